@@ -1,0 +1,239 @@
+"""Every setting of the services, read from the environment in one place.
+
+`Settings.from_env` is called once, at the edge of a process; everything else is handed the part it needs. Names that
+exist in today's deployments are kept; libpq's own PG* variables work for the database.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from typing import NamedTuple, TypeVar
+
+from ogdc_shared.errors import ConfigurationError
+
+_T = TypeVar("_T", str, None)
+_TRUE = {"1", "true", "yes", "on"}
+_FALSE = {"0", "false", "no", "off", ""}
+
+
+class DatabaseSettings(NamedTuple):
+    """How to reach PostgreSQL; what is None is left to libpq (PGHOST, PGSERVICE, …)."""
+
+    host: str | None = None
+    """Host name, or the directory of a Unix socket."""
+    port: int | None = None
+    name: str | None = None
+    user: str | None = None
+    password: str | None = None
+    pool_size: int = 8
+    """Most connections one process opens."""
+    timeout: float = 5.0
+    """Seconds to wait for a connection before the database counts as away."""
+
+
+class ArgoSettings(NamedTuple):
+    """How to reach Argo, and what every workflow gets."""
+
+    url: str = "http://localhost:2746"
+    namespace: str = "qgnet"
+    service_account: str = "argo-workflow"
+    token: str | None = None
+    token_file: str | None = None
+    """Read at each call, since Kubernetes rotates it."""
+    ca_file: str | None = None
+    verify_tls: bool = True
+    timeout: float = 10.0
+    """Seconds for one call."""
+    retry_enabled: bool = True
+    retry_limit: int = 3
+    retry_policy: str | None = None
+    """An Argo retryPolicy; None: what was lost or failed in passing is retried, a failing command is not."""
+
+
+class StorageSettings(NamedTuple):
+    """The artifact store: a directory where `directory` is set, otherwise S3."""
+
+    directory: str | None = None
+    url: str | None = None
+    """Where the directory store's signed links point (the gateway's base URL)."""
+    signing_key: str | None = None
+    bucket: str = "argo-workflows"
+    access_key: str | None = None
+    secret_key: str | None = None
+    internal_endpoint: str | None = None
+    public_endpoint: str | None = None
+    link_seconds: int = 7200
+    """How long a handed-out download link is good for."""
+
+
+class WorkerSettings(NamedTuple):
+    """What a task's container is given unless the recipe asks for other."""
+
+    image: str = "ghcr.io/qgreenland-net/ogdc-worker:latest"
+    image_pull_policy: str = "IfNotPresent"
+    volume_claim: str = "cephfs-qgnet-ogdc-workflow-pvc"
+    allowed_input_claims: tuple[str, ...] = ()
+    cpu: str = "1"
+    memory: str = "2Gi"
+    scratch: str = "10Gi"
+    timeout: int = 86400
+    """Seconds a workflow may take."""
+    max_parallelism: int = 5
+
+
+class Settings(NamedTuple):
+    """All of a deployment's settings."""
+
+    access_mode: str = "authenticated"
+    """`authenticated`, `read_only` or `open`."""
+    database: DatabaseSettings = DatabaseSettings()
+    argo: ArgoSettings = ArgoSettings()
+    storage: StorageSettings = StorageSettings()
+    worker: WorkerSettings = WorkerSettings()
+    dataone_node_url: str | None = None
+    """Base URL of a DataONE member node, e.g. https://arcticdata.io/metacat/d1/mn."""
+    allow_local_recipes: bool = False
+    """Whether `recipe_path` may name a directory of the machine the service runs on."""
+    temporary_output_days: int = 7
+    stale_seconds: float = 30.0
+    """A run not heard of for this long is asked about at Argo when somebody reads it."""
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Read all settings from `environ` (the process environment where None).
+
+        Raises:
+            ConfigurationError: a value cannot be used; the message names the variable and what it takes.
+        """
+        env = _Environment(os.environ if environ is None else environ)
+        return cls(
+            access_mode=env.choice("ACCESS_MODE", ("authenticated", "read_only", "open"), cls().access_mode),
+            database=_database(env),
+            argo=_argo(env),
+            storage=_storage(env),
+            worker=_worker(env),
+            dataone_node_url=env.text("DATAONE_NODE_URL"),
+            allow_local_recipes=env.flag("OGDC_ALLOW_LOCAL_RECIPES", False),
+            temporary_output_days=env.number("OGDC_TEMPORARY_OUTPUT_DAYS", 7, least=1),
+            stale_seconds=float(env.number("OGDC_STALE_SECONDS", 30, least=0)),
+        )
+
+
+def _database(env: _Environment) -> DatabaseSettings:
+    default = DatabaseSettings()
+    return DatabaseSettings(
+        host=env.text("OGDC_DB_HOST"),
+        port=env.number("OGDC_DB_PORT", 0, least=0) or None,
+        name=env.text("OGDC_DB_NAME"),
+        user=env.text("OGDC_DB_USERNAME"),
+        password=env.text("OGDC_DB_PASSWORD"),
+        pool_size=env.number("OGDC_DB_POOL_SIZE", default.pool_size, least=1),
+        timeout=float(env.number("OGDC_DB_TIMEOUT", int(default.timeout), least=1)),
+    )
+
+
+def _argo(env: _Environment) -> ArgoSettings:
+    default = ArgoSettings()
+    return ArgoSettings(
+        url=(env.text("ARGO_WORKFLOWS_SERVICE_URL") or default.url).rstrip("/"),
+        namespace=env.text("ARGO_NAMESPACE") or default.namespace,
+        service_account=env.text("ARGO_SERVICE_ACCOUNT_NAME") or default.service_account,
+        token=env.text("ARGO_TOKEN"),
+        token_file=env.text("ARGO_TOKEN_FILE"),
+        ca_file=env.text("ARGO_CA_FILE"),
+        verify_tls=env.flag("ARGO_VERIFY_TLS", default.verify_tls),
+        timeout=float(env.number("ARGO_TIMEOUT", int(default.timeout), least=1)),
+        retry_enabled=env.flag("ARGO_WORKFLOW_RETRY_ENABLED", default.retry_enabled),
+        retry_limit=env.number("ARGO_WORKFLOW_RETRY_LIMIT", default.retry_limit, least=0),
+        retry_policy=env.choice(
+            "ARGO_WORKFLOW_RETRY_POLICY", ("Always", "OnFailure", "OnError", "OnTransientError"), None
+        ),
+    )
+
+
+def _storage(env: _Environment) -> StorageSettings:
+    default = StorageSettings()
+    return StorageSettings(
+        directory=env.text("OGDC_ARTIFACT_DIR"),
+        url=env.text("OGDC_ARTIFACT_URL"),
+        signing_key=env.text("OGDC_SIGNING_KEY"),
+        bucket=env.text("OGDC_S3_BUCKET") or default.bucket,
+        access_key=env.text("S3_SECRET_KEY_ID"),
+        secret_key=env.text("S3_SECRET_KEY_KEY"),
+        internal_endpoint=env.text("INTERNAL_S3_ENDPOINT_URL"),
+        public_endpoint=env.text("PUBLIC_S3_ENDPOINT_URL"),
+        link_seconds=env.number("OGDC_LINK_SECONDS", default.link_seconds, least=1),
+    )
+
+
+def _worker(env: _Environment) -> WorkerSettings:
+    default = WorkerSettings()
+    claims = env.json_list("OGDC_ALLOWED_INPUT_PVCS")
+    return WorkerSettings(
+        image=env.text("OGDC_WORKER_IMAGE") or default.image,
+        image_pull_policy=env.choice(
+            "OGDC_WORKER_IMAGE_PULL_POLICY", ("Always", "IfNotPresent", "Never"), default.image_pull_policy
+        ),
+        volume_claim=env.text("OGDC_WORKFLOW_PVC_NAME") or default.volume_claim,
+        allowed_input_claims=tuple(_claim_name(claim) for claim in claims),
+        cpu=env.text("OGDC_WORKER_CPU") or default.cpu,
+        memory=env.text("OGDC_WORKER_MEMORY") or default.memory,
+        scratch=env.text("OGDC_WORKER_SCRATCH") or default.scratch,
+        timeout=env.number("OGDC_WORKFLOW_TIMEOUT", default.timeout, least=1),
+        max_parallelism=env.number("OGDC_MAX_PARALLEL_LIMIT", default.max_parallelism, least=1),
+    )
+
+
+def _claim_name(entry: object) -> str:
+    name = entry.get("claimName") or entry.get("claim_name") if isinstance(entry, dict) else entry
+    if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", name):
+        raise ConfigurationError(
+            f"OGDC_ALLOWED_INPUT_PVCS: {entry!r} is not a claim name; "
+            'give a JSON list such as ["claim-a", {"claimName": "claim-b"}].'
+        )
+    return name
+
+
+class _Environment:
+    """Typed reads that name the variable when a value cannot be used; an empty value counts as not set."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+
+    def text(self, name: str) -> str | None:
+        return self._environ.get(name, "").strip() or None
+
+    def flag(self, name: str, default: bool) -> bool:
+        value = (self.text(name) or str(default)).lower()
+        if value not in _TRUE | _FALSE:
+            raise ConfigurationError(f"{name}={value!r}: give true or false.")
+        return value in _TRUE
+
+    def number(self, name: str, default: int, *, least: int) -> int:
+        value = self.text(name)
+        if value is None:
+            return default
+        if not value.isdecimal() or int(value) < least:
+            raise ConfigurationError(f"{name}={value!r}: give a whole number of at least {least}.")
+        return int(value)
+
+    def choice(self, name: str, options: tuple[str, ...], default: _T) -> str | _T:
+        value = self.text(name)
+        if value is None:
+            return default
+        if value not in options:
+            raise ConfigurationError(f"{name}={value!r}: give one of {', '.join(options)}.")
+        return value
+
+    def json_list(self, name: str) -> list[object]:
+        value = self.text(name) or "[]"
+        try:
+            items = json.loads(value)
+        except ValueError as exc:
+            raise ConfigurationError(f"{name}={value!r} is not JSON: {exc}. Give a JSON list.") from exc
+        if not isinstance(items, list):
+            raise ConfigurationError(f"{name}={value!r}: give a JSON list.")
+        return items

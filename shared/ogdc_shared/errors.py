@@ -1,0 +1,151 @@
+"""Every error that a user, an operator or another service may see.
+
+::
+
+    OgdcError
+    ├── InputError                 the caller can mend it (4xx, exit code 1 or 2)
+    │   ├── InvalidRecipeError     meta.yml, a side file or a command line is wrong (422)
+    │   ├── InvalidRequestError    the call itself is wrong: body, parameter, name (400)
+    │   ├── RecipeNotFoundError    the recipe location holds nothing that can be read (404)
+    │   ├── InputNotFoundError     an input cannot be resolved or fetched (422)
+    │   ├── UnsupportedError       understood, and not offered here (422)
+    │   ├── UnknownRunError        no run of that name (404)
+    │   ├── OutputUnavailableError the run has no output to hand out (404, 409 or 410)
+    │   ├── ConflictError          (409)
+    │   │   ├── AlreadyPublishedError
+    │   │   ├── AlreadyRunningError
+    │   │   ├── RecipeIdTakenError
+    │   │   └── RunStateError      the run's status does not allow what was asked
+    │   ├── UnauthenticatedError   (401)
+    │   └── ForbiddenError         (403)
+    ├── UnavailableError           a part is away; the same call may succeed later (503)
+    │   ├── DatabaseUnavailableError
+    │   ├── ArgoUnavailableError
+    │   ├── StorageUnavailableError
+    │   └── SourceUnavailableError a recipe's or an input's server does not answer
+    └── ConfigurationError         the operator has to mend a setting (500, without detail)
+
+A message says what went wrong, with which value, and what to do.
+"""
+
+from __future__ import annotations
+
+
+class OgdcError(Exception):
+    """The root: catching it catches everything this project raises on purpose."""
+
+
+class InputError(OgdcError):
+    """The caller can mend it."""
+
+
+class InvalidRecipeError(InputError):
+    """A recipe that cannot run as written.
+
+    Attributes:
+        problems: One sentence for each thing to mend, each beginning with the file it is about.
+    """
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class InvalidRequestError(InputError):
+    """A call that cannot be understood or holds a value out of range."""
+
+
+class RecipeNotFoundError(InputError):
+    """A recipe location where nothing can be read."""
+
+
+class InputNotFoundError(InputError):
+    """A recipe's input that does not exist or matches nothing."""
+
+
+class UnsupportedError(InputError):
+    """Something valid that this deployment does not offer."""
+
+
+class UnknownRunError(InputError):
+    """A run name that is not in the record.
+
+    Attributes:
+        name: The name that was asked for.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is no run named {name!r}. `ogdc-runner list` shows the runs there are.")
+        self.name = name
+
+
+class OutputUnavailableError(InputError):
+    """A run whose output cannot be handed out: not finished, failed, elsewhere or expired.
+
+    Attributes:
+        expired: True where there was an output and its time is over.
+    """
+
+    def __init__(self, message: str, *, expired: bool = False) -> None:
+        super().__init__(message)
+        self.expired = expired
+
+
+class ConflictError(InputError):
+    """What was asked for contradicts the record."""
+
+
+class AlreadyPublishedError(ConflictError):
+    """The recipe's data are published and `overwrite` was not given."""
+
+
+class AlreadyRunningError(ConflictError):
+    """A run of the same recipe has not ended, and both would publish to one place."""
+
+
+class RecipeIdTakenError(ConflictError):
+    """Another recipe name already stands for this recipe id."""
+
+
+class RunStateError(ConflictError):
+    """The run's status does not allow what was asked."""
+
+
+class UnauthenticatedError(InputError):
+    """The caller did not say who they are, or not believably."""
+
+
+class ForbiddenError(InputError):
+    """The caller is known and may not do this."""
+
+
+class UnavailableError(OgdcError):
+    """A part this one depends on is away; the same call may succeed later."""
+
+
+class DatabaseUnavailableError(UnavailableError):
+    """PostgreSQL does not answer."""
+
+
+class ArgoUnavailableError(UnavailableError):
+    """The Argo server, or the local engine, does not answer.
+
+    Attributes:
+        maybe_done: True where the request may have been carried out although no answer came.
+    """
+
+    def __init__(self, message: str, *, maybe_done: bool = False) -> None:
+        super().__init__(message)
+        self.maybe_done = maybe_done
+
+
+class StorageUnavailableError(UnavailableError):
+    """The artifact store does not answer, or has no room."""
+
+
+class SourceUnavailableError(UnavailableError):
+    """The server that holds a recipe or an input does not answer."""
+
+
+class ConfigurationError(OgdcError):
+    """A setting is missing or cannot be used; names the setting."""

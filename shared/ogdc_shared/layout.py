@@ -1,0 +1,80 @@
+"""Where everything lies: artifact keys, places on the workflow volume, paths inside a task's container.
+
+The services, the compiler, the worker and the local engine agree through this file alone. It imports nothing, since
+the worker's start-up time is paid for by every task.
+"""
+
+from __future__ import annotations
+
+# --- keys in the artifact store -------------------------------------------------------------------------------------
+
+
+def snapshot_key(digest: str) -> str:
+    """Key of a recipe's snapshot (tar.gz), by the SHA-256 of its content in hex."""
+    return f"recipes/{digest}.tar.gz"
+
+
+def plan_key(run_name: str) -> str:
+    """Key of what a run executes (see `plan.Plan`)."""
+    return f"runs/{run_name}/plan.json"
+
+
+def partition_key(run_name: str, partition: int | str) -> str:
+    """Key of one partition's manifest (see `plan.Partition`); `partition` counts from 0."""
+    return f"runs/{run_name}/partitions/{partition}.json"
+
+
+def output_key(run_name: str, recipe_id: str) -> str:
+    """Key of the one zip a recipe with `output: temporary` leaves."""
+    return f"runs/{run_name}/output/{recipe_id}.zip"
+
+
+def run_prefix(run_name: str) -> str:
+    """Prefix of all of a run's own objects."""
+    return f"runs/{run_name}/"
+
+
+# --- places on the workflow volume (relative to its root) -----------------------------------------------------------
+
+PRIVATE_DIR = ".ogdc"
+"""Everything on the workflow volume that is not published data; a recipe id never begins with a dot."""
+
+
+def workspace(run_name: str) -> str:
+    """A run's working part of the volume; one directory a partition below it."""
+    return f"{PRIVATE_DIR}/runs/{run_name}"
+
+
+def partition_workspace(run_name: str, partition: int | str) -> str:
+    """One partition's working part: `input_dir/`, `output_dir/` and the checkpoint."""
+    return f"{workspace(run_name)}/{partition}"
+
+
+def staging(run_name: str) -> str:
+    """Where `publish` assembles the result before it is renamed into place."""
+    return f"{PRIVATE_DIR}/staging/{run_name}"
+
+
+def replaced(run_name: str) -> str:
+    """Where `publish` moves the data that a run with `overwrite` replaces, until they are removed."""
+    return f"{PRIVATE_DIR}/replaced/{run_name}"
+
+
+def receipt(recipe_id: str) -> str:
+    """The note that says which run published (or is publishing) a recipe's data."""
+    return f"{PRIVATE_DIR}/published/{recipe_id}.json"
+
+
+# --- paths inside a task's container --------------------------------------------------------------------------------
+
+INPUT_DIR = "/input_dir"
+OUTPUT_DIR = "/output_dir"
+WORKFLOW_MOUNT = "/mnt/workflow"
+"""In `process`: the partition's own workspace. In `publish`: the whole workflow volume."""
+PLAN_PATH = "/ogdc/plan.json"
+PARTITION_PATH = "/ogdc/partition.json"
+RECIPE_PATH = "/ogdc/recipe"
+"""The unpacked recipe snapshot."""
+OUTPUT_ZIP_PATH = "/tmp/ogdc-output.zip"  # noqa: S108  the task's own /tmp
+TERMINATION_LOG_PATH = "/dev/termination-log"
+"""Kubernetes reads a container's last words here (terminationMessagePath), at most 4096 bytes."""
