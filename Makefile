@@ -1,0 +1,34 @@
+# Each target sets up what it needs by itself; a second run finds it there.
+.PHONY: demo test check unit bench format schema clean
+
+demo:  ## Set everything up and run a real recipe on this machine
+	@scripts/bootstrap local
+	@scripts/demo
+
+test: check unit  ## Set everything up; formatter, linter, types, all tests
+
+check: ## Formatter, linter and types, as CI runs them
+	@scripts/bootstrap dev
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+
+unit: ## The tests
+	@scripts/bootstrap dev
+	.venv/bin/pytest
+
+bench: ## Measure; a table here and JSON in bench-results/
+	@scripts/bootstrap dev
+	.venv/bin/python -m benchmarks
+
+format: ## Let the formatter and the linter mend what they can
+	@scripts/bootstrap dev
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+schema: ## Write docs/meta.schema.json anew from the models
+	@scripts/bootstrap dev
+	.venv/bin/python -m ogdc_shared.recipe.schema > docs/meta.schema.json
+
+clean: ## Remove the virtual environment and what the tools cached
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis bench-results
