@@ -15,5 +15,5 @@ def list_tasks(conn: Connection, run_id: UUID, *, limit: int = 1000, offset: int
 
 
 def store_tasks(conn: Connection, run_id: UUID, *, version: int, tasks: tuple[TaskState, ...]) -> bool:
-    """Make these a run's tasks, unless a newer workflow version's are; rows that stay the same are not written."""
+    """Make these a run's tasks, unless a newer version's are; rows that stay the same are not written."""
     raise NotImplementedError
