@@ -1,0 +1,1 @@
+"""From a recipe to an Argo workflow, as values: nothing here submits, reads or writes anything."""

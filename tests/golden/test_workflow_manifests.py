@@ -1,0 +1,98 @@
+"""Recipe facts in, workflow manifest out, compared as data with the committed YAML.
+
+`python tests/golden/test_workflow_manifests.py` writes the files anew; read the difference first.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hera.workflows.models import Workflow
+
+from ogdc_shared.config import ArgoSettings, Settings, WorkerSettings
+from ogdc_shared.workflow.build import RecipeFacts, build_workflow
+
+GOLDEN = Path(__file__).parent / "workflows"
+SNAPSHOT = "5f" * 32
+DEFAULTS = Settings()
+OPERATOR = Settings(
+    argo=ArgoSettings(namespace="ogdc", service_account="runner", retry_limit=5, retry_policy="OnError"),
+    worker=WorkerSettings(
+        image="registry.example/worker:1.0",
+        image_pull_policy="Always",
+        volume_claim="workflows",
+        cpu="500m",
+        memory="1Gi",
+        scratch="5Gi",
+        timeout=3600,
+        max_parallelism=20,
+    ),
+    temporary_output_days=3,
+)
+
+CASES: dict[str, dict[str, Any]] = {
+    "sequential-pvc": {
+        "name": "stations-abcdefghij",
+        "recipe": RecipeFacts(recipe_id="stations", snapshot=SNAPSHOT),
+        "partitions": 1,
+        "settings": DEFAULTS,
+    },
+    "sequential-temporary": {
+        "name": "sea-ice-2020-abcdefghij",
+        "recipe": RecipeFacts(recipe_id="sea-ice.2020", snapshot=SNAPSHOT, output="temporary"),
+        "partitions": 1,
+        "settings": DEFAULTS,
+    },
+    "own-resources-overwrite": {
+        "name": "mosaic-abcdefghij",
+        "recipe": RecipeFacts(
+            recipe_id="mosaic",
+            snapshot=SNAPSHOT,
+            cpu="4",
+            memory="16Gi",
+            scratch="100Gi",
+            timeout=7200,
+            retries=0,
+        ),
+        "partitions": 1,
+        "settings": DEFAULTS,
+        "overwrite": True,
+    },
+    "partitioned-by-an-operator": {
+        "name": "tiles-abcdefghij",
+        "recipe": RecipeFacts(
+            recipe_id="tiles", snapshot=SNAPSHOT, output="temporary", retries=2, max_parallelism=8
+        ),
+        "partitions": 10_000,
+        "settings": OPERATOR,
+    },
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_manifest_is_the_committed_one(case: str) -> None:
+    assert build_workflow(**CASES[case]) == yaml.safe_load((GOLDEN / f"{case}.yaml").read_text())
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_committed_manifest_is_a_valid_argo_workflow(case: str) -> None:
+    manifest = yaml.safe_load((GOLDEN / f"{case}.yaml").read_text())
+    workflow = Workflow.model_validate(manifest)
+    assert workflow.model_dump(mode="json", by_alias=True, exclude_none=True) == manifest
+
+
+def test_every_committed_manifest_belongs_to_a_case() -> None:
+    assert {file.stem for file in GOLDEN.glob("*.yaml")} == set(CASES)
+
+
+def _write_all() -> None:
+    for case, arguments in CASES.items():
+        text = yaml.safe_dump(build_workflow(**arguments), sort_keys=False, width=110)
+        (GOLDEN / f"{case}.yaml").write_text(text)
+
+
+if __name__ == "__main__":
+    _write_all()
