@@ -246,10 +246,12 @@ def _retry_strategy(recipe: RecipeFacts, argo: ArgoSettings) -> m.RetryStrategy 
     limit = argo.retry_limit if recipe.retries is None else recipe.retries
     if not argo.retry_enabled or limit == 0:
         return None
-    backoff = m.Backoff(duration="10s", factor=2)
+    backoff = m.Backoff(duration="10s", factor="2")
     if argo.retry_policy:
-        return m.RetryStrategy(limit=limit, retry_policy=argo.retry_policy, backoff=backoff)
-    return m.RetryStrategy(limit=limit, retry_policy="Always", expression=RETRY_EXPRESSION, backoff=backoff)
+        return m.RetryStrategy(limit=str(limit), retry_policy=argo.retry_policy, backoff=backoff)
+    return m.RetryStrategy(
+        limit=str(limit), retry_policy="Always", expression=RETRY_EXPRESSION, backoff=backoff
+    )
 
 
 def _parallelism(recipe: RecipeFacts, worker: WorkerSettings) -> int:
