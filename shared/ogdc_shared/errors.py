@@ -8,6 +8,7 @@
     │   ├── InvalidRequestError    the call itself is wrong: body, parameter, name (400)
     │   ├── RecipeNotFoundError    the recipe location holds nothing that can be read (404)
     │   ├── InputNotFoundError     an input cannot be resolved or fetched (422)
+    │   ├── UnusableInputError     an input was fetched and is not what was promised (fails the run)
     │   ├── UnsupportedError       understood, and not offered here (422)
     │   ├── UnknownRunError        no run of that name (404)
     │   ├── OutputUnavailableError the run has no output to hand out (404, 409 or 410)
@@ -23,6 +24,8 @@
     │   ├── ArgoUnavailableError
     │   ├── StorageUnavailableError
     │   └── SourceUnavailableError a recipe's or an input's server does not answer
+    ├── CommandFailedError         a recipe's command did not end well (fails the run)
+    ├── PublishError               what the last command left cannot be published (fails the run)
     └── ConfigurationError         the operator has to mend a setting (500, without detail)
 
 A message says what went wrong, with which value, and what to do.
@@ -61,6 +64,10 @@ class RecipeNotFoundError(InputError):
 
 class InputNotFoundError(InputError):
     """A recipe's input that does not exist or matches nothing."""
+
+
+class UnusableInputError(InputError):
+    """An input with a wrong checksum or size, or with the name of another input."""
 
 
 class UnsupportedError(InputError):
@@ -145,6 +152,24 @@ class StorageUnavailableError(UnavailableError):
 
 class SourceUnavailableError(UnavailableError):
     """The server that holds a recipe or an input does not answer."""
+
+
+class CommandFailedError(OgdcError):
+    """A recipe's command that ended with something else than 0, or not in time.
+
+    Attributes:
+        number: Which of the recipe's commands, counting from 1.
+        exit_code: As a shell reports it: 128 + the signal's number where a signal ended the command.
+    """
+
+    def __init__(self, message: str, *, number: int, exit_code: int) -> None:
+        super().__init__(message)
+        self.number = number
+        self.exit_code = exit_code
+
+
+class PublishError(OgdcError):
+    """A result that cannot be published: empty, contradicting itself, or more than files and directories."""
 
 
 class ConfigurationError(OgdcError):
