@@ -1,0 +1,89 @@
+"""The artifact store of one machine: a directory, with signed links that the gateway serves."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+import time
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import quote
+
+from ogdc_shared.errors import ConfigurationError
+from ogdc_shared.storage.files import disk_errors, replacing
+from ogdc_shared.storage.links import sign
+from ogdc_shared.storage.store import ArtifactNotFoundError, check_key, check_prefix
+
+
+class DirectoryStore:
+    """Keeps each artifact in the file `root`/key."""
+
+    def __init__(self, root: Path, *, url: str | None = None, signing_key: str | None = None) -> None:
+        """Nothing is made or read yet.
+
+        Args:
+            root: Made on the first write.
+            url: Base URL of the gateway that serves the links; None: `link` cannot be used.
+            signing_key: Secret that the gateway verifies links with; None: likewise.
+        """
+        self._root = root
+        self._url = url
+        self._signing_key = signing_key
+
+    def path(self, key: str) -> Path:
+        """The file of an artifact, whether or not it is there."""
+        return self._root / check_key(key)
+
+    def put(self, key: str, data: bytes | Path) -> None:
+        """See `ArtifactStore`."""
+        path = self.path(key)
+        source = BytesIO(data) if isinstance(data, bytes) else data.open("rb")
+        with source, disk_errors(f"Artifact {key!r}"), replacing(path) as target:
+            shutil.copyfileobj(source, target)
+
+    def get(self, key: str) -> bytes:
+        """See `ArtifactStore`."""
+        with self._open(key) as source, disk_errors(f"Artifact {key!r}"):
+            return source.read()
+
+    def fetch(self, key: str, into: Path) -> None:
+        """See `ArtifactStore`."""
+        with self._open(key) as source, disk_errors(f"Artifact {key!r}"), replacing(into) as target:
+            shutil.copyfileobj(source, target)
+
+    def size(self, key: str) -> int | None:
+        """See `ArtifactStore`."""
+        path = self.path(key)
+        with disk_errors(f"Artifact {key!r}"):
+            try:
+                status = path.stat()
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+        return status.st_size if stat.S_ISREG(status.st_mode) else None
+
+    def delete_prefix(self, prefix: str) -> None:
+        """See `ArtifactStore`."""
+        with disk_errors(f"Artifacts below {prefix!r}"):
+            try:
+                shutil.rmtree(self._root / check_prefix(prefix))
+            except (FileNotFoundError, NotADirectoryError):
+                return
+
+    def link(self, key: str, *, seconds: int) -> str:
+        """See `ArtifactStore`."""
+        check_key(key)
+        if not self._url:
+            raise ConfigurationError(
+                "OGDC_ARTIFACT_URL is not set: give the base URL that serves /artifacts/."
+            )
+        query = sign(key, expires=int(time.time()) + seconds, secret=self._signing_key or "")
+        return f"{self._url.rstrip('/')}/artifacts/{quote(key)}?{query}"
+
+    def _open(self, key: str) -> BinaryIO:
+        path = self.path(key)
+        with disk_errors(f"Artifact {key!r}"):
+            try:
+                return path.open("rb")
+            except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as exc:
+                raise ArtifactNotFoundError(key) from exc

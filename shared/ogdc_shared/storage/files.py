@@ -1,0 +1,71 @@
+"""Writing files so that nobody ever sees a part of one, and saying plainly when there is no room."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from ogdc_shared.errors import StorageUnavailableError
+
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Yield a file that takes the place of `path` when the block ends, and is gone when it fails.
+
+    Content and name are on disk before this returns. Missing directories are made. Only a process killed in
+    the middle leaves something: a file beside `path` whose name begins with a dot.
+    """
+    make_directory(path.parent)
+    descriptor, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_directory(path.parent)
+
+
+def make_directory(directory: Path) -> None:
+    """Make a directory and those above it so that they survive a crash."""
+    if directory.is_dir():
+        return
+    make_directory(directory.parent)
+    directory.mkdir(exist_ok=True)
+    _sync_directory(directory.parent)
+
+
+@contextmanager
+def disk_errors(what: str) -> Iterator[None]:
+    """Turn an OSError of the block into a StorageUnavailableError about `what`.
+
+    The path stays out of the message, since callers of the services read it; it is in the cause.
+    """
+    try:
+        yield
+    except OSError as exc:
+        if exc.errno in _NO_ROOM:
+            raise StorageUnavailableError(
+                f"There is no room left on the disk for {what}; nothing was written. "
+                "Free some space and try again."
+            ) from exc
+        raise StorageUnavailableError(f"{what} cannot be read or written: {exc.strerror or exc}.") from exc
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

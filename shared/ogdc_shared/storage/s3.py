@@ -1,0 +1,173 @@
+"""The artifact store of a deployment: a bucket of any S3-compatible service.
+
+The only module that imports boto3, which takes longer to load than all the rest of a service's start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from boto3.exceptions import Boto3Error
+from boto3.session import Session
+from botocore import UNSIGNED
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
+from s3transfer.exceptions import RetriesExceededError
+
+from ogdc_shared.config import StorageSettings
+from ogdc_shared.errors import ConfigurationError, OgdcError, StorageUnavailableError
+from ogdc_shared.storage.files import disk_errors, replacing
+from ogdc_shared.storage.store import ArtifactNotFoundError, check_key, check_prefix
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
+
+LONGEST_LINK_SECONDS = 7 * 86_400
+"""Source: Amazon S3 API Reference, "Authenticating Requests: Using Query Parameters", X-Amz-Expires."""
+NOT_FOUND = frozenset({"404", "NoSuchKey", "NotFound"})
+REFUSED = frozenset(
+    {"401", "403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "AllAccessDisabled"}
+)
+TRANSFER_ERRORS = (BotoCoreError, Boto3Error, RetriesExceededError)
+"""What boto3 raises where the service did not answer, or not to the end."""
+
+
+class S3Store:
+    """Keeps each artifact as an object of `settings.bucket`."""
+
+    def __init__(self, settings: StorageSettings) -> None:
+        self._settings = settings
+        self._bucket = settings.bucket
+
+    def put(self, key: str, data: bytes | Path) -> None:
+        """See `ArtifactStore`."""
+        check_key(key)
+        if isinstance(data, bytes):
+            with self._errors(key):
+                self._client.put_object(Bucket=self._bucket, Key=key, Body=data)
+        else:
+            with data.open("rb") as source, self._errors(key):
+                self._client.upload_fileobj(source, self._bucket, key)
+
+    def get(self, key: str) -> bytes:
+        """See `ArtifactStore`."""
+        with self._errors(check_key(key)):
+            return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+
+    def fetch(self, key: str, into: Path) -> None:
+        """See `ArtifactStore`."""
+        with self._errors(check_key(key)), disk_errors(f"Artifact {key!r}"), replacing(into) as target:
+            self._client.download_fileobj(self._bucket, key, target)
+
+    def size(self, key: str) -> int | None:
+        """See `ArtifactStore`."""
+        try:
+            with self._errors(check_key(key)):
+                return self._client.head_object(Bucket=self._bucket, Key=key)["ContentLength"]
+        except ArtifactNotFoundError:
+            return None
+
+    def delete_prefix(self, prefix: str) -> None:
+        """See `ArtifactStore`."""
+        with self._errors(check_prefix(prefix)):
+            pages = self._client.get_paginator("list_objects_v2")
+            for page in pages.paginate(Bucket=self._bucket, Prefix=prefix):
+                self._delete([{"Key": entry["Key"]} for entry in page.get("Contents", [])])
+
+    def link(self, key: str, *, seconds: int) -> str:
+        """See `ArtifactStore`; no link is good for longer than seven days."""
+        with self._errors(check_key(key)):
+            return self._public_client.generate_presigned_url(
+                "get_object",
+                Params={"Bucket": self._bucket, "Key": key},
+                ExpiresIn=min(seconds, LONGEST_LINK_SECONDS),
+            )
+
+    def _delete(self, objects: list[ObjectIdentifierTypeDef]) -> None:
+        if not objects:
+            return
+        answer = self._client.delete_objects(Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True})
+        for error in answer.get("Errors", []):
+            raise StorageUnavailableError(
+                f"Artifact {error.get('Key')!r} cannot be deleted: {error.get('Code')}. Try again later."
+            )
+
+    @cached_property
+    def _client(self) -> S3Client:
+        return self._connect(self._settings.internal_endpoint)
+
+    @cached_property
+    def _public_client(self) -> S3Client:
+        # The signature covers the host name, so links are signed for the one they are used with.
+        return self._connect(self._settings.public_endpoint or self._settings.internal_endpoint)
+
+    def _connect(self, endpoint: str | None) -> S3Client:
+        session = Session(
+            aws_access_key_id=self._settings.access_key, aws_secret_access_key=self._settings.secret_key
+        )
+        return connect(session, endpoint=endpoint)
+
+    @contextmanager
+    def _errors(self, key: str) -> Iterator[None]:
+        try:
+            yield
+        except ClientError as exc:
+            raise self._refusal(key, exc.response.get("Error", {}).get("Code", "unknown")) from exc
+        except (NoCredentialsError, PartialCredentialsError) as exc:
+            raise ConfigurationError(
+                "There are no credentials for the object store: set S3_SECRET_KEY_ID and S3_SECRET_KEY_KEY."
+            ) from exc
+        except TRANSFER_ERRORS as exc:
+            raise StorageUnavailableError(
+                f"The object store did not answer about {key!r} ({type(exc).__name__}). Try again later."
+            ) from exc
+
+    def _refusal(self, key: str, code: str) -> OgdcError:
+        if code in NOT_FOUND:
+            return ArtifactNotFoundError(key)
+        if code == "NoSuchBucket":
+            return ConfigurationError(
+                f"OGDC_S3_BUCKET={self._bucket!r}: the object store has no such bucket."
+            )
+        if code in REFUSED:
+            return ConfigurationError(
+                f"The object store refuses artifact {key!r} of bucket {self._bucket!r} ({code}): "
+                "check S3_SECRET_KEY_ID, S3_SECRET_KEY_KEY and what they may do."
+            )
+        return StorageUnavailableError(
+            f"The object store failed on artifact {key!r} ({code}). Try again later."
+        )
+
+
+def connect(session: Session, *, endpoint: str | None, anonymous: bool = False) -> S3Client:
+    """A client with bounded patience.
+
+    Args:
+        session: Says who we are.
+        endpoint: Base URL of an S3-compatible service; None: AWS_ENDPOINT_URL_S3, else Amazon's own.
+        anonymous: Ask without a signature, as anybody may of a public bucket.
+
+    Raises:
+        ConfigurationError: the endpoint is not a URL.
+    """
+    config = Config(
+        connect_timeout=5,
+        read_timeout=30,
+        retries={"mode": "standard", "total_max_attempts": 3},
+        signature_version=UNSIGNED if anonymous else "s3v4",
+        # Few services but Amazon's give a bucket a host name of its own or know the newer checksums.
+        s3={"addressing_style": "path" if endpoint else "auto"},
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+    )
+    region = session.region_name or "us-east-1"
+    try:
+        client: S3Client = session.client("s3", endpoint_url=endpoint, region_name=region, config=config)
+    except ValueError as exc:
+        raise ConfigurationError(f"{endpoint!r} is not the URL of an object store: {exc}.") from exc
+    return client

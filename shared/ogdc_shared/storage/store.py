@@ -1,0 +1,123 @@
+"""The artifact store: small objects by key, each written whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from ogdc_shared.config import StorageSettings
+from ogdc_shared.errors import InvalidRequestError, OgdcError
+
+MAX_KEY_BYTES = 1024
+MAX_SEGMENT_BYTES = 255
+
+
+class ArtifactNotFoundError(OgdcError):
+    """No artifact has that key: it was never written, or its time is over.
+
+    Attributes:
+        key: The key that was asked for.
+    """
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"There is no artifact {key!r}.")
+        self.key = key
+
+
+class ArtifactStore(Protocol):
+    """What submit, the status service and the local engine need of a store.
+
+    Every method raises StorageUnavailableError when the store does not answer or has no room, and
+    InvalidRequestError for a key that `check_key` refuses.
+    """
+
+    def put(self, key: str, data: bytes | Path) -> None:
+        """Write an artifact from bytes or a file; a reader sees the old one or the new one, never a part."""
+        ...
+
+    def get(self, key: str) -> bytes:
+        """Read a whole artifact.
+
+        Raises:
+            ArtifactNotFoundError: there is none.
+        """
+        ...
+
+    def fetch(self, key: str, into: Path) -> None:
+        """Copy an artifact to the file `into`, which appears whole or not at all.
+
+        Raises:
+            ArtifactNotFoundError: there is none.
+        """
+        ...
+
+    def size(self, key: str) -> int | None:
+        """Bytes of an artifact; None where there is none."""
+        ...
+
+    def delete_prefix(self, prefix: str) -> None:
+        """Remove all artifacts below `prefix`, which ends in a slash; none is fine too."""
+        ...
+
+    def link(self, key: str, *, seconds: int) -> str:
+        """A URL that hands out the artifact for `seconds`; its path ends in the key's file name.
+
+        Raises:
+            ConfigurationError: the settings do not say where downloads are served.
+        """
+        ...
+
+
+def open_store(settings: StorageSettings) -> ArtifactStore:
+    """The store the settings ask for: a directory where they name one, else S3. Connects to nothing yet."""
+    if settings.directory:
+        from ogdc_shared.storage.directory import DirectoryStore
+
+        return DirectoryStore(Path(settings.directory), url=settings.url, signing_key=settings.signing_key)
+    from ogdc_shared.storage.s3 import S3Store
+
+    return S3Store(settings)
+
+
+def check_key(key: str) -> str:
+    """Return `key` where it is safe as an S3 key, a relative path and a part of a URL.
+
+    Segments that begin with a dot are refused: `.` and `..` lead elsewhere, the others are for files in the
+    making.
+
+    Raises:
+        InvalidRequestError: it is not; the message says why.
+    """
+    trouble = _trouble(key)
+    if trouble:
+        raise InvalidRequestError(f"{key[:200]!r} cannot be the key of an artifact: {trouble}.")
+    return key
+
+
+def check_prefix(prefix: str) -> str:
+    """Return `prefix` where it is a safe key followed by one slash.
+
+    Raises:
+        InvalidRequestError: it is not.
+    """
+    if not prefix.endswith("/"):
+        raise InvalidRequestError(
+            f"{prefix[:200]!r} cannot be a prefix of artifacts: it has to end in a slash."
+        )
+    check_key(prefix[:-1])
+    return prefix
+
+
+def _trouble(key: str) -> str | None:
+    if not key.isprintable():
+        return "it holds characters that cannot be printed"
+    if len(key.encode()) > MAX_KEY_BYTES:
+        return f"it is longer than {MAX_KEY_BYTES} bytes"
+    segments = key.split("/")
+    if not all(segments):
+        return "a part between slashes is empty"
+    if any(segment.startswith(".") for segment in segments):
+        return "a part between slashes begins with a dot"
+    if any(len(segment.encode()) > MAX_SEGMENT_BYTES for segment in segments):
+        return f"a part between slashes is longer than {MAX_SEGMENT_BYTES} bytes"
+    return None

@@ -1,0 +1,79 @@
+"""What every artifact store does; each implementation's tests inherit these."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from ogdc_shared.errors import InvalidRequestError
+from ogdc_shared.storage.store import ArtifactNotFoundError, ArtifactStore
+
+
+class StoreContract:
+    """Inherit, and provide the fixture `store`: empty below runs/."""
+
+    def test_gives_back_what_was_put(self, store: ArtifactStore) -> None:
+        store.put("runs/a/plan.json", b"{}")
+        assert store.get("runs/a/plan.json") == b"{}"
+        assert store.size("runs/a/plan.json") == 2
+
+    def test_puts_a_file_larger_than_one_part(self, store: ArtifactStore, tmp_path: Path) -> None:
+        content = bytes(range(256)) * 80_000
+        (tmp_path / "big").write_bytes(content)
+        store.put("runs/a/output/big.zip", tmp_path / "big")
+        assert store.size("runs/a/output/big.zip") == len(content)
+        store.fetch("runs/a/output/big.zip", tmp_path / "new" / "copy")
+        assert (tmp_path / "new" / "copy").read_bytes() == content
+
+    def test_replaces_what_was_there(self, store: ArtifactStore) -> None:
+        store.put("runs/a/x", b"longer than the second")
+        store.put("runs/a/x", b"second")
+        assert store.get("runs/a/x") == b"second"
+
+    def test_keeps_an_empty_artifact(self, store: ArtifactStore) -> None:
+        store.put("runs/a/empty", b"")
+        assert store.get("runs/a/empty") == b""
+        assert store.size("runs/a/empty") == 0
+
+    def test_says_what_is_not_there(self, store: ArtifactStore, tmp_path: Path) -> None:
+        assert store.size("runs/none") is None
+        with pytest.raises(ArtifactNotFoundError, match="'runs/none'"):
+            store.get("runs/none")
+        with pytest.raises(ArtifactNotFoundError) as caught:
+            store.fetch("runs/none", tmp_path / "none")
+        assert caught.value.key == "runs/none"
+        assert list(tmp_path.iterdir()) == []
+
+    def test_deletes_below_a_prefix_and_nothing_beside_it(self, store: ArtifactStore) -> None:
+        for key in ("runs/a/plan.json", "runs/a/partitions/0.json", "runs/ab/plan.json"):
+            store.put(key, b"x")
+        store.delete_prefix("runs/a/")
+        store.delete_prefix("runs/a/")
+        assert [store.size(k) for k in ("runs/a/plan.json", "runs/a/partitions/0.json")] == [None, None]
+        assert store.size("runs/ab/plan.json") == 1
+
+    @pytest.mark.parametrize(
+        "key", ["", "/a", "a/", "a//b", "../a", "a/../b", "a/.", "a\0b", "a\nb", "\ud800"]
+    )
+    def test_refuses_keys_that_lead_elsewhere(self, store: ArtifactStore, key: str, tmp_path: Path) -> None:
+        for use in (
+            lambda: store.put(key, b"x"),
+            lambda: store.get(key),
+            lambda: store.fetch(key, tmp_path / "x"),
+            lambda: store.size(key),
+            lambda: store.link(key, seconds=60),
+            lambda: store.delete_prefix(f"{key}/"),
+        ):
+            with pytest.raises(InvalidRequestError, match="cannot be"):
+                use()
+
+    @pytest.mark.parametrize("prefix", ["", "/", "runs", "runs/a"])
+    def test_refuses_a_prefix_that_could_match_more(self, store: ArtifactStore, prefix: str) -> None:
+        with pytest.raises(InvalidRequestError, match="cannot be"):
+            store.delete_prefix(prefix)
+
+    def test_link_ends_in_the_file_name(self, store: ArtifactStore) -> None:
+        url = store.link("runs/a/output/my recipe+1%.zip", seconds=60)
+        assert urlsplit(url).path.endswith("/runs/a/output/my%20recipe%2B1%25.zip")
