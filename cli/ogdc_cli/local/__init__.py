@@ -1,0 +1,1 @@
+"""The whole system on one machine: PostgreSQL, the functions, and an engine that runs Argo manifests."""

@@ -1,0 +1,263 @@
+"""Start, find and stop the local stack, from any process of its user.
+
+The stack's process holds an exclusive flock on one file from before it exists (whoever starts it takes the
+lock and hands it over) until it is gone, however it ends. That lock alone says whether the stack is up; the
+process id in the file and the record beside it are to be believed only while it is held.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from ogdc_cli.local.paths import StackError, StatePaths, open_log, write_private
+
+_START_SECONDS = 90.0
+_STOP_SECONDS = 30.0
+_POLL_SECONDS = 0.02
+
+
+class Stack(NamedTuple):
+    """A stack that is up."""
+
+    pid: int
+    url: str
+    """Base URL of the API."""
+    started_at: str
+    """ISO 8601, UTC."""
+    version: str
+    """The version of ogdc-runner that runs it."""
+    settings: dict[str, str]
+    """What it took from the environment of the command that started it."""
+
+
+def current(paths: StatePaths | None = None) -> Stack | None:
+    """Find the stack of this user's state directory; None where none is up and ready."""
+    paths = paths or StatePaths.from_env()
+    if not _is_locked(paths):
+        return None
+    try:
+        stack = Stack(**json.loads(paths.record.read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+    return stack if _is_alive(stack.pid) else None
+
+
+def ensure_up(*, idle_timeout: float | None, environ: Mapping[str, str] | None = None) -> Stack:
+    """Return the stack that is up, or start one; of callers at the same time, one starts it and all get it.
+
+    A stack that runs another version, or with settings other than the environment asks for, is restarted.
+
+    Args:
+        idle_timeout: Seconds without a request or a workflow after which the stack stops by itself; None:
+        never.
+            A stack that was once asked to stay stays.
+        environ: The user's environment (the process's where None).
+
+    Raises:
+        StackError: it does not start, and why; or it would have to be restarted and is busy.
+    """
+    env = os.environ if environ is None else environ
+    paths = StatePaths.from_env(env)
+    paths.create()
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        lock = _take_lock(paths)
+        if lock is not None:
+            _wish(paths, idle_timeout)
+            return _start(paths, lock=lock, environ=env)
+        stack = current(paths)
+        if stack is None:  # starting or stopping
+            time.sleep(_POLL_SECONDS)
+        elif (difference := _difference(stack, env)) is not None:
+            _end_unless_busy(paths, stack, difference)
+        else:
+            _prolong(paths, idle_timeout)
+            return stack
+    raise StackError(
+        f"The local stack has been starting or stopping for {_START_SECONDS:.0f} seconds. "
+        f"Look into {paths.stack_log}, or stop it: ogdc-runner down"
+    )
+
+
+def down(paths: StatePaths | None = None) -> bool:
+    """Stop the stack and everything it left running; returns whether one was up.
+
+    Workflows that have not ended go on when it is up again.
+
+    Raises:
+        StackError: something does not end.
+    """
+    paths = paths or StatePaths.from_env()
+    if not paths.lock.exists():
+        return False
+    lock = _take_lock(paths)
+    was_up = lock is None
+    if lock is None:
+        lock = _end(paths)
+    try:
+        _stop_orphans(paths)
+    finally:
+        os.close(lock)
+    return was_up
+
+
+def _start(paths: StatePaths, *, lock: int, environ: Mapping[str, str]) -> Stack:
+    """Start the stack's process, which inherits the lock, and wait until it is ready or says why not."""
+    import subprocess
+
+    paths.record.unlink(missing_ok=True)
+    reader, writer = os.pipe()
+    log = open_log(paths.stack_log)
+    try:
+        subprocess.run(
+            [sys.executable, "-P", "-m", "ogdc_cli.local.stack", str(lock), str(writer)],
+            env=dict(environ) | {"OGDC_STATE_DIR": str(paths.root)},
+            cwd=paths.root,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            pass_fds=(lock, writer),
+            check=False,
+        )
+    finally:
+        for descriptor in (lock, writer, log):
+            os.close(descriptor)
+    with os.fdopen(reader) as pipe:
+        answer = pipe.read()
+    failure = json.loads(answer)["error"] if answer else f"it ended without a word, see {paths.stack_log}"
+    if failure is None and (stack := current(paths)) is not None:
+        return stack
+    raise StackError(f"The local stack does not start: {failure or 'it was stopped at once'}")
+
+
+def _end(paths: StatePaths) -> int:
+    """End the stack's process, the hard way where it does not listen; returns the lock, then ours."""
+    deadline = time.monotonic() + _STOP_SECONDS
+    told: int | None = None
+    while (lock := _take_lock(paths)) is None:
+        pid = _holder(paths)
+        if pid is not None and pid != told:
+            _signal(pid, signal.SIGTERM)
+            told = pid
+        if time.monotonic() > deadline:
+            if told is None or pid is None:
+                raise StackError(
+                    f"The local stack cannot be stopped: nothing says which process it is ({paths.lock})."
+                )
+            _signal(pid, signal.SIGKILL)
+            deadline = time.monotonic() + _STOP_SECONDS
+        time.sleep(_POLL_SECONDS)
+    # The lock goes a moment before the process does.
+    while told is not None and _is_alive(told) and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS / 10)
+    return lock
+
+
+def _stop_orphans(paths: StatePaths) -> None:
+    """Stop what outlived a stack that was killed."""
+    from ogdc_cli.local.postgres import stop_orphan
+
+    for data in paths.root.glob("pg-*"):
+        stop_orphan(data)
+
+
+def _difference(stack: Stack, environ: Mapping[str, str]) -> str | None:
+    """Say in which way a stack is not the one that `environ` asks for; None where it is."""
+    from importlib.metadata import version
+
+    from ogdc_cli.local.environment import passed_on
+
+    wanted = version("ogdc-runner")
+    if stack.version != wanted:
+        return f"runs version {stack.version}, not {wanted}"
+    for name, value in passed_on(environ).items():
+        if (had := stack.settings.get(name)) != value:
+            return f"runs with {name}={had or '(its default)'}, not {value}"
+    return None
+
+
+def _end_unless_busy(paths: StatePaths, stack: Stack, difference: str) -> None:
+    import http.client
+    from urllib.parse import urlsplit
+
+    connection = http.client.HTTPConnection(urlsplit(stack.url).netloc, timeout=10)
+    try:
+        connection.request("GET", "/stack")
+        busy = bool(json.loads(connection.getresponse().read())["busy"])
+    except (OSError, http.client.HTTPException, ValueError, KeyError):
+        busy = False  # it is going down, or does not answer
+    finally:
+        connection.close()
+    if busy:
+        raise StackError(
+            f"The local stack {difference}, and has workflows running. Wait for them (ogdc-runner list), "
+            "or restart it yourself: ogdc-runner down; they go on when it is up again."
+        )
+    down(paths)
+
+
+def _wish(paths: StatePaths, idle_timeout: float | None) -> None:
+    write_private(paths.wish, "never" if idle_timeout is None else str(idle_timeout))
+
+
+def _prolong(paths: StatePaths, idle_timeout: float | None) -> None:
+    """Tell a stack that is up how long it may idle from now."""
+    with contextlib.suppress(OSError):
+        if idle_timeout is not None and paths.wish.read_text() == "never":
+            return
+    _wish(paths, idle_timeout)
+
+
+def _take_lock(paths: StatePaths) -> int | None:
+    """Take the lock without waiting; returns its descriptor, or None where somebody has it."""
+    descriptor = os.open(paths.lock, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.ftruncate(descriptor, 0)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def _is_locked(paths: StatePaths) -> bool:
+    try:
+        descriptor = os.open(paths.lock, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _holder(paths: StatePaths) -> int | None:
+    """Read which process holds the lock; None while it is only being started."""
+    text = paths.lock.read_text()
+    return int(text) if text.isdecimal() else None
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _signal(pid: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)

@@ -1,0 +1,151 @@
+"""Everything the stack offers behind one port: the functions, the Argo API, artifact downloads."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from werkzeug import Request, Response
+from werkzeug.utils import send_file
+
+from ogdc_cli.local.functions import Functions
+from ogdc_cli.local.peers import may_connect
+from ogdc_functions.responses import error_response, json_response
+from ogdc_shared.errors import ForbiddenError, InvalidRequestError, OutputUnavailableError
+from ogdc_shared.storage.directory import DirectoryStore
+from ogdc_shared.storage.links import verify
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+STATE_PATH = "/stack"
+_ARTIFACTS = "/artifacts/"
+_SUBMIT_PATHS = frozenset({"/submit", "/validate", "/sweep"})
+_OUR_HOSTS = frozenset({"localhost", "127.0.0.1"})
+
+
+class Gateway:
+    """The WSGI application that hands each request to the part it is for.
+
+    It answers this machine's user alone. Browsers are kept from acting for other sites: a `Host` that is
+    not this machine (DNS rebinding) and an `Origin` that is not this gateway are refused.
+    """
+
+    def __init__(
+        self,
+        *,
+        functions: Functions,
+        engine: WSGIApplication,
+        artifacts: Path,
+        signing_key: str,
+        state: Callable[[], Mapping[str, Any]],
+    ) -> None:
+        """Nothing is opened or read yet.
+
+        Args:
+            functions: The functions' applications.
+            engine: Answers /api/v1/…, the part of the Argo Server's API there is.
+            artifacts: Root of the directory store.
+            signing_key: What artifact links are signed with.
+            state: What `GET /stack` answers.
+        """
+        self._functions = functions
+        self._engine = engine
+        self._store = DirectoryStore(artifacts)
+        self._signing_key = signing_key
+        self._state = state
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request (PEP 3333)."""
+        try:
+            check_caller(environ)
+            answer = self._choose(environ)
+        except ForbiddenError as exc:
+            answer = error_response(exc)
+        return answer(environ, start_response)
+
+    def _choose(self, environ: WSGIEnvironment) -> WSGIApplication:
+        path: str = environ["PATH_INFO"]
+        if path.startswith(_ARTIFACTS):
+            return self._artifact
+        if path.startswith("/api/v1/"):
+            return self._engine
+        bare = path.removeprefix("/api")
+        if bare == STATE_PATH:
+            return json_response(self._state())
+        if bare == "/events/argo":
+            return self._functions.argo_events
+        if bare in _SUBMIT_PATHS or environ["REQUEST_METHOD"] == "POST":
+            return self._functions.submit
+        return self._functions.status
+
+    def _artifact(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        try:
+            response = self._download(Request(environ))
+        except Exception as exc:
+            response = error_response(exc)
+        return response(environ, start_response)
+
+    def _download(self, request: Request) -> Response:
+        """Stream an artifact, or the parts of it that a `Range` asks for."""
+        if request.method not in {"GET", "HEAD"}:
+            raise InvalidRequestError("Artifacts can be read only.")
+        key = request.path.removeprefix(_ARTIFACTS)
+        verify(key, request.args, secret=self._signing_key, now=time.time())
+        path = self._store.path(key)
+        if not path.is_file():
+            raise OutputUnavailableError(f"{path.name} is no longer kept.", expired=True)
+        response = send_file(
+            path,
+            request.environ,
+            as_attachment=True,
+            download_name=path.name,
+            max_age=0,
+        )
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        return response
+
+
+class Clock:
+    """Passes requests on to an application and knows when the last one came."""
+
+    def __init__(self, application: WSGIApplication) -> None:
+        self._application = application
+        self._last = time.monotonic()
+
+    @property
+    def idle_seconds(self) -> float:
+        """Seconds since the last request, or since this was made."""
+        return time.monotonic() - self._last
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request (PEP 3333)."""
+        self._last = time.monotonic()
+        return self._application(environ, start_response)
+
+
+def check_caller(environ: WSGIEnvironment) -> None:
+    """Refuse what does not come from this machine's user, or comes from a web page of somebody else's.
+
+    Raises:
+        ForbiddenError: it does not.
+    """
+    host = environ.get("HTTP_HOST", "")
+    if _host_name(f"//{host}") not in _OUR_HOSTS:
+        raise ForbiddenError(f"The local stack answers to localhost and 127.0.0.1, not to {host[:100]!r}.")
+    origin = environ.get("HTTP_ORIGIN")
+    if origin is not None and origin != f"http://{host}":
+        raise ForbiddenError(f"The local stack takes no requests from pages of {origin[:100]!r}.")
+    client = (environ["REMOTE_ADDR"], int(environ["REMOTE_PORT"]))
+    if not may_connect(client, ("127.0.0.1", int(environ["SERVER_PORT"]))):
+        raise ForbiddenError("This is another user's local stack; `ogdc-runner up` starts one of your own.")
+
+
+def _host_name(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None

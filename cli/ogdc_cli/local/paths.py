@@ -1,0 +1,166 @@
+"""Where the local stack keeps its state, one directory a stack."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from ogdc_shared.errors import OgdcError
+
+_SOCKET_PATH_LIMIT = 90
+"""Bytes a socket's directory may take: sun_path holds 104 or 108, and a name has to follow."""
+_LOG_LIMIT = 10 * 1024 * 1024
+
+
+class StackError(OgdcError):
+    """The local stack cannot start, run or stop; the message says why and what to do."""
+
+
+class StatePaths(NamedTuple):
+    """Everything a stack writes, below one directory that only its user may enter."""
+
+    root: Path
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> StatePaths:
+        """Choose OGDC_STATE_DIR, else `ogdc-runner` below the XDG data directory.
+
+        Source: XDG Base Directory Specification 0.8: a relative path counts as not set.
+        """
+        env = os.environ if environ is None else environ
+        if chosen := env.get("OGDC_STATE_DIR"):
+            return cls(Path(chosen).expanduser().resolve())
+        data_home = Path(env.get("XDG_DATA_HOME", ""))
+        if not data_home.is_absolute():
+            data_home = Path.home() / ".local" / "share"
+        return cls(data_home.resolve() / "ogdc-runner")
+
+    @property
+    def label(self) -> str:
+        """Tells this stack from others on the machine, where a path is too long."""
+        return hashlib.sha256(os.fsencode(self.root)).hexdigest()[:16]
+
+    @property
+    def lock(self) -> Path:
+        """Locked (flock) for as long as the stack is up; holds its process id."""
+        return self.root / "lock"
+
+    @property
+    def record(self) -> Path:
+        """What to know of the stack; there from when it is ready until it begins to stop."""
+        return self.root / "stack.json"
+
+    @property
+    def wish(self) -> Path:
+        """How many seconds the stack may idle, or `never`; its mtime is when somebody last asked for it."""
+        return self.root / "idle"
+
+    @property
+    def port(self) -> Path:
+        """The port the stack had last, so that links and settings outlive a restart."""
+        return self.root / "port"
+
+    @property
+    def signing_key(self) -> Path:
+        """What signs artifact links."""
+        return self.root / "signing.key"
+
+    @property
+    def artifacts(self) -> Path:
+        """The artifact store."""
+        return self.root / "artifacts"
+
+    @property
+    def volume(self) -> Path:
+        """What stands for the workflow claim; published data are in it."""
+        return self.root / "volume"
+
+    @property
+    def engine_store(self) -> Path:
+        """The engine's own record of its workflows."""
+        return self.root / "engine.sqlite"
+
+    @property
+    def logs(self) -> Path:
+        """Logs of the engine's tasks."""
+        return self.root / "logs"
+
+    @property
+    def stack_log(self) -> Path:
+        """What the stack's process says."""
+        return self.root / "stack.log"
+
+    @property
+    def postgres_log(self) -> Path:
+        """What PostgreSQL says."""
+        return self.root / "postgres.log"
+
+    def postgres_data(self, major: int) -> Path:
+        """The data directory of one PostgreSQL major version; another version cannot read it."""
+        return self.root / f"pg-{major}"
+
+    def create(self) -> None:
+        """Make the directories.
+
+        Raises:
+            StackError: the state directory cannot be made or belongs to another user.
+        """
+        try:
+            private_dir(self.root, parents=True)
+            for directory in (self.artifacts, self.volume, self.logs):
+                directory.mkdir(exist_ok=True)
+        except OSError as exc:
+            raise StackError(
+                f"The state directory {self.root} cannot be made: {exc.strerror or exc}. "
+                "Mend it, or set OGDC_STATE_DIR to a directory of your own."
+            ) from exc
+
+    def socket_dir(self) -> Path:
+        """Make and return the directory of PostgreSQL's socket: a short path, below the root where it can be.
+
+        Not below XDG_RUNTIME_DIR, which is removed when the user logs out while the stack stays up.
+        """
+        below = self.root / "run"
+        if len(os.fsencode(below)) <= _SOCKET_PATH_LIMIT:
+            private_dir(below)
+            return below
+        elsewhere = Path(f"/tmp/ogdc-{os.geteuid()}-{self.label}")  # noqa: S108  verified to be ours alone
+        private_dir(elsewhere)
+        return elsewhere
+
+
+def private_dir(path: Path, *, parents: bool = False) -> None:
+    """Make sure that `path` is a directory of this user that nobody else may enter.
+
+    Raises:
+        StackError: somebody else has put something there.
+    """
+    path.mkdir(mode=0o700, parents=parents, exist_ok=True)
+    found = path.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        raise StackError(
+            f"{path} is not a directory of yours (it belongs to user id {found.st_uid}). "
+            "Remove it, or set OGDC_STATE_DIR to a directory of your own."
+        )
+    if stat.S_IMODE(found.st_mode) & 0o077:
+        path.chmod(0o700)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file in one visible step, for this user's eyes only."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.unlink(missing_ok=True)
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+    draft.replace(path)
+
+
+def open_log(path: Path) -> int:
+    """Open a log for appending and return its descriptor; past 10 MiB it is put aside as `<name>.1` first."""
+    if path.exists() and path.stat().st_size > _LOG_LIMIT:
+        path.replace(path.with_name(f"{path.name}.1"))
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)

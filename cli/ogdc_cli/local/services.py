@@ -1,0 +1,144 @@
+"""What runs as threads of the stack's process once PostgreSQL is up: functions, engine, gateway."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+
+from ogdc_shared.runs.sweep import sweep
+
+from ogdc_cli.local.engine import Engine
+from ogdc_cli.local.environment import CLAIM, NAMESPACE, function_environment, load_signing_key
+from ogdc_cli.local.functions import build_functions
+from ogdc_cli.local.gateway import Clock, Gateway
+from ogdc_cli.local.paths import StatePaths, write_private
+from ogdc_cli.local.sandbox import probe
+from ogdc_cli.local.server import Server, listen, url_of
+from ogdc_shared.config import Settings
+from ogdc_shared.context import Context
+from ogdc_shared.db.migrate import migrate
+from ogdc_shared.errors import OgdcError
+
+SWEEP_SECONDS = 15.0
+_USER_THREADS = 16
+_INTERNAL_THREADS = 8
+
+logger = logging.getLogger(__name__)
+
+
+class Services:
+    """The services while they run.
+
+    Attributes:
+        url: Base URL of the gateway.
+    """
+
+    def __init__(self, *, url: str, clock: Clock, engine: Engine) -> None:
+        self.url = url
+        self._clock = clock
+        self._engine = engine
+
+    @property
+    def idle_seconds(self) -> float:
+        """Seconds since the last request of a user; 0 while a workflow runs."""
+        return 0.0 if self._engine.busy() else self._clock.idle_seconds
+
+
+@contextmanager
+def running_services(
+    paths: StatePaths, *, environ: Mapping[str, str], settings: Mapping[str, str]
+) -> Iterator[Services]:
+    """Start the services, and stop them in reverse order.
+
+    Two servers share the gateway: users call the one; the functions call the engine, and the engine sends its
+    events, through the other. With a single one, as many submissions as it has threads would wait for ever
+    for a thread to answer their calls to the engine.
+
+    Args:
+        paths: The state directory.
+        environ: The user's environment, for the choice of a sandbox.
+        settings: What the functions take over from it.
+
+    Raises:
+        OgdcError: one does not start.
+    """
+    public, internal = listen(_last_port(paths)), listen(None)
+    write_private(paths.port, str(public.getsockname()[1]))
+    signing_key = load_signing_key(paths)
+    context = Context(
+        Settings.from_env(
+            function_environment(
+                paths,
+                url=url_of(public),
+                engine_url=url_of(internal),
+                signing_key=signing_key,
+                settings=settings,
+            )
+        )
+    )
+    with ExitStack() as parts:
+        parts.callback(context.database.close)
+        migrate(context.database)
+        engine = Engine(
+            store_path=paths.engine_store,
+            artifact_dir=paths.artifacts,
+            volumes={CLAIM: paths.volume},
+            log_dir=paths.logs,
+            events_url=f"{url_of(internal)}/events/argo",
+            namespace=NAMESPACE,
+            slots=os.cpu_count() or 1,
+            sandbox=probe(environ=environ, label=paths.label),
+        )
+        gateway = Gateway(
+            functions=build_functions(context),
+            engine=engine.wsgi,
+            artifacts=paths.artifacts,
+            signing_key=signing_key,
+            state=lambda: {"busy": engine.busy()},
+        )
+        parts.enter_context(Server(internal, gateway, threads=_INTERNAL_THREADS))
+        parts.callback(engine.stop)
+        engine.start()
+        clock = Clock(gateway)
+        parts.enter_context(Server(public, clock, threads=_USER_THREADS))
+        parts.enter_context(_chores(context))
+        yield Services(url=url_of(public), clock=clock, engine=engine)
+
+
+def _last_port(paths: StatePaths) -> int | None:
+    with suppress(OSError, ValueError):
+        return int(paths.port.read_text())
+    return None
+
+
+@contextmanager
+def _chores(context: Context) -> Iterator[None]:
+    """Sweep now and every 15 seconds, and import what the first submission would wait for."""
+    stop = threading.Event()
+
+    def work() -> None:
+        _sweep(context)
+        import ogdc_shared.workflow.build  # noqa: F401  brings hera along: most of a second
+
+        while not stop.wait(SWEEP_SECONDS):
+            _sweep(context)
+
+    thread = threading.Thread(target=work, name="chores", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(5.0)
+
+
+def _sweep(context: Context) -> None:
+    try:
+        sweep(context)
+    except OgdcError as exc:
+        logger.warning("the sweep has to wait: %s", exc)
+    except Exception:
+        logger.exception("the sweep failed")

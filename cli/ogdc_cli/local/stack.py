@@ -1,0 +1,157 @@
+"""The local stack's own process: it watches over PostgreSQL, a child, and the services, its threads."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import TYPE_CHECKING, TextIO
+
+from ogdc_cli.local.control import Stack
+from ogdc_cli.local.environment import passed_on
+from ogdc_cli.local.paths import StackError, StatePaths, write_private
+from ogdc_cli.local.postgres import Postgres, find_binaries
+from ogdc_shared.errors import OgdcError
+
+if TYPE_CHECKING:
+    from ogdc_cli.local.services import Services
+
+_TICK_SECONDS = 0.25
+_LONGEST_PAUSE = 30.0
+
+logger = logging.getLogger(__name__)
+
+
+def main() -> None:
+    """Detach from whoever started this, serve, and say on the way whether it works.
+
+    Arguments: the descriptors of the lock, taken by the starter, and of the pipe the starter waits at.
+    """
+    lock, ready = (int(argument) for argument in sys.argv[1:3])
+    for descriptor in (lock, ready):
+        os.set_inheritable(descriptor, False)
+    if os.fork() != 0:
+        os._exit(0)
+    os.setsid()
+    os.pwrite(lock, str(os.getpid()).encode(), 0)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+    paths = StatePaths.from_env()
+    with os.fdopen(ready, "w") as pipe:
+        try:
+            serve(paths, environ=os.environ, announce=lambda: _answer(pipe, None))
+        except OgdcError as exc:
+            logger.critical("%s", exc)
+            _answer(pipe, str(exc))
+            sys.exit(1)
+        except Exception as exc:
+            logger.exception("the stack failed")
+            _answer(pipe, f"{type(exc).__name__}: {exc} (more in {paths.stack_log})")
+            sys.exit(1)
+
+
+def serve(paths: StatePaths, *, environ: Mapping[str, str], announce: Callable[[], None]) -> None:
+    """Run the stack until a signal or idleness ends it.
+
+    Args:
+        paths: The state directory, whose lock this process holds.
+        environ: The user's environment.
+        announce: Called once everything answers.
+
+    Raises:
+        OgdcError: a part does not start.
+    """
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    imports = threading.Thread(target=_import_services, daemon=True)
+    imports.start()
+    postgres = _postgres(paths, environ)
+    try:
+        postgres.start()
+        imports.join()
+        from ogdc_cli.local.services import running_services
+
+        settings = passed_on(environ)
+        with running_services(paths, environ=environ, settings=settings) as services:
+            _write_record(paths, Stack(os.getpid(), services.url, _now(), version("ogdc-runner"), settings))
+            announce()
+            logger.info("ready at %s", services.url)
+            _supervise(postgres, stop=stop, done=lambda: _has_idled(paths, services))
+            paths.record.unlink(missing_ok=True)
+    finally:
+        postgres.stop()
+    logger.info("stopped")
+
+
+def _import_services() -> None:
+    """Import the services while PostgreSQL starts; an error comes up again where they are wanted."""
+    with suppress(Exception):
+        import ogdc_cli.local.services  # noqa: F401
+
+
+def _postgres(paths: StatePaths, environ: Mapping[str, str]) -> Postgres:
+    binaries = find_binaries(paths.postgres_data, environ)
+    logger.info("PostgreSQL %d from %s", binaries.major, binaries.directory)
+    return Postgres(
+        binaries=binaries,
+        data=paths.postgres_data(binaries.major),
+        socket_dir=paths.socket_dir(),
+        log=paths.postgres_log,
+    )
+
+
+def _supervise(postgres: Postgres, *, stop: threading.Event, done: Callable[[], bool]) -> None:
+    """Keep PostgreSQL up until `stop` is set or `done` says so."""
+    pause = _TICK_SECONDS
+    while not stop.wait(pause) and not done():
+        pause = _TICK_SECONDS if _revive(postgres) else min(2 * pause, _LONGEST_PAUSE)
+
+
+def _revive(postgres: Postgres) -> bool:
+    if postgres.running:
+        return True
+    logger.warning("PostgreSQL has ended; starting it again")
+    try:
+        postgres.start()
+    except StackError as exc:
+        logger.warning("PostgreSQL does not come back: %s", exc)
+        return False
+    return True
+
+
+def _has_idled(paths: StatePaths, services: Services) -> bool:
+    """Whether nobody has wanted anything of the stack for as long as it may idle."""
+    try:
+        limit = float(paths.wish.read_text())
+        asked = time.time() - paths.wish.stat().st_mtime
+    except (OSError, ValueError):  # `never`, or just being written
+        return False
+    return min(asked, services.idle_seconds) > limit
+
+
+def _write_record(paths: StatePaths, stack: Stack) -> None:
+    write_private(paths.record, json.dumps(stack._asdict()))
+
+
+def _answer(pipe: TextIO, error: str | None) -> None:
+    """Tell the starter how it went, the first time; a starter that has gone away is no trouble."""
+    if not pipe.closed:
+        with suppress(OSError), pipe:
+            json.dump({"error": error}, pipe)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+if __name__ == "__main__":
+    main()
