@@ -1,18 +1,131 @@
-"""Bring a database to the schema this version needs."""
+"""Bring a database to the schema this version needs: `python -m ogdc_shared.db.migrate`.
+
+Migrations are numbered files. Applied ones never change, and each leaves the version before it working. All
+that are missing are applied in one transaction together with the record of it, so a killed migrator has
+done everything or nothing (docs/decisions/0005-own-migration-runner.md).
+"""
 
 from __future__ import annotations
 
+import sys
+import time
+from hashlib import sha256
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+from psycopg import Connection
+
+from ogdc_shared.config import Settings
 from ogdc_shared.db.database import Database
+from ogdc_shared.db.queries import SQL_DIR, load_queries
+from ogdc_shared.errors import ConfigurationError, DatabaseUnavailableError, OgdcError
+
+_LOCK = 0x6F676463  # "ogdc"; any number that nothing else in the database locks
+_WAIT_SECONDS = 300.0
+_POLL_SECONDS = 0.1
 
 
-def migrate(database: Database) -> list[str]:
-    """Apply the migrations that are missing, in one transaction; any number of processes may do so at once.
+class Migration(NamedTuple):
+    """One numbered file."""
+
+    name: str
+    """The file's name without `.sql`."""
+    sql: bytes
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 in hex."""
+        return sha256(self.sql).hexdigest()
+
+
+def migrate(database: Database, *, directory: Path = SQL_DIR / "migrations") -> list[str]:
+    """Apply the migrations that are missing; any number of processes may do so at once.
 
     Returns:
         The names of those applied now, in order.
 
     Raises:
-        ConfigurationError: a migration that was applied has been edited since.
-        DatabaseUnavailableError: PostgreSQL does not answer.
+        ConfigurationError: a migration that was applied has been edited since, or two bear one number.
+        DatabaseUnavailableError: PostgreSQL does not answer, or others have been migrating for minutes.
     """
-    raise NotImplementedError
+    migrations = load_migrations(directory)
+    deadline = time.monotonic() + _WAIT_SECONDS
+    while time.monotonic() < deadline:
+        # Asked again and again: a statement that waits for the lock would hold a snapshot, and a
+        # CREATE INDEX CONCURRENTLY of the process that has the lock would wait for that.
+        with database.connection() as conn:
+            if _lock(conn):
+                return _apply_missing(conn, migrations)
+        time.sleep(_POLL_SECONDS)
+    raise DatabaseUnavailableError(
+        f"Another process has been migrating the database for {_WAIT_SECONDS:.0f} seconds. "
+        "Find it by its advisory lock in pg_locks."
+    )
+
+
+def load_migrations(directory: Path) -> list[Migration]:
+    """Read the numbered files of a directory, in order.
+
+    Raises:
+        ConfigurationError: two bear one number.
+    """
+    # Read as text: a checkout with other line ends is no edit.
+    found = [
+        Migration(path.stem, path.read_text("utf-8").encode()) for path in directory.glob("[0-9]*_*.sql")
+    ]
+    found.sort()
+    for one, next_one in pairwise(found):
+        if _number(one) == _number(next_one):
+            raise ConfigurationError(
+                f"The migrations {one.name} and {next_one.name} bear one number: renumber the newer."
+            )
+    return found
+
+
+def _number(migration: Migration) -> int:
+    return int(migration.name.split("_")[0])
+
+
+def _lock(conn: Connection) -> bool:
+    found = conn.execute(load_queries("migrations")["prepare_to_migrate"], {"lock": _LOCK}).fetchone()
+    return bool(found and found[0])
+
+
+def _apply_missing(conn: Connection, migrations: list[Migration]) -> list[str]:
+    queries = load_queries("migrations")
+    conn.execute(queries["create_migrations"])
+    applied: dict[str, str] = dict(conn.execute(queries["list_migrations"]).fetchall())
+    _require_unedited(migrations, applied)
+    missing = [migration for migration in migrations if migration.name not in applied]
+    for migration in missing:
+        conn.execute(migration.sql)
+        conn.execute(queries["record_migration"], {"name": migration.name, "checksum": migration.checksum})
+    return [migration.name for migration in missing]
+
+
+def _require_unedited(migrations: list[Migration], applied: dict[str, str]) -> None:
+    for migration in migrations:
+        if applied.get(migration.name, migration.checksum) != migration.checksum:
+            raise ConfigurationError(
+                f"Migration {migration.name} was edited after it was applied to this database. "
+                "Restore the file, and put the change into a migration of its own."
+            )
+
+
+def main() -> int:
+    """Migrate the database that the environment names; returns the exit code."""
+    database = Database(Settings.from_env().database)
+    try:
+        applied = migrate(database)
+    except OgdcError as exc:
+        print(f"{exc} {exc.__cause__ or ''}".strip(), file=sys.stderr)
+        return 1
+    finally:
+        database.close()
+    print(f"Applied {', '.join(applied)}." if applied else "The schema is up to date.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

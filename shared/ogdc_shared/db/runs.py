@@ -1,18 +1,23 @@
 """Runs: the record of every submission and of what became of it.
 
-Each function is one step inside the caller's transaction (`Database.connection`). What Argo says is applied by
-workflow uid and resource version: states may come twice, late or in any order and leave the same record.
+Each function is a step inside the caller's transaction (`Database.connection`). What Argo says is applied
+by workflow uid and resource version: states may come twice, late or in any order and leave the same record.
 """
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from psycopg import Connection
+from psycopg.rows import class_row
 
 from ogdc_shared.argo.state import WorkflowState
+from ogdc_shared.db.queries import load_queries
+from ogdc_shared.db.tasks import store_tasks
+from ogdc_shared.errors import InvalidRequestError, UnknownRunError
 
 
 class Run(NamedTuple):
@@ -51,9 +56,10 @@ class Run(NamedTuple):
 
 
 class RunPage(NamedTuple):
-    """Some runs, newest first."""
+    """Some runs."""
 
     runs: list[Run]
+    """Newest first."""
     next: str | None
     """Cursor for `list_runs(before=…)`; None: there are no older runs."""
 
@@ -64,12 +70,16 @@ def get_run(conn: Connection, name: str) -> Run:
     Raises:
         UnknownRunError: no run of that name.
     """
-    raise NotImplementedError
+    run = find_run(conn, name)
+    if run is None:
+        raise UnknownRunError(name)
+    return run
 
 
 def find_run(conn: Connection, name: str) -> Run | None:
     """Read a run; None: no run of that name."""
-    raise NotImplementedError
+    runs = _load(conn, [name])
+    return runs[0] if runs else None
 
 
 def list_runs(
@@ -88,17 +98,34 @@ def list_runs(
     Raises:
         InvalidRequestError: `before` is not a cursor from here.
     """
-    raise NotImplementedError
+    time, last_id = _read_cursor(before) if before else (None, None)
+    found = conn.execute(
+        load_queries("runs")["list_runs"],
+        {
+            "recipe_id": recipe_id,
+            "status": status,
+            "submitted_by": submitted_by,
+            "before_time": time,
+            "before_id": last_id,
+            "limit": limit + 1,
+        },
+        prepare=False,  # planned anew each time: which index is best depends on the filters given
+    )
+    names = [name for (name,) in found]
+    runs = _load(conn, names[:limit])
+    more = runs and len(names) > limit
+    return RunPage(runs=runs, next=_cursor_after(runs[-1]) if more else None)
 
 
 def unheard_runs(conn: Connection, *, silent_for: float) -> list[str]:
     """Names of the unfinished runs at Argo of which nothing was heard or asked for `silent_for` seconds."""
-    raise NotImplementedError
+    found = conn.execute(load_queries("runs")["unheard_runs"], {"silent_for": silent_for})
+    return [name for (name,) in found]
 
 
 def claim_refresh(conn: Connection, name: str, *, silent_for: float) -> bool:
     """Undertake to ask Argo about a run; True for one of all callers within `silent_for` seconds."""
-    raise NotImplementedError
+    return _changes(conn, "claim_refresh", {"name": name, "silent_for": silent_for})
 
 
 def record_state(conn: Connection, state: WorkflowState) -> bool:
@@ -109,7 +136,8 @@ def record_state(conn: Connection, state: WorkflowState) -> bool:
     Returns:
         False where nothing changed: known already, older, or not the workflow of any run.
     """
-    raise NotImplementedError
+    newer = _changes(conn, "record_state", state._asdict())
+    return store_tasks(conn, state) or newer
 
 
 def record_deletion(conn: Connection, state: WorkflowState) -> bool:
@@ -118,9 +146,33 @@ def record_deletion(conn: Connection, state: WorkflowState) -> bool:
     Returns:
         False where nothing changed.
     """
-    raise NotImplementedError
+    changed = record_state(conn, state)
+    return _changes(conn, "record_deletion", {"name": state.name, "uid": state.uid}) or changed
 
 
 def record_absence(conn: Connection, name: str) -> bool:
     """Record that Argo has the workflow no longer: `record_deletion` without a last state at hand."""
-    raise NotImplementedError
+    return _changes(conn, "record_absence", {"name": name})
+
+
+def _load(conn: Connection, names: list[str]) -> list[Run]:
+    with conn.cursor(row_factory=class_row(Run)) as cursor:
+        return cursor.execute(load_queries("runs")["load_runs"], {"names": names}).fetchall()
+
+
+def _changes(conn: Connection, query: str, parameters: dict[str, Any]) -> bool:
+    return conn.execute(load_queries("runs")[query], parameters).rowcount == 1
+
+
+def _cursor_after(run: Run) -> str:
+    return urlsafe_b64encode(f"{run.submitted_at.isoformat()} {run.id}".encode()).decode()
+
+
+def _read_cursor(cursor: str) -> tuple[datetime, UUID]:
+    try:
+        time, run_id = urlsafe_b64decode(cursor).decode().split(" ")
+        return datetime.fromisoformat(time), UUID(run_id)
+    except ValueError as exc:
+        raise InvalidRequestError(
+            f"{cursor!r} is no place in the list of runs; give the `next` of an earlier answer."
+        ) from exc

@@ -1,7 +1,8 @@
 """Submissions: runs on their way to Argo.
 
-The row comes first, holding the manifest (an outbox); then Argo, under the run's name; then the row again. Whatever a
-crash leaves between is found by `unsent_runs`, and creating a workflow twice under one name is harmless.
+The row comes first and holds the manifest (an outbox); then Argo, under the run's name; then the row again.
+What a crash leaves in between is found by `unsent_runs`; creating a workflow twice under one name is
+harmless.
 """
 
 from __future__ import annotations
@@ -10,8 +11,18 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from psycopg import Connection
+from psycopg.types.json import Jsonb
 
-from ogdc_shared.db.runs import Run
+from ogdc_shared.db.queries import load_queries
+from ogdc_shared.db.runs import Run, find_run, get_run
+from ogdc_shared.errors import (
+    AlreadyPublishedError,
+    AlreadyRunningError,
+    InvalidRequestError,
+    RecipeIdTakenError,
+    RunStateError,
+    UnknownRunError,
+)
 
 
 class NewRun(NamedTuple):
@@ -48,38 +59,83 @@ def record_submission(conn: Connection, new: NewRun) -> Run:
         AlreadyPublishedError: the data are published and `overwrite` was not given.
         InvalidRequestError: the idempotency key was used for a different request.
     """
-    raise NotImplementedError
+    _claim_recipe(conn, new.recipe_id, name=new.recipe_name)
+    run = _earlier_run(conn, new)
+    while run is None:
+        if new.output_type == "pvc":
+            require_place(conn, new.recipe_id, overwrite=new.overwrite)
+        inserted = _changes(conn, "insert_run", new._asdict() | {"manifest": Jsonb(new.manifest)})
+        # Where a submission of another recipe used the key meanwhile, that is the earlier run.
+        run = get_run(conn, new.name) if inserted else _earlier_run(conn, new)
+    return run
 
 
 def find_submission(
-    conn: Connection, *, submitted_by: UUID, idempotency_key: str, request_digest: str
+    conn: Connection, *, submitted_by: UUID, idempotency_key: str, request_digest: str | None
 ) -> Run | None:
     """Find the run that this very request made before; None: there is none.
 
     Raises:
         InvalidRequestError: the key was used for a different request.
     """
-    raise NotImplementedError
+    found = conn.execute(
+        load_queries("submissions")["find_submission"],
+        {"submitted_by": submitted_by, "idempotency_key": idempotency_key},
+    ).fetchone()
+    if found is None:
+        return None
+    name, digest = found
+    if digest != request_digest:
+        raise InvalidRequestError(
+            f"Idempotency-Key {idempotency_key!r} belongs to a different request, which made run {name!r}. "
+            "Give each request a key of its own."
+        )
+    return find_run(conn, name)
+
+
+def require_place(conn: Connection, recipe_id: str, *, overwrite: bool, but: str | None = None) -> None:
+    """Check that a run may publish to a recipe's place on the workflow volume.
+
+    The answer holds while the transaction has the recipe claimed. `but` names a run that does not count.
+
+    Raises:
+        AlreadyRunningError: an unfinished run publishes to it.
+        AlreadyPublishedError: it holds data, and `overwrite` was not given.
+    """
+    found = conn.execute(
+        load_queries("submissions")["find_place_holders"], {"recipe_id": recipe_id, "but": but}
+    ).fetchone()
+    running, published = found or (None, None)
+    if running is not None:
+        raise AlreadyRunningError(
+            f"Run {running!r} of recipe {recipe_id!r} has not ended. Wait for it or cancel it."
+        )
+    if published is not None and not overwrite:
+        raise AlreadyPublishedError(
+            f"The data of recipe {recipe_id!r} are published already, by run {published!r}. "
+            "Submit with `overwrite` to replace them."
+        )
 
 
 def record_handover(conn: Connection, name: str, *, uid: str) -> bool:
     """Record that Argo has the workflow; False: the run was withdrawn, or its workflow has another uid."""
-    raise NotImplementedError
+    return _changes(conn, "record_handover", {"name": name, "uid": uid})
 
 
 def record_refusal(conn: Connection, name: str, *, message: str) -> bool:
     """End a run as Error that Argo will never take; False: Argo has it, or there is no such run."""
-    raise NotImplementedError
+    return _changes(conn, "record_refusal", {"name": name, "message": message})
 
 
 def withdraw(conn: Connection, name: str) -> bool:
     """Forget a run Argo never got; False: Argo has it, or there is no such run."""
-    raise NotImplementedError
+    return _changes(conn, "withdraw", {"name": name})
 
 
 def unsent_runs(conn: Connection, *, older_than: float) -> list[str]:
     """Names of the unfinished runs submitted more than `older_than` seconds ago that Argo may not have."""
-    raise NotImplementedError
+    found = conn.execute(load_queries("submissions")["unsent_runs"], {"older_than": older_than})
+    return [name for (name,) in found]
 
 
 def get_manifest(conn: Connection, name: str) -> dict[str, Any]:
@@ -88,7 +144,11 @@ def get_manifest(conn: Connection, name: str) -> dict[str, Any]:
     Raises:
         UnknownRunError: no run of that name.
     """
-    raise NotImplementedError
+    found = conn.execute(load_queries("submissions")["get_manifest"], {"name": name}).fetchone()
+    if found is None:
+        raise UnknownRunError(name)
+    manifest: dict[str, Any] = found[0]
+    return manifest
 
 
 def claim_retry(conn: Connection, name: str) -> Run:
@@ -102,4 +162,42 @@ def claim_retry(conn: Connection, name: str) -> Run:
         AlreadyRunningError: another unfinished run publishes to the same place.
         AlreadyPublishedError: another run has published since and this one may not overwrite.
     """
-    raise NotImplementedError
+    conn.execute(load_queries("submissions")["lock_recipe_of"], {"name": name})
+    run = get_run(conn, name)
+    if run.status not in ("Failed", "Error"):
+        raise RunStateError(
+            f"Run {name!r} is {run.status}: only a run that is Failed or Error can be retried."
+        )
+    if run.deleted_at is not None or run.workflow_uid is None:
+        raise RunStateError(f"Argo has no workflow of run {name!r} (any more): submit the recipe again.")
+    if run.output_type == "pvc":
+        require_place(conn, run.recipe_id, overwrite=run.overwrite, but=name)
+    return run
+
+
+def _claim_recipe(conn: Connection, recipe_id: str, *, name: str) -> None:
+    """Have submissions of one recipe take turns: the next waits here until this transaction ends."""
+    found = conn.execute(
+        load_queries("submissions")["claim_recipe"], {"id": recipe_id, "name": name}
+    ).fetchone()
+    if found != (name,):
+        known = found[0] if found else None
+        raise RecipeIdTakenError(
+            f"The recipe names {known!r} and {name!r} both make the recipe id {recipe_id!r}, "
+            f"which stands for {known!r} already. Choose another name."
+        )
+
+
+def _earlier_run(conn: Connection, new: NewRun) -> Run | None:
+    if new.idempotency_key is None:
+        return None
+    return find_submission(
+        conn,
+        submitted_by=new.submitted_by,
+        idempotency_key=new.idempotency_key,
+        request_digest=new.request_digest,
+    )
+
+
+def _changes(conn: Connection, query: str, parameters: dict[str, Any]) -> bool:
+    return conn.execute(load_queries("submissions")[query], parameters).rowcount == 1

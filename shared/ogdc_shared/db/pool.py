@@ -1,0 +1,93 @@
+"""A pool of connections that fails and recovers at once (docs/decisions/0006-own-connection-pool.md)."""
+
+from __future__ import annotations
+
+import select
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import BoundedSemaphore
+from time import monotonic
+
+from psycopg import Connection, OperationalError
+from psycopg.pq import TransactionStatus
+
+_IDLE_SECONDS = 600.0
+"""A connection unused for longer is closed, before a firewall forgets it; the server gets its slot back."""
+
+
+class Pool:
+    """At most `size` connections, each lent to one thread at a time, the one used last first.
+
+    A connection is made by the thread that needs it: a server that refuses is an error right away, and one
+    that is back is used right away. `connect` is given the seconds it may take.
+    """
+
+    def __init__(self, connect: Callable[[float], Connection], *, size: int, timeout: float) -> None:
+        self._connect = connect
+        self._timeout = timeout
+        self._slots = BoundedSemaphore(size)
+        self._idle: deque[tuple[float, Connection]] = deque()
+
+    @contextmanager
+    def lend(self) -> Iterator[Connection]:
+        """Lend a connection that is outside any transaction.
+
+        Raises:
+            OperationalError: none came free, or none could be made, in time.
+        """
+        deadline = monotonic() + self._timeout
+        if not self._slots.acquire(timeout=self._timeout):
+            raise OperationalError(f"all connections have been in use for {self._timeout:g} seconds")
+        try:
+            conn = self._reuse() or self._connect(deadline - monotonic())
+            try:
+                yield conn
+            finally:
+                self._take_back(conn)
+        finally:
+            self._slots.release()
+
+    def close(self) -> None:
+        """Close the connections that are not lent."""
+        self._close_unused_since(monotonic())
+
+    def _reuse(self) -> Connection | None:
+        while self._idle:
+            try:
+                _, conn = self._idle.pop()
+            except IndexError:  # another thread was faster
+                break
+            if not _has_news(conn):
+                return conn
+            conn.close()
+        return None
+
+    def _take_back(self, conn: Connection) -> None:
+        now = monotonic()
+        if conn.pgconn.transaction_status == TransactionStatus.IDLE:
+            self._idle.append((now, conn))
+        else:
+            conn.close()
+        self._close_unused_since(now - _IDLE_SECONDS)
+
+    def _close_unused_since(self, when: float) -> None:
+        while self._idle:
+            try:
+                since, conn = self._idle.popleft()
+            except IndexError:
+                break
+            if since > when:
+                self._idle.appendleft((since, conn))
+                break
+            conn.close()
+
+
+def _has_news(conn: Connection) -> bool:
+    """Whether an idle connection has something to read: nearly always the server's goodbye.
+
+    Unlike a query, this costs no round trip.
+    """
+    poller = select.poll()
+    poller.register(conn.fileno(), select.POLLIN)
+    return bool(poller.poll(0))

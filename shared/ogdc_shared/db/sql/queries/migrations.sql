@@ -1,0 +1,19 @@
+-- name: prepare_to_migrate
+-- Nobody may be kept waiting behind a statement that itself waits for a lock; but work once begun may take its time.
+SELECT
+    pg_try_advisory_xact_lock(%(lock)s::bigint),
+    set_config('lock_timeout', '5s', true),
+    set_config('statement_timeout', '0', true)
+
+-- name: create_migrations
+CREATE TABLE IF NOT EXISTS migrations (
+    name text PRIMARY KEY,
+    checksum text NOT NULL,                      -- SHA-256 of the file, hex
+    applied_at timestamptz NOT NULL DEFAULT now()
+)
+
+-- name: list_migrations
+SELECT name, checksum FROM migrations
+
+-- name: record_migration
+INSERT INTO migrations (name, checksum) VALUES (%(name)s, %(checksum)s)

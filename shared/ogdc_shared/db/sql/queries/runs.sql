@@ -1,0 +1,79 @@
+-- name: load_runs
+-- The one place that says what a run looks like. Its status differs from Argo's phase only where the workflow was
+-- deleted before it ended.
+SELECT
+    runs.id,
+    runs.name,
+    runs.recipe_id,
+    recipes.name AS recipe_name,
+    runs.recipe_path,
+    runs.snapshot,
+    runs.output_type,
+    runs.overwrite,
+    runs.partitions,
+    users.name AS submitted_by,
+    runs.submitted_at,
+    runs.status,
+    CASE WHEN runs.status = runs.phase THEN runs.message ELSE 'The workflow was deleted before it ended.' END
+        AS message,
+    runs.progress,
+    runs.started_at,
+    CASE WHEN runs.status = runs.phase THEN runs.finished_at ELSE runs.deleted_at END AS finished_at,
+    runs.task_counts,
+    runs.workflow_uid,
+    runs.resource_version,
+    runs.handed_over_at,
+    runs.heard_at,
+    runs.deleted_at,
+    extract(epoch FROM now() - greatest(runs.submitted_at, runs.handed_over_at, runs.heard_at, runs.asked_at))::float8
+        AS silent_seconds
+FROM runs
+JOIN recipes ON recipes.id = runs.recipe_id
+JOIN users ON users.id = runs.submitted_by
+WHERE runs.name = ANY(%(names)s)
+ORDER BY runs.submitted_at DESC, runs.id DESC
+
+-- name: list_runs
+SELECT name FROM runs
+WHERE (%(recipe_id)s::text IS NULL OR recipe_id = %(recipe_id)s)
+    AND (%(status)s::text IS NULL OR status = %(status)s)
+    AND (%(submitted_by)s::text IS NULL OR submitted_by IN (SELECT id FROM users WHERE name = %(submitted_by)s))
+    AND (%(before_time)s::timestamptz IS NULL OR (submitted_at, id) < (%(before_time)s, %(before_id)s::uuid))
+ORDER BY submitted_at DESC, id DESC
+LIMIT %(limit)s
+
+-- name: unheard_runs
+SELECT name FROM runs
+WHERE status IN ('Pending', 'Running')
+    AND handed_over_at IS NOT NULL
+    AND greatest(handed_over_at, heard_at, asked_at) < now() - make_interval(secs => %(silent_for)s)
+ORDER BY submitted_at
+
+-- name: claim_refresh
+UPDATE runs SET asked_at = now()
+WHERE name = %(name)s
+    AND status IN ('Pending', 'Running')
+    AND greatest(submitted_at, handed_over_at, heard_at, asked_at) < now() - make_interval(secs => %(silent_for)s)
+
+-- name: record_state
+UPDATE runs SET
+    workflow_uid = %(uid)s,
+    resource_version = %(resource_version)s,
+    phase = %(phase)s,
+    message = %(message)s,
+    progress = %(progress)s,
+    started_at = %(started_at)s,
+    finished_at = %(finished_at)s,
+    heard_at = now(),
+    handed_over_at = coalesce(handed_over_at, now())
+WHERE name = %(name)s
+    AND coalesce(workflow_uid, %(uid)s) = %(uid)s
+    AND resource_version < %(resource_version)s
+
+-- name: record_deletion
+UPDATE runs SET deleted_at = now(), heard_at = now()
+WHERE name = %(name)s AND workflow_uid = %(uid)s AND deleted_at IS NULL
+
+-- name: record_absence
+UPDATE runs SET deleted_at = now(), heard_at = now()
+WHERE name = %(name)s AND handed_over_at IS NOT NULL AND deleted_at IS NULL

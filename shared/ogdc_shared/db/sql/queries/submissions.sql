@@ -1,0 +1,52 @@
+-- name: claim_recipe
+-- Locks the recipe until the transaction ends: submissions and retries of one recipe take turns.
+INSERT INTO recipes (id, name) VALUES (%(id)s, %(name)s)
+ON CONFLICT (id) DO UPDATE SET name = recipes.name
+RETURNING name
+
+-- name: lock_recipe_of
+-- The same lock, for a run whose recipe is not known yet.
+SELECT id FROM recipes WHERE id = (SELECT recipe_id FROM runs WHERE name = %(name)s) FOR NO KEY UPDATE
+
+-- name: find_submission
+SELECT name, request_digest FROM runs
+WHERE submitted_by = %(submitted_by)s AND idempotency_key = %(idempotency_key)s
+
+-- name: find_place_holders
+-- The other runs that publish, or have published, to a recipe's place on the workflow volume.
+SELECT
+    min(name) FILTER (WHERE status IN ('Pending', 'Running')) AS running,
+    min(name) FILTER (WHERE status = 'Succeeded') AS published
+FROM runs
+WHERE recipe_id = %(recipe_id)s AND output_type = 'pvc' AND name IS DISTINCT FROM %(but)s
+
+-- name: insert_run
+INSERT INTO runs (
+    name, recipe_id, recipe_path, snapshot, output_type, overwrite, partitions, manifest, submitted_by,
+    idempotency_key, request_digest
+) VALUES (
+    %(name)s, %(recipe_id)s, %(recipe_path)s, %(snapshot)s, %(output_type)s, %(overwrite)s, %(partitions)s,
+    %(manifest)s, %(submitted_by)s, %(idempotency_key)s, %(request_digest)s
+)
+ON CONFLICT (submitted_by, idempotency_key) DO NOTHING
+
+-- name: record_handover
+UPDATE runs SET workflow_uid = %(uid)s, handed_over_at = coalesce(handed_over_at, now())
+WHERE name = %(name)s AND coalesce(workflow_uid, %(uid)s) = %(uid)s
+
+-- name: record_refusal
+UPDATE runs SET phase = 'Error', message = %(message)s, finished_at = now()
+WHERE name = %(name)s AND handed_over_at IS NULL AND phase = 'Pending'
+
+-- name: withdraw
+DELETE FROM runs WHERE name = %(name)s AND handed_over_at IS NULL AND phase = 'Pending'
+
+-- name: unsent_runs
+SELECT name FROM runs
+WHERE status IN ('Pending', 'Running')
+    AND handed_over_at IS NULL
+    AND submitted_at < now() - make_interval(secs => %(older_than)s)
+ORDER BY submitted_at
+
+-- name: get_manifest
+SELECT manifest FROM runs WHERE name = %(name)s

@@ -1,0 +1,53 @@
+"""Fixtures that more than one package's tests need."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ogdc_shared.config import DatabaseSettings
+from ogdc_shared.db.database import Database
+from ogdc_shared.db.migrate import migrate
+from support.postgres import PostgresServer
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """The session's PostgreSQL, with a migrated database to copy."""
+    with tempfile.TemporaryDirectory(prefix="ogdc-pg-") as directory:
+        server = PostgresServer(Path(directory))
+        server.start()
+        try:
+            template = Database(server.make_template())
+            migrate(template)
+            template.close()
+            yield server
+        finally:
+            server.stop()
+
+
+@pytest.fixture
+def empty_database_settings(postgres_server: PostgresServer) -> Iterator[DatabaseSettings]:
+    """A database of the test's own without any table."""
+    settings = postgres_server.make_database(template="template0")
+    yield settings
+    postgres_server.drop_database(settings)
+
+
+@pytest.fixture
+def database_settings(postgres_server: PostgresServer) -> Iterator[DatabaseSettings]:
+    """A migrated database of the test's own."""
+    settings = postgres_server.make_database()
+    yield settings
+    postgres_server.drop_database(settings)
+
+
+@pytest.fixture
+def database(database_settings: DatabaseSettings) -> Iterator[Database]:
+    """Connections to the test's own database."""
+    database = Database(database_settings)
+    yield database
+    database.close()

@@ -1,0 +1,67 @@
+"""A PostgreSQL server for the tests: real, private, gone when they end."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from ogdc_cli.local.postgres import DATABASE, USER, Postgres, find_binaries
+from ogdc_shared.config import DatabaseSettings
+
+_TEMPLATE = "migrated"
+
+
+class PostgresServer:
+    """A server below `directory`, which has to be short: its path becomes part of a socket's name."""
+
+    def __init__(self, directory: Path) -> None:
+        self._socket_dir = directory / "socket"
+        self._socket_dir.mkdir(mode=0o700)
+        binaries = find_binaries(lambda major: directory / f"pg-{major}", os.environ)
+        self._postgres = Postgres(
+            binaries=binaries, data=directory / "data", socket_dir=self._socket_dir, log=directory / "log"
+        )
+        self._made = 0
+
+    def start(self) -> None:
+        self._postgres.start()
+        self._execute(sql.SQL("ALTER SYSTEM SET fsync = off"), sql.SQL("SELECT pg_reload_conf()"))
+
+    def stop(self) -> None:
+        self._postgres.stop()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Signal the server's main process."""
+        pid = self._postgres.pid
+        assert pid is not None
+        os.kill(pid, number)
+
+    def settings(self, name: str = DATABASE) -> DatabaseSettings:
+        return DatabaseSettings(host=str(self._socket_dir), name=name, user=USER)
+
+    def make_template(self) -> DatabaseSettings:
+        """Make the database that `copy_template` copies; to be migrated by the caller."""
+        self._execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(_TEMPLATE)))
+        return self.settings(_TEMPLATE)
+
+    def make_database(self, *, template: str = _TEMPLATE) -> DatabaseSettings:
+        """Make a database of the test's own."""
+        self._made += 1
+        name = f"test_{self._made}"
+        create = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        self._execute(create.format(sql.Identifier(name), sql.Identifier(template)))
+        return self.settings(name)
+
+    def drop_database(self, settings: DatabaseSettings) -> None:
+        assert settings.name is not None
+        self._execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(settings.name)))
+
+    def _execute(self, *statements: sql.SQL | sql.Composed) -> None:
+        admin = self.settings()
+        with psycopg.connect(host=admin.host, dbname=admin.name, user=admin.user, autocommit=True) as conn:
+            for statement in statements:
+                conn.execute(statement)
