@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import base64
+import binascii
+import json
+import re
+import zlib
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 TERMINAL_PHASES = frozenset({"Succeeded", "Failed", "Error"})
 """Phases after which a workflow changes only by `retry`."""
 
+_PHASES = TERMINAL_PHASES | {"Pending", "Running"}
+_FAILED = frozenset({"Failed", "Error"})
+_MOST_NODE_BYTES = 256 * 1024 * 1024
+_ERROR_PREFIX = re.compile(r"main: Error \(exit code \d+\): ")
+_END_OF_TIME = datetime.max.replace(tzinfo=UTC)
+
+_Object = dict[str, Any]
+
 
 class TaskState(NamedTuple):
-    """One pod of a workflow (a node of type Pod)."""
+    """One task of a workflow: a pod, or the last of the pods that tried it."""
 
     node_id: str
+    """Of the Retry node where there is one, else of the Pod node: the same through all attempts."""
     name: str
     """Argo's displayName, e.g. `process(0:0)`."""
     template: str
     """`list`, `process` or `publish`."""
     partition: int | None
     phase: str
+    """Running also while another attempt is waited for."""
     message: str | None
+    """What the last attempt said."""
     progress: str | None
     """`done/total` commands."""
     exit_code: int | None
@@ -42,17 +59,177 @@ class WorkflowState(NamedTuple):
     started_at: datetime | None
     finished_at: datetime | None
     tasks: tuple[TaskState, ...]
+    """By template and partition; empty where the object leaves its nodes out (see `read_workflow`)."""
 
 
 def read_workflow(workflow: dict[str, Any]) -> WorkflowState:
     """Read a Workflow object as the Kubernetes API or the Argo Server gives it.
 
-    `compressedNodes` (gzip, base64) are unpacked. A message loses Argo's own prefix
-    (`main: Error (exit code 1): `), since the worker's message already says it better.
+    `compressedNodes` (gzip, base64) are unpacked. Nodes offloaded to Argo's database, or compressed in
+    another way, are only in what the Argo Server answers; without them there are no tasks. A message loses
+    Argo's own prefix (`main: Error (exit code 1): `), since the worker's message already says it better.
 
     Raises:
         ValueError: this is no Workflow object, or a field has the wrong shape.
 
     Source: pkg/apis/workflow/v1alpha1/workflow_types.go of argo-workflows (WorkflowStatus, NodeStatus).
     """
-    raise NotImplementedError
+    workflow = _object(workflow, "the document")
+    if workflow.get("kind", "Workflow") != "Workflow":
+        raise ValueError(f"This is a {workflow['kind']!r}, not a Workflow.")
+    metadata = _object(workflow.get("metadata"), "metadata")
+    status = _object(workflow.get("status"), "status")
+    phase = _text(status, "phase") or "Pending"
+    if phase not in _PHASES:
+        raise ValueError(f"status.phase {phase!r} is none of {', '.join(sorted(_PHASES))}.")
+    tasks = tuple(sorted(_tasks(_nodes(status)), key=_by_template_and_partition))
+    stopped = _object(workflow.get("spec"), "spec").get("shutdown") is not None
+    return WorkflowState(
+        name=_required(metadata, "name"),
+        namespace=_required(metadata, "namespace"),
+        uid=_required(metadata, "uid"),
+        resource_version=_number(_required(metadata, "resourceVersion"), "resourceVersion", digits=18),
+        phase=phase,
+        message=(phase in _FAILED and not stopped and _first_failure(tasks)) or _text(status, "message"),
+        progress=_text(status, "progress"),
+        started_at=_time(status, "startedAt"),
+        finished_at=_time(status, "finishedAt"),
+        tasks=tasks,
+    )
+
+
+def _nodes(status: _Object) -> dict[str, _Object]:
+    nodes = _object(status.get("nodes"), "status.nodes") or _unpacked(_text(status, "compressedNodes"))
+    return {node_id: _object(node, f"node {node_id}") for node_id, node in nodes.items()}
+
+
+def _unpacked(compressed: str | None) -> _Object:
+    """Unpack `compressedNodes`.
+
+    Source: util/file/fileutil.go of argo-workflows (DecodeDecompressString; gzip unless set otherwise).
+    """
+    if not compressed:
+        return {}
+    try:
+        data = base64.b64decode(compressed, validate=True)
+        if not data.startswith(b"\x1f\x8b"):
+            return {}
+        unpacker = zlib.decompressobj(wbits=31)
+        text = unpacker.decompress(data, _MOST_NODE_BYTES)
+    except (binascii.Error, zlib.error) as exc:
+        raise ValueError(f"status.compressedNodes cannot be unpacked: {exc}.") from exc
+    if not unpacker.eof:
+        raise ValueError(f"status.compressedNodes is cut off, or more than {_MOST_NODE_BYTES} bytes.")
+    return _object(json.loads(text), "status.compressedNodes")
+
+
+def _tasks(nodes: dict[str, _Object]) -> Iterator[TaskState]:
+    """Yield one state a task, however often it was tried.
+
+    Where a template has a retryStrategy, a node of type Retry stands for the task; its children of type Pod
+    are the attempts, in order.
+
+    Source: workflow/controller/operator.go of argo-workflows (executeTemplate).
+    """
+    pods = {node_id for node_id, node in nodes.items() if node.get("type") == "Pod"}
+    attempts = {
+        node_id: [child for child in _list(node, "children") if isinstance(child, str) and child in pods]
+        for node_id, node in nodes.items()
+        if node.get("type") == "Retry"
+    }
+    for node_id, pod_ids in attempts.items():
+        if pod_ids:
+            yield _task(node_id, node=nodes[node_id], pod=nodes[pod_ids[-1]])
+    for node_id in pods.difference(*attempts.values()):
+        yield _task(node_id, node=nodes[node_id], pod=nodes[node_id])
+
+
+def _task(node_id: str, *, node: _Object, pod: _Object) -> TaskState:
+    """Read a task: `node` stands for it, `pod` is its last attempt."""
+    exit_code = _text(_object(pod.get("outputs"), "outputs"), "exitCode")
+    tried_again = _text(pod, "phase") in _FAILED and _text(node, "phase") not in _FAILED
+    return TaskState(
+        node_id=node_id,
+        name=_required(node, "displayName"),
+        template=_required(pod, "templateName"),
+        partition=_partition(pod),
+        phase=_text(node if tried_again else pod, "phase") or "Pending",
+        message=_message(pod),
+        progress=_text(pod, "progress"),
+        exit_code=None if exit_code is None else _number(exit_code, "exitCode"),
+        started_at=_time(node, "startedAt"),
+        finished_at=None if tried_again else _time(pod, "finishedAt"),
+    )
+
+
+def _partition(pod: _Object) -> int | None:
+    for parameter in _list(_object(pod.get("inputs"), "inputs"), "parameters"):
+        fields = _object(parameter, "a parameter")
+        if fields.get("name") == "partition":
+            return _number(_required(fields, "value"), "the partition")
+    return None
+
+
+def _message(pod: _Object) -> str | None:
+    """Read what a pod said, without what Argo put in front of it.
+
+    Source: workflow/controller/operator.go of argo-workflows (inferFailedReason).
+    """
+    message = _text(pod, "message")
+    return message and _ERROR_PREFIX.sub("", message, count=1)
+
+
+def _first_failure(tasks: tuple[TaskState, ...]) -> str | None:
+    failed = [task for task in tasks if task.phase in _FAILED and task.message]
+    return min(failed, key=lambda task: task.finished_at or _END_OF_TIME).message if failed else None
+
+
+def _by_template_and_partition(task: TaskState) -> tuple[str, int, str]:
+    return task.template, -1 if task.partition is None else task.partition, task.name
+
+
+def _object(value: object, what: str) -> _Object:
+    """Take a JSON object; null and a missing one are empty, as Go writes them."""
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise ValueError(f"{what} is no JSON object.")  # noqa: TRY004  one kind of error for a wrong document
+    return value
+
+
+def _list(fields: _Object, key: str) -> list[Any]:
+    value = fields.get(key)
+    if value is not None and not isinstance(value, list):
+        raise ValueError(f"{key} {value!r} is no list.")
+    return value or []
+
+
+def _text(fields: _Object, key: str) -> str | None:
+    """Take a text that PostgreSQL can store (no NUL, no half of a surrogate pair); None where empty."""
+    value = fields.get(key)
+    if value is not None and not isinstance(value, str):
+        raise ValueError(f"{key} {value!r} is no text.")
+    return value.replace("\0", "").encode(errors="replace").decode() if value else None
+
+
+def _required(fields: _Object, key: str) -> str:
+    value = _text(fields, key)
+    if value is None:
+        raise ValueError(f"{key} is missing.")
+    return value
+
+
+def _number(text: str, what: str, *, digits: int = 9) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= digits):
+        raise ValueError(f"{what} {text!r} is no whole number of at most {digits} digits.")
+    return int(text)
+
+
+def _time(fields: _Object, key: str) -> datetime | None:
+    text = _text(fields, key)
+    if text is None:
+        return None
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{key} {text!r} has no time zone.")
+    return moment

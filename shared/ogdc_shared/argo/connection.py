@@ -1,0 +1,187 @@
+"""HTTP to the Argo Server: timeouts, repeated calls, the token, and answers turned into our errors.
+
+urllib3 is imported with the first call (docs/decisions/0002-argo-client-on-urllib3.md).
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import suppress
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from ogdc_shared.config import ArgoSettings
+from ogdc_shared.errors import ArgoUnavailableError, ConfigurationError
+
+if TYPE_CHECKING:
+    from urllib3 import BaseHTTPResponse, PoolManager
+
+_ATTEMPTS = 3
+_PAUSE = 0.1
+"""Seconds between two attempts; doubled each time."""
+_CONNECT_SECONDS = 3.0
+_PASSING_STATUSES = frozenset({429, 502, 503, 504})
+_LONGEST_REASON = 500
+
+
+class Connection:
+    """Calls one Argo Server; its TCP connections are made when needed, kept, and shared between threads."""
+
+    def __init__(self, settings: ArgoSettings) -> None:
+        self._settings = settings
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: dict[str, str] | None = None,
+        body: dict[str, Any] | None = None,
+        repeatable: bool = True,
+        stream: bool = False,
+    ) -> BaseHTTPResponse:
+        """Make one call, and make it again where nothing came back and that does no harm.
+
+        Args:
+            method: The HTTP method.
+            path: Below the server's URL.
+            query: What follows the path.
+            body: What is sent, as JSON.
+            repeatable: Whether making the call twice does no more than making it once.
+            stream: Whether the body is left for the caller to read.
+
+        Returns:
+            The answer, of any status but those that say "not now".
+
+        Raises:
+            ArgoUnavailableError: no answer, or "not now"; `maybe_done` covers all attempts.
+            ConfigurationError: the address, the certificate or the token cannot be used.
+        """
+        url = self._settings.url + path + (f"?{urlencode(query)}" if query else "")
+        maybe_done = False
+        for attempts_left in reversed(range(_ATTEMPTS if repeatable else 1)):
+            try:
+                return self._attempt(method, url, body=body, stream=stream)
+            except ArgoUnavailableError as exc:
+                maybe_done = maybe_done or exc.maybe_done
+                if not attempts_left or not isinstance(exc, _PassingError):
+                    raise ArgoUnavailableError(str(exc), maybe_done=maybe_done) from exc
+            time.sleep(_PAUSE * 2 ** (_ATTEMPTS - 1 - attempts_left))
+        raise AssertionError("the last attempt returns or raises")
+
+    def _attempt(
+        self, method: str, url: str, *, body: dict[str, Any] | None, stream: bool
+    ) -> BaseHTTPResponse:
+        import urllib3
+        from urllib3 import exceptions
+
+        away = f"Argo does not answer at {self._settings.url}"
+        seconds = self._settings.timeout
+        try:
+            response = self._pool.request(
+                method,
+                url,
+                body=None if body is None else json.dumps(body).encode(),
+                headers=self._headers(),
+                timeout=urllib3.Timeout(connect=min(_CONNECT_SECONDS, seconds), read=seconds),
+                retries=False,
+                redirect=False,
+                preload_content=not stream,
+            )
+        except (exceptions.LocationValueError, exceptions.SSLError) as exc:
+            raise ConfigurationError(
+                f"Cannot speak with Argo at {self._settings.url}: {exc}. "
+                "Mend ARGO_WORKFLOWS_SERVICE_URL or ARGO_CA_FILE."
+            ) from exc
+        except exceptions.NewConnectionError as exc:
+            raise _PassingError(f"{away}: {exc}.") from exc
+        except exceptions.ConnectTimeoutError as exc:
+            raise ArgoUnavailableError(f"{away}: no connection in time.") from exc
+        except exceptions.ReadTimeoutError as exc:
+            message = f"{away} within {seconds} s. It may still do what was asked."
+            raise ArgoUnavailableError(message, maybe_done=True) from exc
+        except exceptions.HTTPError as exc:
+            raise _PassingError(f"{away}: the connection broke ({exc}).", maybe_done=True) from exc
+        if response.status in _PASSING_STATUSES:
+            message = f"Argo cannot answer now ({response.status}): {reason(response)}"
+            raise _PassingError(message, maybe_done=response.status != 429)
+        return response
+
+    @cached_property
+    def _pool(self) -> PoolManager:
+        import urllib3
+
+        settings = self._settings
+        return urllib3.PoolManager(
+            num_pools=1,
+            maxsize=16,
+            cert_reqs="CERT_REQUIRED" if settings.verify_tls else "CERT_NONE",
+            ca_certs=settings.ca_file,
+        )
+
+    def _headers(self) -> dict[str, str]:
+        headers = {"Accept": "application/json", "Content-Type": "application/json"}
+        token = self._token()
+        if token:
+            headers["Authorization"] = token if " " in token else f"Bearer {token}"
+        return headers
+
+    def _token(self) -> str | None:
+        """Read the token as it is now; it may hold a whole `Bearer …`, as Argo's own tools print it."""
+        if not self._settings.token_file:
+            return self._settings.token
+        try:
+            return Path(self._settings.token_file).read_text().strip()
+        except OSError as exc:
+            raise ConfigurationError(f"ARGO_TOKEN_FILE: cannot read {exc.filename}: {exc.strerror}.") from exc
+
+
+class _PassingError(ArgoUnavailableError):
+    """Trouble that another attempt may not meet."""
+
+
+def accepted(response: BaseHTTPResponse) -> BaseHTTPResponse:
+    """Let an answer pass that says the call was carried out.
+
+    Raises:
+        ArgoUnavailableError: the server failed at it.
+        ConfigurationError: the server refuses it, which only the operator can mend.
+    """
+    if response.status < 300:
+        return response
+    said = f"({response.status}): {reason(response)}"
+    if response.status >= 500:
+        raise ArgoUnavailableError(f"Argo failed at the call {said}", maybe_done=True)
+    if response.status in {401, 403}:
+        raise ConfigurationError(
+            f"Argo forbids the call {said} Mend ARGO_TOKEN or ARGO_TOKEN_FILE, or the account's role."
+        )
+    raise ConfigurationError(f"Argo refuses the call {said}")
+
+
+def document(response: BaseHTTPResponse) -> dict[str, Any]:
+    """Read the JSON object that an accepted call answers with.
+
+    Raises:
+        ConfigurationError: it is something else, so this is no Argo Server; or as `accepted`.
+    """
+    try:
+        answer = accepted(response).json()
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        raise ConfigurationError(
+            f"What answers at ARGO_WORKFLOWS_SERVICE_URL is no Argo Server; it sent {reason(response)!r}."
+        )
+    return answer
+
+
+def reason(response: BaseHTTPResponse) -> str:
+    """Read why a call was not accepted: grpc-gateway's `message`, else the beginning of the body."""
+    text = response.data.decode(errors="replace")
+    with suppress(ValueError, KeyError, TypeError):
+        text = str(json.loads(text)["message"])
+    return text.strip()[:_LONGEST_REASON]

@@ -1,0 +1,289 @@
+from __future__ import annotations
+
+import base64
+import copy
+import gzip
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ogdc_shared.argo.state import WorkflowState, read_workflow
+
+NAME = "tiles-abcdefghij"
+
+
+def pod(node_id: str, display_name: str, *, template: str = "process", **fields: Any) -> dict[str, Any]:
+    return {
+        "id": node_id,
+        "name": f"{NAME}.{display_name}",
+        "displayName": display_name,
+        "type": "Pod",
+        "templateName": template,
+        "phase": "Running",
+        "startedAt": "2026-11-22T10:00:00Z",
+        "finishedAt": None,
+    } | fields
+
+
+def retry(node_id: str, display_name: str, children: list[str], **fields: Any) -> dict[str, Any]:
+    return pod(node_id, display_name, **fields) | {"type": "Retry", "children": children}
+
+
+def failed(message: str = "main: Error (exit code 1)", *, at: int = 30, code: str = "1") -> dict[str, Any]:
+    return {
+        "phase": "Failed",
+        "message": message,
+        "finishedAt": f"2026-11-22T10:00:{at:02}Z",
+        "outputs": {"exitCode": code},
+    }
+
+
+def partition(number: int) -> dict[str, Any]:
+    return {"inputs": {"parameters": [{"name": "partition", "value": str(number)}]}}
+
+
+def workflow(*nodes: dict[str, Any], spec: dict[str, Any] | None = None, **status: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Workflow",
+        "metadata": {"name": NAME, "namespace": "qgnet", "uid": "u-1", "resourceVersion": "1042"},
+        "spec": spec or {},
+        "status": {
+            "phase": "Running",
+            "startedAt": "2026-11-22T10:00:00Z",
+            "finishedAt": None,
+            "progress": "1/3",
+            "nodes": {node["id"]: node for node in nodes},
+        }
+        | status,
+    }
+
+
+RETRIED = (
+    {"id": NAME, "type": "DAG", "displayName": NAME, "phase": "Running", "children": ["group"]},
+    {"id": "group", "type": "TaskGroup", "displayName": "process", "children": ["r0"], "phase": "Running"},
+    retry("r0", "process(0:0)", ["p0", "p1"], **partition(0)),
+    pod("p0", "process(0:0)(0)", **partition(0), **failed("pod deleted", code="143")),
+    pod("p1", "process(0:0)(1)", **partition(0), progress="2/4", startedAt="2026-11-22T10:00:40Z"),
+    {"id": "s", "type": "Skipped", "displayName": "publish", "phase": "Omitted", "templateName": "publish"},
+)
+
+
+def test_workflow_the_controller_has_not_seen_is_pending() -> None:
+    document = workflow()
+    del document["status"]
+    state = read_workflow(document)
+    assert state == WorkflowState(
+        name=NAME,
+        namespace="qgnet",
+        uid="u-1",
+        resource_version=1042,
+        phase="Pending",
+        message=None,
+        progress=None,
+        started_at=None,
+        finished_at=None,
+        tasks=(),
+    )
+
+
+def test_workflow_without_kind_is_read_as_the_argo_server_leaves_it_out() -> None:
+    document = workflow()
+    del document["kind"]
+    assert read_workflow(document).phase == "Running"
+
+
+def test_times_are_aware() -> None:
+    state = read_workflow(workflow(phase="Succeeded", finishedAt="2026-11-22T11:00:00.5+01:00"))
+    assert state.started_at == datetime(2026, 11, 22, 10, tzinfo=UTC)
+    assert state.finished_at == datetime(2026, 11, 22, 10, 0, 0, 500_000, tzinfo=UTC)
+
+
+def test_retried_task_is_one_task_that_shows_its_last_attempt() -> None:
+    (task,) = read_workflow(workflow(*RETRIED)).tasks
+    assert task.node_id == "r0"
+    assert (task.name, task.template, task.partition) == ("process(0:0)", "process", 0)
+    assert (task.phase, task.progress, task.exit_code, task.message) == ("Running", "2/4", None, None)
+    assert task.started_at == datetime(2026, 11, 22, 10, tzinfo=UTC)
+    assert task.finished_at is None
+
+
+def test_task_waiting_for_another_attempt_is_running_and_says_why_the_last_one_failed() -> None:
+    nodes = (
+        retry("r0", "publish", ["p0"], template="publish"),
+        pod("p0", "publish(0)", **failed("pod deleted")),
+    )
+    (task,) = read_workflow(workflow(*nodes)).tasks
+    assert (task.phase, task.message, task.finished_at) == ("Running", "pod deleted", None)
+
+
+def test_task_out_of_attempts_says_what_its_pod_said_and_not_that_there_are_no_more() -> None:
+    nodes = (
+        retry("r0", "publish", ["p0"], **failed("No more retries left", at=31)),
+        pod("p0", "publish(0)", **failed("main: Error (exit code 75): the server is away", at=30, code="75")),
+    )
+    (task,) = read_workflow(workflow(*nodes)).tasks
+    assert (task.phase, task.message, task.exit_code) == ("Failed", "the server is away", 75)
+    assert task.finished_at == datetime(2026, 11, 22, 10, 0, 30, tzinfo=UTC)
+
+
+def test_pod_that_waits_for_room_is_pending_though_its_retry_node_runs() -> None:
+    nodes = (
+        retry("r0", "publish", ["p0"]),
+        pod("p0", "publish(0)", phase="Pending", message="Unschedulable: 0/3 nodes"),
+    )
+    (task,) = read_workflow(workflow(*nodes)).tasks
+    assert (task.phase, task.message) == ("Pending", "Unschedulable: 0/3 nodes")
+
+
+def test_pod_without_retries_is_a_task_of_its_own() -> None:
+    (task,) = read_workflow(workflow(pod("p", "publish", template="publish"))).tasks
+    assert (task.node_id, task.template, task.partition) == ("p", "publish", None)
+
+
+def test_tasks_are_in_the_order_of_their_partitions() -> None:
+    nodes = [pod(f"p{n}", f"process({n}:{n})", **partition(n)) for n in (10, 2, 0)]
+    state = read_workflow(workflow(pod("z", "publish", template="publish"), *nodes))
+    assert [task.partition for task in state.tasks] == [0, 2, 10, None]
+
+
+def test_failed_workflow_says_what_failed_first() -> None:
+    state = read_workflow(
+        workflow(
+            pod("p0", "process(0:0)", **partition(0), **failed("main: Error (exit code 1): late", at=50)),
+            pod("p1", "process(1:1)", **partition(1), **failed("main: Error (exit code 1): early", at=20)),
+            phase="Failed",
+            message="child 'x' failed",
+        )
+    )
+    assert state.message == "early"
+
+
+def test_failed_workflow_where_no_task_says_anything_speaks_for_itself() -> None:
+    assert read_workflow(workflow(phase="Error", message="bad template")).message == "bad template"
+
+
+def test_stopped_workflow_says_that_it_was_stopped() -> None:
+    state = read_workflow(
+        workflow(
+            pod("p0", "process(0:0)", **failed("workflow shutdown with strategy:  Terminate", code="143")),
+            spec={"shutdown": "Terminate"},
+            phase="Failed",
+            message="Stopped with strategy 'Terminate'",
+        )
+    )
+    assert state.message == "Stopped with strategy 'Terminate'"
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("main: Error (exit code 1): command 3 of 4 failed", "command 3 of 4 failed"),
+        ("main: Error (exit code 64): main: Error (exit code 1): x", "main: Error (exit code 1): x"),
+        ("main: Error (exit code 1)", "main: Error (exit code 1)"),
+        ("main: OOMKilled (exit code 137)", "main: OOMKilled (exit code 137)"),
+        ("nul \0 and half a \ud83d pair", "nul  and half a ? pair"),
+        ("", None),
+    ],
+)
+def test_message_loses_what_argo_puts_in_front(written: str, read: str | None) -> None:
+    (task,) = read_workflow(workflow(pod("p", "publish", **failed(written)))).tasks
+    assert task.message == read
+
+
+def test_compressed_nodes_are_unpacked() -> None:
+    plain = workflow(*RETRIED)
+    packed = copy.deepcopy(plain)
+    nodes = json.dumps(packed["status"].pop("nodes")).encode()
+    packed["status"]["compressedNodes"] = base64.b64encode(gzip.compress(nodes)).decode()
+    assert read_workflow(packed) == read_workflow(plain)
+
+
+def test_nodes_that_are_elsewhere_leave_the_workflow_without_tasks() -> None:
+    zstd = base64.b64encode(b"\x28\xb5\x2f\xfd" + b"rest").decode()
+    for status in ({"offloadNodeStatusVersion": "fnv:1"}, {"compressedNodes": zstd}):
+        state = read_workflow(workflow(nodes=None, phase="Succeeded", **status))
+        assert (state.phase, state.tasks) == ("Succeeded", ())
+
+
+def test_compressed_nodes_too_large_to_be_true_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ogdc_shared.argo.state._MOST_NODE_BYTES", 1000)
+    packed = base64.b64encode(gzip.compress(b" " * 2000)).decode()
+    with pytest.raises(ValueError, match="more than 1000 bytes"):
+        read_workflow(workflow(nodes=None, compressedNodes=packed))
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        (("kind",), "Pod", "a 'Pod', not a Workflow"),
+        (("metadata",), "x", "metadata is no JSON object"),
+        (("metadata", "name"), None, "name is missing"),
+        (("metadata", "uid"), 7, "uid 7 is no text"),
+        (("metadata", "resourceVersion"), "abc", "resourceVersion 'abc'"),
+        (("metadata", "resourceVersion"), "9" * 19, "at most 18 digits"),
+        (("status", "phase"), "Confused", "'Confused' is none of"),
+        (("status", "startedAt"), "yesterday", "yesterday"),
+        (("status", "startedAt"), "2026-11-22T10:00:00", "no time zone"),
+        (("status", "nodes"), [], "status.nodes is no JSON object"),
+        (("status", "nodes", "r0", "displayName"), None, "displayName is missing"),
+        (("status", "nodes", "p1", "outputs"), {"exitCode": "one"}, "exitCode 'one'"),
+        (("status", "nodes", "p1", "inputs", "parameters"), [{"name": "partition"}], "value is missing"),
+        (("status", "nodes", "r0", "children"), "p1", "children 'p1' is no list"),
+    ],
+)
+def test_document_of_the_wrong_shape_is_refused_by_name(path: tuple[str, ...], value: Any, said: str) -> None:
+    document = copy.deepcopy(workflow(*RETRIED))
+    place = document
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    with pytest.raises(ValueError, match=said):
+        read_workflow(document)
+
+
+@pytest.mark.parametrize("packed", ["%%%", base64.b64encode(b"\x1f\x8bnothing").decode()])
+def test_nodes_that_cannot_be_unpacked_are_refused(packed: str) -> None:
+    with pytest.raises(ValueError, match="compressedNodes"):
+        read_workflow(workflow(nodes=None, compressedNodes=packed))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    entries = (
+        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    )
+    return [path, *(place for key, inner in entries for place in places(inner, (*path, key)))]
+
+
+@given(place=st.sampled_from(places(workflow(*RETRIED))), value=JSON)
+def test_any_value_anywhere_is_read_or_refused(place: tuple[Any, ...], value: Any) -> None:
+    document: Any = {"": copy.deepcopy(workflow(*RETRIED))}
+    target = document
+    for key in ("", *place)[:-1]:
+        target = target[key]
+    target[("", *place)[-1]] = value
+    try:
+        read_workflow(document[""])
+    except ValueError:
+        return
+
+
+def test_reading_states_imports_nothing_but_the_standard_library() -> None:
+    code = "import sys, ogdc_shared.argo.state, ogdc_shared.argo.client; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert not {"hera", "urllib3", "pydantic", "yaml", "requests"} & set(loaded)
