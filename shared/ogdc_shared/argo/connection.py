@@ -92,10 +92,7 @@ class Connection:
                 preload_content=not stream,
             )
         except (exceptions.LocationValueError, exceptions.SSLError) as exc:
-            raise ConfigurationError(
-                f"Cannot speak with Argo at {self._settings.url}: {exc}. "
-                "Mend ARGO_WORKFLOWS_SERVICE_URL or ARGO_CA_FILE."
-            ) from exc
+            raise self._unusable(str(exc)) from exc
         except exceptions.NewConnectionError as exc:
             raise _PassingError(f"{away}: {exc}.") from exc
         except exceptions.ConnectTimeoutError as exc:
@@ -115,11 +112,19 @@ class Connection:
         import urllib3
 
         settings = self._settings
+        if not settings.url.startswith(("http://", "https://")):
+            raise self._unusable("it must begin with http:// or https://")
         return urllib3.PoolManager(
             num_pools=1,
             maxsize=16,
             cert_reqs="CERT_REQUIRED" if settings.verify_tls else "CERT_NONE",
             ca_certs=settings.ca_file,
+        )
+
+    def _unusable(self, why: str) -> ConfigurationError:
+        return ConfigurationError(
+            f"Cannot speak with Argo at {self._settings.url}: {why}. "
+            "Mend ARGO_WORKFLOWS_SERVICE_URL or ARGO_CA_FILE."
         )
 
     def _headers(self) -> dict[str, str]:

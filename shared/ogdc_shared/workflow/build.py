@@ -246,7 +246,8 @@ def _retry_strategy(recipe: RecipeFacts, argo: ArgoSettings) -> m.RetryStrategy 
     limit = argo.retry_limit if recipe.retries is None else recipe.retries
     if not argo.retry_enabled or limit == 0:
         return None
-    backoff = m.Backoff(duration="10s", factor="2")
+    # Short, since Argo waits before it looks at the expression: a failing command is told of after 2 s.
+    backoff = m.Backoff(duration="2s", factor="4")
     if argo.retry_policy:
         return m.RetryStrategy(limit=str(limit), retry_policy=argo.retry_policy, backoff=backoff)
     return m.RetryStrategy(

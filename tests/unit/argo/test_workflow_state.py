@@ -207,8 +207,10 @@ def test_compressed_nodes_are_unpacked() -> None:
 
 def test_nodes_that_are_elsewhere_leave_the_workflow_without_tasks() -> None:
     zstd = base64.b64encode(b"\x28\xb5\x2f\xfd" + b"rest").decode()
-    for status in ({"offloadNodeStatusVersion": "fnv:1"}, {"compressedNodes": zstd}):
-        state = read_workflow(workflow(nodes=None, phase="Succeeded", **status))
+    for field, value in (("offloadNodeStatusVersion", "fnv:1"), ("compressedNodes", zstd)):
+        document = workflow(nodes=None, phase="Succeeded")
+        document["status"][field] = value
+        state = read_workflow(document)
         assert (state.phase, state.tasks) == ("Succeeded", ())
 
 

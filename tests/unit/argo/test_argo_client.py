@@ -1,0 +1,288 @@
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ogdc_shared.argo.client import ArgoClient, LogLine
+from ogdc_shared.config import ArgoSettings
+from ogdc_shared.errors import ArgoUnavailableError, ConfigurationError, RunStateError
+from support.http import Answer, FileServer, Request, closed_port
+
+NAME = "tiles-abcdefghij"
+ALL = "/api/v1/workflows/qgnet"
+ONE = f"{ALL}/{NAME}"
+MANIFEST = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": {"name": NAME}}
+
+
+def answer(body: Any, *, status: int = 200) -> Callable[[Request], Answer]:
+    return lambda request: Answer(status=status, body=json.dumps(body).encode())
+
+
+def refusal(status: int, message: str) -> Callable[[Request], Answer]:
+    return answer({"code": 5, "message": message, "details": []}, status=status)
+
+
+@pytest.fixture
+def argo(tmp_path: Path) -> Iterator[FileServer]:
+    with FileServer(tmp_path) as server:
+        yield server
+
+
+@pytest.fixture
+def client(argo: FileServer) -> ArgoClient:
+    return ArgoClient(ArgoSettings(url=argo.url, timeout=0.5))
+
+
+def called(argo: FileServer) -> list[tuple[str, str]]:
+    return [(request.method, request.path) for request in argo.requests]
+
+
+def test_creating_sends_the_manifest_and_returns_what_the_server_has(
+    argo: FileServer, client: ArgoClient
+) -> None:
+    argo.routes[ALL] = answer(MANIFEST | {"status": {}})
+    assert client.create(MANIFEST) == MANIFEST | {"status": {}}
+    assert json.loads(argo.requests[0].body) == {"workflow": MANIFEST}
+
+
+def test_creating_what_was_created_before_returns_it(argo: FileServer, client: ArgoClient) -> None:
+    argo.routes[ALL] = refusal(409, "already exists")
+    argo.routes[ONE] = answer(MANIFEST | {"status": {"phase": "Running"}})
+    assert client.create(MANIFEST)["status"] == {"phase": "Running"}
+    assert called(argo) == [("POST", ALL), ("GET", ONE)]
+
+
+def test_workflow_refused_as_existing_and_not_found_may_be_tried_again(
+    argo: FileServer, client: ArgoClient
+) -> None:
+    argo.routes[ALL] = refusal(409, "already exists")
+    with pytest.raises(ArgoUnavailableError, match=NAME):
+        client.create(MANIFEST)
+
+
+def test_unknown_workflow_is_none(client: ArgoClient) -> None:
+    assert client.get(NAME) is None
+
+
+def test_names_cannot_leave_their_place_in_the_path(argo: FileServer, client: ArgoClient) -> None:
+    assert client.get("../other?x=1") is None
+    assert called(argo) == [("GET", f"{ALL}/../other?x=1")]
+
+
+def test_listing_goes_through_all_pages(argo: FileServer, client: ArgoClient) -> None:
+    pages = {
+        "": {"items": [{"n": 1}, {"n": 2}], "metadata": {"continue": "2"}},
+        "2": {"items": [{"n": 3}], "metadata": {"continue": "3"}},
+        "3": {"items": None, "metadata": {}},
+    }
+
+    def page(request: Request) -> Answer:
+        assert request.query["listOptions.labelSelector"] == ["ogdc/run"]
+        return answer(pages[request.query.get("listOptions.continue", [""])[0]])(request)
+
+    argo.routes[ALL] = page
+    assert [workflow["n"] for workflow in client.list("ogdc/run")] == [1, 2, 3]
+
+
+def test_pages_are_asked_for_as_they_are_needed(argo: FileServer, client: ArgoClient) -> None:
+    argo.routes[ALL] = answer({"items": [{"n": 1}], "metadata": {"continue": "2"}})
+    assert next(client.list()) == {"n": 1}
+    assert len(argo.requests) == 1
+
+
+@pytest.mark.parametrize("action", ["terminate", "retry"])
+def test_changes_are_put_to_the_workflow(argo: FileServer, client: ArgoClient, action: str) -> None:
+    argo.routes[f"{ONE}/{action}"] = answer(MANIFEST)
+    getattr(client, action)(NAME)
+    assert called(argo) == [("PUT", f"{ONE}/{action}")]
+
+
+@pytest.mark.parametrize(
+    ("action", "status", "message"),
+    [
+        ("retry", 400, "Cannot retry a workflow in phase Running"),
+        ("terminate", 500, 'cannot shutdown a completed workflow: workflow: "x"'),
+        ("terminate", 404, "Submit it again"),
+    ],
+)
+def test_change_that_the_state_does_not_allow_is_a_state_error(
+    argo: FileServer, client: ArgoClient, action: str, status: int, message: str
+) -> None:
+    argo.routes[f"{ONE}/{action}"] = refusal(status, message)
+    with pytest.raises(RunStateError, match=message):
+        getattr(client, action)(NAME)
+
+
+@pytest.mark.parametrize("status", [200, 404])
+def test_deleting_is_done_when_the_workflow_is_gone(
+    argo: FileServer, client: ArgoClient, status: int
+) -> None:
+    argo.routes[ONE] = answer({}, status=status)
+    client.delete(NAME)
+
+
+def test_logs_are_streamed_with_the_task_that_wrote_them(argo: FileServer, client: ArgoClient) -> None:
+    lines = [
+        {"result": {"content": "fetched 1 of 2", "podName": f"{NAME}-process-123"}},
+        {"result": {"podName": f"{NAME}-process-123"}},
+        {"result": {"content": "done ✓", "podName": f"{NAME}-publish-9"}},
+    ]
+    argo.routes[f"{ONE}/log"] = lambda _: Answer(body=b"".join(json.dumps(e).encode() + b"\n" for e in lines))
+    assert list(client.logs(NAME, tail=10)) == [
+        LogLine(task="process-123", text="fetched 1 of 2"),
+        LogLine(task="process-123", text=""),
+        LogLine(task="publish-9", text="done ✓"),
+    ]
+    assert argo.requests[0].query == {"logOptions.container": ["main"], "logOptions.tailLines": ["10"]}
+
+
+def test_logs_ended_by_an_error_give_the_lines_before(
+    argo: FileServer, client: ArgoClient
+) -> None:
+    good = json.dumps({"result": {"content": "a", "podName": "p"}}).encode() + b"\n"
+    argo.routes[f"{ONE}/log"] = lambda _: Answer(body=good + b'{"error":{"message":"pod is gone"}}\n')
+    lines = client.logs(NAME)
+    assert next(lines).text == "a"
+    with pytest.raises(ArgoUnavailableError, match="pod is gone"):
+        next(lines)
+
+
+def test_logs_that_break_off_are_not_taken_for_all(argo: FileServer, client: ArgoClient) -> None:
+    argo.routes[f"{ONE}/log"] = lambda _: Answer(body=b'{"result":{"content":"a"}}\n' * 9)
+    argo.drop(after=30)
+    with pytest.raises(ArgoUnavailableError, match="broke off"):
+        list(client.logs(NAME))
+
+
+def test_logs_of_a_workflow_that_is_gone_are_empty(client: ArgoClient) -> None:
+    assert list(client.logs(NAME)) == []
+
+
+def test_nobody_listening_means_that_nothing_was_done() -> None:
+    with closed_port() as url, pytest.raises(ArgoUnavailableError, match="refused") as caught:
+        ArgoClient(ArgoSettings(url=url)).create(MANIFEST)
+    assert not caught.value.maybe_done
+
+
+def test_host_without_an_address_means_that_nothing_was_done() -> None:
+    with pytest.raises(ArgoUnavailableError) as caught:
+        ArgoClient(ArgoSettings(url="http://argo.invalid:2746")).create(MANIFEST)
+    assert not caught.value.maybe_done
+
+
+def test_silence_means_that_it_may_have_been_done_and_is_not_asked_twice(
+    argo: FileServer, client: ArgoClient
+) -> None:
+    argo.delay = 5
+    began = time.monotonic()
+    with pytest.raises(ArgoUnavailableError, match=r"within 0.5 s") as caught:
+        client.create(MANIFEST)
+    assert caught.value.maybe_done
+    assert time.monotonic() - began < 1
+
+
+def test_harmless_call_is_repeated_through_passing_trouble(argo: FileServer, client: ArgoClient) -> None:
+    argo.routes[ALL] = answer(MANIFEST)
+    argo.fail(2, status=503)
+    assert client.create(MANIFEST) == MANIFEST
+    assert [request.status for request in argo.requests] == [503, 503, 200]
+
+
+def test_connection_that_breaks_is_tried_again(argo: FileServer, client: ArgoClient) -> None:
+    argo.routes[ONE] = answer(MANIFEST)
+    argo.drop(after=5)
+    assert client.get(NAME) == MANIFEST
+
+
+def test_trouble_that_stays_is_given_up(argo: FileServer, client: ArgoClient) -> None:
+    argo.fail(9, status=502)
+    with pytest.raises(ArgoUnavailableError, match="502") as caught:
+        client.create(MANIFEST)
+    assert caught.value.maybe_done
+    assert len(argo.requests) == 3
+
+
+def test_doubt_from_one_attempt_outlives_the_next(argo: FileServer, client: ArgoClient) -> None:
+    def cut_off_then_busy(_: Request) -> Answer:
+        argo.drop(after=5)
+        argo.fail(2, status=429)
+        return Answer(body=b"0123456789")
+
+    argo.routes[ALL] = cut_off_then_busy
+    with pytest.raises(ArgoUnavailableError, match="429") as caught:
+        client.create(MANIFEST)
+    assert caught.value.maybe_done
+
+
+def test_retry_of_a_workflow_is_never_sent_twice(argo: FileServer, client: ArgoClient) -> None:
+    argo.fail(1, status=503)
+    with pytest.raises(ArgoUnavailableError) as caught:
+        client.retry(NAME)
+    assert caught.value.maybe_done
+    assert len(argo.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "said"),
+    [
+        (400, ConfigurationError, "refuses the call"),
+        (401, ConfigurationError, "ARGO_TOKEN"),
+        (403, ConfigurationError, "exceeded quota"),
+        (302, ConfigurationError, "refuses the call"),
+        (500, ArgoUnavailableError, "exceeded quota"),
+    ],
+)
+def test_refusals_say_what_argo_said_and_are_not_repeated(
+    argo: FileServer, client: ArgoClient, status: int, error: type[Exception], said: str
+) -> None:
+    argo.routes[ALL] = refusal(status, "exceeded quota")
+    with pytest.raises(error, match=said) as caught:
+        client.create(MANIFEST)
+    assert "exceeded quota" in str(caught.value)
+    assert len(argo.requests) == 1
+
+
+@pytest.mark.parametrize("body", [b"<html>Sign in</html>", b"[]", b""])
+def test_something_else_at_the_address_is_a_wrong_setting(
+    argo: FileServer, client: ArgoClient, body: bytes
+) -> None:
+    argo.routes[ONE] = lambda _: Answer(body=body)
+    with pytest.raises(ConfigurationError, match="ARGO_WORKFLOWS_SERVICE_URL"):
+        client.get(NAME)
+
+
+@pytest.mark.parametrize("url", ["ftp://argo", "http://", "argo.example"])
+def test_address_that_is_none_is_a_wrong_setting(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="ARGO_WORKFLOWS_SERVICE_URL"):
+        ArgoClient(ArgoSettings(url=url)).get(NAME)
+
+
+def test_https_where_there_is_none_is_a_wrong_setting(argo: FileServer) -> None:
+    url = argo.url.replace("http:", "https:")
+    with pytest.raises(ConfigurationError, match="ARGO_WORKFLOWS_SERVICE_URL"):
+        ArgoClient(ArgoSettings(url=url)).get(NAME)
+
+
+@pytest.mark.parametrize(
+    ("token", "sent"), [("abc", "Bearer abc"), ("Bearer abc", "Bearer abc"), (None, None)]
+)
+def test_token_is_sent(argo: FileServer, token: str | None, sent: str | None) -> None:
+    ArgoClient(ArgoSettings(url=argo.url, token=token)).get(NAME)
+    assert argo.requests[0].headers["Authorization"] == sent
+
+
+def test_token_file_is_read_for_each_call(argo: FileServer, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    client = ArgoClient(ArgoSettings(url=argo.url, token_file=str(file)))
+    for token in ("first", "second"):
+        file.write_text(f"{token}\n")
+        client.get(NAME)
+    assert [r.headers["Authorization"] for r in argo.requests] == ["Bearer first", "Bearer second"]
+    file.unlink()
+    with pytest.raises(ConfigurationError, match="ARGO_TOKEN_FILE"):
+        client.get(NAME)
