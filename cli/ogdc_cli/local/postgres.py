@@ -25,6 +25,7 @@ DATABASE = "postgres"
 OLDEST_MAJOR = 14
 _DISTRIBUTION_DIRS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin")
 _NOBODY = 65534
+_UNSHARE = ("unshare", "--user", "--map-user=1000", "--map-group=1000", "--")
 _START_SECONDS = 60.0
 _SETTINGS = {
     "listen_addresses": "",
@@ -313,10 +314,9 @@ def _unprivileged(data: Path) -> list[str]:
     setpriv = ["setpriv", "--pdeathsig", "INT"] if shutil.which("setpriv") else []
     if os.geteuid() != 0:
         return setpriv
-    unshare = ["unshare", "--user", "--map-user=1000", "--map-group=1000", "--"]
     ours = not data.exists() or data.stat().st_uid == 0
-    if ours and subprocess.run([*unshare, "true"], capture_output=True, check=False).returncode == 0:
-        return [*unshare, *setpriv]
+    if ours and _can_unshare():
+        return [*_UNSHARE, *setpriv]
     if not setpriv:
         raise StackError(
             "PostgreSQL refuses to run as root: install util-linux (setpriv), or start as another user."
@@ -326,8 +326,14 @@ def _unprivileged(data: Path) -> list[str]:
     return [*setpriv, *user, f"--inh-caps={caps}", f"--ambient-caps={caps}", f"--bounding-set={caps}"]
 
 
+def _can_unshare() -> bool:
+    try:
+        return subprocess.run([*_UNSHARE, "true"], capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
 def _tail(text: str) -> str:
-    """Pick the lines that say what went wrong, at most five."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    telling = [line for line in lines if any(mark in line for mark in ("FATAL", "error", "HINT", "DETAIL"))]
-    return " | ".join((telling or lines)[-5:]) or "it said nothing"
+    """Join the last lines, at most five, without their time and process id."""
+    lines = [line.partition("] ")[2] or line for line in text.splitlines() if line.strip()]
+    return " | ".join(lines[-5:]) or "it said nothing"

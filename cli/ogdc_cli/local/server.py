@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from waitress import wasyncore
 from waitress.server import create_server
@@ -17,6 +18,7 @@ HOST = "127.0.0.1"
 _MAX_BODY = 80 * 1024 * 1024
 _MAX_CONNECTIONS = 500
 _DRAIN_SECONDS = 5.0
+_LOOP_SECONDS = 1.0
 
 
 def listen(port: int | None) -> socket.socket:
@@ -38,7 +40,7 @@ class Server:
     """Serves a WSGI application from entering the context until leaving it."""
 
     def __init__(self, listener: socket.socket, application: WSGIApplication, *, threads: int) -> None:
-        self._channels: dict[int, object] = {}
+        self._channels: dict[int, Any] = {}
         self._server = create_server(
             application,
             map=self._channels,
@@ -47,9 +49,9 @@ class Server:
             ident=None,
             max_request_body_size=_MAX_BODY,
             connection_limit=_MAX_CONNECTIONS,
-            asyncore_use_poll=True,
         )
-        self._thread = threading.Thread(target=self._server.run, name="server", daemon=True)
+        self._deadline: float | None = None
+        self._thread = threading.Thread(target=self._run, name="server", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -58,7 +60,17 @@ class Server:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Let the requests at work end, then close every connection."""
+        """Let the requests at work end and their answers go out, then close every connection."""
         self._server.task_dispatcher.shutdown(timeout=_DRAIN_SECONDS)
-        self._server.trigger.pull_trigger(lambda: wasyncore.close_all(self._channels, ignore_all=True))
-        self._thread.join(_DRAIN_SECONDS)
+        self._deadline = time.monotonic() + _DRAIN_SECONDS
+        self._server.pull_trigger()
+        self._thread.join()
+        wasyncore.close_all(self._channels, ignore_all=True)
+
+    def _run(self) -> None:
+        """Do what the server's own `run` does, which has no end."""
+        while self._deadline is None or (self._owes_bytes() and time.monotonic() < self._deadline):
+            wasyncore.loop(timeout=_LOOP_SECONDS, use_poll=True, map=self._channels, count=1)
+
+    def _owes_bytes(self) -> bool:
+        return any(getattr(channel, "total_outbufs_len", 0) for channel in self._channels.values())

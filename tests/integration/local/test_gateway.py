@@ -1,0 +1,256 @@
+from __future__ import annotations
+
+import http.client
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from urllib.parse import urlsplit
+
+import pytest
+
+from ogdc_cli.local.functions import Functions
+from ogdc_cli.local.gateway import Clock, Gateway
+from ogdc_cli.local.peers import may_connect
+from ogdc_cli.local.server import Server, listen, url_of
+from ogdc_shared.storage.directory import DirectoryStore
+from ogdc_shared.storage.links import sign
+
+KEY = "runs/r-1/output/r.zip"
+CONTENT = bytes(range(256)) * 1000
+
+
+def named(name):
+    """A WSGI application that answers with its name and what it was asked."""
+
+    def application(environ, start_response):
+        body = environ["wsgi.input"].read()
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [f"{name} {environ['REQUEST_METHOD']} {environ['PATH_INFO']} {body.decode()}".strip().encode()]
+
+    return application
+
+
+class Client:
+    def __init__(self, url):
+        self.url = url
+        self.address = urlsplit(url).netloc
+
+    def __call__(self, method, target, *, body=None, **headers):
+        connection = http.client.HTTPConnection(self.address, timeout=10)
+        connection.request(
+            method, target, body=body, headers={k.replace("_", "-"): v for k, v in headers.items()}
+        )
+        response = connection.getresponse()
+        response.body = response.read()
+        connection.close()
+        return response
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = DirectoryStore(tmp_path / "artifacts", url="http://127.0.0.1:1", signing_key="secret")
+    store.put(KEY, CONTENT)
+    return store
+
+
+@pytest.fixture
+def ask(tmp_path, store):
+    gateway = Gateway(
+        functions=Functions(*map(named, Functions._fields)),
+        engine=named("engine"),
+        artifacts=tmp_path / "artifacts",
+        signing_key="secret",
+        state=lambda: {"busy": True},
+    )
+    listener = listen(None)
+    with Server(listener, gateway, threads=4):
+        yield Client(url_of(listener))
+
+
+def signed(store, key=KEY, seconds=60):
+    parts = urlsplit(store.link(key, seconds=seconds))
+    return f"{parts.path}?{parts.query}"
+
+
+@pytest.mark.parametrize(
+    ("request_line", "answer"),
+    [
+        ("POST /submit", "submit POST /submit"),
+        ("GET /submit", "submit GET /submit"),
+        ("POST /api/submit", "submit POST /api/submit"),
+        ("POST /validate", "submit POST /validate"),
+        ("POST /runs/x/cancel", "submit POST /runs/x/cancel"),
+        ("POST /sweep", "submit POST /sweep"),
+        ("GET /", "status GET /"),
+        ("GET /version", "status GET /version"),
+        ("GET /api/version", "status GET /api/version"),
+        ("GET /healthz", "status GET /healthz"),
+        ("GET /runs/x/logs", "status GET /runs/x/logs"),
+        ("DELETE /runs/x", "status DELETE /runs/x"),
+        ("POST /events/argo", "argo_events POST /events/argo"),
+        ("GET /api/v1/workflows/local", "engine GET /api/v1/workflows/local"),
+        ("POST /api/v1/workflows/local", "engine POST /api/v1/workflows/local"),
+        ("GET /stack", '{"busy": true}'),
+    ],
+)
+def test_each_request_reaches_the_part_it_is_for(ask, request_line, answer):
+    response = ask(*request_line.split())
+    assert (response.status, response.body.decode()) == (200, answer)
+
+
+def test_bodies_are_passed_on(ask):
+    assert ask("POST", "/submit", body=b"abc").body == b"submit POST /submit abc"
+
+
+def test_artifact_is_served_whole(ask, store):
+    response = ask("GET", signed(store))
+    assert response.status == 200
+    assert response.body == CONTENT
+    assert response.headers["Content-Type"] == "application/zip"
+    assert response.headers["Content-Disposition"] == "attachment; filename=r.zip"
+    assert response.headers["Accept-Ranges"] == "bytes"
+
+
+def test_head_says_how_large_an_artifact_is(ask, store):
+    response = ask("HEAD", signed(store))
+    assert (response.status, response.headers["Content-Length"]) == (200, str(len(CONTENT)))
+    assert response.body == b""
+
+
+def test_part_of_an_artifact_can_be_asked_for(ask, store):
+    response = ask("GET", signed(store), Range="bytes=1000-1999")
+    assert response.status == 206
+    assert response.headers["Content-Range"] == f"bytes 1000-1999/{len(CONTENT)}"
+    assert response.body == CONTENT[1000:2000]
+
+
+def test_download_goes_on_where_it_broke_off_unless_the_artifact_changed(ask, store):
+    first = ask("GET", signed(store), Range="bytes=0-9")
+    resumed = ask("GET", signed(store), Range="bytes=10-", If_Range=first.headers["ETag"])
+    assert (resumed.status, resumed.body) == (206, CONTENT[10:])
+    store.put(KEY, CONTENT[::-1])
+    assert ask("GET", signed(store), Range="bytes=10-", If_Range=first.headers["ETag"]).status == 200
+
+
+def test_range_past_the_end_is_refused(ask, store):
+    assert ask("GET", signed(store), Range=f"bytes={len(CONTENT)}-").status == 416
+
+
+def test_artifact_needs_a_link_made_for_it(ask, store):
+    path, _, query = signed(store).partition("?")
+    assert ask("GET", path).status == 403
+    assert ask("GET", f"{path}?{query}0").status == 403
+    assert ask("GET", f"/artifacts/runs/r-2/output/r.zip?{query}").status == 403
+
+
+def test_link_that_expired_and_artifact_that_is_gone_are_410(ask, store):
+    assert ask("GET", signed(store, seconds=-1)).status == 410
+    link = signed(store)
+    store.delete_prefix("runs/r-1/")
+    assert ask("GET", link).status == 410
+
+
+@pytest.mark.parametrize("key", ["../secret", "runs/../../secret", "/etc/passwd", "%2e%2e/secret", ".", ""])
+def test_no_path_leads_out_of_the_artifacts(ask, tmp_path, key):
+    (tmp_path / "secret").write_text("secret")
+    query = sign(key.replace("%2e", "."), expires=int(time.time()) + 60, secret="secret")
+    response = ask("GET", f"/artifacts/{key}?{query}")
+    assert response.status == 400
+    assert b"root:" not in response.body
+
+
+def test_artifacts_cannot_be_written(ask, store):
+    assert ask("PUT", signed(store), body=b"x").status == 400
+    assert store.get(KEY) == CONTENT
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "[", "0.0.0.0"]
+)
+def test_names_that_only_resolve_to_this_machine_are_refused(ask, host):
+    response = ask("GET", "/runs", Host=host)
+    assert response.status == 403
+    assert b"localhost" in response.body
+
+
+def test_localhost_is_answered(ask):
+    assert ask("GET", "/runs", Host="localhost:1234").status == 200
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://localhost:1"])
+def test_pages_of_other_sites_are_refused(ask, origin):
+    assert ask("POST", "/submit", body=b"{}", Origin=origin, Content_Type="text/plain").status == 403
+    assert "Access-Control-Allow-Origin" not in ask("GET", "/runs", Origin=origin).headers
+
+
+def test_its_own_pages_are_answered(ask):
+    assert ask("GET", "/runs", Origin=ask.url).status == 200
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user for a moment")
+def test_other_users_of_the_machine_are_refused(ask):
+    script = f"""
+import urllib.request, urllib.error
+try:
+    print(urllib.request.urlopen("{ask.url}/runs").status)
+except urllib.error.HTTPError as exc:
+    print(exc.code, exc.read().decode())
+"""
+    as_nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    python = "/usr/bin/python3"
+    done = subprocess.run([*as_nobody, python, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("403")
+    assert "another user" in done.stdout
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs sock_diag")
+def test_other_users_cannot_slip_in_by_hanging_up_early():
+    with listen(None) as server:
+        client = socket.create_connection(server.getsockname())
+        address = client.getsockname()
+        accepted, _ = server.accept()
+        assert may_connect(address, server.getsockname())
+        client.close()
+        assert not may_connect(address, server.getsockname())
+        accepted.close()
+
+
+def test_clock_tells_how_long_nobody_asked():
+    clock = Clock(named("x"))
+    time.sleep(0.05)
+    assert clock.idle_seconds >= 0.05
+    listener = listen(None)
+    with Server(listener, clock, threads=1):
+        Client(url_of(listener))("GET", "/")
+    assert clock.idle_seconds < 0.05
+
+
+def test_leaving_a_server_lets_requests_at_work_end_and_frees_the_port():
+    began = threading.Event()
+
+    def slow(environ, start_response):
+        began.set()
+        time.sleep(0.3)
+        start_response("200 OK", [("Content-Length", "4")])
+        return [b"done"]
+
+    listener = listen(None)
+    port = listener.getsockname()[1]
+    answers = []
+    with Server(listener, slow, threads=2):
+        client = Client(url_of(listener))
+        thread = threading.Thread(target=lambda: answers.append(client("GET", "/").body))
+        thread.start()
+        began.wait(5)
+    thread.join()
+    assert answers == [b"done"]
+    with listen(port) as again:
+        assert again.getsockname()[1] == port
+
+
+def test_another_port_is_taken_where_the_wanted_one_is_in_use():
+    with listen(None) as first, listen(first.getsockname()[1]) as second:
+        assert second.getsockname()[1] not in {0, first.getsockname()[1]}

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import stat
+
+import pytest
+
+from ogdc_cli.local.environment import DATAONE_NODE_URL, function_environment, load_signing_key, passed_on
+from ogdc_cli.local.paths import StatePaths
+from ogdc_shared.config import Settings
+
+
+@pytest.fixture
+def paths(tmp_path):
+    paths = StatePaths(tmp_path / "state")
+    paths.create()
+    yield paths
+    paths.socket_dir().rmdir()
+
+
+def settings_for(paths, user):
+    environment = function_environment(
+        paths,
+        url="http://127.0.0.1:1",
+        engine_url="http://127.0.0.1:2",
+        signing_key="secret",
+        settings=passed_on(user),
+    )
+    return Settings.from_env(environment)
+
+
+def test_functions_are_pointed_at_the_stack(paths):
+    settings = settings_for(paths, {})
+    assert settings.access_mode == "open"
+    assert settings.allow_local_recipes
+    assert settings.database.host == str(paths.socket_dir())
+    assert settings.argo.url == "http://127.0.0.1:2"
+    assert settings.storage.url == "http://127.0.0.1:1"
+    assert settings.storage.directory == str(paths.artifacts)
+    assert settings.dataone_node_url == DATAONE_NODE_URL
+
+
+def test_users_settings_are_taken_over(paths):
+    user = {"DATAONE_NODE_URL": "http://127.0.0.1:9/mn", "OGDC_WORKER_MEMORY": "512Mi"}
+    settings = settings_for(paths, user)
+    assert settings.dataone_node_url == "http://127.0.0.1:9/mn"
+    assert settings.worker.memory == "512Mi"
+
+
+def test_a_clusters_settings_do_not_lead_the_stack_astray(paths):
+    user = {
+        "ACCESS_MODE": "authenticated",
+        "OGDC_DB_HOST": "db.example.org",
+        "OGDC_DB_PASSWORD": "hunter2",
+        "ARGO_WORKFLOWS_SERVICE_URL": "https://argo.example.org",
+        "S3_SECRET_KEY_ID": "key",
+    }
+    assert settings_for(paths, user) == settings_for(paths, {})
+
+
+def test_empty_variables_count_as_not_set():
+    assert passed_on({"DATAONE_NODE_URL": "", "HOME": "/root"}) == {}
+
+
+def test_signing_key_is_made_once_and_kept_private(paths):
+    key = load_signing_key(paths)
+    assert len(key) >= 32
+    assert load_signing_key(paths) == key
+    assert stat.S_IMODE(paths.signing_key.stat().st_mode) == 0o600
