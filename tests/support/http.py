@@ -18,6 +18,7 @@ All of these may be changed while the server runs.
 from __future__ import annotations
 
 import hashlib
+import html
 import mimetypes
 import socket
 import threading
@@ -29,7 +30,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 CHUNK = 64 * 1024
 
@@ -64,6 +65,7 @@ class FileServer:
         routes: Path → function that answers it, before any file is looked for.
         dispositions: Path → Content-Disposition header of that file.
         ranges: Whether Range requests are honoured.
+        listings: Whether a directory is answered with a page of links, as Apache does.
         etags: Whether files carry an ETag (and If-Range is compared with it).
         delay: Seconds before each answer.
         stall_after: Bytes of a body after which nothing more comes until the server is closed; None: never.
@@ -75,6 +77,7 @@ class FileServer:
         self.routes: dict[str, Callable[[Request], Answer]] = {}
         self.dispositions: dict[str, str] = {}
         self.ranges = True
+        self.listings = False
         self.etags = True
         self.delay = 0.0
         self.stall_after: int | None = None
@@ -141,6 +144,8 @@ class FileServer:
 
     def _file(self, request: Request) -> Answer:
         path = self.directory / request.path.lstrip("/")
+        if self.listings and path.is_dir():
+            return _listing(path, request.path)
         if not path.resolve().is_relative_to(self.directory.resolve()) or not path.is_file():
             return Answer(status=404, body=b"no such file\n")
         body = path.read_bytes()
@@ -153,6 +158,16 @@ class FileServer:
             headers["Accept-Ranges"] = "bytes"
             return _part(body, request.headers, headers)
         return Answer(body=body, headers=headers)
+
+
+def _listing(directory: Path, path: str) -> Answer:
+    if not path.endswith("/"):
+        return Answer(status=301, headers={"Location": quote(f"{path}/")})
+    names = [f"{entry.name}/" if entry.is_dir() else entry.name for entry in sorted(directory.iterdir())]
+    links = ['<a href="?C=M;O=A">Last modified</a>', '<a href="../">Parent Directory</a>']
+    links += [f'<a href="{quote(name)}">{html.escape(name)}</a>' for name in names]
+    body = f"<html><body><pre>{'<br>'.join(links)}</pre></body></html>".encode()
+    return Answer(body=body, headers={"Content-Type": "text/html;charset=UTF-8"})
 
 
 def _part(body: bytes, wanted: Message, headers: dict[str, str]) -> Answer:

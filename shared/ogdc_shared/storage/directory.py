@@ -39,23 +39,23 @@ class DirectoryStore:
         """See `ArtifactStore`."""
         path = self.path(key)
         source = BytesIO(data) if isinstance(data, bytes) else data.open("rb")
-        with source, disk_errors(f"Artifact {key!r}"), replacing(path) as target:
+        with source, disk_errors(f"artifact {key!r}"), replacing(path) as target:
             shutil.copyfileobj(source, target)
 
     def get(self, key: str) -> bytes:
         """See `ArtifactStore`."""
-        with self._open(key) as source, disk_errors(f"Artifact {key!r}"):
+        with self._open(key) as source, disk_errors(f"artifact {key!r}"):
             return source.read()
 
     def fetch(self, key: str, into: Path) -> None:
         """See `ArtifactStore`."""
-        with self._open(key) as source, disk_errors(f"Artifact {key!r}"), replacing(into) as target:
+        with self._open(key) as source, disk_errors(f"artifact {key!r}"), replacing(into) as target:
             shutil.copyfileobj(source, target)
 
     def size(self, key: str) -> int | None:
         """See `ArtifactStore`."""
         path = self.path(key)
-        with disk_errors(f"Artifact {key!r}"):
+        with disk_errors(f"artifact {key!r}"):
             try:
                 status = path.stat()
             except (FileNotFoundError, NotADirectoryError):
@@ -64,7 +64,7 @@ class DirectoryStore:
 
     def delete_prefix(self, prefix: str) -> None:
         """See `ArtifactStore`."""
-        with disk_errors(f"Artifacts below {prefix!r}"):
+        with disk_errors(f"artifacts below {prefix!r}"):
             try:
                 shutil.rmtree(self._root / check_prefix(prefix))
             except (FileNotFoundError, NotADirectoryError):
@@ -82,7 +82,7 @@ class DirectoryStore:
 
     def _open(self, key: str) -> BinaryIO:
         path = self.path(key)
-        with disk_errors(f"Artifact {key!r}"):
+        with disk_errors(f"artifact {key!r}"):
             try:
                 return path.open("rb")
             except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as exc:

@@ -60,7 +60,7 @@ def disk_errors(what: str) -> Iterator[None]:
                 f"There is no room left on the disk for {what}; nothing was written. "
                 "Free some space and try again."
             ) from exc
-        raise StorageUnavailableError(f"{what} cannot be read or written: {exc.strerror or exc}.") from exc
+        raise StorageUnavailableError(f"Reading or writing {what} failed: {exc.strerror or exc}.") from exc
 
 
 def _sync_directory(directory: Path) -> None:

@@ -61,7 +61,7 @@ class S3Store:
 
     def fetch(self, key: str, into: Path) -> None:
         """See `ArtifactStore`."""
-        with self._errors(check_key(key)), disk_errors(f"Artifact {key!r}"), replacing(into) as target:
+        with self._errors(check_key(key)), disk_errors(f"artifact {key!r}"), replacing(into) as target:
             self._client.download_fileobj(self._bucket, key, target)
 
     def size(self, key: str) -> int | None:
@@ -160,8 +160,7 @@ def connect(session: Session, *, endpoint: str | None, anonymous: bool = False) 
         read_timeout=30,
         retries={"mode": "standard", "total_max_attempts": 3},
         signature_version=UNSIGNED if anonymous else "s3v4",
-        # Few services but Amazon's give a bucket a host name of its own or know the newer checksums.
-        s3={"addressing_style": "path" if endpoint else "auto"},
+        # Few services but Amazon's know the newer checksums.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
     )

@@ -1,13 +1,10 @@
 from __future__ import annotations
 
-import resource
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -16,6 +13,7 @@ import pytest
 from ogdc_shared.errors import ConfigurationError, StorageUnavailableError
 from ogdc_shared.storage.directory import DirectoryStore
 from ogdc_shared.storage.links import verify
+from support.limits import largest_file
 from support.store_contract import StoreContract
 
 
@@ -83,22 +81,11 @@ def test_a_failing_source_leaves_nothing(root: Path, tmp_path: Path) -> None:
 def test_a_key_below_another_artifact_is_a_clear_error(root: Path) -> None:
     store = DirectoryStore(root)
     store.put("a", b"x")
-    with pytest.raises(StorageUnavailableError, match="'a/b' cannot be read or written"):
+    with pytest.raises(StorageUnavailableError, match="writing artifact 'a/b' failed"):
         store.put("a/b", b"x")
     assert store.size("a/b") is None
     store.delete_prefix("a/")
     assert files(root) == ["a"]
-
-
-@contextmanager
-def largest_file(size: int) -> Iterator[None]:
-    """The kernel refuses to make any file larger than this, as a full disk would."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_without_room_the_old_artifact_stays_and_nothing_else(root: Path) -> None:
@@ -150,7 +137,7 @@ def test_a_full_disk_is_named_and_left_clean(tmp_path: Path) -> None:
         check=True,
     )
     message, left = done.stdout.splitlines()
-    assert message.startswith("There is no room left on the disk for Artifact 'a'; nothing was written.")
+    assert message.startswith("There is no room left on the disk for artifact 'a'; nothing was written.")
     assert left == "[]"
 
 

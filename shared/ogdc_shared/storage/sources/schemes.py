@@ -1,0 +1,62 @@
+"""Which source reads which location."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from ogdc_shared.errors import InvalidRequestError
+from ogdc_shared.storage.sources.source import Source
+
+ARCHIVES = (".tar.gz", ".tgz", ".zip")
+SCHEMES = ("abfs", "az", "ftp", "gcs", "github", "gs", "hf")
+"""What is left to fsspec: only places elsewhere; others of its schemes reach into the machine it runs on."""
+USER_NAMES_A_PLACE = ("abfs", "az", "github")
+"""Schemes in which the part of a URL that stands for a user means something else."""
+
+
+def is_archive(path: str) -> bool:
+    """Whether a path, or the path of a URL, is that of an archive of a recipe."""
+    return path.lower().endswith(ARCHIVES)
+
+
+def open_source(location: str) -> Source:
+    """The source that reads `location`, which is not on this machine.
+
+    Raises:
+        InvalidRequestError: no source reads it.
+        UnsupportedError: a package for it is not installed.
+    """
+    scheme, _, rest = location.partition("://")
+    scheme = scheme.lower()
+    location = f"{scheme}://{rest}"
+    _refuse_secrets(location, scheme)
+    if scheme in ("http", "https"):
+        from ogdc_shared.storage.sources.http import HttpSource
+
+        return HttpSource(location)
+    if scheme == "s3":
+        from ogdc_shared.storage.sources.s3 import S3Source
+
+        return S3Source(location)
+    if scheme in SCHEMES:
+        from ogdc_shared.storage.sources.filesystem import FilesystemSource
+
+        return FilesystemSource(location)
+    raise InvalidRequestError(
+        f"{location}: {scheme}:// is not read here. Use github://ORGANISATION:REPOSITORY@REF/PATH, "
+        f"s3://BUCKET/PATH, https:// or http:// (an archive, {', '.join(ARCHIVES)}, or a directory that the "
+        f"server lists), or {', '.join(f'{name}://' for name in SCHEMES if name != 'github')}."
+    )
+
+
+def _refuse_secrets(location: str, scheme: str) -> None:
+    """A location is kept in the record and shown to others, so it may not hold a password."""
+    try:
+        netloc = urlsplit(location).netloc
+    except ValueError as exc:
+        raise InvalidRequestError(f"{location}: not a URL: {exc}.") from exc
+    if "@" in netloc and scheme not in USER_NAMES_A_PLACE:
+        raise InvalidRequestError(
+            f"A {scheme}:// location may not hold a user name or password, since it is kept with the run. "
+            "Name a place that needs none."
+        )

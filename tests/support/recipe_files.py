@@ -1,0 +1,30 @@
+"""A small recipe on disk, and what a copy of it has to hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+FILES = {
+    "meta.yml": b"name: Small recipe\n",
+    "recipe.sh": b"cp /input_dir/* /output_dir/\n",
+    "data/more/points of interest.csv": b"x,y\n1,2\n",
+    "data/big.bin": bytes(range(256)) * 2000,
+}
+
+
+def write_recipe(directory: Path) -> Path:
+    """Make `directory` a recipe."""
+    for name, content in FILES.items():
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return directory
+
+
+def content(directory: Path) -> dict[str, bytes]:
+    """All files of a directory, by path."""
+    return {
+        path.relative_to(directory).as_posix(): path.read_bytes()
+        for path in directory.rglob("*")
+        if path.is_file()
+    }
