@@ -91,11 +91,13 @@ class OutputUnavailableError(InputError):
 
     Attributes:
         expired: True where there was an output and its time is over.
+        elsewhere: True where the run never leaves an output to hand out.
     """
 
-    def __init__(self, message: str, *, expired: bool = False) -> None:
+    def __init__(self, message: str, *, expired: bool = False, elsewhere: bool = False) -> None:
         super().__init__(message)
         self.expired = expired
+        self.elsewhere = elsewhere
 
 
 class ConflictError(InputError):

@@ -1,0 +1,1 @@
+"""Events from outside: read here, recorded by `db`."""

@@ -1,0 +1,6 @@
+"""What functions-framework is pointed at: FUNCTION_SOURCE is this file, FUNCTION_TARGET is `argo_events`."""
+
+from ogdc_functions import argo_events as service
+from ogdc_functions.service import start
+
+argo_events = start(service.build)

@@ -1,0 +1,6 @@
+"""What functions-framework is pointed at: FUNCTION_SOURCE is this file, FUNCTION_TARGET is `status`."""
+
+from ogdc_functions import status as service
+from ogdc_functions.service import start
+
+status = start(service.build)

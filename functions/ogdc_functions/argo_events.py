@@ -1,0 +1,44 @@
+"""The argo_events service: what the Kubernetes API says about workflows goes into the record.
+
+An HTTP function, since functions-framework's CloudEvent functions can answer only 200 and 500, and Knative
+repeats an event on 404, 408, 409, 429 and 5xx: what can never succeed has to be answered with another 4xx.
+
+Source: knative/eventing pkg/kncloudevents/retries.go.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from flask import Response
+
+from ogdc_functions.responses import json_response
+from ogdc_functions.routing import Call, Function, Route, build_function
+from ogdc_shared.context import Context
+from ogdc_shared.events.cloudevents import read_events
+from ogdc_shared.events.workflow_event import read_workflow_event
+from ogdc_shared.runs.events import apply_event
+
+MAX_BODY = 32 << 20
+
+
+def build(context: Context) -> Function:
+    """Build the function that functions-framework serves as `argo_events`."""
+    receive = partial(_receive, context)
+    routes = [
+        Route("POST", "/", receive, public=True, max_body=MAX_BODY),
+        Route("POST", "/events/argo", receive, public=True, max_body=MAX_BODY),
+    ]
+    return build_function(routes, access_mode=context.settings.access_mode)
+
+
+def _receive(context: Context, call: Call) -> Response:
+    """Apply the events of one request, all read before the first is applied.
+
+    Each is applied in a transaction of its own: where a later one fails, the request is repeated, and those
+    that were applied are known by then.
+    """
+    events = read_events(dict(call.request.headers), call.request.get_data())
+    changes = [read_workflow_event(event) for event in events]
+    outcomes = [apply_event(context, event, change) for event, change in zip(events, changes, strict=True)]
+    return json_response({"events": outcomes})

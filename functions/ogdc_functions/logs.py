@@ -1,0 +1,37 @@
+"""Log lines as JSON on stderr, for the collectors of a cluster; set up by an entrypoint, never at import."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from datetime import UTC, datetime
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a record: time, severity, logger, message, and the traceback where there is one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Render `record` on one line."""
+        fields = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "severity": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            fields["exception"] = self.formatException(record.exc_info)
+        return json.dumps(fields, ensure_ascii=False)
+
+
+def configure_logging() -> None:
+    """Send the log records of this process to stderr as JSON, unless it has other plans for them already.
+
+    LOG_LEVEL sets how much (INFO).
+    """
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter())
+    logging.basicConfig(
+        handlers=[handler], level=os.environ.get("LOG_LEVEL", "").upper() or "INFO", force=True
+    )

@@ -1,0 +1,83 @@
+"""Answers, and the one table that says which error becomes which HTTP status."""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Response
+from werkzeug.exceptions import HTTPException
+
+from ogdc_shared import errors
+
+RETRY_AFTER_SECONDS = 2
+
+_STATUS: Mapping[type[Exception], int] = {
+    errors.InputError: 400,
+    errors.InvalidRequestError: 400,
+    errors.UnauthenticatedError: 401,
+    errors.ForbiddenError: 403,
+    errors.RecipeNotFoundError: 404,
+    errors.UnknownRunError: 404,
+    errors.ConflictError: 409,
+    errors.OutputUnavailableError: 409,
+    errors.InvalidRecipeError: 422,
+    errors.InputNotFoundError: 422,
+    errors.UnsupportedError: 422,
+    errors.UnavailableError: 503,
+}
+
+_log = logging.getLogger(__name__)
+
+
+def json_response(body: Mapping[str, Any], status: int = 200) -> Response:
+    """Answer with a JSON object."""
+    return Response(json.dumps(body, ensure_ascii=False), status, content_type="application/json")
+
+
+def error_response(exc: Exception) -> Response:
+    """Answer with what the caller may know of `exc`; what they may not goes to the log, under a reference."""
+    if isinstance(exc, HTTPException):
+        return _http_response(exc)
+    status = status_of(exc)
+    if status == 500:
+        reference = secrets.token_hex(6)
+        _log.error("internal error %s", reference, exc_info=exc)
+        return json_response(
+            {"detail": f"Internal error; the service's log says more under {reference}."}, 500
+        )
+    if status == 503:
+        _log.warning("unavailable: %s", exc, exc_info=exc)
+    response = json_response({"detail": str(exc)}, status)
+    if status == 503:
+        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    if status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def status_of(exc: Exception) -> int:
+    """Return the HTTP status that stands for `exc`."""
+    if isinstance(exc, errors.OutputUnavailableError) and (exc.expired or exc.elsewhere):
+        return 410 if exc.expired else 404
+    return next((_STATUS[cls] for cls in type(exc).__mro__ if cls in _STATUS), 500)
+
+
+def _http_response(exc: HTTPException) -> Response:
+    response = json_response({"detail": exc.description or "No such request."}, exc.code or 500)
+    response.headers.extend(header for header in exc.get_headers() if header[0].lower() != "content-type")
+    if response.status_code == 413:
+        _leave_body_unread(response)
+    return response
+
+
+def _leave_body_unread(response: Response) -> None:
+    """Stop functions-framework from reading the rest of a request that is too large.
+
+    It reads what a handler left, except before a streamed answer (`functions_framework.read_request`).
+    """
+    response.response = iter([response.get_data()])
+    response.headers["Connection"] = "close"

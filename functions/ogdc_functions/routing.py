@@ -1,0 +1,89 @@
+"""From a request to the function that answers it, and from what that raises to an answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from flask import Request, Response
+from werkzeug.exceptions import MethodNotAllowed, NotFound
+
+from ogdc_functions.responses import error_response, json_response
+from ogdc_shared.auth.caller import USER_HEADER, Caller, identify
+
+Function = Callable[[Request], Response]
+"""What functions-framework calls for each request."""
+
+_PREFIX = "/api"
+_MAX_BODY = 1 << 20
+
+
+class Call(NamedTuple):
+    """One request on its way to its handler."""
+
+    request: Request
+    caller: Caller
+    name: str
+    """The run the path names; empty where it names none."""
+
+
+class Route(NamedTuple):
+    """One kind of request.
+
+    Attributes:
+        path: May hold one `{name}`, which stands for one path segment.
+        writes: Whether it changes something, which read-only deployments refuse.
+        public: Whether callers need not say who they are.
+        max_body: Most bytes a request's body may have.
+    """
+
+    method: str
+    path: str
+    handle: Callable[[Call], Response]
+    writes: bool = False
+    public: bool = False
+    max_body: int = _MAX_BODY
+
+
+def build_function(routes: Sequence[Route], *, access_mode: str) -> Function:
+    """Build the function that answers `routes` and GET /healthz, and all else with an error in JSON."""
+    table = [(re.compile(_pattern(route.path)), route) for route in (*routes, _HEALTH)]
+
+    def function(request: Request) -> Response:
+        try:
+            route, name = _find(table, request)
+            request.max_content_length = route.max_body
+            claimed = request.headers.get(USER_HEADER)
+            caller = identify(access_mode, claimed=claimed, writes=route.writes, public=route.public)
+            return route.handle(Call(request, caller, name))
+        except Exception as exc:
+            return error_response(exc)
+
+    return function
+
+
+def _healthz(_call: Call) -> Response:
+    """Say that the process serves; what it depends on is each answer's own matter."""
+    return json_response({"status": "ok"})
+
+
+_HEALTH = Route("GET", "/healthz", _healthz, public=True)
+
+
+def _pattern(path: str) -> str:
+    return re.escape(path).replace(r"\{name\}", r"(?P<name>[^/]+)")
+
+
+def _find(table: list[tuple[re.Pattern[str], Route]], request: Request) -> tuple[Route, str]:
+    path = request.path.removeprefix(_PREFIX).rstrip("/") or "/"
+    method = "GET" if request.method == "HEAD" else request.method
+    allowed = []
+    for pattern, route in table:
+        if match := pattern.fullmatch(path):
+            if route.method == method:
+                return route, match.groupdict().get("name", "")
+            allowed.append(route.method)
+    if allowed:
+        raise MethodNotAllowed(allowed, f"{path} takes {' and '.join(allowed)}, not {method}.")
+    raise NotFound(f"There is nothing at {path}; GET / names what there is.")

@@ -1,0 +1,137 @@
+"""What requests and answers look like, for the OpenAPI document; imported for nothing else."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+RunStatus = Literal["Pending", "Running", "Succeeded", "Failed", "Error"]
+
+
+class Schema(BaseModel):
+    """Answers have the fields named here and no others."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class SubmitRequest(Schema):
+    """Which recipe to run."""
+
+    recipe_path: str = Field(examples=["github://qgreenland-net:ogdc-recipes@main/recipes/seal-tags"])
+    overwrite: bool = Field(default=False, description="Replace the recipe's published data.")
+
+
+class SubmitResponse(Schema):
+    """The run that was started."""
+
+    message: str
+    recipe_workflow_name: str
+    run_id: UUID
+
+
+class ValidateResponse(Schema):
+    """A valid recipe; one that is not is answered with 422."""
+
+    message: str
+    recipe_id: str
+    recipe_name: str
+    commands: int
+
+
+class StatusResponse(Schema):
+    """A run's status at `timestamp`."""
+
+    recipe_workflow_name: str
+    status: RunStatus | None
+    timestamp: datetime
+
+
+class OutputResponse(Schema):
+    """Where to download a run's zip; the link expires."""
+
+    data_url: str
+
+
+class VersionResponse(Schema):
+    """The version of the service."""
+
+    ogdc_runner_version: str
+
+
+class Task(Schema):
+    """One task of a run."""
+
+    name: str
+    template: str
+    partition: int | None
+    phase: str
+    message: str | None
+    progress: str | None = Field(description="Commands done and in all, as `2/4`.")
+    exit_code: int | None
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class Run(Schema):
+    """A run of a recipe."""
+
+    name: str
+    run_id: UUID
+    recipe_id: str
+    recipe_name: str
+    status: RunStatus
+    message: str | None
+    progress: str | None
+    submitted_by: str
+    submitted_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    recipe_path: str | None = Field(description="null: uploaded as a bundle.")
+    snapshot: str = Field(description="SHA-256 of the recipe as it was run.")
+    output_type: Literal["pvc", "temporary", "dataone"]
+    overwrite: bool
+    partitions: int
+    task_counts: dict[str, int] = Field(description="Number of tasks by phase.")
+    links: dict[str, str]
+
+
+class RunDetail(Run):
+    """A run and up to 1,000 of its tasks."""
+
+    tasks: list[Task]
+
+
+class RunList(Schema):
+    """A page of runs, newest first."""
+
+    runs: list[Run]
+    next: str | None = Field(description="Give it as `before` to see older runs; null: there are none.")
+
+
+class SweepResponse(Schema):
+    """What a sweep did: names of runs."""
+
+    sent: list[str]
+    refreshed: list[str]
+    left: list[str]
+
+
+class EventsResponse(Schema):
+    """What became of each event."""
+
+    events: list[Literal["applied", "known", "ignored"]]
+
+
+class HealthResponse(Schema):
+    """The process serves."""
+
+    status: Literal["ok"]
+
+
+class Problem(Schema):
+    """Why a request was not carried out."""
+
+    detail: str

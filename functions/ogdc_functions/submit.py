@@ -1,0 +1,138 @@
+"""The submit service: everything that changes something, and checking a recipe."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from typing import TYPE_CHECKING
+
+from flask import Request, Response
+
+from ogdc_functions.queries import flag, number
+from ogdc_functions.responses import json_response
+from ogdc_functions.routing import Call, Function, Route, build_function
+from ogdc_shared.context import Context
+from ogdc_shared.errors import InvalidRequestError
+
+if TYPE_CHECKING:
+    from ogdc_shared.runs.recipes import RecipeSource
+
+MAX_BUNDLE = 64 << 20
+"""Bytes; the most an uploaded recipe may have."""
+
+_MAX_JSON = 64 << 10
+_BUNDLE_TYPES = frozenset({"application/gzip", "application/x-gzip", "application/x-tar", "application/zip"})
+_JSON_KEYS = frozenset({"recipe_path", "overwrite"})
+_MAX_KEY = 255
+
+
+def build(context: Context) -> Function:
+    """Build the function that functions-framework serves as `submit`."""
+    routes = [
+        Route("POST", "/submit", partial(_submit, context), writes=True, max_body=MAX_BUNDLE),
+        Route("POST", "/validate", partial(_validate, context), max_body=MAX_BUNDLE),
+        Route("POST", "/runs/{name}/cancel", partial(_cancel, context), writes=True),
+        Route("POST", "/runs/{name}/retry", partial(_retry, context), writes=True),
+        Route("POST", "/sweep", partial(_sweep, context), writes=True),
+    ]
+    return build_function(routes, access_mode=context.settings.access_mode)
+
+
+def _submit(context: Context, call: Call) -> Response:
+    from ogdc_shared.runs.submit import submit_recipe
+
+    source, overwrite = _asked_for(call.request)
+    run = submit_recipe(
+        context,
+        caller=call.caller,
+        source=source,
+        overwrite=overwrite,
+        idempotency_key=_idempotency_key(call.request),
+    )
+    return json_response(
+        {
+            "message": f"Recipe {run.recipe_id} is submitted as run {run.name}.",
+            "recipe_workflow_name": run.name,
+            "run_id": str(run.id),
+        }
+    )
+
+
+def _validate(context: Context, call: Call) -> Response:
+    from ogdc_shared.runs.recipes import opened_recipe
+
+    source, _ = _asked_for(call.request)
+    with opened_recipe(context, source) as recipe:
+        return json_response(
+            {
+                "message": f"Recipe {recipe.id} is valid.",
+                "recipe_id": recipe.id,
+                "recipe_name": recipe.meta.name,
+                "commands": len(recipe.commands),
+            }
+        )
+
+
+def _cancel(context: Context, call: Call) -> Response:
+    from ogdc_functions.views import run_view
+    from ogdc_shared.runs.control import cancel_run
+
+    return json_response(run_view(cancel_run(context, call.name)))
+
+
+def _retry(context: Context, call: Call) -> Response:
+    from ogdc_functions.views import run_view
+    from ogdc_shared.runs.control import retry_run
+
+    return json_response(run_view(retry_run(context, call.name)))
+
+
+def _sweep(context: Context, call: Call) -> Response:
+    from ogdc_shared.runs.sweep import UNSENT_SECONDS, sweep
+
+    seconds = number(call.request.args, "unsent_for", default=int(UNSENT_SECONDS), least=0, most=86_400)
+    return json_response(sweep(context, unsent_for=seconds)._asdict())
+
+
+def _asked_for(request: Request) -> tuple[RecipeSource, bool]:
+    """Read a request's recipe, and whether published data are to be replaced."""
+    from ogdc_shared.runs.recipes import RecipeSource
+
+    if request.mimetype in _BUNDLE_TYPES:
+        return RecipeSource(bundle=request.get_data()), flag(request.args, "overwrite")
+    if request.mimetype != "application/json":
+        raise InvalidRequestError(
+            f"Content-Type {request.mimetype!r}: send JSON such as "
+            '{"recipe_path": "github://org:repo@ref/path"}, or a recipe directory packed as application/gzip '
+            "(tar.gz) or application/zip."
+        )
+    request.max_content_length = _MAX_JSON
+    return _in_json(request.get_data())
+
+
+def _in_json(body: bytes) -> tuple[RecipeSource, bool]:
+    from ogdc_shared.runs.recipes import RecipeSource
+
+    try:
+        asked = json.loads(body)
+    except (ValueError, RecursionError) as exc:
+        raise InvalidRequestError(f"The body is not JSON: {exc}.") from exc
+    if not isinstance(asked, dict) or not asked.keys() <= _JSON_KEYS:
+        raise InvalidRequestError(
+            "The body has to be a JSON object with `recipe_path` and, if wanted, `overwrite`."
+        )
+    location, overwrite = asked.get("recipe_path"), asked.get("overwrite", False)
+    if not isinstance(location, str):
+        raise InvalidRequestError(
+            "recipe_path: give the recipe's location as text, e.g. github://org:repo@ref/path."
+        )
+    if not isinstance(overwrite, bool):
+        raise InvalidRequestError(f"overwrite={overwrite!r}: give true or false.")
+    return RecipeSource(location=location), overwrite
+
+
+def _idempotency_key(request: Request) -> str | None:
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not (0 < len(key) <= _MAX_KEY and key.isprintable()):
+        raise InvalidRequestError(f"Idempotency-Key: give 1 to {_MAX_KEY} printable characters.")
+    return key

@@ -1,0 +1,63 @@
+"""What the record knows, as the JSON that callers see."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from ogdc_shared.argo.state import TaskState
+from ogdc_shared.db.runs import Run
+
+
+def run_view(run: Run) -> dict[str, Any]:
+    """Return a run without its tasks."""
+    return {
+        "name": run.name,
+        "run_id": str(run.id),
+        "recipe_id": run.recipe_id,
+        "recipe_name": run.recipe_name,
+        "status": run.status,
+        "message": run.message,
+        "progress": run.progress,
+        "submitted_by": run.submitted_by,
+        "submitted_at": _time(run.submitted_at),
+        "started_at": _time(run.started_at),
+        "finished_at": _time(run.finished_at),
+        "recipe_path": run.recipe_path,
+        "snapshot": run.snapshot,
+        "output_type": run.output_type,
+        "overwrite": run.overwrite,
+        "partitions": run.partitions,
+        "task_counts": run.task_counts,
+        "links": _links(run),
+    }
+
+
+def run_detail_view(run: Run, tasks: list[TaskState]) -> dict[str, Any]:
+    """Return a run with some of its tasks; `task_counts` counts all of them."""
+    return run_view(run) | {"tasks": [_task_view(task) for task in tasks]}
+
+
+def _task_view(task: TaskState) -> dict[str, Any]:
+    return {
+        "name": task.name,
+        "template": task.template,
+        "partition": task.partition,
+        "phase": task.phase,
+        "message": task.message,
+        "progress": task.progress,
+        "exit_code": task.exit_code,
+        "started_at": _time(task.started_at),
+        "finished_at": _time(task.finished_at),
+    }
+
+
+def _links(run: Run) -> dict[str, str]:
+    links = {"self": f"/runs/{run.name}", "logs": f"/runs/{run.name}/logs"}
+    if run.output_type == "temporary" and run.status == "Succeeded":
+        links["output"] = f"/output/{run.name}"
+    return links
+
+
+def _time(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()

@@ -1,0 +1,46 @@
+"""The parts a service works with, made from its settings when first needed."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from ogdc_shared.config import Settings
+
+if TYPE_CHECKING:
+    from ogdc_shared.argo.client import ArgoClient
+    from ogdc_shared.db.database import Database
+    from ogdc_shared.storage.store import ArtifactStore
+
+
+class Context:
+    """Settings, and the clients made from them.
+
+    The imports wait for the first use, which keeps what a service does not need out of its cold start. Two
+    threads that are first at once may each make a client; that is harmless, as none opens a connection before
+    it is used.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @cached_property
+    def database(self) -> Database:
+        """The record of all runs."""
+        from ogdc_shared.db.database import Database
+
+        return Database(self.settings.database)
+
+    @cached_property
+    def argo(self) -> ArgoClient:
+        """Argo, or the local engine that speaks like it."""
+        from ogdc_shared.argo.client import ArgoClient
+
+        return ArgoClient(self.settings.argo)
+
+    @cached_property
+    def store(self) -> ArtifactStore:
+        """The artifact store."""
+        from ogdc_shared.storage.store import open_store
+
+        return open_store(self.settings.storage)

@@ -1,0 +1,53 @@
+"""Stopping a run, and trying a failed one again."""
+
+from __future__ import annotations
+
+from ogdc_shared.argo.state import TERMINAL_PHASES, read_workflow
+from ogdc_shared.context import Context
+from ogdc_shared.db.runs import Run, get_run, record_state
+from ogdc_shared.db.submissions import claim_retry, record_refusal
+from ogdc_shared.errors import RunStateError
+from ogdc_shared.runs.handover import refresh
+from ogdc_shared.runs.read import recorded_run
+
+
+def cancel_run(context: Context, name: str) -> Run:
+    """Stop a run: its tasks are ended, and it becomes Failed (Error, where it had not reached Argo).
+
+    Raises:
+        UnknownRunError: there is no run of that name.
+        RunStateError: it has ended already.
+        ArgoUnavailableError: Argo does not answer.
+    """
+    run = recorded_run(context, name)
+    if run.status in TERMINAL_PHASES:
+        raise RunStateError(f"Run {name} has ended ({run.status}); there is nothing to cancel.")
+    if run.handed_over_at is None and context.argo.get(name) is None:
+        with context.database.reader() as conn:
+            record_refusal(conn, name, message="Cancelled before it reached Argo.")
+    else:
+        context.argo.terminate(name)
+        refresh(context, name)
+    return recorded_run(context, name)
+
+
+def retry_run(context: Context, name: str) -> Run:
+    """Run the failed tasks of a run again.
+
+    Argo is asked inside the transaction that keeps the run's place; after a crash in between, the workflow's
+    events set the record right.
+
+    Raises:
+        UnknownRunError: there is no run of that name.
+        RunStateError: it has not failed, or its workflow is gone.
+        ConflictError: another run publishes, or has published, to the same place.
+        ArgoUnavailableError: Argo does not answer.
+    """
+    recorded_run(context, name)
+    with context.database.connection() as conn:
+        claim_retry(conn, name)
+        context.argo.retry(name)
+        workflow = context.argo.get(name)
+        if workflow is not None:
+            record_state(conn, read_workflow(workflow))
+        return get_run(conn, name)

@@ -1,0 +1,54 @@
+"""The way of a recorded run to Argo, and of what Argo says of it back into the record.
+
+The row comes first and holds the manifest. A run is created in Argo under its own name, so doing it again is
+harmless, and whoever finds a run that may not have arrived can simply send it again.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from ogdc_shared.argo.state import TERMINAL_PHASES, read_workflow
+from ogdc_shared.context import Context
+from ogdc_shared.db.runs import Run, record_absence, record_state
+from ogdc_shared.db.submissions import get_manifest, record_handover
+from ogdc_shared.errors import DatabaseUnavailableError
+
+_log = logging.getLogger(__name__)
+
+
+def hand_over(context: Context, manifest: dict[str, Any]) -> None:
+    """Create a recorded run's workflow in Argo, where it is not there yet, and note that Argo has it.
+
+    Raises:
+        ArgoUnavailableError: Argo did not answer; `maybe_done` tells whether it may have the workflow.
+        OgdcError: Argo answered and will not take it.
+    """
+    name = manifest["metadata"]["name"]
+    created = context.argo.create(manifest)
+    try:
+        with context.database.connection() as conn:
+            record_handover(conn, name, uid=created["metadata"]["uid"])
+    except DatabaseUnavailableError:
+        _log.warning("run %s is at Argo and could not be marked so; its events or the sweep will", name)
+
+
+def ensure_handed_over(context: Context, run: Run) -> None:
+    """Hand over a run that was recorded earlier and is not known to be at Argo; see `hand_over`."""
+    if run.handed_over_at is None and run.status not in TERMINAL_PHASES:
+        with context.database.reader() as conn:
+            manifest = get_manifest(conn, run.name)
+        hand_over(context, manifest)
+
+
+def refresh(context: Context, name: str) -> bool:
+    """Ask Argo about a run and mend the record; False where the record was right.
+
+    Raises:
+        ArgoUnavailableError: Argo does not answer.
+        DatabaseUnavailableError: PostgreSQL does not.
+    """
+    workflow = context.argo.get(name)
+    with context.database.connection() as conn:
+        return record_absence(conn, name) if workflow is None else record_state(conn, read_workflow(workflow))

@@ -1,0 +1,90 @@
+"""Reading runs: from the record, which is mended first where it has not been heard of for a while."""
+
+from __future__ import annotations
+
+import logging
+
+from ogdc_shared.argo.state import TERMINAL_PHASES, TaskState
+from ogdc_shared.context import Context
+from ogdc_shared.db import runs as db
+from ogdc_shared.db.runs import Run, RunPage
+from ogdc_shared.db.tasks import list_tasks
+from ogdc_shared.errors import DatabaseUnavailableError, OgdcError, UnknownRunError
+from ogdc_shared.runs.handover import refresh
+from ogdc_shared.workflow.names import is_workflow_name
+
+_log = logging.getLogger(__name__)
+
+
+def get_run(context: Context, name: str) -> Run:
+    """Read a run; Argo is asked first where an unfinished run has been silent for `Settings.stale_seconds`.
+
+    Where Argo does not answer, the record stands as it is.
+
+    Raises:
+        UnknownRunError: there is no run of that name.
+        DatabaseUnavailableError: PostgreSQL does not answer.
+    """
+    run = recorded_run(context, name)
+    if not _is_stale(context, run) or not _claim(context, name):
+        return run
+    try:
+        refresh(context, name)
+    except DatabaseUnavailableError:
+        raise
+    except (OgdcError, ValueError) as exc:
+        _log.warning("run %s could not be asked about at Argo: %s", name, exc)
+        return run
+    return recorded_run(context, name)
+
+
+def get_tasks(context: Context, run: Run, *, limit: int, offset: int) -> list[TaskState]:
+    """Read some of a run's tasks, by partition."""
+    with context.database.reader() as conn:
+        return list_tasks(conn, run.id, limit=limit, offset=offset)
+
+
+def list_runs(
+    context: Context,
+    *,
+    recipe_id: str | None = None,
+    status: str | None = None,
+    submitted_by: str | None = None,
+    limit: int = 50,
+    before: str | None = None,
+) -> RunPage:
+    """Read a page of runs as recorded, newest first.
+
+    Raises:
+        InvalidRequestError: `before` is not a cursor that came with an earlier page.
+    """
+    with context.database.connection() as conn:
+        return db.list_runs(
+            conn, recipe_id=recipe_id, status=status, submitted_by=submitted_by, limit=limit, before=before
+        )
+
+
+def recorded_run(context: Context, name: str) -> Run:
+    """Read a run as recorded.
+
+    Raises:
+        UnknownRunError: there is no run of that name.
+    """
+    if not is_workflow_name(name):
+        raise UnknownRunError(name)
+    with context.database.reader() as conn:
+        return db.get_run(conn, name)
+
+
+def _is_stale(context: Context, run: Run) -> bool:
+    """Say whether to ask Argo; a run that was not handed over is the sweep's matter."""
+    return (
+        run.status not in TERMINAL_PHASES
+        and run.handed_over_at is not None
+        and run.silent_seconds > context.settings.stale_seconds
+    )
+
+
+def _claim(context: Context, name: str) -> bool:
+    with context.database.reader() as conn:
+        return db.claim_refresh(conn, name, silent_for=context.settings.stale_seconds)

@@ -1,0 +1,125 @@
+"""Submitting a recipe: from a location or a bundle to a run that Argo has.
+
+The order makes a crash at any point harmless. Artifacts are written inside the transaction that records the
+run, so a recorded run has them; Argo is asked only after the run is recorded, so a workflow always has its
+run; and a recorded run that did not get to Argo is sent by the sweep. What may stay behind are the artifacts
+of a run that was never
+recorded: small files that nobody reads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from ogdc_shared.auth.caller import Caller
+from ogdc_shared.context import Context
+from ogdc_shared.db.runs import Run
+from ogdc_shared.db.submissions import NewRun, find_submission, record_submission, withdraw
+from ogdc_shared.db.users import User, ensure_user
+from ogdc_shared.errors import ArgoUnavailableError, OgdcError
+from ogdc_shared.layout import run_prefix
+from ogdc_shared.resolve import resolve_inputs
+from ogdc_shared.runs.compile import CompiledRun, compile_run, require_supported, store_artifacts
+from ogdc_shared.runs.handover import ensure_handed_over, hand_over
+from ogdc_shared.runs.recipes import RecipeSource, opened_recipe
+
+
+def submit_recipe(
+    context: Context,
+    *,
+    caller: Caller,
+    source: RecipeSource,
+    overwrite: bool = False,
+    idempotency_key: str | None = None,
+) -> Run:
+    """Start a run of a recipe, or return the run that this very request started before.
+
+    Args:
+        context: Where everything is.
+        caller: Who submits.
+        source: The recipe.
+        overwrite: Replace the recipe's published data.
+        idempotency_key: Makes repeating a request harmless: one caller, key and request make one run.
+
+    Raises:
+        InputError: the recipe, an input or the request is wrong, or contradicts the record; nothing was
+            started.
+        UnavailableError: a part is away. Nothing was started, except where it is an ArgoUnavailableError with
+            `maybe_done`: then the run is recorded and will be started by the sweep.
+    """
+    request = hashlib.sha256(f"{source.digest()} {overwrite}".encode()).hexdigest()
+    user, earlier = _known(context, caller=caller, idempotency_key=idempotency_key, request=request)
+    if earlier is not None:
+        ensure_handed_over(context, earlier)
+        return earlier
+    compiled = _compile(context, source=source, overwrite=overwrite)
+    new = NewRun(
+        name=compiled.name,
+        recipe_id=compiled.plan.recipe_id,
+        recipe_name=compiled.recipe_name,
+        recipe_path=source.location,
+        snapshot=compiled.snapshot,
+        output_type=compiled.output_type,
+        overwrite=overwrite,
+        partitions=len(compiled.partitions),
+        manifest=compiled.manifest,
+        submitted_by=user.id,
+        idempotency_key=idempotency_key,
+        request_digest=request,
+    )
+    run = _record(context, new=new, compiled=compiled)
+    if run.name == new.name:
+        _start(context, compiled)
+    else:
+        ensure_handed_over(context, run)
+    return run
+
+
+def _known(
+    context: Context, *, caller: Caller, idempotency_key: str | None, request: str
+) -> tuple[User, Run | None]:
+    """Return the caller's record, and the run that the same request made before."""
+    with context.database.connection() as conn:
+        user = ensure_user(conn, caller.name, issuer=caller.issuer)
+        if idempotency_key is None:
+            return user, None
+        return user, find_submission(
+            conn, submitted_by=user.id, idempotency_key=idempotency_key, request_digest=request
+        )
+
+
+def _compile(context: Context, *, source: RecipeSource, overwrite: bool) -> CompiledRun:
+    with opened_recipe(context, source) as recipe:
+        require_supported(recipe)
+        files = resolve_inputs(recipe, dataone_node_url=context.settings.dataone_node_url)
+        return compile_run(recipe, files=files, settings=context.settings, overwrite=overwrite)
+
+
+def _record(context: Context, *, new: NewRun, compiled: CompiledRun) -> Run:
+    with context.database.connection() as conn:
+        run = record_submission(conn, new)
+        if run.name == new.name:
+            store_artifacts(context.store, compiled)
+    return run
+
+
+def _start(context: Context, compiled: CompiledRun) -> None:
+    """Hand a new run over; where Argo certainly does not have it, leave nothing behind."""
+    try:
+        hand_over(context, compiled.manifest)
+    except OgdcError as exc:
+        if isinstance(exc, ArgoUnavailableError) and exc.maybe_done:
+            raise ArgoUnavailableError(
+                f"Argo has not confirmed run {compiled.name}. It is recorded and will be started without "
+                f"another submission: see `ogdc-runner status {compiled.name}`. ({exc})",
+                maybe_done=True,
+            ) from exc
+        _take_back(context, compiled.name)
+        raise
+
+
+def _take_back(context: Context, name: str) -> None:
+    with context.database.connection() as conn:
+        withdrawn = withdraw(conn, name)
+    if withdrawn:
+        context.store.delete_prefix(run_prefix(name))

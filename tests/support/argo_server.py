@@ -1,0 +1,181 @@
+"""A small real HTTP server that speaks the part of the Argo Server's REST API a run needs, with trouble on
+request.
+
+::
+
+    with ArgoServer(namespace="ogdc") as argo:
+        argo.trouble["create"] = "drop"             # carried out, and the connection ends without an answer
+        argo.trouble["get"] = "refuse"              # 503
+        argo.advance("seals-abc", "Running")        # what the controller would do
+        assert argo.workflows["seals-abc"]["status"]["phase"] == "Running"
+
+Trouble, by call (`create`, `get`, `log`, `terminate`, `retry`): `refuse` answers 503, `reject` 400, `hang`
+never answers, `drop` does what was asked and says nothing. Manifests are validated with hera's models of
+Argo's types.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import json
+import socket
+import threading
+import time
+import uuid
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any
+from urllib.parse import urlsplit
+
+
+class ArgoServer:
+    """Argo on 127.0.0.1 from `__enter__` to `__exit__`.
+
+    Attributes:
+        workflows: What there is, by name.
+        trouble: Call → what goes wrong with it.
+        calls: Every call that was understood, as (call, workflow name).
+        logs: Workflow name → [(pod name, line)].
+    """
+
+    def __init__(self, namespace: str) -> None:
+        self.namespace = namespace
+        self.workflows: dict[str, dict[str, Any]] = {}
+        self.trouble: dict[str, str] = {}
+        self.calls: list[tuple[str, str]] = []
+        self.logs: dict[str, list[tuple[str, str]]] = {}
+        self._versions = itertools.count(1000)
+        self._closing = threading.Event()
+
+    def __enter__(self) -> ArgoServer:
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self._closing.set()
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def advance(self, name: str, phase: str, **status: Any) -> dict[str, Any]:
+        """Let the controller move a workflow to `phase`; returns the whole object, as an event would carry
+        it."""
+        workflow = self.workflows[name]
+        workflow["status"] = {**workflow.get("status", {}), "phase": phase, **status}
+        workflow["metadata"]["resourceVersion"] = str(next(self._versions))
+        return copy.deepcopy(workflow)
+
+    def called(self, call: str) -> int:
+        """How often `call` was made."""
+        return sum(made == call for made, _ in self.calls)
+
+    def _answer(self, call: str, name: str, body: dict[str, Any]) -> tuple[int, Any]:
+        self.calls.append((call, name))
+        if self.trouble.get(call) == "refuse":
+            return 503, {"code": 14, "message": "the server is starting"}
+        if self.trouble.get(call) == "reject":
+            return 400, {"code": 3, "message": "cannot be accepted"}
+        if self.trouble.get(call) == "hang":
+            self._closing.wait(60)
+        if call == "create":
+            return self._create(body["workflow"])
+        if name not in self.workflows:
+            return 404, {"code": 5, "message": f'workflows.argoproj.io "{name}" not found'}
+        return getattr(self, f"_{call}")(name)
+
+    def _create(self, manifest: dict[str, Any]) -> tuple[int, Any]:
+        from hera.workflows.models import Workflow
+
+        Workflow.model_validate(manifest)
+        metadata = manifest["metadata"]
+        assert metadata["namespace"] == self.namespace, f"{metadata['namespace']} is not the namespace"
+        if metadata["name"] in self.workflows:
+            return 409, {"code": 6, "message": f'workflows.argoproj.io "{metadata["name"]}" already exists'}
+        workflow = copy.deepcopy(manifest)
+        workflow["metadata"] |= {
+            "uid": str(uuid.uuid4()),
+            "resourceVersion": str(next(self._versions)),
+            "creationTimestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        }
+        self.workflows[metadata["name"]] = workflow
+        return 200, workflow
+
+    def _get(self, name: str) -> tuple[int, Any]:
+        return 200, self.workflows[name]
+
+    def _terminate(self, name: str) -> tuple[int, Any]:
+        return 200, self.advance(name, "Failed", message="Stopped with strategy 'Terminate'")
+
+    def _retry(self, name: str) -> tuple[int, Any]:
+        if self.workflows[name]["status"]["phase"] not in {"Failed", "Error"}:
+            return 400, {"code": 3, "message": "workflow must be Failed/Error to retry"}
+        return 200, self.advance(name, "Running", message="")
+
+    def _log(self, name: str) -> tuple[int, Any]:
+        lines = [{"result": {"podName": pod, "content": text}} for pod, text in self.logs.get(name, [])]
+        return 200, "".join(json.dumps(line) + "\n" for line in lines)
+
+
+def _handler(argo: ArgoServer) -> type[BaseHTTPRequestHandler]:
+    prefix = f"/api/v1/workflows/{argo.namespace}"
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            self._serve("create" if self._rest() == [] else None, "")
+
+        def do_GET(self) -> None:
+            rest = self._rest()
+            calls = {1: "get", 2: "log"}
+            self._serve(calls.get(len(rest or [])), rest[0] if rest else "")
+
+        def do_PUT(self) -> None:
+            rest = self._rest()
+            self._serve(
+                rest[1] if rest and rest[1:] in (["terminate"], ["retry"]) else None, rest[0] if rest else ""
+            )
+
+        def _rest(self) -> list[str] | None:
+            path = urlsplit(self.path).path
+            if path != prefix and not path.startswith(f"{prefix}/"):
+                return None
+            return [part for part in path.removeprefix(prefix).split("/") if part]
+
+        def _serve(self, call: str | None, name: str) -> None:
+            body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or "{}")
+            if call is None:
+                self._send(404, {"message": f"no such path: {self.path}"})
+                return
+            try:
+                status, answer = argo._answer(call, name, body)
+            except (AssertionError, ValueError, KeyError) as exc:
+                status, answer = 400, {"code": 3, "message": f"{type(exc).__name__}: {exc}"}
+            if argo.trouble.get(call) in {"drop", "hang"}:
+                self.close_connection = True
+                self.connection.shutdown(socket.SHUT_RDWR)
+                return
+            self._send(status, answer)
+
+        def _send(self, status: int, answer: Any) -> None:
+            data = (answer if isinstance(answer, str) else json.dumps(answer)).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    return Handler
