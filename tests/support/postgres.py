@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import psycopg
@@ -34,11 +35,13 @@ class PostgresServer:
     def stop(self) -> None:
         self._postgres.stop()
 
-    def signal(self, number: signal.Signals) -> None:
-        """Signal the server's main process."""
+    def kill(self) -> None:
+        """Kill the server's main process (-9) and wait until it is dead."""
         pid = self._postgres.pid
         assert pid is not None
-        os.kill(pid, number)
+        os.kill(pid, signal.SIGKILL)
+        while self._postgres.running:
+            time.sleep(0.005)
 
     def settings(self, name: str = DATABASE) -> DatabaseSettings:
         return DatabaseSettings(host=str(self._socket_dir), name=name, user=USER)

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from psycopg import Connection
+from psycopg import Connection, Cursor
 from psycopg.rows import class_row
 
 from ogdc_shared.argo.state import WorkflowState
@@ -78,8 +78,7 @@ def get_run(conn: Connection, name: str) -> Run:
 
 def find_run(conn: Connection, name: str) -> Run | None:
     """Read a run; None: no run of that name."""
-    runs = _load(conn, [name])
-    return runs[0] if runs else None
+    return _select(conn, "where_name", {"name": name}).fetchone()
 
 
 def list_runs(
@@ -99,8 +98,9 @@ def list_runs(
         InvalidRequestError: `before` is not a cursor from here.
     """
     time, last_id = _read_cursor(before) if before else (None, None)
-    found = conn.execute(
-        load_queries("runs")["list_runs"],
+    found = _select(
+        conn,
+        "where_page",
         {
             "recipe_id": recipe_id,
             "status": status,
@@ -110,11 +110,9 @@ def list_runs(
             "limit": limit + 1,
         },
         prepare=False,  # planned anew each time: which index is best depends on the filters given
-    )
-    names = [name for (name,) in found]
-    runs = _load(conn, names[:limit])
-    more = runs and len(names) > limit
-    return RunPage(runs=runs, next=_cursor_after(runs[-1]) if more else None)
+    ).fetchall()
+    runs = found[:limit]
+    return RunPage(runs=runs, next=_cursor_after(runs[-1]) if len(found) > limit else None)
 
 
 def unheard_runs(conn: Connection, *, silent_for: float) -> list[str]:
@@ -155,9 +153,12 @@ def record_absence(conn: Connection, name: str) -> bool:
     return _changes(conn, "record_absence", {"name": name})
 
 
-def _load(conn: Connection, names: list[str]) -> list[Run]:
-    with conn.cursor(row_factory=class_row(Run)) as cursor:
-        return cursor.execute(load_queries("runs")["load_runs"], {"names": names}).fetchall()
+def _select(
+    conn: Connection, where: str, parameters: dict[str, Any], *, prepare: bool | None = None
+) -> Cursor[Run]:
+    queries = load_queries("runs")
+    cursor = conn.cursor(row_factory=class_row(Run))
+    return cursor.execute(queries["select_runs"] + b"\n" + queries[where], parameters, prepare=prepare)
 
 
 def _changes(conn: Connection, query: str, parameters: dict[str, Any]) -> bool:

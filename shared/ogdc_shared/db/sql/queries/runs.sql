@@ -1,6 +1,6 @@
--- name: load_runs
--- The one place that says what a run looks like. Its status differs from Argo's phase only where the workflow was
--- deleted before it ended.
+-- name: select_runs
+-- What a run looks like; to be followed by one of the two clauses below. Its status differs from Argo's phase only
+-- where the workflow was deleted before it ended.
 SELECT
     runs.id,
     runs.name,
@@ -30,16 +30,19 @@ SELECT
 FROM runs
 JOIN recipes ON recipes.id = runs.recipe_id
 JOIN users ON users.id = runs.submitted_by
-WHERE runs.name = ANY(%(names)s)
-ORDER BY runs.submitted_at DESC, runs.id DESC
 
--- name: list_runs
-SELECT name FROM runs
-WHERE (%(recipe_id)s::text IS NULL OR recipe_id = %(recipe_id)s)
-    AND (%(status)s::text IS NULL OR status = %(status)s)
-    AND (%(submitted_by)s::text IS NULL OR submitted_by IN (SELECT id FROM users WHERE name = %(submitted_by)s))
-    AND (%(before_time)s::timestamptz IS NULL OR (submitted_at, id) < (%(before_time)s, %(before_id)s::uuid))
-ORDER BY submitted_at DESC, id DESC
+-- name: where_name
+WHERE runs.name = %(name)s
+
+-- name: where_page
+WHERE (%(recipe_id)s::text IS NULL OR runs.recipe_id = %(recipe_id)s)
+    AND (%(status)s::text IS NULL OR runs.status = %(status)s)
+    AND (%(submitted_by)s::text IS NULL OR users.name = %(submitted_by)s)
+    AND (
+        %(before_time)s::timestamptz IS NULL
+        OR (runs.submitted_at, runs.id) < (%(before_time)s, %(before_id)s::uuid)
+    )
+ORDER BY runs.submitted_at DESC, runs.id DESC
 LIMIT %(limit)s
 
 -- name: unheard_runs

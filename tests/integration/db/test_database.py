@@ -1,0 +1,206 @@
+# ruff: noqa: PT012  a transaction is more than one statement
+
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ogdc_shared.config import DatabaseSettings
+from ogdc_shared.db import pool
+from ogdc_shared.db.database import Database
+from ogdc_shared.db.users import ensure_user
+from ogdc_shared.errors import ConfigurationError, DatabaseUnavailableError
+from support.http import closed_port
+from support.postgres import PostgresServer
+
+
+@pytest.fixture
+def own_server() -> Iterator[PostgresServer]:
+    """A server that the test may stop and kill."""
+    with tempfile.TemporaryDirectory(prefix="ogdc-pg-") as directory:
+        server = PostgresServer(Path(directory))
+        server.start()
+        yield server
+        server.stop()
+
+
+def backend(database: Database) -> int:
+    with database.reader() as conn:
+        return conn.info.backend_pid
+
+
+def users(database: Database) -> list[str]:
+    with database.reader() as conn:
+        return [name for (name,) in conn.execute("SELECT name FROM users ORDER BY name")]
+
+
+def test_a_transaction_is_committed_at_the_end(database):
+    with database.connection() as conn:
+        ensure_user(conn, "anna")
+    assert users(database) == ["anna"]
+
+
+def test_a_transaction_is_rolled_back_on_an_exception(database):
+    with pytest.raises(ValueError, match="enough"), database.connection() as conn:
+        ensure_user(conn, "anna")
+        raise ValueError("enough")
+    assert users(database) == []
+
+
+def test_a_connection_is_reused(database):
+    assert backend(database) == backend(database)
+
+
+def test_a_connection_left_inside_a_transaction_is_not_reused(database):
+    with database.reader() as conn:
+        conn.execute("BEGIN")
+        left = conn.info.backend_pid
+    assert backend(database) != left
+
+
+def test_a_failed_statement_costs_no_connection(database):
+    before = backend(database)
+    with pytest.raises(ZeroDivisionError), database.connection() as conn:
+        conn.execute("SELECT 1")
+        raise ZeroDivisionError
+    assert backend(database) == before
+
+
+def test_a_connection_unused_for_long_is_closed(database, monkeypatch):
+    with database.reader() as one, database.reader() as other:
+        assert one is not other
+    monkeypatch.setattr(pool, "_IDLE_SECONDS", -1.0)
+    backend(database)
+    assert one.closed
+    assert other.closed
+
+
+def test_closing_leaves_no_connection_and_a_usable_object(database):
+    with database.reader() as conn:
+        pass
+    database.close()
+    assert conn.closed
+    database.check()
+
+
+def test_times_come_back_in_utc(database):
+    with database.reader() as conn:
+        assert str(conn.execute("SELECT now()").fetchone()[0].tzinfo) == "UTC"
+
+
+@pytest.mark.parametrize("text", ["a\0b", "a\ud800b", "\0", "grün ✓ 𝄞"])
+def test_any_text_can_be_sent(database, text):
+    with database.connection() as conn:
+        user = ensure_user(conn, text)
+        assert ensure_user(conn, text) == user
+        assert user.name == text.replace("\0", "\ufffd").encode(errors="replace").decode()
+
+
+def test_no_more_connections_than_allowed(database_settings):
+    database = Database(database_settings._replace(pool_size=2))
+    seen: set[int] = set()
+
+    def use() -> None:
+        with database.reader() as conn:
+            seen.add(conn.info.backend_pid)
+            conn.execute("SELECT pg_sleep(0.05)")
+
+    threads = [threading.Thread(target=use) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    database.close()
+    assert len(seen) == 2
+
+
+def test_a_caller_waits_no_longer_than_the_timeout_for_a_free_connection(database_settings):
+    database = Database(database_settings._replace(pool_size=1, timeout=0.2))
+    with database.reader():
+        start = time.monotonic()
+        with pytest.raises(DatabaseUnavailableError), database.reader():
+            pass
+        assert 0.1 < time.monotonic() - start < 1
+    database.check()
+    database.close()
+
+
+def test_a_database_without_the_schema_says_what_to_do(postgres_server, empty_database_settings):
+    database = Database(empty_database_settings)
+    with pytest.raises(ConfigurationError, match=r"python -m ogdc_shared\.db\.migrate"):
+        users(database)
+    database.close()
+
+
+def test_a_server_that_refuses_is_an_error_at_once():
+    database = Database(DatabaseSettings(host="127.0.0.1", port=closed_port(), name="x", user="x"))
+    start = time.monotonic()
+    with pytest.raises(DatabaseUnavailableError):
+        database.check()
+    assert time.monotonic() - start < 1
+
+
+def test_the_error_says_nothing_about_the_server():
+    database = Database(DatabaseSettings(host="/nowhere", name="secret", user="somebody", password="pw"))
+    with pytest.raises(DatabaseUnavailableError) as caught:
+        database.check()
+    assert str(caught.value) == "The database does not answer; try again in a moment."
+
+
+def test_a_server_that_never_answers_is_given_up_at_the_timeout():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        database = Database(DatabaseSettings(host="127.0.0.1", port=port, name="x", user="x", timeout=2.0))
+        start = time.monotonic()
+        with pytest.raises(DatabaseUnavailableError):
+            database.check()
+        assert 1.5 < time.monotonic() - start < 3
+
+
+def test_a_statement_that_takes_too_long_is_given_up(database, monkeypatch):
+    monkeypatch.setattr("ogdc_shared.db.database._STATEMENT_SECONDS", 1)
+    with pytest.raises(DatabaseUnavailableError), database.reader() as conn:
+        conn.execute("SELECT pg_sleep(20)")
+
+
+def test_a_restarted_server_is_not_even_noticed(own_server):
+    database = Database(own_server.settings())
+    with database.reader(), database.reader():
+        pass  # two idle connections, both of which the restart ends
+    own_server.stop()
+    own_server.start()
+    for _ in range(3):
+        database.check()
+    database.close()
+
+
+def test_an_outage_fails_each_call_at_once_and_ends_with_the_servers_return(own_server):
+    database = Database(own_server.settings())
+    database.check()
+    own_server.stop()
+    start = time.monotonic()
+    for _ in range(20):
+        with pytest.raises(DatabaseUnavailableError):
+            database.check()
+    assert time.monotonic() - start < 2
+    own_server.start()
+    database.check()
+    database.close()
+
+
+def test_a_server_killed_in_the_middle_of_a_transaction(own_server):
+    database = Database(own_server.settings())
+    with database.connection() as conn:
+        conn.execute("CREATE TABLE kept (number integer)")
+    with pytest.raises(DatabaseUnavailableError), database.connection() as conn:
+        conn.execute("INSERT INTO kept VALUES (1)")
+        own_server.kill()
+        own_server.start()
+        conn.execute("INSERT INTO kept VALUES (2)")
+    with database.reader() as conn:
+        assert conn.execute("SELECT * FROM kept").fetchall() == []
+    database.close()

@@ -1,0 +1,158 @@
+from datetime import timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ogdc_shared.db.runs import (
+    claim_refresh,
+    find_run,
+    get_run,
+    list_runs,
+    record_absence,
+    record_state,
+    unheard_runs,
+)
+from ogdc_shared.db.submissions import record_handover
+from ogdc_shared.errors import InvalidRequestError, UnknownRunError
+from support.records import LONG_AGO, state, submit
+
+
+@pytest.fixture
+def conn(database):
+    with database.connection() as conn:
+        yield conn
+
+
+def names(page):
+    return [run.name for run in page.runs]
+
+
+def pages(conn, **filters):
+    """Every page of a list, by following its cursors."""
+    found = [list_runs(conn, **filters)]
+    while found[-1].next:
+        found.append(list_runs(conn, **filters, before=found[-1].next))
+    return found
+
+
+def ago(conn, name, seconds, column="submitted_at"):
+    conn.execute(
+        f"UPDATE runs SET {column} = now() - make_interval(secs => %s) WHERE name = %s", (seconds, name)
+    )
+
+
+def test_an_unknown_run_is_named_in_the_error(conn):
+    assert find_run(conn, "nobody's") is None
+    with pytest.raises(UnknownRunError, match="nobody's"):
+        get_run(conn, "nobody's")
+
+
+@pytest.mark.parametrize("name", ["a\0", "\ud800", "' OR true --", "%", "x" * 100_000, ""])
+def test_no_name_breaks_a_look_up(conn, name):
+    submit(conn, "a")
+    assert find_run(conn, name) is None
+
+
+def test_an_empty_record_has_an_empty_list(conn):
+    assert list_runs(conn) == ([], None)
+
+
+def test_runs_come_newest_first(conn):
+    for age, name in enumerate(("c-1", "a-1", "b-1")):
+        submit(conn, name)
+        ago(conn, name, age)
+    assert names(list_runs(conn)) == ["c-1", "a-1", "b-1"]
+
+
+def test_runs_can_be_filtered(conn):
+    submit(conn, "a-1", user="anna", recipe_id="a", recipe_name="A")
+    submit(conn, "b-1", user="bert", recipe_id="b", recipe_name="B")
+    submit(conn, "b-2", user="anna", recipe_id="b", recipe_name="B", output_type="temporary")
+    record_state(conn, state("b-1", phase="Failed"))
+    assert set(names(list_runs(conn, recipe_id="b"))) == {"b-1", "b-2"}
+    assert set(names(list_runs(conn, submitted_by="anna"))) == {"a-1", "b-2"}
+    assert set(names(list_runs(conn, status="Failed"))) == {"b-1"}
+    assert set(names(list_runs(conn, status="Pending", recipe_id="b", submitted_by="anna"))) == {"b-2"}
+    assert names(list_runs(conn, status="no such status")) == []
+
+
+def test_a_run_ended_by_deletion_is_listed_by_its_status(conn):
+    submit(conn, "a-1")
+    record_state(conn, state("a-1", phase="Running"))
+    record_absence(conn, "a-1")
+    assert names(list_runs(conn, status="Error")) == ["a-1"]
+    assert names(list_runs(conn, status="Running")) == []
+
+
+def test_the_last_page_has_no_cursor(conn):
+    for name in ("a-1", "b-1"):
+        submit(conn, name)
+    assert list_runs(conn, limit=2).next is None
+    assert list_runs(conn, limit=1).next is not None
+
+
+def test_pages_hold_every_run_once_even_when_many_came_at_one_moment(conn):
+    everyone = [f"r{number}-1" for number in range(23)]
+    for number, name in enumerate(everyone):
+        submit(conn, name, user="anna" if number % 3 else "bert")
+        conn.execute(
+            "UPDATE runs SET submitted_at = %s WHERE name = %s",
+            (LONG_AGO + timedelta(microseconds=number // 10), name),
+        )
+    for limit in (1, 2, 7, 23, 50):
+        found = pages(conn, limit=limit)
+        runs = [run for page in found for run in page.runs]
+        assert sorted(run.name for run in runs) == sorted(everyone)
+        assert runs == sorted(runs, key=lambda run: (run.submitted_at, run.id), reverse=True)
+        assert [len(page.runs) for page in found[:-1]] == [limit] * (len(found) - 1)
+    assert sum(len(page.runs) for page in pages(conn, limit=3, submitted_by="bert")) == 8
+
+
+def test_a_page_is_not_shifted_by_runs_that_come_meanwhile(conn):
+    for age, name in enumerate(("a-1", "b-1", "c-1", "d-1")):
+        submit(conn, name)
+        ago(conn, name, 10 + age)
+    first = list_runs(conn, limit=2)
+    submit(conn, "new-1")
+    assert names(list_runs(conn, limit=2, before=first.next)) == ["c-1", "d-1"]
+
+
+@settings(max_examples=100, deadline=None)
+@given(cursor=st.one_of(st.text(min_size=1), st.binary(min_size=1).map(lambda data: data.hex())))
+def test_what_is_no_cursor_is_refused(cursor):
+    with pytest.raises(InvalidRequestError):
+        list_runs(None, before=cursor)  # refused before anything is asked
+
+
+# --- whom to ask Argo about ---
+
+
+def test_runs_of_which_nothing_was_heard_are_found(conn):
+    for name in ("silent-1", "asked-1", "heard-1", "ended-1", "unsent-1"):
+        submit(conn, name)
+        ago(conn, name, 60)
+        if name != "unsent-1":
+            record_handover(conn, name, uid=f"uid-of-{name}")
+            ago(conn, name, 60, "handed_over_at")
+    record_state(conn, state("heard-1"))
+    record_state(conn, state("ended-1", phase="Succeeded"))
+    claim_refresh(conn, "asked-1", silent_for=30)
+    assert unheard_runs(conn, silent_for=30) == ["silent-1"]
+    assert unheard_runs(conn, silent_for=90) == []
+
+
+def test_one_of_all_readers_asks_argo(conn):
+    submit(conn, "a-1")
+    assert not claim_refresh(conn, "a-1", silent_for=30)
+    ago(conn, "a-1", 31)
+    assert get_run(conn, "a-1").silent_seconds == pytest.approx(31)
+    assert claim_refresh(conn, "a-1", silent_for=30)
+    assert not claim_refresh(conn, "a-1", silent_for=30)
+    assert get_run(conn, "a-1").silent_seconds == 0
+
+
+def test_nobody_asks_about_a_run_that_has_ended(conn):
+    submit(conn, "a-1")
+    record_state(conn, state("a-1", phase="Succeeded"))
+    assert not claim_refresh(conn, "a-1", silent_for=-1)

@@ -1,0 +1,226 @@
+"""What Argo says, in any order and any number of times."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import NamedTuple
+
+import psycopg
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ogdc_shared.argo.state import TERMINAL_PHASES, WorkflowState
+from ogdc_shared.db.database import Database
+from ogdc_shared.db.runs import Run, get_run, record_absence, record_deletion, record_state
+from ogdc_shared.db.submissions import record_handover
+from ogdc_shared.db.tasks import list_tasks
+from support.records import LONG_AGO, state, submit, task
+
+NAME = "seal-tags-1"
+UID = f"uid-of-{NAME}"
+PHASES = ("Pending", "Running", "Succeeded", "Failed", "Error")
+
+
+@pytest.fixture
+def conn(database):
+    with database.connection() as conn:
+        submit(conn, NAME)
+        yield conn
+
+
+# --- single rules ---
+
+
+def test_a_state_is_recorded_whole(conn):
+    said = state(
+        NAME,
+        7,
+        phase="Failed",
+        message="command 3 of 4 failed",
+        progress="2/4",
+        finished_at=LONG_AGO + timedelta(minutes=5),
+        tasks=(task("n-1", phase="Failed", exit_code=1, finished_at=LONG_AGO), task("n-2"), task("n-3")),
+    )
+    assert record_state(conn, said)
+    run = get_run(conn, NAME)
+    assert (run.status, run.message, run.progress) == ("Failed", "command 3 of 4 failed", "2/4")
+    assert (run.started_at, run.finished_at) == (said.started_at, said.finished_at)
+    assert (run.workflow_uid, run.resource_version) == (UID, 7)
+    assert run.task_counts == {"Failed": 1, "Running": 2}
+    assert list_tasks(conn, run.id) == list(said.tasks)
+
+
+def test_hearing_of_a_run_proves_that_argo_has_it(conn):
+    record_state(conn, state(NAME))
+    run = get_run(conn, NAME)
+    assert run.handed_over_at is not None
+    assert run.heard_at is not None
+
+
+@pytest.mark.parametrize("version", [6, 7])
+def test_what_is_not_newer_changes_nothing(conn, version):
+    record_state(conn, state(NAME, 7, phase="Succeeded", tasks=(task("n-1"),)))
+    before = get_run(conn, NAME)
+    assert not record_state(conn, state(NAME, version, phase="Running", tasks=(task("n-2"),)))
+    assert get_run(conn, NAME) == before
+
+
+def test_a_workflow_of_another_uid_changes_nothing(conn):
+    record_handover(conn, NAME, uid=UID)
+    before = get_run(conn, NAME)
+    other = state(NAME, 99, uid="another", phase="Succeeded", tasks=(task("n-1"),))
+    assert not record_state(conn, other)
+    assert not record_deletion(conn, other)
+    assert get_run(conn, NAME) == before
+
+
+def test_a_workflow_without_a_run_changes_nothing(conn):
+    assert not record_state(conn, state("nobodys", tasks=(task("n-1"),)))
+    assert not record_deletion(conn, state("nobodys"))
+    assert not record_absence(conn, "nobodys")
+
+
+def test_a_retry_takes_a_run_out_of_its_end(conn):
+    record_state(conn, state(NAME, 7, phase="Failed", message="x", finished_at=LONG_AGO))
+    record_state(conn, state(NAME, 8, phase="Running"))
+    run = get_run(conn, NAME)
+    assert (run.status, run.message, run.finished_at) == ("Running", None, None)
+
+
+def test_tasks_a_retry_removed_are_removed(conn):
+    record_state(conn, state(NAME, 7, tasks=(task("n-1"), task("n-2"))))
+    record_state(conn, state(NAME, 8, tasks=(task("n-2"), task("n-3"))))
+    assert [t.node_id for t in list_tasks(conn, get_run(conn, NAME).id)] == ["n-2", "n-3"]
+
+
+def test_tasks_left_out_of_an_event_are_taken_from_a_later_look_at_the_same_version(conn):
+    assert record_state(conn, state(NAME, 7, tasks=()))
+    assert record_state(conn, state(NAME, 7, tasks=(task("n-1"),)))
+    assert not record_state(conn, state(NAME, 7, tasks=(task("n-1"),)))
+    assert get_run(conn, NAME).task_counts == {"Running": 1}
+
+
+@pytest.mark.parametrize("phase", ["Pending", "Running"])
+def test_a_workflow_deleted_before_its_end_is_an_error_that_says_so(conn, phase):
+    assert record_deletion(conn, state(NAME, 7, phase=phase))
+    run = get_run(conn, NAME)
+    assert (run.status, run.message) == ("Error", "The workflow was deleted before it ended.")
+    assert run.finished_at == run.deleted_at is not None
+
+
+@pytest.mark.parametrize("phase", sorted(TERMINAL_PHASES))
+def test_a_workflow_deleted_after_its_end_keeps_its_status(conn, phase):
+    record_state(conn, state(NAME, 7, phase=phase, message="m", finished_at=LONG_AGO))
+    assert record_deletion(conn, state(NAME, 8, phase=phase, message="m", finished_at=LONG_AGO))
+    run = get_run(conn, NAME)
+    assert (run.status, run.message, run.finished_at) == (phase, "m", LONG_AGO)
+
+
+def test_an_end_heard_of_after_the_workflow_was_missed_is_believed(conn):
+    record_state(conn, state(NAME, 7))
+    assert record_absence(conn, NAME)
+    assert get_run(conn, NAME).status == "Error"
+    assert record_state(conn, state(NAME, 8, phase="Succeeded"))
+    assert get_run(conn, NAME).status == "Succeeded"
+
+
+def test_a_run_never_given_to_argo_is_not_missed_there(conn):
+    assert not record_absence(conn, NAME)
+    assert get_run(conn, NAME).status == "Pending"
+
+
+@pytest.mark.parametrize(
+    "text", ["a\0b", 'say "\\u0000"', "\ud800", "'); DROP TABLE runs; --", "{{=1+1}}", "%s %(x)s"]
+)
+def test_any_text_a_task_leaves_is_recorded(conn, text):
+    said = state(NAME, phase="Failed", message=text, tasks=(task("n-1", message=text),))
+    assert record_state(conn, said)
+    message = get_run(conn, NAME).message
+    assert message == text.replace("\0", "\ufffd").encode(errors="replace").decode()
+
+
+# --- all rules, in any order ---
+
+
+class Heard(NamedTuple):
+    """One thing that reaches the record."""
+
+    how: str
+    """`state`, `deletion` or `absence`."""
+    state: WorkflowState | None = None
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Heard]:
+    """A workflow's states by version, perhaps its deletion, and what a namesake and a lost workflow add."""
+    heard = []
+    for version in range(1, draw(st.integers(1, 6)) + 1):
+        nodes = draw(st.dictionaries(st.sampled_from("abcd"), st.sampled_from(PHASES), max_size=4))
+        tasks = tuple(task(node, phase=phase) for node, phase in nodes.items())
+        phase = draw(st.sampled_from(PHASES))
+        finished_at = LONG_AGO if phase in TERMINAL_PHASES else None
+        said = state(NAME, version, phase=phase, message=f"v{version}", finished_at=finished_at, tasks=tasks)
+        heard.append(Heard("state", said))
+    if draw(st.booleans()):
+        heard.append(Heard("deletion", said._replace(resource_version=version + 1)))
+    if draw(st.booleans()):
+        heard.append(Heard("absence"))
+    if draw(st.booleans()):
+        heard.append(Heard("state", state(NAME, 99, uid="another", phase="Error")))
+    return heard
+
+
+@pytest.fixture(scope="module")
+def module_connection(postgres_server) -> Iterator[psycopg.Connection]:
+    """A connection in a transaction that each example rolls back to its start."""
+    database_settings = postgres_server.make_database()
+    database = Database(database_settings)
+    with database.connection() as conn:
+        submit(conn, NAME)
+        record_handover(conn, NAME, uid=UID)
+        yield conn
+    database.close()
+    postgres_server.drop_database(database_settings)
+
+
+def record(conn: psycopg.Connection, heard: list[Heard]) -> tuple[Run, set]:
+    """Apply everything to a new run and return what the record then says, apart from when it was told."""
+    with conn.transaction(force_rollback=True):
+        for how, said in heard:
+            if said is None:
+                record_absence(conn, NAME)
+            elif how == "deletion":
+                record_deletion(conn, said)
+            else:
+                record_state(conn, said)
+        run = get_run(conn, NAME)
+        return run, set(list_tasks(conn, run.id))
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_any_order_and_any_repetition_ends_in_the_same_record(module_connection, data):
+    history = data.draw(histories())
+    again = data.draw(st.lists(st.sampled_from(history), max_size=4))
+    shuffled = data.draw(st.permutations(history + again))
+    assert record(module_connection, shuffled) == record(module_connection, history)
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_the_record_shows_the_newest_state_and_the_newest_tasks(module_connection, data):
+    history = data.draw(histories())
+    shuffled = data.draw(st.permutations(history))
+    run, tasks = record(module_connection, shuffled)
+
+    states = [said for _, said in history if said is not None and said.uid == UID]
+    newest = max(states, key=lambda said: said.resource_version)
+    naming = [said for said in states if said.tasks]
+    gone = any(how in ("deletion", "absence") for how, _ in history)
+    lost = gone and newest.phase not in TERMINAL_PHASES
+    assert run.status == ("Error" if lost else newest.phase)
+    assert run.message == ("The workflow was deleted before it ended." if lost else newest.message)
+    assert (run.deleted_at is not None) == gone
+    assert run.resource_version == newest.resource_version
+    assert tasks == set(max(naming, key=lambda said: said.resource_version).tasks if naming else ())
+    assert sum(run.task_counts.values()) == len(tasks)

@@ -1,0 +1,79 @@
+import time
+
+import pytest
+
+from ogdc_shared.db.queries import load_queries
+from ogdc_shared.db.runs import get_run, record_state
+from ogdc_shared.db.tasks import list_tasks
+from support.records import LONG_AGO, state, submit, task
+
+MANY = 10_000
+
+
+@pytest.fixture
+def conn(database):
+    with database.connection() as conn:
+        submit(conn, "a-1")
+        yield conn
+
+
+def written_by(database) -> int:
+    """Rows of `tasks` written by the latest transaction that wrote any."""
+    with database.reader() as conn:
+        [count] = conn.execute(
+            "SELECT count(*) FROM tasks GROUP BY xmin::text ORDER BY max(age(xmin)) LIMIT 1"
+        ).fetchone()
+        return count
+
+
+def test_only_the_tasks_that_changed_are_written(database):
+    tasks = [task(f"n-{number}", partition=number) for number in range(5)]
+    with database.connection() as conn:
+        submit(conn, "a-1")
+        record_state(conn, state("a-1", 1, tasks=tuple(tasks)))
+    assert written_by(database) == 5
+    tasks[2] = tasks[2]._replace(phase="Succeeded", progress="3/3")
+    with database.connection() as conn:
+        record_state(conn, state("a-1", 2, tasks=tuple(tasks)))
+        assert list_tasks(conn, get_run(conn, "a-1").id) == tasks
+    assert written_by(database) == 1
+
+
+def test_tasks_come_by_partition_then_start_and_those_of_none_last(conn):
+    publish = task("n-0", template="publish", partition=None, started_at=None)
+    retried = task("n-1", partition=1, started_at=LONG_AGO.replace(hour=13))
+    first = task("n-2", partition=1)
+    zero = task("n-3", partition=0)
+    record_state(conn, state("a-1", tasks=(publish, retried, first, zero)))
+    run_id = get_run(conn, "a-1").id
+    assert list_tasks(conn, run_id) == [zero, first, retried, publish]
+    assert list_tasks(conn, run_id, limit=2, offset=1) == [first, retried]
+
+
+def test_runs_keep_their_tasks_apart(conn):
+    submit(conn, "b-1")
+    record_state(conn, state("a-1", tasks=(task("n-1"),)))
+    record_state(conn, state("b-1", tasks=(task("n-1", phase="Failed"),)))
+    assert [t.phase for t in list_tasks(conn, get_run(conn, "a-1").id)] == ["Running"]
+
+
+def test_ten_thousand_tasks_are_recorded_in_well_under_a_second(conn):
+    tasks = tuple(task(f"n-{number:05}", partition=number) for number in range(MANY))
+    for version, phase in enumerate(("Pending", "Running", "Succeeded"), start=1):
+        # Half of them change each time.
+        said = tuple(t._replace(phase=phase) if t.partition % 2 else t for t in tasks)
+        start = time.perf_counter()
+        record_state(conn, state("a-1", version, tasks=said))
+        assert time.perf_counter() - start < 1.5
+    run = get_run(conn, "a-1")
+    assert run.task_counts == {"Running": MANY // 2, "Succeeded": MANY // 2}
+    assert len(list_tasks(conn, run.id, limit=MANY)) == MANY
+
+
+def test_reading_a_run_reads_one_row_by_its_unique_name_and_no_task(conn):
+    queries = load_queries("runs")
+    conn.execute("SET LOCAL enable_seqscan = off")
+    query = b"EXPLAIN " + queries["select_runs"] + b" " + queries["where_name"]
+    plan = "\n".join(line for (line,) in conn.execute(query, {"name": "a-1"}))
+    assert "Index Scan using runs_name_key on runs" in plan
+    assert "tasks" not in plan.replace("tasks_version", "")
