@@ -1,0 +1,106 @@
+"""`ogdc-worker`: what a task's container runs.
+
+Exit codes: 0 done; 1 failed, and would fail again; 2 called wrongly; 75 (EX_TEMPFAIL) something was away or
+full, and trying again goes on from there; 128 + number when a signal ended it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+from ogdc_shared.errors import OgdcError, UnavailableError
+from ogdc_shared.worker.report import Reporter
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+FAILED = 1
+TRY_AGAIN = 75
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+_PASSING = frozenset({errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN})
+"""What a network file system says in a bad moment."""
+
+
+class _Stopped(SystemExit):
+    """A signal asks the task to end."""
+
+    def __init__(self, number: int) -> None:
+        self.exit_code = 128 + number
+        super().__init__(self.exit_code)
+
+
+def main() -> NoReturn:
+    """Run the task that the command line names, and end the process.
+
+    At once: the interpreter's tidying up takes longer than many a command, and meddles with the threads that are
+    still fetching when one has failed.
+    """
+    try:
+        code = run_task(sys.argv[1:])
+    except _Stopped as stopped:
+        code = stopped.exit_code
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def run_task(arguments: list[str]) -> int:
+    """Run a task and return its exit code."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _stop)
+    reporter = Reporter(progress_file=os.environ.get("ARGO_PROGRESS_FILE"))
+    try:
+        _run(arguments, reporter)
+    except _Stopped:
+        reporter.last_words("The task was stopped from outside.")
+        raise
+    except Exception as exc:  # the run's message is made of whatever it is
+        return _failed(exc, reporter)
+    return 0
+
+
+def _run(arguments: list[str], reporter: Reporter) -> None:
+    if arguments == ["process"]:
+        from ogdc_shared.worker.process import Places, process
+
+        process(Places(), reporter)
+    else:
+        from ogdc_shared.worker.arguments import parse_arguments
+        from ogdc_shared.worker.publish import publish
+
+        publish(parse_arguments(arguments), reporter)
+
+
+def _stop(number: int, _frame: FrameType | None) -> NoReturn:
+    """Leave by an exception, which ends the running command on its way; a second signal changes nothing."""
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, signal.SIG_IGN)
+    raise _Stopped(number)
+
+
+def _failed(exc: Exception, reporter: Reporter) -> int:
+    if not isinstance(exc, (OgdcError, OSError)):
+        sys.excepthook(type(exc), exc, exc.__traceback__)
+    message = _explain(exc)
+    reporter.event("failed", message=message)
+    reporter.last_words(message)
+    passing = isinstance(exc, OSError) and exc.errno in _NO_ROOM | _PASSING
+    return TRY_AGAIN if passing or isinstance(exc, UnavailableError) else FAILED
+
+
+def _explain(exc: Exception) -> str:
+    if isinstance(exc, OgdcError):
+        return str(exc)
+    if isinstance(exc, OSError) and exc.errno in _NO_ROOM:
+        return f"No room is left on the disk ({exc}). Free some, or ask for more; a retry goes on from here."
+    if isinstance(exc, OSError):
+        return f"The task's files cannot be used: {exc}."
+    return f"The worker failed by its own fault: {type(exc).__name__}: {exc}. Report it with the task's log."
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""How a killed task goes on where it stopped.
+
+A task is a list of named steps, each of which may be stopped anywhere and done again from its beginning.
+The checkpoint is a file with one line for each step that is finished, in order. A line is appended, and
+flushed to disk, only when all that the step did is on disk; so whatever ends the process or the machine,
+the lines never promise more than there is, and a step without a line is done (again). A last line without
+its newline was cut short and does not count.
+"""
+
+from __future__ import annotations
+
+import os
+
+from ogdc_shared.worker.lock import open_locked
+from ogdc_shared.worker.trees import flush_entries
+
+
+class Checkpoint:
+    """The finished steps of one task; nobody else can have it open meanwhile.
+
+    Attributes:
+        finished: The steps' names, in order.
+    """
+
+    def __init__(self, path: str) -> None:
+        """Open the checkpoint at `path`, or begin one.
+
+        Raises:
+            UnavailableError: another worker has it.
+        """
+        self._file = open_locked(path)
+        whole_lines, newline, _ = os.read(self._file, os.fstat(self._file).st_size).rpartition(b"\n")
+        os.ftruncate(self._file, len(whole_lines + newline))
+        flush_entries(os.path.dirname(path))
+        self.finished = whole_lines.decode(errors="replace").splitlines()
+
+    def record(self, step: str) -> None:
+        """Note that a step is finished; what it did must be on disk already."""
+        os.write(self._file, f"{step}\n".encode())
+        os.fdatasync(self._file)
+        self.finished.append(step)
+
+    def close(self) -> None:
+        """Let others have it."""
+        os.close(self._file)

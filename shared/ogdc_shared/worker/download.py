@@ -1,0 +1,154 @@
+"""Bring one input into a file: tried again where the server fails, resumed, and checked as it arrives."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Protocol
+
+from ogdc_shared.errors import InputNotFoundError, SourceUnavailableError, UnusableInputError
+from ogdc_shared.worker.names import last_component, name_from_url
+from ogdc_shared.worker.reply import PIECE_BYTES, InterruptedFetchError, Reply
+
+if TYPE_CHECKING:
+    import hashlib
+    from collections.abc import Callable, Iterator
+
+    from ogdc_shared.plan import Checksum, InputFile
+    from ogdc_shared.worker.part import Part
+
+ATTEMPTS = 6
+"""How often in a row a server may fail without one more byte of the file."""
+FIRST_PAUSE = 0.5
+"""Seconds after the first failure; doubled after each further one."""
+LONGEST_PAUSE = 60.0
+
+
+class Source(Protocol):
+    """Where files come from."""
+
+    def open(self, source: str, *, offset: int, validator: str | None) -> Reply:
+        """Begin to read a file; see `web.Web.open`."""
+
+
+class RecipeFiles:
+    """The files shipped in a recipe."""
+
+    def __init__(self, directory: str) -> None:
+        self._directory = os.path.realpath(directory)
+
+    def open(self, source: str, *, offset: int = 0, validator: str | None = None) -> Reply:
+        """Read a file by its path relative to the recipe, always from its beginning.
+
+        Raises:
+            InputNotFoundError: the recipe has no such file.
+        """
+        path = os.path.realpath(os.path.join(self._directory, source))
+        if not path.startswith(f"{self._directory}/") or not os.path.isfile(path):
+            raise InputNotFoundError(
+                f"The recipe has no file {source!r}; put it into the recipe's directory."
+            )
+        return Reply(pieces=_read(path))
+
+
+def download(
+    file: InputFile, *, source: Source, part: Part, pause: Callable[[float], None] = time.sleep
+) -> str:
+    """Fetch `file` into `part`, and return the name it should have.
+
+    Args:
+        file: What to fetch.
+        source: Where from.
+        part: Where to; may hold the beginning already.
+        pause: Waits so many seconds.
+
+    Raises:
+        InputNotFoundError: there is no such file.
+        SourceUnavailableError: the server failed too often.
+        UnusableInputError: what came has not the size or the checksum it should have.
+    """
+    most = part.size
+    failures = 0
+    while True:
+        try:
+            return _try(file, source=source, part=part)
+        except InterruptedFetchError as exc:
+            failures = 1 if part.size > most else failures + 1
+            most = max(most, part.size)
+            if failures == ATTEMPTS:
+                raise SourceUnavailableError(
+                    f"{file.source!r} could not be fetched, {ATTEMPTS} times in a row: {exc}."
+                ) from exc
+            pause(min(exc.pause or FIRST_PAUSE * 2.0 ** (failures - 1), LONGEST_PAUSE))
+
+
+def _try(file: InputFile, *, source: Source, part: Part) -> str:
+    validator = part.validator()
+    reply = source.open(file.source, offset=part.size if validator else 0, validator=validator)
+    digest = _Digest(file.checksum)
+    with part.write(offset=reply.offset, validator=reply.validator) as sink:
+        if reply.offset:
+            digest.read(part.path)
+        for piece in reply.pieces:
+            sink.write(piece)
+            digest.update(piece)
+    problem = _problem(file, size=part.size, digest=digest)
+    if problem:
+        part.discard()
+        if reply.offset:
+            raise InterruptedFetchError(f"the file came in two pieces that do not fit: it {problem}")
+        raise UnusableInputError(
+            f"{file.source!r} {problem}; it was fetched whole, so its description is wrong."
+        )
+    return _name(file, reply)
+
+
+def _problem(file: InputFile, *, size: int, digest: _Digest) -> str | None:
+    if file.size is not None and size != file.size:
+        return f"has {size} bytes where {file.size} were expected"
+    if file.checksum and digest.value() != file.checksum.value.lower():
+        return f"has the {file.checksum.algorithm} {digest.value()} where {file.checksum.value} was expected"
+    return None
+
+
+def _name(file: InputFile, reply: Reply) -> str:
+    if file.kind == "recipe":
+        return last_component(file.name or "") or last_component(file.source)
+    return last_component(file.name or "") or reply.name or name_from_url(file.source)
+
+
+class _Digest:
+    """The checksum of what passes by; nothing is computed where none is asked for."""
+
+    def __init__(self, checksum: Checksum | None) -> None:
+        self._hash = _new_hash(checksum.algorithm) if checksum else None
+
+    def update(self, piece: bytes) -> None:
+        if self._hash:
+            self._hash.update(piece)
+
+    def read(self, path: str) -> None:
+        """Take in what an earlier try has left in a file."""
+        if self._hash:
+            for piece in _read(path):
+                self._hash.update(piece)
+
+    def value(self) -> str:
+        return self._hash.hexdigest() if self._hash else ""
+
+
+def _new_hash(algorithm: str) -> hashlib._Hash:
+    import hashlib
+
+    try:
+        return hashlib.new(algorithm.lower().replace("-", ""), usedforsecurity=False)
+    except ValueError as exc:
+        raise UnusableInputError(
+            f"A checksum by {algorithm!r} cannot be verified; give one by md5, sha1, sha256 or sha512."
+        ) from exc
+
+
+def _read(path: str) -> Iterator[bytes]:
+    with open(path, "rb") as file:
+        while piece := file.read(PIECE_BYTES):
+            yield piece

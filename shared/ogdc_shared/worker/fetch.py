@@ -1,0 +1,149 @@
+"""Fetch a partition's inputs, a few at a time, and put them where the first command looks for them.
+
+Each input is fetched beside `/input_dir` first: input number 7 grows in `<store>/7.part` and, once it is
+whole and checked, becomes `<store>/7/<its name>`. So a killed fetch goes on with what it has, and a name
+given by a server meets no other file before all names are known.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from contextlib import suppress
+from queue import SimpleQueue
+from threading import Thread
+from typing import TYPE_CHECKING, NamedTuple
+
+from ogdc_shared.errors import UnsupportedError, UnusableInputError
+from ogdc_shared.worker.download import RecipeFiles, Source, download
+from ogdc_shared.worker.part import Part
+from ogdc_shared.worker.trees import flush, flush_entries, is_directory, remove
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from ogdc_shared.plan import InputFile
+
+THREADS = 4
+
+
+class Fetched(NamedTuple):
+    """An input that is there."""
+
+    source: str
+    name: str
+    size: int
+    """Bytes."""
+    seconds: float
+
+
+def fetch_inputs(
+    files: Sequence[InputFile],
+    *,
+    store: str,
+    recipe: str,
+    report: Callable[[Fetched], None],
+    pause: Callable[[float], None] = time.sleep,
+) -> None:
+    """Fetch all inputs into `store`; those that an earlier try has finished are left alone.
+
+    Args:
+        files: The inputs.
+        store: Directory on the workflow volume, made if need be.
+        recipe: The recipe's directory.
+        report: Told of each input as it is there.
+        pause: Waits so many seconds before a server is tried again.
+
+    Raises:
+        InputNotFoundError: there is no such file.
+        SourceUnavailableError: a server failed too often.
+        UnusableInputError: an input has a wrong size or checksum, or the name of another.
+    """
+    os.makedirs(store, exist_ok=True)
+    sources = _sources(files, recipe)
+
+    def fetch(number: int) -> Fetched:
+        file = files[number]
+        return _fetch(file, place=f"{store}/{number}", source=sources[file.kind], pause=pause)
+
+    owners: dict[str, str] = {}
+    for fetched in _in_threads(fetch, len(files)):
+        if fetched.name in owners:
+            raise UnusableInputError(
+                f"Two inputs have the name {fetched.name!r}: {owners[fetched.name]!r} and "
+                f"{fetched.source!r}. Leave one out: the second would overwrite the first."
+            )
+        owners[fetched.name] = fetched.source
+        report(fetched)
+    flush(store)
+
+
+def place_inputs(store: str, input_dir: str) -> None:
+    """Move what `fetch_inputs` has left in `store` into `input_dir`, on the same mount."""
+    if is_directory(store):
+        for number in filter(str.isdecimal, os.listdir(store)):
+            for name in os.listdir(f"{store}/{number}"):
+                os.rename(f"{store}/{number}/{name}", f"{input_dir}/{name}")
+    flush_entries(input_dir)
+    remove(store)
+
+
+def _sources(files: Sequence[InputFile], recipe: str) -> dict[str, Source]:
+    kinds = {file.kind for file in files}
+    sources: dict[str, Source] = {"recipe": RecipeFiles(recipe)}
+    if "url" in kinds:
+        from ogdc_shared.worker.web import Web
+
+        sources["url"] = Web(threads=THREADS)
+    for unknown in kinds - sources.keys():
+        raise UnsupportedError(f"This worker cannot fetch inputs of kind {unknown!r}; use a newer image.")
+    return sources
+
+
+def _fetch(file: InputFile, *, place: str, source: Source, pause: Callable[[float], None]) -> Fetched:
+    started = time.monotonic()
+    os.makedirs(place, exist_ok=True)
+    finished = os.listdir(place)
+    if not finished:
+        part = Part(f"{place}.part")
+        finished = [download(file, source=source, part=part, pause=pause)]
+        part.become(f"{place}/{finished[0]}")
+    return Fetched(
+        source=file.source,
+        name=finished[0],
+        size=os.path.getsize(f"{place}/{finished[0]}"),
+        seconds=round(time.monotonic() - started, 3),
+    )
+
+
+def _in_threads(fetch: Callable[[int], Fetched], count: int) -> Iterator[Fetched]:
+    """Yield what `fetch` makes of 0, 1, … as it comes; an error is raised at once and nothing more is begun.
+
+    The threads are daemons: a signal that ends the task need not wait for a slow server.
+    """
+    todo = deque(range(count))
+    done: SimpleQueue[Fetched | Exception] = SimpleQueue()
+
+    def labour() -> None:
+        with suppress(IndexError):
+            while True:
+                done.put(_outcome(fetch, todo.popleft()))
+
+    for _ in range(min(THREADS, count)):
+        Thread(target=labour, daemon=True).start()
+    try:
+        for _ in range(count):
+            result = done.get()
+            if isinstance(result, Exception):
+                raise result
+            yield result
+    finally:
+        todo.clear()
+
+
+def _outcome(fetch: Callable[[int], Fetched], number: int) -> Fetched | Exception:
+    try:
+        return fetch(number)
+    except Exception as exc:  # it is raised again in the main thread
+        return exc

@@ -1,0 +1,165 @@
+"""`ogdc-worker publish`: make the result of a run visible in one step.
+
+A published directory comes about in steps that may each be stopped anywhere and done again:
+
+1. Look through the partitions' outputs; then make the staging directory, which says that all was well.
+2. Move the outputs into it, merged.
+3. Write the receipt: from here on the staging directory is complete.
+4. Move what it replaces aside, if anything, and rename the staging directory to the recipe's id. That makes
+   the result visible, and leaves no staging directory to rename a second time.
+5. Remove what was replaced and the run's workspace.
+
+Unlike `process`, this sees the whole volume, and runs no command of a recipe: what commands left is but
+data to it, and it follows none of their links.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
+
+from ogdc_shared import layout
+from ogdc_shared.errors import AlreadyPublishedError, PublishError
+from ogdc_shared.worker.archive import write_zip
+from ogdc_shared.worker.lock import open_locked
+from ogdc_shared.worker.survey import survey
+from ogdc_shared.worker.trees import flush_entries, is_directory, move_children, remove, write_durably
+
+if TYPE_CHECKING:
+    from ogdc_shared.worker.report import Reporter
+
+
+class Publication(NamedTuple):
+    """What is to be published."""
+
+    run: str
+    recipe_id: str
+    partitions: int
+    output: str
+    """`pvc` or `temporary`."""
+    overwrite: bool = False
+    """Whether data that another run has published are replaced."""
+    volume: str = layout.WORKFLOW_MOUNT
+    zip_path: str = layout.OUTPUT_ZIP_PATH
+
+    def outputs(self) -> list[str]:
+        """Each partition's output directory."""
+        workspaces = (layout.partition_workspace(self.run, number) for number in range(self.partitions))
+        return [f"{self.volume}/{workspace}/output_dir" for workspace in workspaces]
+
+
+def publish(publication: Publication, reporter: Reporter) -> None:
+    """Publish a run's result to the volume, or make one zip of it.
+
+    After a zip the run's workspace stays, since the zip is safe only once Argo has stored it.
+
+    Raises:
+        AlreadyPublishedError: another run's data are there and `overwrite` was not given.
+        PublishError: the outputs are empty, contradict each other, or hold what can be no part of a result.
+        UnavailableError: another worker is publishing the same recipe.
+        OSError: the volume cannot be written.
+    """
+    started = time.monotonic()
+    if publication.output == "temporary":
+        _publish_zip(publication)
+    else:
+        _publish_directory(publication)
+        _clean_up(publication, reporter)
+    reporter.event(
+        "published",
+        recipe_id=publication.recipe_id,
+        output=publication.output,
+        seconds=round(time.monotonic() - started, 3),
+    )
+
+
+def _publish_zip(publication: Publication) -> None:
+    outputs = publication.outputs()
+    names = survey(outputs)
+    write_zip(publication.zip_path, {name: f"{outputs[number]}/{name}" for name, number in names.items()})
+
+
+def _publish_directory(publication: Publication) -> None:
+    receipt = f"{publication.volume}/{layout.receipt(publication.recipe_id)}"
+    os.makedirs(os.path.dirname(receipt), exist_ok=True)
+    lock = open_locked(f"{receipt}.lock")
+    try:
+        if _publisher(receipt) != publication.run:
+            _assemble(publication)
+            write_durably(receipt, _receipt(publication))
+        _show(publication)
+    finally:
+        os.close(lock)
+
+
+def _assemble(publication: Publication) -> None:
+    """Bring all outputs together in the staging directory."""
+    _check_target(publication)
+    staging = _at(publication, layout.staging(publication.run))
+    if not is_directory(staging):
+        survey(publication.outputs())
+        os.makedirs(staging)
+    for output in publication.outputs():
+        move_children(output, staging)
+
+
+def _show(publication: Publication) -> None:
+    """Put the staging directory in its place, unless that has been done."""
+    staging = _at(publication, layout.staging(publication.run))
+    target = _at(publication, publication.recipe_id)
+    if is_directory(staging):
+        _check_target(publication)
+        if os.path.lexists(target):
+            _put_aside(publication)
+        os.rename(staging, target)
+        flush_entries(publication.volume)
+    elif not is_directory(target):
+        raise PublishError(
+            f"The result of {publication.run} was put together and has disappeared. Submit again."
+        )
+
+
+def _put_aside(publication: Publication) -> None:
+    replaced = _at(publication, layout.replaced(publication.run))
+    remove(replaced)
+    os.makedirs(os.path.dirname(replaced), exist_ok=True)
+    os.rename(_at(publication, publication.recipe_id), replaced)
+
+
+def _check_target(publication: Publication) -> None:
+    if os.path.lexists(_at(publication, publication.recipe_id)) and not publication.overwrite:
+        publisher = _publisher(_at(publication, layout.receipt(publication.recipe_id)))
+        raise AlreadyPublishedError(
+            f"Data of {publication.recipe_id} are published already, by {publisher or 'an unknown run'}. "
+            "Submit with --overwrite to replace them."
+        )
+
+
+def _clean_up(publication: Publication, reporter: Reporter) -> None:
+    """Remove what nobody needs any more; what cannot be removed does not make the publication a failure."""
+    for place in (layout.replaced(publication.run), layout.workspace(publication.run)):
+        try:
+            remove(_at(publication, place))
+        except OSError as exc:
+            reporter.event("left_behind", place=place, reason=str(exc))
+
+
+def _receipt(publication: Publication) -> bytes:
+    when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    facts = {"run": publication.run, "recipe_id": publication.recipe_id, "published_at": when}
+    return json.dumps(facts).encode()
+
+
+def _publisher(receipt: str) -> str | None:
+    """The run that published a recipe's data, or is about to; None: nobody has."""
+    with suppress(FileNotFoundError, ValueError), open(receipt, "rb") as file:
+        run = json.load(file)["run"]
+        return str(run)
+    return None
+
+
+def _at(publication: Publication, place: str) -> str:
+    return f"{publication.volume}/{place}"

@@ -1,0 +1,36 @@
+"""What a server answers when asked for a file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+PIECE_BYTES = 1 << 20
+"""How much of a body is read at once."""
+
+
+class Reply(NamedTuple):
+    """An answer whose body has not been read yet."""
+
+    pieces: Iterable[bytes]
+    """The body, from `offset` on; raises InterruptedFetchError where it ends too early."""
+    offset: int = 0
+    """How many bytes of the file come before the body."""
+    name: str | None = None
+    """The file name that the server gives."""
+    validator: str | None = None
+    """What tells, the next time, whether the file is still the same."""
+
+
+class InterruptedFetchError(Exception):
+    """The server is or went away; trying again may help.
+
+    Attributes:
+        pause: Seconds the server asks to be left alone; None: it did not say.
+    """
+
+    def __init__(self, message: str, *, pause: float | None = None) -> None:
+        super().__init__(message)
+        self.pause = pause

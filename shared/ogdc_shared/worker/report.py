@@ -1,0 +1,68 @@
+"""What a task tells those outside: log lines, progress, and its last words."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from contextlib import suppress
+from typing import Any
+
+from ogdc_shared.layout import TERMINATION_LOG_PATH
+
+LAST_WORDS_BYTES = 4000
+"""Kubernetes cuts a termination message at 4096 bytes."""
+
+_STDOUT = 1
+
+
+class Reporter:
+    """Speaks to the log (stdout), to Argo's executor and to Kubernetes.
+
+    Args:
+        progress_file: Where Argo's executor looks for `done/total`; None: nobody asks.
+        last_words_file: Where Kubernetes finds the reason for a failure.
+
+    Source: docs/progress.md of argo-workflows; `terminationMessagePath` in Kubernetes' Container v1 core.
+    """
+
+    def __init__(
+        self, *, progress_file: str | None = None, last_words_file: str = TERMINATION_LOG_PATH
+    ) -> None:
+        self._progress_file = progress_file
+        self._last_words_file = last_words_file
+
+    def event(self, event: str, **facts: Any) -> None:
+        """Log one JSON line, in one write so that it stays whole among what commands print."""
+        line = json.dumps({"time": _now(), "event": event} | facts, ensure_ascii=False)
+        os.write(_STDOUT, f"{line}\n".encode(errors="replace"))
+
+    def progress(self, done: int, total: int) -> None:
+        """Say how many of the commands are finished."""
+        if self._progress_file:
+            _overwrite(self._progress_file, f"{done}/{total}\n")
+
+    def last_words(self, message: str) -> None:
+        """Leave the reason for a failure, cut to what Kubernetes keeps."""
+        _overwrite(self._last_words_file, clip(message.replace("\0", ""), LAST_WORDS_BYTES))
+
+
+def clip(text: str, size: int) -> str:
+    """Make `text` fit into `size` bytes of UTF-8, leaving out its middle: beginnings and ends say most."""
+    content = text.encode(errors="replace")
+    if len(content) <= size:
+        return content.decode()
+    mark = " … "
+    half = (size - len(mark.encode())) // 2
+    return content[:half].decode(errors="ignore") + mark + content[-half:].decode(errors="ignore")
+
+
+def _overwrite(path: str, text: str) -> None:
+    """Write for a reader that may not be there: a task must not fail for want of an audience."""
+    with suppress(OSError), open(path, "w", encoding="utf-8", errors="replace") as file:
+        file.write(text)
+
+
+def _now() -> str:
+    seconds, nanoseconds = divmod(time.time_ns(), 1_000_000_000)
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{nanoseconds // 1_000_000:03d}Z"
