@@ -1,0 +1,285 @@
+"""A recipe directory as one archive: packed to send and to keep, unpacked from whoever sent it.
+
+`pack` gives the same bytes for the same files, whenever and wherever they were written, so `digest` names the
+content. `unpack` believes nothing an archive says: names, kinds, numbers and sizes are checked while it is
+read.
+"""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import hashlib
+import io
+import os
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import IO, BinaryIO, NamedTuple
+
+from ogdc_shared.errors import InvalidRecipeError, StorageUnavailableError
+from ogdc_shared.recipe.files import NOT_PART, UnusableFileError, confined
+
+MAX_BUNDLE = 64 * 1024 * 1024
+"""Bytes of an archive."""
+MAX_CONTENT = 256 * 1024 * 1024
+"""Bytes of all files in one; a list of a million URLs has some 80 million, packed a tenth of that."""
+MAX_FILES = 10_000
+
+_CHUNK = 1024 * 1024
+_INSTEAD = "publish the data somewhere and name their URLs instead."
+_TAR_OVERHEAD = 32 * 1024 * 1024
+_BROKEN = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError)
+"""What the standard library raises for an archive that is damaged, encrypted or not one at all."""
+
+
+def digest(bundle: bytes) -> str:
+    """Return the SHA-256 of a bundle in hex."""
+    return hashlib.sha256(bundle).hexdigest()
+
+
+def pack(directory: Path) -> bytes:
+    """Pack the files of a recipe directory into a tar.gz.
+
+    A link becomes the file it leads to. Version control, caches and outputs of earlier runs
+    (`files.NOT_PART`) are left out, as are empty directories.
+
+    Raises:
+        InvalidRecipeError: a link leads out of the directory or to a directory, something is no file, a name
+            is no UTF-8, or it is all too much.
+    """
+    buffer = io.BytesIO()
+    room = MAX_CONTENT
+    with (
+        gzip.GzipFile(fileobj=buffer, mode="wb", compresslevel=6, filename="", mtime=0) as stream,
+        tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as archive,
+    ):
+        for name in _names(directory):
+            path = _packable(directory, name)
+            data = _read(path, name, most=room)
+            room -= len(data)
+            archive.addfile(_header(name, path, len(data)), io.BytesIO(data))
+    return _bounded(buffer.getvalue())
+
+
+def unpack(data: bytes | BinaryIO, into: Path) -> None:
+    """Unpack a bundle (tar.gz or zip) into the directory `into`, which is made where it is missing.
+
+    Only regular files and directories come out of it, with ordinary permissions, and nothing that exists is
+    replaced.
+
+    Raises:
+        InvalidRecipeError: the archive is damaged, too large, or holds a link, a device, a name that leads
+            outside or a name twice; what was unpacked until then is left for the caller to remove.
+        StorageUnavailableError: there is no room.
+    """
+    bundle = _bounded(data if isinstance(data, bytes) else data.read(MAX_BUNDLE + 1))
+    room = MAX_CONTENT
+    into.mkdir(parents=True, exist_ok=True)
+    try:
+        for number, entry in enumerate(_entries(bundle), start=1):
+            if number > MAX_FILES:
+                raise _too_many()
+            room -= _extract(entry, into, most=room)
+    except _BROKEN as exc:
+        raise _damaged(exc) from exc
+
+
+def _damaged(exc: Exception) -> InvalidRecipeError:
+    return InvalidRecipeError(f"bundle: is damaged or encrypted ({exc}); pack the recipe again.")
+
+
+def _bounded(bundle: bytes) -> bytes:
+    if len(bundle) > MAX_BUNDLE:
+        raise InvalidRecipeError(f"bundle: is larger than {MAX_BUNDLE:,} bytes; {_INSTEAD}")
+    return bundle
+
+
+def _too_many() -> InvalidRecipeError:
+    return InvalidRecipeError(f"bundle: there are more than {MAX_FILES:,} files; {_INSTEAD}")
+
+
+def _too_much(name: str) -> InvalidRecipeError:
+    return InvalidRecipeError(
+        f"bundle: with {name} there are more than {MAX_CONTENT:,} bytes of files; {_INSTEAD}"
+    )
+
+
+# --- packing ---
+
+
+def _names(directory: Path) -> list[str]:
+    """Return the relative names of all files, and of links to directories, in order."""
+    names: list[str] = []
+    for folder, folders, files in os.walk(directory, onerror=_unreadable):
+        folders[:] = sorted(set(folders) - NOT_PART)
+        links = [name for name in folders if Path(folder, name).is_symlink()]
+        names += [
+            Path(folder, name).relative_to(directory).as_posix() for name in {*files, *links} - NOT_PART
+        ]
+        if len(names) > MAX_FILES:
+            raise _too_many()
+    return sorted(names)
+
+
+def _unreadable(exc: OSError) -> None:
+    raise InvalidRecipeError(
+        f"{exc.filename}: cannot be read ({exc.strerror}); check its permissions."
+    ) from exc
+
+
+def _packable(directory: Path, name: str) -> Path:
+    try:
+        name.encode()
+        return confined(directory, name)
+    except UnicodeEncodeError as exc:
+        raise InvalidRecipeError(f"{name!r}: the name is not UTF-8; rename the file.") from exc
+    except UnusableFileError as exc:
+        raise InvalidRecipeError(f"{name}: {exc}") from exc
+
+
+def _read(path: Path, name: str, *, most: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            data = file.read(most + 1)
+    except OSError as exc:
+        raise InvalidRecipeError(f"{name}: cannot be read ({exc.strerror}); check its permissions.") from exc
+    if len(data) > most:
+        raise _too_much(name)
+    return data
+
+
+def _header(name: str, path: Path, size: int) -> tarfile.TarInfo:
+    """Describe a file by its name, size and whether it can be run; time and owner would change the bytes."""
+    header = tarfile.TarInfo(name)
+    header.size = size
+    header.mode = 0o755 if path.stat().st_mode & 0o100 else 0o644
+    return header
+
+
+# --- unpacking ---
+
+
+class _Entry(NamedTuple):
+    """A member of an archive."""
+
+    name: str
+    content: IO[bytes] | None
+    """None: a directory."""
+    executable: bool
+
+
+def _entries(bundle: bytes) -> Iterator[_Entry]:
+    if bundle.startswith(b"\x1f\x8b"):
+        return _tar_entries(bundle)
+    if bundle.startswith(b"PK"):
+        return _zip_entries(bundle)
+    raise InvalidRecipeError(
+        "bundle: is neither a tar.gz nor a zip; pack the recipe directory as one of them."
+    )
+
+
+def _tar_entries(bundle: bytes) -> Iterator[_Entry]:
+    stream = _Limited(gzip.GzipFile(fileobj=io.BytesIO(bundle)))
+    with tarfile.open(fileobj=stream, mode="r|", tarinfo=_BoundedTarInfo) as archive:  # type: ignore[call-overload]
+        for member in archive:
+            if not member.isreg() and not member.isdir():
+                raise _unwanted(member.name)
+            content = archive.extractfile(member) if member.isreg() else None
+            yield _Entry(member.name, content, executable=bool(member.mode & 0o100))
+
+
+def _zip_entries(bundle: bytes) -> Iterator[_Entry]:
+    if bundle.count(b"PK\x01\x02") > MAX_FILES:  # before zipfile makes an object of each
+        raise _too_many()
+    with zipfile.ZipFile(io.BytesIO(bundle)) as archive:
+        for member in archive.infolist():
+            mode = member.external_attr >> 16
+            if mode & 0o170000 not in {0, 0o100000, 0o040000}:
+                raise _unwanted(member.filename)
+            if member.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+                raise InvalidRecipeError(f"bundle: {member.filename!r} is not packed by deflate; pack it so.")
+            if member.is_dir():
+                yield _Entry(member.filename, None, executable=False)
+            else:
+                with archive.open(member) as content:
+                    yield _Entry(member.filename, content, executable=bool(mode & 0o100))
+
+
+def _unwanted(name: str) -> InvalidRecipeError:
+    return InvalidRecipeError(f"bundle: {name!r} is a link or a device; pack the file itself in its place.")
+
+
+def _extract(entry: _Entry, into: Path, *, most: int) -> int:
+    """Write one entry below `into`, and return its size in bytes."""
+    target = into / _inside(entry.name)
+    try:
+        if entry.content is None:
+            target.mkdir(parents=True, exist_ok=True)
+            return 0
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("xb") as file:
+            for chunk in _chunks(entry.name, entry.content, most=most):
+                file.write(chunk)
+            size = file.tell()
+        target.chmod(0o755 if entry.executable else 0o644)
+    except OSError as exc:
+        raise _unwritable(entry.name, exc) from exc
+    return size
+
+
+def _chunks(name: str, content: IO[bytes], *, most: int) -> Iterator[bytes]:
+    size = 0
+    try:
+        while chunk := content.read(_CHUNK):
+            size += len(chunk)
+            if size > most:
+                raise _too_much(name)
+            yield chunk
+    except _BROKEN as exc:
+        raise _damaged(exc) from exc
+
+
+def _inside(name: str) -> PurePosixPath:
+    path = PurePosixPath(name)
+    if "\0" in name or "\\" in name or path.is_absolute() or ".." in path.parts:
+        raise InvalidRecipeError(
+            f"bundle: the name {name!r} leads out of the recipe; pack relative names, without '..'."
+        )
+    return path
+
+
+def _unwritable(name: str, exc: OSError) -> InvalidRecipeError | StorageUnavailableError:
+    if exc.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return StorageUnavailableError("There is no room to unpack the recipe. Try again later.")
+    return InvalidRecipeError(
+        f"bundle: {name!r} cannot be unpacked ({exc.strerror}); is the name there twice?"
+    )
+
+
+class _Limited:
+    """Stops a small archive from growing without end."""
+
+    def __init__(self, stream: gzip.GzipFile) -> None:
+        self._stream = stream
+        self._room = MAX_CONTENT + _TAR_OVERHEAD
+
+    def read(self, size: int) -> bytes:
+        data = self._stream.read(size)
+        self._room -= len(data)
+        if self._room < 0:
+            raise _too_much("what follows")
+        return data
+
+
+class _BoundedTarInfo(tarfile.TarInfo):
+    """Refuses an extended header that would be read into memory whole, whatever its size."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _BoundedTarInfo:
+        header = super().frombuf(buf, encoding, errors)
+        if not header.isreg() and not header.isdir() and header.size > _CHUNK:
+            raise _too_much("its names")
+        return header

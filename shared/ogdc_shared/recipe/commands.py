@@ -1,0 +1,84 @@
+"""The commands in a recipe's `sh_file`: one a line, each run on its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ogdc_shared.errors import InvalidRecipeError
+from ogdc_shared.plan import Command
+from ogdc_shared.recipe.shell import problem_of
+
+MAX_BYTES = 128 * 1024 - 1
+"""The longest text `sh -c` can be given: Linux' MAX_ARG_STRLEN without its final NUL."""
+
+_ON_ITS_OWN = (
+    "Each line is run on its own: write the whole of it in one line, or end its lines but the last with \\."
+)
+_SHOWN = 100
+
+
+def parse_commands(text: str, *, file: str = "recipe.sh") -> tuple[Command, ...]:
+    r"""Read the commands of a recipe.
+
+    A blank line and a line whose first visible character is `#` are ignored; a line that ends in `\` is
+    joined with the next as the shell would; CRLF and CR end a line as LF does.
+
+    Args:
+        text: What the file holds.
+        file: Its name, for messages.
+
+    Raises:
+        InvalidRecipeError: there is no command, or lines that the shell would refuse, each with its number.
+    """
+    commands = []
+    problems = []
+    for command in _joined(text):
+        problem = _problem(command.text)
+        if problem:
+            problems.append(f"{file}: line {command.line}: {_shown(command.text)} {problem}")
+        commands.append(command)
+    if not commands:
+        problems.append(f"{file}: holds no command; write one a line.")
+    if problems:
+        raise InvalidRecipeError(*problems)
+    return tuple(commands)
+
+
+def _joined(text: str) -> Iterator[Command]:
+    r"""Yield each command with the number of its first line; a `\` that nothing follows stays."""
+    lines = enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), start=1)
+    for number, line in lines:
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        parts = [line]
+        while _goes_on(parts[-1]) and (following := next(lines, None)):
+            parts[-1] = parts[-1][:-1]
+            parts.append(following[1])
+        yield Command(text=_trimmed("".join(parts)), line=number)
+
+
+def _trimmed(text: str) -> str:
+    """Remove the blanks around a command, unless the last is escaped."""
+    trimmed = text.strip(" \t")
+    return text.lstrip(" \t") if _goes_on(trimmed) else trimmed
+
+
+def _goes_on(line: str) -> bool:
+    r"""Whether the line break after `line` is escaped; `\\` at its end is a backslash of its own."""
+    return (len(line) - len(line.rstrip("\\"))) % 2 == 1
+
+
+def _problem(text: str) -> str | None:
+    if _goes_on(text):
+        return "ends in \\ and no line follows; remove the \\ or add the rest of the command."
+    if _goes_on(text.rstrip(" \t")) and text != text.rstrip(" \t"):
+        return "has a space after its final \\, so the next line does not belong to it; remove the space."
+    size = len(text.encode())
+    if size > MAX_BYTES:
+        return f"is {size:,} bytes long, more than the {MAX_BYTES:,} of a command; put it into a script."
+    unfinished = problem_of(text)
+    return f"{unfinished} {_ON_ITS_OWN}" if unfinished else None
+
+
+def _shown(text: str) -> str:
+    return f"`{text}`" if len(text) <= _SHOWN else f"`{text[:_SHOWN]}…`"

@@ -1,0 +1,150 @@
+"""Turns what pydantic found in `meta.yml` into sentences for the person who wrote it.
+
+Each names the file, the key with the way to it, the value, and what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, get_args
+
+from pydantic import BaseModel
+
+from ogdc_shared.recipe.models import RecipeMeta
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+    from pydantic.fields import FieldInfo
+    from pydantic_core import ErrorDetails
+
+    Location = tuple[int | str, ...]
+
+_SHOWN = 80
+_MOST = 20
+"""Problems of one file that are told; a list of a thousand bad URLs has one cause."""
+
+_ADVICE = {
+    "list_type": "give a list, each entry on a line that begins with `- `.",
+    "too_short": "give at least one.",
+    "bool_type": "give true or false.",
+    "bool_parsing": "give true or false.",
+    "int_type": "give a whole number.",
+    "int_parsing": "give a whole number.",
+    "int_from_float": "give a whole number.",
+    "greater_than_equal": "give at least {ge}.",
+    "less_than_equal": "give at most {le}.",
+    "literal_error": "give {expected}.",
+}
+
+
+def explain(error: ValidationError, *, file: str) -> tuple[str, ...]:
+    """Return one sentence for each thing that is wrong in `file`, the first twenty at most."""
+    found = error.errors(include_url=False)
+    sentences = [f"{file}: {_sentence(details)}" for details in found[:_MOST]]
+    if len(found) > _MOST:
+        sentences.append(f"{file}: and {len(found) - _MOST} more; mend these first.")
+    return tuple(sentences)
+
+
+def shown(value: object) -> str:
+    """Render a value for a message: quoted where it is text, and never long."""
+    if isinstance(value, dict | list):
+        return f"a {'mapping' if isinstance(value, dict) else 'list'}"
+    text = str(value)
+    short = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    return repr(short) if isinstance(value, str) else short
+
+
+def _sentence(details: ErrorDetails) -> str:
+    kind, location = details["type"], details["loc"]
+    key = _key(location)
+    if kind == "extra_forbidden":
+        return f"{key}: there is no such key; {_nearest(str(location[-1]), list(_fields(location)))}"
+    if kind == "missing":
+        description = _fields(location)[str(location[-1])].description
+        return f"{key}: is missing; add it{f' ({description})' if description else '.'}"
+    if kind.startswith("union_tag"):
+        return f"{key}.type: {_about_type(location, details.get('ctx', {}).get('tag'))}"
+    return f"{key}: {_about_value(kind, details['input'], details)}"
+
+
+def _about_type(location: Location, tag: str | None) -> str:
+    if tag is None:
+        return f"is missing; give one of {', '.join(_tags(location))}."
+    return f"{shown(tag)} is no type for this; {_nearest(tag, _tags(location))}"
+
+
+def _about_value(kind: str, value: object, details: ErrorDetails) -> str:
+    context = details.get("ctx", {})
+    if value is None:
+        return "has no value; give one, or remove the key."
+    if kind in {"model_type", "model_attributes_type"}:
+        return f"{shown(value)} is no mapping; give `key: value` lines, indented below it."
+    if kind == "string_type":
+        return f"{shown(value)} is no text; {_as_text(value)}"
+    if kind == "value_error":
+        return f"{shown(value)} {context['error']}"
+    advice = _ADVICE[kind].format_map(context) if kind in _ADVICE else f"{details['msg']}."
+    return f"{shown(value)} cannot be used; {advice}"
+
+
+def _as_text(value: object) -> str:
+    return "give a single value." if isinstance(value, dict | list) else f'put quotes around it: "{value}".'
+
+
+def _key(location: Location) -> str:
+    """Render a location as the author would look for it: `input.params[0].value`."""
+    path = ""
+    for part in _without_tags(location):
+        path += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return path.removeprefix(".")
+
+
+def _without_tags(location: Location) -> Iterator[int | str]:
+    """Leave out what pydantic adds to a location within a tagged union: which of its models was tried."""
+    for position, part in enumerate(location):
+        within = location[:position]
+        if within in {("workflow",), ("output",)} or (position == 3 and location[:2] == ("input", "params")):
+            continue
+        yield part
+
+
+def _tags(location: Location) -> list[str]:
+    return [
+        str(get_args(model.model_fields["type"].annotation)[0]) for model in _models(_annotation(location))
+    ]
+
+
+def _nearest(word: str, known: list[str]) -> str:
+    from difflib import get_close_matches  # only a mistake pays for this import
+
+    if near := get_close_matches(word, known, n=1):
+        return f"did you mean {near[0]}?"
+    return f"possible here: {', '.join(known)}."
+
+
+def _fields(location: Location) -> dict[str, FieldInfo]:
+    """Return the fields of the model in which a location ends."""
+    return next(_models(_annotation(location[:-1]))).model_fields
+
+
+def _annotation(location: Location) -> Any:
+    annotation: Any = RecipeMeta
+    for part in location:
+        models = list(_models(annotation))
+        if isinstance(part, int):
+            continue
+        if len(models) > 1:
+            annotation = next(m for m in models if part in get_args(m.model_fields["type"].annotation))
+        else:
+            annotation = models[0].model_fields[part].annotation
+    return annotation
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Yield the models named anywhere in a type annotation."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    else:
+        for argument in get_args(annotation):
+            yield from _models(argument)

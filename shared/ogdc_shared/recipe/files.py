@@ -1,0 +1,99 @@
+"""Reading a recipe's own files: regular ones, inside its directory, of bounded size, in UTF-8.
+
+A recipe comes from a stranger: a name in `meta.yml` is never followed out of the directory, and a pipe or a
+device in a file's place is never waited for.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path, PurePosixPath
+
+from ogdc_shared.errors import InputError
+
+TEXT_LIMIT = 1024 * 1024
+"""Bytes; the largest text file of a recipe that is read whole."""
+
+NOT_PART = frozenset({".git", ".hg", ".svn", ".DS_Store", "__pycache__", "ogdc-output"})
+"""Names that may lie in a recipe directory and are no part of the recipe, at any depth."""
+
+
+class UnusableFileError(InputError):
+    """A file that cannot be used; the message is a sentence without its subject, the file."""
+
+
+def confined(directory: Path, name: str) -> Path:
+    """Return the path of the regular file `name` (relative, `/` between its parts) inside `directory`.
+
+    Links are followed as long as they end inside the directory.
+
+    Raises:
+        UnusableFileError: the file is missing, outside or no regular file.
+    """
+    path = PurePosixPath(name)
+    if "\0" in name or path.is_absolute() or ".." in path.parts:
+        raise UnusableFileError("lies outside the recipe directory; give a path inside it, without '..'.")
+    if left_out := sorted(NOT_PART.intersection(path.parts)):
+        raise UnusableFileError(f"lies in {left_out[0]}, which is no part of a recipe; move the file.")
+    root = directory.resolve()
+    try:
+        real = (root / path).resolve(strict=True)
+        mode = real.stat().st_mode
+    except FileNotFoundError:
+        raise UnusableFileError(
+            f"is not in the recipe directory; {_what_there_is(root, path.parent)}"
+        ) from None
+    except (OSError, RuntimeError) as exc:  # RuntimeError: links in a circle, before Python 3.13
+        raise UnusableFileError(
+            f"cannot be opened ({_reason(exc)}); check its name and permissions."
+        ) from exc
+    if not real.is_relative_to(root):
+        raise UnusableFileError(
+            "is a link that leads out of the recipe directory; put the file itself there."
+        )
+    if not stat.S_ISREG(mode):
+        raise UnusableFileError("is a directory or a device; give the path of a file.")
+    return real
+
+
+def read_text(path: Path, *, limit: int = TEXT_LIMIT) -> str:
+    """Read a text file of at most `limit` bytes; a byte order mark is left out.
+
+    Raises:
+        UnusableFileError: the file is too large, binary, not UTF-8 or not readable.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(limit + 1)
+    except OSError as exc:
+        raise UnusableFileError(f"cannot be read ({_reason(exc)}); check its permissions.") from exc
+    if len(data) > limit:
+        raise UnusableFileError(f"is larger than {limit:,} bytes; keep data in files of their own.")
+    if b"\0" in data:
+        raise UnusableFileError(
+            "is not a text file: it holds NUL bytes, as binary and UTF-16 files do; save it as UTF-8."
+        )
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        line = data.count(b"\n", 0, exc.start) + 1
+        raise UnusableFileError(
+            f"is not UTF-8 text: line {line} holds the byte {data[exc.start]:#04x}; save it as UTF-8."
+        ) from exc
+
+
+def _what_there_is(root: Path, place: PurePosixPath) -> str:
+    """Say what a missing file might have been meant to be; looks nowhere outside `root`."""
+    folder = (root / place).resolve()
+    names: list[str] = []
+    if folder.is_relative_to(root) and folder.is_dir():
+        names = sorted(entry.name for entry in os.scandir(folder) if entry.is_file())
+    if not names:
+        return "add it, or correct the name."
+    shown = ", ".join(names[:10]) + (", …" if len(names) > 10 else "")
+    return f"add it, or correct the name (there is: {shown})."
+
+
+def _reason(exc: Exception) -> str:
+    return str(exc.strerror or exc) if isinstance(exc, OSError) else "its links run in a circle"

@@ -1,0 +1,167 @@
+"""Reading `meta.yml` as plain data, whatever somebody may have put there.
+
+YAML's safe loader still lets a file of a few hundred bytes stand for billions of values, lets a second
+`name:` silently win over the first, and (through libyaml) crashes on deep nesting. So the events are counted
+before anything is composed, and the composed nodes before anything is constructed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from ogdc_shared.errors import InvalidRecipeError, RecipeNotFoundError
+from ogdc_shared.recipe.files import UnusableFileError, confined, read_text
+
+if TYPE_CHECKING:
+    from yaml import CSafeLoader as SafeLoader
+else:
+    SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+META_NAME = "meta.yml"
+
+_MAX_DEPTH = 32
+_MAX_NODES = 200_000
+"""Values in the file, each alias counted as all it stands for."""
+_MAX_NUMBER = 64
+"""Characters; a longer plain scalar is text, whatever it looks like."""
+
+_STR, _MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
+_TYPES = {_STR, _MERGE} | {
+    f"tag:yaml.org,2002:{name}" for name in ("map", "seq", "int", "float", "bool", "null")
+}
+_READ_AS_TEXT = {"tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value"}
+
+
+def load_meta(path: Path) -> dict[str, Any]:
+    """Read a recipe's `meta.yml`: a mapping of strings, numbers, booleans, None, lists and mappings.
+
+    What YAML would take for a date stays text. Values are not validated (see `models.RecipeMeta`).
+
+    Raises:
+        RecipeNotFoundError: there is no such file.
+        InvalidRecipeError: it is too large, no UTF-8, no YAML, no mapping, holds a key twice or would grow
+            beyond measure when its aliases are followed.
+    """
+    if not path.exists():
+        raise RecipeNotFoundError(f"{path.name}: {_missing(path)}")
+    try:
+        text = read_text(confined(path.parent, path.name))
+        meta = _construct(text)
+    except UnusableFileError as exc:
+        raise InvalidRecipeError(f"{path.name}: {exc}") from exc
+    except yaml.YAMLError as exc:
+        raise InvalidRecipeError(f"{path.name}: {_explain(exc)}") from exc
+    return meta
+
+
+def _missing(path: Path) -> str:
+    other = path.with_suffix(".yaml")
+    if other.exists():
+        return f"there is only a {other.name}; rename it to {path.name}."
+    return "the recipe directory has no such file; every recipe is described by one."
+
+
+def _construct(text: str) -> dict[str, Any]:
+    _refuse_deep_nesting(text)
+    loader = SafeLoader(text)
+    try:
+        root = loader.get_single_node()
+        if root is None:
+            raise UnusableFileError("is empty; describe the recipe with name, workflow, input and output.")
+        if not isinstance(root, yaml.MappingNode):
+            raise UnusableFileError("is no mapping; write `key: value` lines, beginning with `name: …`.")
+        _check(root)
+        meta: dict[str, Any] = loader.construct_document(root)
+    except (ValueError, LookupError) as exc:  # such as `0x_` or `!!bool maybe`, which PyYAML does not foresee
+        raise UnusableFileError(f"holds a value that cannot be read ({exc}); put quotes around it.") from exc
+    finally:
+        loader.dispose()
+    return meta
+
+
+def _refuse_deep_nesting(text: str) -> None:
+    depth = 0
+    for event in yaml.parse(text, Loader=SafeLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > _MAX_DEPTH:
+            raise UnusableFileError(f"{_line(event)}: is nested more than {_MAX_DEPTH} deep; flatten it.")
+
+
+def _check(root: yaml.MappingNode) -> None:
+    """Walk the values as they would be constructed, aliases followed, and refuse what must not be.
+
+    An alias inside of what it stands for makes the walk endless; the limit ends that too.
+    """
+    pending: list[yaml.Node] = [root]
+    seen = 1
+    while pending:
+        inner = _check_node(pending.pop())
+        seen += len(inner)
+        if seen > _MAX_NODES:
+            raise UnusableFileError(
+                f"stands for more than {_MAX_NODES:,} values when its aliases (`*name`) are followed; write "
+                "them out, and keep a long list of URLs in a file of its own (`type: url_list`)."
+            )
+        pending += inner
+
+
+def _check_node(node: yaml.Node) -> list[yaml.Node]:
+    """Refuse what is wrong with one node itself, and return the nodes inside it."""
+    if node.tag not in _TYPES | _READ_AS_TEXT:
+        raise UnusableFileError(f"{_line(node)}: the tag {_short(node.tag)} is not for recipes; remove it.")
+    if isinstance(node, yaml.MappingNode):
+        _check_keys(node)
+        return [value for _, value in node.value]
+    if isinstance(node, yaml.ScalarNode):
+        if node.tag in _READ_AS_TEXT or len(node.value) > _MAX_NUMBER:
+            node.tag = _STR
+        return []
+    inner: list[yaml.Node] = node.value
+    return inner
+
+
+def _check_keys(node: yaml.MappingNode) -> None:
+    lines: dict[str, int] = {}
+    for key, _ in node.value:
+        if not isinstance(key, yaml.ScalarNode):
+            raise UnusableFileError(f"{_line(key)}: a key must be a single word; write `key: value`.")
+        if key.tag != _MERGE:
+            key.tag = _STR
+        if key.value in lines:
+            raise UnusableFileError(
+                f"{_line(key)}: the key {_short(key.value)} is also in line {lines[key.value]}; keep one."
+            )
+        lines[key.value] = key.start_mark.line + 1
+
+
+def _line(part: yaml.Node | yaml.Event) -> str:
+    return f"line {part.start_mark.line + 1}" if part.start_mark else "somewhere"
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 60 else f"{text[:60]}…")
+
+
+def _explain(error: yaml.YAMLError) -> str:
+    """Turn a parser's message into one line that says where."""
+    if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
+        return "is not YAML: it holds control characters; save it as plain text in UTF-8."
+    mark = error.problem_mark
+    place = f"line {mark.line + 1}, column {mark.column + 1}"
+    return f"{place}: is not YAML: {error.problem}; {_advice(error.problem or '')}"
+
+
+def _advice(problem: str) -> str:
+    if "cannot start any token" in problem:
+        return "indent with spaces instead of tabs, and put quotes around a value that begins with @, ` or %."
+    if "mapping values are not allowed" in problem:
+        return "put quotes around a value that holds a colon and a space, and line up the keys."
+    if "another document" in problem:
+        return "keep one document, without a second `---`."
+    return "check the indentation, the quotes and the brackets there and in the line before."

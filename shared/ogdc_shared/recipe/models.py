@@ -1,0 +1,293 @@
+"""What `meta.yml` may say. Models look at values only: no file is opened and no server is asked.
+
+The docstrings of models and the descriptions of fields are published in the JSON Schema (see `schema.py`).
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    field_validator,
+)
+
+from ogdc_shared.recipe import quantities
+from ogdc_shared.recipe.ids import NAME_PATTERN, name_problem
+from ogdc_shared.recipe.urls import url_problem
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+
+
+def _plain_text(value: str) -> str:
+    if not value.strip():
+        raise ValueError("is empty; give a value or remove the key.")
+    if found := _CONTROL.search(value):
+        raise ValueError(
+            f"has the control character {found[0]!r} at position {found.start() + 1}; remove it."
+        )
+    return value
+
+
+def _relative_path(value: str) -> str:
+    path = PurePosixPath(_plain_text(value))
+    if path.is_absolute() or ".." in path.parts or not path.parts:
+        raise ValueError("lies outside the recipe directory; give a path inside it, without '..'.")
+    return value
+
+
+def _name(value: str) -> str:
+    if problem := name_problem(value):
+        raise ValueError(problem)
+    return value
+
+
+def _url(value: str) -> str:
+    if problem := url_problem(value):
+        raise ValueError(problem)
+    return value
+
+
+def _no_boolean(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("is no number; give a whole number.")  # noqa: TRY004  pydantic collects only these
+    return value
+
+
+Text = Annotated[str, AfterValidator(_plain_text)]
+SideFile = Annotated[str, AfterValidator(_relative_path)]
+Count = Annotated[int, Field(ge=1), BeforeValidator(_no_boolean)]
+Cpu = Annotated[
+    str,
+    BeforeValidator(quantities.cpu),
+    WithJsonSchema({"type": ["string", "number"], "pattern": quantities.CPU_PATTERN, "exclusiveMinimum": 0}),
+]
+Size = Annotated[
+    str,
+    BeforeValidator(quantities.size),
+    WithJsonSchema({"type": ["string", "integer"], "pattern": quantities.BYTES_PATTERN, "minimum": 2**20}),
+]
+Seconds = Annotated[
+    int,
+    BeforeValidator(quantities.seconds),
+    WithJsonSchema(
+        {
+            "type": ["string", "integer"],
+            "pattern": quantities.DURATION_PATTERN,
+            "minLength": 1,
+            "minimum": 1,
+            "maximum": quantities.MAX_SECONDS,
+        }
+    ),
+]
+
+
+class Strict(BaseModel):
+    """Unknown keys are errors: a mistyped key must not be without effect."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Parallel(Strict):
+    """How the inputs are divided among tasks that run at the same time."""
+
+    enabled: bool = False
+    partition_strategy: Literal["files"] = "files"
+    partition_size: Count | None = Field(default=None, description="Files in one partition.")
+    max_parallelism: Count | None = Field(default=None, description="Most tasks at the same time.")
+
+
+class Resources(Strict):
+    """What each task gets; what is left out is the deployment's choice."""
+
+    cpu: Cpu | None = Field(default=None, description="Cores, such as 2, 0.5 or 500m.")
+    memory: Size | None = Field(default=None, description="Such as 512Mi or 4Gi.")
+    scratch: Size | None = Field(default=None, description="Disk for working files, such as 20Gi.")
+
+
+class Workflow(Strict):
+    """What both kinds of workflow have."""
+
+    parallel: Parallel = Parallel()
+    resources: Resources = Resources()
+    timeout: Seconds | None = Field(
+        default=None,
+        description="The longest the run may take: seconds, or days to seconds such as 90m or 1d12h.",
+    )
+    retries: Annotated[int, Field(ge=0, le=100), BeforeValidator(_no_boolean)] | None = Field(
+        default=None, description="How often a task that failed in passing is tried again."
+    )
+
+
+class ShellWorkflow(Workflow):
+    """A list of commands, each run with `sh -c`."""
+
+    type: Literal["shell"] = "shell"
+    sh_file: SideFile = Field(
+        default="recipe.sh",
+        description="The file with the commands, one a line, relative to the recipe directory.",
+    )
+
+
+class VisualizationWorkflow(Workflow):
+    """Tiles for a map."""
+
+    type: Literal["visualization"]
+    config_file: SideFile | None = Field(
+        default=None, description="The JSON configuration, relative to the recipe directory; none: defaults."
+    )
+
+
+class UrlInput(Strict):
+    """One file on a server."""
+
+    type: Literal["url"]
+    value: Annotated[str, AfterValidator(_url)] = Field(description="An https, http or ftp URL.")
+
+
+class UrlListInput(Strict):
+    """Many files on servers."""
+
+    type: Literal["url_list"]
+    file: SideFile = Field(description="A text file with one URL a line, relative to the recipe directory.")
+
+
+class FileInput(Strict):
+    """A small file shipped with the recipe."""
+
+    type: Literal["file"]
+    path: SideFile = Field(description="The file, relative to the recipe directory.")
+
+
+class DataOneInput(Strict):
+    """The files of a DataONE data package."""
+
+    type: Literal["dataone"]
+    dataset_identifier: Text = Field(description="The identifier of the package's resource map.")
+    filename: Text | None = Field(
+        default=None, description="Only the files of this name; * and ? are wildcards, case does not matter."
+    )
+
+    @field_validator("dataset_identifier")
+    @classmethod
+    def _refuse_blanks(cls, value: str) -> str:
+        """Identifiers have no white space and at most 800 characters (Source: DataONE, Types.Identifier)."""
+        if len(value) > 800 or re.search(r"\s", value):
+            raise ValueError(
+                "is no DataONE identifier; give one such as resource_map_doi:10.18739/A29G5GD39."
+            )
+        return value
+
+
+class PvcMountInput(Strict):
+    """Files on a volume of the cluster, mounted read-only at /mnt/data/<claim_name>/."""
+
+    type: Literal["pvc_mount"]
+    claim_name: str = Field(description="The volume claim; the operator's list of claims must have it.")
+    path: str = Field(description="The directory on the volume.")
+    glob: Text = Field(default="*", description="Which files in it, at any depth.")
+
+    @field_validator("claim_name")
+    @classmethod
+    def _be_a_label(cls, value: str) -> str:
+        if not _LABEL.fullmatch(value):
+            raise ValueError(
+                "is no claim name; give at most 63 of a to z, 0 to 9 and '-', not beginning or ending in '-'."
+            )
+        return value
+
+    @field_validator("path", "glob")
+    @classmethod
+    def _stay_below(cls, value: str) -> str:
+        _plain_text(value or "/")
+        if ".." in PurePosixPath(value).parts:
+            raise ValueError("leaves the volume; give a path without '..'.")
+        return value
+
+    @field_validator("glob")
+    @classmethod
+    def _be_relative(cls, value: str) -> str:
+        if value.startswith("/"):
+            raise ValueError("begins with '/'; give a pattern relative to `path`, such as *.tif.")
+        return value
+
+
+InputParam = Annotated[
+    UrlInput | UrlListInput | FileInput | DataOneInput | PvcMountInput, Field(discriminator="type")
+]
+
+
+class RecipeInput(Strict):
+    """Where the data come from."""
+
+    params: list[InputParam] = Field(min_length=1)
+
+    @field_validator("params")
+    @classmethod
+    def _keep_volumes_apart(cls, params: list[InputParam]) -> list[InputParam]:
+        mounted = [isinstance(param, PvcMountInput) for param in params]
+        if any(mounted) and not all(mounted):
+            raise ValueError("mixes pvc_mount with other types; use either pvc_mount inputs alone or none.")
+        return params
+
+
+class PvcOutput(Strict):
+    """Results stay on the workflow volume, under the recipe's id."""
+
+    type: Literal["pvc"] = "pvc"
+
+
+class TemporaryOutput(Strict):
+    """Results can be downloaded as one zip, for some days."""
+
+    type: Literal["temporary"]
+
+
+class DataOneOutput(Strict):
+    """Results are published to DataONE."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"anyOf": [{"required": ["type"]}, {"required": ["dataone_id"]}]}
+    )
+
+    type: Literal["dataone"] = "dataone"
+    dataone_id: Text | None = None
+
+
+def _workflow_type(value: Any) -> Any:
+    """A workflow without a type is a list of commands, unless it has the configuration of a map."""
+    if isinstance(value, dict) and "type" not in value:
+        return value | {"type": "visualization" if "config_file" in value else "shell"}
+    return value
+
+
+def _output_type(value: Any) -> Any:
+    """An output without a type goes to the volume, or to DataONE where it has an identifier for that."""
+    if isinstance(value, dict) and "type" not in value:
+        return value | {"type": "dataone" if "dataone_id" in value else "pvc"}
+    return value
+
+
+class RecipeMeta(Strict):
+    """An OGDC recipe (meta.yml)."""
+
+    name: Annotated[str, AfterValidator(_name), Field(json_schema_extra={"pattern": NAME_PATTERN})] = Field(
+        description="The recipe's name: letters, digits, spaces, '.' and '-'."
+    )
+    workflow: Annotated[
+        ShellWorkflow | VisualizationWorkflow, Field(discriminator="type"), BeforeValidator(_workflow_type)
+    ] = Field(description="What is done with the data.")
+    input: RecipeInput
+    output: Annotated[
+        PvcOutput | TemporaryOutput | DataOneOutput,
+        Field(discriminator="type"),
+        BeforeValidator(_output_type),
+    ] = Field(default=PvcOutput(), description="Where the results go.")

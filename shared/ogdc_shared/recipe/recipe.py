@@ -1,0 +1,138 @@
+"""A recipe: `meta.yml` with the side files it names, read and checked as a whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import ValidationError
+
+from ogdc_shared.errors import InvalidRecipeError, RecipeNotFoundError
+from ogdc_shared.plan import Command
+from ogdc_shared.recipe.commands import parse_commands
+from ogdc_shared.recipe.explain import explain, shown
+from ogdc_shared.recipe.files import UnusableFileError, confined, read_text
+from ogdc_shared.recipe.ids import recipe_id
+from ogdc_shared.recipe.meta import META_NAME, load_meta
+from ogdc_shared.recipe.models import FileInput, InputParam, RecipeMeta, ShellWorkflow, UrlListInput
+from ogdc_shared.recipe.urls import read_url_list, url_problem
+
+_MOST = 10
+"""Bad lines of one URL list that are told."""
+
+
+class Recipe(NamedTuple):
+    """A recipe that can run as it is written."""
+
+    id: str
+    """What it is called on the volume, in labels and in file names; derived from `meta.name`."""
+    meta: RecipeMeta
+    directory: Path
+    commands: tuple[Command, ...]
+    """The command lines of a shell recipe; empty for a visualization."""
+
+
+def load_recipe(directory: Path) -> Recipe:
+    """Read the recipe in `directory` and check all that can be checked without a network.
+
+    Raises:
+        RecipeNotFoundError: there is no such directory, or no `meta.yml` in it.
+        InvalidRecipeError: the recipe cannot run; tells everything there is to mend.
+    """
+    if not directory.is_dir():
+        raise RecipeNotFoundError(
+            f"{directory}: there is no such directory; give the one that holds the recipe's {META_NAME}."
+        )
+    content = load_meta(directory / META_NAME)
+    try:
+        meta = RecipeMeta.model_validate(content)
+    except ValidationError as exc:
+        raise InvalidRecipeError(*explain(exc, file=META_NAME)) from exc
+    problems: list[str] = []
+    commands: tuple[Command, ...] = ()
+    try:
+        commands = _read_workflow(meta, directory)
+    except InvalidRecipeError as exc:
+        problems += exc.problems
+    for position, param in enumerate(meta.input.params):
+        problems += _input_problems(f"input.params[{position}]", param, directory)
+    if problems:
+        raise InvalidRecipeError(*problems)
+    return Recipe(id=recipe_id(meta.name), meta=meta, directory=directory, commands=commands)
+
+
+def side_file(directory: Path, key: str, name: str) -> Path:
+    """Return the path of a side file that `meta.yml` names under `key`.
+
+    Raises:
+        InvalidRecipeError: there is no such file, or it lies outside of the recipe directory.
+    """
+    try:
+        return confined(directory, name)
+    except UnusableFileError as exc:
+        raise InvalidRecipeError(f"{META_NAME}: {key}: {shown(name)} {exc}") from exc
+
+
+def _read_workflow(meta: RecipeMeta, directory: Path) -> tuple[Command, ...]:
+    workflow = meta.workflow
+    if isinstance(workflow, ShellWorkflow):
+        text = _read_side_text(directory, "workflow.sh_file", workflow.sh_file)
+        return parse_commands(text, file=workflow.sh_file)
+    if workflow.config_file is not None:
+        _check_json(
+            _read_side_text(directory, "workflow.config_file", workflow.config_file), workflow.config_file
+        )
+    return ()
+
+
+def _read_side_text(directory: Path, key: str, name: str) -> str:
+    path = side_file(directory, key, name)
+    try:
+        return read_text(path)
+    except UnusableFileError as exc:
+        raise InvalidRecipeError(f"{name}: {exc}") from exc
+
+
+def _check_json(text: str, file: str) -> None:
+    try:
+        config = json.loads(text)
+    except json.JSONDecodeError as exc:
+        raise InvalidRecipeError(
+            f"{file}: line {exc.lineno}, column {exc.colno}: is not JSON: {exc.msg}; "
+            "check the commas, quotes and brackets there and just before."
+        ) from exc
+    except (RecursionError, ValueError) as exc:
+        raise InvalidRecipeError(
+            f"{file}: is nested too deeply or holds too long a number; simplify it."
+        ) from exc
+    if not isinstance(config, dict):
+        raise InvalidRecipeError(
+            f"{file}: holds {shown(config)} instead of an object; write {{ … }} around it."
+        )
+
+
+def _input_problems(key: str, param: InputParam, directory: Path) -> Iterator[str]:
+    try:
+        if isinstance(param, FileInput):
+            side_file(directory, f"{key}.path", param.path)
+        elif isinstance(param, UrlListInput):
+            path = side_file(directory, f"{key}.file", param.file)
+            yield from islice(_url_list_problems(path, param.file), _MOST)
+    except InvalidRecipeError as exc:
+        yield from exc.problems
+
+
+def _url_list_problems(path: Path, file: str) -> Iterator[str]:
+    empty = True
+    try:
+        for number, url in read_url_list(path):
+            empty = False
+            if problem := url_problem(url):
+                yield f"{file}: line {number}: {shown(url)} {problem}"
+    except UnusableFileError as exc:
+        yield f"{file}: {exc}"
+    if empty:
+        yield f"{file}: holds no URL; write one a line."

@@ -1,0 +1,31 @@
+"""The JSON Schema of `meta.yml`, for editors and other programs; published as `docs/meta.schema.json`.
+
+It says less than `load_recipe` checks: what it refuses cannot run, what it takes may still name a missing
+file.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ogdc_shared.recipe.models import RecipeMeta
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the schema of a `meta.yml`."""
+    return {"$schema": DIALECT, **RecipeMeta.model_json_schema()}
+
+
+def render() -> str:
+    """Return the schema as it is committed.
+
+    `python -m ogdc_shared.recipe.schema > docs/meta.schema.json` renews it.
+    """
+    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    print(render(), end="")

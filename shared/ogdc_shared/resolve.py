@@ -1,0 +1,130 @@
+"""From a recipe's inputs to the list of files that its run will fetch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from ogdc_shared.errors import ConfigurationError, InputNotFoundError, UnsupportedError
+from ogdc_shared.plan import InputFile
+from ogdc_shared.recipe.models import DataOneInput, FileInput, UrlInput, UrlListInput
+from ogdc_shared.recipe.recipe import Recipe, side_file
+from ogdc_shared.recipe.urls import read_url_list
+
+if TYPE_CHECKING:
+    import urllib3
+
+    from ogdc_shared.recipe.models import InputParam
+
+_TIMEOUT = 30.0
+"""Seconds for one answer of a node."""
+_AT_ONCE = 8
+_TOLD = 20
+
+
+def resolve_inputs(recipe: Recipe, *, dataone_node_url: str | None) -> list[InputFile]:
+    """Return every file a recipe takes in, in the order of its parameters.
+
+    Raises: as `iterate_inputs`.
+    """
+    return list(iterate_inputs(recipe, dataone_node_url=dataone_node_url))
+
+
+def iterate_inputs(recipe: Recipe, *, dataone_node_url: str | None) -> Iterator[InputFile]:
+    """Yield every file a recipe takes in, in the order of its parameters, holding none of them.
+
+    Only DataONE is asked over the network; whether a URL can be fetched shows when the worker fetches it.
+
+    Raises:
+        InputNotFoundError: a DataONE package is unknown or has no such file.
+        SourceUnavailableError: the DataONE node does not answer.
+        ConfigurationError: the recipe needs DataONE and no node is set.
+        UnsupportedError: an input of a kind that can be listed only inside the cluster.
+    """
+    for position, param in enumerate(recipe.meta.input.params):
+        yield from _files(recipe, param, key=f"input.params[{position}]", dataone_node_url=dataone_node_url)
+
+
+def _files(
+    recipe: Recipe, param: InputParam, *, key: str, dataone_node_url: str | None
+) -> Iterator[InputFile]:
+    if isinstance(param, UrlInput):
+        yield InputFile(source=param.value)
+    elif isinstance(param, UrlListInput):
+        path = side_file(recipe.directory, f"{key}.file", param.file)
+        yield from (InputFile(source=url) for _, url in read_url_list(path))
+    elif isinstance(param, FileInput):
+        path = side_file(recipe.directory, f"{key}.path", param.path)
+        name = PurePosixPath(param.path).name
+        yield InputFile(source=param.path, kind="recipe", name=name, size=path.stat().st_size)
+    elif isinstance(param, DataOneInput):
+        yield from _dataone_files(param, key=key, node_url=dataone_node_url)
+    else:
+        raise UnsupportedError(
+            f"meta.yml: {key}.type: pvc_mount inputs are not offered yet; use url or dataone."
+        )
+
+
+def _dataone_files(param: DataOneInput, *, key: str, node_url: str | None) -> Iterator[InputFile]:
+    from ogdc_shared.dataone.client import resolve_dataset
+
+    if node_url is None:
+        raise ConfigurationError(f"meta.yml: {key} is a DataONE package and DATAONE_NODE_URL is not set.")
+    with _http() as http:
+        try:
+            yield from resolve_dataset(node_url, param.dataset_identifier, filename=param.filename, http=http)
+        except InputNotFoundError as exc:
+            raise InputNotFoundError(f"meta.yml: {key}: {exc}") from exc
+
+
+def check_reachable(files: Iterable[InputFile]) -> None:
+    """Ask the http servers, several at a time, whether they have the files; others are not checked.
+
+    Raises:
+        InputNotFoundError: tells the first twenty that cannot be had.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    urls = (
+        file.source for file in files if file.kind == "url" and not file.source.lower().startswith("ftp:")
+    )
+    problems: list[str] = []
+    with _http() as http, ThreadPoolExecutor(_AT_ONCE) as threads:
+        while len(problems) < _TOLD and (batch := list(islice(urls, 8 * _AT_ONCE))):
+            problems += [
+                problem for problem in threads.map(lambda url: _unreachable(url, http=http), batch) if problem
+            ]
+    if problems:
+        raise InputNotFoundError("\n".join(problems[:_TOLD]))
+
+
+def _unreachable(url: str, *, http: urllib3.PoolManager) -> str | None:
+    from urllib3.exceptions import HTTPError
+
+    try:
+        status = http.request("HEAD", url).status
+        if status in {403, 405, 501}:  # some servers answer only GET
+            response = http.request("GET", url, headers={"Range": "bytes=0-0"}, preload_content=False)
+            status = response.status
+            response.close()
+    except HTTPError as exc:
+        return f"{url}: cannot be reached ({exc}); check the server's name, or try again later."
+    return f"{url}: the server answers {status}; check the URL." if status >= 400 else None
+
+
+def _http() -> urllib3.PoolManager:
+    import urllib3
+
+    return urllib3.PoolManager(
+        maxsize=_AT_ONCE,
+        timeout=_TIMEOUT,
+        retries=urllib3.Retry(
+            total=3,
+            backoff_factor=0.3,
+            status_forcelist=(429, 500, 502, 503, 504),
+            raise_on_status=False,
+            respect_retry_after_header=False,  # somebody waits for the answer
+        ),
+    )
