@@ -1,0 +1,81 @@
+"""Paths inside directories that tasks write to: never through a link a task may have left there.
+
+Else a later mount, or the engine reading an output, would follow the link with the engine's own rights.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path, PurePosixPath
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def directory_beneath(root: Path, relative: str, *, owner: int | None, make: bool = True) -> Path:
+    """The directory `relative` below `root`, which is made where it is not there.
+
+    Args:
+        root: A directory that tasks cannot replace.
+        relative: Empty for `root` itself.
+        owner: The uid and gid that new directories and the last one get; None: left as they are.
+        make: False: it has to be there already.
+
+    Raises:
+        OSError: a link or a file is in the way, `..` is in `relative`, or the directory cannot be made.
+    """
+    descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for part in _parts(relative):
+            made = make and _make(part, descriptor)
+            above, descriptor = descriptor, os.open(part, _DIRECTORY, dir_fd=descriptor)
+            os.close(above)
+            if made:
+                _own(descriptor, owner)
+        _own(descriptor, owner)
+    finally:
+        os.close(descriptor)
+    return root / relative
+
+
+def file_beneath(root: Path, relative: str) -> Path:
+    """The regular file `relative` below `root`.
+
+    Raises:
+        OSError: it is not there, is no regular file, or a link is on the way.
+    """
+    *above, name = _parts(relative)
+    directory = directory_beneath(root, "/".join(above), owner=None, make=False)
+    path = directory / name
+    if not stat.S_ISREG(path.lstat().st_mode):
+        raise OSError(f"{name!r} is not a regular file")
+    return path
+
+
+def read_beneath(root: Path, relative: str, *, limit: int) -> str | None:
+    """The first `limit` bytes of a file a task may have written; None where there is no such regular file."""
+    try:
+        with file_beneath(root, relative).open("rb") as file:
+            return file.read(limit).decode(errors="replace")
+    except OSError:
+        return None
+
+
+def _parts(relative: str) -> tuple[str, ...]:
+    path = PurePosixPath(relative)
+    if path.is_absolute() or ".." in path.parts:
+        raise OSError(f"{relative!r} leads out of its directory")
+    return path.parts
+
+
+def _make(name: str, parent: int) -> bool:
+    try:
+        os.mkdir(name, 0o755, dir_fd=parent)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _own(descriptor: int, owner: int | None) -> None:
+    if owner is not None and os.fstat(descriptor).st_uid != owner:
+        os.fchown(descriptor, owner, owner)

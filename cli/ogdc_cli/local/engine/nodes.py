@@ -1,0 +1,100 @@
+"""The nodes of a workflow's status, named and identified as Argo does it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+DONE = frozenset({"Succeeded", "Failed", "Error", "Skipped", "Omitted"})
+"""Phases a node never leaves, except by `retry`."""
+FAILED = frozenset({"Failed", "Error"})
+_FNV_OFFSET, _FNV_PRIME = 2166136261, 16777619
+_LONGEST_POD_PREFIX = 242
+
+
+class Node(NamedTuple):
+    """One entry of `status.nodes`."""
+
+    id: str
+    name: str
+    display_name: str
+    type: str
+    """DAG, TaskGroup, Retry, Pod or Skipped."""
+    phase: str
+    template: str | None = None
+    boundary: str | None = None
+    """Id of the DAG node it belongs to; None for that node itself."""
+    message: str | None = None
+    progress: str | None = None
+    """`done/total`; pods alone have one."""
+    started_at: str | None = None
+    finished_at: str | None = None
+    inputs: str | None = None
+    """JSON, as Argo writes it; so are the outputs."""
+    outputs: str | None = None
+    retried: bool = False
+    """Whether it is one try of a Retry node."""
+
+
+def node_id(workflow: str, name: str) -> str:
+    """The id of the node of that name.
+
+    Source: Workflow.NodeID in workflow_types.go of argo-workflows.
+    """
+    return workflow if name == workflow else f"{workflow}-{fnv1a(name)}"
+
+
+def pod_name(workflow: str, *, node: str, template: str) -> str:
+    """The name of a pod, which the logs are given by.
+
+    Source: GeneratePodName in workflow/util/pod_name.go of argo-workflows (version 2).
+    """
+    return f"{f'{workflow}-{template}'[:_LONGEST_POD_PREFIX]}-{fnv1a(node)}"
+
+
+def fnv1a(text: str) -> int:
+    """The 32-bit FNV-1a hash that Argo makes its ids with."""
+    value = _FNV_OFFSET
+    for byte in text.encode():
+        value = (value ^ byte) * _FNV_PRIME & 0xFFFFFFFF
+    return value
+
+
+def timestamp(seconds: float) -> str:
+    """Seconds since 1970 as RFC 3339 in UTC."""
+    return datetime.fromtimestamp(seconds, tz=UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def seconds(timestamp: str) -> float:
+    """What `timestamp` wrote, as seconds since 1970."""
+    return datetime.fromisoformat(timestamp).timestamp()
+
+
+def parse_progress(text: str | None) -> tuple[int, int] | None:
+    """Read `done/total`; None where it is not of that form.
+
+    Source: Progress.IsValid in workflow_types.go of argo-workflows (total above 0, done not above total).
+    """
+    done, _, total = (text or "").strip().partition("/")
+    if not (done.isdecimal() and total.isdecimal() and (done + total).isascii() and len(done + total) < 20):
+        return None
+    return (int(done), int(total)) if int(done) <= int(total) and int(total) > 0 else None
+
+
+def forgotten_by_retry(nodes: Iterable[Node], edges: Iterable[tuple[str, str]]) -> set[str]:
+    """Ids of the nodes that `retry` removes, so that they are made again: all that did not succeed.
+
+    Failed tries of a task that succeeded in the end stay. DAG and TaskGroup nodes stay and go on.
+    """
+    by_id = {node.id: node for node in nodes}
+    kept_tries = {
+        child for parent, child in edges if parent in by_id and by_id[parent][3:5] == ("Retry", "Succeeded")
+    }
+    return {
+        node.id
+        for node in by_id.values()
+        if node.type not in {"DAG", "TaskGroup"}
+        and node.phase not in {"Succeeded", "Skipped"}
+        and node.id not in kept_tries
+    }

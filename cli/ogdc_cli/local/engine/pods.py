@@ -1,0 +1,265 @@
+"""A pod on this machine: the directories and files it needs, and what it leaves.
+
+Everything here may take long and runs beside the scheduler's thread; starting the container does not.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from ogdc_cli.local.engine.artifacts import Artifacts
+from ogdc_cli.local.engine.beneath import directory_beneath, file_beneath, read_beneath
+from ogdc_cli.local.engine.flow import Attempt, Outcome
+from ogdc_cli.local.engine.program import Program, VolumeMount
+from ogdc_cli.local.engine.substitute import fill
+from ogdc_cli.local.sandbox import Container, Exit, Mount
+from ogdc_shared.errors import OgdcError
+from ogdc_shared.layout import TERMINATION_LOG_PATH
+from ogdc_shared.storage.directory import DirectoryStore
+
+_TMP = "/tmp"  # noqa: S108  the pod's own
+_ARGO_DIR = "/var/run/argo"
+_PROGRESS = "progress"
+_MESSAGE_BYTES = 4096
+_PARAMETER_BYTES = 256 * 1024
+_LEFTOVER_SECONDS = 30.0
+_POLL_SECONDS = 0.02
+
+
+class Prepared(NamedTuple):
+    """A pod that can be started."""
+
+    container: Container
+    log: int
+    """Descriptor of its log, to be closed by whoever starts the container."""
+
+
+class Pods:
+    """The pods' places on this machine."""
+
+    def __init__(
+        self,
+        *,
+        store: DirectoryStore,
+        volumes: Mapping[str, Path],
+        log_dir: Path,
+        scratch: Path,
+        owner: int | None,
+    ) -> None:
+        """Nothing is made yet.
+
+        Args:
+            store: Where artifacts come from and go to.
+            volumes: Claim name → directory.
+            log_dir: Keeps the logs, a directory for each workflow.
+            scratch: Keeps what pods need while they run; nothing in it outlives the engine.
+            owner: The uid that directories a pod may write to have to belong to; None: the engine's own.
+        """
+        self._store = store
+        self._volumes = volumes
+        self._log_dir = log_dir
+        self._scratch = scratch
+        self._owner = owner
+        self._artifacts: dict[str, Artifacts] = {}
+        self._lock = threading.Lock()
+
+    def clean(self) -> None:
+        """Remove what an engine that was killed left."""
+        shutil.rmtree(self._scratch, ignore_errors=True)
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        self._log_dir.mkdir(parents=True, exist_ok=True)
+
+    def prepare(self, program: Program, attempt: Attempt) -> Prepared:
+        """Make everything ready for a pod.
+
+        Raises:
+            OgdcError: an artifact is not there, or cannot be unpacked.
+            OSError: a directory cannot be made or opened.
+        """
+        log = self._open_log(program.name, attempt)
+        try:
+            directory = self._directory(program.name, attempt)
+            shutil.rmtree(directory, ignore_errors=True)
+            directory.mkdir(parents=True)
+            template, scope = attempt.template, attempt.scope
+            container = Container(
+                name=attempt.node.id,
+                image=template.image,
+                argv=tuple(fill(word, scope) for word in template.argv),
+                env={name: fill(value, scope) for name, value in template.env.items()}
+                | {"ARGO_PROGRESS_FILE": f"{_ARGO_DIR}/{_PROGRESS}"},
+                mounts=(
+                    *self._own_mounts(directory),
+                    *self._inputs(program.name, attempt),
+                    *self._mounts(program, attempt, directory),
+                ),
+            )
+        except BaseException:
+            os.close(log)
+            raise
+        return Prepared(container, log)
+
+    def collect(self, program: Program, attempt: Attempt, ended: Exit) -> Outcome:
+        """Take in what a pod that has ended left; its directory is gone afterwards."""
+        directory = self._directory(program.name, attempt)
+        try:
+            if not ended.started:
+                return Outcome(
+                    "Error", f"The sandbox could not be set up: {self._last_words(program, attempt)}"
+                )
+            if ended.code != 0:
+                text = (read_beneath(directory, "message", limit=_MESSAGE_BYTES) or "").strip()
+                reason = f"main: Error (exit code {ended.code})"
+                return Outcome("Failed", f"{reason}: {text}" if text else reason, ended.code)
+            return Outcome("Succeeded", None, 0, self._save_outputs(program, attempt, directory))
+        except (OgdcError, OSError) as exc:
+            return Outcome("Error", f"The outputs could not be saved: {exc}", ended.code)
+        finally:
+            shutil.rmtree(directory, ignore_errors=True)
+
+    def progress(self, program: Program, attempt: Attempt) -> str | None:
+        """What a running pod says of its progress."""
+        return read_beneath(self._directory(program.name, attempt), f"argo/{_PROGRESS}", limit=64)
+
+    def log(self, workflow: str, node: str) -> Path:
+        """The file of a pod's log."""
+        return self._log_dir / workflow / f"{node}.log"
+
+    def finished(self, workflow: str) -> None:
+        """Remove what only a running workflow needs."""
+        with self._lock:
+            self._artifacts.pop(workflow, None)
+        shutil.rmtree(self._scratch / workflow, ignore_errors=True)
+
+    def forget(self, workflow: str) -> None:
+        """Remove everything of a workflow that was deleted."""
+        self.finished(workflow)
+        shutil.rmtree(self._log_dir / workflow, ignore_errors=True)
+
+    # --- before ---------------------------------------------------------------------------------------------
+
+    def _open_log(self, workflow: str, attempt: Attempt) -> int:
+        """Open a pod's log and lock it.
+
+        Every process of a pod inherits the lock with the log. Holding it says that none is left of a pod that
+        ran when the engine was killed, so that two never work in one directory.
+        """
+        path = self.log(workflow, attempt.node.id)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            _lock(log)
+            if not attempt.resumed:
+                os.ftruncate(log, 0)
+        except BaseException:
+            os.close(log)
+            raise
+        return log
+
+    def _own_mounts(self, directory: Path) -> list[Mount]:
+        """What Kubernetes and Argo put into each pod."""
+        message = directory / "message"
+        message.touch()
+        message.chmod(0o666)
+        return [
+            Mount(directory_beneath(directory, "argo", owner=self._owner), _ARGO_DIR),
+            Mount(message, TERMINATION_LOG_PATH),
+        ]
+
+    def _inputs(self, workflow: str, attempt: Attempt) -> list[Mount]:
+        with self._lock:
+            artifacts = self._artifacts.setdefault(
+                workflow, Artifacts(self._store, self._scratch / workflow / "artifacts")
+            )
+        return [
+            Mount(
+                artifacts.staged(fill(artifact.key, attempt.scope), unpacked=artifact.unpacked),
+                artifact.path,
+                writable=False,
+            )
+            for artifact in attempt.template.inputs
+        ]
+
+    def _mounts(self, program: Program, attempt: Attempt, directory: Path) -> list[Mount]:
+        mounts = attempt.template.mounts
+        found = [self._mount(program, mount, attempt, directory) for mount in mounts]
+        if all(mount.path != _TMP for mount in mounts):
+            found.append(Mount(directory_beneath(directory, "tmp", owner=self._owner), _TMP))
+        return found
+
+    def _mount(self, program: Program, mount: VolumeMount, attempt: Attempt, directory: Path) -> Mount:
+        root, relative = self._place(program, mount, attempt, directory)
+        owner = None if mount.read_only else self._owner
+        source = directory_beneath(root, relative, owner=owner, make=not mount.read_only)
+        return Mount(source, mount.path, writable=not mount.read_only)
+
+    def _place(
+        self, program: Program, mount: VolumeMount, attempt: Attempt, directory: Path
+    ) -> tuple[Path, str]:
+        """A directory no task can replace, and the mount's path below it."""
+        claim = program.claims[mount.volume]
+        sub_path = fill(mount.sub_path, attempt.scope)
+        if claim is None:
+            return directory, str(PurePosixPath("volumes", mount.volume, sub_path))
+        return self._volumes[claim], sub_path
+
+    # --- after ----------------------------------------------------------------------------------------------
+
+    def _save_outputs(
+        self, program: Program, attempt: Attempt, directory: Path
+    ) -> tuple[tuple[str, str], ...]:
+        for artifact in attempt.template.outputs:
+            root, relative = self._host_place(program, attempt, directory, artifact.path)
+            self._store.put(fill(artifact.key, attempt.scope), file_beneath(root, relative))
+        return tuple(
+            (parameter.name, self._parameter(*self._host_place(program, attempt, directory, parameter.path)))
+            for parameter in attempt.template.output_parameters
+        )
+
+    def _parameter(self, root: Path, relative: str) -> str:
+        file = file_beneath(root, relative)
+        if file.stat().st_size > _PARAMETER_BYTES:
+            raise OSError(
+                f"{relative!r} is larger than the {_PARAMETER_BYTES} bytes an output parameter may have"
+            )
+        return file.read_text(errors="replace").removesuffix("\n")
+
+    def _host_place(self, program: Program, attempt: Attempt, directory: Path, path: str) -> tuple[Path, str]:
+        """Where on this machine a path of the pod is: a safe directory, and the path below it."""
+        inside = PurePosixPath(path)
+        mounts = [mount for mount in attempt.template.mounts if inside.is_relative_to(mount.path)]
+        if not mounts:
+            return directory, str(PurePosixPath("tmp", inside.relative_to(_TMP)))
+        mount = max(mounts, key=lambda m: len(m.path))
+        root, relative = self._place(program, mount, attempt, directory)
+        return root, str(PurePosixPath(relative, inside.relative_to(mount.path)))
+
+    def _last_words(self, program: Program, attempt: Attempt) -> str:
+        path = self.log(program.name, attempt.node.id)
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - _MESSAGE_BYTES))
+            lines = file.read().decode(errors="replace").strip().splitlines()
+        return lines[-1] if lines else "it said nothing"
+
+    def _directory(self, workflow: str, attempt: Attempt) -> Path:
+        return self._scratch / workflow / attempt.node.id
+
+
+def _lock(log: int) -> None:
+    deadline = time.monotonic() + _LEFTOVER_SECONDS
+    while True:
+        try:
+            fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise OSError("an earlier process of this task does not end") from None
+            time.sleep(_POLL_SECONDS)
+        else:
+            return

@@ -1,0 +1,397 @@
+"""The one thread that decides and starts.
+
+A pass takes in what happened, lets the flows decide, commits all of it in one transaction, and only then
+acts. A pod dies with the thread that started it (PR_SET_PDEATHSIG is about the thread), so every container is
+started here, and what may take long (staging, storing outputs) is done by two helper threads.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import selectors
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
+from queue import Empty, SimpleQueue
+
+from ogdc_cli.local.engine.flow import Attempt, Flow, Outcome
+from ogdc_cli.local.engine.manifest import read_program
+from ogdc_cli.local.engine.nodes import timestamp
+from ogdc_cli.local.engine.pods import Pods, Prepared
+from ogdc_cli.local.engine.records import Changes, Saved
+from ogdc_cli.local.engine.store import Store
+from ogdc_cli.local.sandbox import Exit, RunningTask, Sandbox
+from ogdc_shared.errors import OgdcError
+
+_LOG = logging.getLogger(__name__)
+_PROGRESS_SECONDS = 0.5
+_GRACE_SECONDS = 5.0
+_POLL_SECONDS = 0.05
+_IDLE_SECONDS = 60.0
+_DISK_SECONDS = 1.0
+_HELPERS = 2
+
+
+class _Pod:
+    """A pod between its beginning and its end."""
+
+    def __init__(self, flow: Flow, attempt: Attempt, now: float) -> None:
+        self.flow = flow
+        self.attempt = attempt
+        self.task: RunningTask | None = None
+        """While its container runs."""
+        self.reason: str | None = None
+        """Why it is being stopped."""
+        self.kill_at: float | None = None
+        deadline = attempt.template.deadline
+        self.deadline = None if deadline is None else now + deadline
+
+
+class Scheduler:
+    """Runs workflows, each pod when it is its turn."""
+
+    def __init__(
+        self, *, store: Store, pods: Pods, sandbox: Sandbox, slots: int, claims: Collection[str]
+    ) -> None:
+        """Nothing runs before `start`.
+
+        Args:
+            store: The state.
+            pods: The pods' places on this machine.
+            sandbox: What runs them.
+            slots: Most pods at once, over all workflows.
+            claims: Names of the volume claims there are.
+        """
+        self._store = store
+        self._pods = pods
+        self._sandbox = sandbox
+        self._slots = slots if sandbox.slots is None else min(slots, sandbox.slots)
+        self._claims = claims
+        self._flows: dict[str, Flow] = {}
+        """By uid, in the order of whose turn it is."""
+        self._turns: deque[str] = deque()
+        self._active: set[_Pod] = set()
+        self._touched: set[Flow] = set()
+        self._beginning: list[_Pod] = []
+        """Begun in this pass; acted on once that is on disk."""
+        self._inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._helpers = ThreadPoolExecutor(_HELPERS, thread_name_prefix="ogdc-engine-helper")
+        self._selector = selectors.DefaultSelector()
+        self._wake_reader, self._wake_writer = os.pipe()
+        self._next_progress = 0.0
+        self._next_expiry: float | None = 0.0
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="ogdc-engine", daemon=True)
+
+    def start(self) -> None:
+        """Go on with every unfinished workflow."""
+        for descriptor in (self._wake_reader, self._wake_writer):
+            os.set_blocking(descriptor, False)
+        self._selector.register(self._wake_reader, selectors.EVENT_READ)
+        for uid in self._store.unfinished():
+            self.notice(uid)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End every container and the thread; the workflows go on at the next start."""
+        self._stopping = True
+        self._wake()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._helpers.shutdown()
+        self._selector.close()
+        os.close(self._wake_reader)
+        os.close(self._wake_writer)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can still do its work."""
+        return self._thread.is_alive() and not self._stopping
+
+    def notice(self, uid: str) -> None:
+        """Say that a workflow was made, retried, shut down or deleted; from any thread."""
+        self._post(partial(self._refresh, uid))
+
+    # --- the pass -------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping:
+                self._wait()
+                self._pass()
+        except Exception:
+            _LOG.exception(
+                "The engine's scheduler failed; no workflow goes on until the stack is started again."
+            )
+        finally:
+            self._end_all()
+
+    def _wait(self) -> None:
+        timeout = max(0.0, self._next_event() - time.time())
+        for key, _ in self._selector.select(timeout):
+            if key.data is None:
+                with suppress(BlockingIOError):
+                    os.read(self._wake_reader, 4096)
+
+    def _pass(self) -> None:
+        for pod in [pod for pod in self._active if pod.task is not None]:
+            self._reap(pod)
+        for message in self._messages():
+            message()
+        now = time.time()
+        self._check_times(now)
+        self._dispatch(now)
+        if self._commit():
+            self._act()
+
+    def _messages(self) -> Iterator[Callable[[], None]]:
+        with suppress(Empty):
+            while True:
+                yield self._inbox.get_nowait()
+
+    def _commit(self) -> bool:
+        """Record what was decided; False: the disk does not take it, so nothing may be acted on yet."""
+        changes = [change for flow in self._touched if (change := flow.changes()) is not None]
+        if changes:
+            try:
+                self._store.save(changes)
+            except sqlite3.Error:
+                _LOG.exception("The engine's state cannot be written; trying again in %s s.", _DISK_SECONDS)
+                time.sleep(_DISK_SECONDS)
+                return False
+        for flow in self._touched:
+            flow.recorded()
+        return True
+
+    def _act(self) -> None:
+        for pod in self._beginning:
+            self._help(self._prepare, pod)
+        self._beginning.clear()
+        for flow in [flow for flow in self._touched if flow.over]:
+            if self._flows.pop(flow.uid, None):
+                self._turns.remove(flow.uid)
+                self._help(self._pods.finished, flow.program.name)
+                self._next_expiry = self._store.next_expiry()
+        self._touched.clear()
+
+    def _dispatch(self, now: float) -> None:
+        """Fill the free slots, one pod of each workflow in turn."""
+        tried = 0
+        while len(self._active) < self._slots and tried < len(self._turns):
+            flow = self._flows[self._turns[0]]
+            self._turns.rotate(-1)
+            attempt = flow.take(now)
+            if attempt is None:
+                tried += 1
+                continue
+            tried = 0
+            pod = _Pod(flow, attempt, now)
+            self._active.add(pod)
+            self._beginning.append(pod)
+            self._touched.add(flow)
+
+    # --- workflows ------------------------------------------------------------------------------------------
+
+    def _refresh(self, uid: str) -> None:
+        """Take in what the store says of a workflow."""
+        saved = self._store.load(uid)
+        if saved is None:
+            self._drop(uid)
+            return
+        now = time.time()
+        flow = self._flows.get(uid) or self._adopt(saved, now)
+        if flow is not None and saved.shutdown:
+            flow.stop(f"Stopped with strategy '{saved.shutdown}'", now)
+            self._touched.add(flow)
+            self._stop_pods(flow, f"workflow shutdown with strategy:  {saved.shutdown}", now)
+
+    def _adopt(self, saved: Saved, now: float) -> Flow | None:
+        try:
+            program = read_program(saved.manifest, claims=self._claims)
+        except OgdcError as exc:
+            head = saved.head._replace(phase="Error", message=str(exc), finished_at=timestamp(now))
+            self._store.save([Changes(saved.uid, head, (), ())])
+            return None
+        namespace = saved.manifest["metadata"]["namespace"]
+        flow = Flow(program, uid=saved.uid, namespace=namespace, head=saved.head, nodes=saved.nodes, now=now)
+        self._flows[saved.uid] = flow
+        self._turns.append(saved.uid)
+        self._touched.add(flow)
+        return flow
+
+    def _drop(self, uid: str) -> None:
+        """Stop what runs of a workflow that was deleted; nothing of it is recorded any more."""
+        flow = self._flows.pop(uid, None)
+        if flow is None:
+            return
+        self._turns.remove(uid)
+        self._touched.discard(flow)
+        self._stop_pods(flow, "deleted", time.time())
+        self._forget_when_gone(flow)
+
+    def _forget_when_gone(self, flow: Flow) -> None:
+        in_use = any(pod.flow is flow for pod in self._active)
+        named_again = any(other.program.name == flow.program.name for other in self._flows.values())
+        if not in_use and not named_again:
+            self._help(self._pods.forget, flow.program.name)
+
+    # --- pods -----------------------------------------------------------------------------------------------
+
+    def _prepare(self, pod: _Pod) -> None:
+        """In a helper's thread: make a pod ready, then hand it back."""
+        try:
+            prepared = self._pods.prepare(pod.flow.program, pod.attempt)
+        except (OgdcError, OSError) as exc:
+            self._post(partial(self._ended, pod, Outcome("Error", str(exc))))
+        else:
+            self._post(partial(self._launch, pod, prepared))
+
+    def _launch(self, pod: _Pod, prepared: Prepared) -> None:
+        try:
+            if pod.reason is not None or self._stopping:
+                self._ended(pod, Outcome("Failed", pod.reason))
+                return
+            pod.task = self._sandbox.start(prepared.container, log=prepared.log)
+        except (OgdcError, OSError) as exc:
+            self._ended(pod, Outcome("Error", str(exc)))
+            return
+        finally:
+            os.close(prepared.log)
+        descriptor = pod.task.pidfd()
+        if descriptor is not None:
+            self._selector.register(descriptor, selectors.EVENT_READ, pod)
+
+    def _reap(self, pod: _Pod) -> None:
+        task = pod.task
+        if task is None:
+            return
+        descriptor = task.pidfd()
+        ended = task.poll()
+        if ended is None:
+            return
+        if descriptor is not None:
+            self._selector.unregister(descriptor)
+        pod.task = None
+        self._take_progress(pod)
+        self._help(self._collect, pod, ended)
+
+    def _collect(self, pod: _Pod, ended: Exit) -> None:
+        """In a helper's thread: store what a pod left, then hand the outcome back."""
+        outcome = self._pods.collect(pod.flow.program, pod.attempt, ended)
+        self._post(partial(self._ended, pod, outcome))
+
+    def _ended(self, pod: _Pod, outcome: Outcome) -> None:
+        self._active.discard(pod)
+        if pod.flow.uid not in self._flows:
+            self._forget_when_gone(pod.flow)
+            return
+        if self._stopping:
+            return
+        if pod.reason is not None and outcome.phase != "Succeeded":
+            outcome = outcome._replace(phase="Failed", message=pod.reason)
+        pod.flow.finish(pod.attempt, outcome, time.time())
+        self._touched.add(pod.flow)
+
+    def _stop_pods(self, flow: Flow, reason: str, now: float) -> None:
+        for pod in self._active:
+            if pod.flow is flow:
+                self._stop_pod(pod, reason, now)
+
+    def _stop_pod(self, pod: _Pod, reason: str, now: float) -> None:
+        if pod.reason is None:
+            pod.reason = reason
+            pod.kill_at = now + _GRACE_SECONDS
+            if pod.task is not None:
+                pod.task.terminate()
+
+    # --- times ----------------------------------------------------------------------------------------------
+
+    def _next_event(self) -> float:
+        """When something has to be done even if nothing happens, in seconds since 1970."""
+        now = time.time()
+        times = [now + _IDLE_SECONDS]
+        times += [
+            at for flow in self._flows.values() for at in (flow.deadline, flow.wakes_at) if at is not None
+        ]
+        times += [at for pod in self._active for at in (pod.deadline, pod.kill_at) if at is not None]
+        if self._next_expiry is not None:
+            times.append(self._next_expiry)
+        running = [pod.task for pod in self._active if pod.task is not None]
+        if running:
+            times.append(self._next_progress)
+        if any(task.pidfd() is None for task in running):
+            times.append(now + _POLL_SECONDS)
+        return min(times)
+
+    def _check_times(self, now: float) -> None:
+        for flow in self._flows.values():
+            if flow.deadline is not None and now >= flow.deadline:
+                flow.stop(f"Workflow exceeded its deadline of {flow.program.deadline} s", now)
+                self._touched.add(flow)
+                self._stop_pods(flow, "Step exceeded its deadline", now)
+        for pod in self._active:
+            if pod.deadline is not None and now >= pod.deadline:
+                self._stop_pod(pod, "Step exceeded its deadline", now)
+                pod.deadline = None
+            if pod.kill_at is not None and now >= pod.kill_at and pod.task is not None:
+                pod.task.kill()
+                pod.kill_at = None
+        if now >= self._next_progress:
+            self._next_progress = now + _PROGRESS_SECONDS
+            for pod in self._active:
+                if pod.task is not None:
+                    self._take_progress(pod)
+        if self._next_expiry is not None and now >= self._next_expiry:
+            self._expire(now)
+
+    def _take_progress(self, pod: _Pod) -> None:
+        progress = self._pods.progress(pod.flow.program, pod.attempt)
+        if progress is not None and pod.flow.uid in self._flows:
+            pod.flow.report(pod.attempt, progress.strip())
+            self._touched.add(pod.flow)
+
+    def _expire(self, now: float) -> None:
+        for name in self._store.expired(now):
+            self._store.delete(name)
+            self._help(self._pods.forget, name)
+        self._next_expiry = self._store.next_expiry()
+
+    # --- threads --------------------------------------------------------------------------------------------
+
+    def _help(self, work: Callable[..., None], *arguments: object) -> None:
+        """Let a helper do it; an error that nobody expected ends the scheduler, so that it is seen."""
+
+        def guarded() -> None:
+            try:
+                work(*arguments)
+            except Exception as exc:
+                self._post(partial(_raise, exc))
+
+        self._helpers.submit(guarded)
+
+    def _post(self, message: Callable[[], None]) -> None:
+        self._inbox.put(message)
+        self._wake()
+
+    def _wake(self) -> None:
+        with suppress(BlockingIOError):
+            os.write(self._wake_writer, b".")
+
+    def _end_all(self) -> None:
+        """Leave no process behind."""
+        tasks = [pod.task for pod in self._active if pod.task is not None]
+        for task in tasks:
+            task.kill()
+        while tasks:
+            tasks = [task for task in tasks if task.poll() is None]
+            time.sleep(_POLL_SECONDS if tasks else 0)
+
+
+def _raise(error: Exception) -> None:
+    raise error

@@ -1,0 +1,106 @@
+"""The engine as the stack sees it: start it, serve its API, stop it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ogdc_cli.local.engine.api import Api
+from ogdc_cli.local.engine.events import EventSender
+from ogdc_cli.local.engine.pods import Pods
+from ogdc_cli.local.engine.scheduler import Scheduler
+from ogdc_cli.local.engine.store import Change, Store
+from ogdc_cli.local.sandbox import Sandbox
+from ogdc_shared.storage.directory import DirectoryStore
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+
+class Engine:
+    """Executes Argo Workflows on this machine and speaks the Argo Server's REST API."""
+
+    def __init__(
+        self,
+        *,
+        store_path: Path,
+        artifact_dir: Path,
+        volumes: Mapping[str, Path],
+        log_dir: Path,
+        events_url: str | None,
+        namespace: str,
+        slots: int,
+        sandbox: Sandbox,
+    ) -> None:
+        """Open the state; nothing runs before `start`.
+
+        Args:
+            store_path: The SQLite file; a directory `tasks` beside it holds what pods need while they run.
+                One engine at a time.
+            artifact_dir: Root of the directory store that artifacts come from and go to.
+            volumes: Volume claim → directory that stands for it.
+            log_dir: Keeps the logs of the workflows there are.
+            events_url: Takes a CloudEvent for every change; None: nobody is told.
+            namespace: The only one served.
+            slots: Most pods at once.
+            sandbox: What runs them (see `sandbox.probe`).
+
+        Raises:
+            ConfigurationError: the state was written by another version.
+        """
+        store_path.parent.mkdir(parents=True, exist_ok=True)
+        for volume in volumes.values():
+            volume.mkdir(parents=True, exist_ok=True)
+        self._sandbox = sandbox
+        self._store = Store(store_path, on_change=self._on_change)
+        self._pods = Pods(
+            store=DirectoryStore(artifact_dir),
+            volumes=volumes,
+            log_dir=log_dir,
+            scratch=store_path.with_name("tasks"),
+            owner=sandbox.owner,
+        )
+        claims = frozenset(volumes)
+        self._scheduler = Scheduler(
+            store=self._store, pods=self._pods, sandbox=sandbox, slots=slots, claims=claims
+        )
+        self._events = (
+            None if events_url is None else EventSender(self._store, url=events_url, namespace=namespace)
+        )
+        self._api = Api(
+            store=self._store,
+            pods=self._pods,
+            namespace=namespace,
+            claims=claims,
+            notice=self._scheduler.notice,
+            ready=lambda: self._scheduler.alive,
+        )
+
+    @property
+    def wsgi(self) -> Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]:
+        """The REST API, under `/api/v1/workflows/{namespace}`."""
+        return self._api
+
+    def start(self) -> None:
+        """Go on with everything that has not ended; call it once."""
+        self._sandbox.clean()
+        self._pods.clean()
+        self._scheduler.start()
+        if self._events is not None:
+            self._events.start()
+
+    def stop(self) -> None:
+        """End every task and thread; what has not ended goes on at the next start."""
+        self._scheduler.stop()
+        if self._events is not None:
+            self._events.stop()
+        self._store.close()
+
+    def busy(self) -> bool:
+        """Whether a workflow has not ended, or somebody has still to be told of a change."""
+        return bool(self._store.unfinished()) or (self._events is not None and not self._events.idle)
+
+    def _on_change(self, uid: str, change: Change) -> None:
+        if self._events is not None:
+            self._events.tell(uid, change)

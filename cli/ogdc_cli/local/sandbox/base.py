@@ -1,0 +1,91 @@
+"""What the engine asks of a sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+
+class Mount(NamedTuple):
+    """A file or directory of this machine that a task sees."""
+
+    source: Path
+    target: str
+    """Absolute path inside."""
+    writable: bool = True
+
+
+class Container(NamedTuple):
+    """One task's container, as its template says."""
+
+    name: str
+    """Unique on this machine; letters, digits and dashes."""
+    image: str
+    """Used by docker and podman alone."""
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    mounts: tuple[Mount, ...]
+    """No two with the same target; a mount inside another's target is allowed."""
+
+
+class Exit(NamedTuple):
+    """How a container ended."""
+
+    code: int
+    """As a shell would give it: 128 + N for signal N."""
+    started: bool = True
+    """False: the sandbox could not be set up, so that the command never ran; its log says why."""
+
+
+class RunningTask(Protocol):
+    """A container that was started."""
+
+    def pidfd(self) -> int | None:
+        """A descriptor that becomes readable when it ends; None where the machine has none (then poll)."""
+        ...
+
+    def poll(self) -> Exit | None:
+        """How it ended; None while it runs. Frees what belongs to it once it has ended."""
+        ...
+
+    def terminate(self) -> None:
+        """Ask the command to stop (SIGTERM)."""
+        ...
+
+    def kill(self) -> None:
+        """End every process of it now (SIGKILL)."""
+        ...
+
+
+class Sandbox(Protocol):
+    """A way to run containers."""
+
+    @property
+    def name(self) -> str:
+        """`bubblewrap`, `docker`, `podman` or `none`."""
+        ...
+
+    @property
+    def owner(self) -> int | None:
+        """The uid (and gid) that writable directories have to belong to; None: whoever the engine runs as."""
+        ...
+
+    @property
+    def slots(self) -> int | None:
+        """Most tasks at once that it can hold; None: any number."""
+        ...
+
+    def start(self, container: Container, *, log: int) -> RunningTask:
+        """Start a container; its standard output and error go to the descriptor `log`.
+
+        Call it from one thread that lives as long as the engine: what a thread started dies with the thread.
+
+        Raises:
+            OSError: it cannot be started.
+        """
+        ...
+
+    def clean(self) -> None:
+        """Remove what an engine that was killed left behind; call it before the first `start`."""
+        ...

@@ -1,0 +1,245 @@
+"""Tasks in their own mount, process and IPC namespaces, by bubblewrap.
+
+Run by an ordinary user, bubblewrap makes a user namespace and drops every capability. Run by root it needs
+none, and setpriv inside becomes an ordinary user before the task begins: in a user namespace, host root's
+files would stay readable. The network is shared, since tasks fetch their inputs.
+
+Source: bwrap(1), setpriv(1).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from ogdc_cli.local.sandbox.base import Container, Exit, Mount, RunningTask
+from ogdc_cli.local.sandbox.interpreter import WORKER, read_only_paths, worker_command
+
+PATH = "/usr/local/bin:/usr/bin:/bin"
+_ROOT_DIRECTORIES = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
+_ETC = (
+    *(
+        "alternatives",
+        "ca-certificates",
+        "fonts",
+        "group",
+        "gai.conf",
+        "host.conf",
+        "hosts",
+        "ld.so.cache",
+        "ld.so.conf",
+    ),
+    *(
+        "ld.so.conf.d",
+        "localtime",
+        "magic",
+        "mime.types",
+        "nsswitch.conf",
+        "passwd",
+        "pki",
+        "protocols",
+        "resolv.conf",
+    ),
+    *("services", "ssl", "timezone"),
+)
+_PROXY = ("http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy")
+_PASSED_ON = (
+    *_PROXY,
+    *(name.upper() for name in _PROXY),
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "CURL_CA_BUNDLE",
+    "TZ",
+)
+_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE")
+_CERTIFICATE_PLACES = ("/usr", "/etc/ssl", "/etc/pki", "/etc/ca-certificates")
+_KEPT_CAPABILITIES = ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP")
+"""What setpriv needs to give everything up."""
+
+
+class Bubblewrap:
+    """Starts tasks with one `bwrap` executable."""
+
+    name = "bubblewrap"
+    slots = None
+
+    def __init__(self, executable: Path, *, environ: Mapping[str, str], drop_to: int | None) -> None:
+        """Only looks at the machine; nothing is started.
+
+        Args:
+            executable: A bwrap of version 0.5 or later.
+            environ: Where proxy and certificate settings are taken from.
+            drop_to: The uid and gid tasks get; None where the engine is not run by root.
+        """
+        self.owner = drop_to
+        self._environ = {name: environ[name] for name in _PASSED_ON if name in environ}
+        self._beginning = (str(executable), *_isolation(drop_to), *_machine(), *self._certificates())
+        self._identity = () if drop_to is None else _setpriv(drop_to)
+
+    def start(self, container: Container, *, log: int) -> RunningTask:
+        """See `Sandbox`."""
+        status, status_writer = os.pipe()
+        try:
+            process = subprocess.Popen(
+                self.command(container, status_fd=status_writer),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=(status_writer,),
+                env={},
+            )
+        except BaseException:
+            os.close(status)
+            raise
+        finally:
+            os.close(status_writer)
+        return _BubblewrapTask(process, status)
+
+    def clean(self) -> None:
+        """Do nothing: `--die-with-parent` and the process namespace leave nothing behind."""
+
+    def command(self, container: Container, *, status_fd: int) -> list[str]:
+        """The whole command line of a task."""
+        env = {"PATH": PATH, "HOME": "/tmp", "LANG": "C.UTF-8"} | self._environ | dict(container.env)  # noqa: S108
+        command, *arguments = container.argv
+        inside = worker_command(tuple(arguments)) if command == WORKER else container.argv
+        return [
+            *self._beginning,
+            *_mounts(container.mounts),
+            *(word for name, value in env.items() for word in ("--setenv", name, value)),
+            *("--json-status-fd", str(status_fd), "--"),
+            *self._identity,
+            *inside,
+        ]
+
+    def _certificates(self) -> Iterator[str]:
+        for name in _CERTIFICATES:
+            path = Path(self._environ.get(name, "/nowhere"))
+            if path.exists() and not any(path.is_relative_to(place) for place in _CERTIFICATE_PLACES):
+                yield from _visible(path)
+
+
+class _BubblewrapTask:
+    """A running `bwrap`; see `RunningTask`."""
+
+    def __init__(self, process: subprocess.Popen[bytes], status: int) -> None:
+        self._process = process
+        self._status = status
+        self._said = b""
+        self._pidfd: int | None = os.pidfd_open(process.pid)
+        os.set_blocking(status, False)
+
+    def pidfd(self) -> int | None:
+        return self._pidfd
+
+    def poll(self) -> Exit | None:
+        code = self._process.poll()
+        if code is None:
+            return None
+        said = self._report()
+        for descriptor in (self._status, self._pidfd):
+            if descriptor is not None:
+                os.close(descriptor)
+        self._pidfd = None
+        if code < 0:
+            return Exit(code=128 - code)
+        return Exit(code=code, started="exit-code" in said)
+
+    def terminate(self) -> None:
+        first = self._report().get("child-pid")
+        command = None if first is None else _only_child(first)
+        if command is None:
+            self.kill()
+        else:
+            _signal(command, signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Kill the first process of the namespace: the kernel takes the others along before bwrap returns."""
+        first = self._report().get("child-pid")
+        _signal(self._process.pid if first is None else first, signal.SIGKILL)
+
+    def _report(self) -> dict[str, int]:
+        """What bwrap has told so far: `child-pid`, then `exit-code`."""
+        try:
+            while chunk := os.read(self._status, 4096):
+                self._said += chunk
+        except BlockingIOError:
+            pass
+        lines = self._said.split(b"\n")[:-1]
+        return {key: value for line in lines for key, value in json.loads(line).items()}
+
+
+def _isolation(drop_to: int | None) -> Iterator[str]:
+    yield from ("--die-with-parent", "--new-session", "--clearenv", "--chdir", "/")
+    yield from ("--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup-try")
+    yield from ("--cap-drop", "ALL")
+    if drop_to is None:
+        yield "--unshare-user"
+    else:
+        for capability in _KEPT_CAPABILITIES:
+            yield from ("--cap-add", capability)
+
+
+def _setpriv(uid: int) -> tuple[str, ...]:
+    return (
+        *("setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "--no-new-privs"),
+        *("--bounding-set=-all", "--inh-caps=-all"),
+    )
+
+
+def _machine() -> Iterator[str]:
+    """What every task sees of this machine, all of it read-only."""
+    yield from ("--ro-bind", "/usr", "/usr")
+    for path in (Path("/", name) for name in _ROOT_DIRECTORIES):
+        if path.is_symlink():
+            yield from ("--symlink", str(path.readlink()), str(path))
+        elif path.is_dir():
+            yield from ("--ro-bind", str(path), str(path))
+    yield from ("--perms", "0755", "--dir", "/etc")
+    for path in (Path("/etc", name) for name in _ETC):
+        if path.exists():
+            yield from ("--ro-bind", os.path.realpath(path), str(path))
+    yield from ("--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/dev/shm")  # noqa: S108
+    yield from ("--dir", "/run", "--perms", "0755", "--dir", "/var", "--symlink", "../tmp", "/var/tmp")  # noqa: S108
+    for path in read_only_paths():
+        if not path.is_relative_to("/usr"):
+            yield from _visible(path)
+
+
+def _visible(path: Path) -> Iterator[str]:
+    """Show a file or directory read-only at its own place.
+
+    The directories above it are made here and open to all: bubblewrap would make them 0700, which a Python
+    below /root would not survive.
+    """
+    for parent in reversed(path.parents[:-1]):
+        yield from ("--perms", "0755", "--dir", str(parent))
+    yield from ("--ro-bind", str(path), str(path))
+
+
+def _mounts(mounts: tuple[Mount, ...]) -> Iterator[str]:
+    for mount in sorted(mounts, key=lambda m: m.target):
+        for parent in reversed(Path(mount.target).parents[:-1]):
+            if str(parent) not in {"/dev", "/tmp", "/var", "/run"}:  # noqa: S108
+                yield from ("--perms", "0755", "--dir", str(parent))
+        yield from ("--bind" if mount.writable else "--ro-bind", str(mount.source), mount.target)
+
+
+def _only_child(pid: int) -> int | None:
+    """The process that the namespace's first process started: the task's command."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return None
+    return int(children[0]) if children else None
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return

@@ -1,0 +1,100 @@
+"""Tasks as plain processes, one at a time: only where somebody asked for it (OGDC_SANDBOX=none).
+
+For a throwaway container in which neither namespaces nor docker work. A task's directories are linked to
+where they belong (`/input_dir`, …), which takes write access to `/` and keeps two tasks from running side by
+side. Commands of a recipe can read and change whatever the user who started the stack can.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from ogdc_cli.local.sandbox.base import Container, Exit, Mount, RunningTask
+from ogdc_cli.local.sandbox.interpreter import WORKER, worker_command
+from ogdc_shared.errors import ConfigurationError
+
+_SHARED = ("/tmp",)  # noqa: S108
+"""Not the task's own here: the machine's is used."""
+
+
+class Plain:
+    """Starts tasks without any sandbox."""
+
+    name = "none"
+    owner = None
+    slots = 1
+
+    def __init__(self, *, environ: Mapping[str, str]) -> None:
+        self._environ = dict(environ)
+
+    def start(self, container: Container, *, log: int) -> RunningTask:
+        """See `Sandbox`.
+
+        Raises:
+            ConfigurationError: a directory of the task cannot be linked to its place.
+        """
+        for mount in sorted(container.mounts, key=lambda m: m.target):
+            if mount.target not in _SHARED:
+                _link(mount)
+        command, *arguments = container.argv
+        inside = worker_command(tuple(arguments)) if command == WORKER else container.argv
+        process = subprocess.Popen(
+            ("setpriv", "--pdeathsig", "TERM", *inside),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=self._environ | dict(container.env),
+            start_new_session=True,
+        )
+        return _PlainTask(process)
+
+    def clean(self) -> None:
+        """Do nothing: a task ends itself when its engine dies."""
+
+
+class _PlainTask:
+    """A running process; see `RunningTask`."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+        self._pidfd: int | None = os.pidfd_open(process.pid)
+
+    def pidfd(self) -> int | None:
+        return self._pidfd
+
+    def poll(self) -> Exit | None:
+        code = self._process.poll()
+        if code is None:
+            return None
+        if self._pidfd is not None:
+            os.close(self._pidfd)
+            self._pidfd = None
+        return Exit(code=128 - code if code < 0 else code)
+
+    def terminate(self) -> None:
+        self._process.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        try:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return
+
+
+def _link(mount: Mount) -> None:
+    target = Path(mount.target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.is_symlink():
+            target.unlink()
+        target.symlink_to(mount.source)
+    except OSError as exc:
+        raise ConfigurationError(
+            f"OGDC_SANDBOX=none: {target} cannot be linked to the task's own directory ({exc.strerror}). "
+            "This works only as root in a container made for it; elsewhere install bubblewrap: "
+            "apt install bubblewrap."
+        ) from exc
