@@ -13,7 +13,8 @@ import yaml
 from hera.workflows.models import Workflow
 
 from ogdc_shared.config import ArgoSettings, Settings, WorkerSettings
-from ogdc_shared.workflow.build import RecipeFacts, build_workflow
+from ogdc_shared.workflow.build import build_workflow
+from ogdc_shared.workflow.facts import RecipeFacts
 
 GOLDEN = Path(__file__).parent / "workflows"
 SNAPSHOT = "5f" * 32

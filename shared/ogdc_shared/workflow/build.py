@@ -2,47 +2,28 @@
 
 One shape for every recipe (docs/decisions/0003-one-workflow-shape.md). The manifest holds validated ids,
 numbers and Kubernetes quantities; what a user wrote travels in the artifacts, so nothing in a recipe can be
-expanded by Argo's templating. Hera's generated models check every field; hera is imported here alone.
+expanded by Argo's templating. Hera's generated models check every field; hera is imported here alone, and of
+hera nothing that reads its `global_config`.
 """
 
 from __future__ import annotations
 
-import re
-from typing import Any, NamedTuple
-
-from hera.workflows import models as m
+from typing import Any
 
 from ogdc_shared import layout
 from ogdc_shared.config import ArgoSettings, Settings, WorkerSettings
-from ogdc_shared.errors import InvalidRecipeError
+from ogdc_shared.imports import collection_paused
+from ogdc_shared.workflow.facts import RecipeFacts, check_facts
 from ogdc_shared.workflow.names import is_workflow_name
 from ogdc_shared.workflow.retry import RETRY_EXPRESSION
 
+with collection_paused():
+    from hera.workflows import models as m
+
+__all__ = ["RecipeFacts", "build_workflow"]
+
 _PARTITION = "{{inputs.parameters.partition}}"
 _DAY = 86_400
-_RECIPE_ID = re.compile(r"(?=.{1,63}\Z)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
-_QUANTITY = re.compile(r"[0-9]+(\.[0-9]{1,3})?(m|k|[KMGTP]i?)?")
-_DIGEST = re.compile(r"[0-9a-f]{64}")
-
-
-class RecipeFacts(NamedTuple):
-    """All that a workflow has to know of a recipe."""
-
-    recipe_id: str
-    snapshot: str
-    """SHA-256 of the recipe's bundle, in hex."""
-    output: str = "pvc"
-    """`pvc` or `temporary`."""
-    cpu: str | None = None
-    """A Kubernetes quantity, as are the next two; None: the deployment's."""
-    memory: str | None = None
-    scratch: str | None = None
-    timeout: int | None = None
-    """Seconds the workflow may take; None: the deployment's."""
-    retries: int | None = None
-    """How often a task may be tried again; None: the deployment's."""
-    max_parallelism: int | None = None
-    """Most tasks at once; the deployment's limit holds as well."""
 
 
 def build_workflow(
@@ -60,9 +41,12 @@ def build_workflow(
         overwrite: Whether published data of the same recipe are replaced.
 
     Raises:
-        InvalidRecipeError: a value that is no id, quantity or number of the allowed form.
+        InvalidRecipeError: a fact is not of its form (see `facts.check_facts`).
+        ValueError: so is the name, or there is no partition.
     """
-    _check(name=name, recipe=recipe, partitions=partitions)
+    check_facts(recipe)
+    if not is_workflow_name(name) or partitions < 1:
+        raise ValueError(f"No workflow can be named {name!r} or have {partitions} partitions.")
     workflow = m.Workflow(
         api_version="argoproj.io/v1alpha1",
         kind="Workflow",
@@ -247,7 +231,7 @@ def _retry_strategy(recipe: RecipeFacts, argo: ArgoSettings) -> m.RetryStrategy 
     if not argo.retry_enabled or limit == 0:
         return None
     # Short, since Argo waits before it looks at the expression: a failing command is told of after 2 s.
-    backoff = m.Backoff(duration="2s", factor="4")
+    backoff = m.Backoff(duration="2s", factor="4", cap="10m")
     if argo.retry_policy:
         return m.RetryStrategy(limit=str(limit), retry_policy=argo.retry_policy, backoff=backoff)
     return m.RetryStrategy(
@@ -261,18 +245,3 @@ def _parallelism(recipe: RecipeFacts, worker: WorkerSettings) -> int:
 
 def _days_kept(recipe: RecipeFacts, settings: Settings) -> int:
     return settings.temporary_output_days if recipe.output == "temporary" else 1
-
-
-def _check(*, name: str, recipe: RecipeFacts, partitions: int) -> None:
-    """Let nothing into the manifest that could be read as anything but itself."""
-    quantities = (recipe.cpu, recipe.memory, recipe.scratch)
-    checks = {
-        f"run name {name!r}": is_workflow_name(name),
-        f"recipe id {recipe.recipe_id!r}": _RECIPE_ID.fullmatch(recipe.recipe_id),
-        f"snapshot {recipe.snapshot!r}": _DIGEST.fullmatch(recipe.snapshot),
-        f"output {recipe.output!r}": recipe.output in {"pvc", "temporary"},
-        f"partitions {partitions!r}": partitions > 0,
-    } | {f"quantity {q!r}": _QUANTITY.fullmatch(q) for q in quantities if q is not None}
-    wrong = [what for what, fine in checks.items() if not fine]
-    if wrong:
-        raise InvalidRecipeError(*(f"meta.yml: cannot build a workflow with {what}." for what in wrong))

@@ -1,0 +1,59 @@
+"""What a workflow has to know of a recipe, and the check that keeps everything else out of it."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from ogdc_shared.errors import InvalidRecipeError
+
+
+class RecipeFacts(NamedTuple):
+    """All that a workflow has to know of a recipe: ids, numbers and quantities, nothing its author worded."""
+
+    recipe_id: str
+    snapshot: str
+    """SHA-256 of the recipe's bundle, in hex."""
+    output: str = "pvc"
+    """`pvc` or `temporary`."""
+    cpu: str | None = None
+    """A Kubernetes quantity, as are the next two; None: the deployment's."""
+    memory: str | None = None
+    scratch: str | None = None
+    timeout: int | None = None
+    """Seconds the workflow may take; None: the deployment's."""
+    retries: int | None = None
+    """How often a task may be tried again; None: the deployment's."""
+    max_parallelism: int | None = None
+    """Most tasks at once; the deployment's limit holds as well."""
+
+
+_QUANTITY = (r"[0-9]+(\.[0-9]+)?(m|k|[MGTPE]|[KMGTPE]i)?", "a Kubernetes quantity such as 500m, 2 or 8Gi")
+_NUMBER = (r"[0-9]{1,9}", "a whole number")
+_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_FORMS = {
+    "recipe_id": (rf"(?=.{{1,63}}\Z){_LABEL}(\.{_LABEL})*", "a DNS-1123 subdomain of at most 63 characters"),
+    "snapshot": (r"[0-9a-f]{64}", "a SHA-256 digest in hex"),
+    "output": (r"pvc|temporary", "pvc or temporary"),
+    "cpu": _QUANTITY,
+    "memory": _QUANTITY,
+    "scratch": _QUANTITY,
+    "timeout": _NUMBER,
+    "retries": _NUMBER,
+    "max_parallelism": _NUMBER,
+}
+
+
+def check_facts(recipe: RecipeFacts) -> None:
+    """Make sure that every value can be read as nothing but itself, wherever it comes from.
+
+    Raises:
+        InvalidRecipeError: with each value that is not of its form.
+    """
+    problems = [
+        f"meta.yml: {key} {value!r} is not {what}."
+        for key, (form, what) in _FORMS.items()
+        if (value := getattr(recipe, key)) is not None and not re.fullmatch(form, str(value), re.ASCII)
+    ]
+    if problems:
+        raise InvalidRecipeError(*problems)

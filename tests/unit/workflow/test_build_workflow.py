@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from hera.shared import global_config
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ogdc_shared.config import ArgoSettings, Settings
+from ogdc_shared.errors import InvalidRecipeError
+from ogdc_shared.workflow.build import build_workflow
+from ogdc_shared.workflow.facts import RecipeFacts
+from ogdc_shared.workflow.retry import RETRY_EXPRESSION
+
+NAME = "ice-abcdefghij"
+FACTS = RecipeFacts(recipe_id="ice", snapshot="ab" * 32)
+OUR_TAGS = {"{{item}}", "{{inputs.parameters.partition}}"}
+
+HOSTILE = st.sampled_from(
+    [
+        "{{workflow.name}}",
+        "{{=1+1}}",
+        "a{{item}}",
+        "$(id)",
+        "a;b",
+        "a\nb",
+        "'",
+        '"',
+        "../x",
+        "a b",
+        "{",
+        "1Gi\n",
+    ]
+)
+TEXT = HOSTILE | st.text(max_size=12)
+QUANTITY = st.none() | st.sampled_from(["1", "500m", "2Gi", "0.5", "100M"]) | TEXT
+NUMBER = st.none() | st.integers(-5, 10**12) | TEXT
+
+
+def build(recipe: RecipeFacts = FACTS, **changes: Any) -> dict[str, Any]:
+    arguments: dict[str, Any] = {"name": NAME, "recipe": recipe, "partitions": 1, "settings": Settings()}
+    return build_workflow(**(arguments | changes))
+
+
+def texts(value: Any) -> Iterator[str]:
+    """Every text in a manifest, keys too."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield key
+            yield from texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from texts(inner)
+    elif isinstance(value, str):
+        yield value
+
+
+@given(
+    recipe=st.builds(
+        RecipeFacts,
+        recipe_id=st.just("ice") | TEXT,
+        snapshot=st.just("ab" * 32) | TEXT,
+        output=st.sampled_from(["pvc", "temporary"]) | TEXT,
+        cpu=QUANTITY,
+        memory=QUANTITY,
+        scratch=QUANTITY,
+        timeout=NUMBER,
+        retries=NUMBER,
+        max_parallelism=NUMBER,
+    ),
+    name=st.just(NAME) | TEXT,
+)
+def test_nothing_handed_in_can_bring_a_template_tag(recipe: RecipeFacts, name: str) -> None:
+    try:
+        manifest = build(recipe, name=name)
+    except (InvalidRecipeError, ValueError):
+        return
+    for text in texts(manifest):
+        assert set(re.findall(r"\{\{.*?\}\}", text)) <= OUR_TAGS
+        assert "\n" not in text
+
+
+@given(st.text(min_size=1, max_size=40))
+def test_text_of_a_recipe_is_refused_in_every_fact(text: str) -> None:
+    if re.fullmatch(r"[A-Za-z0-9.-]*", text, re.ASCII):
+        return
+    for fact in FACTS._fields:
+        changed: dict[str, Any] = {fact: text}
+        with pytest.raises(InvalidRecipeError, match=fact):
+            build(FACTS._replace(**changed))
+
+
+def test_all_wrong_facts_are_named_at_once() -> None:
+    with pytest.raises(InvalidRecipeError) as caught:
+        build(FACTS._replace(cpu="much", memory="2 GB", output="s3"))
+    assert caught.value.problems == (
+        "meta.yml: output 's3' is not pvc or temporary.",
+        "meta.yml: cpu 'much' is not a Kubernetes quantity such as 500m, 2 or 8Gi.",
+        "meta.yml: memory '2 GB' is not a Kubernetes quantity such as 500m, 2 or 8Gi.",
+    )
+
+
+@pytest.mark.parametrize("changes", [{"name": "Ice"}, {"name": "a" * 64}, {"partitions": 0}])
+def test_impossible_name_or_number_of_partitions_is_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="No workflow can be"):
+        build(**changes)
+
+
+def test_size_does_not_depend_on_the_number_of_partitions() -> None:
+    small, large = (json.dumps(build(partitions=n)) for n in (1, 1_000_000))
+    assert small.replace('"1"', '"1000000"') == large.replace('"1"', '"1000000"')
+
+
+@pytest.mark.parametrize(
+    ("asked", "limit", "given"), [(None, 5, 5), (3, 5, 3), (9, 5, 5)], ids=["neither", "less", "more"]
+)
+def test_parallelism_is_the_recipes_within_the_deployments(asked: int | None, limit: int, given: int) -> None:
+    settings = Settings()
+    settings = settings._replace(worker=settings.worker._replace(max_parallelism=limit))
+    assert build(FACTS._replace(max_parallelism=asked), settings=settings)["spec"]["parallelism"] == given
+
+
+def retry_strategy(recipe: RecipeFacts = FACTS, **argo: Any) -> Any:
+    manifest = build(recipe, settings=Settings(argo=ArgoSettings(**argo)))
+    strategies = [t.get("retryStrategy") for t in manifest["spec"]["templates"] if "container" in t]
+    assert strategies[0] == strategies[1]
+    return strategies[0]
+
+
+def test_only_what_passes_is_retried_unless_the_operator_names_a_policy() -> None:
+    assert retry_strategy()["expression"] == RETRY_EXPRESSION
+    assert retry_strategy()["retryPolicy"] == "Always"
+    assert "expression" not in retry_strategy(retry_policy="OnFailure")
+    assert retry_strategy(retry_policy="OnFailure")["retryPolicy"] == "OnFailure"
+
+
+def test_recipe_says_how_often_and_the_operator_whether_at_all() -> None:
+    assert retry_strategy(retry_limit=4)["limit"] == "4"
+    assert retry_strategy(FACTS._replace(retries=1), retry_limit=4)["limit"] == "1"
+    assert retry_strategy(FACTS._replace(retries=0)) is None
+    assert retry_strategy(FACTS._replace(retries=7), retry_enabled=False) is None
+
+
+def test_process_sees_its_own_part_of_the_volume_and_no_token() -> None:
+    spec = build()["spec"]
+    process = next(t for t in spec["templates"] if t["name"] == "process")
+    mounts = [v for v in process["container"]["volumeMounts"] if v["name"] == "workflow"]
+    own = f".ogdc/runs/{NAME}/{{{{inputs.parameters.partition}}}}"
+    assert all(mount["subPath"] == own or mount["subPath"].startswith(f"{own}/") for mount in mounts)
+    assert spec["automountServiceAccountToken"] is False
+
+
+def test_heras_global_config_has_no_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = build()
+    monkeypatch.setattr(global_config, "namespace", "elsewhere")
+    monkeypatch.setattr(global_config, "service_account_name", "root")
+    monkeypatch.setattr(global_config, "api_version", "v0")
+    assert build() == before
+
+
+def test_threads_do_not_meet() -> None:
+    names = [f"ice-{number}" for number in range(64)]
+    with ThreadPoolExecutor(8) as pool:
+        manifests = list(pool.map(lambda name: build(name=name), names))
+    assert [manifest["metadata"]["name"] for manifest in manifests] == names
