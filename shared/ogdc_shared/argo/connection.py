@@ -78,7 +78,7 @@ class Connection:
         import urllib3
         from urllib3 import exceptions
 
-        away = f"Argo does not answer at {self._settings.url}"
+        away = "Argo does not answer"
         seconds = self._settings.timeout
         try:
             response = self._pool.request(
@@ -94,14 +94,14 @@ class Connection:
         except (exceptions.LocationValueError, exceptions.SSLError) as exc:
             raise self._unusable(str(exc)) from exc
         except exceptions.NewConnectionError as exc:
-            raise _PassingError(f"{away}: {exc}.") from exc
+            raise _PassingError(f"{away}: {getattr(exc.__cause__, 'strerror', None) or 'no connection'}.") from exc
         except exceptions.ConnectTimeoutError as exc:
             raise ArgoUnavailableError(f"{away}: no connection in time.") from exc
         except exceptions.ReadTimeoutError as exc:
             message = f"{away} within {seconds} s. It may still do what was asked."
             raise ArgoUnavailableError(message, maybe_done=True) from exc
         except exceptions.HTTPError as exc:
-            raise _PassingError(f"{away}: the connection broke ({exc}).", maybe_done=True) from exc
+            raise _PassingError(f"{away}: the connection broke.", maybe_done=True) from exc
         if response.status in _PASSING_STATUSES:
             message = f"Argo cannot answer now ({response.status}): {reason(response)}"
             raise _PassingError(message, maybe_done=response.status != 429)
