@@ -159,7 +159,7 @@ class Postgres:
         stop_orphan(self._data)
         if not self._data.exists():
             self._initialise()
-        if self._launcher[:1] == ["setpriv"]:
+        if f"--reuid={_NOBODY}" in self._launcher:
             os.chown(self._socket_dir, _NOBODY, _NOBODY)
         deadline = time.monotonic() + _START_SECONDS
         while (complaint := self._launch()) is not None:
@@ -184,7 +184,7 @@ class Postgres:
         draft = self._data.with_name(f"{self._data.name}.new")
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(mode=0o700)
-        if self._launcher[:1] == ["setpriv"]:
+        if f"--reuid={_NOBODY}" in self._launcher:
             os.chown(draft, _NOBODY, _NOBODY)
         initdb = self._binaries.directory / "initdb"
         options = [
