@@ -16,9 +16,9 @@ from typing import NamedTuple
 
 from ogdc_cli.local.engine.artifacts import Artifacts
 from ogdc_cli.local.engine.beneath import directory_beneath, file_beneath, read_beneath
-from ogdc_cli.local.engine.flow import Attempt, Outcome
 from ogdc_cli.local.engine.program import Program, VolumeMount
 from ogdc_cli.local.engine.substitute import fill
+from ogdc_cli.local.engine.units import Attempt, Outcome
 from ogdc_cli.local.sandbox import Container, Exit, Mount
 from ogdc_shared.errors import OgdcError
 from ogdc_shared.layout import TERMINATION_LOG_PATH

@@ -20,12 +20,13 @@ from contextlib import suppress
 from functools import partial
 from queue import Empty, SimpleQueue
 
-from ogdc_cli.local.engine.flow import Attempt, Flow, Outcome
+from ogdc_cli.local.engine.flow import Flow
 from ogdc_cli.local.engine.manifest import read_program
 from ogdc_cli.local.engine.nodes import timestamp
 from ogdc_cli.local.engine.pods import Pods, Prepared
 from ogdc_cli.local.engine.records import Changes, Saved
 from ogdc_cli.local.engine.store import Store
+from ogdc_cli.local.engine.units import Attempt, Outcome
 from ogdc_cli.local.sandbox import Exit, RunningTask, Sandbox
 from ogdc_shared.errors import OgdcError
 
@@ -36,6 +37,7 @@ _POLL_SECONDS = 0.05
 _IDLE_SECONDS = 60.0
 _DISK_SECONDS = 1.0
 _HELPERS = 2
+_TOO_LONG = "Step exceeded its deadline"
 
 
 class _Pod:
@@ -277,8 +279,8 @@ class Scheduler:
             return
         if descriptor is not None:
             self._selector.unregister(descriptor)
-        pod.task = None
         self._take_progress(pod)
+        pod.task = None
         self._help(self._collect, pod, ended)
 
     def _collect(self, pod: _Pod, ended: Exit) -> None:
@@ -319,10 +321,11 @@ class Scheduler:
         times += [
             at for flow in self._flows.values() for at in (flow.deadline, flow.wakes_at) if at is not None
         ]
-        times += [at for pod in self._active for at in (pod.deadline, pod.kill_at) if at is not None]
         if self._next_expiry is not None:
             times.append(self._next_expiry)
-        running = [pod.task for pod in self._active if pod.task is not None]
+        pods = [pod for pod in self._active if pod.task is not None]
+        times += [at for pod in pods for at in (pod.deadline, pod.kill_at) if at is not None]
+        running = [pod.task for pod in pods if pod.task is not None]
         if running:
             times.append(self._next_progress)
         if any(task.pidfd() is None for task in running):
@@ -331,29 +334,34 @@ class Scheduler:
 
     def _check_times(self, now: float) -> None:
         for flow in self._flows.values():
+            flow.wake(now)
             if flow.deadline is not None and now >= flow.deadline:
                 flow.stop(f"Workflow exceeded its deadline of {flow.program.deadline} s", now)
                 self._touched.add(flow)
-                self._stop_pods(flow, "Step exceeded its deadline", now)
+                self._stop_pods(flow, _TOO_LONG, now)
         for pod in self._active:
-            if pod.deadline is not None and now >= pod.deadline:
-                self._stop_pod(pod, "Step exceeded its deadline", now)
-                pod.deadline = None
-            if pod.kill_at is not None and now >= pod.kill_at and pod.task is not None:
-                pod.task.kill()
-                pod.kill_at = None
+            self._check_pod(pod, now)
         if now >= self._next_progress:
             self._next_progress = now + _PROGRESS_SECONDS
             for pod in self._active:
-                if pod.task is not None:
-                    self._take_progress(pod)
+                self._take_progress(pod)
         if self._next_expiry is not None and now >= self._next_expiry:
             self._expire(now)
 
+    def _check_pod(self, pod: _Pod, now: float) -> None:
+        if pod.deadline is not None and now >= pod.deadline:
+            pod.deadline = None
+            self._stop_pod(pod, _TOO_LONG, now)
+        if pod.kill_at is not None and now >= pod.kill_at and pod.task is not None:
+            pod.kill_at = now + _GRACE_SECONDS
+            pod.task.kill()
+
     def _take_progress(self, pod: _Pod) -> None:
+        if pod.task is None:
+            return
         progress = self._pods.progress(pod.flow.program, pod.attempt)
-        if progress is not None and pod.flow.uid in self._flows:
-            pod.flow.report(pod.attempt, progress.strip())
+        known = pod.flow.uid in self._flows
+        if progress is not None and known and pod.flow.report(pod.attempt, progress.strip()):
             self._touched.add(pod.flow)
 
     def _expire(self, now: float) -> None:
