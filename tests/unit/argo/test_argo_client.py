@@ -141,9 +141,7 @@ def test_logs_are_streamed_with_the_task_that_wrote_them(argo: FileServer, clien
     assert argo.requests[0].query == {"logOptions.container": ["main"], "logOptions.tailLines": ["10"]}
 
 
-def test_logs_ended_by_an_error_give_the_lines_before(
-    argo: FileServer, client: ArgoClient
-) -> None:
+def test_logs_ended_by_an_error_give_the_lines_before(argo: FileServer, client: ArgoClient) -> None:
     good = json.dumps({"result": {"content": "a", "podName": "p"}}).encode() + b"\n"
     argo.routes[f"{ONE}/log"] = lambda _: Answer(body=good + b'{"error":{"message":"pod is gone"}}\n')
     lines = client.logs(NAME)
