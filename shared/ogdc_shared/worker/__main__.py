@@ -37,8 +37,8 @@ class _Stopped(SystemExit):
 def main() -> NoReturn:
     """Run the task that the command line names, and end the process.
 
-    At once: the interpreter's tidying up takes longer than many a command, and meddles with the threads that are
-    still fetching when one has failed.
+    At once: the interpreter's tidying up takes longer than many a command, and would meddle with threads that
+    are still fetching when another has failed.
     """
     try:
         code = run_task(sys.argv[1:])

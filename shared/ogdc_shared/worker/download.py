@@ -43,7 +43,7 @@ class RecipeFiles:
         Raises:
             InputNotFoundError: the recipe has no such file.
         """
-        path = os.path.realpath(os.path.join(self._directory, source))
+        path = os.path.realpath(os.path.join(self._directory, source)) if "\0" not in source else ""
         if not path.startswith(f"{self._directory}/") or not os.path.isfile(path):
             raise InputNotFoundError(
                 f"The recipe has no file {source!r}; put it into the recipe's directory."

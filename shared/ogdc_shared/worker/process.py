@@ -17,6 +17,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -91,21 +92,22 @@ class _Process:
 
     def run(self) -> None:
         """Do the steps that the checkpoint does not hold."""
+        with closing(Checkpoint(f"{self._places.workspace}/checkpoint")) as checkpoint:
+            for step in self._steps_left(checkpoint.finished):
+                facts = step.run()
+                checkpoint.record(step.name)
+                self._tell(facts, checkpoint.finished)
+            empty(self._inputs)  # nobody reads them again, and the volume is shared
+
+    def _steps_left(self, finished: list[str]) -> list[Step]:
         steps = list(self._steps())
-        checkpoint = Checkpoint(f"{self._places.workspace}/checkpoint")
-        finished = len(checkpoint.finished)
-        if checkpoint.finished != [step.name for step in steps[:finished]]:
+        if finished != [step.name for step in steps[: len(finished)]]:
             raise ConfigurationError(
-                f"{self._places.workspace} holds the checkpoint of another plan. Submit again."
+                f"{self._places.workspace} holds the checkpoint of another plan. Submit the recipe again."
             )
         if finished:
-            self._reporter.event("resumed", after=checkpoint.finished[-1])
-        for step in steps[finished:]:
-            facts = step.run()
-            checkpoint.record(step.name)
-            self._tell(facts, checkpoint.finished)
-        empty(self._inputs)  # nobody reads them again, and the volume is shared
-        checkpoint.close()
+            self._reporter.event("resumed", after=finished[-1])
+        return steps[len(finished) :]
 
     def _steps(self) -> Iterator[Step]:
         yield Step("fetch", self._fetch)

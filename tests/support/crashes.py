@@ -1,0 +1,72 @@
+"""Kill a process at each of its changes to the file system, one after the other.
+
+Random kills seldom hit the moment between two renames; this hits every one of them.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
+
+_CHANGES = {
+    "open",
+    "os.chmod",
+    "os.mkdir",
+    "os.posix_spawn",
+    "os.remove",
+    "os.rename",
+    "os.rmdir",
+    "os.truncate",
+}
+"""Audit events of what leaves a trace. Source: the Python Library Reference, "Audit events table"."""
+
+
+def crashes(prepare: Callable[[], None], action: Callable[[], None]) -> Iterator[int]:
+    """Yield 1, 2, … after `action` was killed right before its first, second, … change to the file system.
+
+    `prepare` is called before each. Ends when `action` comes to its end unkilled.
+    """
+    number = 1
+    while True:
+        prepare()
+        if not killed(action, before=number):
+            return
+        yield number
+        number += 1
+
+
+def killed(action: Callable[[], None], *, before: int | None = None) -> bool:
+    """Call `action` in a process of its own; True where it was killed before its `before`th change."""
+    pid = os.fork()
+    if pid == 0:
+        _call(action, before)
+    _, status = os.waitpid(pid, 0)
+    assert status in {0, signal.SIGKILL}, "the action failed; its traceback is on stderr"
+    return status != 0
+
+
+def _call(action: Callable[[], None], before: int | None) -> NoReturn:
+    code = 1
+    try:
+        if before is not None:
+            sys.addaudithook(_Killer(before))
+        action()
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    os._exit(code)
+
+
+class _Killer:
+    def __init__(self, before: int) -> None:
+        self._left = before
+
+    def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if event in _CHANGES:
+            self._left -= 1
+            if not self._left:
+                os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,31 @@
+"""Directory trees as values."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def tree(directory: Path) -> dict[str, bytes | str | None]:
+    """Everything below a directory: path → content; None for a directory, the target for a link."""
+    return {str(path.relative_to(directory)): _value(path) for path in sorted(directory.rglob("*"))}
+
+
+def plant(directory: Path, content: dict[str, bytes | str | None]) -> None:
+    """Make what `tree` would describe so."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, value in content.items():
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if value is None:
+            path.mkdir(exist_ok=True)
+        elif isinstance(value, str):
+            path.symlink_to(value)
+        else:
+            path.write_bytes(value)
+
+
+def _value(path: Path) -> bytes | str | None:
+    if path.is_symlink():
+        return os.readlink(path)
+    return None if path.is_dir() else path.read_bytes()

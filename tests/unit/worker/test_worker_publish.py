@@ -1,0 +1,301 @@
+"""Publishing: all of a result, in one step, whatever interrupts it."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import threading
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from ogdc_shared import layout
+from ogdc_shared.errors import AlreadyPublishedError, PublishError
+from ogdc_shared.worker.publish import Publication, publish
+from ogdc_shared.worker.report import Reporter
+from support.crashes import crashes, killed
+from support.trees import plant, tree
+
+RUN = "seal-tags-abcdefghij"
+RESULT: dict[str, bytes | str | None] = {
+    ".hidden": b"dot",
+    "deep": None,
+    "deep/.er": None,
+    "deep/.er/a.tif": b"a" * 1000,
+    "deep/b.tif": b"b",
+    "empty": None,
+    "latest.tif": "deep/b.tif",
+    "naïve name; $(x).csv": b"1,2",
+}
+
+
+@pytest.fixture
+def volume(tmp_path: Path) -> Path:
+    (tmp_path / "volume").mkdir()
+    return tmp_path / "volume"
+
+
+@pytest.fixture
+def publication(volume: Path, tmp_path: Path) -> Publication:
+    return Publication(
+        run=RUN,
+        recipe_id="seal-tags",
+        partitions=1,
+        output="pvc",
+        volume=str(volume),
+        zip_path=str(tmp_path / "output.zip"),
+    )
+
+
+def leave(volume: Path, content: dict[str, bytes | str | None], *, partition: int = 0) -> Path:
+    """What a partition's last command wrote."""
+    output = volume / layout.partition_workspace(RUN, partition) / "output_dir"
+    plant(output, content)
+    return output
+
+
+def dig(directory: Path, *, levels: int) -> None:
+    """Make a directory so deep down that no path can name it."""
+    here = os.open(directory, os.O_RDONLY)
+    for _ in range(levels):
+        os.mkdir("d" * 200, dir_fd=here)
+        above, here = here, os.open("d" * 200, os.O_RDONLY, dir_fd=here)
+        os.close(above)
+    os.close(here)
+
+
+def private_files(volume: Path) -> list[str]:
+    return [name for name, value in tree(volume / layout.PRIVATE_DIR).items() if value is not None]
+
+
+def test_everything_is_published_and_nothing_else_left(volume: Path, publication: Publication) -> None:
+    leave(volume, RESULT)
+    publish(publication, Reporter())
+    assert tree(volume / "seal-tags") == RESULT
+    assert private_files(volume) == ["published/seal-tags.json", "published/seal-tags.json.lock"]
+    assert json.loads((volume / layout.receipt("seal-tags")).read_text())["run"] == RUN
+
+
+def test_modes_and_times_are_kept(volume: Path, publication: Publication) -> None:
+    output = leave(volume, {"tool.sh": b"#!/bin/sh"})
+    (output / "tool.sh").chmod(0o755)
+    os.utime(output / "tool.sh", (1_000_000_000, 1_000_000_000))
+    publish(publication, Reporter())
+    published = (volume / "seal-tags/tool.sh").stat()
+    assert (stat.S_IMODE(published.st_mode), published.st_mtime) == (0o755, 1_000_000_000)
+
+
+def test_partitions_are_merged(volume: Path, publication: Publication) -> None:
+    leave(volume, {"tiles/1/a.png": b"a", "one.txt": b"1"}, partition=0)
+    leave(volume, {"tiles/1/b.png": b"b", "tiles/2/c.png": b"c"}, partition=1)
+    publish(publication._replace(partitions=2), Reporter())
+    assert [name for name, value in tree(volume / "seal-tags").items() if value] == [
+        "one.txt",
+        "tiles/1/a.png",
+        "tiles/1/b.png",
+        "tiles/2/c.png",
+    ]
+
+
+@pytest.mark.parametrize("output", ["pvc", "temporary"])
+@pytest.mark.parametrize(
+    "other", [{"deep/b.tif": b"2"}, {"deep": b"a file"}, {"deep/b.tif/x": b"a directory"}]
+)
+def test_a_name_that_two_partitions_wrote_is_refused(
+    volume: Path, publication: Publication, other: dict[str, bytes | str | None], output: str
+) -> None:
+    leave(volume, RESULT, partition=0)
+    leave(volume, {"fine": b""}, partition=1)
+    leave(volume, other, partition=2)
+    before = tree(volume / layout.workspace(RUN))
+    with pytest.raises(PublishError, match="partitions 0 and 2 both wrote 'deep"):
+        publish(publication._replace(partitions=3, output=output), Reporter())
+    assert tree(volume / layout.workspace(RUN)) == before
+    assert not (volume / "seal-tags").exists()
+
+
+@pytest.mark.parametrize("output", ["pvc", "temporary"])
+@pytest.mark.parametrize("content", [{}, {"only": None, "only/directories": None}])
+def test_an_empty_result_is_refused(
+    volume: Path, publication: Publication, content: dict[str, bytes | str | None], output: str
+) -> None:
+    leave(volume, content)
+    with pytest.raises(PublishError, match="nothing to publish"):
+        publish(publication._replace(output=output), Reporter())
+    assert not (volume / "seal-tags").exists()
+    assert not Path(publication.zip_path).exists()
+
+
+@pytest.mark.parametrize("output", ["pvc", "temporary"])
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/etc/passwd",
+        "../../../../../other/secret",
+        "/output_dir/a",
+        "nowhere",
+        "p/q/up/../../../../../../other/secret",
+    ],
+)
+def test_a_link_that_leads_elsewhere_is_refused(
+    volume: Path, publication: Publication, target: str, output: str
+) -> None:
+    plant(volume / "other", {"secret": b""})
+    leave(volume, {"a": b"", "p/q/up": "..", "link": target})
+    with pytest.raises(PublishError, match="'link', a link to"):
+        publish(publication._replace(output=output), Reporter())
+
+
+@pytest.mark.parametrize("output", ["pvc", "temporary"])
+def test_a_pipe_is_refused_at_once(volume: Path, publication: Publication, output: str) -> None:
+    os.mkfifo(leave(volume, {"a": b""}) / "pipe")
+    with pytest.raises(PublishError, match="'pipe', which is a pipe"):
+        publish(publication._replace(output=output), Reporter())
+
+
+def test_an_output_directory_swapped_for_a_link_takes_nobody_elses_data(
+    volume: Path, publication: Publication
+) -> None:
+    plant(volume / "other-recipe", {"theirs.tif": b"theirs"})
+    output = leave(volume, {})
+    output.rmdir()
+    output.symlink_to(volume / "other-recipe")
+    with pytest.raises(PublishError, match="has no output directory"):
+        publish(publication, Reporter())
+    assert tree(volume / "other-recipe") == {"theirs.tif": b"theirs"}
+
+
+def test_published_data_are_not_replaced_unasked(volume: Path, publication: Publication) -> None:
+    plant(volume / "seal-tags", {"old.tif": b"old"})
+    leave(volume, RESULT)
+    with pytest.raises(AlreadyPublishedError, match="seal-tags are published already, by an unknown run"):
+        publish(publication, Reporter())
+    assert tree(volume / "seal-tags") == {"old.tif": b"old"}
+
+
+def test_overwrite_replaces_all_that_was_there(volume: Path, publication: Publication) -> None:
+    plant(volume / "seal-tags", {"old.tif": b"old", "deep/old.tif": b"old"})
+    leave(volume, RESULT)
+    publish(publication._replace(overwrite=True), Reporter())
+    assert tree(volume / "seal-tags") == RESULT
+    assert private_files(volume) == ["published/seal-tags.json", "published/seal-tags.json.lock"]
+
+
+def test_publishing_again_changes_nothing(volume: Path, publication: Publication) -> None:
+    leave(volume, RESULT)
+    publish(publication, Reporter())
+    number = (volume / "seal-tags").stat().st_ino
+    publish(publication, Reporter())
+    assert tree(volume / "seal-tags") == RESULT
+    assert (volume / "seal-tags").stat().st_ino == number
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_kill_at_any_moment_does_no_harm(volume: Path, publication: Publication, overwrite: bool) -> None:
+    old: dict[str, bytes | str | None] = {"old.tif": b"old"}
+    wanted = publication._replace(partitions=2, overwrite=overwrite)
+
+    def prepare() -> None:
+        os.system(f"rm -rf {volume}/* {volume}/.ogdc")
+        leave(volume, {name: value for name, value in RESULT.items() if name != "deep/b.tif"} | {"b": b""})
+        (volume / layout.partition_workspace(RUN, 0) / "output_dir/latest.tif").unlink()
+        leave(volume, {"deep/b.tif": b"b", "empty/": None}, partition=1)
+        if overwrite:
+            plant(volume / "seal-tags", old)
+
+    complete = {name: value for name, value in RESULT.items() if name != "latest.tif"} | {"b": b""}
+    moments = 0
+    for _ in crashes(prepare, lambda: publish(wanted, Reporter())):
+        moments += 1
+        if (volume / "seal-tags").exists():
+            assert tree(volume / "seal-tags") in (old, complete)
+        assert not killed(lambda: publish(wanted, Reporter()))
+        assert tree(volume / "seal-tags") == complete
+        assert private_files(volume) == ["published/seal-tags.json", "published/seal-tags.json.lock"]
+    assert moments > 20
+
+
+def test_the_target_is_never_seen_half_there(volume: Path, publication: Publication) -> None:
+    files: dict[str, bytes | str | None] = {f"{number}/{number}.bin": b"x" for number in range(300)}
+    leave(volume, files)
+    seen: set[int] = set()
+    stop = threading.Event()
+
+    def watch() -> None:
+        while not stop.is_set():
+            if (volume / "seal-tags").exists():
+                seen.add(len(list((volume / "seal-tags").rglob("*.bin"))))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    publish(publication, Reporter())
+    time.sleep(0.05)
+    stop.set()
+    watcher.join()
+    assert seen == {300}
+
+
+def test_what_cannot_be_cleaned_up_is_told_and_no_failure(
+    volume: Path, publication: Publication, capfd: pytest.CaptureFixture[str]
+) -> None:
+    leave(volume, RESULT)
+    dig(volume / layout.workspace(RUN), levels=30)
+    publish(publication, Reporter())
+    assert tree(volume / "seal-tags") == RESULT
+    assert '"event": "left_behind"' in capfd.readouterr().out
+    assert os.system(f"rm -r {volume / layout.PRIVATE_DIR}") == 0
+
+
+def test_a_temporary_output_is_one_zip_of_everything(
+    volume: Path, publication: Publication, tmp_path: Path
+) -> None:
+    leave(volume, RESULT)
+    publish(publication._replace(output="temporary"), Reporter())
+    with zipfile.ZipFile(publication.zip_path) as archive:
+        assert archive.testzip() is None
+        assert [name.rstrip("/") for name in archive.namelist()] == sorted(RESULT)
+        archive.extractall(tmp_path / "out")
+    files = {name: value for name, value in RESULT.items() if isinstance(value, bytes)}
+    extracted = tree(tmp_path / "out")
+    assert {name: extracted[name] for name in files} == files
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_unzip_restores_links_and_modes(volume: Path, publication: Publication, tmp_path: Path) -> None:
+    (leave(volume, RESULT) / "deep/b.tif").chmod(0o640)
+    publish(publication._replace(output="temporary"), Reporter())
+    assert os.system(f"unzip -q {publication.zip_path} -d {tmp_path}/out") == 0
+    assert tree(tmp_path / "out") == RESULT
+    assert stat.S_IMODE((tmp_path / "out/deep/b.tif").stat().st_mode) == 0o640
+
+
+def test_the_same_files_make_the_same_zip(volume: Path, publication: Publication) -> None:
+    leave(volume, RESULT)
+    zips = []
+    for _ in range(2):
+        publish(publication._replace(output="temporary"), Reporter())
+        zips.append(Path(publication.zip_path).read_bytes())
+    assert zips[0] == zips[1]
+
+
+def test_only_what_shrinks_is_compressed(volume: Path, publication: Publication) -> None:
+    leave(volume, {"text.csv": b"1,2,3\n" * 1000, "compressed.tif": os.urandom(5000)})
+    publish(publication._replace(output="temporary"), Reporter())
+    with zipfile.ZipFile(publication.zip_path) as archive:
+        kinds = {member.filename: member.compress_type for member in archive.infolist()}
+    assert kinds == {"text.csv": zipfile.ZIP_DEFLATED, "compressed.tif": zipfile.ZIP_STORED}
+
+
+def test_a_name_that_no_zip_can_hold_is_told(volume: Path, publication: Publication) -> None:
+    leave(volume, {os.fsdecode(b"caf\xe9.tif"): b""})
+    with pytest.raises(PublishError, match=r"'caf\\udce9.tif' is not UTF-8"):
+        publish(publication._replace(output="temporary"), Reporter())
+
+
+def test_files_older_than_zip_itself_are_taken(volume: Path, publication: Publication) -> None:
+    os.utime(leave(volume, {"a": b""}) / "a", (0, 0))
+    publish(publication._replace(output="temporary"), Reporter())
+    assert Path(publication.zip_path).exists()

@@ -1,0 +1,55 @@
+"""What a task tells: whole lines, short enough words, and no failure for want of a listener."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ogdc_shared.worker.report import LAST_WORDS_BYTES, Reporter, clip
+
+
+def test_an_event_is_one_json_line_with_its_time(capfd: pytest.CaptureFixture[str]) -> None:
+    Reporter().event("fetched", name="a\nb é.tif", size=3)
+    line = capfd.readouterr().out
+    assert line.count("\n") == 1
+    event = json.loads(line)
+    assert event | {"time": None} == {"time": None, "event": "fetched", "name": "a\nb é.tif", "size": 3}
+    age = datetime.now(UTC) - datetime.fromisoformat(event["time"])
+    assert timedelta(seconds=-1) < age < timedelta(seconds=60)
+
+
+def test_progress_is_what_argo_reads(tmp_path: Path) -> None:
+    reporter = Reporter(progress_file=str(tmp_path / "progress"))
+    reporter.progress(10, 12)
+    reporter.progress(2, 4)
+    assert (tmp_path / "progress").read_text() == "2/4\n"
+
+
+def test_nobody_listening_is_no_failure(tmp_path: Path) -> None:
+    reporter = Reporter(progress_file=str(tmp_path / "no/where"), last_words_file=str(tmp_path / "no/where"))
+    reporter.progress(1, 2)
+    reporter.last_words("failed")
+
+
+def test_last_words_fit_and_can_be_stored_in_postgresql(tmp_path: Path) -> None:
+    reporter = Reporter(last_words_file=str(tmp_path / "words"))
+    reporter.last_words("begin \0" + "é" * 5000 + " end \udcff")
+    content = (tmp_path / "words").read_bytes()
+    assert len(content) <= LAST_WORDS_BYTES
+    text = content.decode()
+    assert text.startswith("begin é")
+    assert "end" in text
+    assert "\0" not in text
+
+
+@given(st.text(), st.integers(min_value=10, max_value=60))
+def test_clipped_text_fits_and_short_text_is_kept(text: str, size: int) -> None:
+    clipped = clip(text, size)
+    assert len(clipped.encode()) <= size
+    if len(text.encode(errors="replace")) <= size:
+        assert clipped == text.encode(errors="replace").decode()

@@ -1,0 +1,114 @@
+"""Directories: emptied and moved whatever is in them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ogdc_shared.worker.trees import empty, flush, move_children, remove, write_durably
+from support.users import as_ordinary_user
+
+
+def make_tree(directory: Path) -> None:
+    (directory / "deep/er").mkdir(parents=True)
+    (directory / "deep/er/a.txt").write_text("a")
+    (directory / ".hidden").write_text("h")
+    (directory / "nothing").mkdir()
+    (directory / "link").symlink_to("deep/er/a.txt")
+
+
+def names(directory: Path) -> set[str]:
+    return {str(path.relative_to(directory)) for path in directory.rglob("*")}
+
+
+def test_empty_leaves_the_directory_itself(tmp_path: Path) -> None:
+    make_tree(tmp_path)
+    number = tmp_path.stat().st_ino
+    empty(str(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+    assert tmp_path.stat().st_ino == number
+
+
+def test_empty_does_not_follow_links(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/kept").write_text("")
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here/link").symlink_to(tmp_path / "other")
+    empty(str(tmp_path / "here"))
+    assert (tmp_path / "other/kept").exists()
+
+
+def test_remove_takes_what_is_not_there(tmp_path: Path) -> None:
+    remove(str(tmp_path / "nothing"))
+
+
+@pytest.mark.parametrize("mode", [0o000, 0o500, 0o300])
+def test_directories_without_rights_can_be_emptied(tmp_path: Path, mode: int) -> None:
+    make_tree(tmp_path)
+
+    def lock_up_and_empty(here: Path) -> None:
+        (here / "deep/er").chmod(mode)
+        (here / "deep").chmod(mode)
+        empty(str(here))
+
+    as_ordinary_user(tmp_path, lock_up_and_empty)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_move_keeps_everything_as_it_is(tmp_path: Path) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.mkdir()
+    target.mkdir()
+    make_tree(source)
+    before = names(source)
+    move_children(str(source), str(target))
+    assert names(target) == before
+    assert os.readlink(target / "link") == "deep/er/a.txt"
+    assert list(source.iterdir()) == []
+
+
+def test_move_merges_directories(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name / "deep/er").mkdir(parents=True)
+        (tmp_path / name / f"deep/er/{name}").write_text(name)
+    move_children(str(tmp_path / "one"), str(tmp_path / "two"))
+    assert names(tmp_path / "two") == {"deep", "deep/er", "deep/er/one", "deep/er/two"}
+    assert names(tmp_path / "one") == set()
+
+
+def test_a_directory_its_owner_may_not_write_is_moved_and_keeps_its_mode(tmp_path: Path) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.mkdir()
+    target.mkdir()
+    make_tree(source)
+
+    def lock_and_move(here: Path) -> None:
+        (here / "source/deep").chmod(0o555)
+        move_children(str(here / "source"), str(here / "target"))
+
+    as_ordinary_user(tmp_path, lock_and_move)
+    assert (target / "deep").stat().st_mode & 0o777 == 0o555
+    (target / "deep").chmod(0o755)
+
+
+def test_flush_passes_over_what_cannot_be_opened(tmp_path: Path) -> None:
+    make_tree(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+
+    def lock_and_flush(here: Path) -> None:
+        (here / "deep/er/a.txt").chmod(0)
+        (here / "nothing").chmod(0)
+        flush(str(here))
+
+    as_ordinary_user(tmp_path, lock_and_flush)
+    (tmp_path / "nothing").chmod(0o755)
+
+
+def test_write_durably_replaces(tmp_path: Path) -> None:
+    path = tmp_path / "receipt.json"
+    for content in (b"old", b"new"):
+        write_durably(str(path), content)
+        assert path.read_bytes() == content
+    assert names(tmp_path) == {"receipt.json"}
