@@ -32,6 +32,4 @@ def configure_logging() -> None:
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())
-    logging.basicConfig(
-        handlers=[handler], level=os.environ.get("LOG_LEVEL", "").upper() or "INFO", force=True
-    )
+    logging.basicConfig(handlers=[handler], level=os.environ.get("LOG_LEVEL", "").upper() or "INFO")

@@ -54,6 +54,7 @@ def build_function(routes: Sequence[Route], *, access_mode: str) -> Function:
         try:
             route, name = _find(table, request)
             request.max_content_length = route.max_body
+            request.get_data()  # functions-framework reads it later, where an error would be a crash
             claimed = request.headers.get(USER_HEADER)
             caller = identify(access_mode, claimed=claimed, writes=route.writes, public=route.public)
             return route.handle(Call(request, caller, name))

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from flask import Request, Response
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from ogdc_functions.queries import flag, number
 from ogdc_functions.responses import json_response
@@ -106,7 +107,8 @@ def _asked_for(request: Request) -> tuple[RecipeSource, bool]:
             '{"recipe_path": "github://org:repo@ref/path"}, or a recipe directory packed as application/gzip '
             "(tar.gz) or application/zip."
         )
-    request.max_content_length = _MAX_JSON
+    if len(request.get_data()) > _MAX_JSON:
+        raise RequestEntityTooLarge(f"A request in JSON has at most {_MAX_JSON} bytes.")
     return _in_json(request.get_data())
 
 

@@ -44,3 +44,8 @@ class Context:
         from ogdc_shared.storage.store import open_store
 
         return open_store(self.settings.storage)
+
+    def close(self) -> None:
+        """Close the connections that are not in use."""
+        if "database" in self.__dict__:
+            self.database.close()

@@ -94,7 +94,8 @@ class Connection:
         except (exceptions.LocationValueError, exceptions.SSLError) as exc:
             raise self._unusable(str(exc)) from exc
         except exceptions.NewConnectionError as exc:
-            raise _PassingError(f"{away}: {getattr(exc.__cause__, 'strerror', None) or 'no connection'}.") from exc
+            reason_given = getattr(exc.__cause__, "strerror", None) or "no connection"
+            raise _PassingError(f"{away}: {reason_given}.") from exc
         except exceptions.ConnectTimeoutError as exc:
             raise ArgoUnavailableError(f"{away}: no connection in time.") from exc
         except exceptions.ReadTimeoutError as exc:

@@ -32,7 +32,7 @@ def read_workflow_event(event: Event) -> WorkflowState | WorkflowDeletion | None
         return None
     try:
         state = read_workflow(event.data)
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise InvalidRequestError(f"The event's data are no Workflow object: {exc}") from exc
     return WorkflowDeletion(state) if event.type == _DELETED else state
 

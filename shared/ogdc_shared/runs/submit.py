@@ -111,7 +111,7 @@ def _start(context: Context, compiled: CompiledRun) -> None:
         if isinstance(exc, ArgoUnavailableError) and exc.maybe_done:
             raise ArgoUnavailableError(
                 f"Argo has not confirmed run {compiled.name}. It is recorded and will be started without "
-                f"another submission: see `ogdc-runner status {compiled.name}`. ({exc})",
+                f"another submission: see `ogdc-runner status {compiled.name}`.",
                 maybe_done=True,
             ) from exc
         _take_back(context, compiled.name)

@@ -1,0 +1,138 @@
+"""POST /runs/{name}/cancel and /retry."""
+
+from __future__ import annotations
+
+import pytest
+
+from ogdc_shared.db.database import Database
+from support.argo_server import ArgoServer
+from support.runs import recipe_files, send, started, tell
+
+
+class TestCancel:
+    def test_a_running_run_is_stopped(self, submit, argo_events, argo: ArgoServer):
+        name = started(submit)
+        tell(argo_events, argo.advance(name, "Running"))
+
+        response = submit.post(f"/runs/{name}/cancel")
+
+        assert response.status_code == 200
+        assert response.get_json()["status"] == "Failed"
+        assert "Terminate" in response.get_json()["message"]
+        assert argo.workflows[name]["status"]["phase"] == "Failed"
+
+    def test_its_place_is_free_again(self, submit):
+        submit.post(f"/runs/{started(submit)}/cancel")
+
+        assert send(submit).status_code == 200
+
+    @pytest.mark.parametrize("phase", ["Succeeded", "Failed", "Error"])
+    def test_a_run_that_has_ended_cannot_be_stopped(self, submit, argo_events, argo: ArgoServer, phase: str):
+        name = started(submit)
+        tell(argo_events, argo.advance(name, phase))
+
+        response = submit.post(f"/runs/{name}/cancel")
+
+        assert response.status_code == 409
+        assert phase in response.get_json()["detail"]
+        assert argo.called("terminate") == 0
+
+    def test_a_run_that_never_reached_argo_is_ended(self, submit, argo: ArgoServer):
+        argo.trouble["create"] = "refuse"
+        name = send(submit).get_json()["detail"].split()[5].rstrip(".")
+        argo.trouble.clear()
+
+        response = submit.post(f"/runs/{name}/cancel")
+
+        assert response.get_json()["status"] == "Error"
+        assert submit.post("/sweep?unsent_for=0").get_json()["sent"] == []
+        assert argo.workflows == {}
+
+    def test_a_run_that_reached_argo_unnoticed_is_stopped_there(self, submit, argo: ArgoServer):
+        argo.trouble["create"] = "drop"
+        name = send(submit).get_json()["detail"].split()[5].rstrip(".")
+        argo.trouble.clear()
+
+        response = submit.post(f"/runs/{name}/cancel")
+
+        assert response.get_json()["status"] == "Failed"
+        assert argo.called("terminate") == 1
+
+    def test_when_argo_is_away_nothing_changes(self, submit, status, argo: ArgoServer):
+        name = started(submit)
+        argo.trouble["terminate"] = "refuse"
+
+        assert submit.post(f"/runs/{name}/cancel").status_code == 503
+        assert status.get(f"/status/{name}").get_json()["status"] == "Pending"
+
+    def test_an_unknown_run(self, submit):
+        assert submit.post("/runs/no-such-run/cancel").status_code == 404
+        assert submit.post("/runs/NO_SUCH/cancel").status_code == 404
+
+
+class TestRetry:
+    @pytest.fixture
+    def failed(self, submit, argo_events, argo: ArgoServer) -> str:
+        name = started(submit)
+        tell(argo_events, argo.advance(name, "Failed", message="out of luck"))
+        return name
+
+    def test_a_failed_run_runs_again(self, submit, failed: str):
+        response = submit.post(f"/runs/{failed}/retry")
+
+        assert response.status_code == 200
+        assert response.get_json()["status"] == "Running"
+        assert response.get_json()["message"] is None
+
+    def test_it_keeps_its_place(self, submit, failed: str):
+        submit.post(f"/runs/{failed}/retry")
+
+        assert send(submit).status_code == 409
+
+    def test_not_while_another_run_has_its_place(self, submit, argo: ArgoServer, failed: str):
+        other = started(submit)
+
+        response = submit.post(f"/runs/{failed}/retry")
+
+        assert response.status_code == 409
+        assert other in response.get_json()["detail"]
+        assert argo.called("retry") == 0
+
+    @pytest.mark.parametrize("phase", ["Pending", "Running", "Succeeded"])
+    def test_only_what_has_failed(self, submit, argo_events, argo: ArgoServer, phase: str):
+        name = started(submit, files=recipe_files(output="temporary"))
+        tell(argo_events, argo.advance(name, phase))
+
+        assert submit.post(f"/runs/{name}/retry").status_code == 409
+
+    def test_not_without_its_workflow(self, submit, argo: ArgoServer, failed: str):
+        argo.workflows.clear()
+
+        response = submit.post(f"/runs/{failed}/retry")
+
+        assert response.status_code == 409
+        assert "ubmit" in response.get_json()["detail"]
+
+    def test_an_answer_that_was_lost_is_made_up_for_by_events(
+        self, submit, status, argo_events, argo: ArgoServer, failed: str
+    ):
+        argo.trouble["retry"] = "drop"
+
+        assert submit.post(f"/runs/{failed}/retry").status_code == 503
+        assert status.get(f"/status/{failed}").get_json()["status"] == "Failed"
+
+        tell(argo_events, argo.workflows[failed])
+        assert status.get(f"/status/{failed}").get_json()["status"] == "Running"
+
+    def test_an_unknown_run(self, submit):
+        assert submit.post("/runs/no-such-run/retry").status_code == 404
+
+
+def test_a_refused_retry_leaves_the_record_alone(submit, argo_events, argo: ArgoServer, database: Database):
+    name = started(submit)
+    tell(argo_events, argo.advance(name, "Failed"))
+    argo.trouble["retry"] = "reject"
+
+    assert submit.post(f"/runs/{name}/retry").status_code == 409
+    with database.connection() as conn:
+        assert conn.execute("SELECT status FROM runs").fetchall() == [("Failed",)]
