@@ -15,10 +15,13 @@ import signal
 import sys
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 from ogdc_cli.local.paths import StackError, StatePaths, open_log, write_private
 
+STATE_PATH = "/stack"
+"""Where the gateway says whether a workflow is running."""
 _START_SECONDS = 90.0
 _STOP_SECONDS = 30.0
 _POLL_SECONDS = 0.02
@@ -111,6 +114,7 @@ def down(paths: StatePaths | None = None) -> bool:
 
 def _start(paths: StatePaths, *, lock: int, environ: Mapping[str, str]) -> Stack:
     """Start the stack's process, which inherits the lock, and wait until it is ready or says why not."""
+    import select
     import subprocess
 
     paths.record.unlink(missing_ok=True)
@@ -131,11 +135,23 @@ def _start(paths: StatePaths, *, lock: int, environ: Mapping[str, str]) -> Stack
         for descriptor in (lock, writer, log):
             os.close(descriptor)
     with os.fdopen(reader) as pipe:
+        if not select.select([pipe], [], [], _START_SECONDS)[0]:
+            raise StackError(
+                f"The local stack takes too long to start; {paths.stack_log} says how far it is."
+            )
         answer = pipe.read()
     failure = json.loads(answer)["error"] if answer else f"it ended without a word, see {paths.stack_log}"
     if failure is None and (stack := current(paths)) is not None:
         return stack
+    _await_end(paths)
     raise StackError(f"The local stack does not start: {failure or 'it was stopped at once'}")
+
+
+def _await_end(paths: StatePaths) -> None:
+    """Wait for a stack that is going down by itself."""
+    deadline = time.monotonic() + _STOP_SECONDS
+    while _is_locked(paths) and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
 
 
 def _end(paths: StatePaths) -> int:
@@ -190,7 +206,7 @@ def _end_unless_busy(paths: StatePaths, stack: Stack, difference: str) -> None:
 
     connection = http.client.HTTPConnection(urlsplit(stack.url).netloc, timeout=10)
     try:
-        connection.request("GET", "/stack")
+        connection.request("GET", STATE_PATH)
         busy = bool(json.loads(connection.getresponse().read())["busy"])
     except (OSError, http.client.HTTPException, ValueError, KeyError):
         busy = False  # it is going down, or does not answer
@@ -249,13 +265,17 @@ def _holder(paths: StatePaths) -> int | None:
 
 
 def _is_alive(pid: int) -> bool:
+    """Whether a process is there and more than a zombie, which somebody may be slow to collect."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
         return True
-    return True
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:  # gone by now, or a system without /proc
+        return not Path("/proc/self").exists()
 
 
 def _signal(pid: int, number: int) -> None:

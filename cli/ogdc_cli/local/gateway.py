@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ from urllib.parse import urlsplit
 from werkzeug import Request, Response
 from werkzeug.utils import send_file
 
+from ogdc_cli.local.control import STATE_PATH
 from ogdc_cli.local.functions import Functions
 from ogdc_cli.local.peers import may_connect
 from ogdc_functions.responses import error_response, json_response
@@ -21,7 +23,6 @@ from ogdc_shared.storage.links import verify
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-STATE_PATH = "/stack"
 _ARTIFACTS = "/artifacts/"
 _SUBMIT_PATHS = frozenset({"/submit", "/validate", "/sweep"})
 _OUR_HOSTS = frozenset({"localhost", "127.0.0.1"})
@@ -110,21 +111,31 @@ class Gateway:
 
 
 class Clock:
-    """Passes requests on to an application and knows when the last one came."""
+    """Passes requests on to an application and knows how long there has been none."""
 
     def __init__(self, application: WSGIApplication) -> None:
         self._application = application
+        self._lock = threading.Lock()
+        self._at_work = 0
         self._last = time.monotonic()
 
     @property
     def idle_seconds(self) -> float:
-        """Seconds since the last request, or since this was made."""
-        return time.monotonic() - self._last
+        """Seconds since the last request was answered, or since this was made; 0 during one."""
+        return 0.0 if self._at_work else time.monotonic() - self._last
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
-        self._last = time.monotonic()
-        return self._application(environ, start_response)
+        self._count(1)
+        try:
+            return self._application(environ, start_response)
+        finally:
+            self._count(-1)
+
+    def _count(self, change: int) -> None:
+        with self._lock:
+            self._at_work += change
+            self._last = time.monotonic()
 
 
 def check_caller(environ: WSGIEnvironment) -> None:

@@ -8,8 +8,6 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 
-from ogdc_shared.runs.sweep import sweep
-
 from ogdc_cli.local.engine import Engine
 from ogdc_cli.local.environment import CLAIM, NAMESPACE, function_environment, load_signing_key
 from ogdc_cli.local.functions import build_functions
@@ -21,8 +19,10 @@ from ogdc_shared.config import Settings
 from ogdc_shared.context import Context
 from ogdc_shared.db.migrate import migrate
 from ogdc_shared.errors import OgdcError
+from ogdc_shared.runs.sweep import UNSENT_SECONDS, sweep
 
 SWEEP_SECONDS = 15.0
+_SWEEP_PATIENCE = 5.0
 _USER_THREADS = 16
 _INTERNAL_THREADS = 8
 
@@ -100,8 +100,9 @@ def running_services(
             state=lambda: {"busy": engine.busy()},
         )
         parts.enter_context(Server(internal, gateway, threads=_INTERNAL_THREADS))
-        parts.callback(engine.stop)
         engine.start()
+        parts.callback(engine.stop)
+        _sweep(context, unsent_for=0)  # nobody submits before the port below is served
         clock = Clock(gateway)
         parts.enter_context(Server(public, clock, threads=_USER_THREADS))
         parts.enter_context(_chores(context))
@@ -116,28 +117,30 @@ def _last_port(paths: StatePaths) -> int | None:
 
 @contextmanager
 def _chores(context: Context) -> Iterator[None]:
-    """Sweep now and every 15 seconds, and import what the first submission would wait for."""
+    """Sweep every 15 seconds, and import what the first submission would wait for."""
     stop = threading.Event()
 
-    def work() -> None:
-        _sweep(context)
-        import ogdc_shared.workflow.build  # noqa: F401  brings hera along: most of a second
-
+    def sweep_regularly() -> None:
         while not stop.wait(SWEEP_SECONDS):
             _sweep(context)
 
-    thread = threading.Thread(target=work, name="chores", daemon=True)
-    thread.start()
+    threading.Thread(target=_import_compiler, name="imports", daemon=True).start()
+    sweeper = threading.Thread(target=sweep_regularly, name="sweeper", daemon=True)
+    sweeper.start()
     try:
         yield
     finally:
         stop.set()
-        thread.join(5.0)
+        sweeper.join(_SWEEP_PATIENCE)
 
 
-def _sweep(context: Context) -> None:
+def _import_compiler() -> None:
+    import ogdc_shared.workflow.build  # noqa: F401  brings hera along: most of a second
+
+
+def _sweep(context: Context, *, unsent_for: float = UNSENT_SECONDS) -> None:
     try:
-        sweep(context)
+        sweep(context, unsent_for=unsent_for)
     except OgdcError as exc:
         logger.warning("the sweep has to wait: %s", exc)
     except Exception:

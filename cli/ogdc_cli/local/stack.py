@@ -44,18 +44,25 @@ def main() -> None:
     os.pwrite(lock, str(os.getpid()).encode(), 0)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
-    paths = StatePaths.from_env()
-    with os.fdopen(ready, "w") as pipe:
-        try:
-            serve(paths, environ=os.environ, announce=lambda: _answer(pipe, None))
-        except OgdcError as exc:
-            logger.critical("%s", exc)
-            _answer(pipe, str(exc))
-            sys.exit(1)
-        except Exception as exc:
-            logger.exception("the stack failed")
-            _answer(pipe, f"{type(exc).__name__}: {exc} (more in {paths.stack_log})")
-            sys.exit(1)
+    status = _serve_and_tell(StatePaths.from_env(), os.fdopen(ready, "w"))
+    # Everything is stopped and on disk; the interpreter's own end would only wait for imports.
+    logging.shutdown()
+    os._exit(status)
+
+
+def _serve_and_tell(paths: StatePaths, pipe: TextIO) -> int:
+    """Serve, tell the starter through `pipe` how it went, and return the exit status."""
+    try:
+        serve(paths, environ=os.environ, announce=lambda: _answer(pipe, None))
+    except OgdcError as exc:
+        logger.critical("%s", exc)
+        _answer(pipe, str(exc))
+        return 1
+    except Exception as exc:
+        logger.exception("the stack failed")
+        _answer(pipe, f"{type(exc).__name__}: {exc} (more in {paths.stack_log})")
+        return 1
+    return 0
 
 
 def serve(paths: StatePaths, *, environ: Mapping[str, str], announce: Callable[[], None]) -> None:
@@ -99,14 +106,22 @@ def _import_services() -> None:
 
 
 def _postgres(paths: StatePaths, environ: Mapping[str, str]) -> Postgres:
+    """Choose the PostgreSQL to run.
+
+    Raises:
+        StackError: there is none, or none that can read the record there is.
+    """
     binaries = find_binaries(paths.postgres_data, environ)
     logger.info("PostgreSQL %d from %s", binaries.major, binaries.directory)
-    return Postgres(
-        binaries=binaries,
-        data=paths.postgres_data(binaries.major),
-        socket_dir=paths.socket_dir(),
-        log=paths.postgres_log,
-    )
+    data = paths.postgres_data(binaries.major)
+    earlier = [path for path in sorted(paths.root.glob("pg-*")) if path.name.removeprefix("pg-").isdecimal()]
+    if earlier and not data.exists() and not environ.get("OGDC_POSTGRES_BIN"):
+        raise StackError(
+            f"The record of earlier runs is in {earlier[-1]}, which takes that version of PostgreSQL; there is "
+            f"only version {binaries.major} here ({binaries.directory}). Install it, or move the directory away "
+            "to begin a new record."
+        )
+    return Postgres(binaries=binaries, data=data, socket_dir=paths.socket_dir(), log=paths.postgres_log)
 
 
 def _supervise(postgres: Postgres, *, stop: threading.Event, done: Callable[[], bool]) -> None:

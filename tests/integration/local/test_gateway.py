@@ -219,12 +219,20 @@ def test_other_users_cannot_slip_in_by_hanging_up_early():
 
 
 def test_clock_tells_how_long_nobody_asked():
-    clock = Clock(named("x"))
+    idle_at_work = []
+
+    def application(environ, start_response):
+        time.sleep(0.05)
+        idle_at_work.append(clock.idle_seconds)
+        return named("x")(environ, start_response)
+
+    clock = Clock(application)
     time.sleep(0.05)
     assert clock.idle_seconds >= 0.05
     listener = listen(None)
     with Server(listener, clock, threads=1):
         Client(url_of(listener))("GET", "/")
+    assert idle_at_work == [0.0]
     assert clock.idle_seconds < 0.05
 
 

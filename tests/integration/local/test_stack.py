@@ -1,0 +1,356 @@
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from ogdc_cli.local.control import current, down, ensure_up
+from ogdc_cli.local.paths import StackError, StatePaths
+
+RECIPE_META = """\
+name: {name}
+workflow: {{type: shell}}
+input: {{params: [{{type: file, path: words.txt}}]}}
+output: {{type: temporary}}
+"""
+
+
+class Machine:
+    """A state directory, and what a user does with it."""
+
+    def __init__(self, root: Path) -> None:
+        self.paths = StatePaths(root)
+        self.environ = {k: v for k, v in os.environ.items() if not k.startswith(("OGDC_", "DATAONE_"))}
+        self.environ["OGDC_STATE_DIR"] = str(root)
+
+    def up(self, *, idle_timeout: float | None = None, **environ: str):
+        return ensure_up(idle_timeout=idle_timeout, environ=self.environ | environ)
+
+    def down(self) -> bool:
+        return down(self.paths)
+
+    def current(self):
+        return current(self.paths)
+
+    def ask(self, path: str, body: bytes | None = None) -> dict:
+        stack = self.current()
+        headers = {"Content-Type": "application/json"} if body else {}
+        request = urllib.request.Request(f"{stack.url}{path}", data=body, headers=headers)
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return json.load(response)
+
+    def submit(self, recipe: Path) -> str:
+        return self.ask("/submit", json.dumps({"recipe_path": str(recipe)}).encode())["recipe_workflow_name"]
+
+    def status(self, name: str) -> str | None:
+        """A run's status; None while its record cannot be read."""
+        try:
+            return self.ask(f"/status/{name}")["status"]
+        except urllib.error.HTTPError as exc:
+            if exc.code != 503:
+                raise
+            return None
+
+    def postgres_pid(self) -> int:
+        """Where PostgreSQL says it runs; 0 where it says nothing."""
+        for pid_file in self.paths.root.glob("pg-*/postmaster.pid"):
+            with contextlib.suppress(FileNotFoundError, ValueError):
+                return int(pid_file.read_text().split("\n")[0])
+        return 0
+
+    def processes(self) -> list[int]:
+        """Every process that has to do with this state directory, by command line or working directory."""
+        needle = os.fsencode(self.paths.root)
+        found = []
+        for proc in Path("/proc").glob("[0-9]*"):
+            try:
+                said = (proc / "cmdline").read_bytes() + os.fsencode((proc / "cwd").readlink())
+            except OSError:
+                continue
+            if needle in said and int(proc.name) != os.getpid():
+                found.append(int(proc.name))
+        return found
+
+
+def wait_until(condition, *, seconds: float = 15.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come about"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def machines(tmp_path):
+    made = []
+
+    def make(name: str) -> Machine:
+        made.append(Machine(tmp_path / name))
+        return made[-1]
+
+    yield make
+    for machine in made:
+        machine.down()
+        assert machine.processes() == []
+
+
+@pytest.fixture
+def machine(machines):
+    return machines("state")
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    def make(name: str, command: str) -> Path:
+        directory = tmp_path / name
+        directory.mkdir()
+        (directory / "meta.yml").write_text(RECIPE_META.format(name=name))
+        (directory / "recipe.sh").write_text(command + "\n")
+        (directory / "words.txt").write_text("some words\n")
+        return directory
+
+    return make
+
+
+def test_stack_serves_the_functions_from_up_to_down(machine):
+    assert machine.current() is None
+    stack = machine.up()
+    assert machine.current() == stack
+    assert stack.url.startswith("http://127.0.0.1:")
+    assert "ogdc_runner_version" in machine.ask("/version")
+    assert machine.ask("/runs")["runs"] == []
+    assert machine.ask("/stack") == {"busy": False}
+    assert machine.down()
+    assert machine.current() is None
+    assert machine.processes() == []
+
+
+def test_down_without_a_stack_does_nothing(machine):
+    assert not machine.down()
+    assert not machine.paths.root.exists()
+
+
+def test_up_finds_the_stack_that_is_up(machine):
+    assert machine.up() == machine.up()
+
+
+def test_of_many_callers_at_once_one_starts_the_stack_and_all_get_it(machine):
+    script = """
+from ogdc_cli.local.control import ensure_up
+print(ensure_up(idle_timeout=None).pid)
+"""
+    callers = [
+        subprocess.Popen(
+            [sys.executable, "-c", script], env=machine.environ, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(6)
+    ]
+    answers = {caller.communicate(timeout=60)[0].strip() for caller in callers}
+    assert answers == {str(machine.current().pid)}
+
+
+def test_two_stacks_do_not_meet(machines):
+    first, second = machines("one"), machines("two")
+    with ThreadPoolExecutor(2) as pool:
+        stacks = list(pool.map(lambda machine: machine.up(), (first, second)))
+    assert stacks[0].url != stacks[1].url
+    first.down()
+    assert "ogdc_runner_version" in second.ask("/version")
+
+
+def test_port_is_kept_over_a_restart_unless_somebody_took_it(machine):
+    port = urlsplit(machine.up().url).port
+    machine.down()
+    assert urlsplit(machine.up().url).port == port
+    machine.down()
+    with socket.create_server(("127.0.0.1", port)):
+        assert urlsplit(machine.up().url).port != port
+
+
+def test_stack_outlives_the_process_that_started_it(machine):
+    script = "from ogdc_cli.local.control import ensure_up; ensure_up(idle_timeout=None)"
+    subprocess.run([sys.executable, "-c", script], env=machine.environ, check=True)
+    assert machine.ask("/stack") == {"busy": False}
+
+
+def test_why_it_does_not_start_is_said_and_nothing_is_left(machine, tmp_path):
+    with pytest.raises(StackError, match="OGDC_POSTGRES_BIN=/nowhere"):
+        machine.up(OGDC_POSTGRES_BIN="/nowhere")
+    assert machine.current() is None
+    assert machine.processes() == []
+    with pytest.raises(StackError, match="OGDC_SANDBOX"):
+        machine.up(OGDC_SANDBOX="nonsense")
+    assert machine.processes() == []
+    machine.up()
+
+
+def test_record_that_the_postgresql_here_cannot_read_is_not_passed_over(machine):
+    machine.paths.create()
+    machine.paths.postgres_data(14).mkdir()
+    with pytest.raises(StackError, match=r"pg-14.*move the directory away"):
+        machine.up()
+
+
+def test_process_that_dies_while_starting_is_no_mystery(machine):
+    with pytest.raises(StackError, match=r"stack\.log"):
+        machine.up(PYTHONHOME="/nowhere")
+
+
+def test_killed_stack_is_down_at_once_and_loses_no_run(machine, recipe):
+    pid = machine.up().pid
+    name = machine.submit(recipe("kept", "cp /input_dir/words.txt /output_dir/"))
+    postgres = machine.postgres_pid()
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: machine.current() is None, seconds=1)
+    wait_until(lambda: machine.processes() == [])
+    assert not Path(f"/proc/{postgres}/cwd").exists()
+    machine.up()
+    assert [run["name"] for run in machine.ask("/runs")["runs"]] == [name]
+    wait_until(lambda: machine.status(name) == "Succeeded")
+
+
+def test_down_after_a_kill_leaves_nothing(machine):
+    os.kill(machine.up().pid, signal.SIGKILL)
+    machine.down()
+    wait_until(lambda: machine.processes() == [], seconds=5)
+
+
+def test_killed_postgresql_is_started_again(machine, recipe):
+    machine.up()
+    name = machine.submit(recipe("kept", "cp /input_dir/words.txt /output_dir/"))
+    before = machine.postgres_pid()
+    os.kill(before, signal.SIGKILL)
+    wait_until(lambda: machine.postgres_pid() not in {0, before})
+    wait_until(lambda: machine.status(name) == "Succeeded")
+
+
+def test_stack_that_idles_stops_by_itself(machine):
+    machine.up(idle_timeout=0.5)
+    wait_until(lambda: machine.current() is None and machine.processes() == [], seconds=5)
+
+
+def test_stack_does_not_stop_while_a_workflow_runs(machine, recipe):
+    machine.up(idle_timeout=0.5)
+    machine.submit(recipe("slow", "sleep 2 && cp /input_dir/words.txt /output_dir/"))
+    time.sleep(1.5)
+    assert machine.current() is not None
+    wait_until(lambda: machine.current() is None, seconds=10)
+
+
+def test_asking_for_the_stack_counts_as_use(machine):
+    machine.up(idle_timeout=1.5)
+    for _ in range(4):
+        time.sleep(0.6)
+        machine.up(idle_timeout=1.5)
+    assert machine.current() is not None
+
+
+def test_stack_that_was_asked_to_stay_stays(machine):
+    machine.up(idle_timeout=0.5)
+    stack = machine.up(idle_timeout=None)
+    machine.up(idle_timeout=0.5)
+    time.sleep(1.5)
+    assert machine.current() == stack
+
+
+def test_other_settings_restart_an_idle_stack(machine):
+    first = machine.up()
+    assert machine.up(DATAONE_NODE_URL="").pid == first.pid
+    second = machine.up(DATAONE_NODE_URL="http://127.0.0.1:9/mn")
+    assert second.pid != first.pid
+    assert second.settings == {"DATAONE_NODE_URL": "http://127.0.0.1:9/mn"}
+    assert machine.up().pid == second.pid
+
+
+def test_other_settings_do_not_end_running_workflows(machine, recipe):
+    machine.up()
+    machine.submit(recipe("slow", "sleep 3 && cp /input_dir/words.txt /output_dir/"))
+    with pytest.raises(StackError, match=r"OGDC_WORKER_CPU=.* not 2.*ogdc-runner down"):
+        machine.up(OGDC_WORKER_CPU="2")
+
+
+def test_stack_of_another_version_is_restarted(machine):
+    first = machine.up()
+    record = json.loads(machine.paths.record.read_text())
+    machine.paths.record.write_text(json.dumps(record | {"version": "0.0.1"}))
+    assert machine.up().pid != first.pid
+
+
+def test_down_during_a_start_wins(machine):
+    with ThreadPoolExecutor(1) as pool:
+        starting = pool.submit(try_up, machine)
+        wait_until(lambda: machine.paths.lock.exists() and machine.paths.lock.read_text() != "")
+        machine.down()
+        starting.result()
+    assert machine.current() is None
+    assert machine.processes() == []
+
+
+def try_up(machine: Machine) -> None:
+    with contextlib.suppress(StackError):
+        machine.up()
+
+
+def test_no_secret_shows_in_command_lines_or_environments(machine):
+    stack = machine.up()
+    key = machine.paths.signing_key.read_text().encode()
+    for pid in (stack.pid, machine.postgres_pid()):
+        for name in ("cmdline", "environ"):
+            assert key not in Path(f"/proc/{pid}/{name}").read_bytes()
+    postgres_environ = Path(f"/proc/{machine.postgres_pid()}/environ").read_bytes()
+    assert b"HOME=" not in postgres_environ
+
+
+def test_state_directory_is_closed_to_others(machine):
+    machine.up()
+    assert machine.paths.root.stat().st_mode & 0o077 == 0
+
+
+def test_any_order_of_ups_downs_and_kills_ends_in_one_working_stack(machine):
+    choice = random.Random(7)
+    for _ in range(8):
+        with ThreadPoolExecutor(3) as pool:
+            for act in choice.choices(["up", "up", "down", "kill", "kill postgres"], k=3):
+                pool.submit(ACTS[act], machine, choice.random())
+    machine.up()
+    assert machine.ask("/runs")["runs"] == []
+
+
+def kill_stack(machine: Machine) -> None:
+    stack = machine.current()
+    if stack is not None:
+        os.kill(stack.pid, signal.SIGKILL)
+
+
+def kill_postgres(machine: Machine) -> None:
+    if (pid := machine.postgres_pid()) > 0:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def after_a_while(act):
+    def run(machine: Machine, seconds: float) -> None:
+        time.sleep(seconds)
+        act(machine)
+
+    return run
+
+
+ACTS = {
+    "up": after_a_while(try_up),
+    "down": after_a_while(lambda machine: machine.down()),
+    "kill": after_a_while(kill_stack),
+    "kill postgres": after_a_while(kill_postgres),
+}
