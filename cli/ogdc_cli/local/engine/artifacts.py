@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import tarfile
 import threading
 from collections import defaultdict
 from pathlib import Path
 
 from ogdc_shared.errors import OgdcError
+from ogdc_shared.recipe.bundle import unpack
 from ogdc_shared.storage.directory import DirectoryStore
 from ogdc_shared.storage.store import ArtifactNotFoundError
 
@@ -49,21 +49,20 @@ class Artifacts:
         try:
             if unpacked:
                 shutil.rmtree(target, ignore_errors=True)
-                target.mkdir()
-                target.chmod(0o755)
-                with tarfile.open(source) as archive:
-                    archive.extractall(target, filter=_readable)  # noqa: S202  the filter is the check
+                with source.open("rb") as archive:
+                    unpack(archive, target)
+                _let_everybody_in(target)
             else:
                 shutil.copyfile(source, target)
                 target.chmod(0o644)
         except FileNotFoundError as exc:
             raise ArtifactNotFoundError(key) from exc
-        except (tarfile.TarError, OSError, EOFError) as exc:
+        except OSError as exc:
             raise OgdcError(f"Artifact {key!r} cannot be staged: {exc}.") from exc
 
 
-def _readable(member: tarfile.TarInfo, path: str) -> tarfile.TarInfo:
-    """Keep what is safe, and let every task read it whoever it runs as."""
-    safe = tarfile.data_filter(member, path)
-    mode = (safe.mode or 0) | (0o755 if safe.isdir() else 0o644)
-    return safe.replace(mode=mode, deep=False)
+def _let_everybody_in(directory: Path) -> None:
+    """Open the directories; a task may run as a user of its own, and this process's umask may be strict."""
+    for path in (directory, *directory.rglob("*")):
+        if path.is_dir():
+            path.chmod(0o755)
