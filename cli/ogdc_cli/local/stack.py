@@ -15,10 +15,11 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, TextIO
 
+from ogdc_cli.local.binaries import find_binaries
 from ogdc_cli.local.control import Stack
 from ogdc_cli.local.environment import passed_on
 from ogdc_cli.local.paths import StackError, StatePaths, write_private
-from ogdc_cli.local.postgres import Postgres, find_binaries
+from ogdc_cli.local.postgres import Postgres
 from ogdc_shared.errors import OgdcError
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def serve(paths: StatePaths, *, environ: Mapping[str, str], announce: Callable[[
             _write_record(paths, Stack(os.getpid(), services.url, _now(), version("ogdc-runner"), settings))
             announce()
             logger.info("ready at %s", services.url)
-            _supervise(postgres, stop=stop, done=lambda: _has_idled(paths, services))
+            _supervise(postgres, stop=stop, done=lambda: _has_idled(paths, services) or not services.alive)
             paths.record.unlink(missing_ok=True)
     finally:
         postgres.stop()
@@ -117,9 +118,9 @@ def _postgres(paths: StatePaths, environ: Mapping[str, str]) -> Postgres:
     earlier = [path for path in sorted(paths.root.glob("pg-*")) if path.name.removeprefix("pg-").isdecimal()]
     if earlier and not data.exists() and not environ.get("OGDC_POSTGRES_BIN"):
         raise StackError(
-            f"The record of earlier runs is in {earlier[-1]}, which takes that version of PostgreSQL; there is "
-            f"only version {binaries.major} here ({binaries.directory}). Install it, or move the directory away "
-            "to begin a new record."
+            f"The record of earlier runs is in {earlier[-1]}, which takes that version of PostgreSQL, and "
+            f"what is here is version {binaries.major} ({binaries.directory}). Install the other, or move "
+            "the directory away to begin a new record."
         )
     return Postgres(binaries=binaries, data=data, socket_dir=paths.socket_dir(), log=paths.postgres_log)
 

@@ -13,9 +13,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from ogdc_cli.local import postgres as postgres_module
+from ogdc_cli.local import privileges
+from ogdc_cli.local.binaries import find_binaries
 from ogdc_cli.local.paths import StackError
-from ogdc_cli.local.postgres import DATABASE, USER, Postgres, find_binaries, stop_orphan
+from ogdc_cli.local.postgres import DATABASE, USER, Postgres, stop_orphan
 
 
 class Server:
@@ -241,7 +242,7 @@ def test_two_servers_run_side_by_side(root):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has to give up being root")
 def test_root_without_user_namespaces_runs_it_as_nobody(root, monkeypatch):
-    monkeypatch.setattr(postgres_module, "_can_unshare", lambda: False)
+    monkeypatch.setattr(privileges, "_can_unshare", lambda: False)
     server = Server(root)
     try:
         server.postgres.start()

