@@ -27,6 +27,7 @@ _STATUS: Mapping[type[Exception], int] = {
     errors.InvalidRecipeError: 422,
     errors.InputNotFoundError: 422,
     errors.UnsupportedError: 422,
+    errors.UnusableInputError: 422,
     errors.UnavailableError: 503,
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,8 @@ _MAX_JSON = 64 << 10
 _BUNDLE_TYPES = frozenset({"application/gzip", "application/x-gzip", "application/x-tar", "application/zip"})
 _JSON_KEYS = frozenset({"recipe_path", "overwrite"})
 _MAX_KEY = 255
+
+_log = logging.getLogger(__name__)
 
 
 def build(context: Context) -> Function:
@@ -50,6 +53,7 @@ def _submit(context: Context, call: Call) -> Response:
         overwrite=overwrite,
         idempotency_key=_idempotency_key(call.request),
     )
+    _log.info("run %s of recipe %s submitted by %s", run.name, run.recipe_id, call.caller.name)
     return json_response(
         {
             "message": f"Recipe {run.recipe_id} is submitted as run {run.name}.",

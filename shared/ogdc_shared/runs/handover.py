@@ -13,7 +13,7 @@ from ogdc_shared.argo.state import TERMINAL_PHASES, read_workflow
 from ogdc_shared.context import Context
 from ogdc_shared.db.runs import Run, record_absence, record_state
 from ogdc_shared.db.submissions import get_manifest, record_handover
-from ogdc_shared.errors import DatabaseUnavailableError
+from ogdc_shared.errors import OgdcError
 
 _log = logging.getLogger(__name__)
 
@@ -30,8 +30,8 @@ def hand_over(context: Context, manifest: dict[str, Any]) -> None:
     try:
         with context.database.connection() as conn:
             record_handover(conn, name, uid=created["metadata"]["uid"])
-    except DatabaseUnavailableError:
-        _log.warning("run %s is at Argo and could not be marked so; its events or the sweep will", name)
+    except OgdcError as exc:
+        _log.warning("run %s is at Argo and could not be marked so; events or the sweep will: %s", name, exc)
 
 
 def ensure_handed_over(context: Context, run: Run) -> None:

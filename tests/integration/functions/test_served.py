@@ -1,0 +1,157 @@
+"""The services under the server they run on: real sockets, and kill -9 at any moment."""
+
+from __future__ import annotations
+
+import json
+import random
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import urllib3
+
+from ogdc_shared.db.database import Database
+from ogdc_shared.layout import partition_key, plan_key, snapshot_key
+from support.argo_server import ArgoServer
+from support.runs import bundle, recipe_files
+from support.services import Service
+
+HTTP = urllib3.PoolManager(retries=False, timeout=30)
+GZIP = {"Content-Type": "application/gzip"}
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "service.log"
+
+
+@pytest.fixture
+def service(environment, log: Path) -> Iterator[Service]:
+    with Service("submit", log=log) as service:
+        yield service
+
+
+def send(service: Service, data: bytes, **headers: str) -> int:
+    """Submit a bundle; 0 where no answer came."""
+    try:
+        return HTTP.request("POST", f"{service.url}/submit", body=data, headers=GZIP | headers).status
+    except urllib3.exceptions.HTTPError:
+        return 0
+
+
+def runs(database: Database) -> dict[str, str]:
+    """Snapshot of each recorded run, by name."""
+    with database.connection() as conn:
+        return dict(conn.execute("SELECT name, snapshot FROM runs").fetchall())
+
+
+def test_a_recipe_is_submitted(service: Service, argo: ArgoServer):
+    assert send(service, bundle(recipe_files())) == 200
+    assert len(argo.workflows) == 1
+
+
+@pytest.mark.parametrize("chunked", [True, False])
+def test_a_body_that_is_too_large_is_refused_before_it_is_read(service: Service, log: Path, chunked: bool):
+    size = 65 << 20
+    framing = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {size}"
+    with socket.create_connection(("127.0.0.1", service.port), timeout=30) as connection:
+        head = ["POST /submit HTTP/1.1", "Host: x", "Content-Type: application/gzip", framing, "", ""]
+        connection.sendall("\r\n".join(head).encode())
+        if chunked:
+            chunk = bytes(1 << 20)
+            for _ in range(65):
+                connection.sendall(b"%x\r\n%s\r\n" % (len(chunk), chunk))
+        answer = connection.recv(1 << 16).decode()
+
+    assert answer.startswith("HTTP/1.1 413 ")
+    assert "Traceback" not in log.read_text()
+
+
+def test_trouble_is_logged_as_json(service: Service, environment, log: Path, argo: ArgoServer):
+    argo.trouble["create"] = "reject"
+
+    assert send(service, bundle(recipe_files())) == 500
+
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert any("cannot be accepted" in line.get("exception", "") for line in lines)
+
+
+@pytest.mark.parametrize("trouble", ["hang", "drop"])
+def test_killed_while_argo_is_asked(
+    environment, log: Path, argo: ArgoServer, database: Database, artifacts: Path, trouble: str
+):
+    environment.setenv("ARGO_TIMEOUT", "30")
+    argo.trouble["create"] = trouble
+    with Service("submit", log=log) as service:
+        client = threading.Thread(target=send, args=(service, bundle(recipe_files())))
+        client.start()
+        wait_until(lambda: argo.called("create") > 0)
+        service.kill()
+        client.join()
+    argo.trouble.clear()
+
+    assert len(runs(database)) == 1
+    assert_the_sweep_makes_it_whole(log, argo, database, artifacts)
+
+
+def test_killed_while_the_run_is_recorded(
+    environment, log: Path, argo: ArgoServer, database: Database, artifacts: Path
+):
+    with database.connection() as conn, Service("submit", log=log) as service:
+        conn.execute("LOCK TABLE runs IN EXCLUSIVE MODE")
+        client = threading.Thread(target=send, args=(service, bundle(recipe_files())))
+        client.start()
+        time.sleep(2)
+        service.kill()
+        client.join()
+
+    assert runs(database) == {}
+    assert_the_sweep_makes_it_whole(log, argo, database, artifacts)
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment(environment, log: Path, argo: ArgoServer, database: Database, artifacts: Path):
+    seed = random.randrange(1 << 32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    keys = []
+    for number in range(12):
+        with Service("submit", log=log) as service:
+            send(service, bundle(recipe_files(f"Warm up {number}", output="temporary")))
+            files = recipe_files(f"Recipe {number}")
+            keys.append((f"key-{number}", bundle(files)))
+            client = threading.Thread(
+                target=send, args=(service, keys[-1][1]), kwargs={"Idempotency-Key": keys[-1][0]}
+            )
+            client.start()
+            time.sleep(chance.uniform(0, 0.12))
+            service.kill()
+            client.join()
+    assert_the_sweep_makes_it_whole(log, argo, database, artifacts)
+    with Service("submit", log=log) as service:
+        assert {send(service, data, **{"Idempotency-Key": key}) for key, data in keys} == {200}
+
+    assert len(argo.workflows) == 24
+
+
+def wait_until(condition) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def assert_the_sweep_makes_it_whole(log: Path, argo: ArgoServer, database: Database, artifacts: Path) -> None:
+    """After a start and a sweep Argo has the recorded runs and no others, and each has its artifacts."""
+    with Service("submit", log=log) as service:
+        swept = HTTP.request("POST", f"{service.url}/sweep?unsent_for=0")
+        assert swept.status == 200
+        assert swept.json()["left"] == []
+    recorded = runs(database)
+    assert set(argo.workflows) == set(recorded)
+    for name, snapshot in recorded.items():
+        for key in (plan_key(name), partition_key(name, 0), snapshot_key(snapshot)):
+            assert (artifacts / key).is_file(), key

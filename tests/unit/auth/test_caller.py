@@ -1,0 +1,35 @@
+import pytest
+
+from ogdc_shared.auth.caller import Caller, identify
+from ogdc_shared.errors import ForbiddenError, InvalidRequestError, UnauthenticatedError
+
+
+@pytest.mark.parametrize("mode", ["open", "read_only"])
+def test_the_name_a_caller_gives_is_believed_and_marked_so(mode: str):
+    assert identify(mode, claimed=" anna@example.org ", writes=False) == Caller("anna@example.org", "open")
+
+
+def test_a_caller_without_a_name_is_anonymous():
+    assert identify("open", claimed=None, writes=True) == Caller("anonymous", "open")
+
+
+@pytest.mark.parametrize("claimed", ["", "  ", "a\nb", "a\0b", "x" * 129, "ü"])
+def test_what_is_no_name_is_refused(claimed: str):
+    with pytest.raises(InvalidRequestError, match="OGDC-User"):
+        identify("open", claimed=claimed, writes=False)
+
+
+def test_a_read_only_deployment_refuses_changes():
+    with pytest.raises(ForbiddenError, match="read-only"):
+        identify("read_only", claimed="anna", writes=True)
+
+
+@pytest.mark.parametrize("writes", [True, False])
+def test_an_authenticated_deployment_believes_nobody_yet(writes: bool):
+    with pytest.raises(UnauthenticatedError, match="not offered yet"):
+        identify("authenticated", claimed="anna", writes=writes)
+
+
+@pytest.mark.parametrize("mode", ["open", "read_only", "authenticated"])
+def test_what_is_public_is_for_everybody(mode: str):
+    assert identify(mode, claimed="\0", writes=False, public=True).name == "anonymous"

@@ -1,0 +1,121 @@
+"""Whatever is posted is events or an InvalidRequestError, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ogdc_shared.errors import InvalidRequestError
+from ogdc_shared.events.cloudevents import BATCH_TYPE, STRUCTURED_TYPE, Event, read_events
+from ogdc_shared.events.workflow_event import WorkflowDeletion, read_workflow_event
+
+WORKFLOW = {
+    "apiVersion": "argoproj.io/v1alpha1",
+    "kind": "Workflow",
+    "metadata": {"name": "seals-a", "namespace": "ogdc", "uid": "u", "resourceVersion": "7"},
+    "status": {"phase": "Running"},
+}
+UPDATE = "dev.knative.apiserver.resource.update"
+ATTRIBUTES = {"specversion": "1.0", "id": "1", "source": "k8s", "type": UPDATE}
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
+    max_leaves=10,
+)
+attribute_names = st.sampled_from(
+    [
+        "specversion",
+        "id",
+        "source",
+        "type",
+        "subject",
+        "time",
+        "data",
+        "data_base64",
+        "datacontenttype",
+        "extensions",
+    ]
+)
+
+
+def read_or_refused(headers: dict[str, str], body: bytes) -> tuple[Event, ...]:
+    try:
+        events = read_events(headers, body)
+    except InvalidRequestError:
+        return ()
+    for event in events:
+        assert all(isinstance(text, str) and text for text in (event.id, event.source, event.type))
+        with suppress(InvalidRequestError):
+            read_workflow_event(event)
+    return events
+
+
+@given(changed=st.dictionaries(attribute_names, json_values, max_size=4))
+def test_structured_attributes_of_any_kind(changed: dict[str, Any]):
+    read_or_refused({"Content-Type": STRUCTURED_TYPE}, json.dumps(ATTRIBUTES | changed).encode())
+
+
+@given(items=st.lists(st.dictionaries(attribute_names, json_values, max_size=6) | json_values, max_size=3))
+def test_batches_of_anything(items: list[Any]):
+    read_or_refused({"Content-Type": BATCH_TYPE}, json.dumps(items).encode())
+
+
+@given(
+    headers=st.dictionaries(
+        attribute_names.map(lambda name: f"Ce-{name.title()}") | st.just("Content-Type"), st.text(max_size=20)
+    ),
+    body=st.binary(max_size=50),
+)
+def test_any_headers_with_any_body(headers: dict[str, str], body: bytes):
+    read_or_refused(headers, body)
+
+
+@given(part=st.sampled_from(["metadata", "status", "spec", "kind", "apiVersion"]), value=json_values)
+def test_workflows_with_a_part_of_any_kind(part: str, value: Any):
+    event = ATTRIBUTES | {"data": WORKFLOW | {part: value}}
+
+    assert len(read_or_refused({"Content-Type": STRUCTURED_TYPE}, json.dumps(event).encode())) == 1
+
+
+def test_binary_structured_and_batched_events_read_the_same():
+    event = ATTRIBUTES | {"subject": "s", "datacontenttype": "application/json"}
+    headers = {f"Ce-{name.title()}": value for name, value in event.items() if name != "datacontenttype"}
+    whole = event | {"data": WORKFLOW}
+
+    binary = read_events(headers | {"Content-Type": "application/json"}, json.dumps(WORKFLOW).encode())
+    structured = read_events({"Content-Type": STRUCTURED_TYPE}, json.dumps(whole).encode())
+    batched = read_events({"Content-Type": BATCH_TYPE}, json.dumps([whole]).encode())
+
+    assert binary == structured == batched
+    assert binary == (Event(id="1", source="k8s", type=UPDATE, subject="s", data=WORKFLOW),)
+
+
+@pytest.mark.parametrize("missing", ["Ce-Id", "Ce-Source", "Ce-Type", "Ce-Specversion"])
+def test_a_binary_event_without_an_attribute_is_none(missing: str):
+    headers = {"Ce-Id": "1", "Ce-Source": "k8s", "Ce-Type": UPDATE, "Ce-Specversion": "1.0"}
+    del headers[missing]
+
+    with pytest.raises(InvalidRequestError, match="ce-id"):
+        read_events(headers, b"{}")
+
+
+@pytest.mark.parametrize("kind", ["add", "update"])
+def test_a_change_is_the_workflows_state(kind: str):
+    state = read_workflow_event(Event("1", "k8s", f"dev.knative.apiserver.resource.{kind}", None, WORKFLOW))
+
+    assert state is not None
+    assert not isinstance(state, WorkflowDeletion)
+    assert (state.name, state.phase, state.resource_version) == ("seals-a", "Running", 7)
+
+
+def test_a_deletion_keeps_the_last_state():
+    deletion = read_workflow_event(Event("1", "k8s", "dev.knative.apiserver.resource.delete", None, WORKFLOW))
+
+    assert isinstance(deletion, WorkflowDeletion)
+    assert deletion.last.phase == "Running"

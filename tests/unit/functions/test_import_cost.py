@@ -1,0 +1,58 @@
+"""What a service loads before its first request decides how long a cold start takes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ENTRYPOINTS = Path(__file__).parents[3] / "functions" / "entrypoints"
+HEAVY = {
+    "hera",
+    "boto3",
+    "botocore",
+    "yaml",
+    "pydantic",
+    "fsspec",
+    "urllib3",
+    "httpx",
+    "requests",
+    "waitress",
+}
+
+
+def start(name: str, code: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    """Make a service ready in a process of its own, and run `code` there."""
+    source = str(ENTRYPOINTS / f"{name}_service.py")
+    return subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"import functions_framework as f; f.create_app({name!r}, {source!r}); {code}",
+        ],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize("name", ["status", "argo_events", "submit"])
+def test_a_service_starts_without_what_it_may_never_need(name: str):
+    code = "import json, sys; print(json.dumps(sorted({m.partition('.')[0] for m in sys.modules})))"
+    ready = start(name, code, ACCESS_MODE="open")
+
+    assert ready.returncode == 0, ready.stderr
+    assert set(json.loads(ready.stdout)) & HEAVY == set()
+
+
+def test_a_setting_that_cannot_be_used_stops_the_start():
+    stopped = start("status", ACCESS_MODE="maybe")
+
+    assert stopped.returncode != 0
+    assert "ACCESS_MODE='maybe'" in stopped.stderr
