@@ -189,6 +189,8 @@ def _tar_entries(bundle: bytes) -> Iterator[_Entry]:
                 raise _unwanted(member.name)
             content = archive.extractfile(member) if member.isreg() else None
             yield _Entry(member.name, content, executable=bool(member.mode & 0o100))
+    while stream.read(_CHUNK):
+        pass  # the checksum comes at the end
 
 
 def _zip_entries(bundle: bytes) -> Iterator[_Entry]:
@@ -252,7 +254,7 @@ def _inside(name: str) -> PurePosixPath:
 
 
 def _unwritable(name: str, exc: OSError) -> InvalidRecipeError | StorageUnavailableError:
-    if exc.errno in {errno.ENOSPC, errno.EDQUOT}:
+    if exc.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
         return StorageUnavailableError("There is no room to unpack the recipe. Try again later.")
     return InvalidRecipeError(
         f"bundle: {name!r} cannot be unpacked ({exc.strerror}); is the name there twice?"

@@ -73,6 +73,8 @@ def _problem(text: str) -> str | None:
         return "ends in \\ and no line follows; remove the \\ or add the rest of the command."
     if _goes_on(text.rstrip(" \t")) and text != text.rstrip(" \t"):
         return "has a space after its final \\, so the next line does not belong to it; remove the space."
+    if text.startswith("-"):
+        return "begins with -, as no command does; if it belongs to the line before, end that one with \\."
     size = len(text.encode())
     if size > MAX_BYTES:
         return f"is {size:,} bytes long, more than the {MAX_BYTES:,} of a command; put it into a script."

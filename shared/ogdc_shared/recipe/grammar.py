@@ -97,9 +97,9 @@ class Commands:
         }
         if ends.get(self.top):
             self._go_on(word)
+        elif self.top in {"for", "case"} and self.words == 1 and word != "in":
+            raise UnfinishedError(f"has `{word}` where `{self.top}` needs its `in`.")
         elif self.top == "case" and self.words == 1:
-            if word != "in":
-                raise UnfinishedError(f"has `{word}` where `case` needs its `in`.")
             self._enter("in", awaiting=None)
         else:
             self.words += 1

@@ -164,6 +164,8 @@ class _Scanner:
         elif self.text.startswith("(", self.at):
             self.at += 1
             self.commands(substitution=True)
+        elif self.text.startswith("$", self.at):
+            self.at += 1
         elif self.text.startswith("{", self.at):
             self.at += 1
             self._until(_PARAMETER_END, "}", opener="${", in_double=in_double)
@@ -184,16 +186,18 @@ class _Scanner:
         self.at = end + 1
 
     def _arithmetic(self) -> None:
-        depth = 2
-        while depth and (found := _ARITHMETIC_END.search(self.text, self.at)):
+        depth = 0
+        while found := _ARITHMETIC_END.search(self.text, self.at):
             self.at = found.start()
-            if found[0] in "()":
-                depth += 1 if found[0] == "(" else -1
-                self.at += 1
-            else:
+            if found[0] not in "()":
                 self._quoting(in_double=True)
-        if depth:
-            raise UnfinishedError("has `$((` without its `))`.")
+            elif depth == 0 and self.text.startswith("))", self.at):
+                self.at += 2
+                return
+            else:
+                depth = max(0, depth + (1 if found[0] == "(" else -1))
+                self.at += 1
+        raise UnfinishedError("has `$((` without its `))`.")
 
     def _backquoted(self, *, in_double: bool) -> None:
         inner = _BACKQUOTED.match(self.text, self.at)

@@ -1,0 +1,188 @@
+"""Recipes for tests: one that is right, to be made wrong in one place, and some of the kinds in use."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+GOOD_META: dict[str, Any] = {
+    "name": "Seal tags",
+    "workflow": {"type": "shell"},
+    "input": {"params": [{"type": "url", "value": "https://example.org/tags.csv"}]},
+    "output": {"type": "pvc"},
+}
+
+
+def good_meta(**changes: Any) -> dict[str, Any]:
+    """A `meta.yml` that is right, with top-level keys replaced; a key that is None is left out."""
+    meta = deepcopy(GOOD_META) | changes
+    return {key: value for key, value in meta.items() if value is not None}
+
+
+def make_recipe(directory: Path, *, files: Mapping[str, str | bytes] | None = None, **changes: Any) -> Path:
+    """Write a recipe with one command, with keys of its meta (see `good_meta`) and files replaced."""
+    contents: dict[str, str | bytes] = {
+        "meta.yml": json.dumps(good_meta(**changes)),  # JSON is YAML
+        "recipe.sh": "cp /input_dir/* /output_dir/\n",
+        **(files or {}),
+    }
+    for name, content in contents.items():
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return directory
+
+
+def inputs(*params: dict[str, Any]) -> dict[str, Any]:
+    """The `input` of a recipe."""
+    return {"params": list(params)}
+
+
+AS_TODAY: dict[str, dict[str, str | bytes]] = {
+    "mosaic of a DataONE package by a VRT": {
+        "meta.yml": """\
+name: "Shrub biomass of Disko"
+
+workflow:
+  type: "shell"
+
+input:
+  params:
+    - type: "dataone"
+      dataset_identifier: "resource_map_doi:10.5072/ABC123"
+      filename: "biomass_p50_A1.tif"
+    - type: "dataone"
+      dataset_identifier: "resource_map_doi:10.5072/ABC123"
+      filename: "biomass_p50_B1.tif"
+
+output:
+  type: "temporary"
+""",
+        "recipe.sh": """\
+# Tiles to one virtual raster
+gdalbuildvrt /output_dir/all.vrt /input_dir/biomass_p50_*.tif && cp /input_dir/biomass_p50_*.tif /output_dir/
+# Project and clip
+gdalwarp -r near -t_srs EPSG:3413 -te -900.0 -360.0 120.0 -30.0 /input_dir/all.vrt /output_dir/a.tif
+""",
+        "README.md": "# Shrubs\n",
+    },
+    "a loop in one line over a wildcard": {
+        "meta.yml": """\
+name: "Ice sheet sea-level share"
+workflow:
+  type: "shell"
+input:
+  params:
+    - type: "dataone"
+      dataset_identifier: "resource_map_doi:10.5072/XYZ"
+      filename: "percent_*.nc"\x20
+output:
+  type: "temporary"
+""",
+        "recipe.sh": """\
+# Not really a script: each line
+# is a step of its own.
+
+bash -c 'for f in /input_dir/*.nc; do b=$(basename "$f" .nc); echo "At $f..."; gdal_translate -of GTiff "$f" \
+"/output_dir/${b}_3413.tif"; done && echo "Made $(ls /output_dir/*.tif 2>/dev/null | wc -l) files"'
+""",
+    },
+    "calculation, projection, compression, overviews": {
+        "meta.yml": """\
+name: "September 2023 Ice Average"
+workflow:
+  type: "shell"
+input:
+  params:\x20
+    - value: "https://example.org/geotiff/09_Sep/N_202309_concentration.tif"
+      type: "url"
+output:
+  type: "temporary"
+""",
+        "recipe.sh": """\
+gdal_calc.py --calc "A / 10.0" -A /input_dir/*.tif --outfile=/output_dir/percent.tif
+
+gdalwarp -t_srs "EPSG:3413" -r bilinear /input_dir/percent.tif /output_dir/warped.tif
+gdal_translate -co TILED=YES -co COMPRESS=DEFLATE /input_dir/warped.tif /output_dir/tiled.tif
+cp /input_dir/tiled.tif /output_dir/final.tif && gdaladdo -r average /output_dir/final.tif  2 4 8 16
+""",
+    },
+    "points from a CSV, with comments in meta.yml": {
+        "meta.yml": """\
+name: "Water from seal tags"
+# IMPORTANT: no underscores here.
+workflow:
+  type: "shell"
+input:
+  params:
+    - type: "dataone"
+      dataset_identifier:  "resource_map_urn:uuid:00000000-1111-2222-3333-444444444444"
+      filename: "tag.csv"
+output:
+  type: "temporary"
+""",
+        "recipe.sh": """\
+ogr2ogr -t_srs "EPSG:3413" -s_srs "EPSG:4326" -oo X_POSSIBLE_NAMES=Lon /output_dir/a.gpkg /input_dir/tag.csv
+""",
+    },
+    "parallel, with a shebang and no output": {
+        "meta.yml": """\
+name: "Parallel basins"
+input:
+  params:
+    - value: "https://example.org/a.gpkg"
+      type: "url"
+    - value: "https://example.org/b.gpkg"
+      type: "url"
+workflow:
+  type: "shell"
+  parallel:
+    enabled: true
+    partition_strategy: "files"
+    partition_size: 2
+""",
+        "recipe.sh": """\
+#!/bin/sh
+
+ogr2ogr -f GPKG "$OUTPUT_DIR"/"$(basename "$INPUT_FILE" .gpkg)_4326.gpkg" "$INPUT_FILE"
+
+ogr2ogr -f GeoJSON "$OUTPUT_DIR"/"$(basename "$INPUT_FILE" .gpkg).geojson" "$INPUT_FILE"
+""",
+    },
+    "visualization to DataONE without an output type": {
+        "meta.yml": """\
+name: "Basins on a map"
+workflow:
+  type: "visualization"
+  config_file: "config.json"
+  parallel:
+    enabled: true
+    partition_strategy: "files"
+    partition_size: 10
+input:
+  params:
+    - value: "https://example.org/tiles/ice_basins.gpkg"
+      type: "url"
+output:
+  dataone_id: "TODO"
+""",
+        "config.json": '{"z_range": [0, 5], "statistics": [{"name": "coverage", "nodata_val": 0}]}',
+    },
+    "volume inputs, nothing about where results go": {
+        "meta.yml": """\
+name: volume tiles
+workflow: {sh_file: steps/all.sh}
+input:
+  params:
+    - type: pvc_mount
+      claim_name: arctic-dem-pvc
+      path: /tiles/v3/
+      glob: "*.tif"
+""",
+        "steps/all.sh": "cp /input_dir/*.tif /output_dir/\n",
+    },
+}
+"""Recipes of the kinds in use, by what is particular about each; file name → content."""

@@ -1,0 +1,274 @@
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+import urllib3
+
+from ogdc_shared.dataone import client
+from ogdc_shared.dataone.client import resolve_dataset
+from ogdc_shared.errors import InputNotFoundError, SourceUnavailableError
+from ogdc_shared.plan import Checksum, InputFile
+from support.dataone import BASE, DataFile, MemberNode
+from support.http import Answer, FileServer, closed_port
+
+PACKAGE = "resource_map_doi:10.5072/A29G"
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[FileServer]:
+    with FileServer(tmp_path) as server:
+        yield server
+
+
+@pytest.fixture
+def http() -> Iterator[urllib3.PoolManager]:
+    with urllib3.PoolManager(timeout=5, retries=urllib3.Retry(1, backoff_factor=0)) as http:
+        yield http
+
+
+def names(files: Iterator[InputFile]) -> list[str | None]:
+    return [file.name for file in files]
+
+
+def node_with(server: FileServer, *names: str | None, **options: Any) -> MemberNode:
+    files = [DataFile(f"urn:uuid:{number:05}", name) for number, name in enumerate(names)]
+    return MemberNode(server, {PACKAGE: files}, **options)
+
+
+def test_a_file_comes_with_its_place_name_size_and_checksum(
+    server: FileServer, http: urllib3.PoolManager
+) -> None:
+    node = MemberNode(server, {PACKAGE: [DataFile("doi:10.5072/x y#1?&", "tags.csv", b"1,2\n")]})
+    (file,) = resolve_dataset(node.url, PACKAGE, filename=None, http=http)
+    assert file == InputFile(
+        source=f"{node.url}/v2/object/doi%3A10.5072%2Fx%20y%231%3F%26",
+        name="tags.csv",
+        size=4,
+        checksum=Checksum("sha256", hashlib.sha256(b"1,2\n").hexdigest()),
+    )
+    with urlopen(file.source) as answer:
+        assert answer.read() == b"1,2\n"
+
+
+def test_what_describes_the_package_is_left_out(server: FileServer, http: urllib3.PoolManager) -> None:
+    node = MemberNode(server, {PACKAGE: [DataFile("a", "eml.xml", metadata=True), DataFile("b", "a.csv")]})
+    assert names(resolve_dataset(node.url, PACKAGE, filename=None, http=http)) == ["a.csv"]
+
+
+@pytest.mark.parametrize("most_rows", [1, 7, 50, 1000])
+def test_all_pages_are_read_however_long_they_are(
+    server: FileServer, http: urllib3.PoolManager, monkeypatch: pytest.MonkeyPatch, most_rows: int
+) -> None:
+    monkeypatch.setattr(client, "PAGE_SIZE", 50)
+    node = node_with(server, *[f"{number:03}.tif" for number in range(101)], most_rows=most_rows)
+    found = names(resolve_dataset(node.url, PACKAGE, filename=None, http=http))
+    assert found == [f"{number:03}.tif" for number in range(101)]
+    assert {query["sort"] for query in node.queries} == {"id asc"}
+    assert len(node.queries) == -(-101 // min(50, most_rows))
+
+
+def test_pages_are_asked_for_only_when_they_are_needed(
+    server: FileServer, http: urllib3.PoolManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "PAGE_SIZE", 10)
+    node = node_with(server, *[f"{number}.tif" for number in range(100)])
+    next(resolve_dataset(node.url, PACKAGE, filename=None, http=http))
+    assert len(node.queries) == 1
+
+
+def test_a_file_added_meanwhile_makes_none_appear_twice(
+    server: FileServer, http: urllib3.PoolManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "PAGE_SIZE", 2)
+    node = node_with(server, "a", "b", "c")
+    files = resolve_dataset(node.url, PACKAGE, filename=None, http=http)
+    first = next(files)
+    node.packages[PACKAGE].append(DataFile("aaa", "new"))  # before all others
+    assert [first.name, *names(files)] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("Percent_1.nc", ["percent_1.nc"]),
+        ("percent_*.NC", ["percent_1.nc", "PERCENT_10.nc"]),
+        ("percent_?.nc", ["percent_1.nc"]),
+        ("*", ["percent_1.nc", "PERCENT_10.nc", "a[1].csv", "a1.csv", "$(id);'\".csv"]),
+        ("a[1].csv", ["a[1].csv"]),
+        ("$(id);'\".csv", ["$(id);'\".csv"]),
+    ],
+)
+def test_a_name_may_have_wildcards_and_ignores_case(
+    server: FileServer, http: urllib3.PoolManager, pattern: str, expected: list[str]
+) -> None:
+    node = node_with(server, "percent_1.nc", "PERCENT_10.nc", "a[1].csv", "a1.csv", "$(id);'\".csv")
+    assert names(resolve_dataset(node.url, PACKAGE, filename=pattern, http=http)) == expected
+
+
+def test_a_pattern_full_of_stars_takes_no_time(server: FileServer, http: urllib3.PoolManager) -> None:
+    node = node_with(server, "a" * 200)
+    with pytest.raises(InputNotFoundError):
+        list(resolve_dataset(node.url, PACKAGE, filename="*a" * 100 + "b", http=http))
+
+
+def test_a_name_that_is_not_there_is_told_with_those_that_are(
+    server: FileServer, http: urllib3.PoolManager
+) -> None:
+    node = node_with(server, *[f"{number:02}.tif" for number in range(30)])
+    with pytest.raises(InputNotFoundError) as raised:
+        list(resolve_dataset(node.url, PACKAGE, filename="a.tif", http=http))
+    listed = ", ".join(f"{number:02}.tif" for number in range(10))
+    assert str(raised.value) == (
+        f"No file of the DataONE package '{PACKAGE}' is named 'a.tif'. There is: {listed}, …."
+    )
+
+
+def test_an_unknown_package_is_told_with_what_an_identifier_is(
+    server: FileServer, http: urllib3.PoolManager
+) -> None:
+    node = node_with(server, "a.csv")
+    with pytest.raises(
+        InputNotFoundError, match=r"knows no data files of 'doi:10\.5072/other' .* resource_map_"
+    ):
+        list(resolve_dataset(node.url, "doi:10.5072/other", filename=None, http=http))
+
+
+@pytest.mark.parametrize(
+    "identifier",
+    [
+        'a" OR "b',
+        "a\\",
+        '\\" OR id:*',
+        "*:*",
+        "a) OR (b",
+        "{!func}x",
+        "a AND b",
+        "$(id)",
+        "{{x}}",
+        "../../solr",
+        'x"&q=*:*',
+    ],
+)
+def test_an_identifier_is_never_more_than_a_value_of_the_query(
+    server: FileServer, http: urllib3.PoolManager, identifier: str
+) -> None:
+    node = MemberNode(server, {identifier: [DataFile("a", "mine")], PACKAGE: [DataFile("b", "secret")]})
+    assert names(resolve_dataset(node.url, identifier, filename=None, http=http)) == ["mine"]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("../../etc/passwd", "passwd"),
+        ("/etc/passwd", "passwd"),
+        ("data/2020/a.csv", "a.csv"),
+        ("C:\\data\\a.csv", "a.csv"),
+        ("a\nb", "a%0Ab"),
+        ("a\0b", "a%00b"),
+        ("..", "%2E%2E"),
+        ("a;b $(c) {{d}}.csv", "a;b $(c) {{d}}.csv"),
+        ("", None),
+        (None, None),
+        ("data/", None),
+    ],
+)
+def test_a_file_name_never_leads_anywhere(
+    server: FileServer, http: urllib3.PoolManager, name: str | None, expected: str | None
+) -> None:
+    node = node_with(server, name)
+    assert names(resolve_dataset(node.url, PACKAGE, filename=None, http=http)) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "expected"),
+    [
+        ("MD5", "md5"),
+        ("SHA-1", "sha1"),
+        ("SHA1", "sha1"),
+        ("SHA-256", "sha256"),
+        ("SHA-512", "sha512"),
+        ("CRC32", None),
+    ],
+)
+def test_checksums_are_named_as_this_machine_names_them(
+    server: FileServer, http: urllib3.PoolManager, algorithm: str, expected: str | None
+) -> None:
+    node = MemberNode(server, {PACKAGE: [DataFile("a", "a", b"x", checksum_algorithm=algorithm)]})
+    (file,) = resolve_dataset(node.url, PACKAGE, filename=None, http=http)
+    assert (file.checksum.algorithm if file.checksum else None) == expected
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>",
+        b"[]",
+        b"{}",
+        b'{"response": null}',
+        b'{"response": {"numFound": 1}}',
+        b'{"response": {"numFound": 1, "docs": [{}]}}',
+        b'{"response": {"numFound": "many", "docs": []}}',
+        b'{"response": {"numFound": 1, "docs": [7]}}',
+        b"\xff",
+    ],
+)
+def test_what_does_not_answer_as_a_node_is_told(
+    server: FileServer, http: urllib3.PoolManager, body: bytes
+) -> None:
+    server.routes[f"{BASE}/v2/query/solr/"] = lambda _: Answer(body=body)
+    with pytest.raises(
+        SourceUnavailableError, match=r"DataONE node at http.* answered with .*DATAONE_NODE_URL"
+    ):
+        list(resolve_dataset(f"{server.url}{BASE}/", PACKAGE, filename=None, http=http))
+
+
+@pytest.mark.parametrize(
+    "document", [{"id": "a", "size": "big"}, {"id": "a", "fileName": ["x"]}, {"id": 7, "checksum": 1}]
+)
+def test_a_record_of_another_shape_is_used_as_far_as_it_goes(
+    server: FileServer, http: urllib3.PoolManager, document: dict[str, Any]
+) -> None:
+    import json
+
+    body = json.dumps({"response": {"numFound": 1, "docs": [document]}}).encode()
+    server.routes[f"{BASE}/v2/query/solr/"] = lambda _: Answer(body=body)
+    (file,) = resolve_dataset(f"{server.url}{BASE}", PACKAGE, filename=None, http=http)
+    assert (file.name, file.size, file.checksum) == (None, None, None)
+
+
+def test_a_count_that_is_never_reached_does_not_go_on_for_ever(
+    server: FileServer, http: urllib3.PoolManager
+) -> None:
+    def liar(request: Any) -> Answer:
+        docs = b'[{"id": "a"}]' if request.query["start"] == ["0"] else b"[]"
+        return Answer(body=b'{"response": {"numFound": 1000000, "docs": ' + docs + b"}}")
+
+    server.routes[f"{BASE}/v2/query/solr/"] = liar
+    assert len(list(resolve_dataset(f"{server.url}{BASE}", PACKAGE, filename=None, http=http))) == 1
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 500, 503])
+def test_a_node_that_refuses_is_told_with_its_status(
+    server: FileServer, http: urllib3.PoolManager, status: int
+) -> None:
+    server.fail(5, status=status)
+    with pytest.raises(SourceUnavailableError, match=f"status {status}"):
+        list(resolve_dataset(f"{server.url}{BASE}", PACKAGE, filename=None, http=http))
+
+
+def test_a_node_that_is_away_is_told(http: urllib3.PoolManager) -> None:
+    with closed_port() as url, pytest.raises(SourceUnavailableError, match="does not answer"):
+        list(resolve_dataset(f"{url}{BASE}", PACKAGE, filename=None, http=http))
+
+
+def test_an_answer_that_breaks_off_is_told(server: FileServer, http: urllib3.PoolManager) -> None:
+    node = node_with(server, *["a.csv"] * 100)
+    server.drop(5, after=500)
+    with pytest.raises(SourceUnavailableError):
+        list(resolve_dataset(node.url, PACKAGE, filename=None, http=http))

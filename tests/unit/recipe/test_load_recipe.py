@@ -1,0 +1,245 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ogdc_shared.errors import InvalidRecipeError, RecipeNotFoundError
+from ogdc_shared.recipe.recipe import load_recipe
+from support.recipes import AS_TODAY, inputs, make_recipe
+
+
+def problems(directory: Path) -> tuple[str, ...]:
+    with pytest.raises(InvalidRecipeError) as raised:
+        load_recipe(directory)
+    return raised.value.problems
+
+
+@pytest.mark.parametrize("files", AS_TODAY.values(), ids=AS_TODAY.keys())
+def test_a_recipe_as_people_write_it_today_loads_unchanged(tmp_path: Path, files: dict[str, Any]) -> None:
+    for name, content in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(content)
+    recipe = load_recipe(tmp_path)
+    assert recipe.directory == tmp_path
+    assert bool(recipe.commands) == (recipe.meta.workflow.type == "shell")
+
+
+def test_a_recipe_holds_its_id_and_its_commands_with_their_lines(tmp_path: Path) -> None:
+    make_recipe(tmp_path, name="Seal tags 2023", files={"recipe.sh": "# first\na | b\n\nc\n"})
+    recipe = load_recipe(tmp_path)
+    assert recipe.id == "seal-tags-2023"
+    assert [(command.text, command.line) for command in recipe.commands] == [("a | b", 2), ("c", 4)]
+
+
+def test_a_missing_directory_is_named(tmp_path: Path) -> None:
+    with pytest.raises(RecipeNotFoundError, match=r"nowhere: there is no such directory"):
+        load_recipe(tmp_path / "nowhere")
+
+
+def test_a_file_is_no_recipe_directory(tmp_path: Path) -> None:
+    (tmp_path / "meta.yml").write_text("name: a")
+    with pytest.raises(RecipeNotFoundError, match="no such directory"):
+        load_recipe(tmp_path / "meta.yml")
+
+
+def test_problems_of_all_side_files_are_told_at_once(tmp_path: Path) -> None:
+    make_recipe(
+        tmp_path,
+        input=inputs({"type": "file", "path": "points.csv"}, {"type": "url_list", "file": "urls.txt"}),
+        files={"recipe.sh": "a &&\n", "urls.txt": "https://example.org/a\nsomewhere\n"},
+    )
+    command, file, url = problems(tmp_path)
+    assert command.startswith("recipe.sh: line 1: `a &&` has no command after `&&`.")
+    assert file.startswith("meta.yml: input.params[0].path: 'points.csv' is not in the recipe directory")
+    assert url.startswith("urls.txt: line 2: 'somewhere' is no URL to fetch from")
+
+
+def test_side_files_in_subdirectories_are_found(tmp_path: Path) -> None:
+    make_recipe(
+        tmp_path,
+        workflow={"type": "shell", "sh_file": "steps/one/all.sh"},
+        input=inputs({"type": "file", "path": "data/points.csv"}, {"type": "url_list", "file": "data/urls"}),
+        files={"steps/one/all.sh": "true", "data/points.csv": "", "data/urls": "ftp://example.org/a"},
+    )
+    assert load_recipe(tmp_path).commands[0].text == "true"
+
+
+def test_a_missing_side_file_is_told_with_what_there_is(tmp_path: Path) -> None:
+    make_recipe(tmp_path, workflow={"type": "shell", "sh_file": "recipe.hs"})
+    assert problems(tmp_path) == (
+        "meta.yml: workflow.sh_file: 'recipe.hs' is not in the recipe directory; "
+        "add it, or correct the name (there is: meta.yml, recipe.sh).",
+    )
+
+
+ESCAPES = [
+    "../outside.sh",
+    "/etc/hostname",
+    "a/../../outside.sh",
+    "..",
+    "~/../../etc/passwd",
+    "./../outside.sh",
+]
+
+
+@pytest.mark.parametrize("name", ESCAPES)
+@pytest.mark.parametrize("where", ["sh_file", "config_file", "path", "file"])
+def test_a_side_file_outside_the_directory_is_refused(tmp_path: Path, name: str, where: str) -> None:
+    (tmp_path / "outside.sh").write_text("echo secret")
+    changes: dict[str, Any] = {
+        "sh_file": {"workflow": {"type": "shell", "sh_file": name}},
+        "config_file": {"workflow": {"type": "visualization", "config_file": name}},
+        "path": {"input": inputs({"type": "file", "path": name})},
+        "file": {"input": inputs({"type": "url_list", "file": name})},
+    }[where]
+    (problem,) = problems(make_recipe(tmp_path / "recipe", **changes))
+    assert where in problem
+    assert "outside the recipe directory" in problem
+
+
+@pytest.mark.parametrize("directory_is_linked", [False, True])
+def test_a_link_out_of_the_directory_is_refused_and_not_read(
+    tmp_path: Path, directory_is_linked: bool
+) -> None:
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    (secrets / "key.sh").write_text("echo secret")
+    recipe = make_recipe(tmp_path / "recipe", workflow={"type": "shell", "sh_file": "in/key.sh"})
+    if directory_is_linked:
+        (recipe / "in").symlink_to(secrets)
+    else:
+        (recipe / "in").mkdir()
+        (recipe / "in" / "key.sh").symlink_to(secrets / "key.sh")
+    (problem,) = problems(recipe)
+    assert "leads out of the recipe directory" in problem
+    assert "secret" not in problem.replace("key.sh", "")
+
+
+def test_a_missing_file_behind_a_link_out_does_not_tell_what_lies_there(tmp_path: Path) -> None:
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    (secrets / "id_rsa").write_text("")
+    recipe = make_recipe(tmp_path / "recipe", workflow={"type": "shell", "sh_file": "in/none.sh"})
+    (recipe / "in").symlink_to(secrets)
+    assert "id_rsa" not in problems(recipe)[0]
+
+
+def test_a_link_inside_the_directory_is_followed(tmp_path: Path) -> None:
+    make_recipe(tmp_path, workflow={"type": "shell", "sh_file": "link.sh"})
+    (tmp_path / "link.sh").symlink_to("recipe.sh")
+    assert load_recipe(tmp_path).commands
+
+
+def test_links_in_a_circle_are_told(tmp_path: Path) -> None:
+    make_recipe(tmp_path, workflow={"type": "shell", "sh_file": "a.sh"})
+    (tmp_path / "a.sh").symlink_to("b.sh")
+    (tmp_path / "b.sh").symlink_to("a.sh")
+    assert "cannot be opened" in problems(tmp_path)[0]
+
+
+@pytest.mark.parametrize("name", ["recipe.sh", "meta.yml"])
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(tmp_path: Path, name: str) -> None:
+    make_recipe(tmp_path)
+    (tmp_path / name).unlink()
+    os.mkfifo(tmp_path / name)
+    assert "is a directory or a device" in problems(tmp_path)[0]
+
+
+def test_a_directory_is_no_side_file(tmp_path: Path) -> None:
+    make_recipe(tmp_path, workflow={"type": "shell", "sh_file": "steps"}, files={"steps/a.sh": ""})
+    assert "is a directory or a device" in problems(tmp_path)[0]
+
+
+def test_a_name_too_long_for_a_file_is_told(tmp_path: Path) -> None:
+    make_recipe(tmp_path, workflow={"type": "shell", "sh_file": "a" * 300})
+    assert "cannot be opened (File name too long)" in problems(tmp_path)[0]
+
+
+def test_earlier_outputs_are_no_part_of_a_recipe(tmp_path: Path) -> None:
+    make_recipe(
+        tmp_path,
+        input=inputs({"type": "file", "path": "ogdc-output/run-1/a.tif"}),
+        files={"ogdc-output/run-1/a.tif": b""},
+    )
+    assert "lies in ogdc-output, which is no part of a recipe" in problems(tmp_path)[0]
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"echo \xff\xfe", "recipe.sh: is not UTF-8 text: line 1 holds the byte 0xff"),
+        ("echo a\n".encode("utf-16"), "recipe.sh: is not a text file: it holds NUL bytes"),
+        (b"\x7fELF\0\0\0", "recipe.sh: is not a text file"),
+        (b"a" * (1024 * 1024 + 1), "recipe.sh: is larger than 1,048,576 bytes"),
+        (b"", "recipe.sh: holds no command"),
+        (b"# nothing\n\n", "recipe.sh: holds no command"),
+    ],
+)
+def test_a_list_of_commands_that_is_no_such_text_is_refused(
+    tmp_path: Path, content: bytes, problem: str
+) -> None:
+    make_recipe(tmp_path, files={"recipe.sh": content})
+    assert problems(tmp_path)[0].startswith(problem)
+
+
+@pytest.mark.parametrize(
+    ("config", "problem"),
+    [
+        ('{"a": 1,}', "config.json: line 1, column 9: is not JSON"),
+        ("[1]", "config.json: holds a list instead of an object"),
+        ('"text"', "config.json: holds 'text' instead of an object"),
+        ("", "config.json: line 1, column 1: is not JSON"),
+        ("[" * 100_000, "config.json: is nested too deeply"),
+        ('{"a": ' + "1" * 5000 + "}", "config.json: is nested too deeply or holds too long a number"),
+        (b"\xff", "config.json: is not UTF-8"),
+    ],
+)
+def test_the_configuration_of_a_visualization_must_be_a_json_object(
+    tmp_path: Path, config: str | bytes, problem: str
+) -> None:
+    make_recipe(
+        tmp_path,
+        workflow={"type": "visualization", "config_file": "config.json"},
+        files={"config.json": config},
+    )
+    assert problems(tmp_path)[0].startswith(problem)
+
+
+def test_a_visualization_needs_no_configuration(tmp_path: Path) -> None:
+    make_recipe(tmp_path, workflow={"type": "visualization"})
+    assert load_recipe(tmp_path).commands == ()
+
+
+def test_a_url_list_may_have_blank_lines_comments_and_any_line_ends(tmp_path: Path) -> None:
+    make_recipe(
+        tmp_path,
+        input=inputs({"type": "url_list", "file": "urls.txt"}),
+        files={"urls.txt": b"\xef\xbb\xbf# tiles\r\n\r\n  https://example.org/a  \r\nhttp://example.org/b"},
+    )
+    load_recipe(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"", "urls.txt: holds no URL; write one a line."),
+        (b"# none\n", "urls.txt: holds no URL; write one a line."),
+        (b"https://example.org/\xff\n", "urls.txt: is not UTF-8 text"),
+        (b"https://example.org/a\0b\n", "urls.txt: line 1: 'https://example.org/a\\x00b' has '\\x00'"),
+        (b"https://example.org/a b\n", "urls.txt: line 1: 'https://example.org/a b' has ' ' as character 22"),
+    ],
+)
+def test_a_bad_url_list_is_told_with_its_line(tmp_path: Path, content: bytes, problem: str) -> None:
+    make_recipe(tmp_path, input=inputs({"type": "url_list", "file": "urls.txt"}), files={"urls.txt": content})
+    assert problems(tmp_path)[0].startswith(problem)
+
+
+def test_only_the_first_bad_lines_of_a_url_list_are_told(tmp_path: Path) -> None:
+    make_recipe(
+        tmp_path, input=inputs({"type": "url_list", "file": "urls.txt"}), files={"urls.txt": "bad\n" * 1000}
+    )
+    assert len(problems(tmp_path)) == 10

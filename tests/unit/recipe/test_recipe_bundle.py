@@ -1,0 +1,353 @@
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import resource
+import subprocess
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ogdc_shared.errors import InvalidRecipeError, StorageUnavailableError
+from ogdc_shared.recipe import bundle as bundles
+from ogdc_shared.recipe.bundle import digest, pack, unpack
+from ogdc_shared.recipe.recipe import load_recipe
+from support.limits import largest_file
+from support.recipe_files import content, write_recipe
+from support.recipes import make_recipe
+
+
+def tar_of(*members: tuple[tarfile.TarInfo, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for member, data in members:
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+def zip_of(*members: tuple[zipfile.ZipInfo | str, bytes], compression: int = zipfile.ZIP_DEFLATED) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", compression) as archive:
+        for member, data in members:
+            archive.writestr(member, data)
+    return buffer.getvalue()
+
+
+def tar_with(name: str, data: bytes = b"x", **fields: object) -> bytes:
+    member = tarfile.TarInfo(name)
+    for field, value in fields.items():
+        setattr(member, field, value)
+    return tar_of((member, data))
+
+
+def refused(bundle: bytes, into: Path) -> str:
+    with pytest.raises(InvalidRecipeError) as raised:
+        unpack(bundle, into)
+    (problem,) = raised.value.problems
+    assert problem.startswith("bundle: ")
+    return problem
+
+
+# --- packing ---
+
+
+def test_what_was_packed_comes_out_again(tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path / "recipe")
+    unpack(pack(recipe), tmp_path / "copy")
+    assert content(tmp_path / "copy") == content(recipe)
+
+
+def test_a_recipe_is_as_good_after_the_way(tmp_path: Path) -> None:
+    recipe = make_recipe(tmp_path / "recipe")
+    unpack(pack(recipe), tmp_path / "copy")
+    assert load_recipe(tmp_path / "copy").meta == load_recipe(recipe).meta
+
+
+def test_the_same_files_give_the_same_bytes(tmp_path: Path) -> None:
+    one = write_recipe(tmp_path / "one")
+    two = tmp_path / "two"
+    for path in sorted(one.rglob("*"), reverse=True):  # written in another order
+        if path.is_file():
+            (two / path.relative_to(one)).parent.mkdir(parents=True, exist_ok=True)
+            (two / path.relative_to(one)).write_bytes(path.read_bytes())
+            os.utime(two / path.relative_to(one), (1, 1))
+            (two / path.relative_to(one)).chmod(0o600)
+    assert pack(one) == pack(two)
+    assert digest(pack(one)) == digest(pack(two))
+
+
+def test_another_byte_or_another_name_gives_another_digest(tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path)
+    before = digest(pack(recipe))
+    (recipe / "recipe.sh").write_text("other")
+    changed = digest(pack(recipe))
+    (recipe / "recipe.sh").rename(recipe / "steps.sh")
+    assert len({before, changed, digest(pack(recipe))}) == 3
+
+
+def test_tar_itself_reads_a_bundle(tmp_path: Path) -> None:
+    (tmp_path / "bundle").write_bytes(pack(write_recipe(tmp_path / "recipe")))
+    listed = subprocess.run(["tar", "tzf", tmp_path / "bundle"], capture_output=True, text=True, check=True)
+    assert listed.stdout.splitlines() == sorted(content(tmp_path / "recipe"))
+
+
+def test_whether_a_file_can_be_run_is_kept(tmp_path: Path) -> None:
+    recipe = make_recipe(tmp_path / "recipe", files={"tool.py": "#!/usr/bin/env python3\n"})
+    (recipe / "tool.py").chmod(0o700)
+    unpack(pack(recipe), tmp_path / "copy")
+    assert (tmp_path / "copy" / "tool.py").stat().st_mode & 0o777 == 0o755
+    assert (tmp_path / "copy" / "recipe.sh").stat().st_mode & 0o777 == 0o644
+
+
+def test_version_control_caches_and_earlier_outputs_stay_behind(tmp_path: Path) -> None:
+    extra = [".git/config", ".git/objects/aa", "lib/__pycache__/a.pyc", ".DS_Store", "ogdc-output/run/a.tif"]
+    recipe = make_recipe(tmp_path, files=dict.fromkeys(extra, b"") | {".hidden": b"", "lib/.keep": b""})
+    with tarfile.open(fileobj=io.BytesIO(pack(recipe))) as archive:
+        assert archive.getnames() == [".hidden", "lib/.keep", "meta.yml", "recipe.sh"]
+
+
+def test_a_link_inside_becomes_the_file(tmp_path: Path) -> None:
+    recipe = make_recipe(tmp_path / "recipe", files={"data/a.csv": "1"})
+    (recipe / "b.csv").symlink_to("data/a.csv")
+    unpack(pack(recipe), tmp_path / "copy")
+    assert (tmp_path / "copy" / "b.csv").read_text() == "1"
+    assert not (tmp_path / "copy" / "b.csv").is_symlink()
+
+
+@pytest.mark.parametrize("target", ["../secret", "/etc/passwd", "none", ".", "data"])
+def test_a_link_out_to_nowhere_or_to_a_directory_is_refused(tmp_path: Path, target: str) -> None:
+    (tmp_path / "secret").write_text("secret")
+    recipe = make_recipe(tmp_path / "recipe", files={"data/a.csv": "1"})
+    (recipe / "link").symlink_to(target)
+    with pytest.raises(InvalidRecipeError, match="link: is"):
+        pack(recipe)
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(make_recipe(tmp_path) / "pipe")
+    with pytest.raises(InvalidRecipeError, match="pipe: is a directory or a device"):
+        pack(tmp_path)
+
+
+def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    make_recipe(tmp_path)
+    (Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff"))).write_text("")
+    with pytest.raises(InvalidRecipeError, match="the name is not UTF-8"):
+        pack(tmp_path)
+
+
+def test_too_many_files_are_not_packed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bundles, "MAX_FILES", 3)
+    make_recipe(tmp_path, files={"a": "", "b": ""})
+    with pytest.raises(InvalidRecipeError, match="there are more than 3 files"):
+        pack(tmp_path)
+
+
+def test_too_much_is_not_packed(tmp_path: Path) -> None:
+    make_recipe(tmp_path)
+    with (tmp_path / "big.tif").open("wb") as file:
+        file.truncate(bundles.MAX_CONTENT + 1)  # takes no room
+    with pytest.raises(InvalidRecipeError, match=r"with big\.tif there are more than 268,435,456 bytes"):
+        pack(tmp_path)
+
+
+# --- unpacking ---
+
+ARCHIVES: list[Callable[[str], bytes]] = [
+    tar_with,
+    lambda name: zip_of((zipfile.ZipInfo(name), b"x")),
+]
+
+
+@pytest.mark.parametrize("make", ARCHIVES, ids=["tar", "zip"])
+@pytest.mark.parametrize(
+    "name", ["../evil", "/tmp/ogdc-evil", "a/../../evil", "..", "a\\..\\..\\evil", "./../evil"]
+)
+def test_a_name_that_leads_outside_is_refused(
+    tmp_path: Path, make: Callable[[str], bytes], name: str
+) -> None:
+    into = tmp_path / "in" / "to"
+    assert "leads out of the recipe" in refused(make(name), into)
+    assert not list(tmp_path.rglob("*evil*"))
+    assert not Path("/tmp/ogdc-evil").exists()
+
+
+@pytest.mark.parametrize("make", ARCHIVES, ids=["tar", "zip"])
+@pytest.mark.parametrize("name", ["$(id)", "a;b", "{{workflow.name}}", "a'b\"c", "a\nb", "-rf", "ä"])
+def test_a_strange_name_is_only_a_name(tmp_path: Path, make: Callable[[str], bytes], name: str) -> None:
+    unpack(make(name), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize(
+    ("kind", "target"),
+    [
+        (tarfile.SYMTYPE, "/etc/passwd"),
+        (tarfile.SYMTYPE, "meta.yml"),
+        (tarfile.LNKTYPE, "/etc/passwd"),
+        (tarfile.CHRTYPE, ""),
+        (tarfile.BLKTYPE, ""),
+        (tarfile.FIFOTYPE, ""),
+    ],
+)
+def test_links_and_devices_in_a_tar_are_refused(tmp_path: Path, kind: bytes, target: str) -> None:
+    assert "is a link or a device" in refused(tar_with("x", b"", type=kind, linkname=target), tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("mode", [0o120777, 0o020666, 0o060666, 0o010666, 0o140666])
+def test_links_and_devices_in_a_zip_are_refused(tmp_path: Path, mode: int) -> None:
+    member = zipfile.ZipInfo("x")
+    member.create_system = 3
+    member.external_attr = mode << 16
+    assert "is a link or a device" in refused(zip_of((member, b"/etc/passwd")), tmp_path)
+
+
+def test_a_file_is_never_written_through_a_link_that_was_there(tmp_path: Path) -> None:
+    into = tmp_path / "into"
+    into.mkdir()
+    (tmp_path / "outside").write_text("as it was")
+    (into / "x").symlink_to(tmp_path / "outside")
+    refused(tar_with("x"), into)
+    assert (tmp_path / "outside").read_text() == "as it was"
+
+
+@pytest.mark.parametrize("first", ["a", "a/b"])
+def test_one_name_for_two_things_is_refused(tmp_path: Path, first: str) -> None:
+    bundle = tar_of((tarfile.TarInfo(first), b"1"), (tarfile.TarInfo("a"), b"2"))
+    assert "is the name there twice?" in refused(bundle, tmp_path)
+
+
+def test_owners_and_special_permissions_do_not_come_out(tmp_path: Path) -> None:
+    unpack(tar_with("x", mode=0o6777, uid=1234, gid=1234), tmp_path)
+    status = (tmp_path / "x").stat()
+    assert status.st_mode & 0o7777 == 0o755
+    assert status.st_uid == os.getuid()
+
+
+def test_directories_and_a_leading_dot_are_kept_and_harmless(tmp_path: Path) -> None:
+    folder = tarfile.TarInfo("./data")
+    folder.type = tarfile.DIRTYPE
+    unpack(tar_of((tarfile.TarInfo("./meta.yml"), b"name: a"), (folder, b"")), tmp_path)
+    assert (tmp_path / "meta.yml").is_file()
+    assert (tmp_path / "data").is_dir()
+
+
+def test_a_bundle_may_come_as_a_file(tmp_path: Path) -> None:
+    unpack(io.BytesIO(zip_of(("meta.yml", b"name: a"), ("data/", b""), ("data/b", b""))), tmp_path)
+    assert content(tmp_path) == {"meta.yml": b"name: a", "data/b": b""}
+
+
+@pytest.mark.parametrize(
+    "bundle",
+    [
+        b"",
+        b"no archive at all",
+        b"\x1f\x8b",
+        b"\x1f\x8b\x08" + b"\0" * 20,
+        gzip.compress(b"no tar"),
+        gzip.compress(b"\0" * 100),
+        b"PK\x03\x04",
+        b"PK\x05\x06" + b"\xff" * 18,
+        zip_of(("a", b"b"))[:-5],
+    ],
+)
+def test_what_is_no_archive_is_refused(tmp_path: Path, bundle: bytes) -> None:
+    assert "neither a tar.gz nor a zip" in (problem := refused(bundle, tmp_path)) or "is damaged" in problem
+
+
+def test_a_cut_or_changed_archive_is_refused(tmp_path: Path) -> None:
+    bundle = pack(write_recipe(tmp_path / "recipe"))
+    assert "is damaged" in refused(bundle[:-30], tmp_path / "cut")
+    changed = bytearray(bundle)
+    changed[-6] ^= 1  # the checksum
+    assert "is damaged" in refused(bytes(changed), tmp_path / "changed")
+
+
+def test_a_zip_that_needs_a_password_or_another_packer_is_refused(tmp_path: Path) -> None:
+    locked = bytearray(zip_of(("a", b"b")))
+    locked[6] |= 1
+    locked[locked.index(b"PK\x01\x02") + 8] |= 1
+    assert "is damaged or encrypted" in refused(bytes(locked), tmp_path)
+    assert "is not packed by deflate" in refused(zip_of(("a", b"b"), compression=zipfile.ZIP_LZMA), tmp_path)
+
+
+def bomb_of_content() -> bytes:
+    raw = io.BytesIO()
+    with gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=1) as stream:
+        header = tarfile.TarInfo("zeros")
+        header.size = bundles.MAX_CONTENT + 1
+        stream.write(header.tobuf())
+        for _ in range(bundles.MAX_CONTENT // 1024 // 1024 + 1):
+            stream.write(bytes(1024 * 1024))
+    return raw.getvalue()
+
+
+def bomb_of_names() -> bytes:
+    header = tarfile.TarInfo("pax")
+    header.type, header.size = tarfile.XHDTYPE, 200 * 1024 * 1024
+    raw = io.BytesIO()
+    with gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=1) as stream:
+        stream.write(header.tobuf())
+        for _ in range(200):
+            stream.write(bytes(1024 * 1024))
+    return raw.getvalue()
+
+
+def bomb_of_zip() -> bytes:
+    buffer = io.BytesIO()
+    with (
+        zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+        archive.open("zeros", "w", force_zip64=True) as member,
+    ):
+        for _ in range(bundles.MAX_CONTENT // 1024 // 1024 + 1):
+            member.write(bytes(1024 * 1024))
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("make", [bomb_of_content, bomb_of_names, bomb_of_zip])
+def test_an_archive_that_grows_without_end_is_stopped(tmp_path: Path, make: Callable[[], bytes]) -> None:
+    bundle = make()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert "there are more than 268,435,456 bytes" in refused(bundle, tmp_path)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * 1024  # KiB
+
+
+def test_an_archive_of_too_many_files_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bundles, "MAX_FILES", 3)
+    tar = tar_of(*[(tarfile.TarInfo(str(number)), b"") for number in range(4)])
+    assert "there are more than 3 files" in refused(tar, tmp_path / "tar")
+    packed = zip_of(*[(str(number), b"") for number in range(4)])
+    assert "there are more than 3 files" in refused(packed, tmp_path / "zip")
+
+
+def test_a_bundle_beyond_the_limit_is_not_looked_into(tmp_path: Path) -> None:
+    assert "is larger than 67,108,864 bytes" in refused(b"PK" + bytes(bundles.MAX_BUNDLE), tmp_path)
+
+
+def test_a_full_disk_is_not_the_authors_mistake(tmp_path: Path) -> None:
+    with largest_file(1024 * 1024), pytest.raises(StorageUnavailableError, match="no room"):
+        unpack(tar_with("big", bytes(2 * 1024 * 1024)), tmp_path)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+@given(
+    st.dictionaries(
+        st.text("ab.-é ", min_size=1, max_size=8).filter(lambda n: n.strip(".")), st.binary(max_size=50)
+    )
+)
+def test_any_files_come_out_as_they_went_in(
+    tmp_path_factory: pytest.TempPathFactory, files: dict[str, bytes]
+) -> None:
+    source, copy = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("copy")
+    for name, data in files.items():
+        (source / name).write_bytes(data)
+    unpack(pack(source), copy)
+    assert content(copy) == files

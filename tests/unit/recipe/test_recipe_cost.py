@@ -1,0 +1,53 @@
+"""What reading a recipe costs: every start of the command line's `validate` pays it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from support.recipes import make_recipe
+
+LOAD = (
+    "from pathlib import Path; from ogdc_shared.recipe.recipe import load_recipe; load_recipe(Path({!r})); "
+)
+
+
+def run(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+
+def test_loading_a_recipe_imports_nothing_of_the_services(tmp_path: Path) -> None:
+    heavy = {"hera", "psycopg", "flask", "boto3", "urllib3", "requests", "fsspec", "rich", "typer", "tarfile"}
+    code = LOAD.format(str(make_recipe(tmp_path))) + f"import sys; print(sorted({heavy} & set(sys.modules)))"
+    assert run(code).strip() == "[]"
+
+
+def test_loading_a_recipe_starts_no_process_and_opens_no_socket(tmp_path: Path) -> None:
+    watch = (
+        "import sys; seen = []; "
+        "sys.addaudithook(lambda event, args: seen.append(event) "
+        "if event.split('.')[0] in ('subprocess', 'socket', 'os.system', 'os.posix_spawn') else None); "
+    )
+    assert run(watch + LOAD.format(str(make_recipe(tmp_path))) + "print(seen)").strip() == "[]"
+
+
+def test_loading_a_recipe_takes_little_more_than_importing_what_it_needs(tmp_path: Path) -> None:
+    """In CPU seconds, since the machine may be busy; the least of three, with compiled bytecode."""
+    environ = os.environ | {"PYTHONPYCACHEPREFIX": str(tmp_path / "bytecode")}
+    environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    recipe = make_recipe(tmp_path / "recipe")
+
+    def seconds(code: str) -> float:
+        spent = []
+        for _ in range(4):
+            before = os.times()
+            subprocess.run([sys.executable, "-c", code], env=environ, check=True)
+            after = os.times()
+            spent.append(
+                after.children_user + after.children_system - before.children_user - before.children_system
+            )
+        return min(spent)
+
+    assert seconds(LOAD.format(str(recipe))) < seconds("import yaml; from pydantic import BaseModel") + 0.12
