@@ -81,7 +81,9 @@ def write_changes(connection: sqlite3.Connection, change: Changes) -> None:
         ((change.uid, *node) for node in change.nodes),
     )
     connection.executemany(
-        "INSERT OR IGNORE INTO edges VALUES (?, ?, ?)", ((change.uid, *edge) for edge in change.edges)
+        "INSERT INTO edges (uid, parent, number, child)"
+        " SELECT ?1, ?2, coalesce(max(number), 0) + 1, ?3 FROM edges WHERE uid = ?1 AND parent = ?2",
+        ((change.uid, *edge) for edge in change.edges),
     )
 
 

@@ -46,6 +46,8 @@ class _Pod:
     def __init__(self, flow: Flow, attempt: Attempt, now: float) -> None:
         self.flow = flow
         self.attempt = attempt
+        self.prepared: Prepared | None = None
+        """From when it can be started to when it is."""
         self.task: RunningTask | None = None
         """While its container runs."""
         self.reason: str | None = None
@@ -85,7 +87,8 @@ class Scheduler:
         self._inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._helpers = ThreadPoolExecutor(_HELPERS, thread_name_prefix="ogdc-engine-helper")
         self._selector = selectors.DefaultSelector()
-        self._wake_reader, self._wake_writer = os.pipe()
+        self._wake_lock = threading.Lock()
+        self._wake_reader, self._wake_writer = _wake_pipe()
         self._next_progress = 0.0
         self._next_expiry: float | None = 0.0
         self._stopping = False
@@ -93,8 +96,6 @@ class Scheduler:
 
     def start(self) -> None:
         """Go on with every unfinished workflow."""
-        for descriptor in (self._wake_reader, self._wake_writer):
-            os.set_blocking(descriptor, False)
         self._selector.register(self._wake_reader, selectors.EVENT_READ)
         for uid in self._store.unfinished():
             self.notice(uid)
@@ -107,9 +108,15 @@ class Scheduler:
         if self._thread.is_alive():
             self._thread.join()
         self._helpers.shutdown()
+        for pod in self._active:
+            if pod.prepared is not None:
+                os.close(pod.prepared.log)
         self._selector.close()
-        os.close(self._wake_reader)
-        os.close(self._wake_writer)
+        with self._wake_lock:
+            writer, self._wake_writer = self._wake_writer, None
+        for descriptor in (self._wake_reader, writer):
+            if descriptor is not None:
+                os.close(descriptor)
 
     @property
     def alive(self) -> bool:
@@ -248,15 +255,16 @@ class Scheduler:
     def _prepare(self, pod: _Pod) -> None:
         """In a helper's thread: make a pod ready, then hand it back."""
         try:
-            prepared = self._pods.prepare(pod.flow.program, pod.attempt)
+            pod.prepared = self._pods.prepare(pod.flow.program, pod.attempt)
         except (OgdcError, OSError) as exc:
             self._post(partial(self._ended, pod, Outcome("Error", str(exc))))
         else:
-            self._post(partial(self._launch, pod, prepared))
+            self._post(partial(self._launch, pod, pod.prepared))
 
     def _launch(self, pod: _Pod, prepared: Prepared) -> None:
+        pod.prepared = None
         try:
-            if pod.reason is not None or self._stopping:
+            if pod.reason is not None:
                 self._ended(pod, Outcome("Failed", pod.reason))
                 return
             pod.task = self._sandbox.start(prepared.container, log=prepared.log)
@@ -292,8 +300,6 @@ class Scheduler:
         self._active.discard(pod)
         if pod.flow.uid not in self._flows:
             self._forget_when_gone(pod.flow)
-            return
-        if self._stopping:
             return
         if pod.reason is not None and outcome.phase != "Succeeded":
             outcome = outcome._replace(phase="Failed", message=pod.reason)
@@ -388,17 +394,24 @@ class Scheduler:
         self._wake()
 
     def _wake(self) -> None:
-        with suppress(BlockingIOError):
-            os.write(self._wake_writer, b".")
+        with self._wake_lock, suppress(BlockingIOError):
+            if self._wake_writer is not None:
+                os.write(self._wake_writer, b".")
 
     def _end_all(self) -> None:
         """Leave no process behind."""
         tasks = [pod.task for pod in self._active if pod.task is not None]
-        for task in tasks:
-            task.kill()
-        while tasks:
-            tasks = [task for task in tasks if task.poll() is None]
-            time.sleep(_POLL_SECONDS if tasks else 0)
+        while tasks := [task for task in tasks if task.poll() is None]:
+            for task in tasks:
+                task.kill()
+            time.sleep(_POLL_SECONDS)
+
+
+def _wake_pipe() -> tuple[int, int | None]:
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    os.set_blocking(writer, False)
+    return reader, writer
 
 
 def _raise(error: Exception) -> None:

@@ -46,8 +46,9 @@ CREATE TABLE nodes (
 CREATE TABLE edges (
     uid    TEXT NOT NULL REFERENCES workflows ON DELETE CASCADE,
     parent TEXT NOT NULL,
+    number INTEGER NOT NULL,            -- children in the order they came: the last try of a task is its last
     child  TEXT NOT NULL,
-    PRIMARY KEY (uid, parent, child)
+    PRIMARY KEY (uid, parent, number)
 ) WITHOUT ROWID;
 
 -- Workflows that are gone, whose deletion has not been told to anybody yet.

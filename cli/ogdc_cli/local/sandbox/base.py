@@ -54,7 +54,7 @@ class RunningTask(Protocol):
         ...
 
     def kill(self) -> None:
-        """End every process of it now (SIGKILL)."""
+        """End every process of it now (SIGKILL); to be repeated until it has ended, as it may just begin."""
         ...
 
 
@@ -86,6 +86,10 @@ class Sandbox(Protocol):
         """
         ...
 
-    def clean(self) -> None:
-        """Remove what an engine that was killed left behind; call it before the first `start`."""
+    def clean(self, scratch: Path) -> None:
+        """Remove what an engine that was killed left behind; call it before the first `start`.
+
+        Args:
+            scratch: The directory in which that engine made the directories of its containers.
+        """
         ...

@@ -14,6 +14,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from ogdc_cli.local.sandbox.base import Container, Exit, Mount, RunningTask
@@ -99,8 +100,18 @@ class Bubblewrap:
             os.close(status_writer)
         return _BubblewrapTask(process, status)
 
-    def clean(self) -> None:
-        """Do nothing: `--die-with-parent` and the process namespace leave nothing behind."""
+    def clean(self, scratch: Path) -> None:
+        """Kill what `--die-with-parent` does not reach.
+
+        Bubblewrap's child waits for its parent before it asks to die with it. Where the parent is killed in
+        that moment, the child waits for ever: it runs nothing, but it holds the log.
+        """
+        marks = (b"\0--die-with-parent\0", os.fsencode(scratch) + b"/")
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                command = (process / "cmdline").read_bytes()
+                if all(mark in command for mark in marks):
+                    _signal(int(process.name), signal.SIGKILL)
 
     def command(self, container: Container, *, status_fd: int) -> list[str]:
         """The whole command line of a task."""
@@ -158,9 +169,13 @@ class _BubblewrapTask:
             _signal(command, signal.SIGTERM)
 
     def kill(self) -> None:
-        """Kill the first process of the namespace: the kernel takes the others along before bwrap returns."""
+        """Kill the first process of the namespace: the kernel takes the others along before bwrap returns.
+
+        Bwrap itself is left alone: killed before it has let its child go on, it would leave it waiting.
+        """
         first = self._report().get("child-pid")
-        _signal(self._process.pid if first is None else first, signal.SIGKILL)
+        if first is not None:
+            _signal(first, signal.SIGKILL)
 
     def _report(self) -> dict[str, int]:
         """What bwrap has told so far: `child-pid`, then `exit-code`."""

@@ -46,7 +46,7 @@ class Containers:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         return _ContainerTask(process, client=self._executable, name=container.name)
 
-    def clean(self) -> None:
+    def clean(self, scratch: Path) -> None:
         """Remove the containers of an engine that was killed; they outlive their client."""
         listing = [self._executable, "ps", "--all", "--quiet", "--filter", f"label={self._label}"]
         left = subprocess.run(listing, check=True, capture_output=True, text=True).stdout.split()

@@ -52,7 +52,7 @@ class Plain:
         )
         return _PlainTask(process)
 
-    def clean(self) -> None:
+    def clean(self, scratch: Path) -> None:
         """Do nothing: a task ends itself when its engine dies."""
 
 

@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.engine import NAMESPACE, Machine, fan_out, shell, task, workflow
+from support.http import Answer, FileServer, Request
+
+
+class Sink:
+    """Takes events; `status` is what it answers."""
+
+    def __init__(self, server: FileServer) -> None:
+        self.url = f"{server.url}/events/argo"
+        self.status = 200
+        self.delay = 0.0
+        self.events: list[tuple[float, Request]] = []
+        server.routes["/events/argo"] = self._take
+
+    def _take(self, request: Request) -> Answer:
+        self.events.append((time.monotonic(), request))
+        time.sleep(self.delay)
+        return Answer(status=self.status)
+
+    def said(self) -> list[tuple[str, str, str | None]]:
+        """(type, workflow, phase) of every event so far."""
+        found = []
+        for _, request in list(self.events):
+            body = json.loads(request.body)
+            found.append(
+                (
+                    request.headers["Ce-Type"].rpartition(".")[2],
+                    body["metadata"]["name"],
+                    body["status"].get("phase"),
+                )
+            )
+        return found
+
+    def wait_for(self, *wanted: str | None) -> tuple[float, Request]:
+        """The first event that is (type, workflow, phase)."""
+        deadline = time.monotonic() + 20
+        while wanted not in self.said():
+            assert time.monotonic() < deadline, f"{wanted} is not in {self.said()}"
+            time.sleep(0.005)
+        return self.events[self.said().index(wanted)]
+
+
+@pytest.fixture
+def sink(tmp_path: Path) -> Iterator[Sink]:
+    with FileServer(tmp_path) as server:
+        yield Sink(server)
+
+
+def hello(name: str):
+    return workflow(name, tasks=[task("hello")], templates=[shell("hello", "true")])
+
+
+def test_changes_are_told_as_an_api_server_source_would(sink: Sink, tmp_path: Path) -> None:
+    with Machine(tmp_path / "m", events_url=sink.url) as machine:
+        machine.create(hello("told"))
+        _, request = sink.wait_for("update", "told", "Succeeded")
+        machine.call("DELETE", "/told")
+        sink.wait_for("delete", "told", "Succeeded")
+        while machine.engine.busy():
+            time.sleep(0.01)
+    headers = request.headers
+    assert headers["Content-Type"] == "application/json"
+    assert headers["Ce-Specversion"] == "1.0"
+    assert headers["Ce-Type"] == "dev.knative.apiserver.resource.update"
+    assert headers["Ce-Subject"] == f"/apis/argoproj.io/v1alpha1/namespaces/{NAMESPACE}/workflows/told"
+    assert (headers["Ce-Kind"], headers["Ce-Name"], headers["Ce-Namespace"]) == (
+        "Workflow",
+        "told",
+        NAMESPACE,
+    )
+    assert headers["Ce-Apiversion"] == "argoproj.io/v1alpha1"
+    assert sink.said()[0][0] == "add"
+    assert len({request.headers["Ce-Id"] for _, request in sink.events}) == len(sink.events)
+    versions = [int(json.loads(request.body)["metadata"]["resourceVersion"]) for _, request in sink.events]
+    assert versions == sorted(versions)
+
+
+def test_the_end_of_a_workflow_is_told_at_once(sink: Sink, tmp_path: Path) -> None:
+    with Machine(tmp_path / "m", events_url=sink.url) as machine:
+        machine.create(hello("quick"))
+        machine.wait("quick")
+        ended = time.monotonic()
+        told, _ = sink.wait_for("update", "quick", "Succeeded")
+    assert told - ended < 0.25, "about 5 ms on an idle machine"
+
+
+def test_an_event_is_sent_until_it_is_taken(sink: Sink, tmp_path: Path) -> None:
+    sink.status = 503
+    with Machine(tmp_path / "m", events_url=sink.url) as machine:
+        machine.create(hello("patient"))
+        machine.wait("patient")
+        assert machine.engine.busy(), "somebody has still to be told"
+        sink.status = 200
+        sink.wait_for("add", "patient", "Succeeded")
+        deadline = time.monotonic() + 5
+        while machine.engine.busy():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+
+def test_an_event_refused_for_good_is_not_repeated(sink: Sink, tmp_path: Path) -> None:
+    sink.status = 422
+    with Machine(tmp_path / "m", events_url=sink.url) as machine:
+        machine.create(hello("refused"))
+        machine.wait("refused")
+        while machine.engine.busy():
+            time.sleep(0.01)
+        count = len(sink.events)
+        time.sleep(0.3)
+        assert len(sink.events) == count
+
+
+def test_after_a_restart_everything_is_told_again_and_so_is_an_untold_deletion(
+    sink: Sink, tmp_path: Path
+) -> None:
+    with Machine(tmp_path / "m") as machine:  # nobody listens
+        for name in ("kept", "deleted"):
+            machine.create(hello(name))
+            machine.wait(name)
+        machine.call("DELETE", "/deleted")
+    with Machine(tmp_path / "m", events_url=sink.url):
+        sink.wait_for("add", "kept", "Succeeded")
+        sink.wait_for("delete", "deleted", "Succeeded")
+
+
+def test_many_changes_make_few_events_where_the_receiver_is_slow(sink: Sink, tmp_path: Path) -> None:
+    sink.delay = 0.05
+    with Machine(tmp_path / "m", events_url=sink.url) as machine:
+        machine.create(
+            workflow("many", tasks=[fan_out("t", 50)], templates=[shell("t", "true", partitioned=True)])
+        )
+        machine.wait("many")
+        sink.wait_for("update", "many", "Succeeded")
+        assert len(sink.events) < 25
+
+
+def test_stopping_does_not_wait_for_a_receiver_that_is_away(tmp_path: Path) -> None:
+    with Machine(tmp_path, events_url="http://127.0.0.1:9/") as machine:
+        machine.create(hello("alone"))
+        machine.wait("alone")
+        started = time.monotonic()
+    assert time.monotonic() - started < 5
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("ogdc-engine")]

@@ -1,0 +1,387 @@
+from __future__ import annotations
+
+import io
+import os
+import tarfile
+import time
+from pathlib import Path
+
+import pytest
+
+from ogdc_shared.argo.state import read_workflow
+from ogdc_shared.workflow.retry import RETRY_EXPRESSION
+from support.engine import Machine, fan_out, file_artifact, mount, nodes, phases, shell, task, workflow
+
+
+@pytest.fixture
+def machine(tmp_path: Path):
+    with Machine(tmp_path) as machine:
+        yield machine
+
+
+def test_tasks_run_in_the_order_of_their_dependencies(machine: Machine) -> None:
+    append = [mount("/mnt/workflow")]
+    machine.create(
+        workflow(
+            "order",
+            tasks=[
+                task("last", dependencies=["middle", "first"]),
+                task("middle", depends="first"),
+                task("first"),
+            ],
+            templates=[
+                shell(name, f"echo {name} >> /mnt/workflow/order.txt", mounts=append)
+                for name in ("first", "middle", "last")
+            ],
+        )
+    )
+    found = machine.wait("order")
+    assert found["status"]["phase"] == "Succeeded"
+    assert (machine.volume / "order.txt").read_text().split() == ["first", "middle", "last"]
+    assert found["status"]["progress"] == "3/3"
+
+
+def test_each_partition_sees_its_own_part_of_the_volume(machine: Machine) -> None:
+    part = "runs/{{inputs.parameters.partition}}"
+    machine.create(
+        workflow(
+            "parts",
+            tasks=[fan_out("process", 3), task("publish", depends="process")],
+            templates=[
+                shell(
+                    "process",
+                    "echo $1 > /input_dir/number; ls -R /mnt/workflow > /mnt/workflow/seen",
+                    partitioned=True,
+                    mounts=[mount("/mnt/workflow", part=part), mount("/input_dir", part=f"{part}/input_dir")],
+                ),
+                shell(
+                    "publish", "cat /mnt/workflow/runs/*/input_dir/number", mounts=[mount("/mnt/workflow")]
+                ),
+            ],
+        )
+    )
+    found = machine.wait("parts")
+    assert found["status"]["phase"] == "Succeeded"
+    assert machine.log("parts") == ["0", "1", "2"]
+    seen = (machine.volume / "runs/1/seen").read_text().split()
+    assert seen == ["/mnt/workflow:", "input_dir", "seen", "/mnt/workflow/input_dir:", "number"]
+    state = read_workflow(found)
+    assert [(t.name, t.partition) for t in state.tasks if t.template == "process"] == [
+        ("process(0:0)", 0),
+        ("process(1:1)", 1),
+        ("process(2:2)", 2),
+    ]
+
+
+def test_input_artifacts_are_there_as_files_and_unpacked_archives(machine: Machine) -> None:
+    machine.artifacts.put("runs/a/plan.json", b'{"a": 1}')
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w:gz") as tar:
+        entry = tarfile.TarInfo("data/words.txt")
+        entry.mode, entry.size = 0o600, 5
+        tar.addfile(entry, io.BytesIO(b"words"))
+    machine.artifacts.put("recipes/x.tar.gz", archive.getvalue())
+    machine.create(
+        workflow(
+            "inputs",
+            tasks=[task("read")],
+            templates=[
+                shell(
+                    "read",
+                    "cat /ogdc/plan.json; echo; cat /ogdc/recipe/data/words.txt; touch /ogdc/recipe/x",
+                    artifacts=[
+                        file_artifact("plan", path="/ogdc/plan.json", key="runs/a/plan.json"),
+                        {"name": "recipe", "path": "/ogdc/recipe", "s3": {"key": "recipes/x.tar.gz"}},
+                    ],
+                )
+            ],
+        )
+    )
+    found = machine.wait("inputs")
+    assert found["status"]["phase"] == "Failed", "inputs are read-only"
+    assert machine.log("inputs")[:2] == [
+        '{"a": 1}',
+        "wordstouch: cannot touch '/ogdc/recipe/x': Read-only file system",
+    ]
+
+
+def test_a_missing_input_artifact_is_an_error_that_names_its_key(machine: Machine) -> None:
+    read = shell("read", "true", artifacts=[file_artifact("p", path="/ogdc/p", key="runs/none/p.json")])
+    machine.create(workflow("missing", tasks=[task("read")], templates=[read]))
+    found = machine.wait("missing")
+    assert found["status"]["phase"] == "Error"
+    assert nodes(found)["read"]["message"] == "There is no artifact 'runs/none/p.json'."
+
+
+def test_output_artifacts_and_parameters_are_kept(machine: Machine) -> None:
+    count = shell(
+        "count",
+        """echo '["a", "b"]' > /tmp/names; printf zip > /tmp/out.zip""",
+        mounts=[mount("/tmp", volume="scratch")],
+        outputs={
+            "parameters": [{"name": "names", "valueFrom": {"path": "/tmp/names"}}],
+            "artifacts": [file_artifact("zip", path="/tmp/out.zip", key="runs/o/out.zip")],
+        },
+    )
+    each = task(
+        "each",
+        depends="count",
+        withParam="{{tasks.count.outputs.parameters.names}}",
+        arguments={"parameters": [{"name": "partition", "value": "{{item}}"}]},
+    )
+    manifest = workflow(
+        "outputs",
+        tasks=[task("count"), each],
+        templates=[count, shell("each", "echo got $1", partitioned=True)],
+    )
+    machine.create(manifest)
+    found = machine.wait("outputs")
+    assert phases(found) == dict.fromkeys(["outputs", "count", "each", "each(0:a)", "each(1:b)"], "Succeeded")
+    assert machine.artifacts.get("runs/o/out.zip") == b"zip"
+    assert sorted(machine.log("outputs")) == ["got a", "got b"]
+    assert nodes(found)["count"]["outputs"] == {
+        "exitCode": "0",
+        "parameters": [{"name": "names", "value": '["a", "b"]'}],
+        "artifacts": [{"name": "zip", "path": "/tmp/out.zip", "s3": {"key": "runs/o/out.zip"}}],
+    }
+
+
+def test_an_output_that_is_a_link_out_of_the_sandbox_is_not_followed(
+    machine: Machine, tmp_path: Path
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("secret")
+    steal = shell(
+        "steal",
+        f"ln -s {secret} /tmp/out.zip",
+        outputs={"artifacts": [file_artifact("zip", path="/tmp/out.zip", key="runs/s/out.zip")]},
+    )
+    machine.create(workflow("steal", tasks=[task("steal")], templates=[steal]))
+    found = machine.wait("steal")
+    assert found["status"]["phase"] == "Error"
+    assert "not a regular file" in nodes(found)["steal"]["message"]
+    assert machine.artifacts.size("runs/s/out.zip") is None
+
+
+def test_a_directory_replaced_by_a_link_is_not_mounted(machine: Machine) -> None:
+    swap = shell(
+        "swap",
+        "rmdir /mnt/workflow/input_dir; ln -s / /mnt/workflow/input_dir",
+        mounts=[mount("/mnt/workflow", part="p")],
+    )
+    make = shell("make", "true", mounts=[mount("/input_dir", part="p/input_dir")])
+    again = shell("again", "ls /input_dir", mounts=[mount("/input_dir", part="p/input_dir")])
+    machine.create(
+        workflow(
+            "swap",
+            tasks=[task("make"), task("swap", depends="make"), task("again", depends="swap")],
+            templates=[make, swap, again],
+        )
+    )
+    found = machine.wait("swap")
+    assert phases(found)["swap"] == "Succeeded"
+    assert phases(found)["again"] == "Error"
+    assert machine.log("swap") == []
+
+
+def test_a_failure_carries_the_exit_code_and_the_last_words(machine: Machine) -> None:
+    machine.create(
+        workflow(
+            "fails",
+            tasks=[task("process"), task("publish", depends="process")],
+            templates=[
+                shell("process", "printf 'command 3 of 4 failed' > /dev/termination-log; exit 7"),
+                shell("publish", "true"),
+            ],
+        )
+    )
+    found = machine.wait("fails")
+    assert found["status"]["phase"] == "Failed"
+    assert nodes(found)["process"]["message"] == "main: Error (exit code 7): command 3 of 4 failed"
+    assert nodes(found)["process"]["outputs"] == {"exitCode": "7"}
+    assert phases(found)["publish"] == "Omitted"
+    state = read_workflow(found)
+    assert (state.message, state.tasks[0].exit_code) == ("command 3 of 4 failed", 7)
+
+
+def test_a_failure_in_passing_is_tried_again_and_a_real_one_is_not(machine: Machine) -> None:
+    strategy = {
+        "limit": "2",
+        "retryPolicy": "Always",
+        "expression": RETRY_EXPRESSION,
+        "backoff": {"duration": "100ms", "factor": "2"},
+    }
+    flaky = "cd /mnt/workflow; [ -e tried ] && exit $(cat tried); printf %s > tried; exit 75"
+    volume = [mount("/mnt/workflow")]
+    for name, second in {"flaky": "0", "broken": "1", "hopeless": "75"}.items():
+        script = flaky.replace("%s", second)
+        (machine.volume / "tried").unlink(missing_ok=True)
+        templates = [shell("try", script, mounts=volume, retryStrategy=strategy)]
+        machine.create(workflow(name, tasks=[task("try")], templates=templates))
+        machine.wait(name)
+    assert phases(machine.get("flaky")) == {
+        "flaky": "Succeeded",
+        "try": "Succeeded",
+        "try(0)": "Failed",
+        "try(1)": "Succeeded",
+    }
+    broken = machine.get("broken")
+    assert set(phases(broken)) == {"broken", "try", "try(0)", "try(1)"}
+    assert nodes(broken)["try"]["message"] == "retryStrategy.expression evaluated to false"
+    hopeless = machine.get("hopeless")
+    assert set(phases(hopeless)) == {"hopeless", "try", "try(0)", "try(1)", "try(2)"}
+    assert nodes(hopeless)["try"]["message"] == "No more retries left"
+    last_try = nodes(hopeless)["try"]["children"][-1]
+    assert last_try == nodes(hopeless)["try(2)"]["id"]
+
+
+def test_progress_is_told_while_a_task_runs(machine: Machine) -> None:
+    machine.create(
+        workflow(
+            "slow",
+            tasks=[task("slow")],
+            templates=[
+                shell(
+                    "slow",
+                    "echo 1/4 > $ARGO_PROGRESS_FILE; while [ ! -e /mnt/workflow/go ]; do sleep 0.05; done",
+                    mounts=[mount("/mnt/workflow")],
+                )
+            ],
+        )
+    )
+    found = machine.wait_until("slow", lambda w: w["status"].get("progress") == "1/4")
+    assert found["status"]["phase"] == "Running"
+    (machine.volume / "go").touch()
+    assert machine.wait("slow")["status"]["progress"] == "4/4"
+
+
+def test_parallelism_bounds_a_workflow_and_slots_bound_all(tmp_path: Path) -> None:
+    script = "echo >> /mnt/workflow/$$; ls /mnt/workflow | wc -l; sleep 0.15; rm /mnt/workflow/$$"
+    script = script.replace("$$", "$(hostname)$1").replace("$(hostname)", "w")
+    with Machine(tmp_path, slots=3) as machine:
+        template = shell("process", script, partitioned=True, mounts=[mount("/mnt/workflow", part="busy")])
+        machine.create(workflow("two", tasks=[fan_out("process", 6)], templates=[template], parallelism=2))
+        machine.wait("two")
+        assert max(map(int, machine.log("two"))) == 2
+        machine.create(workflow("all", tasks=[fan_out("process", 6)], templates=[template]))
+        machine.wait("all")
+        assert max(map(int, machine.log("all"))) == 3
+
+
+def test_a_small_workflow_does_not_wait_for_a_big_one(tmp_path: Path) -> None:
+    with Machine(tmp_path, slots=1) as machine:
+        machine.create(
+            workflow(
+                "big",
+                tasks=[fan_out("process", 40)],
+                templates=[shell("process", "sleep 0.05", partitioned=True)],
+            )
+        )
+        machine.create(workflow("small", tasks=[task("hello")], templates=[shell("hello", "true")]))
+        machine.wait("small")
+        assert machine.get("big")["status"]["phase"] == "Running"
+
+
+def test_a_workflow_without_room_is_pending(tmp_path: Path) -> None:
+    with Machine(tmp_path, slots=1) as machine:
+        wait = shell(
+            "wait", "while [ ! -e /mnt/workflow/go ]; do sleep 0.02; done", mounts=[mount("/mnt/workflow")]
+        )
+        machine.create(workflow("first", tasks=[task("wait")], templates=[wait]))
+        machine.wait_until("first", lambda w: w["status"]["phase"] == "Running")
+        machine.create(workflow("second", tasks=[task("wait")], templates=[wait]))
+        time.sleep(0.1)
+        assert machine.get("second")["status"]["phase"] == "Pending"
+        (machine.volume / "go").touch()
+        assert machine.wait("second")["status"]["phase"] == "Succeeded"
+
+
+def test_fail_fast_begins_no_more_and_lets_the_running_ones_end(tmp_path: Path) -> None:
+    with Machine(tmp_path, slots=2) as machine:
+        script = "[ $1 = 1 ] && exit 1; sleep 0.3; echo done"
+        machine.create(
+            workflow(
+                "fast", tasks=[fan_out("process", 9)], templates=[shell("process", script, partitioned=True)]
+            )
+        )
+        found = machine.wait("fast")
+        assert phases(found) == {
+            "fast": "Failed",
+            "process": "Failed",
+            "process(0:0)": "Succeeded",
+            "process(1:1)": "Failed",
+        }
+        assert machine.log("fast") == ["done"]
+
+
+def test_a_deadline_ends_a_workflow(machine: Machine) -> None:
+    machine.create(
+        workflow(
+            "late",
+            tasks=[task("sleep"), task("publish", depends="sleep")],
+            templates=[shell("sleep", "sleep 60"), shell("publish", "true")],
+            activeDeadlineSeconds=1,
+        )
+    )
+    found = machine.wait("late")
+    assert found["status"]["phase"] == "Failed"
+    assert nodes(found)["sleep"]["message"] == "Step exceeded its deadline"
+    assert "deadline of 1 s" in found["status"]["message"]
+
+
+def test_a_thousand_tasks_are_quick(tmp_path: Path) -> None:
+    count = 200
+    with Machine(tmp_path) as machine:
+        machine.create(
+            workflow(
+                "many",
+                tasks=[fan_out("process", count)],
+                templates=[shell("process", "true", partitioned=True)],
+            )
+        )
+        started = time.monotonic()
+        while machine.engine.busy():
+            time.sleep(0.02)
+        each = (time.monotonic() - started) / count
+        found = machine.get("many")
+    assert found["status"]["progress"] == f"{count}/{count}"
+    assert each < 0.1, "about 8 ms on an idle machine"
+
+
+def test_an_expired_workflow_is_deleted_with_its_logs(machine: Machine, tmp_path: Path) -> None:
+    machine.create(
+        workflow(
+            "brief",
+            tasks=[task("hello")],
+            templates=[shell("hello", "echo hi")],
+            ttlStrategy={"secondsAfterSuccess": 1},
+        )
+    )
+    machine.wait("brief")
+    assert (tmp_path / "logs/brief").is_dir()
+    deadline = time.monotonic() + 10
+    while machine.call("GET", "/brief")[0] != 404 or (tmp_path / "logs/brief").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone can become another user")
+def test_tasks_of_root_run_as_nobody_and_own_what_they_may_write(machine: Machine) -> None:
+    machine.create(
+        workflow(
+            "who",
+            tasks=[task("who")],
+            templates=[
+                shell(
+                    "who",
+                    "id -u; id -G; grep -c '^Cap.*0000000000000000' /proc/self/status; "
+                    "touch /in/x /tmp/x /dev/shm/x; "
+                    "cat /etc/hosts > /dev/null && echo readable; ls /root /home 2>&1 | wc -l",
+                    mounts=[mount("/in", part="a/b/c")],
+                )
+            ],
+        )
+    )
+    assert machine.wait("who")["status"]["phase"] == "Succeeded", machine.log("who")
+    assert machine.log("who")[:4] == ["65534", "65534", "5", "readable"]
+    assert (machine.volume / "a/b").stat().st_uid == 65534

@@ -1,0 +1,182 @@
+"""The local engine with everything it needs in one directory, driven through its REST API.
+
+::
+
+    with Machine(tmp_path) as machine:
+        machine.create(workflow("w", tasks=[task("hello")], templates=[shell("hello", "echo hi")]))
+        assert machine.wait("w")["status"]["phase"] == "Succeeded"
+        assert machine.log("w") == ["hi"]
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from urllib.parse import urlencode
+
+from ogdc_cli.local.engine import Engine
+from ogdc_cli.local.sandbox import probe
+from ogdc_shared.storage.directory import DirectoryStore
+
+NAMESPACE = "ogdc"
+CLAIM = "workflow"
+PATIENCE = 30.0
+
+
+def workflow(name: str, *, tasks: list[dict], templates: list[dict], **spec: Any) -> dict[str, Any]:
+    """A Workflow of one DAG, with the claim and an empty directory as volumes."""
+    main = {"name": "main", "dag": {"tasks": tasks}}
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Workflow",
+        "metadata": {"name": name, "namespace": NAMESPACE, "labels": {"ogdc/run": name}},
+        "spec": {
+            "entrypoint": "main",
+            "templates": [main, *templates],
+            "volumes": [
+                {"name": "workflow", "persistentVolumeClaim": {"claimName": CLAIM}},
+                {"name": "scratch", "emptyDir": {}},
+            ],
+            **spec,
+        },
+    }
+
+
+def task(name: str, **fields: Any) -> dict[str, Any]:
+    """A task that runs the template of the same name."""
+    return {"name": name, "template": name, **fields}
+
+
+def fan_out(name: str, count: int, **fields: Any) -> dict[str, Any]:
+    """A task that runs the template of the same name for every number below `count`."""
+    return task(
+        name,
+        withSequence={"count": str(count)},
+        arguments={"parameters": [{"name": "partition", "value": "{{item}}"}]},
+        **fields,
+    )
+
+
+def shell(name: str, script: str, *, mounts: list[dict] | None = None, **fields: Any) -> dict[str, Any]:
+    """A template that runs a script; `$1` is its parameter `partition` where it has one."""
+    parameters = [{"name": "partition"}] if fields.pop("partitioned", False) else []
+    return {
+        "name": name,
+        "inputs": {"parameters": parameters, "artifacts": fields.pop("artifacts", [])},
+        "container": {
+            "image": "example.org/worker:1",
+            "command": ["sh", "-c", script, "sh"],
+            "args": ["{{inputs.parameters.partition}}"] if parameters else [],
+            "volumeMounts": mounts or [],
+        },
+        **fields,
+    }
+
+
+def mount(path: str, *, volume: str = "workflow", part: str | None = None, **fields: Any) -> dict[str, Any]:
+    """A volumeMount."""
+    return {"name": volume, "mountPath": path, **({"subPath": part} if part else {}), **fields}
+
+
+def file_artifact(name: str, *, path: str, key: str) -> dict[str, Any]:
+    """An artifact that is taken as it is."""
+    return {"name": name, "path": path, "s3": {"key": key}, "archive": {"none": {}}}
+
+
+class Machine:
+    """An engine from `__enter__` to `__exit__`, and again with the same state when entered again."""
+
+    def __init__(self, root: Path, *, events_url: str | None = None, slots: int = 2) -> None:
+        self.root = root
+        self.artifacts = DirectoryStore(root / "artifacts")
+        self.volume = root / "volume"
+        self._events_url = events_url
+        self._slots = slots
+        self.engine: Engine
+
+    def __enter__(self) -> Machine:
+        self.engine = Engine(
+            store_path=self.root / "engine.sqlite",
+            artifact_dir=self.root / "artifacts",
+            volumes={CLAIM: self.volume},
+            log_dir=self.root / "logs",
+            events_url=self._events_url,
+            namespace=NAMESPACE,
+            slots=self._slots,
+            sandbox=probe(environ=os.environ, label="test"),
+        )
+        self.engine.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self.engine.stop()
+
+    def call(self, method: str, path: str = "", body: Any = None, **query: str) -> tuple[int, Any]:
+        """One call of the API: (HTTP status, answer)."""
+        status, data = self.call_raw(method, path, body, **query)
+        return status, json.loads(data)
+
+    def call_raw(self, method: str, path: str = "", body: Any = None, **query: str) -> tuple[int, bytes]:
+        data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+        environ = {
+            "REQUEST_METHOD": method,
+            "PATH_INFO": f"/api/v1/workflows/{NAMESPACE}{path}",
+            "QUERY_STRING": urlencode({key.replace("__", "."): value for key, value in query.items()}),
+            "CONTENT_LENGTH": str(len(data)),
+            "wsgi.input": io.BytesIO(data),
+        }
+        statuses: list[str] = []
+        chunks = self.engine.wsgi(environ, lambda status, headers, *_: statuses.append(status))
+        return int(statuses[0].split()[0]), b"".join(chunks)
+
+    def create(self, manifest: dict[str, Any]) -> dict[str, Any]:
+        status, answer = self.call("POST", body={"workflow": manifest})
+        assert status == 200, answer
+        return answer
+
+    def get(self, name: str) -> dict[str, Any]:
+        status, answer = self.call("GET", f"/{name}")
+        assert status == 200, answer
+        return answer
+
+    def wait(self, name: str) -> dict[str, Any]:
+        """The workflow once it has ended."""
+        return self.wait_until(name, lambda found: "finishedAt" in found["status"])
+
+    def wait_until(self, name: str, fulfilled: Any) -> dict[str, Any]:
+        deadline = time.monotonic() + PATIENCE
+        while not fulfilled(found := self.get(name)):
+            assert time.monotonic() < deadline, (
+                f"{name} took too long: {json.dumps(found['status'], indent=1)}"
+            )
+            time.sleep(0.01)
+        return found
+
+    def wait_for_file(self, path: Path) -> str:
+        """What a file holds, once it holds something."""
+        deadline = time.monotonic() + PATIENCE
+        while not path.exists() or not path.read_text():
+            assert time.monotonic() < deadline, f"{path} never appeared"
+            time.sleep(0.01)
+        return path.read_text()
+
+    def log(self, name: str, **query: str) -> list[str]:
+        _, data = self.call_raw("GET", f"/{name}/log", **query)
+        return [json.loads(line)["result"]["content"] for line in data.splitlines()]
+
+
+def nodes(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """A workflow's nodes by displayName."""
+    return {node["displayName"]: node for node in found["status"]["nodes"].values()}
+
+
+def phases(found: dict[str, Any]) -> dict[str, str]:
+    """Phases of a workflow's nodes by displayName."""
+    return {name: node["phase"] for name, node in nodes(found).items()}
