@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ogdc_cli.local.engine.beneath import directory_beneath, file_beneath, read_beneath
+from ogdc_cli.local.engine.labels import matches
+from ogdc_cli.local.engine.nodes import fnv1a, node_id, parse_progress, pod_name, seconds, timestamp
+from ogdc_cli.local.engine.store import Change, Store, WorkflowExistsError
+from ogdc_cli.local.engine.substitute import fill, tags
+from ogdc_shared.errors import ConfigurationError, InvalidRequestError
+
+
+@pytest.mark.parametrize(("text", "value"), [("", 2166136261), ("a", 0xE40C292C), ("foobar", 0xBF9CF968)])
+def test_the_hash_is_fnv_1a(text: str, value: int) -> None:
+    """Source: test vectors of draft-eastlake-fnv."""
+    assert fnv1a(text) == value
+
+
+def test_nodes_and_pods_are_named_as_argo_names_them() -> None:
+    assert node_id("w", "w") == "w"
+    assert node_id("w", "w.process(0:0)") == f"w-{fnv1a('w.process(0:0)')}"
+    assert pod_name("w", node="w.process(0:0)", template="process") == f"w-process-{fnv1a('w.process(0:0)')}"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1/4", (1, 4)),
+        (" 4/4\n", (4, 4)),
+        *((text, None) for text in ("5/4", "0/0", "-1/4", "x", "1/²", "1/4/4", "", None, f"1/{10**30}")),
+    ],
+)
+def test_progress_is_done_and_total(text: str | None, value: tuple[int, int] | None) -> None:
+    assert parse_progress(text) == value
+
+
+@given(st.integers(0, 4_000_000_000_000))
+def test_times_are_kept_to_the_millisecond(milliseconds: int) -> None:
+    moment = milliseconds / 1000
+    assert timestamp(moment).endswith("Z")
+    assert abs(seconds(timestamp(moment)) - moment) < 0.002
+
+
+@given(st.text(), st.text(), st.text())
+def test_a_value_is_put_in_as_it_is(before: str, value: str, after: str) -> None:
+    before, after = before.replace("{", ""), after.replace("}", "").replace("{", "")
+    assert fill(f"{before}{{{{x}}}}{after}", {"x": value}) == before + value + after
+
+
+def test_a_tag_without_a_value_is_an_error() -> None:
+    assert list(tags("{{a}}-{{ b.c }}")) == ["a", "b.c"]
+    with pytest.raises(ValueError, match=r"b\.c"):
+        fill("{{a}}-{{ b.c }}", {"a": "1"})
+
+
+@pytest.mark.parametrize(
+    ("selector", "expected"),
+    [
+        ("", True),
+        ("app=ogdc", True),
+        ("app==ogdc,tier!=back", True),
+        ("app=other", False),
+        ("app", True),
+        ("!app", False),
+        ("!nothing", True),
+        ("app in (a, ogdc),tier notin (back)", True),
+        ("tier in (back)", False),
+        ("ogdc/run=x", False),
+    ],
+)
+def test_label_selectors_select(selector: str, expected: bool) -> None:
+    assert matches(selector, {"app": "ogdc", "tier": "front"}) is expected
+
+
+@pytest.mark.parametrize("selector", ["=x", "a in b", "a b", "a=(", ",,"])
+def test_a_selector_that_cannot_be_read_is_refused(selector: str) -> None:
+    with pytest.raises(InvalidRequestError):
+        matches(selector, {"a": "b"})
+
+
+def test_directories_are_made_below_a_root_and_never_through_a_link(tmp_path: Path) -> None:
+    assert directory_beneath(tmp_path, "a/b/c", owner=None).is_dir()
+    assert directory_beneath(tmp_path, "", owner=None) == tmp_path
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "a/link").symlink_to(tmp_path / "outside")
+    for path in ("a/link", "a/link/x", "../x", "/x", "a/../../x"):
+        with pytest.raises(OSError, match=r"Not a directory|Too many levels|leads out"):
+            directory_beneath(tmp_path, path, owner=None)
+    with pytest.raises(FileNotFoundError):
+        directory_beneath(tmp_path, "not/there", owner=None, make=False)
+    assert list((tmp_path / "outside").iterdir()) == []
+
+
+def test_only_regular_files_are_read(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("0123456789")
+    (tmp_path / "link").symlink_to("file")
+    (tmp_path / "directory").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    assert read_beneath(tmp_path, "file", limit=4) == "0123"
+    for name in ("link", "directory", "pipe", "nothing"):
+        assert read_beneath(tmp_path, name, limit=4) is None
+        with pytest.raises(OSError, match=r"not a regular file|No such file"):
+            file_beneath(tmp_path, name)
+
+
+def test_the_store_counts_one_version_over_all_workflows(tmp_path: Path) -> None:
+    told: list[tuple[str, Change]] = []
+    store = Store(tmp_path / "e.sqlite", on_change=lambda uid, change: told.append((uid, change)))
+    uids = [store.create({"metadata": {"name": name}, "spec": {}}, namespace="n") for name in ("a", "b")]
+    with pytest.raises(WorkflowExistsError):
+        store.create({"metadata": {"name": "a"}, "spec": {}}, namespace="n")
+    assert store.shut_down("a", "Stop") == uids[0]
+    assert store.delete("b") == uids[1]
+    assert store.delete("b") is None
+    assert [(uid, change.name) for uid, change in told] == [
+        (uids[0], "MADE"),
+        (uids[1], "MADE"),
+        (uids[0], "TURNED"),
+        (uids[1], "DELETED"),
+    ]
+    name, body = store.deleted_object(uids[1]) or ("", "")
+    assert name == "b"
+    assert '"resourceVersion":"5"' in body
+    store.close()
+
+
+def test_a_state_of_another_version_is_refused(tmp_path: Path) -> None:
+    import sqlite3
+
+    connection = sqlite3.connect(tmp_path / "e.sqlite")
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(ConfigurationError, match="another version"):
+        Store(tmp_path / "e.sqlite", on_change=lambda uid, change: None)

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ogdc_cli.local.sandbox import Container, Mount, probe
+from ogdc_cli.local.sandbox.bubblewrap import Bubblewrap
+from ogdc_cli.local.sandbox.containers import Containers
+from ogdc_cli.local.sandbox.interpreter import module_paths, read_only_paths, worker_command
+from ogdc_shared.errors import ConfigurationError
+
+CONTAINER = Container(
+    name="w-1",
+    image="example.org/worker:1",
+    argv=("ogdc-worker", "process"),
+    env={"A": "b c"},
+    mounts=(
+        Mount(Path("/data/in"), "/input_dir"),
+        Mount(Path("/data/plan,1.json"), "/ogdc/plan.json", writable=False),
+    ),
+)
+
+
+def pairs(command: list[str], option: str) -> list[str]:
+    return [command[index + 1] for index, word in enumerate(command) if word == option]
+
+
+def bubblewrap(drop_to: int | None, **environ: str) -> list[str]:
+    return Bubblewrap(Path("/usr/bin/bwrap"), environ=environ, drop_to=drop_to).command(
+        CONTAINER, status_fd=9
+    )
+
+
+def test_a_user_gets_a_namespace_and_no_capability() -> None:
+    command = bubblewrap(None)
+    for option in ("--unshare-user", "--unshare-pid", "--unshare-ipc", "--die-with-parent", "--new-session"):
+        assert option in command
+    assert pairs(command, "--cap-drop") == ["ALL"]
+    assert "--cap-add" not in command
+    assert "setpriv" not in command
+
+
+def test_root_gives_its_rights_up_before_the_command() -> None:
+    command = bubblewrap(65534)
+    assert "--unshare-user" not in command
+    inside = command[command.index("--") + 1 :]
+    assert inside[:8] == [
+        "setpriv",
+        "--reuid=65534",
+        "--regid=65534",
+        "--clear-groups",
+        "--no-new-privs",
+        "--bounding-set=-all",
+        "--inh-caps=-all",
+        worker_command(("process",))[0],
+    ]
+
+
+def test_only_what_a_task_needs_of_the_environment_is_passed_on() -> None:
+    command = bubblewrap(None, HTTPS_PROXY="http://p:1", AWS_SECRET_ACCESS_KEY="x", HOME="/root", TZ="UTC")
+    assert pairs(command, "--setenv") == ["PATH", "HOME", "LANG", "HTTPS_PROXY", "TZ", "A"]
+    assert "--clearenv" in command
+    assert "x" not in command
+
+
+def test_a_certificate_file_of_the_users_own_is_shown(tmp_path: Path) -> None:
+    own = tmp_path / "ca.pem"
+    own.touch()
+    assert str(own) in pairs(bubblewrap(None, SSL_CERT_FILE=str(own)), "--ro-bind")
+    usual = "/etc/ssl/certs/ca-certificates.crt"
+    assert usual not in pairs(bubblewrap(None, SSL_CERT_FILE=usual), "--ro-bind")
+
+
+def test_outer_mounts_come_before_those_inside_them() -> None:
+    mounts = (Mount(Path("/b"), "/mnt/a/b"), Mount(Path("/a"), "/mnt/a", writable=False))
+    sandbox = Bubblewrap(Path("bwrap"), environ={}, drop_to=None)
+    command = sandbox.command(CONTAINER._replace(mounts=mounts), status_fd=9)
+    assert command.index("/mnt/a") < command.index("/mnt/a/b")
+    assert pairs(command, "--bind") == ["/b"]
+
+
+def test_every_directory_the_worker_needs_is_visible_once() -> None:
+    paths = read_only_paths()
+    for needed in module_paths():
+        assert any(needed == path or path in needed.parents for path in paths)
+    assert not [path for path in paths for other in paths if other in path.parents]
+
+
+def test_docker_runs_the_image_with_nothing_it_need_not_have() -> None:
+    command = Containers(Path("/usr/bin/docker"), environ={"NO_PROXY": "x"}, label="l").command(CONTAINER)
+    assert command[:4] == ["/usr/bin/docker", "run", "--rm", "--init"]
+    assert pairs(command, "--label") == ["ogdc.engine=l"]
+    assert pairs(command, "--cap-drop") == ["ALL"]
+    assert pairs(command, "--env") == ["HOME=/tmp", "NO_PROXY=x", "A=b c"]
+    assert pairs(command, "--mount") == [
+        "type=bind,source=/data/in,target=/input_dir",
+        'type=bind,"source=/data/plan,1.json",target=/ogdc/plan.json,readonly',
+    ]
+    assert command[-4:] == ["--entrypoint", "ogdc-worker", "example.org/worker:1", "process"]
+
+
+def test_podman_keeps_the_users_id() -> None:
+    command = Containers(Path("/usr/bin/podman"), environ={}, label="l").command(CONTAINER)
+    assert pairs(command, "--userns") == ["keep-id"]
+
+
+def test_an_unknown_choice_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="OGDC_SANDBOX='chroot': give one of auto, bubblewrap"):
+        probe(environ={"OGDC_SANDBOX": "chroot"}, label="l")
+
+
+def test_without_any_sandbox_the_message_says_what_to_install(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="apt install bubblewrap") as caught:
+        probe(environ={"OGDC_SANDBOX": "docker", "PATH": str(tmp_path)}, label="l")
+    assert "OGDC_SANDBOX=none" in str(caught.value)
+
+
+def test_a_client_that_does_not_work_is_named_with_what_it_said(tmp_path: Path) -> None:
+    client = tmp_path / "podman"
+    client.write_text("#!/bin/sh\necho 'no daemon here' >&2; exit 3\n")
+    client.chmod(0o755)
+    with pytest.raises(ConfigurationError, match="podman: no daemon here"):
+        probe(environ={"OGDC_SANDBOX": "podman", "PATH": str(tmp_path)}, label="l")
+
+
+def test_no_sandbox_at_all_is_only_for_those_who_ask() -> None:
+    sandbox = probe(environ={"OGDC_SANDBOX": "none"}, label="l")
+    assert (sandbox.name, sandbox.slots) == ("none", 1)
