@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,8 +12,8 @@ from typing import NamedTuple
 
 from ogdc_shared.errors import OgdcError
 
-_SOCKET_PATH_LIMIT = 90
-"""Bytes a socket's directory may take: sun_path holds 104 or 108, and a name has to follow."""
+_SOCKET_PARENT_LIMIT = 80
+"""Bytes: a socket's path may take 104 or 108, of which `/run/.s.PGSQL.5432.lock` takes 23."""
 _LOG_LIMIT = 10 * 1024 * 1024
 
 
@@ -119,18 +120,28 @@ class StatePaths(NamedTuple):
                 "Mend it, or set OGDC_STATE_DIR to a directory of your own."
             ) from exc
 
-    def socket_dir(self) -> Path:
-        """Make and return the directory of PostgreSQL's socket: a short path, below the root where it can be.
+    @property
+    def _socket_parent(self) -> Path:
+        """A private directory whose path is short: the root where it can be.
 
-        Not below XDG_RUNTIME_DIR, which is removed when the user logs out while the stack stays up.
+        Not XDG_RUNTIME_DIR, which is removed when the user logs out while the stack stays up.
         """
-        below = self.root / "run"
-        if len(os.fsencode(below)) <= _SOCKET_PATH_LIMIT:
-            private_dir(below)
-            return below
-        elsewhere = Path(f"/tmp/ogdc-{os.geteuid()}-{self.label}")  # noqa: S108  verified to be ours alone
-        private_dir(elsewhere)
-        return elsewhere
+        if len(os.fsencode(self.root)) <= _SOCKET_PARENT_LIMIT:
+            return self.root
+        return Path(f"/tmp/ogdc-{os.geteuid()}-{self.label}")  # noqa: S108  verified to be ours alone
+
+    def socket_dir(self) -> Path:
+        """Make and return the directory of PostgreSQL's socket."""
+        private_dir(self._socket_parent)
+        directory = self._socket_parent / "run"
+        # Its owner may be the user that PostgreSQL runs as; it is the parent that keeps others out.
+        directory.mkdir(mode=0o700, exist_ok=True)
+        return directory
+
+    def remove_socket_dir(self) -> None:
+        """Remove what `socket_dir` made outside the root."""
+        if self._socket_parent != self.root:
+            shutil.rmtree(self._socket_parent, ignore_errors=True)
 
 
 def private_dir(path: Path, *, parents: bool = False) -> None:

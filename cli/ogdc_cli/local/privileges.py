@@ -49,7 +49,7 @@ def choose_launcher(data: Path) -> Launcher:
             "PostgreSQL refuses to run as root: install util-linux (setpriv), or start as another user."
         )
     caps = "-all,+dac_read_search"
-    user = (f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups")
+    user = (f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups", "--securebits=+no_setuid_fixup")
     limits = (f"--inh-caps={caps}", f"--ambient-caps={caps}", f"--bounding-set={caps}")
     return Launcher((*setpriv, *user, *limits), owner=_NOBODY)
 

@@ -97,6 +97,7 @@ def serve(paths: StatePaths, *, environ: Mapping[str, str], announce: Callable[[
             paths.record.unlink(missing_ok=True)
     finally:
         postgres.stop()
+        paths.remove_socket_dir()
     logger.info("stopped")
 
 

@@ -14,7 +14,7 @@ def paths(tmp_path):
     paths = StatePaths(tmp_path / "state")
     paths.create()
     yield paths
-    paths.socket_dir().rmdir()
+    paths.remove_socket_dir()
 
 
 def settings_for(paths, user):

@@ -80,15 +80,17 @@ def test_socket_lies_below_a_short_root(tmp_path):
 
 
 def test_sockets_of_two_long_roots_lie_apart_on_short_private_paths(tmp_path):
-    made = [StatePaths(tmp_path / ("x" * 100) / name).socket_dir() for name in ("a", "b")]
+    states = [StatePaths(tmp_path / ("x" * 100) / name) for name in ("a", "b")]
+    made = [state.socket_dir() for state in states]
     try:
         assert made[0] != made[1]
         for directory in made:
             assert len(str(directory / ".s.PGSQL.5432.lock")) < 104
-            assert mode(directory) == 0o700
+            assert mode(directory.parent) == 0o700
     finally:
-        for directory in made:
-            directory.rmdir()
+        for state in states:
+            state.remove_socket_dir()
+    assert not any(directory.parent.exists() for directory in made)
 
 
 def test_private_file_replaces_what_was_there(tmp_path):
