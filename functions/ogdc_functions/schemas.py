@@ -116,6 +116,7 @@ class SweepResponse(Schema):
 
     sent: list[str]
     refreshed: list[str]
+    expired: list[str]
     left: list[str]
 
 

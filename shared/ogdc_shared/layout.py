@@ -29,6 +29,11 @@ def output_key(run_name: str, recipe_id: str) -> str:
     return f"runs/{run_name}/output/{recipe_id}.zip"
 
 
+def output_prefix(run_name: str) -> str:
+    """Prefix of what a run leaves for download."""
+    return f"runs/{run_name}/output/"
+
+
 def run_prefix(run_name: str) -> str:
     """Prefix of all of a run's own objects."""
     return f"runs/{run_name}/"

@@ -23,6 +23,7 @@ import socket
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
@@ -37,6 +38,7 @@ class ArgoServer:
         trouble: Call → what goes wrong with it.
         calls: Every call that was understood, as (call, workflow name).
         logs: Workflow name → [(pod name, line)].
+        after_create: Called once a workflow is there and before the answer is sent.
     """
 
     def __init__(self, namespace: str) -> None:
@@ -45,6 +47,7 @@ class ArgoServer:
         self.trouble: dict[str, str] = {}
         self.calls: list[tuple[str, str]] = []
         self.logs: dict[str, list[tuple[str, str]]] = {}
+        self.after_create: Callable[[], object] = lambda: None
         self._versions = itertools.count(1000)
         self._closing = threading.Event()
 
@@ -108,12 +111,15 @@ class ArgoServer:
             "creationTimestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         }
         self.workflows[metadata["name"]] = workflow
+        self.after_create()
         return 200, workflow
 
     def _get(self, name: str) -> tuple[int, Any]:
         return 200, self.workflows[name]
 
     def _terminate(self, name: str) -> tuple[int, Any]:
+        if self.workflows[name].get("status", {}).get("phase") in {"Succeeded", "Failed", "Error"}:
+            return 500, {"code": 13, "message": "cannot shutdown a completed workflow"}
         return 200, self.advance(name, "Failed", message="Stopped with strategy 'Terminate'")
 
     def _retry(self, name: str) -> tuple[int, Any]:

@@ -121,6 +121,17 @@ def unheard_runs(conn: Connection, *, silent_for: float) -> list[str]:
     return [name for (name,) in found]
 
 
+def expired_outputs(conn: Connection, *, kept_for: float) -> list[str]:
+    """Names of the runs whose temporary output was finished `kept_for` seconds ago and is still kept."""
+    found = conn.execute(load_queries("runs")["expired_outputs"], {"kept_for": kept_for})
+    return [name for (name,) in found]
+
+
+def record_output_removed(conn: Connection, name: str) -> bool:
+    """Record that a run's temporary output is no longer kept; False: no run of that name."""
+    return _changes(conn, "record_output_removed", {"name": name})
+
+
 def claim_refresh(conn: Connection, name: str, *, silent_for: float) -> bool:
     """Undertake to ask Argo about a run; True for one of all callers within `silent_for` seconds."""
     return _changes(conn, "claim_refresh", {"name": name, "silent_for": silent_for})

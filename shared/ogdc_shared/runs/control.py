@@ -26,9 +26,18 @@ def cancel_run(context: Context, name: str) -> Run:
         with context.database.reader() as conn:
             record_refusal(conn, name, message="Cancelled before it reached Argo.")
     else:
-        context.argo.terminate(name)
-        refresh(context, name)
+        _terminate(context, name)
     return recorded_run(context, name)
+
+
+def _terminate(context: Context, name: str) -> None:
+    """End a workflow in Argo; the record is right afterwards, also where it had ended before."""
+    try:
+        context.argo.terminate(name)
+    except RunStateError:
+        refresh(context, name)
+        raise
+    refresh(context, name)
 
 
 def retry_run(context: Context, name: str) -> Run:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ogdc_shared.argo.state import WorkflowState
 from ogdc_shared.context import Context
 from ogdc_shared.db.events import record_event
-from ogdc_shared.db.runs import record_deletion, record_state
+from ogdc_shared.db.runs import find_run, record_deletion, record_state
 from ogdc_shared.events.cloudevents import Event
 from ogdc_shared.events.workflow_event import WorkflowDeletion
 
@@ -38,4 +38,6 @@ def apply_event(context: Context, event: Event, change: WorkflowState | Workflow
         if not record_event(conn, source=event.source, id=event.id, type=event.type, subject=event.subject):
             return KNOWN
         record = record_deletion if isinstance(change, WorkflowDeletion) else record_state
-        return APPLIED if record(conn, state) else KNOWN
+        if record(conn, state):
+            return APPLIED
+        return KNOWN if find_run(conn, state.name) else IGNORED

@@ -9,9 +9,16 @@ from typing import NamedTuple
 
 from ogdc_shared.context import Context
 from ogdc_shared.db.events import forget_events
-from ogdc_shared.db.runs import claim_refresh, get_run, unheard_runs
+from ogdc_shared.db.runs import (
+    claim_refresh,
+    expired_outputs,
+    get_run,
+    record_output_removed,
+    unheard_runs,
+)
 from ogdc_shared.db.submissions import unsent_runs
 from ogdc_shared.errors import DatabaseUnavailableError, OgdcError
+from ogdc_shared.layout import output_prefix
 from ogdc_shared.runs.handover import ensure_handed_over, refresh
 
 UNSENT_SECONDS = 120.0
@@ -33,12 +40,14 @@ class Swept(NamedTuple):
     """Handed to Argo."""
     refreshed: list[str]
     """Asked about at Argo."""
+    expired: list[str]
+    """Whose temporary output was removed, its days being over."""
     left: list[str]
     """Left for the next sweep; the log says why."""
 
 
 def sweep(context: Context, *, unsent_for: float = UNSENT_SECONDS) -> Swept:
-    """Send the runs that did not get to Argo, and ask about the unfinished ones that have been silent.
+    """Send what did not get to Argo, ask about what has been silent, and remove outputs that have expired.
 
     Safe at any time, also for several at once.
 
@@ -50,43 +59,63 @@ def sweep(context: Context, *, unsent_for: float = UNSENT_SECONDS) -> Swept:
     Raises:
         DatabaseUnavailableError: PostgreSQL does not answer.
     """
-    silent_for = context.settings.stale_seconds
+    settings = context.settings
     with context.database.connection() as conn:
         forget_events(conn, older_than=EVENTS_KEPT_SECONDS)
         unsent = unsent_runs(conn, older_than=unsent_for)
-        unheard = unheard_runs(conn, silent_for=silent_for)
-    deadline = monotonic() + PATIENCE_SECONDS
-    sent, unsent_left = _each(unsent, _send, context=context, deadline=deadline)
-    refreshed, unheard_left = _each(unheard, _ask, context=context, deadline=deadline)
-    return Swept(sent=sent, refreshed=refreshed, left=unsent_left + unheard_left)
+        unheard = unheard_runs(conn, silent_for=settings.stale_seconds)
+        expired = expired_outputs(conn, kept_for=settings.temporary_output_days * 86_400.0)
+    work = _Sweep(context)
+    return Swept(
+        sent=work.each(unsent, work.send),
+        refreshed=work.each(unheard, work.ask),
+        expired=work.each(expired, work.remove_output),
+        left=work.left,
+    )
 
 
-def _each(
-    names: list[str], act: Callable[[Context, str], None], *, context: Context, deadline: float
-) -> tuple[list[str], list[str]]:
-    """Act on each run; one that fails keeps no other waiting. Returns those done and those left."""
-    done: list[str] = []
-    for name in names:
-        if monotonic() > deadline:
-            break
+class _Sweep:
+    """One sweep under way: a run that fails keeps no other waiting."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._deadline = monotonic() + PATIENCE_SECONDS
+        self.left: list[str] = []
+
+    def each(self, names: list[str], act: Callable[[str], None]) -> list[str]:
+        """Act on each run, and return those where that went well."""
+        done: list[str] = []
+        for name in names:
+            (done if self._goes_well(act, name) else self.left).append(name)
+        return done
+
+    def _goes_well(self, act: Callable[[str], None], name: str) -> bool:
+        if monotonic() > self._deadline:
+            return False
         try:
-            act(context, name)
-            done.append(name)
+            act(name)
         except DatabaseUnavailableError:
             raise
         except (OgdcError, ValueError) as exc:
             _log.warning("run %s is left for the next sweep: %s", name, exc)
-    return done, [name for name in names if name not in done]
+            return False
+        return True
 
+    def send(self, name: str) -> None:
+        """Hand a run over to Argo."""
+        with self._context.database.reader() as conn:
+            run = get_run(conn, name)
+        ensure_handed_over(self._context, run)
 
-def _send(context: Context, name: str) -> None:
-    with context.database.reader() as conn:
-        run = get_run(conn, name)
-    ensure_handed_over(context, run)
+    def ask(self, name: str) -> None:
+        """Ask Argo about a run, unless somebody else is just doing so."""
+        with self._context.database.reader() as conn:
+            claimed = claim_refresh(conn, name, silent_for=self._context.settings.stale_seconds)
+        if claimed:
+            refresh(self._context, name)
 
-
-def _ask(context: Context, name: str) -> None:
-    with context.database.reader() as conn:
-        claimed = claim_refresh(conn, name, silent_for=context.settings.stale_seconds)
-    if claimed:
-        refresh(context, name)
+    def remove_output(self, name: str) -> None:
+        """Remove a run's output from the artifact store, then say so in the record."""
+        self._context.store.delete_prefix(output_prefix(name))
+        with self._context.database.reader() as conn:
+            record_output_removed(conn, name)

@@ -131,7 +131,7 @@ class TestIgnored:
         stranger = argo.advance(name, "Running")
         stranger["metadata"]["name"] = "somebody-elses"
 
-        assert tell(argo_events, stranger).get_json() == {"events": ["known"]}
+        assert tell(argo_events, stranger).get_json() == {"events": ["ignored"]}
 
     def test_a_workflow_of_the_same_name_elsewhere(self, argo_events, argo: ArgoServer, name: str, recorded):
         elsewhere = argo.advance(name, "Failed")

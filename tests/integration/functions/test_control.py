@@ -37,6 +37,13 @@ class TestCancel:
         assert phase in response.get_json()["detail"]
         assert argo.called("terminate") == 0
 
+    def test_a_run_that_has_just_ended_is_told_so(self, submit, status, argo: ArgoServer):
+        name = started(submit)
+        argo.advance(name, "Succeeded")
+
+        assert submit.post(f"/runs/{name}/cancel").status_code == 409
+        assert status.get(f"/status/{name}").get_json()["status"] == "Succeeded"
+
     def test_a_run_that_never_reached_argo_is_ended(self, submit, argo: ArgoServer):
         argo.trouble["create"] = "refuse"
         name = send(submit).get_json()["detail"].split()[5].rstrip(".")

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from ogdc_shared.db.database import Database
-from ogdc_shared.layout import output_key
+from ogdc_shared.layout import output_key, plan_key
 from support.argo_server import ArgoServer
 from support.runs import bundle, recipe_files, send, started, tell
 
@@ -142,7 +142,7 @@ class TestMending:
 
         swept = submit.post("/sweep").get_json()
 
-        assert swept == {"sent": [], "refreshed": [names[0], names[2]], "left": [names[1]]}
+        assert swept == {"sent": [], "refreshed": [names[0], names[2]], "expired": [], "left": [names[1]]}
 
 
 def test_many_readers_of_a_silent_run_ask_once(
@@ -313,6 +313,21 @@ class TestOutput:
 
         assert response.status_code == 410
         assert "7 days" in response.get_json()["detail"]
+
+    def test_the_sweep_removes_what_has_expired(self, submit, status, name: str, succeed, artifacts: Path):
+        succeed(name, finished="2026-01-01T00:00:00Z")
+
+        assert submit.post("/sweep").get_json()["expired"] == [name]
+        assert not (artifacts / output_key(name, "seal-tags")).exists()
+        assert (artifacts / plan_key(name)).exists()
+        assert status.get(f"/output/{name}").status_code == 410
+        assert submit.post("/sweep").get_json()["expired"] == []
+
+    def test_the_sweep_keeps_what_has_not(self, submit, status, name: str, succeed):
+        succeed(name)
+
+        assert submit.post("/sweep").get_json()["expired"] == []
+        assert status.get(f"/output/{name}").status_code == 200
 
 
 class TestLogs:

@@ -324,9 +324,27 @@ class TestArgoAway:
 
         swept = submit.post("/sweep?unsent_for=0").get_json()
 
-        assert swept == {"sent": recorded(database), "refreshed": [], "left": []}
+        assert swept == {"sent": recorded(database), "refreshed": [], "expired": [], "left": []}
         assert list(argo.workflows) == swept["sent"]
         assert submit.post("/sweep?unsent_for=0").get_json()["sent"] == []
+
+
+def test_a_run_that_argo_has_is_started_even_if_that_cannot_be_noted(
+    submit, argo: ArgoServer, database: Database
+):
+    def lose_the_table() -> None:
+        with database.connection() as conn:
+            conn.execute("ALTER TABLE runs RENAME TO lost")
+
+    argo.after_create = lose_the_table
+    response = send(submit)
+    with database.connection() as conn:
+        conn.execute("ALTER TABLE lost RENAME TO runs")
+
+    assert response.status_code == 200
+    assert recorded(database) == list(argo.workflows)
+    assert submit.post("/sweep?unsent_for=0").get_json()["sent"] == recorded(database)
+    assert submit.post("/sweep?unsent_for=0").get_json()["sent"] == []
 
 
 def test_without_a_database_nothing_is_started(serve, environment, argo: ArgoServer, artifacts: Path):

@@ -52,6 +52,15 @@ WHERE status IN ('Pending', 'Running')
     AND greatest(handed_over_at, heard_at, asked_at) < now() - make_interval(secs => %(silent_for)s)
 ORDER BY submitted_at
 
+-- name: expired_outputs
+SELECT name FROM runs
+WHERE output_type = 'temporary' AND status = 'Succeeded' AND output_removed_at IS NULL
+    AND finished_at < now() - make_interval(secs => %(kept_for)s)
+ORDER BY finished_at
+
+-- name: record_output_removed
+UPDATE runs SET output_removed_at = now() WHERE name = %(name)s
+
 -- name: claim_refresh
 UPDATE runs SET asked_at = now()
 WHERE name = %(name)s
