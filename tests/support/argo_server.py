@@ -137,6 +137,7 @@ def _handler(argo: ArgoServer) -> type[BaseHTTPRequestHandler]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def do_POST(self) -> None:
             self._serve("create" if self._rest() == [] else None, "")
