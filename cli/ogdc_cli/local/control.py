@@ -57,8 +57,7 @@ def ensure_up(*, idle_timeout: float | None, environ: Mapping[str, str] | None =
 
     Args:
         idle_timeout: Seconds without a request or a workflow after which the stack stops by itself; None:
-        never.
-            A stack that was once asked to stay stays.
+            never. A stack that was once asked to stay stays.
         environ: The user's environment (the process's where None).
 
     Raises:
@@ -80,7 +79,8 @@ def ensure_up(*, idle_timeout: float | None, environ: Mapping[str, str] | None =
             _end_unless_busy(paths, stack, difference)
         else:
             _prolong(paths, idle_timeout)
-            return stack
+            if current(paths) == stack:  # it may just have idled away
+                return stack
     raise StackError(
         f"The local stack has been starting or stopping for {_START_SECONDS:.0f} seconds. "
         f"Look into {paths.stack_log}, or stop it: ogdc-runner down"
@@ -139,7 +139,7 @@ def _spawn(paths: StatePaths, *, environ: Mapping[str, str], inherited: tuple[in
     try:
         subprocess.run(
             [sys.executable, "-P", "-m", "ogdc_cli.local.stack", *map(str, inherited)],
-            env=dict(environ) | {"OGDC_STATE_DIR": str(paths.root)},
+            env=_environment(paths, environ),
             cwd=paths.root,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -149,6 +149,12 @@ def _spawn(paths: StatePaths, *, environ: Mapping[str, str], inherited: tuple[in
         )
     finally:
         os.close(log)
+
+
+def _environment(paths: StatePaths, environ: Mapping[str, str]) -> dict[str, str]:
+    """Take libpq's variables out of the user's environment; they would lead the stack to another database."""
+    kept = {name: value for name, value in environ.items() if not name.startswith("PG")}
+    return kept | {"OGDC_STATE_DIR": str(paths.root)}
 
 
 def _await_end(paths: StatePaths) -> None:

@@ -13,6 +13,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -23,6 +24,15 @@ from ogdc_cli.local.privileges import Launcher, choose_launcher
 USER = "ogdc"
 DATABASE = "postgres"
 _START_SECONDS = 60.0
+_LOCALE = "C.UTF-8" if sys.platform == "linux" else "C"
+_INITDB_OPTIONS = (
+    f"--username={USER}",
+    "--auth=trust",
+    "--encoding=UTF8",
+    f"--locale={_LOCALE}",
+    "--no-sync",
+    "--no-instructions",
+)
 _SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
@@ -33,7 +43,7 @@ _SETTINGS = {
     "log_timezone": "UTC",
     "log_line_prefix": "%m [%p] ",
 }
-_ENVIRONMENT = {"PATH": os.defpath, "LANG": "C.UTF-8", "LC_MESSAGES": "C"}
+_ENVIRONMENT = {"PATH": os.defpath, "LANG": _LOCALE, "LC_MESSAGES": "C"}
 """PostgreSQL gets nothing of the user's environment: no PG* variable, no secret, no locale."""
 
 logger = logging.getLogger(__name__)
@@ -100,19 +110,8 @@ class Postgres:
         draft.mkdir(mode=0o700)
         self._launcher.give(draft)
         initdb = self._binaries.directory / "initdb"
-        options = [
-            "-U",
-            USER,
-            "-A",
-            "trust",
-            "-E",
-            "UTF8",
-            "--locale=C.UTF-8",
-            "--no-sync",
-            "--no-instructions",
-        ]
         done = subprocess.run(
-            [*self._launcher.prefix, initdb, "-D", draft, *options],
+            [*self._launcher.prefix, initdb, "-D", draft, *_INITDB_OPTIONS],
             env=_ENVIRONMENT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

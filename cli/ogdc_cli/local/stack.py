@@ -152,7 +152,7 @@ def _has_idled(paths: StatePaths, services: Services) -> bool:
         asked = time.time() - paths.wish.stat().st_mtime
     except (OSError, ValueError):  # `never`, or just being written
         return False
-    return min(asked, services.idle_seconds) > limit
+    return asked > limit and services.idle_seconds > limit
 
 
 def _write_record(paths: StatePaths, stack: Stack) -> None:

@@ -313,6 +313,13 @@ def test_no_secret_shows_in_command_lines_or_environments(machine):
     assert b"HOME=" not in postgres_environ
 
 
+def test_libpqs_variables_do_not_lead_the_stack_astray(machine):
+    machine.up(
+        PGHOST="db.example.org", PGSERVICE="elsewhere", PGOPTIONS="-c default_transaction_read_only=on"
+    )
+    assert machine.ask("/runs")["runs"] == []
+
+
 def test_state_directory_is_closed_to_others(machine):
     machine.up()
     assert machine.paths.root.stat().st_mode & 0o077 == 0
