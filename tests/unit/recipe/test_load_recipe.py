@@ -53,7 +53,7 @@ def test_problems_of_all_side_files_are_told_at_once(tmp_path: Path) -> None:
         files={"recipe.sh": "a &&\n", "urls.txt": "https://example.org/a\nsomewhere\n"},
     )
     command, file, url = problems(tmp_path)
-    assert command.startswith("recipe.sh: line 1: `a &&` has no command after `&&`.")
+    assert command.startswith("recipe.sh: line 1: `a &&` is not a whole command: ")
     assert file.startswith("meta.yml: input.params[0].path: 'points.csv' is not in the recipe directory")
     assert url.startswith("urls.txt: line 2: 'somewhere' is no URL to fetch from")
 

@@ -89,11 +89,12 @@ def test_a_line_that_was_to_continue_the_one_before_is_told() -> None:
 
 def test_a_construct_over_several_lines_is_told_line_by_line_with_what_to_do() -> None:
     first, last = problems("for f in *.nc; do\n  echo $f\ndone\n")
-    assert first == (
-        "recipe.sh: line 1: `for f in *.nc; do` has `do` without its `done`. Each line is run on its own: "
+    assert first.startswith("recipe.sh: line 1: `for f in *.nc; do` is not a whole command: ")
+    assert first.endswith(
+        'expecting "done"). Each line is run on its own: '
         "write the whole of it in one line, or end its lines but the last with \\."
     )
-    assert last.startswith("recipe.sh: line 3: `done` has `done` without `do` before it.")
+    assert last.startswith('recipe.sh: line 3: `done` is not a whole command: "done" unexpected')
 
 
 def test_a_construct_whose_lines_are_joined_is_one_command() -> None:
