@@ -1,0 +1,71 @@
+"""Putting load on a service, from another process, and reading off what it withstood."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+_GRACE_SECONDS = 30
+_LUA = Path(__file__).with_name("wrk.lua")
+
+
+class Load(NamedTuple):
+    """What came of some seconds of load."""
+
+    per_second: float
+    p50: float
+    """Milliseconds from a request to the end of its answer; half of all take no longer."""
+    p95: float
+
+
+class LoadError(Exception):
+    """Not every request was answered with success, so the numbers would say nothing."""
+
+
+def load_generator() -> str:
+    """Name what makes the requests; the one that ships with Python may itself be what is measured."""
+    return "wrk" if shutil.which("wrk") else "Python asyncio"
+
+
+def put_load(url: str, *, clients: int, seconds: float, bundles: Path | None = None) -> Load:
+    """Send requests from `clients` connections, each as soon as its last was answered.
+
+    Args:
+        url: What is asked for.
+        clients: Connections, kept open.
+        seconds: For how long; whole seconds with wrk.
+        bundles: Holds 0.tar.gz, 1.tar.gz, …, each to be POSTed once; None: GET requests.
+
+    Raises:
+        LoadError: a request failed.
+    """
+    command = _wrk if load_generator() == "wrk" else _python
+    done = subprocess.run(
+        command(url, clients=clients, seconds=seconds, bundles=bundles),
+        capture_output=True,
+        text=True,
+        timeout=seconds + _GRACE_SECONDS,
+        check=False,
+    )
+    said = done.stdout.strip().rpartition("\n")[2]
+    if done.returncode != 0 or not said.startswith("{"):
+        raise LoadError(f"The load generator failed: {done.stderr.strip() or done.stdout.strip()}")
+    found = json.loads(said)
+    if found["failures"] or not found["requests"]:
+        raise LoadError(f"{found['failures']} of {found['requests']} requests to {url} failed.")
+    return Load(found["requests"] / found["seconds"], p50=found["p50"], p95=found["p95"])
+
+
+def _wrk(url: str, *, clients: int, seconds: float, bundles: Path | None) -> list[str]:
+    options = ["-t1", f"-c{clients}", f"-d{round(seconds)}s", "--timeout", "10s", "-s", str(_LUA), url]
+    return ["wrk", *options, *(["--", str(bundles)] if bundles else [])]
+
+
+def _python(url: str, *, clients: int, seconds: float, bundles: Path | None) -> list[str]:
+    return [sys.executable, str(Path(__file__).with_name("client.py")), url, str(clients), str(seconds)] + (
+        [str(bundles)] if bundles else []
+    )

@@ -1,0 +1,142 @@
+"""What is put before the functions: recorded runs, workflows as Argo tells of them, recipes to submit."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import uuid
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from benchmarks.site import NAMESPACE
+from ogdc_shared.argo.state import TaskState, WorkflowState
+from ogdc_shared.db.database import Database
+from ogdc_shared.db.runs import record_state
+from ogdc_shared.db.submissions import NewRun, record_submission
+from ogdc_shared.db.users import ensure_user
+from ogdc_shared.recipe.bundle import pack
+from ogdc_shared.workflow.names import workflow_name
+
+BUNDLE_HEADERS = {"Content-Type": "application/gzip"}
+_NOW = datetime.now(UTC)
+_NUMBERS = count()
+
+_META = """\
+name: Benchmark {number}
+workflow:
+  type: shell
+input:
+  params:
+    - type: file
+      path: data/numbers.txt
+output:
+  type: {output}
+"""
+_COMMANDS = """\
+# Four commands that take no time to speak of
+cp /input_dir/numbers.txt /output_dir/numbers.txt
+sort -n /input_dir/numbers.txt > /output_dir/sorted.txt
+uniq /input_dir/sorted.txt > /output_dir/unique.txt
+wc -l /input_dir/unique.txt > /output_dir/count.txt
+"""
+
+
+def record_run(database: Database, *, tasks: int) -> str:
+    """Record a run that has succeeded, and return its name."""
+    name = submit_run(database)
+    with database.connection() as conn:
+        record_state(conn, _succeeded(name, tasks=tasks))
+    return name
+
+
+def submit_run(database: Database) -> str:
+    """Record a run that Argo has not been heard of yet, and return its name."""
+    recipe_id = f"recorded-{next(_NUMBERS)}"
+    name = workflow_name(recipe_id)
+    with database.connection() as conn:
+        new = NewRun(
+            name=name,
+            recipe_id=recipe_id,
+            recipe_name=recipe_id,
+            recipe_path=None,
+            snapshot="0" * 64,
+            output_type="pvc",
+            overwrite=False,
+            partitions=1,
+            manifest={"metadata": {"name": name}},
+            submitted_by=ensure_user(conn, "benchmark").id,
+        )
+        record_submission(conn, new)
+    return name
+
+
+def workflow_event(name: str) -> tuple[dict[str, str], bytes]:
+    """Make the headers and the body of the event that says workflow `name` is there."""
+    headers = {
+        "Content-Type": "application/json",
+        "ce-specversion": "1.0",
+        "ce-id": str(uuid.uuid4()),
+        "ce-source": "https://kubernetes.default.svc",
+        "ce-type": "dev.knative.apiserver.resource.add",
+    }
+    workflow: dict[str, Any] = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Workflow",
+        "metadata": {"name": name, "namespace": NAMESPACE, "uid": str(uuid.uuid4()), "resourceVersion": "1"},
+        "status": {"phase": "Running", "startedAt": "2026-01-01T00:00:00Z"},
+    }
+    return headers, json.dumps(workflow).encode()
+
+
+def write_recipe(directory: Path, *, number: int = 0, output: str = "pvc", commands: str = _COMMANDS) -> Path:
+    """Write a small recipe, under a name that bears `number`, and return its directory."""
+    (directory / "data").mkdir(parents=True, exist_ok=True)
+    (directory / "meta.yml").write_text(_META.format(number=number, output=output))
+    (directory / "recipe.sh").write_text(commands)
+    (directory / "data/numbers.txt").write_text("".join(f"{7 * n % 100}\n" for n in range(1000)))
+    return directory
+
+
+def make_bundle() -> bytes:
+    """Pack a recipe that has not been submitted before."""
+    with tempfile.TemporaryDirectory(prefix="ogdc-bench-") as scratch:
+        return pack(write_recipe(Path(scratch), number=next(_NUMBERS)))
+
+
+def write_bundles(directory: Path, *, number: int) -> Path:
+    """Pack so many recipes, none submitted before, as 0.tar.gz, 1.tar.gz, …; return `directory`."""
+    for index in range(number):
+        (directory / f"{index}.tar.gz").write_bytes(make_bundle())
+    return directory
+
+
+def _succeeded(name: str, *, tasks: int) -> WorkflowState:
+    return WorkflowState(
+        name=name,
+        namespace=NAMESPACE,
+        uid=str(uuid.uuid4()),
+        resource_version=1,
+        phase="Succeeded",
+        message=None,
+        progress=f"{tasks}/{tasks}",
+        started_at=_NOW,
+        finished_at=_NOW,
+        tasks=tuple(_task(name, number) for number in range(tasks)),
+    )
+
+
+def _task(name: str, number: int) -> TaskState:
+    return TaskState(
+        node_id=f"{name}-{number}",
+        name=f"process({number}:{number})",
+        template="process",
+        partition=number,
+        phase="Succeeded",
+        message=None,
+        progress="4/4",
+        exit_code=0,
+        started_at=_NOW,
+        finished_at=_NOW,
+    )
