@@ -1,4 +1,4 @@
-"""Tells whether one line is a whole command for `sh`, by asking `sh` itself to read it (`-n`: and not to run it)."""
+"""Tells whether one line is a whole command for `sh`, by having `sh` read it without running it (`-n`)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SECONDS = 10
 
 
 def problem_of(text: str) -> str | None:
-    """Say what keeps the line `text` from being a whole command, as a sentence without its subject; None: nothing.
+    """Say what keeps the line `text` from being a whole command, without a subject; None: nothing.
 
     Every line of a recipe is handed to `sh -c` on its own, long after it was written and far from its author.
     """
