@@ -170,6 +170,56 @@ def test_deleting_a_running_workflow_stops_it_and_forgets_it(machine: Machine, t
     assert machine.wait("gone")["status"]["phase"] == "Succeeded"
 
 
+def test_deleting_a_finished_workflow_removes_its_logs(machine: Machine, tmp_path: Path) -> None:
+    machine.create(hello("ended"))
+    machine.wait("ended")
+    assert (tmp_path / "logs/ended").is_dir()
+    machine.call("DELETE", "/ended")
+    deadline = time.monotonic() + 10
+    while (tmp_path / "logs/ended").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_logs_of_workflows_that_are_gone_are_removed_at_start(tmp_path: Path) -> None:
+    with Machine(tmp_path) as machine:
+        machine.create(hello("stays"))
+        machine.wait("stays")
+    (tmp_path / "logs/went").mkdir()
+    with Machine(tmp_path) as machine:
+        assert machine.log("stays") == ["hi"]
+    assert not (tmp_path / "logs/went").exists()
+
+
+def test_a_full_disk_refuses_new_workflows_and_holds_up_the_others(
+    machine: Machine, caplog: pytest.LogCaptureFixture
+) -> None:
+    writer = machine.engine._store._writer
+    script = "echo up > /mnt/workflow/up; while [ ! -e /mnt/workflow/go ]; do sleep 0.02; done"
+    wait = shell("wait", script, mounts=[mount("/mnt/workflow")])
+    machine.create(workflow("held", tasks=[task("wait")], templates=[wait]))
+    machine.wait_for_file(machine.volume / "up")
+    (pages,) = writer.execute("PRAGMA page_count").fetchone()
+    (usual,) = writer.execute("PRAGMA max_page_count").fetchone()
+    writer.execute(f"PRAGMA max_page_count = {pages}")
+    big = hello("big")
+    big["metadata"]["annotations"] = {"padding": "x" * 100_000}
+    status, answer = machine.call("POST", body={"workflow": big})
+    assert (status, answer["code"]) == (503, 14)
+    assert "full" in answer["message"]
+    machine.engine._store._writer.execute(f"PRAGMA max_page_count = {usual}")
+    (machine.volume / "go").touch()
+    assert machine.wait("held")["status"]["phase"] == "Succeeded"
+    machine.create(big)
+    assert machine.wait("big")["status"]["phase"] == "Succeeded"
+
+
+def test_an_engine_that_stopped_says_it_is_away(tmp_path: Path) -> None:
+    with Machine(tmp_path) as machine:
+        machine.engine.stop()
+        assert machine.call("GET", "/x") == (503, {"code": 14, "message": "the engine is not running"})
+
+
 def test_workflows_are_listed_by_label_and_page(machine: Machine) -> None:
     for name in ("a", "b", "c"):
         machine.create(hello(name))

@@ -348,6 +348,16 @@ def test_a_thousand_tasks_are_quick(tmp_path: Path) -> None:
     assert each < 0.1, "about 8 ms on an idle machine"
 
 
+def test_without_process_descriptors_the_ends_of_tasks_are_polled_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(os, "pidfd_open")
+    with Machine(tmp_path) as machine:
+        quick = shell("process", "echo $1", partitioned=True)
+        machine.create(workflow("polled", tasks=[fan_out("process", 4)], templates=[quick]))
+        assert machine.wait("polled")["status"]["phase"] == "Succeeded"
+
+
 def test_an_expired_workflow_is_deleted_with_its_logs(machine: Machine, tmp_path: Path) -> None:
     machine.create(
         workflow(

@@ -61,6 +61,7 @@ class Api:
         namespace: str,
         claims: Collection[str],
         notice: Callable[[str], None],
+        forget: Callable[[str, str], None],
         ready: Callable[[], bool],
     ) -> None:
         """Only remembers.
@@ -71,6 +72,7 @@ class Api:
             namespace: The only one there is.
             claims: Names of the volume claims there are.
             notice: Tells the scheduler that the workflow of a uid was made or changed.
+            forget: Tells it that the workflow of a uid and name was deleted.
             ready: Whether the scheduler works.
         """
         self._store = store
@@ -78,6 +80,7 @@ class Api:
         self._namespace = namespace
         self._claims = claims
         self._notice = notice
+        self._forget = forget
         self._ready = ready
         self._handlers: dict[tuple[str, bool, str | None], Callable[[Request], Iterable[bytes]]] = {
             ("POST", False, None): self._create,
@@ -160,7 +163,10 @@ class Api:
         yield b"]}"
 
     def _delete(self, request: Request) -> Iterable[bytes]:
-        self._changed(request.name, self._store.delete(request.name))
+        uid = self._store.delete(request.name)
+        if uid is None:
+            raise _unknown(request.name)
+        self._forget(uid, request.name)
         return [b"{}"]
 
     def _retry(self, request: Request) -> Iterable[bytes]:
@@ -176,9 +182,12 @@ class Api:
 
     def _turn(self, name: str, change: Callable[[str], str | None]) -> Iterable[bytes]:
         try:
-            self._changed(name, change(name))
+            uid = change(name)
         except WorkflowStateError as exc:
             raise InvalidRequestError(str(exc)) from exc
+        if uid is None:
+            raise _unknown(name)
+        self._notice(uid)
         return self._document(name)
 
     def _log(self, request: Request) -> Iterable[bytes]:
@@ -192,11 +201,6 @@ class Api:
         if document is None:
             raise _unknown(name)
         return [document.encode()]
-
-    def _changed(self, name: str, uid: str | None) -> None:
-        if uid is None:
-            raise _unknown(name)
-        self._notice(uid)
 
 
 def _unknown(name: str) -> ApiError:

@@ -10,7 +10,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -70,11 +70,13 @@ class Pods:
         self._artifacts: dict[str, Artifacts] = {}
         self._lock = threading.Lock()
 
-    def clean(self) -> None:
-        """Remove what an engine that was killed left."""
+    def clean(self, workflows: Iterable[str]) -> None:
+        """Remove what an engine that was killed left, and the logs of all but these workflows."""
         shutil.rmtree(self._scratch, ignore_errors=True)
         self._scratch.mkdir(parents=True, exist_ok=True)
         self._log_dir.mkdir(parents=True, exist_ok=True)
+        for name in {path.name for path in self._log_dir.iterdir()}.difference(workflows):
+            shutil.rmtree(self._log_dir / name, ignore_errors=True)
 
     def prepare(self, program: Program, attempt: Attempt) -> Prepared:
         """Make everything ready for a pod.

@@ -14,13 +14,12 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from functools import partial
-from queue import Empty, SimpleQueue
 
 from ogdc_cli.local.engine.flow import Flow
+from ogdc_cli.local.engine.mailbox import Mailbox
 from ogdc_cli.local.engine.manifest import read_program
 from ogdc_cli.local.engine.nodes import timestamp
 from ogdc_cli.local.engine.pods import Pods, Prepared
@@ -78,17 +77,16 @@ class Scheduler:
         self._slots = slots if sandbox.slots is None else min(slots, sandbox.slots)
         self._claims = claims
         self._flows: dict[str, Flow] = {}
-        """By uid, in the order of whose turn it is."""
+        """By uid."""
         self._turns: deque[str] = deque()
+        """Uids, in the order of whose turn it is."""
         self._active: set[_Pod] = set()
         self._touched: set[Flow] = set()
         self._beginning: list[_Pod] = []
         """Begun in this pass; acted on once that is on disk."""
-        self._inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._mailbox = Mailbox()
         self._helpers = ThreadPoolExecutor(_HELPERS, thread_name_prefix="ogdc-engine-helper")
         self._selector = selectors.DefaultSelector()
-        self._wake_lock = threading.Lock()
-        self._wake_reader, self._wake_writer = _wake_pipe()
         self._next_progress = 0.0
         self._next_expiry: float | None = 0.0
         self._stopping = False
@@ -96,15 +94,17 @@ class Scheduler:
 
     def start(self) -> None:
         """Go on with every unfinished workflow."""
-        self._selector.register(self._wake_reader, selectors.EVENT_READ)
+        self._selector.register(self._mailbox, selectors.EVENT_READ)
         for uid in self._store.unfinished():
             self.notice(uid)
         self._thread.start()
 
     def stop(self) -> None:
         """End every container and the thread; the workflows go on at the next start."""
+        if self._stopping:
+            return
         self._stopping = True
-        self._wake()
+        self._mailbox.wake()
         if self._thread.is_alive():
             self._thread.join()
         self._helpers.shutdown()
@@ -112,11 +112,7 @@ class Scheduler:
             if pod.prepared is not None:
                 os.close(pod.prepared.log)
         self._selector.close()
-        with self._wake_lock:
-            writer, self._wake_writer = self._wake_writer, None
-        for descriptor in (self._wake_reader, writer):
-            if descriptor is not None:
-                os.close(descriptor)
+        self._mailbox.close()
 
     @property
     def alive(self) -> bool:
@@ -124,8 +120,12 @@ class Scheduler:
         return self._thread.is_alive() and not self._stopping
 
     def notice(self, uid: str) -> None:
-        """Say that a workflow was made, retried, shut down or deleted; from any thread."""
-        self._post(partial(self._refresh, uid))
+        """Say that a workflow was made, retried or shut down; from any thread."""
+        self._mailbox.post(partial(self._refresh, uid))
+
+    def forget(self, uid: str, name: str) -> None:
+        """Say that a workflow was deleted; from any thread."""
+        self._mailbox.post(partial(self._drop, uid, name))
 
     # --- the pass -------------------------------------------------------------------------------------------
 
@@ -143,26 +143,18 @@ class Scheduler:
 
     def _wait(self) -> None:
         timeout = max(0.0, self._next_event() - time.time())
-        for key, _ in self._selector.select(timeout):
-            if key.data is None:
-                with suppress(BlockingIOError):
-                    os.read(self._wake_reader, 4096)
+        self._selector.select(timeout)
 
     def _pass(self) -> None:
         for pod in [pod for pod in self._active if pod.task is not None]:
             self._reap(pod)
-        for message in self._messages():
-            message()
+        for call in self._mailbox.take():
+            call()
         now = time.time()
         self._check_times(now)
         self._dispatch(now)
         if self._commit():
             self._act()
-
-    def _messages(self) -> Iterator[Callable[[], None]]:
-        with suppress(Empty):
-            while True:
-                yield self._inbox.get_nowait()
 
     def _commit(self) -> bool:
         """Record what was decided; False: the disk does not take it, so nothing may be acted on yet."""
@@ -211,7 +203,6 @@ class Scheduler:
         """Take in what the store says of a workflow."""
         saved = self._store.load(uid)
         if saved is None:
-            self._drop(uid)
             return
         now = time.time()
         flow = self._flows.get(uid) or self._adopt(saved, now)
@@ -234,21 +225,20 @@ class Scheduler:
         self._touched.add(flow)
         return flow
 
-    def _drop(self, uid: str) -> None:
+    def _drop(self, uid: str, name: str) -> None:
         """Stop what runs of a workflow that was deleted; nothing of it is recorded any more."""
         flow = self._flows.pop(uid, None)
-        if flow is None:
-            return
-        self._turns.remove(uid)
-        self._touched.discard(flow)
-        self._stop_pods(flow, "deleted", time.time())
-        self._forget_when_gone(flow)
+        if flow is not None:
+            self._turns.remove(uid)
+            self._touched.discard(flow)
+            self._stop_pods(flow, "deleted", time.time())
+        self._forget_when_gone(name)
 
-    def _forget_when_gone(self, flow: Flow) -> None:
-        in_use = any(pod.flow is flow for pod in self._active)
-        named_again = any(other.program.name == flow.program.name for other in self._flows.values())
-        if not in_use and not named_again:
-            self._help(self._pods.forget, flow.program.name)
+    def _forget_when_gone(self, name: str) -> None:
+        """Remove a deleted workflow's files once nothing of it runs, but not those of one named again."""
+        flows = [*self._flows.values(), *(pod.flow for pod in self._active)]
+        if not any(flow.program.name == name for flow in flows):
+            self._help(self._pods.forget, name)
 
     # --- pods -----------------------------------------------------------------------------------------------
 
@@ -257,9 +247,9 @@ class Scheduler:
         try:
             pod.prepared = self._pods.prepare(pod.flow.program, pod.attempt)
         except (OgdcError, OSError) as exc:
-            self._post(partial(self._ended, pod, Outcome("Error", str(exc))))
+            self._mailbox.post(partial(self._ended, pod, Outcome("Error", str(exc))))
         else:
-            self._post(partial(self._launch, pod, pod.prepared))
+            self._mailbox.post(partial(self._launch, pod, pod.prepared))
 
     def _launch(self, pod: _Pod, prepared: Prepared) -> None:
         pod.prepared = None
@@ -294,12 +284,12 @@ class Scheduler:
     def _collect(self, pod: _Pod, ended: Exit) -> None:
         """In a helper's thread: store what a pod left, then hand the outcome back."""
         outcome = self._pods.collect(pod.flow.program, pod.attempt, ended)
-        self._post(partial(self._ended, pod, outcome))
+        self._mailbox.post(partial(self._ended, pod, outcome))
 
     def _ended(self, pod: _Pod, outcome: Outcome) -> None:
         self._active.discard(pod)
         if pod.flow.uid not in self._flows:
-            self._forget_when_gone(pod.flow)
+            self._forget_when_gone(pod.flow.program.name)
             return
         if pod.reason is not None and outcome.phase != "Succeeded":
             outcome = outcome._replace(phase="Failed", message=pod.reason)
@@ -371,10 +361,14 @@ class Scheduler:
             self._touched.add(pod.flow)
 
     def _expire(self, now: float) -> None:
-        for name in self._store.expired(now):
-            self._store.delete(name)
-            self._help(self._pods.forget, name)
-        self._next_expiry = self._store.next_expiry()
+        try:
+            for name in self._store.expired(now):
+                self._store.delete(name)
+                self._help(self._pods.forget, name)
+            self._next_expiry = self._store.next_expiry()
+        except sqlite3.Error:
+            _LOG.exception("Workflows whose time is over cannot be deleted; trying again later.")
+            self._next_expiry = now + _IDLE_SECONDS
 
     # --- threads --------------------------------------------------------------------------------------------
 
@@ -385,18 +379,9 @@ class Scheduler:
             try:
                 work(*arguments)
             except Exception as exc:
-                self._post(partial(_raise, exc))
+                self._mailbox.post(partial(_raise, exc))
 
         self._helpers.submit(guarded)
-
-    def _post(self, message: Callable[[], None]) -> None:
-        self._inbox.put(message)
-        self._wake()
-
-    def _wake(self) -> None:
-        with self._wake_lock, suppress(BlockingIOError):
-            if self._wake_writer is not None:
-                os.write(self._wake_writer, b".")
 
     def _end_all(self) -> None:
         """Leave no process behind."""
@@ -405,13 +390,6 @@ class Scheduler:
             for task in tasks:
                 task.kill()
             time.sleep(_POLL_SECONDS)
-
-
-def _wake_pipe() -> tuple[int, int | None]:
-    reader, writer = os.pipe()
-    os.set_blocking(reader, False)
-    os.set_blocking(writer, False)
-    return reader, writer
 
 
 def _raise(error: Exception) -> None:

@@ -75,6 +75,7 @@ class Engine:
             namespace=namespace,
             claims=claims,
             notice=self._scheduler.notice,
+            forget=self._scheduler.forget,
             ready=lambda: self._scheduler.alive,
         )
 
@@ -86,13 +87,13 @@ class Engine:
     def start(self) -> None:
         """Go on with everything that has not ended; call it once."""
         self._sandbox.clean(self._scratch)
-        self._pods.clean()
+        self._pods.clean(name for name, _ in self._store.names())
         self._scheduler.start()
         if self._events is not None:
             self._events.start()
 
     def stop(self) -> None:
-        """End every task and thread; what has not ended goes on at the next start."""
+        """End every task and thread, for good; what has not ended goes on in the next engine."""
         self._scheduler.stop()
         if self._events is not None:
             self._events.stop()

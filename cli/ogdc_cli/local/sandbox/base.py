@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple, Protocol
+
+
+def open_pidfd(pid: int) -> int | None:
+    """A descriptor that becomes readable when the process ends; None where the system has no such thing."""
+    return os.pidfd_open(pid) if hasattr(os, "pidfd_open") else None
 
 
 class Mount(NamedTuple):

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from ogdc_cli.local.sandbox.base import Container, Exit, Mount, RunningTask
+from ogdc_cli.local.sandbox.base import Container, Exit, Mount, RunningTask, open_pidfd
 from ogdc_cli.local.sandbox.interpreter import WORKER, read_only_paths, worker_command
 
 PATH = "/usr/local/bin:/usr/bin:/bin"
@@ -141,7 +141,7 @@ class _BubblewrapTask:
         self._process = process
         self._status = status
         self._said = b""
-        self._pidfd: int | None = os.pidfd_open(process.pid)
+        self._pidfd = open_pidfd(process.pid)
         os.set_blocking(status, False)
 
     def pidfd(self) -> int | None:

@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from ogdc_cli.local.sandbox.base import Container, Exit, RunningTask
+from ogdc_cli.local.sandbox.base import Container, Exit, RunningTask, open_pidfd
 
 _PROXY = ("http_proxy", "https_proxy", "no_proxy")
 _PASSED_ON = (*_PROXY, *(name.upper() for name in _PROXY), "TZ")
@@ -86,7 +86,7 @@ class _ContainerTask:
         self._client = client
         self._name = name
         self._helpers: list[subprocess.Popen[bytes]] = []
-        self._pidfd = os.pidfd_open(process.pid) if hasattr(os, "pidfd_open") else None
+        self._pidfd = open_pidfd(process.pid)
 
     def pidfd(self) -> int | None:
         return self._pidfd
@@ -103,7 +103,7 @@ class _ContainerTask:
         return Exit(code=128 - code if code < 0 else code, started=code != _CLIENT_FAILED)
 
     def terminate(self) -> None:
-        self._ask("stop", "--time", str(_GRACE_SECONDS), self._name)
+        self._ask("stop", "-t", str(_GRACE_SECONDS), self._name)
 
     def kill(self) -> None:
         self._ask("kill", self._name)

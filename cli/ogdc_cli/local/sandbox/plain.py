@@ -8,12 +8,13 @@ side. Commands of a recipe can read and change whatever the user who started the
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from ogdc_cli.local.sandbox.base import Container, Exit, Mount, RunningTask
+from ogdc_cli.local.sandbox.base import Container, Exit, Mount, RunningTask, open_pidfd
 from ogdc_cli.local.sandbox.interpreter import WORKER, worker_command
 from ogdc_shared.errors import ConfigurationError
 
@@ -42,8 +43,9 @@ class Plain:
                 _link(mount)
         command, *arguments = container.argv
         inside = worker_command(tuple(arguments)) if command == WORKER else container.argv
+        with_engine = ("setpriv", "--pdeathsig", "TERM") if shutil.which("setpriv") else ()
         process = subprocess.Popen(
-            ("setpriv", "--pdeathsig", "TERM", *inside),
+            (*with_engine, *inside),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -61,7 +63,7 @@ class _PlainTask:
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
-        self._pidfd: int | None = os.pidfd_open(process.pid)
+        self._pidfd = open_pidfd(process.pid)
 
     def pidfd(self) -> int | None:
         return self._pidfd

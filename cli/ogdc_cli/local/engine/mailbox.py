@@ -1,0 +1,52 @@
+"""What other threads tell the scheduler's."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+
+
+class Mailbox:
+    """Calls that other threads leave, and a descriptor that becomes readable when there are some."""
+
+    def __init__(self) -> None:
+        self._calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._reader, self._writer = os.pipe()
+        self._closed = False
+        for descriptor in (self._reader, self._writer):
+            os.set_blocking(descriptor, False)
+
+    def fileno(self) -> int:
+        """The descriptor."""
+        return self._reader
+
+    def post(self, call: Callable[[], None]) -> None:
+        """Leave a call, from any thread; once the mailbox is closed nobody makes it."""
+        self._calls.put(call)
+        self.wake()
+
+    def wake(self) -> None:
+        """Make the descriptor readable."""
+        with self._lock, suppress(BlockingIOError):
+            if not self._closed:
+                os.write(self._writer, b".")
+
+    def take(self) -> Iterator[Callable[[], None]]:
+        """The calls left so far, in their order."""
+        with suppress(BlockingIOError):
+            os.read(self._reader, 4096)
+        with suppress(Empty):
+            while True:
+                yield self._calls.get_nowait()
+
+    def close(self) -> None:
+        """Give the descriptors back."""
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                os.close(self._reader)
+                os.close(self._writer)
