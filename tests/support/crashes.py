@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 _CHANGES = {
-    "open",
     "os.chmod",
     "os.mkdir",
     "os.posix_spawn",
@@ -23,6 +22,7 @@ _CHANGES = {
     "os.truncate",
 }
 """Audit events of what leaves a trace. Source: the Python Library Reference, "Audit events table"."""
+_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
 
 def crashes(prepare: Callable[[], None], action: Callable[[], None]) -> Iterator[int]:
@@ -66,7 +66,7 @@ class _Killer:
         self._left = before
 
     def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if event in _CHANGES:
+        if event in _CHANGES or (event == "open" and arguments[2] & _WRITING):
             self._left -= 1
             if not self._left:
                 os.kill(os.getpid(), signal.SIGKILL)

@@ -83,9 +83,9 @@ def download(
 
 
 def _try(file: InputFile, *, source: Source, part: Part) -> str:
+    digest = _Digest(file.checksum)
     validator = part.validator()
     reply = source.open(file.source, offset=part.size if validator else 0, validator=validator)
-    digest = _Digest(file.checksum)
     with part.write(offset=reply.offset, validator=reply.validator) as sink:
         if reply.offset:
             digest.read(part.path)

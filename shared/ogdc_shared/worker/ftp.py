@@ -25,9 +25,11 @@ def open_ftp(url: str) -> Reply:
         InterruptedFetchError: the server does not answer, or says to come back later.
     """
     parts = urlsplit(url)
+    if not parts.hostname:
+        raise InputNotFoundError(f"{url!r} cannot be fetched: it names no server.")
     connection = ftplib.FTP(timeout=SECONDS, encoding="utf-8")  # noqa: S321  what the recipe asks for
     try:
-        connection.connect(parts.hostname or "", parts.port or ftplib.FTP_PORT)
+        connection.connect(parts.hostname, parts.port or ftplib.FTP_PORT)
         connection.login(unquote(parts.username or ""), unquote(parts.password or ""))
         connection.voidcmd("TYPE I")
         transfer, size = connection.ntransfercmd(f"RETR {unquote(parts.path.lstrip('/'))}")

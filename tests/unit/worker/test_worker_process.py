@@ -182,7 +182,7 @@ def test_only_files_of_the_recipe_are_taken_from_it(task: Task, source: str) -> 
 
 
 def test_a_kill_at_any_moment_repeats_no_finished_command_and_loses_no_file(task: Task) -> None:
-    """Kills the worker before each of its changes to the file system; the shell's builtins keep that short."""
+    """The commands are made of the shell's builtins, since they run a few hundred times."""
     step = (
         'echo {} >> "$OUTPUT_DIR/../trace"; read line < "$INPUT_DIR/a.txt"; '
         'for name in a.txt .b c; do echo "$line {}" > "$OUTPUT_DIR/$name"; done'

@@ -1,0 +1,420 @@
+"""Fetching from real servers that fail in every way servers do."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ogdc_shared.errors import (
+    InputNotFoundError,
+    OgdcError,
+    SourceUnavailableError,
+    UnsupportedError,
+    UnusableInputError,
+)
+from ogdc_shared.plan import Checksum, InputFile
+from ogdc_shared.worker.download import ATTEMPTS, FIRST_PAUSE
+from ogdc_shared.worker.fetch import THREADS, Fetched, fetch_inputs, place_inputs
+from support.ftp import ftp_server
+from support.http import Answer, FileServer, Request, closed_port
+
+CONTENT = bytes(range(256)) * 1200
+
+
+class Fetching:
+    """`fetch_inputs` and `place_inputs` in directories of their own; waits for nobody."""
+
+    def __init__(self, directory: Path) -> None:
+        self.store = directory / "fetch"
+        self.inputs = directory / "input_dir"
+        self.recipe = directory / "recipe"
+        self.inputs.mkdir(parents=True)
+        self.recipe.mkdir()
+        self.pauses: list[float] = []
+        self.pause: Callable[[float], None] = self.pauses.append
+        self.fetched: list[Fetched] = []
+
+    def fetch(self, *files: InputFile | str) -> None:
+        inputs = [InputFile(source=file) if isinstance(file, str) else file for file in files]
+        fetch_inputs(
+            inputs,
+            store=str(self.store),
+            recipe=str(self.recipe),
+            report=self.fetched.append,
+            pause=self.pause,
+        )
+
+    def names(self, *files: InputFile | str) -> list[str]:
+        """Fetch and place, and list what is there then."""
+        self.fetch(*files)
+        place_inputs(str(self.store), str(self.inputs))
+        assert not self.store.exists()
+        return sorted(path.name for path in self.inputs.iterdir())
+
+
+@pytest.fixture
+def fetching(tmp_path: Path) -> Fetching:
+    return Fetching(tmp_path / "task")
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[FileServer]:
+    directory = tmp_path / "served"
+    directory.mkdir()
+    (directory / "a.bin").write_bytes(CONTENT)
+    (directory / "b.csv").write_text("1,2")
+    with FileServer(directory) as server:
+        yield server
+
+
+def sha256(content: bytes) -> Checksum:
+    return Checksum("sha256", hashlib.sha256(content).hexdigest())
+
+
+def test_inputs_arrive_whole_under_their_names(fetching: Fetching, server: FileServer) -> None:
+    (fetching.recipe / "data").mkdir()
+    (fetching.recipe / "data/stations.csv").write_text("x")
+    shipped = InputFile("data/stations.csv", kind="recipe")
+    named = InputFile(f"{server.url}/b.csv", name="renamed.csv")
+    assert fetching.names(f"{server.url}/a.bin", named, shipped) == ["a.bin", "renamed.csv", "stations.csv"]
+    assert (fetching.inputs / "a.bin").read_bytes() == CONTENT
+    assert {(fetched.name, fetched.size) for fetched in fetching.fetched} == {
+        ("a.bin", len(CONTENT)),
+        ("renamed.csv", 3),
+        ("stations.csv", 1),
+    }
+
+
+def test_a_few_files_are_fetched_at_once(fetching: Fetching, server: FileServer) -> None:
+    meeting = threading.Barrier(THREADS, timeout=20)
+
+    def answer(_request: Request) -> Answer:
+        meeting.wait()
+        return Answer(body=b"x")
+
+    paths = [f"/{number}" for number in range(2 * THREADS)]
+    server.routes.update(dict.fromkeys(paths, answer))
+    assert len(fetching.names(*(server.url + path for path in paths))) == len(paths)
+
+
+def test_passing_trouble_is_waited_out(fetching: Fetching, server: FileServer) -> None:
+    server.fail(2, status=503)
+    server.fail(1, status=429, headers={"Retry-After": "7"})
+    assert fetching.names(f"{server.url}/b.csv") == ["b.csv"]
+    assert fetching.pauses == [FIRST_PAUSE, 2 * FIRST_PAUSE, 7]
+
+
+def test_a_server_that_always_fails_is_given_up(fetching: Fetching, server: FileServer) -> None:
+    server.fail(ATTEMPTS, status=500)
+    with pytest.raises(SourceUnavailableError, match=r"b\.csv' could not be fetched.*answered 500"):
+        fetching.fetch(f"{server.url}/b.csv")
+    assert len(server.requests) == ATTEMPTS
+
+
+def test_a_server_that_is_away_is_given_up(fetching: Fetching) -> None:
+    with closed_port() as url, pytest.raises(SourceUnavailableError, match="Connection refused"):
+        fetching.fetch(f"{url}/a")
+    assert len(fetching.pauses) == ATTEMPTS - 1
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 204, 304])
+def test_a_refusal_is_final_and_names_the_input(fetching: Fetching, server: FileServer, status: int) -> None:
+    server.routes["/gone.tif"] = lambda _request: Answer(status=status)
+    with pytest.raises(InputNotFoundError, match=rf"/gone\.tif' cannot be fetched: .*answered {status}"):
+        fetching.fetch(f"{server.url}/gone.tif")
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "file:///etc/passwd",
+        "/etc/passwd",
+        "gopher://example.org/x",
+        "http://",
+        "http://[::1",
+        "http://exa mple.org:port/",
+        "ftp://",
+        "",
+        "{{workflow.name}}",
+        "$(touch /tmp/x)",
+    ],
+)
+def test_a_url_that_is_none_is_refused(fetching: Fetching, url: str) -> None:
+    with pytest.raises(InputNotFoundError):
+        fetching.fetch(url)
+
+
+def test_a_redirect_is_followed_and_the_name_is_that_of_the_url_given(
+    fetching: Fetching, server: FileServer
+) -> None:
+    server.routes["/latest.csv"] = lambda _request: Answer(status=302, headers={"Location": "/b.csv"})
+    assert fetching.names(f"{server.url}/latest.csv") == ["latest.csv"]
+    assert (fetching.inputs / "latest.csv").read_text() == "1,2"
+
+
+@pytest.mark.parametrize("location", ["/loop", "file:///etc/passwd", "ftp://127.0.0.1/x"])
+def test_a_redirect_to_nowhere_is_refused(fetching: Fetching, server: FileServer, location: str) -> None:
+    server.routes["/loop"] = lambda _request: Answer(status=302, headers={"Location": location})
+    with pytest.raises(InputNotFoundError):
+        fetching.fetch(f"{server.url}/loop")
+
+
+def test_a_lost_connection_is_resumed_where_it_broke(fetching: Fetching, server: FileServer) -> None:
+    server.drop(2, after=100_000)
+    file = InputFile(f"{server.url}/a.bin", checksum=sha256(CONTENT), size=len(CONTENT))
+    assert fetching.names(file) == ["a.bin"]
+    assert (fetching.inputs / "a.bin").read_bytes() == CONTENT
+    assert [request.headers.get("Range") for request in server.requests] == [
+        None,
+        "bytes=100000-",
+        "bytes=200000-",
+    ]
+
+
+def test_a_download_that_gets_on_is_not_given_up(fetching: Fetching, server: FileServer) -> None:
+    server.drop(3 * ATTEMPTS, after=10_000)
+    assert fetching.names(f"{server.url}/a.bin") == ["a.bin"]
+    assert (fetching.inputs / "a.bin").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(("ranges", "etags"), [(False, True), (True, False)])
+def test_a_server_that_cannot_resume_is_asked_for_all(
+    fetching: Fetching, server: FileServer, ranges: bool, etags: bool
+) -> None:
+    server.ranges, server.etags = ranges, etags
+    server.drop(1, after=100_000)
+    assert fetching.names(f"{server.url}/a.bin") == ["a.bin"]
+    assert (fetching.inputs / "a.bin").read_bytes() == CONTENT
+
+
+def test_a_file_that_changed_in_between_is_fetched_anew(fetching: Fetching, server: FileServer) -> None:
+    server.drop(1, after=100_000)
+    new = CONTENT[::-1]
+
+    def replace(_seconds: float) -> None:
+        (server.directory / "a.bin").write_bytes(new)
+
+    fetching.pause = replace
+    assert fetching.names(f"{server.url}/a.bin") == ["a.bin"]
+    assert (fetching.inputs / "a.bin").read_bytes() == new
+
+
+def test_pieces_that_do_not_fit_are_thrown_away(fetching: Fetching, server: FileServer) -> None:
+    """A server may say that the file is the same when it is not; the checksum knows better."""
+
+    def lie(request: Request) -> Answer:
+        headers = {"ETag": '"same"'}
+        if "Range" in request.headers:
+            start = int(request.headers["Range"].removeprefix("bytes=").removesuffix("-"))
+            headers["Content-Range"] = f"bytes {start}-{len(CONTENT) - 1}/{len(CONTENT)}"
+            return Answer(status=206, body=bytes(len(CONTENT) - start), headers=headers)
+        return Answer(body=CONTENT, headers=headers)
+
+    server.routes["/a.bin"] = lie
+    server.drop(1, after=100_000)
+    assert fetching.names(InputFile(f"{server.url}/a.bin", checksum=sha256(CONTENT))) == ["a.bin"]
+    assert (fetching.inputs / "a.bin").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("content_range", ["bytes 7-10/11", "", "nonsense"])
+def test_a_part_that_begins_elsewhere_is_not_appended(
+    fetching: Fetching, server: FileServer, content_range: str
+) -> None:
+    def answer(request: Request) -> Answer:
+        headers = {"ETag": '"x"', "Content-Range": content_range}
+        if "Range" in request.headers:
+            return Answer(status=206, body=b"junk", headers=headers)
+        return Answer(body=CONTENT, headers=headers)
+
+    server.routes["/a.bin"] = answer
+    server.drop(1, after=1000)
+    assert fetching.names(f"{server.url}/a.bin") == ["a.bin"]
+    assert (fetching.inputs / "a.bin").read_bytes() == CONTENT
+
+
+def interrupt(fetching: Fetching, url: str, server: FileServer, *, after: int) -> None:
+    """Leave what a worker killed in the middle of a download leaves."""
+
+    class KilledError(Exception):
+        pass
+
+    def die(_seconds: float) -> None:
+        raise KilledError
+
+    fetching.pause = die
+    server.drop(1, after=after)
+    with pytest.raises(KilledError):
+        fetching.fetch(url)
+
+
+def test_the_next_worker_resumes_a_download(fetching: Fetching, server: FileServer) -> None:
+    interrupt(fetching, f"{server.url}/a.bin", server, after=50_000)
+    assert fetching.names(f"{server.url}/a.bin") == ["a.bin"]
+    assert (fetching.inputs / "a.bin").read_bytes() == CONTENT
+    assert server.requests[-1].headers["Range"] == "bytes=50000-"
+
+
+def test_what_another_boot_left_is_not_trusted(fetching: Fetching, server: FileServer) -> None:
+    interrupt(fetching, f"{server.url}/a.bin", server, after=50_000)
+    note = fetching.store / "0.part.note"
+    note.write_text("another-boot\n" + note.read_text().partition("\n")[2])
+    assert fetching.names(f"{server.url}/a.bin") == ["a.bin"]
+    assert (fetching.inputs / "a.bin").read_bytes() == CONTENT
+    assert "Range" not in server.requests[-1].headers
+
+
+def test_a_file_that_was_all_there_is_not_fetched_again(fetching: Fetching, server: FileServer) -> None:
+    """Killed between the last byte and the file's new name."""
+    interrupt(fetching, f"{server.url}/a.bin", server, after=50_000)
+    (fetching.store / "0.part").write_bytes(CONTENT)
+    assert fetching.names(f"{server.url}/a.bin") == ["a.bin"]
+    assert (fetching.inputs / "a.bin").read_bytes() == CONTENT
+    assert server.requests[-1].status == 416
+
+
+def test_finished_files_are_not_fetched_again(fetching: Fetching, server: FileServer) -> None:
+    with pytest.raises(InputNotFoundError):
+        fetching.fetch(f"{server.url}/b.csv", f"{server.url}/missing")
+    while not list(fetching.store.glob("0/*")):
+        os.sched_yield()
+    asked = len(server.requests)
+    (server.directory / "missing").write_text("found")
+    assert fetching.names(f"{server.url}/b.csv", f"{server.url}/missing") == ["b.csv", "missing"]
+    assert server.paths()[asked:] == ["/missing"]
+
+
+@pytest.mark.parametrize("algorithm", ["md5", "sha1", "sha256", "sha512", "SHA-256", "MD5"])
+def test_checksums_are_verified(fetching: Fetching, server: FileServer, algorithm: str) -> None:
+    value = hashlib.new(algorithm.lower().replace("-", ""), CONTENT).hexdigest()
+    good = InputFile(f"{server.url}/a.bin", checksum=Checksum(algorithm, value.upper()))
+    assert fetching.names(good) == ["a.bin"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"checksum": Checksum("md5", "0" * 32)}, "has the md5 .* where 0000"),
+        ({"size": 5}, "has 307200 bytes where 5 were expected"),
+        ({"checksum": Checksum("crc-7", "00")}, "by 'crc-7' cannot be verified"),
+    ],
+)
+def test_a_file_that_is_not_what_was_promised_is_refused(
+    fetching: Fetching, server: FileServer, wrong: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(UnusableInputError, match=said):
+        fetching.fetch(InputFile(f"{server.url}/a.bin")._replace(**wrong))
+    assert not list(fetching.store.glob("0/*"))
+    assert not list(fetching.store.glob("*.part"))
+
+
+def test_two_inputs_of_one_name_are_refused_with_both_sources(fetching: Fetching, server: FileServer) -> None:
+    server.dispositions["/a.bin"] = 'attachment; filename="b.csv"'
+    with pytest.raises(UnusableInputError, match=r"name 'b\.csv'") as refusal:
+        fetching.fetch(f"{server.url}/a.bin", f"{server.url}/b.csv")
+    assert f"{server.url}/a.bin" in str(refusal.value)
+    assert f"{server.url}/b.csv" in str(refusal.value)
+    assert list(fetching.inputs.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        ('attachment; filename="from server.csv"', "from server.csv"),
+        ("attachment; filename*=UTF-8''na%C3%AFve.csv; filename=plain.csv", "naïve.csv"),
+        ('attachment; filename="../../../../tmp/escaped"', "escaped"),
+        ("attachment; filename*=UTF-8''%2Ftmp%2Fescaped", "escaped"),
+        ('attachment; filename=".."', "%2E%2E"),
+        ("attachment; filename=$(touch /tmp/x);", "x)"),
+        ('attachment; filename="{{workflow.name}}; rm -rf *"', "{{workflow.name}}; rm -rf *"),
+        ("inline", "b.csv"),
+    ],
+)
+def test_the_servers_name_is_taken_and_stays_a_plain_name(
+    fetching: Fetching, server: FileServer, header: str, name: str
+) -> None:
+    server.dispositions["/b.csv"] = header
+    assert fetching.names(f"{server.url}/b.csv") == [name]
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    header=st.text(alphabet=st.characters(min_codepoint=0x20, max_codepoint=0xFF))
+    | st.text("./\\%2f\"';=*ab ")
+)
+def test_no_disposition_leads_outside(
+    tmp_path_factory: pytest.TempPathFactory, server: FileServer, header: str
+) -> None:
+    directory = tmp_path_factory.mktemp("task")
+    fetching = Fetching(directory / "task")
+    server.dispositions["/b.csv"] = f'attachment; filename="{header}"'
+    assert len(fetching.names(f"{server.url}/b.csv")) == 1
+    assert sorted(path.name for path in directory.iterdir()) == ["task"]
+    assert sorted(path.name for path in (directory / "task").iterdir()) == ["input_dir", "recipe"]
+
+
+def test_bodies_are_kept_as_they_are_sent(fetching: Fetching, server: FileServer) -> None:
+    """A .tar.gz that a server labels `Content-Encoding: gzip` is still a .tar.gz."""
+    headers = {"Content-Encoding": "gzip"}
+    server.routes["/x.tar.gz"] = lambda _request: Answer(body=b"\x1f\x8bnot really", headers=headers)
+    assert fetching.names(f"{server.url}/x.tar.gz") == ["x.tar.gz"]
+    assert (fetching.inputs / "x.tar.gz").read_bytes() == b"\x1f\x8bnot really"
+
+
+def test_an_empty_file_is_a_file(fetching: Fetching, server: FileServer) -> None:
+    (server.directory / "empty").write_bytes(b"")
+    assert fetching.names(InputFile(f"{server.url}/empty", size=0)) == ["empty"]
+
+
+def test_a_proxy_of_the_environment_is_used(
+    fetching: Fetching, server: FileServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", server.url)
+    monkeypatch.setenv("no_proxy", "localhost")
+    server.routes["/proxied.txt"] = lambda _request: Answer(body=b"by proxy")
+    assert fetching.names("http://data.invalid/proxied.txt") == ["proxied.txt"]
+
+
+def test_an_unknown_kind_is_refused(fetching: Fetching) -> None:
+    with pytest.raises(UnsupportedError, match="'carrier pigeon'"):
+        fetching.fetch(InputFile("x", kind="carrier pigeon"))
+
+
+def test_ftp_files_are_fetched(fetching: Fetching) -> None:
+    with ftp_server({"pub/my data.bin": CONTENT}) as url:
+        assert fetching.names(f"{url}/pub/my%20data.bin") == ["my data.bin"]
+    assert (fetching.inputs / "my data.bin").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("path", "error"),
+    [
+        ("/missing", InputNotFoundError),
+        ("/x%0D%0ADELE%20x", InputNotFoundError),
+        ("/a.bin", SourceUnavailableError),
+    ],
+)
+def test_ftp_trouble_is_told_apart(fetching: Fetching, path: str, error: type[OgdcError]) -> None:
+    with ftp_server({"a.bin": CONTENT}, cut=1000) as url, pytest.raises(error):
+        fetching.fetch(url + path)
+
+
+def test_the_log_names_every_input(fetching: Fetching, server: FileServer) -> None:
+    fetching.fetch(f"{server.url}/b.csv")
+    [fetched] = fetching.fetched
+    facts = json.loads(json.dumps(fetched._asdict()))
+    assert facts | {"seconds": 0} == {
+        "source": f"{server.url}/b.csv",
+        "name": "b.csv",
+        "size": 3,
+        "seconds": 0,
+    }
