@@ -12,6 +12,7 @@ from ogdc_shared.plan import InputFile, Partition, Plan
 from ogdc_shared.recipe.bundle import digest, pack
 from ogdc_shared.recipe.models import DataOneOutput, PvcMountInput, RecipeMeta, VisualizationWorkflow
 from ogdc_shared.recipe.recipe import Recipe
+from ogdc_shared.resolve import resolve_inputs
 from ogdc_shared.storage.store import ArtifactStore
 from ogdc_shared.workflow.names import workflow_name
 
@@ -35,24 +36,41 @@ class CompiledRun(NamedTuple):
     """The Argo Workflow."""
 
 
-def require_supported(recipe: Recipe) -> None:
-    """Refuse a valid recipe that asks for what is not offered yet.
+def compile_recipe(recipe: Recipe, *, settings: Settings, overwrite: bool = False) -> CompiledRun:
+    """Resolve a recipe's inputs and translate it into a new run of its own name; writes nothing anywhere.
 
     Raises:
-        UnsupportedError: names the key.
+        UnsupportedError: the recipe asks for what is not offered yet.
+        InputNotFoundError: an input cannot be resolved.
+        SourceUnavailableError: the server that knows an input does not answer.
+        InvalidRecipeError: the recipe directory cannot be packed, or holds what a workflow cannot.
     """
     if reason := _unsupported(recipe.meta):
         raise UnsupportedError(f"meta.yml: {reason}")
+    files = resolve_inputs(recipe, dataone_node_url=settings.dataone_node_url)
+    return _compile(recipe, files=files, settings=settings, overwrite=overwrite)
 
 
-def compile_run(
-    recipe: Recipe, *, files: Sequence[InputFile], settings: Settings, overwrite: bool = False
-) -> CompiledRun:
-    """Translate a recipe and its resolved inputs into a new run of its own name.
+def store_artifacts(store: ArtifactStore, run: CompiledRun) -> None:
+    """Write what a run's tasks read; the snapshot only where no run has written the same before.
 
     Raises:
-        InvalidRecipeError: the recipe directory cannot be packed, or holds what a workflow cannot.
+        StorageUnavailableError: the store does not answer or has no room; nothing of the run stays behind.
     """
+    try:
+        if store.size(snapshot_key(run.snapshot)) is None:
+            store.put(snapshot_key(run.snapshot), run.bundle)
+        store.put(plan_key(run.name), run.plan.to_json().encode())
+        for partition in run.partitions:
+            store.put(partition_key(run.name, partition.number), partition.to_json().encode())
+    except Exception:
+        store.delete_prefix(run_prefix(run.name))
+        raise
+
+
+def _compile(
+    recipe: Recipe, *, files: Sequence[InputFile], settings: Settings, overwrite: bool
+) -> CompiledRun:
     from ogdc_shared.workflow.build import build_workflow
 
     bundle = pack(recipe.directory)
@@ -75,23 +93,6 @@ def compile_run(
             overwrite=overwrite,
         ),
     )
-
-
-def store_artifacts(store: ArtifactStore, run: CompiledRun) -> None:
-    """Write what a run's tasks read; the snapshot only where no run has written the same before.
-
-    Raises:
-        StorageUnavailableError: the store does not answer or has no room; nothing of the run stays behind.
-    """
-    try:
-        if store.size(snapshot_key(run.snapshot)) is None:
-            store.put(snapshot_key(run.snapshot), run.bundle)
-        store.put(plan_key(run.name), run.plan.to_json().encode())
-        for partition in run.partitions:
-            store.put(partition_key(run.name, partition.number), partition.to_json().encode())
-    except Exception:
-        store.delete_prefix(run_prefix(run.name))
-        raise
 
 
 def _unsupported(meta: RecipeMeta) -> str | None:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from ogdc_shared.context import Context
 from ogdc_shared.errors import InvalidRequestError
 from ogdc_shared.recipe.bundle import unpack
+from ogdc_shared.recipe.meta import META_NAME
 from ogdc_shared.recipe.recipe import Recipe, load_recipe
 from ogdc_shared.storage.staging import stage_recipe
 
@@ -49,9 +50,17 @@ def opened_recipe(context: Context, source: RecipeSource) -> Iterator[Recipe]:
 def _staged(context: Context, source: RecipeSource, *, into: Path) -> Path:
     if source.bundle is not None:
         unpack(source.bundle, into)
-        return into
+        return _recipe_root(into)
     if source.location is None:
         raise InvalidRequestError(
             "Give a recipe: its location as `recipe_path`, or a bundle of its directory."
         )
     return stage_recipe(source.location, into, allow_local=context.settings.allow_local_recipes)
+
+
+def _recipe_root(directory: Path) -> Path:
+    """Return where the recipe is: many archives hold one directory around it all."""
+    if (directory / META_NAME).exists():
+        return directory
+    recipes = [path.parent for path in directory.glob(f"*/{META_NAME}")]
+    return recipes[0] if len(recipes) == 1 else directory

@@ -1,10 +1,8 @@
 """Submitting a recipe: from a location or a bundle to a run that Argo has.
 
-The order makes a crash at any point harmless. Artifacts are written inside the transaction that records the
-run, so a recorded run has them; Argo is asked only after the run is recorded, so a workflow always has its
-run; and a recorded run that did not get to Argo is sent by the sweep. What may stay behind are the artifacts
-of a run that was never
-recorded: small files that nobody reads.
+The order makes a crash at any point harmless (docs/decisions/0007-order-of-a-submission.md): artifacts are
+written inside the transaction that records the run, Argo is asked only after the run is recorded, and a
+recorded run that did not get to Argo is sent by the sweep.
 """
 
 from __future__ import annotations
@@ -18,8 +16,7 @@ from ogdc_shared.db.submissions import NewRun, find_submission, record_submissio
 from ogdc_shared.db.users import User, ensure_user
 from ogdc_shared.errors import ArgoUnavailableError, OgdcError
 from ogdc_shared.layout import run_prefix
-from ogdc_shared.resolve import resolve_inputs
-from ogdc_shared.runs.compile import CompiledRun, compile_run, require_supported, store_artifacts
+from ogdc_shared.runs.compile import CompiledRun, compile_recipe, store_artifacts
 from ogdc_shared.runs.handover import ensure_handed_over, hand_over
 from ogdc_shared.runs.recipes import RecipeSource, opened_recipe
 
@@ -90,9 +87,7 @@ def _known(
 
 def _compile(context: Context, *, source: RecipeSource, overwrite: bool) -> CompiledRun:
     with opened_recipe(context, source) as recipe:
-        require_supported(recipe)
-        files = resolve_inputs(recipe, dataone_node_url=context.settings.dataone_node_url)
-        return compile_run(recipe, files=files, settings=context.settings, overwrite=overwrite)
+        return compile_recipe(recipe, settings=context.settings, overwrite=overwrite)
 
 
 def _record(context: Context, *, new: NewRun, compiled: CompiledRun) -> Run:

@@ -94,6 +94,13 @@ def test_a_bundle_may_be_called_by_any_of_its_names(submit, compression: str):
     assert response.status_code == 200
 
 
+def test_a_bundle_may_hold_one_directory_around_it_all(submit):
+    assert (
+        send(submit, files={f"recipe/{name}": text for name, text in recipe_files().items()}).status_code
+        == 200
+    )
+
+
 class TestRefusals:
     """Clear 4xx, and nothing left behind."""
 
