@@ -22,17 +22,33 @@ for group in (local, recipes, runs, tokens):
 
 
 def main() -> None:
-    """Run the command line; an error a user can act on is one message and exit code 1, never a traceback."""
+    """Run the command line; what a user can mend is one message and exit code 1, never a traceback.
+
+    Exit codes: 0 done; 1 refused, failed, or the run did not succeed; 2 called wrongly; 130 interrupted.
+    """
     try:
         app()
     except OgdcError as exc:
-        print(f"Error: {exc}", file=sys.stderr)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(141)
+        _fail(str(exc))
+    except OSError as exc:
+        _fail(_explain(exc))
+    except ModuleNotFoundError as exc:
+        if exc.name is None or exc.name.startswith("ogdc_"):
+            raise
+        _fail(f"{exc.name} is not installed, and this command needs it: pip install 'ogdc-runner[local]'")
+
+
+def _fail(message: str) -> None:
+    from ogdc_cli.tasklog import printable
+
+    print(f"Error: {printable(message)}", file=sys.stderr)
+    sys.exit(1)
+
+
+def _explain(exc: OSError) -> str:
+    """Say which file of this machine cannot be used, and why."""
+    what = " → ".join(str(name) for name in (exc.filename, exc.filename2) if name is not None)
+    return f"{what}{': ' if what else ''}{exc.strerror or exc}."
 
 
 if __name__ == "__main__":

@@ -1,107 +1,174 @@
-"""Following a run to its end: a live line on a terminal, plain lines anywhere else."""
+"""Following a run to its end: a display that renews itself on a terminal, plain lines anywhere else."""
 
 from __future__ import annotations
 
-import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
 
-from ogdc_cli.api import ApiClient
+from ogdc_cli.api import ApiClient, ApiError
+from ogdc_cli.tasklog import Story
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 TERMINAL = frozenset({"Succeeded", "Failed", "Error"})
 _FIRST_PAUSE, _LONGEST_PAUSE, _GROWTH = 0.05, 2.0, 1.1
+_PATIENCE_SECONDS = 15.0
+_FIRST_LOOK, _LOOK = 1000, 100
+"""Log lines to read; a step that began before them is not seen."""
+_CHATTER_SECONDS = 10.0
+_WIDTH = 200
 
 Report = Callable[[dict[str, Any], str], None]
+"""Takes a run, as `GET /runs/{name}` gives it, and the end of its log."""
 
 
 def follow(client: ApiClient, name: str, *, quiet: bool = False) -> dict[str, Any]:
     """Watch a run until it ends and return it as `GET /runs/{name}` gives it.
 
-    The pause between two looks grows from 0.05 s to 2 s, so that short runs are seen to end at once.
+    The pause between two looks grows from 0.05 s to 2 s, so that short runs are seen to end at once. A
+    service that goes away for a moment is waited for.
+
+    Raises:
+        ApiError: there is no such run, or the service stays away.
     """
-    pause = _FIRST_PAUSE
+    pause, lines = _FIRST_PAUSE, _FIRST_LOOK
     with _reporter(quiet=quiet) as report:
-        while (run := client.run(name))["status"] not in TERMINAL:
-            report(run, "" if quiet else last_line(client.logs(name, tail=1)))
+        while True:
+            run = _patiently(lambda: client.run(name))
+            if not quiet:
+                report(run, _log(client, name, lines))
+            if run["status"] in TERMINAL:
+                return run
             time.sleep(pause)
-            pause = min(pause * _GROWTH, _LONGEST_PAUSE)
-    return run
+            pause, lines = min(pause * _GROWTH, _LONGEST_PAUSE), _LOOK
 
 
-def last_line(log: str) -> str:
-    """The last line of a log for people: the worker's own JSON lines become the step they tell of."""
-    lines = log.strip().splitlines()
-    if not lines:
-        return ""
+def _patiently(ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            return ask()
+        except ApiError as exc:
+            if not exc.passing or time.monotonic() > deadline:
+                raise
+        time.sleep(_LONGEST_PAUSE / 4)
+
+
+def _log(client: ApiClient, name: str, lines: int) -> str:
+    """The end of a run's log; empty where it cannot be had, which is no reason to stop watching."""
     try:
-        entry = json.loads(lines[-1])
-    except ValueError:
-        return lines[-1]
-    return _step(entry) if isinstance(entry, dict) else lines[-1]
-
-
-def _step(entry: dict[str, Any]) -> str:
-    what = entry.get("line") or entry.get("source") or entry.get("file") or ""
-    number = f" {entry['command']} of {entry['of']}" if "command" in entry and "of" in entry else ""
-    return f"{entry.get('event', '')}{number}: {what}".strip(": ")
+        return "\n".join(client.logs(name, tail=lines))
+    except ApiError:
+        return ""
 
 
 def _reporter(*, quiet: bool) -> AbstractContextManager[Report]:
     if quiet:
-        return nullcontext(lambda run, line: None)
-    return _live() if sys.stderr.isatty() else nullcontext(_plain())
+        return nullcontext(lambda run, log: None)
+    if sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb":
+        return _live()
+    return nullcontext(_plain())
 
 
 def _plain() -> Report:
-    """Print a line whenever what is to be said has changed."""
-    started, said = time.monotonic(), ""
+    """Print each step once, and now and then what the command at work has said last."""
+    story = Story()
+    said, said_at = "", 0.0
 
-    def report(run: dict[str, Any], line: str) -> None:
-        nonlocal said
-        now = " ".join(filter(None, (run["status"], run.get("progress"), line)))
-        if now != said:
-            print(f"[{time.monotonic() - started:6.1f}s] {now}", file=sys.stderr, flush=True)
-            said = now
+    def say(text: str, seconds: float) -> None:
+        nonlocal said, said_at
+        if text != said:
+            print(f"[{seconds:6.1f}s] {_clipped(text)}", file=sys.stderr, flush=True)
+            said, said_at = text, seconds
+
+    def report(run: dict[str, Any], log: str) -> None:
+        seconds = _elapsed(run)
+        for step in _shortened(story.take_in(log)):
+            say(step, seconds)
+        if not said:
+            say(_waiting(run), seconds)
+        elif story.last and seconds - said_at >= _CHATTER_SECONDS:
+            say(story.last, seconds)
 
     return report
 
 
+def _shortened(steps: list[str]) -> Iterator[str]:
+    """Of files fetched one after the other, the last; there may be thousands."""
+    for fetching, group in groupby(steps, lambda step: step.startswith("fetched ")):
+        found = list(group)
+        if fetching and len(found) > 1:
+            yield f"{found[-1]}, {len(found) - 1} other files before it"
+        else:
+            yield from found
+
+
+def _clipped(text: str) -> str:
+    return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 1]}…"
+
+
+def _waiting(run: dict[str, Any]) -> str:
+    return "waiting for its turn" if run["status"] == "Pending" else str(run["status"]).lower()
+
+
 @contextmanager
 def _live() -> Iterator[Report]:
-    """One line that renews itself: spinner, status, progress bar, elapsed time, last log line."""
+    """Two lines that renew themselves: elapsed time and step, and below it what was printed last."""
     from rich.console import Console
-    from rich.markup import escape
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.live import Live
 
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=20),
-        TextColumn("{task.fields[progress]}"),
-        TimeElapsedColumn(),
-        TextColumn("[dim]{task.fields[line]}"),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("Pending", total=None, progress="", line="")
-
-        def report(run: dict[str, Any], line: str) -> None:
-            done, total = parse_progress(run.get("progress"))
-            bar.update(
-                task,
-                description=run["status"],
-                completed=done,
-                total=total,
-                progress=run.get("progress") or "",
-                line=escape(line[:100]),
-            )
-
-        yield report
+    picture = _Picture()
+    console = Console(stderr=True)
+    with Live(console=console, get_renderable=picture.draw, transient=True, refresh_per_second=10):
+        yield picture.take_in
 
 
-def parse_progress(progress: str | None) -> tuple[int, int | None]:
-    """`"2/4"` as (2, 4); (0, None) where there is none yet."""
-    done, slash, total = (progress or "").partition("/")
-    return (int(done), int(total) or None) if slash and done.isdecimal() and total.isdecimal() else (0, None)
+class _Picture:
+    """What a terminal shows of a run."""
+
+    def __init__(self) -> None:
+        from rich.spinner import Spinner
+
+        self._spinner = Spinner("dots")
+        self._story = Story()
+        self._step = "waiting for its turn"
+        self._ahead = -time.monotonic()
+        """What to add to the monotonic clock to have the run's age, in seconds."""
+
+    def take_in(self, run: dict[str, Any], log: str) -> None:
+        """See `Report`."""
+        self._story.take_in(log)
+        self._step = self._story.step or _waiting(run)
+        self._ahead = _elapsed(run) - time.monotonic()
+
+    def draw(self) -> RenderableType:
+        """The picture as it is now; called by another thread."""
+        from rich.table import Table
+        from rich.text import Text
+
+        step = Text(self._step, no_wrap=True, overflow="ellipsis")
+        last = Text(self._story.last, style="dim", no_wrap=True, overflow="ellipsis")
+        table = Table.grid(padding=(0, 1))
+        table.add_row(self._spinner, Text(_clock(time.monotonic() + self._ahead), style="cyan"), step)
+        table.add_row("", "", last)
+        return table
+
+
+def _elapsed(run: dict[str, Any]) -> float:
+    """Seconds since a run was submitted; where its end is known, until then."""
+    submitted = datetime.fromisoformat(run["submitted_at"])
+    until = datetime.fromisoformat(run["finished_at"]) if run["finished_at"] else datetime.now(UTC)
+    return max(0.0, (until - submitted).total_seconds())
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(int(max(0.0, seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}"

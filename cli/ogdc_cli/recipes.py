@@ -1,4 +1,4 @@
-"""Recipes as the command line takes them: from a directory, from afar, or a whole repository of them."""
+"""Recipes as the command line takes them: a directory, an archive, one far away, or a repository of them."""
 
 from __future__ import annotations
 
@@ -8,52 +8,72 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ogdc_shared.errors import RecipeNotFoundError
-from ogdc_shared.recipe.recipe import Recipe
+from ogdc_shared.errors import OgdcError, RecipeNotFoundError
+from ogdc_shared.imports import collection_paused
 
-_GIT_PROTOCOLS = "file:git:https:ssh"
+if TYPE_CHECKING:
+    from ogdc_shared.recipe.recipe import Recipe
+
+_GIT_PROTOCOLS = "file:git:http:https:ssh"
+_ARCHIVES = (".tar.gz", ".tgz", ".zip")
 
 
-def local_directory(recipe: str) -> Path | None:
-    """The directory `recipe` names, or None where it is a location to fetch from.
-
-    Raises:
-        RecipeNotFoundError: it names a place on this machine where no directory is.
-    """
-    if "://" in recipe or "::" in recipe:
-        return None
-    path = Path(recipe).expanduser()
-    if not path.is_dir():
-        what = "is a file" if path.exists() else "does not exist"
-        raise RecipeNotFoundError(f"{recipe}: {what}; name the directory that holds the recipe's meta.yml.")
-    return path
+def is_remote(recipe: str) -> bool:
+    """Whether `recipe` names a place that has to be fetched from."""
+    return ("://" in recipe or "::" in recipe) and not recipe.lower().startswith("file://")
 
 
 @contextmanager
 def staged(recipe: str) -> Iterator[Path]:
-    """The recipe's directory: itself where it is here, otherwise a temporary copy."""
-    if (path := local_directory(recipe)) is not None:
+    """The recipe's directory: itself where it is one, otherwise a temporary copy.
+
+    Raises:
+        RecipeNotFoundError: there is no recipe.
+        OgdcError: as `storage.staging.stage_recipe`.
+    """
+    path = None if "://" in recipe or "::" in recipe else _path(recipe)
+    if path is not None and path.is_dir():
         yield path
         return
+    if path is not None and not (path.is_file() and path.name.lower().endswith(_ARCHIVES)):
+        what = "is a file" if path.exists() else "does not exist"
+        raise RecipeNotFoundError(f"{recipe}: {what}; name the directory that holds the recipe's meta.yml.")
     from ogdc_shared.storage.staging import stage_recipe
 
     with tempfile.TemporaryDirectory(prefix="ogdc-recipe-") as scratch:
-        yield stage_recipe(recipe, Path(scratch), allow_local=True)
+        yield stage_recipe(str(path or recipe), Path(scratch), allow_local=True)
+
+
+def load(directory: Path) -> Recipe:
+    """Read and check the recipe in `directory`; see `load_recipe`."""
+    with collection_paused():
+        from ogdc_shared.recipe.recipe import load_recipe
+
+    return load_recipe(directory)
 
 
 @contextmanager
-def checked_out(repository: str, ref: str) -> Iterator[Path]:
-    """A repository's files: the directory itself, or a shallow clone of `ref`."""
-    if Path(repository).is_dir() and not (Path(repository) / "HEAD").exists():
-        yield Path(repository)
+def checked_out(repository: str, ref: str | None) -> Iterator[Path]:
+    """A repository's files at `ref`.
+
+    Where it is None: a directory's files as they are, or a repository's default branch.
+
+    Raises:
+        RecipeNotFoundError: there is no such repository or ref.
+        OgdcError: there is no git.
+    """
+    path = _path(repository)
+    if ref is None and path.is_dir() and not _is_bare(path):
+        yield path
         return
     with tempfile.TemporaryDirectory(prefix="ogdc-recipes-") as scratch:
-        clone = ["git", "clone", "--quiet", "--depth", "1", f"--branch={ref}", "--", repository, scratch]
-        environ = os.environ | {"GIT_ALLOW_PROTOCOL": _GIT_PROTOCOLS, "GIT_TERMINAL_PROMPT": "0"}
-        done = subprocess.run(clone, env=environ, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise RecipeNotFoundError(f"{repository} at {ref!r} cannot be cloned: {done.stderr.strip()}")
+        source = str(path) if path.exists() else repository
+        what = repository if ref is None else f"{repository} at {ref!r}"
+        _git(scratch, "init", "--quiet", what=what)
+        _git(scratch, "fetch", "--quiet", "--depth=1", "--", source, ref or "HEAD", what=what)
+        _git(scratch, "checkout", "--quiet", "FETCH_HEAD", what=what)
         yield Path(scratch)
 
 
@@ -68,6 +88,26 @@ def mermaid(recipe: Recipe) -> str:
     nodes = [f'  n{index}["{_label(text)}"]' for index, text in enumerate(labels)]
     edges = [f"  n{index} --> n{index + 1}" for index in range(len(labels) - 1)]
     return "\n".join(["flowchart TD", *nodes, *edges])
+
+
+def _is_bare(repository: Path) -> bool:
+    return (repository / "HEAD").is_file() and (repository / "objects").is_dir()
+
+
+def _path(name: str) -> Path:
+    """A name as a shell would take it, for those who quoted it; a home that is not known stays as it is."""
+    return Path(os.path.expanduser(name)).absolute()  # noqa: PTH111  Path.expanduser raises then
+
+
+def _git(directory: str, *arguments: str, what: str) -> None:
+    environ = os.environ | {"GIT_ALLOW_PROTOCOL": _GIT_PROTOCOLS, "GIT_TERMINAL_PROMPT": "0"}
+    command = ["git", "-C", directory, *arguments]
+    try:
+        done = subprocess.run(command, env=environ, capture_output=True, check=False)
+    except FileNotFoundError as exc:
+        raise OgdcError("git is not installed, and fetching a repository takes it. Install git.") from exc
+    if done.returncode:
+        raise RecipeNotFoundError(f"{what} cannot be fetched: {done.stderr.decode(errors='replace').strip()}")
 
 
 def _label(text: str, width: int = 72) -> str:

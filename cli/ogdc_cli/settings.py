@@ -1,4 +1,4 @@
-"""Where the command line finds its API and its token: a few environment variables, kept from the existing client."""
+"""Where the command line finds its API and its token; the environment variables are the existing client's."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ _API_URLS = {
     "dev": "https://ogdc.test.dataone.org/api",
 }
 _PRODUCTION_URL = "https://ogdc.dataone.org/api"
+_CA_FILES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
 class ClientSettings(NamedTuple):
@@ -27,17 +28,31 @@ class ClientSettings(NamedTuple):
     token_file: Path
     user: str
     """The name sent along to a deployment in `open` mode, which takes it on trust."""
+    by_default: bool = False
+    """True: nothing names a deployment and no local stack is up, so `api_url` is the production service's."""
+    ca_file: str | None = None
+    """Certificates to trust; None: the system's."""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> ClientSettings:
-        """Read OGDC_API_URL, ENVIRONMENT and TOKEN_CACHE_FILE; without the first two a local stack that is up wins."""
+        """Read OGDC_API_URL, ENVIRONMENT and TOKEN_CACHE_FILE.
+
+        Without the first two a local stack is asked where one is up.
+
+        Raises:
+            ConfigurationError: a value cannot be used.
+        """
         env = os.environ if environ is None else environ
         environment = env.get("ENVIRONMENT", "")
+        named = env.get("OGDC_API_URL") or (environment and _API_URLS.get(environment, _PRODUCTION_URL))
+        url, by_default = (named, False) if named else _found_url(env)
         return cls(
-            api_url=_api_url(env, environment).rstrip("/"),
+            api_url=url.rstrip("/"),
             verify_tls=environment != "local",
-            token_file=Path(env.get("TOKEN_CACHE_FILE") or Path.home() / ".config/ogdc/tokens.json"),
-            user=env.get("OGDC_USER") or getpass.getuser(),
+            token_file=_token_file(env),
+            user=_user(env),
+            by_default=by_default,
+            ca_file=next((env[name] for name in _CA_FILES if env.get(name)), None),
         )
 
     def access_token(self) -> str | None:
@@ -46,12 +61,17 @@ class ClientSettings(NamedTuple):
         Raises:
             ConfigurationError: the token file is there and cannot be read.
         """
-        tokens = load_tokens(self.token_file)
-        return tokens.get("access_token")
+        token = load_tokens(self.token_file).get("access_token")
+        if token is not None and not _fits_header(token):
+            raise ConfigurationError(
+                f"The access token in {self.token_file} is empty or holds characters that no token has. "
+                "Run `ogdc-runner set-token` to write it anew."
+            )
+        return token
 
 
 def load_tokens(path: Path) -> dict[str, str]:
-    """Read the token file: a JSON object with `access_token` and `refresh_token`, either of them missing perhaps."""
+    """Read the token file, a JSON object with `access_token`, `refresh_token`, or both."""
     try:
         tokens = json.loads(path.read_text())
     except FileNotFoundError:
@@ -60,7 +80,7 @@ def load_tokens(path: Path) -> dict[str, str]:
         raise ConfigurationError(
             f"The token file {path} cannot be read: {exc}. Run `ogdc-runner set-token` to write it anew."
         ) from exc
-    return tokens if isinstance(tokens, dict) else {}
+    return {key: str(value) for key, value in tokens.items()} if isinstance(tokens, dict) else {}
 
 
 def save_tokens(path: Path, tokens: Mapping[str, str]) -> None:
@@ -73,12 +93,32 @@ def save_tokens(path: Path, tokens: Mapping[str, str]) -> None:
     fresh.replace(path)
 
 
-def _api_url(env: Mapping[str, str], environment: str) -> str:
-    if url := env.get("OGDC_API_URL"):
-        return url
-    if environment:
-        return _API_URLS.get(environment, _PRODUCTION_URL)
+def _found_url(env: Mapping[str, str]) -> tuple[str, bool]:
+    """The local stack's URL where it is up, else the production service's; and whether it is the latter."""
     from ogdc_cli.local.control import current
+    from ogdc_cli.local.paths import StatePaths
 
-    stack = current()
-    return stack.url if stack else _PRODUCTION_URL
+    stack = current(StatePaths.from_env(env))
+    return (_PRODUCTION_URL, True) if stack is None else (stack.url, False)
+
+
+def _token_file(env: Mapping[str, str]) -> Path:
+    if chosen := env.get("TOKEN_CACHE_FILE"):
+        return Path(chosen).expanduser()
+    return Path.home() / ".config" / "ogdc" / "tokens.json"
+
+
+def _user(env: Mapping[str, str]) -> str:
+    if chosen := env.get("OGDC_USER"):
+        if not _fits_header(chosen):
+            raise ConfigurationError(f"OGDC_USER={chosen!r}: give printable ASCII characters.")
+        return chosen
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):  # a container's user id without an account
+        return str(os.getuid())
+    return name.encode("ascii", "replace").decode()
+
+
+def _fits_header(text: str) -> bool:
+    return text.isascii() and text.isprintable() and bool(text.strip())

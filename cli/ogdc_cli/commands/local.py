@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ogdc_cli.commands.recipes import RecipeArgument
+from ogdc_cli.commands.recipes import JsonOption, RecipeArgument
 
 IDLE_SECONDS = 600
+_LISTED = 20
 
 
 def register(app: typer.Typer) -> None:
     """Add these commands to `app`."""
-    app.command("run")(run)
-    app.command("up")(up)
-    app.command("down")(down)
+    app.command("run", short_help="Run a recipe on this machine.")(run)
+    app.command("up", short_help="Start the local stack.")(up)
+    app.command("down", short_help="Stop the local stack.")(down)
 
 
 def run(
@@ -24,32 +26,31 @@ def run(
     output_dir: Annotated[
         Path, typer.Option(file_okay=False, help="Where outputs go, in a directory of the run's name.")
     ] = Path("ogdc-output"),
-    as_json: Annotated[bool, typer.Option("--json", help="Print the run as JSON at the end.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Run a recipe on this machine, to completion, and put its outputs into ./ogdc-output/.
 
     Starts the local stack where it is not up; a stack started so stops by itself after ten idle minutes.
+    Ctrl-C cancels the run.
     """
     from ogdc_cli.local.running import run_recipe
 
     done = run_recipe(recipe, output_dir=output_dir, idle_timeout=IDLE_SECONDS, quiet=as_json)
     if as_json:
-        import json
-
         typer.echo(json.dumps(done.run | {"outputs": [str(path) for path in done.outputs]}, indent=2))
-    elif done.outputs:
+    elif done.run["status"] == "Succeeded":
         typer.echo(f"{done.run['name']}: Succeeded. Outputs:")
-        for path in done.outputs:
-            typer.echo(f"  {path}")
+        _print_outputs(done.outputs)
     else:
-        typer.echo(f"{done.run['name']}: {done.run['status']}. {done.run.get('message') or ''}", err=True)
-        typer.echo(f"See: ogdc-runner logs {done.run['name']}", err=True)
+        from ogdc_cli.outcome import failure
+
+        typer.echo(failure(done.run), err=True)
     if done.run["status"] != "Succeeded":
         raise typer.Exit(1)
 
 
 def up() -> None:
-    """Start the local stack: PostgreSQL, the functions behind one port, the engine."""
+    """Start the local stack, and leave it up: PostgreSQL, the functions behind one port, the engine."""
     from ogdc_cli.local.control import ensure_up
 
     stack = ensure_up(idle_timeout=None)
@@ -61,3 +62,10 @@ def down() -> None:
     from ogdc_cli.local import control
 
     typer.echo("The stack is down." if control.down() else "No stack was up.")
+
+
+def _print_outputs(paths: tuple[Path, ...]) -> None:
+    for path in paths[:_LISTED]:
+        typer.echo(f"  {path}")
+    if len(paths) > _LISTED:
+        typer.echo(f"  … and {len(paths) - _LISTED} more")

@@ -1,117 +1,156 @@
-"""Commands that look at a recipe without running it: validate, compile, graph."""
+"""Commands that look at recipes without running them: validate, compile, graph."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ogdc_shared.config import Settings
     from ogdc_shared.recipe.recipe import Recipe
 
 RecipeArgument = Annotated[
     str,
     typer.Argument(
         metavar="RECIPE",
-        help="A recipe directory, or where one is to be fetched from: "
+        help="A recipe directory or archive, or where one is to be fetched from: "
         "github://org:repo@ref/path, https://….tar.gz, s3://bucket/path.",
     ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+OverwriteOption = Annotated[
+    bool, typer.Option("--overwrite", help="Replace the data an earlier run of this recipe published.")
 ]
 DEFAULT_RECIPES = "https://github.com/qgreenland-net/ogdc-recipes.git"
 
 
 def register(app: typer.Typer) -> None:
     """Add these commands to `app`."""
-    app.command("validate")(validate)
-    app.command("validate-recipe", help="Same as `validate`.")(validate)
-    app.command("validate-all-recipes")(validate_all)
-    app.command("compile")(compile_recipe)
-    app.command("graph")(graph)
+    app.command("validate", short_help="Check a recipe.")(validate)
+    app.command("validate-recipe", short_help="Same as `validate`.")(validate)
+    app.command("validate-all-recipes", short_help="Check every recipe of a repository.")(validate_all)
+    app.command("compile", short_help="Print the Argo workflow a recipe becomes.")(compile_recipe)
+    app.command("graph", short_help="Draw what a recipe does.")(graph)
 
 
-def validate(recipe: RecipeArgument) -> None:
+def validate(
+    recipe: RecipeArgument,
+    check_inputs: Annotated[
+        bool, typer.Option("--check-inputs", help="Ask the servers whether they have the inputs, too.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
     """Check a recipe; fetches none of its inputs."""
-    from ogdc_cli.recipes import staged
-    from ogdc_shared.errors import InvalidRecipeError
+    from ogdc_cli.recipes import load, staged
+    from ogdc_shared.errors import InputNotFoundError, InvalidRecipeError
 
     try:
         with staged(recipe) as directory:
-            loaded = _load(directory)
-    except InvalidRecipeError as exc:
-        typer.echo(f"{recipe} is not valid:", err=True)
-        for problem in exc.problems:
-            typer.echo(f"  {problem}", err=True)
+            loaded = load(directory)
+            if check_inputs:
+                _check_inputs(loaded)
+    except (InvalidRecipeError, InputNotFoundError) as exc:
+        problems = str(exc).splitlines()
+        if as_json:
+            _print_json({"recipe": recipe, "valid": False, "problems": problems})
+        else:
+            typer.echo("\n  ".join((f"{recipe} is not valid:", *problems)), err=True)
         raise typer.Exit(1) from exc
-    typer.echo(f"{recipe} is valid ({loaded.id}, {_count(len(loaded.commands), 'command')}).")
+    if as_json:
+        _print_json({"recipe": recipe, "valid": True, "recipe_id": loaded.id, "problems": []})
+    else:
+        typer.echo(f"{recipe} is valid ({loaded.id}, {_count(len(loaded.commands), 'command')}).")
 
 
 def validate_all(
     repository: Annotated[
-        str, typer.Argument(metavar="[REPO]", help="A git repository with a recipes/ directory, or a directory.")
+        str,
+        typer.Argument(metavar="[REPO]", help="A git repository, or a directory, that holds recipes/."),
     ] = DEFAULT_RECIPES,
-    ref: Annotated[str, typer.Option(help="Branch or tag to check.")] = "main",
+    ref: Annotated[
+        str | None,
+        typer.Option(
+            help="Branch, tag or commit to check.", show_default="the default branch; a directory as it is"
+        ),
+    ] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Check every recipe of a repository (recipes/*/meta.yml)."""
     from ogdc_cli.recipes import checked_out
-    from ogdc_shared.errors import OgdcError
+    from ogdc_shared.errors import RecipeNotFoundError
 
-    invalid = 0
     with checked_out(repository, ref) as root:
-        directories = sorted(path.parent for path in (root / "recipes").glob("*/meta.yml"))
-        if not directories:
-            typer.echo(f"{repository} holds no recipes/*/meta.yml.", err=True)
-            raise typer.Exit(1)
-        for directory in directories:
-            try:
-                _load(directory)
-                typer.echo(f"valid    {directory.name}")
-            except OgdcError as exc:
-                invalid += 1
-                typer.echo(f"invalid  {directory.name}")
-                typer.echo("\n".join(f"         {line}" for line in str(exc).splitlines()))
-    typer.echo(f"{len(directories) - invalid} of {_count(len(directories), 'recipe')} valid.")
-    if invalid:
+        found = {path.parent.name: _problems(path.parent) for path in sorted(root.glob("recipes/*/meta.yml"))}
+    if not found:
+        raise RecipeNotFoundError(f"{repository} holds no recipes/*/meta.yml.")
+    valid = sum(not problems for problems in found.values())
+    if as_json:
+        _print_json([{"recipe": name, "valid": not told, "problems": told} for name, told in found.items()])
+    else:
+        for name, problems in found.items():
+            typer.echo("\n         ".join((f"{'invalid' if problems else 'valid  '}  {name}", *problems)))
+        typer.echo(f"{valid} of {_count(len(found), 'recipe')} valid.")
+    if valid < len(found):
         raise typer.Exit(1)
 
 
 def compile_recipe(
-    recipe: RecipeArgument,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON instead of YAML.")] = False,
+    recipe: RecipeArgument, overwrite: OverwriteOption = False, as_json: JsonOption = False
 ) -> None:
-    """Print the Argo Workflow a recipe becomes, with the settings of the environment."""
-    from ogdc_cli.recipes import staged
-    from ogdc_shared.config import Settings
-    from ogdc_shared.workflow.build import build_workflow
-    from ogdc_shared.workflow.names import workflow_name
+    """Print the Argo Workflow that a submission makes of a recipe, with the settings of the environment."""
+    from ogdc_cli.recipes import load, staged
+    from ogdc_shared.runs import compile as compiler
 
     with staged(recipe) as directory:
-        loaded = _load(directory)
-        manifest = build_workflow(
-            name=workflow_name(loaded.id), recipe=loaded, partitions=1, settings=Settings.from_env(), overwrite=False
-        )
+        run = compiler.compile_recipe(load(directory), settings=_settings(), overwrite=overwrite)
     if as_json:
-        import json
-
-        typer.echo(json.dumps(manifest, indent=2))
+        _print_json(run.manifest)
     else:
         import yaml
 
-        typer.echo(yaml.safe_dump(manifest, sort_keys=False), nl=False)
+        typer.echo(yaml.safe_dump(run.manifest, sort_keys=False), nl=False)
 
 
 def graph(recipe: RecipeArgument) -> None:
     """Draw what a recipe does, as a Mermaid flowchart (paste it into Markdown or mermaid.live)."""
-    from ogdc_cli.recipes import mermaid, staged
+    from ogdc_cli.recipes import load, mermaid, staged
 
     with staged(recipe) as directory:
-        typer.echo(mermaid(_load(directory)))
+        typer.echo(mermaid(load(directory)))
 
 
-def _load(directory: Path) -> Recipe:
-    from ogdc_shared.recipe.recipe import load_recipe
+def _problems(directory: Path) -> list[str]:
+    from ogdc_cli.recipes import load
+    from ogdc_shared.errors import OgdcError
 
-    return load_recipe(directory)
+    try:
+        load(directory)
+    except OgdcError as exc:
+        return str(exc).splitlines()
+    return []
+
+
+def _check_inputs(recipe: Recipe) -> None:
+    from ogdc_shared.resolve import check_reachable, resolve_inputs
+
+    check_reachable(resolve_inputs(recipe, dataone_node_url=_settings().dataone_node_url))
+
+
+def _settings() -> Settings:
+    """What the environment says of a deployment, with the local stack's DataONE node unless it names one."""
+    from ogdc_cli.local.environment import DATAONE_NODE_URL
+    from ogdc_shared.config import Settings
+
+    settings = Settings.from_env()
+    return settings._replace(dataone_node_url=settings.dataone_node_url or DATAONE_NODE_URL)
+
+
+def _print_json(value: object) -> None:
+    typer.echo(json.dumps(value, indent=2))
 
 
 def _count(number: int, noun: str) -> str:

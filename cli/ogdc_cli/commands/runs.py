@@ -8,30 +8,28 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ogdc_cli.commands.recipes import RecipeArgument
+from ogdc_cli.commands.recipes import JsonOption, OverwriteOption, RecipeArgument
 
 if TYPE_CHECKING:
     from ogdc_cli.api import ApiClient
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The run's name, as `submit` printed it.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-WaitOption = Annotated[bool, typer.Option("--wait", help="Stay until the run ends; fail unless it succeeded.")]
-OverwriteOption = Annotated[
-    bool, typer.Option("--overwrite", help="Replace the data an earlier run of this recipe published.")
+WaitOption = Annotated[
+    bool, typer.Option("--wait", help="Follow the run to its end; fail unless it succeeded.")
 ]
 
 
 def register(app: typer.Typer) -> None:
     """Add these commands to `app`."""
-    app.command("submit")(submit)
-    app.command("status")(status)
-    app.command("check-workflow-status", help="Same as `status`.")(status)
+    app.command("submit", short_help="Submit a recipe to a deployment.")(submit)
+    app.command("status", short_help="Print a run's status, and why it failed.")(status)
+    app.command("check-workflow-status", short_help="Same as `status`.")(status)
     app.command("list")(list_runs)
-    app.command("watch")(watch)
+    app.command("watch", short_help="Follow a run until it ends.")(watch)
     app.command("logs")(logs)
     app.command("cancel")(cancel)
-    app.command("retry")(retry)
-    app.command("get-output")(get_output)
+    app.command("retry", short_help="Run again what failed of a run.")(retry)
+    app.command("get-output", short_help="Download a run's result.")(get_output)
 
 
 def submit(
@@ -45,19 +43,20 @@ def submit(
 
     client = _client()
     submitted = submit_recipe(client, recipe, overwrite=overwrite)
+    if not as_json:
+        typer.echo(submitted.message)
     if wait:
-        if not as_json:
-            typer.echo(submitted.message)
         _finish(client, submitted.name, as_json=as_json)
     elif as_json:
-        _print_json({"name": submitted.name, "message": submitted.message})
+        _print_json({"name": submitted.name, "message": submitted.message, "url": client.url})
     else:
-        typer.echo(submitted.message)
-        typer.echo(f"See how it goes with: ogdc-runner watch {submitted.name}")
+        typer.echo(f"It runs at {client.url}; see how it goes with: ogdc-runner watch {submitted.name}")
 
 
 def status(name: NameArgument, as_json: JsonOption = False) -> None:
     """Print a run's status and, where it failed, why."""
+    from ogdc_cli.tasklog import printable
+
     run = _client().run(name)
     if as_json:
         _print_json(run)
@@ -65,7 +64,7 @@ def status(name: NameArgument, as_json: JsonOption = False) -> None:
     progress = f" ({run['progress']})" if run.get("progress") and run["status"] == "Running" else ""
     typer.echo(f"{run['name']}: {run['status']}{progress}")
     if run.get("message"):
-        typer.echo(run["message"])
+        typer.echo(printable(run["message"]))
 
 
 def list_runs(
@@ -85,7 +84,7 @@ def list_runs(
     elif not listed:
         typer.echo("No runs.")
     else:
-        _print_table([("NAME", "STATUS", "SUBMITTED", "BY")] + [_row(run) for run in listed])
+        _print_table([("NAME", "STATUS", "SUBMITTED (UTC)", "BY"), *map(_row, listed)])
 
 
 def watch(name: NameArgument, as_json: JsonOption = False) -> None:
@@ -96,9 +95,17 @@ def watch(name: NameArgument, as_json: JsonOption = False) -> None:
 def logs(
     name: NameArgument,
     tail: Annotated[int | None, typer.Option(min=1, help="Only the last lines.")] = None,
+    raw: Annotated[bool, typer.Option("--raw", help="Leave the worker's own lines in JSON.")] = False,
 ) -> None:
     """Print what a run's commands wrote."""
-    typer.echo(_client().logs(name, tail=tail), nl=False)
+    from ogdc_cli.tasklog import described, read_line
+
+    for line in _client().logs(name, tail=tail):
+        if raw:
+            typer.echo(line)
+        else:
+            read = read_line(line)
+            typer.echo(f"[{read.task}] {described(read)}" if read.task else described(read))
 
 
 def cancel(name: NameArgument, as_json: JsonOption = False) -> None:
@@ -121,11 +128,15 @@ def get_output(
     output_dir: Annotated[
         Path, typer.Option(file_okay=False, resolve_path=True, help="Where to put the zip.")
     ] = Path(),
+    as_json: JsonOption = False,
 ) -> None:
     """Download the zip of a run whose recipe has `output: temporary`."""
     client = _client()
     written = client.download(client.output_url(name), output_dir)
-    typer.echo(f"Wrote {written}")
+    if as_json:
+        _print_json({"name": name, "path": str(written)})
+    else:
+        typer.echo(f"Wrote {written}")
 
 
 def _client() -> ApiClient:
@@ -136,24 +147,21 @@ def _client() -> ApiClient:
 
 
 def _finish(client: ApiClient, name: str, *, as_json: bool) -> None:
+    """Follow a run to its end, print how it ended, and leave with 1 unless it succeeded."""
+    from ogdc_cli.outcome import outcome
     from ogdc_cli.progress import follow
 
-    run = follow(client, name, quiet=as_json)
+    try:
+        run = follow(client, name, quiet=as_json)
+    except KeyboardInterrupt:
+        typer.echo(f"{name} goes on without us. To stop it: ogdc-runner cancel {name}", err=True)
+        raise
     if as_json:
         _print_json(run)
     else:
-        typer.echo(_outcome(run))
+        typer.echo(outcome(run), err=run["status"] != "Succeeded")
     if run["status"] != "Succeeded":
         raise typer.Exit(1)
-
-
-def _outcome(run: dict[str, Any]) -> str:
-    name = run["name"]
-    if run["status"] != "Succeeded":
-        return f"{name}: {run['status']}. {run.get('message') or ''}\nSee: ogdc-runner logs {name}"
-    if run["output_type"] == "temporary":
-        return f"{name}: Succeeded. Fetch the result with: ogdc-runner get-output {name}"
-    return f"{name}: Succeeded. Published as {run['recipe_id']}/ on the workflow volume."
 
 
 def _changed(run: dict[str, Any], *, as_json: bool) -> None:

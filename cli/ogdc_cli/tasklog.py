@@ -1,0 +1,109 @@
+"""What a run's log tells: the worker's own lines of JSON, put into words, among the lines of the commands.
+
+Anybody may have written a log, a recipe's commands above all. So a line that only looks like the worker's is
+shown as it is, and nothing in a log reaches a terminal as a control sequence.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, NamedTuple
+
+_WORDS = {
+    "fetched": "fetched {name} ({size} bytes)",
+    "command_started": "command {number} of {of}: {command}",
+    "command_finished": "command {number} of {of} finished after {seconds} s",
+    "command_failed": "command {number} of {of} failed with exit code {exit_code} after {seconds} s",
+    "resumed": "goes on after {after}",
+    "published": "published ({output})",
+    "failed": "failed: {message}",
+}
+"""Event of the worker (see `worker.report`) → how it is said."""
+_ENDINGS = frozenset({"command_finished", "command_failed", "failed"})
+_TASK = re.compile(r"\[([^\]\s]+)\] (.*)", re.DOTALL)
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+class Line(NamedTuple):
+    """One line of a log."""
+
+    task: str
+    """Which task wrote it; empty where that is not said."""
+    text: str
+    event: dict[str, str] | None
+    """What the worker told with it, each value as text; None: a command wrote it."""
+
+
+def read_line(line: str) -> Line:
+    """Take a line apart, as `GET /runs/{name}/logs` gives it: `[task] text`."""
+    named = _TASK.fullmatch(line)
+    task, text = named.groups() if named else ("", line)
+    return Line(task=task, text=text, event=_event(text))
+
+
+def described(line: Line) -> str:
+    """A line for people: what the worker says in words, what a command says as it is."""
+    return printable(_in_words(line.event) if line.event else line.text)
+
+
+def printable(text: str) -> str:
+    """`text` without what a terminal would obey; of a line that overwrote itself, its last state."""
+    lines = (line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
+    return _UNPRINTABLE.sub("", "\n".join(lines))
+
+
+class Story:
+    """What has become known of a run by looking at the end of its log again and again.
+
+    Attributes:
+        step: What the run is doing, in words; empty where it has not begun.
+        last: The last line that a command has printed since that step began.
+    """
+
+    def __init__(self) -> None:
+        self.step = ""
+        self.last = ""
+        self._told: dict[str, str] = {}
+        """Task → time of its last event that was taken in."""
+
+    def take_in(self, log: str) -> list[str]:
+        """Read the end of the log as it is now; returns the steps begun since the last look, in words."""
+        steps: list[str] = []
+        for line in map(read_line, log.split("\n")):
+            if line.event is None:
+                self.last = described(line).strip() or self.last
+                continue
+            self.last = ""
+            is_new = line.event["time"] > self._told.get(line.task, "")
+            if is_new:
+                self._told[line.task] = line.event["time"]
+            if _begins_step(line.event):
+                self.step = described(line)
+                steps += [self.step] if is_new else []
+        return steps
+
+
+def _event(text: str) -> dict[str, str] | None:
+    if not text.startswith('{"time": '):
+        return None
+    try:
+        entry: dict[str, Any] = json.loads(text)
+    except ValueError:
+        return None
+    told = {key: " ".join(str(value).split()) for key, value in entry.items()}
+    return told if told.get("event") else None
+
+
+def _begins_step(event: dict[str, str]) -> bool:
+    """What ends is worth a word only where nothing else begins with it: after the last command."""
+    is_last = event["event"] == "command_finished" and event.get("number") == event.get("of")
+    return is_last or event["event"] not in _ENDINGS
+
+
+def _in_words(event: dict[str, str]) -> str:
+    try:
+        return _WORDS[event["event"]].format_map(event)
+    except KeyError:  # a newer worker's, or not the worker's at all
+        told = (f"{key}={value}" for key, value in event.items() if key not in {"time", "event"})
+        return " ".join((event["event"].replace("_", " "), *told))

@@ -1,0 +1,194 @@
+"""Requests to a deployment, with its refusals and its silence turned into messages for people."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import urllib3
+
+from ogdc_cli.settings import ClientSettings
+from ogdc_shared.errors import OgdcError
+
+_TIMEOUT = urllib3.Timeout(connect=5, read=120)
+_RETRIES = urllib3.Retry(
+    total=3,
+    connect=0,
+    read=0,
+    other=0,
+    status=3,
+    backoff_factor=0.2,
+    status_forcelist=(503,),
+    allowed_methods=None,
+    raise_on_status=False,
+)
+_PASSING = frozenset({502, 503, 504})
+_THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class ApiError(OgdcError):
+    """The API refused or failed.
+
+    Attributes:
+        status: The HTTP status; None where there was no answer.
+        passing: Whether the same call may succeed later.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None, passing: bool = False) -> None:
+        super().__init__(message)
+        self.status = status
+        self.passing = passing
+
+
+class Transport:
+    """Sends requests; what is answered with 503 is sent again a few times, as the Retry-After says."""
+
+    def __init__(self, settings: ClientSettings) -> None:
+        self._url = settings.api_url
+        self._by_default = settings.by_default
+        self._headers = {"OGDC-User": settings.user, "Accept": "application/json"}
+        if token := settings.access_token():
+            self._headers["Authorization"] = f"Bearer {token}"
+        self._pools: dict[str | None, urllib3.PoolManager] = {}
+        self._tls: dict[str, Any] = {"cert_reqs": "CERT_NONE"}
+        if settings.verify_tls:
+            self._tls = {"cert_reqs": "CERT_REQUIRED", "ca_certs": settings.ca_file}
+        else:
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+
+    def call(
+        self, method: str, path: str, *, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        """Send a request to the API, whose answer is a JSON object.
+
+        Raises:
+            ApiError: it is not, or the API refuses or does not answer.
+        """
+        with self.stream(method, path, body=body, headers=headers) as response:
+            data = response.data
+        try:
+            answer = json.loads(data)
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise self._error(f"{self._url} does not answer as an OGDC API does. Is OGDC_API_URL right?")
+        return answer
+
+    @contextmanager
+    def stream(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Iterator[urllib3.BaseHTTPResponse]:
+        """Send a request to the API and lend its answer, whose body has not been read.
+
+        Raises:
+            ApiError: the API refuses, does not answer or breaks off.
+        """
+        with self._answer(method, self._url + path, body, self._headers | dict(headers or {})) as response:
+            yield response
+
+    @contextmanager
+    def fetch(self, url: str) -> Iterator[urllib3.BaseHTTPResponse]:
+        """Lend the answer to a request to any server, which is not told who asks.
+
+        Raises:
+            ApiError: it refuses, does not answer or breaks off.
+        """
+        with self._answer("GET", url, None, {}) as response:
+            yield response
+
+    @contextmanager
+    def _answer(
+        self, method: str, url: str, body: bytes | None, headers: dict[str, str]
+    ) -> Iterator[urllib3.BaseHTTPResponse]:
+        try:
+            response = self._pool(url).request(
+                method,
+                url,
+                body=body,
+                headers=headers,
+                timeout=_TIMEOUT,
+                retries=_RETRIES,
+                preload_content=False,
+            )
+            try:
+                if response.status >= 400:
+                    raise self._refusal(response, url)
+                yield response
+            finally:
+                response.release_conn()
+        except urllib3.exceptions.HTTPError as exc:
+            raise self._silence(url, exc) from exc
+
+    def _pool(self, url: str) -> urllib3.PoolManager:
+        proxy = _proxy(url)
+        if proxy not in self._pools:
+            self._pools[proxy] = (
+                urllib3.ProxyManager(proxy, **self._tls) if proxy else urllib3.PoolManager(**self._tls)
+            )
+        return self._pools[proxy]
+
+    def _refusal(self, response: urllib3.BaseHTTPResponse, url: str) -> ApiError:
+        return self._error(
+            _detail(response) or f"{url} answered {response.status} {response.reason or ''}".rstrip() + ".",
+            status=response.status,
+            passing=response.status in _PASSING,
+        )
+
+    def _silence(self, url: str, exc: urllib3.exceptions.HTTPError) -> ApiError:
+        reason = getattr(exc, "reason", None) or exc
+        server = self._url if url.startswith(self._url) else _origin(url)
+        if isinstance(reason, urllib3.exceptions.SSLError):
+            return self._error(
+                f"{server} shows a certificate that is not trusted here: {_last_words(reason)}. "
+                "SSL_CERT_FILE can name a file with the certificates to trust."
+            )
+        advice = "`ogdc-runner up` starts a stack on this machine; OGDC_API_URL names another deployment."
+        message = f"{server} does not answer: {_last_words(reason)}."
+        return self._error(message if self._by_default else f"{message} {advice}", passing=True)
+
+    def _error(self, message: str, *, status: int | None = None, passing: bool = False) -> ApiError:
+        if self._by_default:
+            message += (
+                f"\nNo local stack is up, so {self._url} was asked. `ogdc-runner up` starts the stack with "
+                "all its runs; OGDC_API_URL names another deployment."
+            )
+        return ApiError(message, status=status, passing=passing)
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _proxy(url: str) -> str | None:
+    """The proxy that http_proxy, https_proxy and no_proxy ask for; none to this machine itself."""
+    parts = urlsplit(url)
+    asked = any(name.lower().endswith("_proxy") for name in os.environ)
+    if not asked or not parts.hostname or parts.hostname in _THIS_MACHINE:
+        return None
+    from urllib.request import getproxies, proxy_bypass
+
+    return None if proxy_bypass(parts.hostname) else getproxies().get(parts.scheme)
+
+
+def _detail(response: urllib3.BaseHTTPResponse) -> str | None:
+    """What the API says about a refusal; None where it is not the API that answers."""
+    try:
+        detail = json.loads(response.data)["detail"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return detail if isinstance(detail, str) else json.dumps(detail)
+
+
+def _last_words(exc: BaseException) -> str:
+    """The end of a chain of messages, which is what went wrong."""
+    return str(exc).rsplit(": ", 1)[-1].rstrip(".")
