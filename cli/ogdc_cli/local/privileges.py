@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import subprocess
 from pathlib import Path
@@ -10,52 +11,72 @@ from typing import NamedTuple
 
 from ogdc_cli.local.paths import StackError
 
-_NOBODY = 65534
-_UNSHARE = ("unshare", "--user", "--map-user=1000", "--map-group=1000", "--")
-
 
 class Launcher(NamedTuple):
     """How to start a program that shall not be root and shall not outlive the thread that starts it."""
 
     prefix: tuple[str, ...]
     """Goes before the program's command line; each part becomes the next, so the process id stays."""
-    owner: int | None = None
-    """The user (and group) that the program's directories have to belong to; None: as they are."""
+    owner: pwd.struct_passwd | None = None
+    """The user that the program's directories have to belong to; None: as they are."""
 
     def give(self, directory: Path) -> None:
         """Hand a directory to the program's user."""
         if self.owner is not None:
-            os.chown(directory, self.owner, self.owner)
+            os.chown(directory, self.owner.pw_uid, self.owner.pw_gid)
 
 
 def choose_launcher(data: Path) -> Launcher:
     """Choose how to start PostgreSQL on the data directory `data`, which need not exist yet.
 
-    An ordinary user starts it plainly. Root starts it in a user namespace where root's files belong to an
-    ordinary user; where there are no namespaces, as user nobody, with the one capability it takes to reach a
-    directory below a home closed to it. On Linux it is asked to shut down when the stack dies.
+    An ordinary user starts it plainly. Root, and a user without a name, start it in a user namespace where
+    their files belong to an ordinary user; root without namespaces starts it as that user, with the one
+    capability it takes to reach a directory below a home closed to it. On Linux it is asked to shut down when
+    the stack dies.
 
     Raises:
         StackError: root has neither way.
     """
+    euid = os.geteuid()
     setpriv = ("setpriv", "--pdeathsig", "INT") if shutil.which("setpriv") else ()
-    if os.geteuid() != 0:
+    if euid != 0 and _has_name(euid):
         return Launcher(setpriv)
-    ours = not data.exists() or data.stat().st_uid == 0
-    if ours and _can_unshare():
-        return Launcher((*_UNSHARE, *setpriv))
+    user = _ordinary_user()
+    unshare = ("unshare", "--user", f"--map-user={user.pw_uid}", f"--map-group={user.pw_gid}", "--")
+    ours = not data.exists() or data.stat().st_uid == euid
+    if ours and _works(unshare):
+        return Launcher((*unshare, *setpriv))
+    if euid != 0:
+        return Launcher(setpriv)
     if not setpriv:
         raise StackError(
             "PostgreSQL refuses to run as root: install util-linux (setpriv), or start as another user."
         )
+    become = (f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups")
     caps = "-all,+dac_read_search"
-    user = (f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups", "--securebits=+no_setuid_fixup")
     limits = (f"--inh-caps={caps}", f"--ambient-caps={caps}", f"--bounding-set={caps}")
-    return Launcher((*setpriv, *user, *limits), owner=_NOBODY)
+    # PostgreSQL tries its files with access(2), which without this forgets the capability.
+    return Launcher((*setpriv, *become, *limits, "--securebits=+no_setuid_fixup"), owner=user)
 
 
-def _can_unshare() -> bool:
+def _has_name(uid: int) -> bool:
     try:
-        return subprocess.run([*_UNSHARE, "true"], capture_output=True, check=False).returncode == 0
+        pwd.getpwuid(uid)
+    except KeyError:
+        return False
+    return True
+
+
+def _ordinary_user() -> pwd.struct_passwd:
+    """Find a user that is not root and has a name, which `initdb` looks up: nobody, where there is one."""
+    others = sorted((user.pw_name != "nobody", user) for user in pwd.getpwall() if user.pw_uid != 0)
+    if not others:
+        raise StackError("PostgreSQL refuses to run as root, and /etc/passwd names no other user: add one.")
+    return others[0][1]
+
+
+def _works(prefix: tuple[str, ...]) -> bool:
+    try:
+        return subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode == 0
     except FileNotFoundError:
         return False
