@@ -103,6 +103,19 @@ def test_the_worker_starts_wherever_python_lies(sandbox: Sandbox, tmp_path: Path
     assert (ended, (tmp_path / "log").read_text()[:18]) == (Exit(0), "usage: ogdc-worker")
 
 
+def test_a_python_below_a_tasks_mount_is_not_hidden_by_it(tmp_path: Path) -> None:
+    """As of a clone or a virtual environment in /tmp."""
+    (tmp_path / "modules/ogdc_shared").mkdir(parents=True)
+    (tmp_path / "tmp").mkdir(mode=0o777)
+    tmp_path.chmod(0o755)
+    sandbox = probe(
+        environ={"PATH": os.environ["PATH"], "SSL_CERT_FILE": str(tmp_path / "modules")}, label="test"
+    )
+    mount = Mount(tmp_path / "tmp", "/tmp")
+    ended = wait(start(sandbox, tmp_path / "log", "ls", str(tmp_path / "modules"), mounts=(mount,)))
+    assert (ended, (tmp_path / "log").read_text()) == (Exit(0), "ogdc_shared\n")
+
+
 def test_system_python_is_not_given_the_workers_modules(sandbox: Sandbox, tmp_path: Path) -> None:
     script = "/usr/bin/python3 -c 'import sys; print([p for p in sys.path if p])'; env | grep -c PYTHON"
     _, said = run(sandbox, tmp_path / "log", script)

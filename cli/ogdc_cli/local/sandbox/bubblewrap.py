@@ -78,7 +78,9 @@ class Bubblewrap:
         """
         self.owner = drop_to
         self._environ = {name: environ[name] for name in _PASSED_ON if name in environ}
-        self._beginning = (str(executable), *_isolation(drop_to), *_machine(), *self._certificates())
+        self._beginning = (str(executable), *_isolation(drop_to), *_machine())
+        self._over_mounts = (*_python(), *self._certificates())
+        """Comes after the task's own mounts: a Python below /tmp would be hidden by the task's /tmp."""
         self._identity = () if drop_to is None else _setpriv(drop_to)
 
     def start(self, container: Container, *, log: int) -> RunningTask:
@@ -121,6 +123,7 @@ class Bubblewrap:
         return [
             *self._beginning,
             *_mounts(container.mounts),
+            *self._over_mounts,
             *(word for name, value in env.items() for word in ("--setenv", name, value)),
             *("--json-status-fd", str(status_fd), "--"),
             *self._identity,
@@ -220,6 +223,9 @@ def _machine() -> Iterator[str]:
             yield from ("--ro-bind", os.path.realpath(path), str(path))
     yield from ("--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/dev/shm")  # noqa: S108
     yield from ("--dir", "/run", "--perms", "0755", "--dir", "/var", "--symlink", "../tmp", "/var/tmp")  # noqa: S108
+
+
+def _python() -> Iterator[str]:
     for path in read_only_paths():
         if not path.is_relative_to("/usr"):
             yield from _visible(path)
