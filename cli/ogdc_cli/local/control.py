@@ -98,12 +98,14 @@ def down(paths: StatePaths | None = None) -> bool:
     paths = paths or StatePaths.from_env()
     if not paths.lock.exists():
         return False
+    from ogdc_cli.local.postgres import stop_orphans
+
     lock = take_lock(paths)
     was_up = lock is None
     if lock is None:
         lock = _end(paths)
     try:
-        _stop_orphans(paths)
+        stop_orphans(paths.root)
     finally:
         os.close(lock)
     return was_up
@@ -185,14 +187,6 @@ def _end(paths: StatePaths) -> int:
     while told is not None and is_alive(told) and time.monotonic() < deadline:
         time.sleep(_POLL_SECONDS / 10)
     return lock
-
-
-def _stop_orphans(paths: StatePaths) -> None:
-    """Stop what outlived a stack that was killed."""
-    from ogdc_cli.local.postgres import stop_orphan
-
-    for data in paths.root.glob("pg-*"):
-        stop_orphan(data)
 
 
 def _difference(stack: Stack, environ: Mapping[str, str]) -> str | None:

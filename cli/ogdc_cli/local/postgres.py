@@ -43,6 +43,9 @@ _SETTINGS = {
     "log_timezone": "UTC",
     "log_line_prefix": "%m [%p] ",
 }
+_PASSING = ("is still in use", "already exists")
+"""Signs of a complaint that passes: a killed server's own children need a moment to notice and let go of the
+shared memory; a killed stack's server may just be coming up."""
 _ENVIRONMENT = {"PATH": os.defpath, "LANG": _LOCALE, "LC_MESSAGES": "C"}
 """PostgreSQL gets nothing of the user's environment: no PG* variable, no secret, no locale."""
 
@@ -81,16 +84,16 @@ class Postgres:
             StackError: it does not come up; the message ends with what PostgreSQL said.
         """
         self._launcher = choose_launcher(self._data)
-        stop_orphan(self._data)
+        self._clear()
         if not self._data.exists():
             self._initialise()
         self._launcher.give(self._socket_dir)
         deadline = time.monotonic() + _START_SECONDS
         while (complaint := self._launch()) is not None:
-            # A killed server's own children need a moment to notice and let go of the shared memory.
-            if "is still in use" not in complaint or time.monotonic() > deadline:
+            if not any(sign in complaint for sign in _PASSING) or time.monotonic() > deadline:
                 raise StackError(f"PostgreSQL does not start ({self._log}): {complaint}")
             time.sleep(0.1)
+            self._clear()
 
     def stop(self) -> None:
         """Shut the server down, by gentler means first; does nothing where it is not running."""
@@ -102,6 +105,12 @@ class Postgres:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(seconds)
                 return
+
+    def _clear(self) -> None:
+        """Make way: end a server that is left on the data, and remove dead ones' sockets."""
+        stop_orphan(self._data)
+        for leftover in self._socket_dir.glob(".s.PGSQL.*"):
+            leftover.unlink(missing_ok=True)
 
     def _initialise(self) -> None:
         """Make the data directory, under another name until it is whole."""
@@ -178,6 +187,12 @@ def stop_orphan(data: Path) -> None:
         )
     # What is left names a zombie, or a process that is none of its own by now; it would keep a new one away.
     pid_file.unlink(missing_ok=True)
+
+
+def stop_orphans(root: Path) -> None:
+    """Stop what is left on any data directory below the state directory `root`; see `stop_orphan`."""
+    for data in root.glob("pg-*"):
+        stop_orphan(data)
 
 
 def _postmaster(data: Path) -> int | None:

@@ -19,7 +19,7 @@ from ogdc_cli.local.binaries import find_binaries
 from ogdc_cli.local.control import Stack
 from ogdc_cli.local.environment import passed_on
 from ogdc_cli.local.paths import StackError, StatePaths, write_private
-from ogdc_cli.local.postgres import Postgres
+from ogdc_cli.local.postgres import Postgres, stop_orphans
 from ogdc_shared.errors import OgdcError
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ def serve(paths: StatePaths, *, environ: Mapping[str, str], announce: Callable[[
         signal.signal(number, lambda *_: stop.set())
     imports = threading.Thread(target=_import_services, daemon=True)
     imports.start()
+    stop_orphans(paths.root)
     postgres = _postgres(paths, environ)
     try:
         postgres.start()

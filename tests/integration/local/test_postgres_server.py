@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from ogdc_cli.local import privileges
+from ogdc_cli.local import postgres, privileges
 from ogdc_cli.local.binaries import find_binaries
 from ogdc_cli.local.paths import StackError
 from ogdc_cli.local.postgres import DATABASE, USER, Postgres, stop_orphan
@@ -177,6 +177,47 @@ def test_zombie_in_the_pid_file_is_no_obstacle(server):
         assert server.execute("SELECT 1") == (1,)
     finally:
         zombie.wait()
+
+
+def test_zombie_in_the_sockets_lock_file_is_no_obstacle(server):
+    server.postgres.start()
+    lock = server.root / "run" / ".s.PGSQL.5432.lock"
+    content = lock.read_text()
+    server.postgres.stop()
+    zombie = subprocess.Popen(["true"])
+    try:
+        wait_until(lambda: not exists(zombie.pid))
+        lock.write_text(content.replace(content.split()[0], str(zombie.pid), 1))
+        server.postgres.start()
+        assert server.execute("SELECT 1") == (1,)
+    finally:
+        zombie.wait()
+
+
+def test_server_that_comes_up_meanwhile_is_replaced(root, monkeypatch):
+    stack = start_elsewhere(root)
+    left_behind = int(stack.stdout.readline())
+    monkeypatch.setattr(postgres, "stop_orphan", skipping_the_first(postgres.stop_orphan))
+    server = Server(root)
+    try:
+        server.postgres.start()
+        assert pid_of(server) != left_behind
+        assert server.execute("SELECT 1") == (1,)
+    finally:
+        server.postgres.stop()
+        stack.communicate()
+
+
+def skipping_the_first(function):
+    """The function, except that its first call comes too early to find anything."""
+    calls = []
+
+    def skipping(*arguments):
+        calls.append(arguments)
+        if len(calls) > 1:
+            function(*arguments)
+
+    return skipping
 
 
 def test_somebody_elses_process_in_the_pid_file_is_let_be(server):
