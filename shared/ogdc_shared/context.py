@@ -41,7 +41,7 @@ class Context:
     @cached_property
     def store(self) -> ArtifactStore:
         """The artifact store."""
-        from ogdc_shared.storage.store import open_store
+        from ogdc_shared.storage.opening import open_store
 
         return open_store(self.settings.storage)
 

@@ -10,8 +10,8 @@ import urllib3
 
 from ogdc_shared.config import StorageSettings
 from ogdc_shared.errors import ConfigurationError, StorageUnavailableError
+from ogdc_shared.storage.opening import open_store
 from ogdc_shared.storage.s3 import S3Store
-from ogdc_shared.storage.store import open_store
 from support.http import FileServer, closed_port
 from support.s3 import S3Server, s3_server
 from support.store_contract import StoreContract

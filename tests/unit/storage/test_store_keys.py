@@ -10,7 +10,8 @@ from ogdc_shared import layout
 from ogdc_shared.config import StorageSettings
 from ogdc_shared.errors import InvalidRequestError
 from ogdc_shared.storage.directory import DirectoryStore
-from ogdc_shared.storage.store import check_key, check_prefix, open_store
+from ogdc_shared.storage.opening import open_store
+from ogdc_shared.storage.store import check_key, check_prefix
 
 
 @given(st.text() | st.text("./a\0\\ "))
