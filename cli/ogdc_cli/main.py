@@ -27,7 +27,7 @@ def main() -> None:
     Exit codes: 0 done; 1 refused, failed, or the run did not succeed; 2 called wrongly; 130 interrupted.
     """
     try:
-        app()
+        app(prog_name="ogdc-runner")
     except OgdcError as exc:
         _fail(str(exc))
     except OSError as exc:
@@ -41,7 +41,7 @@ def main() -> None:
 def _fail(message: str) -> None:
     from ogdc_cli.tasklog import printable
 
-    print(f"Error: {printable(message)}", file=sys.stderr)
+    print("Error: " + printable(message).replace("\n", "\n       "), file=sys.stderr)
     sys.exit(1)
 
 

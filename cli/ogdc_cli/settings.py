@@ -46,6 +46,8 @@ class ClientSettings(NamedTuple):
         environment = env.get("ENVIRONMENT", "")
         named = env.get("OGDC_API_URL") or (environment and _API_URLS.get(environment, _PRODUCTION_URL))
         url, by_default = (named, False) if named else _found_url(env)
+        if not url.startswith(("http://", "https://")):
+            raise ConfigurationError(f"OGDC_API_URL={url!r}: give a URL such as {_PRODUCTION_URL}.")
         return cls(
             api_url=url.rstrip("/"),
             verify_tls=environment != "local",

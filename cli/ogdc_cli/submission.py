@@ -3,24 +3,44 @@
 from __future__ import annotations
 
 import uuid
+from typing import NamedTuple
 
 from ogdc_cli.api import ApiClient, Submitted
 from ogdc_cli.recipes import is_remote, load, staged
 
 
-def submit_recipe(client: ApiClient, recipe: str, *, overwrite: bool) -> Submitted:
-    """Submit `recipe` once, however often the request has to be repeated on its way.
+class Parcel(NamedTuple):
+    """A recipe ready to be sent: either by its location or by its content."""
 
-    What is here is checked here first, so that what is wrong with it is said before anything is sent.
+    location: str | None = None
+    bundle: bytes | None = None
+
+
+def pack_recipe(recipe: str) -> Parcel:
+    """Get `recipe` ready.
+
+    One on this machine is checked, so that what is wrong with it is said before anything is sent.
 
     Raises:
-        OgdcError: the recipe cannot run as written, or the service does not take it.
+        OgdcError: there is no such recipe, or it cannot run as written.
     """
-    key = str(uuid.uuid4())
     if is_remote(recipe):
-        return client.submit(location=recipe, overwrite=overwrite, idempotency_key=key)
+        return Parcel(location=recipe)
     from ogdc_shared.recipe.bundle import pack
 
     with staged(recipe) as directory:
-        bundle = pack(load(directory).directory)
-    return client.submit(bundle=bundle, overwrite=overwrite, idempotency_key=key)
+        return Parcel(bundle=pack(load(directory).directory))
+
+
+def submit(client: ApiClient, parcel: Parcel, *, overwrite: bool) -> Submitted:
+    """Submit a recipe once, however often the request has to be repeated on its way.
+
+    Raises:
+        ApiError: the service does not take it, or does not answer.
+    """
+    return client.submit(
+        location=parcel.location,
+        bundle=parcel.bundle,
+        overwrite=overwrite,
+        idempotency_key=str(uuid.uuid4()),
+    )

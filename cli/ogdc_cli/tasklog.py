@@ -64,8 +64,8 @@ class Story:
     def __init__(self) -> None:
         self.step = ""
         self.last = ""
-        self._told: dict[str, str] = {}
-        """Task → time of its last event that was taken in."""
+        self._told: dict[str, tuple[str, set[str]]] = {}
+        """Task → time of its last event that was taken in, and all its events of that time."""
 
     def take_in(self, log: str) -> list[str]:
         """Read the end of the log as it is now; returns the steps begun since the last look, in words."""
@@ -75,13 +75,19 @@ class Story:
                 self.last = described(line).strip() or self.last
                 continue
             self.last = ""
-            is_new = line.event["time"] > self._told.get(line.task, "")
-            if is_new:
-                self._told[line.task] = line.event["time"]
+            is_new = self._note(line, line.event["time"])
             if _begins_step(line.event):
                 self.step = described(line)
                 steps += [self.step] if is_new else []
         return steps
+
+    def _note(self, line: Line, time: str) -> bool:
+        """Remember an event; False where it was taken in before."""
+        last, told = self._told.get(line.task, ("", set()))
+        if time < last or line.text in told:
+            return False
+        self._told[line.task] = (time, {line.text} if time > last else told | {line.text})
+        return True
 
 
 def _event(text: str) -> dict[str, str] | None:
@@ -92,7 +98,7 @@ def _event(text: str) -> dict[str, str] | None:
     except ValueError:
         return None
     told = {key: " ".join(str(value).split()) for key, value in entry.items()}
-    return told if told.get("event") else None
+    return told if told.get("event") and "time" in told else None
 
 
 def _begins_step(event: dict[str, str]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -191,4 +192,4 @@ def _detail(response: urllib3.BaseHTTPResponse) -> str | None:
 
 def _last_words(exc: BaseException) -> str:
     """The end of a chain of messages, which is what went wrong."""
-    return str(exc).rsplit(": ", 1)[-1].rstrip(".")
+    return re.sub(r"^\[Errno \d+\] ", "", str(exc).rsplit(": ", 1)[-1]).rstrip(".")

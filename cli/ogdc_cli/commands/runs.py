@@ -39,10 +39,11 @@ def submit(
     as_json: JsonOption = False,
 ) -> None:
     """Submit a recipe to the deployment at OGDC_API_URL, or to the local stack."""
-    from ogdc_cli.submission import submit_recipe
+    from ogdc_cli import submission
 
+    parcel = submission.pack_recipe(recipe)
     client = _client()
-    submitted = submit_recipe(client, recipe, overwrite=overwrite)
+    submitted = submission.submit(client, parcel, overwrite=overwrite)
     if not as_json:
         typer.echo(submitted.message)
     if wait:

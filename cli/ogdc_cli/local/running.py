@@ -17,7 +17,7 @@ from ogdc_cli.local.control import ensure_up
 from ogdc_cli.local.paths import StatePaths
 from ogdc_cli.progress import follow
 from ogdc_cli.settings import ClientSettings
-from ogdc_cli.submission import submit_recipe
+from ogdc_cli.submission import pack_recipe, submit
 from ogdc_shared.errors import ForbiddenError, OgdcError
 
 
@@ -41,9 +41,10 @@ def run_recipe(recipe: str, *, output_dir: Path, idle_timeout: float | None, qui
         OSError: the outputs cannot be written.
     """
     _require_writable(output_dir)
+    parcel = pack_recipe(recipe)
     stack = ensure_up(idle_timeout=idle_timeout)
     client = ApiClient(ClientSettings.from_env()._replace(api_url=stack.url, by_default=False))
-    name = submit_recipe(client, recipe, overwrite=True).name
+    name = submit(client, parcel, overwrite=True).name
     with _cancelled_with_us(client, name):
         run = follow(client, name, quiet=quiet)
     if run["status"] != "Succeeded":
