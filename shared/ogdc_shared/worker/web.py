@@ -5,12 +5,13 @@ This module is imported only by tasks that have something to fetch.
 
 from __future__ import annotations
 
+from ssl import SSLCertVerificationError
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import urllib3
-from urllib3.exceptions import HTTPError, LocationValueError, ResponseError
+from urllib3.exceptions import HTTPError, LocationValueError, ResponseError, SSLError
 
 from ogdc_shared.errors import InputNotFoundError
 from ogdc_shared.worker.names import name_from_disposition
@@ -86,6 +87,11 @@ class Web:
             reason = getattr(exc, "reason", None) or exc
             if isinstance(reason, ResponseError):
                 raise InputNotFoundError(f"{url!r} cannot be fetched: {reason}.") from exc
+            if distrust := _distrust(reason):
+                raise InputNotFoundError(
+                    f"{url!r} cannot be fetched: its server's certificate is not trusted ({distrust}). "
+                    "Check the address; SSL_CERT_FILE can name a file with the certificates to trust."
+                ) from exc
             raise InterruptedFetchError(str(reason)) from exc
 
     def _pool(self, url: str) -> urllib3.PoolManager:
@@ -97,6 +103,12 @@ class Web:
                 else urllib3.PoolManager(maxsize=self._threads)
             )
         return self._pools[proxy]
+
+
+def _distrust(error: BaseException) -> str | None:
+    """Why a server's certificate is not trusted, which waiting does not change; None for any other error."""
+    inner = error.args[0] if isinstance(error, SSLError) and error.args else None
+    return inner.verify_message.rstrip(".") if isinstance(inner, SSLCertVerificationError) else None
 
 
 def _scheme(url: str) -> str:

@@ -48,15 +48,8 @@ _ETC = (
     *("services", "ssl", "timezone"),
 )
 _PROXY = ("http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy")
-_PASSED_ON = (
-    *_PROXY,
-    *(name.upper() for name in _PROXY),
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-    "CURL_CA_BUNDLE",
-    "TZ",
-)
-_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE")
+_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+_PASSED_ON = (*_PROXY, *(name.upper() for name in _PROXY), *_CERTIFICATES, "TZ")
 _CERTIFICATE_PLACES = ("/usr", "/etc/ssl", "/etc/pki", "/etc/ca-certificates")
 _KEPT_CAPABILITIES = ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP")
 """What setpriv needs to give everything up."""
@@ -77,7 +70,9 @@ class Bubblewrap:
             drop_to: The uid and gid tasks get; None where the engine is not run by root.
         """
         self.owner = drop_to
-        self._environ = {name: environ[name] for name in _PASSED_ON if name in environ}
+        self._environ = {name: environ[name] for name in _PASSED_ON if environ.get(name)}
+        if bundle := environ.get("REQUESTS_CA_BUNDLE") or environ.get("CURL_CA_BUNDLE"):
+            self._environ.setdefault("SSL_CERT_FILE", bundle)  # the only one that OpenSSL itself heeds
         self._beginning = (str(executable), *_isolation(drop_to), *_machine())
         self._over_mounts = (*_python(), *self._certificates())
         """Comes after the task's own mounts: a Python below /tmp would be hidden by the task's /tmp."""
