@@ -53,13 +53,16 @@ class Task:
     """One task that can be run again and again in the same place, as a retried pod is.
 
     Attributes:
+        arguments: What `ogdc-worker` is called with.
         environment: Added to the few variables that a container would have.
+        prefix: Put before the sandbox's command line; prepares its surroundings, then executes it.
     """
 
     def __init__(self, directory: Path, arguments: Sequence[str]) -> None:
         self.directory = directory
         self.arguments = list(arguments)
         self.environment: dict[str, str] = {}
+        self.prefix: list[str] = []
         self._last_words = directory / "termination-log"
         self._progress = directory / "progress"
 
@@ -106,6 +109,7 @@ class Task:
             "ARGO_PROGRESS_FILE": "/tmp/progress",
         } | self.environment
         return [
+            *self.prefix,
             bubblewrap(),
             *("--die-with-parent", "--new-session", "--unshare-pid", "--unshare-ipc", "--unshare-uts"),
             *([] if os.geteuid() == 0 else ["--unshare-user"]),

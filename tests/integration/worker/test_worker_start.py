@@ -1,0 +1,49 @@
+"""Every task waits for the worker to start, so what it imports is bounded."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {
+    *(
+        "argparse",
+        "asyncio",
+        "concurrent.futures",
+        "dataclasses",
+        "datetime",
+        "email",
+        "http.client",
+        "inspect",
+    ),
+    *(
+        "logging",
+        "pathlib",
+        "pydantic",
+        "shutil",
+        "socket",
+        "ssl",
+        "subprocess",
+        "tempfile",
+        "threading",
+        "urllib",
+    ),
+    *("urllib3", "yaml", "zipfile"),
+}
+
+
+def imported_by(module: str) -> set[str]:
+    """Modules that importing `module` adds to those of a bare interpreter."""
+    code = f"import sys; before = set(sys.modules); import {module}; print(*set(sys.modules) - before)"
+    return set(subprocess.check_output([sys.executable, "-c", code], text=True).split())
+
+
+@pytest.mark.parametrize("module", ["ogdc_shared.worker.__main__", "ogdc_shared.worker.process"])
+def test_starting_a_task_imports_nothing_heavy(module: str) -> None:
+    assert not imported_by(module) & HEAVY
+
+
+def test_a_task_with_files_of_the_recipe_alone_needs_no_http() -> None:
+    assert not imported_by("ogdc_shared.worker.fetch") & {"urllib3", "http.client", "ssl", "urllib.request"}
