@@ -1,12 +1,12 @@
 """Where everything lies: artifact keys, places on the workflow volume, paths inside a task's container.
 
-The services, the compiler, the worker and the local engine agree through this file alone. It imports nothing, since
-the worker's start-up time is paid for by every task.
+The services, the compiler, the worker and the local engine agree through this file alone. It imports
+nothing, since the worker's start-up time is paid for by every task.
 """
 
 from __future__ import annotations
 
-# --- keys in the artifact store -------------------------------------------------------------------------------------
+# --- keys in the artifact store ---
 
 
 def snapshot_key(digest: str) -> str:
@@ -24,6 +24,11 @@ def partition_key(run_name: str, partition: int | str) -> str:
     return f"runs/{run_name}/partitions/{partition}.json"
 
 
+def division_key(run_name: str) -> str:
+    """Key of how a run's files were divided (see `plan.Division`), at submission or by the task `list`."""
+    return f"runs/{run_name}/partitions.json"
+
+
 def output_key(run_name: str, recipe_id: str) -> str:
     """Key of the one zip a recipe with `output: temporary` leaves."""
     return f"runs/{run_name}/output/{recipe_id}.zip"
@@ -39,7 +44,7 @@ def run_prefix(run_name: str) -> str:
     return f"runs/{run_name}/"
 
 
-# --- places on the workflow volume (relative to its root) -----------------------------------------------------------
+# --- places on the workflow volume (relative to its root) ---
 
 PRIVATE_DIR = ".ogdc"
 """Everything on the workflow volume that is not published data; a recipe id never begins with a dot."""
@@ -53,6 +58,11 @@ def workspace(run_name: str) -> str:
 def partition_workspace(run_name: str, partition: int | str) -> str:
     """One partition's working part: `input_dir/`, `output_dir/` and the checkpoint."""
     return f"{workspace(run_name)}/{partition}"
+
+
+def manifests(run_name: str) -> str:
+    """Where the `list` task leaves the partitions' manifests, `<partition>.json`; kept with the run."""
+    return f"{PRIVATE_DIR}/manifests/{run_name}"
 
 
 def staging(run_name: str) -> str:
@@ -70,16 +80,25 @@ def receipt(recipe_id: str) -> str:
     return f"{PRIVATE_DIR}/published/{recipe_id}.json"
 
 
-# --- paths inside a task's container --------------------------------------------------------------------------------
+# --- paths inside a task's container ---
 
 INPUT_DIR = "/input_dir"
 OUTPUT_DIR = "/output_dir"
 WORKFLOW_MOUNT = "/mnt/workflow"
-"""In `process`: the partition's own workspace. In `publish`: the whole workflow volume."""
+"""In `list`: the run's `manifests`. In `process`: the partition's own workspace. In `publish`: the volume."""
 PLAN_PATH = "/ogdc/plan.json"
 PARTITION_PATH = "/ogdc/partition.json"
 RECIPE_PATH = "/ogdc/recipe"
-"""The unpacked recipe snapshot."""
+"""The unpacked recipe snapshot; there only where an input is a file of the recipe."""
+LISTED_DIVISION_PATH = "/tmp/ogdc-division.json"  # noqa: S108  as below
+"""What `list` leaves under `division_key`."""
+LISTED_COUNT_PATHS = {name: f"/tmp/ogdc-{name}" for name in ("partitions", "files", "bytes")}  # noqa: S108  as below
+"""Where `list` writes its output parameters, each a whole number: what it found in all."""
 OUTPUT_ZIP_PATH = "/tmp/ogdc-output.zip"  # noqa: S108  the task's own /tmp
 TERMINATION_LOG_PATH = "/dev/termination-log"
 """Kubernetes reads a container's last words here (terminationMessagePath), at most 4096 bytes."""
+
+
+def claim_mount(claim: str) -> str:
+    """Where `list` and `process` see a volume that inputs are on, read-only."""
+    return f"/mnt/data/{claim}"

@@ -1,7 +1,8 @@
 """What a run executes, as stored in the artifact store and read by the worker.
 
-`Plan` is one object a run, `Partition` one object a partition. Both are plain JSON; user text (command lines, URLs,
-file names) travels in them and never in the Argo manifest. Named tuples, because the worker's start-up time counts.
+`Plan` and `Division` are one object a run, `Partition` is one object a partition. All are plain JSON; user
+text (command lines, URLs, file names) travels in them and never in the Argo manifest. Named tuples, because
+the worker's start-up time counts.
 """
 
 from __future__ import annotations
@@ -23,11 +24,12 @@ class InputFile(NamedTuple):
     """One file to place in the first command's `/input_dir`."""
 
     source: str
-    """An http(s) URL, or for a file shipped in the recipe its path relative to the recipe directory."""
+    """An http(s) or ftp URL; for a file of the recipe its path relative to the recipe directory; for a file
+    on a volume its absolute path in the task's container (see `layout.claim_mount`)."""
     kind: str = "url"
-    """`url` or `recipe`."""
+    """`url`, `recipe` or `volume`."""
     name: str | None = None
-    """Name below `/input_dir`; None: from the server's Content-Disposition, else the URL's last path segment."""
+    """Name below `/input_dir`; None: the server's Content-Disposition, else the last part of `source`."""
     size: int | None = None
     """Bytes, where known beforehand."""
     checksum: Checksum | None = None
@@ -42,6 +44,32 @@ class Command(NamedTuple):
     """Its line in the recipe's sh_file, counting from 1."""
 
 
+class VolumeInput(NamedTuple):
+    """Files on a volume, which only a task can see: `list` looks for them."""
+
+    claim: str
+    """The volume claim; mounted read-only at `layout.claim_mount`."""
+    path: str
+    """Where on the volume to look, relative to its root; empty: everywhere."""
+    glob: str
+    """What to look for there at any depth, as `pathlib.Path.rglob` does; directories do not count."""
+
+
+class Partitioning(NamedTuple):
+    """How files are divided among tasks (see `partitioning.divide`); by default one task has them all."""
+
+    strategy: str = "files"
+    """`files`: partitions of `size` files each. `size`: as many partitions, each with about as many bytes."""
+    size: int | None = None
+    """Files in one partition."""
+    bytes: int | None = None
+    """For the strategy `size`: bytes in one partition, instead of `size`."""
+    tasks: int = 1
+    """How many partitions there are at most where neither of these is given."""
+    most: int = 10_000
+    """More partitions than this are refused."""
+
+
 class Plan(NamedTuple):
     """What every partition of a run does."""
 
@@ -51,16 +79,26 @@ class Plan(NamedTuple):
     """True: each command runs once for each file, with INPUT_FILE and OUTPUT_FILE set."""
     command_timeout: float | None = None
     """Seconds one command may take; None: only the workflow's own deadline counts."""
+    volumes: tuple[VolumeInput, ...] = ()
+    """Where the task `list` looks for files; empty: the manifests were written at submission."""
+    partitioning: Partitioning = Partitioning()
 
     def to_json(self) -> str:
         """Render as stored."""
-        return json.dumps(self._asdict() | {"commands": [c._asdict() for c in self.commands]}, ensure_ascii=False)
+        fields = self._asdict() | {
+            "commands": [command._asdict() for command in self.commands],
+            "volumes": [volume._asdict() for volume in self.volumes],
+            "partitioning": self.partitioning._asdict(),
+        }
+        return json.dumps(fields, ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Plan:
         """Read what `to_json` wrote."""
         fields: dict[str, Any] = json.loads(text)
-        fields["commands"] = tuple(Command(**c) for c in fields["commands"])
+        fields["commands"] = tuple(Command(**command) for command in fields["commands"])
+        fields["volumes"] = tuple(VolumeInput(**volume) for volume in fields.get("volumes", ()))
+        fields["partitioning"] = Partitioning(**fields.get("partitioning", {}))
         return cls(**fields)
 
 
@@ -73,7 +111,7 @@ class Partition(NamedTuple):
 
     def to_json(self) -> str:
         """Render as stored; fields that are None are left out, since there may be a million files."""
-        return json.dumps({"number": self.number, "files": [_sparse(f) for f in self.files]}, ensure_ascii=False)
+        return render_manifest(self.number, ",".join(map(render_file, self.files)))
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Partition:
@@ -82,11 +120,48 @@ class Partition(NamedTuple):
         return cls(number=fields["number"], files=tuple(_input_file(f) for f in fields["files"]))
 
 
-def _sparse(file: InputFile) -> dict[str, Any]:
-    fields = {key: value for key, value in file._asdict().items() if value is not None}
+class Division(NamedTuple):
+    """How the files of a run were divided, partition by partition."""
+
+    files: tuple[int, ...]
+    """How many."""
+    sizes: tuple[int | None, ...]
+    """Their bytes; None where those of a file are not known beforehand."""
+
+    def to_json(self) -> str:
+        """Render as stored."""
+        return json.dumps(self._asdict(), separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Division:
+        """Read what `to_json` wrote."""
+        fields: dict[str, Any] = json.loads(text)
+        return cls(files=tuple(fields["files"]), sizes=tuple(fields["sizes"]))
+
+
+def render_file(file: InputFile) -> str:
+    """Render one file of a manifest in one line, without the fields that have their default.
+
+    A run may have a million files.
+    """
+    fields: dict[str, Any] = {"source": file.source}
+    if file.kind != "url":
+        fields["kind"] = file.kind
+    if file.name is not None:
+        fields["name"] = file.name
+    if file.size is not None:
+        fields["size"] = file.size
     if file.checksum is not None:
         fields["checksum"] = file.checksum._asdict()
-    return fields
+    return _ENCODER.encode(fields)
+
+
+def render_manifest(number: int, files: str) -> str:
+    """Render a partition from what `render_file` made of its files, joined by commas."""
+    return f'{{"number": {number}, "files": [{files}]}}'
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
 def _input_file(fields: dict[str, Any]) -> InputFile:

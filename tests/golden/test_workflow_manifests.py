@@ -62,12 +62,32 @@ CASES: dict[str, dict[str, Any]] = {
         "settings": DEFAULTS,
         "overwrite": True,
     },
-    "partitioned-by-an-operator": {
+    "file-of-the-recipe": {
+        "name": "stations-abcdefghij",
+        "recipe": RecipeFacts(recipe_id="stations", snapshot=SNAPSHOT, ships_files=True),
+        "partitions": 1,
+        "settings": DEFAULTS,
+    },
+    "seven-partitions": {
+        "name": "tiles-abcdefghij",
+        "recipe": RecipeFacts(recipe_id="tiles", snapshot=SNAPSHOT, max_parallelism=3, fail_fast=False),
+        "partitions": 7,
+        "settings": DEFAULTS,
+    },
+    "ten-thousand-partitions": {
         "name": "tiles-abcdefghij",
         "recipe": RecipeFacts(
-            recipe_id="tiles", snapshot=SNAPSHOT, output="temporary", retries=2, max_parallelism=8
+            recipe_id="tiles", snapshot=SNAPSHOT, output="temporary", retries=2, max_parallelism=50
         ),
         "partitions": 10_000,
+        "settings": OPERATOR,
+    },
+    "volumes": {
+        "name": "tiles-abcdefghij",
+        "recipe": RecipeFacts(
+            recipe_id="tiles", snapshot=SNAPSHOT, max_parallelism=3, claims=("archive", "workflows")
+        ),
+        "partitions": None,
         "settings": OPERATOR,
     },
 }

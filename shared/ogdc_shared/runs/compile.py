@@ -10,7 +10,13 @@ from ogdc_shared.errors import UnsupportedError
 from ogdc_shared.layout import partition_key, plan_key, run_prefix, snapshot_key
 from ogdc_shared.plan import InputFile, Partition, Plan
 from ogdc_shared.recipe.bundle import digest, pack
-from ogdc_shared.recipe.models import DataOneOutput, PvcMountInput, RecipeMeta, VisualizationWorkflow
+from ogdc_shared.recipe.models import (
+    DataOneOutput,
+    FileInput,
+    PvcMountInput,
+    RecipeMeta,
+    VisualizationWorkflow,
+)
 from ogdc_shared.recipe.recipe import Recipe
 from ogdc_shared.resolve import resolve_inputs
 from ogdc_shared.storage.store import ArtifactStore
@@ -121,4 +127,5 @@ def _facts(recipe: Recipe, *, snapshot: str) -> RecipeFacts:
         timeout=workflow.timeout,
         retries=workflow.retries,
         max_parallelism=workflow.parallel.max_parallelism,
+        ships_files=any(isinstance(param, FileInput) for param in recipe.meta.input.params),
     )

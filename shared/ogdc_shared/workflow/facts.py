@@ -26,11 +26,19 @@ class RecipeFacts(NamedTuple):
     """How often a task may be tried again; None: the deployment's."""
     max_parallelism: int | None = None
     """Most tasks at once; the deployment's limit holds as well."""
+    fail_fast: bool = True
+    """Whether no more tasks are started once one has failed."""
+    ships_files: bool = False
+    """Whether files of the recipe directory are inputs, so that `process` needs it."""
+    claims: tuple[str, ...] = ()
+    """Volume claims that inputs are on, each once."""
 
 
 _QUANTITY = (r"[0-9]+(\.[0-9]+)?(m|k|[MGTPE]|[KMGTPE]i)?", "a Kubernetes quantity such as 500m, 2 or 8Gi")
 _NUMBER = (r"[0-9]{1,9}", "a whole number")
+_FLAG = (r"True|False", "true or false")
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_CLAIM = (rf"(?=.{{1,63}}\Z){_LABEL}", "a DNS-1123 label of at most 63 characters")
 _FORMS = {
     "recipe_id": (rf"(?=.{{1,63}}\Z){_LABEL}(\.{_LABEL})*", "a DNS-1123 subdomain of at most 63 characters"),
     "snapshot": (r"[0-9a-f]{64}", "a SHA-256 digest in hex"),
@@ -41,6 +49,8 @@ _FORMS = {
     "timeout": _NUMBER,
     "retries": _NUMBER,
     "max_parallelism": _NUMBER,
+    "fail_fast": _FLAG,
+    "ships_files": _FLAG,
 }
 
 
@@ -50,10 +60,12 @@ def check_facts(recipe: RecipeFacts) -> None:
     Raises:
         InvalidRecipeError: with each value that is not of its form.
     """
+    values = [(key, getattr(recipe, key), form) for key, form in _FORMS.items()]
+    values += [("claims", claim, _CLAIM) for claim in recipe.claims]
     problems = [
         f"meta.yml: {key} {value!r} is not {what}."
-        for key, (form, what) in _FORMS.items()
-        if (value := getattr(recipe, key)) is not None and not re.fullmatch(form, str(value), re.ASCII)
+        for key, value, (form, what) in values
+        if value is not None and not re.fullmatch(form, str(value), re.ASCII)
     ]
     if problems:
         raise InvalidRecipeError(*problems)

@@ -19,7 +19,12 @@ from ogdc_shared.workflow.retry import RETRY_EXPRESSION
 
 NAME = "ice-abcdefghij"
 FACTS = RecipeFacts(recipe_id="ice", snapshot="ab" * 32)
-OUR_TAGS = {"{{item}}", "{{inputs.parameters.partition}}"}
+OUR_TAGS = {
+    "{{item}}",
+    "{{inputs.parameters.partition}}",
+    "{{inputs.parameters.partitions}}",
+    "{{tasks.list.outputs.parameters.partitions}}",
+}
 
 HOSTILE = st.sampled_from(
     [
@@ -72,12 +77,13 @@ def texts(value: Any) -> Iterator[str]:
         timeout=NUMBER,
         retries=NUMBER,
         max_parallelism=NUMBER,
+        claims=st.lists(st.just("data") | TEXT, max_size=2).map(tuple),
     ),
     name=st.just(NAME) | TEXT,
 )
 def test_nothing_handed_in_can_bring_a_template_tag(recipe: RecipeFacts, name: str) -> None:
     try:
-        manifest = build(recipe, name=name)
+        manifest = build(recipe, name=name, partitions=None if recipe.claims else 1)
     except (InvalidRecipeError, ValueError):
         return
     for text in texts(manifest):

@@ -1,0 +1,93 @@
+"""The files of a run between resolving and partitions: on disk, so that a million need little memory."""
+
+from __future__ import annotations
+
+from array import array
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING
+
+from ogdc_shared.partitioning import UNKNOWN
+from ogdc_shared.plan import Division, render_file, render_manifest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from types import TracebackType
+
+    from ogdc_shared.plan import InputFile
+
+
+class Listing:
+    """A sequence of files that is written once and then read as partition manifests.
+
+    Closing it, or leaving its block, removes what it keeps.
+    """
+
+    def __init__(self, files: Iterable[InputFile] = ()) -> None:
+        self._file = TemporaryFile()  # noqa: SIM115  closed with the listing
+        self._ends = array("Q", [0])
+        self.sizes = array("q")
+        """Bytes of each file, or `partitioning.UNKNOWN`."""
+        self.extend(files)
+
+    def extend(self, files: Iterable[InputFile]) -> None:
+        """Add files at the end."""
+        end = self._ends[-1]
+        self._file.seek(end)
+        for file in files:
+            line = f"{render_file(file)}\n".encode()
+            self._file.write(line)
+            end += len(line)
+            self._ends.append(end)
+            self.sizes.append(UNKNOWN if file.size is None else file.size)
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    def manifest(self, number: int, positions: Sequence[int]) -> bytes:
+        """Return the manifest of a partition (see `plan.Partition`) of the files at these positions."""
+        lines = (self._read(start, end) for start, end in _runs(positions))
+        files = b"".join(lines).removesuffix(b"\n").replace(b"\n", b",\n")
+        return render_manifest(number, files.decode()).encode()
+
+    def close(self) -> None:
+        """Remove what is kept."""
+        self._file.close()
+
+    def __enter__(self) -> Listing:
+        return self
+
+    def __exit__(
+        self,
+        _type: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _read(self, start: int, end: int) -> bytes:
+        self._file.seek(self._ends[start])
+        return self._file.read(self._ends[end] - self._ends[start])
+
+
+def measure(sizes: Sequence[int], partitions: Iterable[Sequence[int]]) -> Division:
+    """Say how many files and bytes each of the partitions (as `partitioning.divide` gives them) has."""
+    files: list[int] = []
+    totals: list[int | None] = []
+    for positions in partitions:
+        files.append(len(positions))
+        known = [sizes[position] for position in positions if sizes[position] != UNKNOWN]
+        totals.append(sum(known) if len(known) == len(positions) else None)
+    return Division(files=tuple(files), sizes=tuple(totals))
+
+
+def _runs(positions: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Join neighbouring positions: 2, 3, 4, 9 are (2, 5), (9, 10)."""
+    start = end = -1
+    for position in positions:
+        if position != end:
+            if end >= 0:
+                yield start, end
+            start = position
+        end = position + 1
+    if end >= 0:
+        yield start, end

@@ -1,0 +1,104 @@
+"""Dividing files among tasks: which file goes into which partition.
+
+Only sizes are looked at, so a million files are divided in a few megabytes. `listing.Listing` has the files.
+"""
+
+from __future__ import annotations
+
+from heapq import heapify, heapreplace
+from typing import TYPE_CHECKING
+
+from ogdc_shared.errors import InvalidRecipeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ogdc_shared.plan import Partitioning
+
+UNKNOWN = -1
+"""In place of a size that is not known beforehand."""
+_KEY = "meta.yml: workflow.parallel"
+
+
+def divide(sizes: Sequence[int], how: Partitioning) -> Iterator[Sequence[int]]:
+    """Yield the positions of the files of each partition, in order; every position is in one partition.
+
+    Args:
+        sizes: Bytes of each file, or `UNKNOWN`.
+        how: What is wanted. By `files`, 7 files of partitions of 3 are divided into 3, 3 and 1. By `size`
+            there are as many partitions, or as many as have about `bytes` bytes, each as large as the others
+            as far as the files allow: none is above the mean by more than one file.
+
+    Raises:
+        InvalidRecipeError: that would be too many partitions, or by sizes of which none is known.
+    """
+    count = _count(sizes, how)
+    if count > how.most:
+        raise InvalidRecipeError(_too_many(sizes, how, count=count))
+    if how.strategy == "size":
+        return _balanced(_weights(sizes), count)
+    return _consecutive(len(sizes), how.size or -(-len(sizes) // max(count, 1)))
+
+
+def _consecutive(files: int, size: int) -> Iterator[Sequence[int]]:
+    return (range(start, min(start + size, files)) for start in range(0, files, size))
+
+
+def _balanced(weights: Sequence[int], count: int) -> Iterator[Sequence[int]]:
+    """Give each file, the largest first, to the partition that has least, of those the one of fewest files.
+
+    Source: R. L. Graham, "Bounds on Multiprocessing Timing Anomalies", 1969 (longest processing time first).
+    """
+    from array import array
+
+    loads = [(0, 0, number) for number in range(count)]
+    heapify(loads)
+    partitions = [array("L") for _ in loads]
+    for position in sorted(range(len(weights)), key=weights.__getitem__, reverse=True):
+        load, files, number = loads[0]
+        partitions[number].append(position)
+        heapreplace(loads, (load + weights[position], files + 1, number))
+    return (sorted(positions) for positions in partitions)
+
+
+def _count(sizes: Sequence[int], how: Partitioning) -> int:
+    if how.strategy == "size" and how.bytes is not None:
+        return min(len(sizes), max(1, -(-sum(_weights(sizes, known=True)) // how.bytes)))
+    if how.size is not None:
+        return -(-len(sizes) // how.size)
+    return min(len(sizes), how.tasks)
+
+
+def _weights(sizes: Sequence[int], *, known: bool = False) -> Sequence[int]:
+    """Take a size that is not known for the mean of those that are; all alike where none is.
+
+    Raises:
+        InvalidRecipeError: none is, and `known` says that this does not do.
+    """
+    total, count = 0, 0
+    for size in sizes:
+        if size != UNKNOWN:
+            total += size
+            count += 1
+    if count == len(sizes):
+        return sizes
+    if known and not count:
+        raise InvalidRecipeError(
+            f"{_KEY}.partition_bytes: no size of an input is known before it is fetched; "
+            "give partition_size, a number of files, instead."
+        )
+    usual = total // count if count else 1
+    return [usual if size == UNKNOWN else size for size in sizes]
+
+
+def _too_many(sizes: Sequence[int], how: Partitioning, *, count: int) -> str:
+    if how.strategy == "size" and how.bytes is not None:
+        least = -(-sum(_weights(sizes)) // how.most)
+        given = f"partition_bytes: {how.bytes:,} bytes make"
+    else:
+        least = -(-len(sizes) // how.most)
+        given = f"partition_size: {how.size} makes"
+    return (
+        f"{_KEY}.{given} {count:,} partitions of {len(sizes):,} files, and no run may have more than "
+        f"{how.most:,}; give at least {least:,}."
+    )

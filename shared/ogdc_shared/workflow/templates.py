@@ -1,0 +1,166 @@
+"""The templates of a workflow, `list`, `process` and `publish`: each one container with `ogdc-worker`."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from ogdc_shared import layout
+from ogdc_shared.config import ArgoSettings, Settings, WorkerSettings
+from ogdc_shared.imports import collection_paused
+from ogdc_shared.workflow.facts import RecipeFacts
+from ogdc_shared.workflow.retry import RETRY_EXPRESSION
+from ogdc_shared.workflow.volumes import input_mounts, scratch_mount, workflow_mount
+
+with collection_paused():
+    from hera.workflows import models as m
+
+_PARTITION = "{{inputs.parameters.partition}}"
+_PARTITIONS = "{{inputs.parameters.partitions}}"
+
+
+class Facts(TypedDict):
+    """What every template is made from."""
+
+    name: str
+    recipe: RecipeFacts
+    settings: Settings
+
+
+def list_template(*, name: str, recipe: RecipeFacts, settings: Settings) -> m.Template:
+    """Build the task that finds the inputs on volumes and divides them."""
+    return m.Template(
+        name="list",
+        inputs=m.Inputs(artifacts=[_plan(name)]),
+        container=_container(
+            arguments=["list"],
+            mounts=[
+                workflow_mount(layout.WORKFLOW_MOUNT, part=layout.manifests(name)),
+                *input_mounts(recipe, settings.worker),
+            ],
+            worker=settings.worker,
+        ),
+        outputs=m.Outputs(
+            parameters=[
+                m.Parameter(name=what, value_from=m.ValueFrom(path=path))
+                for what, path in layout.LISTED_COUNT_PATHS.items()
+            ],
+            artifacts=[_file("division", path=layout.LISTED_DIVISION_PATH, key=layout.division_key(name))],
+        ),
+        retry_strategy=_retry_strategy(recipe, settings.argo),
+    )
+
+
+def process_template(*, name: str, recipe: RecipeFacts, settings: Settings) -> m.Template:
+    """Build the task of one partition: it fetches its files and runs the recipe's commands."""
+    workspace = layout.partition_workspace(name, _PARTITION)
+    mounts = [
+        workflow_mount(layout.WORKFLOW_MOUNT, part=workspace),
+        workflow_mount(layout.INPUT_DIR, part=f"{workspace}/input_dir"),
+        workflow_mount(layout.OUTPUT_DIR, part=f"{workspace}/output_dir"),
+    ]
+    artifacts = [_plan(name)]
+    if recipe.claims:
+        manifest = f"{layout.manifests(name)}/{_PARTITION}.json"
+        mounts += [workflow_mount(layout.PARTITION_PATH, part=manifest, read_only=True)]
+        mounts += input_mounts(recipe, settings.worker)
+    else:
+        manifest = layout.partition_key(name, _PARTITION)
+        artifacts += [_file("partition", path=layout.PARTITION_PATH, key=manifest)]
+    if recipe.ships_files:
+        artifacts += [_archive("recipe", path=layout.RECIPE_PATH, key=layout.snapshot_key(recipe.snapshot))]
+    return m.Template(
+        name="process",
+        inputs=m.Inputs(parameters=[m.Parameter(name="partition")], artifacts=artifacts),
+        container=_container(
+            arguments=["process"],
+            mounts=mounts,
+            cpu=recipe.cpu,
+            memory=recipe.memory,
+            scratch=recipe.scratch,
+            worker=settings.worker,
+        ),
+        retry_strategy=_retry_strategy(recipe, settings.argo),
+    )
+
+
+def publish_template(*, name: str, recipe: RecipeFacts, settings: Settings, overwrite: bool) -> m.Template:
+    """Build the task that makes the result visible."""
+    return m.Template(
+        name="publish",
+        inputs=m.Inputs(parameters=[m.Parameter(name="partitions")]),
+        container=_container(
+            arguments=[
+                "publish",
+                *("--run", name),
+                *("--recipe-id", recipe.recipe_id),
+                *("--partitions", _PARTITIONS),
+                *("--output", recipe.output),
+                *(["--overwrite"] if overwrite else []),
+            ],
+            mounts=[workflow_mount(layout.WORKFLOW_MOUNT)],
+            scratch=recipe.scratch,
+            worker=settings.worker,
+        ),
+        outputs=_outputs(name, recipe),
+        retry_strategy=_retry_strategy(recipe, settings.argo),
+    )
+
+
+def _outputs(name: str, recipe: RecipeFacts) -> m.Outputs | None:
+    if recipe.output != "temporary":
+        return None
+    key = layout.output_key(name, recipe.recipe_id)
+    return m.Outputs(artifacts=[_file("output", path=layout.OUTPUT_ZIP_PATH, key=key)])
+
+
+def _container(
+    *,
+    arguments: list[str],
+    mounts: list[m.VolumeMount],
+    worker: WorkerSettings,
+    cpu: str | None = None,
+    memory: str | None = None,
+    scratch: str | None = None,
+) -> m.Container:
+    """Build the one container of a task; what is None is the deployment's."""
+    held = {"memory": memory or worker.memory, "ephemeral-storage": scratch or worker.scratch}
+    return m.Container(
+        image=worker.image,
+        image_pull_policy=worker.image_pull_policy,
+        command=["ogdc-worker"],
+        args=arguments,
+        resources=m.ResourceRequirements(requests={"cpu": cpu or worker.cpu} | held, limits=held),
+        volume_mounts=[scratch_mount(), *mounts],
+        security_context=m.SecurityContext(
+            allow_privilege_escalation=False, capabilities=m.Capabilities(drop=["ALL"])
+        ),
+    )
+
+
+def _plan(name: str) -> m.Artifact:
+    return _file("plan", path=layout.PLAN_PATH, key=layout.plan_key(name))
+
+
+def _file(name: str, *, path: str, key: str) -> m.Artifact:
+    """Name one object of the artifact store, taken as it is."""
+    return m.Artifact(
+        name=name, path=path, s3=m.S3Artifact(key=key), archive=m.ArchiveStrategy(none=m.NoneStrategy())
+    )
+
+
+def _archive(name: str, *, path: str, key: str) -> m.Artifact:
+    """Name one tar.gz of the artifact store, unpacked at `path`."""
+    return m.Artifact(name=name, path=path, s3=m.S3Artifact(key=key))
+
+
+def _retry_strategy(recipe: RecipeFacts, argo: ArgoSettings) -> m.RetryStrategy | None:
+    limit = argo.retry_limit if recipe.retries is None else recipe.retries
+    if not argo.retry_enabled or limit == 0:
+        return None
+    # Short, since Argo waits before it looks at the expression: a failing command is told of after 2 s.
+    backoff = m.Backoff(duration="2s", factor="4", cap="10m")
+    if argo.retry_policy:
+        return m.RetryStrategy(limit=str(limit), retry_policy=argo.retry_policy, backoff=backoff)
+    return m.RetryStrategy(
+        limit=str(limit), retry_policy="Always", expression=RETRY_EXPRESSION, backoff=backoff
+    )

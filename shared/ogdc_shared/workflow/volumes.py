@@ -1,0 +1,57 @@
+"""What the tasks of a workflow mount: parts of the workflow volume, volumes that inputs are on, scratch."""
+
+from __future__ import annotations
+
+from ogdc_shared import layout
+from ogdc_shared.config import WorkerSettings
+from ogdc_shared.imports import collection_paused
+from ogdc_shared.workflow.facts import RecipeFacts
+
+with collection_paused():
+    from hera.workflows import models as m
+
+
+def volumes(recipe: RecipeFacts, worker: WorkerSettings) -> list[m.Volume]:
+    """List all that any task of the workflow mounts."""
+    claims = {"workflow": worker.volume_claim}
+    claims |= {volume: claim for claim, volume in _input_volumes(recipe, worker).items()}
+    scratch = m.EmptyDirVolumeSource(size_limit=recipe.scratch or worker.scratch)
+    return [
+        *(_claimed(volume, claim) for volume, claim in claims.items()),
+        m.Volume(name="scratch", empty_dir=scratch),
+    ]
+
+
+def scratch_mount() -> m.VolumeMount:
+    """Mount a task's own scratch space."""
+    return m.VolumeMount(name="scratch", mount_path="/tmp")  # noqa: S108  the task's own
+
+
+def workflow_mount(at: str, *, part: str | None = None, read_only: bool | None = None) -> m.VolumeMount:
+    """Mount a part of the workflow volume, or (None) all of it, at a path of the container."""
+    return m.VolumeMount(name="workflow", mount_path=at, sub_path=part, read_only=read_only)
+
+
+def input_mounts(recipe: RecipeFacts, worker: WorkerSettings) -> list[m.VolumeMount]:
+    """Mount the volumes that inputs are on; what is private on the workflow volume stays out of sight."""
+    mounts = [
+        m.VolumeMount(name=volume, mount_path=layout.claim_mount(claim), read_only=True)
+        for claim, volume in _input_volumes(recipe, worker).items()
+    ]
+    if worker.volume_claim in recipe.claims:
+        private = f"{layout.claim_mount(worker.volume_claim)}/{layout.PRIVATE_DIR}"
+        mounts.append(m.VolumeMount(name="scratch", mount_path=private, sub_path="nothing", read_only=True))
+    return mounts
+
+
+def _input_volumes(recipe: RecipeFacts, worker: WorkerSettings) -> dict[str, str]:
+    """Name the volume of each claim: one for each, since a pod that has a claim twice may never start."""
+    return {
+        claim: "workflow" if claim == worker.volume_claim else f"input-{number}"
+        for number, claim in enumerate(recipe.claims)
+    }
+
+
+def _claimed(volume: str, claim: str) -> m.Volume:
+    source = m.PersistentVolumeClaimVolumeSource(claim_name=claim)
+    return m.Volume(name=volume, persistent_volume_claim=source)
