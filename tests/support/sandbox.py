@@ -16,9 +16,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,7 +76,21 @@ class Task:
         """Start the task; `finish` gives its result."""
         self._last_words.write_text("")
         self._progress.write_text("")
-        return subprocess.Popen(self._command_line(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={})
+        return subprocess.Popen(
+            self._command_line(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={},
+            process_group=0,
+        )
+
+    def kill(self, process: subprocess.Popen[bytes]) -> None:
+        """Kill a started task with all it has started, as the end of a container does.
+
+        The whole group, since bubblewrap's second process outlives the first if that is killed too soon.
+        """
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
     def finish(self, process: subprocess.Popen[bytes], *, timeout: float = 60) -> Result:
         """Wait for a started task."""
@@ -82,7 +98,7 @@ class Task:
             try:
                 stdout, stderr = process.communicate(timeout=timeout)
             except BaseException:
-                process.kill()
+                self.kill(process)
                 raise
         return Result(
             exit_code=process.returncode,
