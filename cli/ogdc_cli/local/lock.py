@@ -41,6 +41,14 @@ def is_locked(paths: StatePaths) -> bool:
     return False
 
 
+def is_in_place(paths: StatePaths, descriptor: int) -> bool:
+    """Whether a lock that was taken is still the one others see; not where the state directory was removed."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), paths.lock.stat())
+    except FileNotFoundError:
+        return False
+
+
 def holder(paths: StatePaths) -> int | None:
     """Read which process holds the lock; None while it is only being started."""
     text = paths.lock.read_text()

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, TextIO
 from ogdc_cli.local.binaries import find_binaries
 from ogdc_cli.local.control import Stack
 from ogdc_cli.local.environment import passed_on
+from ogdc_cli.local.lock import is_in_place
 from ogdc_cli.local.paths import StackError, StatePaths, write_private
 from ogdc_cli.local.postgres import Postgres, stop_orphans
 from ogdc_shared.errors import OgdcError
@@ -45,16 +46,16 @@ def main() -> None:
     os.pwrite(lock, str(os.getpid()).encode(), 0)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
-    status = _serve_and_tell(StatePaths.from_env(), os.fdopen(ready, "w"))
+    status = _serve_and_tell(StatePaths.from_env(), lock=lock, pipe=os.fdopen(ready, "w"))
     # Everything is stopped and on disk; the interpreter's own end would only wait for imports.
     logging.shutdown()
     os._exit(status)
 
 
-def _serve_and_tell(paths: StatePaths, pipe: TextIO) -> int:
+def _serve_and_tell(paths: StatePaths, *, lock: int, pipe: TextIO) -> int:
     """Serve, tell the starter through `pipe` how it went, and return the exit status."""
     try:
-        serve(paths, environ=os.environ, announce=lambda: _answer(pipe, None))
+        serve(paths, lock=lock, environ=os.environ, announce=lambda: _answer(pipe, None))
     except OgdcError as exc:
         logger.critical("%s", exc)
         _answer(pipe, str(exc))
@@ -66,11 +67,12 @@ def _serve_and_tell(paths: StatePaths, pipe: TextIO) -> int:
     return 0
 
 
-def serve(paths: StatePaths, *, environ: Mapping[str, str], announce: Callable[[], None]) -> None:
-    """Run the stack until a signal or idleness ends it.
+def serve(paths: StatePaths, *, lock: int, environ: Mapping[str, str], announce: Callable[[], None]) -> None:
+    """Run the stack until a signal or idleness ends it, or somebody removes its state directory.
 
     Args:
-        paths: The state directory, whose lock this process holds.
+        paths: The state directory.
+        lock: The descriptor of its lock, taken.
         environ: The user's environment.
         announce: Called once everything answers.
 
@@ -94,11 +96,13 @@ def serve(paths: StatePaths, *, environ: Mapping[str, str], announce: Callable[[
             _write_record(paths, Stack(os.getpid(), services.url, _now(), version("ogdc-runner"), settings))
             announce()
             logger.info("ready at %s", services.url)
-            _supervise(postgres, stop=stop, done=lambda: _has_idled(paths, services) or not services.alive)
-            paths.record.unlink(missing_ok=True)
+            _supervise(postgres, stop=stop, done=lambda: _is_over(paths, lock, services))
+            if is_in_place(paths, lock):
+                paths.record.unlink(missing_ok=True)
     finally:
         postgres.stop()
-        paths.remove_socket_dir()
+        if is_in_place(paths, lock):  # otherwise it may be another stack's by now
+            paths.remove_socket_dir()
     logger.info("stopped")
 
 
@@ -140,8 +144,21 @@ def _revive(postgres: Postgres) -> bool:
     logger.warning("PostgreSQL has ended; starting it again")
     try:
         postgres.start()
-    except StackError as exc:
+    except (StackError, OSError) as exc:
         logger.warning("PostgreSQL does not come back: %s", exc)
+        return False
+    return True
+
+
+def _is_over(paths: StatePaths, lock: int, services: Services) -> bool:
+    """Whether the stack is of no more use; says why."""
+    if not is_in_place(paths, lock):
+        logger.warning("the state directory %s was removed", paths.root)
+    elif not services.alive:
+        logger.error("the engine has failed; the next start goes on with its workflows")
+    elif _has_idled(paths, services):
+        logger.info("nobody has wanted anything for a while")
+    else:
         return False
     return True
 

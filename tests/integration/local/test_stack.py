@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -237,6 +238,16 @@ def test_killed_postgresql_is_started_again(machine, recipe):
     os.kill(before, signal.SIGKILL)
     wait_until(lambda: machine.postgres_pid() not in {0, before})
     wait_until(lambda: machine.has_succeeded(name))
+
+
+def test_stack_whose_state_was_removed_makes_way_for_a_new_one(machine):
+    old = machine.up().pid
+    shutil.rmtree(machine.paths.root)
+    assert machine.current() is None
+    new = machine.up()
+    wait_until(lambda: not Path(f"/proc/{old}/cwd").exists())
+    assert machine.current() == new
+    assert machine.ask("/runs")["runs"] == []
 
 
 def test_stack_that_idles_stops_by_itself(machine):
