@@ -9,12 +9,21 @@ _ORIGIN = re.compile(r"^.*?: (line )?\d+: (syntax error:? ?)?", re.IGNORECASE)
 """What a shell puts before its complaint, such as `sh: 1: Syntax error: `."""
 _SECONDS = 10
 
+_WORD = r"""(?:[\w./:,@%+=~*?-]|\$[a-zA-Z_]|'[^'\n\0]*'|"(?:[^"$`\\\n\0]|\$[a-zA-Z_])*")+"""
+_PART = rf"(?:{_WORD}|>>?[ \t]*{_WORD})"
+_RESERVED = "case|do|done|elif|else|esac|fi|for|function|if|in|select|then|time|until|while"
+_SIMPLE = rf"(?!(?:{_RESERVED})(?![^ \t|&>])){_PART}(?:[ \t]+{_PART})*"
+_PLAIN = re.compile(rf"{_SIMPLE}(?:[ \t]*(?:\|\|?|&&)[ \t]*{_SIMPLE})*", re.ASCII)
+"""Words, quoted text, variables, `>`, and pipes of them: most commands are that, and no shell refuses it."""
+
 
 def problem_of(text: str) -> str | None:
     """Say what keeps the line `text` from being a whole command, without a subject; None: nothing.
 
     Every line of a recipe is handed to `sh -c` on its own, long after it was written and far from its author.
     """
+    if _PLAIN.fullmatch(text):
+        return None  # asking takes a millisecond, and a submission waits for it
     complaint = _complaint(text)
     if complaint is not None:
         return f"is not a whole command: {complaint}."

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from ogdc_shared.recipe import shell
+from ogdc_shared.recipe.commands import parse_commands
 from ogdc_shared.recipe.shell import problem_of
+
+EXAMPLES = Path(__file__).parents[3] / "docs" / "examples"
+QUOTED = ["'b c'", '"b c"', '"$A/b"', '"$A', "'"]
+SIGNS = r"a A= $A $ $( ` ( ) | || && & ; > >> >| >& < << 2> { } ! # * ~ - \"
+RESERVED = "if then fi for in do done case esac while until else elif"
 
 WHOLE = r"""
 gdal_calc.py --calc "A / 10.0" -A /input_dir/*.tif --outfile=/output_dir/a.tif
@@ -101,3 +111,28 @@ def test_nothing_is_run_by_being_read(form: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["-c id", "--", "\\", "echo \0", "#", "$("[:1] * 5000])
 def test_odd_text_is_read_as_text(text: str) -> None:
     problem_of(text)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([*SIGNS.split(), *RESERVED.split(), *QUOTED]), st.sampled_from(["", " ", " ", "\t"])),
+        min_size=1,
+        max_size=8,
+    )
+)
+@settings(max_examples=300, deadline=None)
+def test_what_is_taken_without_asking_the_shell_the_shell_takes(pieces: list[tuple[str, str]]) -> None:
+    text = "".join(piece + blank for piece, blank in pieces).strip()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shell, "_complaint", lambda script: "asked")
+        asked = problem_of(text) is not None
+    assert asked or subprocess.run(["/bin/sh", "-n"], input=text.encode(), check=False).returncode == 0
+
+
+@pytest.mark.parametrize("recipe", sorted(EXAMPLES.glob("*/recipe.sh")), ids=lambda path: path.parent.name)
+def test_ordinary_commands_cost_no_process(recipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a process was started")
+
+    monkeypatch.setattr(subprocess, "run", refuse)
+    assert parse_commands(recipe.read_text())
