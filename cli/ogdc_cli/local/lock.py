@@ -42,7 +42,7 @@ def is_locked(paths: StatePaths) -> bool:
 
 
 def is_in_place(paths: StatePaths, descriptor: int) -> bool:
-    """Whether a lock that was taken is still the one others see; not where the state directory was removed."""
+    """Whether a lock that was taken is still the one others see; not where its directory was removed."""
     try:
         return os.path.samestat(os.fstat(descriptor), paths.lock.stat())
     except FileNotFoundError:
