@@ -58,7 +58,7 @@ class Answer:
 
 
 class FileServer:
-    """Serves `directory` on 127.0.0.1 from `__enter__` to `__exit__`.
+    """Serves `directory` on 127.0.0.1, at a free port or at `port`, from `__enter__` to `__exit__`.
 
     Attributes:
         requests: Every request, in the order of arrival.
@@ -71,7 +71,7 @@ class FileServer:
         stall_after: Bytes of a body after which nothing more comes until the server is closed; None: never.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, port: int = 0) -> None:
         self.directory = directory
         self.requests: list[Request] = []
         self.routes: dict[str, Callable[[Request], Answer]] = {}
@@ -85,7 +85,7 @@ class FileServer:
         self._failures: list[Answer] = []
         self._drops: list[int] = []
         self._closing = threading.Event()
-        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server = _Server(("127.0.0.1", port), _Handler)
         self._server.owner = self
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 

@@ -1,0 +1,41 @@
+"""What a person sees on a terminal while a run goes on."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from support.stack import PROGRAM, Stack
+from support.terminal import lines, on_terminal
+
+CHATTER = (
+    r"printf '\033[2J\007first words\n'; for i in 1 2 3; do printf 'done %s0%%\r' $i; sleep 0.4; done; echo"
+)
+
+
+def test_terminal_shows_step_elapsed_time_and_last_line(stack: Stack, recipe, tmp_path: Path) -> None:
+    directory = recipe(
+        "on screen", CHATTER, "cp /input_dir/* /output_dir/; echo x > /output_dir/x; sleep 1.2"
+    )
+    environ = stack.environ | {"TERM": "xterm-256color"}
+    code, screen = on_terminal([*PROGRAM, "run", str(directory)], environ=environ, cwd=tmp_path)
+    assert code == 0, screen
+    seen = lines(screen)
+    assert any(re.search(r"0:00:0\d command 1 of 2: printf", line) for line in seen)
+    assert any(re.search(r"0:00:0\d command 2 of 2: cp ", line) for line in seen)
+    assert any(line.strip() == "done 20%" for line in seen)
+    assert {re.search(r"0:00:0(\d)", line)[1] for line in seen if "0:00:0" in line} >= {"0", "1"}
+    assert all(len(line) <= 80 for line in seen[:-2])
+    assert re.fullmatch(r"on-screen-\w{10}: Succeeded\. Outputs:", seen[-2])
+    assert re.fullmatch(r"  ogdc-output/on-screen-\w{10}/x", seen[-1])
+    assert "\x1b[2J" not in screen, "a command must not clear the author's terminal"
+    assert "\x07" not in screen
+
+
+def test_waiting_for_a_run_of_somebody_else_looks_the_same(stack: Stack, recipe, tmp_path: Path) -> None:
+    name = stack.cli("submit", "--json", str(recipe("elsewhere", "sleep 1; false"))).json()["name"]
+    environ = stack.environ | {"TERM": "xterm-256color"}
+    code, screen = on_terminal([*PROGRAM, "watch", name], environ=environ, cwd=tmp_path)
+    assert code == 1
+    assert any("command 1 of 1: sleep 1; false" in line for line in lines(screen))
+    assert lines(screen)[-1] == f"See what it wrote: ogdc-runner logs {name}"

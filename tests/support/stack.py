@@ -1,0 +1,265 @@
+"""The local stack as a user has it: real `ogdc-runner` processes, a state directory, and what they leave.
+
+::
+
+    with Stack(Path("/tmp/short")) as stack:
+        done = stack.cli("run", "recipe", cwd=tmp_path)
+        assert done.code == 0, done
+        assert stack.api("GET", "/runs/nope").status == 404
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple
+
+from ogdc_cli.local.control import current
+from ogdc_cli.local.paths import StatePaths
+from ogdc_cli.local.postgres import DATABASE, USER
+
+PROGRAM = (sys.executable, "-m", "ogdc_cli.main")
+TERMINAL = {"Succeeded", "Failed", "Error"}
+_NOT_OURS = (
+    "OGDC_",
+    "DATAONE_",
+    "ARGO_",
+    "S3_",
+    "PG",
+    "TOKEN_CACHE_FILE",
+    "ENVIRONMENT",
+    "ACCESS_MODE",
+    "COV",
+)
+_IDLE_SECONDS = "300"
+"""After which a stack stops by itself whose test was killed."""
+_START = (
+    "import sys; from ogdc_cli.local.control import ensure_up; ensure_up(idle_timeout=float(sys.argv[1]))"
+)
+
+
+class Done(NamedTuple):
+    """How a command of the command line ended."""
+
+    code: int
+    out: str
+    err: str
+    seconds: float
+
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+class Reply(NamedTuple):
+    """An HTTP answer in JSON."""
+
+    status: int
+    body: Any
+    headers: Mapping[str, str]
+
+    @property
+    def detail(self) -> str:
+        detail: str = self.body["detail"]
+        return detail
+
+
+def user_environment(directory: Path, **more: str) -> dict[str, str]:
+    """What a user who has never seen the project has in the environment, at home in `directory`."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_OURS)}
+    inherited.pop("PYTHONDONTWRITEBYTECODE", None)
+    for made in (directory, directory / "tmp"):
+        made.mkdir(parents=True, exist_ok=True)
+    return inherited | {"HOME": str(directory), "TMPDIR": str(directory / "tmp"), "TERM": "dumb"} | more
+
+
+def run_cli(
+    *arguments: str, environ: Mapping[str, str], cwd: Path, timeout: float = 60, prefix: Sequence[str] = ()
+) -> Done:
+    """Run `ogdc-runner` to its end, without a terminal."""
+    started = time.monotonic()
+    done = subprocess.run(
+        [*prefix, *PROGRAM, *arguments],
+        env=environ,
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=timeout,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return Done(done.returncode, done.stdout, done.stderr, time.monotonic() - started)
+
+
+def request(
+    method: str, url: str, *, body: bytes | None = None, headers: Mapping[str, str] | None = None
+) -> Reply:
+    """Ask for JSON."""
+    asked = urllib.request.Request(url, data=body, headers=dict(headers or {}), method=method)
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(asked, timeout=60) as response:
+            return Reply(response.status, json.load(response), dict(response.headers))
+    except urllib.error.HTTPError as exc:
+        with exc:
+            return Reply(exc.code, json.load(exc), dict(exc.headers))
+
+
+def wait_until(look: Callable[[], Any], *, seconds: float = 30) -> Any:
+    """What `look` returns, once that is something."""
+    deadline = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < deadline, "it did not come about"
+        time.sleep(0.03)
+    return found
+
+
+class Stack:
+    """A local stack from `__enter__` to `__exit__`, with a home directory of its own."""
+
+    def __init__(self, root: Path, *, prefix: Sequence[str] = (), **environ: str) -> None:
+        """Nothing is started.
+
+        Args:
+            root: A short path, since a socket's name has to fit behind it.
+            prefix: Words in front of the command that starts it.
+            environ: Added to the user's environment.
+        """
+        self.root = root
+        self.paths = StatePaths(root / "s")
+        self.environ = user_environment(root / "home", OGDC_STATE_DIR=str(self.paths.root), **environ)
+        self._prefix = list(prefix)
+
+    def __enter__(self) -> Stack:
+        self.up()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        try:
+            run_cli("down", environ=self.environ, cwd=self.root)
+        finally:
+            left = self._end_processes()
+        assert not left, f"`down` left processes running: {left}"
+
+    def up(self) -> None:
+        """Start it, to idle no longer than a killed test session can be forgotten."""
+        command = [*self._prefix, sys.executable, "-c", _START, _IDLE_SECONDS]
+        subprocess.run(command, env=self.environ, cwd=self.root, check=True, timeout=120)
+
+    @property
+    def url(self) -> str:
+        stack = current(self.paths)
+        assert stack is not None, "the stack is down"
+        return stack.url
+
+    @property
+    def pid(self) -> int:
+        stack = current(self.paths)
+        assert stack is not None, "the stack is down"
+        return stack.pid
+
+    def cli(self, *arguments: str, cwd: Path | None = None, timeout: float = 60, **environ: str) -> Done:
+        """Run `ogdc-runner` to its end."""
+        return run_cli(*arguments, environ=self.environ | environ, cwd=cwd or self.root, timeout=timeout)
+
+    def start_cli(self, *arguments: str, cwd: Path | None = None) -> subprocess.Popen[str]:
+        """Start `ogdc-runner`."""
+        return subprocess.Popen(
+            [*PROGRAM, *arguments],
+            env=self.environ,
+            cwd=cwd or self.root,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def api(
+        self, method: str, path: str, *, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> Reply:
+        """Call the HTTP API; a `body` that is not bytes is sent as JSON."""
+        data, kind = (body, {}) if isinstance(body, bytes) else (json.dumps(body).encode(), _JSON)
+        given = {} if body is None else kind
+        return request(
+            method, self.url + path, body=None if body is None else data, headers=given | dict(headers or {})
+        )
+
+    def run(self, name: str) -> dict[str, Any]:
+        """A run as the API tells of it."""
+        reply = self.api("GET", f"/runs/{name}")
+        assert reply.status == 200, reply
+        run: dict[str, Any] = reply.body
+        return run
+
+    def wait(self, name: str, *, seconds: float = 60) -> dict[str, Any]:
+        """The run once it has ended."""
+        return wait_until(
+            lambda: run if (run := self.run(name))["status"] in TERMINAL else None, seconds=seconds
+        )
+
+    def manifest(self, name: str) -> str:
+        """All that the engine was given of a run, and says of it, as JSON."""
+        reply = self.api("GET", f"/api/v1/workflows/local/{name}")
+        assert reply.status == 200, reply
+        return json.dumps(reply.body, ensure_ascii=False)
+
+    def sql(self, statement: str, *parameters: object) -> None:
+        """Change the record behind everybody's back."""
+        import psycopg
+
+        with psycopg.connect(host=str(self.paths.socket_dir()), dbname=DATABASE, user=USER) as connection:
+            connection.execute(statement, parameters)
+
+    def traces(self) -> set[str]:
+        """Everything that a submission could leave: rows, artifacts, workspaces, logs and temporary files."""
+        places = ("artifacts", "volume", "volume/.ogdc/*", "tasks", "logs")
+        found = {
+            str(path.relative_to(self.paths.root))
+            for place in places
+            for path in self.paths.root.glob(f"{place}/*")
+        }
+        found |= {f"artifacts/{path.name}" for path in self.paths.artifacts.glob("*/*")}
+        found |= {f"tmp/{path.name}" for path in (self.root / "home" / "tmp").iterdir()}
+        return found | {f"run {run['name']}" for run in self.api("GET", "/runs?limit=200").body["runs"]}
+
+    @contextmanager
+    def leaving_nothing(self) -> Iterator[None]:
+        """Fail where the block leaves a trace."""
+        before = self.traces()
+        yield
+        left = self.traces() - before
+        assert not left, f"left behind: {sorted(left)}"
+
+    def processes(self) -> list[int]:
+        """Every process that has to do with the state directory, by command line or working directory."""
+        needle = os.fsencode(self.paths.root)
+        found = []
+        for proc in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                said = (proc / "cmdline").read_bytes() + os.fsencode((proc / "cwd").readlink())
+                if needle in said and int(proc.name) != os.getpid():
+                    found.append(int(proc.name))
+        return found
+
+    def _end_processes(self) -> list[int]:
+        left = self.processes()
+        for pid in left:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return left
+
+
+_JSON = {"Content-Type": "application/json"}

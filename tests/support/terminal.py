@@ -1,0 +1,40 @@
+"""A command on a terminal of its own, as a person would see it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import struct
+import termios
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+def on_terminal(
+    command: Sequence[str], *, environ: Mapping[str, str], cwd: Path, columns: int = 80
+) -> tuple[int, str]:
+    """Run a command; returns its exit code and all that came to the screen."""
+    pid, screen = pty.fork()
+    if pid == 0:
+        os.chdir(cwd)
+        os.execvpe(command[0], list(command), dict(environ))
+    fcntl.ioctl(screen, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    seen = bytearray()
+    try:
+        while piece := os.read(screen, 65536):
+            seen += piece
+    except OSError:  # how Linux says that nobody has the terminal open any more
+        pass
+    finally:
+        os.close(screen)
+    _, status = os.waitpid(pid, 0)
+    return os.waitstatus_to_exitcode(status), seen.decode(errors="replace")
+
+
+def lines(screen: str) -> list[str]:
+    """What was to be read on the screen at one time or another, line by line, without colours."""
+    return [line.rstrip() for line in re.split(r"[\r\n]+", _CONTROL.sub("", screen)) if line.strip()]
