@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 import tempfile
@@ -18,7 +17,7 @@ from ogdc_cli.local.paths import StatePaths
 from ogdc_cli.progress import follow
 from ogdc_cli.settings import ClientSettings
 from ogdc_cli.submission import pack_recipe, submit
-from ogdc_shared.errors import ForbiddenError, OgdcError
+from ogdc_shared.errors import InvalidRequestError, OgdcError
 
 
 class Finished(NamedTuple):
@@ -40,29 +39,41 @@ def run_recipe(recipe: str, *, output_dir: Path, idle_timeout: float | None, qui
         OgdcError: the recipe is refused, or the stack does not work.
         OSError: the outputs cannot be written.
     """
-    _require_writable(output_dir)
     parcel = pack_recipe(recipe)
-    stack = ensure_up(idle_timeout=idle_timeout)
-    client = ApiClient(ClientSettings.from_env()._replace(api_url=stack.url, by_default=False))
-    name = submit(client, parcel, overwrite=True).name
-    with _cancelled_with_us(client, name):
-        run = follow(client, name, quiet=quiet)
-    if run["status"] != "Succeeded":
-        return Finished(run=run, outputs=())
-    target = output_dir / name
-    with _appearing(target) as scratch:
-        if run["output_type"] == "temporary":
-            _unpack(client.download(client.output_url(name), scratch.parent), into=scratch)
-        else:
-            shutil.copytree(StatePaths.from_env().volume / run["recipe_id"], scratch, symlinks=True)
+    with _scratch_in(output_dir) as scratch:
+        stack = ensure_up(idle_timeout=idle_timeout)
+        client = ApiClient(ClientSettings.from_env()._replace(api_url=stack.url, by_default=False))
+        name = submit(client, parcel, overwrite=True).name
+        with _cancelled_with_us(client, name):
+            run = follow(client, name, quiet=quiet)
+        if run["status"] != "Succeeded":
+            return Finished(run=run, outputs=())
+        target = _fetch(client, run, scratch=scratch).rename(output_dir / name)
     return Finished(run=run, outputs=tuple(sorted(path for path in target.rglob("*") if not path.is_dir())))
 
 
-def _require_writable(directory: Path) -> None:
-    """Refuse a place for the outputs before the run instead of after it."""
-    there = next(path for path in (directory, *directory.absolute().parents) if path.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-        raise ForbiddenError(f"{directory} cannot be written to. Choose another place with --output-dir.")
+@contextmanager
+def _scratch_in(directory: Path) -> Iterator[Path]:
+    """Lend a directory inside `directory`, which is made and, where nothing is kept in it, removed again.
+
+    Raises:
+        InvalidRequestError: nothing can be written there; better said before the run than after it.
+    """
+    is_new = not directory.exists()
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        scratch = tempfile.TemporaryDirectory(dir=directory, prefix=".run-")
+    except OSError as exc:
+        raise InvalidRequestError(
+            f"{directory} cannot hold outputs ({exc.strerror}); choose another place with --output-dir."
+        ) from exc
+    try:
+        with scratch as path:
+            yield Path(path)
+    finally:
+        if is_new:
+            with suppress(OSError):
+                directory.rmdir()
 
 
 @contextmanager
@@ -77,16 +88,12 @@ def _cancelled_with_us(client: ApiClient, name: str) -> Iterator[None]:
         raise
 
 
-@contextmanager
-def _appearing(target: Path) -> Iterator[Path]:
-    """Lend a path for a directory that becomes `target` in one step, and only if the block ends well."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as scratch:
-        fresh = Path(scratch, "outputs")
-        yield fresh
-        fresh.rename(target)
-
-
-def _unpack(archive: Path, *, into: Path) -> None:
-    with zipfile.ZipFile(archive) as file:
-        file.extractall(into)
+def _fetch(client: ApiClient, run: dict[str, Any], *, scratch: Path) -> Path:
+    """Bring a run's outputs into a directory of their own in `scratch`."""
+    outputs = scratch / "outputs"
+    if run["output_type"] == "temporary":
+        with zipfile.ZipFile(client.download(client.output_url(run["name"]), scratch)) as archive:
+            archive.extractall(outputs)
+    else:
+        shutil.copytree(StatePaths.from_env().volume / run["recipe_id"], outputs, symlinks=True)
+    return outputs
