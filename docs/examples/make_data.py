@@ -31,7 +31,9 @@ def write_raster(path: Path, data: np.ndarray, *, epsg: int, west: float, north:
 def concentration() -> None:
     """Sea ice concentration in tenths of a percent on NSIDC's northern grid: full at the pole, none in the south."""
     y, x = np.mgrid[5_850_000:-5_350_000:-50_000, -3_850_000:3_750_000:50_000]
-    tenths = 1000 / (1 + np.exp((np.hypot(x, y) - 1_800_000 - 300_000 * np.sin(3 * np.arctan2(y, x))) / 150_000))
+    tenths = 1000 / (
+        1 + np.exp((np.hypot(x, y) - 1_800_000 - 300_000 * np.sin(3 * np.arctan2(y, x))) / 150_000)
+    )
     target = HERE / "raster-with-overviews/data/concentration.tif"
     write_raster(target, tenths.astype(np.uint16), epsg=3411, west=-3_850_000, north=5_850_000, cell=50_000)
 
