@@ -71,6 +71,12 @@ _OPERATIONS = {
         errors=(400, 401, 404),
         query={"task_limit": _INTEGER, "task_offset": _INTEGER},
     ),
+    ("get", "/runs/{name}/partitions"): _Operation(
+        "How a run's inputs are divided, and how far each part is",
+        schemas.PartitionList,
+        errors=(400, 401, 404),
+        query={"limit": _INTEGER, "offset": _INTEGER},
+    ),
     ("get", "/runs/{name}/logs"): _Operation(
         "What a run's tasks printed", errors=(400, 401, 404, 410), query={"tail": _INTEGER}
     ),

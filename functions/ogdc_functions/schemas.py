@@ -93,8 +93,13 @@ class Run(Schema):
     snapshot: str = Field(description="SHA-256 of the recipe as it was run.")
     output_type: Literal["pvc", "temporary", "dataone"]
     overwrite: bool
-    partitions: int
+    partitions: int | None = Field(description="null: the run has not found and divided its inputs yet.")
+    input_files: int | None = Field(description="null: likewise.")
+    input_bytes: int | None = Field(description="null: likewise, or a size is known only once it is fetched.")
     task_counts: dict[str, int] = Field(description="Number of tasks by phase.")
+    partition_counts: dict[str, int] = Field(
+        description="Number of partitions by the phase of their task, as far as that has begun."
+    )
     links: dict[str, str]
 
 
@@ -102,6 +107,23 @@ class RunDetail(Run):
     """A run and up to 1,000 of its tasks."""
 
     tasks: list[Task]
+
+
+class Partition(Schema):
+    """A group of input files that one task handles."""
+
+    number: int = Field(description="Counting from 0.")
+    files: int | None = Field(description="null: not kept.")
+    bytes: int | None = Field(description="null: a size is known only once it is fetched.")
+    phase: str | None = Field(description="Of its task; null: that has not begun.")
+    message: str | None
+
+
+class PartitionList(Schema):
+    """Some of a run's partitions, in order."""
+
+    total: int | None = Field(description="null: the run has not found and divided its inputs yet.")
+    partitions: list[Partition]
 
 
 class RunList(Schema):

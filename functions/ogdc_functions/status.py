@@ -10,13 +10,14 @@ from flask import Response
 from ogdc_functions.queries import choice, number
 from ogdc_functions.responses import json_response
 from ogdc_functions.routing import Call, Function, Route, build_function
-from ogdc_functions.views import run_detail_view, run_view
+from ogdc_functions.views import partitions_view, run_detail_view, run_view
 from ogdc_shared.context import Context
 from ogdc_shared.runs import read
 
 _STATUSES = ("Pending", "Running", "Succeeded", "Failed", "Error")
 _MAX_RUNS = 200
 _MAX_TASKS = 1000
+_MAX_PARTITIONS = 1000
 _MAX_LINES = 1_000_000
 
 
@@ -26,6 +27,7 @@ def build(context: Context) -> Function:
         Route("GET", "/status/{name}", partial(_status, context)),
         Route("GET", "/runs", partial(_runs, context)),
         Route("GET", "/runs/{name}", partial(_run, context)),
+        Route("GET", "/runs/{name}/partitions", partial(_partitions, context)),
         Route("GET", "/runs/{name}/logs", partial(_logs, context)),
         Route("GET", "/output/{name}", partial(_output, context)),
         Route("GET", "/version", _version, public=True),
@@ -62,6 +64,17 @@ def _run(context: Context, call: Call) -> Response:
     return json_response(run_detail_view(run, read.get_tasks(context, run, limit=limit, offset=offset)))
 
 
+def _partitions(context: Context, call: Call) -> Response:
+    from ogdc_shared.runs.partitions import list_partitions
+
+    query = call.request.args
+    limit = number(query, "limit", default=100, least=1, most=_MAX_PARTITIONS)
+    offset = number(query, "offset", default=0, least=0, most=1 << 31)
+    run = read.get_run(context, call.name)
+    listed = list_partitions(context, run, limit=limit, offset=offset)
+    return json_response(partitions_view(run, listed))
+
+
 def _logs(context: Context, call: Call) -> Response:
     from ogdc_shared.runs.logs import run_logs
 
@@ -90,5 +103,6 @@ def _openapi(_call: Call) -> Response:
 
 
 def _index(_call: Call) -> Response:
-    paths = ["/status/{name}", "/output/{name}", "/runs", "/runs/{name}", "/runs/{name}/logs", "/version"]
+    run = "/runs/{name}"
+    paths = ["/status/{name}", "/output/{name}", "/runs", run, f"{run}/partitions", f"{run}/logs", "/version"]
     return json_response({"service": "ogdc-runner", "paths": paths, "openapi": "/openapi.json"})

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ogdc_shared.argo.state import TaskState
 from ogdc_shared.db.runs import Run
+
+if TYPE_CHECKING:
+    from ogdc_shared.runs.partitions import PartitionState
 
 
 def run_view(run: Run) -> dict[str, Any]:
@@ -28,7 +31,10 @@ def run_view(run: Run) -> dict[str, Any]:
         "output_type": run.output_type,
         "overwrite": run.overwrite,
         "partitions": run.partitions,
+        "input_files": run.input_files,
+        "input_bytes": run.input_bytes,
         "task_counts": run.task_counts,
+        "partition_counts": run.partition_counts,
         "links": _links(run),
     }
 
@@ -36,6 +42,11 @@ def run_view(run: Run) -> dict[str, Any]:
 def run_detail_view(run: Run, tasks: list[TaskState]) -> dict[str, Any]:
     """Return a run with some of its tasks; `task_counts` counts all of them."""
     return run_view(run) | {"tasks": [_task_view(task) for task in tasks]}
+
+
+def partitions_view(run: Run, partitions: list[PartitionState]) -> dict[str, Any]:
+    """Return some of a run's partitions, and how many there are; null: that is not known yet."""
+    return {"total": run.partitions, "partitions": [partition._asdict() for partition in partitions]}
 
 
 def _task_view(task: TaskState) -> dict[str, Any]:
@@ -53,7 +64,8 @@ def _task_view(task: TaskState) -> dict[str, Any]:
 
 
 def _links(run: Run) -> dict[str, str]:
-    links = {"self": f"/runs/{run.name}", "logs": f"/runs/{run.name}/logs"}
+    own = f"/runs/{run.name}"
+    links = {"self": own, "logs": f"{own}/logs", "partitions": f"{own}/partitions"}
     if run.output_type == "temporary" and run.status == "Succeeded":
         links["output"] = f"/output/{run.name}"
     return links

@@ -82,6 +82,9 @@ class WorkerSettings(NamedTuple):
     timeout: int = 86400
     """Seconds a workflow may take."""
     max_parallelism: int = 5
+    """Most tasks of one workflow at the same time."""
+    max_partitions: int = 10_000
+    """A run that would have more is refused."""
 
 
 class Settings(NamedTuple):
@@ -184,6 +187,7 @@ def _worker(env: _Environment) -> WorkerSettings:
         scratch=env.text("OGDC_WORKER_SCRATCH") or default.scratch,
         timeout=env.number("OGDC_WORKFLOW_TIMEOUT", default.timeout, least=1),
         max_parallelism=env.number("OGDC_MAX_PARALLEL_LIMIT", default.max_parallelism, least=1),
+        max_partitions=env.number("OGDC_MAX_PARTITIONS", default.max_partitions, least=1),
     )
 
 

@@ -22,12 +22,11 @@ class Listing:
     Closing it, or leaving its block, removes what it keeps.
     """
 
-    def __init__(self, files: Iterable[InputFile] = ()) -> None:
+    def __init__(self) -> None:
         self._file = TemporaryFile()  # noqa: SIM115  closed with the listing
         self._ends = array("Q", [0])
         self.sizes = array("q")
         """Bytes of each file, or `partitioning.UNKNOWN`."""
-        self.extend(files)
 
     def extend(self, files: Iterable[InputFile]) -> None:
         """Add files at the end."""

@@ -128,6 +128,11 @@ class Division(NamedTuple):
     sizes: tuple[int | None, ...]
     """Their bytes; None where those of a file are not known beforehand."""
 
+    def total_size(self) -> int | None:
+        """Bytes of all files; None where those of one are not known beforehand."""
+        known = [size for size in self.sizes if size is not None]
+        return sum(known) if len(known) == len(self.sizes) else None
+
     def to_json(self) -> str:
         """Render as stored."""
         return json.dumps(self._asdict(), separators=(",", ":"))

@@ -1,4 +1,4 @@
-"""From a recipe's inputs to the list of files that its run will fetch."""
+"""From a recipe's inputs to the files that its run will fetch, and to the places where it looks for files."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from itertools import islice
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from ogdc_shared.errors import ConfigurationError, InputNotFoundError, UnsupportedError
-from ogdc_shared.plan import InputFile
-from ogdc_shared.recipe.models import DataOneInput, FileInput, UrlInput, UrlListInput
+from ogdc_shared.errors import ConfigurationError, InputNotFoundError
+from ogdc_shared.plan import InputFile, VolumeInput
+from ogdc_shared.recipe.models import DataOneInput, FileInput, PvcMountInput, UrlInput, UrlListInput
 from ogdc_shared.recipe.recipe import Recipe, side_file
 from ogdc_shared.recipe.urls import read_url_list
 
@@ -24,27 +24,28 @@ _AT_ONCE = 8
 _TOLD = 20
 
 
-def resolve_inputs(recipe: Recipe, *, dataone_node_url: str | None) -> list[InputFile]:
-    """Return every file a recipe takes in, in the order of its parameters.
-
-    Raises: as `iterate_inputs`.
-    """
-    return list(iterate_inputs(recipe, dataone_node_url=dataone_node_url))
-
-
-def iterate_inputs(recipe: Recipe, *, dataone_node_url: str | None) -> Iterator[InputFile]:
+def resolve_inputs(recipe: Recipe, *, dataone_node_url: str | None) -> Iterator[InputFile]:
     """Yield every file a recipe takes in, in the order of its parameters, holding none of them.
 
     Only DataONE is asked over the network; whether a URL can be fetched shows when the worker fetches it.
+    Files on volumes are not among them: see `volume_inputs`.
 
     Raises:
         InputNotFoundError: a DataONE package is unknown or has no such file.
         SourceUnavailableError: the DataONE node does not answer.
         ConfigurationError: the recipe needs DataONE and no node is set.
-        UnsupportedError: an input of a kind that can be listed only inside the cluster.
     """
     for position, param in enumerate(recipe.meta.input.params):
         yield from _files(recipe, param, key=f"input.params[{position}]", dataone_node_url=dataone_node_url)
+
+
+def volume_inputs(recipe: Recipe) -> tuple[VolumeInput, ...]:
+    """Return where on volumes a recipe's inputs are; which files there are, only a task can see."""
+    return tuple(
+        VolumeInput(claim=param.claim_name, path=param.path.strip("/"), glob=param.glob)
+        for param in recipe.meta.input.params
+        if isinstance(param, PvcMountInput)
+    )
 
 
 def _files(
@@ -61,10 +62,6 @@ def _files(
         yield InputFile(source=param.path, kind="recipe", name=name, size=path.stat().st_size)
     elif isinstance(param, DataOneInput):
         yield from _dataone_files(param, key=key, node_url=dataone_node_url)
-    else:
-        raise UnsupportedError(
-            f"meta.yml: {key}.type: pvc_mount inputs are not offered yet; use url or dataone."
-        )
 
 
 def _dataone_files(param: DataOneInput, *, key: str, node_url: str | None) -> Iterator[InputFile]:

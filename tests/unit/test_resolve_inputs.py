@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from ogdc_shared.errors import ConfigurationError, InputNotFoundError, InvalidRecipeError, UnsupportedError
-from ogdc_shared.plan import InputFile
+from ogdc_shared.errors import ConfigurationError, InputNotFoundError, InvalidRecipeError
+from ogdc_shared.plan import InputFile, VolumeInput
 from ogdc_shared.recipe.recipe import Recipe, load_recipe
-from ogdc_shared.resolve import check_reachable, iterate_inputs, resolve_inputs
+from ogdc_shared.resolve import check_reachable, resolve_inputs, volume_inputs
 from support.dataone import DataFile, MemberNode
 from support.http import Answer, FileServer, closed_port
 from support.recipes import inputs, make_recipe
@@ -40,7 +40,7 @@ def test_every_kind_of_input_is_resolved_in_its_order(tmp_path: Path, server: Fi
         data__points_csv="x,y\n",
         urls_txt="# two\nhttps://example.org/1\n\nhttps://example.org/2\n",
     )
-    files = resolve_inputs(recipe, dataone_node_url=node.url)
+    files = list(resolve_inputs(recipe, dataone_node_url=node.url))
     assert files[0] == InputFile(source="data/points.csv", kind="recipe", name="points.csv", size=4)
     assert (files[1].source, files[1].name, files[1].size) == (f"{node.url}/v2/object/urn%3A1", "b.nc", 3)
     assert files[2:] == [
@@ -52,7 +52,7 @@ def test_every_kind_of_input_is_resolved_in_its_order(tmp_path: Path, server: Fi
 
 def test_urls_are_not_asked_for(tmp_path: Path, server: FileServer) -> None:
     recipe = recipe_with(tmp_path, {"type": "url", "value": f"{server.url}/none"})
-    assert resolve_inputs(recipe, dataone_node_url=None) == [InputFile(source=f"{server.url}/none")]
+    assert list(resolve_inputs(recipe, dataone_node_url=None)) == [InputFile(source=f"{server.url}/none")]
     assert server.requests == []
 
 
@@ -60,7 +60,7 @@ def test_a_long_list_is_resolved_as_it_is_read(tmp_path: Path) -> None:
     recipe = recipe_with(
         tmp_path, {"type": "url_list", "file": "urls.txt"}, urls_txt="https://example.org/1\n" * 10_000
     )
-    files = iterate_inputs(recipe, dataone_node_url=None)
+    files = resolve_inputs(recipe, dataone_node_url=None)
     assert next(files).source == "https://example.org/1"
     (recipe.directory / "urls.txt").write_text("")  # what is in memory is at most a buffer
     assert sum(1 for _ in files) < 9_999
@@ -72,13 +72,13 @@ def test_a_side_file_that_became_a_link_out_is_not_read(tmp_path: Path) -> None:
     (recipe.directory / "a.csv").unlink()
     (recipe.directory / "a.csv").symlink_to(tmp_path / "secret")
     with pytest.raises(InvalidRecipeError, match="leads out of the recipe directory"):
-        resolve_inputs(recipe, dataone_node_url=None)
+        list(resolve_inputs(recipe, dataone_node_url=None))
 
 
 def test_a_missing_node_setting_is_named(tmp_path: Path) -> None:
     recipe = recipe_with(tmp_path, {"type": "dataone", "dataset_identifier": "resource_map_a"})
     with pytest.raises(ConfigurationError, match=r"input\.params\[0\] .* DATAONE_NODE_URL is not set"):
-        resolve_inputs(recipe, dataone_node_url=None)
+        list(resolve_inputs(recipe, dataone_node_url=None))
 
 
 def test_an_empty_match_names_the_key(tmp_path: Path, server: FileServer) -> None:
@@ -87,20 +87,24 @@ def test_an_empty_match_names_the_key(tmp_path: Path, server: FileServer) -> Non
     with pytest.raises(
         InputNotFoundError, match=r"meta\.yml: input\.params\[0\]: No file of .* There is: b\.nc\."
     ):
-        resolve_inputs(recipe, dataone_node_url=node.url)
+        list(resolve_inputs(recipe, dataone_node_url=node.url))
 
 
 def test_a_node_with_trouble_in_passing_is_asked_again(tmp_path: Path, server: FileServer) -> None:
     node = MemberNode(server, {"a": [DataFile("urn:1", "b.nc")]})
     server.fail(2, status=503, headers={"Retry-After": "3600"})
     recipe = recipe_with(tmp_path, {"type": "dataone", "dataset_identifier": "a"})
-    assert len(resolve_inputs(recipe, dataone_node_url=node.url)) == 1
+    assert len(list(resolve_inputs(recipe, dataone_node_url=node.url))) == 1
 
 
-def test_volume_inputs_are_refused_by_name(tmp_path: Path) -> None:
-    recipe = recipe_with(tmp_path, {"type": "pvc_mount", "claim_name": "dem", "path": "/"})
-    with pytest.raises(UnsupportedError, match="pvc_mount"):
-        resolve_inputs(recipe, dataone_node_url=None)
+def test_files_on_volumes_are_left_to_the_run(tmp_path: Path) -> None:
+    recipe = recipe_with(
+        tmp_path,
+        {"type": "pvc_mount", "claim_name": "dem", "path": "/"},
+        {"type": "pvc_mount", "claim_name": "dem", "path": "/tiles/v3/", "glob": "*/*.tif"},
+    )
+    assert list(resolve_inputs(recipe, dataone_node_url=None)) == []
+    assert volume_inputs(recipe) == (VolumeInput("dem", "", "*"), VolumeInput("dem", "tiles/v3", "*/*.tif"))
 
 
 def test_files_that_are_there_are_reachable(server: FileServer) -> None:

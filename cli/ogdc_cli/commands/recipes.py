@@ -103,16 +103,19 @@ def compile_recipe(
 ) -> None:
     """Print the Argo Workflow that a submission makes of a recipe, with the settings of the environment."""
     from ogdc_cli.recipes import load, staged
-    from ogdc_shared.runs import compile as compiler
+    from ogdc_shared.runs.compile import compiled_recipe
 
-    with staged(recipe) as directory:
-        run = compiler.compile_recipe(load(directory), settings=_settings(), overwrite=overwrite)
+    with (
+        staged(recipe) as directory,
+        compiled_recipe(load(directory), settings=_settings(), overwrite=overwrite) as run,
+    ):
+        manifest = run.manifest
     if as_json:
-        _print_json(run.manifest)
+        _print_json(manifest)
     else:
         import yaml
 
-        typer.echo(yaml.safe_dump(run.manifest, sort_keys=False), nl=False)
+        typer.echo(yaml.safe_dump(manifest, sort_keys=False), nl=False)
 
 
 def graph(recipe: RecipeArgument) -> None:

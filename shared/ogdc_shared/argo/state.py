@@ -60,6 +60,10 @@ class WorkflowState(NamedTuple):
     finished_at: datetime | None
     tasks: tuple[TaskState, ...]
     """By template and partition; empty where the object leaves its nodes out (see `read_workflow`)."""
+    partitions: int | None = None
+    """As the task `list` found them, like the next two; None: there is none, or it has not ended yet."""
+    input_files: int | None = None
+    input_bytes: int | None = None
 
 
 def read_workflow(workflow: dict[str, Any]) -> WorkflowState:
@@ -82,7 +86,9 @@ def read_workflow(workflow: dict[str, Any]) -> WorkflowState:
     phase = _text(status, "phase") or "Pending"
     if phase not in _PHASES:
         raise ValueError(f"status.phase {phase!r} is none of {', '.join(sorted(_PHASES))}.")
-    tasks = tuple(sorted(_tasks(_nodes(status)), key=_by_template_and_partition))
+    nodes = _nodes(status)
+    tasks = tuple(sorted(_tasks(nodes), key=_by_template_and_partition))
+    found = _found_by_list(nodes)
     stopped = _object(workflow.get("spec"), "spec").get("shutdown") is not None
     return WorkflowState(
         name=_required(metadata, "name"),
@@ -95,6 +101,9 @@ def read_workflow(workflow: dict[str, Any]) -> WorkflowState:
         started_at=_time(status, "startedAt"),
         finished_at=_time(status, "finishedAt"),
         tasks=tasks,
+        partitions=found.get("partitions"),
+        input_files=found.get("files"),
+        input_bytes=found.get("bytes"),
     )
 
 
@@ -162,11 +171,28 @@ def _task(node_id: str, *, node: _Object, pod: _Object) -> TaskState:
     )
 
 
-def _partition(pod: _Object) -> int | None:
-    for parameter in _list(_object(pod.get("inputs"), "inputs"), "parameters"):
+def _found_by_list(nodes: dict[str, _Object]) -> dict[str, int]:
+    """Read what the pod of the template `list` put out, where there is one and it has ended well."""
+    for node in nodes.values():
+        if (node.get("type"), node.get("templateName"), node.get("phase")) == ("Pod", "list", "Succeeded"):
+            return {
+                name: _number(value, f"the output parameter {name}", digits=18)
+                for name, value in _parameters(node, "outputs")
+            }
+    return {}
+
+
+def _parameters(node: _Object, side: str) -> Iterator[tuple[str, str]]:
+    """Yield names and values of a node's parameters; `side` is `inputs` or `outputs`."""
+    for parameter in _list(_object(node.get(side), side), "parameters"):
         fields = _object(parameter, "a parameter")
-        if fields.get("name") == "partition":
-            return _number(_required(fields, "value"), "the partition")
+        yield _required(fields, "name"), _required(fields, "value")
+
+
+def _partition(pod: _Object) -> int | None:
+    for name, value in _parameters(pod, "inputs"):
+        if name == "partition":
+            return _number(value, "the partition")
     return None
 
 

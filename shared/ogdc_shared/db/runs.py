@@ -31,7 +31,12 @@ class Run(NamedTuple):
     snapshot: str
     output_type: str
     overwrite: bool
-    partitions: int
+    partitions: int | None
+    """None: the run's task `list` has not told yet."""
+    input_files: int | None
+    """None: likewise."""
+    input_bytes: int | None
+    """None: not known beforehand, or likewise."""
     submitted_by: str
     """The submitter's name."""
     submitted_at: datetime
@@ -43,6 +48,8 @@ class Run(NamedTuple):
     finished_at: datetime | None
     task_counts: dict[str, int]
     """Number of tasks by Argo's node phase."""
+    partition_counts: dict[str, int]
+    """Number of partitions by the phase of their task; those whose task has not begun are not counted."""
     workflow_uid: str | None
     resource_version: int
     """Of the state the record shows; 0: nothing has been heard from Argo."""

@@ -38,7 +38,8 @@ class NewRun(NamedTuple):
     """SHA-256 of the recipe bundle, hex."""
     output_type: str
     overwrite: bool
-    partitions: int
+    partitions: int | None
+    """None: the run finds its inputs itself."""
     manifest: dict[str, Any]
     """The Workflow as it goes to Argo."""
     submitted_by: UUID
@@ -46,6 +47,9 @@ class NewRun(NamedTuple):
     idempotency_key: str | None = None
     request_digest: str | None = None
     """Digest of everything the request asked for; only compared, and only under an idempotency key."""
+    input_files: int | None = None
+    input_bytes: int | None = None
+    """None: not known beforehand."""
 
 
 def record_submission(conn: Connection, new: NewRun) -> Run:

@@ -20,6 +20,14 @@ def list_tasks(conn: Connection, run_id: UUID, *, limit: int = 1000, offset: int
         return cursor.execute(load_queries("tasks")["list_tasks"], page).fetchall()
 
 
+def partition_tasks(conn: Connection, run_id: UUID, numbers: range) -> dict[int, TaskState]:
+    """Read the tasks of some of a run's partitions, as far as they have begun, by the partition's number."""
+    part = {"run_id": run_id, "first": numbers.start, "end": numbers.stop}
+    with conn.cursor(row_factory=class_row(TaskState)) as cursor:
+        found = cursor.execute(load_queries("tasks")["list_partition_tasks"], part)
+        return {task.partition: task for task in found if task.partition is not None}
+
+
 def store_tasks(conn: Connection, state: WorkflowState) -> bool:
     """Make a state's tasks the run's tasks, unless those of a newer state are; False: nothing changed.
 
@@ -34,6 +42,12 @@ def store_tasks(conn: Connection, state: WorkflowState) -> bool:
             "uid": state.uid,
             "version": state.resource_version,
             "counts": json.dumps(Counter(task.phase for task in state.tasks)),
+            "partition_counts": json.dumps(
+                Counter(task.phase for task in state.tasks if task.partition is not None)
+            ),
+            "partitions": state.partitions,
+            "input_files": state.input_files,
+            "input_bytes": state.input_bytes,
             "tasks": _as_json(state.tasks),
         },
     )

@@ -15,6 +15,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    ValidationInfo,
     WithJsonSchema,
     field_validator,
 )
@@ -75,6 +76,11 @@ Size = Annotated[
     BeforeValidator(quantities.size),
     WithJsonSchema({"type": ["string", "integer"], "pattern": quantities.BYTES_PATTERN, "minimum": 2**20}),
 ]
+Amount = Annotated[
+    int,
+    BeforeValidator(quantities.amount),
+    WithJsonSchema({"type": ["string", "integer"], "pattern": quantities.BYTES_PATTERN, "minimum": 1}),
+]
 Seconds = Annotated[
     int,
     BeforeValidator(quantities.seconds),
@@ -97,12 +103,39 @@ class Strict(BaseModel):
 
 
 class Parallel(Strict):
-    """How the inputs are divided among tasks that run at the same time."""
+    """How the inputs are divided among tasks that run at the same time.
+
+    Each command runs once for each file, with INPUT_FILE and OUTPUT_FILE set.
+    """
 
     enabled: bool = False
-    partition_strategy: Literal["files"] = "files"
-    partition_size: Count | None = Field(default=None, description="Files in one partition.")
-    max_parallelism: Count | None = Field(default=None, description="Most tasks at the same time.")
+    partition_strategy: Literal["files", "size"] = Field(
+        default="files",
+        description="files: as many files in each partition; size: about as many bytes in each.",
+    )
+    partition_size: Count | None = Field(
+        default=None,
+        description="Files in one partition; none: twenty partitions for each task that may run at a time, "
+        "a thousand at most.",
+    )
+    partition_bytes: Amount | None = Field(
+        default=None, description="Bytes in one partition, such as 2Gi; for the strategy size alone."
+    )
+    max_parallelism: Count | None = Field(
+        default=None, description="Most tasks at the same time; the deployment has a limit of its own."
+    )
+    fail_fast: bool = Field(
+        default=True, description="Whether no more tasks are started once one has failed."
+    )
+
+    @field_validator("partition_bytes")
+    @classmethod
+    def _fit_the_strategy(cls, value: int | None, info: ValidationInfo) -> int | None:
+        if info.data.get("partition_strategy") == "files":
+            raise ValueError("is for `partition_strategy: size`; add that, or give partition_size instead.")
+        if info.data.get("partition_size") is not None:
+            raise ValueError("contradicts partition_size; give one of the two.")
+        return value
 
 
 class Resources(Strict):

@@ -39,14 +39,18 @@ def size(value: object) -> str:
     Source: as `cpu`.
     """
     text = _text(value)
-    if not re.fullmatch(BYTES_PATTERN, text):
-        meant = re.sub(r"(?i)^([0-9.]+) ?([kmgt])i?b?$", lambda m: f"{m[1]}{m[2].upper()}i", text)
-        example = f"did you mean {meant}?" if re.fullmatch(BYTES_PATTERN, meant) else "such as 512Mi or 2Gi."
-        raise ValueError(f"is no amount of bytes; give a number and one of Mi, Gi, Ti: {example}")
-    number = text.rstrip("kMGTi")
-    if float(number) * _FACTORS.get(text[len(number) :], 1) < _LEAST_BYTES:
+    if _bytes(text) < _LEAST_BYTES:
+        number = text.rstrip("kMGTi")
         raise ValueError(f"is less than 1Mi, too little to run anything; add the unit, such as {number}Gi.")
     return text
+
+
+def amount(value: object) -> int:
+    """Read an amount of data, written as for `size`, in bytes."""
+    total = _bytes(_text(value))
+    if total < 1:
+        raise ValueError("is less than one byte; give more, such as 512Mi or 2Gi.")
+    return int(total)
 
 
 def seconds(value: object) -> int:
@@ -60,6 +64,15 @@ def seconds(value: object) -> int:
     if not 1 <= total <= MAX_SECONDS:
         raise ValueError(f"is {total:,} seconds; give at least 1 second and at most 366 days.")
     return total
+
+
+def _bytes(text: str) -> float:
+    if not re.fullmatch(BYTES_PATTERN, text):
+        meant = re.sub(r"(?i)^([0-9.]+) ?([kmgt])i?b?$", lambda m: f"{m[1]}{m[2].upper()}i", text)
+        example = f"did you mean {meant}?" if re.fullmatch(BYTES_PATTERN, meant) else "such as 512Mi or 2Gi."
+        raise ValueError(f"is no amount of bytes; give a number and one of Mi, Gi, Ti: {example}")
+    number = text.rstrip("kMGTi")
+    return float(number) * _FACTORS.get(text[len(number) :], 1)
 
 
 def _text(value: object) -> str:

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ogdc_shared.config import Settings
-from ogdc_shared.errors import UnsupportedError
-from ogdc_shared.layout import partition_key, plan_key, run_prefix, snapshot_key
-from ogdc_shared.plan import InputFile, Partition, Plan
+from ogdc_shared.config import Settings, WorkerSettings
+from ogdc_shared.errors import ForbiddenError, UnsupportedError
+from ogdc_shared.layout import division_key, partition_key, plan_key, run_prefix, snapshot_key
+from ogdc_shared.listing import Listing, measure
+from ogdc_shared.partitioning import divide
+from ogdc_shared.plan import Division, Partitioning, Plan
 from ogdc_shared.recipe.bundle import digest, pack
 from ogdc_shared.recipe.models import (
     DataOneOutput,
     FileInput,
+    Parallel,
     PvcMountInput,
     RecipeMeta,
     VisualizationWorkflow,
 )
 from ogdc_shared.recipe.recipe import Recipe
-from ogdc_shared.resolve import resolve_inputs
-from ogdc_shared.storage.store import ArtifactStore
+from ogdc_shared.resolve import resolve_inputs, volume_inputs
+from ogdc_shared.storage.store import ArtifactStore, put_all
 from ogdc_shared.workflow.names import workflow_name
 
 if TYPE_CHECKING:
     from ogdc_shared.workflow.build import RecipeFacts
+
+_TASKS_PER_PLACE = 20
+"""Partitions for each task that may run at a time: the last of them end at nearly the same time."""
+_MOST_TASKS = 1000
+"""Unless the recipe says how large a partition is."""
 
 
 class CompiledRun(NamedTuple):
@@ -37,24 +46,36 @@ class CompiledRun(NamedTuple):
     snapshot: str
     """Digest of `bundle`."""
     plan: Plan
-    partitions: tuple[Partition, ...]
+    files: Listing
+    """All inputs that are not on volumes."""
+    partitions: tuple[Sequence[int], ...] | None
+    """Where in `files` those of each partition are; None: the inputs are on volumes, and the run looks."""
+    division: Division | None
+    """What that comes to."""
     manifest: dict[str, Any]
     """The Argo Workflow."""
 
 
-def compile_recipe(recipe: Recipe, *, settings: Settings, overwrite: bool = False) -> CompiledRun:
-    """Resolve a recipe's inputs and translate it into a new run of its own name; writes nothing anywhere.
+@contextmanager
+def compiled_recipe(recipe: Recipe, *, settings: Settings, overwrite: bool = False) -> Iterator[CompiledRun]:
+    """Resolve a recipe's inputs and lend what it becomes: a new run of its own name.
+
+    Writes nothing but the list of its files, to a temporary file that is gone afterwards.
 
     Raises:
         UnsupportedError: the recipe asks for what is not offered yet.
+        ForbiddenError: it wants to read a volume that the operator has not opened for that.
         InputNotFoundError: an input cannot be resolved.
         SourceUnavailableError: the server that knows an input does not answer.
-        InvalidRecipeError: the recipe directory cannot be packed, or holds what a workflow cannot.
+        InvalidRecipeError: the recipe directory cannot be packed, or holds what a workflow cannot, or there
+            would be too many partitions.
     """
     if reason := _unsupported(recipe.meta):
         raise UnsupportedError(f"meta.yml: {reason}")
-    files = resolve_inputs(recipe, dataone_node_url=settings.dataone_node_url)
-    return _compile(recipe, files=files, settings=settings, overwrite=overwrite)
+    _check_claims(recipe.meta, settings.worker)
+    with Listing() as files:
+        files.extend(resolve_inputs(recipe, dataone_node_url=settings.dataone_node_url))
+        yield _compile(recipe, files=files, settings=settings, overwrite=overwrite)
 
 
 def store_artifacts(store: ArtifactStore, run: CompiledRun) -> None:
@@ -66,48 +87,81 @@ def store_artifacts(store: ArtifactStore, run: CompiledRun) -> None:
     try:
         if store.size(snapshot_key(run.snapshot)) is None:
             store.put(snapshot_key(run.snapshot), run.bundle)
-        store.put(plan_key(run.name), run.plan.to_json().encode())
-        for partition in run.partitions:
-            store.put(partition_key(run.name, partition.number), partition.to_json().encode())
+        put_all(store, _artifacts(run))
     except Exception:
         store.delete_prefix(run_prefix(run.name))
         raise
 
 
-def _compile(
-    recipe: Recipe, *, files: Sequence[InputFile], settings: Settings, overwrite: bool
-) -> CompiledRun:
+def _artifacts(run: CompiledRun) -> Iterator[tuple[str, bytes]]:
+    """Yield keys and contents, made one by one."""
+    yield plan_key(run.name), run.plan.to_json().encode()
+    if run.division is not None:
+        yield division_key(run.name), run.division.to_json().encode()
+    for number, positions in enumerate(run.partitions or ()):
+        yield partition_key(run.name, number), run.files.manifest(number, positions)
+
+
+def _compile(recipe: Recipe, *, files: Listing, settings: Settings, overwrite: bool) -> CompiledRun:
     from ogdc_shared.workflow.build import build_workflow
 
+    plan = Plan(
+        recipe_id=recipe.id,
+        commands=recipe.commands,
+        per_file=recipe.meta.workflow.parallel.enabled,
+        volumes=volume_inputs(recipe),
+        partitioning=_partitioning(recipe.meta.workflow.parallel, settings.worker),
+    )
+    partitions = None if plan.volumes else tuple(divide(files.sizes, plan.partitioning))
     bundle = pack(recipe.directory)
     snapshot = digest(bundle)
     name = workflow_name(recipe.id)
-    partitions = (Partition(number=0, files=tuple(files)),)
     return CompiledRun(
         name=name,
         recipe_name=recipe.meta.name,
         output_type=recipe.meta.output.type,
         bundle=bundle,
         snapshot=snapshot,
-        plan=Plan(recipe_id=recipe.id, commands=recipe.commands),
+        plan=plan,
+        files=files,
         partitions=partitions,
+        division=None if partitions is None else measure(files.sizes, partitions),
         manifest=build_workflow(
             name=name,
             recipe=_facts(recipe, snapshot=snapshot),
-            partitions=len(partitions),
+            partitions=None if partitions is None else len(partitions),
             settings=settings,
             overwrite=overwrite,
         ),
     )
 
 
+def _partitioning(parallel: Parallel, worker: WorkerSettings) -> Partitioning:
+    if not parallel.enabled:
+        return Partitioning()
+    at_once = min(parallel.max_parallelism or worker.max_parallelism, worker.max_parallelism)
+    return Partitioning(
+        strategy=parallel.partition_strategy,
+        size=parallel.partition_size,
+        bytes=parallel.partition_bytes,
+        tasks=min(_TASKS_PER_PLACE * at_once, _MOST_TASKS, worker.max_partitions),
+        most=worker.max_partitions,
+    )
+
+
+def _check_claims(meta: RecipeMeta, worker: WorkerSettings) -> None:
+    allowed = {*worker.allowed_input_claims, worker.volume_claim}
+    for position, param in enumerate(meta.input.params):
+        if isinstance(param, PvcMountInput) and param.claim_name not in allowed:
+            raise ForbiddenError(
+                f"meta.yml: input.params[{position}].claim_name: {param.claim_name!r} is no claim that "
+                "recipes may read. Use another, or ask the operator to add it to OGDC_ALLOWED_INPUT_PVCS."
+            )
+
+
 def _unsupported(meta: RecipeMeta) -> str | None:
     if isinstance(meta.workflow, VisualizationWorkflow):
         return "workflow.type: visualization is not offered yet; use `type: shell`."
-    if meta.workflow.parallel.enabled:
-        return "workflow.parallel.enabled: parallel recipes are not offered yet; set it to false."
-    if any(isinstance(param, PvcMountInput) for param in meta.input.params):
-        return "input.params: type pvc_mount is not offered yet; use url, url_list, file or dataone."
     if isinstance(meta.output, DataOneOutput):
         return "output.type: dataone is not offered yet; use pvc or temporary."
     return None
@@ -127,5 +181,7 @@ def _facts(recipe: Recipe, *, snapshot: str) -> RecipeFacts:
         timeout=workflow.timeout,
         retries=workflow.retries,
         max_parallelism=workflow.parallel.max_parallelism,
+        fail_fast=workflow.parallel.fail_fast,
         ships_files=any(isinstance(param, FileInput) for param in recipe.meta.input.params),
+        claims=tuple(dict.fromkeys(volume.claim for volume in volume_inputs(recipe))),
     )

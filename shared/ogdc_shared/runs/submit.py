@@ -16,7 +16,7 @@ from ogdc_shared.db.submissions import NewRun, find_submission, record_submissio
 from ogdc_shared.db.users import User, ensure_user
 from ogdc_shared.errors import ArgoUnavailableError, OgdcError
 from ogdc_shared.layout import run_prefix
-from ogdc_shared.runs.compile import CompiledRun, compile_recipe, store_artifacts
+from ogdc_shared.runs.compile import CompiledRun, compiled_recipe, store_artifacts
 from ogdc_shared.runs.handover import ensure_handed_over, hand_over
 from ogdc_shared.runs.recipes import RecipeSource, opened_recipe
 
@@ -49,24 +49,33 @@ def submit_recipe(
     if earlier is not None:
         ensure_handed_over(context, earlier)
         return earlier
-    compiled = _compile(context, source=source, overwrite=overwrite)
-    new = NewRun(
-        name=compiled.name,
-        recipe_id=compiled.plan.recipe_id,
-        recipe_name=compiled.recipe_name,
-        recipe_path=source.location,
-        snapshot=compiled.snapshot,
-        output_type=compiled.output_type,
-        overwrite=overwrite,
-        partitions=len(compiled.partitions),
-        manifest=compiled.manifest,
-        submitted_by=user.id,
-        idempotency_key=idempotency_key,
-        request_digest=request,
-    )
-    run = _record(context, new=new, compiled=compiled)
+    with (
+        opened_recipe(context, source) as recipe,
+        compiled_recipe(recipe, settings=context.settings, overwrite=overwrite) as compiled,
+    ):
+        new = NewRun(
+            name=compiled.name,
+            recipe_id=recipe.id,
+            recipe_name=compiled.recipe_name,
+            recipe_path=source.location,
+            snapshot=compiled.snapshot,
+            output_type=compiled.output_type,
+            overwrite=overwrite,
+            partitions=None,
+            manifest=compiled.manifest,
+            submitted_by=user.id,
+            idempotency_key=idempotency_key,
+            request_digest=request,
+        )
+        if compiled.division is not None:
+            new = new._replace(
+                partitions=len(compiled.division.files),
+                input_files=len(compiled.files),
+                input_bytes=compiled.division.total_size(),
+            )
+        run = _record(context, new=new, compiled=compiled)
     if run.name == new.name:
-        _start(context, compiled)
+        _start(context, new)
     else:
         ensure_handed_over(context, run)
     return run
@@ -85,11 +94,6 @@ def _known(
         )
 
 
-def _compile(context: Context, *, source: RecipeSource, overwrite: bool) -> CompiledRun:
-    with opened_recipe(context, source) as recipe:
-        return compile_recipe(recipe, settings=context.settings, overwrite=overwrite)
-
-
 def _record(context: Context, *, new: NewRun, compiled: CompiledRun) -> Run:
     with context.database.connection() as conn:
         run = record_submission(conn, new)
@@ -98,18 +102,18 @@ def _record(context: Context, *, new: NewRun, compiled: CompiledRun) -> Run:
     return run
 
 
-def _start(context: Context, compiled: CompiledRun) -> None:
+def _start(context: Context, new: NewRun) -> None:
     """Hand a new run over; where Argo certainly does not have it, leave nothing behind."""
     try:
-        hand_over(context, compiled.manifest)
+        hand_over(context, new.manifest)
     except OgdcError as exc:
         if isinstance(exc, ArgoUnavailableError) and exc.maybe_done:
             raise ArgoUnavailableError(
-                f"Argo has not confirmed run {compiled.name}. It is recorded and will be started without "
-                f"another submission: see `ogdc-runner status {compiled.name}`.",
+                f"Argo has not confirmed run {new.name}. It is recorded and will be started without "
+                f"another submission: see `ogdc-runner status {new.name}`.",
                 maybe_done=True,
             ) from exc
-        _take_back(context, compiled.name)
+        _take_back(context, new.name)
         raise
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
@@ -9,6 +11,7 @@ from ogdc_shared.errors import InvalidRequestError, OgdcError
 
 MAX_KEY_BYTES = 1024
 MAX_SEGMENT_BYTES = 255
+_AT_ONCE = 8
 
 
 class ArtifactNotFoundError(OgdcError):
@@ -65,6 +68,21 @@ class ArtifactStore(Protocol):
             ConfigurationError: the settings do not say where downloads are served.
         """
         ...
+
+
+def put_all(store: ArtifactStore, artifacts: Iterable[tuple[str, bytes]]) -> None:
+    """Write many artifacts, several at the same time; only a few of them are held at once.
+
+    Raises:
+        StorageUnavailableError: one could not be written; some others are.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    left = iter(artifacts)
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        while some := list(islice(left, 2 * _AT_ONCE)):
+            for _ in threads.map(lambda artifact: store.put(*artifact), some):
+                pass
 
 
 def check_key(key: str) -> str:

@@ -137,7 +137,27 @@ def test_a_volume_input_has_a_pattern_for_all_files() -> None:
         ),
         (
             {"workflow": {"parallel": {"partition_strategy": "rows"}}},
-            "workflow.parallel.partition_strategy: 'rows' cannot be used; give 'files'.",
+            "workflow.parallel.partition_strategy: 'rows' cannot be used; give 'files' or 'size'.",
+        ),
+        (
+            {"workflow": {"parallel": {"partition_bytes": "1Gi"}}},
+            "workflow.parallel.partition_bytes: '1Gi' is for `partition_strategy: size`; add that,",
+        ),
+        (
+            {
+                "workflow": {
+                    "parallel": {
+                        "partition_strategy": "size",
+                        "partition_size": 2,
+                        "partition_bytes": "1Gi",
+                    }
+                }
+            },
+            "workflow.parallel.partition_bytes: '1Gi' contradicts partition_size; give one of the two.",
+        ),
+        (
+            {"workflow": {"parallel": {"partition_strategy": "size", "partition_bytes": 0}}},
+            "workflow.parallel.partition_bytes: 0 is less than one byte;",
         ),
         (
             {"workflow": {"parallel": {"max_paralellism": 2}}},

@@ -22,11 +22,11 @@ WHERE recipe_id = %(recipe_id)s AND output_type = 'pvc' AND name IS DISTINCT FRO
 
 -- name: insert_run
 INSERT INTO runs (
-    name, recipe_id, recipe_path, snapshot, output_type, overwrite, partitions, manifest, submitted_by,
-    idempotency_key, request_digest
+    name, recipe_id, recipe_path, snapshot, output_type, overwrite, partitions, input_files, input_bytes,
+    manifest, submitted_by, idempotency_key, request_digest
 ) VALUES (
     %(name)s, %(recipe_id)s, %(recipe_path)s, %(snapshot)s, %(output_type)s, %(overwrite)s, %(partitions)s,
-    %(manifest)s, %(submitted_by)s, %(idempotency_key)s, %(request_digest)s
+    %(input_files)s, %(input_bytes)s, %(manifest)s, %(submitted_by)s, %(idempotency_key)s, %(request_digest)s
 )
 ON CONFLICT (submitted_by, idempotency_key) DO NOTHING
 

@@ -5,10 +5,21 @@ WHERE run_id = %(run_id)s
 ORDER BY partition NULLS LAST, started_at NULLS LAST, node_id
 LIMIT %(limit)s OFFSET %(offset)s
 
+-- name: list_partition_tasks
+SELECT node_id, name, template, partition, phase, message, progress, exit_code, started_at, finished_at
+FROM tasks
+WHERE run_id = %(run_id)s AND partition >= %(first)s AND partition < %(end)s
+
 -- name: store_tasks
 -- Only rows that differ are written (EXCEPT), so an event about one of 10,000 tasks costs one row.
 WITH run AS (
-    UPDATE runs SET tasks_version = %(version)s, task_counts = %(counts)s
+    UPDATE runs SET
+        tasks_version = %(version)s,
+        task_counts = %(counts)s,
+        partition_counts = %(partition_counts)s,
+        partitions = coalesce(partitions, %(partitions)s),
+        input_files = coalesce(input_files, %(input_files)s),
+        input_bytes = coalesce(input_bytes, %(input_bytes)s)
     WHERE name = %(name)s AND workflow_uid = %(uid)s AND tasks_version < %(version)s
     RETURNING id
 ), given AS MATERIALIZED (

@@ -1,0 +1,58 @@
+"""Reading how a run's inputs were divided, and what became of each partition."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ogdc_shared.context import Context
+from ogdc_shared.db.runs import Run
+from ogdc_shared.db.tasks import partition_tasks
+from ogdc_shared.layout import division_key
+from ogdc_shared.plan import Division
+from ogdc_shared.storage.store import ArtifactNotFoundError
+
+
+class PartitionState(NamedTuple):
+    """One partition of a run."""
+
+    number: int
+    """Counting from 0."""
+    files: int | None
+    """How many; None where that was not kept."""
+    bytes: int | None
+    """Their size; None where that of a file is not known beforehand."""
+    phase: str | None
+    """Of its task; None: that has not begun."""
+    message: str | None
+
+
+def list_partitions(context: Context, run: Run, *, limit: int, offset: int) -> list[PartitionState]:
+    """Read some of a run's partitions, in order; none as long as the run has not divided its inputs.
+
+    Raises:
+        DatabaseUnavailableError: PostgreSQL does not answer.
+        StorageUnavailableError: nor does the artifact store.
+    """
+    numbers = range(offset, min(offset + limit, run.partitions or 0))
+    if not numbers:
+        return []
+    division = _division(context, run)
+    with context.database.reader() as conn:
+        tasks = partition_tasks(conn, run.id, numbers)
+    return [
+        PartitionState(
+            number=number,
+            files=division.files[number] if division else None,
+            bytes=division.sizes[number] if division else None,
+            phase=tasks[number].phase if number in tasks else None,
+            message=tasks[number].message if number in tasks else None,
+        )
+        for number in numbers
+    ]
+
+
+def _division(context: Context, run: Run) -> Division | None:
+    try:
+        return Division.from_json(context.store.get(division_key(run.name)))
+    except ArtifactNotFoundError:
+        return None
