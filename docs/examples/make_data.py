@@ -17,7 +17,7 @@ gdal.UseExceptions()
 
 
 def write_raster(path: Path, data: np.ndarray, *, epsg: int, west: float, north: float, cell: float) -> None:
-    """Write one band; `west` and `north` are the outer corner, `cell` the cell size, all in the CRS's units."""
+    """Write one band; `west` and `north` are the corner, `cell` the cell size, in the CRS's units."""
     rows, columns = data.shape
     kind = gdal.GDT_UInt16 if data.dtype == np.uint16 else gdal.GDT_Float32
     raster = gdal.GetDriverByName("GTiff").Create(str(path), columns, rows, 1, kind, ["COMPRESS=DEFLATE"])
@@ -29,7 +29,7 @@ def write_raster(path: Path, data: np.ndarray, *, epsg: int, west: float, north:
 
 
 def concentration() -> None:
-    """Sea ice concentration in tenths of a percent on NSIDC's northern grid: full at the pole, none in the south."""
+    """Sea ice concentration in tenths of a percent on NSIDC's northern grid."""
     y, x = np.mgrid[5_850_000:-5_350_000:-50_000, -3_850_000:3_750_000:50_000]
     tenths = 1000 / (
         1 + np.exp((np.hypot(x, y) - 1_800_000 - 300_000 * np.sin(3 * np.arctan2(y, x))) / 150_000)

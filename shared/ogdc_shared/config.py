@@ -1,6 +1,6 @@
 """Every setting of the services, read from the environment in one place.
 
-`Settings.from_env` is called once, at the edge of a process; everything else is handed the part it needs. Names that
+`Settings.from_env` is called once, at the edge of a process; all else is handed the part it needs. Names that
 exist in today's deployments are kept; libpq's own PG* variables work for the database.
 """
 
