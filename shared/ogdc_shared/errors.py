@@ -25,7 +25,7 @@
     │   ├── StorageUnavailableError
     │   └── SourceUnavailableError a recipe's or an input's server does not answer
     ├── CommandFailedError         a recipe's command did not end well (fails the run)
-    ├── PublishError               what the last command left cannot be published (fails the run)
+    ├── PublishError               what commands left cannot be put together (fails the run)
     └── ConfigurationError         the operator has to mend a setting (500, without detail)
 
 A message says what went wrong, with which value, and what to do.
@@ -171,7 +171,7 @@ class CommandFailedError(OgdcError):
 
 
 class PublishError(OgdcError):
-    """A result that cannot be published: empty, contradicting itself, or more than files and directories."""
+    """A result that cannot be put together: empty, contradicting itself, or more than files and directories."""
 
 
 class ConfigurationError(OgdcError):

@@ -145,8 +145,11 @@ class ProcessTask(Task):
         recipe: The recipe's directory.
     """
 
-    def __init__(self, directory: Path, *, plan: Plan, partition: Partition) -> None:
+    def __init__(
+        self, directory: Path, *, plan: Plan, partition: Partition, claims: Mapping[str, Path] | None = None
+    ) -> None:
         super().__init__(directory, ["process"])
+        self.claims = claims or {}
         self.workspace = directory / "workspace"
         self.recipe = directory / "recipe"
         for made in (self.inputs, self.outputs, self.recipe):
@@ -172,7 +175,37 @@ class ProcessTask(Task):
             layout.PLAN_PATH: self.directory / "plan.json",
             layout.PARTITION_PATH: self.directory / "partition.json",
             layout.RECIPE_PATH: self.recipe,
+            **{layout.claim_mount(claim): path for claim, path in self.claims.items()},
         }
+
+
+class ListTask(Task):
+    """`ogdc-worker list`, which sees the volumes that inputs are on.
+
+    Attributes:
+        manifests: What the task sees at `/mnt/workflow`.
+    """
+
+    def __init__(self, directory: Path, *, plan: Plan, claims: Mapping[str, Path]) -> None:
+        super().__init__(directory, ["list"])
+        self.claims = claims
+        self.manifests = directory / "manifests"
+        self.tmp = directory / "tmp"
+        for made in (self.manifests, self.tmp):
+            made.mkdir(parents=True, exist_ok=True)
+        (directory / "plan.json").write_text(plan.to_json())
+
+    def mounts(self) -> Mapping[str, Path]:
+        return {
+            "/tmp": self.tmp,
+            layout.WORKFLOW_MOUNT: self.manifests,
+            layout.PLAN_PATH: self.directory / "plan.json",
+            **{layout.claim_mount(claim): path for claim, path in self.claims.items()},
+        }
+
+    def found(self, path: str) -> str:
+        """What the task left in a file of its /tmp."""
+        return (self.tmp / Path(path).name).read_text()
 
 
 class PublishTask(Task):

@@ -65,9 +65,14 @@ def run_task(arguments: list[str]) -> int:
 
 def _run(arguments: list[str], reporter: Reporter) -> None:
     if arguments == ["process"]:
-        from ogdc_shared.worker.process import Places, process
+        from ogdc_shared.worker.places import Places
+        from ogdc_shared.worker.process import process
 
         process(Places(), reporter)
+    elif arguments == ["list"]:
+        from ogdc_shared.worker.inventory import Shelves, list_inputs
+
+        list_inputs(Shelves(), reporter)
     else:
         from ogdc_shared.worker.arguments import parse_arguments
         from ogdc_shared.worker.publish import publish

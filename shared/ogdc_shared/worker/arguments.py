@@ -1,4 +1,4 @@
-"""The command line of `ogdc-worker`; only `publish` has options, so `process` need not wait for argparse."""
+"""The command line of `ogdc-worker`; only `publish` has options, so the others need not wait for argparse."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ def parse_arguments(arguments: list[str]) -> Publication:
         prog="ogdc-worker", description="Runs one task of a run inside its container."
     )
     tasks = parser.add_subparsers(title="tasks", required=True)
+    tasks.add_parser("list", help="find the files on volumes and divide them into partitions")
     tasks.add_parser("process", help="fetch a partition's inputs and run the recipe's commands")
     publish = tasks.add_parser("publish", help="make the result visible")
     publish.add_argument("--run", required=True, type=_name, help="the run's name")

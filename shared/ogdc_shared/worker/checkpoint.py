@@ -5,6 +5,9 @@ The checkpoint is a file with one line for each step that is finished, in order.
 flushed to disk, only when all that the step did is on disk; so whatever ends the process or the machine,
 the lines never promise more than there is, and a step without a line is done (again). A last line without
 its newline was cut short and does not count.
+
+A step that takes long may record its parts: lines that begin with a blank, of no more interest once the
+step itself is finished.
 """
 
 from __future__ import annotations
@@ -14,12 +17,15 @@ import os
 from ogdc_shared.worker.lock import open_locked
 from ogdc_shared.worker.trees import flush_entries
 
+_PART = " "
+
 
 class Checkpoint:
     """The finished steps of one task; nobody else can have it open meanwhile.
 
     Attributes:
         finished: The steps' names, in order.
+        parts: What is finished of the step that comes next.
     """
 
     def __init__(self, path: str) -> None:
@@ -32,14 +38,31 @@ class Checkpoint:
         whole_lines, newline, _ = os.read(self._file, os.fstat(self._file).st_size).rpartition(b"\n")
         os.ftruncate(self._file, len(whole_lines + newline))
         flush_entries(os.path.dirname(path))
-        self.finished = whole_lines.decode(errors="replace").splitlines()
+        self.finished: list[str] = []
+        self.parts: set[str] = set()
+        for line in whole_lines.decode(errors="replace").splitlines():
+            self._note(line)
 
     def record(self, step: str) -> None:
         """Note that a step is finished; what it did must be on disk already."""
-        os.write(self._file, f"{step}\n".encode())
-        os.fdatasync(self._file)
-        self.finished.append(step)
+        self._write(step)
+
+    def record_part(self, part: str) -> None:
+        """Note that a part of the step that is being done is finished; likewise."""
+        self._write(_PART + part)
 
     def close(self) -> None:
         """Let others have it."""
         os.close(self._file)
+
+    def _write(self, line: str) -> None:
+        os.write(self._file, f"{line}\n".encode())
+        os.fdatasync(self._file)
+        self._note(line)
+
+    def _note(self, line: str) -> None:
+        if line.startswith(_PART):
+            self.parts.add(line.removeprefix(_PART))
+        else:
+            self.finished.append(line)
+            self.parts.clear()

@@ -8,49 +8,31 @@ in the workspace, which is mounted whole, and there it can. The steps (see `chec
 3. `clear 1` removes what the command read, `hand on 1` moves what it wrote to where the next one reads.
 4. `run 2` and so on. What the last command wrote stays in `/output_dir` for `publish`.
 
+A plan that runs commands once for each file has more steps around each `run` (see `per_file`), one with
+inputs on volumes has a last one, `copy` (see `volumes`).
+
 Removing and moving are two steps: after a crash in the middle of either it is known which of the files in
 `/input_dir` are old and which are new.
 """
 
 from __future__ import annotations
 
-import os
-import signal
-import time
 from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ogdc_shared import layout
-from ogdc_shared.errors import CommandFailedError, ConfigurationError, UnsupportedError
+from ogdc_shared.errors import ConfigurationError
 from ogdc_shared.plan import Partition, Plan
 from ogdc_shared.worker.checkpoint import Checkpoint
-from ogdc_shared.worker.command import command_environment, run_command
-from ogdc_shared.worker.report import clip
-from ogdc_shared.worker.trees import empty, flush, flush_entries, move_children, remove
+from ogdc_shared.worker.execution import Execution
+from ogdc_shared.worker.per_file import FileByFile
+from ogdc_shared.worker.trees import empty, flush, flush_entries, move_children
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ogdc_shared.plan import Command
-    from ogdc_shared.worker.command import Outcome
+    from ogdc_shared.worker.places import Places
     from ogdc_shared.worker.report import Reporter
-
-_SHOWN_BYTES = 500
-"""How much of a command line goes into log lines and messages."""
-
-
-class Places(NamedTuple):
-    """Where a task finds its things; see `layout`."""
-
-    workspace: str = layout.WORKFLOW_MOUNT
-    input_dir: str = layout.INPUT_DIR
-    """As the commands see it; the worker goes through the workspace."""
-    output_dir: str = layout.OUTPUT_DIR
-    plan: str = layout.PLAN_PATH
-    partition: str = layout.PARTITION_PATH
-    recipe: str = layout.RECIPE_PATH
-    scratch: str = "/tmp"  # noqa: S108  the task's own
 
 
 class Step(NamedTuple):
@@ -67,40 +49,47 @@ def process(places: Places, reporter: Reporter) -> None:
     Raises:
         CommandFailedError: a command did not end well.
         InputError: an input cannot be had, or the plan cannot be carried out.
+        PublishError: a command wrote the same name for two files.
         UnavailableError: something is away; trying again goes on here.
         OSError: the workspace cannot be written.
     """
-    with open(places.plan, "rb") as plan, open(places.partition, "rb") as partition:
-        _Process(Plan.from_json(plan.read()), Partition.from_json(partition.read()), places, reporter).run()
+    with open(places.plan, "rb") as plan_file, open(places.partition, "rb") as partition_file:
+        plan, partition = Plan.from_json(plan_file.read()), Partition.from_json(partition_file.read())
+    with closing(Checkpoint(f"{places.workspace}/checkpoint")) as checkpoint:
+        _Process(plan, partition, places, reporter, checkpoint).run()
 
 
 class _Process:
     """The steps of one partition."""
 
-    def __init__(self, plan: Plan, partition: Partition, places: Places, reporter: Reporter) -> None:
-        if plan.per_file:
-            raise UnsupportedError(
-                "This worker does not run commands once per file yet; turn workflow.parallel off."
-            )
+    def __init__(
+        self, plan: Plan, partition: Partition, places: Places, reporter: Reporter, checkpoint: Checkpoint
+    ) -> None:
         self._plan = plan
-        self._partition = partition
+        self._fetched = tuple(file for file in partition.files if file.kind != "volume")
+        self._on_volumes = tuple(file for file in partition.files if file.kind == "volume")
         self._places = places
         self._reporter = reporter
+        self._checkpoint = checkpoint
+        self._execution = Execution(plan, places, reporter)
+        self._file_by_file = FileByFile(self._execution, places, reporter) if plan.per_file else None
         self._store = f"{places.workspace}/fetch"
-        self._inputs = f"{places.workspace}/input_dir"
-        self._outputs = f"{places.workspace}/output_dir"
 
     def run(self) -> None:
         """Do the steps that the checkpoint does not hold."""
-        with closing(Checkpoint(f"{self._places.workspace}/checkpoint")) as checkpoint:
-            for step in self._steps_left(checkpoint.finished):
-                facts = step.run()
-                checkpoint.record(step.name)
-                self._tell(facts, checkpoint.finished)
-            empty(self._inputs)  # nobody reads them again, and the volume is shared
+        for step in self._steps_left():
+            facts = step.run()
+            self._checkpoint.record(step.name)
+            if facts:
+                self._reporter.event(**facts)
+            self._tell_progress()
+        empty(self._places.inputs)  # nobody reads them again, and the volume is shared
+        if self._file_by_file:
+            self._file_by_file.tidy()
 
-    def _steps_left(self, finished: list[str]) -> list[Step]:
+    def _steps_left(self) -> list[Step]:
         steps = list(self._steps())
+        finished = self._checkpoint.finished
         if finished != [step.name for step in steps[: len(finished)]]:
             raise ConfigurationError(
                 f"{self._places.workspace} holds the checkpoint of another plan. Submit the recipe again."
@@ -112,23 +101,37 @@ class _Process:
     def _steps(self) -> Iterator[Step]:
         yield Step("fetch", self._fetch)
         yield Step("place", self._place)
-        for number, command in enumerate(self._plan.commands, start=1):
+        for number in range(1, len(self._plan.commands) + 1):
             if number > 1:
                 yield Step(f"clear {number - 1}", self._clear)
                 yield Step(f"hand on {number - 1}", self._hand_on)
-            yield Step(f"run {number}", partial(self._run, number, command))
+            yield from self._steps_of(number)
+        if self._plan.volumes:
+            yield Step("copy", self._copy)
 
-    def _tell(self, facts: dict[str, Any] | None, finished: list[str]) -> None:
-        if facts:
-            self._reporter.event(**facts)
-        done = sum(name.startswith("run ") for name in finished)
-        self._reporter.progress(done, len(self._plan.commands))
+    def _steps_of(self, number: int) -> Iterator[Step]:
+        """What running a command takes."""
+        files = self._file_by_file
+        if files is None:
+            yield Step(f"run {number}", partial(self._execution.run, number))
+        else:
+            first = number == 1
+            elsewhere = self._on_volumes if first else ()
+            yield Step(f"choose {number}", partial(files.choose, elsewhere, hidden=first))
+            yield Step(f"run {number}", partial(files.run, number, self._checkpoint, self._tell_progress))
+            yield Step(f"gather {number}", partial(files.gather, number))
+
+    def _tell_progress(self, share: float = 0.0) -> None:
+        """Say how many commands are finished, in units of files; `share` is how much of the next one is."""
+        files = len(self._fetched) + len(self._on_volumes) if self._plan.per_file else 1
+        commands = sum(name.startswith("run ") for name in self._checkpoint.finished)
+        self._reporter.progress(int((commands + share) * files), len(self._plan.commands) * files)
 
     def _fetch(self) -> None:
         from ogdc_shared.worker.fetch import fetch_inputs
 
         fetch_inputs(
-            self._partition.files,
+            self._fetched,
             store=self._store,
             recipe=self._places.recipe,
             report=lambda fetched: self._reporter.event("fetched", **fetched._asdict()),
@@ -137,58 +140,23 @@ class _Process:
     def _place(self) -> None:
         from ogdc_shared.worker.fetch import place_inputs
 
-        place_inputs(self._store, self._inputs)
+        place_inputs(self._store, self._places.inputs)
+        if self._on_volumes:
+            from ogdc_shared.worker.volumes import check_files, link_files
 
-    def _run(self, number: int, command: Command) -> dict[str, Any]:
-        empty(self._outputs)
-        facts: dict[str, Any] = {"number": number, "of": len(self._plan.commands), "line": command.line}
-        self._reporter.event("command_started", **facts, command=clip(command.text, _SHOWN_BYTES))
-        started = time.monotonic()
-        outcome = self._run_in_scratch(command)
-        facts |= {"exit_code": outcome.exit_code, "seconds": round(time.monotonic() - started, 3)}
-        if outcome.exit_code or outcome.timed_out:
-            self._reporter.event("command_failed", **facts, timed_out=outcome.timed_out)
-            raise CommandFailedError(
-                self._failure(number, command, outcome), number=number, exit_code=outcome.exit_code
-            )
-        flush(self._outputs)
-        return {"event": "command_finished"} | facts
-
-    def _run_in_scratch(self, command: Command) -> Outcome:
-        """Run a command in a directory of its own, which nobody keeps."""
-        scratch = f"{self._places.scratch}/ogdc-{os.urandom(8).hex()}"
-        os.mkdir(scratch, 0o700)
-        os.chdir(scratch)
-        try:
-            return run_command(
-                command.text,
-                environment=command_environment(
-                    os.environ, INPUT_DIR=self._places.input_dir, OUTPUT_DIR=self._places.output_dir
-                ),
-                timeout=self._plan.command_timeout,
-            )
-        finally:
-            os.chdir("/")
-            remove(scratch)
-
-    def _failure(self, number: int, command: Command, outcome: Outcome) -> str:
-        how = _how_it_failed(outcome, self._plan.command_timeout)
-        said = f" — stderr: {outcome.stderr}" if outcome.stderr else ""
-        line = clip(command.text, _SHOWN_BYTES)
-        return f"command {number} of {len(self._plan.commands)} {how}: {line}{said}"
+            check_files(self._on_volumes)
+            if not self._plan.per_file:
+                link_files(self._on_volumes, self._places.inputs)
 
     def _clear(self) -> None:
-        empty(self._inputs)
-        flush_entries(self._inputs)
+        empty(self._places.inputs)
+        flush_entries(self._places.inputs)
 
     def _hand_on(self) -> None:
-        move_children(self._outputs, self._inputs)
+        move_children(self._places.outputs, self._places.inputs)
 
+    def _copy(self) -> None:
+        from ogdc_shared.worker.volumes import replace_links
 
-def _how_it_failed(outcome: Outcome, timeout: float | None) -> str:
-    if outcome.timed_out:
-        return f"was stopped after {timeout:g} seconds, its timeout"
-    failed = f"failed with exit code {outcome.exit_code}"
-    if outcome.exit_code == 128 + signal.SIGKILL:
-        return f"{failed} (killed, most often for want of memory; workflow.resources.memory asks for more)"
-    return failed
+        replace_links(self._places.outputs)
+        flush(self._places.outputs)

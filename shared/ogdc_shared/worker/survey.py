@@ -1,4 +1,4 @@
-"""Look through what the partitions left, before any of it is published."""
+"""Look through directories that are to become one."""
 
 from __future__ import annotations
 
@@ -9,57 +9,88 @@ from ogdc_shared.errors import PublishError
 from ogdc_shared.worker.trees import is_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 
 def survey(outputs: Sequence[str]) -> dict[str, int]:
-    """List all that lies below the output directories, as if they were merged into one.
+    """List all that lies below the partitions' output directories, before any of it is published.
 
     Args:
         outputs: One directory for each partition, in order.
 
     Returns:
-        Path below its directory → number of the (last) partition that has it; directories as well as files.
+        As `merge_names`.
 
     Raises:
         PublishError: there is no file at all, two partitions wrote the same file, or there is something that
             can be no part of a result: a link that leads out of it, a pipe, a device.
     """
-    found: dict[str, int] = {}
-    files = 0
     for partition, directory in enumerate(outputs):
         if not is_directory(directory):
             raise PublishError(
                 f"Partition {partition} has no output directory; it cannot have been processed."
             )
-        for name in _walk(directory):
-            path = f"{directory}/{name}"
-            if name in found and not (is_directory(path) and is_directory(f"{outputs[found[name]]}/{name}")):
-                raise PublishError(
-                    f"The partitions {found[name]} and {partition} both wrote {name!r}, and one would "
-                    "overwrite the other. Let the recipe make names from those of its inputs."
-                )
-            found[name] = partition
-            files += not is_directory(path)
-    if not files:
+    found = merge_names(outputs, _clash, check=_check)
+    if all(is_directory(f"{outputs[number]}/{name}") for name, number in found.items()):
         raise PublishError("There is nothing to publish: the last command left no file in /output_dir.")
     return found
 
 
-def _walk(directory: str, below: str = "") -> Iterator[str]:
-    """Yield the path of everything in a directory, relative to it; never through a link."""
+def merge_names(
+    directories: Sequence[str],
+    clash: Callable[[str, int, int], Exception],
+    *,
+    check: Callable[[str, os.DirEntry[str], str], None] | None = None,
+) -> dict[str, int]:
+    """List all that lies below some directories, as if they were one.
+
+    Args:
+        directories: Which. Directories below them may have the same name, nothing else.
+        clash: Makes the error for a name, the number of the directory that has it and that of a second one.
+        check: Called with each directory, entry in it and the entry's path relative to it; may refuse it.
+
+    Returns:
+        Path below its directory → number of the (last) directory that has it; directories as well as files.
+    """
+    found: dict[str, int] = {}
+    for number, directory in enumerate(directories):
+        for name, entry in _walk(directory):
+            if check:
+                check(directory, entry, name)
+            first = found.setdefault(name, number)
+            if first != number and not (
+                is_directory(entry.path) and is_directory(f"{directories[first]}/{name}")
+            ):
+                raise clash(name, first, number)
+            found[name] = number
+    return found
+
+
+def _walk(directory: str, below: str = "") -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Yield everything in a directory with its path relative to it; never through a link."""
     with os.scandir(f"{directory}/{below}") as entries:
         for entry in entries:
             name = f"{below}{entry.name}"
-            yield name
-            if entry.is_symlink():
-                _check_link(directory, name)
-            elif entry.is_dir():
+            yield name, entry
+            if entry.is_dir(follow_symlinks=False):
                 yield from _walk(directory, f"{name}/")
-            elif not entry.is_file():
-                raise PublishError(
-                    f"The last command left {name!r}, which is a pipe, a socket or a device. Remove it."
-                )
+
+
+def _clash(name: str, first: int, second: int) -> PublishError:
+    return PublishError(
+        f"The partitions {first} and {second} both wrote {name!r}, and one would overwrite the other. "
+        "Let the recipe make names from those of its inputs."
+    )
+
+
+def _check(directory: str, entry: os.DirEntry[str], name: str) -> None:
+    """Refuse what can be no part of a result."""
+    if entry.is_symlink():
+        _check_link(directory, name)
+    elif not entry.is_dir() and not entry.is_file():
+        raise PublishError(
+            f"The last command left {name!r}, which is a pipe, a socket or a device. Remove it."
+        )
 
 
 def _check_link(directory: str, name: str) -> None:

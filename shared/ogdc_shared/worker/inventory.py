@@ -1,0 +1,72 @@
+"""`ogdc-worker list`: find the files on volumes and divide them into partitions.
+
+Only a task can see what is on a volume, so this does there what submitting does for all other inputs: it
+leaves one manifest a partition, how the files were divided, and how many there are for the tasks to follow.
+It may be stopped anywhere and begins anew; no other task begins before it has ended.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from ogdc_shared import layout
+from ogdc_shared.listing import Listing, measure
+from ogdc_shared.partitioning import divide
+from ogdc_shared.plan import Plan
+from ogdc_shared.worker.trees import empty, flush
+from ogdc_shared.worker.volumes import find_files
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ogdc_shared.plan import Division
+    from ogdc_shared.worker.report import Reporter
+
+
+class Shelves(NamedTuple):
+    """Where `list` finds its plan and leaves what it found; see `layout`."""
+
+    plan: str = layout.PLAN_PATH
+    manifests: str = layout.WORKFLOW_MOUNT
+    division: str = layout.LISTED_DIVISION_PATH
+    counts: Mapping[str, str] = layout.LISTED_COUNT_PATHS
+
+
+def list_inputs(shelves: Shelves, reporter: Reporter) -> None:
+    """List and divide a run's inputs.
+
+    Raises:
+        InputNotFoundError: nothing is where an input should be.
+        InvalidRecipeError: the files cannot be divided as the recipe asks.
+        UnusableInputError: a file's name cannot stand in a manifest.
+        OSError: a volume cannot be read, or the manifests cannot be written.
+    """
+    started = time.monotonic()
+    with open(shelves.plan, "rb") as file:
+        plan = Plan.from_json(file.read())
+    with Listing() as listing:
+        listing.extend(find_files(plan.volumes))
+        division = measure(listing.sizes, divide(listing.sizes, plan.partitioning))
+        empty(shelves.manifests)
+        for number, positions in enumerate(divide(listing.sizes, plan.partitioning)):
+            _write(f"{shelves.manifests}/{number}.json", listing.manifest(number, positions))
+    flush(shelves.manifests)
+    _write(shelves.division, division.to_json().encode())
+    counts = _counts(division)
+    for name, path in shelves.counts.items():
+        _write(path, str(counts[name]).encode())
+    reporter.event("listed", **counts, seconds=round(time.monotonic() - started, 3))
+
+
+def _counts(division: Division) -> dict[str, int]:
+    return {
+        "partitions": len(division.files),
+        "files": sum(division.files),
+        "bytes": sum(size or 0 for size in division.sizes),
+    }
+
+
+def _write(path: str, content: bytes) -> None:
+    with open(path, "wb") as file:
+        file.write(content)

@@ -1,0 +1,175 @@
+"""Inputs on volumes: found by pattern, checked, linked, and never left as links in a result."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path, PurePosixPath
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ogdc_shared.errors import InputNotFoundError, UnusableInputError
+from ogdc_shared.plan import InputFile, VolumeInput
+from ogdc_shared.worker.volumes import check_files, find_files, link_files, replace_links
+from support.trees import plant, tree
+
+CONTENT = {
+    "a.tif": b"1",
+    "a/b.tif": b"22",
+    "a/deep/c.tif": b"333",
+    "a/deep/.d.tif": b"4444",
+    "a/deep/notes.txt": b"55555",
+    "b/e.TIF": b"666666",
+    "empty": None,
+}
+
+
+@pytest.fixture
+def volumes(tmp_path: Path) -> Path:
+    plant(tmp_path / "dem", CONTENT)
+    plant(tmp_path / "other", {"f.tif": b"7"})
+    return tmp_path
+
+
+def found(volumes: Path, *inputs: VolumeInput) -> list[str]:
+    """Paths below the volumes' parent."""
+    files = find_files(inputs, lambda claim: str(volumes / claim))
+    return [str(PurePosixPath(file.source).relative_to(volumes)) for file in files]
+
+
+@pytest.mark.parametrize(
+    ("path", "glob", "names"),
+    [
+        ("", "*.tif", ["a.tif", "a/b.tif", "a/deep/.d.tif", "a/deep/c.tif"]),
+        ("", "*", ["a.tif", "a/b.tif", "a/deep/.d.tif", "a/deep/c.tif", "a/deep/notes.txt", "b/e.TIF"]),
+        ("", "**", ["a.tif", "a/b.tif", "a/deep/.d.tif", "a/deep/c.tif", "a/deep/notes.txt", "b/e.TIF"]),
+        ("a", "*.tif", ["a/b.tif", "a/deep/.d.tif", "a/deep/c.tif"]),
+        ("a/deep", "[cd].*", ["a/deep/c.tif"]),
+        ("", "deep/*.tif", ["a/deep/.d.tif", "a/deep/c.tif"]),
+        ("", "a/**/c.tif", ["a/deep/c.tif"]),
+        ("", "a/**/b.tif", ["a/b.tif"]),
+        ("", "?.T*", ["b/e.TIF"]),
+    ],
+)
+def test_files_are_found_at_any_depth_in_the_order_of_their_paths(
+    volumes: Path, path: str, glob: str, names: list[str]
+) -> None:
+    assert found(volumes, VolumeInput("dem", path, glob)) == [f"dem/{name}" for name in names]
+
+
+NAMES = st.sampled_from(["a", "b", "ab", "a.b", "c*", "[a]", "A"])
+
+
+@given(
+    paths=st.sets(st.lists(NAMES, min_size=1, max_size=4).map("/".join), min_size=1, max_size=12),
+    glob=st.lists(st.sampled_from(["*", "a*", "?", "[!a]*", "*.b", "ab", "c[*]"]), min_size=1, max_size=3),
+)
+def test_a_pattern_finds_what_pathlib_finds(
+    tmp_path_factory: pytest.TempPathFactory, paths: set[str], glob: list[str]
+) -> None:
+    top = tmp_path_factory.mktemp("glob")
+    for path in paths:
+        target = top / "claim" / path
+        if not any(parent.is_file() for parent in target.parents) and not target.exists():
+            plant(top / "claim", {path: b""})
+    expected = {path for path in (top / "claim").rglob("/".join(glob)) if path.is_file()}
+    try:
+        sources = [
+            file.source
+            for file in find_files([VolumeInput("claim", "", "/".join(glob))], lambda _: f"{top}/claim")
+        ]
+    except InputNotFoundError:
+        sources = []
+    assert sources == sorted(map(str, expected))
+
+
+def test_a_file_of_two_inputs_is_taken_once(volumes: Path) -> None:
+    inputs = (
+        VolumeInput("dem", "a", "*.tif"),
+        VolumeInput("other", "", "*"),
+        VolumeInput("dem", "", "*.tif"),
+    )
+    names = ["dem/a/b.tif", "dem/a/deep/.d.tif", "dem/a/deep/c.tif", "other/f.tif", "dem/a.tif"]
+    assert found(volumes, *inputs) == names
+
+
+def test_links_to_files_count_and_links_to_directories_do_not(volumes: Path) -> None:
+    plant(volumes / "dem/empty", {"file.tif": "../a.tif", "directory": "../a", "dangling.tif": "nowhere"})
+    assert found(volumes, VolumeInput("dem", "empty", "*.tif")) == ["dem/empty/file.tif"]
+
+
+def test_sizes_are_those_of_the_files(volumes: Path) -> None:
+    files = find_files([VolumeInput("dem", "a", "*.tif")], lambda claim: str(volumes / claim))
+    assert [(file.kind, file.size) for file in files] == [("volume", 2), ("volume", 4), ("volume", 3)]
+
+
+@pytest.mark.parametrize(
+    ("volume", "said"),
+    [
+        (VolumeInput("dem", "c", "*"), "The volume dem has no directory 'c'"),
+        (VolumeInput("dem", "a.tif", "*"), "The volume dem has no directory 'a.tif'"),
+        (
+            VolumeInput("dem", "a", "*.nc"),
+            r"below 'a' on the volume dem matches '\*.nc'. There are others, such as",
+        ),
+        (VolumeInput("dem", "empty", "*"), "There is no file at all"),
+    ],
+)
+def test_an_input_without_files_is_told(volumes: Path, volume: VolumeInput, said: str) -> None:
+    with pytest.raises(InputNotFoundError, match=said):
+        found(volumes, VolumeInput("dem", "", "*"), volume)
+
+
+def test_a_name_that_is_not_utf_8_is_told(volumes: Path) -> None:
+    (volumes / "dem/a" / os.fsdecode(b"gr\xf6nland.tif")).write_bytes(b"")
+    with pytest.raises(UnusableInputError, match="not UTF-8"):
+        found(volumes, VolumeInput("dem", "", "*.tif"))
+
+
+def test_files_that_changed_since_they_were_listed_are_refused(volumes: Path) -> None:
+    path = str(volumes / "dem/a.tif")
+    check_files([InputFile(path, kind="volume", size=1)])
+    with pytest.raises(UnusableInputError, match="has 1 bytes and had 2"):
+        check_files([InputFile(path, kind="volume", size=2)])
+    with pytest.raises(InputNotFoundError, match="no longer there"):
+        check_files([InputFile(f"{path}x", kind="volume", size=1)])
+
+
+def test_files_are_linked_under_their_names(volumes: Path, tmp_path: Path) -> None:
+    files = [InputFile(str(volumes / name), kind="volume") for name in ("dem/a.tif", "other/f.tif")]
+    plant(tmp_path, {"input_dir": None})
+    for _ in range(2):
+        link_files(files, str(tmp_path / "input_dir"))
+    assert tree(tmp_path / "input_dir") == {"a.tif": files[0].source, "f.tif": files[1].source}
+
+
+def test_two_files_of_one_name_are_refused_with_both(volumes: Path, tmp_path: Path) -> None:
+    plant(volumes, {"other/a.tif": b"", "input_dir": None})
+    files = [InputFile(str(volumes / name), kind="volume") for name in ("dem/a.tif", "other/a.tif")]
+    with pytest.raises(UnusableInputError, match=r"the name 'a.tif': '.*dem/a.tif' and '.*other/a.tif'"):
+        link_files(files, str(tmp_path / "input_dir"))
+
+
+def test_links_to_volumes_become_copies_and_no_other_do(volumes: Path, tmp_path: Path) -> None:
+    plant(
+        tmp_path / "outputs",
+        {
+            "whole.tif": str(volumes / "dem/a.tif"),
+            "deep/part.tif": str(volumes / "dem/a/b.tif"),
+            "deep/directory": str(volumes / "dem/a"),
+            "gone": str(volumes / "dem/gone"),
+            "beside": "whole.tif",
+            "outside": "/etc/passwd",
+        },
+    )
+    replace_links(str(tmp_path / "outputs"), volumes=f"{volumes}/")
+    assert tree(tmp_path / "outputs") == {
+        "whole.tif": b"1",
+        "deep": None,
+        "deep/part.tif": b"22",
+        "deep/directory": str(volumes / "dem/a"),
+        "gone": str(volumes / "dem/gone"),
+        "beside": "whole.tif",
+        "outside": "/etc/passwd",
+    }
