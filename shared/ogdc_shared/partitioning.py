@@ -25,19 +25,22 @@ def divide(sizes: Sequence[int], how: Partitioning) -> Iterator[Sequence[int]]:
 
     Args:
         sizes: Bytes of each file, or `UNKNOWN`.
-        how: What is wanted. By `files`, 7 files of partitions of 3 are divided into 3, 3 and 1. By `size`
+        how: What is wanted. By `files`, 7 files in partitions of 3 are divided into 3, 3 and 1. By `size`
             there are as many partitions, or as many as have about `bytes` bytes, each as large as the others
-            as far as the files allow: none is above the mean by more than one file.
+            as far as the files allow: none is above the mean by more than one file. Where no size is known,
+            that is the same as by `files`.
 
     Raises:
         InvalidRecipeError: that would be too many partitions, or by sizes of which none is known.
     """
+    if not sizes:
+        return iter(())
     count = _count(sizes, how)
     if count > how.most:
         raise InvalidRecipeError(_too_many(sizes, how, count=count))
-    if how.strategy == "size":
+    if how.strategy == "size" and any(size != UNKNOWN for size in sizes):
         return _balanced(_weights(sizes), count)
-    return _consecutive(len(sizes), how.size or -(-len(sizes) // max(count, 1)))
+    return _consecutive(len(sizes), how.size or -(-len(sizes) // count))
 
 
 def _consecutive(files: int, size: int) -> Iterator[Sequence[int]]:
@@ -58,36 +61,32 @@ def _balanced(weights: Sequence[int], count: int) -> Iterator[Sequence[int]]:
         load, files, number = loads[0]
         partitions[number].append(position)
         heapreplace(loads, (load + weights[position], files + 1, number))
-    return (sorted(positions) for positions in partitions)
+    return (array("L", sorted(positions)) for positions in partitions)
 
 
 def _count(sizes: Sequence[int], how: Partitioning) -> int:
     if how.strategy == "size" and how.bytes is not None:
-        return min(len(sizes), max(1, -(-sum(_weights(sizes, known=True)) // how.bytes)))
+        return min(len(sizes), max(1, -(-sum(_weights(sizes)) // how.bytes)))
     if how.size is not None:
         return -(-len(sizes) // how.size)
     return min(len(sizes), how.tasks)
 
 
-def _weights(sizes: Sequence[int], *, known: bool = False) -> Sequence[int]:
-    """Take a size that is not known for the mean of those that are; all alike where none is.
+def _weights(sizes: Sequence[int]) -> Sequence[int]:
+    """Take a size that is not known for the mean of those that are.
 
     Raises:
-        InvalidRecipeError: none is, and `known` says that this does not do.
+        InvalidRecipeError: none is.
     """
-    total, count = 0, 0
-    for size in sizes:
-        if size != UNKNOWN:
-            total += size
-            count += 1
-    if count == len(sizes):
-        return sizes
-    if known and not count:
+    known = [size for size in sizes if size != UNKNOWN]
+    if not known:
         raise InvalidRecipeError(
             f"{_KEY}.partition_bytes: no size of an input is known before it is fetched; "
             "give partition_size, a number of files, instead."
         )
-    usual = total // count if count else 1
+    if len(known) == len(sizes):
+        return sizes
+    usual = sum(known) // len(known)
     return [usual if size == UNKNOWN else size for size in sizes]
 
 

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ogdc_shared.listing import Listing, measure
+from ogdc_shared.partitioning import UNKNOWN
+from ogdc_shared.plan import Checksum, Division, InputFile, Partition, Partitioning, Plan, VolumeInput
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+FILES = st.lists(
+    st.builds(
+        InputFile,
+        source=TEXT,
+        kind=st.sampled_from(["url", "recipe", "volume"]),
+        name=st.none() | TEXT,
+        size=st.none() | st.integers(0, 2**60),
+        checksum=st.none() | st.builds(Checksum, algorithm=st.just("md5"), value=TEXT),
+    ),
+    max_size=20,
+)
+
+
+@given(FILES, st.data())
+def test_a_manifest_has_the_files_at_its_positions(files: list[InputFile], data: st.DataObject) -> None:
+    positions = sorted(data.draw(st.sets(st.sampled_from(range(len(files))))) if files else [])
+    with Listing() as listing:
+        listing.extend(files)
+        manifest = listing.manifest(3, positions)
+    assert Partition.from_json(manifest) == Partition(3, tuple(files[position] for position in positions))
+
+
+@given(FILES)
+def test_a_manifest_is_what_a_partition_writes(files: list[InputFile]) -> None:
+    with Listing() as listing:
+        listing.extend(files)
+        manifest = json.loads(listing.manifest(0, range(len(files))))
+    assert manifest == json.loads(Partition(0, tuple(files)).to_json())
+
+
+def test_a_listing_can_be_read_and_gone_on_with() -> None:
+    first, second = InputFile("a", size=1), InputFile("b")
+    with Listing() as listing:
+        listing.extend([first])
+        assert Partition.from_json(listing.manifest(0, [0])).files == (first,)
+        listing.extend([second])
+        assert Partition.from_json(listing.manifest(0, [0, 1])).files == (first, second)
+        assert len(listing) == 2
+        assert list(listing.sizes) == [1, UNKNOWN]
+
+
+def test_what_is_kept_is_gone_with_the_listing() -> None:
+    with Listing() as listing:
+        listing.extend([InputFile("a")])
+    with pytest.raises(ValueError, match="closed file"):
+        listing.manifest(0, [0])
+
+
+@pytest.mark.parametrize(
+    ("partitions", "division"),
+    [
+        ([range(2), range(2, 4)], Division(files=(2, 2), sizes=(11, None))),
+        ([[0, 3], [1], [2]], Division(files=(2, 1, 1), sizes=(8, 10, None))),
+        ([], Division(files=(), sizes=())),
+    ],
+)
+def test_partitions_are_counted_and_weighed(partitions: list[Sequence[int]], division: Division) -> None:
+    assert measure([1, 10, UNKNOWN, 7], partitions) == division
+
+
+def test_the_whole_size_is_known_where_every_size_is() -> None:
+    assert Division(files=(2, 1), sizes=(11, 4)).total_size() == 15
+    assert Division(files=(2, 1), sizes=(11, None)).total_size() is None
+
+
+def test_a_division_is_read_as_written() -> None:
+    division = Division(files=(2, 1), sizes=(11, None))
+    assert Division.from_json(division.to_json()) == division
+
+
+def test_a_plan_is_read_as_written() -> None:
+    plan = Plan(
+        "tiles",
+        commands=(),
+        per_file=True,
+        volumes=(VolumeInput("dem", "tiles/é", "*.tif"),),
+        partitioning=Partitioning(strategy="size", bytes=7, tasks=3, most=9),
+    )
+    assert Plan.from_json(plan.to_json()) == plan
