@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from ogdc_cli.settings import ClientSettings
 from ogdc_cli.transport import ApiError, Transport
-from ogdc_shared.errors import OutputUnavailableError
+from ogdc_shared.errors import OutputUnavailableError, UnknownRunError
 
 if TYPE_CHECKING:
     import urllib3
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["ApiClient", "ApiError", "Submitted"]
 
 _CHUNK = 1 << 20
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
 
 
 class Submitted(NamedTuple):
@@ -118,7 +120,14 @@ class ApiClient:
 
 
 def _segment(name: str) -> str:
-    return quote(name, safe="")
+    """A run's name as part of a path.
+
+    Raises:
+        UnknownRunError: no run can be called so, which a server might take for another path.
+    """
+    if not _NAME.fullmatch(name):
+        raise UnknownRunError(name)
+    return name
 
 
 def _lines(response: urllib3.BaseHTTPResponse) -> Iterator[str]:

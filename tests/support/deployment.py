@@ -41,9 +41,10 @@ def deployed(environ: Mapping[str, str], *, prefix: Sequence[str] = ()) -> Itera
         prefix: Words in front of the command that serves.
     """
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    modules = os.pathsep.join(filter(None, [str(TESTS), os.environ.get("PYTHONPATH")]))
     process = subprocess.Popen(
         [*prefix, sys.executable, "-m", "support.deployment"],
-        env=inherited | {"PYTHONPATH": str(TESTS)} | dict(environ),
+        env=inherited | {"PYTHONPATH": modules} | dict(environ),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
