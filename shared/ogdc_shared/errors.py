@@ -171,7 +171,7 @@ class CommandFailedError(OgdcError):
 
 
 class PublishError(OgdcError):
-    """A result that cannot be put together: empty, contradicting itself, or more than files and directories."""
+    """A result that cannot be put together: empty, contradictory, or more than files and directories."""
 
 
 class ConfigurationError(OgdcError):

@@ -14,6 +14,7 @@ import io
 import json
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -91,19 +92,27 @@ def file_artifact(name: str, *, path: str, key: str) -> dict[str, Any]:
 class Machine:
     """An engine from `__enter__` to `__exit__`, and again with the same state when entered again."""
 
-    def __init__(self, root: Path, *, events_url: str | None = None, slots: int = 2) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        events_url: str | None = None,
+        slots: int = 2,
+        claims: Mapping[str, Path] | None = None,
+    ) -> None:
         self.root = root
         self.artifacts = DirectoryStore(root / "artifacts")
         self.volume = root / "volume"
         self._events_url = events_url
         self._slots = slots
+        self._claims = claims or {}
         self.engine: Engine
 
     def __enter__(self) -> Machine:
         self.engine = Engine(
             store_path=self.root / "engine.sqlite",
             artifact_dir=self.root / "artifacts",
-            volumes={CLAIM: self.volume},
+            volumes={CLAIM: self.volume, **self._claims},
             log_dir=self.root / "logs",
             events_url=self._events_url,
             namespace=NAMESPACE,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import re
 import secrets
 from collections.abc import Mapping
+from pathlib import Path
 
 from ogdc_cli.local.paths import StatePaths, write_private
 from ogdc_cli.local.postgres import DATABASE, USER
+from ogdc_shared.errors import ConfigurationError
 
 NAMESPACE = "local"
 CLAIM = "workflow"
@@ -18,7 +22,9 @@ PASSED_ON = (
     "ARGO_WORKFLOW_RETRY_POLICY",
     "DATAONE_NODE_URL",
     "OGDC_LINK_SECONDS",
+    "OGDC_LOCAL_CLAIMS",
     "OGDC_MAX_PARALLEL_LIMIT",
+    "OGDC_MAX_PARTITIONS",
     "OGDC_SANDBOX",
     "OGDC_TEMPORARY_OUTPUT_DAYS",
     "OGDC_WORKER_CPU",
@@ -27,6 +33,8 @@ PASSED_ON = (
     "OGDC_WORKFLOW_TIMEOUT",
 )
 """What a stack takes from the environment of the command that starts it."""
+
+_CLAIMS_FORM = 'Give a JSON object such as {"my-data": "/home/me/data"}.'
 
 
 def passed_on(environ: Mapping[str, str]) -> dict[str, str]:
@@ -61,8 +69,42 @@ def function_environment(
         "OGDC_ARTIFACT_URL": url,
         "OGDC_SIGNING_KEY": signing_key,
         "OGDC_WORKFLOW_PVC_NAME": CLAIM,
+        "OGDC_ALLOWED_INPUT_PVCS": json.dumps(sorted(local_claims(settings))),
         "OGDC_ALLOW_LOCAL_RECIPES": "true",
     }
+
+
+def local_claims(settings: Mapping[str, str]) -> dict[str, Path]:
+    """Read which directories stand for volume claims of a cluster: OGDC_LOCAL_CLAIMS, a JSON object.
+
+    Returns:
+        Claim name → directory.
+
+    Raises:
+        ConfigurationError: it is no such object, or names what is no directory.
+    """
+    value = settings.get("OGDC_LOCAL_CLAIMS", "{}")
+    try:
+        claims = json.loads(value)
+    except ValueError as exc:
+        raise ConfigurationError(f"OGDC_LOCAL_CLAIMS={value!r} is not JSON: {exc}. {_CLAIMS_FORM}") from exc
+    if not isinstance(claims, dict) or not all(isinstance(path, str) for path in claims.values()):
+        raise ConfigurationError(f"OGDC_LOCAL_CLAIMS={value!r}: {_CLAIMS_FORM}")
+    return {name: _claim_directory(name, path) for name, path in claims.items()}
+
+
+def _claim_directory(name: str, path: str) -> Path:
+    if name == CLAIM or not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", name):
+        raise ConfigurationError(
+            f"OGDC_LOCAL_CLAIMS: {name!r} is no claim name, or that of the stack's own volume; take at most "
+            "63 of a to z, 0 to 9 and '-', not beginning or ending in '-'."
+        )
+    directory = Path(path).expanduser()
+    if not directory.is_absolute() or not directory.is_dir():
+        raise ConfigurationError(
+            f"OGDC_LOCAL_CLAIMS: {path!r} (claim {name}) is no directory; give the whole path of one."
+        )
+    return directory.resolve()
 
 
 def load_signing_key(paths: StatePaths) -> str:

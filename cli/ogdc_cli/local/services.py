@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 
 from ogdc_cli.local.engine import Engine
-from ogdc_cli.local.environment import CLAIM, NAMESPACE, function_environment, load_signing_key
+from ogdc_cli.local.environment import CLAIM, NAMESPACE, function_environment, load_signing_key, local_claims
 from ogdc_cli.local.functions import build_functions
 from ogdc_cli.local.gateway import Clock, Gateway
 from ogdc_cli.local.paths import StatePaths, write_private
@@ -90,7 +90,7 @@ def running_services(
         engine = Engine(
             store_path=paths.engine_store,
             artifact_dir=paths.artifacts,
-            volumes={CLAIM: paths.volume},
+            volumes={CLAIM: paths.volume} | local_claims(settings),
             log_dir=paths.logs,
             events_url=f"{url_of(internal)}/events/argo",
             namespace=NAMESPACE,

@@ -1,12 +1,20 @@
 from __future__ import annotations
 
+import json
 import stat
 
 import pytest
 
-from ogdc_cli.local.environment import DATAONE_NODE_URL, function_environment, load_signing_key, passed_on
+from ogdc_cli.local.environment import (
+    DATAONE_NODE_URL,
+    function_environment,
+    load_signing_key,
+    local_claims,
+    passed_on,
+)
 from ogdc_cli.local.paths import StatePaths
 from ogdc_shared.config import Settings
+from ogdc_shared.errors import ConfigurationError
 
 
 @pytest.fixture
@@ -44,6 +52,34 @@ def test_users_settings_are_taken_over(paths):
     settings = settings_for(paths, user)
     assert settings.dataone_node_url == "http://127.0.0.1:9/mn"
     assert settings.worker.memory == "512Mi"
+
+
+def test_directories_stand_for_claims(paths, tmp_path):
+    claims = json.dumps({"dem": str(tmp_path), "my-data": f"{tmp_path}/state/.."})
+    assert settings_for(paths, {"OGDC_LOCAL_CLAIMS": claims}).worker.allowed_input_claims == (
+        "dem",
+        "my-data",
+    )
+    assert local_claims({"OGDC_LOCAL_CLAIMS": claims}) == {"dem": tmp_path, "my-data": tmp_path}
+    assert local_claims({}) == {}
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("dem=/data", "is not JSON"),
+        ('["dem"]', "Give a JSON object"),
+        ('{"dem": 1}', "Give a JSON object"),
+        ('{"workflow": "/"}', "'workflow' is no claim name, or that of the stack's own volume"),
+        ('{"My Data": "/"}', "'My Data' is no claim name"),
+        ('{"dem": "/nowhere"}', "'/nowhere' .claim dem. is no directory"),
+        ('{"dem": "relative"}', "give the whole path"),
+        ('{"dem": "/etc/passwd"}', "is no directory"),
+    ],
+)
+def test_what_cannot_stand_for_a_claim_is_refused(value, said):
+    with pytest.raises(ConfigurationError, match=said):
+        local_claims({"OGDC_LOCAL_CLAIMS": value})
 
 
 def test_a_clusters_settings_do_not_lead_the_stack_astray(paths):

@@ -52,6 +52,18 @@ def file_beneath(root: Path, relative: str) -> Path:
     return path
 
 
+def found_beneath(root: Path, relative: str) -> Path:
+    """The directory or regular file `relative` below `root`, which has to be there.
+
+    Raises:
+        OSError: it is not there, is something else, or a link is on the way.
+    """
+    path = root / relative
+    if _parts(relative) and not stat.S_ISDIR(path.lstat().st_mode):
+        return file_beneath(root, relative)
+    return directory_beneath(root, relative, owner=None, make=False)
+
+
 def read_beneath(root: Path, relative: str, *, limit: int) -> str | None:
     """The first `limit` bytes of a file a task may have written; None where there is no such regular file."""
     try:

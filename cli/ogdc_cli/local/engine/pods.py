@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from ogdc_cli.local.engine.artifacts import Artifacts
-from ogdc_cli.local.engine.beneath import directory_beneath, file_beneath, read_beneath
+from ogdc_cli.local.engine.beneath import directory_beneath, file_beneath, found_beneath, read_beneath
 from ogdc_cli.local.engine.program import Program, VolumeMount
 from ogdc_cli.local.engine.substitute import fill
 from ogdc_cli.local.engine.units import Attempt, Outcome
@@ -198,9 +198,11 @@ class Pods:
 
     def _mount(self, program: Program, mount: VolumeMount, attempt: Attempt, directory: Path) -> Mount:
         root, relative = self._place(program, mount, attempt, directory)
-        owner = None if mount.read_only else self._owner
-        source = directory_beneath(root, relative, owner=owner, make=not mount.read_only)
-        return Mount(source, mount.path, writable=not mount.read_only)
+        if not mount.read_only:
+            return Mount(directory_beneath(root, relative, owner=self._owner), mount.path)
+        shared = program.claims[mount.volume] is not None
+        source = found_beneath(root, relative) if shared else directory_beneath(root, relative, owner=None)
+        return Mount(source, mount.path, writable=False)
 
     def _place(
         self, program: Program, mount: VolumeMount, attempt: Attempt, directory: Path

@@ -38,8 +38,10 @@ class Plain:
         Raises:
             ConfigurationError: a directory of the task cannot be linked to its place.
         """
-        for mount in sorted(container.mounts, key=lambda m: m.target):
-            if mount.target not in _SHARED:
+        targets = {mount.target for mount in container.mounts}.difference(_SHARED)
+        for mount in container.mounts:
+            # One inside another hides a part of it from the task, and from such a task nothing is hidden.
+            if mount.target in targets and targets.isdisjoint(map(str, Path(mount.target).parents)):
                 _link(mount)
         command, *arguments = container.argv
         inside = worker_command(tuple(arguments)) if command == WORKER else container.argv
