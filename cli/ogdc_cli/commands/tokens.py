@@ -10,7 +10,7 @@ import typer
 
 def register(app: typer.Typer) -> None:
     """Add these commands to `app`."""
-    app.command("set-token")(set_token)
+    app.command("set-token", short_help="Keep a deployment's tokens.")(set_token)
     app.command("version")(version)
 
 
