@@ -4,7 +4,7 @@ import pytest
 
 from ogdc_shared.db.queries import load_queries
 from ogdc_shared.db.runs import get_run, record_state
-from ogdc_shared.db.tasks import list_tasks
+from ogdc_shared.db.tasks import list_tasks, partition_tasks
 from support.records import LONG_AGO, state, submit, task
 
 MANY = 10_000
@@ -68,6 +68,39 @@ def test_ten_thousand_tasks_are_recorded_in_well_under_a_second(conn):
     run = get_run(conn, "a-1")
     assert run.task_counts == {"Running": MANY // 2, "Succeeded": MANY // 2}
     assert len(list_tasks(conn, run.id, limit=MANY)) == MANY
+
+
+def test_partitions_are_counted_apart_from_other_tasks(conn):
+    tasks = (
+        task("n-1", partition=0, phase="Succeeded"),
+        task("n-2", partition=1),
+        task("n-3", template="publish", partition=None),
+    )
+    record_state(conn, state("a-1", tasks=tasks))
+    run = get_run(conn, "a-1")
+    assert run.task_counts == {"Succeeded": 1, "Running": 2}
+    assert run.partition_counts == {"Succeeded": 1, "Running": 1}
+
+
+def test_what_the_run_found_is_recorded_once_and_kept(conn):
+    submit(conn, "b-1", partitions=None)
+    run = get_run(conn, "b-1")
+    assert (run.partitions, run.input_files, run.input_bytes) == (None, None, None)
+
+    listing = (task("n-1", template="list", partition=None),)
+    record_state(conn, state("b-1", 1, tasks=listing))
+    assert get_run(conn, "b-1").partitions is None
+    record_state(conn, state("b-1", 2, tasks=listing, partitions=3, input_files=7, input_bytes=0))
+    record_state(conn, state("b-1", 3, tasks=listing))
+    run = get_run(conn, "b-1")
+    assert (run.partitions, run.input_files, run.input_bytes) == (3, 7, 0)
+
+
+def test_tasks_of_some_partitions_are_read_by_their_numbers(conn):
+    begun = tuple(task(f"n-{number}", partition=number) for number in (0, 2, 3, 5))
+    record_state(conn, state("a-1", tasks=(*begun, task("n-9", template="publish", partition=None))))
+    found = partition_tasks(conn, get_run(conn, "a-1").id, range(1, 5))
+    assert {number: found[number].node_id for number in found} == {2: "n-2", 3: "n-3"}
 
 
 def test_reading_a_run_reads_one_row_by_its_unique_name_and_no_task(conn):

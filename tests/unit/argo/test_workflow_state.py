@@ -147,6 +147,32 @@ def test_pod_without_retries_is_a_task_of_its_own() -> None:
     assert (task.node_id, task.template, task.partition) == ("p", "publish", None)
 
 
+def found_by_list(**values: str) -> dict[str, Any]:
+    parameters = [{"name": name, "value": value} for name, value in values.items()]
+    return {"phase": "Succeeded", "outputs": {"parameters": parameters, "exitCode": "0"}}
+
+
+def test_the_task_list_tells_how_many_partitions_there_are() -> None:
+    found = found_by_list(partitions="3", files="7", bytes="4096")
+    state = read_workflow(workflow(pod("l", "list", template="list", **found)))
+    assert (state.partitions, state.input_files, state.input_bytes) == (3, 7, 4096)
+
+
+def test_a_task_list_that_was_tried_again_tells_it_once_it_has_succeeded() -> None:
+    nodes = [
+        retry("r", "list", ["l0", "l1"], template="list"),
+        pod("l0", "list(0)", template="list", **failed(code="143")),
+        pod("l1", "list(1)", template="list"),
+    ]
+    assert read_workflow(workflow(*nodes)).partitions is None
+    nodes[2] |= found_by_list(partitions="3", files="7", bytes="4096")
+    assert read_workflow(workflow(*nodes)).partitions == 3
+
+
+def test_without_a_task_list_nothing_is_said_about_partitions() -> None:
+    assert read_workflow(workflow(*RETRIED)).partitions is None
+
+
 def test_tasks_are_in_the_order_of_their_partitions() -> None:
     nodes = [pod(f"p{n}", f"process({n}:{n})", **partition(n)) for n in (10, 2, 0)]
     state = read_workflow(workflow(pod("z", "publish", template="publish"), *nodes))

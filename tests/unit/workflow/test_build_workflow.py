@@ -122,6 +122,41 @@ def test_size_does_not_depend_on_the_number_of_partitions() -> None:
     assert small.replace('"1"', '"1000000"') == large.replace('"1"', '"1000000"')
 
 
+def test_no_manifest_is_large() -> None:
+    """Argo keeps it in one object of etcd, beside the state of its tasks."""
+    longest = FACTS._replace(recipe_id="a" * 63, output="temporary", ships_files=True)
+    name = f"{'a' * 50}-abcdefghij"
+    assert len(json.dumps(build(longest, name=name, partitions=1_000_000))) < 8 * 1024
+    claims = tuple(f"{'c' * 60}-{number}" for number in range(20))
+    assert len(json.dumps(build(longest._replace(claims=claims), name=name, partitions=None))) < 32 * 1024
+
+
+@pytest.mark.parametrize(("claims", "partitions"), [((), None), (("dem",), 3)])
+def test_only_inputs_on_volumes_are_listed_by_the_workflow(
+    claims: tuple[str, ...], partitions: int | None
+) -> None:
+    with pytest.raises(ValueError, match="Inputs on volumes are listed by the workflow"):
+        build(FACTS._replace(claims=claims), partitions=partitions)
+
+
+def test_volumes_of_inputs_are_mounted_where_recipes_look_and_cannot_be_written() -> None:
+    manifest = build(FACTS._replace(claims=("dem",)), partitions=None)
+    for template in manifest["spec"]["templates"]:
+        mounts = {
+            mount["mountPath"]: mount for mount in template.get("container", {}).get("volumeMounts", [])
+        }
+        assert ("/mnt/data/dem" in mounts) == (template["name"] in {"list", "process"})
+        assert all(mount["readOnly"] for path, mount in mounts.items() if path.startswith("/mnt/data/"))
+
+
+def test_commands_see_nothing_private_of_the_workflow_volume() -> None:
+    claim = Settings().worker.volume_claim
+    process = build(FACTS._replace(claims=(claim,)), partitions=None)["spec"]["templates"][2]
+    mounts = {mount["mountPath"]: mount["name"] for mount in process["container"]["volumeMounts"]}
+    assert mounts[f"/mnt/data/{claim}"] == "workflow"
+    assert mounts[f"/mnt/data/{claim}/.ogdc"] == "scratch"
+
+
 @pytest.mark.parametrize(
     ("asked", "limit", "given"), [(None, 5, 5), (3, 5, 3), (9, 5, 5)], ids=["neither", "less", "more"]
 )
