@@ -10,10 +10,12 @@ import math
 from pathlib import Path
 
 import numpy as np
-from osgeo import gdal, osr
+from osgeo import gdal, ogr, osr
 
 HERE = Path(__file__).parent
 gdal.UseExceptions()
+gdal.SetConfigOption("OGR_CURRENT_DATE", "2024-01-01T00:00:00Z")  # which GeoPackages hold
+gdal.SetConfigOption("OGR_SQLITE_PRAGMA", "page_size=512")  # small ones
 
 
 def write_raster(path: Path, data: np.ndarray, *, epsg: int, west: float, north: float, cell: float) -> None:
@@ -71,7 +73,28 @@ def outline(name: str, lon: float, lat: float, radius: float) -> dict[str, objec
     return {"type": "Feature", "properties": {"name": name}, "geometry": geometry}
 
 
+def lakes() -> None:
+    """Lakes on the ice sheet's western slope in five summers, in metres of EPSG:3413; one dries up."""
+    crs = osr.SpatialReference()
+    crs.ImportFromEPSG(3413)
+    for summer in range(2019, 2024):
+        path = HERE / f"lakes-in-parallel/data/lakes_{summer}.gpkg"
+        path.unlink(missing_ok=True)
+        package = ogr.GetDriverByName("GPKG").CreateDataSource(str(path))
+        layer = package.CreateLayer("lakes", crs, ogr.wkbPolygon, ["SPATIAL_INDEX=NO"])
+        layer.CreateField(ogr.FieldDefn("summer", ogr.OFTInteger))
+        for number in range(4):
+            radius = 600 + 150 * number + 400 * math.sin(summer + 2 * number)
+            if radius > 250:
+                shape = ogr.Geometry(wkt=f"POINT({-165_000 + 4_000 * number} {-2_180_000 - 3_000 * number})")
+                lake = ogr.Feature(layer.GetLayerDefn())
+                lake.SetField("summer", summer)
+                lake.SetGeometry(shape.Buffer(radius))
+                layer.CreateFeature(lake)
+
+
 if __name__ == "__main__":
     concentration()
     tiles()
     islands()
+    lakes()

@@ -95,3 +95,14 @@ def test_outlines_are_simplified_and_measured(run) -> None:
     simple = told("ogrinfo", "-ro", "-so", "-al", found["islands_simple.gpkg"])
     assert f"Feature Count: {len(areas)}" in simple
     assert 'ID["EPSG",3413]' in simple
+
+
+def test_lakes_are_converted_side_by_side(run) -> None:
+    found = run("lakes-in-parallel")
+    assert sorted(found) == [f"lakes_{summer}.geojson" for summer in range(2019, 2024)]
+    for name, path in found.items():
+        lakes = json.loads(path.read_text())["features"]
+        assert len(lakes) == (3 if name == "lakes_2022.geojson" else 4)
+        assert {lake["properties"]["summer"] for lake in lakes} == {int(name[6:10])}
+        longitude, latitude = lakes[0]["geometry"]["coordinates"][0][0]
+        assert (round(longitude), round(latitude)) == (-49, 70)
