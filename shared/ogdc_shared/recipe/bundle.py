@@ -16,6 +16,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO, NamedTuple
 
@@ -57,10 +58,12 @@ def pack(directory: Path) -> bytes:
         tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as archive,
     ):
         for name in _names(directory):
-            path = _packable(directory, name)
-            data = _read(path, name, most=room)
-            room -= len(data)
-            archive.addfile(_header(name, path, len(data)), io.BytesIO(data))
+            with _opened(_packable(directory, name), name) as file:
+                header = _header(name, os.fstat(file.fileno()))
+                room -= header.size
+                if room < 0:
+                    raise _too_much(name)
+                archive.addfile(header, file)
     return _bounded(buffer.getvalue())
 
 
@@ -140,22 +143,21 @@ def _packable(directory: Path, name: str) -> Path:
         raise InvalidRecipeError(f"{name}: {exc}") from exc
 
 
-def _read(path: Path, name: str, *, most: int) -> bytes:
+@contextmanager
+def _opened(path: Path, name: str) -> Iterator[BinaryIO]:
     try:
         with path.open("rb") as file:
-            data = file.read(most + 1)
+            yield file
     except OSError as exc:
-        raise InvalidRecipeError(f"{name}: cannot be read ({exc.strerror}); check its permissions.") from exc
-    if len(data) > most:
-        raise _too_much(name)
-    return data
+        reason = exc.strerror or exc
+        raise InvalidRecipeError(f"{name}: cannot be read ({reason}); check its permissions.") from exc
 
 
-def _header(name: str, path: Path, size: int) -> tarfile.TarInfo:
+def _header(name: str, status: os.stat_result) -> tarfile.TarInfo:
     """Describe a file by its name, size and whether it can be run; time and owner would change the bytes."""
     header = tarfile.TarInfo(name)
-    header.size = size
-    header.mode = 0o755 if path.stat().st_mode & 0o100 else 0o644
+    header.size = status.st_size
+    header.mode = 0o755 if status.st_mode & 0o100 else 0o644
     return header
 
 
