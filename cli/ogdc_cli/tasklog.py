@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 _WORDS = {
     "fetched": "fetched {name} ({size} bytes)",
+    "fetch_delayed": "{source}: {reason}; trying again in {seconds} s ({attempt} of {of})",
     "command_started": "command {number} of {of}: {command}",
     "command_finished": "command {number} of {of} finished after {seconds} s",
     "command_failed": "command {number} of {of} failed with exit code {exit_code} after {seconds} s",

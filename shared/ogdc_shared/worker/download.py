@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import time
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from ogdc_shared.errors import InputNotFoundError, SourceUnavailableError, UnusableInputError
 from ogdc_shared.worker.names import last_component, name_from_url
@@ -22,6 +21,19 @@ ATTEMPTS = 6
 FIRST_PAUSE = 0.5
 """Seconds after the first failure; doubled after each further one."""
 LONGEST_PAUSE = 60.0
+
+
+class Trouble(NamedTuple):
+    """A fetch that broke off and will be tried again."""
+
+    source: str
+    reason: str
+    attempt: int
+    """How many have broken off in a row without one more byte of the file."""
+    of: int
+    """How many may."""
+    seconds: float
+    """How long until the next."""
 
 
 class Source(Protocol):
@@ -51,16 +63,14 @@ class RecipeFiles:
         return Reply(pieces=_read(path))
 
 
-def download(
-    file: InputFile, *, source: Source, part: Part, pause: Callable[[float], None] = time.sleep
-) -> str:
+def download(file: InputFile, *, source: Source, part: Part, wait: Callable[[Trouble], None]) -> str:
     """Fetch `file` into `part`, and return the name it should have.
 
     Args:
         file: What to fetch.
         source: Where from.
         part: Where to; may hold the beginning already.
-        pause: Waits so many seconds.
+        wait: Waits for the next try, and may say so.
 
     Raises:
         InputNotFoundError: there is no such file.
@@ -79,7 +89,8 @@ def download(
                 raise SourceUnavailableError(
                     f"{file.source!r} could not be fetched, {ATTEMPTS} times in a row: {exc}."
                 ) from exc
-            pause(min(exc.pause or FIRST_PAUSE * 2.0 ** (failures - 1), LONGEST_PAUSE))
+            seconds = min(exc.pause or FIRST_PAUSE * 2.0 ** (failures - 1), LONGEST_PAUSE)
+            wait(Trouble(file.source, reason=str(exc), attempt=failures, of=ATTEMPTS, seconds=seconds))
 
 
 def _try(file: InputFile, *, source: Source, part: Part) -> str:

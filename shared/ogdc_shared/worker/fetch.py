@@ -16,7 +16,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_shared.errors import UnsupportedError, UnusableInputError
-from ogdc_shared.worker.download import RecipeFiles, Source, download
+from ogdc_shared.worker.download import RecipeFiles, Source, Trouble, download
 from ogdc_shared.worker.part import Part
 from ogdc_shared.worker.trees import flush, flush_entries, is_directory, remove
 
@@ -44,6 +44,7 @@ def fetch_inputs(
     store: str,
     recipe: str,
     report: Callable[[Fetched], None],
+    warn: Callable[[Trouble], None] = lambda _: None,
     pause: Callable[[float], None] = time.sleep,
 ) -> None:
     """Fetch all inputs into `store`; those that an earlier try has finished are left alone.
@@ -53,6 +54,7 @@ def fetch_inputs(
         store: Directory on the workflow volume, made if need be.
         recipe: The recipe's directory.
         report: Told of each input as it is there.
+        warn: Told of each input that has to be tried again; called by several threads.
         pause: Waits so many seconds before a server is tried again.
 
     Raises:
@@ -63,9 +65,13 @@ def fetch_inputs(
     os.makedirs(store, exist_ok=True)
     sources = _sources(files, recipe)
 
+    def wait(trouble: Trouble) -> None:
+        warn(trouble)
+        pause(trouble.seconds)
+
     def fetch(number: int) -> Fetched:
         file = files[number]
-        return _fetch(file, place=f"{store}/{number}", source=sources[file.kind], pause=pause)
+        return _fetch(file, place=f"{store}/{number}", source=sources[file.kind], wait=wait)
 
     owners: dict[str, str] = {}
     for fetched in _in_threads(fetch, len(files)):
@@ -101,13 +107,13 @@ def _sources(files: Sequence[InputFile], recipe: str) -> dict[str, Source]:
     return sources
 
 
-def _fetch(file: InputFile, *, place: str, source: Source, pause: Callable[[float], None]) -> Fetched:
+def _fetch(file: InputFile, *, place: str, source: Source, wait: Callable[[Trouble], None]) -> Fetched:
     started = time.monotonic()
     os.makedirs(place, exist_ok=True)
     finished = os.listdir(place)
     if not finished:
         part = Part(f"{place}.part")
-        finished = [download(file, source=source, part=part, pause=pause)]
+        finished = [download(file, source=source, part=part, wait=wait)]
         part.become(f"{place}/{finished[0]}")
     return Fetched(
         source=file.source,

@@ -135,6 +135,7 @@ class _Process:
             store=self._store,
             recipe=self._places.recipe,
             report=lambda fetched: self._reporter.event("fetched", **fetched._asdict()),
+            warn=lambda trouble: self._reporter.event("fetch_delayed", **trouble._asdict()),
         )
 
     def _place(self) -> None:

@@ -246,6 +246,7 @@ def test_run_that_failed_for_a_server_that_is_back_is_retried(stack: Stack, away
     assert failed.code == 1
     assert f"'{away.url}' could not be fetched" in failed.err
     assert "refused" in failed.err
+    assert "trying again in 8.0 s (5 of 6)" in failed.err
     with away.server_back():
         retried = stack.cli("retry", "--wait", away.name)
     assert retried.code == 0, retried
