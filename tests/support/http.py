@@ -21,6 +21,7 @@ import hashlib
 import html
 import mimetypes
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -71,7 +72,7 @@ class FileServer:
         stall_after: Bytes of a body after which nothing more comes until the server is closed; None: never.
     """
 
-    def __init__(self, directory: Path, *, port: int = 0) -> None:
+    def __init__(self, directory: Path, *, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
         self.directory = directory
         self.requests: list[Request] = []
         self.routes: dict[str, Callable[[Request], Answer]] = {}
@@ -87,12 +88,16 @@ class FileServer:
         self._closing = threading.Event()
         self._server = _Server(("127.0.0.1", port), _Handler)
         self._server.owner = self
+        self._scheme = "http"
+        if tls is not None:
+            self._scheme = "https"
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
     @property
     def url(self) -> str:
         """Base URL, without a slash at the end."""
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_port}"
 
     def fail(self, times: int = 1, *, status: int = 503, headers: Mapping[str, str] | None = None) -> None:
         """Answer the next `times` requests with `status`."""

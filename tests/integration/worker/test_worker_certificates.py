@@ -1,0 +1,49 @@
+"""Servers whose certificates are not trusted, and are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ogdc_shared.errors import InputNotFoundError
+from ogdc_shared.worker.web import Web
+from support.certificates import Certificate, self_signed
+from support.http import FileServer
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Certificate:
+    return self_signed(tmp_path)
+
+
+@pytest.fixture
+def server(tmp_path: Path, certificate: Certificate) -> Iterator[FileServer]:
+    (tmp_path / "a.csv").write_text("a\n1\n")
+    with FileServer(tmp_path, tls=certificate.context) as server:
+        yield server
+
+
+def test_certificate_that_is_not_trusted_is_no_passing_trouble(server: FileServer) -> None:
+    url = f"{server.url}/a.csv"
+    with pytest.raises(
+        InputNotFoundError, match=r"not trusted \(self.signed certificate\).*SSL_CERT_FILE"
+    ) as caught:
+        Web(threads=1).open(url)
+    assert url in str(caught.value)
+
+
+def test_certificate_for_another_name_is_no_passing_trouble(
+    server: FileServer, certificate: Certificate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate.path))
+    with pytest.raises(InputNotFoundError, match=r"not trusted.*localhost"):
+        Web(threads=1).open(server.url.replace("127.0.0.1", "localhost"))
+
+
+def test_certificate_in_the_users_file_is_trusted(
+    server: FileServer, certificate: Certificate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate.path))
+    assert b"".join(Web(threads=1).open(f"{server.url}/a.csv").pieces) == b"a\n1\n"
