@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -144,12 +145,19 @@ def _check_inputs(recipe: Recipe) -> None:
 
 
 def _settings() -> Settings:
-    """What the environment says of a deployment, with the local stack's DataONE node unless it names one."""
-    from ogdc_cli.local.environment import DATAONE_NODE_URL
+    """What the environment says of a deployment and of the local stack.
+
+    Volume claims of either may be read, and DataONE's node is the stack's unless another is named.
+    """
+    from ogdc_cli.local.environment import DATAONE_NODE_URL, local_claims, passed_on
     from ogdc_shared.config import Settings
 
     settings = Settings.from_env()
-    return settings._replace(dataone_node_url=settings.dataone_node_url or DATAONE_NODE_URL)
+    claims = (*settings.worker.allowed_input_claims, *local_claims(passed_on(os.environ)))
+    return settings._replace(
+        dataone_node_url=settings.dataone_node_url or DATAONE_NODE_URL,
+        worker=settings.worker._replace(allowed_input_claims=claims),
+    )
 
 
 def _print_json(value: object) -> None:

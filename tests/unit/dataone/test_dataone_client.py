@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import tracemalloc
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -12,9 +15,10 @@ import urllib3
 from ogdc_shared.dataone import client
 from ogdc_shared.dataone.client import resolve_dataset
 from ogdc_shared.errors import InputNotFoundError, SourceUnavailableError
-from ogdc_shared.plan import Checksum, InputFile
+from ogdc_shared.listing import Listing
+from ogdc_shared.plan import Checksum, InputFile, Partition
 from support.dataone import BASE, DataFile, MemberNode
-from support.http import Answer, FileServer, closed_port
+from support.http import Answer, FileServer, Request, closed_port
 
 PACKAGE = "resource_map_doi:10.5072/A29G"
 
@@ -79,6 +83,34 @@ def test_pages_are_asked_for_only_when_they_are_needed(
     node = node_with(server, *[f"{number}.tif" for number in range(100)])
     next(resolve_dataset(node.url, PACKAGE, filename=None, http=http))
     assert len(node.queries) == 1
+
+
+def test_a_hundred_thousand_objects_take_a_hundred_requests_and_little_memory(
+    server: FileServer, http: urllib3.PoolManager
+) -> None:
+    many = 100_000
+
+    def page(request: Request) -> Answer:
+        start, rows = int(request.query["start"][0]), int(request.query["rows"][0])
+        documents = [
+            {"id": f"urn:uuid:{n:06}", "fileName": f"tile_{n:06}.tif", "size": n, "checksum": f"{n:064x}"}
+            for n in range(start, min(start + rows, many))
+        ]
+        return Answer(body=json.dumps({"response": {"numFound": many, "docs": documents}}).encode())
+
+    server.routes[f"{BASE}/v2/query/solr/"] = page
+    with Listing() as listing:
+        files = resolve_dataset(f"{server.url}{BASE}", PACKAGE, filename="*.TIF", http=http)
+        listing.extend(islice(files, 90_000))
+        tracemalloc.start()  # it makes all this five times slower
+        listing.extend(files)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        last = Partition.from_json(listing.manifest(9, range(many - 1, many))).files[0]
+    assert (len(listing), sum(listing.sizes)) == (many, sum(range(many)))
+    assert (last.name, last.source[-11:]) == ("tile_099999.tif", "uuid%3A099999"[-11:])
+    assert len(server.requests) == many / client.PAGE_SIZE == 100
+    assert most < 4 * 2**20, "a page or two, and what the server makes of one"
 
 
 def test_a_file_added_meanwhile_makes_none_appear_twice(
