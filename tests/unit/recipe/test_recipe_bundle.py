@@ -248,15 +248,15 @@ def test_a_bundle_may_come_as_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "bundle",
     [
-        b"",
-        b"no archive at all",
-        b"\x1f\x8b",
-        b"\x1f\x8b\x08" + b"\0" * 20,
-        gzip.compress(b"no tar"),
-        gzip.compress(b"\0" * 100),
-        b"PK\x03\x04",
-        b"PK\x05\x06" + b"\xff" * 18,
-        zip_of(("a", b"b"))[:-5],
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"no archive at all", id="text"),
+        pytest.param(b"\x1f\x8b", id="the_beginning_of_gzip"),
+        pytest.param(b"\x1f\x8b\x08" + b"\0" * 20, id="gzip_of_nothing"),
+        pytest.param(gzip.compress(b"no tar"), id="gzip_of_text"),
+        pytest.param(gzip.compress(b"\0" * 100), id="tar_of_zeros"),
+        pytest.param(b"PK\x03\x04", id="the_beginning_of_zip"),
+        pytest.param(b"PK\x05\x06" + b"\xff" * 18, id="zip_without_members"),
+        pytest.param(zip_of(("a", b"b"))[:-5], id="a_cut_zip"),
     ],
 )
 def test_what_is_no_archive_is_refused(tmp_path: Path, bundle: bytes) -> None:
