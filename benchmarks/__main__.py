@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import cold_start, command_line, local_stack, warm
+from benchmarks import cold_start, command_line, local_stack, many_inputs, warm
 from benchmarks.bench import Bench, Effort
 from benchmarks.figures import Figure
 from benchmarks.load import load_generator
@@ -25,6 +25,7 @@ _MEASURES: Mapping[str, Callable[[Bench], list[Figure]]] = {
     "tasks": warm.measure_many_tasks,
     "memory": warm.measure_memory,
     "cli": command_line.measure_start,
+    "compile": many_inputs.measure_compile,
     "get-output": local_stack.measure_get_output,
     "run": local_stack.measure_run,
 }

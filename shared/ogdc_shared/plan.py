@@ -8,6 +8,7 @@ the worker's start-up time counts.
 from __future__ import annotations
 
 import json
+from json.encoder import encode_basestring as _quoted
 from typing import Any, NamedTuple
 
 
@@ -145,28 +146,26 @@ class Division(NamedTuple):
 
 
 def render_file(file: InputFile) -> str:
-    """Render one file of a manifest in one line, without the fields that have their default.
+    """Render one file of a manifest in one line of JSON, without the fields that have their default.
 
-    A run may have a million files.
+    Put together by hand, since a run may have a million files and `json.dumps` takes four times as long.
     """
-    fields: dict[str, Any] = {"source": file.source}
+    text = f'{{"source": {_quoted(file.source)}'
     if file.kind != "url":
-        fields["kind"] = file.kind
+        text += f', "kind": {_quoted(file.kind)}'
     if file.name is not None:
-        fields["name"] = file.name
+        text += f', "name": {_quoted(file.name)}'
     if file.size is not None:
-        fields["size"] = file.size
+        text += f', "size": {file.size:d}'
     if file.checksum is not None:
-        fields["checksum"] = file.checksum._asdict()
-    return _ENCODER.encode(fields)
+        algorithm, value = map(_quoted, file.checksum)
+        text += f', "checksum": {{"algorithm": {algorithm}, "value": {value}}}'
+    return text + "}"
 
 
 def render_manifest(number: int, files: str) -> str:
     """Render a partition from what `render_file` made of its files, joined by commas."""
     return f'{{"number": {number}, "files": [{files}]}}'
-
-
-_ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
 def _input_file(fields: dict[str, Any]) -> InputFile:
