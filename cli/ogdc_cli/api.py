@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["ApiClient", "ApiError", "Submitted"]
 
 _CHUNK = 1 << 20
+_PARTITIONS = 1000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
 
 
@@ -75,6 +76,19 @@ class ApiClient:
             if not page.get("next"):
                 return
             query["before"] = page["next"]
+
+    def partitions(self, name: str) -> Iterator[dict[str, Any]]:
+        """How a run's inputs are divided, and how far each part is, a page at a time."""
+        offset = 0
+        while page := self._partitions(name, offset=offset):
+            yield from page
+            offset += len(page)
+
+    def _partitions(self, name: str, *, offset: int) -> list[dict[str, Any]]:
+        query = urlencode({"limit": _PARTITIONS, "offset": offset})
+        answer = self._transport.call("GET", f"/runs/{_segment(name)}/partitions?{query}")
+        found: list[dict[str, Any]] = answer["partitions"]
+        return found
 
     def logs(self, name: str, *, tail: int | None = None) -> Iterator[str]:
         """What a run's tasks have printed so far, line by line as it comes."""

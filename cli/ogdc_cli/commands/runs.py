@@ -54,18 +54,28 @@ def submit(
         typer.echo(f"It runs at {client.url}; see how it goes with: ogdc-runner watch {submitted.name}")
 
 
-def status(name: NameArgument, as_json: JsonOption = False) -> None:
+def status(
+    name: NameArgument,
+    partitions: Annotated[
+        bool, typer.Option("--partitions", help="Show how its inputs are divided, and how far each part is.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
     """Print a run's status and, where it failed, why."""
     from ogdc_cli.tasklog import printable
 
-    run = _client().run(name)
+    client = _client()
+    run = client.run(name)
+    divided = list(client.partitions(name)) if partitions else []
     if as_json:
-        _print_json(run)
+        _print_json(run | {"partition_list": divided} if partitions else run)
         return
     progress = f" ({run['progress']})" if run.get("progress") and run["status"] == "Running" else ""
     typer.echo(f"{run['name']}: {run['status']}{progress}")
     if run.get("message"):
         typer.echo(printable(run["message"]))
+    if partitions:
+        _print_partitions(run, divided)
 
 
 def list_runs(
@@ -178,6 +188,14 @@ def _print_json(value: object) -> None:
 
 def _row(run: dict[str, Any]) -> tuple[str, ...]:
     return (run["name"], run["status"], run["submitted_at"][:19].replace("T", " "), run["submitted_by"])
+
+
+def _print_partitions(run: dict[str, Any], partitions: list[dict[str, Any]]) -> None:
+    from ogdc_cli.partitions import rows, summary
+
+    typer.echo(summary(run))
+    if partitions:
+        _print_table(rows(partitions))
 
 
 def _print_table(rows: list[tuple[str, ...]]) -> None:

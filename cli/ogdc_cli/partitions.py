@@ -1,0 +1,58 @@
+"""A run's partitions in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ogdc_cli.tasklog import printable
+
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+_MESSAGE = 100
+"""Characters of a message; the run's own is printed whole."""
+
+
+def summary(run: dict[str, Any]) -> str:
+    """Say how a run's inputs are divided and how many partitions are in which phase."""
+    count = run["partitions"]
+    if count is None:
+        return "Its inputs are on volumes and not listed yet."
+    begun = [f"{number} {phase}" for phase, number in sorted(run["partition_counts"].items())]
+    if waiting := count - sum(run["partition_counts"].values()):
+        begun.append(f"{waiting} waiting")
+    files = "" if run["input_files"] is None else f" of {_plural(run['input_files'], 'file')}"
+    size = "" if run["input_bytes"] is None else f", {_size(run['input_bytes'])}"
+    return f"{_plural(count, 'partition')}{files}{size}: {', '.join(begun)}"
+
+
+def rows(partitions: list[dict[str, Any]]) -> list[tuple[str, ...]]:
+    """Render a table of partitions, with its heading."""
+    return [("PARTITION", "FILES", "SIZE", "PHASE", "MESSAGE"), *map(_row, partitions)]
+
+
+def _row(partition: dict[str, Any]) -> tuple[str, ...]:
+    files, size = partition["files"], partition["bytes"]
+    return (
+        str(partition["number"]),
+        "?" if files is None else str(files),
+        "?" if size is None else _size(size),
+        partition["phase"] or "waiting",
+        _in_a_line(partition["message"] or ""),
+    )
+
+
+def _in_a_line(message: str) -> str:
+    line = " ".join(printable(message).split())
+    return line if len(line) <= _MESSAGE else f"{line[: _MESSAGE - 1]}…"
+
+
+def _size(number: float) -> str:
+    """Render bytes in the unit that leaves one to four figures."""
+    for unit in _UNITS:
+        if number < 1024 or unit == _UNITS[-1]:
+            break
+        number /= 1024
+    return f"{number:.0f} {unit}" if unit == "B" or number >= 100 else f"{number:.1f} {unit}"
+
+
+def _plural(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ogdc_cli.partitions import rows, summary
+
+
+def run(**fields: Any) -> dict[str, Any]:
+    return {"partitions": 3, "input_files": 7, "input_bytes": None, "partition_counts": {}} | fields
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({}, "3 partitions of 7 files: 3 waiting"),
+        ({"partitions": 1, "input_files": 1, "input_bytes": 8}, "1 partition of 1 file, 8 B: 1 waiting"),
+        (
+            {"partition_counts": {"Succeeded": 1, "Failed": 1}, "input_bytes": 3 * 2**30},
+            "3 partitions of 7 files, 3.0 GiB: 1 Failed, 1 Succeeded, 1 waiting",
+        ),
+        ({"partition_counts": {"Succeeded": 3}}, "3 partitions of 7 files: 3 Succeeded"),
+        ({"input_files": None}, "3 partitions: 3 waiting"),
+        ({"partitions": None, "input_files": None}, "Its inputs are on volumes and not listed yet."),
+    ],
+)
+def test_what_is_divided_is_told_in_a_line(fields: dict[str, Any], said: str) -> None:
+    assert summary(run(**fields)) == said
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"),
+    [
+        (0, "0 B"),
+        (1023, "1023 B"),
+        (1024, "1.0 KiB"),
+        (250 * 1024, "250 KiB"),
+        (5 * 2**40, "5.0 TiB"),
+        (2**60, "1048576 TiB"),
+        (None, "?"),
+    ],
+)
+def test_sizes_are_short(size: int | None, shown: str) -> None:
+    partition = {"number": 0, "files": 2, "bytes": size, "phase": "Running", "message": None}
+    assert rows([partition])[1] == ("0", "2", shown, "Running", "")
+
+
+def test_a_partition_that_has_not_begun_is_waiting() -> None:
+    partition = {"number": 4, "files": None, "bytes": None, "phase": None, "message": None}
+    assert rows([partition])[1] == ("4", "?", "?", "waiting", "")
+
+
+def test_a_message_takes_one_line_and_cannot_command_a_terminal() -> None:
+    message = "command 1 failed\n\x1b[2J" + "x" * 200
+    partition = {"number": 4, "files": 1, "bytes": 1, "phase": "Failed", "message": message}
+    shown = rows([partition])[1][4]
+    assert shown.startswith("command 1 failed")
+    assert len(shown) == 100
+    assert shown.isprintable()
