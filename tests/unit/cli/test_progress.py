@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ogdc_cli import progress
+from ogdc_cli.api import ApiClient, ApiError
+from ogdc_cli.settings import ClientSettings
+from support.http import Answer, FileServer
+
+
+class Service:
+    """Answers about one run: a (status, log) for each look, the last of them for ever."""
+
+    def __init__(self, server: FileServer) -> None:
+        self.client = ApiClient(ClientSettings(server.url, True, Path("/nowhere"), user="me"))
+        self.looks: list[tuple[str, str]] = []
+        self.submitted_at = datetime.now(UTC)
+        self.log_status = 200
+        server.routes["/runs/r"] = lambda _: Answer(body=json.dumps(self._run()).encode())
+        server.routes["/runs/r/logs"] = lambda _: Answer(status=self.log_status, body=self._log.encode())
+        self._log = ""
+
+    def _run(self) -> dict[str, Any]:
+        status, self._log = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+        times = {"submitted_at": self.submitted_at.isoformat(), "finished_at": None}
+        return {"name": "r", "status": status} | times
+
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "_FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(progress, "_LONGEST_PAUSE", 0.001)
+    monkeypatch.setattr(progress, "_PATIENCE_SECONDS", 0.5)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[FileServer]:
+    with FileServer(tmp_path) as server:
+        yield server
+
+
+@pytest.fixture
+def service(server: FileServer) -> Service:
+    return Service(server)
+
+
+def started(number: int, second: int) -> str:
+    facts = {"time": f"2026-01-01T00:00:0{second}Z", "event": "command_started", "number": number, "of": 9}
+    return f"[p] {json.dumps(facts | {'command': f'do {number}'})}\n"
+
+
+def said(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert all(re.match(r"\[ *\d+\.\ds\] ", line) for line in captured.err.splitlines())
+    return [line.partition("] ")[2] for line in captured.err.splitlines()]
+
+
+def test_each_step_is_one_plain_line(service: Service, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = started(1, 1), started(2, 2)
+    service.looks = [
+        ("Pending", ""),
+        ("Pending", ""),
+        ("Pending", first),
+        ("Running", first + "[p] 10%\n"),
+        ("Running", first + "[p] 20%\n"),
+        ("Succeeded", first + second),
+    ]
+    assert progress.follow(service.client, "r")["status"] == "Succeeded"
+    assert said(capsys) == ["waiting for its turn", "command 1 of 9: do 1", "command 2 of 9: do 2"]
+
+
+def test_chatter_is_passed_on_now_and_then(
+    service: Service, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "_CHATTER_SECONDS", 0.0)
+    service.looks = [("Running", started(1, 1) + f"[p] {n}%\n") for n in (10, 10, 20)] + [
+        ("Failed", started(1, 1))
+    ]
+    progress.follow(service.client, "r")
+    assert said(capsys) == ["command 1 of 9: do 1", "10%", "20%"]
+
+
+def test_many_fetched_files_are_one_line(service: Service, capsys: pytest.CaptureFixture[str]) -> None:
+    fetched = "".join(
+        f"[p] {json.dumps({'time': '2026', 'event': 'fetched', 'name': f'{n}.tif', 'size': 1})}\n"
+        for n in range(50)
+    )
+    service.looks = [("Succeeded", fetched + started(1, 1))]
+    progress.follow(service.client, "r")
+    assert said(capsys) == ["fetched 49.tif (1 bytes), 49 other files before it", "command 1 of 9: do 1"]
+
+
+def test_time_counts_from_the_submission(service: Service, capsys: pytest.CaptureFixture[str]) -> None:
+    service.submitted_at -= timedelta(hours=1)
+    service.looks = [("Succeeded", started(1, 1))]
+    progress.follow(service.client, "r")
+    assert capsys.readouterr().err.startswith("[3600.")
+
+
+def test_log_that_cannot_be_had_is_no_reason_to_stop(
+    service: Service, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service.log_status = 410
+    service.looks = [("Running", ""), ("Error", "")]
+    assert progress.follow(service.client, "r")["status"] == "Error"
+    assert said(capsys) == ["running"]
+
+
+def test_quiet_says_nothing(service: Service, capsys: pytest.CaptureFixture[str], server: FileServer) -> None:
+    service.looks = [("Running", ""), ("Succeeded", "")]
+    progress.follow(service.client, "r", quiet=True)
+    assert said(capsys) == []
+    assert set(server.paths()) == {"/runs/r"}
+
+
+def test_service_that_is_away_for_a_moment_is_waited_for(service: Service, server: FileServer) -> None:
+    service.looks = [("Succeeded", "")]
+    server.fail(3, status=502)
+    assert progress.follow(service.client, "r", quiet=True)["status"] == "Succeeded"
+
+
+def test_service_that_stays_away_is_given_up(service: Service, server: FileServer) -> None:
+    service.looks = [("Succeeded", "")]
+    server.fail(10_000, status=502)
+    with pytest.raises(ApiError) as caught:
+        progress.follow(service.client, "r", quiet=True)
+    assert caught.value.status == 502
+
+
+def test_run_that_is_unknown_is_not_waited_for(service: Service, server: FileServer) -> None:
+    with pytest.raises(ApiError, match="404"):
+        progress.follow(service.client, "other", quiet=True)
+    assert len(server.requests) == 1

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ogdc_cli.tasklog import Story, described, printable, read_line
+
+
+def event(kind: str, /, *, time: str = "2026-01-01", task: str = "process-1", **facts: object) -> str:
+    return f"[{task}] {json.dumps({'time': time, 'event': kind} | facts)}"
+
+
+def command(number: int, text: str, *, time: str) -> str:
+    return event("command_started", time=time, number=number, of=3, line=number, command=text)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (
+            event("fetched", source="http://x/a", name="a.csv", size=12, seconds=1.0),
+            "fetched a.csv (12 bytes)",
+        ),
+        (command(2, "cp   a\n b", time="t"), "command 2 of 3: cp a b"),
+        (
+            event("command_failed", number=1, of=3, line=1, exit_code=9, seconds=0.5, timed_out=False),
+            "command 1 of 3 failed with exit code 9 after 0.5 s",
+        ),
+        (
+            event("fetch_delayed", source="http://x/a", reason="refused", attempt=2, of=6, seconds=1.0),
+            "http://x/a: refused; trying again in 1.0 s (2 of 6)",
+        ),
+        (event("brand_new", place="x"), "brand new place=x"),
+        (event("fetched", colour="red"), "fetched colour=red"),
+        ("[process-1] gdalwarp said this", "gdalwarp said this"),
+        ("no task at all", "no task at all"),
+        ('[process-1] {"time": "x", "no": "event"}', '{"time": "x", "no": "event"}'),
+        ('[process-1] {"time": [', '{"time": ['),
+        ('[process-1] {"event": "failed"}', '{"event": "failed"}'),
+    ],
+)
+def test_lines_are_put_into_words(line: str, words: str) -> None:
+    assert described(read_line(line)) == words
+
+
+def test_values_in_an_event_are_no_format() -> None:
+    told = event("command_started", number="{of}", of="{command.__class__}", line=1, command="{0}{secret!r}")
+    assert described(read_line(told)) == "command {of} of {command.__class__}: {0}{secret!r}"
+
+
+@given(st.text())
+def test_any_line_can_be_shown_and_obeys_nobody(text: str) -> None:
+    shown = described(read_line(text))
+    assert not set(shown) & {chr(code) for code in [*range(9), *range(11, 32), *range(127, 160)]}
+
+
+@given(st.dictionaries(st.text(), st.none() | st.integers() | st.text() | st.lists(st.text())))
+def test_any_json_that_a_command_prints_can_be_shown(entry: dict[str, object]) -> None:
+    line = f"[t] {json.dumps({'time': 't', 'event': 'published'} | entry)}"
+    described(read_line(line))
+    Story().take_in(line)
+
+
+def test_a_line_that_overwrote_itself_shows_its_last_state() -> None:
+    assert printable("10%\r20%\r\n30%\r") == "20%\n30%"
+
+
+def test_story_tells_each_step_once_however_often_it_is_read() -> None:
+    story = Story()
+    log = [
+        event("fetched", time="1", name="a", size=1),
+        event("fetched", time="1", name="b", size=1),
+        command(1, "first", time="1"),
+    ]
+    assert story.take_in("\n".join(log)) == [
+        "fetched a (1 bytes)",
+        "fetched b (1 bytes)",
+        "command 1 of 3: first",
+    ]
+    log += ["[process-1] chatter", event("command_finished", time="2", number=1, of=3, seconds=1)]
+    log += [command(2, "second", time="3"), "[process-1] \x1b[1mbold\x1b[0m  "]
+    assert story.take_in("\n".join(log[2:])) == ["command 2 of 3: second"]
+    assert (story.step, story.last) == ("command 2 of 3: second", "[1mbold[0m")
+    assert story.take_in("\n".join(log)) == []
+
+
+def test_story_tells_the_end_of_the_last_command_and_of_no_other() -> None:
+    ends = [event("command_finished", time=str(n), number=n, of=2, seconds=n) for n in (1, 2)]
+    assert Story().take_in("\n".join(ends)) == ["command 2 of 2 finished after 2 s"]
+
+
+def test_story_keeps_tasks_apart() -> None:
+    story = Story()
+    story.take_in(event("published", time="9", task="publish-1", output="pvc"))
+    assert story.take_in(event("resumed", time="1", task="process-2", after="place")) == [
+        "goes on after place"
+    ]
+
+
+def test_what_a_command_said_is_forgotten_with_its_step() -> None:
+    story = Story()
+    story.take_in("[p] words\n\n")
+    assert story.last == "words"
+    story.take_in(command(1, "next", time="1"))
+    assert story.last == ""
