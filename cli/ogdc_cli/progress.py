@@ -22,6 +22,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE, _GROWTH = 0.05, 2.0, 1.1
 _PATIENCE_SECONDS = 15.0
 _FIRST_LOOK, _LOOK = 1000, 100
 """Log lines to read; a step that began before them is not seen."""
+_FEW_PARTITIONS = 8
 _CHATTER_SECONDS = 10.0
 _WIDTH = 200
 
@@ -43,7 +44,7 @@ def follow(client: ApiClient, name: str, *, quiet: bool = False) -> dict[str, An
         while True:
             run = _patiently(lambda: client.run(name))
             if not quiet:
-                report(run, _log(client, name, lines))
+                report(run, _log(client, run, lines=lines))
             if run["status"] in TERMINAL:
                 return run
             time.sleep(pause)
@@ -61,10 +62,15 @@ def _patiently(ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         time.sleep(_LONGEST_PAUSE / 4)
 
 
-def _log(client: ApiClient, name: str, lines: int) -> str:
-    """The end of a run's log; empty where it cannot be had, which is no reason to stop watching."""
+def _log(client: ApiClient, run: dict[str, Any], *, lines: int) -> str:
+    """The end of a run's log; empty where it cannot be had, which is no reason to stop watching.
+
+    Each task has a log of its own, so those of a run in many partitions are left alone.
+    """
+    if (run.get("partitions") or 1) > _FEW_PARTITIONS:
+        return ""
     try:
-        return "\n".join(client.logs(name, tail=lines))
+        return "\n".join(client.logs(run["name"], tail=lines))
     except ApiError:
         return ""
 
@@ -93,9 +99,9 @@ def _plain() -> Report:
         for step in _shortened(story.take_in(log)):
             say(step, seconds)
         if not said:
-            say(_waiting(run), seconds)
-        elif story.last and seconds - said_at >= _CHATTER_SECONDS:
-            say(story.last, seconds)
+            say(_overview(run) or _waiting(run), seconds)
+        elif seconds - said_at >= _CHATTER_SECONDS:
+            say(_overview(run) or story.last or said, seconds)
 
     return report
 
@@ -112,6 +118,15 @@ def _shortened(steps: list[str]) -> Iterator[str]:
 
 def _clipped(text: str) -> str:
     return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 1]}…"
+
+
+def _overview(run: dict[str, Any]) -> str:
+    """How far a run in several partitions is; empty where there is one, whose steps say it better."""
+    if run.get("partitions", 1) == 1:
+        return ""
+    from ogdc_cli.partitions import summary
+
+    return summary(run)
 
 
 def _waiting(run: dict[str, Any]) -> str:
@@ -145,7 +160,7 @@ class _Picture:
     def take_in(self, run: dict[str, Any], log: str) -> None:
         """See `Report`."""
         self._story.take_in(log)
-        self._step = self._story.step or _waiting(run)
+        self._step = _overview(run) or self._story.step or _waiting(run)
         self._ahead = _elapsed(run) - time.monotonic()
 
     def draw(self) -> RenderableType:

@@ -23,6 +23,7 @@ class Service:
         self.looks: list[tuple[str, str]] = []
         self.submitted_at = datetime.now(UTC)
         self.log_status = 200
+        self.facts: dict[str, Any] = {}
         server.routes["/runs/r"] = lambda _: Answer(body=json.dumps(self._run()).encode())
         server.routes["/runs/r/logs"] = lambda _: Answer(status=self.log_status, body=self._log.encode())
         self._log = ""
@@ -30,7 +31,7 @@ class Service:
     def _run(self) -> dict[str, Any]:
         status, self._log = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
         times = {"submitted_at": self.submitted_at.isoformat(), "finished_at": None}
-        return {"name": "r", "status": status} | times
+        return {"name": "r", "status": status} | times | self.facts
 
 
 @pytest.fixture(autouse=True)
@@ -112,6 +113,17 @@ def test_log_that_cannot_be_had_is_no_reason_to_stop(
     service.looks = [("Running", ""), ("Error", "")]
     assert progress.follow(service.client, "r")["status"] == "Error"
     assert said(capsys) == ["running"]
+
+
+def test_run_in_many_partitions_is_told_by_their_number(
+    service: Service, server: FileServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    counts = {"Succeeded": 2, "Running": 1}
+    service.facts = {"partitions": 500, "partition_counts": counts, "input_files": None, "input_bytes": None}
+    service.looks = [("Running", started(1, 1)), ("Succeeded", started(1, 1))]
+    progress.follow(service.client, "r")
+    assert said(capsys) == ["500 partitions: 1 Running, 2 Succeeded, 497 waiting"]
+    assert "/runs/r/logs" not in server.paths()
 
 
 def test_quiet_says_nothing(service: Service, capsys: pytest.CaptureFixture[str], server: FileServer) -> None:
