@@ -23,6 +23,7 @@ from ogdc_shared.recipe.models import (
 )
 from ogdc_shared.recipe.recipe import Recipe
 from ogdc_shared.resolve import resolve_inputs, volume_inputs
+from ogdc_shared.runs.occasion import SUBMITTED, Occasion
 from ogdc_shared.storage.store import ArtifactStore, put_all
 from ogdc_shared.workflow.names import workflow_name
 
@@ -57,7 +58,9 @@ class CompiledRun(NamedTuple):
 
 
 @contextmanager
-def compiled_recipe(recipe: Recipe, *, settings: Settings, overwrite: bool = False) -> Iterator[CompiledRun]:
+def compiled_recipe(
+    recipe: Recipe, *, settings: Settings, overwrite: bool = False, occasion: Occasion = SUBMITTED
+) -> Iterator[CompiledRun]:
     """Resolve a recipe's inputs and lend what it becomes: a new run of its own name.
 
     Writes nothing but the list of its files, to a temporary file that is gone afterwards.
@@ -73,9 +76,15 @@ def compiled_recipe(recipe: Recipe, *, settings: Settings, overwrite: bool = Fal
     if reason := _unsupported(recipe.meta):
         raise UnsupportedError(f"meta.yml: {reason}")
     _check_claims(recipe.meta, settings.worker)
+    if occasion.inputs and volume_inputs(recipe):
+        raise UnsupportedError(
+            "meta.yml: input.params: a recipe with inputs on volumes takes no uploaded object besides them. "
+            "Have the trigger pass none (pass_object: false)."
+        )
     with Listing() as files:
         files.extend(resolve_inputs(recipe, dataone_node_url=settings.dataone_node_url))
-        yield _compile(recipe, files=files, settings=settings, overwrite=overwrite)
+        files.extend(occasion.inputs)
+        yield _compile(recipe, files=files, settings=settings, overwrite=overwrite, occasion=occasion)
 
 
 def store_artifacts(store: ArtifactStore, run: CompiledRun) -> None:
@@ -102,7 +111,9 @@ def _artifacts(run: CompiledRun) -> Iterator[tuple[str, bytes]]:
         yield partition_key(run.name, number), run.files.manifest(number, positions)
 
 
-def _compile(recipe: Recipe, *, files: Listing, settings: Settings, overwrite: bool) -> CompiledRun:
+def _compile(
+    recipe: Recipe, *, files: Listing, settings: Settings, overwrite: bool, occasion: Occasion
+) -> CompiledRun:
     from ogdc_shared.workflow.build import build_workflow
 
     plan = Plan(
@@ -111,6 +122,7 @@ def _compile(recipe: Recipe, *, files: Listing, settings: Settings, overwrite: b
         per_file=recipe.meta.workflow.parallel.enabled,
         volumes=volume_inputs(recipe),
         partitioning=_partitioning(recipe.meta.workflow.parallel, settings.worker),
+        variables=occasion.variables,
     )
     partitions = None if plan.volumes else tuple(divide(files.sizes, plan.partitioning))
     bundle = pack(recipe.directory)
@@ -155,7 +167,8 @@ def _check_claims(meta: RecipeMeta, worker: WorkerSettings) -> None:
         if isinstance(param, PvcMountInput) and param.claim_name not in allowed:
             raise ForbiddenError(
                 f"meta.yml: input.params[{position}].claim_name: {param.claim_name!r} is no claim that "
-                "recipes may read. Use another, or ask the operator to add it to OGDC_ALLOWED_INPUT_PVCS."
+                "recipes may read. Use another; OGDC_ALLOWED_INPUT_PVCS opens claims of a cluster, "
+                "OGDC_LOCAL_CLAIMS those of the local stack."
             )
 
 
