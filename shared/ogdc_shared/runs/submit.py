@@ -18,6 +18,7 @@ from ogdc_shared.errors import ArgoUnavailableError, OgdcError
 from ogdc_shared.layout import run_prefix
 from ogdc_shared.runs.compile import CompiledRun, compiled_recipe, store_artifacts
 from ogdc_shared.runs.handover import ensure_handed_over, hand_over
+from ogdc_shared.runs.occasion import SUBMITTED, Occasion
 from ogdc_shared.runs.recipes import RecipeSource, opened_recipe
 
 
@@ -28,6 +29,7 @@ def submit_recipe(
     source: RecipeSource,
     overwrite: bool = False,
     idempotency_key: str | None = None,
+    occasion: Occasion = SUBMITTED,
 ) -> Run:
     """Start a run of a recipe, or return the run that this very request started before.
 
@@ -37,6 +39,7 @@ def submit_recipe(
         source: The recipe.
         overwrite: Replace the recipe's published data.
         idempotency_key: Makes repeating a request harmless: one caller, key and request make one run.
+        occasion: What the run is given besides. The same for the same key.
 
     Raises:
         InputError: the recipe, an input or the request is wrong, or contradicts the record; nothing was
@@ -51,7 +54,9 @@ def submit_recipe(
         return earlier
     with (
         opened_recipe(context, source) as recipe,
-        compiled_recipe(recipe, settings=context.settings, overwrite=overwrite) as compiled,
+        compiled_recipe(
+            recipe, settings=context.settings, overwrite=overwrite, occasion=occasion
+        ) as compiled,
     ):
         new = NewRun(
             name=compiled.name,

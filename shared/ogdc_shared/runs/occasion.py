@@ -1,0 +1,19 @@
+"""What a run is given besides its recipe, because something outside started it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ogdc_shared.plan import InputFile
+
+
+class Occasion(NamedTuple):
+    """Added to what the recipe says; empty for a run that somebody submits."""
+
+    inputs: tuple[InputFile, ...] = ()
+    """Fetched after the recipe's own inputs."""
+    variables: tuple[tuple[str, str], ...] = ()
+    """Names and values for the environment of its commands."""
+
+
+SUBMITTED = Occasion()
