@@ -83,6 +83,8 @@ class Plan(NamedTuple):
     volumes: tuple[VolumeInput, ...] = ()
     """Where the task `list` looks for files; empty: the manifests were written at submission."""
     partitioning: Partitioning = Partitioning()
+    variables: tuple[tuple[str, str], ...] = ()
+    """Names and values that the commands' environment has besides its own."""
 
     def to_json(self) -> str:
         """Render as stored."""
@@ -100,6 +102,7 @@ class Plan(NamedTuple):
         fields["commands"] = tuple(Command(**command) for command in fields["commands"])
         fields["volumes"] = tuple(VolumeInput(**volume) for volume in fields.get("volumes", ()))
         fields["partitioning"] = Partitioning(**fields.get("partitioning", {}))
+        fields["variables"] = tuple((name, value) for name, value in fields.get("variables", ()))
         return cls(**fields)
 
 
