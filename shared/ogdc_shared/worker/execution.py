@@ -85,7 +85,7 @@ class Execution:
         paths = {"INPUT_DIR": places.input_dir, "OUTPUT_DIR": places.output_dir}
         if file:
             paths |= {"INPUT_FILE": file.path, "OUTPUT_FILE": f"{places.output_dir}/{file.name}"}
-        return command_environment(os.environ, **paths)
+        return command_environment(os.environ, **dict(self._plan.variables), **paths)
 
     def _failure(self, number: int, file: WorkFile | None, outcome: Outcome) -> str:
         command = self._plan.commands[number - 1]
