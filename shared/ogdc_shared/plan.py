@@ -7,9 +7,10 @@ the worker's start-up time counts.
 
 from __future__ import annotations
 
-import json
-from json.encoder import encode_basestring as _quoted
-from typing import Any, NamedTuple
+from ogdc_shared.light import TYPE_CHECKING, NamedTuple, loads, quoted
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class Checksum(NamedTuple):
@@ -88,6 +89,8 @@ class Plan(NamedTuple):
 
     def to_json(self) -> str:
         """Render as stored."""
+        import json
+
         fields = self._asdict() | {
             "commands": [command._asdict() for command in self.commands],
             "volumes": [volume._asdict() for volume in self.volumes],
@@ -98,7 +101,7 @@ class Plan(NamedTuple):
     @classmethod
     def from_json(cls, text: str | bytes) -> Plan:
         """Read what `to_json` wrote."""
-        fields: dict[str, Any] = json.loads(text)
+        fields: dict[str, Any] = loads(text)
         fields["commands"] = tuple(Command(**command) for command in fields["commands"])
         fields["volumes"] = tuple(VolumeInput(**volume) for volume in fields.get("volumes", ()))
         fields["partitioning"] = Partitioning(**fields.get("partitioning", {}))
@@ -120,7 +123,7 @@ class Partition(NamedTuple):
     @classmethod
     def from_json(cls, text: str | bytes) -> Partition:
         """Read what `to_json` wrote."""
-        fields: dict[str, Any] = json.loads(text)
+        fields: dict[str, Any] = loads(text)
         return cls(number=fields["number"], files=tuple(_input_file(f) for f in fields["files"]))
 
 
@@ -139,12 +142,14 @@ class Division(NamedTuple):
 
     def to_json(self) -> str:
         """Render as stored."""
+        import json
+
         return json.dumps(self._asdict(), separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Division:
         """Read what `to_json` wrote."""
-        fields: dict[str, Any] = json.loads(text)
+        fields: dict[str, Any] = loads(text)
         return cls(files=tuple(fields["files"]), sizes=tuple(fields["sizes"]))
 
 
@@ -153,15 +158,15 @@ def render_file(file: InputFile) -> str:
 
     Put together by hand, since a run may have a million files and `json.dumps` takes four times as long.
     """
-    text = f'{{"source": {_quoted(file.source)}'
+    text = f'{{"source": {quoted(file.source)}'
     if file.kind != "url":
-        text += f', "kind": {_quoted(file.kind)}'
+        text += f', "kind": {quoted(file.kind)}'
     if file.name is not None:
-        text += f', "name": {_quoted(file.name)}'
+        text += f', "name": {quoted(file.name)}'
     if file.size is not None:
         text += f', "size": {file.size:d}'
     if file.checksum is not None:
-        algorithm, value = map(_quoted, file.checksum)
+        algorithm, value = map(quoted, file.checksum)
         text += f', "checksum": {{"algorithm": {algorithm}, "value": {value}}}'
     return text + "}"
 

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from ogdc_shared.errors import InputNotFoundError, SourceUnavailableError, UnusableInputError
+from ogdc_shared.light import TYPE_CHECKING, NamedTuple
 from ogdc_shared.worker.names import last_component, name_from_url
 from ogdc_shared.worker.reply import PIECE_BYTES, InterruptedFetchError, Reply
 
 if TYPE_CHECKING:
     import hashlib
     from collections.abc import Callable, Iterator
+    from typing import Protocol
 
     from ogdc_shared.plan import Checksum, InputFile
     from ogdc_shared.worker.part import Part
+
+    class Source(Protocol):
+        """Where files come from."""
+
+        def open(self, source: str, *, offset: int, validator: str | None) -> Reply:
+            """Begin to read a file; see `web.Web.open`."""
+
 
 ATTEMPTS = 6
 """How often in a row a server may fail without one more byte of the file."""
@@ -34,13 +42,6 @@ class Trouble(NamedTuple):
     """How many may."""
     seconds: float
     """How long until the next."""
-
-
-class Source(Protocol):
-    """Where files come from."""
-
-    def open(self, source: str, *, offset: int, validator: str | None) -> Reply:
-        """Begin to read a file; see `web.Web.open`."""
 
 
 class RecipeFiles:

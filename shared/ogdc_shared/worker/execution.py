@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ogdc_shared.errors import CommandFailedError
+from ogdc_shared.light import TYPE_CHECKING, NamedTuple, signal
 from ogdc_shared.worker.command import command_environment, run_command
 from ogdc_shared.worker.report import clip
 from ogdc_shared.worker.trees import empty, flush, remove
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from ogdc_shared.plan import Plan
     from ogdc_shared.worker.command import Outcome
     from ogdc_shared.worker.places import Places

@@ -9,21 +9,18 @@ from __future__ import annotations
 
 import os
 import time
-from collections import deque
-from contextlib import suppress
-from queue import SimpleQueue
-from threading import Thread
-from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_shared.errors import UnsupportedError, UnusableInputError
-from ogdc_shared.worker.download import RecipeFiles, Source, Trouble, download
+from ogdc_shared.light import TYPE_CHECKING, NamedTuple
+from ogdc_shared.worker.download import RecipeFiles, download
 from ogdc_shared.worker.part import Part
 from ogdc_shared.worker.trees import flush, flush_entries, is_directory, remove
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from ogdc_shared.plan import InputFile
+    from ogdc_shared.worker.download import Source, Trouble
 
 THREADS = 4
 
@@ -74,7 +71,7 @@ def fetch_inputs(
         return _fetch(file, place=f"{store}/{number}", source=sources[file.kind], wait=wait)
 
     owners: dict[str, str] = {}
-    for fetched in _in_threads(fetch, len(files)):
+    for fetched in _each(fetch, len(files), at_once=THREADS if "url" in sources else 1):
         if fetched.name in owners:
             raise UnusableInputError(
                 f"Two inputs have the name {fetched.name!r}: {owners[fetched.name]!r} and "
@@ -123,33 +120,10 @@ def _fetch(file: InputFile, *, place: str, source: Source, wait: Callable[[Troub
     )
 
 
-def _in_threads(fetch: Callable[[int], Fetched], count: int) -> Iterator[Fetched]:
-    """Yield what `fetch` makes of 0, 1, … as it comes; an error is raised at once and nothing more is begun.
+def _each(fetch: Callable[[int], Fetched], count: int, *, at_once: int) -> Iterable[Fetched]:
+    """Yield what `fetch` makes of 0, 1, … as it comes; files of the recipe are not worth a thread."""
+    if at_once == 1:
+        return map(fetch, range(count))
+    from ogdc_shared.worker.threads import in_threads
 
-    The threads are daemons: a signal that ends the task need not wait for a slow server.
-    """
-    todo = deque(range(count))
-    done: SimpleQueue[Fetched | Exception] = SimpleQueue()
-
-    def labour() -> None:
-        with suppress(IndexError):
-            while True:
-                done.put(_outcome(fetch, todo.popleft()))
-
-    for _ in range(min(THREADS, count)):
-        Thread(target=labour, daemon=True).start()
-    try:
-        for _ in range(count):
-            result = done.get()
-            if isinstance(result, Exception):
-                raise result
-            yield result
-    finally:
-        todo.clear()
-
-
-def _outcome(fetch: Callable[[int], Fetched], number: int) -> Fetched | Exception:
-    try:
-        return fetch(number)
-    except Exception as exc:  # it is raised again in the main thread
-        return exc
+    return in_threads(fetch, count, at_once=at_once)

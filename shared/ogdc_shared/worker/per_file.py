@@ -12,11 +12,10 @@ brought together when the command has run for all:
 
 from __future__ import annotations
 
-import json
 import os
-from typing import TYPE_CHECKING
 
 from ogdc_shared.errors import PublishError
+from ogdc_shared.light import TYPE_CHECKING
 from ogdc_shared.worker.execution import WorkFile
 from ogdc_shared.worker.survey import merge_names
 from ogdc_shared.worker.trees import flush_entries, move_children, remove, write_durably
@@ -38,7 +37,7 @@ class FileByFile:
         self._execution = execution
         self._places = places
         self._reporter = reporter
-        self._list = f"{places.workspace}/files.json"
+        self._list = f"{places.workspace}/files"
         self._results = f"{places.workspace}/results"
 
     def choose(self, on_volumes: Sequence[InputFile] = (), *, hidden: bool = False) -> None:
@@ -58,7 +57,7 @@ class FileByFile:
             for index in range(len(files)):
                 os.mkdir(self._result(index))
             flush_entries(self._results)
-        write_durably(self._list, json.dumps(files).encode())
+        write_durably(self._list, b"\0".join(os.fsencode(text) for file in files for text in file))
 
     def run(self, number: int, checkpoint: Checkpoint, told: Callable[[float], None]) -> None:
         """Run a command for each chosen file that the checkpoint does not hold.
@@ -111,7 +110,8 @@ class FileByFile:
 
     def _chosen(self) -> list[WorkFile]:
         with open(self._list, "rb") as file:
-            return [WorkFile(*entry) for entry in json.load(file)]
+            texts = os.fsdecode(file.read()).split("\0")
+        return list(map(WorkFile, texts[::2], texts[1::2]))
 
     def _result(self, index: int) -> str:
         return f"{self._results}/{index}"

@@ -17,11 +17,8 @@ Removing and moving are two steps: after a crash in the middle of either it is k
 
 from __future__ import annotations
 
-from contextlib import closing
-from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
-
 from ogdc_shared.errors import ConfigurationError
+from ogdc_shared.light import TYPE_CHECKING, NamedTuple, partial
 from ogdc_shared.plan import Partition, Plan
 from ogdc_shared.worker.checkpoint import Checkpoint
 from ogdc_shared.worker.execution import Execution
@@ -30,6 +27,7 @@ from ogdc_shared.worker.trees import empty, flush, flush_entries, move_children
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import Any
 
     from ogdc_shared.worker.places import Places
     from ogdc_shared.worker.report import Reporter
@@ -55,8 +53,11 @@ def process(places: Places, reporter: Reporter) -> None:
     """
     with open(places.plan, "rb") as plan_file, open(places.partition, "rb") as partition_file:
         plan, partition = Plan.from_json(plan_file.read()), Partition.from_json(partition_file.read())
-    with closing(Checkpoint(f"{places.workspace}/checkpoint")) as checkpoint:
+    checkpoint = Checkpoint(f"{places.workspace}/checkpoint")
+    try:
         _Process(plan, partition, places, reporter, checkpoint).run()
+    finally:
+        checkpoint.close()
 
 
 class _Process:

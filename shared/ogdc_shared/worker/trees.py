@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import stat
-from contextlib import suppress
+
+from ogdc_shared.light import suppress
 
 
 def remove(path: str) -> None:
