@@ -9,7 +9,8 @@ _ORIGIN = re.compile(r"^.*?: (line )?\d+: (syntax error:? ?)?", re.IGNORECASE)
 """What a shell puts before its complaint, such as `sh: 1: Syntax error: `."""
 _SECONDS = 10
 
-_WORD = r"""(?:[\w./:,@%+=~*?-]|\$[a-zA-Z_]|'[^'\n\0]*'|"(?:[^"$`\\\n\0]|\$[a-zA-Z_])*")+"""
+_VARIABLE = r"\$(?:[a-zA-Z_]|\{[a-zA-Z_]\w*(?:(?:%%?|##?)[\w./*?-]*)?\})"
+_WORD = rf"""(?:[\w./:,@%+=~*?-]|{_VARIABLE}|'[^'\n\0]*'|"(?:[^"$`\\\n\0]|{_VARIABLE})*")+"""
 _PART = rf"(?:{_WORD}|>>?[ \t]*{_WORD})"
 _RESERVED = "case|do|done|elif|else|esac|fi|for|function|if|in|select|then|time|until|while"
 _SIMPLE = rf"(?!(?:{_RESERVED})(?![^ \t|&>])){_PART}(?:[ \t]+{_PART})*"
