@@ -16,7 +16,18 @@ from ogdc_shared.recipe.shell import problem_of
 EXAMPLES = Path(__file__).parents[3] / "docs" / "examples"
 SIGNS = r"a A= $A $ $( ` ( ) | || && & ; > >> >| >& < << 2> { } ! # * ~ - \ '"
 WORDS = "if then elif else fi for in while until do done case esac"
-PIECES = [*SIGNS.split(), *WORDS.split(), "'b c'", '"b c"', '"$A/b"', '"$A', '${A%.b}', '"${A##*/}"', '${A', '%b}']
+PIECES = [
+    *SIGNS.split(),
+    *WORDS.split(),
+    "'b c'",
+    '"b c"',
+    '"$A/b"',
+    '"$A',
+    "${A%.b}",
+    '"${A##*/}"',
+    "${A",
+    "%b}",
+]
 BLANKS = ["", " ", " ", "\t"]
 
 WHOLE = r"""
