@@ -99,6 +99,7 @@ def down(paths: StatePaths | None = None) -> bool:
     if not paths.lock.exists():
         return False
     from ogdc_cli.local.postgres import stop_orphans
+    from ogdc_cli.local.sandbox.bubblewrap import end_stranded
 
     lock = take_lock(paths)
     was_up = lock is None
@@ -106,6 +107,7 @@ def down(paths: StatePaths | None = None) -> bool:
         lock = _end(paths)
     try:
         stop_orphans(paths.root)
+        end_stranded(paths.tasks)
     finally:
         os.close(lock)
     return was_up

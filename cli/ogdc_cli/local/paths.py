@@ -86,6 +86,11 @@ class StatePaths(NamedTuple):
         return self.root / "engine.sqlite"
 
     @property
+    def tasks(self) -> Path:
+        """What the engine's tasks need while they run."""
+        return self.root / "tasks"
+
+    @property
     def logs(self) -> Path:
         """Logs of the engine's tasks."""
         return self.root / "logs"

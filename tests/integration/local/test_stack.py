@@ -231,6 +231,15 @@ def test_down_after_a_kill_leaves_nothing(machine):
     wait_until(lambda: machine.processes() == [], seconds=5)
 
 
+def test_down_ends_what_a_killed_sandbox_left(machine):
+    machine.up()
+    sleeping = [sys.executable, "-c", "import time; time.sleep(60)"]
+    words = ["--die-with-parent", str(machine.paths.tasks / "run" / "node")]
+    with subprocess.Popen([*sleeping, *words]) as left:
+        machine.down()
+        assert left.wait(10) == -signal.SIGKILL
+
+
 def test_killed_postgresql_is_started_again(machine, recipe):
     machine.up()
     name = machine.submit(recipe("kept", "cp /input_dir/words.txt /output_dir/"))

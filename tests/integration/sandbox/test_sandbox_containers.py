@@ -140,6 +140,28 @@ def test_what_a_killed_engine_left_is_found_by_its_directory(sandbox: Sandbox, t
     wait(other)
 
 
+def test_sandbox_killed_while_it_is_made_leaves_no_process(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Of as many kills as these, some hit while the child waits for its parent."""
+    mount = Mount(tmp_path, "/in")
+    for number in range(40):
+        task = start(sandbox, tmp_path / "log", "sleep", "30", mounts=(mount,))
+        time.sleep(number * 0.0002)
+        os.kill(task._process.pid, signal.SIGKILL)
+        assert wait(task).code == 137
+    deadline = time.monotonic() + 5
+    while left := [pid for pid in Path("/proc").glob("[0-9]*") if mentions(pid, tmp_path)]:
+        assert time.monotonic() < deadline, left
+        time.sleep(0.01)
+
+
+def mentions(process: Path, directory: Path) -> bool:
+    """Whether a path below a directory is a word of a process's command line."""
+    try:
+        return os.fsencode(directory) in (process / "cmdline").read_bytes()
+    except OSError:
+        return False
+
+
 _AS_USER = """
 import os, sys
 from pathlib import Path

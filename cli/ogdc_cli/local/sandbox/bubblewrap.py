@@ -13,7 +13,7 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -81,9 +81,10 @@ class Bubblewrap:
     def start(self, container: Container, *, log: int) -> RunningTask:
         """See `Sandbox`."""
         status, status_writer = os.pipe()
+        command = self.command(container, status_fd=status_writer)
         try:
             process = subprocess.Popen(
-                self.command(container, status_fd=status_writer),
+                command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -95,20 +96,11 @@ class Bubblewrap:
             raise
         finally:
             os.close(status_writer)
-        return _BubblewrapTask(process, status)
+        return _BubblewrapTask(process, status, command)
 
     def clean(self, scratch: Path) -> None:
-        """Kill what `--die-with-parent` does not reach.
-
-        Bubblewrap's child waits for its parent before it asks to die with it. Where the parent is killed in
-        that moment, the child waits for ever: it runs nothing, but it holds the log.
-        """
-        marks = (b"\0--die-with-parent\0", os.fsencode(scratch) + b"/")
-        for process in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):
-                command = (process / "cmdline").read_bytes()
-                if all(mark in command for mark in marks):
-                    _signal(int(process.name), signal.SIGKILL)
+        """See `Sandbox`."""
+        end_stranded(scratch)
 
     def command(self, container: Container, *, status_fd: int) -> list[str]:
         """The whole command line of a task."""
@@ -135,8 +127,9 @@ class Bubblewrap:
 class _BubblewrapTask:
     """A running `bwrap`; see `RunningTask`."""
 
-    def __init__(self, process: subprocess.Popen[bytes], status: int) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], status: int, command: list[str]) -> None:
         self._process = process
+        self._command = command
         self._status = status
         self._said = b""
         self._pidfd = open_pidfd(process.pid)
@@ -155,6 +148,7 @@ class _BubblewrapTask:
                 os.close(descriptor)
         self._pidfd = None
         if code < 0:
+            _kill_all(lambda command: command == _joined(self._command))
             return Exit(code=128 - code)
         return Exit(code=code, started="exit-code" in said)
 
@@ -184,6 +178,28 @@ class _BubblewrapTask:
             pass
         lines = self._said.split(b"\n")[:-1]
         return {key: value for line in lines for key, value in json.loads(line).items()}
+
+
+def end_stranded(scratch: Path) -> None:
+    """Kill what `--die-with-parent` does not reach of the tasks with directories below `scratch`.
+
+    Bubblewrap's child waits for its parent before it asks to die with it. Where the parent is killed in that
+    moment, the child waits for ever: it runs nothing, but it holds the log.
+    """
+    marks = (b"\0--die-with-parent\0", os.fsencode(scratch) + b"/")
+    _kill_all(lambda command: all(mark in command for mark in marks))
+
+
+def _kill_all(is_meant: Callable[[bytes], bool]) -> None:
+    """Kill the processes whose command line, words that each end in a NUL, is meant."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if is_meant((process / "cmdline").read_bytes()):
+                _signal(int(process.name), signal.SIGKILL)
+
+
+def _joined(command: list[str]) -> bytes:
+    return b"".join(os.fsencode(word) + b"\0" for word in command)
 
 
 def _isolation(drop_to: int | None) -> Iterator[str]:
