@@ -17,8 +17,8 @@ def summary(run: dict[str, Any]) -> str:
     if count is None:
         return "Its inputs are on volumes and not listed yet."
     begun = [f"{number} {phase}" for phase, number in sorted(run["partition_counts"].items())]
-    if waiting := count - sum(run["partition_counts"].values()):
-        begun.append(f"{waiting} waiting")
+    if left := count - sum(run["partition_counts"].values()):
+        begun.append(f"{left} not begun")
     files = "" if run["input_files"] is None else f" of {_plural(run['input_files'], 'file')}"
     size = "" if run["input_bytes"] is None else f", {_size(run['input_bytes'])}"
     return f"{_plural(count, 'partition')}{files}{size}: {', '.join(begun)}"
@@ -35,7 +35,7 @@ def _row(partition: dict[str, Any]) -> tuple[str, ...]:
         str(partition["number"]),
         "?" if files is None else str(files),
         "?" if size is None else _size(size),
-        partition["phase"] or "waiting",
+        partition["phase"] or "not begun",
         _in_a_line(partition["message"] or ""),
     )
 

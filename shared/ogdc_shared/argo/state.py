@@ -14,6 +14,9 @@ from typing import Any, NamedTuple
 TERMINAL_PHASES = frozenset({"Succeeded", "Failed", "Error"})
 """Phases after which a workflow changes only by `retry`."""
 
+FAIL_FAST_LABEL = "ogdc/fail-fast"
+"""`true` on a workflow that is to be stopped once a task has failed (see `runs.stopping`)."""
+
 _PHASES = TERMINAL_PHASES | {"Pending", "Running"}
 _FAILED = frozenset({"Failed", "Error"})
 _MOST_NODE_BYTES = 256 * 1024 * 1024
@@ -64,6 +67,14 @@ class WorkflowState(NamedTuple):
     """As the task `list` found them, like the next two; None: there is none, or it has not ended yet."""
     input_files: int | None = None
     input_bytes: int | None = None
+    fail_fast: bool = False
+    """Whether it is to be stopped once a task has failed, and is not being stopped yet."""
+
+    @property
+    def is_doomed(self) -> bool:
+        """Whether it goes on although a task has failed for good and nobody wants the others."""
+        failed = any(task.phase in _FAILED for task in self.tasks)
+        return self.fail_fast and failed and self.phase not in TERMINAL_PHASES
 
 
 def read_workflow(workflow: dict[str, Any]) -> WorkflowState:
@@ -90,13 +101,14 @@ def read_workflow(workflow: dict[str, Any]) -> WorkflowState:
     tasks = tuple(sorted(_tasks(nodes), key=_by_template_and_partition))
     found = _found_by_list(nodes)
     stopped = _object(workflow.get("spec"), "spec").get("shutdown") is not None
+    labels = _object(metadata.get("labels"), "metadata.labels")
     return WorkflowState(
         name=_required(metadata, "name"),
         namespace=_required(metadata, "namespace"),
         uid=_required(metadata, "uid"),
         resource_version=_number(_required(metadata, "resourceVersion"), "resourceVersion", digits=18),
         phase=phase,
-        message=(phase in _FAILED and not stopped and _first_failure(tasks)) or _text(status, "message"),
+        message=(phase in _FAILED and _first_failure(tasks, stopped=stopped)) or _text(status, "message"),
         progress=_text(status, "progress"),
         started_at=_time(status, "startedAt"),
         finished_at=_time(status, "finishedAt"),
@@ -104,6 +116,7 @@ def read_workflow(workflow: dict[str, Any]) -> WorkflowState:
         partitions=found.get("partitions"),
         input_files=found.get("files"),
         input_bytes=found.get("bytes"),
+        fail_fast=labels.get(FAIL_FAST_LABEL) == "true" and not stopped,
     )
 
 
@@ -205,9 +218,19 @@ def _message(pod: _Object) -> str | None:
     return message and _ERROR_PREFIX.sub("", message, count=1)
 
 
-def _first_failure(tasks: tuple[TaskState, ...]) -> str | None:
-    failed = [task for task in tasks if task.phase in _FAILED and task.message]
+def _first_failure(tasks: tuple[TaskState, ...], *, stopped: bool) -> str | None:
+    """Say why a workflow failed; where it was stopped, what that ended is no reason."""
+    failed = [
+        task
+        for task in tasks
+        if task.phase in _FAILED and task.message and not (stopped and _was_ended(task))
+    ]
     return min(failed, key=lambda task: task.finished_at or _END_OF_TIME).message if failed else None
+
+
+def _was_ended(task: TaskState) -> bool:
+    """Whether a task was ended from outside, and not for want of memory."""
+    return task.exit_code in {None, 137, 143} and not (task.message or "").startswith("main: OOMKilled")
 
 
 def _by_template_and_partition(task: TaskState) -> tuple[str, int, str]:

@@ -8,6 +8,7 @@ from ogdc_shared.db.events import record_event
 from ogdc_shared.db.runs import find_run, record_deletion, record_state
 from ogdc_shared.events.cloudevents import Event
 from ogdc_shared.events.workflow_event import WorkflowDeletion
+from ogdc_shared.runs.stopping import stop_if_doomed
 
 APPLIED = "applied"
 KNOWN = "known"
@@ -38,6 +39,8 @@ def apply_event(context: Context, event: Event, change: WorkflowState | Workflow
         if not record_event(conn, source=event.source, id=event.id, type=event.type, subject=event.subject):
             return KNOWN
         record = record_deletion if isinstance(change, WorkflowDeletion) else record_state
-        if record(conn, state):
-            return APPLIED
-        return KNOWN if find_run(conn, state.name) else IGNORED
+        if not record(conn, state):
+            return KNOWN if find_run(conn, state.name) else IGNORED
+    if record is record_state:
+        stop_if_doomed(context, state)
+    return APPLIED

@@ -14,6 +14,7 @@ from ogdc_shared.context import Context
 from ogdc_shared.db.runs import Run, record_absence, record_state
 from ogdc_shared.db.submissions import get_manifest, record_handover
 from ogdc_shared.errors import OgdcError
+from ogdc_shared.runs.stopping import stop_if_doomed
 
 _log = logging.getLogger(__name__)
 
@@ -50,5 +51,9 @@ def refresh(context: Context, name: str) -> bool:
         DatabaseUnavailableError: PostgreSQL does not.
     """
     workflow = context.argo.get(name)
+    state = None if workflow is None else read_workflow(workflow)
     with context.database.connection() as conn:
-        return record_absence(conn, name) if workflow is None else record_state(conn, read_workflow(workflow))
+        changed = record_absence(conn, name) if state is None else record_state(conn, state)
+    if state is not None:
+        stop_if_doomed(context, state)
+    return changed

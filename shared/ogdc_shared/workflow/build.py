@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ogdc_shared.argo.state import FAIL_FAST_LABEL
 from ogdc_shared.config import ArgoSettings, Settings, WorkerSettings
 from ogdc_shared.imports import collection_paused
 from ogdc_shared.workflow import templates
@@ -55,7 +56,11 @@ def build_workflow(
     workflow = m.Workflow(
         api_version="argoproj.io/v1alpha1",
         kind="Workflow",
-        metadata=m.ObjectMeta(name=name, namespace=settings.argo.namespace, labels=_labels(name, recipe)),
+        metadata=m.ObjectMeta(
+            name=name,
+            namespace=settings.argo.namespace,
+            labels=_labels(name, recipe, fans_out=partitions != 1),
+        ),
         spec=m.WorkflowSpec(
             entrypoint="main",
             templates=[
@@ -76,12 +81,12 @@ def build_workflow(
     return workflow.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
-def _labels(name: str, recipe: RecipeFacts) -> dict[str, str]:
+def _labels(name: str, recipe: RecipeFacts, *, fans_out: bool) -> dict[str, str]:
     return {
         "ogdc/recipe-id": recipe.recipe_id,
         "ogdc/run": name,
         "ogdc/persist-workflow-in-archive": "true",
-    }
+    } | ({FAIL_FAST_LABEL: "true"} if recipe.fail_fast and fans_out else {})
 
 
 def _identity(argo: ArgoSettings) -> dict[str, Any]:

@@ -132,6 +132,59 @@ class TestSubmission:
         )
 
 
+class TestFailFast:
+    """Argo starts every task of a fan-out, whatever becomes of the first."""
+
+    def test_a_run_is_stopped_once_a_partition_has_failed(self, submit, argo_events, argo: ArgoServer):
+        name = started(submit, files=parallel_files(partition_size=3))
+        tell(argo_events, argo.advance(name, "Running", nodes=nodes(processing(0, "Running"))))
+        assert argo.called("terminate") == 0
+
+        failed = nodes(processing(0, "Failed"), processing(1, "Running"))
+        assert tell(argo_events, argo.advance(name, "Running", nodes=failed)).status_code == 200
+
+        assert argo.called("terminate") == 1
+
+    def test_an_old_event_stops_nothing(self, submit, argo_events, argo: ArgoServer):
+        name = started(submit, files=parallel_files(partition_size=3))
+        old = argo.advance(name, "Running", nodes=nodes(processing(0, "Failed")))
+        tell(argo_events, argo.advance(name, "Running", nodes=nodes(processing(0, "Running"))))
+
+        tell(argo_events, old)
+
+        assert argo.called("terminate") == 0
+
+    @pytest.mark.parametrize("parallel", [{"fail_fast": False, "partition_size": 1}, {"partition_size": 7}])
+    def test_others_finish_where_the_recipe_says_so_or_there_are_none(
+        self, submit, argo_events, argo: ArgoServer, parallel: dict[str, Any]
+    ):
+        name = started(submit, files=parallel_files(**parallel))
+
+        tell(argo_events, argo.advance(name, "Running", nodes=nodes(processing(0, "Failed"))))
+
+        assert argo.called("terminate") == 0
+
+    def test_where_argo_does_not_answer_the_next_event_stops_it(self, submit, argo_events, argo: ArgoServer):
+        name = started(submit, files=parallel_files(partition_size=3))
+        argo.trouble["terminate"] = "reject"
+        said = tell(argo_events, argo.advance(name, "Running", nodes=nodes(processing(0, "Failed"))))
+        assert (said.status_code, said.get_json()) == (200, {"events": ["applied"]})
+        argo.trouble.clear()
+
+        tell(argo_events, argo.advance(name, "Running"))
+
+        assert argo.called("terminate") == 2
+
+    def test_one_that_is_asked_about_is_stopped_as_well(self, serve, environment, argo: ArgoServer):
+        environment.setenv("OGDC_STALE_SECONDS", "0")
+        name = started(serve("submit"), files=parallel_files(partition_size=3))
+        argo.advance(name, "Running", nodes=nodes(processing(0, "Failed")))
+
+        assert serve("status").get(f"/status/{name}").status_code == 200
+
+        assert argo.called("terminate") == 1
+
+
 class TestRefusals:
     def test_of_a_volume_that_is_not_open(self, submit, artifacts: Path, argo: ArgoServer):
         response = send(submit, files=parallel_files(on_volume("secrets")))

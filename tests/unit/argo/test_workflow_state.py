@@ -147,6 +147,52 @@ def test_pod_without_retries_is_a_task_of_its_own() -> None:
     assert (task.node_id, task.template, task.partition) == ("p", "publish", None)
 
 
+def stopped(*nodes: dict[str, Any]) -> WorkflowState:
+    document = workflow(*nodes, spec={"shutdown": "Terminate"}, phase="Failed", message="Stopped with …")
+    return read_workflow(document)
+
+
+def test_workflow_that_was_stopped_since_a_task_had_failed_says_what_failed() -> None:
+    ended = failed("workflow shutdown with strategy:  Terminate", at=29, code="143")
+    genuine = failed("main: Error (exit code 1): command 1 of 2 failed", at=30)
+    assert stopped(pod("p0", "process(0:0)", **ended)).message == "Stopped with …"
+    both = stopped(pod("p0", "process(0:0)", **ended), pod("p1", "process(1:1)", **genuine))
+    assert both.message == "command 1 of 2 failed"
+
+
+def test_want_of_memory_is_a_reason_though_the_kernel_ended_the_task() -> None:
+    starved = failed("main: OOMKilled (exit code 137)", code="137")
+    assert stopped(pod("p0", "process(0:0)", **starved)).message == "main: OOMKilled (exit code 137)"
+
+
+@pytest.mark.parametrize(
+    ("label", "task", "phase", "shutdown", "doomed"),
+    [
+        ("true", "Failed", "Running", None, True),
+        ("true", "Error", "Running", None, True),
+        ("true", "Running", "Running", None, False),
+        ("true", "Failed", "Failed", None, False),
+        ("true", "Failed", "Running", "Terminate", False),
+        ("false", "Failed", "Running", None, False),
+        (None, "Failed", "Running", None, False),
+    ],
+)
+def test_only_a_workflow_that_goes_on_in_vain_is_doomed(
+    label: str | None, task: str, phase: str, shutdown: str | None, doomed: bool
+) -> None:
+    document = workflow(
+        pod("p0", "process(0:0)", phase=task), spec={"shutdown": shutdown} if shutdown else {}, phase=phase
+    )
+    document["metadata"]["labels"] = {"ogdc/fail-fast": label} if label else None
+    assert read_workflow(document).is_doomed == doomed
+
+
+def test_an_attempt_that_will_be_repeated_dooms_nothing() -> None:
+    document = workflow(*RETRIED)
+    document["metadata"]["labels"] = {"ogdc/fail-fast": "true"}
+    assert not read_workflow(document).is_doomed
+
+
 def found_by_list(**values: str) -> dict[str, Any]:
     parameters = [{"name": name, "value": value} for name, value in values.items()]
     return {"phase": "Succeeded", "outputs": {"parameters": parameters, "exitCode": "0"}}

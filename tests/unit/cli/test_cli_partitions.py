@@ -14,14 +14,14 @@ def run(**fields: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({}, "3 partitions of 7 files: 3 waiting"),
-        ({"partitions": 1, "input_files": 1, "input_bytes": 8}, "1 partition of 1 file, 8 B: 1 waiting"),
+        ({}, "3 partitions of 7 files: 3 not begun"),
+        ({"partitions": 1, "input_files": 1, "input_bytes": 8}, "1 partition of 1 file, 8 B: 1 not begun"),
         (
             {"partition_counts": {"Succeeded": 1, "Failed": 1}, "input_bytes": 3 * 2**30},
-            "3 partitions of 7 files, 3.0 GiB: 1 Failed, 1 Succeeded, 1 waiting",
+            "3 partitions of 7 files, 3.0 GiB: 1 Failed, 1 Succeeded, 1 not begun",
         ),
         ({"partition_counts": {"Succeeded": 3}}, "3 partitions of 7 files: 3 Succeeded"),
-        ({"input_files": None}, "3 partitions: 3 waiting"),
+        ({"input_files": None}, "3 partitions: 3 not begun"),
         ({"partitions": None, "input_files": None}, "Its inputs are on volumes and not listed yet."),
     ],
 )
@@ -46,9 +46,9 @@ def test_sizes_are_short(size: int | None, shown: str) -> None:
     assert rows([partition])[1] == ("0", "2", shown, "Running", "")
 
 
-def test_a_partition_that_has_not_begun_is_waiting() -> None:
+def test_a_partition_that_has_not_begun_is_told_so() -> None:
     partition = {"number": 4, "files": None, "bytes": None, "phase": None, "message": None}
-    assert rows([partition])[1] == ("4", "?", "?", "waiting", "")
+    assert rows([partition])[1] == ("4", "?", "?", "not begun", "")
 
 
 def test_a_message_takes_one_line_and_cannot_command_a_terminal() -> None:

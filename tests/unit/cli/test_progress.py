@@ -122,7 +122,7 @@ def test_run_in_many_partitions_is_told_by_their_number(
     service.facts = {"partitions": 500, "partition_counts": counts, "input_files": None, "input_bytes": None}
     service.looks = [("Running", started(1, 1)), ("Succeeded", started(1, 1))]
     progress.follow(service.client, "r")
-    assert said(capsys) == ["500 partitions: 1 Running, 2 Succeeded, 497 waiting"]
+    assert said(capsys) == ["500 partitions: 1 Running, 2 Succeeded, 497 not begun"]
     assert "/runs/r/logs" not in server.paths()
 
 

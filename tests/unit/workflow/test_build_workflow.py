@@ -118,8 +118,8 @@ def test_impossible_name_or_number_of_partitions_is_refused(changes: dict[str, A
 
 
 def test_size_does_not_depend_on_the_number_of_partitions() -> None:
-    small, large = (json.dumps(build(partitions=n)) for n in (1, 1_000_000))
-    assert small.replace('"1"', '"1000000"') == large.replace('"1"', '"1000000"')
+    small, large = (json.dumps(build(partitions=n)) for n in (2, 1_000_000))
+    assert small.replace('"2"', '"1000000"') == large
 
 
 def test_no_manifest_is_large() -> None:

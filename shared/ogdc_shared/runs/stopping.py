@@ -1,0 +1,32 @@
+"""Stopping a workflow of which a task has failed, where its recipe wants that (`fail_fast`).
+
+Argo does not do it: `failFast` of a DAG is about its branches, and starts all tasks of a fan-out whatever
+becomes of the first; `failFast` of a template takes for a failure what is but an attempt to be repeated.
+So it is done by whoever hears of the failure first.
+
+Source: workflow/controller of argo-workflows 4.1, dag.go (assessDAGPhase) and node_counters.go
+(getUnsuccessfulChildren).
+"""
+
+from __future__ import annotations
+
+import logging
+
+from ogdc_shared.argo.state import WorkflowState
+from ogdc_shared.context import Context
+from ogdc_shared.errors import OgdcError
+
+_log = logging.getLogger(__name__)
+
+
+def stop_if_doomed(context: Context, state: WorkflowState) -> None:
+    """Stop a workflow that has failed already; call it with what the record took for the newest state.
+
+    Where Argo does not answer, the workflow's next event brings the next try.
+    """
+    if not state.is_doomed:
+        return
+    try:
+        context.argo.terminate(state.name)
+    except OgdcError as exc:
+        _log.warning("run %s has failed and goes on, since it could not be stopped: %s", state.name, exc)
