@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
-from statistics import median
+from statistics import median, quantiles
 
 import psycopg
 
@@ -110,19 +110,20 @@ def _submit(bench: Bench, service: Service, *, clients: int) -> Load:
 def _measure(bench: Bench, name: str, load: Callable[[int], Load]) -> list[Figure]:
     """Put load on a function by one client and by many, in turns with a function that does nothing."""
     figures = []
-    query = Baseline("SELECT 1", _select_1(bench.site.settings))
     with bench.site.empty_service() as empty:
         for clients in (1, _MANY):
             trials = {
                 name: partial(load, clients),
                 "empty": partial(_read, bench, empty, "/", clients=clients),
+                "query": partial(_select_1, bench.site.settings),
             }
             loads = bench.in_turns(trials)
             rates, p50s, p95s = zip(*loads[name], strict=True)
-            least = Baseline("an empty function", median(load.per_second for load in loads["empty"]))
+            empty_rate = Baseline("an empty function", median(load.per_second for load in loads["empty"]))
+            query = Baseline("SELECT 1", median(load.p50 for load in loads["query"]))
             what = f"{name}, {clients} client{'' if clients == 1 else 's'}"
             figures += [
-                _figure(what, "req/s", rates, least),
+                _figure(what, "req/s", rates, empty_rate),
                 # The latency under more load than there are cores is one of queues, whatever a query takes.
                 _figure(f"{what}: p50", "ms", p50s, query if clients == 1 else None),
                 _figure(f"{what}: p95", "ms", p95s),
@@ -134,8 +135,8 @@ def _figure(what: str, unit: str, values: tuple[float, ...], baseline: Baseline 
     return Figure(what, unit, values, goal=_GOALS.get(what), baseline=baseline)
 
 
-def _select_1(settings: DatabaseSettings) -> float:
-    """Return how many milliseconds the shortest query takes."""
+def _select_1(settings: DatabaseSettings) -> Load:
+    """Send the shortest query again and again, by one client."""
     taken = []
     with psycopg.connect(
         host=settings.host, dbname=settings.name, user=settings.user, autocommit=True
@@ -144,4 +145,5 @@ def _select_1(settings: DatabaseSettings) -> float:
             start = time.perf_counter()
             conn.execute("SELECT 1").fetchone()
             taken.append(1000 * (time.perf_counter() - start))
-    return median(taken)
+    cuts = quantiles(taken, n=100)
+    return Load(1000 * len(taken) / sum(taken), p50=cuts[49], p95=cuts[94])
