@@ -1,0 +1,320 @@
+"""What the ways to tell of an upload have in common: an object was created in a bucket.
+
+Object stores tell the same thing in several shapes. What tells most of them apart is the body, not the
+envelope: Knative's sources wrap some of them into CloudEvents, and stores send others as they are.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from hashlib import sha256
+from typing import Any, NamedTuple
+from urllib.parse import unquote_plus
+
+from cloudevents.sdk.converters import is_binary
+
+from ogdc_shared.errors import InvalidRequestError
+from ogdc_shared.events.cloudevents import BATCH_TYPE, STRUCTURED_TYPE, Event, read_events
+
+MAX_OBJECTS = 1000
+"""Objects that one request may tell of."""
+
+_MAX_KEY = 1024
+_MAX_TEXT = 2048
+_GOOGLE = "google.cloud.storage.object.v1.finalized"
+_CAMEL = "org.apache.camel.event.aws.s3.getObject"
+_CAMEL_SOURCE = "aws.s3.bucket."
+_NAMELESS = ("dev.knative.connector.event.aws-s3", "dev.knative.eventing.aws-s3")
+_HOW = {
+    "put": "put",
+    "putobject": "put",
+    "post": "post",
+    "post object": "post",
+    "copy": "copy",
+    "copyobject": "copy",
+    "completemultipartupload": "multipart",
+}
+
+
+class ObjectCreated(NamedTuple):
+    """One upload, as one event tells of it."""
+
+    bucket: str
+    key: str
+    size: int | None
+    """Bytes; None: not told."""
+    etag: str | None
+    """Without quotes; None: not told."""
+    version: str | None
+    """The object's version, or Google's generation; None: the bucket keeps none."""
+    source: str
+    """With `event_id`: tells the event from every other."""
+    event_id: str
+    time: str | None
+    """When the object was created, as the store wrote it; None: not told."""
+    how: str | None
+    """`put`, `post`, `copy` or `multipart`; None: not told."""
+    store: str
+    """`aws`, `google`, or `s3` for any other that speaks Amazon's language."""
+    region: str | None = None
+    """Of an Amazon bucket."""
+
+
+def read_uploads(headers: Mapping[str, str], body: bytes) -> tuple[ObjectCreated, ...]:
+    """Read the uploads a request tells of; events about anything else are left out.
+
+    Raises:
+        InvalidRequestError: the request is no event at all, or does not say which object it is about.
+    """
+    uploads = tuple(
+        upload for envelope, data in _unwrapped(headers, body) for upload in _read(envelope, data)
+    )
+    if len(uploads) > MAX_OBJECTS:
+        raise InvalidRequestError(f"One request may tell of at most {MAX_OBJECTS} objects.")
+    return uploads
+
+
+def _unwrapped(headers: Mapping[str, str], body: bytes) -> Iterator[tuple[Event | None, Any]]:
+    content_type = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if content_type in (STRUCTURED_TYPE, BATCH_TYPE) or is_binary(headers):
+        yield from ((event, event.data) for event in read_events(headers, body))
+        return
+    try:
+        yield None, json.loads(body)
+    except (ValueError, RecursionError) as exc:
+        raise InvalidRequestError(
+            f"This is neither a CloudEvent nor an object store's notification in JSON: {type(exc).__name__}."
+        ) from exc
+
+
+def _read(envelope: Event | None, data: Any) -> Iterator[ObjectCreated]:
+    if envelope is not None and envelope.type == _CAMEL:
+        yield _camel(envelope)
+    elif envelope is not None and envelope.type == _GOOGLE:
+        yield _google(envelope)
+    elif isinstance(data, dict) and isinstance(data.get("Records"), list):
+        yield from (_record(record, envelope) for record in data["Records"] if _created(record))
+    elif _created(data):
+        yield _record(data, envelope)
+    elif isinstance(data, dict) and data.get("detail-type") == "Object Created":
+        yield _eventbridge(data)
+    else:
+        _check_irrelevant(envelope, data)
+
+
+def _check_irrelevant(envelope: Event | None, data: Any) -> None:
+    """Let pass what is about something else; refuse what may be an upload and cannot be read."""
+    if envelope is not None and envelope.type in _NAMELESS:
+        raise InvalidRequestError(
+            f"An event of type {envelope.type} names neither bucket nor key. Send Camel's CloudEvents data "
+            f"type (format application-cloudevents, type {_CAMEL}) or the store's own notifications."
+        )
+    known = isinstance(data, dict) and data.keys() & {"detail-type", "Event", "eventName"}
+    if envelope is None and not known:
+        raise InvalidRequestError(
+            "This is no notification of an object store: it has neither `Records` nor `detail-type`."
+        )
+
+
+def _created(record: Any) -> bool:
+    name = record.get("eventName") if isinstance(record, dict) else None
+    return isinstance(name, str) and name.removeprefix("s3:").startswith("ObjectCreated:")
+
+
+def _record(record: dict[str, Any], envelope: Event | None) -> ObjectCreated:
+    """Read a record of Amazon's notifications, which MinIO, Ceph and others write, too.
+
+    Amazon and MinIO write keys as in a query (`red+flower.jpg`), Ceph as they are. MinIO adds `s3:` to the
+    event's name. The CloudEvents adapter and Ceph wrap a record, or a list of one, as the data of a binary
+    CloudEvent `com.amazonaws.s3.ObjectCreated:Put` (Ceph: without `s3.`); TriggerMesh's source, which Knative
+    clusters use, as `com.amazon.s3.objectcreated`, with an id made up for each delivery.
+
+    Source: Amazon S3 User Guide, "Event message structure"; cloudevents/spec cloudevents/adapters/aws-s3.md;
+        ceph/ceph src/rgw/driver/rados/rgw_pubsub_push.cc, src/rgw/rgw_pubsub.cc and
+        doc/radosgw/notifications.rst; minio/minio cmd/event-notification.go (ToEvent) and
+        internal/event/target/webhook.go; triggermesh/triggermesh pkg/sources/adapter/awssqssource/process.go.
+    """
+    s3 = _part(record, "s3")
+    bucket, described = _text(_part(s3, "bucket"), "name"), _part(s3, "object")
+    key = _text(described, "key")
+    origin, region = str(record.get("eventSource") or "s3"), _optional(record.get("awsRegion"))
+    source, event_id = _record_identity(record, f"{origin}.{region or ''}.{bucket}")
+    if envelope is not None:
+        source, event_id = envelope.source, envelope.id
+    return _checked(
+        ObjectCreated(
+            bucket=bucket,
+            key=key if origin.startswith("ceph:") else unquote_plus(key),
+            size=_size(described.get("size")),
+            etag=_etag(described.get("eTag")),
+            version=_version(described.get("versionId")),
+            source=source,
+            event_id=event_id,
+            time=_optional(record.get("eventTime")),
+            how=_how(record["eventName"].rpartition(":")[2]),
+            store="aws" if origin == "aws:s3" else "s3",
+            region=region,
+        )
+    )
+
+
+def _record_identity(record: dict[str, Any], source: str) -> tuple[str, str]:
+    """Give a record outside any envelope the source and id that the CloudEvents adapter would."""
+    elements = record.get("responseElements")
+    elements = elements if isinstance(elements, dict) else {}
+    ids = [elements.get("x-amz-request-id"), elements.get("x-amz-id-2")]
+    told = ".".join(part for part in ids if isinstance(part, str) and part)
+    return source, told or _digest(record)
+
+
+def _eventbridge(event: dict[str, Any]) -> ObjectCreated:
+    """Read EventBridge's event of Amazon S3; its keys are written as they are.
+
+    Source: Amazon S3 User Guide, "EventBridge event message structure".
+    """
+    detail = _part(event, "detail")
+    described, region = _part(detail, "object"), _optional(event.get("region"))
+    bucket = _text(_part(detail, "bucket"), "name")
+    return _checked(
+        ObjectCreated(
+            bucket=bucket,
+            key=_text(described, "key"),
+            size=_size(described.get("size")),
+            etag=_etag(described.get("etag")),
+            version=_version(described.get("version-id")),
+            source=f"{_text(event, 'source')}.{region or ''}.{bucket}",
+            event_id=_text(event, "id"),
+            time=_optional(event.get("time")),
+            how=_how(detail.get("reason")),
+            store="aws",
+            region=region,
+        )
+    )
+
+
+def _google(event: Event) -> ObjectCreated:
+    """Read Google Cloud Storage's event, whose numbers are texts in some deliveries.
+
+    Source: googleapis/google-cloudevents proto/google/events/cloud/storage/v1/data.proto and
+        examples/structured/storage.
+    """
+    data = event.data if isinstance(event.data, dict) else {}
+    generation = data.get("generation")
+    return _checked(
+        ObjectCreated(
+            bucket=_text(data, "bucket"),
+            key=_text(data, "name"),
+            size=_size(data.get("size")),
+            etag=_etag(data.get("etag")),
+            version=None if generation is None else _version(str(generation)),
+            source=event.source,
+            event_id=event.id,
+            time=_optional(data.get("timeCreated")),
+            how=None,
+            store="google",
+        )
+    )
+
+
+def _camel(event: Event) -> ObjectCreated:
+    """Read the event of Camel's S3 source, which Knative's documentation shows.
+
+    It tells the bucket in `source`, the key in `subject`, and has the object itself as its data: what is
+    remembered of that stands for the ETag, which is not told.
+
+    Source: apache/camel components/camel-aws/camel-aws2-s3, AWS2S3CloudEventDataTypeTransformer; knative/docs
+        docs/blog/articles/consuming_s3_data_with_knative.md.
+    """
+    bucket = event.source.removeprefix(_CAMEL_SOURCE)
+    if bucket == event.source or not event.subject:
+        raise InvalidRequestError(
+            f"A CloudEvent of type {_CAMEL} has the source {_CAMEL_SOURCE}BUCKET and the key as its subject."
+        )
+    return _checked(
+        ObjectCreated(
+            bucket=bucket,
+            key=event.subject,
+            size=None,
+            etag=f"sha256:{_digest(event.data)}",
+            version=None,
+            source=event.source,
+            event_id=event.id,
+            time=None,
+            how=None,
+            store="aws",
+        )
+    )
+
+
+def _checked(upload: ObjectCreated) -> ObjectCreated:
+    """Refuse what no store would tell, and what could be no environment variable or row.
+
+    Raises:
+        InvalidRequestError: the upload holds such a thing.
+    """
+    for value in (upload.bucket, upload.key, upload.source, upload.event_id):
+        usable = value and len(value) <= _MAX_TEXT and "\0" not in value and value.isascii() | _encodes(value)
+        if not usable:
+            raise InvalidRequestError(f"An event names {value[:80]!r}, which cannot be part of an upload.")
+    if len(upload.key.encode()) > _MAX_KEY:
+        raise InvalidRequestError(f"An event names a key of more than {_MAX_KEY} bytes.")
+    return upload
+
+
+def _encodes(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _part(whole: dict[str, Any], name: str) -> dict[str, Any]:
+    part = whole.get(name)
+    if not isinstance(part, dict):
+        raise InvalidRequestError(f"The event's {name} is {part!r:.80}; it has to be an object.")
+    return part
+
+
+def _text(whole: dict[str, Any], name: str) -> str:
+    text = whole.get(name)
+    if not isinstance(text, str) or not text:
+        raise InvalidRequestError(
+            f"The event's {name} is {text!r:.80}; it has to be a text that is not empty."
+        )
+    return text
+
+
+def _optional(value: Any) -> str | None:
+    return (
+        value[:_MAX_TEXT]
+        if isinstance(value, str) and value and _encodes(value) and "\0" not in value
+        else None
+    )
+
+
+def _size(value: Any) -> int | None:
+    """Read a number of bytes, which Ceph and Google write as text."""
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 20:
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 63 else None
+
+
+def _etag(value: Any) -> str | None:
+    text = _optional(value)
+    return None if text is None else text.strip('"') or None
+
+
+def _version(value: Any) -> str | None:
+    """Read a version; `null` is that of an object in a bucket that keeps none."""
+    return None if value == "null" else _optional(value)
+
+
+def _how(value: Any) -> str | None:
+    return _HOW.get(value.lower()) if isinstance(value, str) else None
+
+
+def _digest(data: Any) -> str:
+    raw = data if isinstance(data, bytes) else json.dumps(data, sort_keys=True, default=str).encode()
+    return sha256(raw).hexdigest()
