@@ -69,6 +69,15 @@ class StorageSettings(NamedTuple):
     """How long a handed-out download link is good for."""
 
 
+class UploadSettings(NamedTuple):
+    """What object stores may tell, and which of their objects are read with the artifact store's key."""
+
+    buckets: tuple[str, ...] = ()
+    """Buckets of the artifact store's service whose objects its key may read for a triggered run."""
+    token: str | None = None
+    """What a request that tells of uploads has to bear; None: the network decides who may tell."""
+
+
 class WorkerSettings(NamedTuple):
     """What a task's container is given unless the recipe asks for other."""
 
@@ -96,6 +105,7 @@ class Settings(NamedTuple):
     argo: ArgoSettings = ArgoSettings()
     storage: StorageSettings = StorageSettings()
     worker: WorkerSettings = WorkerSettings()
+    uploads: UploadSettings = UploadSettings()
     dataone_node_url: str | None = None
     """Base URL of a DataONE member node, e.g. https://arcticdata.io/metacat/d1/mn."""
     allow_local_recipes: bool = False
@@ -118,6 +128,7 @@ class Settings(NamedTuple):
             argo=_argo(env),
             storage=_storage(env),
             worker=_worker(env),
+            uploads=_uploads(env),
             dataone_node_url=env.text("DATAONE_NODE_URL"),
             allow_local_recipes=env.flag("OGDC_ALLOW_LOCAL_RECIPES", False),
             temporary_output_days=env.number("OGDC_TEMPORARY_OUTPUT_DAYS", 7, least=1),
@@ -170,6 +181,16 @@ def _storage(env: _Environment) -> StorageSettings:
         public_endpoint=env.text("PUBLIC_S3_ENDPOINT_URL"),
         link_seconds=env.number("OGDC_LINK_SECONDS", default.link_seconds, least=1),
     )
+
+
+def _uploads(env: _Environment) -> UploadSettings:
+    buckets = env.json_list("OGDC_UPLOAD_BUCKETS")
+    for bucket in buckets:
+        if not isinstance(bucket, str) or not bucket:
+            raise ConfigurationError(
+                f'OGDC_UPLOAD_BUCKETS: {bucket!r} is not a bucket; give a JSON list such as ["uploads"].'
+            )
+    return UploadSettings(buckets=tuple(map(str, buckets)), token=env.text("OGDC_UPLOAD_TOKEN"))
 
 
 def _worker(env: _Environment) -> WorkerSettings:

@@ -11,11 +11,13 @@
     │   ├── UnusableInputError     an input was fetched and is not what was promised (fails the run)
     │   ├── UnsupportedError       understood, and not offered here (422)
     │   ├── UnknownRunError        no run of that name (404)
+    │   ├── UnknownTriggerError    no trigger of that name (404)
     │   ├── OutputUnavailableError the run has no output to hand out (404, 409 or 410)
     │   ├── ConflictError          (409)
     │   │   ├── AlreadyPublishedError
     │   │   ├── AlreadyRunningError
     │   │   ├── RecipeIdTakenError
+    │   │   ├── TriggerExistsError
     │   │   └── RunStateError      the run's status does not allow what was asked
     │   ├── UnauthenticatedError   (401)
     │   └── ForbiddenError         (403)
@@ -86,6 +88,20 @@ class UnknownRunError(InputError):
         self.name = name
 
 
+class UnknownTriggerError(InputError):
+    """A trigger name that is not in the record.
+
+    Attributes:
+        name: The name that was asked for.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"There is no trigger named {name!r}. `ogdc-runner triggers list` shows those there are."
+        )
+        self.name = name
+
+
 class OutputUnavailableError(InputError):
     """A run whose output cannot be handed out: not finished, failed, elsewhere or expired.
 
@@ -114,6 +130,10 @@ class AlreadyRunningError(ConflictError):
 
 class RecipeIdTakenError(ConflictError):
     """Another recipe name already stands for this recipe id."""
+
+
+class TriggerExistsError(ConflictError):
+    """A trigger of that name exists."""
 
 
 class RunStateError(ConflictError):

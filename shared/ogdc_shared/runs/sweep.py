@@ -20,6 +20,7 @@ from ogdc_shared.db.submissions import unsent_runs
 from ogdc_shared.errors import DatabaseUnavailableError, OgdcError
 from ogdc_shared.layout import output_prefix
 from ogdc_shared.runs.handover import ensure_handed_over, refresh
+from ogdc_shared.runs.uploads import resume_uploads
 
 UNSENT_SECONDS = 120.0
 """Longer than a submission waits for Argo, so that a sweep does not meet one that is under way."""
@@ -42,12 +43,14 @@ class Swept(NamedTuple):
     """Asked about at Argo."""
     expired: list[str]
     """Whose temporary output was removed, its days being over."""
+    triggered: list[str]
+    """Started for uploads that had to wait."""
     left: list[str]
     """Left for the next sweep; the log says why."""
 
 
 def sweep(context: Context, *, unsent_for: float = UNSENT_SECONDS) -> Swept:
-    """Send what did not get to Argo, ask about what has been silent, and remove outputs that have expired.
+    """Send what did not get to Argo, ask about the silent, remove expired outputs, start runs of uploads.
 
     Safe at any time, also for several at once.
 
@@ -70,6 +73,7 @@ def sweep(context: Context, *, unsent_for: float = UNSENT_SECONDS) -> Swept:
         sent=work.each(unsent, work.send),
         refreshed=work.each(unheard, work.ask),
         expired=work.each(expired, work.remove_output),
+        triggered=work.start_uploads(),
         left=work.left,
     )
 
@@ -100,6 +104,10 @@ class _Sweep:
             _log.warning("run %s is left for the next sweep: %s", name, exc)
             return False
         return True
+
+    def start_uploads(self) -> list[str]:
+        """Start the runs of uploads that had to wait, and return those."""
+        return resume_uploads(self._context, deadline=self._deadline)
 
     def send(self, name: str) -> None:
         """Hand a run over to Argo."""

@@ -54,7 +54,7 @@ def stage_recipe(location: str, into: Path, *, allow_local: bool) -> Path:
         )
     with disk_errors("the recipe"), _whole_or_nothing(into):
         if path is None:
-            _stage_remote(location, into)
+            _stage_open(open_source(location), location, into)
         else:
             _stage_local(path, into)
         return into / _recipe_root(location, _names(into))
@@ -121,9 +121,16 @@ def _whole_path(path: Path) -> Path:
     return path
 
 
-def _stage_remote(location: str, into: Path) -> None:
+def stage_source(source: Source, location: str, into: Path) -> Path:
+    """Copy a recipe as `stage_recipe` does, out of a source that is open already, and close that."""
+    with disk_errors("the recipe"), _whole_or_nothing(into):
+        _stage_open(source, location, into)
+        return into / _recipe_root(location, _names(into))
+
+
+def _stage_open(source: Source, location: str, into: Path) -> None:
     budget = Budget(location)
-    with closing(open_source(location)) as source:
+    with closing(source):
         if is_archive(urlsplit(location).path):
             _stage_archive(source, into, budget)
         else:

@@ -1,7 +1,8 @@
 """Recipes in an S3 bucket.
 
 They are read with the process's own AWS credentials where it has any (AWS_* in the environment, a profile, an
-instance role), otherwise unsigned. The artifact store's key is never used for a place that a caller names.
+instance role), otherwise unsigned. The artifact store's key is never used for a place that a caller names;
+only `storage.uploads` hands in a client that has it, for buckets that the operator lists.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from boto3.session import Session
 from botocore.exceptions import ClientError
@@ -17,12 +19,19 @@ from ogdc_shared.errors import InvalidRequestError, RecipeNotFoundError, SourceU
 from ogdc_shared.storage.s3 import NOT_FOUND, REFUSED, TRANSFER_ERRORS, connect
 from ogdc_shared.storage.sources.source import CHUNK_BYTES, Budget, RemoteFile
 
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+
 
 class S3Source:
     """`s3://BUCKET/KEY` of an archive, or `s3://BUCKET/PREFIX` of a directory."""
 
-    def __init__(self, location: str) -> None:
+    def __init__(self, location: str, *, client: S3Client | None = None) -> None:
         """Nothing is asked yet.
+
+        Args:
+            location: See above.
+            client: Who asks; None: one with the process's own credentials.
 
         Raises:
             InvalidRequestError: the location names no bucket.
@@ -32,8 +41,7 @@ class S3Source:
         if not re.fullmatch(r"[a-zA-Z0-9._-]{3,255}", self._bucket):
             raise InvalidRequestError(f"{location}: give a bucket and a path, s3://BUCKET/PATH.")
         self.root = key.rstrip("/")
-        session = Session()
-        self._client = connect(session, endpoint=None, anonymous=session.get_credentials() is None)
+        self._client = client or _own_client()
 
     def files(self, budget: Budget) -> Iterator[RemoteFile]:
         """See `Source`."""
@@ -72,3 +80,8 @@ class S3Source:
             raise SourceUnavailableError(
                 f"{self._location}: S3 does not answer ({type(exc).__name__}). Try again later."
             ) from exc
+
+
+def _own_client() -> S3Client:
+    session = Session()
+    return connect(session, endpoint=None, anonymous=session.get_credentials() is None)
