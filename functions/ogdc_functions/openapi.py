@@ -16,7 +16,7 @@ _NAME = {
     "in": "path",
     "required": True,
     "schema": {"type": "string"},
-    "description": "The run's.",
+    "description": "The run's or the trigger's.",
 }
 _BUNDLES = ("application/gzip", "application/zip")
 _UNAVAILABLE = 503
@@ -33,6 +33,8 @@ class _Operation(NamedTuple):
     errors: tuple[int, ...] = ()
     query: dict[str, dict[str, Any]] = {}  # noqa: RUF012  never changed
     takes_recipe: bool = False
+    takes: type[BaseModel] | None = None
+    """What the body is, in JSON."""
 
 
 _OPERATIONS = {
@@ -90,6 +92,22 @@ _OPERATIONS = {
         errors=(400, 401, 403),
         query={"unsent_for": _INTEGER},
     ),
+    ("post", "/triggers"): _Operation(
+        "Have uploads start runs, which will be the caller's",
+        schemas.Trigger,
+        errors=(400, 401, 403, 404, 409, 422),
+        takes=schemas.TriggerRequest,
+    ),
+    ("get", "/triggers"): _Operation("All triggers", schemas.TriggerList, errors=(401,)),
+    ("get", "/triggers/{name}"): _Operation(
+        "A trigger with its newest uploads",
+        schemas.TriggerDetail,
+        errors=(400, 401, 404),
+        query={"uploads": _INTEGER},
+    ),
+    ("delete", "/triggers/{name}"): _Operation(
+        "Remove a trigger; its runs stay", schemas.TriggerRemoved, errors=(401, 403, 404)
+    ),
     ("get", "/version"): _Operation("The service's version", schemas.VersionResponse),
     ("get", "/healthz"): _Operation("Whether the process serves", schemas.HealthResponse),
 }
@@ -118,6 +136,7 @@ def _version() -> str:
 def _components() -> dict[str, Any]:
     models: list[type[BaseModel]] = [schemas.SubmitRequest, schemas.Problem]
     models += [operation.answer for operation in _OPERATIONS.values() if operation.answer]
+    models += [operation.takes for operation in _OPERATIONS.values() if operation.takes]
     _, definitions = models_json_schema([(model, "serialization") for model in models], ref_template=_REF)
     described: dict[str, Any] = definitions["$defs"]
     return described
@@ -132,6 +151,9 @@ def _described(path: str, operation: _Operation) -> dict[str, Any]:
     if operation.takes_recipe:
         content = {"application/json": {"schema": _schema(schemas.SubmitRequest)}}
         content |= {kind: {"schema": {"type": "string", "format": "binary"}} for kind in _BUNDLES}
+        described["requestBody"] = {"required": True, "content": content}
+    elif operation.takes:
+        content = {"application/json": {"schema": _schema(operation.takes)}}
         described["requestBody"] = {"required": True, "content": content}
     return described
 

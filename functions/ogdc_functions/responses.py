@@ -22,6 +22,7 @@ _STATUS: Mapping[type[Exception], int] = {
     errors.ForbiddenError: 403,
     errors.RecipeNotFoundError: 404,
     errors.UnknownRunError: 404,
+    errors.UnknownTriggerError: 404,
     errors.ConflictError: 409,
     errors.OutputUnavailableError: 409,
     errors.InvalidRecipeError: 422,

@@ -25,7 +25,7 @@ class Call(NamedTuple):
     request: Request
     caller: Caller
     name: str
-    """The run the path names; empty where it names none."""
+    """The run, or trigger, the path names; empty where it names none."""
 
 
 class Route(NamedTuple):

@@ -103,10 +103,76 @@ class Run(Schema):
     links: dict[str, str]
 
 
+class Upload(Schema):
+    """An object that was uploaded, and what became of that."""
+
+    bucket: str
+    key: str
+    size: int | None
+    etag: str | None
+    version: str | None
+    source: str = Field(description="With `event_id`: the event that told of it first.")
+    event_id: str
+    received_at: datetime
+    outcome: Literal["waiting", "started", "refused"]
+    message: str | None = Field(description="Why it waits, or was refused.")
+    run: str | None = Field(description="The run's name.")
+
+
+class RunOrigin(Schema):
+    """What started a run that nobody submitted."""
+
+    name: str = Field(description="The trigger's.")
+    upload: Upload
+
+
 class RunDetail(Run):
     """A run and up to 1,000 of its tasks."""
 
     tasks: list[Task]
+    trigger: RunOrigin | None = Field(description="null: somebody submitted the run.")
+
+
+class TriggerRequest(Schema):
+    """Which uploads start which recipe."""
+
+    name: str = Field(examples=["new-tiles"])
+    bucket: str
+    pattern: str = Field(default="**", description="Of keys.", examples=["incoming/**/*.tif"])
+    kinds: list[Literal["put", "post", "copy", "multipart"]] = Field(
+        default=[], description="How the object came to be; empty: however."
+    )
+    recipe_path: str | None = Field(
+        default=None, description="The recipe's location; null: the uploads are recipes."
+    )
+    overwrite: bool = False
+    pass_object: bool = Field(default=True, description="Make the object an input of the run.")
+    base_url: str | None = Field(default=None, description="Where objects are read: base_url/key.")
+
+
+class Trigger(TriggerRequest):
+    """A trigger."""
+
+    owner: str = Field(description="Whose its runs are.")
+    created_at: datetime
+
+
+class TriggerDetail(Trigger):
+    """A trigger and its newest uploads."""
+
+    uploads: list[Upload]
+
+
+class TriggerList(Schema):
+    """All triggers, by name."""
+
+    triggers: list[Trigger]
+
+
+class TriggerRemoved(Schema):
+    """The trigger is gone."""
+
+    message: str
 
 
 class Partition(Schema):
@@ -139,6 +205,7 @@ class SweepResponse(Schema):
     sent: list[str]
     refreshed: list[str]
     expired: list[str]
+    triggered: list[str]
     left: list[str]
 
 

@@ -7,6 +7,7 @@ from functools import partial
 
 from flask import Response
 
+from ogdc_functions import triggers
 from ogdc_functions.queries import choice, number
 from ogdc_functions.responses import json_response
 from ogdc_functions.routing import Call, Function, Route, build_function
@@ -30,6 +31,7 @@ def build(context: Context) -> Function:
         Route("GET", "/runs/{name}/partitions", partial(_partitions, context)),
         Route("GET", "/runs/{name}/logs", partial(_logs, context)),
         Route("GET", "/output/{name}", partial(_output, context)),
+        *triggers.reading_routes(context),
         Route("GET", "/version", _version, public=True),
         Route("GET", "/openapi.json", _openapi, public=True),
         Route("GET", "/", _index, public=True),
@@ -61,7 +63,8 @@ def _run(context: Context, call: Call) -> Response:
     limit = number(query, "task_limit", default=_MAX_TASKS, least=0, most=_MAX_TASKS)
     offset = number(query, "task_offset", default=0, least=0, most=1 << 31)
     run = read.get_run(context, call.name)
-    return json_response(run_detail_view(run, read.get_tasks(context, run, limit=limit, offset=offset)))
+    tasks = read.get_tasks(context, run, limit=limit, offset=offset)
+    return json_response(run_detail_view(run, tasks) | {"trigger": triggers.origin_view(context, run)})
 
 
 def _partitions(context: Context, call: Call) -> Response:
@@ -104,5 +107,6 @@ def _openapi(_call: Call) -> Response:
 
 def _index(_call: Call) -> Response:
     run = "/runs/{name}"
-    paths = ["/status/{name}", "/output/{name}", "/runs", run, f"{run}/partitions", f"{run}/logs", "/version"]
+    paths = ["/status/{name}", "/output/{name}", "/runs", run, f"{run}/partitions", f"{run}/logs"]
+    paths += ["/triggers", "/triggers/{name}", "/version"]
     return json_response({"service": "ogdc-runner", "paths": paths, "openapi": "/openapi.json"})

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from flask import Request, Response
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from ogdc_functions import triggers
 from ogdc_functions.queries import flag, number
 from ogdc_functions.responses import json_response
 from ogdc_functions.routing import Call, Function, Route, build_function
@@ -38,6 +39,7 @@ def build(context: Context) -> Function:
         Route("POST", "/runs/{name}/cancel", partial(_cancel, context), writes=True),
         Route("POST", "/runs/{name}/retry", partial(_retry, context), writes=True),
         Route("POST", "/sweep", partial(_sweep, context), writes=True),
+        *triggers.changing_routes(context),
     ]
     return build_function(routes, access_mode=context.settings.access_mode)
 

@@ -4,7 +4,9 @@ from ogdc_cli.local.functions import SERVED
 from ogdc_functions import argo_events as argo_events_service
 from ogdc_functions import status as status_service
 from ogdc_functions import submit as submit_service
+from ogdc_functions import upload as upload_service
 
 submit = submit_service.build(SERVED.get())
 status = status_service.build(SERVED.get())
 argo_events = argo_events_service.build(SERVED.get())
+upload = upload_service.build(SERVED.get())

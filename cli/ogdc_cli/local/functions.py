@@ -22,6 +22,7 @@ class Functions(NamedTuple):
     submit: WSGIApplication
     status: WSGIApplication
     argo_events: WSGIApplication
+    upload: WSGIApplication
 
 
 def build_functions(context: Context) -> Functions:

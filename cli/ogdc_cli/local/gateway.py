@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _ARTIFACTS = "/artifacts/"
 _SUBMIT_PATHS = frozenset({"/submit", "/validate", "/sweep"})
+_CHANGES = frozenset({"POST", "DELETE"})
 _OUR_HOSTS = frozenset({"localhost", "127.0.0.1"})
 
 
@@ -54,6 +55,7 @@ class Gateway:
             state: What `GET /stack` answers.
         """
         self._functions = functions
+        self._event_functions = {"/events/argo": functions.argo_events, "/events/upload": functions.upload}
         self._engine = engine
         self._store = DirectoryStore(artifacts)
         self._signing_key = signing_key
@@ -77,9 +79,9 @@ class Gateway:
         bare = path.removeprefix("/api")
         if bare == STATE_PATH:
             return json_response(self._state())
-        if bare == "/events/argo":
-            return self._functions.argo_events
-        if bare in _SUBMIT_PATHS or environ["REQUEST_METHOD"] == "POST":
+        if events := self._event_functions.get(bare):
+            return events
+        if bare in _SUBMIT_PATHS or environ["REQUEST_METHOD"] in _CHANGES:
             return self._functions.submit
         return self._functions.status
 

@@ -1,4 +1,4 @@
-"""The three services as functions-framework serves them, before a real database, store and Argo Server."""
+"""The four services as functions-framework serves them, before a real database, store and Argo Server."""
 
 from __future__ import annotations
 
@@ -95,3 +95,8 @@ def status(serve: Serve) -> FlaskClient:
 @pytest.fixture
 def argo_events(serve: Serve) -> FlaskClient:
     return serve("argo_events")
+
+
+@pytest.fixture
+def upload(serve: Serve) -> FlaskClient:
+    return serve("upload")

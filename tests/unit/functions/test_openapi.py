@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from ogdc_functions import argo_events, status, submit
+from ogdc_functions import argo_events, status, submit, upload
 from ogdc_functions.openapi import document
 from ogdc_shared.config import Settings
 from ogdc_shared.context import Context
@@ -24,6 +24,7 @@ def test_every_route_is_described_and_no_other(monkeypatch: pytest.MonkeyPatch):
     routes = offered(status, monkeypatch) | offered(submit, monkeypatch)
     assert described - {("get", "/healthz")} == routes - {("get", "/"), ("get", "/openapi.json")}
     assert offered(argo_events, monkeypatch) == {("post", "/"), ("post", "/events/argo")}
+    assert offered(upload, monkeypatch) == {("post", "/"), ("post", "/events/upload")}
 
 
 def test_every_reference_leads_somewhere():

@@ -1,0 +1,57 @@
+"""The upload service: what object stores tell about uploads starts runs.
+
+Knative repeats an event on 404, 408, 409, 429 and 5xx, MinIO on anything but success. What is recorded is
+never lost, so it is answered with 200 even where its run has to wait, and a 503 means that nothing was
+recorded. What is no event is answered with 400, which Knative hands to the dead-letter sink.
+
+Source: knative/eventing pkg/kncloudevents/retries.go; minio/minio internal/event/target/webhook.go.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from hmac import compare_digest
+
+from flask import Request, Response
+
+from ogdc_functions.responses import json_response
+from ogdc_functions.routing import Call, Function, Route, build_function
+from ogdc_shared.context import Context
+from ogdc_shared.errors import ForbiddenError, UnauthenticatedError
+
+MAX_BODY = 32 << 20
+"""Bytes; Camel's source sends whole objects."""
+
+
+def build(context: Context) -> Function:
+    """Build the function that functions-framework serves as `upload`."""
+    receive = partial(_receive, context)
+    routes = [
+        Route("POST", "/", receive, public=True, max_body=MAX_BODY),
+        Route("POST", "/events/upload", receive, public=True, max_body=MAX_BODY),
+    ]
+    return build_function(routes, access_mode=context.settings.access_mode)
+
+
+def _receive(context: Context, call: Call) -> Response:
+    """Read all uploads of a request, record them, and start the runs of those that are meant for triggers."""
+    from ogdc_shared.events.uploads import read_uploads
+    from ogdc_shared.runs.uploads import receive_uploads
+
+    _check_sender(context, call.request)
+    uploads = read_uploads(dict(call.request.headers), call.request.get_data())
+    outcomes = receive_uploads(context, uploads)
+    return json_response({"uploads": [outcome._asdict() for outcome in outcomes]})
+
+
+def _check_sender(context: Context, request: Request) -> None:
+    if context.settings.access_mode == "read_only":
+        raise ForbiddenError("This deployment is read-only (ACCESS_MODE=read_only): uploads start nothing.")
+    token = context.settings.uploads.token
+    if token is None:
+        return
+    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    if not compare_digest(given.encode(), token.encode()):
+        raise UnauthenticatedError(
+            "Who tells of uploads has to know OGDC_UPLOAD_TOKEN: send it as `Authorization: Bearer …`."
+        )

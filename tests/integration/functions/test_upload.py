@@ -1,0 +1,503 @@
+"""POST of what object stores tell: one upload starts one run, whoever tells of it and however often."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from werkzeug.test import TestResponse
+
+from ogdc_shared.config import Settings
+from ogdc_shared.context import Context
+from ogdc_shared.db.database import Database
+from ogdc_shared.db.runs import list_runs
+from ogdc_shared.layout import partition_key, plan_key
+from ogdc_shared.plan import Partition, Plan
+from ogdc_shared.runs.sweep import sweep
+from ogdc_shared.runs.uploads import resume_uploads
+from support import uploads
+from support.argo_server import ArgoServer
+from support.http import FileServer
+from support.runs import bundle, recipe_files, tell
+from support.uploads import SHAPES, Object, Told
+
+RETRIED_BY_KNATIVE = {404, 408, 409, 429}
+
+
+@pytest.fixture
+def site(tmp_path: Path):
+    """Where recipes are fetched from."""
+    directory = tmp_path / "site"
+    directory.mkdir()
+    with FileServer(directory) as server:
+        yield server
+
+
+@pytest.fixture
+def trigger(submit, site: FileServer) -> Callable[..., dict[str, Any]]:
+    """Add a trigger of a recipe with temporary output, or of another."""
+
+    def add(name: str = "new-data", *, files: dict[str, str] | None = None, **asked: Any) -> dict[str, Any]:
+        (site.directory / f"{name}.tar.gz").write_bytes(bundle(files or recipe_files(output="temporary")))
+        asked = {
+            "name": name,
+            "bucket": "uploads",
+            "pattern": "incoming/**",
+            "recipe_path": f"{site.url}/{name}.tar.gz",
+        } | asked
+        response = submit.post("/triggers", json=asked, headers={"OGDC-User": "anna"})
+        assert response.status_code == 200, response.text
+        answer: dict[str, Any] = response.get_json()
+        return answer
+
+    return add
+
+
+def post(client: FlaskClient, told: Told, *, path: str = "/") -> TestResponse:
+    return client.post(path, data=told.body, headers=told.headers)
+
+
+def outcomes(response: TestResponse) -> list[str]:
+    assert response.status_code == 200, response.text
+    return [outcome["outcome"] for outcome in response.get_json()["uploads"]]
+
+
+def runs(database: Database) -> list[str]:
+    with database.connection() as conn:
+        return [run.name for run in list_runs(conn).runs]
+
+
+def context_of(environment: pytest.MonkeyPatch) -> Context:
+    return Context(Settings.from_env())
+
+
+class TestOneRun:
+    @pytest.mark.parametrize("shape", [*SHAPES, "google", "camel"])
+    def test_of_an_upload_told_in_any_shape(self, upload, trigger, argo: ArgoServer, shape: str):
+        trigger(base_url="https://data.example.org/uploads")
+        told = {"google": uploads.google, "camel": uploads.camel, **SHAPES}[shape](Object())
+
+        response = post(upload, told)
+
+        (outcome,) = response.get_json()["uploads"]
+        assert (outcome["trigger"], outcome["outcome"]) == ("new-data", "started")
+        assert list(argo.workflows) == [outcome["run"]]
+
+    @pytest.mark.parametrize("path", ["/", "/events/upload", "/api/events/upload"])
+    def test_told_twice(self, upload, trigger, database: Database, path: str):
+        trigger(pass_object=False)
+        told = uploads.minio(Object())
+
+        assert outcomes(post(upload, told, path=path)) == ["started"]
+        assert outcomes(post(upload, told, path=path)) == ["known"]
+        assert len(runs(database)) == 1
+
+    def test_told_in_every_shape(self, upload, trigger, database: Database):
+        trigger(pass_object=False)
+        told = [shape(Object(version="v1")) for shape in SHAPES.values()] * 2
+        random.Random(7).shuffle(told)
+
+        assert sorted(outcome for each in told for outcome in outcomes(post(upload, each))) == [
+            *["known"] * (len(told) - 1),
+            "started",
+        ]
+
+    def test_told_by_some_that_know_versions_and_some_that_do_not(self, upload, trigger):
+        trigger(pass_object=False)
+        thing = Object(version="v1")
+
+        assert outcomes(post(upload, uploads.minio(thing))) == ["started"]
+        assert outcomes(post(upload, uploads.triggermesh(thing._replace(version=None)))) == ["known"]
+
+    def test_told_by_many_at_once(self, upload, trigger, database: Database):
+        trigger(pass_object=False)
+        told = uploads.minio(Object())
+
+        with ThreadPoolExecutor(6) as threads:
+            answers = list(threads.map(lambda _: outcomes(post(upload, told)), range(12)))
+
+        assert len(runs(database)) == 1
+        assert {outcome for answer in answers for outcome in answer} == {"started", "known"}
+
+    def test_for_each_trigger(self, upload, trigger, database: Database):
+        trigger("one", pass_object=False)
+        trigger("two", pass_object=False, files=recipe_files("Others", output="temporary"))
+
+        assert outcomes(post(upload, uploads.minio(Object()))) == ["started"] * 2
+        assert len(runs(database)) == 2
+
+    def test_for_each_of_several_objects(self, upload, trigger, database: Database):
+        trigger(pass_object=False)
+        records = [uploads.record(Object(key=f"incoming/{n}", etag=str(n))) for n in range(3)]
+
+        assert outcomes(post(upload, uploads.plain({"Records": records}))) == ["started"] * 3
+
+    @pytest.mark.parametrize(
+        "again", [{"etag": "0" * 32}, {"version": "v2"}, {"key": "incoming/else.csv"}], ids=str
+    )
+    def test_more_for_another_upload(self, upload, trigger, again: dict[str, str]):
+        trigger(pass_object=False)
+        first = Object(version="v1" if "version" in again else None)
+
+        assert outcomes(post(upload, uploads.minio(first))) == ["started"]
+        second = first._replace(**again, request="ANOTHER")
+        assert outcomes(post(upload, uploads.minio(second))) == ["started"]
+
+    def test_after_a_crash_between_the_run_and_its_note(self, upload, trigger, database: Database):
+        trigger(pass_object=False)
+        told = uploads.minio(Object())
+        post(upload, told)
+        with database.connection() as conn:
+            conn.execute("UPDATE uploads SET outcome = 'waiting', run_id = NULL")
+
+        assert outcomes(post(upload, told)) == ["started"]
+        assert len(runs(database)) == 1
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_any_order_and_repetition_starts_one_run_for_each_upload(
+    upload, trigger, database: Database, data: st.DataObject
+):
+    with database.connection() as conn:
+        conn.execute("TRUNCATE triggers, uploads, runs CASCADE")
+    trigger(pass_object=False)
+    things = [
+        Object(key=f"incoming/{key}", etag=etag, version=version, request=f"{key}{etag}{version}")
+        for key in "ab"
+        for etag, version in [("1" * 32, "v1"), ("2" * 32, "v2")]
+    ]
+    deliveries = data.draw(
+        st.lists(st.tuples(st.sampled_from(things), st.sampled_from(sorted(SHAPES))), max_size=12)
+    )
+
+    for thing, shape in deliveries:
+        post(upload, SHAPES[shape](thing))
+
+    assert len(runs(database)) == len({thing for thing, _ in deliveries})
+
+
+class TestWhatARunIsGiven:
+    def test_the_object_as_an_input(self, upload, trigger, artifacts: Path, argo: ArgoServer):
+        trigger(base_url="https://data.example.org/uploads/")
+        thing = Object(version="a b")
+
+        post(upload, uploads.minio(thing))
+
+        (name,) = argo.workflows
+        own, given = Partition.from_json((artifacts / partition_key(name, 0)).read_bytes()).files
+        assert own.kind == "recipe"
+        assert given.source == (
+            "https://data.example.org/uploads/incoming/2026/sea%20ice%2Bsnow.csv?versionId=a+b"
+        )
+        assert (given.kind, given.name, given.size) == ("url", "sea ice+snow.csv", 12)
+
+    def test_variables(self, upload, trigger, artifacts: Path, argo: ArgoServer):
+        trigger(pass_object=False)
+
+        post(upload, uploads.aws_adapter(Object()))
+
+        (name,) = argo.workflows
+        assert dict(Plan.from_json((artifacts / plan_key(name)).read_bytes()).variables) == {
+            "TRIGGER_NAME": "new-data",
+            "TRIGGER_BUCKET": "uploads",
+            "TRIGGER_KEY": "incoming/2026/sea ice+snow.csv",
+            "TRIGGER_FILE": "sea ice+snow.csv",
+            "TRIGGER_SIZE": "12",
+            "TRIGGER_ETAG": "b1946ac92492d2347c6235b4d2611184",
+            "TRIGGER_VERSION": "",
+            "TRIGGER_TIME": "2026-03-01T12:00:00.000Z",
+            "TRIGGER_SOURCE": "aws:s3.us-west-2.uploads",
+            "TRIGGER_EVENT_ID": "C3D13FE58DE4C810.FMyUVURIY8/IgAtTv8xRjskZQpcIZ9KG4V5",
+        }
+
+    @pytest.mark.parametrize(
+        ("told", "url"),
+        [
+            (
+                uploads.aws_notification(Object(key="incoming/a")),
+                "https://s3.us-west-2.amazonaws.com/uploads/incoming/a",
+            ),
+            (
+                uploads.google(Object(key="incoming/a", version="7")),
+                "https://storage.googleapis.com/uploads/incoming/a?generation=7",
+            ),
+        ],
+    )
+    def test_a_public_object_from_where_its_store_has_it(
+        self, upload, trigger, artifacts: Path, argo: ArgoServer, told: Told, url: str
+    ):
+        trigger()
+
+        post(upload, told)
+
+        (name,) = argo.workflows
+        assert Partition.from_json((artifacts / partition_key(name, 0)).read_bytes()).files[1].source == url
+
+    def test_an_owner_and_an_origin(self, upload, trigger, status, argo: ArgoServer):
+        trigger(pass_object=False)
+        post(upload, uploads.minio(Object()))
+
+        (name,) = argo.workflows
+        run = status.get(f"/runs/{name}").get_json()
+        assert run["submitted_by"] == "anna"
+        assert run["trigger"]["name"] == "new-data"
+        assert run["trigger"]["upload"]["key"] == Object().key
+        assert run["trigger"]["upload"]["event_id"].startswith("C3D13FE58DE4C810")
+
+
+class TestUploadedRecipes:
+    def test_a_bundle_is_submitted(self, upload, trigger, site: FileServer, status, argo: ArgoServer):
+        trigger(recipe_path=None, base_url=site.url)
+        (site.directory / "incoming").mkdir()
+        (site.directory / "incoming" / "seals.tar.gz").write_bytes(bundle(recipe_files()))
+
+        assert outcomes(post(upload, uploads.minio(Object(key="incoming/seals.tar.gz")))) == ["started"]
+
+        (name,) = argo.workflows
+        run = status.get(f"/runs/{name}").get_json()
+        assert (run["recipe_id"], run["recipe_path"]) == ("seal-tags", f"{site.url}/incoming/seals.tar.gz")
+
+    def test_the_directory_of_a_meta_yml_is_submitted(
+        self, upload, trigger, site: FileServer, argo: ArgoServer
+    ):
+        trigger(recipe_path=None, base_url=site.url)
+        site.listings = True
+        directory = site.directory / "incoming" / "seals"
+        directory.mkdir(parents=True)
+        for name, text in recipe_files().items():
+            (directory / name).write_text(text)
+
+        assert outcomes(post(upload, uploads.minio(Object(key="incoming/seals/meta.yml")))) == ["started"]
+        assert outcomes(post(upload, uploads.minio(Object(key="incoming/seals/recipe.sh")))) == []
+
+    def test_one_that_is_invalid_is_refused_and_may_come_again(
+        self, upload, trigger, site: FileServer, status
+    ):
+        trigger(recipe_path=None, base_url=site.url)
+        archive = site.directory / "incoming" / "a.zip"
+        archive.parent.mkdir()
+        archive.write_bytes(bundle(recipe_files(meta_yml="name: x")))
+        told = uploads.minio(Object(key="incoming/a.zip"))
+
+        assert outcomes(post(upload, told)) == ["refused"]
+        (refused,) = status.get("/triggers/new-data").get_json()["uploads"]
+        assert refused["outcome"] == "refused"
+        assert "meta.yml" in refused["message"]
+
+        archive.write_bytes(bundle(recipe_files()))
+        assert outcomes(post(upload, told)) == ["started"]
+
+
+class TestIgnored:
+    @pytest.mark.parametrize(
+        "thing",
+        [
+            Object(bucket="other"),
+            Object(key="elsewhere/a.csv"),
+            Object(key="incoming/folder/"),
+        ],
+    )
+    def test_what_no_trigger_is_for(self, upload, trigger, thing: Object, database: Database):
+        trigger(pass_object=False)
+
+        assert outcomes(post(upload, uploads.minio(thing))) == []
+        assert runs(database) == []
+
+    def test_objects_that_came_another_way(self, upload, trigger):
+        trigger(pass_object=False, kinds=["copy", "multipart"])
+
+        assert outcomes(post(upload, uploads.minio(Object()))) == []
+
+    @pytest.mark.parametrize("key", ["runs/a/output/a.zip", "recipes/0.tar.gz", "incoming/a"])
+    def test_our_own_bucket_even_where_a_trigger_watches_it(
+        self, upload, trigger, database: Database, key: str
+    ):
+        trigger(pass_object=False, pattern="**")
+        with database.connection() as conn:
+            conn.execute("UPDATE triggers SET bucket = 'argo-workflows'")
+
+        assert outcomes(post(upload, uploads.minio(Object(bucket="argo-workflows", key=key)))) == []
+        assert runs(database) == []
+
+
+class TestWaiting:
+    def test_for_argo(self, serve, trigger, argo: ArgoServer, environment, database: Database):
+        trigger(pass_object=False)
+        told = uploads.minio(Object())
+        environment.setenv("ARGO_WORKFLOWS_SERVICE_URL", "http://127.0.0.1:9")  # nobody listens there
+        upload = serve("upload")
+        assert outcomes(post(upload, told)) == ["waiting"]
+        assert runs(database) == []
+        environment.setenv("ARGO_WORKFLOWS_SERVICE_URL", argo.url)
+
+        context = context_of(environment)
+        (run,) = resume_uploads(context, deadline=float("inf"), untried_for=-1)
+        context.close()
+
+        assert runs(database) == [run]
+        assert outcomes(post(upload, told)) == ["known"]
+
+    def test_for_argo_that_does_not_confirm_and_then_does(
+        self, upload, trigger, argo: ArgoServer, database: Database
+    ):
+        trigger(pass_object=False)
+        told = uploads.minio(Object())
+        argo.trouble["create"] = "refuse"
+        assert outcomes(post(upload, told)) == ["waiting"]
+        del argo.trouble["create"]
+
+        assert outcomes(post(upload, told)) == ["started"]
+        assert runs(database) == list(argo.workflows)
+
+    def test_for_a_run_of_the_same_recipe_to_end(
+        self, upload, trigger, argo: ArgoServer, argo_events, environment, database: Database
+    ):
+        trigger(pass_object=False, overwrite=True, files=recipe_files())
+        first, second = (uploads.minio(Object(etag=str(n) * 32, request=str(n))) for n in (1, 2))
+        assert outcomes(post(upload, first)) == ["started"]
+        assert outcomes(post(upload, second)) == ["waiting"]
+        (name,) = runs(database)
+        tell(argo_events, argo.advance(name, "Succeeded"))
+        with database.connection() as conn:
+            conn.execute("UPDATE uploads SET tried_at = now() - interval '1 hour'")
+
+        context = context_of(environment)
+        swept = sweep(context)
+        context.close()
+
+        assert len(swept.triggered) == 1
+        assert len(runs(database)) == 2
+
+    def test_no_longer_than_a_day(self, serve, trigger, environment, database: Database):
+        trigger(pass_object=False)
+        environment.setenv("ARGO_WORKFLOWS_SERVICE_URL", "http://127.0.0.1:9")  # nobody listens there
+        upload = serve("upload")
+        post(upload, uploads.minio(Object()))
+        with database.connection() as conn:
+            conn.execute("UPDATE uploads SET received_at = now() - interval '25 hours'")
+
+        assert outcomes(post(upload, uploads.minio(Object()))) == ["refused"]
+
+    def test_nobody_says_where_the_bucket_is_read(self, upload, trigger):
+        trigger()
+
+        response = post(upload, uploads.minio(Object()))
+
+        assert outcomes(response) == ["refused"]
+        assert "OGDC_UPLOAD_BUCKETS" in response.get_json()["uploads"][0]["message"]
+
+
+class TestStatuses:
+    def test_what_is_no_event_is_not_sent_again(self, upload):
+        response = upload.post("/", data=b"nonsense", content_type="application/json")
+
+        assert response.status_code == 400
+        assert response.status_code not in RETRIED_BY_KNATIVE
+
+    def test_without_a_database_the_event_has_to_come_again(self, serve, environment, tmp_path: Path):
+        environment.setenv("OGDC_DB_HOST", str(tmp_path))
+
+        assert post(serve("upload"), uploads.minio(Object())).status_code == 503
+
+    def test_a_body_that_is_too_large(self, upload):
+        response = upload.post("/", data=bytes((32 << 20) + 1), content_type="application/json")
+
+        assert response.status_code == 413
+
+    def test_a_read_only_deployment_starts_nothing(self, serve, environment):
+        environment.setenv("ACCESS_MODE", "read_only")
+
+        assert post(serve("upload"), uploads.minio(Object())).status_code == 403
+
+    def test_with_a_token_only_who_knows_it_may_tell(self, serve, environment):
+        environment.setenv("OGDC_UPLOAD_TOKEN", "secret")
+        upload, told = serve("upload"), uploads.minio(Object())
+
+        assert post(upload, told).status_code == 401
+        assert (
+            post(upload, told._replace(headers=told.headers | {"Authorization": "Bearer no"})).status_code
+            == 401
+        )
+        good = told._replace(headers=told.headers | {"Authorization": "Bearer secret"})
+        assert post(upload, good).status_code == 200
+
+    def test_it_can_be_probed(self, upload):
+        assert upload.get("/healthz").get_json() == {"status": "ok"}
+
+
+class TestTriggers:
+    def test_are_shown_as_they_were_added(self, trigger, status):
+        added = trigger(kinds=["put"], overwrite=True, base_url="https://data.example.org/")
+
+        assert added["owner"] == "anna"
+        assert added["base_url"] == "https://data.example.org"
+        assert status.get("/triggers").get_json() == {"triggers": [added]}
+        assert status.get("/triggers/new-data").get_json() == added | {"uploads": []}
+
+    def test_have_names_of_their_own(self, submit, trigger, status):
+        added = trigger()
+
+        again = submit.post("/triggers", json={"name": "new-data", "bucket": "b"})
+
+        assert again.status_code == 409
+        assert status.get("/triggers").get_json() == {"triggers": [added]}
+
+    def test_can_be_removed_and_leave_their_runs(self, submit, trigger, status, upload, argo: ArgoServer):
+        trigger(pass_object=False)
+        post(upload, uploads.minio(Object()))
+
+        assert submit.delete("/triggers/new-data").status_code == 200
+
+        assert status.get("/triggers/new-data").status_code == 404
+        assert submit.delete("/triggers/new-data").status_code == 404
+        (name,) = argo.workflows
+        assert status.get(f"/runs/{name}").get_json()["trigger"]["name"] == "new-data"
+        assert outcomes(post(upload, uploads.minio(Object(key="incoming/b")))) == []
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {"name": "Not A Name"},
+            {"name": "x" * 64},
+            {"name": 5},
+            {"bucket": "a/b"},
+            {"bucket": None},
+            {"bucket": "argo-workflows"},
+            {"pattern": ""},
+            {"pattern": "x" * 513},
+            {"kinds": ["deleted"]},
+            {"kinds": "put"},
+            {"recipe_path": 5},
+            {"overwrite": "yes"},
+            {"base_url": "file:///etc"},
+            {"base_url": "https://user:pass@example.org"},
+            {"base_url": "https://example.org/?a=b"},
+            {"base_url": "http://["},
+            {"more": 1},
+        ],
+        ids=json.dumps,
+    )
+    def test_that_cannot_be(self, submit, status, wrong: dict[str, Any]):
+        response = submit.post("/triggers", json={"name": "a", "bucket": "b"} | wrong)
+
+        assert response.status_code == 400, response.text
+        assert next(iter(wrong)) in response.get_json()["detail"]
+        assert status.get("/triggers").get_json() == {"triggers": []}
+
+    @pytest.mark.parametrize("body", [b"", b"[]", b"{", b'"text"'])
+    def test_that_are_none(self, submit, body: bytes):
+        assert submit.post("/triggers", data=body, content_type="application/json").status_code == 400
+
+    def test_of_a_recipe_that_is_not_there(self, submit, site: FileServer):
+        asked = {"name": "a", "bucket": "b", "recipe_path": f"{site.url}/nothing.zip"}
+
+        assert submit.post("/triggers", json=asked).status_code == 404
