@@ -7,10 +7,9 @@ the worker's start-up time counts.
 
 from __future__ import annotations
 
-from ogdc_shared.light import TYPE_CHECKING, NamedTuple, loads, quoted
-
-if TYPE_CHECKING:
-    from typing import Any
+import json
+from json.encoder import encode_basestring as quoted
+from typing import Any, NamedTuple
 
 
 class Checksum(NamedTuple):
@@ -89,8 +88,6 @@ class Plan(NamedTuple):
 
     def to_json(self) -> str:
         """Render as stored."""
-        import json
-
         fields = self._asdict() | {
             "commands": [command._asdict() for command in self.commands],
             "volumes": [volume._asdict() for volume in self.volumes],
@@ -101,7 +98,7 @@ class Plan(NamedTuple):
     @classmethod
     def from_json(cls, text: str | bytes) -> Plan:
         """Read what `to_json` wrote."""
-        fields: dict[str, Any] = loads(text)
+        fields: dict[str, Any] = json.loads(text)
         fields["commands"] = tuple(Command(**command) for command in fields["commands"])
         fields["volumes"] = tuple(VolumeInput(**volume) for volume in fields.get("volumes", ()))
         fields["partitioning"] = Partitioning(**fields.get("partitioning", {}))
@@ -123,7 +120,7 @@ class Partition(NamedTuple):
     @classmethod
     def from_json(cls, text: str | bytes) -> Partition:
         """Read what `to_json` wrote."""
-        fields: dict[str, Any] = loads(text)
+        fields: dict[str, Any] = json.loads(text)
         return cls(number=fields["number"], files=tuple(_input_file(f) for f in fields["files"]))
 
 
@@ -142,14 +139,12 @@ class Division(NamedTuple):
 
     def to_json(self) -> str:
         """Render as stored."""
-        import json
-
         return json.dumps(self._asdict(), separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Division:
         """Read what `to_json` wrote."""
-        fields: dict[str, Any] = loads(text)
+        fields: dict[str, Any] = json.loads(text)
         return cls(files=tuple(fields["files"]), sizes=tuple(fields["sizes"]))
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
+from typing import TYPE_CHECKING
 
 from ogdc_shared.errors import OgdcError, UnavailableError
-from ogdc_shared.light import TYPE_CHECKING, signal
 from ogdc_shared.worker.report import Reporter
 
 if TYPE_CHECKING:

@@ -6,10 +6,12 @@ import errno
 import fcntl
 import os
 import select
+import signal
 import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_shared.errors import InvalidRecipeError
-from ogdc_shared.light import TYPE_CHECKING, NamedTuple, signal, suppress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

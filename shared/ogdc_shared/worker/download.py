@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_shared.errors import InputNotFoundError, SourceUnavailableError, UnusableInputError
-from ogdc_shared.light import TYPE_CHECKING, NamedTuple
 from ogdc_shared.worker.names import last_component, name_from_url
 from ogdc_shared.worker.reply import PIECE_BYTES, InterruptedFetchError, Reply
 

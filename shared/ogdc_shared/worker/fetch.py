@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import os
 import time
+from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_shared.errors import UnsupportedError, UnusableInputError
-from ogdc_shared.light import TYPE_CHECKING, NamedTuple
 from ogdc_shared.worker.download import RecipeFiles, download
 from ogdc_shared.worker.part import Part
 from ogdc_shared.worker.trees import flush, flush_entries, is_directory, remove

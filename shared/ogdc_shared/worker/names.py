@@ -6,12 +6,13 @@ Recipes name their inputs in globs and paths, and were written where wget fetche
 from __future__ import annotations
 
 import os
+import re
 
 NAME_BYTES = 255
 """What Linux file systems take."""
 
-_UNWANTED = r"[/\x00-\x1f\x7f-\x9f\ud800-\udfff]"
-_PARAMETER = r';\s*([\w!#$&+^`|~*.-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;]*))'
+_UNWANTED = re.compile(r"[/\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_PARAMETER = re.compile(r';\s*([\w!#$&+^`|~*.-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;]*))')
 
 
 def name_from_url(url: str) -> str:
@@ -33,10 +34,8 @@ def name_from_disposition(header: str) -> str | None:
 
     Source: RFC 6266 section 4.3 and appendix D; RFC 8187 section 3.2 for `filename*`.
     """
-    import re
-
     parameters: dict[str, str] = {}
-    for key, quoted, token in re.findall(_PARAMETER, f";{_as_utf8(header)}"):
+    for key, quoted, token in _PARAMETER.findall(f";{_as_utf8(header)}"):
         value = re.sub(r"\\(.)", r"\1", quoted) if quoted else token.strip()
         parameters.setdefault(key.lower(), value)
     name = _extended(parameters.get("filename*", "")) or parameters.get("filename", "")
@@ -45,7 +44,7 @@ def name_from_disposition(header: str) -> str | None:
 
 def last_component(path: str) -> str:
     """Give the last component of a path of Unix or Windows as a plain name; empty where there is none."""
-    component = path.replace("\\", "/").rpartition("/")[2]
+    component = re.split(r"[/\\]", path)[-1]
     return plain_name(component) if component else ""
 
 
@@ -54,7 +53,7 @@ def plain_name(text: str) -> str:
 
     A name longer than a file system takes is shortened before its suffix.
     """
-    name = text if text.isprintable() and "/" not in text else _cleaned(text)
+    name = _UNWANTED.sub(lambda match: _quote(match[0]), text)
     if name in {".", ".."}:
         name = name.replace(".", "%2E")
     stem, suffix = os.path.splitext(name)
@@ -62,12 +61,6 @@ def plain_name(text: str) -> str:
     if room < 1:
         return name.encode()[:NAME_BYTES].decode(errors="ignore")
     return stem.encode()[:room].decode(errors="ignore") + suffix
-
-
-def _cleaned(text: str) -> str:
-    import re
-
-    return re.sub(_UNWANTED, lambda match: _quote(match[0]), text)
 
 
 def _quote(text: str) -> str:

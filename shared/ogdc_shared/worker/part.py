@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, BinaryIO
 
-from ogdc_shared.light import TYPE_CHECKING, suppress
 from ogdc_shared.worker.trees import remove
 
 if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import BinaryIO
+    from collections.abc import Iterator
 
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
@@ -43,12 +43,16 @@ class Part:
             return None
         return validator if boot and boot == _boot() else None
 
-    def write(self, *, offset: int, validator: str | None) -> _Writing:
+    @contextmanager
+    def write(self, *, offset: int, validator: str | None) -> Iterator[BinaryIO]:
         """Open the file to go on at `offset`; all is on disk when the block ends well."""
         if not offset:
             self.discard()
             self._remember(validator)
-        return _Writing(self.path)
+        with open(self.path, "ab") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
 
     def become(self, path: str) -> None:
         """Give the finished file its place."""
@@ -64,24 +68,6 @@ class Part:
         if validator:
             with open(self._note, "w", encoding="iso-8859-1") as note:
                 note.write(f"{_boot()}\n{validator}")
-
-
-class _Writing:
-    """The block in which a file is appended to."""
-
-    def __init__(self, path: str) -> None:
-        self._file = open(path, "ab")  # noqa: SIM115  closed with the block
-
-    def __enter__(self) -> BinaryIO:
-        return self._file
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        with self._file as file:
-            if kind is None:
-                file.flush()
-                os.fsync(file.fileno())
 
 
 def _boot() -> str:

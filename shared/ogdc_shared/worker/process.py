@@ -17,8 +17,10 @@ Removing and moving are two steps: after a crash in the middle of either it is k
 
 from __future__ import annotations
 
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
 from ogdc_shared.errors import ConfigurationError
-from ogdc_shared.light import TYPE_CHECKING, NamedTuple, partial
 from ogdc_shared.plan import Partition, Plan
 from ogdc_shared.worker.checkpoint import Checkpoint
 from ogdc_shared.worker.execution import Execution

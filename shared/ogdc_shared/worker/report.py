@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
+from contextlib import suppress
+from typing import Any
 
 from ogdc_shared.layout import TERMINATION_LOG_PATH
-from ogdc_shared.light import TYPE_CHECKING, flat_json, suppress
-
-if TYPE_CHECKING:
-    from typing import Any
 
 LAST_WORDS_BYTES = 4000
 """Kubernetes cuts a termination message at 4096 bytes."""
@@ -35,7 +34,7 @@ class Reporter:
 
     def event(self, event: str, **facts: Any) -> None:
         """Log one JSON line, in one write so that it stays whole among what commands print."""
-        line = flat_json({"time": _now(), "event": event} | facts)
+        line = json.dumps({"time": _now(), "event": event} | facts, ensure_ascii=False)
         os.write(_STDOUT, f"{line}\n".encode(errors="replace"))
 
     def progress(self, done: int, total: int) -> None:

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
-
-from ogdc_shared.light import suppress
+from contextlib import suppress
 
 
 def remove(path: str) -> None:
