@@ -86,6 +86,8 @@ def mermaid(recipe: Recipe) -> str:
         f"publish: {meta.output.type}",
     ]
     nodes = [f'  n{index}["{_label(text)}"]' for index, text in enumerate(labels)]
+    if meta.workflow.parallel.enabled:
+        nodes[1:-1] = ['  subgraph files["for each file, in partitions side by side"]', *nodes[1:-1], "  end"]
     edges = [f"  n{index} --> n{index + 1}" for index in range(len(labels) - 1)]
     return "\n".join(["flowchart TD", *nodes, *edges])
 

@@ -61,3 +61,22 @@ def test_no_command_breaks_out_of_its_box(text: str) -> None:
     drawn = mermaid(recipe).split("\n")
     assert len(drawn) == 6
     assert re.fullmatch(r'  n1\["1: [^"\[\]<>{}()|]*"\]', drawn[2])
+
+
+def test_the_commands_of_a_parallel_recipe_are_drawn_as_a_group() -> None:
+    meta = RecipeMeta.model_validate(good_meta(workflow={"parallel": {"enabled": True}}))
+    recipe = Recipe(id="x", meta=meta, directory=Path(), commands=(Command("a", 1), Command("b", 2)))
+    assert (
+        mermaid(recipe)
+        == """\
+flowchart TD
+  n0["inputs: url"]
+  subgraph files["for each file, in partitions side by side"]
+  n1["1: a"]
+  n2["2: b"]
+  end
+  n3["publish: pvc"]
+  n0 --> n1
+  n1 --> n2
+  n2 --> n3"""
+    )
