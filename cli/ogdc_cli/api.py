@@ -12,7 +12,7 @@ from urllib.parse import urlencode, urlsplit
 
 from ogdc_cli.settings import ClientSettings
 from ogdc_cli.transport import ApiError, Transport
-from ogdc_shared.errors import OutputUnavailableError, UnknownRunError
+from ogdc_shared.errors import OutputUnavailableError, UnknownRunError, UnknownTriggerError
 
 if TYPE_CHECKING:
     import urllib3
@@ -63,9 +63,10 @@ class ApiClient:
         answer = self._transport.call("POST", path, body=body, headers=headers | {"Content-Type": kind})
         return Submitted(name=answer["recipe_workflow_name"], message=answer["message"])
 
-    def run(self, name: str) -> dict[str, Any]:
-        """One run in detail."""
-        return self._transport.call("GET", f"/runs/{_segment(name)}")
+    def run(self, name: str, *, tasks: int | None = None) -> dict[str, Any]:
+        """One run in detail, with at most so many of its tasks; None: as many as the service gives."""
+        query = "" if tasks is None else f"?task_limit={tasks}"
+        return self._transport.call("GET", f"/runs/{_segment(name)}{query}")
 
     def runs(self, **filters: str | int | None) -> Iterator[dict[str, Any]]:
         """All runs that match, newest first, a page at a time."""
@@ -104,6 +105,25 @@ class ApiClient:
         """Run again what failed of a run."""
         return self._transport.call("POST", f"/runs/{_segment(name)}/retry")
 
+    def triggers(self) -> list[dict[str, Any]]:
+        """All triggers, by name."""
+        found: list[dict[str, Any]] = self._transport.call("GET", "/triggers")["triggers"]
+        return found
+
+    def trigger(self, name: str, *, uploads: int) -> dict[str, Any]:
+        """One trigger with as many of its newest uploads."""
+        return self._transport.call("GET", f"/triggers/{_trigger_segment(name)}?uploads={uploads}")
+
+    def add_trigger(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """Have uploads start runs."""
+        body, headers = json.dumps(asked).encode(), {"Content-Type": "application/json"}
+        return self._transport.call("POST", "/triggers", body=body, headers=headers)
+
+    def remove_trigger(self, name: str) -> str:
+        """Remove a trigger; returns what the service says of that."""
+        message: str = self._transport.call("DELETE", f"/triggers/{_trigger_segment(name)}")["message"]
+        return message
+
     def version(self) -> str:
         """Version of the service."""
         version: str = self._transport.call("GET", "/version")["ogdc_runner_version"]
@@ -141,6 +161,13 @@ def _segment(name: str) -> str:
     """
     if not _NAME.fullmatch(name):
         raise UnknownRunError(name)
+    return name
+
+
+def _trigger_segment(name: str) -> str:
+    """A trigger's name as part of a path; raises UnknownTriggerError as `_segment` does."""
+    if not _NAME.fullmatch(name):
+        raise UnknownTriggerError(name)
     return name
 
 

@@ -42,11 +42,11 @@ def follow(client: ApiClient, name: str, *, quiet: bool = False) -> dict[str, An
     pause, lines = _FIRST_PAUSE, _FIRST_LOOK
     with _reporter(quiet=quiet) as report:
         while True:
-            run = _patiently(lambda: client.run(name))
+            run = _patiently(lambda: client.run(name, tasks=0))
             if not quiet:
                 report(run, _log(client, run, lines=lines))
             if run["status"] in TERMINAL:
-                return run
+                return _patiently(lambda: client.run(name))
             time.sleep(pause)
             pause, lines = min(pause * _GROWTH, _LONGEST_PAUSE), _LOOK
 
