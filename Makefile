@@ -1,5 +1,5 @@
 # Each target sets up what it needs by itself; a second run finds it there.
-.PHONY: demo test check unit bench format schema clean
+.PHONY: demo test check unit bench format schema settings clean
 
 demo:  ## Set everything up and run a real recipe on this machine
 	@scripts/bootstrap local
@@ -29,6 +29,10 @@ format: ## Let the formatter and the linter mend what they can
 schema: ## Write docs/meta.schema.json anew from the models
 	@scripts/bootstrap dev
 	.venv/bin/python -m ogdc_shared.recipe.schema > docs/meta.schema.json
+
+settings: ## Write docs/settings.md anew from the code that reads the settings
+	@scripts/bootstrap dev
+	.venv/bin/python scripts/settings > docs/settings.md
 
 clean: ## Remove the virtual environment and what the tools cached
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis bench-results

@@ -25,9 +25,13 @@ class DatabaseSettings(NamedTuple):
     host: str | None = None
     """Host name, or the directory of a Unix socket."""
     port: int | None = None
+    """Of the server."""
     name: str | None = None
+    """Of the database."""
     user: str | None = None
+    """Who connects; may change the schema where this migrates."""
     password: str | None = None
+    """Theirs."""
     pool_size: int = 8
     """Most connections one process opens."""
     timeout: float = 5.0
@@ -38,17 +42,25 @@ class ArgoSettings(NamedTuple):
     """How to reach Argo, and what every workflow gets."""
 
     url: str = "http://localhost:2746"
+    """Of Argo's server."""
     namespace: str = "qgnet"
+    """Where workflows are created."""
     service_account: str = "argo-workflow"
+    """Of workflows' pods."""
     token: str | None = None
+    """What the services tell Argo's server who they are by, with or without `Bearer` in front."""
     token_file: str | None = None
-    """Read at each call, since Kubernetes rotates it."""
+    """A file that holds the token instead; read at each call, since Kubernetes rotates it."""
     ca_file: str | None = None
+    """Certificates of the authorities that vouch for Argo's server; None: the system's."""
     verify_tls: bool = True
+    """Whether Argo's server has to have a certificate that somebody vouches for."""
     timeout: float = 10.0
     """Seconds for one call."""
     retry_enabled: bool = True
+    """Whether tasks are tried again."""
     retry_limit: int = 3
+    """How often, unless the recipe says."""
     retry_policy: str | None = None
     """An Argo retryPolicy; None: what was lost or failed in passing is retried, a failing command is not."""
 
@@ -57,14 +69,21 @@ class StorageSettings(NamedTuple):
     """The artifact store: a directory where `directory` is set, otherwise S3."""
 
     directory: str | None = None
+    """The directory; None: artifacts are in S3."""
     url: str | None = None
     """Where the directory store's signed links point (the gateway's base URL)."""
     signing_key: str | None = None
+    """What the directory store's links are signed with."""
     bucket: str = "argo-workflows"
+    """The bucket in S3."""
     access_key: str | None = None
+    """The key's id; None: what boto3 finds (environment, role of the pod)."""
     secret_key: str | None = None
+    """Its secret."""
     internal_endpoint: str | None = None
+    """S3 as the services reach it; None: AWS's."""
     public_endpoint: str | None = None
+    """S3 as users reach it, for download links; None: the same."""
     link_seconds: int = 7200
     """How long a handed-out download link is good for."""
 
@@ -73,7 +92,7 @@ class UploadSettings(NamedTuple):
     """What object stores may tell, and which of their objects are read with the artifact store's key."""
 
     buckets: tuple[str, ...] = ()
-    """Buckets of the artifact store's service whose objects its key may read for a triggered run."""
+    """JSON list of buckets of the artifact store's service that its key may read for triggered runs."""
     token: str | None = None
     """What a request that tells of uploads has to bear; None: the network decides who may tell."""
 
@@ -82,12 +101,19 @@ class WorkerSettings(NamedTuple):
     """What a task's container is given unless the recipe asks for other."""
 
     image: str = "ghcr.io/qgreenland-net/ogdc-worker:latest"
+    """As new as the services: plans gain fields."""
     image_pull_policy: str = "IfNotPresent"
+    """`Always`, `IfNotPresent` or `Never`."""
     volume_claim: str = "cephfs-qgnet-ogdc-workflow-pvc"
+    """The workflow volume: published data, and what runs work on."""
     allowed_input_claims: tuple[str, ...] = ()
+    """Further claims that `pvc_mount` inputs may name, as a JSON list."""
     cpu: str = "1"
+    """What one task asks for."""
     memory: str = "2Gi"
+    """What one task may use."""
     scratch: str = "10Gi"
+    """A task's own disk."""
     timeout: int = 86400
     """Seconds a workflow may take."""
     max_parallelism: int = 5
@@ -111,8 +137,9 @@ class Settings(NamedTuple):
     allow_local_recipes: bool = False
     """Whether `recipe_path` may name a directory of the machine the service runs on."""
     temporary_output_days: int = 7
+    """How long the outputs of `type: temporary` are kept."""
     stale_seconds: float = 30.0
-    """A run not heard of for this long is asked about at Argo when somebody reads it."""
+    """Seconds. A run not heard of for this long is asked about at Argo when somebody reads it."""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:

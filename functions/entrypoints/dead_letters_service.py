@@ -1,0 +1,6 @@
+"""What functions-framework is pointed at: FUNCTION_SOURCE is this file, FUNCTION_TARGET is `dead_letters`."""
+
+from ogdc_functions import dead_letters as service
+from ogdc_functions.service import start
+
+dead_letters = start(service.build)

@@ -1,0 +1,41 @@
+"""The dead_letters service: events that nobody took after all retries end as an error in the log.
+
+What they said is found again all the same: who reads a silent run, and the sweep, ask Argo.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from flask import Response
+
+from ogdc_functions.responses import json_response
+from ogdc_functions.routing import Call, Function, Route, build_function
+from ogdc_shared.context import Context
+
+MAX_BODY = 32 << 20
+
+_ATTRIBUTES = ("id", "source", "type", "subject", "name", "namespace")
+_FAILURE = ("knativeerrordest", "knativeerrorcode")
+_LONGEST = 500
+
+_log = logging.getLogger(__name__)
+
+
+def build(context: Context) -> Function:
+    """Build the function that functions-framework serves as `dead_letters`."""
+    routes = [Route("POST", "/", _receive, public=True, max_body=MAX_BODY)]
+    return build_function(routes, access_mode=context.settings.access_mode)
+
+
+def _receive(call: Call) -> Response:
+    """Log what an event was about, and who refused it how; whatever it is, it is not sent again.
+
+    Source: knative/eventing pkg/kncloudevents/attributes/knative_error.go (the extensions of a dead letter).
+    """
+    headers = call.request.headers
+    said = {
+        name: headers[f"ce-{name}"][:_LONGEST] for name in _ATTRIBUTES + _FAILURE if f"ce-{name}" in headers
+    }
+    _log.error("event given up: %s", " ".join(f"{name}={value!r}" for name, value in said.items()))
+    return json_response({"logged": True})

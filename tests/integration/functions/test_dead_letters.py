@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+
+def test_what_was_given_up_is_logged_and_not_sent_again(serve, caplog: pytest.LogCaptureFixture):
+    headers = {
+        "ce-specversion": "1.0",
+        "ce-id": "7",
+        "ce-type": "dev.knative.apiserver.resource.update",
+        "ce-source": "https://10.0.0.1:443",
+        "ce-subject": "/apis/argoproj.io/v1alpha1/namespaces/ogdc/workflows/tiles-abc",
+        "ce-knativeerrorcode": "400",
+        "ce-knativeerrordest": "http://argo-events.ogdc.svc.cluster.local/events/argo",
+    }
+
+    with caplog.at_level(logging.ERROR):
+        response = serve("dead_letters").post("/", data=b"{", headers=headers)
+
+    assert response.status_code == 200
+    assert "workflows/tiles-abc" in caplog.text
+    assert "'400'" in caplog.text
+
+
+def test_so_is_what_is_no_event(serve):
+    assert serve("dead_letters").post("/", data=b"\xff").status_code == 200

@@ -1,0 +1,91 @@
+"""The manifests of `knative/` as an operator would apply them, and what is wrong with them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import yaml
+
+from support.cluster_models import MODELS
+
+KNATIVE = Path(__file__).parents[2] / "knative"
+OVERLAYS = ("local", "production")
+
+Manifest = dict[str, Any]
+
+_LEAST_KUBECTL = (1, 21)
+"""The first whose kustomize knows components."""
+KUBERNETES = "1.33"
+"""What the manifests are held to; the oldest version that docs/install.md names."""
+
+
+@cache
+def rendered(directory: str) -> tuple[Manifest, ...]:
+    """Render a kustomization below `knative/`."""
+    done = subprocess.run(
+        [*_kustomize(), str(KNATIVE / directory)], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    return tuple(yaml.safe_load_all(done.stdout))
+
+
+def component(name: str) -> tuple[Manifest, ...]:
+    """Read the resources of a component, as they are before an overlay changes them."""
+    directory = KNATIVE / "components" / name
+    listed = yaml.safe_load((directory / "kustomization.yaml").read_text())["resources"]
+    return tuple(each for file in listed for each in yaml.safe_load_all((directory / file).read_text()))
+
+
+def of_kind(manifests: tuple[Manifest, ...], kind: str, *, group: str | None = None) -> dict[str, Manifest]:
+    """Pick the manifests of a kind (and API group), by name."""
+    return {
+        each["metadata"]["name"]: each
+        for each in manifests
+        if each["kind"] == kind and group in {None, group_of(each)}
+    }
+
+
+def group_of(manifest: Manifest) -> str:
+    """Return the API group; the core one has no name."""
+    return str(manifest["apiVersion"]).rpartition("/")[0]
+
+
+def problems(manifest: Manifest) -> str | None:
+    """Say what is wrong with a manifest by its kind's schema: a wrong value, or a field that is not there."""
+    kind = manifest["apiVersion"], manifest["kind"]
+    try:
+        if kind in MODELS:
+            MODELS[kind].model_validate(manifest)
+        else:
+            kubernetes_validate.validate(manifest, KUBERNETES, strict=True)
+    except (ValueError, kubernetes_validate.ValidationError) as exc:
+        return str(exc)
+    return None
+
+
+@cache
+def _kustomize() -> tuple[str, ...]:
+    own = KNATIVE.parent / ".venv" / "bin" / "kustomize"
+    if program := shutil.which("kustomize") or (own.exists() and str(own)):
+        return (program, "build")
+    if _kubectl_version() >= _LEAST_KUBECTL:
+        return ("kubectl", "kustomize")
+    raise FileNotFoundError(
+        "Neither kustomize nor kubectl 1.21 or newer is there: run scripts/bootstrap dev."
+    )
+
+
+def _kubectl_version() -> tuple[int, int]:
+    if shutil.which("kubectl") is None:
+        return (0, 0)
+    said = subprocess.run(
+        ["kubectl", "version", "--client", "--output=json"], capture_output=True, check=True, timeout=60
+    ).stdout
+    version = json.loads(said)["clientVersion"]
+    return int(version["major"]), int(version["minor"].rstrip("+"))

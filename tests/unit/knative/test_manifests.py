@@ -1,0 +1,257 @@
+"""What `knative/` renders to: valid for every API, and in agreement with itself and with the code."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ogdc_shared.config import Settings
+from support.manifests import KNATIVE, OVERLAYS, Manifest, component, of_kind, problems, rendered
+
+ROOT = KNATIVE.parent
+SERVING = "serving.knative.dev"
+COMPONENTS = sorted(path.name for path in (KNATIVE / "components").iterdir())
+
+RESERVED = {"PORT", "K_SERVICE", "K_CONFIGURATION", "K_REVISION"}
+
+
+@pytest.fixture(params=OVERLAYS)
+def manifests(request: pytest.FixtureRequest) -> tuple[Manifest, ...]:
+    return rendered(f"overlays/{request.param}")
+
+
+def functions(manifests: tuple[Manifest, ...]) -> dict[str, Manifest]:
+    return of_kind(manifests, "Service", group=SERVING)
+
+
+def pod(manifest: Manifest) -> dict[str, Any]:
+    spec: dict[str, Any] = manifest["spec"]["template"]["spec"]
+    return spec
+
+
+def environment(manifest: Manifest) -> dict[str, Any]:
+    return {entry["name"]: entry for entry in pod(manifest)["containers"][0]["env"]}
+
+
+def settings(manifests: tuple[Manifest, ...]) -> dict[str, str]:
+    [found] = [
+        each for name, each in of_kind(manifests, "ConfigMap").items() if name.startswith("ogdc-settings-")
+    ]
+    data: dict[str, str] = found["data"]
+    return data
+
+
+class TestSchemas:
+    @pytest.mark.parametrize("overlay", OVERLAYS)
+    def test_all_that_is_applied_is_valid(self, overlay: str):
+        found = {
+            f"{each['kind']}/{each['metadata']['name']}": problems(each)
+            for each in rendered(f"overlays/{overlay}")
+        }
+
+        assert {name: problem for name, problem in found.items() if problem} == {}
+
+    @pytest.mark.parametrize("name", COMPONENTS)
+    def test_so_is_every_component(self, name: str):
+        assert [problem for each in component(name) if (problem := problems(each))] == []
+
+    def test_so_is_what_is_applied_beside_the_overlay(self):
+        grant = yaml.safe_load((KNATIVE / "components/gateway-api/reference-grant.yaml").read_text())
+
+        assert problems(grant) is None
+
+    def test_a_field_that_is_not_there_is_seen(self, manifests):
+        source = of_kind(manifests, "ApiServerSource")["workflows"]
+
+        assert "selectors" in str(problems(source | {"spec": source["spec"] | {"selectors": []}}))
+
+    def test_a_wrong_value_is_seen(self, manifests):
+        broker = of_kind(manifests, "Broker")["ogdc"]
+
+        assert problems(broker | {"spec": {"delivery": {"retry": "often"}}})
+
+
+class TestFunctions:
+    def test_all_scale_to_zero_and_none_without_bound(self, manifests):
+        for each in functions(manifests).values():
+            annotations = each["spec"]["template"]["metadata"]["annotations"]
+            assert annotations["autoscaling.knative.dev/min-scale"] == "0"
+            assert int(annotations["autoscaling.knative.dev/max-scale"]) >= 1
+
+    def test_knative_sets_its_own_variables_itself(self, manifests):
+        for each in functions(manifests).values():
+            assert not environment(each).keys() & RESERVED
+
+    def test_each_serves_what_its_entrypoint_defines(self, manifests):
+        assert functions(manifests).keys() == {"submit", "status", "argo-events", "upload", "dead-letters"}
+        for each in functions(manifests).values():
+            env = environment(each)
+            source = Path(env["FUNCTION_SOURCE"]["value"])
+            entrypoint = ROOT / "functions" / "entrypoints" / source.name
+            assert source.parent == Path("/opt/ogdc/entrypoints")
+            assert re.search(rf"^{env['FUNCTION_TARGET']['value']} = ", entrypoint.read_text(), re.MULTILINE)
+
+    def test_a_thread_is_left_for_the_probes(self, manifests):
+        for each in functions(manifests).values():
+            assert int(environment(each)["THREADS"]["value"]) == pod(each)["containerConcurrency"] + 1
+
+    def test_none_can_be_reached_past_the_entry(self, manifests):
+        for each in functions(manifests).values():
+            assert each["metadata"]["labels"]["networking.knative.dev/visibility"] == "cluster-local"
+
+    def test_a_changed_setting_makes_a_new_revision(self, manifests):
+        [name] = [name for name in of_kind(manifests, "ConfigMap") if name.startswith("ogdc-settings-")]
+        for each in functions(manifests).values():
+            sources = pod(each)["containers"][0].get("envFrom", [])
+            assert {entry["configMapRef"]["name"] for entry in sources if "configMapRef" in entry} <= {name}
+
+    def test_the_database_has_room_for_all_connections(self, manifests):
+        wanted = sum(
+            int(each["spec"]["template"]["metadata"]["annotations"]["autoscaling.knative.dev/max-scale"])
+            * int(environment(each).get("OGDC_DB_POOL_SIZE", {"value": 0})["value"])
+            for each in functions(manifests).values()
+        )
+        parameters = of_kind(manifests, "Cluster")["ogdc-database"]["spec"]["postgresql"]["parameters"]
+
+        assert wanted + 20 <= int(parameters["max_connections"])
+
+
+class TestPrivileges:
+    def test_every_container_is_confined(self, manifests):
+        for each in manifests:
+            for container in each.get("spec", {}).get("template", {}).get("spec", {}).get("containers", []):
+                context = container["securityContext"]
+                assert context["allowPrivilegeEscalation"] is False
+                assert context["readOnlyRootFilesystem"] is True
+                assert context["capabilities"] == {"drop": ["ALL"]}
+                assert {**pod(each).get("securityContext", {}), **context}["runAsNonRoot"] is True
+                assert container["resources"]["limits"]["memory"]
+
+    @pytest.mark.parametrize(
+        ("account", "allowed"),
+        [
+            ("ogdc-submit", {"workflows": "create get patch update", "pods": "delete"}),
+            ("ogdc-upload", {"workflows": "create get"}),
+            ("ogdc-status", {"workflows": "get list watch", "pods": "get list watch", "pods/log": "get"}),
+            ("ogdc-workflow-watcher", {"workflows": "get list watch"}),
+            ("argo-workflow", {"workflowtaskresults": "create patch"}),
+            ("ogdc-argo-events", {}),
+            ("ogdc-dead-letters", {}),
+            ("ogdc-migrate", {}),
+        ],
+    )
+    def test_accounts_may_do_what_they_have_to_and_no_more(self, manifests, account, allowed):
+        roles = of_kind(manifests, "Role")
+        rules = [
+            rule
+            for binding in of_kind(manifests, "RoleBinding").values()
+            if account in {subject["name"] for subject in binding["subjects"]}
+            for rule in roles[binding["roleRef"]["name"]]["rules"]
+        ]
+
+        assert {name: " ".join(rule["verbs"]) for rule in rules for name in rule["resources"]} == allowed
+        if not allowed:
+            assert of_kind(manifests, "ServiceAccount")[account]["automountServiceAccountToken"] is False
+
+    def test_nothing_is_granted_beyond_the_namespace(self, manifests):
+        assert not of_kind(manifests, "ClusterRole")
+        assert not of_kind(manifests, "ClusterRoleBinding")
+
+    def test_every_account_that_is_used_is_there(self, manifests):
+        accounts = of_kind(manifests, "ServiceAccount").keys()
+        used = {pod(each)["serviceAccountName"] for each in functions(manifests).values()}
+
+        assert used | {settings(manifests)["ARGO_SERVICE_ACCOUNT_NAME"]} <= accounts
+
+    def test_argo_finds_the_token_of_its_own_containers(self, manifests):
+        account = settings(manifests)["ARGO_SERVICE_ACCOUNT_NAME"]
+        token = of_kind(manifests, "Secret")[f"{account}.service-account-token"]
+
+        assert token["type"] == "kubernetes.io/service-account-token"
+        assert token["metadata"]["annotations"]["kubernetes.io/service-account.name"] == account
+
+    def test_no_secret_is_in_them(self, manifests):
+        assert not any(
+            each.get("data") or each.get("stringData") for each in of_kind(manifests, "Secret").values()
+        )
+
+    def test_tasks_reach_no_private_address_but_what_they_need(self, manifests):
+        policy = of_kind(manifests, "NetworkPolicy")["tasks"]["spec"]
+        open_ports = [rule for rule in policy["egress"] if "ports" not in rule]
+
+        assert policy["ingress"] == []
+        assert {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"} <= set(
+            open_ports[0]["to"][0]["ipBlock"]["except"]
+        )
+
+
+class TestAgreement:
+    def test_the_services_take_the_settings(self, manifests):
+        taken = Settings.from_env(settings(manifests))
+
+        assert taken.argo.namespace == "ogdc"
+        assert taken.worker.volume_claim in of_kind(manifests, "PersistentVolumeClaim")
+
+    def test_every_setting_is_one(self, manifests):
+        page = (ROOT / "docs" / "settings.md").read_text()
+        names = set(settings(manifests)).union(*map(environment, functions(manifests).values()))
+        of_the_framework = {"FUNCTION_TARGET", "FUNCTION_SOURCE", "THREADS"}
+
+        assert {name for name in names - of_the_framework if f"`{name}`" not in page} == set()
+
+    def test_all_is_in_one_namespace(self, manifests):
+        [namespace] = of_kind(manifests, "Namespace")
+        placed = {each["metadata"].get("namespace") for each in manifests} - {None}
+
+        assert placed == {namespace} == {settings(manifests)["ARGO_NAMESPACE"]}
+
+    def test_argo_keeps_artifacts_where_the_functions_do(self, manifests):
+        repositories = of_kind(manifests, "ConfigMap")["artifact-repositories"]
+        chosen = repositories["metadata"]["annotations"]["workflows.argoproj.io/default-artifact-repository"]
+        s3 = yaml.safe_load(repositories["data"][chosen])["s3"]
+        scheme = "http" if s3.get("insecure") else "https"
+
+        assert s3["bucket"] == settings(manifests)["OGDC_S3_BUCKET"]
+        assert f"{scheme}://{s3['endpoint']}" == settings(manifests)["INTERNAL_S3_ENDPOINT_URL"]
+
+    def test_events_end_at_functions_that_are_there(self, manifests):
+        there = functions(manifests).keys()
+        broker = of_kind(manifests, "Broker")["ogdc"]
+        triggers = of_kind(manifests, "Trigger")
+
+        assert {each["spec"]["broker"] for each in triggers.values()} == {"ogdc"}
+        assert of_kind(manifests, "ApiServerSource")["workflows"]["spec"]["sink"]["ref"]["name"] == "ogdc"
+        assert broker["spec"]["delivery"]["deadLetterSink"]["ref"]["name"] in there
+        assert {each["spec"]["subscriber"]["ref"]["name"] for each in triggers.values()} <= there
+        assert of_kind(manifests, "PingSource")["sweep"]["spec"]["sink"]["ref"]["name"] in there
+
+    def test_workflows_are_watched_by_a_label_they_bear(self, manifests):
+        [watched] = of_kind(manifests, "ApiServerSource")["workflows"]["spec"]["resources"]
+        [expression] = watched["selector"]["matchExpressions"]
+        compiled = yaml.safe_load((ROOT / "tests/golden/workflows/sequential-pvc.yaml").read_text())
+
+        assert expression["key"] in compiled["metadata"]["labels"]
+
+    def test_the_entry_leads_to_functions_by_the_names_knative_gives(self):
+        route = of_kind(component("gateway-api"), "HTTPRoute")["ogdc"]
+        hosts = {
+            entry["urlRewrite"]["hostname"] for rule in route["spec"]["rules"] for entry in rule["filters"]
+        } | {
+            each["metadata"]["annotations"]["nginx.ingress.kubernetes.io/upstream-vhost"]
+            for each in component("ingress-nginx")
+        }
+
+        assert hosts == {f"{name}.ogdc.svc.cluster.local" for name in ("submit", "status")}
+
+    def test_the_route_is_granted_its_way_out(self):
+        grant = yaml.safe_load((KNATIVE / "components/gateway-api/reference-grant.yaml").read_text())
+        route = of_kind(component("gateway-api"), "HTTPRoute")["ogdc"]
+        backends = {
+            (ref["namespace"], ref["name"]) for rule in route["spec"]["rules"] for ref in rule["backendRefs"]
+        }
+
+        assert backends == {(grant["metadata"]["namespace"], entry["name"]) for entry in grant["spec"]["to"]}
