@@ -1,0 +1,132 @@
+"""Commands about triggers, which have uploads start runs: triggers list, show, add, remove."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ogdc_cli.commands.recipes import JsonOption
+
+if TYPE_CHECKING:
+    from ogdc_cli.api import ApiClient
+
+TriggerArgument = Annotated[str, typer.Argument(metavar="NAME", help="The trigger's name.")]
+
+triggers = typer.Typer(no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to `app`."""
+    app.add_typer(triggers, name="triggers", help="Have uploads start runs.")
+
+
+@triggers.command("list")
+def list_triggers(as_json: JsonOption = False) -> None:
+    """List triggers."""
+    from ogdc_cli.tasklog import printable
+
+    found = _client().triggers()
+    if as_json:
+        _print_json(found)
+    elif not found:
+        typer.echo("No triggers.")
+    for trigger in [] if as_json else found:
+        typer.echo(printable(_line(trigger)))
+
+
+@triggers.command("show")
+def show(
+    name: TriggerArgument,
+    uploads: Annotated[int, typer.Option(min=0, max=1000, help="How many uploads, newest first.")] = 20,
+    as_json: JsonOption = False,
+) -> None:
+    """Print a trigger, and what became of its newest uploads."""
+    from ogdc_cli.tasklog import printable
+
+    trigger = _client().trigger(name, uploads=uploads)
+    if as_json:
+        _print_json(trigger)
+        return
+    typer.echo(printable(_line(trigger)))
+    for upload in trigger["uploads"]:
+        became = upload["run"] or upload["message"] or ""
+        time = upload["received_at"][:19].replace("T", " ")
+        typer.echo(printable(f"{time}  {upload['outcome']:<8} {upload['key']}  {became}".rstrip()))
+
+
+@triggers.command("add")
+def add(
+    name: TriggerArgument,
+    *,
+    bucket: Annotated[str, typer.Option(help="The bucket that is uploaded to.")],
+    recipe: Annotated[
+        str | None, typer.Option(help="The recipe to run; without one, the uploads themselves are recipes.")
+    ] = None,
+    pattern: Annotated[
+        str, typer.Option(help="Which keys: * within a part, ** across parts, as in incoming/**/*.tif.")
+    ] = "**",
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(help="How the object came: put, post, copy or multipart; may be repeated."),
+    ] = None,
+    base_url: Annotated[
+        str | None, typer.Option(help="Where the bucket's objects are read, without the key.")
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Runs replace the recipe's published data.")
+    ] = False,
+    no_object: Annotated[
+        bool, typer.Option("--no-object", help="Do not make the object an input of the run.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Have uploads start runs, which will be yours."""
+    asked = {
+        "name": name,
+        "bucket": bucket,
+        "pattern": pattern,
+        "kinds": kind or [],
+        "recipe_path": None if recipe is None else _location(recipe),
+        "overwrite": overwrite,
+        "pass_object": not no_object,
+        "base_url": base_url,
+    }
+    trigger = _client().add_trigger(asked)
+    if as_json:
+        _print_json(trigger)
+    else:
+        typer.echo(
+            f"Trigger {trigger['name']} is set; see what it does with: ogdc-runner triggers show {name}"
+        )
+
+
+@triggers.command("remove")
+def remove(name: TriggerArgument) -> None:
+    """Remove a trigger; the runs it started stay."""
+    typer.echo(_client().remove_trigger(name))
+
+
+def _location(recipe: str) -> str:
+    """The recipe's location as the service finds it; a path of this machine is for the local stack."""
+    from ogdc_cli.recipes import is_remote
+
+    return recipe if is_remote(recipe) else str(Path(recipe).expanduser().resolve())
+
+
+def _client() -> ApiClient:
+    from ogdc_cli.api import ApiClient
+    from ogdc_cli.settings import ClientSettings
+
+    return ApiClient(ClientSettings.from_env())
+
+
+def _line(trigger: dict[str, Any]) -> str:
+    what = trigger["recipe_path"] or "the uploaded recipe"
+    return f"{trigger['name']}  {trigger['bucket']}/{trigger['pattern']} → {what}  ({trigger['owner']})"
+
+
+def _print_json(value: object) -> None:
+    typer.echo(json.dumps(value, indent=2))
