@@ -8,11 +8,8 @@ in the workspace, which is mounted whole, and there it can. The steps (see `chec
 3. `clear 1` removes what the command read, `hand on 1` moves what it wrote to where the next one reads.
 4. `run 2` and so on. What the last command wrote stays in `/output_dir` for `publish`.
 
-A plan that runs commands once for each file has more steps around each `run` (see `per_file`), one with
-inputs on volumes has a last one, `copy` (see `volumes`).
-
-Removing and moving are two steps: after a crash in the middle of either it is known which of the files in
-`/input_dir` are old and which are new.
+Where the plan says so, `run` runs its command once for each file (see `per_file`). With inputs on volumes
+there is a last step, `copy` (see `volumes`).
 """
 
 from __future__ import annotations
@@ -75,7 +72,9 @@ class _Process:
         self._reporter = reporter
         self._checkpoint = checkpoint
         self._execution = Execution(plan, places, reporter)
-        self._file_by_file = FileByFile(self._execution, places, reporter) if plan.per_file else None
+        self._file_by_file = (
+            FileByFile(self._execution, places, reporter, checkpoint) if plan.per_file else None
+        )
         self._store = f"{places.workspace}/fetch"
 
     def run(self) -> None:
@@ -108,21 +107,9 @@ class _Process:
             if number > 1:
                 yield Step(f"clear {number - 1}", self._clear)
                 yield Step(f"hand on {number - 1}", self._hand_on)
-            yield from self._steps_of(number)
+            yield Step(f"run {number}", partial(self._run, number))
         if self._plan.volumes:
             yield Step("copy", self._copy)
-
-    def _steps_of(self, number: int) -> Iterator[Step]:
-        """What running a command takes."""
-        files = self._file_by_file
-        if files is None:
-            yield Step(f"run {number}", partial(self._execution.run, number))
-        else:
-            first = number == 1
-            elsewhere = self._on_volumes if first else ()
-            yield Step(f"choose {number}", partial(files.choose, elsewhere, hidden=first))
-            yield Step(f"run {number}", partial(files.run, number, self._checkpoint, self._tell_progress))
-            yield Step(f"gather {number}", partial(files.gather, number))
 
     def _tell_progress(self, share: float = 0.0) -> None:
         """Say how many commands are finished, in units of files; `share` is how much of the next one is."""
@@ -151,6 +138,12 @@ class _Process:
             check_files(self._on_volumes)
             if not self._plan.per_file:
                 link_files(self._on_volumes, self._places.inputs)
+
+    def _run(self, number: int) -> dict[str, Any] | None:
+        if self._file_by_file is None:
+            return self._execution.run(number)
+        elsewhere = self._on_volumes if number == 1 else ()
+        return self._file_by_file.run(number, self._tell_progress, elsewhere)
 
     def _clear(self) -> None:
         empty(self._places.inputs)
