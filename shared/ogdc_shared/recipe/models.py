@@ -253,8 +253,15 @@ class PvcMountInput(Strict):
         return value
 
 
+class UploadInput(Strict):
+    """The object whose upload starts the run; such a recipe is started by triggers alone."""
+
+    type: Literal["upload"]
+
+
 InputParam = Annotated[
-    UrlInput | UrlListInput | FileInput | DataOneInput | PvcMountInput, Field(discriminator="type")
+    UrlInput | UrlListInput | FileInput | DataOneInput | PvcMountInput | UploadInput,
+    Field(discriminator="type"),
 ]
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ogdc_shared.config import Settings, WorkerSettings
-from ogdc_shared.errors import ForbiddenError, UnsupportedError
+from ogdc_shared.errors import ForbiddenError, InputNotFoundError, UnsupportedError
 from ogdc_shared.layout import division_key, partition_key, plan_key, run_prefix, snapshot_key
 from ogdc_shared.listing import Listing, measure
 from ogdc_shared.partitioning import divide
@@ -19,6 +19,7 @@ from ogdc_shared.recipe.models import (
     Parallel,
     PvcMountInput,
     RecipeMeta,
+    UploadInput,
     VisualizationWorkflow,
 )
 from ogdc_shared.recipe.recipe import Recipe
@@ -76,6 +77,11 @@ def compiled_recipe(
     if reason := _unsupported(recipe.meta):
         raise UnsupportedError(f"meta.yml: {reason}")
     _check_claims(recipe.meta, settings.worker)
+    if not occasion.inputs and any(isinstance(param, UploadInput) for param in recipe.meta.input.params):
+        raise InputNotFoundError(
+            "meta.yml: input.params: the recipe takes in an upload, and nothing was uploaded. Have a trigger "
+            "start it: `ogdc-runner triggers add`."
+        )
     if occasion.inputs and volume_inputs(recipe):
         raise UnsupportedError(
             "meta.yml: input.params: a recipe with inputs on volumes takes no uploaded object besides them. "

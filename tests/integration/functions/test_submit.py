@@ -331,7 +331,13 @@ class TestArgoAway:
 
         swept = submit.post("/sweep?unsent_for=0").get_json()
 
-        assert swept == {"sent": recorded(database), "refreshed": [], "expired": [], "left": []}
+        assert swept == {
+            "sent": recorded(database),
+            "refreshed": [],
+            "expired": [],
+            "triggered": [],
+            "left": [],
+        }
         assert list(argo.workflows) == swept["sent"]
         assert submit.post("/sweep?unsent_for=0").get_json()["sent"] == []
 

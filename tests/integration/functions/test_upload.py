@@ -26,7 +26,7 @@ from ogdc_shared.runs.uploads import resume_uploads
 from support import uploads
 from support.argo_server import ArgoServer
 from support.http import FileServer
-from support.runs import bundle, recipe_files, tell
+from support.runs import bundle, recipe_files, send, tell
 from support.uploads import SHAPES, Object, Told
 
 RETRIED_BY_KNATIVE = {404, 408, 409, 429}
@@ -199,6 +199,21 @@ class TestWhatARunIsGiven:
             "https://data.example.org/uploads/incoming/2026/sea%20ice%2Bsnow.csv?versionId=a+b"
         )
         assert (given.kind, given.name, given.size) == ("url", "sea ice+snow.csv", 12)
+
+    def test_nothing_but_the_object(self, upload, trigger, submit, artifacts: Path, argo: ArgoServer):
+        meta = recipe_files(output="temporary")["meta.yml"].replace(
+            "type: file\n      path: data.csv", "type: upload"
+        )
+        files = recipe_files(output="temporary", meta_yml=meta)
+        trigger(files=files, base_url="https://data.example.org")
+
+        assert outcomes(post(upload, uploads.minio(Object()))) == ["started"]
+
+        (name,) = argo.workflows
+        (given,) = Partition.from_json((artifacts / partition_key(name, 0)).read_bytes()).files
+        assert given.name == "sea ice+snow.csv"
+        refused = send(submit, files=files)
+        assert (refused.status_code, "triggers add" in refused.get_json()["detail"]) == (422, True)
 
     def test_variables(self, upload, trigger, artifacts: Path, argo: ArgoServer):
         trigger(pass_object=False)

@@ -180,7 +180,7 @@ def test_a_volume_input_has_a_pattern_for_all_files() -> None:
         ),
         (
             {"input": inputs({"value": "https://a.org"})},
-            "input.params[0].type: is missing; give one of url, url_list, file, dataone, pvc_mount.",
+            "input.params[0].type: is missing; give one of url, url_list, file, dataone, pvc_mount, upload.",
         ),
         (
             {"input": inputs({"type": "urls"})},
