@@ -185,14 +185,27 @@ def stop_orphan(data: Path) -> None:
         raise StackError(
             f"PostgreSQL, process {pid}, holds {data} and cannot be stopped; end it and try again."
         )
-    # What is left names a zombie, or a process that is none of its own by now; it would keep a new one away.
-    pid_file.unlink(missing_ok=True)
+    if pid_file.exists():  # it was killed
+        _end_children(data)
+        # The file names a zombie, or a process that is none of its own by now; it would keep a new one away.
+        pid_file.unlink(missing_ok=True)
 
 
 def stop_orphans(root: Path) -> None:
     """Stop what is left on any data directory below the state directory `root`; see `stop_orphan`."""
     for data in root.glob("pg-*"):
         stop_orphan(data)
+
+
+def _end_children(data: Path) -> None:
+    """End the children of a killed server on `data`; they would by themselves, but some only after a minute.
+
+    Until then they hold its shared memory, which keeps a new server away.
+    """
+    for proc in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (proc / "comm").read_text() == "postgres\n" and (proc / "cwd").samefile(data):
+                os.kill(int(proc.name), signal.SIGKILL)
 
 
 def _postmaster(data: Path) -> int | None:

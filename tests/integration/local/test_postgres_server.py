@@ -143,6 +143,18 @@ def test_killed_server_is_noticed_and_comes_back_with_every_commit(server):
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs a parent-death signal")
+def test_child_that_does_not_notice_its_killed_server_is_no_obstacle(server):
+    server.postgres.start()
+    with server.connect() as connection:
+        os.kill(connection.info.backend_pid, signal.SIGSTOP)
+        os.kill(pid_of(server), signal.SIGKILL)
+        wait_until(lambda: not server.postgres.running)
+        began = time.monotonic()
+        server.postgres.start()
+        assert time.monotonic() - began < 20, "a stopped child would hold the memory for ever"
+    assert server.execute("SELECT 1") == (1,)
+
+
 def test_server_shuts_down_when_its_stack_is_killed(root):
     stack = start_elsewhere(root)
     pid = int(stack.stdout.readline())
