@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from ogdc_shared.errors import InvalidRequestError
-from ogdc_shared.storage.store import ArtifactNotFoundError, ArtifactStore
+from ogdc_shared.storage.store import ArtifactNotFoundError, ArtifactStore, put_all
 
 
 class StoreContract:
@@ -36,6 +37,27 @@ class StoreContract:
         store.put("runs/a/empty", b"")
         assert store.get("runs/a/empty") == b""
         assert store.size("runs/a/empty") == 0
+
+    def test_writes_many_and_holds_a_few(self, store: ArtifactStore) -> None:
+        made: list[int] = []
+        most_ahead = 0
+
+        def artifacts() -> Iterator[tuple[str, bytes]]:
+            nonlocal most_ahead
+            for number in range(100):
+                made.append(number)
+                written = sum(store.size(f"runs/a/partitions/{n}.json") is not None for n in made[-40:])
+                most_ahead = max(most_ahead, len(made[-40:]) - written)
+                yield f"runs/a/partitions/{number}.json", str(number).encode()
+
+        put_all(store, artifacts())
+        assert [store.get(f"runs/a/partitions/{n}.json") for n in (0, 57, 99)] == [b"0", b"57", b"99"]
+        assert len(made) == 100
+        assert most_ahead < 40
+
+    def test_tells_of_one_among_many_that_cannot_be_written(self, store: ArtifactStore) -> None:
+        with pytest.raises(InvalidRequestError, match="cannot be the key"):
+            put_all(store, [("runs/a/x", b""), ("../y", b""), ("runs/a/z", b"")])
 
     def test_says_what_is_not_there(self, store: ArtifactStore, tmp_path: Path) -> None:
         assert store.size("runs/none") is None
