@@ -38,7 +38,7 @@ def build(context: Context) -> Function:
         Route("POST", "/validate", partial(_validate, context), max_body=MAX_BUNDLE),
         Route("POST", "/runs/{name}/cancel", partial(_cancel, context), writes=True),
         Route("POST", "/runs/{name}/retry", partial(_retry, context), writes=True),
-        # A PingSource bears no credentials. It does what callers were promised before, and no entry leads to it.
+        # A PingSource bears no credentials. It does only what was promised before, and no entry leads to it.
         Route("POST", "/sweep", partial(_sweep, context), public=True),
         *triggers.changing_routes(context),
     ]
