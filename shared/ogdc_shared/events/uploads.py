@@ -254,7 +254,7 @@ def _checked(upload: ObjectCreated) -> ObjectCreated:
         InvalidRequestError: the upload holds such a thing.
     """
     for value in (upload.bucket, upload.key, upload.source, upload.event_id):
-        usable = value and len(value) <= _MAX_TEXT and "\0" not in value and value.isascii() | _encodes(value)
+        usable = value and len(value) <= _MAX_TEXT and "\0" not in value and _encodes(value)
         if not usable:
             raise InvalidRequestError(f"An event names {value[:80]!r}, which cannot be part of an upload.")
     if len(upload.key.encode()) > _MAX_KEY:
