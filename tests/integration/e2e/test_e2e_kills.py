@@ -36,6 +36,8 @@ from support.trace import Execution, TraceServer
 
 SECONDS = float(os.environ.get("OGDC_KILLS_SECONDS", "10"))
 SEED = int(os.environ.get("OGDC_KILLS_SEED", random.SystemRandom().randrange(10**6)))
+LATE_SECONDS = 1.0
+"""How long after a kill a command may begin that is to end for it."""
 DRAIN_SECONDS = 150.0
 """Until everything has ended once nothing is killed any more; the sweep alone may wait for two minutes."""
 FILES = {f"part-{number}.txt": f"{number} banana\n{number} apple\n" for number in range(3)}
