@@ -149,9 +149,9 @@ def _tasks(nodes: dict[str, _Object]) -> Iterator[TaskState]:
     """Yield one state a task, however often it was tried.
 
     Where a template has a retryStrategy, a node of type Retry stands for the task; its children of type Pod
-    are the attempts, in order.
+    are the attempts, in order. An attempt that no Retry node names yet says nothing of its task.
 
-    Source: workflow/controller/operator.go of argo-workflows (executeTemplate).
+    Source: workflow/controller/operator.go of argo-workflows (executeTemplate); NodeFlag in workflow_types.go.
     """
     pods = {node_id for node_id, node in nodes.items() if node.get("type") == "Pod"}
     attempts = {
@@ -163,7 +163,8 @@ def _tasks(nodes: dict[str, _Object]) -> Iterator[TaskState]:
         if pod_ids:
             yield _task(node_id, node=nodes[node_id], pod=nodes[pod_ids[-1]])
     for node_id in pods.difference(*attempts.values()):
-        yield _task(node_id, node=nodes[node_id], pod=nodes[node_id])
+        if not _object(nodes[node_id].get("nodeFlag"), "nodeFlag").get("retried"):
+            yield _task(node_id, node=nodes[node_id], pod=nodes[node_id])
 
 
 def _task(node_id: str, *, node: _Object, pod: _Object) -> TaskState:

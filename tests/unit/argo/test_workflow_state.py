@@ -142,6 +142,12 @@ def test_pod_that_waits_for_room_is_pending_though_its_retry_node_runs() -> None
     assert (task.phase, task.message) == ("Pending", "Unschedulable: 0/3 nodes")
 
 
+def test_attempt_that_no_retry_node_names_yet_is_no_task() -> None:
+    attempt = pod("p-1", "process(0:0)(0)", nodeFlag={"retried": True}, **failed(), **partition(0))
+    state = read_workflow(workflow(retry("r-1", "process(0:0)", []), attempt))
+    assert state.tasks == ()
+
+
 def test_pod_without_retries_is_a_task_of_its_own() -> None:
     (task,) = read_workflow(workflow(pod("p", "publish", template="publish"))).tasks
     assert (task.node_id, task.template, task.partition) == ("p", "publish", None)
