@@ -151,7 +151,7 @@ def _tasks(nodes: dict[str, _Object]) -> Iterator[TaskState]:
     Where a template has a retryStrategy, a node of type Retry stands for the task; its children of type Pod
     are the attempts, in order. An attempt that no Retry node names yet says nothing of its task.
 
-    Source: workflow/controller/operator.go of argo-workflows (executeTemplate); NodeFlag in workflow_types.go.
+    Source: operator.go (executeTemplate) and workflow_types.go (NodeFlag) of argo-workflows.
     """
     pods = {node_id for node_id, node in nodes.items() if node.get("type") == "Pod"}
     attempts = {
