@@ -13,11 +13,23 @@ step itself is finished.
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ogdc_shared.worker.lock import open_locked
 from ogdc_shared.worker.trees import flush_entries
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _PART = " "
+
+
+class Step(NamedTuple):
+    """One restartable part of a task."""
+
+    name: str
+    run: Callable[[], dict[str, Any] | None]
+    """Returns the facts of an event to log once the step is finished."""
 
 
 class Checkpoint:

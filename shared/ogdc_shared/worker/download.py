@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from ogdc_shared.errors import InputNotFoundError, SourceUnavailableError, UnusableInputError
+from ogdc_shared.errors import SourceUnavailableError, UnusableInputError
 from ogdc_shared.worker.names import last_component, name_from_url
 from ogdc_shared.worker.reply import PIECE_BYTES, InterruptedFetchError, Reply
+from ogdc_shared.worker.shipped import read_shipped, shipped_name
 
 if TYPE_CHECKING:
     import hashlib
@@ -48,7 +48,7 @@ class RecipeFiles:
     """The files shipped in a recipe."""
 
     def __init__(self, directory: str) -> None:
-        self._directory = os.path.realpath(directory)
+        self._directory = directory
 
     def open(self, source: str, *, offset: int = 0, validator: str | None = None) -> Reply:
         """Read a file by its path relative to the recipe, always from its beginning.
@@ -56,12 +56,7 @@ class RecipeFiles:
         Raises:
             InputNotFoundError: the recipe has no such file.
         """
-        path = os.path.realpath(os.path.join(self._directory, source)) if "\0" not in source else ""
-        if not path.startswith(f"{self._directory}/") or not os.path.isfile(path):
-            raise InputNotFoundError(
-                f"The recipe has no file {source!r}; put it into the recipe's directory."
-            )
-        return Reply(pieces=_read(path))
+        return Reply(pieces=read_shipped(self._directory, source))
 
 
 def download(file: InputFile, *, source: Source, part: Part, wait: Callable[[Trouble], None]) -> str:
@@ -125,7 +120,7 @@ def _problem(file: InputFile, *, size: int, digest: _Digest) -> str | None:
 
 def _name(file: InputFile, reply: Reply) -> str:
     if file.kind == "recipe":
-        return last_component(file.name or "") or last_component(file.source)
+        return shipped_name(file)
     return last_component(file.name or "") or reply.name or name_from_url(file.source)
 
 

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from ogdc_shared.errors import UnsupportedError, UnusableInputError
 from ogdc_shared.worker.download import RecipeFiles, download
 from ogdc_shared.worker.part import Part
+from ogdc_shared.worker.threads import in_threads
 from ogdc_shared.worker.trees import flush, flush_entries, is_directory, remove
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from ogdc_shared.plan import InputFile
     from ogdc_shared.worker.download import Source, Trouble
@@ -71,7 +72,7 @@ def fetch_inputs(
         return _fetch(file, place=f"{store}/{number}", source=sources[file.kind], wait=wait)
 
     owners: dict[str, str] = {}
-    for fetched in _each(fetch, len(files), at_once=THREADS if "url" in sources else 1):
+    for fetched in in_threads(fetch, len(files), at_once=THREADS):
         if fetched.name in owners:
             raise UnusableInputError(
                 f"Two inputs have the name {fetched.name!r}: {owners[fetched.name]!r} and "
@@ -118,12 +119,3 @@ def _fetch(file: InputFile, *, place: str, source: Source, wait: Callable[[Troub
         size=os.path.getsize(f"{place}/{finished[0]}"),
         seconds=round(time.monotonic() - started, 3),
     )
-
-
-def _each(fetch: Callable[[int], Fetched], count: int, *, at_once: int) -> Iterable[Fetched]:
-    """Yield what `fetch` makes of 0, 1, … as it comes; files of the recipe are not worth a thread."""
-    if at_once == 1:
-        return map(fetch, range(count))
-    from ogdc_shared.worker.threads import in_threads
-
-    return in_threads(fetch, count, at_once=at_once)

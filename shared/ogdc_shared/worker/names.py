@@ -12,7 +12,7 @@ NAME_BYTES = 255
 """What Linux file systems take."""
 
 _UNWANTED = re.compile(r"[/\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-_PARAMETER = re.compile(r';\s*([\w!#$&+^`|~*.-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;]*))')
+_PARAMETER = r';\s*([\w!#$&+^`|~*.-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;]*))'
 
 
 def name_from_url(url: str) -> str:
@@ -35,7 +35,7 @@ def name_from_disposition(header: str) -> str | None:
     Source: RFC 6266 section 4.3 and appendix D; RFC 8187 section 3.2 for `filename*`.
     """
     parameters: dict[str, str] = {}
-    for key, quoted, token in _PARAMETER.findall(f";{_as_utf8(header)}"):
+    for key, quoted, token in re.findall(_PARAMETER, f";{_as_utf8(header)}"):
         value = re.sub(r"\\(.)", r"\1", quoted) if quoted else token.strip()
         parameters.setdefault(key.lower(), value)
     name = _extended(parameters.get("filename*", "")) or parameters.get("filename", "")

@@ -15,29 +15,22 @@ there is a last step, `copy` (see `volumes`).
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from ogdc_shared.errors import ConfigurationError
 from ogdc_shared.plan import Partition, Plan
-from ogdc_shared.worker.checkpoint import Checkpoint
+from ogdc_shared.worker.checkpoint import Checkpoint, Step
 from ogdc_shared.worker.execution import Execution
+from ogdc_shared.worker.inputs import input_steps
 from ogdc_shared.worker.per_file import FileByFile
 from ogdc_shared.worker.trees import empty, flush, flush_entries, move_children
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from typing import Any
 
     from ogdc_shared.worker.places import Places
     from ogdc_shared.worker.report import Reporter
-
-
-class Step(NamedTuple):
-    """One restartable part of a task."""
-
-    name: str
-    run: Callable[[], dict[str, Any] | None]
-    """Returns the facts of an event to log once the step is finished."""
 
 
 def process(places: Places, reporter: Reporter) -> None:
@@ -66,8 +59,7 @@ class _Process:
         self, plan: Plan, partition: Partition, places: Places, reporter: Reporter, checkpoint: Checkpoint
     ) -> None:
         self._plan = plan
-        self._fetched = tuple(file for file in partition.files if file.kind != "volume")
-        self._on_volumes = tuple(file for file in partition.files if file.kind == "volume")
+        self._files = partition.files
         self._places = places
         self._reporter = reporter
         self._checkpoint = checkpoint
@@ -75,7 +67,6 @@ class _Process:
         self._file_by_file = (
             FileByFile(self._execution, places, reporter, checkpoint) if plan.per_file else None
         )
-        self._store = f"{places.workspace}/fetch"
 
     def run(self) -> None:
         """Do the steps that the checkpoint does not hold."""
@@ -101,8 +92,8 @@ class _Process:
         return steps[len(finished) :]
 
     def _steps(self) -> Iterator[Step]:
-        yield Step("fetch", self._fetch)
-        yield Step("place", self._place)
+        per_file = self._plan.per_file
+        yield from input_steps(self._files, per_file=per_file, places=self._places, reporter=self._reporter)
         for number in range(1, len(self._plan.commands) + 1):
             if number > 1:
                 yield Step(f"clear {number - 1}", self._clear)
@@ -113,36 +104,14 @@ class _Process:
 
     def _tell_progress(self, share: float = 0.0) -> None:
         """Say how many commands are finished, in units of files; `share` is how much of the next one is."""
-        files = len(self._fetched) + len(self._on_volumes) if self._plan.per_file else 1
+        files = len(self._files) if self._plan.per_file else 1
         commands = sum(name.startswith("run ") for name in self._checkpoint.finished)
         self._reporter.progress(int((commands + share) * files), len(self._plan.commands) * files)
-
-    def _fetch(self) -> None:
-        from ogdc_shared.worker.fetch import fetch_inputs
-
-        fetch_inputs(
-            self._fetched,
-            store=self._store,
-            recipe=self._places.recipe,
-            report=lambda fetched: self._reporter.event("fetched", **fetched._asdict()),
-            warn=lambda trouble: self._reporter.event("fetch_delayed", **trouble._asdict()),
-        )
-
-    def _place(self) -> None:
-        from ogdc_shared.worker.fetch import place_inputs
-
-        place_inputs(self._store, self._places.inputs)
-        if self._on_volumes:
-            from ogdc_shared.worker.volumes import check_files, link_files
-
-            check_files(self._on_volumes)
-            if not self._plan.per_file:
-                link_files(self._on_volumes, self._places.inputs)
 
     def _run(self, number: int) -> dict[str, Any] | None:
         if self._file_by_file is None:
             return self._execution.run(number)
-        elsewhere = self._on_volumes if number == 1 else ()
+        elsewhere = [file for file in self._files if file.kind == "volume"] if number == 1 else []
         return self._file_by_file.run(number, self._tell_progress, elsewhere)
 
     def _clear(self) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ogdc_shared.errors import CommandFailedError, ConfigurationError, InputError
+from ogdc_shared.errors import CommandFailedError, ConfigurationError, InputError, UnusableInputError
+from ogdc_shared.plan import InputFile
 from support.crashes import crashes, killed
 from support.partition import PartitionTask, recipe_files
 from support.trees import tree
@@ -154,4 +155,11 @@ def test_a_kill_at_any_moment_repeats_no_finished_command_and_loses_no_file(task
         for number in "123":
             repeated = trace()[number] - before[number]
             assert repeated == (0 if f"run {number}" in finished else 1)
-    assert moments > 50
+    assert moments > 30
+
+
+def test_two_files_of_the_recipe_with_one_name_are_refused_with_both(task: PartitionTask) -> None:
+    files = (InputFile("a.txt", kind="recipe"), InputFile("sub/b.txt", kind="recipe", name="a.txt"))
+    task.prepare("true", files=files)
+    with pytest.raises(UnusableInputError, match=r"the name 'a.txt': 'a.txt' and 'sub/b.txt'"):
+        task.run()

@@ -1,0 +1,73 @@
+"""The steps that bring a partition's inputs to where the first command reads."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from ogdc_shared.worker.checkpoint import Step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ogdc_shared.plan import InputFile
+    from ogdc_shared.worker.places import Places
+    from ogdc_shared.worker.report import Reporter
+
+
+def input_steps(
+    files: Sequence[InputFile], *, per_file: bool, places: Places, reporter: Reporter
+) -> Iterator[Step]:
+    """Yield the steps: `fetch` where anything is on a server, and `place` where there is anything.
+
+    Args:
+        files: The inputs; those on volumes do not mix with others.
+        per_file: Whether commands are given the paths of files on volumes, so that no links are needed.
+        places: Where everything is.
+        reporter: Told of each input.
+    """
+    kinds = {file.kind for file in files}
+    if kinds == {"volume"}:
+        yield Step("place", partial(_link, files, per_file=per_file, places=places))
+    elif kinds == {"recipe"}:
+        yield Step("place", partial(_copy, files, places=places, reporter=reporter))
+    elif files:
+        yield Step("fetch", partial(_fetch, files, places=places, reporter=reporter))
+        yield Step("place", partial(_place, places))
+
+
+def _link(files: Sequence[InputFile], *, per_file: bool, places: Places) -> None:
+    from ogdc_shared.worker.volumes import check_files, link_files
+
+    check_files(files)
+    if not per_file:
+        link_files(files, places.inputs)
+
+
+def _copy(files: Sequence[InputFile], *, places: Places, reporter: Reporter) -> None:
+    from ogdc_shared.worker.shipped import copy_files
+
+    for copied in copy_files(files, recipe=places.recipe, directory=places.inputs):
+        reporter.event("fetched", **copied)
+
+
+def _fetch(files: Sequence[InputFile], *, places: Places, reporter: Reporter) -> None:
+    from ogdc_shared.worker.fetch import fetch_inputs
+
+    fetch_inputs(
+        files,
+        store=_store(places),
+        recipe=places.recipe,
+        report=lambda fetched: reporter.event("fetched", **fetched._asdict()),
+        warn=lambda trouble: reporter.event("fetch_delayed", **trouble._asdict()),
+    )
+
+
+def _place(places: Places) -> None:
+    from ogdc_shared.worker.fetch import place_inputs
+
+    place_inputs(_store(places), places.inputs)
+
+
+def _store(places: Places) -> str:
+    return f"{places.workspace}/fetch"
