@@ -23,30 +23,10 @@ from ogdc_cli.local.sandbox.interpreter import WORKER, read_only_paths, worker_c
 PATH = "/usr/local/bin:/usr/bin:/bin"
 _ROOT_DIRECTORIES = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 _ETC = (
-    *(
-        "alternatives",
-        "ca-certificates",
-        "fonts",
-        "group",
-        "gai.conf",
-        "host.conf",
-        "hosts",
-        "ld.so.cache",
-        "ld.so.conf",
-    ),
-    *(
-        "ld.so.conf.d",
-        "localtime",
-        "magic",
-        "mime.types",
-        "nsswitch.conf",
-        "passwd",
-        "pki",
-        "protocols",
-        "resolv.conf",
-    ),
-    *("services", "ssl", "timezone"),
+    *("alternatives", "ca-certificates", "fonts", "group", "host.conf", "hosts", "ld.so.cache", "localtime"),
+    *("nsswitch.conf", "passwd", "pki", "protocols", "resolv.conf", "services", "ssl"),
 )
+"""What commands look at. Each costs every task a tenth of a millisecond."""
 _PROXY = ("http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy")
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _PASSED_ON = (*_PROXY, *(name.upper() for name in _PROXY), *_CERTIFICATES, "TZ")

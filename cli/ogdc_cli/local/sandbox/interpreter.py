@@ -6,6 +6,7 @@ import compileall
 import importlib.util
 import os
 import sys
+from functools import cache
 from pathlib import Path
 
 import ogdc_shared
@@ -20,10 +21,11 @@ def worker_command(arguments: tuple[str, ...]) -> tuple[str, ...]:
 
     `-I -S` skips site and its .pth files, most of an interpreter's start-up time. The module path is set in
     the program text and not by PYTHONPATH, since a recipe's commands inherit the environment and may be
-    Python of another version.
+    Python of another version. A task is over before it leaves garbage worth looking for.
     """
+    paths = [str(path) for path in module_paths()]
     program = (
-        f"import sys; sys.path[:0] = {[str(path) for path in module_paths()]!r}; sys.argv[0] = {WORKER!r}; "
+        f"import gc, sys; gc.disable(); sys.path[:0] = {paths!r}; sys.argv[0] = {WORKER!r}; "
         "from ogdc_shared.worker.__main__ import main; sys.exit(main())"
     )
     return (str(interpreter()), "-I", "-S", "-u", "-c", program, *arguments)
@@ -34,6 +36,7 @@ def interpreter() -> Path:
     return Path(os.path.realpath(sys.executable))
 
 
+@cache
 def module_paths() -> tuple[Path, ...]:
     """Directories the worker imports from: this distribution's (editable or not) and its libraries'."""
     packages = [Path(ogdc_shared.__path__[0]), *(_package_of(name) for name in _LIBRARIES)]
