@@ -91,6 +91,7 @@ class Bubblewrap:
             *self._beginning,
             *_mounts(container.mounts),
             *self._over_mounts,
+            *("--remount-ro", "/"),
             *(word for name, value in env.items() for word in ("--setenv", name, value)),
             *("--json-status-fd", str(status_fd), "--"),
             *self._identity,
