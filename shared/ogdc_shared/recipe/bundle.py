@@ -279,11 +279,13 @@ class _Limited:
 
 
 class _BoundedTarInfo(tarfile.TarInfo):
-    """Refuses an extended header that would be read into memory whole, whatever its size."""
+    """Refuses an extended header that would be read into memory whole, whatever its size.
 
-    @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _BoundedTarInfo:
-        header = super().frombuf(buf, encoding, errors)
-        if not header.isreg() and not header.isdir() and header.size > _CHUNK:
+    `_proc_member` is what every Python calls with a header it has read; Debian's 3.11 and later ones pass the
+    public `frombuf` by.
+    """
+
+    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        if not self.isreg() and not self.isdir() and self.size > _CHUNK:
             raise _too_much("its names")
-        return header
+        return super()._proc_member(archive)  # type: ignore[misc,no-any-return]

@@ -312,21 +312,11 @@ def bomb_of_zip() -> bytes:
     return buffer.getvalue()
 
 
-TOO_LARGE = ("there are more than 268,435,456 bytes",)
-NO_HEADER = ("is damaged or encrypted (empty header)",)  # what older Pythons say
-
-
-@pytest.mark.parametrize(
-    ("make", "reasons"),
-    [(bomb_of_content, TOO_LARGE), (bomb_of_names, TOO_LARGE + NO_HEADER), (bomb_of_zip, TOO_LARGE)],
-)
-def test_an_archive_that_grows_without_end_is_stopped(
-    tmp_path: Path, make: Callable[[], bytes], reasons: tuple[str, ...]
-) -> None:
+@pytest.mark.parametrize("make", [bomb_of_content, bomb_of_names, bomb_of_zip])
+def test_an_archive_that_grows_without_end_is_stopped(tmp_path: Path, make: Callable[[], bytes]) -> None:
     bundle = make()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    said = refused(bundle, tmp_path)
-    assert any(reason in said for reason in reasons)
+    assert "there are more than 268,435,456 bytes" in refused(bundle, tmp_path)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * 1024  # KiB
 
 
