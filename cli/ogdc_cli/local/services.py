@@ -94,7 +94,7 @@ def running_services(
             log_dir=paths.logs,
             events_url=f"{url_of(internal)}/events/argo",
             namespace=NAMESPACE,
-            slots=os.cpu_count() or 1,
+            slots=(os.cpu_count() or 1) + 1,  # one more, since each waits for the disk now and then
             sandbox=probe(environ=environ, label=paths.label),
         )
         gateway = Gateway(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import stat
 import threading
 from collections import defaultdict
 from pathlib import Path
@@ -15,50 +16,53 @@ from ogdc_shared.storage.store import ArtifactNotFoundError
 
 
 class Artifacts:
-    """Copies of one workflow's input artifacts, each made once however many pods ask for it."""
+    """One workflow's input artifacts: files as they are stored, and archives unpacked once for all pods."""
 
-    def __init__(self, store: DirectoryStore, directory: Path) -> None:
+    def __init__(self, store: DirectoryStore, directory: Path, *, shared: bool) -> None:
         """Nothing is made yet.
 
         Args:
-            store: The artifact store.
-            directory: This workflow's own, for the copies.
+            store: The artifact store, in a directory that keeps others out.
+            directory: This workflow's own, for what is unpacked.
+            shared: Whether pods run as another user, who has to be able to read.
         """
+        self._shared = shared
         self._store = store
         self._directory = directory
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def staged(self, key: str, *, unpacked: bool) -> Path:
-        """A readable copy of an artifact: a file, or the directory that a tar.gz unpacks to.
+        """An artifact for pods to read: a file, or the directory that a tar.gz unpacks to.
 
         Raises:
             OgdcError: there is no such artifact, or it cannot be unpacked.
         """
-        name = hashlib.sha256(f"{unpacked} {key}".encode()).hexdigest()[:32]
-        path = self._directory / name
-        with self._locks[name]:
-            if not path.exists():
-                self._directory.mkdir(parents=True, exist_ok=True)
-                partial = path.with_suffix(".part")
-                self._copy(key, partial, unpacked=unpacked)
-                partial.rename(path)
-        return path
-
-    def _copy(self, key: str, target: Path, *, unpacked: bool) -> None:
-        source = self._store.path(key)
         try:
-            if unpacked:
-                shutil.rmtree(target, ignore_errors=True)
-                with source.open("rb") as archive:
-                    unpack(archive, target)
-                _let_everybody_in(target)
-            else:
-                shutil.copyfile(source, target)
-                target.chmod(0o644)
+            return self._unpacked(key) if unpacked else self._file(key)
         except FileNotFoundError as exc:
             raise ArtifactNotFoundError(key) from exc
         except OSError as exc:
             raise OgdcError(f"Artifact {key!r} cannot be staged: {exc}.") from exc
+
+    def _file(self, key: str) -> Path:
+        path = self._store.path(key)
+        mode = path.stat().st_mode
+        if self._shared and not mode & stat.S_IROTH:
+            path.chmod(stat.S_IMODE(mode) | stat.S_IROTH)
+        return path
+
+    def _unpacked(self, key: str) -> Path:
+        path = self._directory / hashlib.sha256(key.encode()).hexdigest()[:32]
+        with self._locks[key]:
+            if not path.exists():
+                partial = path.with_suffix(".part")
+                shutil.rmtree(partial, ignore_errors=True)
+                self._directory.mkdir(parents=True, exist_ok=True)
+                with self._store.path(key).open("rb") as archive:
+                    unpack(archive, partial)
+                _let_everybody_in(partial)
+                partial.rename(path)
+        return path
 
 
 def _let_everybody_in(directory: Path) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -27,11 +28,9 @@ def directory_beneath(root: Path, relative: str, *, owner: int | None, make: boo
     descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for part in _parts(relative):
-            made = make and _make(part, descriptor)
-            above, descriptor = descriptor, os.open(part, _DIRECTORY, dir_fd=descriptor)
+            above = descriptor
+            descriptor = _opened(part, above, owner=owner, make=make)
             os.close(above)
-            if made:
-                _own(descriptor, owner)
         _own(descriptor, owner)
     finally:
         os.close(descriptor)
@@ -80,12 +79,18 @@ def _parts(relative: str) -> tuple[str, ...]:
     return path.parts
 
 
-def _make(name: str, parent: int) -> bool:
+def _opened(name: str, parent: int, *, owner: int | None, make: bool) -> int:
+    """Open a directory, which is there in most cases."""
     try:
+        return os.open(name, _DIRECTORY, dir_fd=parent)
+    except FileNotFoundError:
+        if not make:
+            raise
+    with suppress(FileExistsError):  # a pod beside this one may be quicker
         os.mkdir(name, 0o755, dir_fd=parent)
-    except FileExistsError:
-        return False
-    return True
+    descriptor = os.open(name, _DIRECTORY, dir_fd=parent)
+    _own(descriptor, owner)
+    return descriptor
 
 
 def _own(descriptor: int, owner: int | None) -> None:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from ogdc_cli.local.engine.artifacts import Artifacts
 from ogdc_cli.local.engine.beneath import directory_beneath, file_beneath, found_beneath, read_beneath
+from ogdc_cli.local.engine.berths import Berths
 from ogdc_cli.local.engine.program import Program, VolumeMount
 from ogdc_cli.local.engine.substitute import fill
 from ogdc_cli.local.engine.units import Attempt, Outcome
@@ -39,6 +40,13 @@ class Prepared(NamedTuple):
     container: Container
     log: int
     """Descriptor of its log, to be closed by whoever starts the container."""
+
+
+class _Scratch(NamedTuple):
+    """What the pods of one workflow need while it runs."""
+
+    artifacts: Artifacts
+    berths: Berths
 
 
 class Pods:
@@ -67,7 +75,7 @@ class Pods:
         self._log_dir = log_dir
         self._scratch = scratch
         self._owner = owner
-        self._artifacts: dict[str, Artifacts] = {}
+        self._scratches: dict[str, _Scratch] = {}
         self._lock = threading.Lock()
 
     def clean(self, workflows: Iterable[str]) -> None:
@@ -87,9 +95,8 @@ class Pods:
         """
         log = self._open_log(program.name, attempt)
         try:
-            directory = self._directory(program.name, attempt)
-            shutil.rmtree(directory, ignore_errors=True)
-            directory.mkdir(parents=True)
+            scratch = self._scratch_of(program.name)
+            directory = scratch.berths.take(attempt.node.id)
             template, scope = attempt.template, attempt.scope
             container = Container(
                 name=attempt.node.id,
@@ -99,7 +106,7 @@ class Pods:
                 | {"ARGO_PROGRESS_FILE": f"{_ARGO_DIR}/{_PROGRESS}"},
                 mounts=(
                     *self._own_mounts(directory),
-                    *self._inputs(program.name, attempt),
+                    *_inputs(scratch.artifacts, attempt),
                     *self._mounts(program, attempt, directory),
                 ),
             )
@@ -109,8 +116,9 @@ class Pods:
         return Prepared(container, log)
 
     def collect(self, program: Program, attempt: Attempt, ended: Exit) -> Outcome:
-        """Take in what a pod that has ended left; its directory is gone afterwards."""
-        directory = self._directory(program.name, attempt)
+        """Take in what a pod that has ended left; its directory is another's afterwards."""
+        berths = self._scratch_of(program.name).berths
+        directory = berths.of(attempt.node.id)
         try:
             if not ended.started:
                 return Outcome(
@@ -124,11 +132,12 @@ class Pods:
         except (OgdcError, OSError) as exc:
             return Outcome("Error", f"The outputs could not be saved: {exc}", ended.code)
         finally:
-            shutil.rmtree(directory, ignore_errors=True)
+            berths.leave(attempt.node.id)
 
     def progress(self, program: Program, attempt: Attempt) -> str | None:
         """What a running pod says of its progress."""
-        return read_beneath(self._directory(program.name, attempt), f"argo/{_PROGRESS}", limit=64)
+        directory = self._scratch_of(program.name).berths.of(attempt.node.id)
+        return read_beneath(directory, f"argo/{_PROGRESS}", limit=64)
 
     def log(self, workflow: str, node: str) -> Path:
         """The file of a pod's log."""
@@ -137,7 +146,7 @@ class Pods:
     def finished(self, workflow: str) -> None:
         """Remove what only a running workflow needs."""
         with self._lock:
-            self._artifacts.pop(workflow, None)
+            self._scratches.pop(workflow, None)
         shutil.rmtree(self._scratch / workflow, ignore_errors=True)
 
     def forget(self, workflow: str) -> None:
@@ -168,25 +177,12 @@ class Pods:
     def _own_mounts(self, directory: Path) -> list[Mount]:
         """What Kubernetes and Argo put into each pod."""
         message = directory / "message"
-        message.touch()
-        message.chmod(0o666)
+        if not message.exists():
+            message.touch()
+            message.chmod(0o666)
         return [
             Mount(directory_beneath(directory, "argo", owner=self._owner), _ARGO_DIR),
             Mount(message, TERMINATION_LOG_PATH),
-        ]
-
-    def _inputs(self, workflow: str, attempt: Attempt) -> list[Mount]:
-        with self._lock:
-            artifacts = self._artifacts.setdefault(
-                workflow, Artifacts(self._store, self._scratch / workflow / "artifacts")
-            )
-        return [
-            Mount(
-                artifacts.staged(fill(artifact.key, attempt.scope), unpacked=artifact.unpacked),
-                artifact.path,
-                writable=False,
-            )
-            for artifact in attempt.template.inputs
         ]
 
     def _mounts(self, program: Program, attempt: Attempt, directory: Path) -> list[Mount]:
@@ -252,8 +248,24 @@ class Pods:
             lines = file.read().decode(errors="replace").strip().splitlines()
         return lines[-1] if lines else "it said nothing"
 
-    def _directory(self, workflow: str, attempt: Attempt) -> Path:
-        return self._scratch / workflow / attempt.node.id
+    def _scratch_of(self, workflow: str) -> _Scratch:
+        with self._lock:
+            if workflow not in self._scratches:
+                directory = self._scratch / workflow
+                artifacts = Artifacts(self._store, directory / "artifacts", shared=self._owner is not None)
+                self._scratches[workflow] = _Scratch(artifacts, Berths(directory))
+            return self._scratches[workflow]
+
+
+def _inputs(artifacts: Artifacts, attempt: Attempt) -> list[Mount]:
+    return [
+        Mount(
+            artifacts.staged(fill(artifact.key, attempt.scope), unpacked=artifact.unpacked),
+            artifact.path,
+            writable=False,
+        )
+        for artifact in attempt.template.inputs
+    ]
 
 
 def _lock(log: int) -> None:

@@ -49,6 +49,8 @@ class _Pod:
         """From when it can be started to when it is."""
         self.task: RunningTask | None = None
         """While its container runs."""
+        self.leaving = False
+        """Whether its container has ended well, so that another may take its slot."""
         self.reason: str | None = None
         """Why it is being stopped."""
         self.kill_at: float | None = None
@@ -184,7 +186,8 @@ class Scheduler:
     def _dispatch(self, now: float) -> None:
         """Fill the free slots, one pod of each workflow in turn."""
         tried = 0
-        while len(self._active) < self._slots and tried < len(self._turns):
+        free = self._slots - sum(not pod.leaving for pod in self._active)
+        while free > 0 and tried < len(self._turns):
             flow = self._flows[self._turns[0]]
             self._turns.rotate(-1)
             attempt = flow.take(now)
@@ -192,6 +195,7 @@ class Scheduler:
                 tried += 1
                 continue
             tried = 0
+            free -= 1
             pod = _Pod(flow, attempt, now)
             self._active.add(pod)
             self._beginning.append(pod)
@@ -279,6 +283,7 @@ class Scheduler:
             self._selector.unregister(descriptor)
         self._take_progress(pod)
         pod.task = None
+        pod.leaving = ended.code == 0 and self._sandbox.slots is None
         self._help(self._collect, pod, ended)
 
     def _collect(self, pod: _Pod, ended: Exit) -> None:

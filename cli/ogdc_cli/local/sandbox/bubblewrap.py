@@ -15,6 +15,7 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 from ogdc_cli.local.sandbox.base import Container, Exit, Mount, RunningTask, open_pidfd
@@ -236,10 +237,16 @@ def _visible(path: Path) -> Iterator[str]:
 
 def _mounts(mounts: tuple[Mount, ...]) -> Iterator[str]:
     for mount in sorted(mounts, key=lambda m: m.target):
-        for parent in reversed(Path(mount.target).parents[:-1]):
-            if str(parent) not in {"/dev", "/tmp", "/var", "/run"}:  # noqa: S108
-                yield from ("--perms", "0755", "--dir", str(parent))
+        yield from _parents(mount.target)
         yield from ("--bind" if mount.writable else "--ro-bind", str(mount.source), mount.target)
+
+
+@cache
+def _parents(target: str) -> tuple[str, ...]:
+    """What makes the directories above a mount, where this does not look after them anyway."""
+    parents = [str(parent) for parent in reversed(Path(target).parents[:-1])]
+    made = [parent for parent in parents if parent not in {"/dev", "/tmp", "/var", "/run"}]  # noqa: S108
+    return tuple(word for parent in made for word in ("--perms", "0755", "--dir", parent))
 
 
 def _only_child(pid: int) -> int | None:

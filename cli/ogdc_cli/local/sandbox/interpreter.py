@@ -25,12 +25,13 @@ def worker_command(arguments: tuple[str, ...]) -> tuple[str, ...]:
     """
     paths = [str(path) for path in module_paths()]
     program = (
-        f"import gc, sys; gc.disable(); sys.path[:0] = {paths!r}; sys.argv[0] = {WORKER!r}; "
+        f"import gc, sys; gc.disable(); sys.path += {paths!r}; sys.argv[0] = {WORKER!r}; "
         "from ogdc_shared.worker.__main__ import main; sys.exit(main())"
     )
     return (str(interpreter()), "-I", "-S", "-u", "-c", program, *arguments)
 
 
+@cache
 def interpreter() -> Path:
     """The interpreter itself, past the links of a virtual environment."""
     return Path(os.path.realpath(sys.executable))

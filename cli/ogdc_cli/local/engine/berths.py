@@ -1,0 +1,79 @@
+"""Directories for pods, each used by one pod of a workflow after the other.
+
+A file system has to look for room for every new file and directory, and ext4 keeps away from what was freed
+within seconds. So for tasks that are over in a blink, emptying a directory is a good deal cheaper than making
+and removing one.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+_MESSAGE = "message"
+_OWN = ("argo", "tmp")
+_VOLUMES = "volumes"
+
+
+class Berths:
+    """The directories of one workflow's pods.
+
+    A berth and its `volumes` belong to the engine; a pod sees, and may have filled, the directories in them.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        """Nothing is made yet.
+
+        Args:
+            directory: Where to make them.
+        """
+        self._directory = directory
+        self._free: list[Path] = []
+        self._taken: dict[str, Path] = {}
+        self._numbers = count()
+        self._lock = threading.Lock()
+
+    def take(self, pod: str) -> Path:
+        """Give a pod an empty berth; what it is in is in `of` until the pod leaves."""
+        with self._lock:
+            berth = self._free.pop() if self._free else self._directory / str(next(self._numbers))
+            self._taken[pod] = berth
+        berth.mkdir(parents=True, exist_ok=True)
+        return berth
+
+    def of(self, pod: str) -> Path:
+        """The berth of a pod that has one."""
+        return self._taken[pod]
+
+    def leave(self, pod: str) -> None:
+        """Empty a pod's berth for the next; one that cannot be emptied is given up."""
+        with self._lock:
+            berth = self._taken.pop(pod)
+        try:
+            _empty(berth)
+        except OSError:
+            shutil.rmtree(berth, ignore_errors=True)
+        with self._lock:
+            self._free.append(berth)
+
+
+def _empty(berth: Path) -> None:
+    for directory in _used(berth):
+        with os.scandir(directory) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    shutil.rmtree(entry.path)
+                else:
+                    Path(entry.path).unlink()
+        directory.chmod(0o755)
+    os.truncate(berth / _MESSAGE, 0)
+
+
+def _used(berth: Path) -> Iterator[Path]:
+    yield from (berth / name for name in _OWN if (berth / name).exists())
+    if (berth / _VOLUMES).exists():
+        yield from (berth / _VOLUMES).iterdir()
