@@ -100,9 +100,13 @@ def test_docker_runs_the_image_with_nothing_it_need_not_have() -> None:
     assert command[-4:] == ["--entrypoint", "ogdc-worker", "example.org/worker:1", "process"]
 
 
-def test_podman_keeps_the_users_id() -> None:
+@pytest.mark.parametrize(("uid", "mapped"), [(1000, ["keep-id"]), (0, [])])
+def test_podman_keeps_the_users_id_where_it_maps_any(
+    uid: int, mapped: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.getuid", lambda: uid)
     command = Containers(Path("/usr/bin/podman"), environ={}, label="l").command(CONTAINER)
-    assert pairs(command, "--userns") == ["keep-id"]
+    assert pairs(command, "--userns") == mapped
 
 
 def test_an_unknown_choice_is_refused() -> None:

@@ -73,9 +73,10 @@ class Containers:
     def _identity(self) -> tuple[str, ...]:
         """Files on the machine have to be the user's own, and readable to the container."""
         user = ("--user", f"{os.getuid()}:{os.getgid()}")
-        if self.name == "podman":
-            return ("--userns", "keep-id", "--security-opt", "label=disable", *user)
-        return user
+        if self.name != "podman":
+            return user
+        mapped = ("--userns", "keep-id") if os.getuid() else ()  # root's podman has no other users to map
+        return (*mapped, "--security-opt", "label=disable", *user)
 
 
 class _ContainerTask:
