@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import cold_start, command_line, local_stack, many_inputs, warm
+from benchmarks import cold_start, command_line, local_stack, many_inputs, parallel, warm
 from benchmarks.bench import Bench, Effort
 from benchmarks.figures import Figure
 from benchmarks.load import load_generator
@@ -28,6 +28,8 @@ _MEASURES: Mapping[str, Callable[[Bench], list[Figure]]] = {
     "compile": many_inputs.measure_compile,
     "get-output": local_stack.measure_get_output,
     "run": local_stack.measure_run,
+    "fan-out": parallel.measure_tasks,
+    "speed-up": parallel.measure_speed_up,
 }
 _THOROUGH = Effort(repetitions=5, seconds=2)
 _QUICK = Effort(repetitions=3, seconds=1)

@@ -23,7 +23,7 @@ _EXAMPLE = ROOT / "docs" / "examples" / "raster-with-overviews"
 _OUTPUT_BYTES = 20 << 20
 
 
-class _Stack:
+class LocalStack:
     """A local stack with a state directory of its own."""
 
     def __init__(self, state: Path) -> None:
@@ -50,7 +50,7 @@ def measure_get_output(bench: Bench) -> list[Figure]:
         commands=f"head -c {_OUTPUT_BYTES} /dev/urandom > /output_dir/random.bin\n",
     )
     into = str(bench.new_directory())
-    with _stack(bench) as stack:
+    with local_stack(bench) as stack:
         name = json.loads(stack.call("submit", "--wait", "--json", str(recipe)))["name"]
         taken = bench.in_turns(
             {
@@ -66,18 +66,18 @@ def measure_run(bench: Bench) -> list[Figure]:
     """Run the example of four commands, and the same four in a plain shell."""
     script = _as_script(bench.new_directory())
 
-    def run(stack: _Stack) -> float:
+    def run(stack: LocalStack) -> float:
         return stack.seconds("run", str(_EXAMPLE), "--output-dir", str(bench.new_directory()))
 
     def first() -> float:
-        with _stack(bench, up=False) as stack:
+        with local_stack(bench, up=False) as stack:
             return run(stack)
 
-    def again(stack: _Stack) -> float:
+    def again(stack: LocalStack) -> float:
         stack.call("down")
         return run(stack)
 
-    with _stack(bench) as warm, _stack(bench) as other:
+    with local_stack(bench) as warm, local_stack(bench) as other:
         trials: dict[str, Callable[[], float]] = {
             "shell": partial(seconds, ["sh", "-e", str(script)], inherited()),
             "stack up": partial(run, warm),
@@ -98,9 +98,9 @@ def _figures(name: str, taken: tuple[float, ...], shell: Baseline, goal: Goal | 
 
 
 @contextmanager
-def _stack(bench: Bench, *, up: bool = True) -> Iterator[_Stack]:
+def local_stack(bench: Bench, *, up: bool = True) -> Iterator[LocalStack]:
     """Have a stack, or the place for one, and leave none behind."""
-    stack = _Stack(bench.new_directory())
+    stack = LocalStack(bench.new_directory())
     try:
         if up:
             stack.call("up")
