@@ -282,6 +282,19 @@ def test_a_small_workflow_does_not_wait_for_a_big_one(tmp_path: Path) -> None:
         assert machine.get("big")["status"]["phase"] == "Running"
 
 
+def test_a_pod_sees_nothing_of_the_one_before_it(tmp_path: Path) -> None:
+    look = "find /tmp /var/run/argo /scratch -mindepth 1; cat /dev/termination-log; echo $1 looked; "
+    leave = (
+        "touch /tmp/a /var/run/argo/progress /scratch/b; echo words > /dev/termination-log; chmod 0 /scratch"
+    )
+    scratch = [mount("/scratch", volume="scratch")]
+    with Machine(tmp_path, slots=1) as machine:
+        templates = [shell("look", look + leave, partitioned=True, mounts=scratch)]
+        machine.create(workflow("w", tasks=[fan_out("look", 4)], templates=templates))
+        assert machine.wait("w")["status"]["phase"] == "Succeeded"
+        assert machine.log("w") == [f"{number} looked" for number in range(4)]
+
+
 def test_a_workflow_without_room_is_pending(tmp_path: Path) -> None:
     with Machine(tmp_path, slots=1) as machine:
         wait = shell(

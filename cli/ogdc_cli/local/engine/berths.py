@@ -57,19 +57,20 @@ class Berths:
             _empty(berth)
         except OSError:
             shutil.rmtree(berth, ignore_errors=True)
-        with self._lock:
-            self._free.append(berth)
+        else:
+            with self._lock:
+                self._free.append(berth)
 
 
 def _empty(berth: Path) -> None:
     for directory in _used(berth):
+        directory.chmod(0o755)
         with os.scandir(directory) as entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
                     shutil.rmtree(entry.path)
                 else:
                     Path(entry.path).unlink()
-        directory.chmod(0o755)
     os.truncate(berth / _MESSAGE, 0)
 
 
