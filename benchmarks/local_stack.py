@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -26,9 +26,9 @@ _OUTPUT_BYTES = 20 << 20
 class LocalStack:
     """A local stack with a state directory of its own."""
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, settings: Mapping[str, str]) -> None:
         self._state = state
-        self.environ = inherited() | {"OGDC_STATE_DIR": str(state)}
+        self.environ = inherited() | {"OGDC_STATE_DIR": str(state), **settings}
 
     def call(self, *arguments: str) -> str:
         return call([RUNNER, *arguments], self.environ)
@@ -98,9 +98,11 @@ def _figures(name: str, taken: tuple[float, ...], shell: Baseline, goal: Goal | 
 
 
 @contextmanager
-def local_stack(bench: Bench, *, up: bool = True) -> Iterator[LocalStack]:
+def local_stack(
+    bench: Bench, *, up: bool = True, settings: Mapping[str, str] | None = None
+) -> Iterator[LocalStack]:
     """Have a stack, or the place for one, and leave none behind."""
-    stack = LocalStack(bench.new_directory())
+    stack = LocalStack(bench.new_directory(), settings or {})
     try:
         if up:
             stack.call("up")

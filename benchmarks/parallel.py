@@ -16,12 +16,13 @@ from benchmarks.figures import Baseline, Figure, at_least, at_most
 from benchmarks.local_stack import LocalStack, local_stack
 from benchmarks.others import by_snakemake, by_xargs, snakemake
 
+_CLAIM = "benchmark"
 _TASKS = 1_000
 _REPETITIONS = 2
 """At most: each takes half a minute."""
 _PARTITIONS = 8
 _AT_ONCE = 2
-_COUNT = "awk 'BEGIN { for (i = 0; i < 40000000; i++) x += i; print x }' > \"$OUTPUT_FILE\"\n"
+_COUNT = "awk 'BEGIN { for (i = 0; i < 60000000; i++) x += i; print x }' > \"$OUTPUT_FILE\"\n"
 """Some seconds of work for one processor."""
 
 
@@ -29,10 +30,10 @@ def measure_tasks(bench: Bench) -> list[Figure]:
     """Run a thousand tasks that do next to nothing, and the same commands by other means."""
     few = _fewer(bench)
     cpus = os.cpu_count() or 1
-    recipe = _write_recipe(bench.new_directory(), _TASKS, command='cp "$INPUT_FILE" "$OUTPUT_FILE"\n')
-    directory = _write_files(bench.new_directory() / "in", _TASKS).parent
+    directory = _write_files(bench.new_directory(), _TASKS)
+    recipe = _write_recipe(bench.new_directory(), command='cp "$INPUT_FILE" "$OUTPUT_FILE"\n')
     program = snakemake()
-    with local_stack(bench) as stack:
+    with local_stack(bench, settings=_claim(directory)) as stack:
         trials: dict[str, Callable[[], float]] = {
             "ogdc-runner": partial(_run, stack, recipe, bench.new_directory()),
             "xargs -P": partial(_afresh, directory, partial(by_xargs, at_once=cpus)),
@@ -55,15 +56,13 @@ def measure_speed_up(bench: Bench) -> list[Figure]:
     if (os.cpu_count() or 1) < _AT_ONCE:
         return []
     few = _fewer(bench)
-    with local_stack(bench) as stack:
+    recipes = {
+        each: _write_recipe(bench.new_directory(), command=_COUNT, max_parallelism=each)
+        for each in (1, _AT_ONCE)
+    }
+    with local_stack(bench, settings=_claim(_write_files(bench.new_directory(), _PARTITIONS))) as stack:
         trials = {
-            at_once: partial(
-                _run,
-                stack,
-                _write_recipe(bench.new_directory(), _PARTITIONS, command=_COUNT, max_parallelism=at_once),
-                bench.new_directory(),
-            )
-            for at_once in (1, _AT_ONCE)
+            each: partial(_run, stack, recipe, bench.new_directory()) for each, recipe in recipes.items()
         }
         taken = few.in_turns(trials)
     ratios = tuple(one / both for one, both in zip(taken[1], taken[_AT_ONCE], strict=True))
@@ -91,13 +90,12 @@ def _per_task(times: tuple[float, ...]) -> tuple[float, ...]:
     return tuple(1000 * time / _TASKS for time in times)
 
 
-def _write_recipe(directory: Path, files: int, *, command: str, **parallel: Any) -> Path:
-    _write_files(directory, files)
-    params = [{"type": "file", "path": f"{number}.txt"} for number in range(files)]
+def _write_recipe(directory: Path, *, command: str, **parallel: Any) -> Path:
+    """Write a recipe with a partition for each file of the claim."""
     meta = {
-        "name": f"Benchmark of {files} partitions",
+        "name": "Benchmark of partitions",
         "workflow": {"type": "shell", "parallel": {"enabled": True, "partition_size": 1, **parallel}},
-        "input": {"params": params},
+        "input": {"params": [{"type": "pvc_mount", "claim_name": _CLAIM, "path": "in"}]},
     }
     (directory / "meta.yml").write_text(json.dumps(meta))  # JSON is YAML
     (directory / "recipe.sh").write_text(command)
@@ -105,7 +103,14 @@ def _write_recipe(directory: Path, files: int, *, command: str, **parallel: Any)
 
 
 def _write_files(directory: Path, number: int) -> Path:
-    directory.mkdir(exist_ok=True)
+    """Write small files to `directory`/in."""
+    (directory / "in").mkdir()
     for each in range(number):
-        (directory / f"{each}.txt").write_text("x\n")
+        (directory / "in" / f"{each}.txt").write_text("x\n")
     return directory
+
+
+def _claim(directory: Path) -> dict[str, str]:
+    """Let a directory stand for the claim."""
+    directory.chmod(0o755)
+    return {"OGDC_LOCAL_CLAIMS": json.dumps({_CLAIM: str(directory)})}

@@ -109,7 +109,7 @@ class FileByFile:
             self._checkpoint.record_part(f"ran {index}")
             self._reporter.event(**event)
         if f"kept {index}" not in self._checkpoint.parts:
-            move_children(self._places.outputs, self._result(index))
+            move_children(self._result(index), self._places.outputs)
             self._checkpoint.record_part(f"kept {index}")
 
     def _gather(self, number: int, files: Sequence[WorkFile]) -> None:
@@ -124,8 +124,7 @@ class FileByFile:
             )
 
         merge_names(results, clash)
-        for result in results:
-            move_children(result, self._places.outputs)
+        move_children(self._places.outputs, *results)
 
     def _result(self, index: int) -> str:
         return f"{self._results}/{index}"

@@ -119,7 +119,7 @@ class _Process:
         flush_entries(self._places.inputs)
 
     def _hand_on(self) -> None:
-        move_children(self._places.outputs, self._places.inputs)
+        move_children(self._places.inputs, self._places.outputs)
 
     def _copy(self) -> None:
         from ogdc_shared.worker.volumes import replace_links

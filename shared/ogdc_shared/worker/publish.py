@@ -102,8 +102,7 @@ def _assemble(publication: Publication) -> None:
     if not is_directory(staging):
         survey(publication.outputs())
         os.makedirs(staging)
-    for output in publication.outputs():
-        move_children(output, staging)
+    move_children(staging, *publication.outputs())
 
 
 def _show(publication: Publication) -> None:

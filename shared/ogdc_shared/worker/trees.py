@@ -8,6 +8,10 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def remove(path: str) -> None:
@@ -29,21 +33,17 @@ def empty(directory: str) -> None:
         remove(f"{directory}/{name}")
 
 
-def move_children(source: str, target: str) -> None:
-    """Move all that `source` holds into `target`, on the same mount, and return once that is on disk.
+def move_children(target: str, *sources: str) -> None:
+    """Move all that directories hold into `target`, on the same mount, and return once that is on disk.
 
-    Directories that both hold are merged. A file of the same name in both has to be ruled out beforehand: the
-    one in `target` would be lost.
+    Directories of one name are merged. A file of one name in two has to be ruled out beforehand: the one that
+    was there first would be lost.
     """
-    for name in os.listdir(source):
-        moved, place = f"{source}/{name}", f"{target}/{name}"
-        if is_directory(moved) and is_directory(place):
-            move_children(moved, place)
-            os.rmdir(moved)
-        else:
-            _rename(moved, place)
-    flush_entries(target)
-    flush_entries(source)
+    changed = {target}
+    for source in sources:
+        changed.update(_moved_into(target, source))
+    for directory in changed:
+        flush_entries(directory)
 
 
 def is_directory(path: str) -> bool:
@@ -90,6 +90,18 @@ def _sync(path: str) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _moved_into(target: str, source: str) -> Iterator[str]:
+    """Move without waiting for the disk, and yield the other directories that something was moved into."""
+    for name in os.listdir(source):
+        moved, place = f"{source}/{name}", f"{target}/{name}"
+        if is_directory(moved) and is_directory(place):
+            yield place
+            yield from _moved_into(place, moved)
+            os.rmdir(moved)
+        else:
+            _rename(moved, place)
 
 
 def _rename(source: str, target: str) -> None:

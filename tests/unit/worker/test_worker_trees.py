@@ -63,7 +63,7 @@ def test_move_keeps_everything_as_it_is(tmp_path: Path) -> None:
     target.mkdir()
     make_tree(source)
     before = names(source)
-    move_children(str(source), str(target))
+    move_children(str(target), str(source))
     assert names(target) == before
     assert os.readlink(target / "link") == "deep/er/a.txt"
     assert list(source.iterdir()) == []
@@ -73,7 +73,7 @@ def test_move_merges_directories(tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / name / "deep/er").mkdir(parents=True)
         (tmp_path / name / f"deep/er/{name}").write_text(name)
-    move_children(str(tmp_path / "one"), str(tmp_path / "two"))
+    move_children(str(tmp_path / "two"), str(tmp_path / "one"))
     assert names(tmp_path / "two") == {"deep", "deep/er", "deep/er/one", "deep/er/two"}
     assert names(tmp_path / "one") == set()
 
@@ -86,7 +86,7 @@ def test_a_directory_its_owner_may_not_write_is_moved_and_keeps_its_mode(tmp_pat
 
     def lock_and_move(here: Path) -> None:
         (here / "source/deep").chmod(0o555)
-        move_children(str(here / "source"), str(here / "target"))
+        move_children(str(here / "target"), str(here / "source"))
 
     as_ordinary_user(tmp_path, lock_and_move)
     assert (target / "deep").stat().st_mode & 0o777 == 0o555
