@@ -168,11 +168,11 @@ class Machine:
             time.sleep(0.01)
         return found
 
-    def wait_for_file(self, path: Path) -> str:
-        """What a file holds, once it holds something."""
+    def wait_for_file(self, path: Path, start: str = "") -> str:
+        """What a file holds, once it holds something, or something that begins so."""
         deadline = time.monotonic() + PATIENCE
-        while not path.exists() or not path.read_text():
-            assert time.monotonic() < deadline, f"{path} never appeared"
+        while not path.exists() or not path.read_text() or not path.read_text().startswith(start):
+            assert time.monotonic() < deadline, f"{path} never appeared, or never began with {start!r}"
             time.sleep(0.01)
         return path.read_text()
 

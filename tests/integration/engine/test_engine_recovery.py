@@ -77,7 +77,7 @@ def test_after_a_kill_running_tasks_run_again_and_finished_ones_do_not(tmp_path:
         machine.wait_until("survives", lambda w: phases(w).get("process(0:0)") == "Succeeded")
         machine.wait_for_file(machine.volume / "begun-1")
     engine = Killable(tmp_path)
-    time.sleep(0.5)
+    machine.wait_for_file(machine.volume / "begun-1", "begun\nbegun\n")
     engine.kill()
     (tmp_path / "volume/go").touch()
     with Machine(tmp_path) as machine:

@@ -282,6 +282,30 @@ def test_a_small_workflow_does_not_wait_for_a_big_one(tmp_path: Path) -> None:
         assert machine.get("big")["status"]["phase"] == "Running"
 
 
+def test_short_tasks_do_not_wait_for_long_ones_of_another_workflow(tmp_path: Path) -> None:
+    wait = "while [ ! -e /mnt/workflow/go-$1 ]; do sleep 0.02; done"
+    volume = [mount("/mnt/workflow")]
+    with Machine(tmp_path, slots=2) as machine:
+        long = shell("process", f"touch /mnt/workflow/up-$1; {wait}", partitioned=True, mounts=volume)
+        machine.create(workflow("long", tasks=[fan_out("process", 4)], templates=[long]))
+        machine.wait_until(
+            "long", lambda w: list(phases(w).values()).count("Running") == 4
+        )  # with its parents
+        machine.create(
+            workflow(
+                "short",
+                tasks=[fan_out("process", 5)],
+                templates=[shell("process", "true", partitioned=True)],
+            )
+        )
+        (machine.volume / "go-0").touch()
+        machine.wait("short")
+        assert not (machine.volume / "up-3").exists()
+        for number in (1, 2, 3):
+            (machine.volume / f"go-{number}").touch()
+        machine.wait("long")
+
+
 def test_a_pod_sees_nothing_of_the_one_before_it(tmp_path: Path) -> None:
     look = "find /tmp /var/run/argo /scratch -mindepth 1; cat /dev/termination-log; echo $1 looked; "
     leave = (

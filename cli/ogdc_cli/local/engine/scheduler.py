@@ -13,7 +13,7 @@ import selectors
 import sqlite3
 import threading
 import time
-from collections import deque
+from collections import Counter
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -80,7 +80,7 @@ class Scheduler:
         self._claims = claims
         self._flows: dict[str, Flow] = {}
         """By uid."""
-        self._turns: deque[str] = deque()
+        self._turns: list[str] = []
         """Uids, in the order of whose turn it is."""
         self._active: set[_Pod] = set()
         self._touched: set[Flow] = set()
@@ -184,18 +184,20 @@ class Scheduler:
         self._touched.clear()
 
     def _dispatch(self, now: float) -> None:
-        """Fill the free slots, one pod of each workflow in turn."""
-        tried = 0
-        free = self._slots - sum(not pod.leaving for pod in self._active)
-        while free > 0 and tried < len(self._turns):
-            flow = self._flows[self._turns[0]]
-            self._turns.rotate(-1)
+        """Fill the free slots, each for the workflow that has fewest; of those, the one whose turn it is."""
+        held = Counter(pod.flow.uid for pod in self._active if not pod.leaving)
+        waiting = list(self._turns)
+        while waiting and held.total() < self._slots:
+            uid = min(waiting, key=held.__getitem__)
+            flow = self._flows[uid]
             attempt = flow.take(now)
+            waiting.remove(uid)
             if attempt is None:
-                tried += 1
                 continue
-            tried = 0
-            free -= 1
+            waiting.append(uid)
+            self._turns.remove(uid)
+            self._turns.append(uid)
+            held[uid] += 1
             pod = _Pod(flow, attempt, now)
             self._active.add(pod)
             self._beginning.append(pod)
