@@ -12,7 +12,7 @@ from functools import partial
 
 from flask import Response
 
-from ogdc_functions.responses import json_response
+from ogdc_functions.responses import receipt
 from ogdc_functions.routing import Call, Function, Route, build_function
 from ogdc_shared.context import Context
 from ogdc_shared.events.cloudevents import read_events
@@ -41,4 +41,4 @@ def _receive(context: Context, call: Call) -> Response:
     events = read_events(dict(call.request.headers), call.request.get_data())
     changes = [read_workflow_event(event) for event in events]
     outcomes = [apply_event(context, event, change) for event, change in zip(events, changes, strict=True)]
-    return json_response({"events": outcomes})
+    return receipt(call.request, {"events": outcomes})

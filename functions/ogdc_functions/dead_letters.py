@@ -9,7 +9,7 @@ import logging
 
 from flask import Response
 
-from ogdc_functions.responses import json_response
+from ogdc_functions.responses import receipt
 from ogdc_functions.routing import Call, Function, Route, build_function
 from ogdc_shared.context import Context
 
@@ -38,4 +38,4 @@ def _receive(call: Call) -> Response:
         name: headers[f"ce-{name}"][:_LONGEST] for name in _ATTRIBUTES + _FAILURE if f"ce-{name}" in headers
     }
     _log.error("event given up: %s", " ".join(f"{name}={value!r}" for name, value in said.items()))
-    return json_response({"logged": True})
+    return receipt(call.request, {"logged": True})

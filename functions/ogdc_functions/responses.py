@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Response
+from flask import Request, Response
 from werkzeug.exceptions import HTTPException
 
 from ogdc_shared import errors
@@ -38,6 +38,21 @@ _log = logging.getLogger(__name__)
 def json_response(body: Mapping[str, Any], status: int = 200) -> Response:
     """Answer with a JSON object."""
     return Response(json.dumps(body, ensure_ascii=False), status, content_type="application/json")
+
+
+def receipt(request: Request, body: Mapping[str, Any]) -> Response:
+    """Say that what was sent was taken: a CloudEvent without a word, unless JSON is asked for (`Accept`).
+
+    Knative takes what stands in an answer for another event, and what is none for a failure: it would repeat
+    the event until it gives it up.
+
+    Source: knative/eventing pkg/broker/filter/filter_handler.go (writeResponse).
+    """
+    kind = request.headers.get("Content-Type", "")
+    is_event = "Ce-Specversion" in request.headers or kind.startswith("application/cloudevents")
+    if is_event and "application/json" not in request.headers.get("Accept", ""):
+        return Response(status=204)
+    return json_response(body)
 
 
 def error_response(exc: Exception) -> Response:

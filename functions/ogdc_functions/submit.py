@@ -12,7 +12,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from ogdc_functions import triggers
 from ogdc_functions.queries import flag, number
-from ogdc_functions.responses import json_response
+from ogdc_functions.responses import json_response, receipt
 from ogdc_functions.routing import Call, Function, Route, build_function
 from ogdc_shared.context import Context
 from ogdc_shared.errors import InvalidRequestError
@@ -99,7 +99,7 @@ def _sweep(context: Context, call: Call) -> Response:
     from ogdc_shared.runs.sweep import UNSENT_SECONDS, sweep
 
     seconds = number(call.request.args, "unsent_for", default=int(UNSENT_SECONDS), least=0, most=86_400)
-    return json_response(sweep(context, unsent_for=seconds)._asdict())
+    return receipt(call.request, sweep(context, unsent_for=seconds)._asdict())
 
 
 def _asked_for(request: Request) -> tuple[RecipeSource, bool]:

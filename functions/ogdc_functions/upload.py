@@ -14,7 +14,7 @@ from hmac import compare_digest
 
 from flask import Request, Response
 
-from ogdc_functions.responses import json_response
+from ogdc_functions.responses import receipt
 from ogdc_functions.routing import Call, Function, Route, build_function
 from ogdc_shared.context import Context
 from ogdc_shared.errors import ForbiddenError, UnauthenticatedError
@@ -41,7 +41,7 @@ def _receive(context: Context, call: Call) -> Response:
     _check_sender(context, call.request)
     uploads = read_uploads(dict(call.request.headers), call.request.get_data())
     outcomes = receive_uploads(context, uploads)
-    return json_response({"uploads": [outcome._asdict() for outcome in outcomes]})
+    return receipt(call.request, {"uploads": [outcome._asdict() for outcome in outcomes]})
 
 
 def _check_sender(context: Context, request: Request) -> None:

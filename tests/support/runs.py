@@ -74,12 +74,13 @@ def started(client: FlaskClient, *, files: Mapping[str, str] | None = None) -> s
 def tell(
     client: FlaskClient, workflow: Mapping[str, Any], *, kind: str = "update", **headers: str
 ) -> TestResponse:
-    """Post the event an ApiServerSource sends about a workflow, in binary mode."""
+    """Post the event an ApiServerSource sends about a workflow, in binary mode, and ask what became of it."""
     return client.post(
         "/",
         data=json.dumps(workflow),
         content_type="application/json",
         headers={
+            "Accept": "application/json",
             "ce-specversion": "1.0",
             "ce-id": str(uuid.uuid4()),
             "ce-source": "https://10.0.0.1:443",

@@ -32,7 +32,9 @@ def no_triggers_left(stack: Stack) -> Iterator[None]:
 
 
 def tell(stack: Stack, told: Told) -> Reply:
-    return stack.api("POST", "/events/upload", body=told.body, headers=told.headers)
+    return stack.api(
+        "POST", "/events/upload", body=told.body, headers=told.headers | {"Accept": "application/json"}
+    )
 
 
 def test_an_upload_becomes_a_result(stack: Stack, recipe, bucket: FileServer, tmp_path: Path) -> None:

@@ -31,7 +31,12 @@ def structured(workflow: dict[str, Any], id: str = "1", **attributes: Any) -> di
 
 def post(client: FlaskClient, event: Any, *, batch: bool = False, path: str = "/") -> TestResponse:
     kind = "cloudevents-batch+json" if batch else "cloudevents+json"
-    return client.post(path, data=json.dumps(event), content_type=f"application/{kind}; charset=UTF-8")
+    return client.post(
+        path,
+        data=json.dumps(event),
+        content_type=f"application/{kind}; charset=UTF-8",
+        headers={"Accept": "application/json"},
+    )
 
 
 @pytest.fixture
@@ -65,6 +70,13 @@ class TestContentModes:
 
         assert response.get_json() == {"events": ["applied"] * 3}
         assert recorded() == "Succeeded"
+
+    def test_knative_is_answered_without_a_word(self, argo_events, argo: ArgoServer, name: str, recorded):
+        """It would take any for a failure, and repeat the event."""
+        response = tell(argo_events, argo.advance(name, "Running"), Accept="")
+
+        assert (response.status_code, response.data) == (204, b"")
+        assert recorded() == "Running"
 
     def test_an_empty_batch(self, argo_events):
         assert post(argo_events, [], batch=True).get_json() == {"events": []}

@@ -19,7 +19,7 @@ def test_what_was_given_up_is_logged_and_not_sent_again(serve, caplog: pytest.Lo
     with caplog.at_level(logging.ERROR):
         response = serve("dead_letters").post("/", data=b"{", headers=headers)
 
-    assert response.status_code == 200
+    assert (response.status_code, response.data) == (204, b""), "Knative would repeat it for a word"
     assert "workflows/tiles-abc" in caplog.text
     assert "'400'" in caplog.text
 

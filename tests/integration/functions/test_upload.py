@@ -62,7 +62,7 @@ def trigger(submit, site: FileServer) -> Callable[..., dict[str, Any]]:
 
 
 def post(client: FlaskClient, told: Told, *, path: str = "/") -> TestResponse:
-    return client.post(path, data=told.body, headers=told.headers)
+    return client.post(path, data=told.body, headers=told.headers | {"Accept": "application/json"})
 
 
 def outcomes(response: TestResponse) -> list[str]:
@@ -412,6 +412,13 @@ class TestWaiting:
 
 
 class TestStatuses:
+    def test_knative_is_answered_without_a_word(self, upload):
+        told = uploads.ceph(Object())
+
+        response = upload.post("/", data=told.body, headers=told.headers)
+
+        assert (response.status_code, response.data) == (204, b"")
+
     def test_what_is_no_event_is_not_sent_again(self, upload):
         response = upload.post("/", data=b"nonsense", content_type="application/json")
 

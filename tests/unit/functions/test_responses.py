@@ -3,9 +3,11 @@ import json
 import logging
 
 import pytest
+from flask import Request
 from werkzeug.exceptions import MethodNotAllowed, NotFound, RequestEntityTooLarge
+from werkzeug.test import create_environ
 
-from ogdc_functions.responses import error_response, json_response
+from ogdc_functions.responses import error_response, json_response, receipt
 from ogdc_shared import errors
 
 EXPECTED = {
@@ -98,3 +100,20 @@ def test_a_request_that_is_too_large_is_not_read_to_its_end():
 
 def test_text_is_not_escaped_needlessly():
     assert json_response({"name": "Grønland"}).data.decode() == '{"name": "Grønland"}'
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Content-Type": "application/json"}, 200),
+        ({"Ce-Specversion": "1.0", "Content-Type": "application/json"}, 204),
+        ({"Content-Type": "application/cloudevents+json"}, 204),
+        ({"Content-Type": "application/cloudevents-batch+json", "Accept": "*/*"}, 204),
+        ({"Ce-Specversion": "1.0", "Accept": "application/json"}, 200),
+    ],
+)
+def test_only_who_asks_hears_what_became_of_an_event(headers: dict[str, str], status: int):
+    answer = receipt(Request(create_environ(headers=headers)), {"a": 1})
+
+    assert (answer.status_code, answer.data) == (status, b'{"a": 1}' if status == 200 else b"")
