@@ -21,7 +21,12 @@ def plan_key(run_name: str) -> str:
 
 def partition_key(run_name: str, partition: int | str) -> str:
     """Key of one partition's manifest (see `plan.Partition`); `partition` counts from 0."""
-    return f"runs/{run_name}/partitions/{partition}.json"
+    return f"{partitions_directory(run_name)}/{partition}.json"
+
+
+def partitions_directory(run_name: str) -> str:
+    """What the keys of all manifests of a run begin with, before a slash; they stay with the run."""
+    return f"runs/{run_name}/partitions"
 
 
 def division_key(run_name: str) -> str:
@@ -60,11 +65,6 @@ def partition_workspace(run_name: str, partition: int | str) -> str:
     return f"{workspace(run_name)}/{partition}"
 
 
-def manifests(run_name: str) -> str:
-    """Where the `list` task leaves the partitions' manifests, `<partition>.json`; kept with the run."""
-    return f"{PRIVATE_DIR}/manifests/{run_name}"
-
-
 def staging(run_name: str) -> str:
     """Where `publish` assembles the result before it is renamed into place."""
     return f"{PRIVATE_DIR}/staging/{run_name}"
@@ -85,11 +85,13 @@ def receipt(recipe_id: str) -> str:
 INPUT_DIR = "/input_dir"
 OUTPUT_DIR = "/output_dir"
 WORKFLOW_MOUNT = "/mnt/workflow"
-"""In `list`: the run's `manifests`. In `process`: the partition's own workspace. In `publish`: the volume."""
+"""In `process`: the partition's own workspace. In `publish`: the volume."""
 PLAN_PATH = "/ogdc/plan.json"
 PARTITION_PATH = "/ogdc/partition.json"
 RECIPE_PATH = "/ogdc/recipe"
 """The unpacked recipe snapshot; there only where an input is a file of the recipe."""
+LISTED_MANIFESTS_PATH = "/tmp/ogdc-manifests"  # noqa: S108  the task's own /tmp
+"""What `list` leaves under `partitions_directory`: a directory of manifests, `<partition>.json`."""
 LISTED_DIVISION_PATH = "/tmp/ogdc-division.json"  # noqa: S108  as below
 """What `list` leaves under `division_key`."""
 LISTED_COUNT_PATHS = {name: f"/tmp/ogdc-{name}" for name in ("partitions", "files", "bytes")}  # noqa: S108  as below

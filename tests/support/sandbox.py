@@ -183,22 +183,20 @@ class ListTask(Task):
     """`ogdc-worker list`, which sees the volumes that inputs are on.
 
     Attributes:
-        manifests: What the task sees at `/mnt/workflow`.
+        manifests: Where the task leaves the partitions' manifests.
     """
 
     def __init__(self, directory: Path, *, plan: Plan, claims: Mapping[str, Path]) -> None:
         super().__init__(directory, ["list"])
         self.claims = claims
-        self.manifests = directory / "manifests"
         self.tmp = directory / "tmp"
-        for made in (self.manifests, self.tmp):
-            made.mkdir(parents=True, exist_ok=True)
+        self.tmp.mkdir(parents=True, exist_ok=True)
+        self.manifests = self.tmp / Path(layout.LISTED_MANIFESTS_PATH).name
         (directory / "plan.json").write_text(plan.to_json())
 
     def mounts(self) -> Mapping[str, Path]:
         return {
             "/tmp": self.tmp,
-            layout.WORKFLOW_MOUNT: self.manifests,
             layout.PLAN_PATH: self.directory / "plan.json",
             **{layout.claim_mount(claim): path for claim, path in self.claims.items()},
         }

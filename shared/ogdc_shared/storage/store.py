@@ -70,7 +70,7 @@ class ArtifactStore(Protocol):
         ...
 
 
-def put_all(store: ArtifactStore, artifacts: Iterable[tuple[str, bytes]]) -> None:
+def put_all(store: ArtifactStore, artifacts: Iterable[tuple[str, bytes | Path]]) -> None:
     """Write many artifacts, several at the same time; only a few of them are held at once.
 
     Raises:

@@ -2,11 +2,13 @@
 
 Only a task can see what is on a volume, so this does there what submitting does for all other inputs: it
 leaves one manifest a partition, how the files were divided, and how many there are for the tasks to follow.
-It may be stopped anywhere and begins anew; no other task begins before it has ended.
+Argo puts them where a submission would have. It may be stopped anywhere and begins anew; no other task begins
+before it has ended.
 """
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,7 +16,7 @@ from ogdc_shared import layout
 from ogdc_shared.listing import Listing, measure
 from ogdc_shared.partitioning import divide
 from ogdc_shared.plan import Plan
-from ogdc_shared.worker.trees import empty, flush
+from ogdc_shared.worker.trees import empty
 from ogdc_shared.worker.volumes import find_files
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ class Shelves(NamedTuple):
     """Where `list` finds its plan and leaves what it found; see `layout`."""
 
     plan: str = layout.PLAN_PATH
-    manifests: str = layout.WORKFLOW_MOUNT
+    manifests: str = layout.LISTED_MANIFESTS_PATH
     division: str = layout.LISTED_DIVISION_PATH
     counts: Mapping[str, str] = layout.LISTED_COUNT_PATHS
 
@@ -48,10 +50,10 @@ def list_inputs(shelves: Shelves, reporter: Reporter) -> None:
     with Listing() as listing:
         listing.extend(find_files(plan.volumes))
         division = measure(listing.sizes, divide(listing.sizes, plan.partitioning))
+        os.makedirs(shelves.manifests, exist_ok=True)
         empty(shelves.manifests)
         for number, positions in enumerate(divide(listing.sizes, plan.partitioning)):
             _write(f"{shelves.manifests}/{number}.json", listing.manifest(number, positions))
-    flush(shelves.manifests)
     _write(shelves.division, division.to_json().encode())
     counts = _counts(division)
     for name, path in shelves.counts.items():

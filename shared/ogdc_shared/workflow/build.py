@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ogdc_shared.argo.state import FAIL_FAST_LABEL
+from ogdc_shared.argo.state import FAIL_FAST_LABEL, TRACE_ANNOTATION
 from ogdc_shared.config import ArgoSettings, Settings, WorkerSettings
 from ogdc_shared.imports import collection_paused
+from ogdc_shared.tracing import Trace, read_trace
 from ogdc_shared.workflow import templates
 from ogdc_shared.workflow.facts import RecipeFacts, check_facts
 from ogdc_shared.workflow.names import is_workflow_name
@@ -28,7 +29,13 @@ _DAY = 86_400
 
 
 def build_workflow(
-    *, name: str, recipe: RecipeFacts, partitions: int | None, settings: Settings, overwrite: bool = False
+    *,
+    name: str,
+    recipe: RecipeFacts,
+    partitions: int | None,
+    settings: Settings,
+    overwrite: bool = False,
+    trace: Trace | None = None,
 ) -> dict[str, Any]:
     """Build the manifest of a run's Workflow, as plain data ready for JSON.
 
@@ -41,12 +48,16 @@ def build_workflow(
             inputs are on volumes, and the task `list` finds and divides them.
         settings: The deployment's.
         overwrite: Whether published data of the same recipe are replaced.
+        trace: What the run began with; its events are told to belong to it. Only its ids are taken: the rest
+            of a trace context is worded by others.
 
     Raises:
         InvalidRecipeError: a fact is not of its form (see `facts.check_facts`).
-        ValueError: so is the name, or there is no partition, or nothing or too much to list.
+        ValueError: so is the name or the trace, or there is no partition, or nothing or too much to list.
     """
     check_facts(recipe)
+    if trace is not None and read_trace(trace.parent) is None:
+        raise ValueError(f"{trace.parent!r} is no trace context.")
     if not is_workflow_name(name) or (partitions is not None and partitions < 1):
         raise ValueError(f"No workflow can be named {name!r} or have {partitions} partitions.")
     if (partitions is None) != bool(recipe.claims):
@@ -60,6 +71,7 @@ def build_workflow(
             name=name,
             namespace=settings.argo.namespace,
             labels=_labels(name, recipe, fans_out=partitions != 1),
+            annotations=None if trace is None else {TRACE_ANNOTATION: trace.parent},
         ),
         spec=m.WorkflowSpec(
             entrypoint="main",

@@ -33,10 +33,7 @@ def list_template(*, name: str, recipe: RecipeFacts, settings: Settings) -> m.Te
         inputs=m.Inputs(artifacts=[_plan(name)]),
         container=_container(
             arguments=["list"],
-            mounts=[
-                workflow_mount(layout.WORKFLOW_MOUNT, part=layout.manifests(name)),
-                *input_mounts(recipe, settings.worker),
-            ],
+            mounts=input_mounts(recipe, settings.worker),
             worker=settings.worker,
         ),
         outputs=m.Outputs(
@@ -44,7 +41,10 @@ def list_template(*, name: str, recipe: RecipeFacts, settings: Settings) -> m.Te
                 m.Parameter(name=what, value_from=m.ValueFrom(path=path))
                 for what, path in layout.LISTED_COUNT_PATHS.items()
             ],
-            artifacts=[_file("division", path=layout.LISTED_DIVISION_PATH, key=layout.division_key(name))],
+            artifacts=[
+                _file("division", path=layout.LISTED_DIVISION_PATH, key=layout.division_key(name)),
+                _file("partitions", path=layout.LISTED_MANIFESTS_PATH, key=layout.partitions_directory(name)),
+            ],
         ),
         retry_strategy=_retry_strategy(recipe, settings.argo),
     )
@@ -58,14 +58,9 @@ def process_template(*, name: str, recipe: RecipeFacts, settings: Settings) -> m
         workflow_mount(layout.INPUT_DIR, part=f"{workspace}/input_dir"),
         workflow_mount(layout.OUTPUT_DIR, part=f"{workspace}/output_dir"),
     ]
-    artifacts = [_plan(name)]
-    if recipe.claims:
-        manifest = f"{layout.manifests(name)}/{_PARTITION}.json"
-        mounts += [workflow_mount(layout.PARTITION_PATH, part=manifest, read_only=True)]
-        mounts += input_mounts(recipe, settings.worker)
-    else:
-        manifest = layout.partition_key(name, _PARTITION)
-        artifacts += [_file("partition", path=layout.PARTITION_PATH, key=manifest)]
+    mounts += input_mounts(recipe, settings.worker)
+    manifest = layout.partition_key(name, _PARTITION)
+    artifacts = [_plan(name), _file("partition", path=layout.PARTITION_PATH, key=manifest)]
     if recipe.ships_files:
         artifacts += [_archive("recipe", path=layout.RECIPE_PATH, key=layout.snapshot_key(recipe.snapshot))]
     return m.Template(
@@ -142,7 +137,7 @@ def _plan(name: str) -> m.Artifact:
 
 
 def _file(name: str, *, path: str, key: str) -> m.Artifact:
-    """Name one object of the artifact store, taken as it is."""
+    """Name one object of the artifact store, taken as it is; of a directory, one a file, below `key`."""
     return m.Artifact(
         name=name, path=path, s3=m.S3Artifact(key=key), archive=m.ArchiveStrategy(none=m.NoneStrategy())
     )

@@ -27,9 +27,9 @@ def scratch_mount() -> m.VolumeMount:
     return m.VolumeMount(name="scratch", mount_path="/tmp")  # noqa: S108  the task's own
 
 
-def workflow_mount(at: str, *, part: str | None = None, read_only: bool | None = None) -> m.VolumeMount:
+def workflow_mount(at: str, *, part: str | None = None) -> m.VolumeMount:
     """Mount a part of the workflow volume, or (None) all of it, at a path of the container."""
-    return m.VolumeMount(name="workflow", mount_path=at, sub_path=part, read_only=read_only)
+    return m.VolumeMount(name="workflow", mount_path=at, sub_path=part)
 
 
 def input_mounts(recipe: RecipeFacts, worker: WorkerSettings) -> list[m.VolumeMount]:

@@ -11,6 +11,7 @@ import pytest
 from ogdc_shared.argo.state import read_workflow
 from ogdc_shared.workflow.retry import RETRY_EXPRESSION
 from support.engine import Machine, fan_out, file_artifact, mount, nodes, phases, shell, task, workflow
+from support.trees import plant
 
 
 @pytest.fixture
@@ -146,21 +147,36 @@ def test_output_artifacts_and_parameters_are_kept(machine: Machine) -> None:
     }
 
 
+def test_each_file_of_a_directory_becomes_an_artifact(machine: Machine) -> None:
+    make = shell(
+        "make",
+        "mkdir -p /tmp/out/deep; printf one > /tmp/out/1.json; printf two > /tmp/out/deep/2.json",
+        outputs={"artifacts": [file_artifact("out", path="/tmp/out", key="runs/d/partitions")]},
+    )
+    machine.create(workflow("directory", tasks=[task("make")], templates=[make]))
+    assert machine.wait("directory")["status"]["phase"] == "Succeeded"
+    assert machine.artifacts.get("runs/d/partitions/1.json") == b"one"
+    assert machine.artifacts.get("runs/d/partitions/deep/2.json") == b"two"
+
+
+@pytest.mark.parametrize(
+    ("path", "kept"), [("/tmp/out.zip", "/tmp/out.zip"), ("/tmp/out/x", "/tmp/out"), ("/tmp/out", "/tmp/out")]
+)
 def test_an_output_that_is_a_link_out_of_the_sandbox_is_not_followed(
-    machine: Machine, tmp_path: Path
+    machine: Machine, tmp_path: Path, path: str, kept: str
 ) -> None:
-    secret = tmp_path / "secret"
-    secret.write_text("secret")
+    secret = tmp_path / "secret" / "x"
+    plant(tmp_path, {"secret/x": b"secret"})
     steal = shell(
         "steal",
-        f"ln -s {secret} /tmp/out.zip",
-        outputs={"artifacts": [file_artifact("zip", path="/tmp/out.zip", key="runs/s/out.zip")]},
+        f"mkdir -p $(dirname {path}); ln -s {secret if path != '/tmp/out' else secret.parent} {path}",
+        outputs={"artifacts": [file_artifact("stolen", path=kept, key="runs/s/stolen")]},
     )
     machine.create(workflow("steal", tasks=[task("steal")], templates=[steal]))
     found = machine.wait("steal")
     assert found["status"]["phase"] == "Error"
     assert "not a regular file" in nodes(found)["steal"]["message"]
-    assert machine.artifacts.size("runs/s/out.zip") is None
+    assert not list((tmp_path / "artifacts").rglob("*"))
 
 
 def test_a_directory_replaced_by_a_link_is_not_mounted(machine: Machine) -> None:

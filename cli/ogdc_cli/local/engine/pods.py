@@ -10,7 +10,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -24,6 +24,7 @@ from ogdc_cli.local.sandbox import Container, Exit, Mount
 from ogdc_shared.errors import OgdcError
 from ogdc_shared.layout import TERMINATION_LOG_PATH
 from ogdc_shared.storage.directory import DirectoryStore
+from ogdc_shared.storage.store import put_all
 
 _TMP = "/tmp"  # noqa: S108  the pod's own
 _ARGO_DIR = "/var/run/argo"
@@ -217,7 +218,7 @@ class Pods:
     ) -> tuple[tuple[str, str], ...]:
         for artifact in attempt.template.outputs:
             root, relative = self._host_place(program, attempt, directory, artifact.path)
-            self._store.put(fill(artifact.key, attempt.scope), file_beneath(root, relative))
+            put_all(self._store, _objects(fill(artifact.key, attempt.scope), found_beneath(root, relative)))
         return tuple(
             (parameter.name, self._parameter(*self._host_place(program, attempt, directory, parameter.path)))
             for parameter in attempt.template.output_parameters
@@ -266,6 +267,17 @@ def _inputs(artifacts: Artifacts, attempt: Attempt) -> list[Mount]:
         )
         for artifact in attempt.template.inputs
     ]
+
+
+def _objects(key: str, output: Path) -> Iterator[tuple[str, Path]]:
+    """What an output becomes in the artifact store: of a directory, each file an object below `key`."""
+    if not output.is_dir():
+        yield key, output
+        return
+    for path in output.rglob("*"):
+        if path.is_symlink() or not path.is_dir():
+            relative = str(path.relative_to(output))
+            yield f"{key}/{relative}", file_beneath(output, relative)
 
 
 def _lock(log: int) -> None:

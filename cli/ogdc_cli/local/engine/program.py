@@ -43,7 +43,7 @@ class InputArtifact(NamedTuple):
 
 
 class OutputArtifact(NamedTuple):
-    """A file of a container that goes to the artifact store as it is."""
+    """A file of a container, or a directory of files, that goes to the artifact store as it is."""
 
     name: str
     path: str
