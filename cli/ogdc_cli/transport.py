@@ -14,6 +14,7 @@ import urllib3
 
 from ogdc_cli.settings import ClientSettings
 from ogdc_shared.errors import OgdcError
+from ogdc_shared.tracing import new_trace
 
 _TIMEOUT = urllib3.Timeout(connect=5, read=120)
 _RETRIES = urllib3.Retry(
@@ -51,7 +52,9 @@ class Transport:
     def __init__(self, settings: ClientSettings) -> None:
         self._url = settings.api_url
         self._by_default = settings.by_default
-        self._headers = {"OGDC-User": settings.user, "Accept": "application/json"}
+        # One trace for all requests of a command.
+        trace = new_trace(recorded=True)
+        self._headers = {"OGDC-User": settings.user, "Accept": "application/json"} | trace.headers
         if token := settings.access_token():
             self._headers["Authorization"] = f"Bearer {token}"
         self._pools: dict[str | None, urllib3.PoolManager] = {}

@@ -12,6 +12,7 @@ from functools import partial
 
 from flask import Response
 
+from ogdc_functions.readiness import readiness_route
 from ogdc_functions.responses import receipt
 from ogdc_functions.routing import Call, Function, Route, build_function
 from ogdc_shared.context import Context
@@ -28,8 +29,9 @@ def build(context: Context) -> Function:
     routes = [
         Route("POST", "/", receive, public=True, max_body=MAX_BODY),
         Route("POST", "/events/argo", receive, public=True, max_body=MAX_BODY),
+        readiness_route(context),
     ]
-    return build_function(routes, access_mode=context.settings.access_mode)
+    return build_function(routes, access_mode=context.settings.access_mode, telemetry=context.telemetry)
 
 
 def _receive(context: Context, call: Call) -> Response:

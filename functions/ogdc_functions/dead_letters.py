@@ -12,6 +12,7 @@ from flask import Response
 from ogdc_functions.responses import receipt
 from ogdc_functions.routing import Call, Function, Route, build_function
 from ogdc_shared.context import Context
+from ogdc_shared.tracing import read_trace, within
 
 MAX_BODY = 32 << 20
 
@@ -25,7 +26,7 @@ _log = logging.getLogger(__name__)
 def build(context: Context) -> Function:
     """Build the function that functions-framework serves as `dead_letters`."""
     routes = [Route("POST", "/", _receive, public=True, max_body=MAX_BODY)]
-    return build_function(routes, access_mode=context.settings.access_mode)
+    return build_function(routes, access_mode=context.settings.access_mode, telemetry=context.telemetry)
 
 
 def _receive(call: Call) -> Response:
@@ -37,5 +38,7 @@ def _receive(call: Call) -> Response:
     said = {
         name: headers[f"ce-{name}"][:_LONGEST] for name in _ATTRIBUTES + _FAILURE if f"ce-{name}" in headers
     }
-    _log.error("event given up: %s", " ".join(f"{name}={value!r}" for name, value in said.items()))
+    began = read_trace(headers.get("ce-traceparent"))
+    with within(began, event_id=said.get("id"), event_source=said.get("source")):
+        _log.error("event given up: %s", " ".join(f"{name}={value!r}" for name, value in said.items()))
     return receipt(call.request, {"logged": True})

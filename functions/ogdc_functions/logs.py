@@ -8,18 +8,31 @@ import os
 import sys
 from datetime import UTC, datetime
 
+from ogdc_shared.tracing import current
+
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a record: time, severity, logger, message, and the traceback where there is one."""
+    """One JSON object a record: time, severity, logger, message, and the traceback where there is one.
+
+    Besides, what is being worked on (`ogdc_shared.tracing`): `trace_id`, `span_id`, and run, event and
+    the like by their names.
+
+    Source: https://opentelemetry.io/docs/specs/otel/compatibility/logging_trace_context/ (names of the ids).
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """Render `record` on one line."""
+        scope = current()
         fields = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "severity": record.levelname,
             "logger": record.name,
             "message": record.getMessage(),
         }
+        if scope.trace is not None:
+            fields |= {"trace_id": scope.trace.trace_id, "span_id": scope.trace.span_id}
+            fields["trace_flags"] = scope.trace.flags
+        fields |= scope.fields
         if record.exc_info:
             fields["exception"] = self.formatException(record.exc_info)
         return json.dumps(fields, ensure_ascii=False)

@@ -110,6 +110,9 @@ _OPERATIONS = {
     ),
     ("get", "/version"): _Operation("The service's version", schemas.VersionResponse),
     ("get", "/healthz"): _Operation("Whether the process serves", schemas.HealthResponse),
+    ("get", "/readyz"): _Operation(
+        "Whether the database answers and has this version's schema", schemas.ReadyResponse
+    ),
 }
 
 

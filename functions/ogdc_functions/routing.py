@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from functools import partial
+from typing import NamedTuple, NoReturn
 
 from flask import Request, Response
-from werkzeug.exceptions import MethodNotAllowed, NotFound, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 
+from ogdc_functions.observing import observed
 from ogdc_functions.responses import error_response, json_response
 from ogdc_shared.auth.caller import USER_HEADER, Caller, identify
+from ogdc_shared.telemetry import Telemetry
 
 Function = Callable[[Request], Response]
 """What functions-framework calls for each request."""
@@ -36,6 +39,7 @@ class Route(NamedTuple):
         writes: Whether it changes something, which read-only deployments refuse.
         public: Whether callers need not say who they are.
         max_body: Most bytes a request's body may have.
+        observed: Whether its requests are seen in traces and metrics; probes are not.
     """
 
     method: str
@@ -44,23 +48,33 @@ class Route(NamedTuple):
     writes: bool = False
     public: bool = False
     max_body: int = _MAX_BODY
+    observed: bool = True
 
 
-def build_function(routes: Sequence[Route], *, access_mode: str) -> Function:
+def build_function(routes: Sequence[Route], *, access_mode: str, telemetry: Telemetry) -> Function:
     """Build the function that answers `routes` and GET /healthz, and all else with an error in JSON."""
     table = [(re.compile(_pattern(route.path)), route) for route in (*routes, _HEALTH)]
 
     def function(request: Request) -> Response:
-        try:
-            route, name = _find(table, request)
-            _read_body(request, most=route.max_body)
-            claimed = request.headers.get(USER_HEADER)
-            caller = identify(access_mode, claimed=claimed, writes=route.writes, public=route.public)
-            return route.handle(Call(request, caller, name))
-        except Exception as exc:
-            return error_response(exc)
+        route, name = _find(table, request)
+        if not route.observed:
+            return _answer(route, name, request, access_mode=access_mode)
+        with observed(telemetry, request, path=route.path, name=name) as tell:
+            response = _answer(route, name, request, access_mode=access_mode)
+            tell(response)
+        return response
 
     return function
+
+
+def _answer(route: Route, name: str, request: Request, *, access_mode: str) -> Response:
+    try:
+        _read_body(request, most=route.max_body)
+        claimed = request.headers.get(USER_HEADER)
+        caller = identify(access_mode, claimed=claimed, writes=route.writes, public=route.public)
+        return route.handle(Call(request, caller, name))
+    except Exception as exc:
+        return error_response(exc)
 
 
 def _read_body(request: Request, *, most: int) -> None:
@@ -78,7 +92,7 @@ def _healthz(_call: Call) -> Response:
     return json_response({"status": "ok"})
 
 
-_HEALTH = Route("GET", "/healthz", _healthz, public=True)
+_HEALTH = Route("GET", "/healthz", _healthz, public=True, observed=False)
 
 
 def _pattern(path: str) -> str:
@@ -86,6 +100,7 @@ def _pattern(path: str) -> str:
 
 
 def _find(table: list[tuple[re.Pattern[str], Route]], request: Request) -> tuple[Route, str]:
+    """Find a request's route and the name in its path; where there is none, a route that refuses it."""
     path = request.path.removeprefix(_PREFIX).rstrip("/") or "/"
     method = "GET" if request.method == "HEAD" else request.method
     allowed = []
@@ -94,6 +109,11 @@ def _find(table: list[tuple[re.Pattern[str], Route]], request: Request) -> tuple
             if route.method == method:
                 return route, match.groupdict().get("name", "")
             allowed.append(route.method)
+    refusal: HTTPException = NotFound(f"There is nothing at {path}; GET / names what there is.")
     if allowed:
-        raise MethodNotAllowed(allowed, f"{path} takes {' and '.join(allowed)}, not {method}.")
-    raise NotFound(f"There is nothing at {path}; GET / names what there is.")
+        refusal = MethodNotAllowed(allowed, f"{path} takes {' and '.join(allowed)}, not {method}.")
+    return Route(method, "", partial(_refuse, refusal), public=True), ""
+
+
+def _refuse(refusal: HTTPException, _call: Call) -> NoReturn:
+    raise refusal

@@ -221,6 +221,12 @@ class HealthResponse(Schema):
     status: Literal["ok"]
 
 
+class ReadyResponse(Schema):
+    """The service can do its work."""
+
+    status: Literal["ready"]
+
+
 class Problem(Schema):
     """Why a request was not carried out."""
 

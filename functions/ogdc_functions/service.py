@@ -1,7 +1,8 @@
-"""The edge of a service's process: settings are read and logging is set up here, once."""
+"""The edge of a service's process: settings are read, and logging and the end are set up here, once."""
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Callable
 
 from ogdc_functions.logs import configure_logging
@@ -13,10 +14,13 @@ from ogdc_shared.context import Context
 def start(build: Callable[[Context], Function]) -> Function:
     """Build a service from the environment; called by its entrypoint.
 
-    Connections are made on first use, since the web server forks after this.
+    Connections are made on first use, since the web server forks after this. On SIGTERM it takes no more
+    requests, finishes those it has, and exits; what the process holds open is closed then.
 
     Raises:
         ConfigurationError: a setting cannot be used, so the process ends instead of answering with errors.
     """
     configure_logging()
-    return build(Context(Settings.from_env()))
+    context = Context(Settings.from_env())
+    atexit.register(context.close)
+    return build(context)

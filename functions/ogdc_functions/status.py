@@ -9,6 +9,7 @@ from flask import Response
 
 from ogdc_functions import triggers
 from ogdc_functions.queries import choice, number
+from ogdc_functions.readiness import readiness_route
 from ogdc_functions.responses import json_response
 from ogdc_functions.routing import Call, Function, Route, build_function
 from ogdc_functions.views import partitions_view, run_detail_view, run_view
@@ -35,8 +36,9 @@ def build(context: Context) -> Function:
         Route("GET", "/version", _version, public=True),
         Route("GET", "/openapi.json", _openapi, public=True),
         Route("GET", "/", _index, public=True),
+        readiness_route(context),
     ]
-    return build_function(routes, access_mode=context.settings.access_mode)
+    return build_function(routes, access_mode=context.settings.access_mode, telemetry=context.telemetry)
 
 
 def _status(context: Context, call: Call) -> Response:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from ogdc_functions import triggers
 from ogdc_functions.queries import flag, number
+from ogdc_functions.readiness import readiness_route
 from ogdc_functions.responses import json_response, receipt
 from ogdc_functions.routing import Call, Function, Route, build_function
 from ogdc_shared.context import Context
@@ -28,8 +28,6 @@ _BUNDLE_TYPES = frozenset({"application/gzip", "application/x-gzip", "applicatio
 _JSON_KEYS = frozenset({"recipe_path", "overwrite"})
 _MAX_KEY = 255
 
-_log = logging.getLogger(__name__)
-
 
 def build(context: Context) -> Function:
     """Build the function that functions-framework serves as `submit`."""
@@ -41,8 +39,9 @@ def build(context: Context) -> Function:
         # A PingSource bears no credentials. It does only what was promised before, and no entry leads to it.
         Route("POST", "/sweep", partial(_sweep, context), public=True),
         *triggers.changing_routes(context),
+        readiness_route(context),
     ]
-    return build_function(routes, access_mode=context.settings.access_mode)
+    return build_function(routes, access_mode=context.settings.access_mode, telemetry=context.telemetry)
 
 
 def _submit(context: Context, call: Call) -> Response:
@@ -56,7 +55,6 @@ def _submit(context: Context, call: Call) -> Response:
         overwrite=overwrite,
         idempotency_key=_idempotency_key(call.request),
     )
-    _log.info("run %s of recipe %s submitted by %s", run.name, run.recipe_id, call.caller.name)
     return json_response(
         {
             "message": f"Recipe {run.recipe_id} is submitted as run {run.name}.",

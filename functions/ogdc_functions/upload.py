@@ -14,10 +14,13 @@ from hmac import compare_digest
 
 from flask import Request, Response
 
+from ogdc_functions.readiness import readiness_route
 from ogdc_functions.responses import receipt
 from ogdc_functions.routing import Call, Function, Route, build_function
 from ogdc_shared.context import Context
 from ogdc_shared.errors import ForbiddenError, UnauthenticatedError
+from ogdc_shared.telemetry import EVENTS
+from ogdc_shared.tracing import read_trace
 
 MAX_BODY = 32 << 20
 """Bytes; Camel's source sends whole objects."""
@@ -29,8 +32,9 @@ def build(context: Context) -> Function:
     routes = [
         Route("POST", "/", receive, public=True, max_body=MAX_BODY),
         Route("POST", "/events/upload", receive, public=True, max_body=MAX_BODY),
+        readiness_route(context),
     ]
-    return build_function(routes, access_mode=context.settings.access_mode)
+    return build_function(routes, access_mode=context.settings.access_mode, telemetry=context.telemetry)
 
 
 def _receive(context: Context, call: Call) -> Response:
@@ -39,8 +43,14 @@ def _receive(context: Context, call: Call) -> Response:
     from ogdc_shared.runs.uploads import receive_uploads
 
     _check_sender(context, call.request)
-    uploads = read_uploads(dict(call.request.headers), call.request.get_data())
-    outcomes = receive_uploads(context, uploads)
+    headers = call.request.headers
+    uploads = read_uploads(dict(headers), call.request.get_data())
+    # What an upload starts belongs to the trace that the upload began in, not to that of the last hop.
+    began = read_trace(headers.get("ce-traceparent"), headers.get("ce-tracestate"))
+    with context.telemetry.span("receive uploads", kind="CONSUMER", trace=began, attributes={}):
+        outcomes = receive_uploads(context, uploads)
+    for outcome in outcomes:
+        context.telemetry.count(EVENTS, {"ogdc.event.outcome": outcome.outcome})
     return receipt(call.request, {"uploads": [outcome._asdict() for outcome in outcomes]})
 
 

@@ -97,6 +97,31 @@ class UploadSettings(NamedTuple):
     """What a request that tells of uploads has to bear; None: the network decides who may tell."""
 
 
+class TelemetrySettings(NamedTuple):
+    """Where spans and metrics go, by OpenTelemetry's own variables, of which its SDK reads the others."""
+
+    service: str = "ogdc-runner"
+    """What they are said to come from."""
+    endpoint: str | None = None
+    """Base URL of a collector that takes OTLP over HTTP, e.g. http://collector:4318; None: none is asked."""
+    traces: str | None = None
+    """`otlp` or `none`; None: `otlp` where there is an endpoint."""
+    metrics: str | None = None
+    """Likewise."""
+    disabled: bool = False
+    """Whether nothing is sent after all."""
+
+    @property
+    def sends_traces(self) -> bool:
+        """Whether spans are sent."""
+        return not self.disabled and (self.traces or (self.endpoint and "otlp")) == "otlp"
+
+    @property
+    def sends_metrics(self) -> bool:
+        """Whether metrics are sent."""
+        return not self.disabled and (self.metrics or (self.endpoint and "otlp")) == "otlp"
+
+
 class WorkerSettings(NamedTuple):
     """What a task's container is given unless the recipe asks for other."""
 
@@ -132,12 +157,15 @@ class Settings(NamedTuple):
     storage: StorageSettings = StorageSettings()
     worker: WorkerSettings = WorkerSettings()
     uploads: UploadSettings = UploadSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
     dataone_node_url: str | None = None
     """Base URL of a DataONE member node, e.g. https://arcticdata.io/metacat/d1/mn."""
     allow_local_recipes: bool = False
     """Whether `recipe_path` may name a directory of the machine the service runs on."""
     temporary_output_days: int = 7
     """How long the outputs of `type: temporary` are kept."""
+    failed_run_days: int = 14
+    """How long a failed run can be retried; then Argo forgets it, and a day later its workspaces are removed."""
     stale_seconds: float = 30.0
     """Seconds. A run not heard of for this long is asked about at Argo when somebody reads it."""
 
@@ -156,9 +184,11 @@ class Settings(NamedTuple):
             storage=_storage(env),
             worker=_worker(env),
             uploads=_uploads(env),
+            telemetry=_telemetry(env),
             dataone_node_url=env.text("DATAONE_NODE_URL"),
             allow_local_recipes=env.flag("OGDC_ALLOW_LOCAL_RECIPES", False),
             temporary_output_days=env.number("OGDC_TEMPORARY_OUTPUT_DAYS", 7, least=1),
+            failed_run_days=env.number("OGDC_FAILED_RUN_DAYS", 14, least=1),
             stale_seconds=float(env.number("OGDC_STALE_SECONDS", 30, least=0)),
         )
 
@@ -218,6 +248,17 @@ def _uploads(env: _Environment) -> UploadSettings:
                 f'OGDC_UPLOAD_BUCKETS: {bucket!r} is not a bucket; give a JSON list such as ["uploads"].'
             )
     return UploadSettings(buckets=tuple(map(str, buckets)), token=env.text("OGDC_UPLOAD_TOKEN"))
+
+
+def _telemetry(env: _Environment) -> TelemetrySettings:
+    default = TelemetrySettings()
+    return TelemetrySettings(
+        service=env.text("OTEL_SERVICE_NAME") or default.service,
+        endpoint=env.text("OTEL_EXPORTER_OTLP_ENDPOINT"),
+        traces=env.choice("OTEL_TRACES_EXPORTER", ("otlp", "none"), None),
+        metrics=env.choice("OTEL_METRICS_EXPORTER", ("otlp", "none"), None),
+        disabled=env.flag("OTEL_SDK_DISABLED", default.disabled),
+    )
 
 
 def _worker(env: _Environment) -> WorkerSettings:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ogdc_shared.argo.client import ArgoClient
     from ogdc_shared.db.database import Database
     from ogdc_shared.storage.store import ArtifactStore
+    from ogdc_shared.telemetry import Telemetry
 
 
 class Context:
@@ -29,14 +30,14 @@ class Context:
         """The record of all runs."""
         from ogdc_shared.db.database import Database
 
-        return Database(self.settings.database)
+        return Database(self.settings.database, waited=self._waited)
 
     @cached_property
     def argo(self) -> ArgoClient:
         """Argo, or the local engine that speaks like it."""
         from ogdc_shared.argo.client import ArgoClient
 
-        return ArgoClient(self.settings.argo)
+        return ArgoClient(self.settings.argo, telemetry=self.telemetry)
 
     @cached_property
     def store(self) -> ArtifactStore:
@@ -45,7 +46,21 @@ class Context:
 
         return open_store(self.settings.storage)
 
+    @cached_property
+    def telemetry(self) -> Telemetry:
+        """Spans and metrics."""
+        from ogdc_shared.telemetry import open_telemetry
+
+        return open_telemetry(self.settings.telemetry)
+
     def close(self) -> None:
-        """Close the connections that are not in use."""
+        """Close the connections that are not in use, and send what is left of spans and metrics."""
         if "database" in self.__dict__:
             self.database.close()
+        if "telemetry" in self.__dict__:
+            self.telemetry.close()
+
+    def _waited(self, seconds: float) -> None:
+        from ogdc_shared.telemetry import CONNECTION_WAIT
+
+        self.telemetry.measure(CONNECTION_WAIT, seconds, {"db.client.connection.pool.name": "ogdc"})

@@ -23,6 +23,7 @@
     │   └── ForbiddenError         (403)
     ├── UnavailableError           a part is away; the same call may succeed later (503)
     │   ├── DatabaseUnavailableError
+    │   │   └── DatabaseBusyError  all connections of this process are in use
     │   ├── ArgoUnavailableError
     │   ├── StorageUnavailableError
     │   └── SourceUnavailableError a recipe's or an input's server does not answer
@@ -154,6 +155,10 @@ class UnavailableError(OgdcError):
 
 class DatabaseUnavailableError(UnavailableError):
     """PostgreSQL does not answer."""
+
+
+class DatabaseBusyError(DatabaseUnavailableError):
+    """All connections that this process may have to PostgreSQL are in use."""
 
 
 class ArgoUnavailableError(UnavailableError):

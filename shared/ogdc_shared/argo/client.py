@@ -13,6 +13,7 @@ from urllib.parse import quote
 from ogdc_shared.argo.connection import Connection, accepted, document, reason
 from ogdc_shared.config import ArgoSettings
 from ogdc_shared.errors import ArgoUnavailableError, RunStateError
+from ogdc_shared.telemetry import Telemetry
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
@@ -36,8 +37,8 @@ class ArgoClient:
     can mend.
     """
 
-    def __init__(self, settings: ArgoSettings) -> None:
-        self._connection = Connection(settings)
+    def __init__(self, settings: ArgoSettings, *, telemetry: Telemetry | None = None) -> None:
+        self._connection = Connection(settings, telemetry or Telemetry())
         self._workflows = f"/api/v1/workflows/{quote(settings.namespace, safe='')}"
 
     def create(self, manifest: dict[str, Any]) -> dict[str, Any]:

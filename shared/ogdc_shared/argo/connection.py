@@ -11,10 +11,12 @@ from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from ogdc_shared.config import ArgoSettings
 from ogdc_shared.errors import ArgoUnavailableError, ConfigurationError
+from ogdc_shared.telemetry import Telemetry
+from ogdc_shared.tracing import current
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager
@@ -30,8 +32,9 @@ _LONGEST_REASON = 500
 class Connection:
     """Calls one Argo Server; its TCP connections are made when needed, kept, and shared between threads."""
 
-    def __init__(self, settings: ArgoSettings) -> None:
+    def __init__(self, settings: ArgoSettings, telemetry: Telemetry) -> None:
         self._settings = settings
+        self._telemetry = telemetry
 
     def call(
         self,
@@ -64,13 +67,22 @@ class Connection:
         maybe_done = False
         for attempts_left in reversed(range(_ATTEMPTS if repeatable else 1)):
             try:
-                return self._attempt(method, url, body=body, stream=stream)
+                return self._observed_attempt(method, url, body=body, stream=stream)
             except ArgoUnavailableError as exc:
                 maybe_done = maybe_done or exc.maybe_done
                 if not attempts_left or not isinstance(exc, _PassingError):
                     raise ArgoUnavailableError(str(exc), maybe_done=maybe_done) from exc
             time.sleep(_PAUSE * 2 ** (_ATTEMPTS - 1 - attempts_left))
         raise AssertionError("the last attempt returns or raises")
+
+    def _observed_attempt(
+        self, method: str, url: str, *, body: dict[str, Any] | None, stream: bool
+    ) -> BaseHTTPResponse:
+        known = {"http.request.method": method, "server.address": urlsplit(url).hostname or ""}
+        with self._telemetry.span(f"{method} Argo", kind="CLIENT", attributes=known) as added:
+            response = self._attempt(method, url, body=body, stream=stream)
+            added["http.response.status_code"] = response.status
+            return response
 
     def _attempt(
         self, method: str, url: str, *, body: dict[str, Any] | None, stream: bool
@@ -130,6 +142,8 @@ class Connection:
 
     def _headers(self) -> dict[str, str]:
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
+        if trace := current().trace:
+            headers |= trace.headers
         token = self._token()
         if token:
             headers["Authorization"] = token if " " in token else f"Bearer {token}"

@@ -11,11 +11,16 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from ogdc_shared.tracing import Trace, read_trace
+
 TERMINAL_PHASES = frozenset({"Succeeded", "Failed", "Error"})
 """Phases after which a workflow changes only by `retry`."""
 
 FAIL_FAST_LABEL = "ogdc/fail-fast"
 """`true` on a workflow that is to be stopped once a task has failed (see `runs.stopping`)."""
+
+TRACE_ANNOTATION = "ogdc/traceparent"
+"""The trace that a workflow's run began in, as W3C's `traceparent`."""
 
 _PHASES = TERMINAL_PHASES | {"Pending", "Running"}
 _FAILED = frozenset({"Failed", "Error"})
@@ -69,6 +74,8 @@ class WorkflowState(NamedTuple):
     input_bytes: int | None = None
     fail_fast: bool = False
     """Whether it is to be stopped once a task has failed, and is not being stopped yet."""
+    trace: Trace | None = None
+    """In which its run began."""
 
     @property
     def is_doomed(self) -> bool:
@@ -102,6 +109,7 @@ def read_workflow(workflow: dict[str, Any]) -> WorkflowState:
     found = _found_by_list(nodes)
     stopped = _object(workflow.get("spec"), "spec").get("shutdown") is not None
     labels = _object(metadata.get("labels"), "metadata.labels")
+    annotations = _object(metadata.get("annotations"), "metadata.annotations")
     return WorkflowState(
         name=_required(metadata, "name"),
         namespace=_required(metadata, "namespace"),
@@ -117,6 +125,7 @@ def read_workflow(workflow: dict[str, Any]) -> WorkflowState:
         input_files=found.get("files"),
         input_bytes=found.get("bytes"),
         fail_fast=labels.get(FAIL_FAST_LABEL) == "true" and not stopped,
+        trace=read_trace(annotations.get(TRACE_ANNOTATION)),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import psycopg
@@ -10,8 +10,8 @@ from psycopg import Connection
 from psycopg.types.string import StrDumperUnknown
 
 from ogdc_shared.config import DatabaseSettings
-from ogdc_shared.db.pool import Pool
-from ogdc_shared.errors import ConfigurationError, DatabaseUnavailableError
+from ogdc_shared.db.pool import Pool, PoolBusyError
+from ogdc_shared.errors import ConfigurationError, DatabaseBusyError, DatabaseUnavailableError
 
 _STATEMENT_SECONDS = 30
 # With these a server whose machine has vanished is noticed in half a minute instead of two hours.
@@ -21,9 +21,15 @@ _KEEPALIVES = "keepalives_idle=10 keepalives_interval=5 keepalives_count=4"
 class Database:
     """PostgreSQL as one process sees it: connections made on first use and reused, by any thread."""
 
-    def __init__(self, settings: DatabaseSettings) -> None:
+    def __init__(self, settings: DatabaseSettings, *, waited: Callable[[float], None] | None = None) -> None:
+        """Nothing is connected yet.
+
+        Args:
+            settings: Where it is.
+            waited: Told how many seconds it took to get a connection, each time.
+        """
         self._settings = settings
-        self._pool = Pool(self._connect, size=settings.pool_size, timeout=settings.timeout)
+        self._pool = Pool(self._connect, size=settings.pool_size, timeout=settings.timeout, waited=waited)
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
@@ -37,24 +43,19 @@ class Database:
             yield conn
 
     @contextmanager
-    def reader(self) -> Iterator[Connection]:
+    def reader(self, *, patience: float | None = None) -> Iterator[Connection]:
         """Lend a connection on which each statement is a transaction: one read costs a third of `connection`.
 
+        Args:
+            patience: Seconds to wait while others have all connections; None: as the settings say.
+
         Raises:
+            DatabaseBusyError: others have had all connections for that long.
             DatabaseUnavailableError: PostgreSQL does not answer, or went away meanwhile.
             ConfigurationError: the database has not the schema this version needs.
         """
-        with _translated_errors(), self._pool.lend() as conn:
+        with _translated_errors(), self._pool.lend(patience=patience) as conn:
             yield conn
-
-    def check(self) -> None:
-        """Ask PostgreSQL for a sign of life.
-
-        Raises:
-            DatabaseUnavailableError: there is none.
-        """
-        with self.reader() as conn:
-            conn.execute("")
 
     def close(self) -> None:
         """Close the connections that are not in use; later uses open new ones."""
@@ -99,5 +100,7 @@ def _translated_errors() -> Iterator[None]:
             f"The database has not the schema this version needs ({exc.diag.message_primary}). "
             "Run `python -m ogdc_shared.db.migrate` with this version's settings."
         ) from exc
+    except PoolBusyError as exc:
+        raise DatabaseBusyError("The service is busy; try again in a moment.") from exc
     except (psycopg.OperationalError, psycopg.InterfaceError) as exc:
         raise DatabaseUnavailableError("The database does not answer; try again in a moment.") from exc

@@ -24,6 +24,7 @@ from ogdc_shared.errors import ConfigurationError, DatabaseUnavailableError, Ogd
 _LOCK = 0x6F676463  # "ogdc"; any number that nothing else in the database locks
 _WAIT_SECONDS = 300.0
 _POLL_SECONDS = 0.1
+_FILES = "[0-9]*_*.sql"
 
 
 class Migration(NamedTuple):
@@ -64,6 +65,24 @@ def migrate(database: Database, *, directory: Path = SQL_DIR / "migrations") -> 
     )
 
 
+def require_migrated(database: Database, *, directory: Path = SQL_DIR / "migrations") -> None:
+    """Check that the database has the schema this version needs; that of a newer version will do.
+
+    Raises:
+        ConfigurationError: a migration is missing.
+        DatabaseBusyError: the database cannot be asked just now, as requests have all connections.
+        DatabaseUnavailableError: PostgreSQL does not answer.
+    """
+    needed = {path.stem for path in directory.glob(_FILES)}
+    with database.reader(patience=0) as conn:
+        applied = {name for name, _ in conn.execute(load_queries("migrations")["list_migrations"])}
+    if missing := sorted(needed - applied):
+        raise ConfigurationError(
+            f"The database lacks {', '.join(missing)} of this version's migrations. "
+            "Run `python -m ogdc_shared.db.migrate` with this version's settings."
+        )
+
+
 def load_migrations(directory: Path) -> list[Migration]:
     """Read the numbered files of a directory, in order.
 
@@ -71,9 +90,7 @@ def load_migrations(directory: Path) -> list[Migration]:
         ConfigurationError: two bear one number.
     """
     # Read as text: a checkout with other line ends is no edit.
-    found = [
-        Migration(path.stem, path.read_text("utf-8").encode()) for path in directory.glob("[0-9]*_*.sql")
-    ]
+    found = [Migration(path.stem, path.read_text("utf-8").encode()) for path in directory.glob(_FILES)]
     found.sort()
     for one, next_one in pairwise(found):
         if _number(one) == _number(next_one):

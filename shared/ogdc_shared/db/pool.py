@@ -16,31 +16,51 @@ _IDLE_SECONDS = 600.0
 """A connection unused for longer is closed, before a firewall forgets it; the server gets its slot back."""
 
 
+class PoolBusyError(OperationalError):
+    """Others have all the connections there may be."""
+
+
 class Pool:
     """At most `size` connections, each lent to one thread at a time, the one used last first.
 
     A connection is made by the thread that needs it: a server that refuses is an error right away, and one
-    that is back is used right away. `connect` is given the seconds it may take.
+    that is back is used right away. `connect` is given the seconds it may take, `waited` those it took to
+    get a connection.
     """
 
-    def __init__(self, connect: Callable[[float], Connection], *, size: int, timeout: float) -> None:
+    def __init__(
+        self,
+        connect: Callable[[float], Connection],
+        *,
+        size: int,
+        timeout: float,
+        waited: Callable[[float], None] | None = None,
+    ) -> None:
         self._connect = connect
         self._timeout = timeout
+        self._waited = waited
         self._slots = BoundedSemaphore(size)
         self._idle: deque[tuple[float, Connection]] = deque()
 
     @contextmanager
-    def lend(self) -> Iterator[Connection]:
+    def lend(self, *, patience: float | None = None) -> Iterator[Connection]:
         """Lend a connection that is outside any transaction.
 
+        Args:
+            patience: Seconds to wait for one that comes free; None: as long as making one may take.
+
         Raises:
-            OperationalError: none came free, or none could be made, in time.
+            PoolBusyError: none came free in time.
+            OperationalError: none could be made in time.
         """
-        deadline = monotonic() + self._timeout
-        if not self._slots.acquire(timeout=self._timeout):
-            raise OperationalError(f"all connections have been in use for {self._timeout:g} seconds")
+        begun = monotonic()
+        patience = self._timeout if patience is None else patience
+        if not self._slots.acquire(timeout=patience):
+            raise PoolBusyError(f"all connections have been in use for {patience:g} seconds")
         try:
-            conn = self._reuse() or self._connect(deadline - monotonic())
+            conn = self._reuse() or self._connect(begun + self._timeout - monotonic())
+            if self._waited is not None:
+                self._waited(monotonic() - begun)
             try:
                 yield conn
             finally:

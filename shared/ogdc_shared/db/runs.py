@@ -144,6 +144,12 @@ def claim_refresh(conn: Connection, name: str, *, silent_for: float) -> bool:
     return _changes(conn, "claim_refresh", {"name": name, "silent_for": silent_for})
 
 
+def lock_status(conn: Connection, name: str) -> str | None:
+    """Read a run's status, which no other transaction changes until this one ends; None: no such run."""
+    found = conn.execute(load_queries("runs")["lock_status"], {"name": name}).fetchone()
+    return None if found is None else str(found[0])
+
+
 def record_state(conn: Connection, state: WorkflowState) -> bool:
     """Apply a workflow's state if it is newer than the record.
 

@@ -11,6 +11,7 @@ from cloudevents.http import CloudEvent, from_http
 from cloudevents.sdk.converters import is_binary
 
 from ogdc_shared.errors import InvalidRequestError
+from ogdc_shared.tracing import Trace, read_trace
 
 STRUCTURED_TYPE = "application/cloudevents+json"
 BATCH_TYPE = "application/cloudevents-batch+json"
@@ -29,6 +30,8 @@ class Event(NamedTuple):
     subject: str | None
     data: Any
     """The JSON value, or str or bytes where the data are no JSON; None where there are none."""
+    trace: Trace | None = None
+    """In which it began, by the extension for that; None: it does not say."""
 
 
 def read_events(headers: Mapping[str, str], body: bytes) -> tuple[Event, ...]:
@@ -37,7 +40,7 @@ def read_events(headers: Mapping[str, str], body: bytes) -> tuple[Event, ...]:
     Raises:
         InvalidRequestError: the request is no CloudEvent, or one of a batch is none.
 
-    Source: CloudEvents HTTP protocol binding 1.0.2, section 3.
+    Source: CloudEvents HTTP protocol binding 1.0.2, section 3; extensions/distributed-tracing.md.
     """
     content_type = headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if content_type == BATCH_TYPE:
@@ -67,7 +70,8 @@ def _read(headers: Mapping[str, str], body: str | bytes) -> Event:
         raise InvalidRequestError(f"This CloudEvent cannot be read: {type(exc).__name__}.") from exc
     id_, source, type_ = (_attribute(event, name) for name in ("id", "source", "type"))
     subject = _attribute(event, "subject") if event.get("subject") is not None else None
-    return Event(id=id_, source=source, type=type_, subject=subject, data=event.data)
+    trace = read_trace(event.get("traceparent"), event.get("tracestate"))
+    return Event(id=id_, source=source, type=type_, subject=subject, data=event.data, trace=trace)
 
 
 def _attribute(event: CloudEvent, name: str) -> str:

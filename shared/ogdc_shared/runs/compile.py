@@ -26,6 +26,7 @@ from ogdc_shared.recipe.recipe import Recipe
 from ogdc_shared.resolve import resolve_inputs, volume_inputs
 from ogdc_shared.runs.occasion import SUBMITTED, Occasion
 from ogdc_shared.storage.store import ArtifactStore, put_all
+from ogdc_shared.tracing import current
 from ogdc_shared.workflow.names import workflow_name
 
 if TYPE_CHECKING:
@@ -150,6 +151,7 @@ def _compile(
             partitions=None if partitions is None else len(partitions),
             settings=settings,
             overwrite=overwrite,
+            trace=current().trace,
         ),
     )
 

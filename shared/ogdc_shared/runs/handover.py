@@ -14,6 +14,7 @@ from ogdc_shared.context import Context
 from ogdc_shared.db.runs import Run, record_absence, record_state
 from ogdc_shared.db.submissions import get_manifest, record_handover
 from ogdc_shared.errors import OgdcError
+from ogdc_shared.runs.ending import transaction_on
 from ogdc_shared.runs.stopping import stop_if_doomed
 
 _log = logging.getLogger(__name__)
@@ -52,7 +53,8 @@ def refresh(context: Context, name: str) -> bool:
     """
     workflow = context.argo.get(name)
     state = None if workflow is None else read_workflow(workflow)
-    with context.database.connection() as conn:
+    may_end = state is None or state.phase in TERMINAL_PHASES
+    with transaction_on(context, name, may_end=may_end) as conn:
         changed = record_absence(conn, name) if state is None else record_state(conn, state)
     if state is not None:
         stop_if_doomed(context, state)

@@ -8,6 +8,7 @@ recorded run that did not get to Argo is sent by the sweep.
 from __future__ import annotations
 
 import hashlib
+import logging
 
 from ogdc_shared.auth.caller import Caller
 from ogdc_shared.context import Context
@@ -20,6 +21,10 @@ from ogdc_shared.runs.compile import CompiledRun, compiled_recipe, store_artifac
 from ogdc_shared.runs.handover import ensure_handed_over, hand_over
 from ogdc_shared.runs.occasion import SUBMITTED, Occasion
 from ogdc_shared.runs.recipes import RecipeSource, opened_recipe
+from ogdc_shared.telemetry import RUNS_SUBMITTED
+from ogdc_shared.tracing import within
+
+_log = logging.getLogger(__name__)
 
 
 def submit_recipe(
@@ -79,10 +84,14 @@ def submit_recipe(
                 input_bytes=compiled.division.total_size(),
             )
         run = _record(context, new=new, compiled=compiled)
-    if run.name == new.name:
-        _start(context, new)
-    else:
-        ensure_handed_over(context, run)
+    with within(run=run.name):
+        if run.name == new.name:
+            started_by = "user" if occasion == SUBMITTED else "upload"
+            context.telemetry.count(RUNS_SUBMITTED, {"ogdc.run.started_by": started_by})
+            _log.info("run %s of recipe %s submitted by %s", run.name, run.recipe_id, caller.name)
+            _start(context, new)
+        else:
+            ensure_handed_over(context, run)
     return run
 
 

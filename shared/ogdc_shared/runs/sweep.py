@@ -21,6 +21,7 @@ from ogdc_shared.errors import DatabaseUnavailableError, OgdcError
 from ogdc_shared.layout import output_prefix
 from ogdc_shared.runs.handover import ensure_handed_over, refresh
 from ogdc_shared.runs.uploads import resume_uploads
+from ogdc_shared.tracing import within
 
 UNSENT_SECONDS = 120.0
 """Longer than a submission waits for Argo, so that a sweep does not meet one that is under way."""
@@ -96,13 +97,14 @@ class _Sweep:
     def _goes_well(self, act: Callable[[str], None], name: str) -> bool:
         if monotonic() > self._deadline:
             return False
-        try:
-            act(name)
-        except DatabaseUnavailableError:
-            raise
-        except (OgdcError, ValueError) as exc:
-            _log.warning("run %s is left for the next sweep: %s", name, exc)
-            return False
+        with within(run=name):
+            try:
+                act(name)
+            except DatabaseUnavailableError:
+                raise
+            except (OgdcError, ValueError) as exc:
+                _log.warning("run %s is left for the next sweep: %s", name, exc)
+                return False
         return True
 
     def start_uploads(self) -> list[str]:

@@ -23,6 +23,7 @@ from ogdc_shared.events.uploads import ObjectCreated
 from ogdc_shared.plan import InputFile
 from ogdc_shared.runs.handover import ensure_handed_over
 from ogdc_shared.storage.uploads import is_recipe, object_url, recipe_bundle, recipe_location
+from ogdc_shared.tracing import within
 
 KNOWN = "known"
 PATIENCE_SECONDS = 20.0
@@ -102,7 +103,9 @@ def start_upload(context: Context, upload_id: UUID, *, begin: bool = True) -> Ou
         return Outcome(trigger.name, KNOWN, upload.run)
     if not begin:
         return Outcome(trigger.name, upload.outcome, message=upload.message)
-    return _tried(context, trigger, upload)
+    told_by = {"event_id": upload.object.event_id, "event_source": upload.object.source}
+    with within(trigger=trigger.name, **told_by):
+        return _tried(context, trigger, upload)
 
 
 def _tried(context: Context, trigger: Trigger, upload: Upload) -> Outcome:
@@ -117,7 +120,8 @@ def _tried(context: Context, trigger: Trigger, upload: Upload) -> Outcome:
     with context.database.connection() as conn:
         first = record.record_try(conn, upload.id, outcome=STARTED, run_id=run.id)
     if first:
-        _log.info("run %s started by trigger %s for upload %s", run.name, trigger.name, upload.id)
+        with within(run=run.name):
+            _log.info("run %s started by trigger %s for upload %s", run.name, trigger.name, upload.id)
     return Outcome(trigger.name, STARTED if first else KNOWN, run.name)
 
 

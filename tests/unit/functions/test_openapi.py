@@ -23,8 +23,9 @@ def test_every_route_is_described_and_no_other(monkeypatch: pytest.MonkeyPatch):
 
     routes = offered(status, monkeypatch) | offered(submit, monkeypatch)
     assert described - {("get", "/healthz")} == routes - {("get", "/"), ("get", "/openapi.json")}
-    assert offered(argo_events, monkeypatch) == {("post", "/"), ("post", "/events/argo")}
-    assert offered(upload, monkeypatch) == {("post", "/"), ("post", "/events/upload")}
+    ready = ("get", "/readyz")
+    assert offered(argo_events, monkeypatch) == {("post", "/"), ("post", "/events/argo"), ready}
+    assert offered(upload, monkeypatch) == {("post", "/"), ("post", "/events/upload"), ready}
 
 
 def test_every_reference_leads_somewhere():

@@ -30,6 +30,7 @@ EXPECTED = {
     errors.UnsupportedError("x"): 422,
     errors.UnusableInputError("x"): 422,
     errors.DatabaseUnavailableError("x"): 503,
+    errors.DatabaseBusyError("x"): 503,
     errors.ArgoUnavailableError("x"): 503,
     errors.StorageUnavailableError("x"): 503,
     errors.SourceUnavailableError("x"): 503,

@@ -9,6 +9,7 @@ from werkzeug.test import EnvironBuilder
 from ogdc_functions.responses import json_response
 from ogdc_functions.routing import Call, Function, Route, build_function
 from ogdc_shared.errors import InvalidRequestError
+from ogdc_shared.telemetry import Telemetry
 
 METHODS = st.sampled_from(["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "X"])
 
@@ -29,6 +30,7 @@ FUNCTION = build_function(
         Route("POST", "/", tell, max_body=10),
     ],
     access_mode="open",
+    telemetry=Telemetry(),
 )
 
 

@@ -70,6 +70,9 @@ WHERE name = %(name)s
     AND status IN ('Pending', 'Running')
     AND greatest(submitted_at, handed_over_at, heard_at, asked_at) < now() - make_interval(secs => %(silent_for)s)
 
+-- name: lock_status
+SELECT status FROM runs WHERE name = %(name)s FOR NO KEY UPDATE
+
 -- name: record_state
 UPDATE runs SET
     workflow_uid = %(uid)s,

@@ -1,0 +1,103 @@
+"""What is being worked on: its trace context (W3C Trace Context), and what log lines say of it besides.
+
+A trace context comes with a request, an event or a run, and goes on to whoever is asked next. Only what fits
+its grammar is taken; all else counts as absent, as the standard wants.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import MappingProxyType
+from typing import NamedTuple
+
+_PARENT = re.compile(
+    r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?"
+)
+_KNOWN_FLAGS = 0b11
+_NAME = r"[a-z0-9][a-z0-9_*/-]"
+_ENTRY = re.compile(rf"({_NAME}{{0,255}}|{_NAME}{{0,240}}@[a-z][a-z0-9_*/-]{{0,13}})=[!-+\--<>-~ ]{{0,256}}")
+_MOST_ENTRIES = 32
+_LONGEST_STATE = 512
+
+
+class Trace(NamedTuple):
+    """A place in a trace: the span that what comes next belongs to.
+
+    Source: https://www.w3.org/TR/trace-context-2/, section 3.
+    """
+
+    trace_id: str
+    """32 hex digits."""
+    span_id: str
+    """16 hex digits."""
+    flags: str = "00"
+    """2 hex digits; the lowest bit: somebody records this trace."""
+    state: str = ""
+    """`tracestate`, which tracing systems tell each other; free text as far as its grammar allows that."""
+
+    @property
+    def parent(self) -> str:
+        """As `traceparent`: hex digits and dashes alone."""
+        return f"00-{self.trace_id}-{self.span_id}-{self.flags}"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """For a request to whoever is asked next."""
+        return {"traceparent": self.parent} | ({"tracestate": self.state} if self.state else {})
+
+
+class Scope(NamedTuple):
+    """What is being worked on."""
+
+    trace: Trace | None
+    fields: Mapping[str, str]
+    """More that log lines say, such as the `run`."""
+
+
+_NOTHING = Scope(None, MappingProxyType({}))
+_SCOPE = ContextVar("_SCOPE", default=_NOTHING)
+
+
+def read_trace(parent: object, state: object = None) -> Trace | None:
+    """Read a `traceparent` and its `tracestate`; None where the former is none."""
+    found = _PARENT.fullmatch(parent) if isinstance(parent, str) else None
+    if found is None:
+        return None
+    version, trace_id, span_id, flags, more = found.groups()
+    if version == "00" and more:
+        return None
+    return Trace(trace_id, span_id, f"{int(flags, 16) & _KNOWN_FLAGS:02x}", _read_state(state))
+
+
+def new_trace(*, recorded: bool = False) -> Trace:
+    """Begin a trace; `recorded` asks those who take part to record it."""
+    return Trace(os.urandom(16).hex(), os.urandom(8).hex(), "01" if recorded else "00")
+
+
+def current() -> Scope:
+    """What this thread is working on."""
+    return _SCOPE.get()
+
+
+@contextmanager
+def within(trace: Trace | None = None, /, **fields: str | None) -> Iterator[None]:
+    """Work on something inside what is worked on; `fields` that are None are left out."""
+    outer = current()
+    said = {name: value for name, value in fields.items() if value is not None}
+    token = _SCOPE.set(Scope(trace or outer.trace, {**outer.fields, **said}))
+    try:
+        yield
+    finally:
+        _SCOPE.reset(token)
+
+
+def _read_state(state: object) -> str:
+    if not isinstance(state, str) or len(state) > _LONGEST_STATE:
+        return ""
+    entries = [entry for part in state.split(",") if (entry := part.strip(" \t"))]
+    fits = len(entries) <= _MOST_ENTRIES and all(map(_ENTRY.fullmatch, entries))
+    return ",".join(entries) if fits else ""
