@@ -30,11 +30,13 @@ Report = Callable[[dict[str, Any], str], None]
 """Takes a run, as `GET /runs/{name}` gives it, and the end of its log."""
 
 
-def follow(client: ApiClient, name: str, *, quiet: bool = False) -> dict[str, Any]:
+def follow(
+    client: ApiClient, name: str, *, quiet: bool = False, patience: float | None = None
+) -> dict[str, Any]:
     """Watch a run until it ends and return it as `GET /runs/{name}` gives it.
 
     The pause between two looks grows from 0.05 s to 2 s, so that short runs are seen to end at once. A
-    service that goes away for a moment is waited for.
+    service that goes away is waited for, `patience` seconds at most (None: a moment).
 
     Raises:
         ApiError: there is no such run, or the service stays away.
@@ -42,17 +44,17 @@ def follow(client: ApiClient, name: str, *, quiet: bool = False) -> dict[str, An
     pause, lines = _FIRST_PAUSE, _FIRST_LOOK
     with _reporter(quiet=quiet) as report:
         while True:
-            run = _patiently(lambda: client.run(name, tasks=0))
+            run = _patiently(lambda: client.run(name, tasks=0), patience)
             if not quiet:
                 report(run, _log(client, run, lines=lines))
             if run["status"] in TERMINAL:
-                return _patiently(lambda: client.run(name))
+                return _patiently(lambda: client.run(name), patience)
             time.sleep(pause)
             pause, lines = min(pause * _GROWTH, _LONGEST_PAUSE), _LOOK
 
 
-def _patiently(ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    deadline = time.monotonic() + _PATIENCE_SECONDS
+def _patiently(ask: Callable[[], dict[str, Any]], patience: float | None) -> dict[str, Any]:
+    deadline = time.monotonic() + (_PATIENCE_SECONDS if patience is None else patience)
     while True:
         try:
             return ask()

@@ -32,10 +32,12 @@ class ClientSettings(NamedTuple):
     """True: nothing names a deployment and no local stack is up, so `api_url` is the production service's."""
     ca_file: str | None = None
     """Certificates to trust; None: the system's."""
+    token: str | None = None
+    """An access token that goes before the stored one."""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> ClientSettings:
-        """Read OGDC_API_URL, ENVIRONMENT and TOKEN_CACHE_FILE.
+        """Read OGDC_API_URL, ENVIRONMENT, OGDC_TOKEN and TOKEN_CACHE_FILE.
 
         Without the first two a local stack is asked where one is up.
 
@@ -55,14 +57,17 @@ class ClientSettings(NamedTuple):
             user=_user(env),
             by_default=by_default,
             ca_file=next((env[name] for name in _CA_FILES if env.get(name)), None),
+            token=_token(env),
         )
 
     def access_token(self) -> str | None:
-        """The stored access token, or None where `set-token` was never used.
+        """The access token: OGDC_TOKEN, else what `set-token` stored; None where there is neither.
 
         Raises:
             ConfigurationError: the token file is there and cannot be read.
         """
+        if self.token:
+            return self.token
         token = load_tokens(self.token_file).get("access_token")
         if token is not None and not _fits_header(token):
             raise ConfigurationError(
@@ -108,6 +113,14 @@ def _token_file(env: Mapping[str, str]) -> Path:
     if chosen := env.get("TOKEN_CACHE_FILE"):
         return Path(chosen).expanduser()
     return Path.home() / ".config" / "ogdc" / "tokens.json"
+
+
+def _token(env: Mapping[str, str]) -> str | None:
+    """OGDC_TOKEN without the line break that pasted secrets end with."""
+    token = env.get("OGDC_TOKEN", "").strip()
+    if token and not _fits_header(token):
+        raise ConfigurationError("OGDC_TOKEN holds characters that no token has. Copy the token anew.")
+    return token or None
 
 
 def _user(env: Mapping[str, str]) -> str:

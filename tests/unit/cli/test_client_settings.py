@@ -88,3 +88,17 @@ def test_token_file_without_a_token_is_no_error(tmp_path: Path, content: str) ->
     path = tmp_path / "tokens.json"
     path.write_text(content)
     assert read(tmp_path, TOKEN_CACHE_FILE=str(path)).access_token() is None
+
+
+def test_token_of_the_environment_goes_first_without_its_line_break(tmp_path: Path) -> None:
+    save_tokens(tmp_path / "tokens.json", {"access_token": "stored"})
+    stored = {"TOKEN_CACHE_FILE": str(tmp_path / "tokens.json")}
+
+    assert read(tmp_path, OGDC_TOKEN="given\n", **stored).access_token() == "given"
+    assert read(tmp_path, OGDC_TOKEN="", **stored).access_token() == "stored"
+
+
+@pytest.mark.parametrize("token", ["a\nb", "é"])
+def test_token_of_the_environment_that_fits_no_header_is_refused(tmp_path: Path, token: str) -> None:
+    with pytest.raises(ConfigurationError, match="OGDC_TOKEN holds"):
+        read(tmp_path, OGDC_TOKEN=token)

@@ -1,0 +1,142 @@
+"""The step of a GitHub workflow that submits a recipe (action.yml): check, submit, wait, report."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from ogdc_cli import github
+from ogdc_cli.api import ApiClient, ApiError
+from ogdc_cli.outcome import outcome
+from ogdc_cli.places import place
+from ogdc_cli.recipes import is_remote, load, staged
+from ogdc_cli.settings import ClientSettings
+from ogdc_cli.submission import pack_recipe, submit
+from ogdc_shared.errors import ConfigurationError, InvalidRecipeError, OgdcError, UnsupportedError
+
+_PATIENCE_SECONDS = 300.0
+"""How long a deployment may be away, as while it is upgraded, before waiting for a run is given up."""
+
+
+class Inputs(NamedTuple):
+    """What the step was asked for."""
+
+    recipe: str
+    wait: bool
+    overwrite: bool
+    validate_only: bool
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Inputs:
+        """Read what action.yml passes on; what it leaves to the command line's settings is not among it.
+
+        Raises:
+            ConfigurationError: an input cannot be used.
+        """
+        recipe = environ.get("OGDC_ACTION_RECIPE", "")
+        if not recipe:
+            raise ConfigurationError("recipe: is empty; give the recipe's directory in the repository.")
+        inputs = cls(
+            recipe=recipe,
+            wait=_flag(environ, "wait"),
+            overwrite=_flag(environ, "overwrite"),
+            validate_only=_flag(environ, "validate-only"),
+        )
+        if not (inputs.validate_only or environ.get("OGDC_API_URL")):
+            raise ConfigurationError("api-url: is empty; give the URL of the deployment that is to run it.")
+        return inputs
+
+
+def perform() -> bool:
+    """Do what the step was asked for and report it; returns whether it went well.
+
+    A run that is waited for is cancelled together with the job.
+    """
+    recipe = os.environ.get("OGDC_ACTION_RECIPE", "")
+    try:
+        inputs = Inputs.from_env(os.environ)
+        return _validate(recipe) if inputs.validate_only else _submit(inputs)
+    except InvalidRecipeError as exc:
+        workspace = Path(os.environ.get("GITHUB_WORKSPACE", ""))
+        for problem in exc.problems:
+            found = place(Path(recipe), problem, workspace=workspace)
+            github.annotate("error", problem, title="This recipe is not valid", **found._asdict())
+        return _end(recipe, "Not valid", str(exc), told=True)
+    except (OgdcError, OSError) as exc:
+        return _end(recipe, "Not submitted", str(exc))
+
+
+def _validate(recipe: str) -> bool:
+    if is_remote(recipe):
+        raise UnsupportedError("validate-only: give a recipe directory of this repository.")
+    with staged(recipe) as directory:
+        return _end(recipe, "Valid", f"Recipe {load(directory).id} is valid.", good=True)
+
+
+def _submit(inputs: Inputs) -> bool:
+    parcel = pack_recipe(inputs.recipe)
+    client = ApiClient(ClientSettings.from_env())
+    name = ""
+    try:
+        # A run whose name is not known could not be cancelled.
+        with _interrupts_held():
+            name = submit(client, parcel, overwrite=inputs.overwrite).name
+        github.set_outputs(run=name)
+        return _follow(client, name, inputs)
+    except KeyboardInterrupt:
+        if name and inputs.wait:
+            _cancel(client, name, recipe=inputs.recipe)
+        raise
+
+
+def _follow(client: ApiClient, name: str, inputs: Inputs) -> bool:
+    from ogdc_cli.progress import follow
+
+    try:
+        with github.commands_ignored():
+            run = follow(client, name, patience=_PATIENCE_SECONDS) if inputs.wait else client.run(name)
+        url = client.output_url(name) if "output" in run["links"] else ""
+    except ApiError as exc:
+        text = f"{exc}\nRun {name} was submitted; how it goes on is not known here."
+        return _end(inputs.recipe, "Unknown", text, run=name, deployment=client.url)
+    github.set_outputs(status=run["status"], **{"output-url": url})
+    text = outcome(run) if inputs.wait else f"Run {name} is submitted; see: ogdc-runner watch {name}"
+    good = not inputs.wait or run["status"] == "Succeeded"
+    return _end(inputs.recipe, run["status"], text, good=good, run=name, deployment=client.url)
+
+
+def _cancel(client: ApiClient, name: str, *, recipe: str) -> None:
+    try:
+        client.cancel(name)
+    except OgdcError as exc:
+        _end(recipe, "Unknown", f"The job was cancelled, run {name} could not be: {exc}", run=name)
+    else:
+        _end(recipe, "Cancelled", f"Run {name} was cancelled together with the job.", run=name)
+
+
+def _end(recipe: str, status: str, text: str, *, good: bool = False, told: bool = False, **rows: str) -> bool:
+    """Report how it ended: an annotation, unless `told` says there are some, and the summary."""
+    if not told:
+        github.annotate("notice" if good else "error", text, title=f"{recipe}: {status}")
+    github.summarize(f"{recipe}: {status}", {"status": status} | rows, text)
+    return good
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
+def _flag(environ: Mapping[str, str], name: str) -> bool:
+    value = environ.get(f"OGDC_ACTION_{name.replace('-', '_').upper()}", "false")
+    if value not in {"true", "false"}:
+        raise ConfigurationError(f"{name}: {value!r} cannot be used; give true or false.")
+    return value == "true"

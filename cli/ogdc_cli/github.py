@@ -1,0 +1,80 @@
+"""What a step of a GitHub workflow can tell GitHub: annotations, outputs, a summary.
+
+Everything goes to stderr or to the files that GitHub names. The runner reads stdout and stderr apart, so
+commands on one and a run's progress on the other would overtake each other.
+
+Source: docs.github.com, "Workflow commands for GitHub Actions"; actions/runner,
+src/Runner.Common/ActionCommand.cs and src/Runner.Worker/FileCommandManager.cs.
+"""
+
+from __future__ import annotations
+
+import html
+import os
+import secrets
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+_DATA = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
+_PROPERTY = _DATA | str.maketrans({":": "%3A", ",": "%2C"})
+
+
+def annotate(level: str, message: str, **properties: str | int | None) -> None:
+    """Put a message on the workflow run's page and, with `file`, beside the line it is about.
+
+    Args:
+        level: `error`, `warning` or `notice`.
+        message: Any text.
+        properties: `title`, `file` (below the workspace), `line`, `col`; those that are None are left out.
+    """
+    told = ",".join(
+        f"{name}={str(value).translate(_PROPERTY)}" for name, value in properties.items() if value is not None
+    )
+    _print(f"::{level}{' ' * bool(told)}{told}::{message.translate(_DATA)}")
+
+
+@contextmanager
+def commands_ignored() -> Iterator[None]:
+    """Have the runner print what is printed meanwhile, and obey none of it.
+
+    What a recipe's commands say may look like a workflow command, `##[…]` even within a line.
+    """
+    token = secrets.token_hex(16)
+    _print(f"::stop-commands::{token}")
+    try:
+        yield
+    finally:
+        _print(f"::{token}::")
+
+
+def set_outputs(**values: str) -> None:
+    """Set outputs of the step; nothing in a value can end it or begin another output."""
+    lines = []
+    for name, value in values.items():
+        end = f"end-{secrets.token_hex(16)}"
+        lines += [f"{name}<<{end}", value, end]
+    _append("GITHUB_OUTPUT", lines)
+
+
+def summarize(heading: str, rows: Mapping[str, str], text: str) -> None:
+    """Add a table and a text to the workflow run's summary, all of it as it is and none of it as Markdown."""
+    table = [f"| {name} | {_literal(value)} |" for name, value in rows.items()]
+    lines = [f"### {_literal(heading)}", "", "| | |", "| --- | --- |", *table, ""]
+    _append("GITHUB_STEP_SUMMARY", [*lines, f"<pre>{html.escape(text)}</pre>", ""])
+
+
+def _literal(text: str) -> str:
+    return "".join(c if c.isalnum() or c == " " else f"&#{ord(c)};" for c in " ".join(text.split()))
+
+
+def _append(variable: str, lines: list[str]) -> None:
+    """Write to a file of the runner's; nothing where there is no runner."""
+    if name := os.environ.get(variable):
+        with Path(name).open("a", encoding="utf-8", errors="replace", newline="\n") as file:
+            file.writelines(f"{line}\n" for line in lines)
+
+
+def _print(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

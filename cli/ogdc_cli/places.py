@@ -1,0 +1,63 @@
+"""Where in a repository the problems of a recipe are, as far as the sentences about them tell."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from ogdc_shared.recipe.meta import META_NAME
+
+if TYPE_CHECKING:
+    import yaml
+
+_PROBLEM = re.compile(
+    r"(?P<file>[^:\n]+): (?:line (?P<line>\d+)(?:, column (?P<col>\d+))?: |(?P<key>[\w.\[\]-]+): )?"
+)
+
+
+class Place(NamedTuple):
+    """A place in a file; None is what is not known."""
+
+    file: str | None = None
+    """Below the workspace."""
+    line: int | None = None
+    """Counted from 1, as is the column."""
+    col: int | None = None
+
+
+def place(recipe: Path, problem: str, *, workspace: Path) -> Place:
+    """Find where a problem is that `InvalidRecipeError` tells about the recipe in a directory."""
+    found = _PROBLEM.match(problem)
+    file = (recipe / (found["file"] if found else "")).resolve()
+    root = workspace.resolve()
+    if not (found and file.is_file() and file.is_relative_to(root)):
+        return Place()
+    name = str(file.relative_to(root))
+    if found["line"]:
+        return Place(name, int(found["line"]), int(found["col"]) if found["col"] else None)
+    return Place(name, _line_of(found["key"], file) if found["key"] and file.name == META_NAME else None)
+
+
+def _line_of(key: str, meta: Path) -> int:
+    """The line of a key such as `input.params[0].type`, or of the nearest thing around it."""
+    import yaml
+
+    node, line = yaml.compose(meta.read_text(encoding="utf-8"), Loader=yaml.SafeLoader), 0
+    for part in re.findall(r"[^.\[\]]+", key):
+        if (inner := _inner(node, part)) is None:
+            break
+        line, node = inner
+    return line + 1
+
+
+def _inner(node: yaml.Node | None, part: str) -> tuple[int, yaml.Node] | None:
+    """Where a key or an entry of a list begins, counted from 0, and what it holds."""
+    import yaml
+
+    if isinstance(node, yaml.MappingNode):
+        return next(((key.start_mark.line, value) for key, value in node.value if key.value == part), None)
+    if isinstance(node, yaml.SequenceNode) and part.isdecimal() and int(part) < len(node.value):
+        entry = node.value[int(part)]
+        return (entry.start_mark.line, entry)
+    return None

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+from pathlib import Path
+from unittest import mock
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ogdc_cli import github
+from support.github_runner import obeyed, outputs
+
+texts = st.text(st.characters(codec="utf-8"))
+
+
+def printed(*lines: object) -> str:
+    return "".join(f"{line}\n" for line in lines)
+
+
+@given(message=texts, title=texts)
+def test_an_annotation_arrives_as_it_is_and_alone(message: str, title: str) -> None:
+    with contextlib.redirect_stderr(io.StringIO()) as said:
+        github.annotate("error", message, title=title, line=3, col=None)
+
+    [command] = obeyed(said.getvalue())
+    assert (command.name, command.data) == ("error", message)
+    assert command.properties == {"title": title, "line": "3"}
+
+
+@given(values=st.dictionaries(st.from_regex(r"[a-z]{1,5}", fullmatch=True), texts))
+def test_outputs_arrive_as_they_are(tmp_path_factory: pytest.TempPathFactory, values: dict[str, str]) -> None:
+    file = tmp_path_factory.mktemp("outputs") / "file"
+    file.touch()
+    with mock.patch.dict(os.environ, GITHUB_OUTPUT=str(file)):
+        github.set_outputs(**values)
+
+    with file.open(newline="") as written:
+        assert dict(outputs(written.read())) == values
+
+
+def test_nothing_is_obeyed_in_between_even_after_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    with contextlib.suppress(ZeroDivisionError), github.commands_ignored():
+        github.annotate("error", "said by somebody else")
+        raise ZeroDivisionError
+    github.annotate("notice", "ours")
+
+    assert [command.data for command in obeyed(capsys.readouterr().err)] == ["ours"]
+
+
+def test_a_summary_is_text_whatever_it_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary"))
+    github.summarize("a | b\n# c", {"run": "**x** <b> [y](z)\n|"}, "</pre>\n\n# d")
+
+    written = (tmp_path / "summary").read_text()
+    assert not set("*<>[]|") & set(written.split("| run | ")[1].split(" |\n")[0])
+    assert written.splitlines()[0] == "### a &#124; b &#35; c"
+    assert written.count("</pre>") == 1
+
+
+def test_without_a_runner_nothing_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GITHUB_OUTPUT", raising=False)
+    github.set_outputs(run="r")
