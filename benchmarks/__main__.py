@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import cold_start, command_line, local_stack, many_inputs, parallel, warm
+from benchmarks import cold_start, command_line, events, local_stack, many_inputs, parallel, warm
 from benchmarks.bench import Bench, Effort
 from benchmarks.figures import Figure
 from benchmarks.load import load_generator
@@ -24,6 +24,9 @@ _MEASURES: Mapping[str, Callable[[Bench], list[Figure]]] = {
     "submit": warm.measure_submit,
     "tasks": warm.measure_many_tasks,
     "memory": warm.measure_memory,
+    "events": events.measure_events,
+    "large-events": events.measure_large_events,
+    "event-to-status": events.measure_delay,
     "cli": command_line.measure_start,
     "compile": many_inputs.measure_compile,
     "get-output": local_stack.measure_get_output,

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,21 +32,30 @@ def load_generator() -> str:
     return "wrk" if shutil.which("wrk") else "Python asyncio"
 
 
-def put_load(url: str, *, clients: int, seconds: float, bundles: Path | None = None) -> Load:
+def write_posts(directory: Path, path: str, posts: Iterable[tuple[Mapping[str, str], bytes]]) -> Path:
+    """Write POST requests of `path`, each given by its headers and body, as 0.http, 1.http, …"""
+    for number, (headers, body) in enumerate(posts):
+        lines = [f"POST {path} HTTP/1.1", "Host: 127.0.0.1", f"Content-Length: {len(body)}"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        (directory / f"{number}.http").write_bytes("\r\n".join([*lines, "", ""]).encode() + body)
+    return directory
+
+
+def put_load(url: str, *, clients: int, seconds: float, posts: Path | None = None) -> Load:
     """Send requests from `clients` connections, each as soon as its last was answered.
 
     Args:
         url: What is asked for.
         clients: Connections, kept open.
         seconds: For how long; whole seconds with wrk.
-        bundles: Holds 0.tar.gz, 1.tar.gz, …, each to be POSTed once; None: GET requests.
+        posts: What `write_posts` wrote, each to be sent once; None: GET requests.
 
     Raises:
         LoadError: a request failed.
     """
     command = _wrk if load_generator() == "wrk" else _python
     done = subprocess.run(
-        command(url, clients=clients, seconds=seconds, bundles=bundles),
+        command(url, clients=clients, seconds=seconds, posts=posts),
         capture_output=True,
         text=True,
         timeout=seconds + _GRACE_SECONDS,
@@ -60,12 +70,12 @@ def put_load(url: str, *, clients: int, seconds: float, bundles: Path | None = N
     return Load(found["requests"] / found["seconds"], p50=found["p50"], p95=found["p95"])
 
 
-def _wrk(url: str, *, clients: int, seconds: float, bundles: Path | None) -> list[str]:
+def _wrk(url: str, *, clients: int, seconds: float, posts: Path | None) -> list[str]:
     options = ["-t1", f"-c{clients}", f"-d{round(seconds)}s", "--timeout", "10s", "-s", str(_LUA), url]
-    return ["wrk", *options, *(["--", str(bundles)] if bundles else [])]
+    return ["wrk", *options, *(["--", str(posts)] if posts else [])]
 
 
-def _python(url: str, *, clients: int, seconds: float, bundles: Path | None) -> list[str]:
+def _python(url: str, *, clients: int, seconds: float, posts: Path | None) -> list[str]:
     return [sys.executable, str(Path(__file__).with_name("client.py")), url, str(clients), str(seconds)] + (
-        [str(bundles)] if bundles else []
+        [str(posts)] if posts else []
     )

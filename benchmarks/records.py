@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import tempfile
 import uuid
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+from benchmarks.load import write_posts
 from benchmarks.site import NAMESPACE
 from ogdc_shared.argo.state import TaskState, WorkflowState
 from ogdc_shared.db.database import Database
@@ -72,22 +74,23 @@ def submit_run(database: Database) -> str:
     return name
 
 
-def workflow_event(name: str) -> tuple[dict[str, str], bytes]:
-    """Make the headers and the body of the event that says workflow `name` is there."""
+def workflow_event(workflow: Mapping[str, Any]) -> tuple[dict[str, str], bytes]:
+    """Make the headers and the body of an event that an ApiServerSource sends about a workflow."""
+    name = workflow["metadata"]["name"]
     headers = {
         "Content-Type": "application/json",
         "ce-specversion": "1.0",
         "ce-id": str(uuid.uuid4()),
-        "ce-source": "https://kubernetes.default.svc",
-        "ce-type": "dev.knative.apiserver.resource.add",
+        "ce-source": "https://10.96.0.1:443",
+        "ce-type": "dev.knative.apiserver.resource.update",
+        "ce-subject": f"/apis/argoproj.io/v1alpha1/namespaces/{NAMESPACE}/workflows/{name}",
+        "ce-time": datetime.now(UTC).isoformat(),
+        "ce-apiversion": "argoproj.io/v1alpha1",
+        "ce-kind": "Workflow",
+        "ce-name": name,
+        "ce-namespace": NAMESPACE,
     }
-    workflow: dict[str, Any] = {
-        "apiVersion": "argoproj.io/v1alpha1",
-        "kind": "Workflow",
-        "metadata": {"name": name, "namespace": NAMESPACE, "uid": str(uuid.uuid4()), "resourceVersion": "1"},
-        "status": {"phase": "Running", "startedAt": "2026-01-01T00:00:00Z"},
-    }
-    return headers, json.dumps(workflow).encode()
+    return headers, json.dumps(workflow, separators=(",", ":")).encode()
 
 
 def write_recipe(directory: Path, *, number: int = 0, output: str = "pvc", commands: str = _COMMANDS) -> Path:
@@ -105,11 +108,9 @@ def make_bundle() -> bytes:
         return pack(write_recipe(Path(scratch), number=next(_NUMBERS)))
 
 
-def write_bundles(directory: Path, *, number: int) -> Path:
-    """Pack so many recipes, none submitted before, as 0.tar.gz, 1.tar.gz, …; return `directory`."""
-    for index in range(number):
-        (directory / f"{index}.tar.gz").write_bytes(make_bundle())
-    return directory
+def write_submissions(directory: Path, *, number: int) -> Path:
+    """Write so many submissions of recipes, none submitted before; return `directory`."""
+    return write_posts(directory, "/submit", ((BUNDLE_HEADERS, make_bundle()) for _ in range(number)))
 
 
 def _succeeded(name: str, *, tasks: int) -> WorkflowState:

@@ -72,7 +72,7 @@ class Service:
         """Make one request, as soon as there is somebody to take it, and return what is answered.
 
         Raises:
-            ServiceError: the answer is not 200, or nobody comes to take the request.
+            ServiceError: the answer is neither 200 nor 204, or nobody comes to take the request.
         """
         while True:
             try:
@@ -83,7 +83,7 @@ class Service:
                 if self._process.poll() is not None or waited > _LONGEST_START:
                     raise self._error("it does not come up") from exc
                 time.sleep(_POLL_SECONDS)
-        if status != 200:
+        if status not in {200, 204}:
             raise self._error(f"{method} {path} was answered {status}: {answer.decode(errors='replace')}")
         return answer
 

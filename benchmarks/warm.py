@@ -12,7 +12,7 @@ import psycopg
 from benchmarks.bench import Bench
 from benchmarks.figures import Baseline, Figure, at_least, at_most
 from benchmarks.load import Load, put_load
-from benchmarks.records import BUNDLE_HEADERS, make_bundle, record_run, write_bundles
+from benchmarks.records import BUNDLE_HEADERS, make_bundle, record_run, write_submissions
 from benchmarks.service import Service
 from ogdc_shared.config import DatabaseSettings
 
@@ -103,8 +103,8 @@ def _read(bench: Bench, service: Service, path: str, *, clients: int) -> Load:
 
 def _submit(bench: Bench, service: Service, *, clients: int) -> Load:
     service.ask("POST", "/submit", body=make_bundle(), headers=BUNDLE_HEADERS)
-    bundles = write_bundles(bench.new_directory(), number=_MOST_SUBMISSIONS * bench.effort.seconds)
-    return put_load(f"{service.url}/submit", clients=clients, seconds=bench.effort.seconds, bundles=bundles)
+    posts = write_submissions(bench.new_directory(), number=_MOST_SUBMISSIONS * bench.effort.seconds)
+    return put_load(f"{service.url}/submit", clients=clients, seconds=bench.effort.seconds, posts=posts)
 
 
 def _measure(bench: Bench, name: str, load: Callable[[int], Load]) -> list[Figure]:

@@ -1,15 +1,14 @@
--- What wrk found, as one line of JSON. With a directory as argument, request number n sends the file n.tar.gz of it.
+-- What wrk found, as one line of JSON. With a directory as argument, request number n is what its file n.http holds.
 local sent = 0
 
 function init(args)
   if args[1] then
     request = function()
-      local path = args[1] .. "/" .. sent .. ".tar.gz"
-      local file = assert(io.open(path, "rb"))
-      local body = file:read("*a")
+      local file = assert(io.open(args[1] .. "/" .. sent .. ".http", "rb"))
+      local whole = file:read("*a")
       file:close()
       sent = sent + 1
-      return wrk.format("POST", nil, {["Content-Type"] = "application/gzip"}, body)
+      return whole
     end
   end
 end

@@ -1,0 +1,142 @@
+"""argo_events under the load of a busy cluster, of large workflows, and of one event somebody waits for."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from statistics import median
+
+from benchmarks.bench import Bench
+from benchmarks.figures import Baseline, Figure, at_least, at_most
+from benchmarks.load import Load, put_load, write_posts
+from benchmarks.records import submit_run, workflow_event
+from benchmarks.service import Service
+from benchmarks.workflows import Workflow
+
+_CLIENTS = 8
+"""As many as Knative lets an instance have at once (`containerConcurrency`)."""
+_PARTITIONS = 4
+_MOST_EVENTS = 2500
+"""A second."""
+_AT_ONCE = 40
+"""Runs that are under way at the same time."""
+_REPEATED = 0.25
+"""Of all events, so many are told once more."""
+_DISORDER = 3.0
+"""By so many places an event may come late."""
+
+_MANY_TASKS = 10_000
+_LARGE_CLIENTS = 4
+_MOST_LARGE = 30
+"""A second."""
+_LARGE_SECONDS = 5
+"""Of load, at least: a few events a second are all there is to count."""
+_KEPT = 8
+"""Moments of the large workflow, before its end; what is told of goes round among them."""
+
+_Post = tuple[dict[str, str], bytes]
+
+
+def measure_events(bench: Bench) -> list[Figure]:
+    """Tell of many runs with a few tasks each, some events twice and some late."""
+    with bench.site.service("argo_events") as service, bench.site.empty_service() as empty:
+        loads = bench.in_turns(
+            {
+                "events": partial(_tell, bench, service),
+                "empty": partial(_tell, bench, empty),
+            }
+        )
+        memory = service.resident()
+    rates, p50s, p95s = zip(*loads["events"], strict=True)
+    nothing = Baseline("an empty function", median(load.per_second for load in loads["empty"]))
+    what = f"events of runs of {_PARTITIONS + 1} tasks, {_CLIENTS} clients"
+    return [
+        Figure(what, "events/s", rates, goal=at_least(800), baseline=nothing),
+        Figure(f"{what}: p50", "ms", p50s),
+        Figure(f"{what}: p95", "ms", p95s, goal=at_most(30)),
+        Figure("memory of argo_events after them", "MiB", (memory,)),
+    ]
+
+
+def measure_large_events(bench: Bench) -> list[Figure]:
+    """Tell of a workflow with 10,000 tasks, of which some have changed each time."""
+    name = submit_run(bench.site.database)
+    workflow = Workflow(name, partitions=_MANY_TASKS)
+    told = [workflow.at(workflow.moments - 100 + 10 * number) for number in range(_KEPT)]
+    versions = iter(range(1, 1 << 30))
+
+    def posts(number: int) -> Iterator[_Post]:
+        for turn in range(number):
+            one = told[turn % _KEPT]
+            one["metadata"]["resourceVersion"] = str(next(versions))
+            yield workflow_event(one)
+
+    def tell() -> Load:
+        _wake(service)
+        seconds = max(bench.effort.seconds, _LARGE_SECONDS)
+        directory = write_posts(bench.new_directory(), "/", posts(_MOST_LARGE * seconds))
+        return put_load(service.url, clients=_LARGE_CLIENTS, seconds=seconds, posts=directory)
+
+    with bench.site.service("argo_events") as service:
+        loads = bench.in_turns({"large": tell})["large"]
+        memory = service.resident()
+    what = f"events of a run of {_MANY_TASKS:,} tasks, {_LARGE_CLIENTS} clients"
+    return [
+        Figure(what, "events/s", tuple(load.per_second for load in loads), goal=at_least(5)),
+        Figure(f"{what}: p95", "ms", tuple(load.p95 for load in loads)),
+        Figure("memory of argo_events after them, large", "MiB", (memory,)),
+    ]
+
+
+def measure_delay(bench: Bench) -> list[Figure]:
+    """Tell of a run's end, and ask for its status until that says so."""
+    with bench.site.service("argo_events") as events, bench.site.service("status") as status:
+
+        def delay() -> float:
+            workflow = Workflow(submit_run(bench.site.database), partitions=_PARTITIONS)
+            headers, body = workflow_event(workflow.at(workflow.moments - 1))
+            begun = time.perf_counter()
+            events.ask("POST", "/", body=body, headers=headers)
+            while _status(status, workflow.name) != "Succeeded":
+                pass
+            return 1000 * (time.perf_counter() - begun)
+
+        taken = bench.in_turns({"delay": delay})["delay"]
+    return [Figure("from the event of a run's end to a status that says so", "ms", taken, goal=at_most(100))]
+
+
+def _tell(bench: Bench, service: Service) -> Load:
+    _wake(service)
+    directory = _write_events(bench, number=_MOST_EVENTS * bench.effort.seconds)
+    return put_load(service.url, clients=_CLIENTS, seconds=bench.effort.seconds, posts=directory)
+
+
+def _wake(service: Service) -> None:
+    """Wait until the service answers: to an event about a workflow that is no run."""
+    headers, body = workflow_event(Workflow("nobodys", partitions=1).at(0))
+    service.ask("POST", "/", body=body, headers=headers)
+
+
+def _write_events(bench: Bench, *, number: int) -> Path:
+    """Write so many events of new runs or some more, as a broker would deliver them."""
+    chance = random.Random(number)
+    posts: list[_Post] = []
+    while len(posts) < number:
+        names = [submit_run(bench.site.database) for _ in range(_AT_ONCE)]
+        workflows = [Workflow(name, partitions=_PARTITIONS) for name in names]
+        told = [
+            (moment, workflow_event(each.at(moment))) for each in workflows for moment in range(each.moments)
+        ]
+        told += chance.sample(told, k=round(_REPEATED * len(told)))
+        told.sort(key=lambda event: event[0] + chance.uniform(0, _DISORDER))
+        posts += [post for _, post in told]
+    return write_posts(bench.new_directory(), "/", posts)
+
+
+def _status(service: Service, name: str) -> str:
+    status: str = json.loads(service.ask("GET", f"/status/{name}"))["status"]
+    return status
