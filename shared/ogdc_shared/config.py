@@ -98,16 +98,16 @@ class UploadSettings(NamedTuple):
 
 
 class TelemetrySettings(NamedTuple):
-    """Where spans and metrics go, by OpenTelemetry's own variables, of which its SDK reads the others."""
+    """Whether spans and metrics are sent; OpenTelemetry's SDK reads the rest of its variables itself."""
 
     service: str = "ogdc-runner"
-    """What they are said to come from."""
+    """What spans and metrics are said to come from."""
     endpoint: str | None = None
-    """Base URL of a collector that takes OTLP over HTTP, e.g. http://collector:4318; None: none is asked."""
+    """Base URL of a collector that takes OTLP over HTTP, e.g. http://collector:4318; None: there is none."""
     traces: str | None = None
-    """`otlp` or `none`; None: `otlp` where there is an endpoint."""
+    """Where spans go: `otlp` or `none`; None: `otlp` where there is an endpoint."""
     metrics: str | None = None
-    """Likewise."""
+    """Where metrics go; likewise."""
     disabled: bool = False
     """Whether nothing is sent after all."""
 
@@ -165,7 +165,7 @@ class Settings(NamedTuple):
     temporary_output_days: int = 7
     """How long the outputs of `type: temporary` are kept."""
     failed_run_days: int = 14
-    """How long a failed run can be retried; then Argo forgets it, and a day later its workspaces are removed."""
+    """How long a failed run can be retried; then Argo forgets it, and its workspaces are removed."""
     stale_seconds: float = 30.0
     """Seconds. A run not heard of for this long is asked about at Argo when somebody reads it."""
 

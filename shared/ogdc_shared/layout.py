@@ -55,9 +55,19 @@ PRIVATE_DIR = ".ogdc"
 """Everything on the workflow volume that is not published data; a recipe id never begins with a dot."""
 
 
+WORKSPACES = f"{PRIVATE_DIR}/runs"
+STAGING = f"{PRIVATE_DIR}/staging"
+REPLACED = f"{PRIVATE_DIR}/replaced"
+"""Below each of these a directory a run, which stays there when the run comes to no good end."""
+CONDEMNED = f"{PRIVATE_DIR}/condemned"
+"""Where `tidy` puts what it is about to remove."""
+CHECKPOINT = "checkpoint"
+"""The file in a partition's workspace that says how far it is."""
+
+
 def workspace(run_name: str) -> str:
     """A run's working part of the volume; one directory a partition below it."""
-    return f"{PRIVATE_DIR}/runs/{run_name}"
+    return f"{WORKSPACES}/{run_name}"
 
 
 def partition_workspace(run_name: str, partition: int | str) -> str:
@@ -67,12 +77,12 @@ def partition_workspace(run_name: str, partition: int | str) -> str:
 
 def staging(run_name: str) -> str:
     """Where `publish` assembles the result before it is renamed into place."""
-    return f"{PRIVATE_DIR}/staging/{run_name}"
+    return f"{STAGING}/{run_name}"
 
 
 def replaced(run_name: str) -> str:
     """Where `publish` moves the data that a run with `overwrite` replaces, until they are removed."""
-    return f"{PRIVATE_DIR}/replaced/{run_name}"
+    return f"{REPLACED}/{run_name}"
 
 
 def receipt(recipe_id: str) -> str:

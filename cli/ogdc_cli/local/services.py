@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 
 from ogdc_cli.local.engine import Engine
 from ogdc_cli.local.environment import CLAIM, NAMESPACE, function_environment, load_signing_key, local_claims
@@ -20,8 +22,11 @@ from ogdc_shared.context import Context
 from ogdc_shared.db.migrate import migrate
 from ogdc_shared.errors import OgdcError
 from ogdc_shared.runs.sweep import UNSENT_SECONDS, sweep
+from ogdc_shared.worker.report import Reporter
+from ogdc_shared.worker.tidy import Leftovers, tidy
 
 SWEEP_SECONDS = 15.0
+TIDY_SECONDS = 86_400.0
 _SWEEP_PATIENCE = 5.0
 _USER_THREADS = 16
 _INTERNAL_THREADS = 8
@@ -110,7 +115,7 @@ def running_services(
         _sweep(context, unsent_for=0)  # nobody submits before the port below is served
         clock = Clock(gateway)
         parts.enter_context(Server(public, clock, threads=_USER_THREADS))
-        parts.enter_context(_chores(context))
+        parts.enter_context(_chores(context, volume=paths.volume))
         yield Services(url=url_of(public), clock=clock, engine=engine)
 
 
@@ -121,13 +126,17 @@ def _last_port(paths: StatePaths) -> int | None:
 
 
 @contextmanager
-def _chores(context: Context) -> Iterator[None]:
-    """Sweep every 15 seconds, and import what the first submission would wait for."""
+def _chores(context: Context, *, volume: Path) -> Iterator[None]:
+    """Sweep every 15 seconds, tidy the volume daily, and import what the first submission would wait for."""
     stop = threading.Event()
 
     def sweep_regularly() -> None:
+        tidy_at = 0.0
         while not stop.wait(SWEEP_SECONDS):
             _sweep(context)
+            if time.monotonic() >= tidy_at:
+                _tidy(volume, retry_days=context.settings.failed_run_days)
+                tidy_at = time.monotonic() + TIDY_SECONDS
 
     threading.Thread(target=_import_compiler, name="imports", daemon=True).start()
     sweeper = threading.Thread(target=sweep_regularly, name="sweeper", daemon=True)
@@ -150,3 +159,10 @@ def _sweep(context: Context, *, unsent_for: float = UNSENT_SECONDS) -> None:
         logger.warning("the sweep has to wait: %s", exc)
     except Exception:
         logger.exception("the sweep failed")
+
+
+def _tidy(volume: Path, *, retry_days: int) -> None:
+    try:
+        tidy(Leftovers(retry_days, str(volume)), Reporter())
+    except OSError as exc:
+        logger.warning("leftovers of runs cannot be removed: %s", exc)

@@ -76,9 +76,8 @@ def _run(arguments: list[str], reporter: Reporter) -> None:
         list_inputs(Shelves(), reporter)
     else:
         from ogdc_shared.worker.arguments import parse_arguments
-        from ogdc_shared.worker.publish import publish
 
-        publish(parse_arguments(arguments), reporter)
+        parse_arguments(arguments)(reporter)
 
 
 def _stop(number: int, _frame: FrameType | None) -> NoReturn:

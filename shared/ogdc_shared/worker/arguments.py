@@ -1,28 +1,49 @@
-"""The command line of `ogdc-worker`; only `publish` has options, so the others need not wait for argparse."""
+"""The command line of `ogdc-worker`, for tasks with options; the others need not wait for argparse."""
 
 from __future__ import annotations
 
 import argparse
 import re
+from functools import partial
+from typing import TYPE_CHECKING
 
-from ogdc_shared.worker.publish import Publication
+from ogdc_shared.worker.publish import Publication, publish
+from ogdc_shared.worker.tidy import Leftovers, tidy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ogdc_shared.worker.report import Reporter
 
 
-def parse_arguments(arguments: list[str]) -> Publication:
-    """Read the options of `publish`; ends the process with 2 where they are wrong, with 0 after `--help`."""
+def parse_arguments(arguments: list[str]) -> Callable[[Reporter], None]:
+    """Read what is to be done; ends the process with 2 where that is wrong, with 0 after `--help`."""
     parser = argparse.ArgumentParser(
         prog="ogdc-worker", description="Runs one task of a run inside its container."
     )
-    tasks = parser.add_subparsers(title="tasks", required=True)
+    tasks = parser.add_subparsers(title="tasks", required=True, dest="task")
     tasks.add_parser("list", help="find the files on volumes and divide them into partitions")
     tasks.add_parser("process", help="fetch a partition's inputs and run the recipe's commands")
-    publish = tasks.add_parser("publish", help="make the result visible")
-    publish.add_argument("--run", required=True, type=_name, help="the run's name")
-    publish.add_argument("--recipe-id", required=True, type=_name, help="where on the volume the result goes")
-    publish.add_argument("--partitions", required=True, type=int, help="how many partitions there are")
-    publish.add_argument("--output", required=True, choices=("pvc", "temporary"), help="a directory or a zip")
-    publish.add_argument("--overwrite", action="store_true", help="replace what another run has published")
-    return Publication(**vars(parser.parse_args(arguments)))
+    _add_publish(tasks.add_parser("publish", help="make the result visible"))
+    _add_tidy(tasks.add_parser("tidy", help="remove what runs left on the workflow volume"))
+    options = vars(parser.parse_args(arguments))
+    if options.pop("task") == "tidy":
+        return partial(tidy, Leftovers(**options))
+    return partial(publish, Publication(**options))
+
+
+def _add_publish(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--run", required=True, type=_name, help="the run's name")
+    parser.add_argument("--recipe-id", required=True, type=_name, help="where on the volume the result goes")
+    parser.add_argument("--partitions", required=True, type=int, help="how many partitions there are")
+    parser.add_argument("--output", required=True, choices=("pvc", "temporary"), help="a directory or a zip")
+    parser.add_argument("--overwrite", action="store_true", help="replace what another run has published")
+
+
+def _add_tidy(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--retry-days", required=True, type=_days, help="how long failed runs can be retried; a day is added"
+    )
 
 
 def _name(value: str) -> str:
@@ -30,3 +51,9 @@ def _name(value: str) -> str:
     if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", value):
         raise argparse.ArgumentTypeError(f"{value!r} is no name of a run or recipe")
     return value
+
+
+def _days(value: str) -> int:
+    if not re.fullmatch("[1-9][0-9]{0,4}", value):
+        raise argparse.ArgumentTypeError(f"{value!r} is no number of days")
+    return int(value)

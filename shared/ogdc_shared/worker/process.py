@@ -17,6 +17,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from ogdc_shared import layout
 from ogdc_shared.errors import ConfigurationError
 from ogdc_shared.plan import Partition, Plan
 from ogdc_shared.worker.checkpoint import Checkpoint, Step
@@ -45,7 +46,7 @@ def process(places: Places, reporter: Reporter) -> None:
     """
     with open(places.plan, "rb") as plan_file, open(places.partition, "rb") as partition_file:
         plan, partition = Plan.from_json(plan_file.read()), Partition.from_json(partition_file.read())
-    checkpoint = Checkpoint(f"{places.workspace}/checkpoint")
+    checkpoint = Checkpoint(f"{places.workspace}/{layout.CHECKPOINT}")
     try:
         _Process(plan, partition, places, reporter, checkpoint).run()
     finally:

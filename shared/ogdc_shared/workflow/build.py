@@ -84,7 +84,10 @@ def build_workflow(
             volumes=volumes(recipe, settings.worker),
             parallelism=_parallelism(recipe, settings.worker),
             active_deadline_seconds=recipe.timeout or settings.worker.timeout,
-            ttl_strategy=m.TTLStrategy(seconds_after_success=_days_kept(recipe, settings) * _DAY),
+            ttl_strategy=m.TTLStrategy(
+                seconds_after_success=_days_kept(recipe, settings) * _DAY,
+                seconds_after_failure=settings.failed_run_days * _DAY,
+            ),
             pod_gc=m.PodGC(strategy="OnWorkflowSuccess", delete_delay_duration="24h"),
             archive_logs=True,
             **_identity(settings.argo),

@@ -29,7 +29,9 @@ def functions(manifests: tuple[Manifest, ...]) -> dict[str, Manifest]:
 
 
 def pod(manifest: Manifest) -> dict[str, Any]:
-    spec: dict[str, Any] = manifest["spec"]["template"]["spec"]
+    """What a Service, Job or CronJob runs; empty for all else."""
+    template = manifest.get("spec", {}).get("jobTemplate", manifest)
+    spec: dict[str, Any] = template.get("spec", {}).get("template", {}).get("spec", {})
     return spec
 
 
@@ -123,7 +125,7 @@ class TestFunctions:
 class TestPrivileges:
     def test_every_container_is_confined(self, manifests):
         for each in manifests:
-            for container in each.get("spec", {}).get("template", {}).get("spec", {}).get("containers", []):
+            for container in pod(each).get("containers", []):
                 context = container["securityContext"]
                 assert context["allowPrivilegeEscalation"] is False
                 assert context["readOnlyRootFilesystem"] is True
@@ -142,6 +144,7 @@ class TestPrivileges:
             ("ogdc-argo-events", {}),
             ("ogdc-dead-letters", {}),
             ("ogdc-migrate", {}),
+            ("ogdc-tidy", {}),
         ],
     )
     def test_accounts_may_do_what_they_have_to_and_no_more(self, manifests, account, allowed):
