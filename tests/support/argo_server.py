@@ -24,6 +24,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
@@ -37,6 +38,7 @@ class ArgoServer:
         workflows: What there is, by name.
         trouble: Call → what goes wrong with it.
         calls: Every call that was understood, as (call, workflow name).
+        headers: What each of them came with.
         logs: Workflow name → [(pod name, line)].
         after_create: Called once a workflow is there and before the answer is sent.
     """
@@ -46,6 +48,7 @@ class ArgoServer:
         self.workflows: dict[str, dict[str, Any]] = {}
         self.trouble: dict[str, str] = {}
         self.calls: list[tuple[str, str]] = []
+        self.headers: list[Message] = []
         self.logs: dict[str, list[tuple[str, str]]] = {}
         self.after_create: Callable[[], object] = lambda: None
         self._versions = itertools.count(1000)
@@ -164,6 +167,7 @@ def _handler(argo: ArgoServer) -> type[BaseHTTPRequestHandler]:
             if call is None:
                 self._send(404, {"message": f"no such path: {self.path}"})
                 return
+            argo.headers.append(self.headers)
             try:
                 status, answer = argo._answer(call, name, body)
             except (AssertionError, ValueError, KeyError) as exc:

@@ -13,6 +13,7 @@ from psycopg import sql
 from ogdc_cli.local.binaries import find_binaries
 from ogdc_cli.local.postgres import DATABASE, USER, Postgres
 from ogdc_shared.config import DatabaseSettings
+from ogdc_shared.db.database import Database
 
 _TEMPLATE = "migrated"
 
@@ -69,3 +70,15 @@ class PostgresServer:
         with psycopg.connect(host=admin.host, dbname=admin.name, user=admin.user, autocommit=True) as conn:
             for statement in statements:
                 conn.execute(statement)
+
+
+def wait_for_a_waiting_statement(database: Database) -> None:
+    """Wait until a statement of somebody else waits for a lock."""
+    deadline = time.monotonic() + 30
+    query = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    while True:
+        with database.reader() as conn:
+            if conn.execute(query).rowcount > 0:
+                return
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

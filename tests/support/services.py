@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -10,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 ENTRYPOINTS = Path(__file__).parents[2] / "functions" / "entrypoints"
 
@@ -55,6 +57,18 @@ class Service:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    def terminate(self) -> None:
+        """Ask the process to end, as Kubernetes does."""
+        self._process.terminate()
+
+    def wait(self) -> int:
+        """Wait for the process to end; returns its exit code."""
+        return self._process.wait(60)
+
+    def lines(self) -> list[dict[str, Any]]:
+        """What the service has logged so far."""
+        return [json.loads(line) for line in self._log.read_text().splitlines()]
 
     def kill(self) -> None:
         if self._process.poll() is None:

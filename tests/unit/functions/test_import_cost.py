@@ -21,6 +21,7 @@ HEAVY = {
     "urllib3",
     "httpx",
     "requests",
+    "opentelemetry",
     "waitress",
 }
 
@@ -49,6 +50,26 @@ def test_a_service_starts_without_what_it_may_never_need(name: str):
 
     assert ready.returncode == 0, ready.stderr
     assert set(json.loads(ready.stdout)) & HEAVY == set()
+
+
+def test_telemetry_that_is_configured_and_not_installed_stops_the_start():
+    missing = "import sys; sys.modules['opentelemetry'] = None; "
+    source = str(ENTRYPOINTS / "status_service.py")
+    stopped = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"{missing}import functions_framework as f; f.create_app('status', {source!r})",
+        ],
+        env=os.environ | {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert stopped.returncode != 0
+    assert "ogdc-runner[telemetry]" in stopped.stderr
 
 
 def test_a_setting_that_cannot_be_used_stops_the_start():

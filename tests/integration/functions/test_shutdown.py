@@ -1,0 +1,80 @@
+"""SIGTERM, as Kubernetes sends it once Knative's queue-proxy has drained."""
+
+from __future__ import annotations
+
+import http.client
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import urllib3
+
+from ogdc_shared.db.database import Database
+from support.postgres import wait_for_a_waiting_statement
+from support.services import Service
+
+HTTP = urllib3.PoolManager(retries=False, timeout=30)
+
+
+@pytest.fixture
+def service(environment, tmp_path: Path) -> Iterator[Service]:
+    with Service("status", log=tmp_path / "service.log") as service:
+        yield service
+
+
+def connections(database: Database) -> int:
+    query = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    with database.reader() as conn:
+        return conn.execute(query).rowcount
+
+
+def test_a_request_in_progress_is_finished(service: Service, database: Database):
+    with ThreadPoolExecutor() as threads:
+        with database.connection() as conn:
+            conn.execute("LOCK TABLE runs IN ACCESS EXCLUSIVE MODE")
+            slow = threads.submit(HTTP.request, "GET", f"{service.url}/runs")
+            wait_for_a_waiting_statement(database)
+            service.terminate()
+            time.sleep(0.5)
+            assert not slow.done()
+        response = slow.result()
+
+    assert (response.status, response.json()) == (200, {"runs": [], "next": None})
+    assert service.wait() == 0
+
+
+def test_an_open_connection_is_answered_once_more_and_told_to_close(service: Service, database: Database):
+    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=30)
+    connection.request("GET", "/healthz")
+    connection.getresponse().read()
+    with ThreadPoolExecutor() as threads, database.connection() as conn:
+        conn.execute("LOCK TABLE runs IN ACCESS EXCLUSIVE MODE")
+        threads.submit(HTTP.request, "GET", f"{service.url}/runs")
+        wait_for_a_waiting_statement(database)
+        service.terminate()
+        time.sleep(0.2)
+        connection.request("GET", "/healthz")
+        response = connection.getresponse()
+        assert response.status == 200
+        assert response.headers["Connection"] == "close"
+    connection.close()
+
+    assert service.wait() == 0
+
+
+def test_nothing_is_left_open(service: Service, database: Database, tmp_path: Path):
+    assert HTTP.request("GET", f"{service.url}/runs").status == 200
+    assert connections(database) == 1
+
+    service.terminate()
+    begun = time.monotonic()
+    assert service.wait() == 0
+
+    assert time.monotonic() - begun < 5
+    deadline = time.monotonic() + 5
+    while connections(database) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert connections(database) == 0
+    assert service.lines() == []

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from ogdc_functions import readiness
+from ogdc_functions.readiness import Readiness
+from ogdc_shared.errors import DatabaseBusyError, DatabaseUnavailableError
+
+
+class Database:
+    """Answers `trouble`, once it has been let."""
+
+    def __init__(self) -> None:
+        self.trouble: Exception | None = None
+        self.asked = 0
+        self.answers = threading.Event()
+        self.answers.set()
+
+    def check(self) -> None:
+        self.asked += 1
+        self.answers.wait(10)
+        if self.trouble is not None:
+            raise self.trouble
+
+
+@pytest.fixture
+def database() -> Database:
+    return Database()
+
+
+def test_a_good_answer_is_believed_for_a_while(database: Database, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(readiness, "READY_SECONDS", 0.2)
+    ready = Readiness(database.check)
+
+    assert [ready.problem() for _ in range(100)] == [None] * 100
+    assert database.asked == 1
+    time.sleep(0.25)
+    assert ready.problem() is None
+    assert database.asked == 2
+
+
+def test_so_is_a_bad_one_for_less(database: Database, monkeypatch: pytest.MonkeyPatch, caplog):
+    monkeypatch.setattr(readiness, "UNREADY_SECONDS", 0.2)
+    database.trouble = DatabaseUnavailableError("away")
+    ready = Readiness(database.check)
+
+    assert {ready.problem() for _ in range(100)} == {"away"}
+    assert database.asked == 1
+    time.sleep(0.25)
+    database.trouble = None
+    assert ready.problem() is None
+
+
+def test_a_change_is_logged_and_nothing_else(
+    database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    monkeypatch.setattr(readiness, "UNREADY_SECONDS", 0)
+    monkeypatch.setattr(readiness, "READY_SECONDS", 0)
+    ready = Readiness(database.check)
+
+    with caplog.at_level("INFO"):
+        for trouble in (None, None, DatabaseUnavailableError("away"), DatabaseUnavailableError("away"), None):
+            database.trouble = trouble
+            ready.problem()
+
+    assert caplog.messages == ["not ready: away", "ready again"]
+
+
+def test_no_probe_waits_for_a_database_that_says_nothing(database: Database, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(readiness, "PATIENCE_SECONDS", 0.2)
+    database.answers.clear()
+    ready = Readiness(database.check)
+
+    begun = time.monotonic()
+    problems = [ready.problem() for _ in range(3)]
+    assert time.monotonic() - begun < 1
+    assert all(problem and "has not answered" in problem for problem in problems)
+    assert database.asked == 1
+
+    database.answers.set()
+    assert ready.problem() is None
+
+
+def test_requests_that_have_all_connections_are_no_reason_to_take_none(database: Database):
+    database.trouble = DatabaseBusyError("busy")
+
+    assert Readiness(database.check).problem() is None
+
+
+def test_what_nobody_thought_of_is_one_and_is_logged(database: Database, caplog: pytest.LogCaptureFixture):
+    database.trouble = RuntimeError("secret")
+
+    problem = Readiness(database.check).problem()
+
+    assert problem is not None
+    assert "secret" not in problem
+    assert "secret" in caplog.text
