@@ -12,10 +12,8 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 from urllib.parse import unquote_plus
 
-from cloudevents.sdk.converters import is_binary
-
 from ogdc_shared.errors import InvalidRequestError
-from ogdc_shared.events.cloudevents import BATCH_TYPE, STRUCTURED_TYPE, Event, read_events
+from ogdc_shared.events.cloudevents import Event, is_event, read_events
 
 MAX_OBJECTS = 1000
 """Objects that one request may tell of."""
@@ -76,8 +74,7 @@ def read_uploads(headers: Mapping[str, str], body: bytes) -> tuple[ObjectCreated
 
 
 def _unwrapped(headers: Mapping[str, str], body: bytes) -> Iterator[tuple[Event | None, Any]]:
-    content_type = headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if content_type in (STRUCTURED_TYPE, BATCH_TYPE) or is_binary(headers):
+    if is_event(headers):
         yield from ((event, event.data) for event in read_events(headers, body))
         return
     try:
