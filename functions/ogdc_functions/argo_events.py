@@ -16,7 +16,8 @@ from ogdc_functions.readiness import readiness_route
 from ogdc_functions.responses import receipt
 from ogdc_functions.routing import Call, Function, Route, build_function
 from ogdc_shared.context import Context
-from ogdc_shared.events.cloudevents import read_events
+from ogdc_shared.errors import InvalidRequestError
+from ogdc_shared.events.cloudevents import each_event
 from ogdc_shared.events.workflow_event import read_workflow_event
 from ogdc_shared.runs.events import apply_event
 
@@ -35,12 +36,24 @@ def build(context: Context) -> Function:
 
 
 def _receive(context: Context, call: Call) -> Response:
-    """Apply the events of one request, all read before the first is applied.
+    """Apply the events of one request, each by itself.
 
-    Each is applied in a transaction of its own: where a later one fails, the request is repeated, and those
-    that were applied are known by then.
+    One that cannot be read keeps no other from being applied. Where one cannot be applied now, the request is
+    repeated, and those that were applied are known by then.
+
+    Raises:
+        InvalidRequestError: one cannot be read; all others were applied.
     """
-    events = read_events(dict(call.request.headers), call.request.get_data())
-    changes = [read_workflow_event(event) for event in events]
-    outcomes = [apply_event(context, event, change) for event, change in zip(events, changes, strict=True)]
+    outcomes: list[str] = []
+    refused: list[InvalidRequestError] = []
+    for read in each_event(dict(call.request.headers), call.request.get_data()):
+        try:
+            event = read()
+            change = read_workflow_event(event)
+        except InvalidRequestError as exc:
+            refused.append(exc)
+        else:
+            outcomes.append(apply_event(context, event, change))
+    if refused:
+        raise refused[0]
     return receipt(call.request, {"events": outcomes})

@@ -76,6 +76,8 @@ class WorkflowState(NamedTuple):
     """Whether it is to be stopped once a task has failed, and is not being stopped yet."""
     trace: Trace | None = None
     """In which its run began."""
+    nodes_elsewhere: bool = False
+    """Whether it has nodes that only the Argo Server can tell."""
 
     @property
     def is_doomed(self) -> bool:
@@ -88,8 +90,9 @@ def read_workflow(workflow: dict[str, Any]) -> WorkflowState:
     """Read a Workflow object as the Kubernetes API or the Argo Server gives it.
 
     `compressedNodes` (gzip, base64) are unpacked. Nodes offloaded to Argo's database, or compressed in
-    another way, are only in what the Argo Server answers; without them there are no tasks. A message loses
-    Argo's own prefix (`main: Error (exit code 1): `), since the worker's message already says it better.
+    another way, are only in what the Argo Server answers: without them there are no tasks, and
+    `nodes_elsewhere` says so. A message loses Argo's own prefix (`main: Error (exit code 1): `), since the
+    worker's message already says it better.
 
     Raises:
         ValueError: this is no Workflow object, or a field has the wrong shape.
@@ -105,6 +108,7 @@ def read_workflow(workflow: dict[str, Any]) -> WorkflowState:
     if phase not in _PHASES:
         raise ValueError(f"status.phase {phase!r} is none of {', '.join(sorted(_PHASES))}.")
     nodes = _nodes(status)
+    elsewhere = any(status.get(field) for field in ("offloadNodeStatusVersion", "compressedNodes"))
     tasks = tuple(sorted(_tasks(nodes), key=_by_template_and_partition))
     found = _found_by_list(nodes)
     stopped = _object(workflow.get("spec"), "spec").get("shutdown") is not None
@@ -126,6 +130,7 @@ def read_workflow(workflow: dict[str, Any]) -> WorkflowState:
         input_bytes=found.get("bytes"),
         fail_fast=labels.get(FAIL_FAST_LABEL) == "true" and not stopped,
         trace=read_trace(annotations.get(TRACE_ANNOTATION)),
+        nodes_elsewhere=elsewhere and not nodes,
     )
 
 

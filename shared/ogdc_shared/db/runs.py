@@ -1,7 +1,7 @@
 """Runs: the record of every submission and of what became of it.
 
-Each function is a step inside the caller's transaction (`Database.connection`). What Argo says is applied
-by workflow uid and resource version: states may come twice, late or in any order and leave the same record.
+Each function is a step inside the caller's transaction (`Database.connection`). What is heard of runs is
+recorded by `db.heard`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,7 @@ from uuid import UUID
 from psycopg import Connection, Cursor
 from psycopg.rows import class_row
 
-from ogdc_shared.argo.state import WorkflowState
 from ogdc_shared.db.queries import load_queries
-from ogdc_shared.db.tasks import store_tasks
 from ogdc_shared.errors import InvalidRequestError, UnknownRunError
 
 
@@ -58,6 +56,8 @@ class Run(NamedTuple):
     heard_at: datetime | None
     deleted_at: datetime | None
     """When it was heard that Argo has the workflow no longer."""
+    ask_since: datetime | None
+    """When it was last heard that there is more to know, which only Argo can tell; None: there is not."""
     silent_seconds: float
     """Since the run was last heard of, asked about, handed over or submitted; by the database's clock."""
 
@@ -123,7 +123,11 @@ def list_runs(
 
 
 def unheard_runs(conn: Connection, *, silent_for: float) -> list[str]:
-    """Names of the unfinished runs at Argo of which nothing was heard or asked for `silent_for` seconds."""
+    """Names of the runs to ask Argo about.
+
+    Those that have not ended, and of which nothing was heard or asked for `silent_for` seconds; and those of
+    which it was heard that there is more to know, unless it was asked for just now.
+    """
     found = conn.execute(load_queries("runs")["unheard_runs"], {"silent_for": silent_for})
     return [name for (name,) in found]
 
@@ -140,41 +144,8 @@ def record_output_removed(conn: Connection, name: str) -> bool:
 
 
 def claim_refresh(conn: Connection, name: str, *, silent_for: float) -> bool:
-    """Undertake to ask Argo about a run; True for one of all callers within `silent_for` seconds."""
+    """Undertake to ask Argo about a run, where `unheard_runs` would name it; True for one of all callers."""
     return _changes(conn, "claim_refresh", {"name": name, "silent_for": silent_for})
-
-
-def lock_status(conn: Connection, name: str) -> str | None:
-    """Read a run's status, which no other transaction changes until this one ends; None: no such run."""
-    found = conn.execute(load_queries("runs")["lock_status"], {"name": name}).fetchone()
-    return None if found is None else str(found[0])
-
-
-def record_state(conn: Connection, state: WorkflowState) -> bool:
-    """Apply a workflow's state if it is newer than the record.
-
-    A state without tasks says nothing about them (Argo leaves a large workflow's out of its events).
-
-    Returns:
-        False where nothing changed: known already, older, or not the workflow of any run.
-    """
-    newer = _changes(conn, "record_state", state._asdict())
-    return store_tasks(conn, state) or newer
-
-
-def record_deletion(conn: Connection, state: WorkflowState) -> bool:
-    """Apply the last state of a deleted workflow. A run that had not ended becomes Error.
-
-    Returns:
-        False where nothing changed.
-    """
-    changed = record_state(conn, state)
-    return _changes(conn, "record_deletion", {"name": state.name, "uid": state.uid}) or changed
-
-
-def record_absence(conn: Connection, name: str) -> bool:
-    """Record that Argo has the workflow no longer: `record_deletion` without a last state at hand."""
-    return _changes(conn, "record_absence", {"name": name})
 
 
 def _select(

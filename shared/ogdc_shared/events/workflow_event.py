@@ -10,6 +10,7 @@ from ogdc_shared.events.cloudevents import Event
 
 _CHANGED = frozenset({"dev.knative.apiserver.resource.add", "dev.knative.apiserver.resource.update"})
 _DELETED = "dev.knative.apiserver.resource.delete"
+_MENTIONED = "dev.knative.apiserver.ref."
 
 
 class WorkflowDeletion(NamedTuple):
@@ -18,23 +19,40 @@ class WorkflowDeletion(NamedTuple):
     last: WorkflowState
 
 
-def read_workflow_event(event: Event) -> WorkflowState | WorkflowDeletion | None:
+class WorkflowMention(NamedTuple):
+    """A workflow of which something has changed that the event does not say."""
+
+    name: str
+    namespace: str
+
+
+def read_workflow_event(event: Event) -> WorkflowState | WorkflowDeletion | WorkflowMention | None:
     """Read what `event` says about a workflow; None where it is about something else.
 
     Raises:
         InvalidRequestError: it is about a workflow and its data are no Workflow object.
 
-    Source: knative/eventing pkg/apis/sources/v1/apiserver_types.go (event types in Resource mode).
+    Source: knative/eventing pkg/apis/sources/register.go (types), pkg/adapter/apiserver/events/events.go (the
+        data are the object in Resource mode, an ObjectReference in Reference mode).
     """
-    if event.type != _DELETED and event.type not in _CHANGED:
-        return None
     if not _is_workflow(event.data):
+        return None
+    if event.type.startswith(_MENTIONED):
+        return _mention(event.data)
+    if event.type != _DELETED and event.type not in _CHANGED:
         return None
     try:
         state = read_workflow(event.data)
     except (ValueError, RecursionError) as exc:
         raise InvalidRequestError(f"The event's data are no Workflow object: {exc}") from exc
     return WorkflowDeletion(state) if event.type == _DELETED else state
+
+
+def _mention(reference: dict[str, Any]) -> WorkflowMention:
+    name, namespace = reference.get("name"), reference.get("namespace")
+    if not isinstance(name, str) or not isinstance(namespace, str):
+        raise InvalidRequestError(f"The event's data name no workflow: {reference!r:.200}")
+    return WorkflowMention(name, namespace)
 
 
 def _is_workflow(data: Any) -> bool:

@@ -11,10 +11,11 @@ from typing import Any
 
 from ogdc_shared.argo.state import TERMINAL_PHASES, read_workflow
 from ogdc_shared.context import Context
-from ogdc_shared.db.runs import Run, record_absence, record_state
+from ogdc_shared.db.heard import record_absence, record_state, settle
+from ogdc_shared.db.runs import Run
 from ogdc_shared.db.submissions import get_manifest, record_handover
 from ogdc_shared.errors import OgdcError
-from ogdc_shared.runs.ending import transaction_on
+from ogdc_shared.runs.ending import tell_end
 from ogdc_shared.runs.stopping import stop_if_doomed
 
 _log = logging.getLogger(__name__)
@@ -53,9 +54,10 @@ def refresh(context: Context, name: str) -> bool:
     """
     workflow = context.argo.get(name)
     state = None if workflow is None else read_workflow(workflow)
-    may_end = state is None or state.phase in TERMINAL_PHASES
-    with transaction_on(context, name, may_end=may_end) as conn:
-        changed = record_absence(conn, name) if state is None else record_state(conn, state)
+    with context.database.connection() as conn:
+        heard = record_absence(conn, name) if state is None else record_state(conn, state)
+        settle(conn, name)
+    tell_end(context, name, heard)
     if state is not None:
         stop_if_doomed(context, state)
-    return changed
+    return heard.after is not None

@@ -17,7 +17,10 @@ _log = logging.getLogger(__name__)
 
 
 def get_run(context: Context, name: str) -> Run:
-    """Read a run; Argo is asked first where an unfinished run has been silent for `Settings.stale_seconds`.
+    """Read a run; Argo is asked first where there is reason to.
+
+    That is: an unfinished run has been silent for `Settings.stale_seconds`, or an event said that there is
+    more to know than it told.
 
     Where Argo does not answer, the record stands as it is.
 
@@ -78,11 +81,10 @@ def recorded_run(context: Context, name: str) -> Run:
 
 def _is_stale(context: Context, run: Run) -> bool:
     """Say whether to ask Argo; a run that was not handed over is the sweep's matter."""
-    return (
-        run.status not in TERMINAL_PHASES
-        and run.handed_over_at is not None
-        and run.silent_seconds > context.settings.stale_seconds
-    )
+    if run.handed_over_at is None:
+        return False
+    silent = run.status not in TERMINAL_PHASES and run.silent_seconds > context.settings.stale_seconds
+    return silent or run.ask_since is not None
 
 
 def _claim(context: Context, name: str) -> bool:

@@ -14,7 +14,8 @@ import logging
 
 from ogdc_shared.argo.state import WorkflowState
 from ogdc_shared.context import Context
-from ogdc_shared.errors import OgdcError
+from ogdc_shared.db.heard import ask_again
+from ogdc_shared.errors import OgdcError, RunStateError
 
 _log = logging.getLogger(__name__)
 
@@ -22,11 +23,15 @@ _log = logging.getLogger(__name__)
 def stop_if_doomed(context: Context, state: WorkflowState) -> None:
     """Stop a workflow that has failed already; call it with what the record took for the newest state.
 
-    Where Argo does not answer, the workflow's next event brings the next try.
+    Where Argo does not answer, or not to this service, the run is left to whoever asks about it next.
     """
     if not state.is_doomed:
         return
     try:
         context.argo.terminate(state.name)
+    except RunStateError:
+        pass  # it has ended, or is gone
     except OgdcError as exc:
         _log.warning("run %s has failed and goes on, since it could not be stopped: %s", state.name, exc)
+        with context.database.reader() as conn:
+            ask_again(conn, state.name)

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from ogdc_shared.argo.state import TERMINAL_PHASES, WorkflowState
 from ogdc_shared.db.database import Database
-from ogdc_shared.db.runs import Run, get_run, record_absence, record_deletion, record_state
+from ogdc_shared.db.heard import record_absence, record_state
+from ogdc_shared.db.runs import Run, get_run
 from ogdc_shared.db.submissions import record_handover
 from ogdc_shared.db.tasks import list_tasks
 from support.records import LONG_AGO, state, submit, task
@@ -41,7 +42,7 @@ def test_a_state_is_recorded_whole(conn):
         finished_at=LONG_AGO + timedelta(minutes=5),
         tasks=(task("n-1", phase="Failed", exit_code=1, finished_at=LONG_AGO), task("n-2"), task("n-3")),
     )
-    assert record_state(conn, said)
+    assert record_state(conn, said).after
     run = get_run(conn, NAME)
     assert (run.status, run.message, run.progress) == ("Failed", "command 3 of 4 failed", "2/4")
     assert (run.started_at, run.finished_at) == (said.started_at, said.finished_at)
@@ -61,7 +62,7 @@ def test_hearing_of_a_run_proves_that_argo_has_it(conn):
 def test_what_is_not_newer_changes_nothing(conn, version):
     record_state(conn, state(NAME, 7, phase="Succeeded", tasks=(task("n-1"),)))
     before = get_run(conn, NAME)
-    assert not record_state(conn, state(NAME, version, phase="Running", tasks=(task("n-2"),)))
+    assert record_state(conn, state(NAME, version, phase="Running", tasks=(task("n-2"),))).after is None
     assert get_run(conn, NAME) == before
 
 
@@ -69,15 +70,15 @@ def test_a_workflow_of_another_uid_changes_nothing(conn):
     record_handover(conn, NAME, uid=UID)
     before = get_run(conn, NAME)
     other = state(NAME, 99, uid="another", phase="Succeeded", tasks=(task("n-1"),))
-    assert not record_state(conn, other)
-    assert not record_deletion(conn, other)
+    assert record_state(conn, other).after is None
+    assert record_state(conn, other, gone=True).after is None
     assert get_run(conn, NAME) == before
 
 
 def test_a_workflow_without_a_run_changes_nothing(conn):
-    assert not record_state(conn, state("nobodys", tasks=(task("n-1"),)))
-    assert not record_deletion(conn, state("nobodys"))
-    assert not record_absence(conn, "nobodys")
+    assert record_state(conn, state("nobodys", tasks=(task("n-1"),))).after is None
+    assert record_state(conn, state("nobodys"), gone=True).after is None
+    assert record_absence(conn, "nobodys").after is None
 
 
 def test_a_retry_takes_a_run_out_of_its_end(conn):
@@ -94,15 +95,15 @@ def test_tasks_a_retry_removed_are_removed(conn):
 
 
 def test_tasks_left_out_of_an_event_are_taken_from_a_later_look_at_the_same_version(conn):
-    assert record_state(conn, state(NAME, 7, tasks=()))
-    assert record_state(conn, state(NAME, 7, tasks=(task("n-1"),)))
-    assert not record_state(conn, state(NAME, 7, tasks=(task("n-1"),)))
+    assert record_state(conn, state(NAME, 7, tasks=())).after
+    assert record_state(conn, state(NAME, 7, tasks=(task("n-1"),))).after
+    assert record_state(conn, state(NAME, 7, tasks=(task("n-1"),))).after is None
     assert get_run(conn, NAME).task_counts == {"Running": 1}
 
 
 @pytest.mark.parametrize("phase", ["Pending", "Running"])
 def test_a_workflow_deleted_before_its_end_is_an_error_that_says_so(conn, phase):
-    assert record_deletion(conn, state(NAME, 7, phase=phase))
+    assert record_state(conn, state(NAME, 7, phase=phase), gone=True).after
     run = get_run(conn, NAME)
     assert (run.status, run.message) == ("Error", "The workflow was deleted before it ended.")
     assert run.finished_at == run.deleted_at is not None
@@ -111,21 +112,21 @@ def test_a_workflow_deleted_before_its_end_is_an_error_that_says_so(conn, phase)
 @pytest.mark.parametrize("phase", sorted(TERMINAL_PHASES))
 def test_a_workflow_deleted_after_its_end_keeps_its_status(conn, phase):
     record_state(conn, state(NAME, 7, phase=phase, message="m", finished_at=LONG_AGO))
-    assert record_deletion(conn, state(NAME, 8, phase=phase, message="m", finished_at=LONG_AGO))
+    assert record_state(conn, state(NAME, 8, phase=phase, message="m", finished_at=LONG_AGO), gone=True).after
     run = get_run(conn, NAME)
     assert (run.status, run.message, run.finished_at) == (phase, "m", LONG_AGO)
 
 
 def test_an_end_heard_of_after_the_workflow_was_missed_is_believed(conn):
     record_state(conn, state(NAME, 7))
-    assert record_absence(conn, NAME)
+    assert record_absence(conn, NAME).after
     assert get_run(conn, NAME).status == "Error"
-    assert record_state(conn, state(NAME, 8, phase="Succeeded"))
+    assert record_state(conn, state(NAME, 8, phase="Succeeded")).after
     assert get_run(conn, NAME).status == "Succeeded"
 
 
 def test_a_run_never_given_to_argo_is_not_missed_there(conn):
-    assert not record_absence(conn, NAME)
+    assert record_absence(conn, NAME).after is None
     assert get_run(conn, NAME).status == "Pending"
 
 
@@ -134,7 +135,7 @@ def test_a_run_never_given_to_argo_is_not_missed_there(conn):
 )
 def test_any_text_a_task_leaves_is_recorded(conn, text):
     said = state(NAME, phase="Failed", message=text, tasks=(task("n-1", message=text),))
-    assert record_state(conn, said)
+    assert record_state(conn, said).after
     message = get_run(conn, NAME).message
     assert message == text.replace("\0", "\ufffd").encode(errors="replace").decode()
 
@@ -190,7 +191,7 @@ def record(conn: psycopg.Connection, heard: list[Heard]) -> tuple[Run, set]:
             if said is None:
                 record_absence(conn, NAME)
             elif how == "deletion":
-                record_deletion(conn, said)
+                record_state(conn, said, gone=True)
             else:
                 record_state(conn, said)
         run = get_run(conn, NAME)

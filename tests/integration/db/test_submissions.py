@@ -8,14 +8,8 @@ import psycopg
 import pytest
 
 from ogdc_shared.db.database import Database
-from ogdc_shared.db.runs import (
-    claim_refresh,
-    find_run,
-    get_run,
-    record_absence,
-    record_deletion,
-    record_state,
-)
+from ogdc_shared.db.heard import record_absence, record_state
+from ogdc_shared.db.runs import claim_refresh, find_run, get_run
 from ogdc_shared.db.submissions import (
     claim_retry,
     find_submission,
@@ -47,7 +41,7 @@ def conn(database):
 
 
 def end(conn: psycopg.Connection, name: str, phase: str, *, version: int = 10) -> None:
-    assert record_state(conn, state(name, version, phase=phase))
+    assert record_state(conn, state(name, version, phase=phase)).after
 
 
 def at_once(*actions: Callable[[], Any]) -> list[Any]:
@@ -121,7 +115,7 @@ def test_published_data_are_replaced_only_when_that_is_asked_for(conn):
 
 def test_published_data_stay_published_when_the_workflow_is_deleted_or_a_replacement_fails(conn):
     submit(conn, "a-1", **RECIPE)
-    record_deletion(conn, state("a-1", 10, phase="Succeeded"))
+    record_state(conn, state("a-1", 10, phase="Succeeded"), gone=True)
     submit(conn, "a-2", **RECIPE, overwrite=True)
     end(conn, "a-2", "Failed")
     with pytest.raises(AlreadyPublishedError, match="by run 'a-1'"):

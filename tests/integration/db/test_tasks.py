@@ -2,8 +2,9 @@ import time
 
 import pytest
 
+from ogdc_shared.db.heard import record_state
 from ogdc_shared.db.queries import load_queries
-from ogdc_shared.db.runs import get_run, record_state
+from ogdc_shared.db.runs import get_run
 from ogdc_shared.db.tasks import list_tasks, partition_tasks
 from support.records import LONG_AGO, state, submit, task
 

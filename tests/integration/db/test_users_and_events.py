@@ -4,17 +4,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from ogdc_shared.db.events import forget_events, record_event
-from ogdc_shared.db.runs import get_run, record_state
+from ogdc_shared.db.events import forget_events
+from ogdc_shared.db.heard import Heard, Teller, record_mention, record_state
+from ogdc_shared.db.runs import get_run
 from ogdc_shared.db.users import ensure_user
 from support.records import state, submit
 
-EVENT = {
-    "source": "/k8s/qgnet",
-    "id": "e-1",
-    "type": "dev.knative.apiserver.resource.update",
-    "subject": "a-1",
-}
+EVENT = Teller("/k8s/qgnet", "e-1", "dev.knative.apiserver.resource.update", "a-1")
 
 
 def test_a_user_seen_again_is_the_same_user(database):
@@ -38,38 +34,62 @@ def test_a_user_seen_many_times_at_once_is_one_user(database):
         assert len(set(threads.map(see, range(16)))) == 1
 
 
-def test_an_event_counts_once(database):
+@pytest.fixture
+def run(database):
     with database.connection() as conn:
-        assert record_event(conn, **EVENT)
-        assert not record_event(conn, **EVENT)
-        assert record_event(conn, **(EVENT | {"source": "elsewhere"}))
+        return submit(conn, "a-1")
 
 
-def test_an_event_that_could_not_be_applied_counts_again(database):
-    with database.connection() as conn:
-        submit(conn, "a-1")
+def events(database) -> int:
+    with database.reader() as conn:
+        [count] = conn.execute("SELECT count(*) FROM events").fetchone()
+        return count
+
+
+def hear_state(conn, name, *, teller):
+    return record_state(conn, state(name), teller=teller)
+
+
+def test_an_event_and_what_it_says_are_recorded_together_or_not_at_all(database, run):
     with pytest.raises(ZeroDivisionError), database.connection() as conn:
-        assert record_event(conn, **EVENT)
-        assert record_state(conn, state("a-1"))
+        assert record_state(conn, state(run.name), teller=EVENT).after == "Running"
         raise ZeroDivisionError
+    assert events(database) == 0
     with database.connection() as conn:
-        assert get_run(conn, "a-1").status == "Pending"
-        assert record_event(conn, **EVENT)
+        assert get_run(conn, run.name).status == "Pending"
+        assert record_state(conn, state(run.name), teller=EVENT).after == "Running"
+    assert events(database) == 1
 
 
-def test_one_event_delivered_many_times_at_once_counts_once(database):
+def test_an_event_counts_once(database, run):
+    with database.reader() as conn:
+        assert record_mention(conn, run.name, teller=EVENT).after
+        assert record_mention(conn, run.name, teller=EVENT).after is None
+        assert record_mention(conn, run.name, teller=EVENT._replace(source="elsewhere")).after
+
+
+@pytest.mark.parametrize("hear", [record_mention, hear_state])
+def test_one_event_delivered_many_times_at_once_counts_once(database, run, hear):
     def deliver(_: int):
-        with database.connection() as conn:
-            return record_event(conn, **EVENT)
+        with database.reader() as conn:
+            return hear(conn, run.name, teller=EVENT).after is not None
 
     with ThreadPoolExecutor(8) as threads:
         assert sum(threads.map(deliver, range(16))) == 1
+    assert events(database) == 1
 
 
-def test_old_events_are_forgotten(database):
+def test_an_event_about_no_run_is_not_remembered(database):
     with database.connection() as conn:
-        record_event(conn, **EVENT)
+        assert record_state(conn, state("nobodys"), teller=EVENT) == Heard(None, None)
+        assert record_mention(conn, "nobodys", teller=EVENT) == Heard(None, None)
+    assert events(database) == 0
+
+
+def test_old_events_are_forgotten(database, run):
+    with database.connection() as conn:
+        record_state(conn, state(run.name), teller=EVENT)
         conn.execute("UPDATE events SET received_at = now() - interval '2 days'")
-        record_event(conn, **(EVENT | {"id": "e-2"}))
+        record_mention(conn, run.name, teller=EVENT._replace(id="e-2"))
         assert forget_events(conn, older_than=86400) == 1
-        assert not record_event(conn, **(EVENT | {"id": "e-2"}))
+        assert record_mention(conn, run.name, teller=EVENT._replace(id="e-2")).after is None

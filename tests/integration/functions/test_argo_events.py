@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from ogdc_shared.db.database import Database
+from ogdc_shared.db.runs import get_run
 from support.argo_server import ArgoServer
 from support.runs import started, tell
 
@@ -136,6 +138,163 @@ class TestDeletion:
         assert recorded() == "Error"
 
 
+def mentioned(name: str, *, kind: str = "update", namespace: str = "ogdc") -> dict[str, Any]:
+    """The event of an ApiServerSource in Reference mode."""
+    reference = {
+        "kind": "Workflow",
+        "namespace": namespace,
+        "name": name,
+        "apiVersion": "argoproj.io/v1alpha1",
+    }
+    return structured(reference, id=str(uuid.uuid4()), type=f"dev.knative.apiserver.ref.{kind}")
+
+
+def without_nodes(workflow: dict[str, Any]) -> dict[str, Any]:
+    """A workflow as the Kubernetes API has it where Argo keeps the nodes in a database of its own."""
+    status = {key: value for key, value in workflow["status"].items() if key != "nodes"}
+    return workflow | {"status": status | {"offloadNodeStatusVersion": "fnv:3520352094"}}
+
+
+def pod(name: str, phase: str, **fields: Any) -> dict[str, Any]:
+    named = {"id": name, "displayName": name, "type": "Pod", "templateName": "process"}
+    return {name: named | {"phase": phase} | fields}
+
+
+class TestWhatOnlyArgoKnows:
+    """This service has no rights in the cluster: it records that there is news; who reads the run asks."""
+
+    def test_an_event_that_only_names_the_workflow(self, argo_events, argo: ArgoServer, name: str, recorded):
+        argo.advance(name, "Succeeded")
+
+        assert post(argo_events, mentioned(name)).get_json() == {"events": ["applied"]}
+        assert argo.called("get") == 0
+        assert recorded() == "Succeeded"
+        assert recorded() == "Succeeded"
+        assert argo.called("get") == 1
+
+    def test_each_such_event_has_argo_asked_once(self, argo_events, argo: ArgoServer, name: str, recorded):
+        first, second = mentioned(name), mentioned(name)
+        for event, phase in ((first, "Running"), (first, "Failed"), (second, "Failed")):
+            argo.advance(name, phase)
+            post(argo_events, event)
+            recorded()
+
+        assert argo.called("get") == 2
+        assert recorded() == "Failed"
+
+    def test_the_deletion_of_a_workflow_that_is_only_named(
+        self, argo_events, argo: ArgoServer, name: str, recorded
+    ):
+        del argo.workflows[name]
+
+        assert post(argo_events, mentioned(name, kind="delete")).get_json() == {"events": ["applied"]}
+        assert recorded() == "Error"
+
+    def test_named_elsewhere(self, argo_events, argo: ArgoServer, name: str, recorded):
+        assert post(argo_events, mentioned(name, namespace="elsewhere")).get_json() == {"events": ["ignored"]}
+        assert post(argo_events, mentioned("nobodys")).get_json() == {"events": ["ignored"]}
+        recorded()
+        assert argo.called("get") == 0
+
+    def test_tasks_that_argo_keeps_in_its_own_database(
+        self, argo_events, argo: ArgoServer, name: str, status
+    ):
+        whole = argo.advance(
+            name, "Failed", message="child failed", nodes=pod("a", "Failed", message="command 1 of 1 failed")
+        )
+
+        tell(argo_events, without_nodes(whole))
+
+        run = status.get(f"/runs/{name}").get_json()
+        assert (run["status"], run["message"]) == ("Failed", "command 1 of 1 failed")
+        assert [task["phase"] for task in run["tasks"]] == ["Failed"]
+        assert argo.called("get") == 1
+        tell(argo_events, without_nodes(whole))
+        status.get(f"/runs/{name}")
+        assert argo.called("get") == 1, "a repeated event is no news"
+
+    def test_so_are_tasks_compressed_in_a_way_not_known_here(
+        self, argo_events, argo: ArgoServer, name: str, status
+    ):
+        whole = argo.advance(name, "Succeeded", nodes=pod("a", "Succeeded"))
+        packed = without_nodes(whole)
+        del packed["status"]["offloadNodeStatusVersion"]
+        packed["status"]["compressedNodes"] = "KLUv/QRYCQAA"
+
+        tell(argo_events, packed)
+
+        assert status.get(f"/runs/{name}").get_json()["task_counts"] == {"Succeeded": 1}
+
+    def test_the_sweep_asks_where_nobody_reads(
+        self, argo_events, argo: ArgoServer, name: str, submit, database
+    ):
+        argo.advance(name, "Succeeded")
+        post(argo_events, mentioned(name))
+
+        assert submit.post("/sweep").get_json()["refreshed"] == [name]
+        with database.reader() as conn:
+            assert get_run(conn, name).status == "Succeeded"
+        assert submit.post("/sweep").get_json()["refreshed"] == []
+
+    def test_while_argo_is_away_the_record_stands_and_nothing_is_forgotten(
+        self, argo_events, argo: ArgoServer, name: str, recorded, database: Database
+    ):
+        argo.advance(name, "Succeeded")
+        post(argo_events, mentioned(name))
+        argo.trouble["get"] = "refuse"
+        assert recorded() == "Pending"
+        del argo.trouble["get"]
+        with database.connection() as conn:
+            conn.execute("UPDATE runs SET asked_at = now() - interval '31 seconds'")
+
+        assert recorded() == "Succeeded"
+
+    def test_a_failed_run_that_may_not_be_stopped_from_here(
+        self, argo_events, argo: ArgoServer, name: str, submit, database: Database
+    ):
+        """With `fail_fast`: this service may not terminate, the sweep of submit may."""
+        argo.workflows[name]["metadata"]["labels"]["ogdc/fail-fast"] = "true"
+        argo.trouble["terminate"] = "refuse"
+        tell(argo_events, argo.advance(name, "Running", nodes=pod("a", "Failed")))
+        assert argo.workflows[name]["status"]["phase"] == "Running"
+        del argo.trouble["terminate"]
+
+        assert submit.post("/sweep").get_json()["refreshed"] == [name]
+        assert argo.workflows[name]["status"]["phase"] == "Failed"
+
+
+class TestEarly:
+    """An event can come before its run's row only where the record was set back, say to a backup."""
+
+    def test_it_is_ignored_and_taken_when_it_comes_again(
+        self, argo_events, argo: ArgoServer, name: str, recorded, database: Database
+    ):
+        event = structured(argo.advance(name, "Succeeded"))
+        with database.connection() as conn:
+            conn.execute("UPDATE runs SET name = 'not-yet'")
+        assert post(argo_events, event).get_json() == {"events": ["ignored"]}
+        with database.connection() as conn:
+            conn.execute("UPDATE runs SET name = %s", (name,))
+
+        assert post(argo_events, event).get_json() == {"events": ["applied"]}
+        assert recorded() == "Succeeded"
+
+    def test_if_it_never_comes_again_argo_is_asked(
+        self, argo_events, argo: ArgoServer, name: str, recorded, database: Database
+    ):
+        with database.connection() as conn:
+            conn.execute("UPDATE runs SET name = 'not-yet'")
+        tell(argo_events, argo.advance(name, "Succeeded"))
+        with database.connection() as conn:
+            conn.execute(
+                "UPDATE runs SET name = %s, submitted_at = now() - interval '1 minute', "
+                "handed_over_at = now() - interval '1 minute'",
+                (name,),
+            )
+
+        assert recorded() == "Succeeded"
+
+
 class TestIgnored:
     """Answered with 200, since sending them again would not help."""
 
@@ -230,11 +389,21 @@ class TestMalformed:
 
         assert post(argo_events, structured(data)).status_code == 400
 
-    def test_one_of_a_batch_keeps_the_others_out(self, argo_events, argo: ArgoServer, name: str, recorded):
-        batch = [structured(argo.advance(name, "Running")), {"specversion": "1.0"}]
+    @pytest.mark.parametrize(
+        "garbage",
+        [
+            {"specversion": "1.0"},
+            1,
+            structured({"kind": "Workflow"}, data={"kind": "Workflow", "apiVersion": "argoproj.io/v1alpha1"}),
+        ],
+    )
+    def test_one_of_a_batch_keeps_no_other_out(
+        self, argo_events, argo: ArgoServer, name: str, recorded, garbage: Any
+    ):
+        batch = [garbage, structured(argo.advance(name, "Running"))]
 
         assert post(argo_events, batch, batch=True).status_code == 400
-        assert recorded() == "Pending"
+        assert recorded() == "Running"
 
     def test_a_body_that_is_too_large(self, argo_events):
         response = argo_events.post(

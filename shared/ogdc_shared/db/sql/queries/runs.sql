@@ -28,6 +28,7 @@ SELECT
     runs.handed_over_at,
     runs.heard_at,
     runs.deleted_at,
+    runs.ask_since,
     extract(epoch FROM now() - greatest(runs.submitted_at, runs.handed_over_at, runs.heard_at, runs.asked_at))::float8
         AS silent_seconds
 FROM runs
@@ -50,9 +51,15 @@ LIMIT %(limit)s
 
 -- name: unheard_runs
 SELECT name FROM runs
-WHERE status IN ('Pending', 'Running')
-    AND handed_over_at IS NOT NULL
-    AND greatest(handed_over_at, heard_at, asked_at) < now() - make_interval(secs => %(silent_for)s)
+WHERE (
+        status IN ('Pending', 'Running')
+        AND handed_over_at IS NOT NULL
+        AND greatest(handed_over_at, heard_at, asked_at) < now() - make_interval(secs => %(silent_for)s)
+    ) OR (
+        ask_since IS NOT NULL
+        AND deleted_at IS NULL
+        AND (asked_at < ask_since OR asked_at < now() - make_interval(secs => %(silent_for)s)) IS NOT FALSE
+    )
 ORDER BY submitted_at
 
 -- name: expired_outputs
@@ -67,31 +74,14 @@ UPDATE runs SET output_removed_at = now() WHERE name = %(name)s
 -- name: claim_refresh
 UPDATE runs SET asked_at = now()
 WHERE name = %(name)s
-    AND status IN ('Pending', 'Running')
-    AND greatest(submitted_at, handed_over_at, heard_at, asked_at) < now() - make_interval(secs => %(silent_for)s)
-
--- name: lock_status
-SELECT status FROM runs WHERE name = %(name)s FOR NO KEY UPDATE
-
--- name: record_state
-UPDATE runs SET
-    workflow_uid = %(uid)s,
-    resource_version = %(resource_version)s,
-    phase = %(phase)s,
-    message = %(message)s,
-    progress = %(progress)s,
-    started_at = %(started_at)s,
-    finished_at = %(finished_at)s,
-    heard_at = now(),
-    handed_over_at = coalesce(handed_over_at, now())
-WHERE name = %(name)s
-    AND coalesce(workflow_uid, %(uid)s) = %(uid)s
-    AND resource_version < %(resource_version)s
-
--- name: record_deletion
-UPDATE runs SET deleted_at = now(), heard_at = now()
-WHERE name = %(name)s AND workflow_uid = %(uid)s AND deleted_at IS NULL
-
--- name: record_absence
-UPDATE runs SET deleted_at = now(), heard_at = now()
-WHERE name = %(name)s AND handed_over_at IS NOT NULL AND deleted_at IS NULL
+    AND (
+        (
+            status IN ('Pending', 'Running')
+            AND greatest(submitted_at, handed_over_at, heard_at, asked_at)
+                < now() - make_interval(secs => %(silent_for)s)
+        ) OR (
+            ask_since IS NOT NULL
+            AND deleted_at IS NULL
+            AND (asked_at < ask_since OR asked_at < now() - make_interval(secs => %(silent_for)s)) IS NOT FALSE
+        )
+    )

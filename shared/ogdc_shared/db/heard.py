@@ -1,0 +1,129 @@
+"""What is heard of runs: states of their workflows, that these are gone, that there is news to ask for.
+
+States are applied by workflow uid and resource version: they may come twice, late or in any order, one by one
+or at once, and leave the same record. Each function is one statement, in a transaction of its own or in the
+caller's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import Any, NamedTuple
+
+from psycopg import Connection
+from psycopg.rows import class_row
+
+from ogdc_shared.argo.state import TERMINAL_PHASES, TaskState, WorkflowState
+from ogdc_shared.db.queries import load_queries
+from ogdc_shared.errors import DatabaseUnavailableError
+
+_MOST_TRIES = 100
+"""Each one lost is one that another has won."""
+
+
+class Teller(NamedTuple):
+    """The event that something was heard by."""
+
+    source: str
+    """With `id`: tells it from every other."""
+    id: str
+    type: str
+    subject: str | None
+
+
+class Heard(NamedTuple):
+    """What became of a run by what was heard of it."""
+
+    before: str | None
+    """Its status; None: there is no such run."""
+    after: str | None
+    """Its status; None: nothing has changed."""
+
+    @property
+    def ended(self) -> str | None:
+        """The status it has ended with by this; None: it has not, or had before."""
+        return self.after if self.after in TERMINAL_PHASES and self.before not in TERMINAL_PHASES else None
+
+
+class _Answer(NamedTuple):
+    before: str
+    after: str | None
+    stale: bool
+    """Whether nothing was changed since another was at it; to be tried again."""
+
+
+def record_state(
+    conn: Connection, state: WorkflowState, *, gone: bool = False, teller: Teller | None = None
+) -> Heard:
+    """Apply a workflow's state as far as it is newer than the record.
+
+    A state without tasks says nothing about them (Argo leaves a large workflow's out of its events).
+
+    Args:
+        conn: The connection.
+        state: What is said.
+        gone: Whether it is the last, the workflow being deleted; a run that had not ended becomes Error.
+        teller: To be remembered, where there is such a run.
+
+    Raises:
+        DatabaseUnavailableError: others change the run without end.
+    """
+    said = _parameters(state) | _told_by(teller) | {"gone": gone}
+    for _ in range(_MOST_TRIES):
+        answer = _ask(conn, "record_state", said)
+        if answer is None or not answer.stale:
+            return _heard(answer)
+    raise DatabaseUnavailableError(
+        f"Run {state.name!r} is being changed all the time; try again in a moment."
+    )
+
+
+def record_absence(conn: Connection, name: str) -> Heard:
+    """Record that Argo has the workflow no longer, without a last state at hand."""
+    return _heard(_ask(conn, "record_absence", {"name": name}))
+
+
+def record_mention(conn: Connection, name: str, *, teller: Teller) -> Heard:
+    """Record that there is news of a run that only Argo can tell; once for each event."""
+    return _heard(_ask(conn, "record_mention", {"name": name} | _told_by(teller)))
+
+
+def settle(conn: Connection, name: str) -> None:
+    """Record that Argo has told all there was to ask when `claim_refresh` undertook it."""
+    conn.execute(load_queries("heard")["settle"], {"name": name})
+
+
+def ask_again(conn: Connection, name: str) -> None:
+    """Have Argo asked about a run again after a while, since something was left undone."""
+    conn.execute(load_queries("heard")["ask_again"], {"name": name})
+
+
+def _ask(conn: Connection, query: str, parameters: dict[str, Any]) -> _Answer | None:
+    cursor = conn.cursor(row_factory=class_row(_Answer))
+    return cursor.execute(load_queries("heard")[query], parameters).fetchone()
+
+
+def _heard(answer: _Answer | None) -> Heard:
+    return Heard(None, None) if answer is None else Heard(answer.before, answer.after)
+
+
+def _told_by(teller: Teller | None) -> dict[str, str | None]:
+    fields = (None, None, None, None) if teller is None else teller
+    return {f"event_{name}": value for name, value in zip(Teller._fields, fields, strict=True)}
+
+
+def _parameters(state: WorkflowState) -> dict[str, Any]:
+    tasks = state.tasks
+    partitioned = (task.phase for task in tasks if task.partition is not None)
+    return state._asdict() | {
+        "tasks": _as_json(tasks) if tasks else None,
+        "task_counts": json.dumps(Counter(task.phase for task in tasks)),
+        "partition_counts": json.dumps(Counter(partitioned)),
+    }
+
+
+def _as_json(tasks: tuple[TaskState, ...]) -> str:
+    """Render tasks for `json_to_recordset`, without NUL, which PostgreSQL refuses even as an escape."""
+    text = json.dumps([task._asdict() for task in tasks], ensure_ascii=False, default=str)
+    return text.replace("\\u0000", "\\ufffd")

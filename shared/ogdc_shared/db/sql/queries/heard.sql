@@ -1,0 +1,119 @@
+-- name: record_state
+-- All that a state says, with the event that said it, in one statement: tasks are compared and written on one snapshot,
+-- and only those that differ (EXCEPT), so an event about one of 10,000 tasks costs one row. Where another has changed
+-- the run since the snapshot was taken, nothing is changed and `stale` says so.
+WITH old AS MATERIALIZED (
+    SELECT
+        id, status, workflow_uid, resource_version, tasks_version, deleted_at,
+        resource_version < %(resource_version)s AS newer,
+        tasks_version < %(resource_version)s AND %(tasks)s::json IS NOT NULL AS tells_tasks,
+        deleted_at IS NULL AND %(gone)s AS goes
+    FROM runs
+    WHERE name = %(name)s
+), run AS (
+    UPDATE runs SET
+        workflow_uid = %(uid)s,
+        resource_version = greatest(old.resource_version, %(resource_version)s),
+        phase = CASE WHEN %(resource_version)s >= old.resource_version THEN %(phase)s ELSE phase END,
+        message = CASE WHEN %(resource_version)s >= old.resource_version THEN %(message)s ELSE message END,
+        progress = CASE WHEN %(resource_version)s >= old.resource_version THEN %(progress)s ELSE progress END,
+        started_at = CASE WHEN %(resource_version)s >= old.resource_version THEN %(started_at)s ELSE started_at END,
+        finished_at = CASE WHEN %(resource_version)s >= old.resource_version THEN %(finished_at)s ELSE finished_at END,
+        heard_at = now(),
+        handed_over_at = coalesce(handed_over_at, now()),
+        deleted_at = CASE WHEN old.goes THEN now() ELSE runs.deleted_at END,
+        ask_since = CASE WHEN old.newer AND %(nodes_elsewhere)s THEN now() ELSE ask_since END,
+        tasks_version = CASE WHEN old.tells_tasks THEN %(resource_version)s ELSE old.tasks_version END,
+        task_counts = CASE WHEN old.tells_tasks THEN %(task_counts)s ELSE task_counts END,
+        partition_counts = CASE WHEN old.tells_tasks THEN %(partition_counts)s ELSE partition_counts END,
+        partitions = coalesce(partitions, %(partitions)s),
+        input_files = coalesce(input_files, %(input_files)s),
+        input_bytes = coalesce(input_bytes, %(input_bytes)s)
+    FROM old
+    WHERE runs.id = old.id
+        AND coalesce(old.workflow_uid, %(uid)s) = %(uid)s
+        AND (old.newer OR old.tells_tasks OR old.goes)
+        AND (runs.workflow_uid, runs.resource_version, runs.tasks_version, runs.deleted_at)
+            IS NOT DISTINCT FROM (old.workflow_uid, old.resource_version, old.tasks_version, old.deleted_at)
+    RETURNING runs.id, runs.status, old.tells_tasks
+), given AS MATERIALIZED (
+    SELECT run.id AS run_id, task.*
+    FROM run, json_to_recordset(%(tasks)s) AS task (
+        node_id text, name text, template text, partition integer, phase text, message text, progress text,
+        exit_code integer, started_at timestamptz, finished_at timestamptz
+    )
+    WHERE run.tells_tasks
+), missing AS (
+    DELETE FROM tasks
+    WHERE run_id = (SELECT id FROM run WHERE tells_tasks) AND node_id NOT IN (SELECT node_id FROM given)
+), written AS (
+    INSERT INTO tasks (
+        run_id, node_id, name, template, partition, phase, message, progress, exit_code, started_at, finished_at
+    )
+    SELECT run_id, node_id, name, template, partition, phase, message, progress, exit_code, started_at, finished_at
+    FROM given
+    EXCEPT
+    SELECT run_id, node_id, name, template, partition, phase, message, progress, exit_code, started_at, finished_at
+    FROM tasks
+    WHERE run_id = (SELECT id FROM run)
+    ON CONFLICT (run_id, node_id) DO UPDATE SET
+        name = excluded.name,
+        template = excluded.template,
+        partition = excluded.partition,
+        phase = excluded.phase,
+        message = excluded.message,
+        progress = excluded.progress,
+        exit_code = excluded.exit_code,
+        started_at = excluded.started_at,
+        finished_at = excluded.finished_at
+), event AS (
+    INSERT INTO events (source, id, type, subject)
+    SELECT %(event_source)s, %(event_id)s, %(event_type)s, %(event_subject)s
+    FROM old
+    WHERE %(event_id)s::text IS NOT NULL
+    ON CONFLICT (source, id) DO NOTHING
+)
+SELECT
+    old.status AS before,
+    run.status AS after,
+    run.id IS NULL
+        AND coalesce(old.workflow_uid, %(uid)s) = %(uid)s
+        AND (old.newer OR old.tells_tasks OR old.goes) AS stale
+FROM old LEFT JOIN run USING (id)
+
+-- name: record_absence
+WITH old AS (
+    SELECT id, status FROM runs WHERE name = %(name)s FOR NO KEY UPDATE
+), run AS (
+    UPDATE runs SET deleted_at = now(), heard_at = now(), ask_since = NULL
+    FROM old
+    WHERE runs.id = old.id AND handed_over_at IS NOT NULL AND deleted_at IS NULL
+    RETURNING runs.id, runs.status
+)
+SELECT old.status AS before, run.status AS after, false AS stale FROM old LEFT JOIN run USING (id)
+
+-- name: record_mention
+-- An event without a state: that there is news. Told again, it is none.
+WITH old AS (
+    SELECT id, status FROM runs WHERE name = %(name)s
+), event AS (
+    INSERT INTO events (source, id, type, subject)
+    SELECT %(event_source)s, %(event_id)s, %(event_type)s, %(event_subject)s
+    FROM old
+    ON CONFLICT (source, id) DO NOTHING
+    RETURNING source
+), run AS (
+    UPDATE runs SET ask_since = now(), handed_over_at = coalesce(handed_over_at, now())
+    FROM old, event
+    WHERE runs.id = old.id AND deleted_at IS NULL
+    RETURNING runs.id, runs.status
+)
+SELECT old.status AS before, run.status AS after, false AS stale FROM old LEFT JOIN run USING (id)
+
+-- name: ask_again
+-- Asking Argo has left something undone: it is asked again, though not before a while.
+UPDATE runs SET ask_since = coalesce(ask_since, asked_at, now()) WHERE name = %(name)s AND deleted_at IS NULL
+
+-- name: settle
+-- Argo has been asked; what was mentioned since is still to be asked.
+UPDATE runs SET ask_since = NULL WHERE name = %(name)s AND ask_since <= asked_at
