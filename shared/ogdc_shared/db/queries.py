@@ -11,7 +11,15 @@ SQL_DIR = Path(__file__).with_name("sql")
 
 @cache
 def load_queries(subject: str) -> dict[str, bytes]:
-    """Read the statements of `sql/queries/<subject>.sql`; each begins after a line `-- name: <its name>`."""
+    """Read the statements of `sql/queries/<subject>.sql`; each begins after a line `-- name: <its name>`.
+
+    Comments and indentation are left out: what is longer than 4 KiB psycopg takes apart anew each time.
+    """
     text = (SQL_DIR / "queries" / f"{subject}.sql").read_text(encoding="utf-8")
     _, *parts = re.split(r"^-- name: (\w+)\n", text, flags=re.MULTILINE)
-    return {name: sql.strip().encode() for name, sql in zip(parts[::2], parts[1::2], strict=True)}
+    return {name: _compact(sql) for name, sql in zip(parts[::2], parts[1::2], strict=True)}
+
+
+def _compact(sql: str) -> bytes:
+    lines = (line.strip() for line in sql.splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("--")).encode()

@@ -22,6 +22,15 @@ def test_a_name_stands_for_one_statement(subject):
     assert len(names) == len(set(names)) == len(load_queries(subject))
 
 
+@pytest.mark.parametrize("subject", SUBJECTS)
+def test_psycopg_remembers_how_it_takes_a_statement_apart(subject):
+    from psycopg._queries import MAX_CACHED_STATEMENT_LENGTH
+
+    assert [
+        name for name, sql in load_queries(subject).items() if len(sql) > MAX_CACHED_STATEMENT_LENGTH
+    ] == []
+
+
 def test_migrations_are_numbered_without_gaps():
     numbers = [migration.name[:4] for migration in load_migrations(SQL_DIR / "migrations")]
     assert numbers == [f"{number:04}" for number in range(1, len(numbers) + 1)]
