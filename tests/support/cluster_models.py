@@ -5,7 +5,8 @@ features that are on by default, and `k8s_validation.go`.
 
 Source: knative/serving pkg/apis/serving/v1/revision_types.go, pkg/apis/autoscaling/annotation_validation.go;
 knative/eventing pkg/apis/{eventing,sources}/v1, pkg/apis/duck/v1/delivery_types.go and config/core/resources;
-kubernetes-sigs/gateway-api apis/v1 and apis/v1beta1; cloudnative-pg/cloudnative-pg api/v1/cluster_types.go.
+kubernetes-sigs/gateway-api apis/v1 and apis/v1beta1; traefik/traefik v3.7
+pkg/provider/kubernetes/crd/traefikio/v1alpha1; cloudnative-pg/cloudnative-pg api/v1/cluster_types.go.
 """
 
 from __future__ import annotations
@@ -388,6 +389,45 @@ class ReferenceGrant(_Object):
     spec: _GrantSpec
 
 
+# --- Traefik ---
+
+
+class _TraefikService(_Strict):
+    name: str
+    port: _Port
+
+
+class _TraefikRoute(_Strict):
+    kind: Literal["Rule"]
+    match: Annotated[str, Field(pattern=r"^Host\(`[a-z0-9.-]+`\)")]
+    middlewares: list[_Named]
+    services: Annotated[list[_TraefikService], Field(min_length=1)]
+
+
+class _IngressRouteSpec(_Strict):
+    routes: Annotated[list[_TraefikRoute], Field(min_length=1)]
+
+
+class IngressRoute(_Object):
+    """traefik.io/v1alpha1 IngressRoute."""
+
+    spec: _IngressRouteSpec
+
+
+class _Headers(_Strict):
+    customRequestHeaders: dict[Literal["Host"], _Host]
+
+
+class _MiddlewareSpec(_Strict):
+    headers: _Headers
+
+
+class Middleware(_Object):
+    """traefik.io/v1alpha1 Middleware."""
+
+    spec: _MiddlewareSpec
+
+
 # --- CloudNativePG ---
 
 
@@ -433,5 +473,7 @@ MODELS: dict[tuple[str, str], type[_Object]] = {
     ("gateway.networking.k8s.io/v1", "Gateway"): Gateway,
     ("gateway.networking.k8s.io/v1", "GatewayClass"): GatewayClass,
     ("gateway.networking.k8s.io/v1beta1", "ReferenceGrant"): ReferenceGrant,
+    ("traefik.io/v1alpha1", "IngressRoute"): IngressRoute,
+    ("traefik.io/v1alpha1", "Middleware"): Middleware,
     ("postgresql.cnpg.io/v1", "Cluster"): PostgresCluster,
 }

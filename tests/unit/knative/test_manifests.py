@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from ogdc_functions.openapi import document
 from ogdc_shared.config import Settings
 from support.manifests import KNATIVE, OVERLAYS, Manifest, component, of_kind, problems, rendered
 
 ROOT = KNATIVE.parent
 SERVING = "serving.knative.dev"
 COMPONENTS = sorted(path.name for path in (KNATIVE / "components").iterdir())
+
+Choice = Callable[[str, str], str]
+"""Method and path of a request → the host name it is sent on under."""
 
 RESERVED = {"PORT", "K_SERVICE", "K_CONFIGURATION", "K_REVISION"}
 
@@ -240,17 +246,6 @@ class TestAgreement:
 
         assert expression["key"] in compiled["metadata"]["labels"]
 
-    def test_the_entry_leads_to_functions_by_the_names_knative_gives(self):
-        route = of_kind(component("gateway-api"), "HTTPRoute")["ogdc"]
-        hosts = {
-            entry["urlRewrite"]["hostname"] for rule in route["spec"]["rules"] for entry in rule["filters"]
-        } | {
-            each["metadata"]["annotations"]["nginx.ingress.kubernetes.io/upstream-vhost"]
-            for each in component("ingress-nginx")
-        }
-
-        assert hosts == {f"{name}.ogdc.svc.cluster.local" for name in ("submit", "status")}
-
     def test_the_route_is_granted_its_way_out(self):
         grant = yaml.safe_load((KNATIVE / "components/gateway-api/reference-grant.yaml").read_text())
         route = of_kind(component("gateway-api"), "HTTPRoute")["ogdc"]
@@ -259,3 +254,82 @@ class TestAgreement:
         }
 
         assert backends == {(grant["metadata"]["namespace"], entry["name"]) for entry in grant["spec"]["to"]}
+
+
+def gateway_choice(method: str, path: str) -> str:
+    """The host name that the HTTPRoute sends a request on to."""
+    for rule in of_kind(component("gateway-api"), "HTTPRoute")["ogdc"]["spec"]["rules"]:
+        for match in rule["matches"]:
+            value = match["path"]["value"]
+            inside = path == value or path.startswith(value.rstrip("/") + "/")
+            if match.get("method", method) == method and (
+                path == value if match["path"]["type"] == "Exact" else inside
+            ):
+                return str(rule["filters"][0]["urlRewrite"]["hostname"])
+    raise AssertionError(f"nothing takes {method} {path}")
+
+
+def nginx_choice(method: str, path: str) -> str:
+    """The host name that the Ingress sends a request on to; it does not look at the method."""
+    ingresses = of_kind(component("ingress-nginx"), "Ingress")
+    pattern = ingresses["submit"]["spec"]["rules"][0]["http"]["paths"][0]["path"]
+    chosen = ingresses["submit" if re.match(pattern, path) else "status"]
+    return str(chosen["metadata"]["annotations"]["nginx.ingress.kubernetes.io/upstream-vhost"])
+
+
+def traefik_choice(method: str, path: str) -> str:
+    """The host name that the IngressRoute sends a request on to."""
+    manifests = component("ingress-traefik")
+    first, other = of_kind(manifests, "IngressRoute")["ogdc"]["spec"]["routes"]
+    words = re.fullmatch(
+        r"Host\(`(.+)`\) && \(Method\(`DELETE`\) \|\| Method\(`POST`\) && PathRegexp\(`(.+)`\)\)",
+        first["match"],
+    )
+    assert words
+    assert other["match"] == f"Host(`{words[1]}`)"
+    taken = method == "DELETE" or (method == "POST" and re.search(words[2], path))
+    [middleware] = (first if taken else other)["middlewares"]
+    headers = of_kind(manifests, "Middleware")[middleware["name"]]["spec"]["headers"]
+    return str(headers["customRequestHeaders"]["Host"])
+
+
+class TestEntries:
+    """Each way in leads what changes something to submit, what is read to status, and nothing elsewhere."""
+
+    @pytest.mark.parametrize("prefix", ["", "/api"])
+    @pytest.mark.parametrize("entry", [gateway_choice, nginx_choice, traefik_choice])
+    def test_every_operation_reaches_the_function_that_has_it(self, entry: Choice, prefix: str):
+        for path, operations in document()["paths"].items():
+            for method in operations:
+                if path == "/sweep" or (entry is nginx_choice and "/triggers" in path):
+                    continue
+                called = prefix + path.format(name="tiles-5wvf3nink2")
+                function = "status" if method == "get" else "submit"
+                assert entry(method.upper(), called) == f"{function}.ogdc.svc.cluster.local", called
+
+    @pytest.mark.parametrize("entry", [gateway_choice, nginx_choice, traefik_choice])
+    def test_what_events_are_told_to_cannot_be_reached(self, entry: Choice):
+        for path in ("/sweep", "/api/sweep", "/events/argo", "/events/upload", "/"):
+            assert entry("POST", path) == "status.ogdc.svc.cluster.local"
+
+    def test_traefik_is_told_the_host_by_the_overlay(self, tmp_path: Path):
+        (tmp_path / "host.yaml").write_text(
+            "apiVersion: v1\nkind: ConfigMap\n"
+            "metadata: {name: host, annotations: {config.kubernetes.io/local-config: 'true'}}\n"
+            "data: {host: api.example.net}\n"
+        )
+        component_path = os.path.relpath(KNATIVE / "components/ingress-traefik", tmp_path.resolve())
+        (tmp_path / "kustomization.yaml").write_text(
+            "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
+            f"resources: [host.yaml]\ncomponents: [{component_path}]\n"
+        )
+
+        manifests = rendered(str(tmp_path))
+
+        assert {each["kind"] for each in manifests} == {"IngressRoute", "Middleware"}
+        for each, before in zip(
+            of_kind(manifests, "IngressRoute")["ogdc"]["spec"]["routes"],
+            of_kind(component("ingress-traefik"), "IngressRoute")["ogdc"]["spec"]["routes"],
+            strict=True,
+        ):
+            assert each["match"] == before["match"].replace("ogdc.example.org", "api.example.net")
