@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 import re
-import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ogdc_shared.tracing import Trace, read_trace
+
+if TYPE_CHECKING:
+    from ogdc_shared.argo.nodes import Node, Side
 
 TERMINAL_PHASES = frozenset({"Succeeded", "Failed", "Error"})
 """Phases after which a workflow changes only by `retry`."""
@@ -24,7 +23,6 @@ TRACE_ANNOTATION = "ogdc/traceparent"
 
 _PHASES = TERMINAL_PHASES | {"Pending", "Running"}
 _FAILED = frozenset({"Failed", "Error"})
-_MOST_NODE_BYTES = 256 * 1024 * 1024
 _ERROR_PREFIX = re.compile(r"main: Error \(exit code \d+\): ")
 _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
@@ -112,18 +110,19 @@ def read_workflow(workflow: dict[str, Any]) -> WorkflowState:
     tasks = tuple(sorted(_tasks(nodes), key=_by_template_and_partition))
     found = _found_by_list(nodes)
     stopped = _object(workflow.get("spec"), "spec").get("shutdown") is not None
+    version = _required(_text(metadata, "resourceVersion"), "resourceVersion")
     labels = _object(metadata.get("labels"), "metadata.labels")
     annotations = _object(metadata.get("annotations"), "metadata.annotations")
     return WorkflowState(
-        name=_required(metadata, "name"),
-        namespace=_required(metadata, "namespace"),
-        uid=_required(metadata, "uid"),
-        resource_version=_number(_required(metadata, "resourceVersion"), "resourceVersion", digits=18),
+        name=_required(_text(metadata, "name"), "name"),
+        namespace=_required(_text(metadata, "namespace"), "namespace"),
+        uid=_required(_text(metadata, "uid"), "uid"),
+        resource_version=_number(version, "resourceVersion", digits=18),
         phase=phase,
         message=(phase in _FAILED and _first_failure(tasks, stopped=stopped)) or _text(status, "message"),
         progress=_text(status, "progress"),
-        started_at=_time(status, "startedAt"),
-        finished_at=_time(status, "finishedAt"),
+        started_at=_time(_text(status, "startedAt"), "startedAt"),
+        finished_at=_time(_text(status, "finishedAt"), "finishedAt"),
         tasks=tasks,
         partitions=found.get("partitions"),
         input_files=found.get("files"),
@@ -134,32 +133,16 @@ def read_workflow(workflow: dict[str, Any]) -> WorkflowState:
     )
 
 
-def _nodes(status: _Object) -> dict[str, _Object]:
-    nodes = _object(status.get("nodes"), "status.nodes") or _unpacked(_text(status, "compressedNodes"))
-    return {node_id: _object(node, f"node {node_id}") for node_id, node in nodes.items()}
-
-
-def _unpacked(compressed: str | None) -> _Object:
-    """Unpack `compressedNodes`.
-
-    Source: util/file/fileutil.go of argo-workflows (DecodeDecompressString; gzip unless set otherwise).
-    """
-    if not compressed:
+def _nodes(status: _Object) -> dict[str, Node]:
+    """Read the nodes; what that takes is imported with the first."""
+    if status.get("nodes") in (None, {}) and not status.get("compressedNodes"):
         return {}
-    try:
-        data = base64.b64decode(compressed, validate=True)
-        if not data.startswith(b"\x1f\x8b"):
-            return {}
-        unpacker = zlib.decompressobj(wbits=31)
-        text = unpacker.decompress(data, _MOST_NODE_BYTES)
-    except (binascii.Error, zlib.error) as exc:
-        raise ValueError(f"status.compressedNodes cannot be unpacked: {exc}.") from exc
-    if not unpacker.eof:
-        raise ValueError(f"status.compressedNodes is cut off, or more than {_MOST_NODE_BYTES} bytes.")
-    return _object(json.loads(text), "status.compressedNodes")
+    from ogdc_shared.argo.nodes import read_nodes
+
+    return read_nodes(status)
 
 
-def _tasks(nodes: dict[str, _Object]) -> Iterator[TaskState]:
+def _tasks(nodes: dict[str, Node]) -> Iterator[TaskState]:
     """Yield one state a task, however often it was tried.
 
     Where a template has a retryStrategy, a node of type Retry stands for the task; its children of type Pod
@@ -167,69 +150,69 @@ def _tasks(nodes: dict[str, _Object]) -> Iterator[TaskState]:
 
     Source: operator.go (executeTemplate) and workflow_types.go (NodeFlag) of argo-workflows.
     """
-    pods = {node_id for node_id, node in nodes.items() if node.get("type") == "Pod"}
+    pods = {node_id for node_id, node in nodes.items() if node.type == "Pod"}
     attempts = {
-        node_id: [child for child in _list(node, "children") if isinstance(child, str) and child in pods]
+        node_id: [child for child in node.children or () if child in pods]
         for node_id, node in nodes.items()
-        if node.get("type") == "Retry"
+        if node.type == "Retry"
     }
     for node_id, pod_ids in attempts.items():
         if pod_ids:
             yield _task(node_id, node=nodes[node_id], pod=nodes[pod_ids[-1]])
     for node_id in pods.difference(*attempts.values()):
-        if not _object(nodes[node_id].get("nodeFlag"), "nodeFlag").get("retried"):
+        flag = nodes[node_id].node_flag
+        if flag is None or not flag.retried:
             yield _task(node_id, node=nodes[node_id], pod=nodes[node_id])
 
 
-def _task(node_id: str, *, node: _Object, pod: _Object) -> TaskState:
+def _task(node_id: str, *, node: Node, pod: Node) -> TaskState:
     """Read a task: `node` stands for it, `pod` is its last attempt."""
-    exit_code = _text(_object(pod.get("outputs"), "outputs"), "exitCode")
-    tried_again = _text(pod, "phase") in _FAILED and _text(node, "phase") not in _FAILED
+    exit_code = pod.outputs and pod.outputs.exit_code
+    tried_again = pod.phase in _FAILED and node.phase not in _FAILED
     return TaskState(
         node_id=node_id,
-        name=_required(node, "displayName"),
-        template=_required(pod, "templateName"),
+        name=_required(node.display_name, "displayName"),
+        template=_required(pod.template_name, "templateName"),
         partition=_partition(pod),
-        phase=_text(node if tried_again else pod, "phase") or "Pending",
+        phase=_storable((node if tried_again else pod).phase) or "Pending",
         message=_message(pod),
-        progress=_text(pod, "progress"),
-        exit_code=None if exit_code is None else _number(exit_code, "exitCode"),
-        started_at=_time(node, "startedAt"),
-        finished_at=None if tried_again else _time(pod, "finishedAt"),
+        progress=_storable(pod.progress),
+        exit_code=_number(exit_code, "exitCode") if exit_code else None,
+        started_at=_time(node.started_at, "startedAt"),
+        finished_at=None if tried_again else _time(pod.finished_at, "finishedAt"),
     )
 
 
-def _found_by_list(nodes: dict[str, _Object]) -> dict[str, int]:
+def _found_by_list(nodes: dict[str, Node]) -> dict[str, int]:
     """Read what the pod of the template `list` put out, where there is one and it has ended well."""
     for node in nodes.values():
-        if (node.get("type"), node.get("templateName"), node.get("phase")) == ("Pod", "list", "Succeeded"):
+        if node.template_name == "list" and (node.type, node.phase) == ("Pod", "Succeeded"):
             return {
                 name: _number(value, f"the output parameter {name}", digits=18)
-                for name, value in _parameters(node, "outputs")
+                for name, value in _parameters(node.outputs)
             }
     return {}
 
 
-def _parameters(node: _Object, side: str) -> Iterator[tuple[str, str]]:
-    """Yield names and values of a node's parameters; `side` is `inputs` or `outputs`."""
-    for parameter in _list(_object(node.get(side), side), "parameters"):
-        fields = _object(parameter, "a parameter")
-        yield _required(fields, "name"), _required(fields, "value")
+def _parameters(side: Side | None) -> Iterator[tuple[str, str]]:
+    """Yield the names and values of the parameters that a node was given, or has put out."""
+    for parameter in (side and side.parameters) or ():
+        yield parameter.name, _required(parameter.value, f"the value of parameter {parameter.name!r}")
 
 
-def _partition(pod: _Object) -> int | None:
-    for name, value in _parameters(pod, "inputs"):
+def _partition(pod: Node) -> int | None:
+    for name, value in _parameters(pod.inputs):
         if name == "partition":
             return _number(value, "the partition")
     return None
 
 
-def _message(pod: _Object) -> str | None:
+def _message(pod: Node) -> str | None:
     """Read what a pod said, without what Argo put in front of it.
 
     Source: workflow/controller/operator.go of argo-workflows (inferFailedReason).
     """
-    message = _text(pod, "message")
+    message = _storable(pod.message)
     return message and _ERROR_PREFIX.sub("", message, count=1)
 
 
@@ -261,26 +244,25 @@ def _object(value: object, what: str) -> _Object:
     return value
 
 
-def _list(fields: _Object, key: str) -> list[Any]:
-    value = fields.get(key)
-    if value is not None and not isinstance(value, list):
-        raise ValueError(f"{key} {value!r} is no list.")
-    return value or []
-
-
 def _text(fields: _Object, key: str) -> str | None:
-    """Take a text that PostgreSQL can store (no NUL, no half of a surrogate pair); None where empty."""
     value = fields.get(key)
     if value is not None and not isinstance(value, str):
         raise ValueError(f"{key} {value!r} is no text.")
-    return value.replace("\0", "").encode(errors="replace").decode() if value else None
+    return _storable(value)
 
 
-def _required(fields: _Object, key: str) -> str:
-    value = _text(fields, key)
-    if value is None:
-        raise ValueError(f"{key} is missing.")
-    return value
+def _storable(text: str | None) -> str | None:
+    """Make a text one that PostgreSQL can store (no NUL, no half of a surrogate pair); None where empty."""
+    if not text or (text.isascii() and "\0" not in text):
+        return text or None
+    return text.replace("\0", "").encode(errors="replace").decode()
+
+
+def _required(text: str | None, what: str) -> str:
+    text = _storable(text)
+    if text is None:
+        raise ValueError(f"{what} is missing.")
+    return text
 
 
 def _number(text: str, what: str, *, digits: int = 9) -> int:
@@ -289,11 +271,10 @@ def _number(text: str, what: str, *, digits: int = 9) -> int:
     return int(text)
 
 
-def _time(fields: _Object, key: str) -> datetime | None:
-    text = _text(fields, key)
-    if text is None:
+def _time(text: str | None, what: str) -> datetime | None:
+    if not text:
         return None
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
-        raise ValueError(f"{key} {text!r} has no time zone.")
+        raise ValueError(f"{what} {text!r} has no time zone.")
     return moment

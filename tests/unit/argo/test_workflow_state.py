@@ -293,7 +293,7 @@ def test_nodes_that_are_elsewhere_leave_the_workflow_without_tasks() -> None:
 
 
 def test_compressed_nodes_too_large_to_be_true_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ogdc_shared.argo.state._MOST_NODE_BYTES", 1000)
+    monkeypatch.setattr("ogdc_shared.argo.nodes._MOST_BYTES", 1000)
     packed = base64.b64encode(gzip.compress(b" " * 2000)).decode()
     with pytest.raises(ValueError, match="more than 1000 bytes"):
         read_workflow(workflow(nodes=None, compressedNodes=packed))
@@ -311,11 +311,15 @@ def test_compressed_nodes_too_large_to_be_true_are_refused(monkeypatch: pytest.M
         (("status", "phase"), "Confused", "'Confused' is none of"),
         (("status", "startedAt"), "yesterday", "yesterday"),
         (("status", "startedAt"), "2026-11-22T10:00:00", "no time zone"),
-        (("status", "nodes"), [], "status.nodes is no JSON object"),
+        (("status", "nodes"), [], r"status.nodes: Expected `object \| null`"),
         (("status", "nodes", "r0", "displayName"), None, "displayName is missing"),
         (("status", "nodes", "p1", "outputs"), {"exitCode": "one"}, "exitCode 'one'"),
-        (("status", "nodes", "p1", "inputs", "parameters"), [{"name": "partition"}], "value is missing"),
-        (("status", "nodes", "r0", "children"), "p1", "children 'p1' is no list"),
+        (
+            ("status", "nodes", "p1", "inputs", "parameters"),
+            [{"name": "partition"}],
+            "value of parameter 'partition' is missing",
+        ),
+        (("status", "nodes", "r0", "children"), "p1", r"Expected `array \| null`, got `str`"),
     ],
 )
 def test_document_of_the_wrong_shape_is_refused_by_name(path: tuple[str, ...], value: Any, said: str) -> None:
