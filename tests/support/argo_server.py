@@ -39,7 +39,7 @@ class ArgoServer:
         trouble: Call → what goes wrong with it.
         calls: Every call that was understood, as (call, workflow name).
         headers: What each of them came with.
-        logs: Workflow name → [(pod name, line)].
+        logs: Workflow name → [(pod name, line)]; a line of no pod is the error that the stream ends with.
         after_create: Called once a workflow is there and before the answer is sent.
     """
 
@@ -49,7 +49,7 @@ class ArgoServer:
         self.trouble: dict[str, str] = {}
         self.calls: list[tuple[str, str]] = []
         self.headers: list[Message] = []
-        self.logs: dict[str, list[tuple[str, str]]] = {}
+        self.logs: dict[str, list[tuple[str | None, str]]] = {}
         self.after_create: Callable[[], object] = lambda: None
         self._versions = itertools.count(1000)
         self._closing = threading.Event()
@@ -131,7 +131,10 @@ class ArgoServer:
         return 200, self.advance(name, "Running", message="")
 
     def _log(self, name: str) -> tuple[int, Any]:
-        lines = [{"result": {"podName": pod, "content": text}} for pod, text in self.logs.get(name, [])]
+        lines = [
+            {"error": {"message": text}} if pod is None else {"result": {"podName": pod, "content": text}}
+            for pod, text in self.logs.get(name, [])
+        ]
         return 200, "".join(json.dumps(line) + "\n" for line in lines)
 
 

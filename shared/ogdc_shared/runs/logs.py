@@ -11,6 +11,7 @@ from ogdc_shared.argo.client import LogLine
 from ogdc_shared.context import Context
 from ogdc_shared.errors import ArgoUnavailableError, OutputUnavailableError
 from ogdc_shared.runs.read import recorded_run
+from ogdc_shared.tracing import Scope, current, within
 
 _log = logging.getLogger(__name__)
 
@@ -38,14 +39,16 @@ def run_logs(context: Context, name: str, *, tail: int | None = None) -> Iterato
         )
     lines = context.argo.logs(name, tail=tail)
     first = next(lines, None)
-    text = _rendered(chain([] if first is None else [first], lines))
+    text = _rendered(chain([] if first is None else [first], lines), scope=current())
     return text if tail is None else iter(deque(text, maxlen=tail))
 
 
-def _rendered(lines: Iterator[LogLine]) -> Iterator[str]:
+def _rendered(lines: Iterator[LogLine], *, scope: Scope) -> Iterator[str]:
+    """Yield lines as they are shown, mostly after the request that they are for has left its scope."""
     try:
         for line in lines:
             yield f"[{line.task}] {line.text}"
     except ArgoUnavailableError as exc:
-        _log.warning("logs broke off: %s", exc)
+        with within(scope.trace, **scope.fields):
+            _log.warning("logs broke off: %s", exc)
         yield f"[ogdc-runner] The log breaks off here: {exc}"

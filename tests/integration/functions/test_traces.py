@@ -14,7 +14,9 @@ import urllib3
 from ogdc_shared.argo.state import TRACE_ANNOTATION
 from ogdc_shared.db.database import Database
 from ogdc_shared.tracing import read_trace
+from support import uploads
 from support.argo_server import ArgoServer
+from support.http import FileServer
 from support.runs import bundle, recipe_files
 from support.services import Service
 
@@ -125,6 +127,33 @@ def test_an_end_is_told_once(services, argo: ArgoServer, database: Database):
 
     told = [line["message"].rpartition(": ")[2] for line in events.lines() if "ended" in line["message"]]
     assert told == ["Failed", "Succeeded"]
+
+
+def test_logs_that_break_off_do_so_in_the_trace_of_who_reads_them(services, argo: ArgoServer):
+    name = submit(services("submit")).json()["recipe_workflow_name"]
+    argo.logs[name] = [("pod", "one"), (None, "the pod went away")]
+    status = services("status")
+
+    text = HTTP.request("GET", f"{status.url}/runs/{name}/logs", headers={"traceparent": PARENT}).data
+    assert b"breaks off here" in text
+
+    [line] = [line for line in status.lines() if "broke off" in line["message"]]
+    assert (line["trace_id"], line["run"]) == (TRACE_ID, name)
+
+
+def test_what_an_upload_starts_belongs_to_the_trace_that_the_upload_began_in(
+    upload, submit, argo: ArgoServer, tmp_path: Path
+):
+    (tmp_path / "recipe.tar.gz").write_bytes(bundle(recipe_files(output="temporary")))
+    with FileServer(tmp_path) as site:
+        asked = {"name": "new", "bucket": "uploads", "recipe_path": f"{site.url}/recipe.tar.gz"}
+        assert submit.post("/triggers", json=asked | {"pass_object": False}).status_code == 200
+        told = uploads.aws_adapter(uploads.Object(), mode=uploads.binary)
+        headers = told.headers | {"traceparent": OTHER, "ce-traceparent": PARENT}
+        assert upload.post("/", data=told.body, headers=headers).status_code == 204
+
+    [workflow] = argo.workflows.values()
+    assert workflow["metadata"]["annotations"][TRACE_ANNOTATION] == PARENT
 
 
 def test_a_dead_letter_says_which_event_it_was(services):
