@@ -39,10 +39,11 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure_logging() -> None:
-    """Send the log records of this process to stderr as JSON, unless it has other plans for them already.
+    """Send the log records and warnings of this process to stderr as JSON, unless it has other plans already.
 
     LOG_LEVEL sets how much (INFO).
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(handlers=[handler], level=os.environ.get("LOG_LEVEL", "").upper() or "INFO")
+    logging.captureWarnings(True)

@@ -6,6 +6,7 @@ Source: pkg/apiclient/workflow/workflow.proto of argo-workflows (WorkflowService
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
 
 _PAGE_SIZE = 500
+_OF_THE_EXECUTOR = re.compile(r"time=\S+ level=\w+ msg=.* argo=true(?: .*)?")
+"""What Argo's program around a container's command writes among the command's lines.
+
+Source: cmd/argoexec/commands/root.go, workflow/executor/osspecific/command_unix.go of argo-workflows.
+"""
 
 
 class LogLine(NamedTuple):
@@ -100,7 +106,7 @@ class ArgoClient:
             accepted(response)
 
     def logs(self, name: str, *, tail: int | None = None) -> Iterator[LogLine]:
-        """Stream what the pods of a workflow have written so far; nothing where they are gone.
+        """Stream what the tasks of a workflow have written so far; nothing where their pods are gone.
 
         Args:
             name: The workflow's.
@@ -147,6 +153,7 @@ def _log_lines(response: BaseHTTPResponse, *, workflow: str) -> Iterator[LogLine
             if "error" in entry:
                 raise ArgoUnavailableError(f"Argo broke off the logs: {entry['error'].get('message')}")
             pod, text = entry["result"].get("podName", ""), entry["result"].get("content", "")
-            yield LogLine(task=pod.removeprefix(f"{workflow}-"), text=text)
+            if not _OF_THE_EXECUTOR.fullmatch(text):
+                yield LogLine(task=pod.removeprefix(f"{workflow}-"), text=text)
     except (HTTPError, ValueError) as exc:
         raise ArgoUnavailableError(f"The logs broke off: {exc}.") from exc

@@ -141,6 +141,19 @@ def test_logs_are_streamed_with_the_task_that_wrote_them(argo: FileServer, clien
     assert argo.requests[0].query == {"logOptions.container": ["main"], "logOptions.tailLines": ["10"]}
 
 
+def test_logs_are_without_what_argo_writes_around_a_command(argo: FileServer, client: ArgoClient) -> None:
+    written = [
+        'time=2026-11-22T18:13:44.144Z level=INFO msg="capturing logs" argo=true',
+        "time=2026-11-22 argo=true",
+        'time=2026-11-22T18:13:45.151Z level=INFO msg="sub-process exited" argo=true error=<nil>',
+        'time="2022-11-27T04:07:37.291Z" level=info msg="running spammer" argo=true',
+    ]
+    lines = [{"result": {"content": text, "podName": f"{NAME}-process-123"}} for text in written]
+    argo.routes[f"{ONE}/log"] = lambda _: Answer(body=b"".join(json.dumps(e).encode() + b"\n" for e in lines))
+
+    assert [line.text for line in client.logs(NAME)] == ["time=2026-11-22 argo=true"]
+
+
 def test_logs_ended_by_an_error_give_the_lines_before(argo: FileServer, client: ArgoClient) -> None:
     good = json.dumps({"result": {"content": "a", "podName": "p"}}).encode() + b"\n"
     argo.routes[f"{ONE}/log"] = lambda _: Answer(body=good + b'{"error":{"message":"pod is gone"}}\n')

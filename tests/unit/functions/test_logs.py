@@ -51,3 +51,17 @@ def test_configured_logging_writes_json_to_stderr():
 
     assert json.loads(done.stderr)["message"] == "hello"
     assert done.stdout == ""
+
+
+def test_warnings_are_json_too():
+    code = (
+        "import warnings; from ogdc_functions.logs import configure_logging; configure_logging();"
+        "warnings.warn('this server is not checked')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=True, timeout=60, capture_output=True, text=True
+    )
+
+    fields = json.loads(done.stderr)
+    assert fields["severity"] == "WARNING"
+    assert "this server is not checked" in fields["message"]
