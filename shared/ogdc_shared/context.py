@@ -10,6 +10,7 @@ from ogdc_shared.config import Settings
 if TYPE_CHECKING:
     from ogdc_shared.argo.client import ArgoClient
     from ogdc_shared.db.database import Database
+    from ogdc_shared.runs.recent import RecentStates
     from ogdc_shared.storage.store import ArtifactStore
     from ogdc_shared.telemetry import Telemetry
 
@@ -45,6 +46,13 @@ class Context:
         from ogdc_shared.storage.opening import open_store
 
         return open_store(self.settings.storage)
+
+    @cached_property
+    def recent(self) -> RecentStates:
+        """What was recorded last of large workflows."""
+        from ogdc_shared.runs.recent import RecentStates
+
+        return RecentStates()
 
     @cached_property
     def telemetry(self) -> Telemetry:

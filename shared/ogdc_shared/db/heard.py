@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from psycopg import Connection
@@ -54,7 +55,12 @@ class _Answer(NamedTuple):
 
 
 def record_state(
-    conn: Connection, state: WorkflowState, *, gone: bool = False, teller: Teller | None = None
+    conn: Connection,
+    state: WorkflowState,
+    *,
+    gone: bool = False,
+    teller: Teller | None = None,
+    base: WorkflowState | None = None,
 ) -> Heard:
     """Apply a workflow's state as far as it is newer than the record.
 
@@ -65,15 +71,18 @@ def record_state(
         state: What is said.
         gone: Whether it is the last, the workflow being deleted; a run that had not ended becomes Error.
         teller: To be remembered, where there is such a run.
+        base: The state that the record probably shows: if it does, only what differs is sent there.
 
     Raises:
         DatabaseUnavailableError: others change the run without end.
     """
-    said = _parameters(state) | _told_by(teller) | {"gone": gone}
+    said = _state(state) | _told_by(teller) | {"gone": gone} | _tasks(state.tasks, base=base)
     for _ in range(_MOST_TRIES):
         answer = _ask(conn, "record_state", said)
         if answer is None or not answer.stale:
             return _heard(answer)
+        if said["base_version"] is not None:
+            said |= _tasks(state.tasks)
     raise DatabaseUnavailableError(
         f"Run {state.name!r} is being changed all the time; try again in a moment."
     )
@@ -113,17 +122,24 @@ def _told_by(teller: Teller | None) -> dict[str, str | None]:
     return {f"event_{name}": value for name, value in zip(Teller._fields, fields, strict=True)}
 
 
-def _parameters(state: WorkflowState) -> dict[str, Any]:
-    tasks = state.tasks
-    partitioned = (task.phase for task in tasks if task.partition is not None)
+def _state(state: WorkflowState) -> dict[str, Any]:
+    partitioned = (task.phase for task in state.tasks if task.partition is not None)
     return state._asdict() | {
-        "tasks": _as_json(tasks) if tasks else None,
-        "task_counts": json.dumps(Counter(task.phase for task in tasks)),
+        "task_counts": json.dumps(Counter(task.phase for task in state.tasks)),
         "partition_counts": json.dumps(Counter(partitioned)),
     }
 
 
-def _as_json(tasks: tuple[TaskState, ...]) -> str:
+def _tasks(tasks: tuple[TaskState, ...], *, base: WorkflowState | None = None) -> dict[str, Any]:
+    """Render all tasks, or those that differ from the base's."""
+    if base is None or not tasks:
+        return {"tasks": _as_json(tasks) if tasks else None, "base_version": None, "removed": None}
+    known = {task.node_id: task for task in base.tasks}
+    changed = [task for task in tasks if known.pop(task.node_id, None) != task]
+    return {"tasks": _as_json(changed), "base_version": base.resource_version, "removed": list(known)}
+
+
+def _as_json(tasks: Iterable[TaskState]) -> str:
     """Render tasks for `json_to_recordset`, without NUL, which PostgreSQL refuses even as an escape."""
     text = json.dumps([task._asdict() for task in tasks], ensure_ascii=False, default=str)
     return text.replace("\\u0000", "\\ufffd")

@@ -68,7 +68,8 @@ def _apply(context: Context, event: Event, said: _Said, *, gone: bool) -> str:
 
 def _record(context: Context, event: Event, said: _Said, *, gone: bool) -> Heard:
     teller = Teller(event.source, event.id, event.type, event.subject)
-    with context.database.reader() as conn:
-        if isinstance(said, WorkflowState):
-            return record_state(conn, said, gone=gone, teller=teller)
-        return record_mention(conn, said.name, teller=teller)
+    if isinstance(said, WorkflowMention):
+        with context.database.reader() as conn:
+            return record_mention(conn, said.name, teller=teller)
+    with context.recent.base_of(said) as base, context.database.reader() as conn:
+        return record_state(conn, said, gone=gone, teller=teller, base=base)

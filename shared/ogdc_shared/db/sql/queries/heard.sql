@@ -1,13 +1,15 @@
 -- name: record_state
 -- All that a state says, with the event that said it, in one statement: tasks are compared and written on one snapshot,
--- and only those that differ (EXCEPT), so an event about one of 10,000 tasks costs one row. Where another has changed
--- the run since the snapshot was taken, nothing is changed and `stale` says so.
+-- and only those that differ (EXCEPT), so an event about one of 10,000 tasks costs one row. With a base_version the
+-- tasks given are those that differ from that version's, and `removed` are the others it had. Where another has changed
+-- the run since the snapshot was taken, or the base is not what is recorded, nothing is changed and `stale` says so.
 WITH old AS MATERIALIZED (
     SELECT
         id, status, workflow_uid, resource_version, tasks_version, deleted_at,
         resource_version < %(resource_version)s AS newer,
         tasks_version < %(resource_version)s AND %(tasks)s::json IS NOT NULL AS tells_tasks,
-        deleted_at IS NULL AND %(gone)s AS goes
+        deleted_at IS NULL AND %(gone)s AS goes,
+        coalesce(tasks_version = %(base_version)s, true) AS fits
     FROM runs
     WHERE name = %(name)s
 ), run AS (
@@ -33,6 +35,7 @@ WITH old AS MATERIALIZED (
     WHERE runs.id = old.id
         AND coalesce(old.workflow_uid, %(uid)s) = %(uid)s
         AND (old.newer OR old.tells_tasks OR old.goes)
+        AND old.fits
         AND (runs.workflow_uid, runs.resource_version, runs.tasks_version, runs.deleted_at)
             IS NOT DISTINCT FROM (old.workflow_uid, old.resource_version, old.tasks_version, old.deleted_at)
     RETURNING runs.id, runs.status, old.tells_tasks
@@ -45,7 +48,11 @@ WITH old AS MATERIALIZED (
     WHERE run.tells_tasks
 ), missing AS (
     DELETE FROM tasks
-    WHERE run_id = (SELECT id FROM run WHERE tells_tasks) AND node_id NOT IN (SELECT node_id FROM given)
+    WHERE run_id = (SELECT id FROM run WHERE tells_tasks)
+        AND CASE WHEN %(base_version)s::bigint IS NULL
+            THEN node_id NOT IN (SELECT node_id FROM given)
+            ELSE node_id = ANY(%(removed)s::text[])
+        END
 ), written AS (
     INSERT INTO tasks (
         run_id, node_id, name, template, partition, phase, message, progress, exit_code, started_at, finished_at
@@ -56,6 +63,7 @@ WITH old AS MATERIALIZED (
     SELECT run_id, node_id, name, template, partition, phase, message, progress, exit_code, started_at, finished_at
     FROM tasks
     WHERE run_id = (SELECT id FROM run)
+        AND (%(base_version)s::bigint IS NULL OR node_id IN (SELECT node_id FROM given))
     ON CONFLICT (run_id, node_id) DO UPDATE SET
         name = excluded.name,
         template = excluded.template,

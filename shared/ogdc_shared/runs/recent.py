@@ -1,0 +1,44 @@
+"""What this process has recorded last of a few large workflows.
+
+Of the next state of one, only what differs has to be sent to the database. It is no more than a guess at what
+the record shows: where that shows another state, all is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
+
+from ogdc_shared.argo.state import WorkflowState
+
+_LARGE = 500
+"""Tasks."""
+_KEPT = 2
+"""Ten megabytes each, with ten thousand tasks."""
+
+
+class RecentStates:
+    """The newest states that were recorded; for all threads of a process."""
+
+    def __init__(self) -> None:
+        self._states: dict[str, WorkflowState] = {}
+        self._lock = Lock()
+
+    @contextmanager
+    def base_of(self, state: WorkflowState) -> Iterator[WorkflowState | None]:
+        """Lend the state to compare with, and keep `state` in its place where recording it goes well.
+
+        Large workflows are recorded one at a time, so that the base is not outdated meanwhile.
+        """
+        if len(state.tasks) < _LARGE:
+            yield None
+            return
+        with self._lock:
+            base = self._states.get(state.uid)
+            yield base
+            if base is None or base.resource_version < state.resource_version:
+                self._states.pop(state.uid, None)
+                self._states[state.uid] = state
+                while len(self._states) > _KEPT:
+                    del self._states[next(iter(self._states))]
