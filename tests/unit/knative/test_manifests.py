@@ -13,6 +13,7 @@ import yaml
 
 from ogdc_functions.openapi import document
 from ogdc_shared.config import Settings
+from support.installed import UPLOADS
 from support.manifests import KNATIVE, OVERLAYS, Manifest, component, of_kind, problems, rendered
 
 ROOT = KNATIVE.parent
@@ -66,6 +67,12 @@ class TestSchemas:
     @pytest.mark.parametrize("name", COMPONENTS)
     def test_so_is_every_component(self, name: str):
         assert [problem for each in component(name) if (problem := problems(each))] == []
+
+    def test_so_is_what_the_suite_on_a_cluster_installs(self):
+        installed = rendered("../tests/cluster/overlay")
+
+        assert [problem for each in installed if (problem := problems(each))] == []
+        assert Settings.from_env(settings(installed)).uploads.buckets == (UPLOADS,)
 
     def test_so_is_what_is_applied_beside_the_overlay(self):
         grant = yaml.safe_load((KNATIVE / "components/gateway-api/reference-grant.yaml").read_text())

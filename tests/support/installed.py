@@ -1,0 +1,89 @@
+"""ogdc-runner on a real cluster: installed from `tests/cluster/overlay`, and reached as its users do."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ogdc_shared.argo.state import TERMINAL_PHASES
+from ogdc_shared.recipe.bundle import pack
+from support.cluster import Cluster, Host, until
+from support.uploads import Told
+
+ROOT = Path(__file__).parents[2]
+NAMESPACE = "ogdc"
+FUNCTIONS = frozenset({"submit", "status", "argo-events", "upload", "dead-letters"})
+UPLOADS = "uploads"
+"""The bucket that triggered runs may read."""
+
+_READY_SECONDS = 300
+_RUN_SECONDS = 300.0
+
+
+class Installed(NamedTuple):
+    """A deployment, and the ways into it."""
+
+    cluster: Cluster
+    submit: Host
+    status: Host
+    broker: Host
+
+    def start(self, example: str) -> str:
+        """Submit a recipe of docs/examples, and return the run's name."""
+        bundle = pack(ROOT / "docs" / "examples" / example)
+        answer = self.submit.call(
+            "POST", "/submit?overwrite=true", bundle, {"Content-Type": "application/gzip"}
+        )
+        return str(answer["recipe_workflow_name"])
+
+    def ended(self, name: str) -> dict[str, Any]:
+        """Wait until status tells of a run's end, and return what it tells."""
+
+        def ended_run() -> dict[str, Any]:
+            run: dict[str, Any] = self.status.call("GET", f"/runs/{name}")
+            return run if run["status"] in TERMINAL_PHASES else {}
+
+        return until(ended_run, seconds=_RUN_SECONDS, every=0.02)
+
+    def tell(self, told: Told) -> None:
+        """Send the broker an event."""
+        self.broker.call("POST", f"/{NAMESPACE}/ogdc", told.body, told.headers)
+
+    def instances(self) -> set[str]:
+        """Return the functions that have a pod now."""
+        pods = self.cluster.get(NAMESPACE, "pods", "--selector", "serving.knative.dev/service")["items"]
+        return {pod["metadata"]["labels"]["serving.knative.dev/service"] for pod in pods}
+
+
+@contextmanager
+def reached(cluster: Cluster) -> Iterator[Installed]:
+    """Open the ways into what is installed."""
+    with (
+        cluster.forwarded("kourier-system", "service/kourier-internal", 80) as gateway,
+        cluster.forwarded("knative-eventing", "service/broker-ingress", 80) as broker,
+    ):
+        yield Installed(
+            cluster=cluster,
+            submit=Host(f"submit.{NAMESPACE}.svc.cluster.local", port=gateway),
+            status=Host(f"status.{NAMESPACE}.svc.cluster.local", port=gateway),
+            broker=Host("broker-ingress.knative-eventing.svc.cluster.local", port=broker),
+        )
+
+
+def install(cluster: Cluster) -> None:
+    """Install the overlay as docs/install.md says, or bring it up to date; wait until all of it is ready."""
+    cluster.kubectl("apply", "-f", str(ROOT / "knative/overlays/local/namespace.yaml"))
+    if not cluster.has(NAMESPACE, "secret/ogdc-storage"):
+        key = {"S3_SECRET_KEY_ID": "ogdc", "S3_SECRET_KEY_KEY": secrets.token_hex(24)}
+        literals = [f"--from-literal={name}={value}" for name, value in key.items()]
+        cluster.kubectl("-n", NAMESPACE, "create", "secret", "generic", "ogdc-storage", *literals)
+    cluster.kubectl("-n", NAMESPACE, "delete", "job", "migrate", "--ignore-not-found")
+    cluster.kubectl("apply", "-k", str(ROOT / "tests/cluster/overlay"))
+    cluster.kubectl("apply", "-f", str(ROOT / "knative/components/gateway-api/reference-grant.yaml"))
+    cluster.wait(NAMESPACE, "Complete", "job/migrate", seconds=2 * _READY_SECONDS)
+    cluster.wait(NAMESPACE, "Available", "deployment/s3", seconds=_READY_SECONDS)
+    for kind in ("services.serving.knative.dev", "brokers", "triggers", "apiserversources", "pingsources"):
+        cluster.wait(NAMESPACE, "Ready", kind, "--all", seconds=_READY_SECONDS)
