@@ -6,6 +6,7 @@ urllib3 is imported with the first call (docs/decisions/0002-argo-client-on-urll
 from __future__ import annotations
 
 import json
+import logging
 import time
 from contextlib import suppress
 from functools import cached_property
@@ -27,6 +28,8 @@ _PAUSE = 0.1
 _CONNECT_SECONDS = 3.0
 _PASSING_STATUSES = frozenset({429, 502, 503, 504})
 _LONGEST_REASON = 500
+
+_log = logging.getLogger(__name__)
 
 
 class Connection:
@@ -127,6 +130,9 @@ class Connection:
         settings = self._settings
         if not settings.url.startswith(("http://", "https://")):
             raise self._unusable("it must begin with http:// or https://")
+        if not settings.verify_tls:
+            _log.warning("Argo's certificate is not checked (ARGO_VERIFY_TLS).")
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # with each call
         return urllib3.PoolManager(
             num_pools=1,
             maxsize=16,

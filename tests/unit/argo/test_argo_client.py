@@ -11,6 +11,7 @@ import pytest
 from ogdc_shared.argo.client import ArgoClient, LogLine
 from ogdc_shared.config import ArgoSettings
 from ogdc_shared.errors import ArgoUnavailableError, ConfigurationError, RunStateError
+from support.certificates import self_signed
 from support.http import Answer, FileServer, Request, closed_port
 
 NAME = "tiles-abcdefghij"
@@ -297,3 +298,18 @@ def test_token_file_is_read_for_each_call(argo: FileServer, tmp_path: Path) -> N
     file.unlink()
     with pytest.raises(ConfigurationError, match="ARGO_TOKEN_FILE"):
         client.get(NAME)
+
+
+def test_a_certificate_that_is_not_to_be_checked_is_told_of_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    certificate = self_signed(tmp_path)
+    with FileServer(tmp_path, tls=certificate.context) as server:
+        server.routes[ONE] = answer({"metadata": {"name": NAME}})
+
+        with pytest.raises(ConfigurationError, match="ARGO_CA_FILE"):
+            ArgoClient(ArgoSettings(url=server.url)).get(NAME)
+        unchecked = ArgoClient(ArgoSettings(url=server.url, verify_tls=False))
+        assert [unchecked.get(NAME) for _ in range(2)] == [{"metadata": {"name": NAME}}] * 2
+
+    assert caplog.messages == ["Argo's certificate is not checked (ARGO_VERIFY_TLS)."]
