@@ -12,7 +12,7 @@ import time
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from psycopg import Connection
 
@@ -21,9 +21,14 @@ from ogdc_shared.db.database import Database
 from ogdc_shared.db.queries import SQL_DIR, load_queries
 from ogdc_shared.errors import ConfigurationError, DatabaseUnavailableError, OgdcError
 
+if TYPE_CHECKING:
+    from argparse import Namespace
+
 _LOCK = 0x6F676463  # "ogdc"; any number that nothing else in the database locks
 _WAIT_SECONDS = 300.0
 _POLL_SECONDS = 0.1
+_PAUSE_SECONDS = 1.0
+"""Between two tries at a database that does not answer."""
 _FILES = "[0-9]*_*.sql"
 
 
@@ -134,7 +139,7 @@ def main() -> int:
     """Migrate the database that the environment names; returns the exit code."""
     database = Database(Settings.from_env().database)
     try:
-        applied = migrate(database)
+        applied = _migrate_once_there(database, wait=_arguments().wait)
     except OgdcError as exc:
         print(f"{exc} {exc.__cause__ or ''}".strip(), file=sys.stderr)
         return 1
@@ -142,6 +147,31 @@ def main() -> int:
         database.close()
     print(f"Applied {', '.join(applied)}." if applied else "The schema is up to date.")
     return 0
+
+
+def _arguments() -> Namespace:
+    from argparse import ArgumentParser
+
+    parser = ArgumentParser(prog="python -m ogdc_shared.db.migrate", description=main.__doc__)
+    parser.add_argument(
+        "--wait",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="for a database that may be starting: try again while it does not answer",
+    )
+    return parser.parse_args()
+
+
+def _migrate_once_there(database: Database, *, wait: float) -> list[str]:
+    deadline = time.monotonic() + wait
+    while True:
+        try:
+            return migrate(database)
+        except DatabaseUnavailableError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(_PAUSE_SECONDS)
 
 
 if __name__ == "__main__":

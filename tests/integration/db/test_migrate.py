@@ -2,6 +2,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -14,6 +15,7 @@ from ogdc_shared.db import migrate as module
 from ogdc_shared.db.database import Database
 from ogdc_shared.db.migrate import migrate
 from ogdc_shared.errors import ConfigurationError, DatabaseUnavailableError
+from support.postgres import PostgresServer
 
 
 @pytest.fixture
@@ -153,3 +155,31 @@ def test_the_command_says_why_it_cannot(database_settings):
     done = subprocess.run(**call, capture_output=True, check=False)
     assert done.returncode == 1
     assert 'database "nowhere" does not exist' in done.stderr
+
+
+@pytest.fixture
+def server():
+    """One of the test's own, that runs; below a directory with a short name."""
+    with tempfile.TemporaryDirectory(prefix="ogdc-pg-") as directory:
+        server = PostgresServer(Path(directory))
+        server.start()
+        yield server
+        server.stop()
+
+
+def test_the_command_waits_for_a_database_that_is_starting(server):
+    settings = server.make_database(template="template0")
+    server.stop()
+    told = command(settings)
+    impatient = subprocess.run(**told, timeout=30, capture_output=True, check=False)
+    told["args"] += ["--wait", "60"]
+
+    with subprocess.Popen(**told, stdout=subprocess.PIPE) as waiting:
+        time.sleep(1)
+        still_waiting = waiting.poll() is None
+        server.start()
+        said, _ = waiting.communicate(timeout=60)
+
+    assert (impatient.returncode, still_waiting, waiting.returncode) == (1, True, 0)
+    assert "does not answer" in impatient.stderr
+    assert said.startswith("Applied 0001_")
