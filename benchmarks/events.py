@@ -22,7 +22,7 @@ from benchmarks.workflows import Workflow
 _CLIENTS = 8
 """As many as Knative lets an instance have at once (`containerConcurrency`)."""
 _PARTITIONS = 4
-_MOST_EVENTS = 2500
+_MOST_EVENTS = 6000
 """A second."""
 _AT_ONCE = 40
 """Runs that are under way at the same time."""

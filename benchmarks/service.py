@@ -88,10 +88,10 @@ class Service:
         return answer
 
     def resident(self) -> float:
-        """Return the MiB of memory that the process which answers holds; it is the server's only child."""
+        """Return the MiB of memory that the processes which answer hold; they are the server's children."""
         pid = self._process.pid
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        return max(_resident(int(child)) for child in children)
+        return sum(_resident(int(child)) for child in children)
 
     def _ask(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection(HOST, self._port, timeout=_LONGEST_START)

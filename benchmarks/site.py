@@ -20,6 +20,8 @@ from ogdc_shared.db.migrate import migrate
 
 NAMESPACE = "benchmark"
 _CLAIM = "workflow"
+_TWO_PROCESSES = {"WORKERS": "2", "THREADS": "5", "OGDC_DB_POOL_SIZE": "4"}
+"""As in knative/base/argo-events.yaml."""
 
 
 class Site:
@@ -55,10 +57,11 @@ class Site:
 
     def service(self, name: str) -> Service:
         """Make `submit`, `status` or `argo_events` from its entrypoint; not started yet."""
+        shape = _TWO_PROCESSES if name == "argo_events" else {}
         return Service(
             name,
             source=ROOT / "functions" / "entrypoints" / f"{name}_service.py",
-            environ=self._environment(),
+            environ=self._environment() | shape,
             log=self._log(name),
         )
 

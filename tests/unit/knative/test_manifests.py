@@ -46,6 +46,10 @@ def environment(manifest: Manifest) -> dict[str, Any]:
     return {entry["name"]: entry for entry in pod(manifest)["containers"][0]["env"]}
 
 
+def processes(function: Manifest) -> int:
+    return int(environment(function).get("WORKERS", {"value": 1})["value"])
+
+
 def settings(manifests: tuple[Manifest, ...]) -> dict[str, str]:
     [found] = [
         each for name, each in of_kind(manifests, "ConfigMap").items() if name.startswith("ogdc-settings-")
@@ -112,7 +116,8 @@ class TestFunctions:
 
     def test_a_thread_is_left_for_the_probes(self, manifests):
         for each in functions(manifests).values():
-            assert int(environment(each)["THREADS"]["value"]) == pod(each)["containerConcurrency"] + 1
+            threads = processes(each) * int(environment(each)["THREADS"]["value"])
+            assert 0 < threads - pod(each)["containerConcurrency"] <= processes(each)
 
     def test_none_can_be_reached_past_the_entry(self, manifests):
         for each in functions(manifests).values():
@@ -127,6 +132,7 @@ class TestFunctions:
     def test_the_database_has_room_for_all_connections(self, manifests):
         wanted = sum(
             int(each["spec"]["template"]["metadata"]["annotations"]["autoscaling.knative.dev/max-scale"])
+            * processes(each)
             * int(environment(each).get("OGDC_DB_POOL_SIZE", {"value": 0})["value"])
             for each in functions(manifests).values()
         )
@@ -216,7 +222,7 @@ class TestAgreement:
     def test_every_setting_is_one(self, manifests):
         page = (ROOT / "docs" / "settings.md").read_text()
         names = set(settings(manifests)).union(*map(environment, functions(manifests).values()))
-        of_the_framework = {"FUNCTION_TARGET", "FUNCTION_SOURCE", "THREADS"}
+        of_the_framework = {"FUNCTION_TARGET", "FUNCTION_SOURCE", "THREADS", "WORKERS"}
 
         assert {name for name in names - of_the_framework if f"`{name}`" not in page} == set()
 
