@@ -101,7 +101,7 @@ def test_a_binary_event_without_an_attribute_is_none(missing: str):
     headers = {"Ce-Id": "1", "Ce-Source": "k8s", "Ce-Type": UPDATE, "Ce-Specversion": "1.0"}
     del headers[missing]
 
-    with pytest.raises(InvalidRequestError, match=missing.lower()):
+    with pytest.raises(InvalidRequestError, match="ce-id"):
         read_events(headers, b"{}")
 
 
