@@ -8,7 +8,9 @@ Source: knative/eventing pkg/kncloudevents/retries.go.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
+from uuid import uuid4
 
 from flask import Response
 
@@ -17,11 +19,14 @@ from ogdc_functions.responses import receipt
 from ogdc_functions.routing import Call, Function, Route, build_function
 from ogdc_shared.context import Context
 from ogdc_shared.errors import InvalidRequestError
-from ogdc_shared.events.cloudevents import each_event
+from ogdc_shared.events.cloudevents import Event, each_event
 from ogdc_shared.events.workflow_event import read_workflow_event
-from ogdc_shared.runs.events import apply_event
+from ogdc_shared.runs.events import Outcome, apply_event
+from ogdc_shared.tracing import current
 
 MAX_BODY = 32 << 20
+UNSTOPPED = "org.ogdc.run.unstopped"
+"""Type of the event that says of runs that they have failed and go on."""
 
 
 def build(context: Context) -> Function:
@@ -44,7 +49,7 @@ def _receive(context: Context, call: Call) -> Response:
     Raises:
         InvalidRequestError: one cannot be read; all others were applied.
     """
-    outcomes: list[str] = []
+    outcomes: list[Outcome] = []
     refused: list[InvalidRequestError] = []
     for read in each_event(dict(call.request.headers), call.request.get_data()):
         try:
@@ -56,4 +61,20 @@ def _receive(context: Context, call: Call) -> Response:
             outcomes.append(apply_event(context, event, change))
     if refused:
         raise refused[0]
-    return receipt(call.request, {"events": outcomes})
+    told = {"events": [outcome.told for outcome in outcomes]}
+    return receipt(call.request, told, reply=_call_for_sweep(outcomes))
+
+
+def _call_for_sweep(outcomes: Sequence[Outcome]) -> Event | None:
+    """Have Knative wake the sweep, which may stop what has failed and goes on; None: there is no need."""
+    runs = [outcome.goes_on for outcome in outcomes if outcome.goes_on]
+    if not runs:
+        return None
+    return Event(
+        id=uuid4().hex,
+        source="/ogdc/argo-events",
+        type=UNSTOPPED,
+        subject=runs[0],
+        data={"runs": runs},
+        trace=current().trace,
+    )

@@ -12,6 +12,7 @@ from flask import Request, Response
 from werkzeug.exceptions import HTTPException
 
 from ogdc_shared import errors
+from ogdc_shared.events.cloudevents import Event, write_event
 
 RETRY_AFTER_SECONDS = 2
 
@@ -40,19 +41,29 @@ def json_response(body: Mapping[str, Any], status: int = 200) -> Response:
     return Response(json.dumps(body, ensure_ascii=False), status, content_type="application/json")
 
 
-def receipt(request: Request, body: Mapping[str, Any]) -> Response:
+def receipt(request: Request, body: Mapping[str, Any], *, reply: Event | None = None) -> Response:
     """Say that what was sent was taken: a CloudEvent without a word, unless JSON is asked for (`Accept`).
 
     Knative takes what stands in an answer for another event, and what is none for a failure: it would repeat
     the event until it gives it up.
+
+    Args:
+        request: What is answered.
+        body: What became of it, in JSON.
+        reply: An event for Knative's broker to pass on.
 
     Source: knative/eventing pkg/broker/filter/filter_handler.go (writeResponse).
     """
     kind = request.headers.get("Content-Type", "")
     is_event = "Ce-Specversion" in request.headers or kind.startswith("application/cloudevents")
     if is_event and "application/json" not in request.headers.get("Accept", ""):
-        return Response(status=204)
+        return Response(status=204) if reply is None else _event_response(reply)
     return json_response(body)
+
+
+def _event_response(event: Event) -> Response:
+    headers, content = write_event(event)
+    return Response(content, 200, headers)
 
 
 def error_response(exc: Exception) -> Response:

@@ -1,4 +1,4 @@
-"""CloudEvents over HTTP: the one place that knows the library which reads them."""
+"""CloudEvents over HTTP: the one place that knows the library which reads and writes them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
+from cloudevents.conversion import to_binary
 from cloudevents.exceptions import GenericException
 from cloudevents.http import CloudEvent, from_http
 from cloudevents.sdk.converters import is_binary
@@ -68,6 +69,15 @@ def each_event(headers: Mapping[str, str], body: bytes) -> list[Callable[[], Eve
         "This is no CloudEvent: send the headers ce-id, ce-source, ce-type and ce-specversion, "
         f"or Content-Type {STRUCTURED_TYPE} or {BATCH_TYPE}."
     )
+
+
+def write_event(event: Event) -> tuple[dict[str, str], bytes]:
+    """Write an event in binary content mode: headers and body, `data` as JSON."""
+    attributes = {"id": event.id, "source": event.source, "type": event.type, "subject": event.subject}
+    attributes |= {"datacontenttype": "application/json"} | (event.trace.headers if event.trace else {})
+    said = CloudEvent({name: value for name, value in attributes.items() if value is not None}, event.data)
+    headers, body = to_binary(said)
+    return headers, bytes(body or b"")
 
 
 def _content_type(headers: Mapping[str, str]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from ogdc_shared.argo.state import WorkflowState
 from ogdc_shared.context import Context
 from ogdc_shared.db.heard import Heard, Teller, record_mention, record_state
@@ -19,12 +21,22 @@ IGNORED = "ignored"
 _LONGEST = 256
 """Characters of an event's attributes in traces and log lines."""
 
+
+class Outcome(NamedTuple):
+    """What became of an event."""
+
+    told: str
+    """`applied`; `known` where the record said so already; `ignored` where it is not about a run."""
+    goes_on: str | None = None
+    """The run that has failed and should have been stopped, which this service may not do."""
+
+
 _Said = WorkflowState | WorkflowMention
 
 
 def apply_event(
     context: Context, event: Event, change: WorkflowState | WorkflowDeletion | WorkflowMention | None
-) -> str:
+) -> Outcome:
     """Apply what an event says, together with the note that it was applied.
 
     What is about no run leaves no trace: should its run be recorded later, the event can come again, and who
@@ -35,15 +47,12 @@ def apply_event(
         event: The event.
         change: What `read_workflow_event` made of it.
 
-    Returns:
-        `applied`; `known` where the record says so already; `ignored` where it is not about a run.
-
     Raises:
         DatabaseUnavailableError: nothing was recorded, so the event has to come again.
     """
     said = change.last if isinstance(change, WorkflowDeletion) else change
     about = {"cloudevents.event_id": event.id[:_LONGEST], "cloudevents.event_source": event.source[:_LONGEST]}
-    outcome = IGNORED
+    outcome = Outcome(IGNORED)
     if said is not None and said.namespace == context.settings.argo.namespace:
         # A run's events belong to the trace it began in, in whatever request they come.
         trace = said.trace if isinstance(said, WorkflowState) else None
@@ -52,18 +61,18 @@ def apply_event(
         )
         with span, within(run=said.name, event_id=event.id[:_LONGEST], event_source=event.source[:_LONGEST]):
             outcome = _apply(context, event, said, gone=isinstance(change, WorkflowDeletion))
-    context.telemetry.count(EVENTS, {"ogdc.event.outcome": outcome})
+    context.telemetry.count(EVENTS, {"ogdc.event.outcome": outcome.told})
     return outcome
 
 
-def _apply(context: Context, event: Event, said: _Said, *, gone: bool) -> str:
+def _apply(context: Context, event: Event, said: _Said, *, gone: bool) -> Outcome:
     heard = _record(context, event, said, gone=gone)
     if heard.after is None:
-        return IGNORED if heard.before is None else KNOWN
+        return Outcome(IGNORED if heard.before is None else KNOWN)
     tell_end(context, said.name, heard)
-    if isinstance(said, WorkflowState) and not gone:
-        stop_if_doomed(context, said)
-    return APPLIED
+    if isinstance(said, WorkflowState) and not gone and not stop_if_doomed(context, said):
+        return Outcome(APPLIED, goes_on=said.name)
+    return Outcome(APPLIED)
 
 
 def _record(context: Context, event: Event, said: _Said, *, gone: bool) -> Heard:

@@ -20,13 +20,16 @@ from ogdc_shared.errors import OgdcError, RunStateError
 _log = logging.getLogger(__name__)
 
 
-def stop_if_doomed(context: Context, state: WorkflowState) -> None:
+def stop_if_doomed(context: Context, state: WorkflowState) -> bool:
     """Stop a workflow that has failed already; call it with what the record took for the newest state.
 
     Where Argo does not answer, or not to this service, the run is left to whoever asks about it next.
+
+    Returns:
+        False: it goes on, and is left to others.
     """
     if not state.is_doomed:
-        return
+        return True
     try:
         context.argo.terminate(state.name)
     except RunStateError:
@@ -35,3 +38,5 @@ def stop_if_doomed(context: Context, state: WorkflowState) -> None:
         _log.warning("run %s has failed and goes on, since it could not be stopped: %s", state.name, exc)
         with context.database.reader() as conn:
             ask_again(conn, state.name)
+        return False
+    return True

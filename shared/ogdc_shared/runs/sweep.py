@@ -1,4 +1,4 @@
-"""The sweep finishes what a crash, or a part that was away, left undone; run every minute and at a start."""
+"""The sweep finishes what a crash, or a part that was away, left undone; run now and then, and at a start."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from ogdc_functions.argo_events import UNSTOPPED
 from ogdc_shared.db.database import Database
 from ogdc_shared.db.runs import get_run
 from support.argo_server import ArgoServer
@@ -255,11 +256,18 @@ class TestWhatOnlyArgoKnows:
         """With `fail_fast`: this service may not terminate, the sweep of submit may."""
         argo.workflows[name]["metadata"]["labels"]["ogdc/fail-fast"] = "true"
         argo.trouble["terminate"] = "refuse"
-        tell(argo_events, argo.advance(name, "Running", nodes=pod("a", "Failed")))
+        told = structured(argo.advance(name, "Running", nodes=pod("a", "Failed")))
+        answer = argo_events.post("/", data=json.dumps(told), content_type="application/cloudevents+json")
         assert argo.workflows[name]["status"]["phase"] == "Running"
         del argo.trouble["terminate"]
 
-        assert submit.post("/sweep").get_json()["refreshed"] == [name]
+        # Knative's broker passes the answer, an event, on to the sweep.
+        assert answer.status_code == 200
+        assert answer.headers["ce-type"] == UNSTOPPED
+        assert answer.get_json() == {"runs": [name]}
+        passed_on = {key: value for key, value in answer.headers.items() if key.lower().startswith("ce-")}
+        swept = submit.post("/sweep", data=answer.data, headers=passed_on, content_type="application/json")
+        assert swept.status_code == 204
         assert argo.workflows[name]["status"]["phase"] == "Failed"
 
 

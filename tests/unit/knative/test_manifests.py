@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from ogdc_functions.argo_events import UNSTOPPED
 from ogdc_functions.openapi import document
 from ogdc_shared.config import Settings
 from support.installed import UPLOADS
@@ -251,6 +252,14 @@ class TestAgreement:
         assert broker["spec"]["delivery"]["deadLetterSink"]["ref"]["name"] in there
         assert {each["spec"]["subscriber"]["ref"]["name"] for each in triggers.values()} <= there
         assert of_kind(manifests, "PingSource")["sweep"]["spec"]["sink"]["ref"]["name"] in there
+
+    def test_what_argo_events_replies_wakes_the_sweep_alone(self, manifests):
+        triggers = of_kind(manifests, "Trigger")
+
+        assert triggers["unstopped"]["spec"]["filters"] == [{"exact": {"type": UNSTOPPED}}]
+        assert triggers["unstopped"]["spec"]["subscriber"]["uri"] == "/sweep"
+        excluded = [each["not"]["prefix"]["type"] for each in triggers["uploads"]["spec"]["filters"]]
+        assert any(UNSTOPPED.startswith(prefix) for prefix in excluded)
 
     def test_workflows_are_watched_by_a_label_they_bear(self, manifests):
         [watched] = of_kind(manifests, "ApiServerSource")["workflows"]["spec"]["resources"]
