@@ -19,7 +19,7 @@ from benchmarks.records import submit_run, workflow_event
 from benchmarks.service import Service
 from benchmarks.workflows import Workflow
 
-_CLIENTS = 8
+_CLIENTS = 9
 """As many as Knative lets an instance have at once (`containerConcurrency`)."""
 _PARTITIONS = 4
 _MOST_EVENTS = 6000

@@ -20,7 +20,7 @@ from ogdc_shared.db.migrate import migrate
 
 NAMESPACE = "benchmark"
 _CLAIM = "workflow"
-_TWO_PROCESSES = {"WORKERS": "2", "THREADS": "5", "OGDC_DB_POOL_SIZE": "4"}
+_ARGO_EVENTS = {"WORKERS": "3", "THREADS": "4", "OGDC_DB_POOL_SIZE": "3"}
 """As in knative/base/argo-events.yaml."""
 
 
@@ -57,7 +57,7 @@ class Site:
 
     def service(self, name: str) -> Service:
         """Make `submit`, `status` or `argo_events` from its entrypoint; not started yet."""
-        shape = _TWO_PROCESSES if name == "argo_events" else {}
+        shape = _ARGO_EVENTS if name == "argo_events" else {}
         return Service(
             name,
             source=ROOT / "functions" / "entrypoints" / f"{name}_service.py",
