@@ -329,8 +329,9 @@ def check_executions(scene: Scene, submission: Submission) -> None:
             assert not overlap(earlier, later), (earlier, later)
             assert earlier.number <= later.number, f"{earlier} had finished before {later}"
             if earlier.number == later.number:
-                assert any(earlier.started <= each.time <= later.started for each in scene.trouble.kills), (
-                    later
+                since = earlier.started - LATE_SECONDS
+                assert any(since <= each.time <= later.started for each in scene.trouble.kills), (
+                    f"{earlier}, and again {later}"
                 )
 
 
