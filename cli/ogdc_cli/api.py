@@ -112,7 +112,9 @@ class ApiClient:
 
     def trigger(self, name: str, *, uploads: int) -> dict[str, Any]:
         """One trigger with as many of its newest uploads."""
-        return self._transport.call("GET", f"/triggers/{_trigger_segment(name)}?uploads={uploads}")
+        return self._transport.call(
+            "GET", f"/triggers/{_segment(name, UnknownTriggerError)}?uploads={uploads}"
+        )
 
     def add_trigger(self, asked: dict[str, Any]) -> dict[str, Any]:
         """Have uploads start runs."""
@@ -121,7 +123,8 @@ class ApiClient:
 
     def remove_trigger(self, name: str) -> str:
         """Remove a trigger; returns what the service says of that."""
-        message: str = self._transport.call("DELETE", f"/triggers/{_trigger_segment(name)}")["message"]
+        path = f"/triggers/{_segment(name, UnknownTriggerError)}"
+        message: str = self._transport.call("DELETE", path)["message"]
         return message
 
     def version(self) -> str:
@@ -153,21 +156,14 @@ class ApiClient:
             return partial.rename(into / name)
 
 
-def _segment(name: str) -> str:
-    """A run's name as part of a path.
+def _segment(name: str, unknown: type[UnknownRunError | UnknownTriggerError] = UnknownRunError) -> str:
+    """A run's or a trigger's name as part of a path.
 
     Raises:
-        UnknownRunError: no run can be called so, which a server might take for another path.
+        UnknownRunError: or `unknown`: nothing can be called so, which a server might take for another path.
     """
     if not _NAME.fullmatch(name):
-        raise UnknownRunError(name)
-    return name
-
-
-def _trigger_segment(name: str) -> str:
-    """A trigger's name as part of a path; raises UnknownTriggerError as `_segment` does."""
-    if not _NAME.fullmatch(name):
-        raise UnknownTriggerError(name)
+        raise unknown(name)
     return name
 
 

@@ -1,8 +1,10 @@
-"""Typed reads of a request's query parameters."""
+"""Typed reads of a request's query parameters, and of a body in JSON."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ogdc_shared.errors import InvalidRequestError
 
@@ -43,3 +45,15 @@ def flag(query: Mapping[str, str], key: str) -> bool:
         InvalidRequestError: it is neither.
     """
     return choice(query, key, options=("true", "false")) == "true"
+
+
+def json_value(body: bytes) -> Any:
+    """Read a body.
+
+    Raises:
+        InvalidRequestError: it is not JSON.
+    """
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as exc:
+        raise InvalidRequestError(f"The body is not JSON: {exc}.") from exc

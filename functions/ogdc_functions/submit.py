@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,7 @@ from flask import Request, Response
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from ogdc_functions import triggers
-from ogdc_functions.queries import flag, number
+from ogdc_functions.queries import flag, json_value, number
 from ogdc_functions.readiness import readiness_route
 from ogdc_functions.responses import json_response, receipt
 from ogdc_functions.routing import Call, Function, Route, build_function
@@ -120,10 +119,7 @@ def _asked_for(request: Request) -> tuple[RecipeSource, bool]:
 def _in_json(body: bytes) -> tuple[RecipeSource, bool]:
     from ogdc_shared.runs.recipes import RecipeSource
 
-    try:
-        asked = json.loads(body)
-    except (ValueError, RecursionError) as exc:
-        raise InvalidRequestError(f"The body is not JSON: {exc}.") from exc
+    asked = json_value(body)
     if not isinstance(asked, dict) or not asked.keys() <= _JSON_KEYS:
         raise InvalidRequestError(
             "The body has to be a JSON object with `recipe_path` and, if wanted, `overwrite`."

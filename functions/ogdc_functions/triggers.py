@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flask import Response
 
-from ogdc_functions.queries import number
+from ogdc_functions.queries import json_value, number
 from ogdc_functions.responses import json_response
 from ogdc_functions.routing import Call, Route
 from ogdc_shared.context import Context
@@ -65,10 +64,7 @@ def _upload_view(upload: Upload) -> dict[str, Any]:
 def _add(context: Context, call: Call) -> Response:
     from ogdc_shared.runs.triggers import define_trigger
 
-    try:
-        asked = json.loads(call.request.get_data())
-    except (ValueError, RecursionError) as exc:
-        raise InvalidRequestError(f"The body is not JSON: {exc}.") from exc
+    asked = json_value(call.request.get_data())
     if not isinstance(asked, dict):
         raise InvalidRequestError("The body has to be a JSON object with `name` and `bucket` at least.")
     return json_response(_trigger_view(define_trigger(context, caller=call.caller, asked=asked)))

@@ -11,45 +11,30 @@
 from __future__ import annotations
 
 import gzip
-import threading
+import os
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
+from pathlib import Path
 from typing import Any
 
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from support.http import Answer, FileServer, Request
+
 _KINDS = {"/v1/traces": ExportTraceServiceRequest, "/v1/metrics": ExportMetricsServiceRequest}
 
 
-class Collector:
+class Collector(FileServer):
     """Listens on this machine from `__enter__` to `__exit__`.
 
     Attributes:
-        requests: What was sent, as (path, message).
+        messages: What was sent, as (path, message).
     """
 
     def __init__(self) -> None:
-        self.requests: list[tuple[str, Any]] = []
-
-    def __enter__(self) -> Collector:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
+        super().__init__(Path(os.devnull))
+        self.messages: list[tuple[str, Any]] = []
+        self.routes = dict.fromkeys(_KINDS, self._take)
 
     def spans(self) -> list[Any]:
         """All spans, as OTLP has them."""
@@ -77,31 +62,20 @@ class Collector:
         """What spans and metrics were said to come from."""
         return [
             attributes(part.resource)
-            for _, message in self.requests
+            for _, message in self.messages
             for part in getattr(message, "resource_spans", None) or message.resource_metrics
         ]
 
+    def _take(self, request: Request) -> Answer:
+        packed = request.headers.get("Content-Encoding") == "gzip"
+        body = gzip.decompress(request.body) if packed else request.body
+        self.messages.append((request.path, _KINDS[request.path].FromString(body)))
+        return Answer()
+
     def _messages(self, path: str) -> Iterator[Any]:
-        return (message for where, message in list(self.requests) if where == path)
+        return (message for where, message in list(self.messages) if where == path)
 
 
 def attributes(of: Any) -> dict[str, Any]:
     """The attributes of a span, a data point or a resource."""
     return {each.key: getattr(each.value, each.value.WhichOneof("value")) for each in of.attributes}
-
-
-def _handler(collector: Collector) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            if self.headers.get("Content-Encoding") == "gzip":
-                body = gzip.decompress(body)
-            collector.requests.append((self.path, _KINDS[self.path].FromString(body)))
-            self.send_response(200)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-    return Handler

@@ -71,6 +71,18 @@ def started(client: FlaskClient, *, files: Mapping[str, str] | None = None) -> s
     return name
 
 
+def event_headers(workflow: Mapping[str, Any], kind: str = "update") -> dict[str, str]:
+    """The headers of an event of an ApiServerSource, in binary mode; each is another event's."""
+    return {
+        "Content-Type": "application/json",
+        "ce-specversion": "1.0",
+        "ce-id": str(uuid.uuid4()),
+        "ce-source": "https://10.0.0.1:443",
+        "ce-type": f"dev.knative.apiserver.resource.{kind}",
+        "ce-subject": f"/apis/argoproj.io/v1alpha1/workflows/{workflow['metadata']['name']}",
+    }
+
+
 def tell(
     client: FlaskClient, workflow: Mapping[str, Any], *, kind: str = "update", **headers: str
 ) -> TestResponse:
@@ -78,14 +90,5 @@ def tell(
     return client.post(
         "/",
         data=json.dumps(workflow),
-        content_type="application/json",
-        headers={
-            "Accept": "application/json",
-            "ce-specversion": "1.0",
-            "ce-id": str(uuid.uuid4()),
-            "ce-source": "https://10.0.0.1:443",
-            "ce-type": f"dev.knative.apiserver.resource.{kind}",
-            "ce-subject": f"/apis/argoproj.io/v1alpha1/workflows/{workflow['metadata']['name']}",
-        }
-        | headers,
+        headers=event_headers(workflow, kind) | {"Accept": "application/json"} | headers,
     )

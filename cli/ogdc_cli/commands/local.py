@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ogdc_cli.commands.recipes import JsonOption, RecipeArgument
+from ogdc_cli.commands.common import JsonOption, RecipeArgument
 
 IDLE_SECONDS = 600
 _LISTED = 20

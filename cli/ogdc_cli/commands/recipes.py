@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from ogdc_cli.commands.common import JsonOption, OverwriteOption, RecipeArgument, print_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,18 +15,6 @@ if TYPE_CHECKING:
     from ogdc_shared.config import Settings
     from ogdc_shared.recipe.recipe import Recipe
 
-RecipeArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar="RECIPE",
-        help="A recipe directory or archive, or where one is to be fetched from: "
-        "github://org:repo@ref/path, https://….tar.gz, s3://bucket/path.",
-    ),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-OverwriteOption = Annotated[
-    bool, typer.Option("--overwrite", help="Replace the data an earlier run of this recipe published.")
-]
 DEFAULT_RECIPES = "https://github.com/qgreenland-net/ogdc-recipes.git"
 
 
@@ -57,12 +46,12 @@ def validate(
     except (InvalidRecipeError, InputNotFoundError) as exc:
         problems = str(exc).splitlines()
         if as_json:
-            _print_json({"recipe": recipe, "valid": False, "problems": problems})
+            print_json({"recipe": recipe, "valid": False, "problems": problems})
         else:
             typer.echo("\n  ".join((f"{recipe} is not valid:", *problems)), err=True)
         raise typer.Exit(1) from exc
     if as_json:
-        _print_json({"recipe": recipe, "valid": True, "recipe_id": loaded.id, "problems": []})
+        print_json({"recipe": recipe, "valid": True, "recipe_id": loaded.id, "problems": []})
     else:
         typer.echo(f"{recipe} is valid ({loaded.id}, {_count(len(loaded.commands), 'command')}).")
 
@@ -90,7 +79,7 @@ def validate_all(
         raise RecipeNotFoundError(f"{repository} holds no recipes/*/meta.yml.")
     valid = sum(not problems for problems in found.values())
     if as_json:
-        _print_json([{"recipe": name, "valid": not told, "problems": told} for name, told in found.items()])
+        print_json([{"recipe": name, "valid": not told, "problems": told} for name, told in found.items()])
     else:
         for name, problems in found.items():
             typer.echo("\n         ".join((f"{'invalid' if problems else 'valid  '}  {name}", *problems)))
@@ -112,7 +101,7 @@ def compile_recipe(
     ):
         manifest = run.manifest
     if as_json:
-        _print_json(manifest)
+        print_json(manifest)
     else:
         import yaml
 
@@ -158,10 +147,6 @@ def _settings() -> Settings:
         dataone_node_url=settings.dataone_node_url or DATAONE_NODE_URL,
         worker=settings.worker._replace(allowed_input_claims=claims),
     )
-
-
-def _print_json(value: object) -> None:
-    typer.echo(json.dumps(value, indent=2))
 
 
 def _count(number: int, noun: str) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ogdc_cli.commands.recipes import JsonOption, OverwriteOption, RecipeArgument
+from ogdc_cli.commands.common import JsonOption, OverwriteOption, RecipeArgument, connected, print_json
 
 if TYPE_CHECKING:
     from ogdc_cli.api import ApiClient
@@ -42,14 +41,14 @@ def submit(
     from ogdc_cli import submission
 
     parcel = submission.pack_recipe(recipe)
-    client = _client()
+    client = connected()
     submitted = submission.submit(client, parcel, overwrite=overwrite)
     if not as_json:
         typer.echo(submitted.message)
     if wait:
         _finish(client, submitted.name, as_json=as_json)
     elif as_json:
-        _print_json({"name": submitted.name, "message": submitted.message, "url": client.url})
+        print_json({"name": submitted.name, "message": submitted.message, "url": client.url})
     else:
         typer.echo(f"It runs at {client.url}; see how it goes with: ogdc-runner watch {submitted.name}")
 
@@ -64,11 +63,11 @@ def status(
     """Print a run's status and, where it failed, why."""
     from ogdc_cli.tasklog import printable
 
-    client = _client()
+    client = connected()
     run = client.run(name)
     divided = list(client.partitions(name)) if partitions else []
     if as_json:
-        _print_json(run | {"partition_list": divided} if partitions else run)
+        print_json(run | {"partition_list": divided} if partitions else run)
         return
     progress = f" ({run['progress']})" if run.get("progress") and run["status"] == "Running" else ""
     typer.echo(f"{run['name']}: {run['status']}{progress}")
@@ -88,10 +87,10 @@ def list_runs(
     """List runs, newest first."""
     from itertools import islice
 
-    found = _client().runs(recipe_id=recipe, status=run_status, submitted_by=user, limit=min(limit, 200))
+    found = connected().runs(recipe_id=recipe, status=run_status, submitted_by=user, limit=min(limit, 200))
     listed = list(islice(found, limit))
     if as_json:
-        _print_json(listed)
+        print_json(listed)
     elif not listed:
         typer.echo("No runs.")
     else:
@@ -100,7 +99,7 @@ def list_runs(
 
 def watch(name: NameArgument, as_json: JsonOption = False) -> None:
     """Follow a run until it ends; fail unless it succeeded."""
-    _finish(_client(), name, as_json=as_json)
+    _finish(connected(), name, as_json=as_json)
 
 
 def logs(
@@ -111,7 +110,7 @@ def logs(
     """Print what a run's commands wrote."""
     from ogdc_cli.tasklog import described, read_line
 
-    for line in _client().logs(name, tail=tail):
+    for line in connected().logs(name, tail=tail):
         if raw:
             typer.echo(line)
         else:
@@ -121,12 +120,12 @@ def logs(
 
 def cancel(name: NameArgument, as_json: JsonOption = False) -> None:
     """Stop a run."""
-    _changed(_client().cancel(name), as_json=as_json)
+    _changed(connected().cancel(name), as_json=as_json)
 
 
 def retry(name: NameArgument, wait: WaitOption = False, as_json: JsonOption = False) -> None:
     """Run again what failed of a run; what succeeded is kept."""
-    client = _client()
+    client = connected()
     run = client.retry(name)
     if wait:
         _finish(client, name, as_json=as_json)
@@ -142,19 +141,12 @@ def get_output(
     as_json: JsonOption = False,
 ) -> None:
     """Download the zip of a run whose recipe has `output: temporary`."""
-    client = _client()
+    client = connected()
     written = client.download(client.output_url(name), output_dir)
     if as_json:
-        _print_json({"name": name, "path": str(written)})
+        print_json({"name": name, "path": str(written)})
     else:
         typer.echo(f"Wrote {written}")
-
-
-def _client() -> ApiClient:
-    from ogdc_cli.api import ApiClient
-    from ogdc_cli.settings import ClientSettings
-
-    return ApiClient(ClientSettings.from_env())
 
 
 def _finish(client: ApiClient, name: str, *, as_json: bool) -> None:
@@ -168,7 +160,7 @@ def _finish(client: ApiClient, name: str, *, as_json: bool) -> None:
         typer.echo(f"{name} goes on without us. To stop it: ogdc-runner cancel {name}", err=True)
         raise
     if as_json:
-        _print_json(run)
+        print_json(run)
     else:
         typer.echo(outcome(run), err=run["status"] != "Succeeded")
     if run["status"] != "Succeeded":
@@ -177,13 +169,9 @@ def _finish(client: ApiClient, name: str, *, as_json: bool) -> None:
 
 def _changed(run: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
-        _print_json(run)
+        print_json(run)
     else:
         typer.echo(f"{run['name']}: {run['status']}")
-
-
-def _print_json(value: object) -> None:
-    typer.echo(json.dumps(value, indent=2))
 
 
 def _row(run: dict[str, Any]) -> tuple[str, ...]:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from ogdc_cli.commands.recipes import JsonOption
-
-if TYPE_CHECKING:
-    from ogdc_cli.api import ApiClient
+from ogdc_cli.commands.common import JsonOption, connected, print_json
 
 TriggerArgument = Annotated[str, typer.Argument(metavar="NAME", help="The trigger's name.")]
 
@@ -28,9 +24,9 @@ def list_triggers(as_json: JsonOption = False) -> None:
     """List triggers."""
     from ogdc_cli.tasklog import printable
 
-    found = _client().triggers()
+    found = connected().triggers()
     if as_json:
-        _print_json(found)
+        print_json(found)
     elif not found:
         typer.echo("No triggers.")
     for trigger in [] if as_json else found:
@@ -46,9 +42,9 @@ def show(
     """Print a trigger, and what became of its newest uploads."""
     from ogdc_cli.tasklog import printable
 
-    trigger = _client().trigger(name, uploads=uploads)
+    trigger = connected().trigger(name, uploads=uploads)
     if as_json:
-        _print_json(trigger)
+        print_json(trigger)
         return
     typer.echo(printable(_line(trigger)))
     for upload in trigger["uploads"]:
@@ -94,9 +90,9 @@ def add(
         "pass_object": not no_object,
         "base_url": base_url,
     }
-    trigger = _client().add_trigger(asked)
+    trigger = connected().add_trigger(asked)
     if as_json:
-        _print_json(trigger)
+        print_json(trigger)
     else:
         typer.echo(
             f"Trigger {trigger['name']} is set; see what it does with: ogdc-runner triggers show {name}"
@@ -106,7 +102,7 @@ def add(
 @triggers.command("remove")
 def remove(name: TriggerArgument) -> None:
     """Remove a trigger; the runs it started stay."""
-    typer.echo(_client().remove_trigger(name))
+    typer.echo(connected().remove_trigger(name))
 
 
 def _location(recipe: str) -> str:
@@ -116,17 +112,6 @@ def _location(recipe: str) -> str:
     return recipe if is_remote(recipe) else str(Path(recipe).expanduser().resolve())
 
 
-def _client() -> ApiClient:
-    from ogdc_cli.api import ApiClient
-    from ogdc_cli.settings import ClientSettings
-
-    return ApiClient(ClientSettings.from_env())
-
-
 def _line(trigger: dict[str, Any]) -> str:
     what = trigger["recipe_path"] or "the uploaded recipe"
     return f"{trigger['name']}  {trigger['bucket']}/{trigger['pattern']} → {what}  ({trigger['owner']})"
-
-
-def _print_json(value: object) -> None:
-    typer.echo(json.dumps(value, indent=2))

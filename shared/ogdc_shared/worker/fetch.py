@@ -11,8 +11,9 @@ import os
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from ogdc_shared.errors import UnsupportedError, UnusableInputError
+from ogdc_shared.errors import UnsupportedError
 from ogdc_shared.worker.download import RecipeFiles, download
+from ogdc_shared.worker.names import take_name
 from ogdc_shared.worker.part import Part
 from ogdc_shared.worker.threads import in_threads
 from ogdc_shared.worker.trees import flush, flush_entries, is_directory, remove
@@ -73,12 +74,7 @@ def fetch_inputs(
 
     owners: dict[str, str] = {}
     for fetched in in_threads(fetch, len(files), at_once=THREADS):
-        if fetched.name in owners:
-            raise UnusableInputError(
-                f"Two inputs have the name {fetched.name!r}: {owners[fetched.name]!r} and "
-                f"{fetched.source!r}. Leave one out: the second would overwrite the first."
-            )
-        owners[fetched.name] = fetched.source
+        take_name(owners, fetched.name, fetched.source)
         report(fetched)
     flush(store)
 

@@ -8,11 +8,32 @@ from __future__ import annotations
 import os
 import re
 
+from ogdc_shared.errors import UnusableInputError
+
 NAME_BYTES = 255
 """What Linux file systems take."""
 
 _UNWANTED = re.compile(r"[/\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _PARAMETER = r';\s*([\w!#$&+^`|~*.-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;]*))'
+
+
+def take_name(
+    owners: dict[str, str],
+    name: str,
+    source: str,
+    *,
+    advice: str = "Leave one out: the second would overwrite the first.",
+) -> None:
+    """Note in `owners` whose a name is.
+
+    Raises:
+        UnusableInputError: it is another input's; the message ends with `advice`.
+    """
+    if name in owners:
+        raise UnusableInputError(
+            f"Two inputs have the name {name!r}: {owners[name]!r} and {source!r}. {advice}"
+        )
+    owners[name] = source
 
 
 def name_from_url(url: str) -> str:

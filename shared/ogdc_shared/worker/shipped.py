@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from ogdc_shared.errors import InputNotFoundError, UnusableInputError
-from ogdc_shared.worker.names import last_component
+from ogdc_shared.errors import InputNotFoundError
+from ogdc_shared.worker.names import last_component, take_name
 from ogdc_shared.worker.trees import flush
 
 if TYPE_CHECKING:
@@ -33,12 +33,7 @@ def copy_files(files: Sequence[InputFile], *, recipe: str, directory: str) -> It
     owners: dict[str, str] = {}
     for file in files:
         pieces, name = read_shipped(recipe, file.source), shipped_name(file)
-        if name in owners:
-            raise UnusableInputError(
-                f"Two inputs have the name {name!r}: {owners[name]!r} and {file.source!r}. Leave one out: "
-                "the second would overwrite the first."
-            )
-        owners[name] = file.source
+        take_name(owners, name, file.source)
         with open(f"{directory}/{name}", "wb") as copy:
             copy.writelines(pieces)
             yield {"source": file.source, "name": name, "size": copy.tell()}

@@ -71,8 +71,7 @@ def _old(volume: str, before: float) -> Iterator[str]:
 def _changed(directory: str) -> float:
     """When a run last did something there, in seconds since 1970: a task notes each of its steps."""
     partitions = [f"{directory}/{name}" for name in _names(directory)]
-    checkpoints = [f"{partition}/{layout.CHECKPOINT}" for partition in partitions]
-    return max(map(_modified, [directory, *partitions, *checkpoints]))
+    return max(map(_modified, [directory, *partitions, *_checkpoints(directory)]))
 
 
 def _modified(path: str) -> float:
@@ -84,14 +83,17 @@ def _modified(path: str) -> float:
 
 def _worked_on(directory: str) -> bool:
     """Whether a task is at work there, on a command that takes days."""
-    for name in _names(directory):
-        checkpoint = f"{directory}/{name}/{layout.CHECKPOINT}"
+    for checkpoint in _checkpoints(directory):
         if os.path.isfile(checkpoint) and not os.path.islink(checkpoint):
             try:
                 os.close(open_locked(checkpoint, patience=0))
             except UnavailableError:
                 return True
     return False
+
+
+def _checkpoints(directory: str) -> list[str]:
+    return [f"{directory}/{name}/{layout.CHECKPOINT}" for name in _names(directory)]
 
 
 def _names(directory: str) -> list[str]:

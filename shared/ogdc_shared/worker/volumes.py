@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _TOLD = 5
 """How many of the files that do not match a message names."""
+_APART = "Leave one out, or set workflow.parallel.enabled: there, commands are given each file's whole path."
 _ANY = None
 """In place of a pattern's component `**`: any number of directories."""
 
@@ -72,15 +73,12 @@ def link_files(files: Sequence[InputFile], directory: str) -> None:
     Raises:
         UnusableInputError: two have the same name.
     """
+    from ogdc_shared.worker.names import take_name  # no other task here needs it
+
     owners: dict[str, str] = {}
     for file in files:
         name = os.path.basename(file.source)
-        if name in owners:
-            raise UnusableInputError(
-                f"Two inputs have the name {name!r}: {owners[name]!r} and {file.source!r}. Leave one out, or "
-                "set workflow.parallel.enabled: there, commands are given each file's whole path."
-            )
-        owners[name] = file.source
+        take_name(owners, name, file.source, advice=_APART)
         if not os.path.lexists(f"{directory}/{name}"):
             os.symlink(file.source, f"{directory}/{name}")
     flush_entries(directory)

@@ -10,7 +10,6 @@ import json
 import random
 import tempfile
 import time
-import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -27,7 +26,7 @@ from support.argo_server import ArgoServer
 from support.http import closed_port
 from support.postgres import PostgresServer
 from support.records import submit
-from support.runs import bundle, recipe_files
+from support.runs import bundle, event_headers, recipe_files
 from support.services import Service
 
 HTTP = urllib3.PoolManager(retries=False, timeout=30, maxsize=16)
@@ -55,14 +54,7 @@ class Event(NamedTuple):
 
 
 def told(workflow: Mapping[str, Any], kind: str = "update") -> Event:
-    headers = {
-        "Content-Type": "application/json",
-        "ce-specversion": "1.0",
-        "ce-id": str(uuid.uuid4()),
-        "ce-source": "https://10.96.0.1:443",
-        "ce-type": f"dev.knative.apiserver.resource.{kind}",
-    }
-    return Event(headers, json.dumps(workflow).encode())
+    return Event(event_headers(workflow, kind), json.dumps(workflow).encode())
 
 
 def life(name: str) -> Iterator[Event]:

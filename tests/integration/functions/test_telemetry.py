@@ -180,7 +180,7 @@ def test_either_can_be_left_out(collector: Collector, environment, log: Path, le
         response = HTTP.request("GET", f"{service.url}/runs", headers={"traceparent": PARENT})
         end(service)
 
-    assert {path for path, _ in collector.requests} == {
+    assert {path for path, _ in collector.messages} == {
         f"/v1/{what}" for what in {"traces", "metrics"} - left_out
     }
     assert response.headers["traceresponse"].split("-")[1] == TRACE_ID

@@ -12,6 +12,12 @@ def record(message: str, *args: object, **fields: object) -> logging.LogRecord:
     )
 
 
+def run(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code], check=True, timeout=60, capture_output=True, text=True
+    )
+
+
 def test_a_record_is_one_line_of_json():
     line = JsonFormatter().format(record("run %s\nis gone", "seals-ü"))
 
@@ -45,9 +51,7 @@ def test_configured_logging_writes_json_to_stderr():
         "import logging; from ogdc_functions.logs import configure_logging; configure_logging();"
         "logging.getLogger('a').info('hello'); logging.getLogger('a').debug('not this')"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], check=True, timeout=60, capture_output=True, text=True
-    )
+    done = run(code)
 
     assert json.loads(done.stderr)["message"] == "hello"
     assert done.stdout == ""
@@ -58,9 +62,7 @@ def test_warnings_are_json_too():
         "import warnings; from ogdc_functions.logs import configure_logging; configure_logging();"
         "warnings.warn('this server is not checked')"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], check=True, timeout=60, capture_output=True, text=True
-    )
+    done = run(code)
 
     fields = json.loads(done.stderr)
     assert fields["severity"] == "WARNING"

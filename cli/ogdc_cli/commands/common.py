@@ -1,0 +1,37 @@
+"""What commands of several groups have in common."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from ogdc_cli.api import ApiClient
+
+RecipeArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="RECIPE",
+        help="A recipe directory or archive, or where one is to be fetched from: "
+        "github://org:repo@ref/path, https://….tar.gz, s3://bucket/path.",
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+OverwriteOption = Annotated[
+    bool, typer.Option("--overwrite", help="Replace the data an earlier run of this recipe published.")
+]
+
+
+def connected() -> ApiClient:
+    """The client of the deployment that the environment names."""
+    from ogdc_cli.api import ApiClient
+    from ogdc_cli.settings import ClientSettings
+
+    return ApiClient(ClientSettings.from_env())
+
+
+def print_json(value: object) -> None:
+    """Print a value for programs to read."""
+    typer.echo(json.dumps(value, indent=2))
