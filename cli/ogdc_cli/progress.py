@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 TERMINAL = frozenset({"Succeeded", "Failed", "Error"})
-_FIRST_PAUSE, _LONGEST_PAUSE, _GROWTH = 0.05, 2.0, 1.1
+_FIRST_PAUSE, _LONGEST_PAUSE, _GROWTH = 0.05, 2.0, 1.02
 _PATIENCE_SECONDS = 15.0
 _FIRST_LOOK, _LOOK = 1000, 100
 """Log lines to read; a step that began before them is not seen."""
@@ -35,8 +35,9 @@ def follow(
 ) -> dict[str, Any]:
     """Watch a run until it ends and return it as `GET /runs/{name}` gives it.
 
-    The pause between two looks grows from 0.05 s to 2 s, so that short runs are seen to end at once. A
-    service that goes away is waited for, `patience` seconds at most (None: a moment).
+    The pause between two looks grows with the time that has gone by, from 0.05 s by 2 % of it to 2 s, so that
+    no run seems to take noticeably longer than it did. A service that goes away is waited for, `patience`
+    seconds at most (None: a moment).
 
     Raises:
         ApiError: there is no such run, or the service stays away.

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ogdc_cli.commands.common import JsonOption, RecipeArgument
+from ogdc_cli.commands.common import JsonOption, RecipeArgument, print_json
 
 IDLE_SECONDS = 600
 _LISTED = 20
@@ -37,7 +36,7 @@ def run(
 
     done = run_recipe(recipe, output_dir=output_dir, idle_timeout=IDLE_SECONDS, quiet=as_json)
     if as_json:
-        typer.echo(json.dumps(done.run | {"outputs": [str(path) for path in done.outputs]}, indent=2))
+        print_json(done.run | {"outputs": [str(path) for path in done.outputs]})
     elif done.run["status"] == "Succeeded":
         typer.echo(f"{done.run['name']}: Succeeded. Outputs:")
         _print_outputs(done.outputs)
