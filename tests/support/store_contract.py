@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from ogdc_shared.errors import InvalidRequestError
-from ogdc_shared.storage.store import ArtifactNotFoundError, ArtifactStore, put_all
+from ogdc_shared.storage.store import ArtifactNotFoundError, ArtifactStore
 
 
 class StoreContract:
@@ -50,14 +50,14 @@ class StoreContract:
                 most_ahead = max(most_ahead, len(made[-40:]) - written)
                 yield f"runs/a/partitions/{number}.json", str(number).encode()
 
-        put_all(store, artifacts())
+        store.put_all(artifacts())
         assert [store.get(f"runs/a/partitions/{n}.json") for n in (0, 57, 99)] == [b"0", b"57", b"99"]
         assert len(made) == 100
         assert most_ahead < 40
 
     def test_tells_of_one_among_many_that_cannot_be_written(self, store: ArtifactStore) -> None:
         with pytest.raises(InvalidRequestError, match="cannot be the key"):
-            put_all(store, [("runs/a/x", b""), ("../y", b""), ("runs/a/z", b"")])
+            store.put_all([("runs/a/x", b""), ("../y", b""), ("runs/a/z", b"")])
 
     def test_says_what_is_not_there(self, store: ArtifactStore, tmp_path: Path) -> None:
         assert store.size("runs/none") is None

@@ -25,7 +25,7 @@ from ogdc_shared.recipe.models import (
 from ogdc_shared.recipe.recipe import Recipe
 from ogdc_shared.resolve import resolve_inputs, volume_inputs
 from ogdc_shared.runs.occasion import SUBMITTED, Occasion
-from ogdc_shared.storage.store import ArtifactStore, put_all
+from ogdc_shared.storage.store import ArtifactStore
 from ogdc_shared.tracing import current
 from ogdc_shared.workflow.names import workflow_name
 
@@ -103,7 +103,7 @@ def store_artifacts(store: ArtifactStore, run: CompiledRun) -> None:
     try:
         if store.size(snapshot_key(run.snapshot)) is None:
             store.put(snapshot_key(run.snapshot), run.bundle)
-        put_all(store, _artifacts(run))
+        store.put_all(_artifacts(run))
     except Exception:
         store.delete_prefix(run_prefix(run.name))
         raise

@@ -5,15 +5,16 @@ from __future__ import annotations
 import shutil
 import stat
 import time
+from collections.abc import Iterable
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote
 
 from ogdc_shared.errors import ConfigurationError
-from ogdc_shared.storage.files import disk_errors, replacing
+from ogdc_shared.storage.files import disk_errors, replacing, sync_directory
 from ogdc_shared.storage.links import sign
-from ogdc_shared.storage.store import ArtifactNotFoundError, check_key, check_prefix
+from ogdc_shared.storage.store import ArtifactNotFoundError, check_key, check_prefix, several_at_once
 
 
 class DirectoryStore:
@@ -37,10 +38,20 @@ class DirectoryStore:
 
     def put(self, key: str, data: bytes | Path) -> None:
         """See `ArtifactStore`."""
-        path = self.path(key)
-        source = BytesIO(data) if isinstance(data, bytes) else data.open("rb")
-        with source, disk_errors(f"artifact {key!r}"), replacing(path) as target:
-            shutil.copyfileobj(source, target)
+        self._put(key, data)
+
+    def put_all(self, artifacts: Iterable[tuple[str, bytes | Path]]) -> None:
+        """See `ArtifactStore`; the names in a directory go to disk together."""
+        directories: set[Path] = set()
+
+        def put(artifact: tuple[str, bytes | Path]) -> None:
+            self._put(*artifact, sync_name=False)
+            directories.add(self.path(artifact[0]).parent)
+
+        several_at_once(put, artifacts)
+        for directory in directories:
+            with disk_errors("artifacts"):
+                sync_directory(directory)
 
     def get(self, key: str) -> bytes:
         """See `ArtifactStore`."""
@@ -79,6 +90,12 @@ class DirectoryStore:
             )
         query = sign(key, expires=int(time.time()) + seconds, secret=self._signing_key or "")
         return f"{self._url.rstrip('/')}/artifacts/{quote(key)}?{query}"
+
+    def _put(self, key: str, data: bytes | Path, *, sync_name: bool = True) -> None:
+        path = self.path(key)
+        source = BytesIO(data) if isinstance(data, bytes) else data.open("rb")
+        with source, disk_errors(f"artifact {key!r}"), replacing(path, sync_name=sync_name) as target:
+            shutil.copyfileobj(source, target)
 
     def _open(self, key: str) -> BinaryIO:
         path = self.path(key)

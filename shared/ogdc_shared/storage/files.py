@@ -16,11 +16,15 @@ _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
+def replacing(path: Path, *, sync_name: bool = True) -> Iterator[BinaryIO]:
     """Yield a file that takes the place of `path` when the block ends, and is gone when it fails.
 
     Content and name are on disk before this returns. Missing directories are made. Only a process killed in
     the middle leaves something: a file beside `path` whose name begins with a dot.
+
+    Args:
+        path: The file.
+        sync_name: False: the caller has many, and calls `sync_directory` after the last.
     """
     make_directory(path.parent)
     descriptor, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
@@ -34,7 +38,8 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    _sync_directory(path.parent)
+    if sync_name:
+        sync_directory(path.parent)
 
 
 def make_directory(directory: Path) -> None:
@@ -43,7 +48,7 @@ def make_directory(directory: Path) -> None:
         return
     make_directory(directory.parent)
     directory.mkdir(exist_ok=True)
-    _sync_directory(directory.parent)
+    sync_directory(directory.parent)
 
 
 @contextmanager
@@ -63,7 +68,8 @@ def disk_errors(what: str) -> Iterator[None]:
         raise StorageUnavailableError(f"Reading or writing {what} failed: {exc.strerror or exc}.") from exc
 
 
-def _sync_directory(directory: Path) -> None:
+def sync_directory(directory: Path) -> None:
+    """Bring the names in a directory to disk."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

@@ -5,7 +5,7 @@ The only module that imports boto3, which takes longer to load than all the rest
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +21,7 @@ from s3transfer.exceptions import RetriesExceededError
 from ogdc_shared.config import StorageSettings
 from ogdc_shared.errors import ConfigurationError, OgdcError, StorageUnavailableError
 from ogdc_shared.storage.files import disk_errors, replacing
-from ogdc_shared.storage.store import ArtifactNotFoundError, check_key, check_prefix
+from ogdc_shared.storage.store import ArtifactNotFoundError, check_key, check_prefix, several_at_once
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -53,6 +53,10 @@ class S3Store:
         else:
             with data.open("rb") as source, self._errors(key):
                 self._client.upload_fileobj(source, self._bucket, key)
+
+    def put_all(self, artifacts: Iterable[tuple[str, bytes | Path]]) -> None:
+        """See `ArtifactStore`."""
+        several_at_once(lambda artifact: self.put(*artifact), artifacts)
 
     def get(self, key: str) -> bytes:
         """See `ArtifactStore`."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from ogdc_shared.errors import InvalidRequestError, OgdcError
 
 MAX_KEY_BYTES = 1024
 MAX_SEGMENT_BYTES = 255
 _AT_ONCE = 8
+
+_T = TypeVar("_T")
 
 
 class ArtifactNotFoundError(OgdcError):
@@ -35,6 +37,13 @@ class ArtifactStore(Protocol):
 
     def put(self, key: str, data: bytes | Path) -> None:
         """Write an artifact from bytes or a file; a reader sees the old one or the new one, never a part."""
+        ...
+
+    def put_all(self, artifacts: Iterable[tuple[str, bytes | Path]]) -> None:
+        """Write many as `put` does, several at the same time; only a few of them are held at once.
+
+        Where one cannot be written, some others are.
+        """
         ...
 
     def get(self, key: str) -> bytes:
@@ -70,18 +79,14 @@ class ArtifactStore(Protocol):
         ...
 
 
-def put_all(store: ArtifactStore, artifacts: Iterable[tuple[str, bytes | Path]]) -> None:
-    """Write many artifacts, several at the same time; only a few of them are held at once.
-
-    Raises:
-        StorageUnavailableError: one could not be written; some others are.
-    """
+def several_at_once(work: Callable[[_T], object], items: Iterable[_T]) -> None:
+    """Call `work` for each item, in threads; only a few items are held at once. Raises what it raises."""
     from concurrent.futures import ThreadPoolExecutor
 
-    left = iter(artifacts)
+    left = iter(items)
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         while some := list(islice(left, 2 * _AT_ONCE)):
-            for _ in threads.map(lambda artifact: store.put(*artifact), some):
+            for _ in threads.map(work, some):
                 pass
 
 

@@ -24,7 +24,6 @@ from ogdc_cli.local.sandbox import Container, Exit, Mount
 from ogdc_shared.errors import OgdcError
 from ogdc_shared.layout import TERMINATION_LOG_PATH
 from ogdc_shared.storage.directory import DirectoryStore
-from ogdc_shared.storage.store import put_all
 
 _TMP = "/tmp"  # noqa: S108  the pod's own
 _ARGO_DIR = "/var/run/argo"
@@ -218,7 +217,7 @@ class Pods:
     ) -> tuple[tuple[str, str], ...]:
         for artifact in attempt.template.outputs:
             root, relative = self._host_place(program, attempt, directory, artifact.path)
-            put_all(self._store, _objects(fill(artifact.key, attempt.scope), found_beneath(root, relative)))
+            self._store.put_all(_objects(fill(artifact.key, attempt.scope), found_beneath(root, relative)))
         return tuple(
             (parameter.name, self._parameter(*self._host_place(program, attempt, directory, parameter.path)))
             for parameter in attempt.template.output_parameters
