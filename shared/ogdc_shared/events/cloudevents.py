@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -19,6 +20,8 @@ STRUCTURED_TYPE = "application/cloudevents+json"
 BATCH_TYPE = "application/cloudevents-batch+json"
 MAX_BATCH = 1000
 
+_LARGE = 1 << 18
+"""Bytes of data from which on a faster reader is worth the time that its import takes."""
 # What the library lets through from its own code when an attribute has the wrong type.
 _MALFORMED = (GenericException, ValueError, TypeError, AttributeError, KeyError, RecursionError)
 
@@ -97,13 +100,26 @@ def _items(body: bytes) -> list[Any]:
 
 def _read(headers: Mapping[str, str], body: bytes) -> Event:
     try:
-        event = from_http(headers, body)
+        event = from_http(headers, body, data_unmarshaller=_data)
     except _MALFORMED as exc:
         raise InvalidRequestError(f"This CloudEvent cannot be read: {exc!s:.200}") from exc
     id_, source, type_ = (_attribute(event, name) for name in ("id", "source", "type"))
     subject = _attribute(event, "subject") if event.get("subject") is not None else None
     trace = read_trace(event.get("traceparent"), event.get("tracestate"))
     return Event(id=id_, source=source, type=type_, subject=subject, data=event.data, trace=trace)
+
+
+def _data(content: Any) -> Any:
+    """Read an event's data as the library does by itself: as JSON, or else as they are; large ones faster."""
+    if isinstance(content, bytes) and len(content) >= _LARGE:
+        import msgspec
+
+        with suppress(msgspec.DecodeError):
+            return msgspec.json.decode(content)
+    try:
+        return json.loads(content)
+    except (ValueError, TypeError):
+        return content
 
 
 def _attribute(event: CloudEvent, name: str) -> str:

@@ -96,6 +96,17 @@ def test_binary_structured_and_batched_events_read_the_same():
     assert binary == (Event(id="1", source="k8s", type=UPDATE, subject="s", data=WORKFLOW),)
 
 
+@given(body=json_values.map(lambda value: json.dumps(value).encode()) | st.binary(min_size=1, max_size=50))
+def test_large_data_read_as_small_data_do(body: bytes):
+    headers = {"Ce-Id": "1", "Ce-Source": "k8s", "Ce-Type": UPDATE, "Ce-Specversion": "1.0"}
+
+    (small,) = read_events(headers, body)
+    (large,) = read_events(headers, body + b" " * 300_000)
+
+    as_given = isinstance(small.data, bytes)
+    assert small.data == (large.data.removesuffix(b" " * 300_000) if as_given else large.data)
+
+
 @pytest.mark.parametrize("missing", ["Ce-Id", "Ce-Source", "Ce-Type", "Ce-Specversion"])
 def test_a_binary_event_without_an_attribute_is_none(missing: str):
     headers = {"Ce-Id": "1", "Ce-Source": "k8s", "Ce-Type": UPDATE, "Ce-Specversion": "1.0"}

@@ -28,10 +28,10 @@ _KINDS = {Change.MADE: "add", Change.DELETED: "delete"}
 _RETRIED = frozenset({404, 408, 409, 429})
 _TIMEOUT_SECONDS = 10.0
 _FIRST_RETRY_SECONDS, _LONGEST_RETRY_SECONDS = 0.1, 5.0
-_PAUSE_FACTOR = 10
+_PAUSE_FACTOR = 20
 """After a delivery that took t, the next of the same workflow waits this many times t …"""
 _SHORTEST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.05, 5.0
-"""… within these bounds: telling of ten thousand nodes costs a tenth of a core, of a few nodes no time."""
+"""… within these bounds: telling of ten thousand nodes takes a twentieth of a core, of a few no time."""
 
 
 class _Due(NamedTuple):
