@@ -9,7 +9,11 @@ from __future__ import annotations
 
 import json
 from json.encoder import encode_basestring as quoted
-from typing import Any, NamedTuple
+
+from ogdc_shared.light import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class Checksum(NamedTuple):

@@ -10,9 +10,9 @@ import errno
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING
 
 from ogdc_shared.errors import OgdcError, UnavailableError
+from ogdc_shared.light import TYPE_CHECKING
 from ogdc_shared.worker.report import Reporter
 
 if TYPE_CHECKING:

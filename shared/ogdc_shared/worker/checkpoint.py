@@ -13,13 +13,14 @@ step itself is finished.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ogdc_shared.light import TYPE_CHECKING, NamedTuple
 from ogdc_shared.worker.lock import open_locked
 from ogdc_shared.worker.trees import flush_entries
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 _PART = " "
 

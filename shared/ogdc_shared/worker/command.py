@@ -9,9 +9,9 @@ import select
 import signal
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_shared.errors import InvalidRecipeError
+from ogdc_shared.light import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import time
-from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_shared.errors import CommandFailedError
+from ogdc_shared.light import TYPE_CHECKING, NamedTuple
 from ogdc_shared.worker.command import command_environment, run_command
 from ogdc_shared.worker.report import clip
 from ogdc_shared.worker.trees import empty, flush, remove

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
 
+from ogdc_shared.light import TYPE_CHECKING
 from ogdc_shared.worker.checkpoint import Step
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from ogdc_shared import layout
 from ogdc_shared.listing import Listing, measure
 from ogdc_shared.partitioning import divide
 from ogdc_shared.plan import Plan
+from ogdc_shared.worker.search import find_files
 from ogdc_shared.worker.trees import empty
-from ogdc_shared.worker.volumes import find_files
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING
 
 from ogdc_shared.errors import PublishError
+from ogdc_shared.light import TYPE_CHECKING
 from ogdc_shared.worker.execution import WorkFile
 from ogdc_shared.worker.survey import merge_names
 from ogdc_shared.worker.trees import flush_entries, move_children, remove

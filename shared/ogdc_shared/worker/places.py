@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from ogdc_shared import layout
+from ogdc_shared.light import NamedTuple
 
 
 class Places(NamedTuple):

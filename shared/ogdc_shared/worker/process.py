@@ -15,10 +15,10 @@ there is a last step, `copy` (see `volumes`).
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
 
 from ogdc_shared import layout
 from ogdc_shared.errors import ConfigurationError
+from ogdc_shared.light import TYPE_CHECKING
 from ogdc_shared.plan import Partition, Plan
 from ogdc_shared.worker.checkpoint import Checkpoint, Step
 from ogdc_shared.worker.execution import Execution

@@ -6,9 +6,12 @@ import json
 import os
 import time
 from contextlib import suppress
-from typing import Any
 
 from ogdc_shared.layout import TERMINATION_LOG_PATH
+from ogdc_shared.light import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 LAST_WORDS_BYTES = 4000
 """Kubernetes cuts a termination message at 4096 bytes."""
@@ -31,6 +34,7 @@ class Reporter:
     ) -> None:
         self._progress_file = progress_file
         self._last_words_file = last_words_file
+        self._progress = ""
 
     def event(self, event: str, **facts: Any) -> None:
         """Log one JSON line, in one write so that it stays whole among what commands print."""
@@ -39,8 +43,10 @@ class Reporter:
 
     def progress(self, done: int, total: int) -> None:
         """Say how many of the commands are finished."""
-        if self._progress_file:
-            _overwrite(self._progress_file, f"{done}/{total}\n")
+        progress = f"{done}/{total}\n"
+        if self._progress_file and progress != self._progress:
+            _overwrite(self._progress_file, progress)
+            self._progress = progress
 
     def last_words(self, message: str) -> None:
         """Leave the reason for a failure, cut to what Kubernetes keeps."""
@@ -58,9 +64,21 @@ def clip(text: str, size: int) -> str:
 
 
 def _overwrite(path: str, text: str) -> None:
-    """Write for a reader that may not be there: a task must not fail for want of an audience."""
-    with suppress(OSError), open(path, "w", encoding="utf-8", errors="replace") as file:
-        file.write(text)
+    """Write for a reader that may not be there: a task must not fail for want of an audience.
+
+    The file is never empty in between: somebody may read it just then, and ext4 writes to disk at once what
+    is put into a file that was emptied.
+
+    Source: `auto_da_alloc` in ext4(5).
+    """
+    content = text.encode(errors="replace")
+    with suppress(OSError):
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            os.write(file, content)
+            os.ftruncate(file, len(content))
+        finally:
+            os.close(file)
 
 
 def _now() -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from ogdc_shared.errors import PublishError
+from ogdc_shared.light import TYPE_CHECKING
 from ogdc_shared.worker.trees import is_directory
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import suppress
-from typing import TYPE_CHECKING
+
+from ogdc_shared.light import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -28,6 +28,7 @@ HEAVY = {
         "subprocess",
         "tempfile",
         "threading",
+        "typing",
         "urllib",
     ),
     *("urllib3", "yaml", "zipfile"),
