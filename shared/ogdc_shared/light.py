@@ -1,4 +1,4 @@
-"""What the worker takes of `typing`, whose import would be a tenth of all that a small task takes.
+"""What the worker takes of `typing`, whose import would take three milliseconds of every task.
 
 Type checkers see the real ones: they know `TYPE_CHECKING` by its name.
 """

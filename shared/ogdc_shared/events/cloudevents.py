@@ -20,10 +20,11 @@ STRUCTURED_TYPE = "application/cloudevents+json"
 BATCH_TYPE = "application/cloudevents-batch+json"
 MAX_BATCH = 1000
 
-_LARGE = 1 << 18
-"""Bytes of data from which on a faster reader is worth the time that its import takes."""
 # What the library lets through from its own code when an attribute has the wrong type.
 _MALFORMED = (GenericException, ValueError, TypeError, AttributeError, KeyError, RecursionError)
+
+_LARGE = 1 << 18
+"""Bytes of data from which on a faster reader is worth the time that its import takes."""
 
 
 class Event(NamedTuple):
