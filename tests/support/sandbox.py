@@ -19,7 +19,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,6 +131,7 @@ class Task:
             *([] if os.geteuid() == 0 else ["--unshare-user"]),
             *_machine(),
             *(word for target, source in mounts.items() for word in ("--bind", str(source), target)),
+            *_python_below_tmp(),
             *(word for name, value in environment.items() for word in ("--setenv", name, value)),
             "--",
             *(sys.executable, "-m", "ogdc_shared.worker", *self.arguments),
@@ -243,8 +244,12 @@ def _machine() -> list[str]:
         else:
             words += ["--ro-bind", str(path), str(path)]
     words += ["--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"]
-    packages = Path(ogdc_shared.__file__).parents[1]
-    for needed in {Path(sys.prefix), Path(sys.base_prefix), packages}:
-        if needed.is_relative_to("/tmp"):
-            words += ["--ro-bind", str(needed), str(needed)]
     return words
+
+
+def _python_below_tmp() -> Iterator[str]:
+    """What a clone in /tmp runs on; comes after the task's own mounts, one of which may be its /tmp."""
+    packages = Path(ogdc_shared.__file__).parents[1]
+    for needed in sorted({Path(sys.prefix), Path(sys.base_prefix), packages}):
+        if needed.is_relative_to("/tmp"):
+            yield from ("--ro-bind", str(needed), str(needed))
