@@ -323,11 +323,12 @@ def test_short_tasks_do_not_wait_for_long_ones_of_another_workflow(tmp_path: Pat
 
 
 def test_a_pod_sees_nothing_of_the_one_before_it(tmp_path: Path) -> None:
-    look = (  # in /tmp may be this Python as well
-        "find /var/run/argo /scratch -mindepth 1; find /tmp -maxdepth 1 -name left; cat /dev/termination-log; "
-        "echo $1 looked; "
+    words = "/dev/termination-log"
+    look = (  # below /tmp may be this Python as well
+        "find /var/run/argo /scratch -mindepth 1; find /tmp -maxdepth 1 -name left; "
+        f"cat {words}; echo $1 looked; "
     )
-    leave = "touch /tmp/left /var/run/argo/progress /scratch/b; echo words > /dev/termination-log; chmod 0 /scratch"
+    leave = f"touch /tmp/left /var/run/argo/progress /scratch/left; echo words > {words}; chmod 0 /scratch"
     scratch = [mount("/scratch", volume="scratch")]
     with Machine(tmp_path, slots=1) as machine:
         templates = [shell("look", look + leave, partitioned=True, mounts=scratch)]
