@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from ogdc_cli.commands import action, local, recipes, runs, tokens, triggers
+from ogdc_cli.commands import action, local, recipes, runs, setup, tokens, triggers
 from ogdc_shared.errors import OgdcError
 
 app = typer.Typer(
@@ -19,7 +19,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for group in (local, recipes, runs, triggers, tokens, action):
+for group in (setup, local, recipes, runs, triggers, tokens, action):
     group.register(app)
 
 

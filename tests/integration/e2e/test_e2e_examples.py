@@ -106,3 +106,12 @@ def test_lakes_are_converted_side_by_side(run) -> None:
         assert {lake["properties"]["summer"] for lake in lakes} == {int(name[6:10])}
         longitude, latitude = lakes[0]["geometry"]["coordinates"][0][0]
         assert (round(longitude), round(latitude)) == (-49, 70)
+
+
+def test_recipe_of_init_runs_as_it_is(stack: Stack, tmp_path: Path) -> None:
+    assert stack.cli("init", "mine", "--name", "Three towns", cwd=tmp_path).code == 0
+    found = outputs(stack.cli("run", "mine", cwd=tmp_path), tmp_path)
+    assert list(found) == ["places-polar.gpkg"]
+    everything = told("ogrinfo", "-ro", "-so", found["places-polar.gpkg"], "places")
+    assert "Feature Count: 3" in everything
+    assert 'ID["EPSG",3413]' in everything

@@ -16,7 +16,7 @@ from support.stack import Done, Stack, run_cli, user_environment
 
 EXAMPLES = Path(__file__).parents[3] / "docs" / "examples"
 COMMANDS = """
-run up down validate validate-recipe validate-all-recipes compile graph
+init doctor run up down validate validate-recipe validate-all-recipes compile graph
 submit status check-workflow-status list watch logs cancel retry get-output set-token version triggers
 """
 Cli = Callable[..., Done]

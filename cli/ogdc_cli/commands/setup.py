@@ -1,0 +1,53 @@
+"""Commands to begin with: init, doctor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ogdc_cli.commands.common import JsonOption, print_json
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to `app`."""
+    app.command("init", short_help="Write a small recipe to begin with.")(init)
+    app.command("doctor", short_help="Check what running recipes takes.")(doctor)
+
+
+def init(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", file_okay=False, help="Where the recipe goes.")],
+    name: Annotated[
+        str | None, typer.Option(help="The recipe's name.", show_default="My first recipe")
+    ] = None,
+) -> None:
+    """Write a small recipe that is valid and runs as it is."""
+    from ogdc_cli.starter import DEFAULT_NAME, write_recipe
+
+    files = write_recipe(directory, name=name or DEFAULT_NAME)
+    for file in files:
+        typer.echo(f"  {file}")
+    typer.echo(f"Run it: ogdc-runner run {directory}")
+
+
+def doctor(as_json: JsonOption = False) -> None:
+    """Check each part that running recipes on this machine, or submitting them, takes; say what to type.
+
+    Exit code 1 where a part is missing.
+    """
+    import os
+
+    from ogdc_cli.doctor import examine
+
+    findings = []
+    for finding in examine(os.environ):
+        findings.append(finding)
+        if not as_json:
+            typer.echo(f"{'ok     ' if finding.ok else 'missing'}  {finding.part}: {finding.text}")
+            if finding.advice:
+                typer.echo(f"         → {finding.advice}")
+    if as_json:
+        print_json([finding._asdict() for finding in findings])
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(1)

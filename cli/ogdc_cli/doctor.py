@@ -1,0 +1,187 @@
+"""`ogdc-runner doctor`: is everything here that running and submitting recipes takes?"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
+
+from ogdc_shared.errors import OgdcError
+
+_GDAL_PROGRAMS = ("gdalinfo", "ogr2ogr", "gdal_calc.py")
+_LEAST_FREE = 2 << 30
+"""Bytes: the embedded PostgreSQL and one recipe of moderate size."""
+_SECONDS = 20
+
+
+class Finding(NamedTuple):
+    """What was found of one part."""
+
+    part: str
+    ok: bool
+    text: str
+    """What there is, or what is wrong."""
+    advice: str = ""
+    """What to type where it is not ok."""
+
+
+def examine(environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Look at each part in turn, with real calls; yields as it goes, since some take a moment.
+
+    Args:
+        environ: The user's environment.
+    """
+    checks: tuple[Callable[[Mapping[str, str]], Finding], ...] = (
+        _gdal,
+        _sandbox,
+        _user_namespaces,
+        _postgres,
+        _disk,
+        _api,
+        _login,
+    )
+    yield _python()
+    for check in checks:
+        yield check(environ)
+
+
+def _python() -> Finding:
+    version = ".".join(str(number) for number in sys.version_info[:3])
+    return Finding("Python", True, f"{version} ({sys.executable})")
+
+
+def _gdal(environ: Mapping[str, str]) -> Finding:
+    path = environ.get("PATH")
+    missing = [name for name in _GDAL_PROGRAMS if not shutil.which(name, path=path)]
+    if "gdalinfo" in missing or "ogr2ogr" in missing:
+        return Finding(
+            "GDAL", False, f"no {' and no '.join(missing)} on PATH", _install("gdal-bin python3-gdal", "gdal")
+        )
+    text = f"{_first_line(['gdalinfo', '--version'])} ({shutil.which('gdalinfo', path=path)})"
+    if missing:
+        advice = _install("python3-gdal", "python3-gdal")
+        return Finding("GDAL", False, f"{text}, but without gdal_calc.py", advice)
+    return Finding("GDAL", True, text)
+
+
+def _sandbox(environ: Mapping[str, str]) -> Finding:
+    try:
+        from ogdc_cli.local.sandbox.probe import probe
+
+        found = probe(environ=environ, label="doctor")
+    except ModuleNotFoundError as exc:
+        return _not_installed("sandbox", exc)
+    except OgdcError as exc:
+        return Finding("sandbox", False, str(exc), _install("bubblewrap", "bubblewrap"))
+    return Finding("sandbox", True, type(found).__name__.lower())
+
+
+def _user_namespaces(_environ: Mapping[str, str]) -> Finding:
+    part = "user namespaces"
+    if sys.platform != "linux":
+        return Finding(part, True, "not needed on this system")
+    try:
+        done = subprocess.run(
+            ["unshare", "--user", "--map-root-user", "true"],
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as exc:
+        return Finding(part, True, f"unknown, since unshare cannot be run: {exc}")
+    if done.returncode == 0:
+        return Finding(part, True, "allowed")
+    return Finding(
+        part,
+        False,
+        done.stderr.strip() or f"unshare ended with exit code {done.returncode}",
+        "sudo sysctl kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0 "
+        "(whichever of the two there is), or start docker or podman",
+    )
+
+
+def _postgres(environ: Mapping[str, str]) -> Finding:
+    part = "PostgreSQL"
+    try:
+        from ogdc_cli.local.binaries import find_binaries
+        from ogdc_cli.local.paths import StatePaths
+
+        found = find_binaries(StatePaths.from_env(environ).postgres_data, environ)
+    except ModuleNotFoundError as exc:
+        return _not_installed(part, exc)
+    except OgdcError as exc:
+        return Finding(part, False, str(exc), _install("postgresql", "postgresql-server"))
+    return Finding(part, True, f"{found.major} ({found.directory})")
+
+
+def _disk(environ: Mapping[str, str]) -> Finding:
+    from ogdc_cli.local.paths import StatePaths
+
+    root = StatePaths.from_env(environ).root
+    place = next(path for path in (root, *root.parents) if path.exists())
+    free = shutil.disk_usage(place).free
+    text = f"{free / (1 << 30):.1f} GiB free for {root}"
+    if not os.access(place, os.W_OK):
+        return Finding(
+            "disk", False, f"{place} cannot be written", "set OGDC_STATE_DIR to a directory of yours"
+        )
+    if free < _LEAST_FREE:
+        return Finding(
+            "disk", False, text, "free some, or set OGDC_STATE_DIR to a directory on a larger disk"
+        )
+    return Finding("disk", True, text)
+
+
+def _api(environ: Mapping[str, str]) -> Finding:
+    part = "API"
+    if not environ.get("OGDC_API_URL") and not environ.get("ENVIRONMENT"):
+        return Finding(part, True, "OGDC_API_URL is not set: commands talk to the stack on this machine")
+    from ogdc_cli.api import ApiClient
+    from ogdc_cli.settings import ClientSettings
+
+    try:
+        client = ApiClient(ClientSettings.from_env(environ))
+        return Finding(part, True, f"{client.url} answers, version {client.version()}")
+    except OgdcError as exc:
+        return Finding(part, False, str(exc), "mend OGDC_API_URL, or unset it to use this machine's stack")
+
+
+def _login(environ: Mapping[str, str]) -> Finding:
+    from ogdc_cli.settings import ClientSettings
+
+    try:
+        settings = ClientSettings.from_env(environ)
+        token = settings.access_token()
+    except OgdcError as exc:
+        return Finding("login", False, str(exc), "ogdc-runner set-token")
+    if token is None:
+        return Finding(
+            "login", True, f"no token is kept; runs on a deployment in open mode are {settings.user}'s"
+        )
+    source = "OGDC_TOKEN" if settings.token else str(settings.token_file)
+    return Finding("login", True, f"a token from {source}")
+
+
+def _not_installed(part: str, exc: ModuleNotFoundError) -> Finding:
+    return Finding(part, False, f"{exc.name} is not installed", "pip install 'ogdc-runner[local]'")
+
+
+def _first_line(command: list[str]) -> str:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
+    except (OSError, subprocess.TimeoutExpired) as exc:
+        return str(exc)
+    return (done.stdout or done.stderr).partition("\n")[0].partition(",")[0].strip()
+
+
+def _install(debian: str, fedora: str) -> str:
+    """What to type to install packages, on this machine."""
+    if shutil.which("apt-get"):
+        return f"sudo apt-get install {debian}"
+    if shutil.which("dnf"):
+        return f"sudo dnf install {fedora}"
+    return f"install {fedora} (conda-forge has it, too)"

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ogdc_cli.doctor import Finding, examine
+from support.http import closed_port
+
+
+def findings(**environ: str) -> dict[str, Finding]:
+    return {found.part: found for found in examine({"PATH": os.environ["PATH"], **environ})}
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> dict[str, str]:
+    return {"OGDC_STATE_DIR": str(tmp_path / "state"), "TOKEN_CACHE_FILE": str(tmp_path / "tokens.json")}
+
+
+def test_nothing_is_missing_where_the_tests_run(home: dict[str, str]) -> None:
+    found = findings(**home)
+    assert [part for part in found.values() if not part.ok] == []
+    assert "GDAL 3" in found["GDAL"].text
+    assert not Path(home["OGDC_STATE_DIR"]).exists()
+
+
+def test_missing_programs_are_named_with_what_to_type(home: dict[str, str], tmp_path: Path) -> None:
+    found = findings(**home | {"PATH": str(tmp_path)})["GDAL"]
+    assert not found.ok
+    assert "ogr2ogr" in found.text
+    assert "install" in found.advice
+
+
+def test_service_that_does_not_answer_is_named(home: dict[str, str]) -> None:
+    url = f"http://127.0.0.1:{closed_port()}"
+    found = findings(**home, OGDC_API_URL=url)["API"]
+    assert not found.ok
+    assert url in found.text
+
+
+def test_token_file_that_cannot_be_read_is_named(home: dict[str, str]) -> None:
+    Path(home["TOKEN_CACHE_FILE"]).write_text("{")
+    found = findings(**home)["login"]
+    assert not found.ok
+    assert home["TOKEN_CACHE_FILE"] in found.text
+
+
+@pytest.mark.parametrize("setting", ["OGDC_SANDBOX", "OGDC_POSTGRES_BIN"])
+def test_setting_that_cannot_be_used_is_named(home: dict[str, str], setting: str) -> None:
+    [found] = [found for found in findings(**home, **{setting: "/none"}).values() if not found.ok]
+    assert setting in found.text
