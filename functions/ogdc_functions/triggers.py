@@ -10,6 +10,7 @@ from flask import Response
 from ogdc_functions.queries import json_value, number
 from ogdc_functions.responses import json_response
 from ogdc_functions.routing import Call, Route
+from ogdc_functions.views import shown_location
 from ogdc_shared.context import Context
 from ogdc_shared.errors import InvalidRequestError
 
@@ -98,7 +99,7 @@ def _trigger_view(trigger: Trigger) -> dict[str, Any]:
         "bucket": trigger.bucket,
         "pattern": trigger.pattern,
         "kinds": trigger.kinds,
-        "recipe_path": trigger.recipe_path,
+        "recipe_path": shown_location(trigger.recipe_path),
         "overwrite": trigger.overwrite,
         "pass_object": trigger.pass_object,
         "base_url": trigger.base_url,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ogdc_shared.argo.state import TaskState
 from ogdc_shared.db.runs import Run
+from ogdc_shared.redact import redact_url
 
 if TYPE_CHECKING:
     from ogdc_shared.runs.partitions import PartitionState
@@ -26,7 +27,7 @@ def run_view(run: Run) -> dict[str, Any]:
         "submitted_at": _time(run.submitted_at),
         "started_at": _time(run.started_at),
         "finished_at": _time(run.finished_at),
-        "recipe_path": run.recipe_path,
+        "recipe_path": shown_location(run.recipe_path),
         "snapshot": run.snapshot,
         "output_type": run.output_type,
         "overwrite": run.overwrite,
@@ -69,6 +70,11 @@ def _links(run: Run) -> dict[str, str]:
     if run.output_type == "temporary" and run.status == "Succeeded":
         links["output"] = f"/output/{run.name}"
     return links
+
+
+def shown_location(location: str | None) -> str | None:
+    """Return a location without what proves that it may be read."""
+    return None if location is None else redact_url(location)
 
 
 def _time(moment: datetime | None) -> str | None:

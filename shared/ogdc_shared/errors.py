@@ -31,7 +31,8 @@
     ├── PublishError               what commands left cannot be put together (fails the run)
     └── ConfigurationError         the operator has to mend a setting (500, without detail)
 
-A message says what went wrong, with which value, and what to do.
+A message says what went wrong, with which value, and what to do. What a value would give away is left out
+(`redact`), since messages are recorded, logged and shown to others.
 """
 
 from __future__ import annotations
@@ -39,6 +40,9 @@ from __future__ import annotations
 
 class OgdcError(Exception):
     """The root: catching it catches everything this project raises on purpose."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(_redacted(message))
 
 
 class InputError(OgdcError):
@@ -54,7 +58,7 @@ class InvalidRecipeError(InputError):
 
     def __init__(self, *problems: str) -> None:
         super().__init__("\n".join(problems))
-        self.problems = problems
+        self.problems = tuple(map(_redacted, problems))
 
 
 class InvalidRequestError(InputError):
@@ -201,3 +205,11 @@ class PublishError(OgdcError):
 
 class ConfigurationError(OgdcError):
     """A setting is missing or cannot be used; names the setting."""
+
+
+def _redacted(message: str) -> str:
+    if "://" not in message and "%3" not in message:
+        return message
+    from ogdc_shared.redact import redact_text  # a task that goes well needs no regular expressions
+
+    return redact_text(message)

@@ -37,9 +37,11 @@ def validate(
     """Check a recipe; fetches none of its inputs."""
     from ogdc_cli.recipes import load, staged
     from ogdc_shared.errors import InputNotFoundError, InvalidRecipeError
+    from ogdc_shared.redact import redact_url
 
+    location, recipe = recipe, redact_url(recipe)
     try:
-        with staged(recipe) as directory:
+        with staged(location) as directory:
             loaded = load(directory)
             if check_inputs:
                 _check_inputs(loaded)

@@ -50,7 +50,9 @@ def shown(value: object) -> str:
     """Render a value for a message: quoted where it is text, and never long."""
     if isinstance(value, dict | list):
         return f"a {'mapping' if isinstance(value, dict) else 'list'}"
-    text = str(value)
+    from ogdc_shared.redact import redact_text  # only a mistake pays for this import
+
+    text = redact_text(str(value))  # before it is cut, so that it can still be told what is secret
     short = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
     return repr(short) if isinstance(value, str) else short
 

@@ -17,6 +17,7 @@ from ogdc_shared.db.submissions import NewRun, find_submission, record_submissio
 from ogdc_shared.db.users import User, ensure_user
 from ogdc_shared.errors import ArgoUnavailableError, OgdcError
 from ogdc_shared.layout import run_prefix
+from ogdc_shared.redact import redact_url
 from ogdc_shared.runs.compile import CompiledRun, compiled_recipe, store_artifacts
 from ogdc_shared.runs.handover import ensure_handed_over, hand_over
 from ogdc_shared.runs.occasion import SUBMITTED, Occasion
@@ -67,7 +68,7 @@ def submit_recipe(
             name=compiled.name,
             recipe_id=recipe.id,
             recipe_name=compiled.recipe_name,
-            recipe_path=source.location,
+            recipe_path=None if source.location is None else redact_url(source.location),
             snapshot=compiled.snapshot,
             output_type=compiled.output_type,
             overwrite=overwrite,

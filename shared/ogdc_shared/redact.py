@@ -1,0 +1,45 @@
+"""What of a URL is nobody's business: who asks for it, and what proves that they may.
+
+Sources are kept as they were given where they are fetched from (`plan.InputFile.source`), and pass through
+here wherever they are shown or recorded: log lines, messages, answers of the API, the command line's words.
+"""
+
+from __future__ import annotations
+
+import re
+
+HIDDEN = "***"
+
+_NAMES = (
+    r"[\w.~-]*(?:signature|token|secret|password|passwd|passphrase|credential|credentials|api[-_]?key|"
+    r"access[-_]?key(?:[-_]?id)?|auth|authorization|session(?:[-_]?id)?)|"
+    r"key|sig|sign|hmac|jwt|pwd|pass|sas|ticket|policy|key-pair-id"
+)
+"""Parameters of AWS (both versions), Google, Azure, CloudFront and CMR, and what others call theirs."""
+_START, _EQUALS, _END = r"[?&;#]|%3F|%26|%3B", r"=|%3D", r"(?=[&;#\s\"'<>\\]|%26|$)"
+_PARAMETER = re.compile(rf"({_START})({_NAMES})({_EQUALS})(?:(?!%26)[^&;#\s\"'<>\\])+{_END}", re.IGNORECASE)
+_NO_USER = r"(?<!\bgithub)(?<!\babfs)(?<!\babfss)(?<!\baz)"
+"""Schemes in which what looks like a user is a repository or a container."""
+_USER = re.compile(
+    _NO_USER + r"((?::|%3A)(?://|%2F%2F))(?:(?!%2F|%40)[^\s/?#\"'<>\\]){0,500}(@|%40)", re.IGNORECASE
+)
+_SLASHED_USER = re.compile(
+    _NO_USER + r"(://)[^\s/?#:\"'<>@\\[]{1,200}:(?!\d{0,5}(?:[/?#]|$))[^\s\"'<>@\\]{0,500}@", re.IGNORECASE
+)
+"""A password with a slash in it, which nobody may write and somebody does."""
+_HEADER = re.compile(r"\b(Bearer|Basic)(\s+)[\w.~+/=-]{6,}")
+
+
+def redact_url(url: str) -> str:
+    """Return a URL without user name, password and the values of parameters that prove who asks."""
+    return redact_text(url)
+
+
+def redact_text(text: str) -> str:
+    """Return a text whose URLs are all redacted, percent-encoded ones inside others as well."""
+    if "://" in text or "%3" in text:
+        text = _USER.sub(rf"\1{HIDDEN}\2", text)
+        text = _SLASHED_USER.sub(rf"\1{HIDDEN}@", text)
+    if "=" in text or "%3" in text:
+        text = _PARAMETER.sub(rf"\1\2\3{HIDDEN}", text)
+    return _HEADER.sub(rf"\1\2{HIDDEN}", text) if "B" in text else text
