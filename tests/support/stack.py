@@ -25,6 +25,7 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 from ogdc_cli.local.control import current
+from ogdc_cli.local.engine.store import Store
 from ogdc_cli.local.paths import StatePaths
 from ogdc_cli.local.postgres import DATABASE, USER
 
@@ -215,6 +216,14 @@ class Stack:
         reply = self.api("GET", f"/api/v1/workflows/local/{name}")
         assert reply.status == 200, reply
         return json.dumps(reply.body, ensure_ascii=False)
+
+    def delete_workflow(self, name: str) -> None:
+        """Delete a workflow behind everybody's back; nothing but the engine itself can while it runs."""
+        assert self.cli("down").code == 0
+        store = Store(self.paths.engine_store, on_change=lambda uid, change: None)
+        assert store.delete(name)
+        store.close()
+        self.up()
 
     def sql(self, statement: str, *parameters: object) -> None:
         """Change the record behind everybody's back."""

@@ -45,16 +45,23 @@ def passed_on(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def function_environment(
-    paths: StatePaths, *, url: str, engine_url: str, signing_key: str, settings: Mapping[str, str]
+    paths: StatePaths,
+    *,
+    url: str,
+    engine_url: str,
+    engine_token: str,
+    signing_key: str,
+    settings: Mapping[str, str],
 ) -> dict[str, str]:
     """Put together what `Settings.from_env` reads.
 
-    It never becomes the environment of a process, so no child inherits the signing key.
+    It never becomes the environment of a process, so no child inherits the signing key or the token.
 
     Args:
         paths: The state directory.
         url: The gateway's base URL, as users see it.
         engine_url: Base URL of the Argo API.
+        engine_token: What it asks of its callers.
         signing_key: Signs artifact links.
         settings: What `passed_on` gave.
     """
@@ -66,6 +73,7 @@ def function_environment(
         "OGDC_DB_NAME": DATABASE,
         "OGDC_DB_USERNAME": USER,
         "ARGO_WORKFLOWS_SERVICE_URL": engine_url,
+        "ARGO_TOKEN": engine_token,
         "ARGO_NAMESPACE": NAMESPACE,
         "OGDC_ARTIFACT_DIR": str(paths.artifacts),
         "OGDC_ARTIFACT_URL": url,

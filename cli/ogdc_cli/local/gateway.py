@@ -1,7 +1,11 @@
-"""Everything the stack offers behind one port: the functions, the Argo API, artifact downloads."""
+"""What the stack offers its user behind one port: the functions, a view of the workflows, artifact downloads.
+
+The engine's own API, which can mount the whole volume, is behind another port and a token (see `Internal`).
+"""
 
 from __future__ import annotations
 
+import hmac
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -24,8 +28,11 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _ARTIFACTS = "/artifacts/"
+_ENGINE = "/api/v1/"
+_EVENTS = "/events/argo"
 _SUBMIT_PATHS = frozenset({"/submit", "/validate", "/sweep"})
 _CHANGES = frozenset({"POST", "DELETE"})
+_READS = frozenset({"GET", "HEAD"})
 _OUR_HOSTS = frozenset({"localhost", "127.0.0.1"})
 
 
@@ -49,13 +56,13 @@ class Gateway:
 
         Args:
             functions: The functions' applications.
-            engine: Answers /api/v1/…, the part of the Argo Server's API there is.
+            engine: Answers /api/v1/…, the part of the Argo Server's API there is; asked for reads alone.
             artifacts: Root of the directory store.
             signing_key: What artifact links are signed with.
             state: What `GET /stack` answers.
         """
         self._functions = functions
-        self._event_functions = {"/events/argo": functions.argo_events, "/events/upload": functions.upload}
+        self._event_functions = {_EVENTS: functions.argo_events, "/events/upload": functions.upload}
         self._engine = engine
         self._store = DirectoryStore(artifacts)
         self._signing_key = signing_key
@@ -74,8 +81,8 @@ class Gateway:
         path: str = environ["PATH_INFO"]
         if path.startswith(_ARTIFACTS):
             return self._artifact
-        if path.startswith("/api/v1/"):
-            return self._engine
+        if path.startswith(_ENGINE):
+            return self._view(environ["REQUEST_METHOD"])
         bare = path.removeprefix("/api")
         if bare == STATE_PATH:
             return json_response(self._state())
@@ -84,6 +91,15 @@ class Gateway:
         if bare in _SUBMIT_PATHS or environ["REQUEST_METHOD"] in _CHANGES:
             return self._functions.submit
         return self._functions.status
+
+    def _view(self, method: str) -> WSGIApplication:
+        """Let workflows be looked at. Who could make one here could mount everything on the volume."""
+        if method in _READS:
+            return self._engine
+        raise ForbiddenError(
+            "Workflows can only be looked at here. Start runs with POST /submit, stop them with "
+            "POST /runs/{name}/cancel and try them again with POST /runs/{name}/retry."
+        )
 
     def _artifact(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         try:
@@ -110,6 +126,28 @@ class Gateway:
         )
         response.headers["X-Content-Type-Options"] = "nosniff"
         return response
+
+
+class Internal:
+    """What the stack's own parts say to each other: the engine's API and its events.
+
+    Who calls has to know a token that is in this process's memory alone.
+    """
+
+    def __init__(self, *, engine: WSGIApplication, argo_events: WSGIApplication, token: str) -> None:
+        self._engine = engine
+        self._argo_events = argo_events
+        self._expected = f"Bearer {token}".encode()
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request (PEP 3333)."""
+        return self._choose(environ)(environ, start_response)
+
+    def _choose(self, environ: WSGIEnvironment) -> WSGIApplication:
+        given = environ.get("HTTP_AUTHORIZATION", "").encode("latin-1")
+        if not hmac.compare_digest(given, self._expected):
+            return error_response(ForbiddenError("This port is for the stack's own parts."))
+        return self._argo_events if environ["PATH_INFO"] == _EVENTS else self._engine
 
 
 class Clock:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -13,7 +14,7 @@ from pathlib import Path
 from ogdc_cli.local.engine import Engine
 from ogdc_cli.local.environment import CLAIM, NAMESPACE, function_environment, load_signing_key, local_claims
 from ogdc_cli.local.functions import build_functions
-from ogdc_cli.local.gateway import Clock, Gateway
+from ogdc_cli.local.gateway import Clock, Gateway, Internal
 from ogdc_cli.local.paths import StatePaths, write_private
 from ogdc_cli.local.sandbox import probe
 from ogdc_cli.local.server import Server, listen, url_of
@@ -63,9 +64,9 @@ def running_services(
 ) -> Iterator[Services]:
     """Start the services, and stop them in reverse order.
 
-    Two servers share the gateway: users call the one; the functions call the engine, and the engine sends its
-    events, through the other. With a single one, as many submissions as it has threads would wait for ever
-    for a thread to answer their calls to the engine.
+    Two servers: users call the one; the functions call the engine, and the engine sends its events, through
+    the other, by a token that nobody else has. With a single one, as many submissions as it has threads would
+    wait for ever for a thread to answer their calls to the engine.
 
     Args:
         paths: The state directory.
@@ -77,13 +78,14 @@ def running_services(
     """
     public, internal = listen(_last_port(paths)), listen(None)
     write_private(paths.port, str(public.getsockname()[1]))
-    signing_key = load_signing_key(paths)
+    signing_key, token = load_signing_key(paths), secrets.token_urlsafe(32)
     context = Context(
         Settings.from_env(
             function_environment(
                 paths,
                 url=url_of(public),
                 engine_url=url_of(internal),
+                engine_token=token,
                 signing_key=signing_key,
                 settings=settings,
             )
@@ -98,18 +100,26 @@ def running_services(
             volumes={CLAIM: paths.volume} | local_claims(settings),
             log_dir=paths.logs,
             events_url=f"{url_of(internal)}/events/argo",
+            events_token=token,
             namespace=NAMESPACE,
             slots=(os.cpu_count() or 1) + 1,  # one more, since each waits for the disk now and then
             sandbox=probe(environ=environ, label=paths.label),
         )
+        functions = build_functions(context)
         gateway = Gateway(
-            functions=build_functions(context),
+            functions=functions,
             engine=engine.wsgi,
             artifacts=paths.artifacts,
             signing_key=signing_key,
             state=lambda: {"busy": engine.busy()},
         )
-        parts.enter_context(Server(internal, gateway, threads=_INTERNAL_THREADS))
+        parts.enter_context(
+            Server(
+                internal,
+                Internal(engine=engine.wsgi, argo_events=functions.argo_events, token=token),
+                threads=_INTERNAL_THREADS,
+            )
+        )
         engine.start()
         parts.callback(engine.stop)
         _sweep(context, unsent_for=0)  # nobody submits before the port below is served

@@ -14,12 +14,11 @@ def test_a_run_whose_workflow_is_deleted_by_hand_is_an_error_that_says_so(
 ) -> None:
     name = stack.cli("submit", "--json", str(recipe("deleted", "sleep 300"))).json()["name"]
     wait_until(lambda: stack.run(name)["status"] == "Running")
-    watching = stack.start_cli("watch", name)
 
-    assert stack.api("DELETE", f"/api/v1/workflows/local/{name}").status == 200
+    stack.delete_workflow(name)
 
-    _, err = watching.communicate(timeout=60)
-    assert (watching.returncode, SAID in err) == (1, True)
+    watched = stack.cli("watch", name)
+    assert (watched.code, SAID in watched.err) == (1, True)
     run = stack.run(name)
     assert (run["status"], run["message"]) == ("Error", SAID)
     assert run["finished_at"] is not None

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from ogdc_cli.local.functions import Functions
-from ogdc_cli.local.gateway import Clock, Gateway
+from ogdc_cli.local.gateway import Clock, Gateway, Internal
 from ogdc_cli.local.peers import may_connect
 from ogdc_cli.local.server import Server, listen, url_of
 from ogdc_shared.storage.directory import DirectoryStore
@@ -96,13 +96,34 @@ def signed(store, key=KEY, seconds=60):
         ("POST /events/upload", "upload POST /events/upload"),
         ("POST /api/events/upload", "upload POST /api/events/upload"),
         ("GET /api/v1/workflows/local", "engine GET /api/v1/workflows/local"),
-        ("POST /api/v1/workflows/local", "engine POST /api/v1/workflows/local"),
         ("GET /stack", '{"busy": true}'),
     ],
 )
 def test_each_request_reaches_the_part_it_is_for(ask, request_line, answer):
     response = ask(*request_line.split())
     assert (response.status, response.body.decode()) == (200, answer)
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
+@pytest.mark.parametrize("path", ["/api/v1/workflows/local", "/api/v1/workflows/local/x/terminate"])
+def test_workflows_can_only_be_looked_at(ask, method, path):
+    response = ask(method, path, body=b"{}")
+    assert response.status == 403
+    assert b"POST /submit" in response.body
+
+
+@pytest.mark.parametrize("given", [None, "", "Bearer", "Bearer wrong", "secret", "Bearer s\xe9cret"])
+def test_engine_answers_whoever_knows_the_token_and_nobody_else(given):
+    internal = Internal(engine=named("engine"), argo_events=named("events"), token="secret")
+    listener = listen(None)
+    with Server(listener, internal, threads=2):
+        client = Client(url_of(listener))
+        headers = {} if given is None else {"Authorization": given}
+        assert client("POST", "/api/v1/workflows/local", body=b"{}", **headers).status == 403
+        assert client("POST", "/events/argo", body=b"{}", **headers).status == 403
+        known = {"Authorization": "Bearer secret"}
+        assert client("POST", "/api/v1/workflows/local", **known).body.startswith(b"engine POST")
+        assert client("POST", "/events/argo", **known).body.startswith(b"events POST")
 
 
 def test_bodies_are_passed_on(ask):

@@ -30,6 +30,7 @@ def settings_for(paths, user):
         paths,
         url="http://127.0.0.1:1",
         engine_url="http://127.0.0.1:2",
+        engine_token="known to the stack alone",
         signing_key="secret",
         settings=passed_on(user),
     )

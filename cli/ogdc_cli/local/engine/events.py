@@ -54,15 +54,17 @@ class _Due(NamedTuple):
 class EventSender:
     """A thread that posts events to one URL."""
 
-    def __init__(self, store: Store, *, url: str, namespace: str) -> None:
+    def __init__(self, store: Store, *, url: str, namespace: str, token: str | None = None) -> None:
         """Nothing is sent before `start`.
 
         Args:
             store: Where the objects are.
             url: Takes the events, by POST.
             namespace: The workflows'.
+            token: What the taker asks for; None: nothing.
         """
         self._store = store
+        self._authorization = {} if token is None else {"Authorization": f"Bearer {token}"}
         self._target = urlsplit(url)
         self._namespace = namespace
         self._due: dict[str, _Due] = {}
@@ -170,7 +172,7 @@ class EventSender:
             connection.close()
 
     def _headers(self, kind: str, name: str) -> dict[str, str]:
-        return {
+        return self._authorization | {
             "Content-Type": "application/json",
             "Ce-Specversion": "1.0",
             "Ce-Id": str(uuid.uuid4()),

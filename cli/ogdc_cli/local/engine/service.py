@@ -32,6 +32,7 @@ class Engine:
         namespace: str,
         slots: int,
         sandbox: Sandbox,
+        events_token: str | None = None,
     ) -> None:
         """Open the state; nothing runs before `start`.
 
@@ -45,6 +46,7 @@ class Engine:
             namespace: The only one served.
             slots: Most pods at once.
             sandbox: What runs them (see `sandbox.probe`).
+            events_token: What the taker of events asks for; None: nothing.
 
         Raises:
             ConfigurationError: the state was written by another version.
@@ -67,7 +69,9 @@ class Engine:
             store=self._store, pods=self._pods, sandbox=sandbox, slots=slots, claims=claims
         )
         self._events = (
-            None if events_url is None else EventSender(self._store, url=events_url, namespace=namespace)
+            None
+            if events_url is None
+            else EventSender(self._store, url=events_url, namespace=namespace, token=events_token)
         )
         self._api = Api(
             store=self._store,
