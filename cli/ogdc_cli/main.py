@@ -5,10 +5,12 @@ from __future__ import annotations
 import atexit
 import gc
 import sys
+from contextlib import suppress
 
 import typer
 
 from ogdc_cli.commands import action, local, recipes, runs, setup, tokens, triggers
+from ogdc_cli.terminal import guarded, say
 from ogdc_shared.errors import OgdcError
 
 app = typer.Typer(
@@ -29,6 +31,11 @@ def main() -> None:
     Exit codes: 0 done; 1 refused, failed, or the run did not succeed; 2 called wrongly; 130 interrupted.
     """
     atexit.register(gc.freeze)  # looking for garbage at the very end takes a sixth of `validate`
+    with guarded():
+        _call()
+
+
+def _call() -> None:
     try:
         app(prog_name="ogdc-runner")
     except OgdcError as exc:
@@ -42,9 +49,8 @@ def main() -> None:
 
 
 def _fail(message: str) -> None:
-    from ogdc_cli.tasklog import printable
-
-    print("Error: " + printable(message).replace("\n", "\n       "), file=sys.stderr)
+    with suppress(OSError):  # stderr may be what is broken
+        say("Error: " + message.replace("\n", "\n       "), err=True)
     sys.exit(1)
 
 

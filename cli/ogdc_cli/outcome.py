@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ogdc_cli.tasklog import printable
+from ogdc_cli.tasklog import plain
 
 
 def outcome(run: dict[str, Any]) -> str:
@@ -20,5 +20,5 @@ def outcome(run: dict[str, Any]) -> str:
 def failure(run: dict[str, Any]) -> str:
     """Say why a run has no result, and what to look at."""
     name = run["name"]
-    reason = printable(run.get("message") or "No reason is known.")
+    reason = plain(run.get("message") or "No reason is known.").replace("\n", "\n  ")
     return f"{name}: {run['status']}. {reason}\nSee what it wrote: ogdc-runner logs {name}"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ogdc_cli.tasklog import printable
+from ogdc_cli.tasklog import plain
+from ogdc_cli.terminal import printable
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 _MESSAGE = 100
@@ -41,7 +42,7 @@ def _row(partition: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _in_a_line(message: str) -> str:
-    line = " ".join(printable(message).split())
+    line = printable(" ".join(plain(message).split()))
     return line if len(line) <= _MESSAGE else f"{line[: _MESSAGE - 1]}…"
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ogdc_cli.api import ApiClient, ApiError
 from ogdc_cli.tasklog import Story
+from ogdc_cli.terminal import one_line, say
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -81,9 +82,15 @@ def _log(client: ApiClient, run: dict[str, Any], *, lines: int) -> str:
 def _reporter(*, quiet: bool) -> AbstractContextManager[Report]:
     if quiet:
         return nullcontext(lambda run, log: None)
-    if sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb":
+    if _can_renew_lines():
         return _live()
     return nullcontext(_plain())
+
+
+def _can_renew_lines() -> bool:
+    """Whether stderr is a terminal that obeys, and shows the signs of the display."""
+    is_utf8 = sys.stderr.encoding.lower().replace("-", "") == "utf8"
+    return sys.stderr.isatty() and is_utf8 and os.environ.get("TERM", "dumb") != "dumb"
 
 
 def _plain() -> Report:
@@ -91,20 +98,20 @@ def _plain() -> Report:
     story = Story()
     said, said_at = "", 0.0
 
-    def say(text: str, seconds: float) -> None:
+    def tell(text: str, seconds: float) -> None:
         nonlocal said, said_at
         if text != said:
-            print(f"[{seconds:6.1f}s] {_clipped(text)}", file=sys.stderr, flush=True)
+            say(one_line(f"[{seconds:6.1f}s] {_clipped(text)}"), err=True)
             said, said_at = text, seconds
 
     def report(run: dict[str, Any], log: str) -> None:
         seconds = _elapsed(run)
         for step in _shortened(story.take_in(log)):
-            say(step, seconds)
+            tell(step, seconds)
         if not said:
-            say(_overview(run) or _waiting(run), seconds)
+            tell(_overview(run) or _waiting(run), seconds)
         elif seconds - said_at >= _CHATTER_SECONDS:
-            say(_overview(run) or story.last or said, seconds)
+            tell(_overview(run) or story.last or said, seconds)
 
     return report
 
@@ -143,7 +150,9 @@ def _live() -> Iterator[Report]:
     from rich.live import Live
 
     picture = _Picture()
-    console = Console(stderr=True)
+    console = Console(
+        file=sys.__stderr__
+    )  # past the guard of `terminal`: what the picture shows is printable
     with Live(console=console, get_renderable=picture.draw, transient=True, refresh_per_second=10):
         yield picture.take_in
 
@@ -171,8 +180,8 @@ class _Picture:
         from rich.table import Table
         from rich.text import Text
 
-        step = Text(self._step, no_wrap=True, overflow="ellipsis")
-        last = Text(self._story.last, style="dim", no_wrap=True, overflow="ellipsis")
+        step = Text(one_line(self._step), no_wrap=True, overflow="ellipsis")
+        last = Text(one_line(self._story.last), style="dim", no_wrap=True, overflow="ellipsis")
         table = Table.grid(padding=(0, 1))
         table.add_row(self._spinner, Text(_clock(time.monotonic() + self._ahead), style="cyan"), step)
         table.add_row("", "", last)

@@ -1,7 +1,7 @@
 """What a run's log tells: the worker's own lines of JSON, put into words, among the lines of the commands.
 
 Anybody may have written a log, a recipe's commands above all. So a line that only looks like the worker's is
-shown as it is, and nothing in a log reaches a terminal as a control sequence.
+shown as it is, and nothing in a log reaches a terminal as a control sequence (see `terminal`).
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import re
 from typing import Any, NamedTuple
+
+from ogdc_cli.terminal import printable
 
 _WORDS = {
     "fetched": "fetched {name} ({size} bytes)",
@@ -23,7 +25,8 @@ _WORDS = {
 """Event of the worker (see `worker.report`) → how it is said."""
 _ENDINGS = frozenset({"command_finished", "command_failed", "failed"})
 _TASK = re.compile(r"\[([^\]\s]+)\] (.*)", re.DOTALL)
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_COLOUR = re.compile(r"\x1b\[[0-9;:]*[mK]")
+"""What sets a colour, or clears a line before it is written anew."""
 
 
 class Line(NamedTuple):
@@ -45,13 +48,13 @@ def read_line(line: str) -> Line:
 
 def described(line: Line) -> str:
     """A line for people: what the worker says in words, what a command says as it is."""
-    return printable(_in_words(line.event) if line.event else line.text)
+    return printable(_in_words(line.event) if line.event else plain(line.text))
 
 
-def printable(text: str) -> str:
-    """`text` without what a terminal would obey; of a line that overwrote itself, its last state."""
-    lines = (line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
-    return _UNPRINTABLE.sub("", "\n".join(lines))
+def plain(text: str) -> str:
+    """What a program printed, without its colours; of a line that overwrote itself, the last state."""
+    text = _COLOUR.sub("", text)
+    return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
 
 
 class Story:
@@ -96,7 +99,7 @@ def _event(text: str) -> dict[str, str] | None:
         return None
     try:
         entry: dict[str, Any] = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     told = {key: " ".join(str(value).split()) for key, value in entry.items()}
     return told if told.get("event") and "time" in told else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -30,8 +29,3 @@ def connected() -> ApiClient:
     from ogdc_cli.settings import ClientSettings
 
     return ApiClient(ClientSettings.from_env())
-
-
-def print_json(value: object) -> None:
-    """Print a value for programs to read."""
-    typer.echo(json.dumps(value, indent=2))

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from ogdc_cli.commands.common import JsonOption, RecipeArgument, print_json
+from ogdc_cli.commands.common import JsonOption, RecipeArgument
+from ogdc_cli.terminal import one_line, print_json, say
 
 IDLE_SECONDS = 600
 _LISTED = 20
@@ -38,12 +39,12 @@ def run(
     if as_json:
         print_json(done.run | {"outputs": [str(path) for path in done.outputs]})
     elif done.run["status"] == "Succeeded":
-        typer.echo(f"{done.run['name']}: Succeeded. Outputs:")
+        say(f"{done.run['name']}: Succeeded. Outputs:")
         _print_outputs(done.outputs)
     else:
         from ogdc_cli.outcome import failure
 
-        typer.echo(failure(done.run), err=True)
+        say(failure(done.run), err=True)
     if done.run["status"] != "Succeeded":
         raise typer.Exit(1)
 
@@ -53,18 +54,18 @@ def up() -> None:
     from ogdc_cli.local.control import ensure_up
 
     stack = ensure_up(idle_timeout=None)
-    typer.echo(f"The stack is up: {stack.url}")
+    say(f"The stack is up: {stack.url}")
 
 
 def down() -> None:
     """Stop the local stack; runs that have not ended go on at the next `up`."""
     from ogdc_cli.local import control
 
-    typer.echo("The stack is down." if control.down() else "No stack was up.")
+    say("The stack is down." if control.down() else "No stack was up.")
 
 
 def _print_outputs(paths: tuple[Path, ...]) -> None:
     for path in paths[:_LISTED]:
-        typer.echo(f"  {path}")
+        say(one_line(f"  {path}"))
     if len(paths) > _LISTED:
-        typer.echo(f"  … and {len(paths) - _LISTED} more")
+        say(f"  … and {len(paths) - _LISTED} more")

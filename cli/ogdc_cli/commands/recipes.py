@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ogdc_cli.commands.common import JsonOption, OverwriteOption, RecipeArgument, print_json
+from ogdc_cli.commands.common import JsonOption, OverwriteOption, RecipeArgument
+from ogdc_cli.terminal import one_line, print_json, say
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from ogdc_shared.config import Settings
+    from ogdc_shared.errors import OgdcError
     from ogdc_shared.recipe.recipe import Recipe
 
 DEFAULT_RECIPES = "https://github.com/qgreenland-net/ogdc-recipes.git"
@@ -46,16 +48,16 @@ def validate(
             if check_inputs:
                 _check_inputs(loaded)
     except (InvalidRecipeError, InputNotFoundError) as exc:
-        problems = str(exc).splitlines()
+        problems = _told_by(exc)
         if as_json:
             print_json({"recipe": recipe, "valid": False, "problems": problems})
         else:
-            typer.echo("\n  ".join((f"{recipe} is not valid:", *problems)), err=True)
+            say("\n  ".join(map(one_line, (f"{recipe} is not valid:", *problems))), err=True)
         raise typer.Exit(1) from exc
     if as_json:
         print_json({"recipe": recipe, "valid": True, "recipe_id": loaded.id, "problems": []})
     else:
-        typer.echo(f"{recipe} is valid ({loaded.id}, {_count(len(loaded.commands), 'command')}).")
+        say(one_line(f"{recipe} is valid ({loaded.id}, {_count(len(loaded.commands), 'command')})."))
 
 
 def validate_all(
@@ -84,8 +86,9 @@ def validate_all(
         print_json([{"recipe": name, "valid": not told, "problems": told} for name, told in found.items()])
     else:
         for name, problems in found.items():
-            typer.echo("\n         ".join((f"{'invalid' if problems else 'valid  '}  {name}", *problems)))
-        typer.echo(f"{valid} of {_count(len(found), 'recipe')} valid.")
+            heading = f"{'invalid' if problems else 'valid  '}  {name}"
+            say("\n         ".join(map(one_line, (heading, *problems))))
+        say(f"{valid} of {_count(len(found), 'recipe')} valid.")
     if valid < len(found):
         raise typer.Exit(1)
 
@@ -107,7 +110,7 @@ def compile_recipe(
     else:
         import yaml
 
-        typer.echo(yaml.safe_dump(manifest, sort_keys=False), nl=False)
+        say(yaml.safe_dump(manifest, sort_keys=False).rstrip("\n"))
 
 
 def graph(recipe: RecipeArgument) -> None:
@@ -115,7 +118,7 @@ def graph(recipe: RecipeArgument) -> None:
     from ogdc_cli.recipes import load, mermaid, staged
 
     with staged(recipe) as directory:
-        typer.echo(mermaid(load(directory)))
+        say(mermaid(load(directory)))
 
 
 def _problems(directory: Path) -> list[str]:
@@ -125,8 +128,15 @@ def _problems(directory: Path) -> list[str]:
     try:
         load(directory)
     except OgdcError as exc:
-        return str(exc).splitlines()
+        return _told_by(exc)
     return []
+
+
+def _told_by(exc: OgdcError) -> list[str]:
+    """The things to mend, each of which is one line however its names are spelt."""
+    from ogdc_shared.errors import InvalidRecipeError
+
+    return list(exc.problems) if isinstance(exc, InvalidRecipeError) else str(exc).split("\n")
 
 
 def _check_inputs(recipe: Recipe) -> None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ogdc_cli.commands.common import JsonOption, OverwriteOption, RecipeArgument, connected, print_json
+from ogdc_cli.commands.common import JsonOption, OverwriteOption, RecipeArgument, connected
+from ogdc_cli.terminal import one_line, print_json, say
 
 if TYPE_CHECKING:
     from ogdc_cli.api import ApiClient
@@ -44,13 +45,13 @@ def submit(
     client = connected()
     submitted = submission.submit(client, parcel, overwrite=overwrite)
     if not as_json:
-        typer.echo(submitted.message)
+        say(one_line(submitted.message))
     if wait:
         _finish(client, submitted.name, as_json=as_json)
     elif as_json:
         print_json({"name": submitted.name, "message": submitted.message, "url": client.url})
     else:
-        typer.echo(f"It runs at {client.url}; see how it goes with: ogdc-runner watch {submitted.name}")
+        say(f"It runs at {client.url}; see how it goes with: ogdc-runner watch {submitted.name}")
 
 
 def status(
@@ -61,7 +62,7 @@ def status(
     as_json: JsonOption = False,
 ) -> None:
     """Print a run's status and, where it failed, why."""
-    from ogdc_cli.tasklog import printable
+    from ogdc_cli.tasklog import plain
 
     client = connected()
     run = client.run(name)
@@ -70,9 +71,9 @@ def status(
         print_json(run | {"partition_list": divided} if partitions else run)
         return
     progress = f" ({run['progress']})" if run.get("progress") and run["status"] == "Running" else ""
-    typer.echo(f"{run['name']}: {run['status']}{progress}")
+    say(one_line(f"{run['name']}: {run['status']}{progress}"))
     if run.get("message"):
-        typer.echo(printable(run["message"]))
+        say("  " + plain(run["message"]).replace("\n", "\n  "))
     if partitions:
         _print_partitions(run, divided)
 
@@ -92,7 +93,7 @@ def list_runs(
     if as_json:
         print_json(listed)
     elif not listed:
-        typer.echo("No runs.")
+        say("No runs.")
     else:
         _print_table([("NAME", "STATUS", "SUBMITTED (UTC)", "BY"), *map(_row, listed)])
 
@@ -112,10 +113,10 @@ def logs(
 
     for line in connected().logs(name, tail=tail):
         if raw:
-            typer.echo(line)
+            say(line)
         else:
             read = read_line(line)
-            typer.echo(f"[{read.task}] {described(read)}" if read.task else described(read))
+            say(f"[{read.task}] {described(read)}" if read.task else described(read))
 
 
 def cancel(name: NameArgument, as_json: JsonOption = False) -> None:
@@ -146,7 +147,7 @@ def get_output(
     if as_json:
         print_json({"name": name, "path": str(written)})
     else:
-        typer.echo(f"Wrote {written}")
+        say(one_line(f"Wrote {written}"))
 
 
 def _finish(client: ApiClient, name: str, *, as_json: bool) -> None:
@@ -157,12 +158,12 @@ def _finish(client: ApiClient, name: str, *, as_json: bool) -> None:
     try:
         run = follow(client, name, quiet=as_json)
     except KeyboardInterrupt:
-        typer.echo(f"{name} goes on without us. To stop it: ogdc-runner cancel {name}", err=True)
+        say(f"{name} goes on without us. To stop it: ogdc-runner cancel {name}", err=True)
         raise
     if as_json:
         print_json(run)
     else:
-        typer.echo(outcome(run), err=run["status"] != "Succeeded")
+        say(outcome(run), err=run["status"] != "Succeeded")
     if run["status"] != "Succeeded":
         raise typer.Exit(1)
 
@@ -171,7 +172,7 @@ def _changed(run: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(run)
     else:
-        typer.echo(f"{run['name']}: {run['status']}")
+        say(one_line(f"{run['name']}: {run['status']}"))
 
 
 def _row(run: dict[str, Any]) -> tuple[str, ...]:
@@ -181,12 +182,13 @@ def _row(run: dict[str, Any]) -> tuple[str, ...]:
 def _print_partitions(run: dict[str, Any], partitions: list[dict[str, Any]]) -> None:
     from ogdc_cli.partitions import rows, summary
 
-    typer.echo(summary(run))
+    say(summary(run))
     if partitions:
         _print_table(rows(partitions))
 
 
 def _print_table(rows: list[tuple[str, ...]]) -> None:
+    rows = [tuple(map(one_line, row)) for row in rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
-        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from ogdc_cli.commands.common import JsonOption, print_json
+from ogdc_cli.commands.common import JsonOption
+from ogdc_cli.terminal import one_line, print_json, say
 
 
 def register(app: typer.Typer) -> None:
@@ -27,8 +28,8 @@ def init(
 
     files = write_recipe(directory, name=name or DEFAULT_NAME)
     for file in files:
-        typer.echo(f"  {file}")
-    typer.echo(f"Run it: ogdc-runner run {directory}")
+        say(one_line(f"  {file}"))
+    say(f"Run it: ogdc-runner run {directory}")
 
 
 def doctor(as_json: JsonOption = False) -> None:
@@ -44,9 +45,9 @@ def doctor(as_json: JsonOption = False) -> None:
     for finding in examine(os.environ):
         findings.append(finding)
         if not as_json:
-            typer.echo(f"{'ok     ' if finding.ok else 'missing'}  {finding.part}: {finding.text}")
+            say(f"{'ok     ' if finding.ok else 'missing'}  {finding.part}: {finding.text}")
             if finding.advice:
-                typer.echo(f"         → {finding.advice}")
+                say(f"         → {finding.advice}")
     if as_json:
         print_json([finding._asdict() for finding in findings])
     if not all(finding.ok for finding in findings):

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from ogdc_cli.terminal import one_line, say
+
 
 def register(app: typer.Typer) -> None:
     """Add these commands to `app`."""
@@ -29,7 +31,7 @@ def set_token(
         raise typer.BadParameter("give at least one of --access, --refresh and --json-str")
     path = ClientSettings.from_env().token_file
     save_tokens(path, load_tokens(path) | given)
-    typer.echo(f"Tokens kept in {path}.")
+    say(f"Tokens kept in {path}.")
 
 
 def version(
@@ -38,13 +40,13 @@ def version(
     """Print the version of this program."""
     from importlib.metadata import version as installed
 
-    typer.echo(f"ogdc-runner {installed('ogdc-runner')}")
+    say(f"ogdc-runner {installed('ogdc-runner')}")
     if api:
         from ogdc_cli.api import ApiClient
         from ogdc_cli.settings import ClientSettings
 
         client = ApiClient(ClientSettings.from_env())
-        typer.echo(f"{client.url} {client.version()}")
+        say(one_line(f"{client.url} {client.version()}"))
 
 
 def _parse_tokens(text: str | None) -> dict[str, str]:

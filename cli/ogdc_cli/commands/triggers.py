@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from ogdc_cli.commands.common import JsonOption, connected, print_json
+from ogdc_cli.commands.common import JsonOption, connected
+from ogdc_cli.terminal import one_line, print_json, say
 
 TriggerArgument = Annotated[str, typer.Argument(metavar="NAME", help="The trigger's name.")]
 
@@ -22,15 +23,13 @@ def register(app: typer.Typer) -> None:
 @triggers.command("list")
 def list_triggers(as_json: JsonOption = False) -> None:
     """List triggers."""
-    from ogdc_cli.tasklog import printable
-
     found = connected().triggers()
     if as_json:
         print_json(found)
     elif not found:
-        typer.echo("No triggers.")
+        say("No triggers.")
     for trigger in [] if as_json else found:
-        typer.echo(printable(_line(trigger)))
+        say(one_line(_line(trigger)))
 
 
 @triggers.command("show")
@@ -40,17 +39,15 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Print a trigger, and what became of its newest uploads."""
-    from ogdc_cli.tasklog import printable
-
     trigger = connected().trigger(name, uploads=uploads)
     if as_json:
         print_json(trigger)
         return
-    typer.echo(printable(_line(trigger)))
+    say(one_line(_line(trigger)))
     for upload in trigger["uploads"]:
         became = upload["run"] or upload["message"] or ""
         time = upload["received_at"][:19].replace("T", " ")
-        typer.echo(printable(f"{time}  {upload['outcome']:<8} {upload['key']}  {became}".rstrip()))
+        say(one_line(f"{time}  {upload['outcome']:<8} {upload['key']}  {became}".rstrip()))
 
 
 @triggers.command("add")
@@ -94,15 +91,13 @@ def add(
     if as_json:
         print_json(trigger)
     else:
-        typer.echo(
-            f"Trigger {trigger['name']} is set; see what it does with: ogdc-runner triggers show {name}"
-        )
+        say(f"Trigger {trigger['name']} is set; see what it does with: ogdc-runner triggers show {name}")
 
 
 @triggers.command("remove")
 def remove(name: TriggerArgument) -> None:
     """Remove a trigger; the runs it started stay."""
-    typer.echo(connected().remove_trigger(name))
+    say(one_line(connected().remove_trigger(name)))
 
 
 def _location(recipe: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from ogdc_cli.local.paths import StatePaths
 from ogdc_cli.progress import follow
 from ogdc_cli.settings import ClientSettings
 from ogdc_cli.submission import pack_recipe, submit
+from ogdc_cli.terminal import say
 from ogdc_shared.errors import InvalidRequestError, OgdcError
 
 
@@ -84,7 +84,7 @@ def _cancelled_with_us(client: ApiClient, name: str) -> Iterator[None]:
     except KeyboardInterrupt:
         with suppress(OgdcError):
             client.cancel(name)
-            print(f"{name} is cancelled.", file=sys.stderr)
+            say(f"{name} is cancelled.", err=True)
         raise
 
 

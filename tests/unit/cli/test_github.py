@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ogdc_cli import github
+from ogdc_cli.terminal import printable
 from support.github_runner import obeyed, outputs
 
 texts = st.text(st.characters(codec="utf-8"))
@@ -21,13 +22,17 @@ def printed(*lines: object) -> str:
 
 
 @given(message=texts, title=texts)
-def test_an_annotation_arrives_as_it_is_and_alone(message: str, title: str) -> None:
+def test_an_annotation_arrives_whole_and_alone(message: str, title: str) -> None:
     with contextlib.redirect_stderr(io.StringIO()) as said:
         github.annotate("error", message, title=title, line=3, col=None)
 
     [command] = obeyed(said.getvalue())
-    assert (command.name, command.data) == ("error", message)
-    assert command.properties == {"title": title, "line": "3"}
+    assert (command.name, command.data) == ("error", _written_out(message))
+    assert command.properties == {"title": _written_out(title), "line": "3"}
+
+
+def _written_out(text: str) -> str:
+    return "\r".join(map(printable, text.split("\r")))
 
 
 @given(values=st.dictionaries(st.from_regex(r"[a-z]{1,5}", fullmatch=True), texts))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ogdc_cli.tasklog import Story, described, printable, read_line
+from ogdc_cli.tasklog import Story, described, plain, read_line
 
 
 def event(kind: str, /, *, time: str = "2026-01-01", task: str = "process-1", **facts: object) -> str:
@@ -65,7 +65,17 @@ def test_any_json_that_a_command_prints_can_be_shown(entry: dict[str, object]) -
 
 
 def test_a_line_that_overwrote_itself_shows_its_last_state() -> None:
-    assert printable("10%\r20%\r\n30%\r") == "20%\n30%"
+    assert plain("10%\r20%\r\n30%\r") == "20%\n30%"
+
+
+def test_colours_are_dropped_and_all_else_that_a_terminal_obeys_is_written_out() -> None:
+    line = "[process-1] \x1b[1;31mred\x1b[0m \x1b]0;title\x07 \x1b[2J\x9b5n"
+    assert described(read_line(line)) == r"red \x1b]0;title\x07 \x1b[2J\x9b5n"
+
+
+def test_a_line_that_is_nested_too_deep_to_be_read_is_shown_as_it_is() -> None:
+    text = '{"time": ' + "[" * 60_000
+    assert described(read_line(f"[process-1] {text}")) == text
 
 
 def test_story_tells_each_step_once_however_often_it_is_read() -> None:
@@ -83,7 +93,7 @@ def test_story_tells_each_step_once_however_often_it_is_read() -> None:
     log += ["[process-1] chatter", event("command_finished", time="2", number=1, of=3, seconds=1)]
     log += [command(2, "second", time="3"), "[process-1] \x1b[1mbold\x1b[0m  "]
     assert story.take_in("\n".join(log[2:])) == ["command 2 of 3: second"]
-    assert (story.step, story.last) == ("command 2 of 3: second", "[1mbold[0m")
+    assert (story.step, story.last) == ("command 2 of 3: second", "bold")
     assert story.take_in("\n".join(log)) == []
 
 

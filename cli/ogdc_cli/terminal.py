@@ -1,0 +1,141 @@
+"""Where the command line prints: nothing that somebody else wrote reaches a terminal as anything but text.
+
+File names, messages, log lines, keys of a recipe and what servers answer may hold what a terminal obeys
+(escape sequences), what hides or reorders text (zero-width and bidirectional characters) or what no terminal
+can be sent (half a surrogate pair). `guarded` puts this between the program and its standard streams, so
+nobody can forget it; what has to stay on its line goes through `one_line` before.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, TextIO, cast
+
+_ENCODING_ERRORS = "ogdc.legible"
+_SPACES = frozenset("\u00a0\u1680\u202f\u205f\u3000") | {chr(code) for code in range(0x2000, 0x200B)}
+"""Spaces of some width, which Python counts as unprintable."""
+_SUSPECT = re.compile(r"[^ -~\n\t]")
+_IN_ASCII = {"…": "...", "→": "->", "←": "<-", "–": "-", "—": "-", "‘": "'", "’": "'", "“": '"', "”": '"'}  # noqa: RUF001
+
+
+def printable(text: str) -> str:
+    r"""`text` with all that is no visible text written out, as `\x1b`; lines and tabs stay.
+
+    A line may end as on Windows; any other carriage return is written out.
+    """
+    if text.isprintable():
+        return text
+    return _SUSPECT.sub(_written_out, text.replace("\r\n", "\n"))
+
+
+def one_line(text: str) -> str:
+    r"""`text` as part of a line that it cannot end: `printable`, with `\n` and `\t` written out as well."""
+    return printable(text).replace("\n", r"\n").replace("\t", r"\t")
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print a line, or lines, for people; on stderr what is no result."""
+    print(printable(text), file=sys.stderr if err else sys.stdout, flush=True)
+
+
+def print_json(value: object) -> None:
+    """Print a value for programs to read."""
+    say(json.dumps(value, indent=2).replace("\x7f", r"\u007f"))
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Put the guard before stdout and stderr for the time of the program."""
+    codecs.register_error(_ENCODING_ERRORS, _legible)
+    _open_closed_descriptors()
+    streams = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = (cast(TextIO, _Guarded(stream)) for stream in streams)
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = streams
+        for stream in streams:
+            _flush_or_drop(stream)
+
+
+class _Guarded:
+    """A text stream that takes only what is printable, and whatever its encoding can hold of that.
+
+    It shows no `buffer`: click would write past it where the encoding is ASCII. An error of the device, such
+    as a full disk behind it, says which stream it is about.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        with suppress(AttributeError):  # a test's stream
+            cast(Any, stream).reconfigure(errors=_ENCODING_ERRORS)
+
+    def write(self, text: str) -> int:
+        with self._named():
+            return self._stream.write(printable(text))
+
+    def flush(self) -> None:
+        with self._named():
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "buffer":
+            raise AttributeError(name)
+        return getattr(self._stream, name)
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as exc:
+            exc.filename = getattr(self._stream, "name", None)
+            raise
+
+
+def _open_closed_descriptors() -> None:
+    """Give a program started without stdin, stdout or stderr (`>&-`) the null device in their place.
+
+    Otherwise the next file or connection that is opened would become one of them.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            lowest_free = os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, os.fdopen(lowest_free, mode, encoding="utf-8"))
+
+
+def _flush_or_drop(stream: TextIO) -> None:
+    """Have the interpreter's end find nothing to write, which would be an error where nobody reads it."""
+    try:
+        stream.flush()
+    except OSError:
+        with suppress(OSError, ValueError):
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, stream.fileno())
+            os.close(null)
+
+
+def _written_out(found: re.Match[str]) -> str:
+    character = found[0]
+    return character if character.isprintable() or character in _SPACES else _escape(character)
+
+
+def _escape(character: str) -> str:
+    r"""A character as Python writes it; a byte of a file name that is no UTF-8 as that byte, e.g. `\xff`."""
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:
+        code -= 0xDC00
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _legible(error: UnicodeError) -> tuple[str, int]:
+    """Encode what a terminal's encoding lacks: punctuation as ASCII has it, all else written out."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lacking = error.object[error.start : error.end]
+    return "".join(_IN_ASCII.get(character, _escape(character)) for character in lacking), error.end
