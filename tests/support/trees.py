@@ -25,6 +25,16 @@ def plant(directory: Path, content: dict[str, bytes | str | None]) -> None:
             path.write_bytes(value)
 
 
+def dig(directory: Path, *, levels: int, name: str = "d") -> None:
+    """Make directories inside each other, as deep as asked: a path to the last may be too long to be used."""
+    here = os.open(directory, os.O_RDONLY)
+    for _ in range(levels):
+        os.mkdir(name, dir_fd=here)
+        above, here = here, os.open(name, os.O_RDONLY, dir_fd=here)
+        os.close(above)
+    os.close(here)
+
+
 def _value(path: Path) -> bytes | str | None:
     if path.is_symlink():
         return os.readlink(path)

@@ -28,6 +28,8 @@ MAX_BUNDLE = 64 * 1024 * 1024
 MAX_CONTENT = 256 * 1024 * 1024
 """Bytes of all files in one; a list of a million URLs has some 80 million, packed a tenth of that."""
 MAX_FILES = 10_000
+MAX_DEPTH = 64
+"""Directories inside each other."""
 
 _CHUNK = 1024 * 1024
 _INSTEAD = "publish the data somewhere and name their URLs instead."
@@ -251,6 +253,10 @@ def _inside(name: str) -> PurePosixPath:
     if "\0" in name or "\\" in name or path.is_absolute() or ".." in path.parts:
         raise InvalidRecipeError(
             f"bundle: the name {name!r} leads out of the recipe; pack relative names, without '..'."
+        )
+    if len(path.parts) > MAX_DEPTH:
+        raise InvalidRecipeError(
+            f"bundle: {name[:100]!r}… is more than {MAX_DEPTH} directories deep; pack a flatter recipe."
         )
     return path
 

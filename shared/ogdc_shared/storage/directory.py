@@ -12,6 +12,7 @@ from typing import BinaryIO
 from urllib.parse import quote
 
 from ogdc_shared.errors import ConfigurationError
+from ogdc_shared.removal import remove
 from ogdc_shared.storage.files import disk_errors, replacing, sync_directory
 from ogdc_shared.storage.links import sign
 from ogdc_shared.storage.store import ArtifactNotFoundError, check_key, check_prefix, several_at_once
@@ -77,8 +78,8 @@ class DirectoryStore:
         """See `ArtifactStore`."""
         with disk_errors(f"artifacts below {prefix!r}"):
             try:
-                shutil.rmtree(self._root / check_prefix(prefix))
-            except (FileNotFoundError, NotADirectoryError):
+                remove(f"{self._root}/{check_prefix(prefix)}")
+            except NotADirectoryError:
                 return
 
     def link(self, key: str, *, seconds: int) -> str:

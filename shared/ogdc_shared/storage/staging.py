@@ -12,13 +12,13 @@ The recipe is the directory with `meta.yml`: the location itself, or the only su
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from ogdc_shared.errors import ForbiddenError, InvalidRequestError, RecipeNotFoundError
+from ogdc_shared.removal import remove
 from ogdc_shared.storage.files import disk_errors
 from ogdc_shared.storage.sources.schemes import ARCHIVES, is_archive, open_source
 from ogdc_shared.storage.sources.source import Budget, Source
@@ -78,7 +78,7 @@ def _whole_or_nothing(directory: Path) -> Iterator[None]:
         yield
     except BaseException:
         for entry in directory.iterdir():
-            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+            remove(entry)
         raise
 
 

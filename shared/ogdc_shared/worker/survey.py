@@ -6,10 +6,10 @@ import os
 
 from ogdc_shared.errors import PublishError
 from ogdc_shared.light import TYPE_CHECKING
-from ogdc_shared.worker.trees import is_directory
+from ogdc_shared.worker.trees import is_directory, walk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
 
 def survey(outputs: Sequence[str]) -> dict[str, int]:
@@ -54,7 +54,7 @@ def merge_names(
     """
     found: dict[str, int] = {}
     for number, directory in enumerate(directories):
-        for name, entry in _walk(directory):
+        for name, entry in walk(directory):
             if check:
                 check(directory, entry, name)
             first = found.setdefault(name, number)
@@ -64,16 +64,6 @@ def merge_names(
                 raise clash(name, first, number)
             found[name] = number
     return found
-
-
-def _walk(directory: str, below: str = "") -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Yield everything in a directory with its path relative to it; never through a link."""
-    with os.scandir(f"{directory}/{below}") as entries:
-        for entry in entries:
-            name = f"{below}{entry.name}"
-            yield name, entry
-            if entry.is_dir(follow_symlinks=False):
-                yield from _walk(directory, f"{name}/")
 
 
 def _clash(name: str, first: int, second: int) -> PublishError:

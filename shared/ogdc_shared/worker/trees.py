@@ -9,29 +9,27 @@ import os
 import stat
 from contextlib import suppress
 
+from ogdc_shared.errors import PublishError
 from ogdc_shared.light import TYPE_CHECKING
+from ogdc_shared.removal import empty, remove
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+__all__ = [
+    "empty",
+    "flush",
+    "flush_entries",
+    "is_directory",
+    "move_children",
+    "remove",
+    "walk",
+    "write_durably",
+]
 
-def remove(path: str) -> None:
-    """Remove a file, a link, or a directory with all it holds; nothing there is fine."""
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        return
-    except IsADirectoryError:
-        empty(path)
-        os.rmdir(path)
-
-
-def empty(directory: str) -> None:
-    """Remove all that a directory holds, also where a command took away the right to do so."""
-    if not os.access(directory, os.R_OK | os.W_OK | os.X_OK):
-        os.chmod(directory, stat.S_IRWXU)
-    for name in os.listdir(directory):
-        remove(f"{directory}/{name}")
+MAX_DEPTH = 256
+"""Directories inside each other; beyond it, most programs that copy or remove trees fail."""
+_PATH_MAX = 4096
 
 
 def move_children(target: str, *sources: str) -> None:
@@ -55,17 +53,37 @@ def is_directory(path: str) -> bool:
         return False
 
 
+def walk(directory: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Yield everything below a directory with its path relative to it; never through a link.
+
+    What may not be read is left out. A directory comes before what it holds.
+
+    Raises:
+        PublishError: directories are nested deeper than `MAX_DEPTH`, or than a path can be long.
+    """
+    pending = [("", 0)]
+    while pending:
+        below, depth = pending.pop()
+        for entry in _entries(f"{directory}/{below}"):
+            name = f"{below}{entry.name}"
+            if depth >= MAX_DEPTH or not _fits(entry.path):
+                raise _too_deep(name)
+            yield name, entry
+            if entry.is_dir(follow_symlinks=False):
+                pending.append((f"{name}/", depth + 1))
+
+
 def flush(directory: str) -> None:
     """Return once everything below a directory is on disk and would survive the machine's end.
 
     What may not be read is left out, and so are special files: opening one may wait for ever.
+
+    Raises:
+        PublishError: see `walk`.
     """
-    with suppress(PermissionError), os.scandir(directory) as entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                flush(entry.path)
-            elif entry.is_file(follow_symlinks=False):
-                _sync(entry.path)
+    for _, entry in walk(directory):
+        if entry.is_dir(follow_symlinks=False) or entry.is_file(follow_symlinks=False):
+            _sync(entry.path)
     flush_entries(directory)
 
 
@@ -93,16 +111,39 @@ def _sync(path: str) -> None:
             os.close(descriptor)
 
 
+def _entries(directory: str) -> list[os.DirEntry[str]]:
+    with suppress(PermissionError), os.scandir(directory) as entries:
+        return list(entries)
+    return []
+
+
+def _fits(path: str) -> bool:
+    """Whether the kernel takes a path of that length."""
+    return len(path) < _PATH_MAX // 4 or len(os.fsencode(path)) < _PATH_MAX
+
+
+def _too_deep(name: str) -> PublishError:
+    return PublishError(
+        f"Directories are nested more than {MAX_DEPTH} deep, or their names are longer than a path can be: "
+        f"{name[:100]!r} and so on. Leave a flatter tree in /output_dir."
+    )
+
+
 def _moved_into(target: str, source: str) -> Iterator[str]:
     """Move without waiting for the disk, and yield the other directories that something was moved into."""
-    for name in os.listdir(source):
-        moved, place = f"{source}/{name}", f"{target}/{name}"
-        if is_directory(moved) and is_directory(place):
-            yield place
-            yield from _moved_into(place, moved)
-            os.rmdir(moved)
-        else:
-            _rename(moved, place)
+    pending, merged = [(target, source)], []
+    while pending:
+        target, source = pending.pop()
+        for name in os.listdir(source):
+            moved, place = f"{source}/{name}", f"{target}/{name}"
+            if is_directory(moved) and is_directory(place):
+                yield place
+                pending.append((place, moved))
+                merged.append(moved)
+            else:
+                _rename(moved, place)
+    for directory in reversed(merged):
+        os.rmdir(directory)
 
 
 def _rename(source: str, target: str) -> None:

@@ -7,7 +7,7 @@ import os
 from ogdc_shared.errors import InputNotFoundError, UnusableInputError
 from ogdc_shared.layout import claim_mount
 from ogdc_shared.light import TYPE_CHECKING
-from ogdc_shared.worker.trees import flush_entries
+from ogdc_shared.worker.trees import flush_entries, walk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,12 +62,9 @@ def replace_links(directory: str, volumes: str = claim_mount("")) -> None:
         directory: Where to look, at any depth.
         volumes: What the paths of such files begin with.
     """
-    with os.scandir(directory) as entries:
-        for entry in list(entries):
-            if entry.is_dir(follow_symlinks=False):
-                replace_links(entry.path, volumes)
-            elif entry.is_symlink() and entry.is_file() and os.readlink(entry.path).startswith(volumes):
-                _replace_by_copy(entry.path, draft=f"{directory}/.ogdc-copy")
+    for _, entry in walk(directory):
+        if entry.is_symlink() and entry.is_file() and os.readlink(entry.path).startswith(volumes):
+            _replace_by_copy(entry.path, draft=f"{os.path.dirname(entry.path)}/.ogdc-copy")
 
 
 def _replace_by_copy(link: str, *, draft: str) -> None:

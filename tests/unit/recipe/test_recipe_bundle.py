@@ -167,6 +167,11 @@ ARCHIVES: list[Callable[[str], bytes]] = [
 
 
 @pytest.mark.parametrize("make", ARCHIVES, ids=["tar", "zip"])
+def test_a_name_deeper_than_programs_descend_is_refused(tmp_path: Path, make: Callable[[str], bytes]) -> None:
+    assert "directories deep" in refused(make("d/" * 1500 + "x"), tmp_path / "in")
+
+
+@pytest.mark.parametrize("make", ARCHIVES, ids=["tar", "zip"])
 @pytest.mark.parametrize(
     "name", ["../evil", "/tmp/ogdc-evil", "a/../../evil", "..", "a\\..\\..\\evil", "./../evil"]
 )

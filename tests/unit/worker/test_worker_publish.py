@@ -14,10 +14,12 @@ import pytest
 
 from ogdc_shared import layout
 from ogdc_shared.errors import AlreadyPublishedError, PublishError
+from ogdc_shared.removal import remove
 from ogdc_shared.worker.publish import Publication, publish
 from ogdc_shared.worker.report import Reporter
 from support.crashes import crashes, killed
-from support.trees import plant, tree
+from support.trees import dig, plant, tree
+from support.users import as_ordinary_user
 
 RUN = "seal-tags-abcdefghij"
 RESULT: dict[str, bytes | str | None] = {
@@ -55,16 +57,6 @@ def leave(volume: Path, content: dict[str, bytes | str | None], *, partition: in
     output = volume / layout.partition_workspace(RUN, partition) / "output_dir"
     plant(output, content)
     return output
-
-
-def dig(directory: Path, *, levels: int) -> None:
-    """Make a directory so deep down that no path can name it."""
-    here = os.open(directory, os.O_RDONLY)
-    for _ in range(levels):
-        os.mkdir("d" * 200, dir_fd=here)
-        above, here = here, os.open("d" * 200, os.O_RDONLY, dir_fd=here)
-        os.close(above)
-    os.close(here)
 
 
 def private_files(volume: Path) -> list[str]:
@@ -239,14 +231,33 @@ def test_the_target_is_never_seen_half_there(volume: Path, publication: Publicat
 
 
 def test_what_cannot_be_cleaned_up_is_told_and_no_failure(
-    volume: Path, publication: Publication, capfd: pytest.CaptureFixture[str]
+    volume: Path, publication: Publication, capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     leave(volume, RESULT)
-    dig(volume / layout.workspace(RUN), levels=30)
-    publish(publication, Reporter())
+
+    def publish_without_the_right_to_remove_the_workspace(here: Path) -> None:
+        (here / "volume" / layout.WORKSPACES).chmod(0o555)
+        publish(publication._replace(volume=str(here / "volume")), Reporter())
+        (here / "volume" / layout.WORKSPACES).chmod(0o755)
+
+    as_ordinary_user(tmp_path, publish_without_the_right_to_remove_the_workspace)
     assert tree(volume / "seal-tags") == RESULT
     assert '"event": "left_behind"' in capfd.readouterr().out
-    assert os.system(f"rm -r {volume / layout.PRIVATE_DIR}") == 0
+
+
+def test_workspace_of_any_depth_is_cleaned_up(volume: Path, publication: Publication) -> None:
+    leave(volume, RESULT)
+    dig(volume / layout.workspace(RUN), levels=1200)
+    publish(publication, Reporter())
+    assert tree(volume / "seal-tags") == RESULT
+    assert not (volume / layout.workspace(RUN)).exists()
+
+
+def test_result_that_no_path_can_name_is_refused(volume: Path, publication: Publication) -> None:
+    dig(leave(volume, RESULT), levels=300)
+    with pytest.raises(PublishError, match="nested more than 256 deep"):
+        publish(publication, Reporter())
+    remove(volume)
 
 
 def test_a_temporary_output_is_one_zip_of_everything(

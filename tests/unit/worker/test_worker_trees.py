@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ogdc_shared.worker.trees import empty, flush, move_children, remove, write_durably
+from ogdc_shared.errors import PublishError
+from ogdc_shared.worker.trees import MAX_DEPTH, empty, flush, move_children, remove, walk, write_durably
+from support.trees import dig
 from support.users import as_ordinary_user
 
 
@@ -104,6 +106,24 @@ def test_flush_passes_over_what_cannot_be_opened(tmp_path: Path) -> None:
 
     as_ordinary_user(tmp_path, lock_and_flush)
     (tmp_path / "nothing").chmod(0o755)
+
+
+def test_trees_are_flushed_moved_and_walked_as_deep_as_results_may_be(tmp_path: Path) -> None:
+    for name in ("source", "target"):
+        (tmp_path / name).mkdir()
+        dig(tmp_path / name, levels=MAX_DEPTH)
+    flush(str(tmp_path / "source"))
+    move_children(str(tmp_path / "target"), str(tmp_path / "source"))
+    assert os.listdir(tmp_path / "source") == []
+    assert sum(1 for _ in walk(str(tmp_path / "target"))) == MAX_DEPTH
+
+
+@pytest.mark.parametrize(("levels", "name"), [(MAX_DEPTH + 1, "d"), (30, "d" * 200)])
+def test_what_is_too_deep_to_be_named_is_an_error(tmp_path: Path, levels: int, name: str) -> None:
+    dig(tmp_path, levels=levels, name=name)
+    with pytest.raises(PublishError, match="flatter tree"):
+        flush(str(tmp_path))
+    empty(str(tmp_path))
 
 
 def test_write_durably_replaces(tmp_path: Path) -> None:

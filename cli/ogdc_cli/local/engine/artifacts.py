@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 import stat
 import threading
 from collections import defaultdict
@@ -11,8 +10,10 @@ from pathlib import Path
 
 from ogdc_shared.errors import OgdcError
 from ogdc_shared.recipe.bundle import unpack
+from ogdc_shared.removal import remove
 from ogdc_shared.storage.directory import DirectoryStore
 from ogdc_shared.storage.store import ArtifactNotFoundError
+from ogdc_shared.worker.trees import walk
 
 
 class Artifacts:
@@ -56,7 +57,7 @@ class Artifacts:
         with self._locks[key]:
             if not path.exists():
                 partial = path.with_suffix(".part")
-                shutil.rmtree(partial, ignore_errors=True)
+                remove(partial)
                 self._directory.mkdir(parents=True, exist_ok=True)
                 with self._store.path(key).open("rb") as archive:
                     unpack(archive, partial)
@@ -67,6 +68,7 @@ class Artifacts:
 
 def _let_everybody_in(directory: Path) -> None:
     """Open the directories; a task may run as a user of its own, and this process's umask may be strict."""
-    for path in (directory, *directory.rglob("*")):
-        if path.is_dir():
-            path.chmod(0o755)
+    directory.chmod(0o755)
+    for _, entry in walk(str(directory)):
+        if entry.is_dir(follow_symlinks=False):
+            Path(entry.path).chmod(0o755)

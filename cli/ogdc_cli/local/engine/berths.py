@@ -8,11 +8,13 @@ and removing one.
 from __future__ import annotations
 
 import os
-import shutil
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
+
+from ogdc_shared.removal import empty, remove
 
 _MESSAGE = "message"
 _OWN = ("argo", "tmp")
@@ -56,7 +58,8 @@ class Berths:
         try:
             _empty(berth)
         except OSError:
-            shutil.rmtree(berth, ignore_errors=True)
+            with suppress(OSError):
+                remove(berth)
         else:
             with self._lock:
                 self._free.append(berth)
@@ -65,12 +68,7 @@ class Berths:
 def _empty(berth: Path) -> None:
     for directory in _used(berth):
         directory.chmod(0o755)
-        with os.scandir(directory) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    shutil.rmtree(entry.path)
-                else:
-                    Path(entry.path).unlink()
+        empty(directory)
     os.truncate(berth / _MESSAGE, 0)
 
 

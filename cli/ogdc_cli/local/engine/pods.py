@@ -6,8 +6,8 @@ Everything here may take long and runs beside the scheduler's thread; starting t
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
-import shutil
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -23,8 +23,11 @@ from ogdc_cli.local.engine.units import Attempt, Outcome
 from ogdc_cli.local.sandbox import Container, Exit, Mount
 from ogdc_shared.errors import OgdcError
 from ogdc_shared.layout import TERMINATION_LOG_PATH
+from ogdc_shared.removal import remove
 from ogdc_shared.storage.directory import DirectoryStore
+from ogdc_shared.worker.trees import walk
 
+_LOG = logging.getLogger(__name__)
 _TMP = "/tmp"  # noqa: S108  the pod's own
 _ARGO_DIR = "/var/run/argo"
 _PROGRESS = "progress"
@@ -80,11 +83,11 @@ class Pods:
 
     def clean(self, workflows: Iterable[str]) -> None:
         """Remove what an engine that was killed left, and the logs of all but these workflows."""
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        _clear_away(self._scratch)
         self._scratch.mkdir(parents=True, exist_ok=True)
         self._log_dir.mkdir(parents=True, exist_ok=True)
         for name in {path.name for path in self._log_dir.iterdir()}.difference(workflows):
-            shutil.rmtree(self._log_dir / name, ignore_errors=True)
+            _clear_away(self._log_dir / name)
 
     def prepare(self, program: Program, attempt: Attempt) -> Prepared:
         """Make everything ready for a pod.
@@ -147,12 +150,12 @@ class Pods:
         """Remove what only a running workflow needs."""
         with self._lock:
             self._scratches.pop(workflow, None)
-        shutil.rmtree(self._scratch / workflow, ignore_errors=True)
+        _clear_away(self._scratch / workflow)
 
     def forget(self, workflow: str) -> None:
         """Remove everything of a workflow that was deleted."""
         self.finished(workflow)
-        shutil.rmtree(self._log_dir / workflow, ignore_errors=True)
+        _clear_away(self._log_dir / workflow)
 
     # --- before ---------------------------------------------------------------------------------------------
 
@@ -273,10 +276,17 @@ def _objects(key: str, output: Path) -> Iterator[tuple[str, Path]]:
     if not output.is_dir():
         yield key, output
         return
-    for path in output.rglob("*"):
-        if path.is_symlink() or not path.is_dir():
-            relative = str(path.relative_to(output))
+    for relative, entry in walk(str(output)):
+        if not entry.is_dir(follow_symlinks=False):
             yield f"{key}/{relative}", file_beneath(output, relative)
+
+
+def _clear_away(path: Path) -> None:
+    """Remove what is of no more use; what cannot be removed only takes up room."""
+    try:
+        remove(path)
+    except OSError as exc:
+        _LOG.warning("%s cannot be removed: %s", path, exc)
 
 
 def _lock(log: int) -> None:

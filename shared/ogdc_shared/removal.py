@@ -1,0 +1,84 @@
+"""Removing directories, whatever a command left in them.
+
+A command can nest directories deeper than a path can be long and than a program can call itself. So nothing
+here descends: what lies below a directory is first moved up into the directory that is being emptied. Links
+are never followed. All of it may be stopped at any point and done again.
+
+Source: path_resolution(7) (PATH_MAX), rename(2).
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+_OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def remove(path: str | os.PathLike[str]) -> None:
+    """Remove a file, a link, or a directory with all it holds; nothing there is fine.
+
+    Raises:
+        OSError: something of it cannot be removed.
+    """
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return
+    except IsADirectoryError:
+        empty(path)
+        os.rmdir(path)
+
+
+def empty(directory: str | os.PathLike[str]) -> None:
+    """Remove all that a directory holds, also where a command took away the right to do so.
+
+    Raises:
+        OSError: something of it cannot be removed.
+    """
+    if not os.access(directory, os.R_OK | os.W_OK | os.X_OK):
+        os.chmod(directory, stat.S_IRWXU)
+    top = os.open(directory, _OPEN)
+    try:
+        while names := os.listdir(top):
+            for name in names:
+                _take_out(name, top)
+    finally:
+        os.close(top)
+
+
+def _take_out(name: str, top: int) -> None:
+    """Remove an entry of the directory `top`; the directories in it become entries of `top`."""
+    try:
+        os.unlink(name, dir_fd=top)
+    except IsADirectoryError:
+        _clear(name, top)
+        os.rmdir(name, dir_fd=top)
+
+
+def _clear(name: str, top: int) -> None:
+    directory = _opened(name, top)
+    try:
+        for below in os.listdir(directory):
+            try:
+                os.unlink(below, dir_fd=directory)
+            except IsADirectoryError:
+                _raise_to(top, below, directory)
+    finally:
+        os.close(directory)
+
+
+def _raise_to(top: int, name: str, directory: int) -> None:
+    """Move a directory up, unless it is empty and can be removed at once."""
+    try:
+        os.rmdir(name, dir_fd=directory)
+    except OSError:
+        os.close(_opened(name, directory))  # one that may not be written cannot be moved
+        os.rename(name, f".removed-{os.urandom(8).hex()}", src_dir_fd=directory, dst_dir_fd=top)
+
+
+def _opened(name: str, above: int) -> int:
+    """Open a directory that can be changed afterwards."""
+    if not os.access(name, os.R_OK | os.W_OK | os.X_OK, dir_fd=above):
+        os.chmod(name, stat.S_IRWXU, dir_fd=above)
+    return os.open(name, _OPEN, dir_fd=above)
