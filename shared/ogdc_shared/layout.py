@@ -99,7 +99,7 @@ WORKFLOW_MOUNT = "/mnt/workflow"
 PLAN_PATH = "/ogdc/plan.json"
 PARTITION_PATH = "/ogdc/partition.json"
 RECIPE_PATH = "/ogdc/recipe"
-"""The unpacked recipe snapshot; there only where an input is a file of the recipe."""
+"""The unpacked recipe snapshot, which commands find as `RECIPE_DIR` and cannot change."""
 LISTED_MANIFESTS_PATH = "/tmp/ogdc-manifests"  # noqa: S108  the task's own /tmp
 """What `list` leaves under `partitions_directory`: a directory of manifests, `<partition>.json`."""
 LISTED_DIVISION_PATH = "/tmp/ogdc-division.json"  # noqa: S108  as below

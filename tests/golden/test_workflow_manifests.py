@@ -62,12 +62,6 @@ CASES: dict[str, dict[str, Any]] = {
         "settings": DEFAULTS,
         "overwrite": True,
     },
-    "file-of-the-recipe": {
-        "name": "stations-abcdefghij",
-        "recipe": RecipeFacts(recipe_id="stations", snapshot=SNAPSHOT, ships_files=True),
-        "partitions": 1,
-        "settings": DEFAULTS,
-    },
     "seven-partitions": {
         "name": "tiles-abcdefghij",
         "recipe": RecipeFacts(recipe_id="tiles", snapshot=SNAPSHOT, max_parallelism=3, fail_fast=False),

@@ -37,6 +37,8 @@ class PartitionTask:
 
     def prepare(self, *commands: str, files: tuple[InputFile, ...] = (), **plan: Any) -> None:
         """Begin anew with these commands; `plan` are further fields of the plan."""
+        for path in self.directory.rglob("recipe/**/"):
+            path.chmod(0o755)  # a task makes it read-only
         shutil.rmtree(self.directory, ignore_errors=True)
         plant(self.workspace, {"input_dir": None, "output_dir": None})
         plant(self.directory, {"scratch": None, "recipe/a.txt": b"A", "recipe/sub/b.txt": b"B"})

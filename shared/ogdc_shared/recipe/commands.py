@@ -77,7 +77,10 @@ def _problem(text: str) -> str | None:
         return "begins with -, as no command does; if it belongs to the line before, end that one with \\."
     size = len(text.encode())
     if size > MAX_BYTES:
-        return f"is {size:,} bytes long, more than the {MAX_BYTES:,} of a command; put it into a script."
+        return (
+            f"is {size:,} bytes long, more than the {MAX_BYTES:,} of a command; put it into a script beside "
+            "this file and call that as $RECIPE_DIR/NAME."
+        )
     unfinished = problem_of(text)
     return f"{unfinished} {_ON_ITS_OWN}" if unfinished else None
 

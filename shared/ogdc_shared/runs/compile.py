@@ -15,7 +15,6 @@ from ogdc_shared.plan import Division, Partitioning, Plan
 from ogdc_shared.recipe.bundle import digest, pack
 from ogdc_shared.recipe.models import (
     DataOneOutput,
-    FileInput,
     Parallel,
     PvcMountInput,
     RecipeMeta,
@@ -203,6 +202,5 @@ def _facts(recipe: Recipe, *, snapshot: str) -> RecipeFacts:
         retries=workflow.retries,
         max_parallelism=workflow.parallel.max_parallelism,
         fail_fast=workflow.parallel.fail_fast,
-        ships_files=any(isinstance(param, FileInput) for param in recipe.meta.input.params),
         claims=tuple(dict.fromkeys(volume.claim for volume in volume_inputs(recipe))),
     )

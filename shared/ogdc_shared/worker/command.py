@@ -92,7 +92,7 @@ def _spawn(text: str, environment: Mapping[str, str], stderr: int) -> int:
         if exc.errno == errno.E2BIG:
             raise InvalidRecipeError(
                 f"A command line of {len(text)} characters is too long for the system; "
-                "put it into a script beside recipe.sh, or split it."
+                "put it into a script beside recipe.sh and call that as $RECIPE_DIR/NAME, or split it."
             ) from exc
         raise
 

@@ -84,7 +84,11 @@ class Execution:
 
     def _environment(self, file: WorkFile | None) -> dict[str, str]:
         places = self._places
-        paths = {"INPUT_DIR": places.input_dir, "OUTPUT_DIR": places.output_dir}
+        paths = {
+            "INPUT_DIR": places.input_dir,
+            "OUTPUT_DIR": places.output_dir,
+            "RECIPE_DIR": places.recipe,
+        }
         if file:
             paths |= {"INPUT_FILE": file.path, "OUTPUT_FILE": f"{places.output_dir}/{file.name}"}
         return command_environment(os.environ, **dict(self._plan.variables), **paths)

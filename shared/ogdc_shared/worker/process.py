@@ -24,7 +24,7 @@ from ogdc_shared.worker.checkpoint import Checkpoint, Step
 from ogdc_shared.worker.execution import Execution
 from ogdc_shared.worker.inputs import input_steps
 from ogdc_shared.worker.per_file import FileByFile
-from ogdc_shared.worker.trees import empty, flush, flush_entries, move_children
+from ogdc_shared.worker.trees import empty, flush, flush_entries, make_read_only, move_children
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,6 +71,7 @@ class _Process:
 
     def run(self) -> None:
         """Do the steps that the checkpoint does not hold."""
+        make_read_only(self._places.recipe)
         for step in self._steps_left():
             facts = step.run()
             self._checkpoint.record(step.name)

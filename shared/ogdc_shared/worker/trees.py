@@ -21,6 +21,7 @@ __all__ = [
     "flush",
     "flush_entries",
     "is_directory",
+    "make_read_only",
     "move_children",
     "remove",
     "walk",
@@ -30,6 +31,7 @@ __all__ = [
 MAX_DEPTH = 256
 """Directories inside each other; beyond it, most programs that copy or remove trees fail."""
 _PATH_MAX = 4096
+_WRITE = 0o222
 
 
 def move_children(target: str, *sources: str) -> None:
@@ -43,6 +45,19 @@ def move_children(target: str, *sources: str) -> None:
         changed.update(_moved_into(target, source))
     for directory in changed:
         flush_entries(directory)
+
+
+def make_read_only(directory: str) -> None:
+    """Take the right to change it away from everything in a directory, where there is one.
+
+    It keeps commands from changing by mistake what later ones read, and no command from doing so on purpose.
+    """
+    if not os.access(directory, os.W_OK):
+        return
+    for _, entry in walk(directory):
+        if not entry.is_symlink():
+            os.chmod(entry.path, stat.S_IMODE(entry.stat().st_mode) & ~_WRITE)
+    os.chmod(directory, stat.S_IMODE(os.stat(directory).st_mode) & ~_WRITE)
 
 
 def is_directory(path: str) -> bool:

@@ -28,8 +28,6 @@ class RecipeFacts(NamedTuple):
     """Most tasks at once; the deployment's limit holds as well."""
     fail_fast: bool = True
     """Whether no more tasks are started once one has failed."""
-    ships_files: bool = False
-    """Whether files of the recipe directory are inputs, so that `process` needs it."""
     claims: tuple[str, ...] = ()
     """Volume claims that inputs are on, each once."""
 
@@ -50,7 +48,6 @@ _FORMS = {
     "retries": _NUMBER,
     "max_parallelism": _NUMBER,
     "fail_fast": _FLAG,
-    "ships_files": _FLAG,
 }
 
 

@@ -60,9 +60,11 @@ def process_template(*, name: str, recipe: RecipeFacts, settings: Settings) -> m
     ]
     mounts += input_mounts(recipe, settings.worker)
     manifest = layout.partition_key(name, _PARTITION)
-    artifacts = [_plan(name), _file("partition", path=layout.PARTITION_PATH, key=manifest)]
-    if recipe.ships_files:
-        artifacts += [_archive("recipe", path=layout.RECIPE_PATH, key=layout.snapshot_key(recipe.snapshot))]
+    artifacts = [
+        _plan(name),
+        _file("partition", path=layout.PARTITION_PATH, key=manifest),
+        _archive("recipe", path=layout.RECIPE_PATH, key=layout.snapshot_key(recipe.snapshot)),
+    ]
     return m.Template(
         name="process",
         inputs=m.Inputs(parameters=[m.Parameter(name="partition")], artifacts=artifacts),

@@ -35,7 +35,7 @@ def submit(machine: Machine, name: str, *commands: str, output: str = "pvc", par
     for number in range(partitions):
         partition = Partition(number, (InputFile(f"words-{number}.txt", kind="recipe"),))
         machine.artifacts.put(layout.partition_key(name, number), partition.to_json().encode())
-    recipe = RecipeFacts(recipe_id="seals", snapshot=DIGEST, output=output, ships_files=True)
+    recipe = RecipeFacts(recipe_id="seals", snapshot=DIGEST, output=output)
     machine.create(build_workflow(name=name, recipe=recipe, partitions=partitions, settings=SETTINGS))
 
 

@@ -9,11 +9,13 @@ import pytest
 from ogdc_shared import layout
 from ogdc_shared.config import ArgoSettings, Settings, WorkerSettings
 from ogdc_shared.plan import Command, Division, Partitioning, Plan, VolumeInput
+from ogdc_shared.recipe.bundle import digest, pack
 from ogdc_shared.workflow.build import RecipeFacts, build_workflow
 from support.engine import CLAIM, NAMESPACE, Machine, nodes, phases
 from support.trees import plant, tree
 
 SETTINGS = Settings(argo=ArgoSettings(namespace=NAMESPACE), worker=WorkerSettings(volume_claim=CLAIM))
+EXAMPLE = Path(__file__).parents[3] / "docs/examples/stations-to-geopackage"
 NAME = "tiles-aaaaaaaaaa"
 UPPER = 'tr a-z A-Z < "$INPUT_FILE" > "$OUTPUT_FILE"'
 
@@ -42,7 +44,9 @@ def submit(
         partitioning=Partitioning(**parts),
     )
     machine.artifacts.put(layout.plan_key(NAME), plan.to_json().encode())
-    recipe = RecipeFacts(recipe_id="tiles", snapshot="0" * 64, claims=(claim,))
+    bundle = pack(EXAMPLE)
+    machine.artifacts.put(layout.snapshot_key(digest(bundle)), bundle)
+    recipe = RecipeFacts(recipe_id="tiles", snapshot=digest(bundle), claims=(claim,))
     machine.create(build_workflow(name=NAME, recipe=recipe, partitions=None, settings=SETTINGS))
 
 

@@ -55,6 +55,18 @@ def test_a_command_works_in_a_directory_that_nobody_keeps(task: PartitionTask) -
     assert tree(task.directory / "scratch") == {}
 
 
+def test_every_command_finds_the_recipes_own_files_and_changes_none(task: PartitionTask) -> None:
+    task.prepare(
+        '. "$RECIPE_DIR/a.txt" 2>/dev/null; cat "$RECIPE_DIR/sub/b.txt" > "$OUTPUT_DIR/b"',
+        'cp "$INPUT_DIR/b" "$OUTPUT_DIR/b"; cat "$RECIPE_DIR/sub/b.txt" >> "$OUTPUT_DIR/b"; '
+        'stat -c %a "$RECIPE_DIR" "$RECIPE_DIR/sub" "$RECIPE_DIR/a.txt" > "$OUTPUT_DIR/modes"',
+    )
+    task.run()
+    modes = (task.outputs / "modes").read_text().split()
+    assert all(int(mode, 8) & 0o222 == 0 for mode in modes)
+    assert (task.outputs / "b").read_bytes() == b"BB"
+
+
 def test_a_task_without_inputs_runs(task: PartitionTask) -> None:
     task.prepare('ls -A "$INPUT_DIR" > "$OUTPUT_DIR/list"')
     task.run()

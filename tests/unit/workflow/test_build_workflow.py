@@ -124,7 +124,7 @@ def test_size_does_not_depend_on_the_number_of_partitions() -> None:
 
 def test_no_manifest_is_large() -> None:
     """Argo keeps it in one object of etcd, beside the state of its tasks."""
-    longest = FACTS._replace(recipe_id="a" * 63, output="temporary", ships_files=True)
+    longest = FACTS._replace(recipe_id="a" * 63, output="temporary")
     name = f"{'a' * 50}-abcdefghij"
     assert len(json.dumps(build(longest, name=name, partitions=1_000_000))) < 8 * 1024
     claims = tuple(f"{'c' * 60}-{number}" for number in range(20))
