@@ -27,6 +27,7 @@
     │   ├── ArgoUnavailableError
     │   ├── StorageUnavailableError
     │   └── SourceUnavailableError a recipe's or an input's server does not answer
+    ├── IntegrityError             a task is handed something else than was submitted (fails the run)
     ├── CommandFailedError         a recipe's command did not end well (fails the run)
     ├── PublishError               what commands left cannot be put together (fails the run)
     └── ConfigurationError         the operator has to mend a setting (500, without detail)
@@ -183,6 +184,10 @@ class StorageUnavailableError(UnavailableError):
 
 class SourceUnavailableError(UnavailableError):
     """The server that holds a recipe or an input does not answer."""
+
+
+class IntegrityError(OgdcError):
+    """What a task is handed is not what was submitted, so it does not run."""
 
 
 class CommandFailedError(OgdcError):

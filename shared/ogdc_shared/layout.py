@@ -106,6 +106,8 @@ LISTED_DIVISION_PATH = "/tmp/ogdc-division.json"  # noqa: S108  as below
 """What `list` leaves under `division_key`."""
 LISTED_COUNT_PATHS = {name: f"/tmp/ogdc-{name}" for name in ("partitions", "files", "bytes")}  # noqa: S108  as below
 """Where `list` writes its output parameters, each a whole number: what it found in all."""
+LISTED_DIGEST_PATH = "/tmp/ogdc-digest"  # noqa: S108  as below
+"""Where `list` writes the root of the hash tree of its manifests (see `digests.HashTree`)."""
 OUTPUT_ZIP_PATH = "/tmp/ogdc-output.zip"  # noqa: S108  the task's own /tmp
 TERMINATION_LOG_PATH = "/dev/termination-log"
 """Kubernetes reads a container's last words here (terminationMessagePath), at most 4096 bytes."""

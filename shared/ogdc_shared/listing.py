@@ -6,8 +6,9 @@ from array import array
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
+from ogdc_shared.digests import HashTree, leaf
 from ogdc_shared.partitioning import UNKNOWN
-from ogdc_shared.plan import Division, render_file, render_manifest
+from ogdc_shared.plan import Division, render_file, render_manifest, seal_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -48,6 +49,10 @@ class Listing:
         files = b"".join(lines).removesuffix(b"\n").replace(b"\n", b",\n")
         return render_manifest(number, files.decode()).encode()
 
+    def tree(self, partitions: Iterable[Sequence[int]]) -> HashTree:
+        """Return the hash tree of the manifests of partitions, of which there has to be one."""
+        return HashTree(leaf(self.manifest(*each)) for each in enumerate(partitions))
+
     def close(self) -> None:
         """Remove what is kept."""
         self._file.close()
@@ -77,6 +82,14 @@ def measure(sizes: Sequence[int], partitions: Iterable[Sequence[int]]) -> Divisi
         known = [sizes[position] for position in positions if sizes[position] != UNKNOWN]
         totals.append(sum(known) if len(known) == len(positions) else None)
     return Division(files=tuple(files), sizes=tuple(totals))
+
+
+def sealed_manifests(
+    listing: Listing, partitions: Iterable[Sequence[int]], tree: HashTree
+) -> Iterator[bytes]:
+    """Yield each partition's manifest as it is stored, made one by one."""
+    for number, positions in enumerate(partitions):
+        yield seal_manifest(listing.manifest(number, positions), tree.proof(number))
 
 
 def _runs(positions: Sequence[int]) -> Iterator[tuple[int, int]]:

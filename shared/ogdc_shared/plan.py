@@ -89,6 +89,8 @@ class Plan(NamedTuple):
     partitioning: Partitioning = Partitioning()
     variables: tuple[tuple[str, str], ...] = ()
     """Names and values that the commands' environment has besides its own."""
+    recipe: str | None = None
+    """Digest of the recipe's own files (see `digests.files_digest`); None: not told."""
 
     def to_json(self) -> str:
         """Render as stored."""
@@ -123,8 +125,8 @@ class Partition(NamedTuple):
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Partition:
-        """Read what `to_json` wrote."""
-        fields: dict[str, Any] = json.loads(text)
+        """Read what `to_json` wrote; a proof behind it is left out."""
+        fields: dict[str, Any] = json.loads(text if isinstance(text, str) else split_manifest(text)[0])
         return cls(number=fields["number"], files=tuple(_input_file(f) for f in fields["files"]))
 
 
@@ -173,6 +175,20 @@ def render_file(file: InputFile) -> str:
 def render_manifest(number: int, files: str) -> str:
     """Render a partition from what `render_file` made of its files, joined by commas."""
     return f'{{"number": {number}, "files": [{files}]}}'
+
+
+def seal_manifest(manifest: bytes, proof: list[str]) -> bytes:
+    """Put the proof that a manifest is one of its run's (see `digests.HashTree`) into a line behind it."""
+    return manifest + b"\n" + json.dumps(proof).encode()
+
+
+def split_manifest(stored: bytes) -> tuple[bytes, bytes]:
+    """Take a stored manifest and its proof apart; that of a version before has an empty one.
+
+    A manifest has lines of its own, each an object; the proof's line is a list.
+    """
+    manifest, mark, proof = stored.partition(b"\n[")
+    return manifest, mark[1:] + proof
 
 
 def _input_file(fields: dict[str, Any]) -> InputFile:

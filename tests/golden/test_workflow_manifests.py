@@ -18,6 +18,8 @@ from ogdc_shared.workflow.facts import RecipeFacts
 
 GOLDEN = Path(__file__).parent / "workflows"
 SNAPSHOT = "5f" * 32
+PLAN = "91" * 32
+ROOT = "07" * 32
 DEFAULTS = Settings()
 OPERATOR = Settings(
     argo=ArgoSettings(namespace="ogdc", service_account="runner", retry_limit=5, retry_policy="OnError"),
@@ -37,13 +39,15 @@ OPERATOR = Settings(
 CASES: dict[str, dict[str, Any]] = {
     "sequential-pvc": {
         "name": "stations-abcdefghij",
-        "recipe": RecipeFacts(recipe_id="stations", snapshot=SNAPSHOT),
+        "recipe": RecipeFacts(recipe_id="stations", snapshot=SNAPSHOT, plan=PLAN, partitions_digest=ROOT),
         "partitions": 1,
         "settings": DEFAULTS,
     },
     "sequential-temporary": {
         "name": "sea-ice-2020-abcdefghij",
-        "recipe": RecipeFacts(recipe_id="sea-ice.2020", snapshot=SNAPSHOT, output="temporary"),
+        "recipe": RecipeFacts(
+            recipe_id="sea-ice.2020", snapshot=SNAPSHOT, plan=PLAN, partitions_digest=ROOT, output="temporary"
+        ),
         "partitions": 1,
         "settings": DEFAULTS,
     },
@@ -52,6 +56,8 @@ CASES: dict[str, dict[str, Any]] = {
         "recipe": RecipeFacts(
             recipe_id="mosaic",
             snapshot=SNAPSHOT,
+            plan=PLAN,
+            partitions_digest=ROOT,
             cpu="4",
             memory="16Gi",
             scratch="100Gi",
@@ -64,14 +70,27 @@ CASES: dict[str, dict[str, Any]] = {
     },
     "seven-partitions": {
         "name": "tiles-abcdefghij",
-        "recipe": RecipeFacts(recipe_id="tiles", snapshot=SNAPSHOT, max_parallelism=3, fail_fast=False),
+        "recipe": RecipeFacts(
+            recipe_id="tiles",
+            snapshot=SNAPSHOT,
+            plan=PLAN,
+            partitions_digest=ROOT,
+            max_parallelism=3,
+            fail_fast=False,
+        ),
         "partitions": 7,
         "settings": DEFAULTS,
     },
     "ten-thousand-partitions": {
         "name": "tiles-abcdefghij",
         "recipe": RecipeFacts(
-            recipe_id="tiles", snapshot=SNAPSHOT, output="temporary", retries=2, max_parallelism=50
+            recipe_id="tiles",
+            snapshot=SNAPSHOT,
+            plan=PLAN,
+            partitions_digest=ROOT,
+            output="temporary",
+            retries=2,
+            max_parallelism=50,
         ),
         "partitions": 10_000,
         "settings": OPERATOR,
@@ -79,7 +98,11 @@ CASES: dict[str, dict[str, Any]] = {
     "volumes": {
         "name": "tiles-abcdefghij",
         "recipe": RecipeFacts(
-            recipe_id="tiles", snapshot=SNAPSHOT, max_parallelism=3, claims=("archive", "workflows")
+            recipe_id="tiles",
+            snapshot=SNAPSHOT,
+            plan=PLAN,
+            max_parallelism=3,
+            claims=("archive", "workflows"),
         ),
         "partitions": None,
         "settings": OPERATOR,

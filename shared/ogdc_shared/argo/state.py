@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ogdc_shared.layout import LISTED_COUNT_PATHS
 from ogdc_shared.tracing import Trace, read_trace
 
 if TYPE_CHECKING:
@@ -190,6 +191,7 @@ def _found_by_list(nodes: dict[str, Node]) -> dict[str, int]:
             return {
                 name: _number(value, f"the output parameter {name}", digits=18)
                 for name, value in _parameters(node.outputs)
+                if name in LISTED_COUNT_PATHS
             }
     return {}
 

@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO, NamedTuple
 
+from ogdc_shared.digests import files_digest
 from ogdc_shared.errors import InvalidRecipeError, StorageUnavailableError
 from ogdc_shared.recipe.files import NOT_PART, UnusableFileError, confined
 
@@ -41,6 +42,14 @@ _BROKEN = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError, 
 def digest(bundle: bytes) -> str:
     """Return the SHA-256 of a bundle in hex."""
     return hashlib.sha256(bundle).hexdigest()
+
+
+def content_digest(bundle: bytes) -> str:
+    """Return the digest of the files in a bundle, which they keep when they are unpacked."""
+    files = ((entry.name, entry.content) for entry in _entries(bundle))
+    return files_digest(
+        (name, hashlib.sha256(content.read()).hexdigest()) for name, content in files if content is not None
+    )
 
 
 def pack(directory: Path) -> bytes:

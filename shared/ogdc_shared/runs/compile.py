@@ -7,12 +7,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ogdc_shared.config import Settings, WorkerSettings
+from ogdc_shared.digests import HashTree
+from ogdc_shared.digests import digest as sha256_hex
 from ogdc_shared.errors import ForbiddenError, InputNotFoundError, UnsupportedError
 from ogdc_shared.layout import division_key, partition_key, plan_key, run_prefix, snapshot_key
-from ogdc_shared.listing import Listing, measure
+from ogdc_shared.listing import Listing, measure, sealed_manifests
 from ogdc_shared.partitioning import divide
 from ogdc_shared.plan import Division, Partitioning, Plan
-from ogdc_shared.recipe.bundle import digest, pack
+from ogdc_shared.recipe.bundle import content_digest, digest, pack
 from ogdc_shared.recipe.models import (
     DataOneOutput,
     Parallel,
@@ -52,6 +54,8 @@ class CompiledRun(NamedTuple):
     """All inputs that are not on volumes."""
     partitions: tuple[Sequence[int], ...] | None
     """Where in `files` those of each partition are; None: the inputs are on volumes, and the run looks."""
+    tree: HashTree | None
+    """Of the partitions' manifests; None likewise."""
     division: Division | None
     """What that comes to."""
     manifest: dict[str, Any]
@@ -100,7 +104,7 @@ def store_artifacts(store: ArtifactStore, run: CompiledRun) -> None:
         StorageUnavailableError: the store does not answer or has no room; nothing of the run stays behind.
     """
     try:
-        if store.size(snapshot_key(run.snapshot)) is None:
+        if store.size(snapshot_key(run.snapshot)) != len(run.bundle):
             store.put(snapshot_key(run.snapshot), run.bundle)
         store.put_all(_artifacts(run))
     except Exception:
@@ -113,8 +117,9 @@ def _artifacts(run: CompiledRun) -> Iterator[tuple[str, bytes]]:
     yield plan_key(run.name), run.plan.to_json().encode()
     if run.division is not None:
         yield division_key(run.name), run.division.to_json().encode()
-    for number, positions in enumerate(run.partitions or ()):
-        yield partition_key(run.name, number), run.files.manifest(number, positions)
+    if run.partitions and run.tree:
+        for number, manifest in enumerate(sealed_manifests(run.files, run.partitions, run.tree)):
+            yield partition_key(run.name, number), manifest
 
 
 def _compile(
@@ -122,6 +127,8 @@ def _compile(
 ) -> CompiledRun:
     from ogdc_shared.workflow.build import build_workflow
 
+    bundle = pack(recipe.directory)
+    snapshot = digest(bundle)
     plan = Plan(
         recipe_id=recipe.id,
         commands=recipe.commands,
@@ -129,10 +136,10 @@ def _compile(
         volumes=volume_inputs(recipe),
         partitioning=_partitioning(recipe.meta.workflow.parallel, settings.worker),
         variables=occasion.variables,
+        recipe=content_digest(bundle),
     )
     partitions = None if plan.volumes else tuple(divide(files.sizes, plan.partitioning))
-    bundle = pack(recipe.directory)
-    snapshot = digest(bundle)
+    tree = files.tree(partitions) if partitions else None
     name = workflow_name(recipe.id)
     return CompiledRun(
         name=name,
@@ -143,10 +150,14 @@ def _compile(
         plan=plan,
         files=files,
         partitions=partitions,
+        tree=tree,
         division=None if partitions is None else measure(files.sizes, partitions),
         manifest=build_workflow(
             name=name,
-            recipe=_facts(recipe, snapshot=snapshot),
+            recipe=_facts(recipe, snapshot=snapshot)._replace(
+                plan=sha256_hex(plan.to_json().encode()),
+                partitions_digest=None if tree is None else tree.root,
+            ),
             partitions=None if partitions is None else len(partitions),
             settings=settings,
             overwrite=overwrite,

@@ -65,15 +65,17 @@ def run_task(arguments: list[str]) -> int:
 
 
 def _run(arguments: list[str], reporter: Reporter) -> None:
-    if arguments == ["process"]:
+    if arguments[:1] == ["process"]:
+        from ogdc_shared.worker.expected import Expected
         from ogdc_shared.worker.places import Places
         from ogdc_shared.worker.process import process
 
-        process(Places(), reporter)
-    elif arguments == ["list"]:
+        process(Places(), reporter, Expected.from_words(arguments[1:]))
+    elif arguments[:1] == ["list"]:
+        from ogdc_shared.worker.expected import Expected
         from ogdc_shared.worker.inventory import Shelves, list_inputs
 
-        list_inputs(Shelves(), reporter)
+        list_inputs(Shelves(), reporter, Expected.from_words(arguments[1:]))
     else:
         from ogdc_shared.worker.arguments import parse_arguments
 

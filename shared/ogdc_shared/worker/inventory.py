@@ -13,9 +13,9 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_shared import layout
-from ogdc_shared.listing import Listing, measure
+from ogdc_shared.listing import Listing, measure, sealed_manifests
 from ogdc_shared.partitioning import divide
-from ogdc_shared.plan import Plan
+from ogdc_shared.worker.expected import Expected, read_plan
 from ogdc_shared.worker.search import find_files
 from ogdc_shared.worker.trees import empty
 
@@ -33,27 +33,33 @@ class Shelves(NamedTuple):
     manifests: str = layout.LISTED_MANIFESTS_PATH
     division: str = layout.LISTED_DIVISION_PATH
     counts: Mapping[str, str] = layout.LISTED_COUNT_PATHS
+    digest: str = layout.LISTED_DIGEST_PATH
 
 
-def list_inputs(shelves: Shelves, reporter: Reporter) -> None:
+def list_inputs(shelves: Shelves, reporter: Reporter, expected: Expected = Expected()) -> None:  # noqa: B008
     """List and divide a run's inputs.
 
+    Their digest goes to the other tasks through Argo, not through the store that holds the manifests.
+
     Raises:
+        IntegrityError: the plan is another than the workflow says.
         InputNotFoundError: nothing is where an input should be.
         InvalidRecipeError: the files cannot be divided as the recipe asks.
         UnusableInputError: a file's name cannot stand in a manifest.
         OSError: a volume cannot be read, or the manifests cannot be written.
     """
     started = time.monotonic()
-    with open(shelves.plan, "rb") as file:
-        plan = Plan.from_json(file.read())
+    plan = read_plan(shelves.plan, expected)
     with Listing() as listing:
         listing.extend(find_files(plan.volumes))
-        division = measure(listing.sizes, divide(listing.sizes, plan.partitioning))
+        partitions = tuple(divide(listing.sizes, plan.partitioning))
+        division = measure(listing.sizes, partitions)
         os.makedirs(shelves.manifests, exist_ok=True)
         empty(shelves.manifests)
-        for number, positions in enumerate(divide(listing.sizes, plan.partitioning)):
-            _write(f"{shelves.manifests}/{number}.json", listing.manifest(number, positions))
+        tree = listing.tree(partitions)
+        for number, manifest in enumerate(sealed_manifests(listing, partitions, tree)):
+            _write(f"{shelves.manifests}/{number}.json", manifest)
+    _write(shelves.digest, tree.root.encode())
     _write(shelves.division, division.to_json().encode())
     counts = _counts(division)
     for name, path in shelves.counts.items():

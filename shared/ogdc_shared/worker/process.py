@@ -14,14 +14,15 @@ there is a last step, `copy` (see `volumes`).
 
 from __future__ import annotations
 
+import os
 from functools import partial
 
 from ogdc_shared import layout
 from ogdc_shared.errors import ConfigurationError
 from ogdc_shared.light import TYPE_CHECKING
-from ogdc_shared.plan import Partition, Plan
 from ogdc_shared.worker.checkpoint import Checkpoint, Step
 from ogdc_shared.worker.execution import Execution
+from ogdc_shared.worker.expected import Expected, check_recipe, read_partition, read_plan
 from ogdc_shared.worker.inputs import input_steps
 from ogdc_shared.worker.per_file import FileByFile
 from ogdc_shared.worker.trees import empty, flush, flush_entries, make_read_only, move_children
@@ -30,22 +31,25 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
+    from ogdc_shared.plan import Partition, Plan
     from ogdc_shared.worker.places import Places
     from ogdc_shared.worker.report import Reporter
 
 
-def process(places: Places, reporter: Reporter) -> None:
+def process(places: Places, reporter: Reporter, expected: Expected = Expected()) -> None:  # noqa: B008
     """Do what is left to do of a partition.
 
     Raises:
+        IntegrityError: the plan, the manifest or the recipe is another than the workflow says.
         CommandFailedError: a command did not end well.
         InputError: an input cannot be had, or the plan cannot be carried out.
         PublishError: a command wrote the same name for two files.
         UnavailableError: something is away; trying again goes on here.
         OSError: the workspace cannot be written.
     """
-    with open(places.plan, "rb") as plan_file, open(places.partition, "rb") as partition_file:
-        plan, partition = Plan.from_json(plan_file.read()), Partition.from_json(partition_file.read())
+    plan, partition = read_plan(places.plan, expected), read_partition(places.partition, expected)
+    if os.path.isdir(places.recipe):
+        check_recipe(places.recipe, plan)
     checkpoint = Checkpoint(f"{places.workspace}/{layout.CHECKPOINT}")
     try:
         _Process(plan, partition, places, reporter, checkpoint).run()

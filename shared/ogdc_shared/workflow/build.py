@@ -25,6 +25,7 @@ with collection_paused():
 __all__ = ["RecipeFacts", "build_workflow"]
 
 _LISTED_COUNT = "{{tasks.list.outputs.parameters.partitions}}"
+_LISTED_DIGEST = f"{{{{tasks.list.outputs.parameters.{templates.DIGEST}}}}}"
 _DAY = 86_400
 
 
@@ -127,14 +128,14 @@ def _main(recipe: RecipeFacts, *, count: str) -> m.Template:
         name="process",
         template="process",
         depends="list" if listing else None,
-        arguments=_argument("partition", "{{item}}"),
+        arguments=_arguments(partition="{{item}}", **({templates.DIGEST: _LISTED_DIGEST} if listing else {})),
         with_sequence=m.Sequence(count=count),
     )
     publishing = m.DAGTask(
         name="publish",
         template="publish",
         depends="list && process" if listing else "process",
-        arguments=_argument("partitions", count),
+        arguments=_arguments(partitions=count),
     )
     dag = m.DAGTemplate(
         tasks=[*listing, processing, publishing], fail_fast=None if recipe.fail_fast else False
@@ -142,8 +143,8 @@ def _main(recipe: RecipeFacts, *, count: str) -> m.Template:
     return m.Template(name="main", dag=dag)
 
 
-def _argument(name: str, value: str) -> m.Arguments:
-    return m.Arguments(parameters=[m.Parameter(name=name, value=value)])
+def _arguments(**values: str) -> m.Arguments:
+    return m.Arguments(parameters=[m.Parameter(name=name, value=value) for name, value in values.items()])
 
 
 def _parallelism(recipe: RecipeFacts, worker: WorkerSettings) -> int:

@@ -30,16 +30,23 @@ class RecipeFacts(NamedTuple):
     """Whether no more tasks are started once one has failed."""
     claims: tuple[str, ...] = ()
     """Volume claims that inputs are on, each once."""
+    plan: str | None = None
+    """SHA-256 of the run's plan, in hex, which its tasks are to find; None: they take any."""
+    partitions_digest: str | None = None
+    """Root of the hash tree of the manifests, likewise; None also where the task `list` tells it."""
 
 
 _QUANTITY = (r"[0-9]+(\.[0-9]+)?(m|k|[MGTPE]|[KMGTPE]i)?", "a Kubernetes quantity such as 500m, 2 or 8Gi")
 _NUMBER = (r"[0-9]{1,9}", "a whole number")
+_DIGEST = (r"[0-9a-f]{64}", "a SHA-256 digest in hex")
 _FLAG = (r"True|False", "true or false")
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _CLAIM = (rf"(?=.{{1,63}}\Z){_LABEL}", "a DNS-1123 label of at most 63 characters")
 _FORMS = {
     "recipe_id": (rf"(?=.{{1,63}}\Z){_LABEL}(\.{_LABEL})*", "a DNS-1123 subdomain of at most 63 characters"),
-    "snapshot": (r"[0-9a-f]{64}", "a SHA-256 digest in hex"),
+    "snapshot": _DIGEST,
+    "plan": _DIGEST,
+    "partitions_digest": _DIGEST,
     "output": (r"pvc|temporary", "pvc or temporary"),
     "cpu": _QUANTITY,
     "memory": _QUANTITY,

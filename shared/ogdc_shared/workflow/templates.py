@@ -16,6 +16,9 @@ with collection_paused():
 
 _PARTITION = "{{inputs.parameters.partition}}"
 _PARTITIONS = "{{inputs.parameters.partitions}}"
+DIGEST = "digest"
+"""The parameter by which `list` tells the other tasks the digest of the manifests it made."""
+_DIGEST = f"{{{{inputs.parameters.{DIGEST}}}}}"
 
 
 class Facts(TypedDict):
@@ -32,14 +35,14 @@ def list_template(*, name: str, recipe: RecipeFacts, settings: Settings) -> m.Te
         name="list",
         inputs=m.Inputs(artifacts=[_plan(name)]),
         container=_container(
-            arguments=["list"],
+            arguments=["list", *_told(plan=recipe.plan)],
             mounts=input_mounts(recipe, settings.worker),
             worker=settings.worker,
         ),
         outputs=m.Outputs(
             parameters=[
                 m.Parameter(name=what, value_from=m.ValueFrom(path=path))
-                for what, path in layout.LISTED_COUNT_PATHS.items()
+                for what, path in (layout.LISTED_COUNT_PATHS | {DIGEST: layout.LISTED_DIGEST_PATH}).items()
             ],
             artifacts=[
                 _file("division", path=layout.LISTED_DIVISION_PATH, key=layout.division_key(name)),
@@ -65,11 +68,17 @@ def process_template(*, name: str, recipe: RecipeFacts, settings: Settings) -> m
         _file("partition", path=layout.PARTITION_PATH, key=manifest),
         _archive("recipe", path=layout.RECIPE_PATH, key=layout.snapshot_key(recipe.snapshot)),
     ]
+    listed = [m.Parameter(name=DIGEST)] if recipe.claims else []
+    told = _told(
+        plan=recipe.plan,
+        partition=_PARTITION,
+        partitions=_DIGEST if listed else recipe.partitions_digest,
+    )
     return m.Template(
         name="process",
-        inputs=m.Inputs(parameters=[m.Parameter(name="partition")], artifacts=artifacts),
+        inputs=m.Inputs(parameters=[m.Parameter(name="partition"), *listed], artifacts=artifacts),
         container=_container(
-            arguments=["process"],
+            arguments=["process", *told],
             mounts=mounts,
             cpu=recipe.cpu,
             memory=recipe.memory,
@@ -132,6 +141,11 @@ def _container(
             allow_privilege_escalation=False, capabilities=m.Capabilities(drop=["ALL"])
         ),
     )
+
+
+def _told(**facts: str | None) -> list[str]:
+    """Say what a task is to be handed (see `worker.expected`)."""
+    return [f"{name}={value}" for name, value in facts.items() if value is not None]
 
 
 def _plan(name: str) -> m.Artifact:

@@ -21,8 +21,15 @@ SETTINGS = Settings(argo=ArgoSettings(namespace=NAMESPACE), worker=WorkerSetting
 DIGEST = "0" * 64
 
 
-def submit(machine: Machine, name: str, *commands: str, output: str = "pvc", partitions: int = 1) -> None:
-    """Do what submit does, with one file of the recipe for each partition."""
+def submit(
+    machine: Machine,
+    name: str,
+    *commands: str,
+    output: str = "pvc",
+    partitions: int = 1,
+    promised: str | None = None,
+) -> None:
+    """Do what submit does, with one file of the recipe a partition; `promised` is the plan's digest."""
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w:gz") as tar:
         for number in range(partitions):
@@ -35,7 +42,7 @@ def submit(machine: Machine, name: str, *commands: str, output: str = "pvc", par
     for number in range(partitions):
         partition = Partition(number, (InputFile(f"words-{number}.txt", kind="recipe"),))
         machine.artifacts.put(layout.partition_key(name, number), partition.to_json().encode())
-    recipe = RecipeFacts(recipe_id="seals", snapshot=DIGEST, output=output)
+    recipe = RecipeFacts(recipe_id="seals", snapshot=DIGEST, output=output, plan=promised)
     machine.create(build_workflow(name=name, recipe=recipe, partitions=partitions, settings=SETTINGS))
 
 
@@ -57,6 +64,14 @@ def test_a_recipe_is_fetched_transformed_and_published(machine: Machine) -> None
     assert (machine.volume / "seals/upper.txt").read_text() == "SEAL WHALE"
     assert not (machine.volume / layout.workspace("seals-aaaaaaaaaa")).exists()
     assert read_workflow(found).progress == found["status"]["progress"]
+
+
+def test_nothing_runs_of_a_plan_that_is_not_the_submitted_one(machine: Machine) -> None:
+    submit(machine, "seals-dddddddddd", "touch /output_dir/ran", promised="1" * 64)
+    found = read_workflow(machine.wait("seals-dddddddddd"))
+    assert found.phase == "Failed"
+    assert "not what was submitted" in (found.message or "")
+    assert "command_started" not in machine.log("seals-dddddddddd")
 
 
 def test_partitions_are_published_together(machine: Machine) -> None:

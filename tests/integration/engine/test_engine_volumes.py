@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from ogdc_shared import layout
 from ogdc_shared.config import ArgoSettings, Settings, WorkerSettings
-from ogdc_shared.plan import Command, Division, Partitioning, Plan, VolumeInput
+from ogdc_shared.digests import root_of
+from ogdc_shared.plan import Command, Division, Partitioning, Plan, VolumeInput, split_manifest
 from ogdc_shared.recipe.bundle import digest, pack
 from ogdc_shared.workflow.build import RecipeFacts, build_workflow
 from support.engine import CLAIM, NAMESPACE, Machine, nodes, phases
@@ -61,7 +63,13 @@ def test_listed_partitions_are_processed_and_published(machine: Machine) -> None
     division = Division.from_json(machine.artifacts.get(layout.division_key(NAME)))
     assert division == Division(files=(4, 2), sizes=(16, 8))
     parameters = nodes(found)["list"]["outputs"]["parameters"]
-    assert {p["name"]: p["value"] for p in parameters} == {"partitions": "2", "files": "6", "bytes": "24"}
+    found_by_list = {p["name"]: p["value"] for p in parameters}
+    digest = found_by_list.pop("digest")
+    assert found_by_list == {"partitions": "2", "files": "6", "bytes": "24"}
+    for number in range(2):
+        stored = machine.artifacts.get(layout.partition_key(NAME, number))
+        manifest, proof = split_manifest(stored)
+        assert root_of(manifest, json.loads(proof)) == digest, "what `process` holds its manifest to"
 
 
 def test_a_sequential_recipe_has_all_files_at_once(machine: Machine) -> None:

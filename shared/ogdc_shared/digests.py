@@ -1,0 +1,89 @@
+"""Digests by which a task knows that what it is handed is what was submitted.
+
+Whoever can write to the artifact store could otherwise have a task run what they like. So the digests stand
+in the workflow, which they cannot write. A run's partitions are the leaves of a hash tree: the one digest of
+its root stands for any number of them, and each manifest is stored with the few that lead to the root.
+
+Source: RFC 6962, section 2.1 (a leaf and a node begin with different bytes, so none can pass for the other).
+"""
+
+from __future__ import annotations
+
+from ogdc_shared.light import TYPE_CHECKING
+
+try:  # Python's own, since importing hashlib loads OpenSSL, which takes longer than a plan's digest
+    from _sha2 import sha256  # type: ignore[import-not-found,unused-ignore]
+except ImportError:
+    try:
+        from _sha256 import sha256  # type: ignore[import-not-found,unused-ignore]  # before Python 3.12
+    except ImportError:
+        from hashlib import sha256
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+__all__ = ["HashTree", "digest", "files_digest", "leaf", "root_of", "sha256"]
+
+
+def digest(*pieces: bytes) -> str:
+    """The SHA-256 of some content, in hex."""
+    state = sha256()
+    for piece in pieces:
+        state.update(piece)
+    return str(state.hexdigest())
+
+
+class HashTree:
+    """The digests of a row of manifests, and of pairs of them, up to one root."""
+
+    def __init__(self, leaves: Iterable[bytes]) -> None:
+        """Build it from what `leaf` made of each manifest; there has to be one."""
+        self._levels = [list(leaves)]
+        while len(self._levels[-1]) > 1:
+            self._levels.append(list(_joined(self._levels[-1])))
+
+    @property
+    def root(self) -> str:
+        """The digest that stands for all, in hex."""
+        return self._levels[-1][0].hex()
+
+    def proof(self, number: int) -> list[str]:
+        """The digests that lead from a leaf, counted from 0, to the root: L or R for the side, then hex."""
+        found = []
+        for level in self._levels[:-1]:
+            neighbour = number ^ 1
+            if neighbour < len(level):
+                found.append(("L" if neighbour < number else "R") + level[neighbour].hex())
+            number //= 2
+        return found
+
+
+def leaf(manifest: bytes) -> bytes:
+    """The digest of one manifest as a leaf of the tree."""
+    return bytes.fromhex(digest(b"\0", manifest))
+
+
+def root_of(manifest: bytes, proof: Iterable[str]) -> str:
+    """The root that a proof leads to from a manifest."""
+    found = leaf(manifest)
+    for step in proof:
+        neighbour = bytes.fromhex(step[1:])
+        found = _node(neighbour, found) if step[:1] == "L" else _node(found, neighbour)
+    return found.hex()
+
+
+def files_digest(files: Iterable[tuple[str, str]]) -> str:
+    """One digest for the files of a directory, given as relative path and digest, in any order."""
+    lines = sorted(f"{path}\0{found}\n".encode(errors="surrogateescape") for path, found in files)
+    return digest(*lines)
+
+
+def _joined(level: list[bytes]) -> Iterator[bytes]:
+    """Join neighbours; the last of an odd number goes up as it is."""
+    for start in range(0, len(level), 2):
+        pair = level[start : start + 2]
+        yield _node(*pair) if len(pair) == 2 else pair[0]
+
+
+def _node(left: bytes, right: bytes) -> bytes:
+    return bytes.fromhex(digest(b"\1", left, right))
