@@ -113,6 +113,12 @@ TERMINATION_LOG_PATH = "/dev/termination-log"
 """Kubernetes reads a container's last words here (terminationMessagePath), at most 4096 bytes."""
 
 
+PHASE = "OGDC_PHASE"
+"""Names which part of `process` a container does, where its inputs are fetched by one of its own."""
+FETCHING = "fetch"
+RUNNING = "commands"
+
+
 def claim_mount(claim: str) -> str:
     """Where `list` and `process` see a volume that inputs are on, read-only."""
     return f"/mnt/data/{claim}"

@@ -158,6 +158,10 @@ class Workflow(Strict):
     retries: Annotated[int, Field(ge=0, le=100), BeforeValidator(_no_boolean)] | None = Field(
         default=None, description="How often a task that failed in passing is tried again."
     )
+    network: bool = Field(
+        default=False,
+        description="Whether commands may use the internet; inputs are fetched in any case.",
+    )
 
 
 class ShellWorkflow(Workflow):

@@ -17,6 +17,7 @@ from ogdc_shared.plan import Division, Partitioning, Plan
 from ogdc_shared.recipe.bundle import content_digest, digest, pack
 from ogdc_shared.recipe.models import (
     DataOneOutput,
+    FileInput,
     Parallel,
     PvcMountInput,
     RecipeMeta,
@@ -214,4 +215,13 @@ def _facts(recipe: Recipe, *, snapshot: str) -> RecipeFacts:
         max_parallelism=workflow.parallel.max_parallelism,
         fail_fast=workflow.parallel.fail_fast,
         claims=tuple(dict.fromkeys(volume.claim for volume in volume_inputs(recipe))),
+        network=_network(recipe.meta),
     )
+
+
+def _network(meta: RecipeMeta) -> str:
+    """What the tasks with commands may use a network for."""
+    if meta.workflow.network:
+        return "commands"
+    at_hand = all(isinstance(param, FileInput | PvcMountInput) for param in meta.input.params)
+    return "none" if at_hand else "inputs"

@@ -94,13 +94,21 @@ class Execution:
         return command_environment(os.environ, **dict(self._plan.variables), **paths)
 
     def _failure(self, number: int, file: WorkFile | None, outcome: Outcome) -> str:
+        from ogdc_shared.worker.reasons import hints
+
         command = self._plan.commands[number - 1]
         which = f"command {number} of {len(self._plan.commands)}"
         if file:
             which += f", for {file.path!r},"
         said = f" — stderr: {outcome.stderr}" if outcome.stderr else ""
         how = _how_it_failed(outcome, self._plan.command_timeout)
-        return f"{which} {how}: {clip(command.text, _SHOWN_BYTES)}{said}"
+        what_to_do = hints(
+            command.text,
+            exit_code=outcome.exit_code,
+            stderr=outcome.stderr,
+            path=self._environment(file).get("PATH", os.defpath),
+        )
+        return f"{which} {how}: {clip(command.text, _SHOWN_BYTES)}{said}{what_to_do and f' — {what_to_do}'}"
 
 
 def _how_it_failed(outcome: Outcome, timeout: float | None) -> str:

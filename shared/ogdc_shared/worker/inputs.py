@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from ogdc_shared.worker.places import Places
     from ogdc_shared.worker.report import Reporter
 
+INPUT_STEPS = frozenset({"fetch", "place"})
+"""Names of the steps there can be."""
+
 
 def input_steps(
     files: Sequence[InputFile], *, per_file: bool, places: Places, reporter: Reporter

@@ -23,7 +23,7 @@ from ogdc_shared.light import TYPE_CHECKING
 from ogdc_shared.worker.checkpoint import Checkpoint, Step
 from ogdc_shared.worker.execution import Execution
 from ogdc_shared.worker.expected import Expected, check_recipe, read_partition, read_plan
-from ogdc_shared.worker.inputs import input_steps
+from ogdc_shared.worker.inputs import INPUT_STEPS, input_steps
 from ogdc_shared.worker.per_file import FileByFile
 from ogdc_shared.worker.trees import empty, flush, flush_entries, make_read_only, move_children
 
@@ -68,15 +68,18 @@ class _Process:
         self._places = places
         self._reporter = reporter
         self._checkpoint = checkpoint
+        self._phase = os.environ.get(layout.PHASE)
         self._execution = Execution(plan, places, reporter)
         self._file_by_file = (
             FileByFile(self._execution, places, reporter, checkpoint) if plan.per_file else None
         )
 
     def run(self) -> None:
-        """Do the steps that the checkpoint does not hold."""
+        """Do the steps that the checkpoint does not hold, or those among them that this container is for."""
         make_read_only(self._places.recipe)
         for step in self._steps_left():
+            if self._phase == layout.FETCHING and step.name not in INPUT_STEPS:
+                return
             facts = step.run()
             self._checkpoint.record(step.name)
             if facts:
@@ -93,7 +96,7 @@ class _Process:
             raise ConfigurationError(
                 f"{self._places.workspace} holds the checkpoint of another plan. Submit the recipe again."
             )
-        if finished:
+        if finished and self._phase != layout.RUNNING:
             self._reporter.event("resumed", after=finished[-1])
         return steps[len(finished) :]
 

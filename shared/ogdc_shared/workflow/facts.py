@@ -34,7 +34,14 @@ class RecipeFacts(NamedTuple):
     """SHA-256 of the run's plan, in hex, which its tasks are to find; None: they take any."""
     partitions_digest: str | None = None
     """Root of the hash tree of the manifests, likewise; None also where the task `list` tells it."""
+    network: str = "inputs"
+    """What `process` may use a network for: `none`; `inputs`, which the worker fetches; or `commands` as
+    well."""
 
+
+NETWORK_LABEL = "ogdc/network"
+"""Of a pod: what it may use a network for (see `RecipeFacts.network`); for a cluster's network policies."""
+NETWORK_PURPOSES = ("none", "inputs", "commands")
 
 _QUANTITY = (r"[0-9]+(\.[0-9]+)?(m|k|[MGTPE]|[KMGTPE]i)?", "a Kubernetes quantity such as 500m, 2 or 8Gi")
 _NUMBER = (r"[0-9]{1,9}", "a whole number")
@@ -55,6 +62,7 @@ _FORMS = {
     "retries": _NUMBER,
     "max_parallelism": _NUMBER,
     "fail_fast": _FLAG,
+    "network": ("|".join(NETWORK_PURPOSES), "none, inputs or commands"),
 }
 
 

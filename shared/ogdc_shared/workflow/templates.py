@@ -7,7 +7,7 @@ from typing import TypedDict
 from ogdc_shared import layout
 from ogdc_shared.config import ArgoSettings, Settings, WorkerSettings
 from ogdc_shared.imports import collection_paused
-from ogdc_shared.workflow.facts import RecipeFacts
+from ogdc_shared.workflow.facts import NETWORK_LABEL, RecipeFacts
 from ogdc_shared.workflow.retry import RETRY_EXPRESSION
 from ogdc_shared.workflow.volumes import input_mounts, scratch_mount, workflow_mount
 
@@ -33,6 +33,7 @@ def list_template(*, name: str, recipe: RecipeFacts, settings: Settings) -> m.Te
     """Build the task that finds the inputs on volumes and divides them."""
     return m.Template(
         name="list",
+        metadata=_network("none"),
         inputs=m.Inputs(artifacts=[_plan(name)]),
         container=_container(
             arguments=["list", *_told(plan=recipe.plan)],
@@ -77,6 +78,7 @@ def process_template(*, name: str, recipe: RecipeFacts, settings: Settings) -> m
     return m.Template(
         name="process",
         inputs=m.Inputs(parameters=[m.Parameter(name="partition"), *listed], artifacts=artifacts),
+        metadata=_network(recipe.network),
         container=_container(
             arguments=["process", *told],
             mounts=mounts,
@@ -93,6 +95,7 @@ def publish_template(*, name: str, recipe: RecipeFacts, settings: Settings, over
     """Build the task that makes the result visible."""
     return m.Template(
         name="publish",
+        metadata=_network("none"),
         inputs=m.Inputs(parameters=[m.Parameter(name="partitions")]),
         container=_container(
             arguments=[
@@ -146,6 +149,11 @@ def _container(
 def _told(**facts: str | None) -> list[str]:
     """Say what a task is to be handed (see `worker.expected`)."""
     return [f"{name}={value}" for name, value in facts.items() if value is not None]
+
+
+def _network(purpose: str) -> m.Metadata:
+    """Tell network policies, and the local engine, what a pod may use a network for."""
+    return m.Metadata(labels={NETWORK_LABEL: purpose})
 
 
 def _plan(name: str) -> m.Artifact:

@@ -30,6 +30,7 @@ from ogdc_cli.local.engine.program import (
 from ogdc_cli.local.engine.subset import KNOWN
 from ogdc_cli.local.engine.substitute import tags
 from ogdc_shared.storage.store import check_key
+from ogdc_shared.workflow.facts import NETWORK_LABEL, NETWORK_PURPOSES
 from ogdc_shared.workflow.names import is_workflow_name
 from ogdc_shared.workflow.retry import RETRY_EXPRESSION
 
@@ -150,9 +151,20 @@ def _pod(template: Fields, volumes: Collection[str]) -> PodTemplate:
         output_parameters=tuple(_output_parameter(p) for p in outputs.many("parameters", "parameter")),
         retry=_retry(template.one("retryStrategy", "retry")) if "retryStrategy" in template else None,
         deadline=template.number("activeDeadlineSeconds"),
+        network=_network(template.one("metadata", "metadata")),
     )
     _check_outputs(found, outputs)
     return found
+
+
+def _network(metadata: Fields) -> str:
+    """What a pod may use a network for; workflows of an earlier version do not say, and fetch inputs."""
+    purpose = metadata.mapping("labels").get(NETWORK_LABEL, "inputs")
+    if purpose not in NETWORK_PURPOSES:
+        raise ManifestError(
+            f"{metadata.at('labels')}: {NETWORK_LABEL} {purpose!r} is none of {', '.join(NETWORK_PURPOSES)}."
+        )
+    return purpose
 
 
 def _check_outputs(template: PodTemplate, fields: Fields) -> None:

@@ -22,7 +22,7 @@ from ogdc_cli.local.engine.substitute import fill
 from ogdc_cli.local.engine.units import Attempt, Outcome
 from ogdc_cli.local.sandbox import Container, Exit, Mount
 from ogdc_shared.errors import OgdcError
-from ogdc_shared.layout import TERMINATION_LOG_PATH
+from ogdc_shared.layout import FETCHING, PHASE, RUNNING, TERMINATION_LOG_PATH
 from ogdc_shared.removal import remove
 from ogdc_shared.storage.directory import DirectoryStore
 from ogdc_shared.worker.trees import walk
@@ -31,6 +31,7 @@ _LOG = logging.getLogger(__name__)
 _TMP = "/tmp"  # noqa: S108  the pod's own
 _ARGO_DIR = "/var/run/argo"
 _PROGRESS = "progress"
+_PROCESS = ("ogdc-worker", "process")
 _MESSAGE_BYTES = 4096
 _PARAMETER_BYTES = 256 * 1024
 _LEFTOVER_SECONDS = 30.0
@@ -40,7 +41,8 @@ _POLL_SECONDS = 0.02
 class Prepared(NamedTuple):
     """A pod that can be started."""
 
-    container: Container
+    containers: tuple[Container, ...]
+    """One after the other."""
     log: int
     """Descriptor of its log, to be closed by whoever starts the container."""
 
@@ -116,7 +118,7 @@ class Pods:
         except BaseException:
             os.close(log)
             raise
-        return Prepared(container, log)
+        return Prepared(_phases(container, attempt.template.network), log)
 
     def collect(self, program: Program, attempt: Attempt, ended: Exit) -> Outcome:
         """Take in what a pod that has ended left; its directory is another's afterwards."""
@@ -258,6 +260,16 @@ class Pods:
                 artifacts = Artifacts(self._store, directory / "artifacts", shared=self._owner is not None)
                 self._scratches[workflow] = _Scratch(artifacts, Berths(directory))
             return self._scratches[workflow]
+
+
+def _phases(container: Container, network: str) -> tuple[Container, ...]:
+    """Divide a pod by what it may reach: nothing, or first a network for its inputs, then nothing."""
+    if network == "none" or container.argv[:2] != _PROCESS:
+        return (container,)
+    fetching = container._replace(
+        name=f"{container.name}-fetch", env={**container.env, PHASE: FETCHING}, network=True
+    )
+    return fetching, container._replace(env={**container.env, PHASE: RUNNING})
 
 
 def _inputs(artifacts: Artifacts, attempt: Attempt) -> list[Mount]:

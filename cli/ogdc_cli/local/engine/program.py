@@ -88,6 +88,8 @@ class PodTemplate(NamedTuple):
     retry: Retry | None
     deadline: int | None
     """Seconds one try may take."""
+    network: str = "inputs"
+    """What it may use a network for: `none`, `inputs` or `commands` (see `RecipeFacts.network`)."""
 
 
 class Task(NamedTuple):

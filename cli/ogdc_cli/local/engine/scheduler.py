@@ -26,7 +26,7 @@ from ogdc_cli.local.engine.pods import Pods, Prepared
 from ogdc_cli.local.engine.records import Changes, Saved
 from ogdc_cli.local.engine.store import Store
 from ogdc_cli.local.engine.units import Attempt, Outcome
-from ogdc_cli.local.sandbox import Exit, RunningTask, Sandbox
+from ogdc_cli.local.sandbox import Exit, Phases, Sandbox
 from ogdc_shared.errors import OgdcError
 
 _LOG = logging.getLogger(__name__)
@@ -47,8 +47,10 @@ class _Pod:
         self.attempt = attempt
         self.prepared: Prepared | None = None
         """From when it can be started to when it is."""
-        self.task: RunningTask | None = None
-        """While its container runs."""
+        self.task: Phases | None = None
+        """While its containers run."""
+        self.watched: tuple[int, int] | None = None
+        """Which of them is waited for, and its descriptor in the selector."""
         self.leaving = False
         """Whether its container has ended well, so that another may take its slot."""
         self.reason: str | None = None
@@ -263,30 +265,41 @@ class Scheduler:
             if pod.reason is not None:
                 self._ended(pod, Outcome("Failed", pod.reason))
                 return
-            pod.task = self._sandbox.start(prepared.container, log=prepared.log)
+            pod.task = Phases(self._sandbox, prepared.containers, log=prepared.log)
         except (OgdcError, OSError) as exc:
             self._ended(pod, Outcome("Error", str(exc)))
             return
         finally:
             os.close(prepared.log)
-        descriptor = pod.task.pidfd()
-        if descriptor is not None:
-            self._selector.register(descriptor, selectors.EVENT_READ, pod)
+        self._watch(pod)
 
     def _reap(self, pod: _Pod) -> None:
         task = pod.task
         if task is None:
             return
-        descriptor = task.pidfd()
         ended = task.poll()
         if ended is None:
+            if pod.watched is not None and pod.watched[0] != task.number:
+                self._unwatch(pod)
+                self._watch(pod)
             return
-        if descriptor is not None:
-            self._selector.unregister(descriptor)
+        self._unwatch(pod)
         self._take_progress(pod)
         pod.task = None
         pod.leaving = ended.code == 0 and self._sandbox.slots is None
         self._help(self._collect, pod, ended)
+
+    def _watch(self, pod: _Pod) -> None:
+        """Have the end of a pod's container wake the thread."""
+        descriptor = None if pod.task is None else pod.task.pidfd()
+        if pod.task is not None and descriptor is not None:
+            self._selector.register(descriptor, selectors.EVENT_READ, pod)
+            pod.watched = pod.task.number, descriptor
+
+    def _unwatch(self, pod: _Pod) -> None:
+        if pod.watched is not None:
+            self._selector.unregister(pod.watched[1])
+            pod.watched = None
 
     def _collect(self, pod: _Pod, ended: Exit) -> None:
         """In a helper's thread: store what a pod left, then hand the outcome back."""

@@ -21,7 +21,8 @@ KNOWN = {
     "claim": frozenset({"claimName", "readOnly"}),
     "template": frozenset(
         {"name", "inputs", "outputs", "container", "dag", "retryStrategy", "activeDeadlineSeconds"}
-        | {"metadata", "archiveLocation", "nodeSelector", "tolerations", "securityContext"}  # of no meaning
+        | {"metadata"}  # one of its labels; the rest is of no meaning
+        | {"archiveLocation", "nodeSelector", "tolerations", "securityContext"}  # of no meaning
     ),
     "dag": frozenset({"tasks", "failFast"}),
     "task": frozenset(

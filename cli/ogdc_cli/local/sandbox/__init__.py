@@ -4,6 +4,7 @@
 """
 
 from ogdc_cli.local.sandbox.base import Container, Exit, Mount, RunningTask, Sandbox
+from ogdc_cli.local.sandbox.phases import Phases
 from ogdc_cli.local.sandbox.probe import probe
 
-__all__ = ["Container", "Exit", "Mount", "RunningTask", "Sandbox", "probe"]
+__all__ = ["Container", "Exit", "Mount", "Phases", "RunningTask", "Sandbox", "probe"]

@@ -33,6 +33,8 @@ class Container(NamedTuple):
     env: Mapping[str, str]
     mounts: tuple[Mount, ...]
     """No two with the same target; a mount inside another's target is allowed."""
+    network: bool = False
+    """Whether it can reach anything but its own loopback."""
 
 
 class Exit(NamedTuple):

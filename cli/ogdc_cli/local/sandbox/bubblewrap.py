@@ -1,8 +1,9 @@
-"""Tasks in their own mount, process and IPC namespaces, by bubblewrap.
+"""Tasks in their own mount, process, IPC and network namespaces, by bubblewrap.
 
 Run by an ordinary user, bubblewrap makes a user namespace and drops every capability. Run by root it needs
 none, and setpriv inside becomes an ordinary user before the task begins: in a user namespace, host root's
-files would stay readable. The network is shared, since tasks fetch their inputs.
+files would stay readable. Only a container that fetches inputs shares the machine's network, and with it its
+loopback and its abstract sockets.
 
 Source: bwrap(1), setpriv(1).
 """
@@ -90,6 +91,7 @@ class Bubblewrap:
         inside = worker_command(tuple(arguments)) if command == WORKER else container.argv
         return [
             *self._beginning,
+            *(() if container.network else ("--unshare-net",)),
             *_mounts(container.mounts),
             *self._over_mounts,
             *("--remount-ro", "/"),

@@ -61,6 +61,7 @@ class Containers:
             *(self._executable, "run", "--rm", "--init", "--name", container.name, "--label", self._label),
             *("--cap-drop", "ALL", "--security-opt", "no-new-privileges"),
             *self._identity(),
+            *(() if container.network else ("--network", "none")),
             *(word for name, value in env.items() for word in ("--env", f"{name}={value}")),
             *(
                 word

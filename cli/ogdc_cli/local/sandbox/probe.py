@@ -19,6 +19,9 @@ from ogdc_shared.errors import ConfigurationError
 NOBODY = 65534
 _CHOICES = ("auto", "bubblewrap", "docker", "podman", "none")
 _TRIAL_SECONDS = 20
+_NO_NETWORK_NAMESPACE = (
+    "this system allows no network namespaces; without one, commands would reach this machine's own services"
+)
 
 
 def probe(*, environ: Mapping[str, str], label: str, uid: int = NOBODY) -> Sandbox:
@@ -44,6 +47,8 @@ def probe(*, environ: Mapping[str, str], label: str, uid: int = NOBODY) -> Sandb
     if choice in {"auto", "bubblewrap"}:
         for sandbox in _bubblewraps(environ, uid):
             trouble = _try_bubblewrap(sandbox)
+            if trouble is not None and _try_bubblewrap(sandbox, network=True) is None:
+                trouble += f" ({_NO_NETWORK_NAMESPACE})"
             if trouble is None:
                 return sandbox
             troubles.append(trouble)
@@ -70,7 +75,7 @@ def _bubblewraps(environ: Mapping[str, str], uid: int) -> Iterator[Bubblewrap]:
             yield Bubblewrap(executable, environ=environ, drop_to=drop_to)
 
 
-def _try_bubblewrap(sandbox: Bubblewrap) -> str | None:
+def _try_bubblewrap(sandbox: Bubblewrap, *, network: bool = False) -> str | None:
     """Start the stack's own Python in the sandbox; None where it works, else what went wrong."""
     trial = Container(
         name="probe",
@@ -78,6 +83,7 @@ def _try_bubblewrap(sandbox: Bubblewrap) -> str | None:
         argv=(str(interpreter()), "-I", "-S", "-c", "import json"),
         env={},
         mounts=(),
+        network=network,
     )
     return _try(sandbox.command(trial, status_fd=2), env={})
 

@@ -1,0 +1,66 @@
+"""Why a command failed, where its exit code and its stderr give it away; imported once one has failed."""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import suppress
+
+_NOT_FOUND = 127
+_NO_SERVER = (
+    r"[Cc]ould not resolve|[Uu]nable to resolve|[Nn]ame or service not known|[Nn]ame resolution"
+    r"|No address associated with hostname|getaddrinfo|nodename nor servname"
+    r"|Network is unreachable|[Cc]ould ?n.t connect to|Failed to connect to|Connection refused"
+)
+_REMOTE_FILE = r"/vsi(curl|s3|gs|az|swift|oss|adls)|(https?|ftp|s3|gs)://"
+_MISSING = (
+    r"(?:line )?\d+: (?P<a>[^:\n]+): (?:command )?not found"
+    r"|env: [\u2018'](?P<b>[^\u2019'\n]+)[\u2019']: No such file"
+    r"|(?P<c>[^:\s]+): command not found"
+)
+
+
+def hints(text: str, *, exit_code: int, stderr: str, path: str) -> str:
+    """Say what to do about a failure, in sentences that follow its message; empty where nothing is known.
+
+    Args:
+        text: The command line.
+        exit_code: The command's.
+        stderr: The end of what it wrote there.
+        path: The command's PATH.
+    """
+    found = []
+    if exit_code == _NOT_FOUND:
+        found.append(_not_found(stderr, path))
+    if _wanted_network(text, stderr) and has_only_loopback():
+        found.append(
+            "Commands have no network: name what they need as inputs, or say `workflow.network: true` "
+            "in meta.yml."
+        )
+    return " ".join(found)
+
+
+def has_only_loopback() -> bool:
+    """Whether this process's network has no interface but the loopback; False where that cannot be known.
+
+    Source: proc_pid_net(5): two lines of headings, then one line an interface.
+    """
+    with suppress(OSError), open("/proc/self/net/dev") as file:
+        names = {line.split(":")[0].strip() for line in file.readlines()[2:]}
+        return names <= {"lo"}
+    return False
+
+
+def _not_found(stderr: str, path: str) -> str:
+    match = re.search(_MISSING, stderr)
+    name = next((group for group in match.groups() if group), None) if match else None
+    program = f"The program {name!r}" if name else "A program"
+    searched = ", ".join(filter(None, path.split(os.pathsep))) or "no directory: PATH is empty"
+    return (
+        f"{program} was not found. Programs are looked for in {searched}. On one machine, those outside of "
+        "/usr are of the PATH with which the stack was started, but never the home directory itself."
+    )
+
+
+def _wanted_network(text: str, stderr: str) -> bool:
+    return bool(re.search(_NO_SERVER, stderr) or re.search(_REMOTE_FILE, f"{text}\n{stderr}"))

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import pytest
+
+from ogdc_shared.worker import reasons
+from ogdc_shared.worker.reasons import hints
+
+
+@pytest.fixture
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reasons, "has_only_loopback", lambda: True)
+
+
+def hint(text: str = "x", *, code: int = 1, stderr: str = "") -> str:
+    return hints(text, exit_code=code, stderr=stderr, path="/usr/bin:/opt/gdal/bin")
+
+
+@pytest.mark.parametrize(
+    "stderr",
+    [
+        "sh: 1: mytool: not found",
+        "bash: line 1: mytool: command not found",
+        "/bin/sh: mytool: command not found",
+        "env: \u2018mytool\u2019: No such file or directory",
+        "/usr/bin/env: 'mytool': No such file or directory",
+    ],
+)
+def test_a_program_that_is_not_there_is_named_with_the_places_looked_at(stderr: str) -> None:
+    said = hint(code=127, stderr=stderr)
+    assert "'mytool' was not found" in said
+    assert "/usr/bin, /opt/gdal/bin" in said
+
+
+def test_a_program_that_nothing_names_is_looked_for_in_the_same_places() -> None:
+    assert "A program was not found. Programs are looked for in /usr/bin, " in hint(code=127)
+
+
+@pytest.mark.parametrize(
+    ("text", "stderr"),
+    [
+        ("curl -O https://example.org/x", ""),
+        ("sh /input_dir/s.sh", "curl: (6) Could not resolve host: example.org"),
+        ("sh s.sh", "wget: unable to resolve host address 'example.org'"),
+        ("gdalinfo /vsicurl/http://example.org/x.tif", "ERROR 4: no such file"),
+        ("python3 s.py", "socket.gaierror: [Errno -3] Temporary failure in name resolution"),
+        ("python3 s.py", "urllib3: Failed to establish: [Errno 101] Network is unreachable"),
+        ("git clone x", "fatal: unable to access: Couldn't connect to server"),
+        ("gdalwarp a b", "ERROR 11: CURL error: Could not resolve host: example.org"),
+    ],
+)
+def test_want_of_a_network_names_the_key_that_gives_it(alone: None, text: str, stderr: str) -> None:
+    assert "workflow.network: true" in hint(text, stderr=stderr)
+
+
+def test_with_a_network_nothing_is_said_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reasons, "has_only_loopback", lambda: False)
+    assert hint("curl https://example.org/x", stderr="curl: (6) Could not resolve host") == ""
+
+
+def test_another_failure_is_left_as_it_is(alone: None) -> None:
+    assert hint("gdalwarp a.tif b.tif", stderr="ERROR 4: a.tif: No such file or directory") == ""
