@@ -6,6 +6,7 @@
     ├── InputError                 the caller can mend it (4xx, exit code 1 or 2)
     │   ├── InvalidRecipeError     meta.yml, a side file or a command line is wrong (422)
     │   ├── InvalidRequestError    the call itself is wrong: body, parameter, name (400)
+    │   │   └── UnstorableError    the database can never hold a value of it
     │   ├── RecipeNotFoundError    the recipe location holds nothing that can be read (404)
     │   ├── InputNotFoundError     an input cannot be resolved or fetched (422)
     │   ├── UnusableInputError     an input was fetched and is not what was promised (fails the run)
@@ -64,6 +65,10 @@ class InvalidRecipeError(InputError):
 
 class InvalidRequestError(InputError):
     """A call that cannot be understood or holds a value out of range."""
+
+
+class UnstorableError(InvalidRequestError):
+    """A value that the database refuses whenever it is sent: too long for an index, out of range."""
 
 
 class RecipeNotFoundError(InputError):

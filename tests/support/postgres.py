@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -44,6 +46,20 @@ class PostgresServer:
         os.kill(pid, signal.SIGKILL)
         while self._postgres.running:
             time.sleep(0.005)
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Have no process of the server do anything for a while; its socket still takes connections."""
+        pid = self._postgres.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        processes = [int(process) for process in (pid, *children) if process is not None]
+        for process in processes:
+            os.kill(process, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for process in processes:
+                os.kill(process, signal.SIGCONT)
 
     def settings(self, name: str = DATABASE) -> DatabaseSettings:
         return DatabaseSettings(host=str(self._socket_dir), name=name, user=USER)

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import psycopg
-from psycopg import Connection
 from psycopg.types.string import StrDumperUnknown
 
 from ogdc_shared.config import DatabaseSettings
-from ogdc_shared.db.pool import Pool, PoolBusyError
-from ogdc_shared.errors import ConfigurationError, DatabaseBusyError, DatabaseUnavailableError
+from ogdc_shared.db.connection import STATEMENT_SECONDS, LimitedConnection
+from ogdc_shared.db.failures import translated_errors
+from ogdc_shared.db.pool import Pool
 
-_STATEMENT_SECONDS = 30
 # With these a server whose machine has vanished is noticed in half a minute instead of two hours.
 _KEEPALIVES = "keepalives_idle=10 keepalives_interval=5 keepalives_count=4"
 
@@ -32,18 +30,19 @@ class Database:
         self._pool = Pool(self._connect, size=settings.pool_size, timeout=settings.timeout, waited=waited)
 
     @contextmanager
-    def connection(self) -> Iterator[Connection]:
+    def connection(self) -> Iterator[LimitedConnection]:
         """Lend a connection for one transaction: committed at the end, rolled back on an exception.
 
         Raises:
             DatabaseUnavailableError: PostgreSQL does not answer, or went away meanwhile.
+            UnstorableError: it can never hold a value that it was given.
             ConfigurationError: the database has not the schema this version needs.
         """
-        with _translated_errors(), self._pool.lend() as conn, conn.transaction():
+        with translated_errors(), self._pool.lend() as conn, conn.transaction():
             yield conn
 
     @contextmanager
-    def reader(self, *, patience: float | None = None) -> Iterator[Connection]:
+    def reader(self, *, patience: float | None = None) -> Iterator[LimitedConnection]:
         """Lend a connection on which each statement is a transaction: one read costs a third of `connection`.
 
         Args:
@@ -52,18 +51,19 @@ class Database:
         Raises:
             DatabaseBusyError: others have had all connections for that long.
             DatabaseUnavailableError: PostgreSQL does not answer, or went away meanwhile.
+            UnstorableError: it can never hold a value that it was given.
             ConfigurationError: the database has not the schema this version needs.
         """
-        with _translated_errors(), self._pool.lend(patience=patience) as conn:
+        with translated_errors(), self._pool.lend(patience=patience) as conn:
             yield conn
 
     def close(self) -> None:
         """Close the connections that are not in use; later uses open new ones."""
         self._pool.close()
 
-    def _connect(self, seconds: float) -> Connection:
+    def _connect(self, seconds: float) -> LimitedConnection:
         settings = self._settings
-        conn = psycopg.connect(
+        conn = LimitedConnection.connect(
             f"fallback_application_name=ogdc-runner {_KEEPALIVES}",
             host=settings.host,
             port=settings.port,
@@ -76,7 +76,7 @@ class Database:
         conn.adapters.register_dumper(str, _TextDumper)
         conn.execute(
             "SELECT set_config('timezone', 'UTC', false), set_config('statement_timeout', %s, false)",
-            (f"{_STATEMENT_SECONDS}s",),
+            (f"{STATEMENT_SECONDS}s",),
         )
         return conn
 
@@ -89,18 +89,3 @@ class _TextDumper(StrDumperUnknown):
 
     def dump(self, obj: str) -> bytes:
         return obj.replace("\0", "\ufffd").encode(errors="replace")
-
-
-@contextmanager
-def _translated_errors() -> Iterator[None]:
-    try:
-        yield
-    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as exc:
-        raise ConfigurationError(
-            f"The database has not the schema this version needs ({exc.diag.message_primary}). "
-            "Run `python -m ogdc_shared.db.migrate` with this version's settings."
-        ) from exc
-    except PoolBusyError as exc:
-        raise DatabaseBusyError("The service is busy; try again in a moment.") from exc
-    except (psycopg.OperationalError, psycopg.InterfaceError) as exc:
-        raise DatabaseUnavailableError("The database does not answer; try again in a moment.") from exc

@@ -62,7 +62,8 @@ def migrate(database: Database, *, directory: Path = SQL_DIR / "migrations") -> 
         # CREATE INDEX CONCURRENTLY of the process that has the lock would wait for that.
         with database.connection() as conn:
             if _lock(conn):
-                return _apply_missing(conn, migrations)
+                with conn.unlimited():
+                    return _apply_missing(conn, migrations)
         time.sleep(_POLL_SECONDS)
     raise DatabaseUnavailableError(
         f"Another process has been migrating the database for {_WAIT_SECONDS:.0f} seconds. "

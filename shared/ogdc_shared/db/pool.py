@@ -9,8 +9,10 @@ from contextlib import contextmanager
 from threading import BoundedSemaphore
 from time import monotonic
 
-from psycopg import Connection, OperationalError
+from psycopg import OperationalError
 from psycopg.pq import TransactionStatus
+
+from ogdc_shared.db.connection import LimitedConnection
 
 _IDLE_SECONDS = 600.0
 """A connection unused for longer is closed, before a firewall forgets it; the server gets its slot back."""
@@ -30,7 +32,7 @@ class Pool:
 
     def __init__(
         self,
-        connect: Callable[[float], Connection],
+        connect: Callable[[float], LimitedConnection],
         *,
         size: int,
         timeout: float,
@@ -40,10 +42,10 @@ class Pool:
         self._timeout = timeout
         self._waited = waited
         self._slots = BoundedSemaphore(size)
-        self._idle: deque[tuple[float, Connection]] = deque()
+        self._idle: deque[tuple[float, LimitedConnection]] = deque()
 
     @contextmanager
-    def lend(self, *, patience: float | None = None) -> Iterator[Connection]:
+    def lend(self, *, patience: float | None = None) -> Iterator[LimitedConnection]:
         """Lend a connection that is outside any transaction.
 
         Args:
@@ -72,7 +74,7 @@ class Pool:
         """Close the connections that are not lent."""
         self._close_unused_since(monotonic())
 
-    def _reuse(self) -> Connection | None:
+    def _reuse(self) -> LimitedConnection | None:
         while self._idle:
             try:
                 _, conn = self._idle.pop()
@@ -83,7 +85,7 @@ class Pool:
             conn.close()
         return None
 
-    def _take_back(self, conn: Connection) -> None:
+    def _take_back(self, conn: LimitedConnection) -> None:
         now = monotonic()
         if conn.pgconn.transaction_status == TransactionStatus.IDLE:
             self._idle.append((now, conn))
@@ -103,7 +105,7 @@ class Pool:
             conn.close()
 
 
-def _has_news(conn: Connection) -> bool:
+def _has_news(conn: LimitedConnection) -> bool:
     """Whether an idle connection has something to read: nearly always the server's goodbye.
 
     Unlike a query, this costs no round trip.

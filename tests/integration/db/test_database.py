@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from ogdc_shared.config import DatabaseSettings
-from ogdc_shared.db import pool
+from ogdc_shared.db import connection, pool
 from ogdc_shared.db.database import Database
 from ogdc_shared.db.users import ensure_user
-from ogdc_shared.errors import ConfigurationError, DatabaseUnavailableError
+from ogdc_shared.errors import ConfigurationError, DatabaseUnavailableError, OgdcError, UnstorableError
 from support.http import closed_port
 from support.postgres import PostgresServer
 
@@ -162,7 +162,7 @@ def test_a_server_that_never_answers_is_given_up_at_the_timeout():
 
 
 def test_a_statement_that_takes_too_long_is_given_up(database, monkeypatch):
-    monkeypatch.setattr("ogdc_shared.db.database._STATEMENT_SECONDS", 1)
+    monkeypatch.setattr("ogdc_shared.db.database.STATEMENT_SECONDS", 1)
     with pytest.raises(DatabaseUnavailableError), database.reader() as conn:
         conn.execute("SELECT pg_sleep(20)")
 
@@ -204,3 +204,56 @@ def test_a_server_killed_in_the_middle_of_a_transaction(own_server):
     with database.reader() as conn:
         assert conn.execute("SELECT * FROM kept").fetchall() == []
     database.close()
+
+
+def test_a_server_that_freezes_is_given_up_in_the_middle_and_at_the_beginning(own_server, monkeypatch):
+    monkeypatch.setattr(connection, "STATEMENT_SECONDS", 0.3)
+    monkeypatch.setattr(connection, "_GRACE_SECONDS", 0.1)
+    database = Database(own_server.settings()._replace(timeout=2.0))
+    with pytest.raises(DatabaseUnavailableError), database.connection() as conn:
+        conn.execute("CREATE TABLE kept ()")
+        with own_server.frozen():
+            conn.execute("SELECT 1")
+    with own_server.frozen(), pytest.raises(DatabaseUnavailableError):
+        backend(database)
+    with database.reader() as conn:
+        assert conn.execute("SELECT to_regclass('kept')").fetchone() == (None,)
+    database.close()
+
+
+def test_a_migration_may_take_its_time(database, monkeypatch):
+    monkeypatch.setattr(connection, "STATEMENT_SECONDS", 0.1)
+    monkeypatch.setattr(connection, "_GRACE_SECONDS", 0.0)
+    with database.connection() as conn, conn.unlimited():
+        conn.execute("SELECT pg_sleep(0.5)")
+    with pytest.raises(DatabaseUnavailableError), database.reader() as conn:
+        conn.execute("SELECT pg_sleep(0.5)")
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "words"),
+    [
+        ("53100", DatabaseUnavailableError, "disk is full"),
+        ("25006", DatabaseUnavailableError, "takes no changes"),
+        ("57014", DatabaseUnavailableError, "takes too long"),
+        ("40001", DatabaseUnavailableError, "does not answer"),
+        ("57P01", DatabaseUnavailableError, "does not answer"),
+        ("54000", UnstorableError, "cannot hold"),
+        ("54001", UnstorableError, "cannot hold"),
+        ("22001", UnstorableError, "cannot hold"),
+        ("22P05", UnstorableError, "cannot hold"),
+        ("42P01", ConfigurationError, "schema"),
+        ("42501", ConfigurationError, "schema"),
+    ],
+)
+def test_errors_of_the_server_are_what_they_are(database, code: str, kind: type[OgdcError], words: str):
+    with pytest.raises(OgdcError, match=words) as caught, database.reader() as conn:
+        conn.execute(f"DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '{code}'; END $$")
+    assert type(caught.value) is kind
+
+
+def test_a_value_that_no_index_holds_is_the_callers_to_mend(database):
+    text = "".join(chr(0x4E00 + (n * 7919) % 20_000) for n in range(8000))
+    with pytest.raises(UnstorableError), database.connection() as conn:
+        ensure_user(conn, text)
+    assert users(database) == []

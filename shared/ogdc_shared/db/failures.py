@@ -1,0 +1,90 @@
+"""PostgreSQL's errors as ours: what is away or full, what the operator has to mend, what cannot be kept."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from psycopg import errors
+
+from ogdc_shared.db.pool import PoolBusyError
+from ogdc_shared.errors import (
+    ConfigurationError,
+    DatabaseBusyError,
+    DatabaseUnavailableError,
+    OgdcError,
+    UnstorableError,
+)
+
+_SCHEMA = (errors.UndefinedTable, errors.UndefinedColumn, errors.InsufficientPrivilege)
+_VALUES = (
+    psycopg.DataError,
+    errors.ProgramLimitExceeded,  # too long for an index, too large for a row
+    errors.StatementTooComplex,
+    errors.TooManyArguments,
+    errors.TooManyColumns,
+)
+"""Refused whenever they are sent, though psycopg counts some among the errors of an operation."""
+_TABLE: tuple[tuple[tuple[type[psycopg.Error], ...], type[OgdcError], str], ...] = (
+    (
+        _VALUES,
+        UnstorableError,
+        "The record cannot hold what was sent: a value is too long, out of range or no value of its kind.",
+    ),
+    (
+        _SCHEMA,
+        ConfigurationError,
+        "The database has not the schema this version needs ({reason}). "
+        "Run `python -m ogdc_shared.db.migrate` with this version's settings.",
+    ),
+    ((PoolBusyError,), DatabaseBusyError, "The service is busy; try again in a moment."),
+    (
+        (errors.DiskFull,),
+        DatabaseUnavailableError,
+        "The database's disk is full, so nothing new can be recorded until its operator makes room.",
+    ),
+    (
+        (errors.ReadOnlySqlTransaction,),
+        DatabaseUnavailableError,
+        "The database takes no changes just now; try again in a moment.",
+    ),
+    (
+        (errors.QueryCanceled, errors.LockNotAvailable),
+        DatabaseUnavailableError,
+        "The database takes too long; try again in a moment.",
+    ),
+    (
+        (psycopg.OperationalError, psycopg.InterfaceError),
+        DatabaseUnavailableError,
+        "The database does not answer; try again in a moment.",
+    ),
+)
+"""The first that fits decides. What none fits is a fault of ours.
+
+Source: PostgreSQL documentation, appendix A (error codes); psycopg.errors (their classes).
+"""
+
+_log = logging.getLogger(__name__)
+
+
+@contextmanager
+def translated_errors() -> Iterator[None]:
+    """Raise what psycopg raises as an error of ours."""
+    try:
+        yield
+    except psycopg.Error as exc:
+        error = _translated(exc)
+        if error is None:
+            raise
+        if isinstance(error, UnstorableError):
+            _log.warning("the database refuses a value: %s", exc)
+        raise error from exc
+
+
+def _translated(exc: psycopg.Error) -> OgdcError | None:
+    for kinds, error, message in _TABLE:
+        if isinstance(exc, kinds):
+            return error(message.format(reason=exc.diag.message_primary))
+    return None
