@@ -18,7 +18,7 @@ from ogdc_functions.readiness import readiness_route
 from ogdc_functions.responses import receipt
 from ogdc_functions.routing import Call, Function, Route, build_function
 from ogdc_shared.context import Context
-from ogdc_shared.errors import InvalidRequestError
+from ogdc_shared.errors import InvalidRequestError, UnavailableError
 from ogdc_shared.events.cloudevents import Event, each_event
 from ogdc_shared.events.workflow_event import read_workflow_event
 from ogdc_shared.runs.events import Outcome, apply_event
@@ -43,24 +43,26 @@ def build(context: Context) -> Function:
 def _receive(context: Context, call: Call) -> Response:
     """Apply the events of one request, each by itself.
 
-    One that cannot be read keeps no other from being applied. Where one cannot be applied now, the request is
-    repeated, and those that were applied are known by then.
+    One that cannot be read, or recorded, keeps no other from being applied. Where none can be applied now,
+    the request is repeated, and those that were applied are known by then.
 
     Raises:
-        InvalidRequestError: one cannot be read; all others were applied.
+        InvalidRequestError: one cannot be read, or never be recorded; all others were applied.
+        UnavailableError: what this depends on is away.
     """
     outcomes: list[Outcome] = []
-    refused: list[InvalidRequestError] = []
+    refused: list[Exception] = []
     for read in each_event(dict(call.request.headers), call.request.get_data()):
         try:
             event = read()
-            change = read_workflow_event(event)
-        except InvalidRequestError as exc:
+            outcomes.append(apply_event(context, event, read_workflow_event(event)))
+        except UnavailableError:
+            raise
+        except Exception as exc:
             refused.append(exc)
-        else:
-            outcomes.append(apply_event(context, event, change))
     if refused:
-        raise refused[0]
+        # A fault of ours before an event's: only that is repeated, and logged.
+        raise min(refused, key=lambda exc: isinstance(exc, InvalidRequestError))
     told = {"events": [outcome.told for outcome in outcomes]}
     return receipt(call.request, told, reply=_call_for_sweep(outcomes))
 

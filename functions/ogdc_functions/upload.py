@@ -38,19 +38,25 @@ def build(context: Context) -> Function:
 
 
 def _receive(context: Context, call: Call) -> Response:
-    """Read all uploads of a request, record them, and start the runs of those that are meant for triggers."""
+    """Read all uploads of a request, record them, and start the runs of those that are meant for triggers.
+
+    Raises:
+        InvalidRequestError: some of it cannot be read; all else was recorded.
+    """
     from ogdc_shared.events.uploads import read_uploads
     from ogdc_shared.runs.uploads import receive_uploads
 
     _check_sender(context, call.request)
     headers = call.request.headers
-    uploads = read_uploads(dict(headers), call.request.get_data())
+    told = read_uploads(dict(headers), call.request.get_data())
     # What an upload starts belongs to the trace that the upload began in, not to that of the last hop.
     began = read_trace(headers.get("ce-traceparent"), headers.get("ce-tracestate"))
     with context.telemetry.span("receive uploads", kind="CONSUMER", trace=began, attributes={}):
-        outcomes = receive_uploads(context, uploads)
+        outcomes = receive_uploads(context, told.uploads)
     for outcome in outcomes:
         context.telemetry.count(EVENTS, {"ogdc.event.outcome": outcome.outcome})
+    if told.refused:
+        raise told.refused[0]
     return receipt(call.request, {"uploads": [outcome._asdict() for outcome in outcomes]})
 
 

@@ -49,7 +49,7 @@ def s3(server: S3Server) -> Any:
 
 def told(key: str, **facts: Any) -> ObjectCreated:
     event = uploads.minio(Object(key=key))
-    (upload,) = read_uploads(event.headers, event.body)
+    (upload,) = read_uploads(event.headers, event.body).uploads
     return upload._replace(**facts)
 
 

@@ -19,6 +19,8 @@ from ogdc_shared.tracing import Trace, read_trace
 STRUCTURED_TYPE = "application/cloudevents+json"
 BATCH_TYPE = "application/cloudevents-batch+json"
 MAX_BATCH = 1000
+MAX_ATTRIBUTE = 1024
+"""Bytes; the index by source and id holds 2,700, and no object's key, the subject of some, is longer."""
 
 # What the library lets through from its own code when an attribute has the wrong type.
 _MALFORMED = (GenericException, ValueError, TypeError, AttributeError, KeyError, RecursionError)
@@ -45,15 +47,6 @@ def is_event(headers: Mapping[str, str]) -> bool:
     return _content_type(headers) in (STRUCTURED_TYPE, BATCH_TYPE) or is_binary(headers)
 
 
-def read_events(headers: Mapping[str, str], body: bytes) -> tuple[Event, ...]:
-    """Read the events of one request, in binary, structured or batched content mode.
-
-    Raises:
-        InvalidRequestError: the request is no CloudEvent, or one of a batch is none.
-    """
-    return tuple(read() for read in each_event(headers, body))
-
-
 def each_event(headers: Mapping[str, str], body: bytes) -> list[Callable[[], Event]]:
     """Tell the events of one request apart; each is read by a call, which may raise InvalidRequestError.
 
@@ -63,10 +56,7 @@ def each_event(headers: Mapping[str, str], body: bytes) -> list[Callable[[], Eve
     Source: CloudEvents HTTP protocol binding 1.0.2, section 3; extensions/distributed-tracing.md.
     """
     if _content_type(headers) == BATCH_TYPE:
-        return [
-            partial(_read, {"content-type": STRUCTURED_TYPE}, json.dumps(item).encode())
-            for item in _items(body)
-        ]
+        return [partial(_read_item, item) for item in _items(body)]
     if is_event(headers):
         return [partial(_read, headers, body)]
     raise InvalidRequestError(
@@ -99,6 +89,14 @@ def _items(body: bytes) -> list[Any]:
     return items
 
 
+def _read_item(item: Any) -> Event:
+    try:
+        body = json.dumps(item).encode()
+    except RecursionError as exc:
+        raise InvalidRequestError("A CloudEvent of the batch is nested too deep.") from exc
+    return _read({"content-type": STRUCTURED_TYPE}, body)
+
+
 def _read(headers: Mapping[str, str], body: bytes) -> Event:
     try:
         event = from_http(headers, body, data_unmarshaller=_data)
@@ -129,4 +127,6 @@ def _attribute(event: CloudEvent, name: str) -> str:
         raise InvalidRequestError(
             f"The CloudEvent's {name} is {value!r:.80}; it has to be a text that is not empty."
         )
+    if len(value.encode(errors="replace")) > MAX_ATTRIBUTE:
+        raise InvalidRequestError(f"The CloudEvent's {name} has more than {MAX_ATTRIBUTE} bytes.")
     return value

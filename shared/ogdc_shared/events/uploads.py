@@ -7,13 +7,18 @@ envelope: Knative's sources wrap some of them into CloudEvents, and stores send 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import unquote_plus
 
 from ogdc_shared.errors import InvalidRequestError
-from ogdc_shared.events.cloudevents import Event, is_event, read_events
+from ogdc_shared.events.cloudevents import Event, each_event, is_event
+
+_T = TypeVar("_T")
+_Message = tuple[Event | None, Any]
+"""A CloudEvent with its data, or a notification that came as it is."""
 
 MAX_OBJECTS = 1000
 """Objects that one request may tell of."""
@@ -59,45 +64,70 @@ class ObjectCreated(NamedTuple):
     """Of an Amazon bucket."""
 
 
-def read_uploads(headers: Mapping[str, str], body: bytes) -> tuple[ObjectCreated, ...]:
+class Told(NamedTuple):
+    """What a request tells of uploads."""
+
+    uploads: tuple[ObjectCreated, ...]
+    refused: tuple[InvalidRequestError, ...]
+    """Why some of what it tells cannot be read, which keeps nothing else from being taken."""
+
+
+def read_uploads(headers: Mapping[str, str], body: bytes) -> Told:
     """Read the uploads a request tells of; events about anything else are left out.
 
     Raises:
-        InvalidRequestError: the request is no event at all, or does not say which object it is about.
+        InvalidRequestError: the request is no event at all, or tells of too many.
     """
-    uploads = tuple(
-        upload for envelope, data in _unwrapped(headers, body) for upload in _read(envelope, data)
-    )
-    if len(uploads) > MAX_OBJECTS:
+    refused: list[InvalidRequestError] = []
+
+    def tried(read: Callable[[], _T]) -> list[_T]:
+        try:
+            return [read()]
+        except InvalidRequestError as exc:
+            refused.append(exc)
+            return []
+
+    messages = [message for read in _messages(headers, body) for message in tried(read)]
+    readers = [reader for message in messages for reader in _readers(*message)]
+    if len(readers) > MAX_OBJECTS:
         raise InvalidRequestError(f"One request may tell of at most {MAX_OBJECTS} objects.")
-    return uploads
+    uploads = [upload for reader in readers for upload in tried(reader) if upload is not None]
+    return Told(tuple(uploads), tuple(refused))
 
 
-def _unwrapped(headers: Mapping[str, str], body: bytes) -> Iterator[tuple[Event | None, Any]]:
+def _messages(headers: Mapping[str, str], body: bytes) -> list[Callable[[], _Message]]:
     if is_event(headers):
-        yield from ((event, event.data) for event in read_events(headers, body))
-        return
+        return [partial(_enveloped, read) for read in each_event(headers, body)]
+    return [partial(_bare, body)]
+
+
+def _enveloped(read: Callable[[], Event]) -> _Message:
+    event = read()
+    return event, event.data
+
+
+def _bare(body: bytes) -> _Message:
     try:
-        yield None, json.loads(body)
+        return None, json.loads(body)
     except (ValueError, RecursionError) as exc:
         raise InvalidRequestError(
             f"This is neither a CloudEvent nor an object store's notification in JSON: {type(exc).__name__}."
         ) from exc
 
 
-def _read(envelope: Event | None, data: Any) -> Iterator[ObjectCreated]:
+def _readers(envelope: Event | None, data: Any) -> list[Callable[[], ObjectCreated | None]]:
+    """What reads each part of a message; an upload it is about, or None where it is about something else."""
     if envelope is not None and envelope.type == _CAMEL:
-        yield _camel(envelope)
-    elif envelope is not None and envelope.type == _GOOGLE:
-        yield _google(envelope)
-    elif isinstance(data, dict) and isinstance(data.get("Records"), list):
-        yield from (_record(record, envelope) for record in data["Records"] if _created(record))
-    elif _created(data):
-        yield _record(data, envelope)
-    elif isinstance(data, dict) and data.get("detail-type") == "Object Created":
-        yield _eventbridge(data)
-    else:
-        _check_irrelevant(envelope, data)
+        return [partial(_camel, envelope)]
+    if envelope is not None and envelope.type == _GOOGLE:
+        return [partial(_google, envelope)]
+    if isinstance(data, dict) and isinstance(data.get("Records"), list):
+        return [partial(_record, record, envelope) for record in data["Records"] if _created(record)]
+    if _created(data):
+        return [partial(_record, data, envelope)]
+    if isinstance(data, dict) and data.get("detail-type") == "Object Created":
+        return [partial(_eventbridge, data)]
+    return [partial(_check_irrelevant, envelope, data)]
 
 
 def _check_irrelevant(envelope: Event | None, data: Any) -> None:
@@ -294,7 +324,7 @@ def _optional(value: Any) -> str | None:
 def _size(value: Any) -> int | None:
     """Read a number of bytes, which Ceph and Google write as text."""
     if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 20:
-        return int(value)
+        value = int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 63 else None
 
 

@@ -397,6 +397,31 @@ class TestMalformed:
 
         assert post(argo_events, structured(data)).status_code == 400
 
+    @pytest.mark.parametrize("attribute", ["id", "source", "type", "subject"])
+    def test_an_attribute_that_no_index_holds(self, argo_events, argo: ArgoServer, name: str, attribute: str):
+        event = structured(argo.advance(name, "Running"), **{attribute: f"dev.knative.{'x' * 8000}"})
+        response = post(argo_events, event)
+        assert response.status_code == 400
+        assert attribute in response.get_json()["detail"]
+
+    def test_what_the_record_can_never_hold_keeps_no_other_of_a_batch_out(
+        self, argo_events, argo: ArgoServer, name: str, recorded
+    ):
+        running, poisoned = (argo.advance(name, "Running") for _ in range(2))
+        poisoned["status"]["nodes"] = {
+            random.Random(1).randbytes(8000).hex(): {
+                "type": "Pod",
+                "templateName": "process",
+                "displayName": "process",
+                "phase": "Failed",
+            }
+        }
+        batch = [structured(poisoned, id="1"), structured(running, id="2")]
+        response = post(argo_events, batch, batch=True)
+        assert response.status_code == 400
+        assert "cannot hold" in response.get_json()["detail"]
+        assert recorded() == "Running"
+
     @pytest.mark.parametrize(
         "garbage",
         [

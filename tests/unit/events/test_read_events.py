@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ogdc_shared.errors import InvalidRequestError
-from ogdc_shared.events.cloudevents import BATCH_TYPE, STRUCTURED_TYPE, Event, read_events
+from ogdc_shared.events.cloudevents import BATCH_TYPE, STRUCTURED_TYPE, Event, each_event
 from ogdc_shared.events.workflow_event import WorkflowDeletion, read_workflow_event
 
 WORKFLOW = {
@@ -22,6 +22,11 @@ WORKFLOW = {
 }
 UPDATE = "dev.knative.apiserver.resource.update"
 ATTRIBUTES = {"specversion": "1.0", "id": "1", "source": "k8s", "type": UPDATE}
+
+
+def read_events(headers: dict[str, str], body: bytes) -> tuple[Event, ...]:
+    return tuple(read() for read in each_event(headers, body))
+
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),

@@ -19,7 +19,7 @@ KEYS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1
 
 
 def read(told: Told) -> ObjectCreated:
-    (upload,) = read_uploads(told.headers, told.body)
+    (upload,) = read_uploads(told.headers, told.body).uploads
     return upload
 
 
@@ -72,7 +72,11 @@ def test_many_records_of_one_request():
 
     told = plain({"Records": records})
 
-    assert [upload.key for upload in read_uploads(told.headers, told.body)] == ["0.csv", "1.csv", "2.csv"]
+    assert [upload.key for upload in read_uploads(told.headers, told.body).uploads] == [
+        "0.csv",
+        "1.csv",
+        "2.csv",
+    ]
 
 
 def test_a_record_without_any_id_gets_one_from_its_content():
@@ -109,7 +113,7 @@ def test_how_an_object_came_to_be(how: str | None, name: str):
     ],
 )
 def test_what_is_about_something_else(told: Told):
-    assert read_uploads(told.headers, told.body) == ()
+    assert read_uploads(told.headers, told.body) == ((), ())
 
 
 @pytest.mark.parametrize(
@@ -138,7 +142,26 @@ def test_what_is_about_something_else(told: Told):
 )
 def test_what_cannot_be_understood(told: Told):
     with pytest.raises(InvalidRequestError):
-        read_uploads(told.headers, told.body)
+        raise read_uploads(told.headers, told.body).refused[0]
+
+
+def test_one_record_that_cannot_be_read_keeps_no_other_out():
+    records = [uploads.record(Object(key=key)) for key in ("a.csv", "x" * 1025, "b.csv")]
+    read = read_uploads(*plain({"Records": records}))
+    assert [upload.key for upload in read.uploads] == ["a.csv", "b.csv"]
+    assert len(read.refused) == 1
+
+
+def test_one_event_that_cannot_be_read_keeps_no_other_out():
+    events = [
+        {"specversion": "1.0", "id": id_, "source": "/x", "type": "com.amazon.s3.objectcreated"}
+        | {"data": uploads.record(Object(key=f"{number}.csv"))}
+        for number, id_ in enumerate(("1", "", "i" * 5000, "4"))
+    ]
+    kind = {"Content-Type": "application/cloudevents-batch+json"}
+    read = read_uploads(kind, json.dumps([*events, None]).encode())
+    assert [upload.key for upload in read.uploads] == ["0.csv", "3.csv"]
+    assert len(read.refused) == 3
 
 
 _JSON: st.SearchStrategy[Any] = st.recursive(
