@@ -141,6 +141,9 @@ class WorkerSettings(NamedTuple):
     """A task's own disk."""
     timeout: int = 86400
     """Seconds a workflow may take."""
+    start_timeout: int = 3600
+    """Seconds a task may wait to begin, for its image, a volume, quota or a node with room, before its run
+    fails with the reason; 0: as long as the workflow may take."""
     max_parallelism: int = 5
     """Most tasks of one workflow at the same time."""
     max_partitions: int = 10_000
@@ -275,6 +278,7 @@ def _worker(env: _Environment) -> WorkerSettings:
         memory=env.text("OGDC_WORKER_MEMORY") or default.memory,
         scratch=env.text("OGDC_WORKER_SCRATCH") or default.scratch,
         timeout=env.number("OGDC_WORKFLOW_TIMEOUT", default.timeout, least=1),
+        start_timeout=env.number("OGDC_START_TIMEOUT", default.start_timeout, least=0),
         max_parallelism=env.number("OGDC_MAX_PARALLEL_LIMIT", default.max_parallelism, least=1),
         max_partitions=env.number("OGDC_MAX_PARTITIONS", default.max_partitions, least=1),
     )

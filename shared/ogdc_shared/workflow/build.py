@@ -17,6 +17,7 @@ from ogdc_shared.tracing import Trace, read_trace
 from ogdc_shared.workflow import templates
 from ogdc_shared.workflow.facts import RecipeFacts, check_facts
 from ogdc_shared.workflow.names import is_workflow_name
+from ogdc_shared.workflow.pods import POD_SPEC_PATCH
 from ogdc_shared.workflow.volumes import volumes
 
 with collection_paused():
@@ -91,10 +92,24 @@ def build_workflow(
             ),
             pod_gc=m.PodGC(strategy="OnWorkflowSuccess", delete_delay_duration="24h"),
             archive_logs=True,
+            pod_spec_patch=POD_SPEC_PATCH,
             **_identity(settings.argo),
         ),
     )
-    return workflow.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return _with_pending_timeout(
+        workflow.model_dump(mode="json", by_alias=True, exclude_none=True), settings.worker.start_timeout
+    )
+
+
+def _with_pending_timeout(manifest: dict[str, Any], seconds: int) -> dict[str, Any]:
+    """Have pods given up that wait too long to begin; hera does not know the field.
+
+    Source: Template.pendingTimeout in pkg/apis/workflow/v1alpha1/workflow_types.go of argo-workflows 4.1.
+    """
+    for template in manifest["spec"]["templates"]:
+        if seconds and "container" in template:
+            template["pendingTimeout"] = f"{seconds}s"
+    return manifest
 
 
 def _labels(name: str, recipe: RecipeFacts, *, fans_out: bool) -> dict[str, str]:

@@ -2,20 +2,49 @@
 
 from __future__ import annotations
 
+import re
+
 RETRIED_EXIT_CODES = (-1, 75, 137, 143)
 """No exit code at all (the pod was lost), EX_TEMPFAIL from the worker, SIGKILL, SIGTERM."""
 
 OUT_OF_MEMORY = "main: OOMKilled"
 """How Argo's message begins where a container outgrew its memory limit; it would do so again."""
 
-RETRY_EXPRESSION = (
-    f'!(lastRetry.message startsWith "{OUT_OF_MEMORY}") && '
-    f'(lastRetry.status == "Error" || asInt(lastRetry.exitCode) in {list(RETRIED_EXIT_CODES)})'
+OUT_OF_SCRATCH = (
+    "Usage of EmptyDir volume",
+    "Container main exceeded its local ephemeral storage",
+    "Pod ephemeral local storage usage",
 )
+"""How the kubelet's message begins where a pod outgrew its disk; likewise.
+
+Source: pkg/kubelet/eviction/helpers.go of kubernetes.
+"""
+
+NEVER_BEGAN = "timeout"
+"""All of Argo's message where a pod waited longer to begin than it may (`pendingTimeout`).
+
+Source: ErrTimeout in workflow/controller/operator.go of argo-workflows 4.1.
+"""
+
+_FINAL = f"^({'|'.join((OUT_OF_MEMORY, *OUT_OF_SCRATCH))}|{NEVER_BEGAN}$)"
+"""A pattern of the messages after which the next try would end the same way; for Go and for Python."""
+
+
+def _expression(unless: str) -> str:
+    return (
+        f"!(lastRetry.message {unless}) && "
+        f'(lastRetry.status == "Error" || asInt(lastRetry.exitCode) in {list(RETRIED_EXIT_CODES)})'
+    )
+
+
+RETRY_EXPRESSION = _expression(f'matches "{_FINAL}"')
 """A retryStrategy.expression of Argo (expr-lang): what was lost or failed in passing, not a failing command.
 
 Source: docs/retries.md of argo-workflows (`lastRetry.exitCode` is text, "-1" where there is none).
 """
+
+EARLIER_EXPRESSIONS = (_expression(f'startsWith "{OUT_OF_MEMORY}"'),)
+"""Those of versions before, which workflows still have."""
 
 
 def is_worth_retrying(*, phase: str, exit_code: int | None, message: str) -> bool:
@@ -26,6 +55,6 @@ def is_worth_retrying(*, phase: str, exit_code: int | None, message: str) -> boo
         exit_code: The main container's; None where there is none.
         message: As Argo would write it, with the name of the container in front.
     """
-    if message.startswith(OUT_OF_MEMORY):
+    if re.search(_FINAL, message):
         return False
     return phase == "Error" or (-1 if exit_code is None else exit_code) in RETRIED_EXIT_CODES

@@ -8,6 +8,7 @@ from ogdc_shared import layout
 from ogdc_shared.config import ArgoSettings, Settings, WorkerSettings
 from ogdc_shared.imports import collection_paused
 from ogdc_shared.workflow.facts import NETWORK_LABEL, RecipeFacts
+from ogdc_shared.workflow.pods import pod_disk
 from ogdc_shared.workflow.retry import RETRY_EXPRESSION
 from ogdc_shared.workflow.volumes import input_mounts, scratch_mount, workflow_mount
 
@@ -132,7 +133,7 @@ def _container(
     scratch: str | None = None,
 ) -> m.Container:
     """Build the one container of a task; what is None is the deployment's."""
-    held = {"memory": memory or worker.memory, "ephemeral-storage": scratch or worker.scratch}
+    held = {"memory": memory or worker.memory, "ephemeral-storage": pod_disk(scratch or worker.scratch)}
     return m.Container(
         image=worker.image,
         image_pull_policy=worker.image_pull_policy,

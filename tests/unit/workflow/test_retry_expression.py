@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -15,6 +16,25 @@ CASES = [
     pytest.param("Failed", 137, "main: Error (exit code 137)", True, id="killed"),
     pytest.param("Failed", 143, "main: Error (exit code 143)", True, id="node drained"),
     pytest.param("Failed", 137, "main: OOMKilled (exit code 137)", False, id="out of memory"),
+    pytest.param(
+        "Failed", None, 'Usage of EmptyDir volume "scratch" exceeds the limit "1Gi". ', False, id="disk"
+    ),
+    pytest.param(
+        "Failed",
+        None,
+        'Container main exceeded its local ephemeral storage limit "2Gi". ',
+        False,
+        id="disk of the container",
+    ),
+    pytest.param(
+        "Failed",
+        None,
+        "Pod ephemeral local storage usage exceeds the total limit of containers 2Gi. ",
+        False,
+        id="disk of the pod",
+    ),
+    pytest.param("Failed", None, "timeout", False, id="never began"),
+    pytest.param("Failed", 75, "main: Error (exit code 75): timeout", True, id="worker's words"),
     pytest.param("Error", None, "pod deleted", True, id="pod deleted"),
     pytest.param("Error", 0, "wait: Error (exit code 64): no space left", True, id="artifact not stored"),
 ]
@@ -37,10 +57,13 @@ def test_expression_given_to_argo_says_the_same(
 def evaluate(expression: str, *, phase: str, exit_code: int | None, message: str) -> bool:
     """Run the expression as Python, which has the same operators under other names."""
     python = (
-        expression.replace("!(lastRetry.message startsWith ", "not lastRetry.message.startswith(")
+        re.sub(r'lastRetry\.message matches (".*?")', r"search(\1, lastRetry.message)", expression)
+        .replace("!", "not ")
         .replace("&&", "and")
         .replace("||", "or")
     )
     code = "-1" if exit_code is None else str(exit_code)
     last_retry = SimpleNamespace(status=phase, exitCode=code, message=message)
-    return bool(eval(python, {"lastRetry": last_retry, "asInt": int, "__builtins__": {}}))
+    return bool(
+        eval(python, {"lastRetry": last_retry, "asInt": int, "search": re.search, "__builtins__": {}})
+    )

@@ -32,7 +32,8 @@ from ogdc_cli.local.engine.substitute import tags
 from ogdc_shared.storage.store import check_key
 from ogdc_shared.workflow.facts import NETWORK_LABEL, NETWORK_PURPOSES
 from ogdc_shared.workflow.names import is_workflow_name
-from ogdc_shared.workflow.retry import RETRY_EXPRESSION
+from ogdc_shared.workflow.pods import POD_SPEC_PATCH
+from ogdc_shared.workflow.retry import EARLIER_EXPRESSIONS, RETRY_EXPRESSION
 
 _POLICIES = ("Always", "OnFailure", "OnError", "OnTransientError")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?")
@@ -58,6 +59,8 @@ def read_program(manifest: object, *, claims: Collection[str]) -> Program:
     if not is_workflow_name(name):
         raise ManifestError(f"metadata.name: {name!r} is not a DNS label of at most 63 characters.")
     spec = workflow.one("spec", "spec")
+    if spec.text("podSpecPatch", "") not in {"", POD_SPEC_PATCH}:
+        raise ManifestError(f"{spec.at('podSpecPatch')}: only the compiler's own patch is supported.")
     volumes = dict(_volumes(spec, claims))
     templates, dags = _templates(spec, volumes)
     entrypoint = spec.text("entrypoint", "")
@@ -224,7 +227,7 @@ def _key(artifact: Fields, scope: Collection[str]) -> str:
 
 def _retry(fields: Fields) -> Retry:
     expression = fields.text("expression", "")
-    if expression not in {"", RETRY_EXPRESSION}:
+    if expression not in {"", RETRY_EXPRESSION, *EARLIER_EXPRESSIONS}:
         raise ManifestError(f"{fields.at('expression')}: only the compiler's own expression is supported.")
     policy = fields.text("retryPolicy", "Always" if expression else "OnFailure")
     if policy not in _POLICIES:

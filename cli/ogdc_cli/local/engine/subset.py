@@ -15,6 +15,7 @@ KNOWN = {
         # Of no meaning on one machine:
         | {"podGC", "archiveLogs", "serviceAccountName", "automountServiceAccountToken", "executor"}
         | {"securityContext", "podMetadata", "priority", "imagePullSecrets", "nodeSelector", "tolerations"}
+        | {"podSpecPatch"}  # but the one there is
     ),
     "ttl": frozenset({"secondsAfterCompletion", "secondsAfterSuccess", "secondsAfterFailure"}),
     "volume": frozenset({"name", "persistentVolumeClaim", "emptyDir"}),
@@ -23,6 +24,7 @@ KNOWN = {
         {"name", "inputs", "outputs", "container", "dag", "retryStrategy", "activeDeadlineSeconds"}
         | {"metadata"}  # one of its labels; the rest is of no meaning
         | {"archiveLocation", "nodeSelector", "tolerations", "securityContext"}  # of no meaning
+        | {"pendingTimeout"}  # likewise: nothing keeps a pod waiting for long
     ),
     "dag": frozenset({"tasks", "failFast"}),
     "task": frozenset(

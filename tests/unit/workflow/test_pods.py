@@ -1,0 +1,38 @@
+"""What a pod needs beside what its recipe asks for."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ogdc_shared.config import Settings, WorkerSettings
+from ogdc_shared.workflow.build import build_workflow
+from ogdc_shared.workflow.facts import RecipeFacts
+from ogdc_shared.workflow.pods import pod_disk
+
+
+def templates(**worker: int) -> list[dict]:
+    recipe = RecipeFacts(recipe_id="ice", snapshot="ab" * 32, scratch="100Mi")
+    settings = Settings(worker=WorkerSettings(**worker))
+    manifest = build_workflow(name="ice-abcdefghij", recipe=recipe, partitions=1, settings=settings)
+    assert json.loads(manifest["spec"]["podSpecPatch"]) == {"enableServiceLinks": False}
+    return [template for template in manifest["spec"]["templates"] if "container" in template]
+
+
+@pytest.mark.parametrize(
+    ("scratch", "disk"), [("100Mi", "1124Mi"), ("10Gi", "11264Mi"), ("1", "1025Mi"), ("1.5G", "2455Mi")]
+)
+def test_there_is_room_for_the_executor_beside_the_scratch(scratch: str, disk: str) -> None:
+    assert pod_disk(scratch) == disk
+
+
+def test_commands_have_their_scratch_and_no_more() -> None:
+    for template in templates():
+        assert template["container"]["resources"]["limits"]["ephemeral-storage"] == "1124Mi"
+        assert template["container"]["volumeMounts"][0]["name"] == "scratch"
+
+
+def test_a_task_that_cannot_begin_is_given_up_after_a_while() -> None:
+    assert {template["pendingTimeout"] for template in templates(start_timeout=600)} == {"600s"}
+    assert not any("pendingTimeout" in template for template in templates(start_timeout=0))
