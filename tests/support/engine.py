@@ -21,7 +21,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from ogdc_cli.local.engine import Engine
-from ogdc_cli.local.sandbox import probe
+from ogdc_cli.local.sandbox import Sandbox, probe
 from ogdc_shared.storage.directory import DirectoryStore
 
 NAMESPACE = "ogdc"
@@ -99,6 +99,7 @@ class Machine:
         events_url: str | None = None,
         slots: int = 2,
         claims: Mapping[str, Path] | None = None,
+        sandbox: Sandbox | None = None,
     ) -> None:
         self.root = root
         self.artifacts = DirectoryStore(root / "artifacts")
@@ -106,6 +107,7 @@ class Machine:
         self._events_url = events_url
         self._slots = slots
         self._claims = claims or {}
+        self._sandbox = sandbox or probe(environ=os.environ, label="test")
         self.engine: Engine
 
     def __enter__(self) -> Machine:
@@ -117,7 +119,7 @@ class Machine:
             events_url=self._events_url,
             namespace=NAMESPACE,
             slots=self._slots,
-            sandbox=probe(environ=os.environ, label="test"),
+            sandbox=self._sandbox,
         )
         self.engine.start()
         return self

@@ -174,5 +174,5 @@ def _sweep(context: Context, *, unsent_for: float = UNSENT_SECONDS) -> None:
 def _tidy(volume: Path, *, retry_days: int) -> None:
     try:
         tidy(Leftovers(retry_days, str(volume)), Reporter())
-    except OSError as exc:
-        logger.warning("leftovers of runs cannot be removed: %s", exc)
+    except Exception:
+        logger.exception("leftovers of runs cannot be removed")

@@ -16,6 +16,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs
 
+from ogdc_cli.local.engine.door import json_object
 from ogdc_cli.local.engine.labels import matches
 from ogdc_cli.local.engine.logs import read_logs
 from ogdc_cli.local.engine.manifest import read_program
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 _ROUTE = re.compile(r"/api/v1/workflows/(?P<namespace>[^/]+)(?:/(?P<name>[^/]+)(?:/(?P<verb>[^/]+))?)?/?")
 _MAX_BODY = 4 * 1024 * 1024
+_DIGITS = 9
 _CODES = {400: 3, 404: 5, 409: 6, 405: 12, 413: 3, 500: 13, 503: 14}
 """HTTP status → google.rpc.Code."""
 
@@ -105,6 +107,10 @@ class Api:
             _LOG.exception("The engine's state cannot be read or written.")
             status = HTTPStatus.SERVICE_UNAVAILABLE
             answer = _error(status, f"the engine's state cannot be read or written: {exc}")
+        except Exception:
+            _LOG.exception("%s %s failed.", environ.get("REQUEST_METHOD"), environ.get("PATH_INFO"))
+            status = HTTPStatus.INTERNAL_SERVER_ERROR
+            answer = _error(status, "the engine failed by its own fault; the stack's log says how")
         start_response(f"{status.value} {status.phrase}", [("Content-Type", "application/json")])
         return answer
 
@@ -126,7 +132,7 @@ class Api:
         return handler(Request(name=route["name"] or "", query=query, body=_body(environ)))
 
     def _create(self, request: Request) -> Iterable[bytes]:
-        manifest = _json_object(request.body).get("workflow")
+        manifest = json_object(request.body).get("workflow")
         program = read_program(manifest, claims=self._claims)
         assert isinstance(manifest, dict)
         if manifest["metadata"].get("namespace", self._namespace) != self._namespace:
@@ -156,11 +162,19 @@ class Api:
         yield f'{{"metadata":{json.dumps(metadata)},"items":['.encode()
         separator = ""
         for name in names:
-            document = self._store.document(name)
+            document = self._readable(name)
             if document is not None:
                 yield f"{separator}{document}".encode()
                 separator = ","
         yield b"]}"
+
+    def _readable(self, name: str) -> str | None:
+        """A workflow's document; None where it is gone or damaged, which is no reason to hide the others."""
+        try:
+            return self._store.document(name)
+        except sqlite3.Error:
+            _LOG.exception("Workflow %s cannot be read.", name)
+            return None
 
     def _delete(self, request: Request) -> Iterable[bytes]:
         uid = self._store.delete(request.name)
@@ -170,7 +184,7 @@ class Api:
         return [b"{}"]
 
     def _retry(self, request: Request) -> Iterable[bytes]:
-        options = {key: value for key, value in _json_object(request.body or b"{}").items() if value}
+        options = {key: value for key, value in json_object(request.body or b"{}").items() if value}
         if set(options) - {"name", "namespace"}:
             raise InvalidRequestError(
                 f"retry: {', '.join(sorted(options))} is not offered by the local stack."
@@ -218,18 +232,8 @@ def _body(environ: WSGIEnvironment) -> bytes:
     return environ["wsgi.input"].read(length) if length else b""
 
 
-def _json_object(body: bytes) -> dict[str, Any]:
-    try:
-        value = json.loads(body)
-    except ValueError as exc:
-        raise InvalidRequestError(f"the request's body is not JSON: {exc}") from exc
-    if not isinstance(value, dict):
-        raise InvalidRequestError("the request's body is not a JSON object")
-    return value
-
-
 def _number(query: dict[str, str], key: str) -> int:
     text = query.get(key, "0")
-    if not text.isdecimal():
-        raise InvalidRequestError(f"{key}: expected a whole number, got {text!r}")
+    if not text.isdecimal() or len(text) > _DIGITS:
+        raise InvalidRequestError(f"{key}: expected a whole number, got {text[:80]!r}")
     return int(text)

@@ -10,6 +10,7 @@ import stat
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -64,12 +65,24 @@ def found_beneath(root: Path, relative: str) -> Path:
 
 
 def read_beneath(root: Path, relative: str, *, limit: int) -> str | None:
-    """The first `limit` bytes of a file a task may have written; None where there is no such regular file."""
+    """The first `limit` bytes of a file a task may have written; None where there is no such regular file.
+
+    The task may be at work: what is opened is what is looked at, and opening never waits, as that of a pipe
+    would.
+    """
+    *above, name = _parts(relative)
     try:
-        with file_beneath(root, relative).open("rb") as file:
-            return file.read(limit).decode(errors="replace")
+        directory = directory_beneath(root, "/".join(above), owner=None, make=False)
+        descriptor = os.open(directory / name, _FILE)
     except OSError:
         return None
+    try:
+        is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
+        return os.read(descriptor, limit).decode(errors="replace") if is_file else None
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
 
 
 def _parts(relative: str) -> tuple[str, ...]:

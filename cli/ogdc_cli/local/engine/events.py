@@ -20,7 +20,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from ogdc_cli.local.engine.nodes import timestamp
-from ogdc_cli.local.engine.store import Change, Store
+from ogdc_cli.local.engine.store import Change, Store, is_away
 
 _LOG = logging.getLogger(__name__)
 _TYPE = "dev.knative.apiserver.resource"
@@ -108,7 +108,7 @@ class EventSender:
         while (task := self._next()) is not None:
             uid, due = task
             started = time.monotonic()
-            taken = self._deliver(uid, due.kind)
+            taken = self._try(uid, due.kind)
             now = time.monotonic()
             with self._changed:
                 self._sending = False
@@ -140,6 +140,14 @@ class EventSender:
         wait = min(_FIRST_RETRY_SECONDS * 2 ** min(due.failures, 16), _LONGEST_RETRY_SECONDS)
         again = due._replace(failures=due.failures + 1, retry_at=now + wait)
         self._due[uid] = again.merged(self._due[uid]) if uid in self._due else again
+
+    def _try(self, uid: str, kind: str) -> bool:
+        """As `_deliver`; what cannot be told keeps nothing else from being told."""
+        try:
+            return self._deliver(uid, kind)
+        except Exception as exc:
+            _LOG.exception("The event about workflow %s (%s) cannot be made.", uid, kind)
+            return not is_away(exc)
 
     def _deliver(self, uid: str, kind: str) -> bool:
         """Send one event; True where it was taken, can never be, or has become needless."""

@@ -7,6 +7,8 @@ from typing import Any
 
 from ogdc_shared.errors import InvalidRequestError
 
+_DIGITS = 15
+
 
 class ManifestError(InvalidRequestError):
     """A Workflow the engine cannot run; the message begins with the path of what it is about."""
@@ -60,7 +62,7 @@ class Fields:
         if key not in self:
             return default
         text = self.text(key)
-        if not text.isascii() or not text.isdecimal():
+        if not text.isascii() or not text.isdecimal() or len(text) > _DIGITS:
             raise ManifestError(f"{self.at(key)}: expected a whole number of at least 0, got {_short(text)}.")
         return int(text)
 

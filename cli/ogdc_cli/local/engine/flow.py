@@ -121,6 +121,7 @@ class Flow:
     def finish(self, attempt: Attempt, outcome: Outcome, now: float) -> None:
         """Say how a pod ended."""
         self._running.discard(attempt.node.id)
+        outcome = outcome.storable()
         node = self._nodes[attempt.node.name]
         _, total = parse_progress(node.progress) or (0, 1)
         node = self._nodes.put(

@@ -19,6 +19,7 @@ _OPTIONS = frozenset({"podName", "logOptions.container", "logOptions.tailLines",
 _LONGEST_LINE = 64 * 1024
 """Bytes; what is longer is given in parts."""
 _TAIL_BLOCK = 64 * 1024
+_DIGITS = 9
 
 
 def read_logs(
@@ -56,8 +57,8 @@ def _options(query: dict[str, str]) -> int | None:
     if query.get("logOptions.container", "main") != "main":
         raise InvalidRequestError("log: the only container is main.")
     tail = query.get("logOptions.tailLines")
-    if tail is not None and not tail.isdecimal():
-        raise InvalidRequestError(f"log: logOptions.tailLines: expected a whole number, got {tail!r}.")
+    if tail is not None and (not tail.isdecimal() or len(tail) > _DIGITS):
+        raise InvalidRequestError(f"log: logOptions.tailLines: expected a whole number, got {tail[:80]!r}.")
     return None if tail is None else int(tail)
 
 

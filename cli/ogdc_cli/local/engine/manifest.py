@@ -36,7 +36,7 @@ from ogdc_shared.workflow.pods import POD_SPEC_PATCH
 from ogdc_shared.workflow.retry import EARLIER_EXPRESSIONS, RETRY_EXPRESSION
 
 _POLICIES = ("Always", "OnFailure", "OnError", "OnTransientError")
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?")
+_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h)?", re.ASCII)
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
 _NAME = re.compile(r"[a-zA-Z0-9][-a-zA-Z0-9_]{0,127}")
 _GLOBALS = frozenset({"workflow.name", "workflow.namespace"})

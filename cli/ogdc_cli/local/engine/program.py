@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+_LONGEST_WAIT = 365 * 86_400.0
+
 
 class Backoff(NamedTuple):
     """How long to wait before another try, in seconds."""
@@ -15,8 +17,8 @@ class Backoff(NamedTuple):
 
     def before(self, retry: int) -> float:
         """Seconds before the retry of that number, counting from 1."""
-        seconds = self.duration * float(max(self.factor, 1)) ** min(retry - 1, 64)
-        return seconds if self.cap is None else min(seconds, self.cap)
+        seconds = self.duration * float(min(max(self.factor, 1), 1000)) ** min(retry - 1, 64)
+        return min(seconds, _LONGEST_WAIT if self.cap is None else self.cap)
 
 
 class Retry(NamedTuple):

@@ -106,3 +106,24 @@ def reset(connection: sqlite3.Connection, uid: str) -> None:
         " expires_at = NULL, shutdown = NULL, revision = ? WHERE uid = ?",
         (timestamp(time.time()), tick(connection), uid),
     )
+
+
+def give_up(connection: sqlite3.Connection, uid: str, message: str) -> None:
+    """End a workflow as Error, and replace what would keep it from being read: what is no JSON."""
+    now = timestamp(time.time())
+    connection.execute(
+        "UPDATE workflows SET phase = 'Error', message = ?, finished_at = ?, expires_at = NULL, revision = ?,"
+        " labels = iif(json_valid(labels), labels, '{}'), spec = iif(json_valid(spec), spec, '{}'),"
+        " annotations = iif(json_valid(annotations), annotations, '{}') WHERE uid = ?",
+        (message, now, tick(connection), uid),
+    )
+    connection.execute(
+        "UPDATE nodes SET inputs = iif(json_valid(inputs), inputs, NULL),"
+        " outputs = iif(json_valid(outputs), outputs, NULL) WHERE uid = ?",
+        (uid,),
+    )
+    connection.execute(
+        "UPDATE nodes SET phase = 'Error', message = ?, finished_at = ?"
+        " WHERE uid = ? AND phase NOT IN ('Succeeded', 'Failed', 'Error', 'Skipped', 'Omitted')",
+        (message, now, uid),
+    )

@@ -3,6 +3,9 @@
 A pass takes in what happened, lets the flows decide, commits all of it in one transaction, and only then
 acts. A pod dies with the thread that started it (PR_SET_PDEATHSIG is about the thread), so every container is
 started here, and what may take long (staging, storing outputs) is done by two helper threads.
+
+Whatever goes wrong with one workflow ends that workflow as Error, for good, and no other: an error that
+nobody expected is caught where the work for one workflow, or for one pod, is called.
 """
 
 from __future__ import annotations
@@ -16,15 +19,16 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
+from typing import TypeVar
 
 from ogdc_cli.local.engine.flow import Flow
 from ogdc_cli.local.engine.mailbox import Mailbox
 from ogdc_cli.local.engine.manifest import read_program
-from ogdc_cli.local.engine.nodes import timestamp
 from ogdc_cli.local.engine.pods import Pods, Prepared
-from ogdc_cli.local.engine.records import Changes, Saved
-from ogdc_cli.local.engine.store import Store
+from ogdc_cli.local.engine.records import Saved
+from ogdc_cli.local.engine.store import Store, is_away
 from ogdc_cli.local.engine.units import Attempt, Outcome
 from ogdc_cli.local.sandbox import Exit, Phases, Sandbox
 from ogdc_shared.errors import OgdcError
@@ -35,8 +39,11 @@ _GRACE_SECONDS = 5.0
 _POLL_SECONDS = 0.05
 _IDLE_SECONDS = 60.0
 _DISK_SECONDS = 1.0
+_LONGEST_PAUSE = 16.0
 _HELPERS = 2
 _TOO_LONG = "Step exceeded its deadline"
+
+_T = TypeVar("_T")
 
 
 class _Pod:
@@ -88,6 +95,13 @@ class Scheduler:
         self._touched: set[Flow] = set()
         self._beginning: list[_Pod] = []
         """Begun in this pass; acted on once that is on disk."""
+        self._dropped: set[str] = set()
+        """Uids of deleted workflows of which something still runs."""
+        self._given_up: dict[str, str] = {}
+        """Uid → why; not recorded yet."""
+        self._unread: set[str] = set()
+        """Uids of workflows that changed in the store, which could not be read."""
+        self._pause = _DISK_SECONDS
         self._mailbox = Mailbox()
         self._helpers = ThreadPoolExecutor(_HELPERS, thread_name_prefix="ogdc-engine-helper")
         self._selector = selectors.DefaultSelector()
@@ -136,14 +150,30 @@ class Scheduler:
     def _run(self) -> None:
         try:
             while not self._stopping:
-                self._wait()
-                self._pass()
-        except Exception:
-            _LOG.exception(
-                "The engine's scheduler failed; no workflow goes on until the stack is started again."
-            )
+                self._go_on()
         finally:
             self._end_all()
+
+    def _go_on(self) -> None:
+        try:
+            self._wait()
+            self._pass()
+        except Exception:
+            _LOG.exception("The engine's scheduler failed; it goes on in %s s.", self._pause)
+            self._rest()
+
+    def _rest(self) -> None:
+        """Wait for what may pass, such as a full disk; longer each time."""
+        time.sleep(self._pause)
+        self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+
+    def _contained(self, uid: str, work: Callable[..., _T], *arguments: object) -> _T | None:
+        """Do something for one workflow; where that fails by a fault, the workflow is given up."""
+        try:
+            return work(*arguments)
+        except Exception as exc:
+            self._give_up(uid, exc)
+            return None
 
     def _wait(self) -> None:
         timeout = max(0.0, self._next_event() - time.time())
@@ -151,7 +181,7 @@ class Scheduler:
 
     def _pass(self) -> None:
         for pod in [pod for pod in self._active if pod.task is not None]:
-            self._reap(pod)
+            self._contained(pod.flow.uid, self._reap, pod)
         for call in self._mailbox.take():
             call()
         now = time.time()
@@ -162,17 +192,39 @@ class Scheduler:
 
     def _commit(self) -> bool:
         """Record what was decided; False: the disk does not take it, so nothing may be acted on yet."""
-        changes = [change for flow in self._touched if (change := flow.changes()) is not None]
-        if changes:
-            try:
-                self._store.save(changes)
-            except sqlite3.Error:
-                _LOG.exception("The engine's state cannot be written; trying again in %s s.", _DISK_SECONDS)
-                time.sleep(_DISK_SECONDS)
-                return False
-        for flow in self._touched:
-            flow.recorded()
+        try:
+            self._record([*self._touched])
+            for uid, reason in [*self._given_up.items()]:
+                self._store.give_up(uid, reason)
+                del self._given_up[uid]
+        except sqlite3.Error:
+            _LOG.exception("The engine's state cannot be written; trying again in %s s.", self._pause)
+            self._rest()
+            return False
+        self._pause = _DISK_SECONDS
         return True
+
+    def _record(self, flows: list[Flow]) -> None:
+        """Record what flows decided together; where one's cannot be recorded, the others' still is.
+
+        Raises:
+            sqlite3.Error: the state cannot be written.
+        """
+        try:
+            changes = [change for flow in flows if (change := flow.changes()) is not None]
+            if changes:
+                self._store.save(changes)
+        except Exception as exc:
+            if is_away(exc):
+                raise
+            if len(flows) == 1:
+                self._give_up(flows[0].uid, exc)
+            else:
+                for flow in flows:
+                    self._record([flow])
+            return
+        for flow in flows:
+            flow.recorded()
 
     def _act(self) -> None:
         for pod in self._beginning:
@@ -182,7 +234,7 @@ class Scheduler:
             if self._flows.pop(flow.uid, None):
                 self._turns.remove(flow.uid)
                 self._help(self._pods.finished, flow.program.name)
-                self._next_expiry = self._store.next_expiry()
+                self._next_expiry = 0.0
         self._touched.clear()
 
     def _dispatch(self, now: float) -> None:
@@ -192,7 +244,7 @@ class Scheduler:
         while waiting and held.total() < self._slots:
             uid = min(waiting, key=held.__getitem__)
             flow = self._flows[uid]
-            attempt = flow.take(now)
+            attempt = self._contained(uid, flow.take, now)
             waiting.remove(uid)
             if attempt is None:
                 continue
@@ -209,23 +261,28 @@ class Scheduler:
 
     def _refresh(self, uid: str) -> None:
         """Take in what the store says of a workflow."""
-        saved = self._store.load(uid)
-        if saved is None:
+        try:
+            saved = self._store.load(uid)
+        except Exception as exc:
+            if not is_away(exc):
+                self._give_up(uid, exc)
+                return
+            _LOG.warning("Workflow %s cannot be read now: %s", uid, exc)
+            self._unread.add(uid)
             return
+        if saved is not None:
+            self._contained(uid, self._take_in, saved)
+
+    def _take_in(self, saved: Saved) -> None:
         now = time.time()
-        flow = self._flows.get(uid) or self._adopt(saved, now)
-        if flow is not None and saved.shutdown:
+        flow = self._flows.get(saved.uid) or self._adopt(saved, now)
+        if saved.shutdown:
             flow.stop(f"Stopped with strategy '{saved.shutdown}'", now)
             self._touched.add(flow)
             self._stop_pods(flow, f"workflow shutdown with strategy:  {saved.shutdown}", now)
 
-    def _adopt(self, saved: Saved, now: float) -> Flow | None:
-        try:
-            program = read_program(saved.manifest, claims=self._claims)
-        except OgdcError as exc:
-            head = saved.head._replace(phase="Error", message=str(exc), finished_at=timestamp(now))
-            self._store.save([Changes(saved.uid, head, (), ())])
-            return None
+    def _adopt(self, saved: Saved, now: float) -> Flow:
+        program = read_program(saved.manifest, claims=self._claims)
         namespace = saved.manifest["metadata"]["namespace"]
         flow = Flow(program, uid=saved.uid, namespace=namespace, head=saved.head, nodes=saved.nodes, now=now)
         self._flows[saved.uid] = flow
@@ -235,18 +292,40 @@ class Scheduler:
 
     def _drop(self, uid: str, name: str) -> None:
         """Stop what runs of a workflow that was deleted; nothing of it is recorded any more."""
-        flow = self._flows.pop(uid, None)
-        if flow is not None:
-            self._turns.remove(uid)
-            self._touched.discard(flow)
-            self._stop_pods(flow, "deleted", time.time())
-        self._forget_when_gone(name)
+        self._dropped.add(uid)
+        self._leave(uid, "deleted")
+        self._clear_when_gone(uid, name)
 
-    def _forget_when_gone(self, name: str) -> None:
-        """Remove a deleted workflow's files once nothing of it runs, but not those of one named again."""
+    def _give_up(self, uid: str, error: Exception) -> None:
+        """End a workflow that the engine cannot go on with."""
+        reason = _reason(error)
+        if not isinstance(error, OgdcError):
+            _LOG.error("Workflow %s cannot go on.", uid, exc_info=error)
+        if uid not in self._dropped:
+            self._given_up[uid] = reason
+        self._leave(uid, reason)
+
+    def _leave(self, uid: str, reason: str) -> None:
+        """Do nothing more for a workflow, and stop what runs of it."""
+        flow = self._flows.pop(uid, None)
+        if flow is None:
+            return
+        self._turns.remove(uid)
+        self._touched.discard(flow)
+        for pod in [pod for pod in self._beginning if pod.flow is flow]:
+            self._beginning.remove(pod)
+            self._active.discard(pod)
+        self._stop_pods(flow, reason, time.time())
+
+    def _clear_when_gone(self, uid: str, name: str) -> None:
+        """Once nothing of a workflow runs, remove its files, but not those of one named again.
+
+        Of one that was deleted all of them, else what only a running one needs.
+        """
         flows = [*self._flows.values(), *(pod.flow for pod in self._active)]
         if not any(flow.program.name == name for flow in flows):
-            self._help(self._pods.forget, name)
+            self._help(self._pods.forget if uid in self._dropped else self._pods.finished, name)
+            self._dropped.discard(uid)
 
     # --- pods -----------------------------------------------------------------------------------------------
 
@@ -254,10 +333,14 @@ class Scheduler:
         """In a helper's thread: make a pod ready, then hand it back."""
         try:
             pod.prepared = self._pods.prepare(pod.flow.program, pod.attempt)
-        except (OgdcError, OSError) as exc:
-            self._mailbox.post(partial(self._ended, pod, Outcome("Error", str(exc))))
+        except Exception as exc:
+            self._post(pod, self._ended, pod, Outcome("Error", _reason(exc)))
         else:
-            self._mailbox.post(partial(self._launch, pod, pod.prepared))
+            self._post(pod, self._launch, pod, pod.prepared)
+
+    def _post(self, pod: _Pod, work: Callable[..., None], *arguments: object) -> None:
+        """From a helper's thread: have the scheduler's do something for a pod's workflow."""
+        self._mailbox.post(partial(self._contained, pod.flow.uid, work, *arguments))
 
     def _launch(self, pod: _Pod, prepared: Prepared) -> None:
         pod.prepared = None
@@ -266,8 +349,8 @@ class Scheduler:
                 self._ended(pod, Outcome("Failed", pod.reason))
                 return
             pod.task = Phases(self._sandbox, prepared.containers, log=prepared.log)
-        except (OgdcError, OSError) as exc:
-            self._ended(pod, Outcome("Error", str(exc)))
+        except Exception as exc:
+            self._ended(pod, Outcome("Error", _reason(exc)))
             return
         finally:
             os.close(prepared.log)
@@ -277,7 +360,12 @@ class Scheduler:
         task = pod.task
         if task is None:
             return
-        ended = task.poll()
+        try:
+            ended = task.poll()
+        except Exception as exc:
+            _LOG.exception("It cannot be told how %s ended.", pod.attempt.node.name)
+            ended = Exit(code=1, started=False)
+            self._lose(task, exc)
         if ended is None:
             if pod.watched is not None and pod.watched[0] != task.number:
                 self._unwatch(pod)
@@ -298,18 +386,23 @@ class Scheduler:
 
     def _unwatch(self, pod: _Pod) -> None:
         if pod.watched is not None:
-            self._selector.unregister(pod.watched[1])
+            with suppress(KeyError, ValueError):
+                self._selector.unregister(pod.watched[1])
             pod.watched = None
 
     def _collect(self, pod: _Pod, ended: Exit) -> None:
         """In a helper's thread: store what a pod left, then hand the outcome back."""
-        outcome = self._pods.collect(pod.flow.program, pod.attempt, ended)
-        self._mailbox.post(partial(self._ended, pod, outcome))
+        try:
+            outcome = self._pods.collect(pod.flow.program, pod.attempt, ended)
+        except Exception as exc:
+            _LOG.exception("What %s left cannot be taken in.", pod.attempt.node.name)
+            outcome = Outcome("Error", _reason(exc), ended.code)
+        self._post(pod, self._ended, pod, outcome)
 
     def _ended(self, pod: _Pod, outcome: Outcome) -> None:
         self._active.discard(pod)
         if pod.flow.uid not in self._flows:
-            self._forget_when_gone(pod.flow.program.name)
+            self._clear_when_gone(pod.flow.uid, pod.flow.program.name)
             return
         if pod.reason is not None and outcome.phase != "Succeeded":
             outcome = outcome._replace(phase="Failed", message=pod.reason)
@@ -326,7 +419,19 @@ class Scheduler:
             pod.reason = reason
             pod.kill_at = now + _GRACE_SECONDS
             if pod.task is not None:
-                pod.task.terminate()
+                self._end(pod.task.terminate)
+
+    def _lose(self, task: Phases, error: Exception) -> None:
+        """Let go of a container that does not say how it is."""
+        _LOG.warning("A container is given up: %s", error)
+        self._end(task.kill)
+
+    def _end(self, how: Callable[[], None]) -> None:
+        """Signal a container; should that fail, it is tried again when its time is over."""
+        try:
+            how()
+        except Exception:
+            _LOG.exception("A container cannot be signalled.")
 
     # --- times ----------------------------------------------------------------------------------------------
 
@@ -334,9 +439,10 @@ class Scheduler:
         """When something has to be done even if nothing happens, in seconds since 1970."""
         now = time.time()
         times = [now + _IDLE_SECONDS]
-        times += [
-            at for flow in self._flows.values() for at in (flow.deadline, flow.wakes_at) if at is not None
-        ]
+        for flow in [*self._flows.values()]:
+            times += self._contained(flow.uid, _times_of, flow) or ()
+        if self._unread or self._given_up:
+            times.append(now + self._pause)
         if self._next_expiry is not None:
             times.append(self._next_expiry)
         pods = [pod for pod in self._active if pod.task is not None]
@@ -349,20 +455,26 @@ class Scheduler:
         return min(times)
 
     def _check_times(self, now: float) -> None:
-        for flow in self._flows.values():
-            flow.wake(now)
-            if flow.deadline is not None and now >= flow.deadline:
-                flow.stop(f"Workflow exceeded its deadline of {flow.program.deadline} s", now)
-                self._touched.add(flow)
-                self._stop_pods(flow, _TOO_LONG, now)
-        for pod in self._active:
+        for flow in [*self._flows.values()]:
+            self._contained(flow.uid, self._check_flow, flow, now)
+        for pod in [*self._active]:
             self._check_pod(pod, now)
+        for uid in [*self._unread]:
+            self._unread.discard(uid)
+            self._refresh(uid)
         if now >= self._next_progress:
             self._next_progress = now + _PROGRESS_SECONDS
-            for pod in self._active:
-                self._take_progress(pod)
+            for pod in [*self._active]:
+                self._contained(pod.flow.uid, self._take_progress, pod)
         if self._next_expiry is not None and now >= self._next_expiry:
             self._expire(now)
+
+    def _check_flow(self, flow: Flow, now: float) -> None:
+        flow.wake(now)
+        if flow.deadline is not None and now >= flow.deadline:
+            flow.stop(f"Workflow exceeded its deadline of {flow.program.deadline} s", now)
+            self._touched.add(flow)
+            self._stop_pods(flow, _TOO_LONG, now)
 
     def _check_pod(self, pod: _Pod, now: float) -> None:
         if pod.deadline is not None and now >= pod.deadline:
@@ -370,7 +482,7 @@ class Scheduler:
             self._stop_pod(pod, _TOO_LONG, now)
         if pod.kill_at is not None and now >= pod.kill_at and pod.task is not None:
             pod.kill_at = now + _GRACE_SECONDS
-            pod.task.kill()
+            self._end(pod.task.kill)
 
     def _take_progress(self, pod: _Pod) -> None:
         if pod.task is None:
@@ -393,24 +505,43 @@ class Scheduler:
     # --- threads --------------------------------------------------------------------------------------------
 
     def _help(self, work: Callable[..., None], *arguments: object) -> None:
-        """Let a helper do it; an error that nobody expected ends the scheduler, so that it is seen."""
+        """Let a helper do it; a chore that fails keeps nothing else waiting."""
 
         def guarded() -> None:
             try:
                 work(*arguments)
-            except Exception as exc:
-                self._mailbox.post(partial(_raise, exc))
+            except Exception:
+                _LOG.exception("A chore of the engine failed: %s%s", work.__name__, arguments)
 
         self._helpers.submit(guarded)
 
     def _end_all(self) -> None:
         """Leave no process behind."""
         tasks = [pod.task for pod in self._active if pod.task is not None]
-        while tasks := [task for task in tasks if task.poll() is None]:
+        while tasks := [task for task in tasks if _runs(task)]:
             for task in tasks:
-                task.kill()
+                self._end(task.kill)
             time.sleep(_POLL_SECONDS)
 
 
-def _raise(error: Exception) -> None:
-    raise error
+def _runs(task: Phases) -> bool:
+    try:
+        return task.poll() is None
+    except Exception:
+        _LOG.exception("It cannot be told whether a container has ended.")
+        return False
+
+
+def _times_of(flow: Flow) -> list[float]:
+    """When something has to be done for a workflow, in seconds since 1970."""
+    return [at for at in (flow.deadline, flow.wakes_at) if at is not None]
+
+
+def _reason(error: Exception) -> str:
+    """What a workflow's message says of an error."""
+    if isinstance(error, (OgdcError, OSError)):
+        return str(error)
+    return (
+        f"The engine failed by its own fault: {type(error).__name__}: {error}. "
+        "Report it with the stack's log."
+    )

@@ -19,8 +19,19 @@ from pathlib import Path
 from queue import Empty, LifoQueue
 from typing import Any
 
+from ogdc_cli.local.engine.door import storable
 from ogdc_cli.local.engine.nodes import timestamp
-from ogdc_cli.local.engine.records import Changes, Head, Saved, read_nodes, reset, tick, uid_of, write_changes
+from ogdc_cli.local.engine.records import (
+    Changes,
+    Head,
+    Saved,
+    give_up,
+    read_nodes,
+    reset,
+    tick,
+    uid_of,
+    write_changes,
+)
 from ogdc_shared.errors import ConfigurationError, ConflictError
 
 _VERSION = 1
@@ -34,6 +45,11 @@ class WorkflowExistsError(ConflictError):
 
 class WorkflowStateError(ConflictError):
     """The workflow's phase does not allow what was asked."""
+
+
+def is_away(error: Exception) -> bool:
+    """Whether the state could not be used at all, which no single workflow is to blame for."""
+    return isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError
 
 
 class Change(Enum):
@@ -197,6 +213,12 @@ class Store:
                 write_changes(connection, change)
         for change in changes:
             self._on_change(change.uid, Change.TURNED if change.head.finished_at else Change.WENT_ON)
+
+    def give_up(self, uid: str, message: str) -> None:
+        """Record that a workflow cannot go on, whatever is wrong with what is recorded of it so far."""
+        with self._transaction() as connection:
+            give_up(connection, uid, storable(message))
+        self._on_change(uid, Change.TURNED)
 
     def shut_down(self, name: str, strategy: str) -> str | None:
         """Record that a workflow is to end (`Terminate` or `Stop`); return its uid, None where there is none.

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, NamedTuple
 
+from ogdc_cli.local.engine.door import storable
 from ogdc_cli.local.engine.nodes import FAILED, Node
 from ogdc_cli.local.engine.program import InputArtifact, OutputArtifact, PodTemplate, Retry, Task
 from ogdc_cli.local.engine.substitute import fill
 from ogdc_shared.workflow.retry import is_worth_retrying
 
+_MOST_ITEMS = 100_000
+_MOST_TRIES = 1_000
 _NO_PARENTHESES = str.maketrans("", "", "()")
 _POLICIES = {"Failed": {"Always", "OnFailure"}, "Error": {"Always", "OnError"}}
 
@@ -24,6 +28,13 @@ class Outcome(NamedTuple):
     """The command's; None where it has none."""
     parameters: tuple[tuple[str, str], ...] = ()
     """Output parameters."""
+
+    def storable(self) -> Outcome:
+        """The same without the characters that cannot be stored: a task may have written anything."""
+        return self._replace(
+            message=None if self.message is None else storable(self.message),
+            parameters=tuple((name, storable(value)) for name, value in self.parameters),
+        )
 
 
 class Unit:
@@ -82,7 +93,7 @@ def refusal(retry: Retry, outcome: Outcome, *, tries: int) -> str | None:
     """
     if retry.policy not in _POLICIES[outcome.phase]:
         return outcome.message
-    if retry.limit is not None and tries > retry.limit:
+    if tries > (_MOST_TRIES if retry.limit is None else min(retry.limit, _MOST_TRIES)):
         return "No more retries left"
     if retry.selective and not is_worth_retrying(
         phase=outcome.phase, exit_code=outcome.exit_code, message=outcome.message or ""
@@ -117,12 +128,27 @@ def output_parameters(node: Node) -> dict[str, str]:
 def _items(task: Task, scope: dict[str, str]) -> list[str]:
     """What a task fans out over; what is no string is given as JSON."""
     if task.sequence is not None:
-        start, count = (int(fill(text, scope)) for text in task.sequence)
+        start, count = (_number(fill(text, scope)) for text in task.sequence)
+        if count > _MOST_ITEMS:
+            raise ValueError(f"withSequence: {count} items are more than the {_MOST_ITEMS} of one task")
         return [str(number) for number in range(start, start + count)]
-    items = json.loads(fill(task.param or "", scope))
+    items = _json(fill(task.param or "", scope))
     if not isinstance(items, list):
         raise ValueError(f"withParam value could not be parsed as a JSON list: {task.param}")  # noqa: TRY004
     return [item if isinstance(item, str) else json.dumps(item, separators=(",", ":")) for item in items]
+
+
+def _json(text: str) -> object:
+    try:
+        return json.loads(text)
+    except RecursionError as exc:
+        raise ValueError("withParam nests too deep") from exc
+
+
+def _number(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,12}", text):
+        raise ValueError(f"withSequence: expected a whole number, got {text[:80]!r}")
+    return int(text)
 
 
 def _filled(task: Task, scope: dict[str, str]) -> dict[str, str]:

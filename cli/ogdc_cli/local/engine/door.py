@@ -1,0 +1,67 @@
+"""What a request's JSON may hold at all: what can be stored, told and handed to a process as it is.
+
+SQLite and PostgreSQL take no NUL and no lone surrogate in a text and no NaN in JSON; no command line takes a
+NUL; and what nests too deep ends a program that reads it.
+
+Source: RFC 8259 section 8.2 (unpaired surrogates), SQLite's JSON_MAX_DEPTH, execve(2).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from typing import Any, NoReturn
+
+from ogdc_shared.errors import InvalidRequestError
+
+_MAX_DEPTH = 64
+_MAX_NUMBER = 2**53
+"""Beyond it, JSON's numbers are not exact everywhere."""
+
+
+def json_object(body: bytes) -> dict[str, Any]:
+    """Read a request's body.
+
+    Raises:
+        InvalidRequestError: it is no JSON object, or holds what cannot be stored or run.
+    """
+    try:
+        value = json.loads(body, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as exc:
+        raise InvalidRequestError(f"the request's body is not JSON: {exc}") from exc
+    if not isinstance(value, dict):
+        raise InvalidRequestError("the request's body is not a JSON object")
+    _check(value)
+    return value
+
+
+def _check(value: object) -> None:
+    pending: list[tuple[object, int]] = [(value, 0)]
+    while pending:
+        found, depth = pending.pop()
+        if depth > _MAX_DEPTH:
+            raise InvalidRequestError(f"the request's body nests more than {_MAX_DEPTH} levels deep")
+        pending.extend((each, depth + 1) for each in _parts(found))
+
+
+def _parts(value: object) -> Iterable[object]:
+    """What a value of JSON holds, once it is known to be fit to be kept."""
+    if isinstance(value, dict):
+        return (*value.keys(), *value.values())
+    if isinstance(value, list):
+        return value
+    if isinstance(value, str) and storable(value) != value:
+        raise InvalidRequestError(f"{ascii(value)[:80]}: a text may hold no NUL and no lone surrogate")
+    if isinstance(value, (int, float)) and not (math.isfinite(value) and abs(value) <= _MAX_NUMBER):
+        raise InvalidRequestError(f"{str(value)[:40]}: a number may be as large as {_MAX_NUMBER}")
+    return ()
+
+
+def storable(text: str) -> str:
+    """A text with a question mark for each character that cannot be stored."""
+    return text.replace("\0", "?").encode(errors="replace").decode()
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number of JSON")
