@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ogdc_cli.tasklog import plain
+from ogdc_cli.terminal import one_line
 
 
 def outcome(run: dict[str, Any]) -> str:
@@ -13,8 +14,23 @@ def outcome(run: dict[str, Any]) -> str:
     if run["status"] != "Succeeded":
         return failure(run)
     if run["output_type"] == "temporary":
-        return f"{name}: Succeeded. Fetch the result with: ogdc-runner get-output {name}"
-    return f"{name}: Succeeded. Published as {run['recipe_id']}/ on the workflow volume."
+        where = f"Fetch the result with: ogdc-runner get-output {name}"
+    else:
+        where = f"Published as {run['recipe_id']}/ on the workflow volume."
+    return "\n".join((f"{name}: Succeeded. {where}", *warnings(run)))
+
+
+def status(run: dict[str, Any]) -> str:
+    """A run's status, and how many warnings there are beside it."""
+    count = run.get("warning_count", 0)  # a deployment of the version before has none
+    return f"{run['status']}, {_counted(count)}" if count else str(run["status"])
+
+
+def warnings(run: dict[str, Any]) -> list[str]:
+    """What a run warns of, a line each; the last one says how many more there are."""
+    told = [f"warning: {one_line(warning['message'])}" for warning in run.get("warnings", ())]
+    more = run.get("warning_count", 0) - len(told)
+    return [*told, f"{_counted(more)} more: ogdc-runner logs {run['name']}"] if more > 0 else told
 
 
 def failure(run: dict[str, Any]) -> str:
@@ -22,3 +38,7 @@ def failure(run: dict[str, Any]) -> str:
     name = run["name"]
     reason = plain(run.get("message") or "No reason is known.").replace("\n", "\n  ")
     return f"{name}: {run['status']}. {reason}\nSee what it wrote: ogdc-runner logs {name}"
+
+
+def _counted(count: int) -> str:
+    return f"{count} warning{'' if count == 1 else 's'}"

@@ -20,6 +20,7 @@ _WORDS = {
     "command_failed": "command {number} of {of} failed with exit code {exit_code} after {seconds} s",
     "resumed": "goes on after {after}",
     "published": "published ({output})",
+    "warning": "warning: {message}",
     "failed": "failed: {message}",
 }
 """Event of the worker (see `worker.report`) → how it is said."""
@@ -72,7 +73,11 @@ class Story:
         """Task → time of its last event that was taken in, and all its events of that time."""
 
     def take_in(self, log: str) -> list[str]:
-        """Read the end of the log as it is now; returns the steps begun since the last look, in words."""
+        """Read the end of the log as it is now.
+
+        Returns:
+            The steps begun and the warnings given since the last look, in words.
+        """
         steps: list[str] = []
         for line in map(read_line, log.split("\n")):
             if line.event is None:
@@ -80,7 +85,9 @@ class Story:
                 continue
             self.last = ""
             is_new = self._note(line, line.event["time"])
-            if _begins_step(line.event):
+            if line.event["event"] == "warning":
+                steps += [described(line)] if is_new else []
+            elif _begins_step(line.event):
                 self.step = described(line)
                 steps += [self.step] if is_new else []
         return steps

@@ -100,6 +100,7 @@ class Run(Schema):
     partition_counts: dict[str, int] = Field(
         description="Number of partitions by the phase of their task, as far as that has begun."
     )
+    warning_count: int = Field(description="Of what may be wrong with the result; it changes no status.")
     links: dict[str, str]
 
 
@@ -126,10 +127,19 @@ class RunOrigin(Schema):
     upload: Upload
 
 
+class Warning(Schema):
+    """What may be wrong with a result."""
+
+    kind: str = Field(description="A word for programs.", examples=["gdal_error", "no_data"])
+    message: str
+    partition: int | None = Field(description="Whose task warned; null: it is about no partition.")
+
+
 class RunDetail(Run):
-    """A run and up to 1,000 of its tasks."""
+    """A run, up to 1,000 of its tasks, and the first 20 of its warnings."""
 
     tasks: list[Task]
+    warnings: list[Warning]
     trigger: RunOrigin | None = Field(description="null: somebody submitted the run.")
 
 

@@ -66,7 +66,8 @@ def _run(context: Context, call: Call) -> Response:
     offset = number(query, "task_offset", default=0, least=0, most=1 << 31)
     run = read.get_run(context, call.name)
     tasks = read.get_tasks(context, run, limit=limit, offset=offset)
-    return json_response(run_detail_view(run, tasks) | {"trigger": triggers.origin_view(context, run)})
+    detail = run_detail_view(run, tasks, read.get_warnings(context, run))
+    return json_response(detail | {"trigger": triggers.origin_view(context, run)})
 
 
 def _partitions(context: Context, call: Call) -> Response:

@@ -10,6 +10,9 @@ from ogdc_shared.db.runs import Run
 from ogdc_shared.redact import redact_url
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ogdc_shared.run_warnings import RunWarning
     from ogdc_shared.runs.partitions import PartitionState
 
 
@@ -36,13 +39,15 @@ def run_view(run: Run) -> dict[str, Any]:
         "input_bytes": run.input_bytes,
         "task_counts": run.task_counts,
         "partition_counts": run.partition_counts,
+        "warning_count": run.warning_count,
         "links": _links(run),
     }
 
 
-def run_detail_view(run: Run, tasks: list[TaskState]) -> dict[str, Any]:
-    """Return a run with some of its tasks; `task_counts` counts all of them."""
-    return run_view(run) | {"tasks": [_task_view(task) for task in tasks]}
+def run_detail_view(run: Run, tasks: list[TaskState], warnings: Sequence[RunWarning]) -> dict[str, Any]:
+    """Return a run with some of its tasks and warnings; its counts count all of them."""
+    told = [warning._asdict() for warning in warnings]
+    return run_view(run) | {"tasks": [_task_view(task) for task in tasks], "warnings": told}
 
 
 def partitions_view(run: Run, partitions: list[PartitionState]) -> dict[str, Any]:

@@ -63,6 +63,8 @@ CONDEMNED = f"{PRIVATE_DIR}/condemned"
 """Where `tidy` puts what it is about to remove."""
 CHECKPOINT = "checkpoint"
 """The file in a partition's workspace that says how far it is."""
+WARNINGS = "warnings.json"
+"""The file in a partition's workspace with its warnings (see `run_warnings`), where it has some."""
 
 
 def workspace(run_name: str) -> str:
@@ -108,6 +110,8 @@ LISTED_COUNT_PATHS = {name: f"/tmp/ogdc-{name}" for name in ("partitions", "file
 """Where `list` writes its output parameters, each a whole number: what it found in all."""
 LISTED_DIGEST_PATH = "/tmp/ogdc-digest"  # noqa: S108  as below
 """Where `list` writes the root of the hash tree of its manifests (see `digests.HashTree`)."""
+WARNINGS_PATH = "/tmp/ogdc-warnings"  # noqa: S108  as above
+"""Where `list` and `publish` write their output parameter `warnings` (see `run_warnings`), if any."""
 OUTPUT_ZIP_PATH = "/tmp/ogdc-output.zip"  # noqa: S108  the task's own /tmp
 TERMINATION_LOG_PATH = "/dev/termination-log"
 """Kubernetes reads a container's last words here (terminationMessagePath), at most 4096 bytes."""

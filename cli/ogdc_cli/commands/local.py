@@ -34,6 +34,7 @@ def run(
     Ctrl-C cancels the run.
     """
     from ogdc_cli.local.running import run_recipe
+    from ogdc_cli.outcome import failure, warnings
 
     done = run_recipe(recipe, output_dir=output_dir, idle_timeout=IDLE_SECONDS, quiet=as_json)
     if as_json:
@@ -41,9 +42,9 @@ def run(
     elif done.run["status"] == "Succeeded":
         say(f"{done.run['name']}: Succeeded. Outputs:")
         _print_outputs(done.outputs)
+        for line in warnings(done.run):
+            say(line, err=True)
     else:
-        from ogdc_cli.outcome import failure
-
         say(failure(done.run), err=True)
     if done.run["status"] != "Succeeded":
         raise typer.Exit(1)

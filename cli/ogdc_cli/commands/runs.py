@@ -62,6 +62,7 @@ def status(
     as_json: JsonOption = False,
 ) -> None:
     """Print a run's status and, where it failed, why."""
+    from ogdc_cli import outcome
     from ogdc_cli.tasklog import plain
 
     client = connected()
@@ -71,9 +72,11 @@ def status(
         print_json(run | {"partition_list": divided} if partitions else run)
         return
     progress = f" ({run['progress']})" if run.get("progress") and run["status"] == "Running" else ""
-    say(one_line(f"{run['name']}: {run['status']}{progress}"))
+    say(one_line(f"{run['name']}: {outcome.status(run)}{progress}"))
     if run.get("message"):
         say("  " + plain(run["message"]).replace("\n", "\n  "))
+    for line in outcome.warnings(run):
+        say(line)
     if partitions:
         _print_partitions(run, divided)
 
@@ -176,7 +179,9 @@ def _changed(run: dict[str, Any], *, as_json: bool) -> None:
 
 
 def _row(run: dict[str, Any]) -> tuple[str, ...]:
-    return (run["name"], run["status"], run["submitted_at"][:19].replace("T", " "), run["submitted_by"])
+    from ogdc_cli.outcome import status
+
+    return (run["name"], status(run), run["submitted_at"][:19].replace("T", " "), run["submitted_by"])
 
 
 def _print_partitions(run: dict[str, Any], partitions: list[dict[str, Any]]) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from datetime import UTC, datetime
+from functools import reduce
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ogdc_shared.layout import LISTED_COUNT_PATHS
+from ogdc_shared.run_warnings import RunWarnings, read_warnings
 from ogdc_shared.tracing import Trace, read_trace
 
 if TYPE_CHECKING:
@@ -75,6 +77,8 @@ class WorkflowState(NamedTuple):
     """Whether it is to be stopped once a task has failed, and is not being stopped yet."""
     trace: Trace | None = None
     """In which its run began."""
+    warnings: RunWarnings | None = None
+    """Of the tasks that tell theirs and have ended well; None: there is none yet."""
     nodes_elsewhere: bool = False
     """Whether it has nodes that only the Argo Server can tell."""
 
@@ -130,6 +134,7 @@ def read_workflow(workflow: dict[str, Any]) -> WorkflowState:
         input_bytes=found.get("bytes"),
         fail_fast=labels.get(FAIL_FAST_LABEL) == "true" and not stopped,
         trace=read_trace(annotations.get(TRACE_ANNOTATION)),
+        warnings=_warnings(nodes),
         nodes_elsewhere=elsewhere and not nodes,
     )
 
@@ -190,22 +195,32 @@ def _found_by_list(nodes: dict[str, Node]) -> dict[str, int]:
         if node.template_name == "list" and (node.type, node.phase) == ("Pod", "Succeeded"):
             return {
                 name: _number(value, f"the output parameter {name}", digits=18)
-                for name, value in _parameters(node.outputs)
-                if name in LISTED_COUNT_PATHS
+                for name, value in _parameters(node.outputs, LISTED_COUNT_PATHS)
             }
     return {}
 
 
-def _parameters(side: Side | None) -> Iterator[tuple[str, str]]:
-    """Yield the names and values of the parameters that a node was given, or has put out."""
+def _warnings(nodes: dict[str, Node]) -> RunWarnings | None:
+    """Read what the tasks warned of: `list` of its own matters, `publish` of all others'."""
+    told: dict[str, RunWarnings] = {}
+    for node in nodes.values():
+        if node.template_name in {"list", "publish"} and (node.type, node.phase) == ("Pod", "Succeeded"):
+            for parameter in (node.outputs and node.outputs.parameters) or ():
+                if parameter.name == "warnings":
+                    told[node.template_name] = read_warnings(parameter.value or "")
+    return reduce(RunWarnings.plus, (told[name] for name in sorted(told))) if told else None
+
+
+def _parameters(side: Side | None, names: Container[str]) -> Iterator[tuple[str, str]]:
+    """Yield names and values of some of the parameters that a node was given, or has put out."""
     for parameter in (side and side.parameters) or ():
-        yield parameter.name, _required(parameter.value, f"the value of parameter {parameter.name!r}")
+        if parameter.name in names:
+            yield parameter.name, _required(parameter.value, f"the value of parameter {parameter.name!r}")
 
 
 def _partition(pod: Node) -> int | None:
-    for name, value in _parameters(pod.inputs):
-        if name == "partition":
-            return _number(value, "the partition")
+    for _, value in _parameters(pod.inputs, {"partition"}):
+        return _number(value, "the partition")
     return None
 
 

@@ -127,6 +127,7 @@ def _state(state: WorkflowState) -> dict[str, Any]:
     return state._asdict() | {
         "task_counts": json.dumps(Counter(task.phase for task in state.tasks)),
         "partition_counts": json.dumps(Counter(partitioned)),
+        "warnings": state.warnings and state.warnings.to_json(),
     }
 
 

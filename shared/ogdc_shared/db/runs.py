@@ -16,6 +16,7 @@ from psycopg.rows import class_row
 
 from ogdc_shared.db.queries import load_queries
 from ogdc_shared.errors import InvalidRequestError, UnknownRunError
+from ogdc_shared.run_warnings import RunWarnings, read_warnings
 
 
 class Run(NamedTuple):
@@ -48,6 +49,8 @@ class Run(NamedTuple):
     """Number of tasks by Argo's node phase."""
     partition_counts: dict[str, int]
     """Number of partitions by the phase of their task; those whose task has not begun are not counted."""
+    warning_count: int
+    """Of what is heard of so far."""
     workflow_uid: str | None
     resource_version: int
     """Of the state the record shows; 0: nothing has been heard from Argo."""
@@ -120,6 +123,12 @@ def list_runs(
     ).fetchall()
     runs = found[:limit]
     return RunPage(runs=runs, next=_cursor_after(runs[-1]) if len(found) > limit else None)
+
+
+def get_warnings(conn: Connection, run_id: UUID) -> RunWarnings:
+    """Read what a run warned of."""
+    found = conn.execute(load_queries("runs")["get_warnings"], {"id": run_id}).fetchone()
+    return read_warnings(found[0]) if found else RunWarnings()
 
 
 def unheard_runs(conn: Connection, *, silent_for: float) -> list[str]:

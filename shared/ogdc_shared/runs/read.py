@@ -10,6 +10,7 @@ from ogdc_shared.db import runs as db
 from ogdc_shared.db.runs import Run, RunPage
 from ogdc_shared.db.tasks import list_tasks
 from ogdc_shared.errors import DatabaseUnavailableError, OgdcError, UnknownRunError
+from ogdc_shared.run_warnings import RunWarning
 from ogdc_shared.runs.handover import refresh
 from ogdc_shared.workflow.names import is_workflow_name
 
@@ -45,6 +46,14 @@ def get_tasks(context: Context, run: Run, *, limit: int, offset: int) -> list[Ta
     """Read some of a run's tasks, by partition."""
     with context.database.reader() as conn:
         return list_tasks(conn, run.id, limit=limit, offset=offset)
+
+
+def get_warnings(context: Context, run: Run) -> tuple[RunWarning, ...]:
+    """Read the first of a run's warnings; `warning_count` counts all of them."""
+    if not run.warning_count:
+        return ()
+    with context.database.reader() as conn:
+        return db.get_warnings(conn, run.id).first
 
 
 def list_runs(

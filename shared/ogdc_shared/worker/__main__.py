@@ -94,9 +94,18 @@ def _failed(exc: Exception, reporter: Reporter) -> int:
         sys.excepthook(type(exc), exc, exc.__traceback__)
     message = _explain(exc)
     reporter.event("failed", message=message)
-    reporter.last_words(message)
+    reporter.last_words(message + _before_that(reporter))
     passing = isinstance(exc, OSError) and exc.errno in _NO_ROOM | _PASSING
     return TRY_AGAIN if passing or isinstance(exc, UnavailableError) else FAILED
+
+
+def _before_that(reporter: Reporter) -> str:
+    """What the task has warned of: the failure may well come from it."""
+    return (
+        f"\nBefore that, {reporter.warnings.to_text()}"
+        if reporter.warnings and reporter.warnings.total
+        else ""
+    )
 
 
 def _explain(exc: Exception) -> str:

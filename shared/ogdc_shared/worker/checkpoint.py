@@ -22,7 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from ogdc_shared.run_warnings import RunWarnings
+
 _PART = " "
+_WARNED = "\t"
+"""Between what is finished and the warnings it was finished with; in neither."""
 
 
 class Step(NamedTuple):
@@ -39,6 +43,8 @@ class Checkpoint:
     Attributes:
         finished: The steps' names, in order.
         parts: What is finished of the step that comes next.
+        warnings: Of all that is finished; what was begun and has to be done again may warn again. None: no
+            warning.
     """
 
     def __init__(self, path: str) -> None:
@@ -53,29 +59,40 @@ class Checkpoint:
         flush_entries(os.path.dirname(path))
         self.finished: list[str] = []
         self.parts: set[str] = set()
+        self.warnings: RunWarnings | None = None
         for line in whole_lines.decode(errors="replace").splitlines():
             self._note(line)
 
-    def record(self, step: str) -> None:
-        """Note that a step is finished; what it did must be on disk already."""
-        self._write(step)
+    def record(self, step: str, warnings: RunWarnings | None = None) -> None:
+        """Note that a step is finished, and with which warnings; what it did must be on disk already."""
+        self._write(step, warnings)
 
-    def record_part(self, part: str) -> None:
+    def record_part(self, part: str, warnings: RunWarnings | None = None) -> None:
         """Note that a part of the step that is being done is finished; likewise."""
-        self._write(_PART + part)
+        self._write(_PART + part, warnings)
 
     def close(self) -> None:
         """Let others have it."""
         os.close(self._file)
 
-    def _write(self, line: str) -> None:
+    def _write(self, line: str, warnings: RunWarnings | None) -> None:
+        line += f"{_WARNED}{warnings.to_json()}" if warnings else ""
         os.write(self._file, f"{line}\n".encode())
         os.fdatasync(self._file)
         self._note(line)
 
     def _note(self, line: str) -> None:
+        line, warned, warnings = line.partition(_WARNED)
+        if warned:
+            self._note_warnings(warnings)
         if line.startswith(_PART):
             self.parts.add(line.removeprefix(_PART))
         else:
             self.finished.append(line)
             self.parts.clear()
+
+    def _note_warnings(self, text: str) -> None:
+        from ogdc_shared.run_warnings import read_warnings  # most tasks have none
+
+        warnings = read_warnings(text)
+        self.warnings = self.warnings.plus(warnings) if self.warnings else warnings

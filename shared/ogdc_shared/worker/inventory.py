@@ -34,6 +34,7 @@ class Shelves(NamedTuple):
     division: str = layout.LISTED_DIVISION_PATH
     counts: Mapping[str, str] = layout.LISTED_COUNT_PATHS
     digest: str = layout.LISTED_DIGEST_PATH
+    warnings: str = layout.WARNINGS_PATH
 
 
 def list_inputs(shelves: Shelves, reporter: Reporter, expected: Expected = Expected()) -> None:  # noqa: B008
@@ -64,6 +65,7 @@ def list_inputs(shelves: Shelves, reporter: Reporter, expected: Expected = Expec
     counts = _counts(division)
     for name, path in shelves.counts.items():
         _write(path, str(counts[name]).encode())
+    reporter.leave_warnings(shelves.warnings)
     reporter.event("listed", **counts, seconds=round(time.monotonic() - started, 3))
 
 

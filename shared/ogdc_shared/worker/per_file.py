@@ -106,7 +106,7 @@ class FileByFile:
     def _run_and_keep(self, number: int, index: int, file: WorkFile) -> None:
         if f"ran {index}" not in self._checkpoint.parts:
             event = self._execution.run(number, file)
-            self._checkpoint.record_part(f"ran {index}")
+            self._checkpoint.record_part(f"ran {index}", self._reporter.take_unrecorded())
             self._reporter.event(**event)
         if f"kept {index}" not in self._checkpoint.parts:
             move_children(self._result(index), self._places.outputs)

@@ -81,13 +81,17 @@ class _Process:
             if self._phase == layout.FETCHING and step.name not in INPUT_STEPS:
                 return
             facts = step.run()
-            self._checkpoint.record(step.name)
+            self._checkpoint.record(step.name, self._reporter.take_unrecorded())
             if facts:
                 self._reporter.event(**facts)
             self._tell_progress()
         empty(self._places.inputs)  # nobody reads them again, and the volume is shared
         if self._file_by_file:
             self._file_by_file.tidy()
+        if self._checkpoint.warnings:
+            from ogdc_shared.worker.warned import leave_warnings
+
+            leave_warnings(self._places.workspace, self._checkpoint.warnings)
 
     def _steps_left(self) -> list[Step]:
         steps = list(self._steps())
@@ -96,6 +100,8 @@ class _Process:
             raise ConfigurationError(
                 f"{self._places.workspace} holds the checkpoint of another plan. Submit the recipe again."
             )
+        if self._checkpoint.warnings:
+            self._reporter.recall(self._checkpoint.warnings)
         if finished and self._phase != layout.RUNNING:
             self._reporter.event("resumed", after=finished[-1])
         return steps[len(finished) :]

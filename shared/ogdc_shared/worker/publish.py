@@ -23,12 +23,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_shared import layout
 from ogdc_shared.errors import AlreadyPublishedError, PublishError
+from ogdc_shared.run_warnings import RunWarnings, read_warnings
 from ogdc_shared.worker.archive import write_zip
 from ogdc_shared.worker.lock import open_locked
 from ogdc_shared.worker.survey import survey
 from ogdc_shared.worker.trees import flush_entries, is_directory, move_children, remove, write_durably
+from ogdc_shared.worker.warned import gather_warnings
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from ogdc_shared.worker.report import Reporter
 
 
@@ -44,11 +48,16 @@ class Publication(NamedTuple):
     """Whether data that another run has published are replaced."""
     volume: str = layout.WORKFLOW_MOUNT
     zip_path: str = layout.OUTPUT_ZIP_PATH
+    warnings_path: str = layout.WARNINGS_PATH
+
+    def workspaces(self) -> list[str]:
+        """Each partition's workspace."""
+        workspaces = (layout.partition_workspace(self.run, number) for number in range(self.partitions))
+        return [f"{self.volume}/{workspace}" for workspace in workspaces]
 
     def outputs(self) -> list[str]:
         """Each partition's output directory."""
-        workspaces = (layout.partition_workspace(self.run, number) for number in range(self.partitions))
-        return [f"{self.volume}/{workspace}/output_dir" for workspace in workspaces]
+        return [f"{workspace}/output_dir" for workspace in self.workspaces()]
 
 
 def publish(publication: Publication, reporter: Reporter) -> None:
@@ -63,11 +72,13 @@ def publish(publication: Publication, reporter: Reporter) -> None:
         OSError: the volume cannot be written.
     """
     started = time.monotonic()
+    _gather_warnings(publication, reporter)
     if publication.output == "temporary":
         _publish_zip(publication)
     else:
-        _publish_directory(publication)
+        _publish_directory(publication, reporter)
         _clean_up(publication, reporter)
+    reporter.leave_warnings(publication.warnings_path)
     reporter.event(
         "published",
         recipe_id=publication.recipe_id,
@@ -76,20 +87,29 @@ def publish(publication: Publication, reporter: Reporter) -> None:
     )
 
 
+def _gather_warnings(publication: Publication, reporter: Reporter) -> None:
+    """Take in what the partitions' tasks warned of; once their workspaces are gone, it is in the receipt."""
+    published = _read_receipt(f"{publication.volume}/{layout.receipt(publication.recipe_id)}")
+    if published.get("run") == publication.run:
+        reporter.recall(read_warnings(json.dumps(published.get("warnings"))))
+    else:
+        reporter.recall(gather_warnings(publication.workspaces()))
+
+
 def _publish_zip(publication: Publication) -> None:
     outputs = publication.outputs()
     names = survey(outputs)
     write_zip(publication.zip_path, {name: f"{outputs[number]}/{name}" for name, number in names.items()})
 
 
-def _publish_directory(publication: Publication) -> None:
+def _publish_directory(publication: Publication, reporter: Reporter) -> None:
     receipt = f"{publication.volume}/{layout.receipt(publication.recipe_id)}"
     os.makedirs(os.path.dirname(receipt), exist_ok=True)
     lock = open_locked(f"{receipt}.lock")
     try:
         if _publisher(receipt) != publication.run:
             _assemble(publication)
-            write_durably(receipt, _receipt(publication))
+            write_durably(receipt, _receipt(publication, reporter.warnings))
         _show(publication)
     finally:
         os.close(lock)
@@ -146,18 +166,24 @@ def _clean_up(publication: Publication, reporter: Reporter) -> None:
             reporter.event("left_behind", place=place, reason=str(exc))
 
 
-def _receipt(publication: Publication) -> bytes:
+def _receipt(publication: Publication, warnings: RunWarnings | None) -> bytes:
     when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     facts = {"run": publication.run, "recipe_id": publication.recipe_id, "published_at": when}
-    return json.dumps(facts).encode()
+    told = json.loads((warnings or RunWarnings()).to_json())
+    return json.dumps(facts | {"warnings": told}).encode()
 
 
 def _publisher(receipt: str) -> str | None:
     """The run that published a recipe's data, or is about to; None: nobody has."""
+    run = _read_receipt(receipt).get("run")
+    return None if run is None else str(run)
+
+
+def _read_receipt(receipt: str) -> dict[str, Any]:
+    """What a receipt says; nothing where there is none."""
     with suppress(FileNotFoundError, ValueError), open(receipt, "rb") as file:
-        run = json.load(file)["run"]
-        return str(run)
-    return None
+        return dict(json.load(file))
+    return {}
 
 
 def _at(publication: Publication, place: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from _thread import allocate_lock
 from contextlib import suppress
 
 from ogdc_shared.layout import TERMINATION_LOG_PATH
@@ -12,6 +13,8 @@ from ogdc_shared.light import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from typing import Any
+
+    from ogdc_shared.run_warnings import RunWarnings
 
 LAST_WORDS_BYTES = 4000
 """Kubernetes cuts a termination message at 4096 bytes."""
@@ -26,6 +29,9 @@ class Reporter:
         progress_file: Where Argo's executor looks for `done/total`; None: nobody asks.
         last_words_file: Where Kubernetes finds the reason for a failure.
 
+    Attributes:
+        warnings: All that is known of, also of earlier lives of this task; None: there is none.
+
     Source: docs/progress.md of argo-workflows; `terminationMessagePath` in Kubernetes' Container v1 core.
     """
 
@@ -35,11 +41,47 @@ class Reporter:
         self._progress_file = progress_file
         self._last_words_file = last_words_file
         self._progress = ""
+        self._lock = allocate_lock()
+        self._unrecorded: RunWarnings | None = None
+        self.warnings: RunWarnings | None = None
 
     def event(self, event: str, **facts: Any) -> None:
         """Log one JSON line, in one write so that it stays whole among what commands print."""
         line = _redacted(json.dumps({"time": _now(), "event": event} | facts, ensure_ascii=False))
         os.write(_STDOUT, f"{line}\n".encode(errors="replace"))
+
+    def warn(self, kind: str, message: str, **facts: Any) -> None:
+        """Say what may be wrong with the result; the run counts it and goes on. May be called by any thread.
+
+        Args:
+            kind: For programs: a word such as `no_data`.
+            message: For people: what, which, what to do.
+            facts: What the log has besides.
+        """
+        from ogdc_shared.run_warnings import one_warning  # most tasks have none
+
+        self.event("warning", kind=kind, message=message, **facts)
+        warning = one_warning(kind, message)
+        with self._lock:
+            self._unrecorded = self._unrecorded.plus(warning) if self._unrecorded else warning
+            self.warnings = self.warnings.plus(warning) if self.warnings else warning
+
+    def recall(self, warnings: RunWarnings) -> None:
+        """Take in warnings of others: of this task's earlier lives, of the tasks before it."""
+        with self._lock:
+            self.warnings = warnings.plus(self.warnings) if self.warnings else warnings
+
+    def take_unrecorded(self) -> RunWarnings | None:
+        """Give the warnings since this was last asked, for whoever keeps them; None: there is none."""
+        with self._lock:
+            taken, self._unrecorded = self._unrecorded, None
+        return taken
+
+    def leave_warnings(self, path: str) -> None:
+        """Leave all warnings where Argo looks for an output parameter; nothing where there is none."""
+        if self.warnings and self.warnings.total:
+            with open(path, "w", encoding="ascii") as file:
+                file.write(self.warnings.to_json())
 
     def progress(self, done: int, total: int) -> None:
         """Say how many of the commands are finished."""

@@ -45,7 +45,8 @@ def list_template(*, name: str, recipe: RecipeFacts, settings: Settings) -> m.Te
             parameters=[
                 m.Parameter(name=what, value_from=m.ValueFrom(path=path))
                 for what, path in (layout.LISTED_COUNT_PATHS | {DIGEST: layout.LISTED_DIGEST_PATH}).items()
-            ],
+            ]
+            + [_warnings()],
             artifacts=[
                 _file("division", path=layout.LISTED_DIVISION_PATH, key=layout.division_key(name)),
                 _file("partitions", path=layout.LISTED_MANIFESTS_PATH, key=layout.partitions_directory(name)),
@@ -116,11 +117,21 @@ def publish_template(*, name: str, recipe: RecipeFacts, settings: Settings, over
     )
 
 
-def _outputs(name: str, recipe: RecipeFacts) -> m.Outputs | None:
+def _outputs(name: str, recipe: RecipeFacts) -> m.Outputs:
     if recipe.output != "temporary":
-        return None
+        return m.Outputs(parameters=[_warnings()])
     key = layout.output_key(name, recipe.recipe_id)
-    return m.Outputs(artifacts=[_file("output", path=layout.OUTPUT_ZIP_PATH, key=key)])
+    return m.Outputs(
+        parameters=[_warnings()], artifacts=[_file("output", path=layout.OUTPUT_ZIP_PATH, key=key)]
+    )
+
+
+def _warnings() -> m.Parameter:
+    """Name what a task leaves only where it has something to warn of; never one that runs commands.
+
+    Argo's own container reads an output parameter and follows links, with its service account at hand.
+    """
+    return m.Parameter(name="warnings", value_from=m.ValueFrom(path=layout.WARNINGS_PATH, default=""))
 
 
 def _container(

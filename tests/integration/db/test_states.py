@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from ogdc_shared.argo.state import TERMINAL_PHASES, WorkflowState
 from ogdc_shared.db.database import Database
 from ogdc_shared.db.heard import record_absence, record_state
-from ogdc_shared.db.runs import Run, get_run
+from ogdc_shared.db.runs import Run, get_run, get_warnings
 from ogdc_shared.db.submissions import record_handover
 from ogdc_shared.db.tasks import list_tasks
+from ogdc_shared.run_warnings import RunWarnings, one_warning
 from support.records import LONG_AGO, state, submit, task
 
 NAME = "seal-tags-1"
@@ -252,3 +253,23 @@ def test_the_record_shows_the_newest_state_and_the_newest_tasks(module_connectio
     assert run.resource_version == newest.resource_version
     assert tasks == set(max(naming, key=lambda said: said.resource_version).tasks if naming else ())
     assert sum(run.task_counts.values()) == len(tasks)
+
+
+def test_warnings_are_counted_and_kept_whatever_comes_later(conn):
+    said = one_warning("no_data", "all zero\x00").of_partition(3)
+    record_state(conn, state(NAME, 7, phase="Succeeded", warnings=said))
+    record_state(conn, state(NAME, 8, phase="Succeeded"))
+    run = get_run(conn, NAME)
+    assert (run.status, run.warning_count) == ("Succeeded", 1)
+    assert get_warnings(conn, run.id) == said
+
+
+def test_an_older_state_with_tasks_tells_warnings_that_a_newer_one_left_out(conn):
+    record_state(conn, state(NAME, 9, phase="Succeeded"))
+    record_state(conn, state(NAME, 8, tasks=(task("n-1"),), warnings=one_warning("no_data", "all zero")))
+    assert get_run(conn, NAME).warning_count == 1
+
+
+def test_a_run_has_no_warnings_until_one_is_heard_of(conn):
+    assert get_run(conn, NAME).warning_count == 0
+    assert get_warnings(conn, get_run(conn, NAME).id) == RunWarnings()

@@ -120,7 +120,10 @@ def test_output_artifacts_and_parameters_are_kept(machine: Machine) -> None:
         """echo '["a", "b"]' > /tmp/names; printf zip > /tmp/out.zip""",
         mounts=[mount("/tmp", volume="scratch")],
         outputs={
-            "parameters": [{"name": "names", "valueFrom": {"path": "/tmp/names"}}],
+            "parameters": [
+                {"name": "names", "valueFrom": {"path": "/tmp/names", "default": "[]"}},
+                {"name": "warnings", "valueFrom": {"path": "/tmp/none", "default": ""}},
+            ],
             "artifacts": [file_artifact("zip", path="/tmp/out.zip", key="runs/o/out.zip")],
         },
     )
@@ -142,7 +145,7 @@ def test_output_artifacts_and_parameters_are_kept(machine: Machine) -> None:
     assert sorted(machine.log("outputs")) == ["got a", "got b"]
     assert nodes(found)["count"]["outputs"] == {
         "exitCode": "0",
-        "parameters": [{"name": "names", "value": '["a", "b"]'}],
+        "parameters": [{"name": "names", "value": '["a", "b"]'}, {"name": "warnings", "value": ""}],
         "artifacts": [{"name": "zip", "path": "/tmp/out.zip", "s3": {"key": "runs/o/out.zip"}}],
     }
 

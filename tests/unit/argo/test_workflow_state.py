@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ogdc_shared.argo.state import WorkflowState, read_workflow
+from ogdc_shared.run_warnings import RunWarnings, one_warning
 
 NAME = "tiles-abcdefghij"
 
@@ -371,3 +372,31 @@ def test_reading_states_imports_nothing_but_the_standard_library() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.split()
     assert not {"hera", "urllib3", "pydantic", "yaml", "requests"} & set(loaded)
+
+
+def told(name: str, message: str, phase: str = "Succeeded") -> dict[str, Any]:
+    parameter = {"name": "warnings", "value": one_warning("no_data", message).to_json()}
+    return pod(name, name, phase=phase, templateName=name, outputs={"parameters": [parameter]})
+
+
+def test_warnings_are_what_list_and_publish_put_out() -> None:
+    listing = told("list", "few files")
+    listing["outputs"]["parameters"] += [{"name": "partitions", "value": "3"}]
+    state = read_workflow(workflow(listing, told("publish", "all zero"), told("process", "forged")))
+    assert state.warnings is not None
+    assert [each.message for each in state.warnings.first] == ["few files", "all zero"]
+    assert state.partitions == 3
+
+
+@pytest.mark.parametrize("value", [None, "", "no JSON", '{"total": "many"}', "[" * 100_000])
+def test_a_task_that_warns_of_nothing_that_can_be_read_warns_of_nothing(value: str | None) -> None:
+    node = told("publish", "")
+    node["outputs"]["parameters"] = [{"name": "warnings", "value": value}]
+    assert read_workflow(workflow(node)).warnings == RunWarnings()
+
+
+def test_workflows_of_the_version_before_have_no_warnings() -> None:
+    assert (
+        read_workflow(workflow(pod("p", "publish", phase="Succeeded", templateName="publish"))).warnings
+        is None
+    )

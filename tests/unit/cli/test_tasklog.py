@@ -116,3 +116,13 @@ def test_what_a_command_said_is_forgotten_with_its_step() -> None:
     assert story.last == "words"
     story.take_in(command(1, "next", time="1"))
     assert story.last == ""
+
+
+def test_a_warning_is_told_once_and_is_no_step() -> None:
+    story = Story()
+    begun = '{"time": "10:00", "event": "command_started", "number": 1, "of": 1, "command": "x"}'
+    warned = '{"time": "10:01", "event": "warning", "kind": "k", "message": "no\\nCRS"}'
+    assert story.take_in(begun) == ["command 1 of 1: x"]
+    assert story.take_in(f"{begun}\n{warned}") == ["warning: no CRS"]
+    assert story.take_in(f"{begun}\n{warned}") == []
+    assert story.step == "command 1 of 1: x"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ogdc_shared.errors import UnavailableError
+from ogdc_shared.run_warnings import one_warning
 from ogdc_shared.worker.checkpoint import Checkpoint
 from ogdc_shared.worker.lock import open_locked
 
@@ -49,3 +50,20 @@ def test_a_second_worker_is_kept_out_until_the_first_is_gone(tmp_path: Path) -> 
         open_locked(path, patience=0.2)
     os.close(first)
     os.close(open_locked(path, patience=0))
+
+
+def test_a_step_is_recorded_together_with_its_warnings(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint"
+    checkpoint = Checkpoint(str(path))
+    checkpoint.record_part("ran 0", one_warning("a", "first"))
+    checkpoint.record("run 1", one_warning("b", "second\tpart"))
+    checkpoint.record("run 2")
+    checkpoint.close()
+    checkpoint = Checkpoint(str(path))
+    checkpoint.close()
+    assert checkpoint.finished == ["run 1", "run 2"]
+    assert checkpoint.warnings is not None
+    assert [(each.kind, each.message) for each in checkpoint.warnings.first] == [
+        ("a", "first"),
+        ("b", "second part"),
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 import threading
 import time
@@ -15,8 +16,10 @@ import pytest
 from ogdc_shared import layout
 from ogdc_shared.errors import AlreadyPublishedError, PublishError
 from ogdc_shared.removal import remove
+from ogdc_shared.run_warnings import one_warning, read_warnings
 from ogdc_shared.worker.publish import Publication, publish
 from ogdc_shared.worker.report import Reporter
+from ogdc_shared.worker.warned import leave_warnings
 from support.crashes import crashes, killed
 from support.trees import dig, plant, tree
 from support.users import as_ordinary_user
@@ -49,6 +52,7 @@ def publication(volume: Path, tmp_path: Path) -> Publication:
         output="pvc",
         volume=str(volume),
         zip_path=str(tmp_path / "output.zip"),
+        warnings_path=str(tmp_path / "warnings"),
     )
 
 
@@ -310,3 +314,59 @@ def test_files_older_than_zip_itself_are_taken(volume: Path, publication: Public
     os.utime(leave(volume, {"a": b""}) / "a", (0, 0))
     publish(publication._replace(output="temporary"), Reporter())
     assert Path(publication.zip_path).exists()
+
+
+def warn(volume: Path, message: str, *, partition: int) -> None:
+    workspace = volume / layout.partition_workspace(RUN, partition)
+    leave_warnings(str(workspace), one_warning("no_data", message))
+
+
+def published_warnings(publication: Publication) -> list[tuple[int | None, str]]:
+    """Publish, and read what Argo would take as the output parameter."""
+    publish(publication, Reporter())
+    warnings = read_warnings(Path(publication.warnings_path).read_text())
+    return [(each.partition, each.message) for each in warnings.first]
+
+
+def test_what_the_partitions_warned_of_is_told_once_and_by_number(
+    volume: Path, publication: Publication
+) -> None:
+    for partition in range(3):
+        leave(volume, {f"{partition}.txt": b"x"}, partition=partition)
+    warn(volume, "all is zero", partition=2)
+    warn(volume, "no CRS", partition=0)
+    several = publication._replace(partitions=3)
+    assert published_warnings(several) == [(0, "no CRS"), (2, "all is zero")]
+    assert published_warnings(several) == [(0, "no CRS"), (2, "all is zero")]  # from the receipt
+
+
+def test_without_a_warning_nothing_is_told(volume: Path, publication: Publication) -> None:
+    leave(volume, {"a.txt": b"x"})
+    publish(publication, Reporter())
+    assert not Path(publication.warnings_path).exists()
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_what_a_command_left_in_place_of_warnings_is_not_believed(
+    volume: Path, publication: Publication, tmp_path: Path, link: bool
+) -> None:
+    leave(volume, {"a.txt": b"x"})
+    place = volume / layout.partition_workspace(RUN, 0) / layout.WARNINGS
+    (tmp_path / "secret").write_text(one_warning("secret", "of others").to_json())
+    if link:
+        place.symlink_to(tmp_path / "secret")
+    else:
+        os.mkfifo(place)
+    publish(publication, Reporter())
+    assert not Path(publication.warnings_path).exists()
+
+
+def test_warnings_outlive_a_publisher_that_is_killed_anywhere(volume: Path, publication: Publication) -> None:
+    def prepare() -> None:
+        shutil.rmtree(volume)
+        Path(publication.warnings_path).unlink(missing_ok=True)
+        leave(volume, {"a.txt": b"x"})
+        warn(volume, "no CRS", partition=0)
+
+    for _ in crashes(prepare, lambda: publish(publication, Reporter())):
+        assert published_warnings(publication) == [(0, "no CRS")]

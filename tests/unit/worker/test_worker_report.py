@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from hypothesis import given
@@ -53,3 +54,33 @@ def test_clipped_text_fits_and_short_text_is_kept(text: str, size: int) -> None:
     assert len(clipped.encode()) <= size
     if len(text.encode(errors="replace")) <= size:
         assert clipped == text.encode(errors="replace").decode()
+
+
+def test_a_warning_is_logged_whole_and_counted(capfd: pytest.CaptureFixture[str]) -> None:
+    reporter = Reporter()
+    reporter.warn("no_data", "dem.tif holds\nnothing", path="dem.tif")
+    event = json.loads(capfd.readouterr().out)
+    assert event | {"time": None} == {
+        "time": None,
+        "event": "warning",
+        "kind": "no_data",
+        "message": "dem.tif holds\nnothing",
+        "path": "dem.tif",
+    }
+    assert reporter.warnings is not None
+    assert reporter.warnings.first[0].message == "dem.tif holds nothing"
+
+
+def test_warnings_of_many_threads_are_all_counted_and_taken_once() -> None:
+    reporter = Reporter()
+    threads = [Thread(target=lambda: [reporter.warn("kind", "text") for _ in range(100)]) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert reporter.warnings is not None
+    assert reporter.warnings.total == 800
+    taken = reporter.take_unrecorded()
+    assert taken is not None
+    assert taken.total == 800
+    assert reporter.take_unrecorded() is None

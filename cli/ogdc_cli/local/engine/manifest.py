@@ -216,7 +216,9 @@ def _output(artifact: Fields, scope: Collection[str]) -> OutputArtifact:
 
 
 def _output_parameter(parameter: Fields) -> OutputParameter:
-    return OutputParameter(_name(parameter), _path(parameter.one("valueFrom", "valueFrom"), "path"))
+    source = parameter.one("valueFrom", "valueFrom")
+    default = source.text("default") if "default" in source else None
+    return OutputParameter(_name(parameter), _path(source, "path"), default)
 
 
 def _key(artifact: Fields, scope: Collection[str]) -> str:

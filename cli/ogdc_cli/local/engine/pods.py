@@ -17,7 +17,7 @@ from typing import NamedTuple
 from ogdc_cli.local.engine.artifacts import Artifacts
 from ogdc_cli.local.engine.beneath import directory_beneath, file_beneath, found_beneath, read_beneath
 from ogdc_cli.local.engine.berths import Berths
-from ogdc_cli.local.engine.program import Program, VolumeMount
+from ogdc_cli.local.engine.program import OutputParameter, Program, VolumeMount
 from ogdc_cli.local.engine.substitute import fill
 from ogdc_cli.local.engine.units import Attempt, Outcome
 from ogdc_cli.local.sandbox import Container, Exit, Mount
@@ -224,17 +224,12 @@ class Pods:
             root, relative = self._host_place(program, attempt, directory, artifact.path)
             self._store.put_all(_objects(fill(artifact.key, attempt.scope), found_beneath(root, relative)))
         return tuple(
-            (parameter.name, self._parameter(*self._host_place(program, attempt, directory, parameter.path)))
+            (
+                parameter.name,
+                _parameter(parameter, *self._host_place(program, attempt, directory, parameter.path)),
+            )
             for parameter in attempt.template.output_parameters
         )
-
-    def _parameter(self, root: Path, relative: str) -> str:
-        file = file_beneath(root, relative)
-        if file.stat().st_size > _PARAMETER_BYTES:
-            raise OSError(
-                f"{relative!r} is larger than the {_PARAMETER_BYTES} bytes an output parameter may have"
-            )
-        return file.read_text(errors="replace").removesuffix("\n")
 
     def _host_place(self, program: Program, attempt: Attempt, directory: Path, path: str) -> tuple[Path, str]:
         """Where on this machine a path of the pod is: a safe directory, and the path below it."""
@@ -299,6 +294,20 @@ def _clear_away(path: Path) -> None:
         remove(path)
     except OSError as exc:
         _LOG.warning("%s cannot be removed: %s", path, exc)
+
+
+def _parameter(parameter: OutputParameter, root: Path, relative: str) -> str:
+    try:
+        file = file_beneath(root, relative)
+    except FileNotFoundError:
+        if parameter.default is None:
+            raise
+        return parameter.default
+    if file.stat().st_size > _PARAMETER_BYTES:
+        raise OSError(
+            f"{relative!r} is larger than the {_PARAMETER_BYTES} bytes an output parameter may have"
+        )
+    return file.read_text(errors="replace").removesuffix("\n")
 
 
 def _lock(log: int) -> None:

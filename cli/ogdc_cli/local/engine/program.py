@@ -58,6 +58,8 @@ class OutputParameter(NamedTuple):
 
     name: str
     path: str
+    default: str | None = None
+    """Where there is no such file; None: that is an error."""
 
 
 class VolumeMount(NamedTuple):

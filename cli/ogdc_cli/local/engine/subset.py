@@ -33,7 +33,7 @@ KNOWN = {
     "sequence": frozenset({"count", "start"}),
     "arguments": frozenset({"parameters"}),
     "parameter": frozenset({"name", "value", "default", "valueFrom"}),
-    "valueFrom": frozenset({"path"}),
+    "valueFrom": frozenset({"path", "default"}),
     "inputs": frozenset({"parameters", "artifacts"}),
     "outputs": frozenset({"parameters", "artifacts"}),
     "artifact": frozenset({"name", "path", "s3", "archive", "mode"}),

@@ -30,7 +30,11 @@ WITH old AS MATERIALIZED (
         partition_counts = CASE WHEN old.tells_tasks THEN %(partition_counts)s ELSE partition_counts END,
         partitions = coalesce(partitions, %(partitions)s),
         input_files = coalesce(input_files, %(input_files)s),
-        input_bytes = coalesce(input_bytes, %(input_bytes)s)
+        input_bytes = coalesce(input_bytes, %(input_bytes)s),
+        warnings = CASE WHEN %(resource_version)s >= old.resource_version
+            THEN coalesce(%(warnings)s::jsonb, warnings)
+            ELSE coalesce(warnings, %(warnings)s::jsonb)
+        END
     FROM old
     WHERE runs.id = old.id
         AND coalesce(old.workflow_uid, %(uid)s) = %(uid)s

@@ -23,6 +23,7 @@ SELECT
     CASE WHEN runs.status = runs.phase THEN runs.finished_at ELSE runs.deleted_at END AS finished_at,
     runs.task_counts,
     runs.partition_counts,
+    coalesce((runs.warnings ->> 'total')::integer, 0) AS warning_count,
     runs.workflow_uid,
     runs.resource_version,
     runs.handed_over_at,
@@ -34,6 +35,9 @@ SELECT
 FROM runs
 JOIN recipes ON recipes.id = runs.recipe_id
 JOIN users ON users.id = runs.submitted_by
+
+-- name: get_warnings
+SELECT warnings::text FROM runs WHERE id = %(id)s AND warnings IS NOT NULL
 
 -- name: where_name
 WHERE runs.name = %(name)s

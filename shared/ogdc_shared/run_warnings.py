@@ -1,0 +1,102 @@
+"""Warnings of a run: what may be wrong with a result that is there all the same.
+
+A task of 10,000 may warn 10,000 times, so what travels is how many there are and the first of them, clipped:
+from the worker's checkpoint through one output parameter of `publish` to the run's record. All of them are in
+the task's log. Commands could write what the worker reads back: it is data, of which nothing is believed but
+its form.
+"""
+
+from __future__ import annotations
+
+import json
+
+from ogdc_shared.light import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from typing import Any
+
+MAX_WARNINGS = 20
+"""Kept of a task, and of a run."""
+MAX_MESSAGE_CHARACTERS = 500
+_MAX_COUNT = 10**9
+_MAX_KIND_CHARACTERS = 40
+
+
+class RunWarning(NamedTuple):
+    """One warning."""
+
+    kind: str
+    """For programs: a word such as `no_data`."""
+    message: str
+    """For people: what, which, what to do; one line."""
+    partition: int | None = None
+    """Which partition's task warned; None: `list`, `publish`, or not said yet."""
+
+
+class RunWarnings(NamedTuple):
+    """How many warnings there are, and the first of them."""
+
+    total: int = 0
+    first: tuple[RunWarning, ...] = ()
+    """At most `MAX_WARNINGS`."""
+
+    def plus(self, other: RunWarnings) -> RunWarnings:
+        """Those of both, in this order."""
+        return RunWarnings(self.total + other.total, (self.first + other.first)[:MAX_WARNINGS])
+
+    def of_partition(self, number: int) -> RunWarnings:
+        """The same, said to be of a partition."""
+        return RunWarnings(self.total, tuple(each._replace(partition=number) for each in self.first))
+
+    def to_json(self) -> str:
+        """Render in one line of ASCII, as it is kept and as it travels."""
+        return json.dumps({"total": self.total, "first": [each._asdict() for each in self.first]})
+
+    def to_text(self) -> str:
+        """Render for people: the count, and a line for each that is kept."""
+        counted = f"{self.total} warning{'s' * (self.total != 1)}"
+        left = self.total - len(self.first)
+        return "\n  - ".join(
+            (f"{counted}:", *(each.message for each in self.first), *([f"and {left} more"] if left else []))
+        )
+
+
+def one_warning(kind: str, message: str) -> RunWarnings:
+    """Make one, of a message of any form and length."""
+    return RunWarnings(1, (RunWarning(kind=kind, message=_line(message)),))
+
+
+def read_warnings(text: str | bytes) -> RunWarnings:
+    """Read what `to_json` wrote; what is of another form counts as no warning."""
+    try:
+        fields = json.loads(text)
+        first = tuple(map(_warning, fields["first"][:MAX_WARNINGS]))
+        return RunWarnings(total=max(len(first), _whole(fields["total"], most=_MAX_COUNT)), first=first)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return RunWarnings()
+
+
+def _warning(fields: dict[str, Any]) -> RunWarning:
+    kind, message, partition = fields["kind"], fields["message"], fields["partition"]
+    if not isinstance(kind, str) or not isinstance(message, str):
+        raise TypeError("kind and message are texts")
+    return RunWarning(
+        kind=_line(kind)[:_MAX_KIND_CHARACTERS],
+        message=_line(message),
+        partition=None if partition is None else _whole(partition, most=_MAX_COUNT),
+    )
+
+
+def _line(text: str) -> str:
+    """Make a text one line of what can be printed, without the middle of a long one: its ends say most."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    if len(line) <= MAX_MESSAGE_CHARACTERS:
+        return line
+    half = MAX_MESSAGE_CHARACTERS // 2
+    return f"{line[: half - 2]} … {line[1 - half :]}"
+
+
+def _whole(value: object, *, most: int) -> int:
+    if type(value) is not int or not 0 <= value <= most:
+        raise ValueError(f"{value!r} is no number of warnings or partitions")
+    return value

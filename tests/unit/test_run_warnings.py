@@ -1,0 +1,86 @@
+"""Warnings on their way: counted, bounded, and of what is read back nothing is believed but its form."""
+
+from __future__ import annotations
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ogdc_shared.run_warnings import (
+    MAX_MESSAGE_CHARACTERS,
+    MAX_WARNINGS,
+    RunWarnings,
+    one_warning,
+    read_warnings,
+)
+
+MESSAGES = st.lists(st.text(), max_size=30)
+
+
+def told(messages: list[str]) -> RunWarnings:
+    warnings = RunWarnings()
+    for message in messages:
+        warnings = warnings.plus(one_warning("no_data", message))
+    return warnings
+
+
+@given(MESSAGES)
+def test_what_was_written_is_read_back(messages: list[str]) -> None:
+    warnings = told(messages).of_partition(7)
+    assert read_warnings(warnings.to_json()) == warnings
+
+
+@given(MESSAGES, MESSAGES)
+def test_adding_counts_all_and_keeps_the_first(one: list[str], other: list[str]) -> None:
+    both = told(one).plus(told(other))
+    assert both == told(one + other)
+    assert both.total == len(one) + len(other)
+    assert len(both.first) == min(both.total, MAX_WARNINGS)
+
+
+@given(st.text())
+def test_a_message_is_a_line_that_any_terminal_and_database_takes(text: str) -> None:
+    (warning,) = one_warning("kind", text).first
+    assert warning.message.isprintable()
+    assert warning.message.isascii() or warning.message.encode()
+    assert len(warning.message) <= MAX_MESSAGE_CHARACTERS
+
+
+def test_a_long_message_keeps_its_ends() -> None:
+    (warning,) = one_warning("kind", "begin " + "x" * 5000 + " end").first
+    assert warning.message.startswith("begin x")
+    assert warning.message.endswith("x end")
+
+
+def test_ten_thousand_warnings_travel_as_a_few() -> None:
+    warnings = told(["é" * 5000] * 10_000)
+    assert warnings.total == 10_000
+    assert len(warnings.to_json()) < 100_000
+
+
+def test_people_read_the_count_and_a_line_for_each() -> None:
+    assert told(["a"]).to_text() == "1 warning:\n  - a"
+    assert told(["a"] * 22).to_text().splitlines() == ["22 warnings:", *["  - a"] * 20, "  - and 2 more"]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["total", "first", "kind"]), inner),
+)
+
+
+@given(JSON.map(json.dumps) | st.text() | st.binary())
+def test_anything_else_is_no_warning(forged: str | bytes) -> None:
+    warnings = read_warnings(forged)
+    assert len(warnings.first) <= warnings.total
+
+
+def test_a_forged_list_is_cut_and_one_with_a_wrong_entry_left_out() -> None:
+    entry = {"kind": "k\x1b[2J", "message": "m\x00\ud800\n" * 1000, "partition": None}
+    (*_, last) = read_warnings(json.dumps({"total": 5, "first": [entry] * 50})).first
+    assert last.message.isprintable()
+    assert len(last.message) <= MAX_MESSAGE_CHARACTERS
+    assert read_warnings(json.dumps({"total": 5, "first": [entry] * 50})).total == MAX_WARNINGS
+    for wrong in ({"kind": 1}, {"message": None}, {"partition": -1}, {"partition": "1"}):
+        assert read_warnings(json.dumps({"total": 1, "first": [entry | wrong]})) == RunWarnings()
