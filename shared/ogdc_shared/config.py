@@ -148,6 +148,8 @@ class WorkerSettings(NamedTuple):
     """Most tasks of one workflow at the same time."""
     max_partitions: int = 10_000
     """A run that would have more is refused."""
+    published_rights: str = "u+rwX,go+rX"
+    """What others may do with published data, as for chmod; setuid and the like are always taken away."""
 
 
 class Settings(NamedTuple):
@@ -281,7 +283,16 @@ def _worker(env: _Environment) -> WorkerSettings:
         start_timeout=env.number("OGDC_START_TIMEOUT", default.start_timeout, least=0),
         max_parallelism=env.number("OGDC_MAX_PARALLEL_LIMIT", default.max_parallelism, least=1),
         max_partitions=env.number("OGDC_MAX_PARTITIONS", default.max_partitions, least=1),
+        published_rights=_rights(env.text("OGDC_PUBLISHED_RIGHTS") or default.published_rights),
     )
+
+
+def _rights(text: str) -> str:
+    if not re.fullmatch(r"[ugoa]+[-+][rwxX]+(,[ugoa]+[-+][rwxX]+)*", text):
+        raise ConfigurationError(
+            f"OGDC_PUBLISHED_RIGHTS: {text!r} is no change of rights; give one such as u+rwX,go+rX or o-rwx."
+        )
+    return text
 
 
 def _claim_name(entry: object) -> str:

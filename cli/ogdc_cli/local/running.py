@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,7 +15,9 @@ from ogdc_cli.progress import follow
 from ogdc_cli.settings import ClientSettings
 from ogdc_cli.submission import pack_recipe, submit
 from ogdc_cli.terminal import say
+from ogdc_shared.copying import copy_tree
 from ogdc_shared.errors import InvalidRequestError, OgdcError
+from ogdc_shared.layout import partition_workspace
 
 
 class Finished(NamedTuple):
@@ -48,7 +48,7 @@ def run_recipe(recipe: str, *, output_dir: Path, idle_timeout: float | None, qui
             run = follow(client, name, quiet=quiet)
         if run["status"] != "Succeeded":
             return Finished(run=run, outputs=())
-        target = _fetch(client, run, scratch=scratch).rename(output_dir / name)
+        target = _copy_outputs(run, scratch / "outputs").rename(output_dir / name)
     return Finished(run=run, outputs=tuple(sorted(path for path in target.rglob("*") if not path.is_dir())))
 
 
@@ -88,12 +88,17 @@ def _cancelled_with_us(client: ApiClient, name: str) -> Iterator[None]:
         raise
 
 
-def _fetch(client: ApiClient, run: dict[str, Any], *, scratch: Path) -> Path:
-    """Bring a run's outputs into a directory of their own in `scratch`."""
-    outputs = scratch / "outputs"
+def _copy_outputs(run: dict[str, Any], target: Path) -> Path:
+    """Copy a run's outputs, as its commands left them, into a directory that is made.
+
+    Both kinds lie on the stack's volume: what is published, and what a zip was made of.
+    """
+    volume = StatePaths.from_env().volume
     if run["output_type"] == "temporary":
-        with zipfile.ZipFile(client.download(client.output_url(run["name"]), scratch)) as archive:
-            archive.extractall(outputs)
+        workspaces = (partition_workspace(run["name"], number) for number in range(run["partitions"]))
+        sources = [volume / workspace / "output_dir" for workspace in workspaces]
     else:
-        shutil.copytree(StatePaths.from_env().volume / run["recipe_id"], outputs, symlinks=True)
-    return outputs
+        sources = [volume / run["recipe_id"]]
+    for source in sources:
+        copy_tree(str(source), str(target))
+    return target

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ogdc_shared.worker.publish import Publication, publish
+from ogdc_shared.worker.rights import PATTERN, PUBLISHED
 from ogdc_shared.worker.tidy import Leftovers, tidy
 
 if TYPE_CHECKING:
@@ -37,6 +38,9 @@ def _add_publish(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recipe-id", required=True, type=_name, help="where on the volume the result goes")
     parser.add_argument("--partitions", required=True, type=int, help="how many partitions there are")
     parser.add_argument("--output", required=True, choices=("pvc", "temporary"), help="a directory or a zip")
+    parser.add_argument(
+        "--rights", type=_rights, default=PUBLISHED, help="what others may do with it, as for chmod"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace what another run has published")
 
 
@@ -50,6 +54,12 @@ def _name(value: str) -> str:
     """Take what can be nothing but the name of a directory."""
     if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", value):
         raise argparse.ArgumentTypeError(f"{value!r} is no name of a run or recipe")
+    return value
+
+
+def _rights(value: str) -> str:
+    if not re.fullmatch(PATTERN, value):
+        raise argparse.ArgumentTypeError(f"{value!r} is no change of rights such as {PUBLISHED}")
     return value
 
 

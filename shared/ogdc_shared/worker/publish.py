@@ -2,7 +2,8 @@
 
 A published directory comes about in steps that may each be stopped anywhere and done again:
 
-1. Look through the partitions' outputs; then make the staging directory, which says that all was well.
+1. Look through the partitions' outputs, and let others read them but never act as their owner (see
+   `rights`); then make the staging directory, which says that all was well.
 2. Move the outputs into it, merged.
 3. Write the receipt: from here on the staging directory is complete.
 4. Move what it replaces aside, if anything, and rename the staging directory to the recipe's id. That makes
@@ -26,6 +27,7 @@ from ogdc_shared.errors import AlreadyPublishedError, PublishError
 from ogdc_shared.run_warnings import RunWarnings, read_warnings
 from ogdc_shared.worker.archive import write_zip
 from ogdc_shared.worker.lock import open_locked
+from ogdc_shared.worker.rights import AS_LEFT, PUBLISHED, Rights
 from ogdc_shared.worker.survey import survey
 from ogdc_shared.worker.trees import flush_entries, is_directory, move_children, remove, write_durably
 from ogdc_shared.worker.warned import gather_warnings
@@ -49,6 +51,8 @@ class Publication(NamedTuple):
     volume: str = layout.WORKFLOW_MOUNT
     zip_path: str = layout.OUTPUT_ZIP_PATH
     warnings_path: str = layout.WARNINGS_PATH
+    rights: str = PUBLISHED
+    """What others may do with a published directory."""
 
     def workspaces(self) -> list[str]:
         """Each partition's workspace."""
@@ -98,7 +102,7 @@ def _gather_warnings(publication: Publication, reporter: Reporter) -> None:
 
 def _publish_zip(publication: Publication) -> None:
     outputs = publication.outputs()
-    names = survey(outputs)
+    names = survey(outputs, Rights(AS_LEFT))
     write_zip(publication.zip_path, {name: f"{outputs[number]}/{name}" for name, number in names.items()})
 
 
@@ -120,8 +124,10 @@ def _assemble(publication: Publication) -> None:
     _check_target(publication)
     staging = _at(publication, layout.staging(publication.run))
     if not is_directory(staging):
-        survey(publication.outputs())
+        rights = Rights(publication.rights)
+        survey(publication.outputs(), rights)
         os.makedirs(staging)
+        rights.give(staging)
     move_children(staging, *publication.outputs())
 
 

@@ -11,12 +11,15 @@ from ogdc_shared.worker.trees import is_directory, walk
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from ogdc_shared.worker.rights import Rights
 
-def survey(outputs: Sequence[str]) -> dict[str, int]:
+
+def survey(outputs: Sequence[str], rights: Rights) -> dict[str, int]:
     """List all that lies below the partitions' output directories, before any of it is published.
 
     Args:
         outputs: One directory for each partition, in order.
+        rights: Given to all of it, to each directory before what it holds is looked at.
 
     Returns:
         As `merge_names`.
@@ -30,7 +33,13 @@ def survey(outputs: Sequence[str]) -> dict[str, int]:
             raise PublishError(
                 f"Partition {partition} has no output directory; it cannot have been processed."
             )
-    found = merge_names(outputs, _clash, check=_check)
+        rights.give(directory)
+
+    def check(directory: str, entry: os.DirEntry[str], name: str) -> None:
+        _check(directory, entry, name)
+        rights.give(entry.path)
+
+    found = merge_names(outputs, _clash, check=check)
     if all(is_directory(f"{outputs[number]}/{name}") for name, number in found.items()):
         raise PublishError("There is nothing to publish: the last command left no file in /output_dir.")
     return found

@@ -5,6 +5,7 @@ Everything here may be stopped at any point and done again. Links are never foll
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from contextlib import suppress
@@ -35,7 +36,7 @@ _WRITE = 0o222
 
 
 def move_children(target: str, *sources: str) -> None:
-    """Move all that directories hold into `target`, on the same mount, and return once that is on disk.
+    """Move all that directories hold into `target`, by renaming where that can be, and flush it to disk.
 
     Directories of one name are merged. A file of one name in two has to be ruled out beforehand: the one that
     was there first would be lost.
@@ -172,3 +173,29 @@ def _rename(source: str, target: str) -> None:
         os.chmod(source, mode | stat.S_IRWXU)
         os.rename(source, target)
         os.chmod(target, mode)
+    except OSError as exc:
+        if exc.errno != errno.EXDEV:
+            raise
+        _move_by_copying(source, target)
+
+
+def _move_by_copying(source: str, target: str) -> None:
+    """Move between file systems, or between parts of one that have quotas of their own."""
+    from ogdc_shared.copying import copy_file, copy_tree
+
+    draft = f"{os.path.dirname(target)}/.ogdc-draft"
+    remove(draft)
+    umask = os.umask(0)  # what is moved keeps its rights
+    try:
+        if is_directory(source):
+            copy_tree(source, draft)
+            flush(draft)
+        elif os.path.islink(source):
+            os.symlink(os.readlink(source), draft)
+        else:
+            copy_file(source, draft)
+            _sync(draft)
+    finally:
+        os.umask(umask)
+    os.rename(draft, target)
+    remove(source)

@@ -7,7 +7,7 @@ import os
 from ogdc_shared.errors import InputNotFoundError, UnusableInputError
 from ogdc_shared.layout import claim_mount
 from ogdc_shared.light import TYPE_CHECKING
-from ogdc_shared.worker.trees import flush_entries, walk
+from ogdc_shared.worker.trees import flush_entries, remove, walk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,7 +68,8 @@ def replace_links(directory: str, volumes: str = claim_mount("")) -> None:
 
 
 def _replace_by_copy(link: str, *, draft: str) -> None:
-    from shutil import copy2
+    from ogdc_shared.copying import copy_file
 
-    copy2(link, draft)
+    remove(draft)
+    copy_file(os.path.realpath(link), draft)
     os.rename(draft, link)

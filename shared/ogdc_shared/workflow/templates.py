@@ -106,6 +106,7 @@ def publish_template(*, name: str, recipe: RecipeFacts, settings: Settings, over
                 *("--recipe-id", recipe.recipe_id),
                 *("--partitions", _PARTITIONS),
                 *("--output", recipe.output),
+                *("--rights", settings.worker.published_rights),
                 *(["--overwrite"] if overwrite else []),
             ],
             mounts=[workflow_mount(layout.WORKFLOW_MOUNT)],

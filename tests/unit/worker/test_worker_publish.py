@@ -287,6 +287,62 @@ def test_unzip_restores_links_and_modes(volume: Path, publication: Publication, 
     assert stat.S_IMODE((tmp_path / "out/deep/b.tif").stat().st_mode) == 0o640
 
 
+@pytest.mark.parametrize("output", ["pvc", "temporary"])
+def test_no_result_acts_as_its_owner_whatever_a_command_did(
+    volume: Path, publication: Publication, output: str, tmp_path: Path
+) -> None:
+    left = leave(volume, {"program": b"x", "deep/program": b"x"})
+    for path in (left, left / "deep", left / "program", left / "deep/program"):
+        path.chmod(0o7711)
+        os.setxattr(path, "user.note", b"x")
+    publish(publication._replace(output=output), Reporter())
+    if output == "temporary":
+        assert os.system(f"unzip -q {publication.zip_path} -d {volume}/seal-tags") == 0
+    found = [volume / "seal-tags", *(volume / "seal-tags").rglob("*")]
+    assert len(found) == 4
+    assert {path.stat().st_mode & 0o7000 for path in found} == {0}
+    assert [os.listxattr(path) for path in found] == [[]] * 4
+
+
+def test_everybody_can_read_what_is_published_unless_the_operator_says_otherwise(
+    volume: Path, publication: Publication
+) -> None:
+    def leave_closed() -> None:
+        left = leave(volume, {"a.tif": b"a", "tool": b"t", "deep/b.tif": b"b"})
+        for name, mode in {"a.tif": 0o000, "tool": 0o700, "deep/b.tif": 0o600, "deep": 0o000}.items():
+            (left / name).chmod(mode)
+
+    def modes() -> dict[str, str]:
+        top = volume / "seal-tags"
+        paths = [top, *sorted(top.rglob("*"))]
+        return {str(path.relative_to(top)): oct(stat.S_IMODE(path.stat().st_mode)) for path in paths}
+
+    before = os.umask(0o077)
+    try:
+        leave_closed()
+        publish(publication, Reporter())
+        readable = modes()
+        leave_closed()
+        closed = publication._replace(run=RUN, overwrite=True, rights="u+rwX,g+rX,o-rwx")
+        (volume / layout.receipt("seal-tags")).unlink()
+        publish(closed, Reporter())
+    finally:
+        os.umask(before)
+    files = {"a.tif": "0o644", "deep/b.tif": "0o644", "tool": "0o755"}
+    assert readable == {".": "0o755", "deep": "0o755"} | files
+    assert modes() == {name: mode[:-1] + "0" for name, mode in readable.items()}
+
+
+def test_unzip_restores_times_in_any_zone(
+    volume: Path, publication: Publication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = leave(volume, {"deep/a.tif": b"a"}) / "deep/a.tif"
+    os.utime(left, (1_577_934_245, 1_577_934_245))
+    publish(publication._replace(output="temporary"), Reporter())
+    assert os.system(f"TZ=America/Anchorage unzip -q {publication.zip_path} -d {tmp_path}/out") == 0
+    assert (tmp_path / "out/deep/a.tif").stat().st_mtime == 1_577_934_245
+
+
 def test_the_same_files_make_the_same_zip(volume: Path, publication: Publication) -> None:
     leave(volume, RESULT)
     zips = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -78,6 +79,35 @@ def test_move_merges_directories(tmp_path: Path) -> None:
     move_children(str(tmp_path / "two"), str(tmp_path / "one"))
     assert names(tmp_path / "two") == {"deep", "deep/er", "deep/er/one", "deep/er/two"}
     assert names(tmp_path / "one") == set()
+
+
+def test_what_cannot_be_renamed_is_copied_with_its_rights_and_holes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.mkdir()
+    target.mkdir()
+    make_tree(source)
+    (source / "tool").write_bytes(b"")
+    (source / "tool").chmod(0o757)
+    with (source / "sparse").open("wb") as file:
+        file.truncate(1 << 30)
+    (target / ".ogdc-draft").write_bytes(b"left by a copy that was killed")
+    rename = os.rename
+
+    def refuse(old: str, new: str) -> None:
+        if os.path.basename(old) != ".ogdc-draft":
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        rename(old, new)
+
+    monkeypatch.setattr(os, "rename", refuse)
+    before = names(source)
+    move_children(str(target), str(source))
+    assert names(target) == before
+    assert list(source.iterdir()) == []
+    assert os.readlink(target / "link") == "deep/er/a.txt"
+    assert (target / "tool").stat().st_mode & 0o777 == 0o757
+    assert (target / "sparse").stat().st_blocks * 512 < 1 << 20
 
 
 def test_a_directory_its_owner_may_not_write_is_moved_and_keeps_its_mode(tmp_path: Path) -> None:

@@ -1,0 +1,106 @@
+"""Copies of files that somebody else made: content, time and the ordinary permissions, nothing else.
+
+A copy belongs to who makes it and has the mode that its umask leaves; what would let others act as its owner
+(setuid, setgid, capabilities, access control lists) is never taken over. Holes stay holes.
+
+Source: lseek(2), SEEK_DATA and SEEK_HOLE; POSIX permissions, chmod(2).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from ogdc_shared.light import TYPE_CHECKING
+from ogdc_shared.worker.trees import walk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_PIECE = 1 << 20
+_PERMISSIONS = 0o777
+
+
+def copy_tree(source: str, target: str) -> None:
+    """Copy all that a directory holds into another, which is made where it is missing.
+
+    Links are copied as links. Directories of one name are merged, nothing else is replaced.
+
+    Raises:
+        OSError: something cannot be read or written, is there already, or is a pipe or a device.
+    """
+    os.makedirs(target, exist_ok=True)
+    directories = [(source, target)]
+    for name, entry in walk(source):
+        place = f"{target}/{name}"
+        if entry.is_symlink():
+            os.symlink(os.readlink(entry.path), place)
+            _set_time(place, entry.stat(follow_symlinks=False))
+        elif entry.is_dir(follow_symlinks=False):
+            _make_directory(place, entry.stat(follow_symlinks=False).st_mode)
+            directories.append((entry.path, place))
+        else:
+            copy_file(entry.path, place)
+    for directory, place in reversed(directories):  # writing into one has changed its time
+        _set_time(place, os.lstat(directory))
+
+
+def copy_file(source: str, target: str) -> None:
+    """Copy a regular file to where nothing is yet.
+
+    Raises:
+        OSError: it cannot be read, is a link, a pipe or a device, or the target cannot be written or exists.
+    """
+    reading = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        status = os.fstat(reading)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "is no regular file", source)
+        mode = status.st_mode & _PERMISSIONS | stat.S_IRUSR
+        writing = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        try:
+            _copy_content(reading, writing, status.st_size)
+        finally:
+            os.close(writing)
+        _set_time(target, status)
+    finally:
+        os.close(reading)
+
+
+def _copy_content(reading: int, writing: int, size: int) -> None:
+    for start, end in _extents(reading, size):
+        position = start
+        while position < end and (piece := os.pread(reading, min(_PIECE, end - position), position)):
+            written = 0
+            while written < len(piece):
+                written += os.pwrite(writing, piece[written:], position + written)
+            position += len(piece)
+    os.ftruncate(writing, size)
+
+
+def _extents(file: int, size: int) -> Iterator[tuple[int, int]]:
+    """Yield where a file holds data, as offsets from and to; all of it where the file system cannot tell."""
+    position = 0
+    while position < size:
+        try:
+            start = os.lseek(file, position, os.SEEK_DATA)
+            end = os.lseek(file, start, os.SEEK_HOLE)
+        except OSError as exc:
+            if exc.errno == errno.ENXIO:  # nothing but a hole is left
+                return
+            start, end = position, size
+        yield start, min(end, size)
+        position = end
+
+
+def _make_directory(path: str, mode: int) -> None:
+    try:
+        os.mkdir(path, mode & _PERMISSIONS | stat.S_IRWXU)
+    except FileExistsError:
+        if not stat.S_ISDIR(os.lstat(path).st_mode):
+            raise
+
+
+def _set_time(path: str, status: os.stat_result) -> None:
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns), follow_symlinks=False)

@@ -1,0 +1,110 @@
+"""What others may do with a result: what the operator says, and nothing that would let them act as its owner.
+
+A recipe is a stranger's. A file that its commands made setuid would run as whoever owns the published copy,
+so no such bit, no file capability and no other extended attribute ever becomes part of a result.
+
+Source: chmod(1) for the notation; capabilities(7), acl(5), xattr(7).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from typing import NamedTuple
+
+from ogdc_shared.copying import copy_file
+
+PUBLISHED = "u+rwX,go+rX"
+"""What is published by default: readable for everybody, writable for its owner."""
+AS_LEFT = "u+r"
+"""A zip's: as the commands left it."""
+PATTERN = r"[ugoa]+[-+][rwxX]+(,[ugoa]+[-+][rwxX]+)*"
+
+_PERMISSIONS = 0o777
+_SHIFTS = {"u": (6,), "g": (3,), "o": (0,), "a": (6, 3, 0)}
+_BITS = {"r": 4, "w": 2, "x": 1, "X": 1}
+_SYSTEM_ATTRIBUTES = ("security.capability", "system.posix_acl_access", "system.posix_acl_default")
+
+
+class _Clause(NamedTuple):
+    adds: bool
+    bits: int
+    bits_if_executable: int
+    """What `X` stands for: directories, and files that somebody may execute."""
+
+
+class Rights:
+    """A change of mode in chmod's symbolic notation."""
+
+    def __init__(self, text: str) -> None:
+        """Read the notation.
+
+        Raises:
+            ValueError: it does not match `PATTERN`.
+        """
+        if not re.fullmatch(PATTERN, text):
+            raise ValueError(f"{text!r} is no change of rights such as {PUBLISHED}")
+        self._clauses = [_clause(clause) for clause in text.split(",")]
+
+    def of(self, mode: int) -> int:
+        """Return the permission bits that a file or directory of mode `mode` (as lstat tells) is to have.
+
+        Its owner always may read it, and change what a directory holds: it has yet to be published.
+        """
+        bits = mode & _PERMISSIONS
+        for clause in self._clauses:
+            executable = stat.S_ISDIR(mode) or bits & 0o111
+            changed = clause.bits | (clause.bits_if_executable if executable else 0)
+            bits = bits | changed if clause.adds else bits & ~changed
+        return bits | (stat.S_IRWXU if stat.S_ISDIR(mode) else stat.S_IRUSR)
+
+    def give(self, path: str) -> None:
+        """Give a file or directory these rights, and take everything else away; leaves links alone.
+
+        Raises:
+            OSError: it belongs to somebody else.
+        """
+        mode = os.lstat(path).st_mode
+        if stat.S_ISLNK(mode):
+            return
+        wanted, found = self.of(mode), stat.S_IMODE(mode)
+        if attributes := [name for name in os.listxattr(path, follow_symlinks=False) if _is_a_users(name)]:
+            found = wanted | stat.S_IRUSR | stat.S_IWUSR  # removing takes the right to write
+            os.chmod(path, found)
+            for attribute in attributes:
+                _remove_attribute(path, attribute)
+        if wanted != found:
+            os.chmod(path, wanted)
+
+
+def _clause(text: str) -> _Clause:
+    who, sign, what = re.split("([-+])", text)
+    shifts = {shift for letter in who for shift in _SHIFTS[letter]}
+
+    def bits(letters: str) -> int:
+        return sum({_BITS[letter] << shift for letter in letters for shift in shifts})
+
+    return _Clause(adds=sign == "+", bits=bits(what.replace("X", "")), bits_if_executable=bits(what))
+
+
+def _is_a_users(attribute: str) -> bool:
+    """Whether a command can have set it; others belong to the file system."""
+    return attribute.startswith("user.") or attribute in _SYSTEM_ATTRIBUTES
+
+
+def _remove_attribute(path: str, name: str) -> None:
+    try:
+        os.removexattr(path, name, follow_symlinks=False)
+    except PermissionError:
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            raise
+        _replace_by_copy(path)  # a capability can be set in a namespace of one's own, and not removed outside
+
+
+def _replace_by_copy(path: str) -> None:
+    draft = f"{os.path.dirname(path)}/.ogdc-draft"
+    if os.path.lexists(draft):
+        os.unlink(draft)
+    copy_file(path, draft)
+    os.rename(draft, path)
