@@ -1,5 +1,5 @@
 # Each target sets up what it needs by itself; a second run finds it there.
-.PHONY: demo test check unit bench format schema settings clean
+.PHONY: demo test quick check unit bench wheel format schema settings clean
 
 demo:  ## Set everything up and run a real recipe on this machine
 	@scripts/bootstrap local
@@ -16,6 +16,15 @@ check: ## Formatter, linter and types, as CI runs them
 unit: ## The tests
 	@scripts/bootstrap dev
 	.venv/bin/pytest
+
+quick: ## The unit tests alone
+	@scripts/bootstrap dev
+	.venv/bin/pytest tests/unit
+
+wheel: ## Build the wheel into dist/
+	@scripts/bootstrap local
+	rm -rf dist
+	.venv/bin/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 
 bench: ## Measure; a table here and JSON in bench-results/
 	@scripts/bootstrap dev
