@@ -14,6 +14,7 @@ from ogdc_cli.terminal import printable
 
 _WORDS = {
     "fetched": "fetched {name} ({size} bytes)",
+    "fetching": "fetching {source}: {file_bytes} of {size} bytes, {rate} bytes/s, {done} of {of} files done",
     "fetch_delayed": "{source}: {reason}; trying again in {seconds} s ({attempt} of {of})",
     "command_started": "command {number} of {of}: {command}",
     "command_finished": "command {number} of {of} finished after {seconds} s",

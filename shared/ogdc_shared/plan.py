@@ -35,6 +35,8 @@ class InputFile(NamedTuple):
     """`url`, `recipe` or `volume`."""
     name: str | None = None
     """Name below `/input_dir`; None: the server's Content-Disposition, else the last part of `source`."""
+    directory: str | None = None
+    """Where below `/input_dir`; None: right in it."""
     size: int | None = None
     """Bytes, where known beforehand."""
     checksum: Checksum | None = None
@@ -164,6 +166,8 @@ def render_file(file: InputFile) -> str:
         text += f', "kind": {quoted(file.kind)}'
     if file.name is not None:
         text += f', "name": {quoted(file.name)}'
+    if file.directory is not None:
+        text += f', "directory": {quoted(file.directory)}'
     if file.size is not None:
         text += f', "size": {file.size:d}'
     if file.checksum is not None:

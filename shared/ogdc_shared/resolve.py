@@ -8,10 +8,10 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from ogdc_shared.errors import ConfigurationError, InputNotFoundError
-from ogdc_shared.plan import InputFile, VolumeInput
+from ogdc_shared.plan import Checksum, InputFile, VolumeInput
 from ogdc_shared.recipe.models import DataOneInput, FileInput, PvcMountInput, UrlInput, UrlListInput
 from ogdc_shared.recipe.recipe import Recipe, side_file
-from ogdc_shared.recipe.urls import read_url_list
+from ogdc_shared.recipe.urls import http_url, read_url_list
 
 if TYPE_CHECKING:
     import urllib3
@@ -52,16 +52,38 @@ def _files(
     recipe: Recipe, param: InputParam, *, key: str, dataone_node_url: str | None
 ) -> Iterator[InputFile]:
     if isinstance(param, UrlInput):
-        yield InputFile(source=param.value)
+        yield InputFile(
+            source=http_url(param.value),
+            name=param.name,
+            directory=param.directory,
+            checksum=_checksum(param.checksum),
+        )
     elif isinstance(param, UrlListInput):
         path = side_file(recipe.directory, f"{key}.file", param.file)
-        yield from (InputFile(source=url) for _, url in read_url_list(path))
+        urls = (url for _, url in read_url_list(path))
+        yield from (InputFile(source=http_url(url), directory=param.directory) for url in urls)
     elif isinstance(param, FileInput):
         path = side_file(recipe.directory, f"{key}.path", param.path)
-        name = PurePosixPath(param.path).name
-        yield InputFile(source=param.path, kind="recipe", name=name, size=path.stat().st_size)
+        name = param.name or PurePosixPath(param.path).name
+        size = path.stat().st_size
+        yield InputFile(param.path, kind="recipe", name=name, directory=param.directory, size=size)
     elif isinstance(param, DataOneInput):
-        yield from _dataone_files(param, key=key, node_url=dataone_node_url)
+        files = _dataone_files(param, key=key, node_url=dataone_node_url)
+        yield from (_below(param.directory, file) for file in files)
+
+
+def _checksum(text: str | None) -> Checksum | None:
+    if text is None:
+        return None
+    algorithm, _, digits = text.lower().partition(":")
+    return Checksum(algorithm, digits)
+
+
+def _below(directory: str | None, file: InputFile) -> InputFile:
+    """Put a package's file, which may have a directory of its own, below the recipe's."""
+    if directory is None:
+        return file
+    return file._replace(directory=f"{directory}/{file.directory}" if file.directory else directory)
 
 
 def _dataone_files(param: DataOneInput, *, key: str, node_url: str | None) -> Iterator[InputFile]:

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from support.http import Answer, FileServer, Request
 
+_PHRASE = re.compile(r'(id|seriesId):"((?:[^"\\]|\\.)*)"')
 _QUERY = re.compile(r'resourceMap:"((?:[^"\\]|\\.)*)" AND -formatType:METADATA')
 BASE = "/metacat/d1/mn"
 
@@ -31,6 +32,8 @@ class DataFile(NamedTuple):
     metadata: bool = False
     """Whether it describes the package instead of being part of the data."""
     checksum_algorithm: str = "SHA-256"
+    series: str | None = None
+    """The identifier that all versions of it share."""
 
 
 class MemberNode:
@@ -55,22 +58,38 @@ class MemberNode:
         asked = {key: values[0] for key, values in request.query.items()}
         self.queries.append(asked)
         match = _QUERY.fullmatch(asked["q"])
-        if not match:
+        if match:
+            files = sorted(f for f in self.packages.get(_unquoted(match[1]), []) if not f.metadata)
+        elif asked["q"] == " OR ".join(phrase[0] for phrase in _PHRASE.finditer(asked["q"])):
+            files = sorted(self._named(asked["q"]))
+        else:
             return Answer(status=400, body=b'{"error": {"msg": "cannot parse the query"}}')
-        identifier = re.sub(r"\\(.)", r"\1", match[1])
-        files = sorted(file for file in self.packages.get(identifier, []) if not file.metadata)
         start, rows = int(asked.get("start", 0)), min(int(asked.get("rows", 10)), self.most_rows)
         fields = asked["fl"].split(",")
-        documents = [_document(file, fields) for file in files[start : start + rows]]
+        documents = [_document(file, fields, self._maps(file)) for file in files[start : start + rows]]
         body = {"response": {"numFound": len(files), "start": start, "docs": documents}}
         return Answer(body=json.dumps(body).encode(), headers={"Content-Type": "application/json"})
+
+    def _named(self, query: str) -> set[DataFile]:
+        """The objects that have one of the identifiers; a resource map is one, too."""
+        wanted = {(field, _unquoted(value)) for field, value in _PHRASE.findall(query)}
+        files = {file for files in self.packages.values() for file in files}
+        maps = {DataFile(name, None) for name in self.packages if ("id", name) in wanted}
+        return maps | {f for f in files if {("id", f.identifier), ("seriesId", f.series)} & wanted}
+
+    def _maps(self, file: DataFile) -> list[str]:
+        return [name for name, files in self.packages.items() if file in files]
 
     def _object(self, file: DataFile) -> Answer:
         headers = {"Content-Disposition": f'inline; filename="{file.name}"'} if file.name else {}
         return Answer(body=file.content, headers=headers)
 
 
-def _document(file: DataFile, fields: list[str]) -> dict[str, Any]:
+def _unquoted(value: str) -> str:
+    return re.sub(r"\\(.)", r"\1", value)
+
+
+def _document(file: DataFile, fields: list[str], maps: list[str]) -> dict[str, Any]:
     algorithm = file.checksum_algorithm.lower().replace("-", "")
     known = algorithm in hashlib.algorithms_available
     document = {
@@ -79,5 +98,7 @@ def _document(file: DataFile, fields: list[str]) -> dict[str, Any]:
         "size": len(file.content),
         "checksum": hashlib.new(algorithm, file.content).hexdigest() if known else "12345",
         "checksumAlgorithm": file.checksum_algorithm,
+        "formatType": "METADATA" if file.metadata else "DATA" if maps else "RESOURCE",
+        "resourceMap": maps or None,
     }
     return {key: value for key, value in document.items() if key in fields and value is not None}

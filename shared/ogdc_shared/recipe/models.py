@@ -22,7 +22,7 @@ from pydantic import (
 
 from ogdc_shared.recipe import quantities
 from ogdc_shared.recipe.ids import NAME_PATTERN, name_problem
-from ogdc_shared.recipe.urls import url_problem
+from ogdc_shared.recipe.urls import checksum_problem, url_problem
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -57,6 +57,25 @@ def _url(value: str) -> str:
     return value
 
 
+def _file_name(value: str) -> str:
+    if "/" in _plain_text(value) or value in {".", ".."} or len(value.encode()) > 255:
+        raise ValueError("is no file name; give at most 255 bytes without '/', and a directory: beside it.")
+    return value
+
+
+def _directory(value: str) -> str:
+    parts = _plain_text(value).strip("/").split("/")
+    if value.startswith("/") or any(part in {"", ".", ".."} or len(part.encode()) > 255 for part in parts):
+        raise ValueError("is no directory below /input_dir; give a relative path such as 2021/june.")
+    return "/".join(parts)
+
+
+def _checksum(value: str) -> str:
+    if problem := checksum_problem(value):
+        raise ValueError(problem)
+    return value
+
+
 def _no_boolean(value: object) -> object:
     if isinstance(value, bool):
         raise ValueError("is no number; give a whole number.")  # noqa: TRY004  pydantic collects only these
@@ -65,6 +84,7 @@ def _no_boolean(value: object) -> object:
 
 Text = Annotated[str, AfterValidator(_plain_text)]
 SideFile = Annotated[str, AfterValidator(_relative_path)]
+FileName = Annotated[str, AfterValidator(_file_name)]
 Count = Annotated[int, Field(ge=1), BeforeValidator(_no_boolean)]
 Cpu = Annotated[
     str,
@@ -183,32 +203,50 @@ class VisualizationWorkflow(Workflow):
     )
 
 
-class UrlInput(Strict):
+class Placed(Strict):
+    """Where the files of an input go."""
+
+    directory: Annotated[str, AfterValidator(_directory)] | None = Field(
+        default=None, description="Where below /input_dir its files go, such as 2021/june; none: right there."
+    )
+
+
+class UrlInput(Placed):
     """One file on a server."""
 
     type: Literal["url"]
-    value: Annotated[str, AfterValidator(_url)] = Field(description="An https, http or ftp URL.")
+    value: Annotated[str, AfterValidator(_url)] = Field(description="An https, http, ftp, s3 or gs URL.")
+    name: FileName | None = Field(
+        default=None, description="What the file is called; none: what its server or its URL call it."
+    )
+    checksum: Annotated[str, AfterValidator(_checksum)] | None = Field(
+        default=None, description="What the file has to have, such as sha256:9f86d0…; or sha512, sha1, md5."
+    )
 
 
-class UrlListInput(Strict):
+class UrlListInput(Placed):
     """Many files on servers."""
 
     type: Literal["url_list"]
     file: SideFile = Field(description="A text file with one URL a line, relative to the recipe directory.")
 
 
-class FileInput(Strict):
+class FileInput(Placed):
     """A small file shipped with the recipe."""
 
     type: Literal["file"]
     path: SideFile = Field(description="The file, relative to the recipe directory.")
+    name: FileName | None = Field(default=None, description="What it is called; none: as in the recipe.")
 
 
-class DataOneInput(Strict):
+class DataOneInput(Placed):
     """The files of a DataONE data package."""
 
     type: Literal["dataone"]
-    dataset_identifier: Text = Field(description="The identifier of the package's resource map.")
+    dataset_identifier: Text = Field(
+        description="The package's DOI, the address of its landing page, or the identifier of its metadata, "
+        "its resource map, its series or one of its files."
+    )
     filename: Text | None = Field(
         default=None, description="Only the files of this name; * and ? are wildcards, case does not matter."
     )
@@ -219,7 +257,7 @@ class DataOneInput(Strict):
         """Identifiers have no white space and at most 800 characters (Source: DataONE, Types.Identifier)."""
         if len(value) > 800 or re.search(r"\s", value):
             raise ValueError(
-                "is no DataONE identifier; give one such as resource_map_doi:10.18739/A29G5GD39."
+                "is no DataONE identifier; give one such as doi:10.18739/A29G5GD39, or a landing page's URL."
             )
         return value
 
@@ -257,10 +295,11 @@ class PvcMountInput(Strict):
         return value
 
 
-class UploadInput(Strict):
+class UploadInput(Placed):
     """The object whose upload starts the run; such a recipe is started by triggers alone."""
 
     type: Literal["upload"]
+    name: FileName | None = Field(default=None, description="What it is called; none: as in its bucket.")
 
 
 InputParam = Annotated[

@@ -16,6 +16,7 @@ from ogdc_shared.recipe.commands import parse_commands
 from ogdc_shared.recipe.explain import explain, shown
 from ogdc_shared.recipe.files import UnusableFileError, confined, read_text
 from ogdc_shared.recipe.ids import recipe_id
+from ogdc_shared.recipe.input_names import name_problems
 from ogdc_shared.recipe.meta import META_NAME, load_meta
 from ogdc_shared.recipe.models import FileInput, InputParam, RecipeMeta, ShellWorkflow, UrlListInput
 from ogdc_shared.recipe.urls import read_url_list, url_problem
@@ -59,6 +60,7 @@ def load_recipe(directory: Path) -> Recipe:
         problems += exc.problems
     for position, param in enumerate(meta.input.params):
         problems += _input_problems(f"input.params[{position}]", param, directory)
+    problems += name_problems(meta, directory)
     if problems:
         raise InvalidRecipeError(*problems)
     return Recipe(id=recipe_id(meta.name), meta=meta, directory=directory, commands=commands)

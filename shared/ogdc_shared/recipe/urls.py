@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from ogdc_shared.recipe.files import UnusableFileError
 
+SCHEMES = frozenset({"http", "https", "ftp", "s3", "gs"})
 MAX_LENGTH = 8192
 """Characters; servers refuse longer ones."""
 
+_DIGITS = {"md5": 32, "sha1": 40, "sha256": 64, "sha512": 128}
+"""Algorithm → hex digits of its checksums."""
 _SIMPLE = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,4})?(?:/[!-~]*)?")
 """What nearly every URL looks like, so that a list of a million is checked in a second."""
 _UNSEEN = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029\ufeff]")
@@ -31,14 +34,45 @@ def url_problem(url: str) -> str | None:
         code = "%20" if unseen[0] == " " else "its percent-encoded form"
         return f"has {unseen[0]!r} as character {unseen.start() + 1}; remove it, or write {code}."
     try:
-        parts = urlsplit(url)
-        host = parts.hostname
-        _ = parts.port
+        return _place_problem(urlsplit(url))
     except ValueError as exc:
         return f"is no URL ({exc}); give one such as https://example.org/data.tif."
-    if parts.scheme not in {"http", "https", "ftp"} or not host:
+
+
+def _place_problem(parts: SplitResult) -> str | None:
+    """Say what is wrong with a URL's scheme or server; raises ValueError where they cannot even be read."""
+    _ = parts.port
+    if parts.scheme in {"s3", "gs"} and not re.fullmatch(r"[A-Za-z0-9._-]{3,255}", parts.netloc):
+        return f"names no bucket; give one such as {parts.scheme}://bucket/path/to/file.tif."
+    if parts.scheme not in SCHEMES or not parts.hostname:
         return "is no URL to fetch from; give one that begins with https://, http:// or ftp:// and a server."
     return None
+
+
+def checksum_problem(value: str) -> str | None:
+    """Say why `value` is no checksum, as a sentence without its subject; None where nothing is wrong."""
+    algorithm, _, digits = value.partition(":")
+    length = _DIGITS.get(algorithm.lower())
+    if length is None:
+        return "names no kind of checksum; give one such as sha256:9f86d0…, or sha512:, sha1:, md5:."
+    if not re.fullmatch(rf"[0-9a-fA-F]{{{length}}}", digits):
+        return f"is no {algorithm}: that has {length} hex digits."
+    return None
+
+
+def http_url(url: str) -> str:
+    """Return where an object that s3:// or gs:// names is read over HTTP; any other URL as it is.
+
+    Source: Amazon S3 User Guide, "Virtual hosting of buckets"; Cloud Storage, "Request endpoints".
+    """
+    scheme, _, rest = url.partition("://")
+    bucket, _, key = rest.partition("/")
+    if scheme.lower() == "gs":
+        return f"https://storage.googleapis.com/{bucket}/{key}"
+    if scheme.lower() != "s3":
+        return url
+    # A name with a dot in it is none that Amazon's certificate has.
+    return f"https://s3.amazonaws.com/{rest}" if "." in bucket else f"https://{bucket}.s3.amazonaws.com/{key}"
 
 
 def read_url_list(path: Path) -> Iterator[tuple[int, str]]:

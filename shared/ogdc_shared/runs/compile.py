@@ -13,7 +13,7 @@ from ogdc_shared.errors import ForbiddenError, InputNotFoundError, UnsupportedEr
 from ogdc_shared.layout import division_key, partition_key, plan_key, run_prefix, snapshot_key
 from ogdc_shared.listing import Listing, measure, sealed_manifests
 from ogdc_shared.partitioning import divide
-from ogdc_shared.plan import Division, Partitioning, Plan
+from ogdc_shared.plan import Division, InputFile, Partitioning, Plan
 from ogdc_shared.recipe.bundle import content_digest, digest, pack
 from ogdc_shared.recipe.models import (
     DataOneOutput,
@@ -94,8 +94,19 @@ def compiled_recipe(
         )
     with Listing() as files:
         files.extend(resolve_inputs(recipe, dataone_node_url=settings.dataone_node_url))
-        files.extend(occasion.inputs)
+        files.extend(_uploaded(recipe.meta, occasion.inputs))
         yield _compile(recipe, files=files, settings=settings, overwrite=overwrite, occasion=occasion)
+
+
+def _uploaded(meta: RecipeMeta, files: Sequence[InputFile]) -> Iterator[InputFile]:
+    """Give what was uploaded the place that the recipe wants for it."""
+    wanted = next((param for param in meta.input.params if isinstance(param, UploadInput)), None)
+    for file in files:
+        yield (
+            file
+            if wanted is None
+            else file._replace(name=wanted.name or file.name, directory=wanted.directory)
+        )
 
 
 def store_artifacts(store: ArtifactStore, run: CompiledRun) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_shared.errors import SourceUnavailableError, UnusableInputError
-from ogdc_shared.worker.names import last_component, name_from_url
+from ogdc_shared.worker.content import file_pieces, is_decoded
 from ogdc_shared.worker.reply import PIECE_BYTES, InterruptedFetchError, Reply
-from ogdc_shared.worker.shipped import read_shipped, shipped_name
+from ogdc_shared.worker.shipped import read_shipped
 
 if TYPE_CHECKING:
     import hashlib
@@ -29,6 +30,10 @@ ATTEMPTS = 6
 FIRST_PAUSE = 0.5
 """Seconds after the first failure; doubled after each further one."""
 LONGEST_PAUSE = 60.0
+LONGEST_ASKED_PAUSE = 600.0
+"""Of those that a server asks for (Retry-After)."""
+SLOW_SECONDS, SLOW_BYTES = 120.0, 12_000
+"""A server that sends less in that time is as good as away."""
 
 
 class Trouble(NamedTuple):
@@ -59,17 +64,27 @@ class RecipeFiles:
         return Reply(pieces=read_shipped(self._directory, source))
 
 
-def download(file: InputFile, *, source: Source, part: Part, wait: Callable[[Trouble], None]) -> str:
-    """Fetch `file` into `part`, and return the name it should have.
+def download(
+    file: InputFile,
+    *,
+    source: Source,
+    part: Part,
+    name: Callable[[Reply], str],
+    wait: Callable[[Trouble], None],
+    progress: Callable[[int, int | None], None] = lambda _have, _size: None,
+) -> Reply:
+    """Fetch `file` into `part`, and return the answer that it came with.
 
     Args:
         file: What to fetch.
         source: Where from.
         part: Where to; may hold the beginning already.
+        name: What an answer's file will be called.
         wait: Waits for the next try, and may say so.
+        progress: Told how many bytes there are, and of how many where that is known.
 
     Raises:
-        InputNotFoundError: there is no such file.
+        InputNotFoundError: there is no such file, or a web page in its place.
         SourceUnavailableError: the server failed too often.
         UnusableInputError: what came has not the size or the checksum it should have.
     """
@@ -77,28 +92,48 @@ def download(file: InputFile, *, source: Source, part: Part, wait: Callable[[Tro
     failures = 0
     while True:
         try:
-            return _try(file, source=source, part=part)
+            return _try(file, source=source, part=part, name=name, progress=progress)
         except InterruptedFetchError as exc:
-            failures = 1 if part.size > most else failures + 1
+            failures = 1 if part.size > most and not exc.slow else failures + 1
             most = max(most, part.size)
             if failures == ATTEMPTS:
                 raise SourceUnavailableError(
                     f"{file.source!r} could not be fetched, {ATTEMPTS} times in a row: {exc}."
                 ) from exc
-            seconds = min(exc.pause or FIRST_PAUSE * 2.0 ** (failures - 1), LONGEST_PAUSE)
+            seconds = _pause(exc, failures)
             wait(Trouble(file.source, reason=str(exc), attempt=failures, of=ATTEMPTS, seconds=seconds))
 
 
-def _try(file: InputFile, *, source: Source, part: Part) -> str:
+def _pause(exc: InterruptedFetchError, failures: int) -> float:
+    """Seconds until the next try: what the server asks for, else longer each time."""
+    if exc.pause is not None:
+        return min(exc.pause, LONGEST_ASKED_PAUSE)
+    return float(min(FIRST_PAUSE * 2.0 ** (failures - 1), LONGEST_PAUSE))
+
+
+def _try(
+    file: InputFile,
+    *,
+    source: Source,
+    part: Part,
+    name: Callable[[Reply], str],
+    progress: Callable[[int, int | None], None],
+) -> Reply:
     digest = _Digest(file.checksum)
     validator = part.validator()
     reply = source.open(file.source, offset=part.size if validator else 0, validator=validator)
-    with part.write(offset=reply.offset, validator=reply.validator) as sink:
+    named = name(reply)
+    decoded = is_decoded(reply, name=named)
+    with part.write(offset=reply.offset, validator=None if decoded else reply.validator) as sink:
         if reply.offset:
             digest.read(part.path)
-        for piece in reply.pieces:
+        have, pace = reply.offset, _Pace()
+        for piece in file_pieces(file.source, reply, name=named):
             sink.write(piece)
             digest.update(piece)
+            have += len(piece)
+            progress(have, None if decoded else reply.size)
+            pace.take(len(piece))
     problem = _problem(file, size=part.size, digest=digest)
     if problem:
         part.discard()
@@ -107,7 +142,7 @@ def _try(file: InputFile, *, source: Source, part: Part) -> str:
         raise UnusableInputError(
             f"{file.source!r} {problem}; it was fetched whole, so its description is wrong."
         )
-    return _name(file, reply)
+    return reply
 
 
 def _problem(file: InputFile, *, size: int, digest: _Digest) -> str | None:
@@ -118,10 +153,25 @@ def _problem(file: InputFile, *, size: int, digest: _Digest) -> str | None:
     return None
 
 
-def _name(file: InputFile, reply: Reply) -> str:
-    if file.kind == "recipe":
-        return shipped_name(file)
-    return last_component(file.name or "") or reply.name or name_from_url(file.source)
+class _Pace:
+    """How fast a file comes, looked at every `SLOW_SECONDS`."""
+
+    def __init__(self) -> None:
+        self._since, self._bytes = time.monotonic(), 0
+
+    def take(self, size: int) -> None:
+        """Count bytes that came.
+
+        Raises:
+            InterruptedFetchError: there were hardly any for a while.
+        """
+        self._bytes += size
+        seconds = time.monotonic() - self._since
+        if seconds < SLOW_SECONDS:
+            return
+        if self._bytes < SLOW_BYTES:
+            raise InterruptedFetchError(f"it sent {self._bytes} bytes in {seconds:.0f} seconds", slow=True)
+        self._since, self._bytes = time.monotonic(), 0
 
 
 class _Digest:

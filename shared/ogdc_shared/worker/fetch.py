@@ -9,20 +9,23 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from ogdc_shared.errors import UnsupportedError
+from ogdc_shared.errors import InputNotFoundError, UnsupportedError
 from ogdc_shared.worker.download import RecipeFiles, download
-from ogdc_shared.worker.names import take_name
+from ogdc_shared.worker.names import last_component, name_from_url, placed, take_name
 from ogdc_shared.worker.part import Part
 from ogdc_shared.worker.threads import in_threads
-from ogdc_shared.worker.trees import flush, flush_entries, is_directory, remove
+from ogdc_shared.worker.trees import flush, is_directory, move_children, remove
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ogdc_shared.plan import InputFile
     from ogdc_shared.worker.download import Source, Trouble
+    from ogdc_shared.worker.fetch_progress import FetchProgress
+    from ogdc_shared.worker.reply import Reply
 
 THREADS = 4
 
@@ -45,6 +48,8 @@ def fetch_inputs(
     report: Callable[[Fetched], None],
     warn: Callable[[Trouble], None] = lambda _: None,
     pause: Callable[[float], None] = time.sleep,
+    progress: FetchProgress | None = None,
+    credentials: str = "",
 ) -> None:
     """Fetch all inputs into `store`; those that an earlier try has finished are left alone.
 
@@ -55,6 +60,8 @@ def fetch_inputs(
         report: Told of each input as it is there.
         warn: Told of each input that has to be tried again; called by several threads.
         pause: Waits so many seconds before a server is tried again.
+        progress: Told how far it is.
+        credentials: Directory with the logins of servers (see `credentials`); empty: there are none.
 
     Raises:
         InputNotFoundError: there is no such file.
@@ -62,56 +69,105 @@ def fetch_inputs(
         UnusableInputError: an input has a wrong size or checksum, or the name of another.
     """
     os.makedirs(store, exist_ok=True)
-    sources = _sources(files, recipe)
+    fetching = _Fetching(files, store=store, recipe=recipe, credentials=credentials)
 
     def wait(trouble: Trouble) -> None:
         warn(trouble)
         pause(trouble.seconds)
 
     def fetch(number: int) -> Fetched:
-        file = files[number]
-        return _fetch(file, place=f"{store}/{number}", source=sources[file.kind], wait=wait)
+        return fetching.fetch(number, wait=wait, progress=progress)
 
     owners: dict[str, str] = {}
-    for fetched in in_threads(fetch, len(files), at_once=THREADS):
-        take_name(owners, fetched.name, fetched.source)
-        report(fetched)
+    try:
+        for fetched in in_threads(fetch, len(files), at_once=THREADS):
+            take_name(owners, fetched.name, fetched.source)
+            report(fetched)
+    except InputNotFoundError as exc:
+        if len(files) == 1:
+            raise
+        raise InputNotFoundError(f"{exc} (One of {len(files)} inputs; {len(owners)} were fetched.)") from exc
     flush(store)
 
 
 def place_inputs(store: str, input_dir: str) -> None:
     """Move what `fetch_inputs` has left in `store` into `input_dir`, on the same mount."""
     if is_directory(store):
-        for number in filter(str.isdecimal, os.listdir(store)):
-            for name in os.listdir(f"{store}/{number}"):
-                os.rename(f"{store}/{number}/{name}", f"{input_dir}/{name}")
-    flush_entries(input_dir)
+        numbers = sorted(filter(str.isdecimal, os.listdir(store)), key=int)
+        move_children(input_dir, *(f"{store}/{number}" for number in numbers))
     remove(store)
 
 
-def _sources(files: Sequence[InputFile], recipe: str) -> dict[str, Source]:
+class _Fetching:
+    """What all the inputs of a partition have in common."""
+
+    def __init__(self, files: Sequence[InputFile], *, store: str, recipe: str, credentials: str) -> None:
+        self._files = files
+        self._store = store
+        self._sources = _sources(files, recipe, credentials)
+        self._names = Counter(_default_name(file) for file in files)
+
+    def fetch(
+        self, number: int, *, wait: Callable[[Trouble], None], progress: FetchProgress | None
+    ) -> Fetched:
+        started = time.monotonic()
+        file, place = self._files[number], f"{self._store}/{number}"
+        os.makedirs(place, exist_ok=True)
+        name = _only_file(place)
+        if name is None:
+            part = Part(f"{place}.part")
+            reply = download(
+                file,
+                source=self._sources[file.kind],
+                part=part,
+                name=lambda reply: self._name(file, reply),
+                wait=wait,
+                progress=progress.of(number, file) if progress else lambda _have, _size: None,
+            )
+            name = self._name(file, reply)
+            os.makedirs(os.path.dirname(f"{place}/{name}"), exist_ok=True)
+            part.become(f"{place}/{name}")
+        if progress:
+            progress.finished(number)
+        seconds = round(time.monotonic() - started, 3)
+        return Fetched(file.source, name, os.path.getsize(f"{place}/{name}"), seconds)
+
+    def _name(self, file: InputFile, reply: Reply) -> str:
+        """Say where an input goes; two that differ in their queries alone keep them in their names."""
+        if file.kind == "recipe":
+            return placed(file, last_component(file.source))
+        alike = self._names[_default_name(file)] > 1
+        return placed(file, reply.name or name_from_url(file.source, with_query=alike))
+
+
+def _default_name(file: InputFile) -> str:
+    try:
+        by_source = name_from_url(file.source) if file.kind == "url" else last_component(file.source)
+        return placed(file, by_source)
+    except ValueError:
+        return ""  # no URL, which shows when it is fetched
+
+
+def _only_file(directory: str) -> str | None:
+    """The path of the one file below a directory, relative to it; None: there is none yet."""
+    found = ""
+    while is_directory(f"{directory}/{found}"):
+        names = os.listdir(f"{directory}/{found}")
+        if not names:
+            return None
+        found = f"{found}/{names[0]}" if found else names[0]
+    return found
+
+
+def _sources(files: Sequence[InputFile], recipe: str, credentials: str) -> dict[str, Source]:
     kinds = {file.kind for file in files}
     sources: dict[str, Source] = {"recipe": RecipeFiles(recipe)}
     if "url" in kinds:
+        from ogdc_shared.worker.credentials import Credentials
         from ogdc_shared.worker.web import Web
 
-        sources["url"] = Web(threads=THREADS)
+        known = Credentials.read(credentials) if credentials else None
+        sources["url"] = Web(threads=THREADS, credentials=known)
     for unknown in kinds - sources.keys():
         raise UnsupportedError(f"This worker cannot fetch inputs of kind {unknown!r}; use a newer image.")
     return sources
-
-
-def _fetch(file: InputFile, *, place: str, source: Source, wait: Callable[[Trouble], None]) -> Fetched:
-    started = time.monotonic()
-    os.makedirs(place, exist_ok=True)
-    finished = os.listdir(place)
-    if not finished:
-        part = Part(f"{place}.part")
-        finished = [download(file, source=source, part=part, wait=wait)]
-        part.become(f"{place}/{finished[0]}")
-    return Fetched(
-        source=file.source,
-        name=finished[0],
-        size=os.path.getsize(f"{place}/{finished[0]}"),
-        seconds=round(time.monotonic() - started, 3),
-    )

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def open_ftp(url: str) -> Reply:
-    """Ask for a file as the URL's user, or anonymously.
+def open_ftp(url: str, *, login: tuple[str, str] = ("", "")) -> Reply:
+    """Ask for a file with a user's name and password, or anonymously where the name is empty.
 
     Raises:
         InputNotFoundError: the server refuses, or the URL is none.
@@ -30,7 +30,7 @@ def open_ftp(url: str) -> Reply:
     connection = ftplib.FTP(timeout=SECONDS, encoding="utf-8")  # noqa: S321  what the recipe asks for
     try:
         connection.connect(parts.hostname, parts.port or ftplib.FTP_PORT)
-        connection.login(unquote(parts.username or ""), unquote(parts.password or ""))
+        connection.login(*login)
         connection.voidcmd("TYPE I")
         transfer, size = connection.ntransfercmd(f"RETR {unquote(parts.path.lstrip('/'))}")
     except (ftplib.error_perm, ValueError) as exc:
@@ -39,7 +39,7 @@ def open_ftp(url: str) -> Reply:
     except ftplib.all_errors as exc:
         connection.close()
         raise InterruptedFetchError(str(exc)) from exc
-    return Reply(pieces=_pieces(connection, transfer, size))
+    return Reply(pieces=_pieces(connection, transfer, size), size=size)
 
 
 def _pieces(connection: ftplib.FTP, transfer: socket.socket, size: int | None) -> Iterator[bytes]:

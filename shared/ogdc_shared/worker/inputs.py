@@ -56,14 +56,18 @@ def _copy(files: Sequence[InputFile], *, places: Places, reporter: Reporter) -> 
 
 def _fetch(files: Sequence[InputFile], *, places: Places, reporter: Reporter) -> None:
     from ogdc_shared.worker.fetch import fetch_inputs
+    from ogdc_shared.worker.fetch_progress import FetchProgress
 
-    fetch_inputs(
-        files,
-        store=_store(places),
-        recipe=places.recipe,
-        report=lambda fetched: reporter.event("fetched", **fetched._asdict()),
-        warn=lambda trouble: reporter.event("fetch_delayed", **trouble._asdict()),
-    )
+    with FetchProgress(len(files), partial(reporter.event, "fetching")) as progress:
+        fetch_inputs(
+            files,
+            store=_store(places),
+            recipe=places.recipe,
+            report=lambda fetched: reporter.event("fetched", **fetched._asdict()),
+            warn=lambda trouble: reporter.event("fetch_delayed", **trouble._asdict()),
+            progress=progress,
+            credentials=places.credentials,
+        )
 
 
 def _place(places: Places) -> None:

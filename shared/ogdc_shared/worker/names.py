@@ -1,6 +1,7 @@
-"""The file name an input gets: always a plain one, and the one wget would give it.
+"""The file name an input gets: always a plain one, and the one its author would look for.
 
-Recipes name their inputs in globs and paths, and were written where wget fetched them.
+Recipes name their inputs in globs and paths, and were written where wget or a browser fetched them: the last
+part of the URL's path in readable letters, without a query that comes after the name's extension.
 """
 
 from __future__ import annotations
@@ -9,10 +10,18 @@ import os
 import re
 
 from ogdc_shared.errors import UnusableInputError
+from ogdc_shared.light import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ogdc_shared.plan import InputFile
 
 NAME_BYTES = 255
 """What Linux file systems take."""
 
+_EXTENSION = re.compile(
+    r"\.(?!(?:aspx?|ashx|cgi|do|exe|jspx?|php\d?|pl|py)$)(?=\d*[A-Za-z])[A-Za-z0-9]{1,8}$", re.IGNORECASE
+)
+"""What tells what a file is; that of a program tells nothing of what it answers."""
 _UNWANTED = re.compile(r"[/\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _PARAMETER = r';\s*([\w!#$&+^`|~*.-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;]*))'
 
@@ -22,27 +31,44 @@ def take_name(
     name: str,
     source: str,
     *,
-    advice: str = "Leave one out: the second would overwrite the first.",
+    advice: str = "Give one of them another `name:` or a `directory:` in meta.yml, or leave one out.",
 ) -> None:
-    """Note in `owners` whose a name is.
+    """Note in `owners` whose a name is, and that the directories in it are directories.
 
     Raises:
         UnusableInputError: it is another input's; the message ends with `advice`.
     """
-    if name in owners:
+    directories = [name[: match.start()] for match in re.finditer("/", name)]
+    taken = next((taken for taken in (*directories, name, f"{name}/") if taken in owners), None)
+    if taken is not None:
         raise UnusableInputError(
-            f"Two inputs have the name {name!r}: {owners[name]!r} and {source!r}. {advice}"
+            f"Two inputs have the name {taken.rstrip('/')!r}: {owners[taken]!r} and {source!r}. {advice}"
         )
     owners[name] = source
+    owners.update((f"{directory}/", source) for directory in directories)
 
 
-def name_from_url(url: str) -> str:
-    """Give the path's last segment with the query, percent-encoding undone; `index.html` for an empty one."""
+def name_from_url(url: str, *, with_query: bool = False) -> str:
+    """Give the path's last segment, percent-encoding undone; `index.html` for an empty one.
+
+    The query is part of the name where the segment has no extension that tells what the file is.
+
+    Args:
+        url: Of the file.
+        with_query: Whether the query stays in any case, since it tells the file from another.
+    """
     from urllib.parse import urlsplit
 
     parts = urlsplit(url)
-    segment = _unquote(parts.path.rpartition("/")[2]) or "index.html"
-    return plain_name(f"{segment}?{_unquote(parts.query)}" if parts.query else segment)
+    segment = _unquote(parts.path.rpartition("/")[2])
+    if not parts.query or (has_extension(segment) and not with_query):
+        return plain_name(segment or "index.html")
+    return plain_name(f"{segment or 'index.html'}?{_unquote(parts.query)}")
+
+
+def has_extension(name: str) -> bool:
+    """Whether a name tells what kind of file it is."""
+    return bool(_EXTENSION.search(name))
 
 
 def name_from_disposition(header: str) -> str | None:
@@ -63,10 +89,23 @@ def name_from_disposition(header: str) -> str | None:
     return last_component(name) or None
 
 
+def placed(file: InputFile, otherwise: str) -> str:
+    """Give the path of an input below `/input_dir`; `otherwise` is its name where the recipe says none."""
+    name = relative_path(file.name or "") or otherwise
+    directory = relative_path(file.directory or "")
+    return f"{directory}/{name}" if directory else name
+
+
 def last_component(path: str) -> str:
     """Give the last component of a path of Unix or Windows as a plain name; empty where there is none."""
     component = re.split(r"[/\\]", path)[-1]
     return plain_name(component) if component else ""
+
+
+def relative_path(path: str) -> str:
+    """Make a path of Unix or Windows one below some directory, each part a plain name; may be empty."""
+    parts = (part for part in re.split(r"[/\\]", path) if part not in {"", ".", ".."})
+    return "/".join(map(plain_name, parts))
 
 
 def plain_name(text: str) -> str:

@@ -16,6 +16,7 @@ class Places(NamedTuple):
     plan: str = layout.PLAN_PATH
     partition: str = layout.PARTITION_PATH
     recipe: str = layout.RECIPE_PATH
+    credentials: str = layout.CREDENTIALS_PATH
     scratch: str = "/tmp"  # noqa: S108  the task's own
 
     @property

@@ -22,6 +22,18 @@ class Reply(NamedTuple):
     """The file name that the server gives."""
     validator: str | None = None
     """What tells, the next time, whether the file is still the same."""
+    size: int | None = None
+    """Bytes of the whole file as it is sent; None: the server did not say."""
+    encoding: str = ""
+    """What the server did to the file on its way (Content-Encoding); empty: nothing."""
+    page: bool = False
+    """Whether the server calls it a web page."""
+    url: str = ""
+    """Where the answer came from in the end; empty where that is no question."""
+    etag: str = ""
+    """What the server calls this state of the file, as it says it; empty: nothing."""
+    modified: str = ""
+    """When the file was changed last, as the server says it; likewise."""
 
 
 class InterruptedFetchError(Exception):
@@ -29,8 +41,10 @@ class InterruptedFetchError(Exception):
 
     Attributes:
         pause: Seconds the server asks to be left alone; None: it did not say.
+        slow: Whether it is there, and hardly sends anything.
     """
 
-    def __init__(self, message: str, *, pause: float | None = None) -> None:
+    def __init__(self, message: str, *, pause: float | None = None, slow: bool = False) -> None:
         super().__init__(message)
         self.pause = pause
+        self.slow = slow

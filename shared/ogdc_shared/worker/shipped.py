@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from ogdc_shared.errors import InputNotFoundError
-from ogdc_shared.worker.names import last_component, take_name
+from ogdc_shared.worker.names import last_component, placed, take_name
 from ogdc_shared.worker.trees import flush
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def copy_files(files: Sequence[InputFile], *, recipe: str, directory: str) -> It
     for file in files:
         pieces, name = read_shipped(recipe, file.source), shipped_name(file)
         take_name(owners, name, file.source)
+        os.makedirs(os.path.dirname(f"{directory}/{name}"), exist_ok=True)
         with open(f"{directory}/{name}", "wb") as copy:
             copy.writelines(pieces)
             yield {"source": file.source, "name": name, "size": copy.tell()}
@@ -54,8 +55,8 @@ def read_shipped(recipe: str, source: str) -> Iterator[bytes]:
 
 
 def shipped_name(file: InputFile) -> str:
-    """The name such a file gets."""
-    return last_component(file.name or "") or last_component(file.source)
+    """The name such a file gets, with its directory."""
+    return placed(file, last_component(file.source))
 
 
 def _pieces(path: str) -> Iterator[bytes]:

@@ -164,9 +164,7 @@ def test_an_unknown_package_is_told_with_what_an_identifier_is(
     server: FileServer, http: urllib3.PoolManager
 ) -> None:
     node = node_with(server, "a.csv")
-    with pytest.raises(
-        InputNotFoundError, match=r"knows no data files of 'doi:10\.5072/other' .* resource_map_"
-    ):
+    with pytest.raises(InputNotFoundError, match=r"knows no data files of 'doi:10\.5072/other' .* DOI"):
         list(resolve_dataset(node.url, "doi:10.5072/other", filename=None, http=http))
 
 
@@ -304,3 +302,42 @@ def test_an_answer_that_breaks_off_is_told(server: FileServer, http: urllib3.Poo
     server.drop(5, after=500)
     with pytest.raises(SourceUnavailableError):
         list(resolve_dataset(node.url, PACKAGE, filename=None, http=http))
+
+
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        "doi:10.5072/A2",
+        "https://doi.org/10.5072/A2",
+        "http://dx.doi.org/10.5072/A2",
+        "10.5072/A2",
+        "https://example.org/catalog/view/doi%3A10.5072%2FA2",
+        "https://example.org/catalog/view/doi:10.5072/A2",
+        "https://example.org/catalog/#view/doi:10.5072/A2",
+        "series:7",
+        PACKAGE,
+        f"https://example.org/metacat/d1/mn/v2/packages/application%2Fbagit-1.0/{PACKAGE}",
+    ],
+)
+def test_whatever_people_paste_names_the_package(
+    server: FileServer, http: urllib3.PoolManager, pasted: str
+) -> None:
+    metadata = DataFile("doi:10.5072/A2", "eml.xml", metadata=True, series="series:7")
+    node = MemberNode(server, {PACKAGE: [metadata, DataFile("urn:1", "a.csv"), DataFile("urn:2", "b.csv")]})
+    assert names(resolve_dataset(node.url, pasted, filename=None, http=http)) == ["a.csv", "b.csv"]
+
+
+def test_a_single_file_can_be_named(server: FileServer, http: urllib3.PoolManager) -> None:
+    node = node_with(server, "a.csv", "b.csv")
+    for pasted in ("urn:uuid:00001", f"{node.url}/v2/object/urn%3Auuid%3A00001"):
+        assert names(resolve_dataset(node.url, pasted, filename=None, http=http)) == ["b.csv"]
+
+
+def test_folders_are_kept_and_a_pattern_means_names_as_well_as_paths(
+    server: FileServer, http: urllib3.PoolManager
+) -> None:
+    node = node_with(server, "2021/sic.tif", "2022/june/sic.tif", "../../etc/passwd", "C:\\x\\y.csv")
+    found = list(resolve_dataset(node.url, PACKAGE, filename="SIC.tif", http=http))
+    assert [(file.directory, file.name) for file in found] == [("2021", "sic.tif"), ("2022/june", "sic.tif")]
+    every = list(resolve_dataset(node.url, PACKAGE, filename=None, http=http))
+    assert [(file.directory, file.name) for file in every[2:]] == [("etc", "passwd"), ("C:/x", "y.csv")]

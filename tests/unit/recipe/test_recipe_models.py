@@ -188,7 +188,7 @@ def test_a_volume_input_has_a_pattern_for_all_files() -> None:
         ),
         (
             {"input": inputs({"type": "url"})},
-            "input.params[0].value: is missing; add it (An https, http or ftp URL.)",
+            "input.params[0].value: is missing; add it (An https, http, ftp, s3 or gs URL.)",
         ),
         (
             {"input": inputs({"type": "url", "value": None})},

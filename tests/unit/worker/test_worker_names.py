@@ -18,7 +18,10 @@ hostile = st.text() | st.text(alphabet="./\\%2eE\0\n ;$(){}'\"")
     ("path", "name"),
     [
         ("/data/a.tif", "a.tif"),
-        ("/a%20b.tif?x=1/2", "a b.tif?x=1%2F2"),
+        ("/a%20b.tif?x=1/2", "a b.tif"),
+        ("/sea%20ice?x=1/2", "sea ice?x=1%2F2"),
+        ("/get.php?file=a.tif", "get.php?file=a.tif"),
+        ("/v1.0?bbox=1,2", "v1.0?bbox=1,2"),
         ("/", "index.html"),
         ("", "index.html"),
         ("/dir/", "index.html"),
@@ -36,7 +39,7 @@ hostile = st.text() | st.text(alphabet="./\\%2eE\0\n ;$(){}'\"")
         ("/a%5Cb", "a\\b"),
     ],
 )
-def test_url_names_are_those_of_wget(path: str, name: str) -> None:
+def test_url_names_are_what_an_author_would_look_for(path: str, name: str) -> None:
     assert name_from_url(f"https://example.org{path}") == name
 
 

@@ -1,0 +1,166 @@
+"""HTTP connections that lead only where they may, and do not wait for ever for an answer to begin.
+
+A service that asks for what a caller named must not be led to what only it can reach: itself, its cloud's
+metadata, its neighbours. So every name is resolved here, every address it stands for is checked, and the
+connection is made to the very address that was checked, for each redirect anew: a name that is given another
+address in between (DNS rebinding) leads nowhere else.
+
+Source: RFC 6890 and the IANA registries of special-purpose addresses, as `ipaddress` knows them; RFC 6052 for
+IPv4 addresses in IPv6 ones.
+"""
+
+from __future__ import annotations
+
+import socket
+from contextlib import contextmanager, suppress
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from threading import Timer
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from ogdc_shared.errors import ForbiddenError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from ipaddress import IPv4Network
+
+    Address = IPv4Address | IPv6Address
+
+HEADER_SECONDS = 120.0
+"""How long a server may take from being asked to the end of its answer's headers, a byte at a time or not."""
+
+_NAT64 = IPv6Network("64:ff9b::/96")
+
+
+class Reach(NamedTuple):
+    """Where connections may lead: to all public addresses, and to these."""
+
+    anywhere: bool = False
+    """Whether to any address: the caller is this machine's own user."""
+    networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Networks that the operator allows although they are not public."""
+    hosts: frozenset[str] = frozenset()
+    """Hosts that the operator has named himself, such as that of a DataONE node."""
+
+    def allows(self, address: Address) -> bool:
+        """Whether an address may be connected to."""
+        meant = _embedded(address) or address
+        return self.anywhere or _is_public(meant) or any(meant in network for network in self.networks)
+
+
+def checked_addresses(host: str, port: int | None, reach: Reach) -> list[str]:
+    """Resolve a host's name, or read an address in any of its forms.
+
+    Raises:
+        ForbiddenError: one of its addresses may not be connected to.
+        OSError: there is no such host.
+    """
+    found = socket.getaddrinfo(host, port or 0, type=socket.SOCK_STREAM)
+    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    for address in addresses:
+        if host.lower() not in reach.hosts and not reach.allows(ip_address(address)):
+            raise ForbiddenError(
+                f"{host} is {address}, which is no public address, so nothing is read from there. Use a "
+                "public server; the operator can allow a network with OGDC_ALLOWED_NETWORKS."
+            )
+    return addresses
+
+
+def pool_manager(reach: Reach | None = None, **options: Any) -> urllib3.PoolManager:
+    """Make a pool of such connections.
+
+    Args:
+        reach: Where they may lead; None: anywhere, as a task's own connections.
+        options: As `urllib3.PoolManager` takes them.
+    """
+    pools = urllib3.PoolManager(**options)
+    pools.pool_classes_by_scheme = _pool_classes(reach or Reach(anywhere=True))
+    return pools
+
+
+def proxy_manager(proxy: str, **options: Any) -> urllib3.ProxyManager:
+    """Make a pool of connections through a proxy, which says itself where they may lead."""
+    pools = urllib3.ProxyManager(proxy, **options)
+    pools.pool_classes_by_scheme = _pool_classes(Reach(anywhere=True))
+    return pools
+
+
+def _pool_classes(reach: Reach) -> dict[str, type[HTTPConnectionPool]]:
+    class Plain(_Careful, HTTPConnection):
+        may_reach = reach
+
+    class Encrypted(_Careful, HTTPSConnection):
+        may_reach = reach
+
+    class PlainPool(HTTPConnectionPool):
+        ConnectionCls = Plain
+
+    class EncryptedPool(HTTPSConnectionPool):
+        ConnectionCls = Encrypted
+
+    return {"http": PlainPool, "https": EncryptedPool}
+
+
+class _Careful:
+    """What the connections have in common; mixed into urllib3's own."""
+
+    may_reach: Reach
+    _dns_host: str
+    port: int
+    _wire: socket.socket | None = None
+
+    def _new_conn(self) -> socket.socket:
+        """Connect to an address that was checked; the name stays what certificates are checked against."""
+        name = self._dns_host
+        try:
+            if not self.may_reach.anywhere:
+                self._dns_host = self._checked(name)
+            self._wire = super()._new_conn()  # type: ignore[misc]
+        finally:
+            self._dns_host = name
+        return self._wire
+
+    def _checked(self, name: str) -> str:
+        from urllib3.exceptions import NameResolutionError
+
+        try:
+            return checked_addresses(name, self.port, self.may_reach)[0]
+        except (socket.gaierror, UnicodeError) as exc:
+            error = exc if isinstance(exc, socket.gaierror) else socket.gaierror(str(exc))
+            raise NameResolutionError(name, self, error) from exc  # type: ignore[arg-type]
+
+    def getresponse(self) -> Any:
+        with self._limited():
+            return super().getresponse()  # type: ignore[misc]
+
+    @contextmanager
+    def _limited(self) -> Iterator[None]:
+        """Cut the line where headers take too long: each byte of them begins the socket's own time anew."""
+        timer = Timer(HEADER_SECONDS, self._cut)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def _cut(self) -> None:
+        if self._wire is not None:
+            with suppress(OSError):
+                self._wire.shutdown(socket.SHUT_RDWR)
+
+
+def _is_public(address: Address) -> bool:
+    return address.is_global and not address.is_multicast
+
+
+def _embedded(address: Address) -> IPv4Address | None:
+    """The IPv4 address that an IPv6 one leads to, be it mapped, 6to4, Teredo or NAT64."""
+    if isinstance(address, IPv4Address):
+        return None
+    if address in _NAT64:
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)

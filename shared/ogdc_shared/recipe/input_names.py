@@ -1,0 +1,107 @@
+"""Inputs that would have the same name, as far as their names are known before anything is fetched."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from ogdc_shared.recipe.files import UnusableFileError, confined
+from ogdc_shared.recipe.models import FileInput, InputParam, RecipeMeta, UrlInput, UrlListInput
+from ogdc_shared.recipe.urls import read_url_list
+from ogdc_shared.worker.names import has_extension, name_from_url, plain_name
+
+_MOST = 10
+"""Clashes that are told."""
+
+
+class _Named(NamedTuple):
+    """An input whose name is known."""
+
+    name: str
+    """Below `/input_dir`."""
+    key: str
+    """Where the recipe says it: a key of `meta.yml`, or a side file."""
+    line: int = 0
+    """Of the side file; 0: it is none."""
+
+    def where(self) -> str:
+        return f"{self.key}, line {self.line}" if self.line else self.key
+
+
+def name_problems(meta: RecipeMeta, directory: Path) -> Iterator[str]:
+    """Yield a sentence for each input that has the name of one before it, the first ten.
+
+    A recipe that divides its inputs among tasks may have them in different ones, so it is left alone. A
+    server may give a file another name, which is why only names with an extension count as known.
+    """
+    if meta.workflow.parallel.enabled:
+        return
+    hashes = array("q", (hash(named.name) for named in _known(meta, directory)))
+    ordered = sorted(hashes)
+    twice = {one for one, following in pairwise(ordered) if one == following}
+    if not twice:
+        return
+    first: dict[str, _Named] = {}
+    told = 0
+    for named in (named for named in _known(meta, directory) if hash(named.name) in twice):
+        other = first.setdefault(named.name, named)
+        if other is not named and told < _MOST:
+            told += 1
+            yield _sentence(other, named)
+
+
+def _sentence(first: _Named, second: _Named) -> str:
+    folder = "directory: (a list's files all go there)" if second.line else "name: or directory:"
+    file = second.key if second.line else "meta.yml"
+    place = f"line {second.line}" if second.line else second.key
+    return (
+        f"{file}: {place}: its file would be called {second.name!r}, as that of {first.where()}; give one of "
+        f"them another {folder}, or leave one out."
+    )
+
+
+def _known(meta: RecipeMeta, directory: Path) -> Iterator[_Named]:
+    for position, param in enumerate(meta.input.params):
+        yield from _names(param, f"input.params[{position}]", directory)
+
+
+def _names(param: InputParam, key: str, directory: Path) -> Iterator[_Named]:
+    if isinstance(param, UrlInput):
+        if name := param.name or _name_of(param.value):
+            yield _Named(_placed(param.directory, name), key)
+    elif isinstance(param, FileInput):
+        yield _Named(_placed(param.directory, param.name or PurePosixPath(param.path).name), key)
+    elif isinstance(param, UrlListInput):
+        for line, url in _lines(directory, param.file):
+            if name := _name_of(url):
+                yield _Named(_placed(param.directory, name), param.file, line)
+
+
+def _lines(directory: Path, file: str) -> Iterator[tuple[int, str]]:
+    """Read a list; what is wrong with the file itself is told elsewhere."""
+    try:
+        yield from read_url_list(confined(directory, file))
+    except UnusableFileError:
+        return
+
+
+def _name_of(url: str) -> str:
+    """The name a URL gives its file; empty where the server may well say another.
+
+    Inputs whose URLs differ in nothing but their queries keep them in their names.
+    """
+    segment = url.rpartition("/")[2]
+    if segment.isascii() and segment.replace(".", "").replace("_", "").replace("-", "").isalnum():
+        return segment if has_extension(segment) else ""  # nearly all are, and a list may hold a million
+    try:
+        short = name_from_url(url)
+        return name_from_url(url, with_query=True) if has_extension(short) else ""
+    except ValueError:
+        return ""
+
+
+def _placed(directory: str | None, name: str) -> str:
+    return f"{directory}/{plain_name(name)}" if directory else plain_name(name)

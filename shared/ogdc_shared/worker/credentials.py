@@ -1,0 +1,130 @@
+"""Who the worker is to a server: by the input's URL, by a token for its host, or by a netrc file.
+
+A host is told what belongs to it and nothing else, wherever a redirect leads, and nothing is told without
+encryption once an answer came with it.
+"""
+
+from __future__ import annotations
+
+import os
+from base64 import b64encode
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from ogdc_shared.errors import UnusableInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from urllib.parse import SplitResult
+
+NETRC, TOKENS = "netrc", "tokens"
+"""Names of the files: one as ftp(1) and curl read it, one with `HOST TOKEN` a line."""
+
+
+class Credentials:
+    """What is known for some hosts."""
+
+    def __init__(
+        self, *, logins: Mapping[str, tuple[str, str]] | None = None, tokens: Mapping[str, str] | None = None
+    ) -> None:
+        """Keep these.
+
+        Args:
+            logins: Host → user and password.
+            tokens: Host → bearer token.
+        """
+        self._logins = logins or {}
+        self._tokens = tokens or {}
+
+    @classmethod
+    def read(cls, directory: str) -> Credentials:
+        """Read the files in a directory; those that are not there hold nothing.
+
+        Raises:
+            UnusableInputError: a file cannot be understood; says where, and not what is in it.
+        """
+        return cls(
+            logins=_read_netrc(f"{directory}/{NETRC}"), tokens=dict(_read_tokens(f"{directory}/{TOKENS}"))
+        )
+
+    def authorization(self, url: str, *, asked: str, encrypted: bool) -> str | None:
+        """Return the Authorization header for a request.
+
+        Args:
+            url: What is asked for now, after a redirect or not.
+            asked: The input's own URL.
+            encrypted: Whether a request before this one was.
+        """
+        parts = urlsplit(url)
+        host = (parts.hostname or "").lower()
+        if encrypted and parts.scheme != "https":
+            return None
+        if login := _url_login(urlsplit(asked), parts):
+            return _basic(*login)
+        if host in self._tokens:
+            return f"Bearer {self._tokens[host]}"
+        return _basic(*self._logins[host]) if host in self._logins else None
+
+    def login(self, url: str) -> tuple[str, str]:
+        """Return user and password for a URL that is no http one; both empty where there are none."""
+        parts = urlsplit(url)
+        return _url_login(parts, parts) or self._logins.get((parts.hostname or "").lower(), ("", ""))
+
+
+def without_login(url: str) -> str:
+    """Return a URL as a request has it, without user and password."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl() if "@" in parts.netloc else url
+
+
+def _url_login(given: SplitResult, wanted: SplitResult) -> tuple[str, str] | None:
+    """The login in a URL, for requests to the very server it names."""
+    same = given.hostname == wanted.hostname and (
+        (given.scheme, given.port) == (wanted.scheme, wanted.port)
+        or (given.scheme, wanted.scheme, given.port, wanted.port) == ("http", "https", None, None)
+    )
+    if "@" not in given.netloc or not same:
+        return None
+    return unquote(given.username or ""), unquote(given.password or "")
+
+
+def _basic(user: str, password: str) -> str:
+    """Source: RFC 7617 section 2."""
+    return "Basic " + b64encode(f"{user}:{password}".encode()).decode("ascii")
+
+
+def _read_netrc(path: str) -> dict[str, tuple[str, str]]:
+    """Read a netrc; its `default` is left out, since it would be told to any host a redirect leads to."""
+    import netrc
+
+    if not os.path.isfile(path):
+        return {}
+    try:
+        hosts = netrc.netrc(path).hosts
+    except netrc.NetrcParseError as exc:
+        raise UnusableInputError(
+            f"The netrc file cannot be read: line {exc.lineno}. Mend that line."
+        ) from exc
+    except (OSError, UnicodeError) as exc:
+        raise UnusableInputError(f"The netrc file cannot be read: {type(exc).__name__}.") from exc
+    return {
+        host.lower(): (login or "", password or "")
+        for host, (login, _, password) in hosts.items()
+        if host != "default"
+    }
+
+
+def _read_tokens(path: str) -> list[tuple[str, str]]:
+    if not os.path.isfile(path):
+        return []
+    found = []
+    with open(path, encoding="utf-8") as lines:
+        for number, line in enumerate(lines, start=1):
+            words = line.split("#")[0].split()
+            if words and (len(words) != 2 or not words[1].isascii()):
+                raise UnusableInputError(
+                    f"The file of tokens, line {number}: write a host, a blank, its token."
+                )
+            if words:
+                found.append((words[0].lower(), words[1]))
+    return found

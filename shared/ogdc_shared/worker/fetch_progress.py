@@ -1,0 +1,91 @@
+"""How far the fetching of a partition's inputs is, told now and then while it lasts."""
+
+from __future__ import annotations
+
+import time
+from threading import Event, Lock, Thread
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+    from typing import Any
+
+    from ogdc_shared.plan import InputFile
+
+FIRST_SECONDS, LONGEST_SECONDS = 2.0, 30.0
+"""From the beginning to the first word, and between two of a fetch that takes long."""
+
+
+class FetchProgress:
+    """Counts what several threads have fetched; tells of it inside its block."""
+
+    def __init__(self, files: int, tell: Callable[..., None]) -> None:
+        """Nothing is told yet.
+
+        Args:
+            files: How many there are.
+            tell: Called by a thread of its own with facts by name: `source` (the file at work longest),
+                `bytes` fetched in all and `rate` (bytes a second since the last time), `file_bytes` of this
+                file and `size` of all of it (None: not known), `done` and `of` (files).
+        """
+        self._files = files
+        self._tell = tell
+        self._lock = Lock()
+        self._bytes = 0
+        self._done = 0
+        self._at_work: dict[int, tuple[str, int, int | None]] = {}
+        self._over = Event()
+        self._thread = Thread(target=self._report, name="fetch-progress", daemon=True)
+
+    def __enter__(self) -> FetchProgress:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        _type: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def of(self, number: int, file: InputFile) -> Callable[[int, int | None], None]:
+        """Begin with a file; what is returned is to be told how many bytes there are, and of how many."""
+
+        def note(have: int, size: int | None) -> None:
+            with self._lock:
+                _, had, _ = self._at_work.get(number, ("", 0, None))
+                self._bytes += max(0, have - had)
+                self._at_work[number] = (file.source, have, file.size if size is None else size)
+
+        note(0, None)
+        return note
+
+    def finished(self, number: int) -> None:
+        """Count a file that is there."""
+        with self._lock:
+            self._at_work.pop(number, None)
+            self._done += 1
+
+    def facts(self, *, seconds: float, since: int) -> dict[str, Any]:
+        """Say how far it is; `since` is how many bytes there were so many `seconds` ago."""
+        with self._lock:
+            source, have, size = next(iter(self._at_work.values()), ("", 0, None))
+            facts = {"source": source, "file_bytes": have, "size": size, "bytes": self._bytes}
+            return facts | {
+                "rate": round((self._bytes - since) / seconds),
+                "done": self._done,
+                "of": self._files,
+            }
+
+    def _report(self) -> None:
+        pause, bytes_before, told_at = FIRST_SECONDS, 0, time.monotonic()
+        while not self._over.wait(pause):
+            now = time.monotonic()
+            facts = self.facts(seconds=now - told_at, since=bytes_before)
+            if facts["source"]:
+                self._tell(**facts)
+            bytes_before, told_at = facts["bytes"], now
+            pause = min(pause * 1.5, LONGEST_SECONDS)

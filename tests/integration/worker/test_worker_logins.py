@@ -1,0 +1,316 @@
+"""Inputs as data centres serve them: behind logins, compressed on the way, answered with pages."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import zlib
+from collections.abc import Iterator
+from email.utils import formatdate
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ogdc_shared.errors import InputNotFoundError, SourceUnavailableError, UnusableInputError
+from ogdc_shared.plan import InputFile
+from ogdc_shared.worker import download, web
+from ogdc_shared.worker.content import file_pieces
+from ogdc_shared.worker.credentials import Credentials
+from ogdc_shared.worker.fetch import fetch_inputs, place_inputs
+from ogdc_shared.worker.fetch_progress import FetchProgress
+from ogdc_shared.worker.reply import InterruptedFetchError, Reply
+from support.http import Answer, FileServer, Request
+
+CONTENT = bytes(range(256)) * 40
+LOGIN = "Basic " + base64.b64encode("ann:s3cr3t ü".encode()).decode()
+PAGE = b"<!DOCTYPE html>\n<html><head><title>Sign in &amp; go</title></head><body>Log in</body></html>"
+
+
+class Place:
+    """Directories to fetch into, and the logins that are known there."""
+
+    def __init__(self, directory: Path) -> None:
+        self.store, self.inputs = directory / "fetch", directory / "input_dir"
+        self.credentials = directory / "credentials"
+        for made in (self.inputs, self.credentials):
+            made.mkdir(parents=True)
+        self.pauses: list[float] = []
+
+    def fetch(self, *files: str | InputFile) -> dict[str, bytes]:
+        fetch_inputs(
+            [InputFile(source=file) if isinstance(file, str) else file for file in files],
+            store=str(self.store),
+            recipe="",
+            report=lambda _: None,
+            pause=self.pauses.append,
+            credentials=str(self.credentials),
+        )
+        place_inputs(str(self.store), str(self.inputs))
+        found = (path for path in self.inputs.rglob("*") if path.is_file())
+        return {path.relative_to(self.inputs).as_posix(): path.read_bytes() for path in found}
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path / "task")
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[FileServer]:
+    (tmp_path / "served").mkdir()
+    with FileServer(tmp_path / "served") as server:
+        server.routes["/basic.tif"] = _behind(LOGIN)
+        yield server
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Iterator[FileServer]:
+    (tmp_path / "other").mkdir()
+    with FileServer(tmp_path / "other") as server:
+        server.routes["/file.tif"] = lambda _request: Answer(body=CONTENT)
+        yield server
+
+
+def _behind(authorization: str):  # type: ignore[no-untyped-def]
+    def answer(request: Request) -> Answer:
+        known = request.headers.get("Authorization") == authorization
+        return Answer(body=CONTENT) if known else Answer(status=401)
+
+    return answer
+
+
+def _redirect(target: str, **headers: str):  # type: ignore[no-untyped-def]
+    return lambda _request: Answer(status=302, headers={"Location": target} | headers)
+
+
+def test_a_login_in_the_url_is_used(place: Place, server: FileServer) -> None:
+    url = server.url.replace("//", "//ann:s3cr3t%20%C3%BC@")
+    assert place.fetch(f"{url}/basic.tif") == {"basic.tif": CONTENT}
+
+
+def test_a_login_of_a_netrc_is_used(place: Place, server: FileServer) -> None:
+    (place.credentials / "netrc").write_text('machine 127.0.0.1 login ann password "s3cr3t ü"\n')
+    assert place.fetch(f"{server.url}/basic.tif") == {"basic.tif": CONTENT}
+
+
+def test_a_token_of_a_host_is_used(place: Place, server: FileServer) -> None:
+    server.routes["/token.tif"] = _behind("Bearer abc.def")
+    (place.credentials / "tokens").write_text("# ours\nexample.org xyz\n127.0.0.1  abc.def\n")
+    assert place.fetch(f"{server.url}/token.tif") == {"token.tif": CONTENT}
+
+
+def test_cookies_are_kept_over_redirects_and_between_files(place: Place, server: FileServer) -> None:
+    def granule(request: Request) -> Answer:
+        if "session=42" in (request.headers.get("Cookie") or ""):
+            return Answer(body=CONTENT)
+        return Answer(status=302, headers={"Location": "/oauth?back=1"})
+
+    def login(request: Request) -> Answer:
+        if request.headers.get("Authorization") != LOGIN:
+            return Answer(status=401)
+        headers = {"Location": "/granule.tif", "Set-Cookie": "session=42; Path=/; HttpOnly"}
+        return Answer(status=302, headers=headers)
+
+    server.routes.update({"/granule.tif": granule, "/oauth": login})
+    (place.credentials / "netrc").write_text('machine 127.0.0.1 login ann password "s3cr3t ü"')
+    assert place.fetch(f"{server.url}/granule.tif", InputFile(f"{server.url}/granule.tif", name="b.tif"))
+    assert [request.path for request in server.requests].count("/oauth") <= 2
+
+
+def test_a_redirect_to_another_server_takes_nothing_along(
+    place: Place, server: FileServer, other: FileServer
+) -> None:
+    elsewhere = other.url.replace("127.0.0.1", "localhost")
+    server.routes["/away.tif"] = _redirect(f"{elsewhere}/file.tif", **{"Set-Cookie": "session=42; Path=/"})
+    (place.credentials / "netrc").write_text(
+        "machine 127.0.0.1 login u password p\ndefault login d password d\n"
+    )
+    place.fetch(f"{server.url.replace('//', '//ann:pw@')}/away.tif")
+    (asked,) = other.requests
+    assert asked.headers.get("Authorization") is None
+    assert asked.headers.get("Cookie") is None
+    assert "Authorization" in server.requests[0].headers
+
+
+@given(st.sampled_from(["http://h/x", "http://u:p@h/x", "http://h:80/x"]))
+def test_nothing_is_told_without_encryption_once_there_was_some(url: str) -> None:
+    known = Credentials(logins={"h": ("u", "p")}, tokens={"h": "t"})
+    assert known.authorization(url, asked="https://u:p@h/x", encrypted=True) is None
+    assert known.authorization("https://h/x", asked="http://u:p@h/x", encrypted=False)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refusal_says_that_a_login_is_missing(place: Place, server: FileServer, status: int) -> None:
+    server.routes["/x.tif"] = lambda _request: Answer(status=status)
+    with pytest.raises(InputNotFoundError, match=rf"{status}.*login.*127\.0\.0\.1.*Inputs behind a login"):
+        place.fetch(f"{server.url}/x.tif")
+
+
+@pytest.mark.parametrize(
+    ("line", "words"), [("machine", "netrc file cannot be read: line"), ("one two three", "tokens, line 1")]
+)
+def test_a_file_of_logins_that_is_wrong_is_named_and_not_shown(
+    place: Place, server: FileServer, line: str, words: str
+) -> None:
+    (place.credentials / ("netrc" if line == "machine" else "tokens")).write_text(line)
+    with pytest.raises(UnusableInputError, match=words) as told:
+        place.fetch(f"{server.url}/basic.tif")
+    assert "two" not in str(told.value)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "deflate"])
+def test_compression_of_the_server_is_undone(place: Place, server: FileServer, encoding: str) -> None:
+    sent = (
+        zlib.compress(CONTENT)
+        if encoding == "deflate"
+        else gzip.compress(CONTENT[:99]) + gzip.compress(CONTENT[99:])
+    )
+    server.routes["/a.geojson"] = lambda _: Answer(
+        body=sent, headers={"Content-Encoding": encoding, "ETag": '"1"'}
+    )
+    assert place.fetch(f"{server.url}/a.geojson") == {"a.geojson": CONTENT}
+
+
+@pytest.mark.parametrize("name", ["a.tar.gz", "a.TGZ"])
+def test_a_compressed_file_stays_what_it_is(place: Place, server: FileServer, name: str) -> None:
+    sent = gzip.compress(CONTENT)
+    server.routes[f"/{name}"] = lambda _: Answer(body=sent, headers={"Content-Encoding": "gzip"})
+    assert place.fetch(f"{server.url}/{name}") == {name: sent}
+
+
+def test_what_is_only_said_to_be_compressed_stays(place: Place, server: FileServer) -> None:
+    server.routes["/a.csv"] = lambda _: Answer(body=b"1,2", headers={"Content-Encoding": "gzip"})
+    assert place.fetch(f"{server.url}/a.csv") == {"a.csv": b"1,2"}
+
+
+def test_an_unknown_encoding_is_refused(place: Place, server: FileServer) -> None:
+    server.routes["/a.csv"] = lambda _: Answer(body=b"1,2", headers={"Content-Encoding": "br"})
+    with pytest.raises(UnusableInputError, match="'br'"):
+        place.fetch(f"{server.url}/a.csv")
+
+
+@given(content=st.binary(max_size=5000), cuts=st.lists(st.integers(0, 5100), max_size=6))
+def test_compression_is_undone_however_it_is_cut(content: bytes, cuts: list[int]) -> None:
+    sent = gzip.compress(content)
+    edges = sorted({0, len(sent), *(min(cut, len(sent)) for cut in cuts)})
+    pieces = [sent[a:b] for a, b in pairwise(edges)]
+    reply = Reply(pieces=pieces, encoding="gzip")
+    assert b"".join(file_pieces("https://h/a.csv", reply, name="a.csv")) == content
+    short = Reply(pieces=[sent[:-4]], encoding="gzip")
+    with pytest.raises(InterruptedFetchError):
+        list(file_pieces("https://h/a.csv", short, name="a.csv"))
+
+
+def test_a_small_file_that_grows_beyond_measure_is_written_in_pieces() -> None:
+    bomb = gzip.compress(bytes(50 << 20))
+    sizes = [len(p) for p in file_pieces("http://h/a", Reply(pieces=[bomb], encoding="gzip"), name="a.bin")]
+    assert (sum(sizes), max(sizes)) == (50 << 20, 1 << 20)
+
+
+@pytest.mark.parametrize("kind", ["text/html; charset=utf-8", "application/octet-stream"])
+def test_a_page_in_place_of_data_is_refused_and_names_its_address(
+    place: Place, server: FileServer, kind: str
+) -> None:
+    server.routes["/login"] = lambda _: Answer(body=PAGE, headers={"Content-Type": kind})
+    server.routes["/ice.nc"] = _redirect("/login")
+    with pytest.raises(
+        InputNotFoundError, match=r"ice\.nc'.*page \('Sign in & go'\) at .*/login instead"
+    ) as told:
+        place.fetch(f"{server.url}/ice.nc")
+    assert "login for 127.0.0.1" in str(told.value)
+
+
+@pytest.mark.parametrize("name", ["page.html", "notes.txt", "data"])
+def test_a_page_that_is_asked_for_is_one(place: Place, server: FileServer, name: str) -> None:
+    server.routes[f"/{name}"] = lambda _: Answer(body=PAGE, headers={"Content-Type": "text/html"})
+    assert place.fetch(f"{server.url}/{name}") == {name: PAGE}
+
+
+def test_a_wrong_label_alone_makes_no_page(place: Place, server: FileServer) -> None:
+    server.routes["/a.csv"] = lambda _: Answer(body=b"1,2", headers={"Content-Type": "text/html"})
+    assert place.fetch(f"{server.url}/a.csv") == {"a.csv": b"1,2"}
+
+
+def test_retry_after_may_be_a_date_and_is_bounded(place: Place, server: FileServer) -> None:
+    server.routes["/a.csv"] = lambda _: Answer(body=b"1")
+    server.fail(1, status=429, headers={"Retry-After": formatdate(None, usegmt=True)})
+    server.fail(1, status=503, headers={"Retry-After": "999999"})
+    server.fail(1, status=429, headers={"Retry-After": "soon"})
+    server.routes.clear()
+    (server.directory / "a.csv").write_bytes(b"1")
+    place.fetch(f"{server.url}/a.csv")
+    assert place.pauses[0] <= 1
+    assert place.pauses[1:] == [download.LONGEST_ASKED_PAUSE, download.FIRST_PAUSE * 4]
+
+
+def test_a_server_that_trickles_is_given_up(
+    place: Place, server: FileServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download, "SLOW_SECONDS", 0.0)
+    server.routes["/slow.bin"] = lambda _: Answer(body=b"x" * 100)
+    with pytest.raises(SourceUnavailableError, match=r"slow\.bin'.*sent 100 bytes in"):
+        place.fetch(f"{server.url}/slow.bin")
+
+
+def test_headers_that_never_end_are_cut_off(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ogdc_shared import connections
+    from support.trickle import trickling_headers
+
+    monkeypatch.setattr(connections, "HEADER_SECONDS", 0.3)
+    with trickling_headers(every=0.05) as url, pytest.raises(InterruptedFetchError):
+        web.Web(threads=1).open(f"{url}/a.tif")
+
+
+def test_one_of_many_says_how_many_there_are(place: Place, server: FileServer) -> None:
+    server.routes["/a.csv"] = lambda _: Answer(body=b"1")
+    with pytest.raises(InputNotFoundError, match=r"gone\.csv'.*404.*One of 3 inputs"):
+        place.fetch(
+            f"{server.url}/a.csv", f"{server.url}/gone.csv", InputFile(f"{server.url}/a.csv", name="b")
+        )
+
+
+def test_directories_names_and_queries_tell_files_apart(place: Place, server: FileServer) -> None:
+    server.routes["/sic.tif"] = lambda request: Answer(body=str(request.query).encode())
+    url = f"{server.url}/sic.tif"
+    files = place.fetch(
+        InputFile(url, directory="2021"),
+        InputFile(url, directory="2021/june"),
+        InputFile(url, name="other.tif"),
+        f"{url}?v=1",
+        InputFile(f"{url}?v=2", directory="2022"),
+    )
+    assert sorted(files) == ["2021/june/sic.tif", "2021/sic.tif", "2022/sic.tif", "other.tif", "sic.tif"]
+    with pytest.raises(UnusableInputError, match=r"'sic\.tif'.*name:.*directory:"):
+        Place(place.inputs.parent / "again").fetch(
+            InputFile(url, name="sic.tif"), InputFile(url, name="sic.tif")
+        )
+
+
+def test_files_that_differ_in_their_queries_alone_keep_them(place: Place, server: FileServer) -> None:
+    server.routes["/sic.tif"] = lambda request: Answer(body=b"1")
+    files = place.fetch(f"{server.url}/sic.tif?v=1", f"{server.url}/sic.tif?v=2")
+    assert sorted(files) == ["sic.tif?v=1", "sic.tif?v=2"]
+
+
+def test_a_file_and_a_directory_of_one_name_are_told(place: Place, server: FileServer) -> None:
+    server.routes["/a.csv"] = lambda _: Answer(body=b"1")
+    url = f"{server.url}/a.csv"
+    with pytest.raises(UnusableInputError, match="have the name 'x'"):
+        place.fetch(InputFile(url, name="x"), InputFile(url, directory="x"))
+
+
+def test_progress_counts_what_several_threads_fetch() -> None:
+    told: list[dict[str, object]] = []
+    progress = FetchProgress(3, lambda **facts: told.append(facts))
+    first, second = progress.of(0, InputFile("a", size=50)), progress.of(1, InputFile("b"))
+    first(10, None)
+    second(5, 20)
+    first(30, None)
+    facts = progress.facts(seconds=2.0, since=5)
+    assert facts == {"source": "a", "file_bytes": 30, "size": 50, "bytes": 35, "rate": 15, "done": 0, "of": 3}
+    progress.finished(0)
+    first_left = progress.facts(seconds=1.0, since=35)
+    assert (first_left["source"], first_left["done"], first_left["rate"]) == ("b", 1, 0)

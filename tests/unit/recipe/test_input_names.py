@@ -1,0 +1,114 @@
+"""Inputs that would have one name are told before anything is fetched, and can be told apart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ogdc_shared.errors import InvalidRecipeError
+from ogdc_shared.plan import Checksum, InputFile
+from ogdc_shared.recipe.recipe import Recipe, load_recipe
+from ogdc_shared.resolve import resolve_inputs
+from support.recipes import inputs, make_recipe
+
+H = "https://example.org"
+
+
+def load(directory: Path, *params: dict[str, Any], urls: str = "", **changes: Any) -> Recipe:
+    files = {"urls.txt": urls, "data/sic.tif": "x"}
+    return load_recipe(make_recipe(directory / "recipe", input=inputs(*params), files=files, **changes))
+
+
+def url(value: str, **more: str) -> dict[str, Any]:
+    return {"type": "url", "value": value} | more
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        [url(f"{H}/2021/sic.tif"), url(f"{H}/2022/sic.tif")],
+        [url(f"{H}/a.tif", name="sic.tif"), url(f"{H}/2022/s%69c.tif")],
+        [url(f"{H}/sic.tif"), {"type": "file", "path": "data/sic.tif"}],
+        [url(f"{H}/sic.tif", directory="x"), url(f"{H}/b/sic.tif", directory="x/")],
+        [url(f"{H}/2021/sic.tif?v=1"), url(f"{H}/2022/sic.tif?v=1")],
+    ],
+)
+def test_two_of_one_name_are_told_with_a_way_out(tmp_path: Path, params: list[dict[str, Any]]) -> None:
+    with pytest.raises(
+        InvalidRecipeError, match=r"params\[1\]: .*sic\.tif.*params\[0\].*name: or directory:"
+    ):
+        load(tmp_path, *params)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        [url(f"{H}/2021/sic.tif", name="a.tif"), url(f"{H}/2022/sic.tif")],
+        [url(f"{H}/2021/sic.tif", directory="2021"), url(f"{H}/2022/sic.tif")],
+        [url(f"{H}/sic.tif?v=1"), url(f"{H}/sic.tif?v=2")],
+        [url(f"{H}/1/content"), url(f"{H}/2/content")],
+        [url(f"{H}/get.php?id=1"), url(f"{H}/b/get.php?id=1")],
+    ],
+)
+def test_what_can_be_told_apart_or_may_be_named_by_its_server_is_taken(
+    tmp_path: Path, params: list[dict[str, Any]]
+) -> None:
+    load(tmp_path, *params)
+
+
+def test_lists_are_looked_through_by_line(tmp_path: Path) -> None:
+    urls = "".join(f"{H}/{year}/{month}.tif\n" for year in (1, 2) for month in range(20))
+    with pytest.raises(InvalidRecipeError) as told:
+        load(tmp_path, {"type": "url_list", "file": "urls.txt"}, urls=urls)
+    assert len(told.value.problems) == 10
+    assert "urls.txt: line 21: its file would be called '0.tif', as that of urls.txt, line 1" in str(
+        told.value
+    )
+
+
+def test_tasks_of_a_divided_recipe_may_each_have_one(tmp_path: Path) -> None:
+    parallel = {"type": "shell", "parallel": {"enabled": True, "partition_size": 1}}
+    load(tmp_path, url(f"{H}/2021/sic.tif"), url(f"{H}/2022/sic.tif"), workflow=parallel)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("name", "a/b.tif", "is no file name"),
+        ("name", "..", "is no file name"),
+        ("name", "é" * 200, "is no file name"),
+        ("name", "a\nb", "control character"),
+        ("directory", "/tmp", "is no directory below"),
+        ("directory", "a/../b", "is no directory below"),
+        ("directory", "a//b", "is no directory below"),
+        ("checksum", "crc32:00000000", "names no kind of checksum"),
+        ("checksum", "sha256:12", "is no sha256: that has 64 hex digits"),
+        ("checksum", "9f86d0", "names no kind of checksum"),
+    ],
+)
+def test_places_and_checksums_are_checked(tmp_path: Path, key: str, value: str, words: str) -> None:
+    with pytest.raises(InvalidRecipeError, match=words):
+        load(tmp_path, url(f"{H}/a.tif", **{key: value}))
+
+
+def test_what_a_recipe_says_of_an_input_is_handed_on(tmp_path: Path) -> None:
+    recipe = load(
+        tmp_path,
+        url("s3://bucket/a/b.tif", name="c.tif", directory="d/e", checksum="MD5:" + "A" * 32),
+        url("s3://my.bucket/a b.tif".replace(" ", "%20")),
+        url("gs://bucket/b.tif"),
+        {"type": "file", "path": "data/sic.tif", "name": "x", "directory": "y"},
+    )
+    assert list(resolve_inputs(recipe, dataone_node_url=None)) == [
+        InputFile(
+            "https://bucket.s3.amazonaws.com/a/b.tif",
+            name="c.tif",
+            directory="d/e",
+            checksum=Checksum("md5", "a" * 32),
+        ),
+        InputFile("https://s3.amazonaws.com/my.bucket/a%20b.tif"),
+        InputFile("https://storage.googleapis.com/bucket/b.tif"),
+        InputFile("data/sic.tif", kind="recipe", name="x", directory="y", size=1),
+    ]
