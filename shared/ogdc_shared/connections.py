@@ -14,7 +14,7 @@ from __future__ import annotations
 import socket
 from contextlib import contextmanager, suppress
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
-from threading import Timer
+from threading import Event, Timer
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import urllib3
@@ -133,21 +133,30 @@ class _Careful:
             raise NameResolutionError(name, self, error) from exc  # type: ignore[arg-type]
 
     def getresponse(self) -> Any:
-        with self._limited():
-            return super().getresponse()  # type: ignore[misc]
+        with self._limited() as cut:
+            response = super().getresponse()  # type: ignore[misc]
+        if cut.is_set():
+            raise TimeoutError(f"its headers took more than {HEADER_SECONDS:g} seconds")
+        return response
 
     @contextmanager
-    def _limited(self) -> Iterator[None]:
-        """Cut the line where headers take too long: each byte of them begins the socket's own time anew."""
-        timer = Timer(HEADER_SECONDS, self._cut)
+    def _limited(self) -> Iterator[Event]:
+        """Cut the line where headers take too long: each byte of them begins the socket's own time anew.
+
+        Yields:
+            What tells whether that was done.
+        """
+        cut = Event()
+        timer = Timer(HEADER_SECONDS, self._cut, (cut,))
         timer.daemon = True
         timer.start()
         try:
-            yield
+            yield cut
         finally:
             timer.cancel()
 
-    def _cut(self) -> None:
+    def _cut(self, cut: Event) -> None:
+        cut.set()
         if self._wire is not None:
             with suppress(OSError):
                 self._wire.shutdown(socket.SHUT_RDWR)

@@ -71,6 +71,8 @@ def _inflated(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """Undo gzip or deflate; what is not compressed after all stays as it is."""
     stream = iter(pieces)
     first = next(stream, b"")
+    while len(first) < len(_GZIP) and (more := next(stream, b"")):
+        first += more
     if not first.startswith(_GZIP) and first[:1] != b"\x78":
         yield first
         yield from stream
