@@ -119,6 +119,8 @@ TERMINATION_LOG_PATH = "/dev/termination-log"
 """Kubernetes reads a container's last words here (terminationMessagePath), at most 4096 bytes."""
 
 
+SHARED_MACHINE = "OGDC_SHARED_MACHINE"
+"""Set where a task shares its machine with the stack and its user (see `worker.priority`)."""
 PHASE = "OGDC_PHASE"
 """Names which part of `process` a container does, where its inputs are fetched by one of its own."""
 FETCHING = "fetch"

@@ -60,6 +60,9 @@ class Execution:
         if file:
             facts["file"] = file.path
         self._reporter.event("command_started", **facts, command=clip(command.text, _SHOWN_BYTES))
+        # For whoever ends the task without asking: the kernel, the kubelet, the local engine.
+        which = f"command {number} of {len(self._plan.commands)}" + (f", for {file.path!r}" if file else "")
+        self._reporter.last_words(f"It was at {which}: {clip(command.text, _SHOWN_BYTES)}")
         started = time.monotonic()
         outcome = self._run_in_scratch(command.text, file)
         facts |= {"exit_code": outcome.exit_code, "seconds": round(time.monotonic() - started, 3)}

@@ -50,6 +50,10 @@ def process(places: Places, reporter: Reporter, expected: Expected = Expected())
     plan, partition = read_plan(places.plan, expected), read_partition(places.partition, expected)
     if os.path.isdir(places.recipe):
         check_recipe(places.recipe, plan)
+    if layout.SHARED_MACHINE in os.environ:
+        from ogdc_shared.worker.priority import give_way
+
+        give_way()
     checkpoint = Checkpoint(f"{places.workspace}/{layout.CHECKPOINT}")
     try:
         _Process(plan, partition, places, reporter, checkpoint).run()
@@ -88,6 +92,7 @@ class _Process:
         empty(self._places.inputs)  # nobody reads them again, and the volume is shared
         if self._file_by_file:
             self._file_by_file.tidy()
+        self._reporter.last_words("")
         if self._checkpoint.warnings:
             from ogdc_shared.worker.warned import leave_warnings
 

@@ -9,12 +9,13 @@ Source: pkg/apis/workflow/v1alpha1/workflow_types.go of argo-workflows.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 from pathlib import PurePosixPath
 from typing import Any
 
 from ogdc_cli.local.engine.fields import Fields, ManifestError
+from ogdc_cli.local.engine.guard import Limits
 from ogdc_cli.local.engine.program import (
     Backoff,
     InputArtifact,
@@ -29,6 +30,7 @@ from ogdc_cli.local.engine.program import (
 )
 from ogdc_cli.local.engine.subset import KNOWN
 from ogdc_cli.local.engine.substitute import tags
+from ogdc_shared.recipe.quantities import amount
 from ogdc_shared.storage.store import check_key
 from ogdc_shared.workflow.facts import NETWORK_LABEL, NETWORK_PURPOSES
 from ogdc_shared.workflow.names import is_workflow_name
@@ -62,7 +64,7 @@ def read_program(manifest: object, *, claims: Collection[str]) -> Program:
     if spec.text("podSpecPatch", "") not in {"", POD_SPEC_PATCH}:
         raise ManifestError(f"{spec.at('podSpecPatch')}: only the compiler's own patch is supported.")
     volumes = dict(_volumes(spec, claims))
-    templates, dags = _templates(spec, volumes)
+    templates, dags = _templates(spec, volumes, dict(_sizes(spec)))
     entrypoint = spec.text("entrypoint", "")
     if entrypoint not in dags:
         raise ManifestError(f"spec.entrypoint: {entrypoint!r} is not the name of a DAG template.")
@@ -108,7 +110,23 @@ def _volumes(spec: Fields, claims: Collection[str]) -> Iterator[tuple[str, str |
         yield name, claim
 
 
-def _templates(spec: Fields, volumes: Collection[str]) -> tuple[dict[str, PodTemplate], dict[str, Fields]]:
+def _sizes(spec: Fields) -> Iterator[tuple[str, int | None]]:
+    """The most bytes that each empty directory may hold."""
+    for volume in spec.many("volumes", "volume"):
+        directory = volume.one("emptyDir", "emptyDir")
+        yield volume.text("name"), _bytes(directory.text("sizeLimit", ""), directory.at("sizeLimit"))
+
+
+def _bytes(text: str, where: str) -> int | None:
+    try:
+        return amount(text) if text else None
+    except ValueError as exc:
+        raise ManifestError(f"{where}: {text!r} {exc}") from exc
+
+
+def _templates(
+    spec: Fields, volumes: Collection[str], sizes: Mapping[str, int | None]
+) -> tuple[dict[str, PodTemplate], dict[str, Fields]]:
     pods: dict[str, PodTemplate] = {}
     dags: dict[str, Fields] = {}
     for template in spec.many("templates", "template"):
@@ -118,7 +136,7 @@ def _templates(spec: Fields, volumes: Collection[str]) -> tuple[dict[str, PodTem
         if "dag" in template:
             dags[name] = template.one("dag", "dag")
         elif "container" in template:
-            pods[name] = _pod(template, volumes)
+            pods[name] = _pod(template, volumes, sizes)
         else:
             raise ManifestError(
                 f"{template.at('name')}: template {name!r} has neither a container nor a DAG."
@@ -126,7 +144,7 @@ def _templates(spec: Fields, volumes: Collection[str]) -> tuple[dict[str, PodTem
     return pods, dags
 
 
-def _pod(template: Fields, volumes: Collection[str]) -> PodTemplate:
+def _pod(template: Fields, volumes: Collection[str], sizes: Mapping[str, int | None]) -> PodTemplate:
     inputs = template.one("inputs", "inputs")
     outputs = template.one("outputs", "outputs")
     container = template.one("container", "container")
@@ -154,10 +172,21 @@ def _pod(template: Fields, volumes: Collection[str]) -> PodTemplate:
         output_parameters=tuple(_output_parameter(p) for p in outputs.many("parameters", "parameter")),
         retry=_retry(template.one("retryStrategy", "retry")) if "retryStrategy" in template else None,
         deadline=template.number("activeDeadlineSeconds"),
+        limits=_limits(container, mounts, sizes),
         network=_network(template.one("metadata", "metadata")),
     )
     _check_outputs(found, outputs)
     return found
+
+
+def _limits(container: Fields, mounts: Iterable[VolumeMount], sizes: Mapping[str, int | None]) -> Limits:
+    """What a pod may have; its scratch is the empty directory it has as /tmp."""
+    resources = container.one("resources", "resources")
+    memory = resources.mapping("limits").get("memory", "")
+    scratch = [sizes.get(mount.volume) for mount in mounts if mount.path == "/tmp"]  # noqa: S108
+    return Limits(
+        memory=_bytes(memory, resources.at("limits.memory")), scratch=scratch[0] if scratch else None
+    )
 
 
 def _network(metadata: Fields) -> str:

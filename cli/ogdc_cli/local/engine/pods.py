@@ -17,12 +17,13 @@ from typing import NamedTuple
 from ogdc_cli.local.engine.artifacts import Artifacts
 from ogdc_cli.local.engine.beneath import directory_beneath, file_beneath, found_beneath, read_beneath
 from ogdc_cli.local.engine.berths import Berths
+from ogdc_cli.local.engine.guard import Excess
 from ogdc_cli.local.engine.program import OutputParameter, Program, VolumeMount
 from ogdc_cli.local.engine.substitute import fill
 from ogdc_cli.local.engine.units import Attempt, Outcome
 from ogdc_cli.local.sandbox import Container, Exit, Mount
 from ogdc_shared.errors import OgdcError
-from ogdc_shared.layout import FETCHING, PHASE, RUNNING, TERMINATION_LOG_PATH
+from ogdc_shared.layout import FETCHING, PHASE, RUNNING, SHARED_MACHINE, TERMINATION_LOG_PATH
 from ogdc_shared.removal import remove
 from ogdc_shared.storage.directory import DirectoryStore
 from ogdc_shared.worker.trees import walk
@@ -45,6 +46,8 @@ class Prepared(NamedTuple):
     """One after the other."""
     log: int
     """Descriptor of its log, to be closed by whoever starts the container."""
+    scratch: Path
+    """The directory of its own working files."""
 
 
 class _Scratch(NamedTuple):
@@ -108,20 +111,31 @@ class Pods:
                 image=template.image,
                 argv=tuple(fill(word, scope) for word in template.argv),
                 env={name: fill(value, scope) for name, value in template.env.items()}
-                | {"ARGO_PROGRESS_FILE": f"{_ARGO_DIR}/{_PROGRESS}"},
+                | {"ARGO_PROGRESS_FILE": f"{_ARGO_DIR}/{_PROGRESS}", SHARED_MACHINE: "true"},
                 mounts=(
                     *self._own_mounts(directory),
                     *_inputs(scratch.artifacts, attempt),
                     *self._mounts(program, attempt, directory),
                 ),
+                memory=template.limits.memory,
             )
         except BaseException:
             os.close(log)
             raise
-        return Prepared(_phases(container, attempt.template.network), log)
+        scratch_dir = next(mount.source for mount in container.mounts if mount.target == _TMP)
+        return Prepared(_phases(container, attempt.template.network), log, scratch_dir)
 
-    def collect(self, program: Program, attempt: Attempt, ended: Exit) -> Outcome:
-        """Take in what a pod that has ended left; its directory is another's afterwards."""
+    def collect(
+        self, program: Program, attempt: Attempt, ended: Exit, excess: Excess | None = None
+    ) -> Outcome:
+        """Take in what a pod that has ended left; its directory is another's afterwards.
+
+        Args:
+            program: The pod's workflow.
+            attempt: The pod.
+            ended: How it ended.
+            excess: Why it was ended, where it had too much of something.
+        """
         berths = self._scratch_of(program.name).berths
         directory = berths.of(attempt.node.id)
         try:
@@ -129,6 +143,9 @@ class Pods:
                 return Outcome(
                     "Error", f"The sandbox could not be set up: {self._last_words(program, attempt)}"
                 )
+            if excess is not None:
+                text = (read_beneath(directory, "message", limit=_MESSAGE_BYTES) or "").strip()
+                return Outcome("Failed", f"{excess.message} {text}".rstrip(), excess.exit_code)
             if ended.code != 0:
                 text = (read_beneath(directory, "message", limit=_MESSAGE_BYTES) or "").strip()
                 reason = f"main: Error (exit code {ended.code})"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from ogdc_cli.local.engine.guard import Limits
+
 _LONGEST_WAIT = 365 * 86_400.0
 
 
@@ -92,6 +94,7 @@ class PodTemplate(NamedTuple):
     retry: Retry | None
     deadline: int | None
     """Seconds one try may take."""
+    limits: Limits = Limits()
     network: str = "inputs"
     """What it may use a network for: `none`, `inputs` or `commands` (see `RecipeFacts.network`)."""
 

@@ -24,6 +24,7 @@ from functools import partial
 from typing import TypeVar
 
 from ogdc_cli.local.engine.flow import Flow
+from ogdc_cli.local.engine.guard import Excess, Guard, Subject
 from ogdc_cli.local.engine.mailbox import Mailbox
 from ogdc_cli.local.engine.manifest import read_program
 from ogdc_cli.local.engine.pods import Pods, Prepared
@@ -60,6 +61,8 @@ class _Pod:
         """Which of them is waited for, and its descriptor in the selector."""
         self.leaving = False
         """Whether its container has ended well, so that another may take its slot."""
+        self.excess: Excess | None = None
+        """What it has too much of."""
         self.reason: str | None = None
         """Why it is being stopped."""
         self.kill_at: float | None = None
@@ -103,6 +106,7 @@ class Scheduler:
         """Uids of workflows that changed in the store, which could not be read."""
         self._pause = _DISK_SECONDS
         self._mailbox = Mailbox()
+        self._guard = Guard(lambda pod, excess: self._mailbox.post(partial(self._exceeded, pod, excess)))
         self._helpers = ThreadPoolExecutor(_HELPERS, thread_name_prefix="ogdc-engine-helper")
         self._selector = selectors.DefaultSelector()
         self._next_progress = 0.0
@@ -115,6 +119,7 @@ class Scheduler:
         self._selector.register(self._mailbox, selectors.EVENT_READ)
         for uid in self._store.unfinished():
             self.notice(uid)
+        self._guard.start()
         self._thread.start()
 
     def stop(self) -> None:
@@ -125,6 +130,7 @@ class Scheduler:
         self._mailbox.wake()
         if self._thread.is_alive():
             self._thread.join()
+        self._guard.stop()
         self._helpers.shutdown()
         for pod in self._active:
             if pod.prepared is not None:
@@ -355,6 +361,8 @@ class Scheduler:
         finally:
             os.close(prepared.log)
         self._watch(pod)
+        limits = pod.attempt.template.limits
+        self._guard.watch(pod, Subject(limits, root=pod.task.root, scratch=prepared.scratch))
 
     def _reap(self, pod: _Pod) -> None:
         task = pod.task
@@ -372,6 +380,7 @@ class Scheduler:
                 self._watch(pod)
             return
         self._unwatch(pod)
+        self._guard.forget(pod)
         self._take_progress(pod)
         pod.task = None
         pod.leaving = ended.code == 0 and self._sandbox.slots is None
@@ -390,10 +399,16 @@ class Scheduler:
                 self._selector.unregister(pod.watched[1])
             pod.watched = None
 
+    def _exceeded(self, pod: _Pod, excess: Excess) -> None:
+        """End a pod that has too much of something."""
+        if pod.task is not None:
+            pod.excess = pod.excess or excess
+            self._end(pod.task.kill)
+
     def _collect(self, pod: _Pod, ended: Exit) -> None:
         """In a helper's thread: store what a pod left, then hand the outcome back."""
         try:
-            outcome = self._pods.collect(pod.flow.program, pod.attempt, ended)
+            outcome = self._pods.collect(pod.flow.program, pod.attempt, ended, pod.excess)
         except Exception as exc:
             _LOG.exception("What %s left cannot be taken in.", pod.attempt.node.name)
             outcome = Outcome("Error", _reason(exc), ended.code)

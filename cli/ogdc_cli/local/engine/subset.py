@@ -41,8 +41,11 @@ KNOWN = {
     "archive": frozenset({"none", "tar"}),
     "container": frozenset(
         {"image", "command", "args", "env", "volumeMounts", "name"}
-        | {"imagePullPolicy", "resources", "securityContext"}  # of no meaning
+        | {"resources"}  # its limits; requests are of no meaning
+        | {"imagePullPolicy", "securityContext"}  # of no meaning
     ),
+    "resources": frozenset({"limits", "requests"}),
+    "emptyDir": frozenset({"sizeLimit", "medium"}),
     "env": frozenset({"name", "value"}),
     "mount": frozenset({"name", "mountPath", "subPath", "readOnly"}),
     "retry": frozenset({"limit", "retryPolicy", "expression", "backoff"}),

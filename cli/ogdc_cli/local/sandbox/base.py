@@ -13,6 +13,10 @@ def open_pidfd(pid: int) -> int | None:
     return os.pidfd_open(pid) if hasattr(os, "pidfd_open") else None
 
 
+MAX_PROCESSES = 1024
+"""How many a task may have at once."""
+
+
 class Mount(NamedTuple):
     """A file or directory of this machine that a task sees."""
 
@@ -33,6 +37,8 @@ class Container(NamedTuple):
     env: Mapping[str, str]
     mounts: tuple[Mount, ...]
     """No two with the same target; a mount inside another's target is allowed."""
+    memory: int | None = None
+    """Bytes it may have; only the back ends that can have the kernel see to it use this."""
     network: bool = False
     """Whether it can reach anything but its own loopback."""
 
@@ -51,6 +57,10 @@ class RunningTask(Protocol):
 
     def pidfd(self) -> int | None:
         """A descriptor that becomes readable when it ends; None where the machine has none (then poll)."""
+        ...
+
+    def root(self) -> int | None:
+        """The first of its processes; None where none can be seen (yet, or at all). From any thread."""
         ...
 
     def poll(self) -> Exit | None:

@@ -14,6 +14,7 @@ import json
 import os
 import signal
 import subprocess
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import cache
@@ -33,6 +34,8 @@ _PROXY = ("http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy")
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _PASSED_ON = (*_PROXY, *(name.upper() for name in _PROXY), *_CERTIFICATES, "TZ")
 _CERTIFICATE_PLACES = ("/usr", "/etc/ssl", "/etc/pki", "/etc/ca-certificates")
+_SHARED_MEMORY = 64 * 2**20
+"""Bytes of /dev/shm, which is memory that belongs to no process: as much as a container of a cluster has."""
 _KEPT_CAPABILITIES = ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP")
 """What setpriv needs to give everything up."""
 
@@ -94,7 +97,7 @@ class Bubblewrap:
             *(() if container.network else ("--unshare-net",)),
             *_mounts(container.mounts),
             *self._over_mounts,
-            *("--remount-ro", "/"),
+            *("--remount-ro", "/", "--remount-ro", "/dev"),
             *(word for name, value in env.items() for word in ("--setenv", name, value)),
             *("--json-status-fd", str(status_fd), "--"),
             *self._identity,
@@ -114,23 +117,28 @@ class _BubblewrapTask:
     def __init__(self, process: subprocess.Popen[bytes], status: int, command: list[str]) -> None:
         self._process = process
         self._command = command
-        self._status = status
+        self._status: int | None = status
         self._said = b""
+        self._reading = threading.Lock()
         self._pidfd = open_pidfd(process.pid)
         os.set_blocking(status, False)
 
     def pidfd(self) -> int | None:
         return self._pidfd
 
+    def root(self) -> int | None:
+        return None if self._pidfd is None else self._report().get("child-pid")
+
     def poll(self) -> Exit | None:
         code = self._process.poll()
         if code is None:
             return None
         said = self._report()
-        for descriptor in (self._status, self._pidfd):
-            if descriptor is not None:
-                os.close(descriptor)
-        self._pidfd = None
+        with self._reading:
+            for descriptor in (self._status, self._pidfd):
+                if descriptor is not None:
+                    os.close(descriptor)
+            self._status = self._pidfd = None
         if code < 0:
             _kill_all(lambda command: command == _joined(self._command))
             return Exit(code=128 - code)
@@ -155,11 +163,9 @@ class _BubblewrapTask:
 
     def _report(self) -> dict[str, int]:
         """What bwrap has told so far: `child-pid`, then `exit-code`."""
-        try:
-            while chunk := os.read(self._status, 4096):
+        with self._reading, suppress(BlockingIOError):
+            while self._status is not None and (chunk := os.read(self._status, 4096)):
                 self._said += chunk
-        except BlockingIOError:
-            pass
         lines = self._said.split(b"\n")[:-1]
         return {key: value for line in lines for key, value in json.loads(line).items()}
 
@@ -216,7 +222,8 @@ def _machine() -> Iterator[str]:
     for path in (Path("/etc", name) for name in _ETC):
         if path.exists():
             yield from ("--ro-bind", os.path.realpath(path), str(path))
-    yield from ("--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/dev/shm")  # noqa: S108
+    yield from ("--proc", "/proc", "--dev", "/dev")
+    yield from ("--perms", "1777", "--size", str(_SHARED_MEMORY), "--tmpfs", "/dev/shm")  # noqa: S108
     yield from ("--dir", "/run", "--perms", "0755", "--dir", "/var", "--symlink", "../tmp", "/var/tmp")  # noqa: S108
 
 

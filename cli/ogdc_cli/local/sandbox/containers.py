@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from ogdc_cli.local.sandbox.base import Container, Exit, RunningTask, open_pidfd
+from ogdc_cli.local.sandbox.base import MAX_PROCESSES, Container, Exit, RunningTask, open_pidfd
 
 _PROXY = ("http_proxy", "https_proxy", "no_proxy")
 _PASSED_ON = (*_PROXY, *(name.upper() for name in _PROXY), "TZ")
@@ -62,6 +62,8 @@ class Containers:
             *("--cap-drop", "ALL", "--security-opt", "no-new-privileges"),
             *self._identity(),
             *(() if container.network else ("--network", "none")),
+            *("--pids-limit", str(MAX_PROCESSES)),
+            *(() if container.memory is None else _memory(container.memory)),
             *(word for name, value in env.items() for word in ("--env", f"{name}={value}")),
             *(
                 word
@@ -93,6 +95,9 @@ class _ContainerTask:
     def pidfd(self) -> int | None:
         return self._pidfd
 
+    def root(self) -> int | None:
+        return None  # a child of the service's, perhaps on another machine
+
     def poll(self) -> Exit | None:
         code = self._process.poll()
         if code is None:
@@ -114,6 +119,11 @@ class _ContainerTask:
         nowhere = subprocess.DEVNULL
         command = [self._client, *words]
         self._helpers.append(subprocess.Popen(command, stdin=nowhere, stdout=nowhere, stderr=nowhere))
+
+
+def _memory(limit: int) -> tuple[str, ...]:
+    """Words that limit memory, swap included."""
+    return ("--memory", str(limit), "--memory-swap", str(limit))
 
 
 def _bind(source: Path, target: str, writable: bool) -> str:

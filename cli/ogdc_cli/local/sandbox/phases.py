@@ -36,6 +36,10 @@ class Phases:
         """See `RunningTask`."""
         return self._task.pidfd()
 
+    def root(self) -> int | None:
+        """See `RunningTask`."""
+        return self._task.root()
+
     def poll(self) -> Exit | None:
         """How the last of them ended, or one that did not end well; starts the next on the way."""
         ended = self._task.poll()

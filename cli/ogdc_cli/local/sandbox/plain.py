@@ -12,14 +12,17 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from ogdc_cli.local.sandbox.base import Container, Exit, Mount, RunningTask, open_pidfd
 from ogdc_cli.local.sandbox.interpreter import WORKER, worker_command
+from ogdc_cli.local.sandbox.processes import descendants
 from ogdc_shared.errors import ConfigurationError
 
 _SHARED = ("/tmp",)  # noqa: S108
 """Not the task's own here: the machine's is used."""
+_MOST_KILLED = 100_000
 
 
 class Plain:
@@ -70,6 +73,9 @@ class _PlainTask:
     def pidfd(self) -> int | None:
         return self._pidfd
 
+    def root(self) -> int | None:
+        return self._process.pid
+
     def poll(self) -> Exit | None:
         code = self._process.poll()
         if code is None:
@@ -83,10 +89,10 @@ class _PlainTask:
         self._process.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        try:
-            os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            return
+        """Kill what descends from the process: a command is in a session of its own."""
+        for pid in descendants(self._process.pid, most=_MOST_KILLED):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 def _link(mount: Mount) -> None:
