@@ -17,8 +17,9 @@ from flask import Response
 from ogdc_functions.readiness import readiness_route
 from ogdc_functions.responses import receipt
 from ogdc_functions.routing import Call, Function, Route, build_function
+from ogdc_functions.senders import check_token
 from ogdc_shared.context import Context
-from ogdc_shared.errors import InvalidRequestError, UnavailableError
+from ogdc_shared.errors import InputError, UnavailableError
 from ogdc_shared.events.cloudevents import Event, each_event
 from ogdc_shared.events.workflow_event import read_workflow_event
 from ogdc_shared.runs.events import Outcome, apply_event
@@ -48,6 +49,7 @@ def _receive(context: Context, call: Call) -> Response:
 
     Raises:
         InvalidRequestError: one cannot be read, or never be recorded; all others were applied.
+        UnauthenticatedError: one does not show that a source of ours sent it; likewise.
         UnavailableError: what this depends on is away.
     """
     outcomes: list[Outcome] = []
@@ -55,6 +57,7 @@ def _receive(context: Context, call: Call) -> Response:
     for read in each_event(dict(call.request.headers), call.request.get_data()):
         try:
             event = read()
+            check_token(context, event.token)
             outcomes.append(apply_event(context, event, read_workflow_event(event)))
         except UnavailableError:
             raise
@@ -62,12 +65,12 @@ def _receive(context: Context, call: Call) -> Response:
             refused.append(exc)
     if refused:
         # A fault of ours before an event's: only that is repeated, and logged.
-        raise min(refused, key=lambda exc: isinstance(exc, InvalidRequestError))
+        raise min(refused, key=lambda exc: isinstance(exc, InputError))
     told = {"events": [outcome.told for outcome in outcomes]}
-    return receipt(call.request, told, reply=_call_for_sweep(outcomes))
+    return receipt(call.request, told, reply=_call_for_sweep(outcomes, context.settings.event_token))
 
 
-def _call_for_sweep(outcomes: Sequence[Outcome]) -> Event | None:
+def _call_for_sweep(outcomes: Sequence[Outcome], token: str | None) -> Event | None:
     """Have Knative wake the sweep, which may stop what has failed and goes on; None: there is no need."""
     runs = [outcome.goes_on for outcome in outcomes if outcome.goes_on]
     if not runs:
@@ -79,4 +82,5 @@ def _call_for_sweep(outcomes: Sequence[Outcome]) -> Event | None:
         subject=runs[0],
         data={"runs": runs},
         trace=current().trace,
+        token=token,
     )

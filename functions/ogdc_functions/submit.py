@@ -35,7 +35,7 @@ def build(context: Context) -> Function:
         Route("POST", "/validate", partial(_validate, context), max_body=MAX_BUNDLE),
         Route("POST", "/runs/{name}/cancel", partial(_cancel, context), writes=True),
         Route("POST", "/runs/{name}/retry", partial(_retry, context), writes=True),
-        # A PingSource bears no credentials. It does only what was promised before, and no entry leads to it.
+        # No caller's: it does only what was promised before, no entry leads to it, and events have a token.
         Route("POST", "/sweep", partial(_sweep, context), public=True),
         *triggers.changing_routes(context),
         readiness_route(context),
@@ -93,8 +93,10 @@ def _retry(context: Context, call: Call) -> Response:
 
 
 def _sweep(context: Context, call: Call) -> Response:
+    from ogdc_functions.senders import check_sweeper
     from ogdc_shared.runs.sweep import UNSENT_SECONDS, sweep
 
+    check_sweeper(context, call.request)
     seconds = number(call.request.args, "unsent_for", default=int(UNSENT_SECONDS), least=0, most=86_400)
     return receipt(call.request, sweep(context, unsent_for=seconds)._asdict())
 

@@ -10,13 +10,13 @@ Source: knative/eventing pkg/kncloudevents/retries.go; minio/minio internal/even
 from __future__ import annotations
 
 from functools import partial
-from hmac import compare_digest
 
 from flask import Request, Response
 
 from ogdc_functions.readiness import readiness_route
 from ogdc_functions.responses import receipt
 from ogdc_functions.routing import Call, Function, Route, build_function
+from ogdc_functions.senders import TOKEN_HEADER, matches
 from ogdc_shared.context import Context
 from ogdc_shared.errors import ForbiddenError, UnauthenticatedError
 from ogdc_shared.telemetry import EVENTS
@@ -63,11 +63,14 @@ def _receive(context: Context, call: Call) -> Response:
 def _check_sender(context: Context, request: Request) -> None:
     if context.settings.access_mode == "read_only":
         raise ForbiddenError("This deployment is read-only (ACCESS_MODE=read_only): uploads start nothing.")
-    token = context.settings.uploads.token
-    if token is None:
-        return
-    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
-    if not compare_digest(given.encode(), token.encode()):
+    settings, headers = context.settings, request.headers
+    ways = {
+        settings.uploads.token: headers.get("Authorization", "").removeprefix("Bearer "),
+        settings.event_token: headers.get(TOKEN_HEADER),
+    }
+    ways.pop(None, None)
+    if ways and not any(token and matches(token, given) for token, given in ways.items()):
         raise UnauthenticatedError(
-            "Who tells of uploads has to know OGDC_UPLOAD_TOKEN: send it as `Authorization: Bearer …`."
+            "Who tells of uploads has to know OGDC_UPLOAD_TOKEN (send it as `Authorization: Bearer …`), or "
+            "OGDC_EVENT_TOKEN (have the source add it to its events as the extension `ogdctoken`)."
         )

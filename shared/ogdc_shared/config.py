@@ -163,6 +163,9 @@ class Settings(NamedTuple):
     worker: WorkerSettings = WorkerSettings()
     uploads: UploadSettings = UploadSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
+    event_token: str | None = None
+    """What events, and who asks for a sweep, have to bear as the extension `ogdctoken`; None: anybody who
+    reaches a function is believed."""
     dataone_node_url: str | None = None
     """Base URL of a DataONE member node, e.g. https://arcticdata.io/metacat/d1/mn."""
     allow_local_recipes: bool = False
@@ -190,6 +193,7 @@ class Settings(NamedTuple):
             worker=_worker(env),
             uploads=_uploads(env),
             telemetry=_telemetry(env),
+            event_token=env.text("OGDC_EVENT_TOKEN"),
             dataone_node_url=env.text("DATAONE_NODE_URL"),
             allow_local_recipes=env.flag("OGDC_ALLOW_LOCAL_RECIPES", False),
             temporary_output_days=env.number("OGDC_TEMPORARY_OUTPUT_DAYS", 7, least=1),

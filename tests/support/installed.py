@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ogdc_shared.argo.state import TERMINAL_PHASES
+from ogdc_shared.events.cloudevents import TOKEN_EXTENSION
 from ogdc_shared.recipe.bundle import pack
 from support.cluster import Cluster, Host, until
 from support.uploads import Told
@@ -49,8 +51,10 @@ class Installed(NamedTuple):
         return until(ended_run, seconds=_RUN_SECONDS, every=0.02)
 
     def tell(self, told: Told) -> None:
-        """Send the broker an event."""
-        self.broker.call("POST", f"/{NAMESPACE}/ogdc", told.body, told.headers)
+        """Send the broker an event, as a source of this deployment does."""
+        token = self.cluster.secret(NAMESPACE, "ogdc-events")["token"]
+        headers = {**told.headers, f"ce-{TOKEN_EXTENSION}": token}
+        self.broker.call("POST", f"/{NAMESPACE}/ogdc", told.body, headers)
 
     def instances(self) -> set[str]:
         """Return the functions that have a pod now."""
@@ -80,8 +84,15 @@ def install(cluster: Cluster) -> None:
         key = {"S3_SECRET_KEY_ID": "ogdc", "S3_SECRET_KEY_KEY": secrets.token_hex(24)}
         literals = [f"--from-literal={name}={value}" for name, value in key.items()]
         cluster.kubectl("-n", NAMESPACE, "create", "secret", "generic", "ogdc-storage", *literals)
+    if not cluster.has(NAMESPACE, "secret/ogdc-events"):
+        token = f"--from-literal=token={secrets.token_hex(24)}"
+        cluster.kubectl("-n", NAMESPACE, "create", "secret", "generic", "ogdc-events", token)
     cluster.kubectl("-n", NAMESPACE, "delete", "job", "migrate", "--ignore-not-found")
     cluster.kubectl("apply", "-k", str(ROOT / "tests/cluster/overlay"))
+    extensions = {TOKEN_EXTENSION: cluster.secret(NAMESPACE, "ogdc-events")["token"]}
+    patch = json.dumps({"spec": {"ceOverrides": {"extensions": extensions}}})
+    for source in ("apiserversource/workflows", "pingsource/sweep"):
+        cluster.kubectl("-n", NAMESPACE, "patch", source, "--type=merge", "--patch", patch)
     cluster.kubectl("apply", "-f", str(ROOT / "knative/components/gateway-api/reference-grant.yaml"))
     cluster.wait(NAMESPACE, "Complete", "job/migrate", seconds=2 * _READY_SECONDS)
     cluster.wait(NAMESPACE, "Available", "deployment/s3", seconds=_READY_SECONDS)

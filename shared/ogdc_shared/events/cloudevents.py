@@ -25,6 +25,9 @@ MAX_ATTRIBUTE = 1024
 # What the library lets through from its own code when an attribute has the wrong type.
 _MALFORMED = (GenericException, ValueError, TypeError, AttributeError, KeyError, RecursionError)
 
+TOKEN_EXTENSION = "ogdctoken"  # noqa: S105  its name
+"""Name of the attribute that bears the deployment's token."""
+
 _LARGE = 1 << 18
 """Bytes of data from which on a faster reader is worth the time that its import takes."""
 
@@ -40,6 +43,8 @@ class Event(NamedTuple):
     """The JSON value, or str or bytes where the data are no JSON; None where there are none."""
     trace: Trace | None = None
     """In which it began, by the extension for that; None: it does not say."""
+    token: str | None = None
+    """What proves that a source of ours sent it, by an extension; None: nothing does."""
 
 
 def is_event(headers: Mapping[str, str]) -> bool:
@@ -68,6 +73,7 @@ def each_event(headers: Mapping[str, str], body: bytes) -> list[Callable[[], Eve
 def write_event(event: Event) -> tuple[dict[str, str], bytes]:
     """Write an event in binary content mode: headers and body, `data` as JSON."""
     attributes = {"id": event.id, "source": event.source, "type": event.type, "subject": event.subject}
+    attributes[TOKEN_EXTENSION] = event.token
     attributes |= {"datacontenttype": "application/json"} | (event.trace.headers if event.trace else {})
     said = CloudEvent({name: value for name, value in attributes.items() if value is not None}, event.data)
     headers, body = to_binary(said)
@@ -105,7 +111,16 @@ def _read(headers: Mapping[str, str], body: bytes) -> Event:
     id_, source, type_ = (_attribute(event, name) for name in ("id", "source", "type"))
     subject = _attribute(event, "subject") if event.get("subject") is not None else None
     trace = read_trace(event.get("traceparent"), event.get("tracestate"))
-    return Event(id=id_, source=source, type=type_, subject=subject, data=event.data, trace=trace)
+    token = event.get(TOKEN_EXTENSION)
+    return Event(
+        id=id_,
+        source=source,
+        type=type_,
+        subject=subject,
+        data=event.data,
+        trace=trace,
+        token=token if isinstance(token, str) else None,
+    )
 
 
 def _data(content: Any) -> Any:

@@ -479,3 +479,45 @@ def test_events_need_no_login(serve, environment, argo: ArgoServer, name: str):
 
 def test_it_can_be_probed(argo_events):
     assert argo_events.get("/healthz").get_json() == {"status": "ok"}
+
+
+class TestForgedEvents:
+    """A broker takes events from any pod of the cluster."""
+
+    @pytest.fixture(autouse=True)
+    def token_is_asked_for(self, environment) -> None:
+        environment.setenv("OGDC_EVENT_TOKEN", "sesame")
+
+    @pytest.mark.parametrize("token", [None, "", "Sesame", "sesam\u00e9", 7])
+    def test_what_does_not_bear_the_token_is_not_believed_and_not_sent_again(
+        self, argo_events, argo: ArgoServer, name: str, recorded, token: Any
+    ):
+        response = post(argo_events, structured(argo.advance(name, "Failed"), ogdctoken=token))
+
+        assert response.status_code == 401
+        assert response.status_code not in RETRIED_BY_KNATIVE
+        assert recorded() == "Pending"
+
+    def test_what_bears_it_is_believed(self, argo_events, argo: ArgoServer, name: str, recorded):
+        binary = tell(argo_events, argo.advance(name, "Running"), **{"ce-ogdctoken": "sesame"})
+        whole = post(argo_events, structured(argo.advance(name, "Succeeded"), ogdctoken="sesame"))
+
+        assert (binary.status_code, whole.status_code) == (200, 200)
+        assert recorded() == "Succeeded"
+
+    def test_one_of_a_batch_spoils_no_other(self, argo_events, argo: ArgoServer, name: str, recorded):
+        forged = structured(argo.advance(name, "Running"), id="1")
+        true = structured(argo.advance(name, "Succeeded"), id="2", ogdctoken="sesame")
+
+        assert post(argo_events, [forged, true], batch=True).status_code == 401
+        assert recorded() == "Succeeded"
+
+    def test_a_sweep_is_made_for_our_sources_alone(self, submit):
+        assert submit.post("/sweep").status_code == 401
+        assert submit.post("/sweep", headers={"ce-ogdctoken": "sesame"}).status_code == 200
+
+    def test_uploads_are_believed_of_our_sources(self, upload):
+        event = {"specversion": "1.0", "id": "1", "source": "s", "type": "com.example", "data": {}}
+
+        assert post(upload, event, path="/events/upload").status_code == 401
+        assert upload.post("/events/upload", headers={"ce-ogdctoken": "sesame"}, json={}).status_code != 401

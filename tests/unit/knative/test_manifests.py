@@ -14,6 +14,7 @@ import yaml
 from ogdc_functions.argo_events import UNSTOPPED
 from ogdc_functions.openapi import document
 from ogdc_shared.config import Settings
+from ogdc_shared.workflow.facts import NETWORK_LABEL
 from support.installed import UPLOADS
 from support.manifests import KNATIVE, OVERLAYS, Manifest, component, of_kind, problems, rendered
 
@@ -202,15 +203,79 @@ class TestPrivileges:
             each.get("data") or each.get("stringData") for each in of_kind(manifests, "Secret").values()
         )
 
-    def test_tasks_reach_no_private_address_but_what_they_need(self, manifests):
+    def test_nobody_may_enter_a_task_and_it_reaches_only_what_it_needs(self, manifests):
         policy = of_kind(manifests, "NetworkPolicy")["tasks"]["spec"]
-        open_ports = [rule for rule in policy["egress"] if "ports" not in rule]
 
         assert policy["policyTypes"] == ["Ingress", "Egress"]
         assert "ingress" not in policy
-        assert {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"} <= set(
-            open_ports[0]["to"][0]["ipBlock"]["except"]
+        assert all(rule["ports"] for rule in policy["egress"])
+
+    @pytest.mark.parametrize("name", ["tasks-to-the-internet", "functions-to-the-internet"])
+    def test_the_internet_is_no_private_address(self, manifests, name):
+        [rule] = of_kind(manifests, "NetworkPolicy")[name]["spec"]["egress"]
+
+        assert {"10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"} <= set(
+            rule["to"][0]["ipBlock"]["except"]
         )
+        assert {"fc00::/7", "fe80::/10"} <= set(rule["to"][1]["ipBlock"]["except"])
+
+    def test_tasks_with_nothing_to_fetch_do_not_reach_it(self, manifests):
+        selector = of_kind(manifests, "NetworkPolicy")["tasks-to-the-internet"]["spec"]["podSelector"]
+        compiled = yaml.safe_load((ROOT / "tests/golden/workflows/sequential-pvc.yaml").read_text())
+        labels = {
+            template["name"]: template["metadata"]["labels"][NETWORK_LABEL]
+            for template in compiled["spec"]["templates"]
+            if "container" in template
+        }
+
+        assert {"key": NETWORK_LABEL, "operator": "NotIn", "values": ["none"]} in selector["matchExpressions"]
+        assert labels == {"process": "inputs", "publish": "none"}
+
+    def test_functions_have_a_policy_for_both_directions(self, manifests):
+        policies = of_kind(manifests, "NetworkPolicy")
+        every = [{"key": "serving.knative.dev/service", "operator": "Exists"}]
+
+        for name, direction in (("functions", "Ingress"), ("functions-outwards", "Egress")):
+            assert policies[name]["spec"]["policyTypes"] == [direction]
+            assert policies[name]["spec"]["podSelector"]["matchExpressions"] == every
+
+    def test_events_reach_the_functions_that_need_no_internet(self, manifests):
+        policy = of_kind(manifests, "NetworkPolicy")["functions-to-the-internet"]["spec"]
+        [chosen] = policy["podSelector"]["matchExpressions"]
+
+        assert set(chosen["values"]) == functions(manifests).keys() - {"argo-events", "dead-letters"}
+
+    def test_the_object_store_is_reached_at_the_port_that_asks_for_a_key(self):
+        store = component("s3")
+        [container] = pod(of_kind(store, "Deployment")["s3"])["containers"]
+        policies = of_kind(store, "NetworkPolicy")
+        [port] = of_kind(store, "Service")["s3"]["spec"]["ports"]
+        [rule] = policies["s3"]["spec"]["ingress"]
+
+        assert "-ip.bind=127.0.0.1" in container["args"]
+        assert [arg for arg in container["args"] if "0.0.0.0" in arg] == ["-s3.ip.bind=0.0.0.0"]
+        assert rule["ports"] == [{"protocol": "TCP", "port": port["port"]}]
+        assert policies["s3"]["spec"]["policyTypes"] == ["Ingress", "Egress"]
+        assert "egress" not in policies["s3"]["spec"]
+        admitted = [each["podSelector"]["matchExpressions"][0]["key"] for each in rule["from"]]
+        assert admitted == ["serving.knative.dev/service", "workflows.argoproj.io/workflow"]
+
+    def test_what_is_let_in_is_let_out_at_the_other_end(self, manifests):
+        policies = of_kind(manifests, "NetworkPolicy")
+        for name, port in (("functions-to-database", 5432), ("functions-to-s3", 8333)):
+            if name in policies:
+                [rule] = policies[name]["spec"]["egress"]
+                [chosen] = policies[name]["spec"]["podSelector"]["matchExpressions"]
+                assert rule["ports"] == [{"protocol": "TCP", "port": port}]
+                assert set(chosen["values"]) <= functions(manifests).keys()
+
+    def test_events_have_to_bear_a_token_wherever_they_are_taken(self, manifests):
+        taking = {"argo-events", "submit", "upload"}
+        for name, function in functions(manifests).items():
+            source = environment(function).get("OGDC_EVENT_TOKEN", {}).get("valueFrom")
+            assert source == (
+                {"secretKeyRef": {"name": "ogdc-events", "key": "token"}} if name in taking else None
+            )
 
 
 class TestAgreement:
