@@ -18,7 +18,6 @@ from werkzeug.utils import send_file
 
 from ogdc_cli.local.control import STATE_PATH
 from ogdc_cli.local.functions import Functions
-from ogdc_cli.local.peers import may_connect
 from ogdc_functions.responses import error_response, json_response
 from ogdc_shared.errors import ForbiddenError, InvalidRequestError, OutputUnavailableError
 from ogdc_shared.storage.directory import DirectoryStore
@@ -39,8 +38,9 @@ _OUR_HOSTS = frozenset({"localhost", "127.0.0.1"})
 class Gateway:
     """The WSGI application that hands each request to the part it is for.
 
-    It answers this machine's user alone. Browsers are kept from acting for other sites: a `Host` that is
-    not this machine (DNS rebinding) and an `Origin` that is not this gateway are refused.
+    It is served to this machine's user alone (see `connections`). Browsers are kept from acting for other
+    sites: a `Host` that is not this machine (DNS rebinding) and an `Origin` that is not this gateway are
+    refused.
     """
 
     def __init__(
@@ -179,7 +179,7 @@ class Clock:
 
 
 def check_caller(environ: WSGIEnvironment) -> None:
-    """Refuse what does not come from this machine's user, or comes from a web page of somebody else's.
+    """Refuse what comes from a web page of somebody else's; other users' connections are not even read.
 
     Raises:
         ForbiddenError: it does not.
@@ -190,9 +190,6 @@ def check_caller(environ: WSGIEnvironment) -> None:
     origin = environ.get("HTTP_ORIGIN")
     if origin is not None and origin != f"http://{host}":
         raise ForbiddenError(f"The local stack takes no requests from pages of {origin[:100]!r}.")
-    client = (environ["REMOTE_ADDR"], int(environ["REMOTE_PORT"]))
-    if not may_connect(client, ("127.0.0.1", int(environ["SERVER_PORT"]))):
-        raise ForbiddenError("This is another user's local stack; `ogdc-runner up` starts one of your own.")
 
 
 def _host_name(url: str) -> str | None:

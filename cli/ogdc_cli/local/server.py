@@ -9,7 +9,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from waitress import wasyncore
-from waitress.server import create_server
+from waitress.task import ThreadedTaskDispatcher
+
+from ogdc_cli.local.connections import Listener
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -41,14 +43,19 @@ class Server:
 
     def __init__(self, listener: socket.socket, application: WSGIApplication, *, threads: int) -> None:
         self._channels: dict[int, Any] = {}
-        self._server = create_server(
+        self._dispatcher = ThreadedTaskDispatcher()
+        self._dispatcher.set_thread_count(threads)
+        self._server = Listener(
             application,
-            map=self._channels,
-            sockets=[listener],
-            threads=threads,
+            self._channels,
+            _sock=listener,
+            dispatcher=self._dispatcher,
+            bind_socket=False,
+            sockinfo=(listener.family, listener.type, listener.proto, listener.getsockname()),
             ident=None,
             max_request_body_size=_MAX_BODY,
             connection_limit=_MAX_CONNECTIONS,
+            cleanup_interval=1,
         )
         self._deadline: float | None = None
         self._thread = threading.Thread(target=self._run, name="server", daemon=True)
@@ -61,7 +68,7 @@ class Server:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Let the requests at work end and their answers go out, then close every connection."""
-        self._server.task_dispatcher.shutdown(timeout=_DRAIN_SECONDS)
+        self._dispatcher.shutdown(timeout=_DRAIN_SECONDS)
         self._deadline = time.monotonic() + _DRAIN_SECONDS
         self._server.pull_trigger()
         self._thread.join()

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from ogdc_cli.local import connections
 from ogdc_cli.local.functions import Functions
 from ogdc_cli.local.gateway import Clock, Gateway, Internal
 from ogdc_cli.local.peers import may_connect
@@ -229,6 +230,61 @@ except urllib.error.HTTPError as exc:
     done = subprocess.run([*as_nobody, python, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("403")
     assert "another user" in done.stdout
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user for a moment")
+def test_other_users_cannot_keep_the_user_out_with_any_number_of_connections(ask):
+    script = f"""
+import socket, sys
+address = {ask.address.split(":")}
+held = []
+for _ in range(700):
+    held.append(socket.create_connection((address[0], int(address[1])), timeout=5))
+    held[-1].sendall(b"GET /version HTTP/1.1\\r\\nX: ")
+print("open", flush=True)
+sys.stdin.read()
+"""
+    as_nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    other = subprocess.Popen(
+        [*as_nobody, "/usr/bin/python3", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert other.stdout.readline() == b"open\n"
+    assert ask("GET", "/runs").status == 200
+    other.communicate()
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /runs HTTP/1.1\r\nX: "], ids=["silent", "unfinished"])
+def test_connections_that_do_not_ask_in_time_are_closed(ask, monkeypatch, sent):
+    monkeypatch.setattr(connections, "HEADER_SECONDS", 0.3)
+    with socket.create_connection(ask.address.split(":"), timeout=10) as client:
+        client.sendall(sent)
+        assert client.recv(1) == b""
+
+
+def trickle(client):
+    for _ in range(200):
+        client.sendall(b"x")
+        time.sleep(0.05)
+
+
+def test_connections_that_trickle_are_closed_however_often_a_byte_comes(ask, monkeypatch):
+    monkeypatch.setattr(connections, "HEADER_SECONDS", 0.3)
+    with socket.create_connection(ask.address.split(":"), timeout=10) as client:
+        client.sendall(b"GET /runs HTTP/1.1\r\nX: ")
+        with pytest.raises(OSError, match="reset|closed|pipe"):
+            trickle(client)
+
+
+def test_a_connection_may_be_used_again_and_again(ask, monkeypatch):
+    monkeypatch.setattr(connections, "HEADER_SECONDS", 0.3)
+    connection = http.client.HTTPConnection(ask.address, timeout=10)
+    for pause in (0, 0.1, 1.5):
+        time.sleep(pause)
+        connection.request("GET", "/runs")
+        response = connection.getresponse()
+        response.read()
+        assert response.status == 200
+    connection.close()
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs sock_diag")
