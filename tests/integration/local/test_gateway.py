@@ -271,7 +271,7 @@ def test_connections_that_trickle_are_closed_however_often_a_byte_comes(ask, mon
     monkeypatch.setattr(connections, "HEADER_SECONDS", 0.3)
     with socket.create_connection(ask.address.split(":"), timeout=10) as client:
         client.sendall(b"GET /runs HTTP/1.1\r\nX: ")
-        with pytest.raises(OSError, match="reset|closed|pipe"):
+        with pytest.raises(OSError, match=r"reset|closed|pipe"):
             trickle(client)
 
 
