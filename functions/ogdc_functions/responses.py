@@ -8,8 +8,8 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Request, Response
-from werkzeug.exceptions import HTTPException
+from flask import Flask, Request, Response
+from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 
 from ogdc_shared import errors
 from ogdc_shared.events.cloudevents import Event, write_event
@@ -34,6 +34,15 @@ _STATUS: Mapping[type[Exception], int] = {
 }
 
 _log = logging.getLogger(__name__)
+
+
+class UnreadableBodyError(BadRequest):
+    """A request whose body is not framed as HTTP wants it, or breaks off."""
+
+
+def answer_errors_in_json(app: Flask) -> None:
+    """Have `app` answer in JSON also what functions-framework refuses by itself, such as /robots.txt."""
+    app.register_error_handler(HTTPException, error_response)
 
 
 def json_response(body: Mapping[str, Any], status: int = 200) -> Response:
@@ -97,13 +106,13 @@ def status_of(exc: Exception) -> int:
 def _http_response(exc: HTTPException) -> Response:
     response = json_response({"detail": exc.description or "No such request."}, exc.code or 500)
     response.headers.extend(header for header in exc.get_headers() if header[0].lower() != "content-type")
-    if response.status_code == 413:
+    if isinstance(exc, RequestEntityTooLarge | UnreadableBodyError):
         _leave_body_unread(response)
     return response
 
 
 def _leave_body_unread(response: Response) -> None:
-    """Stop functions-framework from reading the rest of a request that is too large.
+    """Stop functions-framework from reading the rest of a request that is too large, or cannot be read.
 
     It reads what a handler left, except before a streamed answer (`functions_framework.read_request`).
     """

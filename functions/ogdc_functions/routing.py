@@ -11,7 +11,8 @@ from flask import Request, Response
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 
 from ogdc_functions.observing import observed
-from ogdc_functions.responses import error_response, json_response
+from ogdc_functions.paths import methods_of, pattern
+from ogdc_functions.responses import UnreadableBodyError, error_response, json_response
 from ogdc_shared.auth.caller import USER_HEADER, Caller, identify
 from ogdc_shared.telemetry import Telemetry
 
@@ -53,7 +54,7 @@ class Route(NamedTuple):
 
 def build_function(routes: Sequence[Route], *, access_mode: str, telemetry: Telemetry) -> Function:
     """Build the function that answers `routes` and GET /healthz, and all else with an error in JSON."""
-    table = [(re.compile(_pattern(route.path)), route) for route in (*routes, _HEALTH)]
+    table = [(re.compile(pattern(route.path)), route) for route in (*routes, _HEALTH)]
 
     def function(request: Request) -> Response:
         route, name = _find(table, request)
@@ -83,8 +84,16 @@ def _read_body(request: Request, *, most: int) -> None:
     One byte more than allowed is let in, since werkzeug cuts a chunked body off at the limit without a word.
     """
     request.max_content_length = most + 1
-    if len(request.get_data()) > most:
-        raise RequestEntityTooLarge
+    try:
+        size = len(request.get_data())
+    except RequestEntityTooLarge:
+        size = most + 1
+    except HTTPException:
+        raise
+    except Exception as exc:  # each web server has its own: a chunk that is malformed, a caller who went away
+        raise UnreadableBodyError(f"The request's body cannot be read: {exc}") from exc
+    if size > most:
+        raise RequestEntityTooLarge(f"The body is too large; at most {most:,} bytes are taken here.")
 
 
 def _healthz(_call: Call) -> Response:
@@ -95,20 +104,17 @@ def _healthz(_call: Call) -> Response:
 _HEALTH = Route("GET", "/healthz", _healthz, public=True, observed=False)
 
 
-def _pattern(path: str) -> str:
-    return re.escape(path).replace(r"\{name\}", r"(?P<name>[^/]+)")
-
-
 def _find(table: list[tuple[re.Pattern[str], Route]], request: Request) -> tuple[Route, str]:
     """Find a request's route and the name in its path; where there is none, a route that refuses it."""
     path = request.path.removeprefix(_PREFIX).rstrip("/") or "/"
     method = "GET" if request.method == "HEAD" else request.method
     allowed = []
-    for pattern, route in table:
-        if match := pattern.fullmatch(path):
+    for form, route in table:
+        if match := form.fullmatch(path):
             if route.method == method:
                 return route, match.groupdict().get("name", "")
             allowed.append(route.method)
+    allowed = allowed or [known for known in methods_of(path) if known != method]
     refusal: HTTPException = NotFound(f"There is nothing at {path}; GET / names what there is.")
     if allowed:
         refusal = MethodNotAllowed(allowed, f"{path} takes {' and '.join(allowed)}, not {method}.")

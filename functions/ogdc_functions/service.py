@@ -5,7 +5,10 @@ from __future__ import annotations
 import atexit
 from collections.abc import Callable
 
+from flask import current_app
+
 from ogdc_functions.logs import configure_logging
+from ogdc_functions.responses import answer_errors_in_json
 from ogdc_functions.routing import Function
 from ogdc_shared.config import Settings
 from ogdc_shared.context import Context
@@ -21,6 +24,7 @@ def start(build: Callable[[Context], Function]) -> Function:
         ConfigurationError: a setting cannot be used, so the process ends instead of answering with errors.
     """
     configure_logging()
+    answer_errors_in_json(current_app)
     context = Context(Settings.from_env())
     atexit.register(context.close)
     return build(context)

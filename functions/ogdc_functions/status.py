@@ -8,7 +8,7 @@ from functools import partial
 from flask import Response
 
 from ogdc_functions import triggers
-from ogdc_functions.queries import choice, number
+from ogdc_functions.queries import Choice, Number, Text
 from ogdc_functions.readiness import readiness_route
 from ogdc_functions.responses import json_response
 from ogdc_functions.routing import Call, Function, Route, build_function
@@ -16,11 +16,16 @@ from ogdc_functions.views import partitions_view, run_detail_view, run_view
 from ogdc_shared.context import Context
 from ogdc_shared.runs import read
 
-_STATUSES = ("Pending", "Running", "Succeeded", "Failed", "Error")
-_MAX_RUNS = 200
-_MAX_TASKS = 1000
-_MAX_PARTITIONS = 1000
-_MAX_LINES = 1_000_000
+RECIPE_ID = Text("recipe_id", "Only runs of this recipe.")
+STATUS = Choice("status", ("Pending", "Running", "Succeeded", "Failed", "Error"), "Only runs of this status.")
+SUBMITTED_BY = Text("submitted_by", "Only runs of this user.")
+RUNS_LIMIT = Number("limit", 1, 200, 50, "How many.")
+BEFORE = Text("before", "The `next` of the page before.")
+TASK_LIMIT = Number("task_limit", 0, 1000, 1000, "How many tasks.")
+TASK_OFFSET = Number("task_offset", 0, 1 << 31, 0, "How many tasks to leave out at the beginning.")
+PARTITIONS_LIMIT = Number("limit", 1, 1000, 100, "How many.")
+PARTITIONS_OFFSET = Number("offset", 0, 1 << 31, 0, "How many to leave out at the beginning.")
+TAIL = Number("tail", 1, 1_000_000, 0, "Only so many lines, the last; all without it.")
 
 
 def build(context: Context) -> Function:
@@ -51,19 +56,18 @@ def _runs(context: Context, call: Call) -> Response:
     query = call.request.args
     page = read.list_runs(
         context,
-        recipe_id=query.get("recipe_id"),
-        status=choice(query, "status", options=_STATUSES),
-        submitted_by=query.get("submitted_by"),
-        limit=number(query, "limit", default=50, least=1, most=_MAX_RUNS),
-        before=query.get("before"),
+        recipe_id=RECIPE_ID.read(query),
+        status=STATUS.read(query),
+        submitted_by=SUBMITTED_BY.read(query),
+        limit=RUNS_LIMIT.read(query),
+        before=BEFORE.read(query),
     )
     return json_response({"runs": [run_view(run) for run in page.runs], "next": page.next})
 
 
 def _run(context: Context, call: Call) -> Response:
     query = call.request.args
-    limit = number(query, "task_limit", default=_MAX_TASKS, least=0, most=_MAX_TASKS)
-    offset = number(query, "task_offset", default=0, least=0, most=1 << 31)
+    limit, offset = TASK_LIMIT.read(query), TASK_OFFSET.read(query)
     run = read.get_run(context, call.name)
     tasks = read.get_tasks(context, run, limit=limit, offset=offset)
     detail = run_detail_view(run, tasks, read.get_warnings(context, run))
@@ -74,8 +78,7 @@ def _partitions(context: Context, call: Call) -> Response:
     from ogdc_shared.runs.partitions import list_partitions
 
     query = call.request.args
-    limit = number(query, "limit", default=100, least=1, most=_MAX_PARTITIONS)
-    offset = number(query, "offset", default=0, least=0, most=1 << 31)
+    limit, offset = PARTITIONS_LIMIT.read(query), PARTITIONS_OFFSET.read(query)
     run = read.get_run(context, call.name)
     listed = list_partitions(context, run, limit=limit, offset=offset)
     return json_response(partitions_view(run, listed))
@@ -84,9 +87,7 @@ def _partitions(context: Context, call: Call) -> Response:
 def _logs(context: Context, call: Call) -> Response:
     from ogdc_shared.runs.logs import run_logs
 
-    query = call.request.args
-    tail = number(query, "tail", default=0, least=1, most=_MAX_LINES) if "tail" in query else None
-    lines = run_logs(context, call.name, tail=tail)
+    lines = run_logs(context, call.name, tail=TAIL.read(call.request.args) or None)
     return Response((f"{line}\n" for line in lines), content_type="text/plain; charset=utf-8")
 
 

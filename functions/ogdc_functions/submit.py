@@ -9,7 +9,7 @@ from flask import Request, Response
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from ogdc_functions import triggers
-from ogdc_functions.queries import flag, json_value, number
+from ogdc_functions.queries import Flag, Number, json_value
 from ogdc_functions.readiness import readiness_route
 from ogdc_functions.responses import json_response, receipt
 from ogdc_functions.routing import Call, Function, Route, build_function
@@ -22,10 +22,16 @@ if TYPE_CHECKING:
 MAX_BUNDLE = 64 << 20
 """Bytes; the most an uploaded recipe may have."""
 
+OVERWRITE = Flag("overwrite", "Replace the recipe's published data; as in a body of JSON.")
+UNSENT_FOR = Number(
+    "unsent_for", 0, 86_400, 120, "Seconds after which a run that Argo may not have counts as left over."
+)
+MAX_KEY = 255
+"""Characters of an Idempotency-Key."""
+
 _MAX_JSON = 64 << 10
 _BUNDLE_TYPES = frozenset({"application/gzip", "application/x-gzip", "application/x-tar", "application/zip"})
 _JSON_KEYS = frozenset({"recipe_path", "overwrite"})
-_MAX_KEY = 255
 
 
 def build(context: Context) -> Function:
@@ -94,10 +100,10 @@ def _retry(context: Context, call: Call) -> Response:
 
 def _sweep(context: Context, call: Call) -> Response:
     from ogdc_functions.senders import check_sweeper
-    from ogdc_shared.runs.sweep import UNSENT_SECONDS, sweep
+    from ogdc_shared.runs.sweep import sweep
 
     check_sweeper(context, call.request)
-    seconds = number(call.request.args, "unsent_for", default=int(UNSENT_SECONDS), least=0, most=86_400)
+    seconds = UNSENT_FOR.read(call.request.args)
     return receipt(call.request, sweep(context, unsent_for=seconds)._asdict())
 
 
@@ -105,8 +111,9 @@ def _asked_for(request: Request) -> tuple[RecipeSource, bool]:
     """Read a request's recipe, and whether published data are to be replaced."""
     from ogdc_shared.runs.recipes import RecipeSource
 
+    overwrite = OVERWRITE.read(request.args)
     if request.mimetype in _BUNDLE_TYPES:
-        return RecipeSource(bundle=request.get_data()), flag(request.args, "overwrite")
+        return RecipeSource(bundle=request.get_data()), bool(overwrite)
     if request.mimetype != "application/json":
         raise InvalidRequestError(
             f"Content-Type {request.mimetype!r}: send JSON such as "
@@ -115,10 +122,11 @@ def _asked_for(request: Request) -> tuple[RecipeSource, bool]:
         )
     if len(request.get_data()) > _MAX_JSON:
         raise RequestEntityTooLarge(f"A request in JSON has at most {_MAX_JSON} bytes.")
-    return _in_json(request.get_data())
+    return _in_json(request.get_data(), overwrite=overwrite)
 
 
-def _in_json(body: bytes) -> tuple[RecipeSource, bool]:
+def _in_json(body: bytes, *, overwrite: bool | None) -> tuple[RecipeSource, bool]:
+    """Read a request in JSON; `overwrite` is what its query says, None: nothing."""
     from ogdc_shared.runs.recipes import RecipeSource
 
     asked = json_value(body)
@@ -126,18 +134,20 @@ def _in_json(body: bytes) -> tuple[RecipeSource, bool]:
         raise InvalidRequestError(
             "The body has to be a JSON object with `recipe_path` and, if wanted, `overwrite`."
         )
-    location, overwrite = asked.get("recipe_path"), asked.get("overwrite", False)
+    location, in_body = asked.get("recipe_path"), asked.get("overwrite", bool(overwrite))
     if not isinstance(location, str):
         raise InvalidRequestError(
             "recipe_path: give the recipe's location as text, e.g. github://org:repo@ref/path."
         )
-    if not isinstance(overwrite, bool):
-        raise InvalidRequestError(f"overwrite={overwrite!r}: give true or false.")
-    return RecipeSource(location=location), overwrite
+    if not isinstance(in_body, bool):
+        raise InvalidRequestError(f"overwrite={in_body!r:.100}: give true or false.")
+    if overwrite not in {None, in_body}:
+        raise InvalidRequestError("overwrite is true in one place and false in the other; say it once.")
+    return RecipeSource(location=location), in_body
 
 
 def _idempotency_key(request: Request) -> str | None:
     key = request.headers.get("Idempotency-Key")
-    if key is not None and not (0 < len(key) <= _MAX_KEY and key.isprintable()):
-        raise InvalidRequestError(f"Idempotency-Key: give 1 to {_MAX_KEY} printable characters.")
+    if key is not None and not (0 < len(key) <= MAX_KEY and key.isprintable()):
+        raise InvalidRequestError(f"Idempotency-Key: give 1 to {MAX_KEY} printable characters.")
     return key

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Response
 
-from ogdc_functions.queries import json_value, number
+from ogdc_functions.queries import Number, json_value
 from ogdc_functions.responses import json_response
 from ogdc_functions.routing import Call, Route
 from ogdc_functions.views import shown_location
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ogdc_shared.db.runs import Run
     from ogdc_shared.db.triggers import Trigger, Upload
 
-_MOST_UPLOADS = 1000
+UPLOADS = Number("uploads", 0, 1000, 20, "How many uploads, the newest.")
 
 
 def changing_routes(context: Context) -> list[Route]:
@@ -87,8 +87,7 @@ def _list(context: Context, _call: Call) -> Response:
 def _show(context: Context, call: Call) -> Response:
     from ogdc_shared.runs.triggers import show_trigger
 
-    limit = number(call.request.args, "uploads", default=20, least=0, most=_MOST_UPLOADS)
-    trigger, uploads = show_trigger(context, call.name, uploads=limit)
+    trigger, uploads = show_trigger(context, call.name, uploads=UPLOADS.read(call.request.args))
     return json_response(_trigger_view(trigger) | {"uploads": [_upload_view(upload) for upload in uploads]})
 
 

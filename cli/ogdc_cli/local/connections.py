@@ -19,6 +19,7 @@ from waitress.server import TcpWSGIServer
 from waitress.wasyncore import dispatcher
 
 from ogdc_cli.local.peers import may_connect
+from ogdc_cli.local.refusals import JsonErrorTask
 
 HEADER_SECONDS = 5.0
 """From the first byte of a request, or a new connection's beginning, to the end of the request's headers."""
@@ -36,6 +37,8 @@ _REFUSAL = b"HTTP/1.1 403 Forbidden\r\nContent-Type: application/json\r\nConnect
 
 class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
     """A connection of this user's."""
+
+    error_task_class = JsonErrorTask
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._begun_at: float | None = time.time()

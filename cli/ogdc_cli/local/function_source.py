@@ -1,11 +1,15 @@
 """What functions-framework is pointed at in the local stack; its targets are the names below."""
 
+from flask import current_app
+
 from ogdc_cli.local.functions import SERVED
 from ogdc_functions import argo_events as argo_events_service
 from ogdc_functions import status as status_service
 from ogdc_functions import submit as submit_service
 from ogdc_functions import upload as upload_service
+from ogdc_functions.responses import answer_errors_in_json
 
+answer_errors_in_json(current_app)
 submit = submit_service.build(SERVED.get())
 status = status_service.build(SERVED.get())
 argo_events = argo_events_service.build(SERVED.get())

@@ -7,6 +7,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from ogdc_cli.local.refusals import without_connection_header
 from ogdc_shared.context import Context
 
 if TYPE_CHECKING:
@@ -34,7 +35,10 @@ def build_functions(context: Context) -> Functions:
     token = SERVED.set(context)
     try:
         return Functions(
-            *(create(target, source=source, signature_type="http") for target in Functions._fields)
+            *(
+                without_connection_header(create(target, source=source, signature_type="http"))
+                for target in Functions._fields
+            )
         )
     finally:
         SERVED.reset(token)

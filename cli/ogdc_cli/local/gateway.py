@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from werkzeug import Request, Response
+from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.utils import send_file
 
 from ogdc_cli.local.control import STATE_PATH
 from ogdc_cli.local.functions import Functions
 from ogdc_functions.responses import error_response, json_response
-from ogdc_shared.errors import ForbiddenError, InvalidRequestError, OutputUnavailableError
+from ogdc_shared.errors import ForbiddenError, OutputUnavailableError
 from ogdc_shared.storage.directory import DirectoryStore
 from ogdc_shared.storage.links import verify
 
@@ -84,7 +85,7 @@ class Gateway:
         if path.startswith(_ENGINE):
             return self._view(environ["REQUEST_METHOD"])
         bare = path.removeprefix("/api")
-        if bare == STATE_PATH:
+        if bare == STATE_PATH and environ["REQUEST_METHOD"] in _READS:
             return json_response(self._state())
         if events := self._event_functions.get(bare):
             return events
@@ -110,8 +111,8 @@ class Gateway:
 
     def _download(self, request: Request) -> Response:
         """Stream an artifact, or the parts of it that a `Range` asks for."""
-        if request.method not in {"GET", "HEAD"}:
-            raise InvalidRequestError("Artifacts can be read only.")
+        if request.method not in _READS:
+            raise MethodNotAllowed(sorted(_READS), "Artifacts can be read only.")
         key = request.path.removeprefix(_ARTIFACTS)
         verify(key, request.args, secret=self._signing_key, now=time.time())
         path = self._store.path(key)

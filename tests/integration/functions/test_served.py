@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import random
 import socket
@@ -67,6 +68,27 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_read(service: Service,
         answer = connection.recv(1 << 16).decode()
 
     assert answer.startswith("HTTP/1.1 413 ")
+    assert "Traceback" not in log.read_text()
+
+
+@pytest.mark.parametrize(
+    "chunks", ["zz\r\nhello\r\n0\r\n\r\n", "3\r\nhello\r\n0\r\n\r\n", "-3\r\nabc\r\n0\r\n\r\n"]
+)
+def test_a_malformed_chunk_is_the_callers_fault(service: Service, log: Path, chunks: str):
+    head = [
+        "POST /submit HTTP/1.1",
+        "Host: x",
+        "Content-Type: application/json",
+        "Transfer-Encoding: chunked",
+    ]
+    with socket.create_connection(("127.0.0.1", service.port), timeout=30) as connection:
+        connection.sendall("\r\n".join([*head, "", chunks]).encode())
+        response = http.client.HTTPResponse(connection)
+        response.begin()
+        answer = json.loads(response.read())
+
+    assert response.status == 400
+    assert "cannot be read" in answer["detail"]
     assert "Traceback" not in log.read_text()
 
 

@@ -393,7 +393,20 @@ def test_a_head_request_is_a_get_without_a_body(status):
     assert (response.status_code, response.data) == (200, b"")
 
 
-@pytest.mark.parametrize(("method", "path", "code"), [("POST", "/runs", 405), ("GET", "/nothing", 404)])
+@pytest.mark.parametrize(
+    ("method", "path", "code"),
+    [
+        ("POST", "/runs", 405),
+        ("PROPFIND", "/runs", 405),
+        ("GET", "/submit", 405),
+        ("DELETE", "/runs/x/cancel", 405),
+        ("GET", "/nothing", 404),
+        ("GET", "/robots.txt", 404),
+        ("POST", "/favicon.ico", 404),
+        ("GET", "/runs/a%0Ab", 404),
+        ("GET", "/%00", 404),
+    ],
+)
 def test_what_is_not_offered_is_refused_as_json(status, method: str, path: str, code: int):
     response = status.open(path, method=method)
 

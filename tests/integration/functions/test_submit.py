@@ -76,6 +76,38 @@ def test_a_location_is_read_where_the_deployment_allows_it(
         assert get_run(conn, response.get_json()["recipe_workflow_name"]).recipe_path == str(recipe)
 
 
+@pytest.mark.parametrize(
+    ("query", "body", "overwrite"),
+    [
+        ("?overwrite=true", {}, True),
+        ("?overwrite=true", {"overwrite": True}, True),
+        ("", {"overwrite": True}, True),
+        ("?overwrite=false", {}, False),
+        ("", {}, False),
+    ],
+)
+def test_overwrite_is_obeyed_wherever_it_is_said(
+    serve, environment, tmp_path: Path, argo: ArgoServer, query: str, body: dict, overwrite: bool
+):
+    environment.setenv("OGDC_ALLOW_LOCAL_RECIPES", "true")
+    for file, text in recipe_files().items():
+        (tmp_path / file).write_text(text)
+
+    response = serve("submit").post(f"/submit{query}", json={"recipe_path": str(tmp_path)} | body)
+
+    publish = argo.workflows[response.get_json()["recipe_workflow_name"]]["spec"]["templates"][-1]
+    assert ("--overwrite" in publish["container"]["args"]) is overwrite
+
+
+@pytest.mark.parametrize("query", ["overwrite=true", "overwrite=maybe"])
+def test_overwrite_that_contradicts_itself_is_refused(submit, query: str):
+    asked = {"recipe_path": "github://o:r@main/x", "overwrite": False}
+    response = submit.post(f"/submit?{query}", json=asked)
+
+    assert response.status_code == 400
+    assert "overwrite" in response.get_json()["detail"]
+
+
 def test_a_directory_of_the_service_is_not_read(submit, tmp_path: Path):
     response = submit.post("/submit", json={"recipe_path": str(tmp_path)})
 

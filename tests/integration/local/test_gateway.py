@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import socket
 import subprocess
@@ -189,8 +190,31 @@ def test_no_path_leads_out_of_the_artifacts(ask, tmp_path, key):
 
 
 def test_artifacts_cannot_be_written(ask, store):
-    assert ask("PUT", signed(store), body=b"x").status == 400
+    assert ask("PUT", signed(store), body=b"x").status == 405
     assert store.get(KEY) == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("request_text", "status"),
+    [
+        ("POST /submit HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400),
+        ("POST /submit HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", 400),
+        ("POST /submit HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n", 413),
+        ("POST /submit HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhello\r\n0\r\n\r\n", 400),
+        ("POST /submit HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhello\r\n0\r\n\r\n", 400),
+        ("POST /submit HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\nx", 501),
+        ("hello there\r\n\r\n", 400),
+    ],
+)
+def test_what_the_server_itself_refuses_is_said_in_json(ask, request_text: str, status: int):
+    host, port = ask.address.split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(request_text.encode())
+        response = http.client.HTTPResponse(connection)
+        response.begin()
+        assert response.status == status
+        assert response.headers["Content-Type"] == "application/json"
+        assert json.loads(response.read())["detail"]
 
 
 @pytest.mark.parametrize(

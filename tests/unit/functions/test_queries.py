@@ -2,13 +2,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ogdc_functions.queries import choice, flag, number
+from ogdc_functions.queries import Choice, Flag, Number
 from ogdc_shared.errors import InvalidRequestError
+
+N = Number("n", 1, 9, 5, "")
+C = Choice("c", ("a", "b"), "")
+F = Flag("f", "")
 
 
 @given(value=st.integers(1, 9))
 def test_a_number_in_range(value: int):
-    assert number({"n": str(value)}, "n", default=5, least=1, most=9) == value
+    assert N.read({"n": str(value)}) == value
 
 
 @given(value=st.text() | st.integers(max_value=0).map(str) | st.integers(min_value=10).map(str))
@@ -18,27 +22,27 @@ def test_anything_else_is_refused_by_name(value: str):
     ):
         return
     with pytest.raises(InvalidRequestError, match=r"^n="):
-        number({"n": value}, "n", default=5, least=1, most=9)
+        N.read({"n": value})
 
 
 def test_what_is_missing_has_a_default():
-    assert number({}, "n", default=5, least=1, most=9) == 5
-    assert choice({}, "c", options=("a",)) is None
-    assert flag({}, "f") is False
+    assert N.read({}) == 5
+    assert C.read({}) is None
+    assert F.read({}) is None
 
 
 def test_one_of_a_few_words():
-    assert choice({"c": "b"}, "c", options=("a", "b")) == "b"
+    assert C.read({"c": "b"}) == "b"
     with pytest.raises(InvalidRequestError, match="a, b"):
-        choice({"c": "B"}, "c", options=("a", "b"))
+        C.read({"c": "B"})
 
 
 @pytest.mark.parametrize(("value", "meaning"), [("true", True), ("false", False)])
 def test_a_flag(value: str, meaning: bool):
-    assert flag({"f": value}, "f") is meaning
+    assert F.read({"f": value}) is meaning
 
 
 @pytest.mark.parametrize("value", ["", "yes", "1", "True"])
 def test_a_flag_is_spelled_out(value: str):
     with pytest.raises(InvalidRequestError, match="true, false"):
-        flag({"f": value}, "f")
+        F.read({"f": value})

@@ -23,6 +23,7 @@ EXPECTED = {
     errors.AlreadyRunningError("x"): 409,
     errors.RecipeIdTakenError("x"): 409,
     errors.RunStateError("x"): 409,
+    errors.UnstorableError("x"): 400,
     errors.TriggerExistsError("x"): 409,
     errors.OutputUnavailableError("x", expired=True): 410,
     errors.InvalidRecipeError("x"): 422,

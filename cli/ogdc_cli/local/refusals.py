@@ -1,0 +1,39 @@
+"""What the web server refuses before any application sees it is answered as the API answers: in JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from waitress.task import ErrorTask
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+class JsonErrorTask(ErrorTask):  # type: ignore[misc]  # waitress has no types
+    """Answers a request that is no HTTP, or larger than the server takes."""
+
+    def execute(self) -> None:
+        """See `ErrorTask.execute`."""
+        error = self.request.error
+        body = json.dumps({"detail": f"{error.reason}: {error.body}."}).encode()
+        self.status = f"{error.code} {error.reason}"
+        self.response_headers += [("Content-Type", "application/json"), ("X-Content-Type-Options", "nosniff")]
+        self.content_length = len(body)
+        self.set_close_on_finish()
+        self.write(body)
+
+
+def without_connection_header(application: WSGIApplication) -> WSGIApplication:
+    """Keep `Connection`, which the functions set for gunicorn, from waitress, as PEP 3333 allows none."""
+
+    def passed_on(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Callable[[bytes], object]:
+            kept = [header for header in headers if header[0].lower() != "connection"]
+            return start_response(status, kept, *rest)
+
+        return application(environ, start)
+
+    return passed_on
