@@ -121,6 +121,8 @@ TERMINATION_LOG_PATH = "/dev/termination-log"
 
 SHARED_MACHINE = "OGDC_SHARED_MACHINE"
 """Set where a task shares its machine with the stack and its user (see `worker.priority`)."""
+COMMAND_VARIABLE = "OGDC_COMMAND_"
+"""Before the name of a variable that commands get without it, and the worker does not."""
 PHASE = "OGDC_PHASE"
 """Names which part of `process` a container does, where its inputs are fetched by one of its own."""
 FETCHING = "fetch"

@@ -75,8 +75,8 @@ def ensure_up(*, idle_timeout: float | None, environ: Mapping[str, str] | None =
         stack = current(paths)
         if stack is None:  # starting or stopping
             time.sleep(_POLL_SECONDS)
-        elif (difference := _difference(stack, env)) is not None:
-            _end_unless_busy(paths, stack, difference)
+        elif (difference := _difference(stack, env)) is not None and not _keep(stack, difference):
+            down(paths)
         else:
             _prolong(paths, idle_timeout)
             if current(paths) == stack:  # it may just have idled away
@@ -191,39 +191,59 @@ def _end(paths: StatePaths) -> int:
     return lock
 
 
-def _difference(stack: Stack, environ: Mapping[str, str]) -> str | None:
+class _Difference(NamedTuple):
+    """In which way a stack is not the one that is asked for."""
+
+    what: str
+    matters: bool = True
+    """False: a busy stack will do all the same."""
+
+
+def _difference(stack: Stack, environ: Mapping[str, str]) -> _Difference | None:
     """Say in which way a stack is not the one that `environ` asks for; None where it is."""
     from importlib.metadata import version
 
-    from ogdc_cli.local.environment import passed_on
+    from ogdc_cli.local.environment import OF_PROGRAMS, passed_on
 
     wanted = version("ogdc-runner")
     if stack.version != wanted:
-        return f"runs version {stack.version}, not {wanted}"
+        return _Difference(f"runs version {stack.version}, not {wanted}")
     for name, value in passed_on(environ).items():
         if (had := stack.settings.get(name)) != value:
-            return f"runs with {name}={had or '(its default)'}, not {value}"
+            what = f"runs with {name}={had or '(its default)'}, not {value}"
+            return _Difference(what, matters=name not in {"PATH", *OF_PROGRAMS})
     return None
 
 
-def _end_unless_busy(paths: StatePaths, stack: Stack, difference: str) -> None:
+def _keep(stack: Stack, difference: _Difference) -> bool:
+    """Whether to go on with a stack although it is another, since it is busy.
+
+    Raises:
+        StackError: it is, and the difference matters.
+    """
+    if not _is_busy(stack):
+        return False
+    if difference.matters:
+        raise StackError(
+            f"The local stack {difference.what}, and has workflows running. Wait for them "
+            "(ogdc-runner list), or restart it yourself: ogdc-runner down; they go on when it is up again."
+        )
+    print(f"The local stack is busy and stays as it is: it {difference.what}.", file=sys.stderr)
+    return True
+
+
+def _is_busy(stack: Stack) -> bool:
     import http.client
     from urllib.parse import urlsplit
 
     connection = http.client.HTTPConnection(urlsplit(stack.url).netloc, timeout=10)
     try:
         connection.request("GET", STATE_PATH)
-        busy = bool(json.loads(connection.getresponse().read())["busy"])
+        return bool(json.loads(connection.getresponse().read())["busy"])
     except (OSError, http.client.HTTPException, ValueError, KeyError):
-        busy = False  # it is going down, or does not answer
+        return False  # it is going down, or does not answer
     finally:
         connection.close()
-    if busy:
-        raise StackError(
-            f"The local stack {difference}, and has workflows running. Wait for them (ogdc-runner list), "
-            "or restart it yourself: ogdc-runner down; they go on when it is up again."
-        )
-    down(paths)
 
 
 def _wish(paths: StatePaths, idle_timeout: float | None) -> None:

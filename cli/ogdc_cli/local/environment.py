@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import secrets
 from collections.abc import Mapping
@@ -36,12 +37,27 @@ PASSED_ON = (
 )
 """What a stack takes from the environment of the command that starts it."""
 
+OF_PROGRAMS = ("GDAL_DATA", "GDAL_DRIVER_PATH", "PROJ_DATA", "PROJ_LIB", "PYTHONPATH", "LD_LIBRARY_PATH")
+"""What else tells which programs of the user's own tasks find."""
+_SYSTEM = ("/usr/", "/bin", "/sbin", "/snap/")
+
 _CLAIMS_FORM = 'Give a JSON object such as {"my-data": "/home/me/data"}.'
 
 
 def passed_on(environ: Mapping[str, str]) -> dict[str, str]:
     """Pick from `environ` the settings that a stack takes over."""
-    return {name: environ[name] for name in PASSED_ON if environ.get(name)}
+    return {name: environ[name] for name in PASSED_ON if environ.get(name)} | own_programs(environ)
+
+
+def own_programs(environ: Mapping[str, str]) -> dict[str, str]:
+    """Pick from `environ` what leads to programs of the user's own (see `sandbox.programs`)."""
+    directories = [path for path in environ.get("PATH", "").split(os.pathsep) if _is_own(path)]
+    found = {"PATH": os.pathsep.join(directories)} if directories else {}
+    return found | {name: environ[name] for name in OF_PROGRAMS if directories and environ.get(name)}
+
+
+def _is_own(path: str) -> bool:
+    return path.startswith("/") and not path.startswith(_SYSTEM) and Path(path).is_dir()
 
 
 def function_environment(

@@ -103,7 +103,7 @@ def running_services(
             events_token=token,
             namespace=NAMESPACE,
             slots=(os.cpu_count() or 1) + 1,  # one more, since each waits for the disk now and then
-            sandbox=probe(environ=environ, label=paths.label),
+            sandbox=probe(environ=environ, label=paths.label, private=(paths.root,)),
         )
         functions = build_functions(context)
         gateway = Gateway(

@@ -11,6 +11,7 @@ import time
 from contextlib import suppress
 
 from ogdc_shared.errors import InvalidRecipeError
+from ogdc_shared.layout import COMMAND_VARIABLE
 from ogdc_shared.light import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -39,7 +40,12 @@ class Outcome(NamedTuple):
 def command_environment(environ: Mapping[str, str], **additions: str) -> dict[str, str]:
     """Build what a command sees: the container's environment without what is Argo's and ours."""
     inherited = {name: value for name, value in environ.items() if not name.startswith(_INTERNAL)}
-    return inherited | additions
+    handed = {
+        name.removeprefix(COMMAND_VARIABLE): value
+        for name, value in environ.items()
+        if name.startswith(COMMAND_VARIABLE)
+    }
+    return inherited | handed | additions
 
 
 def run_command(text: str, *, environment: Mapping[str, str], timeout: float | None = None) -> Outcome:

@@ -20,7 +20,8 @@ from ogdc_cli.local.sandbox.interpreter import module_paths
 
 @pytest.fixture(scope="module")
 def sandbox() -> Sandbox:
-    return probe(environ=os.environ | {"OGDC_SANDBOX": "bubblewrap"}, label="test")
+    system = {"OGDC_SANDBOX": "bubblewrap", "PATH": "/usr/local/bin:/usr/bin:/bin"}
+    return probe(environ=os.environ | system, label="test")
 
 
 def start(sandbox: Sandbox, log: Path, *argv: str, mounts: tuple[Mount, ...] = ()) -> RunningTask:
@@ -114,6 +115,28 @@ def test_a_python_below_a_tasks_mount_is_not_hidden_by_it(tmp_path: Path) -> Non
     mount = Mount(tmp_path / "tmp", "/tmp")
     ended = wait(start(sandbox, tmp_path / "log", "ls", str(tmp_path / "modules"), mounts=(mount,)))
     assert (ended, (tmp_path / "log").read_text()) == (Exit(0), "ogdc_shared\n")
+
+
+def test_a_program_on_the_users_path_runs_with_what_lies_beside_it(tmp_path: Path) -> None:
+    """As one of conda or of a module; a task's own /tmp does not hide it, and it cannot be written."""
+    for name in ("opt/bin", "opt/share", "tmp", "home"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "tmp").chmod(0o777)
+    (tmp_path / "opt/share/words").write_text("found\n")
+    tool = tmp_path / "opt/bin/own-tool"
+    tool.write_text('#!/bin/sh\ncat "$(dirname "$0")/../share/words"; touch "$0.new" && echo written\n')
+    tool.chmod(0o755)
+    tmp_path.chmod(0o755)
+    environ = {"PATH": f"{tool.parent}:/usr/bin", "PROJ_DATA": str(tmp_path / "opt/share"), "GDAL_DATA": "/x"}
+    sandbox = probe(environ=environ, label="test", private=(tmp_path / "home",))
+    script = f"own-tool; ls {tmp_path}; env | grep -e GDAL -e PROJ"
+    mount = Mount(tmp_path / "tmp", "/tmp")
+    _, said = run(sandbox, tmp_path / "log", script, mount)
+    assert "found\n" in said
+    assert "written" not in said
+    assert "\nopt\n" in said
+    assert "home" not in said
+    assert "GDAL_DATA" not in said
 
 
 def test_system_python_is_not_given_the_workers_modules(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -163,3 +163,8 @@ def test_commands_see_the_environment_without_internals() -> None:
         "MY_ARGO_": "kept",
         "INPUT_DIR": "/input_dir",
     }
+
+
+def test_commands_get_the_variables_that_are_handed_to_them_alone() -> None:
+    environ = {"OGDC_COMMAND_GDAL_DATA": "/opt/gdal/share", "OGDC_PHASE": "commands", "GDAL_DATA": "/image"}
+    assert command_environment(environ) == {"GDAL_DATA": "/opt/gdal/share"}

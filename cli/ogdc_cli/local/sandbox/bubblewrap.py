@@ -22,8 +22,9 @@ from pathlib import Path
 
 from ogdc_cli.local.sandbox.base import Container, Exit, Mount, RunningTask, open_pidfd
 from ogdc_cli.local.sandbox.interpreter import WORKER, read_only_paths, worker_command
+from ogdc_cli.local.sandbox.programs import Programs
+from ogdc_shared.layout import COMMAND_VARIABLE
 
-PATH = "/usr/local/bin:/usr/bin:/bin"
 _ROOT_DIRECTORIES = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 _ETC = (
     *("alternatives", "ca-certificates", "fonts", "group", "host.conf", "hosts", "ld.so.cache", "localtime"),
@@ -34,6 +35,7 @@ _PROXY = ("http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy")
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _PASSED_ON = (*_PROXY, *(name.upper() for name in _PROXY), *_CERTIFICATES, "TZ")
 _CERTIFICATE_PLACES = ("/usr", "/etc/ssl", "/etc/pki", "/etc/ca-certificates")
+_SYSTEM_ONLY = Programs()
 _SHARED_MEMORY = 64 * 2**20
 """Bytes of /dev/shm, which is memory that belongs to no process: as much as a container of a cluster has."""
 _KEPT_CAPABILITIES = ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP")
@@ -46,21 +48,31 @@ class Bubblewrap:
     name = "bubblewrap"
     slots = None
 
-    def __init__(self, executable: Path, *, environ: Mapping[str, str], drop_to: int | None) -> None:
+    def __init__(
+        self,
+        executable: Path,
+        *,
+        environ: Mapping[str, str],
+        drop_to: int | None,
+        programs: Programs = _SYSTEM_ONLY,
+    ) -> None:
         """Only looks at the machine; nothing is started.
 
         Args:
             executable: A bwrap of version 0.5 or later.
             environ: Where proxy and certificate settings are taken from.
             drop_to: The uid and gid tasks get; None where the engine is not run by root.
+            programs: What commands find beyond the system's own.
         """
         self.owner = drop_to
         self._environ = {name: environ[name] for name in _PASSED_ON if environ.get(name)}
         if bundle := environ.get("REQUESTS_CA_BUNDLE") or environ.get("CURL_CA_BUNDLE"):
             self._environ.setdefault("SSL_CERT_FILE", bundle)  # the only one that OpenSSL itself heeds
         self._beginning = (str(executable), *_isolation(drop_to), *_machine())
-        self._over_mounts = (*_python(), *self._certificates())
+        self._over_mounts = (*_python(), *self._certificates(), *_shown(programs))
         """Comes after the task's own mounts: a Python below /tmp would be hidden by the task's /tmp."""
+        self._path = programs.path
+        self._environ |= {f"{COMMAND_VARIABLE}{name}": value for name, value in programs.variables.items()}
         self._identity = () if drop_to is None else _setpriv(drop_to)
 
     def start(self, container: Container, *, log: int) -> RunningTask:
@@ -89,7 +101,7 @@ class Bubblewrap:
 
     def command(self, container: Container, *, status_fd: int) -> list[str]:
         """The whole command line of a task."""
-        env = {"PATH": PATH, "HOME": "/tmp", "LANG": "C.UTF-8"} | self._environ | dict(container.env)  # noqa: S108
+        env = {"PATH": self._path, "HOME": "/tmp", "LANG": "C.UTF-8"} | self._environ | dict(container.env)  # noqa: S108
         command, *arguments = container.argv
         inside = worker_command(tuple(arguments)) if command == WORKER else container.argv
         return [
@@ -233,7 +245,14 @@ def _python() -> Iterator[str]:
             yield from _visible(path)
 
 
-def _visible(path: Path) -> Iterator[str]:
+def _shown(programs: Programs) -> Iterator[str]:
+    there = read_only_paths()
+    for path in programs.shown:
+        if not any(path.is_relative_to(place) for place in there):
+            yield from _visible(path, bind="--ro-bind-try")  # somebody may remove it while the stack is up
+
+
+def _visible(path: Path, *, bind: str = "--ro-bind") -> Iterator[str]:
     """Show a file or directory read-only at its own place.
 
     The directories above it are made here and open to all: bubblewrap would make them 0700, which a Python
@@ -241,7 +260,7 @@ def _visible(path: Path) -> Iterator[str]:
     """
     for parent in reversed(path.parents[:-1]):
         yield from ("--perms", "0755", "--dir", str(parent))
-    yield from ("--ro-bind", str(path), str(path))
+    yield from (bind, str(path), str(path))
 
 
 def _mounts(mounts: tuple[Mount, ...]) -> Iterator[str]:

@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from ogdc_cli.local.sandbox.base import Container, Sandbox
@@ -14,6 +14,7 @@ from ogdc_cli.local.sandbox.bubblewrap import Bubblewrap
 from ogdc_cli.local.sandbox.containers import Containers
 from ogdc_cli.local.sandbox.interpreter import compile_worker, interpreter
 from ogdc_cli.local.sandbox.plain import Plain
+from ogdc_cli.local.sandbox.programs import Programs, user_programs
 from ogdc_shared.errors import ConfigurationError
 
 NOBODY = 65534
@@ -24,7 +25,9 @@ _NO_NETWORK_NAMESPACE = (
 )
 
 
-def probe(*, environ: Mapping[str, str], label: str, uid: int = NOBODY) -> Sandbox:
+def probe(
+    *, environ: Mapping[str, str], label: str, uid: int = NOBODY, private: Iterable[Path] = ()
+) -> Sandbox:
     """Choose the back end that OGDC_SANDBOX names, else the first that works: bubblewrap, docker, podman.
 
     Each is tried with a real call. A recipe is never run without a sandbox unless OGDC_SANDBOX=none says so.
@@ -33,6 +36,7 @@ def probe(*, environ: Mapping[str, str], label: str, uid: int = NOBODY) -> Sandb
         environ: The environment.
         label: Tells this engine's docker containers from others'.
         uid: Who tasks run as where root runs the engine.
+        private: Directories that no task may see, besides the home.
 
     Raises:
         ConfigurationError: none works; the message says what was tried and what to install.
@@ -45,7 +49,8 @@ def probe(*, environ: Mapping[str, str], label: str, uid: int = NOBODY) -> Sandb
         return Plain(environ=environ)
     troubles: list[str] = []
     if choice in {"auto", "bubblewrap"}:
-        for sandbox in _bubblewraps(environ, uid):
+        programs = user_programs(environ, private=(Path.home(), *private))
+        for sandbox in _bubblewraps(environ, uid, programs):
             trouble = _try_bubblewrap(sandbox)
             if trouble is not None and _try_bubblewrap(sandbox, network=True) is None:
                 trouble += f" ({_NO_NETWORK_NAMESPACE})"
@@ -62,7 +67,7 @@ def probe(*, environ: Mapping[str, str], label: str, uid: int = NOBODY) -> Sandb
     raise ConfigurationError(_advice(choice, troubles))
 
 
-def _bubblewraps(environ: Mapping[str, str], uid: int) -> Iterator[Bubblewrap]:
+def _bubblewraps(environ: Mapping[str, str], uid: int, programs: Programs) -> Iterator[Bubblewrap]:
     """The machine's own first: AppArmor profiles name its path. Then one from a Python package."""
     found = (
         Path("/usr/bin/bwrap"),
@@ -72,7 +77,7 @@ def _bubblewraps(environ: Mapping[str, str], uid: int) -> Iterator[Bubblewrap]:
     drop_to = uid if os.geteuid() == 0 else None
     for executable in dict.fromkeys(Path(path) for path in found if path):
         if sys.platform == "linux" and os.access(executable, os.X_OK):
-            yield Bubblewrap(executable, environ=environ, drop_to=drop_to)
+            yield Bubblewrap(executable, environ=environ, drop_to=drop_to, programs=programs)
 
 
 def _try_bubblewrap(sandbox: Bubblewrap, *, network: bool = False) -> str | None:

@@ -1,0 +1,146 @@
+"""The programs on a user's PATH that tasks shall find too: of conda, of modules, of `~/.local/bin`.
+
+A directory of programs is shown with what its programs need, the prefix it belongs to (`bin` beside `lib`
+and `share`), at its own place and read-only. A home directory as such, or what holds it or the stack's state,
+is never shown. What lies below /usr is there anyway.
+
+Source: "Managing environments" in conda's documentation; pyvenv.cfg in that of Python's `venv`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
+
+SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
+_SYSTEM = tuple(map(Path, SYSTEM_PATH.split(":")))
+_THERE = tuple(map(Path, ("/usr", "/bin", "/sbin", "/lib", "/lib64")))
+_BIN = frozenset({"bin", "sbin"})
+_PREFIX_MARKS = ("conda-meta", "pyvenv.cfg", "lib", "lib64", "share")
+_USELESS = re.compile(r"/shims$|^/snap/|^/mnt/[a-z](/|$)")
+"""Stand-ins that look for the real program with tools of the home, programs of snapd and of Windows."""
+_OF_GDAL = ("GDAL_DATA", "GDAL_DRIVER_PATH", "PROJ_DATA", "PROJ_LIB")
+_OF_PYTHON = ("PYTHONPATH",)
+_OF_OTHERS = ("LD_LIBRARY_PATH", "CONDA_PREFIX", "JAVA_HOME", "R_HOME", "R_LIBS", "R_LIBS_SITE", "PERL5LIB")
+_MOST_LINKS = 2000
+"""Links of one directory that are followed to see what else has to be shown."""
+
+
+class Programs(NamedTuple):
+    """What commands find beyond the system's own."""
+
+    path: str = SYSTEM_PATH
+    """Their PATH."""
+    shown: tuple[Path, ...] = ()
+    """Directories to show read-only; none inside another."""
+    variables: Mapping[str, str] = MappingProxyType({})
+    """Further variables of theirs, which lead to what is shown and fit the programs there."""
+
+
+def user_programs(environ: Mapping[str, str], *, private: Iterable[Path]) -> Programs:
+    """Choose what to show of the programs that a user's environment leads to.
+
+    The order is the user's. The virtual environment that ogdc-runner itself is in comes last: its Python is
+    chosen by whoever installed ogdc-runner, not for the recipe.
+
+    Args:
+        environ: The user's environment.
+        private: Directories that no task may see, whatever lies beside them: the home, the stack's state.
+    """
+    hidden = tuple(path.resolve() for path in private)
+    found = [path for path in _directories(environ.get("PATH", "")) if not _holds(path, hidden)]
+    shown = _outermost(place for directory in found for place in _needed(directory, hidden))
+    path = os.pathsep.join(map(str, _in_order(found)))
+    return Programs(path, shown, dict(_variables(environ, path=path, shown=shown)))
+
+
+def _directories(path: str) -> Iterator[Path]:
+    """The directories of a PATH that exist and can be of use, each once."""
+    for name in dict.fromkeys(path.split(os.pathsep)):
+        if name.startswith("/") and not _USELESS.search(name) and os.access(name, os.R_OK | os.X_OK):
+            yield Path(os.path.normpath(name))
+
+
+def _in_order(directories: list[Path]) -> list[Path]:
+    own = Path(sys.prefix, "bin") if sys.prefix != sys.base_prefix else None
+    rest = [path for path in _SYSTEM if path not in directories]
+    last = [path for path in directories if own is not None and path == own]
+    return [*(path for path in directories if path not in last), *rest, *last]
+
+
+def _needed(directory: Path, hidden: tuple[Path, ...]) -> Iterator[Path]:
+    """What has to be shown for the programs of a directory."""
+    for place in dict.fromkeys((directory, *_linked(directory))):
+        if not _is_there(place):
+            prefix = _prefix(place, hidden)
+            yield prefix
+            yield from _base_python(prefix, hidden)
+
+
+def _linked(directory: Path) -> Iterator[Path]:
+    """Where the links in a directory lead to, and it itself; those of a distribution lead to itself."""
+    yield directory.resolve()
+    if _is_there(directory) and not directory.is_relative_to("/usr/local"):
+        return
+    with suppress(OSError), os.scandir(directory) as entries:
+        links = [entry.path for entry in entries if entry.is_symlink()]
+        for link in links[:_MOST_LINKS]:
+            target = Path(os.path.realpath(link))
+            if target.is_file():
+                yield target.parent
+
+
+def _prefix(directory: Path, hidden: tuple[Path, ...]) -> Path:
+    """The installation that a directory of programs is part of; itself where it is part of none."""
+    parent = directory.parent
+    if directory.name not in _BIN or parent.name == ".local" or _holds(parent, hidden):
+        return directory
+    return parent if any((parent / mark).exists() for mark in _PREFIX_MARKS) else directory
+
+
+def _base_python(prefix: Path, hidden: tuple[Path, ...]) -> Iterator[Path]:
+    """The installation of Python that a virtual environment was made from."""
+    with suppress(OSError):
+        for line in (prefix / "pyvenv.cfg").read_text().splitlines():
+            name, _, value = line.partition("=")
+            if name.strip() == "home" and not _is_there(base := Path(value.strip()).resolve()):
+                yield _prefix(base, hidden)
+
+
+def _variables(
+    environ: Mapping[str, str], *, path: str, shown: tuple[Path, ...]
+) -> Iterator[tuple[str, str]]:
+    """Yield variables whose places are shown; GDAL's and Python's where they are of the one that is found."""
+    for names, program in ((_OF_GDAL, "gdalinfo"), (_OF_PYTHON, "python3"), (_OF_OTHERS, None)):
+        first = shutil.which(program, path=path) if program else None
+        for name in names:
+            places = [place for place in environ.get(name, "").split(os.pathsep) if place]
+            kept = [place for place in places if _fits(Path(place), first, shown)]
+            if kept:
+                yield name, os.pathsep.join(kept)
+
+
+def _fits(place: Path, program: str | None, shown: tuple[Path, ...]) -> bool:
+    around = [prefix for prefix in shown if place.is_relative_to(prefix) and place.exists()]
+    return bool(around) and (program is None or Path(program).is_relative_to(around[0]))
+
+
+def _outermost(places: Iterable[Path]) -> tuple[Path, ...]:
+    every = set(places)
+    return tuple(sorted(place for place in every if every.isdisjoint(place.parents)))
+
+
+def _is_there(path: Path) -> bool:
+    return any(path.is_relative_to(place) for place in _THERE)
+
+
+def _holds(path: Path, hidden: tuple[Path, ...]) -> bool:
+    """Whether a directory is, or holds, one that no task may see."""
+    return any(place.is_relative_to(path) for place in hidden)
