@@ -76,38 +76,34 @@ def pool_manager(reach: Reach | None = None, **options: Any) -> urllib3.PoolMana
         reach: Where they may lead; None: anywhere, as a task's own connections.
         options: As `urllib3.PoolManager` takes them.
     """
-    pools = urllib3.PoolManager(**options)
-    pools.pool_classes_by_scheme = _pool_classes(reach or Reach(anywhere=True))
+    pools = _Pools(**options)
+    pools.pool_classes_by_scheme = _POOLS
+    pools.reach = reach or Reach(anywhere=True)
     return pools
 
 
 def proxy_manager(proxy: str, **options: Any) -> urllib3.ProxyManager:
     """Make a pool of connections through a proxy, which says itself where they may lead."""
     pools = urllib3.ProxyManager(proxy, **options)
-    pools.pool_classes_by_scheme = _pool_classes(Reach(anywhere=True))
+    pools.pool_classes_by_scheme = _POOLS
     return pools
 
 
-def _pool_classes(reach: Reach) -> dict[str, type[HTTPConnectionPool]]:
-    class Plain(_Careful, HTTPConnection):
-        may_reach = reach
+class _Pools(urllib3.PoolManager):
+    """Tells every pool where its connections may lead."""
 
-    class Encrypted(_Careful, HTTPSConnection):
-        may_reach = reach
+    reach: Reach
 
-    class PlainPool(HTTPConnectionPool):
-        ConnectionCls = Plain
-
-    class EncryptedPool(HTTPSConnectionPool):
-        ConnectionCls = Encrypted
-
-    return {"http": PlainPool, "https": EncryptedPool}
+    def _new_pool(self, *arguments: Any, **options: Any) -> HTTPConnectionPool:
+        pool = super()._new_pool(*arguments, **options)
+        pool.reach = self.reach  # type: ignore[attr-defined]
+        return pool
 
 
 class _Careful:
     """What the connections have in common; mixed into urllib3's own."""
 
-    may_reach: Reach
+    reach = Reach(anywhere=True)
     _dns_host: str
     port: int
     _wire: socket.socket | None = None
@@ -116,7 +112,7 @@ class _Careful:
         """Connect to an address that was checked; the name stays what certificates are checked against."""
         name = self._dns_host
         try:
-            if not self.may_reach.anywhere:
+            if not self.reach.anywhere:
                 self._dns_host = self._checked(name)
             self._wire = super()._new_conn()  # type: ignore[misc]
         finally:
@@ -127,7 +123,7 @@ class _Careful:
         from urllib3.exceptions import NameResolutionError
 
         try:
-            return checked_addresses(name, self.port, self.may_reach)[0]
+            return checked_addresses(name, self.port, self.reach)[0]
         except (socket.gaierror, UnicodeError) as exc:
             error = exc if isinstance(exc, socket.gaierror) else socket.gaierror(str(exc))
             raise NameResolutionError(name, self, error) from exc  # type: ignore[arg-type]
@@ -136,6 +132,7 @@ class _Careful:
         with self._limited() as cut:
             response = super().getresponse()  # type: ignore[misc]
         if cut.is_set():
+            response.close()
             raise TimeoutError(f"its headers took more than {HEADER_SECONDS:g} seconds")
         return response
 
@@ -160,6 +157,36 @@ class _Careful:
         if self._wire is not None:
             with suppress(OSError):
                 self._wire.shutdown(socket.SHUT_RDWR)
+
+
+class _Connection(_Careful, HTTPConnection):
+    pass
+
+
+class _EncryptedConnection(_Careful, HTTPSConnection):
+    pass
+
+
+class _ToldPool:
+    """Tells every connection where it may lead; mixed into urllib3's own."""
+
+    reach = Reach(anywhere=True)
+
+    def _new_conn(self) -> Any:
+        connection = super()._new_conn()  # type: ignore[misc]
+        connection.reach = self.reach
+        return connection
+
+
+class _Pool(_ToldPool, HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _EncryptedPool(_ToldPool, HTTPSConnectionPool):
+    ConnectionCls = _EncryptedConnection
+
+
+_POOLS = {"http": _Pool, "https": _EncryptedPool}
 
 
 def _is_public(address: Address) -> bool:

@@ -122,18 +122,10 @@ def _try(
     digest = _Digest(file.checksum)
     validator = part.validator()
     reply = source.open(file.source, offset=part.size if validator else 0, validator=validator)
-    named = name(reply)
-    decoded = is_decoded(reply, name=named)
-    with part.write(offset=reply.offset, validator=None if decoded else reply.validator) as sink:
-        if reply.offset:
-            digest.read(part.path)
-        have, pace = reply.offset, _Pace()
-        for piece in file_pieces(file.source, reply, name=named):
-            sink.write(piece)
-            digest.update(piece)
-            have += len(piece)
-            progress(have, None if decoded else reply.size)
-            pace.take(len(piece))
+    try:
+        _take(file, reply, part=part, digest=digest, name=name(reply), progress=progress)
+    finally:
+        reply.close()
     problem = _problem(file, size=part.size, digest=digest)
     if problem:
         part.discard()
@@ -143,6 +135,29 @@ def _try(
             f"{file.source!r} {problem}; it was fetched whole, so its description is wrong."
         )
     return reply
+
+
+def _take(
+    file: InputFile,
+    reply: Reply,
+    *,
+    part: Part,
+    digest: _Digest,
+    name: str,
+    progress: Callable[[int, int | None], None],
+) -> None:
+    """Write what comes as it comes."""
+    decoded = is_decoded(reply, name=name)
+    with part.write(offset=reply.offset, validator=None if decoded else reply.validator) as sink:
+        if reply.offset:
+            digest.read(part.path)
+        have, pace = reply.offset, _Pace()
+        for piece in file_pieces(file.source, reply, name=name):
+            sink.write(piece)
+            digest.update(piece)
+            have += len(piece)
+            progress(have, None if decoded else reply.size)
+            pace.take(len(piece))
 
 
 def _problem(file: InputFile, *, size: int, digest: _Digest) -> str | None:

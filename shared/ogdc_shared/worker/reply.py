@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 PIECE_BYTES = 1 << 20
 """How much of a body is read at once."""
@@ -34,6 +34,8 @@ class Reply(NamedTuple):
     """What the server calls this state of the file, as it says it; empty: nothing."""
     modified: str = ""
     """When the file was changed last, as the server says it; likewise."""
+    close: Callable[[], None] = lambda: None
+    """To be called when the body is not wanted any more."""
 
 
 class InterruptedFetchError(Exception):

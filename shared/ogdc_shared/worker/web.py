@@ -102,6 +102,7 @@ class Web:
             url=place,
             etag=response.headers.get("ETag", ""),
             modified=response.headers.get("Last-Modified", ""),
+            close=response.close,
         )
 
     def _follow(self, url: str, headers: dict[str, str]) -> tuple[urllib3.BaseHTTPResponse, str]:
