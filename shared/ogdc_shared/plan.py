@@ -46,7 +46,7 @@ class Command(NamedTuple):
     """One command line of the recipe."""
 
     text: str
-    """Run with `sh -c`."""
+    """What `Plan.shell` is given."""
     line: int
     """Its line in the recipe's sh_file, counting from 1."""
 
@@ -93,6 +93,11 @@ class Plan(NamedTuple):
     """Names and values that the commands' environment has besides its own."""
     recipe: str | None = None
     """Digest of the recipe's own files (see `digests.files_digest`); None: not told."""
+    shell: tuple[str, ...] = ("sh", "-c")
+    """The words before a command line; the default is what plans had before there was a choice."""
+    strict: bool = False
+    """Whether a program that fails in a substitution or in the background fails the command, where the shell
+    is bash; what else its options do is in `shell`."""
 
     def to_json(self) -> str:
         """Render as stored."""
@@ -110,6 +115,8 @@ class Plan(NamedTuple):
         fields["commands"] = tuple(Command(**command) for command in fields["commands"])
         fields["volumes"] = tuple(VolumeInput(**volume) for volume in fields.get("volumes", ()))
         fields["partitioning"] = Partitioning(**fields.get("partitioning", {}))
+        if "shell" in fields:
+            fields["shell"] = tuple(fields["shell"])
         fields["variables"] = tuple((name, value) for name, value in fields.get("variables", ()))
         return cls(**fields)
 

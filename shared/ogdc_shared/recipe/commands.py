@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from shutil import which
+from typing import NamedTuple
 
 from ogdc_shared.errors import InvalidRecipeError
 from ogdc_shared.plan import Command
-from ogdc_shared.recipe.shell import problem_of
+from ogdc_shared.recipe.lines import Findings, findings
+from ogdc_shared.recipe.shell import Shell, UnusableShellError, problem_of, shell_of
 
 MAX_BYTES = 128 * 1024 - 1
-"""The longest text `sh -c` can be given: Linux' MAX_ARG_STRLEN without its final NUL."""
+"""The longest text that a shell can be given with `-c`: Linux' MAX_ARG_STRLEN without its final NUL."""
 
 _ON_ITS_OWN = (
     "Each line is run on its own: write the whole of it in one line, or end its lines but the last with \\."
@@ -17,7 +20,16 @@ _ON_ITS_OWN = (
 _SHOWN = 100
 
 
-def parse_commands(text: str, *, file: str = "recipe.sh") -> tuple[Command, ...]:
+class Script(NamedTuple):
+    """What a recipe's `sh_file` says."""
+
+    commands: tuple[Command, ...]
+    shell: Shell
+    advice: tuple[str, ...] = ()
+    """Sentences about what its author may not have meant, each beginning with the file."""
+
+
+def read_script(text: str, *, file: str = "recipe.sh", strict: bool = True, parallel: bool = False) -> Script:
     r"""Read the commands of a recipe.
 
     A blank line and a line whose first visible character is `#` are ignored; a line that ends in `\` is
@@ -26,27 +38,42 @@ def parse_commands(text: str, *, file: str = "recipe.sh") -> tuple[Command, ...]
     Args:
         text: What the file holds.
         file: Its name, for messages.
+        strict: Whether a program that fails fails its line.
+        parallel: Whether each command runs once for each file.
 
     Raises:
-        InvalidRecipeError: there is no command, or lines that the shell would refuse, each with its number.
+        InvalidRecipeError: there is no command, or lines that the shell would refuse or that could not do
+            what they are for, each with its number.
     """
-    commands = []
-    problems = []
-    for command in _joined(text):
-        problem = _problem(command.text)
-        if problem:
-            problems.append(f"{file}: line {command.line}: {_shown(command.text)} {problem}")
-        commands.append(command)
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    try:
+        shell = shell_of(text, strict=strict)
+    except UnusableShellError as exc:
+        raise InvalidRecipeError(
+            f"{file}: line 1: {_shown(text.partition(chr(10))[0].strip())} {exc}"
+        ) from None
+    commands = tuple(_joined(text))
+    problems: list[str] = []
+    advice: list[str] = []
+    for command in commands:
+        found = _look_at(command.text, shell, parallel=parallel)
+        about = f"{file}: line {command.line}: {_shown(command.text)}"
+        problems += (f"{about} {problem}" for problem in found.problems)
+        advice += (f"{about} {hint}" for hint in found.advice)
     if not commands:
         problems.append(f"{file}: holds no command; write one a line.")
     if problems:
         raise InvalidRecipeError(*problems)
-    return tuple(commands)
+    if which(shell.program) is None:
+        advice.append(
+            f"{file}: {shell.program} is not installed here, so that its lines could not be checked."
+        )
+    return Script(commands, shell, tuple(advice))
 
 
 def _joined(text: str) -> Iterator[Command]:
     r"""Yield each command with the number of its first line; a `\` that nothing follows stays."""
-    lines = enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), start=1)
+    lines = enumerate(text.split("\n"), start=1)
     for number, line in lines:
         if not line.strip() or line.lstrip().startswith("#"):
             continue
@@ -68,7 +95,13 @@ def _goes_on(line: str) -> bool:
     return (len(line) - len(line.rstrip("\\"))) % 2 == 1
 
 
-def _problem(text: str) -> str | None:
+def _look_at(text: str, shell: Shell, *, parallel: bool) -> Findings:
+    if problem := _problem(text, shell.program):
+        return Findings((problem,))
+    return findings(text, shell, parallel=parallel)
+
+
+def _problem(text: str, program: str) -> str | None:
     if _goes_on(text):
         return "ends in \\ and no line follows; remove the \\ or add the rest of the command."
     if _goes_on(text.rstrip(" \t")) and text != text.rstrip(" \t"):
@@ -81,7 +114,7 @@ def _problem(text: str) -> str | None:
             f"is {size:,} bytes long, more than the {MAX_BYTES:,} of a command; put it into a script beside "
             "this file and call that as $RECIPE_DIR/NAME."
         )
-    unfinished = problem_of(text)
+    unfinished = problem_of(text, program)
     return f"{unfinished} {_ON_ITS_OWN}" if unfinished else None
 
 

@@ -185,12 +185,17 @@ class Workflow(Strict):
 
 
 class ShellWorkflow(Workflow):
-    """A list of commands, each run with `sh -c`."""
+    """A list of commands, each run by a shell of its own."""
 
     type: Literal["shell"] = "shell"
     sh_file: SideFile = Field(
         default="recipe.sh",
         description="The file with the commands, one a line, relative to the recipe directory.",
+    )
+    strict: bool = Field(
+        default=True,
+        description="Whether a command fails with any of its programs, and with a variable without a value; "
+        "if not, only the last program of its line counts.",
     )
 
 

@@ -12,13 +12,14 @@ from pydantic import ValidationError
 
 from ogdc_shared.errors import InvalidRecipeError, RecipeNotFoundError
 from ogdc_shared.plan import Command
-from ogdc_shared.recipe.commands import parse_commands
+from ogdc_shared.recipe.commands import Script, read_script
 from ogdc_shared.recipe.explain import explain, shown
 from ogdc_shared.recipe.files import UnusableFileError, confined, read_text
 from ogdc_shared.recipe.ids import recipe_id
 from ogdc_shared.recipe.input_names import name_problems
 from ogdc_shared.recipe.meta import META_NAME, load_meta
 from ogdc_shared.recipe.models import FileInput, InputParam, RecipeMeta, ShellWorkflow, UrlListInput
+from ogdc_shared.recipe.shell import Shell
 from ogdc_shared.recipe.urls import read_url_list, url_problem
 
 _MOST = 10
@@ -34,6 +35,10 @@ class Recipe(NamedTuple):
     directory: Path
     commands: tuple[Command, ...]
     """The command lines of a shell recipe; empty for a visualization."""
+    shell: Shell = Shell()
+    """What runs them."""
+    advice: tuple[str, ...] = ()
+    """Sentences about what the author may not have meant; the recipe can run all the same."""
 
 
 def load_recipe(directory: Path) -> Recipe:
@@ -53,9 +58,9 @@ def load_recipe(directory: Path) -> Recipe:
     except ValidationError as exc:
         raise InvalidRecipeError(*explain(exc, file=META_NAME)) from exc
     problems: list[str] = []
-    commands: tuple[Command, ...] = ()
+    script = Script((), Shell())
     try:
-        commands = _read_workflow(meta, directory)
+        script = _read_workflow(meta, directory)
     except InvalidRecipeError as exc:
         problems += exc.problems
     for position, param in enumerate(meta.input.params):
@@ -63,7 +68,7 @@ def load_recipe(directory: Path) -> Recipe:
     problems += name_problems(meta, directory)
     if problems:
         raise InvalidRecipeError(*problems)
-    return Recipe(id=recipe_id(meta.name), meta=meta, directory=directory, commands=commands)
+    return Recipe(id=recipe_id(meta.name), meta=meta, directory=directory, **script._asdict())
 
 
 def side_file(directory: Path, key: str, name: str) -> Path:
@@ -78,16 +83,18 @@ def side_file(directory: Path, key: str, name: str) -> Path:
         raise InvalidRecipeError(f"{META_NAME}: {key}: {shown(name)} {exc}") from exc
 
 
-def _read_workflow(meta: RecipeMeta, directory: Path) -> tuple[Command, ...]:
+def _read_workflow(meta: RecipeMeta, directory: Path) -> Script:
     workflow = meta.workflow
     if isinstance(workflow, ShellWorkflow):
         text = _read_side_text(directory, "workflow.sh_file", workflow.sh_file)
-        return parse_commands(text, file=workflow.sh_file)
+        return read_script(
+            text, file=workflow.sh_file, strict=workflow.strict, parallel=workflow.parallel.enabled
+        )
     if workflow.config_file is not None:
         _check_json(
             _read_side_text(directory, "workflow.config_file", workflow.config_file), workflow.config_file
         )
-    return ()
+    return Script((), Shell())
 
 
 def _read_side_text(directory: Path, key: str, name: str) -> str:

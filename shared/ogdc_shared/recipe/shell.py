@@ -1,50 +1,125 @@
-"""Tells whether one line is a whole command for `sh`, by having `sh` read it without running it (`-n`)."""
+"""The shell that runs a recipe's lines, and whether a line is a whole command for it.
+
+A shell reads a line without running it (`-n`); so it is the very shell that later runs it which is asked.
+"""
 
 from __future__ import annotations
 
 import re
 import subprocess
+from pathlib import PurePosixPath
+from typing import NamedTuple
 
-_ORIGIN = re.compile(r"^.*?: (line )?\d+: (syntax error:? ?)?", re.IGNORECASE)
+_STRICT_OPTIONS = {
+    "bash": ("-e", "-u", "-o", "pipefail"),
+    "zsh": ("-e", "-u", "-o", "pipefail"),
+    "ksh": ("-e", "-u", "-o", "pipefail"),
+    "sh": ("-e", "-u"),
+    "dash": ("-e", "-u"),
+}
+"""Shells that lines can be run with, and what each has against going on after a failure."""
+_OPTION = re.compile(r"-[aefuvxBCEHPT]+|-l|--login|--norc|--noprofile|--posix")
+"""What may stand in a `#!` line after the shell; others would have it read no line, or run none."""
+
+_ORIGIN = re.compile(
+    r"^[^\s:]*:\s(?:-c: )?(?:line )?(?:\d+: )?(?:syntax error:? ?)?(?:near )?", re.IGNORECASE
+)
 """What a shell puts before its complaint, such as `sh: 1: Syntax error: `."""
 _SECONDS = 10
 
 _VARIABLE = r"\$(?:[a-zA-Z_]|\{[a-zA-Z_]\w*(?:(?:%%?|##?)[\w./*?-]*)?\})"
 _WORD = rf"""(?:[\w./:,@%+=~*?-]|{_VARIABLE}|'[^'\n\0]*'|"(?:[^"$`\\\n\0]|{_VARIABLE})*")+"""
 _PART = rf"(?:{_WORD}|>>?[ \t]*{_WORD})"
-_RESERVED = "case|do|done|elif|else|esac|fi|for|function|if|in|select|then|time|until|while"
+_RESERVED = "case|coproc|do|done|elif|else|esac|fi|for|function|if|in|select|then|time|until|while"
 _SIMPLE = rf"(?!(?:{_RESERVED})(?![^ \t|&>])){_PART}(?:[ \t]+{_PART})*"
 _PLAIN = re.compile(rf"{_SIMPLE}(?:[ \t]*(?:\|\|?|&&)[ \t]*{_SIMPLE})*", re.ASCII)
 """Words, quoted text, variables, `>`, and pipes of them: most commands are that, and no shell refuses it."""
 
 
-def problem_of(text: str) -> str | None:
+class Shell(NamedTuple):
+    """What runs each line."""
+
+    program: str = "bash"
+    options: tuple[str, ...] = ()
+    """Those of the `#!` line."""
+    strict: bool = True
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The words before a line."""
+        strictly = _STRICT_OPTIONS[self.program] if self.strict else ()
+        return (self.program, *strictly, *self.options, "-c")
+
+
+class UnusableShellError(ValueError):
+    """What a `#!` line names runs no lines; the message is a sentence without its subject, the line."""
+
+
+def shell_of(text: str, *, strict: bool) -> Shell:
+    """Say which shell a recipe's lines are for: what its `#!` line names, else bash, or sh where not strict.
+
+    Args:
+        text: What the file holds.
+        strict: Whether a program that fails fails its line.
+
+    Raises:
+        UnusableShellError: it names something else, or an option with which it would run no line.
+    """
+    first = text.partition("\n")[0].strip()
+    if not first.startswith("#!"):
+        return Shell("bash" if strict else "sh", strict=strict)
+    words = first.removeprefix("#!").split()
+    if words and PurePosixPath(words[0]).name == "env":
+        words = words[2:] if words[1:2] == ["-S"] else words[1:]
+    program = PurePosixPath(words[0]).name if words else ""
+    if program not in _STRICT_OPTIONS:
+        known = ", ".join(_STRICT_OPTIONS)
+        raise UnusableShellError(
+            f"names {program or 'nothing'!r}, and lines are run by a shell ({known}). Call another program "
+            'from a line, such as `python3 "$RECIPE_DIR/tool.py"`, and leave the #! line out.'
+        )
+    for option in words[1:]:
+        if not _OPTION.fullmatch(option):
+            raise UnusableShellError(f"has {option!r}, which lines cannot be run with; remove it.")
+    return Shell(program, tuple(words[1:]), strict)
+
+
+def is_plain(text: str) -> bool:
+    """Whether `text` is so simple that every shell takes it: asking one takes a millisecond or two."""
+    return _PLAIN.fullmatch(text) is not None
+
+
+def problem_of(text: str, program: str = "bash") -> str | None:
     """Say what keeps the line `text` from being a whole command, without a subject; None: nothing.
 
-    Every line of a recipe is handed to `sh -c` on its own, long after it was written and far from its author.
+    Every line of a recipe is handed to a shell on its own, long after it was written and far from its author.
+    A shell that is not installed here finds nothing wrong.
     """
-    if _PLAIN.fullmatch(text):
-        return None  # asking takes a millisecond, and a submission waits for it
-    complaint = _complaint(text)
+    if is_plain(text):
+        return None
+    complaint = _complaint(text, program)
     if complaint is not None:
-        return f"is not a whole command: {complaint}."
+        plainer = _complaint(text, "sh")  # which often says what is missing, where bash misses something
+        return f"is not a whole command: {plainer or complaint}."
     # A here-document swallows what follows, even what could not stand anywhere else.
-    if "<<" in text and _complaint(f"{text}\n)") is None:
+    if "<<" in text and _complaint("(", program) and _complaint(f"{text}\n)", program) is None:
         return "has `<<`, which needs lines of its own; use printf or a file of the recipe."
     return None
 
 
-def _complaint(script: str) -> str | None:
-    """What the shell says of `script`; None where it can read it."""
+def _complaint(script: str, program: str) -> str | None:
+    """What the shell says of `script`; None where it can read it, or there is no such shell here."""
     try:
         done = subprocess.run(
-            ["/bin/sh", "-n"],
+            [program, "-n"],
             input=script.encode(),
             capture_output=True,
-            env={"LC_ALL": "C"},
+            env={"LC_ALL": "C", "PATH": "/usr/local/bin:/usr/bin:/bin"},
             timeout=_SECONDS,
             check=False,
         )
+    except FileNotFoundError:
+        return None
     except subprocess.TimeoutExpired:
         return "the shell takes too long to read it"
     if done.returncode == 0:

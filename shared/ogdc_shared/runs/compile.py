@@ -149,6 +149,8 @@ def _compile(
         partitioning=_partitioning(recipe.meta.workflow.parallel, settings.worker),
         variables=occasion.variables,
         recipe=content_digest(bundle),
+        shell=recipe.shell.words,
+        strict=recipe.shell.strict,
     )
     partitions = None if plan.volumes else tuple(divide(files.sizes, plan.partitioning))
     tree = files.tree(partitions) if partitions else None

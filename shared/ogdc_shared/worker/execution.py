@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import time
+from functools import partial
 
 from ogdc_shared.errors import CommandFailedError
 from ogdc_shared.light import TYPE_CHECKING, NamedTuple
 from ogdc_shared.worker.command import command_environment, run_command
 from ogdc_shared.worker.report import clip
+from ogdc_shared.worker.telling import telling_lines
 from ogdc_shared.worker.trees import empty, flush, remove
 
 if TYPE_CHECKING:
@@ -22,6 +24,15 @@ if TYPE_CHECKING:
 
 _SHOWN_BYTES = 500
 """How much of a command line goes into log lines and messages."""
+_SAID_BYTES = 1000
+"""How much of what it wrote."""
+_EXPLAINED = {
+    128 + signal.SIGKILL: (
+        " (killed, most often for want of memory; workflow.resources.memory asks for more)"
+    ),
+    128 + signal.SIGPIPE: " (SIGPIPE: a program wrote to one that no longer read)",
+}
+"""Exit codes that tell nothing to those who do not know them."""
 
 
 class WorkFile(NamedTuple):
@@ -64,9 +75,9 @@ class Execution:
         which = f"command {number} of {len(self._plan.commands)}" + (f", for {file.path!r}" if file else "")
         self._reporter.last_words(f"It was at {which}: {clip(command.text, _SHOWN_BYTES)}")
         started = time.monotonic()
-        outcome = self._run_in_scratch(command.text, file)
+        outcome = self._run_in_scratch(number, file)
         facts |= {"exit_code": outcome.exit_code, "seconds": round(time.monotonic() - started, 3)}
-        if outcome.exit_code or outcome.timed_out:
+        if outcome.exit_code or outcome.timed_out or outcome.left:
             self._reporter.event("command_failed", **facts, timed_out=outcome.timed_out)
             raise CommandFailedError(
                 self._failure(number, file, outcome), number=number, exit_code=outcome.exit_code
@@ -74,16 +85,31 @@ class Execution:
         flush(self._places.outputs)
         return {"event": "command_finished"} | facts
 
-    def _run_in_scratch(self, text: str, file: WorkFile | None) -> Outcome:
+    def _run_in_scratch(self, number: int, file: WorkFile | None) -> Outcome:
         """Run a command line in a directory of its own, which nobody keeps."""
         scratch = f"{self._places.scratch}/ogdc-{os.urandom(8).hex()}"
+        notes = f"{scratch}.failed"
         os.mkdir(scratch, 0o700)
         os.chdir(scratch)
+        shell = self._plan.shell
         try:
-            return run_command(text, environment=self._environment(file), timeout=self._plan.command_timeout)
+            return run_command(
+                self._plan.commands[number - 1].text,
+                environment=self._environment(file),
+                timeout=self._plan.command_timeout,
+                shell=shell,
+                notes=notes if self._plan.strict and shell[0] == "bash" else None,
+                on_wait=partial(self._tell_of_background, number),
+            )
         finally:
             os.chdir("/")
-            remove(scratch)
+            for path in (scratch, notes, f"{notes}.pipe"):
+                remove(path)
+
+    def _tell_of_background(self, number: int, processes: str) -> None:
+        self._reporter.event(
+            "command_background", number=number, of=len(self._plan.commands), processes=processes
+        )
 
     def _environment(self, file: WorkFile | None) -> dict[str, str]:
         places = self._places
@@ -103,21 +129,29 @@ class Execution:
         which = f"command {number} of {len(self._plan.commands)}"
         if file:
             which += f", for {file.path!r},"
-        said = f" — stderr: {outcome.stderr}" if outcome.stderr else ""
+        told = telling_lines(outcome.output)
+        where = f" — in: {clip(outcome.culprit, _SHOWN_BYTES)}" if outcome.culprit else ""
+        said = f" — it wrote: {clip(told, _SAID_BYTES)}" if told else ""
         how = _how_it_failed(outcome, self._plan.command_timeout)
         what_to_do = hints(
             command.text,
             exit_code=outcome.exit_code,
-            stderr=outcome.stderr,
+            output=outcome.output,
             path=self._environment(file).get("PATH", os.defpath),
         )
-        return f"{which} {how}: {clip(command.text, _SHOWN_BYTES)}{said}{what_to_do and f' — {what_to_do}'}"
+        advice = f" — {what_to_do}" if what_to_do else ""
+        return f"{which} {how}: {clip(command.text, _SHOWN_BYTES)}{where}{said}{advice}"
 
 
 def _how_it_failed(outcome: Outcome, timeout: float | None) -> str:
+    left = ", ".join(outcome.left)
     if outcome.timed_out:
-        return f"was stopped after {timeout:g} seconds, its timeout"
+        waiting = f", while it waited for what it had left running ({left})" if left else ""
+        return f"was stopped after {timeout:g} seconds, its timeout{waiting}"
+    if left and not outcome.exit_code:
+        return (
+            f"ended and left running what does not end with it ({left}). Have the line itself end it, or not "
+            "start it as a daemon"
+        )
     failed = f"failed with exit code {outcome.exit_code}"
-    if outcome.exit_code == 128 + signal.SIGKILL:
-        return f"{failed} (killed, most often for want of memory; workflow.resources.memory asks for more)"
-    return failed
+    return failed + _EXPLAINED.get(outcome.exit_code, "")

@@ -1,4 +1,4 @@
-"""Why a command failed, where its exit code and its stderr give it away; imported once one has failed."""
+"""Why a command failed, where its exit code and its output give it away; imported once one has failed."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ _MISSING = (
 )
 
 
-def hints(text: str, *, exit_code: int, stderr: str, path: str) -> str:
+def hints(text: str, *, exit_code: int, output: str, path: str) -> str:
     """Say what to do about a failure, in sentences that follow its message; empty where nothing is known.
 
     Args:
         text: The command line.
         exit_code: The command's.
-        stderr: The end of what it wrote there.
+        output: The end of what it wrote there.
         path: The command's PATH.
     """
     found = []
     if exit_code == _NOT_FOUND:
-        found.append(_not_found(stderr, path))
-    if _wanted_network(text, stderr) and has_only_loopback():
+        found.append(_not_found(output, path))
+    if _wanted_network(text, output) and has_only_loopback():
         found.append(
             "Commands have no network: name what they need as inputs, or say `workflow.network: true` "
             "in meta.yml."
@@ -51,8 +51,8 @@ def has_only_loopback() -> bool:
     return False
 
 
-def _not_found(stderr: str, path: str) -> str:
-    match = re.search(_MISSING, stderr)
+def _not_found(output: str, path: str) -> str:
+    match = re.search(_MISSING, output)
     name = next((group for group in match.groups() if group), None) if match else None
     program = f"The program {name!r}" if name else "A program"
     searched = ", ".join(filter(None, path.split(os.pathsep))) or "no directory: PATH is empty"
@@ -62,5 +62,5 @@ def _not_found(stderr: str, path: str) -> str:
     )
 
 
-def _wanted_network(text: str, stderr: str) -> bool:
-    return bool(re.search(_NO_SERVER, stderr) or re.search(_REMOTE_FILE, f"{text}\n{stderr}"))
+def _wanted_network(text: str, output: str) -> bool:
+    return bool(re.search(_NO_SERVER, output) or re.search(_REMOTE_FILE, f"{text}\n{output}"))

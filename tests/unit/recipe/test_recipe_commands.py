@@ -8,21 +8,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ogdc_shared.errors import InvalidRecipeError
-from ogdc_shared.recipe.commands import MAX_BYTES, parse_commands
+from ogdc_shared.recipe.commands import MAX_BYTES, read_script
 
 
 def texts(text: str) -> list[str]:
-    return [command.text for command in parse_commands(text)]
+    return [command.text for command in read_script(text).commands]
 
 
 def problems(text: str) -> tuple[str, ...]:
     with pytest.raises(InvalidRecipeError) as raised:
-        parse_commands(text)
+        read_script(text)
     return raised.value.problems
 
 
 def test_each_line_is_a_command_with_its_number() -> None:
-    commands = parse_commands("a one\nb two\n")
+    commands = read_script("a one\nb two\n").commands
     assert [(command.text, command.line) for command in commands] == [("a one", 1), ("b two", 2)]
 
 
@@ -48,7 +48,7 @@ def test_other_separators_are_part_of_a_command() -> None:
 
 
 def test_a_line_that_ends_in_a_backslash_goes_on_in_the_next() -> None:
-    commands = parse_commands("gdalwarp \\\n  -t_srs EPSG:3413 \\\n  in out\nnext\n")
+    commands = read_script("gdalwarp \\\n  -t_srs EPSG:3413 \\\n  in out\nnext\n").commands
     assert [(command.text, command.line) for command in commands] == [
         ("gdalwarp   -t_srs EPSG:3413   in out", 1),
         ("next", 4),
@@ -68,7 +68,7 @@ def test_joined_lines_mean_what_they_mean_to_the_shell(parts: list[str]) -> None
     script = "printf '%s.' start " + "\\\n".join(parts) + "\n"
     expected = subprocess.run(["sh", "-c", script], capture_output=True, check=False).stdout
     try:
-        (command,) = parse_commands(script)
+        (command,) = read_script(script).commands
     except InvalidRecipeError:
         return
     assert subprocess.run(["sh", "-c", command.text], capture_output=True, check=False).stdout == expected
@@ -103,7 +103,7 @@ def test_a_construct_whose_lines_are_joined_is_one_command() -> None:
 
 def test_the_name_of_the_file_is_told() -> None:
     with pytest.raises(InvalidRecipeError, match=r"steps/a\.sh: line 1: "):
-        parse_commands("a |", file="steps/a.sh")
+        read_script("a |", file="steps/a.sh")
 
 
 def test_a_file_without_commands_is_refused() -> None:
@@ -142,6 +142,6 @@ def test_no_line_takes_long_to_check(text: str) -> None:
 
 def parse_or_refuse(text: str) -> None:
     try:
-        parse_commands(text)
+        read_script(text)
     except InvalidRecipeError:
         return

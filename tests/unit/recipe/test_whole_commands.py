@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ogdc_shared.recipe import shell
-from ogdc_shared.recipe.commands import parse_commands
+from ogdc_shared.recipe.commands import read_script
 from ogdc_shared.recipe.shell import problem_of
 
 EXAMPLES = Path(__file__).parents[3] / "docs" / "examples"
@@ -64,7 +64,7 @@ echo } done fi esac then do in { !
 echo a#b '#' # a comment with ' and "
 echo "it's" 'a "b"' a\ b \' \" \\
 echo "$(echo ")")" `echo ")"` "`echo \"a\"`"
-echo ${a:-'}'} "${a:-'}" ${a#*(} ${#a} $# $$ $! $? $@ $* $-
+echo ${a:-'}'} ${a#*(} ${#a} $# $$ $! $? $@ $* $-
 echo ${a:-$(b "c")} "${a:-"b"}"
 echo $((1 + (2 << 3) * $(b))) "$(( `a` ))"
 awk -F, '{ print $1, $2 }' f | sort -u
@@ -94,7 +94,6 @@ PARTS = [
     ("echo 'a", "Unterminated"),
     ('echo "a', "Unterminated"),
     ("echo $(a", ")"),
-    ("echo `for x`", "unexpected"),
     ("gdal_calc.py --calc=A*(B>0)", "("),
     ("cat <<EOF", "lines of its own"),
     ("a && cat <<-'X' | b", "lines of its own"),
@@ -109,6 +108,29 @@ def test_a_whole_command_is_taken(text: str) -> None:
 @pytest.mark.parametrize(("text", "named"), PARTS)
 def test_a_part_of_a_command_is_refused_and_what_is_wrong_is_named(text: str, named: str) -> None:
     assert named.lower() in (problem_of(text) or "").lower()
+
+
+@pytest.mark.parametrize(
+    ("text", "program"),
+    [
+        ("[[ -f a && ( -f b || -f c ) ]]", "bash"),
+        ("for i in {1..3}; do a <(b) >(c); done; d=(e f); g+=(h) |& i", "bash"),
+        ("for ((i = 0; i < 3; i++)); do a; done", "bash"),
+        ("""echo "${a:-'}" """.strip(), "sh"),
+    ],
+)
+def test_a_line_is_read_by_the_shell_that_runs_it(text: str, program: str) -> None:
+    assert problem_of(text, program) is None
+    assert problem_of(text, {"sh": "bash", "bash": "sh"}[program]) is not None
+
+
+def test_what_one_shell_alone_sees_is_told_where_it_is_that_one() -> None:
+    assert "unexpected" in (problem_of("echo `for x`", "sh") or "")
+
+
+def test_a_shell_that_is_not_here_refuses_nothing() -> None:
+    assert problem_of("for f in", "nosuchsh") is None
+    assert problem_of("cat <<EOF", "nosuchsh") is None
 
 
 @pytest.mark.parametrize(
@@ -130,9 +152,10 @@ def test_odd_text_is_read_as_text(text: str) -> None:
 def test_what_is_taken_without_asking_the_shell_the_shell_takes(pieces: list[tuple[str, str]]) -> None:
     text = "".join(piece + blank for piece, blank in pieces).strip()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(shell, "_complaint", lambda script: "asked")
+        patch.setattr(shell, "_complaint", lambda script, program: "asked")
         asked = problem_of(text) is not None
-    assert asked or subprocess.run(["/bin/sh", "-n"], input=text.encode(), check=False).returncode == 0
+    for program in ("sh", "bash"):
+        assert asked or subprocess.run([program, "-n"], input=text.encode(), check=False).returncode == 0
 
 
 @pytest.mark.parametrize("recipe", sorted(EXAMPLES.glob("*/recipe.sh")), ids=lambda path: path.parent.name)
@@ -141,4 +164,4 @@ def test_ordinary_commands_cost_no_process(recipe: Path, monkeypatch: pytest.Mon
         raise AssertionError("a process was started")
 
     monkeypatch.setattr(subprocess, "run", refuse)
-    assert parse_commands(recipe.read_text())
+    assert read_script(recipe.read_text(), parallel=True)

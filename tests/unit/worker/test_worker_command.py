@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import threading
 import time
+from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -15,10 +18,23 @@ from ogdc_shared.worker import command
 from ogdc_shared.worker.command import Outcome, command_environment, run_command
 
 ENVIRONMENT = {"PATH": os.environ["PATH"]}
+STRICT = ("bash", "-e", "-u", "-o", "pipefail", "-c")
 
 
 def run(text: str, *, timeout: float | None = None) -> Outcome:
     return run_command(text, environment=ENVIRONMENT, timeout=timeout)
+
+
+@pytest.fixture
+def strictly(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+    """Runs a line as a strict plan does."""
+    numbers = count()
+
+    def run_strictly(text: str, *, timeout: float | None = None) -> Outcome:
+        notes = str(tmp_path / f"notes{next(numbers)}")
+        return run_command(text, environment=ENVIRONMENT, timeout=timeout, shell=STRICT, notes=notes)
+
+    return run_strictly
 
 
 def gone(pid: int) -> bool:
@@ -51,22 +67,34 @@ def test_exit_codes_are_those_of_a_shell(text: str, exit_code: int) -> None:
     assert run(text).exit_code == exit_code
 
 
-def test_output_passes_through_and_the_end_of_stderr_is_kept(capfd: pytest.CaptureFixture[str]) -> None:
-    outcome = run("echo out; echo one >&2; echo two >&2")
-    assert capfd.readouterr() == ("out\n", "one\ntwo\n")
-    assert outcome == Outcome(exit_code=0, stderr="one\ntwo")
+def test_output_passes_through_in_its_order_and_its_end_is_kept(capfd: pytest.CaptureFixture[str]) -> None:
+    outcome = run("for i in 1 2 3; do echo out $i; echo err $i >&2; done")
+    expected = "".join(f"out {i}\nerr {i}\n" for i in (1, 2, 3))
+    assert capfd.readouterr() == (expected, "")
+    assert outcome == Outcome(exit_code=0, output=expected.strip())
 
 
-def test_much_stderr_passes_through_whole_and_is_kept_in_part(capfd: pytest.CaptureFixture[str]) -> None:
+def test_much_output_passes_through_whole_and_is_kept_in_part(capfd: pytest.CaptureFixture[str]) -> None:
     outcome = run("seq 200000 >&2")
-    passed = capfd.readouterr().err
+    passed = capfd.readouterr().out
     assert passed == "".join(f"{number}\n" for number in range(1, 200001))
-    assert passed.strip().endswith(outcome.stderr)
-    assert len(outcome.stderr) <= command.TAIL_BYTES
+    assert passed.strip().endswith(outcome.output)
+    assert len(outcome.output) <= command.TAIL_BYTES
 
 
-def test_stderr_that_is_no_text_is_kept_readable(capfd: pytest.CaptureFixture[str]) -> None:
-    assert run(r"printf 'a\377b' >&2").stderr == "a\ufffdb"
+def test_output_that_is_no_text_is_kept_readable(capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(r"printf 'a\377b' >&2").output == "a\ufffdb"
+
+
+@pytest.mark.parametrize("text", ["printf a", "printf a >&2", "printf 'a\\r'", "echo a"])
+def test_what_follows_the_output_begins_a_line(text: str, capfd: pytest.CaptureFixture[str]) -> None:
+    run(text)
+    assert capfd.readouterr().out.endswith("\n")
+
+
+def test_no_output_stays_no_output(capfd: pytest.CaptureFixture[str]) -> None:
+    run("true")
+    assert capfd.readouterr() == ("", "")
 
 
 def test_stdin_is_empty() -> None:
@@ -74,13 +102,13 @@ def test_stdin_is_empty() -> None:
 
 
 def test_a_broken_pipe_ends_a_pipeline_quietly(capfd: pytest.CaptureFixture[str]) -> None:
-    assert run("yes | head -n 1") == Outcome(exit_code=0, stderr="")
+    assert run("yes | head -n 1") == Outcome(exit_code=0, output="y")
 
 
 def test_a_command_out_of_time_is_stopped(capfd: pytest.CaptureFixture[str]) -> None:
     started = time.monotonic()
     outcome = run("trap 'echo bye >&2; exit 5' TERM; sleep 20 & wait", timeout=0.3)
-    assert outcome == Outcome(exit_code=5, stderr="bye", timed_out=True)
+    assert outcome == Outcome(exit_code=5, output="bye", timed_out=True)
     assert time.monotonic() - started < 5
 
 
@@ -95,10 +123,144 @@ def test_endless_stderr_does_not_outlast_the_timeout(capfd: pytest.CaptureFixtur
     assert run("while :; do echo more >&2; done", timeout=0.3).timed_out
 
 
-def test_what_a_command_leaves_running_ends_with_it(tmp_path: Path) -> None:
-    outcome = run(f"sleep 60 & echo $! > {tmp_path}/pid; echo kept >&2")
-    assert outcome == Outcome(exit_code=0, stderr="kept")
+def test_what_a_command_leaves_running_is_waited_for(capfd: pytest.CaptureFixture[str]) -> None:
+    waited: list[str] = []
+    outcome = run_command(
+        "(sleep 0.3; echo late) & echo early", environment=ENVIRONMENT, on_wait=waited.append
+    )
+    assert outcome == Outcome(exit_code=0, output="early\nlate")
+    assert len(waited) == 1
+    assert capfd.readouterr().out == "early\nlate\n"
+
+
+def test_nothing_is_said_where_nothing_is_left(capfd: pytest.CaptureFixture[str]) -> None:
+    waited: list[str] = []
+    run_command("sleep 0.1 & wait", environment=ENVIRONMENT, on_wait=waited.append)
+    assert waited == []
+
+
+@pytest.mark.parametrize("left", ["(sleep 0.2; exit 3) &", "(sh -c 'sleep 0.2; exit 3' &)"])
+def test_what_fails_in_the_background_fails_the_command_and_is_named(left: str) -> None:
+    outcome = run(left)
+    assert outcome.exit_code == 3
+    assert "sleep 0.2; exit 3" in outcome.culprit
+
+
+def test_a_command_that_failed_takes_along_what_it_left_running(tmp_path: Path) -> None:
+    assert run(f"sleep 60 & echo $! > {tmp_path}/pid; exit 4").exit_code == 4
     wait_for(lambda: gone(int((tmp_path / "pid").read_text())))
+
+
+def test_a_daemon_is_found_ended_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that has left its session and its parents, as daemons do, and closed all it had open."""
+    monkeypatch.setattr(command, "GRACE_SECONDS", 0.3)
+    daemon = f"echo $$ > {tmp_path}/pid; exec sleep 61 <&- >&- 2>&-"
+    outcome = run(f"(setsid sh -c '{daemon}' &) ; while ! [ -s {tmp_path}/pid ]; do sleep 0.01; done")
+    assert outcome.exit_code == 0
+    assert outcome.left == ("sleep 61",)
+    assert gone(int((tmp_path / "pid").read_text()))
+
+
+def test_a_daemon_that_ends_soon_is_waited_for(tmp_path: Path) -> None:
+    outcome = run(f"(setsid sh -c 'sleep 0.3; echo done > {tmp_path}/result' &)")
+    assert (outcome.exit_code, outcome.left) == (0, ())
+    assert (tmp_path / "result").read_text() == "done\n"
+
+
+def test_a_command_out_of_time_names_what_it_waited_for() -> None:
+    outcome = run("sleep 62 &", timeout=0.3)
+    assert outcome.timed_out
+    assert outcome.left == ("sleep 62",)
+
+
+def test_processes_that_were_there_before_are_left_alone() -> None:
+    bystander = subprocess.Popen(["sleep", "63"])
+    try:
+        run("sleep 60 & exit 1")
+        assert bystander.poll() is None
+    finally:
+        bystander.kill()
+        bystander.wait()
+
+
+@pytest.mark.parametrize(
+    ("text", "exit_code", "culprit"),
+    [
+        ("for f in a b c; do test $f != b; done", 1, "test $f != b · f=b"),
+        ("sh -c 'exit 3' | cat; echo on", 3, "program 1 of 2 in a pipe"),
+        ("for f in a b; do test $f = a | cat; done", 1, "program 1 of 2 in a pipe · f=b"),
+        ("false; true", 1, "false"),
+        ("echo $(false); true", 1, "false"),
+        ('x=5; echo "$(sh -c "exit $x")"', 5, 'sh -c "exit $x" · x=5'),
+        ("cat <(false)", 1, "false"),
+        ("while read -r x; do :; done < <(echo a; false)", 1, "false"),
+        ("f() { local x=$(false); true; }; f", 1, "false"),
+        ("export X=$(false)", 1, "false"),
+        ("for x in $(false); do :; done", 1, "false"),
+        ("(false); true", 1, "false"),
+        ("for f in a b; do test $f = a & done; wait", 1, "test $f = a · f=b"),
+        ('for f in a b; do sh -c "[ $f = a ]" & done; sleep 0.1', 1, 'sh -c "[ $f = a ]" · f=b'),
+        ("false & wait $!", 1, "false"),
+        ("{ sleep 0.1; false; } &", 1, "false"),
+        ("f() { return 4; }; f; true", 4, "return 4"),
+        ("nosuchprogram | cat", 127, "program 1 of 2 in a pipe"),
+    ],
+)
+def test_a_strict_line_fails_with_any_of_its_programs_and_names_it(
+    strictly: Callable[..., Outcome], text: str, exit_code: int, culprit: str
+) -> None:
+    outcome = strictly(text)
+    assert (outcome.exit_code, outcome.culprit) == (exit_code, culprit)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "if false; then :; fi; ! false; false || true",
+        '[ -z "$(ls /nonexistent 2>&1 >/dev/null)" ] || true',
+        'if [ -n "$(ls /nonexistent 2>/dev/null)" ]; then exit 9; fi',
+        "x=$(false) || x=3; test $x = 3",
+        "until true; do :; done; while false; do :; done",
+        "set +e; false; true",
+        "yes | head -n 1",
+        "x=$(yes | head -n 1); test $x = y; (yes | head -n 1); true",
+        "head -n 1 <(yes)",
+        "false & wait $! || true",
+        "sleep 60 & kill $!",
+        "sleep 60 & kill $!; wait",
+        "bash -c 'false; true; echo ${UNSET}'",
+        'test -z "${BASH_ENV-}${OGDC_FAILURE-}"',
+        "true 2>&1 && true &> /dev/null",
+    ],
+)
+def test_a_strict_line_goes_on_where_failing_is_meant(strictly: Callable[..., Outcome], text: str) -> None:
+    outcome = strictly(text)
+    assert (outcome.exit_code, outcome.culprit) == (0, "")
+
+
+def test_who_reads_from_a_program_fails_by_itself(strictly: Callable[..., Outcome]) -> None:
+    assert strictly("yes | sh -c 'exit 3'").exit_code == 3
+    assert strictly("sh -c 'kill -PIPE $$'").exit_code == 141
+    assert strictly("sh -c 'exit 3' | yes | head -n 1").exit_code == 3
+
+
+def test_a_variable_without_a_value_ends_a_strict_line(strictly: Callable[..., Outcome]) -> None:
+    outcome = strictly("echo $UNSET; echo on")
+    assert outcome.exit_code != 0
+    assert "UNSET: unbound variable" in outcome.output
+    assert "on" not in outcome.output.splitlines()
+
+
+def test_values_of_the_environment_are_not_told(
+    strictly: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ENVIRONMENT, "TOKEN", "secret")
+    assert strictly("test $TOKEN = other").culprit == "test $TOKEN = other"
+
+
+def test_a_shell_that_is_not_there_is_named() -> None:
+    with pytest.raises(InvalidRecipeError, match="There is no nosuchsh where tasks run"):
+        run_command("true", environment=ENVIRONMENT, shell=("nosuchsh", "-c"))
 
 
 def test_a_signal_ends_the_whole_group(tmp_path: Path) -> None:
@@ -141,7 +303,7 @@ def test_commands_inherit_no_descriptor_of_the_worker(
 ) -> None:
     with (tmp_path / "checkpoint").open("w"):
         assert run("test $(ls /proc/self/fd | wc -l) -le 4; ls -l /proc/self/fd >&2").exit_code == 0
-    assert "checkpoint" not in capfd.readouterr().err
+    assert "checkpoint" not in capfd.readouterr().out
 
 
 def test_a_line_too_long_for_the_kernel_is_refused() -> None:

@@ -95,7 +95,7 @@ def test_a_failing_command_is_named_and_later_tried_again_alone(task: PartitionT
         task.run()
     assert (failure.value.number, failure.value.exit_code) == (2, 1)
     assert str(failure.value).startswith("command 2 of 2 failed with exit code 1: echo second >>")
-    assert str(failure.value).endswith(" — stderr: no such tile")
+    assert str(failure.value).endswith(" — it wrote: no such tile")
     (task.workspace / "mended").write_text("")
     (task.outputs / "left over").write_text("")
     task.run()

@@ -12,7 +12,7 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def hint(text: str = "x", *, code: int = 1, stderr: str = "") -> str:
-    return hints(text, exit_code=code, stderr=stderr, path="/usr/bin:/opt/gdal/bin")
+    return hints(text, exit_code=code, output=stderr, path="/usr/bin:/opt/gdal/bin")
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def hint(text: str = "x", *, code: int = 1, stderr: str = "") -> str:
     ],
 )
 def test_a_program_that_is_not_there_is_named_with_the_places_looked_at(stderr: str) -> None:
-    said = hint(code=127, stderr=stderr)
+    said = hint(code=127, output=stderr)
     assert "'mytool' was not found" in said
     assert "/usr/bin, /opt/gdal/bin" in said
 
@@ -49,13 +49,13 @@ def test_a_program_that_nothing_names_is_looked_for_in_the_same_places() -> None
     ],
 )
 def test_want_of_a_network_names_the_key_that_gives_it(alone: None, text: str, stderr: str) -> None:
-    assert "workflow.network: true" in hint(text, stderr=stderr)
+    assert "workflow.network: true" in hint(text, output=stderr)
 
 
 def test_with_a_network_nothing_is_said_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reasons, "has_only_loopback", lambda: False)
-    assert hint("curl https://example.org/x", stderr="curl: (6) Could not resolve host") == ""
+    assert hint("curl https://example.org/x", output="curl: (6) Could not resolve host") == ""
 
 
 def test_another_failure_is_left_as_it_is(alone: None) -> None:
-    assert hint("gdalwarp a.tif b.tif", stderr="ERROR 4: a.tif: No such file or directory") == ""
+    assert hint("gdalwarp a.tif b.tif", output="ERROR 4: a.tif: No such file or directory") == ""

@@ -1,0 +1,235 @@
+"""Lines that a shell can read and that are wrong all the same."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ogdc_shared.errors import InvalidRecipeError
+from ogdc_shared.recipe.commands import read_script
+from ogdc_shared.recipe.lines import Findings, findings
+from ogdc_shared.recipe.shell import Shell
+
+STRICT = ("bash", "-e", "-u", "-o", "pipefail", "-c")
+
+UNNOTICED = r"""
+false && true; true
+for f in a b; do false && true; done; true
+for f in a b; do test $f = b || false && true; done; true
+while [ ! -e done ]; do touch done; false && true; done; true
+case x in x) false && true;; esac; true
+if true; then false && true; fi; true
+if true; then false && true; else false; fi; true
+(false && true; true)
+echo "$(false && true; true)"
+echo "$(false && true)"
+f() { false && true; true; }; f
+{ false && true; } > out; true
+false > out && true; true
+cd nowhere && true; true
+true && { false && true; }; true
+""".strip().splitlines()
+
+NOTICED = r"""
+false && true
+false && true # in the end
+false && true;
+{ false && true; }
+(false && true); true
+(false && true) | cat; true
+x=$(false && true); true
+f() { false && true; }; f; true
+if true; then false && true; fi
+case x in x) false && true;; esac
+false && true &
+for f in a b; do false; true; done
+""".strip().splitlines()
+
+MEANT = r"""
+if false && true; then false; fi
+if false; then false; elif false && true; then false; fi
+while false && true; do false; done
+until ! (false && true); do false; done
+false && true || true
+! false && true; true
+[ -e nowhere ] && false; true
+[[ -e nowhere ]] && false; true
+((0)) && false; true
+test -e nowhere && false; true
+grep -q a /dev/null && false; true
+[ -e nowhere ] > out && false; true
+bash -c 'false && true; true'
+""".strip().splitlines()
+
+NO_EFFECT = r"""
+set -e
+RES=10
+A=1 B="$HOME"
+export GDAL_NUM_THREADS=2
+cd /output_dir
+cd /output_dir && RES=10; umask 022
+alias ll="ls -l"
+declare -a list=(a b)
+f() { cp a b; }
+""".strip().splitlines()
+
+EFFECT = r"""
+cd /output_dir; cp /input_dir/a .
+RES=10; gdalwarp -tr $RES $RES a b
+X=$(cp /input_dir/a /output_dir)
+A=1 env
+f() { cp a b; }; f
+true
+ls
+""".strip().splitlines()
+
+
+DEFAULT = Shell()
+
+
+def look(text: str, *, shell: Shell = DEFAULT, parallel: bool = False) -> Findings:
+    return findings(text, shell, parallel=parallel)
+
+
+def exit_code(text: str, directory: Path) -> int:
+    return subprocess.run([*STRICT, text], cwd=directory, capture_output=True, check=False).returncode
+
+
+@pytest.mark.parametrize("text", UNNOTICED)
+def test_a_list_whose_failure_nobody_would_notice_is_refused(text: str, tmp_path: Path) -> None:
+    assert exit_code(text, tmp_path) == 0, "bash would have noticed"
+    (problem,) = look(text).problems
+    assert problem.startswith("goes on where `")
+
+
+@pytest.mark.parametrize("text", NOTICED)
+def test_a_list_whose_failure_ends_the_line_is_taken(text: str) -> None:
+    assert look(text).problems == ()
+
+
+@pytest.mark.parametrize("text", MEANT)
+def test_a_list_that_begins_with_a_question_is_taken(text: str, tmp_path: Path) -> None:
+    assert exit_code(text, tmp_path) == 0
+    assert look(text).problems == ()
+
+
+@pytest.mark.parametrize("text", UNNOTICED)
+def test_a_recipe_that_is_not_strict_may_go_on(text: str) -> None:
+    assert look(text, shell=Shell("sh", strict=False)).problems == ()
+
+
+@pytest.mark.parametrize("text", NO_EFFECT)
+def test_a_line_without_effect_is_refused(text: str) -> None:
+    (problem,) = look(text).problems
+    assert problem.startswith("can have no effect")
+
+
+@pytest.mark.parametrize("text", EFFECT)
+def test_a_line_with_an_effect_is_taken(text: str) -> None:
+    assert look(text) == Findings()
+
+
+@pytest.mark.parametrize(
+    "text", ['cp "$INPUT_FILE" a', "cp ${OUTPUT_FILE} a", "cp ${INPUT_FILE%.tif}.tfw a", "a | b $INPUT_FILE"]
+)
+def test_variables_of_parallel_recipes_are_told_of_in_others(text: str) -> None:
+    assert "in parallel recipes alone" in look(text).problems[0]
+    assert "in parallel recipes alone" in look(text, shell=Shell("sh", strict=False)).advice[0]
+    assert look(text, parallel=True) == Findings()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "for INPUT_FILE in *; do a $INPUT_FILE; done",
+        "INPUT_FILE=a; b $INPUT_FILE",
+        "a ${INPUT_FILE:-b}",
+        "a $INPUT",
+    ],
+)
+def test_variables_that_the_line_itself_gives_a_value_are_its_own(text: str) -> None:
+    assert look(text) == Findings()
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("cp \u201ca b\u201d c", "typographic quote \u201c (U+201C)"),
+        ("gdalwarp \u2013t_srs EPSG:3413 a b", "typographic dash \u2013 (U+2013)"),
+        ("cp a\u00a0b", "blank that is no space"),
+        ("cp a\u200b b", "character that cannot be seen"),
+    ],
+)
+def test_characters_of_word_processors_are_told_of(text: str, named: str) -> None:
+    assert named in look(text).advice[0]
+    assert look(f"echo '{text}' \"{text}\"") == Findings()
+
+
+@pytest.mark.parametrize(
+    ("text", "shell", "named"),
+    [
+        ("find . -name '*.tif' -exec gdaladdo {} \\;", Shell(), "find tells nobody"),
+        ("ogr2ogr a b | gzip > c", Shell("sh"), "#!/bin/bash"),
+        (". /input_dir/settings.sh", Shell(), "ends by reading a file"),
+    ],
+)
+def test_what_would_fail_unnoticed_is_told_of(text: str, shell: Shell, named: str) -> None:
+    found = look(text, shell=shell)
+    assert found.problems == ()
+    assert named in found.advice[0]
+
+
+@pytest.mark.parametrize("text", ["find . -exec a {} +", "find . -name a | xargs b"])
+def test_what_notices_is_not_told_of(text: str) -> None:
+    assert look(text) == Findings()
+
+
+@pytest.mark.parametrize(
+    "text", ["cd x && " * 5000 + "a", "(" * 5000 + "cd x" + ")" * 5000, "cd x; " * 5000 + "a"]
+)
+def test_no_line_is_too_deep(text: str) -> None:
+    look(text)
+
+
+def test_advice_names_the_line_and_the_recipe_can_run() -> None:
+    script = read_script("cp a b\ncp \u201ca\u201d b\n")
+    assert script.advice[0].startswith("recipe.sh: line 2: `cp \u201ca\u201d b` holds the typographic quote")
+    assert len(script.commands) == 2
+
+
+@pytest.mark.parametrize(
+    ("first", "strict", "words"),
+    [
+        ("cp a b", True, "bash -e -u -o pipefail -c"),
+        ("cp a b", False, "sh -c"),
+        ("#!/bin/bash", True, "bash -e -u -o pipefail -c"),
+        ("#!/bin/bash", False, "bash -c"),
+        ("#!/usr/bin/env bash", True, "bash -e -u -o pipefail -c"),
+        ("#!/usr/bin/env -S bash -x", True, "bash -e -u -o pipefail -x -c"),
+        ("#! /bin/sh -eu", True, "sh -e -u -eu -c"),
+        ("#!/usr/bin/zsh", True, "zsh -e -u -o pipefail -c"),
+        ("#!/bin/dash", True, "dash -e -u -c"),
+        ("# a comment", True, "bash -e -u -o pipefail -c"),
+    ],
+)
+def test_lines_run_strictly_with_the_shell_that_the_file_names(first: str, strict: bool, words: str) -> None:
+    assert read_script(f"{first}\ncp b c\n", strict=strict).shell.words == tuple(words.split())
+
+
+@pytest.mark.parametrize(
+    ("first", "named"),
+    [
+        ("#!/usr/bin/env python3", "names 'python3', and lines are run by a shell"),
+        ("#!/usr/bin/Rscript", "names 'Rscript'"),
+        ("#!", "names 'nothing'"),
+        ("#!/bin/bash -n", "has '-n', which lines cannot be run with"),
+        ("#!/bin/bash --version", "has '--version'"),
+        ("#!/bin/bash -o noexec", "has '-o'"),
+    ],
+)
+def test_what_would_run_no_line_is_refused(first: str, named: str) -> None:
+    with pytest.raises(InvalidRecipeError, match=f"^recipe.sh: line 1: `{first}` ") as raised:
+        read_script(f"{first}\r\ncp a b\r\n")
+    assert named in str(raised.value)

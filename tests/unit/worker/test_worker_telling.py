@@ -1,0 +1,47 @@
+"""Of all that a failed program wrote, the lines that say why."""
+
+from __future__ import annotations
+
+import pytest
+
+from ogdc_shared.worker.telling import telling_lines
+
+USAGE = "\n".join(
+    [
+        "Usage: tool [--help] [-et <err_threshold>] <src> <dst>",
+        *(f"  --option-{n}  unknown error" for n in range(80)),
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("output", "told"),
+    [
+        (f"FAILURE: Unknown option name '-foo'\n{USAGE}", "FAILURE: Unknown option name '-foo'"),
+        (f"{USAGE}\n\nFAILURE: No target filename specified.", "FAILURE: No target filename specified."),
+        (f"usage: a.py [-h]\n{USAGE}\na.py: error: -x is required", "a.py: error: -x is required"),
+        ("0...10...20\nERROR 4: `b.tif' not recognized\n", "ERROR 4: `b.tif' not recognized"),
+        (
+            "Traceback (most recent call last):\n  File x\nKeyError: 'a'\n\nDuring handling:\n\n"
+            "Traceback (most recent call last):\n  File y\n    raise\nruntime.BadError: no tile\n",
+            "runtime.BadError: no tile",
+        ),
+        (
+            "reading a\ncp: cannot stat 'b': No such file or directory\ndone",
+            "cp: cannot stat 'b': No such file or directory",
+        ),
+        ("bash: line 1: nosuch: command not found", "bash: line 1: nosuch: command not found"),
+        ("bash: line 1: X: unbound variable", "bash: line 1: X: unbound variable"),
+        ("one\ntwo\nthree\nfour\n", "two\nthree\nfour"),
+        ("10%\r50%\rlast state\n", "last state"),
+        ("", ""),
+        (" \n\t\n", ""),
+    ],
+)
+def test_what_says_why_is_chosen(output: str, told: str) -> None:
+    assert telling_lines(output) == told
+
+
+def test_an_error_that_is_repeated_is_told_once_and_many_are_cut() -> None:
+    output = "".join(f"ERROR 1: tile {n // 10}\n" for n in range(100))
+    assert telling_lines(output) == "ERROR 1: tile 0\nERROR 1: tile 1\nERROR 1: tile 2"
