@@ -13,6 +13,8 @@ _MOST = 3
 """Lines that are told."""
 _ERROR = re.compile(r"(\S+: )*(error|failure|fatal|critical|panic)\b[\w -]{0,20}:", re.IGNORECASE)
 """Such as `ERROR 4: …`, `FAILURE: …`, `gdal_calc.py: error: …`."""
+_JOINED = re.compile(r"(?<=FAILURE):\s*\n")
+"""GDAL's programs say what the failure is in the next line."""
 _EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Exit|Interrupt)(:|$)")
 """The last line of a traceback; it begins at the margin."""
 _COMPLAINT = re.compile(
@@ -31,7 +33,7 @@ def telling_lines(output: str) -> str:
     The first lines that are marked as errors; without such, those that sound like one, in the order they
     were written; without such, the last lines. A line that overwrote itself counts as its last state.
     """
-    lines = [line for line in map(_last_state, output.split("\n")) if line.strip()]
+    lines = [line for line in map(_last_state, _JOINED.sub(": ", output).split("\n")) if line.strip()]
     for chosen in (_marked(lines), _complaints(lines), lines[-_MOST:]):
         if chosen:
             return "\n".join(chosen)

@@ -11,12 +11,12 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reasons, "has_only_loopback", lambda: True)
 
 
-def hint(text: str = "x", *, code: int = 1, stderr: str = "") -> str:
-    return hints(text, exit_code=code, output=stderr, path="/usr/bin:/opt/gdal/bin")
+def hint(text: str = "x", *, code: int = 1, output: str = "") -> str:
+    return hints(text, exit_code=code, output=output, path="/usr/bin:/opt/gdal/bin")
 
 
 @pytest.mark.parametrize(
-    "stderr",
+    "output",
     [
         "sh: 1: mytool: not found",
         "bash: line 1: mytool: command not found",
@@ -25,8 +25,8 @@ def hint(text: str = "x", *, code: int = 1, stderr: str = "") -> str:
         "/usr/bin/env: 'mytool': No such file or directory",
     ],
 )
-def test_a_program_that_is_not_there_is_named_with_the_places_looked_at(stderr: str) -> None:
-    said = hint(code=127, output=stderr)
+def test_a_program_that_is_not_there_is_named_with_the_places_looked_at(output: str) -> None:
+    said = hint(code=127, output=output)
     assert "'mytool' was not found" in said
     assert "/usr/bin, /opt/gdal/bin" in said
 
@@ -36,7 +36,7 @@ def test_a_program_that_nothing_names_is_looked_for_in_the_same_places() -> None
 
 
 @pytest.mark.parametrize(
-    ("text", "stderr"),
+    ("text", "output"),
     [
         ("curl -O https://example.org/x", ""),
         ("sh /input_dir/s.sh", "curl: (6) Could not resolve host: example.org"),
@@ -48,8 +48,8 @@ def test_a_program_that_nothing_names_is_looked_for_in_the_same_places() -> None
         ("gdalwarp a b", "ERROR 11: CURL error: Could not resolve host: example.org"),
     ],
 )
-def test_want_of_a_network_names_the_key_that_gives_it(alone: None, text: str, stderr: str) -> None:
-    assert "workflow.network: true" in hint(text, output=stderr)
+def test_want_of_a_network_names_the_key_that_gives_it(alone: None, text: str, output: str) -> None:
+    assert "workflow.network: true" in hint(text, output=output)
 
 
 def test_with_a_network_nothing_is_said_of_it(monkeypatch: pytest.MonkeyPatch) -> None:

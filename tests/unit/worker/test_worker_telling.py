@@ -32,6 +32,7 @@ USAGE = "\n".join(
         ),
         ("bash: line 1: nosuch: command not found", "bash: line 1: nosuch: command not found"),
         ("bash: line 1: X: unbound variable", "bash: line 1: X: unbound variable"),
+        ("FAILURE:\nUnable to open datasource `x.csv'.\n", "FAILURE: Unable to open datasource `x.csv'."),
         ("one\ntwo\nthree\nfour\n", "two\nthree\nfour"),
         ("10%\r50%\rlast state\n", "last state"),
         ("", ""),
