@@ -143,6 +143,12 @@ class StatePaths(NamedTuple):
         directory.mkdir(mode=0o700, exist_ok=True)
         return directory
 
+    @property
+    def egress(self) -> Path:
+        """The socket through which commands that may use a network do."""
+        private_dir(self._socket_parent)
+        return self._socket_parent / "egress"
+
     def remove_socket_dir(self) -> None:
         """Remove what `socket_dir` made outside the root."""
         import shutil

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from ogdc_cli.local.egress import Egress
 from ogdc_cli.local.engine import Engine
 from ogdc_cli.local.environment import CLAIM, NAMESPACE, function_environment, load_signing_key, local_claims
 from ogdc_cli.local.functions import build_functions
@@ -19,6 +20,7 @@ from ogdc_cli.local.paths import StatePaths, write_private
 from ogdc_cli.local.sandbox import probe
 from ogdc_cli.local.server import Server, listen, url_of
 from ogdc_shared.config import Settings
+from ogdc_shared.connections import Reach
 from ogdc_shared.context import Context
 from ogdc_shared.db.migrate import migrate
 from ogdc_shared.errors import OgdcError
@@ -94,6 +96,7 @@ def running_services(
     with ExitStack() as parts:
         parts.callback(context.database.close)
         migrate(context.database)
+        egress = parts.enter_context(Egress(paths.egress, reach=Reach(), environ=environ))
         engine = Engine(
             store_path=paths.engine_store,
             artifact_dir=paths.artifacts,
@@ -101,6 +104,7 @@ def running_services(
             log_dir=paths.logs,
             events_url=f"{url_of(internal)}/events/argo",
             events_token=token,
+            egress=egress.path,
             namespace=NAMESPACE,
             slots=(os.cpu_count() or 1) + 1,  # one more, since each waits for the disk now and then
             sandbox=probe(environ=environ, label=paths.label, private=(paths.root,)),

@@ -54,6 +54,11 @@ def process(places: Places, reporter: Reporter, expected: Expected = Expected())
         from ogdc_shared.worker.priority import give_way
 
         give_way()
+    if way_out := os.environ.get(layout.EGRESS):
+        from ogdc_shared.worker.egress import open_egress
+
+        for name, value in open_egress(way_out).items():
+            os.environ[f"{layout.COMMAND_VARIABLE}{name}"] = value
     checkpoint = Checkpoint(f"{places.workspace}/{layout.CHECKPOINT}")
     try:
         _Process(plan, partition, places, reporter, checkpoint).run()

@@ -6,10 +6,20 @@ import os
 import re
 from contextlib import suppress
 
+from ogdc_shared.layout import EGRESS
+
 _NOT_FOUND = 127
+_NO_NETWORK = (
+    "Commands have no network: name what they need as inputs, or say `workflow.network: true` in meta.yml."
+)
+_PROXIED = (
+    "With `workflow.network: true` commands reach public addresses by HTTP and HTTPS, through the proxy that "
+    "http_proxy and https_proxy name, and nothing else."
+)
 _NO_SERVER = (
     r"[Cc]ould not resolve|[Uu]nable to resolve|[Nn]ame or service not known|[Nn]ame resolution"
     r"|No address associated with hostname|getaddrinfo|nodename nor servname"
+    r"|from proxy after CONNECT|CONNECT tunnel failed|Tunnel connection failed"
     r"|Network is unreachable|[Cc]ould ?n.t connect to|Failed to connect to|Connection refused"
 )
 _REMOTE_FILE = r"/vsi(curl|s3|gs|az|swift|oss|adls)|(https?|ftp|s3|gs)://"
@@ -33,10 +43,7 @@ def hints(text: str, *, exit_code: int, output: str, path: str) -> str:
     if exit_code == _NOT_FOUND:
         found.append(_not_found(output, path))
     if _wanted_network(text, output) and has_only_loopback():
-        found.append(
-            "Commands have no network: name what they need as inputs, or say `workflow.network: true` "
-            "in meta.yml."
-        )
+        found.append(_PROXIED if EGRESS in os.environ else _NO_NETWORK)
     return " ".join(found)
 
 

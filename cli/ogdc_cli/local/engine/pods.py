@@ -23,7 +23,15 @@ from ogdc_cli.local.engine.substitute import fill
 from ogdc_cli.local.engine.units import Attempt, Outcome
 from ogdc_cli.local.sandbox import Container, Exit, Mount
 from ogdc_shared.errors import OgdcError
-from ogdc_shared.layout import FETCHING, PHASE, RUNNING, SHARED_MACHINE, TERMINATION_LOG_PATH
+from ogdc_shared.layout import (
+    EGRESS,
+    EGRESS_PATH,
+    FETCHING,
+    PHASE,
+    RUNNING,
+    SHARED_MACHINE,
+    TERMINATION_LOG_PATH,
+)
 from ogdc_shared.removal import remove
 from ogdc_shared.storage.directory import DirectoryStore
 from ogdc_shared.worker.trees import walk
@@ -68,6 +76,7 @@ class Pods:
         log_dir: Path,
         scratch: Path,
         owner: int | None,
+        egress: Path | None = None,
     ) -> None:
         """Nothing is made yet.
 
@@ -77,12 +86,14 @@ class Pods:
             log_dir: Keeps the logs, a directory for each workflow.
             scratch: Keeps what pods need while they run; nothing in it outlives the engine.
             owner: The uid that directories a pod may write to have to belong to; None: the engine's own.
+            egress: The socket that leads out for commands that may use a network; None: there is none.
         """
         self._store = store
         self._volumes = volumes
         self._log_dir = log_dir
         self._scratch = scratch
         self._owner = owner
+        self._egress = egress
         self._scratches: dict[str, _Scratch] = {}
         self._lock = threading.Lock()
 
@@ -123,7 +134,7 @@ class Pods:
             os.close(log)
             raise
         scratch_dir = next(mount.source for mount in container.mounts if mount.target == _TMP)
-        return Prepared(_phases(container, attempt.template.network), log, scratch_dir)
+        return Prepared(_phases(container, attempt.template.network, self._egress), log, scratch_dir)
 
     def collect(
         self, program: Program, attempt: Attempt, ended: Exit, excess: Excess | None = None
@@ -274,14 +285,20 @@ class Pods:
             return self._scratches[workflow]
 
 
-def _phases(container: Container, network: str) -> tuple[Container, ...]:
-    """Divide a pod by what it may reach: nothing, or first a network for its inputs, then nothing."""
+def _phases(container: Container, network: str, egress: Path | None) -> tuple[Container, ...]:
+    """Divide a pod by what it may reach: nothing; or servers for its inputs, then nothing or the way out."""
     if network == "none" or container.argv[:2] != _PROCESS:
         return (container,)
     fetching = container._replace(
         name=f"{container.name}-fetch", env={**container.env, PHASE: FETCHING}, network=True
     )
-    return fetching, container._replace(env={**container.env, PHASE: RUNNING})
+    running = container._replace(env={**container.env, PHASE: RUNNING})
+    if network == "commands" and egress is not None:
+        running = running._replace(
+            env={**running.env, EGRESS: EGRESS_PATH},
+            mounts=(*running.mounts, Mount(egress, EGRESS_PATH)),
+        )
+    return fetching, running
 
 
 def _inputs(artifacts: Artifacts, attempt: Attempt) -> list[Mount]:

@@ -33,6 +33,7 @@ class Engine:
         slots: int,
         sandbox: Sandbox,
         events_token: str | None = None,
+        egress: Path | None = None,
     ) -> None:
         """Open the state; nothing runs before `start`.
 
@@ -46,6 +47,7 @@ class Engine:
             namespace: The only one served.
             slots: Most pods at once.
             sandbox: What runs them (see `sandbox.probe`).
+            egress: The socket that leads out for commands that may use a network; None: there is none.
             events_token: What the taker of events asks for; None: nothing.
 
         Raises:
@@ -63,6 +65,7 @@ class Engine:
             log_dir=log_dir,
             scratch=self._scratch,
             owner=sandbox.owner,
+            egress=egress,
         )
         claims = frozenset(volumes)
         self._scheduler = Scheduler(
