@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
+from itertools import islice
 
 from flask import Response
 
@@ -26,6 +28,7 @@ TASK_OFFSET = Number("task_offset", 0, 1 << 31, 0, "How many tasks to leave out 
 PARTITIONS_LIMIT = Number("limit", 1, 1000, 100, "How many.")
 PARTITIONS_OFFSET = Number("offset", 0, 1 << 31, 0, "How many to leave out at the beginning.")
 TAIL = Number("tail", 1, 1_000_000, 0, "Only so many lines, the last; all without it.")
+_LINES_TOGETHER = 500
 
 
 def build(context: Context) -> Function:
@@ -88,7 +91,13 @@ def _logs(context: Context, call: Call) -> Response:
     from ogdc_shared.runs.logs import run_logs
 
     lines = run_logs(context, call.name, tail=TAIL.read(call.request.args) or None)
-    return Response((f"{line}\n" for line in lines), content_type="text/plain; charset=utf-8")
+    return Response(_together(lines), content_type="text/plain; charset=utf-8")
+
+
+def _together(lines: Iterator[str]) -> Iterator[str]:
+    """Put lines together to pieces that are worth being sent."""
+    while some := list(islice(lines, _LINES_TOGETHER)):
+        yield "\n".join(some) + "\n"
 
 
 def _output(context: Context, call: Call) -> Response:

@@ -25,6 +25,7 @@ PASSED_ON = (
     "OGDC_FAILED_RUN_DAYS",
     "OGDC_LINK_SECONDS",
     "OGDC_LOCAL_CLAIMS",
+    "OGDC_LOG_LIMIT",
     "OGDC_MAX_PARALLEL_LIMIT",
     "OGDC_MAX_PARTITIONS",
     "OGDC_SANDBOX",
@@ -131,6 +132,21 @@ def _claim_directory(name: str, path: str) -> Path:
             f"OGDC_LOCAL_CLAIMS: {path!r} (claim {name}) is no directory; give the whole path of one."
         )
     return directory.resolve()
+
+
+def log_limit(settings: Mapping[str, str]) -> int:
+    """Read how many bytes the log of one task may have: OGDC_LOG_LIMIT, such as 512Mi; 1Gi without it.
+
+    Raises:
+        ConfigurationError: it is no amount of data, or too little to say anything.
+    """
+    from ogdc_shared.recipe.quantities import amount, size
+
+    value = settings.get("OGDC_LOG_LIMIT", "1Gi")
+    try:
+        return amount(size(value))
+    except ValueError as exc:
+        raise ConfigurationError(f"OGDC_LOG_LIMIT={value!r} {exc}") from exc
 
 
 def load_signing_key(paths: StatePaths) -> str:

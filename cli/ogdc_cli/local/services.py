@@ -13,7 +13,14 @@ from pathlib import Path
 
 from ogdc_cli.local.egress import Egress
 from ogdc_cli.local.engine import Engine
-from ogdc_cli.local.environment import CLAIM, NAMESPACE, function_environment, load_signing_key, local_claims
+from ogdc_cli.local.environment import (
+    CLAIM,
+    NAMESPACE,
+    function_environment,
+    load_signing_key,
+    local_claims,
+    log_limit,
+)
 from ogdc_cli.local.functions import build_functions
 from ogdc_cli.local.gateway import Clock, Gateway, Internal
 from ogdc_cli.local.paths import StatePaths, write_private
@@ -102,6 +109,7 @@ def running_services(
             artifact_dir=paths.artifacts,
             volumes={CLAIM: paths.volume} | local_claims(settings),
             log_dir=paths.logs,
+            log_limit=log_limit(settings),
             events_url=f"{url_of(internal)}/events/argo",
             events_token=token,
             egress=egress.path,

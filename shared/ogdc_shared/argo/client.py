@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
 
 _PAGE_SIZE = 500
+_PIECE = 64 * 1024
 _OF_THE_EXECUTOR = re.compile(r"time=\S+ level=\w+ msg=.* argo=true(?: .*)?")
 """What Argo's program around a container's command writes among the command's lines.
 
@@ -148,12 +149,26 @@ def _log_lines(response: BaseHTTPResponse, *, workflow: str) -> Iterator[LogLine
     from urllib3.exceptions import HTTPError
 
     try:
-        for line in response:
-            entry = json.loads(line)
-            if "error" in entry:
-                raise ArgoUnavailableError(f"Argo broke off the logs: {entry['error'].get('message')}")
-            pod, text = entry["result"].get("podName", ""), entry["result"].get("content", "")
-            if not _OF_THE_EXECUTOR.fullmatch(text):
-                yield LogLine(task=pod.removeprefix(f"{workflow}-"), text=text)
+        for entries in _entries(response):
+            for entry in entries:
+                if "error" in entry:
+                    raise ArgoUnavailableError(f"Argo broke off the logs: {entry['error'].get('message')}")
+                pod, text = entry["result"].get("podName", ""), entry["result"].get("content", "")
+                if not (text.startswith("time=") and _OF_THE_EXECUTOR.fullmatch(text)):
+                    yield LogLine(pod.removeprefix(f"{workflow}-"), text)
     except (HTTPError, ValueError) as exc:
         raise ArgoUnavailableError(f"The logs broke off: {exc}.") from exc
+
+
+def _entries(response: BaseHTTPResponse) -> Iterator[list[dict[str, Any]]]:
+    """Take the lines that have come together: a log may have millions."""
+    rest = b""
+    for piece in response.stream(_PIECE):
+        *whole, rest = (rest + piece).split(b"\n")
+        lines = [line for line in whole if line.strip()]
+        try:
+            yield json.loads(b"[%s]" % b",".join(lines))
+        except ValueError:  # give those before the one that cannot be read
+            yield from ([json.loads(line)] for line in lines)
+    if rest.strip():
+        yield [json.loads(rest)]

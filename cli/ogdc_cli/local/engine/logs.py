@@ -9,6 +9,7 @@ import json
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from json.encoder import encode_basestring_ascii
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,9 +17,9 @@ from ogdc_cli.local.engine.nodes import pod_name
 from ogdc_shared.errors import InvalidRequestError
 
 _OPTIONS = frozenset({"podName", "logOptions.container", "logOptions.tailLines", "logOptions.follow"})
-_LONGEST_LINE = 64 * 1024
+_PIECE = 256 * 1024
+_LONGEST_LINE = 1024 * 1024
 """Bytes; what is longer is given in parts."""
-_TAIL_BLOCK = 64 * 1024
 _DIGITS = 9
 
 
@@ -63,29 +64,49 @@ def _options(query: dict[str, str]) -> int | None:
 
 
 def _entries(logs: list[tuple[str, Path]], tail: int | None) -> Iterator[bytes]:
+    """Entries, many at a time: what is done for each line alone would take longer than reading the disk."""
     for pod, path in logs:
         try:
             file = path.open("rb")
         except FileNotFoundError:
             continue
+        beginning, end = '{"result":{"content":', f',"podName":{json.dumps(pod)}}}}}\n'
         with file:
-            for line in _lines(file) if tail is None else _last_lines(file, tail):
-                entry = {"content": line.decode(errors="replace").rstrip("\r\n"), "podName": pod}
-                yield json.dumps({"result": entry}).encode() + b"\n"
+            for text in _texts(file) if tail is None else _last_texts(file, tail):
+                lines = map(encode_basestring_ascii, text.split("\n"))
+                yield f"{beginning}{f'{end}{beginning}'.join(lines)}{end}".encode()
 
 
-def _lines(file: BinaryIO) -> Iterator[bytes]:
-    while line := file.readline(_LONGEST_LINE):
-        yield line
+def _texts(file: BinaryIO) -> Iterator[str]:
+    """What is left of a file, in pieces of whole lines without the newline at their end."""
+    rest = b""
+    while piece := file.read(_PIECE):
+        whole, newline, rest = (rest + piece).rpartition(b"\n")
+        if newline:
+            yield _text(whole)
+        elif len(rest) > _LONGEST_LINE:
+            yield _text(rest)
+            rest = b""
+    if rest:
+        yield _text(rest)
 
 
-def _last_lines(file: BinaryIO, count: int) -> Iterable[bytes]:
+def _last_texts(file: BinaryIO, count: int) -> Iterator[str]:
     """The last lines of a file, reading no more of it than they take."""
     start = file.seek(0, os.SEEK_END)
     found = 0
     while start > 0 and found <= count:
-        start = max(0, start - _TAIL_BLOCK)
+        start = max(0, start - _PIECE)
         file.seek(start)
-        found += file.read(_TAIL_BLOCK).count(b"\n")
+        found += file.read(_PIECE).count(b"\n")
     file.seek(start)
-    return deque(_lines(file), maxlen=count)
+    last: deque[str] = deque(maxlen=count)
+    for text in _texts(file):
+        last.extend(text.split("\n"))
+    if last:
+        yield "\n".join(last)
+
+
+def _text(lines: bytes) -> str:
+    text = lines.decode(errors="replace")
+    return "\n".join(line.rstrip("\r") for line in text.split("\n")) if "\r" in text else text

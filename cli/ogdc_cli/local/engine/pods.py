@@ -5,11 +5,8 @@ Everything here may take long and runs beside the scheduler's thread; starting t
 
 from __future__ import annotations
 
-import fcntl
 import logging
-import os
 import threading
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -18,6 +15,7 @@ from ogdc_cli.local.engine.artifacts import Artifacts
 from ogdc_cli.local.engine.beneath import directory_beneath, file_beneath, found_beneath, read_beneath
 from ogdc_cli.local.engine.berths import Berths
 from ogdc_cli.local.engine.guard import Excess
+from ogdc_cli.local.engine.output import Output
 from ogdc_cli.local.engine.program import OutputParameter, Program, VolumeMount
 from ogdc_cli.local.engine.substitute import fill
 from ogdc_cli.local.engine.units import Attempt, Outcome
@@ -43,8 +41,6 @@ _PROGRESS = "progress"
 _PROCESS = ("ogdc-worker", "process")
 _MESSAGE_BYTES = 4096
 _PARAMETER_BYTES = 256 * 1024
-_LEFTOVER_SECONDS = 30.0
-_POLL_SECONDS = 0.02
 
 
 class Prepared(NamedTuple):
@@ -52,8 +48,8 @@ class Prepared(NamedTuple):
 
     containers: tuple[Container, ...]
     """One after the other."""
-    log: int
-    """Descriptor of its log, to be closed by whoever starts the container."""
+    output: Output
+    """To be released by whoever starts the container."""
     scratch: Path
     """The directory of its own working files."""
 
@@ -74,6 +70,7 @@ class Pods:
         store: DirectoryStore,
         volumes: Mapping[str, Path],
         log_dir: Path,
+        log_limit: int,
         scratch: Path,
         owner: int | None,
         egress: Path | None = None,
@@ -84,6 +81,7 @@ class Pods:
             store: Where artifacts come from and go to.
             volumes: Claim name → directory.
             log_dir: Keeps the logs, a directory for each workflow.
+            log_limit: Bytes that each may have.
             scratch: Keeps what pods need while they run; nothing in it outlives the engine.
             owner: The uid that directories a pod may write to have to belong to; None: the engine's own.
             egress: The socket that leads out for commands that may use a network; None: there is none.
@@ -91,6 +89,7 @@ class Pods:
         self._store = store
         self._volumes = volumes
         self._log_dir = log_dir
+        self._log_limit = log_limit
         self._scratch = scratch
         self._owner = owner
         self._egress = egress
@@ -112,7 +111,8 @@ class Pods:
             OgdcError: an artifact is not there, or cannot be unpacked.
             OSError: a directory cannot be made or opened.
         """
-        log = self._open_log(program.name, attempt)
+        path = self.log(program.name, attempt.node.id)
+        output = Output(path, limit=self._log_limit, resumed=attempt.resumed)
         try:
             scratch = self._scratch_of(program.name)
             directory = scratch.berths.take(attempt.node.id)
@@ -131,10 +131,10 @@ class Pods:
                 memory=template.limits.memory,
             )
         except BaseException:
-            os.close(log)
+            output.release()
             raise
         scratch_dir = next(mount.source for mount in container.mounts if mount.target == _TMP)
-        return Prepared(_phases(container, attempt.template.network, self._egress), log, scratch_dir)
+        return Prepared(_phases(container, attempt.template.network, self._egress), output, scratch_dir)
 
     def collect(
         self, program: Program, attempt: Attempt, ended: Exit, excess: Excess | None = None
@@ -188,24 +188,6 @@ class Pods:
         _clear_away(self._log_dir / workflow)
 
     # --- before ---------------------------------------------------------------------------------------------
-
-    def _open_log(self, workflow: str, attempt: Attempt) -> int:
-        """Open a pod's log and lock it.
-
-        Every process of a pod inherits the lock with the log. Holding it says that none is left of a pod that
-        ran when the engine was killed, so that two never work in one directory.
-        """
-        path = self.log(workflow, attempt.node.id)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        try:
-            _lock(log)
-            if not attempt.resumed:
-                os.ftruncate(log, 0)
-        except BaseException:
-            os.close(log)
-            raise
-        return log
 
     def _own_mounts(self, directory: Path) -> list[Mount]:
         """What Kubernetes and Argo put into each pod."""
@@ -342,16 +324,3 @@ def _parameter(parameter: OutputParameter, root: Path, relative: str) -> str:
             f"{relative!r} is larger than the {_PARAMETER_BYTES} bytes an output parameter may have"
         )
     return file.read_text(errors="replace").removesuffix("\n")
-
-
-def _lock(log: int) -> None:
-    deadline = time.monotonic() + _LEFTOVER_SECONDS
-    while True:
-        try:
-            fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise OSError("an earlier process of this task does not end") from None
-            time.sleep(_POLL_SECONDS)
-        else:
-            return

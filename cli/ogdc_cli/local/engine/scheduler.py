@@ -11,7 +11,6 @@ nobody expected is caught where the work for one workflow, or for one pod, is ca
 from __future__ import annotations
 
 import logging
-import os
 import selectors
 import sqlite3
 import threading
@@ -27,6 +26,7 @@ from ogdc_cli.local.engine.flow import Flow
 from ogdc_cli.local.engine.guard import Excess, Guard, Subject
 from ogdc_cli.local.engine.mailbox import Mailbox
 from ogdc_cli.local.engine.manifest import read_program
+from ogdc_cli.local.engine.output import Output
 from ogdc_cli.local.engine.pods import Pods, Prepared
 from ogdc_cli.local.engine.records import Saved
 from ogdc_cli.local.engine.store import Store, is_away
@@ -59,6 +59,8 @@ class _Pod:
         """While its containers run."""
         self.watched: tuple[int, int] | None = None
         """Which of them is waited for, and its descriptor in the selector."""
+        self.output: Output | None = None
+        """What its container prints."""
         self.leaving = False
         """Whether its container has ended well, so that another may take its slot."""
         self.excess: Excess | None = None
@@ -134,7 +136,7 @@ class Scheduler:
         self._helpers.shutdown()
         for pod in self._active:
             if pod.prepared is not None:
-                os.close(pod.prepared.log)
+                pod.prepared.output.release()
         self._selector.close()
         self._mailbox.close()
 
@@ -354,12 +356,14 @@ class Scheduler:
             if pod.reason is not None:
                 self._ended(pod, Outcome("Failed", pod.reason))
                 return
-            pod.task = Phases(self._sandbox, prepared.containers, log=prepared.log)
+            output = prepared.output
+            pod.task = Phases(self._sandbox, prepared.containers, log=output.writer, mark=output.mark)
+            pod.output = output
         except Exception as exc:
             self._ended(pod, Outcome("Error", _reason(exc)))
             return
         finally:
-            os.close(prepared.log)
+            prepared.output.release()
         self._watch(pod)
         limits = pod.attempt.template.limits
         self._guard.watch(pod, Subject(limits, root=pod.task.root, scratch=prepared.scratch))
@@ -408,6 +412,8 @@ class Scheduler:
     def _collect(self, pod: _Pod, ended: Exit) -> None:
         """In a helper's thread: store what a pod left, then hand the outcome back."""
         try:
+            if pod.output is not None:
+                pod.output.finish()
             outcome = self._pods.collect(pod.flow.program, pod.attempt, ended, pod.excess)
         except Exception as exc:
             _LOG.exception("What %s left cannot be taken in.", pod.attempt.node.name)

@@ -17,6 +17,8 @@ from ogdc_shared.storage.directory import DirectoryStore
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
+LOG_LIMIT = 1024**3
+
 
 class Engine:
     """Executes Argo Workflows on this machine and speaks the Argo Server's REST API."""
@@ -28,6 +30,7 @@ class Engine:
         artifact_dir: Path,
         volumes: Mapping[str, Path],
         log_dir: Path,
+        log_limit: int = LOG_LIMIT,
         events_url: str | None,
         namespace: str,
         slots: int,
@@ -43,6 +46,7 @@ class Engine:
             artifact_dir: Root of the directory store that artifacts come from and go to.
             volumes: Volume claim → directory that stands for it.
             log_dir: Keeps the logs of the workflows there are.
+            log_limit: Bytes that the log of one pod may have.
             events_url: Takes a CloudEvent for every change; None: nobody is told.
             namespace: The only one served.
             slots: Most pods at once.
@@ -63,6 +67,7 @@ class Engine:
             store=DirectoryStore(artifact_dir),
             volumes=volumes,
             log_dir=log_dir,
+            log_limit=log_limit,
             scratch=self._scratch,
             owner=sandbox.owner,
             egress=egress,

@@ -94,8 +94,11 @@ class Sandbox(Protocol):
         """Most tasks at once that it can hold; None: any number."""
         ...
 
-    def start(self, container: Container, *, log: int) -> RunningTask:
+    def start(self, container: Container, *, log: int, mark: int | None = None) -> RunningTask:
         """Start a container; its standard output and error go to the descriptor `log`.
+
+        Its standard input is empty: the descriptor `mark`, of an empty file, where there is one, so that the
+        file's lock tells whether any of its processes is left.
 
         Call it from one thread that lives as long as the engine: what a thread started dies with the thread.
 

@@ -75,14 +75,14 @@ class Bubblewrap:
         self._environ |= {f"{COMMAND_VARIABLE}{name}": value for name, value in programs.variables.items()}
         self._identity = () if drop_to is None else _setpriv(drop_to)
 
-    def start(self, container: Container, *, log: int) -> RunningTask:
+    def start(self, container: Container, *, log: int, mark: int | None = None) -> RunningTask:
         """See `Sandbox`."""
         status, status_writer = os.pipe()
         command = self.command(container, status_fd=status_writer)
         try:
             process = subprocess.Popen(
                 command,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.DEVNULL if mark is None else mark,
                 stdout=log,
                 stderr=log,
                 pass_fds=(status_writer,),
@@ -186,7 +186,7 @@ def end_stranded(scratch: Path) -> None:
     """Kill what `--die-with-parent` does not reach of the tasks with directories below `scratch`.
 
     Bubblewrap's child waits for its parent before it asks to die with it. Where the parent is killed in that
-    moment, the child waits for ever: it runs nothing, but it holds the log.
+    moment, the child waits for ever: it runs nothing, but it holds its mark.
     """
     marks = (b"\0--die-with-parent\0", os.fsencode(scratch) + b"/")
     _kill_all(lambda command: all(mark in command for mark in marks))

@@ -40,10 +40,12 @@ class Containers:
         self._environ = {name: environ[name] for name in _PASSED_ON if name in environ}
         self._label = f"ogdc.engine={label}"
 
-    def start(self, container: Container, *, log: int) -> RunningTask:
+    def start(self, container: Container, *, log: int, mark: int | None = None) -> RunningTask:
         """See `Sandbox`."""
         command = self.command(container)
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL if mark is None else mark, stdout=log, stderr=log
+        )
         return _ContainerTask(process, client=self._executable, name=container.name)
 
     def clean(self, scratch: Path) -> None:

@@ -19,7 +19,9 @@ class Phases:
         number: Which of them runs, counting from 0; with it changes what `pidfd` gives.
     """
 
-    def __init__(self, sandbox: Sandbox, containers: Sequence[Container], *, log: int) -> None:
+    def __init__(
+        self, sandbox: Sandbox, containers: Sequence[Container], *, log: int, mark: int | None = None
+    ) -> None:
         """Start the first; see `Sandbox.start`, also for who has to call this and `poll`.
 
         Raises:
@@ -29,8 +31,9 @@ class Phases:
         self._sandbox = sandbox
         self._containers = tuple(containers)
         self._stopped = False
-        self._task: RunningTask = sandbox.start(self._containers[0], log=log)
+        self._task: RunningTask = sandbox.start(self._containers[0], log=log, mark=mark)
         self._log = os.dup(log)
+        self._mark = None if mark is None else os.dup(mark)
 
     def pidfd(self) -> int | None:
         """See `RunningTask`."""
@@ -49,7 +52,7 @@ class Phases:
             if not self._stopped:
                 return self._go_on()
             ended = Exit(code=128 + signal.SIGTERM)
-        os.close(self._log)
+        self._close()
         return ended
 
     def terminate(self) -> None:
@@ -62,12 +65,17 @@ class Phases:
         self._stopped = True
         self._task.kill()
 
+    def _close(self) -> None:
+        os.close(self._log)
+        if self._mark is not None:
+            os.close(self._mark)
+
     def _go_on(self) -> Exit | None:
         self.number += 1
         try:
-            self._task = self._sandbox.start(self._containers[self.number], log=self._log)
+            self._task = self._sandbox.start(self._containers[self.number], log=self._log, mark=self._mark)
         except OSError as exc:
             os.write(self._log, f"{exc}\n".encode(errors="replace"))
-            os.close(self._log)
+            self._close()
             return Exit(code=1, started=False)
         return None

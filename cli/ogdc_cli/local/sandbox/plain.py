@@ -35,7 +35,7 @@ class Plain:
     def __init__(self, *, environ: Mapping[str, str]) -> None:
         self._environ = dict(environ)
 
-    def start(self, container: Container, *, log: int) -> RunningTask:
+    def start(self, container: Container, *, log: int, mark: int | None = None) -> RunningTask:
         """See `Sandbox`.
 
         Raises:
@@ -51,7 +51,7 @@ class Plain:
         with_engine = ("setpriv", "--pdeathsig", "TERM") if shutil.which("setpriv") else ()
         process = subprocess.Popen(
             (*with_engine, *inside),
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL if mark is None else mark,
             stdout=log,
             stderr=log,
             env=self._environ | dict(container.env),

@@ -1,0 +1,160 @@
+"""What a pod prints, on its way into its log, which has a limit.
+
+A pod writes to a pipe, and a thread of its own here reads it into the log. So a command that prints without
+end fills no disk, and one that prints when the disk is full is not stopped by it. Of a log that becomes too
+long the beginning and the end are kept, with a line between them that says how much is missing.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+
+_PIECE = 1024 * 1024
+_PIPE_SIZE = getattr(fcntl, "F_SETPIPE_SZ", None)
+_LEFTOVER_SECONDS = 30.0
+_POLL_SECONDS = 0.02
+_DRAIN_SECONDS = 2.0
+
+
+class Output:
+    """The log of one pod while it runs.
+
+    Attributes:
+        writer: Where the pod writes.
+        mark: An empty file, open and locked, that every process of the pod keeps open. Holding its lock says
+            that none is left of a pod that ran when the engine was killed, so that two never work in one
+            directory.
+    """
+
+    def __init__(self, path: Path, *, limit: int, resumed: bool) -> None:
+        """Open the log, once nothing of an earlier engine's pod is left, and begin to read.
+
+        Args:
+            path: The log; the mark is beside it.
+            limit: Bytes the log may have.
+            resumed: Whether it is continued, rather than begun anew.
+
+        Raises:
+            OSError: it cannot be opened, or an earlier process does not end.
+        """
+        self._path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.mark = os.open(mark_of(path), os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o400)
+        try:
+            _lock(self.mark)
+            self._log = _BoundedLog(path, limit=limit, resumed=resumed)
+        except BaseException:
+            os.close(self.mark)
+            raise
+        reader, self.writer = os.pipe()
+        _enlarge(reader)
+        self._thread = threading.Thread(
+            target=self._read, args=(reader,), name="ogdc-engine-log", daemon=True
+        )
+        self._thread.start()
+
+    def release(self) -> None:
+        """Leave what the pod writes to, and its mark, to the pod alone."""
+        os.close(self.writer)
+        os.close(self.mark)
+
+    def finish(self) -> None:
+        """Return once all that an ended pod has printed is in the log."""
+        self._thread.join(_DRAIN_SECONDS)
+        mark_of(self._path).unlink(missing_ok=True)
+
+    def _read(self, reader: int) -> None:
+        piece = bytearray(_PIECE)
+        try:
+            while size := os.readv(reader, [piece]):
+                self._log.write(memoryview(piece)[:size])
+        finally:
+            os.close(reader)
+            self._log.close()
+
+
+def mark_of(log: Path) -> Path:
+    """The file whose lock says that a pod is alive."""
+    return log.with_suffix(".alive")
+
+
+class _BoundedLog:
+    """A log that never takes more than its limit, whatever is written to it."""
+
+    def __init__(self, path: Path, *, limit: int, resumed: bool) -> None:
+        self._limit = limit
+        self._left_out = 0
+        """Bytes that are missing in the middle."""
+        self._lost = 0
+        """Bytes that the disk did not take since the last that it took."""
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        if not resumed:
+            os.ftruncate(self._file, 0)
+        self._size = os.lseek(self._file, 0, os.SEEK_END)
+
+    def write(self, content: memoryview) -> None:
+        """Append as much as the disk takes."""
+        if self._lost and self._append(f"\n[ogdc-runner] {self._lost} bytes were lost: no room.\n".encode()):
+            self._lost += len(content)
+            return
+        self._lost = self._append(content)
+        if self._size > self._limit:
+            self._shorten()
+
+    def close(self) -> None:
+        os.close(self._file)
+
+    def _append(self, content: bytes | memoryview) -> int:
+        """Append, and return how many bytes the disk did not take."""
+        left = memoryview(content)
+        with suppress(OSError):
+            while left:
+                written = os.pwrite(self._file, left, self._size)
+                self._size += written
+                left = left[written:]
+        return len(left)
+
+    def _shorten(self) -> None:
+        """Keep the first half of what is allowed and the last quarter, and say what is missing."""
+        head, tail = self._limit // 2, self._limit // 4
+        start = self._size - tail
+        with suppress(OSError):
+            start += os.pread(self._file, min(tail, 65536), start).find(b"\n") + 1
+            self._left_out += start - head
+            mark = (
+                f"\n[ogdc-runner] {self._left_out:015} bytes of this log are left out here: it may have "
+                f"{self._limit} (OGDC_LOG_LIMIT).\n"
+            ).encode()
+            os.pwrite(self._file, mark, head)
+            place = head + len(mark)
+            while piece := os.pread(self._file, min(_PIECE, self._size - start), start):
+                os.pwrite(self._file, piece, place)
+                start, place = start + len(piece), place + len(piece)
+            os.ftruncate(self._file, place)
+            self._left_out -= len(mark)
+            self._size = place
+
+
+def _enlarge(pipe: int) -> None:
+    """Let a pipe hold a piece, so that a talkative program is not stopped every 64 KiB; Linux alone can."""
+    if _PIPE_SIZE is not None:
+        with suppress(OSError):
+            fcntl.fcntl(pipe, _PIPE_SIZE, _PIECE)
+
+
+def _lock(mark: int) -> None:
+    deadline = time.monotonic() + _LEFTOVER_SECONDS
+    while True:
+        try:
+            fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise OSError("an earlier process of this task does not end") from None
+            time.sleep(_POLL_SECONDS)
+        else:
+            return

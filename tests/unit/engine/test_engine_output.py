@@ -1,0 +1,110 @@
+"""What pods print comes into their logs whole, in order, and within the limit."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ogdc_cli.local.engine import output
+from ogdc_cli.local.engine.logs import read_logs
+from ogdc_cli.local.engine.output import Output, mark_of
+
+MIB = 1024 * 1024
+
+
+def printed(path: Path, *pieces: bytes, limit: int = MIB, resumed: bool = False) -> bytes:
+    """The log of a pod that prints these pieces."""
+    pod = Output(path, limit=limit, resumed=resumed)
+    for piece in pieces:
+        view = memoryview(piece)
+        while view:
+            view = view[os.write(pod.writer, view) :]
+    pod.release()
+    pod.finish()
+    return path.read_bytes()
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.binary(max_size=300_000), max_size=8))
+def test_what_is_within_the_limit_is_kept_as_it_is(
+    tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes]
+) -> None:
+    log = tmp_path_factory.mktemp("log") / "a.log"
+    assert printed(log, *pieces, limit=8 * MIB) == b"".join(pieces)
+    assert not mark_of(log).exists()
+
+
+def test_of_a_long_log_beginning_and_end_are_kept_and_the_rest_is_counted(tmp_path: Path) -> None:
+    lines = [f"line {number:08}\n".encode() for number in range(700_000)]
+    kept = printed(tmp_path / "a.log", *(b"".join(lines[i : i + 5000]) for i in range(0, 700_000, 5000)))
+    assert len(kept) <= 2 * MIB
+    assert kept.startswith(b"".join(lines[:1000]))
+    assert kept.endswith(b"".join(lines[-1000:]))
+    (said,) = re.findall(rb"\n\[ogdc-runner\] (\d+) bytes of this log are left out here: .*\n", kept)
+    mark = next(line for line in kept.split(b"\n") if line.startswith(b"[ogdc-runner]"))
+    assert len(kept) - len(mark) - 2 + int(said) == sum(map(len, lines))
+
+
+def test_a_log_is_continued_where_a_pod_was_killed_or_begun_anew(tmp_path: Path) -> None:
+    assert printed(tmp_path / "a.log", b"one\n") == b"one\n"
+    assert printed(tmp_path / "a.log", b"two\n", resumed=True) == b"one\ntwo\n"
+    assert printed(tmp_path / "a.log", b"three\n") == b"three\n"
+
+
+def test_a_pod_that_may_still_live_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(output, "_LEFTOVER_SECONDS", 0.1)
+    alive = Output(tmp_path / "a.log", limit=MIB, resumed=False)
+    held = os.dup(alive.mark)
+    alive.release()
+    with pytest.raises(OSError, match="does not end"):
+        Output(tmp_path / "a.log", limit=MIB, resumed=True)
+    os.close(held)
+    assert printed(tmp_path / "a.log", b"x", resumed=True) == b"x"
+
+
+def test_a_full_disk_costs_the_lines_and_not_the_pod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.pwrite
+    room = 2
+
+    def pwrite(file: int, content: bytes, offset: int) -> int:
+        nonlocal room
+        room -= 1
+        if room in {0, -1}:
+            raise OSError(28, "No space left on device")
+        return real(file, content, offset)
+
+    log = output._BoundedLog(tmp_path / "a.log", limit=MIB, resumed=False)
+    monkeypatch.setattr(os, "pwrite", pwrite)
+    for piece in (b"one\n", b"two\n", b"three\n", b"four\n", b"five\n"):
+        log.write(memoryview(piece))
+    log.close()
+    assert b"bytes were lost: no room" in (tmp_path / "a.log").read_bytes()
+    assert (tmp_path / "a.log").read_bytes().endswith(b"four\nfive\n")
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.binary(max_size=40), max_size=60), st.integers(1, 70))
+def test_logs_are_read_as_they_are_whatever_the_pieces(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[bytes], tail: int
+) -> None:
+    import json
+
+    from ogdc_cli.local.engine import logs
+
+    log = tmp_path_factory.mktemp("log") / "a.log"
+    log.write_bytes(b"\n".join(lines))
+    content = log.read_bytes().removesuffix(b"\n").decode(errors="replace")
+    expected = [line.rstrip("\r") for line in content.split("\n")] if log.stat().st_size else []
+    kept, logs._PIECE = logs._PIECE, 64
+    try:
+        for query, wanted in (({}, expected), ({"logOptions.tailLines": str(tail)}, expected[-tail:])):
+            found = read_logs("w", pods=[("id", "n", "t")], path_of=lambda *_: log, query=dict(query))
+            entries = [json.loads(line) for line in b"".join(found).splitlines()]
+            assert [entry["result"]["content"] for entry in entries] == wanted
+    finally:
+        logs._PIECE = kept
