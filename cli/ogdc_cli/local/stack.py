@@ -43,6 +43,7 @@ def main() -> None:
     if os.fork() != 0:
         os._exit(0)
     os.setsid()
+    _leave_session_keyring()
     os.pwrite(lock, str(os.getpid()).encode(), 0)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
@@ -50,6 +51,18 @@ def main() -> None:
     # Everything is stopped and on disk; the interpreter's own end would only wait for imports.
     logging.shutdown()
     os._exit(status)
+
+
+def _leave_session_keyring() -> None:
+    """Give this process and its children a keyring of their own: that of a login may hold Kerberos tickets.
+
+    Source: keyctl(2), KEYCTL_JOIN_SESSION_KEYRING; the system calls' numbers are those of the machines named.
+    """
+    number = {"x86_64": 250, "aarch64": 219}.get(os.uname().machine)
+    if sys.platform == "linux" and number is not None:
+        import ctypes
+
+        ctypes.CDLL(None).syscall(ctypes.c_long(number), ctypes.c_long(1), None)  # may be refused: no harm
 
 
 def _serve_and_tell(paths: StatePaths, *, lock: int, pipe: TextIO) -> int:
