@@ -3,18 +3,39 @@
 from __future__ import annotations
 
 from array import array
+from itertools import chain
 from tempfile import TemporaryFile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_shared.digests import HashTree, leaf
-from ogdc_shared.partitioning import UNKNOWN
-from ogdc_shared.plan import Division, render_file, render_manifest, seal_manifest
+from ogdc_shared.items import Wanted, group, may_be_part
+from ogdc_shared.partitioning import UNKNOWN, divide
+from ogdc_shared.plan import Division, read_file, render_file, render_manifest, seal_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from types import TracebackType
 
-    from ogdc_shared.plan import InputFile
+    from ogdc_shared.plan import InputFile, Partitioning
+
+
+class Items(NamedTuple):
+    """The files of a listing by items (see `items`): what is divided among tasks."""
+
+    sizes: Sequence[int]
+    """Bytes of each, or `partitioning.UNKNOWN`."""
+    members: Sequence[Sequence[int]] | None = None
+    """Positions of the files of each; None: each item is one file, in order."""
+
+    def divided(self, how: Partitioning) -> Iterator[Sequence[int]]:
+        """Yield the positions of the files of each partition, as `partitioning.divide` divides the items."""
+        partitions = divide(self.sizes, how)
+        if self.members is None:
+            return partitions
+        return (
+            array("L", sorted(chain.from_iterable(map(self.members.__getitem__, items))))
+            for items in partitions
+        )
 
 
 class Listing:
@@ -28,6 +49,7 @@ class Listing:
         self._ends = array("Q", [0])
         self.sizes = array("q")
         """Bytes of each file, or `partitioning.UNKNOWN`."""
+        self._may_have_parts = False
 
     def extend(self, files: Iterable[InputFile]) -> None:
         """Add files at the end."""
@@ -39,9 +61,28 @@ class Listing:
             end += len(line)
             self._ends.append(end)
             self.sizes.append(UNKNOWN if file.size is None else file.size)
+            self._may_have_parts = self._may_have_parts or may_be_part(_path(file))
 
     def __len__(self) -> int:
         return len(self.sizes)
+
+    def items(self, patterns: Sequence[str] = ()) -> Items:
+        """Put the files that belong together together.
+
+        Args:
+            patterns: Of the items that commands run for (`Plan.items`). Where some fit, the others go with
+                the first of these, and so never make a partition by themselves.
+        """
+        wanted = Wanted(patterns)
+        if not wanted and not self._may_have_parts:
+            return Items(self.sizes)
+        paths = [_path(file) for file in self._files()]
+        members = _members(paths)
+        if fitting := [item for item in members if wanted.has(paths[item[0]])]:
+            passengers = chain.from_iterable(item for item in members if not wanted.has(paths[item[0]]))
+            fitting[0] = [*fitting[0], *passengers]
+            members = fitting
+        return Items([self._size(item) for item in members], members)
 
     def manifest(self, number: int, positions: Sequence[int]) -> bytes:
         """Return the manifest of a partition (see `plan.Partition`) of the files at these positions."""
@@ -68,9 +109,39 @@ class Listing:
     ) -> None:
         self.close()
 
+    def _files(self) -> Iterator[InputFile]:
+        self._file.seek(0)
+        return (read_file(line) for line in self._file)
+
+    def _size(self, positions: Sequence[int]) -> int:
+        sizes = [self.sizes[position] for position in positions]
+        return UNKNOWN if UNKNOWN in sizes else sum(sizes)
+
     def _read(self, start: int, end: int) -> bytes:
         self._file.seek(self._ends[start])
         return self._file.read(self._ends[end] - self._ends[start])
+
+
+def _members(paths: Sequence[str]) -> list[list[int]]:
+    """Return the positions of each item's files, the main one first; a path given twice is two items."""
+    owners = {part: main for main, parts in group(paths).items() for part in parts}
+    items: dict[str, list[int]] = {}
+    twice: list[list[int]] = []
+    for position, path in enumerate(paths):
+        if path not in owners and items.setdefault(path, [position]) != [position]:
+            twice.append([position])
+    for position, path in enumerate(paths):
+        if path in owners:
+            items[owners[path]].append(position)
+    return sorted([*items.values(), *twice])
+
+
+def _path(file: InputFile) -> str:
+    """A path that tells what a file's parts are called, though perhaps not where it will be."""
+    above, _, name = file.source.partition("?")[0].rpartition("/")
+    if file.name is None and "." not in name:
+        return file.source  # …/get?file=lakes.shp
+    return f"{above}/{file.name or name}"
 
 
 def measure(sizes: Sequence[int], partitions: Iterable[Sequence[int]]) -> Division:

@@ -98,6 +98,10 @@ class Plan(NamedTuple):
     strict: bool = False
     """Whether a program that fails in a substitution or in the background fails the command, where the shell
     is bash; what else its options do is in `shell`."""
+    items: tuple[str, ...] = ()
+    """Glob patterns of the items that commands run for, where they run for each; empty: for all."""
+    allowed_failures: str | None = None
+    """How many items may fail without failing the run: a number, or a share such as 1%; None: none may."""
 
     def to_json(self) -> str:
         """Render as stored."""
@@ -117,6 +121,7 @@ class Plan(NamedTuple):
         fields["partitioning"] = Partitioning(**fields.get("partitioning", {}))
         if "shell" in fields:
             fields["shell"] = tuple(fields["shell"])
+        fields["items"] = tuple(fields.get("items", ()))
         fields["variables"] = tuple((name, value) for name, value in fields.get("variables", ()))
         return cls(**fields)
 
@@ -181,6 +186,11 @@ def render_file(file: InputFile) -> str:
         algorithm, value = map(quoted, file.checksum)
         text += f', "checksum": {{"algorithm": {algorithm}, "value": {value}}}'
     return text + "}"
+
+
+def read_file(text: str | bytes) -> InputFile:
+    """Read what `render_file` wrote."""
+    return _input_file(json.loads(text))
 
 
 def render_manifest(number: int, files: str) -> str:

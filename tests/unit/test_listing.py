@@ -91,3 +91,57 @@ def test_a_plan_is_read_as_written() -> None:
         partitioning=Partitioning(strategy="size", bytes=7, tasks=3, most=9),
     )
     assert Plan.from_json(plan.to_json()) == plan
+
+
+def divided(sources: list[str], *, size: int, patterns: tuple[str, ...] = ()) -> list[list[str]]:
+    with Listing() as listing:
+        listing.extend(InputFile(source, size=1) for source in sources)
+        partitions = listing.items(patterns).divided(Partitioning(size=size))
+        return [[sources[position] for position in positions] for positions in partitions]
+
+
+def test_partitions_count_items_and_keep_what_belongs_together_together() -> None:
+    sources = [
+        "h/a.shp",
+        "h/b.shp",
+        "h/a.dbf?key=1",
+        "h/b.dbf",
+        "h/c.tif",
+        "x/a.prj",
+        "h/get?f=d.shp",
+        "h/get?f=d.shx",
+    ]
+    assert divided(sources, size=2) == [
+        ["h/a.shp", "h/b.shp", "h/a.dbf?key=1", "h/b.dbf"],
+        ["h/c.tif", "x/a.prj"],
+        ["h/get?f=d.shp", "h/get?f=d.shx"],
+    ]
+
+
+def test_one_address_twice_is_two_items() -> None:
+    assert divided(["a.shp", "a.shp", "a.dbf"], size=1) == [["a.shp", "a.dbf"], ["a.shp"]]
+
+
+def test_what_commands_do_not_run_for_makes_no_partition() -> None:
+    sources = ["r.geojson", "1.tif", "2.tif", "1.tfw", "notes.txt"]
+    assert divided(sources, size=1, patterns=("*.TIF",)) == [
+        ["r.geojson", "1.tif", "1.tfw", "notes.txt"],
+        ["2.tif"],
+    ]
+    assert divided(["a.geojson", "b.geojson"], size=1, patterns=("*.shp",)) == [["a.geojson"], ["b.geojson"]]
+
+
+def test_an_item_is_as_large_as_its_files() -> None:
+    with Listing() as listing:
+        listing.extend(
+            [InputFile("a.shp", size=1), InputFile("a.dbf", size=9), InputFile("b.shp"), InputFile("b.shx")]
+        )
+        assert list(listing.items().sizes) == [10, UNKNOWN]
+
+
+@given(
+    st.lists(st.sampled_from(["a.shp", "a.dbf", "b.dbf", "c.tif", "c.tfw"]), max_size=12), st.integers(1, 4)
+)
+def test_every_file_is_in_one_partition(sources: list[str], size: int) -> None:
+    partitions = divided(sources, size=size)
+    assert sorted(name for names in partitions for name in names) == sorted(sources)

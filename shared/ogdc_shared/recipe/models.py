@@ -116,6 +116,36 @@ Seconds = Annotated[
 ]
 
 
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+def _pattern(value: str) -> str:
+    if "/" in _plain_text(value):
+        raise ValueError("has a '/'; give a pattern of names, such as *.shp.")
+    return value
+
+
+def _failures(value: object) -> str:
+    text = "" if isinstance(value, bool) else str(value)
+    if not re.fullmatch(_FAILURES, text) or (text.endswith("%") and float(text[:-1]) > 100):
+        raise ValueError("is neither a number of items, such as 10, nor a share of them, such as 1%.")
+    return text
+
+
+_FAILURES = r"[0-9]{1,9}|[0-9]{1,3}(\.[0-9]{1,6})?%"
+Patterns = Annotated[
+    tuple[Annotated[str, AfterValidator(_pattern)], ...],
+    BeforeValidator(_as_list),
+    WithJsonSchema({"type": ["string", "array"], "items": {"type": "string"}}),
+]
+Failures = Annotated[
+    str,
+    BeforeValidator(_failures),
+    WithJsonSchema({"type": ["string", "integer"], "pattern": f"^({_FAILURES})$", "minimum": 0}),
+]
+
+
 class Strict(BaseModel):
     """Unknown keys are errors: a mistyped key must not be without effect."""
 
@@ -146,6 +176,17 @@ class Parallel(Strict):
     )
     fail_fast: bool = Field(
         default=True, description="Whether no more tasks are started once one has failed."
+    )
+
+    items: Patterns = Field(
+        default=(),
+        description="Which files and directories commands run for, as a pattern such as *.shp or a list of "
+        "them; the others are carried along to the result. None: all.",
+    )
+    allowed_failures: Failures | None = Field(
+        default=None,
+        description="How many of the run's items may fail, such as 10 or 1%, for the others to be published "
+        "nevertheless, with a list of what is missing. None: no one may.",
     )
 
     @field_validator("partition_bytes")

@@ -11,8 +11,7 @@ from ogdc_shared.digests import HashTree
 from ogdc_shared.digests import digest as sha256_hex
 from ogdc_shared.errors import ForbiddenError, InputNotFoundError, UnsupportedError
 from ogdc_shared.layout import division_key, partition_key, plan_key, run_prefix, snapshot_key
-from ogdc_shared.listing import Listing, measure, sealed_manifests
-from ogdc_shared.partitioning import divide
+from ogdc_shared.listing import Items, Listing, measure, sealed_manifests
 from ogdc_shared.plan import Division, InputFile, Partitioning, Plan
 from ogdc_shared.recipe.bundle import content_digest, digest, pack
 from ogdc_shared.recipe.models import (
@@ -151,8 +150,13 @@ def _compile(
         recipe=content_digest(bundle),
         shell=recipe.shell.words,
         strict=recipe.shell.strict,
+        items=recipe.meta.workflow.parallel.items,
+        allowed_failures=recipe.meta.workflow.parallel.allowed_failures,
     )
-    partitions = None if plan.volumes else tuple(divide(files.sizes, plan.partitioning))
+    partitions = None
+    if not plan.volumes:
+        items = files.items(plan.items) if plan.per_file else Items(files.sizes)
+        partitions = tuple(items.divided(plan.partitioning))
     tree = files.tree(partitions) if partitions else None
     name = workflow_name(recipe.id)
     return CompiledRun(
@@ -227,6 +231,7 @@ def _facts(recipe: Recipe, *, snapshot: str) -> RecipeFacts:
         retries=workflow.retries,
         max_parallelism=workflow.parallel.max_parallelism,
         fail_fast=workflow.parallel.fail_fast,
+        allowed_failures=workflow.parallel.allowed_failures,
         claims=tuple(dict.fromkeys(volume.claim for volume in volume_inputs(recipe))),
         network=_network(recipe.meta),
     )

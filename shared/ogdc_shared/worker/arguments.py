@@ -41,6 +41,9 @@ def _add_publish(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rights", type=_rights, default=PUBLISHED, help="what others may do with it, as for chmod"
     )
+    parser.add_argument(
+        "--allowed-failures", type=_failures, help="how many items may be missing, or which share of them"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace what another run has published")
 
 
@@ -54,6 +57,12 @@ def _name(value: str) -> str:
     """Take what can be nothing but the name of a directory."""
     if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", value):
         raise argparse.ArgumentTypeError(f"{value!r} is no name of a run or recipe")
+    return value
+
+
+def _failures(value: str) -> str:
+    if not re.fullmatch(r"[0-9]{1,9}|[0-9]{1,3}(\.[0-9]{1,6})?%", value):
+        raise argparse.ArgumentTypeError(f"{value!r} is no number of items and no percentage")
     return value
 
 

@@ -13,8 +13,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_shared import layout
-from ogdc_shared.listing import Listing, measure, sealed_manifests
-from ogdc_shared.partitioning import divide
+from ogdc_shared.listing import Items, Listing, measure, sealed_manifests
 from ogdc_shared.worker.expected import Expected, read_plan
 from ogdc_shared.worker.search import find_files
 from ogdc_shared.worker.trees import empty
@@ -53,7 +52,8 @@ def list_inputs(shelves: Shelves, reporter: Reporter, expected: Expected = Expec
     plan = read_plan(shelves.plan, expected)
     with Listing() as listing:
         listing.extend(find_files(plan.volumes))
-        partitions = tuple(divide(listing.sizes, plan.partitioning))
+        items = listing.items(plan.items) if plan.per_file else Items(listing.sizes)
+        partitions = tuple(items.divided(plan.partitioning))
         division = measure(listing.sizes, partitions)
         os.makedirs(shelves.manifests, exist_ok=True)
         empty(shelves.manifests)

@@ -80,7 +80,7 @@ class _Process:
         self._phase = os.environ.get(layout.PHASE)
         self._execution = Execution(plan, places, reporter)
         self._file_by_file = (
-            FileByFile(self._execution, places, reporter, checkpoint) if plan.per_file else None
+            FileByFile(plan, self._execution, places, reporter, checkpoint) if plan.per_file else None
         )
 
     def run(self) -> None:

@@ -53,6 +53,8 @@ class Publication(NamedTuple):
     warnings_path: str = layout.WARNINGS_PATH
     rights: str = PUBLISHED
     """What others may do with a published directory."""
+    allowed_failures: str | None = None
+    """How many items may be missing, or which share of them (see `missing`); None: nobody has counted."""
 
     def workspaces(self) -> list[str]:
         """Each partition's workspace."""
@@ -78,7 +80,7 @@ def publish(publication: Publication, reporter: Reporter) -> None:
     started = time.monotonic()
     _gather_warnings(publication, reporter)
     if publication.output == "temporary":
-        _publish_zip(publication)
+        _publish_zip(publication, reporter)
     else:
         _publish_directory(publication, reporter)
         _clean_up(publication, reporter)
@@ -100,9 +102,45 @@ def _gather_warnings(publication: Publication, reporter: Reporter) -> None:
         reporter.recall(gather_warnings(publication.workspaces()))
 
 
-def _publish_zip(publication: Publication) -> None:
+def _list_missing(publication: Publication, reporter: Reporter) -> str | None:
+    """Make sure that no more items are missing than may be, and render the list of those; None: none is.
+
+    Raises:
+        PublishError: too many are.
+    """
+    if publication.allowed_failures is None:
+        return None
+    from ogdc_shared.worker.missing import RESULT_NAME, settle
+
+    account = settle(publication.workspaces(), publication.allowed_failures)
+    if not account.missing:
+        return None
+    reporter.warn("missing_items", f"The result lacks what failed: {account.to_text()}. See {RESULT_NAME}.")
+    return account.to_json()
+
+
+def _look_through(publication: Publication, rights: Rights, missing: str | None) -> dict[str, int]:
+    """Look through the outputs, as `survey` does, and put the list of what is missing beside the first ones.
+
+    Raises:
+        PublishError: as `survey`; or another partition's commands have written a file of the list's name.
+    """
     outputs = publication.outputs()
-    names = survey(outputs, Rights(AS_LEFT))
+    names = survey(outputs, rights)
+    if missing is not None:
+        from ogdc_shared.worker.missing import RESULT_NAME
+
+        if names.setdefault(RESULT_NAME, 0) != 0:
+            raise PublishError(f"A command wrote {RESULT_NAME!r}, the name of the list of what is missing.")
+        write_durably(f"{outputs[0]}/{RESULT_NAME}", f"{missing}\n".encode())
+        rights.give(f"{outputs[0]}/{RESULT_NAME}")
+    return names
+
+
+def _publish_zip(publication: Publication, reporter: Reporter) -> None:
+    missing = _list_missing(publication, reporter)
+    outputs = publication.outputs()
+    names = _look_through(publication, Rights(AS_LEFT), missing)
     write_zip(publication.zip_path, {name: f"{outputs[number]}/{name}" for name, number in names.items()})
 
 
@@ -112,20 +150,20 @@ def _publish_directory(publication: Publication, reporter: Reporter) -> None:
     lock = open_locked(f"{receipt}.lock")
     try:
         if _publisher(receipt) != publication.run:
-            _assemble(publication)
+            _assemble(publication, _list_missing(publication, reporter))
             write_durably(receipt, _receipt(publication, reporter.warnings))
         _show(publication)
     finally:
         os.close(lock)
 
 
-def _assemble(publication: Publication) -> None:
+def _assemble(publication: Publication, missing: str | None) -> None:
     """Bring all outputs together in the staging directory."""
     _check_target(publication)
     staging = _at(publication, layout.staging(publication.run))
     if not is_directory(staging):
         rights = Rights(publication.rights)
-        survey(publication.outputs(), rights)
+        _look_through(publication, rights, missing)
         os.makedirs(staging)
         rights.give(staging)
     move_children(staging, *publication.outputs())

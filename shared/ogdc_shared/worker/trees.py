@@ -15,9 +15,10 @@ from ogdc_shared.light import TYPE_CHECKING
 from ogdc_shared.removal import empty, remove
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 __all__ = [
+    "carry_along",
     "empty",
     "flush",
     "flush_entries",
@@ -44,6 +45,26 @@ def move_children(target: str, *sources: str) -> None:
     changed = {target}
     for source in sources:
         changed.update(_moved_into(target, source))
+    for directory in changed:
+        flush_entries(directory)
+
+
+def carry_along(target: str, source: str, names: Sequence[str]) -> None:
+    """Move files and directories (paths relative to `source`) to `target`, where nothing has their place.
+
+    Directories of one name are merged; a file that is there already has replaced the one that is to be moved.
+    """
+    pending = [name for name in names if os.path.lexists(f"{source}/{name}")]
+    changed = set()
+    while pending:
+        name = pending.pop()
+        moved, place = f"{source}/{name}", f"{target}/{name}"
+        if is_directory(moved) and is_directory(place):
+            pending += [f"{name}/{inner}" for inner in os.listdir(moved)]
+        elif not os.path.lexists(place):
+            os.makedirs(os.path.dirname(place), exist_ok=True)
+            _rename(moved, place)
+            changed.add(os.path.dirname(place))
     for directory in changed:
         flush_entries(directory)
 

@@ -7,7 +7,7 @@ import os
 from ogdc_shared.errors import InputNotFoundError, UnusableInputError
 from ogdc_shared.layout import claim_mount
 from ogdc_shared.light import TYPE_CHECKING
-from ogdc_shared.worker.trees import flush_entries, remove, walk
+from ogdc_shared.worker.trees import flush_entries, is_directory, remove, walk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +22,7 @@ def check_files(files: Sequence[InputFile]) -> None:
 
     Raises:
         InputNotFoundError: one is gone.
-        UnusableInputError: one has another size.
+        UnusableInputError: one has another size. What a directory holds is not looked at again.
     """
     for file in files:
         try:
@@ -31,7 +31,7 @@ def check_files(files: Sequence[InputFile]) -> None:
             raise InputNotFoundError(
                 f"{file.source!r} is no longer there; it was when the volume was listed. Submit again."
             ) from exc
-        if file.size not in {None, size}:
+        if file.size not in {None, size} and not is_directory(file.source):
             raise UnusableInputError(
                 f"{file.source!r} has {size} bytes and had {file.size} when the volume was listed. "
                 "Submit again once nobody writes to it."

@@ -28,6 +28,8 @@ class RecipeFacts(NamedTuple):
     """Most tasks at once; the deployment's limit holds as well."""
     fail_fast: bool = True
     """Whether no more tasks are started once one has failed."""
+    allowed_failures: str | None = None
+    """How many items may fail without failing the run, or which share of them; None: none may."""
     claims: tuple[str, ...] = ()
     """Volume claims that inputs are on, each once."""
     plan: str | None = None
@@ -62,6 +64,7 @@ _FORMS = {
     "retries": _NUMBER,
     "max_parallelism": _NUMBER,
     "fail_fast": _FLAG,
+    "allowed_failures": (r"[0-9]{1,9}|[0-9]{1,3}(\.[0-9]{1,6})?%", "a whole number or a percentage"),
     "network": ("|".join(NETWORK_PURPOSES), "none, inputs or commands"),
 }
 

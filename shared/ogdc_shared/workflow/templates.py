@@ -107,6 +107,7 @@ def publish_template(*, name: str, recipe: RecipeFacts, settings: Settings, over
                 *("--partitions", _PARTITIONS),
                 *("--output", recipe.output),
                 *("--rights", settings.worker.published_rights),
+                *(["--allowed-failures", recipe.allowed_failures] if recipe.allowed_failures else []),
                 *(["--overwrite"] if overwrite else []),
             ],
             mounts=[workflow_mount(layout.WORKFLOW_MOUNT)],

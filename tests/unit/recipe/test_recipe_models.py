@@ -156,6 +156,17 @@ def test_a_volume_input_has_a_pattern_for_all_files() -> None:
             "workflow.parallel.partition_bytes: '1Gi' contradicts partition_size; give one of the two.",
         ),
         (
+            {"workflow": {"parallel": {"items": "tiles/*.tif"}}},
+            "workflow.parallel.items[0]: 'tiles/*.tif' has a '/'; give a pattern of names, such as *.shp.",
+        ),
+        *(
+            (
+                {"workflow": {"parallel": {"allowed_failures": value}}},
+                f"workflow.parallel.allowed_failures: {value!r} is neither a number of items, such as 10,",
+            )
+            for value in (-1, "101%", "1 %", "many")
+        ),
+        (
             {"workflow": {"parallel": {"partition_strategy": "size", "partition_bytes": 0}}},
             "workflow.parallel.partition_bytes: 0 is less than one byte;",
         ),

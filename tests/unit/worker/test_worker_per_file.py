@@ -10,6 +10,7 @@ import pytest
 
 from ogdc_shared.errors import CommandFailedError, PublishError
 from ogdc_shared.plan import InputFile
+from ogdc_shared.worker.missing import settle
 from support.crashes import crashes, killed
 from support.partition import PartitionTask, recipe_files
 from support.trees import plant, tree
@@ -51,7 +52,7 @@ def test_directories_of_several_files_are_merged(task: PartitionTask) -> None:
     assert set(tree(task.outputs)) == {"tiles", "tiles/0", *(f"tiles/0/{file.source}" for file in FILES)}
 
 
-def test_what_lies_beside_the_files_is_there_for_the_next_command_and_runs_nothing(
+def test_a_directory_is_an_item_and_what_is_hidden_is_there_for_the_next_command_and_runs_nothing(
     task: PartitionTask,
 ) -> None:
     prepare(
@@ -61,7 +62,8 @@ def test_what_lies_beside_the_files_is_there_for_the_next_command_and_runs_nothi
         'cat "$INPUT_DIR/.two.txt" "$INPUT_DIR/more/one.txt" > "$OUTPUT_FILE"',
     )
     task.run()
-    assert tree(task.outputs) == {file.source: b"two.txt\none.txt\n" for file in FILES}
+    names = [*(file.source for file in FILES), "more"]
+    assert tree(task.outputs) == dict.fromkeys(names, b"two.txt\none.txt\n")
 
 
 def test_what_a_command_leaves_beside_its_input_is_no_further_input(task: PartitionTask) -> None:
@@ -73,6 +75,158 @@ def test_what_a_command_leaves_beside_its_input_is_no_further_input(task: Partit
     plant(task.directory, {"ok": b""})
     task.run()
     assert set(tree(task.outputs)) == {file.source for file in FILES}
+
+
+SHAPEFILE = (
+    'for e in shp shx DBF prj cpg shp.xml; do echo $e > "$OUTPUT_DIR/$(basename "$INPUT_FILE" .txt).$e"; done'
+)
+
+
+def test_a_file_with_its_parts_is_one_item_and_a_directory_another(task: PartitionTask) -> None:
+    prepare(
+        task,
+        f'{SHAPEFILE}; mkdir -p "$OUTPUT_DIR/$(basename "$INPUT_FILE" .txt).gdb" "$OUTPUT_DIR/plain"; '
+        'cp "$INPUT_FILE" "$OUTPUT_DIR/$(basename "$INPUT_FILE" .txt).gdb/"; '
+        'cp "$INPUT_FILE" "$OUTPUT_DIR/plain/"',
+        'ls -d "$INPUT_FILE"* | xargs -n 1 basename > "$OUTPUT_FILE.list"',
+    )
+    task.run()
+    listed = {name: content.decode().split() for name, content in tree(task.outputs).items() if content}
+    names = ["one", "three", "two"]
+    assert set(listed) == {
+        "plain.list",
+        *(f"{name}.shp.list" for name in names),
+        *(f"{name}.gdb.list" for name in names),
+    }
+    assert listed["one.shp.list"] == ["one.shp", "one.shp.xml"]
+    assert listed["one.gdb.list"] == ["one.gdb"]
+
+
+def test_inputs_with_their_parts_are_one_item(task: PartitionTask) -> None:
+    files = recipe_files("a.shp", "a.dbf", "a.shx", "b.tif", "b.tfw", "c.prj")
+    prepare(task, 'echo "$(basename "$INPUT_FILE")" > "$OUTPUT_FILE"; ls "$INPUT_DIR" | wc -l', files=files)
+    task.run()
+    assert tree(task.outputs) == {name: f"{name}\n".encode() for name in ("a.shp", "b.tif", "c.prj")}
+
+
+def test_items_on_volumes_are_files_with_their_parts(task: PartitionTask, tmp_path: Path) -> None:
+    plant(tmp_path / "volume", {"x/a.shp": b"", "x/a.dbf": b"", "y/a.dbf": b"", "z.zarr/0": b""})
+    sources = [str(tmp_path / "volume" / name) for name in ("x/a.dbf", "x/a.shp", "y/a.dbf", "z.zarr")]
+    files = tuple(InputFile(source, kind="volume") for source in sources)
+    task.prepare('echo "${INPUT_FILE#*volume/}" > "$OUTPUT_DIR/$$"', files=files, per_file=True)
+    task.run()
+    assert sorted(tree(task.outputs).values(), key=str) == [b"x/a.shp\n", b"y/a.dbf\n", b"z.zarr\n"]
+
+
+def test_commands_run_for_the_items_that_the_recipe_wants_and_carry_the_others_along(
+    task: PartitionTask,
+) -> None:
+    task.prepare(
+        f'{SHAPEFILE}; echo note > "$OUTPUT_DIR/$(basename "$INPUT_FILE").log"; mkdir -p "$OUTPUT_DIR/logs"; '
+        'echo more > "$OUTPUT_DIR/logs/$(basename "$INPUT_FILE")"',
+        'echo table > "${OUTPUT_FILE%.shp}.csv"',
+        'mkdir "$OUTPUT_DIR/logs"; echo own > "$OUTPUT_DIR/logs/one.txt"; cp "$INPUT_FILE" "$OUTPUT_FILE"',
+        files=FILES[:2],
+        per_file=True,
+        items=("*.SHP", "one.csv"),
+    )
+    plant(task.directory / "recipe", {file.source: b"" for file in FILES})
+    task.run()
+    assert tree(task.outputs) == {
+        "one.csv": b"table\n",
+        "three.csv": b"table\n",
+        "one.txt.log": b"note\n",
+        "three.txt.log": b"note\n",
+        "logs": None,
+        "logs/one.txt": b"own\n",
+        "logs/three.txt": b"more\n",
+    }
+
+
+def test_inputs_that_are_not_wanted_are_carried_along_unless_none_is(task: PartitionTask) -> None:
+    prepare(task, 'echo ran > "$OUTPUT_FILE"')
+    task.prepare(
+        'echo ran > "$OUTPUT_FILE"', files=recipe_files("a.txt", "sub/b.txt"), per_file=True, items=("a*",)
+    )
+    task.run()
+    assert tree(task.outputs) == {"a.txt": b"ran\n", "b.txt": b"B"}
+    task.prepare(
+        'echo ran > "$OUTPUT_FILE"', files=recipe_files("a.txt", "sub/b.txt"), per_file=True, items=("*.shp",)
+    )
+    task.run()
+    assert tree(task.outputs) == {"a.txt": b"ran\n", "b.txt": b"ran\n"}
+
+
+def test_a_command_that_runs_for_nothing_warns(
+    task: PartitionTask, capfd: pytest.CaptureFixture[str]
+) -> None:
+    prepare(task, COPY, COPY)
+    task.prepare(COPY, COPY, COPY, files=recipe_files("a.txt"), per_file=True, items=("*.shp",))
+    task.run()
+    assert tree(task.outputs) == {"a.txt": b"A"}
+    warned = [json.loads(line) for line in capfd.readouterr().out.splitlines() if '"warning"' in line]
+    assert [event["kind"] for event in warned] == ["no_items"] * 2
+    assert "'a.txt'" in warned[0]["message"]
+
+
+FAILS = 'case "$INPUT_FILE" in */three.*) echo half > "$OUTPUT_FILE"; echo damaged >&2; exit 3;; esac; '
+
+
+def test_items_that_fail_go_no_further_where_the_recipe_allows_it(task: PartitionTask) -> None:
+    task.prepare(COPY, FAILS + COPY, COPY, files=FILES, per_file=True, allowed_failures="34%")
+    plant(task.directory / "recipe", {file.source: b"x" for file in FILES})
+    task.run()
+    assert tree(task.outputs) == {"one.txt": b"x", "two.txt": b"x"}
+    account = settle([str(task.workspace)], "1")
+    assert account.items == 3
+    (missing,) = account.missing
+    assert (missing.item, missing.command, missing.line, missing.exit_code) == ("three.txt", 2, 2, 3)
+    assert "damaged" in missing.reason
+    with pytest.raises(PublishError, match=r"1 of 3 items failed: 'three.txt' \(command 2\)\. That is more"):
+        settle([str(task.workspace)], "33%")
+
+
+def test_more_failures_than_allowed_fail_the_task_and_another_try_runs_them_again(
+    task: PartitionTask,
+) -> None:
+    command = f'test -e {task.directory}/ok || test "${{INPUT_FILE##*/}}" = two.txt || exit 9; {COPY}'
+    task.prepare(command, files=FILES, per_file=True, allowed_failures="1")
+    plant(task.directory / "recipe", {file.source: b"x" for file in FILES})
+    with pytest.raises(CommandFailedError, match=r"/three\.txt"):
+        task.run()
+    plant(task.directory, {"ok": b""})
+    task.run()
+    assert set(tree(task.outputs)) == {file.source for file in FILES}
+    assert settle([str(task.workspace)], "0").missing == ()
+
+
+def test_a_single_item_may_fail_as_well(task: PartitionTask) -> None:
+    task.prepare(
+        'echo half > "$OUTPUT_FILE"; exit 1', files=recipe_files("a.txt"), per_file=True, allowed_failures="1"
+    )
+    task.run()
+    assert tree(task.outputs) == {}
+    assert len(settle([str(task.workspace)], "1").missing) == 1
+
+
+def test_a_kill_at_any_moment_loses_nothing_that_is_carried_along_and_no_account(
+    task: PartitionTask,
+) -> None:
+    step = (
+        'name="${INPUT_FILE##*/}"; case $name in b.*) exit 1;; esac; echo x > "$OUTPUT_DIR/${name%.txt}.{}"'
+    )
+    files = recipe_files("a.txt", "b.txt", "c.log")
+    commands = (step.replace("{}", "txt"), step.replace("{}", "tif"))
+
+    def again() -> None:
+        task.prepare(*commands, files=files, per_file=True, items=("*.txt",), allowed_failures="50%")
+        plant(task.directory / "recipe", {file.source: b"" for file in files})
+
+    for _ in crashes(again, task.run):
+        assert not killed(task.run)
+        assert tree(task.outputs) == {"a.tif": b"x\n", "c.log": b""}
+        account = settle([str(task.workspace)], "50%")
+        assert (account.items, [one.item for one in account.missing]) == (2, ["b.txt"])
 
 
 def test_a_hidden_input_is_an_input(task: PartitionTask) -> None:

@@ -17,6 +17,7 @@ from ogdc_shared import layout
 from ogdc_shared.errors import AlreadyPublishedError, PublishError
 from ogdc_shared.removal import remove
 from ogdc_shared.run_warnings import one_warning, read_warnings
+from ogdc_shared.worker.missing import Missing, note
 from ogdc_shared.worker.publish import Publication, publish
 from ogdc_shared.worker.report import Reporter
 from ogdc_shared.worker.warned import leave_warnings
@@ -285,6 +286,69 @@ def test_unzip_restores_links_and_modes(volume: Path, publication: Publication, 
     assert os.system(f"unzip -q {publication.zip_path} -d {tmp_path}/out") == 0
     assert tree(tmp_path / "out") == RESULT
     assert stat.S_IMODE((tmp_path / "out/deep/b.tif").stat().st_mode) == 0o640
+
+
+def lose(volume: Path, name: str, *, partition: int = 0, items: int = 2) -> None:
+    """What `process` notes of an item that failed."""
+    lost = Missing(name, 1, 1, 3, "damaged\x1b[31m")
+    workspace = volume / layout.partition_workspace(RUN, partition)
+    note(str(workspace), number=1, items=items, missing=[lost])
+
+
+@pytest.mark.parametrize("output", ["pvc", "temporary"])
+def test_what_is_missing_is_listed_in_the_result_and_warned_of(
+    volume: Path, publication: Publication, output: str
+) -> None:
+    for partition in (0, 1):
+        leave(volume, {f"{partition}.tif": b"x"}, partition=partition)
+        lose(volume, f"lost-{partition}.tif", partition=partition)
+    reporter = Reporter()
+    allowed = publication._replace(output=output, partitions=2, allowed_failures="50%")
+    for _ in range(2):
+        publish(allowed, reporter)
+    if output == "temporary":
+        assert os.system(f"unzip -q {publication.zip_path} -d {volume}/seal-tags") == 0
+    assert set(tree(volume / "seal-tags")) == {"0.tif", "1.tif", "ogdc-missing.json"}
+    listed = json.loads((volume / "seal-tags/ogdc-missing.json").read_text())
+    assert listed["items"] == 4
+    assert [(one["item"], one["exit_code"]) for one in listed["missing"]] == [
+        ("lost-0.tif", 3),
+        ("lost-1.tif", 3),
+    ]
+    assert reporter.warnings is not None
+    assert "lacks what failed: 2 of 4 items failed: 'lost-0.tif'" in reporter.warnings.first[0].message
+
+
+@pytest.mark.parametrize("allowed", ["0", "1", "49.9%"])
+def test_more_missing_than_allowed_are_no_result(
+    volume: Path, publication: Publication, allowed: str
+) -> None:
+    for partition in (0, 1):
+        leave(volume, {f"{partition}.tif": b"x"}, partition=partition)
+        lose(volume, f"lost-{partition}.tif", partition=partition)
+    with pytest.raises(PublishError, match=f"more than workflow.parallel.allowed_failures: {allowed} allows"):
+        publish(publication._replace(partitions=2, allowed_failures=allowed), Reporter())
+    assert not (volume / "seal-tags").exists()
+
+
+@pytest.mark.parametrize("account", [None, b"", b"[]", b'{"items": "x", "commands": {}}', "../../secret"])
+def test_an_account_that_a_command_took_away_is_no_leave_to_publish(
+    volume: Path, publication: Publication, account: bytes | str | None
+) -> None:
+    leave(volume, {"a.tif": b"x"})
+    plant(volume / layout.WORKSPACES, {"secret": b'{"items": 1, "commands": {"1": []}}'})
+    if account is not None:
+        plant(volume / layout.partition_workspace(RUN, 0), {"missing.json": account})
+    with pytest.raises(PublishError, match="Partition 0 has"):
+        publish(publication._replace(allowed_failures="10%"), Reporter())
+    assert not (volume / "seal-tags").exists()
+
+
+def test_nothing_but_a_list_of_what_is_missing_is_no_result(volume: Path, publication: Publication) -> None:
+    leave(volume, {})
+    lose(volume, "lost.tif", items=1)
+    with pytest.raises(PublishError, match="nothing to publish"):
+        publish(publication._replace(allowed_failures="100%"), Reporter())
 
 
 @pytest.mark.parametrize("output", ["pvc", "temporary"])

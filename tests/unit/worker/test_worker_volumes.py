@@ -100,6 +100,44 @@ def test_links_to_files_count_and_links_to_directories_do_not(volumes: Path) -> 
     assert found(volumes, VolumeInput("dem", "empty", "*.tif")) == ["dem/empty/file.tif"]
 
 
+SHAPEFILE: dict[str, bytes | str | None] = {
+    f"shp/lakes.{e}": b"1" for e in ("DBF", "prj", "shp", "shp.xml", "shx")
+}
+
+
+@pytest.mark.parametrize(
+    ("glob", "names"),
+    [
+        ("*.shp", sorted(SHAPEFILE)),
+        ("*.dbf", ["shp/rivers.dbf"]),
+        ("*.tif", ["tif/a.tfw", "tif/a.tif", "tif/a.tif.aux.xml"]),
+        ("*.gdb", ["sets/x.gdb"]),
+        ("sets/*", ["sets/x.gdb", "sets/y.zarr"]),
+        ("*.zgroup", ["sets/y.zarr/.zgroup"]),
+        ("sets/", ["sets"]),
+        ("*/", ["sets", "shp", "tif"]),
+    ],
+)
+def test_what_belongs_to_a_file_comes_along_and_a_data_set_is_taken_whole(
+    tmp_path: Path, glob: str, names: list[str]
+) -> None:
+    beside: dict[str, bytes | str | None] = {
+        **{"shp/rivers.dbf": b"", "sets/x.gdb/a.gdbtable": b"12", "sets/y.zarr/.zgroup": b""},
+        **{"tif/a.tif": b"", "tif/a.tfw": b"", "tif/a.tif.aux.xml": b"", "tif/b.tfw": b""},
+    }
+    plant(tmp_path / "dem", SHAPEFILE | beside)
+    assert found(tmp_path, VolumeInput("dem", "", glob)) == [f"dem/{name}" for name in names]
+
+
+def test_a_part_or_a_data_set_of_two_inputs_is_taken_once(tmp_path: Path) -> None:
+    plant(tmp_path / "dem", SHAPEFILE | {"a.gdb/t.gdbtable": b"12"})
+    inputs = [VolumeInput("dem", "", glob) for glob in ("*.shp", "*.gdb", "*")]
+    sources = found(tmp_path, *inputs)
+    assert sources == [*(f"dem/{name}" for name in sorted(SHAPEFILE)), "dem/a.gdb"]
+    files = find_files(inputs[1:2], lambda claim: str(tmp_path / claim))
+    assert [file.size for file in files] == [2]
+
+
 def test_sizes_are_those_of_the_files(volumes: Path) -> None:
     files = find_files([VolumeInput("dem", "a", "*.tif")], lambda claim: str(volumes / claim))
     assert [(file.kind, file.size) for file in files] == [("volume", 2), ("volume", 4), ("volume", 3)]
@@ -135,6 +173,14 @@ def test_files_that_changed_since_they_were_listed_are_refused(volumes: Path) ->
         check_files([InputFile(path, kind="volume", size=2)])
     with pytest.raises(InputNotFoundError, match="no longer there"):
         check_files([InputFile(f"{path}x", kind="volume", size=1)])
+
+
+def test_a_directory_is_linked_as_it_is(volumes: Path, tmp_path: Path) -> None:
+    plant(tmp_path, {"input_dir": None})
+    file = InputFile(str(volumes / "dem/a"), kind="volume", size=7)
+    check_files([file])
+    link_files([file], str(tmp_path / "input_dir"))
+    assert tree(tmp_path / "input_dir") == {"a": file.source}
 
 
 def test_files_are_linked_under_their_names(volumes: Path, tmp_path: Path) -> None:

@@ -1,0 +1,191 @@
+"""What counts as one input: a file with the files that belong to it, or a directory.
+
+A shapefile is six files and a raster may have a world file, statistics and overviews beside it; programs are
+given the name of one, the main file, and find the others themselves. So parts never stand alone where their
+main file is there, and are files like any other where it is not.
+
+Source: GDAL's pages of its drivers (ESRI Shapefile, GTiff, ENVI, EHdr, MapInfo, CSV, GML) and on .aux.xml
+(PAM), world files and overviews; ESRI Shapefile Technical Description.
+"""
+
+from __future__ import annotations
+
+from ogdc_shared.light import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+
+DATASET_DIRECTORIES = (".gdb", ".zarr")
+"""How directories end that hold one data set."""
+
+_RASTERS = (
+    *(
+        "tif",
+        "tiff",
+        "img",
+        "jp2",
+        "j2k",
+        "jpg",
+        "jpeg",
+        "png",
+        "gif",
+        "bmp",
+        "vrt",
+        "asc",
+        "nc",
+        "grd",
+        "dem",
+    ),
+    *(
+        "bil",
+        "bip",
+        "bsq",
+        "dat",
+        "raw",
+        "bin",
+        "flt",
+        "sid",
+        "ecw",
+        "hgt",
+        "ers",
+        "bt",
+        "rst",
+        "webp",
+        "hdf",
+    ),
+    *("h5", "he5", "l1b", "envi", "cub", "pix", "tga", "adf", "rsw", "sdat"),
+)
+_PARTS = (
+    (
+        ("shp",),
+        ("shx", "dbf", "sbn", "sbx", "qix", "qpj", "prj", "cpg", "fbn", "fbx", "ain", "aih", "ixs", "mxs"),
+    ),
+    (("tab",), ("dat", "map", "id", "ind")),
+    (("mif",), ("mid",)),
+    (("csv", "tsv"), ("csvt", "prj")),
+    (("gml",), ("gfs", "xsd")),
+    (("sdat",), ("sgrd", "mgrd")),
+    (_RASTERS, ("prj", "aux", "rrd", "rpb", "imd", "stx", "clr", "blw", "hdr", "wld", "aux.xml")),
+    (("shp", "tab", "mif", "csv", "gml", "gpkg", "geojson", *_RASTERS), ("qml", "qmd")),
+)
+"""Extensions of main files and of what belongs to them by the same stem, the first that fits first."""
+_SUFFIXES = (".aux.xml", ".ovr", ".msk", "-wal", "-shm", "-journal")
+"""What belongs to a file of any name, that name going before."""
+_DATA_SUFFIXES = (".xml", ".hdr")
+"""Likewise, where that name has the extension of a main file."""
+
+
+def _world_files(extension: str) -> Iterator[str]:
+    """Yield what the world file of a raster may be called: .tfw, .tifw."""
+    yield f"{extension[0]}{extension[-1]}w"
+    yield f"{extension}w"
+    if extension in {"tiff", "jpeg"}:
+        yield {"tiff": "tifw", "jpeg": "jpgw"}[extension]
+
+
+def _mains() -> dict[str, list[str]]:
+    mains: dict[str, list[str]] = {}
+    for main_extensions, part_extensions in _PARTS:
+        for part in part_extensions:
+            mains.setdefault(part, []).extend(main_extensions)
+    for raster in _RASTERS:
+        for world_file in _world_files(raster):
+            mains.setdefault(world_file, []).append(raster)
+    return mains
+
+
+_MAINS = _mains()
+"""Extension of a part → extensions of the main files it may belong to, in order."""
+_KNOWN = frozenset(extension for extensions in _MAINS.values() for extension in extensions)
+
+
+def may_be_part(name: str) -> bool:
+    """Whether a file of this name or path could belong to another, so that it takes a look at the others."""
+    lower = name.lower()
+    return lower.endswith((*_SUFFIXES, *_DATA_SUFFIXES)) or lower.rpartition(".")[2] in _MAINS
+
+
+def group(names: Iterable[str], directories: Collection[str] = frozenset()) -> dict[str, list[str]]:
+    """Put files that belong together together; extensions may be in upper or lower case.
+
+    Args:
+        names: Names in one directory, or paths.
+        directories: Which of them are directories: each an item of its own, and a part of none.
+
+    Returns:
+        Main file or directory → its parts. Each name is one or the other, all are in the order given.
+    """
+    given = list(names)
+    by_key: dict[tuple[str, str], str] = {}
+    for name in given:
+        by_key.setdefault(_key(name), name)
+    owners = {
+        name: owner
+        for name in given
+        if name not in directories and (owner := _owner(name, by_key, directories)) is not None
+    }
+    grouped: dict[str, list[str]] = {name: [] for name in given if name not in owners}
+    for name in owners:
+        grouped[_root(name, owners)].append(name)
+    return grouped
+
+
+def _owner(name: str, by_key: dict[tuple[str, str], str], directories: Collection[str]) -> str | None:
+    """The file that another belongs to; None: it is a main file."""
+    lower = name.lower()
+    for suffix in (*_SUFFIXES, *_DATA_SUFFIXES):
+        if lower.endswith(suffix):
+            key = _key(name[: -len(suffix)])
+            if (owner := by_key.get(key)) and (suffix in _SUFFIXES or key[1] in _KNOWN):
+                return owner
+    for stem, extension in _splits(name):
+        for main in _MAINS.get(extension, ()):
+            owner = by_key.get((stem, main))
+            if owner is not None and owner not in directories:
+                return owner
+        if extension == "hdr" and (owner := by_key.get((stem, ""))) and owner not in directories:
+            return owner  # ENVI's data need no extension
+    return None
+
+
+def _root(name: str, owners: dict[str, str]) -> str:
+    """Follow a.tif.msk.ovr to a.tif."""
+    seen = {name}
+    while (owner := owners.get(name)) is not None and owner not in seen:
+        seen.add(owner)
+        name = owner
+    return name
+
+
+def _key(name: str) -> tuple[str, str]:
+    stem, dot, extension = name.rpartition(".")
+    return (stem, extension.lower()) if dot and "/" not in extension else (name, "")
+
+
+def _splits(name: str) -> Iterator[tuple[str, str]]:
+    """Yield stem and extension; of a.aux.xml both that of `xml` and that of `aux.xml`."""
+    stem, extension = _key(name)
+    yield stem, extension
+    if name.lower().endswith(".aux.xml"):
+        yield name[: -len(".aux.xml")], "aux.xml"
+
+
+class Wanted:
+    """Patterns of the items that commands run for (`workflow.parallel.items`); without any, for all."""
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        """Read glob patterns; case does not matter."""
+        self._patterns = []
+        if patterns := tuple(patterns):
+            import re
+            from fnmatch import translate
+
+            self._patterns = [re.compile(translate(pattern), re.IGNORECASE) for pattern in patterns]
+
+    def __bool__(self) -> bool:
+        return bool(self._patterns)
+
+    def has(self, name: str) -> bool:
+        """Whether a main file or directory, by its name or path, is wanted."""
+        base = name.rpartition("/")[2]
+        return not self._patterns or any(pattern.match(base) for pattern in self._patterns)
