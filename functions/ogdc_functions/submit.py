@@ -88,7 +88,7 @@ def _cancel(context: Context, call: Call) -> Response:
     from ogdc_functions.views import run_view
     from ogdc_shared.runs.control import cancel_run
 
-    return json_response(run_view(cancel_run(context, call.name)))
+    return json_response(run_view(cancel_run(context, call.name, by=call.caller.name)))
 
 
 def _retry(context: Context, call: Call) -> Response:

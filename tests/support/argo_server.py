@@ -123,11 +123,13 @@ class ArgoServer:
     def _terminate(self, name: str) -> tuple[int, Any]:
         if self.workflows[name].get("status", {}).get("phase") in {"Succeeded", "Failed", "Error"}:
             return 500, {"code": 13, "message": "cannot shutdown a completed workflow"}
+        self.workflows[name].setdefault("spec", {})["shutdown"] = "Terminate"
         return 200, self.advance(name, "Failed", message="Stopped with strategy 'Terminate'")
 
     def _retry(self, name: str) -> tuple[int, Any]:
         if self.workflows[name]["status"]["phase"] not in {"Failed", "Error"}:
             return 400, {"code": 3, "message": "workflow must be Failed/Error to retry"}
+        self.workflows[name]["spec"].pop("shutdown", None)
         return 200, self.advance(name, "Running", message="")
 
     def _log(self, name: str) -> tuple[int, Any]:

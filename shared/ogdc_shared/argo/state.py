@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Container, Iterator
 from datetime import UTC, datetime
 from functools import reduce
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ogdc_shared.argo.words import Limits, ended_by, is_cut_off, read_limits, waits_for
 from ogdc_shared.layout import LISTED_COUNT_PATHS
 from ogdc_shared.run_warnings import RunWarnings, read_warnings
 from ogdc_shared.tracing import Trace, read_trace
+from ogdc_shared.workflow.retry import OUT_OF_MEMORY
 
 if TYPE_CHECKING:
     from ogdc_shared.argo.nodes import Node, Side
@@ -26,7 +27,6 @@ TRACE_ANNOTATION = "ogdc/traceparent"
 
 _PHASES = TERMINAL_PHASES | {"Pending", "Running"}
 _FAILED = frozenset({"Failed", "Error"})
-_ERROR_PREFIX = re.compile(r"main: Error \(exit code \d+\): ")
 _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 _Object = dict[str, Any]
@@ -53,6 +53,13 @@ class TaskState(NamedTuple):
     finished_at: datetime | None
 
 
+class _Seen(NamedTuple):
+    """A task, and what Argo said of its last attempt in its own words."""
+
+    task: TaskState
+    said: str | None
+
+
 class WorkflowState(NamedTuple):
     """A workflow at one resourceVersion."""
 
@@ -63,7 +70,8 @@ class WorkflowState(NamedTuple):
     phase: str
     """Argo's phase; a workflow the controller has not looked at yet is Pending."""
     message: str | None
-    """For a failed workflow what the first failing task said, else the workflow's own message."""
+    """For a failed workflow what the first failing task said, for one that goes on what its tasks wait for;
+    else the workflow's own message."""
     progress: str | None
     started_at: datetime | None
     finished_at: datetime | None
@@ -81,6 +89,12 @@ class WorkflowState(NamedTuple):
     """Of the tasks that tell theirs and have ended well; None: there is none yet."""
     nodes_elsewhere: bool = False
     """Whether it has nodes that only the Argo Server can tell."""
+    waiting: str | None = None
+    """What tasks that have not begun wait for, while it goes on; None: for nothing but their turn."""
+    cut_off: bool = False
+    """Whether it failed because its time was over, with no other reason."""
+    shut_down: bool = False
+    """Whether it failed because somebody stopped it, with no other reason."""
 
     @property
     def is_doomed(self) -> bool:
@@ -94,8 +108,7 @@ def read_workflow(workflow: dict[str, Any]) -> WorkflowState:
 
     `compressedNodes` (gzip, base64) are unpacked. Nodes offloaded to Argo's database, or compressed in
     another way, are only in what the Argo Server answers: without them there are no tasks, and
-    `nodes_elsewhere` says so. A message loses Argo's own prefix (`main: Error (exit code 1): `), since the
-    worker's message already says it better.
+    `nodes_elsewhere` says so. Messages are put into words of the recipe (see `words`).
 
     Raises:
         ValueError: this is no Workflow object, or a field has the wrong shape.
@@ -112,9 +125,14 @@ def read_workflow(workflow: dict[str, Any]) -> WorkflowState:
         raise ValueError(f"status.phase {phase!r} is none of {', '.join(sorted(_PHASES))}.")
     nodes = _nodes(status)
     elsewhere = any(status.get(field) for field in ("offloadNodeStatusVersion", "compressedNodes"))
-    tasks = tuple(sorted(_tasks(nodes), key=_by_template_and_partition))
+    spec = _object(workflow.get("spec"), "spec")
+    seen = sorted(_tasks(nodes, limits=read_limits(spec)), key=_by_template_and_partition)
+    tasks = tuple(task for task, _ in seen)
     found = _found_by_list(nodes)
-    stopped = _object(workflow.get("spec"), "spec").get("shutdown") is not None
+    stopped = spec.get("shutdown") is not None
+    reason = _first_failure(seen, stopped=stopped) if phase in _FAILED else None
+    said = _text(status, "message")
+    waiting = None if phase in TERMINAL_PHASES else _waiting(tasks)
     version = _required(_text(metadata, "resourceVersion"), "resourceVersion")
     labels = _object(metadata.get("labels"), "metadata.labels")
     annotations = _object(metadata.get("annotations"), "metadata.annotations")
@@ -124,8 +142,8 @@ def read_workflow(workflow: dict[str, Any]) -> WorkflowState:
         uid=_required(_text(metadata, "uid"), "uid"),
         resource_version=_number(version, "resourceVersion", digits=18),
         phase=phase,
-        message=(phase in _FAILED and _first_failure(tasks, stopped=stopped)) or _text(status, "message"),
-        progress=_text(status, "progress"),
+        message=(reason and reason.task.message) or waiting or (said and ended_by(said, read_limits(spec))),
+        progress=_progress(status, tasks, phase=phase),
         started_at=_time(_text(status, "startedAt"), "startedAt"),
         finished_at=_time(_text(status, "finishedAt"), "finishedAt"),
         tasks=tasks,
@@ -136,6 +154,9 @@ def read_workflow(workflow: dict[str, Any]) -> WorkflowState:
         trace=read_trace(annotations.get(TRACE_ANNOTATION)),
         warnings=_warnings(nodes),
         nodes_elsewhere=elsewhere and not nodes,
+        waiting=waiting,
+        cut_off=phase in _FAILED and is_cut_off(reason.said if reason else said),
+        shut_down=phase in _FAILED and reason is None and stopped,
     )
 
 
@@ -148,8 +169,8 @@ def _nodes(status: _Object) -> dict[str, Node]:
     return read_nodes(status)
 
 
-def _tasks(nodes: dict[str, Node]) -> Iterator[TaskState]:
-    """Yield one state a task, however often it was tried.
+def _tasks(nodes: dict[str, Node], *, limits: Limits) -> Iterator[_Seen]:
+    """Yield one state a task, however often it was tried, and what Argo said of it.
 
     Where a template has a retryStrategy, a node of type Retry stands for the task; its children of type Pod
     are the attempts, in order. An attempt that no Retry node names yet says nothing of its task.
@@ -164,29 +185,31 @@ def _tasks(nodes: dict[str, Node]) -> Iterator[TaskState]:
     }
     for node_id, pod_ids in attempts.items():
         if pod_ids:
-            yield _task(node_id, node=nodes[node_id], pod=nodes[pod_ids[-1]])
+            yield _task(node_id, node=nodes[node_id], pod=nodes[pod_ids[-1]], limits=limits)
     for node_id in pods.difference(*attempts.values()):
         flag = nodes[node_id].node_flag
         if flag is None or not flag.retried:
-            yield _task(node_id, node=nodes[node_id], pod=nodes[node_id])
+            yield _task(node_id, node=nodes[node_id], pod=nodes[node_id], limits=limits)
 
 
-def _task(node_id: str, *, node: Node, pod: Node) -> TaskState:
+def _task(node_id: str, *, node: Node, pod: Node, limits: Limits) -> _Seen:
     """Read a task: `node` stands for it, `pod` is its last attempt."""
     exit_code = pod.outputs and pod.outputs.exit_code
     tried_again = pod.phase in _FAILED and node.phase not in _FAILED
-    return TaskState(
+    said = _storable(pod.message)
+    task = TaskState(
         node_id=node_id,
         name=_required(node.display_name, "displayName"),
         template=_required(pod.template_name, "templateName"),
         partition=_partition(pod),
         phase=_storable((node if tried_again else pod).phase) or "Pending",
-        message=_message(pod),
+        message=_message(pod, said, limits),
         progress=_storable(pod.progress),
         exit_code=_number(exit_code, "exitCode") if exit_code else None,
         started_at=_time(node.started_at, "startedAt"),
         finished_at=None if tried_again else _time(pod.finished_at, "finishedAt"),
     )
+    return _Seen(task, said)
 
 
 def _found_by_list(nodes: dict[str, Node]) -> dict[str, int]:
@@ -224,31 +247,51 @@ def _partition(pod: Node) -> int | None:
     return None
 
 
-def _message(pod: Node) -> str | None:
-    """Read what a pod said, without what Argo put in front of it.
-
-    Source: workflow/controller/operator.go of argo-workflows (inferFailedReason).
-    """
-    message = _storable(pod.message)
-    return message and _ERROR_PREFIX.sub("", message, count=1)
+def _message(pod: Node, said: str | None, limits: Limits) -> str | None:
+    """Put into words what Argo says of a pod."""
+    if pod.phase == "Pending":
+        return waits_for(said)
+    return said and ended_by(said, limits, _storable(pod.progress))
 
 
-def _first_failure(tasks: tuple[TaskState, ...], *, stopped: bool) -> str | None:
+def _waiting(tasks: tuple[TaskState, ...]) -> str | None:
+    """Say what tasks wait for that have not begun; None: nothing is known to be in their way."""
+    held = [task for task in tasks if task.phase == "Pending" and task.message]
+    if not held:
+        return None
+    others = f" (and {len(held) - 1} other tasks wait)" if len(held) > 1 else ""
+    return f"{held[0].name} waits to begin: {held[0].message}{others}"
+
+
+def _progress(status: _Object, tasks: tuple[TaskState, ...], *, phase: str) -> str | None:
+    """Read how much is done; Argo counts what a lost attempt left undone, also where another did it."""
+    told = _text(status, "progress")
+    if phase != "Succeeded" or not told:
+        return told
+    totals = [task.progress.partition("/")[2] for task in tasks if task.progress]
+    total = (
+        str(sum(map(int, totals))) if totals and all(map(str.isdecimal, totals)) else told.partition("/")[2]
+    )
+    return f"{total}/{total}"
+
+
+def _first_failure(seen: list[_Seen], *, stopped: bool) -> _Seen | None:
     """Say why a workflow failed; where it was stopped, what that ended is no reason."""
     failed = [
-        task
-        for task in tasks
-        if task.phase in _FAILED and task.message and not (stopped and _was_ended(task))
+        each
+        for each in seen
+        if each.task.phase in _FAILED and each.said and not (stopped and _was_ended(each))
     ]
-    return min(failed, key=lambda task: task.finished_at or _END_OF_TIME).message if failed else None
+    return min(failed, key=lambda each: each.task.finished_at or _END_OF_TIME) if failed else None
 
 
-def _was_ended(task: TaskState) -> bool:
+def _was_ended(seen: _Seen) -> bool:
     """Whether a task was ended from outside, and not for want of memory."""
-    return task.exit_code in {None, 137, 143} and not (task.message or "").startswith("main: OOMKilled")
+    return seen.task.exit_code in {None, 137, 143} and not (seen.said or "").startswith(OUT_OF_MEMORY)
 
 
-def _by_template_and_partition(task: TaskState) -> tuple[str, int, str]:
+def _by_template_and_partition(seen: _Seen) -> tuple[str, int, str]:
+    task = seen.task
     return task.template, -1 if task.partition is None else task.partition, task.name
 
 

@@ -40,6 +40,8 @@ class Heard(NamedTuple):
     """Its status; None: there is no such run."""
     after: str | None
     """Its status; None: nothing has changed."""
+    doubted: bool = False
+    """Whether nothing has since it contradicts an end, and only Argo can tell."""
 
     @property
     def ended(self) -> str | None:
@@ -52,6 +54,7 @@ class _Answer(NamedTuple):
     after: str | None
     stale: bool
     """Whether nothing was changed since another was at it; to be tried again."""
+    doubted: bool
 
 
 def record_state(
@@ -61,6 +64,7 @@ def record_state(
     gone: bool = False,
     teller: Teller | None = None,
     base: WorkflowState | None = None,
+    believed: bool = True,
 ) -> Heard:
     """Apply a workflow's state as far as it is newer than the record.
 
@@ -72,11 +76,17 @@ def record_state(
         gone: Whether it is the last, the workflow being deleted; a run that had not ended becomes Error.
         teller: To be remembered, where there is such a run.
         base: The state that the record probably shows: if it does, only what differs is sent there.
+        believed: Whether it is Argo's own answer; an event's is not taken where it contradicts an end.
 
     Raises:
         DatabaseUnavailableError: others change the run without end.
     """
-    said = _state(state) | _told_by(teller) | {"gone": gone} | _tasks(state.tasks, base=base)
+    said = (
+        _state(state)
+        | _told_by(teller)
+        | {"gone": gone, "believed": believed}
+        | _tasks(state.tasks, base=base)
+    )
     for _ in range(_MOST_TRIES):
         answer = _ask(conn, "record_state", said)
         if answer is None or not answer.stale:
@@ -103,6 +113,16 @@ def settle(conn: Connection, name: str) -> None:
     conn.execute(load_queries("heard")["settle"], {"name": name})
 
 
+def record_stop(conn: Connection, name: str, *, reason: str | None) -> None:
+    """Record why a run is about to be stopped; None: that it is not, or no longer."""
+    conn.execute(load_queries("heard")["record_stop"], {"name": name, "reason": reason})
+
+
+def forget_version(conn: Connection, name: str, *, version: int) -> None:
+    """Let any state be newer than the recorded one, unless that has been replaced meanwhile."""
+    conn.execute(load_queries("heard")["forget_version"], {"name": name, "version": version})
+
+
 def ask_again(conn: Connection, name: str) -> None:
     """Have Argo asked about a run again after a while, since something was left undone."""
     conn.execute(load_queries("heard")["ask_again"], {"name": name})
@@ -114,7 +134,7 @@ def _ask(conn: Connection, query: str, parameters: dict[str, Any]) -> _Answer | 
 
 
 def _heard(answer: _Answer | None) -> Heard:
-    return Heard(None, None) if answer is None else Heard(answer.before, answer.after)
+    return Heard(None, None) if answer is None else Heard(answer.before, answer.after, answer.doubted)
 
 
 def _told_by(teller: Teller | None) -> dict[str, str | None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ogdc_shared.argo.state import TERMINAL_PHASES, read_workflow
 from ogdc_shared.context import Context
-from ogdc_shared.db.heard import record_state
+from ogdc_shared.db.heard import record_state, record_stop
 from ogdc_shared.db.runs import Run, get_run
 from ogdc_shared.db.submissions import claim_retry, record_refusal
 from ogdc_shared.errors import RunStateError
@@ -12,8 +12,13 @@ from ogdc_shared.runs.handover import refresh
 from ogdc_shared.runs.read import recorded_run
 
 
-def cancel_run(context: Context, name: str) -> Run:
+def cancel_run(context: Context, name: str, *, by: str | None = None) -> Run:
     """Stop a run: its tasks are ended, and it becomes Failed (Error, where it had not reached Argo).
+
+    Args:
+        context: Where everything is.
+        name: The run's.
+        by: Who wants it.
 
     Raises:
         UnknownRunError: there is no run of that name.
@@ -27,12 +32,14 @@ def cancel_run(context: Context, name: str) -> Run:
         with context.database.reader() as conn:
             record_refusal(conn, name, message="Cancelled before it reached Argo.")
     else:
-        _terminate(context, name)
+        _terminate(context, name, reason=f"Cancelled by {by}." if by else "Cancelled.")
     return recorded_run(context, name)
 
 
-def _terminate(context: Context, name: str) -> None:
+def _terminate(context: Context, name: str, *, reason: str) -> None:
     """End a workflow in Argo; the record is right afterwards, also where it had ended before."""
+    with context.database.reader() as conn:
+        record_stop(conn, name, reason=reason)
     try:
         context.argo.terminate(name)
     except RunStateError:
@@ -56,6 +63,7 @@ def retry_run(context: Context, name: str) -> Run:
     recorded_run(context, name)
     with context.database.connection() as conn:
         claim_retry(conn, name)
+        record_stop(conn, name, reason=None)
         context.argo.retry(name)
         workflow = context.argo.get(name)
         if workflow is not None:

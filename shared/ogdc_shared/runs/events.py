@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import NamedTuple
 
 from ogdc_shared.argo.state import WorkflowState
@@ -17,6 +18,9 @@ from ogdc_shared.tracing import within
 APPLIED = "applied"
 KNOWN = "known"
 IGNORED = "ignored"
+DOUBTED = "doubted"
+
+_log = logging.getLogger(__name__)
 
 _LONGEST = 256
 """Characters of an event's attributes in traces and log lines."""
@@ -26,7 +30,8 @@ class Outcome(NamedTuple):
     """What became of an event."""
 
     told: str
-    """`applied`; `known` where the record said so already; `ignored` where it is not about a run."""
+    """`applied`; `known` where the record said so already; `ignored` where it is not about a run; `doubted`
+    where it contradicts the end that is recorded, so that Argo is asked first."""
     goes_on: str | None = None
     """The run that has failed and should have been stopped, which this service may not do."""
 
@@ -67,6 +72,8 @@ def apply_event(
 
 def _apply(context: Context, event: Event, said: _Said, *, gone: bool) -> Outcome:
     heard = _record(context, event, said, gone=gone)
+    if heard.doubted:
+        return _doubt(context, event, said.name)
     if heard.after is None:
         return Outcome(IGNORED if heard.before is None else KNOWN)
     tell_end(context, said.name, heard)
@@ -76,9 +83,21 @@ def _apply(context: Context, event: Event, said: _Said, *, gone: bool) -> Outcom
 
 
 def _record(context: Context, event: Event, said: _Said, *, gone: bool) -> Heard:
-    teller = Teller(event.source, event.id, event.type, event.subject)
+    teller = _teller(event)
     if isinstance(said, WorkflowMention):
         with context.database.reader() as conn:
             return record_mention(conn, said.name, teller=teller)
     with context.recent.base_of(said) as base, context.database.reader() as conn:
-        return record_state(conn, said, gone=gone, teller=teller, base=base)
+        return record_state(conn, said, gone=gone, teller=teller, base=base, believed=False)
+
+
+def _doubt(context: Context, event: Event, name: str) -> Outcome:
+    """Have whoever may ask Argo do so: an end changes by a retry alone, or by what somebody made up."""
+    _log.warning("run %s has ended, and an event says otherwise; Argo is asked before that is believed", name)
+    with context.database.reader() as conn:
+        record_mention(conn, name, teller=_teller(event))
+    return Outcome(DOUBTED)
+
+
+def _teller(event: Event) -> Teller:
+    return Teller(event.source, event.id, event.type, event.subject)

@@ -11,8 +11,8 @@ from typing import Any
 
 from ogdc_shared.argo.state import TERMINAL_PHASES, read_workflow
 from ogdc_shared.context import Context
-from ogdc_shared.db.heard import record_absence, record_state, settle
-from ogdc_shared.db.runs import Run
+from ogdc_shared.db.heard import forget_version, record_absence, record_state, settle
+from ogdc_shared.db.runs import Run, get_run
 from ogdc_shared.db.submissions import get_manifest, record_handover
 from ogdc_shared.errors import OgdcError
 from ogdc_shared.runs.ending import tell_end
@@ -52,9 +52,13 @@ def refresh(context: Context, name: str) -> bool:
         ArgoUnavailableError: Argo does not answer.
         DatabaseUnavailableError: PostgreSQL does not.
     """
+    with context.database.reader() as conn:
+        recorded = get_run(conn, name).resource_version
     workflow = context.argo.get(name)
     state = None if workflow is None else read_workflow(workflow)
     with context.database.connection() as conn:
+        if state is not None and state.resource_version < recorded:
+            forget_version(conn, name, version=recorded)
         heard = record_absence(conn, name) if state is None else record_state(conn, state)
         settle(conn, name)
     tell_end(context, name, heard)

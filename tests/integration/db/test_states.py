@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ogdc_shared.argo.state import TERMINAL_PHASES, WorkflowState
 from ogdc_shared.db.database import Database
-from ogdc_shared.db.heard import record_absence, record_state
+from ogdc_shared.db.heard import Teller, record_absence, record_state, record_stop
 from ogdc_shared.db.runs import Run, get_run, get_warnings
 from ogdc_shared.db.submissions import record_handover
 from ogdc_shared.db.tasks import list_tasks
@@ -273,3 +273,51 @@ def test_an_older_state_with_tasks_tells_warnings_that_a_newer_one_left_out(conn
 def test_a_run_has_no_warnings_until_one_is_heard_of(conn):
     assert get_run(conn, NAME).warning_count == 0
     assert get_warnings(conn, get_run(conn, NAME).id) == RunWarnings()
+
+
+# --- why a run was ended ---
+
+
+def test_what_a_run_waited_for_is_its_reason_at_the_end(conn):
+    record_state(
+        conn, state(NAME, 1, message="x waits to begin: no image", waiting="x waits to begin: no image")
+    )
+    assert get_run(conn, NAME).message == "x waits to begin: no image"
+    said = state(NAME, 2, phase="Failed", message="The task did not begin in time.", cut_off=True)
+    record_state(conn, said)
+    record_state(conn, said)
+    assert get_run(conn, NAME).message == "x waits to begin: no image. The task did not begin in time."
+
+
+def test_what_a_run_no_longer_waits_for_is_none(conn):
+    record_state(conn, state(NAME, 1, waiting="x waits to begin: no image"))
+    record_state(conn, state(NAME, 2))
+    record_state(
+        conn, state(NAME, 3, phase="Failed", message="The run took longer than it may.", cut_off=True)
+    )
+    assert get_run(conn, NAME).message == "The run took longer than it may."
+
+
+@pytest.mark.parametrize(
+    ("shut_down", "message"), [(True, "Cancelled by anna."), (False, "command 1 failed")]
+)
+def test_who_stopped_a_run_is_its_reason_where_it_has_no_other(conn, shut_down, message):
+    record_stop(conn, NAME, reason="Cancelled by anna.")
+    record_state(conn, state(NAME, 2, phase="Failed", message="command 1 failed", shut_down=shut_down))
+    assert get_run(conn, NAME).message == message
+
+
+# --- what contradicts an end ---
+
+
+@pytest.mark.parametrize("ended", sorted(TERMINAL_PHASES))
+@pytest.mark.parametrize("phase", PHASES)
+def test_an_event_that_contradicts_an_end_is_not_believed_and_argo_is(conn, ended, phase):
+    record_state(conn, state(NAME, 5, phase=ended, message="the true end"))
+    forged = state(NAME, 9, phase=phase, message="forged")
+    heard = record_state(conn, forged, teller=Teller("s", "1", "t", None), believed=False)
+    assert heard.doubted == (phase != ended)
+    assert get_run(conn, NAME).status == ended
+    assert get_run(conn, NAME).message == ("forged" if phase == ended else "the true end")
+    record_state(conn, state(NAME, 10, phase=phase))
+    assert get_run(conn, NAME).status == phase

@@ -18,7 +18,7 @@ class TestCancel:
 
         assert response.status_code == 200
         assert response.get_json()["status"] == "Failed"
-        assert "Terminate" in response.get_json()["message"]
+        assert response.get_json()["message"] == "Cancelled by anonymous."
         assert argo.workflows[name]["status"]["phase"] == "Failed"
 
     def test_its_place_is_free_again(self, submit):

@@ -140,7 +140,7 @@ def test_pod_that_waits_for_room_is_pending_though_its_retry_node_runs() -> None
         pod("p0", "publish(0)", phase="Pending", message="Unschedulable: 0/3 nodes"),
     )
     (task,) = read_workflow(workflow(*nodes)).tasks
-    assert (task.phase, task.message) == ("Pending", "Unschedulable: 0/3 nodes")
+    assert (task.phase, task.message) == ("Pending", "no node has room for it now: 0/3 nodes")
 
 
 def test_attempt_that_no_retry_node_names_yet_is_no_task() -> None:
@@ -155,21 +155,25 @@ def test_pod_without_retries_is_a_task_of_its_own() -> None:
 
 
 def stopped(*nodes: dict[str, Any]) -> WorkflowState:
-    document = workflow(*nodes, spec={"shutdown": "Terminate"}, phase="Failed", message="Stopped with …")
+    document = workflow(
+        *nodes, spec={"shutdown": "Terminate"}, phase="Failed", message="Stopped with strategy 'Terminate'"
+    )
     return read_workflow(document)
 
 
 def test_workflow_that_was_stopped_since_a_task_had_failed_says_what_failed() -> None:
     ended = failed("workflow shutdown with strategy:  Terminate", at=29, code="143")
     genuine = failed("main: Error (exit code 1): command 1 of 2 failed", at=30)
-    assert stopped(pod("p0", "process(0:0)", **ended)).message == "Stopped with …"
+    assert stopped(pod("p0", "process(0:0)", **ended)).message == "The run was stopped before it had ended."
     both = stopped(pod("p0", "process(0:0)", **ended), pod("p1", "process(1:1)", **genuine))
     assert both.message == "command 1 of 2 failed"
 
 
 def test_want_of_memory_is_a_reason_though_the_kernel_ended_the_task() -> None:
     starved = failed("main: OOMKilled (exit code 137)", code="137")
-    assert stopped(pod("p0", "process(0:0)", **starved)).message == "main: OOMKilled (exit code 137)"
+    state = stopped(pod("p0", "process(0:0)", **starved))
+    assert "more memory than it may have" in (state.message or "")
+    assert not state.shut_down
 
 
 @pytest.mark.parametrize(
@@ -257,7 +261,8 @@ def test_stopped_workflow_says_that_it_was_stopped() -> None:
             message="Stopped with strategy 'Terminate'",
         )
     )
-    assert state.message == "Stopped with strategy 'Terminate'"
+    assert state.message == "The run was stopped before it had ended."
+    assert state.shut_down
 
 
 @pytest.mark.parametrize(
@@ -265,8 +270,7 @@ def test_stopped_workflow_says_that_it_was_stopped() -> None:
     [
         ("main: Error (exit code 1): command 3 of 4 failed", "command 3 of 4 failed"),
         ("main: Error (exit code 64): main: Error (exit code 1): x", "main: Error (exit code 1): x"),
-        ("main: Error (exit code 1)", "main: Error (exit code 1)"),
-        ("main: OOMKilled (exit code 137)", "main: OOMKilled (exit code 137)"),
+        ("main: Error (exit code 1)", "The task failed without a word: Error (exit code 1)"),
         ("nul \0 and half a \ud83d pair", "nul  and half a ? pair"),
         ("", None),
     ],
@@ -400,3 +404,39 @@ def test_workflows_of_the_version_before_have_no_warnings() -> None:
         read_workflow(workflow(pod("p", "publish", phase="Succeeded", templateName="publish"))).warnings
         is None
     )
+
+
+def test_succeeded_workflow_has_done_all_though_an_attempt_was_lost() -> None:
+    nodes = (
+        retry("r0", "process(0:0)", ["p0", "p1"], phase="Succeeded", **partition(0)),
+        pod("p0", "process(0:0)(0)", progress="0/1", **partition(0), **failed("pod deleted", code="143")),
+        pod("p1", "process(0:0)(1)", progress="1/1", phase="Succeeded", **partition(0)),
+        pod("z", "publish", template="publish", progress="1/1", phase="Succeeded"),
+    )
+    assert read_workflow(workflow(*nodes, phase="Succeeded", progress="2/3")).progress == "2/2"
+    assert read_workflow(workflow(*nodes, progress="2/3")).progress == "2/3"
+    assert read_workflow(workflow(phase="Succeeded", progress="2/2")).progress == "2/2"
+
+
+def test_workflow_says_what_its_tasks_wait_for_as_long_as_it_goes_on() -> None:
+    waiting = [
+        pod(f"p{n}", f"process({n}:{n})", phase="Pending", message=message, **partition(n))
+        for n, message in enumerate(["PodInitializing", "ErrImagePull: not found", "ErrImagePull: not found"])
+    ]
+    state = read_workflow(workflow(*waiting))
+    words = "process(1:1) waits to begin: its image cannot be pulled: not found (and 1 other tasks wait)"
+    assert (state.message, state.waiting) == (words, words)
+    ended = read_workflow(workflow(*waiting, phase="Failed", message="timeout"))
+    assert (ended.waiting, ended.cut_off) == (None, True)
+
+
+def test_workflow_that_had_no_time_left_is_told_from_one_that_failed() -> None:
+    late = failed("Step exceeded its deadline", at=40, code="143")
+    early = failed("main: Error (exit code 1): command 1 of 2 failed", at=30)
+    nodes = pod("p0", "process(0:0)", **late), pod("p1", "process(1:1)", **early)
+    timed_out = read_workflow(workflow(nodes[0], phase="Failed", spec={"activeDeadlineSeconds": 60}))
+    assert timed_out.cut_off
+    assert "60 s" in (timed_out.message or "")
+    assert "workflow.timeout" in (timed_out.message or "")
+    both = read_workflow(workflow(*nodes, phase="Failed"))
+    assert (both.message, both.cut_off) == ("command 1 of 2 failed", False)

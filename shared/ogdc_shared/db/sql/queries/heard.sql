@@ -1,14 +1,17 @@
 -- name: record_state
 -- All that a state says, with the event that said it, in one statement: tasks are compared and written on one snapshot,
--- and only those that differ (EXCEPT), so an event about one of 10,000 tasks costs one row. With a base_version the
--- tasks given are those that differ from that version's, and `removed` are the others it had. Where another has changed
--- the run since the snapshot was taken, or the base is not what is recorded, nothing is changed and `stale` says so.
+-- and only those that differ (EXCEPT). With a base_version the tasks given are those that differ from that version's, and
+-- `removed` are the others it had. Nothing changes, as the answer says, where another has changed the run since the
+-- snapshot, or the base is not what is recorded (`stale`), or an event contradicts an end (`doubted`).
 WITH old AS MATERIALIZED (
     SELECT
         id, status, workflow_uid, resource_version, tasks_version, deleted_at,
         resource_version < %(resource_version)s AS newer,
+        resource_version <= %(resource_version)s AS current,
         tasks_version < %(resource_version)s AND %(tasks)s::json IS NOT NULL AS tells_tasks,
         deleted_at IS NULL AND %(gone)s AS goes,
+        NOT %(believed)s AND phase NOT IN ('Pending', 'Running') AND phase <> %(phase)s
+            AND resource_version < %(resource_version)s AS doubted,
         coalesce(tasks_version = %(base_version)s, true) AS fits
     FROM runs
     WHERE name = %(name)s
@@ -16,11 +19,16 @@ WITH old AS MATERIALIZED (
     UPDATE runs SET
         workflow_uid = %(uid)s,
         resource_version = greatest(old.resource_version, %(resource_version)s),
-        phase = CASE WHEN %(resource_version)s >= old.resource_version THEN %(phase)s ELSE phase END,
-        message = CASE WHEN %(resource_version)s >= old.resource_version THEN %(message)s ELSE message END,
-        progress = CASE WHEN %(resource_version)s >= old.resource_version THEN %(progress)s ELSE progress END,
-        started_at = CASE WHEN %(resource_version)s >= old.resource_version THEN %(started_at)s ELSE started_at END,
-        finished_at = CASE WHEN %(resource_version)s >= old.resource_version THEN %(finished_at)s ELSE finished_at END,
+        phase = CASE WHEN old.current THEN %(phase)s ELSE phase END,
+        message = CASE WHEN NOT old.current THEN message
+            WHEN %(shut_down)s THEN coalesce(stopped_for, %(message)s)
+            WHEN %(cut_off)s THEN concat_ws('. ', waiting, %(message)s::text)
+            ELSE %(message)s
+        END,
+        waiting = CASE WHEN old.current AND %(phase)s IN ('Pending', 'Running') THEN %(waiting)s ELSE waiting END,
+        progress = CASE WHEN old.current THEN %(progress)s ELSE progress END,
+        started_at = CASE WHEN old.current THEN %(started_at)s ELSE started_at END,
+        finished_at = CASE WHEN old.current THEN %(finished_at)s ELSE finished_at END,
         heard_at = now(),
         handed_over_at = coalesce(handed_over_at, now()),
         deleted_at = CASE WHEN old.goes THEN now() ELSE runs.deleted_at END,
@@ -31,15 +39,13 @@ WITH old AS MATERIALIZED (
         partitions = coalesce(partitions, %(partitions)s),
         input_files = coalesce(input_files, %(input_files)s),
         input_bytes = coalesce(input_bytes, %(input_bytes)s),
-        warnings = CASE WHEN %(resource_version)s >= old.resource_version
-            THEN coalesce(%(warnings)s::jsonb, warnings)
-            ELSE coalesce(warnings, %(warnings)s::jsonb)
-        END
+        warnings = coalesce(CASE WHEN old.current THEN %(warnings)s::jsonb END, warnings, %(warnings)s::jsonb)
     FROM old
     WHERE runs.id = old.id
         AND coalesce(old.workflow_uid, %(uid)s) = %(uid)s
         AND (old.newer OR old.tells_tasks OR old.goes)
         AND old.fits
+        AND NOT old.doubted
         AND (runs.workflow_uid, runs.resource_version, runs.tasks_version, runs.deleted_at)
             IS NOT DISTINCT FROM (old.workflow_uid, old.resource_version, old.tasks_version, old.deleted_at)
     RETURNING runs.id, runs.status, old.tells_tasks
@@ -58,31 +64,23 @@ WITH old AS MATERIALIZED (
             ELSE node_id = ANY(%(removed)s::text[])
         END
 ), written AS (
-    INSERT INTO tasks (
-        run_id, node_id, name, template, partition, phase, message, progress, exit_code, started_at, finished_at
-    )
-    SELECT run_id, node_id, name, template, partition, phase, message, progress, exit_code, started_at, finished_at
-    FROM given
+    INSERT INTO tasks
+    SELECT * FROM given
     EXCEPT
     SELECT run_id, node_id, name, template, partition, phase, message, progress, exit_code, started_at, finished_at
     FROM tasks
     WHERE run_id = (SELECT id FROM run)
         AND (%(base_version)s::bigint IS NULL OR node_id IN (SELECT node_id FROM given))
     ON CONFLICT (run_id, node_id) DO UPDATE SET
-        name = excluded.name,
-        template = excluded.template,
-        partition = excluded.partition,
-        phase = excluded.phase,
-        message = excluded.message,
-        progress = excluded.progress,
-        exit_code = excluded.exit_code,
-        started_at = excluded.started_at,
-        finished_at = excluded.finished_at
+        (name, template, partition, phase, message, progress, exit_code, started_at, finished_at) = (
+            excluded.name, excluded.template, excluded.partition, excluded.phase, excluded.message, excluded.progress,
+            excluded.exit_code, excluded.started_at, excluded.finished_at
+        )
 ), event AS (
     INSERT INTO events (source, id, type, subject)
     SELECT %(event_source)s, %(event_id)s, %(event_type)s, %(event_subject)s
     FROM old
-    WHERE %(event_id)s::text IS NOT NULL
+    WHERE %(event_id)s::text IS NOT NULL AND NOT doubted
     ON CONFLICT (source, id) DO NOTHING
 )
 SELECT
@@ -90,7 +88,9 @@ SELECT
     run.status AS after,
     run.id IS NULL
         AND coalesce(old.workflow_uid, %(uid)s) = %(uid)s
-        AND (old.newer OR old.tells_tasks OR old.goes) AS stale
+        AND (old.newer OR old.tells_tasks OR old.goes)
+        AND NOT old.doubted AS stale,
+    old.doubted
 FROM old LEFT JOIN run USING (id)
 
 -- name: record_absence
@@ -102,7 +102,7 @@ WITH old AS (
     WHERE runs.id = old.id AND handed_over_at IS NOT NULL AND deleted_at IS NULL
     RETURNING runs.id, runs.status
 )
-SELECT old.status AS before, run.status AS after, false AS stale FROM old LEFT JOIN run USING (id)
+SELECT old.status AS before, run.status AS after, false AS stale, false AS doubted FROM old LEFT JOIN run USING (id)
 
 -- name: record_mention
 -- An event without a state: that there is news. Told again, it is none.
@@ -120,7 +120,7 @@ WITH old AS (
     WHERE runs.id = old.id AND deleted_at IS NULL
     RETURNING runs.id, runs.status
 )
-SELECT old.status AS before, run.status AS after, false AS stale FROM old LEFT JOIN run USING (id)
+SELECT old.status AS before, run.status AS after, false AS stale, false AS doubted FROM old LEFT JOIN run USING (id)
 
 -- name: ask_again
 -- Asking Argo has left something undone: it is asked again, though not before a while.
@@ -129,3 +129,11 @@ UPDATE runs SET ask_since = coalesce(ask_since, asked_at, now()) WHERE name = %(
 -- name: settle
 -- Argo has been asked; what was mentioned since is still to be asked.
 UPDATE runs SET ask_since = NULL WHERE name = %(name)s AND ask_since <= asked_at
+
+-- name: record_stop
+-- Who stops a run, before Argo is told to: it will only say that it was stopped.
+UPDATE runs SET stopped_for = %(reason)s WHERE name = %(name)s
+
+-- name: forget_version
+-- What is recorded is newer than what Argo has, so it was never Argo's.
+UPDATE runs SET resource_version = 0, tasks_version = 0 WHERE name = %(name)s AND resource_version = %(version)s

@@ -1,0 +1,173 @@
+"""What Argo and Kubernetes say of tasks, in words of the recipe: what one waits for, or which limit it met.
+
+Source: workflow/controller of argo-workflows 4.1 (operator.go: getPendingReason, inferFailedReason,
+ErrTimeout; exec_control.go); pkg/kubelet of kubernetes (eviction/helpers.go, active_deadline.go).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from ogdc_shared.workflow.retry import NEVER_BEGAN, OUT_OF_MEMORY, OUT_OF_SCRATCH
+
+_SHUT_DOWN = r"workflow shutdown with strategy|Stopped with strategy"
+_TOO_LONG = (
+    r"Step exceeded its deadline|retry exceeded workflow deadline"
+    r"|Pod was active on the node longer than the specified deadline|Workflow exceeded its deadline"
+)
+_NEVER_BEGAN = rf"{NEVER_BEGAN}\Z"
+_STARTING = frozenset({"ContainerCreating", "PodInitializing"})
+_WAITING = (
+    (
+        r"(?:ImagePullBackOff|ErrImagePull|ErrImageNeverPull|InvalidImageName)(?:: )?",
+        "its image cannot be pulled",
+    ),
+    (r"CreateContainer(?:Config)?Error(?:: )?", "its container cannot be made"),
+    (r"Unschedulable: (?=.*(?i:volume))", "a volume that it needs is not there or not bound"),
+    (r"Unschedulable(?:: )?", "no node has room for it now"),
+    (r"(?=.*exceeded quota)", "the namespace's quota is used up"),
+    (r"(?:PodInitializing|ContainerCreating): ", "its container is being made"),
+)
+_LONGEST = 400
+
+
+class Limits(NamedTuple):
+    """What tasks of a workflow may use, as it is written there; None where that is not told."""
+
+    timeout: int | None = None
+    """Seconds of the whole run."""
+    begin_within: str | None = None
+    """How long a task may wait to begin, e.g. 3600s."""
+    memory: str | None = None
+    """Of a task that runs commands."""
+    scratch: str | None = None
+
+
+def read_limits(spec: dict[str, Any]) -> Limits:
+    """Read them from a Workflow's spec, whatever of it is there."""
+    process = next((each for each in _objects(spec, "templates") if each.get("name") == "process"), {})
+    scratch = next((each for each in _objects(spec, "volumes") if each.get("name") == "scratch"), {})
+    limits = _object(_object(_object(process, "container"), "resources"), "limits")
+    timeout = spec.get("activeDeadlineSeconds")
+    return Limits(
+        timeout=timeout if isinstance(timeout, int) else None,
+        begin_within=_text(process, "pendingTimeout"),
+        memory=_text(limits, "memory"),
+        scratch=_text(_object(scratch, "emptyDir"), "sizeLimit"),
+    )
+
+
+def waits_for(message: str | None) -> str | None:
+    """Say what a pod that has not begun waits for; None where that is nothing but its turn to start."""
+    if not message or message in _STARTING:
+        return None
+    for pattern, words in _WAITING:
+        if match := re.match(pattern, message):
+            detail = message[match.end() :].strip()
+            return _clipped(f"{words}: {detail}" if detail else words)
+    return _clipped(message)
+
+
+def ended_by(message: str, limits: Limits, progress: str | None = None) -> str:
+    """Say why a pod has failed.
+
+    Args:
+        message: As Argo has it.
+        limits: What the pod might use.
+        progress: How far it was, as `done/total`.
+    """
+    for pattern, words in _ENDINGS:
+        if match := re.match(pattern, message):
+            return words(message[match.end() :].strip(), limits, progress)
+    return message
+
+
+def is_cut_off(message: str | None) -> bool:
+    """Whether a pod was ended because its time was over, not by anything it did."""
+    return bool(message and re.match(rf"{_TOO_LONG}|{_NEVER_BEGAN}", message))
+
+
+def _failed(said: str, _limits: Limits, _progress: str | None) -> str:
+    return said
+
+
+def _failed_silently(said: str, _limits: Limits, _progress: str | None) -> str:
+    return f"The task failed without a word: {said}"
+
+
+def _out_of_memory(said: str, limits: Limits, _progress: str | None) -> str:
+    """The worker may have lived to say which command it was."""
+    if "workflow.resources.memory" in said:
+        return said
+    lack = f"more memory than it may have{_given(limits.memory)}"
+    advice = "Ask for more with workflow.resources.memory in meta.yml."
+    return f"{said} — it needed {lack}. {advice}" if said else f"The task needed {lack}. {advice}"
+
+
+def _out_of_scratch(_said: str, limits: Limits, progress: str | None) -> str:
+    return (
+        f"The task used more disk than the scratch space it may have{_given(limits.scratch)}"
+        f"{_reached(progress)}. Ask for more with workflow.resources.scratch in meta.yml."
+    )
+
+
+def _too_long(_said: str, limits: Limits, progress: str | None) -> str:
+    seconds = None if limits.timeout is None else f"{limits.timeout} s"
+    return (
+        f"The run took longer than it may{_given(seconds)} and was stopped{_reached(progress)}. "
+        "Give it more time with workflow.timeout in meta.yml."
+    )
+
+
+def _never_began(_said: str, limits: Limits, _progress: str | None) -> str:
+    return f"The task did not begin in time{_given(limits.begin_within)} and was given up."
+
+
+def _shut_down(_said: str, _limits: Limits, _progress: str | None) -> str:
+    return "The run was stopped before it had ended."
+
+
+def _node_was_low(said: str, _limits: Limits, _progress: str | None) -> str:
+    return f"The machine that the task ran on had too little left for it ({said})"
+
+
+_ENDINGS: tuple[tuple[str, Callable[[str, Limits, str | None], str]], ...] = (
+    (r"main: Error \(exit code \d+\): ", _failed),
+    (r"main: (?=Error \(exit code \d+\)\Z)", _failed_silently),
+    (rf"{OUT_OF_MEMORY} \(exit code \d+\)(?:: )?", _out_of_memory),
+    ("|".join(OUT_OF_SCRATCH), _out_of_scratch),
+    (_TOO_LONG, _too_long),
+    (_NEVER_BEGAN, _never_began),
+    (_SHUT_DOWN, _shut_down),
+    (r"The node (?:was low on resource|had condition): ", _node_was_low),
+)
+"""How a message begins, and what makes words of the rest."""
+
+
+def _given(limit: str | None) -> str:
+    return "" if limit is None else f", {limit},"
+
+
+def _reached(progress: str | None) -> str:
+    return f" when {progress} of its work was done" if progress else ""
+
+
+def _clipped(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def _objects(fields: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    values = fields.get(key)
+    return [each for each in values if isinstance(each, dict)] if isinstance(values, list) else []
+
+
+def _object(fields: dict[str, Any], key: str) -> dict[str, Any]:
+    value = fields.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _text(fields: dict[str, Any], key: str) -> str | None:
+    value = fields.get(key)
+    return value if isinstance(value, str) and value else None

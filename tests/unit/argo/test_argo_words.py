@@ -1,0 +1,97 @@
+"""Kubernetes' and Argo's words become those of meta.yml."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ogdc_shared.argo.words import Limits, ended_by, is_cut_off, read_limits, waits_for
+from ogdc_shared.config import Settings
+from ogdc_shared.workflow.build import build_workflow
+from ogdc_shared.workflow.facts import RecipeFacts
+
+LIMITS = Limits(timeout=600, begin_within="3600s", memory="2Gi", scratch="100Mi")
+JARGON = ("OOMKilled", "EmptyDir", "ephemeral", "deadline", "strategy", "Unschedulable", "ImagePull", "Pod ")
+
+
+@pytest.mark.parametrize(
+    ("said", "key", "limit"),
+    [
+        ("main: OOMKilled (exit code 137)", "workflow.resources.memory", "2Gi"),
+        ("main: OOMKilled (exit code 1): command 2 of 3 failed with exit code 1: gdalwarp", "memory", "2Gi"),
+        ('Usage of EmptyDir volume "scratch" exceeds the limit "100Mi". ', "resources.scratch", "100Mi"),
+        ('Container main exceeded its local ephemeral storage limit "1Gi". ', "scratch", "100Mi"),
+        ("Pod ephemeral local storage usage exceeds the total limit of containers 1Gi. ", "scratch", "100Mi"),
+        ("Step exceeded its deadline", "workflow.timeout", "600 s"),
+        ("Pod was active on the node longer than the specified deadline", "workflow.timeout", "600 s"),
+        ("Workflow exceeded its deadline of 600 s", "workflow.timeout", "600 s"),
+        ("timeout", "in time", "3600s"),
+    ],
+)
+def test_a_limit_is_named_by_its_key_and_its_value(said: str, key: str, limit: str) -> None:
+    words = ended_by(said, LIMITS, "1/3")
+
+    assert key in words
+    assert limit in words
+    assert not any(word in words for word in JARGON)
+
+
+def test_a_good_sentence_of_the_worker_is_not_repeated() -> None:
+    said = "command 1 of 2 was killed; workflow.resources.memory asks for more"
+
+    assert ended_by(f"main: OOMKilled (exit code 137): {said}", LIMITS) == said
+    assert ended_by("main: OOMKilled (exit code 1): command 1 of 2 failed", LIMITS).startswith(
+        "command 1 of 2 failed"
+    )
+
+
+def test_what_was_done_before_the_disk_was_full_is_kept() -> None:
+    assert "when 1/3 of its work was done" in ended_by("Pod ephemeral local storage usage …", LIMITS, "1/3")
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (
+            "ImagePullBackOff: Back-off pulling image x",
+            "its image cannot be pulled: Back-off pulling image x",
+        ),
+        ("ErrImageNeverPull", "its image cannot be pulled"),
+        ("InvalidImageName: couldn't parse", "its image cannot be pulled: couldn't parse"),
+        (
+            "Unschedulable: 0/1 nodes are available: 1 Insufficient memory.",
+            "no node has room for it now: 0/1 nodes are available: 1 Insufficient memory.",
+        ),
+        (
+            "Unschedulable: pod has unbound immediate PersistentVolumeClaims",
+            "a volume that it needs is not there or not bound: "
+            "pod has unbound immediate PersistentVolumeClaims",
+        ),
+        (
+            'pods "x" is forbidden: exceeded quota: q, requested: pods=1',
+            'the namespace\'s quota is used up: pods "x" is forbidden: exceeded quota: q, requested: pods=1',
+        ),
+        ("CreateContainerConfigError: secret not found", "its container cannot be made: secret not found"),
+        ("ContainerCreating", None),
+        ("PodInitializing", None),
+        (None, None),
+    ],
+)
+def test_what_a_task_waits_for(said: str | None, words: str | None) -> None:
+    assert waits_for(said) == words
+
+
+@given(st.text(max_size=600))
+def test_any_message_can_be_read(said: str) -> None:
+    assert isinstance(ended_by(said, Limits()), str)
+    assert len(waits_for(said) or "") <= 500
+    assert is_cut_off(said) in {True, False}
+
+
+def test_limits_are_read_from_what_is_compiled() -> None:
+    recipe = RecipeFacts(recipe_id="ice", snapshot="ab" * 32, scratch="100Mi", memory="2Gi", timeout=600)
+    spec = build_workflow(name="ice-abcdefghij", recipe=recipe, partitions=1, settings=Settings())["spec"]
+
+    assert read_limits(spec) == LIMITS
+    assert read_limits({"templates": [None, {"name": "process", "container": 1}], "volumes": {}}) == Limits()
