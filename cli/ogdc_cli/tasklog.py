@@ -22,6 +22,8 @@ _WORDS = {
     "resumed": "goes on after {after}",
     "published": "published ({output})",
     "warning": "warning: {message}",
+    "outputs_checked": "looked at {files} of {of} geospatial files",
+    "checks_skipped": "results are not looked at: {reason}",
     "failed": "failed: {message}",
 }
 """Event of the worker (see `worker.report`) → how it is said."""

@@ -30,6 +30,7 @@
     │   └── SourceUnavailableError a recipe's or an input's server does not answer
     ├── IntegrityError             a task is handed something else than was submitted (fails the run)
     ├── CommandFailedError         a recipe's command did not end well (fails the run)
+    ├── WarningsError              a recipe takes for failures what others are told of (fails the run)
     ├── PublishError               what commands left cannot be put together (fails the run)
     └── ConfigurationError         the operator has to mend a setting (500, without detail)
 
@@ -207,6 +208,10 @@ class CommandFailedError(OgdcError):
         super().__init__(message)
         self.number = number
         self.exit_code = exit_code
+
+
+class WarningsError(OgdcError):
+    """What a recipe takes for a failure, and is otherwise only told of."""
 
 
 class PublishError(OgdcError):

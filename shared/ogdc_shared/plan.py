@@ -102,6 +102,10 @@ class Plan(NamedTuple):
     """Glob patterns of the items that commands run for, where they run for each; empty: for all."""
     allowed_failures: str | None = None
     """How many items may fail without failing the run: a number, or a share such as 1%; None: none may."""
+    checks: bool = False
+    """Whether what the last command left is looked at (see `worker.checks`)."""
+    warnings_fail: bool = False
+    """Whether the recipe takes warnings for failures."""
 
     def to_json(self) -> str:
         """Render as stored."""

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 MAX_WARNINGS = 20
 """Kept of a task, and of a run."""
+MAX_OF_A_KIND = 5
+"""Kept among these, so that what happens with every file does not hide what happens once."""
 MAX_MESSAGE_CHARACTERS = 500
 _MAX_COUNT = 10**9
 _MAX_KIND_CHARACTERS = 40
@@ -38,11 +40,15 @@ class RunWarnings(NamedTuple):
 
     total: int = 0
     first: tuple[RunWarning, ...] = ()
-    """At most `MAX_WARNINGS`."""
+    """At most `MAX_WARNINGS`, and of each kind `MAX_OF_A_KIND`."""
 
     def plus(self, other: RunWarnings) -> RunWarnings:
         """Those of both, in this order."""
-        return RunWarnings(self.total + other.total, (self.first + other.first)[:MAX_WARNINGS])
+        kept = list(self.first)
+        for each in other.first:
+            if sum(each.kind == known.kind for known in kept) < MAX_OF_A_KIND:
+                kept.append(each)
+        return RunWarnings(self.total + other.total, tuple(kept[:MAX_WARNINGS]))
 
     def of_partition(self, number: int) -> RunWarnings:
         """The same, said to be of a partition."""

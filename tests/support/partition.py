@@ -46,8 +46,8 @@ class PartitionTask:
         (self.directory / "plan.json").write_text(Plan(recipe_id="x", commands=lines, **plan).to_json())
         (self.directory / "partition.json").write_text(Partition(number=0, files=files).to_json())
 
-    def run(self) -> None:
-        process(self.places, Reporter(progress_file=str(self.directory / "progress")))
+    def run(self, reporter: Reporter | None = None) -> None:
+        process(self.places, reporter or Reporter(progress_file=str(self.directory / "progress")))
 
     def finished(self) -> list[str]:
         """The checkpoint's lines; those of parts begin with a blank."""

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from ogdc_shared.run_warnings import (
     MAX_MESSAGE_CHARACTERS,
+    MAX_OF_A_KIND,
     MAX_WARNINGS,
     RunWarnings,
     one_warning,
@@ -36,7 +37,13 @@ def test_adding_counts_all_and_keeps_the_first(one: list[str], other: list[str])
     both = told(one).plus(told(other))
     assert both == told(one + other)
     assert both.total == len(one) + len(other)
-    assert len(both.first) == min(both.total, MAX_WARNINGS)
+    assert len(both.first) == min(both.total, MAX_OF_A_KIND)
+
+
+def test_what_happens_with_every_file_does_not_hide_what_happens_once() -> None:
+    many = told(["zero"] * 1000).plus(one_warning("gdal_error", "ERROR 4: x"))
+    assert [each.kind for each in many.first] == ["no_data"] * MAX_OF_A_KIND + ["gdal_error"]
+    assert many.total == 1001
 
 
 @given(st.text())
@@ -61,7 +68,7 @@ def test_ten_thousand_warnings_travel_as_a_few() -> None:
 
 def test_people_read_the_count_and_a_line_for_each() -> None:
     assert told(["a"]).to_text() == "1 warning:\n  - a"
-    assert told(["a"] * 22).to_text().splitlines() == ["22 warnings:", *["  - a"] * 20, "  - and 2 more"]
+    assert told(["a"] * 7).to_text().splitlines() == ["7 warnings:", *["  - a"] * 5, "  - and 2 more"]
 
 
 JSON = st.recursive(

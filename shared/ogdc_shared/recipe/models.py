@@ -219,6 +219,14 @@ class Workflow(Strict):
     retries: Annotated[int, Field(ge=0, le=100), BeforeValidator(_no_boolean)] | None = Field(
         default=None, description="How often a task that failed in passing is tried again."
     )
+    checks: bool = Field(
+        default=True,
+        description="Whether the results are looked at before they are published: that GDAL opens them, that "
+        "they have a CRS and data.",
+    )
+    warnings: Literal["report", "fail"] = Field(
+        default="report", description="What a warning does: it is reported, or fails the run."
+    )
     network: bool = Field(
         default=False,
         description="Whether commands may use the internet; inputs are fetched in any case.",

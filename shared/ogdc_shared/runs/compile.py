@@ -147,6 +147,8 @@ def _compile(
         volumes=volume_inputs(recipe),
         partitioning=_partitioning(recipe.meta.workflow.parallel, settings.worker),
         variables=occasion.variables,
+        checks=recipe.meta.workflow.checks,
+        warnings_fail=recipe.meta.workflow.warnings == "fail",
         recipe=content_digest(bundle),
         shell=recipe.shell.words,
         strict=recipe.shell.strict,

@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 
-from ogdc_shared.errors import OgdcError, UnavailableError
+from ogdc_shared.errors import OgdcError, UnavailableError, WarningsError
 from ogdc_shared.light import TYPE_CHECKING
 from ogdc_shared.worker.report import Reporter
 
@@ -94,13 +94,15 @@ def _failed(exc: Exception, reporter: Reporter) -> int:
         sys.excepthook(type(exc), exc, exc.__traceback__)
     message = _explain(exc)
     reporter.event("failed", message=message)
-    reporter.last_words(message + _before_that(reporter))
+    reporter.last_words(message + _before_that(exc, reporter))
     passing = isinstance(exc, OSError) and exc.errno in _NO_ROOM | _PASSING
     return TRY_AGAIN if passing or isinstance(exc, UnavailableError) else FAILED
 
 
-def _before_that(reporter: Reporter) -> str:
+def _before_that(exc: Exception, reporter: Reporter) -> str:
     """What the task has warned of: the failure may well come from it."""
+    if isinstance(exc, WarningsError):
+        return ""
     return (
         f"\nBefore that, {reporter.warnings.to_text()}"
         if reporter.warnings and reporter.warnings.total

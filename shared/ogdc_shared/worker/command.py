@@ -65,6 +65,7 @@ def run_command(
     shell: tuple[str, ...] = ("sh", "-c"),
     notes: str | None = None,
     on_wait: Callable[[str], None] = lambda _names: None,
+    on_output: Callable[[bytes], None] = lambda _piece: None,
 ) -> Outcome:
     """Have a shell run `text` in the current directory, and wait for its end and that of all it started.
 
@@ -79,6 +80,7 @@ def run_command(
         shell: The words before the line.
         notes: Where nothing is, and bash may write which program failed; None: it is no strict bash.
         on_wait: Called once with the names of what the line has left running, if there is such.
+        on_output: Given each piece of what it writes.
 
     Raises:
         InvalidRecipeError: the line is longer than the kernel takes, or there is no such shell.
@@ -92,7 +94,7 @@ def run_command(
             pid = _spawn(text, environment, shell, its_output)
         finally:
             os.close(its_output)
-        return _Child(pid, output, orphans).outcome(timeout, notes, on_wait)
+        return _Child(pid, output, orphans, on_output).outcome(timeout, notes, on_wait)
     finally:
         orphans.close()
         os.close(output)
@@ -134,10 +136,11 @@ def _spawn(text: str, environment: Mapping[str, str], shell: tuple[str, ...], ou
 class _Child:
     """A running command, the pipe its output comes through, and what it leaves behind."""
 
-    def __init__(self, pid: int, output: int, orphans: Orphans) -> None:
+    def __init__(self, pid: int, output: int, orphans: Orphans, on_output: Callable[[bytes], None]) -> None:
         self._pid = pid
         self._output = output
         self._orphans = orphans
+        self._on_output = on_output
         self._pidfd = os.pidfd_open(pid)
         self._tail = bytearray()
         self._is_open = True
@@ -252,6 +255,7 @@ class _Child:
             piece = os.read(self._output, _PIECE)
         except BlockingIOError:
             return True
+        self._on_output(piece)
         self._tail += piece
         del self._tail[:-TAIL_BYTES]
         _write_all(_STDOUT, piece)

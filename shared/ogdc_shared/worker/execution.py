@@ -10,6 +10,8 @@ from functools import partial
 from ogdc_shared.errors import CommandFailedError
 from ogdc_shared.light import TYPE_CHECKING, NamedTuple
 from ogdc_shared.worker.command import command_environment, run_command
+from ogdc_shared.worker.gdal_errors import GdalErrors
+from ogdc_shared.worker.outputs import Left, settle_outputs
 from ogdc_shared.worker.report import clip
 from ogdc_shared.worker.telling import telling_lines
 from ogdc_shared.worker.trees import empty, flush, remove
@@ -63,7 +65,8 @@ class Execution:
             The event to report once it is recorded that the command need not run again.
 
         Raises:
-            CommandFailedError: it did not end well.
+            CommandFailedError: it did not end well, or left what will be broken for who reads it next.
+            WarningsError: it is to be warned of something, and the recipe wants no warnings.
         """
         empty(self._places.outputs)
         command = self._plan.commands[number - 1]
@@ -75,17 +78,38 @@ class Execution:
         which = f"command {number} of {len(self._plan.commands)}" + (f", for {file.path!r}" if file else "")
         self._reporter.last_words(f"It was at {which}: {clip(command.text, _SHOWN_BYTES)}")
         started = time.monotonic()
-        outcome = self._run_in_scratch(number, file)
+        errors = GdalErrors()
+        outcome = self._run_in_scratch(number, file, errors)
         facts |= {"exit_code": outcome.exit_code, "seconds": round(time.monotonic() - started, 3)}
         if outcome.exit_code or outcome.timed_out or outcome.left:
             self._reporter.event("command_failed", **facts, timed_out=outcome.timed_out)
             raise CommandFailedError(
                 self._failure(number, file, outcome), number=number, exit_code=outcome.exit_code
             )
+        self._look_at_outputs(number, file, errors)
+        self._reporter.refuse_warnings()
         flush(self._places.outputs)
         return {"event": "command_finished"} | facts
 
-    def _run_in_scratch(self, number: int, file: WorkFile | None) -> Outcome:
+    def _look_at_outputs(self, number: int, file: WorkFile | None, errors: GdalErrors) -> None:
+        """Warn of what a command that ended well may have done without, and refuse what will be broken."""
+        command = self._which(number, file)
+        errors.close()
+        if errors.count:
+            from ogdc_shared.worker.remarks import gdal_error
+
+            self._reporter.warn("gdal_error", gdal_error(command, errors))
+        is_last = number == len(self._plan.commands)
+        left = settle_outputs(self._places, is_last=is_last)
+        if left != Left():
+            from ogdc_shared.worker import remarks
+
+            for kind, message in remarks.about_outputs(command, left, is_last=is_last):
+                self._reporter.warn(kind, message)
+            if refusal := remarks.refusal(command, left, is_last=is_last):
+                raise CommandFailedError(refusal, number=number, exit_code=0)
+
+    def _run_in_scratch(self, number: int, file: WorkFile | None, errors: GdalErrors) -> Outcome:
         """Run a command line in a directory of its own, which nobody keeps."""
         scratch = f"{self._places.scratch}/ogdc-{os.urandom(8).hex()}"
         notes = f"{scratch}.failed"
@@ -100,6 +124,7 @@ class Execution:
                 shell=shell,
                 notes=notes if self._plan.strict and shell[0] == "bash" else None,
                 on_wait=partial(self._tell_of_background, number),
+                on_output=errors.feed,
             )
         finally:
             os.chdir("/")
@@ -122,13 +147,14 @@ class Execution:
             paths |= {"INPUT_FILE": file.path, "OUTPUT_FILE": f"{places.output_dir}/{file.name}"}
         return command_environment(os.environ, **dict(self._plan.variables), **paths)
 
+    def _which(self, number: int, file: WorkFile | None) -> str:
+        which = f"command {number} of {len(self._plan.commands)}"
+        return f"{which}, for {file.path!r}," if file else which
+
     def _failure(self, number: int, file: WorkFile | None, outcome: Outcome) -> str:
         from ogdc_shared.worker.reasons import hints
 
         command = self._plan.commands[number - 1]
-        which = f"command {number} of {len(self._plan.commands)}"
-        if file:
-            which += f", for {file.path!r},"
         told = telling_lines(outcome.output)
         where = f" — in: {clip(outcome.culprit, _SHOWN_BYTES)}" if outcome.culprit else ""
         said = f" — it wrote: {clip(told, _SAID_BYTES)}" if told else ""
@@ -140,7 +166,8 @@ class Execution:
             path=self._environment(file).get("PATH", os.defpath),
         )
         advice = f" — {what_to_do}" if what_to_do else ""
-        return f"{which} {how}: {clip(command.text, _SHOWN_BYTES)}{where}{said}{advice}"
+        line = clip(command.text, _SHOWN_BYTES)
+        return f"{self._which(number, file)} {how}: {line}{where}{said}{advice}"
 
 
 def _how_it_failed(outcome: Outcome, timeout: float | None) -> str:

@@ -77,6 +77,7 @@ class _Process:
         self._places = places
         self._reporter = reporter
         self._checkpoint = checkpoint
+        reporter.warnings_fail = plan.warnings_fail
         self._phase = os.environ.get(layout.PHASE)
         self._execution = Execution(plan, places, reporter)
         self._file_by_file = (
@@ -90,6 +91,7 @@ class _Process:
             if self._phase == layout.FETCHING and step.name not in INPUT_STEPS:
                 return
             facts = step.run()
+            self._reporter.refuse_warnings()
             self._checkpoint.record(step.name, self._reporter.take_unrecorded())
             if facts:
                 self._reporter.event(**facts)
@@ -126,6 +128,13 @@ class _Process:
             yield Step(f"run {number}", partial(self._run, number))
         if self._plan.volumes:
             yield Step("copy", self._copy)
+        if self._plan.checks:
+            yield Step("check", self._check)
+
+    def _check(self) -> dict[str, Any] | None:
+        from ogdc_shared.worker.checks import check_outputs
+
+        return check_outputs(self._places.outputs, self._reporter)
 
     def _tell_progress(self, share: float = 0.0) -> None:
         """Say how many commands are finished, in units of files; `share` is how much of the next one is."""

@@ -31,6 +31,7 @@ class Reporter:
 
     Attributes:
         warnings: All that is known of, also of earlier lives of this task; None: there is none.
+        warnings_fail: Whether `refuse_warnings` does so.
 
     Source: docs/progress.md of argo-workflows; `terminationMessagePath` in Kubernetes' Container v1 core.
     """
@@ -44,6 +45,7 @@ class Reporter:
         self._lock = allocate_lock()
         self._unrecorded: RunWarnings | None = None
         self.warnings: RunWarnings | None = None
+        self.warnings_fail = False
 
     def event(self, event: str, **facts: Any) -> None:
         """Log one JSON line, in one write so that it stays whole among what commands print."""
@@ -76,6 +78,18 @@ class Reporter:
         with self._lock:
             taken, self._unrecorded = self._unrecorded, None
         return taken
+
+    def refuse_warnings(self) -> None:
+        """Fail for what was warned of since it was last recorded, where the recipe wants no warnings.
+
+        Raises:
+            WarningsError: there is something, and it does.
+        """
+        if self.warnings_fail and self._unrecorded:
+            from ogdc_shared.errors import WarningsError
+
+            told = self._unrecorded.to_text()
+            raise WarningsError(f"The recipe takes warnings for failures (workflow.warnings: fail). {told}")
 
     def leave_warnings(self, path: str) -> None:
         """Leave all warnings where Argo looks for an output parameter; nothing where there is none."""

@@ -1,0 +1,166 @@
+"""Results are looked at by the real GDAL: what is empty, damaged or nowhere on the earth is told of."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ogdc_shared.worker import checks
+from ogdc_shared.worker.check_file import has_data
+from ogdc_shared.worker.report import Reporter
+from support.trees import tree
+
+pytestmark = pytest.mark.skipif(shutil.which("gdalinfo") is None, reason="there is no GDAL")
+
+PLACED = ("-a_srs", "EPSG:3413", "-a_ullr", "0", "640", "640", "0")
+POINT = {"type": "Point", "coordinates": [1, 2]}
+
+
+def raster(path: Path, *options: str, burn: str = "5", size: int = 64, placed: bool = True) -> Path:
+    line = ["gdal_create", "-q", "-bands", "1", "-outsize", str(size), str(size), "-burn", burn, *options]
+    subprocess.run([*line, *(PLACED if placed else ()), str(path)], check=True)
+    return path
+
+
+def features(path: Path, *geometries: dict[str, object] | None) -> Path:
+    listed = [{"type": "Feature", "properties": {"n": 1}, "geometry": geometry} for geometry in geometries]
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": listed}))
+    return path
+
+
+def converted(path: Path, *options: str) -> Path:
+    source = features(path.with_name("source.geojson"), POINT)
+    subprocess.run(["ogr2ogr", *options, str(path), str(source)], check=True)
+    source.unlink()
+    return path
+
+
+def cut(path: Path) -> Path:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    return path
+
+
+def found(directory: Path) -> dict[str, str]:
+    """What is warned of, by kind."""
+    reporter = Reporter()
+    before = tree(directory)
+    checks.check_outputs(str(directory), reporter)
+    assert tree(directory) == before, "looking leaves nothing behind"
+    return {each.kind: each.message for each in reporter.warnings.first} if reporter.warnings else {}
+
+
+GOOD: dict[str, Callable[[Path], object]] = {
+    "constant": lambda d: raster(d / "a.tif"),
+    "cloud optimized": lambda d: raster(d / "a.tif", "-of", "COG", size=600),
+    "netcdf": lambda d: raster(d / "a.nc", "-of", "netCDF", placed=False),
+    "geopackage": lambda d: converted(d / "a.gpkg"),
+    "shapefile": lambda d: converted(d / "a.shp"),
+    "flatgeobuf": lambda d: converted(d / "a.fgb"),
+    "geojson": lambda d: features(d / "a.geojson", POINT, None),
+    "a table without geometry": lambda d: converted(d / "a.gpkg", "-nlt", "NONE"),
+    "numbers alone": lambda d: (d / "a.csv").write_text("1,2\n"),
+    "a table": lambda d: (d / "a.csv").write_text("a,b\n1,2\n"),
+    "what is not known": lambda d: (d / "a.bin").write_bytes(b""),
+}
+
+
+@pytest.mark.parametrize("make", GOOD.values(), ids=GOOD)
+def test_good_results_are_not_warned_of(tmp_path: Path, make: Callable[[Path], object]) -> None:
+    make(tmp_path)
+    assert found(tmp_path) == {}
+
+
+BAD: dict[str, tuple[str, str, Callable[[Path], object]]] = {
+    "zeros": ("no_data", "nothing but zeros", lambda d: raster(d / "a.tif", burn="0")),
+    "nodata": ("no_data", "nothing but", lambda d: raster(d / "a.tif", "-a_nodata", "5")),
+    "no numbers": ("no_data", "nothing but", lambda d: raster(d / "a.tif", "-ot", "Float32", burn="nan")),
+    "no byte": ("no_data", "no byte", lambda d: (d / "a.tif").touch()),
+    "nowhere": ("no_crs", "coordinate reference", lambda d: raster(d / "a.tif", placed=False)),
+    "cut off": ("unreadable", "'a.tif'", lambda d: cut(raster(d / "a.tif", "-co", "TILED=YES", size=900))),
+    "no raster": ("unreadable", "cannot be opened", lambda d: (d / "a.tif").write_bytes(b"<html>" * 99)),
+    "no feature": ("no_data", "no feature", lambda d: features(d / "a.geojson")),
+    "no row": ("no_data", "no feature", lambda d: converted(d / "a.gpkg", "-where", "n > 1")),
+    "no geometry": ("no_data", "without a geometry", lambda d: features(d / "a.geojson", None)),
+    "no .prj": ("no_crs", "layer 'a'", lambda d: (converted(d / "a.shp"), (d / "a.prj").unlink())),
+    "no .shx": ("unreadable", "a.shx", lambda d: (converted(d / "a.shp"), (d / "a.shx").unlink())),
+    "a heading": ("no_data", "no row", lambda d: (d / "a.csv").write_text('"name","ice area"\n')),
+}
+
+
+@pytest.mark.parametrize(("kind", "said", "make"), BAD.values(), ids=BAD)
+def test_bad_results_are_warned_of(
+    tmp_path: Path, kind: str, said: str, make: Callable[[Path], object]
+) -> None:
+    make(tmp_path)
+    assert said in found(tmp_path)[kind]
+
+
+def test_one_pixel_of_a_large_raster_is_found(tmp_path: Path) -> None:
+    path = raster(tmp_path / "a.tif", "-co", "TILED=YES", burn="0", size=4000)
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size * 2 // 3)
+        file.write(b"\x07")
+    assert found(tmp_path) == {}
+
+
+def test_results_that_gdal_has_no_part_in_cost_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.txt").write_text("words")
+    monkeypatch.setattr("os.fork", lambda: pytest.fail("no child is needed"))
+    assert checks.check_outputs(str(tmp_path), Reporter()) is None
+
+
+def test_of_many_results_some_are_looked_at_and_it_is_said_how_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks, "MAX_FILES", 5)
+    for number in range(20):
+        features(tmp_path / f"{number}.geojson", POINT)
+    event = checks.check_outputs(str(tmp_path), Reporter())
+    assert event is not None
+    assert (event["files"], event["of"]) == (5, 20)
+
+
+def test_a_check_ends_in_time_and_is_no_reason_to_fail(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import os
+
+    os.mkfifo(tmp_path / "endless")
+    monkeypatch.setattr(checks, "SECONDS", -0.5)
+    raster(tmp_path / "a.tif")
+    event = checks.check_outputs(str(tmp_path), Reporter())
+    assert event is not None
+    assert (event["files"], event["of"]) in {(0, 1), (1, 1)}
+
+
+def test_where_there_is_no_gdal_it_is_said_and_nothing_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raster(tmp_path / "a.tif")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    event = checks.check_outputs(str(tmp_path), Reporter())
+    assert event is not None
+    assert event["event"] == "checks_skipped"
+
+
+@given(st.sampled_from("BbHhIiQqfd"), st.integers(0, 100), st.integers(1, 100))
+def test_a_block_has_data_where_one_value_is_neither_zero_nor_nodata(
+    form: str, nodata: int, value: int
+) -> None:
+    import struct
+
+    def block(*values: float) -> bytes:
+        return struct.pack(f"{len(values)}{form}", *values)
+
+    assert not has_data(block(0, nodata, 0), form, nodata)
+    assert has_data(block(0, value, nodata), form, nodata) == (value != nodata)
+    assert has_data(block(0, value), form, None)
