@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from ogdc_cli.api import ApiClient, Submitted
 from ogdc_cli.recipes import is_remote, load, staged
+from ogdc_cli.terminal import one_line, say
 
 
 class Parcel(NamedTuple):
@@ -19,7 +21,8 @@ class Parcel(NamedTuple):
 def pack_recipe(recipe: str) -> Parcel:
     """Get `recipe` ready.
 
-    One on this machine is checked, so that what is wrong with it is said before anything is sent.
+    One on this machine is checked, so that what is wrong with it is said before anything is sent; what its
+    author may not have meant is told on stderr.
 
     Raises:
         OgdcError: there is no such recipe, or it cannot run as written.
@@ -29,7 +32,15 @@ def pack_recipe(recipe: str) -> Parcel:
     from ogdc_shared.recipe.bundle import pack
 
     with staged(recipe) as directory:
-        return Parcel(bundle=pack(load(directory).directory))
+        loaded = load(directory)
+        tell_advice(loaded.advice)
+        return Parcel(bundle=pack(loaded.directory))
+
+
+def tell_advice(advice: Iterable[str]) -> None:
+    """Tell what the author of a recipe may not have meant."""
+    for hint in advice:
+        say(one_line(f"note: {hint}"), err=True)
 
 
 def submit(client: ApiClient, parcel: Parcel, *, overwrite: bool) -> Submitted:

@@ -17,6 +17,7 @@ _WORDS = {
     "fetching": "fetching {source}: {file_bytes} of {size} bytes, {rate} bytes/s, {done} of {of} files done",
     "fetch_delayed": "{source}: {reason}; trying again in {seconds} s ({attempt} of {of})",
     "command_started": "command {number} of {of}: {command}",
+    "command_background": "command {number} of {of} has left running and waits for: {processes}",
     "command_finished": "command {number} of {of} finished after {seconds} s",
     "command_failed": "command {number} of {of} failed with exit code {exit_code} after {seconds} s",
     "resumed": "goes on after {after}",

@@ -39,6 +39,7 @@ class ValidateResponse(Schema):
     recipe_id: str
     recipe_name: str
     commands: int
+    advice: list[str]
 
 
 class StatusResponse(Schema):

@@ -80,6 +80,7 @@ def _validate(context: Context, call: Call) -> Response:
                 "recipe_id": recipe.id,
                 "recipe_name": recipe.meta.name,
                 "commands": len(recipe.commands),
+                "advice": list(recipe.advice),
             }
         )
 

@@ -38,6 +38,7 @@ def validate(
 ) -> None:
     """Check a recipe; fetches none of its inputs."""
     from ogdc_cli.recipes import load, staged
+    from ogdc_cli.submission import tell_advice
     from ogdc_shared.errors import InputNotFoundError, InvalidRecipeError
     from ogdc_shared.redact import redact_url
 
@@ -55,8 +56,17 @@ def validate(
             say("\n  ".join(map(one_line, (f"{recipe} is not valid:", *problems))), err=True)
         raise typer.Exit(1) from exc
     if as_json:
-        print_json({"recipe": recipe, "valid": True, "recipe_id": loaded.id, "problems": []})
+        print_json(
+            {
+                "recipe": recipe,
+                "valid": True,
+                "recipe_id": loaded.id,
+                "problems": [],
+                "advice": list(loaded.advice),
+            }
+        )
     else:
+        tell_advice(loaded.advice)
         say(one_line(f"{recipe} is valid ({loaded.id}, {_count(len(loaded.commands), 'command')})."))
 
 

@@ -7,6 +7,8 @@ before anything is composed, and the composed nodes before anything is construct
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +30,10 @@ _MAX_NODES = 200_000
 _MAX_NUMBER = 64
 """Characters; a longer plain scalar is text, whatever it looks like."""
 
+_ODD_BLANK = re.compile(
+    r"^(?:[ -]*|[ -]*[\w\"']+[ ]?:[ ]*)([\u00a0\u2000-\u200b\u202f\u3000\ufeff])", re.MULTILINE
+)
+"""Where YAML needs a space: before a key, and between a key's colon and its value."""
 _STR, _MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
 _TYPES = {_STR, _MERGE} | {
     f"tag:yaml.org,2002:{name}" for name in ("map", "seq", "int", "float", "bool", "null")
@@ -58,14 +64,21 @@ def load_meta(path: Path) -> dict[str, Any]:
 
 
 def _missing(path: Path) -> str:
-    other = path.with_suffix(".yaml")
-    if other.exists():
-        return f"there is only a {other.name}; rename it to {path.name}."
+    names = sorted(entry.name for entry in os.scandir(path.parent)) if path.parent.is_dir() else []
+    for name in names:
+        if name.lower().split(".")[:2] in (["meta", "yml"], ["meta", "yaml"]):
+            return f"there is only a {name}; rename it to {path.name}."
     return "the recipe directory has no such file; every recipe is described by one."
 
 
 def _construct(text: str) -> dict[str, Any]:
-    _refuse_deep_nesting(text)
+    if odd := _ODD_BLANK.search(text):
+        line = text.count("\n", 0, odd.end()) + 1
+        raise UnusableFileError(
+            f"line {line}: has a blank that is no space (U+{ord(odd[1]):04X}), as web pages and word "
+            "processors write it; write a space."
+        )
+    anchors = _check_events(text)
     loader = SafeLoader(text)
     try:
         root = loader.get_single_node()
@@ -74,6 +87,11 @@ def _construct(text: str) -> dict[str, Any]:
         if not isinstance(root, yaml.MappingNode):
             raise UnusableFileError("is no mapping; write `key: value` lines, beginning with `name: …`.")
         _check(root)
+        for anchor, event in anchors.items():
+            raise UnusableFileError(
+                f"{_line(event)}: &{_short(anchor)[1:-1]} marks a value that nothing refers to; put quotes "
+                "around a value that begins with &."
+            )
         meta: dict[str, Any] = loader.construct_document(root)
     except (ValueError, LookupError) as exc:  # such as `0x_` or `!!bool maybe`, which PyYAML does not foresee
         raise UnusableFileError(f"holds a value that cannot be read ({exc}); put quotes around it.") from exc
@@ -82,8 +100,10 @@ def _construct(text: str) -> dict[str, Any]:
     return meta
 
 
-def _refuse_deep_nesting(text: str) -> None:
+def _check_events(text: str) -> dict[str, yaml.Event]:
+    """Refuse deep nesting, and return the anchors that nobody refers to."""
     depth = 0
+    anchors: dict[str, yaml.Event] = {}
     for event in yaml.parse(text, Loader=SafeLoader):
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
@@ -91,6 +111,12 @@ def _refuse_deep_nesting(text: str) -> None:
             depth -= 1
         if depth > _MAX_DEPTH:
             raise UnusableFileError(f"{_line(event)}: is nested more than {_MAX_DEPTH} deep; flatten it.")
+        anchor = event.anchor if isinstance(event, yaml.NodeEvent) else None
+        if isinstance(event, yaml.AliasEvent):
+            anchors.pop(str(anchor), None)
+        elif anchor is not None:
+            anchors[anchor] = event
+    return anchors
 
 
 def _check(root: yaml.MappingNode) -> None:
@@ -154,14 +180,21 @@ def _explain(error: yaml.YAMLError) -> str:
         return "is not YAML: it holds control characters; save it as plain text in UTF-8."
     mark = error.problem_mark
     place = f"line {mark.line + 1}, column {mark.column + 1}"
-    return f"{place}: is not YAML: {error.problem}; {_advice(error.problem or '')}"
+    return f"{place}: is not YAML: {error.problem}; {_advice(error.problem or '', error.context or '')}"
 
 
-def _advice(problem: str) -> str:
+def _advice(problem: str, context: str) -> str:
+    if "alias" in f"{context} {problem}":
+        return 'put quotes around a value that begins with *, as in filename: "*.tif".'
+    if "anchor" in context:
+        return "put quotes around a value that begins with &."
     if "cannot start any token" in problem:
         return "indent with spaces instead of tabs, and put quotes around a value that begins with @, ` or %."
     if "mapping values are not allowed" in problem:
-        return "put quotes around a value that holds a colon and a space, and line up the keys."
+        return (
+            "put quotes around a value that holds a colon and a space, line up the keys, and write a space "
+            "after the colon of each."
+        )
     if "another document" in problem:
         return "keep one document, without a second `---`."
     return "check the indentation, the quotes and the brackets there and in the line before."

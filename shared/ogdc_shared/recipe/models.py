@@ -22,7 +22,7 @@ from pydantic import (
 
 from ogdc_shared.recipe import quantities
 from ogdc_shared.recipe.ids import NAME_PATTERN, name_problem
-from ogdc_shared.recipe.urls import checksum_problem, url_problem
+from ogdc_shared.recipe.urls import TYPOGRAPHIC_QUOTES, checksum_problem, url_problem
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -31,6 +31,10 @@ _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 def _plain_text(value: str) -> str:
     if not value.strip():
         raise ValueError("is empty; give a value or remove the key.")
+    if value[0] in TYPOGRAPHIC_QUOTES:
+        raise ValueError(
+            f"begins with the typographic quote {value[0]}; write plain ones around it, or none."
+        )
     if found := _CONTROL.search(value):
         raise ValueError(
             f"has the control character {found[0]!r} at position {found.start() + 1}; remove it."

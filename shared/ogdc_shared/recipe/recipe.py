@@ -18,9 +18,9 @@ from ogdc_shared.recipe.files import UnusableFileError, confined, read_text
 from ogdc_shared.recipe.ids import recipe_id
 from ogdc_shared.recipe.input_names import name_problems
 from ogdc_shared.recipe.meta import META_NAME, load_meta
-from ogdc_shared.recipe.models import FileInput, InputParam, RecipeMeta, ShellWorkflow, UrlListInput
+from ogdc_shared.recipe.models import FileInput, InputParam, RecipeMeta, ShellWorkflow, UrlInput, UrlListInput
 from ogdc_shared.recipe.shell import Shell
-from ogdc_shared.recipe.urls import read_url_list, url_problem
+from ogdc_shared.recipe.urls import http_url, read_url_list, url_problem
 
 _MOST = 10
 """Bad lines of one URL list that are told."""
@@ -68,7 +68,10 @@ def load_recipe(directory: Path) -> Recipe:
     problems += name_problems(meta, directory)
     if problems:
         raise InvalidRecipeError(*problems)
-    return Recipe(id=recipe_id(meta.name), meta=meta, directory=directory, **script._asdict())
+    advice = (*_input_advice(meta), *script.advice)
+    return Recipe(
+        recipe_id(meta.name), meta, directory, commands=script.commands, shell=script.shell, advice=advice
+    )
 
 
 def side_file(directory: Path, key: str, name: str) -> Path:
@@ -132,6 +135,15 @@ def _input_problems(key: str, param: InputParam, directory: Path) -> Iterator[st
             yield from islice(_url_list_problems(path, param.file), _MOST)
     except InvalidRecipeError as exc:
         yield from exc.problems
+
+
+def _input_advice(meta: RecipeMeta) -> Iterator[str]:
+    for position, param in enumerate(meta.input.params):
+        if isinstance(param, UrlInput) and (read := http_url(param.value)) != param.value:
+            yield (
+                f"{META_NAME}: input.params[{position}].value: {shown(param.value)} is read as {read}; where "
+                "the bucket has another address, give that."
+            )
 
 
 def _url_list_problems(path: Path, file: str) -> Iterator[str]:

@@ -10,6 +10,8 @@ from urllib.parse import SplitResult, urlsplit
 from ogdc_shared.recipe.files import UnusableFileError
 
 SCHEMES = frozenset({"http", "https", "ftp", "s3", "gs"})
+TYPOGRAPHIC_QUOTES = tuple("\u201c\u201d\u201e\u00ab\u00bb\u2018\u2019\u201a")
+"""What word processors write for quotes; no value begins with one on purpose."""
 MAX_LENGTH = 8192
 """Characters; servers refuse longer ones."""
 
@@ -17,6 +19,8 @@ _DIGITS = {"md5": 32, "sha1": 40, "sha256": 64, "sha512": 128}
 """Algorithm → hex digits of its checksums."""
 _SIMPLE = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,4})?(?:/[!-~]*)?")
 """What nearly every URL looks like, so that a list of a million is checked in a second."""
+_PATH = re.compile(r"/(?!/)|\.{1,2}/|~|[a-zA-Z]:[\\/]")
+"""How a path begins: on this machine, in this directory, at home, on a drive."""
 _UNSEEN = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029\ufeff]")
 
 
@@ -30,6 +34,8 @@ def url_problem(url: str) -> str | None:
         return f"is longer than {MAX_LENGTH:,} characters; give a shorter URL."
     if _SIMPLE.fullmatch(url):
         return None
+    if url[:1] in TYPOGRAPHIC_QUOTES:
+        return f"begins with the typographic quote {url[0]}; write plain ones around it, or none."
     if unseen := _UNSEEN.search(url):
         code = "%20" if unseen[0] == " " else "its percent-encoded form"
         return f"has {unseen[0]!r} as character {unseen.start() + 1}; remove it, or write {code}."
@@ -44,6 +50,12 @@ def _place_problem(parts: SplitResult) -> str | None:
     _ = parts.port
     if parts.scheme in {"s3", "gs"} and not re.fullmatch(r"[A-Za-z0-9._-]{3,255}", parts.netloc):
         return f"names no bucket; give one such as {parts.scheme}://bucket/path/to/file.tif."
+    if parts.scheme == "file" or _PATH.match(parts.geturl()):
+        return (
+            "is no URL to fetch from, but a path; a file beside meta.yml is an input of `type: file`, a "
+            "directory of a machine one of `type: pvc_mount` (on one machine OGDC_LOCAL_CLAIMS says which "
+            "there are)."
+        )
     if parts.scheme not in SCHEMES or not parts.hostname:
         return "is no URL to fetch from; give one that begins with https://, http:// or ftp:// and a server."
     return None

@@ -57,7 +57,8 @@ def run_task(arguments: list[str]) -> int:
     try:
         _run(arguments, reporter)
     except _Stopped:
-        reporter.last_words("The task was stopped from outside.")
+        at = f", at {reporter.doing}" if reporter.doing else "."
+        reporter.last_words(f"The task was stopped from outside{at}")
         raise
     except Exception as exc:  # the run's message is made of whatever it is
         return _failed(exc, reporter)

@@ -76,10 +76,12 @@ class Execution:
         self._reporter.event("command_started", **facts, command=clip(command.text, _SHOWN_BYTES))
         # For whoever ends the task without asking: the kernel, the kubelet, the local engine.
         which = f"command {number} of {len(self._plan.commands)}" + (f", for {file.path!r}" if file else "")
-        self._reporter.last_words(f"It was at {which}: {clip(command.text, _SHOWN_BYTES)}")
+        self._reporter.doing = f"{which}: {clip(command.text, _SHOWN_BYTES)}"
+        self._reporter.last_words(f"It was at {self._reporter.doing}")
         started = time.monotonic()
         errors = GdalErrors()
         outcome = self._run_in_scratch(number, file, errors)
+        self._reporter.doing = ""
         facts |= {"exit_code": outcome.exit_code, "seconds": round(time.monotonic() - started, 3)}
         if outcome.exit_code or outcome.timed_out or outcome.left:
             self._reporter.event("command_failed", **facts, timed_out=outcome.timed_out)

@@ -30,6 +30,7 @@ class Reporter:
         last_words_file: Where Kubernetes finds the reason for a failure.
 
     Attributes:
+        doing: The command that is running, in words; empty between commands.
         warnings: All that is known of, also of earlier lives of this task; None: there is none.
         warnings_fail: Whether `refuse_warnings` does so.
 
@@ -42,6 +43,7 @@ class Reporter:
         self._progress_file = progress_file
         self._last_words_file = last_words_file
         self._progress = ""
+        self.doing = ""
         self._lock = allocate_lock()
         self._unrecorded: RunWarnings | None = None
         self.warnings: RunWarnings | None = None

@@ -155,7 +155,7 @@ def test_a_signal_ends_the_command_and_all_it_started(make_task: MakeTask) -> No
     begin = time.monotonic()
     result = task.finish(process)
     assert result.exit_code == 143
-    assert result.last_words == "The task was stopped from outside."
+    assert result.last_words.startswith("The task was stopped from outside, at command 1 of 1: trap ")
     assert (task.outputs / "asked").exists()
     assert time.monotonic() - begin < 20
 

@@ -59,6 +59,38 @@ def test_meta_yaml_is_recognised_as_a_slip(tmp_path: Path) -> None:
         load_meta(tmp_path / "meta.yml")
 
 
+@pytest.mark.parametrize("name", ["Meta.yml", "META.YAML", "meta.yml.txt"])
+def test_other_names_of_meta_yml_are_recognised(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("name: a")
+    with pytest.raises(RecipeNotFoundError, match=f"there is only a {name}; rename it"):
+        load_meta(tmp_path / "meta.yml")
+
+
+@pytest.mark.parametrize(
+    ("content", "advice"),
+    [
+        ("a: *b\n", 'put quotes around a value that begins with *, as in filename: "*.tif"'),
+        ("a: *.tif\n", "put quotes around a value that begins with *"),
+        ("a: [**/*.tif]\n", "put quotes around a value that begins with *"),
+        ("a: &.tif\n", "put quotes around a value that begins with &"),
+        ("a: 1\nb: &c .tif\n", "line 2: &c marks a value that nothing refers to; put quotes"),
+        ("a: 1\nb:\u00a02\n", "line 2: has a blank that is no space (U+00A0)"),
+        ("a: 1\n\u00a0\u00a0b: 2\n", "line 2: has a blank that is no space (U+00A0)"),
+        ("name:a\nb: 1\n", "write a space after the colon of each"),
+    ],
+)
+def test_slips_get_advice(tmp_path: Path, content: str, advice: str) -> None:
+    (tmp_path / "meta.yml").write_text(content)
+    with pytest.raises(InvalidRecipeError) as raised:
+        load_meta(tmp_path / "meta.yml")
+    assert advice in str(raised.value)
+
+
+def test_odd_blanks_within_a_value_are_its_own(tmp_path: Path) -> None:
+    (tmp_path / "meta.yml").write_text("a: b\u00a0c\n")
+    assert load_meta(tmp_path / "meta.yml") == {"a": "b\u00a0c"}
+
+
 def test_a_link_out_of_the_directory_is_refused(tmp_path: Path) -> None:
     (tmp_path / "other.yml").write_text("name: secret")
     (tmp_path / "recipe").mkdir()
