@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ogdc_cli.tasklog import plain
+from ogdc_cli.tasklog import plain, size_in_words
 from ogdc_cli.terminal import printable
 
-_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 _MESSAGE = 100
 """Characters of a message; the run's own is printed whole."""
 
@@ -21,7 +20,7 @@ def summary(run: dict[str, Any]) -> str:
     if left := count - sum(run["partition_counts"].values()):
         begun.append(f"{left} not begun")
     files = "" if run["input_files"] is None else f" of {_plural(run['input_files'], 'file')}"
-    size = "" if run["input_bytes"] is None else f", {_size(run['input_bytes'])}"
+    size = "" if run["input_bytes"] is None else f", {size_in_words(run['input_bytes'])}"
     return f"{_plural(count, 'partition')}{files}{size}: {', '.join(begun)}"
 
 
@@ -35,7 +34,7 @@ def _row(partition: dict[str, Any]) -> tuple[str, ...]:
     return (
         str(partition["number"]),
         "?" if files is None else str(files),
-        "?" if size is None else _size(size),
+        "?" if size is None else size_in_words(size),
         partition["phase"] or "not begun",
         _in_a_line(partition["message"] or ""),
     )
@@ -44,15 +43,6 @@ def _row(partition: dict[str, Any]) -> tuple[str, ...]:
 def _in_a_line(message: str) -> str:
     line = printable(" ".join(plain(message).split()))
     return line if len(line) <= _MESSAGE else f"{line[: _MESSAGE - 1]}…"
-
-
-def _size(number: float) -> str:
-    """Render bytes in the unit that leaves one to four figures."""
-    for unit in _UNITS:
-        if number < 1024 or unit == _UNITS[-1]:
-            break
-        number /= 1024
-    return f"{number:.0f} {unit}" if unit == "B" or number >= 100 else f"{number:.1f} {unit}"
 
 
 def _plural(number: int, noun: str) -> str:

@@ -14,7 +14,6 @@ from ogdc_cli.terminal import printable
 
 _WORDS = {
     "fetched": "fetched {name} ({size} bytes)",
-    "fetching": "fetching {source}: {file_bytes} of {size} bytes, {rate} bytes/s, {done} of {of} files done",
     "fetch_delayed": "{source}: {reason}; trying again in {seconds} s ({attempt} of {of})",
     "command_started": "command {number} of {of}: {command}",
     "command_background": "command {number} of {of} has left running and waits for: {processes}",
@@ -28,6 +27,7 @@ _WORDS = {
     "failed": "failed: {message}",
 }
 """Event of the worker (see `worker.report`) → how it is said."""
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 _ENDINGS = frozenset({"command_finished", "command_failed", "failed"})
 _TASK = re.compile(r"\[([^\]\s]+)\] (.*)", re.DOTALL)
 _COLOUR = re.compile(r"\x1b\[[0-9;:]*[mK]")
@@ -122,7 +122,30 @@ def _begins_step(event: dict[str, str]) -> bool:
     return is_last or event["event"] not in _ENDINGS
 
 
+def _fetching(event: dict[str, str]) -> str:
+    """Say how far the inputs are: `fetching a.tif (3 of 40): 12 of 50 MiB, 2.5 MiB/s; 180 MiB in all`."""
+    try:
+        have, rate, total = (size_in_words(float(event[key])) for key in ("file_bytes", "rate", "bytes"))
+        number = f" ({int(event['done']) + 1} of {event['of']})" if event["of"] != "1" else ""
+        whole = f" of {size_in_words(float(event['size']))}" if event["size"].isdecimal() else ""
+    except (KeyError, ValueError):
+        return "fetching"
+    in_all = f"; {total} in all" if number else ""
+    return f"fetching {event.get('source', '')}{number}: {have}{whole}, {rate}/s{in_all}"
+
+
+def size_in_words(number: float) -> str:
+    """Render bytes in the unit that leaves one to four figures."""
+    for unit in _UNITS:
+        if number < 1024 or unit == _UNITS[-1]:
+            break
+        number /= 1024
+    return f"{number:.0f} {unit}" if unit == "B" or number >= 100 else f"{number:.1f} {unit}"
+
+
 def _in_words(event: dict[str, str]) -> str:
+    if event["event"] == "fetching":
+        return _fetching(event)
     try:
         return _WORDS[event["event"]].format_map(event)
     except KeyError:  # a newer worker's, or not the worker's at all

@@ -104,6 +104,10 @@ RECIPE_PATH = "/ogdc/recipe"
 """The unpacked recipe snapshot, which commands find as `RECIPE_DIR` and cannot change."""
 CREDENTIALS_PATH = "/ogdc/credentials"
 """Logins of servers that inputs are on (see `worker.credentials`); only where inputs are fetched."""
+CACHE_PATH = "/ogdc/cache"
+"""Inputs that were fetched before (see `worker.input_cache`); likewise."""
+CACHE_LIMIT = "OGDC_INPUT_CACHE_BYTES"
+"""Names how many bytes of them are kept."""
 LISTED_MANIFESTS_PATH = "/tmp/ogdc-manifests"  # noqa: S108  the task's own /tmp
 """What `list` leaves under `partitions_directory`: a directory of manifests, `<partition>.json`."""
 LISTED_DIVISION_PATH = "/tmp/ogdc-division.json"  # noqa: S108  as below

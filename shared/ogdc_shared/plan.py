@@ -106,6 +106,8 @@ class Plan(NamedTuple):
     """Whether what the last command left is looked at (see `worker.checks`)."""
     warnings_fail: bool = False
     """Whether the recipe takes warnings for failures."""
+    cache: bool = True
+    """Whether inputs that were fetched before may be used, and are kept for later."""
 
     def to_json(self) -> str:
         """Render as stored."""

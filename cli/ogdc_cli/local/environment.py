@@ -17,12 +17,15 @@ NAMESPACE = "local"
 CLAIM = "workflow"
 DATAONE_NODE_URL = "https://arcticdata.io/metacat/d1/mn"
 
+INPUT_CACHE_SIZE = "20Gi"
+
 PASSED_ON = (
     "ARGO_WORKFLOW_RETRY_ENABLED",
     "ARGO_WORKFLOW_RETRY_LIMIT",
     "ARGO_WORKFLOW_RETRY_POLICY",
     "DATAONE_NODE_URL",
     "OGDC_FAILED_RUN_DAYS",
+    "OGDC_INPUT_CACHE_SIZE",
     "OGDC_LINK_SECONDS",
     "OGDC_LOCAL_CLAIMS",
     "OGDC_LOG_LIMIT",
@@ -118,6 +121,23 @@ def local_claims(settings: Mapping[str, str]) -> dict[str, Path]:
     if not isinstance(claims, dict) or not all(isinstance(path, str) for path in claims.values()):
         raise ConfigurationError(f"OGDC_LOCAL_CLAIMS={value!r}: {_CLAIMS_FORM}")
     return {name: _claim_directory(name, path) for name, path in claims.items()}
+
+
+def input_cache_limit(settings: Mapping[str, str]) -> int:
+    """Read how many bytes of fetched inputs are kept: OGDC_INPUT_CACHE_SIZE, such as 50Gi; 0: none.
+
+    Raises:
+        ConfigurationError: it is no such amount.
+    """
+    from ogdc_shared.recipe.quantities import amount
+
+    value = settings.get("OGDC_INPUT_CACHE_SIZE", INPUT_CACHE_SIZE)
+    if value == "0":
+        return 0
+    try:
+        return amount(value)
+    except ValueError as exc:
+        raise ConfigurationError(f"OGDC_INPUT_CACHE_SIZE={value!r} {exc}") from exc
 
 
 def _claim_directory(name: str, path: str) -> Path:

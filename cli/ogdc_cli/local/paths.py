@@ -81,6 +81,11 @@ class StatePaths(NamedTuple):
         return self.root / "volume"
 
     @property
+    def input_cache(self) -> Path:
+        """Inputs that were fetched before."""
+        return self.root / "cache"
+
+    @property
     def engine_store(self) -> Path:
         """The engine's own record of its workflows."""
         return self.root / "engine.sqlite"

@@ -13,10 +13,12 @@ from pathlib import Path
 
 from ogdc_cli.local.egress import Egress
 from ogdc_cli.local.engine import Engine
+from ogdc_cli.local.engine.fetching import Fetching
 from ogdc_cli.local.environment import (
     CLAIM,
     NAMESPACE,
     function_environment,
+    input_cache_limit,
     load_signing_key,
     local_claims,
     log_limit,
@@ -24,6 +26,7 @@ from ogdc_cli.local.environment import (
 from ogdc_cli.local.functions import build_functions
 from ogdc_cli.local.gateway import Clock, Gateway, Internal
 from ogdc_cli.local.paths import StatePaths, write_private
+from ogdc_cli.local.private import PrivateFiles
 from ogdc_cli.local.sandbox import probe
 from ogdc_cli.local.server import Server, listen, url_of
 from ogdc_shared.config import Settings
@@ -116,6 +119,11 @@ def running_services(
             namespace=NAMESPACE,
             slots=(os.cpu_count() or 1) + 1,  # one more, since each waits for the disk now and then
             sandbox=probe(environ=environ, label=paths.label, private=(paths.root,)),
+            fetching=Fetching(
+                logins=PrivateFiles.from_env(environ).logins,
+                cache=paths.input_cache,
+                limit=input_cache_limit(settings),
+            ),
         )
         functions = build_functions(context)
         gateway = Gateway(

@@ -17,22 +17,29 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from urllib.parse import SplitResult
 
-NETRC, TOKENS = "netrc", "tokens"
-"""Names of the files: one as ftp(1) and curl read it, one with `HOST TOKEN` a line."""
+NETRC, TOKENS, REFUSED = "netrc", "tokens", "refused"
+"""Names of the files: one as ftp(1) and curl read it, one with `HOST TOKEN` a line, and a word on those of
+the user's that were not taken."""
 
 
 class Credentials:
     """What is known for some hosts."""
 
     def __init__(
-        self, *, logins: Mapping[str, tuple[str, str]] | None = None, tokens: Mapping[str, str] | None = None
+        self,
+        *,
+        logins: Mapping[str, tuple[str, str]] | None = None,
+        tokens: Mapping[str, str] | None = None,
+        note: str = "",
     ) -> None:
         """Keep these.
 
         Args:
             logins: Host → user and password.
             tokens: Host → bearer token.
+            note: What to add where a login is missing.
         """
+        self.note = note
         self._logins = logins or {}
         self._tokens = tokens or {}
 
@@ -44,7 +51,9 @@ class Credentials:
             UnusableInputError: a file cannot be understood; says where, and not what is in it.
         """
         return cls(
-            logins=_read_netrc(f"{directory}/{NETRC}"), tokens=dict(_read_tokens(f"{directory}/{TOKENS}"))
+            logins=_read_netrc(f"{directory}/{NETRC}"),
+            tokens=dict(_read_tokens(f"{directory}/{TOKENS}")),
+            note=_read_note(f"{directory}/{REFUSED}"),
         )
 
     def authorization(self, url: str, *, asked: str, encrypted: bool) -> str | None:
@@ -112,6 +121,13 @@ def _read_netrc(path: str) -> dict[str, tuple[str, str]]:
         for host, (login, _, password) in hosts.items()
         if host != "default"
     }
+
+
+def _read_note(path: str) -> str:
+    if not os.path.isfile(path):
+        return ""
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return file.read()
 
 
 def _read_tokens(path: str) -> list[tuple[str, str]]:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
         def open(self, source: str, *, offset: int, validator: str | None) -> Reply:
             """Begin to read a file; see `web.Web.open`."""
 
+        def changed(self, source: str, *, etag: str, modified: str) -> bool:
+            """Ask whether a file is another now; see `web.Web.changed`."""
+
 
 ATTEMPTS = 6
 """How often in a row a server may fail without one more byte of the file."""
@@ -62,6 +65,10 @@ class RecipeFiles:
             InputNotFoundError: the recipe has no such file.
         """
         return Reply(pieces=read_shipped(self._directory, source))
+
+    def changed(self, source: str, *, etag: str, modified: str) -> bool:
+        """Say that nothing is known of an earlier state: such files are not cached."""
+        return True
 
 
 def download(

@@ -16,6 +16,7 @@ from ogdc_shared.errors import InputNotFoundError, UnsupportedError
 from ogdc_shared.worker.download import RecipeFiles, download
 from ogdc_shared.worker.names import last_component, name_from_url, placed, take_name
 from ogdc_shared.worker.part import Part
+from ogdc_shared.worker.reply import InterruptedFetchError, Reply
 from ogdc_shared.worker.threads import in_threads
 from ogdc_shared.worker.trees import flush, is_directory, move_children, remove
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from ogdc_shared.plan import InputFile
     from ogdc_shared.worker.download import Source, Trouble
     from ogdc_shared.worker.fetch_progress import FetchProgress
-    from ogdc_shared.worker.reply import Reply
+    from ogdc_shared.worker.input_cache import CacheEntry, InputCache
 
 THREADS = 4
 
@@ -38,6 +39,8 @@ class Fetched(NamedTuple):
     size: int
     """Bytes."""
     seconds: float
+    cached: bool = False
+    """Whether it was there from an earlier run, and its server or its checksum confirmed it."""
 
 
 def fetch_inputs(
@@ -50,6 +53,7 @@ def fetch_inputs(
     pause: Callable[[float], None] = time.sleep,
     progress: FetchProgress | None = None,
     credentials: str = "",
+    cache: InputCache | None = None,
 ) -> None:
     """Fetch all inputs into `store`; those that an earlier try has finished are left alone.
 
@@ -62,6 +66,7 @@ def fetch_inputs(
         pause: Waits so many seconds before a server is tried again.
         progress: Told how far it is.
         credentials: Directory with the logins of servers (see `credentials`); empty: there are none.
+        cache: What was fetched before; None: everything is fetched.
 
     Raises:
         InputNotFoundError: there is no such file.
@@ -69,7 +74,7 @@ def fetch_inputs(
         UnusableInputError: an input has a wrong size or checksum, or the name of another.
     """
     os.makedirs(store, exist_ok=True)
-    fetching = _Fetching(files, store=store, recipe=recipe, credentials=credentials)
+    fetching = _Fetching(files, store=store, recipe=recipe, credentials=credentials, cache=cache)
 
     def wait(trouble: Trouble) -> None:
         warn(trouble)
@@ -101,10 +106,19 @@ def place_inputs(store: str, input_dir: str) -> None:
 class _Fetching:
     """What all the inputs of a partition have in common."""
 
-    def __init__(self, files: Sequence[InputFile], *, store: str, recipe: str, credentials: str) -> None:
+    def __init__(
+        self,
+        files: Sequence[InputFile],
+        *,
+        store: str,
+        recipe: str,
+        credentials: str,
+        cache: InputCache | None,
+    ) -> None:
         self._files = files
         self._store = store
         self._sources = _sources(files, recipe, credentials)
+        self._cache = cache
         self._names = Counter(_default_name(file) for file in files)
 
     def fetch(
@@ -113,24 +127,68 @@ class _Fetching:
         started = time.monotonic()
         file, place = self._files[number], f"{self._store}/{number}"
         os.makedirs(place, exist_ok=True)
-        name = _only_file(place)
+        name, cached = _only_file(place), False
         if name is None:
             part = Part(f"{place}.part")
-            reply = download(
-                file,
-                source=self._sources[file.kind],
-                part=part,
-                name=lambda reply: self._name(file, reply),
-                wait=wait,
-                progress=progress.of(number, file) if progress else lambda _have, _size: None,
-            )
+            reply = self._cached(file, part)
+            cached = reply is not None
+            if reply is None:
+                note = progress.of(number, file) if progress else lambda _have, _size: None
+                reply = self._downloaded(file, part, wait=wait, progress=note)
             name = self._name(file, reply)
             os.makedirs(os.path.dirname(f"{place}/{name}"), exist_ok=True)
             part.become(f"{place}/{name}")
         if progress:
             progress.finished(number)
         seconds = round(time.monotonic() - started, 3)
-        return Fetched(file.source, name, os.path.getsize(f"{place}/{name}"), seconds)
+        return Fetched(file.source, name, os.path.getsize(f"{place}/{name}"), seconds, cached)
+
+    def _downloaded(
+        self,
+        file: InputFile,
+        part: Part,
+        *,
+        wait: Callable[[Trouble], None],
+        progress: Callable[[int, int | None], None],
+    ) -> Reply:
+        source = self._sources[file.kind]
+        reply = download(
+            file,
+            source=source,
+            part=part,
+            name=lambda reply: self._name(file, reply),
+            wait=wait,
+            progress=progress,
+        )
+        if self._cache and file.kind == "url":
+            self._cache.keep(
+                file.source, part.path, etag=reply.etag, modified=reply.modified, name=reply.name
+            )
+        return reply
+
+    def _cached(self, file: InputFile, part: Part) -> Reply | None:
+        """Take an input from the cache, as the answer it once came with; None: it has to be fetched."""
+        entry = self._cache.find(file.source) if self._cache and file.kind == "url" else None
+        if entry is None or part.size:
+            return None
+        try:
+            if not self._is_good(file, entry):
+                return None
+            entry.copy_to(part.path)
+        finally:
+            entry.close()
+        return Reply(pieces=(), name=entry.name)
+
+    def _is_good(self, file: InputFile, entry: CacheEntry) -> bool:
+        if file.size not in {None, entry.size}:
+            return False
+        if file.checksum:
+            return entry.digest(file.checksum.algorithm) == file.checksum.value
+        web = self._sources["url"]
+        try:
+            return not web.changed(file.source, etag=entry.etag, modified=entry.modified)
+        except InterruptedFetchError:
+            return False  # fetching it waits until its server is there again
 
     def _name(self, file: InputFile, reply: Reply) -> str:
         """Say where an input goes; two that differ in their queries alone keep them in their names."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 
+from ogdc_shared.layout import CACHE_LIMIT
 from ogdc_shared.light import TYPE_CHECKING
 from ogdc_shared.worker.checkpoint import Step
 
@@ -11,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ogdc_shared.plan import InputFile
+    from ogdc_shared.worker.input_cache import InputCache
     from ogdc_shared.worker.places import Places
     from ogdc_shared.worker.report import Reporter
 
@@ -19,7 +22,7 @@ INPUT_STEPS = frozenset({"fetch", "place"})
 
 
 def input_steps(
-    files: Sequence[InputFile], *, per_file: bool, places: Places, reporter: Reporter
+    files: Sequence[InputFile], *, per_file: bool, places: Places, reporter: Reporter, caching: bool = True
 ) -> Iterator[Step]:
     """Yield the steps: `fetch` where anything is on a server, and `place` where there is anything.
 
@@ -28,6 +31,7 @@ def input_steps(
         per_file: Whether commands are given the paths of files on volumes, so that no links are needed.
         places: Where everything is.
         reporter: Told of each input.
+        caching: Whether what was fetched before may be used, and is kept for later.
     """
     kinds = {file.kind for file in files}
     if kinds == {"volume"}:
@@ -35,7 +39,7 @@ def input_steps(
     elif kinds == {"recipe"}:
         yield Step("place", partial(_copy, files, places=places, reporter=reporter))
     elif files:
-        yield Step("fetch", partial(_fetch, files, places=places, reporter=reporter))
+        yield Step("fetch", partial(_fetch, files, places=places, reporter=reporter, caching=caching))
         yield Step("place", partial(_place, places))
 
 
@@ -54,7 +58,7 @@ def _copy(files: Sequence[InputFile], *, places: Places, reporter: Reporter) -> 
         reporter.event("fetched", **copied)
 
 
-def _fetch(files: Sequence[InputFile], *, places: Places, reporter: Reporter) -> None:
+def _fetch(files: Sequence[InputFile], *, places: Places, reporter: Reporter, caching: bool) -> None:
     from ogdc_shared.worker.fetch import fetch_inputs
     from ogdc_shared.worker.fetch_progress import FetchProgress
 
@@ -67,7 +71,18 @@ def _fetch(files: Sequence[InputFile], *, places: Places, reporter: Reporter) ->
             warn=lambda trouble: reporter.event("fetch_delayed", **trouble._asdict()),
             progress=progress,
             credentials=places.credentials,
+            cache=_cache(places) if caching else None,
         )
+
+
+def _cache(places: Places) -> InputCache | None:
+    """What was fetched before; None: nothing is kept here."""
+    limit = int(os.environ.get(CACHE_LIMIT, "0"))
+    if not limit or not os.path.isdir(places.cache):
+        return None
+    from ogdc_shared.worker.input_cache import InputCache
+
+    return InputCache(places.cache, limit=limit)
 
 
 def _place(places: Places) -> None:

@@ -17,6 +17,7 @@ class Places(NamedTuple):
     partition: str = layout.PARTITION_PATH
     recipe: str = layout.RECIPE_PATH
     credentials: str = layout.CREDENTIALS_PATH
+    cache: str = layout.CACHE_PATH
     scratch: str = "/tmp"  # noqa: S108  the task's own
 
     @property

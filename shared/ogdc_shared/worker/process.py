@@ -120,7 +120,13 @@ class _Process:
 
     def _steps(self) -> Iterator[Step]:
         per_file = self._plan.per_file
-        yield from input_steps(self._files, per_file=per_file, places=self._places, reporter=self._reporter)
+        yield from input_steps(
+            self._files,
+            per_file=per_file,
+            places=self._places,
+            reporter=self._reporter,
+            caching=self._plan.cache,
+        )
         for number in range(1, len(self._plan.commands) + 1):
             if number > 1:
                 yield Step(f"clear {number - 1}", self._clear)

@@ -86,7 +86,7 @@ class Web:
             return self._open_http(url, offset=0, validator=None)
         if response.status not in {200, 206}:
             response.close()
-            raise _refusal(url, response, place=place)
+            raise _refusal(url, response, place=place, note=self._credentials.note)
         begins = offset if response.status == 206 else 0
         length = response.headers.get("Content-Length", "")
         return Reply(
@@ -280,7 +280,7 @@ def _validator(response: urllib3.BaseHTTPResponse) -> str | None:
     return etag if etag.startswith('"') else response.headers.get("Last-Modified")
 
 
-def _refusal(url: str, response: urllib3.BaseHTTPResponse, *, place: str = "") -> Exception:
+def _refusal(url: str, response: urllib3.BaseHTTPResponse, *, place: str = "", note: str = "") -> Exception:
     answer = f"{response.status} {response.reason or ''}".strip()
     if response.status >= 500 or response.status in _PASSING:
         return InterruptedFetchError(f"it answered {answer}", pause=_asked_pause(response))
@@ -291,7 +291,8 @@ def _refusal(url: str, response: urllib3.BaseHTTPResponse, *, place: str = "") -
         "(docs/recipes.md, Inputs behind a login).",
         407: "The proxy asks for a login: give it in https_proxy.",
     }.get(response.status, "Check the address.")
-    return InputNotFoundError(f"{url!r} cannot be fetched: its server answered {answer}. {advice}")
+    told = f"{url!r} cannot be fetched: its server answered {answer}. {advice}"
+    return InputNotFoundError(f"{told} {note}".rstrip())
 
 
 def _asked_pause(response: urllib3.BaseHTTPResponse) -> float | None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from ogdc_shared.removal import empty, remove
 
 _MESSAGE = "message"
-_OWN = ("argo", "tmp")
+_OWN = ("argo", "tmp", "credentials")
 _VOLUMES = "volumes"
 
 

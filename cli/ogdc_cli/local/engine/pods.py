@@ -14,6 +14,7 @@ from typing import NamedTuple
 from ogdc_cli.local.engine.artifacts import Artifacts
 from ogdc_cli.local.engine.beneath import directory_beneath, file_beneath, found_beneath, read_beneath
 from ogdc_cli.local.engine.berths import Berths
+from ogdc_cli.local.engine.fetching import NOTHING_BESIDES, Fetching
 from ogdc_cli.local.engine.guard import Excess
 from ogdc_cli.local.engine.output import Output
 from ogdc_cli.local.engine.program import OutputParameter, Program, VolumeMount
@@ -74,6 +75,7 @@ class Pods:
         scratch: Path,
         owner: int | None,
         egress: Path | None = None,
+        fetching: Fetching = NOTHING_BESIDES,
     ) -> None:
         """Nothing is made yet.
 
@@ -85,6 +87,7 @@ class Pods:
             scratch: Keeps what pods need while they run; nothing in it outlives the engine.
             owner: The uid that directories a pod may write to have to belong to; None: the engine's own.
             egress: The socket that leads out for commands that may use a network; None: there is none.
+            fetching: What containers that fetch inputs have besides.
         """
         self._store = store
         self._volumes = volumes
@@ -93,6 +96,7 @@ class Pods:
         self._scratch = scratch
         self._owner = owner
         self._egress = egress
+        self._fetching = fetching
         self._scratches: dict[str, _Scratch] = {}
         self._lock = threading.Lock()
 
@@ -130,11 +134,12 @@ class Pods:
                 ),
                 memory=template.limits.memory,
             )
+            containers = self._phases(container, template.network, directory)
         except BaseException:
             output.release()
             raise
         scratch_dir = next(mount.source for mount in container.mounts if mount.target == _TMP)
-        return Prepared(_phases(container, attempt.template.network, self._egress), output, scratch_dir)
+        return Prepared(containers, output, scratch_dir)
 
     def collect(
         self, program: Program, attempt: Attempt, ended: Exit, excess: Excess | None = None
@@ -186,6 +191,22 @@ class Pods:
         """Remove everything of a workflow that was deleted."""
         self.finished(workflow)
         _clear_away(self._log_dir / workflow)
+
+    def _phases(self, container: Container, network: str, directory: Path) -> tuple[Container, ...]:
+        """Divide a pod by what it may reach: nothing; or servers for its inputs, then nothing or the way out."""
+        if network == "none" or container.argv[:2] != _PROCESS:
+            return (container,)
+        fetching = container._replace(
+            name=f"{container.name}-fetch", env={**container.env, PHASE: FETCHING}, network=True
+        )
+        fetching = self._fetching.equipped(fetching, directory=directory, owner=self._owner)
+        running = container._replace(env={**container.env, PHASE: RUNNING})
+        if network == "commands" and self._egress is not None:
+            running = running._replace(
+                env={**running.env, EGRESS: EGRESS_PATH},
+                mounts=(*running.mounts, Mount(self._egress, EGRESS_PATH)),
+            )
+        return fetching, running
 
     # --- before ---------------------------------------------------------------------------------------------
 
@@ -265,22 +286,6 @@ class Pods:
                 artifacts = Artifacts(self._store, directory / "artifacts", shared=self._owner is not None)
                 self._scratches[workflow] = _Scratch(artifacts, Berths(directory))
             return self._scratches[workflow]
-
-
-def _phases(container: Container, network: str, egress: Path | None) -> tuple[Container, ...]:
-    """Divide a pod by what it may reach: nothing; or servers for its inputs, then nothing or the way out."""
-    if network == "none" or container.argv[:2] != _PROCESS:
-        return (container,)
-    fetching = container._replace(
-        name=f"{container.name}-fetch", env={**container.env, PHASE: FETCHING}, network=True
-    )
-    running = container._replace(env={**container.env, PHASE: RUNNING})
-    if network == "commands" and egress is not None:
-        running = running._replace(
-            env={**running.env, EGRESS: EGRESS_PATH},
-            mounts=(*running.mounts, Mount(egress, EGRESS_PATH)),
-        )
-    return fetching, running
 
 
 def _inputs(artifacts: Artifacts, attempt: Attempt) -> list[Mount]:

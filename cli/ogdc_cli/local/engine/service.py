@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ogdc_cli.local.engine.api import Api
 from ogdc_cli.local.engine.events import EventSender
+from ogdc_cli.local.engine.fetching import NOTHING_BESIDES, Fetching
 from ogdc_cli.local.engine.pods import Pods
 from ogdc_cli.local.engine.scheduler import Scheduler
 from ogdc_cli.local.engine.store import Change, Store
@@ -37,6 +38,7 @@ class Engine:
         sandbox: Sandbox,
         events_token: str | None = None,
         egress: Path | None = None,
+        fetching: Fetching = NOTHING_BESIDES,
     ) -> None:
         """Open the state; nothing runs before `start`.
 
@@ -53,6 +55,7 @@ class Engine:
             sandbox: What runs them (see `sandbox.probe`).
             egress: The socket that leads out for commands that may use a network; None: there is none.
             events_token: What the taker of events asks for; None: nothing.
+            fetching: What containers that fetch inputs have besides.
 
         Raises:
             ConfigurationError: the state was written by another version.
@@ -71,6 +74,7 @@ class Engine:
             scratch=self._scratch,
             owner=sandbox.owner,
             egress=egress,
+            fetching=fetching,
         )
         claims = frozenset(volumes)
         self._scheduler = Scheduler(
