@@ -10,9 +10,12 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from typing import NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from ogdc_shared.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from ipaddress import IPv4Network, IPv6Network
 
 _T = TypeVar("_T", str, None)
 _TRUE = {"1", "true", "yes", "on"}
@@ -170,6 +173,9 @@ class Settings(NamedTuple):
     """Base URL of a DataONE member node, e.g. https://arcticdata.io/metacat/d1/mn."""
     allow_local_recipes: bool = False
     """Whether `recipe_path` may name a directory of the machine the service runs on."""
+    allowed_networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    """JSON list of networks, such as ["10.20.0.0/16"], that recipes may be read from although they are not
+    public. The services connect to no others, be they named, redirected to or written as numbers."""
     temporary_output_days: int = 7
     """How long the outputs of `type: temporary` are kept."""
     failed_run_days: int = 14
@@ -196,6 +202,7 @@ class Settings(NamedTuple):
             event_token=env.text("OGDC_EVENT_TOKEN"),
             dataone_node_url=env.text("DATAONE_NODE_URL"),
             allow_local_recipes=env.flag("OGDC_ALLOW_LOCAL_RECIPES", False),
+            allowed_networks=_networks(env.json_list("OGDC_ALLOWED_NETWORKS")),
             temporary_output_days=env.number("OGDC_TEMPORARY_OUTPUT_DAYS", 7, least=1),
             failed_run_days=env.number("OGDC_FAILED_RUN_DAYS", 14, least=1),
             stale_seconds=float(env.number("OGDC_STALE_SECONDS", 30, least=0)),
@@ -268,6 +275,20 @@ def _telemetry(env: _Environment) -> TelemetrySettings:
         metrics=env.choice("OTEL_METRICS_EXPORTER", ("otlp", "none"), None),
         disabled=env.flag("OTEL_SDK_DISABLED", default.disabled),
     )
+
+
+def _networks(entries: list[object]) -> tuple[IPv4Network | IPv6Network, ...]:
+    from ipaddress import ip_network
+
+    found = []
+    for network in entries:
+        try:
+            found.append(ip_network(str(network)))
+        except ValueError as exc:
+            raise ConfigurationError(
+                f'OGDC_ALLOWED_NETWORKS: {exc}; give a JSON list such as ["10.20.0.0/16"].'
+            ) from exc
+    return tuple(found)
 
 
 def _worker(env: _Environment) -> WorkerSettings:

@@ -1,72 +1,27 @@
 """HTTP connections that lead only where they may, and do not wait for ever for an answer to begin.
 
-A service that asks for what a caller named must not be led to what only it can reach: itself, its cloud's
-metadata, its neighbours. So every name is resolved here, every address it stands for is checked, and the
-connection is made to the very address that was checked, for each redirect anew: a name that is given another
-address in between (DNS rebinding) leads nowhere else.
-
-Source: RFC 6890 and the IANA registries of special-purpose addresses, as `ipaddress` knows them; RFC 6052 for
-IPv4 addresses in IPv6 ones.
+A connection is made to the very address that was checked (see `reach`), for each redirect anew. So a name
+that is given another address in between (DNS rebinding) leads nowhere else.
 """
 
 from __future__ import annotations
 
 import socket
 from contextlib import contextmanager, suppress
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from threading import Event, Timer
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from ogdc_shared.errors import ForbiddenError
+from ogdc_shared.reach import Reach, checked_addresses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from ipaddress import IPv4Network
-
-    Address = IPv4Address | IPv6Address
 
 HEADER_SECONDS = 120.0
 """How long a server may take from being asked to the end of its answer's headers, a byte at a time or not."""
-
-_NAT64 = IPv6Network("64:ff9b::/96")
-
-
-class Reach(NamedTuple):
-    """Where connections may lead: to all public addresses, and to these."""
-
-    anywhere: bool = False
-    """Whether to any address: the caller is this machine's own user."""
-    networks: tuple[IPv4Network | IPv6Network, ...] = ()
-    """Networks that the operator allows although they are not public."""
-    hosts: frozenset[str] = frozenset()
-    """Hosts that the operator has named himself, such as that of a DataONE node."""
-
-    def allows(self, address: Address) -> bool:
-        """Whether an address may be connected to."""
-        meant = _embedded(address) or address
-        return self.anywhere or _is_public(meant) or any(meant in network for network in self.networks)
-
-
-def checked_addresses(host: str, port: int | None, reach: Reach) -> list[str]:
-    """Resolve a host's name, or read an address in any of its forms.
-
-    Raises:
-        ForbiddenError: one of its addresses may not be connected to.
-        OSError: there is no such host.
-    """
-    found = socket.getaddrinfo(host, port or 0, type=socket.SOCK_STREAM)
-    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
-    for address in addresses:
-        if host.lower() not in reach.hosts and not reach.allows(ip_address(address)):
-            raise ForbiddenError(
-                f"{host} is {address}, which is no public address, so nothing is read from there. Use a "
-                "public server; the operator can allow a network with OGDC_ALLOWED_NETWORKS."
-            )
-    return addresses
 
 
 def pool_manager(reach: Reach | None = None, **options: Any) -> urllib3.PoolManager:
@@ -120,13 +75,14 @@ class _Careful:
         return self._wire
 
     def _checked(self, name: str) -> str:
-        from urllib3.exceptions import NameResolutionError
+        from urllib3.exceptions import LocationParseError, NameResolutionError
 
         try:
             return checked_addresses(name, self.port, self.reach)[0]
-        except (socket.gaierror, UnicodeError) as exc:
-            error = exc if isinstance(exc, socket.gaierror) else socket.gaierror(str(exc))
-            raise NameResolutionError(name, self, error) from exc  # type: ignore[arg-type]
+        except UnicodeError as exc:
+            raise LocationParseError(f"{name!r}, label empty or too long") from exc
+        except socket.gaierror as exc:
+            raise NameResolutionError(name, self, exc) from exc  # type: ignore[arg-type]
 
     def getresponse(self) -> Any:
         with self._limited() as cut:
@@ -187,16 +143,3 @@ class _EncryptedPool(_ToldPool, HTTPSConnectionPool):
 
 
 _POOLS = {"http": _Pool, "https": _EncryptedPool}
-
-
-def _is_public(address: Address) -> bool:
-    return address.is_global and not address.is_multicast
-
-
-def _embedded(address: Address) -> IPv4Address | None:
-    """The IPv4 address that an IPv6 one leads to, be it mapped, 6to4, Teredo or NAT64."""
-    if isinstance(address, IPv4Address):
-        return None
-    if address in _NAT64:
-        return IPv4Address(int(address) & 0xFFFFFFFF)
-    return address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from ogdc_shared.errors import ConfigurationError, InputNotFoundError
 from ogdc_shared.plan import Checksum, InputFile, VolumeInput
@@ -16,6 +17,7 @@ from ogdc_shared.recipe.urls import http_url, read_url_list
 if TYPE_CHECKING:
     import urllib3
 
+    from ogdc_shared.reach import IPNetwork, Reach
     from ogdc_shared.recipe.models import InputParam
 
 _TIMEOUT = 30.0
@@ -24,11 +26,18 @@ _AT_ONCE = 8
 _TOLD = 20
 
 
-def resolve_inputs(recipe: Recipe, *, dataone_node_url: str | None) -> Iterator[InputFile]:
+def resolve_inputs(
+    recipe: Recipe, *, dataone_node_url: str | None, networks: Sequence[IPNetwork] | None = None
+) -> Iterator[InputFile]:
     """Yield every file a recipe takes in, in the order of its parameters, holding none of them.
 
     Only DataONE is asked over the network; whether a URL can be fetched shows when the worker fetches it.
     Files on volumes are not among them: see `volume_inputs`.
+
+    Args:
+        recipe: The recipe.
+        dataone_node_url: Base URL of the node that is asked.
+        networks: Networks that its redirects may lead to although they are not public; None: any.
 
     Raises:
         InputNotFoundError: a DataONE package is unknown or has no such file.
@@ -36,7 +45,11 @@ def resolve_inputs(recipe: Recipe, *, dataone_node_url: str | None) -> Iterator[
         ConfigurationError: the recipe needs DataONE and no node is set.
     """
     for position, param in enumerate(recipe.meta.input.params):
-        yield from _files(recipe, param, key=f"input.params[{position}]", dataone_node_url=dataone_node_url)
+        key = f"input.params[{position}]"
+        if isinstance(param, DataOneInput):
+            yield from _dataone_files(param, key=key, node_url=dataone_node_url, networks=networks)
+        else:
+            yield from _files(recipe, param, key=key)
 
 
 def volume_inputs(recipe: Recipe) -> tuple[VolumeInput, ...]:
@@ -48,9 +61,7 @@ def volume_inputs(recipe: Recipe) -> tuple[VolumeInput, ...]:
     )
 
 
-def _files(
-    recipe: Recipe, param: InputParam, *, key: str, dataone_node_url: str | None
-) -> Iterator[InputFile]:
+def _files(recipe: Recipe, param: InputParam, *, key: str) -> Iterator[InputFile]:
     if isinstance(param, UrlInput):
         yield InputFile(
             source=http_url(param.value),
@@ -67,9 +78,6 @@ def _files(
         name = param.name or PurePosixPath(param.path).name
         size = path.stat().st_size
         yield InputFile(param.path, kind="recipe", name=name, directory=param.directory, size=size)
-    elif isinstance(param, DataOneInput):
-        files = _dataone_files(param, key=key, node_url=dataone_node_url)
-        yield from (_below(param.directory, file) for file in files)
 
 
 def _checksum(text: str | None) -> Checksum | None:
@@ -86,14 +94,17 @@ def _below(directory: str | None, file: InputFile) -> InputFile:
     return file._replace(directory=f"{directory}/{file.directory}" if file.directory else directory)
 
 
-def _dataone_files(param: DataOneInput, *, key: str, node_url: str | None) -> Iterator[InputFile]:
+def _dataone_files(
+    param: DataOneInput, *, key: str, node_url: str | None, networks: Sequence[IPNetwork] | None
+) -> Iterator[InputFile]:
     from ogdc_shared.dataone.client import resolve_dataset
 
     if node_url is None:
         raise ConfigurationError(f"meta.yml: {key} is a DataONE package and DATAONE_NODE_URL is not set.")
-    with _http() as http:
+    with _http(_reach(node_url, networks)) as http:
         try:
-            yield from resolve_dataset(node_url, param.dataset_identifier, filename=param.filename, http=http)
+            files = resolve_dataset(node_url, param.dataset_identifier, filename=param.filename, http=http)
+            yield from (_below(param.directory, file) for file in files)
         except InputNotFoundError as exc:
             raise InputNotFoundError(f"meta.yml: {key}: {exc}") from exc
 
@@ -133,10 +144,21 @@ def _unreachable(url: str, *, http: urllib3.PoolManager) -> str | None:
     return f"{url}: the server answers {status}; check the URL." if status >= 400 else None
 
 
-def _http() -> urllib3.PoolManager:
+def _reach(node_url: str, networks: Sequence[IPNetwork] | None) -> Reach:
+    """Where asking a node may lead: to the node, which the operator named, and wherever that is allowed."""
+    from ogdc_shared.reach import Reach
+
+    host = (urlsplit(node_url).hostname or "").lower()
+    return Reach(anywhere=networks is None, networks=tuple(networks or ()), hosts=frozenset({host}))
+
+
+def _http(reach: Reach | None = None) -> urllib3.PoolManager:
     import urllib3
 
-    return urllib3.PoolManager(
+    from ogdc_shared.connections import pool_manager
+
+    return pool_manager(
+        reach,
         maxsize=_AT_ONCE,
         timeout=_TIMEOUT,
         retries=urllib3.Retry(

@@ -19,8 +19,8 @@ from types import TracebackType
 from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
-from ogdc_shared.connections import Reach, checked_addresses
 from ogdc_shared.errors import ForbiddenError
+from ogdc_shared.reach import Reach, checked_addresses
 from ogdc_shared.worker.egress import pump
 
 _LOG = logging.getLogger(__name__)

@@ -30,10 +30,10 @@ from ogdc_cli.local.private import PrivateFiles
 from ogdc_cli.local.sandbox import probe
 from ogdc_cli.local.server import Server, listen, url_of
 from ogdc_shared.config import Settings
-from ogdc_shared.connections import Reach
 from ogdc_shared.context import Context
 from ogdc_shared.db.migrate import migrate
 from ogdc_shared.errors import OgdcError
+from ogdc_shared.reach import Reach
 from ogdc_shared.runs.sweep import UNSENT_SECONDS, sweep
 from ogdc_shared.worker.report import Reporter
 from ogdc_shared.worker.tidy import Leftovers, tidy

@@ -91,8 +91,9 @@ def compiled_recipe(
             "meta.yml: input.params: a recipe with inputs on volumes takes no uploaded object besides them. "
             "Have the trigger pass none (pass_object: false)."
         )
+    networks = None if settings.allow_local_recipes else settings.allowed_networks
     with Listing() as files:
-        files.extend(resolve_inputs(recipe, dataone_node_url=settings.dataone_node_url))
+        files.extend(resolve_inputs(recipe, dataone_node_url=settings.dataone_node_url, networks=networks))
         files.extend(_uploaded(recipe.meta, occasion.inputs))
         yield _compile(recipe, files=files, settings=settings, overwrite=overwrite, occasion=occasion)
 

@@ -55,7 +55,13 @@ def _staged(context: Context, source: RecipeSource, *, into: Path) -> Path:
         raise InvalidRequestError(
             "Give a recipe: its location as `recipe_path`, or a bundle of its directory."
         )
-    return stage_recipe(source.location, into, allow_local=context.settings.allow_local_recipes)
+    settings = context.settings
+    return stage_recipe(
+        source.location,
+        into,
+        allow_local=settings.allow_local_recipes,
+        networks=settings.allowed_networks,
+    )
 
 
 def _recipe_root(directory: Path) -> Path:

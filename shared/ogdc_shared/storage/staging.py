@@ -12,33 +12,40 @@ The recipe is the directory with `meta.yml`: the location itself, or the only su
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from ogdc_shared.errors import ForbiddenError, InvalidRequestError, RecipeNotFoundError
+from ogdc_shared.reach import Reach
 from ogdc_shared.removal import remove
 from ogdc_shared.storage.files import disk_errors
 from ogdc_shared.storage.sources.schemes import ARCHIVES, is_archive, open_source
 from ogdc_shared.storage.sources.source import Budget, Source
+
+if TYPE_CHECKING:
+    from ogdc_shared.reach import IPNetwork
 
 META_FILE = "meta.yml"
 MAX_LOCATION = 2048
 NAMES_SHOWN = 10
 
 
-def stage_recipe(location: str, into: Path, *, allow_local: bool) -> Path:
+def stage_recipe(location: str, into: Path, *, allow_local: bool, networks: Sequence[IPNetwork] = ()) -> Path:
     """Copy a recipe into an empty directory and return the directory in it that holds `meta.yml`.
 
     Args:
         location: See the module.
         into: Made where it is missing; empty again after an error.
-        allow_local: Whether the caller may name files of this machine.
+        allow_local: Whether the caller is this machine's own user, who may name its files, and addresses
+            that only it can reach.
+        networks: Networks that the operator allows although they are not public.
 
     Raises:
         InvalidRequestError: the location is of no known form, or holds more than a recipe can.
-        ForbiddenError: it is on this machine and `allow_local` is not given.
+        ForbiddenError: it is on this machine, or in a network that is not public, and that is not allowed.
         RecipeNotFoundError: there is no recipe.
         InvalidRecipeError: its files cannot be taken: a link that leads out, a damaged archive, …
         UnsupportedError: a package is missing for this kind of location.
@@ -54,7 +61,8 @@ def stage_recipe(location: str, into: Path, *, allow_local: bool) -> Path:
         )
     with disk_errors("the recipe"), _whole_or_nothing(into):
         if path is None:
-            _stage_open(open_source(location), location, into)
+            reach = Reach(anywhere=allow_local, networks=tuple(networks))
+            _stage_open(open_source(location, reach), location, into)
         else:
             _stage_local(path, into)
         return into / _recipe_root(location, _names(into))

@@ -193,7 +193,7 @@ class Pods:
         _clear_away(self._log_dir / workflow)
 
     def _phases(self, container: Container, network: str, directory: Path) -> tuple[Container, ...]:
-        """Divide a pod by what it may reach: nothing; or servers for its inputs, then nothing or the way out."""
+        """Divide a pod by what it may reach: nothing; or first servers, then nothing or the way out."""
         if network == "none" or container.argv[:2] != _PROCESS:
             return (container,)
         fetching = container._replace(

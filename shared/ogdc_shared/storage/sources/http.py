@@ -11,7 +11,9 @@ from urllib.parse import unquote, urljoin, urlsplit
 import urllib3
 from urllib3.exceptions import HTTPError, LocationValueError, MaxRetryError
 
+from ogdc_shared.connections import pool_manager
 from ogdc_shared.errors import InvalidRequestError, RecipeNotFoundError, SourceUnavailableError
+from ogdc_shared.reach import Reach
 from ogdc_shared.storage.sources.source import (
     CHUNK_BYTES,
     CONNECT_SECONDS,
@@ -30,9 +32,10 @@ PASSING = (429, 500, 502, 503, 504)
 class HttpSource:
     """A URL of an archive or a directory."""
 
-    def __init__(self, location: str) -> None:
+    def __init__(self, location: str, reach: Reach) -> None:
         self.root = location
-        self._pool = urllib3.PoolManager(
+        self._pool = pool_manager(
+            reach,
             timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
             retries=urllib3.Retry(
                 total=8,
@@ -58,7 +61,8 @@ class HttpSource:
     def read(self, locator: str) -> Iterator[bytes]:
         """See `Source`."""
         with self._get(locator) as response:
-            yield from response.stream(CHUNK_BYTES, decode_content=False)
+            while piece := response.read1(CHUNK_BYTES, decode_content=False):  # as it comes: time is counted
+                yield piece
 
     def close(self) -> None:
         """See `Source`."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from ogdc_shared.errors import InvalidRequestError
+from ogdc_shared.errors import InvalidRequestError, RecipeNotFoundError
+from ogdc_shared.reach import Reach, checked_addresses
 from ogdc_shared.storage.sources.source import Source
 
 ARCHIVES = (".tar.gz", ".tgz", ".zip")
@@ -19,8 +20,12 @@ def is_archive(path: str) -> bool:
     return path.lower().endswith(ARCHIVES)
 
 
-def open_source(location: str) -> Source:
+def open_source(location: str, reach: Reach) -> Source:
     """The source that reads `location`, which is not on this machine.
+
+    Args:
+        location: A URL of one of the schemes.
+        reach: Where connections to a server that the location names may lead.
 
     Raises:
         InvalidRequestError: no source reads it.
@@ -33,7 +38,7 @@ def open_source(location: str) -> Source:
     if scheme in ("http", "https"):
         from ogdc_shared.storage.sources.http import HttpSource
 
-        return HttpSource(location)
+        return HttpSource(location, reach)
     if scheme == "s3":
         from ogdc_shared.storage.sources.s3 import S3Source
 
@@ -41,12 +46,26 @@ def open_source(location: str) -> Source:
     if scheme in SCHEMES:
         from ogdc_shared.storage.sources.filesystem import FilesystemSource
 
-        return FilesystemSource(location)
+        return FilesystemSource(checked_ftp(location, reach) if scheme == "ftp" else location)
     raise InvalidRequestError(
         f"{location}: {scheme}:// is not read here. Use github://ORGANISATION:REPOSITORY@REF/PATH, "
         f"s3://BUCKET/PATH, https:// or http:// (an archive, {', '.join(ARCHIVES)}, or a directory that the "
         f"server lists), or {', '.join(f'{name}://' for name in SCHEMES if name != 'github')}."
     )
+
+
+def checked_ftp(location: str, reach: Reach) -> str:
+    """Put the address that was checked in the place of a server's name.
+
+    fsspec would look the name up again. The other schemes lead to servers of their own alone.
+    """
+    parts = urlsplit(location)
+    try:
+        address = checked_addresses(parts.hostname or "", parts.port, reach)[0]
+    except OSError as exc:
+        raise RecipeNotFoundError(f"{location}: there is no such server. Check the address.") from exc
+    host = f"[{address}]" if ":" in address else address
+    return parts._replace(netloc=f"{host}:{parts.port}" if parts.port else host).geturl()
 
 
 def _refuse_secrets(location: str, scheme: str) -> None:

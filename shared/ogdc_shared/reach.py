@@ -1,0 +1,68 @@
+"""Which addresses a service may connect to when somebody else says where to.
+
+A service that asks for what a caller named must not be led to what only it can reach: itself, its cloud's
+metadata, its neighbours. So a name is resolved, and every address it stands for is checked.
+
+Source: RFC 6890 and the IANA registries of special-purpose addresses, as `ipaddress` knows them; RFC 6052 for
+IPv4 addresses in IPv6 ones.
+"""
+
+from __future__ import annotations
+
+import socket
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import NamedTuple
+
+from ogdc_shared.errors import ForbiddenError
+
+Address = IPv4Address | IPv6Address
+IPNetwork = IPv4Network | IPv6Network
+
+_NAT64 = IPv6Network("64:ff9b::/96")
+
+
+class Reach(NamedTuple):
+    """Where connections may lead: to all public addresses, and to these."""
+
+    anywhere: bool = False
+    """Whether to any address: the caller is this machine's own user."""
+    networks: tuple[IPNetwork, ...] = ()
+    """Networks that the operator allows although they are not public."""
+    hosts: frozenset[str] = frozenset()
+    """Hosts that the operator has named himself, such as that of a DataONE node."""
+
+    def allows(self, address: Address) -> bool:
+        """Whether an address may be connected to."""
+        meant = _embedded(address) or address
+        return self.anywhere or _is_public(meant) or any(meant in network for network in self.networks)
+
+
+def checked_addresses(host: str, port: int | None, reach: Reach) -> list[str]:
+    """Resolve a host's name, or read an address in any of its forms.
+
+    Raises:
+        ForbiddenError: one of its addresses may not be connected to.
+        OSError: there is no such host.
+    """
+    found = socket.getaddrinfo(host, port or 0, type=socket.SOCK_STREAM)
+    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    for address in addresses:
+        if host.lower() not in reach.hosts and not reach.allows(ip_address(address)):
+            raise ForbiddenError(
+                f"{host} is {address}, which is no public address, so nothing is read from there. Use a "
+                "public server; the operator can allow a network with OGDC_ALLOWED_NETWORKS."
+            )
+    return addresses
+
+
+def _is_public(address: Address) -> bool:
+    return address.is_global and not address.is_multicast
+
+
+def _embedded(address: Address) -> IPv4Address | None:
+    """The IPv4 address that an IPv6 one leads to, be it mapped, 6to4, Teredo or NAT64."""
+    if isinstance(address, IPv4Address):
+        return None
+    if address in _NAT64:
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)

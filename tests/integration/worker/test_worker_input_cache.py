@@ -1,0 +1,207 @@
+"""What was fetched is not fetched again as long as somebody can say that it is still right."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ogdc_shared.errors import InputNotFoundError, UnusableInputError
+from ogdc_shared.plan import Checksum, InputFile
+from ogdc_shared.worker.fetch import Fetched, fetch_inputs, place_inputs
+from ogdc_shared.worker.input_cache import InputCache
+from support.http import Answer, FileServer
+
+CONTENT = bytes(range(256)) * 500
+
+
+class Runs:
+    """Runs that fetch one after the other."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.kept = directory / "cache"
+        self.kept.mkdir()
+        self.cache = InputCache(str(self.kept), limit=1 << 20)
+        self.count = 0
+
+    def fetch(self, *files: str | InputFile, cache: bool = True) -> tuple[dict[str, bytes], list[Fetched]]:
+        self.count += 1
+        store, inputs = self.directory / f"fetch{self.count}", self.directory / f"input{self.count}"
+        inputs.mkdir()
+        told: list[Fetched] = []
+        fetch_inputs(
+            [InputFile(source=file) if isinstance(file, str) else file for file in files],
+            store=str(store),
+            recipe="",
+            report=told.append,
+            pause=lambda _: None,
+            cache=self.cache if cache else None,
+        )
+        place_inputs(str(store), str(inputs))
+        return {path.name: path.read_bytes() for path in inputs.iterdir()}, told
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Runs:
+    return Runs(tmp_path)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[FileServer]:
+    (tmp_path / "served").mkdir()
+    (tmp_path / "served/a.bin").write_bytes(CONTENT)
+    with FileServer(tmp_path / "served") as server:
+        yield server
+
+
+def _sent(server: FileServer) -> list[int]:
+    return [request.status for request in server.requests]
+
+
+def test_the_second_run_only_asks_whether_it_is_still_right(runs: Runs, server: FileServer) -> None:
+    server.routes["/a.bin"] = _validated({"ETag": '"1"'})
+    for expected in (False, True, True):
+        files, told = runs.fetch(f"{server.url}/a.bin")
+        assert (files, told[0].cached) == ({"a.bin": CONTENT}, expected)
+    assert _sent(server) == [200, 304, 304]
+
+
+def test_the_time_of_the_last_change_will_do(runs: Runs, server: FileServer) -> None:
+    server.routes["/a.bin"] = _validated({"Last-Modified": "Wed, 21 Oct 2015 07:28:00 GMT"})
+    runs.fetch(f"{server.url}/a.bin")
+    assert runs.fetch(f"{server.url}/a.bin")[1][0].cached
+
+
+def test_a_changed_file_is_fetched_anew(runs: Runs, server: FileServer) -> None:
+    server.routes["/a.bin"] = _validated({"ETag": '"1"'})
+    runs.fetch(f"{server.url}/a.bin")
+    server.routes["/a.bin"] = _validated({"ETag": '"2"'}, b"new")
+    assert runs.fetch(f"{server.url}/a.bin")[0] == {"a.bin": b"new"}
+    assert runs.fetch(f"{server.url}/a.bin")[1][0].cached
+
+
+def test_what_nobody_can_confirm_is_not_kept(runs: Runs, server: FileServer) -> None:
+    server.routes["/a.bin"] = lambda _: Answer(body=CONTENT)
+    runs.fetch(f"{server.url}/a.bin")
+    assert not runs.fetch(f"{server.url}/a.bin")[1][0].cached
+    assert list(runs.kept.iterdir()) == []
+
+
+def test_a_file_that_is_gone_or_forbidden_now_is_not_handed_out(runs: Runs, server: FileServer) -> None:
+    server.routes["/a.bin"] = _validated({"ETag": '"1"'})
+    runs.fetch(f"{server.url}/a.bin")
+    server.routes["/a.bin"] = lambda _: Answer(status=403)
+    with pytest.raises(InputNotFoundError, match="403"):
+        runs.fetch(f"{server.url}/a.bin")
+
+
+def test_a_checksum_needs_no_question(runs: Runs, server: FileServer) -> None:
+    server.routes["/a.bin"] = _validated({"ETag": '"1"'})
+    right = Checksum("sha256", hashlib.sha256(CONTENT).hexdigest())
+    file = InputFile(f"{server.url}/a.bin", checksum=right)
+    runs.fetch(file)
+    assert runs.fetch(file)[1][0].cached
+    assert _sent(server) == [200]
+    with pytest.raises(UnusableInputError, match="expected"):
+        runs.fetch(file._replace(checksum=Checksum("sha256", "0" * 64)))
+
+
+def test_a_damaged_entry_is_as_good_as_none(runs: Runs, server: FileServer) -> None:
+    server.routes["/a.bin"] = _validated({"ETag": '"1"'})
+    runs.fetch(f"{server.url}/a.bin")
+    (entry,) = runs.kept.iterdir()
+    os.truncate(entry / "body", 5)
+    assert runs.fetch(f"{server.url}/a.bin")[0] == {"a.bin": CONTENT}
+    (entry,) = runs.kept.iterdir()
+    (entry / "about.json").write_text("[1]")
+    assert runs.fetch(f"{server.url}/a.bin")[0] == {"a.bin": CONTENT}
+
+
+def test_what_a_run_does_to_its_copy_changes_nothing(runs: Runs, server: FileServer) -> None:
+    server.routes["/a.bin"] = _validated({"ETag": '"1"'})
+    runs.fetch(f"{server.url}/a.bin")
+    runs.fetch(f"{server.url}/a.bin")
+    for number in (1, 2):
+        (runs.directory / f"input{number}/a.bin").write_bytes(b"poison")
+    assert runs.fetch(f"{server.url}/a.bin")[0] == {"a.bin": CONTENT}
+
+
+def test_names_of_servers_are_kept_and_urls_are_not(runs: Runs, server: FileServer) -> None:
+    headers = {"ETag": '"1"', "Content-Disposition": 'attachment; filename="ice.tif"'}
+    server.routes["/x"] = _validated(headers)
+    for _ in range(2):
+        assert list(runs.fetch(f"{server.url.replace('//', '//u:s3cr3t@')}/x")[0]) == ["ice.tif"]
+    assert b"s3cr3t" not in b"".join(path.read_bytes() for path in runs.kept.rglob("*.json"))
+
+
+def test_it_can_be_left_out(runs: Runs, server: FileServer) -> None:
+    server.routes["/a.bin"] = _validated({"ETag": '"1"'})
+    for _ in range(2):
+        runs.fetch(f"{server.url}/a.bin", cache=False)
+    assert _sent(server) == [200, 200]
+
+
+@settings(deadline=None, max_examples=30)
+@given(sizes=st.lists(st.integers(0, 120), min_size=1, max_size=30), limit=st.integers(1, 300))
+def test_it_never_holds_more_than_it_may_and_forgets_what_was_not_used(
+    tmp_path_factory: pytest.TempPathFactory, sizes: list[int], limit: int
+) -> None:
+    directory = tmp_path_factory.mktemp("cache")
+    cache = InputCache(str(directory), limit=limit)
+    file = tmp_path_factory.mktemp("files") / "file"
+    for number, size in enumerate(sizes):
+        file.write_bytes(bytes(size))
+        cache.keep(f"u{number}", str(file), etag='"1"', modified="", name=None)
+        used = {entry: (entry / "about.json").stat().st_mtime_ns for entry in directory.iterdir()}
+        for age, entry in enumerate(sorted(used, key=used.__getitem__)):
+            os.utime(entry / "about.json", (1000 + age, 1000 + age))
+        assert sum(path.stat().st_size for path in directory.glob("*/body")) <= limit
+    newest = cache.find(f"u{len(sizes) - 1}")
+    assert (newest is not None) == (sizes[-1] <= limit)
+    if newest:
+        newest.close()
+
+
+def test_many_can_keep_and_find_at_once(runs: Runs, tmp_path: Path) -> None:
+    files = []
+    for number in range(4):
+        files.append(tmp_path / f"f{number}")
+        files[-1].write_bytes(bytes([number]) * 5000)
+    wrong: list[str] = []
+
+    def work(number: int) -> None:
+        for turn in range(30):
+            runs.cache.keep("u", str(files[number]), etag=f'"{number}"', modified="", name=None)
+            entry = runs.cache.find("u")
+            if entry is not None:
+                copy = str(tmp_path / f"copy{number}")
+                entry.copy_to(copy)
+                content = Path(copy).read_bytes()
+                if content != bytes([int(entry.etag.strip('"'))]) * 5000:
+                    wrong.append(f"{number} {turn}")
+                entry.close()
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def _validated(headers: dict[str, str], body: bytes = CONTENT):  # type: ignore[no-untyped-def]
+    """Answer as a server that knows whether a file was changed."""
+
+    def answer(request):  # type: ignore[no-untyped-def]
+        same = request.headers.get("If-None-Match") == headers.get("ETag", "none")
+        same = same or request.headers.get("If-Modified-Since") == headers.get("Last-Modified", "never")
+        return Answer(status=304, headers=headers) if same else Answer(body=body, headers=headers)
+
+    return answer
