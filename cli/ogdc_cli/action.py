@@ -104,7 +104,7 @@ def _follow(client: ApiClient, name: str, inputs: Inputs) -> bool:
         text = f"{exc}\nRun {name} was submitted; how it goes on is not known here."
         return _end(inputs.recipe, "Unknown", text, run=name, deployment=client.url)
     github.set_outputs(status=run["status"], **{"output-url": url})
-    for warning in run["warnings"] if inputs.wait else ():
+    for warning in run.get("warnings", ()) if inputs.wait else ():
         github.annotate("warning", warning["message"], title=f"{inputs.recipe}: {name}")
     text = outcome(run) if inputs.wait else f"Run {name} is submitted; see: ogdc-runner watch {name}"
     good = not inputs.wait or run["status"] == "Succeeded"
