@@ -123,6 +123,8 @@ TERMINATION_LOG_PATH = "/dev/termination-log"
 """Kubernetes reads a container's last words here (terminationMessagePath), at most 4096 bytes."""
 
 
+DISK = "OGDC_DISK"
+"""The variable that tells a task how people call the disk it writes to, where that is known."""
 SHARED_MACHINE = "OGDC_SHARED_MACHINE"
 """Set where a task shares its machine with the stack and its user (see `worker.priority`)."""
 COMMAND_VARIABLE = "OGDC_COMMAND_"

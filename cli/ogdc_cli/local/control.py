@@ -70,6 +70,7 @@ def ensure_up(*, idle_timeout: float | None, environ: Mapping[str, str] | None =
     while time.monotonic() < deadline:
         lock = take_lock(paths)
         if lock is not None:
+            _make_room(paths)
             _wish(paths, idle_timeout)
             return _start(paths, lock=lock, environ=env)
         stack = current(paths)
@@ -85,6 +86,14 @@ def ensure_up(*, idle_timeout: float | None, environ: Mapping[str, str] | None =
         f"The local stack has been starting or stopping for {_START_SECONDS:.0f} seconds. "
         f"Look into {paths.stack_log}, or stop it: ogdc-runner down"
     )
+
+
+def _make_room(paths: StatePaths) -> None:
+    """Let a stack start on a full disk; it takes the room back when there is some."""
+    from ogdc_cli.local.disk import RESERVE_BYTES, Reserve, free_bytes
+
+    if free_bytes(paths.root) < RESERVE_BYTES // 2:
+        Reserve(paths.reserve).release()
 
 
 def down(paths: StatePaths | None = None) -> bool:

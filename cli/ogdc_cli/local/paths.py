@@ -61,6 +61,11 @@ class StatePaths(NamedTuple):
         return self.root / "idle"
 
     @property
+    def reserve(self) -> Path:
+        """Takes up room that the stack itself needs when the disk is full."""
+        return self.root / "reserve"
+
+    @property
     def port(self) -> Path:
         """The port the stack had last, so that links and settings outlive a restart."""
         return self.root / "port"

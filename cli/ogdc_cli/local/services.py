@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from ogdc_cli.local.disk import DiskWatch, Reserve
 from ogdc_cli.local.egress import Egress
 from ogdc_cli.local.engine import Engine
 from ogdc_cli.local.engine.fetching import Fetching
@@ -142,6 +143,7 @@ def running_services(
         )
         engine.start()
         parts.callback(engine.stop)
+        parts.enter_context(DiskWatch(Reserve(paths.reserve), paths.root, stop_tasks=engine.stop_tasks))
         _sweep(context, unsent_for=0)  # nobody submits before the port below is served
         clock = Clock(gateway)
         parts.enter_context(Server(public, clock, threads=_USER_THREADS))

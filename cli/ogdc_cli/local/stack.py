@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ogdc_cli.local.services import Services
 
 _TICK_SECONDS = 0.25
-_LONGEST_PAUSE = 30.0
+_LONGEST_PAUSE = 4.0
 
 logger = logging.getLogger(__name__)
 

@@ -23,8 +23,8 @@ FAILED = 1
 TRY_AGAIN = 75
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
-_PASSING = frozenset({errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN})
-"""What a network file system says in a bad moment."""
+_PASSING = _NO_ROOM | frozenset({errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN})
+"""What a full disk, and what a network file system in a bad moment says."""
 
 
 class _Stopped(SystemExit):
@@ -96,7 +96,7 @@ def _failed(exc: Exception, reporter: Reporter) -> int:
     message = _explain(exc)
     reporter.event("failed", message=message)
     reporter.last_words(message + _before_that(exc, reporter))
-    passing = isinstance(exc, OSError) and exc.errno in _NO_ROOM | _PASSING
+    passing = isinstance(exc, OSError) and exc.errno in _PASSING
     return TRY_AGAIN if passing or isinstance(exc, UnavailableError) else FAILED
 
 
@@ -115,7 +115,9 @@ def _explain(exc: Exception) -> str:
     if isinstance(exc, OgdcError):
         return str(exc)
     if isinstance(exc, OSError) and exc.errno in _NO_ROOM:
-        return f"No room is left on the disk ({exc}). Free some, or ask for more; a retry goes on from here."
+        from ogdc_shared.worker.room import no_room
+
+        return f"{no_room()} ({exc}). Free some, or ask for more; then try again."
     if isinstance(exc, OSError):
         return f"The task's files cannot be used: {exc}."
     return f"The worker failed by its own fault: {type(exc).__name__}: {exc}. Report it with the task's log."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from contextlib import suppress
 from functools import partial
 
 from ogdc_shared.errors import CommandFailedError
@@ -69,6 +70,15 @@ class Execution:
             WarningsError: it is to be warned of something, and the recipe wants no warnings.
         """
         empty(self._places.outputs)
+        try:
+            return self._run(number, file)
+        except BaseException:
+            # Nobody reads what a failed or stopped command left, and it may well be what fills the disk.
+            with suppress(OSError):
+                empty(self._places.outputs)
+            raise
+
+    def _run(self, number: int, file: WorkFile | None) -> dict[str, Any]:
         command = self._plan.commands[number - 1]
         facts: dict[str, Any] = {"number": number, "of": len(self._plan.commands), "line": command.line}
         if file:
@@ -155,6 +165,7 @@ class Execution:
 
     def _failure(self, number: int, file: WorkFile | None, outcome: Outcome) -> str:
         from ogdc_shared.worker.reasons import hints
+        from ogdc_shared.worker.room import shortage
 
         command = self._plan.commands[number - 1]
         told = telling_lines(outcome.output)
@@ -168,8 +179,9 @@ class Execution:
             path=self._environment(file).get("PATH", os.defpath),
         )
         advice = f" — {what_to_do}" if what_to_do else ""
+        full = f" — {text}" if (text := shortage(self._places.outputs)) else ""
         line = clip(command.text, _SHOWN_BYTES)
-        return f"{self._which(number, file)} {how}: {line}{where}{said}{advice}"
+        return f"{self._which(number, file)} {how}{full}: {line}{where}{said}{advice}"
 
 
 def _how_it_failed(outcome: Outcome, timeout: float | None) -> str:

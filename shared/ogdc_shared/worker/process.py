@@ -14,7 +14,9 @@ there is a last step, `copy` (see `volumes`).
 
 from __future__ import annotations
 
+import errno
 import os
+from contextlib import suppress
 from functools import partial
 
 from ogdc_shared import layout
@@ -25,7 +27,7 @@ from ogdc_shared.worker.execution import Execution
 from ogdc_shared.worker.expected import Expected, check_recipe, read_partition, read_plan
 from ogdc_shared.worker.inputs import INPUT_STEPS, input_steps
 from ogdc_shared.worker.per_file import FileByFile
-from ogdc_shared.worker.trees import empty, flush, flush_entries, make_read_only, move_children
+from ogdc_shared.worker.trees import empty, flush, flush_entries, make_read_only, move_children, remove
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,8 +64,27 @@ def process(places: Places, reporter: Reporter, expected: Expected = Expected())
     checkpoint = Checkpoint(f"{places.workspace}/{layout.CHECKPOINT}")
     try:
         _Process(plan, partition, places, reporter, checkpoint).run()
+    except OSError as exc:
+        if exc.errno in {errno.ENOSPC, errno.EDQUOT}:
+            _give_back(places, checkpoint)
+        raise
     finally:
         checkpoint.close()
+
+
+def _give_back(places: Places, checkpoint: Checkpoint) -> None:
+    """On a full disk, remove what no later try goes on from: it may be what fills the disk.
+
+    Inputs go as long as no command has run; then the task begins anew. The outputs of a command that is
+    recorded as finished stay.
+    """
+    finished = checkpoint.finished
+    with suppress(OSError):
+        if not any(step.startswith("run ") for step in finished) and not checkpoint.parts:
+            remove(f"{places.workspace}/{layout.CHECKPOINT}")
+            empty(places.inputs)
+        if not (finished and finished[-1].startswith(("run ", "clear "))) and not checkpoint.parts:
+            empty(places.outputs)
 
 
 class _Process:

@@ -23,6 +23,7 @@ from ogdc_cli.local.engine.units import Attempt, Outcome
 from ogdc_cli.local.sandbox import Container, Exit, Mount
 from ogdc_shared.errors import OgdcError
 from ogdc_shared.layout import (
+    DISK,
     EGRESS,
     EGRESS_PATH,
     FETCHING,
@@ -126,7 +127,11 @@ class Pods:
                 image=template.image,
                 argv=tuple(fill(word, scope) for word in template.argv),
                 env={name: fill(value, scope) for name, value in template.env.items()}
-                | {"ARGO_PROGRESS_FILE": f"{_ARGO_DIR}/{_PROGRESS}", SHARED_MACHINE: "true"},
+                | {
+                    "ARGO_PROGRESS_FILE": f"{_ARGO_DIR}/{_PROGRESS}",
+                    SHARED_MACHINE: "true",
+                    DISK: str(self._scratch.parent),
+                },
                 mounts=(
                     *self._own_mounts(directory),
                     *_inputs(scratch.artifacts, attempt),

@@ -40,7 +40,7 @@ _GRACE_SECONDS = 5.0
 _POLL_SECONDS = 0.05
 _IDLE_SECONDS = 60.0
 _DISK_SECONDS = 1.0
-_LONGEST_PAUSE = 16.0
+_LONGEST_PAUSE = 2.0
 _HELPERS = 2
 _TOO_LONG = "Step exceeded its deadline"
 
@@ -152,6 +152,11 @@ class Scheduler:
     def forget(self, uid: str, name: str) -> None:
         """Say that a workflow was deleted; from any thread."""
         self._mailbox.post(partial(self._drop, uid, name))
+
+    def stop_pods(self, reason: str) -> bool:
+        """Have all that runs fail for a reason; from any thread. Returns whether anything runs."""
+        self._mailbox.post(partial(self._stop_all, reason))
+        return bool(self._active)
 
     # --- the pass -------------------------------------------------------------------------------------------
 
@@ -429,6 +434,10 @@ class Scheduler:
             outcome = outcome._replace(phase="Failed", message=pod.reason)
         pod.flow.finish(pod.attempt, outcome, time.time())
         self._touched.add(pod.flow)
+
+    def _stop_all(self, reason: str) -> None:
+        for pod in [*self._active]:
+            self._stop_pod(pod, reason, time.time())
 
     def _stop_pods(self, flow: Flow, reason: str, now: float) -> None:
         for pod in self._active:

@@ -115,6 +115,10 @@ class Engine:
             self._events.stop()
         self._store.close()
 
+    def stop_tasks(self, reason: str) -> bool:
+        """Have all tasks that run fail for a reason; returns whether there are some."""
+        return self._scheduler.stop_pods(reason)
+
     @property
     def alive(self) -> bool:
         """Whether workflows go on; False before `start`, and after a fault of the engine's own."""
