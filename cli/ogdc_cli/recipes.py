@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,9 +14,11 @@ from ogdc_shared.errors import OgdcError, RecipeNotFoundError
 from ogdc_shared.imports import collection_paused
 
 if TYPE_CHECKING:
+    from ogdc_shared.recipe.packing import LeftOut
     from ogdc_shared.recipe.recipe import Recipe
 
 _GIT_PROTOCOLS = "file:git:http:https:ssh"
+_SHOWN = 10
 _ARCHIVES = (".tar.gz", ".tgz", ".zip")
 
 
@@ -44,6 +46,27 @@ def staged(recipe: str) -> Iterator[Path]:
 
     with tempfile.TemporaryDirectory(prefix="ogdc-recipe-") as scratch:
         yield stage_recipe(str(path or recipe), Path(scratch), allow_local=True)
+
+
+@contextmanager
+def told_at_the_end() -> Iterator[Callable[[LeftOut], None]]:
+    """Lend what collects things left out of a recipe, and tell of them on stderr afterwards."""
+    from ogdc_cli.terminal import one_line, say
+
+    found: list[LeftOut] = []
+    yield found.append
+    if found:
+        shown = [f"{each.name} ({each.reason})" for each in found[:_SHOWN]]
+        more = [f"and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
+        say("\n  ".join(map(one_line, ("Left out of the recipe:", *shown, *more))), err=True)
+
+
+def tell_advice(advice: Iterable[str]) -> None:
+    """Tell what the author of a recipe may not have meant."""
+    from ogdc_cli.terminal import one_line, say
+
+    for hint in advice:
+        say(one_line(f"note: {hint}"), err=True)
 
 
 def load(directory: Path) -> Recipe:

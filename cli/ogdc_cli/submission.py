@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from ogdc_cli.api import ApiClient, Submitted
-from ogdc_cli.recipes import is_remote, load, staged
-from ogdc_cli.terminal import one_line, say
+from ogdc_cli.recipes import is_remote, load, staged, tell_advice, told_at_the_end
 
 
 class Parcel(NamedTuple):
@@ -31,16 +29,10 @@ def pack_recipe(recipe: str) -> Parcel:
         return Parcel(location=recipe)
     from ogdc_shared.recipe.bundle import pack
 
-    with staged(recipe) as directory:
+    with staged(recipe) as directory, told_at_the_end() as tell:
         loaded = load(directory)
         tell_advice(loaded.advice)
-        return Parcel(bundle=pack(loaded.directory))
-
-
-def tell_advice(advice: Iterable[str]) -> None:
-    """Tell what the author of a recipe may not have meant."""
-    for hint in advice:
-        say(one_line(f"note: {hint}"), err=True)
+        return Parcel(bundle=pack(loaded.directory, tell=tell))
 
 
 def submit(client: ApiClient, parcel: Parcel, *, overwrite: bool) -> Submitted:

@@ -37,15 +37,16 @@ def validate(
     as_json: JsonOption = False,
 ) -> None:
     """Check a recipe; fetches none of its inputs."""
-    from ogdc_cli.recipes import load, staged
-    from ogdc_cli.submission import tell_advice
+    from ogdc_cli.recipes import load, staged, tell_advice, told_at_the_end
     from ogdc_shared.errors import InputNotFoundError, InvalidRecipeError
+    from ogdc_shared.recipe.bundle import pack
     from ogdc_shared.redact import redact_url
 
     location, recipe = recipe, redact_url(recipe)
     try:
-        with staged(location) as directory:
+        with staged(location) as directory, told_at_the_end() as tell:
             loaded = load(directory)
+            pack(loaded.directory, tell=tell)
             if check_inputs:
                 _check_inputs(loaded)
     except (InvalidRecipeError, InputNotFoundError) as exc:

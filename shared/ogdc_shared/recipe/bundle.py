@@ -15,14 +15,15 @@ import os
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO, NamedTuple
 
 from ogdc_shared.digests import files_digest
 from ogdc_shared.errors import InvalidRecipeError, StorageUnavailableError
-from ogdc_shared.recipe.files import NOT_PART, UnusableFileError, confined
+from ogdc_shared.recipe.files import UnusableFileError, confined
+from ogdc_shared.recipe.packing import LeftOut, files_to_pack, too_many
 
 MAX_BUNDLE = 64 * 1024 * 1024
 """Bytes of an archive."""
@@ -33,7 +34,10 @@ MAX_DEPTH = 64
 """Directories inside each other."""
 
 _CHUNK = 1024 * 1024
-_INSTEAD = "publish the data somewhere and name their URLs instead."
+_INSTEAD = (
+    "list what does not belong to the recipe in .ogdcignore, as in a .gitignore, or publish data somewhere "
+    "and name their URLs instead."
+)
 _TAR_OVERHEAD = 32 * 1024 * 1024
 _BROKEN = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError)
 """What the standard library raises for an archive that is damaged, encrypted or not one at all."""
@@ -52,15 +56,19 @@ def content_digest(bundle: bytes) -> str:
     )
 
 
-def pack(directory: Path) -> bytes:
+def pack(directory: Path, *, tell: Callable[[LeftOut], None] = lambda _: None) -> bytes:
     """Pack the files of a recipe directory into a tar.gz.
 
     A link becomes the file it leads to. Version control, caches and outputs of earlier runs
-    (`files.NOT_PART`) are left out, as are empty directories.
+    (`files.NOT_PART`) are left out, as are empty directories and what `packing` says.
+
+    Args:
+        directory: The recipe's.
+        tell: Told of what is left out.
 
     Raises:
-        InvalidRecipeError: a link leads out of the directory or to a directory, something is no file, a name
-            is no UTF-8, or it is all too much.
+        InvalidRecipeError: what the recipe names is a link out of the directory, a link to a directory or no
+            file; or it is all too much.
     """
     buffer = io.BytesIO()
     room = MAX_CONTENT
@@ -68,7 +76,7 @@ def pack(directory: Path) -> bytes:
         gzip.GzipFile(fileobj=buffer, mode="wb", compresslevel=6, filename="", mtime=0) as stream,
         tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as archive,
     ):
-        for name in _names(directory):
+        for name in files_to_pack(directory, most=MAX_FILES, tell=tell):
             with _opened(_packable(directory, name), name) as file:
                 header = _header(name, os.fstat(file.fileno()))
                 room -= header.size
@@ -95,7 +103,7 @@ def unpack(data: bytes | BinaryIO, into: Path) -> None:
     try:
         for number, entry in enumerate(_entries(bundle), start=1):
             if number > MAX_FILES:
-                raise _too_many()
+                raise too_many(MAX_FILES)
             room -= _extract(entry, into, most=room)
     except _BROKEN as exc:
         raise _damaged(exc) from exc
@@ -111,10 +119,6 @@ def _bounded(bundle: bytes) -> bytes:
     return bundle
 
 
-def _too_many() -> InvalidRecipeError:
-    return InvalidRecipeError(f"bundle: there are more than {MAX_FILES:,} files; {_INSTEAD}")
-
-
 def _too_much(name: str) -> InvalidRecipeError:
     return InvalidRecipeError(
         f"bundle: with {name} there are more than {MAX_CONTENT:,} bytes of files; {_INSTEAD}"
@@ -122,26 +126,6 @@ def _too_much(name: str) -> InvalidRecipeError:
 
 
 # --- packing ---
-
-
-def _names(directory: Path) -> list[str]:
-    """Return the relative names of all files, and of links to directories, in order."""
-    names: list[str] = []
-    for folder, folders, files in os.walk(directory, onerror=_unreadable):
-        folders[:] = sorted(set(folders) - NOT_PART)
-        links = [name for name in folders if Path(folder, name).is_symlink()]
-        names += [
-            Path(folder, name).relative_to(directory).as_posix() for name in {*files, *links} - NOT_PART
-        ]
-        if len(names) > MAX_FILES:
-            raise _too_many()
-    return sorted(names)
-
-
-def _unreadable(exc: OSError) -> None:
-    raise InvalidRecipeError(
-        f"{exc.filename}: cannot be read ({exc.strerror}); check its permissions."
-    ) from exc
 
 
 def _packable(directory: Path, name: str) -> Path:
@@ -208,7 +192,7 @@ def _tar_entries(bundle: bytes) -> Iterator[_Entry]:
 
 def _zip_entries(bundle: bytes) -> Iterator[_Entry]:
     if bundle.count(b"PK\x01\x02") > MAX_FILES:  # before zipfile makes an object of each
-        raise _too_many()
+        raise too_many(MAX_FILES)
     with zipfile.ZipFile(io.BytesIO(bundle)) as archive:
         for member in archive.infolist():
             mode = member.external_attr >> 16

@@ -7,7 +7,7 @@ import resource
 import subprocess
 import tarfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from ogdc_shared.errors import InvalidRecipeError, StorageUnavailableError
 from ogdc_shared.recipe import bundle as bundles
 from ogdc_shared.recipe.bundle import digest, pack, unpack
+from ogdc_shared.recipe.packing import SMALL
 from ogdc_shared.recipe.recipe import load_recipe
 from support.limits import largest_file
 from support.recipe_files import content, write_recipe
@@ -121,26 +122,137 @@ def test_a_link_inside_becomes_the_file(tmp_path: Path) -> None:
     assert not (tmp_path / "copy" / "b.csv").is_symlink()
 
 
+def packed(recipe: Path) -> tuple[list[str], dict[str, str]]:
+    """What is in the bundle, and what was told to be left out for which reason."""
+    told: dict[str, str] = {}
+    bundle = pack(recipe, tell=lambda left_out: told.update({left_out.name: left_out.reason}))
+    with tarfile.open(fileobj=io.BytesIO(bundle)) as archive:
+        return archive.getnames(), told
+
+
+def commanded(directory: Path, command: str, files: Mapping[str, str | bytes] | None = None) -> Path:
+    """Write a recipe with this command."""
+    return make_recipe(directory, files={**(files or {}), "recipe.sh": f"{command}\n"})
+
+
+OWN = ["meta.yml", "recipe.sh"]
+
+
 @pytest.mark.parametrize("target", ["../secret", "/etc/passwd", "none", ".", "data"])
-def test_a_link_out_to_nowhere_or_to_a_directory_is_refused(tmp_path: Path, target: str) -> None:
+def test_a_link_out_to_nowhere_or_to_a_directory_is_left_out_unless_it_is_named(
+    tmp_path: Path, target: str
+) -> None:
     (tmp_path / "secret").write_text("secret")
     recipe = make_recipe(tmp_path / "recipe", files={"data/a.csv": "1"})
     (recipe / "link").symlink_to(target)
+    names, told = packed(recipe)
+    assert names == ["data/a.csv", *OWN]
+    assert list(told) == ["link"]
+    (recipe / "recipe.sh").write_text('cat "$RECIPE_DIR/link" > /output_dir/x\n')
     with pytest.raises(InvalidRecipeError, match="link: is"):
         pack(recipe)
 
 
-def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+def test_a_pipe_is_left_out_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(make_recipe(tmp_path) / "pipe")
+    assert packed(tmp_path) == (OWN, {"pipe": "a pipe, a socket or a device"})
+    (tmp_path / "recipe.sh").write_text("cat ${RECIPE_DIR}/pipe > /output_dir/x\n")
     with pytest.raises(InvalidRecipeError, match="pipe: is a directory or a device"):
         pack(tmp_path)
 
 
-def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
+def test_a_name_that_is_no_text_is_left_out(tmp_path: Path) -> None:
     make_recipe(tmp_path)
     (Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff"))).write_text("")
-    with pytest.raises(InvalidRecipeError, match="the name is not UTF-8"):
-        pack(tmp_path)
+    names, told = packed(tmp_path)
+    assert names == OWN
+    assert list(told.values()) == ["its name is not UTF-8"]
+
+
+def test_environments_and_hidden_directories_are_left_out(tmp_path: Path) -> None:
+    files = [
+        ".venv/bin/x",
+        "env/pyvenv.cfg",
+        "conda/conda-meta/history",
+        "js/node_modules/a.js",
+        ".idea/a.xml",
+    ]
+    recipe = make_recipe(tmp_path, files=dict.fromkeys([*files, "js/a.js", ".hidden"], b""))
+    names, told = packed(recipe)
+    assert names == [".hidden", "js/a.js", *OWN]
+    assert told == {
+        ".idea/": "a hidden directory",
+        ".venv/": "a hidden directory",
+        "conda/": "a virtual environment",
+        "env/": "a virtual environment",
+        "js/node_modules/": "installed packages",
+    }
+
+
+def test_a_named_file_in_a_hidden_directory_comes_along(tmp_path: Path) -> None:
+    files: dict[str, str | bytes] = dict.fromkeys([".data/a.csv", ".data/b.csv", ".more/c.csv"], b"")
+    recipe = commanded(tmp_path, 'cp "$RECIPE_DIR"/.more/*.csv /output_dir/', files)
+    meta = (recipe / "meta.yml").read_text()
+    (recipe / "meta.yml").write_text(f"{meta}\n# path: .data/a.csv\n")
+    assert packed(recipe) == ([".data/a.csv", ".more/c.csv", *OWN], {})
+
+
+BIG = [
+    ("cp /input_dir/big.tif /output_dir/", None, False),
+    ("wget https://example.org/big.tif", None, False),
+    ("echo big.tiff not-big.tif", None, False),
+    ('gdalwarp "$RECIPE_DIR/raw/big.tif" /output_dir/a.tif', None, True),
+    ("cp ${RECIPE_DIR}/raw/*.tif /output_dir/", None, True),
+    ('ls "$RECIPE_DIR"/raw', None, True),
+    ("cd $RECIPE_DIR/raw && cp big.tif /output_dir/", None, True),
+    ('python3 "$RECIPE_DIR/lib/a.py"', "import b", False),
+    ('python3 "$RECIPE_DIR/lib/a.py"', "open('raw/big.tif')", True),
+    ('python3 "$RECIPE_DIR/lib/b.py"', "open('raw/big.tif')", False),
+]
+
+
+@pytest.mark.parametrize(("command", "script", "comes"), BIG)
+def test_a_large_file_comes_along_where_it_is_named(
+    tmp_path: Path, command: str, script: str | None, comes: bool
+) -> None:
+    recipe = commanded(tmp_path, command, {"lib/a.py": script or "", "raw/small.tif": ""})
+    with (recipe / "raw/big.tif").open("wb") as file:
+        file.truncate(SMALL + 1)
+    names, told = packed(recipe)
+    assert ("raw/big.tif" in names, "raw/big.tif" in told) == (comes, not comes)
+    assert "raw/small.tif" in names
+
+
+def test_ignore_files_are_honoured_and_what_meta_yml_names_comes_along_anyway(tmp_path: Path) -> None:
+    files: dict[str, str | bytes] = {
+        ".gitignore": "*.csv\nold/\n!lib/keep.csv\n",
+        ".ogdcignore": "notes/\n*.log\n",
+        "lib/.ogdcignore": "*.txt\n!b.txt\n",
+        **dict.fromkeys(
+            ["a.csv", "old/x", "lib/keep.csv", "lib/a.txt", "lib/b.txt", "notes/n", "run.log"], b""
+        ),
+    }
+    recipe = make_recipe(tmp_path, files=files)
+    names, told = packed(recipe)
+    assert names == [".gitignore", ".ogdcignore", "lib/.ogdcignore", "lib/b.txt", "lib/keep.csv", *OWN]
+    assert told == {"a.csv": "listed in .gitignore", "old/": "listed in .gitignore"}
+    meta = (recipe / "meta.yml").read_text()
+    (recipe / "meta.yml").write_text(f"{meta}\n# {{path: a.csv}} {{file: 'run.log'}}\n")
+    assert {"a.csv", "run.log"} < set(packed(recipe)[0])
+
+
+def test_what_was_packed_is_packed_again_as_it_is(tmp_path: Path) -> None:
+    files: dict[str, str | bytes] = {
+        ".gitignore": "*.csv\n",
+        "a.csv": "1",
+        "b.csv": "2",
+        ".x/c": "3",
+        "s.py": "open('a.csv')",
+    }
+    recipe = commanded(tmp_path / "recipe", "python3 $RECIPE_DIR/s.py", files)
+    bundle = pack(recipe)
+    unpack(bundle, tmp_path / "copy")
+    assert pack(tmp_path / "copy") == bundle
 
 
 def test_too_many_files_are_not_packed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,7 +263,7 @@ def test_too_many_files_are_not_packed(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_too_much_is_not_packed(tmp_path: Path) -> None:
-    make_recipe(tmp_path)
+    commanded(tmp_path, "cp $RECIPE_DIR/big.tif /output_dir/")
     with (tmp_path / "big.tif").open("wb") as file:
         file.truncate(bundles.MAX_CONTENT + 1)  # takes no room
     with pytest.raises(InvalidRecipeError, match=r"with big\.tif there are more than 268,435,456 bytes"):

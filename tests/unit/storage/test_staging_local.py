@@ -86,8 +86,12 @@ def test_what_is_no_recipe_is_said(recipe: Path, into: Path, tmp_path: Path) -> 
         assert list(into.iterdir()) == []
 
 
-def test_a_link_out_of_the_recipe_is_refused(recipe: Path, into: Path) -> None:
+def test_a_link_out_of_the_recipe_is_never_followed(recipe: Path, into: Path, tmp_path: Path) -> None:
     (recipe / "passwords").symlink_to("/etc/passwd")
+    stage_recipe(str(recipe), tmp_path / "other", allow_local=True)
+    assert not (tmp_path / "other/passwords").exists()
+    with (recipe / "recipe.sh").open("a") as commands:
+        commands.write('cp "$RECIPE_DIR/passwords" /output_dir/\n')
     with pytest.raises(InvalidRecipeError):
         stage_recipe(str(recipe), into, allow_local=True)
     assert list(into.iterdir()) == []

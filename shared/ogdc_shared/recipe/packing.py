@@ -1,0 +1,242 @@
+"""Which files of a recipe directory travel with it: those that something names, and small ones.
+
+An author's directory is no clean place: it holds virtual environments, data that were tried once, links into
+a disk that is not there. What nothing in the recipe names is left out, and said to be; what is named and
+cannot be packed is an error. Named is what `meta.yml` gives as a path, what stands behind `$RECIPE_DIR`, and
+a file whose name (with a suffix) stands in the commands or in a script that they name.
+
+Source: gitignore(5) for `.gitignore` and `.ogdcignore`; PEP 405 for `pyvenv.cfg`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from ogdc_shared.errors import InvalidRecipeError
+from ogdc_shared.recipe.files import NOT_PART, TEXT_LIMIT, UnusableFileError, confined
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
+
+SMALL = 10 * 1024 * 1024
+"""Bytes; a larger file has to be named."""
+IGNORE_FILES = (".gitignore", ".ogdcignore")
+
+_ALWAYS_READ = ("meta.yml", "recipe.sh")
+_ENVIRONMENT_MARKS = ("pyvenv.cfg", "conda-meta")
+_DEPENDENCIES = ("node_modules",)
+_RECIPE_DIR = re.compile(r"(?:RECIPE_DIR[\"'}\])]*|/ogdc/recipe)/([^\s\"';|&()<>]+)")
+_PATH_KEYS = r"\b(?:path|file|sh_file|config_file)[\"']?\s*:\s*[\"']?(?:\./)?"
+
+
+class LeftOut(NamedTuple):
+    """Something that stays behind."""
+
+    name: str
+    """Relative to the recipe directory; a directory's ends in a slash."""
+    reason: str
+
+
+def files_to_pack(directory: Path, *, most: int, tell: Callable[[LeftOut], None]) -> list[str]:
+    """Return the relative names of the files to pack, in order.
+
+    Args:
+        directory: The recipe's.
+        most: How many there may be.
+        tell: Told of everything that stays behind for want of a name; not of what `files.NOT_PART` lists, nor
+            of what the author listed in `.ogdcignore`.
+
+    Raises:
+        InvalidRecipeError: something that the recipe names cannot be packed, a directory cannot be read, or
+            there are too many files.
+    """
+    return sorted(_Packing(directory, most, tell).names())
+
+
+class _Packing:
+    """The look through one directory."""
+
+    def __init__(self, directory: Path, most: int, tell: Callable[[LeftOut], None]) -> None:
+        self._directory = directory
+        self._most = most
+        self._tell = tell
+        self._plain: list[str] = []
+        self._doubtful: list[LeftOut] = []
+        self._ignores: list[tuple[str, str, GitIgnoreSpec]] = []
+        """Directory, ignore file in it, patterns; the outer ones first."""
+
+    def names(self) -> list[str]:
+        self._look_into("")
+        kept = [name for left_out in self._doubtful for name in self._decide(left_out)]
+        return [*self._plain, *kept]
+
+    def _look_into(self, folder: str) -> None:
+        self._read_ignores(folder)
+        for entry in _entries(self._directory / folder):
+            if entry.name in NOT_PART:
+                continue
+            name = f"{folder}{entry.name}"
+            is_directory = entry.is_dir(follow_symlinks=False)
+            if reason := self._doubt(name, entry):
+                self._doubtful.append(LeftOut(f"{name}/" if is_directory else name, reason))
+            elif is_directory:
+                self._look_into(f"{name}/")
+            else:
+                self._plain.append(name)
+                if len(self._plain) > self._most:
+                    raise too_many(self._most)
+
+    def _doubt(self, name: str, entry: os.DirEntry[str]) -> str | None:
+        """Say why something is to be left out unless it is named; None: it is not."""
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            return "its name is not UTF-8"
+        is_directory = entry.is_dir(follow_symlinks=False)
+        if ignored_by := self._ignored(f"{name}/" if is_directory else name):
+            return f"listed in {ignored_by}"
+        if is_directory:
+            return _doubt_directory(entry)
+        try:
+            path = confined(self._directory, name)
+        except UnusableFileError as exc:
+            return _unusable(entry) or str(exc).partition(";")[0]
+        size = path.stat().st_size
+        return f"{size:,} bytes, and nothing names it" if size > SMALL else None
+
+    def _decide(self, left_out: LeftOut) -> Iterator[str]:
+        """Yield what of something doubtful is to be packed because it is named; tell of it otherwise."""
+        name = left_out.name
+        listed_by_author = left_out.reason == f"listed in {IGNORE_FILES[1]}"
+        if name.endswith("/"):
+            named = [inner for inner in self._below(name) if self._is_named(inner, by_path=True)]
+        else:
+            by_path = listed_by_author or not self._is_regular(name)
+            named = [name] if self._is_named(name, by_path=by_path) else []
+        yield from named
+        if not named and not listed_by_author:
+            self._tell(left_out)
+
+    def _below(self, folder: str) -> Iterator[str]:
+        """Yield the files in a doubtful directory, if anything in it may be named."""
+        if f"{folder}" not in "\n".join(self._texts):
+            return
+        for above, _, files in os.walk(self._directory / folder):
+            yield from (Path(above, file).relative_to(self._directory).as_posix() for file in files)
+
+    def _is_regular(self, name: str) -> bool:
+        mode = os.lstat(self._directory / name).st_mode
+        return stat.S_ISREG(mode)
+
+    def _is_named(self, name: str, *, by_path: bool) -> bool:
+        """Whether the recipe names a file.
+
+        Args:
+            name: Its path.
+            by_path: Whether its bare name is not enough: a word such as `data` stands everywhere.
+        """
+        if re.search(rf"{_PATH_KEYS}{re.escape(name)}[\"'\s,}}]", f"{self._texts[0]}\n"):
+            return True
+        for text in self._texts:
+            if any(_leads_to(place, name) for place in _RECIPE_DIR.findall(text)):
+                return True
+        base = name.rpartition("/")[2]
+        return not by_path and "." in base and any(_has_word(text, (name, base)) for text in self._texts)
+
+    @cached_property
+    def _texts(self) -> list[str]:
+        """`meta.yml`, the commands, and every small text file that one of these names."""
+        waiting = dict.fromkeys(self._plain)
+        texts = [self._text(name) for name in _ALWAYS_READ]
+        for text in texts:
+            places = _RECIPE_DIR.findall(text)
+            for name in list(waiting):
+                if _has_word(text, (name, name.rpartition("/")[2])) or any(
+                    _leads_to(p, name) for p in places
+                ):
+                    waiting.pop(name)
+                    texts.append(self._text(name))
+        return texts
+
+    def _text(self, name: str) -> str:
+        path = self._directory / name
+        if not path.is_file():
+            return ""
+        with path.open("rb") as file:
+            content = file.read(TEXT_LIMIT)
+        return "" if b"\0" in content else content.decode(errors="replace")
+
+    # --- what the author lists ---
+
+    def _read_ignores(self, folder: str) -> None:
+        for name in IGNORE_FILES:
+            path = self._directory / folder / name
+            if path.is_file() and not path.is_symlink():
+                from pathspec import GitIgnoreSpec
+
+                lines = path.read_text(errors="replace").splitlines()
+                try:
+                    self._ignores.append((folder, name, GitIgnoreSpec.from_lines(lines)))
+                except ValueError as exc:
+                    raise InvalidRecipeError(f"{folder}{name}: holds what is no pattern: {exc}") from exc
+
+    def _ignored(self, name: str) -> str | None:
+        """Name the ignore file that lists something, the innermost first."""
+        for folder, file, patterns in reversed(self._ignores):
+            if name.startswith(folder):
+                verdict = patterns.check_file(name.removeprefix(folder)).include
+                if verdict is not None:
+                    return file if verdict else None
+        return None
+
+
+def too_many(most: int) -> InvalidRecipeError:
+    """Make the error for a recipe of too many files."""
+    return InvalidRecipeError(
+        f"bundle: there are more than {most:,} files; list those that do not belong to the recipe in "
+        ".ogdcignore, as in a .gitignore, or publish data somewhere and name their URLs instead."
+    )
+
+
+def _entries(directory: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(directory) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except OSError as exc:
+        raise InvalidRecipeError(
+            f"{exc.filename}: cannot be read ({exc.strerror}); check its permissions."
+        ) from exc
+
+
+def _doubt_directory(entry: os.DirEntry[str]) -> str | None:
+    if any(os.path.lexists(f"{entry.path}/{mark}") for mark in _ENVIRONMENT_MARKS):
+        return "a virtual environment"
+    if entry.name in _DEPENDENCIES:
+        return "installed packages"
+    return "a hidden directory" if entry.name.startswith(".") else None
+
+
+def _unusable(entry: os.DirEntry[str]) -> str | None:
+    """Say what is no file, in the words of those who look at a directory."""
+    if not entry.is_symlink():
+        return None if entry.is_file() else "a pipe, a socket or a device"
+    return None if Path(entry.path).exists() else "a link to nowhere"
+
+
+def _has_word(text: str, names: tuple[str, ...]) -> bool:
+    """Whether a path or name stands in a text by itself, not as the end of another path."""
+    return any(
+        name in text and re.search(rf"(?<![\w./-]){re.escape(name)}(?![\w-]|\.\w)", text) for name in names
+    )
+
+
+def _leads_to(place: str, name: str) -> bool:
+    """Whether what stands behind `$RECIPE_DIR/` is a file, a directory above it, or a pattern for it."""
+    return fnmatchcase(name, place) or name.startswith(f"{place.rstrip('/')}/")
