@@ -108,7 +108,9 @@ def _plain() -> Report:
         seconds = _elapsed(run)
         for step in _shortened(story.take_in(log)):
             tell(step, seconds)
-        if not said:
+        if held := _held_up(run):
+            tell(held, seconds)
+        elif not said:
             tell(_overview(run) or _waiting(run), seconds)
         elif seconds - said_at >= _CHATTER_SECONDS:
             tell(_overview(run) or story.last or said, seconds)
@@ -137,6 +139,11 @@ def _overview(run: dict[str, Any]) -> str:
     from ogdc_cli.partitions import summary
 
     return summary(run)
+
+
+def _held_up(run: dict[str, Any]) -> str:
+    """What a run that has not ended waits for; empty where nothing is in its way."""
+    return "" if run["status"] in TERMINAL else run.get("message") or ""
 
 
 def _waiting(run: dict[str, Any]) -> str:
@@ -172,7 +179,7 @@ class _Picture:
     def take_in(self, run: dict[str, Any], log: str) -> None:
         """See `Report`."""
         self._story.take_in(log)
-        self._step = _overview(run) or self._story.step or _waiting(run)
+        self._step = _held_up(run) or _overview(run) or self._story.step or _waiting(run)
         self._ahead = _elapsed(run) - time.monotonic()
 
     def draw(self) -> RenderableType:

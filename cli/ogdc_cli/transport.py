@@ -155,6 +155,13 @@ class Transport:
                 f"{server} shows a certificate that is not trusted here: {_last_words(reason)}. "
                 "SSL_CERT_FILE can name a file with the certificates to trust."
             )
+        if not url.startswith(self._url):
+            return ApiError(
+                f"{server} does not answer: {_last_words(reason)}. The deployment at {self._url} keeps its "
+                "outputs there; its operator says where downloads lead, by PUBLIC_S3_ENDPOINT_URL (on a "
+                "cluster of your own: is the port of its object store forwarded?).",
+                passing=True,
+            )
         advice = "`ogdc-runner up` starts a stack on this machine; OGDC_API_URL names another deployment."
         message = f"{server} does not answer: {_last_words(reason)}."
         return self._error(message if self._by_default else f"{message} {advice}", passing=True)

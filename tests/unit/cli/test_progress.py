@@ -151,3 +151,24 @@ def test_run_that_is_unknown_is_not_waited_for(service: Service, server: FileSer
     with pytest.raises(ApiError, match="404"):
         progress.follow(service.client, "other", quiet=True)
     assert len(server.requests) == 1
+
+
+def test_what_a_run_waits_for_is_told(service: Service, capsys: pytest.CaptureFixture[str]) -> None:
+    words = "process(0:0) waits to begin: its image cannot be pulled"
+    service.facts = {"message": words}
+    service.looks = [("Running", ""), ("Running", ""), ("Failed", "")]
+
+    progress.follow(service.client, "r")
+
+    assert sum(words in line for line in said(capsys)) == 1
+
+
+def test_a_download_from_elsewhere_says_where_downloads_lead(server: FileServer) -> None:
+    client = ApiClient(ClientSettings(server.url, True, Path("/nowhere"), user="me"))
+
+    with pytest.raises(ApiError, match="PUBLIC_S3_ENDPOINT_URL") as caught:
+        client.download("http://127.0.0.1:9/outputs/r.zip?signature=secret", Path())
+
+    assert "http://127.0.0.1:9 does not answer" in str(caught.value)
+    assert "OGDC_API_URL" not in str(caught.value)
+    assert "secret" not in str(caught.value)
