@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from threading import Lock
+from uuid import uuid4
 
 from opentelemetry import trace as otel
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
@@ -106,7 +107,9 @@ class _Sender:
 
     def __init__(self, settings: TelemetrySettings) -> None:
         release = version("ogdc-runner")
-        resource = Resource.create({"service.name": settings.service, "service.version": release})
+        # Without it, what several processes count would be taken for one counter that goes to and fro.
+        instance = {"service.instance.id": uuid4().hex}
+        resource = Resource.create(instance | {"service.name": settings.service, "service.version": release})
         readers = [PeriodicExportingMetricReader(OTLPMetricExporter())] if settings.sends_metrics else []
         self._traces = TracerProvider(resource=resource, shutdown_on_exit=False)
         if settings.sends_traces:

@@ -170,6 +170,8 @@ def test_it_is_said_what_all_of_it_comes_from(collector: Collector, environment,
         assert resource["service.name"] == "ogdc-status"
         assert resource["deployment.environment.name"] == "test"
         assert resource["service.version"]
+    instances = {resource["service.instance.id"] for resource in collector.resources()}
+    assert len(instances) == 1, "of one process, and another's has another"
 
 
 @pytest.mark.parametrize("left_out", [{"traces"}, {"metrics"}, {"traces", "metrics"}])

@@ -420,3 +420,13 @@ class TestEntries:
             strict=True,
         ):
             assert each["match"] == before["match"].replace("ogdc.example.org", "api.example.net")
+
+
+def test_what_the_page_says_is_confined_is_tested():
+    page = (ROOT / "docs" / "install.md").read_text()
+    section = page[page.index("## What is confined") : page.index("**Whom the cluster trusts.**")]
+    tests = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    named = set(re.findall(r"`(test_\w+|Test\w+)`", section))
+
+    assert len(named) >= 10
+    assert {name for name in named if f"def {name}(" not in tests and f"class {name}:" not in tests} == set()
