@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import signal
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from ogdc_cli import github
 from ogdc_cli.api import ApiClient, ApiError
+from ogdc_cli.interrupts import INTERRUPTS, interrupts_held
 from ogdc_cli.outcome import outcome
 from ogdc_cli.places import place
 from ogdc_cli.recipes import is_remote, load, staged
@@ -83,11 +82,11 @@ def _submit(inputs: Inputs) -> bool:
     name = ""
     try:
         # A run whose name is not known could not be cancelled.
-        with _interrupts_held():
+        with interrupts_held():
             name = submit(client, parcel, overwrite=inputs.overwrite).name
         github.set_outputs(run=name)
         return _follow(client, name, inputs)
-    except KeyboardInterrupt:
+    except INTERRUPTS:
         if name and inputs.wait:
             _cancel(client, name, recipe=inputs.recipe)
         raise
@@ -126,15 +125,6 @@ def _end(recipe: str, status: str, text: str, *, good: bool = False, told: bool 
         github.annotate("notice" if good else "error", text, title=f"{recipe}: {status}")
     github.summarize(f"{recipe}: {status}", {"status": status} | rows, text)
     return good
-
-
-@contextmanager
-def _interrupts_held() -> Iterator[None]:
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def _flag(environ: Mapping[str, str], name: str) -> bool:

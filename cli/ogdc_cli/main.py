@@ -10,6 +10,7 @@ from contextlib import suppress
 import typer
 
 from ogdc_cli.commands import action, local, recipes, runs, setup, tokens, triggers
+from ogdc_cli.interrupts import raise_when_told_to_end
 from ogdc_cli.terminal import guarded, say
 from ogdc_shared.errors import OgdcError
 
@@ -28,9 +29,11 @@ for group in (setup, local, recipes, runs, triggers, tokens, action):
 def main() -> None:
     """Run the command line; what a user can mend is one message and exit code 1, never a traceback.
 
-    Exit codes: 0 done; 1 refused, failed, or the run did not succeed; 2 called wrongly; 130 interrupted.
+    Exit codes: 0 done; 1 refused, failed, or the run did not succeed; 2 called wrongly; 130 interrupted,
+    143 or 129 ended by SIGTERM or SIGHUP.
     """
     atexit.register(gc.freeze)  # looking for garbage at the very end takes a sixth of `validate`
+    raise_when_told_to_end()
     with guarded():
         _call()
 

@@ -155,12 +155,13 @@ def get_output(
 
 def _finish(client: ApiClient, name: str, *, as_json: bool) -> None:
     """Follow a run to its end, print how it ended, and leave with 1 unless it succeeded."""
+    from ogdc_cli.interrupts import INTERRUPTS
     from ogdc_cli.outcome import outcome
     from ogdc_cli.progress import follow
 
     try:
         run = follow(client, name, quiet=as_json)
-    except KeyboardInterrupt:
+    except INTERRUPTS:
         say(f"{name} goes on without us. To stop it: ogdc-runner cancel {name}", err=True)
         raise
     if as_json:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ogdc_cli.api import ApiClient
+from ogdc_cli.interrupts import INTERRUPTS, interrupts_held
 from ogdc_cli.local.control import ensure_up
 from ogdc_cli.local.paths import StatePaths
 from ogdc_cli.progress import follow
@@ -43,7 +44,8 @@ def run_recipe(recipe: str, *, output_dir: Path, idle_timeout: float | None, qui
     with _scratch_in(output_dir) as scratch:
         stack = ensure_up(idle_timeout=idle_timeout)
         client = ApiClient(ClientSettings.from_env()._replace(api_url=stack.url, by_default=False))
-        name = submit(client, parcel, overwrite=True).name
+        with interrupts_held():  # a run whose name is not known could not be cancelled
+            name = submit(client, parcel, overwrite=True).name
         with _cancelled_with_us(client, name):
             run = follow(client, name, quiet=quiet)
         if run["status"] != "Succeeded":
@@ -78,11 +80,11 @@ def _scratch_in(directory: Path) -> Iterator[Path]:
 
 @contextmanager
 def _cancelled_with_us(client: ApiClient, name: str) -> Iterator[None]:
-    """Cancel the run when the user interrupts us."""
+    """Cancel the run when the user, or whoever runs us, wants us to end; or when nobody sees us any more."""
     try:
         yield
-    except KeyboardInterrupt:
-        with suppress(OgdcError):
+    except (*INTERRUPTS, OSError):
+        with suppress(OgdcError, OSError):
             client.cancel(name)
             say(f"{name} is cancelled.", err=True)
         raise
