@@ -39,6 +39,7 @@ class ApiClient:
 
     def __init__(self, settings: ClientSettings) -> None:
         self.url = settings.api_url
+        self.user = settings.user
         self._transport = Transport(settings)
 
     def submit(
@@ -91,11 +92,11 @@ class ApiClient:
         found: list[dict[str, Any]] = answer["partitions"]
         return found
 
-    def logs(self, name: str, *, tail: int | None = None) -> Iterator[str]:
-        """What a run's tasks have printed so far, line by line as it comes."""
+    def logs(self, name: str, *, tail: int | None = None) -> Iterator[bytes]:
+        """What a run's tasks have printed so far, some whole lines at a time."""
         query = "" if tail is None else f"?tail={tail}"
         with self._transport.stream("GET", f"/runs/{_segment(name)}/logs{query}") as response:
-            yield from _lines(response)
+            yield from _whole_lines(response)
 
     def cancel(self, name: str) -> dict[str, Any]:
         """Stop a run."""
@@ -167,10 +168,13 @@ def _segment(name: str, unknown: type[UnknownRunError | UnknownTriggerError] = U
     return name
 
 
-def _lines(response: urllib3.BaseHTTPResponse) -> Iterator[str]:
-    rest = b""
+def _whole_lines(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+    rest = [b""]
     for chunk in response.stream(_CHUNK):
-        *whole, rest = (rest + chunk).split(b"\n")
-        yield from (line.decode(errors="replace") for line in whole)
-    if rest:
-        yield rest.decode(errors="replace")
+        lines, newline, beginning = chunk.rpartition(b"\n")
+        if newline:
+            yield b"".join((*rest, lines, newline))
+            rest = []
+        rest.append(beginning)
+    if any(rest):
+        yield b"".join((*rest, b"\n"))

@@ -18,7 +18,6 @@ app = typer.Typer(
     name="ogdc-runner",
     help="Run geospatial recipes: on this machine with `run`, or on an OGDC deployment with `submit`.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )

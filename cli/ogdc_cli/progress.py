@@ -74,7 +74,7 @@ def _log(client: ApiClient, run: dict[str, Any], *, lines: int) -> str:
     if (run.get("partitions") or 1) > _FEW_PARTITIONS:
         return ""
     try:
-        return "\n".join(client.logs(run["name"], tail=lines))
+        return b"".join(client.logs(run["name"], tail=lines)).decode(errors="replace")
     except ApiError:
         return ""
 

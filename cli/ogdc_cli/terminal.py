@@ -20,6 +20,7 @@ from typing import Any, TextIO, cast
 _ENCODING_ERRORS = "ogdc.legible"
 _SPACES = frozenset("\u00a0\u1680\u202f\u205f\u3000") | {chr(code) for code in range(0x2000, 0x200B)}
 """Spaces of some width, which Python counts as unprintable."""
+_PLAIN = bytes((*range(0x20, 0x7F), *b"\n\t"))
 _SUSPECT = re.compile(r"[^ -~\n\t]")
 _IN_ASCII = {"…": "...", "→": "->", "←": "<-", "–": "-", "—": "-", "‘": "'", "’": "'", "“": '"', "”": '"'}  # noqa: RUF001
 
@@ -47,6 +48,21 @@ def say(text: str, *, err: bool = False) -> None:
 def print_json(value: object) -> None:
     """Print a value for programs to read."""
     say(json.dumps(value, indent=2).replace("\x7f", r"\u007f"))
+
+
+def is_plain(block: bytes) -> bool:
+    """Whether it is ASCII that any terminal only shows."""
+    return not block.translate(None, _PLAIN)
+
+
+def say_plain(block: bytes) -> None:
+    """Print whole lines of which `is_plain` is true, without looking at them again: for long texts."""
+    stream = sys.stdout
+    if isinstance(stream, _Guarded):
+        stream.write_plain(block)
+    else:
+        stream.write(block.decode())
+    stream.flush()
 
 
 @contextmanager
@@ -80,6 +96,11 @@ class _Guarded:
         with self._named():
             return self._stream.write(printable(text))
 
+    def write_plain(self, block: bytes) -> None:
+        with self._named():
+            self._stream.flush()
+            self._stream.buffer.write(block)
+
     def flush(self) -> None:
         with self._named():
             self._stream.flush()
@@ -94,7 +115,7 @@ class _Guarded:
         try:
             yield
         except OSError as exc:
-            exc.filename = getattr(self._stream, "name", None)
+            exc.filename = str(getattr(self._stream, "name", "")).strip("<>") or None
             raise
 
 

@@ -21,6 +21,7 @@ from ogdc_shared.runs import read
 RECIPE_ID = Text("recipe_id", "Only runs of this recipe.")
 STATUS = Choice("status", ("Pending", "Running", "Succeeded", "Failed", "Error"), "Only runs of this status.")
 SUBMITTED_BY = Text("submitted_by", "Only runs of this user.")
+NAME_PREFIX = Text("name_prefix", "Only runs whose name begins so.")
 RUNS_LIMIT = Number("limit", 1, 200, 50, "How many.")
 BEFORE = Text("before", "The `next` of the page before.")
 TASK_LIMIT = Number("task_limit", 0, 1000, 1000, "How many tasks.")
@@ -62,6 +63,7 @@ def _runs(context: Context, call: Call) -> Response:
         recipe_id=RECIPE_ID.read(query),
         status=STATUS.read(query),
         submitted_by=SUBMITTED_BY.read(query),
+        name_prefix=NAME_PREFIX.read(query),
         limit=RUNS_LIMIT.read(query),
         before=BEFORE.read(query),
     )
@@ -94,10 +96,10 @@ def _logs(context: Context, call: Call) -> Response:
     return Response(_together(lines), content_type="text/plain; charset=utf-8")
 
 
-def _together(lines: Iterator[str]) -> Iterator[str]:
-    """Put lines together to pieces that are worth being sent."""
+def _together(lines: Iterator[str]) -> Iterator[bytes]:
+    """Put lines together to pieces that are worth being sent; half a surrogate pair cannot be."""
     while some := list(islice(lines, _LINES_TOGETHER)):
-        yield "\n".join(some) + "\n"
+        yield ("\n".join(some) + "\n").encode(errors="replace")
 
 
 def _output(context: Context, call: Call) -> Response:

@@ -23,9 +23,18 @@ OverwriteOption = Annotated[
 ]
 
 
-def connected() -> ApiClient:
-    """The client of the deployment that the environment names."""
+def connected(*, starting: bool = False) -> ApiClient:
+    """The client of the deployment that the environment names, or of the local stack.
+
+    `starting`: for what is about runs there are. A local stack that has some, and has stopped, is started.
+    """
     from ogdc_cli.api import ApiClient
     from ogdc_cli.settings import ClientSettings
 
-    return ApiClient(ClientSettings.from_env())
+    settings = ClientSettings.from_env()
+    if starting and settings.by_default:
+        from ogdc_cli.local.control import revived
+
+        if stack := revived():
+            settings = settings._replace(api_url=stack.url, by_default=False)
+    return ApiClient(settings)

@@ -10,7 +10,6 @@ import typer
 from ogdc_cli.commands.common import JsonOption, RecipeArgument
 from ogdc_cli.terminal import one_line, print_json, say
 
-IDLE_SECONDS = 600
 _LISTED = 20
 
 
@@ -33,6 +32,7 @@ def run(
     Starts the local stack where it is not up; a stack started so stops by itself after ten idle minutes.
     Ctrl-C cancels the run.
     """
+    from ogdc_cli.local.control import IDLE_SECONDS
     from ogdc_cli.local.running import run_recipe
     from ogdc_cli.outcome import failure, warnings
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ogdc_cli.commands.common import JsonOption, OverwriteOption, RecipeArgument, connected
+from ogdc_cli.commands.run_argument import RunArgument, RunCommand, chosen
 from ogdc_cli.terminal import one_line, print_json, say
 
 if TYPE_CHECKING:
     from ogdc_cli.api import ApiClient
 
-NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The run's name, as `submit` printed it.")]
 WaitOption = Annotated[
     bool, typer.Option("--wait", help="Follow the run to its end; fail unless it succeeded.")
 ]
@@ -22,14 +22,14 @@ WaitOption = Annotated[
 def register(app: typer.Typer) -> None:
     """Add these commands to `app`."""
     app.command("submit", short_help="Submit a recipe to a deployment.")(submit)
-    app.command("status", short_help="Print a run's status, and why it failed.")(status)
-    app.command("check-workflow-status", short_help="Same as `status`.")(status)
+    app.command("status", cls=RunCommand, short_help="Print a run's status, and why it failed.")(status)
+    app.command("check-workflow-status", cls=RunCommand, short_help="Same as `status`.")(status)
     app.command("list")(list_runs)
-    app.command("watch", short_help="Follow a run until it ends.")(watch)
-    app.command("logs")(logs)
-    app.command("cancel")(cancel)
-    app.command("retry", short_help="Run again what failed of a run.")(retry)
-    app.command("get-output", short_help="Download a run's result.")(get_output)
+    app.command("watch", cls=RunCommand, short_help="Follow a run until it ends.")(watch)
+    app.command("logs", cls=RunCommand)(logs)
+    app.command("cancel", cls=RunCommand)(cancel)
+    app.command("retry", cls=RunCommand, short_help="Run again what failed of a run.")(retry)
+    app.command("get-output", cls=RunCommand, short_help="Download a run's result.")(get_output)
 
 
 def submit(
@@ -55,7 +55,7 @@ def submit(
 
 
 def status(
-    name: NameArgument,
+    name: RunArgument,
     partitions: Annotated[
         bool, typer.Option("--partitions", help="Show how its inputs are divided, and how far each part is.")
     ] = False,
@@ -65,7 +65,7 @@ def status(
     from ogdc_cli import outcome
     from ogdc_cli.tasklog import plain
 
-    client = connected()
+    client, name = chosen(name)
     run = client.run(name)
     divided = list(client.partitions(name)) if partitions else []
     if as_json:
@@ -91,7 +91,9 @@ def list_runs(
     """List runs, newest first."""
     from itertools import islice
 
-    found = connected().runs(recipe_id=recipe, status=run_status, submitted_by=user, limit=min(limit, 200))
+    found = connected(starting=True).runs(
+        recipe_id=recipe, status=run_status, submitted_by=user, limit=min(limit, 200)
+    )
     listed = list(islice(found, limit))
     if as_json:
         print_json(listed)
@@ -101,35 +103,33 @@ def list_runs(
         _print_table([("NAME", "STATUS", "SUBMITTED (UTC)", "BY"), *map(_row, listed)])
 
 
-def watch(name: NameArgument, as_json: JsonOption = False) -> None:
+def watch(name: RunArgument, as_json: JsonOption = False) -> None:
     """Follow a run until it ends; fail unless it succeeded."""
-    _finish(connected(), name, as_json=as_json)
+    client, name = chosen(name)
+    _finish(client, name, as_json=as_json)
 
 
 def logs(
-    name: NameArgument,
+    name: RunArgument,
     tail: Annotated[int | None, typer.Option(min=1, help="Only the last lines.")] = None,
     raw: Annotated[bool, typer.Option("--raw", help="Leave the worker's own lines in JSON.")] = False,
 ) -> None:
     """Print what a run's commands wrote."""
-    from ogdc_cli.tasklog import described, read_line
+    from ogdc_cli.logview import show
 
-    for line in connected().logs(name, tail=tail):
-        if raw:
-            say(line)
-        else:
-            read = read_line(line)
-            say(f"[{read.task}] {described(read)}" if read.task else described(read))
+    client, name = chosen(name)
+    show(client.logs(name, tail=tail), raw=raw)
 
 
-def cancel(name: NameArgument, as_json: JsonOption = False) -> None:
+def cancel(name: RunArgument, as_json: JsonOption = False) -> None:
     """Stop a run."""
-    _changed(connected().cancel(name), as_json=as_json)
+    client, name = chosen(name)
+    _changed(client.cancel(name), as_json=as_json)
 
 
-def retry(name: NameArgument, wait: WaitOption = False, as_json: JsonOption = False) -> None:
+def retry(name: RunArgument, wait: WaitOption = False, as_json: JsonOption = False) -> None:
     """Run again what failed of a run; what succeeded is kept."""
-    client = connected()
+    client, name = chosen(name)
     run = client.retry(name)
     if wait:
         _finish(client, name, as_json=as_json)
@@ -138,14 +138,14 @@ def retry(name: NameArgument, wait: WaitOption = False, as_json: JsonOption = Fa
 
 
 def get_output(
-    name: NameArgument,
+    name: RunArgument,
     output_dir: Annotated[
         Path, typer.Option(file_okay=False, resolve_path=True, help="Where to put the zip.")
     ] = Path(),
     as_json: JsonOption = False,
 ) -> None:
     """Download the zip of a run whose recipe has `output: temporary`."""
-    client = connected()
+    client, name = chosen(name)
     written = client.download(client.output_url(name), output_dir)
     if as_json:
         print_json({"name": name, "path": str(written)})

@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
 @triggers.command("list")
 def list_triggers(as_json: JsonOption = False) -> None:
     """List triggers."""
-    found = connected().triggers()
+    found = connected(starting=True).triggers()
     if as_json:
         print_json(found)
     elif not found:
@@ -39,7 +39,7 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Print a trigger, and what became of its newest uploads."""
-    trigger = connected().trigger(name, uploads=uploads)
+    trigger = connected(starting=True).trigger(name, uploads=uploads)
     if as_json:
         print_json(trigger)
         return
@@ -97,7 +97,7 @@ def add(
 @triggers.command("remove")
 def remove(name: TriggerArgument) -> None:
     """Remove a trigger; the runs it started stay."""
-    say(one_line(connected().remove_trigger(name)))
+    say(one_line(connected(starting=True).remove_trigger(name)))
 
 
 def _location(recipe: str) -> str:

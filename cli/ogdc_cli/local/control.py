@@ -16,9 +16,12 @@ from typing import NamedTuple
 
 from ogdc_cli.local.lock import holder, is_alive, is_locked, take_lock
 from ogdc_cli.local.paths import StackError, StatePaths, open_log, write_private
+from ogdc_cli.terminal import say
 
 STATE_PATH = "/stack"
 """Where the gateway says whether a workflow is running."""
+IDLE_SECONDS = 600.0
+"""How long a stack that nobody asked to stay waits for another request."""
 _START_SECONDS = 90.0
 _STOP_SECONDS = 30.0
 _POLL_SECONDS = 0.02
@@ -94,6 +97,16 @@ def _make_room(paths: StatePaths) -> None:
 
     if free_bytes(paths.root) < RESERVE_BYTES // 2:
         Reserve(paths.reserve).release()
+
+
+def revived() -> Stack | None:
+    """Start the stack that has stopped and kept runs, for a while; None: there has never been one.
+
+    Raises:
+        StackError: it does not start.
+    """
+    paths = StatePaths.from_env()
+    return ensure_up(idle_timeout=IDLE_SECONDS) if any(paths.root.glob("pg-*")) else None
 
 
 def down(paths: StatePaths | None = None) -> bool:
@@ -237,7 +250,7 @@ def _keep(stack: Stack, difference: _Difference) -> bool:
             f"The local stack {difference.what}, and has workflows running. Wait for them "
             "(ogdc-runner list), or restart it yourself: ogdc-runner down; they go on when it is up again."
         )
-    print(f"The local stack is busy and stays as it is: it {difference.what}.", file=sys.stderr)
+    say(f"The local stack is busy and stays as it is: it {difference.what}.", err=True)
     return True
 
 

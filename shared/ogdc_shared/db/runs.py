@@ -97,6 +97,7 @@ def list_runs(
     recipe_id: str | None = None,
     status: str | None = None,
     submitted_by: str | None = None,
+    name_prefix: str | None = None,
     limit: int = 50,
     before: str | None = None,
 ) -> RunPage:
@@ -115,6 +116,7 @@ def list_runs(
             "recipe_id": recipe_id,
             "status": status,
             "submitted_by": submitted_by,
+            "name_prefix": name_prefix,
             "before_time": time,
             "before_id": last_id,
             "limit": limit + 1,

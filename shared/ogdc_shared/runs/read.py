@@ -62,6 +62,7 @@ def list_runs(
     recipe_id: str | None = None,
     status: str | None = None,
     submitted_by: str | None = None,
+    name_prefix: str | None = None,
     limit: int = 50,
     before: str | None = None,
 ) -> RunPage:
@@ -72,7 +73,13 @@ def list_runs(
     """
     with context.database.connection() as conn:
         return db.list_runs(
-            conn, recipe_id=recipe_id, status=status, submitted_by=submitted_by, limit=limit, before=before
+            conn,
+            recipe_id=recipe_id,
+            status=status,
+            submitted_by=submitted_by,
+            name_prefix=name_prefix,
+            limit=limit,
+            before=before,
         )
 
 

@@ -128,3 +128,7 @@ def test_up_and_down_say_what_they_did(tmp_path: Path) -> None:
         assert empty.out == "No runs.\n"
         assert down.out == "The stack is down.\n"
         assert run_cli("down", environ=environ, cwd=tmp_path).out == "No stack was up.\n"
+        try:
+            assert run_cli("list", environ=environ, cwd=tmp_path).out == "No runs.\n", "it was started again"
+        finally:
+            assert run_cli("down", environ=environ, cwd=tmp_path).out == "The stack is down.\n"

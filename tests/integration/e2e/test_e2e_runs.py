@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import zipfile
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from support.http import FileServer
 from support.recipes import inputs, make_recipe
-from support.stack import Stack, wait_until
+from support.stack import PROGRAM, Stack, wait_until
 
 SLOW = "echo one >&2; sleep 30; cp /input_dir/* /output_dir/"
 TWENTY_MIB = 20 << 20
@@ -200,6 +201,54 @@ def test_interrupting_run_cancels_and_interrupting_watch_does_not(
     cancelled = told[1].split()[-3]
     assert told[1].endswith(f"{cancelled} is cancelled.\n")
     assert stack.wait(cancelled, seconds=10)["status"] == "Failed"
+
+
+def test_run_that_is_told_to_end_cancels_and_leaves_nothing(stack: Stack, recipe, tmp_path: Path) -> None:
+    signals = (signal.SIGTERM, signal.SIGHUP)
+    running = [stack.start_cli("run", str(recipe(f"told by {n}", "sleep 30")), cwd=tmp_path) for n in signals]
+    for process, number in zip(running, signals, strict=True):
+        assert process.stderr is not None
+        while "command 1 of 1" not in process.stderr.readline():
+            pass
+        process.send_signal(number)
+    told = [process.communicate(timeout=20)[1] for process in running]
+    assert [process.returncode for process in running] == [143, 129]
+    for words in told:
+        assert words.endswith(" is cancelled.\n")
+        assert stack.wait(words.split()[-3], seconds=10)["status"] == "Failed"
+    assert list(tmp_path.glob("ogdc-output/.*")) == []
+
+
+def test_run_whose_reader_goes_away_cancels(stack: Stack, recipe) -> None:
+    process = stack.start_cli("run", str(recipe("unheard", "echo a; sleep 1; echo b", "sleep 30")))
+    assert process.stderr is not None
+    while "command 1 of 2" not in process.stderr.readline():
+        pass
+    process.stderr.close()
+    process.communicate(timeout=20)
+    assert process.returncode == 1
+    (run,) = stack.cli("list", "--recipe", "unheard", "--json").json()
+    assert stack.wait(run["name"], seconds=10)["status"] == "Failed"
+
+
+def test_runs_are_found_by_a_beginning_and_by_their_order(stack: Stack, recipe) -> None:
+    first, second = (finished(stack, recipe(name)) for name in ("order-aa", "order-ab"))
+    assert stack.cli("status", "order-aa").out.startswith(f"{first}: Succeeded")
+    assert stack.cli("status", "-1", "--json").json()["name"] == second
+    assert stack.cli("logs", "--tail", "1", "-2").out.startswith("[publish")
+    several = stack.cli("cancel", "order-a")
+    assert (several.code, first in several.err, second in several.err) == (1, True, True)
+    assert stack.cli("status", "order-b").err.startswith("Error: There is no run named 'order-b'.")
+
+
+@pytest.mark.parametrize("into", ["| true", ">/dev/full", ">&-", "2>&1 | head -n 1", ">/dev/full 2>&1"])
+def test_output_that_nobody_takes_is_no_traceback(stack: Stack, recipe, tmp_path: Path, into: str) -> None:
+    shell = f"{' '.join(PROGRAM)} list --limit 1 {into}"
+    said = subprocess.run(
+        ["bash", "-c", shell], env=stack.environ, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert "Traceback" not in said.stderr
+    assert "Exception" not in said.stderr
 
 
 def test_output_of_20_mib_arrives_in_no_time(stack: Stack, recipe, tmp_path: Path) -> None:

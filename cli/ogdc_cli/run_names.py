@@ -1,0 +1,67 @@
+"""Which run is meant: by its name, a beginning of it that no other has, or as the newest but so many."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from ogdc_cli.terminal import one_line
+from ogdc_shared.errors import InvalidRequestError, UnknownRunError
+
+if TYPE_CHECKING:
+    from ogdc_cli.api import ApiClient
+
+_COUNTED = re.compile(r"-[1-9][0-9]{0,5}")
+_WHOLE = re.compile(r"[a-z0-9-]+-[a-z2-7]{10}")
+"""As `workflow.names` makes them."""
+_SHOWN = 5
+_LOOKED_AT = 1000
+"""Runs of a service that does not look for beginnings itself, being older."""
+
+
+def is_counted(text: str) -> bool:
+    """Whether it says a run as `-1`, the newest, or `-2`, the one before it."""
+    return _COUNTED.fullmatch(text) is not None
+
+
+def find_name(client: ApiClient, text: str) -> str:
+    """The name of the run that is meant.
+
+    Raises:
+        UnknownRunError: no run's name begins so.
+        InvalidRequestError: several do, or there are not so many runs.
+        ApiError: the service cannot be asked.
+    """
+    if is_counted(text):
+        return _counted(client, -int(text))
+    if _WHOLE.fullmatch(text):
+        return text
+    names = list(islice(names_beginning(client, text), _SHOWN + 1))
+    if text in names:
+        return text
+    if not names:
+        raise UnknownRunError(text)
+    if len(names) > 1:
+        listed = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+        raise InvalidRequestError(
+            f"Several runs' names begin with {text!r}: {one_line(listed)}. Give more of it."
+        )
+    return names[0]
+
+
+def names_beginning(client: ApiClient, text: str) -> Iterator[str]:
+    """Names of runs that begin so, those of the newest first."""
+    runs = islice(client.runs(name_prefix=text, limit=100), _LOOKED_AT)
+    return (run["name"] for run in runs if run["name"].startswith(text))
+
+
+def _counted(client: ApiClient, number: int) -> str:
+    """The caller's newest run but so many; those of others on a shared deployment are not counted."""
+    runs = list(islice(client.runs(submitted_by=client.user, limit=min(number, 200)), number))
+    if len(runs) < number:
+        there_are = f"There are {len(runs)} runs" if runs else "There is no run"
+        raise InvalidRequestError(f"-{number}: {there_are} of {client.user}. `ogdc-runner list` shows all.")
+    name: str = runs[-1]["name"]
+    return name
