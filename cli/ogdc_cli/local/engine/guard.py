@@ -134,9 +134,15 @@ def look_at_processes(subject: Subject) -> Excess | None:
         )
     if limits.memory is None or (held := memory(pids, limit=limits.memory)) <= limits.memory:
         return None
+    return out_of_memory(held, limits)
+
+
+def out_of_memory(held: int, limits: Limits) -> Excess:
+    """Tell of a pod that had more memory than it may."""
+    limit = "that of the machine" if limits.memory is None else _written(limits.memory)
     return Excess(
         f"{OUT_OF_MEMORY} (exit code 137): the task had {_written(held)} of memory, and its limit is "
-        f"{_written(limits.memory)}. Ask for more with workflow.resources.memory in meta.yml.",
+        f"{limit}. Ask for more with workflow.resources.memory in meta.yml.",
         exit_code=137,
     )
 

@@ -23,7 +23,7 @@ from functools import partial
 from typing import TypeVar
 
 from ogdc_cli.local.engine.flow import Flow
-from ogdc_cli.local.engine.guard import Excess, Guard, Subject
+from ogdc_cli.local.engine.guard import Excess, Guard, Subject, out_of_memory
 from ogdc_cli.local.engine.mailbox import Mailbox
 from ogdc_cli.local.engine.manifest import read_program
 from ogdc_cli.local.engine.output import Output
@@ -390,6 +390,8 @@ class Scheduler:
             return
         self._unwatch(pod)
         self._guard.forget(pod)
+        if ended.memory is not None:
+            pod.excess = pod.excess or out_of_memory(ended.memory, pod.attempt.template.limits)
         self._take_progress(pod)
         pod.task = None
         pod.leaving = ended.code == 0 and self._sandbox.slots is None

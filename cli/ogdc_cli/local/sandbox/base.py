@@ -50,6 +50,8 @@ class Exit(NamedTuple):
     """As a shell would give it: 128 + N for signal N."""
     started: bool = True
     """False: the sandbox could not be set up, so that the command never ran; its log says why."""
+    memory: int | None = None
+    """Bytes it had when the kernel ended it for want of memory; None: that was not why."""
 
 
 class RunningTask(Protocol):

@@ -20,7 +20,8 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from ogdc_cli.local.sandbox.base import Container, Exit, Mount, RunningTask, open_pidfd
+from ogdc_cli.local.sandbox.base import MAX_PROCESSES, Container, Exit, Mount, RunningTask, open_pidfd
+from ogdc_cli.local.sandbox.cgroups import Cgroups, Group
 from ogdc_cli.local.sandbox.interpreter import WORKER, read_only_paths, worker_command
 from ogdc_cli.local.sandbox.programs import Programs
 from ogdc_shared.layout import COMMAND_VARIABLE
@@ -55,6 +56,7 @@ class Bubblewrap:
         environ: Mapping[str, str],
         drop_to: int | None,
         programs: Programs = _SYSTEM_ONLY,
+        cgroups: Cgroups | None = None,
     ) -> None:
         """Only looks at the machine; nothing is started.
 
@@ -63,6 +65,7 @@ class Bubblewrap:
             environ: Where proxy and certificate settings are taken from.
             drop_to: The uid and gid tasks get; None where the engine is not run by root.
             programs: What commands find beyond the system's own.
+            cgroups: Where a group can be made for each task; None: nowhere.
         """
         self.owner = drop_to
         self._environ = {name: environ[name] for name in _PASSED_ON if environ.get(name)}
@@ -72,16 +75,20 @@ class Bubblewrap:
         self._over_mounts = (*_python(), *self._certificates(), *_shown(programs))
         """Comes after the task's own mounts: a Python below /tmp would be hidden by the task's /tmp."""
         self._path = programs.path
+        self._cgroups = cgroups
         self._environ |= {f"{COMMAND_VARIABLE}{name}": value for name, value in programs.variables.items()}
         self._identity = () if drop_to is None else _setpriv(drop_to)
 
     def start(self, container: Container, *, log: int, mark: int | None = None) -> RunningTask:
         """See `Sandbox`."""
+        group = None
+        if self._cgroups is not None:
+            group = self._cgroups.make(container.name, memory=container.memory, processes=MAX_PROCESSES)
         status, status_writer = os.pipe()
         command = self.command(container, status_fd=status_writer)
         try:
             process = subprocess.Popen(
-                command,
+                command if group is None else group.entering(command),
                 stdin=subprocess.DEVNULL if mark is None else mark,
                 stdout=log,
                 stderr=log,
@@ -93,7 +100,7 @@ class Bubblewrap:
             raise
         finally:
             os.close(status_writer)
-        return _BubblewrapTask(process, status, command)
+        return _BubblewrapTask(process, status, command, group)
 
     def clean(self, scratch: Path) -> None:
         """See `Sandbox`."""
@@ -126,8 +133,11 @@ class Bubblewrap:
 class _BubblewrapTask:
     """A running `bwrap`; see `RunningTask`."""
 
-    def __init__(self, process: subprocess.Popen[bytes], status: int, command: list[str]) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], status: int, command: list[str], group: Group | None
+    ) -> None:
         self._process = process
+        self._group = group
         self._command = command
         self._status: int | None = status
         self._said = b""
@@ -153,8 +163,18 @@ class _BubblewrapTask:
             self._status = self._pidfd = None
         if code < 0:
             _kill_all(lambda command: command == _joined(self._command))
-            return Exit(code=128 - code)
+        memory = self._leave_group()
+        if code < 0 or memory is not None:
+            return Exit(code=128 - code if code < 0 else code, memory=memory)
         return Exit(code=code, started="exit-code" in said)
+
+    def _leave_group(self) -> int | None:
+        """What it had of memory, where the kernel ended it for that."""
+        if self._group is None:
+            return None
+        memory = self._group.out_of_memory()
+        self._group.remove()
+        return memory
 
     def terminate(self) -> None:
         first = self._report().get("child-pid")

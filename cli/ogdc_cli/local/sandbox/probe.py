@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ogdc_cli.local.sandbox.base import Container, Sandbox
 from ogdc_cli.local.sandbox.bubblewrap import Bubblewrap
+from ogdc_cli.local.sandbox.cgroups import Cgroups, delegated
 from ogdc_cli.local.sandbox.containers import Containers
 from ogdc_cli.local.sandbox.interpreter import compile_worker, interpreter
 from ogdc_cli.local.sandbox.plain import Plain
@@ -50,7 +51,7 @@ def probe(
     troubles: list[str] = []
     if choice in {"auto", "bubblewrap"}:
         programs = user_programs(environ, private=(Path.home(), *private))
-        for sandbox in _bubblewraps(environ, uid, programs):
+        for sandbox in _bubblewraps(environ, uid, programs, delegated()):
             trouble = _try_bubblewrap(sandbox)
             if trouble is not None and _try_bubblewrap(sandbox, network=True) is None:
                 trouble += f" ({_NO_NETWORK_NAMESPACE})"
@@ -67,7 +68,9 @@ def probe(
     raise ConfigurationError(_advice(choice, troubles))
 
 
-def _bubblewraps(environ: Mapping[str, str], uid: int, programs: Programs) -> Iterator[Bubblewrap]:
+def _bubblewraps(
+    environ: Mapping[str, str], uid: int, programs: Programs, cgroups: Cgroups | None
+) -> Iterator[Bubblewrap]:
     """The machine's own first: AppArmor profiles name its path. Then one from a Python package."""
     found = (
         Path("/usr/bin/bwrap"),
@@ -77,7 +80,7 @@ def _bubblewraps(environ: Mapping[str, str], uid: int, programs: Programs) -> It
     drop_to = uid if os.geteuid() == 0 else None
     for executable in dict.fromkeys(Path(path) for path in found if path):
         if sys.platform == "linux" and os.access(executable, os.X_OK):
-            yield Bubblewrap(executable, environ=environ, drop_to=drop_to, programs=programs)
+            yield Bubblewrap(executable, environ=environ, drop_to=drop_to, programs=programs, cgroups=cgroups)
 
 
 def _try_bubblewrap(sandbox: Bubblewrap, *, network: bool = False) -> str | None:
