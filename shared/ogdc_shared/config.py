@@ -136,6 +136,8 @@ class WorkerSettings(NamedTuple):
     """The workflow volume: published data, and what runs work on."""
     allowed_input_claims: tuple[str, ...] = ()
     """Further claims that `pvc_mount` inputs may name, as a JSON list."""
+    allowed_secrets: tuple[str, ...] = ()
+    """JSON list of the Secrets that `workflow.secrets` may name, beside the workflows; ["*"]: any."""
     cpu: str = "1"
     """What one task asks for."""
     memory: str = "2Gi"
@@ -300,6 +302,7 @@ def _worker(env: _Environment) -> WorkerSettings:
             "OGDC_WORKER_IMAGE_PULL_POLICY", ("Always", "IfNotPresent", "Never"), default.image_pull_policy
         ),
         volume_claim=env.text("OGDC_WORKFLOW_PVC_NAME") or default.volume_claim,
+        allowed_secrets=tuple(map(str, env.json_list("OGDC_ALLOWED_SECRETS"))),
         allowed_input_claims=tuple(_claim_name(claim) for claim in claims),
         cpu=env.text("OGDC_WORKER_CPU") or default.cpu,
         memory=env.text("OGDC_WORKER_MEMORY") or default.memory,

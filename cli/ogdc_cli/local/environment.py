@@ -101,6 +101,7 @@ def function_environment(
         "OGDC_WORKFLOW_PVC_NAME": CLAIM,
         "OGDC_ALLOWED_INPUT_PVCS": json.dumps(sorted(local_claims(settings))),
         "OGDC_ALLOW_LOCAL_RECIPES": "true",
+        "OGDC_ALLOWED_SECRETS": '["*"]',  # the user's own
     }
 
 

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from ogdc_shared.errors import OgdcError
+from ogdc_shared.errors import InputNotFoundError
 from ogdc_shared.worker.credentials import NETRC, REFUSED, TOKENS
 
 _VARIABLE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
@@ -44,7 +44,7 @@ class PrivateFiles(NamedTuple):
             if path.is_file():
                 try:
                     found[name] = _read_private(path)
-                except OgdcError as exc:
+                except InputNotFoundError as exc:
                     refused.append(str(exc))
         if refused:
             found[REFUSED] = " ".join(refused).encode()
@@ -54,11 +54,11 @@ class PrivateFiles(NamedTuple):
         """Read a secret's variables.
 
         Raises:
-            OgdcError: there is no such secret, others may read it, or it is of no known form.
+            InputNotFoundError: there is no such secret, others may read it, or it is of no known form.
         """
         path = self.config / "secrets" / name
         if not path.is_file():
-            raise OgdcError(
+            raise InputNotFoundError(
                 f"workflow.secrets: there is no secret {name!r} on this machine. Put it into {path}, one "
                 "VARIABLE=value a line, and chmod 600 it."
             )
@@ -69,7 +69,7 @@ def _read_private(path: Path) -> bytes:
     with path.open("rb") as file:
         found = os.fstat(file.fileno())
         if found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o077:
-            raise OgdcError(
+            raise InputNotFoundError(
                 f"{path} was not used, since others may read it (mode "
                 f"{stat.S_IMODE(found.st_mode):04o}, user id {found.st_uid}): chmod 600 {path}."
             )
@@ -83,7 +83,7 @@ def _variables(path: Path, content: bytes) -> list[tuple[str, str]]:
             continue
         match = _VARIABLE.fullmatch(line.strip())
         if match is None:
-            raise OgdcError(f"{path}, line {number}: write VARIABLE=value.")
+            raise InputNotFoundError(f"{path}, line {number}: write VARIABLE=value.")
         found.append((match[1], _unquoted(match[2])))
     return found
 

@@ -120,6 +120,7 @@ def running_services(
             namespace=NAMESPACE,
             slots=(os.cpu_count() or 1) + 1,  # one more, since each waits for the disk now and then
             sandbox=probe(environ=environ, label=paths.label, private=(paths.root,)),
+            secret=PrivateFiles.from_env(environ).secret,
             fetching=Fetching(
                 logins=PrivateFiles.from_env(environ).logins,
                 cache=paths.input_cache,

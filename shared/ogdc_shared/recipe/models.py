@@ -80,6 +80,12 @@ def _checksum(value: str) -> str:
     return value
 
 
+def _secret_name(value: str) -> str:
+    if not _LABEL.fullmatch(value):
+        raise ValueError("is no name of a secret; give at most 63 of a to z, 0 to 9 and '-'.")
+    return value
+
+
 def _no_boolean(value: object) -> object:
     if isinstance(value, bool):
         raise ValueError("is no number; give a whole number.")  # noqa: TRY004  pydantic collects only these
@@ -230,6 +236,11 @@ class Workflow(Strict):
     )
     warnings: Literal["report", "fail"] = Field(
         default="report", description="What a warning does: it is reported, or fails the run."
+    )
+    secrets: tuple[Annotated[str, AfterValidator(_secret_name)], ...] = Field(
+        default=(),
+        description="Names of secrets whose variables the commands get; the operator's list must have them, "
+        "or the user's own ~/.config/ogdc-runner/secrets.",
     )
     network: bool = Field(
         default=False,

@@ -81,6 +81,7 @@ def compiled_recipe(
     if reason := _unsupported(recipe.meta):
         raise UnsupportedError(f"meta.yml: {reason}")
     _check_claims(recipe.meta, settings.worker)
+    _check_secrets(recipe.meta, settings.worker)
     if not occasion.inputs and any(isinstance(param, UploadInput) for param in recipe.meta.input.params):
         raise InputNotFoundError(
             "meta.yml: input.params: the recipe takes in an upload, and nothing was uploaded. Have a trigger "
@@ -211,6 +212,15 @@ def _check_claims(meta: RecipeMeta, worker: WorkerSettings) -> None:
             )
 
 
+def _check_secrets(meta: RecipeMeta, worker: WorkerSettings) -> None:
+    for secret in meta.workflow.secrets:
+        if not {"*", secret} & set(worker.allowed_secrets):
+            raise ForbiddenError(
+                f"meta.yml: workflow.secrets: {secret!r} is none that recipes may use here; the operator "
+                "lists them in OGDC_ALLOWED_SECRETS."
+            )
+
+
 def _unsupported(meta: RecipeMeta) -> str | None:
     if isinstance(meta.workflow, VisualizationWorkflow):
         return "workflow.type: visualization is not offered yet; use `type: shell`."
@@ -235,6 +245,7 @@ def _facts(recipe: Recipe, *, snapshot: str) -> RecipeFacts:
         max_parallelism=workflow.parallel.max_parallelism,
         fail_fast=workflow.parallel.fail_fast,
         allowed_failures=workflow.parallel.allowed_failures,
+        secrets=tuple(dict.fromkeys(workflow.secrets)),
         claims=tuple(dict.fromkeys(volume.claim for volume in volume_inputs(recipe))),
         network=_network(recipe.meta),
     )

@@ -18,6 +18,8 @@ from ogdc_shared.worker.orphans import Orphans
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from ogdc_shared.worker.secrets import Mask
+
 TAIL_BYTES = 65536
 """How much of the end of the output is kept, for the run's message to be chosen from."""
 GRACE_SECONDS = 10.0
@@ -66,6 +68,7 @@ def run_command(
     notes: str | None = None,
     on_wait: Callable[[str], None] = lambda _names: None,
     on_output: Callable[[bytes], None] = lambda _piece: None,
+    mask: Mask | None = None,
 ) -> Outcome:
     """Have a shell run `text` in the current directory, and wait for its end and that of all it started.
 
@@ -81,6 +84,7 @@ def run_command(
         notes: Where nothing is, and bash may write which program failed; None: it is no strict bash.
         on_wait: Called once with the names of what the line has left running, if there is such.
         on_output: Given each piece of what it writes.
+        mask: Replaces in its output what nobody is to see; None: there is nothing.
 
     Raises:
         InvalidRecipeError: the line is longer than the kernel takes, or there is no such shell.
@@ -94,7 +98,7 @@ def run_command(
             pid = _spawn(text, environment, shell, its_output)
         finally:
             os.close(its_output)
-        return _Child(pid, output, orphans, on_output).outcome(timeout, notes, on_wait)
+        return _Child(pid, output, orphans, on_output, mask).outcome(timeout, notes, on_wait)
     finally:
         orphans.close()
         os.close(output)
@@ -136,11 +140,19 @@ def _spawn(text: str, environment: Mapping[str, str], shell: tuple[str, ...], ou
 class _Child:
     """A running command, the pipe its output comes through, and what it leaves behind."""
 
-    def __init__(self, pid: int, output: int, orphans: Orphans, on_output: Callable[[bytes], None]) -> None:
+    def __init__(
+        self,
+        pid: int,
+        output: int,
+        orphans: Orphans,
+        on_output: Callable[[bytes], None],
+        mask: Mask | None,
+    ) -> None:
         self._pid = pid
         self._output = output
         self._orphans = orphans
         self._on_output = on_output
+        self._mask = mask
         self._pidfd = os.pidfd_open(pid)
         self._tail = bytearray()
         self._is_open = True
@@ -255,15 +267,23 @@ class _Child:
             piece = os.read(self._output, _PIECE)
         except BlockingIOError:
             return True
+        self._tell(piece)
+        self._is_open = bool(piece)
+        return self._is_open
+
+    def _tell(self, piece: bytes, *, last: bool = False) -> None:
+        """Write output to our own, and keep its end; without what is masked."""
+        if self._mask is not None:
+            piece = self._mask.feed(piece, last=last)
         self._on_output(piece)
         self._tail += piece
         del self._tail[:-TAIL_BYTES]
         _write_all(_STDOUT, piece)
-        self._is_open = bool(piece)
-        return self._is_open
 
     def _end_line(self) -> None:
         """What the worker says next begins a line."""
+        if self._mask is not None:
+            self._tell(b"", last=True)
         if self._tail and not self._tail.endswith(b"\n"):
             self._tail += b"\n"
             _write_all(_STDOUT, b"\n")

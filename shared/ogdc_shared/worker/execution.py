@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ogdc_shared.worker.command import Outcome
     from ogdc_shared.worker.places import Places
     from ogdc_shared.worker.report import Reporter
+    from ogdc_shared.worker.secrets import Mask
 
 _SHOWN_BYTES = 500
 """How much of a command line goes into log lines and messages."""
@@ -54,6 +55,18 @@ class Execution:
         self._plan = plan
         self._places = places
         self._reporter = reporter
+        self._secrets: dict[str, str] = {}
+        self._mask: Mask | None = None
+        if os.path.isdir(places.secrets):
+            self._take_secrets(places.secrets)
+
+    def _take_secrets(self, directory: str) -> None:
+        from ogdc_shared.worker.report import hide
+        from ogdc_shared.worker.secrets import Mask, read_secrets
+
+        self._secrets = read_secrets(directory)
+        self._mask = Mask(self._secrets.values())
+        hide(self._secrets.values())
 
     def run(self, number: int, file: WorkFile | None = None) -> dict[str, Any]:
         """Run a command; what it wrote, and nothing else, is in the output directory and on disk afterwards.
@@ -137,6 +150,7 @@ class Execution:
                 notes=notes if self._plan.strict and shell[0] == "bash" else None,
                 on_wait=partial(self._tell_of_background, number),
                 on_output=errors.feed,
+                mask=self._mask,
             )
         finally:
             os.chdir("/")
@@ -157,7 +171,7 @@ class Execution:
         }
         if file:
             paths |= {"INPUT_FILE": file.path, "OUTPUT_FILE": f"{places.output_dir}/{file.name}"}
-        return command_environment(os.environ, **dict(self._plan.variables), **paths)
+        return command_environment(os.environ, **self._secrets | dict(self._plan.variables) | paths)
 
     def _which(self, number: int, file: WorkFile | None) -> str:
         which = f"command {number} of {len(self._plan.commands)}"

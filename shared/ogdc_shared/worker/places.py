@@ -18,6 +18,7 @@ class Places(NamedTuple):
     recipe: str = layout.RECIPE_PATH
     credentials: str = layout.CREDENTIALS_PATH
     cache: str = layout.CACHE_PATH
+    secrets: str = layout.SECRETS_PATH
     scratch: str = "/tmp"  # noqa: S108  the task's own
 
     @property

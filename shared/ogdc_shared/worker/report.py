@@ -12,14 +12,26 @@ from ogdc_shared.layout import TERMINATION_LOG_PATH
 from ogdc_shared.light import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
     from ogdc_shared.run_warnings import RunWarnings
+    from ogdc_shared.worker.secrets import Mask
 
 LAST_WORDS_BYTES = 4000
 """Kubernetes cuts a termination message at 4096 bytes."""
 
 _STDOUT = 1
+_mask: Mask | None = None
+"""Of the secrets that this process knows."""
+
+
+def hide(values: Iterable[str]) -> None:
+    """Have these values left out of all that is told from now on."""
+    global _mask  # noqa: PLW0603  a secret is one for the whole process
+    from ogdc_shared.worker.secrets import Mask
+
+    _mask = Mask(values)
 
 
 class Reporter:
@@ -64,6 +76,7 @@ class Reporter:
         """
         from ogdc_shared.run_warnings import one_warning  # most tasks have none
 
+        message = _redacted(message)
         self.event("warning", kind=kind, message=message, **facts)
         warning = one_warning(kind, message)
         with self._lock:
@@ -126,6 +139,8 @@ def clip(text: str, size: int) -> str:
 
 def _redacted(text: str) -> str:
     """Leave out what URLs and headers give away; most texts hold none, and need no regular expressions."""
+    if _mask is not None:
+        text = _mask.text(text)
     if "://" not in text and "%3A" not in text and "Bearer" not in text and "Basic" not in text:
         return text
     from ogdc_shared.redact import redact_text

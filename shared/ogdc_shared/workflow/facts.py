@@ -36,6 +36,8 @@ class RecipeFacts(NamedTuple):
     """SHA-256 of the run's plan, in hex, which its tasks are to find; None: they take any."""
     partitions_digest: str | None = None
     """Root of the hash tree of the manifests, likewise; None also where the task `list` tells it."""
+    secrets: tuple[str, ...] = ()
+    """Kubernetes Secrets whose keys are variables of the commands."""
     network: str = "inputs"
     """What `process` may use a network for: `none`; `inputs`, which the worker fetches; or `commands` as
     well."""
@@ -77,6 +79,7 @@ def check_facts(recipe: RecipeFacts) -> None:
     """
     values = [(key, getattr(recipe, key), form) for key, form in _FORMS.items()]
     values += [("claims", claim, _CLAIM) for claim in recipe.claims]
+    values += [("secrets", secret, _CLAIM) for secret in recipe.secrets]
     problems = [
         f"meta.yml: {key} {value!r} is not {what}."
         for key, value, (form, what) in values

@@ -10,7 +10,7 @@ from ogdc_shared.imports import collection_paused
 from ogdc_shared.workflow.facts import NETWORK_LABEL, RecipeFacts
 from ogdc_shared.workflow.pods import pod_disk
 from ogdc_shared.workflow.retry import RETRY_EXPRESSION
-from ogdc_shared.workflow.volumes import input_mounts, scratch_mount, workflow_mount
+from ogdc_shared.workflow.volumes import input_mounts, scratch_mount, secret_mounts, workflow_mount
 
 with collection_paused():
     from hera.workflows import models as m
@@ -64,7 +64,7 @@ def process_template(*, name: str, recipe: RecipeFacts, settings: Settings) -> m
         workflow_mount(layout.INPUT_DIR, part=f"{workspace}/input_dir"),
         workflow_mount(layout.OUTPUT_DIR, part=f"{workspace}/output_dir"),
     ]
-    mounts += input_mounts(recipe, settings.worker)
+    mounts += [*input_mounts(recipe, settings.worker), *secret_mounts(recipe)]
     manifest = layout.partition_key(name, _PARTITION)
     artifacts = [
         _plan(name),

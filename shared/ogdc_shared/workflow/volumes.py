@@ -19,6 +19,18 @@ def volumes(recipe: RecipeFacts, worker: WorkerSettings) -> list[m.Volume]:
     return [
         *(_claimed(volume, claim) for volume, claim in claims.items()),
         m.Volume(name="scratch", empty_dir=scratch),
+        *(
+            m.Volume(name=f"secret-{number}", secret=m.SecretVolumeSource(secret_name=secret))
+            for number, secret in enumerate(recipe.secrets)
+        ),
+    ]
+
+
+def secret_mounts(recipe: RecipeFacts) -> list[m.VolumeMount]:
+    """Mount the secrets that commands are given."""
+    return [
+        m.VolumeMount(name=f"secret-{number}", mount_path=f"{layout.SECRETS_PATH}/{secret}", read_only=True)
+        for number, secret in enumerate(recipe.secrets)
     ]
 
 

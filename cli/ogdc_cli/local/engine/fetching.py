@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from ogdc_cli.local.engine.beneath import directory_beneath
 from ogdc_cli.local.sandbox import Container, Mount
+from ogdc_shared.errors import InputNotFoundError
 from ogdc_shared.layout import CACHE_LIMIT, CACHE_PATH, CREDENTIALS_PATH
 from ogdc_shared.removal import empty
 
@@ -41,7 +42,8 @@ class Fetching(NamedTuple):
         """
         mounts = [*container.mounts]
         if logins := self.logins():
-            mounts.append(Mount(_staged(logins, directory, owner), CREDENTIALS_PATH, writable=False))
+            place = staged(logins, directory, CREDENTIALS, owner)
+            mounts.append(Mount(place, CREDENTIALS_PATH, writable=False))
         if self.cache is None or not self.limit:
             return container._replace(mounts=tuple(mounts))
         mounts.append(Mount(directory_beneath(self.cache.parent, self.cache.name, owner=owner), CACHE_PATH))
@@ -52,12 +54,21 @@ class Fetching(NamedTuple):
 NOTHING_BESIDES = Fetching()
 
 
-def _staged(files: Mapping[str, bytes], directory: Path, owner: int | None) -> Path:
-    """Write files that only the container's user may read."""
-    place = directory_beneath(directory, CREDENTIALS, owner=owner)
+def no_secret(name: str) -> Mapping[str, str]:
+    """Say that there is none.
+
+    Raises:
+        InputNotFoundError: always.
+    """
+    raise InputNotFoundError(f"workflow.secrets: there is no secret {name!r} here.")
+
+
+def staged(files: Mapping[str, bytes], directory: Path, name: str, owner: int | None) -> Path:
+    """Write files that only the container's user may read into the directory `name` of a pod's own."""
+    place = directory_beneath(directory, name, owner=owner)
     empty(place)
-    for name, content in files.items():
-        descriptor = os.open(place / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o400)
+    for file_name, content in files.items():
+        descriptor = os.open(place / file_name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o400)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             if owner is not None:

@@ -76,6 +76,11 @@ def read_program(manifest: object, *, claims: Collection[str]) -> Program:
         fail_fast=dag.flag("failFast", True),
         templates=templates,
         claims=volumes,
+        secrets={
+            volume.text("name"): volume.one("secret", "secret").text("secretName")
+            for volume in spec.many("volumes", "volume")
+            if "secret" in volume
+        },
         parallelism=spec.number("parallelism"),
         deadline=spec.number("activeDeadlineSeconds"),
         ttl=_ttl(spec.one("ttlStrategy", "ttl")),

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from ogdc_cli.local.engine.artifacts import Artifacts
 from ogdc_cli.local.engine.beneath import directory_beneath, file_beneath, found_beneath, read_beneath
 from ogdc_cli.local.engine.berths import Berths
-from ogdc_cli.local.engine.fetching import NOTHING_BESIDES, Fetching
+from ogdc_cli.local.engine.fetching import NOTHING_BESIDES, Fetching, no_secret, staged
 from ogdc_cli.local.engine.guard import Excess
 from ogdc_cli.local.engine.output import Output
 from ogdc_cli.local.engine.program import OutputParameter, Program, VolumeMount
@@ -77,6 +77,7 @@ class Pods:
         owner: int | None,
         egress: Path | None = None,
         fetching: Fetching = NOTHING_BESIDES,
+        secret: Callable[[str], Mapping[str, str]] = no_secret,
     ) -> None:
         """Nothing is made yet.
 
@@ -89,6 +90,7 @@ class Pods:
             owner: The uid that directories a pod may write to have to belong to; None: the engine's own.
             egress: The socket that leads out for commands that may use a network; None: there is none.
             fetching: What containers that fetch inputs have besides.
+            secret: Gives the variables of a secret.
         """
         self._store = store
         self._volumes = volumes
@@ -98,6 +100,7 @@ class Pods:
         self._owner = owner
         self._egress = egress
         self._fetching = fetching
+        self._secret = secret
         self._scratches: dict[str, _Scratch] = {}
         self._lock = threading.Lock()
 
@@ -234,6 +237,10 @@ class Pods:
         return found
 
     def _mount(self, program: Program, mount: VolumeMount, attempt: Attempt, directory: Path) -> Mount:
+        if secret := program.secrets.get(mount.volume):
+            values = {name: value.encode() for name, value in self._secret(secret).items()}
+            place = str(PurePosixPath("volumes", mount.volume))
+            return Mount(staged(values, directory, place, self._owner), mount.path, writable=False)
         root, relative = self._place(program, mount, attempt, directory)
         if not mount.read_only:
             return Mount(directory_beneath(root, relative, owner=self._owner), mount.path)

@@ -134,6 +134,8 @@ class Program(NamedTuple):
     """Each after those it depends on."""
     fail_fast: bool
     templates: Mapping[str, PodTemplate]
+    secrets: Mapping[str, str]
+    """Volume → the secret that it is."""
     claims: Mapping[str, str | None]
     """Volume name → claim name; None: an empty directory for each pod (emptyDir)."""
     parallelism: int | None

@@ -32,7 +32,7 @@ from ogdc_cli.local.engine.records import Saved
 from ogdc_cli.local.engine.store import Store, is_away
 from ogdc_cli.local.engine.units import Attempt, Outcome
 from ogdc_cli.local.sandbox import Exit, Phases, Sandbox
-from ogdc_shared.errors import OgdcError
+from ogdc_shared.errors import InputError, OgdcError
 
 _LOG = logging.getLogger(__name__)
 _PROGRESS_SECONDS = 0.5
@@ -346,6 +346,8 @@ class Scheduler:
         """In a helper's thread: make a pod ready, then hand it back."""
         try:
             pod.prepared = self._pods.prepare(pod.flow.program, pod.attempt)
+        except InputError as exc:  # another try would find the same
+            self._post(pod, self._ended, pod, Outcome("Failed", f"main: {exc}", 1))
         except Exception as exc:
             self._post(pod, self._ended, pod, Outcome("Error", _reason(exc)))
         else:

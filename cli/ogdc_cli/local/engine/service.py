@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ogdc_cli.local.engine.api import Api
 from ogdc_cli.local.engine.events import EventSender
-from ogdc_cli.local.engine.fetching import NOTHING_BESIDES, Fetching
+from ogdc_cli.local.engine.fetching import NOTHING_BESIDES, Fetching, no_secret
 from ogdc_cli.local.engine.pods import Pods
 from ogdc_cli.local.engine.scheduler import Scheduler
 from ogdc_cli.local.engine.store import Change, Store
@@ -39,6 +39,7 @@ class Engine:
         events_token: str | None = None,
         egress: Path | None = None,
         fetching: Fetching = NOTHING_BESIDES,
+        secret: Callable[[str], Mapping[str, str]] = no_secret,
     ) -> None:
         """Open the state; nothing runs before `start`.
 
@@ -56,6 +57,7 @@ class Engine:
             egress: The socket that leads out for commands that may use a network; None: there is none.
             events_token: What the taker of events asks for; None: nothing.
             fetching: What containers that fetch inputs have besides.
+            secret: Gives the variables of a secret by its name.
 
         Raises:
             ConfigurationError: the state was written by another version.
@@ -75,6 +77,7 @@ class Engine:
             owner=sandbox.owner,
             egress=egress,
             fetching=fetching,
+            secret=secret,
         )
         claims = frozenset(volumes)
         self._scheduler = Scheduler(

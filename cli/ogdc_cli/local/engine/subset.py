@@ -18,7 +18,8 @@ KNOWN = {
         | {"podSpecPatch"}  # but the one there is
     ),
     "ttl": frozenset({"secondsAfterCompletion", "secondsAfterSuccess", "secondsAfterFailure"}),
-    "volume": frozenset({"name", "persistentVolumeClaim", "emptyDir"}),
+    "volume": frozenset({"name", "persistentVolumeClaim", "emptyDir", "secret"}),
+    "secret": frozenset({"secretName"}),
     "claim": frozenset({"claimName", "readOnly"}),
     "template": frozenset(
         {"name", "inputs", "outputs", "container", "dag", "retryStrategy", "activeDeadlineSeconds"}

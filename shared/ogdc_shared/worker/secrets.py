@@ -1,0 +1,79 @@
+"""Secrets that a recipe's commands are given, and what keeps them out of logs and messages."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from ogdc_shared.redact import HIDDEN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+LEAST_LENGTH = 4
+"""Characters; a shorter value is not masked, since it would be found in nearly anything."""
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def read_secrets(directory: str) -> dict[str, str]:
+    """Read the variables of all secrets: a directory each, with a file a variable."""
+    found = {}
+    for secret in sorted(os.listdir(directory)):
+        for variable in sorted(os.listdir(f"{directory}/{secret}")):
+            if _VARIABLE.fullmatch(variable):
+                with open(f"{directory}/{secret}/{variable}", encoding="utf-8", errors="replace") as file:
+                    found[variable] = file.read().replace("\0", "").removesuffix("\n")
+    return found
+
+
+def _forms(value: str) -> tuple[str, ...]:
+    """A value as it is, in a URL, and in JSON."""
+    in_json = (json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1])
+    return value, quote(value, safe=""), *in_json
+
+
+class Mask:
+    """Replaces secrets in a stream of bytes, wherever the stream is cut."""
+
+    def __init__(self, values: Iterable[str]) -> None:
+        """Prepare to replace these values, the lines of longer ones, and their usual encodings."""
+        parts = {line for value in values for line in (value, *value.splitlines())}
+        long = [part for part in parts if len(part.strip()) >= LEAST_LENGTH]
+        forms = {form.encode(errors="replace") for part in long for form in _forms(part)}
+        self._secrets = sorted(forms, key=len, reverse=True)
+        self._pattern = re.compile(b"|".join(map(re.escape, self._secrets)) or rb"(?!)")
+        self._held = b""
+
+    def text(self, text: str) -> str:
+        """Replace them in a whole text."""
+        return self._pattern.sub(HIDDEN.encode(), text.encode(errors="replace")).decode()
+
+    def feed(self, piece: bytes, *, last: bool = False) -> bytes:
+        """Take the next piece of a stream; returns what can be told of it, which is all of it at the end."""
+        content, self._held = self._held + piece, b""
+        told, at = bytearray(), 0
+        for match in self._pattern.finditer(content):
+            if not last and self._begins_one(content[match.start() :]):
+                break
+            told += content[at : match.start()] + HIDDEN.encode()
+            at = match.end()
+        keep = 0 if last else self._beginning(content[at:])
+        told += content[at : len(content) - keep]
+        self._held = content[len(content) - keep :]
+        return bytes(told)
+
+    def _begins_one(self, content: bytes) -> bool:
+        """Whether all of this is the beginning of a secret that goes on."""
+        return any(len(secret) > len(content) and secret.startswith(content) for secret in self._secrets)
+
+    def _beginning(self, content: bytes) -> int:
+        """How many of the last bytes are the beginning of a secret."""
+        longest = len(self._secrets[0]) - 1 if self._secrets else 0
+        for size in range(min(longest, len(content)), 0, -1):
+            if self._begins_one(content[-size:]):
+                return size
+        return 0
