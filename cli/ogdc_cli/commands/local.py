@@ -50,11 +50,20 @@ def run(
         raise typer.Exit(1)
 
 
-def up() -> None:
+def up(
+    set_damaged_aside: Annotated[
+        bool, typer.Option("--set-damaged-aside", help="Rename files of its state that are damaged.")
+    ] = False,
+) -> None:
     """Start the local stack, and leave it up: PostgreSQL, the functions behind one port, the engine."""
-    from ogdc_cli.local.control import ensure_up
+    from ogdc_cli.local.control import ensure_up, ensure_up_without_damaged
 
-    stack = ensure_up(idle_timeout=None)
+    if set_damaged_aside:
+        stack, aside = ensure_up_without_damaged(idle_timeout=None)
+        for path in aside:
+            say(f"Set aside: {path}")
+    else:
+        stack = ensure_up(idle_timeout=None)
     say(f"The stack is up: {stack.url}")
 
 

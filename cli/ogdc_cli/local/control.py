@@ -8,14 +8,23 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import sys
 import time
 from collections.abc import Mapping
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
-from ogdc_cli.local.lock import holder, is_alive, is_locked, take_lock
-from ogdc_cli.local.paths import StackError, StatePaths, open_log, write_private
+from ogdc_cli.local.lock import holder, is_alive, is_locked, may_hold, take_lock
+from ogdc_cli.local.paths import (
+    DamagedStateError,
+    StackError,
+    StatePaths,
+    open_log,
+    set_aside,
+    write_private,
+)
 from ogdc_cli.terminal import say
 
 STATE_PATH = "/stack"
@@ -25,6 +34,10 @@ IDLE_SECONDS = 600.0
 _START_SECONDS = 90.0
 _STOP_SECONDS = 30.0
 _POLL_SECONDS = 0.02
+_MOST_DAMAGED = 3
+_HIGHEST_PID = 1 << 31
+_KINDS = (int, str, str, str, dict)
+_URL = re.compile(r"http://127\.0\.0\.1:[0-9]{1,5}")
 
 
 class Stack(NamedTuple):
@@ -46,11 +59,38 @@ def current(paths: StatePaths | None = None) -> Stack | None:
     paths = paths or StatePaths.from_env()
     if not is_locked(paths):
         return None
+    stack = _recorded(paths)
+    return stack if stack is not None and is_alive(stack.pid) and may_hold(paths, stack.pid) else None
+
+
+def _recorded(paths: StatePaths) -> Stack | None:
+    """What is recorded of the stack, where it can be so: commands send their tokens to that URL."""
     try:
         stack = Stack(**json.loads(paths.record.read_text()))
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
-    return stack if is_alive(stack.pid) else None
+    values: tuple[object, ...] = stack
+    if not all(isinstance(value, kind) for value, kind in zip(values, _KINDS, strict=True)):
+        return None
+    return stack if 0 < stack.pid < _HIGHEST_PID and _URL.fullmatch(stack.url) else None
+
+
+def ensure_up_without_damaged(
+    *, idle_timeout: float | None, environ: Mapping[str, str] | None = None
+) -> tuple[Stack, list[Path]]:
+    """As `ensure_up`; what is damaged of the state is renamed, and returned under its new name.
+
+    Raises:
+        StackError: as there, for another reason.
+    """
+    aside: list[Path] = []
+    while True:
+        try:
+            return ensure_up(idle_timeout=idle_timeout, environ=environ), aside
+        except DamagedStateError as exc:
+            if len(aside) >= _MOST_DAMAGED:
+                raise
+            aside.append(set_aside(exc.path))
 
 
 def ensure_up(*, idle_timeout: float | None, environ: Mapping[str, str] | None = None) -> Stack:
@@ -77,7 +117,9 @@ def ensure_up(*, idle_timeout: float | None, environ: Mapping[str, str] | None =
             _wish(paths, idle_timeout)
             return _start(paths, lock=lock, environ=env)
         stack = current(paths)
-        if stack is None:  # starting or stopping
+        if stack is None and paths.record.exists() and _recorded(paths) is None:  # damaged: ask nobody
+            down(paths)
+        elif stack is None:  # starting or stopping
             time.sleep(_POLL_SECONDS)
         elif (difference := _difference(stack, env)) is not None and not _keep(stack, difference):
             down(paths)
@@ -150,10 +192,15 @@ def _start(paths: StatePaths, *, lock: int, environ: Mapping[str, str]) -> Stack
         if not select([pipe], [], [], _START_SECONDS)[0]:
             raise StackError(f"The local stack takes long to start; {paths.stack_log} says how far it is.")
         answer = pipe.read()
-    failure = json.loads(answer)["error"] if answer else f"it ended without a word, see {paths.stack_log}"
+    said: dict[str, Any] = (
+        json.loads(answer) if answer else {"error": f"it ended without a word, see {paths.stack_log}"}
+    )
+    failure = said["error"]
     if failure is None and (stack := current(paths)) is not None:
         return stack
     _await_end(paths)
+    if damaged := said.get("damaged"):
+        raise DamagedStateError(Path(damaged["path"]), reason=damaged["reason"], lost=damaged["lost"])
     raise StackError(f"The local stack does not start: {failure or 'it was stopped at once'}")
 
 

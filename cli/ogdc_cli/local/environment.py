@@ -13,6 +13,7 @@ from ogdc_cli.local.paths import StatePaths, write_private
 from ogdc_cli.local.postgres import DATABASE, USER
 from ogdc_shared.errors import ConfigurationError
 
+_KEY = re.compile(r"[\w-]{43}", re.ASCII)
 NAMESPACE = "local"
 CLAIM = "workflow"
 DATAONE_NODE_URL = "https://arcticdata.io/metacat/d1/mn"
@@ -171,10 +172,26 @@ def log_limit(settings: Mapping[str, str]) -> int:
 
 
 def load_signing_key(paths: StatePaths) -> str:
-    """Read the secret that artifact links are signed with; made the first time."""
+    """Read the secret that artifact links are signed with; made the first time.
+
+    One that this did not write, or that others could have read, is replaced, which ends the links there are.
+    """
     try:
-        return paths.signing_key.read_text()
-    except FileNotFoundError:
-        key = secrets.token_urlsafe(32)
-        write_private(paths.signing_key, key)
+        key = paths.signing_key.read_text()
+        is_private = not paths.signing_key.stat().st_mode & 0o077
+    except (FileNotFoundError, UnicodeDecodeError):
+        return _make_signing_key(paths)
+    if is_private and _KEY.fullmatch(key):
         return key
+    import logging
+
+    logging.getLogger(__name__).warning(
+        "%s does not hold a key, or others may read it; it is replaced.", paths.signing_key
+    )
+    return _make_signing_key(paths)
+
+
+def _make_signing_key(paths: StatePaths) -> str:
+    key = secrets.token_urlsafe(32)
+    write_private(paths.signing_key, key)
+    return key

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from ogdc_cli.local.paths import StatePaths
 
+_DIGITS = 10
+
 
 def take_lock(paths: StatePaths) -> int | None:
     """Take the lock without waiting; returns its descriptor, or None where somebody has it."""
@@ -50,9 +52,41 @@ def is_in_place(paths: StatePaths, descriptor: int) -> bool:
 
 
 def holder(paths: StatePaths) -> int | None:
-    """Read which process holds the lock; None while it is only being started."""
-    text = paths.lock.read_text()
-    return int(text) if text.isdecimal() else None
+    """Find which process holds the lock; None while it is only being started, and where it cannot be told.
+
+    What the file says is not believed by itself: a process that does not have the file open holds no lock.
+    """
+    text = paths.lock.read_text(errors="replace")
+    named = [int(text)] if text.isascii() and text.isdecimal() and len(text) < _DIGITS else []
+    if not Path("/proc/self/fd").exists():
+        return named[0] if named else None
+    others = (int(process.name) for process in Path("/proc").glob("[0-9]*"))
+    for pid in (*named, *others):
+        if pid != os.getpid() and may_hold(paths, pid):
+            return pid
+    return None
+
+
+def may_hold(paths: StatePaths, pid: int) -> bool:
+    """Whether a process may hold the lock: it has the file open, or this system does not tell."""
+    return not Path("/proc/self/fd").exists() or _has_open(Path("/proc", str(pid)), paths.lock)
+
+
+def _has_open(process: Path, path: Path) -> bool:
+    for descriptor in _descriptors(process):
+        try:
+            if descriptor.samefile(path):
+                return True
+        except OSError:  # closed by now
+            continue
+    return False
+
+
+def _descriptors(process: Path) -> list[Path]:
+    try:
+        return list((process / "fd").iterdir())
+    except OSError:  # gone, or somebody else's
+        return []
 
 
 def is_alive(pid: int) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -12,11 +14,35 @@ from ogdc_shared.errors import OgdcError
 
 _SOCKET_PARENT_LIMIT = 80
 """Bytes: a socket's path may take 104 or 108, of which `/run/.s.PGSQL.5432.lock` takes 23."""
+_PLAIN = re.compile(r"[\w./+@=~-]+", re.ASCII)
 _LOG_LIMIT = 10 * 1024 * 1024
 
 
 class StackError(OgdcError):
     """The local stack cannot start, run or stop; the message says why and what to do."""
+
+
+class DamagedStateError(StackError):
+    """A file or directory of the state that cannot be used any more.
+
+    Attributes:
+        path: Which.
+    """
+
+    def __init__(self, path: Path, *, reason: str, lost: str) -> None:
+        """Say what is wrong and what to do.
+
+        Args:
+            path: The file or directory.
+            reason: What is wrong with it.
+            lost: What is lost without it.
+        """
+        super().__init__(
+            f"{path} is damaged: {reason.rstrip('.')}. `ogdc-runner up --set-damaged-aside` renames it and "
+            f"starts without it; what is lost with it: {lost}."
+        )
+        self.path = path
+        self.facts = {"path": str(path), "reason": reason, "lost": lost}
 
 
 class StatePaths(NamedTuple):
@@ -137,11 +163,13 @@ class StatePaths(NamedTuple):
 
     @property
     def _socket_parent(self) -> Path:
-        """A private directory whose path is short: the root where it can be.
+        """A private directory whose path is short and plain: the root where it can be.
+
+        PostgreSQL and libpq take a comma for the end of a path, and a quote for its beginning.
 
         Not XDG_RUNTIME_DIR, which is removed when the user logs out while the stack stays up.
         """
-        if len(os.fsencode(self.root)) <= _SOCKET_PARENT_LIMIT:
+        if len(os.fsencode(self.root)) <= _SOCKET_PARENT_LIMIT and _PLAIN.fullmatch(str(self.root)):
             return self.root
         return Path(f"/tmp/ogdc-{os.geteuid()}-{self.label}")  # noqa: S108  verified to be ours alone
 
@@ -182,6 +210,15 @@ def private_dir(path: Path, *, parents: bool = False) -> None:
         )
     if stat.S_IMODE(found.st_mode) & 0o077:
         path.chmod(0o700)
+
+
+def set_aside(path: Path) -> Path:
+    """Rename what is damaged, and what belongs to it, and return the new name."""
+    mark = time.strftime("damaged-%Y%m%dT%H%M%S")
+    for part in (path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm"), path):
+        if part.exists():
+            part.rename(part.with_name(f"{mark}-{part.name}"))
+    return path.with_name(f"{mark}-{path.name}")
 
 
 def write_private(path: Path, text: str) -> None:

@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 from ogdc_cli.local.binaries import Binaries
-from ogdc_cli.local.paths import StackError, open_log
+from ogdc_cli.local.paths import DamagedStateError, StackError, open_log
 from ogdc_cli.local.privileges import Launcher, choose_launcher
 
 USER = "ogdc"
@@ -46,6 +46,13 @@ _SETTINGS = {
 _PASSING = ("is still in use", "already exists")
 """Signs of a complaint that passes: a killed server's own children need a moment to notice and let go of the
 shared memory; a killed stack's server may just be coming up."""
+_OF_THE_MACHINE = (
+    *("No space left", "Disk quota exceeded", "Permission denied", "Cannot allocate", "could not map"),
+    *("Read-only file system", "Too many open files", "was not ready", "shared library", "said nothing"),
+    *("could not bind", "could not create", "not permitted", "must not be run as"),
+)
+"""Signs of a complaint that has nothing to do with what the data are."""
+_LOST = "the record of runs, recipes and triggers; published data and outputs stay"
 _ENVIRONMENT = {"PATH": os.defpath, "LANG": _LOCALE, "LC_MESSAGES": "C"}
 """PostgreSQL gets nothing of the user's environment: no PG* variable, no secret, no locale."""
 
@@ -91,9 +98,15 @@ class Postgres:
         deadline = time.monotonic() + _START_SECONDS
         while (complaint := self._launch()) is not None:
             if not any(sign in complaint for sign in _PASSING) or time.monotonic() > deadline:
-                raise StackError(f"PostgreSQL does not start ({self._log}): {complaint}")
+                raise self._trouble(complaint)
             time.sleep(0.1)
             self._clear()
+
+    def _trouble(self, complaint: str) -> StackError:
+        """Tell a record that cannot be read from a machine that cannot run a server now."""
+        if any(sign in complaint for sign in _OF_THE_MACHINE):
+            return StackError(f"PostgreSQL does not start ({self._log}): {complaint}")
+        return DamagedStateError(self._data, reason=f"PostgreSQL says: {complaint}", lost=_LOST)
 
     def stop(self) -> None:
         """Shut the server down, by gentler means first; does nothing where it is not running."""

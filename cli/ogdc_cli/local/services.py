@@ -42,6 +42,7 @@ from ogdc_shared.worker.tidy import Leftovers, tidy
 SWEEP_SECONDS = 15.0
 TIDY_SECONDS = 86_400.0
 _SWEEP_PATIENCE = 5.0
+_LOWEST_PORT, _HIGHEST_PORT = 1024, 65535
 _USER_THREADS = 16
 _INTERNAL_THREADS = 8
 
@@ -153,8 +154,10 @@ def running_services(
 
 
 def _last_port(paths: StatePaths) -> int | None:
+    """The port of before, where the file names one that a user may listen on."""
     with suppress(OSError, ValueError):
-        return int(paths.port.read_text())
+        port = int(paths.port.read_text())
+        return port if _LOWEST_PORT <= port <= _HIGHEST_PORT else None
     return None
 
 

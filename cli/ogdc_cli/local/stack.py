@@ -19,7 +19,7 @@ from ogdc_cli.local.binaries import find_binaries
 from ogdc_cli.local.control import Stack
 from ogdc_cli.local.environment import passed_on
 from ogdc_cli.local.lock import is_in_place
-from ogdc_cli.local.paths import StackError, StatePaths, write_private
+from ogdc_cli.local.paths import DamagedStateError, StackError, StatePaths, write_private
 from ogdc_cli.local.postgres import Postgres, stop_orphans
 from ogdc_shared.errors import OgdcError
 
@@ -71,7 +71,7 @@ def _serve_and_tell(paths: StatePaths, *, lock: int, pipe: TextIO) -> int:
         serve(paths, lock=lock, environ=os.environ, announce=lambda: _answer(pipe, None))
     except OgdcError as exc:
         logger.critical("%s", exc)
-        _answer(pipe, str(exc))
+        _answer(pipe, str(exc), damaged=exc.facts if isinstance(exc, DamagedStateError) else None)
         return 1
     except Exception as exc:
         logger.exception("the stack failed")
@@ -190,11 +190,11 @@ def _write_record(paths: StatePaths, stack: Stack) -> None:
     write_private(paths.record, json.dumps(stack._asdict()))
 
 
-def _answer(pipe: TextIO, error: str | None) -> None:
+def _answer(pipe: TextIO, error: str | None, *, damaged: dict[str, str] | None = None) -> None:
     """Tell the starter how it went, the first time; a starter that has gone away is no trouble."""
     if not pipe.closed:
         with suppress(OSError), pipe:
-            json.dump({"error": error}, pipe)
+            json.dump({"error": error, "damaged": damaged}, pipe)
 
 
 def _now() -> str:

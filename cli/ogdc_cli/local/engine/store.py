@@ -32,11 +32,14 @@ from ogdc_cli.local.engine.records import (
     uid_of,
     write_changes,
 )
-from ogdc_shared.errors import ConfigurationError, ConflictError
+from ogdc_cli.local.paths import DamagedStateError
+from ogdc_shared.errors import ConfigurationError, ConflictError, OgdcError
 
 _VERSION = 1
 _HERE = Path(__file__).parent
 _BUSY_SECONDS = 10.0
+_CHECKED_BYTES = 64 * 1024 * 1024
+_LOST = "runs that have not ended, and the logs and retries of others; the record of runs stays"
 
 
 class WorkflowExistsError(ConflictError):
@@ -80,8 +83,13 @@ class Store:
         self._lock = threading.Lock()
         self._readers: LifoQueue[sqlite3.Connection] = LifoQueue()
         self._document = (_HERE / "document.sql").read_text()
-        self._writer = self._connect()
-        self._prepare()
+        try:
+            self._writer = self._connect()
+            self._prepare()
+        except sqlite3.DatabaseError as exc:
+            if isinstance(exc, sqlite3.OperationalError):
+                raise OgdcError(f"{path} cannot be opened: {exc}.") from exc
+            raise DamagedStateError(path, reason=str(exc), lost=_LOST) from exc
 
     def close(self) -> None:
         """Close every connection; nothing may be called after it."""
@@ -290,6 +298,7 @@ class Store:
 
     def _prepare(self) -> None:
         self._writer.execute("PRAGMA journal_mode = WAL")
+        self._check()
         (version,) = self._writer.execute("PRAGMA user_version").fetchone()
         if version == 0:
             schema = (_HERE / "schema.sql").read_text()
@@ -299,6 +308,13 @@ class Store:
                 f"{self._path} was written by another version of ogdc-runner (format {version}, this one has "
                 f"{_VERSION}). Use that version, or move the file away to begin anew."
             )
+
+    def _check(self) -> None:
+        """Look through a file of usual size, which takes milliseconds; a damaged page shows anywhere else."""
+        if self._path.stat().st_size < _CHECKED_BYTES:
+            (said,) = self._writer.execute("PRAGMA quick_check(1)").fetchone()
+            if said != "ok":
+                raise sqlite3.DatabaseError(said)
 
     def _one(self, query: str, *parameters: str) -> Any:
         with self._reader() as connection:
