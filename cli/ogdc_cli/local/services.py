@@ -108,7 +108,9 @@ def running_services(
     with ExitStack() as parts:
         parts.callback(context.database.close)
         migrate(context.database)
-        egress = parts.enter_context(Egress(paths.egress, reach=Reach(), environ=environ))
+        egress = parts.enter_context(
+            Egress(paths.egress, reach=Reach(networks=context.settings.allowed_networks), environ=environ)
+        )
         engine = Engine(
             store_path=paths.engine_store,
             artifact_dir=paths.artifacts,
