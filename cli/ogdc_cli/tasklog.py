@@ -25,10 +25,11 @@ _WORDS = {
     "outputs_checked": "looked at {files} of {of} geospatial files",
     "checks_skipped": "results are not looked at: {reason}",
     "failed": "failed: {message}",
+    "stopped": "stopped: {message}",
 }
 """Event of the worker (see `worker.report`) → how it is said."""
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
-_ENDINGS = frozenset({"command_finished", "command_failed", "failed"})
+_ENDINGS = frozenset({"command_finished", "command_failed", "failed", "stopped"})
 _TASK = re.compile(r"\[([^\]\s]+)\] (.*)", re.DOTALL)
 _COLOUR = re.compile(r"\x1b\[[0-9;:]*[mK]")
 """What sets a colour, or clears a line before it is written anew."""

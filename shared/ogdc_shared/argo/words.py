@@ -113,10 +113,13 @@ def _out_of_scratch(_said: str, limits: Limits, progress: str | None) -> str:
     )
 
 
-def _too_long(_said: str, limits: Limits, progress: str | None) -> str:
+def _too_long(said: str, limits: Limits, progress: str | None) -> str:
+    """One machine's engine hands on what the worker said last: at which command it was."""
+    _, _, at = said.partition("stopped from outside, ")
     seconds = None if limits.timeout is None else f"{limits.timeout} s"
     return (
-        f"The run took longer than it may{_given(seconds)} and was stopped{_reached(progress)}. "
+        f"The run took longer than it may{_given(seconds)} and was stopped"
+        f"{f' {at}' if at else _reached(progress)}. "
         "Give it more time with workflow.timeout in meta.yml."
     )
 

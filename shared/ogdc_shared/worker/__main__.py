@@ -58,7 +58,9 @@ def run_task(arguments: list[str]) -> int:
         _run(arguments, reporter)
     except _Stopped:
         at = f", at {reporter.doing}" if reporter.doing else "."
-        reporter.last_words(f"The task was stopped from outside{at}")
+        message = f"The task was stopped from outside{at}"
+        reporter.event("stopped", message=message)
+        reporter.last_words(message)
         raise
     except Exception as exc:  # the run's message is made of whatever it is
         return _failed(exc, reporter)

@@ -25,6 +25,9 @@ TAIL_BYTES = 65536
 GRACE_SECONDS = 10.0
 """Between asking a command to end and ending it; also what a daemon has once the rest is over."""
 
+LOOK_SECONDS = 0.5
+"""How often what a command has left running is looked at."""
+
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
 _PIECE = 65536
 _INTERNAL = ("ARGO_", "OGDC_")
@@ -185,6 +188,7 @@ class _Child:
         failure = None
         told = False
         patience: float | None = None
+        look_again = time.monotonic() + LOOK_SECONDS  # it may just be about to leave the session
         while True:
             self._orphans.look(self._pid)
             for name, code in self._orphans.ended():
@@ -193,15 +197,19 @@ class _Child:
                 self._orphans.look(self._pid)
             if not self._orphans.pidfds or failure:
                 return failure
-            if not told:
-                self._end_line()
-                on_wait(", ".join(self._orphans.names()))
-                told = True
-            if patience is None and self._orphans.all_detached(self._pid):
-                patience = time.monotonic() + GRACE_SECONDS
-            limits = [limit for limit in (deadline, patience) if limit is not None]
-            if not self._wait(self._orphans.pidfds, min(limits, default=None)):
+            now = time.monotonic()
+            if now >= look_again:
+                look_again = now + LOOK_SECONDS
+                if not told:
+                    self._end_line()
+                    on_wait(", ".join(self._orphans.names()))
+                    told = True
+                if patience is None and self._orphans.all_detached(self._pid):
+                    patience = now + GRACE_SECONDS
+            if now >= min(limit for limit in (deadline, patience, now + 1) if limit is not None):
                 return None
+            limits = [limit for limit in (deadline, patience, look_again) if limit is not None]
+            self._wait(self._orphans.pidfds, min(limits))
 
     def _wait(self, pidfds: list[int], deadline: float | None) -> bool:
         """Pass output on until one of these processes has ended (True) or it is time (False)."""

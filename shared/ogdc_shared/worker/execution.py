@@ -183,7 +183,11 @@ class Execution:
 
         command = self._plan.commands[number - 1]
         told = telling_lines(outcome.output)
-        where = f" — in: {clip(outcome.culprit, _SHOWN_BYTES)}" if outcome.culprit else ""
+        where = (
+            f" — in: {clip(outcome.culprit, _SHOWN_BYTES)}"
+            if outcome.culprit not in {"", command.text}
+            else ""
+        )
         said = f" — it wrote: {clip(told, _SAID_BYTES)}" if told else ""
         how = _how_it_failed(outcome, self._plan.command_timeout)
         what_to_do = hints(

@@ -123,7 +123,10 @@ def test_endless_stderr_does_not_outlast_the_timeout(capfd: pytest.CaptureFixtur
     assert run("while :; do echo more >&2; done", timeout=0.3).timed_out
 
 
-def test_what_a_command_leaves_running_is_waited_for(capfd: pytest.CaptureFixture[str]) -> None:
+def test_what_a_command_leaves_running_is_waited_for(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "LOOK_SECONDS", 0.1)
     waited: list[str] = []
     outcome = run_command(
         "(sleep 0.3; echo late) & echo early", environment=ENVIRONMENT, on_wait=waited.append
@@ -154,11 +157,18 @@ def test_a_command_that_failed_takes_along_what_it_left_running(tmp_path: Path) 
 def test_a_daemon_is_found_ended_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that has left its session and its parents, as daemons do, and closed all it had open."""
     monkeypatch.setattr(command, "GRACE_SECONDS", 0.3)
+    monkeypatch.setattr(command, "LOOK_SECONDS", 0.1)
     daemon = f"echo $$ > {tmp_path}/pid; exec sleep 61 <&- >&- 2>&-"
     outcome = run(f"(setsid sh -c '{daemon}' &) ; while ! [ -s {tmp_path}/pid ]; do sleep 0.01; done")
     assert outcome.exit_code == 0
     assert outcome.left == ("sleep 61",)
     assert gone(int((tmp_path / "pid").read_text()))
+
+
+def test_a_daemon_that_takes_its_time_to_leave_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "GRACE_SECONDS", 0.2)
+    monkeypatch.setattr(command, "LOOK_SECONDS", 0.1)
+    assert run("(sh -c 'sleep 0.3; exec setsid sleep 64' &)").left == ("sleep 64",)
 
 
 def test_a_daemon_that_ends_soon_is_waited_for(tmp_path: Path) -> None:

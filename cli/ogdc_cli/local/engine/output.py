@@ -16,6 +16,7 @@ from pathlib import Path
 
 _PIECE = 1024 * 1024
 _PIPE_SIZE = getattr(fcntl, "F_SETPIPE_SZ", None)
+_TRIED_AGAIN = b"[ogdc-runner] What follows is of another try.\n"
 _LEFTOVER_SECONDS = 30.0
 _POLL_SECONDS = 0.02
 _DRAIN_SECONDS = 2.0
@@ -37,7 +38,7 @@ class Output:
         Args:
             path: The log; the mark is beside it.
             limit: Bytes the log may have.
-            resumed: Whether it is continued, rather than begun anew.
+            resumed: Whether it is the same try that goes on; else what is there is of an earlier one.
 
         Raises:
             OSError: it cannot be opened, or an earlier process does not end.
@@ -93,9 +94,9 @@ class _BoundedLog:
         self._lost = 0
         """Bytes that the disk did not take since the last that it took."""
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        if not resumed:
-            os.ftruncate(self._file, 0)
         self._size = os.lseek(self._file, 0, os.SEEK_END)
+        if self._size and not resumed:
+            self.write(memoryview(_TRIED_AGAIN))
 
     def write(self, content: memoryview) -> None:
         """Append as much as the disk takes."""

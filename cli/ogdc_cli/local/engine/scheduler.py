@@ -435,7 +435,9 @@ class Scheduler:
             self._clear_when_gone(pod.flow.uid, pod.flow.program.name)
             return
         if pod.reason is not None and outcome.phase != "Succeeded":
-            outcome = outcome._replace(phase="Failed", message=pod.reason)
+            _, _, said = (outcome.message or "").partition("): ")
+            reason = f"{pod.reason}: {said}" if said else pod.reason
+            outcome = outcome._replace(phase="Failed", message=reason)
         pod.flow.finish(pod.attempt, outcome, time.time())
         self._touched.add(pod.flow)
 
