@@ -25,6 +25,7 @@ _WORDS = {
     "outputs_checked": "looked at {files} of {of} geospatial files",
     "checks_skipped": "results are not looked at: {reason}",
     "failed": "failed: {message}",
+    "failed_before": "an earlier try failed: {message}",
     "stopped": "stopped: {message}",
 }
 """Event of the worker (see `worker.report`) → how it is said."""

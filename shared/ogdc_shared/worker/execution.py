@@ -14,7 +14,6 @@ from ogdc_shared.worker.command import command_environment, run_command
 from ogdc_shared.worker.gdal_errors import GdalErrors
 from ogdc_shared.worker.outputs import Left, settle_outputs
 from ogdc_shared.worker.report import clip
-from ogdc_shared.worker.telling import telling_lines
 from ogdc_shared.worker.trees import empty, flush, remove
 
 if TYPE_CHECKING:
@@ -180,6 +179,7 @@ class Execution:
     def _failure(self, number: int, file: WorkFile | None, outcome: Outcome) -> str:
         from ogdc_shared.worker.reasons import hints
         from ogdc_shared.worker.room import shortage
+        from ogdc_shared.worker.telling import telling_lines
 
         command = self._plan.commands[number - 1]
         told = telling_lines(outcome.output)

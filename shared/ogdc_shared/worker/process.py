@@ -20,7 +20,7 @@ from contextlib import suppress
 from functools import partial
 
 from ogdc_shared import layout
-from ogdc_shared.errors import ConfigurationError
+from ogdc_shared.errors import CommandFailedError, ConfigurationError
 from ogdc_shared.light import TYPE_CHECKING
 from ogdc_shared.worker.checkpoint import Checkpoint, Step
 from ogdc_shared.worker.execution import Execution
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from ogdc_shared.plan import Partition, Plan
     from ogdc_shared.worker.places import Places
     from ogdc_shared.worker.report import Reporter
+
+_FAILED = "failed "
+"""Begins the part of a step that says why an earlier try failed."""
 
 
 def process(places: Places, reporter: Reporter, expected: Expected = Expected()) -> None:  # noqa: B008
@@ -111,7 +114,7 @@ class _Process:
         for step in self._steps_left():
             if self._phase == layout.FETCHING and step.name not in INPUT_STEPS:
                 return
-            facts = step.run()
+            facts = self._run_step(step)
             self._reporter.refuse_warnings()
             self._checkpoint.record(step.name, self._reporter.take_unrecorded())
             if facts:
@@ -126,6 +129,14 @@ class _Process:
 
             leave_warnings(self._places.workspace, self._checkpoint.warnings)
 
+    def _run_step(self, step: Step) -> dict[str, Any] | None:
+        """Run a step; why a command failed is kept, since the log of this try may not outlive it."""
+        try:
+            return step.run()
+        except CommandFailedError as exc:
+            self._checkpoint.record_part(_FAILED + " ".join(str(exc).split()))
+            raise
+
     def _steps_left(self) -> list[Step]:
         steps = list(self._steps())
         finished = self._checkpoint.finished
@@ -137,6 +148,9 @@ class _Process:
             self._reporter.recall(self._checkpoint.warnings)
         if finished and self._phase != layout.RUNNING:
             self._reporter.event("resumed", after=finished[-1])
+        for part in sorted(self._checkpoint.parts):
+            if part.startswith(_FAILED):
+                self._reporter.event("failed_before", message=part.removeprefix(_FAILED))
         return steps[len(finished) :]
 
     def _steps(self) -> Iterator[Step]:

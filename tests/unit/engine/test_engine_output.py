@@ -50,10 +50,11 @@ def test_of_a_long_log_beginning_and_end_are_kept_and_the_rest_is_counted(tmp_pa
     assert len(kept) - len(mark) - 2 + int(said) == sum(map(len, lines))
 
 
-def test_a_log_is_continued_where_a_pod_was_killed_or_begun_anew(tmp_path: Path) -> None:
+def test_a_log_is_continued_where_a_pod_was_killed_and_kept_over_another_try(tmp_path: Path) -> None:
     assert printed(tmp_path / "a.log", b"one\n") == b"one\n"
     assert printed(tmp_path / "a.log", b"two\n", resumed=True) == b"one\ntwo\n"
-    assert printed(tmp_path / "a.log", b"three\n") == b"three\n"
+    kept = printed(tmp_path / "a.log", b"three\n")
+    assert kept == b"one\ntwo\n[ogdc-runner] What follows is of another try.\nthree\n"
 
 
 def test_a_pod_that_may_still_live_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

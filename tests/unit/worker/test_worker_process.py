@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -85,7 +86,9 @@ def test_a_finished_task_does_nothing_when_started_again(
     assert [json.loads(line)["event"] for line in capfd.readouterr().out.splitlines()] == ["resumed"]
 
 
-def test_a_failing_command_is_named_and_later_tried_again_alone(task: PartitionTask) -> None:
+def test_a_failing_command_is_named_and_later_tried_again_alone(
+    task: PartitionTask, capfd: pytest.CaptureFixture[str]
+) -> None:
     task.prepare(
         'echo first >> "$OUTPUT_DIR/../trace"; echo 1 > "$OUTPUT_DIR/x"',
         'echo second >> "$OUTPUT_DIR/../trace"; echo half > "$OUTPUT_DIR/half"; echo no such tile >&2; '
@@ -98,9 +101,25 @@ def test_a_failing_command_is_named_and_later_tried_again_alone(task: PartitionT
     assert str(failure.value).endswith(" — it wrote: no such tile")
     (task.workspace / "mended").write_text("")
     (task.outputs / "left over").write_text("")
+    capfd.readouterr()
     task.run()
     assert (task.workspace / "trace").read_text().split() == ["first", "second", "second"]
+    events = [json.loads(line) for line in capfd.readouterr().out.splitlines() if line.startswith("{")]
+    (before,) = (event["message"] for event in events if event["event"] == "failed_before")
+    assert before == str(failure.value)
     assert tree(task.outputs) == {"half": b"half\n", "y": b"1\n"}
+
+
+def test_a_strict_plan_fails_with_any_program_and_names_its_file(task: PartitionTask) -> None:
+    loop = 'for f in a b c; do test "$f" != b; done; echo on > "$OUTPUT_DIR/x"'
+    words = ("bash", "-e", "-u", "-o", "pipefail", "-c")
+    task.prepare(loop, shell=words, strict=True)
+    with pytest.raises(CommandFailedError, match=r'— in: test "\$f" != b · f=b$'):
+        task.run()
+    assert os.listdir(task.directory / "scratch") == []
+    task.prepare(loop)  # as plans said before there was a choice
+    task.run()
+    assert tree(task.outputs) == {"x": b"on\n"}
 
 
 @pytest.mark.parametrize(
