@@ -51,6 +51,8 @@ _PASS_ON = frozenset(
 )
 """Whose exit code is that of the last command in them; a shell does not look at it there."""
 _BRANCHES = frozenset({"comment", "else_clause", "elif_clause", "case_item"})
+_REDIRECTIONS = frozenset({"file_redirect", "heredoc_redirect", "herestring_redirect"})
+"""The grammar has what a redirection follows in it: `a && b > c` as `(a && b) > c`."""
 _JOINED = "Join it to the line that needs it with `;`, as in `cd /output_dir; …`."
 
 
@@ -218,9 +220,9 @@ def _is_asked(node: Node, parent: Node) -> bool:
 
 
 def _is_last(node: Node) -> bool:
-    """Whether no command follows this one in what is around it; another branch does not follow."""
+    """Whether no command follows this one in what is around it; other branches and redirections are none."""
     following = node.next_named_sibling
-    while following is not None and following.type in _BRANCHES:
+    while following is not None and following.type in _BRANCHES | _REDIRECTIONS:
         following = following.next_named_sibling
     return following is None
 

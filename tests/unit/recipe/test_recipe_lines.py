@@ -35,6 +35,8 @@ true && { false && true; }; true
 NOTICED = r"""
 false && true
 false && true # in the end
+false && true > out && true
+false && true > out 2> err && true && true < in
 false && true;
 { false && true; }
 (false && true); true
