@@ -54,17 +54,17 @@ class Mask:
 
     def feed(self, piece: bytes, *, last: bool = False) -> bytes:
         """Take the next piece of a stream; returns what can be told of it, which is all of it at the end."""
-        content, self._held = self._held + piece, b""
+        content = self._held + piece
         told, at = bytearray(), 0
-        for match in self._pattern.finditer(content):
-            if not last and self._begins_one(content[match.start() :]):
+        while True:
+            hold = len(content) - (0 if last else self._beginning(content[at:]))
+            match = self._pattern.search(content, at)
+            if match is None or match.start() >= hold:
                 break
             told += content[at : match.start()] + HIDDEN.encode()
             at = match.end()
-        keep = 0 if last else self._beginning(content[at:])
-        told += content[at : len(content) - keep]
-        self._held = content[len(content) - keep :]
-        return bytes(told)
+        self._held = content[hold:]
+        return bytes(told + content[at:hold])
 
     def _begins_one(self, content: bytes) -> bool:
         """Whether all of this is the beginning of a secret that goes on."""
