@@ -49,6 +49,7 @@ class ApiClient:
         location: str | None = None,
         bundle: bytes | None = None,
         overwrite: bool = False,
+        cache: bool = True,
     ) -> Submitted:
         """Submit a recipe by its location or, where `bundle` is given, by its content (tar.gz).
 
@@ -56,10 +57,11 @@ class ApiClient:
         """
         headers = {"Idempotency-Key": idempotency_key}
         if bundle is None:
-            path, kind = "/submit", "application/json"
+            path, kind = "/submit" if cache else "/submit?cache=false", "application/json"
             body = json.dumps({"recipe_path": location, "overwrite": overwrite}).encode()
         else:
             path, kind = f"/submit?overwrite={str(overwrite).lower()}", "application/gzip"
+            path += "" if cache else "&cache=false"
             body = bundle
         answer = self._transport.call("POST", path, body=body, headers=headers | {"Content-Type": kind})
         return Submitted(name=answer["recipe_workflow_name"], message=answer["message"])

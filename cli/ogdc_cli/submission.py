@@ -35,7 +35,7 @@ def pack_recipe(recipe: str) -> Parcel:
         return Parcel(bundle=pack(loaded.directory, tell=tell))
 
 
-def submit(client: ApiClient, parcel: Parcel, *, overwrite: bool) -> Submitted:
+def submit(client: ApiClient, parcel: Parcel, *, overwrite: bool, cache: bool = True) -> Submitted:
     """Submit a recipe once, however often the request has to be repeated on its way.
 
     Raises:
@@ -45,5 +45,6 @@ def submit(client: ApiClient, parcel: Parcel, *, overwrite: bool) -> Submitted:
         location=parcel.location,
         bundle=parcel.bundle,
         overwrite=overwrite,
+        cache=cache,
         idempotency_key=str(uuid.uuid4()),
     )

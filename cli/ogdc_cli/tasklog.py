@@ -148,6 +148,8 @@ def size_in_words(number: float) -> str:
 def _in_words(event: dict[str, str]) -> str:
     if event["event"] == "fetching":
         return _fetching(event)
+    if event["event"] == "fetched" and event.get("cached") == "True":
+        return f"fetched {event.get('name')} before, and it is still the same"
     try:
         return _WORDS[event["event"]].format_map(event)
     except KeyError:  # a newer worker's, or not the worker's at all

@@ -42,7 +42,7 @@ _OPERATIONS = {
         "Run a recipe that is named or sent along; safe to repeat with an Idempotency-Key",
         schemas.SubmitResponse,
         errors=(400, 401, 403, 404, 409, 413, 422),
-        query={"overwrite": {"type": "boolean"}},
+        query={"overwrite": {"type": "boolean"}, "cache": {"type": "boolean"}},
         takes_recipe=True,
     ),
     ("post", "/validate"): _Operation(

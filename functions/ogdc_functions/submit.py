@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 MAX_BUNDLE = 64 << 20
 """Bytes; the most an uploaded recipe may have."""
 
+CACHE = Flag("cache", "False: fetch every input anew, and keep none for later runs.")
 OVERWRITE = Flag("overwrite", "Replace the recipe's published data; as in a body of JSON.")
 UNSENT_FOR = Number(
     "unsent_for", 0, 86_400, 120, "Seconds after which a run that Argo may not have counts as left over."
@@ -58,6 +59,7 @@ def _submit(context: Context, call: Call) -> Response:
         caller=call.caller,
         source=source,
         overwrite=overwrite,
+        cache=CACHE.read(call.request.args) is not False,
         idempotency_key=_idempotency_key(call.request),
     )
     return json_response(

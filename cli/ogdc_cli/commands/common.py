@@ -18,6 +18,9 @@ RecipeArgument = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+NoCacheOption = Annotated[
+    bool, typer.Option("--no-cache", help="Fetch every input anew, and keep none for later runs.")
+]
 OverwriteOption = Annotated[
     bool, typer.Option("--overwrite", help="Replace the data an earlier run of this recipe published.")
 ]

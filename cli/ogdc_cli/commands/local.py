@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ogdc_cli.commands.common import JsonOption, RecipeArgument
+from ogdc_cli.commands.common import JsonOption, NoCacheOption, RecipeArgument
 from ogdc_cli.terminal import one_line, print_json, say
 
 _LISTED = 20
@@ -25,6 +25,7 @@ def run(
     output_dir: Annotated[
         Path, typer.Option(file_okay=False, help="Where outputs go, in a directory of the run's name.")
     ] = Path("ogdc-output"),
+    no_cache: NoCacheOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run a recipe on this machine, to completion, and put its outputs into ./ogdc-output/.
@@ -36,7 +37,9 @@ def run(
     from ogdc_cli.local.running import run_recipe
     from ogdc_cli.outcome import failure, warnings
 
-    done = run_recipe(recipe, output_dir=output_dir, idle_timeout=IDLE_SECONDS, quiet=as_json)
+    done = run_recipe(
+        recipe, output_dir=output_dir, idle_timeout=IDLE_SECONDS, cache=not no_cache, quiet=as_json
+    )
     if as_json:
         print_json(done.run | {"outputs": [str(path) for path in done.outputs]})
     elif done.run["status"] == "Succeeded":

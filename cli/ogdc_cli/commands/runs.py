@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ogdc_cli.commands.common import JsonOption, OverwriteOption, RecipeArgument, connected
+from ogdc_cli.commands.common import JsonOption, NoCacheOption, OverwriteOption, RecipeArgument, connected
 from ogdc_cli.commands.run_argument import RunArgument, RunCommand, chosen
 from ogdc_cli.terminal import one_line, print_json, say
 
@@ -36,6 +36,7 @@ def submit(
     recipe: RecipeArgument,
     wait: WaitOption = False,
     overwrite: OverwriteOption = False,
+    no_cache: NoCacheOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Submit a recipe to the deployment at OGDC_API_URL, or to the local stack."""
@@ -43,7 +44,7 @@ def submit(
 
     parcel = submission.pack_recipe(recipe)
     client = connected()
-    submitted = submission.submit(client, parcel, overwrite=overwrite)
+    submitted = submission.submit(client, parcel, overwrite=overwrite, cache=not no_cache)
     if not as_json:
         say(one_line(submitted.message))
     if wait:

@@ -30,7 +30,9 @@ class Finished(NamedTuple):
     """The files it left; empty unless it succeeded."""
 
 
-def run_recipe(recipe: str, *, output_dir: Path, idle_timeout: float | None, quiet: bool = False) -> Finished:
+def run_recipe(
+    recipe: str, *, output_dir: Path, idle_timeout: float | None, cache: bool = True, quiet: bool = False
+) -> Finished:
     """Run `recipe` to its end on this machine.
 
     What an earlier run of the recipe published in the local stack is replaced: each run's outputs are kept
@@ -45,7 +47,7 @@ def run_recipe(recipe: str, *, output_dir: Path, idle_timeout: float | None, qui
         stack = ensure_up(idle_timeout=idle_timeout)
         client = ApiClient(ClientSettings.from_env()._replace(api_url=stack.url, by_default=False))
         with interrupts_held():  # a run whose name is not known could not be cancelled
-            name = submit(client, parcel, overwrite=True).name
+            name = submit(client, parcel, overwrite=True, cache=cache).name
         with _cancelled_with_us(client, name):
             run = follow(client, name, quiet=quiet)
         if run["status"] != "Succeeded":

@@ -64,7 +64,12 @@ class CompiledRun(NamedTuple):
 
 @contextmanager
 def compiled_recipe(
-    recipe: Recipe, *, settings: Settings, overwrite: bool = False, occasion: Occasion = SUBMITTED
+    recipe: Recipe,
+    *,
+    settings: Settings,
+    overwrite: bool = False,
+    cache: bool = True,
+    occasion: Occasion = SUBMITTED,
 ) -> Iterator[CompiledRun]:
     """Resolve a recipe's inputs and lend what it becomes: a new run of its own name.
 
@@ -96,7 +101,9 @@ def compiled_recipe(
     with Listing() as files:
         files.extend(resolve_inputs(recipe, dataone_node_url=settings.dataone_node_url, networks=networks))
         files.extend(_uploaded(recipe.meta, occasion.inputs))
-        yield _compile(recipe, files=files, settings=settings, overwrite=overwrite, occasion=occasion)
+        yield _compile(
+            recipe, files=files, settings=settings, overwrite=overwrite, cache=cache, occasion=occasion
+        )
 
 
 def _uploaded(meta: RecipeMeta, files: Sequence[InputFile]) -> Iterator[InputFile]:
@@ -136,7 +143,13 @@ def _artifacts(run: CompiledRun) -> Iterator[tuple[str, bytes]]:
 
 
 def _compile(
-    recipe: Recipe, *, files: Listing, settings: Settings, overwrite: bool, occasion: Occasion
+    recipe: Recipe,
+    *,
+    files: Listing,
+    settings: Settings,
+    overwrite: bool,
+    cache: bool,
+    occasion: Occasion,
 ) -> CompiledRun:
     from ogdc_shared.workflow.build import build_workflow
 
@@ -149,6 +162,7 @@ def _compile(
         volumes=volume_inputs(recipe),
         partitioning=_partitioning(recipe.meta.workflow.parallel, settings.worker),
         variables=occasion.variables,
+        cache=cache,
         checks=recipe.meta.workflow.checks,
         warnings_fail=recipe.meta.workflow.warnings == "fail",
         recipe=content_digest(bundle),

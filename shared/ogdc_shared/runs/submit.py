@@ -34,6 +34,7 @@ def submit_recipe(
     caller: Caller,
     source: RecipeSource,
     overwrite: bool = False,
+    cache: bool = True,
     idempotency_key: str | None = None,
     occasion: Occasion = SUBMITTED,
 ) -> Run:
@@ -44,6 +45,7 @@ def submit_recipe(
         caller: Who submits.
         source: The recipe.
         overwrite: Replace the recipe's published data.
+        cache: Whether inputs that were fetched before may be used.
         idempotency_key: Makes repeating a request harmless: one caller, key and request make one run.
         occasion: What the run is given besides. The same for the same key.
 
@@ -61,7 +63,7 @@ def submit_recipe(
     with (
         opened_recipe(context, source) as recipe,
         compiled_recipe(
-            recipe, settings=context.settings, overwrite=overwrite, occasion=occasion
+            recipe, settings=context.settings, overwrite=overwrite, cache=cache, occasion=occasion
         ) as compiled,
     ):
         new = NewRun(
