@@ -104,6 +104,10 @@ class ApiClient:
         """Stop a run."""
         return self._transport.call("POST", f"/runs/{_segment(name)}/cancel")
 
+    def remove(self, name: str) -> dict[str, Any]:
+        """Remove what a run that has ended left."""
+        return self._transport.call("DELETE", f"/runs/{_segment(name)}")
+
     def retry(self, name: str) -> dict[str, Any]:
         """Run again what failed of a run."""
         return self._transport.call("POST", f"/runs/{_segment(name)}/retry")

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import typer
 
-from ogdc_cli.commands import action, local, recipes, runs, setup, tokens, triggers
+from ogdc_cli.commands import action, local, recipes, removing, runs, setup, tokens, triggers
 from ogdc_cli.interrupts import raise_when_told_to_end
 from ogdc_cli.terminal import guarded, say
 from ogdc_shared.errors import OgdcError
@@ -21,7 +21,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for group in (setup, local, recipes, runs, triggers, tokens, action):
+for group in (setup, local, recipes, runs, removing, triggers, tokens, action):
     group.register(app)
 
 

@@ -83,6 +83,11 @@ _OPERATIONS = {
         "What a run's tasks printed", errors=(400, 401, 404, 410), query={"tail": _INTEGER}
     ),
     ("post", "/runs/{name}/cancel"): _Operation("Stop a run", schemas.Run, errors=(401, 403, 404, 409)),
+    ("delete", "/runs/{name}"): _Operation(
+        "Remove what a run that has ended left; its record and published data stay",
+        schemas.Run,
+        errors=(401, 403, 404, 409),
+    ),
     ("post", "/runs/{name}/retry"): _Operation(
         "Try the failed tasks of a run again", schemas.Run, errors=(401, 403, 404, 409)
     ),

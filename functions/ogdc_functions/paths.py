@@ -11,7 +11,7 @@ METHODS: Mapping[str, tuple[str, ...]] = {
     "/status/{name}": ("GET",),
     "/output/{name}": ("GET",),
     "/runs": ("GET",),
-    "/runs/{name}": ("GET",),
+    "/runs/{name}": ("GET", "DELETE"),
     "/runs/{name}/partitions": ("GET",),
     "/runs/{name}/logs": ("GET",),
     "/runs/{name}/cancel": ("POST",),

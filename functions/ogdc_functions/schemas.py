@@ -90,6 +90,9 @@ class Run(Schema):
     submitted_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    deleted_at: datetime | None = Field(
+        description="When its workflow went, and with it the logs and what a retry needs."
+    )
     recipe_path: str | None = Field(description="null: uploaded as a bundle.")
     snapshot: str = Field(description="SHA-256 of the recipe as it was run.")
     output_type: Literal["pvc", "temporary", "dataone"]

@@ -41,6 +41,7 @@ def build(context: Context) -> Function:
         Route("POST", "/submit", partial(_submit, context), writes=True, max_body=MAX_BUNDLE),
         Route("POST", "/validate", partial(_validate, context), max_body=MAX_BUNDLE),
         Route("POST", "/runs/{name}/cancel", partial(_cancel, context), writes=True),
+        Route("DELETE", "/runs/{name}", partial(_remove, context), writes=True),
         Route("POST", "/runs/{name}/retry", partial(_retry, context), writes=True),
         # No caller's: it does only what was promised before, no entry leads to it, and events have a token.
         Route("POST", "/sweep", partial(_sweep, context), public=True),
@@ -92,6 +93,13 @@ def _cancel(context: Context, call: Call) -> Response:
     from ogdc_shared.runs.control import cancel_run
 
     return json_response(run_view(cancel_run(context, call.name, by=call.caller.name)))
+
+
+def _remove(context: Context, call: Call) -> Response:
+    from ogdc_functions.views import run_view
+    from ogdc_shared.runs.control import remove_run
+
+    return json_response(run_view(remove_run(context, call.name)))
 
 
 def _retry(context: Context, call: Call) -> Response:

@@ -30,6 +30,7 @@ def run_view(run: Run) -> dict[str, Any]:
         "submitted_at": _time(run.submitted_at),
         "started_at": _time(run.started_at),
         "finished_at": _time(run.finished_at),
+        "deleted_at": _time(run.deleted_at),
         "recipe_path": shown_location(run.recipe_path),
         "snapshot": run.snapshot,
         "output_type": run.output_type,

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from ogdc_cli.local.disk import DiskWatch, Reserve
@@ -37,7 +38,7 @@ from ogdc_shared.errors import OgdcError
 from ogdc_shared.reach import Reach
 from ogdc_shared.runs.sweep import UNSENT_SECONDS, sweep
 from ogdc_shared.worker.report import Reporter
-from ogdc_shared.worker.tidy import Leftovers, tidy
+from ogdc_shared.worker.tidy import Leftovers, discard, tidy
 
 SWEEP_SECONDS = 15.0
 TIDY_SECONDS = 86_400.0
@@ -124,6 +125,7 @@ def running_services(
             slots=(os.cpu_count() or 1) + 1,  # one more, since each waits for the disk now and then
             sandbox=probe(environ=environ, label=paths.label, private=(paths.root,)),
             secret=PrivateFiles.from_env(environ).secret,
+            on_forget=partial(discard, str(paths.volume)),
             fetching=Fetching(
                 logins=PrivateFiles.from_env(environ).logins,
                 cache=paths.input_cache,

@@ -1,13 +1,14 @@
-"""Stopping a run, and trying a failed one again."""
+"""Stopping a run, trying a failed one again, and removing what one left."""
 
 from __future__ import annotations
 
 from ogdc_shared.argo.state import TERMINAL_PHASES, read_workflow
 from ogdc_shared.context import Context
 from ogdc_shared.db.heard import record_state, record_stop
-from ogdc_shared.db.runs import Run, get_run
+from ogdc_shared.db.runs import Run, get_run, record_output_removed
 from ogdc_shared.db.submissions import claim_retry, record_refusal
 from ogdc_shared.errors import RunStateError
+from ogdc_shared.layout import run_prefix
 from ogdc_shared.runs.handover import refresh
 from ogdc_shared.runs.read import recorded_run
 
@@ -69,3 +70,28 @@ def retry_run(context: Context, name: str) -> Run:
         if workflow is not None:
             record_state(conn, read_workflow(workflow))
         return get_run(conn, name)
+
+
+def remove_run(context: Context, name: str) -> Run:
+    """Remove what a run that has ended left: its workflow with the logs, its artifacts, its download.
+
+    Its record stays, and so do data it has published. What it left on the workflow volume goes as well: on
+    one machine with the workflow, on a cluster when `tidy` finds that nobody can go on from it.
+
+    Raises:
+        UnknownRunError: there is no run of that name.
+        RunStateError: it has not ended.
+        ArgoUnavailableError: Argo does not answer.
+        StorageUnavailableError: the artifact store does not answer.
+    """
+    run = recorded_run(context, name)
+    if run.status not in TERMINAL_PHASES:
+        raise RunStateError(
+            f"Run {name} has not ended ({run.status}), so nothing of it is removed. "
+            f"Stop it first: ogdc-runner cancel {name}"
+        )
+    context.argo.delete(name)
+    context.store.delete_prefix(run_prefix(name))
+    with context.database.reader() as conn:
+        record_output_removed(conn, name)
+    return recorded_run(context, name)

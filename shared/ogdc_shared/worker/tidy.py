@@ -51,6 +51,16 @@ def tidy(leftovers: Leftovers, reporter: Reporter) -> None:
             reporter.event("removed", place=name)
 
 
+def discard(volume: str, run: str) -> None:
+    """Remove what a run left on the volume, since nobody can go on from it any more; published data stay.
+
+    Raises:
+        OSError: something of it cannot be removed.
+    """
+    for place in (layout.workspace(run), layout.staging(run), layout.replaced(run)):
+        remove(f"{volume}/{place}")
+
+
 @contextmanager
 def _told(reporter: Reporter, place: str) -> Iterator[None]:
     """Go on with the others where one cannot be removed."""

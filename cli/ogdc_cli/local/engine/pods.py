@@ -78,6 +78,7 @@ class Pods:
         egress: Path | None = None,
         fetching: Fetching = NOTHING_BESIDES,
         secret: Callable[[str], Mapping[str, str]] = no_secret,
+        on_forget: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Nothing is made yet.
 
@@ -91,7 +92,9 @@ class Pods:
             egress: The socket that leads out for commands that may use a network; None: there is none.
             fetching: What containers that fetch inputs have besides.
             secret: Gives the variables of a secret.
+            on_forget: Called with the name of a workflow that was deleted and of which nothing runs.
         """
+        self._on_forget = on_forget
         self._store = store
         self._volumes = volumes
         self._log_dir = log_dir
@@ -198,6 +201,7 @@ class Pods:
     def forget(self, workflow: str) -> None:
         """Remove everything of a workflow that was deleted."""
         self.finished(workflow)
+        self._on_forget(workflow)
         _clear_away(self._log_dir / workflow)
 
     def _phases(self, container: Container, network: str, directory: Path) -> tuple[Container, ...]:

@@ -40,6 +40,7 @@ class Engine:
         egress: Path | None = None,
         fetching: Fetching = NOTHING_BESIDES,
         secret: Callable[[str], Mapping[str, str]] = no_secret,
+        on_forget: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Open the state; nothing runs before `start`.
 
@@ -58,6 +59,7 @@ class Engine:
             events_token: What the taker of events asks for; None: nothing.
             fetching: What containers that fetch inputs have besides.
             secret: Gives the variables of a secret by its name.
+            on_forget: Called with the name of a workflow that was deleted and of which nothing runs.
 
         Raises:
             ConfigurationError: the state was written by another version.
@@ -78,6 +80,7 @@ class Engine:
             egress=egress,
             fetching=fetching,
             secret=secret,
+            on_forget=on_forget,
         )
         claims = frozenset(volumes)
         self._scheduler = Scheduler(

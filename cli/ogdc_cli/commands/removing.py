@@ -1,0 +1,86 @@
+"""Commands that make room: rm, gc."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ogdc_cli.commands.common import JsonOption, connected
+from ogdc_cli.commands.run_argument import RunArgument, RunCommand, chosen
+from ogdc_cli.terminal import print_json, say
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from ogdc_cli.api import ApiClient
+
+_ENDED = ("Succeeded", "Failed", "Error")
+_FAILED = ("Failed", "Error")
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to `app`."""
+    app.command("rm", cls=RunCommand, short_help="Remove what a run left; its record stays.")(remove)
+    app.command("gc", short_help="Remove what failed runs left.")(collect_garbage)
+
+
+def remove(name: RunArgument, dry_run: DryRunOption = False, as_json: JsonOption = False) -> None:
+    """Remove what a run that has ended left: its log, what it kept for a retry, its download.
+
+    Its record and the data it has published stay. A run that has not ended is refused.
+    """
+    from ogdc_shared.errors import RunStateError
+
+    client, name = chosen(name)
+    run = client.run(name, tasks=0)
+    if run["status"] not in _ENDED:
+        raise RunStateError(
+            f"{name} has not ended ({run['status']}). Stop it first: ogdc-runner cancel {name}"
+        )
+    _remove(client, [run], dry_run=dry_run, as_json=as_json)
+
+
+def collect_garbage(
+    recipe: Annotated[str | None, typer.Option(help="Only runs of this recipe id.")] = None,
+    older_than: Annotated[int, typer.Option(min=0, metavar="DAYS", help="Only runs older than that.")] = 0,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Of runs that succeeded as well: their logs and downloads.")
+    ] = False,
+    dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Remove what failed runs left: their logs, and what they kept for a retry.
+
+    Their records stay, and so do published data. Nothing is taken from a run that has not ended.
+    """
+    client = connected(starting=True)
+    before = datetime.now(UTC) - timedelta(days=older_than)
+    found = _ended_runs(client, _ENDED if everything else _FAILED, recipe=recipe, before=before)
+    _remove(client, found, dry_run=dry_run, as_json=as_json)
+
+
+def _ended_runs(
+    client: ApiClient, statuses: Iterable[str], *, recipe: str | None, before: datetime
+) -> Iterator[dict[str, Any]]:
+    for status in statuses:
+        for run in client.runs(recipe_id=recipe, status=status, limit=200):
+            ended_at = datetime.fromisoformat(run["finished_at"] or run["submitted_at"])
+            if ended_at <= before and not run.get("deleted_at"):
+                yield run
+
+
+def _remove(client: ApiClient, runs: Iterable[dict[str, Any]], *, dry_run: bool, as_json: bool) -> None:
+    names = []
+    for run in runs:
+        if not dry_run:
+            client.remove(run["name"])
+        names.append(run["name"])
+        if not as_json:
+            say(f"{run['name']} ({run['status']}) {'would be' if dry_run else 'is'} removed.")
+    if as_json:
+        print_json({"removed": names, "dry_run": dry_run})
+    elif not names:
+        say("There is nothing to remove.")
