@@ -58,6 +58,8 @@ class _Seen(NamedTuple):
 
     task: TaskState
     said: str | None
+    since: datetime | None
+    """Since when it waits to begin; None: it does not."""
 
 
 class WorkflowState(NamedTuple):
@@ -91,6 +93,8 @@ class WorkflowState(NamedTuple):
     """Whether it has nodes that only the Argo Server can tell."""
     waiting: str | None = None
     """What tasks that have not begun wait for, while it goes on; None: for nothing but their turn."""
+    waiting_since: datetime | None = None
+    """Since when the first task has that has not begun; None: all have, or it is being stopped."""
     cut_off: bool = False
     """Whether it failed because its time was over, with no other reason."""
     shut_down: bool = False
@@ -127,12 +131,13 @@ def read_workflow(workflow: dict[str, Any]) -> WorkflowState:
     elsewhere = any(status.get(field) for field in ("offloadNodeStatusVersion", "compressedNodes"))
     spec = _object(workflow.get("spec"), "spec")
     seen = sorted(_tasks(nodes, limits=read_limits(spec)), key=_by_template_and_partition)
-    tasks = tuple(task for task, _ in seen)
+    tasks = tuple(each.task for each in seen)
     found = _found_by_list(nodes)
     stopped = spec.get("shutdown") is not None
     reason = _first_failure(seen, stopped=stopped) if phase in _FAILED else None
     said = _text(status, "message")
     waiting = None if phase in TERMINAL_PHASES else _waiting(tasks)
+    since = [each.since for each in seen if each.since and not stopped and phase not in TERMINAL_PHASES]
     version = _required(_text(metadata, "resourceVersion"), "resourceVersion")
     labels = _object(metadata.get("labels"), "metadata.labels")
     annotations = _object(metadata.get("annotations"), "metadata.annotations")
@@ -155,6 +160,7 @@ def read_workflow(workflow: dict[str, Any]) -> WorkflowState:
         warnings=_warnings(nodes),
         nodes_elsewhere=elsewhere and not nodes,
         waiting=waiting,
+        waiting_since=min(since, default=None),
         cut_off=phase in _FAILED and is_cut_off(reason.said if reason else said),
         shut_down=phase in _FAILED and reason is None and stopped,
     )
@@ -209,7 +215,7 @@ def _task(node_id: str, *, node: Node, pod: Node, limits: Limits) -> _Seen:
         started_at=_time(node.started_at, "startedAt"),
         finished_at=None if tried_again else _time(pod.finished_at, "finishedAt"),
     )
-    return _Seen(task, said)
+    return _Seen(task, said, _time(pod.started_at, "startedAt") if pod.phase == "Pending" else None)
 
 
 def _found_by_list(nodes: dict[str, Node]) -> dict[str, int]:
@@ -259,7 +265,7 @@ def _waiting(tasks: tuple[TaskState, ...]) -> str | None:
     held = [task for task in tasks if task.phase == "Pending" and task.message]
     if not held:
         return None
-    others = f" (and {len(held) - 1} other tasks wait)" if len(held) > 1 else ""
+    others = f" ({len(held) - 1} more wait)" if len(held) > 1 else ""
     return f"{held[0].name} waits to begin: {held[0].message}{others}"
 
 

@@ -1,7 +1,7 @@
 """What Argo and Kubernetes say of tasks, in words of the recipe: what one waits for, or which limit it met.
 
 Source: workflow/controller of argo-workflows 4.1 (operator.go: getPendingReason, inferFailedReason,
-ErrTimeout; exec_control.go); pkg/kubelet of kubernetes (eviction/helpers.go, active_deadline.go).
+exec_control.go); pkg/kubelet of kubernetes (eviction/helpers.go, active_deadline.go).
 """
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from ogdc_shared.workflow.retry import NEVER_BEGAN, OUT_OF_MEMORY, OUT_OF_SCRATCH
+from ogdc_shared.workflow.retry import OUT_OF_MEMORY, OUT_OF_SCRATCH
 
 _SHUT_DOWN = r"workflow shutdown with strategy|Stopped with strategy"
 _TOO_LONG = (
     r"Step exceeded its deadline|retry exceeded workflow deadline"
     r"|Pod was active on the node longer than the specified deadline|Workflow exceeded its deadline"
 )
-_NEVER_BEGAN = rf"{NEVER_BEGAN}\Z"
 _STARTING = frozenset({"ContainerCreating", "PodInitializing"})
 _WAITING = (
     (
@@ -38,8 +37,6 @@ class Limits(NamedTuple):
 
     timeout: int | None = None
     """Seconds of the whole run."""
-    begin_within: str | None = None
-    """How long a task may wait to begin, e.g. 3600s."""
     memory: str | None = None
     """Of a task that runs commands."""
     scratch: str | None = None
@@ -53,7 +50,6 @@ def read_limits(spec: dict[str, Any]) -> Limits:
     timeout = spec.get("activeDeadlineSeconds")
     return Limits(
         timeout=timeout if isinstance(timeout, int) else None,
-        begin_within=_text(process, "pendingTimeout"),
         memory=_text(limits, "memory"),
         scratch=_text(_object(scratch, "emptyDir"), "sizeLimit"),
     )
@@ -86,7 +82,7 @@ def ended_by(message: str, limits: Limits, progress: str | None = None) -> str:
 
 def is_cut_off(message: str | None) -> bool:
     """Whether a pod was ended because its time was over, not by anything it did."""
-    return bool(message and re.match(rf"{_TOO_LONG}|{_NEVER_BEGAN}", message))
+    return bool(message and re.match(_TOO_LONG, message))
 
 
 def _failed(said: str, _limits: Limits, _progress: str | None) -> str:
@@ -124,10 +120,6 @@ def _too_long(said: str, limits: Limits, progress: str | None) -> str:
     )
 
 
-def _never_began(_said: str, limits: Limits, _progress: str | None) -> str:
-    return f"The task did not begin in time{_given(limits.begin_within)} and was given up."
-
-
 def _shut_down(_said: str, _limits: Limits, _progress: str | None) -> str:
     return "The run was stopped before it had ended."
 
@@ -142,7 +134,6 @@ _ENDINGS: tuple[tuple[str, Callable[[str, Limits, str | None], str]], ...] = (
     (rf"{OUT_OF_MEMORY} \(exit code \d+\)(?:: )?", _out_of_memory),
     ("|".join(OUT_OF_SCRATCH), _out_of_scratch),
     (_TOO_LONG, _too_long),
-    (_NEVER_BEGAN, _never_began),
     (_SHUT_DOWN, _shut_down),
     (r"The node (?:was low on resource|had condition): ", _node_was_low),
 )
@@ -150,7 +141,7 @@ _ENDINGS: tuple[tuple[str, Callable[[str, Limits, str | None], str]], ...] = (
 
 
 def _given(limit: str | None) -> str:
-    return "" if limit is None else f", {limit},"
+    return "" if limit is None else f" ({limit})"
 
 
 def _reached(progress: str | None) -> str:

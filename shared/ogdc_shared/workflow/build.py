@@ -96,20 +96,7 @@ def build_workflow(
             **_identity(settings.argo),
         ),
     )
-    return _with_pending_timeout(
-        workflow.model_dump(mode="json", by_alias=True, exclude_none=True), settings.worker.start_timeout
-    )
-
-
-def _with_pending_timeout(manifest: dict[str, Any], seconds: int) -> dict[str, Any]:
-    """Have pods given up that wait too long to begin; hera does not know the field.
-
-    Source: Template.pendingTimeout in pkg/apis/workflow/v1alpha1/workflow_types.go of argo-workflows 4.1.
-    """
-    for template in manifest["spec"]["templates"]:
-        if seconds and "container" in template:
-            template["pendingTimeout"] = f"{seconds}s"
-    return manifest
+    return workflow.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
 def _labels(name: str, recipe: RecipeFacts, *, fans_out: bool) -> dict[str, str]:

@@ -20,13 +20,7 @@ OUT_OF_SCRATCH = (
 Source: pkg/kubelet/eviction/helpers.go of kubernetes.
 """
 
-NEVER_BEGAN = "timeout"
-"""All of Argo's message where a pod waited longer to begin than it may (`pendingTimeout`).
-
-Source: ErrTimeout in workflow/controller/operator.go of argo-workflows 4.1.
-"""
-
-_FINAL = f"^({'|'.join((OUT_OF_MEMORY, *OUT_OF_SCRATCH))}|{NEVER_BEGAN}$)"
+_FINAL = f"^({'|'.join((OUT_OF_MEMORY, *OUT_OF_SCRATCH))})"
 """A pattern of the messages after which the next try would end the same way; for Go and for Python."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import uuid
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -521,3 +522,42 @@ class TestForgedEvents:
 
         assert post(upload, event, path="/events/upload").status_code == 401
         assert upload.post("/events/upload", headers={"ce-ogdctoken": "sesame"}, json={}).status_code != 401
+
+
+class TestTasksThatCannotBegin:
+    def waiting(self, argo: ArgoServer, name: str, since: str) -> dict[str, Any]:
+        node = {
+            "id": "p",
+            "type": "Pod",
+            "displayName": "process(0:0)",
+            "templateName": "process",
+            "phase": "Pending",
+            "message": "ErrImagePull: not found",
+            "startedAt": since,
+        }
+        return argo.advance(name, "Running", nodes={"p": node})
+
+    @pytest.fixture
+    def told(self, status, name: str):
+        return lambda: {key: status.get(f"/runs/{name}").get_json()[key] for key in ("status", "message")}
+
+    def test_what_they_wait_for_is_told(self, argo_events, argo: ArgoServer, name: str, told):
+        now = datetime.now(UTC).isoformat()
+
+        tell(argo_events, self.waiting(argo, name, now))
+
+        words = "process(0:0) waits to begin: its image cannot be pulled: not found"
+        assert told() == {"status": "Running", "message": words}
+
+    def test_they_are_given_up_after_a_while_and_that_is_the_reason(
+        self, argo_events, argo: ArgoServer, name: str, told
+    ):
+        tell(argo_events, self.waiting(argo, name, "2026-01-01T00:00:00Z"))
+        tell(argo_events, argo.workflows[name])
+
+        assert argo.workflows[name]["spec"]["shutdown"] == "Terminate"
+        assert told() == {
+            "status": "Failed",
+            "message": "process(0:0) waits to begin: its image cannot be pulled: not found. "
+            "It was given up after 3600 s (OGDC_START_TIMEOUT).",
+        }

@@ -420,14 +420,22 @@ def test_succeeded_workflow_has_done_all_though_an_attempt_was_lost() -> None:
 
 def test_workflow_says_what_its_tasks_wait_for_as_long_as_it_goes_on() -> None:
     waiting = [
-        pod(f"p{n}", f"process({n}:{n})", phase="Pending", message=message, **partition(n))
+        pod(
+            f"p{n}",
+            f"process({n}:{n})",
+            phase="Pending",
+            message=message,
+            startedAt="2026-11-22T10:00:00Z",
+            **partition(n),
+        )
         for n, message in enumerate(["PodInitializing", "ErrImagePull: not found", "ErrImagePull: not found"])
     ]
     state = read_workflow(workflow(*waiting))
-    words = "process(1:1) waits to begin: its image cannot be pulled: not found (and 1 other tasks wait)"
+    words = "process(1:1) waits to begin: its image cannot be pulled: not found (1 more wait)"
     assert (state.message, state.waiting) == (words, words)
-    ended = read_workflow(workflow(*waiting, phase="Failed", message="timeout"))
-    assert (ended.waiting, ended.cut_off) == (None, True)
+    assert state.waiting_since == datetime(2026, 11, 22, 10, tzinfo=UTC)
+    ended = read_workflow(workflow(*waiting, phase="Failed", message="Step exceeded its deadline"))
+    assert (ended.waiting, ended.waiting_since, ended.cut_off) == (None, None, True)
 
 
 def test_workflow_that_had_no_time_left_is_told_from_one_that_failed() -> None:

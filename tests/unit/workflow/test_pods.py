@@ -6,16 +6,15 @@ import json
 
 import pytest
 
-from ogdc_shared.config import Settings, WorkerSettings
+from ogdc_shared.config import Settings
 from ogdc_shared.workflow.build import build_workflow
 from ogdc_shared.workflow.facts import RecipeFacts
 from ogdc_shared.workflow.pods import pod_disk
 
 
-def templates(**worker: int) -> list[dict]:
+def templates() -> list[dict]:
     recipe = RecipeFacts(recipe_id="ice", snapshot="ab" * 32, scratch="100Mi")
-    settings = Settings(worker=WorkerSettings(**worker))
-    manifest = build_workflow(name="ice-abcdefghij", recipe=recipe, partitions=1, settings=settings)
+    manifest = build_workflow(name="ice-abcdefghij", recipe=recipe, partitions=1, settings=Settings())
     assert json.loads(manifest["spec"]["podSpecPatch"]) == {"enableServiceLinks": False}
     return [template for template in manifest["spec"]["templates"] if "container" in template]
 
@@ -31,8 +30,3 @@ def test_commands_have_their_scratch_and_no_more() -> None:
     for template in templates():
         assert template["container"]["resources"]["limits"]["ephemeral-storage"] == "1124Mi"
         assert template["container"]["volumeMounts"][0]["name"] == "scratch"
-
-
-def test_a_task_that_cannot_begin_is_given_up_after_a_while() -> None:
-    assert {template["pendingTimeout"] for template in templates(start_timeout=600)} == {"600s"}
-    assert not any("pendingTimeout" in template for template in templates(start_timeout=0))

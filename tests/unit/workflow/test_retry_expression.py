@@ -33,8 +33,6 @@ CASES = [
         False,
         id="disk of the pod",
     ),
-    pytest.param("Failed", None, "timeout", False, id="never began"),
-    pytest.param("Failed", 75, "main: Error (exit code 75): timeout", True, id="worker's words"),
     pytest.param("Error", None, "pod deleted", True, id="pod deleted"),
     pytest.param("Error", 0, "wait: Error (exit code 64): no space left", True, id="artifact not stored"),
 ]

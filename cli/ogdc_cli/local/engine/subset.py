@@ -25,7 +25,6 @@ KNOWN = {
         {"name", "inputs", "outputs", "container", "dag", "retryStrategy", "activeDeadlineSeconds"}
         | {"metadata"}  # one of its labels; the rest is of no meaning
         | {"archiveLocation", "nodeSelector", "tolerations", "securityContext"}  # of no meaning
-        | {"pendingTimeout"}  # likewise: nothing keeps a pod waiting for long
     ),
     "dag": frozenset({"tasks", "failFast"}),
     "task": frozenset(
