@@ -63,7 +63,13 @@ def own_programs(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _is_own(path: str) -> bool:
-    return path.startswith("/") and not path.startswith(_SYSTEM) and Path(path).is_dir()
+    """Whether a directory of a PATH is there for this user, and none of the system's."""
+    return (
+        path.startswith("/")
+        and not path.startswith(_SYSTEM)
+        and os.access(path, os.X_OK)
+        and Path(path).is_dir()
+    )
 
 
 def function_environment(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -113,6 +114,38 @@ def test_a_parallel_run_gives_what_the_same_commands_give_one_after_the_other(
     }.items():
         parallel = recipe(name, *commands, files=files, **options)
         assert made(stack, parallel, tmp_path / f"out-{name}") == expected, name
+
+
+def test_whole_data_sets_are_items_and_a_damaged_one_is_missing_from_the_result(
+    stack: Stack, recipe: MakeRecipe, claim: Path, tmp_path: Path
+) -> None:
+    point = '{"type": "Point", "coordinates": [-51, 69]}'
+    plant(
+        tmp_path, {"point.json": f'{{"type": "Feature", "properties": {{}}, "geometry": {point}}}'.encode()}
+    )
+    plant(claim, {"lakes": None})
+    for name in ("a", "b", "c"):
+        subprocess.run(["ogr2ogr", claim / f"lakes/{name}.shp", tmp_path / "point.json"], check=True)
+    (claim / "lakes/b.shx").write_bytes(b"damaged")
+    (claim / "lakes/b.shp").write_bytes(b"damaged")
+    volume = {"type": "pvc_mount", "claim_name": "archive", "path": "lakes", "glob": "*.shp"}
+    commands = (
+        'ogr2ogr -f OpenFileGDB "$OUTPUT_DIR/$(basename "$INPUT_FILE" .shp).gdb" "$INPUT_FILE"; '
+        'echo "$INPUT_FILE" > "$OUTPUT_FILE.log"',
+        'ogr2ogr -f GPKG "$OUTPUT_DIR/$(basename "$INPUT_FILE" .gdb).gpkg" "$INPUT_FILE"; '
+        'cp "$RECIPE_DIR/note.txt" "$OUTPUT_DIR/$(basename "$INPUT_FILE").txt"',
+    )
+    options = {"partition_size": 1, "items": "*.gdb", "allowed_failures": "40%"}
+    lakes = recipe(
+        "lakes", *commands, params=[volume], files={"note.txt": b"own"}, output="temporary", **options
+    )
+    result = made(stack, lakes, tmp_path / "out")
+    kept = {f"{name}.{what}" for name in "ac" for what in ("gpkg", "gdb.txt", "shp.log")}
+    assert set(result) == {*kept, "ogdc-missing.json"}
+    missing = json.loads(result["ogdc-missing.json"] or "")
+    assert (missing["items"], [one["item"] for one in missing["missing"]]) == (3, ["b.shp"])
+    [name] = [path.name for path in (tmp_path / "out").iterdir()]
+    assert stack.run(name)["warning_count"] >= 1
 
 
 @pytest.mark.parametrize("fail_fast", [True, False])
