@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -24,6 +25,12 @@ from ogdc_shared.recipe.urls import http_url, read_url_list, url_problem
 
 _MOST = 10
 """Bad lines of one URL list that are told."""
+
+_NETWORKED = re.compile(
+    r"(?:^|(?<=[\s;&|(]))(?:curl|wget|git clone|pip3? install|rclone|aws s3|gsutil)(?=\s)"
+    r"|/vsi(?:curl|s3|gs|az|adls|oss|swift)(?=[/_?])"
+)
+"""Signs of a command that fetches by itself."""
 
 
 class Recipe(NamedTuple):
@@ -68,7 +75,7 @@ def load_recipe(directory: Path) -> Recipe:
     problems += name_problems(meta, directory)
     if problems:
         raise InvalidRecipeError(*problems)
-    advice = (*_input_advice(meta), *script.advice)
+    advice = (*_input_advice(meta), *script.advice, *_network_advice(meta, script))
     return Recipe(
         recipe_id(meta.name), meta, directory, commands=script.commands, shell=script.shell, advice=advice
     )
@@ -143,6 +150,17 @@ def _input_advice(meta: RecipeMeta) -> Iterator[str]:
             yield (
                 f"{META_NAME}: input.params[{position}].value: {shown(param.value)} is read as {read}; where "
                 "the bucket has another address, give that."
+            )
+
+
+def _network_advice(meta: RecipeMeta, script: Script) -> Iterator[str]:
+    if meta.workflow.network or not isinstance(meta.workflow, ShellWorkflow):
+        return
+    for command in script.commands:
+        if match := _NETWORKED.search(command.text):
+            yield (
+                f"{meta.workflow.sh_file}: line {command.line}: {shown(match[0])} takes a network, which "
+                "commands may not have. Name what they fetch as inputs, or say `workflow.network: true`."
             )
 
 

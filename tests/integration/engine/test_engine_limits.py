@@ -89,7 +89,7 @@ def test_a_fork_bomb_ends_its_own_pod(tmp_path: Path) -> None:
 def test_too_much_scratch_ends_the_pod(tmp_path: Path) -> None:
     node = run(tmp_path, limited("mkdir /tmp/a; head -c 80M /dev/zero > /tmp/a/file; sleep 20"))
     assert node["phase"] == "Failed"
-    assert "took 80Mi, and its limit is 50Mi" in node["message"]
+    assert "took 80Mi, and their limit is 50Mi" in node["message"]
     assert "workflow.resources.scratch" in node["message"]
 
 

@@ -243,3 +243,28 @@ def test_only_the_first_bad_lines_of_a_url_list_are_told(tmp_path: Path) -> None
         tmp_path, input=inputs({"type": "url_list", "file": "urls.txt"}), files={"urls.txt": "bad\n" * 1000}
     )
     assert len(problems(tmp_path)) == 10
+
+
+NETWORKED = [
+    "curl -O https://example.org/x",
+    "cd /tmp; wget https://example.org/x",
+    "gdalinfo /vsicurl/https://example.org/x.tif > /output_dir/x",
+    "(git clone https://example.org/x)",
+]
+
+
+@pytest.mark.parametrize("line", NETWORKED)
+def test_lines_that_take_a_network_are_told_of_unless_commands_have_one(tmp_path: Path, line: str) -> None:
+    files = {"recipe.sh": f"{line}\n"}
+    (told,) = load_recipe(make_recipe(tmp_path / "none", files=files)).advice
+    assert told.startswith("recipe.sh: line 1: ")
+    assert "workflow.network: true" in told
+    workflow = {"type": "shell", "network": True}
+    assert load_recipe(make_recipe(tmp_path / "some", files=files, workflow=workflow)).advice == ()
+
+
+@pytest.mark.parametrize(
+    "line", ["mycurl -x", "gdalwarp -t_srs http://www.opengis.net/def/crs/EPSG/0/3413 a b"]
+)
+def test_lines_that_only_look_so_are_not_told_of(tmp_path: Path, line: str) -> None:
+    assert load_recipe(make_recipe(tmp_path, files={"recipe.sh": f"{line}\n"})).advice == ()

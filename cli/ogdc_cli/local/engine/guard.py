@@ -130,7 +130,7 @@ def look_at_processes(subject: Subject) -> Excess | None:
     pids = descendants(root, most=limits.processes)
     if len(pids) > limits.processes:
         return Excess(
-            f"main: Error (exit code 1): the task had more than {limits.processes:,} processes.", exit_code=1
+            f"main: Error (exit code 1): The task had more than {limits.processes:,} processes.", exit_code=1
         )
     if limits.memory is None or (held := memory(pids, limit=limits.memory)) <= limits.memory:
         return None
@@ -141,7 +141,7 @@ def out_of_memory(held: int, limits: Limits) -> Excess:
     """Tell of a pod that had more memory than it may."""
     limit = "that of the machine" if limits.memory is None else _written(limits.memory)
     return Excess(
-        f"{OUT_OF_MEMORY} (exit code 137): the task had {_written(held)} of memory, and its limit is "
+        f"{OUT_OF_MEMORY} (exit code 137): The task had {_written(held)} of memory, and its limit is "
         f"{limit}. Ask for more with workflow.resources.memory in meta.yml.",
         exit_code=137,
     )
@@ -153,7 +153,7 @@ def look_at_scratch(subject: Subject) -> Excess | None:
     if limit is None or (used := disk_usage(subject.scratch)) <= limit:
         return None
     return Excess(
-        f"main: Error (exit code 1): the task's working files took {_written(used)}, and its limit is "
+        f"main: Error (exit code 1): The task's working files took {_written(used)}, and their limit is "
         f"{_written(limit)}. Ask for more with workflow.resources.scratch in meta.yml.",
         exit_code=1,
     )
