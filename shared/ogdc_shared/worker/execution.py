@@ -29,6 +29,7 @@ _SHOWN_BYTES = 500
 """How much of a command line goes into log lines and messages."""
 _SAID_BYTES = 1000
 """How much of what it wrote."""
+_PARTS = frozenset(";|&(`")
 _EXPLAINED = {
     128 + signal.SIGKILL: (
         " (killed, most often for want of memory; workflow.resources.memory asks for more)"
@@ -139,14 +140,14 @@ class Execution:
         notes = f"{scratch}.failed"
         os.mkdir(scratch, 0o700)
         os.chdir(scratch)
-        shell = self._plan.shell
+        shell, text = self._plan.shell, self._plan.commands[number - 1].text
         try:
             return run_command(
-                self._plan.commands[number - 1].text,
+                text,
                 environment=self._environment(file),
                 timeout=self._plan.command_timeout,
                 shell=shell,
-                notes=notes if self._plan.strict and shell[0] == "bash" else None,
+                notes=notes if self._plan.strict and shell[0] == "bash" and _has_parts(text) else None,
                 on_wait=partial(self._tell_of_background, number),
                 on_output=errors.feed,
                 mask=self._mask,
@@ -200,6 +201,11 @@ class Execution:
         full = f" — {text}" if (text := shortage(self._places.outputs)) else ""
         line = clip(command.text, _SHOWN_BYTES)
         return f"{self._which(number, file)} {how}{full}: {line}{where}{said}{advice}"
+
+
+def _has_parts(text: str) -> bool:
+    """Whether a line may be more than one program, so that which of them failed is worth knowing."""
+    return not _PARTS.isdisjoint(text)
 
 
 def _how_it_failed(outcome: Outcome, timeout: float | None) -> str:
