@@ -19,11 +19,14 @@ if TYPE_CHECKING:
 
     from ogdc_shared.reach import IPNetwork, Reach
     from ogdc_shared.recipe.models import InputParam
+    from ogdc_shared.worker.credentials import Credentials
+    from ogdc_shared.worker.web import Web
 
 _TIMEOUT = 30.0
 """Seconds for one answer of a node."""
 _AT_ONCE = 8
 _TOLD = 20
+_TRIES = 3
 
 
 def resolve_inputs(
@@ -109,39 +112,48 @@ def _dataone_files(
             raise InputNotFoundError(f"meta.yml: {key}: {exc}") from exc
 
 
-def check_reachable(files: Iterable[InputFile]) -> None:
+def check_reachable(files: Iterable[InputFile], *, credentials: Credentials | None = None) -> None:
     """Ask the http servers, several at a time, whether they have the files; others are not checked.
+
+    Args:
+        files: The inputs.
+        credentials: Who asks.
 
     Raises:
         InputNotFoundError: tells the first twenty that cannot be had.
     """
     from concurrent.futures import ThreadPoolExecutor
 
+    from ogdc_shared.worker.web import Web
+
+    web = Web(threads=_AT_ONCE, credentials=credentials)
     urls = (
         file.source for file in files if file.kind == "url" and not file.source.lower().startswith("ftp:")
     )
     problems: list[str] = []
-    with _http() as http, ThreadPoolExecutor(_AT_ONCE) as threads:
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
         while len(problems) < _TOLD and (batch := list(islice(urls, 8 * _AT_ONCE))):
-            problems += [
-                problem for problem in threads.map(lambda url: _unreachable(url, http=http), batch) if problem
-            ]
+            found = threads.map(lambda url: _unreachable(url, web=web), batch)
+            problems += [problem for problem in found if problem]
     if problems:
         raise InputNotFoundError("\n".join(problems[:_TOLD]))
 
 
-def _unreachable(url: str, *, http: urllib3.PoolManager) -> str | None:
-    from urllib3.exceptions import HTTPError
+def _unreachable(url: str, *, web: Web) -> str | None:
+    """Say why a file cannot be had; a server that fails in passing is asked once more."""
+    from ogdc_shared.worker.reply import InterruptedFetchError
 
-    try:
-        status = http.request("HEAD", url).status
-        if status in {403, 405, 501}:  # some servers answer only GET
-            response = http.request("GET", url, headers={"Range": "bytes=0-0"}, preload_content=False)
-            status = response.status
-            response.close()
-    except HTTPError as exc:
-        return f"{url}: cannot be reached ({exc}); check the server's name, or try again later."
-    return f"{url}: the server answers {status}; check the URL." if status >= 400 else None
+    trouble = None
+    for _ in range(_TRIES):
+        try:
+            web.check(url)
+        except InputNotFoundError as exc:
+            return str(exc)
+        except InterruptedFetchError as exc:
+            trouble = f"{url}: cannot be reached ({exc}); check the server's name, or try again later."
+        else:
+            return None
+    return trouble
 
 
 def _reach(node_url: str, networks: Sequence[IPNetwork] | None) -> Reach:

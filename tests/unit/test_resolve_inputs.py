@@ -127,7 +127,7 @@ def test_files_that_are_not_there_are_told_with_why(server: FileServer) -> None:
             [InputFile(f"{server.url}/{name}") for name in ("a.csv", "b.csv")] + [InputFile(f"{away}/c")]
         )
     missing, unreachable = str(raised.value).splitlines()
-    assert missing == f"{server.url}/b.csv: the server answers 404; check the URL."
+    assert missing.startswith(f"'{server.url}/b.csv' cannot be fetched: its server answered 404")
     assert unreachable.startswith(f"{away}/c: cannot be reached")
 
 

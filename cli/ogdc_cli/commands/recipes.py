@@ -151,9 +151,13 @@ def _told_by(exc: OgdcError) -> list[str]:
 
 
 def _check_inputs(recipe: Recipe) -> None:
+    from ogdc_cli.local.private import PrivateFiles
     from ogdc_shared.resolve import check_reachable, resolve_inputs
+    from ogdc_shared.worker.credentials import Credentials
 
-    check_reachable(resolve_inputs(recipe, dataone_node_url=_settings().dataone_node_url))
+    credentials = Credentials.of_files(PrivateFiles.from_env(os.environ).logins())
+    files = resolve_inputs(recipe, dataone_node_url=_settings().dataone_node_url)
+    check_reachable(files, credentials=credentials)
 
 
 def _settings() -> Settings:

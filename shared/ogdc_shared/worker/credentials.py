@@ -56,6 +56,17 @@ class Credentials:
             note=_read_note(f"{directory}/{REFUSED}"),
         )
 
+    @classmethod
+    def of_files(cls, files: Mapping[str, bytes]) -> Credentials:
+        """Read the same from memory, by the files' names."""
+        from tempfile import TemporaryDirectory
+
+        with TemporaryDirectory(prefix="ogdc-logins-") as directory:
+            for name, content in files.items():
+                with open(f"{directory}/{name}", "wb") as file:
+                    file.write(content)
+            return cls.read(directory)
+
     def authorization(self, url: str, *, asked: str, encrypted: bool) -> str | None:
         """Return the Authorization header for a request.
 

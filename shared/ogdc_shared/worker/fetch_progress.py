@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from ogdc_shared.plan import InputFile
 
-FIRST_SECONDS, LONGEST_SECONDS = 2.0, 30.0
+FIRST_SECONDS, LONGEST_SECONDS = 1.0, 30.0
 """From the beginning to the first word, and between two of a fetch that takes long."""
 
 

@@ -33,6 +33,8 @@ MOST_REDIRECTS = 15
 
 _PASSING = frozenset({408, 425, 429})
 """Statuses below 500 after which the same request may succeed."""
+_NO_HEAD = frozenset({400, 401, 403, 404, 405, 501})
+"""Answers to HEAD that may be better for GET."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -75,6 +77,21 @@ class Web:
             return response.status == 200
         raise _refusal(url, response)
 
+    def check(self, url: str) -> None:
+        """Make sure that there is something to fetch, without fetching it.
+
+        Raises:
+            InputNotFoundError: there is nothing, or not for us.
+            InterruptedFetchError: no answer, or one that says to come back later.
+        """
+        response, place = self._follow(url, {}, method="HEAD")
+        response.close()
+        if response.status in _NO_HEAD:  # some servers answer only GET
+            response, place = self._follow(url, {"Range": "bytes=0-0"})
+            response.close()
+        if response.status not in {200, 206}:
+            raise _refusal(url, response, place=place, note=self._credentials.note)
+
     def _open_http(self, url: str, *, offset: int, validator: str | None) -> Reply:
         resume = {"Range": f"bytes={offset}-", "If-Range": validator} if offset and validator else {}
         response, place = self._follow(url, resume)
@@ -105,11 +122,13 @@ class Web:
             close=response.close,
         )
 
-    def _follow(self, url: str, headers: dict[str, str]) -> tuple[urllib3.BaseHTTPResponse, str]:
+    def _follow(
+        self, url: str, headers: dict[str, str], *, method: str = "GET"
+    ) -> tuple[urllib3.BaseHTTPResponse, str]:
         """Ask for a URL and follow its redirects; returns the answer, and whose it is."""
         place, encrypted = url, False
         for _ in range(MOST_REDIRECTS):
-            response = self._request(url, place, headers, encrypted=encrypted)
+            response = self._request(method, url, place, headers, encrypted=encrypted)
             target = _target(place, response)
             if target is None:
                 return response, without_login(place)
@@ -126,7 +145,7 @@ class Web:
         )
 
     def _request(
-        self, url: str, place: str, headers: dict[str, str], *, encrypted: bool
+        self, method: str, url: str, place: str, headers: dict[str, str], *, encrypted: bool
     ) -> urllib3.BaseHTTPResponse:
         """Make one request; `place` is what to ask for, `url` the input that it is about."""
         known = self._credentials.authorization(place, asked=url, encrypted=encrypted)
@@ -136,7 +155,7 @@ class Web:
         headers |= self._cookie(address)
         try:
             response = self._pool(place).request(
-                "GET",
+                method,
                 address,
                 headers=headers,
                 redirect=False,
