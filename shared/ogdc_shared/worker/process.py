@@ -26,7 +26,6 @@ from ogdc_shared.worker.checkpoint import Checkpoint, Step
 from ogdc_shared.worker.execution import Execution
 from ogdc_shared.worker.expected import Expected, check_recipe, read_partition, read_plan
 from ogdc_shared.worker.inputs import INPUT_STEPS, input_steps
-from ogdc_shared.worker.per_file import FileByFile
 from ogdc_shared.worker.trees import empty, flush, flush_entries, make_read_only, move_children, remove
 
 if TYPE_CHECKING:
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ogdc_shared.plan import Partition, Plan
+    from ogdc_shared.worker.per_file import FileByFile
     from ogdc_shared.worker.places import Places
     from ogdc_shared.worker.report import Reporter
 
@@ -104,9 +104,11 @@ class _Process:
         reporter.warnings_fail = plan.warnings_fail
         self._phase = os.environ.get(layout.PHASE)
         self._execution = Execution(plan, places, reporter)
-        self._file_by_file = (
-            FileByFile(plan, self._execution, places, reporter, checkpoint) if plan.per_file else None
-        )
+        self._file_by_file: FileByFile | None = None
+        if plan.per_file:
+            from ogdc_shared.worker.per_file import FileByFile  # no other plan pays for it
+
+            self._file_by_file = FileByFile(plan, self._execution, places, reporter, checkpoint)
 
     def run(self) -> None:
         """Do the steps that the checkpoint does not hold, or those among them that this container is for."""
