@@ -71,11 +71,11 @@ class Web:
             InterruptedFetchError: no answer, or one that says to come back later.
         """
         asked = {"If-None-Match": etag} if etag else {"If-Modified-Since": modified}
-        response, _ = self._follow(url, asked)
+        response, place = self._follow(url, asked)
         response.close()
         if response.status in {200, 304}:
             return response.status == 200
-        raise _refusal(url, response)
+        raise _refusal(url, response, place=place, note=self._credentials.note)
 
     def check(self, url: str) -> None:
         """Make sure that there is something to fetch, without fetching it.
