@@ -428,6 +428,7 @@ class TestValidate:
             "recipe_id": "seal-tags",
             "recipe_name": "Seal tags",
             "commands": 1,
+            "advice": [],
         }
         assert recorded(database) == []
         assert argo.calls == []

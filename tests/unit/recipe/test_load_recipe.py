@@ -268,3 +268,20 @@ def test_lines_that_take_a_network_are_told_of_unless_commands_have_one(tmp_path
 )
 def test_lines_that_only_look_so_are_not_told_of(tmp_path: Path, line: str) -> None:
     assert load_recipe(make_recipe(tmp_path, files={"recipe.sh": f"{line}\n"})).advice == ()
+
+
+def test_what_the_author_may_not_have_meant_is_told_and_the_recipe_can_run(tmp_path: Path) -> None:
+    commands = "cp “/input_dir/a” /output_dir\n"
+    bucket = {"type": "url", "value": "s3://bucket/a.tif"}
+    recipe = load_recipe(make_recipe(tmp_path, files={"recipe.sh": commands}, input=inputs(bucket)))
+    first, second = recipe.advice
+    assert first.startswith("meta.yml: input.params[0].value: 's3://bucket/a.tif' is read as https://")
+    assert second.startswith("recipe.sh: line 1: ")
+
+
+def test_lines_are_checked_and_run_as_meta_yml_has_it(tmp_path: Path) -> None:
+    files = {"recipe.sh": "false && true; true\n"}
+    with pytest.raises(InvalidRecipeError, match="goes on where `false` fails"):
+        load_recipe(make_recipe(tmp_path / "a", files=files))
+    loose = make_recipe(tmp_path / "b", files=files, workflow={"type": "shell", "strict": False})
+    assert load_recipe(loose).shell.words == ("sh", "-c")
