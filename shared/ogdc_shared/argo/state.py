@@ -265,7 +265,7 @@ def _waiting(tasks: tuple[TaskState, ...]) -> str | None:
     held = [task for task in tasks if task.phase == "Pending" and task.message]
     if not held:
         return None
-    others = f" ({len(held) - 1} more wait)" if len(held) > 1 else ""
+    others = f" (and {len(held) - 1} more)" if len(held) > 1 else ""
     return f"{held[0].name} waits to begin: {held[0].message}{others}"
 
 

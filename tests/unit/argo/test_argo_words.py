@@ -39,7 +39,7 @@ def test_a_limit_is_named_by_its_key_and_its_value(said: str, key: str, limit: s
 def test_a_run_that_took_too_long_says_at_which_command() -> None:
     said = "Step exceeded its deadline: The task was stopped from outside, at command 2 of 3: gdalwarp a b"
     assert ended_by(said, LIMITS, "1/3") == (
-        "The run took longer than it may, 600 s, and was stopped at command 2 of 3: gdalwarp a b. "
+        "The run took longer than it may (600 s) and was stopped at command 2 of 3: gdalwarp a b. "
         "Give it more time with workflow.timeout in meta.yml."
     )
 

@@ -431,7 +431,7 @@ def test_workflow_says_what_its_tasks_wait_for_as_long_as_it_goes_on() -> None:
         for n, message in enumerate(["PodInitializing", "ErrImagePull: not found", "ErrImagePull: not found"])
     ]
     state = read_workflow(workflow(*waiting))
-    words = "process(1:1) waits to begin: its image cannot be pulled: not found (1 more wait)"
+    words = "process(1:1) waits to begin: its image cannot be pulled: not found (and 1 more)"
     assert (state.message, state.waiting) == (words, words)
     assert state.waiting_since == datetime(2026, 11, 22, 10, tzinfo=UTC)
     ended = read_workflow(workflow(*waiting, phase="Failed", message="Step exceeded its deadline"))
