@@ -73,6 +73,7 @@ _SUFFIXES = (".aux.xml", ".ovr", ".msk", "-wal", "-shm", "-journal")
 """What belongs to a file of any name, that name going before."""
 _DATA_SUFFIXES = (".xml", ".hdr")
 """Likewise, where that name has the extension of a main file."""
+_ALL_SUFFIXES = _SUFFIXES + _DATA_SUFFIXES
 
 
 def _world_files(extension: str) -> Iterator[str]:
@@ -102,7 +103,7 @@ _KNOWN = frozenset(extension for extensions in _MAINS.values() for extension in 
 def may_be_part(name: str) -> bool:
     """Whether a file of this name or path could belong to another, so that it takes a look at the others."""
     lower = name.lower()
-    return lower.endswith((*_SUFFIXES, *_DATA_SUFFIXES)) or lower.rpartition(".")[2] in _MAINS
+    return lower.endswith(_ALL_SUFFIXES) or lower.rpartition(".")[2] in _MAINS
 
 
 def group(names: Iterable[str], directories: Collection[str] = frozenset()) -> dict[str, list[str]]:
@@ -132,8 +133,10 @@ def group(names: Iterable[str], directories: Collection[str] = frozenset()) -> d
 
 def _owner(name: str, by_key: dict[tuple[str, str], str], directories: Collection[str]) -> str | None:
     """The file that another belongs to; None: it is a main file."""
+    if not may_be_part(name):
+        return None
     lower = name.lower()
-    for suffix in (*_SUFFIXES, *_DATA_SUFFIXES):
+    for suffix in _ALL_SUFFIXES:
         if lower.endswith(suffix):
             key = _key(name[: -len(suffix)])
             if (owner := by_key.get(key)) and (suffix in _SUFFIXES or key[1] in _KNOWN):
