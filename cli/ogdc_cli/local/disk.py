@@ -22,6 +22,8 @@ NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 _LOOK_SECONDS = 0.5
 _PATIENCE_SECONDS = 2.0
 """For commands to end by themselves when they cannot write."""
+_CALM_SECONDS = 5.0
+"""After which a disk that was full counts as one that is not: a command may fill it again and again."""
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +69,7 @@ class DiskWatch:
         self._directory = directory
         self._stop_tasks = stop_tasks
         self._full_since: float | None = None
+        self._full_last = 0.0
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="disk", daemon=True)
 
@@ -89,9 +92,12 @@ class DiskWatch:
         """Do what is to be done now."""
         free = free_bytes(self._directory)
         if free >= LOW_BYTES:
-            self._full_since = None
+            if now - self._full_last >= _CALM_SECONDS:
+                self._full_since = None
             self._reserve.take()
-        elif self._full_since is None:
+            return
+        self._full_last = now
+        if self._full_since is None:
             self._full_since = now
         elif now - self._full_since >= _PATIENCE_SECONDS and not self._stop_tasks(
             f"No room is left on the disk of {self._directory} ({free:,} bytes are free), and the task did "

@@ -62,9 +62,16 @@ def test_on_a_full_disk_tasks_end_first_and_what_was_kept_back_is_used_then(watc
 def test_a_disk_that_was_full_for_a_moment_stops_nothing(watched: Watched) -> None:
     for after, free in enumerate((PLENTY, 0, PLENTY, 0, PLENTY)):
         watched.free = free
-        watched.look(after=2.0 * after)
+        watched.look(after=10.0 * after)
     assert not watched.reasons
     assert watched.reserve.exists()
+
+
+def test_a_command_that_fills_the_disk_again_and_again_is_stopped(watched: Watched) -> None:
+    for half_seconds in range(8):
+        watched.free = 0 if half_seconds % 2 else PLENTY
+        watched.look(after=half_seconds / 2)
+    assert watched.reasons
 
 
 def test_the_reserve_takes_up_room_and_gives_it_back(tmp_path: Path) -> None:
