@@ -57,7 +57,7 @@ def passed_on(environ: Mapping[str, str]) -> dict[str, str]:
 
 def own_programs(environ: Mapping[str, str]) -> dict[str, str]:
     """Pick from `environ` what leads to programs of the user's own (see `sandbox.programs`)."""
-    directories = [path for path in environ.get("PATH", "").split(os.pathsep) if _is_own(path)]
+    directories = [path for path in dict.fromkeys(environ.get("PATH", "").split(os.pathsep)) if _is_own(path)]
     found = {"PATH": os.pathsep.join(directories)} if directories else {}
     return found | {name: environ[name] for name in OF_PROGRAMS if directories and environ.get(name)}
 

@@ -20,6 +20,7 @@ import pytest
 
 from ogdc_cli.local.control import current, down, ensure_up
 from ogdc_cli.local.paths import StackError, StatePaths
+from ogdc_cli.local.sandbox.programs import SYSTEM_PATH
 
 RECIPE_META = """\
 name: {name}
@@ -288,13 +289,16 @@ def test_stack_that_was_asked_to_stay_stays(machine):
     assert machine.current() == stack
 
 
-def test_other_settings_restart_an_idle_stack(machine):
-    first = machine.up()
-    assert machine.up(DATAONE_NODE_URL="").pid == first.pid
-    second = machine.up(DATAONE_NODE_URL="http://127.0.0.1:9/mn")
+def test_other_settings_restart_an_idle_stack(machine, tmp_path):
+    first = machine.up(PATH=SYSTEM_PATH)
+    assert machine.up(DATAONE_NODE_URL="", PATH=SYSTEM_PATH).pid == first.pid
+    second = machine.up(DATAONE_NODE_URL="http://127.0.0.1:9/mn", PATH=SYSTEM_PATH)
     assert second.pid != first.pid
     assert second.settings == {"DATAONE_NODE_URL": "http://127.0.0.1:9/mn"}
-    assert machine.up().pid == second.pid
+    assert machine.up(PATH=SYSTEM_PATH).pid == second.pid
+    third = machine.up(PATH=f"{tmp_path}:{SYSTEM_PATH}")
+    assert third.pid != second.pid
+    assert third.settings == {"PATH": str(tmp_path)}
 
 
 def test_other_settings_do_not_end_running_workflows(machine, recipe):
