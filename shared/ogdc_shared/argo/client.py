@@ -5,7 +5,6 @@ Source: pkg/apiclient/workflow/workflow.proto of argo-workflows (WorkflowService
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -145,30 +144,15 @@ def _has_ended(response: BaseHTTPResponse) -> bool:
 
 
 def _log_lines(response: BaseHTTPResponse, *, workflow: str) -> Iterator[LogLine]:
-    """Read JSON lines: `{"result": {"content", "podName"}}`, or at the end `{"error": {"message"}}`."""
     from urllib3.exceptions import HTTPError
 
+    from ogdc_shared.argo.log_lines import read_lines
+
+    tasks: dict[str, str] = {}
     try:
-        for entries in _entries(response):
-            for entry in entries:
-                if "error" in entry:
-                    raise ArgoUnavailableError(f"Argo broke off the logs: {entry['error'].get('message')}")
-                pod, text = entry["result"].get("podName", ""), entry["result"].get("content", "")
-                if not (text.startswith("time=") and _OF_THE_EXECUTOR.fullmatch(text)):
-                    yield LogLine(pod.removeprefix(f"{workflow}-"), text)
-    except (HTTPError, ValueError) as exc:
+        for line in read_lines(response.stream(_PIECE)):
+            pod, text = line.pod_name, line.content
+            if not (text.startswith("time=") and _OF_THE_EXECUTOR.fullmatch(text)):
+                yield LogLine(tasks.get(pod) or tasks.setdefault(pod, pod.removeprefix(f"{workflow}-")), text)
+    except HTTPError as exc:
         raise ArgoUnavailableError(f"The logs broke off: {exc}.") from exc
-
-
-def _entries(response: BaseHTTPResponse) -> Iterator[list[dict[str, Any]]]:
-    """Take the lines that have come together: a log may have millions."""
-    rest = b""
-    for piece in response.stream(_PIECE):
-        *whole, rest = (rest + piece).split(b"\n")
-        lines = [line for line in whole if line.strip()]
-        try:
-            yield json.loads(b"[%s]" % b",".join(lines))
-        except ValueError:  # give those before the one that cannot be read
-            yield from ([json.loads(line)] for line in lines)
-    if rest.strip():
-        yield [json.loads(rest)]
