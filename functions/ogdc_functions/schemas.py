@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+NAME = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
+"""Of runs and triggers: a DNS label."""
+
 RunStatus = Literal["Pending", "Running", "Succeeded", "Failed", "Error"]
+Name = Annotated[str, Field(pattern=NAME)]
+RecipeId = Annotated[str, Field(pattern="^[a-z0-9.-]+$", max_length=63)]
+Progress = Annotated[str, Field(pattern=r"^\d+/\d+$", description="Done and in all, as `2/4`.")]
+Count = Annotated[int, Field(ge=0)]
+Counts = dict[str, Count]
 
 
 class Schema(BaseModel):
@@ -20,7 +28,9 @@ class Schema(BaseModel):
 class SubmitRequest(Schema):
     """Which recipe to run."""
 
-    recipe_path: str = Field(examples=["github://qgreenland-net:ogdc-recipes@main/recipes/seal-tags"])
+    recipe_path: str = Field(
+        min_length=1, examples=["github://qgreenland-net:ogdc-recipes@main/recipes/seal-tags"]
+    )
     overwrite: bool = Field(default=False, description="Replace the recipe's published data.")
 
 
@@ -28,7 +38,7 @@ class SubmitResponse(Schema):
     """The run that was started."""
 
     message: str
-    recipe_workflow_name: str
+    recipe_workflow_name: Name
     run_id: UUID
 
 
@@ -36,16 +46,16 @@ class ValidateResponse(Schema):
     """A valid recipe; one that is not is answered with 422."""
 
     message: str
-    recipe_id: str
+    recipe_id: RecipeId
     recipe_name: str
-    commands: int
+    commands: Count
     advice: list[str]
 
 
 class StatusResponse(Schema):
     """A run's status at `timestamp`."""
 
-    recipe_workflow_name: str
+    recipe_workflow_name: Name
     status: RunStatus | None
     timestamp: datetime
 
@@ -67,10 +77,10 @@ class Task(Schema):
 
     name: str
     template: str
-    partition: int | None
+    partition: Count | None
     phase: str
     message: str | None
-    progress: str | None = Field(description="Commands done and in all, as `2/4`.")
+    progress: Progress | None
     exit_code: int | None
     started_at: datetime | None
     finished_at: datetime | None
@@ -79,13 +89,13 @@ class Task(Schema):
 class Run(Schema):
     """A run of a recipe."""
 
-    name: str
+    name: Name
     run_id: UUID
-    recipe_id: str
+    recipe_id: RecipeId
     recipe_name: str
     status: RunStatus
     message: str | None
-    progress: str | None
+    progress: Progress | None
     submitted_by: str
     submitted_at: datetime
     started_at: datetime | None
@@ -94,17 +104,19 @@ class Run(Schema):
         description="When its workflow went, and with it the logs and what a retry needs."
     )
     recipe_path: str | None = Field(description="null: uploaded as a bundle.")
-    snapshot: str = Field(description="SHA-256 of the recipe as it was run.")
+    snapshot: str = Field(pattern="^[0-9a-f]{64}$", description="SHA-256 of the recipe as it was run.")
     output_type: Literal["pvc", "temporary", "dataone"]
     overwrite: bool
-    partitions: int | None = Field(description="null: the run has not found and divided its inputs yet.")
-    input_files: int | None = Field(description="null: likewise.")
-    input_bytes: int | None = Field(description="null: likewise, or a size is known only once it is fetched.")
-    task_counts: dict[str, int] = Field(description="Number of tasks by phase.")
-    partition_counts: dict[str, int] = Field(
+    partitions: Count | None = Field(description="null: the run has not found and divided its inputs yet.")
+    input_files: Count | None = Field(description="null: likewise.")
+    input_bytes: Count | None = Field(
+        description="null: likewise, or a size is known only once it is fetched."
+    )
+    task_counts: Counts = Field(description="Number of tasks by phase.")
+    partition_counts: Counts = Field(
         description="Number of partitions by the phase of their task, as far as that has begun."
     )
-    warning_count: int = Field(description="Of what may be wrong with the result; it changes no status.")
+    warning_count: Count = Field(description="Of what may be wrong with the result; it changes no status.")
     links: dict[str, str]
 
 
@@ -113,7 +125,7 @@ class Upload(Schema):
 
     bucket: str
     key: str
-    size: int | None
+    size: Count | None
     etag: str | None
     version: str | None
     source: str = Field(description="With `event_id`: the event that told of it first.")
@@ -121,13 +133,13 @@ class Upload(Schema):
     received_at: datetime
     outcome: Literal["waiting", "started", "refused"]
     message: str | None = Field(description="Why it waits, or was refused.")
-    run: str | None = Field(description="The run's name.")
+    run: Name | None = Field(description="The run's name.")
 
 
 class RunOrigin(Schema):
     """What started a run that nobody submitted."""
 
-    name: str = Field(description="The trigger's.")
+    name: Name = Field(description="The trigger's.")
     upload: Upload
 
 
@@ -136,7 +148,7 @@ class Warning(Schema):
 
     kind: str = Field(description="A word for programs.", examples=["gdal_error", "no_data"])
     message: str
-    partition: int | None = Field(description="Whose task warned; null: it is about no partition.")
+    partition: Count | None = Field(description="Whose task warned; null: it is about no partition.")
 
 
 class RunDetail(Run):
@@ -150,9 +162,11 @@ class RunDetail(Run):
 class TriggerRequest(Schema):
     """Which uploads start which recipe."""
 
-    name: str = Field(examples=["new-tiles"])
-    bucket: str
-    pattern: str = Field(default="**", description="Of keys.", examples=["incoming/**/*.tif"])
+    name: Name = Field(examples=["new-tiles"])
+    bucket: str = Field(pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,221}$")
+    pattern: str = Field(
+        default="**", min_length=1, max_length=512, description="Of keys.", examples=["incoming/**/*.tif"]
+    )
     kinds: list[Literal["put", "post", "copy", "multipart"]] = Field(
         default=[], description="How the object came to be; empty: however."
     )
@@ -161,7 +175,12 @@ class TriggerRequest(Schema):
     )
     overwrite: bool = False
     pass_object: bool = Field(default=True, description="Make the object an input of the run.")
-    base_url: str | None = Field(default=None, description="Where objects are read: base_url/key.")
+    base_url: str | None = Field(
+        default=None,
+        max_length=1024,
+        pattern="^https?://",
+        description="Where objects are read: base_url/key.",
+    )
 
 
 class Trigger(TriggerRequest):
@@ -192,9 +211,9 @@ class TriggerRemoved(Schema):
 class Partition(Schema):
     """A group of input files that one task handles."""
 
-    number: int = Field(description="Counting from 0.")
-    files: int | None = Field(description="null: not kept.")
-    bytes: int | None = Field(description="null: a size is known only once it is fetched.")
+    number: Count = Field(description="Counting from 0.")
+    files: Count | None = Field(description="null: not kept.")
+    bytes: Count | None = Field(description="null: a size is known only once it is fetched.")
     phase: str | None = Field(description="Of its task; null: that has not begun.")
     message: str | None
 
@@ -202,7 +221,7 @@ class Partition(Schema):
 class PartitionList(Schema):
     """Some of a run's partitions, in order."""
 
-    total: int | None = Field(description="null: the run has not found and divided its inputs yet.")
+    total: Count | None = Field(description="null: the run has not found and divided its inputs yet.")
     partitions: list[Partition]
 
 
@@ -216,11 +235,11 @@ class RunList(Schema):
 class SweepResponse(Schema):
     """What a sweep did: names of runs."""
 
-    sent: list[str]
-    refreshed: list[str]
-    expired: list[str]
-    triggered: list[str]
-    left: list[str]
+    sent: list[Name]
+    refreshed: list[Name]
+    expired: list[Name]
+    triggered: list[Name]
+    left: list[Name]
 
 
 class EventsResponse(Schema):

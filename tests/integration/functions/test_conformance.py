@@ -1,0 +1,95 @@
+"""Generated requests: whatever is asked, the answer is one that the OpenAPI document describes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import schemathesis
+from flask.testing import FlaskClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi import checks
+
+from ogdc_functions.openapi import document
+from support.argo_server import ArgoServer
+from support.runs import recipe_files, started, tell
+
+EXAMPLES = 8
+"""Requests for each operation; `make fuzz` sends more, to a stack that runs."""
+CONFORMS = [
+    not_a_server_error,
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_headers_conformance,
+    checks.response_schema_conformance,
+]
+OPERATIONS = [(method, path) for path, methods in document()["paths"].items() for method in methods]
+
+
+def takes_anything(method: str, path: str) -> bool:
+    operation = document()["paths"][path][method]
+    return bool(operation["parameters"] or operation.get("requestBody"))
+
+
+@pytest.fixture
+def api(submit: FlaskClient, status: FlaskClient) -> Callable[..., Any]:
+    """Both services at one place, as a gateway offers them."""
+
+    def application(environ: dict[str, Any], start_response: Any) -> Any:
+        reads = environ["REQUEST_METHOD"] in {"GET", "HEAD"}
+        return (status if reads else submit).application(environ, start_response)
+
+    return application
+
+
+@pytest.fixture
+def names(submit: FlaskClient, argo_events: FlaskClient, argo: ArgoServer) -> list[str]:
+    """Names of a run at work, one that has failed, and a trigger."""
+    running, failed = started(submit), started(submit, files=recipe_files("Other"))
+    tell(argo_events, argo.advance(running, "Running"))
+    tell(argo_events, argo.advance(failed, "Failed"))
+    assert submit.post("/triggers", json={"name": "tiles", "bucket": "uploads"}).status_code == 200
+    return [running, failed, "tiles"]
+
+
+@pytest.mark.parametrize(
+    "mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=lambda mode: mode.value
+)
+def test_every_answer_is_as_described(api, names: list[str], mode: GenerationMode):
+    described = schemathesis.openapi.from_wsgi("/openapi.json", api)
+
+    for method, path in OPERATIONS:
+        operation = described[path][method]
+        if mode is GenerationMode.NEGATIVE and not takes_anything(method, path):
+            continue
+
+        @settings(
+            max_examples=EXAMPLES,
+            deadline=None,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(case=operation.as_strategy(generation_mode=mode), known=st.none() | st.sampled_from(names))
+        def ask(case: schemathesis.Case, known: str | None) -> None:
+            if known is not None and "{name}" in case.path:
+                case.path_parameters = {"name": known}
+            case.call_and_validate(checks=CONFORMS)
+
+        ask()
+
+
+def test_what_the_document_allows_is_taken(status: FlaskClient):
+    """The bounds in the document are those that are checked."""
+    for path, methods in document()["paths"].items():
+        for parameter in methods.get("get", {}).get("parameters", []):
+            schema = parameter["schema"]
+            if parameter["in"] != "query" or "{" in path or not schema.keys() & {"maximum", "enum"}:
+                continue
+            good = schema.get("enum") or [schema["minimum"], schema["maximum"]]
+            bad = [schema["minimum"] - 1, schema["maximum"] + 1] if "maximum" in schema else ["other"]
+            for value, code in [*((value, 200) for value in good), *((value, 400) for value in bad)]:
+                assert status.get(path, query_string={parameter["name"]: value}).status_code == code
