@@ -52,9 +52,9 @@ def _place_problem(parts: SplitResult) -> str | None:
         return f"names no bucket; give one such as {parts.scheme}://bucket/path/to/file.tif."
     if parts.scheme == "file" or _PATH.match(parts.geturl()):
         return (
-            "is no URL to fetch from, but a path; a file beside meta.yml is an input of `type: file`, a "
-            "directory of a machine one of `type: pvc_mount` (on one machine OGDC_LOCAL_CLAIMS says which "
-            "there are)."
+            "is no URL to fetch from, but a path; give one that begins with https://, or make it another "
+            "input: a file beside meta.yml is `type: file`, a directory of a machine `type: pvc_mount` (on "
+            "one machine OGDC_LOCAL_CLAIMS says which there are)."
         )
     if parts.scheme not in SCHEMES or not parts.hostname:
         return "is no URL to fetch from; give one that begins with https://, http:// or ftp:// and a server."
