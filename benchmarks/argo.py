@@ -10,9 +10,9 @@ import socket
 import sys
 from pathlib import Path
 
-from ogdc_cli.local.engine import Engine
-from ogdc_cli.local.sandbox.plain import Plain
-from ogdc_cli.local.server import Server
+from ogdc_local.engine import Engine
+from ogdc_local.sandbox.plain import Plain
+from ogdc_local.stack.server import Server
 
 _THREADS = 8
 

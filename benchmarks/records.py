@@ -15,9 +15,9 @@ from benchmarks.load import write_posts
 from benchmarks.site import NAMESPACE
 from ogdc_shared.argo.state import TaskState, WorkflowState
 from ogdc_shared.db.database import Database
-from ogdc_shared.db.heard import record_state
 from ogdc_shared.db.submissions import NewRun, record_submission
 from ogdc_shared.db.users import ensure_user
+from ogdc_shared.db.workflow_state import record_state
 from ogdc_shared.recipe.bundle import pack
 from ogdc_shared.workflow.names import workflow_name
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
-from ogdc_cli.local.server import HOST
+from ogdc_local.stack.server import HOST
 
 ROOT = Path(__file__).parents[1]
 _PROGRAM = str(Path(sys.executable).with_name("functions-framework"))

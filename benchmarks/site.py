@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Self
 
 from benchmarks.service import ROOT, Service, inherited
-from ogdc_cli.local.binaries import find_binaries
-from ogdc_cli.local.postgres import DATABASE, USER, Postgres
-from ogdc_cli.local.server import listen, url_of
+from ogdc_local.stack.binaries import find_binaries
+from ogdc_local.stack.postgres import DATABASE, USER, Postgres
+from ogdc_local.stack.server import listen, url_of
 from ogdc_shared.config import DatabaseSettings
 from ogdc_shared.db.database import Database
 from ogdc_shared.db.migrate import migrate

@@ -69,7 +69,7 @@ def _gdal(environ: Mapping[str, str]) -> Finding:
 
 def _sandbox(environ: Mapping[str, str]) -> Finding:
     try:
-        from ogdc_cli.local.sandbox.probe import probe
+        from ogdc_local.sandbox.probe import probe
 
         found = probe(environ=environ, label="doctor")
     except ModuleNotFoundError as exc:
@@ -107,8 +107,8 @@ def _user_namespaces(_environ: Mapping[str, str]) -> Finding:
 def _postgres(environ: Mapping[str, str]) -> Finding:
     part = "PostgreSQL"
     try:
-        from ogdc_cli.local.binaries import find_binaries
-        from ogdc_cli.local.paths import StatePaths
+        from ogdc_local.stack.binaries import find_binaries
+        from ogdc_local.stack.paths import StatePaths
 
         found = find_binaries(StatePaths.from_env(environ).postgres_data, environ)
     except ModuleNotFoundError as exc:
@@ -119,7 +119,7 @@ def _postgres(environ: Mapping[str, str]) -> Finding:
 
 
 def _disk(environ: Mapping[str, str]) -> Finding:
-    from ogdc_cli.local.paths import StatePaths
+    from ogdc_local.stack.paths import StatePaths
 
     root = StatePaths.from_env(environ).root
     place = next(path for path in (root, *root.parents) if path.exists())

@@ -33,7 +33,7 @@ def staged(recipe: str) -> Iterator[Path]:
 
     Raises:
         RecipeNotFoundError: there is no recipe.
-        OgdcError: as `storage.staging.stage_recipe`.
+        OgdcError: as `recipe_sources.staging.stage_recipe`.
     """
     path = None if "://" in recipe or "::" in recipe else _path(recipe)
     if path is not None and path.is_dir():
@@ -42,7 +42,7 @@ def staged(recipe: str) -> Iterator[Path]:
     if path is not None and not (path.is_file() and path.name.lower().endswith(_ARCHIVES)):
         what = "is a file" if path.exists() else "does not exist"
         raise RecipeNotFoundError(f"{recipe}: {what}; name the directory that holds the recipe's meta.yml.")
-    from ogdc_shared.storage.staging import stage_recipe
+    from ogdc_shared.recipe_sources.staging import stage_recipe
 
     with tempfile.TemporaryDirectory(prefix="ogdc-recipe-") as scratch:
         yield stage_recipe(str(path or recipe), Path(scratch), allow_local=True)

@@ -102,8 +102,8 @@ def save_tokens(path: Path, tokens: Mapping[str, str]) -> None:
 
 def _found_url(env: Mapping[str, str]) -> tuple[str, bool]:
     """The local stack's URL where it is up, else the production service's; and whether it is the latter."""
-    from ogdc_cli.local.control import current
-    from ogdc_cli.local.paths import StatePaths
+    from ogdc_local.stack.control import current
+    from ogdc_local.stack.paths import StatePaths
 
     stack = current(StatePaths.from_env(env))
     return (_PRODUCTION_URL, True) if stack is None else (stack.url, False)

@@ -14,7 +14,7 @@ import urllib3
 
 from ogdc_cli.settings import ClientSettings
 from ogdc_shared.errors import OgdcError
-from ogdc_shared.tracing import new_trace
+from ogdc_shared.telemetry.tracing import new_trace
 
 _TIMEOUT = urllib3.Timeout(connect=5, read=120)
 _RETRIES = urllib3.Retry(

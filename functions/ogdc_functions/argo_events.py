@@ -14,16 +14,16 @@ from uuid import uuid4
 
 from flask import Response
 
-from ogdc_functions.readiness import readiness_route
-from ogdc_functions.responses import receipt
-from ogdc_functions.routing import Call, Function, Route, build_function
+from ogdc_functions.http.readiness import readiness_route
+from ogdc_functions.http.responses import receipt
+from ogdc_functions.http.routing import Call, Function, Route, build_function
 from ogdc_functions.senders import check_token
 from ogdc_shared.context import Context
 from ogdc_shared.errors import InputError, UnavailableError
 from ogdc_shared.events.cloudevents import Event, each_event
 from ogdc_shared.events.workflow_event import read_workflow_event
 from ogdc_shared.runs.events import Outcome, apply_event
-from ogdc_shared.tracing import current
+from ogdc_shared.telemetry.tracing import current
 
 MAX_BODY = 32 << 20
 UNSTOPPED = "org.ogdc.run.unstopped"

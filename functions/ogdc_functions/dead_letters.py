@@ -9,10 +9,10 @@ import logging
 
 from flask import Response
 
-from ogdc_functions.responses import receipt
-from ogdc_functions.routing import Call, Function, Route, build_function
+from ogdc_functions.http.responses import receipt
+from ogdc_functions.http.routing import Call, Function, Route, build_function
 from ogdc_shared.context import Context
-from ogdc_shared.tracing import read_trace, within
+from ogdc_shared.telemetry.tracing import read_trace, within
 
 MAX_BODY = 32 << 20
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 from flask import current_app
 
+from ogdc_functions.http.responses import answer_errors_in_json
+from ogdc_functions.http.routing import Function
 from ogdc_functions.logs import configure_logging
-from ogdc_functions.responses import answer_errors_in_json
-from ogdc_functions.routing import Function
 from ogdc_shared.config import Settings
 from ogdc_shared.context import Context
 

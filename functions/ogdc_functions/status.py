@@ -10,10 +10,10 @@ from itertools import islice
 from flask import Response
 
 from ogdc_functions import triggers
+from ogdc_functions.http.readiness import readiness_route
+from ogdc_functions.http.responses import json_response
+from ogdc_functions.http.routing import Call, Function, Route, build_function
 from ogdc_functions.queries import Choice, Number, Text
-from ogdc_functions.readiness import readiness_route
-from ogdc_functions.responses import json_response
-from ogdc_functions.routing import Call, Function, Route, build_function
 from ogdc_functions.views import partitions_view, run_detail_view, run_view
 from ogdc_shared.context import Context
 from ogdc_shared.runs import read
@@ -115,7 +115,7 @@ def _version(_call: Call) -> Response:
 
 
 def _openapi(_call: Call) -> Response:
-    from ogdc_functions.openapi import document
+    from ogdc_functions.http.openapi import document
 
     return json_response(document())
 

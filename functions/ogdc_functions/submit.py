@@ -9,10 +9,10 @@ from flask import Request, Response
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from ogdc_functions import triggers
+from ogdc_functions.http.readiness import readiness_route
+from ogdc_functions.http.responses import json_response, receipt
+from ogdc_functions.http.routing import Call, Function, Route, build_function
 from ogdc_functions.queries import Flag, Number, json_value
-from ogdc_functions.readiness import readiness_route
-from ogdc_functions.responses import json_response, receipt
-from ogdc_functions.routing import Call, Function, Route, build_function
 from ogdc_shared.context import Context
 from ogdc_shared.errors import InvalidRequestError
 
@@ -111,7 +111,7 @@ def _retry(context: Context, call: Call) -> Response:
 
 def _sweep(context: Context, call: Call) -> Response:
     from ogdc_functions.senders import check_sweeper
-    from ogdc_shared.runs.sweep import sweep
+    from ogdc_shared.sweep import sweep
 
     check_sweeper(context, call.request)
     seconds = UNSENT_FOR.read(call.request.args)

@@ -13,14 +13,14 @@ from functools import partial
 
 from flask import Request, Response
 
-from ogdc_functions.readiness import readiness_route
-from ogdc_functions.responses import receipt
-from ogdc_functions.routing import Call, Function, Route, build_function
+from ogdc_functions.http.readiness import readiness_route
+from ogdc_functions.http.responses import receipt
+from ogdc_functions.http.routing import Call, Function, Route, build_function
 from ogdc_functions.senders import TOKEN_HEADER, matches
 from ogdc_shared.context import Context
 from ogdc_shared.errors import ForbiddenError, UnauthenticatedError
-from ogdc_shared.telemetry import EVENTS
-from ogdc_shared.tracing import read_trace
+from ogdc_shared.telemetry.base import EVENTS
+from ogdc_shared.telemetry.tracing import read_trace
 
 MAX_BODY = 32 << 20
 """Bytes; Camel's source sends whole objects."""
@@ -43,8 +43,8 @@ def _receive(context: Context, call: Call) -> Response:
     Raises:
         InvalidRequestError: some of it cannot be read; all else was recorded.
     """
-    from ogdc_shared.events.uploads import read_uploads
-    from ogdc_shared.runs.uploads import receive_uploads
+    from ogdc_shared.triggers.notifications import read_uploads
+    from ogdc_shared.triggers.uploads import receive_uploads
 
     _check_sender(context, call.request)
     headers = call.request.headers

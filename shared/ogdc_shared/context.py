@@ -10,9 +10,9 @@ from ogdc_shared.config import Settings
 if TYPE_CHECKING:
     from ogdc_shared.argo.client import ArgoClient
     from ogdc_shared.db.database import Database
-    from ogdc_shared.runs.recent import RecentStates
+    from ogdc_shared.db.recent_states import RecentStates
     from ogdc_shared.storage.store import ArtifactStore
-    from ogdc_shared.telemetry import Telemetry
+    from ogdc_shared.telemetry.base import Telemetry
 
 
 class Context:
@@ -50,14 +50,14 @@ class Context:
     @cached_property
     def recent(self) -> RecentStates:
         """What was recorded last of large workflows."""
-        from ogdc_shared.runs.recent import RecentStates
+        from ogdc_shared.db.recent_states import RecentStates
 
         return RecentStates()
 
     @cached_property
     def telemetry(self) -> Telemetry:
         """Spans and metrics."""
-        from ogdc_shared.telemetry import open_telemetry
+        from ogdc_shared.telemetry.base import open_telemetry
 
         return open_telemetry(self.settings.telemetry)
 
@@ -69,6 +69,6 @@ class Context:
             self.telemetry.close()
 
     def _waited(self, seconds: float) -> None:
-        from ogdc_shared.telemetry import CONNECTION_WAIT
+        from ogdc_shared.telemetry.base import CONNECTION_WAIT
 
         self.telemetry.measure(CONNECTION_WAIT, seconds, {"db.client.connection.pool.name": "ogdc"})

@@ -12,8 +12,8 @@ import errno
 import os
 import stat
 
-from ogdc_shared.light import TYPE_CHECKING
-from ogdc_shared.worker.trees import walk
+from ogdc_shared.fast_typing import TYPE_CHECKING
+from ogdc_shared.trees import walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

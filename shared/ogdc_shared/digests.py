@@ -9,7 +9,7 @@ Source: RFC 6962, section 2.1 (a leaf and a node begin with different bytes, so 
 
 from __future__ import annotations
 
-from ogdc_shared.light import TYPE_CHECKING
+from ogdc_shared.fast_typing import TYPE_CHECKING
 
 try:  # Python's own, since importing hashlib loads OpenSSL, which takes longer than a plan's digest
     from _sha2 import sha256  # type: ignore[import-not-found,unused-ignore]

@@ -10,7 +10,7 @@ Source: GDAL's pages of its drivers (ESRI Shapefile, GTiff, ENVI, EHdr, MapInfo,
 
 from __future__ import annotations
 
-from ogdc_shared.light import TYPE_CHECKING
+from ogdc_shared.fast_typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator

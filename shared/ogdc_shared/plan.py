@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from json.encoder import encode_basestring as quoted
 
-from ogdc_shared.light import TYPE_CHECKING, NamedTuple
+from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from typing import Any

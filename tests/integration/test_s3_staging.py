@@ -8,8 +8,8 @@ import boto3
 import pytest
 
 from ogdc_shared.errors import InvalidRequestError, RecipeNotFoundError, SourceUnavailableError
+from ogdc_shared.recipe_sources.staging import stage_recipe
 from ogdc_shared.storage.s3 import S3Store
-from ogdc_shared.storage.staging import stage_recipe
 from support.http import closed_port
 from support.recipe_files import FILES, content, write_recipe
 from support.s3 import S3Server, s3_server

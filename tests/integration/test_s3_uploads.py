@@ -13,9 +13,9 @@ import urllib3
 
 from ogdc_shared.config import Settings, UploadSettings, WorkerSettings
 from ogdc_shared.errors import ConfigurationError, InvalidRecipeError, RecipeNotFoundError, UnsupportedError
-from ogdc_shared.events.uploads import ObjectCreated, read_uploads
 from ogdc_shared.recipe.bundle import unpack
-from ogdc_shared.storage.uploads import object_url, recipe_bundle
+from ogdc_shared.triggers.notifications import ObjectCreated, read_uploads
+from ogdc_shared.triggers.objects import object_url, recipe_bundle
 from support import uploads
 from support.runs import bundle, recipe_files
 from support.s3 import S3Server, s3_server

@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ogdc_cli.local.functions import build_functions
-from ogdc_cli.local.server import Server, listen, url_of
+from ogdc_local.stack.functions import build_functions
+from ogdc_local.stack.server import Server, listen, url_of
 from ogdc_shared.config import DatabaseSettings, Settings
 from ogdc_shared.context import Context
 

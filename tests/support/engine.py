@@ -20,8 +20,8 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import urlencode
 
-from ogdc_cli.local.engine import Engine
-from ogdc_cli.local.sandbox import Sandbox, probe
+from ogdc_local.engine import Engine
+from ogdc_local.sandbox import Sandbox, probe
 from ogdc_shared.storage.directory import DirectoryStore
 
 NAMESPACE = "ogdc"

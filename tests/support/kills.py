@@ -22,7 +22,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from ogdc_cli.local.control import current
+from ogdc_local.stack.control import current
 from support.stack import Stack
 
 _WEIGHTS = {
@@ -39,7 +39,7 @@ _WEIGHTS = {
 _NOTHING_WHILE_UP, _NOTHING_WHILE_DOWN = 12, 30
 """The same for killing nothing this time: a stack that is never left to start shows little."""
 _POD = {"sandbox", "worker", "command"}
-_STACK_MODULE = b"ogdc_cli.local.stack"
+_STACK_MODULE = b"ogdc_local.stack.process"
 _RUN = re.compile(rb"/tasks/([^/\0]+)/")
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from ogdc_shared.plan import Command, InputFile, Partition, Plan
-from ogdc_shared.worker.places import Places
-from ogdc_shared.worker.process import process
-from ogdc_shared.worker.report import Reporter
+from ogdc_worker.process.partition import process
+from ogdc_worker.process.paths import Places
+from ogdc_worker.report import Reporter
 from support.trees import plant
 
 

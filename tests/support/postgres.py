@@ -12,8 +12,8 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from ogdc_cli.local.binaries import find_binaries
-from ogdc_cli.local.postgres import DATABASE, USER, Postgres
+from ogdc_local.stack.binaries import find_binaries
+from ogdc_local.stack.postgres import DATABASE, USER, Postgres
 from ogdc_shared.config import DatabaseSettings
 from ogdc_shared.db.database import Database
 

@@ -134,7 +134,7 @@ class Task:
             *_python_below_tmp(),
             *(word for name, value in environment.items() for word in ("--setenv", name, value)),
             "--",
-            *(sys.executable, "-m", "ogdc_shared.worker", *self.arguments),
+            *(sys.executable, "-m", "ogdc_worker", *self.arguments),
         ]
 
 

@@ -24,10 +24,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from ogdc_cli.local.control import current
-from ogdc_cli.local.engine.store import Store
-from ogdc_cli.local.paths import StatePaths
-from ogdc_cli.local.postgres import DATABASE, USER
+from ogdc_local.engine.store import Store
+from ogdc_local.stack.control import current
+from ogdc_local.stack.paths import StatePaths
+from ogdc_local.stack.postgres import DATABASE, USER
 
 PROGRAM = (sys.executable, "-m", "ogdc_cli.main")
 TERMINAL = {"Succeeded", "Failed", "Error"}
@@ -45,7 +45,7 @@ _NOT_OURS = (
 _IDLE_SECONDS = "300"
 """After which a stack stops by itself whose test was killed."""
 _START = (
-    "import sys; from ogdc_cli.local.control import ensure_up; ensure_up(idle_timeout=float(sys.argv[1]))"
+    "import sys; from ogdc_local.stack.control import ensure_up; ensure_up(idle_timeout=float(sys.argv[1]))"
 )
 
 

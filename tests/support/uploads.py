@@ -1,7 +1,7 @@
 """What object stores send when something is uploaded, in every shape there is.
 
 Each function gives the headers and the body of one request about one object, as the documents cited in
-`ogdc_shared.events.uploads` describe them. `SHAPES` has all that tell an ETag.
+`ogdc_shared.triggers.notifications` describe them. `SHAPES` has all that tell an ETag.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ogdc_shared.digests import HashTree, leaf, root_of
 from ogdc_shared.plan import InputFile, Partition, seal_manifest, split_manifest
 from ogdc_shared.recipe.bundle import content_digest, pack, unpack
-from ogdc_shared.worker.expected import directory_digest
+from ogdc_worker.expected import directory_digest
 
 MANIFESTS = st.lists(st.binary(max_size=8), min_size=1, max_size=40)
 FILES = {"meta.yml": b"a", "recipe.sh": b"b", "deep/er/script.py": b"c", "deep/x": b""}

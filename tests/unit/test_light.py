@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ogdc_shared import light
+from ogdc_shared import fast_typing as light
 
 
 class Point(light.NamedTuple):

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ogdc_shared.listing import Listing, measure
-from ogdc_shared.partitioning import UNKNOWN
+from ogdc_shared.inputs.listing import Listing, measure
+from ogdc_shared.inputs.partitioning import UNKNOWN
 from ogdc_shared.plan import Checksum, Division, InputFile, Partition, Partitioning, Plan, VolumeInput
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

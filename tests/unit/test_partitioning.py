@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ogdc_shared.errors import InvalidRecipeError
-from ogdc_shared.partitioning import UNKNOWN, divide
+from ogdc_shared.inputs.partitioning import UNKNOWN, divide
 from ogdc_shared.plan import Partitioning
 
 KNOWN = st.lists(st.integers(0, 10**12), max_size=200)

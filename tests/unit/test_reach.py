@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from ogdc_shared.connections import pool_manager
 from ogdc_shared.errors import ForbiddenError
 from ogdc_shared.reach import Reach, checked_addresses
-from ogdc_shared.storage.sources.schemes import open_source
-from ogdc_shared.storage.staging import stage_recipe
+from ogdc_shared.recipe_sources.schemes import open_source
+from ogdc_shared.recipe_sources.staging import stage_recipe
 from support.http import Answer, FileServer
 
 PRIVATE = [

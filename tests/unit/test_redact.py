@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ogdc_shared.errors import InputNotFoundError, InvalidRecipeError
 from ogdc_shared.recipe.explain import shown
 from ogdc_shared.redact import redact_text, redact_url
-from ogdc_shared.worker.report import Reporter, clip
+from ogdc_worker.report import Reporter, clip
 
 _SECRET = "S3CRETvalue"
 _SECRETS = st.from_regex(r"zQ[A-Za-z0-9._~!$*+-]{6,40}Qz", fullmatch=True)

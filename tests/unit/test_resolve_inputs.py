@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from ogdc_shared.errors import ConfigurationError, InputNotFoundError, InvalidRecipeError
+from ogdc_shared.inputs.resolve import check_reachable, resolve_inputs, volume_inputs
 from ogdc_shared.plan import InputFile, VolumeInput
 from ogdc_shared.recipe.recipe import Recipe, load_recipe
-from ogdc_shared.resolve import check_reachable, resolve_inputs, volume_inputs
 from support.dataone import DataFile, MemberNode
 from support.http import Answer, FileServer, closed_port
 from support.recipes import inputs, make_recipe
@@ -139,6 +139,6 @@ def test_of_very_many_missing_files_the_first_are_told(server: FileServer) -> No
 
 
 def test_resolving_imports_a_client_only_when_it_asks() -> None:
-    code = "import sys, ogdc_shared.resolve; print('urllib3' in sys.modules)"
+    code = "import sys, ogdc_shared.inputs.resolve; print('urllib3' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

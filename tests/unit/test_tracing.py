@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ogdc_shared.tracing import current, new_trace, read_trace, within
+from ogdc_shared.telemetry.tracing import current, new_trace, read_trace, within
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 SPAN_ID = "00f067aa0ba902b7"

@@ -36,7 +36,7 @@ def connected(*, starting: bool = False) -> ApiClient:
 
     settings = ClientSettings.from_env()
     if starting and settings.by_default:
-        from ogdc_cli.local.control import revived
+        from ogdc_local.stack.control import revived
 
         if stack := revived():
             settings = settings._replace(api_url=stack.url, by_default=False)

@@ -33,9 +33,9 @@ def run(
     Starts the local stack where it is not up; a stack started so stops by itself after ten idle minutes.
     Ctrl-C cancels the run.
     """
-    from ogdc_cli.local.control import IDLE_SECONDS
-    from ogdc_cli.local.running import run_recipe
     from ogdc_cli.outcome import failure, warnings
+    from ogdc_cli.running import run_recipe
+    from ogdc_local.stack.control import IDLE_SECONDS
 
     done = run_recipe(
         recipe, output_dir=output_dir, idle_timeout=IDLE_SECONDS, cache=not no_cache, quiet=as_json
@@ -59,7 +59,7 @@ def up(
     ] = False,
 ) -> None:
     """Start the local stack, and leave it up: PostgreSQL, the functions behind one port, the engine."""
-    from ogdc_cli.local.control import ensure_up, ensure_up_without_damaged
+    from ogdc_local.stack.control import ensure_up, ensure_up_without_damaged
 
     if set_damaged_aside:
         stack, aside = ensure_up_without_damaged(idle_timeout=None)
@@ -72,7 +72,7 @@ def up(
 
 def down() -> None:
     """Stop the local stack; runs that have not ended go on at the next `up`."""
-    from ogdc_cli.local import control
+    from ogdc_local.stack import control
 
     say("The stack is down." if control.down() else "No stack was up.")
 

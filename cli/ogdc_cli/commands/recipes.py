@@ -151,9 +151,9 @@ def _told_by(exc: OgdcError) -> list[str]:
 
 
 def _check_inputs(recipe: Recipe) -> None:
-    from ogdc_cli.local.private import PrivateFiles
-    from ogdc_shared.resolve import check_reachable, resolve_inputs
-    from ogdc_shared.worker.credentials import Credentials
+    from ogdc_local.stack.private import PrivateFiles
+    from ogdc_shared.inputs.resolve import check_reachable, resolve_inputs
+    from ogdc_shared.servers.credentials import Credentials
 
     credentials = Credentials.of_files(PrivateFiles.from_env(os.environ).logins())
     files = resolve_inputs(recipe, dataone_node_url=_settings().dataone_node_url)
@@ -165,7 +165,7 @@ def _settings() -> Settings:
 
     Volume claims of either may be read, and DataONE's node is the stack's unless another is named.
     """
-    from ogdc_cli.local.environment import DATAONE_NODE_URL, local_claims, passed_on
+    from ogdc_local.stack.environment import DATAONE_NODE_URL, local_claims, passed_on
     from ogdc_shared.config import Settings
 
     settings = Settings.from_env()

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from ogdc_shared.argo.connection import Connection, accepted, document, reason
 from ogdc_shared.config import ArgoSettings
 from ogdc_shared.errors import ArgoUnavailableError, RunStateError
-from ogdc_shared.telemetry import Telemetry
+from ogdc_shared.telemetry.base import Telemetry
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse

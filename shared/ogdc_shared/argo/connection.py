@@ -16,8 +16,8 @@ from urllib.parse import urlencode, urlsplit
 
 from ogdc_shared.config import ArgoSettings
 from ogdc_shared.errors import ArgoUnavailableError, ConfigurationError
-from ogdc_shared.telemetry import Telemetry
-from ogdc_shared.tracing import current
+from ogdc_shared.telemetry.base import Telemetry
+from ogdc_shared.telemetry.tracing import current
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager

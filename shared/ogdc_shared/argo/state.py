@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ogdc_shared.argo.words import Limits, ended_by, is_cut_off, read_limits, waits_for
 from ogdc_shared.layout import LISTED_COUNT_PATHS
 from ogdc_shared.run_warnings import RunWarnings, read_warnings
-from ogdc_shared.tracing import Trace, read_trace
+from ogdc_shared.telemetry.tracing import Trace, read_trace
 from ogdc_shared.workflow.retry import OUT_OF_MEMORY
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from cloudevents.http import CloudEvent, from_http
 from cloudevents.sdk.converters import is_binary
 
 from ogdc_shared.errors import InvalidRequestError
-from ogdc_shared.tracing import Trace, read_trace
+from ogdc_shared.telemetry.tracing import Trace, read_trace
 
 STRUCTURED_TYPE = "application/cloudevents+json"
 BATCH_TYPE = "application/cloudevents-batch+json"

@@ -8,10 +8,10 @@ from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from ogdc_shared.filenames import has_extension, name_from_url, plain_name
 from ogdc_shared.recipe.files import UnusableFileError, confined
 from ogdc_shared.recipe.models import FileInput, InputParam, RecipeMeta, UrlInput, UrlListInput
 from ogdc_shared.recipe.urls import read_url_list
-from ogdc_shared.worker.names import has_extension, name_from_url, plain_name
 
 _MOST = 10
 """Clashes that are told."""

@@ -10,8 +10,9 @@ from ogdc_shared.config import Settings, WorkerSettings
 from ogdc_shared.digests import HashTree
 from ogdc_shared.digests import digest as sha256_hex
 from ogdc_shared.errors import ForbiddenError, InputNotFoundError, UnsupportedError
+from ogdc_shared.inputs.listing import Items, Listing, measure, sealed_manifests
+from ogdc_shared.inputs.resolve import resolve_inputs, volume_inputs
 from ogdc_shared.layout import division_key, partition_key, plan_key, run_prefix, snapshot_key
-from ogdc_shared.listing import Items, Listing, measure, sealed_manifests
 from ogdc_shared.plan import Division, InputFile, Partitioning, Plan
 from ogdc_shared.recipe.bundle import content_digest, digest, pack
 from ogdc_shared.recipe.models import (
@@ -24,10 +25,9 @@ from ogdc_shared.recipe.models import (
     VisualizationWorkflow,
 )
 from ogdc_shared.recipe.recipe import Recipe
-from ogdc_shared.resolve import resolve_inputs, volume_inputs
-from ogdc_shared.runs.occasion import SUBMITTED, Occasion
+from ogdc_shared.runs.trigger_inputs import SUBMITTED, Occasion
 from ogdc_shared.storage.store import ArtifactStore
-from ogdc_shared.tracing import current
+from ogdc_shared.telemetry.tracing import current
 from ogdc_shared.workflow.names import workflow_name
 
 if TYPE_CHECKING:

@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 from ogdc_shared.argo.state import WorkflowState
 from ogdc_shared.context import Context
-from ogdc_shared.db.heard import Heard, Teller, record_mention, record_state
+from ogdc_shared.db.workflow_state import Heard, Teller, record_mention, record_state
 from ogdc_shared.events.cloudevents import Event
 from ogdc_shared.events.workflow_event import WorkflowDeletion, WorkflowMention
-from ogdc_shared.runs.ending import tell_end
-from ogdc_shared.runs.stopping import stop_if_doomed
-from ogdc_shared.telemetry import EVENTS
-from ogdc_shared.tracing import within
+from ogdc_shared.runs.end import tell_end
+from ogdc_shared.runs.fail_fast import stop_if_doomed
+from ogdc_shared.telemetry.base import EVENTS
+from ogdc_shared.telemetry.tracing import within
 
 APPLIED = "applied"
 KNOWN = "known"

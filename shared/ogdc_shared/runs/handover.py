@@ -11,12 +11,12 @@ from typing import Any
 
 from ogdc_shared.argo.state import TERMINAL_PHASES, read_workflow
 from ogdc_shared.context import Context
-from ogdc_shared.db.heard import forget_version, record_absence, record_state, settle
 from ogdc_shared.db.runs import Run, get_run
 from ogdc_shared.db.submissions import get_manifest, record_handover
+from ogdc_shared.db.workflow_state import forget_version, record_absence, record_state, settle
 from ogdc_shared.errors import OgdcError
-from ogdc_shared.runs.ending import tell_end
-from ogdc_shared.runs.stopping import stop_if_doomed
+from ogdc_shared.runs.end import tell_end
+from ogdc_shared.runs.fail_fast import stop_if_doomed
 
 _log = logging.getLogger(__name__)
 

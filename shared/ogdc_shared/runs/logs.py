@@ -11,7 +11,7 @@ from ogdc_shared.argo.client import LogLine
 from ogdc_shared.context import Context
 from ogdc_shared.errors import ArgoUnavailableError, OutputUnavailableError
 from ogdc_shared.runs.read import recorded_run
-from ogdc_shared.tracing import Scope, current, within
+from ogdc_shared.telemetry.tracing import Scope, current, within
 
 _log = logging.getLogger(__name__)
 

@@ -15,14 +15,14 @@ from ogdc_shared.errors import InvalidRequestError
 from ogdc_shared.recipe.bundle import unpack
 from ogdc_shared.recipe.meta import META_NAME
 from ogdc_shared.recipe.recipe import Recipe, load_recipe
-from ogdc_shared.storage.staging import stage_recipe
+from ogdc_shared.recipe_sources.staging import stage_recipe
 
 
 class RecipeSource(NamedTuple):
     """Where a recipe comes from: one of the two is given."""
 
     location: str | None = None
-    """Anything that `storage.staging` reads."""
+    """Anything that `recipe_sources.staging` reads."""
     bundle: bytes | None = None
     """A tar.gz or zip of the recipe directory."""
 

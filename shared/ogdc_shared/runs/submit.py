@@ -20,10 +20,10 @@ from ogdc_shared.layout import run_prefix
 from ogdc_shared.redact import redact_url
 from ogdc_shared.runs.compile import CompiledRun, compiled_recipe, store_artifacts
 from ogdc_shared.runs.handover import ensure_handed_over, hand_over
-from ogdc_shared.runs.occasion import SUBMITTED, Occasion
 from ogdc_shared.runs.recipes import RecipeSource, opened_recipe
-from ogdc_shared.telemetry import RUNS_SUBMITTED
-from ogdc_shared.tracing import within
+from ogdc_shared.runs.trigger_inputs import SUBMITTED, Occasion
+from ogdc_shared.telemetry.base import RUNS_SUBMITTED
+from ogdc_shared.telemetry.tracing import within
 
 _log = logging.getLogger(__name__)
 

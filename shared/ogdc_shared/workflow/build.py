@@ -13,7 +13,7 @@ from typing import Any
 from ogdc_shared.argo.state import FAIL_FAST_LABEL, TRACE_ANNOTATION
 from ogdc_shared.config import ArgoSettings, Settings, WorkerSettings
 from ogdc_shared.imports import collection_paused
-from ogdc_shared.tracing import Trace, read_trace
+from ogdc_shared.telemetry.tracing import Trace, read_trace
 from ogdc_shared.workflow import templates
 from ogdc_shared.workflow.facts import RecipeFacts, check_facts
 from ogdc_shared.workflow.names import is_workflow_name

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ogdc_shared.db.heard import record_absence, record_state
 from ogdc_shared.db.runs import claim_refresh, find_run, get_run, list_runs, unheard_runs
 from ogdc_shared.db.submissions import record_handover
+from ogdc_shared.db.workflow_state import record_absence, record_state
 from ogdc_shared.errors import InvalidRequestError, UnknownRunError
 from support.records import LONG_AGO, state, submit
 

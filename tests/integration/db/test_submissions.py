@@ -8,7 +8,6 @@ import psycopg
 import pytest
 
 from ogdc_shared.db.database import Database
-from ogdc_shared.db.heard import record_absence, record_state
 from ogdc_shared.db.runs import claim_refresh, find_run, get_run
 from ogdc_shared.db.submissions import (
     claim_retry,
@@ -20,6 +19,7 @@ from ogdc_shared.db.submissions import (
     withdraw,
 )
 from ogdc_shared.db.users import ensure_user
+from ogdc_shared.db.workflow_state import record_absence, record_state
 from ogdc_shared.errors import (
     AlreadyPublishedError,
     AlreadyRunningError,

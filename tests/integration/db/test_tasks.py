@@ -2,10 +2,10 @@ import time
 
 import pytest
 
-from ogdc_shared.db.heard import record_state
 from ogdc_shared.db.queries import load_queries
 from ogdc_shared.db.runs import get_run
 from ogdc_shared.db.tasks import list_tasks, partition_tasks
+from ogdc_shared.db.workflow_state import record_state
 from support.records import LONG_AGO, state, submit, task
 
 MANY = 10_000

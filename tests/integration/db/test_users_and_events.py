@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from ogdc_shared.db.events import forget_events
-from ogdc_shared.db.heard import Heard, Teller, record_mention, record_state
 from ogdc_shared.db.runs import get_run
 from ogdc_shared.db.users import ensure_user
+from ogdc_shared.db.workflow_state import Heard, Teller, record_mention, record_state
 from support.records import state, submit
 
 EVENT = Teller("/k8s/qgnet", "e-1", "dev.knative.apiserver.resource.update", "a-1")

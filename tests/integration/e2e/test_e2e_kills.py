@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from ogdc_cli.local.control import current
+from ogdc_local.stack.control import current
 from ogdc_shared.argo.state import read_workflow
 from ogdc_shared.layout import output_key, replaced, staging, workspace
 from ogdc_shared.recipe.bundle import pack

@@ -221,7 +221,7 @@ def workers(stack: Stack) -> list[int]:
             words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         except OSError:
             continue
-        if words[-2:-1] == [b"process"] and b"ogdc_shared.worker" in words[-3]:
+        if words[-2:-1] == [b"process"] and b"ogdc_worker" in words[-3]:
             found.append(pid)
     return found
 

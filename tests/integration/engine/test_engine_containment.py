@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ogdc_cli.local.sandbox import Container, Exit, RunningTask, probe
+from ogdc_local.sandbox import Container, Exit, RunningTask, probe
 from support.engine import Machine, fan_out, mount, nodes, shell, task, workflow
 
 DEEP = "import os\nfor _ in range(1500): os.mkdir('d'); os.chdir('d')"

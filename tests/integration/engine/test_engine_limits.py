@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ogdc_cli.local.engine.guard import disk_usage
+from ogdc_local.engine.guard import disk_usage
 from support.engine import Machine, mount, nodes, shell, task, workflow
 
 MIB = 1 << 20

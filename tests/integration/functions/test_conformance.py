@@ -14,7 +14,7 @@ from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi import checks
 
-from ogdc_functions.openapi import document
+from ogdc_functions.http.openapi import document
 from support.argo_server import ArgoServer
 from support.runs import recipe_files, started, tell
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ogdc_functions import readiness
+from ogdc_functions.http import readiness
 from ogdc_shared.db.database import Database
 from ogdc_shared.db.migrate import migrate
 from support.postgres import PostgresServer, wait_for_a_waiting_statement

@@ -13,7 +13,7 @@ import urllib3
 
 from ogdc_shared.argo.state import TRACE_ANNOTATION
 from ogdc_shared.db.database import Database
-from ogdc_shared.tracing import read_trace
+from ogdc_shared.telemetry.tracing import read_trace
 from support import uploads
 from support.argo_server import ArgoServer
 from support.http import FileServer

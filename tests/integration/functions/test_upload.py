@@ -21,8 +21,8 @@ from ogdc_shared.db.database import Database
 from ogdc_shared.db.runs import list_runs
 from ogdc_shared.layout import partition_key, plan_key
 from ogdc_shared.plan import Partition, Plan
-from ogdc_shared.runs.sweep import sweep
-from ogdc_shared.runs.uploads import resume_uploads
+from ogdc_shared.sweep import sweep
+from ogdc_shared.triggers.uploads import resume_uploads
 from support import uploads
 from support.argo_server import ArgoServer
 from support.http import FileServer

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from ogdc_cli.local.control import current, down, ensure_up, ensure_up_without_damaged
-from ogdc_cli.local.environment import load_signing_key
-from ogdc_cli.local.lock import holder, may_hold, take_lock
-from ogdc_cli.local.paths import DamagedStateError, StatePaths
-from ogdc_cli.local.services import _last_port
+from ogdc_local.stack.control import current, down, ensure_up, ensure_up_without_damaged
+from ogdc_local.stack.environment import load_signing_key
+from ogdc_local.stack.lock import holder, may_hold, take_lock
+from ogdc_local.stack.paths import DamagedStateError, StatePaths
+from ogdc_local.stack.services import _last_port
 from support.stack import user_environment
 
 
@@ -55,8 +55,8 @@ def test_no_process_is_taken_for_the_stack_that_does_not_hold_its_lock(
     script = f"""
 import sys; sys.path[:] = {sys.path!r}
 from pathlib import Path
-from ogdc_cli.local.lock import take_lock
-from ogdc_cli.local.paths import StatePaths
+from ogdc_local.stack.lock import take_lock
+from ogdc_local.stack.paths import StatePaths
 take_lock(StatePaths(Path({str(paths.root)!r})))
 print("held", flush=True); sys.stdin.read()
 """

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from ogdc_cli.local.egress import Egress
+from ogdc_local.stack.egress import Egress
 from ogdc_shared.reach import Reach
-from ogdc_shared.worker.egress import open_egress
+from ogdc_worker.process.egress import open_egress
 from support.http import FileServer
 
 

@@ -12,11 +12,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from ogdc_cli.local import connections
-from ogdc_cli.local.functions import Functions
-from ogdc_cli.local.gateway import Clock, Gateway, Internal
-from ogdc_cli.local.peers import may_connect
-from ogdc_cli.local.server import Server, listen, url_of
+from ogdc_local.stack import connections
+from ogdc_local.stack.functions import Functions
+from ogdc_local.stack.gateway import Clock, Gateway, Internal
+from ogdc_local.stack.peers import may_connect
+from ogdc_local.stack.server import Server, listen, url_of
 from ogdc_shared.storage.directory import DirectoryStore
 from ogdc_shared.storage.links import sign
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from ogdc_cli.local import postgres, privileges
-from ogdc_cli.local.binaries import find_binaries
-from ogdc_cli.local.paths import StackError
-from ogdc_cli.local.postgres import DATABASE, USER, Postgres, stop_orphan
+from ogdc_local.stack import postgres, privileges
+from ogdc_local.stack.binaries import find_binaries
+from ogdc_local.stack.paths import StackError
+from ogdc_local.stack.postgres import DATABASE, USER, Postgres, stop_orphan
 
 
 class Server:

@@ -18,9 +18,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from ogdc_cli.local.control import current, down, ensure_up
-from ogdc_cli.local.paths import StackError, StatePaths
-from ogdc_cli.local.sandbox.programs import SYSTEM_PATH
+from ogdc_local.sandbox.programs import SYSTEM_PATH
+from ogdc_local.stack.control import current, down, ensure_up
+from ogdc_local.stack.paths import StackError, StatePaths
 
 RECIPE_META = """\
 name: {name}
@@ -153,7 +153,7 @@ def test_up_finds_the_stack_that_is_up(machine):
 
 def test_of_many_callers_at_once_one_starts_the_stack_and_all_get_it(machine):
     script = """
-from ogdc_cli.local.control import ensure_up
+from ogdc_local.stack.control import ensure_up
 print(ensure_up(idle_timeout=None).pid)
 """
     callers = [
@@ -185,7 +185,7 @@ def test_port_is_kept_over_a_restart_unless_somebody_took_it(machine):
 
 
 def test_stack_outlives_the_process_that_started_it(machine):
-    script = "from ogdc_cli.local.control import ensure_up; ensure_up(idle_timeout=None)"
+    script = "from ogdc_local.stack.control import ensure_up; ensure_up(idle_timeout=None)"
     subprocess.run([sys.executable, "-c", script], env=machine.environ, check=True)
     assert machine.ask("/stack") == {"busy": False}
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from ogdc_cli.local.sandbox import Container, Exit, Mount, RunningTask, Sandbox, probe
-from ogdc_cli.local.sandbox.containers import Containers
-from ogdc_cli.local.sandbox.interpreter import module_paths
+from ogdc_local.sandbox import Container, Exit, Mount, RunningTask, Sandbox, probe
+from ogdc_local.sandbox.containers import Containers
+from ogdc_local.sandbox.interpreter import module_paths
 
 
 @pytest.fixture(scope="module")
@@ -189,7 +189,8 @@ _AS_USER = """
 import os, sys
 from pathlib import Path
 sys.path[:0] = sys.argv[1].split(":")
-from ogdc_cli.local.sandbox import Container, Mount, probe
+from ogdc_local.sandbox import Container, Mount
+from ogdc_local.sandbox import probe
 sandbox = probe(environ={"PATH": os.environ["PATH"]}, label="test")
 assert (sandbox.name, sandbox.owner) == ("bubblewrap", None)
 home = Path(sys.argv[2])
@@ -324,7 +325,8 @@ _PLAIN = textwrap.dedent(
     """
     import os, sys, select
     from pathlib import Path
-    from ogdc_cli.local.sandbox import Container, Mount, probe
+    from ogdc_local.sandbox import Container, Mount
+    from ogdc_local.sandbox import probe
     root = Path(sys.argv[1])
     sandbox = probe(environ=os.environ | {"OGDC_SANDBOX": "none"}, label="x")
     script = "cat /input_dir/file > /output_dir/copy; exit 4"

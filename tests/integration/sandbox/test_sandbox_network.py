@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ogdc_cli.local.sandbox import Container, Exit, Phases, Sandbox, probe
+from ogdc_local.sandbox import Container, Exit, Phases, Sandbox, probe
 
 _REACH = """
 import socket, sys

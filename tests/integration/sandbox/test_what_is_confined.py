@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from ogdc_cli.local.sandbox import Container, Mount, Sandbox, probe
-from ogdc_cli.local.sandbox.interpreter import interpreter
+from ogdc_local.sandbox import Container, Mount, Sandbox, probe
+from ogdc_local.sandbox.interpreter import interpreter
 from ogdc_shared import layout
 
 ROOT = Path(__file__).parents[3]
@@ -94,7 +94,7 @@ def test_a_command_can(sandbox: Sandbox, tmp_path: Path, sentence: str) -> None:
 def test_a_worker_gives_way_and_its_commands_with_it(sandbox: Sandbox, tmp_path: Path, sentence: str) -> None:
     shared = str(Path(layout.__file__).parents[1])
     program = (
-        f"import os, sys; sys.path.append({shared!r}); from ogdc_shared.worker.priority import give_way; "
+        f"import os, sys; sys.path.append({shared!r}); from ogdc_worker.process.priority import give_way; "
         f"give_way(); os.execvp('sh', ['sh', '-c', {POSSIBLE[sentence]!r}])"
     )
     script = f"{interpreter()} -c {shlex.quote(program)}"

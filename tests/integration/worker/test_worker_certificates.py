@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ogdc_shared.errors import InputNotFoundError
-from ogdc_shared.worker.web import Web
+from ogdc_shared.servers.web import Web
 from support.certificates import Certificate, self_signed
 from support.http import FileServer
 

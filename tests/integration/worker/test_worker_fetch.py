@@ -22,8 +22,8 @@ from ogdc_shared.errors import (
     UnusableInputError,
 )
 from ogdc_shared.plan import Checksum, InputFile
-from ogdc_shared.worker.download import ATTEMPTS, FIRST_PAUSE
-from ogdc_shared.worker.fetch import THREADS, Fetched, fetch_inputs, place_inputs
+from ogdc_worker.fetch.download import ATTEMPTS, FIRST_PAUSE
+from ogdc_worker.fetch.inputs import THREADS, Fetched, fetch_inputs, place_inputs
 from support.ftp import ftp_server
 from support.http import Answer, FileServer, Request, closed_port
 

@@ -16,12 +16,13 @@ from hypothesis import strategies as st
 
 from ogdc_shared.errors import InputNotFoundError, SourceUnavailableError, UnusableInputError
 from ogdc_shared.plan import InputFile
-from ogdc_shared.worker import download, web
-from ogdc_shared.worker.content import file_pieces
-from ogdc_shared.worker.credentials import Credentials
-from ogdc_shared.worker.fetch import fetch_inputs, place_inputs
-from ogdc_shared.worker.fetch_progress import FetchProgress
-from ogdc_shared.worker.reply import InterruptedFetchError, Reply
+from ogdc_shared.servers import web
+from ogdc_shared.servers.credentials import Credentials
+from ogdc_shared.servers.response import InterruptedFetchError, Reply
+from ogdc_worker.fetch import download
+from ogdc_worker.fetch.content import file_pieces
+from ogdc_worker.fetch.fetch_progress import FetchProgress
+from ogdc_worker.fetch.inputs import fetch_inputs, place_inputs
 from support.http import Answer, FileServer, Request
 
 CONTENT = bytes(range(256)) * 40

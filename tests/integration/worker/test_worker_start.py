@@ -41,10 +41,10 @@ def imported_by(module: str) -> set[str]:
     return set(subprocess.check_output([sys.executable, "-c", code], text=True).split())
 
 
-@pytest.mark.parametrize("module", ["ogdc_shared.worker.__main__", "ogdc_shared.worker.process"])
+@pytest.mark.parametrize("module", ["ogdc_worker.__main__", "ogdc_worker.process.partition"])
 def test_starting_a_task_imports_nothing_heavy(module: str) -> None:
     assert not imported_by(module) & HEAVY
 
 
 def test_a_task_with_files_of_the_recipe_alone_needs_no_http() -> None:
-    assert not imported_by("ogdc_shared.worker.fetch") & {"urllib3", "http.client", "ssl", "urllib.request"}
+    assert not imported_by("ogdc_worker.fetch.inputs") & {"urllib3", "http.client", "ssl", "urllib.request"}

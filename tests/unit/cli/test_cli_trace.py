@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ogdc_cli.api import ApiClient
 from ogdc_cli.settings import ClientSettings
-from ogdc_shared.tracing import read_trace
+from ogdc_shared.telemetry.tracing import read_trace
 from support.http import Answer, FileServer
 
 

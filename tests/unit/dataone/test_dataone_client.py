@@ -12,10 +12,10 @@ from urllib.request import urlopen
 import pytest
 import urllib3
 
-from ogdc_shared.dataone import client
-from ogdc_shared.dataone.client import resolve_dataset
 from ogdc_shared.errors import InputNotFoundError, SourceUnavailableError
-from ogdc_shared.listing import Listing
+from ogdc_shared.inputs import dataone as client
+from ogdc_shared.inputs.dataone import resolve_dataset
+from ogdc_shared.inputs.listing import Listing
 from ogdc_shared.plan import Checksum, InputFile, Partition
 from support.dataone import BASE, DataFile, MemberNode
 from support.http import Answer, FileServer, Request, closed_port

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ogdc_cli.local.engine import berths as module
-from ogdc_cli.local.engine.berths import Berths
+from ogdc_local.engine import pod_dirs as module
+from ogdc_local.engine.pod_dirs import Berths
 from support.trees import plant, tree
 
 FRESH = {"argo": None, "message": b"", "tmp": None, "volumes": None, "volumes/scratch": None}

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ogdc_cli.local.engine.flow import Flow
-from ogdc_cli.local.engine.manifest import read_program
-from ogdc_cli.local.engine.nodes import DONE, Node
-from ogdc_cli.local.engine.records import Head
-from ogdc_cli.local.engine.units import Attempt, Outcome
+from ogdc_local.engine.flow import Flow
+from ogdc_local.engine.instances import Attempt, Outcome
+from ogdc_local.engine.manifest import read_program
+from ogdc_local.engine.nodes import DONE, Node
+from ogdc_local.engine.records import Head
 from ogdc_shared.workflow.retry import RETRY_EXPRESSION
 from support.engine import CLAIM, fan_out, shell, task, workflow
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ogdc_cli.local.engine.fields import ManifestError
-from ogdc_cli.local.engine.manifest import read_program
-from ogdc_cli.local.engine.program import Backoff
+from ogdc_local.engine.fields import ManifestError
+from ogdc_local.engine.manifest import read_program
+from ogdc_local.engine.program import Backoff
 from ogdc_shared.config import Settings
 from ogdc_shared.errors import InvalidRequestError
 from support.engine import CLAIM, fan_out, file_artifact, mount, shell, task, workflow

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ogdc_cli.local.engine import output
-from ogdc_cli.local.engine.logs import read_logs
-from ogdc_cli.local.engine.output import Output, mark_of
+from ogdc_local.engine import output
+from ogdc_local.engine.logs import read_logs
+from ogdc_local.engine.output import Output, mark_of
 
 MIB = 1024 * 1024
 
@@ -95,7 +95,7 @@ def test_logs_are_read_as_they_are_whatever_the_pieces(
 ) -> None:
     import json
 
-    from ogdc_cli.local.engine import logs
+    from ogdc_local.engine import logs
 
     log = tmp_path_factory.mktemp("log") / "a.log"
     log.write_bytes(b"\n".join(lines))

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ogdc_cli.local.engine.beneath import directory_beneath, file_beneath, read_beneath
-from ogdc_cli.local.engine.labels import matches
-from ogdc_cli.local.engine.nodes import fnv1a, node_id, parse_progress, pod_name, seconds, timestamp
-from ogdc_cli.local.engine.store import Change, Store, WorkflowExistsError
-from ogdc_cli.local.engine.substitute import fill, tags
+from ogdc_local.engine.labels import matches
+from ogdc_local.engine.nodes import fnv1a, node_id, parse_progress, pod_name, seconds, timestamp
+from ogdc_local.engine.safe_paths import directory_beneath, file_beneath, read_beneath
+from ogdc_local.engine.store import Change, Store, WorkflowExistsError
+from ogdc_local.engine.substitute import fill, tags
 from ogdc_shared.errors import ConfigurationError, InvalidRequestError
 
 

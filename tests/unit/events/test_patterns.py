@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ogdc_shared.events.patterns import matches
+from ogdc_shared.triggers.patterns import matches
 
 
 @pytest.mark.parametrize(

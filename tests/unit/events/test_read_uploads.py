@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ogdc_shared.errors import InvalidRequestError
-from ogdc_shared.events.uploads import ObjectCreated, read_uploads
+from ogdc_shared.triggers.notifications import ObjectCreated, read_uploads
 from support import uploads
 from support.uploads import SHAPES, Object, Told, plain
 

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from ogdc_functions import argo_events, status, submit, upload
-from ogdc_functions.openapi import document
+from ogdc_functions.http.openapi import document
 from ogdc_shared.config import Settings
 from ogdc_shared.context import Context
 

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from ogdc_functions import readiness
-from ogdc_functions.readiness import Readiness
+from ogdc_functions.http import readiness
+from ogdc_functions.http.readiness import Readiness
 from ogdc_shared.errors import DatabaseBusyError, DatabaseUnavailableError
 
 

@@ -7,7 +7,7 @@ from flask import Request
 from werkzeug.exceptions import MethodNotAllowed, NotFound, RequestEntityTooLarge
 from werkzeug.test import create_environ
 
-from ogdc_functions.responses import error_response, json_response, receipt
+from ogdc_functions.http.responses import error_response, json_response, receipt
 from ogdc_shared import errors
 
 EXPECTED = {

@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.test import EnvironBuilder
 
-from ogdc_functions.responses import json_response
-from ogdc_functions.routing import Call, Function, Route, build_function
+from ogdc_functions.http.responses import json_response
+from ogdc_functions.http.routing import Call, Function, Route, build_function
 from ogdc_shared.errors import InvalidRequestError
-from ogdc_shared.telemetry import Telemetry
+from ogdc_shared.telemetry.base import Telemetry
 
 METHODS = st.sampled_from(["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "X"])
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from ogdc_functions.argo_events import UNSTOPPED
-from ogdc_functions.openapi import document
+from ogdc_functions.http.openapi import document
 from ogdc_shared.config import Settings
 from ogdc_shared.workflow.facts import NETWORK_LABEL
 from support.installed import UPLOADS

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ogdc_shared import telemetry
+from ogdc_shared.telemetry import base as telemetry
 from support.manifests import KNATIVE, Manifest, of_kind, problems, rendered
 
 DIRECTORY = KNATIVE / "observability"

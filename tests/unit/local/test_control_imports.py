@@ -10,7 +10,7 @@ def test_looking_for_the_stack_imports_nothing_slow():
     """Every command that talks to the API looks for a stack first."""
     script = f"""
 import sys
-from ogdc_cli.local.control import current
+from ogdc_local.stack.control import current
 assert current() is None
 print([name for name in {SLOW!r} if name in sys.modules])
 """

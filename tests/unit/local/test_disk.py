@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ogdc_cli.local import disk
-from ogdc_cli.local.disk import RESERVE_BYTES, DiskWatch, Reserve
+from ogdc_local.stack import disk
+from ogdc_local.stack.disk import RESERVE_BYTES, DiskWatch, Reserve
 
 PLENTY = 100 * RESERVE_BYTES
 

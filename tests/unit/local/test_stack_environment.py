@@ -5,14 +5,14 @@ import stat
 
 import pytest
 
-from ogdc_cli.local.environment import (
+from ogdc_local.stack.environment import (
     DATAONE_NODE_URL,
     function_environment,
     load_signing_key,
     local_claims,
     passed_on,
 )
-from ogdc_cli.local.paths import StatePaths
+from ogdc_local.stack.paths import StatePaths
 from ogdc_shared.config import Settings
 from ogdc_shared.errors import ConfigurationError
 

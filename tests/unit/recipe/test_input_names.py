@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from ogdc_shared.errors import InvalidRecipeError
+from ogdc_shared.inputs.resolve import resolve_inputs
 from ogdc_shared.plan import Checksum, InputFile
 from ogdc_shared.recipe.recipe import Recipe, load_recipe
-from ogdc_shared.resolve import resolve_inputs
 from support.recipes import inputs, make_recipe
 
 H = "https://example.org"

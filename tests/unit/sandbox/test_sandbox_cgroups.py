@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ogdc_cli.local.sandbox.cgroups import Cgroups, Group, delegated
+from ogdc_local.sandbox.cgroups import Cgroups, Group, delegated
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from ogdc_cli.local.sandbox import Container, Mount, probe
-from ogdc_cli.local.sandbox.bubblewrap import Bubblewrap
-from ogdc_cli.local.sandbox.containers import Containers
-from ogdc_cli.local.sandbox.interpreter import module_paths, read_only_paths, worker_command
+from ogdc_local.sandbox import Container, Mount, probe
+from ogdc_local.sandbox.bubblewrap import Bubblewrap
+from ogdc_local.sandbox.containers import Containers
+from ogdc_local.sandbox.interpreter import module_paths, read_only_paths, worker_command
 from ogdc_shared.errors import ConfigurationError
 
 CONTAINER = Container(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ogdc_cli.local.sandbox.programs import SYSTEM_PATH, Programs, user_programs
+from ogdc_local.sandbox.programs import SYSTEM_PATH, Programs, user_programs
 
 Make = Callable[..., Path]
 

@@ -13,7 +13,7 @@ from ogdc_shared.errors import (
     SourceUnavailableError,
     UnsupportedError,
 )
-from ogdc_shared.storage.staging import stage_recipe
+from ogdc_shared.recipe_sources.staging import stage_recipe
 from support.github import serve_github
 from support.http import FileServer, closed_port
 from support.recipe_files import FILES, content, write_recipe
@@ -121,7 +121,7 @@ def test_a_scheme_whose_package_is_missing_says_so(into: Path, monkeypatch: pyte
 
 
 def test_starting_up_costs_nothing_heavy() -> None:
-    check = "import sys, ogdc_shared.storage.staging, ogdc_shared.storage.store; print(*sys.modules)"
+    check = "import sys, ogdc_shared.recipe_sources.staging, ogdc_shared.storage.store; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
     heavy = {"boto3", "botocore", "fsspec", "requests", "urllib3", "pydantic", "yaml", "tarfile"}
     assert not heavy & set(done.stdout.split())

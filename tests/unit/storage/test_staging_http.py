@@ -15,8 +15,8 @@ from ogdc_shared.errors import (
     SourceUnavailableError,
     StorageUnavailableError,
 )
-from ogdc_shared.storage.sources import http, source
-from ogdc_shared.storage.staging import stage_recipe
+from ogdc_shared.recipe_sources import http, source
+from ogdc_shared.recipe_sources.staging import stage_recipe
 from support.http import Answer, FileServer, closed_port
 from support.limits import largest_file
 from support.recipe_files import FILES, content, write_recipe

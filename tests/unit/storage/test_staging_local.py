@@ -14,7 +14,7 @@ from ogdc_shared.errors import (
     OgdcError,
     RecipeNotFoundError,
 )
-from ogdc_shared.storage.staging import stage_recipe
+from ogdc_shared.recipe_sources.staging import stage_recipe
 from support.recipe_files import FILES, content, write_recipe
 
 

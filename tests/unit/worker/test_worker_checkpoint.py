@@ -9,8 +9,8 @@ import pytest
 
 from ogdc_shared.errors import UnavailableError
 from ogdc_shared.run_warnings import one_warning
-from ogdc_shared.worker.checkpoint import Checkpoint
-from ogdc_shared.worker.lock import open_locked
+from ogdc_worker.lock import open_locked
+from ogdc_worker.process.checkpoint import Checkpoint
 
 
 def reopened(path: Path) -> list[str]:

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ogdc_shared.worker import checks
-from ogdc_shared.worker.check_file import has_data
-from ogdc_shared.worker.report import Reporter
+from ogdc_worker.process import checks
+from ogdc_worker.process.check_file import has_data
+from ogdc_worker.report import Reporter
 from support.trees import tree
 
 pytestmark = pytest.mark.skipif(shutil.which("gdalinfo") is None, reason="there is no GDAL")

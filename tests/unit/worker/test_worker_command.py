@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from ogdc_shared.errors import InvalidRecipeError
-from ogdc_shared.worker import command
-from ogdc_shared.worker.command import Outcome, command_environment, run_command
+from ogdc_worker.process import command
+from ogdc_worker.process.command import Outcome, command_environment, run_command
 
 ENVIRONMENT = {"PATH": os.environ["PATH"]}
 STRICT = ("bash", "-e", "-u", "-o", "pipefail", "-c")

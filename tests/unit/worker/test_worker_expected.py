@@ -9,7 +9,7 @@ import pytest
 from ogdc_shared.digests import HashTree, digest, leaf
 from ogdc_shared.errors import IntegrityError
 from ogdc_shared.plan import Command, InputFile, Partition, Plan, seal_manifest
-from ogdc_shared.worker.expected import (
+from ogdc_worker.expected import (
     Expected,
     check_recipe,
     directory_digest,

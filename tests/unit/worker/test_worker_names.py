@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ogdc_shared.worker.names import last_component, name_from_disposition, name_from_url, plain_name
+from ogdc_shared.filenames import last_component, name_from_disposition, name_from_url, plain_name
 
 hostile = st.text() | st.text(alphabet="./\\%2eE\0\n ;$(){}'\"")
 

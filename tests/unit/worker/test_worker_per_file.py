@@ -10,7 +10,7 @@ import pytest
 
 from ogdc_shared.errors import CommandFailedError, PublishError
 from ogdc_shared.plan import InputFile
-from ogdc_shared.worker.missing import settle
+from ogdc_worker.missing_items import settle
 from support.crashes import crashes, killed
 from support.partition import PartitionTask, recipe_files
 from support.trees import plant, tree

@@ -17,10 +17,10 @@ from ogdc_shared import layout
 from ogdc_shared.errors import AlreadyPublishedError, PublishError
 from ogdc_shared.removal import remove
 from ogdc_shared.run_warnings import one_warning, read_warnings
-from ogdc_shared.worker.missing import Missing, note
-from ogdc_shared.worker.publish import Publication, publish
-from ogdc_shared.worker.report import Reporter
-from ogdc_shared.worker.warned import leave_warnings
+from ogdc_worker.missing_items import Missing, note
+from ogdc_worker.publish.result import Publication, publish
+from ogdc_worker.report import Reporter
+from ogdc_worker.warning_files import leave_warnings
 from support.crashes import crashes, killed
 from support.trees import dig, plant, tree
 from support.users import as_ordinary_user

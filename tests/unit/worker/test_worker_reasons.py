@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from ogdc_shared.worker import reasons
-from ogdc_shared.worker.reasons import hints
+from ogdc_worker.process import reasons
+from ogdc_worker.process.reasons import hints
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ogdc_shared.worker.report import LAST_WORDS_BYTES, Reporter, clip
+from ogdc_worker.report import LAST_WORDS_BYTES, Reporter, clip
 
 
 def test_an_event_is_one_json_line_with_its_time(capfd: pytest.CaptureFixture[str]) -> None:

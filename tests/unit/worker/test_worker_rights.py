@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ogdc_shared.worker.rights import AS_LEFT, PUBLISHED, Rights
+from ogdc_worker.publish.rights import AS_LEFT, PUBLISHED, Rights
 
 FILE, DIRECTORY = stat.S_IFREG, stat.S_IFDIR
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ogdc_shared.worker import report
-from ogdc_shared.worker.command import run_command
-from ogdc_shared.worker.secrets import Mask, read_secrets
+from ogdc_worker import report
+from ogdc_worker.process.command import run_command
+from ogdc_worker.secrets import Mask, read_secrets
 
 _VALUE = st.text('abAB*\n"é ', min_size=4, max_size=12).filter(lambda text: len(text.strip()) >= 4)
 _VALUES = st.lists(_VALUE, min_size=1, max_size=4)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ogdc_shared.worker.telling import telling_lines
+from ogdc_worker.process.error_lines import telling_lines
 
 USAGE = "\n".join(
     [

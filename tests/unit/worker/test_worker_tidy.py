@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from ogdc_shared import layout
-from ogdc_shared.worker.__main__ import run_task
-from ogdc_shared.worker.lock import open_locked
-from ogdc_shared.worker.report import Reporter
-from ogdc_shared.worker.tidy import Leftovers, tidy
+from ogdc_worker.__main__ import run_task
+from ogdc_worker.lock import open_locked
+from ogdc_worker.publish.tidy import Leftovers, tidy
+from ogdc_worker.report import Reporter
 from support.crashes import crashes
 from support.trees import plant, tree
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from ogdc_shared.errors import InputNotFoundError, UnusableInputError
 from ogdc_shared.plan import InputFile, VolumeInput
-from ogdc_shared.worker.search import find_files
-from ogdc_shared.worker.volumes import check_files, link_files, replace_links
+from ogdc_worker.process.volumes import check_files, link_files, replace_links
+from ogdc_worker.search import find_files
 from support.trees import plant, tree
 
 CONTENT = {

@@ -1,1 +1,0 @@
-"""The whole system on one machine: PostgreSQL, the functions, and an engine that runs Argo manifests."""

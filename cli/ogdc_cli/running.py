@@ -1,0 +1,108 @@
+"""`ogdc-runner run`: submit to the local stack, follow, and bring the outputs to the author's directory."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ogdc_cli.api import ApiClient
+from ogdc_cli.interrupts import INTERRUPTS, interrupts_held
+from ogdc_cli.progress import follow
+from ogdc_cli.settings import ClientSettings
+from ogdc_cli.submission import pack_recipe, submit
+from ogdc_cli.terminal import say
+from ogdc_local.stack.control import ensure_up
+from ogdc_local.stack.paths import StatePaths
+from ogdc_shared.copying import copy_tree
+from ogdc_shared.errors import InvalidRequestError, OgdcError
+from ogdc_shared.layout import partition_workspace
+
+
+class Finished(NamedTuple):
+    """How a run ended."""
+
+    run: dict[str, Any]
+    """As `GET /runs/{name}` gives it."""
+    outputs: tuple[Path, ...]
+    """The files it left; empty unless it succeeded."""
+
+
+def run_recipe(
+    recipe: str, *, output_dir: Path, idle_timeout: float | None, cache: bool = True, quiet: bool = False
+) -> Finished:
+    """Run `recipe` to its end on this machine.
+
+    What an earlier run of the recipe published in the local stack is replaced: each run's outputs are kept
+    apart under `output_dir` anyway, and an author runs a recipe many times.
+
+    Raises:
+        OgdcError: the recipe is refused, or the stack does not work.
+        OSError: the outputs cannot be written.
+    """
+    parcel = pack_recipe(recipe)
+    with _scratch_in(output_dir) as scratch:
+        stack = ensure_up(idle_timeout=idle_timeout)
+        client = ApiClient(ClientSettings.from_env()._replace(api_url=stack.url, by_default=False))
+        with interrupts_held():  # a run whose name is not known could not be cancelled
+            name = submit(client, parcel, overwrite=True, cache=cache).name
+        with _cancelled_with_us(client, name):
+            run = follow(client, name, quiet=quiet)
+        if run["status"] != "Succeeded":
+            return Finished(run=run, outputs=())
+        target = _copy_outputs(run, scratch / "outputs").rename(output_dir / name)
+    return Finished(run=run, outputs=tuple(sorted(path for path in target.rglob("*") if not path.is_dir())))
+
+
+@contextmanager
+def _scratch_in(directory: Path) -> Iterator[Path]:
+    """Lend a directory inside `directory`, which is made and, where nothing is kept in it, removed again.
+
+    Raises:
+        InvalidRequestError: nothing can be written there; better said before the run than after it.
+    """
+    is_new = not directory.exists()
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        scratch = tempfile.TemporaryDirectory(dir=directory, prefix=".run-")
+    except OSError as exc:
+        raise InvalidRequestError(
+            f"{directory} cannot hold outputs ({exc.strerror}); choose another place with --output-dir."
+        ) from exc
+    try:
+        with scratch as path:
+            yield Path(path)
+    finally:
+        if is_new:
+            with suppress(OSError):
+                directory.rmdir()
+
+
+@contextmanager
+def _cancelled_with_us(client: ApiClient, name: str) -> Iterator[None]:
+    """Cancel the run when the user, or whoever runs us, wants us to end; or when nobody sees us any more."""
+    try:
+        yield
+    except (*INTERRUPTS, OSError):
+        with suppress(OgdcError, OSError):
+            client.cancel(name)
+            say(f"{name} is cancelled.", err=True)
+        raise
+
+
+def _copy_outputs(run: dict[str, Any], target: Path) -> Path:
+    """Copy a run's outputs, as its commands left them, into a directory that is made.
+
+    Both kinds lie on the stack's volume: what is published, and what a zip was made of.
+    """
+    volume = StatePaths.from_env().volume
+    if run["output_type"] == "temporary":
+        workspaces = (partition_workspace(run["name"], number) for number in range(run["partitions"]))
+        sources = [volume / workspace / "output_dir" for workspace in workspaces]
+    else:
+        sources = [volume / run["recipe_id"]]
+    for source in sources:
+        copy_tree(str(source), str(target))
+    return target

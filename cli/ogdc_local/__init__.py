@@ -1,0 +1,1 @@
+"""Everything on one machine: PostgreSQL, the functions and an engine behind one port."""

@@ -1,0 +1,239 @@
+"""The part of the Argo Server's REST API that this project uses, as a WSGI application.
+
+Answers have the shapes of the Argo Server's: a Workflow object, or `{"code", "message"}` with a gRPC code.
+
+Source: pkg/apiclient/workflow/workflow.proto of argo-workflows (paths and parameters), google.rpc.Code.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sqlite3
+from collections.abc import Callable, Collection, Iterable, Iterator
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import parse_qs
+
+from ogdc_local.engine.door import json_object
+from ogdc_local.engine.labels import matches
+from ogdc_local.engine.logs import read_logs
+from ogdc_local.engine.manifest import read_program
+from ogdc_local.engine.pods import Pods
+from ogdc_local.engine.store import Store, WorkflowExistsError, WorkflowStateError
+from ogdc_shared.errors import InvalidRequestError, OgdcError
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+_LOG = logging.getLogger(__name__)
+_ROUTE = re.compile(r"/api/v1/workflows/(?P<namespace>[^/]+)(?:/(?P<name>[^/]+)(?:/(?P<verb>[^/]+))?)?/?")
+_MAX_BODY = 4 * 1024 * 1024
+_DIGITS = 9
+_CODES = {400: 3, 404: 5, 409: 6, 405: 12, 413: 3, 500: 13, 503: 14}
+"""HTTP status → google.rpc.Code."""
+
+
+class ApiError(OgdcError):
+    """An answer that is no success."""
+
+    def __init__(self, status: HTTPStatus, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Request(NamedTuple):
+    """A call, taken apart."""
+
+    name: str
+    """The workflow's; empty where the path names none."""
+    query: dict[str, str]
+    body: bytes
+
+
+class Api:
+    """Answers calls from the store; what has to happen next is the scheduler's."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        pods: Pods,
+        namespace: str,
+        claims: Collection[str],
+        notice: Callable[[str], None],
+        forget: Callable[[str, str], None],
+        ready: Callable[[], bool],
+    ) -> None:
+        """Only remembers.
+
+        Args:
+            store: The state.
+            pods: Where the logs are.
+            namespace: The only one there is.
+            claims: Names of the volume claims there are.
+            notice: Tells the scheduler that the workflow of a uid was made or changed.
+            forget: Tells it that the workflow of a uid and name was deleted.
+            ready: Whether the scheduler works.
+        """
+        self._store = store
+        self._pods = pods
+        self._namespace = namespace
+        self._claims = claims
+        self._notice = notice
+        self._forget = forget
+        self._ready = ready
+        self._handlers: dict[tuple[str, bool, str | None], Callable[[Request], Iterable[bytes]]] = {
+            ("POST", False, None): self._create,
+            ("GET", False, None): self._list,
+            ("GET", True, None): self._get,
+            ("DELETE", True, None): self._delete,
+            ("GET", True, "log"): self._log,
+            ("PUT", True, "retry"): self._retry,
+            ("PUT", True, "terminate"): self._shut_down("Terminate"),
+            ("PUT", True, "stop"): self._shut_down("Stop"),
+        }
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one call."""
+        try:
+            status, answer = HTTPStatus.OK, self._answer(environ)
+        except ApiError as exc:
+            status, answer = exc.status, _error(exc.status, str(exc))
+        except InvalidRequestError as exc:
+            status, answer = HTTPStatus.BAD_REQUEST, _error(HTTPStatus.BAD_REQUEST, str(exc))
+        except sqlite3.Error as exc:
+            _LOG.exception("The engine's state cannot be read or written.")
+            status = HTTPStatus.SERVICE_UNAVAILABLE
+            answer = _error(status, f"the engine's state cannot be read or written: {exc}")
+        except Exception:
+            _LOG.exception("%s %s failed.", environ.get("REQUEST_METHOD"), environ.get("PATH_INFO"))
+            status = HTTPStatus.INTERNAL_SERVER_ERROR
+            answer = _error(status, "the engine failed by its own fault; the stack's log says how")
+        start_response(f"{status.value} {status.phrase}", [("Content-Type", "application/json")])
+        return answer
+
+    def _answer(self, environ: WSGIEnvironment) -> Iterable[bytes]:
+        route = _ROUTE.fullmatch(environ.get("PATH_INFO", ""))
+        if route is None:
+            raise ApiError(HTTPStatus.NOT_FOUND, "Not Found")
+        if route["namespace"] != self._namespace:
+            raise ApiError(HTTPStatus.NOT_FOUND, f"namespaces {route['namespace']!r} not found")
+        handler = self._handlers.get((environ["REQUEST_METHOD"], route["name"] is not None, route["verb"]))
+        if handler is None:
+            raise ApiError(
+                HTTPStatus.METHOD_NOT_ALLOWED,
+                f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']} is not offered by the local stack",
+            )
+        if not self._ready():
+            raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "the engine is not running")
+        query = {key: values[-1] for key, values in parse_qs(environ.get("QUERY_STRING", "")).items()}
+        return handler(Request(name=route["name"] or "", query=query, body=_body(environ)))
+
+    def _create(self, request: Request) -> Iterable[bytes]:
+        manifest = json_object(request.body).get("workflow")
+        program = read_program(manifest, claims=self._claims)
+        assert isinstance(manifest, dict)
+        if manifest["metadata"].get("namespace", self._namespace) != self._namespace:
+            raise InvalidRequestError(f"metadata.namespace: the only namespace here is {self._namespace!r}.")
+        try:
+            uid = self._store.create(manifest, namespace=self._namespace)
+        except WorkflowExistsError as exc:
+            raise ApiError(HTTPStatus.CONFLICT, str(exc)) from exc
+        self._notice(uid)
+        return self._document(program.name)
+
+    def _get(self, request: Request) -> Iterable[bytes]:
+        return self._document(request.name)
+
+    def _list(self, request: Request) -> Iterable[bytes]:
+        """A page of workflows, newest first; `continue` is the number of those already given."""
+        selector = request.query.get("listOptions.labelSelector", "")
+        limit = _number(request.query, "listOptions.limit")
+        offset = _number(request.query, "listOptions.continue")
+        names = [name for name, labels in self._store.names() if matches(selector, labels)]
+        page = names[offset : offset + limit] if limit else names[offset:]
+        rest = offset + len(page) < len(names)
+        metadata = {"continue": str(offset + len(page))} if rest else {}
+        return self._listing(page, metadata)
+
+    def _listing(self, names: list[str], metadata: dict[str, Any]) -> Iterator[bytes]:
+        yield f'{{"metadata":{json.dumps(metadata)},"items":['.encode()
+        separator = ""
+        for name in names:
+            document = self._readable(name)
+            if document is not None:
+                yield f"{separator}{document}".encode()
+                separator = ","
+        yield b"]}"
+
+    def _readable(self, name: str) -> str | None:
+        """A workflow's document; None where it is gone or damaged, which is no reason to hide the others."""
+        try:
+            return self._store.document(name)
+        except sqlite3.Error:
+            _LOG.exception("Workflow %s cannot be read.", name)
+            return None
+
+    def _delete(self, request: Request) -> Iterable[bytes]:
+        uid = self._store.delete(request.name)
+        if uid is None:
+            raise _unknown(request.name)
+        self._forget(uid, request.name)
+        return [b"{}"]
+
+    def _retry(self, request: Request) -> Iterable[bytes]:
+        options = {key: value for key, value in json_object(request.body or b"{}").items() if value}
+        if set(options) - {"name", "namespace"}:
+            raise InvalidRequestError(
+                f"retry: {', '.join(sorted(options))} is not offered by the local stack."
+            )
+        return self._turn(request.name, self._store.retry)
+
+    def _shut_down(self, strategy: str) -> Callable[[Request], Iterable[bytes]]:
+        return lambda request: self._turn(request.name, lambda name: self._store.shut_down(name, strategy))
+
+    def _turn(self, name: str, change: Callable[[str], str | None]) -> Iterable[bytes]:
+        try:
+            uid = change(name)
+        except WorkflowStateError as exc:
+            raise InvalidRequestError(str(exc)) from exc
+        if uid is None:
+            raise _unknown(name)
+        self._notice(uid)
+        return self._document(name)
+
+    def _log(self, request: Request) -> Iterable[bytes]:
+        pods = self._store.pods(request.name)
+        if pods is None:
+            raise _unknown(request.name)
+        return read_logs(request.name, pods=pods, path_of=self._pods.log, query=request.query)
+
+    def _document(self, name: str) -> Iterable[bytes]:
+        document = self._store.document(name)
+        if document is None:
+            raise _unknown(name)
+        return [document.encode()]
+
+
+def _unknown(name: str) -> ApiError:
+    return ApiError(HTTPStatus.NOT_FOUND, f'workflows.argoproj.io "{name}" not found')
+
+
+def _error(status: HTTPStatus, message: str) -> list[bytes]:
+    return [json.dumps({"code": _CODES[status], "message": message}).encode()]
+
+
+def _body(environ: WSGIEnvironment) -> bytes:
+    length = int(environ.get("CONTENT_LENGTH") or 0)
+    if length > _MAX_BODY:
+        raise ApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a request may have at most {_MAX_BODY} bytes")
+    return environ["wsgi.input"].read(length) if length else b""
+
+
+def _number(query: dict[str, str], key: str) -> int:
+    text = query.get(key, "0")
+    if not text.isdecimal() or len(text) > _DIGITS:
+        raise InvalidRequestError(f"{key}: expected a whole number, got {text[:80]!r}")
+    return int(text)

@@ -1,0 +1,76 @@
+"""What a container that fetches inputs has besides: the user's logins, and what was fetched before.
+
+No command ever sees either: they run in a container of their own afterwards (see `Pods`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from ogdc_local.engine.safe_paths import directory_beneath
+from ogdc_local.sandbox import Container, Mount
+from ogdc_shared.errors import InputNotFoundError
+from ogdc_shared.layout import CACHE_LIMIT, CACHE_PATH, CREDENTIALS_PATH
+from ogdc_shared.removal import empty
+
+CREDENTIALS = "credentials"
+
+
+class Fetching(NamedTuple):
+    """Where these are on this machine."""
+
+    logins: Callable[[], Mapping[str, bytes]] = dict
+    """Gives the files of `worker.credentials`."""
+    cache: Path | None = None
+    """The input cache's directory; None: there is none."""
+    limit: int = 0
+    """Bytes of the cache."""
+
+    def equipped(self, container: Container, *, directory: Path, owner: int | None) -> Container:
+        """Give a container that fetches what it needs.
+
+        Args:
+            container: As its template says.
+            directory: The pod's own, which nobody else enters.
+            owner: The uid it runs as; None: the engine's own.
+
+        Raises:
+            OSError: a directory or file cannot be made.
+        """
+        mounts = [*container.mounts]
+        if logins := self.logins():
+            place = staged(logins, directory, CREDENTIALS, owner)
+            mounts.append(Mount(place, CREDENTIALS_PATH, writable=False))
+        if self.cache is None or not self.limit:
+            return container._replace(mounts=tuple(mounts))
+        mounts.append(Mount(directory_beneath(self.cache.parent, self.cache.name, owner=owner), CACHE_PATH))
+        env = {**container.env, CACHE_LIMIT: str(self.limit)}
+        return container._replace(mounts=tuple(mounts), env=env)
+
+
+NOTHING_BESIDES = Fetching()
+
+
+def no_secret(name: str) -> Mapping[str, str]:
+    """Say that there is none.
+
+    Raises:
+        InputNotFoundError: always.
+    """
+    raise InputNotFoundError(f"workflow.secrets: there is no secret {name!r} here.")
+
+
+def staged(files: Mapping[str, bytes], directory: Path, name: str, owner: int | None) -> Path:
+    """Write files that only the container's user may read into the directory `name` of a pod's own."""
+    place = directory_beneath(directory, name, owner=owner)
+    empty(place)
+    for file_name, content in files.items():
+        descriptor = os.open(place / file_name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o400)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            if owner is not None:
+                os.fchown(file.fileno(), owner, owner)
+    return place

@@ -1,0 +1,181 @@
+"""Keeping running pods within what their recipe says: memory, processes, scratch.
+
+It looks at them from outside, where no command can stop it. A pod that is over in a blink is never looked at.
+Where the kernel itself limits a pod (docker, podman), only its scratch is watched.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Hashable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ogdc_local.sandbox.base import MAX_PROCESSES
+from ogdc_local.sandbox.processes import descendants, memory
+from ogdc_shared.workflow.retry import OUT_OF_MEMORY
+
+_LOG = logging.getLogger(__name__)
+_MEMORY_SECONDS = 0.05
+_SCRATCH_SECONDS = 1.0
+_SHARE = 20
+"""A look that took t is followed by a pause of at least this many times t."""
+_BLOCK = 512
+"""Bytes of `st_blocks`' unit. Source: stat(2)."""
+
+
+class Limits(NamedTuple):
+    """What a pod may have; bytes, None: any amount."""
+
+    memory: int | None = None
+    scratch: int | None = None
+    processes: int = MAX_PROCESSES
+
+
+class Excess(NamedTuple):
+    """What a pod had too much of."""
+
+    message: str
+    exit_code: int
+    """As a cluster would tell it."""
+
+
+class Subject(NamedTuple):
+    """A running pod."""
+
+    limits: Limits
+    root: Callable[[], int | None]
+    """The first of its processes; None while there is none to be seen."""
+    scratch: Path
+    """The directory of its own working files."""
+
+
+class Guard:
+    """Two threads that look at pods while there are any, one at their processes, one at their scratch."""
+
+    def __init__(self, on_excess: Callable[[Any, Excess], None]) -> None:
+        """Nothing is looked at before `start`.
+
+        Args:
+            on_excess: Told of a pod that has too much, by one of the threads; once for each, or more often.
+        """
+        self._on_excess = on_excess
+        self._subjects: dict[Hashable, Subject] = {}
+        self._changed = threading.Condition()
+        self._stopping = False
+        self._threads = [
+            threading.Thread(target=self._run, args=arguments, name="ogdc-engine-guard", daemon=True)
+            for arguments in ((look_at_processes, _MEMORY_SECONDS), (look_at_scratch, _SCRATCH_SECONDS))
+        ]
+
+    def start(self) -> None:
+        """Begin to look."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """End the threads."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join()
+
+    def watch(self, key: Hashable, subject: Subject) -> None:
+        """Look at a pod from now on."""
+        with self._changed:
+            self._subjects[key] = subject
+            self._changed.notify_all()
+
+    def forget(self, key: Hashable) -> None:
+        """Look at it no more; one that is unknown is fine."""
+        with self._changed:
+            self._subjects.pop(key, None)
+
+    def _run(self, look: Callable[[Subject], Excess | None], interval: float) -> None:
+        pause = interval
+        while (subjects := self._after(pause)) is not None:
+            started = time.monotonic()
+            for key, subject in subjects.items():
+                self._look(look, key, subject)
+            pause = max(interval, _SHARE * (time.monotonic() - started))
+
+    def _look(self, look: Callable[[Subject], Excess | None], key: Hashable, subject: Subject) -> None:
+        try:
+            if excess := look(subject):
+                self._on_excess(key, excess)
+        except OSError:
+            return  # it has just ended
+        except Exception:
+            _LOG.exception("A pod cannot be looked at.")
+
+    def _after(self, pause: float) -> dict[Hashable, Subject] | None:
+        """The pods there are in a while; without any, once there is one. None: time to stop."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopping or self._subjects)
+            self._changed.wait_for(lambda: self._stopping, pause)
+            return None if self._stopping else dict(self._subjects)
+
+
+def look_at_processes(subject: Subject) -> Excess | None:
+    """Count a pod's processes and their memory."""
+    limits, root = subject.limits, subject.root()
+    if root is None:
+        return None
+    pids = descendants(root, most=limits.processes)
+    if len(pids) > limits.processes:
+        return Excess(
+            f"main: Error (exit code 1): The task had more than {limits.processes:,} processes.", exit_code=1
+        )
+    if limits.memory is None or (held := memory(pids, limit=limits.memory)) <= limits.memory:
+        return None
+    return out_of_memory(held, limits)
+
+
+def out_of_memory(held: int, limits: Limits) -> Excess:
+    """Tell of a pod that had more memory than it may."""
+    limit = "that of the machine" if limits.memory is None else _written(limits.memory)
+    return Excess(
+        f"{OUT_OF_MEMORY} (exit code 137): The task had {_written(held)} of memory, and its limit is "
+        f"{limit}. Ask for more with workflow.resources.memory in meta.yml.",
+        exit_code=137,
+    )
+
+
+def look_at_scratch(subject: Subject) -> Excess | None:
+    """Measure a pod's own working files."""
+    limit = subject.limits.scratch
+    if limit is None or (used := disk_usage(subject.scratch)) <= limit:
+        return None
+    return Excess(
+        f"main: Error (exit code 1): The task's working files took {_written(used)}, and their limit is "
+        f"{_written(limit)}. Ask for more with workflow.resources.scratch in meta.yml.",
+        exit_code=1,
+    )
+
+
+def disk_usage(directory: Path) -> int:
+    """Bytes on disk of all below a directory; what cannot be looked into counts as nothing."""
+    total = 0
+    pending = [os.fspath(directory)]
+    while pending:
+        with suppress(OSError), os.scandir(pending.pop()) as entries:
+            for entry in entries:
+                with suppress(OSError):
+                    total += entry.stat(follow_symlinks=False).st_blocks * _BLOCK
+                    if entry.is_dir(follow_symlinks=False):
+                        pending.append(entry.path)
+    return total
+
+
+def _written(size: int) -> str:
+    """Bytes as people and Kubernetes write them."""
+    for unit, bytes_ in (("Gi", 1 << 30), ("Mi", 1 << 20), ("Ki", 1 << 10)):
+        if size >= bytes_:
+            return f"{size / bytes_:.1f}".removesuffix(".0") + unit
+    return str(size)

@@ -1,0 +1,173 @@
+"""Instances of tasks, their tries, and what is told of them in a node."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, NamedTuple
+
+from ogdc_local.engine.door import storable
+from ogdc_local.engine.nodes import FAILED, Node
+from ogdc_local.engine.program import InputArtifact, OutputArtifact, PodTemplate, Retry, Task
+from ogdc_local.engine.substitute import fill
+from ogdc_shared.workflow.retry import is_worth_retrying
+
+_MOST_ITEMS = 100_000
+_MOST_TRIES = 1_000
+_NO_PARENTHESES = str.maketrans("", "", "()")
+_POLICIES = {"Failed": {"Always", "OnFailure"}, "Error": {"Always", "OnError"}}
+
+
+class Outcome(NamedTuple):
+    """How a pod ended."""
+
+    phase: str
+    """Succeeded, Failed or Error."""
+    message: str | None = None
+    exit_code: int | None = None
+    """The command's; None where it has none."""
+    parameters: tuple[tuple[str, str], ...] = ()
+    """Output parameters."""
+
+    def storable(self) -> Outcome:
+        """The same without the characters that cannot be stored: a task may have written anything."""
+        return self._replace(
+            message=None if self.message is None else storable(self.message),
+            parameters=tuple((name, storable(value)) for name, value in self.parameters),
+        )
+
+
+class Unit:
+    """One instance of a task: one pod, or several tries one after the other."""
+
+    __slots__ = ("arguments", "name", "task", "tries")
+
+    def __init__(self, task: Task, *, name: str, arguments: dict[str, str]) -> None:
+        self.task = task
+        self.name = name
+        """The node's name, without the number of the try."""
+        self.arguments = arguments
+        self.tries = 0
+        """Begun so far."""
+
+
+class Attempt(NamedTuple):
+    """A pod that is to run, or runs."""
+
+    unit: Unit
+    template: PodTemplate
+    node: Node
+    scope: dict[str, str]
+    """Values of the template's tags."""
+    resumed: bool
+    """True: an engine was killed while it ran; its log is continued."""
+
+
+def units_of(task: Task, *, path: str, scope: dict[str, str]) -> list[Unit]:
+    """The instances of a task, named as Argo names them.
+
+    Args:
+        task: The task.
+        path: Name of the task's node.
+        scope: Values of the tags its fields may hold.
+
+    Raises:
+        ValueError: an earlier task left something else than the list, number or value it should have.
+    """
+    if not task.fans_out:
+        return [Unit(task, name=path, arguments=_filled(task, scope))]
+    return [
+        Unit(
+            task,
+            name=f"{path}({index}:{item.translate(_NO_PARENTHESES)})",
+            arguments=_filled(task, scope | {"item": item}),
+        )
+        for index, item in enumerate(_items(task, scope))
+    ]
+
+
+def refusal(retry: Retry, outcome: Outcome, *, tries: int) -> str | None:
+    """Why a failed pod is not tried again; None where it is.
+
+    Source: processNodeRetries in workflow/controller/operator.go of argo-workflows.
+    """
+    if retry.policy not in _POLICIES[outcome.phase]:
+        return outcome.message
+    if tries > (_MOST_TRIES if retry.limit is None else min(retry.limit, _MOST_TRIES)):
+        return "No more retries left"
+    if retry.selective and not is_worth_retrying(
+        phase=outcome.phase, exit_code=outcome.exit_code, message=outcome.message or ""
+    ):
+        return "retryStrategy.expression evaluated to false"
+    return None
+
+
+def node_inputs(template: PodTemplate, scope: dict[str, str]) -> str | None:
+    """A pod node's `inputs`."""
+    parameters = [(name, scope[f"inputs.parameters.{name}"]) for name in template.parameters]
+    return _as_json({"parameters": _parameters(parameters), "artifacts": _artifacts(template.inputs, scope)})
+
+
+def node_outputs(template: PodTemplate, scope: dict[str, str], outcome: Outcome) -> str | None:
+    """A pod node's `outputs`."""
+    stored = template.outputs if outcome.phase not in FAILED else ()
+    return _as_json(
+        {
+            "exitCode": None if outcome.exit_code is None else str(outcome.exit_code),
+            "parameters": _parameters(outcome.parameters),
+            "artifacts": _artifacts(stored, scope),
+        }
+    )
+
+
+def output_parameters(node: Node) -> dict[str, str]:
+    """The output parameters a pod node holds."""
+    return {entry["name"]: entry["value"] for entry in json.loads(node.outputs or "{}").get("parameters", ())}
+
+
+def _items(task: Task, scope: dict[str, str]) -> list[str]:
+    """What a task fans out over; what is no string is given as JSON."""
+    if task.sequence is not None:
+        start, count = (_number(fill(text, scope)) for text in task.sequence)
+        if count > _MOST_ITEMS:
+            raise ValueError(f"withSequence: {count} items are more than the {_MOST_ITEMS} of one task")
+        return [str(number) for number in range(start, start + count)]
+    items = _json(fill(task.param or "", scope))
+    if not isinstance(items, list):
+        raise ValueError(f"withParam value could not be parsed as a JSON list: {task.param}")  # noqa: TRY004
+    return [item if isinstance(item, str) else json.dumps(item, separators=(",", ":")) for item in items]
+
+
+def _json(text: str) -> object:
+    try:
+        return json.loads(text)
+    except RecursionError as exc:
+        raise ValueError("withParam nests too deep") from exc
+
+
+def _number(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,12}", text):
+        raise ValueError(f"withSequence: expected a whole number, got {text[:80]!r}")
+    return int(text)
+
+
+def _filled(task: Task, scope: dict[str, str]) -> dict[str, str]:
+    return {name: fill(value, scope) for name, value in task.arguments.items()}
+
+
+def _parameters(parameters: list[tuple[str, str]] | tuple[tuple[str, str], ...]) -> list[dict[str, str]]:
+    return [{"name": name, "value": value} for name, value in parameters]
+
+
+def _artifacts(
+    artifacts: tuple[InputArtifact, ...] | tuple[OutputArtifact, ...], scope: dict[str, str]
+) -> list[dict[str, Any]]:
+    return [
+        {"name": artifact.name, "path": artifact.path, "s3": {"key": fill(artifact.key, scope)}}
+        for artifact in artifacts
+    ]
+
+
+def _as_json(fields: dict[str, Any]) -> str | None:
+    found = {key: value for key, value in fields.items() if value}
+    return json.dumps(found) if found else None

@@ -1,0 +1,112 @@
+"""Logs of a workflow's pods, as the Argo Server streams them: a JSON object a line.
+
+Source: WorkflowLogRequest and LogEntry in pkg/apiclient/workflow/workflow.proto of argo-workflows.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from json.encoder import encode_basestring_ascii
+from pathlib import Path
+from typing import BinaryIO
+
+from ogdc_local.engine.nodes import pod_name
+from ogdc_shared.errors import InvalidRequestError
+
+_OPTIONS = frozenset({"podName", "logOptions.container", "logOptions.tailLines", "logOptions.follow"})
+_PIECE = 256 * 1024
+_LONGEST_LINE = 1024 * 1024
+"""Bytes; what is longer is given in parts."""
+_DIGITS = 9
+
+
+def read_logs(
+    workflow: str,
+    *,
+    pods: Iterable[tuple[str, str, str]],
+    path_of: Callable[[str, str], Path],
+    query: dict[str, str],
+) -> Iterator[bytes]:
+    """The log lines of a workflow's pods, one pod after the other in the order they began.
+
+    Args:
+        workflow: Its name.
+        pods: (node id, node name, template) of each.
+        path_of: Workflow name and node id → the log's file.
+        query: `podName`, `logOptions.tailLines` (of each pod), `logOptions.container`.
+
+    Raises:
+        InvalidRequestError: another option, or one of these with another meaning than here.
+    """
+    tail = _options(query)
+    wanted = query.get("podName")
+    named = [(pod_name(workflow, node=name, template=template), node) for node, name, template in pods]
+    return _entries([(pod, path_of(workflow, node)) for pod, node in named if wanted in (None, pod)], tail)
+
+
+def _options(query: dict[str, str]) -> int | None:
+    unknown = sorted(set(query) - _OPTIONS)
+    if unknown:
+        raise InvalidRequestError(f"log: {unknown[0]} is not offered by the local stack.")
+    if query.get("logOptions.follow", "false") != "false":
+        raise InvalidRequestError(
+            "log: logOptions.follow is not offered by the local stack; ask again for more."
+        )
+    if query.get("logOptions.container", "main") != "main":
+        raise InvalidRequestError("log: the only container is main.")
+    tail = query.get("logOptions.tailLines")
+    if tail is not None and (not tail.isdecimal() or len(tail) > _DIGITS):
+        raise InvalidRequestError(f"log: logOptions.tailLines: expected a whole number, got {tail[:80]!r}.")
+    return None if tail is None else int(tail)
+
+
+def _entries(logs: list[tuple[str, Path]], tail: int | None) -> Iterator[bytes]:
+    """Entries, many at a time: what is done for each line alone would take longer than reading the disk."""
+    for pod, path in logs:
+        try:
+            file = path.open("rb")
+        except FileNotFoundError:
+            continue
+        beginning, end = '{"result":{"content":', f',"podName":{json.dumps(pod)}}}}}\n'
+        with file:
+            for text in _texts(file) if tail is None else _last_texts(file, tail):
+                lines = map(encode_basestring_ascii, text.split("\n"))
+                yield f"{beginning}{f'{end}{beginning}'.join(lines)}{end}".encode()
+
+
+def _texts(file: BinaryIO) -> Iterator[str]:
+    """What is left of a file, in pieces of whole lines without the newline at their end."""
+    rest = b""
+    while piece := file.read(_PIECE):
+        whole, newline, rest = (rest + piece).rpartition(b"\n")
+        if newline:
+            yield _text(whole)
+        elif len(rest) > _LONGEST_LINE:
+            yield _text(rest)
+            rest = b""
+    if rest:
+        yield _text(rest)
+
+
+def _last_texts(file: BinaryIO, count: int) -> Iterator[str]:
+    """The last lines of a file, reading no more of it than they take."""
+    start = file.seek(0, os.SEEK_END)
+    found = 0
+    while start > 0 and found <= count:
+        start = max(0, start - _PIECE)
+        file.seek(start)
+        found += file.read(_PIECE).count(b"\n")
+    file.seek(start)
+    last: deque[str] = deque(maxlen=count)
+    for text in _texts(file):
+        last.extend(text.split("\n"))
+    if last:
+        yield "\n".join(last)
+
+
+def _text(lines: bytes) -> str:
+    text = lines.decode(errors="replace")
+    return "\n".join(line.rstrip("\r") for line in text.split("\n")) if "\r" in text else text

@@ -1,0 +1,347 @@
+"""A pod on this machine: the directories and files it needs, and what it leaves.
+
+Everything here may take long and runs beside the scheduler's thread; starting the container does not.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from ogdc_local.engine.artifacts import Artifacts
+from ogdc_local.engine.fetching import NOTHING_BESIDES, Fetching, no_secret, staged
+from ogdc_local.engine.guard import Excess
+from ogdc_local.engine.instances import Attempt, Outcome
+from ogdc_local.engine.output import Output
+from ogdc_local.engine.pod_dirs import Berths
+from ogdc_local.engine.program import OutputParameter, Program, VolumeMount
+from ogdc_local.engine.safe_paths import directory_beneath, file_beneath, found_beneath, read_beneath
+from ogdc_local.engine.substitute import fill
+from ogdc_local.sandbox import Container, Exit, Mount
+from ogdc_shared.errors import OgdcError
+from ogdc_shared.layout import (
+    DISK,
+    EGRESS,
+    EGRESS_PATH,
+    FETCHING,
+    PHASE,
+    RUNNING,
+    SHARED_MACHINE,
+    TERMINATION_LOG_PATH,
+)
+from ogdc_shared.removal import remove
+from ogdc_shared.storage.directory import DirectoryStore
+from ogdc_shared.trees import walk
+
+_LOG = logging.getLogger(__name__)
+_TMP = "/tmp"  # noqa: S108  the pod's own
+_ARGO_DIR = "/var/run/argo"
+_PROGRESS = "progress"
+_PROCESS = ("ogdc-worker", "process")
+_MESSAGE_BYTES = 4096
+_PARAMETER_BYTES = 256 * 1024
+
+
+class Prepared(NamedTuple):
+    """A pod that can be started."""
+
+    containers: tuple[Container, ...]
+    """One after the other."""
+    output: Output
+    """To be released by whoever starts the container."""
+    scratch: Path
+    """The directory of its own working files."""
+
+
+class _Scratch(NamedTuple):
+    """What the pods of one workflow need while it runs."""
+
+    artifacts: Artifacts
+    berths: Berths
+
+
+class Pods:
+    """The pods' places on this machine."""
+
+    def __init__(
+        self,
+        *,
+        store: DirectoryStore,
+        volumes: Mapping[str, Path],
+        log_dir: Path,
+        log_limit: int,
+        scratch: Path,
+        owner: int | None,
+        egress: Path | None = None,
+        fetching: Fetching = NOTHING_BESIDES,
+        secret: Callable[[str], Mapping[str, str]] = no_secret,
+        on_forget: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Nothing is made yet.
+
+        Args:
+            store: Where artifacts come from and go to.
+            volumes: Claim name → directory.
+            log_dir: Keeps the logs, a directory for each workflow.
+            log_limit: Bytes that each may have.
+            scratch: Keeps what pods need while they run; nothing in it outlives the engine.
+            owner: The uid that directories a pod may write to have to belong to; None: the engine's own.
+            egress: The socket that leads out for commands that may use a network; None: there is none.
+            fetching: What containers that fetch inputs have besides.
+            secret: Gives the variables of a secret.
+            on_forget: Called with the name of a workflow that was deleted and of which nothing runs.
+        """
+        self._on_forget = on_forget
+        self._store = store
+        self._volumes = volumes
+        self._log_dir = log_dir
+        self._log_limit = log_limit
+        self._scratch = scratch
+        self._owner = owner
+        self._egress = egress
+        self._fetching = fetching
+        self._secret = secret
+        self._scratches: dict[str, _Scratch] = {}
+        self._lock = threading.Lock()
+
+    def clean(self, workflows: Iterable[str]) -> None:
+        """Remove what an engine that was killed left, and the logs of all but these workflows."""
+        _clear_away(self._scratch)
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        self._log_dir.mkdir(parents=True, exist_ok=True)
+        for name in {path.name for path in self._log_dir.iterdir()}.difference(workflows):
+            _clear_away(self._log_dir / name)
+
+    def prepare(self, program: Program, attempt: Attempt) -> Prepared:
+        """Make everything ready for a pod.
+
+        Raises:
+            OgdcError: an artifact is not there, or cannot be unpacked.
+            OSError: a directory cannot be made or opened.
+        """
+        path = self.log(program.name, attempt.node.id)
+        output = Output(path, limit=self._log_limit, resumed=attempt.resumed)
+        try:
+            scratch = self._scratch_of(program.name)
+            directory = scratch.berths.take(attempt.node.id)
+            template, scope = attempt.template, attempt.scope
+            container = Container(
+                name=attempt.node.id,
+                image=template.image,
+                argv=tuple(fill(word, scope) for word in template.argv),
+                env={name: fill(value, scope) for name, value in template.env.items()}
+                | {
+                    "ARGO_PROGRESS_FILE": f"{_ARGO_DIR}/{_PROGRESS}",
+                    SHARED_MACHINE: "true",
+                    DISK: str(self._scratch.parent),
+                },
+                mounts=(
+                    *self._own_mounts(directory),
+                    *_inputs(scratch.artifacts, attempt),
+                    *self._mounts(program, attempt, directory),
+                ),
+                memory=template.limits.memory,
+            )
+            containers = self._phases(container, template.network, directory)
+        except BaseException:
+            output.release()
+            raise
+        scratch_dir = next(mount.source for mount in container.mounts if mount.target == _TMP)
+        return Prepared(containers, output, scratch_dir)
+
+    def collect(
+        self, program: Program, attempt: Attempt, ended: Exit, excess: Excess | None = None
+    ) -> Outcome:
+        """Take in what a pod that has ended left; its directory is another's afterwards.
+
+        Args:
+            program: The pod's workflow.
+            attempt: The pod.
+            ended: How it ended.
+            excess: Why it was ended, where it had too much of something.
+        """
+        berths = self._scratch_of(program.name).berths
+        directory = berths.of(attempt.node.id)
+        try:
+            if not ended.started:
+                return Outcome(
+                    "Error", f"The sandbox could not be set up: {self._last_words(program, attempt)}"
+                )
+            if excess is not None:
+                text = (read_beneath(directory, "message", limit=_MESSAGE_BYTES) or "").strip()
+                return Outcome("Failed", f"{excess.message} {text}".rstrip(), excess.exit_code)
+            if ended.code != 0:
+                text = (read_beneath(directory, "message", limit=_MESSAGE_BYTES) or "").strip()
+                reason = f"main: Error (exit code {ended.code})"
+                return Outcome("Failed", f"{reason}: {text}" if text else reason, ended.code)
+            return Outcome("Succeeded", None, 0, self._save_outputs(program, attempt, directory))
+        except (OgdcError, OSError) as exc:
+            return Outcome("Error", f"The outputs could not be saved: {exc}", ended.code)
+        finally:
+            berths.leave(attempt.node.id)
+
+    def progress(self, program: Program, attempt: Attempt) -> str | None:
+        """What a running pod says of its progress."""
+        directory = self._scratch_of(program.name).berths.of(attempt.node.id)
+        return read_beneath(directory, f"argo/{_PROGRESS}", limit=64)
+
+    def log(self, workflow: str, node: str) -> Path:
+        """The file of a pod's log."""
+        return self._log_dir / workflow / f"{node}.log"
+
+    def finished(self, workflow: str) -> None:
+        """Remove what only a running workflow needs."""
+        with self._lock:
+            self._scratches.pop(workflow, None)
+        _clear_away(self._scratch / workflow)
+
+    def forget(self, workflow: str) -> None:
+        """Remove everything of a workflow that was deleted."""
+        self.finished(workflow)
+        self._on_forget(workflow)
+        _clear_away(self._log_dir / workflow)
+
+    def _phases(self, container: Container, network: str, directory: Path) -> tuple[Container, ...]:
+        """Divide a pod by what it may reach: nothing; or first servers, then nothing or the way out."""
+        if network == "none" or container.argv[:2] != _PROCESS:
+            return (container,)
+        fetching = container._replace(
+            name=f"{container.name}-fetch", env={**container.env, PHASE: FETCHING}, network=True
+        )
+        fetching = self._fetching.equipped(fetching, directory=directory, owner=self._owner)
+        running = container._replace(env={**container.env, PHASE: RUNNING})
+        if network == "commands" and self._egress is not None:
+            running = running._replace(
+                env={**running.env, EGRESS: EGRESS_PATH},
+                mounts=(*running.mounts, Mount(self._egress, EGRESS_PATH)),
+            )
+        return fetching, running
+
+    # --- before ---------------------------------------------------------------------------------------------
+
+    def _own_mounts(self, directory: Path) -> list[Mount]:
+        """What Kubernetes and Argo put into each pod."""
+        message = directory / "message"
+        if not message.exists():
+            message.touch()
+            message.chmod(0o666)
+        return [
+            Mount(directory_beneath(directory, "argo", owner=self._owner), _ARGO_DIR),
+            Mount(message, TERMINATION_LOG_PATH),
+        ]
+
+    def _mounts(self, program: Program, attempt: Attempt, directory: Path) -> list[Mount]:
+        mounts = attempt.template.mounts
+        found = [self._mount(program, mount, attempt, directory) for mount in mounts]
+        if all(mount.path != _TMP for mount in mounts):
+            found.append(Mount(directory_beneath(directory, "tmp", owner=self._owner), _TMP))
+        return found
+
+    def _mount(self, program: Program, mount: VolumeMount, attempt: Attempt, directory: Path) -> Mount:
+        if secret := program.secrets.get(mount.volume):
+            values = {name: value.encode() for name, value in self._secret(secret).items()}
+            place = str(PurePosixPath("volumes", mount.volume))
+            return Mount(staged(values, directory, place, self._owner), mount.path, writable=False)
+        root, relative = self._place(program, mount, attempt, directory)
+        if not mount.read_only:
+            return Mount(directory_beneath(root, relative, owner=self._owner), mount.path)
+        shared = program.claims[mount.volume] is not None
+        source = found_beneath(root, relative) if shared else directory_beneath(root, relative, owner=None)
+        return Mount(source, mount.path, writable=False)
+
+    def _place(
+        self, program: Program, mount: VolumeMount, attempt: Attempt, directory: Path
+    ) -> tuple[Path, str]:
+        """A directory no task can replace, and the mount's path below it."""
+        claim = program.claims[mount.volume]
+        sub_path = fill(mount.sub_path, attempt.scope)
+        if claim is None:
+            return directory, str(PurePosixPath("volumes", mount.volume, sub_path))
+        return self._volumes[claim], sub_path
+
+    # --- after ----------------------------------------------------------------------------------------------
+
+    def _save_outputs(
+        self, program: Program, attempt: Attempt, directory: Path
+    ) -> tuple[tuple[str, str], ...]:
+        for artifact in attempt.template.outputs:
+            root, relative = self._host_place(program, attempt, directory, artifact.path)
+            self._store.put_all(_objects(fill(artifact.key, attempt.scope), found_beneath(root, relative)))
+        return tuple(
+            (
+                parameter.name,
+                _parameter(parameter, *self._host_place(program, attempt, directory, parameter.path)),
+            )
+            for parameter in attempt.template.output_parameters
+        )
+
+    def _host_place(self, program: Program, attempt: Attempt, directory: Path, path: str) -> tuple[Path, str]:
+        """Where on this machine a path of the pod is: a safe directory, and the path below it."""
+        inside = PurePosixPath(path)
+        mounts = [mount for mount in attempt.template.mounts if inside.is_relative_to(mount.path)]
+        if not mounts:
+            return directory, str(PurePosixPath("tmp", inside.relative_to(_TMP)))
+        mount = max(mounts, key=lambda m: len(m.path))
+        root, relative = self._place(program, mount, attempt, directory)
+        return root, str(PurePosixPath(relative, inside.relative_to(mount.path)))
+
+    def _last_words(self, program: Program, attempt: Attempt) -> str:
+        path = self.log(program.name, attempt.node.id)
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - _MESSAGE_BYTES))
+            lines = file.read().decode(errors="replace").strip().splitlines()
+        return lines[-1] if lines else "it said nothing"
+
+    def _scratch_of(self, workflow: str) -> _Scratch:
+        with self._lock:
+            if workflow not in self._scratches:
+                directory = self._scratch / workflow
+                artifacts = Artifacts(self._store, directory / "artifacts", shared=self._owner is not None)
+                self._scratches[workflow] = _Scratch(artifacts, Berths(directory))
+            return self._scratches[workflow]
+
+
+def _inputs(artifacts: Artifacts, attempt: Attempt) -> list[Mount]:
+    return [
+        Mount(
+            artifacts.staged(fill(artifact.key, attempt.scope), unpacked=artifact.unpacked),
+            artifact.path,
+            writable=False,
+        )
+        for artifact in attempt.template.inputs
+    ]
+
+
+def _objects(key: str, output: Path) -> Iterator[tuple[str, Path]]:
+    """What an output becomes in the artifact store: of a directory, each file an object below `key`."""
+    if not output.is_dir():
+        yield key, output
+        return
+    for relative, entry in walk(str(output)):
+        if not entry.is_dir(follow_symlinks=False):
+            yield f"{key}/{relative}", file_beneath(output, relative)
+
+
+def _clear_away(path: Path) -> None:
+    """Remove what is of no more use; what cannot be removed only takes up room."""
+    try:
+        remove(path)
+    except OSError as exc:
+        _LOG.warning("%s cannot be removed: %s", path, exc)
+
+
+def _parameter(parameter: OutputParameter, root: Path, relative: str) -> str:
+    try:
+        file = file_beneath(root, relative)
+    except FileNotFoundError:
+        if parameter.default is None:
+            raise
+        return parameter.default
+    if file.stat().st_size > _PARAMETER_BYTES:
+        raise OSError(
+            f"{relative!r} is larger than the {_PARAMETER_BYTES} bytes an output parameter may have"
+        )
+    return file.read_text(errors="replace").removesuffix("\n")

@@ -1,0 +1,129 @@
+"""Reading and writing the rows of one workflow, inside somebody else's transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from ogdc_local.engine.nodes import Node, forgotten_by_retry, timestamp
+
+_COLUMNS = Node._fields
+
+
+class Head(NamedTuple):
+    """What changes of a workflow beside its nodes."""
+
+    phase: str
+    message: str | None = None
+    progress: str | None = None
+    started_at: str | None = None
+    finished_at: str | None = None
+    expires_at: float | None = None
+    """Seconds since 1970; None: it is kept."""
+
+
+class Saved(NamedTuple):
+    """One unfinished workflow as it was left."""
+
+    uid: str
+    manifest: dict[str, Any]
+    head: Head
+    shutdown: str | None
+    nodes: tuple[Node, ...]
+
+
+class Changes(NamedTuple):
+    """What one step of the scheduler did to one workflow."""
+
+    uid: str
+    head: Head
+    nodes: tuple[Node, ...]
+    edges: tuple[tuple[str, str], ...]
+
+
+def uid_of(connection: sqlite3.Connection, name: str) -> str | None:
+    """The uid of the workflow of that name; None where there is none."""
+    row = connection.execute("SELECT uid FROM workflows WHERE name = ?", (name,)).fetchone()
+    return row[0] if row else None
+
+
+def tick(connection: sqlite3.Connection) -> int:
+    """Take the next revision."""
+    connection.execute("UPDATE clock SET revision = revision + 1")
+    (revision,) = connection.execute("SELECT revision FROM clock").fetchone()
+    return int(revision)
+
+
+def read_nodes(connection: sqlite3.Connection, uid: str) -> Iterator[Node]:
+    """A workflow's nodes."""
+    query = f"SELECT {', '.join(_COLUMNS)} FROM nodes WHERE uid = ?"  # noqa: S608  the names are our own
+    for row in connection.execute(query, (uid,)):
+        node = Node._make(row)
+        yield node._replace(retried=bool(node.retried))
+
+
+def write_changes(connection: sqlite3.Connection, change: Changes) -> None:
+    """Record what was decided about a workflow; nothing where it was deleted meanwhile."""
+    head = change.head
+    found = connection.execute(
+        "UPDATE workflows SET phase = ?, message = ?, progress = ?, started_at = ?, finished_at = ?,"
+        " expires_at = ?, revision = ? WHERE uid = ?",
+        (*head, tick(connection), change.uid),
+    ).rowcount
+    if not found:
+        return
+    names = ", ".join(("uid", *_COLUMNS))
+    marks = ", ".join("?" * (len(_COLUMNS) + 1))
+    connection.executemany(
+        f"INSERT OR REPLACE INTO nodes ({names}) VALUES ({marks})",  # noqa: S608  likewise
+        ((change.uid, *node) for node in change.nodes),
+    )
+    connection.executemany(
+        "INSERT INTO edges (uid, parent, number, child)"
+        " SELECT ?1, ?2, coalesce(max(number), 0) + 1, ?3 FROM edges WHERE uid = ?1 AND parent = ?2",
+        ((change.uid, *edge) for edge in change.edges),
+    )
+
+
+def reset(connection: sqlite3.Connection, uid: str) -> None:
+    """Let a failed workflow run again: forget the nodes that did not succeed, and that it ended."""
+    edges = connection.execute("SELECT parent, child FROM edges WHERE uid = ?", (uid,)).fetchall()
+    gone = forgotten_by_retry(read_nodes(connection, uid), edges)
+    connection.executemany("DELETE FROM nodes WHERE uid = ? AND id = ?", ((uid, node) for node in gone))
+    connection.executemany(
+        "DELETE FROM edges WHERE uid = ? AND parent = ? AND child = ?",
+        ((uid, parent, child) for parent, child in edges if parent in gone or child in gone),
+    )
+    connection.execute(
+        "UPDATE nodes SET phase = 'Running', message = NULL, finished_at = NULL"
+        " WHERE uid = ? AND type IN ('DAG', 'TaskGroup') AND phase IN ('Failed', 'Error')",
+        (uid,),
+    )
+    connection.execute(
+        "UPDATE workflows SET phase = 'Running', message = NULL, started_at = ?, finished_at = NULL,"
+        " expires_at = NULL, shutdown = NULL, revision = ? WHERE uid = ?",
+        (timestamp(time.time()), tick(connection), uid),
+    )
+
+
+def give_up(connection: sqlite3.Connection, uid: str, message: str) -> None:
+    """End a workflow as Error, and replace what would keep it from being read: what is no JSON."""
+    now = timestamp(time.time())
+    connection.execute(
+        "UPDATE workflows SET phase = 'Error', message = ?, finished_at = ?, expires_at = NULL, revision = ?,"
+        " labels = iif(json_valid(labels), labels, '{}'), spec = iif(json_valid(spec), spec, '{}'),"
+        " annotations = iif(json_valid(annotations), annotations, '{}') WHERE uid = ?",
+        (message, now, tick(connection), uid),
+    )
+    connection.execute(
+        "UPDATE nodes SET inputs = iif(json_valid(inputs), inputs, NULL),"
+        " outputs = iif(json_valid(outputs), outputs, NULL) WHERE uid = ?",
+        (uid,),
+    )
+    connection.execute(
+        "UPDATE nodes SET phase = 'Error', message = ?, finished_at = ?"
+        " WHERE uid = ? AND phase NOT IN ('Succeeded', 'Failed', 'Error', 'Skipped', 'Omitted')",
+        (message, now, uid),
+    )

@@ -1,0 +1,139 @@
+"""The engine as the stack sees it: start it, serve its API, stop it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ogdc_local.engine.api import Api
+from ogdc_local.engine.events import EventSender
+from ogdc_local.engine.fetching import NOTHING_BESIDES, Fetching, no_secret
+from ogdc_local.engine.pods import Pods
+from ogdc_local.engine.scheduler import Scheduler
+from ogdc_local.engine.store import Change, Store
+from ogdc_local.sandbox import Sandbox
+from ogdc_shared.storage.directory import DirectoryStore
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+LOG_LIMIT = 1024**3
+
+
+class Engine:
+    """Executes Argo Workflows on this machine and speaks the Argo Server's REST API."""
+
+    def __init__(
+        self,
+        *,
+        store_path: Path,
+        artifact_dir: Path,
+        volumes: Mapping[str, Path],
+        log_dir: Path,
+        log_limit: int = LOG_LIMIT,
+        events_url: str | None,
+        namespace: str,
+        slots: int,
+        sandbox: Sandbox,
+        events_token: str | None = None,
+        egress: Path | None = None,
+        fetching: Fetching = NOTHING_BESIDES,
+        secret: Callable[[str], Mapping[str, str]] = no_secret,
+        on_forget: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Open the state; nothing runs before `start`.
+
+        Args:
+            store_path: The SQLite file; a directory `tasks` beside it holds what pods need while they run.
+                One engine at a time.
+            artifact_dir: Root of the directory store that artifacts come from and go to.
+            volumes: Volume claim → directory that stands for it.
+            log_dir: Keeps the logs of the workflows there are.
+            log_limit: Bytes that the log of one pod may have.
+            events_url: Takes a CloudEvent for every change; None: nobody is told.
+            namespace: The only one served.
+            slots: Most pods at once.
+            sandbox: What runs them (see `sandbox.probe`).
+            egress: The socket that leads out for commands that may use a network; None: there is none.
+            events_token: What the taker of events asks for; None: nothing.
+            fetching: What containers that fetch inputs have besides.
+            secret: Gives the variables of a secret by its name.
+            on_forget: Called with the name of a workflow that was deleted and of which nothing runs.
+
+        Raises:
+            ConfigurationError: the state was written by another version.
+        """
+        store_path.parent.mkdir(parents=True, exist_ok=True)
+        for volume in volumes.values():
+            volume.mkdir(parents=True, exist_ok=True)
+        self._sandbox = sandbox
+        self._scratch = store_path.with_name("tasks").resolve()
+        self._store = Store(store_path, on_change=self._on_change)
+        self._pods = Pods(
+            store=DirectoryStore(artifact_dir),
+            volumes=volumes,
+            log_dir=log_dir,
+            log_limit=log_limit,
+            scratch=self._scratch,
+            owner=sandbox.owner,
+            egress=egress,
+            fetching=fetching,
+            secret=secret,
+            on_forget=on_forget,
+        )
+        claims = frozenset(volumes)
+        self._scheduler = Scheduler(
+            store=self._store, pods=self._pods, sandbox=sandbox, slots=slots, claims=claims
+        )
+        self._events = (
+            None
+            if events_url is None
+            else EventSender(self._store, url=events_url, namespace=namespace, token=events_token)
+        )
+        self._api = Api(
+            store=self._store,
+            pods=self._pods,
+            namespace=namespace,
+            claims=claims,
+            notice=self._scheduler.notice,
+            forget=self._scheduler.forget,
+            ready=lambda: self._scheduler.alive,
+        )
+
+    @property
+    def wsgi(self) -> Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]:
+        """The REST API, under `/api/v1/workflows/{namespace}`."""
+        return self._api
+
+    def start(self) -> None:
+        """Go on with everything that has not ended; call it once."""
+        self._sandbox.clean(self._scratch)
+        self._pods.clean(name for name, _ in self._store.names())
+        self._scheduler.start()
+        if self._events is not None:
+            self._events.start()
+
+    def stop(self) -> None:
+        """End every task and thread, for good; what has not ended goes on in the next engine."""
+        self._scheduler.stop()
+        if self._events is not None:
+            self._events.stop()
+        self._store.close()
+
+    def stop_tasks(self, reason: str) -> bool:
+        """Have all tasks that run fail for a reason; returns whether there are some."""
+        return self._scheduler.stop_pods(reason)
+
+    @property
+    def alive(self) -> bool:
+        """Whether workflows go on; False before `start`, and after a fault of the engine's own."""
+        return self._scheduler.alive
+
+    def busy(self) -> bool:
+        """Whether a workflow has not ended, or somebody has still to be told of a change."""
+        return bool(self._store.unfinished()) or (self._events is not None and not self._events.idle)
+
+    def _on_change(self, uid: str, change: Change) -> None:
+        if self._events is not None:
+            self._events.tell(uid, change)

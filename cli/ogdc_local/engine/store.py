@@ -1,0 +1,348 @@
+"""The engine's state in SQLite: workflows, their nodes, and deletions not yet told.
+
+One file in WAL mode, so that readers never wait; one writing connection behind a lock. A transition touches
+the rows it is about and the workflow's head, never the whole object. Every commit is on disk before it
+returns.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from enum import Enum
+from pathlib import Path
+from queue import Empty, LifoQueue
+from typing import Any
+
+from ogdc_local.engine.door import storable
+from ogdc_local.engine.nodes import timestamp
+from ogdc_local.engine.records import (
+    Changes,
+    Head,
+    Saved,
+    give_up,
+    read_nodes,
+    reset,
+    tick,
+    uid_of,
+    write_changes,
+)
+from ogdc_local.stack.paths import DamagedStateError
+from ogdc_shared.errors import ConfigurationError, ConflictError, OgdcError
+
+_VERSION = 1
+_HERE = Path(__file__).parent
+_BUSY_SECONDS = 10.0
+_CHECKED_BYTES = 64 * 1024 * 1024
+_LOST = "runs that have not ended, and the logs and retries of others; the record of runs stays"
+
+
+class WorkflowExistsError(ConflictError):
+    """A workflow of that name is there already."""
+
+
+class WorkflowStateError(ConflictError):
+    """The workflow's phase does not allow what was asked."""
+
+
+def is_away(error: Exception) -> bool:
+    """Whether the state could not be used at all, which no single workflow is to blame for."""
+    return isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError
+
+
+class Change(Enum):
+    """What happened to a workflow."""
+
+    MADE = "made"
+    WENT_ON = "went on"
+    TURNED = "turned"
+    """It ended, was retried or is to stop: what somebody may be waiting for."""
+    DELETED = "deleted"
+
+
+class Store:
+    """The engine's state; all methods may be called from any thread."""
+
+    def __init__(self, path: Path, *, on_change: Callable[[str, Change], None]) -> None:
+        """Open the file, making it where there is none.
+
+        Args:
+            path: The database file.
+            on_change: Called with a workflow's uid after each commit that changed it; by the thread that did.
+
+        Raises:
+            ConfigurationError: the file was written by another version.
+        """
+        self._path = path
+        self._on_change = on_change
+        self._lock = threading.Lock()
+        self._readers: LifoQueue[sqlite3.Connection] = LifoQueue()
+        self._document = (_HERE / "document.sql").read_text()
+        try:
+            self._writer = self._connect()
+            self._prepare()
+        except sqlite3.DatabaseError as exc:
+            if isinstance(exc, sqlite3.OperationalError):
+                raise OgdcError(f"{path} cannot be opened: {exc}.") from exc
+            raise DamagedStateError(path, reason=str(exc), lost=_LOST) from exc
+
+    def close(self) -> None:
+        """Close every connection; nothing may be called after it."""
+        self._writer.close()
+        while True:
+            try:
+                self._readers.get_nowait().close()
+            except Empty:
+                return
+
+    # --- reading --------------------------------------------------------------------------------------------
+
+    def document(self, name: str) -> str | None:
+        """The workflow of that name as JSON; None where there is none."""
+        document: str | None = self._one(f"{self._document} WHERE w.name = ?", name)
+        return document
+
+    def object(self, uid: str) -> tuple[str, str] | None:
+        """Name and JSON of the workflow of that uid; None where it is gone."""
+        name = self._one("SELECT name FROM workflows WHERE uid = ?", uid)
+        body = self._one(f"{self._document} WHERE w.uid = ?", uid)
+        return None if name is None or body is None else (name, body)
+
+    def deleted_object(self, uid: str) -> tuple[str, str] | None:
+        """Name and last JSON of a workflow that is gone; None once that was told."""
+        with self._reader() as connection:
+            found: tuple[str, str] | None = connection.execute(
+                "SELECT name, body FROM deletions WHERE uid = ?", (uid,)
+            ).fetchone()
+        return found
+
+    def names(self) -> list[tuple[str, dict[str, str]]]:
+        """Name and labels of every workflow, the newest first."""
+        with self._reader() as connection:
+            rows = connection.execute(
+                "SELECT name, labels FROM workflows ORDER BY created_at DESC, name"
+            ).fetchall()
+        return [(name, json.loads(labels)) for name, labels in rows]
+
+    def uids(self) -> list[str]:
+        """The uid of every workflow, the oldest first."""
+        with self._reader() as connection:
+            return [uid for (uid,) in connection.execute("SELECT uid FROM workflows ORDER BY created_at")]
+
+    def unfinished(self) -> list[str]:
+        """The uid of every workflow that has not ended, the oldest first."""
+        query = "SELECT uid FROM workflows WHERE finished_at IS NULL ORDER BY created_at"
+        with self._reader() as connection:
+            return [uid for (uid,) in connection.execute(query)]
+
+    def expired(self, now: float) -> list[str]:
+        """Names of the workflows whose time is over."""
+        query = "SELECT name FROM workflows WHERE expires_at <= ? ORDER BY expires_at"
+        with self._reader() as connection:
+            return [name for (name,) in connection.execute(query, (now,))]
+
+    def next_expiry(self) -> float | None:
+        """When the next workflow's time is over, in seconds since 1970."""
+        expiry: float | None = self._one("SELECT min(expires_at) FROM workflows WHERE expires_at IS NOT NULL")
+        return expiry
+
+    def pods(self, name: str) -> list[tuple[str, str, str]] | None:
+        """(id, name, template) of a workflow's pods in the order they began; None: no workflow."""
+        with self._reader() as connection:
+            found = connection.execute("SELECT uid FROM workflows WHERE name = ?", (name,)).fetchone()
+            if found is None:
+                return None
+            return connection.execute(
+                "SELECT id, name, template FROM nodes WHERE uid = ? AND type = 'Pod'"
+                " ORDER BY started_at, name",
+                found,
+            ).fetchall()
+
+    def load(self, uid: str) -> Saved | None:
+        """A workflow to go on with; None where it is gone or has ended."""
+        with self._reader() as connection:
+            row = connection.execute(
+                "SELECT name, namespace, spec, shutdown,"
+                " phase, message, progress, started_at, finished_at, expires_at"
+                " FROM workflows WHERE uid = ? AND finished_at IS NULL",
+                (uid,),
+            ).fetchone()
+            if row is None:
+                return None
+            name, namespace, spec, shutdown, *head = row
+            return Saved(
+                uid=uid,
+                manifest={"metadata": {"name": name, "namespace": namespace}, "spec": json.loads(spec)},
+                head=Head(*head),
+                shutdown=shutdown,
+                nodes=tuple(read_nodes(connection, uid)),
+            )
+
+    def deleted(self) -> list[str]:
+        """The uid of every workflow whose deletion has not been told."""
+        with self._reader() as connection:
+            return [uid for (uid,) in connection.execute("SELECT uid FROM deletions")]
+
+    # --- writing --------------------------------------------------------------------------------------------
+
+    def create(self, manifest: dict[str, Any], *, namespace: str) -> str:
+        """Record a new workflow and return its uid.
+
+        Raises:
+            WorkflowExistsError: there is one of that name.
+        """
+        metadata = manifest["metadata"]
+        uid = str(uuid.uuid4())
+        now = timestamp(time.time())
+        texts = (metadata.get("labels") or {}, metadata.get("annotations") or {}, manifest["spec"])
+        try:
+            with self._transaction() as connection:
+                connection.execute(
+                    "INSERT INTO workflows"
+                    " (uid, name, namespace, created_at, revision, labels, annotations, spec, phase)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'Pending')",
+                    (uid, metadata["name"], namespace, now, tick(connection), *map(json.dumps, texts)),
+                )
+        except sqlite3.IntegrityError as exc:
+            raise WorkflowExistsError(f'workflows.argoproj.io "{metadata["name"]}" already exists') from exc
+        self._on_change(uid, Change.MADE)
+        return uid
+
+    def save(self, batch: Iterable[Changes]) -> None:
+        """Record what a step of the scheduler did, all or nothing; what was deleted stays deleted."""
+        changes = list(batch)
+        with self._transaction() as connection:
+            for change in changes:
+                write_changes(connection, change)
+        for change in changes:
+            self._on_change(change.uid, Change.TURNED if change.head.finished_at else Change.WENT_ON)
+
+    def give_up(self, uid: str, message: str) -> None:
+        """Record that a workflow cannot go on, whatever is wrong with what is recorded of it so far."""
+        with self._transaction() as connection:
+            give_up(connection, uid, storable(message))
+        self._on_change(uid, Change.TURNED)
+
+    def shut_down(self, name: str, strategy: str) -> str | None:
+        """Record that a workflow is to end (`Terminate` or `Stop`); return its uid, None where there is none.
+
+        Raises:
+            WorkflowStateError: it has ended.
+        """
+        with self._transaction() as connection:
+            uid = uid_of(connection, name)
+            if uid is None:
+                return None
+            changed = connection.execute(
+                "UPDATE workflows SET shutdown = ?, revision = ? WHERE uid = ? AND finished_at IS NULL",
+                (strategy, tick(connection), uid),
+            ).rowcount
+            if not changed:
+                raise WorkflowStateError(f'cannot shutdown a completed workflow: workflow: "{name}"')
+        self._on_change(uid, Change.TURNED)
+        return uid
+
+    def retry(self, name: str) -> str | None:
+        """Let a failed workflow run again from what did not succeed; return its uid, None: there is none.
+
+        Raises:
+            WorkflowStateError: it has not failed.
+        """
+        with self._transaction() as connection:
+            uid = uid_of(connection, name)
+            if uid is None:
+                return None
+            (phase,) = connection.execute("SELECT phase FROM workflows WHERE uid = ?", (uid,)).fetchone()
+            if phase not in {"Failed", "Error"}:
+                raise WorkflowStateError(f"Cannot retry a workflow in phase {phase}")
+            reset(connection, uid)
+        self._on_change(uid, Change.TURNED)
+        return uid
+
+    def delete(self, name: str) -> str | None:
+        """Forget a workflow, but for its last object until its deletion is told.
+
+        Returns:
+            Its uid; None where there is none.
+        """
+        with self._transaction() as connection:
+            uid = uid_of(connection, name)
+            if uid is None:
+                return None
+            connection.execute("UPDATE workflows SET revision = ? WHERE uid = ?", (tick(connection), uid))
+            (body,) = connection.execute(f"{self._document} WHERE w.uid = ?", (uid,)).fetchone()
+            connection.execute("INSERT INTO deletions VALUES (?, ?, ?)", (uid, name, body))
+            connection.execute("DELETE FROM workflows WHERE uid = ?", (uid,))
+        self._on_change(uid, Change.DELETED)
+        return uid
+
+    def forget_deletion(self, uid: str) -> None:
+        """Say that a deletion has been told."""
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM deletions WHERE uid = ?", (uid,))
+
+    # --- connections ----------------------------------------------------------------------------------------
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self._path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA synchronous = FULL")
+        return connection
+
+    def _prepare(self) -> None:
+        self._writer.execute("PRAGMA journal_mode = WAL")
+        self._check()
+        (version,) = self._writer.execute("PRAGMA user_version").fetchone()
+        if version == 0:
+            schema = (_HERE / "schema.sql").read_text()
+            self._writer.executescript(f"BEGIN;\n{schema}\nPRAGMA user_version = {_VERSION};\nCOMMIT;")
+        elif version != _VERSION:
+            raise ConfigurationError(
+                f"{self._path} was written by another version of ogdc-runner (format {version}, this one has "
+                f"{_VERSION}). Use that version, or move the file away to begin anew."
+            )
+
+    def _check(self) -> None:
+        """Look through a file of usual size, which takes milliseconds; a damaged page shows anywhere else."""
+        if self._path.stat().st_size < _CHECKED_BYTES:
+            (said,) = self._writer.execute("PRAGMA quick_check(1)").fetchone()
+            if said != "ok":
+                raise sqlite3.DatabaseError(said)
+
+    def _one(self, query: str, *parameters: str) -> Any:
+        with self._reader() as connection:
+            row = connection.execute(query, parameters).fetchone()
+        return row[0] if row else None
+
+    @contextmanager
+    def _reader(self) -> Iterator[sqlite3.Connection]:
+        """A connection of this thread's own for one read of one state."""
+        try:
+            connection = self._readers.get_nowait()
+        except Empty:
+            connection = self._connect()
+        connection.execute("BEGIN")
+        try:
+            yield connection
+        finally:
+            connection.execute("ROLLBACK")
+            self._readers.put(connection)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._writer
+                self._writer.execute("COMMIT")
+            except BaseException:
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
+                raise

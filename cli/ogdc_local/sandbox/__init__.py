@@ -1,0 +1,10 @@
+"""Where a task's container runs on this machine: bubblewrap, docker, podman or (only when asked) no sandbox.
+
+`probe` finds the back end once; the engine then starts every task with it.
+"""
+
+from ogdc_local.sandbox.base import Container, Exit, Mount, RunningTask, Sandbox
+from ogdc_local.sandbox.phases import Phases
+from ogdc_local.sandbox.probe import probe
+
+__all__ = ["Container", "Exit", "Mount", "Phases", "RunningTask", "Sandbox", "probe"]

@@ -1,0 +1,313 @@
+"""Tasks in their own mount, process, IPC and network namespaces, by bubblewrap.
+
+Run by an ordinary user, bubblewrap makes a user namespace and drops every capability. Run by root it needs
+none, and setpriv inside becomes an ordinary user before the task begins: in a user namespace, host root's
+files would stay readable. Only a container that fetches inputs shares the machine's network, and with it its
+loopback and its abstract sockets.
+
+Source: bwrap(1), setpriv(1).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+from ogdc_local.sandbox.base import MAX_PROCESSES, Container, Exit, Mount, RunningTask, open_pidfd
+from ogdc_local.sandbox.cgroups import Cgroups, Group
+from ogdc_local.sandbox.interpreter import WORKER, read_only_paths, worker_command
+from ogdc_local.sandbox.programs import Programs
+from ogdc_shared.layout import COMMAND_VARIABLE
+
+_ROOT_DIRECTORIES = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
+_ETC = (
+    *("alternatives", "ca-certificates", "fonts", "group", "host.conf", "hosts", "ld.so.cache", "localtime"),
+    *("nsswitch.conf", "passwd", "pki", "protocols", "resolv.conf", "services", "ssl"),
+)
+"""What commands look at. Each costs every task a tenth of a millisecond."""
+_PROXY = ("http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy")
+_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+_PASSED_ON = (*_PROXY, *(name.upper() for name in _PROXY), *_CERTIFICATES, "TZ")
+_CERTIFICATE_PLACES = ("/usr", "/etc/ssl", "/etc/pki", "/etc/ca-certificates")
+_SYSTEM_ONLY = Programs()
+_SHARED_MEMORY = 64 * 2**20
+"""Bytes of /dev/shm, which is memory that belongs to no process: as much as a container of a cluster has."""
+_KEPT_CAPABILITIES = ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP")
+"""What setpriv needs to give everything up."""
+
+
+class Bubblewrap:
+    """Starts tasks with one `bwrap` executable."""
+
+    name = "bubblewrap"
+    slots = None
+
+    def __init__(
+        self,
+        executable: Path,
+        *,
+        environ: Mapping[str, str],
+        drop_to: int | None,
+        programs: Programs = _SYSTEM_ONLY,
+        cgroups: Cgroups | None = None,
+    ) -> None:
+        """Only looks at the machine; nothing is started.
+
+        Args:
+            executable: A bwrap of version 0.5 or later.
+            environ: Where proxy and certificate settings are taken from.
+            drop_to: The uid and gid tasks get; None where the engine is not run by root.
+            programs: What commands find beyond the system's own.
+            cgroups: Where a group can be made for each task; None: nowhere.
+        """
+        self.owner = drop_to
+        self._environ = {name: environ[name] for name in _PASSED_ON if environ.get(name)}
+        if bundle := environ.get("REQUESTS_CA_BUNDLE") or environ.get("CURL_CA_BUNDLE"):
+            self._environ.setdefault("SSL_CERT_FILE", bundle)  # the only one that OpenSSL itself heeds
+        self._beginning = (str(executable), *_isolation(drop_to), *_machine())
+        self._over_mounts = (*_python(), *self._certificates(), *_shown(programs))
+        """Comes after the task's own mounts: a Python below /tmp would be hidden by the task's /tmp."""
+        self._path = programs.path
+        self._cgroups = cgroups
+        self._environ |= {f"{COMMAND_VARIABLE}{name}": value for name, value in programs.variables.items()}
+        self._identity = () if drop_to is None else _setpriv(drop_to)
+
+    def start(self, container: Container, *, log: int, mark: int | None = None) -> RunningTask:
+        """See `Sandbox`."""
+        group = None
+        if self._cgroups is not None:
+            group = self._cgroups.make(container.name, memory=container.memory, processes=MAX_PROCESSES)
+        status, status_writer = os.pipe()
+        command = self.command(container, status_fd=status_writer)
+        try:
+            process = subprocess.Popen(
+                command if group is None else group.entering(command),
+                stdin=subprocess.DEVNULL if mark is None else mark,
+                stdout=log,
+                stderr=log,
+                pass_fds=(status_writer,),
+                env={},
+            )
+        except BaseException:
+            os.close(status)
+            raise
+        finally:
+            os.close(status_writer)
+        return _BubblewrapTask(process, status, command, group)
+
+    def clean(self, scratch: Path) -> None:
+        """See `Sandbox`."""
+        end_stranded(scratch)
+
+    def command(self, container: Container, *, status_fd: int) -> list[str]:
+        """The whole command line of a task."""
+        env = {"PATH": self._path, "HOME": "/tmp", "LANG": "C.UTF-8"} | self._environ | dict(container.env)  # noqa: S108
+        command, *arguments = container.argv
+        inside = worker_command(tuple(arguments)) if command == WORKER else container.argv
+        return [
+            *self._beginning,
+            *(() if container.network else ("--unshare-net",)),
+            *_mounts(container.mounts),
+            *self._over_mounts,
+            *("--remount-ro", "/", "--remount-ro", "/dev"),
+            *(word for name, value in env.items() for word in ("--setenv", name, value)),
+            *("--json-status-fd", str(status_fd), "--"),
+            *self._identity,
+            *inside,
+        ]
+
+    def _certificates(self) -> Iterator[str]:
+        for name in _CERTIFICATES:
+            path = Path(self._environ.get(name, "/nowhere"))
+            if path.exists() and not any(path.is_relative_to(place) for place in _CERTIFICATE_PLACES):
+                yield from _visible(path)
+
+
+class _BubblewrapTask:
+    """A running `bwrap`; see `RunningTask`."""
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], status: int, command: list[str], group: Group | None
+    ) -> None:
+        self._process = process
+        self._group = group
+        self._command = command
+        self._status: int | None = status
+        self._said = b""
+        self._reading = threading.Lock()
+        self._pidfd = open_pidfd(process.pid)
+        os.set_blocking(status, False)
+
+    def pidfd(self) -> int | None:
+        return self._pidfd
+
+    def root(self) -> int | None:
+        return None if self._pidfd is None else self._report().get("child-pid")
+
+    def poll(self) -> Exit | None:
+        code = self._process.poll()
+        if code is None:
+            return None
+        said = self._report()
+        with self._reading:
+            for descriptor in (self._status, self._pidfd):
+                if descriptor is not None:
+                    os.close(descriptor)
+            self._status = self._pidfd = None
+        if code < 0:
+            _kill_all(lambda command: command == _joined(self._command))
+        memory = self._leave_group()
+        if code < 0 or memory is not None:
+            return Exit(code=128 - code if code < 0 else code, memory=memory)
+        return Exit(code=code, started="exit-code" in said)
+
+    def _leave_group(self) -> int | None:
+        """What it had of memory, where the kernel ended it for that."""
+        if self._group is None:
+            return None
+        memory = self._group.out_of_memory()
+        self._group.remove()
+        return memory
+
+    def terminate(self) -> None:
+        first = self._report().get("child-pid")
+        command = None if first is None else _only_child(first)
+        if command is None:
+            self.kill()
+        else:
+            _signal(command, signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Kill the first process of the namespace: the kernel takes the others along before bwrap returns.
+
+        Bwrap itself is left alone: killed before it has let its child go on, it would leave it waiting.
+        """
+        first = self._report().get("child-pid")
+        if first is not None:
+            _signal(first, signal.SIGKILL)
+
+    def _report(self) -> dict[str, int]:
+        """What bwrap has told so far: `child-pid`, then `exit-code`."""
+        with self._reading, suppress(BlockingIOError):
+            while self._status is not None and (chunk := os.read(self._status, 4096)):
+                self._said += chunk
+        lines = self._said.split(b"\n")[:-1]
+        return {key: value for line in lines for key, value in json.loads(line).items()}
+
+
+def end_stranded(scratch: Path) -> None:
+    """Kill what `--die-with-parent` does not reach of the tasks with directories below `scratch`.
+
+    Bubblewrap's child waits for its parent before it asks to die with it. Where the parent is killed in that
+    moment, the child waits for ever: it runs nothing, but it holds its mark.
+    """
+    marks = (b"\0--die-with-parent\0", os.fsencode(scratch) + b"/")
+    _kill_all(lambda command: all(mark in command for mark in marks))
+
+
+def _kill_all(is_meant: Callable[[bytes], bool]) -> None:
+    """Kill the processes whose command line, words that each end in a NUL, is meant."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if is_meant((process / "cmdline").read_bytes()):
+                _signal(int(process.name), signal.SIGKILL)
+
+
+def _joined(command: list[str]) -> bytes:
+    return b"".join(os.fsencode(word) + b"\0" for word in command)
+
+
+def _isolation(drop_to: int | None) -> Iterator[str]:
+    yield from ("--die-with-parent", "--new-session", "--clearenv", "--chdir", "/")
+    yield from ("--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup-try")
+    yield from ("--cap-drop", "ALL")
+    if drop_to is None:
+        yield "--unshare-user"
+    else:
+        for capability in _KEPT_CAPABILITIES:
+            yield from ("--cap-add", capability)
+
+
+def _setpriv(uid: int) -> tuple[str, ...]:
+    return (
+        *("setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "--no-new-privs"),
+        *("--bounding-set=-all", "--inh-caps=-all"),
+    )
+
+
+def _machine() -> Iterator[str]:
+    """What every task sees of this machine, all of it read-only."""
+    yield from ("--ro-bind", "/usr", "/usr")
+    for path in (Path("/", name) for name in _ROOT_DIRECTORIES):
+        if path.is_symlink():
+            yield from ("--symlink", str(path.readlink()), str(path))
+        elif path.is_dir():
+            yield from ("--ro-bind", str(path), str(path))
+    yield from ("--perms", "0755", "--dir", "/etc")
+    for path in (Path("/etc", name) for name in _ETC):
+        if path.exists():
+            yield from ("--ro-bind", os.path.realpath(path), str(path))
+    yield from ("--proc", "/proc", "--dev", "/dev")
+    yield from ("--perms", "1777", "--size", str(_SHARED_MEMORY), "--tmpfs", "/dev/shm")  # noqa: S108
+    yield from ("--dir", "/run", "--perms", "0755", "--dir", "/var", "--symlink", "../tmp", "/var/tmp")  # noqa: S108
+
+
+def _python() -> Iterator[str]:
+    for path in read_only_paths():
+        if not path.is_relative_to("/usr"):
+            yield from _visible(path)
+
+
+def _shown(programs: Programs) -> Iterator[str]:
+    there = read_only_paths()
+    for path in programs.shown:
+        if not any(path.is_relative_to(place) for place in there):
+            yield from _visible(path, bind="--ro-bind-try")  # somebody may remove it while the stack is up
+
+
+def _visible(path: Path, *, bind: str = "--ro-bind") -> Iterator[str]:
+    """Show a file or directory read-only at its own place.
+
+    The directories above it are made here and open to all: bubblewrap would make them 0700, which a Python
+    below /root would not survive.
+    """
+    for parent in reversed(path.parents[:-1]):
+        yield from ("--perms", "0755", "--dir", str(parent))
+    yield from (bind, str(path), str(path))
+
+
+def _mounts(mounts: tuple[Mount, ...]) -> Iterator[str]:
+    for mount in sorted(mounts, key=lambda m: m.target):
+        yield from _parents(mount.target)
+        yield from ("--bind" if mount.writable else "--ro-bind", str(mount.source), mount.target)
+
+
+@cache
+def _parents(target: str) -> tuple[str, ...]:
+    """What makes the directories above a mount, where this does not look after them anyway."""
+    parents = [str(parent) for parent in reversed(Path(target).parents[:-1])]
+    made = [parent for parent in parents if parent not in {"/dev", "/tmp", "/var", "/run"}]  # noqa: S108
+    return tuple(word for parent in made for word in ("--perms", "0755", "--dir", parent))
+
+
+def _only_child(pid: int) -> int | None:
+    """The process that the namespace's first process started: the task's command."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return None
+    return int(children[0]) if children else None
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return

@@ -1,0 +1,81 @@
+"""A task as several containers, one after the other: what fetches its inputs, then what runs its commands.
+
+Only the first can reach a network. Were it one container, a command could make use of what the worker holds.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Sequence
+
+from ogdc_local.sandbox.base import Container, Exit, RunningTask, Sandbox
+
+
+class Phases:
+    """A running container and those that follow it; see `RunningTask`.
+
+    Attributes:
+        number: Which of them runs, counting from 0; with it changes what `pidfd` gives.
+    """
+
+    def __init__(
+        self, sandbox: Sandbox, containers: Sequence[Container], *, log: int, mark: int | None = None
+    ) -> None:
+        """Start the first; see `Sandbox.start`, also for who has to call this and `poll`.
+
+        Raises:
+            OSError: it cannot be started.
+        """
+        self.number = 0
+        self._sandbox = sandbox
+        self._containers = tuple(containers)
+        self._stopped = False
+        self._task: RunningTask = sandbox.start(self._containers[0], log=log, mark=mark)
+        self._log = os.dup(log)
+        self._mark = None if mark is None else os.dup(mark)
+
+    def pidfd(self) -> int | None:
+        """See `RunningTask`."""
+        return self._task.pidfd()
+
+    def root(self) -> int | None:
+        """See `RunningTask`."""
+        return self._task.root()
+
+    def poll(self) -> Exit | None:
+        """How the last of them ended, or one that did not end well; starts the next on the way."""
+        ended = self._task.poll()
+        if ended is None:
+            return None
+        if ended.code == 0 and self.number + 1 < len(self._containers):
+            if not self._stopped:
+                return self._go_on()
+            ended = Exit(code=128 + signal.SIGTERM)
+        self._close()
+        return ended
+
+    def terminate(self) -> None:
+        """See `RunningTask`."""
+        self._stopped = True
+        self._task.terminate()
+
+    def kill(self) -> None:
+        """See `RunningTask`."""
+        self._stopped = True
+        self._task.kill()
+
+    def _close(self) -> None:
+        os.close(self._log)
+        if self._mark is not None:
+            os.close(self._mark)
+
+    def _go_on(self) -> Exit | None:
+        self.number += 1
+        try:
+            self._task = self._sandbox.start(self._containers[self.number], log=self._log, mark=self._mark)
+        except OSError as exc:
+            os.write(self._log, f"{exc}\n".encode(errors="replace"))
+            self._close()
+            return Exit(code=1, started=False)
+        return None

@@ -1,0 +1,1 @@
+"""The local stack's processes, its state directory and its port."""

@@ -1,0 +1,123 @@
+"""Connections to the stack: whose they are is asked when they come, and how long they may take to ask.
+
+Anybody with an account on this machine can open connections to a port of the loopback address, any number of
+them, and send nothing or a byte now and then. So another user's are refused before anything is read, and
+everybody's are closed that do not ask within seconds.
+
+Source: waitress, `channel_class`, `accept` and `maintenance` of its servers; RFC 9112 section 9.6 (closing).
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from contextlib import suppress
+from typing import Any
+
+from waitress.channel import HTTPChannel
+from waitress.server import TcpWSGIServer
+from waitress.wasyncore import dispatcher
+
+from ogdc_local.stack.peers import may_connect
+from ogdc_local.stack.refusals import JsonErrorTask
+
+HEADER_SECONDS = 5.0
+"""From the first byte of a request, or a new connection's beginning, to the end of the request's headers."""
+REQUEST_SECONDS = 120.0
+"""To the end of its body."""
+IDLE_SECONDS = 30.0
+"""Between requests."""
+_LINGER_SECONDS = 1.0
+_MAX_LINGERING = 32
+_DETAIL = b'{"detail": "This is another user\'s local stack; `ogdc-runner up` starts one of your own."}'
+_REFUSAL = b"HTTP/1.1 403 Forbidden\r\nContent-Type: application/json\r\nConnection: close\r\n" + (
+    b"Content-Length: %d\r\n\r\n%s" % (len(_DETAIL), _DETAIL)
+)
+
+
+class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
+    """A connection of this user's."""
+
+    error_task_class = JsonErrorTask
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self._begun_at: float | None = time.time()
+        """When the request began that is not complete yet; None between two."""
+        super().__init__(*arguments, **options)
+
+    def received(self, data: bytes) -> bool:
+        """Take in what has come."""
+        if self._begun_at is None:
+            self._begun_at = time.time()
+        taken: bool = super().received(data)
+        if self.request is None:
+            self._begun_at = None
+        return taken
+
+    def is_late(self, now: float) -> bool:
+        """Whether it has not asked in time."""
+        if self.requests or self.total_outbufs_len:
+            return False
+        since: float = self.last_activity if self._begun_at is None else self._begun_at
+        return now - since > self._limit()
+
+    def _limit(self) -> float:
+        if self._begun_at is None:
+            return IDLE_SECONDS
+        in_body = self.request is not None and self.request.headers_finished
+        return REQUEST_SECONDS if in_body else HEADER_SECONDS
+
+
+class Listener(TcpWSGIServer):  # type: ignore[misc]
+    """Accepts connections of this user's."""
+
+    channel_class = Channel
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self._refused: set[_Refused] = set()
+        super().__init__(*arguments, **options)
+
+    def accept(self) -> tuple[socket.socket, Any] | None:
+        """The next connection; None where it is somebody else's."""
+        found: tuple[socket.socket, Any] | None = super().accept()
+        if found is None:
+            return None
+        connection, client = found
+        if may_connect(client, self.socket.getsockname()):
+            return found
+        if len(self._refused) < _MAX_LINGERING:
+            self._refused.add(_Refused(connection, self._map))
+        else:
+            connection.close()
+        return None
+
+    def maintenance(self, now: float) -> None:
+        """Close the connections that have had their time."""
+        for channel in [*self.active_channels.values()]:
+            if channel.is_late(now):
+                channel.will_close = True
+        for refused in [*self._refused]:
+            if refused.is_over(now):
+                self._refused.discard(refused)
+                refused.close()
+
+
+class _Refused(dispatcher):  # type: ignore[misc]
+    """A connection that was told so, until the other end has heard it: closed at once, it might not."""
+
+    def __init__(self, connection: socket.socket, channels: dict[int, Any]) -> None:
+        super().__init__(connection, channels)
+        self._until = time.time() + _LINGER_SECONDS
+        with suppress(OSError):
+            connection.send(_REFUSAL)
+            connection.shutdown(socket.SHUT_WR)
+
+    def is_over(self, now: float) -> bool:
+        return now > self._until or not self.connected
+
+    def writable(self) -> bool:
+        return False
+
+    def handle_read(self) -> None:
+        with suppress(OSError):
+            self.recv(8192)

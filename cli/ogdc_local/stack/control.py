@@ -1,0 +1,332 @@
+"""Start, find and stop the local stack, from any process of its user.
+
+Its lock says whether it is up (see `lock`); the record beside it is to be believed only while that is held.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ogdc_cli.terminal import say
+from ogdc_local.stack.lock import holder, is_alive, is_locked, may_hold, take_lock
+from ogdc_local.stack.paths import (
+    DamagedStateError,
+    StackError,
+    StatePaths,
+    open_log,
+    set_aside,
+    write_private,
+)
+
+STATE_PATH = "/stack"
+"""Where the gateway says whether a workflow is running."""
+IDLE_SECONDS = 600.0
+"""How long a stack that nobody asked to stay waits for another request."""
+_START_SECONDS = 90.0
+_STOP_SECONDS = 30.0
+_POLL_SECONDS = 0.02
+_MOST_DAMAGED = 3
+_HIGHEST_PID = 1 << 31
+_KINDS = (int, str, str, str, dict)
+_URL = re.compile(r"http://127\.0\.0\.1:[0-9]{1,5}")
+
+
+class Stack(NamedTuple):
+    """A stack that is up."""
+
+    pid: int
+    url: str
+    """Base URL of the API."""
+    started_at: str
+    """ISO 8601, UTC."""
+    version: str
+    """The version of ogdc-runner that runs it."""
+    settings: dict[str, str]
+    """What it took from the environment of the command that started it."""
+
+
+def current(paths: StatePaths | None = None) -> Stack | None:
+    """Find the stack of this user's state directory; None where none is up and ready."""
+    paths = paths or StatePaths.from_env()
+    if not is_locked(paths):
+        return None
+    stack = _recorded(paths)
+    return stack if stack is not None and is_alive(stack.pid) and may_hold(paths, stack.pid) else None
+
+
+def _recorded(paths: StatePaths) -> Stack | None:
+    """What is recorded of the stack, where it can be so: commands send their tokens to that URL."""
+    try:
+        stack = Stack(**json.loads(paths.record.read_text()))
+    except (OSError, ValueError, TypeError, RecursionError):
+        return None
+    values: tuple[object, ...] = stack
+    if not all(isinstance(value, kind) for value, kind in zip(values, _KINDS, strict=True)):
+        return None
+    return stack if 0 < stack.pid < _HIGHEST_PID and _URL.fullmatch(stack.url) else None
+
+
+def ensure_up_without_damaged(
+    *, idle_timeout: float | None, environ: Mapping[str, str] | None = None
+) -> tuple[Stack, list[Path]]:
+    """As `ensure_up`; what is damaged of the state is renamed, and returned under its new name.
+
+    Raises:
+        StackError: as there, for another reason.
+    """
+    aside: list[Path] = []
+    while True:
+        try:
+            return ensure_up(idle_timeout=idle_timeout, environ=environ), aside
+        except DamagedStateError as exc:
+            if len(aside) >= _MOST_DAMAGED:
+                raise
+            aside.append(set_aside(exc.path))
+
+
+def ensure_up(*, idle_timeout: float | None, environ: Mapping[str, str] | None = None) -> Stack:
+    """Return the stack that is up, or start one; of callers at the same time, one starts it and all get it.
+
+    A stack that runs another version, or with settings other than the environment asks for, is restarted.
+
+    Args:
+        idle_timeout: Seconds without a request or a workflow after which the stack stops by itself; None:
+            never. A stack that was once asked to stay stays.
+        environ: The user's environment (the process's where None).
+
+    Raises:
+        StackError: it does not start, and why; or it would have to be restarted and is busy.
+    """
+    env = os.environ if environ is None else environ
+    paths = StatePaths.from_env(env)
+    paths.create()
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        lock = take_lock(paths)
+        if lock is not None:
+            _make_room(paths)
+            _wish(paths, idle_timeout)
+            return _start(paths, lock=lock, environ=env)
+        stack = current(paths)
+        if stack is None and paths.record.exists() and _recorded(paths) is None:  # damaged: ask nobody
+            down(paths)
+        elif stack is None:  # starting or stopping
+            time.sleep(_POLL_SECONDS)
+        elif (difference := _difference(stack, env)) is not None and not _keep(stack, difference):
+            down(paths)
+        else:
+            _prolong(paths, idle_timeout)
+            if current(paths) == stack:  # it may just have idled away
+                return stack
+    raise StackError(
+        f"The local stack has been starting or stopping for {_START_SECONDS:.0f} seconds. "
+        f"Look into {paths.stack_log}, or stop it: ogdc-runner down"
+    )
+
+
+def _make_room(paths: StatePaths) -> None:
+    """Let a stack start on a full disk; it takes the room back when there is some."""
+    from ogdc_local.stack.disk import RESERVE_BYTES, Reserve, free_bytes
+
+    if free_bytes(paths.root) < RESERVE_BYTES // 2:
+        Reserve(paths.reserve).release()
+
+
+def revived() -> Stack | None:
+    """Start the stack that has stopped and kept runs, for a while; None: there has never been one.
+
+    Raises:
+        StackError: it does not start.
+    """
+    paths = StatePaths.from_env()
+    return ensure_up(idle_timeout=IDLE_SECONDS) if any(paths.root.glob("pg-*")) else None
+
+
+def down(paths: StatePaths | None = None) -> bool:
+    """Stop the stack and everything it left running; returns whether one was up.
+
+    Workflows that have not ended go on when it is up again.
+
+    Raises:
+        StackError: something does not end.
+    """
+    paths = paths or StatePaths.from_env()
+    if not paths.lock.exists():
+        return False
+    from ogdc_local.sandbox.bubblewrap import end_stranded
+    from ogdc_local.stack.postgres import stop_orphans
+
+    lock = take_lock(paths)
+    was_up = lock is None
+    if lock is None:
+        lock = _end(paths)
+    try:
+        stop_orphans(paths.root)
+        end_stranded(paths.tasks)
+    finally:
+        os.close(lock)
+    return was_up
+
+
+def _start(paths: StatePaths, *, lock: int, environ: Mapping[str, str]) -> Stack:
+    """Start the stack's process, which inherits the lock, and wait until it is ready or says why not."""
+    from select import select
+
+    paths.record.unlink(missing_ok=True)
+    reader, writer = os.pipe()
+    try:
+        _spawn(paths, environ=environ, inherited=(lock, writer))
+    finally:
+        os.close(lock)
+        os.close(writer)
+    with os.fdopen(reader) as pipe:
+        if not select([pipe], [], [], _START_SECONDS)[0]:
+            raise StackError(f"The local stack takes long to start; {paths.stack_log} says how far it is.")
+        answer = pipe.read()
+    said: dict[str, Any] = (
+        json.loads(answer) if answer else {"error": f"it ended without a word, see {paths.stack_log}"}
+    )
+    failure = said["error"]
+    if failure is None and (stack := current(paths)) is not None:
+        return stack
+    _await_end(paths)
+    if damaged := said.get("damaged"):
+        raise DamagedStateError(Path(damaged["path"]), reason=damaged["reason"], lost=damaged["lost"])
+    raise StackError(f"The local stack does not start: {failure or 'it was stopped at once'}")
+
+
+def _spawn(paths: StatePaths, *, environ: Mapping[str, str], inherited: tuple[int, int]) -> None:
+    """Run the stack's program, which detaches itself and returns."""
+    import subprocess
+
+    log = open_log(paths.stack_log)
+    try:
+        subprocess.run(
+            [sys.executable, "-P", "-m", "ogdc_local.stack.process", *map(str, inherited)],
+            env=_environment(paths, environ),
+            cwd=paths.root,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            pass_fds=inherited,
+            check=False,
+        )
+    finally:
+        os.close(log)
+
+
+def _environment(paths: StatePaths, environ: Mapping[str, str]) -> dict[str, str]:
+    """Take libpq's variables out of the user's environment; they would lead the stack to another database."""
+    kept = {name: value for name, value in environ.items() if not name.startswith("PG")}
+    return kept | {"OGDC_STATE_DIR": str(paths.root)}
+
+
+def _await_end(paths: StatePaths) -> None:
+    """Wait for a stack that is going down by itself."""
+    deadline = time.monotonic() + _STOP_SECONDS
+    while is_locked(paths) and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+
+
+def _end(paths: StatePaths) -> int:
+    """End the stack's process, the hard way where it does not listen; returns the lock, then ours."""
+    deadline = time.monotonic() + _STOP_SECONDS
+    told: int | None = None
+    while (lock := take_lock(paths)) is None:
+        pid = holder(paths)
+        if pid is not None and pid != told:
+            _signal(pid, signal.SIGTERM)
+            told = pid
+        if time.monotonic() > deadline:
+            if told is None or pid is None:
+                raise StackError(
+                    f"The local stack cannot be stopped: nothing says which process it is ({paths.lock})."
+                )
+            _signal(pid, signal.SIGKILL)
+            deadline = time.monotonic() + _STOP_SECONDS
+        time.sleep(_POLL_SECONDS)
+    # The lock goes a moment before the process does.
+    while told is not None and is_alive(told) and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS / 10)
+    return lock
+
+
+class _Difference(NamedTuple):
+    """In which way a stack is not the one that is asked for."""
+
+    what: str
+    matters: bool = True
+    """False: a busy stack will do all the same."""
+
+
+def _difference(stack: Stack, environ: Mapping[str, str]) -> _Difference | None:
+    """Say in which way a stack is not the one that `environ` asks for; None where it is."""
+    from importlib.metadata import version
+
+    from ogdc_local.stack.environment import OF_PROGRAMS, passed_on
+
+    wanted = version("ogdc-runner")
+    if stack.version != wanted:
+        return _Difference(f"runs version {stack.version}, not {wanted}")
+    for name, value in passed_on(environ).items():
+        if (had := stack.settings.get(name)) != value:
+            what = f"runs with {name}={had or '(its default)'}, not {value}"
+            return _Difference(what, matters=name not in {"PATH", *OF_PROGRAMS})
+    return None
+
+
+def _keep(stack: Stack, difference: _Difference) -> bool:
+    """Whether to go on with a stack although it is another, since it is busy.
+
+    Raises:
+        StackError: it is, and the difference matters.
+    """
+    if not _is_busy(stack):
+        return False
+    if difference.matters:
+        raise StackError(
+            f"The local stack {difference.what}, and has workflows running. Wait for them "
+            "(ogdc-runner list), or restart it yourself: ogdc-runner down; they go on when it is up again."
+        )
+    say(f"The local stack is busy and stays as it is: it {difference.what}.", err=True)
+    return True
+
+
+def _is_busy(stack: Stack) -> bool:
+    import http.client
+    from urllib.parse import urlsplit
+
+    connection = http.client.HTTPConnection(urlsplit(stack.url).netloc, timeout=10)
+    try:
+        connection.request("GET", STATE_PATH)
+        return bool(json.loads(connection.getresponse().read())["busy"])
+    except (OSError, http.client.HTTPException, ValueError, KeyError):
+        return False  # it is going down, or does not answer
+    finally:
+        connection.close()
+
+
+def _wish(paths: StatePaths, idle_timeout: float | None) -> None:
+    write_private(paths.wish, "never" if idle_timeout is None else str(idle_timeout))
+
+
+def _prolong(paths: StatePaths, idle_timeout: float | None) -> None:
+    """Tell a stack that is up how long it may idle from now."""
+    with contextlib.suppress(OSError):
+        if idle_timeout is not None and paths.wish.read_text() == "never":
+            return
+    _wish(paths, idle_timeout)
+
+
+def _signal(pid: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)

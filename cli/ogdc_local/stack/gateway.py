@@ -1,0 +1,200 @@
+"""What the stack offers its user behind one port: the functions, a view of the workflows, artifact downloads.
+
+The engine's own API, which can mount the whole volume, is behind another port and a token (see `Internal`).
+"""
+
+from __future__ import annotations
+
+import hmac
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from werkzeug import Request, Response
+from werkzeug.exceptions import MethodNotAllowed
+from werkzeug.utils import send_file
+
+from ogdc_functions.http.responses import error_response, json_response
+from ogdc_local.stack.control import STATE_PATH
+from ogdc_local.stack.functions import Functions
+from ogdc_shared.errors import ForbiddenError, OutputUnavailableError
+from ogdc_shared.storage.directory import DirectoryStore
+from ogdc_shared.storage.links import verify
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+_ARTIFACTS = "/artifacts/"
+_ENGINE = "/api/v1/"
+_EVENTS = "/events/argo"
+_SUBMIT_PATHS = frozenset({"/submit", "/validate", "/sweep"})
+_CHANGES = frozenset({"POST", "DELETE"})
+_READS = frozenset({"GET", "HEAD"})
+_OUR_HOSTS = frozenset({"localhost", "127.0.0.1"})
+
+
+class Gateway:
+    """The WSGI application that hands each request to the part it is for.
+
+    It is served to this machine's user alone (see `connections`). Browsers are kept from acting for other
+    sites: a `Host` that is not this machine (DNS rebinding) and an `Origin` that is not this gateway are
+    refused.
+    """
+
+    def __init__(
+        self,
+        *,
+        functions: Functions,
+        engine: WSGIApplication,
+        artifacts: Path,
+        signing_key: str,
+        state: Callable[[], Mapping[str, Any]],
+    ) -> None:
+        """Nothing is opened or read yet.
+
+        Args:
+            functions: The functions' applications.
+            engine: Answers /api/v1/…, the part of the Argo Server's API there is; asked for reads alone.
+            artifacts: Root of the directory store.
+            signing_key: What artifact links are signed with.
+            state: What `GET /stack` answers.
+        """
+        self._functions = functions
+        self._event_functions = {_EVENTS: functions.argo_events, "/events/upload": functions.upload}
+        self._engine = engine
+        self._store = DirectoryStore(artifacts)
+        self._signing_key = signing_key
+        self._state = state
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request (PEP 3333)."""
+        try:
+            check_caller(environ)
+            answer = self._choose(environ)
+        except ForbiddenError as exc:
+            answer = error_response(exc)
+        return answer(environ, start_response)
+
+    def _choose(self, environ: WSGIEnvironment) -> WSGIApplication:
+        path: str = environ["PATH_INFO"]
+        if path.startswith(_ARTIFACTS):
+            return self._artifact
+        if path.startswith(_ENGINE):
+            return self._view(environ["REQUEST_METHOD"])
+        bare = path.removeprefix("/api")
+        if bare == STATE_PATH and environ["REQUEST_METHOD"] in _READS:
+            return json_response(self._state())
+        if events := self._event_functions.get(bare):
+            return events
+        if bare in _SUBMIT_PATHS or environ["REQUEST_METHOD"] in _CHANGES:
+            return self._functions.submit
+        return self._functions.status
+
+    def _view(self, method: str) -> WSGIApplication:
+        """Let workflows be looked at. Who could make one here could mount everything on the volume."""
+        if method in _READS:
+            return self._engine
+        raise ForbiddenError(
+            "Workflows can only be looked at here. Start runs with POST /submit, stop them with "
+            "POST /runs/{name}/cancel and try them again with POST /runs/{name}/retry."
+        )
+
+    def _artifact(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        try:
+            response = self._download(Request(environ))
+        except Exception as exc:
+            response = error_response(exc)
+        return response(environ, start_response)
+
+    def _download(self, request: Request) -> Response:
+        """Stream an artifact, or the parts of it that a `Range` asks for."""
+        if request.method not in _READS:
+            raise MethodNotAllowed(sorted(_READS), "Artifacts can be read only.")
+        key = request.path.removeprefix(_ARTIFACTS)
+        verify(key, request.args, secret=self._signing_key, now=time.time())
+        path = self._store.path(key)
+        if not path.is_file():
+            raise OutputUnavailableError(f"{path.name} is no longer kept.", expired=True)
+        response = send_file(
+            path,
+            request.environ,
+            as_attachment=True,
+            download_name=path.name,
+            max_age=0,
+        )
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        return response
+
+
+class Internal:
+    """What the stack's own parts say to each other: the engine's API and its events.
+
+    Who calls has to know a token that is in this process's memory alone.
+    """
+
+    def __init__(self, *, engine: WSGIApplication, argo_events: WSGIApplication, token: str) -> None:
+        self._engine = engine
+        self._argo_events = argo_events
+        self._expected = f"Bearer {token}".encode()
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request (PEP 3333)."""
+        return self._choose(environ)(environ, start_response)
+
+    def _choose(self, environ: WSGIEnvironment) -> WSGIApplication:
+        given = environ.get("HTTP_AUTHORIZATION", "").encode("latin-1")
+        if not hmac.compare_digest(given, self._expected):
+            return error_response(ForbiddenError("This port is for the stack's own parts."))
+        return self._argo_events if environ["PATH_INFO"] == _EVENTS else self._engine
+
+
+class Clock:
+    """Passes requests on to an application and knows how long there has been none."""
+
+    def __init__(self, application: WSGIApplication) -> None:
+        self._application = application
+        self._lock = threading.Lock()
+        self._at_work = 0
+        self._last = time.monotonic()
+
+    @property
+    def idle_seconds(self) -> float:
+        """Seconds since the last request was answered, or since this was made; 0 during one."""
+        return 0.0 if self._at_work else time.monotonic() - self._last
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request (PEP 3333)."""
+        self._count(1)
+        try:
+            return self._application(environ, start_response)
+        finally:
+            self._count(-1)
+
+    def _count(self, change: int) -> None:
+        with self._lock:
+            self._at_work += change
+            self._last = time.monotonic()
+
+
+def check_caller(environ: WSGIEnvironment) -> None:
+    """Refuse what comes from a web page of somebody else's; other users' connections are not even read.
+
+    Raises:
+        ForbiddenError: it does not.
+    """
+    host = environ.get("HTTP_HOST", "")
+    if _host_name(f"//{host}") not in _OUR_HOSTS:
+        raise ForbiddenError(f"The local stack answers to localhost and 127.0.0.1, not to {host[:100]!r}.")
+    origin = environ.get("HTTP_ORIGIN")
+    if origin is not None and origin != f"http://{host}":
+        raise ForbiddenError(f"The local stack takes no requests from pages of {origin[:100]!r}.")
+
+
+def _host_name(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None

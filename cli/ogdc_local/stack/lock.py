@@ -1,0 +1,103 @@
+"""The lock that says whether a stack is up.
+
+A stack's process holds an exclusive flock on one file from before it exists (whoever starts it takes the lock
+and hands it over) until it is gone, however it ends. The process id in the file is to be believed only while
+the lock is held.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+from ogdc_local.stack.paths import StatePaths
+
+_DIGITS = 10
+
+
+def take_lock(paths: StatePaths) -> int | None:
+    """Take the lock without waiting; returns its descriptor, or None where somebody has it."""
+    descriptor = os.open(paths.lock, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.ftruncate(descriptor, 0)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def is_locked(paths: StatePaths) -> bool:
+    """Whether somebody has the lock."""
+    try:
+        descriptor = os.open(paths.lock, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def is_in_place(paths: StatePaths, descriptor: int) -> bool:
+    """Whether a lock that was taken is still the one others see; not where its directory was removed."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), paths.lock.stat())
+    except FileNotFoundError:
+        return False
+
+
+def holder(paths: StatePaths) -> int | None:
+    """Find which process holds the lock; None while it is only being started, and where it cannot be told.
+
+    What the file says is not believed by itself: a process that does not have the file open holds no lock.
+    """
+    text = paths.lock.read_text(errors="replace")
+    named = [int(text)] if text.isascii() and text.isdecimal() and len(text) < _DIGITS else []
+    if not Path("/proc/self/fd").exists():
+        return named[0] if named else None
+    others = (int(process.name) for process in Path("/proc").glob("[0-9]*"))
+    for pid in (*named, *others):
+        if pid != os.getpid() and may_hold(paths, pid):
+            return pid
+    return None
+
+
+def may_hold(paths: StatePaths, pid: int) -> bool:
+    """Whether a process may hold the lock: it has the file open, or this system does not tell."""
+    return not Path("/proc/self/fd").exists() or _has_open(Path("/proc", str(pid)), paths.lock)
+
+
+def _has_open(process: Path, path: Path) -> bool:
+    for descriptor in _descriptors(process):
+        try:
+            if descriptor.samefile(path):
+                return True
+        except OSError:  # closed by now
+            continue
+    return False
+
+
+def _descriptors(process: Path) -> list[Path]:
+    try:
+        return list((process / "fd").iterdir())
+    except OSError:  # gone, or somebody else's
+        return []
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process is there and more than a zombie, which somebody may be slow to collect."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:  # gone by now, or a system without /proc
+        return not Path("/proc/self").exists()

@@ -1,0 +1,263 @@
+"""PostgreSQL as a child process: found, initialised, started, stopped, and taken over after a crash.
+
+It listens on a Unix socket in a private directory and nowhere else, so it trusts who reaches it. It flushes
+to disk as any PostgreSQL does (fsync on), so neither a killed process nor a power cut loses a commit; only a
+power cut within seconds of the very first start can, since `initdb` is told not to wait for the disk.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from ogdc_local.stack.binaries import Binaries
+from ogdc_local.stack.paths import DamagedStateError, StackError, open_log
+from ogdc_local.stack.privileges import Launcher, choose_launcher
+
+USER = "ogdc"
+DATABASE = "postgres"
+_START_SECONDS = 60.0
+_LOCALE = "C.UTF-8" if sys.platform == "linux" else "C"
+_INITDB_OPTIONS = (
+    f"--username={USER}",
+    "--auth=trust",
+    "--encoding=UTF8",
+    f"--locale={_LOCALE}",
+    "--no-sync",
+    "--no-instructions",
+)
+_SETTINGS = {
+    "listen_addresses": "",
+    "unix_socket_permissions": "0700",
+    "max_connections": "50",
+    "shared_buffers": "64MB",
+    "max_wal_size": "256MB",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_line_prefix": "%m [%p] ",
+}
+_PASSING = ("is still in use", "already exists")
+"""Signs of a complaint that passes: a killed server's own children need a moment to notice and let go of the
+shared memory; a killed stack's server may just be coming up."""
+_OF_THE_MACHINE = (
+    *("No space left", "Disk quota exceeded", "Permission denied", "Cannot allocate", "could not map"),
+    *("Read-only file system", "Too many open files", "was not ready", "shared library", "said nothing"),
+    *("could not bind", "could not create", "not permitted", "must not be run as"),
+)
+"""Signs of a complaint that has nothing to do with what the data are."""
+_LOST = "the record of runs, recipes and triggers; published data and outputs stay"
+_ENVIRONMENT = {"PATH": os.defpath, "LANG": _LOCALE, "LC_MESSAGES": "C"}
+"""PostgreSQL gets nothing of the user's environment: no PG* variable, no secret, no locale."""
+
+logger = logging.getLogger(__name__)
+
+
+class Postgres:
+    """One data directory and, between `start` and `stop`, the server on it.
+
+    `start` must be called from a thread that lives as long as the server shall: on Linux the server is told
+    to shut down when that thread ends, which is how a killed stack leaves no server behind.
+    """
+
+    def __init__(self, *, binaries: Binaries, data: Path, socket_dir: Path, log: Path) -> None:
+        self._binaries = binaries
+        self._data = data
+        self._socket_dir = socket_dir
+        self._log = log
+        self._launcher = Launcher(())
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether the server's process is there; collects it where it has ended."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int | None:
+        """The server's process id while it runs."""
+        return self._process.pid if self._process is not None and self.running else None
+
+    def start(self) -> None:
+        """Bring the server up, making its data directory the first time, and wait until it takes connections.
+
+        Raises:
+            StackError: it does not come up; the message ends with what PostgreSQL said.
+        """
+        self._launcher = choose_launcher(self._data)
+        self._clear()
+        if not self._data.exists():
+            self._initialise()
+        self._launcher.give(self._socket_dir)
+        deadline = time.monotonic() + _START_SECONDS
+        while (complaint := self._launch()) is not None:
+            if not any(sign in complaint for sign in _PASSING) or time.monotonic() > deadline:
+                raise self._trouble(complaint)
+            time.sleep(0.1)
+            self._clear()
+
+    def _trouble(self, complaint: str) -> StackError:
+        """Tell a record that cannot be read from a machine that cannot run a server now."""
+        if any(sign in complaint for sign in _OF_THE_MACHINE):
+            return StackError(f"PostgreSQL does not start ({self._log}): {complaint}")
+        return DamagedStateError(self._data, reason=f"PostgreSQL says: {complaint}", lost=_LOST)
+
+    def stop(self) -> None:
+        """Shut the server down, by gentler means first; does nothing where it is not running."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        for number, seconds in ((signal.SIGINT, 10.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0)):
+            process.send_signal(number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(seconds)
+                return
+
+    def _clear(self) -> None:
+        """Make way: end a server that is left on the data, and remove dead ones' sockets."""
+        stop_orphan(self._data)
+        for leftover in self._socket_dir.glob(".s.PGSQL.*"):
+            leftover.unlink(missing_ok=True)
+
+    def _initialise(self) -> None:
+        """Make the data directory, under another name until it is whole."""
+        draft = self._data.with_name(f"{self._data.name}.new")
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(mode=0o700)
+        self._launcher.give(draft)
+        initdb = self._binaries.directory / "initdb"
+        done = subprocess.run(
+            [*self._launcher.prefix, initdb, "-D", draft, *_INITDB_OPTIONS],
+            env=_ENVIRONMENT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise StackError(f"PostgreSQL's data directory {self._data} cannot be made: {_tail(done.stdout)}")
+        draft.rename(self._data)
+
+    def _launch(self) -> str | None:
+        """Start the server once; returns None when it is ready, else what it said before it ended."""
+        settings = _SETTINGS | {"unix_socket_directories": str(self._socket_dir)}
+        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        log = open_log(self._log)
+        began = os.fstat(log).st_size
+        try:
+            self._process = subprocess.Popen(
+                [*self._launcher.prefix, self._binaries.directory / "postgres", "-D", self._data, *options],
+                env=_ENVIRONMENT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        finally:
+            os.close(log)
+        deadline = time.monotonic() + _START_SECONDS
+        while self.running:
+            if _ready(self._data, self._process.pid):
+                return None
+            if time.monotonic() > deadline:
+                self.stop()
+                return f"it was not ready after {_START_SECONDS:.0f} seconds"
+            time.sleep(0.004)
+        with self._log.open(errors="replace") as file:
+            file.seek(began)
+            return _tail(file.read())
+
+
+def stop_orphan(data: Path) -> None:
+    """Stop the server a killed stack left on `data`, and remove what would keep a new one from starting.
+
+    Only for whoever holds the stack's lock: then no other stack can be behind that server.
+
+    Raises:
+        StackError: it does not end.
+    """
+    pid_file = data / "postmaster.pid"
+    pid = _postmaster(data)
+    for number, seconds in ((signal.SIGINT, 10.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0)):
+        if pid is None:
+            break
+        logger.warning("stopping PostgreSQL, process %d, left behind by an earlier stack", pid)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+        deadline = time.monotonic() + seconds
+        while (pid := _postmaster(data)) is not None and time.monotonic() < deadline:
+            time.sleep(0.01)
+    if pid is not None:
+        raise StackError(
+            f"PostgreSQL, process {pid}, holds {data} and cannot be stopped; end it and try again."
+        )
+    if pid_file.exists():  # it was killed
+        _end_children(data)
+        # The file names a zombie, or a process that is none of its own by now; it would keep a new one away.
+        pid_file.unlink(missing_ok=True)
+
+
+def stop_orphans(root: Path) -> None:
+    """Stop what is left on any data directory below the state directory `root`; see `stop_orphan`."""
+    for data in root.glob("pg-*"):
+        stop_orphan(data)
+
+
+def _end_children(data: Path) -> None:
+    """End the children of a killed server on `data`; they would by themselves, but some only after a minute.
+
+    Until then they hold its shared memory, which keeps a new server away.
+    """
+    for proc in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (proc / "comm").read_text() == "postgres\n" and (proc / "cwd").samefile(data):
+                os.kill(int(proc.name), signal.SIGKILL)
+
+
+def _postmaster(data: Path) -> int | None:
+    """Find the live server on `data`; None where there is none."""
+    try:
+        pid = int((data / "postmaster.pid").read_text().split("\n", 1)[0])
+    except (OSError, ValueError):
+        return None
+    return pid if pid > 0 and _serves(pid, data) else None
+
+
+def _serves(pid: int, data: Path) -> bool:
+    """Whether `pid` is a live PostgreSQL on `data`: the server's working directory is its data directory."""
+    proc = Path("/proc") / str(pid)
+    try:
+        # A zombie has no working directory any more.
+        return (proc / "cwd").samefile(data)
+    except OSError:
+        if Path("/proc/self").exists():
+            return False
+    said = subprocess.run(
+        ["ps", "-o", "state=,command=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
+    return not said.stdout.startswith("Z") and str(data) in said.stdout
+
+
+def _ready(data: Path, pid: int) -> bool:
+    """Whether the server says it takes connections.
+
+    Source: PostgreSQL, src/include/utils/pidfile.h: line 1 is the process id, line 8 the padded status.
+    """
+    try:
+        lines = (data / "postmaster.pid").read_text().splitlines()
+    except OSError:
+        return False
+    return len(lines) >= 8 and lines[0] == str(pid) and lines[7].strip() == "ready"
+
+
+def _tail(text: str) -> str:
+    """Join the last lines, at most five, without their time and process id."""
+    lines = [line.partition("] ")[2] or line for line in text.splitlines() if line.strip()]
+    return " | ".join(lines[-5:]) or "it said nothing"

@@ -1,0 +1,205 @@
+"""The local stack's own process: it watches over PostgreSQL, a child, and the services, its threads."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import TYPE_CHECKING, TextIO
+
+from ogdc_local.stack.binaries import find_binaries
+from ogdc_local.stack.control import Stack
+from ogdc_local.stack.environment import passed_on
+from ogdc_local.stack.lock import is_in_place
+from ogdc_local.stack.paths import DamagedStateError, StackError, StatePaths, write_private
+from ogdc_local.stack.postgres import Postgres, stop_orphans
+from ogdc_shared.errors import OgdcError
+
+if TYPE_CHECKING:
+    from ogdc_local.stack.services import Services
+
+_TICK_SECONDS = 0.25
+_LONGEST_PAUSE = 4.0
+
+logger = logging.getLogger(__name__)
+
+
+def main() -> None:
+    """Detach from whoever started this, serve, and say on the way whether it works.
+
+    Arguments: the descriptors of the lock, taken by the starter, and of the pipe the starter waits at.
+    """
+    lock, ready = (int(argument) for argument in sys.argv[1:3])
+    for descriptor in (lock, ready):
+        os.set_inheritable(descriptor, False)
+    if os.fork() != 0:
+        os._exit(0)
+    os.setsid()
+    _leave_session_keyring()
+    os.pwrite(lock, str(os.getpid()).encode(), 0)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+    status = _serve_and_tell(StatePaths.from_env(), lock=lock, pipe=os.fdopen(ready, "w"))
+    # Everything is stopped and on disk; the interpreter's own end would only wait for imports.
+    logging.shutdown()
+    os._exit(status)
+
+
+def _leave_session_keyring() -> None:
+    """Give this process and its children a keyring of their own: that of a login may hold Kerberos tickets.
+
+    Source: keyctl(2), KEYCTL_JOIN_SESSION_KEYRING; the system calls' numbers are those of the machines named.
+    """
+    number = {"x86_64": 250, "aarch64": 219}.get(os.uname().machine)
+    if sys.platform == "linux" and number is not None:
+        import ctypes
+
+        ctypes.CDLL(None).syscall(ctypes.c_long(number), ctypes.c_long(1), None)  # may be refused: no harm
+
+
+def _serve_and_tell(paths: StatePaths, *, lock: int, pipe: TextIO) -> int:
+    """Serve, tell the starter through `pipe` how it went, and return the exit status."""
+    try:
+        serve(paths, lock=lock, environ=os.environ, announce=lambda: _answer(pipe, None))
+    except OgdcError as exc:
+        logger.critical("%s", exc)
+        _answer(pipe, str(exc), damaged=exc.facts if isinstance(exc, DamagedStateError) else None)
+        return 1
+    except Exception as exc:
+        logger.exception("the stack failed")
+        _answer(pipe, f"{type(exc).__name__}: {exc} (more in {paths.stack_log})")
+        return 1
+    return 0
+
+
+def serve(paths: StatePaths, *, lock: int, environ: Mapping[str, str], announce: Callable[[], None]) -> None:
+    """Run the stack until a signal or idleness ends it, or somebody removes its state directory.
+
+    Args:
+        paths: The state directory.
+        lock: The descriptor of its lock, taken.
+        environ: The user's environment.
+        announce: Called once everything answers.
+
+    Raises:
+        OgdcError: a part does not start.
+    """
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    imports = threading.Thread(target=_import_services, daemon=True)
+    imports.start()
+    stop_orphans(paths.root)
+    postgres = _postgres(paths, environ)
+    try:
+        postgres.start()
+        imports.join()
+        from ogdc_local.stack.services import running_services
+
+        settings = passed_on(environ)
+        with running_services(paths, environ=environ, settings=settings) as services:
+            _write_record(paths, Stack(os.getpid(), services.url, _now(), version("ogdc-runner"), settings))
+            announce()
+            logger.info("ready at %s", services.url)
+            _supervise(postgres, stop=stop, done=lambda: _is_over(paths, lock, services))
+            if is_in_place(paths, lock):
+                paths.record.unlink(missing_ok=True)
+    finally:
+        postgres.stop()
+        if is_in_place(paths, lock):  # otherwise it may be another stack's by now
+            paths.remove_socket_dir()
+    logger.info("stopped")
+
+
+def _import_services() -> None:
+    """Import the services while PostgreSQL starts; an error comes up again where they are wanted."""
+    with suppress(Exception):
+        import ogdc_local.stack.services  # noqa: F401
+
+
+def _postgres(paths: StatePaths, environ: Mapping[str, str]) -> Postgres:
+    """Choose the PostgreSQL to run.
+
+    Raises:
+        StackError: there is none, or none that can read the record there is.
+    """
+    binaries = find_binaries(paths.postgres_data, environ)
+    logger.info("PostgreSQL %d from %s", binaries.major, binaries.directory)
+    data = paths.postgres_data(binaries.major)
+    earlier = [path for path in sorted(paths.root.glob("pg-*")) if path.name.removeprefix("pg-").isdecimal()]
+    if earlier and not data.exists() and not environ.get("OGDC_POSTGRES_BIN"):
+        raise StackError(
+            f"The record of earlier runs is in {earlier[-1]}, which takes that version of PostgreSQL, and "
+            f"what is here is version {binaries.major} ({binaries.directory}). Install the other, or move "
+            "the directory away to begin a new record."
+        )
+    return Postgres(binaries=binaries, data=data, socket_dir=paths.socket_dir(), log=paths.postgres_log)
+
+
+def _supervise(postgres: Postgres, *, stop: threading.Event, done: Callable[[], bool]) -> None:
+    """Keep PostgreSQL up until `stop` is set or `done` says so."""
+    pause = _TICK_SECONDS
+    while not stop.wait(pause) and not done():
+        pause = _TICK_SECONDS if _revive(postgres) else min(2 * pause, _LONGEST_PAUSE)
+
+
+def _revive(postgres: Postgres) -> bool:
+    if postgres.running:
+        return True
+    logger.warning("PostgreSQL has ended; starting it again")
+    try:
+        postgres.start()
+    except (StackError, OSError) as exc:
+        logger.warning("PostgreSQL does not come back: %s", exc)
+        return False
+    return True
+
+
+def _is_over(paths: StatePaths, lock: int, services: Services) -> bool:
+    """Whether the stack is of no more use; says why."""
+    if not is_in_place(paths, lock):
+        logger.warning("the state directory %s was removed", paths.root)
+    elif not services.alive:
+        logger.error("the engine has failed; the next start goes on with its workflows")
+    elif _has_idled(paths, services):
+        logger.info("nobody has wanted anything for a while")
+    else:
+        return False
+    return True
+
+
+def _has_idled(paths: StatePaths, services: Services) -> bool:
+    """Whether nobody has wanted anything of the stack for as long as it may idle."""
+    try:
+        limit = float(paths.wish.read_text())
+        asked = time.time() - paths.wish.stat().st_mtime
+    except (OSError, ValueError):  # `never`, or just being written
+        return False
+    return asked > limit and services.idle_seconds > limit
+
+
+def _write_record(paths: StatePaths, stack: Stack) -> None:
+    write_private(paths.record, json.dumps(stack._asdict()))
+
+
+def _answer(pipe: TextIO, error: str | None, *, damaged: dict[str, str] | None = None) -> None:
+    """Tell the starter how it went, the first time; a starter that has gone away is no trouble."""
+    if not pipe.closed:
+        with suppress(OSError), pipe:
+            json.dump({"error": error, "damaged": damaged}, pipe)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+if __name__ == "__main__":
+    main()

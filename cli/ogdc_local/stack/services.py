@@ -1,0 +1,208 @@
+"""What runs as threads of the stack's process once PostgreSQL is up: functions, engine, gateway."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
+from pathlib import Path
+
+from ogdc_local.engine import Engine
+from ogdc_local.engine.fetching import Fetching
+from ogdc_local.sandbox import probe
+from ogdc_local.stack.disk import DiskWatch, Reserve
+from ogdc_local.stack.egress import Egress
+from ogdc_local.stack.environment import (
+    CLAIM,
+    NAMESPACE,
+    function_environment,
+    input_cache_limit,
+    load_signing_key,
+    local_claims,
+    log_limit,
+)
+from ogdc_local.stack.functions import build_functions
+from ogdc_local.stack.gateway import Clock, Gateway, Internal
+from ogdc_local.stack.paths import StatePaths, write_private
+from ogdc_local.stack.private import PrivateFiles
+from ogdc_local.stack.server import Server, listen, url_of
+from ogdc_shared.config import Settings
+from ogdc_shared.context import Context
+from ogdc_shared.db.migrate import migrate
+from ogdc_shared.errors import OgdcError
+from ogdc_shared.reach import Reach
+from ogdc_shared.sweep import UNSENT_SECONDS, sweep
+from ogdc_worker.publish.tidy import Leftovers, discard, tidy
+from ogdc_worker.report import Reporter
+
+SWEEP_SECONDS = 15.0
+TIDY_SECONDS = 86_400.0
+_SWEEP_PATIENCE = 5.0
+_LOWEST_PORT, _HIGHEST_PORT = 1024, 65535
+_USER_THREADS = 16
+_INTERNAL_THREADS = 8
+
+logger = logging.getLogger(__name__)
+
+
+class Services:
+    """The services while they run.
+
+    Attributes:
+        url: Base URL of the gateway.
+    """
+
+    def __init__(self, *, url: str, clock: Clock, engine: Engine) -> None:
+        self.url = url
+        self._clock = clock
+        self._engine = engine
+
+    @property
+    def alive(self) -> bool:
+        """Whether all of them still work; a fault in the engine ends it for good."""
+        return self._engine.alive
+
+    @property
+    def idle_seconds(self) -> float:
+        """Seconds since the last request of a user; 0 while a workflow runs."""
+        return 0.0 if self._engine.busy() else self._clock.idle_seconds
+
+
+@contextmanager
+def running_services(
+    paths: StatePaths, *, environ: Mapping[str, str], settings: Mapping[str, str]
+) -> Iterator[Services]:
+    """Start the services, and stop them in reverse order.
+
+    Two servers: users call the one; the functions call the engine, and the engine sends its events, through
+    the other, by a token that nobody else has. With a single one, as many submissions as it has threads would
+    wait for ever for a thread to answer their calls to the engine.
+
+    Args:
+        paths: The state directory.
+        environ: The user's environment, for the choice of a sandbox.
+        settings: What the functions take over from it.
+
+    Raises:
+        OgdcError: one does not start.
+    """
+    public, internal = listen(_last_port(paths)), listen(None)
+    write_private(paths.port, str(public.getsockname()[1]))
+    signing_key, token = load_signing_key(paths), secrets.token_urlsafe(32)
+    context = Context(
+        Settings.from_env(
+            function_environment(
+                paths,
+                url=url_of(public),
+                engine_url=url_of(internal),
+                engine_token=token,
+                signing_key=signing_key,
+                settings=settings,
+            )
+        )
+    )
+    with ExitStack() as parts:
+        parts.callback(context.database.close)
+        migrate(context.database)
+        egress = parts.enter_context(
+            Egress(paths.egress, reach=Reach(networks=context.settings.allowed_networks), environ=environ)
+        )
+        engine = Engine(
+            store_path=paths.engine_store,
+            artifact_dir=paths.artifacts,
+            volumes={CLAIM: paths.volume} | local_claims(settings),
+            log_dir=paths.logs,
+            log_limit=log_limit(settings),
+            events_url=f"{url_of(internal)}/events/argo",
+            events_token=token,
+            egress=egress.path,
+            namespace=NAMESPACE,
+            slots=(os.cpu_count() or 1) + 1,  # one more, since each waits for the disk now and then
+            sandbox=probe(environ=environ, label=paths.label, private=(paths.root,)),
+            secret=PrivateFiles.from_env(environ).secret,
+            on_forget=partial(discard, str(paths.volume)),
+            fetching=Fetching(
+                logins=PrivateFiles.from_env(environ).logins,
+                cache=paths.input_cache,
+                limit=input_cache_limit(settings),
+            ),
+        )
+        functions = build_functions(context)
+        gateway = Gateway(
+            functions=functions,
+            engine=engine.wsgi,
+            artifacts=paths.artifacts,
+            signing_key=signing_key,
+            state=lambda: {"busy": engine.busy()},
+        )
+        parts.enter_context(
+            Server(
+                internal,
+                Internal(engine=engine.wsgi, argo_events=functions.argo_events, token=token),
+                threads=_INTERNAL_THREADS,
+            )
+        )
+        engine.start()
+        parts.callback(engine.stop)
+        parts.enter_context(DiskWatch(Reserve(paths.reserve), paths.root, stop_tasks=engine.stop_tasks))
+        _sweep(context, unsent_for=0)  # nobody submits before the port below is served
+        clock = Clock(gateway)
+        parts.enter_context(Server(public, clock, threads=_USER_THREADS))
+        parts.enter_context(_chores(context, volume=paths.volume))
+        yield Services(url=url_of(public), clock=clock, engine=engine)
+
+
+def _last_port(paths: StatePaths) -> int | None:
+    """The port of before, where the file names one that a user may listen on."""
+    with suppress(OSError, ValueError):
+        port = int(paths.port.read_text())
+        return port if _LOWEST_PORT <= port <= _HIGHEST_PORT else None
+    return None
+
+
+@contextmanager
+def _chores(context: Context, *, volume: Path) -> Iterator[None]:
+    """Sweep every 15 seconds, tidy the volume daily, and import what the first submission would wait for."""
+    stop = threading.Event()
+
+    def sweep_regularly() -> None:
+        tidy_at = 0.0
+        while not stop.wait(SWEEP_SECONDS):
+            _sweep(context)
+            if time.monotonic() >= tidy_at:
+                _tidy(volume, retry_days=context.settings.failed_run_days)
+                tidy_at = time.monotonic() + TIDY_SECONDS
+
+    threading.Thread(target=_import_compiler, name="imports", daemon=True).start()
+    sweeper = threading.Thread(target=sweep_regularly, name="sweeper", daemon=True)
+    sweeper.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        sweeper.join(_SWEEP_PATIENCE)
+
+
+def _import_compiler() -> None:
+    import ogdc_shared.workflow.build  # noqa: F401  brings hera along: most of a second
+
+
+def _sweep(context: Context, *, unsent_for: float = UNSENT_SECONDS) -> None:
+    try:
+        sweep(context, unsent_for=unsent_for)
+    except OgdcError as exc:
+        logger.warning("the sweep has to wait: %s", exc)
+    except Exception:
+        logger.exception("the sweep failed")
+
+
+def _tidy(volume: Path, *, retry_days: int) -> None:
+    try:
+        tidy(Leftovers(retry_days, str(volume)), Reporter())
+    except Exception:
+        logger.exception("leftovers of runs cannot be removed")

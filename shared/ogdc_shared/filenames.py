@@ -1,0 +1,156 @@
+"""The file name an input gets: always a plain one, and the one its author would look for.
+
+Recipes name their inputs in globs and paths, and were written where wget or a browser fetched them: the last
+part of the URL's path in readable letters, without a query that comes after the name's extension.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+from ogdc_shared.errors import UnusableInputError
+from ogdc_shared.fast_typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ogdc_shared.plan import InputFile
+
+NAME_BYTES = 255
+"""What Linux file systems take."""
+
+_EXTENSION = re.compile(
+    r"\.(?!(?:aspx?|ashx|cgi|do|exe|jspx?|php\d?|pl|py)$)(?=\d*[A-Za-z])[A-Za-z0-9]{1,8}$", re.IGNORECASE
+)
+"""What tells what a file is; that of a program tells nothing of what it answers."""
+_UNWANTED = re.compile(r"[/\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_PARAMETER = r';\s*([\w!#$&+^`|~*.-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;]*))'
+
+
+def take_name(
+    owners: dict[str, str],
+    name: str,
+    source: str,
+    *,
+    advice: str = "Give one of them another `name:` or a `directory:` in meta.yml, or leave one out.",
+) -> None:
+    """Note in `owners` whose a name is, and that the directories in it are directories.
+
+    Raises:
+        UnusableInputError: it is another input's; the message ends with `advice`.
+    """
+    directories = [name[: match.start()] for match in re.finditer("/", name)]
+    taken = next((taken for taken in (*directories, name, f"{name}/") if taken in owners), None)
+    if taken is not None:
+        raise UnusableInputError(
+            f"Two inputs have the name {taken.rstrip('/')!r}: {owners[taken]!r} and {source!r}. {advice}"
+        )
+    owners[name] = source
+    owners.update((f"{directory}/", source) for directory in directories)
+
+
+def name_from_url(url: str, *, with_query: bool = False) -> str:
+    """Give the path's last segment, percent-encoding undone; `index.html` for an empty one.
+
+    The query is part of the name where the segment has no extension that tells what the file is.
+
+    Args:
+        url: Of the file.
+        with_query: Whether the query stays in any case, since it tells the file from another.
+    """
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(url)
+    segment = _unquote(parts.path.rpartition("/")[2])
+    if not parts.query or (has_extension(segment) and not with_query):
+        return plain_name(segment or "index.html")
+    return plain_name(f"{segment or 'index.html'}?{_unquote(parts.query)}")
+
+
+def has_extension(name: str) -> bool:
+    """Whether a name tells what kind of file it is."""
+    return bool(_EXTENSION.search(name))
+
+
+def name_from_disposition(header: str) -> str | None:
+    """Read the file name out of a Content-Disposition header; None where it has none.
+
+    Of a path, be it one of Unix or of Windows, only the last component counts. `filename*` comes first.
+
+    Args:
+        header: As http.client gives it, each byte one character (ISO 8859-1).
+
+    Source: RFC 6266 section 4.3 and appendix D; RFC 8187 section 3.2 for `filename*`.
+    """
+    parameters: dict[str, str] = {}
+    for key, quoted, token in re.findall(_PARAMETER, f";{_as_utf8(header)}"):
+        value = re.sub(r"\\(.)", r"\1", quoted) if quoted else token.strip()
+        parameters.setdefault(key.lower(), value)
+    name = _extended(parameters.get("filename*", "")) or parameters.get("filename", "")
+    return last_component(name) or None
+
+
+def placed(file: InputFile, otherwise: str) -> str:
+    """Give the path of an input below `/input_dir`; `otherwise` is its name where the recipe says none."""
+    name = relative_path(file.name or "") or otherwise
+    directory = relative_path(file.directory or "")
+    return f"{directory}/{name}" if directory else name
+
+
+def last_component(path: str) -> str:
+    """Give the last component of a path of Unix or Windows as a plain name; empty where there is none."""
+    component = re.split(r"[/\\]", path)[-1]
+    return plain_name(component) if component else ""
+
+
+def relative_path(path: str) -> str:
+    """Make a path of Unix or Windows one below some directory, each part a plain name; may be empty."""
+    parts = (part for part in re.split(r"[/\\]", path) if part not in {"", ".", ".."})
+    return "/".join(map(plain_name, parts))
+
+
+def plain_name(text: str) -> str:
+    """Make `text` the name of a file right in its directory: `/` and control characters percent-encoded.
+
+    A name longer than a file system takes is shortened before its suffix.
+    """
+    name = _UNWANTED.sub(lambda match: _quote(match[0]), text)
+    if name in {".", ".."}:
+        name = name.replace(".", "%2E")
+    stem, suffix = os.path.splitext(name)
+    room = NAME_BYTES - len(suffix.encode())
+    if room < 1:
+        return name.encode()[:NAME_BYTES].decode(errors="ignore")
+    return stem.encode()[:room].decode(errors="ignore") + suffix
+
+
+def _quote(text: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in text.encode(errors="surrogatepass"))
+
+
+def _unquote(text: str) -> str:
+    """Undo percent-encoding, unless what comes out is not UTF-8."""
+    from urllib.parse import unquote_to_bytes
+
+    try:
+        return unquote_to_bytes(text).decode()
+    except UnicodeError:
+        return text
+
+
+def _extended(value: str) -> str:
+    """Decode an RFC 8187 value, `charset'language'percent-encoded`; empty where it cannot be decoded."""
+    from urllib.parse import unquote_to_bytes
+
+    charset, _, encoded = value.partition("'")
+    try:
+        return unquote_to_bytes(encoded.partition("'")[2]).decode(charset)
+    except (LookupError, ValueError):
+        return ""
+
+
+def _as_utf8(header: str) -> str:
+    """Undo the reading of raw UTF-8 bytes as ISO 8859-1."""
+    try:
+        return header.encode("iso-8859-1").decode()
+    except UnicodeError:
+        return header

@@ -1,0 +1,1 @@
+"""What a recipe's inputs are: found, listed and divided into partitions."""

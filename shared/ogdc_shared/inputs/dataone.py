@@ -1,0 +1,231 @@
+"""Which files a DataONE data package has, asked of a member node's search index.
+
+Source: DataONE Architecture, "MNQuery.query()" and "MNRead.get()" (REST API v2); the fields are those of the
+DataONE index documentation, "Solr Index Fields".
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote
+
+from ogdc_shared.errors import InputNotFoundError, SourceUnavailableError
+from ogdc_shared.filenames import last_component, relative_path
+from ogdc_shared.inputs.identifiers import identifiers
+from ogdc_shared.plan import Checksum, InputFile
+
+if TYPE_CHECKING:
+    import urllib3
+
+PAGE_SIZE = 1000
+
+_FIELDS = "id,fileName,size,checksum,checksumAlgorithm"
+_PACKAGE_FIELDS = f"{_FIELDS},formatType,resourceMap,obsoletedBy"
+_MAX_PAGE = 32 * 1024 * 1024
+"""Bytes of one answer."""
+_LISTED = 10
+
+
+def resolve_dataset(
+    node_url: str, identifier: str, *, filename: str | None, http: urllib3.PoolManager
+) -> Iterator[InputFile]:
+    """Yield the data files of a package, in the order of their identifiers, each once.
+
+    Args:
+        node_url: Base URL of the member node, such as https://arcticdata.io/metacat/d1/mn.
+        identifier: Anything that names the package (see `identifiers`), or a single file of one.
+        filename: Only files of this name; `*` and `?` are wildcards, case does not matter. None: all.
+        http: Brings its own timeouts and retries.
+
+    Raises:
+        InputNotFoundError: the package is not known there, or no file has such a name.
+        SourceUnavailableError: the node does not answer, or not as a member node would.
+    """
+    base = node_url.rstrip("/")
+    wanted = _matcher(filename)
+    others: list[str] = []
+    found = False
+    for document in _files_of(base, identifier, http=http):
+        name = str(document.get("fileName") or document["id"])
+        if wanted.match(name.lower()) or wanted.match(name.lower().rpartition("/")[2]):
+            found = True
+            yield _input_file(base, document)
+        elif len(others) <= _LISTED:
+            others.append(name)
+    if not found:
+        raise InputNotFoundError(_nothing(base, identifier, filename=filename, others=others))
+
+
+def _files_of(base: str, identifier: str, *, http: urllib3.PoolManager) -> Iterator[dict[str, Any]]:
+    """Yield the records of a package's data files, whatever of it the identifier names."""
+    documents = _documents(base, identifier, http=http)
+    first = next(documents, None)
+    if first is not None:  # it is that of a resource map, as most recipes have it
+        yield first
+        yield from documents
+        return
+    seen: set[str] = set()
+    for named in _named(base, identifier, http=http):
+        found = [named] if named.get("formatType") == "DATA" else _package(base, named, http=http)
+        for document in found:
+            if document["id"] not in seen:
+                seen.add(document["id"])
+                yield document
+
+
+def _named(base: str, identifier: str, *, http: urllib3.PoolManager) -> list[dict[str, Any]]:
+    """Read the records of what an identifier may name: the newest of a series, else all there are."""
+    forms = identifiers(identifier)
+    query = " OR ".join(f"{field}:{_phrase(form)}" for form in forms for field in ("id", "seriesId"))
+    answer = _search(base, query, fields=_PACKAGE_FIELDS, start=0, http=http)
+    exact = [document for document in answer.documents if document["id"] in forms]
+    newest = [document for document in answer.documents if not document.get("obsoletedBy")]
+    return exact or newest or answer.documents
+
+
+def _package(base: str, named: dict[str, Any], *, http: urllib3.PoolManager) -> Iterator[dict[str, Any]]:
+    """Yield the files of a package by its resource map's record or its metadata's: of the newest it is in."""
+    maps = [named["id"]] if named.get("formatType") == "RESOURCE" else named.get("resourceMap") or []
+    for resource_map in reversed(maps if isinstance(maps, list) else [maps]):
+        documents = list(_documents(base, str(resource_map), http=http))
+        if documents:
+            return iter(documents)
+    return iter(())
+
+
+def _documents(base: str, identifier: str, *, http: urllib3.PoolManager) -> Iterator[dict[str, Any]]:
+    """Yield the index's records of a package's data objects, page by page."""
+    query = f"resourceMap:{_phrase(identifier)} AND -formatType:METADATA"
+    before: set[str] = set()
+    start, total = 0, 1
+    while start < total:
+        page = _search(base, query, fields=_FIELDS, start=start, http=http)
+        total = page.total
+        if not page.documents:
+            return
+        yield from (document for document in page.documents if document["id"] not in before)
+        start += page.rows
+        # A file added meanwhile pushes the last of this page to the next.
+        before = {document["id"] for document in page.documents}
+
+
+class _Page(NamedTuple):
+    """Some of the records that a query finds."""
+
+    total: int
+    """How many it finds."""
+    rows: int
+    """How many of these the page had."""
+    documents: list[dict[str, Any]]
+    """Each once."""
+
+
+def _search(base: str, query: str, *, fields: str, start: int, http: urllib3.PoolManager) -> _Page:
+    asked = {
+        "q": query,
+        "fl": fields,
+        "sort": "id asc",
+        "start": str(start),
+        "rows": str(PAGE_SIZE),
+        "wt": "json",
+    }
+    answer = _ask(f"{base}/v2/query/solr/", asked, http=http)
+    try:
+        found = answer["response"]["docs"]
+        documents = {str(document["id"]): document for document in found}
+        return _Page(int(answer["response"]["numFound"]), len(found), list(documents.values()))
+    except (KeyError, TypeError, ValueError) as exc:
+        raise _not_a_node(base, "an answer without a list of files") from exc
+
+
+def _ask(url: str, fields: dict[str, str], *, http: urllib3.PoolManager) -> Any:
+    from urllib3.exceptions import HTTPError
+
+    try:
+        response = http.request("GET", url, fields=fields, preload_content=False)
+        try:
+            body = response.read(_MAX_PAGE + 1)
+        finally:
+            response.release_conn()
+    except HTTPError as exc:
+        raise SourceUnavailableError(
+            f"The DataONE node at {url} does not answer ({exc}). Try again later."
+        ) from exc
+    if response.status != 200:
+        raise _not_a_node(url, f"status {response.status}")
+    if len(body) > _MAX_PAGE:
+        raise _not_a_node(url, "an endless answer")
+    try:
+        return json.loads(body)
+    except ValueError as exc:
+        raise _not_a_node(url, "something that is not JSON") from exc
+
+
+def _not_a_node(url: str, what: str) -> SourceUnavailableError:
+    return SourceUnavailableError(
+        f"The DataONE node at {url} answered with {what}. Try again later; if that does not help, the "
+        "operator has to check DATAONE_NODE_URL."
+    )
+
+
+def _phrase(identifier: str) -> str:
+    """Quote a value so that Solr's query parser takes all of it literally.
+
+    Source: Apache Solr Reference Guide, "Standard Query Parser", section "Escaping Special Characters".
+    """
+    return '"' + identifier.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _matcher(filename: str | None) -> re.Pattern[str]:
+    """Compile a pattern in which only `*` and `?` are special, for names in lower case."""
+    pattern = "*" if filename is None else filename.lower().replace("[", "[[]")
+    return re.compile(fnmatch.translate(pattern))
+
+
+def _input_file(base: str, document: dict[str, Any]) -> InputFile:
+    return InputFile(
+        source=f"{base}/v2/object/{quote(str(document['id']), safe='')}",
+        name=_file_name(document.get("fileName")),
+        directory=_directory(document.get("fileName")),
+        size=document["size"] if isinstance(document.get("size"), int) else None,
+        checksum=_checksum(document.get("checksumAlgorithm"), document.get("checksum")),
+    )
+
+
+def _file_name(name: object) -> str | None:
+    """Return the last part of what the index calls a file, as a name any disk takes; None: no name."""
+    return last_component(name) or None if isinstance(name, str) else None
+
+
+def _directory(name: object) -> str | None:
+    """Return the directory in what the index calls a file; None: there is none."""
+    parts = re.split(r"[/\\]", relative_path(name)) if isinstance(name, str) else []
+    return "/".join(parts[:-1]) or None
+
+
+def _checksum(algorithm: object, value: object) -> Checksum | None:
+    """Read a checksum where this machine can compute its kind: DataONE's `SHA-256` is hashlib's `sha256`.
+
+    Source: DataONE Architecture, Types.ChecksumAlgorithm (the Library of Congress'
+    cryptographicHashFunctions).
+    """
+    if not isinstance(algorithm, str) or not isinstance(value, str):
+        return None
+    name = re.sub(r"^sha-(?=\d)", "sha", algorithm.lower()).replace("-", "_")
+    known = name in hashlib.algorithms_guaranteed and not name.startswith("shake")
+    return Checksum(name, value.lower()) if known and re.fullmatch(r"[0-9a-fA-F]+", value) else None
+
+
+def _nothing(base: str, identifier: str, *, filename: str | None, others: list[str]) -> str:
+    if not others:
+        return (
+            f"DataONE knows no data files of {identifier!r} at {base}, or they are not public. Give the data "
+            "set's DOI, or the address of its landing page, as dataset_identifier."
+        )
+    listed = ", ".join(others[:_LISTED]) + (", …" if len(others) > _LISTED else "")
+    return f"No file of the DataONE package {identifier!r} is named {filename!r}. There is: {listed}."

@@ -1,0 +1,176 @@
+"""The files of a run between resolving and partitions: on disk, so that a million need little memory."""
+
+from __future__ import annotations
+
+from array import array
+from itertools import chain
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING, NamedTuple
+
+from ogdc_shared.digests import HashTree, leaf
+from ogdc_shared.inputs.partitioning import UNKNOWN, divide
+from ogdc_shared.items import Wanted, group, may_be_part
+from ogdc_shared.plan import Division, read_file, render_file, render_manifest, seal_manifest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from types import TracebackType
+
+    from ogdc_shared.plan import InputFile, Partitioning
+
+
+class Items(NamedTuple):
+    """The files of a listing by items (see `items`): what is divided among tasks."""
+
+    sizes: Sequence[int]
+    """Bytes of each, or `partitioning.UNKNOWN`."""
+    members: Sequence[Sequence[int]] | None = None
+    """Positions of the files of each; None: each item is one file, in order."""
+
+    def divided(self, how: Partitioning) -> Iterator[Sequence[int]]:
+        """Yield the positions of the files of each partition, as `partitioning.divide` divides the items."""
+        partitions = divide(self.sizes, how)
+        if self.members is None:
+            return partitions
+        return (
+            array("L", sorted(chain.from_iterable(map(self.members.__getitem__, items))))
+            for items in partitions
+        )
+
+
+class Listing:
+    """A sequence of files that is written once and then read as partition manifests.
+
+    Closing it, or leaving its block, removes what it keeps.
+    """
+
+    def __init__(self) -> None:
+        self._file = TemporaryFile()  # noqa: SIM115  closed with the listing
+        self._ends = array("Q", [0])
+        self.sizes = array("q")
+        """Bytes of each file, or `partitioning.UNKNOWN`."""
+        self._may_have_parts = False
+
+    def extend(self, files: Iterable[InputFile]) -> None:
+        """Add files at the end."""
+        end = self._ends[-1]
+        self._file.seek(end)
+        for file in files:
+            line = f"{render_file(file)}\n".encode()
+            self._file.write(line)
+            end += len(line)
+            self._ends.append(end)
+            self.sizes.append(UNKNOWN if file.size is None else file.size)
+            self._may_have_parts = self._may_have_parts or may_be_part(_path(file))
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    def items(self, patterns: Sequence[str] = ()) -> Items:
+        """Put the files that belong together together.
+
+        Args:
+            patterns: Of the items that commands run for (`Plan.items`). Where some fit, the others go with
+                the first of these, and so never make a partition by themselves.
+        """
+        wanted = Wanted(patterns)
+        if not wanted and not self._may_have_parts:
+            return Items(self.sizes)
+        paths = [_path(file) for file in self._files()]
+        members = _members(paths)
+        if fitting := [item for item in members if wanted.has(paths[item[0]])]:
+            passengers = chain.from_iterable(item for item in members if not wanted.has(paths[item[0]]))
+            fitting[0] = [*fitting[0], *passengers]
+            members = fitting
+        return Items([self._size(item) for item in members], members)
+
+    def manifest(self, number: int, positions: Sequence[int]) -> bytes:
+        """Return the manifest of a partition (see `plan.Partition`) of the files at these positions."""
+        lines = (self._read(start, end) for start, end in _runs(positions))
+        files = b"".join(lines).removesuffix(b"\n").replace(b"\n", b",\n")
+        return render_manifest(number, files.decode()).encode()
+
+    def tree(self, partitions: Iterable[Sequence[int]]) -> HashTree:
+        """Return the hash tree of the manifests of partitions, of which there has to be one."""
+        return HashTree(leaf(self.manifest(*each)) for each in enumerate(partitions))
+
+    def close(self) -> None:
+        """Remove what is kept."""
+        self._file.close()
+
+    def __enter__(self) -> Listing:
+        return self
+
+    def __exit__(
+        self,
+        _type: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _files(self) -> Iterator[InputFile]:
+        self._file.seek(0)
+        return (read_file(line) for line in self._file)
+
+    def _size(self, positions: Sequence[int]) -> int:
+        sizes = [self.sizes[position] for position in positions]
+        return UNKNOWN if UNKNOWN in sizes else sum(sizes)
+
+    def _read(self, start: int, end: int) -> bytes:
+        self._file.seek(self._ends[start])
+        return self._file.read(self._ends[end] - self._ends[start])
+
+
+def _members(paths: Sequence[str]) -> list[list[int]]:
+    """Return the positions of each item's files, the main one first; a path given twice is two items."""
+    owners = {part: main for main, parts in group(paths).items() for part in parts}
+    items: dict[str, list[int]] = {}
+    twice: list[list[int]] = []
+    for position, path in enumerate(paths):
+        if path not in owners and items.setdefault(path, [position]) != [position]:
+            twice.append([position])
+    for position, path in enumerate(paths):
+        if path in owners:
+            items[owners[path]].append(position)
+    return sorted([*items.values(), *twice])
+
+
+def _path(file: InputFile) -> str:
+    """A path that tells what a file's parts are called, though perhaps not where it will be."""
+    above, _, name = file.source.partition("?")[0].rpartition("/")
+    if file.name is None and "." not in name:
+        return file.source  # …/get?file=lakes.shp
+    return f"{above}/{file.name or name}"
+
+
+def measure(sizes: Sequence[int], partitions: Iterable[Sequence[int]]) -> Division:
+    """Say how many files and bytes each of the partitions (as `partitioning.divide` gives them) has."""
+    files: list[int] = []
+    totals: list[int | None] = []
+    for positions in partitions:
+        files.append(len(positions))
+        known = [sizes[position] for position in positions if sizes[position] != UNKNOWN]
+        totals.append(sum(known) if len(known) == len(positions) else None)
+    return Division(files=tuple(files), sizes=tuple(totals))
+
+
+def sealed_manifests(
+    listing: Listing, partitions: Iterable[Sequence[int]], tree: HashTree
+) -> Iterator[bytes]:
+    """Yield each partition's manifest as it is stored, made one by one."""
+    for number, positions in enumerate(partitions):
+        yield seal_manifest(listing.manifest(number, positions), tree.proof(number))
+
+
+def _runs(positions: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Join neighbouring positions: 2, 3, 4, 9 are (2, 5), (9, 10)."""
+    start = end = -1
+    for position in positions:
+        if position != end:
+            if end >= 0:
+                yield start, end
+            start = position
+        end = position + 1
+    if end >= 0:
+        yield start, end

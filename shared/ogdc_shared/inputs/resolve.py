@@ -1,0 +1,183 @@
+"""From a recipe's inputs to the files that its run will fetch, and to the places where it looks for files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from ogdc_shared.errors import ConfigurationError, InputNotFoundError
+from ogdc_shared.plan import Checksum, InputFile, VolumeInput
+from ogdc_shared.recipe.models import DataOneInput, FileInput, PvcMountInput, UrlInput, UrlListInput
+from ogdc_shared.recipe.recipe import Recipe, side_file
+from ogdc_shared.recipe.urls import http_url, read_url_list
+
+if TYPE_CHECKING:
+    import urllib3
+
+    from ogdc_shared.reach import IPNetwork, Reach
+    from ogdc_shared.recipe.models import InputParam
+    from ogdc_shared.servers.credentials import Credentials
+    from ogdc_shared.servers.web import Web
+
+_TIMEOUT = 30.0
+"""Seconds for one answer of a node."""
+_AT_ONCE = 8
+_TOLD = 20
+_TRIES = 3
+
+
+def resolve_inputs(
+    recipe: Recipe, *, dataone_node_url: str | None, networks: Sequence[IPNetwork] | None = None
+) -> Iterator[InputFile]:
+    """Yield every file a recipe takes in, in the order of its parameters, holding none of them.
+
+    Only DataONE is asked over the network; whether a URL can be fetched shows when the worker fetches it.
+    Files on volumes are not among them: see `volume_inputs`.
+
+    Args:
+        recipe: The recipe.
+        dataone_node_url: Base URL of the node that is asked.
+        networks: Networks that its redirects may lead to although they are not public; None: any.
+
+    Raises:
+        InputNotFoundError: a DataONE package is unknown or has no such file.
+        SourceUnavailableError: the DataONE node does not answer.
+        ConfigurationError: the recipe needs DataONE and no node is set.
+    """
+    for position, param in enumerate(recipe.meta.input.params):
+        key = f"input.params[{position}]"
+        if isinstance(param, DataOneInput):
+            yield from _dataone_files(param, key=key, node_url=dataone_node_url, networks=networks)
+        else:
+            yield from _files(recipe, param, key=key)
+
+
+def volume_inputs(recipe: Recipe) -> tuple[VolumeInput, ...]:
+    """Return where on volumes a recipe's inputs are; which files there are, only a task can see."""
+    return tuple(
+        VolumeInput(claim=param.claim_name, path=param.path.strip("/"), glob=param.glob)
+        for param in recipe.meta.input.params
+        if isinstance(param, PvcMountInput)
+    )
+
+
+def _files(recipe: Recipe, param: InputParam, *, key: str) -> Iterator[InputFile]:
+    if isinstance(param, UrlInput):
+        yield InputFile(
+            source=http_url(param.value),
+            name=param.name,
+            directory=param.directory,
+            checksum=_checksum(param.checksum),
+        )
+    elif isinstance(param, UrlListInput):
+        path = side_file(recipe.directory, f"{key}.file", param.file)
+        urls = (url for _, url in read_url_list(path))
+        yield from (InputFile(source=http_url(url), directory=param.directory) for url in urls)
+    elif isinstance(param, FileInput):
+        path = side_file(recipe.directory, f"{key}.path", param.path)
+        name = param.name or PurePosixPath(param.path).name
+        size = path.stat().st_size
+        yield InputFile(param.path, kind="recipe", name=name, directory=param.directory, size=size)
+
+
+def _checksum(text: str | None) -> Checksum | None:
+    if text is None:
+        return None
+    algorithm, _, digits = text.lower().partition(":")
+    return Checksum(algorithm, digits)
+
+
+def _below(directory: str | None, file: InputFile) -> InputFile:
+    """Put a package's file, which may have a directory of its own, below the recipe's."""
+    if directory is None:
+        return file
+    return file._replace(directory=f"{directory}/{file.directory}" if file.directory else directory)
+
+
+def _dataone_files(
+    param: DataOneInput, *, key: str, node_url: str | None, networks: Sequence[IPNetwork] | None
+) -> Iterator[InputFile]:
+    from ogdc_shared.inputs.dataone import resolve_dataset
+
+    if node_url is None:
+        raise ConfigurationError(f"meta.yml: {key} is a DataONE package and DATAONE_NODE_URL is not set.")
+    with _http(_reach(node_url, networks)) as http:
+        try:
+            files = resolve_dataset(node_url, param.dataset_identifier, filename=param.filename, http=http)
+            yield from (_below(param.directory, file) for file in files)
+        except InputNotFoundError as exc:
+            raise InputNotFoundError(f"meta.yml: {key}: {exc}") from exc
+
+
+def check_reachable(files: Iterable[InputFile], *, credentials: Credentials | None = None) -> None:
+    """Ask the http servers, several at a time, whether they have the files; others are not checked.
+
+    Args:
+        files: The inputs.
+        credentials: Who asks.
+
+    Raises:
+        InputNotFoundError: tells the first twenty that cannot be had.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    from ogdc_shared.servers.web import Web
+
+    web = Web(threads=_AT_ONCE, credentials=credentials)
+    urls = (
+        file.source for file in files if file.kind == "url" and not file.source.lower().startswith("ftp:")
+    )
+    problems: list[str] = []
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        while len(problems) < _TOLD and (batch := list(islice(urls, 8 * _AT_ONCE))):
+            found = threads.map(lambda url: _unreachable(url, web=web), batch)
+            problems += [problem for problem in found if problem]
+    if problems:
+        raise InputNotFoundError("\n".join(problems[:_TOLD]))
+
+
+def _unreachable(url: str, *, web: Web) -> str | None:
+    """Say why a file cannot be had; a server that fails in passing is asked once more."""
+    from ogdc_shared.servers.response import InterruptedFetchError
+
+    trouble = None
+    for _ in range(_TRIES):
+        try:
+            web.check(url)
+        except InputNotFoundError as exc:
+            return str(exc)
+        except InterruptedFetchError as exc:
+            trouble = f"{url}: cannot be reached ({exc}); check the server's name, or try again later."
+        else:
+            return None
+    return trouble
+
+
+def _reach(node_url: str, networks: Sequence[IPNetwork] | None) -> Reach:
+    """Where asking a node may lead: to the node, which the operator named, and wherever that is allowed."""
+    from ogdc_shared.reach import Reach
+
+    host = (urlsplit(node_url).hostname or "").lower()
+    return Reach(anywhere=networks is None, networks=tuple(networks or ()), hosts=frozenset({host}))
+
+
+def _http(reach: Reach | None = None) -> urllib3.PoolManager:
+    import urllib3
+
+    from ogdc_shared.connections import pool_manager
+
+    return pool_manager(
+        reach,
+        maxsize=_AT_ONCE,
+        timeout=_TIMEOUT,
+        retries=urllib3.Retry(
+            total=3,
+            backoff_factor=0.3,
+            status_forcelist=(429, 500, 502, 503, 504),
+            raise_on_status=False,
+            respect_retry_after_header=False,  # somebody waits for the answer
+        ),
+    )

@@ -1,0 +1,81 @@
+"""Which source reads which location."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from ogdc_shared.errors import InvalidRequestError, RecipeNotFoundError
+from ogdc_shared.reach import Reach, checked_addresses
+from ogdc_shared.recipe_sources.source import Source
+
+ARCHIVES = (".tar.gz", ".tgz", ".zip")
+SCHEMES = ("abfs", "az", "ftp", "gcs", "github", "gs", "hf")
+"""What is left to fsspec: only places elsewhere; others of its schemes reach into the machine it runs on."""
+USER_NAMES_A_PLACE = ("abfs", "az", "github")
+"""Schemes in which the part of a URL that stands for a user means something else."""
+
+
+def is_archive(path: str) -> bool:
+    """Whether a path, or the path of a URL, is that of an archive of a recipe."""
+    return path.lower().endswith(ARCHIVES)
+
+
+def open_source(location: str, reach: Reach) -> Source:
+    """The source that reads `location`, which is not on this machine.
+
+    Args:
+        location: A URL of one of the schemes.
+        reach: Where connections to a server that the location names may lead.
+
+    Raises:
+        InvalidRequestError: no source reads it.
+        UnsupportedError: a package for it is not installed.
+    """
+    scheme, _, rest = location.partition("://")
+    scheme = scheme.lower()
+    location = f"{scheme}://{rest}"
+    _refuse_secrets(location, scheme)
+    if scheme in ("http", "https"):
+        from ogdc_shared.recipe_sources.http import HttpSource
+
+        return HttpSource(location, reach)
+    if scheme == "s3":
+        from ogdc_shared.recipe_sources.s3 import S3Source
+
+        return S3Source(location)
+    if scheme in SCHEMES:
+        from ogdc_shared.recipe_sources.filesystem import FilesystemSource
+
+        return FilesystemSource(checked_ftp(location, reach) if scheme == "ftp" else location)
+    raise InvalidRequestError(
+        f"{location}: {scheme}:// is not read here. Use github://ORGANISATION:REPOSITORY@REF/PATH, "
+        f"s3://BUCKET/PATH, https:// or http:// (an archive, {', '.join(ARCHIVES)}, or a directory that the "
+        f"server lists), or {', '.join(f'{name}://' for name in SCHEMES if name != 'github')}."
+    )
+
+
+def checked_ftp(location: str, reach: Reach) -> str:
+    """Put the address that was checked in the place of a server's name.
+
+    fsspec would look the name up again. The other schemes lead to servers of their own alone.
+    """
+    parts = urlsplit(location)
+    try:
+        address = checked_addresses(parts.hostname or "", parts.port, reach)[0]
+    except OSError as exc:
+        raise RecipeNotFoundError(f"{location}: there is no such server. Check the address.") from exc
+    host = f"[{address}]" if ":" in address else address
+    return parts._replace(netloc=f"{host}:{parts.port}" if parts.port else host).geturl()
+
+
+def _refuse_secrets(location: str, scheme: str) -> None:
+    """A location is kept in the record and shown to others, so it may not hold a password."""
+    try:
+        netloc = urlsplit(location).netloc
+    except ValueError as exc:
+        raise InvalidRequestError(f"{location}: not a URL: {exc}.") from exc
+    if "@" in netloc and scheme not in USER_NAMES_A_PLACE:
+        raise InvalidRequestError(
+            f"A {scheme}:// location may not hold a user name or password, since it is kept with the run. "
+            "Name a place that needs none."
+        )

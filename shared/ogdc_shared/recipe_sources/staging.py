@@ -1,0 +1,209 @@
+"""Bringing a recipe from wherever its author keeps it into a directory.
+
+A location is one of
+
+- `github://ORGANISATION:REPOSITORY@REF/PATH`, `s3://BUCKET/PATH`, or another of `schemes.SCHEMES`,
+- an http(s) URL of a directory that the server lists,
+- one of these with an archive at its end: .tar.gz, .tgz or .zip,
+- where the caller is on the same machine, a directory or an archive there: a path, `~/…` or `file:///…`.
+
+The recipe is the directory with `meta.yml`: the location itself, or the only such directory just below it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from ogdc_shared.errors import ForbiddenError, InvalidRequestError, RecipeNotFoundError
+from ogdc_shared.reach import Reach
+from ogdc_shared.recipe_sources.schemes import ARCHIVES, is_archive, open_source
+from ogdc_shared.recipe_sources.source import Budget, Source
+from ogdc_shared.removal import remove
+from ogdc_shared.storage.files import disk_errors
+
+if TYPE_CHECKING:
+    from ogdc_shared.reach import IPNetwork
+
+META_FILE = "meta.yml"
+MAX_LOCATION = 2048
+NAMES_SHOWN = 10
+
+
+def stage_recipe(location: str, into: Path, *, allow_local: bool, networks: Sequence[IPNetwork] = ()) -> Path:
+    """Copy a recipe into an empty directory and return the directory in it that holds `meta.yml`.
+
+    Args:
+        location: See the module.
+        into: Made where it is missing; empty again after an error.
+        allow_local: Whether the caller is this machine's own user, who may name its files, and addresses
+            that only it can reach.
+        networks: Networks that the operator allows although they are not public.
+
+    Raises:
+        InvalidRequestError: the location is of no known form, or holds more than a recipe can.
+        ForbiddenError: it is on this machine, or in a network that is not public, and that is not allowed.
+        RecipeNotFoundError: there is no recipe.
+        InvalidRecipeError: its files cannot be taken: a link that leads out, a damaged archive, …
+        UnsupportedError: a package is missing for this kind of location.
+        SourceUnavailableError: its server does not answer.
+        StorageUnavailableError: there is no room for it.
+    """
+    _check(location)
+    path = _local_path(location)
+    if path is not None and not allow_local:
+        raise ForbiddenError(
+            f"{location}: recipes are not read from the service's own disk. Name a place elsewhere, such as "
+            "github://ORGANISATION:REPOSITORY@REF/PATH, or send the recipe itself with `ogdc-runner submit`."
+        )
+    with disk_errors("the recipe"), _whole_or_nothing(into):
+        if path is None:
+            reach = Reach(anywhere=allow_local, networks=tuple(networks))
+            _stage_open(open_source(location, reach), location, into)
+        else:
+            _stage_local(path, into)
+        return into / _recipe_root(location, _names(into))
+
+
+def _check(location: str) -> None:
+    if not location or len(location) > MAX_LOCATION or not location.isprintable():
+        raise InvalidRequestError(
+            f"{location[:80]!r} is not the location of a recipe: "
+            f"give 1 to {MAX_LOCATION} characters, all of them printable."
+        )
+
+
+@contextmanager
+def _whole_or_nothing(directory: Path) -> Iterator[None]:
+    """Make an empty directory, and empty it again when the block fails."""
+    directory.mkdir(parents=True, exist_ok=True)
+    if any(directory.iterdir()):
+        raise ValueError(f"{directory} is not empty")
+    try:
+        yield
+    except BaseException:
+        for entry in directory.iterdir():
+            remove(entry)
+        raise
+
+
+def _local_path(location: str) -> Path | None:
+    """The path a location stands for on this machine; None: it is elsewhere."""
+    scheme, separator, rest = location.partition("://")
+    if not separator:
+        return Path(location)
+    if scheme.lower() == "file":
+        return Path(unquote(rest.removeprefix("localhost")))
+    return None
+
+
+def _stage_local(path: Path, into: Path) -> None:
+    from ogdc_shared.recipe.bundle import pack, unpack
+
+    path = _whole_path(path)
+    try:
+        if path.is_dir():
+            unpack(pack(path / _recipe_root(str(path), _names(path))), into)
+        elif path.is_file() and is_archive(path.name):
+            with path.open("rb") as archive:
+                unpack(archive, into)
+        else:
+            what = f"neither a directory nor an archive ({', '.join(ARCHIVES)})"
+            raise RecipeNotFoundError(f"{path}: {what if path.exists() else 'there is no such directory'}.")
+    except PermissionError as exc:
+        raise RecipeNotFoundError(
+            f"{path}: may not be read. Check the permissions of {exc.filename}."
+        ) from exc
+
+
+def _whole_path(path: Path) -> Path:
+    try:
+        path = path.expanduser()
+    except RuntimeError as exc:
+        raise InvalidRequestError(f"{path}: that home directory is not known. Give the whole path.") from exc
+    if not path.is_absolute():
+        raise InvalidRequestError(f"{path}: give the whole path; what it is relative to is not known here.")
+    return path
+
+
+def stage_source(source: Source, location: str, into: Path) -> Path:
+    """Copy a recipe as `stage_recipe` does, out of a source that is open already, and close that."""
+    with disk_errors("the recipe"), _whole_or_nothing(into):
+        _stage_open(source, location, into)
+        return into / _recipe_root(location, _names(into))
+
+
+def _stage_open(source: Source, location: str, into: Path) -> None:
+    budget = Budget(location)
+    with closing(source):
+        if is_archive(urlsplit(location).path):
+            _stage_archive(source, into, budget)
+        else:
+            _stage_directory(source, into, budget)
+
+
+def _stage_archive(source: Source, into: Path, budget: Budget) -> None:
+    from ogdc_shared.recipe.bundle import unpack
+
+    unpack(b"".join(_counted(source.read(source.root), budget)), into)
+
+
+def _stage_directory(source: Source, into: Path, budget: Budget) -> None:
+    files = list(source.files(budget))
+    root = _recipe_root(budget.location, [_safe(file.path) for file in files])
+    for file in files:
+        if PurePosixPath(file.path).is_relative_to(root):
+            path = into / file.path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("xb") as target:
+                target.writelines(_counted(source.read(file.locator), budget))
+
+
+def _counted(pieces: Iterable[bytes], budget: Budget) -> Iterator[bytes]:
+    for piece in pieces:
+        budget.spend(size=len(piece))
+        yield piece
+
+
+def _safe(path: str) -> str:
+    if not path.isprintable() or any(part in ("", ".", "..") for part in path.split("/")):
+        raise InvalidRequestError(f"{path!r} cannot be the name of a recipe's file. Rename it.")
+    return path
+
+
+def _names(directory: Path) -> list[str]:
+    """What a directory holds, and every `meta.yml` one directory down."""
+    nested = directory.glob(f"*/{META_FILE}")
+    return sorted(path.relative_to(directory).as_posix() for path in [*directory.iterdir(), *nested])
+
+
+def _recipe_root(location: str, paths: Iterable[str]) -> PurePosixPath:
+    """The directory with `meta.yml`, relative to the location whose files' `paths` are given.
+
+    Raises:
+        InvalidRequestError: there are several.
+        RecipeNotFoundError: there is none.
+    """
+    found = [PurePosixPath(path) for path in paths]
+    if PurePosixPath(META_FILE) in found:
+        return PurePosixPath()
+    roots = [path.parent for path in found if path.name == META_FILE and len(path.parts) == 2]
+    if len(roots) > 1:
+        raise InvalidRequestError(
+            f"{location}: there are several recipes. Name one of them: {_listing(roots)}."
+        )
+    if not roots:
+        tops = {PurePosixPath(path.parts[0]) for path in found}
+        raise RecipeNotFoundError(
+            f"{location}: there is no {META_FILE}. Name the directory that holds it "
+            f"(there is: {_listing(tops)})."
+        )
+    return roots[0]
+
+
+def _listing(paths: Iterable[PurePosixPath]) -> str:
+    names = sorted(map(str, paths))
+    return ", ".join(names[:NAMES_SHOWN]) + (", …" if len(names) > NAMES_SHOWN else "") or "nothing"

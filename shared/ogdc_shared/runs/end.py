@@ -1,0 +1,18 @@
+"""The end of a run, told once by whoever hears of it first."""
+
+from __future__ import annotations
+
+import logging
+
+from ogdc_shared.context import Context
+from ogdc_shared.db.workflow_state import Heard
+from ogdc_shared.telemetry.base import RUNS_ENDED
+
+_log = logging.getLogger(__name__)
+
+
+def tell_end(context: Context, name: str, heard: Heard) -> None:
+    """Log and count it where what was heard of a run is that it has ended."""
+    if heard.ended is not None:
+        _log.info("run %s ended: %s", name, heard.ended)
+        context.telemetry.count(RUNS_ENDED, {"ogdc.run.status": heard.ended})

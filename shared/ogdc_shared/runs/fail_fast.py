@@ -1,0 +1,60 @@
+"""Stopping a workflow that is not to go on: a task has failed (`fail_fast`), or waits in vain to begin.
+
+Argo does neither: `failFast` of a DAG is about its branches, and starts all tasks of a fan-out whatever
+becomes of the first; `failFast` of a template takes for a failure what is but an attempt to be repeated; and
+`pendingTimeout` is not looked at where a template has a retryStrategy. So it is done by whoever hears of it
+first, and by the sweep, which asks about runs that are silent.
+
+Source: workflow/controller of argo-workflows 4.1, dag.go (assessDAGPhase) and node_counters.go
+(getUnsuccessfulChildren).
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+
+from ogdc_shared.argo.state import WorkflowState
+from ogdc_shared.context import Context
+from ogdc_shared.db.workflow_state import ask_again, record_stop
+from ogdc_shared.errors import OgdcError, RunStateError
+
+_log = logging.getLogger(__name__)
+
+
+def stop_if_doomed(context: Context, state: WorkflowState) -> bool:
+    """Stop a workflow that has failed already; call it with what the record took for the newest state.
+
+    Where Argo does not answer, or not to this service, the run is left to whoever asks about it next.
+
+    Returns:
+        False: it goes on, and is left to others.
+    """
+    waited = _in_vain(context, state)
+    if not state.is_doomed and not waited:
+        return True
+    try:
+        if waited:
+            with context.database.reader() as conn:
+                record_stop(conn, state.name, reason=waited)
+        context.argo.terminate(state.name)
+    except RunStateError:
+        pass  # it has ended, or is gone
+    except OgdcError as exc:
+        _log.warning("run %s is to end and goes on, since it could not be stopped: %s", state.name, exc)
+        with context.database.reader() as conn:
+            ask_again(conn, state.name)
+        return False
+    return True
+
+
+def _in_vain(context: Context, state: WorkflowState) -> str | None:
+    """Say what a task of the workflow has waited for too long to begin; None: none has."""
+    limit = context.settings.worker.start_timeout
+    if state.waiting_since is None or not limit:
+        return None
+    if (datetime.now(UTC) - state.waiting_since).total_seconds() < limit:
+        return None
+    return (
+        f"{state.waiting or 'A task waits to begin'}. It was given up after {limit} s (OGDC_START_TIMEOUT)."
+    )

@@ -1,0 +1,1 @@
+"""Asking servers for files: who one is to them, what they answer."""

@@ -1,0 +1,329 @@
+"""Open a URL for reading: http and https here, ftp in `ftp`.
+
+This module is imported only by tasks that have something to fetch. Redirects are followed here and not by
+urllib3, since each of them is asked with the credentials of its own host, and with the cookies that those
+before it set: so data centres with single sign-on do it.
+"""
+
+from __future__ import annotations
+
+import time
+from ssl import SSLCertVerificationError
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin, urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import urllib3
+from urllib3.exceptions import HTTPError, LocationValueError, SSLError
+
+from ogdc_shared.connections import pool_manager, proxy_manager
+from ogdc_shared.errors import InputNotFoundError
+from ogdc_shared.filenames import name_from_disposition
+from ogdc_shared.servers.credentials import Credentials, without_login
+from ogdc_shared.servers.response import PIECE_BYTES, InterruptedFetchError, Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from http.cookiejar import CookieJar
+
+CONNECT_SECONDS = 15.0
+READ_SECONDS = 60.0
+"""How long a server may say nothing."""
+MOST_REDIRECTS = 15
+
+_PASSING = frozenset({408, 425, 429})
+"""Statuses below 500 after which the same request may succeed."""
+_NO_HEAD = frozenset({400, 401, 403, 404, 405, 501})
+"""Answers to HEAD that may be better for GET."""
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+class Web:
+    """The connections of one task, shared by its threads."""
+
+    def __init__(self, *, threads: int, credentials: Credentials | None = None) -> None:
+        self._threads = threads
+        self._credentials = credentials or Credentials()
+        self._pools: dict[str | None, urllib3.PoolManager] = {}
+        self._cookies: CookieJar | None = None
+
+    def open(self, url: str, *, offset: int = 0, validator: str | None = None) -> Reply:
+        """Ask for a file, or for what comes after its first `offset` bytes if `validator` still holds.
+
+        Raises:
+            InputNotFoundError: the URL is none, or there is nothing behind it.
+            InterruptedFetchError: no answer, or one that says to come back later.
+        """
+        scheme = _scheme(url)
+        if scheme == "ftp":
+            from ogdc_worker.fetch.ftp import open_ftp
+
+            return open_ftp(url, login=self._credentials.login(url))
+        if scheme in {"http", "https"}:
+            return self._open_http(url, offset=offset, validator=validator)
+        raise InputNotFoundError(f"{url!r} cannot be fetched: give an http, https or ftp URL.")
+
+    def changed(self, url: str, *, etag: str, modified: str) -> bool:
+        """Ask whether a file is still what it was when its server said this of it; False: it is.
+
+        Raises:
+            InputNotFoundError: there is nothing any more.
+            InterruptedFetchError: no answer, or one that says to come back later.
+        """
+        asked = {"If-None-Match": etag} if etag else {"If-Modified-Since": modified}
+        response, place = self._follow(url, asked)
+        response.close()
+        if response.status in {200, 304}:
+            return response.status == 200
+        raise _refusal(url, response, place=place, note=self._credentials.note)
+
+    def check(self, url: str) -> None:
+        """Make sure that there is something to fetch, without fetching it.
+
+        Raises:
+            InputNotFoundError: there is nothing, or not for us.
+            InterruptedFetchError: no answer, or one that says to come back later.
+        """
+        response, place = self._follow(url, {}, method="HEAD")
+        response.close()
+        if response.status in _NO_HEAD:  # some servers answer only GET
+            response, place = self._follow(url, {"Range": "bytes=0-0"})
+            response.close()
+        if response.status not in {200, 206}:
+            raise _refusal(url, response, place=place, note=self._credentials.note)
+
+    def _open_http(self, url: str, *, offset: int, validator: str | None) -> Reply:
+        resume = {"Range": f"bytes={offset}-", "If-Range": validator} if offset and validator else {}
+        response, place = self._follow(url, resume)
+        if resume and response.status == 416 and _content_range(response) == f"bytes */{offset}":
+            response.close()
+            return Reply(pieces=(), offset=offset, name=_name(response), validator=validator)
+        if resume and (response.status == 416 or not _fits(response, offset)):
+            response.close()
+            return self._open_http(url, offset=0, validator=None)
+        if response.status not in {200, 206}:
+            response.close()
+            raise _refusal(url, response, place=place, note=self._credentials.note)
+        begins = offset if response.status == 206 else 0
+        length = response.headers.get("Content-Length", "")
+        return Reply(
+            pieces=_pieces(response),
+            offset=begins,
+            name=_name(response),
+            validator=_validator(response),
+            size=begins + int(length) if length.isdecimal() else None,
+            encoding=response.headers.get("Content-Encoding", "").strip().lower().replace("identity", ""),
+            page=response.headers.get("Content-Type", "")
+            .lower()
+            .startswith(("text/html", "application/xhtml")),
+            url=place,
+            etag=response.headers.get("ETag", ""),
+            modified=response.headers.get("Last-Modified", ""),
+            close=response.close,
+        )
+
+    def _follow(
+        self, url: str, headers: dict[str, str], *, method: str = "GET"
+    ) -> tuple[urllib3.BaseHTTPResponse, str]:
+        """Ask for a URL and follow its redirects; returns the answer, and whose it is."""
+        place, encrypted = url, False
+        for _ in range(MOST_REDIRECTS):
+            response = self._request(method, url, place, headers, encrypted=encrypted)
+            target = _target(place, response)
+            if target is None:
+                return response, without_login(place)
+            response.drain_conn()
+            encrypted = encrypted or place.lower().startswith("https:")
+            place = target
+            if _scheme(place) not in {"http", "https"}:
+                raise InputNotFoundError(
+                    f"{url!r} cannot be fetched: it leads to {place!r}. Check the address."
+                )
+        raise InputNotFoundError(
+            f"{url!r} cannot be fetched: its server redirects without end, at last to {place!r}, as some do "
+            "where a login is missing. Check the address, and see docs/recipes.md, Inputs behind a login."
+        )
+
+    def _request(
+        self, method: str, url: str, place: str, headers: dict[str, str], *, encrypted: bool
+    ) -> urllib3.BaseHTTPResponse:
+        """Make one request; `place` is what to ask for, `url` the input that it is about."""
+        known = self._credentials.authorization(place, asked=url, encrypted=encrypted)
+        headers = {"Accept-Encoding": "identity", "User-Agent": "ogdc-worker"} | headers
+        headers |= {"Authorization": known} if known else {}
+        address = without_login(place)
+        headers |= self._cookie(address)
+        try:
+            response = self._pool(place).request(
+                method,
+                address,
+                headers=headers,
+                redirect=False,
+                preload_content=False,
+                decode_content=False,
+                timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
+                retries=False,
+            )
+        except LocationValueError as exc:
+            raise InputNotFoundError(f"{url!r} cannot be fetched: {exc}.") from exc
+        except HTTPError as exc:
+            raise _trouble(url, exc) from exc
+        self._keep_cookies(response, address)
+        return response
+
+    def _cookie(self, url: str) -> dict[str, str]:
+        if self._cookies is None:
+            return {}
+        request = _cookie_request(url)
+        self._cookies.add_cookie_header(request)
+        return {"Cookie": value} if (value := request.get_header("Cookie")) else {}
+
+    def _keep_cookies(self, response: urllib3.BaseHTTPResponse, url: str) -> None:
+        if "Set-Cookie" not in response.headers:
+            return
+        from http.cookiejar import CookieJar
+
+        if self._cookies is None:
+            self._cookies = CookieJar()
+        self._cookies.extract_cookies(_CookieResponse(response), _cookie_request(url))  # type: ignore[arg-type]
+
+    def _pool(self, url: str) -> urllib3.PoolManager:
+        proxy = _proxy(url)
+        if proxy not in self._pools:
+            self._pools[proxy] = (
+                proxy_manager(proxy, maxsize=self._threads) if proxy else pool_manager(maxsize=self._threads)
+            )
+        return self._pools[proxy]
+
+
+class _CookieResponse:
+    """An answer as `http.cookiejar` asks for it."""
+
+    def __init__(self, response: urllib3.BaseHTTPResponse) -> None:
+        self._headers = response.headers
+
+    def info(self) -> _CookieResponse:
+        return self
+
+    def get_all(self, name: str, default: list[str]) -> list[str]:
+        return list(self._headers.getlist(name)) or default
+
+
+def _cookie_request(url: str) -> Any:
+    from urllib.request import Request
+
+    return Request(url)  # noqa: S310  only the cookie jar reads it
+
+
+def _target(place: str, response: urllib3.BaseHTTPResponse) -> str | None:
+    """Where a redirect leads; None: the answer is none."""
+    if response.status not in _REDIRECTS:
+        return None
+    if location := response.headers.get("Location"):
+        return urljoin(place, location.strip())
+    return _in_region(place, response.headers.get("x-amz-bucket-region", ""))
+
+
+def _in_region(place: str, region: str) -> str | None:
+    """S3 tells in which region a bucket is, and leaves the address to who asks.
+
+    Source: Amazon S3 User Guide, "Making requests using the REST API", redirects.
+    """
+    parts = urlsplit(place)
+    if not region.replace("-", "").isalnum() or not parts.netloc.endswith("s3.amazonaws.com"):
+        return None
+    host = parts.netloc.removesuffix("s3.amazonaws.com") + f"s3.{region}.amazonaws.com"
+    return parts._replace(netloc=host).geturl()
+
+
+def _trouble(url: str, exc: HTTPError) -> Exception:
+    reason = getattr(exc, "reason", None) or exc
+    if distrust := _distrust(reason) or _distrust(exc):
+        return InputNotFoundError(
+            f"{url!r} cannot be fetched: its server's certificate is not trusted ({distrust}). "
+            "Check the address; SSL_CERT_FILE can name a file with the certificates to trust."
+        )
+    return InterruptedFetchError(str(reason))
+
+
+def _distrust(error: BaseException | object) -> str | None:
+    """Why a server's certificate is not trusted, which waiting does not change; None for any other error."""
+    inner = error.args[0] if isinstance(error, SSLError) and error.args else error
+    return inner.verify_message.rstrip(".") if isinstance(inner, SSLCertVerificationError) else None
+
+
+def _scheme(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # read only now, and no number for all that
+    except ValueError as exc:
+        raise InputNotFoundError(f"{url!r} is no URL: {exc}.") from exc
+    return parts.scheme.lower()
+
+
+def _proxy(url: str) -> str | None:
+    """The proxy that http_proxy, https_proxy and no_proxy ask for, as wget and curl do."""
+    parts = urlsplit(url)
+    if proxy_bypass(parts.hostname or ""):
+        return None
+    return getproxies().get(parts.scheme.lower())
+
+
+def _pieces(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+    """Yield what comes as it comes, so that a slow server can be told from a silent one."""
+    try:
+        while piece := response.read1(PIECE_BYTES, decode_content=False):
+            yield piece
+    except HTTPError as exc:
+        raise InterruptedFetchError(f"the connection was lost: {exc}") from exc
+    finally:
+        response.close()
+
+
+def _fits(response: urllib3.BaseHTTPResponse, offset: int) -> bool:
+    """Whether a partial answer begins where we stopped; any other answer fits."""
+    return response.status != 206 or _content_range(response).startswith(f"bytes {offset}-")
+
+
+def _content_range(response: urllib3.BaseHTTPResponse) -> str:
+    return response.headers.get("Content-Range", "")
+
+
+def _name(response: urllib3.BaseHTTPResponse) -> str | None:
+    return name_from_disposition(response.headers.get("Content-Disposition", ""))
+
+
+def _validator(response: urllib3.BaseHTTPResponse) -> str | None:
+    """A strong ETag, else the time of the last change. Source: RFC 9110 section 13.1.5."""
+    etag = response.headers.get("ETag", "")
+    return etag if etag.startswith('"') else response.headers.get("Last-Modified")
+
+
+def _refusal(url: str, response: urllib3.BaseHTTPResponse, *, place: str = "", note: str = "") -> Exception:
+    answer = f"{response.status} {response.reason or ''}".strip()
+    if response.status >= 500 or response.status in _PASSING:
+        return InterruptedFetchError(f"it answered {answer}", pause=_asked_pause(response))
+    host = urlsplit(place or url).hostname
+    advice = {
+        401: f"It asks for a login: give one for {host} (docs/recipes.md, Inputs behind a login).",
+        403: f"It refuses: a login for {host} is missing or may not read this, or a signed link is over "
+        "(docs/recipes.md, Inputs behind a login).",
+        407: "The proxy asks for a login: give it in https_proxy.",
+    }.get(response.status, "Check the address.")
+    told = f"{url!r} cannot be fetched: its server answered {answer}. {advice}"
+    return InputNotFoundError(f"{told} {note}".rstrip())
+
+
+def _asked_pause(response: urllib3.BaseHTTPResponse) -> float | None:
+    """Read Retry-After, seconds or a date. Source: RFC 9110 section 10.2.3."""
+    asked = response.headers.get("Retry-After", "").strip()
+    if not asked:
+        return None
+    if asked.isdecimal():
+        return float(asked)
+    from email.utils import parsedate_to_datetime
+
+    try:
+        return max(0.0, parsedate_to_datetime(asked).timestamp() - time.time())
+    except ValueError:
+        return None

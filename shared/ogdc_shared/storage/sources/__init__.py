@@ -1,1 +1,0 @@
-"""The places afar that recipes are read from: one module a way of speaking, all behind `source.Source`."""

@@ -1,0 +1,131 @@
+"""The sweep finishes what a crash, or a part that was away, left undone; run now and then, and at a start."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from time import monotonic
+from typing import NamedTuple
+
+from ogdc_shared.context import Context
+from ogdc_shared.db.events import forget_events
+from ogdc_shared.db.runs import (
+    claim_refresh,
+    expired_outputs,
+    get_run,
+    record_output_removed,
+    unheard_runs,
+)
+from ogdc_shared.db.submissions import unsent_runs
+from ogdc_shared.errors import DatabaseUnavailableError, OgdcError
+from ogdc_shared.layout import output_prefix
+from ogdc_shared.runs.handover import ensure_handed_over, refresh
+from ogdc_shared.telemetry.tracing import within
+from ogdc_shared.triggers.uploads import resume_uploads
+
+UNSENT_SECONDS = 120.0
+"""Longer than a submission waits for Argo, so that a sweep does not meet one that is under way."""
+
+EVENTS_KEPT_SECONDS = 7 * 86_400.0
+"""Longer than anything repeats an event; were one repeated later, its resource version would give it away."""
+
+PATIENCE_SECONDS = 30.0
+"""After this no further run is begun, so that sweeps do not pile up while Argo hangs."""
+
+_log = logging.getLogger(__name__)
+
+
+class Swept(NamedTuple):
+    """What a sweep did: names of runs."""
+
+    sent: list[str]
+    """Handed to Argo."""
+    refreshed: list[str]
+    """Asked about at Argo."""
+    expired: list[str]
+    """Whose temporary output was removed, its days being over."""
+    triggered: list[str]
+    """Started for uploads that had to wait."""
+    left: list[str]
+    """Left for the next sweep; the log says why."""
+
+
+def sweep(context: Context, *, unsent_for: float = UNSENT_SECONDS) -> Swept:
+    """Send what did not get to Argo, ask about the silent, remove expired outputs, start runs of uploads.
+
+    Safe at any time, also for several at once.
+
+    Args:
+        context: Where everything is.
+        unsent_for: Seconds after which a run that is not known to be at Argo counts as left over; 0 only
+            where no submission can be under way, as when the local stack starts.
+
+    Raises:
+        DatabaseUnavailableError: PostgreSQL does not answer.
+    """
+    settings = context.settings
+    with context.database.connection() as conn:
+        forget_events(conn, older_than=EVENTS_KEPT_SECONDS)
+        unsent = unsent_runs(conn, older_than=unsent_for)
+        unheard = unheard_runs(conn, silent_for=settings.stale_seconds)
+        expired = expired_outputs(conn, kept_for=settings.temporary_output_days * 86_400.0)
+    work = _Sweep(context)
+    return Swept(
+        sent=work.each(unsent, work.send),
+        refreshed=work.each(unheard, work.ask),
+        expired=work.each(expired, work.remove_output),
+        triggered=work.start_uploads(),
+        left=work.left,
+    )
+
+
+class _Sweep:
+    """One sweep under way: a run that fails keeps no other waiting."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._deadline = monotonic() + PATIENCE_SECONDS
+        self.left: list[str] = []
+
+    def each(self, names: list[str], act: Callable[[str], None]) -> list[str]:
+        """Act on each run, and return those where that went well."""
+        done: list[str] = []
+        for name in names:
+            (done if self._goes_well(act, name) else self.left).append(name)
+        return done
+
+    def _goes_well(self, act: Callable[[str], None], name: str) -> bool:
+        if monotonic() > self._deadline:
+            return False
+        with within(run=name):
+            try:
+                act(name)
+            except DatabaseUnavailableError:
+                raise
+            except (OgdcError, ValueError) as exc:
+                _log.warning("run %s is left for the next sweep: %s", name, exc)
+                return False
+        return True
+
+    def start_uploads(self) -> list[str]:
+        """Start the runs of uploads that had to wait, and return those."""
+        return resume_uploads(self._context, deadline=self._deadline)
+
+    def send(self, name: str) -> None:
+        """Hand a run over to Argo."""
+        with self._context.database.reader() as conn:
+            run = get_run(conn, name)
+        ensure_handed_over(self._context, run)
+
+    def ask(self, name: str) -> None:
+        """Ask Argo about a run, unless somebody else is just doing so."""
+        with self._context.database.reader() as conn:
+            claimed = claim_refresh(conn, name, silent_for=self._context.settings.stale_seconds)
+        if claimed:
+            refresh(self._context, name)
+
+    def remove_output(self, name: str) -> None:
+        """Remove a run's output from the artifact store, then say so in the record."""
+        self._context.store.delete_prefix(output_prefix(name))
+        with self._context.database.reader() as conn:
+            record_output_removed(conn, name)

@@ -1,0 +1,73 @@
+"""Spans and metrics of the services, for the collector that a deployment may have.
+
+Nothing of OpenTelemetry is imported where none is configured: the trace context that came is then passed on
+as it is, and nothing is recorded (docs/decisions/0011-telemetry-is-pushed.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Literal
+
+from ogdc_shared.config import TelemetrySettings
+from ogdc_shared.errors import ConfigurationError
+from ogdc_shared.telemetry.tracing import Trace, current, new_trace, within
+
+Attributes = Mapping[str, str | int]
+Kind = Literal["INTERNAL", "SERVER", "CLIENT", "CONSUMER"]
+
+REQUEST_DURATION = "http.server.request.duration"
+CONNECTION_WAIT = "db.client.connection.wait_time"
+EVENTS = "ogdc.events"
+RUNS_SUBMITTED = "ogdc.runs.submitted"
+RUNS_ENDED = "ogdc.runs.ended"
+
+
+class Telemetry:
+    """What a service without a collector has."""
+
+    @contextmanager
+    def span(
+        self, name: str, *, kind: Kind = "INTERNAL", trace: Trace | None = None, attributes: Attributes
+    ) -> Iterator[dict[str, str | int]]:
+        """Do a piece of work that is to be seen in its trace.
+
+        Args:
+            name: What kind of work; one of few.
+            kind: Its part in a conversation, by OpenTelemetry's names.
+            trace: What it continues; None: what is being worked on, or nothing.
+            attributes: What is known of it.
+
+        Yields:
+            What is to be added to `attributes`; with `error.type` the work counts as failed.
+        """
+        with within(trace or current().trace or new_trace()):
+            yield {}
+
+    def count(self, name: str, attributes: Attributes) -> None:
+        """Count one more of what the counter `name` counts."""
+
+    def measure(self, name: str, seconds: float, attributes: Attributes) -> None:
+        """Record how long something took that `name` is about."""
+
+    def close(self) -> None:
+        """Send what has not been sent."""
+
+
+def open_telemetry(settings: TelemetrySettings) -> Telemetry:
+    """Return what records spans and metrics; nothing is sent before the first of them.
+
+    Raises:
+        ConfigurationError: a collector is configured, and what sends to it is not installed.
+    """
+    if not settings.sends_traces and not settings.sends_metrics:
+        return Telemetry()
+    try:
+        from ogdc_shared.telemetry.otlp import CollectedTelemetry
+    except ModuleNotFoundError as exc:
+        raise ConfigurationError(
+            f"OTEL_EXPORTER_OTLP_ENDPOINT names a collector, and {exc.name} is not installed: "
+            "install ogdc-runner[telemetry], or set OTEL_SDK_DISABLED=true."
+        ) from exc
+    return CollectedTelemetry(settings)

@@ -1,0 +1,222 @@
+"""Directories on the workflow volume: emptied, moved, flushed to disk.
+
+Everything here may be stopped at any point and done again. Links are never followed.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from contextlib import suppress
+
+from ogdc_shared.errors import PublishError
+from ogdc_shared.fast_typing import TYPE_CHECKING
+from ogdc_shared.removal import empty, remove
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+__all__ = [
+    "carry_along",
+    "empty",
+    "flush",
+    "flush_entries",
+    "is_directory",
+    "make_read_only",
+    "move_children",
+    "remove",
+    "walk",
+    "write_durably",
+]
+
+MAX_DEPTH = 256
+"""Directories inside each other; beyond it, most programs that copy or remove trees fail."""
+_PATH_MAX = 4096
+_WRITE = 0o222
+
+
+def move_children(target: str, *sources: str) -> None:
+    """Move all that directories hold into `target`, by renaming where that can be, and flush it to disk.
+
+    Directories of one name are merged. A file of one name in two has to be ruled out beforehand: the one that
+    was there first would be lost.
+    """
+    changed = {target}
+    for source in sources:
+        changed.update(_moved_into(target, source))
+    for directory in changed:
+        flush_entries(directory)
+
+
+def carry_along(target: str, source: str, names: Sequence[str]) -> None:
+    """Move files and directories (paths relative to `source`) to `target`, where nothing has their place.
+
+    Directories of one name are merged; a file that is there already has replaced the one that is to be moved.
+    """
+    pending = [name for name in names if os.path.lexists(f"{source}/{name}")]
+    changed = set()
+    while pending:
+        name = pending.pop()
+        moved, place = f"{source}/{name}", f"{target}/{name}"
+        if is_directory(moved) and is_directory(place):
+            pending += [f"{name}/{inner}" for inner in os.listdir(moved)]
+        elif not os.path.lexists(place):
+            os.makedirs(os.path.dirname(place), exist_ok=True)
+            _rename(moved, place)
+            changed.add(os.path.dirname(place))
+    for directory in changed:
+        flush_entries(directory)
+
+
+def make_read_only(directory: str) -> None:
+    """Take the right to change it away from everything in a directory, where there is one.
+
+    It keeps commands from changing by mistake what later ones read, and no command from doing so on purpose.
+    """
+    if not os.access(directory, os.W_OK):
+        return
+    for _, entry in walk(directory):
+        if not entry.is_symlink():
+            os.chmod(entry.path, stat.S_IMODE(entry.stat().st_mode) & ~_WRITE)
+    os.chmod(directory, stat.S_IMODE(os.stat(directory).st_mode) & ~_WRITE)
+
+
+def is_directory(path: str) -> bool:
+    """Tell whether this is a directory itself, not a link to one."""
+    try:
+        return stat.S_ISDIR(os.lstat(path).st_mode)
+    except FileNotFoundError:
+        return False
+
+
+def walk(directory: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Yield everything below a directory with its path relative to it; never through a link.
+
+    What may not be read is left out. A directory comes before what it holds.
+
+    Raises:
+        PublishError: directories are nested deeper than `MAX_DEPTH`, or than a path can be long.
+    """
+    pending = [("", 0)]
+    while pending:
+        below, depth = pending.pop()
+        for entry in _entries(f"{directory}/{below}"):
+            name = f"{below}{entry.name}"
+            if depth >= MAX_DEPTH or not _fits(entry.path):
+                raise _too_deep(name)
+            yield name, entry
+            if entry.is_dir(follow_symlinks=False):
+                pending.append((f"{name}/", depth + 1))
+
+
+def flush(directory: str) -> None:
+    """Return once everything below a directory is on disk and would survive the machine's end.
+
+    What may not be read is left out, and so are special files: opening one may wait for ever.
+
+    Raises:
+        PublishError: see `walk`.
+    """
+    for _, entry in walk(directory):
+        if entry.is_dir(follow_symlinks=False) or entry.is_file(follow_symlinks=False):
+            _sync(entry.path)
+    flush_entries(directory)
+
+
+def flush_entries(directory: str) -> None:
+    """Return once the names in a directory are on disk; says nothing about what the files hold."""
+    _sync(directory)
+
+
+def write_durably(path: str, content: bytes) -> None:
+    """Replace a small file: afterwards it is whole and on disk, before that the old one is."""
+    with open(f"{path}.new", "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.rename(f"{path}.new", path)
+    flush_entries(os.path.dirname(path))
+
+
+def _sync(path: str) -> None:
+    with suppress(PermissionError):
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _entries(directory: str) -> list[os.DirEntry[str]]:
+    with suppress(PermissionError), os.scandir(directory) as entries:
+        return list(entries)
+    return []
+
+
+def _fits(path: str) -> bool:
+    """Whether the kernel takes a path of that length."""
+    return len(path) < _PATH_MAX // 4 or len(os.fsencode(path)) < _PATH_MAX
+
+
+def _too_deep(name: str) -> PublishError:
+    return PublishError(
+        f"Directories are nested more than {MAX_DEPTH} deep, or their names are longer than a path can be: "
+        f"{name[:100]!r} and so on. Leave a flatter tree in /output_dir."
+    )
+
+
+def _moved_into(target: str, source: str) -> Iterator[str]:
+    """Move without waiting for the disk, and yield the other directories that something was moved into."""
+    pending, merged = [(target, source)], []
+    while pending:
+        target, source = pending.pop()
+        for name in os.listdir(source):
+            moved, place = f"{source}/{name}", f"{target}/{name}"
+            if is_directory(moved) and is_directory(place):
+                yield place
+                pending.append((place, moved))
+                merged.append(moved)
+            else:
+                _rename(moved, place)
+    for directory in reversed(merged):
+        os.rmdir(directory)
+
+
+def _rename(source: str, target: str) -> None:
+    """Rename, also a directory that its owner may not write: moving it changes the `..` it holds."""
+    try:
+        os.rename(source, target)
+    except PermissionError:
+        if not is_directory(source):
+            raise
+        mode = stat.S_IMODE(os.lstat(source).st_mode)
+        os.chmod(source, mode | stat.S_IRWXU)
+        os.rename(source, target)
+        os.chmod(target, mode)
+    except OSError as exc:
+        if exc.errno != errno.EXDEV:
+            raise
+        _move_by_copying(source, target)
+
+
+def _move_by_copying(source: str, target: str) -> None:
+    """Move between file systems, or between parts of one that have quotas of their own."""
+    from ogdc_shared.copying import copy_file, copy_tree
+
+    draft = f"{os.path.dirname(target)}/.ogdc-draft"
+    remove(draft)
+    umask = os.umask(0)  # what is moved keeps its rights
+    try:
+        if is_directory(source):
+            copy_tree(source, draft)
+            flush(draft)
+        elif os.path.islink(source):
+            os.symlink(os.readlink(source), draft)
+        else:
+            copy_file(source, draft)
+            _sync(draft)
+    finally:
+        os.umask(umask)
+    os.rename(draft, target)
+    remove(source)

@@ -1,0 +1,1 @@
+"""Uploads that start runs: notifications, uploads, runs."""

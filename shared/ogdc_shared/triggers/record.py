@@ -1,0 +1,197 @@
+"""Triggers, and the uploads that were told of and meant for one.
+
+An upload's row is an outbox: it is there before anything is submitted, so whoever finds one that waits can go
+on with it. Its id is the submission's idempotency key.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from psycopg import Connection, Cursor
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+from ogdc_shared.db.queries import load_queries
+from ogdc_shared.errors import TriggerExistsError, UnknownTriggerError
+from ogdc_shared.triggers.notifications import ObjectCreated
+
+WAITING = "waiting"
+STARTED = "started"
+REFUSED = "refused"
+
+
+class NewTrigger(NamedTuple):
+    """Which uploads start what."""
+
+    name: str
+    bucket: str
+    pattern: str
+    """Of keys; see `triggers.patterns`."""
+    kinds: list[str]
+    """`put`, `post`, `copy`, `multipart`; empty: however the object came."""
+    recipe_path: str | None
+    """None: the upload is the recipe."""
+    overwrite: bool
+    pass_object: bool
+    """Whether the object becomes an input of the run."""
+    base_url: str | None
+    """Where the bucket's objects are read, without the slash before the key; None: where its store says."""
+
+
+class Trigger(NamedTuple):
+    """A trigger as recorded; the fields of `NewTrigger`, and more."""
+
+    id: UUID
+    name: str
+    owner: str
+    """The user whose the runs are."""
+    owner_issuer: str
+    bucket: str
+    pattern: str
+    kinds: list[str]
+    recipe_path: str | None
+    overwrite: bool
+    pass_object: bool
+    base_url: str | None
+    created_at: datetime
+
+
+class Upload(NamedTuple):
+    """An upload that a trigger is for."""
+
+    id: UUID
+    trigger_id: UUID | None
+    """None: the trigger was removed."""
+    trigger_name: str
+    object: ObjectCreated
+    received_at: datetime
+    outcome: str
+    """`waiting`, `started` or `refused`."""
+    message: str | None
+    """Why it waits or was refused."""
+    run: str | None
+    """The run's name."""
+    age_seconds: float
+    """Since it was told of first, by the database's clock."""
+
+
+def add_trigger(conn: Connection, new: NewTrigger, *, owner: UUID) -> Trigger:
+    """Record a trigger.
+
+    Raises:
+        TriggerExistsError: there is one of that name.
+    """
+    if conn.execute(_sql("insert_trigger"), new._asdict() | {"owner": owner}).rowcount == 0:
+        raise TriggerExistsError(
+            f"There is a trigger named {new.name!r} already. Choose another name, or remove it first."
+        )
+    return get_trigger(conn, new.name)
+
+
+def get_trigger(conn: Connection, name: str) -> Trigger:
+    """Read a trigger.
+
+    Raises:
+        UnknownTriggerError: there is none of that name.
+    """
+    trigger = _select_triggers(conn, "where_name", name=name).fetchone()
+    if trigger is None:
+        raise UnknownTriggerError(name)
+    return trigger
+
+
+def find_trigger(conn: Connection, trigger_id: UUID) -> Trigger | None:
+    """Read a trigger by its id; None: it was removed."""
+    return _select_triggers(conn, "where_id", id=trigger_id).fetchone()
+
+
+def list_triggers(conn: Connection, *, bucket: str | None = None) -> list[Trigger]:
+    """Read all triggers, or those of a bucket, by name."""
+    if bucket is None:
+        return _select_triggers(conn, "in_order").fetchall()
+    return _select_triggers(conn, "where_bucket", bucket=bucket).fetchall()
+
+
+def remove_trigger(conn: Connection, name: str) -> None:
+    """Forget a trigger; what it has started stays, what waits is not started any more.
+
+    Raises:
+        UnknownTriggerError: there is none of that name.
+    """
+    if conn.execute(_sql("delete_trigger"), {"name": name}).rowcount == 0:
+        raise UnknownTriggerError(name)
+    conn.execute(_sql("forget_uploads"))
+
+
+def record_upload(conn: Connection, trigger: Trigger, upload: ObjectCreated) -> UUID:
+    """Record that an upload was told of, or find it where an event, of whatever shape, told of it before."""
+    told = {"trigger_id": trigger.id, "trigger_name": trigger.name} | upload._asdict()
+    conn.execute(_sql("lock_object"), told)
+    found = conn.execute(_sql("find_upload"), told).fetchone()
+    if found is None:
+        found = conn.execute(_sql("insert_upload"), told | {"object": Jsonb(upload._asdict())}).fetchone()
+    assert found is not None
+    upload_id: UUID = found[0]
+    return upload_id
+
+
+def get_upload(conn: Connection, upload_id: UUID) -> Upload | None:
+    """Read an upload; None: it was forgotten."""
+    return _upload(_select_uploads(conn, "where_upload", id=upload_id).fetchone())
+
+
+def upload_of_run(conn: Connection, run_id: UUID) -> Upload | None:
+    """Read the upload that started a run; None: somebody submitted it."""
+    return _upload(_select_uploads(conn, "where_run", run_id=run_id).fetchone())
+
+
+def list_uploads(conn: Connection, trigger: Trigger, *, limit: int) -> list[Upload]:
+    """Read the newest uploads of a trigger, newest first."""
+    found = _select_uploads(conn, "where_trigger", trigger_id=trigger.id, limit=limit).fetchall()
+    return [_with_object(upload) for upload in found]
+
+
+def waiting_uploads(conn: Connection, *, untried_for: float) -> list[UUID]:
+    """Ids of the uploads that wait for their run and were not tried for so many seconds."""
+    found = conn.execute(_sql("waiting_uploads"), {"untried_for": untried_for})
+    return [upload_id for (upload_id,) in found]
+
+
+def record_try(
+    conn: Connection, upload_id: UUID, *, outcome: str, message: str | None = None, run_id: UUID | None = None
+) -> bool:
+    """Record what became of an upload; False: it has its run already."""
+    tried = {"id": upload_id, "outcome": outcome, "message": message, "run_id": run_id}
+    return conn.execute(_sql("record_try"), tried).rowcount == 1
+
+
+def submitted_run(conn: Connection, trigger: Trigger, *, key: str) -> str | None:
+    """Name of the run that a trigger's owner has under an idempotency key; None: there is none."""
+    found = conn.execute(_sql("submitted_run"), {"trigger_id": trigger.id, "key": key}).fetchone()
+    return None if found is None else str(found[0])
+
+
+def _sql(name: str) -> bytes:
+    return load_queries("triggers")[name]
+
+
+def _select_triggers(conn: Connection, where: str, **parameters: Any) -> Cursor[Trigger]:
+    cursor = conn.cursor(row_factory=class_row(Trigger))
+    return cursor.execute(_sql("select_triggers") + b"\n" + _sql(where), parameters)
+
+
+def _select_uploads(conn: Connection, where: str, **parameters: Any) -> Cursor[Upload]:
+    cursor = conn.cursor(row_factory=class_row(Upload))
+    return cursor.execute(_sql("select_uploads") + b"\n" + _sql(where), parameters)
+
+
+def _upload(found: Upload | None) -> Upload | None:
+    return None if found is None else _with_object(found)
+
+
+def _with_object(upload: Upload) -> Upload:
+    told: Any = upload.object
+    return upload._replace(object=ObjectCreated(**told))

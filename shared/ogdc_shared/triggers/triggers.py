@@ -1,0 +1,143 @@
+"""Managing triggers: which uploads start which recipes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from ogdc_shared.auth.caller import Caller
+from ogdc_shared.context import Context
+from ogdc_shared.db.runs import Run
+from ogdc_shared.db.users import ensure_user
+from ogdc_shared.errors import InvalidRequestError
+from ogdc_shared.triggers import record
+from ogdc_shared.triggers.record import NewTrigger, Trigger, Upload
+
+KINDS = ("put", "post", "copy", "multipart")
+_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,221}")
+_MAX_PATTERN = 512
+_MAX_URL = 1024
+_FIELDS: dict[str, Any] = {
+    "name": None,
+    "bucket": None,
+    "pattern": "**",
+    "kinds": [],
+    "recipe_path": None,
+    "overwrite": False,
+    "pass_object": True,
+    "base_url": None,
+}
+
+
+def define_trigger(context: Context, *, caller: Caller, asked: Mapping[str, Any]) -> Trigger:
+    """Record a trigger, whose runs will be the caller's.
+
+    Args:
+        context: Where everything is.
+        caller: Who owns the trigger.
+        asked: The fields of `NewTrigger`, as they came; `name` and `bucket` at least.
+
+    Raises:
+        InvalidRequestError: one cannot be used.
+        TriggerExistsError: there is a trigger of that name.
+        InputError: its recipe cannot be read or run.
+        UnavailableError: a part is away; nothing was recorded.
+    """
+    new = _checked(asked, own_bucket=context.settings.storage.bucket)
+    if new.recipe_path is not None:
+        from ogdc_shared.runs.recipes import RecipeSource, opened_recipe
+
+        with opened_recipe(context, RecipeSource(location=new.recipe_path)):
+            pass  # it can be read and is valid
+    with context.database.connection() as conn:
+        owner = ensure_user(conn, caller.name, issuer=caller.issuer)
+        return record.add_trigger(conn, new, owner=owner.id)
+
+
+def list_triggers(context: Context) -> list[Trigger]:
+    """Read all triggers, by name."""
+    with context.database.reader() as conn:
+        return record.list_triggers(conn)
+
+
+def show_trigger(context: Context, name: str, *, uploads: int) -> tuple[Trigger, list[Upload]]:
+    """Read a trigger and as many of its newest uploads.
+
+    Raises:
+        UnknownTriggerError: there is none of that name.
+    """
+    with context.database.reader() as conn:
+        trigger = record.get_trigger(conn, name)
+        return trigger, record.list_uploads(conn, trigger, limit=uploads)
+
+
+def upload_of_run(context: Context, run: Run) -> Upload | None:
+    """Read the upload that started a run; None: somebody submitted it."""
+    with context.database.reader() as conn:
+        return record.upload_of_run(conn, run.id)
+
+
+def remove_trigger(context: Context, name: str) -> None:
+    """Forget a trigger; its runs stay.
+
+    Raises:
+        UnknownTriggerError: there is none of that name.
+    """
+    with context.database.connection() as conn:
+        record.remove_trigger(conn, name)
+
+
+def _checked(asked: Mapping[str, Any], *, own_bucket: str) -> NewTrigger:
+    if unknown := sorted(asked.keys() - _FIELDS.keys()):
+        raise InvalidRequestError(f"{unknown[0]!r} is nothing a trigger has; it has {', '.join(_FIELDS)}.")
+    new = NewTrigger(**(_FIELDS | dict(asked)))
+    _check_text("name", new.name, _NAME, "1 to 63 lower-case letters, digits and hyphens")
+    _check_text("bucket", new.bucket, _BUCKET, "a bucket's name")
+    if new.bucket == own_bucket:
+        raise InvalidRequestError(
+            f"bucket={new.bucket!r} is the artifact store's own: runs write to it and would start each "
+            "other. Have uploads go to another bucket."
+        )
+    _check_pattern(new.pattern)
+    _check_kinds(new.kinds)
+    for key in ("overwrite", "pass_object"):
+        if not isinstance(getattr(new, key), bool):
+            raise InvalidRequestError(f"{key}={getattr(new, key)!r}: give true or false.")
+    if not isinstance(asked.get("recipe_path"), str | None):
+        raise InvalidRequestError("recipe_path: give a location as text, or null where uploads are recipes.")
+    return new._replace(base_url=_checked_url(new.base_url))
+
+
+def _check_text(key: str, value: Any, form: re.Pattern[str], what: str) -> None:
+    if not isinstance(value, str) or not form.fullmatch(value):
+        raise InvalidRequestError(f"{key}={value!r:.100}: give {what}.")
+
+
+def _check_pattern(pattern: Any) -> None:
+    if not isinstance(pattern, str) or not 0 < len(pattern) <= _MAX_PATTERN or not pattern.isprintable():
+        raise InvalidRequestError(
+            f"pattern={pattern!r:.100}: give 1 to {_MAX_PATTERN} printable characters, such as in/**/*.tif."
+        )
+
+
+def _check_kinds(kinds: Any) -> None:
+    if not isinstance(kinds, list) or not all(kind in KINDS for kind in kinds):
+        raise InvalidRequestError(f"kinds={kinds!r:.100}: give a list of some of {', '.join(KINDS)}.")
+
+
+def _checked_url(url: Any) -> str | None:
+    if url is None:
+        return None
+    try:
+        parts = urlsplit(url) if isinstance(url, str) and len(url) <= _MAX_URL and url.isprintable() else None
+    except ValueError:
+        parts = None
+    fits = parts and parts.scheme in {"http", "https"} and parts.hostname
+    if not parts or not fits or "@" in parts.netloc or parts.query or parts.fragment:
+        raise InvalidRequestError(
+            f"base_url={url!r:.100}: give an http or https URL without user name, query and fragment."
+        )
+    return parts.geturl().rstrip("/")

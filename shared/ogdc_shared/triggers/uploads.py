@@ -1,0 +1,216 @@
+"""From an upload to its run: exactly one for each trigger, however often and by whatever events it is told.
+
+What was told is recorded before anything is submitted (docs/decisions/0010-uploads-are-recorded-first.md). So
+the answer to an event needs no part but the database, and what has to wait for another is left to the sweep.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from time import monotonic
+from typing import NamedTuple
+from uuid import UUID
+
+from ogdc_shared.auth.caller import Caller
+from ogdc_shared.context import Context
+from ogdc_shared.db.runs import Run, get_run
+from ogdc_shared.errors import AlreadyRunningError, InputError, OgdcError
+from ogdc_shared.plan import InputFile
+from ogdc_shared.runs.handover import ensure_handed_over
+from ogdc_shared.telemetry.tracing import within
+from ogdc_shared.triggers import record
+from ogdc_shared.triggers.notifications import ObjectCreated
+from ogdc_shared.triggers.objects import is_recipe, object_url, recipe_bundle, recipe_location
+from ogdc_shared.triggers.patterns import matches
+from ogdc_shared.triggers.record import REFUSED, STARTED, WAITING, Trigger, Upload
+
+KNOWN = "known"
+PATIENCE_SECONDS = 20.0
+"""After this what one request told of is left to the sweep: whoever sent it waits for the answer."""
+UNTRIED_SECONDS = 45.0
+"""After which the sweep goes on with an upload that waits."""
+LONGEST_WAIT_SECONDS = 86_400.0
+"""After this an upload that still cannot start is refused."""
+
+_log = logging.getLogger(__name__)
+
+
+class Outcome(NamedTuple):
+    """What became of an upload."""
+
+    trigger: str
+    outcome: str
+    """`started`, `known` (started before), `waiting` or `refused`."""
+    run: str | None = None
+    message: str | None = None
+    """Why it waits or is refused."""
+
+
+def receive_uploads(context: Context, uploads: Iterable[ObjectCreated]) -> list[Outcome]:
+    """Record uploads for the triggers they are meant for, then start the runs.
+
+    Raises:
+        DatabaseUnavailableError: nothing was recorded, so the event has to come again.
+    """
+    with context.database.connection() as conn:
+        recorded = [
+            record.record_upload(conn, trigger, upload)
+            for upload in uploads
+            if _is_foreign(context, upload)
+            for trigger in record.list_triggers(conn, bucket=upload.bucket)
+            if _is_wanted(trigger, upload)
+        ]
+    deadline = monotonic() + PATIENCE_SECONDS
+    outcomes = []
+    for upload_id in dict.fromkeys(recorded):
+        outcome = start_upload(context, upload_id, begin=monotonic() < deadline)
+        if outcome is not None:
+            outcomes.append(outcome)
+    return outcomes
+
+
+def resume_uploads(context: Context, *, deadline: float, untried_for: float = UNTRIED_SECONDS) -> list[str]:
+    """Go on with the uploads that wait; returns the names of the runs that this started.
+
+    Args:
+        context: Where everything is.
+        deadline: Of `time.monotonic`; none is begun later.
+        untried_for: Leave alone what was tried in the last so many seconds.
+    """
+    with context.database.reader() as conn:
+        waiting = record.waiting_uploads(conn, untried_for=untried_for)
+    outcomes = [start_upload(context, upload_id) for upload_id in waiting if monotonic() < deadline]
+    return [outcome.run for outcome in outcomes if outcome and outcome.outcome == STARTED and outcome.run]
+
+
+def start_upload(context: Context, upload_id: UUID, *, begin: bool = True) -> Outcome | None:
+    """Start an upload's run, unless it has one; None: its trigger was removed meanwhile.
+
+    Args:
+        context: Where everything is.
+        upload_id: Of a recorded upload.
+        begin: False: only say what is known of it.
+    """
+    with context.database.reader() as conn:
+        upload = record.get_upload(conn, upload_id)
+        if upload is None or upload.trigger_id is None:
+            return None
+        trigger = record.find_trigger(conn, upload.trigger_id)
+    if trigger is None:
+        return None
+    if upload.outcome == STARTED:
+        return Outcome(trigger.name, KNOWN, upload.run)
+    if not begin:
+        return Outcome(trigger.name, upload.outcome, message=upload.message)
+    told_by = {"event_id": upload.object.event_id, "event_source": upload.object.source}
+    with within(trigger=trigger.name, **told_by):
+        return _tried(context, trigger, upload)
+
+
+def _tried(context: Context, trigger: Trigger, upload: Upload) -> Outcome:
+    try:
+        run = _handed_over(context, trigger, upload) or _submit(context, trigger, upload)
+    except OgdcError as exc:
+        outcome = Outcome(trigger.name, _outcome_of(exc, upload), message=str(exc))
+        _log.warning("upload %s for trigger %s is %s: %s", upload.id, trigger.name, outcome.outcome, exc)
+        with context.database.connection() as conn:
+            record.record_try(conn, upload.id, outcome=outcome.outcome, message=outcome.message)
+        return outcome
+    with context.database.connection() as conn:
+        first = record.record_try(conn, upload.id, outcome=STARTED, run_id=run.id)
+    if first:
+        with within(run=run.name):
+            _log.info("run %s started by trigger %s for upload %s", run.name, trigger.name, upload.id)
+    return Outcome(trigger.name, STARTED if first else KNOWN, run.name)
+
+
+def _outcome_of(exc: OgdcError, upload: Upload) -> str:
+    """Whether what went wrong may pass: a part that is away, a run that has not ended, a missing setting."""
+    passing = isinstance(exc, AlreadyRunningError) or not isinstance(exc, InputError)
+    return WAITING if passing and upload.age_seconds < LONGEST_WAIT_SECONDS else REFUSED
+
+
+def _handed_over(context: Context, trigger: Trigger, upload: Upload) -> Run | None:
+    """Hand over the run that an earlier try recorded, where Argo has it not yet; None: there is no run."""
+    with context.database.reader() as conn:
+        name = record.submitted_run(conn, trigger, key=_idempotency_key(upload))
+        run = None if name is None else get_run(conn, name)
+    if run is not None:
+        ensure_handed_over(context, run)
+    return run
+
+
+def _submit(context: Context, trigger: Trigger, upload: Upload) -> Run:
+    """Submit as anybody would; the upload's id makes doing it again harmless."""
+    from ogdc_shared.runs.recipes import RecipeSource
+    from ogdc_shared.runs.submit import submit_recipe
+    from ogdc_shared.runs.trigger_inputs import Occasion
+
+    inputs: tuple[InputFile, ...] = ()
+    if trigger.recipe_path is None:
+        location = recipe_location(upload.object, base_url=trigger.base_url)
+        source = RecipeSource(location, recipe_bundle(upload.object, settings=context.settings))
+    else:
+        source = RecipeSource(location=trigger.recipe_path)
+        if trigger.pass_object:
+            inputs = (_input(context, trigger, upload.object),)
+    return submit_recipe(
+        context,
+        caller=Caller(trigger.owner, trigger.owner_issuer),
+        source=source,
+        overwrite=trigger.overwrite,
+        idempotency_key=_idempotency_key(upload),
+        occasion=Occasion(inputs=inputs, variables=_variables(trigger, upload.object)),
+    )
+
+
+def _idempotency_key(upload: Upload) -> str:
+    return f"upload:{upload.id}"
+
+
+def _input(context: Context, trigger: Trigger, upload: ObjectCreated) -> InputFile:
+    return InputFile(
+        source=object_url(upload, settings=context.settings, base_url=trigger.base_url),
+        name=_file_name(upload),
+        size=upload.size,
+    )
+
+
+def _file_name(upload: ObjectCreated) -> str:
+    from ogdc_shared.filenames import last_component
+
+    return last_component(upload.key)
+
+
+def _variables(trigger: Trigger, upload: ObjectCreated) -> tuple[tuple[str, str], ...]:
+    """What a recipe's commands are told; empty where the event did not tell it."""
+    facts = {
+        "NAME": trigger.name,
+        "BUCKET": upload.bucket,
+        "KEY": upload.key,
+        "FILE": _file_name(upload),
+        "SIZE": upload.size,
+        "ETAG": upload.etag,
+        "VERSION": upload.version,
+        "TIME": upload.time,
+        "SOURCE": upload.source,
+        "EVENT_ID": upload.event_id,
+    }
+    return tuple((f"TRIGGER_{name}", "" if fact is None else str(fact)) for name, fact in facts.items())
+
+
+def _is_foreign(context: Context, upload: ObjectCreated) -> bool:
+    """Whether it is not of our own bucket, where runs would start each other, and no directory's marker."""
+    if upload.bucket == context.settings.storage.bucket:
+        _log.info("ignored: %r is in the artifact store's own bucket", upload.key)
+        return False
+    return not upload.key.endswith("/")
+
+
+def _is_wanted(trigger: Trigger, upload: ObjectCreated) -> bool:
+    if trigger.kinds and upload.how is not None and upload.how not in trigger.kinds:
+        return False
+    if trigger.recipe_path is None and not is_recipe(upload.key):
+        return False
+    return matches(trigger.pattern, upload.key)

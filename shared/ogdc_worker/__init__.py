@@ -1,0 +1,1 @@
+"""`ogdc-worker`: the program that every task's container runs."""

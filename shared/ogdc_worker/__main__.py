@@ -1,0 +1,129 @@
+"""`ogdc-worker`: what a task's container runs.
+
+Exit codes: 0 done; 1 failed, and would fail again; 2 called wrongly; 75 (EX_TEMPFAIL) something was away or
+full, and trying again goes on from there; 128 + number when a signal ended it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+
+from ogdc_shared.errors import OgdcError, UnavailableError, WarningsError
+from ogdc_shared.fast_typing import TYPE_CHECKING
+from ogdc_worker.report import Reporter
+
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import NoReturn
+
+FAILED = 1
+TRY_AGAIN = 75
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+_PASSING = _NO_ROOM | frozenset({errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN})
+"""What a full disk, and what a network file system in a bad moment says."""
+
+
+class _Stopped(SystemExit):
+    """A signal asks the task to end."""
+
+    def __init__(self, number: int) -> None:
+        self.exit_code = 128 + number
+        super().__init__(self.exit_code)
+
+
+def main() -> NoReturn:
+    """Run the task that the command line names, and end the process.
+
+    At once: the interpreter's tidying up takes longer than many a command, and would meddle with threads that
+    are still fetching when another has failed.
+    """
+    try:
+        code = run_task(sys.argv[1:])
+    except _Stopped as stopped:
+        code = stopped.exit_code
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def run_task(arguments: list[str]) -> int:
+    """Run a task and return its exit code."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _stop)
+    reporter = Reporter(progress_file=os.environ.get("ARGO_PROGRESS_FILE"))
+    try:
+        _run(arguments, reporter)
+    except _Stopped:
+        at = f", at {reporter.doing}" if reporter.doing else "."
+        message = f"The task was stopped from outside{at}"
+        reporter.event("stopped", message=message)
+        reporter.last_words(message)
+        raise
+    except Exception as exc:  # the run's message is made of whatever it is
+        return _failed(exc, reporter)
+    return 0
+
+
+def _run(arguments: list[str], reporter: Reporter) -> None:
+    if arguments[:1] == ["process"]:
+        from ogdc_worker.expected import Expected
+        from ogdc_worker.process.partition import process
+        from ogdc_worker.process.paths import Places
+
+        process(Places(), reporter, Expected.from_words(arguments[1:]))
+    elif arguments[:1] == ["list"]:
+        from ogdc_worker.expected import Expected
+        from ogdc_worker.list_inputs import Shelves, list_inputs
+
+        list_inputs(Shelves(), reporter, Expected.from_words(arguments[1:]))
+    else:
+        from ogdc_worker.arguments import parse_arguments
+
+        parse_arguments(arguments)(reporter)
+
+
+def _stop(number: int, _frame: FrameType | None) -> NoReturn:
+    """Leave by an exception, which ends the running command on its way; a second signal changes nothing."""
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, signal.SIG_IGN)
+    raise _Stopped(number)
+
+
+def _failed(exc: Exception, reporter: Reporter) -> int:
+    if not isinstance(exc, (OgdcError, OSError)):
+        sys.excepthook(type(exc), exc, exc.__traceback__)
+    message = _explain(exc)
+    reporter.event("failed", message=message)
+    reporter.last_words(message + _before_that(exc, reporter))
+    passing = isinstance(exc, OSError) and exc.errno in _PASSING
+    return TRY_AGAIN if passing or isinstance(exc, UnavailableError) else FAILED
+
+
+def _before_that(exc: Exception, reporter: Reporter) -> str:
+    """What the task has warned of: the failure may well come from it."""
+    if isinstance(exc, WarningsError):
+        return ""
+    return (
+        f"\nBefore that, {reporter.warnings.to_text()}"
+        if reporter.warnings and reporter.warnings.total
+        else ""
+    )
+
+
+def _explain(exc: Exception) -> str:
+    if isinstance(exc, OgdcError):
+        return str(exc)
+    if isinstance(exc, OSError) and exc.errno in _NO_ROOM:
+        from ogdc_worker.room import no_room
+
+        return f"{no_room()} ({exc}). Free some, or ask for more; then try again."
+    if isinstance(exc, OSError):
+        return f"The task's files cannot be used: {exc}."
+    return f"The worker failed by its own fault: {type(exc).__name__}: {exc}. Report it with the task's log."
+
+
+if __name__ == "__main__":
+    main()

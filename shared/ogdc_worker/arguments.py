@@ -1,0 +1,78 @@
+"""The command line of `ogdc-worker`, for tasks with options; the others need not wait for argparse."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from functools import partial
+from typing import TYPE_CHECKING
+
+from ogdc_worker.publish.result import Publication, publish
+from ogdc_worker.publish.rights import PATTERN, PUBLISHED
+from ogdc_worker.publish.tidy import Leftovers, tidy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ogdc_worker.report import Reporter
+
+
+def parse_arguments(arguments: list[str]) -> Callable[[Reporter], None]:
+    """Read what is to be done; ends the process with 2 where that is wrong, with 0 after `--help`."""
+    parser = argparse.ArgumentParser(
+        prog="ogdc-worker", description="Runs one task of a run inside its container."
+    )
+    tasks = parser.add_subparsers(title="tasks", required=True, dest="task")
+    tasks.add_parser("list", help="find the files on volumes and divide them into partitions")
+    tasks.add_parser("process", help="fetch a partition's inputs and run the recipe's commands")
+    _add_publish(tasks.add_parser("publish", help="make the result visible"))
+    _add_tidy(tasks.add_parser("tidy", help="remove what runs left on the workflow volume"))
+    options = vars(parser.parse_args(arguments))
+    if options.pop("task") == "tidy":
+        return partial(tidy, Leftovers(**options))
+    return partial(publish, Publication(**options))
+
+
+def _add_publish(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--run", required=True, type=_name, help="the run's name")
+    parser.add_argument("--recipe-id", required=True, type=_name, help="where on the volume the result goes")
+    parser.add_argument("--partitions", required=True, type=int, help="how many partitions there are")
+    parser.add_argument("--output", required=True, choices=("pvc", "temporary"), help="a directory or a zip")
+    parser.add_argument(
+        "--rights", type=_rights, default=PUBLISHED, help="what others may do with it, as for chmod"
+    )
+    parser.add_argument(
+        "--allowed-failures", type=_failures, help="how many items may be missing, or which share of them"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace what another run has published")
+
+
+def _add_tidy(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--retry-days", required=True, type=_days, help="how long failed runs can be retried; a day is added"
+    )
+
+
+def _name(value: str) -> str:
+    """Take what can be nothing but the name of a directory."""
+    if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", value):
+        raise argparse.ArgumentTypeError(f"{value!r} is no name of a run or recipe")
+    return value
+
+
+def _failures(value: str) -> str:
+    if not re.fullmatch(r"[0-9]{1,9}|[0-9]{1,3}(\.[0-9]{1,6})?%", value):
+        raise argparse.ArgumentTypeError(f"{value!r} is no number of items and no percentage")
+    return value
+
+
+def _rights(value: str) -> str:
+    if not re.fullmatch(PATTERN, value):
+        raise argparse.ArgumentTypeError(f"{value!r} is no change of rights such as {PUBLISHED}")
+    return value
+
+
+def _days(value: str) -> int:
+    if not re.fullmatch("[1-9][0-9]{0,4}", value):
+        raise argparse.ArgumentTypeError(f"{value!r} is no number of days")
+    return int(value)

@@ -1,0 +1,1 @@
+"""Bringing inputs from servers."""

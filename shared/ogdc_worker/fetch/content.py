@@ -1,0 +1,125 @@
+"""What a server did to a file, or sent in its place: its own compression is undone, a login page refused."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from html import unescape
+from itertools import chain
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from ogdc_shared.errors import InputNotFoundError, UnusableInputError
+from ogdc_shared.filenames import has_extension
+from ogdc_shared.servers.response import PIECE_BYTES, InterruptedFetchError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from ogdc_shared.servers.response import Reply
+
+_COMPRESSED = (".gz", ".tgz", ".svgz", ".z", ".taz")
+"""What is gzip by itself; a server that calls that an encoding only describes the file."""
+_GZIP = b"\x1f\x8b"
+_PAGES = (".html", ".htm", ".xhtml", ".shtml", ".mhtml", ".md", ".txt")
+"""Names under which a page may well be what is wanted."""
+_PAGE = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_TITLE = re.compile(rb"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
+_ALL_KINDS = zlib.MAX_WBITS | 32
+"""Of zlib's headers, zlib's and gzip's."""
+
+
+def file_pieces(source: str, reply: Reply, *, name: str) -> Iterator[bytes]:
+    """Yield a file as its name says it is.
+
+    Args:
+        source: What was asked for.
+        reply: The answer.
+        name: What the file will be called.
+
+    Raises:
+        InputNotFoundError: the answer is a web page, and the name says that the file is none.
+        UnusableInputError: the server did something to the file that cannot be undone here.
+        InterruptedFetchError: as the pieces raise it, or a compressed file ends too early.
+    """
+    pieces = _decoded(source, reply, name=name)
+    if reply.offset:
+        return pieces
+    return _without_pages(source, reply, pieces, name=name)
+
+
+def is_decoded(reply: Reply, *, name: str) -> bool:
+    """Whether what is kept are not the bytes that are sent, so that nothing can be resumed."""
+    return bool(reply.encoding) and not name.lower().endswith(_COMPRESSED)
+
+
+def _decoded(source: str, reply: Reply, *, name: str) -> Iterator[bytes]:
+    if not is_decoded(reply, name=name):
+        return iter(reply.pieces)
+    if reply.encoding not in {"gzip", "x-gzip", "deflate"}:
+        raise UnusableInputError(
+            f"{source!r} is sent with the encoding {reply.encoding!r}, although none was asked for, and that "
+            "cannot be undone here. Ask its server for the file as it is."
+        )
+    return _inflated(reply.pieces)
+
+
+def _inflated(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Undo gzip or deflate; what is not compressed after all stays as it is."""
+    stream = iter(pieces)
+    first = next(stream, b"")
+    while len(first) < len(_GZIP) and (more := next(stream, b"")):
+        first += more
+    if not first.startswith(_GZIP) and first[:1] != b"\x78":
+        yield first
+        yield from stream
+        return
+    inflater = zlib.decompressobj(_ALL_KINDS)
+    try:
+        for received in chain([first], stream):
+            piece = received
+            while piece:
+                if inflater.eof:  # one compressed part after the other
+                    inflater = zlib.decompressobj(_ALL_KINDS)
+                yield inflater.decompress(piece, PIECE_BYTES)
+                piece = inflater.unconsumed_tail or inflater.unused_data
+    except zlib.error as exc:
+        raise InterruptedFetchError(f"the server's compression is damaged ({exc})") from exc
+    if not inflater.eof:
+        raise InterruptedFetchError("the compressed file ends too early")
+
+
+def _without_pages(source: str, reply: Reply, pieces: Iterator[bytes], *, name: str) -> Iterator[bytes]:
+    first = next(pieces, b"")
+    if _is_in_place_of_data(source, reply, first, name=name):
+        raise InputNotFoundError(_about(source, reply, first))
+    yield first
+    yield from pieces
+
+
+def _is_in_place_of_data(source: str, reply: Reply, first: bytes, *, name: str) -> bool:
+    if name.lower().endswith(_PAGES) or not _PAGE.match(first[:4096]):
+        return False
+    elsewhere = bool(reply.url) and _place(reply.url) != _place(source)
+    return has_extension(name) or (reply.page and elsewhere)
+
+
+def _place(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.netloc.rpartition("@")[2], parts.path
+
+
+def _about(source: str, reply: Reply, first: bytes) -> str:
+    title = _TITLE.search(first[:65536])
+    named = " ".join(unescape(title[1].decode(errors="replace")).split())[:80] if title else ""
+    page = f"a web page ({named!r})" if named else "a web page"
+    where = f" at {reply.url}" if reply.url and _place(reply.url) != _place(source) else ""
+    host = urlsplit(reply.url or source).hostname
+    return (
+        f"{source!r} cannot be fetched: its server answered with {page}{where} instead of the file, as most "
+        f"do where a login is missing. Give the address of the file itself, or a login for {host} "
+        "(docs/recipes.md, Inputs behind a login)."
+    )

@@ -1,0 +1,231 @@
+"""Fetch a partition's inputs, a few at a time, and put them where the first command looks for them.
+
+Each input is fetched beside `/input_dir` first: input number 7 grows in `<store>/7.part` and, once it is
+whole and checked, becomes `<store>/7/<its name>`. So a killed fetch goes on with what it has, and a name
+given by a server meets no other file before all names are known.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, NamedTuple
+
+from ogdc_shared.errors import InputNotFoundError, UnsupportedError
+from ogdc_shared.filenames import last_component, name_from_url, placed, take_name
+from ogdc_shared.servers.response import InterruptedFetchError, Reply
+from ogdc_shared.trees import flush, is_directory, move_children, remove
+from ogdc_worker.fetch.download import RecipeFiles, download
+from ogdc_worker.fetch.partial_file import Part
+from ogdc_worker.fetch.threads import in_threads
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ogdc_shared.plan import InputFile
+    from ogdc_worker.fetch.download import Source, Trouble
+    from ogdc_worker.fetch.fetch_progress import FetchProgress
+    from ogdc_worker.input_cache import CacheEntry, InputCache
+
+THREADS = 4
+
+
+class Fetched(NamedTuple):
+    """An input that is there."""
+
+    source: str
+    name: str
+    size: int
+    """Bytes."""
+    seconds: float
+    cached: bool = False
+    """Whether it was there from an earlier run, and its server or its checksum confirmed it."""
+
+
+def fetch_inputs(
+    files: Sequence[InputFile],
+    *,
+    store: str,
+    recipe: str,
+    report: Callable[[Fetched], None],
+    warn: Callable[[Trouble], None] = lambda _: None,
+    pause: Callable[[float], None] = time.sleep,
+    progress: FetchProgress | None = None,
+    credentials: str = "",
+    cache: InputCache | None = None,
+) -> None:
+    """Fetch all inputs into `store`; those that an earlier try has finished are left alone.
+
+    Args:
+        files: The inputs.
+        store: Directory on the workflow volume, made if need be.
+        recipe: The recipe's directory.
+        report: Told of each input as it is there.
+        warn: Told of each input that has to be tried again; called by several threads.
+        pause: Waits so many seconds before a server is tried again.
+        progress: Told how far it is.
+        credentials: Directory with the logins of servers (see `credentials`); empty: there are none.
+        cache: What was fetched before; None: everything is fetched.
+
+    Raises:
+        InputNotFoundError: there is no such file.
+        SourceUnavailableError: a server failed too often.
+        UnusableInputError: an input has a wrong size or checksum, or the name of another.
+    """
+    os.makedirs(store, exist_ok=True)
+    fetching = _Fetching(files, store=store, recipe=recipe, credentials=credentials, cache=cache)
+
+    def wait(trouble: Trouble) -> None:
+        warn(trouble)
+        pause(trouble.seconds)
+
+    def fetch(number: int) -> Fetched:
+        return fetching.fetch(number, wait=wait, progress=progress)
+
+    owners: dict[str, str] = {}
+    try:
+        for fetched in in_threads(fetch, len(files), at_once=THREADS):
+            take_name(owners, fetched.name, fetched.source)
+            report(fetched)
+    except InputNotFoundError as exc:
+        if len(files) == 1:
+            raise
+        raise InputNotFoundError(f"{exc} (One of {len(files)} inputs; {len(owners)} were fetched.)") from exc
+    flush(store)
+
+
+def place_inputs(store: str, input_dir: str) -> None:
+    """Move what `fetch_inputs` has left in `store` into `input_dir`, on the same mount."""
+    if is_directory(store):
+        numbers = sorted(filter(str.isdecimal, os.listdir(store)), key=int)
+        move_children(input_dir, *(f"{store}/{number}" for number in numbers))
+    remove(store)
+
+
+class _Fetching:
+    """What all the inputs of a partition have in common."""
+
+    def __init__(
+        self,
+        files: Sequence[InputFile],
+        *,
+        store: str,
+        recipe: str,
+        credentials: str,
+        cache: InputCache | None,
+    ) -> None:
+        self._files = files
+        self._store = store
+        self._sources = _sources(files, recipe, credentials)
+        self._cache = cache
+        self._names = Counter(_default_name(file) for file in files)
+
+    def fetch(
+        self, number: int, *, wait: Callable[[Trouble], None], progress: FetchProgress | None
+    ) -> Fetched:
+        started = time.monotonic()
+        file, place = self._files[number], f"{self._store}/{number}"
+        os.makedirs(place, exist_ok=True)
+        name, cached = _only_file(place), False
+        if name is None:
+            part = Part(f"{place}.part")
+            reply = self._cached(file, part)
+            cached = reply is not None
+            if reply is None:
+                note = progress.of(number, file) if progress else lambda _have, _size: None
+                reply = self._downloaded(file, part, wait=wait, progress=note)
+            name = self._name(file, reply)
+            os.makedirs(os.path.dirname(f"{place}/{name}"), exist_ok=True)
+            part.become(f"{place}/{name}")
+        if progress:
+            progress.finished(number)
+        seconds = round(time.monotonic() - started, 3)
+        return Fetched(file.source, name, os.path.getsize(f"{place}/{name}"), seconds, cached)
+
+    def _downloaded(
+        self,
+        file: InputFile,
+        part: Part,
+        *,
+        wait: Callable[[Trouble], None],
+        progress: Callable[[int, int | None], None],
+    ) -> Reply:
+        source = self._sources[file.kind]
+        reply = download(
+            file,
+            source=source,
+            part=part,
+            name=lambda reply: self._name(file, reply),
+            wait=wait,
+            progress=progress,
+        )
+        if self._cache and file.kind == "url":
+            self._cache.keep(
+                file.source, part.path, etag=reply.etag, modified=reply.modified, name=reply.name
+            )
+        return reply
+
+    def _cached(self, file: InputFile, part: Part) -> Reply | None:
+        """Take an input from the cache, as the answer it once came with; None: it has to be fetched."""
+        entry = self._cache.find(file.source) if self._cache and file.kind == "url" else None
+        if entry is None or part.size:
+            return None
+        try:
+            if not self._is_good(file, entry):
+                return None
+            entry.copy_to(part.path)
+        finally:
+            entry.close()
+        return Reply(pieces=(), name=entry.name)
+
+    def _is_good(self, file: InputFile, entry: CacheEntry) -> bool:
+        if file.size not in {None, entry.size}:
+            return False
+        if file.checksum:
+            return entry.digest(file.checksum.algorithm) == file.checksum.value
+        web = self._sources["url"]
+        try:
+            return not web.changed(file.source, etag=entry.etag, modified=entry.modified)
+        except InterruptedFetchError:
+            return False  # fetching it waits until its server is there again
+
+    def _name(self, file: InputFile, reply: Reply) -> str:
+        """Say where an input goes; two that differ in their queries alone keep them in their names."""
+        if file.kind == "recipe":
+            return placed(file, last_component(file.source))
+        alike = self._names[_default_name(file)] > 1
+        return placed(file, reply.name or name_from_url(file.source, with_query=alike))
+
+
+def _default_name(file: InputFile) -> str:
+    try:
+        by_source = name_from_url(file.source) if file.kind == "url" else last_component(file.source)
+        return placed(file, by_source)
+    except ValueError:
+        return ""  # no URL, which shows when it is fetched
+
+
+def _only_file(directory: str) -> str | None:
+    """The path of the one file below a directory, relative to it; None: there is none yet."""
+    found = ""
+    while is_directory(f"{directory}/{found}"):
+        names = os.listdir(f"{directory}/{found}")
+        if not names:
+            return None
+        found = f"{found}/{names[0]}" if found else names[0]
+    return found
+
+
+def _sources(files: Sequence[InputFile], recipe: str, credentials: str) -> dict[str, Source]:
+    kinds = {file.kind for file in files}
+    sources: dict[str, Source] = {"recipe": RecipeFiles(recipe)}
+    if "url" in kinds:
+        from ogdc_shared.servers.credentials import Credentials
+        from ogdc_shared.servers.web import Web
+
+        known = Credentials.read(credentials) if credentials else None
+        sources["url"] = Web(threads=THREADS, credentials=known)
+    for unknown in kinds - sources.keys():
+        raise UnsupportedError(f"This worker cannot fetch inputs of kind {unknown!r}; use a newer image.")
+    return sources

@@ -1,0 +1,65 @@
+"""Inputs that come with the recipe itself."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from ogdc_shared.errors import InputNotFoundError
+from ogdc_shared.filenames import last_component, placed, take_name
+from ogdc_shared.trees import flush
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import Any
+
+    from ogdc_shared.plan import InputFile
+
+_PIECE_BYTES = 1 << 20
+
+
+def copy_files(files: Sequence[InputFile], *, recipe: str, directory: str) -> Iterator[dict[str, Any]]:
+    """Copy files of the recipe into a directory and yield facts of each; all are on disk in the end.
+
+    Args:
+        files: Which.
+        recipe: The recipe's directory.
+        directory: Where to.
+
+    Raises:
+        InputNotFoundError: the recipe has no such file.
+        UnusableInputError: two have the same name.
+    """
+    owners: dict[str, str] = {}
+    for file in files:
+        pieces, name = read_shipped(recipe, file.source), shipped_name(file)
+        take_name(owners, name, file.source)
+        os.makedirs(os.path.dirname(f"{directory}/{name}"), exist_ok=True)
+        with open(f"{directory}/{name}", "wb") as copy:
+            copy.writelines(pieces)
+            yield {"source": file.source, "name": name, "size": copy.tell()}
+    flush(directory)
+
+
+def read_shipped(recipe: str, source: str) -> Iterator[bytes]:
+    """Read a file by its path relative to the recipe's directory.
+
+    Raises:
+        InputNotFoundError: the recipe has no such file; raised at once.
+    """
+    top = os.path.realpath(recipe)
+    path = os.path.realpath(os.path.join(top, source)) if "\0" not in source else ""
+    if not path.startswith(f"{top}/") or not os.path.isfile(path):
+        raise InputNotFoundError(f"The recipe has no file {source!r}; put it into the recipe's directory.")
+    return _pieces(path)
+
+
+def shipped_name(file: InputFile) -> str:
+    """The name such a file gets, with its directory."""
+    return placed(file, last_component(file.source))
+
+
+def _pieces(path: str) -> Iterator[bytes]:
+    with open(path, "rb") as file:
+        while piece := file.read(_PIECE_BYTES):
+            yield piece

@@ -1,0 +1,82 @@
+"""`ogdc-worker list`: find the files on volumes and divide them into partitions.
+
+Only a task can see what is on a volume, so this does there what submitting does for all other inputs: it
+leaves one manifest a partition, how the files were divided, and how many there are for the tasks to follow.
+Argo puts them where a submission would have. It may be stopped anywhere and begins anew; no other task begins
+before it has ended.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from ogdc_shared import layout
+from ogdc_shared.inputs.listing import Items, Listing, measure, sealed_manifests
+from ogdc_shared.trees import empty
+from ogdc_worker.expected import Expected, read_plan
+from ogdc_worker.search import find_files
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ogdc_shared.plan import Division
+    from ogdc_worker.report import Reporter
+
+
+class Shelves(NamedTuple):
+    """Where `list` finds its plan and leaves what it found; see `layout`."""
+
+    plan: str = layout.PLAN_PATH
+    manifests: str = layout.LISTED_MANIFESTS_PATH
+    division: str = layout.LISTED_DIVISION_PATH
+    counts: Mapping[str, str] = layout.LISTED_COUNT_PATHS
+    digest: str = layout.LISTED_DIGEST_PATH
+    warnings: str = layout.WARNINGS_PATH
+
+
+def list_inputs(shelves: Shelves, reporter: Reporter, expected: Expected = Expected()) -> None:  # noqa: B008
+    """List and divide a run's inputs.
+
+    Their digest goes to the other tasks through Argo, not through the store that holds the manifests.
+
+    Raises:
+        IntegrityError: the plan is another than the workflow says.
+        InputNotFoundError: nothing is where an input should be.
+        InvalidRecipeError: the files cannot be divided as the recipe asks.
+        UnusableInputError: a file's name cannot stand in a manifest.
+        OSError: a volume cannot be read, or the manifests cannot be written.
+    """
+    started = time.monotonic()
+    plan = read_plan(shelves.plan, expected)
+    with Listing() as listing:
+        listing.extend(find_files(plan.volumes))
+        items = listing.items(plan.items) if plan.per_file else Items(listing.sizes)
+        partitions = tuple(items.divided(plan.partitioning))
+        division = measure(listing.sizes, partitions)
+        os.makedirs(shelves.manifests, exist_ok=True)
+        empty(shelves.manifests)
+        tree = listing.tree(partitions)
+        for number, manifest in enumerate(sealed_manifests(listing, partitions, tree)):
+            _write(f"{shelves.manifests}/{number}.json", manifest)
+    _write(shelves.digest, tree.root.encode())
+    _write(shelves.division, division.to_json().encode())
+    counts = _counts(division)
+    for name, path in shelves.counts.items():
+        _write(path, str(counts[name]).encode())
+    reporter.leave_warnings(shelves.warnings)
+    reporter.event("listed", **counts, seconds=round(time.monotonic() - started, 3))
+
+
+def _counts(division: Division) -> dict[str, int]:
+    return {
+        "partitions": len(division.files),
+        "files": sum(division.files),
+        "bytes": sum(size or 0 for size in division.sizes),
+    }
+
+
+def _write(path: str, content: bytes) -> None:
+    with open(path, "wb") as file:
+        file.write(content)

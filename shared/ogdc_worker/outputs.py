@@ -1,0 +1,56 @@
+"""What a command left, before the next one or `publish` takes it over."""
+
+from __future__ import annotations
+
+from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
+from ogdc_shared.trees import walk
+
+if TYPE_CHECKING:
+    from ogdc_worker.process.indexes import Lost
+    from ogdc_worker.process.paths import Places
+
+_INDEXES = (
+    *(".vrt", ".gti", ".gti.gpkg", ".gti.fgb", ".gdalcat", ".gdalg.json"),
+    *(".dbf", ".gpkg", ".geojson", ".fgb", ".txt", ".lst", ".list"),
+)
+"""How names of files end that may say where others are (see `indexes`, imported if there are any)."""
+
+
+class Left(NamedTuple):
+    """What is to be said about it."""
+
+    is_empty: bool = False
+    """Whether there is nothing but directories."""
+    dangling: tuple[str, ...] = ()
+    """Links that lead nowhere."""
+    lost: tuple[Lost, ...] = ()
+    """Indexes of what will be gone."""
+
+
+def settle_outputs(places: Places, *, is_last: bool) -> Left:
+    """Make links good, and find out what the outputs miss without the inputs.
+
+    Args:
+        places: Where both are.
+        is_last: Whether the outputs are published next; else they become the next command's inputs.
+    """
+    links, indexes, is_empty = [], [], True
+    for name, entry in walk(places.outputs):
+        is_directory = entry.is_dir(follow_symlinks=False)
+        is_empty = is_empty and is_directory
+        if entry.is_symlink():
+            links.append(name)
+        elif not is_directory and name.lower().endswith(_INDEXES):
+            indexes.append(name)
+    dangling: list[str] = []
+    if links:
+        from ogdc_worker.process.carrying import carry_links
+
+        dangling = carry_links(links, places)
+        indexes += [name for name in links if name.lower().endswith(_INDEXES)]
+    lost: list[Lost] = []
+    if indexes:
+        from ogdc_worker.process.indexes import find_lost
+
+        lost = list(find_lost(indexes, places, is_last=is_last))
+    return Left(is_empty, tuple(dangling), tuple(lost))

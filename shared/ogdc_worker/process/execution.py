@@ -1,0 +1,222 @@
+"""Run one command of a plan, for all files of a partition or for one, and tell of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from contextlib import suppress
+from functools import partial
+
+from ogdc_shared.errors import CommandFailedError
+from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
+from ogdc_shared.trees import empty, flush, remove
+from ogdc_worker.gdal_errors import GdalErrors
+from ogdc_worker.outputs import Left, settle_outputs
+from ogdc_worker.process.command import command_environment, run_command
+from ogdc_worker.report import clip
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ogdc_shared.plan import Plan
+    from ogdc_worker.process.command import Outcome
+    from ogdc_worker.process.paths import Places
+    from ogdc_worker.report import Reporter
+    from ogdc_worker.secrets import Mask
+
+_SHOWN_BYTES = 500
+"""How much of a command line goes into log lines and messages."""
+_SAID_BYTES = 1000
+"""How much of what it wrote."""
+_PARTS = frozenset(";|&(`")
+_EXPLAINED = {
+    128 + signal.SIGKILL: (
+        " (killed, most often for want of memory; workflow.resources.memory asks for more)"
+    ),
+    128 + signal.SIGPIPE: " (SIGPIPE: a program wrote to one that no longer read)",
+}
+"""Exit codes that tell nothing to those who do not know them."""
+
+
+class WorkFile(NamedTuple):
+    """A file that a command is run for."""
+
+    path: str
+    """Of the input, as the command sees it."""
+    name: str
+    """Of the output that is expected of the command."""
+
+
+class Execution:
+    """Runs the commands of a plan."""
+
+    def __init__(self, plan: Plan, places: Places, reporter: Reporter) -> None:
+        self._plan = plan
+        self._places = places
+        self._reporter = reporter
+        self._secrets: dict[str, str] = {}
+        self._mask: Mask | None = None
+        if os.path.isdir(places.secrets):
+            self._take_secrets(places.secrets)
+
+    def _take_secrets(self, directory: str) -> None:
+        from ogdc_worker.report import hide
+        from ogdc_worker.secrets import Mask, read_secrets
+
+        self._secrets = read_secrets(directory)
+        self._mask = Mask(self._secrets.values())
+        hide(self._secrets.values())
+
+    def run(self, number: int, file: WorkFile | None = None) -> dict[str, Any]:
+        """Run a command; what it wrote, and nothing else, is in the output directory and on disk afterwards.
+
+        Args:
+            number: Which of the commands, counting from 1.
+            file: Tells the command which file it is for; None: for all there are.
+
+        Returns:
+            The event to report once it is recorded that the command need not run again.
+
+        Raises:
+            CommandFailedError: it did not end well, or left what will be broken for who reads it next.
+            WarningsError: it is to be warned of something, and the recipe wants no warnings.
+        """
+        empty(self._places.outputs)
+        try:
+            return self._run(number, file)
+        except BaseException:
+            # Nobody reads what a failed or stopped command left, and it may well be what fills the disk.
+            with suppress(OSError):
+                empty(self._places.outputs)
+            raise
+
+    def _run(self, number: int, file: WorkFile | None) -> dict[str, Any]:
+        command = self._plan.commands[number - 1]
+        facts: dict[str, Any] = {"number": number, "of": len(self._plan.commands), "line": command.line}
+        if file:
+            facts["file"] = file.path
+        self._reporter.event("command_started", **facts, command=clip(command.text, _SHOWN_BYTES))
+        # For whoever ends the task without asking: the kernel, the kubelet, the local engine.
+        which = f"command {number} of {len(self._plan.commands)}" + (f", for {file.path!r}" if file else "")
+        self._reporter.doing = f"{which}: {clip(command.text, _SHOWN_BYTES)}"
+        self._reporter.last_words(f"It was at {self._reporter.doing}")
+        started = time.monotonic()
+        errors = GdalErrors()
+        outcome = self._run_in_scratch(number, file, errors)
+        self._reporter.doing = ""
+        facts |= {"exit_code": outcome.exit_code, "seconds": round(time.monotonic() - started, 3)}
+        if outcome.exit_code or outcome.timed_out or outcome.left:
+            self._reporter.event("command_failed", **facts, timed_out=outcome.timed_out)
+            raise CommandFailedError(
+                self._failure(number, file, outcome), number=number, exit_code=outcome.exit_code
+            )
+        self._look_at_outputs(number, file, errors)
+        self._reporter.refuse_warnings()
+        flush(self._places.outputs)
+        return {"event": "command_finished"} | facts
+
+    def _look_at_outputs(self, number: int, file: WorkFile | None, errors: GdalErrors) -> None:
+        """Warn of what a command that ended well may have done without, and refuse what will be broken."""
+        command = self._which(number, file)
+        errors.close()
+        if errors.count:
+            from ogdc_worker.process.remarks import gdal_error
+
+            self._reporter.warn("gdal_error", gdal_error(command, errors))
+        is_last = number == len(self._plan.commands)
+        left = settle_outputs(self._places, is_last=is_last)
+        if left != Left():
+            from ogdc_worker.process import remarks
+
+            for kind, message in remarks.about_outputs(command, left, is_last=is_last):
+                self._reporter.warn(kind, message)
+            if refusal := remarks.refusal(command, left, is_last=is_last):
+                raise CommandFailedError(refusal, number=number, exit_code=0)
+
+    def _run_in_scratch(self, number: int, file: WorkFile | None, errors: GdalErrors) -> Outcome:
+        """Run a command line in a directory of its own, which nobody keeps."""
+        scratch = f"{self._places.scratch}/ogdc-{os.urandom(8).hex()}"
+        notes = f"{scratch}.failed"
+        os.mkdir(scratch, 0o700)
+        os.chdir(scratch)
+        shell, text = self._plan.shell, self._plan.commands[number - 1].text
+        try:
+            return run_command(
+                text,
+                environment=self._environment(file),
+                timeout=self._plan.command_timeout,
+                shell=shell,
+                notes=notes if self._plan.strict and shell[0] == "bash" and _has_parts(text) else None,
+                on_wait=partial(self._tell_of_background, number),
+                on_output=errors.feed,
+                mask=self._mask,
+            )
+        finally:
+            os.chdir("/")
+            for path in (scratch, notes, f"{notes}.pipe"):
+                remove(path)
+
+    def _tell_of_background(self, number: int, processes: str) -> None:
+        self._reporter.event(
+            "command_background", number=number, of=len(self._plan.commands), processes=processes
+        )
+
+    def _environment(self, file: WorkFile | None) -> dict[str, str]:
+        places = self._places
+        paths = {
+            "INPUT_DIR": places.input_dir,
+            "OUTPUT_DIR": places.output_dir,
+            "RECIPE_DIR": places.recipe,
+        }
+        if file:
+            paths |= {"INPUT_FILE": file.path, "OUTPUT_FILE": f"{places.output_dir}/{file.name}"}
+        return command_environment(os.environ, **self._secrets | dict(self._plan.variables) | paths)
+
+    def _which(self, number: int, file: WorkFile | None) -> str:
+        which = f"command {number} of {len(self._plan.commands)}"
+        return f"{which}, for {file.path!r}," if file else which
+
+    def _failure(self, number: int, file: WorkFile | None, outcome: Outcome) -> str:
+        from ogdc_worker.process.error_lines import telling_lines
+        from ogdc_worker.process.reasons import hints
+        from ogdc_worker.room import shortage
+
+        command = self._plan.commands[number - 1]
+        told = telling_lines(outcome.output)
+        where = (
+            f" — in: {clip(outcome.culprit, _SHOWN_BYTES)}"
+            if outcome.culprit not in {"", command.text}
+            else ""
+        )
+        said = f" — it wrote: {clip(told, _SAID_BYTES)}" if told else ""
+        how = _how_it_failed(outcome, self._plan.command_timeout)
+        what_to_do = hints(
+            command.text,
+            exit_code=outcome.exit_code,
+            output=outcome.output,
+            path=self._environment(file).get("PATH", os.defpath),
+        )
+        advice = f" — {what_to_do}" if what_to_do else ""
+        full = f" — {text}" if (text := shortage(self._places.outputs)) else ""
+        line = clip(command.text, _SHOWN_BYTES)
+        return f"{self._which(number, file)} {how}{full}: {line}{where}{said}{advice}"
+
+
+def _has_parts(text: str) -> bool:
+    """Whether a line may be more than one program, so that which of them failed is worth knowing."""
+    return not _PARTS.isdisjoint(text)
+
+
+def _how_it_failed(outcome: Outcome, timeout: float | None) -> str:
+    left = ", ".join(outcome.left)
+    if outcome.timed_out:
+        waiting = f", while it waited for what it had left running ({left})" if left else ""
+        return f"was stopped after {timeout:g} seconds, its timeout{waiting}"
+    if left and not outcome.exit_code:
+        return (
+            f"ended and left running what does not end with it ({left}). Have the line itself end it, or not "
+            "start it as a daemon"
+        )
+    failed = f"failed with exit code {outcome.exit_code}"
+    return failed + _EXPLAINED.get(outcome.exit_code, "")

@@ -1,0 +1,196 @@
+"""Files that say where others are: virtual rasters, tile indexes, catalogues, lists.
+
+What they name may be gone for whoever opens them next, and GDAL then reads zeros where the data were and
+ends with 0. Only what is there now and will not be there then counts as lost: a name that leads nowhere
+already was nobody's to carry along.
+
+Source: the pages "VRT", "GTI" and "OGR VRT" of GDAL's documentation (relativeToVRT), frmts/vrt.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
+from ogdc_shared.layout import claim_mount
+from ogdc_worker.process.carrying import below
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ogdc_worker.process.paths import Places
+
+_VIRTUAL = (".vrt",)
+_CATALOGUES = (".gti", ".gti.gpkg", ".gti.fgb", ".gdalcat", ".gdalg.json")
+"""What GDAL opens as a raster or as a set of layers: without what it names it holds no data."""
+_TABLES = (".dbf", ".gpkg", ".geojson", ".fgb")
+"""Tile indexes, where they have a field `location`; otherwise data of their own."""
+_LISTS = (".txt", ".lst", ".list")
+
+_MAX_BYTES = 64 << 20
+_MAX_TABLE_BYTES = 8 << 20
+_MAX_NAMED = 5
+_SOURCE = re.compile(
+    rb"<(SourceFilename|SourceDataset|SrcDataSource|IndexDataset)\b([^>]*)>([^<]+)</\1>"
+    rb"|<MDI key=\"[XY]_DATASET\"()()>([^<]+)</MDI>"
+)
+_RELATIVE = re.compile(rb"""relativeToVRT\s*=\s*["']?1""", re.IGNORECASE)
+_ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&apos;", "'"), ("&amp;", "&"))
+_ARCHIVE = re.compile(
+    r"^(?:/vsi(?:zip|tar|gzip|sparse|cached)/)+\{?(.+?\.(?:zip|kmz|tar|tgz|tar\.gz|gz))(?=[/}]|$).*"
+)
+_SUBDATASET = re.compile(r"[A-Za-z][A-Za-z0-9_]+:.*?(/[^\":]+)")
+
+
+class Reference(NamedTuple):
+    """What an index names."""
+
+    path: str
+    """As the command sees it."""
+    later: str | None
+    """The same for whoever opens the index next; None: that depends on where it is opened."""
+
+
+class Lost(NamedTuple):
+    """What an index names and will not find."""
+
+    name: str
+    """Relative to the output directory."""
+    paths: tuple[str, ...]
+    """What will be gone."""
+    certain: bool
+    """False: it may be no index."""
+
+    def __str__(self) -> str:
+        shown = ", ".join(self.paths[:_MAX_NAMED])
+        more = len(self.paths) - _MAX_NAMED
+        return f"{self.name!r}, which names {shown}" + (f" and {more} more" if more > 0 else "")
+
+
+def find_lost(names: Sequence[str], places: Places, *, is_last: bool) -> Iterator[Lost]:
+    """Look for indexes of what will be gone.
+
+    Args:
+        names: Of files in the output directory that may be indexes.
+        places: Where that and the inputs are.
+        is_last: Whether the outputs are published next; else they become the next command's inputs.
+    """
+    view = _View(places, is_last=is_last)
+    for name in sorted(names):
+        lost = dict.fromkeys(each.path for each in _references(name, view) if view.loses(each))
+        if lost:
+            yield Lost(name, tuple(lost), certain=name.lower().endswith(_VIRTUAL + _CATALOGUES))
+
+
+class _View:
+    """What is where now, and what will be where then."""
+
+    def __init__(self, places: Places, *, is_last: bool) -> None:
+        self.places = places
+        self._is_last = is_last
+        self._then = places.output_dir if is_last else places.input_dir
+
+    def loses(self, reference: Reference) -> bool:
+        return os.path.exists(reference.path) and not self._will_be_there(reference.later)
+
+    def relative(self, index: str, path: str) -> Reference:
+        """What a path means that is relative to the index."""
+        here, there = (
+            os.path.normpath(f"{directory}/{os.path.dirname(index)}/{path}")
+            for directory in (self.places.output_dir, self._then)
+        )
+        return Reference(here, there)
+
+    def absolute(self, path: str) -> Reference:
+        path = os.path.normpath(path)
+        inside = below(path, self.places.output_dir)
+        # The output directory of now is the published data then, under no path that could be known.
+        return Reference(path, None if self._is_last and inside is not None else path)
+
+    def wandering(self, index: str, path: str) -> list[Reference]:
+        """What a path may mean that is relative to wherever a program is started: so it is written."""
+        beside = self.relative(index, path)
+        if os.path.exists(f"{self.places.outputs}/{os.path.dirname(index)}/{path}"):
+            return [beside]
+        return [Reference(os.path.normpath(f"{self.places.input_dir}/{path}"), beside.later)]
+
+    def _will_be_there(self, path: str | None) -> bool:
+        if path is None:
+            return False
+        inside = below(path, self._then)
+        if inside is not None:
+            return os.path.exists(f"{self.places.outputs}/{inside}")
+        if self._is_last:
+            return path.startswith(claim_mount(""))  # a volume of the cluster, which others can mount too
+        return below(path, self.places.output_dir) is None and os.path.exists(path)
+
+
+def _references(name: str, view: _View) -> Iterator[Reference]:
+    lower = name.lower()
+    path = f"{view.places.outputs}/{name}"
+    if lower.endswith((".vrt", ".gti")):
+        yield from _of_xml(_content(path, _MAX_BYTES), name, view)
+    elif lower.endswith(_LISTS):
+        yield from _of_list(_content(path, _MAX_TABLE_BYTES), view)
+    else:
+        content = _content(path, _MAX_TABLE_BYTES)
+        if lower.endswith(_CATALOGUES) or b"location" in content.lower():
+            yield from map(view.absolute, _absolute_paths(content, view.places))
+
+
+def _of_xml(content: bytes, name: str, view: _View) -> Iterator[Reference]:
+    for match in _SOURCE.finditer(content):
+        path = _local(_text(match[3] or match[6] or b""))
+        if path is None:
+            continue
+        if os.path.isabs(path):
+            yield view.absolute(path)
+        elif _RELATIVE.search(match[2] or b""):
+            yield view.relative(name, path)
+        else:
+            yield from view.wandering(name, path)
+
+
+def _of_list(content: bytes, view: _View) -> Iterator[Reference]:
+    """Take a text for a list only where each line of it is the path of something that is there."""
+    lines = [line.strip() for line in content.decode(errors="replace").splitlines() if line.strip()]
+    directories = (f"{view.places.input_dir}/", f"{view.places.output_dir}/")
+    if lines and all(line.startswith(directories) and os.path.exists(line) for line in lines):
+        yield from map(view.absolute, lines)
+
+
+def _absolute_paths(content: bytes, places: Places) -> Iterator[str]:
+    """Find what looks like a path of a command's directories, in a file of any form."""
+    either = b"|".join(re.escape(os.fsencode(path)) for path in (places.input_dir, places.output_dir))
+    for match in re.finditer(rb"(?:%b)/[^\x00-\x1f\"'<>|]+" % either, content.replace(b"\\/", b"/")):
+        text = match[0].decode(errors="replace").rstrip()
+        yield text if os.path.exists(text) else text.split(" ")[0]
+
+
+def _local(source: str) -> str | None:
+    """The file that a source is in; None where it is on a server, in memory, or not to be told."""
+    if match := _ARCHIVE.match(source):
+        return match[1]
+    if source.startswith("/vsi") or "://" in source:
+        return None
+    if ":" in source:
+        found = _SUBDATASET.match(source)
+        return found[1] if found else None
+    return source
+
+
+def _text(content: bytes) -> str:
+    text = content.decode(errors="surrogateescape").strip()
+    for entity, character in _ENTITIES:
+        text = text.replace(entity, character)
+    return text
+
+
+def _content(path: str, limit: int) -> bytes:
+    """What a file holds; nothing where it is larger, or cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(limit) if os.fstat(file.fileno()).st_size <= limit else b""
+    except OSError:
+        return b""

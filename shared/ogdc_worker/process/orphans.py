@@ -1,0 +1,114 @@
+"""What a command leaves running when it has ended: found, wherever it hides, and named.
+
+A process whose parent has ended is adopted by the nearest of its ancestors that asks for that, also where it
+has left its session and all that a daemon leaves.
+
+Source: PR_SET_CHILD_SUBREAPER in prctl(2); `children` in proc(5).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import suppress
+
+from ogdc_shared.fast_typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_PR_SET_CHILD_SUBREAPER = 36
+_SHOWN = 120
+"""Bytes of a command line that are shown."""
+
+
+class Orphans:
+    """The processes that this one adopts while the object is open; what was its child before is not meant."""
+
+    def __init__(self) -> None:
+        self._before = set(_children())
+        self._pidfds: dict[int, int] = {}
+        self._names: dict[int, str] = {}
+        _adopt(True)
+
+    def close(self) -> None:
+        """Adopt no more."""
+        _adopt(False)
+        for pidfd in self._pidfds.values():
+            os.close(pidfd)
+
+    def look(self, leader: int) -> None:
+        """Take note of those there are by now, beside the command itself."""
+        for pid in set(_children()) - self._before - self._pidfds.keys() - {leader}:
+            self._pidfds[pid] = os.pidfd_open(pid)
+            self._names[pid] = _name(pid)
+
+    @property
+    def pidfds(self) -> list[int]:
+        """Descriptors that become readable when one of those known ends."""
+        return list(self._pidfds.values())
+
+    def names(self) -> list[str]:
+        """What those known are running by now."""
+        self._names = {pid: _name(pid) for pid in self._pidfds}
+        return list(self._names.values())
+
+    def all_detached(self, session: int) -> bool:
+        """Whether all of those known have left the command's session, as daemons do."""
+        return all(_session(pid) != session for pid in self._pidfds)
+
+    def ended(self) -> Iterator[tuple[str, int]]:
+        """Yield what has ended since the last look: what it was, and its exit code, 128 + N for signal N."""
+        for pid, pidfd in list(self._pidfds.items()):
+            if os.waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                os.close(self._pidfds.pop(pid))
+                code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+                yield self._names.pop(pid), code if code >= 0 else 128 - code
+
+    def signal(self, number: int) -> None:
+        """Send a signal to each of those known."""
+        for pid in self._pidfds:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, number)
+
+    def kill(self, leader: int) -> None:
+        """End them all, and what they started."""
+        self.look(leader)
+        while self._pidfds:
+            self.signal(signal.SIGKILL)
+            for pid in list(self._pidfds):
+                os.waitpid(pid, 0)
+                os.close(self._pidfds.pop(pid))
+            self.look(leader)
+
+
+def _adopt(on: bool) -> None:
+    """Become, or cease to be, the process that orphans below it are handed to."""
+    import _ctypes  # what ctypes is made of, which takes longer to import than many a command runs
+
+    prctl = _ctypes.dlsym(_ctypes.dlopen(None, 0), "prctl")  # type: ignore[arg-type]
+    _ctypes.call_function(prctl, (_PR_SET_CHILD_SUBREAPER, int(on), 0, 0, 0))
+
+
+def _children() -> Iterator[int]:
+    for thread in os.listdir("/proc/self/task"):
+        with suppress(FileNotFoundError), open(f"/proc/self/task/{thread}/children", "rb") as file:
+            yield from map(int, file.read().split())
+
+
+def _name(pid: int) -> str:
+    """A process's command line; of one that has ended already, its program."""
+    with suppress(OSError):
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            words = file.read(_SHOWN).replace(b"\0", b" ").strip()
+        if not words:
+            with open(f"/proc/{pid}/comm", "rb") as file:
+                words = file.read().strip()
+        return words.decode(errors="replace")
+    return f"process {pid}"
+
+
+def _session(pid: int) -> int:
+    with suppress(ProcessLookupError):
+        return os.getsid(pid)
+    return 0

@@ -1,0 +1,205 @@
+"""`ogdc-worker process`: fetch a partition's inputs and run the recipe's commands, one after the other.
+
+`/input_dir` and `/output_dir` are mounts of their own, so nothing can be renamed between them; but both lie
+in the workspace, which is mounted whole, and there it can. The steps (see `checkpoint`):
+
+1. `fetch` and `place` bring the inputs to where the first command reads.
+2. `run 1` empties `/output_dir` and runs the command.
+3. `clear 1` removes what the command read, `hand on 1` moves what it wrote to where the next one reads.
+4. `run 2` and so on. What the last command wrote stays in `/output_dir` for `publish`.
+
+Where the plan says so, `run` runs its command once for each file (see `per_file`). With inputs on volumes
+there is a last step, `copy` (see `volumes`).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from contextlib import suppress
+from functools import partial
+
+from ogdc_shared import layout
+from ogdc_shared.errors import CommandFailedError, ConfigurationError
+from ogdc_shared.fast_typing import TYPE_CHECKING
+from ogdc_shared.trees import empty, flush, flush_entries, make_read_only, move_children, remove
+from ogdc_worker.expected import Expected, check_recipe, read_partition, read_plan
+from ogdc_worker.process.checkpoint import Checkpoint, Step
+from ogdc_worker.process.execution import Execution
+from ogdc_worker.process.inputs import INPUT_STEPS, input_steps
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from ogdc_shared.plan import Partition, Plan
+    from ogdc_worker.process.paths import Places
+    from ogdc_worker.process.per_file import FileByFile
+    from ogdc_worker.report import Reporter
+
+_FAILED = "failed "
+"""Begins the part of a step that says why an earlier try failed."""
+
+
+def process(places: Places, reporter: Reporter, expected: Expected = Expected()) -> None:  # noqa: B008
+    """Do what is left to do of a partition.
+
+    Raises:
+        IntegrityError: the plan, the manifest or the recipe is another than the workflow says.
+        CommandFailedError: a command did not end well.
+        InputError: an input cannot be had, or the plan cannot be carried out.
+        PublishError: a command wrote the same name for two files.
+        UnavailableError: something is away; trying again goes on here.
+        OSError: the workspace cannot be written.
+    """
+    plan, partition = read_plan(places.plan, expected), read_partition(places.partition, expected)
+    if os.path.isdir(places.recipe):
+        check_recipe(places.recipe, plan)
+    if layout.SHARED_MACHINE in os.environ:
+        from ogdc_worker.process.priority import give_way
+
+        give_way()
+    if way_out := os.environ.get(layout.EGRESS):
+        from ogdc_worker.process.egress import open_egress
+
+        for name, value in open_egress(way_out).items():
+            os.environ[f"{layout.COMMAND_VARIABLE}{name}"] = value
+    checkpoint = Checkpoint(f"{places.workspace}/{layout.CHECKPOINT}")
+    try:
+        _Process(plan, partition, places, reporter, checkpoint).run()
+    except OSError as exc:
+        if exc.errno in {errno.ENOSPC, errno.EDQUOT}:
+            _give_back(places, checkpoint)
+        raise
+    finally:
+        checkpoint.close()
+
+
+def _give_back(places: Places, checkpoint: Checkpoint) -> None:
+    """On a full disk, remove what no later try goes on from: it may be what fills the disk.
+
+    Inputs go as long as no command has run; then the task begins anew. The outputs of a command that is
+    recorded as finished stay.
+    """
+    finished = checkpoint.finished
+    with suppress(OSError):
+        if not any(step.startswith("run ") for step in finished) and not checkpoint.parts:
+            remove(f"{places.workspace}/{layout.CHECKPOINT}")
+            empty(places.inputs)
+        if not (finished and finished[-1].startswith(("run ", "clear "))) and not checkpoint.parts:
+            empty(places.outputs)
+
+
+class _Process:
+    """The steps of one partition."""
+
+    def __init__(
+        self, plan: Plan, partition: Partition, places: Places, reporter: Reporter, checkpoint: Checkpoint
+    ) -> None:
+        self._plan = plan
+        self._files = partition.files
+        self._places = places
+        self._reporter = reporter
+        self._checkpoint = checkpoint
+        reporter.warnings_fail = plan.warnings_fail
+        self._phase = os.environ.get(layout.PHASE)
+        self._execution = Execution(plan, places, reporter)
+        self._file_by_file: FileByFile | None = None
+        if plan.per_file:
+            from ogdc_worker.process.per_file import FileByFile  # no other plan pays for it
+
+            self._file_by_file = FileByFile(plan, self._execution, places, reporter, checkpoint)
+
+    def run(self) -> None:
+        """Do the steps that the checkpoint does not hold, or those among them that this container is for."""
+        make_read_only(self._places.recipe)
+        for step in self._steps_left():
+            if self._phase == layout.FETCHING and step.name not in INPUT_STEPS:
+                return
+            facts = self._run_step(step)
+            self._reporter.refuse_warnings()
+            self._checkpoint.record(step.name, self._reporter.take_unrecorded())
+            if facts:
+                self._reporter.event(**facts)
+            self._tell_progress()
+        empty(self._places.inputs)  # nobody reads them again, and the volume is shared
+        if self._file_by_file:
+            self._file_by_file.tidy()
+        self._reporter.last_words("")
+        if self._checkpoint.warnings:
+            from ogdc_worker.warning_files import leave_warnings
+
+            leave_warnings(self._places.workspace, self._checkpoint.warnings)
+
+    def _run_step(self, step: Step) -> dict[str, Any] | None:
+        """Run a step; why a command failed is kept, since the log of this try may not outlive it."""
+        try:
+            return step.run()
+        except CommandFailedError as exc:
+            self._checkpoint.record_part(_FAILED + " ".join(str(exc).split()))
+            raise
+
+    def _steps_left(self) -> list[Step]:
+        steps = list(self._steps())
+        finished = self._checkpoint.finished
+        if finished != [step.name for step in steps[: len(finished)]]:
+            raise ConfigurationError(
+                f"{self._places.workspace} holds the checkpoint of another plan. Submit the recipe again."
+            )
+        if self._checkpoint.warnings:
+            self._reporter.recall(self._checkpoint.warnings)
+        if finished and self._phase != layout.RUNNING:
+            self._reporter.event("resumed", after=finished[-1])
+        for part in sorted(self._checkpoint.parts):
+            if part.startswith(_FAILED):
+                self._reporter.event("failed_before", message=part.removeprefix(_FAILED))
+        return steps[len(finished) :]
+
+    def _steps(self) -> Iterator[Step]:
+        per_file = self._plan.per_file
+        yield from input_steps(
+            self._files,
+            per_file=per_file,
+            places=self._places,
+            reporter=self._reporter,
+            caching=self._plan.cache,
+        )
+        for number in range(1, len(self._plan.commands) + 1):
+            if number > 1:
+                yield Step(f"clear {number - 1}", self._clear)
+                yield Step(f"hand on {number - 1}", self._hand_on)
+            yield Step(f"run {number}", partial(self._run, number))
+        if self._plan.volumes:
+            yield Step("copy", self._copy)
+        if self._plan.checks:
+            yield Step("check", self._check)
+
+    def _check(self) -> dict[str, Any] | None:
+        from ogdc_worker.process.checks import check_outputs
+
+        return check_outputs(self._places.outputs, self._reporter)
+
+    def _tell_progress(self, share: float = 0.0) -> None:
+        """Say how many commands are finished, in units of files; `share` is how much of the next one is."""
+        files = len(self._files) if self._plan.per_file else 1
+        commands = sum(name.startswith("run ") for name in self._checkpoint.finished)
+        self._reporter.progress(int((commands + share) * files), len(self._plan.commands) * files)
+
+    def _run(self, number: int) -> dict[str, Any] | None:
+        if self._file_by_file is None:
+            return self._execution.run(number)
+        elsewhere = [file for file in self._files if file.kind == "volume"] if number == 1 else []
+        return self._file_by_file.run(number, self._tell_progress, elsewhere)
+
+    def _clear(self) -> None:
+        empty(self._places.inputs)
+        flush_entries(self._places.inputs)
+
+    def _hand_on(self) -> None:
+        move_children(self._places.inputs, self._places.outputs)
+
+    def _copy(self) -> None:
+        from ogdc_worker.process.volumes import replace_links
+
+        replace_links(self._places.outputs)
+        flush(self._places.outputs)

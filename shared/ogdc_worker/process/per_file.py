@@ -1,0 +1,200 @@
+"""Run each command once for every item of a partition, as the plan of a parallel recipe asks for.
+
+An item is a file with the files that belong to it, or a directory (see `items`). A command may write what
+it likes, and may be killed anywhere. So that what it did for one item is never mixed up with what it left of
+another, each item's outputs are put aside into a directory of their own, and brought together when the
+command has run for all. The checkpoint's parts of a command say how far it is:
+
+- `chose [...]`: for which items it runs, and what is carried along because it runs for something else.
+- `ran 7`: it has run for item 7, counting from 0; `kept 7`: what it wrote is in `results/7`.
+- `ran for all`, where failures are allowed: those for which it failed do not get another try.
+
+With a single item there is nothing to keep apart, and the command is run as any other.
+
+Where the plan allows failures, an item for which a command fails goes no further; `missing` keeps account of
+it. Until the command has run for all, another try of the task tries it again.
+"""
+
+from __future__ import annotations
+
+import os
+
+from ogdc_shared.errors import CommandFailedError, PublishError
+from ogdc_shared.fast_typing import TYPE_CHECKING
+from ogdc_shared.items import Wanted
+from ogdc_shared.trees import carry_along, empty, flush_entries, move_children, remove
+from ogdc_worker.process.selection import Selection, select_inputs, select_left
+from ogdc_worker.publish.output_check import merge_names
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from ogdc_shared.plan import InputFile, Plan
+    from ogdc_worker.process.checkpoint import Checkpoint
+    from ogdc_worker.process.execution import Execution, WorkFile
+    from ogdc_worker.process.paths import Places
+    from ogdc_worker.report import Reporter
+
+_CHOSE = "chose "
+_RAN_FOR_ALL = "ran for all"
+
+
+class FileByFile:
+    """The items of one partition on their way through the commands."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        execution: Execution,
+        places: Places,
+        reporter: Reporter,
+        checkpoint: Checkpoint,
+    ) -> None:
+        self._plan = plan
+        self._execution = execution
+        self._places = places
+        self._reporter = reporter
+        self._checkpoint = checkpoint
+        self._results = f"{places.workspace}/results"
+
+    def run(
+        self, number: int, told: Callable[[float], None], on_volumes: Sequence[InputFile] = ()
+    ) -> dict[str, Any] | None:
+        """Run a command for each item in `/input_dir`, as far as the checkpoint does not hold it.
+
+        What it does not run for is in `/output_dir` afterwards, beside what it wrote.
+
+        Args:
+            number: Which of the commands, counting from 1. For the first, hidden files count as well.
+            told: Called after each item with the share of them that is finished.
+            on_volumes: Files to run it for before those in `/input_dir`; read where they are.
+
+        Returns:
+            The event to report once it is recorded that all of this is finished, if there is one.
+
+        Raises:
+            CommandFailedError: it did not end well, once more often than the plan allows; names the item.
+            PublishError: it wrote the same name for two items.
+        """
+        items, carried = self._chosen() or self._choose(number, on_volumes)
+        if not self._keeps_apart(items, carried):
+            return self._execution.run(number, items[0])
+        if _RAN_FOR_ALL not in self._checkpoint.parts:
+            self._run_for_all(number, items, told)
+        self._gather(number, items)
+        carry_along(self._places.outputs, self._places.inputs, carried)
+        return None
+
+    def tidy(self) -> None:
+        """Remove what nobody needs after the last command."""
+        remove(self._results)
+
+    def _chosen(self) -> Selection | None:
+        """What an earlier try has chosen."""
+        for part in self._checkpoint.parts:
+            if part.startswith(_CHOSE):
+                return Selection.from_json(part.removeprefix(_CHOSE))
+        return None
+
+    def _choose(self, number: int, on_volumes: Sequence[InputFile]) -> Selection:
+        wanted = Wanted(self._plan.items)
+        if number == 1:
+            selection = select_inputs(self._places, [file.source for file in on_volumes], wanted)
+        else:
+            selection = select_left(self._places, wanted)
+        if selection.carried and not selection.items:
+            self._warn_of_nothing(number, selection.carried)
+        self._make_results(selection)
+        self._checkpoint.record_part(_CHOSE + selection.to_json(), self._reporter.take_unrecorded())
+        return selection
+
+    def _warn_of_nothing(self, number: int, others: Sequence[str]) -> None:
+        patterns = ", ".join(self._plan.items) or "*"
+        self._reporter.warn(
+            "no_items",
+            f"Command {number} ran for nothing: of what the command before it left ({others[0]!r}"
+            f"{', …' if len(others) > 1 else ''}), nothing matches workflow.parallel.items ({patterns}).",
+        )
+
+    def _keeps_apart(self, items: Sequence[WorkFile], carried: Sequence[str]) -> bool:
+        """Whether outputs have to be put aside, be it so that a failure takes no other's along."""
+        return len(items) != 1 or bool(carried) or self._plan.allowed_failures is not None
+
+    def _make_results(self, selection: Selection) -> None:
+        """Make an empty directory for each item's results; there may be those of the command before."""
+        remove(self._results)
+        if selection.items and self._keeps_apart(*selection):
+            os.mkdir(self._results)
+            for index in range(len(selection.items)):
+                os.mkdir(self._result(index))
+            flush_entries(self._results)
+
+    def _run_for_all(self, number: int, items: Sequence[WorkFile], told: Callable[[float], None]) -> None:
+        failures: list[tuple[WorkFile, CommandFailedError]] = []
+        for index, item in enumerate(items):
+            try:
+                self._run_and_keep(number, index, item)
+            except CommandFailedError as exc:
+                failures.append((item, exc))
+                self._tolerate(number, failures)
+            told((index + 1) / len(items))
+        if self._plan.allowed_failures is not None:
+            self._note_missing(number, len(items), failures)
+            self._checkpoint.record_part(_RAN_FOR_ALL)
+
+    def _run_and_keep(self, number: int, index: int, item: WorkFile) -> None:
+        if f"ran {index}" not in self._checkpoint.parts:
+            event = self._execution.run(number, item)
+            self._checkpoint.record_part(f"ran {index}", self._reporter.take_unrecorded())
+            self._reporter.event(**event)
+        if f"kept {index}" not in self._checkpoint.parts:
+            move_children(self._result(index), self._places.outputs)
+            self._checkpoint.record_part(f"kept {index}")
+
+    def _tolerate(self, number: int, failures: Sequence[tuple[WorkFile, CommandFailedError]]) -> None:
+        """Go on without the item that failed last.
+
+        A share is of the whole run, which only `publish` sees.
+
+        Raises:
+            CommandFailedError: this, where the plan allows no more.
+        """
+        from ogdc_worker.missing_items import count_missing
+
+        allowed = self._plan.allowed_failures
+        if allowed is None:
+            raise failures[-1][1]
+        earlier = count_missing(self._places.workspace, before=number)
+        if not allowed.endswith("%") and earlier + len(failures) > int(allowed):
+            raise failures[-1][1]
+        empty(self._places.outputs)
+
+    def _note_missing(
+        self, number: int, items: int, failures: Sequence[tuple[WorkFile, CommandFailedError]]
+    ) -> None:
+        from ogdc_worker.missing_items import Missing, note
+
+        line = self._plan.commands[number - 1].line
+        missing = [
+            Missing(item.path.rpartition("/")[2], number, line, exc.exit_code, str(exc))
+            for item, exc in failures
+        ]
+        note(self._places.workspace, number=number, items=items, missing=missing)
+
+    def _gather(self, number: int, items: Sequence[WorkFile]) -> None:
+        """Bring what a command wrote for each item together."""
+        results = [self._result(index) for index in range(len(items))]
+
+        def clash(name: str, first: int, second: int) -> PublishError:
+            return PublishError(
+                f"command {number} wrote {name!r} for {items[first].path!r} and again for "
+                f"{items[second].path!r}, and one would overwrite the other. Make the name from that of "
+                "the input, as $OUTPUT_FILE is."
+            )
+
+        merge_names(results, clash)
+        move_children(self._places.outputs, *results)
+
+    def _result(self, index: int) -> str:
+        return f"{self._results}/{index}"

@@ -1,0 +1,61 @@
+"""What is said about the outputs of a command that ended well; imported where there is something to say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ogdc_worker.gdal_errors import GdalErrors
+    from ogdc_worker.outputs import Left
+
+_MAX_LINKS = 5
+_KEEP = (
+    "Carry them along in the same line (`ln -s FILE /output_dir/` takes no room), or write the data "
+    "themselves (gdal_translate, ogr2ogr)."
+)
+_PUBLISH = (
+    "Write the data themselves (gdal_translate, ogr2ogr), or copy the files into /output_dir and make the "
+    "index of these copies."
+)
+_SPARE = "If nothing reads it any more, write it to /tmp instead."
+
+
+def gdal_error(command: str, errors: GdalErrors) -> str:
+    """Say that a program went on after an error."""
+    more = f" (and {errors.count - 1} more such lines)" if errors.count > 1 else ""
+    return f"{command} ended with 0 although GDAL wrote: {errors.first}{more}"
+
+
+def about_outputs(command: str, left: Left, *, is_last: bool) -> Iterator[tuple[str, str]]:
+    """Yield the kind and the message of each warning."""
+    if left.is_empty:
+        so = "" if is_last else ", so the next command finds nothing of it in /input_dir"
+        yield "empty_output", f"{command} left nothing in /output_dir{so}"
+    if left.dangling:
+        shown = ", ".join(map(repr, left.dangling[:_MAX_LINKS]))
+        more = len(left.dangling) - _MAX_LINKS
+        yield (
+            "dangling_link",
+            f"{command} left links that lead nowhere: {shown}{f' and {more} more' if more > 0 else ''}",
+        )
+    for lost in left.lost:
+        if not lost.certain:
+            yield "lost_reference", f"{command} left {lost}; {_who(is_last=is_last)} will not find them there"
+
+
+def refusal(command: str, left: Left, *, is_last: bool) -> str:
+    """Say what makes the outputs unfit for who reads them next; empty where nothing does."""
+    broken = [lost for lost in left.lost if lost.certain]
+    if not broken:
+        return ""
+    more = f" {len(broken) - 1} other files are like it." if len(broken) > 1 else ""
+    return (
+        f"{command} ended with 0, but left {broken[0]}; {_who(is_last=is_last)} will not find them there, "
+        f"and GDAL would read zeros.{more} {_PUBLISH if is_last else _KEEP} {_SPARE}"
+    )
+
+
+def _who(*, is_last: bool) -> str:
+    return "who reads the published data" if is_last else "the next command"

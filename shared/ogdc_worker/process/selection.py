@@ -1,0 +1,85 @@
+"""What a command of a parallel recipe runs for, and what it leaves to those after it."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
+from ogdc_shared.items import DATASET_DIRECTORIES, Wanted, group
+from ogdc_shared.trees import is_directory
+from ogdc_worker.process.execution import WorkFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ogdc_worker.process.paths import Places
+
+
+class Selection(NamedTuple):
+    """The items of one command."""
+
+    items: tuple[WorkFile, ...]
+    carried: tuple[str, ...] = ()
+    """What else there is, relative to `/input_dir`."""
+
+    def to_json(self) -> str:
+        """Render as recorded; without anything carried, as it always was."""
+        return json.dumps({"items": self.items, "carried": self.carried} if self.carried else self.items)
+
+    @classmethod
+    def from_json(cls, text: str) -> Selection:
+        """Read what `to_json` wrote."""
+        read = json.loads(text)
+        items, carried = (read, ()) if isinstance(read, list) else (read["items"], read["carried"])
+        return cls(tuple(WorkFile(*item) for item in items), tuple(carried))
+
+
+def select_inputs(places: Places, on_volumes: Sequence[str], wanted: Wanted) -> Selection:
+    """Select what the first command runs for: every input, or those wanted where there are any of these.
+
+    Args:
+        places: Where the inputs are. Directories among them are a way to keep names apart, unless their name
+            says that they hold one data set.
+        on_volumes: Paths of inputs that are read where they are, and come first.
+        wanted: Which items are meant.
+    """
+    items = [WorkFile(path, os.path.basename(path)) for path in group(on_volumes)]
+    found = group(_inputs(places.inputs))
+    items += [WorkFile(f"{places.input_dir}/{name}", name.replace("/", "_")) for name in found]
+    meant = [item for item in items if wanted.has(item.path)]
+    if not meant or len(meant) == len(items):
+        return Selection(tuple(items))
+    others = (name for main, parts in found.items() if not wanted.has(main) for name in (main, *parts))
+    return Selection(tuple(meant), tuple(others))
+
+
+def select_left(places: Places, wanted: Wanted) -> Selection:
+    """Select what a later command runs for: the files and directories that the one before it has left.
+
+    What is hidden is there for the command to use, and goes no further. Links to directories, links to
+    nowhere and special files are no items.
+    """
+    everything = sorted(name for name in os.listdir(places.inputs) if not name.startswith("."))
+    visible = [name for name in everything if _is_item(f"{places.inputs}/{name}")]
+    directories = {name for name in visible if is_directory(f"{places.inputs}/{name}")}
+    found = {main: parts for main, parts in group(visible, directories).items() if wanted.has(main)}
+    taken = {name for main, parts in found.items() for name in (main, *parts)}
+    return Selection(
+        tuple(WorkFile(f"{places.input_dir}/{name}", name) for name in found),
+        tuple(name for name in everything if name not in taken),
+    )
+
+
+def _is_item(path: str) -> bool:
+    return os.path.isfile(path) or is_directory(path)
+
+
+def _inputs(directory: str, below: str = "") -> Iterator[str]:
+    """Yield the paths of all inputs relative to a directory, in order."""
+    for name in sorted(os.listdir(f"{directory}/{below}")):
+        path = f"{directory}/{below}{name}"
+        if is_directory(path) and not name.lower().endswith(DATASET_DIRECTORIES):
+            yield from _inputs(directory, f"{below}{name}/")
+        elif is_directory(path) or os.path.isfile(path):
+            yield f"{below}{name}"

@@ -1,0 +1,75 @@
+"""Inputs on volumes of the cluster, as `process` has them: mounted read-only, and found before by `list`."""
+
+from __future__ import annotations
+
+import os
+
+from ogdc_shared.errors import InputNotFoundError, UnusableInputError
+from ogdc_shared.fast_typing import TYPE_CHECKING
+from ogdc_shared.layout import claim_mount
+from ogdc_shared.trees import flush_entries, is_directory, remove, walk
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ogdc_shared.plan import InputFile
+
+_APART = "Leave one out, or set workflow.parallel.enabled: there, commands are given each file's whole path."
+
+
+def check_files(files: Sequence[InputFile]) -> None:
+    """Make sure that files are still what they were when they were listed.
+
+    Raises:
+        InputNotFoundError: one is gone.
+        UnusableInputError: one has another size. What a directory holds is not looked at again.
+    """
+    for file in files:
+        try:
+            size = os.stat(file.source).st_size
+        except FileNotFoundError as exc:
+            raise InputNotFoundError(
+                f"{file.source!r} is no longer there; it was when the volume was listed. Submit again."
+            ) from exc
+        if file.size not in {None, size} and not is_directory(file.source):
+            raise UnusableInputError(
+                f"{file.source!r} has {size} bytes and had {file.size} when the volume was listed. "
+                "Submit again once nobody writes to it."
+            )
+
+
+def link_files(files: Sequence[InputFile], directory: str) -> None:
+    """Make files appear in a directory under their own names.
+
+    Raises:
+        UnusableInputError: two have the same name.
+    """
+    from ogdc_shared.filenames import take_name  # no other task here needs it
+
+    owners: dict[str, str] = {}
+    for file in files:
+        name = os.path.basename(file.source)
+        take_name(owners, name, file.source, advice=_APART)
+        if not os.path.lexists(f"{directory}/{name}"):
+            os.symlink(file.source, f"{directory}/{name}")
+    flush_entries(directory)
+
+
+def replace_links(directory: str, volumes: str = claim_mount("")) -> None:
+    """Put copies in the place of links to files on volumes, which nobody else could follow.
+
+    Args:
+        directory: Where to look, at any depth.
+        volumes: What the paths of such files begin with.
+    """
+    for _, entry in walk(directory):
+        if entry.is_symlink() and entry.is_file() and os.readlink(entry.path).startswith(volumes):
+            _replace_by_copy(entry.path, draft=f"{os.path.dirname(entry.path)}/.ogdc-copy")
+
+
+def _replace_by_copy(link: str, *, draft: str) -> None:
+    from ogdc_shared.copying import copy_file
+
+    remove(draft)
+    copy_file(os.path.realpath(link), draft)
+    os.rename(draft, link)

@@ -1,0 +1,234 @@
+"""`ogdc-worker publish`: make the result of a run visible in one step.
+
+A published directory comes about in steps that may each be stopped anywhere and done again:
+
+1. Look through the partitions' outputs, and let others read them but never act as their owner (see
+   `rights`); then make the staging directory, which says that all was well.
+2. Move the outputs into it, merged.
+3. Write the receipt: from here on the staging directory is complete.
+4. Move what it replaces aside, if anything, and rename the staging directory to the recipe's id. That makes
+   the result visible, and leaves no staging directory to rename a second time.
+5. Remove what was replaced and the run's workspace.
+
+Unlike `process`, this sees the whole volume, and runs no command of a recipe: what commands left is but
+data to it, and it follows none of their links.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
+
+from ogdc_shared import layout
+from ogdc_shared.errors import AlreadyPublishedError, PublishError
+from ogdc_shared.run_warnings import RunWarnings, read_warnings
+from ogdc_shared.trees import flush_entries, is_directory, move_children, remove, write_durably
+from ogdc_worker.lock import open_locked
+from ogdc_worker.publish.archive import write_zip
+from ogdc_worker.publish.output_check import survey
+from ogdc_worker.publish.rights import AS_LEFT, PUBLISHED, Rights
+from ogdc_worker.warning_files import gather_warnings
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ogdc_worker.report import Reporter
+
+
+class Publication(NamedTuple):
+    """What is to be published."""
+
+    run: str
+    recipe_id: str
+    partitions: int
+    output: str
+    """`pvc` or `temporary`."""
+    overwrite: bool = False
+    """Whether data that another run has published are replaced."""
+    volume: str = layout.WORKFLOW_MOUNT
+    zip_path: str = layout.OUTPUT_ZIP_PATH
+    warnings_path: str = layout.WARNINGS_PATH
+    rights: str = PUBLISHED
+    """What others may do with a published directory."""
+    allowed_failures: str | None = None
+    """How many items may be missing, or which share of them (see `missing`); None: nobody has counted."""
+
+    def workspaces(self) -> list[str]:
+        """Each partition's workspace."""
+        workspaces = (layout.partition_workspace(self.run, number) for number in range(self.partitions))
+        return [f"{self.volume}/{workspace}" for workspace in workspaces]
+
+    def outputs(self) -> list[str]:
+        """Each partition's output directory."""
+        return [f"{workspace}/output_dir" for workspace in self.workspaces()]
+
+
+def publish(publication: Publication, reporter: Reporter) -> None:
+    """Publish a run's result to the volume, or make one zip of it.
+
+    After a zip the run's workspace stays, since the zip is safe only once Argo has stored it.
+
+    Raises:
+        AlreadyPublishedError: another run's data are there and `overwrite` was not given.
+        PublishError: the outputs are empty, contradict each other, or hold what can be no part of a result.
+        UnavailableError: another worker is publishing the same recipe.
+        OSError: the volume cannot be written.
+    """
+    started = time.monotonic()
+    _gather_warnings(publication, reporter)
+    if publication.output == "temporary":
+        _publish_zip(publication, reporter)
+    else:
+        _publish_directory(publication, reporter)
+        _clean_up(publication, reporter)
+    reporter.leave_warnings(publication.warnings_path)
+    reporter.event(
+        "published",
+        recipe_id=publication.recipe_id,
+        output=publication.output,
+        seconds=round(time.monotonic() - started, 3),
+    )
+
+
+def _gather_warnings(publication: Publication, reporter: Reporter) -> None:
+    """Take in what the partitions' tasks warned of; once their workspaces are gone, it is in the receipt."""
+    published = _read_receipt(f"{publication.volume}/{layout.receipt(publication.recipe_id)}")
+    if published.get("run") == publication.run:
+        reporter.recall(read_warnings(json.dumps(published.get("warnings"))))
+    else:
+        reporter.recall(gather_warnings(publication.workspaces()))
+
+
+def _list_missing(publication: Publication, reporter: Reporter) -> str | None:
+    """Make sure that no more items are missing than may be, and render the list of those; None: none is.
+
+    Raises:
+        PublishError: too many are.
+    """
+    if publication.allowed_failures is None:
+        return None
+    from ogdc_worker.missing_items import RESULT_NAME, settle
+
+    account = settle(publication.workspaces(), publication.allowed_failures)
+    if not account.missing:
+        return None
+    reporter.warn("missing_items", f"The result lacks what failed: {account.to_text()}. See {RESULT_NAME}.")
+    return account.to_json()
+
+
+def _look_through(publication: Publication, rights: Rights, missing: str | None) -> dict[str, int]:
+    """Look through the outputs, as `survey` does, and put the list of what is missing beside the first ones.
+
+    Raises:
+        PublishError: as `survey`; or another partition's commands have written a file of the list's name.
+    """
+    outputs = publication.outputs()
+    names = survey(outputs, rights)
+    if missing is not None:
+        from ogdc_worker.missing_items import RESULT_NAME
+
+        if names.setdefault(RESULT_NAME, 0) != 0:
+            raise PublishError(f"A command wrote {RESULT_NAME!r}, the name of the list of what is missing.")
+        write_durably(f"{outputs[0]}/{RESULT_NAME}", f"{missing}\n".encode())
+        rights.give(f"{outputs[0]}/{RESULT_NAME}")
+    return names
+
+
+def _publish_zip(publication: Publication, reporter: Reporter) -> None:
+    missing = _list_missing(publication, reporter)
+    outputs = publication.outputs()
+    names = _look_through(publication, Rights(AS_LEFT), missing)
+    write_zip(publication.zip_path, {name: f"{outputs[number]}/{name}" for name, number in names.items()})
+
+
+def _publish_directory(publication: Publication, reporter: Reporter) -> None:
+    receipt = f"{publication.volume}/{layout.receipt(publication.recipe_id)}"
+    os.makedirs(os.path.dirname(receipt), exist_ok=True)
+    lock = open_locked(f"{receipt}.lock")
+    try:
+        if _publisher(receipt) != publication.run:
+            _assemble(publication, _list_missing(publication, reporter))
+            write_durably(receipt, _receipt(publication, reporter.warnings))
+        _show(publication)
+    finally:
+        os.close(lock)
+
+
+def _assemble(publication: Publication, missing: str | None) -> None:
+    """Bring all outputs together in the staging directory."""
+    _check_target(publication)
+    staging = _at(publication, layout.staging(publication.run))
+    if not is_directory(staging):
+        rights = Rights(publication.rights)
+        _look_through(publication, rights, missing)
+        os.makedirs(staging)
+        rights.give(staging)
+    move_children(staging, *publication.outputs())
+
+
+def _show(publication: Publication) -> None:
+    """Put the staging directory in its place, unless that has been done."""
+    staging = _at(publication, layout.staging(publication.run))
+    target = _at(publication, publication.recipe_id)
+    if is_directory(staging):
+        _check_target(publication)
+        if os.path.lexists(target):
+            _put_aside(publication)
+        os.rename(staging, target)
+        flush_entries(publication.volume)
+    elif not is_directory(target):
+        raise PublishError(
+            f"The result of {publication.run} was put together and has disappeared. Submit again."
+        )
+
+
+def _put_aside(publication: Publication) -> None:
+    replaced = _at(publication, layout.replaced(publication.run))
+    remove(replaced)
+    os.makedirs(os.path.dirname(replaced), exist_ok=True)
+    os.rename(_at(publication, publication.recipe_id), replaced)
+
+
+def _check_target(publication: Publication) -> None:
+    if os.path.lexists(_at(publication, publication.recipe_id)) and not publication.overwrite:
+        publisher = _publisher(_at(publication, layout.receipt(publication.recipe_id)))
+        raise AlreadyPublishedError(
+            f"Data of {publication.recipe_id} are published already, by {publisher or 'an unknown run'}. "
+            "Submit with --overwrite to replace them."
+        )
+
+
+def _clean_up(publication: Publication, reporter: Reporter) -> None:
+    """Remove what nobody needs any more; what cannot be removed does not make the publication a failure."""
+    for place in (layout.replaced(publication.run), layout.workspace(publication.run)):
+        try:
+            remove(_at(publication, place))
+        except OSError as exc:
+            reporter.event("left_behind", place=place, reason=str(exc))
+
+
+def _receipt(publication: Publication, warnings: RunWarnings | None) -> bytes:
+    when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    facts = {"run": publication.run, "recipe_id": publication.recipe_id, "published_at": when}
+    told = json.loads((warnings or RunWarnings()).to_json())
+    return json.dumps(facts | {"warnings": told}).encode()
+
+
+def _publisher(receipt: str) -> str | None:
+    """The run that published a recipe's data, or is about to; None: nobody has."""
+    run = _read_receipt(receipt).get("run")
+    return None if run is None else str(run)
+
+
+def _read_receipt(receipt: str) -> dict[str, Any]:
+    """What a receipt says; nothing where there is none."""
+    with suppress(FileNotFoundError, ValueError), open(receipt, "rb") as file:
+        return dict(json.load(file))
+    return {}
+
+
+def _at(publication: Publication, place: str) -> str:
+    return f"{publication.volume}/{place}"

@@ -1,0 +1,110 @@
+"""`ogdc-worker tidy`: remove what runs left on the workflow volume once nobody can go on from it.
+
+A run that failed keeps its workspaces, since a retry goes on from them, and one with a `temporary` output
+keeps its own, since the zip is safe only once Argo has stored it. What is published is never touched.
+
+A directory is put aside before it is emptied: what is left of it when that is interrupted looks young.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+from ogdc_shared import layout
+from ogdc_shared.errors import UnavailableError
+from ogdc_shared.trees import is_directory, remove
+from ogdc_worker.lock import open_locked
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ogdc_worker.report import Reporter
+
+_DAY = 86_400.0
+
+
+class Leftovers(NamedTuple):
+    """What is to be removed."""
+
+    retry_days: int
+    """How long a failed run can be retried; a day later nothing of it is needed."""
+    volume: str = layout.WORKFLOW_MOUNT
+
+
+def tidy(leftovers: Leftovers, reporter: Reporter) -> None:
+    """Remove leftovers, each if it can be; may be stopped anywhere and done again.
+
+    Raises:
+        OSError: the volume cannot be read.
+    """
+    condemned = f"{leftovers.volume}/{layout.CONDEMNED}"
+    os.makedirs(condemned, exist_ok=True)
+    for place in _old(leftovers.volume, time.time() - (leftovers.retry_days + 1) * _DAY):
+        with _told(reporter, place):
+            os.rename(f"{leftovers.volume}/{place}", f"{condemned}/{place.replace('/', '_')}")
+    for name in os.listdir(condemned):
+        with _told(reporter, name):
+            remove(f"{condemned}/{name}")
+            reporter.event("removed", place=name)
+
+
+def discard(volume: str, run: str) -> None:
+    """Remove what a run left on the volume, since nobody can go on from it any more; published data stay.
+
+    Raises:
+        OSError: something of it cannot be removed.
+    """
+    for place in (layout.workspace(run), layout.staging(run), layout.replaced(run)):
+        remove(f"{volume}/{place}")
+
+
+@contextmanager
+def _told(reporter: Reporter, place: str) -> Iterator[None]:
+    """Go on with the others where one cannot be removed."""
+    try:
+        yield
+    except OSError as exc:
+        reporter.event("left_behind", place=place, reason=str(exc))
+
+
+def _old(volume: str, before: float) -> Iterator[str]:
+    for above in (layout.WORKSPACES, layout.STAGING, layout.REPLACED):
+        for run in _names(f"{volume}/{above}"):
+            place = f"{above}/{run}"
+            if _changed(f"{volume}/{place}") < before and not _worked_on(f"{volume}/{place}"):
+                yield place
+
+
+def _changed(directory: str) -> float:
+    """When a run last did something there, in seconds since 1970: a task notes each of its steps."""
+    partitions = [f"{directory}/{name}" for name in _names(directory)]
+    return max(map(_modified, [directory, *partitions, *_checkpoints(directory)]))
+
+
+def _modified(path: str) -> float:
+    try:
+        return os.lstat(path).st_mtime
+    except (FileNotFoundError, NotADirectoryError):
+        return 0.0
+
+
+def _worked_on(directory: str) -> bool:
+    """Whether a task is at work there, on a command that takes days."""
+    for checkpoint in _checkpoints(directory):
+        if os.path.isfile(checkpoint) and not os.path.islink(checkpoint):
+            try:
+                os.close(open_locked(checkpoint, patience=0))
+            except UnavailableError:
+                return True
+    return False
+
+
+def _checkpoints(directory: str) -> list[str]:
+    return [f"{directory}/{name}/{layout.CHECKPOINT}" for name in _names(directory)]
+
+
+def _names(directory: str) -> list[str]:
+    return os.listdir(directory) if is_directory(directory) else []

@@ -1,0 +1,171 @@
+"""Finding inputs on volumes of the cluster, which `list` has mounted read-only."""
+
+from __future__ import annotations
+
+import os
+import re
+from fnmatch import translate
+from typing import TYPE_CHECKING, NamedTuple
+
+from ogdc_shared.errors import InputNotFoundError, UnusableInputError
+from ogdc_shared.items import DATASET_DIRECTORIES, group
+from ogdc_shared.layout import claim_mount
+from ogdc_shared.plan import InputFile
+from ogdc_shared.trees import is_directory, walk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from ogdc_shared.plan import VolumeInput
+
+_TOLD = 5
+"""How many of the files that do not match a message names."""
+_ANY = None
+"""In place of a pattern's component `**`: any number of directories."""
+
+
+def find_files(
+    volumes: Sequence[VolumeInput], mount: Callable[[str], str] = claim_mount
+) -> Iterator[InputFile]:
+    """Yield the files of inputs on volumes, each once, those of one input sorted by path before the next's.
+
+    Whatever belongs to a file that matches comes along (see `items`), and a directory that holds one data set
+    (.gdb, .zarr) is taken whole, as all are that match where the pattern ends in a slash. Links to
+    directories are not followed. Nothing found is kept, so there may be millions.
+
+    Args:
+        volumes: The inputs.
+        mount: Where a claim's volume is.
+
+    Raises:
+        InputNotFoundError: there is no such directory, or no file in it matches.
+        UnusableInputError: a file's name is not UTF-8.
+    """
+    searches = [_Search(volume, mount(volume.claim)) for volume in volumes]
+    for number, search in enumerate(searches):
+        for found in search.found():
+            if not any(earlier.covers(found) for earlier in searches[:number]):
+                yield InputFile(source=_readable(found.path), kind="volume", size=found.size())
+
+
+class _Found(NamedTuple):
+    """A file, or a directory that is taken whole."""
+
+    path: str
+    main: str
+    """Path of the file that it belongs to; its own where it belongs to none."""
+
+    def size(self) -> int:
+        """Bytes, of a directory those of all files in it."""
+        if not is_directory(self.path):
+            return os.stat(self.path).st_size
+        return sum(
+            entry.stat().st_size for _, entry in walk(self.path) if entry.is_file(follow_symlinks=False)
+        )
+
+
+class _Search:
+    """The search for one input."""
+
+    def __init__(self, volume: VolumeInput, mount: str) -> None:
+        self._volume = volume
+        self._top = f"{mount}/{volume.path}".rstrip("/")
+        parts = [part for part in volume.glob.split("/") if part not in {"", "."}]
+        self._pattern = (_ANY, *(_ANY if part == "**" else re.compile(translate(part)) for part in parts))
+        self._for_directories = volume.glob.endswith("/")
+        self._others: list[str] = []
+        """Some of the files that do not match."""
+
+    def found(self) -> Iterator[_Found]:
+        """Yield what matches, sorted by path.
+
+        Raises:
+            InputNotFoundError: there is no such directory, or nothing in it matches.
+        """
+        if not os.path.isdir(self._top):
+            raise InputNotFoundError(
+                f"The volume {self._volume.claim} has no directory {self._volume.path!r}; mend "
+                "input.params: path."
+            )
+        nothing = True
+        for found in _walk(self._top, self._takes_whole):
+            if self._takes(found):
+                nothing = False
+                yield found
+            elif len(self._others) < _TOLD:
+                self._others.append(found.path.removeprefix(f"{self._top}/"))
+        if nothing:
+            raise InputNotFoundError(self._nothing())
+
+    def covers(self, found: _Found) -> bool:
+        """Tell whether this search finds it, too, be it in a directory that is taken whole."""
+        names = self._below(found.path)
+        above = (names[:length] for length in range(1, len(names)))
+        return self._takes(found) or any(self._is_whole(each) for each in above)
+
+    def _takes(self, found: _Found) -> bool:
+        if self._for_directories:
+            return is_directory(found.path) and self._takes_whole(found.path)
+        return self._matches(self._below(found.path)) or self._matches(self._below(found.main))
+
+    def _takes_whole(self, path: str) -> bool:
+        return self._is_whole(self._below(path))
+
+    def _is_whole(self, names: tuple[str, ...]) -> bool:
+        """Whether a directory is an input itself, and nothing in it is."""
+        is_data_set = bool(names) and names[-1].lower().endswith(DATASET_DIRECTORIES)
+        return (is_data_set or self._for_directories) and self._matches(names)
+
+    def _matches(self, names: tuple[str, ...]) -> bool:
+        return bool(names) and _fits(names, self._pattern)
+
+    def _below(self, path: str) -> tuple[str, ...]:
+        """The names that lead to a path; none where it is elsewhere."""
+        below = path.removeprefix(f"{self._top}/")
+        return () if below == path else tuple(below.split("/"))
+
+    def _nothing(self) -> str:
+        volume = self._volume
+        others = ", ".join(map(repr, self._others))
+        there = f"There are others, such as {others}." if others else "There is no file at all."
+        return (
+            f"No file below {volume.path or '/'!r} on the volume {volume.claim} matches {volume.glob!r}. "
+            f"{there}"
+        )
+
+
+def _walk(directory: str, takes_whole: Callable[[str], bool]) -> Iterator[_Found]:
+    """Yield each file below a directory and each directory that is taken whole, in the order of paths."""
+    with os.scandir(directory) as entries:
+        found = sorted(entries, key=lambda entry: f"{entry.name}/" if entry.is_dir() else entry.name)
+    grouped = group(entry.path for entry in found if not entry.is_dir())
+    mains = {part: main for main, parts in grouped.items() for part in parts}
+    for entry in found:
+        if entry.is_dir(follow_symlinks=False) and not takes_whole(entry.path):
+            yield from _walk(entry.path, takes_whole)
+        elif entry.is_file() or entry.is_dir(follow_symlinks=False):
+            yield _Found(entry.path, mains.get(entry.path, entry.path))
+
+
+def _fits(names: tuple[str, ...], pattern: tuple[re.Pattern[str] | None, ...]) -> bool:
+    if not pattern:
+        return not names
+    first, rest = pattern[0], pattern[1:]
+    if first is _ANY:
+        if _ANY not in rest:  # only one length is left for the others
+            return len(names) >= len(rest) and _fits(names[len(names) - len(rest) :], rest)
+        return any(_fits(names[start:], rest) for start in range(len(names) + 1))
+    return bool(names) and first.match(names[0]) is not None and _fits(names[1:], rest)
+
+
+def _readable(path: str) -> str:
+    """Refuse a name that cannot stand in a manifest.
+
+    Raises:
+        UnusableInputError: it is not UTF-8.
+    """
+    try:
+        path.encode()
+    except UnicodeEncodeError as exc:
+        raise UnusableInputError(f"The name {path!r} is not UTF-8. Rename the file.") from exc
+    return path
