@@ -22,7 +22,7 @@ from benchmarks.workflows import Workflow
 _CLIENTS = 9
 """As many as Knative lets an instance have at once (`containerConcurrency`)."""
 _PARTITIONS = 4
-_MOST_EVENTS = 6000
+_MAX_EVENTS = 6000
 """A second."""
 _AT_ONCE = 40
 """Runs that are under way at the same time."""
@@ -33,7 +33,7 @@ _DISORDER = 3.0
 
 _MANY_TASKS = 10_000
 _LARGE_CLIENTS = 4
-_MOST_LARGE = 30
+_MAX_LARGE = 30
 """A second."""
 _LARGE_SECONDS = 5
 """Of load, at least: a few events a second are all there is to count."""
@@ -80,7 +80,7 @@ def measure_large_events(bench: Bench) -> list[Figure]:
     def tell() -> Load:
         _wake(service)
         seconds = max(bench.effort.seconds, _LARGE_SECONDS)
-        directory = write_posts(bench.new_directory(), "/", posts(_MOST_LARGE * seconds))
+        directory = write_posts(bench.new_directory(), "/", posts(_MAX_LARGE * seconds))
         return put_load(service.url, clients=_LARGE_CLIENTS, seconds=seconds, posts=directory)
 
     nodes = gzip.decompress(base64.b64decode(told[0]["status"]["compressedNodes"]))
@@ -130,7 +130,7 @@ def measure_delay(bench: Bench) -> list[Figure]:
 
 def _tell(bench: Bench, service: Service) -> Load:
     _wake(service)
-    directory = _write_events(bench, number=_MOST_EVENTS * bench.effort.seconds)
+    directory = _write_events(bench, number=_MAX_EVENTS * bench.effort.seconds)
     return put_load(service.url, clients=_CLIENTS, seconds=bench.effort.seconds, posts=directory)
 
 

@@ -48,7 +48,7 @@ wc -l /input_dir/unique.txt > /output_dir/count.txt
 def record_run(database: Database, *, tasks: int) -> str:
     """Record a run that has succeeded, and return its name."""
     name = submit_run(database)
-    with database.connection() as conn:
+    with database.transaction() as conn:
         record_state(conn, _succeeded(name, tasks=tasks))
     return name
 
@@ -57,7 +57,7 @@ def submit_run(database: Database) -> str:
     """Record a run that Argo has not been heard of yet, and return its name."""
     recipe_id = f"recorded-{next(_NUMBERS)}"
     name = workflow_name(recipe_id)
-    with database.connection() as conn:
+    with database.transaction() as conn:
         new = NewRun(
             name=name,
             recipe_id=recipe_id,

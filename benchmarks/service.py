@@ -18,8 +18,8 @@ from ogdc_local.stack.server import HOST
 ROOT = Path(__file__).parents[1]
 _PROGRAM = str(Path(sys.executable).with_name("functions-framework"))
 _KEPT = ("PATH", "HOME", "LANG", "OGDC_POSTGRES_BIN", "OGDC_SANDBOX")
-_LONGEST_START = 30.0
-_LONGEST_STOP = 10.0
+_MAX_START = 30.0
+_MAX_STOP = 10.0
 _POLL_SECONDS = 0.002
 _SHOWN = 2000
 
@@ -61,7 +61,7 @@ class Service:
     def __exit__(self, *_: object) -> None:
         self._process.terminate()
         try:
-            self._process.wait(_LONGEST_STOP)
+            self._process.wait(_MAX_STOP)
         except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
@@ -80,7 +80,7 @@ class Service:
                 break
             except ConnectionRefusedError as exc:
                 waited = time.perf_counter() - self.started
-                if self._process.poll() is not None or waited > _LONGEST_START:
+                if self._process.poll() is not None or waited > _MAX_START:
                     raise self._error("it does not come up") from exc
                 time.sleep(_POLL_SECONDS)
         if status not in {200, 204}:
@@ -94,7 +94,7 @@ class Service:
         return sum(_resident(int(child)) for child in children)
 
     def _ask(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection(HOST, self._port, timeout=_LONGEST_START)
+        connection = http.client.HTTPConnection(HOST, self._port, timeout=_MAX_START)
         try:
             connection.request(method, path, body=body, headers=dict(headers))
             response = connection.getresponse()

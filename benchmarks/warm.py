@@ -19,7 +19,7 @@ from ogdc_shared.config import DatabaseSettings
 _MANY = 16
 _MANY_TASKS = 10_000
 _QUERIES = 500
-_MOST_SUBMISSIONS = 400
+_MAX_SUBMISSIONS = 400
 """A second; each takes a recipe of its own."""
 _AS_FAST = 0.9
 """The smallest part of a rate that cannot be told from all of it."""
@@ -103,7 +103,7 @@ def _read(bench: Bench, service: Service, path: str, *, clients: int) -> Load:
 
 def _submit(bench: Bench, service: Service, *, clients: int) -> Load:
     service.ask("POST", "/submit", body=make_bundle(), headers=BUNDLE_HEADERS)
-    posts = write_submissions(bench.new_directory(), number=_MOST_SUBMISSIONS * bench.effort.seconds)
+    posts = write_submissions(bench.new_directory(), number=_MAX_SUBMISSIONS * bench.effort.seconds)
     return put_load(f"{service.url}/submit", clients=clients, seconds=bench.effort.seconds, posts=posts)
 
 

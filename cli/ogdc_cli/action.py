@@ -77,13 +77,13 @@ def _validate(recipe: str) -> bool:
 
 
 def _submit(inputs: Inputs) -> bool:
-    parcel = pack_recipe(inputs.recipe)
+    packed = pack_recipe(inputs.recipe)
     client = ApiClient(ClientSettings.from_env())
     name = ""
     try:
         # A run whose name is not known could not be cancelled.
         with interrupts_held():
-            name = submit(client, parcel, overwrite=inputs.overwrite).name
+            name = submit(client, packed, overwrite=inputs.overwrite).name
         github.set_outputs(run=name)
         return _follow(client, name, inputs)
     except INTERRUPTS:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from ogdc_shared.errors import OgdcError
 
 _GDAL_PROGRAMS = ("gdalinfo", "ogr2ogr", "gdal_calc.py")
-_LEAST_FREE = 2 << 30
+_MIN_FREE = 2 << 30
 """Bytes: the embedded PostgreSQL and one recipe of moderate size."""
 _SECONDS = 20
 
@@ -129,7 +129,7 @@ def _disk(environ: Mapping[str, str]) -> Finding:
         return Finding(
             "disk", False, f"{place} cannot be written", "set OGDC_STATE_DIR to a directory of yours"
         )
-    if free < _LEAST_FREE:
+    if free < _MIN_FREE:
         return Finding(
             "disk", False, text, "free some, or set OGDC_STATE_DIR to a directory on a larger disk"
         )

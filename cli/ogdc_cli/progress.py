@@ -12,14 +12,14 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from ogdc_cli.api import ApiClient, ApiError
-from ogdc_cli.tasklog import Story
+from ogdc_cli.tasklog import LogSummary
 from ogdc_cli.terminal import one_line, say
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 TERMINAL = frozenset({"Succeeded", "Failed", "Error"})
-_FIRST_PAUSE, _LONGEST_PAUSE, _GROWTH = 0.05, 2.0, 1.02
+_FIRST_PAUSE, _MAX_PAUSE, _GROWTH = 0.05, 2.0, 1.02
 _PATIENCE_SECONDS = 15.0
 _FIRST_LOOK, _LOOK = 1000, 100
 """Log lines to read; a step that began before them is not seen."""
@@ -52,7 +52,7 @@ def follow(
             if run["status"] in TERMINAL:
                 return _patiently(lambda: client.run(name), patience)
             time.sleep(pause)
-            pause, lines = min(pause * _GROWTH, _LONGEST_PAUSE), _LOOK
+            pause, lines = min(pause * _GROWTH, _MAX_PAUSE), _LOOK
 
 
 def _patiently(ask: Callable[[], dict[str, Any]], patience: float | None) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def _patiently(ask: Callable[[], dict[str, Any]], patience: float | None) -> dic
         except ApiError as exc:
             if not exc.passing or time.monotonic() > deadline:
                 raise
-        time.sleep(_LONGEST_PAUSE / 4)
+        time.sleep(_MAX_PAUSE / 4)
 
 
 def _log(client: ApiClient, run: dict[str, Any], *, lines: int) -> str:
@@ -95,7 +95,7 @@ def _can_renew_lines() -> bool:
 
 def _plain() -> Report:
     """Print each step once, and now and then what the command at work has said last."""
-    story = Story()
+    story = LogSummary()
     said, said_at = "", 0.0
 
     def tell(text: str, seconds: float) -> None:
@@ -106,7 +106,7 @@ def _plain() -> Report:
 
     def report(run: dict[str, Any], log: str) -> None:
         seconds = _elapsed(run)
-        for step in _shortened(story.take_in(log)):
+        for step in _shortened(story.update(log)):
             tell(step, seconds)
         if held := _held_up(run):
             tell(held, seconds)
@@ -161,7 +161,7 @@ def _live() -> Iterator[Report]:
         file=sys.__stderr__
     )  # past the guard of `terminal`: what the picture shows is printable
     with Live(console=console, get_renderable=picture.draw, transient=True, refresh_per_second=10):
-        yield picture.take_in
+        yield picture.update
 
 
 class _Picture:
@@ -171,14 +171,14 @@ class _Picture:
         from rich.spinner import Spinner
 
         self._spinner = Spinner("dots")
-        self._story = Story()
+        self._story = LogSummary()
         self._step = "waiting for its turn"
         self._ahead = -time.monotonic()
         """What to add to the monotonic clock to have the run's age, in seconds."""
 
-    def take_in(self, run: dict[str, Any], log: str) -> None:
+    def update(self, run: dict[str, Any], log: str) -> None:
         """See `Report`."""
-        self._story.take_in(log)
+        self._story.update(log)
         self._step = _held_up(run) or _overview(run) or self._story.step or _waiting(run)
         self._ahead = _elapsed(run) - time.monotonic()
 

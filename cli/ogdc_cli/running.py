@@ -42,12 +42,12 @@ def run_recipe(
         OgdcError: the recipe is refused, or the stack does not work.
         OSError: the outputs cannot be written.
     """
-    parcel = pack_recipe(recipe)
+    packed = pack_recipe(recipe)
     with _scratch_in(output_dir) as scratch:
         stack = ensure_up(idle_timeout=idle_timeout)
         client = ApiClient(ClientSettings.from_env()._replace(api_url=stack.url, by_default=False))
         with interrupts_held():  # a run whose name is not known could not be cancelled
-            name = submit(client, parcel, overwrite=True, cache=cache).name
+            name = submit(client, packed, overwrite=True, cache=cache).name
         with _cancelled_with_us(client, name):
             run = follow(client, name, quiet=quiet)
         if run["status"] != "Succeeded":

@@ -9,14 +9,14 @@ from ogdc_cli.api import ApiClient, Submitted
 from ogdc_cli.recipes import is_remote, load, staged, tell_advice, told_at_the_end
 
 
-class Parcel(NamedTuple):
+class PackedRecipe(NamedTuple):
     """A recipe ready to be sent: either by its location or by its content."""
 
     location: str | None = None
     bundle: bytes | None = None
 
 
-def pack_recipe(recipe: str) -> Parcel:
+def pack_recipe(recipe: str) -> PackedRecipe:
     """Get `recipe` ready.
 
     One on this machine is checked, so that what is wrong with it is said before anything is sent; what its
@@ -26,24 +26,24 @@ def pack_recipe(recipe: str) -> Parcel:
         OgdcError: there is no such recipe, or it cannot run as written.
     """
     if is_remote(recipe):
-        return Parcel(location=recipe)
+        return PackedRecipe(location=recipe)
     from ogdc_shared.recipe.bundle import pack
 
     with staged(recipe) as directory, told_at_the_end() as tell:
         loaded = load(directory)
         tell_advice(loaded.advice)
-        return Parcel(bundle=pack(loaded.directory, tell=tell))
+        return PackedRecipe(bundle=pack(loaded.directory, tell=tell))
 
 
-def submit(client: ApiClient, parcel: Parcel, *, overwrite: bool, cache: bool = True) -> Submitted:
+def submit(client: ApiClient, packed: PackedRecipe, *, overwrite: bool, cache: bool = True) -> Submitted:
     """Submit a recipe once, however often the request has to be repeated on its way.
 
     Raises:
         ApiError: the service does not take it, or does not answer.
     """
     return client.submit(
-        location=parcel.location,
-        bundle=parcel.bundle,
+        location=packed.location,
+        bundle=packed.bundle,
         overwrite=overwrite,
         cache=cache,
         idempotency_key=str(uuid.uuid4()),

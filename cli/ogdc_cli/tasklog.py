@@ -64,7 +64,7 @@ def plain(text: str) -> str:
     return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
 
 
-class Story:
+class LogSummary:
     """What has become known of a run by looking at the end of its log again and again.
 
     Attributes:
@@ -78,7 +78,7 @@ class Story:
         self._told: dict[str, tuple[str, set[str]]] = {}
         """Task → time of its last event that was taken in, and all its events of that time."""
 
-    def take_in(self, log: str) -> list[str]:
+    def update(self, log: str) -> list[str]:
         """Read the end of the log as it is now.
 
         Returns:

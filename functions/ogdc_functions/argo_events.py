@@ -22,11 +22,11 @@ from ogdc_shared.context import Context
 from ogdc_shared.errors import InputError, UnavailableError
 from ogdc_shared.events.cloudevents import Event, each_event
 from ogdc_shared.events.workflow_event import read_workflow_event
-from ogdc_shared.runs.events import Outcome, apply_event
+from ogdc_shared.runs.events import EventOutcome, apply_event
 from ogdc_shared.telemetry.tracing import current
 
 MAX_BODY = 32 << 20
-UNSTOPPED = "org.ogdc.run.unstopped"
+STILL_RUNNING = "org.ogdc.run.unstopped"
 """Type of the event that says of runs that they have failed and go on."""
 
 
@@ -52,7 +52,7 @@ def _receive(context: Context, call: Call) -> Response:
         UnauthenticatedError: one does not show that a source of ours sent it; likewise.
         UnavailableError: what this depends on is away.
     """
-    outcomes: list[Outcome] = []
+    outcomes: list[EventOutcome] = []
     refused: list[Exception] = []
     for read in each_event(dict(call.request.headers), call.request.get_data()):
         try:
@@ -70,7 +70,7 @@ def _receive(context: Context, call: Call) -> Response:
     return receipt(call.request, told, reply=_call_for_sweep(outcomes, context.settings.event_token))
 
 
-def _call_for_sweep(outcomes: Sequence[Outcome], token: str | None) -> Event | None:
+def _call_for_sweep(outcomes: Sequence[EventOutcome], token: str | None) -> Event | None:
     """Have Knative wake the sweep, which may stop what has failed and goes on; None: there is no need."""
     runs = [outcome.goes_on for outcome in outcomes if outcome.goes_on]
     if not runs:
@@ -78,7 +78,7 @@ def _call_for_sweep(outcomes: Sequence[Outcome], token: str | None) -> Event | N
     return Event(
         id=uuid4().hex,
         source="/ogdc/argo-events",
-        type=UNSTOPPED,
+        type=STILL_RUNNING,
         subject=runs[0],
         data={"runs": runs},
         trace=current().trace,

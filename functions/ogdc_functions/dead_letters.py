@@ -18,7 +18,7 @@ MAX_BODY = 32 << 20
 
 _ATTRIBUTES = ("id", "source", "type", "subject", "name", "namespace")
 _FAILURE = ("knativeerrordest", "knativeerrorcode")
-_LONGEST = 500
+_MAX_LENGTH = 500
 
 _log = logging.getLogger(__name__)
 
@@ -36,7 +36,9 @@ def _receive(call: Call) -> Response:
     """
     headers = call.request.headers
     said = {
-        name: headers[f"ce-{name}"][:_LONGEST] for name in _ATTRIBUTES + _FAILURE if f"ce-{name}" in headers
+        name: headers[f"ce-{name}"][:_MAX_LENGTH]
+        for name in _ATTRIBUTES + _FAILURE
+        if f"ce-{name}" in headers
     }
     began = read_trace(headers.get("ce-traceparent"))
     with within(began, event_id=said.get("id"), event_source=said.get("source")):

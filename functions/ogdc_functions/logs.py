@@ -14,8 +14,8 @@ from ogdc_shared.telemetry.tracing import current
 class JsonFormatter(logging.Formatter):
     """One JSON object a record: time, severity, logger, message, and the traceback where there is one.
 
-    Besides, what is being worked on (`ogdc_shared.telemetry.tracing`): `trace_id`, `span_id`, and run, event and
-    the like by their names.
+    Besides, what is being worked on (`ogdc_shared.telemetry.tracing`): `trace_id`, `span_id`, and run,
+    event and the like by their names.
 
     Source: https://opentelemetry.io/docs/specs/otel/compatibility/logging_trace_context/ (names of the ids).
     """

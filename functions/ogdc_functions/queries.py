@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from ogdc_shared.errors import InvalidRequestError
 
-_MOST_DIGITS = 18
+_MAX_DIGITS = 18
 
 
 class Number(NamedTuple):
@@ -29,7 +29,7 @@ class Number(NamedTuple):
         value = query.get(self.name)
         if value is None:
             return self.default
-        plain = value.isascii() and value.isdecimal() and len(value) <= _MOST_DIGITS
+        plain = value.isascii() and value.isdecimal() and len(value) <= _MAX_DIGITS
         if not plain or not self.least <= int(value) <= self.most:
             raise InvalidRequestError(
                 f"{self.name}={value!r:.100}: give a whole number from {self.least} to {self.most}."

@@ -31,7 +31,7 @@ class Context:
         """The record of all runs."""
         from ogdc_shared.db.database import Database
 
-        return Database(self.settings.database, waited=self._waited)
+        return Database(self.settings.database, on_wait=self._waited)
 
     @cached_property
     def argo(self) -> ArgoClient:

@@ -64,7 +64,7 @@ def sweep(context: Context, *, unsent_for: float = UNSENT_SECONDS) -> Swept:
         DatabaseUnavailableError: PostgreSQL does not answer.
     """
     settings = context.settings
-    with context.database.connection() as conn:
+    with context.database.transaction() as conn:
         forget_events(conn, older_than=EVENTS_KEPT_SECONDS)
         unsent = unsent_runs(conn, older_than=unsent_for)
         unheard = unheard_runs(conn, silent_for=settings.stale_seconds)
@@ -113,13 +113,13 @@ class _Sweep:
 
     def send(self, name: str) -> None:
         """Hand a run over to Argo."""
-        with self._context.database.reader() as conn:
+        with self._context.database.autocommit() as conn:
             run = get_run(conn, name)
         ensure_handed_over(self._context, run)
 
     def ask(self, name: str) -> None:
         """Ask Argo about a run, unless somebody else is just doing so."""
-        with self._context.database.reader() as conn:
+        with self._context.database.autocommit() as conn:
             claimed = claim_refresh(conn, name, silent_for=self._context.settings.stale_seconds)
         if claimed:
             refresh(self._context, name)
@@ -127,5 +127,5 @@ class _Sweep:
     def remove_output(self, name: str) -> None:
         """Remove a run's output from the artifact store, then say so in the record."""
         self._context.store.delete_prefix(output_prefix(name))
-        with self._context.database.reader() as conn:
+        with self._context.database.autocommit() as conn:
             record_output_removed(conn, name)

@@ -71,14 +71,14 @@ def _run(arguments: list[str], reporter: Reporter) -> None:
     if arguments[:1] == ["process"]:
         from ogdc_worker.expected import Expected
         from ogdc_worker.process.partition import process
-        from ogdc_worker.process.paths import Places
+        from ogdc_worker.process.paths import ProcessPaths
 
-        process(Places(), reporter, Expected.from_words(arguments[1:]))
+        process(ProcessPaths(), reporter, Expected.from_words(arguments[1:]))
     elif arguments[:1] == ["list"]:
         from ogdc_worker.expected import Expected
-        from ogdc_worker.list_inputs import Shelves, list_inputs
+        from ogdc_worker.list_inputs import ListPaths, list_inputs
 
-        list_inputs(Shelves(), reporter, Expected.from_words(arguments[1:]))
+        list_inputs(ListPaths(), reporter, Expected.from_words(arguments[1:]))
     else:
         from ogdc_worker.arguments import parse_arguments
 

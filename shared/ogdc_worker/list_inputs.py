@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ogdc_worker.report import Reporter
 
 
-class Shelves(NamedTuple):
+class ListPaths(NamedTuple):
     """Where `list` finds its plan and leaves what it found; see `layout`."""
 
     plan: str = layout.PLAN_PATH
@@ -36,7 +36,7 @@ class Shelves(NamedTuple):
     warnings: str = layout.WARNINGS_PATH
 
 
-def list_inputs(shelves: Shelves, reporter: Reporter, expected: Expected = Expected()) -> None:  # noqa: B008
+def list_inputs(paths: ListPaths, reporter: Reporter, expected: Expected = Expected()) -> None:  # noqa: B008
     """List and divide a run's inputs.
 
     Their digest goes to the other tasks through Argo, not through the store that holds the manifests.
@@ -49,23 +49,23 @@ def list_inputs(shelves: Shelves, reporter: Reporter, expected: Expected = Expec
         OSError: a volume cannot be read, or the manifests cannot be written.
     """
     started = time.monotonic()
-    plan = read_plan(shelves.plan, expected)
+    plan = read_plan(paths.plan, expected)
     with Listing() as listing:
         listing.extend(find_files(plan.volumes))
         items = listing.items(plan.items) if plan.per_file else Items(listing.sizes)
         partitions = tuple(items.divided(plan.partitioning))
         division = measure(listing.sizes, partitions)
-        os.makedirs(shelves.manifests, exist_ok=True)
-        empty(shelves.manifests)
+        os.makedirs(paths.manifests, exist_ok=True)
+        empty(paths.manifests)
         tree = listing.tree(partitions)
         for number, manifest in enumerate(sealed_manifests(listing, partitions, tree)):
-            _write(f"{shelves.manifests}/{number}.json", manifest)
-    _write(shelves.digest, tree.root.encode())
-    _write(shelves.division, division.to_json().encode())
+            _write(f"{paths.manifests}/{number}.json", manifest)
+    _write(paths.digest, tree.root.encode())
+    _write(paths.division, division.to_json().encode())
     counts = _counts(division)
-    for name, path in shelves.counts.items():
+    for name, path in paths.counts.items():
         _write(path, str(counts[name]).encode())
-    reporter.leave_warnings(shelves.warnings)
+    reporter.leave_warnings(paths.warnings)
     reporter.event("listed", **counts, seconds=round(time.monotonic() - started, 3))
 
 

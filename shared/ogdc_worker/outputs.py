@@ -7,7 +7,7 @@ from ogdc_shared.trees import walk
 
 if TYPE_CHECKING:
     from ogdc_worker.process.indexes import Lost
-    from ogdc_worker.process.paths import Places
+    from ogdc_worker.process.paths import ProcessPaths
 
 _INDEXES = (
     *(".vrt", ".gti", ".gti.gpkg", ".gti.fgb", ".gdalcat", ".gdalg.json"),
@@ -27,15 +27,15 @@ class Left(NamedTuple):
     """Indexes of what will be gone."""
 
 
-def settle_outputs(places: Places, *, is_last: bool) -> Left:
+def settle_outputs(paths: ProcessPaths, *, is_last: bool) -> Left:
     """Make links good, and find out what the outputs miss without the inputs.
 
     Args:
-        places: Where both are.
+        paths: Where both are.
         is_last: Whether the outputs are published next; else they become the next command's inputs.
     """
     links, indexes, is_empty = [], [], True
-    for name, entry in walk(places.outputs):
+    for name, entry in walk(paths.outputs):
         is_directory = entry.is_dir(follow_symlinks=False)
         is_empty = is_empty and is_directory
         if entry.is_symlink():
@@ -46,11 +46,11 @@ def settle_outputs(places: Places, *, is_last: bool) -> Left:
     if links:
         from ogdc_worker.process.carrying import carry_links
 
-        dangling = carry_links(links, places)
+        dangling = carry_links(links, paths)
         indexes += [name for name in links if name.lower().endswith(_INDEXES)]
     lost: list[Lost] = []
     if indexes:
         from ogdc_worker.process.indexes import find_lost
 
-        lost = list(find_lost(indexes, places, is_last=is_last))
+        lost = list(find_lost(indexes, paths, is_last=is_last))
     return Left(is_empty, tuple(dangling), tuple(lost))

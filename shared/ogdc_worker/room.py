@@ -8,14 +8,14 @@ import os
 from ogdc_shared import layout
 
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
-_LEAST_BYTES = 1024 * 1024
+_MIN_BYTES = 1024 * 1024
 
 
 def shortage(path: str) -> str | None:
     """What to say of the disk that `path` is on where it is full, else None."""
     disk = os.statvfs(path)
     free, total = disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
-    if free < _LEAST_BYTES:
+    if free < _MIN_BYTES:
         return f"{no_room()} ({free:,} of {total:,} bytes are free)"
     if disk.f_files and not disk.f_favail:
         return f"{no_room()} for more files ({disk.f_files:,} are there)"

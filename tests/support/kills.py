@@ -2,7 +2,7 @@
 
 ::
 
-    trouble = Trouble(stack, seed=1, most_pod_kills=2)
+    trouble = RetryNotice(stack, seed=1, most_pod_kills=2)
     trouble.make(10.0)
     assert trouble.kills
 """
@@ -70,7 +70,7 @@ class Kill(NamedTuple):
         return f"{self.time:.3f} {process.part} {process.pid} ({process.name}) {process.run or ''}"
 
 
-class Trouble:
+class RetryNotice:
     """Whoever kills, and starts the stack again.
 
     Attributes:

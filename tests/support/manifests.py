@@ -19,7 +19,7 @@ OVERLAYS = ("local", "production")
 
 Manifest = dict[str, Any]
 
-_LEAST_KUBECTL = (1, 21)
+_MIN_KUBECTL = (1, 21)
 """The first whose kustomize knows components."""
 KUBERNETES = "1.33"
 """What the manifests are held to; the oldest version that docs/install.md names."""
@@ -74,7 +74,7 @@ def _kustomize() -> tuple[str, ...]:
     own = KNATIVE.parent / ".venv" / "bin" / "kustomize"
     if program := shutil.which("kustomize") or (own.exists() and str(own)):
         return (program, "build")
-    if _kubectl_version() >= _LEAST_KUBECTL:
+    if _kubectl_version() >= _MIN_KUBECTL:
         return ("kubectl", "kustomize")
     raise FileNotFoundError(
         "Neither kustomize nor kubectl 1.21 or newer is there: run scripts/bootstrap dev."

@@ -8,7 +8,7 @@ from typing import Any
 
 from ogdc_shared.plan import Command, InputFile, Partition, Plan
 from ogdc_worker.process.partition import process
-from ogdc_worker.process.paths import Places
+from ogdc_worker.process.paths import ProcessPaths
 from ogdc_worker.report import Reporter
 from support.trees import plant
 
@@ -25,7 +25,7 @@ class PartitionTask:
         self.directory = directory
         self.workspace = directory / "workspace"
         self.outputs = self.workspace / "output_dir"
-        self.places = Places(
+        self.paths = ProcessPaths(
             workspace=str(self.workspace),
             input_dir=str(self.workspace / "input_dir"),
             output_dir=str(self.outputs),
@@ -47,7 +47,7 @@ class PartitionTask:
         (self.directory / "partition.json").write_text(Partition(number=0, files=files).to_json())
 
     def run(self, reporter: Reporter | None = None) -> None:
-        process(self.places, reporter or Reporter(progress_file=str(self.directory / "progress")))
+        process(self.paths, reporter or Reporter(progress_file=str(self.directory / "progress")))
 
     def finished(self) -> list[str]:
         """The checkpoint's lines; those of parts begin with a blank."""

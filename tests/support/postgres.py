@@ -93,7 +93,7 @@ def wait_for_a_waiting_statement(database: Database) -> None:
     deadline = time.monotonic() + 30
     query = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     while True:
-        with database.reader() as conn:
+        with database.autocommit() as conn:
             if conn.execute(query).rowcount > 0:
                 return
         assert time.monotonic() < deadline

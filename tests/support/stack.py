@@ -61,7 +61,7 @@ class Done(NamedTuple):
         return json.loads(self.out)
 
 
-class Reply(NamedTuple):
+class Response(NamedTuple):
     """An HTTP answer in JSON."""
 
     status: int
@@ -105,16 +105,16 @@ def run_cli(
 
 def request(
     method: str, url: str, *, body: bytes | None = None, headers: Mapping[str, str] | None = None
-) -> Reply:
+) -> Response:
     """Ask for JSON."""
     asked = urllib.request.Request(url, data=body, headers=dict(headers or {}), method=method)
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(asked, timeout=60) as response:
-            return Reply(response.status, json.load(response), dict(response.headers))
+            return Response(response.status, json.load(response), dict(response.headers))
     except urllib.error.HTTPError as exc:
         with exc:
-            return Reply(exc.code, json.load(exc), dict(exc.headers))
+            return Response(exc.code, json.load(exc), dict(exc.headers))
 
 
 def wait_until(look: Callable[[], Any], *, seconds: float = 30) -> Any:
@@ -190,7 +190,7 @@ class Stack:
 
     def api(
         self, method: str, path: str, *, body: Any = None, headers: Mapping[str, str] | None = None
-    ) -> Reply:
+    ) -> Response:
         """Call the HTTP API; a `body` that is not bytes is sent as JSON."""
         data, kind = (body, {}) if isinstance(body, bytes) else (json.dumps(body).encode(), _JSON)
         given = {} if body is None else kind
@@ -200,9 +200,9 @@ class Stack:
 
     def run(self, name: str) -> dict[str, Any]:
         """A run as the API tells of it."""
-        reply = self.api("GET", f"/runs/{name}")
-        assert reply.status == 200, reply
-        run: dict[str, Any] = reply.body
+        response = self.api("GET", f"/runs/{name}")
+        assert response.status == 200, response
+        run: dict[str, Any] = response.body
         return run
 
     def wait(self, name: str, *, seconds: float = 60) -> dict[str, Any]:
@@ -213,9 +213,9 @@ class Stack:
 
     def manifest(self, name: str) -> str:
         """All that the engine was given of a run, and says of it, as JSON."""
-        reply = self.api("GET", f"/api/v1/workflows/local/{name}")
-        assert reply.status == 200, reply
-        return json.dumps(reply.body, ensure_ascii=False)
+        response = self.api("GET", f"/api/v1/workflows/local/{name}")
+        assert response.status == 200, response
+        return json.dumps(response.body, ensure_ascii=False)
 
     def delete_workflow(self, name: str) -> None:
         """Delete a workflow behind everybody's back; nothing but the engine itself can while it runs."""
@@ -234,10 +234,10 @@ class Stack:
 
     def traces(self) -> set[str]:
         """Everything that a submission could leave: rows, artifacts, workspaces, logs and temporary files."""
-        places = ("artifacts", "volume", "volume/.ogdc/*", "tasks", "logs")
+        paths = ("artifacts", "volume", "volume/.ogdc/*", "tasks", "logs")
         found = {
             str(path.relative_to(self.paths.root))
-            for place in places
+            for place in paths
             for path in self.paths.root.glob(f"{place}/*")
         }
         found |= {f"artifacts/{path.name}" for path in self.paths.artifacts.glob("*/*")}

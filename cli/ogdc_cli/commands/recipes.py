@@ -50,7 +50,7 @@ def validate(
             if check_inputs:
                 _check_inputs(loaded)
     except (InvalidRecipeError, InputNotFoundError) as exc:
-        problems = _told_by(exc)
+        problems = _event_parameters(exc)
         if as_json:
             print_json({"recipe": recipe, "valid": False, "problems": problems})
         else:
@@ -139,11 +139,11 @@ def _problems(directory: Path) -> list[str]:
     try:
         load(directory)
     except OgdcError as exc:
-        return _told_by(exc)
+        return _event_parameters(exc)
     return []
 
 
-def _told_by(exc: OgdcError) -> list[str]:
+def _event_parameters(exc: OgdcError) -> list[str]:
     """The things to mend, each of which is one line however its names are spelt."""
     from ogdc_shared.errors import InvalidRecipeError
 

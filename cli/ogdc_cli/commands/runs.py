@@ -42,9 +42,9 @@ def submit(
     """Submit a recipe to the deployment at OGDC_API_URL, or to the local stack."""
     from ogdc_cli import submission
 
-    parcel = submission.pack_recipe(recipe)
+    packed = submission.pack_recipe(recipe)
     client = connected()
-    submitted = submission.submit(client, parcel, overwrite=overwrite, cache=not no_cache)
+    submitted = submission.submit(client, packed, overwrite=overwrite, cache=not no_cache)
     if not as_json:
         say(one_line(submitted.message))
     if wait:

@@ -27,10 +27,10 @@ _TYPE = "dev.knative.apiserver.resource"
 _KINDS = {Change.MADE: "add", Change.DELETED: "delete"}
 _RETRIED = frozenset({404, 408, 409, 429})
 _TIMEOUT_SECONDS = 10.0
-_FIRST_RETRY_SECONDS, _LONGEST_RETRY_SECONDS = 0.1, 5.0
+_FIRST_RETRY_SECONDS, _MAX_RETRY_SECONDS = 0.1, 5.0
 _PAUSE_FACTOR = 20
 """After a delivery that took t, the next of the same workflow waits this many times t …"""
-_SHORTEST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.05, 5.0
+_SHORTEST_PAUSE_SECONDS, _MAX_PAUSE_SECONDS = 0.05, 5.0
 """… within these bounds: telling of ten thousand nodes takes a twentieth of a core, of a few no time."""
 
 
@@ -118,7 +118,7 @@ class EventSender:
                     self._not_before.pop(uid, None)
                 else:
                     pause = max((now - started) * _PAUSE_FACTOR, _SHORTEST_PAUSE_SECONDS)
-                    self._not_before[uid] = now + min(pause, _LONGEST_PAUSE_SECONDS)
+                    self._not_before[uid] = now + min(pause, _MAX_PAUSE_SECONDS)
 
     def _next(self) -> tuple[str, _Due] | None:
         """Wait for the next workflow that is due, and take it; None: time to stop."""
@@ -137,7 +137,7 @@ class EventSender:
         return max(due.retry_at, 0.0 if due.urgent else self._not_before.get(uid, 0.0))
 
     def _put_off(self, uid: str, due: _Due, now: float) -> None:
-        wait = min(_FIRST_RETRY_SECONDS * 2 ** min(due.failures, 16), _LONGEST_RETRY_SECONDS)
+        wait = min(_FIRST_RETRY_SECONDS * 2 ** min(due.failures, 16), _MAX_RETRY_SECONDS)
         again = due._replace(failures=due.failures + 1, retry_at=now + wait)
         self._due[uid] = again.merged(self._due[uid]) if uid in self._due else again
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from ogdc_local.engine.safe_paths import directory_beneath
+from ogdc_local.engine.safe_paths import safe_directory
 from ogdc_local.sandbox import Container, Mount
 from ogdc_shared.errors import InputNotFoundError
 from ogdc_shared.layout import CACHE_LIMIT, CACHE_PATH, CREDENTIALS_PATH
@@ -46,7 +46,7 @@ class Fetching(NamedTuple):
             mounts.append(Mount(place, CREDENTIALS_PATH, writable=False))
         if self.cache is None or not self.limit:
             return container._replace(mounts=tuple(mounts))
-        mounts.append(Mount(directory_beneath(self.cache.parent, self.cache.name, owner=owner), CACHE_PATH))
+        mounts.append(Mount(safe_directory(self.cache.parent, self.cache.name, owner=owner), CACHE_PATH))
         env = {**container.env, CACHE_LIMIT: str(self.limit)}
         return container._replace(mounts=tuple(mounts), env=env)
 
@@ -65,7 +65,7 @@ def no_secret(name: str) -> Mapping[str, str]:
 
 def staged(files: Mapping[str, bytes], directory: Path, name: str, owner: int | None) -> Path:
     """Write files that only the container's user may read into the directory `name` of a pod's own."""
-    place = directory_beneath(directory, name, owner=owner)
+    place = safe_directory(directory, name, owner=owner)
     empty(place)
     for file_name, content in files.items():
         descriptor = os.open(place / file_name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o400)

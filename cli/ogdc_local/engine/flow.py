@@ -14,18 +14,18 @@ from collections.abc import Iterable
 
 from ogdc_local.engine.instances import (
     Attempt,
-    Outcome,
-    Unit,
+    Instance,
+    PodResult,
+    instances_of,
     node_inputs,
     node_outputs,
     output_parameters,
     refusal,
-    units_of,
 )
-from ogdc_local.engine.node_table import Ledger
+from ogdc_local.engine.node_table import NodeTable
 from ogdc_local.engine.nodes import DONE, FAILED, Node, node_id, parse_progress, seconds, timestamp
 from ogdc_local.engine.program import Program, Task
-from ogdc_local.engine.records import Changes, Head
+from ogdc_local.engine.records import Changes, WorkflowRow
 
 _FAIL_FAST = "template has failed or errored children and failFast enabled"
 _OMITTED = "omitted: depends condition not met"
@@ -43,7 +43,7 @@ class _TaskState:
         self.left = 0
         """Units that have not ended."""
         self.failed: str | None = None
-        """Failed or Error, once a unit has."""
+        """Failed or Error, once an instance has."""
         self.outbound: list[str] = []
         """Ids of the nodes that the next tasks hang on."""
         self.parameters: dict[str, str] = {}
@@ -53,7 +53,14 @@ class Flow:
     """One unfinished workflow."""
 
     def __init__(
-        self, program: Program, *, uid: str, namespace: str, head: Head, nodes: Iterable[Node], now: float
+        self,
+        program: Program,
+        *,
+        uid: str,
+        namespace: str,
+        head: WorkflowRow,
+        nodes: Iterable[Node],
+        now: float,
     ) -> None:
         """Go on from what is recorded.
 
@@ -69,12 +76,12 @@ class Flow:
         self.uid = uid
         self._head = head
         self._head_changed = False
-        self._nodes = Ledger(program.name, nodes)
+        self._nodes = NodeTable(program.name, nodes)
         self._scope = {"workflow.name": program.name, "workflow.namespace": namespace}
         self._tasks = {task.name: _TaskState() for task in program.tasks}
-        self._ready: deque[tuple[Unit, Node | None]] = deque()
+        self._ready: deque[tuple[Instance, Node | None]] = deque()
         """With the node of the try to go on with, where an engine was killed over it."""
-        self._waiting: list[tuple[float, int, Unit]] = []
+        self._waiting: list[tuple[float, int, Instance]] = []
         """A heap: when to try again, a number that tells equal times apart, what."""
         self._numbers = itertools.count()
         self._running: set[str] = set()
@@ -118,7 +125,7 @@ class Flow:
         self._running.add(attempt.node.id)
         return attempt
 
-    def finish(self, attempt: Attempt, outcome: Outcome, now: float) -> None:
+    def finish(self, attempt: Attempt, outcome: PodResult, now: float) -> None:
         """Say how a pod ended."""
         self._running.discard(attempt.node.id)
         outcome = outcome.storable()
@@ -195,22 +202,24 @@ class Flow:
             self._skip(task, state, "Omitted", _OMITTED, now)
             return
         try:
-            units = units_of(task, path=self._path(task), scope=self._scope | self._outputs_before(task))
+            instances = instances_of(
+                task, path=self._path(task), scope=self._scope | self._outputs_before(task)
+            )
         except ValueError as exc:
             state.failed = "Error"
             self._skip(task, state, "Error", str(exc), now)
             return
-        if not units:
+        if not instances:
             self._skip(task, state, "Skipped", _NOTHING, now)
             return
         if task.fans_out and self._ensure(self._path(task), "TaskGroup", task.template, now):
             self._hang(task, self._path(task))
-        state.left = len(units)
-        for unit in units:
-            self._resume(unit, now)
+        state.left = len(instances)
+        for instance in instances:
+            self._resume(instance, now)
 
     def _close(self, task: Task, state: _TaskState, now: float) -> None:
-        """Every unit of a task has ended, or those that have not never will begin."""
+        """Every instance of a task has ended, or those that have not never will begin."""
         state.phase = state.failed or ("Succeeded" if state.left == 0 else "Failed")
         if task.fans_out:
             group = self._nodes[self._path(task)]
@@ -245,83 +254,83 @@ class Flow:
         parents = [node for dependency in task.dependencies for node in self._tasks[dependency].outbound]
         self._nodes.connect(parents or [self.program.name], self._nodes[name].id)
 
-    # --- units and tries ------------------------------------------------------------------------------------
+    # --- instances and tries --------------------------------------------------------------------------------
 
-    def _resume(self, unit: Unit, now: float) -> None:
-        """Put a unit where the recorded nodes say it is."""
-        retry = self.program.templates[unit.task.template].retry
-        top = self._nodes.get(unit.name)
+    def _resume(self, instance: Instance, now: float) -> None:
+        """Put an instance where the recorded nodes say it is."""
+        retry = self.program.templates[instance.task.template].retry
+        top = self._nodes.get(instance.name)
         if top is None:
-            self._ready.append((unit, None))
+            self._ready.append((instance, None))
             return
         last = top
-        unit.tries = 0 if retry else 1
-        while retry and (node := self._nodes.get(f"{unit.name}({unit.tries})")) is not None:
+        instance.tries = 0 if retry else 1
+        while retry and (node := self._nodes.get(f"{instance.name}({instance.tries})")) is not None:
             last = node
-            unit.tries += 1
+            instance.tries += 1
         if top.phase in DONE:
-            self._unit_ended(unit, top.phase, last)
+            self._unit_ended(instance, top.phase, last)
         elif retry and last.phase in DONE:
             ended = seconds(last.finished_at) if last.finished_at else now
-            self._wait(unit, ended + retry.backoff.before(unit.tries))
+            self._wait(instance, ended + retry.backoff.before(instance.tries))
         else:
-            self._ready.appendleft((unit, last))
+            self._ready.appendleft((instance, last))
 
-    def _attempt(self, unit: Unit, unfinished: Node | None, now: float) -> Attempt:
-        template = self.program.templates[unit.task.template]
-        arguments = {**template.defaults, **unit.arguments}
+    def _attempt(self, instance: Instance, unfinished: Node | None, now: float) -> Attempt:
+        template = self.program.templates[instance.task.template]
+        arguments = {**template.defaults, **instance.arguments}
         inputs = {f"inputs.parameters.{name}": arguments[name] for name in template.parameters}
         scope = self._scope | inputs
         if unfinished is not None:
-            return Attempt(unit, template, unfinished, scope, resumed=True)
+            return Attempt(instance, template, unfinished, scope, resumed=True)
         retried = template.retry is not None
-        name = f"{unit.name}({unit.tries})" if retried else unit.name
+        name = f"{instance.name}({instance.tries})" if retried else instance.name
         node = self._nodes.make(name, "Pod", "Running", template=template.name, now=now)
         node = self._nodes.put(
             node._replace(progress="0/1", inputs=node_inputs(template, scope), retried=retried)
         )
-        if retried and self._ensure(unit.name, "Retry", template.name, now):
-            self._nodes.put(self._nodes[unit.name]._replace(inputs=node.inputs))
-        if unit.tries == 0:
-            self._hang_unit(unit)
+        if retried and self._ensure(instance.name, "Retry", template.name, now):
+            self._nodes.put(self._nodes[instance.name]._replace(inputs=node.inputs))
+        if instance.tries == 0:
+            self._hang_unit(instance)
         if retried:
-            self._nodes.connect([node_id(self.program.name, unit.name)], node.id)
-        unit.tries += 1
-        return Attempt(unit, template, node, scope, resumed=False)
+            self._nodes.connect([node_id(self.program.name, instance.name)], node.id)
+        instance.tries += 1
+        return Attempt(instance, template, node, scope, resumed=False)
 
-    def _hang_unit(self, unit: Unit) -> None:
-        if unit.task.fans_out:
-            self._nodes.connect([self._nodes[self._path(unit.task)].id], self._nodes[unit.name].id)
+    def _hang_unit(self, instance: Instance) -> None:
+        if instance.task.fans_out:
+            self._nodes.connect([self._nodes[self._path(instance.task)].id], self._nodes[instance.name].id)
         else:
-            self._hang(unit.task, unit.name)
+            self._hang(instance.task, instance.name)
 
-    def _decide(self, attempt: Attempt, outcome: Outcome, node: Node, now: float) -> None:
-        """Try again, or close the unit."""
-        unit, retry = attempt.unit, attempt.template.retry
+    def _decide(self, attempt: Attempt, outcome: PodResult, node: Node, now: float) -> None:
+        """Try again, or close the instance."""
+        instance, retry = attempt.instance, attempt.template.retry
         if retry is not None:
             refused = None
             if outcome.phase in FAILED:
-                refused = self._reason or refusal(retry, outcome, tries=unit.tries)
+                refused = self._reason or refusal(retry, outcome, tries=instance.tries)
                 if refused is None:
-                    self._wait(unit, now + retry.backoff.before(unit.tries))
+                    self._wait(instance, now + retry.backoff.before(instance.tries))
                     return
             self._nodes.put(
-                self._nodes[unit.name]._replace(
+                self._nodes[instance.name]._replace(
                     phase=outcome.phase, message=refused, finished_at=timestamp(now), outputs=node.outputs
                 )
             )
-        self._unit_ended(unit, outcome.phase, node)
+        self._unit_ended(instance, outcome.phase, node)
 
-    def _wait(self, unit: Unit, until: float) -> None:
-        heapq.heappush(self._waiting, (until, next(self._numbers), unit))
+    def _wait(self, instance: Instance, until: float) -> None:
+        heapq.heappush(self._waiting, (until, next(self._numbers), instance))
 
-    def _unit_ended(self, unit: Unit, phase: str, last: Node) -> None:
-        state = self._tasks[unit.task.name]
+    def _unit_ended(self, instance: Instance, phase: str, last: Node) -> None:
+        state = self._tasks[instance.task.name]
         state.left -= 1
         state.outbound.append(last.id)
         if phase in FAILED:
             state.failed = phase
-        elif not unit.task.fans_out:
+        elif not instance.task.fans_out:
             state.parameters = output_parameters(last)
 
     # --- the whole ------------------------------------------------------------------------------------------
@@ -350,7 +359,7 @@ class Flow:
             return "Failed"
         return "Error" if failures else "Succeeded"
 
-    def _change_head(self, head: Head) -> None:
+    def _change_head(self, head: WorkflowRow) -> None:
         self._head = head
         self._head_changed = True
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 
 
-class Mailbox:
+class Inbox:
     """Calls that other threads leave, and a descriptor that becomes readable when there are some."""
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class Mailbox:
         return self._reader
 
     def post(self, call: Callable[[], None]) -> None:
-        """Leave a call, from any thread; once the mailbox is closed nobody makes it."""
+        """Leave a call, from any thread; once the inbox is closed nobody makes it."""
         self._calls.put(call)
         self.wake()
 

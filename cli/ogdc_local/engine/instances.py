@@ -12,13 +12,13 @@ from ogdc_local.engine.program import InputArtifact, OutputArtifact, PodTemplate
 from ogdc_local.engine.substitute import fill
 from ogdc_shared.workflow.retry import is_worth_retrying
 
-_MOST_ITEMS = 100_000
-_MOST_TRIES = 1_000
+_MAX_ITEMS = 100_000
+_MAX_TRIES = 1_000
 _NO_PARENTHESES = str.maketrans("", "", "()")
 _POLICIES = {"Failed": {"Always", "OnFailure"}, "Error": {"Always", "OnError"}}
 
 
-class Outcome(NamedTuple):
+class PodResult(NamedTuple):
     """How a pod ended."""
 
     phase: str
@@ -29,7 +29,7 @@ class Outcome(NamedTuple):
     parameters: tuple[tuple[str, str], ...] = ()
     """Output parameters."""
 
-    def storable(self) -> Outcome:
+    def storable(self) -> PodResult:
         """The same without the characters that cannot be stored: a task may have written anything."""
         return self._replace(
             message=None if self.message is None else storable(self.message),
@@ -37,7 +37,7 @@ class Outcome(NamedTuple):
         )
 
 
-class Unit:
+class Instance:
     """One instance of a task: one pod, or several tries one after the other."""
 
     __slots__ = ("arguments", "name", "task", "tries")
@@ -54,7 +54,7 @@ class Unit:
 class Attempt(NamedTuple):
     """A pod that is to run, or runs."""
 
-    unit: Unit
+    instance: Instance
     template: PodTemplate
     node: Node
     scope: dict[str, str]
@@ -63,7 +63,7 @@ class Attempt(NamedTuple):
     """True: an engine was killed while it ran; its log is continued."""
 
 
-def units_of(task: Task, *, path: str, scope: dict[str, str]) -> list[Unit]:
+def instances_of(task: Task, *, path: str, scope: dict[str, str]) -> list[Instance]:
     """The instances of a task, named as Argo names them.
 
     Args:
@@ -75,9 +75,9 @@ def units_of(task: Task, *, path: str, scope: dict[str, str]) -> list[Unit]:
         ValueError: an earlier task left something else than the list, number or value it should have.
     """
     if not task.fans_out:
-        return [Unit(task, name=path, arguments=_filled(task, scope))]
+        return [Instance(task, name=path, arguments=_filled(task, scope))]
     return [
-        Unit(
+        Instance(
             task,
             name=f"{path}({index}:{item.translate(_NO_PARENTHESES)})",
             arguments=_filled(task, scope | {"item": item}),
@@ -86,14 +86,14 @@ def units_of(task: Task, *, path: str, scope: dict[str, str]) -> list[Unit]:
     ]
 
 
-def refusal(retry: Retry, outcome: Outcome, *, tries: int) -> str | None:
+def refusal(retry: Retry, outcome: PodResult, *, tries: int) -> str | None:
     """Why a failed pod is not tried again; None where it is.
 
     Source: processNodeRetries in workflow/controller/operator.go of argo-workflows.
     """
     if retry.policy not in _POLICIES[outcome.phase]:
         return outcome.message
-    if tries > (_MOST_TRIES if retry.limit is None else min(retry.limit, _MOST_TRIES)):
+    if tries > (_MAX_TRIES if retry.limit is None else min(retry.limit, _MAX_TRIES)):
         return "No more retries left"
     if retry.selective and not is_worth_retrying(
         phase=outcome.phase, exit_code=outcome.exit_code, message=outcome.message or ""
@@ -108,7 +108,7 @@ def node_inputs(template: PodTemplate, scope: dict[str, str]) -> str | None:
     return _as_json({"parameters": _parameters(parameters), "artifacts": _artifacts(template.inputs, scope)})
 
 
-def node_outputs(template: PodTemplate, scope: dict[str, str], outcome: Outcome) -> str | None:
+def node_outputs(template: PodTemplate, scope: dict[str, str], outcome: PodResult) -> str | None:
     """A pod node's `outputs`."""
     stored = template.outputs if outcome.phase not in FAILED else ()
     return _as_json(
@@ -129,8 +129,8 @@ def _items(task: Task, scope: dict[str, str]) -> list[str]:
     """What a task fans out over; what is no string is given as JSON."""
     if task.sequence is not None:
         start, count = (_number(fill(text, scope)) for text in task.sequence)
-        if count > _MOST_ITEMS:
-            raise ValueError(f"withSequence: {count} items are more than the {_MOST_ITEMS} of one task")
+        if count > _MAX_ITEMS:
+            raise ValueError(f"withSequence: {count} items are more than the {_MAX_ITEMS} of one task")
         return [str(number) for number in range(start, start + count)]
     items = _json(fill(task.param or "", scope))
     if not isinstance(items, list):

@@ -18,7 +18,7 @@ from ogdc_shared.errors import InvalidRequestError
 
 _OPTIONS = frozenset({"podName", "logOptions.container", "logOptions.tailLines", "logOptions.follow"})
 _PIECE = 256 * 1024
-_LONGEST_LINE = 1024 * 1024
+_MAX_LINE = 1024 * 1024
 """Bytes; what is longer is given in parts."""
 _DIGITS = 9
 
@@ -84,7 +84,7 @@ def _texts(file: BinaryIO) -> Iterator[str]:
         whole, newline, rest = (rest + piece).rpartition(b"\n")
         if newline:
             yield _text(whole)
-        elif len(rest) > _LONGEST_LINE:
+        elif len(rest) > _MAX_LINE:
             yield _text(rest)
             rest = b""
     if rest:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from ogdc_local.engine.nodes import DONE, Node, node_id, parse_progress, timestamp
 
 
-class Ledger:
+class NodeTable:
     """The nodes and edges of one workflow in memory."""
 
     def __init__(self, workflow: str, nodes: Iterable[Node]) -> None:

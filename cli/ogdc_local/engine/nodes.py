@@ -10,7 +10,7 @@ DONE = frozenset({"Succeeded", "Failed", "Error", "Skipped", "Omitted"})
 """Phases a node never leaves, except by `retry`."""
 FAILED = frozenset({"Failed", "Error"})
 _FNV_OFFSET, _FNV_PRIME = 2166136261, 16777619
-_LONGEST_POD_PREFIX = 242
+_MAX_POD_PREFIX = 242
 
 
 class Node(NamedTuple):
@@ -50,7 +50,7 @@ def pod_name(workflow: str, *, node: str, template: str) -> str:
 
     Source: GeneratePodName in workflow/util/pod_name.go of argo-workflows (version 2).
     """
-    return f"{f'{workflow}-{template}'[:_LONGEST_POD_PREFIX]}-{fnv1a(node)}"
+    return f"{f'{workflow}-{template}'[:_MAX_POD_PREFIX]}-{fnv1a(node)}"
 
 
 def fnv1a(text: str) -> int:

@@ -21,10 +21,10 @@ _OWN = ("argo", "tmp", "credentials")
 _VOLUMES = "volumes"
 
 
-class Berths:
+class PodDirs:
     """The directories of one workflow's pods.
 
-    A berth and its `volumes` belong to the engine; a pod sees, and may have filled, the directories in them.
+    A pod's directory and its `volumes` belong to the engine; a pod sees, and may have filled, those in them.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -40,39 +40,39 @@ class Berths:
         self._lock = threading.Lock()
 
     def take(self, pod: str) -> Path:
-        """Give a pod an empty berth; what it is in is in `of` until the pod leaves."""
+        """Give a pod an empty directory; what it is in is in `of` until the pod leaves."""
         with self._lock:
-            berth = self._free.pop() if self._free else self._directory / str(next(self._numbers))
-            self._taken[pod] = berth
-        berth.mkdir(parents=True, exist_ok=True)
-        return berth
+            pod_dir = self._free.pop() if self._free else self._directory / str(next(self._numbers))
+            self._taken[pod] = pod_dir
+        pod_dir.mkdir(parents=True, exist_ok=True)
+        return pod_dir
 
     def of(self, pod: str) -> Path:
-        """The berth of a pod that has one."""
+        """The directory of a pod that has one."""
         return self._taken[pod]
 
     def leave(self, pod: str) -> None:
-        """Empty a pod's berth for the next; one that cannot be emptied is given up."""
+        """Empty a pod's directory for the next; one that cannot be emptied is given up."""
         with self._lock:
-            berth = self._taken.pop(pod)
+            pod_dir = self._taken.pop(pod)
         try:
-            _empty(berth)
+            _empty(pod_dir)
         except OSError:
             with suppress(OSError):
-                remove(berth)
+                remove(pod_dir)
         else:
             with self._lock:
-                self._free.append(berth)
+                self._free.append(pod_dir)
 
 
-def _empty(berth: Path) -> None:
-    for directory in _used(berth):
+def _empty(pod_dir: Path) -> None:
+    for directory in _used(pod_dir):
         directory.chmod(0o755)
         empty(directory)
-    os.truncate(berth / _MESSAGE, 0)
+    os.truncate(pod_dir / _MESSAGE, 0)
 
 
-def _used(berth: Path) -> Iterator[Path]:
-    yield from (berth / name for name in _OWN if (berth / name).exists())
-    if (berth / _VOLUMES).exists():
-        yield from (berth / _VOLUMES).iterdir()
+def _used(pod_dir: Path) -> Iterator[Path]:
+    yield from (pod_dir / name for name in _OWN if (pod_dir / name).exists())
+    if (pod_dir / _VOLUMES).exists():
+        yield from (pod_dir / _VOLUMES).iterdir()

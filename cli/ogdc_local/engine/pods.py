@@ -14,11 +14,11 @@ from typing import NamedTuple
 from ogdc_local.engine.artifacts import Artifacts
 from ogdc_local.engine.fetching import NOTHING_BESIDES, Fetching, no_secret, staged
 from ogdc_local.engine.guard import Excess
-from ogdc_local.engine.instances import Attempt, Outcome
+from ogdc_local.engine.instances import Attempt, PodResult
 from ogdc_local.engine.output import Output
-from ogdc_local.engine.pod_dirs import Berths
+from ogdc_local.engine.pod_dirs import PodDirs
 from ogdc_local.engine.program import OutputParameter, Program, VolumeMount
-from ogdc_local.engine.safe_paths import directory_beneath, file_beneath, found_beneath, read_beneath
+from ogdc_local.engine.safe_paths import safe_directory, safe_file, safe_found, safe_read
 from ogdc_local.engine.substitute import fill
 from ogdc_local.sandbox import Container, Exit, Mount
 from ogdc_shared.errors import OgdcError
@@ -60,7 +60,7 @@ class _Scratch(NamedTuple):
     """What the pods of one workflow need while it runs."""
 
     artifacts: Artifacts
-    berths: Berths
+    pod_dirs: PodDirs
 
 
 class Pods:
@@ -126,7 +126,7 @@ class Pods:
         output = Output(path, limit=self._log_limit, resumed=attempt.resumed)
         try:
             scratch = self._scratch_of(program.name)
-            directory = scratch.berths.take(attempt.node.id)
+            directory = scratch.pod_dirs.take(attempt.node.id)
             template, scope = attempt.template, attempt.scope
             container = Container(
                 name=attempt.node.id,
@@ -154,7 +154,7 @@ class Pods:
 
     def collect(
         self, program: Program, attempt: Attempt, ended: Exit, excess: Excess | None = None
-    ) -> Outcome:
+    ) -> PodResult:
         """Take in what a pod that has ended left; its directory is another's afterwards.
 
         Args:
@@ -163,30 +163,30 @@ class Pods:
             ended: How it ended.
             excess: Why it was ended, where it had too much of something.
         """
-        berths = self._scratch_of(program.name).berths
-        directory = berths.of(attempt.node.id)
+        pod_dirs = self._scratch_of(program.name).pod_dirs
+        directory = pod_dirs.of(attempt.node.id)
         try:
             if not ended.started:
-                return Outcome(
+                return PodResult(
                     "Error", f"The sandbox could not be set up: {self._last_words(program, attempt)}"
                 )
             if excess is not None:
-                text = (read_beneath(directory, "message", limit=_MESSAGE_BYTES) or "").strip()
-                return Outcome("Failed", f"{excess.message} {text}".rstrip(), excess.exit_code)
+                text = (safe_read(directory, "message", limit=_MESSAGE_BYTES) or "").strip()
+                return PodResult("Failed", f"{excess.message} {text}".rstrip(), excess.exit_code)
             if ended.code != 0:
-                text = (read_beneath(directory, "message", limit=_MESSAGE_BYTES) or "").strip()
+                text = (safe_read(directory, "message", limit=_MESSAGE_BYTES) or "").strip()
                 reason = f"main: Error (exit code {ended.code})"
-                return Outcome("Failed", f"{reason}: {text}" if text else reason, ended.code)
-            return Outcome("Succeeded", None, 0, self._save_outputs(program, attempt, directory))
+                return PodResult("Failed", f"{reason}: {text}" if text else reason, ended.code)
+            return PodResult("Succeeded", None, 0, self._save_outputs(program, attempt, directory))
         except (OgdcError, OSError) as exc:
-            return Outcome("Error", f"The outputs could not be saved: {exc}", ended.code)
+            return PodResult("Error", f"The outputs could not be saved: {exc}", ended.code)
         finally:
-            berths.leave(attempt.node.id)
+            pod_dirs.leave(attempt.node.id)
 
     def progress(self, program: Program, attempt: Attempt) -> str | None:
         """What a running pod says of its progress."""
-        directory = self._scratch_of(program.name).berths.of(attempt.node.id)
-        return read_beneath(directory, f"argo/{_PROGRESS}", limit=64)
+        directory = self._scratch_of(program.name).pod_dirs.of(attempt.node.id)
+        return safe_read(directory, f"argo/{_PROGRESS}", limit=64)
 
     def log(self, workflow: str, node: str) -> Path:
         """The file of a pod's log."""
@@ -229,7 +229,7 @@ class Pods:
             message.touch()
             message.chmod(0o666)
         return [
-            Mount(directory_beneath(directory, "argo", owner=self._owner), _ARGO_DIR),
+            Mount(safe_directory(directory, "argo", owner=self._owner), _ARGO_DIR),
             Mount(message, TERMINATION_LOG_PATH),
         ]
 
@@ -237,7 +237,7 @@ class Pods:
         mounts = attempt.template.mounts
         found = [self._mount(program, mount, attempt, directory) for mount in mounts]
         if all(mount.path != _TMP for mount in mounts):
-            found.append(Mount(directory_beneath(directory, "tmp", owner=self._owner), _TMP))
+            found.append(Mount(safe_directory(directory, "tmp", owner=self._owner), _TMP))
         return found
 
     def _mount(self, program: Program, mount: VolumeMount, attempt: Attempt, directory: Path) -> Mount:
@@ -247,9 +247,9 @@ class Pods:
             return Mount(staged(values, directory, place, self._owner), mount.path, writable=False)
         root, relative = self._place(program, mount, attempt, directory)
         if not mount.read_only:
-            return Mount(directory_beneath(root, relative, owner=self._owner), mount.path)
+            return Mount(safe_directory(root, relative, owner=self._owner), mount.path)
         shared = program.claims[mount.volume] is not None
-        source = found_beneath(root, relative) if shared else directory_beneath(root, relative, owner=None)
+        source = safe_found(root, relative) if shared else safe_directory(root, relative, owner=None)
         return Mount(source, mount.path, writable=False)
 
     def _place(
@@ -269,7 +269,7 @@ class Pods:
     ) -> tuple[tuple[str, str], ...]:
         for artifact in attempt.template.outputs:
             root, relative = self._host_place(program, attempt, directory, artifact.path)
-            self._store.put_all(_objects(fill(artifact.key, attempt.scope), found_beneath(root, relative)))
+            self._store.put_all(_objects(fill(artifact.key, attempt.scope), safe_found(root, relative)))
         return tuple(
             (
                 parameter.name,
@@ -300,7 +300,7 @@ class Pods:
             if workflow not in self._scratches:
                 directory = self._scratch / workflow
                 artifacts = Artifacts(self._store, directory / "artifacts", shared=self._owner is not None)
-                self._scratches[workflow] = _Scratch(artifacts, Berths(directory))
+                self._scratches[workflow] = _Scratch(artifacts, PodDirs(directory))
             return self._scratches[workflow]
 
 
@@ -322,7 +322,7 @@ def _objects(key: str, output: Path) -> Iterator[tuple[str, Path]]:
         return
     for relative, entry in walk(str(output)):
         if not entry.is_dir(follow_symlinks=False):
-            yield f"{key}/{relative}", file_beneath(output, relative)
+            yield f"{key}/{relative}", safe_file(output, relative)
 
 
 def _clear_away(path: Path) -> None:
@@ -335,7 +335,7 @@ def _clear_away(path: Path) -> None:
 
 def _parameter(parameter: OutputParameter, root: Path, relative: str) -> str:
     try:
-        file = file_beneath(root, relative)
+        file = safe_file(root, relative)
     except FileNotFoundError:
         if parameter.default is None:
             raise

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ogdc_local.engine.guard import Limits
 
-_LONGEST_WAIT = 365 * 86_400.0
+_MAX_WAIT = 365 * 86_400.0
 
 
 class Backoff(NamedTuple):
@@ -20,7 +20,7 @@ class Backoff(NamedTuple):
     def before(self, retry: int) -> float:
         """Seconds before the retry of that number, counting from 1."""
         seconds = self.duration * float(min(max(self.factor, 1), 1000)) ** min(retry - 1, 64)
-        return min(seconds, _LONGEST_WAIT if self.cap is None else self.cap)
+        return min(seconds, _MAX_WAIT if self.cap is None else self.cap)
 
 
 class Retry(NamedTuple):

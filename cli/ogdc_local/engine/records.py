@@ -12,7 +12,7 @@ from ogdc_local.engine.nodes import Node, forgotten_by_retry, timestamp
 _COLUMNS = Node._fields
 
 
-class Head(NamedTuple):
+class WorkflowRow(NamedTuple):
     """What changes of a workflow beside its nodes."""
 
     phase: str
@@ -29,7 +29,7 @@ class Saved(NamedTuple):
 
     uid: str
     manifest: dict[str, Any]
-    head: Head
+    head: WorkflowRow
     shutdown: str | None
     nodes: tuple[Node, ...]
 
@@ -38,7 +38,7 @@ class Changes(NamedTuple):
     """What one step of the scheduler did to one workflow."""
 
     uid: str
-    head: Head
+    head: WorkflowRow
     nodes: tuple[Node, ...]
     edges: tuple[tuple[str, str], ...]
 

@@ -14,7 +14,7 @@ _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def directory_beneath(root: Path, relative: str, *, owner: int | None, make: bool = True) -> Path:
+def safe_directory(root: Path, relative: str, *, owner: int | None, make: bool = True) -> Path:
     """The directory `relative` below `root`, which is made where it is not there.
 
     Args:
@@ -38,21 +38,21 @@ def directory_beneath(root: Path, relative: str, *, owner: int | None, make: boo
     return root / relative
 
 
-def file_beneath(root: Path, relative: str) -> Path:
+def safe_file(root: Path, relative: str) -> Path:
     """The regular file `relative` below `root`.
 
     Raises:
         OSError: it is not there, is no regular file, or a link is on the way.
     """
     *above, name = _parts(relative)
-    directory = directory_beneath(root, "/".join(above), owner=None, make=False)
+    directory = safe_directory(root, "/".join(above), owner=None, make=False)
     path = directory / name
     if not stat.S_ISREG(path.lstat().st_mode):
         raise OSError(f"{name!r} is not a regular file")
     return path
 
 
-def found_beneath(root: Path, relative: str) -> Path:
+def safe_found(root: Path, relative: str) -> Path:
     """The directory or regular file `relative` below `root`, which has to be there.
 
     Raises:
@@ -60,11 +60,11 @@ def found_beneath(root: Path, relative: str) -> Path:
     """
     path = root / relative
     if _parts(relative) and not stat.S_ISDIR(path.lstat().st_mode):
-        return file_beneath(root, relative)
-    return directory_beneath(root, relative, owner=None, make=False)
+        return safe_file(root, relative)
+    return safe_directory(root, relative, owner=None, make=False)
 
 
-def read_beneath(root: Path, relative: str, *, limit: int) -> str | None:
+def safe_read(root: Path, relative: str, *, limit: int) -> str | None:
     """The first `limit` bytes of a file a task may have written; None where there is no such regular file.
 
     The task may be at work: what is opened is what is looked at, and opening never waits, as that of a pipe
@@ -72,7 +72,7 @@ def read_beneath(root: Path, relative: str, *, limit: int) -> str | None:
     """
     *above, name = _parts(relative)
     try:
-        directory = directory_beneath(root, "/".join(above), owner=None, make=False)
+        directory = safe_directory(root, "/".join(above), owner=None, make=False)
         descriptor = os.open(directory / name, _FILE)
     except OSError:
         return None

@@ -24,8 +24,8 @@ from typing import TypeVar
 
 from ogdc_local.engine.flow import Flow
 from ogdc_local.engine.guard import Excess, Guard, Subject, out_of_memory
-from ogdc_local.engine.inbox import Mailbox
-from ogdc_local.engine.instances import Attempt, Outcome
+from ogdc_local.engine.inbox import Inbox
+from ogdc_local.engine.instances import Attempt, PodResult
 from ogdc_local.engine.manifest import read_program
 from ogdc_local.engine.output import Output
 from ogdc_local.engine.pods import Pods, Prepared
@@ -40,7 +40,7 @@ _GRACE_SECONDS = 5.0
 _POLL_SECONDS = 0.05
 _IDLE_SECONDS = 60.0
 _DISK_SECONDS = 1.0
-_LONGEST_PAUSE = 2.0
+_MAX_PAUSE = 2.0
 _HELPERS = 2
 _TOO_LONG = "Step exceeded its deadline"
 
@@ -107,8 +107,8 @@ class Scheduler:
         self._unread: set[str] = set()
         """Uids of workflows that changed in the store, which could not be read."""
         self._pause = _DISK_SECONDS
-        self._mailbox = Mailbox()
-        self._guard = Guard(lambda pod, excess: self._mailbox.post(partial(self._exceeded, pod, excess)))
+        self._inbox = Inbox()
+        self._guard = Guard(lambda pod, excess: self._inbox.post(partial(self._exceeded, pod, excess)))
         self._helpers = ThreadPoolExecutor(_HELPERS, thread_name_prefix="ogdc-engine-helper")
         self._selector = selectors.DefaultSelector()
         self._next_progress = 0.0
@@ -118,7 +118,7 @@ class Scheduler:
 
     def start(self) -> None:
         """Go on with every unfinished workflow."""
-        self._selector.register(self._mailbox, selectors.EVENT_READ)
+        self._selector.register(self._inbox, selectors.EVENT_READ)
         for uid in self._store.unfinished():
             self.notice(uid)
         self._guard.start()
@@ -129,7 +129,7 @@ class Scheduler:
         if self._stopping:
             return
         self._stopping = True
-        self._mailbox.wake()
+        self._inbox.wake()
         if self._thread.is_alive():
             self._thread.join()
         self._guard.stop()
@@ -138,7 +138,7 @@ class Scheduler:
             if pod.prepared is not None:
                 pod.prepared.output.release()
         self._selector.close()
-        self._mailbox.close()
+        self._inbox.close()
 
     @property
     def alive(self) -> bool:
@@ -147,15 +147,15 @@ class Scheduler:
 
     def notice(self, uid: str) -> None:
         """Say that a workflow was made, retried or shut down; from any thread."""
-        self._mailbox.post(partial(self._refresh, uid))
+        self._inbox.post(partial(self._refresh, uid))
 
     def forget(self, uid: str, name: str) -> None:
         """Say that a workflow was deleted; from any thread."""
-        self._mailbox.post(partial(self._drop, uid, name))
+        self._inbox.post(partial(self._drop, uid, name))
 
     def stop_pods(self, reason: str) -> bool:
         """Have all that runs fail for a reason; from any thread. Returns whether anything runs."""
-        self._mailbox.post(partial(self._stop_all, reason))
+        self._inbox.post(partial(self._stop_all, reason))
         return bool(self._active)
 
     # --- the pass -------------------------------------------------------------------------------------------
@@ -178,7 +178,7 @@ class Scheduler:
     def _rest(self) -> None:
         """Wait for what may pass, such as a full disk; longer each time."""
         time.sleep(self._pause)
-        self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+        self._pause = min(2 * self._pause, _MAX_PAUSE)
 
     def _contained(self, uid: str, work: Callable[..., _T], *arguments: object) -> _T | None:
         """Do something for one workflow; where that fails by a fault, the workflow is given up."""
@@ -195,7 +195,7 @@ class Scheduler:
     def _pass(self) -> None:
         for pod in [pod for pod in self._active if pod.task is not None]:
             self._contained(pod.flow.uid, self._reap, pod)
-        for call in self._mailbox.take():
+        for call in self._inbox.take():
             call()
         now = time.time()
         self._check_times(now)
@@ -347,27 +347,27 @@ class Scheduler:
         try:
             pod.prepared = self._pods.prepare(pod.flow.program, pod.attempt)
         except InputError as exc:  # another try would find the same
-            self._post(pod, self._ended, pod, Outcome("Failed", f"main: {exc}", 1))
+            self._post(pod, self._ended, pod, PodResult("Failed", f"main: {exc}", 1))
         except Exception as exc:
-            self._post(pod, self._ended, pod, Outcome("Error", _reason(exc)))
+            self._post(pod, self._ended, pod, PodResult("Error", _reason(exc)))
         else:
             self._post(pod, self._launch, pod, pod.prepared)
 
     def _post(self, pod: _Pod, work: Callable[..., None], *arguments: object) -> None:
         """From a helper's thread: have the scheduler's do something for a pod's workflow."""
-        self._mailbox.post(partial(self._contained, pod.flow.uid, work, *arguments))
+        self._inbox.post(partial(self._contained, pod.flow.uid, work, *arguments))
 
     def _launch(self, pod: _Pod, prepared: Prepared) -> None:
         pod.prepared = None
         try:
             if pod.reason is not None:
-                self._ended(pod, Outcome("Failed", pod.reason))
+                self._ended(pod, PodResult("Failed", pod.reason))
                 return
             output = prepared.output
             pod.task = Phases(self._sandbox, prepared.containers, log=output.writer, mark=output.mark)
             pod.output = output
         except Exception as exc:
-            self._ended(pod, Outcome("Error", _reason(exc)))
+            self._ended(pod, PodResult("Error", _reason(exc)))
             return
         finally:
             prepared.output.release()
@@ -426,10 +426,10 @@ class Scheduler:
             outcome = self._pods.collect(pod.flow.program, pod.attempt, ended, pod.excess)
         except Exception as exc:
             _LOG.exception("What %s left cannot be taken in.", pod.attempt.node.name)
-            outcome = Outcome("Error", _reason(exc), ended.code)
+            outcome = PodResult("Error", _reason(exc), ended.code)
         self._post(pod, self._ended, pod, outcome)
 
-    def _ended(self, pod: _Pod, outcome: Outcome) -> None:
+    def _ended(self, pod: _Pod, outcome: PodResult) -> None:
         self._active.discard(pod)
         if pod.flow.uid not in self._flows:
             self._clear_when_gone(pod.flow.uid, pod.flow.program.name)

@@ -23,8 +23,8 @@ from ogdc_local.engine.door import storable
 from ogdc_local.engine.nodes import timestamp
 from ogdc_local.engine.records import (
     Changes,
-    Head,
     Saved,
+    WorkflowRow,
     give_up,
     read_nodes,
     reset,
@@ -178,7 +178,7 @@ class Store:
             return Saved(
                 uid=uid,
                 manifest={"metadata": {"name": name, "namespace": namespace}, "spec": json.loads(spec)},
-                head=Head(*head),
+                head=WorkflowRow(*head),
                 shutdown=shutdown,
                 nodes=tuple(read_nodes(connection, uid)),
             )

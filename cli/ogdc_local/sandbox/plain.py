@@ -22,7 +22,7 @@ from ogdc_shared.errors import ConfigurationError
 
 _SHARED = ("/tmp",)  # noqa: S108
 """Not the task's own here: the machine's is used."""
-_MOST_KILLED = 100_000
+_MAX_KILLED = 100_000
 
 
 class Plain:
@@ -90,7 +90,7 @@ class _PlainTask:
 
     def kill(self) -> None:
         """Kill what descends from the process: a command is in a session of its own."""
-        for pid in descendants(self._process.pid, most=_MOST_KILLED):
+        for pid in descendants(self._process.pid, most=_MAX_KILLED):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 

@@ -29,7 +29,7 @@ _USELESS = re.compile(r"/shims$|^/snap/|^/mnt/[a-z](/|$)")
 _OF_GDAL = ("GDAL_DATA", "GDAL_DRIVER_PATH", "PROJ_DATA", "PROJ_LIB")
 _OF_PYTHON = ("PYTHONPATH",)
 _OF_OTHERS = ("LD_LIBRARY_PATH", "CONDA_PREFIX", "JAVA_HOME", "R_HOME", "R_LIBS", "R_LIBS_SITE", "PERL5LIB")
-_MOST_LINKS = 2000
+_MAX_LINKS = 2000
 """Links of one directory that are followed to see what else has to be shown."""
 
 
@@ -91,7 +91,7 @@ def _linked(directory: Path) -> Iterator[Path]:
         return
     with suppress(OSError), os.scandir(directory) as entries:
         links = [entry.path for entry in entries if entry.is_symlink()]
-        for link in links[:_MOST_LINKS]:
+        for link in links[:_MAX_LINKS]:
             target = Path(os.path.realpath(link))
             if target.is_file():
                 yield target.parent

@@ -34,7 +34,7 @@ IDLE_SECONDS = 600.0
 _START_SECONDS = 90.0
 _STOP_SECONDS = 30.0
 _POLL_SECONDS = 0.02
-_MOST_DAMAGED = 3
+_MAX_DAMAGED = 3
 _HIGHEST_PID = 1 << 31
 _KINDS = (int, str, str, str, dict)
 _URL = re.compile(r"http://127\.0\.0\.1:[0-9]{1,5}")
@@ -88,7 +88,7 @@ def ensure_up_without_damaged(
         try:
             return ensure_up(idle_timeout=idle_timeout, environ=environ), aside
         except DamagedStateError as exc:
-            if len(aside) >= _MOST_DAMAGED:
+            if len(aside) >= _MAX_DAMAGED:
                 raise
             aside.append(set_aside(exc.path))
 

@@ -24,8 +24,8 @@ from ogdc_shared.reach import Reach, checked_addresses
 from ogdc_worker.process.egress import pump
 
 _LOG = logging.getLogger(__name__)
-_MOST_CONNECTIONS = 256
-_MOST_HEAD = 64 * 1024
+_MAX_CONNECTIONS = 256
+_MAX_HEAD = 64 * 1024
 _HEAD_SECONDS = 30.0
 _CONNECT_SECONDS = 30.0
 _HOP_BY_HOP = (b"proxy-", b"connection:", b"keep-alive:")
@@ -65,7 +65,7 @@ class Egress:
             tunnel: environ.get(name) or environ.get(name.upper()) or ""
             for tunnel, name in ((True, "https_proxy"), (False, "http_proxy"))
         }
-        self._room = threading.BoundedSemaphore(_MOST_CONNECTIONS)
+        self._room = threading.BoundedSemaphore(_MAX_CONNECTIONS)
 
     def __enter__(self) -> Self:
         self.path.unlink(missing_ok=True)
@@ -144,7 +144,7 @@ def read_head(client: socket.socket) -> Head:
     """
     content = b""
     while b"\r\n\r\n" not in content:
-        if len(content) > _MOST_HEAD or not (piece := client.recv(_MOST_HEAD)):
+        if len(content) > _MAX_HEAD or not (piece := client.recv(_MAX_HEAD)):
             raise ValueError("The request has no end, or too much of a beginning.")
         content += piece
     lines, _, rest = content.partition(b"\r\n\r\n")

@@ -151,7 +151,7 @@ class Internal:
         return self._argo_events if environ["PATH_INFO"] == _EVENTS else self._engine
 
 
-class Clock:
+class IdleTimer:
     """Passes requests on to an application and knows how long there has been none."""
 
     def __init__(self, application: WSGIApplication) -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ogdc_local.stack.services import Services
 
 _TICK_SECONDS = 0.25
-_LONGEST_PAUSE = 4.0
+_MAX_PAUSE = 4.0
 
 logger = logging.getLogger(__name__)
 
@@ -148,7 +148,7 @@ def _supervise(postgres: Postgres, *, stop: threading.Event, done: Callable[[], 
     """Keep PostgreSQL up until `stop` is set or `done` says so."""
     pause = _TICK_SECONDS
     while not stop.wait(pause) and not done():
-        pause = _TICK_SECONDS if _revive(postgres) else min(2 * pause, _LONGEST_PAUSE)
+        pause = _TICK_SECONDS if _revive(postgres) else min(2 * pause, _MAX_PAUSE)
 
 
 def _revive(postgres: Postgres) -> bool:

@@ -27,7 +27,7 @@ from ogdc_local.stack.environment import (
     log_limit,
 )
 from ogdc_local.stack.functions import build_functions
-from ogdc_local.stack.gateway import Clock, Gateway, Internal
+from ogdc_local.stack.gateway import Gateway, IdleTimer, Internal
 from ogdc_local.stack.paths import StatePaths, write_private
 from ogdc_local.stack.private import PrivateFiles
 from ogdc_local.stack.server import Server, listen, url_of
@@ -57,7 +57,7 @@ class Services:
         url: Base URL of the gateway.
     """
 
-    def __init__(self, *, url: str, clock: Clock, engine: Engine) -> None:
+    def __init__(self, *, url: str, clock: IdleTimer, engine: Engine) -> None:
         self.url = url
         self._clock = clock
         self._engine = engine
@@ -151,7 +151,7 @@ def running_services(
         parts.callback(engine.stop)
         parts.enter_context(DiskWatch(Reserve(paths.reserve), paths.root, stop_tasks=engine.stop_tasks))
         _sweep(context, unsent_for=0)  # nobody submits before the port below is served
-        clock = Clock(gateway)
+        clock = IdleTimer(gateway)
         parts.enter_context(Server(public, clock, threads=_USER_THREADS))
         parts.enter_context(_chores(context, volume=paths.volume))
         yield Services(url=url_of(public), clock=clock, engine=engine)

@@ -27,7 +27,7 @@ _PAUSE = 0.1
 """Seconds between two attempts; doubled each time."""
 _CONNECT_SECONDS = 3.0
 _PASSING_STATUSES = frozenset({429, 502, 503, 504})
-_LONGEST_REASON = 500
+_MAX_REASON = 500
 
 _log = logging.getLogger(__name__)
 
@@ -210,4 +210,4 @@ def reason(response: BaseHTTPResponse) -> str:
     text = response.data.decode(errors="replace")
     with suppress(ValueError, KeyError, TypeError):
         text = str(json.loads(text)["message"])
-    return text.strip()[:_LONGEST_REASON]
+    return text.strip()[:_MAX_REASON]

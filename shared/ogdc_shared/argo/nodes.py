@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-_MOST_BYTES = 256 * 1024 * 1024
+_MAX_BYTES = 256 * 1024 * 1024
 _GZIP = b"\x1f\x8b"
 
 
@@ -93,11 +93,11 @@ def _unpacked(packed: str) -> _Nodes:
         if not data.startswith(_GZIP):
             return {}
         unpacker = zlib.decompressobj(wbits=31)
-        text = unpacker.decompress(data, _MOST_BYTES)
+        text = unpacker.decompress(data, _MAX_BYTES)
     except (binascii.Error, zlib.error) as exc:
         raise ValueError(f"status.compressedNodes cannot be unpacked: {exc}.") from exc
     if not unpacker.eof:
-        raise ValueError(f"status.compressedNodes is cut off, or more than {_MOST_BYTES} bytes.")
+        raise ValueError(f"status.compressedNodes is cut off, or more than {_MAX_BYTES} bytes.")
     try:
         return _DECODER.decode(text)
     except msgspec.DecodeError as exc:

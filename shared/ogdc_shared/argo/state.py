@@ -101,7 +101,7 @@ class WorkflowState(NamedTuple):
     """Whether it failed because somebody stopped it, with no other reason."""
 
     @property
-    def is_doomed(self) -> bool:
+    def fails_fast(self) -> bool:
         """Whether it goes on although a task has failed for good and nobody wants the others."""
         failed = any(task.phase in _FAILED for task in self.tasks)
         return self.fail_fast and failed and self.phase not in TERMINAL_PHASES

@@ -29,7 +29,7 @@ _WAITING = (
     (r"(?=.*exceeded quota)", "the namespace's quota is used up"),
     (r"(?:PodInitializing|ContainerCreating): ", "its container is being made"),
 )
-_LONGEST = 400
+_MAX_LENGTH = 400
 
 
 class Limits(NamedTuple):
@@ -149,7 +149,7 @@ def _reached(progress: str | None) -> str:
 
 
 def _clipped(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+    return text if len(text) <= _MAX_LENGTH else f"{text[: _MAX_LENGTH - 1]}…"
 
 
 def _objects(fields: dict[str, Any], key: str) -> list[dict[str, Any]]:

@@ -19,18 +19,18 @@ _KEEPALIVES = "keepalives_idle=10 keepalives_interval=5 keepalives_count=4"
 class Database:
     """PostgreSQL as one process sees it: connections made on first use and reused, by any thread."""
 
-    def __init__(self, settings: DatabaseSettings, *, waited: Callable[[float], None] | None = None) -> None:
+    def __init__(self, settings: DatabaseSettings, *, on_wait: Callable[[float], None] | None = None) -> None:
         """Nothing is connected yet.
 
         Args:
             settings: Where it is.
-            waited: Told how many seconds it took to get a connection, each time.
+            on_wait: Told how many seconds it took to get a connection, each time.
         """
         self._settings = settings
-        self._pool = Pool(self._connect, size=settings.pool_size, timeout=settings.timeout, waited=waited)
+        self._pool = Pool(self._connect, size=settings.pool_size, timeout=settings.timeout, on_wait=on_wait)
 
     @contextmanager
-    def connection(self) -> Iterator[LimitedConnection]:
+    def transaction(self) -> Iterator[LimitedConnection]:
         """Lend a connection for one transaction: committed at the end, rolled back on an exception.
 
         Raises:
@@ -42,8 +42,8 @@ class Database:
             yield conn
 
     @contextmanager
-    def reader(self, *, patience: float | None = None) -> Iterator[LimitedConnection]:
-        """Lend a connection on which each statement is a transaction: one read costs a third of `connection`.
+    def autocommit(self, *, patience: float | None = None) -> Iterator[LimitedConnection]:
+        """Lend a connection that commits each statement: one read costs a third of `transaction`.
 
         Args:
             patience: Seconds to wait while others have all connections; None: as the settings say.

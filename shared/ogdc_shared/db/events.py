@@ -1,4 +1,4 @@
-"""Events: which CloudEvents have said something about runs; `db.heard` remembers them with what they said."""
+"""Events: which CloudEvents have said something about runs; `db.workflow_state` remembers them."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def migrate(database: Database, *, directory: Path = SQL_DIR / "migrations") -> 
     while time.monotonic() < deadline:
         # Asked again and again: a statement that waits for the lock would hold a snapshot, and a
         # CREATE INDEX CONCURRENTLY of the process that has the lock would wait for that.
-        with database.connection() as conn:
+        with database.transaction() as conn:
             if _lock(conn):
                 with conn.unlimited():
                     return _apply_missing(conn, migrations)
@@ -80,7 +80,7 @@ def require_migrated(database: Database, *, directory: Path = SQL_DIR / "migrati
         DatabaseUnavailableError: PostgreSQL does not answer.
     """
     needed = {path.stem for path in directory.glob(_FILES)}
-    with database.reader(patience=0) as conn:
+    with database.autocommit(patience=0) as conn:
         applied = {name for name, _ in conn.execute(load_queries("migrations")["list_migrations"])}
     if missing := sorted(needed - applied):
         raise ConfigurationError(

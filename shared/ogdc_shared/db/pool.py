@@ -26,7 +26,7 @@ class Pool:
     """At most `size` connections, each lent to one thread at a time, the one used last first.
 
     A connection is made by the thread that needs it: a server that refuses is an error right away, and one
-    that is back is used right away. `connect` is given the seconds it may take, `waited` those it took to
+    that is back is used right away. `connect` is given the seconds it may take, `on_wait` those it took to
     get a connection.
     """
 
@@ -36,11 +36,11 @@ class Pool:
         *,
         size: int,
         timeout: float,
-        waited: Callable[[float], None] | None = None,
+        on_wait: Callable[[float], None] | None = None,
     ) -> None:
         self._connect = connect
         self._timeout = timeout
-        self._waited = waited
+        self._on_wait = on_wait
         self._slots = BoundedSemaphore(size)
         self._idle: deque[tuple[float, LimitedConnection]] = deque()
 
@@ -61,8 +61,8 @@ class Pool:
             raise PoolBusyError(f"all connections have been in use for {patience:g} seconds")
         try:
             conn = self._reuse() or self._connect(begun + self._timeout - monotonic())
-            if self._waited is not None:
-                self._waited(monotonic() - begun)
+            if self._on_wait is not None:
+                self._on_wait(monotonic() - begun)
             try:
                 yield conn
             finally:

@@ -19,11 +19,11 @@ from ogdc_shared.argo.state import TERMINAL_PHASES, TaskState, WorkflowState
 from ogdc_shared.db.queries import load_queries
 from ogdc_shared.errors import DatabaseUnavailableError
 
-_MOST_TRIES = 100
+_MAX_TRIES = 100
 """Each one lost is one that another has won."""
 
 
-class Teller(NamedTuple):
+class EventRef(NamedTuple):
     """The event that something was heard by."""
 
     source: str
@@ -33,7 +33,7 @@ class Teller(NamedTuple):
     subject: str | None
 
 
-class Heard(NamedTuple):
+class Applied(NamedTuple):
     """What became of a run by what was heard of it."""
 
     before: str | None
@@ -62,10 +62,10 @@ def record_state(
     state: WorkflowState,
     *,
     gone: bool = False,
-    teller: Teller | None = None,
+    event_ref: EventRef | None = None,
     base: WorkflowState | None = None,
     believed: bool = True,
-) -> Heard:
+) -> Applied:
     """Apply a workflow's state as far as it is newer than the record.
 
     A state without tasks says nothing about them (Argo leaves a large workflow's out of its events).
@@ -74,7 +74,7 @@ def record_state(
         conn: The connection.
         state: What is said.
         gone: Whether it is the last, the workflow being deleted; a run that had not ended becomes Error.
-        teller: To be remembered, where there is such a run.
+        event_ref: To be remembered, where there is such a run.
         base: The state that the record probably shows: if it does, only what differs is sent there.
         believed: Whether it is Argo's own answer; an event's is not taken where it contradicts an end.
 
@@ -83,14 +83,14 @@ def record_state(
     """
     said = (
         _state(state)
-        | _told_by(teller)
+        | _event_parameters(event_ref)
         | {"gone": gone, "believed": believed}
         | _tasks(state.tasks, base=base)
     )
-    for _ in range(_MOST_TRIES):
+    for _ in range(_MAX_TRIES):
         answer = _ask(conn, "record_state", said)
         if answer is None or not answer.stale:
-            return _heard(answer)
+            return _applied(answer)
         if said["base_version"] is not None:
             said |= _tasks(state.tasks)
     raise DatabaseUnavailableError(
@@ -98,48 +98,48 @@ def record_state(
     )
 
 
-def record_absence(conn: Connection, name: str) -> Heard:
+def record_absence(conn: Connection, name: str) -> Applied:
     """Record that Argo has the workflow no longer, without a last state at hand."""
-    return _heard(_ask(conn, "record_absence", {"name": name}))
+    return _applied(_ask(conn, "record_absence", {"name": name}))
 
 
-def record_mention(conn: Connection, name: str, *, teller: Teller) -> Heard:
+def record_reference(conn: Connection, name: str, *, event_ref: EventRef) -> Applied:
     """Record that there is news of a run that only Argo can tell; once for each event."""
-    return _heard(_ask(conn, "record_mention", {"name": name} | _told_by(teller)))
+    return _applied(_ask(conn, "record_reference", {"name": name} | _event_parameters(event_ref)))
 
 
-def settle(conn: Connection, name: str) -> None:
+def clear_refresh(conn: Connection, name: str) -> None:
     """Record that Argo has told all there was to ask when `claim_refresh` undertook it."""
-    conn.execute(load_queries("heard")["settle"], {"name": name})
+    conn.execute(load_queries("applied")["clear_refresh"], {"name": name})
 
 
 def record_stop(conn: Connection, name: str, *, reason: str | None) -> None:
     """Record why a run is about to be stopped; None: that it is not, or no longer."""
-    conn.execute(load_queries("heard")["record_stop"], {"name": name, "reason": reason})
+    conn.execute(load_queries("applied")["record_stop"], {"name": name, "reason": reason})
 
 
 def forget_version(conn: Connection, name: str, *, version: int) -> None:
     """Let any state be newer than the recorded one, unless that has been replaced meanwhile."""
-    conn.execute(load_queries("heard")["forget_version"], {"name": name, "version": version})
+    conn.execute(load_queries("applied")["forget_version"], {"name": name, "version": version})
 
 
-def ask_again(conn: Connection, name: str) -> None:
+def request_refresh(conn: Connection, name: str) -> None:
     """Have Argo asked about a run again after a while, since something was left undone."""
-    conn.execute(load_queries("heard")["ask_again"], {"name": name})
+    conn.execute(load_queries("applied")["request_refresh"], {"name": name})
 
 
 def _ask(conn: Connection, query: str, parameters: dict[str, Any]) -> _Answer | None:
     cursor = conn.cursor(row_factory=class_row(_Answer))
-    return cursor.execute(load_queries("heard")[query], parameters).fetchone()
+    return cursor.execute(load_queries("applied")[query], parameters).fetchone()
 
 
-def _heard(answer: _Answer | None) -> Heard:
-    return Heard(None, None) if answer is None else Heard(answer.before, answer.after, answer.doubted)
+def _applied(answer: _Answer | None) -> Applied:
+    return Applied(None, None) if answer is None else Applied(answer.before, answer.after, answer.doubted)
 
 
-def _told_by(teller: Teller | None) -> dict[str, str | None]:
-    fields = (None, None, None, None) if teller is None else teller
-    return {f"event_{name}": value for name, value in zip(Teller._fields, fields, strict=True)}
+def _event_parameters(event_ref: EventRef | None) -> dict[str, str | None]:
+    fields = (None, None, None, None) if event_ref is None else event_ref
+    return {f"event_{name}": value for name, value in zip(EventRef._fields, fields, strict=True)}
 
 
 def _state(state: WorkflowState) -> dict[str, Any]:

@@ -19,14 +19,14 @@ class WorkflowDeletion(NamedTuple):
     last: WorkflowState
 
 
-class WorkflowMention(NamedTuple):
+class ReferenceEvent(NamedTuple):
     """A workflow of which something has changed that the event does not say."""
 
     name: str
     namespace: str
 
 
-def read_workflow_event(event: Event) -> WorkflowState | WorkflowDeletion | WorkflowMention | None:
+def read_workflow_event(event: Event) -> WorkflowState | WorkflowDeletion | ReferenceEvent | None:
     """Read what `event` says about a workflow; None where it is about something else.
 
     Raises:
@@ -48,11 +48,11 @@ def read_workflow_event(event: Event) -> WorkflowState | WorkflowDeletion | Work
     return WorkflowDeletion(state) if event.type == _DELETED else state
 
 
-def _mention(reference: dict[str, Any]) -> WorkflowMention:
+def _mention(reference: dict[str, Any]) -> ReferenceEvent:
     name, namespace = reference.get("name"), reference.get("namespace")
     if not isinstance(name, str) or not isinstance(namespace, str):
         raise InvalidRequestError(f"The event's data name no workflow: {reference!r:.200}")
-    return WorkflowMention(name, namespace)
+    return ReferenceEvent(name, namespace)
 
 
 def _is_workflow(data: Any) -> bool:

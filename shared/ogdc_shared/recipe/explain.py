@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Location = tuple[int | str, ...]
 
 _SHOWN = 80
-_MOST = 20
+_MAX = 20
 """Problems of one file that are told; a list of a thousand bad URLs has one cause."""
 
 _ADVICE = {
@@ -40,9 +40,9 @@ _ADVICE = {
 def explain(error: ValidationError, *, file: str) -> tuple[str, ...]:
     """Return one sentence for each thing that is wrong in `file`, the first twenty at most."""
     found = error.errors(include_url=False)
-    sentences = [f"{file}: {_sentence(details)}" for details in found[:_MOST]]
-    if len(found) > _MOST:
-        sentences.append(f"{file}: and {len(found) - _MOST} more; mend these first.")
+    sentences = [f"{file}: {_sentence(details)}" for details in found[:_MAX]]
+    if len(found) > _MAX:
+        sentences.append(f"{file}: and {len(found) - _MAX} more; mend these first.")
     return tuple(sentences)
 
 

@@ -13,7 +13,7 @@ from ogdc_shared.recipe.files import UnusableFileError, confined
 from ogdc_shared.recipe.models import FileInput, InputParam, RecipeMeta, UrlInput, UrlListInput
 from ogdc_shared.recipe.urls import read_url_list
 
-_MOST = 10
+_MAX = 10
 """Clashes that are told."""
 
 
@@ -48,7 +48,7 @@ def name_problems(meta: RecipeMeta, directory: Path) -> Iterator[str]:
     told = 0
     for named in (named for named in _known(meta, directory) if hash(named.name) in twice):
         other = first.setdefault(named.name, named)
-        if other is not named and told < _MOST:
+        if other is not named and told < _MAX:
             told += 1
             yield _sentence(other, named)
 

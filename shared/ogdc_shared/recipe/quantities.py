@@ -14,7 +14,7 @@ DURATION_PATTERN = r"^([0-9]{1,9}d)?([0-9]{1,9}h)?([0-9]{1,9}m)?([0-9]{1,9}s?)?$
 
 MAX_SECONDS = 366 * 86400
 
-_LEAST_BYTES = 1024 * 1024
+_MIN_BYTES = 1024 * 1024
 _FACTORS = {"k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 _SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1, "": 1}
 
@@ -39,7 +39,7 @@ def size(value: object) -> str:
     Source: as `cpu`.
     """
     text = _text(value)
-    if _bytes(text) < _LEAST_BYTES:
+    if _bytes(text) < _MIN_BYTES:
         number = text.rstrip("kMGTi")
         raise ValueError(f"is less than 1Mi, too little to run anything; add the unit, such as {number}Gi.")
     return text

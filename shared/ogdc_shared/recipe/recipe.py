@@ -23,7 +23,7 @@ from ogdc_shared.recipe.models import FileInput, InputParam, RecipeMeta, ShellWo
 from ogdc_shared.recipe.shell import Shell
 from ogdc_shared.recipe.urls import http_url, read_url_list, url_problem
 
-_MOST = 10
+_MAX = 10
 """Bad lines of one URL list that are told."""
 
 _NETWORKED = re.compile(
@@ -139,7 +139,7 @@ def _input_problems(key: str, param: InputParam, directory: Path) -> Iterator[st
             side_file(directory, f"{key}.path", param.path)
         elif isinstance(param, UrlListInput):
             path = side_file(directory, f"{key}.file", param.file)
-            yield from islice(_url_list_problems(path, param.file), _MOST)
+            yield from islice(_url_list_problems(path, param.file), _MAX)
     except InvalidRecipeError as exc:
         yield from exc.problems
 

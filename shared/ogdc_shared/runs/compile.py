@@ -25,7 +25,7 @@ from ogdc_shared.recipe.models import (
     VisualizationWorkflow,
 )
 from ogdc_shared.recipe.recipe import Recipe
-from ogdc_shared.runs.trigger_inputs import SUBMITTED, Occasion
+from ogdc_shared.runs.trigger_inputs import SUBMITTED, TriggerInputs
 from ogdc_shared.storage.store import ArtifactStore
 from ogdc_shared.telemetry.tracing import current
 from ogdc_shared.workflow.names import workflow_name
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 _TASKS_PER_PLACE = 20
 """Partitions for each task that may run at a time: the last of them end at nearly the same time."""
-_MOST_TASKS = 1000
+_MAX_TASKS = 1000
 """Unless the recipe says how large a partition is."""
 
 
@@ -69,7 +69,7 @@ def compiled_recipe(
     settings: Settings,
     overwrite: bool = False,
     cache: bool = True,
-    occasion: Occasion = SUBMITTED,
+    trigger_inputs: TriggerInputs = SUBMITTED,
 ) -> Iterator[CompiledRun]:
     """Resolve a recipe's inputs and lend what it becomes: a new run of its own name.
 
@@ -87,12 +87,14 @@ def compiled_recipe(
         raise UnsupportedError(f"meta.yml: {reason}")
     _check_claims(recipe.meta, settings.worker)
     _check_secrets(recipe.meta, settings.worker)
-    if not occasion.inputs and any(isinstance(param, UploadInput) for param in recipe.meta.input.params):
+    if not trigger_inputs.inputs and any(
+        isinstance(param, UploadInput) for param in recipe.meta.input.params
+    ):
         raise InputNotFoundError(
             "meta.yml: input.params: the recipe takes in an upload, and nothing was uploaded. Have a trigger "
             "start it: `ogdc-runner triggers add`."
         )
-    if occasion.inputs and volume_inputs(recipe):
+    if trigger_inputs.inputs and volume_inputs(recipe):
         raise UnsupportedError(
             "meta.yml: input.params: a recipe with inputs on volumes takes no uploaded object besides them. "
             "Have the trigger pass none (pass_object: false)."
@@ -100,9 +102,14 @@ def compiled_recipe(
     networks = None if settings.allow_local_recipes else settings.allowed_networks
     with Listing() as files:
         files.extend(resolve_inputs(recipe, dataone_node_url=settings.dataone_node_url, networks=networks))
-        files.extend(_uploaded(recipe.meta, occasion.inputs))
+        files.extend(_uploaded(recipe.meta, trigger_inputs.inputs))
         yield _compile(
-            recipe, files=files, settings=settings, overwrite=overwrite, cache=cache, occasion=occasion
+            recipe,
+            files=files,
+            settings=settings,
+            overwrite=overwrite,
+            cache=cache,
+            trigger_inputs=trigger_inputs,
         )
 
 
@@ -149,7 +156,7 @@ def _compile(
     settings: Settings,
     overwrite: bool,
     cache: bool,
-    occasion: Occasion,
+    trigger_inputs: TriggerInputs,
 ) -> CompiledRun:
     from ogdc_shared.workflow.build import build_workflow
 
@@ -161,7 +168,7 @@ def _compile(
         per_file=recipe.meta.workflow.parallel.enabled,
         volumes=volume_inputs(recipe),
         partitioning=_partitioning(recipe.meta.workflow.parallel, settings.worker),
-        variables=occasion.variables,
+        variables=trigger_inputs.variables,
         cache=cache,
         checks=recipe.meta.workflow.checks,
         warnings_fail=recipe.meta.workflow.warnings == "fail",
@@ -210,7 +217,7 @@ def _partitioning(parallel: Parallel, worker: WorkerSettings) -> Partitioning:
         strategy=parallel.partition_strategy,
         size=parallel.partition_size,
         bytes=parallel.partition_bytes,
-        tasks=min(_TASKS_PER_PLACE * at_once, _MOST_TASKS, worker.max_partitions),
+        tasks=min(_TASKS_PER_PLACE * at_once, _MAX_TASKS, worker.max_partitions),
         most=worker.max_partitions,
     )
 

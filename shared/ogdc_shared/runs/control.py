@@ -30,7 +30,7 @@ def cancel_run(context: Context, name: str, *, by: str | None = None) -> Run:
     if run.status in TERMINAL_PHASES:
         raise RunStateError(f"Run {name} has ended ({run.status}); there is nothing to cancel.")
     if run.handed_over_at is None and context.argo.get(name) is None:
-        with context.database.reader() as conn:
+        with context.database.autocommit() as conn:
             record_refusal(conn, name, message="Cancelled before it reached Argo.")
     else:
         _terminate(context, name, reason=f"Cancelled by {by}." if by else "Cancelled.")
@@ -39,7 +39,7 @@ def cancel_run(context: Context, name: str, *, by: str | None = None) -> Run:
 
 def _terminate(context: Context, name: str, *, reason: str) -> None:
     """End a workflow in Argo; the record is right afterwards, also where it had ended before."""
-    with context.database.reader() as conn:
+    with context.database.autocommit() as conn:
         record_stop(conn, name, reason=reason)
     try:
         context.argo.terminate(name)
@@ -62,7 +62,7 @@ def retry_run(context: Context, name: str) -> Run:
         ArgoUnavailableError: Argo does not answer.
     """
     recorded_run(context, name)
-    with context.database.connection() as conn:
+    with context.database.transaction() as conn:
         claim_retry(conn, name)
         record_stop(conn, name, reason=None)
         context.argo.retry(name)
@@ -92,6 +92,6 @@ def remove_run(context: Context, name: str) -> Run:
         )
     context.argo.delete(name)
     context.store.delete_prefix(run_prefix(name))
-    with context.database.reader() as conn:
+    with context.database.autocommit() as conn:
         record_output_removed(conn, name)
     return recorded_run(context, name)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 
 from ogdc_shared.context import Context
-from ogdc_shared.db.workflow_state import Heard
+from ogdc_shared.db.workflow_state import Applied
 from ogdc_shared.telemetry.base import RUNS_ENDED
 
 _log = logging.getLogger(__name__)
 
 
-def tell_end(context: Context, name: str, heard: Heard) -> None:
+def log_end(context: Context, name: str, applied: Applied) -> None:
     """Log and count it where what was heard of a run is that it has ended."""
-    if heard.ended is not None:
-        _log.info("run %s ended: %s", name, heard.ended)
-        context.telemetry.count(RUNS_ENDED, {"ogdc.run.status": heard.ended})
+    if applied.ended is not None:
+        _log.info("run %s ended: %s", name, applied.ended)
+        context.telemetry.count(RUNS_ENDED, {"ogdc.run.status": applied.ended})

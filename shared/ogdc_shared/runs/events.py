@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 from ogdc_shared.argo.state import WorkflowState
 from ogdc_shared.context import Context
-from ogdc_shared.db.workflow_state import Heard, Teller, record_mention, record_state
+from ogdc_shared.db.workflow_state import Applied, EventRef, record_reference, record_state
 from ogdc_shared.events.cloudevents import Event
-from ogdc_shared.events.workflow_event import WorkflowDeletion, WorkflowMention
-from ogdc_shared.runs.end import tell_end
-from ogdc_shared.runs.fail_fast import stop_if_doomed
+from ogdc_shared.events.workflow_event import ReferenceEvent, WorkflowDeletion
+from ogdc_shared.runs.end import log_end
+from ogdc_shared.runs.fail_fast import enforce_fail_fast
 from ogdc_shared.telemetry.base import EVENTS
 from ogdc_shared.telemetry.tracing import within
 
@@ -22,11 +22,11 @@ DOUBTED = "doubted"
 
 _log = logging.getLogger(__name__)
 
-_LONGEST = 256
+_MAX_LENGTH = 256
 """Characters of an event's attributes in traces and log lines."""
 
 
-class Outcome(NamedTuple):
+class EventOutcome(NamedTuple):
     """What became of an event."""
 
     told: str
@@ -36,12 +36,12 @@ class Outcome(NamedTuple):
     """The run that has failed and should have been stopped, which this service may not do."""
 
 
-_Said = WorkflowState | WorkflowMention
+_Said = WorkflowState | ReferenceEvent
 
 
 def apply_event(
-    context: Context, event: Event, change: WorkflowState | WorkflowDeletion | WorkflowMention | None
-) -> Outcome:
+    context: Context, event: Event, change: WorkflowState | WorkflowDeletion | ReferenceEvent | None
+) -> EventOutcome:
     """Apply what an event says, together with the note that it was applied.
 
     What is about no run leaves no trace: should its run be recorded later, the event can come again, and who
@@ -56,48 +56,54 @@ def apply_event(
         DatabaseUnavailableError: nothing was recorded, so the event has to come again.
     """
     said = change.last if isinstance(change, WorkflowDeletion) else change
-    about = {"cloudevents.event_id": event.id[:_LONGEST], "cloudevents.event_source": event.source[:_LONGEST]}
-    outcome = Outcome(IGNORED)
+    about = {
+        "cloudevents.event_id": event.id[:_MAX_LENGTH],
+        "cloudevents.event_source": event.source[:_MAX_LENGTH],
+    }
+    outcome = EventOutcome(IGNORED)
     if said is not None and said.namespace == context.settings.argo.namespace:
         # A run's events belong to the trace it began in, in whatever request they come.
         trace = said.trace if isinstance(said, WorkflowState) else None
         span = context.telemetry.span(
             "apply event", kind="CONSUMER", trace=trace or event.trace, attributes=about
         )
-        with span, within(run=said.name, event_id=event.id[:_LONGEST], event_source=event.source[:_LONGEST]):
+        with (
+            span,
+            within(run=said.name, event_id=event.id[:_MAX_LENGTH], event_source=event.source[:_MAX_LENGTH]),
+        ):
             outcome = _apply(context, event, said, gone=isinstance(change, WorkflowDeletion))
     context.telemetry.count(EVENTS, {"ogdc.event.outcome": outcome.told})
     return outcome
 
 
-def _apply(context: Context, event: Event, said: _Said, *, gone: bool) -> Outcome:
-    heard = _record(context, event, said, gone=gone)
-    if heard.doubted:
+def _apply(context: Context, event: Event, said: _Said, *, gone: bool) -> EventOutcome:
+    applied = _record(context, event, said, gone=gone)
+    if applied.doubted:
         return _doubt(context, event, said.name)
-    if heard.after is None:
-        return Outcome(IGNORED if heard.before is None else KNOWN)
-    tell_end(context, said.name, heard)
-    if isinstance(said, WorkflowState) and not gone and not stop_if_doomed(context, said):
-        return Outcome(APPLIED, goes_on=said.name)
-    return Outcome(APPLIED)
+    if applied.after is None:
+        return EventOutcome(IGNORED if applied.before is None else KNOWN)
+    log_end(context, said.name, applied)
+    if isinstance(said, WorkflowState) and not gone and not enforce_fail_fast(context, said):
+        return EventOutcome(APPLIED, goes_on=said.name)
+    return EventOutcome(APPLIED)
 
 
-def _record(context: Context, event: Event, said: _Said, *, gone: bool) -> Heard:
-    teller = _teller(event)
-    if isinstance(said, WorkflowMention):
-        with context.database.reader() as conn:
-            return record_mention(conn, said.name, teller=teller)
-    with context.recent.base_of(said) as base, context.database.reader() as conn:
-        return record_state(conn, said, gone=gone, teller=teller, base=base, believed=False)
+def _record(context: Context, event: Event, said: _Said, *, gone: bool) -> Applied:
+    event_ref = _teller(event)
+    if isinstance(said, ReferenceEvent):
+        with context.database.autocommit() as conn:
+            return record_reference(conn, said.name, event_ref=event_ref)
+    with context.recent.base_of(said) as base, context.database.autocommit() as conn:
+        return record_state(conn, said, gone=gone, event_ref=event_ref, base=base, believed=False)
 
 
-def _doubt(context: Context, event: Event, name: str) -> Outcome:
+def _doubt(context: Context, event: Event, name: str) -> EventOutcome:
     """Have whoever may ask Argo do so: an end changes by a retry alone, or by what somebody made up."""
     _log.warning("run %s has ended, and an event says otherwise; Argo is asked before that is believed", name)
-    with context.database.reader() as conn:
-        record_mention(conn, name, teller=_teller(event))
-    return Outcome(DOUBTED)
+    with context.database.autocommit() as conn:
+        record_reference(conn, name, event_ref=_teller(event))
+    return EventOutcome(DOUBTED)
 
 
-def _teller(event: Event) -> Teller:
-    return Teller(event.source, event.id, event.type, event.subject)
+def _teller(event: Event) -> EventRef:
+    return EventRef(event.source, event.id, event.type, event.subject)

@@ -16,13 +16,13 @@ from datetime import UTC, datetime
 
 from ogdc_shared.argo.state import WorkflowState
 from ogdc_shared.context import Context
-from ogdc_shared.db.workflow_state import ask_again, record_stop
+from ogdc_shared.db.workflow_state import record_stop, request_refresh
 from ogdc_shared.errors import OgdcError, RunStateError
 
 _log = logging.getLogger(__name__)
 
 
-def stop_if_doomed(context: Context, state: WorkflowState) -> bool:
+def enforce_fail_fast(context: Context, state: WorkflowState) -> bool:
     """Stop a workflow that has failed already; call it with what the record took for the newest state.
 
     Where Argo does not answer, or not to this service, the run is left to whoever asks about it next.
@@ -31,19 +31,19 @@ def stop_if_doomed(context: Context, state: WorkflowState) -> bool:
         False: it goes on, and is left to others.
     """
     waited = _in_vain(context, state)
-    if not state.is_doomed and not waited:
+    if not state.fails_fast and not waited:
         return True
     try:
         if waited:
-            with context.database.reader() as conn:
+            with context.database.autocommit() as conn:
                 record_stop(conn, state.name, reason=waited)
         context.argo.terminate(state.name)
     except RunStateError:
         pass  # it has ended, or is gone
     except OgdcError as exc:
         _log.warning("run %s is to end and goes on, since it could not be stopped: %s", state.name, exc)
-        with context.database.reader() as conn:
-            ask_again(conn, state.name)
+        with context.database.autocommit() as conn:
+            request_refresh(conn, state.name)
         return False
     return True
 

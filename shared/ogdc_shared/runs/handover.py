@@ -13,10 +13,10 @@ from ogdc_shared.argo.state import TERMINAL_PHASES, read_workflow
 from ogdc_shared.context import Context
 from ogdc_shared.db.runs import Run, get_run
 from ogdc_shared.db.submissions import get_manifest, record_handover
-from ogdc_shared.db.workflow_state import forget_version, record_absence, record_state, settle
+from ogdc_shared.db.workflow_state import clear_refresh, forget_version, record_absence, record_state
 from ogdc_shared.errors import OgdcError
-from ogdc_shared.runs.end import tell_end
-from ogdc_shared.runs.fail_fast import stop_if_doomed
+from ogdc_shared.runs.end import log_end
+from ogdc_shared.runs.fail_fast import enforce_fail_fast
 
 _log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ def hand_over(context: Context, manifest: dict[str, Any]) -> None:
     name = manifest["metadata"]["name"]
     created = context.argo.create(manifest)
     try:
-        with context.database.connection() as conn:
+        with context.database.transaction() as conn:
             record_handover(conn, name, uid=created["metadata"]["uid"])
     except OgdcError as exc:
         _log.warning("run %s is at Argo and could not be marked so; events or the sweep will: %s", name, exc)
@@ -40,7 +40,7 @@ def hand_over(context: Context, manifest: dict[str, Any]) -> None:
 def ensure_handed_over(context: Context, run: Run) -> None:
     """Hand over a run that was recorded earlier and is not known to be at Argo; see `hand_over`."""
     if run.handed_over_at is None and run.status not in TERMINAL_PHASES:
-        with context.database.reader() as conn:
+        with context.database.autocommit() as conn:
             manifest = get_manifest(conn, run.name)
         hand_over(context, manifest)
 
@@ -52,16 +52,16 @@ def refresh(context: Context, name: str) -> bool:
         ArgoUnavailableError: Argo does not answer.
         DatabaseUnavailableError: PostgreSQL does not.
     """
-    with context.database.reader() as conn:
+    with context.database.autocommit() as conn:
         recorded = get_run(conn, name).resource_version
     workflow = context.argo.get(name)
     state = None if workflow is None else read_workflow(workflow)
-    with context.database.connection() as conn:
+    with context.database.transaction() as conn:
         if state is not None and state.resource_version < recorded:
             forget_version(conn, name, version=recorded)
-        heard = record_absence(conn, name) if state is None else record_state(conn, state)
-        settle(conn, name)
-    tell_end(context, name, heard)
+        applied = record_absence(conn, name) if state is None else record_state(conn, state)
+        clear_refresh(conn, name)
+    log_end(context, name, applied)
     if state is not None:
-        stop_if_doomed(context, state)
-    return heard.after is not None
+        enforce_fail_fast(context, state)
+    return applied.after is not None

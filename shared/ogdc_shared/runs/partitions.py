@@ -37,7 +37,7 @@ def list_partitions(context: Context, run: Run, *, limit: int, offset: int) -> l
     if not numbers:
         return []
     division = _division(context, run)
-    with context.database.reader() as conn:
+    with context.database.autocommit() as conn:
         tasks = partition_tasks(conn, run.id, numbers)
     return [
         PartitionState(

@@ -44,7 +44,7 @@ def get_run(context: Context, name: str) -> Run:
 
 def get_tasks(context: Context, run: Run, *, limit: int, offset: int) -> list[TaskState]:
     """Read some of a run's tasks, by partition."""
-    with context.database.reader() as conn:
+    with context.database.autocommit() as conn:
         return list_tasks(conn, run.id, limit=limit, offset=offset)
 
 
@@ -52,7 +52,7 @@ def get_warnings(context: Context, run: Run) -> tuple[RunWarning, ...]:
     """Read the first of a run's warnings; `warning_count` counts all of them."""
     if not run.warning_count:
         return ()
-    with context.database.reader() as conn:
+    with context.database.autocommit() as conn:
         return db.get_warnings(conn, run.id).first
 
 
@@ -71,7 +71,7 @@ def list_runs(
     Raises:
         InvalidRequestError: `before` is not a cursor that came with an earlier page.
     """
-    with context.database.connection() as conn:
+    with context.database.transaction() as conn:
         return db.list_runs(
             conn,
             recipe_id=recipe_id,
@@ -91,7 +91,7 @@ def recorded_run(context: Context, name: str) -> Run:
     """
     if not is_workflow_name(name):
         raise UnknownRunError(name)
-    with context.database.reader() as conn:
+    with context.database.autocommit() as conn:
         return db.get_run(conn, name)
 
 
@@ -104,5 +104,5 @@ def _is_stale(context: Context, run: Run) -> bool:
 
 
 def _claim(context: Context, name: str) -> bool:
-    with context.database.reader() as conn:
+    with context.database.autocommit() as conn:
         return db.claim_refresh(conn, name, silent_for=context.settings.stale_seconds)

@@ -21,7 +21,7 @@ from ogdc_shared.redact import redact_url
 from ogdc_shared.runs.compile import CompiledRun, compiled_recipe, store_artifacts
 from ogdc_shared.runs.handover import ensure_handed_over, hand_over
 from ogdc_shared.runs.recipes import RecipeSource, opened_recipe
-from ogdc_shared.runs.trigger_inputs import SUBMITTED, Occasion
+from ogdc_shared.runs.trigger_inputs import SUBMITTED, TriggerInputs
 from ogdc_shared.telemetry.base import RUNS_SUBMITTED
 from ogdc_shared.telemetry.tracing import within
 
@@ -36,7 +36,7 @@ def submit_recipe(
     overwrite: bool = False,
     cache: bool = True,
     idempotency_key: str | None = None,
-    occasion: Occasion = SUBMITTED,
+    trigger_inputs: TriggerInputs = SUBMITTED,
 ) -> Run:
     """Start a run of a recipe, or return the run that this very request started before.
 
@@ -47,7 +47,7 @@ def submit_recipe(
         overwrite: Replace the recipe's published data.
         cache: Whether inputs that were fetched before may be used.
         idempotency_key: Makes repeating a request harmless: one caller, key and request make one run.
-        occasion: What the run is given besides. The same for the same key.
+        trigger_inputs: What the run is given besides. The same for the same key.
 
     Raises:
         InputError: the recipe, an input or the request is wrong, or contradicts the record; nothing was
@@ -63,7 +63,7 @@ def submit_recipe(
     with (
         opened_recipe(context, source) as recipe,
         compiled_recipe(
-            recipe, settings=context.settings, overwrite=overwrite, cache=cache, occasion=occasion
+            recipe, settings=context.settings, overwrite=overwrite, cache=cache, trigger_inputs=trigger_inputs
         ) as compiled,
     ):
         new = NewRun(
@@ -89,7 +89,7 @@ def submit_recipe(
         run = _record(context, new=new, compiled=compiled)
     with within(run=run.name):
         if run.name == new.name:
-            started_by = "user" if occasion == SUBMITTED else "upload"
+            started_by = "user" if trigger_inputs == SUBMITTED else "upload"
             context.telemetry.count(RUNS_SUBMITTED, {"ogdc.run.started_by": started_by})
             _log.info("run %s of recipe %s submitted by %s", run.name, run.recipe_id, caller.name)
             _start(context, new)
@@ -102,7 +102,7 @@ def _known(
     context: Context, *, caller: Caller, idempotency_key: str | None, request: str
 ) -> tuple[User, Run | None]:
     """Return the caller's record, and the run that the same request made before."""
-    with context.database.connection() as conn:
+    with context.database.transaction() as conn:
         user = ensure_user(conn, caller.name, issuer=caller.issuer)
         if idempotency_key is None:
             return user, None
@@ -112,7 +112,7 @@ def _known(
 
 
 def _record(context: Context, *, new: NewRun, compiled: CompiledRun) -> Run:
-    with context.database.connection() as conn:
+    with context.database.transaction() as conn:
         run = record_submission(conn, new)
         if run.name == new.name:
             store_artifacts(context.store, compiled)
@@ -135,7 +135,7 @@ def _start(context: Context, new: NewRun) -> None:
 
 
 def _take_back(context: Context, name: str) -> None:
-    with context.database.connection() as conn:
+    with context.database.transaction() as conn:
         withdrawn = withdraw(conn, name)
     if withdrawn:
         context.store.delete_prefix(run_prefix(name))

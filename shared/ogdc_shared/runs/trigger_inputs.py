@@ -7,7 +7,7 @@ from typing import NamedTuple
 from ogdc_shared.plan import InputFile
 
 
-class Occasion(NamedTuple):
+class TriggerInputs(NamedTuple):
     """Added to what the recipe says; empty for a run that somebody submits."""
 
     inputs: tuple[InputFile, ...] = ()
@@ -16,4 +16,4 @@ class Occasion(NamedTuple):
     """Names and values for the environment of its commands."""
 
 
-SUBMITTED = Occasion()
+SUBMITTED = TriggerInputs()

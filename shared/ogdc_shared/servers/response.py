@@ -11,7 +11,7 @@ PIECE_BYTES = 1 << 20
 """How much of a body is read at once."""
 
 
-class Reply(NamedTuple):
+class Response(NamedTuple):
     """An answer whose body has not been read yet."""
 
     pieces: Iterable[bytes]

@@ -20,7 +20,7 @@ from ogdc_shared.connections import pool_manager, proxy_manager
 from ogdc_shared.errors import InputNotFoundError
 from ogdc_shared.filenames import name_from_disposition
 from ogdc_shared.servers.credentials import Credentials, without_login
-from ogdc_shared.servers.response import PIECE_BYTES, InterruptedFetchError, Reply
+from ogdc_shared.servers.response import PIECE_BYTES, InterruptedFetchError, Response
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +47,7 @@ class Web:
         self._pools: dict[str | None, urllib3.PoolManager] = {}
         self._cookies: CookieJar | None = None
 
-    def open(self, url: str, *, offset: int = 0, validator: str | None = None) -> Reply:
+    def open(self, url: str, *, offset: int = 0, validator: str | None = None) -> Response:
         """Ask for a file, or for what comes after its first `offset` bytes if `validator` still holds.
 
         Raises:
@@ -92,12 +92,12 @@ class Web:
         if response.status not in {200, 206}:
             raise _refusal(url, response, place=place, note=self._credentials.note)
 
-    def _open_http(self, url: str, *, offset: int, validator: str | None) -> Reply:
+    def _open_http(self, url: str, *, offset: int, validator: str | None) -> Response:
         resume = {"Range": f"bytes={offset}-", "If-Range": validator} if offset and validator else {}
         response, place = self._follow(url, resume)
         if resume and response.status == 416 and _content_range(response) == f"bytes */{offset}":
             response.close()
-            return Reply(pieces=(), offset=offset, name=_name(response), validator=validator)
+            return Response(pieces=(), offset=offset, name=_name(response), validator=validator)
         if resume and (response.status == 416 or not _fits(response, offset)):
             response.close()
             return self._open_http(url, offset=0, validator=None)
@@ -106,7 +106,7 @@ class Web:
             raise _refusal(url, response, place=place, note=self._credentials.note)
         begins = offset if response.status == 206 else 0
         length = response.headers.get("Content-Length", "")
-        return Reply(
+        return Response(
             pieces=_pieces(response),
             offset=begins,
             name=_name(response),

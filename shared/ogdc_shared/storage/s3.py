@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
     from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
 
-LONGEST_LINK_SECONDS = 7 * 86_400
+MAX_LINK_SECONDS = 7 * 86_400
 """Source: Amazon S3 API Reference, "Authenticating Requests: Using Query Parameters", X-Amz-Expires."""
 NOT_FOUND = frozenset({"404", "NoSuchKey", "NotFound"})
 REFUSED = frozenset(
@@ -89,7 +89,7 @@ class S3Store:
             return self._public_client.generate_presigned_url(
                 "get_object",
                 Params={"Bucket": self._bucket, "Key": key},
-                ExpiresIn=min(seconds, LONGEST_LINK_SECONDS),
+                ExpiresIn=min(seconds, MAX_LINK_SECONDS),
             )
 
     def _delete(self, objects: list[ObjectIdentifierTypeDef]) -> None:

@@ -20,8 +20,8 @@ _PARENT = re.compile(
 _KNOWN_FLAGS = 0b11
 _NAME = r"[a-z0-9][a-z0-9_*/-]"
 _ENTRY = re.compile(rf"({_NAME}{{0,255}}|{_NAME}{{0,240}}@[a-z][a-z0-9_*/-]{{0,13}})=[!-+\--<>-~ ]{{0,256}}")
-_MOST_ENTRIES = 32
-_LONGEST_STATE = 512
+_MAX_ENTRIES = 32
+_MAX_STATE = 512
 
 
 class Trace(NamedTuple):
@@ -96,8 +96,8 @@ def within(trace: Trace | None = None, /, **fields: str | None) -> Iterator[None
 
 
 def _read_state(state: object) -> str:
-    if not isinstance(state, str) or len(state) > _LONGEST_STATE:
+    if not isinstance(state, str) or len(state) > _MAX_STATE:
         return ""
     entries = [entry for part in state.split(",") if (entry := part.strip(" \t"))]
-    fits = len(entries) <= _MOST_ENTRIES and all(map(_ENTRY.fullmatch, entries))
+    fits = len(entries) <= _MAX_ENTRIES and all(map(_ENTRY.fullmatch, entries))
     return ",".join(entries) if fits else ""

@@ -63,7 +63,7 @@ def is_recipe(key: str) -> bool:
 
 
 def recipe_location(upload: ObjectCreated, *, base_url: str | None = None) -> str:
-    """Return the location (see `recipe_sources.staging`) of the recipe that an uploaded archive or `meta.yml` is of.
+    """Return the location (see `recipe_sources.staging`) of the recipe of an uploaded archive or `meta.yml`.
 
     Args:
         upload: The archive or `meta.yml`.
@@ -112,12 +112,12 @@ def _public_base(upload: ObjectCreated) -> str | None:
 
 
 def _signed(upload: ObjectCreated, settings: Settings) -> str:
-    from ogdc_shared.storage.s3 import LONGEST_LINK_SECONDS
+    from ogdc_shared.storage.s3 import MAX_LINK_SECONDS
 
     which = {"Bucket": upload.bucket, "Key": upload.key}
     if upload.version is not None:
         which["VersionId"] = upload.version
-    seconds = min(settings.worker.timeout + SPARE_SECONDS, LONGEST_LINK_SECONDS)
+    seconds = min(settings.worker.timeout + SPARE_SECONDS, MAX_LINK_SECONDS)
     return _client(settings).generate_presigned_url("get_object", Params=which, ExpiresIn=seconds)
 
 

@@ -52,14 +52,14 @@ def define_trigger(context: Context, *, caller: Caller, asked: Mapping[str, Any]
 
         with opened_recipe(context, RecipeSource(location=new.recipe_path)):
             pass  # it can be read and is valid
-    with context.database.connection() as conn:
+    with context.database.transaction() as conn:
         owner = ensure_user(conn, caller.name, issuer=caller.issuer)
         return record.add_trigger(conn, new, owner=owner.id)
 
 
 def list_triggers(context: Context) -> list[Trigger]:
     """Read all triggers, by name."""
-    with context.database.reader() as conn:
+    with context.database.autocommit() as conn:
         return record.list_triggers(conn)
 
 
@@ -69,14 +69,14 @@ def show_trigger(context: Context, name: str, *, uploads: int) -> tuple[Trigger,
     Raises:
         UnknownTriggerError: there is none of that name.
     """
-    with context.database.reader() as conn:
+    with context.database.autocommit() as conn:
         trigger = record.get_trigger(conn, name)
         return trigger, record.list_uploads(conn, trigger, limit=uploads)
 
 
 def upload_of_run(context: Context, run: Run) -> Upload | None:
     """Read the upload that started a run; None: somebody submitted it."""
-    with context.database.reader() as conn:
+    with context.database.autocommit() as conn:
         return record.upload_of_run(conn, run.id)
 
 
@@ -86,7 +86,7 @@ def remove_trigger(context: Context, name: str) -> None:
     Raises:
         UnknownTriggerError: there is none of that name.
     """
-    with context.database.connection() as conn:
+    with context.database.transaction() as conn:
         record.remove_trigger(conn, name)
 
 

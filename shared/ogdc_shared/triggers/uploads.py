@@ -30,13 +30,13 @@ PATIENCE_SECONDS = 20.0
 """After this what one request told of is left to the sweep: whoever sent it waits for the answer."""
 UNTRIED_SECONDS = 45.0
 """After which the sweep goes on with an upload that waits."""
-LONGEST_WAIT_SECONDS = 86_400.0
+MAX_WAIT_SECONDS = 86_400.0
 """After this an upload that still cannot start is refused."""
 
 _log = logging.getLogger(__name__)
 
 
-class Outcome(NamedTuple):
+class UploadOutcome(NamedTuple):
     """What became of an upload."""
 
     trigger: str
@@ -47,13 +47,13 @@ class Outcome(NamedTuple):
     """Why it waits or is refused."""
 
 
-def receive_uploads(context: Context, uploads: Iterable[ObjectCreated]) -> list[Outcome]:
+def receive_uploads(context: Context, uploads: Iterable[ObjectCreated]) -> list[UploadOutcome]:
     """Record uploads for the triggers they are meant for, then start the runs.
 
     Raises:
         DatabaseUnavailableError: nothing was recorded, so the event has to come again.
     """
-    with context.database.connection() as conn:
+    with context.database.transaction() as conn:
         recorded = [
             record.record_upload(conn, trigger, upload)
             for upload in uploads
@@ -78,13 +78,13 @@ def resume_uploads(context: Context, *, deadline: float, untried_for: float = UN
         deadline: Of `time.monotonic`; none is begun later.
         untried_for: Leave alone what was tried in the last so many seconds.
     """
-    with context.database.reader() as conn:
+    with context.database.autocommit() as conn:
         waiting = record.waiting_uploads(conn, untried_for=untried_for)
     outcomes = [start_upload(context, upload_id) for upload_id in waiting if monotonic() < deadline]
     return [outcome.run for outcome in outcomes if outcome and outcome.outcome == STARTED and outcome.run]
 
 
-def start_upload(context: Context, upload_id: UUID, *, begin: bool = True) -> Outcome | None:
+def start_upload(context: Context, upload_id: UUID, *, begin: bool = True) -> UploadOutcome | None:
     """Start an upload's run, unless it has one; None: its trigger was removed meanwhile.
 
     Args:
@@ -92,7 +92,7 @@ def start_upload(context: Context, upload_id: UUID, *, begin: bool = True) -> Ou
         upload_id: Of a recorded upload.
         begin: False: only say what is known of it.
     """
-    with context.database.reader() as conn:
+    with context.database.autocommit() as conn:
         upload = record.get_upload(conn, upload_id)
         if upload is None or upload.trigger_id is None:
             return None
@@ -100,40 +100,40 @@ def start_upload(context: Context, upload_id: UUID, *, begin: bool = True) -> Ou
     if trigger is None:
         return None
     if upload.outcome == STARTED:
-        return Outcome(trigger.name, KNOWN, upload.run)
+        return UploadOutcome(trigger.name, KNOWN, upload.run)
     if not begin:
-        return Outcome(trigger.name, upload.outcome, message=upload.message)
+        return UploadOutcome(trigger.name, upload.outcome, message=upload.message)
     told_by = {"event_id": upload.object.event_id, "event_source": upload.object.source}
     with within(trigger=trigger.name, **told_by):
         return _tried(context, trigger, upload)
 
 
-def _tried(context: Context, trigger: Trigger, upload: Upload) -> Outcome:
+def _tried(context: Context, trigger: Trigger, upload: Upload) -> UploadOutcome:
     try:
         run = _handed_over(context, trigger, upload) or _submit(context, trigger, upload)
     except OgdcError as exc:
-        outcome = Outcome(trigger.name, _outcome_of(exc, upload), message=str(exc))
+        outcome = UploadOutcome(trigger.name, _outcome_of(exc, upload), message=str(exc))
         _log.warning("upload %s for trigger %s is %s: %s", upload.id, trigger.name, outcome.outcome, exc)
-        with context.database.connection() as conn:
+        with context.database.transaction() as conn:
             record.record_try(conn, upload.id, outcome=outcome.outcome, message=outcome.message)
         return outcome
-    with context.database.connection() as conn:
+    with context.database.transaction() as conn:
         first = record.record_try(conn, upload.id, outcome=STARTED, run_id=run.id)
     if first:
         with within(run=run.name):
             _log.info("run %s started by trigger %s for upload %s", run.name, trigger.name, upload.id)
-    return Outcome(trigger.name, STARTED if first else KNOWN, run.name)
+    return UploadOutcome(trigger.name, STARTED if first else KNOWN, run.name)
 
 
 def _outcome_of(exc: OgdcError, upload: Upload) -> str:
     """Whether what went wrong may pass: a part that is away, a run that has not ended, a missing setting."""
     passing = isinstance(exc, AlreadyRunningError) or not isinstance(exc, InputError)
-    return WAITING if passing and upload.age_seconds < LONGEST_WAIT_SECONDS else REFUSED
+    return WAITING if passing and upload.age_seconds < MAX_WAIT_SECONDS else REFUSED
 
 
 def _handed_over(context: Context, trigger: Trigger, upload: Upload) -> Run | None:
     """Hand over the run that an earlier try recorded, where Argo has it not yet; None: there is no run."""
-    with context.database.reader() as conn:
+    with context.database.autocommit() as conn:
         name = record.submitted_run(conn, trigger, key=_idempotency_key(upload))
         run = None if name is None else get_run(conn, name)
     if run is not None:
@@ -145,7 +145,7 @@ def _submit(context: Context, trigger: Trigger, upload: Upload) -> Run:
     """Submit as anybody would; the upload's id makes doing it again harmless."""
     from ogdc_shared.runs.recipes import RecipeSource
     from ogdc_shared.runs.submit import submit_recipe
-    from ogdc_shared.runs.trigger_inputs import Occasion
+    from ogdc_shared.runs.trigger_inputs import TriggerInputs
 
     inputs: tuple[InputFile, ...] = ()
     if trigger.recipe_path is None:
@@ -161,7 +161,7 @@ def _submit(context: Context, trigger: Trigger, upload: Upload) -> Run:
         source=source,
         overwrite=trigger.overwrite,
         idempotency_key=_idempotency_key(upload),
-        occasion=Occasion(inputs=inputs, variables=_variables(trigger, upload.object)),
+        trigger_inputs=TriggerInputs(inputs=inputs, variables=_variables(trigger, upload.object)),
     )
 
 

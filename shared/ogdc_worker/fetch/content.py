@@ -16,7 +16,7 @@ from ogdc_shared.servers.response import PIECE_BYTES, InterruptedFetchError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from ogdc_shared.servers.response import Reply
+    from ogdc_shared.servers.response import Response
 
 _COMPRESSED = (".gz", ".tgz", ".svgz", ".z", ".taz")
 """What is gzip by itself; a server that calls that an encoding only describes the file."""
@@ -32,12 +32,12 @@ _ALL_KINDS = zlib.MAX_WBITS | 32
 """Of zlib's headers, zlib's and gzip's."""
 
 
-def file_pieces(source: str, reply: Reply, *, name: str) -> Iterator[bytes]:
+def file_pieces(source: str, response: Response, *, name: str) -> Iterator[bytes]:
     """Yield a file as its name says it is.
 
     Args:
         source: What was asked for.
-        reply: The answer.
+        response: The answer.
         name: What the file will be called.
 
     Raises:
@@ -45,26 +45,26 @@ def file_pieces(source: str, reply: Reply, *, name: str) -> Iterator[bytes]:
         UnusableInputError: the server did something to the file that cannot be undone here.
         InterruptedFetchError: as the pieces raise it, or a compressed file ends too early.
     """
-    pieces = _decoded(source, reply, name=name)
-    if reply.offset:
+    pieces = _decoded(source, response, name=name)
+    if response.offset:
         return pieces
-    return _without_pages(source, reply, pieces, name=name)
+    return _without_pages(source, response, pieces, name=name)
 
 
-def is_decoded(reply: Reply, *, name: str) -> bool:
+def is_decoded(response: Response, *, name: str) -> bool:
     """Whether what is kept are not the bytes that are sent, so that nothing can be resumed."""
-    return bool(reply.encoding) and not name.lower().endswith(_COMPRESSED)
+    return bool(response.encoding) and not name.lower().endswith(_COMPRESSED)
 
 
-def _decoded(source: str, reply: Reply, *, name: str) -> Iterator[bytes]:
-    if not is_decoded(reply, name=name):
-        return iter(reply.pieces)
-    if reply.encoding not in {"gzip", "x-gzip", "deflate"}:
+def _decoded(source: str, response: Response, *, name: str) -> Iterator[bytes]:
+    if not is_decoded(response, name=name):
+        return iter(response.pieces)
+    if response.encoding not in {"gzip", "x-gzip", "deflate"}:
         raise UnusableInputError(
-            f"{source!r} is sent with the encoding {reply.encoding!r}, although none was asked for, and that "
-            "cannot be undone here. Ask its server for the file as it is."
+            f"{source!r} is sent with the encoding {response.encoding!r}, although none was asked for, and "
+            "that cannot be undone here. Ask its server for the file as it is."
         )
-    return _inflated(reply.pieces)
+    return _inflated(response.pieces)
 
 
 def _inflated(pieces: Iterable[bytes]) -> Iterator[bytes]:
@@ -92,19 +92,19 @@ def _inflated(pieces: Iterable[bytes]) -> Iterator[bytes]:
         raise InterruptedFetchError("the compressed file ends too early")
 
 
-def _without_pages(source: str, reply: Reply, pieces: Iterator[bytes], *, name: str) -> Iterator[bytes]:
+def _without_pages(source: str, response: Response, pieces: Iterator[bytes], *, name: str) -> Iterator[bytes]:
     first = next(pieces, b"")
-    if _is_in_place_of_data(source, reply, first, name=name):
-        raise InputNotFoundError(_about(source, reply, first))
+    if _is_in_place_of_data(source, response, first, name=name):
+        raise InputNotFoundError(_about(source, response, first))
     yield first
     yield from pieces
 
 
-def _is_in_place_of_data(source: str, reply: Reply, first: bytes, *, name: str) -> bool:
+def _is_in_place_of_data(source: str, response: Response, first: bytes, *, name: str) -> bool:
     if name.lower().endswith(_PAGES) or not _PAGE.match(first[:4096]):
         return False
-    elsewhere = bool(reply.url) and _place(reply.url) != _place(source)
-    return has_extension(name) or (reply.page and elsewhere)
+    elsewhere = bool(response.url) and _place(response.url) != _place(source)
+    return has_extension(name) or (response.page and elsewhere)
 
 
 def _place(url: str) -> tuple[str, str]:
@@ -112,12 +112,12 @@ def _place(url: str) -> tuple[str, str]:
     return parts.netloc.rpartition("@")[2], parts.path
 
 
-def _about(source: str, reply: Reply, first: bytes) -> str:
+def _about(source: str, response: Response, first: bytes) -> str:
     title = _TITLE.search(first[:65536])
     named = " ".join(unescape(title[1].decode(errors="replace")).split())[:80] if title else ""
     page = f"a web page ({named!r})" if named else "a web page"
-    where = f" at {reply.url}" if reply.url and _place(reply.url) != _place(source) else ""
-    host = urlsplit(reply.url or source).hostname
+    where = f" at {response.url}" if response.url and _place(response.url) != _place(source) else ""
+    host = urlsplit(response.url or source).hostname
     return (
         f"{source!r} cannot be fetched: its server answered with {page}{where} instead of the file, as most "
         f"do where a login is missing. Give the address of the file itself, or a login for {host} "

@@ -6,9 +6,9 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_shared.errors import SourceUnavailableError, UnusableInputError
-from ogdc_shared.servers.response import PIECE_BYTES, InterruptedFetchError, Reply
+from ogdc_shared.servers.response import PIECE_BYTES, InterruptedFetchError, Response
 from ogdc_worker.fetch.content import file_pieces, is_decoded
-from ogdc_worker.fetch.recipe_files import read_shipped
+from ogdc_worker.fetch.recipe_files import read_recipe_file
 
 if TYPE_CHECKING:
     import hashlib
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from ogdc_shared.plan import Checksum, InputFile
-    from ogdc_worker.fetch.partial_file import Part
+    from ogdc_worker.fetch.partial_file import PartialFile
 
     class Source(Protocol):
         """Where files come from."""
 
-        def open(self, source: str, *, offset: int, validator: str | None) -> Reply:
+        def open(self, source: str, *, offset: int, validator: str | None) -> Response:
             """Begin to read a file; see `web.Web.open`."""
 
         def changed(self, source: str, *, etag: str, modified: str) -> bool:
@@ -32,14 +32,14 @@ ATTEMPTS = 6
 """How often in a row a server may fail without one more byte of the file."""
 FIRST_PAUSE = 0.5
 """Seconds after the first failure; doubled after each further one."""
-LONGEST_PAUSE = 60.0
-LONGEST_ASKED_PAUSE = 600.0
+MAX_PAUSE = 60.0
+MAX_ASKED_PAUSE = 600.0
 """Of those that a server asks for (Retry-After)."""
 SLOW_SECONDS, SLOW_BYTES = 120.0, 12_000
 """A server that sends less in that time is as good as away."""
 
 
-class Trouble(NamedTuple):
+class RetryNotice(NamedTuple):
     """A fetch that broke off and will be tried again."""
 
     source: str
@@ -58,13 +58,13 @@ class RecipeFiles:
     def __init__(self, directory: str) -> None:
         self._directory = directory
 
-    def open(self, source: str, *, offset: int = 0, validator: str | None = None) -> Reply:
+    def open(self, source: str, *, offset: int = 0, validator: str | None = None) -> Response:
         """Read a file by its path relative to the recipe, always from its beginning.
 
         Raises:
             InputNotFoundError: the recipe has no such file.
         """
-        return Reply(pieces=read_shipped(self._directory, source))
+        return Response(pieces=read_recipe_file(self._directory, source))
 
     def changed(self, source: str, *, etag: str, modified: str) -> bool:
         """Say that nothing is known of an earlier state: such files are not cached."""
@@ -75,11 +75,11 @@ def download(
     file: InputFile,
     *,
     source: Source,
-    part: Part,
-    name: Callable[[Reply], str],
-    wait: Callable[[Trouble], None],
+    part: PartialFile,
+    name: Callable[[Response], str],
+    wait: Callable[[RetryNotice], None],
     progress: Callable[[int, int | None], None] = lambda _have, _size: None,
-) -> Reply:
+) -> Response:
     """Fetch `file` into `part`, and return the answer that it came with.
 
     Args:
@@ -108,62 +108,62 @@ def download(
                     f"{file.source!r} could not be fetched, {ATTEMPTS} times in a row: {exc}."
                 ) from exc
             seconds = _pause(exc, failures)
-            wait(Trouble(file.source, reason=str(exc), attempt=failures, of=ATTEMPTS, seconds=seconds))
+            wait(RetryNotice(file.source, reason=str(exc), attempt=failures, of=ATTEMPTS, seconds=seconds))
 
 
 def _pause(exc: InterruptedFetchError, failures: int) -> float:
     """Seconds until the next try: what the server asks for, else longer each time."""
     if exc.pause is not None:
-        return min(exc.pause, LONGEST_ASKED_PAUSE)
-    return float(min(FIRST_PAUSE * 2.0 ** (failures - 1), LONGEST_PAUSE))
+        return min(exc.pause, MAX_ASKED_PAUSE)
+    return float(min(FIRST_PAUSE * 2.0 ** (failures - 1), MAX_PAUSE))
 
 
 def _try(
     file: InputFile,
     *,
     source: Source,
-    part: Part,
-    name: Callable[[Reply], str],
+    part: PartialFile,
+    name: Callable[[Response], str],
     progress: Callable[[int, int | None], None],
-) -> Reply:
+) -> Response:
     digest = _Digest(file.checksum)
     validator = part.validator()
-    reply = source.open(file.source, offset=part.size if validator else 0, validator=validator)
+    response = source.open(file.source, offset=part.size if validator else 0, validator=validator)
     try:
-        _take(file, reply, part=part, digest=digest, name=name(reply), progress=progress)
+        _take(file, response, part=part, digest=digest, name=name(response), progress=progress)
     finally:
-        reply.close()
+        response.close()
     problem = _problem(file, size=part.size, digest=digest)
     if problem:
         part.discard()
-        if reply.offset:
+        if response.offset:
             raise InterruptedFetchError(f"the file came in two pieces that do not fit: it {problem}")
         raise UnusableInputError(
             f"{file.source!r} {problem}; it was fetched whole, so its description is wrong."
         )
-    return reply
+    return response
 
 
 def _take(
     file: InputFile,
-    reply: Reply,
+    response: Response,
     *,
-    part: Part,
+    part: PartialFile,
     digest: _Digest,
     name: str,
     progress: Callable[[int, int | None], None],
 ) -> None:
     """Write what comes as it comes."""
-    decoded = is_decoded(reply, name=name)
-    with part.write(offset=reply.offset, validator=None if decoded else reply.validator) as sink:
-        if reply.offset:
+    decoded = is_decoded(response, name=name)
+    with part.write(offset=response.offset, validator=None if decoded else response.validator) as sink:
+        if response.offset:
             digest.read(part.path)
-        have, pace = reply.offset, _Pace()
-        for piece in file_pieces(file.source, reply, name=name):
+        have, pace = response.offset, _Pace()
+        for piece in file_pieces(file.source, response, name=name):
             sink.write(piece)
             digest.update(piece)
             have += len(piece)
-            progress(have, None if decoded else reply.size)
+            progress(have, None if decoded else response.size)
             pace.take(len(piece))
 
 

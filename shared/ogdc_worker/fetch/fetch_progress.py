@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from ogdc_shared.plan import InputFile
 
-FIRST_SECONDS, LONGEST_SECONDS = 1.0, 30.0
+FIRST_SECONDS, MAX_SECONDS = 1.0, 30.0
 """From the beginning to the first word, and between two of a fetch that takes long."""
 
 
@@ -88,4 +88,4 @@ class FetchProgress:
             if facts["source"]:
                 self._tell(**facts)
             bytes_before, told_at = facts["bytes"], now
-            pause = min(pause * 1.5, LONGEST_SECONDS)
+            pause = min(pause * 1.5, MAX_SECONDS)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from ogdc_shared.errors import InputNotFoundError
-from ogdc_shared.servers.response import PIECE_BYTES, InterruptedFetchError, Reply
+from ogdc_shared.servers.response import PIECE_BYTES, InterruptedFetchError, Response
 
 SECONDS = 60.0
 """How long a server may say nothing."""
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def open_ftp(url: str, *, login: tuple[str, str] = ("", "")) -> Reply:
+def open_ftp(url: str, *, login: tuple[str, str] = ("", "")) -> Response:
     """Ask for a file with a user's name and password, or anonymously where the name is empty.
 
     Raises:
@@ -39,7 +39,7 @@ def open_ftp(url: str, *, login: tuple[str, str] = ("", "")) -> Reply:
     except ftplib.all_errors as exc:
         connection.close()
         raise InterruptedFetchError(str(exc)) from exc
-    return Reply(pieces=_pieces(connection, transfer, size), size=size)
+    return Response(pieces=_pieces(connection, transfer, size), size=size)
 
 
 def _pieces(connection: ftplib.FTP, transfer: socket.socket, size: int | None) -> Iterator[bytes]:

@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_shared.errors import InputNotFoundError, UnsupportedError
 from ogdc_shared.filenames import last_component, name_from_url, placed, take_name
-from ogdc_shared.servers.response import InterruptedFetchError, Reply
+from ogdc_shared.servers.response import InterruptedFetchError, Response
 from ogdc_shared.trees import flush, is_directory, move_children, remove
 from ogdc_worker.fetch.download import RecipeFiles, download
-from ogdc_worker.fetch.partial_file import Part
+from ogdc_worker.fetch.partial_file import PartialFile
 from ogdc_worker.fetch.threads import in_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ogdc_shared.plan import InputFile
-    from ogdc_worker.fetch.download import Source, Trouble
+    from ogdc_worker.fetch.download import RetryNotice, Source
     from ogdc_worker.fetch.fetch_progress import FetchProgress
     from ogdc_worker.input_cache import CacheEntry, InputCache
 
@@ -49,7 +49,7 @@ def fetch_inputs(
     store: str,
     recipe: str,
     report: Callable[[Fetched], None],
-    warn: Callable[[Trouble], None] = lambda _: None,
+    warn: Callable[[RetryNotice], None] = lambda _: None,
     pause: Callable[[float], None] = time.sleep,
     progress: FetchProgress | None = None,
     credentials: str = "",
@@ -76,7 +76,7 @@ def fetch_inputs(
     os.makedirs(store, exist_ok=True)
     fetching = _Fetching(files, store=store, recipe=recipe, credentials=credentials, cache=cache)
 
-    def wait(trouble: Trouble) -> None:
+    def wait(trouble: RetryNotice) -> None:
         warn(trouble)
         pause(trouble.seconds)
 
@@ -122,20 +122,20 @@ class _Fetching:
         self._names = Counter(_default_name(file) for file in files)
 
     def fetch(
-        self, number: int, *, wait: Callable[[Trouble], None], progress: FetchProgress | None
+        self, number: int, *, wait: Callable[[RetryNotice], None], progress: FetchProgress | None
     ) -> Fetched:
         started = time.monotonic()
         file, place = self._files[number], f"{self._store}/{number}"
         os.makedirs(place, exist_ok=True)
         name, cached = _only_file(place), False
         if name is None:
-            part = Part(f"{place}.part")
-            reply = self._cached(file, part)
-            cached = reply is not None
-            if reply is None:
+            part = PartialFile(f"{place}.part")
+            response = self._cached(file, part)
+            cached = response is not None
+            if response is None:
                 note = progress.of(number, file) if progress else lambda _have, _size: None
-                reply = self._downloaded(file, part, wait=wait, progress=note)
-            name = self._name(file, reply)
+                response = self._downloaded(file, part, wait=wait, progress=note)
+            name = self._name(file, response)
             os.makedirs(os.path.dirname(f"{place}/{name}"), exist_ok=True)
             part.become(f"{place}/{name}")
         if progress:
@@ -146,27 +146,27 @@ class _Fetching:
     def _downloaded(
         self,
         file: InputFile,
-        part: Part,
+        part: PartialFile,
         *,
-        wait: Callable[[Trouble], None],
+        wait: Callable[[RetryNotice], None],
         progress: Callable[[int, int | None], None],
-    ) -> Reply:
+    ) -> Response:
         source = self._sources[file.kind]
-        reply = download(
+        response = download(
             file,
             source=source,
             part=part,
-            name=lambda reply: self._name(file, reply),
+            name=lambda response: self._name(file, response),
             wait=wait,
             progress=progress,
         )
         if self._cache and file.kind == "url":
             self._cache.keep(
-                file.source, part.path, etag=reply.etag, modified=reply.modified, name=reply.name
+                file.source, part.path, etag=response.etag, modified=response.modified, name=response.name
             )
-        return reply
+        return response
 
-    def _cached(self, file: InputFile, part: Part) -> Reply | None:
+    def _cached(self, file: InputFile, part: PartialFile) -> Response | None:
         """Take an input from the cache, as the answer it once came with; None: it has to be fetched."""
         entry = self._cache.find(file.source) if self._cache and file.kind == "url" else None
         if entry is None or part.size:
@@ -177,7 +177,7 @@ class _Fetching:
             entry.copy_to(part.path)
         finally:
             entry.close()
-        return Reply(pieces=(), name=entry.name)
+        return Response(pieces=(), name=entry.name)
 
     def _is_good(self, file: InputFile, entry: CacheEntry) -> bool:
         if file.size not in {None, entry.size}:
@@ -190,12 +190,12 @@ class _Fetching:
         except InterruptedFetchError:
             return False  # fetching it waits until its server is there again
 
-    def _name(self, file: InputFile, reply: Reply) -> str:
+    def _name(self, file: InputFile, response: Response) -> str:
         """Say where an input goes; two that differ in their queries alone keep them in their names."""
         if file.kind == "recipe":
             return placed(file, last_component(file.source))
         alike = self._names[_default_name(file)] > 1
-        return placed(file, reply.name or name_from_url(file.source, with_query=alike))
+        return placed(file, response.name or name_from_url(file.source, with_query=alike))
 
 
 def _default_name(file: InputFile) -> str:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
-class Part:
+class PartialFile:
     """The beginning of a file, and what it takes to go on with it later, in this process or another.
 
     Beside the bytes lies a note: the server's validator, and which boot of which machine wrote the bytes.

@@ -32,7 +32,7 @@ def copy_files(files: Sequence[InputFile], *, recipe: str, directory: str) -> It
     """
     owners: dict[str, str] = {}
     for file in files:
-        pieces, name = read_shipped(recipe, file.source), shipped_name(file)
+        pieces, name = read_recipe_file(recipe, file.source), recipe_file_name(file)
         take_name(owners, name, file.source)
         os.makedirs(os.path.dirname(f"{directory}/{name}"), exist_ok=True)
         with open(f"{directory}/{name}", "wb") as copy:
@@ -41,7 +41,7 @@ def copy_files(files: Sequence[InputFile], *, recipe: str, directory: str) -> It
     flush(directory)
 
 
-def read_shipped(recipe: str, source: str) -> Iterator[bytes]:
+def read_recipe_file(recipe: str, source: str) -> Iterator[bytes]:
     """Read a file by its path relative to the recipe's directory.
 
     Raises:
@@ -54,7 +54,7 @@ def read_shipped(recipe: str, source: str) -> Iterator[bytes]:
     return _pieces(path)
 
 
-def shipped_name(file: InputFile) -> str:
+def recipe_file_name(file: InputFile) -> str:
     """The name such a file gets, with its directory."""
     return placed(file, last_component(file.source))
 

@@ -22,13 +22,13 @@ def in_threads(work: Callable[[int], _T], count: int, *, at_once: int) -> Iterat
     todo = deque(range(count))
     done: SimpleQueue[_T | Exception] = SimpleQueue()
 
-    def labour() -> None:
+    def worker() -> None:
         with suppress(IndexError):
             while True:
                 done.put(_outcome(work, todo.popleft()))
 
     for _ in range(min(at_once, count)):
-        Thread(target=labour, daemon=True).start()
+        Thread(target=worker, daemon=True).start()
     try:
         for _ in range(count):
             result = done.get()

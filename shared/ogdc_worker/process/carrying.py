@@ -16,7 +16,7 @@ from ogdc_shared.trees import remove
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from ogdc_worker.process.paths import Places
+    from ogdc_worker.process.paths import ProcessPaths
 
 _DRAFT = ".ogdc-carried"
 
@@ -28,38 +28,38 @@ def below(path: str, directory: str) -> str | None:
     return path[len(directory) + 1 :] if path.startswith(f"{directory}/") else None
 
 
-def carry_links(names: Sequence[str], places: Places) -> list[str]:
+def carry_links(names: Sequence[str], paths: ProcessPaths) -> list[str]:
     """Make links in the output directory good.
 
     Args:
         names: Of the links, relative to the directory.
-        places: Where that and the inputs are.
+        paths: Where that and the inputs are.
 
     Returns:
         Those that lead nowhere, with what they say; they stay as they are.
     """
-    carrier = _Carrier(places)
+    carrier = _Carrier(paths)
     return [
-        f"{name} -> {os.readlink(f'{places.outputs}/{name}')}" for name in names if not carrier.carry(name)
+        f"{name} -> {os.readlink(f'{paths.outputs}/{name}')}" for name in names if not carrier.carry(name)
     ]
 
 
 class _Carrier:
     """Knows where the commands' paths are in the workspace, within which things can be linked."""
 
-    def __init__(self, places: Places) -> None:
-        self._places = places
-        self._given, self._made = os.path.realpath(places.input_dir), os.path.realpath(places.output_dir)
+    def __init__(self, paths: ProcessPaths) -> None:
+        self._paths = paths
+        self._given, self._made = os.path.realpath(paths.input_dir), os.path.realpath(paths.output_dir)
 
     def carry(self, name: str) -> bool:
         """Make one link good; False where it leads nowhere."""
         target = os.path.realpath(f"{self._made}/{name}")
         if not os.path.exists(target):
             return False
-        link, given = f"{self._places.outputs}/{name}", below(target, self._given)
+        link, given = f"{self._paths.outputs}/{name}", below(target, self._given)
         made = below(target, self._made)
         if given is not None:
-            self._replace(link, f"{self._places.inputs}/{given}".rstrip("/"))
+            self._replace(link, f"{self._paths.inputs}/{given}".rstrip("/"))
         elif made is not None:
             self._relink(link, os.path.relpath(made or ".", os.path.dirname(name) or "."), name)
         elif os.readlink(link) != target:  # by way of /input_dir to a volume
@@ -95,8 +95,8 @@ class _Carrier:
 
     def _meant(self, path: str) -> str:
         """The input file that a link among the inputs leads to; anything else itself."""
-        given = below(os.path.realpath(path), os.path.realpath(self._places.inputs))
-        place = f"{self._places.inputs}/{given}"
+        given = below(os.path.realpath(path), os.path.realpath(self._paths.inputs))
+        place = f"{self._paths.inputs}/{given}"
         return place if given and os.path.isfile(place) else path
 
 

@@ -85,7 +85,7 @@ def _check_bands(gdal: Gdal, path: str, bands: Sequence[Band], *, deadline: floa
     known = [band for band in bands if band.format and band.block_bytes <= _MAX_BLOCK_BYTES]
     looked, total = 0, sum(band.blocks for band in known)
     empty = bool(known)
-    for band, number in _places(known):
+    for band, number in _paths(known):
         if looked >= min(_SPREAD, total) and (not empty or time.monotonic() > deadline):
             break
         block = band.read(number)
@@ -102,7 +102,7 @@ def _check_bands(gdal: Gdal, path: str, bands: Sequence[Band], *, deadline: floa
         yield Finding("no_data", f"holds nothing but zeros or nodata{part}")
 
 
-def _places(bands: Sequence[Band]) -> Iterator[tuple[Band, int]]:
+def _paths(bands: Sequence[Band]) -> Iterator[tuple[Band, int]]:
     """Yield all blocks, some from all over the raster and from all bands first."""
     spread = {band: _spread(band.blocks, max(1, _SPREAD // len(bands))) for band in bands}
     for band, numbers in spread.items():

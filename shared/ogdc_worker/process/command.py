@@ -37,7 +37,7 @@ _FORGIVEN = frozenset({0, *(128 + n for n in (signal.SIGHUP, signal.SIGINT, sign
 """How a background process may end: well, or by a signal that nobody but the line itself sends."""
 
 
-class Outcome(NamedTuple):
+class CommandResult(NamedTuple):
     """How a command ended."""
 
     exit_code: int
@@ -72,7 +72,7 @@ def run_command(
     on_wait: Callable[[str], None] = lambda _names: None,
     on_output: Callable[[bytes], None] = lambda _piece: None,
     mask: Mask | None = None,
-) -> Outcome:
+) -> CommandResult:
     """Have a shell run `text` in the current directory, and wait for its end and that of all it started.
 
     stdin is empty; stdout and stderr are passed on to this process's stdout in their order, and their end is
@@ -161,7 +161,9 @@ class _Child:
         self._is_open = True
         os.set_blocking(output, False)
 
-    def outcome(self, timeout: float | None, notes: str | None, on_wait: Callable[[str], None]) -> Outcome:
+    def outcome(
+        self, timeout: float | None, notes: str | None, on_wait: Callable[[str], None]
+    ) -> CommandResult:
         """Wait for the end of it all; see `run_command`."""
         deadline = None if timeout is None else time.monotonic() + timeout
         failure: tuple[str, int] | None = None
@@ -179,7 +181,7 @@ class _Child:
         if failure and not code:
             culprit, code = failure
         timed_out = deadline is not None and (not in_time or bool(left)) and time.monotonic() >= deadline
-        return Outcome(code, self._tail.decode(errors="replace").strip(), timed_out, culprit, left)
+        return CommandResult(code, self._tail.decode(errors="replace").strip(), timed_out, culprit, left)
 
     def _await_orphans(
         self, deadline: float | None, on_wait: Callable[[str], None]

@@ -9,7 +9,7 @@ from ogdc_shared.fast_typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_MOST = 3
+_MAX = 3
 """Lines that are told."""
 _ERROR = re.compile(r"(\S+: )*(error|failure|fatal|critical|panic)\b[\w -]{0,20}:", re.IGNORECASE)
 """Such as `ERROR 4: …`, `FAILURE: …`, `gdal_calc.py: error: …`."""
@@ -34,7 +34,7 @@ def telling_lines(output: str) -> str:
     were written; without such, the last lines. A line that overwrote itself counts as its last state.
     """
     lines = [line for line in map(_last_state, _JOINED.sub(": ", output).split("\n")) if line.strip()]
-    for chosen in (_marked(lines), _complaints(lines), lines[-_MOST:]):
+    for chosen in (_marked(lines), _complaints(lines), lines[-_MAX:]):
         if chosen:
             return "\n".join(chosen)
     return ""
@@ -48,8 +48,8 @@ def _marked(lines: Iterable[str]) -> list[str]:
     """The first lines marked as errors, each once; of tracebacks the last, which the others led to."""
     found = list(dict.fromkeys(line for line in lines if _ERROR.match(line) or _EXCEPTION.match(line)))
     exceptions = [line for line in found if _EXCEPTION.match(line)]
-    return [line for line in found if line not in exceptions[:-1]][:_MOST]
+    return [line for line in found if line not in exceptions[:-1]][:_MAX]
 
 
 def _complaints(lines: Iterable[str]) -> list[str]:
-    return [line for line in lines if _COMPLAINT.search(line) and not _USAGE.match(line)][:_MOST]
+    return [line for line in lines if _COMPLAINT.search(line) and not _USAGE.match(line)][:_MAX]

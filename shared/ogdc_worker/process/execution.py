@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ogdc_shared.plan import Plan
-    from ogdc_worker.process.command import Outcome
-    from ogdc_worker.process.paths import Places
+    from ogdc_worker.process.command import CommandResult
+    from ogdc_worker.process.paths import ProcessPaths
     from ogdc_worker.report import Reporter
     from ogdc_worker.secrets import Mask
 
@@ -51,14 +51,14 @@ class WorkFile(NamedTuple):
 class Execution:
     """Runs the commands of a plan."""
 
-    def __init__(self, plan: Plan, places: Places, reporter: Reporter) -> None:
+    def __init__(self, plan: Plan, paths: ProcessPaths, reporter: Reporter) -> None:
         self._plan = plan
-        self._places = places
+        self._paths = paths
         self._reporter = reporter
         self._secrets: dict[str, str] = {}
         self._mask: Mask | None = None
-        if os.path.isdir(places.secrets):
-            self._take_secrets(places.secrets)
+        if os.path.isdir(paths.secrets):
+            self._take_secrets(paths.secrets)
 
     def _take_secrets(self, directory: str) -> None:
         from ogdc_worker.report import hide
@@ -82,13 +82,13 @@ class Execution:
             CommandFailedError: it did not end well, or left what will be broken for who reads it next.
             WarningsError: it is to be warned of something, and the recipe wants no warnings.
         """
-        empty(self._places.outputs)
+        empty(self._paths.outputs)
         try:
             return self._run(number, file)
         except BaseException:
             # Nobody reads what a failed or stopped command left, and it may well be what fills the disk.
             with suppress(OSError):
-                empty(self._places.outputs)
+                empty(self._paths.outputs)
             raise
 
     def _run(self, number: int, file: WorkFile | None) -> dict[str, Any]:
@@ -113,7 +113,7 @@ class Execution:
             )
         self._look_at_outputs(number, file, errors)
         self._reporter.refuse_warnings()
-        flush(self._places.outputs)
+        flush(self._paths.outputs)
         return {"event": "command_finished"} | facts
 
     def _look_at_outputs(self, number: int, file: WorkFile | None, errors: GdalErrors) -> None:
@@ -125,7 +125,7 @@ class Execution:
 
             self._reporter.warn("gdal_error", gdal_error(command, errors))
         is_last = number == len(self._plan.commands)
-        left = settle_outputs(self._places, is_last=is_last)
+        left = settle_outputs(self._paths, is_last=is_last)
         if left != Left():
             from ogdc_worker.process import remarks
 
@@ -134,9 +134,9 @@ class Execution:
             if refusal := remarks.refusal(command, left, is_last=is_last):
                 raise CommandFailedError(refusal, number=number, exit_code=0)
 
-    def _run_in_scratch(self, number: int, file: WorkFile | None, errors: GdalErrors) -> Outcome:
+    def _run_in_scratch(self, number: int, file: WorkFile | None, errors: GdalErrors) -> CommandResult:
         """Run a command line in a directory of its own, which nobody keeps."""
-        scratch = f"{self._places.scratch}/ogdc-{os.urandom(8).hex()}"
+        scratch = f"{self._paths.scratch}/ogdc-{os.urandom(8).hex()}"
         notes = f"{scratch}.failed"
         os.mkdir(scratch, 0o700)
         os.chdir(scratch)
@@ -163,21 +163,21 @@ class Execution:
         )
 
     def _environment(self, file: WorkFile | None) -> dict[str, str]:
-        places = self._places
+        at = self._paths
         paths = {
-            "INPUT_DIR": places.input_dir,
-            "OUTPUT_DIR": places.output_dir,
-            "RECIPE_DIR": places.recipe,
+            "INPUT_DIR": at.input_dir,
+            "OUTPUT_DIR": at.output_dir,
+            "RECIPE_DIR": at.recipe,
         }
         if file:
-            paths |= {"INPUT_FILE": file.path, "OUTPUT_FILE": f"{places.output_dir}/{file.name}"}
+            paths |= {"INPUT_FILE": file.path, "OUTPUT_FILE": f"{at.output_dir}/{file.name}"}
         return command_environment(os.environ, **self._secrets | dict(self._plan.variables) | paths)
 
     def _which(self, number: int, file: WorkFile | None) -> str:
         which = f"command {number} of {len(self._plan.commands)}"
         return f"{which}, for {file.path!r}," if file else which
 
-    def _failure(self, number: int, file: WorkFile | None, outcome: Outcome) -> str:
+    def _failure(self, number: int, file: WorkFile | None, outcome: CommandResult) -> str:
         from ogdc_worker.process.error_lines import telling_lines
         from ogdc_worker.process.reasons import hints
         from ogdc_worker.room import shortage
@@ -198,7 +198,7 @@ class Execution:
             path=self._environment(file).get("PATH", os.defpath),
         )
         advice = f" — {what_to_do}" if what_to_do else ""
-        full = f" — {text}" if (text := shortage(self._places.outputs)) else ""
+        full = f" — {text}" if (text := shortage(self._paths.outputs)) else ""
         line = clip(command.text, _SHOWN_BYTES)
         return f"{self._which(number, file)} {how}{full}: {line}{where}{said}{advice}"
 
@@ -208,7 +208,7 @@ def _has_parts(text: str) -> bool:
     return not _PARTS.isdisjoint(text)
 
 
-def _how_it_failed(outcome: Outcome, timeout: float | None) -> str:
+def _how_it_failed(outcome: CommandResult, timeout: float | None) -> str:
     left = ", ".join(outcome.left)
     if outcome.timed_out:
         waiting = f", while it waited for what it had left running ({left})" if left else ""

@@ -19,7 +19,7 @@ from ogdc_worker.process.carrying import below
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ogdc_worker.process.paths import Places
+    from ogdc_worker.process.paths import ProcessPaths
 
 _VIRTUAL = (".vrt",)
 _CATALOGUES = (".gti", ".gti.gpkg", ".gti.fgb", ".gdalcat", ".gdalg.json")
@@ -68,15 +68,15 @@ class Lost(NamedTuple):
         return f"{self.name!r}, which names {shown}" + (f" and {more} more" if more > 0 else "")
 
 
-def find_lost(names: Sequence[str], places: Places, *, is_last: bool) -> Iterator[Lost]:
+def find_lost(names: Sequence[str], paths: ProcessPaths, *, is_last: bool) -> Iterator[Lost]:
     """Look for indexes of what will be gone.
 
     Args:
         names: Of files in the output directory that may be indexes.
-        places: Where that and the inputs are.
+        paths: Where that and the inputs are.
         is_last: Whether the outputs are published next; else they become the next command's inputs.
     """
-    view = _View(places, is_last=is_last)
+    view = _View(paths, is_last=is_last)
     for name in sorted(names):
         lost = dict.fromkeys(each.path for each in _references(name, view) if view.loses(each))
         if lost:
@@ -86,10 +86,10 @@ def find_lost(names: Sequence[str], places: Places, *, is_last: bool) -> Iterato
 class _View:
     """What is where now, and what will be where then."""
 
-    def __init__(self, places: Places, *, is_last: bool) -> None:
-        self.places = places
+    def __init__(self, paths: ProcessPaths, *, is_last: bool) -> None:
+        self.paths = paths
         self._is_last = is_last
-        self._then = places.output_dir if is_last else places.input_dir
+        self._then = paths.output_dir if is_last else paths.input_dir
 
     def loses(self, reference: Reference) -> bool:
         return os.path.exists(reference.path) and not self._will_be_there(reference.later)
@@ -98,37 +98,37 @@ class _View:
         """What a path means that is relative to the index."""
         here, there = (
             os.path.normpath(f"{directory}/{os.path.dirname(index)}/{path}")
-            for directory in (self.places.output_dir, self._then)
+            for directory in (self.paths.output_dir, self._then)
         )
         return Reference(here, there)
 
     def absolute(self, path: str) -> Reference:
         path = os.path.normpath(path)
-        inside = below(path, self.places.output_dir)
+        inside = below(path, self.paths.output_dir)
         # The output directory of now is the published data then, under no path that could be known.
         return Reference(path, None if self._is_last and inside is not None else path)
 
     def wandering(self, index: str, path: str) -> list[Reference]:
         """What a path may mean that is relative to wherever a program is started: so it is written."""
         beside = self.relative(index, path)
-        if os.path.exists(f"{self.places.outputs}/{os.path.dirname(index)}/{path}"):
+        if os.path.exists(f"{self.paths.outputs}/{os.path.dirname(index)}/{path}"):
             return [beside]
-        return [Reference(os.path.normpath(f"{self.places.input_dir}/{path}"), beside.later)]
+        return [Reference(os.path.normpath(f"{self.paths.input_dir}/{path}"), beside.later)]
 
     def _will_be_there(self, path: str | None) -> bool:
         if path is None:
             return False
         inside = below(path, self._then)
         if inside is not None:
-            return os.path.exists(f"{self.places.outputs}/{inside}")
+            return os.path.exists(f"{self.paths.outputs}/{inside}")
         if self._is_last:
             return path.startswith(claim_mount(""))  # a volume of the cluster, which others can mount too
-        return below(path, self.places.output_dir) is None and os.path.exists(path)
+        return below(path, self.paths.output_dir) is None and os.path.exists(path)
 
 
 def _references(name: str, view: _View) -> Iterator[Reference]:
     lower = name.lower()
-    path = f"{view.places.outputs}/{name}"
+    path = f"{view.paths.outputs}/{name}"
     if lower.endswith((".vrt", ".gti")):
         yield from _of_xml(_content(path, _MAX_BYTES), name, view)
     elif lower.endswith(_LISTS):
@@ -136,7 +136,7 @@ def _references(name: str, view: _View) -> Iterator[Reference]:
     else:
         content = _content(path, _MAX_TABLE_BYTES)
         if lower.endswith(_CATALOGUES) or b"location" in content.lower():
-            yield from map(view.absolute, _absolute_paths(content, view.places))
+            yield from map(view.absolute, _absolute_paths(content, view.paths))
 
 
 def _of_xml(content: bytes, name: str, view: _View) -> Iterator[Reference]:
@@ -155,14 +155,14 @@ def _of_xml(content: bytes, name: str, view: _View) -> Iterator[Reference]:
 def _of_list(content: bytes, view: _View) -> Iterator[Reference]:
     """Take a text for a list only where each line of it is the path of something that is there."""
     lines = [line.strip() for line in content.decode(errors="replace").splitlines() if line.strip()]
-    directories = (f"{view.places.input_dir}/", f"{view.places.output_dir}/")
+    directories = (f"{view.paths.input_dir}/", f"{view.paths.output_dir}/")
     if lines and all(line.startswith(directories) and os.path.exists(line) for line in lines):
         yield from map(view.absolute, lines)
 
 
-def _absolute_paths(content: bytes, places: Places) -> Iterator[str]:
+def _absolute_paths(content: bytes, paths: ProcessPaths) -> Iterator[str]:
     """Find what looks like a path of a command's directories, in a file of any form."""
-    either = b"|".join(re.escape(os.fsencode(path)) for path in (places.input_dir, places.output_dir))
+    either = b"|".join(re.escape(os.fsencode(path)) for path in (paths.input_dir, paths.output_dir))
     for match in re.finditer(rb"(?:%b)/[^\x00-\x1f\"'<>|]+" % either, content.replace(b"\\/", b"/")):
         text = match[0].decode(errors="replace").rstrip()
         yield text if os.path.exists(text) else text.split(" ")[0]

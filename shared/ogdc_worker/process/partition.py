@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ogdc_shared.plan import Partition, Plan
-    from ogdc_worker.process.paths import Places
+    from ogdc_worker.process.paths import ProcessPaths
     from ogdc_worker.process.per_file import FileByFile
     from ogdc_worker.report import Reporter
 
@@ -41,7 +41,7 @@ _FAILED = "failed "
 """Begins the part of a step that says why an earlier try failed."""
 
 
-def process(places: Places, reporter: Reporter, expected: Expected = Expected()) -> None:  # noqa: B008
+def process(paths: ProcessPaths, reporter: Reporter, expected: Expected = Expected()) -> None:  # noqa: B008
     """Do what is left to do of a partition.
 
     Raises:
@@ -52,9 +52,9 @@ def process(places: Places, reporter: Reporter, expected: Expected = Expected())
         UnavailableError: something is away; trying again goes on here.
         OSError: the workspace cannot be written.
     """
-    plan, partition = read_plan(places.plan, expected), read_partition(places.partition, expected)
-    if os.path.isdir(places.recipe):
-        check_recipe(places.recipe, plan)
+    plan, partition = read_plan(paths.plan, expected), read_partition(paths.partition, expected)
+    if os.path.isdir(paths.recipe):
+        check_recipe(paths.recipe, plan)
     if layout.SHARED_MACHINE in os.environ:
         from ogdc_worker.process.priority import give_way
 
@@ -64,18 +64,18 @@ def process(places: Places, reporter: Reporter, expected: Expected = Expected())
 
         for name, value in open_egress(way_out).items():
             os.environ[f"{layout.COMMAND_VARIABLE}{name}"] = value
-    checkpoint = Checkpoint(f"{places.workspace}/{layout.CHECKPOINT}")
+    checkpoint = Checkpoint(f"{paths.workspace}/{layout.CHECKPOINT}")
     try:
-        _Process(plan, partition, places, reporter, checkpoint).run()
+        _Process(plan, partition, paths, reporter, checkpoint).run()
     except OSError as exc:
         if exc.errno in {errno.ENOSPC, errno.EDQUOT}:
-            _give_back(places, checkpoint)
+            _give_back(paths, checkpoint)
         raise
     finally:
         checkpoint.close()
 
 
-def _give_back(places: Places, checkpoint: Checkpoint) -> None:
+def _give_back(paths: ProcessPaths, checkpoint: Checkpoint) -> None:
     """On a full disk, remove what no later try goes on from: it may be what fills the disk.
 
     Inputs go as long as no command has run; then the task begins anew. The outputs of a command that is
@@ -84,35 +84,40 @@ def _give_back(places: Places, checkpoint: Checkpoint) -> None:
     finished = checkpoint.finished
     with suppress(OSError):
         if not any(step.startswith("run ") for step in finished) and not checkpoint.parts:
-            remove(f"{places.workspace}/{layout.CHECKPOINT}")
-            empty(places.inputs)
+            remove(f"{paths.workspace}/{layout.CHECKPOINT}")
+            empty(paths.inputs)
         if not (finished and finished[-1].startswith(("run ", "clear "))) and not checkpoint.parts:
-            empty(places.outputs)
+            empty(paths.outputs)
 
 
 class _Process:
     """The steps of one partition."""
 
     def __init__(
-        self, plan: Plan, partition: Partition, places: Places, reporter: Reporter, checkpoint: Checkpoint
+        self,
+        plan: Plan,
+        partition: Partition,
+        paths: ProcessPaths,
+        reporter: Reporter,
+        checkpoint: Checkpoint,
     ) -> None:
         self._plan = plan
         self._files = partition.files
-        self._places = places
+        self._paths = paths
         self._reporter = reporter
         self._checkpoint = checkpoint
         reporter.warnings_fail = plan.warnings_fail
         self._phase = os.environ.get(layout.PHASE)
-        self._execution = Execution(plan, places, reporter)
+        self._execution = Execution(plan, paths, reporter)
         self._file_by_file: FileByFile | None = None
         if plan.per_file:
             from ogdc_worker.process.per_file import FileByFile  # no other plan pays for it
 
-            self._file_by_file = FileByFile(plan, self._execution, places, reporter, checkpoint)
+            self._file_by_file = FileByFile(plan, self._execution, paths, reporter, checkpoint)
 
     def run(self) -> None:
         """Do the steps that the checkpoint does not hold, or those among them that this container is for."""
-        make_read_only(self._places.recipe)
+        make_read_only(self._paths.recipe)
         for step in self._steps_left():
             if self._phase == layout.FETCHING and step.name not in INPUT_STEPS:
                 return
@@ -122,14 +127,14 @@ class _Process:
             if facts:
                 self._reporter.event(**facts)
             self._tell_progress()
-        empty(self._places.inputs)  # nobody reads them again, and the volume is shared
+        empty(self._paths.inputs)  # nobody reads them again, and the volume is shared
         if self._file_by_file:
             self._file_by_file.tidy()
         self._reporter.last_words("")
         if self._checkpoint.warnings:
             from ogdc_worker.warning_files import leave_warnings
 
-            leave_warnings(self._places.workspace, self._checkpoint.warnings)
+            leave_warnings(self._paths.workspace, self._checkpoint.warnings)
 
     def _run_step(self, step: Step) -> dict[str, Any] | None:
         """Run a step; why a command failed is kept, since the log of this try may not outlive it."""
@@ -144,7 +149,7 @@ class _Process:
         finished = self._checkpoint.finished
         if finished != [step.name for step in steps[: len(finished)]]:
             raise ConfigurationError(
-                f"{self._places.workspace} holds the checkpoint of another plan. Submit the recipe again."
+                f"{self._paths.workspace} holds the checkpoint of another plan. Submit the recipe again."
             )
         if self._checkpoint.warnings:
             self._reporter.recall(self._checkpoint.warnings)
@@ -160,7 +165,7 @@ class _Process:
         yield from input_steps(
             self._files,
             per_file=per_file,
-            places=self._places,
+            paths=self._paths,
             reporter=self._reporter,
             caching=self._plan.cache,
         )
@@ -177,7 +182,7 @@ class _Process:
     def _check(self) -> dict[str, Any] | None:
         from ogdc_worker.process.checks import check_outputs
 
-        return check_outputs(self._places.outputs, self._reporter)
+        return check_outputs(self._paths.outputs, self._reporter)
 
     def _tell_progress(self, share: float = 0.0) -> None:
         """Say how many commands are finished, in units of files; `share` is how much of the next one is."""
@@ -192,14 +197,14 @@ class _Process:
         return self._file_by_file.run(number, self._tell_progress, elsewhere)
 
     def _clear(self) -> None:
-        empty(self._places.inputs)
-        flush_entries(self._places.inputs)
+        empty(self._paths.inputs)
+        flush_entries(self._paths.inputs)
 
     def _hand_on(self) -> None:
-        move_children(self._places.inputs, self._places.outputs)
+        move_children(self._paths.inputs, self._paths.outputs)
 
     def _copy(self) -> None:
         from ogdc_worker.process.volumes import replace_links
 
-        replace_links(self._places.outputs)
-        flush(self._places.outputs)
+        replace_links(self._paths.outputs)
+        flush(self._paths.outputs)

@@ -6,7 +6,7 @@ from ogdc_shared import layout
 from ogdc_shared.fast_typing import NamedTuple
 
 
-class Places(NamedTuple):
+class ProcessPaths(NamedTuple):
     """The paths of `process`."""
 
     workspace: str = layout.WORKFLOW_MOUNT

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ogdc_shared.plan import InputFile, Plan
     from ogdc_worker.process.checkpoint import Checkpoint
     from ogdc_worker.process.execution import Execution, WorkFile
-    from ogdc_worker.process.paths import Places
+    from ogdc_worker.process.paths import ProcessPaths
     from ogdc_worker.report import Reporter
 
 _CHOSE = "chose "
@@ -47,16 +47,16 @@ class FileByFile:
         self,
         plan: Plan,
         execution: Execution,
-        places: Places,
+        paths: ProcessPaths,
         reporter: Reporter,
         checkpoint: Checkpoint,
     ) -> None:
         self._plan = plan
         self._execution = execution
-        self._places = places
+        self._paths = paths
         self._reporter = reporter
         self._checkpoint = checkpoint
-        self._results = f"{places.workspace}/results"
+        self._results = f"{paths.workspace}/results"
 
     def run(
         self, number: int, told: Callable[[float], None], on_volumes: Sequence[InputFile] = ()
@@ -83,7 +83,7 @@ class FileByFile:
         if _RAN_FOR_ALL not in self._checkpoint.parts:
             self._run_for_all(number, items, told)
         self._gather(number, items)
-        carry_along(self._places.outputs, self._places.inputs, carried)
+        carry_along(self._paths.outputs, self._paths.inputs, carried)
         return None
 
     def tidy(self) -> None:
@@ -100,9 +100,9 @@ class FileByFile:
     def _choose(self, number: int, on_volumes: Sequence[InputFile]) -> Selection:
         wanted = Wanted(self._plan.items)
         if number == 1:
-            selection = select_inputs(self._places, [file.source for file in on_volumes], wanted)
+            selection = select_inputs(self._paths, [file.source for file in on_volumes], wanted)
         else:
-            selection = select_left(self._places, wanted)
+            selection = select_left(self._paths, wanted)
         if selection.carried and not selection.items:
             self._warn_of_nothing(number, selection.carried)
         self._make_results(selection)
@@ -149,7 +149,7 @@ class FileByFile:
             self._checkpoint.record_part(f"ran {index}", self._reporter.take_unrecorded())
             self._reporter.event(**event)
         if f"kept {index}" not in self._checkpoint.parts:
-            move_children(self._result(index), self._places.outputs)
+            move_children(self._result(index), self._paths.outputs)
             self._checkpoint.record_part(f"kept {index}")
 
     def _tolerate(self, number: int, failures: Sequence[tuple[WorkFile, CommandFailedError]]) -> None:
@@ -165,10 +165,10 @@ class FileByFile:
         allowed = self._plan.allowed_failures
         if allowed is None:
             raise failures[-1][1]
-        earlier = count_missing(self._places.workspace, before=number)
+        earlier = count_missing(self._paths.workspace, before=number)
         if not allowed.endswith("%") and earlier + len(failures) > int(allowed):
             raise failures[-1][1]
-        empty(self._places.outputs)
+        empty(self._paths.outputs)
 
     def _note_missing(
         self, number: int, items: int, failures: Sequence[tuple[WorkFile, CommandFailedError]]
@@ -180,7 +180,7 @@ class FileByFile:
             Missing(item.path.rpartition("/")[2], number, line, exc.exit_code, str(exc))
             for item, exc in failures
         ]
-        note(self._places.workspace, number=number, items=items, missing=missing)
+        note(self._paths.workspace, number=number, items=items, missing=missing)
 
     def _gather(self, number: int, items: Sequence[WorkFile]) -> None:
         """Bring what a command wrote for each item together."""
@@ -194,7 +194,7 @@ class FileByFile:
             )
 
         merge_names(results, clash)
-        move_children(self._places.outputs, *results)
+        move_children(self._paths.outputs, *results)
 
     def _result(self, index: int) -> str:
         return f"{self._results}/{index}"

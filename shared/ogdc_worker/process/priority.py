@@ -11,7 +11,7 @@ from contextlib import suppress
 _NICENESS = 5
 _OOM_SCORE_ADJ = 500
 """Of 1000: where memory ends, the kernel takes tasks before the database and the stack, which have 0."""
-_MOST_THREADS = 8192
+_MAX_THREADS = 8192
 """Processes and threads of the user who runs the task; a last resort, since it is counted for all tasks."""
 
 
@@ -34,5 +34,5 @@ def _limit_threads() -> None:
     from resource import RLIM_INFINITY, RLIMIT_NPROC, getrlimit, setrlimit
 
     _, hard = getrlimit(RLIMIT_NPROC)
-    most = _MOST_THREADS if hard == RLIM_INFINITY else min(hard, _MOST_THREADS)
+    most = _MAX_THREADS if hard == RLIM_INFINITY else min(hard, _MAX_THREADS)
     setrlimit(RLIMIT_NPROC, (most, most))

@@ -13,7 +13,7 @@ from ogdc_worker.process.execution import WorkFile
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ogdc_worker.process.paths import Places
+    from ogdc_worker.process.paths import ProcessPaths
 
 
 class Selection(NamedTuple):
@@ -35,18 +35,18 @@ class Selection(NamedTuple):
         return cls(tuple(WorkFile(*item) for item in items), tuple(carried))
 
 
-def select_inputs(places: Places, on_volumes: Sequence[str], wanted: Wanted) -> Selection:
+def select_inputs(paths: ProcessPaths, on_volumes: Sequence[str], wanted: Wanted) -> Selection:
     """Select what the first command runs for: every input, or those wanted where there are any of these.
 
     Args:
-        places: Where the inputs are. Directories among them are a way to keep names apart, unless their name
+        paths: Where the inputs are. Directories among them are a way to keep names apart, unless their name
             says that they hold one data set.
         on_volumes: Paths of inputs that are read where they are, and come first.
         wanted: Which items are meant.
     """
     items = [WorkFile(path, os.path.basename(path)) for path in group(on_volumes)]
-    found = group(_inputs(places.inputs))
-    items += [WorkFile(f"{places.input_dir}/{name}", name.replace("/", "_")) for name in found]
+    found = group(_inputs(paths.inputs))
+    items += [WorkFile(f"{paths.input_dir}/{name}", name.replace("/", "_")) for name in found]
     meant = [item for item in items if wanted.has(item.path)]
     if not meant or len(meant) == len(items):
         return Selection(tuple(items))
@@ -54,19 +54,19 @@ def select_inputs(places: Places, on_volumes: Sequence[str], wanted: Wanted) -> 
     return Selection(tuple(meant), tuple(others))
 
 
-def select_left(places: Places, wanted: Wanted) -> Selection:
+def select_left(paths: ProcessPaths, wanted: Wanted) -> Selection:
     """Select what a later command runs for: the files and directories that the one before it has left.
 
     What is hidden is there for the command to use, and goes no further. Links to directories, links to
     nowhere and special files are no items.
     """
-    everything = sorted(name for name in os.listdir(places.inputs) if not name.startswith("."))
-    visible = [name for name in everything if _is_item(f"{places.inputs}/{name}")]
-    directories = {name for name in visible if is_directory(f"{places.inputs}/{name}")}
+    everything = sorted(name for name in os.listdir(paths.inputs) if not name.startswith("."))
+    visible = [name for name in everything if _is_item(f"{paths.inputs}/{name}")]
+    directories = {name for name in visible if is_directory(f"{paths.inputs}/{name}")}
     found = {main: parts for main, parts in group(visible, directories).items() if wanted.has(main)}
     taken = {name for main, parts in found.items() for name in (main, *parts)}
     return Selection(
-        tuple(WorkFile(f"{places.input_dir}/{name}", name) for name in found),
+        tuple(WorkFile(f"{paths.input_dir}/{name}", name) for name in found),
         tuple(name for name in everything if name not in taken),
     )
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ogdc_worker.publish.rights import Rights
 
 
-def survey(outputs: Sequence[str], rights: Rights) -> dict[str, int]:
+def check_outputs(outputs: Sequence[str], rights: Rights) -> dict[str, int]:
     """List all that lies below the partitions' output directories, before any of it is published.
 
     Args:

@@ -28,7 +28,7 @@ from ogdc_shared.run_warnings import RunWarnings, read_warnings
 from ogdc_shared.trees import flush_entries, is_directory, move_children, remove, write_durably
 from ogdc_worker.lock import open_locked
 from ogdc_worker.publish.archive import write_zip
-from ogdc_worker.publish.output_check import survey
+from ogdc_worker.publish.output_check import check_outputs
 from ogdc_worker.publish.rights import AS_LEFT, PUBLISHED, Rights
 from ogdc_worker.warning_files import gather_warnings
 
@@ -110,9 +110,9 @@ def _list_missing(publication: Publication, reporter: Reporter) -> str | None:
     """
     if publication.allowed_failures is None:
         return None
-    from ogdc_worker.missing_items import RESULT_NAME, settle
+    from ogdc_worker.missing_items import RESULT_NAME, clear_refresh
 
-    account = settle(publication.workspaces(), publication.allowed_failures)
+    account = clear_refresh(publication.workspaces(), publication.allowed_failures)
     if not account.missing:
         return None
     reporter.warn("missing_items", f"The result lacks what failed: {account.to_text()}. See {RESULT_NAME}.")
@@ -120,13 +120,13 @@ def _list_missing(publication: Publication, reporter: Reporter) -> str | None:
 
 
 def _look_through(publication: Publication, rights: Rights, missing: str | None) -> dict[str, int]:
-    """Look through the outputs, as `survey` does, and put the list of what is missing beside the first ones.
+    """Look through the outputs, as `check_outputs` does, and put the list of missing items beside the first.
 
     Raises:
-        PublishError: as `survey`; or another partition's commands have written a file of the list's name.
+        PublishError: as `check_outputs`; or a command of another partition wrote a file of the list's name.
     """
     outputs = publication.outputs()
-    names = survey(outputs, rights)
+    names = check_outputs(outputs, rights)
     if missing is not None:
         from ogdc_worker.missing_items import RESULT_NAME
 

@@ -29,23 +29,23 @@ def own_server() -> Iterator[PostgresServer]:
 
 
 def backend(database: Database) -> int:
-    with database.reader() as conn:
+    with database.autocommit() as conn:
         return conn.info.backend_pid
 
 
 def users(database: Database) -> list[str]:
-    with database.reader() as conn:
+    with database.autocommit() as conn:
         return [name for (name,) in conn.execute("SELECT name FROM users ORDER BY name")]
 
 
 def test_a_transaction_is_committed_at_the_end(database):
-    with database.connection() as conn:
+    with database.transaction() as conn:
         ensure_user(conn, "anna")
     assert users(database) == ["anna"]
 
 
 def test_a_transaction_is_rolled_back_on_an_exception(database):
-    with pytest.raises(ValueError, match="enough"), database.connection() as conn:
+    with pytest.raises(ValueError, match="enough"), database.transaction() as conn:
         ensure_user(conn, "anna")
         raise ValueError("enough")
     assert users(database) == []
@@ -56,7 +56,7 @@ def test_a_connection_is_reused(database):
 
 
 def test_a_connection_left_inside_a_transaction_is_not_reused(database):
-    with database.reader() as conn:
+    with database.autocommit() as conn:
         conn.execute("BEGIN")
         left = conn.info.backend_pid
     assert backend(database) != left
@@ -64,14 +64,14 @@ def test_a_connection_left_inside_a_transaction_is_not_reused(database):
 
 def test_a_failed_statement_costs_no_connection(database):
     before = backend(database)
-    with pytest.raises(ZeroDivisionError), database.connection() as conn:
+    with pytest.raises(ZeroDivisionError), database.transaction() as conn:
         conn.execute("SELECT 1")
         raise ZeroDivisionError
     assert backend(database) == before
 
 
 def test_a_connection_unused_for_long_is_closed(database, monkeypatch):
-    with database.reader() as one, database.reader() as other:
+    with database.autocommit() as one, database.autocommit() as other:
         assert one is not other
     monkeypatch.setattr(pool, "_IDLE_SECONDS", -1.0)
     backend(database)
@@ -80,7 +80,7 @@ def test_a_connection_unused_for_long_is_closed(database, monkeypatch):
 
 
 def test_closing_leaves_no_connection_and_a_usable_object(database):
-    with database.reader() as conn:
+    with database.autocommit() as conn:
         pass
     database.close()
     assert conn.closed
@@ -88,13 +88,13 @@ def test_closing_leaves_no_connection_and_a_usable_object(database):
 
 
 def test_times_come_back_in_utc(database):
-    with database.reader() as conn:
+    with database.autocommit() as conn:
         assert str(conn.execute("SELECT now()").fetchone()[0].tzinfo) == "UTC"
 
 
 @pytest.mark.parametrize("text", ["a\0b", "a\ud800b", "\0", "grün ✓ 𝄞"])
 def test_any_text_can_be_sent(database, text):
-    with database.connection() as conn:
+    with database.transaction() as conn:
         user = ensure_user(conn, text)
         assert ensure_user(conn, text) == user
         assert user.name == text.replace("\0", "\ufffd").encode(errors="replace").decode()
@@ -105,7 +105,7 @@ def test_no_more_connections_than_allowed(database_settings):
     seen: set[int] = set()
 
     def use() -> None:
-        with database.reader() as conn:
+        with database.autocommit() as conn:
             seen.add(conn.info.backend_pid)
             conn.execute("SELECT pg_sleep(0.05)")
 
@@ -120,9 +120,9 @@ def test_no_more_connections_than_allowed(database_settings):
 
 def test_a_caller_waits_no_longer_than_the_timeout_for_a_free_connection(database_settings):
     database = Database(database_settings._replace(pool_size=1, timeout=0.2))
-    with database.reader():
+    with database.autocommit():
         start = time.monotonic()
-        with pytest.raises(DatabaseUnavailableError), database.reader():
+        with pytest.raises(DatabaseUnavailableError), database.autocommit():
             pass
         assert 0.1 < time.monotonic() - start < 1
     backend(database)
@@ -163,13 +163,13 @@ def test_a_server_that_never_answers_is_given_up_at_the_timeout():
 
 def test_a_statement_that_takes_too_long_is_given_up(database, monkeypatch):
     monkeypatch.setattr("ogdc_shared.db.database.STATEMENT_SECONDS", 1)
-    with pytest.raises(DatabaseUnavailableError), database.reader() as conn:
+    with pytest.raises(DatabaseUnavailableError), database.autocommit() as conn:
         conn.execute("SELECT pg_sleep(20)")
 
 
 def test_a_restarted_server_is_not_even_noticed(own_server):
     database = Database(own_server.settings())
-    with database.reader(), database.reader():
+    with database.autocommit(), database.autocommit():
         pass  # two idle connections, both of which the restart ends
     own_server.stop()
     own_server.start()
@@ -194,14 +194,14 @@ def test_an_outage_fails_each_call_at_once_and_ends_with_the_servers_return(own_
 
 def test_a_server_killed_in_the_middle_of_a_transaction(own_server):
     database = Database(own_server.settings())
-    with database.connection() as conn:
+    with database.transaction() as conn:
         conn.execute("CREATE TABLE kept (number integer)")
-    with pytest.raises(DatabaseUnavailableError), database.connection() as conn:
+    with pytest.raises(DatabaseUnavailableError), database.transaction() as conn:
         conn.execute("INSERT INTO kept VALUES (1)")
         own_server.kill()
         own_server.start()
         conn.execute("INSERT INTO kept VALUES (2)")
-    with database.reader() as conn:
+    with database.autocommit() as conn:
         assert conn.execute("SELECT * FROM kept").fetchall() == []
     database.close()
 
@@ -210,13 +210,13 @@ def test_a_server_that_freezes_is_given_up_in_the_middle_and_at_the_beginning(ow
     monkeypatch.setattr(connection, "STATEMENT_SECONDS", 0.3)
     monkeypatch.setattr(connection, "_GRACE_SECONDS", 0.1)
     database = Database(own_server.settings()._replace(timeout=2.0))
-    with pytest.raises(DatabaseUnavailableError), database.connection() as conn:
+    with pytest.raises(DatabaseUnavailableError), database.transaction() as conn:
         conn.execute("CREATE TABLE kept ()")
         with own_server.frozen():
             conn.execute("SELECT 1")
     with own_server.frozen(), pytest.raises(DatabaseUnavailableError):
         backend(database)
-    with database.reader() as conn:
+    with database.autocommit() as conn:
         assert conn.execute("SELECT to_regclass('kept')").fetchone() == (None,)
     database.close()
 
@@ -224,9 +224,9 @@ def test_a_server_that_freezes_is_given_up_in_the_middle_and_at_the_beginning(ow
 def test_a_migration_may_take_its_time(database, monkeypatch):
     monkeypatch.setattr(connection, "STATEMENT_SECONDS", 0.1)
     monkeypatch.setattr(connection, "_GRACE_SECONDS", 0.0)
-    with database.connection() as conn, conn.unlimited():
+    with database.transaction() as conn, conn.unlimited():
         conn.execute("SELECT pg_sleep(0.5)")
-    with pytest.raises(DatabaseUnavailableError), database.reader() as conn:
+    with pytest.raises(DatabaseUnavailableError), database.autocommit() as conn:
         conn.execute("SELECT pg_sleep(0.5)")
 
 
@@ -247,13 +247,13 @@ def test_a_migration_may_take_its_time(database, monkeypatch):
     ],
 )
 def test_errors_of_the_server_are_what_they_are(database, code: str, kind: type[OgdcError], words: str):
-    with pytest.raises(OgdcError, match=words) as caught, database.reader() as conn:
+    with pytest.raises(OgdcError, match=words) as caught, database.autocommit() as conn:
         conn.execute(f"DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '{code}'; END $$")
     assert type(caught.value) is kind
 
 
 def test_a_value_that_no_index_holds_is_the_callers_to_mend(database):
     text = "".join(chr(0x4E00 + (n * 7919) % 20_000) for n in range(8000))
-    with pytest.raises(UnstorableError), database.connection() as conn:
+    with pytest.raises(UnstorableError), database.transaction() as conn:
         ensure_user(conn, text)
     assert users(database) == []

@@ -13,7 +13,7 @@ from support.records import LONG_AGO, state, submit
 
 @pytest.fixture
 def conn(database):
-    with database.connection() as conn:
+    with database.transaction() as conn:
         yield conn
 
 
@@ -122,13 +122,13 @@ def test_what_is_no_cursor_is_refused(cursor):
 
 
 def test_runs_of_which_nothing_was_heard_are_found(conn):
-    for name in ("silent-1", "asked-1", "heard-1", "ended-1", "unsent-1"):
+    for name in ("silent-1", "asked-1", "applied-1", "ended-1", "unsent-1"):
         submit(conn, name)
         ago(conn, name, 60)
         if name != "unsent-1":
             record_handover(conn, name, uid=f"uid-of-{name}")
             ago(conn, name, 60, "handed_over_at")
-    record_state(conn, state("heard-1"))
+    record_state(conn, state("applied-1"))
     record_state(conn, state("ended-1", phase="Succeeded"))
     claim_refresh(conn, "asked-1", silent_for=30)
     assert unheard_runs(conn, silent_for=30) == ["silent-1"]

@@ -36,7 +36,7 @@ def directory(tmp_path: Path) -> Path:
 
 
 def tables(database: Database) -> set[str]:
-    with database.reader() as conn:
+    with database.autocommit() as conn:
         found = conn.execute("SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'")
         return {name for (name,) in found}
 
@@ -129,7 +129,7 @@ def test_a_killed_migrator_leaves_nothing_and_keeps_nobody_out(empty, directory)
 
 def wait_for_migrator(database: Database) -> None:
     query = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"
-    with database.reader() as conn:
+    with database.autocommit() as conn:
         while conn.execute(query).fetchone() is None:
             time.sleep(0.01)
 
@@ -146,7 +146,7 @@ def test_migrating_may_take_longer_than_any_other_statement(empty, directory, mo
     monkeypatch.setattr("ogdc_shared.db.database._STATEMENT_SECONDS", 1)
     (directory / "0003_slow.sql").write_text("SELECT pg_sleep(1.3)")
     assert "0003_slow" in migrate(empty, directory=directory)
-    with empty.reader() as conn:
+    with empty.autocommit() as conn:
         assert conn.execute("SHOW statement_timeout").fetchone() == ("1s",)
 
 

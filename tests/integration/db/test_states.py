@@ -15,7 +15,7 @@ from ogdc_shared.db.database import Database
 from ogdc_shared.db.runs import Run, get_run, get_warnings
 from ogdc_shared.db.submissions import record_handover
 from ogdc_shared.db.tasks import list_tasks
-from ogdc_shared.db.workflow_state import Teller, record_absence, record_state, record_stop
+from ogdc_shared.db.workflow_state import EventRef, record_absence, record_state, record_stop
 from ogdc_shared.run_warnings import RunWarnings, one_warning
 from support.records import LONG_AGO, state, submit, task
 
@@ -26,7 +26,7 @@ PHASES = ("Pending", "Running", "Succeeded", "Failed", "Error")
 
 @pytest.fixture
 def conn(database):
-    with database.connection() as conn:
+    with database.transaction() as conn:
         submit(conn, NAME)
         yield conn
 
@@ -146,7 +146,7 @@ def test_of_a_state_that_the_record_shows_only_what_differs_is_sent(database):
     many = [task(f"n-{number}", partition=number) for number in range(1000)]
     first = state(NAME, 1, tasks=tuple(many))
     second = state(NAME, 2, tasks=(*many[1:-1], many[-1]._replace(phase="Failed"), task("new")))
-    with database.connection() as conn:
+    with database.transaction() as conn:
         submit(conn, NAME)
         record_state(conn, first)
         record_state(conn, second, base=first)
@@ -158,7 +158,7 @@ def test_of_a_state_that_the_record_shows_only_what_differs_is_sent(database):
 # --- all rules, in any order ---
 
 
-class Heard(NamedTuple):
+class Applied(NamedTuple):
     """One thing that reaches the record."""
 
     how: str
@@ -167,23 +167,23 @@ class Heard(NamedTuple):
 
 
 @st.composite
-def histories(draw: st.DrawFn) -> list[Heard]:
+def histories(draw: st.DrawFn) -> list[Applied]:
     """A workflow's states by version, perhaps its deletion, and what a namesake and a lost workflow add."""
-    heard = []
+    applied = []
     for version in range(1, draw(st.integers(1, 6)) + 1):
         nodes = draw(st.dictionaries(st.sampled_from("abcd"), st.sampled_from(PHASES), max_size=4))
         tasks = tuple(task(node, phase=phase) for node, phase in nodes.items())
         phase = draw(st.sampled_from(PHASES))
         finished_at = LONG_AGO if phase in TERMINAL_PHASES else None
         said = state(NAME, version, phase=phase, message=f"v{version}", finished_at=finished_at, tasks=tasks)
-        heard.append(Heard("state", said))
+        applied.append(Applied("state", said))
     if draw(st.booleans()):
-        heard.append(Heard("deletion", said._replace(resource_version=version + 1)))
+        applied.append(Applied("deletion", said._replace(resource_version=version + 1)))
     if draw(st.booleans()):
-        heard.append(Heard("absence"))
+        applied.append(Applied("absence"))
     if draw(st.booleans()):
-        heard.append(Heard("state", state(NAME, 99, uid="another", phase="Error")))
-    return heard
+        applied.append(Applied("state", state(NAME, 99, uid="another", phase="Error")))
+    return applied
 
 
 @pytest.fixture(scope="module")
@@ -191,7 +191,7 @@ def module_connection(postgres_server) -> Iterator[psycopg.Connection]:
     """A connection in a transaction that each example rolls back to its start."""
     database_settings = postgres_server.make_database()
     database = Database(database_settings)
-    with database.connection() as conn:
+    with database.transaction() as conn:
         submit(conn, NAME)
         record_handover(conn, NAME, uid=UID)
         yield conn
@@ -200,14 +200,14 @@ def module_connection(postgres_server) -> Iterator[psycopg.Connection]:
 
 
 def record(
-    conn: psycopg.Connection, heard: list[Heard], bases: Sequence[WorkflowState | None] = ()
+    conn: psycopg.Connection, applied: list[Applied], bases: Sequence[WorkflowState | None] = ()
 ) -> tuple[Run, set]:
     """Apply everything to a new run and return what the record then says, apart from when it was told.
 
     `bases` are what the record is guessed to show each time; without them all is sent.
     """
     with conn.transaction(force_rollback=True):
-        for (how, said), base in zip_longest(heard, bases):
+        for (how, said), base in zip_longest(applied, bases):
             if said is None:
                 record_absence(conn, NAME)
             else:
@@ -315,8 +315,8 @@ def test_who_stopped_a_run_is_its_reason_where_it_has_no_other(conn, shut_down, 
 def test_an_event_that_contradicts_an_end_is_not_believed_and_argo_is(conn, ended, phase):
     record_state(conn, state(NAME, 5, phase=ended, message="the true end"))
     forged = state(NAME, 9, phase=phase, message="forged")
-    heard = record_state(conn, forged, teller=Teller("s", "1", "t", None), believed=False)
-    assert heard.doubted == (phase != ended)
+    applied = record_state(conn, forged, event_ref=EventRef("s", "1", "t", None), believed=False)
+    assert applied.doubted == (phase != ended)
     assert get_run(conn, NAME).status == ended
     assert get_run(conn, NAME).message == ("forged" if phase == ended else "the true end")
     record_state(conn, state(NAME, 10, phase=phase))

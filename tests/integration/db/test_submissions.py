@@ -36,7 +36,7 @@ RECIPE: dict[str, Any] = {"recipe_id": "seal-tags", "recipe_name": "Seal Tags"}
 
 @pytest.fixture
 def conn(database):
-    with database.connection() as conn:
+    with database.transaction() as conn:
         yield conn
 
 
@@ -66,7 +66,7 @@ def at_once(*actions: Callable[[], Any]) -> list[Any]:
 
 def submission(database: Database, name: str, **fields: Any) -> Callable[[], str]:
     def act() -> str:
-        with database.connection() as conn:
+        with database.transaction() as conn:
             return submit(conn, name, **fields).name
 
     return act
@@ -210,16 +210,16 @@ def test_two_names_that_make_one_id_at_once_are_told_apart(database):
 
 
 def test_different_recipes_do_not_wait_for_each_other(database):
-    with database.connection() as conn:
+    with database.transaction() as conn:
         ensure_user(conn, "anna")
-    with database.connection() as conn:
+    with database.transaction() as conn:
         submit(conn, "a-1")
         assert at_once(submission(database, "b-1")) == ["b-1"]
 
 
 def test_a_submission_waits_for_one_of_the_same_recipe_that_may_yet_fail(database):
     outcomes: list[Any] = []
-    with pytest.raises(ZeroDivisionError), database.connection() as conn:
+    with pytest.raises(ZeroDivisionError), database.transaction() as conn:
         submit(conn, "a-1", **RECIPE)
         thread = threading.Thread(target=lambda: outcomes.append(submission(database, "a-2", **RECIPE)()))
         thread.start()
@@ -330,10 +330,10 @@ def test_a_retry_has_to_have_the_place_to_itself(conn):
 
 
 def test_a_submission_waits_until_the_retry_is_recorded(database):
-    with database.connection() as conn:
+    with database.transaction() as conn:
         failed(conn, "a-1", **RECIPE)
     outcomes: list[Any] = []
-    with database.connection() as conn:
+    with database.transaction() as conn:
         claim_retry(conn, "a-1")
         thread = threading.Thread(
             target=lambda: outcomes.extend(at_once(submission(database, "a-2", **RECIPE)))

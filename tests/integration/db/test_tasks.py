@@ -13,14 +13,14 @@ MANY = 10_000
 
 @pytest.fixture
 def conn(database):
-    with database.connection() as conn:
+    with database.transaction() as conn:
         submit(conn, "a-1")
         yield conn
 
 
 def written_by(database) -> int:
     """Rows of `tasks` written by the latest transaction that wrote any."""
-    with database.reader() as conn:
+    with database.autocommit() as conn:
         [count] = conn.execute(
             "SELECT count(*) FROM tasks GROUP BY xmin::text ORDER BY max(age(xmin)) LIMIT 1"
         ).fetchone()
@@ -29,12 +29,12 @@ def written_by(database) -> int:
 
 def test_only_the_tasks_that_changed_are_written(database):
     tasks = [task(f"n-{number}", partition=number) for number in range(5)]
-    with database.connection() as conn:
+    with database.transaction() as conn:
         submit(conn, "a-1")
         record_state(conn, state("a-1", 1, tasks=tuple(tasks)))
     assert written_by(database) == 5
     tasks[2] = tasks[2]._replace(phase="Succeeded", progress="3/3")
-    with database.connection() as conn:
+    with database.transaction() as conn:
         record_state(conn, state("a-1", 2, tasks=tuple(tasks)))
         assert list_tasks(conn, get_run(conn, "a-1").id) == tasks
     assert written_by(database) == 1

@@ -7,27 +7,27 @@ import pytest
 from ogdc_shared.db.events import forget_events
 from ogdc_shared.db.runs import get_run
 from ogdc_shared.db.users import ensure_user
-from ogdc_shared.db.workflow_state import Heard, Teller, record_mention, record_state
+from ogdc_shared.db.workflow_state import Applied, EventRef, record_reference, record_state
 from support.records import state, submit
 
-EVENT = Teller("/k8s/qgnet", "e-1", "dev.knative.apiserver.resource.update", "a-1")
+EVENT = EventRef("/k8s/qgnet", "e-1", "dev.knative.apiserver.resource.update", "a-1")
 
 
 def test_a_user_seen_again_is_the_same_user(database):
-    with database.connection() as conn:
+    with database.transaction() as conn:
         anna = ensure_user(conn, "anna")
         assert (anna.name, anna.issuer) == ("anna", "open")
         assert ensure_user(conn, "anna") == anna
 
 
 def test_one_name_from_two_issuers_is_two_users(database):
-    with database.connection() as conn:
+    with database.transaction() as conn:
         assert ensure_user(conn, "anna").id != ensure_user(conn, "anna", issuer="https://id.example.org").id
 
 
 def test_a_user_seen_many_times_at_once_is_one_user(database):
     def see(_: int):
-        with database.connection() as conn:
+        with database.transaction() as conn:
             return ensure_user(conn, "anna")
 
     with ThreadPoolExecutor(8) as threads:
@@ -36,43 +36,43 @@ def test_a_user_seen_many_times_at_once_is_one_user(database):
 
 @pytest.fixture
 def run(database):
-    with database.connection() as conn:
+    with database.transaction() as conn:
         return submit(conn, "a-1")
 
 
 def events(database) -> int:
-    with database.reader() as conn:
+    with database.autocommit() as conn:
         [count] = conn.execute("SELECT count(*) FROM events").fetchone()
         return count
 
 
-def hear_state(conn, name, *, teller):
-    return record_state(conn, state(name), teller=teller)
+def hear_state(conn, name, *, event_ref):
+    return record_state(conn, state(name), event_ref=event_ref)
 
 
 def test_an_event_and_what_it_says_are_recorded_together_or_not_at_all(database, run):
-    with pytest.raises(ZeroDivisionError), database.connection() as conn:
-        assert record_state(conn, state(run.name), teller=EVENT).after == "Running"
+    with pytest.raises(ZeroDivisionError), database.transaction() as conn:
+        assert record_state(conn, state(run.name), event_ref=EVENT).after == "Running"
         raise ZeroDivisionError
     assert events(database) == 0
-    with database.connection() as conn:
+    with database.transaction() as conn:
         assert get_run(conn, run.name).status == "Pending"
-        assert record_state(conn, state(run.name), teller=EVENT).after == "Running"
+        assert record_state(conn, state(run.name), event_ref=EVENT).after == "Running"
     assert events(database) == 1
 
 
 def test_an_event_counts_once(database, run):
-    with database.reader() as conn:
-        assert record_mention(conn, run.name, teller=EVENT).after
-        assert record_mention(conn, run.name, teller=EVENT).after is None
-        assert record_mention(conn, run.name, teller=EVENT._replace(source="elsewhere")).after
+    with database.autocommit() as conn:
+        assert record_reference(conn, run.name, event_ref=EVENT).after
+        assert record_reference(conn, run.name, event_ref=EVENT).after is None
+        assert record_reference(conn, run.name, event_ref=EVENT._replace(source="elsewhere")).after
 
 
-@pytest.mark.parametrize("hear", [record_mention, hear_state])
+@pytest.mark.parametrize("hear", [record_reference, hear_state])
 def test_one_event_delivered_many_times_at_once_counts_once(database, run, hear):
     def deliver(_: int):
-        with database.reader() as conn:
-            return hear(conn, run.name, teller=EVENT).after is not None
+        with database.autocommit() as conn:
+            return hear(conn, run.name, event_ref=EVENT).after is not None
 
     with ThreadPoolExecutor(8) as threads:
         assert sum(threads.map(deliver, range(16))) == 1
@@ -80,16 +80,16 @@ def test_one_event_delivered_many_times_at_once_counts_once(database, run, hear)
 
 
 def test_an_event_about_no_run_is_not_remembered(database):
-    with database.connection() as conn:
-        assert record_state(conn, state("nobodys"), teller=EVENT) == Heard(None, None)
-        assert record_mention(conn, "nobodys", teller=EVENT) == Heard(None, None)
+    with database.transaction() as conn:
+        assert record_state(conn, state("nobodys"), event_ref=EVENT) == Applied(None, None)
+        assert record_reference(conn, "nobodys", event_ref=EVENT) == Applied(None, None)
     assert events(database) == 0
 
 
 def test_old_events_are_forgotten(database, run):
-    with database.connection() as conn:
-        record_state(conn, state(run.name), teller=EVENT)
+    with database.transaction() as conn:
+        record_state(conn, state(run.name), event_ref=EVENT)
         conn.execute("UPDATE events SET received_at = now() - interval '2 days'")
-        record_mention(conn, run.name, teller=EVENT._replace(id="e-2"))
+        record_reference(conn, run.name, event_ref=EVENT._replace(id="e-2"))
         assert forget_events(conn, older_than=86400) == 1
-        assert record_mention(conn, run.name, teller=EVENT._replace(id="e-2")).after is None
+        assert record_reference(conn, run.name, event_ref=EVENT._replace(id="e-2")).after is None

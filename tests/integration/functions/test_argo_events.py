@@ -13,7 +13,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from ogdc_functions.argo_events import UNSTOPPED
+from ogdc_functions.argo_events import STILL_RUNNING
 from ogdc_shared.db.database import Database
 from ogdc_shared.db.runs import get_run
 from support.argo_server import ArgoServer
@@ -234,7 +234,7 @@ class TestWhatOnlyArgoKnows:
         post(argo_events, mentioned(name))
 
         assert submit.post("/sweep").get_json()["refreshed"] == [name]
-        with database.reader() as conn:
+        with database.autocommit() as conn:
             assert get_run(conn, name).status == "Succeeded"
         assert submit.post("/sweep").get_json()["refreshed"] == []
 
@@ -246,7 +246,7 @@ class TestWhatOnlyArgoKnows:
         argo.trouble["get"] = "refuse"
         assert recorded() == "Pending"
         del argo.trouble["get"]
-        with database.connection() as conn:
+        with database.transaction() as conn:
             conn.execute("UPDATE runs SET asked_at = now() - interval '31 seconds'")
 
         assert recorded() == "Succeeded"
@@ -264,7 +264,7 @@ class TestWhatOnlyArgoKnows:
 
         # Knative's broker passes the answer, an event, on to the sweep.
         assert answer.status_code == 200
-        assert answer.headers["ce-type"] == UNSTOPPED
+        assert answer.headers["ce-type"] == STILL_RUNNING
         assert answer.get_json() == {"runs": [name]}
         passed_on = {key: value for key, value in answer.headers.items() if key.lower().startswith("ce-")}
         swept = submit.post("/sweep", data=answer.data, headers=passed_on, content_type="application/json")
@@ -279,10 +279,10 @@ class TestEarly:
         self, argo_events, argo: ArgoServer, name: str, recorded, database: Database
     ):
         event = structured(argo.advance(name, "Succeeded"))
-        with database.connection() as conn:
+        with database.transaction() as conn:
             conn.execute("UPDATE runs SET name = 'not-yet'")
         assert post(argo_events, event).get_json() == {"events": ["ignored"]}
-        with database.connection() as conn:
+        with database.transaction() as conn:
             conn.execute("UPDATE runs SET name = %s", (name,))
 
         assert post(argo_events, event).get_json() == {"events": ["applied"]}
@@ -291,10 +291,10 @@ class TestEarly:
     def test_if_it_never_comes_again_argo_is_asked(
         self, argo_events, argo: ArgoServer, name: str, recorded, database: Database
     ):
-        with database.connection() as conn:
+        with database.transaction() as conn:
             conn.execute("UPDATE runs SET name = 'not-yet'")
         tell(argo_events, argo.advance(name, "Succeeded"))
-        with database.connection() as conn:
+        with database.transaction() as conn:
             conn.execute(
                 "UPDATE runs SET name = %s, submitted_at = now() - interval '1 minute', "
                 "handed_over_at = now() - interval '1 minute'",
@@ -462,10 +462,10 @@ def test_an_event_that_was_not_recorded_is_taken_when_it_comes_again(
     argo_events, argo: ArgoServer, name: str, recorded, database: Database
 ):
     event = structured(argo.advance(name, "Running"))
-    with database.connection() as conn:
+    with database.transaction() as conn:
         conn.execute("ALTER TABLE runs RENAME TO away")
     assert post(argo_events, event).status_code == 500
-    with database.connection() as conn:
+    with database.transaction() as conn:
         conn.execute("ALTER TABLE away RENAME TO runs")
 
     assert post(argo_events, event).get_json() == {"events": ["applied"]}

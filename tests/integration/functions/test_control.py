@@ -141,5 +141,5 @@ def test_a_refused_retry_leaves_the_record_alone(submit, argo_events, argo: Argo
     argo.trouble["retry"] = "reject"
 
     assert submit.post(f"/runs/{name}/retry").status_code == 409
-    with database.connection() as conn:
+    with database.transaction() as conn:
         assert conn.execute("SELECT status FROM runs").fetchall() == [("Failed",)]

@@ -55,14 +55,14 @@ def test_it_is_not_before_the_migration(serve, environment, empty_database_setti
 
 
 def test_nor_where_a_migration_is_missing(status, database: Database):
-    with database.connection() as conn:
+    with database.transaction() as conn:
         conn.execute("DELETE FROM migrations WHERE name LIKE '0004%'")
 
     assert "0004_triggers" in status.get("/readyz").get_json()["detail"]
 
 
 def test_the_schema_of_a_newer_version_will_do(status, database: Database):
-    with database.connection() as conn:
+    with database.transaction() as conn:
         conn.execute("INSERT INTO migrations (name, checksum) VALUES ('9999_later', 'x')")
 
     assert status.get("/readyz").status_code == 200
@@ -110,7 +110,7 @@ def test_busy_connections_do_not_make_it_unready(serve, environment, database: D
     environment.setenv("OGDC_DB_POOL_SIZE", "1")
     status = serve("status")
     with ThreadPoolExecutor() as threads:
-        with database.connection() as conn:
+        with database.transaction() as conn:
             conn.execute("LOCK TABLE runs IN ACCESS EXCLUSIVE MODE")
             slow = threads.submit(lambda: status.get("/runs").status_code)
             wait_for_a_waiting_statement(database)

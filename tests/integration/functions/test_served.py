@@ -45,7 +45,7 @@ def send(service: Service, data: bytes, **headers: str) -> int:
 
 def runs(database: Database) -> dict[str, str]:
     """Snapshot of each recorded run, by name."""
-    with database.connection() as conn:
+    with database.transaction() as conn:
         return dict(conn.execute("SELECT name, snapshot FROM runs").fetchall())
 
 
@@ -122,7 +122,7 @@ def test_killed_while_argo_is_asked(
 def test_killed_while_the_run_is_recorded(
     environment, log: Path, argo: ArgoServer, database: Database, artifacts: Path
 ):
-    with database.connection() as conn, Service("submit", log=log) as service:
+    with database.transaction() as conn, Service("submit", log=log) as service:
         conn.execute("LOCK TABLE runs IN EXCLUSIVE MODE")
         client = threading.Thread(target=send, args=(service, bundle(recipe_files())))
         client.start()

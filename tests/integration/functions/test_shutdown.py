@@ -26,13 +26,13 @@ def service(environment, tmp_path: Path) -> Iterator[Service]:
 
 def connections(database: Database) -> int:
     query = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-    with database.reader() as conn:
+    with database.autocommit() as conn:
         return conn.execute(query).rowcount
 
 
 def test_a_request_in_progress_is_finished(service: Service, database: Database):
     with ThreadPoolExecutor() as threads:
-        with database.connection() as conn:
+        with database.transaction() as conn:
             conn.execute("LOCK TABLE runs IN ACCESS EXCLUSIVE MODE")
             slow = threads.submit(HTTP.request, "GET", f"{service.url}/runs")
             wait_for_a_waiting_statement(database)
@@ -49,7 +49,7 @@ def test_an_open_connection_is_answered_once_more_and_told_to_close(service: Ser
     connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=30)
     connection.request("GET", "/healthz")
     connection.getresponse().read()
-    with ThreadPoolExecutor() as threads, database.connection() as conn:
+    with ThreadPoolExecutor() as threads, database.transaction() as conn:
         conn.execute("LOCK TABLE runs IN ACCESS EXCLUSIVE MODE")
         threads.submit(HTTP.request, "GET", f"{service.url}/runs")
         wait_for_a_waiting_statement(database)

@@ -149,7 +149,7 @@ def test_many_readers_of_a_silent_run_ask_once(
     serve, environment, submit, argo: ArgoServer, database: Database
 ):
     name = started(submit)
-    with database.connection() as conn:
+    with database.transaction() as conn:
         conn.execute(
             "UPDATE runs SET submitted_at = now() - interval '1 hour', handed_over_at = submitted_at"
         )

@@ -90,7 +90,7 @@ def life(name: str) -> Iterator[Event]:
 @pytest.fixture
 def names(database: Database) -> list[str]:
     """Runs that Argo has not been heard of yet."""
-    with database.connection() as conn:
+    with database.transaction() as conn:
         return [submit(conn, f"run-{number:03}").name for number in range(RUNS)]
 
 
@@ -121,7 +121,7 @@ def send_until_taken(service: Service, events: Sequence[Event], *, seconds: floa
 
 def recorded(database: Database) -> tuple[list[Any], list[Any], int]:
     """The runs, their tasks, and how many events are remembered."""
-    with database.reader() as conn:
+    with database.autocommit() as conn:
         [events] = conn.execute("SELECT count(*) FROM events").fetchone() or (0,)
         return conn.execute(RECORD).fetchall(), conn.execute(TASK_RECORD).fetchall(), events
 

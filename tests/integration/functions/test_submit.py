@@ -22,7 +22,7 @@ def stored(artifacts: Path, folder: str = "runs") -> list[Path]:
 
 
 def recorded(database: Database) -> list[str]:
-    with database.connection() as conn:
+    with database.transaction() as conn:
         return [run.name for run in list_runs(conn).runs]
 
 
@@ -34,7 +34,7 @@ def test_a_bundle_becomes_a_recorded_run_that_argo_has(submit, argo: ArgoServer,
     assert response.status_code == 200
     assert name in answer["message"]
     assert argo.workflows[name]["metadata"]["labels"]["ogdc/recipe-id"] == "seal-tags"
-    with database.connection() as conn:
+    with database.transaction() as conn:
         run = get_run(conn, name)
     assert (str(run.id), run.status, run.submitted_by) == (answer["run_id"], "Pending", "anna")
     assert run.recipe_path is None
@@ -72,7 +72,7 @@ def test_a_location_is_read_where_the_deployment_allows_it(
     response = serve("submit").post("/submit", json={"recipe_path": str(recipe), "overwrite": False})
 
     assert response.status_code == 200
-    with database.connection() as conn:
+    with database.transaction() as conn:
         assert get_run(conn, response.get_json()["recipe_workflow_name"]).recipe_path == str(recipe)
 
 
@@ -378,12 +378,12 @@ def test_a_run_that_argo_has_is_started_even_if_that_cannot_be_noted(
     submit, argo: ArgoServer, database: Database
 ):
     def lose_the_table() -> None:
-        with database.connection() as conn:
+        with database.transaction() as conn:
             conn.execute("ALTER TABLE runs RENAME TO lost")
 
     argo.after_create = lose_the_table
     response = send(submit)
-    with database.connection() as conn:
+    with database.transaction() as conn:
         conn.execute("ALTER TABLE lost RENAME TO runs")
 
     assert response.status_code == 200

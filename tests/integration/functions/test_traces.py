@@ -65,7 +65,7 @@ def test_log_lines_answer_workflow_and_record_bear_the_callers_trace(
     assert argo.workflows[name]["metadata"]["annotations"] == {TRACE_ANNOTATION: PARENT}
     assert argo.headers[0]["traceparent"] == PARENT
     assert argo.headers[0]["tracestate"] == "vendor=x"
-    with database.reader() as conn:
+    with database.autocommit() as conn:
         [(manifest,)] = conn.execute("SELECT manifest FROM runs")
     assert manifest["metadata"]["annotations"] == {TRACE_ANNOTATION: PARENT}
 

@@ -71,7 +71,7 @@ def outcomes(response: TestResponse) -> list[str]:
 
 
 def runs(database: Database) -> list[str]:
-    with database.connection() as conn:
+    with database.transaction() as conn:
         return [run.name for run in list_runs(conn).runs]
 
 
@@ -155,7 +155,7 @@ class TestOneRun:
         trigger(pass_object=False)
         told = uploads.minio(Object())
         post(upload, told)
-        with database.connection() as conn:
+        with database.transaction() as conn:
             conn.execute("UPDATE uploads SET outcome = 'waiting', run_id = NULL")
 
         assert outcomes(post(upload, told)) == ["started"]
@@ -167,7 +167,7 @@ class TestOneRun:
 def test_any_order_and_repetition_starts_one_run_for_each_upload(
     upload, trigger, database: Database, data: st.DataObject
 ):
-    with database.connection() as conn:
+    with database.transaction() as conn:
         conn.execute("TRUNCATE triggers, uploads, runs CASCADE")
     trigger(pass_object=False)
     things = [
@@ -337,7 +337,7 @@ class TestIgnored:
         self, upload, trigger, database: Database, key: str
     ):
         trigger(pass_object=False, pattern="**")
-        with database.connection() as conn:
+        with database.transaction() as conn:
             conn.execute("UPDATE triggers SET bucket = 'argo-workflows'")
 
         assert outcomes(post(upload, uploads.minio(Object(bucket="argo-workflows", key=key)))) == []
@@ -382,7 +382,7 @@ class TestWaiting:
         assert outcomes(post(upload, second)) == ["waiting"]
         (name,) = runs(database)
         tell(argo_events, argo.advance(name, "Succeeded"))
-        with database.connection() as conn:
+        with database.transaction() as conn:
             conn.execute("UPDATE uploads SET tried_at = now() - interval '1 hour'")
 
         context = context_of(environment)
@@ -397,7 +397,7 @@ class TestWaiting:
         environment.setenv("ARGO_WORKFLOWS_SERVICE_URL", "http://127.0.0.1:9")  # nobody listens there
         upload = serve("upload")
         post(upload, uploads.minio(Object()))
-        with database.connection() as conn:
+        with database.transaction() as conn:
             conn.execute("UPDATE uploads SET received_at = now() - interval '25 hours'")
 
         assert outcomes(post(upload, uploads.minio(Object()))) == ["refused"]

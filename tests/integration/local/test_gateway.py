@@ -14,7 +14,7 @@ import pytest
 
 from ogdc_local.stack import connections
 from ogdc_local.stack.functions import Functions
-from ogdc_local.stack.gateway import Clock, Gateway, Internal
+from ogdc_local.stack.gateway import Gateway, IdleTimer, Internal
 from ogdc_local.stack.peers import may_connect
 from ogdc_local.stack.server import Server, listen, url_of
 from ogdc_shared.storage.directory import DirectoryStore
@@ -331,7 +331,7 @@ def test_clock_tells_how_long_nobody_asked():
         idle_at_work.append(clock.idle_seconds)
         return named("x")(environ, start_response)
 
-    clock = Clock(application)
+    clock = IdleTimer(application)
     time.sleep(0.05)
     assert clock.idle_seconds >= 0.05
     listener = listen(None)

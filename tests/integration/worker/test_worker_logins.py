@@ -18,7 +18,7 @@ from ogdc_shared.errors import InputNotFoundError, SourceUnavailableError, Unusa
 from ogdc_shared.plan import InputFile
 from ogdc_shared.servers import web
 from ogdc_shared.servers.credentials import Credentials
-from ogdc_shared.servers.response import InterruptedFetchError, Reply
+from ogdc_shared.servers.response import InterruptedFetchError, Response
 from ogdc_worker.fetch import download
 from ogdc_worker.fetch.content import file_pieces
 from ogdc_worker.fetch.fetch_progress import FetchProgress
@@ -198,16 +198,18 @@ def test_compression_is_undone_however_it_is_cut(content: bytes, cuts: list[int]
     sent = gzip.compress(content)
     edges = sorted({0, len(sent), *(min(cut, len(sent)) for cut in cuts)})
     pieces = [sent[a:b] for a, b in pairwise(edges)]
-    reply = Reply(pieces=pieces, encoding="gzip")
-    assert b"".join(file_pieces("https://h/a.csv", reply, name="a.csv")) == content
-    short = Reply(pieces=[sent[:-4]], encoding="gzip")
+    response = Response(pieces=pieces, encoding="gzip")
+    assert b"".join(file_pieces("https://h/a.csv", response, name="a.csv")) == content
+    short = Response(pieces=[sent[:-4]], encoding="gzip")
     with pytest.raises(InterruptedFetchError):
         list(file_pieces("https://h/a.csv", short, name="a.csv"))
 
 
 def test_a_small_file_that_grows_beyond_measure_is_written_in_pieces() -> None:
     bomb = gzip.compress(bytes(50 << 20))
-    sizes = [len(p) for p in file_pieces("http://h/a", Reply(pieces=[bomb], encoding="gzip"), name="a.bin")]
+    sizes = [
+        len(p) for p in file_pieces("http://h/a", Response(pieces=[bomb], encoding="gzip"), name="a.bin")
+    ]
     assert (sum(sizes), max(sizes)) == (50 << 20, 1 << 20)
 
 
@@ -244,7 +246,7 @@ def test_retry_after_may_be_a_date_and_is_bounded(place: Place, server: FileServ
     (server.directory / "a.csv").write_bytes(b"1")
     place.fetch(f"{server.url}/a.csv")
     assert place.pauses[0] <= 1
-    assert place.pauses[1:] == [download.LONGEST_ASKED_PAUSE, download.FIRST_PAUSE * 4]
+    assert place.pauses[1:] == [download.MAX_ASKED_PAUSE, download.FIRST_PAUSE * 4]
 
 
 def test_a_server_that_trickles_is_given_up(

@@ -195,13 +195,13 @@ def test_only_a_workflow_that_goes_on_in_vain_is_doomed(
         pod("p0", "process(0:0)", phase=task), spec={"shutdown": shutdown} if shutdown else {}, phase=phase
     )
     document["metadata"]["labels"] = {"ogdc/fail-fast": label} if label else None
-    assert read_workflow(document).is_doomed == doomed
+    assert read_workflow(document).fails_fast == doomed
 
 
 def test_an_attempt_that_will_be_repeated_dooms_nothing() -> None:
     document = workflow(*RETRIED)
     document["metadata"]["labels"] = {"ogdc/fail-fast": "true"}
-    assert not read_workflow(document).is_doomed
+    assert not read_workflow(document).fails_fast
 
 
 def found_by_list(**values: str) -> dict[str, Any]:
@@ -298,7 +298,7 @@ def test_nodes_that_are_elsewhere_leave_the_workflow_without_tasks() -> None:
 
 
 def test_compressed_nodes_too_large_to_be_true_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ogdc_shared.argo.nodes._MOST_BYTES", 1000)
+    monkeypatch.setattr("ogdc_shared.argo.nodes._MAX_BYTES", 1000)
     packed = base64.b64encode(gzip.compress(b" " * 2000)).decode()
     with pytest.raises(ValueError, match="more than 1000 bytes"):
         read_workflow(workflow(nodes=None, compressedNodes=packed))

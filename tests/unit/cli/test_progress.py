@@ -37,7 +37,7 @@ class Service:
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "_FIRST_PAUSE", 0.001)
-    monkeypatch.setattr(progress, "_LONGEST_PAUSE", 0.001)
+    monkeypatch.setattr(progress, "_MAX_PAUSE", 0.001)
     monkeypatch.setattr(progress, "_PATIENCE_SECONDS", 0.5)
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ogdc_cli.tasklog import Story, described, plain, read_line
+from ogdc_cli.tasklog import LogSummary, described, plain, read_line
 
 
 def event(kind: str, /, *, time: str = "2026-01-01", task: str = "process-1", **facts: object) -> str:
@@ -61,7 +61,7 @@ def test_any_line_can_be_shown_and_obeys_nobody(text: str) -> None:
 def test_any_json_that_a_command_prints_can_be_shown(entry: dict[str, object]) -> None:
     line = f"[t] {json.dumps({'time': 't', 'event': 'published'} | entry)}"
     described(read_line(line))
-    Story().take_in(line)
+    LogSummary().update(line)
 
 
 def test_a_line_that_overwrote_itself_shows_its_last_state() -> None:
@@ -79,50 +79,50 @@ def test_a_line_that_is_nested_too_deep_to_be_read_is_shown_as_it_is() -> None:
 
 
 def test_story_tells_each_step_once_however_often_it_is_read() -> None:
-    story = Story()
+    story = LogSummary()
     log = [
         event("fetched", time="1", name="a", size=1),
         event("fetched", time="1", name="b", size=1),
         command(1, "first", time="1"),
     ]
-    assert story.take_in("\n".join(log)) == [
+    assert story.update("\n".join(log)) == [
         "fetched a (1 bytes)",
         "fetched b (1 bytes)",
         "command 1 of 3: first",
     ]
     log += ["[process-1] chatter", event("command_finished", time="2", number=1, of=3, seconds=1)]
     log += [command(2, "second", time="3"), "[process-1] \x1b[1mbold\x1b[0m  "]
-    assert story.take_in("\n".join(log[2:])) == ["command 2 of 3: second"]
+    assert story.update("\n".join(log[2:])) == ["command 2 of 3: second"]
     assert (story.step, story.last) == ("command 2 of 3: second", "bold")
-    assert story.take_in("\n".join(log)) == []
+    assert story.update("\n".join(log)) == []
 
 
 def test_story_tells_the_end_of_the_last_command_and_of_no_other() -> None:
     ends = [event("command_finished", time=str(n), number=n, of=2, seconds=n) for n in (1, 2)]
-    assert Story().take_in("\n".join(ends)) == ["command 2 of 2 finished after 2 s"]
+    assert LogSummary().update("\n".join(ends)) == ["command 2 of 2 finished after 2 s"]
 
 
 def test_story_keeps_tasks_apart() -> None:
-    story = Story()
-    story.take_in(event("published", time="9", task="publish-1", output="pvc"))
-    assert story.take_in(event("resumed", time="1", task="process-2", after="place")) == [
+    story = LogSummary()
+    story.update(event("published", time="9", task="publish-1", output="pvc"))
+    assert story.update(event("resumed", time="1", task="process-2", after="place")) == [
         "goes on after place"
     ]
 
 
 def test_what_a_command_said_is_forgotten_with_its_step() -> None:
-    story = Story()
-    story.take_in("[p] words\n\n")
+    story = LogSummary()
+    story.update("[p] words\n\n")
     assert story.last == "words"
-    story.take_in(command(1, "next", time="1"))
+    story.update(command(1, "next", time="1"))
     assert story.last == ""
 
 
 def test_a_warning_is_told_once_and_is_no_step() -> None:
-    story = Story()
+    story = LogSummary()
     begun = '{"time": "10:00", "event": "command_started", "number": 1, "of": 1, "command": "x"}'
     warned = '{"time": "10:01", "event": "warning", "kind": "k", "message": "no\\nCRS"}'
-    assert story.take_in(begun) == ["command 1 of 1: x"]
-    assert story.take_in(f"{begun}\n{warned}") == ["warning: no CRS"]
-    assert story.take_in(f"{begun}\n{warned}") == []
+    assert story.update(begun) == ["command 1 of 1: x"]
+    assert story.update(f"{begun}\n{warned}") == ["warning: no CRS"]
+    assert story.update(f"{begun}\n{warned}") == []
     assert story.step == "command 1 of 1: x"

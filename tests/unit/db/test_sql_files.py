@@ -11,7 +11,7 @@ SUBJECTS = sorted(path.stem for path in (SQL_DIR / "queries").glob("*.sql"))
 
 @pytest.mark.parametrize("subject", SUBJECTS)
 def test_every_statement_is_used_by_name(subject):
-    code = "".join(path.read_text() for path in SQL_DIR.parent.glob("*.py"))
+    code = "".join(path.read_text() for path in SQL_DIR.parent.parent.rglob("*.py"))
     assert load_queries(subject)
     assert [name for name in load_queries(subject) if f'"{name}"' not in code] == []
 

@@ -7,22 +7,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ogdc_local.engine.flow import Flow
-from ogdc_local.engine.instances import Attempt, Outcome
+from ogdc_local.engine.instances import Attempt, PodResult
 from ogdc_local.engine.manifest import read_program
 from ogdc_local.engine.nodes import DONE, Node
-from ogdc_local.engine.records import Head
+from ogdc_local.engine.records import WorkflowRow
 from ogdc_shared.workflow.retry import RETRY_EXPRESSION
 from support.engine import CLAIM, fan_out, shell, task, workflow
 
-DONE_WELL = Outcome("Succeeded", None, 0)
-FAILED = Outcome("Failed", "main: Error (exit code 1)", 1)
-LOST = Outcome("Error", "the sandbox could not be set up")
+DONE_WELL = PodResult("Succeeded", None, 0)
+FAILED = PodResult("Failed", "main: Error (exit code 1)", 1)
+LOST = PodResult("Error", "the sandbox could not be set up")
 
 
 class Recorded(NamedTuple):
     """What the store would hold."""
 
-    head: Head
+    head: WorkflowRow
     nodes: dict[str, Node]
     edges: set[tuple[str, str]]
 
@@ -33,7 +33,7 @@ class Run:
     def __init__(self, manifest: dict) -> None:
         self.program = read_program(manifest, claims={CLAIM})
         self.now = 1_000_000.0
-        self.recorded = Recorded(Head("Pending"), {}, set())
+        self.recorded = Recorded(WorkflowRow("Pending"), {}, set())
         self.begun: list[str] = []
         self.restart()
 
@@ -68,7 +68,7 @@ class Run:
             self.begun.append(attempt.node.display_name)
         return attempt
 
-    def finish(self, attempt: Attempt, outcome: Outcome = DONE_WELL) -> None:
+    def finish(self, attempt: Attempt, outcome: PodResult = DONE_WELL) -> None:
         self.now += 1
         self.flow.finish(attempt, outcome, self.now)
         self.record()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ogdc_local.engine.labels import matches
 from ogdc_local.engine.nodes import fnv1a, node_id, parse_progress, pod_name, seconds, timestamp
-from ogdc_local.engine.safe_paths import directory_beneath, file_beneath, read_beneath
+from ogdc_local.engine.safe_paths import safe_directory, safe_file, safe_read
 from ogdc_local.engine.store import Change, Store, WorkflowExistsError
 from ogdc_local.engine.substitute import fill, tags
 from ogdc_shared.errors import ConfigurationError, InvalidRequestError
@@ -84,15 +84,15 @@ def test_a_selector_that_cannot_be_read_is_refused(selector: str) -> None:
 
 
 def test_directories_are_made_below_a_root_and_never_through_a_link(tmp_path: Path) -> None:
-    assert directory_beneath(tmp_path, "a/b/c", owner=None).is_dir()
-    assert directory_beneath(tmp_path, "", owner=None) == tmp_path
+    assert safe_directory(tmp_path, "a/b/c", owner=None).is_dir()
+    assert safe_directory(tmp_path, "", owner=None) == tmp_path
     (tmp_path / "outside").mkdir()
     (tmp_path / "a/link").symlink_to(tmp_path / "outside")
     for path in ("a/link", "a/link/x", "../x", "/x", "a/../../x"):
         with pytest.raises(OSError, match=r"Not a directory|Too many levels|leads out"):
-            directory_beneath(tmp_path, path, owner=None)
+            safe_directory(tmp_path, path, owner=None)
     with pytest.raises(FileNotFoundError):
-        directory_beneath(tmp_path, "not/there", owner=None, make=False)
+        safe_directory(tmp_path, "not/there", owner=None, make=False)
     assert list((tmp_path / "outside").iterdir()) == []
 
 
@@ -101,11 +101,11 @@ def test_only_regular_files_are_read(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("file")
     (tmp_path / "directory").mkdir()
     os.mkfifo(tmp_path / "pipe")
-    assert read_beneath(tmp_path, "file", limit=4) == "0123"
+    assert safe_read(tmp_path, "file", limit=4) == "0123"
     for name in ("link", "directory", "pipe", "nothing"):
-        assert read_beneath(tmp_path, name, limit=4) is None
+        assert safe_read(tmp_path, name, limit=4) is None
         with pytest.raises(OSError, match=r"not a regular file|No such file"):
-            file_beneath(tmp_path, name)
+            safe_file(tmp_path, name)
 
 
 def test_the_store_counts_one_version_over_all_workflows(tmp_path: Path) -> None:

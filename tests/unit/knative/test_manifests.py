@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ogdc_functions.argo_events import UNSTOPPED
+from ogdc_functions.argo_events import STILL_RUNNING
 from ogdc_functions.http.openapi import document
 from ogdc_shared.config import Settings
 from ogdc_shared.workflow.facts import NETWORK_LABEL
@@ -321,10 +321,10 @@ class TestAgreement:
     def test_what_argo_events_replies_wakes_the_sweep_alone(self, manifests):
         triggers = of_kind(manifests, "Trigger")
 
-        assert triggers["unstopped"]["spec"]["filters"] == [{"exact": {"type": UNSTOPPED}}]
+        assert triggers["unstopped"]["spec"]["filters"] == [{"exact": {"type": STILL_RUNNING}}]
         assert triggers["unstopped"]["spec"]["subscriber"]["uri"] == "/sweep"
         excluded = [each["not"]["prefix"]["type"] for each in triggers["uploads"]["spec"]["filters"]]
-        assert any(UNSTOPPED.startswith(prefix) for prefix in excluded)
+        assert any(STILL_RUNNING.startswith(prefix) for prefix in excluded)
 
     def test_workflows_are_watched_by_a_label_they_bear(self, manifests):
         [watched] = of_kind(manifests, "ApiServerSource")["workflows"]["spec"]["resources"]

@@ -15,22 +15,22 @@ import pytest
 
 from ogdc_shared.errors import InvalidRecipeError
 from ogdc_worker.process import command
-from ogdc_worker.process.command import Outcome, command_environment, run_command
+from ogdc_worker.process.command import CommandResult, command_environment, run_command
 
 ENVIRONMENT = {"PATH": os.environ["PATH"]}
 STRICT = ("bash", "-e", "-u", "-o", "pipefail", "-c")
 
 
-def run(text: str, *, timeout: float | None = None) -> Outcome:
+def run(text: str, *, timeout: float | None = None) -> CommandResult:
     return run_command(text, environment=ENVIRONMENT, timeout=timeout)
 
 
 @pytest.fixture
-def strictly(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+def strictly(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Callable[..., CommandResult]:
     """Runs a line as a strict plan does."""
     numbers = count()
 
-    def run_strictly(text: str, *, timeout: float | None = None) -> Outcome:
+    def run_strictly(text: str, *, timeout: float | None = None) -> CommandResult:
         notes = str(tmp_path / f"notes{next(numbers)}")
         return run_command(text, environment=ENVIRONMENT, timeout=timeout, shell=STRICT, notes=notes)
 
@@ -71,7 +71,7 @@ def test_output_passes_through_in_its_order_and_its_end_is_kept(capfd: pytest.Ca
     outcome = run("for i in 1 2 3; do echo out $i; echo err $i >&2; done")
     expected = "".join(f"out {i}\nerr {i}\n" for i in (1, 2, 3))
     assert capfd.readouterr() == (expected, "")
-    assert outcome == Outcome(exit_code=0, output=expected.strip())
+    assert outcome == CommandResult(exit_code=0, output=expected.strip())
 
 
 def test_much_output_passes_through_whole_and_is_kept_in_part(capfd: pytest.CaptureFixture[str]) -> None:
@@ -102,13 +102,13 @@ def test_stdin_is_empty() -> None:
 
 
 def test_a_broken_pipe_ends_a_pipeline_quietly(capfd: pytest.CaptureFixture[str]) -> None:
-    assert run("yes | head -n 1") == Outcome(exit_code=0, output="y")
+    assert run("yes | head -n 1") == CommandResult(exit_code=0, output="y")
 
 
 def test_a_command_out_of_time_is_stopped(capfd: pytest.CaptureFixture[str]) -> None:
     started = time.monotonic()
     outcome = run("trap 'echo bye >&2; exit 5' TERM; sleep 20 & wait", timeout=0.3)
-    assert outcome == Outcome(exit_code=5, output="bye", timed_out=True)
+    assert outcome == CommandResult(exit_code=5, output="bye", timed_out=True)
     assert time.monotonic() - started < 5
 
 
@@ -131,7 +131,7 @@ def test_what_a_command_leaves_running_is_waited_for(
     outcome = run_command(
         "(sleep 0.3; echo late) & echo early", environment=ENVIRONMENT, on_wait=waited.append
     )
-    assert outcome == Outcome(exit_code=0, output="early\nlate")
+    assert outcome == CommandResult(exit_code=0, output="early\nlate")
     assert len(waited) == 1
     assert capfd.readouterr().out == "early\nlate\n"
 
@@ -217,7 +217,7 @@ def test_processes_that_were_there_before_are_left_alone() -> None:
     ],
 )
 def test_a_strict_line_fails_with_any_of_its_programs_and_names_it(
-    strictly: Callable[..., Outcome], text: str, exit_code: int, culprit: str
+    strictly: Callable[..., CommandResult], text: str, exit_code: int, culprit: str
 ) -> None:
     outcome = strictly(text)
     assert (outcome.exit_code, outcome.culprit) == (exit_code, culprit)
@@ -243,18 +243,20 @@ def test_a_strict_line_fails_with_any_of_its_programs_and_names_it(
         "true 2>&1 && true &> /dev/null",
     ],
 )
-def test_a_strict_line_goes_on_where_failing_is_meant(strictly: Callable[..., Outcome], text: str) -> None:
+def test_a_strict_line_goes_on_where_failing_is_meant(
+    strictly: Callable[..., CommandResult], text: str
+) -> None:
     outcome = strictly(text)
     assert (outcome.exit_code, outcome.culprit) == (0, "")
 
 
-def test_who_reads_from_a_program_fails_by_itself(strictly: Callable[..., Outcome]) -> None:
+def test_who_reads_from_a_program_fails_by_itself(strictly: Callable[..., CommandResult]) -> None:
     assert strictly("yes | sh -c 'exit 3'").exit_code == 3
     assert strictly("sh -c 'kill -PIPE $$'").exit_code == 141
     assert strictly("sh -c 'exit 3' | yes | head -n 1").exit_code == 3
 
 
-def test_a_variable_without_a_value_ends_a_strict_line(strictly: Callable[..., Outcome]) -> None:
+def test_a_variable_without_a_value_ends_a_strict_line(strictly: Callable[..., CommandResult]) -> None:
     outcome = strictly("echo $UNSET; echo on")
     assert outcome.exit_code != 0
     assert "UNSET: unbound variable" in outcome.output
@@ -262,7 +264,7 @@ def test_a_variable_without_a_value_ends_a_strict_line(strictly: Callable[..., O
 
 
 def test_values_of_the_environment_are_not_told(
-    strictly: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+    strictly: Callable[..., CommandResult], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(ENVIRONMENT, "TOKEN", "secret")
     assert strictly("test $TOKEN = other").culprit == "test $TOKEN = other"

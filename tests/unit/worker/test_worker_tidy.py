@@ -80,8 +80,8 @@ def test_a_task_at_work_keeps_its_workspace_however_long_its_command_takes(volum
 
 def test_links_are_removed_and_not_followed(volume: Path, tmp_path: Path) -> None:
     plant(tmp_path, {"elsewhere/x": b"x"})
-    places = (layout.staging("linked"), f"{WORKSPACE}/output_dir", f"{layout.WORKSPACES}/linked")
-    for link in (volume / place for place in places):
+    paths = (layout.staging("linked"), f"{WORKSPACE}/output_dir", f"{layout.WORKSPACES}/linked")
+    for link in (volume / place for place in paths):
         link.symlink_to(tmp_path / "elsewhere")
     (volume / layout.partition_workspace("other", 0)).mkdir(parents=True)
     (volume / layout.partition_workspace("other", 0) / layout.CHECKPOINT).symlink_to(tmp_path / "made")

@@ -104,7 +104,7 @@ WITH old AS (
 )
 SELECT old.status AS before, run.status AS after, false AS stale, false AS doubted FROM old LEFT JOIN run USING (id)
 
--- name: record_mention
+-- name: record_reference
 -- An event without a state: that there is news. Told again, it is none.
 WITH old AS (
     SELECT id, status FROM runs WHERE name = %(name)s
@@ -122,11 +122,11 @@ WITH old AS (
 )
 SELECT old.status AS before, run.status AS after, false AS stale, false AS doubted FROM old LEFT JOIN run USING (id)
 
--- name: ask_again
+-- name: request_refresh
 -- Asking Argo has left something undone: it is asked again, though not before a while.
 UPDATE runs SET ask_since = coalesce(ask_since, asked_at, now()) WHERE name = %(name)s AND deleted_at IS NULL
 
--- name: settle
+-- name: clear_refresh
 -- Argo has been asked; what was mentioned since is still to be asked.
 UPDATE runs SET ask_since = NULL WHERE name = %(name)s AND ask_since <= asked_at
 
