@@ -110,27 +110,27 @@ def record_reference(conn: Connection, name: str, *, event_ref: EventRef) -> App
 
 def clear_refresh(conn: Connection, name: str) -> None:
     """Record that Argo has told all there was to ask when `claim_refresh` undertook it."""
-    conn.execute(load_queries("applied")["clear_refresh"], {"name": name})
+    conn.execute(load_queries("workflow_state")["clear_refresh"], {"name": name})
 
 
 def record_stop(conn: Connection, name: str, *, reason: str | None) -> None:
     """Record why a run is about to be stopped; None: that it is not, or no longer."""
-    conn.execute(load_queries("applied")["record_stop"], {"name": name, "reason": reason})
+    conn.execute(load_queries("workflow_state")["record_stop"], {"name": name, "reason": reason})
 
 
 def forget_version(conn: Connection, name: str, *, version: int) -> None:
     """Let any state be newer than the recorded one, unless that has been replaced meanwhile."""
-    conn.execute(load_queries("applied")["forget_version"], {"name": name, "version": version})
+    conn.execute(load_queries("workflow_state")["forget_version"], {"name": name, "version": version})
 
 
 def request_refresh(conn: Connection, name: str) -> None:
     """Have Argo asked about a run again after a while, since something was left undone."""
-    conn.execute(load_queries("applied")["request_refresh"], {"name": name})
+    conn.execute(load_queries("workflow_state")["request_refresh"], {"name": name})
 
 
 def _ask(conn: Connection, query: str, parameters: dict[str, Any]) -> _Answer | None:
     cursor = conn.cursor(row_factory=class_row(_Answer))
-    return cursor.execute(load_queries("applied")[query], parameters).fetchone()
+    return cursor.execute(load_queries("workflow_state")[query], parameters).fetchone()
 
 
 def _applied(answer: _Answer | None) -> Applied:

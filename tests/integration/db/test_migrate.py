@@ -136,7 +136,7 @@ def wait_for_migrator(database: Database) -> None:
 
 def test_who_waits_too_long_for_another_migrator_says_so(empty, directory, monkeypatch):
     monkeypatch.setattr(module, "_WAIT_SECONDS", 0.2)
-    with empty.connection() as conn:
+    with empty.transaction() as conn:
         conn.execute("SELECT pg_advisory_xact_lock(%s::bigint)", (module._LOCK,))
         with pytest.raises(DatabaseUnavailableError, match="pg_locks"):
             migrate(empty, directory=directory)
