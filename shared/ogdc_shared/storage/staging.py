@@ -1,0 +1,10 @@
+"""Where `stage_recipe` was before `ogdc_shared.recipe_sources`, for programs that import it from here."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+
+def __getattr__(name: str) -> Any:
+    return getattr(import_module("ogdc_shared.recipe_sources.staging"), name)
