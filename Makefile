@@ -5,13 +5,14 @@ demo:  ## Set everything up and run a real recipe on this machine
 	@scripts/bootstrap local
 	@scripts/demo
 
-test: check unit  ## Set everything up; formatter, linter, types, all tests
+test: check unit  ## Set everything up; formatter, linters, types, all tests
 
-check: ## Formatter, linter and types, as CI runs them
+check: ## Formatter, linter, types and the order of imports, as CI runs them
 	@scripts/bootstrap dev
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
+	.venv/bin/lint-imports --no-logo
 
 unit: ## The tests
 	@scripts/bootstrap dev

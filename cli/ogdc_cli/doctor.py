@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -44,6 +46,7 @@ def examine(environ: Mapping[str, str]) -> Iterator[Finding]:
         _login,
     )
     yield _python()
+    yield _packages()
     for check in checks:
         yield check(environ)
 
@@ -51,6 +54,38 @@ def examine(environ: Mapping[str, str]) -> Iterator[Finding]:
 def _python() -> Finding:
     version = ".".join(str(number) for number in sys.version_info[:3])
     return Finding("Python", True, f"{version} ({sys.executable})")
+
+
+def _packages() -> Finding:
+    """Whether all that this distribution names is installed; it may have been installed without that."""
+    from importlib.metadata import requires
+
+    part = "Python packages"
+    wanted = [each for each in requires("ogdc-runner") or () if ";" not in each]  # the others are conditional
+    missing = [each for each in wanted if not _is_installed(each)]
+    if not missing:
+        return Finding(part, True, f"all {len(wanted)} are installed")
+    names = ", ".join(_name_of(each) for each in missing)
+    return Finding(part, False, f"not installed: {names}", _pip_install(missing))
+
+
+def _is_installed(requirement: str) -> bool:
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    try:
+        distribution(_name_of(requirement))
+    except PackageNotFoundError:
+        return False
+    return True
+
+
+def _name_of(requirement: str) -> str:
+    """The name that a requirement begins with (PEP 508)."""
+    return re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0]
+
+
+def _pip_install(requirements: list[str]) -> str:
+    return shlex.join([sys.executable, "-m", "pip", "install", *requirements])
 
 
 def _gdal(environ: Mapping[str, str]) -> Finding:
@@ -167,7 +202,7 @@ def _login(environ: Mapping[str, str]) -> Finding:
 
 
 def _not_installed(part: str, exc: ModuleNotFoundError) -> Finding:
-    return Finding(part, False, f"{exc.name} is not installed", "pip install 'ogdc-runner[local]'")
+    return Finding(part, False, f"{exc.name} is not installed", _pip_install(["ogdc-runner"]))
 
 
 def _first_line(command: list[str]) -> str:

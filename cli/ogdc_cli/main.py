@@ -47,7 +47,10 @@ def _call() -> None:
     except ModuleNotFoundError as exc:
         if exc.name is None or exc.name.startswith("ogdc_"):
             raise
-        _fail(f"{exc.name} is not installed, and this command needs it: pip install 'ogdc-runner[local]'")
+        _fail(
+            f"{exc.name} is not installed, and this command needs it. `ogdc-runner doctor` says what "
+            "is missing and what to type."
+        )
 
 
 def _fail(message: str) -> None:

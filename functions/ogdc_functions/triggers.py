@@ -39,7 +39,7 @@ def reading_routes(context: Context) -> list[Route]:
 
 def origin_view(context: Context, run: Run) -> dict[str, Any] | None:
     """Return the trigger and the upload that started a run; None: somebody submitted it."""
-    from ogdc_shared.triggers.triggers import upload_of_run
+    from ogdc_shared.triggers.manage import upload_of_run
 
     upload = upload_of_run(context, run)
     return None if upload is None else {"name": upload.trigger_name, "upload": _upload_view(upload)}
@@ -63,7 +63,7 @@ def _upload_view(upload: Upload) -> dict[str, Any]:
 
 
 def _add(context: Context, call: Call) -> Response:
-    from ogdc_shared.triggers.triggers import define_trigger
+    from ogdc_shared.triggers.manage import define_trigger
 
     asked = json_value(call.request.get_data())
     if not isinstance(asked, dict):
@@ -72,20 +72,20 @@ def _add(context: Context, call: Call) -> Response:
 
 
 def _remove(context: Context, call: Call) -> Response:
-    from ogdc_shared.triggers.triggers import remove_trigger
+    from ogdc_shared.triggers.manage import remove_trigger
 
     remove_trigger(context, call.name)
     return json_response({"message": f"Trigger {call.name} is removed; the runs it started stay."})
 
 
 def _list(context: Context, _call: Call) -> Response:
-    from ogdc_shared.triggers.triggers import list_triggers
+    from ogdc_shared.triggers.manage import list_triggers
 
     return json_response({"triggers": [_trigger_view(trigger) for trigger in list_triggers(context)]})
 
 
 def _show(context: Context, call: Call) -> Response:
-    from ogdc_shared.triggers.triggers import show_trigger
+    from ogdc_shared.triggers.manage import show_trigger
 
     trigger, uploads = show_trigger(context, call.name, uploads=UPLOADS.read(call.request.args))
     return json_response(_trigger_view(trigger) | {"uploads": [_upload_view(upload) for upload in uploads]})

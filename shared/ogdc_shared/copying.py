@@ -13,7 +13,7 @@ import os
 import stat
 
 from ogdc_shared.fast_typing import TYPE_CHECKING
-from ogdc_shared.trees import walk
+from ogdc_shared.walking import walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,29 +10,13 @@ import os
 import stat
 from contextlib import suppress
 
-from ogdc_shared.errors import PublishError
 from ogdc_shared.fast_typing import TYPE_CHECKING
-from ogdc_shared.removal import empty, remove
+from ogdc_shared.removal import remove
+from ogdc_shared.walking import is_directory, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = [
-    "carry_along",
-    "empty",
-    "flush",
-    "flush_entries",
-    "is_directory",
-    "make_read_only",
-    "move_children",
-    "remove",
-    "walk",
-    "write_durably",
-]
-
-MAX_DEPTH = 256
-"""Directories inside each other; beyond it, most programs that copy or remove trees fail."""
-_PATH_MAX = 4096
 _WRITE = 0o222
 
 
@@ -82,34 +66,6 @@ def make_read_only(directory: str) -> None:
     os.chmod(directory, stat.S_IMODE(os.stat(directory).st_mode) & ~_WRITE)
 
 
-def is_directory(path: str) -> bool:
-    """Tell whether this is a directory itself, not a link to one."""
-    try:
-        return stat.S_ISDIR(os.lstat(path).st_mode)
-    except FileNotFoundError:
-        return False
-
-
-def walk(directory: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Yield everything below a directory with its path relative to it; never through a link.
-
-    What may not be read is left out. A directory comes before what it holds.
-
-    Raises:
-        PublishError: directories are nested deeper than `MAX_DEPTH`, or than a path can be long.
-    """
-    pending = [("", 0)]
-    while pending:
-        below, depth = pending.pop()
-        for entry in _entries(f"{directory}/{below}"):
-            name = f"{below}{entry.name}"
-            if depth >= MAX_DEPTH or not _fits(entry.path):
-                raise _too_deep(name)
-            yield name, entry
-            if entry.is_dir(follow_symlinks=False):
-                pending.append((f"{name}/", depth + 1))
-
-
 def flush(directory: str) -> None:
     """Return once everything below a directory is on disk and would survive the machine's end.
 
@@ -148,24 +104,6 @@ def _sync(path: str) -> None:
             os.close(descriptor)
 
 
-def _entries(directory: str) -> list[os.DirEntry[str]]:
-    with suppress(PermissionError), os.scandir(directory) as entries:
-        return list(entries)
-    return []
-
-
-def _fits(path: str) -> bool:
-    """Whether the kernel takes a path of that length."""
-    return len(path) < _PATH_MAX // 4 or len(os.fsencode(path)) < _PATH_MAX
-
-
-def _too_deep(name: str) -> PublishError:
-    return PublishError(
-        f"Directories are nested more than {MAX_DEPTH} deep, or their names are longer than a path can be: "
-        f"{name[:100]!r} and so on. Leave a flatter tree in /output_dir."
-    )
-
-
 def _moved_into(target: str, source: str) -> Iterator[str]:
     """Move without waiting for the disk, and yield the other directories that something was moved into."""
     pending, merged = [(target, source)], []
@@ -202,7 +140,7 @@ def _rename(source: str, target: str) -> None:
 
 def _move_by_copying(source: str, target: str) -> None:
     """Move between file systems, or between parts of one that have quotas of their own."""
-    from ogdc_shared.copying import copy_file, copy_tree
+    from ogdc_shared.copying import copy_file, copy_tree  # hardly ever needed
 
     draft = f"{os.path.dirname(target)}/.ogdc-draft"
     remove(draft)

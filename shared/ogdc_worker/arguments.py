@@ -7,6 +7,7 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING
 
+from ogdc_shared.layout import WORKFLOW_MOUNT
 from ogdc_worker.publish.result import Publication, publish
 from ogdc_worker.publish.rights import PATTERN, PUBLISHED
 from ogdc_worker.publish.tidy import Leftovers, tidy
@@ -51,6 +52,7 @@ def _add_tidy(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--retry-days", required=True, type=_days, help="how long failed runs can be retried; a day is added"
     )
+    parser.add_argument("--volume", default=WORKFLOW_MOUNT, help="where the workflow volume is; %(default)s")
 
 
 def _name(value: str) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_shared import layout
 from ogdc_shared.inputs.listing import Items, Listing, measure, sealed_manifests
-from ogdc_shared.trees import empty
+from ogdc_shared.removal import empty
 from ogdc_worker.expected import Expected, read_plan
 from ogdc_worker.search import find_files
 

@@ -11,7 +11,7 @@ from ogdc_shared.errors import InputNotFoundError, UnusableInputError
 from ogdc_shared.items import DATASET_DIRECTORIES, group
 from ogdc_shared.layout import claim_mount
 from ogdc_shared.plan import InputFile
-from ogdc_shared.trees import is_directory, walk
+from ogdc_shared.walking import is_directory, walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -13,7 +13,7 @@ from ogdc_shared.recipe.bundle import unpack
 from ogdc_shared.removal import remove
 from ogdc_shared.storage.directory import DirectoryStore
 from ogdc_shared.storage.store import ArtifactNotFoundError
-from ogdc_shared.trees import walk
+from ogdc_shared.walking import walk
 
 
 class Artifacts:

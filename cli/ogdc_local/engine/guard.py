@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from ogdc_local.sandbox.base import MAX_PROCESSES
 from ogdc_local.sandbox.processes import descendants, memory
-from ogdc_shared.workflow.retry import OUT_OF_MEMORY
+from ogdc_shared.argo.retry import OUT_OF_MEMORY
 
 _LOG = logging.getLogger(__name__)
 _MEMORY_SECONDS = 0.05

@@ -10,7 +10,7 @@ from ogdc_local.engine.door import storable
 from ogdc_local.engine.nodes import FAILED, Node
 from ogdc_local.engine.program import InputArtifact, OutputArtifact, PodTemplate, Retry, Task
 from ogdc_local.engine.substitute import fill
-from ogdc_shared.workflow.retry import is_worth_retrying
+from ogdc_shared.argo.retry import is_worth_retrying
 
 _MAX_ITEMS = 100_000
 _MAX_TRIES = 1_000

@@ -30,12 +30,12 @@ from ogdc_local.engine.program import (
 )
 from ogdc_local.engine.spec import KNOWN
 from ogdc_local.engine.substitute import tags
+from ogdc_shared.argo.retry import EARLIER_EXPRESSIONS, RETRY_EXPRESSION
 from ogdc_shared.recipe.quantities import amount
 from ogdc_shared.storage.store import check_key
 from ogdc_shared.workflow.facts import NETWORK_LABEL, NETWORK_PURPOSES
 from ogdc_shared.workflow.names import is_workflow_name
 from ogdc_shared.workflow.pods import POD_SPEC_PATCH
-from ogdc_shared.workflow.retry import EARLIER_EXPRESSIONS, RETRY_EXPRESSION
 
 _POLICIES = ("Always", "OnFailure", "OnError", "OnTransientError")
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h)?", re.ASCII)

@@ -34,7 +34,7 @@ from ogdc_shared.layout import (
 )
 from ogdc_shared.removal import remove
 from ogdc_shared.storage.directory import DirectoryStore
-from ogdc_shared.trees import walk
+from ogdc_shared.walking import walk
 
 _LOG = logging.getLogger(__name__)
 _TMP = "/tmp"  # noqa: S108  the pod's own

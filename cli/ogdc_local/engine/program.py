@@ -31,7 +31,7 @@ class Retry(NamedTuple):
     policy: str = "OnFailure"
     """Always, OnFailure, OnError or OnTransientError."""
     selective: bool = False
-    """True where the compiler's own expression has a say (`ogdc_shared.workflow.retry`)."""
+    """True where the compiler's own expression has a say (`ogdc_shared.argo.retry`)."""
     backoff: Backoff = Backoff()
 
 

@@ -32,7 +32,7 @@ from ogdc_local.engine.records import (
     uid_of,
     write_changes,
 )
-from ogdc_local.stack.paths import DamagedStateError
+from ogdc_local.errors import DamagedStateError
 from ogdc_shared.errors import ConfigurationError, ConflictError, OgdcError
 
 _VERSION = 1

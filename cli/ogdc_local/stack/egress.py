@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 from ogdc_shared.errors import ForbiddenError
 from ogdc_shared.reach import Reach, checked_addresses
-from ogdc_worker.process.egress import pump
+from ogdc_shared.servers.relay import relay
 
 _LOG = logging.getLogger(__name__)
 _MAX_CONNECTIONS = 256
@@ -120,7 +120,7 @@ class Egress:
                 if head.tunnel and not self._proxies[True]:
                     client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
                 server.sendall(first)
-                pump(client, server)
+                relay(client, server)
 
     def _connect(self, head: Head) -> tuple[socket.socket, bytes]:
         """Connect to a request's server, or to the user's proxy, and say what to send there first."""

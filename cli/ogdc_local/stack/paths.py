@@ -10,39 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from ogdc_shared.errors import OgdcError
+from ogdc_local.errors import StackError
 
 _SOCKET_PARENT_LIMIT = 80
 """Bytes: a socket's path may take 104 or 108, of which `/run/.s.PGSQL.5432.lock` takes 23."""
 _PLAIN = re.compile(r"[\w./+@=~-]+", re.ASCII)
 _LOG_LIMIT = 10 * 1024 * 1024
-
-
-class StackError(OgdcError):
-    """The local stack cannot start, run or stop; the message says why and what to do."""
-
-
-class DamagedStateError(StackError):
-    """A file or directory of the state that cannot be used any more.
-
-    Attributes:
-        path: Which.
-    """
-
-    def __init__(self, path: Path, *, reason: str, lost: str) -> None:
-        """Say what is wrong and what to do.
-
-        Args:
-            path: The file or directory.
-            reason: What is wrong with it.
-            lost: What is lost without it.
-        """
-        super().__init__(
-            f"{path} is damaged: {reason.rstrip('.')}. `ogdc-runner up --set-damaged-aside` renames it and "
-            f"starts without it; what is lost with it: {lost}."
-        )
-        self.path = path
-        self.facts = {"path": str(path), "reason": reason, "lost": lost}
 
 
 class StatePaths(NamedTuple):

@@ -17,8 +17,9 @@ import sys
 import time
 from pathlib import Path
 
+from ogdc_local.errors import DamagedStateError, StackError
 from ogdc_local.stack.binaries import Binaries
-from ogdc_local.stack.paths import DamagedStateError, StackError, open_log
+from ogdc_local.stack.paths import open_log
 from ogdc_local.stack.privileges import Launcher, choose_launcher
 
 USER = "ogdc"

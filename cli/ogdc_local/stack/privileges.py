@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
-from ogdc_local.stack.paths import StackError
+from ogdc_local.errors import StackError
 
 
 class Launcher(NamedTuple):

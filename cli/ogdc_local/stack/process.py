@@ -15,11 +15,12 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, TextIO
 
+from ogdc_local.errors import DamagedStateError, StackError
 from ogdc_local.stack.binaries import find_binaries
 from ogdc_local.stack.control import Stack
 from ogdc_local.stack.environment import passed_on
 from ogdc_local.stack.lock import is_in_place
-from ogdc_local.stack.paths import DamagedStateError, StackError, StatePaths, write_private
+from ogdc_local.stack.paths import StatePaths, write_private
 from ogdc_local.stack.postgres import Postgres, stop_orphans
 from ogdc_shared.errors import OgdcError
 

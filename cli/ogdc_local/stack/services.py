@@ -28,6 +28,7 @@ from ogdc_local.stack.environment import (
 )
 from ogdc_local.stack.functions import build_functions
 from ogdc_local.stack.gateway import Gateway, IdleTimer, Internal
+from ogdc_local.stack.leftovers import discard, tidy
 from ogdc_local.stack.paths import StatePaths, write_private
 from ogdc_local.stack.private import PrivateFiles
 from ogdc_local.stack.server import Server, listen, url_of
@@ -37,8 +38,6 @@ from ogdc_shared.db.migrate import migrate
 from ogdc_shared.errors import OgdcError
 from ogdc_shared.reach import Reach
 from ogdc_shared.sweep import UNSENT_SECONDS, sweep
-from ogdc_worker.publish.tidy import Leftovers, discard, tidy
-from ogdc_worker.report import Reporter
 
 SWEEP_SECONDS = 15.0
 TIDY_SECONDS = 86_400.0
@@ -125,7 +124,7 @@ def running_services(
             slots=(os.cpu_count() or 1) + 1,  # one more, since each waits for the disk now and then
             sandbox=probe(environ=environ, label=paths.label, private=(paths.root,)),
             secret=PrivateFiles.from_env(environ).secret,
-            on_forget=partial(discard, str(paths.volume)),
+            on_forget=partial(discard, paths.volume),
             fetching=Fetching(
                 logins=PrivateFiles.from_env(environ).logins,
                 cache=paths.input_cache,
@@ -203,6 +202,6 @@ def _sweep(context: Context, *, unsent_for: float = UNSENT_SECONDS) -> None:
 
 def _tidy(volume: Path, *, retry_days: int) -> None:
     try:
-        tidy(Leftovers(retry_days, str(volume)), Reporter())
+        tidy(volume, retry_days=retry_days)
     except Exception:
         logger.exception("leftovers of runs cannot be removed")

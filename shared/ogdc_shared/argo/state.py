@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from functools import reduce
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ogdc_shared.argo.retry import OUT_OF_MEMORY
 from ogdc_shared.argo.words import Limits, ended_by, is_cut_off, read_limits, waits_for
 from ogdc_shared.layout import LISTED_COUNT_PATHS
 from ogdc_shared.run_warnings import RunWarnings, read_warnings
 from ogdc_shared.telemetry.tracing import Trace, read_trace
-from ogdc_shared.workflow.retry import OUT_OF_MEMORY
 
 if TYPE_CHECKING:
     from ogdc_shared.argo.nodes import Node, Side
@@ -20,7 +20,7 @@ TERMINAL_PHASES = frozenset({"Succeeded", "Failed", "Error"})
 """Phases after which a workflow changes only by `retry`."""
 
 FAIL_FAST_LABEL = "ogdc/fail-fast"
-"""`true` on a workflow that is to be stopped once a task has failed (see `runs.stopping`)."""
+"""`true` on a workflow that is to be stopped once a task has failed (see `runs.fail_fast`)."""
 
 TRACE_ANNOTATION = "ogdc/traceparent"
 """The trace that a workflow's run began in, as W3C's `traceparent`."""

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from ogdc_shared.workflow.retry import OUT_OF_MEMORY, OUT_OF_SCRATCH
+from ogdc_shared.argo.retry import OUT_OF_MEMORY, OUT_OF_SCRATCH
 
 _SHUT_DOWN = r"workflow shutdown with strategy|Stopped with strategy"
 _TOO_LONG = (

@@ -56,7 +56,7 @@ class Web:
         """
         scheme = _scheme(url)
         if scheme == "ftp":
-            from ogdc_worker.fetch.ftp import open_ftp
+            from ogdc_shared.servers.ftp import open_ftp
 
             return open_ftp(url, login=self._credentials.login(url))
         if scheme in {"http", "https"}:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TypedDict
 
 from ogdc_shared import layout
+from ogdc_shared.argo.retry import RETRY_EXPRESSION
 from ogdc_shared.config import ArgoSettings, Settings, WorkerSettings
 from ogdc_shared.imports import collection_paused
 from ogdc_shared.workflow.facts import NETWORK_LABEL, RecipeFacts
 from ogdc_shared.workflow.pods import pod_disk
-from ogdc_shared.workflow.retry import RETRY_EXPRESSION
 from ogdc_shared.workflow.volumes import input_mounts, scratch_mount, secret_mounts, workflow_mount
 
 with collection_paused():
@@ -161,7 +161,7 @@ def _container(
 
 
 def _told(**facts: str | None) -> list[str]:
-    """Say what a task is to be handed (see `worker.expected`)."""
+    """Say what a task is to be handed (see `ogdc_worker.expected`)."""
     return [f"{name}={value}" for name, value in facts.items() if value is not None]
 
 

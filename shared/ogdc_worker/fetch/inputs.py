@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_shared.errors import InputNotFoundError, UnsupportedError
 from ogdc_shared.filenames import last_component, name_from_url, placed, take_name
+from ogdc_shared.removal import remove
 from ogdc_shared.servers.response import InterruptedFetchError, Response
-from ogdc_shared.trees import flush, is_directory, move_children, remove
+from ogdc_shared.trees import flush, move_children
+from ogdc_shared.walking import is_directory
 from ogdc_worker.fetch.download import RecipeFiles, download
 from ogdc_worker.fetch.partial_file import PartialFile
 from ogdc_worker.fetch.threads import in_threads
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from ogdc_shared.plan import InputFile
     from ogdc_worker.fetch.download import RetryNotice, Source
     from ogdc_worker.fetch.fetch_progress import FetchProgress
-    from ogdc_worker.input_cache import CacheEntry, InputCache
+    from ogdc_worker.fetch.input_cache import CacheEntry, InputCache
 
 THREADS = 4
 

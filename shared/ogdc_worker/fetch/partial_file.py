@@ -6,7 +6,7 @@ import os
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, BinaryIO
 
-from ogdc_shared.trees import remove
+from ogdc_shared.removal import remove
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ import os
 import stat
 
 from ogdc_shared.fast_typing import TYPE_CHECKING
-from ogdc_shared.trees import remove
+from ogdc_shared.removal import remove
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -15,7 +15,7 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
-from ogdc_shared.trees import walk
+from ogdc_shared.walking import walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -9,7 +9,8 @@ import socket
 from contextlib import closing, suppress
 from threading import Thread
 
-_PIECE = 65536
+from ogdc_shared.servers.relay import relay
+
 _VARIABLES = ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")
 _OWN = "localhost,127.0.0.1,::1"
 
@@ -29,14 +30,6 @@ def open_egress(path: str) -> dict[str, str]:
     return dict.fromkeys(_VARIABLES, url) | {"no_proxy": _OWN, "NO_PROXY": _OWN}
 
 
-def pump(one: socket.socket, other: socket.socket) -> None:
-    """Pass bytes on between two connections, both ways, until neither has more."""
-    back = Thread(target=_pass_on, args=(other, one), daemon=True)
-    back.start()
-    _pass_on(one, other)
-    back.join()
-
-
 def _accept(listener: socket.socket, path: str) -> None:
     while True:
         client, _ = listener.accept()
@@ -46,12 +39,4 @@ def _accept(listener: socket.socket, path: str) -> None:
 def _lead_out(client: socket.socket, path: str) -> None:
     with closing(client), suppress(OSError), socket.socket(socket.AF_UNIX) as way:
         way.connect(path)
-        pump(client, way)
-
-
-def _pass_on(source: socket.socket, target: socket.socket) -> None:
-    with suppress(OSError):
-        while piece := source.recv(_PIECE):
-            target.sendall(piece)
-    with suppress(OSError):
-        target.shutdown(socket.SHUT_WR)
+        relay(client, way)

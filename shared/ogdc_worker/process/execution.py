@@ -10,10 +10,11 @@ from functools import partial
 
 from ogdc_shared.errors import CommandFailedError
 from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
-from ogdc_shared.trees import empty, flush, remove
-from ogdc_worker.gdal_errors import GdalErrors
-from ogdc_worker.outputs import Left, settle_outputs
+from ogdc_shared.removal import empty, remove
+from ogdc_shared.trees import flush
 from ogdc_worker.process.command import command_environment, run_command
+from ogdc_worker.process.gdal_errors import GdalErrors
+from ogdc_worker.process.outputs import Left, settle_outputs
 from ogdc_worker.report import clip
 
 if TYPE_CHECKING:

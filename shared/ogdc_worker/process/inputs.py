@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ogdc_shared.plan import InputFile
-    from ogdc_worker.input_cache import InputCache
+    from ogdc_worker.fetch.input_cache import InputCache
     from ogdc_worker.process.paths import ProcessPaths
     from ogdc_worker.report import Reporter
 
@@ -85,7 +85,7 @@ def _cache(paths: ProcessPaths) -> InputCache | None:
     limit = int(os.environ.get(CACHE_LIMIT, "0"))
     if not limit or not os.path.isdir(paths.cache):
         return None
-    from ogdc_worker.input_cache import InputCache
+    from ogdc_worker.fetch.input_cache import InputCache
 
     return InputCache(paths.cache, limit=limit)
 

@@ -22,7 +22,8 @@ from functools import partial
 from ogdc_shared import layout
 from ogdc_shared.errors import CommandFailedError, ConfigurationError
 from ogdc_shared.fast_typing import TYPE_CHECKING
-from ogdc_shared.trees import empty, flush, flush_entries, make_read_only, move_children, remove
+from ogdc_shared.removal import empty, remove
+from ogdc_shared.trees import flush, flush_entries, make_read_only, move_children
 from ogdc_worker.expected import Expected, check_recipe, read_partition, read_plan
 from ogdc_worker.process.checkpoint import Checkpoint, Step
 from ogdc_worker.process.execution import Execution

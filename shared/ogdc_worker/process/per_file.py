@@ -22,9 +22,10 @@ import os
 from ogdc_shared.errors import CommandFailedError, PublishError
 from ogdc_shared.fast_typing import TYPE_CHECKING
 from ogdc_shared.items import Wanted
-from ogdc_shared.trees import carry_along, empty, flush_entries, move_children, remove
+from ogdc_shared.removal import empty, remove
+from ogdc_shared.trees import carry_along, flush_entries, move_children
+from ogdc_worker.merging import merge_names
 from ogdc_worker.process.selection import Selection, select_inputs, select_left
-from ogdc_worker.publish.output_check import merge_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ogdc_worker.gdal_errors import GdalErrors
-    from ogdc_worker.outputs import Left
+    from ogdc_worker.process.gdal_errors import GdalErrors
+    from ogdc_worker.process.outputs import Left
 
 _MAX_LINKS = 5
 _KEEP = (

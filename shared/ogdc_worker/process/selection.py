@@ -7,7 +7,7 @@ import os
 
 from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
 from ogdc_shared.items import DATASET_DIRECTORIES, Wanted, group
-from ogdc_shared.trees import is_directory
+from ogdc_shared.walking import is_directory
 from ogdc_worker.process.execution import WorkFile
 
 if TYPE_CHECKING:

@@ -7,7 +7,9 @@ import os
 from ogdc_shared.errors import InputNotFoundError, UnusableInputError
 from ogdc_shared.fast_typing import TYPE_CHECKING
 from ogdc_shared.layout import claim_mount
-from ogdc_shared.trees import flush_entries, is_directory, remove, walk
+from ogdc_shared.removal import remove
+from ogdc_shared.trees import flush_entries
+from ogdc_shared.walking import is_directory, walk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

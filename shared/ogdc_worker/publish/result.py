@@ -24,8 +24,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_shared import layout
 from ogdc_shared.errors import AlreadyPublishedError, PublishError
+from ogdc_shared.removal import remove
 from ogdc_shared.run_warnings import RunWarnings, read_warnings
-from ogdc_shared.trees import flush_entries, is_directory, move_children, remove, write_durably
+from ogdc_shared.trees import flush_entries, move_children, write_durably
+from ogdc_shared.walking import is_directory
 from ogdc_worker.lock import open_locked
 from ogdc_worker.publish.archive import write_zip
 from ogdc_worker.publish.output_check import check_outputs

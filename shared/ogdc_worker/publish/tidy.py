@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_shared import layout
 from ogdc_shared.errors import UnavailableError
-from ogdc_shared.trees import is_directory, remove
+from ogdc_shared.removal import remove
+from ogdc_shared.walking import is_directory
 from ogdc_worker.lock import open_locked
 
 if TYPE_CHECKING:
@@ -49,16 +50,6 @@ def tidy(leftovers: Leftovers, reporter: Reporter) -> None:
         with _told(reporter, name):
             remove(f"{condemned}/{name}")
             reporter.event("removed", place=name)
-
-
-def discard(volume: str, run: str) -> None:
-    """Remove what a run left on the volume, since nobody can go on from it any more; published data stay.
-
-    Raises:
-        OSError: something of it cannot be removed.
-    """
-    for place in (layout.workspace(run), layout.staging(run), layout.replaced(run)):
-        remove(f"{volume}/{place}")
 
 
 @contextmanager

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from ogdc_shared.argo.retry import RETRY_EXPRESSION
 from ogdc_shared.argo.state import read_workflow
-from ogdc_shared.workflow.retry import RETRY_EXPRESSION
 from support.engine import Machine, fan_out, file_artifact, mount, nodes, phases, shell, task, workflow
 from support.trees import plant
 

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from ogdc_local.errors import DamagedStateError
 from ogdc_local.stack.control import current, down, ensure_up, ensure_up_without_damaged
 from ogdc_local.stack.environment import load_signing_key
 from ogdc_local.stack.lock import holder, may_hold, take_lock
-from ogdc_local.stack.paths import DamagedStateError, StatePaths
+from ogdc_local.stack.paths import StatePaths
 from ogdc_local.stack.services import _last_port
 from support.stack import user_environment
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from ogdc_local.errors import StackError
 from ogdc_local.stack import postgres, privileges
 from ogdc_local.stack.binaries import find_binaries
-from ogdc_local.stack.paths import StackError
 from ogdc_local.stack.postgres import DATABASE, USER, Postgres, stop_orphan
 
 

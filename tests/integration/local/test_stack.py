@@ -18,9 +18,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from ogdc_local.errors import StackError
 from ogdc_local.sandbox.programs import SYSTEM_PATH
 from ogdc_local.stack.control import current, down, ensure_up
-from ogdc_local.stack.paths import StackError, StatePaths
+from ogdc_local.stack.paths import StatePaths
 
 RECIPE_META = """\
 name: {name}

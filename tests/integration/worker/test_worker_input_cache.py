@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from ogdc_shared.errors import InputNotFoundError, UnusableInputError
 from ogdc_shared.plan import Checksum, InputFile
+from ogdc_worker.fetch.input_cache import InputCache
 from ogdc_worker.fetch.inputs import Fetched, fetch_inputs, place_inputs
-from ogdc_worker.input_cache import InputCache
 from support.http import Answer, FileServer
 
 CONTENT = bytes(range(256)) * 500

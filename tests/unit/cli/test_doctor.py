@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -50,3 +52,24 @@ def test_token_file_that_cannot_be_read_is_named(home: dict[str, str]) -> None:
 def test_setting_that_cannot_be_used_is_named(home: dict[str, str], setting: str) -> None:
     [found] = [found for found in findings(**home, **{setting: "/none"}).values() if not found.ok]
     assert setting in found.text
+
+
+def test_packages_that_are_not_installed_are_named(home: dict[str, str], tmp_path: Path) -> None:
+    alone = tmp_path / "ogdc_runner-1.dist-info"
+    alone.mkdir()
+    needed = ["absent-one>=2", "rich>=13", 'absent-two; extra == "telemetry"']
+    lines = ["Metadata-Version: 2.1", "Name: ogdc-runner", "Version: 1"]
+    (alone / "METADATA").write_text("\n".join(lines + [f"Requires-Dist: {each}" for each in needed]) + "\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "ogdc_cli.main", "doctor"],
+        env=os.environ | home | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    [said] = [line for line in done.stdout.splitlines() if "absent" in line and "pip" not in line]
+    assert "absent-one" in said
+    assert "rich" not in said
+    assert "absent-two" not in done.stdout
+    assert "-m pip install 'absent-one>=2'" in done.stdout

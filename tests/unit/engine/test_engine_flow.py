@@ -11,7 +11,7 @@ from ogdc_local.engine.instances import Attempt, PodResult
 from ogdc_local.engine.manifest import read_program
 from ogdc_local.engine.nodes import DONE, Node
 from ogdc_local.engine.records import WorkflowRow
-from ogdc_shared.workflow.retry import RETRY_EXPRESSION
+from ogdc_shared.argo.retry import RETRY_EXPRESSION
 from support.engine import CLAIM, fan_out, shell, task, workflow
 
 DONE_WELL = PodResult("Succeeded", None, 0)

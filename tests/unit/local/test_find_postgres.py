@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from ogdc_local.errors import StackError
 from ogdc_local.stack import binaries
 from ogdc_local.stack.binaries import find_binaries
-from ogdc_local.stack.paths import StackError
 
 
 def install(directory: Path, version: str) -> Path:

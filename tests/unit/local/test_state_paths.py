@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from ogdc_local.errors import StackError
 from ogdc_local.stack import paths as paths_module
-from ogdc_local.stack.paths import StackError, StatePaths, open_log, private_dir, write_private
+from ogdc_local.stack.paths import StatePaths, open_log, private_dir, write_private
 
 
 def mode(path: Path) -> int:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ogdc_worker.gdal_errors import GdalErrors
+from ogdc_worker.process.gdal_errors import GdalErrors
 
 LINES = st.sampled_from(
     [

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ogdc_shared.errors import CommandFailedError, WarningsError
-from ogdc_worker.outputs import Left, settle_outputs
+from ogdc_worker.process.outputs import Left, settle_outputs
 from ogdc_worker.report import Reporter
 from support.partition import PartitionTask, recipe_files
 from support.trees import plant, tree

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from ogdc_shared.errors import PublishError
-from ogdc_shared.trees import MAX_DEPTH, empty, flush, move_children, remove, walk, write_durably
+from ogdc_shared.removal import empty, remove
+from ogdc_shared.trees import flush, move_children, write_durably
+from ogdc_shared.walking import MAX_DEPTH, walk
 from support.trees import dig
 from support.users import as_ordinary_user
 

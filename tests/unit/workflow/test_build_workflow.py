@@ -11,11 +11,11 @@ from hera.shared import global_config
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ogdc_shared.argo.retry import RETRY_EXPRESSION
 from ogdc_shared.config import ArgoSettings, Settings
 from ogdc_shared.errors import InvalidRecipeError
 from ogdc_shared.workflow.build import build_workflow
 from ogdc_shared.workflow.facts import RecipeFacts
-from ogdc_shared.workflow.retry import RETRY_EXPRESSION
 
 NAME = "ice-abcdefghij"
 FACTS = RecipeFacts(recipe_id="ice", snapshot="ab" * 32)

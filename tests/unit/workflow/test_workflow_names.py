@@ -45,5 +45,5 @@ def test_other_text_is_no_workflow_name(text: str) -> None:
 
 
 def test_naming_imports_no_hera() -> None:
-    code = "import sys, ogdc_shared.workflow.names, ogdc_shared.workflow.retry; print('hera' in sys.modules)"
+    code = "import sys, ogdc_shared.workflow.names, ogdc_shared.argo.retry; print('hera' in sys.modules)"
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "False\n"

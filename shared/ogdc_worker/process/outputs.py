@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
-from ogdc_shared.trees import walk
+from ogdc_shared.walking import walk
 
 if TYPE_CHECKING:
     from ogdc_worker.process.indexes import Lost

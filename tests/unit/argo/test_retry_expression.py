@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ogdc_shared.workflow.retry import RETRY_EXPRESSION, is_worth_retrying
+from ogdc_shared.argo.retry import RETRY_EXPRESSION, is_worth_retrying
 
 CASES = [
     pytest.param(

@@ -18,7 +18,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from ogdc_shared.trees import remove
+from ogdc_shared.removal import remove
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

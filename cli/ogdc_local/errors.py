@@ -1,0 +1,34 @@
+"""What can be wrong with the local stack."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ogdc_shared.errors import OgdcError
+
+
+class StackError(OgdcError):
+    """The local stack cannot start, run or stop; the message says why and what to do."""
+
+
+class DamagedStateError(StackError):
+    """A file or directory of the state that cannot be used any more.
+
+    Attributes:
+        path: Which.
+    """
+
+    def __init__(self, path: Path, *, reason: str, lost: str) -> None:
+        """Say what is wrong and what to do.
+
+        Args:
+            path: The file or directory.
+            reason: What is wrong with it.
+            lost: What is lost without it.
+        """
+        super().__init__(
+            f"{path} is damaged: {reason.rstrip('.')}. `ogdc-runner up --set-damaged-aside` renames it and "
+            f"starts without it; what is lost with it: {lost}."
+        )
+        self.path = path
+        self.facts = {"path": str(path), "reason": reason, "lost": lost}

@@ -1,0 +1,33 @@
+"""What runs leave on the stack's volume, removed once nobody can go on from it."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from ogdc_local.sandbox.interpreter import worker_command
+from ogdc_shared import layout
+from ogdc_shared.removal import remove
+
+
+def discard(volume: Path, run: str) -> None:
+    """Remove what a run left, since nobody can go on from it any more; published data stay.
+
+    Raises:
+        OSError: something of it cannot be removed.
+    """
+    for place in (layout.workspace(run), layout.staging(run), layout.replaced(run)):
+        remove(volume / place)
+
+
+def tidy(volume: Path, *, retry_days: int) -> None:
+    """Have the worker remove what old runs left, as the deployment's CronWorkflow has it do.
+
+    A process of its own: it may take long, and what it says goes where the stack's own words go.
+
+    Raises:
+        CalledProcessError: something of it cannot be removed; the worker has said what.
+        OSError: it cannot be started.
+    """
+    command = worker_command(("tidy", "--volume", str(volume), "--retry-days", str(retry_days)))
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)

@@ -1,0 +1,63 @@
+"""Looking through directories, whatever a command left in them; links are never followed."""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import suppress
+
+from ogdc_shared.errors import PublishError
+from ogdc_shared.fast_typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAX_DEPTH = 256
+"""Directories inside each other; beyond it, most programs that copy or remove trees fail."""
+_PATH_MAX = 4096
+
+
+def is_directory(path: str) -> bool:
+    """Tell whether this is a directory itself, not a link to one."""
+    try:
+        return stat.S_ISDIR(os.lstat(path).st_mode)
+    except FileNotFoundError:
+        return False
+
+
+def walk(directory: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Yield everything below a directory with its path relative to it; never through a link.
+
+    What may not be read is left out. A directory comes before what it holds.
+
+    Raises:
+        PublishError: directories are nested deeper than `MAX_DEPTH`, or than a path can be long.
+    """
+    pending = [("", 0)]
+    while pending:
+        below, depth = pending.pop()
+        for entry in _entries(f"{directory}/{below}"):
+            name = f"{below}{entry.name}"
+            if depth >= MAX_DEPTH or not _fits(entry.path):
+                raise _too_deep(name)
+            yield name, entry
+            if entry.is_dir(follow_symlinks=False):
+                pending.append((f"{name}/", depth + 1))
+
+
+def _entries(directory: str) -> list[os.DirEntry[str]]:
+    with suppress(PermissionError), os.scandir(directory) as entries:
+        return list(entries)
+    return []
+
+
+def _fits(path: str) -> bool:
+    """Whether the kernel takes a path of that length."""
+    return len(path) < _PATH_MAX // 4 or len(os.fsencode(path)) < _PATH_MAX
+
+
+def _too_deep(name: str) -> PublishError:
+    return PublishError(
+        f"Directories are nested more than {MAX_DEPTH} deep, or their names are longer than a path can be: "
+        f"{name[:100]!r} and so on. Leave a flatter tree in /output_dir."
+    )
