@@ -20,7 +20,7 @@ from support.deployment import Service, deployed, settings_of
 from support.http import closed_port
 from support.postgres import PostgresServer
 from support.recipes import inputs, make_recipe
-from support.stack import Done, Reply, request, run_cli, user_environment
+from support.stack import Done, Response, request, run_cli, user_environment
 
 SMALL_DISK = 64 * 1024
 
@@ -30,7 +30,7 @@ class Case(NamedTuple):
 
     service: Service
     cli: Done
-    reply: Reply
+    reply: Response
     places: tuple[Path, ...]
     """The artifact store and the directory for temporary files, as the service sees them."""
 

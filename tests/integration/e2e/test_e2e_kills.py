@@ -31,7 +31,7 @@ from ogdc_shared.recipe.bundle import pack
 from support.kills import Trouble
 from support.recipe_files import content
 from support.recipes import inputs, make_recipe
-from support.stack import TERMINAL, Reply, Stack, request, wait_until
+from support.stack import TERMINAL, Response, Stack, request, wait_until
 from support.trace import Execution, TraceServer
 
 SECONDS = float(os.environ.get("OGDC_KILLS_SECONDS", "10"))
@@ -163,7 +163,7 @@ class Scene:
         if client.returncode == 0:
             self._answered(submission, json.loads(out)["name"])
 
-    def insist(self, method: str, path: str, **request_of: Any) -> Reply:
+    def insist(self, method: str, path: str, **request_of: Any) -> Response:
         """Repeat a request until it is answered, as often as nobody or 503 answers."""
         deadline = time.monotonic() + SECONDS + DRAIN_SECONDS
         while time.monotonic() < deadline:

@@ -10,7 +10,7 @@ import pytest
 
 from support import uploads
 from support.http import FileServer
-from support.stack import Reply, Stack
+from support.stack import Response, Stack
 from support.uploads import Object, Told
 
 
@@ -31,7 +31,7 @@ def no_triggers_left(stack: Stack) -> Iterator[None]:
         assert stack.cli("triggers", "remove", trigger["name"]).code == 0
 
 
-def tell(stack: Stack, told: Told) -> Reply:
+def tell(stack: Stack, told: Told) -> Response:
     return stack.api(
         "POST", "/events/upload", body=told.body, headers=told.headers | {"Accept": "application/json"}
     )
