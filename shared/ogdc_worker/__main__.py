@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import NoReturn
 
+    from ogdc_worker.expected import Expected
+
 FAILED = 1
 TRY_AGAIN = 75
 
@@ -69,20 +71,31 @@ def run_task(arguments: list[str]) -> int:
 
 def _run(arguments: list[str], reporter: Reporter) -> None:
     if arguments[:1] == ["process"]:
-        from ogdc_worker.expected import Expected
         from ogdc_worker.process.partition import process
         from ogdc_worker.process.paths import ProcessPaths
 
-        process(ProcessPaths(), reporter, Expected.from_words(arguments[1:]))
+        process(ProcessPaths(), reporter, _expected(arguments))
     elif arguments[:1] == ["list"]:
-        from ogdc_worker.expected import Expected
         from ogdc_worker.list_inputs import ListPaths, list_inputs
 
-        list_inputs(ListPaths(), reporter, Expected.from_words(arguments[1:]))
+        list_inputs(ListPaths(), reporter, _expected(arguments))
     else:
         from ogdc_worker.arguments import parse_arguments
 
         parse_arguments(arguments)(reporter)
+
+
+def _expected(arguments: list[str]) -> Expected:
+    """Read what the task is to be handed; ends the process with 2 where that is nothing of the kind."""
+    from ogdc_worker.expected import Expected
+
+    try:
+        return Expected.from_words(arguments[1:])
+    except ValueError:
+        from ogdc_worker.arguments import parse_arguments
+
+        parse_arguments(arguments)
+        raise
 
 
 def _stop(number: int, _frame: FrameType | None) -> NoReturn:
