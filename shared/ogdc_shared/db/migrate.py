@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
@@ -19,7 +21,7 @@ from psycopg import Connection
 from ogdc_shared.config import Settings
 from ogdc_shared.db.database import Database
 from ogdc_shared.db.queries import SQL_DIR, load_queries
-from ogdc_shared.errors import ConfigurationError, DatabaseUnavailableError, OgdcError
+from ogdc_shared.errors import ConfigurationError, DatabaseUnavailableError, OgdcError, UnstorableError
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -54,13 +56,14 @@ def migrate(database: Database, *, directory: Path = SQL_DIR / "migrations") -> 
     Raises:
         ConfigurationError: a migration that was applied has been edited since, or two bear one number.
         DatabaseUnavailableError: PostgreSQL does not answer, or others have been migrating for minutes.
+        DataError: a migration computes with a value that PostgreSQL refuses.
     """
     migrations = load_migrations(directory)
     deadline = time.monotonic() + _WAIT_SECONDS
     while time.monotonic() < deadline:
         # Asked again and again: a statement that waits for the lock would hold a snapshot, and a
         # CREATE INDEX CONCURRENTLY of the process that has the lock would wait for that.
-        with database.transaction() as conn:
+        with _own_values(), database.transaction() as conn:
             if _lock(conn):
                 with conn.unlimited():
                     return _apply_missing(conn, migrations)
@@ -104,6 +107,15 @@ def load_migrations(directory: Path) -> list[Migration]:
                 f"The migrations {one.name} and {next_one.name} bear one number: renumber the newer."
             )
     return found
+
+
+@contextmanager
+def _own_values() -> Iterator[None]:
+    """Raise a refused value as psycopg did: it is the migration's own, and nobody has sent it."""
+    try:
+        yield
+    except UnstorableError as exc:
+        raise exc.__cause__ or exc from None
 
 
 def _number(migration: Migration) -> int:

@@ -143,7 +143,9 @@ def test_who_waits_too_long_for_another_migrator_says_so(empty, directory, monke
 
 
 def test_migrating_may_take_longer_than_any_other_statement(empty, directory, monkeypatch):
-    monkeypatch.setattr("ogdc_shared.db.database._STATEMENT_SECONDS", 1)
+    monkeypatch.setattr("ogdc_shared.db.database.STATEMENT_SECONDS", 1)
+    monkeypatch.setattr("ogdc_shared.db.connection.STATEMENT_SECONDS", 1)
+    monkeypatch.setattr("ogdc_shared.db.connection._GRACE_SECONDS", 0)
     (directory / "0003_slow.sql").write_text("SELECT pg_sleep(1.3)")
     assert "0003_slow" in migrate(empty, directory=directory)
     with empty.autocommit() as conn:
