@@ -45,8 +45,11 @@ class Applied(NamedTuple):
 
     @property
     def ended(self) -> str | None:
-        """The status it has ended with by this; None: it has not, or had before."""
-        return self.after if self.after in TERMINAL_PHASES and self.before not in TERMINAL_PHASES else None
+        """The status it has ended with by this; None: it has not, or with the same before.
+
+        From one end to another is an end, too: of a retry, whose beginning nobody has told.
+        """
+        return self.after if self.after in TERMINAL_PHASES and self.after != self.before else None
 
 
 class _Answer(NamedTuple):

@@ -52,6 +52,12 @@ def tell(service: Service, workflow: dict[str, Any], **headers: str) -> int:
     return HTTP.request("POST", service.url, body=json.dumps(workflow), headers=sent).status
 
 
+def ends(service: Service, run: str) -> list[str]:
+    """The statuses that a service's log says a run ended with."""
+    began = f"run {run} ended: "
+    return [line["message"].removeprefix(began) for line in service.lines() if began in line["message"]]
+
+
 def test_log_lines_answer_workflow_and_record_bear_the_callers_trace(
     services, argo: ArgoServer, database: Database
 ):
@@ -125,8 +131,13 @@ def test_an_end_is_told_once(services, argo: ArgoServer, database: Database):
     for number, phase in enumerate(["Running", "Failed", "Failed", "Running", "Succeeded", "Succeeded"]):
         assert tell(events, argo.advance(name, phase), **{"ce-id": str(number)}) == 204
 
-    told = [line["message"].rpartition(": ")[2] for line in events.lines() if "ended" in line["message"]]
-    assert told == ["Failed", "Succeeded"]
+    assert ends(events, name) == ["Failed"], "an event alone does not turn one end into another"
+    status = services("status")
+    for _ in range(2):
+        assert HTTP.request("GET", f"{status.url}/runs/{name}").json()["status"] == "Succeeded"
+    assert ends(status, name) == ["Succeeded"], "Argo's own answer does, once"
+    assert tell(events, argo.advance(name, "Succeeded"), **{"ce-id": "late"}) == 204
+    assert ends(events, name) == ["Failed"]
 
 
 def test_logs_that_break_off_do_so_in_the_trace_of_who_reads_them(services, argo: ArgoServer):
