@@ -98,11 +98,15 @@ class TestSubmission:
 
         assert dag(argo, name)["failFast"] is False
 
-    def test_only_a_recipe_that_ships_inputs_goes_to_every_task(self, submit, argo: ArgoServer):
+    def test_the_recipe_goes_to_every_task(self, submit, argo: ArgoServer):
         name = started(submit, files=parallel_files())
 
         process = next(t for t in argo.workflows[name]["spec"]["templates"] if t["name"] == "process")
-        assert [artifact["name"] for artifact in process["inputs"]["artifacts"]] == ["plan", "partition"]
+        assert [artifact["name"] for artifact in process["inputs"]["artifacts"]] == [
+            "plan",
+            "partition",
+            "recipe",
+        ]
 
     def test_where_argo_will_not_have_it_nothing_stays_behind(
         self, submit, artifacts: Path, argo: ArgoServer

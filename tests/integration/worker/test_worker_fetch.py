@@ -417,4 +417,5 @@ def test_the_log_names_every_input(fetching: Fetching, server: FileServer) -> No
         "name": "b.csv",
         "size": 3,
         "seconds": 0,
+        "cached": False,
     }

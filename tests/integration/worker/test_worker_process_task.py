@@ -66,7 +66,7 @@ def test_a_recipe_of_several_commands_runs_in_its_directories(make_task: MakeTas
 
 
 def test_every_step_leaves_a_line_in_the_log(make_task: MakeTask) -> None:
-    task = make_task("true", "exit 4", files=(InputFile("a.txt", kind="recipe"),))
+    task = make_task("touch /output_dir/b.txt", "exit 4", files=(InputFile("a.txt", kind="recipe"),))
     (task.recipe / "a.txt").write_text("A")
     result = task.run()
     assert [event["event"] for event in result.events()] == [
@@ -85,7 +85,7 @@ def test_every_step_leaves_a_line_in_the_log(make_task: MakeTask) -> None:
 
 
 def test_a_failing_command_is_the_last_word(make_task: MakeTask) -> None:
-    result = make_task("true", "echo Tile 7 is missing. >&2; exit 3", "true").run()
+    result = make_task("touch /output_dir/b.txt", "echo Tile 7 is missing. >&2; exit 3", "true").run()
     assert result.exit_code == 1
     assert result.last_words == (
         "command 2 of 3 failed with exit code 3: echo Tile 7 is missing. >&2; exit 3"
@@ -216,7 +216,17 @@ def test_a_plan_that_cannot_be_read_is_said_plainly(make_task: MakeTask) -> None
     assert "Traceback" in result.stderr
 
 
-@pytest.mark.parametrize("arguments", [[], ["process", "--fast"], ["publish"], ["publish", "--run", "../x"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["process", "--fast"],
+        ["process", "partition=x"],
+        ["list", "plans=1"],
+        ["publish"],
+        ["publish", "--run", "../x"],
+    ],
+)
 def test_a_wrong_command_line_is_refused(make_task: MakeTask, arguments: list[str]) -> None:
     task = make_task("true")
     task.arguments = arguments
