@@ -13,9 +13,10 @@ from urllib.parse import urlencode, urlsplit
 from ogdc_cli.settings import ClientSettings
 from ogdc_cli.transport import ApiError, Transport
 from ogdc_shared.errors import OutputUnavailableError, UnknownRunError, UnknownTriggerError
+from ogdc_shared.line_blocks import whole_lines
 
 if TYPE_CHECKING:
-    import urllib3
+    pass
 
 __all__ = ["ApiClient", "ApiError", "Submitted"]
 
@@ -98,7 +99,7 @@ class ApiClient:
         """What a run's tasks have printed so far, some whole lines at a time."""
         query = "" if tail is None else f"?tail={tail}"
         with self._transport.stream("GET", f"/runs/{_segment(name)}/logs{query}") as response:
-            yield from _whole_lines(response)
+            yield from whole_lines(response.stream(_CHUNK))
 
     def cancel(self, name: str) -> dict[str, Any]:
         """Stop a run."""
@@ -172,15 +173,3 @@ def _segment(name: str, unknown: type[UnknownRunError | UnknownTriggerError] = U
     if not _NAME.fullmatch(name):
         raise unknown(name)
     return name
-
-
-def _whole_lines(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
-    rest = [b""]
-    for chunk in response.stream(_CHUNK):
-        lines, newline, beginning = chunk.rpartition(b"\n")
-        if newline:
-            yield b"".join((*rest, lines, newline))
-            rest = []
-        rest.append(beginning)
-    if any(rest):
-        yield b"".join((*rest, b"\n"))

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
-from itertools import islice
 
 from flask import Response
 
@@ -29,7 +27,6 @@ TASK_OFFSET = Number("task_offset", 0, 1 << 31, 0, "How many tasks to leave out 
 PARTITIONS_LIMIT = Number("limit", 1, 1000, 100, "How many.")
 PARTITIONS_OFFSET = Number("offset", 0, 1 << 31, 0, "How many to leave out at the beginning.")
 TAIL = Number("tail", 1, 1_000_000, 0, "Only so many lines, the last; all without it.")
-_LINES_TOGETHER = 500
 
 
 def build(context: Context) -> Function:
@@ -92,14 +89,8 @@ def _partitions(context: Context, call: Call) -> Response:
 def _logs(context: Context, call: Call) -> Response:
     from ogdc_shared.runs.logs import run_logs
 
-    lines = run_logs(context, call.name, tail=TAIL.read(call.request.args) or None)
-    return Response(_together(lines), content_type="text/plain; charset=utf-8")
-
-
-def _together(lines: Iterator[str]) -> Iterator[bytes]:
-    """Put lines together to pieces that are worth being sent; half a surrogate pair cannot be."""
-    while some := list(islice(lines, _LINES_TOGETHER)):
-        yield ("\n".join(some) + "\n").encode(errors="replace")
+    blocks = run_logs(context, call.name, tail=TAIL.read(call.request.args) or None)
+    return Response(blocks, content_type="text/plain; charset=utf-8")
 
 
 def _output(context: Context, call: Call) -> Response:

@@ -1,6 +1,7 @@
 """The part of the Argo Server's REST API that this project uses, as a WSGI application.
 
 Answers have the shapes of the Argo Server's: a Workflow object, or `{"code", "message"}` with a gRPC code.
+Logs can be had as text, too, by who asks for it (`Accept`).
 
 Source: pkg/apiclient/workflow/workflow.proto of argo-workflows (paths and parameters), google.rpc.Code.
 """
@@ -23,6 +24,7 @@ from ogdc_local.engine.manifest import read_program
 from ogdc_local.engine.pods import Pods
 from ogdc_local.engine.store import Store, WorkflowExistsError, WorkflowStateError
 from ogdc_shared.errors import InvalidRequestError, OgdcError
+from ogdc_shared.line_blocks import LOG_BLOCKS
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -50,6 +52,15 @@ class Request(NamedTuple):
     """The workflow's; empty where the path names none."""
     query: dict[str, str]
     body: bytes
+    accept: str
+    """Media types the caller reads."""
+
+
+class Answer(NamedTuple):
+    """What is answered where all went well."""
+
+    content: Iterable[bytes]
+    media_type: str = "application/json"
 
 
 class Api:
@@ -84,7 +95,7 @@ class Api:
         self._notice = notice
         self._forget = forget
         self._ready = ready
-        self._handlers: dict[tuple[str, bool, str | None], Callable[[Request], Iterable[bytes]]] = {
+        self._handlers: dict[tuple[str, bool, str | None], Callable[[Request], Answer]] = {
             ("POST", False, None): self._create,
             ("GET", False, None): self._list,
             ("GET", True, None): self._get,
@@ -97,8 +108,9 @@ class Api:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one call."""
+        media_type = "application/json"
         try:
-            status, answer = HTTPStatus.OK, self._answer(environ)
+            status, (answer, media_type) = HTTPStatus.OK, self._answer(environ)
         except ApiError as exc:
             status, answer = exc.status, _error(exc.status, str(exc))
         except InvalidRequestError as exc:
@@ -111,10 +123,10 @@ class Api:
             _LOG.exception("%s %s failed.", environ.get("REQUEST_METHOD"), environ.get("PATH_INFO"))
             status = HTTPStatus.INTERNAL_SERVER_ERROR
             answer = _error(status, "the engine failed by its own fault; the stack's log says how")
-        start_response(f"{status.value} {status.phrase}", [("Content-Type", "application/json")])
+        start_response(f"{status.value} {status.phrase}", [("Content-Type", media_type)])
         return answer
 
-    def _answer(self, environ: WSGIEnvironment) -> Iterable[bytes]:
+    def _answer(self, environ: WSGIEnvironment) -> Answer:
         route = _ROUTE.fullmatch(environ.get("PATH_INFO", ""))
         if route is None:
             raise ApiError(HTTPStatus.NOT_FOUND, "Not Found")
@@ -129,9 +141,10 @@ class Api:
         if not self._ready():
             raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "the engine is not running")
         query = {key: values[-1] for key, values in parse_qs(environ.get("QUERY_STRING", "")).items()}
-        return handler(Request(name=route["name"] or "", query=query, body=_body(environ)))
+        accept = environ.get("HTTP_ACCEPT", "")
+        return handler(Request(name=route["name"] or "", query=query, body=_body(environ), accept=accept))
 
-    def _create(self, request: Request) -> Iterable[bytes]:
+    def _create(self, request: Request) -> Answer:
         manifest = json_object(request.body).get("workflow")
         program = read_program(manifest, claims=self._claims)
         assert isinstance(manifest, dict)
@@ -144,10 +157,10 @@ class Api:
         self._notice(uid)
         return self._document(program.name)
 
-    def _get(self, request: Request) -> Iterable[bytes]:
+    def _get(self, request: Request) -> Answer:
         return self._document(request.name)
 
-    def _list(self, request: Request) -> Iterable[bytes]:
+    def _list(self, request: Request) -> Answer:
         """A page of workflows, newest first; `continue` is the number of those already given."""
         selector = request.query.get("listOptions.labelSelector", "")
         limit = _number(request.query, "listOptions.limit")
@@ -156,7 +169,7 @@ class Api:
         page = names[offset : offset + limit] if limit else names[offset:]
         rest = offset + len(page) < len(names)
         metadata = {"continue": str(offset + len(page))} if rest else {}
-        return self._listing(page, metadata)
+        return Answer(self._listing(page, metadata))
 
     def _listing(self, names: list[str], metadata: dict[str, Any]) -> Iterator[bytes]:
         yield f'{{"metadata":{json.dumps(metadata)},"items":['.encode()
@@ -176,14 +189,14 @@ class Api:
             _LOG.exception("Workflow %s cannot be read.", name)
             return None
 
-    def _delete(self, request: Request) -> Iterable[bytes]:
+    def _delete(self, request: Request) -> Answer:
         uid = self._store.delete(request.name)
         if uid is None:
             raise _unknown(request.name)
         self._forget(uid, request.name)
-        return [b"{}"]
+        return Answer([b"{}"])
 
-    def _retry(self, request: Request) -> Iterable[bytes]:
+    def _retry(self, request: Request) -> Answer:
         options = {key: value for key, value in json_object(request.body or b"{}").items() if value}
         if set(options) - {"name", "namespace"}:
             raise InvalidRequestError(
@@ -191,10 +204,10 @@ class Api:
             )
         return self._turn(request.name, self._store.retry)
 
-    def _shut_down(self, strategy: str) -> Callable[[Request], Iterable[bytes]]:
+    def _shut_down(self, strategy: str) -> Callable[[Request], Answer]:
         return lambda request: self._turn(request.name, lambda name: self._store.shut_down(name, strategy))
 
-    def _turn(self, name: str, change: Callable[[str], str | None]) -> Iterable[bytes]:
+    def _turn(self, name: str, change: Callable[[str], str | None]) -> Answer:
         try:
             uid = change(name)
         except WorkflowStateError as exc:
@@ -204,17 +217,21 @@ class Api:
         self._notice(uid)
         return self._document(name)
 
-    def _log(self, request: Request) -> Iterable[bytes]:
+    def _log(self, request: Request) -> Answer:
         pods = self._store.pods(request.name)
         if pods is None:
             raise _unknown(request.name)
-        return read_logs(request.name, pods=pods, path_of=self._pods.log, query=request.query)
+        as_text = LOG_BLOCKS in request.accept
+        logs = read_logs(
+            request.name, pods=pods, path_of=self._pods.log, query=request.query, as_text=as_text
+        )
+        return Answer(logs, LOG_BLOCKS) if as_text else Answer(logs)
 
-    def _document(self, name: str) -> Iterable[bytes]:
+    def _document(self, name: str) -> Answer:
         document = self._store.document(name)
         if document is None:
             raise _unknown(name)
-        return [document.encode()]
+        return Answer([document.encode()])
 
 
 def _unknown(name: str) -> ApiError:

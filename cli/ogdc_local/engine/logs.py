@@ -1,4 +1,4 @@
-"""Logs of a workflow's pods, as the Argo Server streams them: a JSON object a line.
+"""Logs of a workflow's pods, as the Argo Server streams them: a JSON object a line; or as blocks of text.
 
 Source: WorkflowLogRequest and LogEntry in pkg/apiclient/workflow/workflow.proto of argo-workflows.
 """
@@ -9,6 +9,7 @@ import json
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from json.encoder import encode_basestring_ascii
 from pathlib import Path
 from typing import BinaryIO
@@ -29,6 +30,7 @@ def read_logs(
     pods: Iterable[tuple[str, str, str]],
     path_of: Callable[[str, str], Path],
     query: dict[str, str],
+    as_text: bool,
 ) -> Iterator[bytes]:
     """The log lines of a workflow's pods, one pod after the other in the order they began.
 
@@ -37,6 +39,7 @@ def read_logs(
         pods: (node id, node name, template) of each.
         path_of: Workflow name and node id → the log's file.
         query: `podName`, `logOptions.tailLines` (of each pod), `logOptions.container`.
+        as_text: Give lines `[task] text` (see `ogdc_shared.line_blocks`), not JSON.
 
     Raises:
         InvalidRequestError: another option, or one of these with another meaning than here.
@@ -44,7 +47,8 @@ def read_logs(
     tail = _options(query)
     wanted = query.get("podName")
     named = [(pod_name(workflow, node=name, template=template), node) for node, name, template in pods]
-    return _entries([(pod, path_of(workflow, node)) for pod, node in named if wanted in (None, pod)], tail)
+    logs = [(pod, path_of(workflow, node)) for pod, node in named if wanted in (None, pod)]
+    return _blocks(logs, tail, partial(_labelled, workflow=workflow) if as_text else _entries)
 
 
 def _options(query: dict[str, str]) -> int | None:
@@ -63,18 +67,29 @@ def _options(query: dict[str, str]) -> int | None:
     return None if tail is None else int(tail)
 
 
-def _entries(logs: list[tuple[str, Path]], tail: int | None) -> Iterator[bytes]:
-    """Entries, many at a time: what is done for each line alone would take longer than reading the disk."""
+def _blocks(
+    logs: list[tuple[str, Path]], tail: int | None, rendered: Callable[[str, str], bytes]
+) -> Iterator[bytes]:
+    """Many lines at a time: what is done for each line alone would take longer than reading the disk."""
     for pod, path in logs:
         try:
             file = path.open("rb")
         except FileNotFoundError:
             continue
-        beginning, end = '{"result":{"content":', f',"podName":{json.dumps(pod)}}}}}\n'
         with file:
             for text in _texts(file) if tail is None else _last_texts(file, tail):
-                lines = map(encode_basestring_ascii, text.split("\n"))
-                yield f"{beginning}{f'{end}{beginning}'.join(lines)}{end}".encode()
+                yield rendered(text, pod)
+
+
+def _entries(text: str, pod: str) -> bytes:
+    beginning, end = '{"result":{"content":', f',"podName":{json.dumps(pod)}}}}}\n'
+    lines = map(encode_basestring_ascii, text.split("\n"))
+    return f"{beginning}{f'{end}{beginning}'.join(lines)}{end}".encode()
+
+
+def _labelled(text: str, pod: str, *, workflow: str) -> bytes:
+    label = f"[{pod.removeprefix(f'{workflow}-')}] "
+    return "".join((label, text.replace("\n", f"\n{label}"), "\n")).encode()
 
 
 def _texts(file: BinaryIO) -> Iterator[str]:

@@ -7,32 +7,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ogdc_shared.argo.connection import Connection, accepted, document, reason
 from ogdc_shared.config import ArgoSettings
 from ogdc_shared.errors import ArgoUnavailableError, RunStateError
+from ogdc_shared.line_blocks import LOG_BLOCKS, whole_lines
 from ogdc_shared.telemetry.base import Telemetry
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
 
 _PAGE_SIZE = 500
-_PIECE = 64 * 1024
+_PIECE = 256 * 1024
+_LINES_TOGETHER = 500
+_LOG_TYPES = f"{LOG_BLOCKS}, application/json"
 _OF_THE_EXECUTOR = re.compile(r"time=\S+ level=\w+ msg=.* argo=true(?: .*)?")
 """What Argo's program around a container's command writes among the command's lines.
 
 Source: cmd/argoexec/commands/root.go, workflow/executor/osspecific/command_unix.go of argo-workflows.
 """
-
-
-class LogLine(NamedTuple):
-    """One line that a task wrote."""
-
-    task: str
-    """The pod's name without the workflow's in front: its template and a number."""
-    text: str
 
 
 class ArgoClient:
@@ -105,8 +101,11 @@ class ArgoClient:
         if response.status != 404:
             accepted(response)
 
-    def logs(self, name: str, *, tail: int | None = None) -> Iterator[LogLine]:
+    def logs(self, name: str, *, tail: int | None = None) -> Iterator[bytes]:
         """Stream what the tasks of a workflow have written so far; nothing where their pods are gone.
+
+        Yields blocks of whole lines in UTF-8, each `[task] text`. A task is called as its pod, without the
+        workflow's name in front: by its template and a number.
 
         Args:
             name: The workflow's.
@@ -115,10 +114,12 @@ class ArgoClient:
         query = {"logOptions.container": "main"}
         if tail is not None:
             query["logOptions.tailLines"] = str(tail)
-        response = self._connection.call("GET", f"{self._path(name)}/log", query=query, stream=True)
+        response = self._connection.call(
+            "GET", f"{self._path(name)}/log", query=query, stream=True, accept=_LOG_TYPES
+        )
         try:
             if response.status != 404:
-                yield from _log_lines(accepted(response), workflow=name)
+                yield from _log_blocks(accepted(response), workflow=name)
         finally:
             response.close()
 
@@ -143,16 +144,40 @@ def _has_ended(response: BaseHTTPResponse) -> bool:
     return response.status == 500 and "completed workflow" in reason(response)
 
 
-def _log_lines(response: BaseHTTPResponse, *, workflow: str) -> Iterator[LogLine]:
+def _log_blocks(response: BaseHTTPResponse, *, workflow: str) -> Iterator[bytes]:
     from urllib3.exceptions import HTTPError
 
+    pieces = response.stream(_PIECE)
+    try:
+        if response.headers.get("Content-Type") == LOG_BLOCKS:
+            yield from whole_lines(pieces)
+        else:
+            yield from _together(_log_lines(pieces, workflow=workflow))
+    except HTTPError as exc:
+        raise ArgoUnavailableError(f"The logs broke off: {exc}.") from exc
+
+
+def _log_lines(pieces: Iterator[bytes], *, workflow: str) -> Iterator[str]:
     from ogdc_shared.argo.log_lines import read_lines
 
     tasks: dict[str, str] = {}
-    try:
-        for line in read_lines(response.stream(_PIECE)):
-            pod, text = line.pod_name, line.content
-            if not (text.startswith("time=") and _OF_THE_EXECUTOR.fullmatch(text)):
-                yield LogLine(tasks.get(pod) or tasks.setdefault(pod, pod.removeprefix(f"{workflow}-")), text)
-    except HTTPError as exc:
-        raise ArgoUnavailableError(f"The logs broke off: {exc}.") from exc
+    for line in read_lines(pieces):
+        pod, text = line.pod_name, line.content
+        if not (text.startswith("time=") and _OF_THE_EXECUTOR.fullmatch(text)):
+            yield f"[{tasks.get(pod) or tasks.setdefault(pod, pod.removeprefix(f'{workflow}-'))}] {text}\n"
+
+
+def _together(lines: Iterator[str]) -> Iterator[bytes]:
+    """Put lines together to blocks, also those before an error; half a surrogate pair cannot be encoded."""
+    broke: ArgoUnavailableError | None = None
+    while broke is None:
+        some: list[str] = []
+        try:
+            some.extend(islice(lines, _LINES_TOGETHER))
+        except ArgoUnavailableError as exc:
+            broke = exc
+        if not some:
+            break
+        yield "".join(some).encode(errors="replace")
+    if broke is not None:
+        raise broke

@@ -48,6 +48,7 @@ class Connection:
         body: dict[str, Any] | None = None,
         repeatable: bool = True,
         stream: bool = False,
+        accept: str = "application/json",
     ) -> BaseHTTPResponse:
         """Make one call, and make it again where nothing came back and that does no harm.
 
@@ -58,6 +59,7 @@ class Connection:
             body: What is sent, as JSON.
             repeatable: Whether making the call twice does no more than making it once.
             stream: Whether the body is left for the caller to read.
+            accept: Media types that the caller reads.
 
         Returns:
             The answer, of any status but those that say "not now".
@@ -70,7 +72,7 @@ class Connection:
         maybe_done = False
         for attempts_left in reversed(range(_ATTEMPTS if repeatable else 1)):
             try:
-                return self._observed_attempt(method, url, body=body, stream=stream)
+                return self._observed_attempt(method, url, body=body, stream=stream, accept=accept)
             except ArgoUnavailableError as exc:
                 maybe_done = maybe_done or exc.maybe_done
                 if not attempts_left or not isinstance(exc, _PassingError):
@@ -79,16 +81,16 @@ class Connection:
         raise AssertionError("the last attempt returns or raises")
 
     def _observed_attempt(
-        self, method: str, url: str, *, body: dict[str, Any] | None, stream: bool
+        self, method: str, url: str, *, body: dict[str, Any] | None, stream: bool, accept: str
     ) -> BaseHTTPResponse:
         known = {"http.request.method": method, "server.address": urlsplit(url).hostname or ""}
         with self._telemetry.span(f"{method} Argo", kind="CLIENT", attributes=known) as added:
-            response = self._attempt(method, url, body=body, stream=stream)
+            response = self._attempt(method, url, body=body, stream=stream, accept=accept)
             added["http.response.status_code"] = response.status
             return response
 
     def _attempt(
-        self, method: str, url: str, *, body: dict[str, Any] | None, stream: bool
+        self, method: str, url: str, *, body: dict[str, Any] | None, stream: bool, accept: str
     ) -> BaseHTTPResponse:
         import urllib3
         from urllib3 import exceptions
@@ -100,7 +102,7 @@ class Connection:
                 method,
                 url,
                 body=None if body is None else json.dumps(body).encode(),
-                headers=self._headers(),
+                headers=self._headers() | {"Accept": accept},
                 timeout=urllib3.Timeout(connect=min(_CONNECT_SECONDS, seconds), read=seconds),
                 retries=False,
                 redirect=False,
@@ -147,7 +149,7 @@ class Connection:
         )
 
     def _headers(self) -> dict[str, str]:
-        headers = {"Accept": "application/json", "Content-Type": "application/json"}
+        headers = {"Content-Type": "application/json"}
         if trace := current().trace:
             headers |= trace.headers
         token = self._token()

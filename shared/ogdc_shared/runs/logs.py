@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Iterator
 from itertools import chain
 
-from ogdc_shared.argo.client import LogLine
 from ogdc_shared.context import Context
 from ogdc_shared.errors import ArgoUnavailableError, OutputUnavailableError
 from ogdc_shared.runs.read import recorded_run
@@ -16,8 +15,8 @@ from ogdc_shared.telemetry.tracing import Scope, current, within
 _log = logging.getLogger(__name__)
 
 
-def run_logs(context: Context, name: str, *, tail: int | None = None) -> Iterator[str]:
-    """Return the log lines of a run as they come, each as `[task] text`.
+def run_logs(context: Context, name: str, *, tail: int | None = None) -> Iterator[bytes]:
+    """Return the log of a run as it comes: blocks of whole lines in UTF-8, each `[task] text`.
 
     Should Argo fail half-way, the last line says so.
 
@@ -37,18 +36,22 @@ def run_logs(context: Context, name: str, *, tail: int | None = None) -> Iterato
             f"The logs of run {name} went with its workflow, {run.deleted_at:%Y-%m-%d %H:%M} UTC.",
             expired=True,
         )
-    lines = context.argo.logs(name, tail=tail)
-    first = next(lines, None)
-    text = _rendered(chain([] if first is None else [first], lines), scope=current())
-    return text if tail is None else iter(deque(text, maxlen=tail))
+    blocks = context.argo.logs(name, tail=tail)
+    first = next(blocks, b"")
+    told = _told(chain([first], blocks), scope=current())
+    return told if tail is None else iter([_last_lines(told, tail)])
 
 
-def _rendered(lines: Iterator[LogLine], *, scope: Scope) -> Iterator[str]:
-    """Yield lines as they are shown, mostly after the request that they are for has left its scope."""
+def _told(blocks: Iterator[bytes], *, scope: Scope) -> Iterator[bytes]:
+    """Hand on blocks, mostly after the request that they are for has left its scope."""
     try:
-        for line in lines:
-            yield f"[{line.task}] {line.text}"
+        yield from blocks
     except ArgoUnavailableError as exc:
         with within(scope.trace, **scope.fields):
             _log.warning("logs broke off: %s", exc)
-        yield f"[ogdc-runner] The log breaks off here: {exc}"
+        yield f"[ogdc-runner] The log breaks off here: {exc}\n".encode()
+
+
+def _last_lines(blocks: Iterator[bytes], count: int) -> bytes:
+    lines = (line for block in blocks for line in block.removesuffix(b"\n").split(b"\n") if block)
+    return b"".join(line + b"\n" for line in deque(lines, maxlen=count))

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from ogdc_shared.argo.client import ArgoClient, LogLine
+from ogdc_shared.argo.client import ArgoClient
 from ogdc_shared.config import ArgoSettings
 from ogdc_shared.errors import ArgoUnavailableError, ConfigurationError, RunStateError
+from ogdc_shared.line_blocks import LOG_BLOCKS
 from support.certificates import self_signed
 from support.http import Answer, FileServer, Request, closed_port
 
@@ -134,11 +135,9 @@ def test_logs_are_streamed_with_the_task_that_wrote_them(argo: FileServer, clien
         {"result": {"content": "done ✓", "podName": f"{NAME}-publish-9"}},
     ]
     argo.routes[f"{ONE}/log"] = lambda _: Answer(body=b"".join(json.dumps(e).encode() + b"\n" for e in lines))
-    assert list(client.logs(NAME, tail=10)) == [
-        LogLine(task="process-123", text="fetched 1 of 2"),
-        LogLine(task="process-123", text=""),
-        LogLine(task="publish-9", text="done ✓"),
-    ]
+    assert b"".join(client.logs(NAME, tail=10)).decode() == (
+        "[process-123] fetched 1 of 2\n[process-123] \n[publish-9] done ✓\n"
+    )
     assert argo.requests[0].query == {"logOptions.container": ["main"], "logOptions.tailLines": ["10"]}
 
 
@@ -152,20 +151,33 @@ def test_logs_are_without_what_argo_writes_around_a_command(argo: FileServer, cl
     lines = [{"result": {"content": text, "podName": f"{NAME}-process-123"}} for text in written]
     argo.routes[f"{ONE}/log"] = lambda _: Answer(body=b"".join(json.dumps(e).encode() + b"\n" for e in lines))
 
-    assert [line.text for line in client.logs(NAME)] == ["time=2026-11-22 argo=true"]
+    assert list(client.logs(NAME)) == [b"[process-123] time=2026-11-22 argo=true\n"]
 
 
 def test_logs_ended_by_an_error_give_the_lines_before(argo: FileServer, client: ArgoClient) -> None:
     good = json.dumps({"result": {"content": "a", "podName": "p"}}).encode() + b"\n"
     argo.routes[f"{ONE}/log"] = lambda _: Answer(body=good + b'{"error":{"message":"pod is gone"}}\n')
     lines = client.logs(NAME)
-    assert next(lines).text == "a"
+    assert next(lines) == b"[p] a\n"
     with pytest.raises(ArgoUnavailableError, match="pod is gone"):
         next(lines)
 
 
-def test_logs_that_break_off_are_not_taken_for_all(argo: FileServer, client: ArgoClient) -> None:
-    argo.routes[f"{ONE}/log"] = lambda _: Answer(body=b'{"result":{"content":"a"}}\n' * 9)
+def test_logs_of_an_engine_that_offers_blocks_of_lines_are_handed_on_as_they_are(
+    argo: FileServer, client: ArgoClient
+) -> None:
+    log = b"[process-1] {not JSON}\n[process-1] \n" * 50_000
+    argo.routes[f"{ONE}/log"] = lambda _: Answer(body=log, headers={"Content-Type": LOG_BLOCKS})
+    blocks = list(client.logs(NAME))
+    assert b"".join(blocks) == log
+    assert all(block.endswith(b"\n") for block in blocks)
+    assert LOG_BLOCKS in argo.requests[0].headers["Accept"]
+
+
+@pytest.mark.parametrize("kind", ["application/json", LOG_BLOCKS])
+def test_logs_that_break_off_are_not_taken_for_all(argo: FileServer, client: ArgoClient, kind: str) -> None:
+    body = b'{"result":{"content":"a"}}\n' * 9
+    argo.routes[f"{ONE}/log"] = lambda _: Answer(body=body, headers={"Content-Type": kind})
     argo.drop(after=30)
     with pytest.raises(ArgoUnavailableError, match="broke off"):
         list(client.logs(NAME))

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from ogdc_local.engine import output
 from ogdc_local.engine.logs import read_logs
+from ogdc_local.engine.nodes import pod_name
 from ogdc_local.engine.output import Output, mark_of
 
 MIB = 1024 * 1024
@@ -104,8 +105,17 @@ def test_logs_are_read_as_they_are_whatever_the_pieces(
     kept, logs._PIECE = logs._PIECE, 64
     try:
         for query, wanted in (({}, expected), ({"logOptions.tailLines": str(tail)}, expected[-tail:])):
-            found = read_logs("w", pods=[("id", "n", "t")], path_of=lambda *_: log, query=dict(query))
-            entries = [json.loads(line) for line in b"".join(found).splitlines()]
-            assert [entry["result"]["content"] for entry in entries] == wanted
+            found, text = (
+                b"".join(
+                    read_logs(
+                        "w", pods=[("id", "n", "t")], path_of=lambda *_: log, query=query, as_text=as_text
+                    )
+                )
+                for as_text in (False, True)
+            )
+            entries = [json.loads(line)["result"] for line in found.splitlines()]
+            assert [entry["content"] for entry in entries] == wanted
+            task = pod_name("w", node="n", template="t").removeprefix("w-")
+            assert text.decode() == "".join(f"[{task}] {line}\n" for line in wanted)
     finally:
         logs._PIECE = kept
