@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ogdc_shared.errors import InvalidRequestError
+from ogdc_shared.json_text import read_json
 
 _MAX_DIGITS = 18
 
@@ -113,7 +113,4 @@ def json_value(body: bytes) -> Any:
     Raises:
         InvalidRequestError: it is not JSON.
     """
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError) as exc:
-        raise InvalidRequestError(f"The body is not JSON: {exc}.") from exc
+    return read_json(body, refusal="The body is not JSON")

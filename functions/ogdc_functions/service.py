@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from flask import current_app
 
+from ogdc_functions.http.gunicorn_refusals import answer_gunicorn_refusals_in_json
 from ogdc_functions.http.responses import answer_errors_in_json
 from ogdc_functions.http.routing import Function
 from ogdc_functions.logs import configure_logging
@@ -25,6 +26,7 @@ def start(build: Callable[[Context], Function]) -> Function:
     """
     configure_logging()
     answer_errors_in_json(current_app)
+    answer_gunicorn_refusals_in_json()
     context = Context(Settings.from_env())
     atexit.register(context.close)
     return build(context)

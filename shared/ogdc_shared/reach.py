@@ -49,10 +49,14 @@ def checked_addresses(host: str, port: int | None, reach: Reach) -> list[str]:
     for address in addresses:
         if host.lower() not in reach.hosts and not reach.allows(ip_address(address)):
             raise ForbiddenError(
-                f"{host} is {address}, which is no public address, so nothing is read from there. Use a "
-                "public server; the operator can allow a network with OGDC_ALLOWED_NETWORKS."
+                f"{host} {_stands_for(host, address)}, so nothing is read from there. Use a public server; "
+                "the operator can allow a network with OGDC_ALLOWED_NETWORKS."
             )
     return addresses
+
+
+def _stands_for(host: str, address: str) -> str:
+    return "is no public address" if host == address else f"is {address}, which is no public address"
 
 
 def _is_public(address: Address) -> bool:

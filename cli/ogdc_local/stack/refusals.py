@@ -18,7 +18,7 @@ class JsonErrorTask(ErrorTask):  # type: ignore[misc]  # waitress has no types
     def execute(self) -> None:
         """See `ErrorTask.execute`."""
         error = self.request.error
-        body = json.dumps({"detail": f"{error.reason}: {error.body}."}).encode()
+        body = json.dumps({"detail": f"{error.reason}: {error.body.rstrip('.')}."}).encode()
         self.status = f"{error.code} {error.reason}"
         self.response_headers += [("Content-Type", "application/json"), ("X-Content-Type-Options", "nosniff")]
         self.content_length = len(body)

@@ -8,8 +8,8 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Flask, Request, Response
-from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
+from flask import Flask, Request, Response, request
+from werkzeug.exceptions import BadRequest, HTTPException, NotFound, RequestEntityTooLarge
 
 from ogdc_shared import errors
 from ogdc_shared.events.cloudevents import Event, write_event
@@ -41,8 +41,22 @@ class UnreadableBodyError(BadRequest):
 
 
 def answer_errors_in_json(app: Flask) -> None:
-    """Have `app` answer in JSON also what functions-framework refuses by itself, such as /robots.txt."""
-    app.register_error_handler(HTTPException, error_response)
+    """Have `app` answer in JSON also what functions-framework refuses by itself, such as /robots.txt.
+
+    A request's body is not read for it: it need not be one that can be.
+    """
+
+    def refuse(exc: HTTPException) -> Response:
+        response = error_response(nothing_at(request.path) if isinstance(exc, NotFound) else exc)
+        _leave_body_unread(response)
+        return response
+
+    app.register_error_handler(HTTPException, refuse)
+
+
+def nothing_at(path: str) -> NotFound:
+    """The refusal of a path that nothing is at."""
+    return NotFound(f"There is nothing at {path}; GET / names what there is.")
 
 
 def json_response(body: Mapping[str, Any], status: int = 200) -> Response:

@@ -8,10 +8,10 @@ from functools import partial
 from typing import NamedTuple, NoReturn
 
 from flask import Request, Response
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
+from werkzeug.exceptions import ClientDisconnected, HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
 from ogdc_functions.http.observing import observed
-from ogdc_functions.http.responses import UnreadableBodyError, error_response, json_response
+from ogdc_functions.http.responses import UnreadableBodyError, error_response, json_response, nothing_at
 from ogdc_functions.paths import methods_of, pattern
 from ogdc_shared.auth.caller import USER_HEADER, Caller, identify
 from ogdc_shared.telemetry.base import Telemetry
@@ -21,6 +21,7 @@ Function = Callable[[Request], Response]
 
 _PREFIX = "/api"
 _MAX_BODY = 1 << 20
+_BROKEN_OFF = "The request's body breaks off: it is shorter than its headers say. Send it again."
 
 
 class Call(NamedTuple):
@@ -88,10 +89,14 @@ def _read_body(request: Request, *, most: int) -> None:
         size = len(request.get_data())
     except RequestEntityTooLarge:
         size = most + 1
+    except ClientDisconnected as exc:
+        raise UnreadableBodyError(_BROKEN_OFF) from exc
     except HTTPException:
         raise
     except Exception as exc:  # each web server has its own: a chunk that is malformed, a caller who went away
         raise UnreadableBodyError(f"The request's body cannot be read: {exc}") from exc
+    if size < (request.content_length or 0) <= most:  # gunicorn leaves that unsaid
+        raise UnreadableBodyError(_BROKEN_OFF)
     if size > most:
         raise RequestEntityTooLarge(f"The body is too large; at most {most:,} bytes are taken here.")
 
@@ -115,7 +120,7 @@ def _find(table: list[tuple[re.Pattern[str], Route]], request: Request) -> tuple
                 return route, match.groupdict().get("name", "")
             allowed.append(route.method)
     allowed = allowed or [known for known in methods_of(path) if known != method]
-    refusal: HTTPException = NotFound(f"There is nothing at {path}; GET / names what there is.")
+    refusal: HTTPException = nothing_at(path)
     if allowed:
         refusal = MethodNotAllowed(allowed, f"{path} takes {' and '.join(allowed)}, not {method}.")
     return Route(method, "", partial(_refuse, refusal), public=True), ""

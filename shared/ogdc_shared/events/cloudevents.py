@@ -14,6 +14,7 @@ from cloudevents.http import CloudEvent, from_http
 from cloudevents.sdk.converters import is_binary
 
 from ogdc_shared.errors import InvalidRequestError
+from ogdc_shared.json_text import read_json
 from ogdc_shared.telemetry.tracing import Trace, read_trace
 
 STRUCTURED_TYPE = "application/cloudevents+json"
@@ -86,10 +87,7 @@ def _content_type(headers: Mapping[str, str]) -> str:
 
 
 def _items(body: bytes) -> list[Any]:
-    try:
-        items = json.loads(body)
-    except (ValueError, RecursionError) as exc:
-        raise InvalidRequestError(f"The batch of CloudEvents is not JSON: {exc}.") from exc
+    items = read_json(body, refusal="The batch of CloudEvents is not JSON")
     if not isinstance(items, list) or len(items) > MAX_BATCH:
         raise InvalidRequestError(f"A batch of CloudEvents is a JSON list of at most {MAX_BATCH}.")
     return items

@@ -15,6 +15,7 @@ from urllib.parse import unquote_plus
 
 from ogdc_shared.errors import InvalidRequestError
 from ogdc_shared.events.cloudevents import Event, each_event, is_event
+from ogdc_shared.json_text import read_json
 
 _T = TypeVar("_T")
 _Message = tuple[Event | None, Any]
@@ -107,12 +108,7 @@ def _enveloped(read: Callable[[], Event]) -> _Message:
 
 
 def _bare(body: bytes) -> _Message:
-    try:
-        return None, json.loads(body)
-    except (ValueError, RecursionError) as exc:
-        raise InvalidRequestError(
-            f"This is neither a CloudEvent nor an object store's notification in JSON: {type(exc).__name__}."
-        ) from exc
+    return None, read_json(body, refusal="This is neither a CloudEvent nor an object store's notification")
 
 
 def _readers(envelope: Event | None, data: Any) -> list[Callable[[], ObjectCreated | None]]:

@@ -92,6 +92,33 @@ def test_a_malformed_chunk_is_the_callers_fault(service: Service, log: Path, chu
     assert "Traceback" not in log.read_text()
 
 
+@pytest.mark.parametrize(
+    ("request_", "code", "words"),
+    [
+        ("GET /robots.txt HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 404, "/robots.txt"),
+        ("POST /favicon.ico HTTP/1.1\r\nContent-Length: 9\r\n\r\nx", 404, "/favicon.ico"),
+        ("POST /sweep HTTP/1.1\r\nContent-Length: 9\r\n\r\nx", 400, "breaks off"),
+        ("GET /version HTTP/1.1\r\n" + "X: y\r\n" * 300 + "\r\n", 431, "headers"),
+        ("GET /version HTTP/1.1\r\nX: " + "y" * 20_000 + "\r\n\r\n", 431, "headers"),
+        ("GET /version HTTP/1.1\r\nX Y: z\r\n\r\n", 400, "X Y"),
+        ("G\xe9T /version HTTP/1.1\r\n\r\n", 400, "Request"),
+    ],
+)
+def test_what_no_function_sees_is_refused_in_json(
+    service: Service, log: Path, request_: str, code: int, words: str
+):
+    with socket.create_connection(("127.0.0.1", service.port), timeout=30) as connection:
+        connection.sendall(request_.encode("latin-1"))
+        connection.shutdown(socket.SHUT_WR)
+        response = http.client.HTTPResponse(connection)
+        response.begin()
+        answer = json.loads(response.read())
+
+    assert response.status == code
+    assert words in answer["detail"]
+    assert "Traceback" not in log.read_text()
+
+
 def test_trouble_is_logged_as_json(service: Service, environment, log: Path, argo: ArgoServer):
     argo.trouble["create"] = "reject"
 

@@ -1,0 +1,34 @@
+"""JSON that somebody else wrote: read, or refused in words that are about it and not about Python."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ogdc_shared.errors import InvalidRequestError
+
+
+def read_json(text: bytes, *, refusal: str) -> Any:
+    """Read a text of any sender's.
+
+    Args:
+        text: UTF-8, -16 or -32.
+        refusal: How the message begins if it is no JSON, such as `The body is not JSON`.
+
+    Raises:
+        InvalidRequestError: it is none, or more deeply nested or with longer numbers than are read here.
+    """
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as exc:
+        raise InvalidRequestError(f"{refusal}: {_reason(exc)}.") from exc
+
+
+def _reason(exc: Exception) -> str:
+    if isinstance(exc, RecursionError):
+        return "it is nested too deeply"
+    if isinstance(exc, UnicodeDecodeError):
+        return f"byte {exc.start + 1} is not {exc.encoding.upper()}"
+    if isinstance(exc, json.JSONDecodeError):
+        return str(exc)
+    return "a number in it has too many digits"
