@@ -33,7 +33,7 @@ class Reach(NamedTuple):
 
     def allows(self, address: Address) -> bool:
         """Whether an address may be connected to."""
-        meant = _embedded(address) or address
+        meant = embedded(address) or address
         return self.anywhere or _is_public(meant) or any(meant in network for network in self.networks)
 
 
@@ -63,7 +63,7 @@ def _is_public(address: Address) -> bool:
     return address.is_global and not address.is_multicast
 
 
-def _embedded(address: Address) -> IPv4Address | None:
+def embedded(address: Address) -> IPv4Address | None:
     """The IPv4 address that an IPv6 one leads to, be it mapped, 6to4, Teredo or NAT64."""
     if isinstance(address, IPv4Address):
         return None

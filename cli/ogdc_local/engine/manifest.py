@@ -31,9 +31,15 @@ from ogdc_local.engine.program import (
 from ogdc_local.engine.spec import KNOWN
 from ogdc_local.engine.substitute import tags
 from ogdc_shared.argo.retry import EARLIER_EXPRESSIONS, RETRY_EXPRESSION
+from ogdc_shared.recipe.network import MAX_ADDRESSES
 from ogdc_shared.recipe.quantities import amount
 from ogdc_shared.storage.store import check_key
-from ogdc_shared.workflow.facts import NETWORK_LABEL, NETWORK_PURPOSES
+from ogdc_shared.workflow.facts import (
+    ADDRESSES_ANNOTATION,
+    NETWORK_LABEL,
+    NETWORK_PURPOSES,
+    is_address,
+)
 from ogdc_shared.workflow.names import is_workflow_name
 from ogdc_shared.workflow.pods import POD_SPEC_PATCH
 
@@ -179,6 +185,7 @@ def _pod(template: Fields, volumes: Collection[str], sizes: Mapping[str, int | N
         deadline=template.number("activeDeadlineSeconds"),
         limits=_limits(container, mounts, sizes),
         network=_network(template.one("metadata", "metadata")),
+        addresses=_addresses(template.one("metadata", "metadata")),
     )
     _check_outputs(found, outputs)
     return found
@@ -202,6 +209,18 @@ def _network(metadata: Fields) -> str:
             f"{metadata.at('labels')}: {NETWORK_LABEL} {purpose!r} is none of {', '.join(NETWORK_PURPOSES)}."
         )
     return purpose
+
+
+def _addresses(metadata: Fields) -> tuple[str, ...]:
+    """What commands may reach besides public addresses."""
+    text = metadata.mapping("annotations").get(ADDRESSES_ANNOTATION, "")
+    addresses = tuple(text.split())
+    if len(addresses) > MAX_ADDRESSES or not all(map(is_address, addresses)):
+        raise ManifestError(
+            f"{metadata.at('annotations')}: {ADDRESSES_ANNOTATION} {text!r} is not at most {MAX_ADDRESSES} "
+            "addresses, each with its port, in numbers."
+        )
+    return addresses
 
 
 def _check_outputs(template: PodTemplate, fields: Fields) -> None:

@@ -17,14 +17,16 @@ from ogdc_local.engine.guard import Excess
 from ogdc_local.engine.instances import Attempt, PodResult
 from ogdc_local.engine.output import Output
 from ogdc_local.engine.pod_dirs import PodDirs
-from ogdc_local.engine.program import OutputParameter, Program, VolumeMount
+from ogdc_local.engine.program import OutputParameter, PodTemplate, Program, VolumeMount
 from ogdc_local.engine.safe_paths import safe_directory, safe_file, safe_found, safe_read
 from ogdc_local.engine.substitute import fill
+from ogdc_local.engine.way_out import WayOut
 from ogdc_local.sandbox import Container, Exit, Mount
 from ogdc_shared.errors import OgdcError
 from ogdc_shared.layout import (
     DISK,
     EGRESS,
+    EGRESS_ADDRESSES,
     EGRESS_PATH,
     FETCHING,
     PHASE,
@@ -75,7 +77,7 @@ class Pods:
         log_limit: int,
         scratch: Path,
         owner: int | None,
-        egress: Path | None = None,
+        egress: Callable[[tuple[str, ...]], WayOut] | None = None,
         fetching: Fetching = NOTHING_BESIDES,
         secret: Callable[[str], Mapping[str, str]] = no_secret,
         on_forget: Callable[[str], None] = lambda _: None,
@@ -89,7 +91,8 @@ class Pods:
             log_limit: Bytes that each may have.
             scratch: Keeps what pods need while they run; nothing in it outlives the engine.
             owner: The uid that directories a pod may write to have to belong to; None: the engine's own.
-            egress: The socket that leads out for commands that may use a network; None: there is none.
+            egress: Gives what leads out for commands that may use a network, by the addresses
+                that are not public and that they may reach; None: there is none.
             fetching: What containers that fetch inputs have besides.
             secret: Gives the variables of a secret.
             on_forget: Called with the name of a workflow that was deleted and of which nothing runs.
@@ -145,7 +148,7 @@ class Pods:
                 ),
                 memory=template.limits.memory,
             )
-            containers = self._phases(container, template.network, directory)
+            containers = self._phases(container, template, directory)
         except BaseException:
             output.release()
             raise
@@ -204,19 +207,20 @@ class Pods:
         self._on_forget(workflow)
         _clear_away(self._log_dir / workflow)
 
-    def _phases(self, container: Container, network: str, directory: Path) -> tuple[Container, ...]:
+    def _phases(self, container: Container, template: PodTemplate, directory: Path) -> tuple[Container, ...]:
         """Divide a pod by what it may reach: nothing; or first servers, then nothing or the way out."""
-        if network == "none" or container.argv[:2] != _PROCESS:
+        if template.network == "none" or container.argv[:2] != _PROCESS:
             return (container,)
         fetching = container._replace(
             name=f"{container.name}-fetch", env={**container.env, PHASE: FETCHING}, network=True
         )
         fetching = self._fetching.equipped(fetching, directory=directory, owner=self._owner)
         running = container._replace(env={**container.env, PHASE: RUNNING})
-        if network == "commands" and self._egress is not None:
+        if template.network == "commands" and self._egress is not None:
+            way = self._egress(template.addresses)
             running = running._replace(
-                env={**running.env, EGRESS: EGRESS_PATH},
-                mounts=(*running.mounts, Mount(self._egress, EGRESS_PATH)),
+                env={**running.env, EGRESS: EGRESS_PATH, EGRESS_ADDRESSES: " ".join(way.loopback)},
+                mounts=(*running.mounts, Mount(way.path, EGRESS_PATH)),
             )
         return fetching, running
 

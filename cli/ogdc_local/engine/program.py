@@ -97,6 +97,8 @@ class PodTemplate(NamedTuple):
     limits: Limits = Limits()
     network: str = "inputs"
     """What it may use a network for: `none`, `inputs` or `commands` (see `RecipeFacts.network`)."""
+    addresses: tuple[str, ...] = ()
+    """What its commands may reach besides public addresses (see `RecipeFacts.addresses`)."""
 
 
 class Task(NamedTuple):

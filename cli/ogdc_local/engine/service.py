@@ -12,6 +12,7 @@ from ogdc_local.engine.fetching import NOTHING_BESIDES, Fetching, no_secret
 from ogdc_local.engine.pods import Pods
 from ogdc_local.engine.scheduler import Scheduler
 from ogdc_local.engine.store import Change, Store
+from ogdc_local.engine.way_out import WayOut
 from ogdc_local.sandbox import Sandbox
 from ogdc_shared.storage.directory import DirectoryStore
 
@@ -37,7 +38,7 @@ class Engine:
         slots: int,
         sandbox: Sandbox,
         events_token: str | None = None,
-        egress: Path | None = None,
+        egress: Callable[[tuple[str, ...]], WayOut] | None = None,
         fetching: Fetching = NOTHING_BESIDES,
         secret: Callable[[str], Mapping[str, str]] = no_secret,
         on_forget: Callable[[str], None] = lambda _: None,
@@ -55,7 +56,8 @@ class Engine:
             namespace: The only one served.
             slots: Most pods at once.
             sandbox: What runs them (see `sandbox.probe`).
-            egress: The socket that leads out for commands that may use a network; None: there is none.
+            egress: Gives what leads out for commands that may use a network, by the addresses
+                that are not public and that they may reach; None: there is none.
             events_token: What the taker of events asks for; None: nothing.
             fetching: What containers that fetch inputs have besides.
             secret: Gives the variables of a secret by its name.

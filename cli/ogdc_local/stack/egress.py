@@ -1,7 +1,10 @@
-"""The way out for commands of recipes that ask for one: an HTTP proxy that leads to public addresses alone.
+"""The way out for commands of recipes that use one: an HTTP proxy that leads to public addresses.
 
 Such commands have no network but their own loopback. On it the worker listens as their proxy, and passes on
 what comes to a Unix socket, which is answered here. What is not HTTP, or HTTPS by CONNECT, does not get out.
+Other addresses are reached where the operator allows their network, or the lines of the recipe name the very
+address and port; never a port of the stack itself. Each set of named addresses has a socket of its own, and
+tasks are shown none but theirs, so none can reach what another's recipe names.
 
 Source: RFC 9110 section 9.3.6 (CONNECT), RFC 9112 section 3.2 (forms of a request's target).
 """
@@ -11,16 +14,20 @@ from __future__ import annotations
 import logging
 import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing, suppress
 from http import HTTPStatus
+from ipaddress import ip_address
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
+from ogdc_local.engine.way_out import WayOut, is_loopback, reachable
+from ogdc_shared.digests import digest
 from ogdc_shared.errors import ForbiddenError
-from ogdc_shared.reach import Reach, checked_addresses
+from ogdc_shared.reach import Address, Reach, checked_addresses, embedded
+from ogdc_shared.recipe.network import written
 from ogdc_shared.servers.relay import relay
 
 _LOG = logging.getLogger(__name__)
@@ -28,6 +35,7 @@ _MAX_CONNECTIONS = 256
 _MAX_HEAD = 64 * 1024
 _HEAD_SECONDS = 30.0
 _CONNECT_SECONDS = 30.0
+_ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 _HOP_BY_HOP = (b"proxy-", b"connection:", b"keep-alive:")
 
 
@@ -44,20 +52,38 @@ class Head(NamedTuple):
     """As it came, with what came after it."""
 
 
+class _Way(NamedTuple):
+    """A connection that a request was granted."""
+
+    server: socket.socket
+    answer: bytes
+    """What the client is told first."""
+    first: bytes
+    """What is sent to the server first."""
+
+
 class Egress:
-    """Answers at a Unix socket from entering the context until leaving it.
+    """Answers at Unix sockets from entering the context until leaving it.
 
     Attributes:
-        path: Of the socket.
+        path: Of the socket that leads to no named address; the others are beside it.
     """
 
-    def __init__(self, path: Path, *, reach: Reach, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        reach: Reach,
+        environ: Mapping[str, str],
+        own_ports: frozenset[int] = frozenset(),
+    ) -> None:
         """Nothing is opened yet.
 
         Args:
             path: Of the socket; its directory has to keep others out.
             reach: Which addresses are to be reached.
-            environ: The user's; where it names a proxy, that is the only way out of this machine.
+            environ: The user's; where it names a proxy, that is the only way to what no recipe names.
+            own_ports: Of this machine that are not to be reached, whoever names or allows them.
         """
         self.path = path
         self._reach = reach
@@ -65,48 +91,73 @@ class Egress:
             tunnel: environ.get(name) or environ.get(name.upper()) or ""
             for tunnel, name in ((True, "https_proxy"), (False, "http_proxy"))
         }
+        self._own_ports = own_ports
         self._room = threading.BoundedSemaphore(_MAX_CONNECTIONS)
+        self._listeners: dict[Path, socket.socket] = {}
+        self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
-        self.path.unlink(missing_ok=True)
-        self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(str(self.path))
-        self.path.chmod(0o666)  # tasks may be another user; who gets to see it is the directory's affair
-        self._listener.listen()
-        threading.Thread(target=self._accept, name="egress", daemon=True).start()
+        self.leading_to(())
         return self
+
+    def leading_to(self, addresses: tuple[str, ...]) -> WayOut:
+        """Open, unless it is, the socket that leads to these addresses besides (see `named_addresses`).
+
+        Raises:
+            OSError: it cannot be opened.
+        """
+        named = frozenset(address for address in reachable(addresses) if not self._is_the_stacks(address))
+        path = self._path(named)
+        with self._lock:
+            if path not in self._listeners:
+                listener = self._listeners[path] = _listen(path)
+                threading.Thread(
+                    target=self._accept, args=(listener, named), name="egress", daemon=True
+                ).start()
+        return WayOut(path, tuple(filter(is_loopback, sorted(named))))
+
+    def _is_the_stacks(self, address: str) -> bool:
+        return is_loopback(address) and int(address.rpartition(":")[2]) in self._own_ports
+
+    def _path(self, named: frozenset[str]) -> Path:
+        if not named:
+            return self.path
+        return self.path.with_name(f"{self.path.name}-{digest(' '.join(sorted(named)).encode())[:16]}")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._listener.close()
-        self.path.unlink(missing_ok=True)
+        with self._lock:
+            for path, listener in self._listeners.items():
+                listener.close()
+                path.unlink(missing_ok=True)
+            self._listeners.clear()
 
-    def _accept(self) -> None:
+    def _accept(self, listener: socket.socket, named: frozenset[str]) -> None:
         while True:
             try:
-                client, _ = self._listener.accept()
+                client, _ = listener.accept()
             except OSError:
                 return
             if self._room.acquire(blocking=False):
-                threading.Thread(target=self._serve, args=(client,), name="egress", daemon=True).start()
+                threading.Thread(target=self._serve, args=(client, named), name="egress", daemon=True).start()
             else:
                 refuse(client, HTTPStatus.SERVICE_UNAVAILABLE, "Too many connections at once.")
 
-    def _serve(self, client: socket.socket) -> None:
+    def _serve(self, client: socket.socket, named: frozenset[str]) -> None:
         try:
             with closing(client):
-                self._pass_on(client)
+                self._pass_on(client, named)
         except Exception:
             _LOG.exception("a command's connection failed")
         finally:
             self._room.release()
 
-    def _pass_on(self, client: socket.socket) -> None:
+    def _pass_on(self, client: socket.socket, named: frozenset[str]) -> None:
         client.settimeout(_HEAD_SECONDS)
         try:
             head = read_head(client)
-            server, first = self._connect(head)
+            way = self._connect(head, named)
         except ValueError as exc:
             refuse(client, HTTPStatus.BAD_REQUEST, str(exc))
         except ForbiddenError as exc:
@@ -114,25 +165,62 @@ class Egress:
         except OSError as exc:
             refuse(client, HTTPStatus.BAD_GATEWAY, f"No connection: {exc}.")
         else:
-            with closing(server), suppress(OSError):
+            with closing(way.server), suppress(OSError):
                 client.settimeout(None)
-                server.settimeout(None)
-                if head.tunnel and not self._proxies[True]:
-                    client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-                server.sendall(first)
-                relay(client, server)
+                way.server.settimeout(None)
+                client.sendall(way.answer)
+                way.server.sendall(way.first)
+                relay(client, way.server)
 
-    def _connect(self, head: Head) -> tuple[socket.socket, bytes]:
-        """Connect to a request's server, or to the user's proxy, and say what to send there first."""
+    def _connect(self, head: Head, named: frozenset[str]) -> _Way:
+        """Connect to a request's server, or to the user's proxy."""
         proxy = self._proxies[head.tunnel]
+        if _literal(head.host, head.port) in named:
+            addresses, proxy = [head.host], ""
+        else:
+            addresses = self._checked(head, proxied=bool(proxy))
+        self._spare_the_stack(addresses, head.port)
         if not proxy:
-            address = checked_addresses(head.host, head.port, self._reach)[0]
-            return socket.create_connection((address, head.port), timeout=_CONNECT_SECONDS), head.forwarded
-        with suppress(socket.gaierror):  # behind a proxy names may be its to resolve
-            checked_addresses(head.host, head.port, self._reach)
+            server = socket.create_connection((addresses[0], head.port), timeout=_CONNECT_SECONDS)
+            return _Way(server, _ESTABLISHED if head.tunnel else b"", head.forwarded)
         place = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
         server = socket.create_connection((place.hostname, place.port or 3128), timeout=_CONNECT_SECONDS)
-        return server, head.original
+        return _Way(server, b"", head.original)
+
+    def _checked(self, head: Head, *, proxied: bool) -> list[str]:
+        try:
+            return checked_addresses(head.host, head.port, self._reach)
+        except socket.gaierror:
+            if proxied:  # names may be the proxy's to resolve
+                return []
+            raise
+
+    def _spare_the_stack(self, addresses: Iterable[str], port: int) -> None:
+        if port in self._own_ports and any(_is_own(ip_address(address)) for address in addresses):
+            raise ForbiddenError(f"Port {port} of this machine is the stack's own.")
+
+
+def _listen(path: Path) -> socket.socket:
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    path.chmod(0o666)  # tasks may be another user; who gets to see it is the directory's affair
+    listener.listen()
+    return listener
+
+
+def _literal(host: str, port: int) -> str | None:
+    """The address as lines name it; None for a name."""
+    try:
+        return written(ip_address(host), port)
+    except ValueError:
+        return None
+
+
+def _is_own(address: Address) -> bool:
+    """Whether an address leads to this machine's loopback."""
+    meant = embedded(address) or address
+    return meant.is_loopback or meant.is_unspecified
 
 
 def read_head(client: socket.socket) -> Head:

@@ -109,7 +109,12 @@ def running_services(
         parts.callback(context.database.close)
         migrate(context.database)
         egress = parts.enter_context(
-            Egress(paths.egress, reach=Reach(networks=context.settings.allowed_networks), environ=environ)
+            Egress(
+                paths.egress,
+                reach=Reach(networks=context.settings.allowed_networks),
+                environ=environ,
+                own_ports=frozenset(listener.getsockname()[1] for listener in (public, internal)),
+            )
         )
         engine = Engine(
             store_path=paths.engine_store,
@@ -119,7 +124,7 @@ def running_services(
             log_limit=log_limit(settings),
             events_url=f"{url_of(internal)}/events/argo",
             events_token=token,
-            egress=egress.path,
+            egress=egress.leading_to,
             namespace=NAMESPACE,
             slots=(os.cpu_count() or 1) + 1,  # one more, since each waits for the disk now and then
             sandbox=probe(environ=environ, label=paths.label, private=(paths.root,)),

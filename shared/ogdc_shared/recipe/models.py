@@ -242,9 +242,10 @@ class Workflow(Strict):
         description="Names of secrets whose variables the commands get; the operator's list must have them, "
         "or the user's own ~/.config/ogdc-runner/secrets.",
     )
-    network: bool = Field(
-        default=False,
-        description="Whether commands may use the internet; inputs are fetched in any case.",
+    network: bool | None = Field(
+        default=None,
+        description="Whether commands may use the internet; if not given, they may where a line of theirs "
+        "names a URL or runs a program that fetches. Inputs are fetched in any case.",
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -20,17 +19,12 @@ from ogdc_shared.recipe.ids import recipe_id
 from ogdc_shared.recipe.input_names import name_problems
 from ogdc_shared.recipe.meta import META_NAME, load_meta
 from ogdc_shared.recipe.models import FileInput, InputParam, RecipeMeta, ShellWorkflow, UrlInput, UrlListInput
+from ogdc_shared.recipe.network import named_addresses, network_signs
 from ogdc_shared.recipe.shell import Shell
 from ogdc_shared.recipe.urls import http_url, read_url_list, url_problem
 
 _MAX = 10
 """Bad lines of one URL list that are told."""
-
-_NETWORKED = re.compile(
-    r"(?:^|(?<=[\s;&|(]))(?:curl|wget|git clone|pip3? install|rclone|aws s3|gsutil)(?=\s)"
-    r"|/vsi(?:curl|s3|gs|az|adls|oss|swift)(?=[/_?])"
-)
-"""Signs of a command that fetches by itself."""
 
 
 class Recipe(NamedTuple):
@@ -46,6 +40,17 @@ class Recipe(NamedTuple):
     """What runs them."""
     advice: tuple[str, ...] = ()
     """Sentences about what the author may not have meant; the recipe can run all the same."""
+
+    @property
+    def networked(self) -> bool:
+        """Whether commands get a network: meta.yml says so, or says nothing and a line uses one."""
+        told = self.meta.workflow.network
+        return any(network_signs(self.commands)) if told is None else told
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Which addresses that are not public they get, because lines name them; see `named_addresses`."""
+        return named_addresses(self.commands) if self.networked else ()
 
 
 def load_recipe(directory: Path) -> Recipe:
@@ -154,14 +159,20 @@ def _input_advice(meta: RecipeMeta) -> Iterator[str]:
 
 
 def _network_advice(meta: RecipeMeta, script: Script) -> Iterator[str]:
-    if meta.workflow.network or not isinstance(meta.workflow, ShellWorkflow):
+    """Tell of the first line that uses a network, unless meta.yml says that it may."""
+    sign = next(network_signs(script.commands), None)
+    if sign is None or meta.workflow.network or not isinstance(meta.workflow, ShellWorkflow):
         return
-    for command in script.commands:
-        if match := _NETWORKED.search(command.text):
-            yield (
-                f"{meta.workflow.sh_file}: line {command.line}: {shown(match[0])} takes a network, which "
-                "commands may not have. Name what they fetch as inputs, or say `workflow.network: true`."
-            )
+    command, word = sign
+    where = f"{meta.workflow.sh_file}: line {command.line}: {shown(word)} takes a network"
+    if meta.workflow.network is False:
+        yield f"{where}, and `workflow.network: false` gives commands none. Name inputs, or say `true`."
+        return
+    named = "".join(f", and {address}" for address in named_addresses(script.commands))
+    yield (
+        f"{where}, so the commands get one: public addresses by HTTP and HTTPS{named}. Name as inputs what "
+        "can be one; `workflow.network: true` or `false` settles it."
+    )
 
 
 def _url_list_problems(path: Path, file: str) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address
 from typing import NamedTuple
 
 from ogdc_shared.errors import InvalidRecipeError
@@ -41,11 +42,15 @@ class RecipeFacts(NamedTuple):
     network: str = "inputs"
     """What `process` may use a network for: `none`; `inputs`, which the worker fetches; or `commands` as
     well."""
+    addresses: tuple[str, ...] = ()
+    """What is not public and its commands may reach, on one machine: `host:port` in numbers."""
 
 
 NETWORK_LABEL = "ogdc/network"
 """Of a pod: what it may use a network for (see `RecipeFacts.network`); for a cluster's network policies."""
 NETWORK_PURPOSES = ("none", "inputs", "commands")
+ADDRESSES_ANNOTATION = "ogdc/addresses"
+"""Of a pod: `RecipeFacts.addresses`, with a blank between them; for the local engine."""
 
 _QUANTITY = (r"[0-9]+(\.[0-9]+)?(m|k|[MGTPE]|[KMGTPE]i)?", "a Kubernetes quantity such as 500m, 2 or 8Gi")
 _NUMBER = (r"[0-9]{1,9}", "a whole number")
@@ -53,6 +58,10 @@ _DIGEST = (r"[0-9a-f]{64}", "a SHA-256 digest in hex")
 _FLAG = (r"True|False", "true or false")
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _CLAIM = (rf"(?=.{{1,63}}\Z){_LABEL}", "a DNS-1123 label of at most 63 characters")
+_ADDRESS = (
+    r"([0-9]{1,3}(\.[0-9]{1,3}){3}|\[[0-9a-f:]{2,39}\]):[0-9]{1,5}",
+    "an address that is not public and a port, in numbers",
+)
 _FORMS = {
     "recipe_id": (rf"(?=.{{1,63}}\Z){_LABEL}(\.{_LABEL})*", "a DNS-1123 subdomain of at most 63 characters"),
     "snapshot": _DIGEST,
@@ -71,6 +80,16 @@ _FORMS = {
 }
 
 
+def is_address(text: str) -> bool:
+    """Whether this is an address and a port in numbers, `host:port` or `[host]:port`."""
+    host, _, port = text.rpartition(":")
+    try:
+        ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return bool(re.fullmatch(_ADDRESS[0], text, re.ASCII)) and 0 < int(port) < 65536
+
+
 def check_facts(recipe: RecipeFacts) -> None:
     """Make sure that every value can be read as nothing but itself, wherever it comes from.
 
@@ -80,6 +99,7 @@ def check_facts(recipe: RecipeFacts) -> None:
     values = [(key, getattr(recipe, key), form) for key, form in _FORMS.items()]
     values += [("claims", claim, _CLAIM) for claim in recipe.claims]
     values += [("secrets", secret, _CLAIM) for secret in recipe.secrets]
+    values += [("addresses", address, _ADDRESS) for address in recipe.addresses]
     problems = [
         f"meta.yml: {key} {value!r} is not {what}."
         for key, value, (form, what) in values

@@ -8,7 +8,7 @@ from ogdc_shared import layout
 from ogdc_shared.argo.retry import RETRY_EXPRESSION
 from ogdc_shared.config import ArgoSettings, Settings, WorkerSettings
 from ogdc_shared.imports import collection_paused
-from ogdc_shared.workflow.facts import NETWORK_LABEL, RecipeFacts
+from ogdc_shared.workflow.facts import ADDRESSES_ANNOTATION, NETWORK_LABEL, RecipeFacts
 from ogdc_shared.workflow.pods import pod_disk
 from ogdc_shared.workflow.volumes import input_mounts, scratch_mount, secret_mounts, workflow_mount
 
@@ -80,7 +80,7 @@ def process_template(*, name: str, recipe: RecipeFacts, settings: Settings) -> m
     return m.Template(
         name="process",
         inputs=m.Inputs(parameters=[m.Parameter(name="partition"), *listed], artifacts=artifacts),
-        metadata=_network(recipe.network),
+        metadata=_network(recipe.network, recipe.addresses),
         container=_container(
             arguments=["process", *told],
             mounts=mounts,
@@ -165,9 +165,10 @@ def _told(**facts: str | None) -> list[str]:
     return [f"{name}={value}" for name, value in facts.items() if value is not None]
 
 
-def _network(purpose: str) -> m.Metadata:
+def _network(purpose: str, addresses: tuple[str, ...] = ()) -> m.Metadata:
     """Tell network policies, and the local engine, what a pod may use a network for."""
-    return m.Metadata(labels={NETWORK_LABEL: purpose})
+    named = {ADDRESSES_ANNOTATION: " ".join(addresses)} if addresses else None
+    return m.Metadata(labels={NETWORK_LABEL: purpose}, annotations=named)
 
 
 def _plan(name: str) -> m.Artifact:

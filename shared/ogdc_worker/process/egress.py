@@ -1,6 +1,6 @@
-"""A proxy on the task's own loopback, through which its commands reach what the local stack lets them.
+"""The way out for commands, on the task's own loopback: a proxy, and the services that the recipe names.
 
-It only passes bytes on between a port of the loopback and a Unix socket, where the stack answers.
+It only passes bytes on between ports of the loopback and a Unix socket, where the stack answers and decides.
 """
 
 from __future__ import annotations
@@ -11,32 +11,57 @@ from threading import Thread
 
 from ogdc_shared.servers.relay import relay
 
+_HEAD = 4096
 _VARIABLES = ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")
 _OWN = "localhost,127.0.0.1,::1"
 
 
-def open_egress(path: str) -> dict[str, str]:
+def open_egress(path: str, addresses: str = "") -> dict[str, str]:
     """Listen for the commands of this task for as long as the process lives.
 
     Args:
         path: The socket that leads out.
+        addresses: Of the machine's loopback, `host:port` with blanks between them: what connects to the same
+            address here is led there. One that is taken, or below 1024 and not to be taken, stays as it is.
 
     Returns:
         The variables by which programs find the proxy.
     """
     listener = socket.create_server(("127.0.0.1", 0))
-    Thread(target=_accept, args=(listener, path), daemon=True).start()
+    _serve(listener, path, b"")
+    for address in addresses.split():
+        host, _, port = address.rpartition(":")
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with suppress(OSError):
+            stand_in = socket.create_server((host.strip("[]"), int(port)), family=family)
+            _serve(stand_in, path, f"CONNECT {address} HTTP/1.1\r\n\r\n".encode())
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     return dict.fromkeys(_VARIABLES, url) | {"no_proxy": _OWN, "NO_PROXY": _OWN}
 
 
-def _accept(listener: socket.socket, path: str) -> None:
+def _serve(listener: socket.socket, path: str, request: bytes) -> None:
+    Thread(target=_accept, args=(listener, path, request), daemon=True).start()
+
+
+def _accept(listener: socket.socket, path: str, request: bytes) -> None:
     while True:
         client, _ = listener.accept()
-        Thread(target=_lead_out, args=(client, path), daemon=True).start()
+        Thread(target=_lead_out, args=(client, path, request), daemon=True).start()
 
 
-def _lead_out(client: socket.socket, path: str) -> None:
+def _lead_out(client: socket.socket, path: str, request: bytes) -> None:
     with closing(client), suppress(OSError), socket.socket(socket.AF_UNIX) as way:
         way.connect(path)
-        relay(client, way)
+        way.sendall(request)
+        if not request or _is_open(way):
+            relay(client, way)
+
+
+def _is_open(way: socket.socket) -> bool:
+    """Read the answer to CONNECT, byte by byte since what follows it is the client's."""
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        if len(head) > _HEAD or not (byte := way.recv(1)):
+            return False
+        head += byte
+    return head.split(b" ", 2)[1:2] == [b"200"]

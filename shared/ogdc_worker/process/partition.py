@@ -63,7 +63,7 @@ def process(paths: ProcessPaths, reporter: Reporter, expected: Expected = Expect
     if way_out := os.environ.get(layout.EGRESS):
         from ogdc_worker.process.egress import open_egress
 
-        for name, value in open_egress(way_out).items():
+        for name, value in open_egress(way_out, os.environ.get(layout.EGRESS_ADDRESSES, "")).items():
             os.environ[f"{layout.COMMAND_VARIABLE}{name}"] = value
     checkpoint = Checkpoint(f"{paths.workspace}/{layout.CHECKPOINT}")
     try:

@@ -13,8 +13,9 @@ _NO_NETWORK = (
     "Commands have no network: name what they need as inputs, or say `workflow.network: true` in meta.yml."
 )
 _PROXIED = (
-    "With `workflow.network: true` commands reach public addresses by HTTP and HTTPS, through the proxy that "
-    "http_proxy and https_proxy name, and nothing else."
+    "Commands reach public addresses by HTTP and HTTPS, through the proxy that http_proxy and https_proxy "
+    "name; of others those that a line names by number and port: on this machine's loopback a port from 1024 "
+    "up, at which a service listens when the task begins."
 )
 _NO_SERVER = (
     r"[Cc]ould not resolve|[Uu]nable to resolve|[Nn]ame or service not known|[Nn]ame resolution"
@@ -22,6 +23,7 @@ _NO_SERVER = (
     r"|from proxy after CONNECT|CONNECT tunnel failed|Tunnel connection failed"
     r"|Network is unreachable|[Cc]ould ?n.t connect to|Failed to connect to|Connection refused"
 )
+_REFUSED = r"no public address|stack's own|403|[Rr]emote end closed|Empty reply|Network unreachable"
 _REMOTE_FILE = r"/vsi(curl|s3|gs|az|swift|oss|adls)|(https?|ftp|s3|gs)://"
 _MISSING = (
     r"(?:line )?\d+: (?P<a>[^:\n]+): (?:command )?not found"
@@ -43,7 +45,10 @@ def hints(text: str, *, exit_code: int, output: str, path: str) -> str:
     if exit_code == _NOT_FOUND:
         found.append(_not_found(output, path))
     if _wanted_network(text, output) and has_only_loopback():
-        found.append(_PROXIED if EGRESS in os.environ else _NO_NETWORK)
+        if EGRESS not in os.environ:
+            found.append(_NO_NETWORK)
+        elif re.search(f"{_NO_SERVER}|{_REFUSED}", output):
+            found.append(_PROXIED)
     return " ".join(found)
 
 

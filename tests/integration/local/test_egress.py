@@ -75,3 +75,60 @@ def test_what_is_no_request_to_a_proxy_is_refused(tmp_path: Path, words: bytes) 
         client.connect(str(tmp_path / "out"))
         client.sendall(words + b"\r\n\r\n")
         assert client.recv(1000).startswith(b"HTTP/1.1 400 ")
+
+
+def reach(
+    tmp_path: Path, url: str, *addresses: str, anywhere: bool = False, own_ports: frozenset[int] = frozenset()
+) -> str:
+    """What curl gets through a way out that leads to these addresses besides."""
+    reach = Reach(anywhere=anywhere)
+    with Egress(tmp_path / "out", reach=reach, environ={}, own_ports=own_ports) as egress:
+        return curl(url, open_egress(str(egress.leading_to(addresses).path))).stdout
+
+
+def test_what_the_lines_name_is_reached_and_nothing_beside_it(tmp_path: Path, server: FileServer) -> None:
+    address, url = server.url.removeprefix("http://"), f"{server.url}/words.txt"
+    assert reach(tmp_path, url, "127.0.0.1:9", address) == "found\n"
+    assert "public address" in reach(tmp_path, url, "127.0.0.1:9", f"127.0.0.2:{address[10:]}")
+    assert "public address" in reach(tmp_path, url.replace("127.0.0.1", "localhost"), address)
+    assert len(server.requests) == 1
+
+
+def test_each_set_of_named_addresses_has_a_socket_of_its_own(tmp_path: Path, server: FileServer) -> None:
+    named = (server.url.removeprefix("http://"),)
+    with Egress(tmp_path / "out", reach=Reach(), environ={}) as egress:
+        assert egress.leading_to(named) == egress.leading_to(named)
+        assert egress.leading_to(named).loopback == named
+        for other in (egress.leading_to(()), egress.leading_to(("10.0.0.1:9",))):
+            assert other.path != egress.leading_to(named).path
+            assert other.loopback == ()
+            assert "public address" in curl(f"{server.url}/words.txt", open_egress(str(other.path))).stdout
+    assert list(tmp_path.glob("out*")) == []
+
+
+def test_where_nobody_listens_a_commands_own_service_may(tmp_path: Path) -> None:
+    with Egress(tmp_path / "out", reach=Reach(), environ={}) as egress:
+        assert egress.leading_to(("127.0.0.1:1", "[::1]:1")).loopback == ()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "0.0.0.0", "localhost"])
+def test_a_port_of_the_stack_is_refused_whoever_names_or_allows_it(
+    tmp_path: Path, server: FileServer, host: str
+) -> None:
+    port = int(server.url.rpartition(":")[2])
+    named, own = f"127.0.0.1:{port}", frozenset({port})
+    url = f"http://{host}:{port}/words.txt"
+    assert "the stack's own" in reach(tmp_path, url, named, anywhere=True, own_ports=own)
+    with Egress(tmp_path / "out", reach=Reach(), environ={}, own_ports=own) as egress:
+        assert egress.leading_to((named,)).loopback == ()
+    assert server.requests == []
+
+
+def test_what_connects_to_a_named_address_is_led_there(tmp_path: Path, server: FileServer) -> None:
+    """The machine's address is taken here, so another of the loopback stands for the task's."""
+    address = server.url.removeprefix("http://")
+    with Egress(tmp_path / "out", reach=Reach(), environ={}) as egress:
+        path = str(egress.leading_to((address,)).path)
+        open_egress(path, f"{address} 127.0.0.9:{address[10:]}")
+        done = curl(f"http://127.0.0.9:{address[10:]}/words.txt", {})
+    assert (done.stdout, done.returncode) in {("", 52), ("", 56)}  # 127.0.0.9 is none that was named

@@ -40,7 +40,8 @@ POSSIBLE = {
     "is taken by the kernel before PostgreSQL": "test $(cat /proc/self/oom_score_adj) = 500",
 }
 ELSEWHERE = {
-    "with `workflow.network: true`": "test_egress",
+    "reaches public addresses by HTTP": "test_egress",
+    "reaches what its recipe's lines name": "test_e2e_network",
     "does not reach the stack's API": "test_sandbox_network",
     "is ended when its task holds more": "test_engine_limits",
     "is ended when its task has more": "test_engine_limits",
