@@ -42,11 +42,11 @@ def tidy(leftovers: Leftovers, reporter: Reporter) -> None:
         OSError: the volume cannot be read.
     """
     condemned = f"{leftovers.volume}/{layout.CONDEMNED}"
-    os.makedirs(condemned, exist_ok=True)
     for place in _old(leftovers.volume, time.time() - (leftovers.retry_days + 1) * _DAY):
+        os.makedirs(condemned, exist_ok=True)
         with _told(reporter, place):
             os.rename(f"{leftovers.volume}/{place}", f"{condemned}/{place.replace('/', '_')}")
-    for name in os.listdir(condemned):
+    for name in _names(condemned):
         with _told(reporter, name):
             remove(f"{condemned}/{name}")
             reporter.event("removed", place=name)

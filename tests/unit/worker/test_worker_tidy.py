@@ -91,8 +91,9 @@ def test_links_are_removed_and_not_followed(volume: Path, tmp_path: Path) -> Non
     assert not (tmp_path / "made").exists()
 
 
-def test_a_volume_without_leftovers_is_fine(tmp_path: Path) -> None:
+def test_on_a_volume_without_leftovers_nothing_is_made(tmp_path: Path) -> None:
     assert tidied(tmp_path) == {}
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_it_may_be_killed_at_any_change_and_done_again(volume: Path) -> None:
