@@ -72,6 +72,11 @@ REFUSED: dict[str, tuple[dict[str, str | bytes], str, str]] = {
     "a URL of this machine's files": (
         url("file:///etc/passwd"), "input.params[0].value: 'file:///etc/passwd' is no URL", "give one that",
     ),
+    "two inputs of one name": (
+        meta(input=inputs(WORDS, {"type": "url", "value": "https://example.org/words.txt"})),
+        "meta.yml: input.params[1]: its file would be called 'words.txt', as that of input.params[0]",
+        "give one of them another name",
+    ),
     "unfinished command": (
         meta() | {"recipe.sh": "echo fine\nfor f in /input_dir/*; do\n"}, "recipe.sh: line 2", "done",
     ),
@@ -159,14 +164,23 @@ def left_after(stack: Stack, name: str) -> None:
     assert not (stack.paths.artifacts / "runs" / name / "output").exists()
 
 
-@pytest.mark.parametrize("status", [404, 403, 410])
-def test_input_that_is_not_there_fails_at_once(stack: Stack, recipe, server: FileServer, status: int) -> None:
+@pytest.mark.parametrize(
+    ("status", "remedy"),
+    [
+        (404, "Check the address."),
+        (403, "It refuses: a login for 127.0.0.1 is missing or may not read this, or a signed link is over"),
+        (410, "Check the address."),
+    ],
+)
+def test_input_that_is_not_to_be_had_fails_at_once(
+    stack: Stack, recipe, server: FileServer, status: int, remedy: str
+) -> None:
     server.routes[f"/refused-{status}"] = lambda _: Answer(status=status)
     address = f"{server.url}/refused-{status}"
     done = stack.cli("submit", "--wait", str(recipe("no input", params=[{"type": "url", "value": address}])))
     assert done.code == 1
     assert f"'{address}' cannot be fetched: its server answered {status}" in done.err
-    assert "Check the address." in done.err
+    assert remedy in done.err
     left_after(stack, done.err.split()[-1])
 
 
@@ -176,7 +190,9 @@ def test_inputs_are_asked_for_when_wanted(stack: Stack, recipe, server: FileServ
     assert stack.cli("validate", directory).code == 0
     checked = stack.cli("validate", "--check-inputs", directory)
     assert checked.code == 1
-    assert f"{address}: the server answers 404; check the URL." in checked.err
+    assert (
+        f"'{address}' cannot be fetched: its server answered 404 Not Found. Check the address." in checked.err
+    )
 
 
 def test_checksum_mismatch_fails_and_names_both(stack: Stack, recipe, server: FileServer) -> None:
@@ -206,11 +222,13 @@ def test_dataone_package_without_matching_files_is_refused(stack: Stack, recipe,
     assert "tags.csv" in refused[1].err, "what there is instead"
 
 
-def test_two_inputs_of_one_name_fail_with_both_sources(stack: Stack, recipe, server: FileServer) -> None:
+def test_two_inputs_that_servers_give_one_name_fail_with_both_sources(
+    stack: Stack, recipe, server: FileServer
+) -> None:
     for name in ("one", "two"):
-        (server.directory / name).mkdir(exist_ok=True)
-        (server.directory / name / "same.csv").write_text(name)
-    params = [{"type": "url", "value": f"{server.url}/{name}/same.csv"} for name in ("one", "two")]
+        (server.directory / name).write_text(name)
+        server.dispositions[f"/{name}"] = 'attachment; filename="same.csv"'
+    params = [{"type": "url", "value": f"{server.url}/{name}"} for name in ("one", "two")]
     done = stack.cli("submit", "--wait", str(recipe("same name", params=params)))
     assert done.code == 1
     assert all(param["value"] in done.err for param in params)
