@@ -12,7 +12,8 @@ from ogdc_shared.errors import UnavailableError
 def open_locked(path: str, *, patience: float = 20.0) -> int:
     """Open a file, made if need be, for appending and reading, and hold its lock until it is closed.
 
-    The end of the process closes it too, whatever ends it.
+    The end of the process closes it too, whatever ends it. A command may have put a link in its place, which
+    is not followed.
 
     Args:
         path: The file.
@@ -20,8 +21,9 @@ def open_locked(path: str, *, patience: float = 20.0) -> int:
 
     Raises:
         UnavailableError: another process still holds it.
+        OSError: it cannot be opened, or is a link.
     """
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     deadline = time.monotonic() + patience
     while not _locked(file):
         if time.monotonic() >= deadline:

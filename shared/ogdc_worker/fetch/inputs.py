@@ -12,12 +12,12 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from ogdc_shared.errors import InputNotFoundError, UnsupportedError
+from ogdc_shared.errors import InputNotFoundError, PublishError, UnsupportedError
 from ogdc_shared.filenames import last_component, name_from_url, placed, take_name
 from ogdc_shared.removal import remove
 from ogdc_shared.servers.response import InterruptedFetchError, Response
 from ogdc_shared.trees import flush, move_children
-from ogdc_shared.walking import is_directory
+from ogdc_shared.walking import is_directory, walk
 from ogdc_worker.fetch.download import RecipeFiles, download
 from ogdc_worker.fetch.partial_file import PartialFile
 from ogdc_worker.fetch.threads import in_threads
@@ -97,6 +97,28 @@ def fetch_inputs(
     flush(store)
 
 
+def distrust(store: str) -> None:
+    """Remove a store that holds what no fetch leaves: links, pipes, directories that cannot be read.
+
+    A command may have left it, and have had its task begin anew; here it would lead to logins and the cache.
+    """
+    if os.path.lexists(store) and not _is_as_left(store):
+        remove(store)
+
+
+def _is_as_left(store: str) -> bool:
+    if not _is_open(store):
+        return False
+    try:
+        return all(entry.is_file(follow_symlinks=False) or _is_open(entry.path) for _, entry in walk(store))
+    except PublishError:  # nested too deep
+        return False
+
+
+def _is_open(directory: str) -> bool:
+    return is_directory(directory) and os.access(directory, os.R_OK | os.W_OK | os.X_OK)
+
+
 def place_inputs(store: str, input_dir: str) -> None:
     """Move what `fetch_inputs` has left in `store` into `input_dir`, on the same mount."""
     if is_directory(store):
@@ -154,6 +176,7 @@ class _Fetching:
         progress: Callable[[int, int | None], None],
     ) -> Response:
         source = self._sources[file.kind]
+        begun_here = not part.size
         response = download(
             file,
             source=source,
@@ -162,7 +185,7 @@ class _Fetching:
             wait=wait,
             progress=progress,
         )
-        if self._cache and file.kind == "url":
+        if self._cache and file.kind == "url" and begun_here:  # else a command may have begun it
             self._cache.keep(
                 file.source, part.path, etag=response.etag, modified=response.modified, name=response.name
             )

@@ -80,6 +80,14 @@ def _fetch(files: Sequence[InputFile], *, paths: ProcessPaths, reporter: Reporte
         )
 
 
+def distrust_store(paths: ProcessPaths) -> None:
+    """Remove what was fetched where a command of an earlier try may have made something else of it."""
+    if os.path.lexists(_store(paths)):
+        from ogdc_worker.fetch.inputs import distrust
+
+        distrust(_store(paths))
+
+
 def _cache(paths: ProcessPaths) -> InputCache | None:
     """What was fetched before; None: nothing is kept here."""
     limit = int(os.environ.get(CACHE_LIMIT, "0"))

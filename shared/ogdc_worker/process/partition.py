@@ -27,7 +27,7 @@ from ogdc_shared.trees import flush, flush_entries, make_read_only, move_childre
 from ogdc_worker.expected import Expected, check_recipe, read_partition, read_plan
 from ogdc_worker.process.checkpoint import Checkpoint, Step
 from ogdc_worker.process.execution import Execution
-from ogdc_worker.process.inputs import INPUT_STEPS, input_steps
+from ogdc_worker.process.inputs import INPUT_STEPS, distrust_store, input_steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -119,6 +119,8 @@ class _Process:
     def run(self) -> None:
         """Do the steps that the checkpoint does not hold, or those among them that this container is for."""
         make_read_only(self._paths.recipe)
+        if self._phase == layout.FETCHING:
+            distrust_store(self._paths)
         for step in self._steps_left():
             if self._phase == layout.FETCHING and step.name not in INPUT_STEPS:
                 return

@@ -73,6 +73,26 @@ def test_logins_secrets_and_the_cache_serve_a_run_and_stay_out_of_its_reach(
     assert "t0ken-of-mine" not in told.replace(seen, "")
 
 
+@pytest.mark.parametrize("reached_for", ["cache", "credentials"])
+def test_a_task_that_has_itself_begun_anew_reaches_neither_logins_nor_cache(
+    stack: Stack, recipe, private: Path, guarded: str, reached_for: str, tmp_path: Path
+) -> None:
+    """A command leads the next fetch astray by what it leaves in its workspace, and forges the checkpoint."""
+    plant = (
+        f": > /mnt/workflow/checkpoint; rm -r /input_dir/*; mkdir /mnt/workflow/fetch; "
+        f"ln -s /ogdc/{reached_for} /mnt/workflow/fetch/0; exit 1"
+    )
+    look = f"find /mnt/workflow -mindepth 2 -type f; [ -e /input_dir/guarded.csv ]; {plant}"
+    made = recipe(f"astray {reached_for}", look, params=[{"type": "url", "value": guarded}])
+    failed = stack.cli("run", "--json", str(made), cwd=tmp_path)
+    name = failed.json()["name"]
+    stack.cli("retry", "--wait", name)
+    told = stack.cli("logs", "--raw", name).out
+    assert told.count('"name": "guarded.csv"') == 2
+    for hidden in ("about.json", "body", "netrc"):
+        assert hidden not in told
+
+
 def test_files_that_others_may_read_are_not_used_and_named(
     stack: Stack, recipe, private: Path, guarded: str, tmp_path: Path
 ) -> None:

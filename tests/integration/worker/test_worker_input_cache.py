@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from ogdc_shared.errors import InputNotFoundError, UnusableInputError
 from ogdc_shared.plan import Checksum, InputFile
 from ogdc_worker.fetch.input_cache import InputCache
-from ogdc_worker.fetch.inputs import Fetched, fetch_inputs, place_inputs
+from ogdc_worker.fetch.inputs import Fetched, distrust, fetch_inputs, place_inputs
+from ogdc_worker.fetch.partial_file import PartialFile
 from support.http import Answer, FileServer
 
 CONTENT = bytes(range(256)) * 500
@@ -131,6 +132,41 @@ def test_what_a_run_does_to_its_copy_changes_nothing(runs: Runs, server: FileSer
     for number in (1, 2):
         (runs.directory / f"input{number}/a.bin").write_bytes(b"poison")
     assert runs.fetch(f"{server.url}/a.bin")[0] == {"a.bin": CONTENT}
+
+
+def test_what_a_command_may_have_begun_is_not_kept(runs: Runs, server: FileServer) -> None:
+    """A task that begins anew goes on with a partial file, which its commands could have written."""
+    headers = {"ETag": '"1"', "Content-Range": f"bytes 4-{len(CONTENT) - 1}/{len(CONTENT)}"}
+    server.routes["/a.bin"] = lambda _: Answer(status=206, headers=headers, body=CONTENT[4:])
+    store = runs.directory / "fetch1"
+    store.mkdir()
+    with PartialFile(str(store / "0.part")).write(offset=0, validator='"1"') as part:
+        part.write(b"evil")
+    assert runs.fetch(f"{server.url}/a.bin")[0] == {"a.bin": b"evil" + CONTENT[4:]}
+    server.routes["/a.bin"] = _validated({"ETag": '"1"'})
+    files, told = runs.fetch(f"{server.url}/a.bin")
+    assert (files, told[0].cached) == ({"a.bin": CONTENT}, False)
+
+
+@pytest.mark.parametrize("name", ["", "0", "0/deeper/file", "0.part", "0.part.note"])
+@pytest.mark.parametrize("make", [os.symlink, lambda _, place: os.mkfifo(place)], ids=["link", "pipe"])
+def test_what_no_fetch_leaves_is_removed(tmp_path: Path, name: str, make: Callable[[str, str], None]) -> None:
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache/body").write_text("of another run")
+    place = tmp_path / "fetch" / name
+    place.parent.mkdir(parents=True, exist_ok=True)
+    make(str(tmp_path / "cache"), str(place))
+    distrust(str(tmp_path / "fetch"))
+    assert os.listdir(tmp_path) == ["cache"]
+    assert (tmp_path / "cache/body").read_text() == "of another run"
+
+
+def test_what_a_fetch_leaves_stays(tmp_path: Path) -> None:
+    left = tmp_path / "fetch/0/2021/a.tif"
+    left.parent.mkdir(parents=True)
+    left.touch()
+    distrust(str(tmp_path / "fetch"))
+    assert left.exists()
 
 
 def test_names_of_servers_are_kept_and_urls_are_not(runs: Runs, server: FileServer) -> None:
