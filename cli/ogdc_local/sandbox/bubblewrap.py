@@ -24,6 +24,7 @@ from ogdc_local.sandbox.base import MAX_PROCESSES, Container, Exit, Mount, Runni
 from ogdc_local.sandbox.cgroups import Cgroups, Group
 from ogdc_local.sandbox.interpreter import WORKER, read_only_paths, worker_command
 from ogdc_local.sandbox.programs import Programs
+from ogdc_local.sandbox.syscalls import open_filter, system_call_filter
 from ogdc_shared.layout import COMMAND_VARIABLE
 
 _ROOT_DIRECTORIES = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
@@ -85,14 +86,15 @@ class Bubblewrap:
         if self._cgroups is not None:
             group = self._cgroups.make(container.name, memory=container.memory, processes=MAX_PROCESSES)
         status, status_writer = os.pipe()
-        command = self.command(container, status_fd=status_writer)
+        calls = open_filter(system_call_filter())
+        command = self.command(container, status_fd=status_writer, calls_fd=calls)
         try:
             process = subprocess.Popen(
                 command if group is None else group.entering(command),
                 stdin=subprocess.DEVNULL if mark is None else mark,
                 stdout=log,
                 stderr=log,
-                pass_fds=(status_writer,),
+                pass_fds=(status_writer, calls),
                 env={},
             )
         except BaseException:
@@ -100,20 +102,28 @@ class Bubblewrap:
             raise
         finally:
             os.close(status_writer)
+            os.close(calls)
         return _BubblewrapTask(process, status, command, group)
 
     def clean(self, scratch: Path) -> None:
         """See `Sandbox`."""
         end_stranded(scratch)
 
-    def command(self, container: Container, *, status_fd: int) -> list[str]:
-        """The whole command line of a task."""
+    def command(self, container: Container, *, status_fd: int, calls_fd: int | None = None) -> list[str]:
+        """The whole command line of a task.
+
+        Args:
+            container: The task.
+            status_fd: Where bubblewrap tells how it goes.
+            calls_fd: Where it reads which system calls are refused; None: nowhere.
+        """
         env = {"PATH": self._path, "HOME": "/tmp", "LANG": "C.UTF-8"} | self._environ | dict(container.env)  # noqa: S108
         command, *arguments = container.argv
         inside = worker_command(tuple(arguments)) if command == WORKER else container.argv
         return [
             *self._beginning,
             *(() if container.network else ("--unshare-net",)),
+            *(() if calls_fd is None or not system_call_filter() else ("--seccomp", str(calls_fd))),
             *_mounts(container.mounts),
             *self._over_mounts,
             *("--remount-ro", "/", "--remount-ro", "/dev"),

@@ -249,10 +249,11 @@ def _packages(tmp_path: Path) -> Path:
     """A directory with the packages that the sandbox needs."""
     import urllib3
 
-    import ogdc_cli
+    import ogdc_local
     import ogdc_shared
+    import ogdc_worker
 
-    for package in (urllib3, ogdc_cli, ogdc_shared):
+    for package in (urllib3, ogdc_local, ogdc_shared, ogdc_worker):
         source = Path(package.__path__[0])
         shutil.copytree(
             source, tmp_path / "packages" / source.name, ignore=shutil.ignore_patterns("__pycache__")

@@ -26,6 +26,16 @@ FORBIDDEN = {
     "reads volumes that inputs are on, and cannot write": "cat /mnt/data/file || exit 0; touch /mnt/data/x",
     "does not see or signal any but its task's own": f"kill -0 {os.getpid()} || ls /proc/{os.getppid()}/cwd",
     "gains none": "unshare --mount true || setpriv --reuid=0 true || mount -t tmpfs x /tmp",
+    "does not reach the kernel's keyrings": (
+        "python3 -c 'import ctypes, platform\n"
+        'add = {"x86_64": 248, "aarch64": 217}[platform.machine()]\n'
+        """exit(ctypes.CDLL(None).syscall(add, b"user", b"left", b"x", 1, -3) < 0)'"""
+    ),
+    "makes no user namespace": "unshare --user true || unshare --map-root-user true",
+    "opens no sockets but those of IP": (
+        "python3 -c 'import socket; socket.socket()' || exit 0; "
+        'for f in 40 31 38; do python3 -c "import socket; socket.socket($f, 1)" && exit 0; done; exit 1'
+    ),
     "sees none of your variables": "env | grep -q SECRET",
     "reaches its own loopback, and nothing else": "grep -v -e lo: -e face -e Inter- /proc/net/dev",
     "does not reach the machine's Unix sockets": (
