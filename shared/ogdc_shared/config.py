@@ -128,8 +128,9 @@ class TelemetrySettings(NamedTuple):
 class WorkerSettings(NamedTuple):
     """What a task's container is given unless the recipe asks for other."""
 
-    image: str = "ghcr.io/qgreenland-net/ogdc-worker:latest"
-    """As new as the services: plans gain fields."""
+    image: str = ""
+    """As new as the services, since plans gain fields; None: `ghcr.io/qgreenland-net/ogdc-worker` of
+    their own version."""
     image_pull_policy: str = "IfNotPresent"
     """`Always`, `IfNotPresent` or `Never`."""
     volume_claim: str = "cephfs-qgnet-ogdc-workflow-pvc"

@@ -20,7 +20,8 @@ GOLDEN = Path(__file__).parent / "workflows"
 SNAPSHOT = "5f" * 32
 PLAN = "91" * 32
 ROOT = "07" * 32
-DEFAULTS = Settings()
+# The version of this project changes, the manifests need not.
+DEFAULTS = Settings(worker=WorkerSettings(image="ghcr.io/qgreenland-net/ogdc-worker:1.0.0"))
 OPERATOR = Settings(
     argo=ArgoSettings(namespace="ogdc", service_account="runner", retry_limit=5, retry_policy="OnError"),
     worker=WorkerSettings(

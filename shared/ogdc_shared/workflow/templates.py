@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TypedDict
 
 from ogdc_shared import layout
@@ -148,7 +149,7 @@ def _container(
     """Build the one container of a task; what is None is the deployment's."""
     held = {"memory": memory or worker.memory, "ephemeral-storage": pod_disk(scratch or worker.scratch)}
     return m.Container(
-        image=worker.image,
+        image=worker.image or own_image(),
         image_pull_policy=worker.image_pull_policy,
         command=["ogdc-worker"],
         args=arguments,
@@ -158,6 +159,14 @@ def _container(
             allow_privilege_escalation=False, capabilities=m.Capabilities(drop=["ALL"])
         ),
     )
+
+
+@cache
+def own_image() -> str:
+    """Name the worker's image of this very version, as a release pushes it."""
+    from importlib.metadata import version
+
+    return f"ghcr.io/qgreenland-net/ogdc-worker:{version('ogdc-runner').replace('+', '-')}"
 
 
 def _told(**facts: str | None) -> list[str]:

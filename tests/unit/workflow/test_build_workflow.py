@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ogdc_shared.argo.retry import RETRY_EXPRESSION
-from ogdc_shared.config import ArgoSettings, Settings
+from ogdc_shared.config import ArgoSettings, Settings, WorkerSettings
 from ogdc_shared.errors import InvalidRecipeError
 from ogdc_shared.workflow.build import build_workflow
 from ogdc_shared.workflow.facts import RecipeFacts
@@ -209,3 +210,16 @@ def test_threads_do_not_meet() -> None:
     with ThreadPoolExecutor(8) as pool:
         manifests = list(pool.map(lambda name: build(name=name), names))
     assert [manifest["metadata"]["name"] for manifest in manifests] == names
+
+
+def test_the_workers_image_is_that_of_the_same_version_unless_the_operator_names_one() -> None:
+    [default] = {template["container"]["image"] for template in containers(build(FACTS))}
+    assert default == f"ghcr.io/qgreenland-net/ogdc-worker:{version('ogdc-runner')}"
+    named = Settings(worker=WorkerSettings(image="registry.example/worker:2"))
+    assert {template["container"]["image"] for template in containers(build(FACTS, settings=named))} == {
+        "registry.example/worker:2"
+    }
+
+
+def containers(manifest: dict[str, Any]) -> list[dict[str, Any]]:
+    return [template for template in manifest["spec"]["templates"] if "container" in template]
