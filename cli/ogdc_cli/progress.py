@@ -123,7 +123,8 @@ def _shortened(steps: list[str]) -> Iterator[str]:
     for fetching, group in groupby(steps, lambda step: step.startswith("fetched ")):
         found = list(group)
         if fetching and len(found) > 1:
-            yield f"{found[-1]}, {len(found) - 1} other files before it"
+            others = len(found) - 1
+            yield f"{found[-1]}, {others} other file{'s' if others > 1 else ''} before it"
         else:
             yield from found
 

@@ -14,6 +14,7 @@ from ogdc_cli.terminal import printable
 
 _WORDS = {
     "fetched": "fetched {name} ({size} bytes)",
+    "listed": "listed the inputs: {files} files of {bytes} bytes in {partitions} partitions",
     "fetch_delayed": "{source}: {reason}; trying again in {seconds} s ({attempt} of {of})",
     "command_started": "command {number} of {of}: {command}",
     "command_background": "command {number} of {of} has left running and waits for: {processes}",

@@ -73,7 +73,9 @@ def _fetch(files: Sequence[InputFile], *, paths: ProcessPaths, reporter: Reporte
             store=_store(paths),
             recipe=paths.recipe,
             report=lambda fetched: reporter.event("fetched", **fetched._asdict()),
-            warn=lambda trouble: reporter.event("fetch_delayed", **trouble._asdict()),
+            warn=lambda trouble: reporter.event(
+                "fetch_delayed", **trouble._asdict() | {"seconds": round(trouble.seconds, 1)}
+            ),
             progress=progress,
             credentials=paths.credentials,
             cache=_cache(paths) if caching else None,

@@ -89,14 +89,17 @@ def test_chatter_is_passed_on_now_and_then(
     assert said(capsys) == ["command 1 of 9: do 1", "10%", "20%"]
 
 
-def test_many_fetched_files_are_one_line(service: Service, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(("count", "others"), [(2, "1 other file"), (50, "49 other files")])
+def test_many_fetched_files_are_one_line(
+    service: Service, capsys: pytest.CaptureFixture[str], count: int, others: str
+) -> None:
     fetched = "".join(
         f"[p] {json.dumps({'time': '2026', 'event': 'fetched', 'name': f'{n}.tif', 'size': 1})}\n"
-        for n in range(50)
+        for n in range(count)
     )
     service.looks = [("Succeeded", fetched + started(1, 1))]
     progress.follow(service.client, "r")
-    assert said(capsys) == ["fetched 49.tif (1 bytes), 49 other files before it", "command 1 of 9: do 1"]
+    assert said(capsys) == [f"fetched {count - 1}.tif (1 bytes), {others} before it", "command 1 of 9: do 1"]
 
 
 def test_time_counts_from_the_submission(service: Service, capsys: pytest.CaptureFixture[str]) -> None:

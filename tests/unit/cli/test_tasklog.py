@@ -24,6 +24,10 @@ def command(number: int, text: str, *, time: str) -> str:
             event("fetched", source="http://x/a", name="a.csv", size=12, seconds=1.0),
             "fetched a.csv (12 bytes)",
         ),
+        (
+            event("listed", partitions=2, files=4, bytes=457, seconds=0.1),
+            "listed the inputs: 4 files of 457 bytes in 2 partitions",
+        ),
         (command(2, "cp   a\n b", time="t"), "command 2 of 3: cp a b"),
         (
             event("command_failed", number=1, of=3, line=1, exit_code=9, seconds=0.5, timed_out=False),
