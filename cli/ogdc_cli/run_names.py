@@ -38,7 +38,8 @@ def find_name(client: ApiClient, text: str) -> str:
         return _counted(client, -int(text))
     if _WHOLE.fullmatch(text):
         return text
-    names = list(islice(names_beginning(client, text), _SHOWN + 1))
+    # Nothing is the beginning of every name, and mostly a variable of a script that was never set.
+    names = list(islice(names_beginning(client, text), _SHOWN + 1)) if text else []
     if text in names:
         return text
     if not names:

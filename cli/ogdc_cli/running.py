@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ogdc_cli.api import ApiClient
+from ogdc_cli.api import ApiClient, Submitted
 from ogdc_cli.interrupts import INTERRUPTS, interrupts_held
 from ogdc_cli.progress import follow
 from ogdc_cli.settings import ClientSettings
@@ -46,9 +46,7 @@ def run_recipe(
     with _scratch_in(output_dir) as scratch:
         stack = ensure_up(idle_timeout=idle_timeout)
         client = ApiClient(ClientSettings.from_env()._replace(api_url=stack.url, by_default=False))
-        with interrupts_held():  # a run whose name is not known could not be cancelled
-            name = submit(client, packed, overwrite=True, cache=cache).name
-        with _cancelled_with_us(client, name):
+        with _cancelled_with_us(client, lambda: submit(client, packed, overwrite=True, cache=cache)) as name:
             run = follow(client, name, quiet=quiet)
         if run["status"] != "Succeeded":
             return Finished(run=run, outputs=())
@@ -81,14 +79,21 @@ def _scratch_in(directory: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _cancelled_with_us(client: ApiClient, name: str) -> Iterator[None]:
-    """Cancel the run when the user, or whoever runs us, wants us to end; or when nobody sees us any more."""
+def _cancelled_with_us(client: ApiClient, submitted: Callable[[], Submitted]) -> Iterator[str]:
+    """Submit a run, lend its name, and cancel it when the user, or whoever runs us, wants us to end.
+
+    Also when nobody sees us any more. What came while it was submitted counts as soon as its name is known.
+    """
+    name = ""
     try:
-        yield
+        with interrupts_held():  # a run whose name is not known could not be cancelled
+            name = submitted().name
+        yield name
     except (*INTERRUPTS, OSError):
         with suppress(OgdcError, OSError):
-            client.cancel(name)
-            say(f"{name} is cancelled.", err=True)
+            if name:
+                client.cancel(name)
+                say(f"{name} is cancelled.", err=True)
         raise
 
 

@@ -14,7 +14,13 @@ from urllib.parse import urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import urllib3
-from urllib3.exceptions import HTTPError, LocationValueError, SSLError
+from urllib3.exceptions import (
+    HTTPError,
+    LocationValueError,
+    NameResolutionError,
+    NewConnectionError,
+    SSLError,
+)
 
 from ogdc_shared.connections import pool_manager, proxy_manager
 from ogdc_shared.errors import InputNotFoundError
@@ -243,7 +249,15 @@ def _trouble(url: str, exc: HTTPError) -> Exception:
             f"{url!r} cannot be fetched: its server's certificate is not trusted ({distrust}). "
             "Check the address; SSL_CERT_FILE can name a file with the certificates to trust."
         )
-    return InterruptedFetchError(str(reason))
+    return InterruptedFetchError(_in_words(reason))
+
+
+def _in_words(reason: object) -> str:
+    """Why there is no connection, without the names of classes that urllib3 puts before it."""
+    if isinstance(reason, NameResolutionError):
+        return "the name of its server is not known here"
+    cause = reason.__cause__ if isinstance(reason, NewConnectionError) else None
+    return (isinstance(cause, OSError) and cause.strerror) or str(reason)
 
 
 def _distrust(error: BaseException | object) -> str | None:

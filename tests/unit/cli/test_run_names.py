@@ -49,6 +49,7 @@ def test_a_run_is_found(text: str, name: str) -> None:
         ("-4", InvalidRequestError, "There are 3 runs of anna"),
         ("ice", InvalidRequestError, "ice-bbbbbbbbbb, ice-sheet-aaaaaaaaaa"),
         ("fish", UnknownRunError, "fish"),
+        ("", UnknownRunError, "no run named ''"),
         ("../x", UnknownRunError, "x"),
     ],
 )
@@ -100,3 +101,9 @@ def test_names_are_completed_without_a_word_about_what_is_away(monkeypatch: pyte
     assert run_argument.complete("ice") == []
     monkeypatch.setattr("ogdc_cli.api.ApiClient", lambda _settings: Deployment())
     assert run_argument.complete("ice") == NAMES[:2]
+
+
+def test_nothing_names_no_run_even_where_there_is_but_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"{__name__}.NAMES", NAMES[:1])
+    with pytest.raises(UnknownRunError):
+        find_name(Deployment(), "")
