@@ -48,8 +48,10 @@ class Head(NamedTuple):
     """True: CONNECT. False: a request for an http:// URL."""
     forwarded: bytes
     """What to send to the server in its place; nothing for a tunnel."""
-    original: bytes
-    """As it came, with what came after it."""
+    proxied: bytes
+    """What to send to another proxy: what was checked here, however that proxy reads what a command wrote."""
+    missing: int | None
+    """Bytes of the request's body that have yet to come; None: its end is not known, as a tunnel's."""
 
 
 class _Way(NamedTuple):
@@ -60,6 +62,8 @@ class _Way(NamedTuple):
     """What the client is told first."""
     first: bytes
     """What is sent to the server first."""
+    missing: int | None = None
+    """How much more it may be sent; None: anything. To a proxy a second request would go unchecked."""
 
 
 class Egress:
@@ -170,7 +174,11 @@ class Egress:
                 way.server.settimeout(None)
                 client.sendall(way.answer)
                 way.server.sendall(way.first)
-                relay(client, way.server)
+                if way.missing is None:
+                    relay(client, way.server)
+                else:
+                    _send(client, way.server, way.missing)
+                    _send(way.server, client, None)
 
     def _connect(self, head: Head, named: frozenset[str]) -> _Way:
         """Connect to a request's server, or to the user's proxy."""
@@ -185,7 +193,11 @@ class Egress:
             return _Way(server, _ESTABLISHED if head.tunnel else b"", head.forwarded)
         place = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
         server = socket.create_connection((place.hostname, place.port or 3128), timeout=_CONNECT_SECONDS)
-        return _Way(server, b"", head.original)
+        try:
+            return _by_proxy(server, head)
+        except BaseException:
+            server.close()
+            raise
 
     def _checked(self, head: Head, *, proxied: bool) -> list[str]:
         try:
@@ -198,6 +210,31 @@ class Egress:
     def _spare_the_stack(self, addresses: Iterable[str], port: int) -> None:
         if port in self._own_ports and any(_is_own(ip_address(address)) for address in addresses):
             raise ForbiddenError(f"Port {port} of this machine is the stack's own.")
+
+
+def _by_proxy(server: socket.socket, head: Head) -> _Way:
+    """Ask another proxy for what was checked, and for nothing else on this connection.
+
+    Raises:
+        OSError: it opens no tunnel.
+        ValueError: a request's end is not known, so that another could follow it.
+    """
+    if not head.tunnel:
+        if head.missing is None:
+            raise ValueError("Give the body's Content-Length: behind a proxy there are no chunks.")
+        return _Way(server, b"", head.proxied, head.missing)
+    server.sendall(head.proxied)
+    answer, rest = _head_of(server)
+    if answer.split(b" ", 2)[1:2] != [b"200"]:
+        raise OSError(f"the proxy answered {answer.split(maxsplit=2)[1:2]}")
+    return _Way(server, _ESTABLISHED + rest, head.forwarded)
+
+
+def _send(source: socket.socket, target: socket.socket, size: int | None) -> None:
+    """Pass on so many bytes; None: all there are."""
+    while size != 0 and (piece := source.recv(min(size or _MAX_HEAD, _MAX_HEAD))):
+        target.sendall(piece)
+        size = None if size is None else size - len(piece)
 
 
 def _listen(path: Path) -> socket.socket:
@@ -230,24 +267,55 @@ def read_head(client: socket.socket) -> Head:
         ValueError: it is none that a proxy is sent.
         OSError: it does not come, or not in time.
     """
-    content = b""
-    while b"\r\n\r\n" not in content:
-        if len(content) > _MAX_HEAD or not (piece := client.recv(_MAX_HEAD)):
-            raise ValueError("The request has no end, or too much of a beginning.")
-        content += piece
-    lines, _, rest = content.partition(b"\r\n\r\n")
+    lines, rest = _head_of(client)
     first, *fields = lines.split(b"\r\n")
     method, target = [*first.decode("latin-1").split(" "), ""][:2]
     if method == "CONNECT":
         place = urlsplit(f"//{target}")
-        return Head(_host(place.hostname), place.port or 443, True, rest, content)
+        host, port = _host(place.hostname), place.port or 443
+        proxied = f"CONNECT {_place(host, port)} HTTP/1.1\r\nHost: {_place(host, port)}\r\n\r\n"
+        return Head(host, port, True, rest, proxied.encode(), None)
     place = urlsplit(target)
     if place.scheme != "http":
         raise ValueError("Ask for an http:// URL, or use CONNECT.")
+    host, port = _host(place.hostname), place.port or 80
     path = (place.path or "/") + (f"?{place.query}" if place.query else "")
     kept = [field for field in fields if not field.lower().startswith(_HOP_BY_HOP)]
-    words = [f"{method} {path} HTTP/1.1".encode("latin-1"), *kept, b"Connection: close", b"", rest]
-    return Head(_host(place.hostname), place.port or 80, False, b"\r\n".join(words), content)
+    missing = _missing(kept, len(rest))
+    words = [*kept, b"Connection: close", b"", rest if missing is None or missing >= 0 else rest[:missing]]
+    to_server, to_proxy = (
+        b"\r\n".join([f"{method} {begun}{path} HTTP/1.1".encode("latin-1"), *words])
+        for begun in ("", f"http://{_place(host, port)}")
+    )
+    return Head(host, port, False, to_server, to_proxy, None if missing is None else max(0, missing))
+
+
+def _head_of(connection: socket.socket) -> tuple[bytes, bytes]:
+    """Read lines up to an empty one; returns them and what came after it."""
+    content = b""
+    while b"\r\n\r\n" not in content:
+        if len(content) > _MAX_HEAD or not (piece := connection.recv(_MAX_HEAD)):
+            raise ValueError("The request has no end, or too much of a beginning.")
+        content += piece
+    lines, _, rest = content.partition(b"\r\n\r\n")
+    return lines, rest
+
+
+def _missing(fields: Iterable[bytes], there: int) -> int | None:
+    """How many bytes of a body have yet to come, less than none where there are too many; None: unknown.
+
+    Where two readers could differ in where a request ends, it is unknown.
+    """
+    names = [(name.strip().lower(), value.strip()) for name, _, value in (f.partition(b":") for f in fields)]
+    lengths = [value for name, value in names if name == b"content-length"]
+    odd = any(name == b"transfer-encoding" or b"\n" in value or b"\r" in value for name, value in names)
+    if odd or len(lengths) > 1 or not all(value.isdigit() for value in lengths):
+        return None
+    return sum(map(int, lengths)) - there
+
+
+def _place(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def refuse(client: socket.socket, status: HTTPStatus, why: str) -> None:

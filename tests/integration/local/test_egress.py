@@ -132,3 +132,39 @@ def test_what_connects_to_a_named_address_is_led_there(tmp_path: Path, server: F
         open_egress(path, f"{address} 127.0.0.9:{address[10:]}")
         done = curl(f"http://127.0.0.9:{address[10:]}/words.txt", {})
     assert (done.stdout, done.returncode) in {("", 52), ("", 56)}  # 127.0.0.9 is none that was named
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (b"GET http://1.1.1.1/a HTTP/1.1\r\n\r\nGET http://10.0.0.1/ HTTP/1.1\r\n\r\n", b"/a"),
+        (b"POST http://1.1.1.1/a HTTP/1.1\r\nContent-Length: 2\r\n\r\nokGET http://10.0.0.1/", b"ok"),
+        (b"CONNECT 1.1.1.1:443 HTTP/1.1\r\nX: y\r\n\r\nGET http://10.0.0.1/ HTTP/1.1\r\n\r\n", b"\r\n"),
+    ],
+    ids=["second request", "after a body", "tunnel refused"],
+)
+def test_a_users_proxy_is_asked_for_nothing_that_was_not_checked(
+    tmp_path: Path, words: bytes, expected: bytes
+) -> None:
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        url = f"http://127.0.0.1:{proxy.getsockname()[1]}"
+        environ = {"http_proxy": url, "https_proxy": url}
+        with (
+            Egress(tmp_path / "out", reach=Reach(), environ=environ),
+            socket.socket(socket.AF_UNIX) as client,
+        ):
+            client.connect(str(tmp_path / "out"))
+            client.sendall(words)
+            client.shutdown(socket.SHUT_WR)
+            asked, _ = proxy.accept()
+            with asked:
+                asked.settimeout(10)
+                said = asked.recv(65536)
+                asked.sendall(b"HTTP/1.1 407 No\r\n\r\n")
+                asked.shutdown(socket.SHUT_WR)
+                while piece := asked.recv(65536):
+                    said += piece
+    assert expected in said
+    assert b"10.0.0.1" not in said
