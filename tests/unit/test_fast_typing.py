@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from ogdc_shared import fast_typing as light
+from ogdc_shared import fast_typing
 
 
-class Point(light.NamedTuple):
+class Point(fast_typing.NamedTuple):
     """A place."""
 
     x: int
