@@ -159,20 +159,20 @@ def _input_advice(meta: RecipeMeta) -> Iterator[str]:
 
 
 def _network_advice(meta: RecipeMeta, script: Script) -> Iterator[str]:
-    """Tell of the first line that uses a network, unless meta.yml says that it may."""
-    sign = next(network_signs(script.commands), None)
-    if sign is None or meta.workflow.network or not isinstance(meta.workflow, ShellWorkflow):
+    """Tell of the first line that uses a network, and of all addresses of the machine that lines name."""
+    sign, told = next(network_signs(script.commands), None), meta.workflow.network
+    if sign is None or not isinstance(meta.workflow, ShellWorkflow):
         return
     command, word = sign
     where = f"{meta.workflow.sh_file}: line {command.line}: {shown(word)} takes a network"
-    if meta.workflow.network is False:
-        yield f"{where}, and `workflow.network: false` gives commands none. Name inputs, or say `true`."
-        return
     named = "".join(f", and {address}" for address in named_addresses(script.commands))
-    yield (
-        f"{where}, so the commands get one: public addresses by HTTP and HTTPS{named}. Name as inputs what "
-        "can be one; `workflow.network: true` or `false` settles it."
-    )
+    reached = f"{where}, so the commands get one: public addresses by HTTP and HTTPS{named}."
+    if told is False:
+        yield f"{where}, and `workflow.network: false` gives commands none. Name inputs, or say `true`."
+    elif told is None:
+        yield f"{reached} Name as inputs what can be one; `workflow.network: true` or `false` settles it."
+    elif named:
+        yield reached
 
 
 def _url_list_problems(path: Path, file: str) -> Iterator[str]:

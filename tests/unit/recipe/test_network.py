@@ -101,3 +101,11 @@ def test_meta_yml_decides_and_else_the_lines(
     recipe = load_recipe(make_recipe(tmp_path, files={"recipe.sh": f"{line}\n"}, workflow=workflow))
     assert recipe.networked is networked
     assert bool(recipe.addresses) is (networked and "http" in line)
+    assert any("127.0.0.1:80" in note for note in recipe.advice) is bool(recipe.addresses)
+
+
+def test_an_address_of_the_machine_is_told_of_whatever_meta_yml_says(tmp_path: Path) -> None:
+    files = {"recipe.sh": "curl http://127.0.0.1:9222/json\n"}
+    workflow = {"type": "shell", "network": True}
+    (told,) = load_recipe(make_recipe(tmp_path, files=files, workflow=workflow)).advice
+    assert "127.0.0.1:9222" in told
