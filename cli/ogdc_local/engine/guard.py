@@ -6,6 +6,7 @@ Where the kernel itself limits a pod (docker, podman), only its scratch is watch
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import threading
@@ -150,7 +151,16 @@ def out_of_memory(held: int, limits: Limits) -> Excess:
 def look_at_scratch(subject: Subject) -> Excess | None:
     """Measure a pod's own working files."""
     limit = subject.limits.scratch
-    if limit is None or (used := disk_usage(subject.scratch)) <= limit:
+    if limit is None:
+        return None
+    try:
+        used = disk_usage(subject.scratch)
+    except TooDeepError:
+        return Excess(
+            "main: Error (exit code 1): The task nested directories in /tmp too deep to be measured.",
+            exit_code=1,
+        )
+    if used <= limit:
         return None
     return Excess(
         f"main: Error (exit code 1): The task's working files took {_written(used)}, and their limit is "
@@ -159,17 +169,28 @@ def look_at_scratch(subject: Subject) -> Excess | None:
     )
 
 
+class TooDeepError(Exception):
+    """Directories are nested deeper than a path can be long, so what they hold is not seen."""
+
+
 def disk_usage(directory: Path) -> int:
-    """Bytes on disk of all below a directory; what cannot be looked into counts as nothing."""
+    """Bytes on disk of all below a directory; what cannot be looked into counts as nothing.
+
+    Raises:
+        TooDeepError: a path is too long to be looked at.
+    """
     total = 0
     pending = [os.fspath(directory)]
     while pending:
         with suppress(OSError), os.scandir(pending.pop()) as entries:
             for entry in entries:
-                with suppress(OSError):
+                try:
                     total += entry.stat(follow_symlinks=False).st_blocks * _BLOCK
                     if entry.is_dir(follow_symlinks=False):
                         pending.append(entry.path)
+                except OSError as exc:
+                    if exc.errno == errno.ENAMETOOLONG:
+                        raise TooDeepError from exc
     return total
 
 

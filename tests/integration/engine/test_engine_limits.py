@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from ogdc_local.engine.guard import disk_usage
+from ogdc_local.engine.guard import TooDeepError, disk_usage
+from ogdc_shared.removal import remove
 from support.engine import Machine, mount, nodes, shell, task, workflow
 
 MIB = 1 << 20
@@ -99,3 +100,16 @@ def test_disk_usage_counts_blocks_and_follows_no_link(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("/usr")
     os.truncate(tmp_path / "deep/er/file", 100 * MIB)
     assert MIB <= disk_usage(tmp_path) < 2 * MIB
+
+
+def test_scratch_too_deep_to_be_measured_is_no_way_around_its_limit(tmp_path: Path) -> None:
+    made = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(2100):
+        os.mkdir("d", dir_fd=made)
+        below = os.open("d", os.O_RDONLY, dir_fd=made)
+        os.close(made)
+        made = below
+    os.close(made)
+    with pytest.raises(TooDeepError):
+        disk_usage(tmp_path)
+    remove(tmp_path / "d")
