@@ -29,7 +29,12 @@ _POINTERS = (
     *("GDALOpenEx", "GDALGetRasterBand", "GDALDatasetGetLayer", "OGR_L_GetNextFeature"),
     *("OGR_L_GetSpatialRef", "OGR_F_GetGeometryRef", "GDALGetDriverByName", "GDALGetMetadata"),
 )
-_TEXTS = ("GDALGetProjectionRef", "GDALGetGCPProjection", "CPLGetLastErrorMsg", "OGR_L_GetName")
+_TEXTS = (
+    *("GDALGetProjectionRef", "GDALGetGCPProjection", "CPLGetLastErrorMsg", "OGR_L_GetName"),
+    "OSRGetName",
+)
+_UNDEFINED_CRS = b"Undefined "
+"""How the names begin of the CRS that stand for none in a GeoPackage (OGC 12-128r18, clause 1.1.2.1.2)."""
 
 
 def find_library() -> str | None:
@@ -107,7 +112,7 @@ class Dataset:
     def is_located(self) -> bool:
         """Whether it is said where on the earth a raster is: a CRS, control points, or an RPC model."""
         return bool(
-            self._c.GDALGetProjectionRef(self._handle)
+            _is_defined((self._c.GDALGetProjectionRef(self._handle) or b"").partition(b'"')[2])
             or self._c.GDALGetGCPProjection(self._handle)
             or any(self._c.GDALGetMetadata(self._handle, domain) for domain in (b"RPC", b"GEOLOCATION"))
         )
@@ -167,7 +172,8 @@ class Layer:
         self._handle = handle
         self.name = _text(c.OGR_L_GetName(handle))
         self.is_spatial = c.OGR_L_GetGeomType(handle) != 100  # wkbNone
-        self.is_located = bool(c.OGR_L_GetSpatialRef(handle))
+        crs = c.OGR_L_GetSpatialRef(handle)
+        self.is_located = bool(crs) and _is_defined(c.OSRGetName(ctypes.c_void_p(crs)) or b"unnamed")
 
     def geometries(self, limit: int) -> Iterator[bool]:
         """Go through the first features; of each, whether it has a geometry."""
@@ -179,6 +185,11 @@ class Layer:
             feature = ctypes.c_void_p(address)
             yield bool(self._c.OGR_F_GetGeometryRef(feature))
             self._c.OGR_F_Destroy(feature)
+
+
+def _is_defined(name: bytes) -> bool:
+    """Whether a CRS is one, by its name."""
+    return bool(name) and not name.startswith(_UNDEFINED_CRS)
 
 
 def _text(value: bytes | None) -> str:

@@ -89,6 +89,12 @@ BAD: dict[str, tuple[str, str, Callable[[Path], object]]] = {
     "no row": ("no_data", "no feature", lambda d: converted(d / "a.gpkg", "-where", "n > 1")),
     "no geometry": ("no_data", "without a geometry", lambda d: features(d / "a.geojson", None)),
     "no .prj": ("no_crs", "layer 'a'", lambda d: (converted(d / "a.shp"), (d / "a.prj").unlink())),
+    "no crs in a geopackage": ("no_crs", "layer", lambda d: converted(d / "a.gpkg", "-a_srs", "NONE")),
+    "nowhere in a geopackage": (
+        "no_crs",
+        "coordinate reference",
+        lambda d: raster(d / "a.gpkg", "-of", "GPKG", *PLACED[2:], placed=False),
+    ),
     "no .shx": ("unreadable", "a.shx", lambda d: (converted(d / "a.shp"), (d / "a.shx").unlink())),
     "a heading": ("no_data", "no row", lambda d: (d / "a.csv").write_text('"name","ice area"\n')),
 }
