@@ -79,7 +79,7 @@ def _remove(client: ApiClient, runs: Iterable[dict[str, Any]], *, dry_run: bool,
             client.remove(run["name"])
         names.append(run["name"])
         if not as_json:
-            say(f"{run['name']} ({run['status']}) {'would be' if dry_run else 'is'} removed.")
+            say(f"What {run['name']} ({run['status']}) left {'would be' if dry_run else 'is'} removed.")
     if as_json:
         print_json({"removed": names, "dry_run": dry_run})
     elif not names:
