@@ -49,6 +49,13 @@ def runs(database: Database) -> dict[str, str]:
         return dict(conn.execute("SELECT name, snapshot FROM runs").fetchall())
 
 
+@pytest.fixture
+def patient(environment: pytest.MonkeyPatch) -> None:
+    """Have the service wait for Argo as long as a busy machine takes; for tests in which Argo answers."""
+    environment.setenv("ARGO_TIMEOUT", "10")
+
+
+@pytest.mark.usefixtures("patient")
 def test_a_recipe_is_submitted(service: Service, argo: ArgoServer):
     assert send(service, bundle(recipe_files())) == 200
     assert len(argo.workflows) == 1
