@@ -19,6 +19,12 @@ Address = IPv4Address | IPv6Address
 IPNetwork = IPv4Network | IPv6Network
 
 _NAT64 = IPv6Network("64:ff9b::/96")
+_NOT_GLOBAL: tuple[IPNetwork, ...] = (
+    *(IPv6Network(text) for text in ("fec0::/10", "::/96", "::ffff:0:0:0/96", "64:ff9b:1::/48", "5f00::/16")),
+    IPv4Network("192.0.0.0/29"),
+    IPv4Network("192.0.0.8/32"),
+)
+"""What `ipaddress` takes for global, in some versions of Python: of a site, or leading to IPv4 addresses."""
 
 
 class Reach(NamedTuple):
@@ -60,7 +66,9 @@ def _stands_for(host: str, address: str) -> str:
 
 
 def _is_public(address: Address) -> bool:
-    return address.is_global and not address.is_multicast
+    if not address.is_global or address.is_multicast:
+        return False
+    return not any(address in network for network in _NOT_GLOBAL)
 
 
 def embedded(address: Address) -> IPv4Address | None:

@@ -139,3 +139,11 @@ def test_no_recipe_is_read_from_inside(server: FileServer, tmp_path: Path, host:
 def test_a_name_nobody_knows_is_no_refusal() -> None:
     with pool_manager(Reach(), retries=False) as http, pytest.raises(urllib3.exceptions.NameResolutionError):
         http.request("GET", "http://nowhere.invalid/")
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["fec0::1", "::127.0.0.1", "::ffff:0:127.0.0.1", "64:ff9b:1::7f00:1", "192.0.0.8", "5f00::1"],
+)
+def test_addresses_of_a_site_and_other_ways_to_ipv4_are_not_public(address: str) -> None:
+    assert not Reach().allows(ip_address(address))
