@@ -55,6 +55,8 @@ class ArgoServer:
         self._closing = threading.Event()
 
     def __enter__(self) -> ArgoServer:
+        import hera.workflows.models  # noqa: F401  # takes longer than a caller may wait for a first answer
+
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
