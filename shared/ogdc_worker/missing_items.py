@@ -119,7 +119,7 @@ def _checked(number: int, workspace: str) -> Account:
         commands = {int(command): rows for command, rows in read["commands"].items()}
         rows = [Missing(**row) for command in sorted(commands) for row in commands[command]]
         account = Account(int(read["items"]), tuple(rows))
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as exc:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as exc:
         raise PublishError(
             f"Partition {number} has left no account of which items failed ({type(exc).__name__}); nothing "
             "is published. A command may have removed or changed it."

@@ -74,10 +74,7 @@ def findings(text: str, shell: Shell, *, parallel: bool) -> Findings:
     advice = list(_odd_characters(text))
     if is_plain(text) and not _needs_parsing(text):
         return Findings(advice=tuple(advice))
-    parser = _parser()
-    if parser is None:
-        return Findings(advice=tuple(advice))
-    root = parser.parse(text.encode()).root_node
+    root = _parser().parse(text.encode()).root_node
     if not root.has_error:  # else the shell, which has read it, knows more than this parser
         with suppress(RecursionError):  # of what is nested so deeply there is nothing helpful to say
             problems, more = _findings(root, shell, parallel=parallel)
@@ -109,13 +106,10 @@ def _needs_parsing(text: str) -> bool:
 
 
 @cache
-def _parser() -> Parser | None:
-    """A parser of bash; None on a machine that there is none for, where a line's failure has to tell."""
-    try:
-        import tree_sitter_bash
-        from tree_sitter import Language, Parser
-    except ImportError:
-        return None
+def _parser() -> Parser:
+    import tree_sitter_bash
+    from tree_sitter import Language, Parser
+
     return Parser(Language(tree_sitter_bash.language()))
 
 

@@ -331,7 +331,10 @@ def test_more_missing_than_allowed_are_no_result(
     assert not (volume / "seal-tags").exists()
 
 
-@pytest.mark.parametrize("account", [None, b"", b"[]", b'{"items": "x", "commands": {}}', "../../secret"])
+ACCOUNTS = [None, b"", b"[]", b"[" * 100_000, b'{"items": "x", "commands": {}}', "../../secret"]
+
+
+@pytest.mark.parametrize("account", ACCOUNTS)
 def test_an_account_that_a_command_took_away_is_no_leave_to_publish(
     volume: Path, publication: Publication, account: bytes | str | None
 ) -> None:
