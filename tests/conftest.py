@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,11 @@ from ogdc_shared.config import DatabaseSettings
 from ogdc_shared.db.database import Database
 from ogdc_shared.db.migrate import migrate
 from support.postgres import PostgresServer
+
+
+def pytest_configure() -> None:
+    """Take SIGINT as usual: what a script starts in the background inherits that it is ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
