@@ -29,6 +29,8 @@ _ADDRESS = re.compile(
     r"(?::(?P<port>[0-9]{1,5})|(?!:))(?![\w@-]|\.\w)",
     re.IGNORECASE | re.ASCII,
 )
+_DEVICE = re.compile(r"/dev/tcp/([\w.]+)/([0-9]{1,5})(?!\w)")
+"""What bash opens as a connection."""
 _PORTS = {"http": 80, "https": 443}
 _LOCALHOST = ("127.0.0.1", "::1")
 
@@ -63,6 +65,7 @@ def written(address: IPv4Address | IPv6Address, port: int) -> str:
 
 
 def _named(text: str) -> Iterator[re.Match[str]]:
+    text = _DEVICE.sub(r" \1:\2 ", text)
     return (match for match in _ADDRESS.finditer(text) if any(_addresses(match)))
 
 

@@ -33,12 +33,21 @@ def no_canary(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert [*found, *Path("/").glob(CANARY), *Path("/tmp").glob(CANARY)] == []
 
 
+def without_warnings(manifest: str) -> str:
+    """A workflow without what `publish` warns of: it may name files, and nothing reads it as a template."""
+    workflow = json.loads(manifest)
+    for node in workflow["status"]["nodes"].values():
+        parameters = node.get("outputs", {}).get("parameters", [])
+        parameters[:] = [parameter for parameter in parameters if parameter["name"] != "warnings"]
+    return json.dumps(workflow, ensure_ascii=False)
+
+
 def run_and_look(stack: Stack, directory: Path) -> dict[str, bytes]:
     """Run a recipe with `output: temporary`; returns its output, once the manifest was found to be clean."""
     done = stack.cli("submit", "--wait", "--json", str(directory), cwd=directory.parent)
     assert done.code == 0, done
     name = done.json()["name"]
-    manifest = stack.manifest(name)
+    manifest = without_warnings(stack.manifest(name))
     for trace in (CANARY, "IFS", "sprig", "passwd", "evil", "{{workflow"):
         assert trace not in manifest
     assert stack.cli("get-output", name, cwd=directory.parent).code == 0
@@ -140,8 +149,9 @@ def test_dataone_names_are_data(stack: Stack, recipe, server: FileServer) -> Non
     MemberNode(server, {package: files, "map": [DataFile("urn:other", "other.csv", b"not asked for")]})
     param = {"type": "dataone", "dataset_identifier": package, "filename": "*.csv"}
     found = run_and_look(stack, recipe("package", COPY_ALL, params=[param]))
-    assert sorted(found.values()) == sorted(name.encode() for name in names)
-    assert sorted(found) == sorted(name.rpartition("/")[2] for name in names)
+    files_found = {name: content for name, content in found.items() if not name.endswith("/")}
+    assert sorted(files_found.values()) == sorted(name.encode() for name in names)
+    assert sorted(files_found) == sorted(name.removeprefix("../../").removeprefix("/") for name in names)
 
 
 @pytest.mark.parametrize(

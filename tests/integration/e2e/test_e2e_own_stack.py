@@ -65,7 +65,7 @@ def test_run_on_a_full_disk_says_so_and_goes_on_when_there_is_room(
     failed = own_stack.cli("submit", "--wait", str(directory))
     assert failed.code == 1
     assert "No room is left on the disk" in failed.err
-    assert "a retry goes on from here" in failed.err
+    assert "Free some, or ask for more; then try again." in failed.err
     name = failed.err.split()[-1]
     assert not (volume / "large-input").exists()
     ballast.unlink()

@@ -128,9 +128,9 @@ def test_a_second_run_of_a_recipe_at_work_is_refused(stack: Stack, recipe) -> No
 
 
 def test_failure_says_which_command_and_why(stack: Stack, recipe) -> None:
-    done = stack.cli("run", str(recipe("failing", "echo fine", "ls /nowhere/there; exit 3", "echo never")))
+    done = stack.cli("run", str(recipe("failing", "echo fine", "ls /nowhere/there || exit 3", "echo never")))
     assert done.code == 1
-    assert "command 2 of 3 failed with exit code 3: ls /nowhere/there; exit 3" in done.err
+    assert "command 2 of 3 failed with exit code 3: ls /nowhere/there || exit 3" in done.err
     assert "No such file or directory" in done.err
     name = done.err.splitlines()[-1].rpartition(" ")[2]
     status = stack.cli("status", name)
