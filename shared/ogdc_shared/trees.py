@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _WRITE = 0o222
+_MAX_SYNCED = 200
+"""Files written to disk one by one. More go with all of their file system: 20,000 in a second, not 20."""
 
 
 def move_children(target: str, *sources: str) -> None:
@@ -74,10 +76,16 @@ def flush(directory: str) -> None:
     Raises:
         PublishError: see `walk`.
     """
+    count = 0
     for _, entry in walk(directory):
         if entry.is_dir(follow_symlinks=False) or entry.is_file(follow_symlinks=False):
-            _sync(entry.path)
-    flush_entries(directory)
+            count += 1
+            if count <= _MAX_SYNCED:
+                _sync(entry.path)
+    if count > _MAX_SYNCED:
+        _sync_file_system(directory)
+    else:
+        flush_entries(directory)
 
 
 def flush_entries(directory: str) -> None:
@@ -93,6 +101,25 @@ def write_durably(path: str, content: bytes) -> None:
         os.fsync(file.fileno())
     os.rename(f"{path}.new", path)
     flush_entries(os.path.dirname(path))
+
+
+def _sync_file_system(directory: str) -> None:
+    """Write all of the directory's file system to disk.
+
+    Source: syncfs(2), which os lacks; since Linux 5.8 it tells of what could not be written.
+    """
+    import ctypes
+
+    library = ctypes.CDLL(None, use_errno=True)
+    if not hasattr(library, "syncfs"):  # macOS
+        os.sync()
+        return
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        if library.syncfs(descriptor) != 0:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), directory)
+    finally:
+        os.close(descriptor)
 
 
 def _sync(path: str) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ogdc_shared import trees
 from ogdc_shared.errors import PublishError
 from ogdc_shared.removal import empty, remove
 from ogdc_shared.trees import flush, move_children, write_durably
@@ -164,3 +165,19 @@ def test_write_durably_replaces(tmp_path: Path) -> None:
         write_durably(str(path), content)
         assert path.read_bytes() == content
     assert names(tmp_path) == {"receipt.json"}
+
+
+def test_many_files_are_flushed_with_their_file_system(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone: list[str] = []
+    monkeypatch.setattr(trees, "_sync", alone.append)
+    for number in range(trees._MAX_SYNCED + 1):
+        (tmp_path / str(number)).write_text("x")
+    trees.flush(str(tmp_path))
+    assert len(alone) == trees._MAX_SYNCED  # the rest went with the file system, and nothing was raised
+
+
+def test_a_file_system_that_cannot_be_flushed_is_told_of(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="none"):
+        trees._sync_file_system(str(tmp_path / "none"))
