@@ -134,6 +134,10 @@ class ArgoServer:
         self.workflows[name]["spec"].pop("shutdown", None)
         return 200, self.advance(name, "Running", message="")
 
+    def _delete(self, name: str) -> tuple[int, Any]:
+        del self.workflows[name]
+        return 200, {}
+
     def _log(self, name: str) -> tuple[int, Any]:
         lines = [
             {"error": {"message": text}} if pod is None else {"result": {"podName": pod, "content": text}}
@@ -162,6 +166,10 @@ def _handler(argo: ArgoServer) -> type[BaseHTTPRequestHandler]:
             self._serve(
                 rest[1] if rest and rest[1:] in (["terminate"], ["retry"]) else None, rest[0] if rest else ""
             )
+
+        def do_DELETE(self) -> None:
+            rest = self._rest()
+            self._serve("delete" if rest and len(rest) == 1 else None, rest[0] if rest else "")
 
         def _rest(self) -> list[str] | None:
             path = urlsplit(self.path).path

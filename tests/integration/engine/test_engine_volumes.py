@@ -65,7 +65,7 @@ def test_listed_partitions_are_processed_and_published(machine: Machine) -> None
     parameters = nodes(found)["list"]["outputs"]["parameters"]
     found_by_list = {p["name"]: p["value"] for p in parameters}
     digest = found_by_list.pop("digest")
-    assert found_by_list == {"partitions": "2", "files": "6", "bytes": "24"}
+    assert found_by_list == {"partitions": "2", "files": "6", "bytes": "24", "warnings": ""}
     for number in range(2):
         stored = machine.artifacts.get(layout.partition_key(NAME, number))
         manifest, proof = split_manifest(stored)
