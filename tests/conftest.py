@@ -16,8 +16,9 @@ from support.postgres import PostgresServer
 
 
 def pytest_configure() -> None:
-    """Take SIGINT as usual: what a script starts in the background inherits that it is ignored."""
+    """Take signals as usual: what a script or nohup starts inherits that they are ignored."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")

@@ -135,7 +135,7 @@ def test_failure_says_which_command_and_why(stack: Stack, recipe) -> None:
     name = done.err.splitlines()[-1].rpartition(" ")[2]
     status = stack.cli("status", name)
     assert status.code == 0
-    assert status.out.startswith(f"{name}: Failed\ncommand 2 of 3 failed")
+    assert status.out.startswith(f"{name}: Failed\n  command 2 of 3 failed")
     assert stack.cli("check-workflow-status", name).out == status.out
     assert stack.cli("watch", name).code == 1
     logs = stack.cli("logs", name).out
