@@ -197,7 +197,12 @@ def _compile(
         division=None if partitions is None else measure(files.sizes, partitions),
         manifest=build_workflow(
             name=name,
-            recipe=_facts(recipe, snapshot=snapshot, one_machine=settings.allow_local_recipes)._replace(
+            recipe=_facts(
+                recipe,
+                triggered=bool(trigger_inputs.inputs),
+                snapshot=snapshot,
+                one_machine=settings.allow_local_recipes,
+            )._replace(
                 plan=sha256_hex(plan.to_json().encode()),
                 partitions_digest=None if tree is None else tree.root,
             ),
@@ -250,7 +255,7 @@ def _unsupported(meta: RecipeMeta) -> str | None:
     return None
 
 
-def _facts(recipe: Recipe, *, snapshot: str, one_machine: bool) -> RecipeFacts:
+def _facts(recipe: Recipe, *, triggered: bool, snapshot: str, one_machine: bool) -> RecipeFacts:
     from ogdc_shared.workflow.build import RecipeFacts
 
     workflow, resources = recipe.meta.workflow, recipe.meta.workflow.resources
@@ -268,14 +273,16 @@ def _facts(recipe: Recipe, *, snapshot: str, one_machine: bool) -> RecipeFacts:
         allowed_failures=workflow.parallel.allowed_failures,
         secrets=tuple(dict.fromkeys(workflow.secrets)),
         claims=tuple(dict.fromkeys(volume.claim for volume in volume_inputs(recipe))),
-        network=_network(recipe),
+        network=_network(recipe, triggered=triggered),
         addresses=recipe.addresses if one_machine else (),
     )
 
 
-def _network(recipe: Recipe) -> str:
-    """What the tasks with commands may use a network for."""
+def _network(recipe: Recipe, *, triggered: bool) -> str:
+    """What the tasks with commands may use a network for; a triggered run fetches its upload, too."""
     if recipe.networked:
         return "commands"
-    at_hand = all(isinstance(param, FileInput | PvcMountInput) for param in recipe.meta.input.params)
+    at_hand = not triggered and all(
+        isinstance(param, FileInput | PvcMountInput) for param in recipe.meta.input.params
+    )
     return "none" if at_hand else "inputs"
