@@ -24,9 +24,8 @@ if TYPE_CHECKING:
 FAILED = 1
 TRY_AGAIN = 75
 
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
-_PASSING = _NO_ROOM | frozenset({errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN})
-"""What a full disk, and what a network file system in a bad moment says."""
+_PASSING = frozenset({errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN})
+"""What a network file system says in a bad moment."""
 
 
 class _Stopped(SystemExit):
@@ -106,12 +105,14 @@ def _stop(number: int, _frame: FrameType | None) -> NoReturn:
 
 
 def _failed(exc: Exception, reporter: Reporter) -> int:
+    from ogdc_worker.room import NO_ROOM
+
     if not isinstance(exc, (OgdcError, OSError)):
         sys.excepthook(type(exc), exc, exc.__traceback__)
     message = _explain(exc)
     reporter.event("failed", message=message)
     reporter.last_words(message + _before_that(exc, reporter))
-    passing = isinstance(exc, OSError) and exc.errno in _PASSING
+    passing = isinstance(exc, OSError) and exc.errno in NO_ROOM | _PASSING
     return TRY_AGAIN if passing or isinstance(exc, UnavailableError) else FAILED
 
 
@@ -127,11 +128,11 @@ def _before_that(exc: Exception, reporter: Reporter) -> str:
 
 
 def _explain(exc: Exception) -> str:
+    from ogdc_worker.room import NO_ROOM, no_room
+
     if isinstance(exc, OgdcError):
         return str(exc)
-    if isinstance(exc, OSError) and exc.errno in _NO_ROOM:
-        from ogdc_worker.room import no_room
-
+    if isinstance(exc, OSError) and exc.errno in NO_ROOM:
         return f"{no_room()} ({exc}). Free some, or ask for more; then try again."
     if isinstance(exc, OSError):
         return f"The task's files cannot be used: {exc}."

@@ -269,7 +269,7 @@ class Flow:
             last = node
             instance.tries += 1
         if top.phase in DONE:
-            self._unit_ended(instance, top.phase, last)
+            self._instance_ended(instance, top.phase, last)
         elif retry and last.phase in DONE:
             ended = seconds(last.finished_at) if last.finished_at else now
             self._wait(instance, ended + retry.backoff.before(instance.tries))
@@ -292,13 +292,13 @@ class Flow:
         if retried and self._ensure(instance.name, "Retry", template.name, now):
             self._nodes.put(self._nodes[instance.name]._replace(inputs=node.inputs))
         if instance.tries == 0:
-            self._hang_unit(instance)
+            self._hang_instance(instance)
         if retried:
             self._nodes.connect([node_id(self.program.name, instance.name)], node.id)
         instance.tries += 1
         return Attempt(instance, template, node, scope, resumed=False)
 
-    def _hang_unit(self, instance: Instance) -> None:
+    def _hang_instance(self, instance: Instance) -> None:
         if instance.task.fans_out:
             self._nodes.connect([self._nodes[self._path(instance.task)].id], self._nodes[instance.name].id)
         else:
@@ -319,12 +319,12 @@ class Flow:
                     phase=outcome.phase, message=refused, finished_at=timestamp(now), outputs=node.outputs
                 )
             )
-        self._unit_ended(instance, outcome.phase, node)
+        self._instance_ended(instance, outcome.phase, node)
 
     def _wait(self, instance: Instance, until: float) -> None:
         heapq.heappush(self._waiting, (until, next(self._numbers), instance))
 
-    def _unit_ended(self, instance: Instance, phase: str, last: Node) -> None:
+    def _instance_ended(self, instance: Instance, phase: str, last: Node) -> None:
         state = self._tasks[instance.task.name]
         state.left -= 1
         state.outbound.append(last.id)

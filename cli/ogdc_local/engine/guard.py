@@ -26,7 +26,7 @@ _SCRATCH_SECONDS = 1.0
 _SHARE = 20
 """A look that took t is followed by a pause of at least this many times t."""
 _BLOCK = 512
-"""Bytes of `st_blocks`' instance. Source: stat(2)."""
+"""Bytes of `st_blocks`' unit. Source: stat(2)."""
 
 
 class Limits(NamedTuple):
@@ -196,7 +196,7 @@ def disk_usage(directory: Path) -> int:
 
 def _written(size: int) -> str:
     """Bytes as people and Kubernetes write them."""
-    for instance, bytes_ in (("Gi", 1 << 30), ("Mi", 1 << 20), ("Ki", 1 << 10)):
+    for unit, bytes_ in (("Gi", 1 << 30), ("Mi", 1 << 20), ("Ki", 1 << 10)):
         if size >= bytes_:
-            return f"{size / bytes_:.1f}".removesuffix(".0") + instance
+            return f"{size / bytes_:.1f}".removesuffix(".0") + unit
     return str(size)

@@ -1,7 +1,7 @@
 """Runs: the record of every submission and of what became of it.
 
 Each function is a step inside the caller's transaction (`Database.connection`). What is heard of runs is
-recorded by `db.applied`.
+recorded by `db.workflow_state`.
 """
 
 from __future__ import annotations

@@ -99,7 +99,7 @@ class Execution:
             facts["file"] = file.path
         self._reporter.event("command_started", **facts, command=clip(command.text, _SHOWN_BYTES))
         # For whoever ends the task without asking: the kernel, the kubelet, the local engine.
-        which = f"command {number} of {len(self._plan.commands)}" + (f", for {file.path!r}" if file else "")
+        which = self._which(number, file).removesuffix(",")
         self._reporter.doing = f"{which}: {clip(command.text, _SHOWN_BYTES)}"
         self._reporter.last_words(f"It was at {self._reporter.doing}")
         started = time.monotonic()

@@ -14,7 +14,6 @@ there is a last step, `copy` (see `volumes`).
 
 from __future__ import annotations
 
-import errno
 import os
 from contextlib import suppress
 from functools import partial
@@ -69,7 +68,9 @@ def process(paths: ProcessPaths, reporter: Reporter, expected: Expected = Expect
     try:
         _Process(plan, partition, paths, reporter, checkpoint).run()
     except OSError as exc:
-        if exc.errno in {errno.ENOSPC, errno.EDQUOT}:
+        from ogdc_worker.room import NO_ROOM
+
+        if exc.errno in NO_ROOM:
             _give_back(paths, checkpoint)
         raise
     finally:
