@@ -10,10 +10,15 @@ from __future__ import annotations
 import json
 from json.encoder import encode_basestring as quoted
 
+from ogdc_shared.errors import UnsupportedError
 from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from typing import Any
+
+PLAN_VERSION = 2
+"""Of what is written here. To be raised with whatever a worker that does not know it must not pass over; a
+plan without a version is of the first."""
 
 
 class Checksum(NamedTuple):
@@ -108,6 +113,8 @@ class Plan(NamedTuple):
     """Whether the recipe takes warnings for failures."""
     cache: bool = True
     """Whether inputs that were fetched before may be used, and are kept for later."""
+    version: int = PLAN_VERSION
+    """Which form the plan, and the manifests beside it, have."""
 
     def to_json(self) -> str:
         """Render as stored."""
@@ -120,8 +127,13 @@ class Plan(NamedTuple):
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Plan:
-        """Read what `to_json` wrote."""
+        """Read what `to_json` of this version, or one before it, wrote.
+
+        Raises:
+            UnsupportedError: it is of a later version.
+        """
         fields: dict[str, Any] = json.loads(text)
+        _check_version(fields.setdefault("version", 1))
         fields["commands"] = tuple(Command(**command) for command in fields["commands"])
         fields["volumes"] = tuple(VolumeInput(**volume) for volume in fields.get("volumes", ()))
         fields["partitioning"] = Partitioning(**fields.get("partitioning", {}))
@@ -130,6 +142,15 @@ class Plan(NamedTuple):
         fields["items"] = tuple(fields.get("items", ()))
         fields["variables"] = tuple((name, value) for name, value in fields.get("variables", ()))
         return cls(**fields)
+
+
+def _check_version(version: int) -> None:
+    if version > PLAN_VERSION:
+        raise UnsupportedError(
+            f"The plan of this run has version {version}, and the worker is older: it knows plans up to "
+            f"version {PLAN_VERSION}. Have the operator set OGDC_WORKER_IMAGE to the image of the services' "
+            "version, and submit again."
+        )
 
 
 class Partition(NamedTuple):
