@@ -2,7 +2,8 @@
 
 A command can nest directories deeper than a path can be long and than a program can call itself. So nothing
 here descends: what lies below a directory is first moved up into the directory that is being emptied. Links
-are never followed. All of it may be stopped at any point and done again.
+are never followed. All of it may be stopped at any point and done again, and several may remove the same at
+once. Who writes there meanwhile makes it fail (ENOTEMPTY): rename away first what others may write to.
 
 Source: path_resolution(7) (PATH_MAX), rename(2).
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 
 _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -26,8 +28,9 @@ def remove(path: str | os.PathLike[str]) -> None:
     except FileNotFoundError:
         return
     except IsADirectoryError:
-        empty(path)
-        os.rmdir(path)
+        with suppress(FileNotFoundError):
+            empty(path)
+            os.rmdir(path)
 
 
 def empty(directory: str | os.PathLike[str]) -> None:
@@ -51,9 +54,12 @@ def _take_out(name: str, top: int) -> None:
     """Remove an entry of the directory `top`; the directories in it become entries of `top`."""
     try:
         os.unlink(name, dir_fd=top)
+    except FileNotFoundError:
+        return
     except IsADirectoryError:
-        _clear(name, top)
-        os.rmdir(name, dir_fd=top)
+        with suppress(FileNotFoundError):
+            _clear(name, top)
+            os.rmdir(name, dir_fd=top)
 
 
 def _clear(name: str, top: int) -> None:
@@ -62,6 +68,8 @@ def _clear(name: str, top: int) -> None:
         for below in os.listdir(directory):
             try:
                 os.unlink(below, dir_fd=directory)
+            except FileNotFoundError:
+                continue
             except IsADirectoryError:
                 _raise_to(top, below, directory)
     finally:

@@ -13,8 +13,9 @@ from __future__ import annotations
 import io
 import json
 import os
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -181,6 +182,15 @@ class Machine:
     def log(self, name: str, **query: str) -> list[str]:
         _, data = self.call_raw("GET", f"/{name}/log", **query)
         return [json.loads(line)["result"]["content"] for line in data.splitlines()]
+
+
+def engine_threads(before: Collection[threading.Thread]) -> list[threading.Thread]:
+    """The engine's threads that were not there before, once they have had time to end."""
+    new = [thread for thread in threading.enumerate() if thread not in before]
+    mine = [thread for thread in new if thread.name.startswith("ogdc-engine")]
+    for thread in mine:
+        thread.join(PATIENCE)  # one that writes a log has its end still to read
+    return [thread for thread in mine if thread.is_alive()]
 
 
 def nodes(found: dict[str, Any]) -> dict[str, dict[str, Any]]:

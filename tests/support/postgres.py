@@ -50,15 +50,18 @@ class PostgresServer:
     @contextmanager
     def frozen(self) -> Iterator[None]:
         """Have no process of the server do anything for a while; its socket still takes connections."""
-        pid = self._postgres.pid
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        processes = [int(process) for process in (pid, *children) if process is not None]
-        for process in processes:
-            os.kill(process, signal.SIGSTOP)
+        first = self._postgres.pid
+        assert first is not None
+        os.kill(
+            first, signal.SIGSTOP
+        )  # from here on it neither starts processes nor takes notice of their end
+        children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
+        for child in map(int, children):
+            os.kill(child, signal.SIGSTOP)
         try:
             yield
         finally:
-            for process in processes:
+            for process in (*map(int, children), first):
                 os.kill(process, signal.SIGCONT)
 
     def settings(self, name: str = DATABASE) -> DatabaseSettings:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -55,6 +57,21 @@ def test_nothing_is_left_of_any_tree(tmp_path_factory: pytest.TempPathFactory, c
     grow(root / "tree", content)
     remove(root / "tree")
     assert os.listdir(root) == []
+
+
+def test_several_can_remove_the_same_at_once(tmp_path: Path) -> None:
+    begin = threading.Barrier(4)
+
+    def work() -> None:
+        begin.wait()
+        remove(tmp_path / "tree")
+
+    for _ in range(5):
+        plant(tmp_path, {f"tree/{number}/deep/er/{name}": b"" for number in range(20) for name in "abc"})
+        with ThreadPoolExecutor(4) as pool:
+            for done in [pool.submit(work) for _ in range(4)]:
+                done.result()
+        assert os.listdir(tmp_path) == []
 
 
 def test_links_lead_nowhere(tmp_path: Path) -> None:

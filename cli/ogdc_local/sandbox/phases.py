@@ -45,7 +45,11 @@ class Phases:
 
     def poll(self) -> Exit | None:
         """How the last of them ended, or one that did not end well; starts the next on the way."""
-        ended = self._task.poll()
+        try:
+            ended = self._task.poll()
+        except Exception:
+            self._close()  # nobody asks again, and whoever reads the log waits for its end
+            raise
         if ended is None:
             return None
         if ended.code == 0 and self.number + 1 < len(self._containers):

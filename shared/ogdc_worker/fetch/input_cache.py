@@ -90,7 +90,7 @@ class InputCache:
             with suppress(OSError):
                 os.utime(_ABOUT, dir_fd=entry)
         except (OSError, ValueError, KeyError, TypeError):
-            remove(place)
+            self._discard_damaged(place, entry)
             return None
         finally:
             os.close(entry)
@@ -133,6 +133,12 @@ class InputCache:
         gone = f"{self._directory}/{_DRAFT}{os.urandom(8).hex()}"
         os.rename(place, gone)
         remove(gone)
+
+    def _discard_damaged(self, place: str, entry: int) -> None:
+        """Discard what could not be read, unless others have put another in its place meanwhile."""
+        with suppress(OSError):
+            if os.path.samestat(os.fstat(entry), os.stat(place)):
+                self._discard(place)
 
     def _has_room(self, size: int) -> bool:
         disk = os.statvfs(self._directory)

@@ -41,7 +41,7 @@ class Orphans:
         """Take note of those there are by now, beside the command itself."""
         for pid in set(_children()) - self._before - self._pidfds.keys() - {leader}:
             self._pidfds[pid] = os.pidfd_open(pid)
-            self._names[pid] = _name(pid)
+            self._names[pid] = _command_line(pid) or _program(pid)
 
     @property
     def pidfds(self) -> list[int]:
@@ -49,9 +49,10 @@ class Orphans:
         return list(self._pidfds.values())
 
     def names(self) -> list[str]:
-        """What those known are running by now."""
-        self._names = {pid: _name(pid) for pid in self._pidfds}
-        return list(self._names.values())
+        """What those known are running by now; of those that have ended, what they ran when last seen."""
+        for pid in self._pidfds:
+            self._names[pid] = _command_line(pid) or self._names[pid]
+        return [self._names[pid] for pid in self._pidfds]
 
     def all_detached(self, session: int) -> bool:
         """Whether all of those known have left the command's session, as daemons do."""
@@ -96,15 +97,16 @@ def _children() -> Iterator[int]:
             yield from map(int, file.read().split())
 
 
-def _name(pid: int) -> str:
-    """A process's command line; of one that has ended already, its program."""
-    with suppress(OSError):
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
-            words = file.read(_SHOWN).replace(b"\0", b" ").strip()
-        if not words:
-            with open(f"/proc/{pid}/comm", "rb") as file:
-                words = file.read().strip()
-        return words.decode(errors="replace")
+def _command_line(pid: int) -> str:
+    """The beginning of a process's command line; nothing of one that has ended."""
+    with suppress(OSError), open(f"/proc/{pid}/cmdline", "rb") as file:
+        return file.read(_SHOWN).replace(b"\0", b" ").strip().decode(errors="replace")
+    return ""
+
+
+def _program(pid: int) -> str:
+    with suppress(OSError), open(f"/proc/{pid}/comm", "rb") as file:
+        return file.read().strip().decode(errors="replace")
     return f"process {pid}"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ogdc_local.sandbox import Container, Exit, RunningTask, probe
-from support.engine import Machine, fan_out, mount, nodes, shell, task, workflow
+from support.engine import Machine, engine_threads, fan_out, mount, nodes, shell, task, workflow
 
 DEEP = "import os\nfor _ in range(1500): os.mkdir('d'); os.chdir('d')"
 
@@ -125,6 +126,7 @@ class _FaultyTask:
 
 @pytest.mark.parametrize("fault", ["start", "poll", "terminate"])
 def test_a_fault_of_the_engine_is_told_and_contained(tmp_path: Path, fault: str) -> None:
+    before = set(threading.enumerate())
     template = shell("faulty", "sleep 0.3", mounts=[])
     template["container"]["command"][3] = "faulty"
     with Machine(tmp_path, sandbox=Faulty(fault)) as machine:  # type: ignore[arg-type]
@@ -134,6 +136,7 @@ def test_a_fault_of_the_engine_is_told_and_contained(tmp_path: Path, fault: str)
         found = machine.wait("faulty")
         assert found["status"]["phase"] == ("Failed" if fault == "terminate" else "Error")
         assert_works(machine, "beside")
+    assert engine_threads(before) == []
 
 
 def test_what_cannot_be_recorded_ends_its_workflow_alone(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from ogdc_shared.errors import InputNotFoundError, UnusableInputError
 from ogdc_shared.plan import Checksum, InputFile
+from ogdc_worker.fetch import input_cache
 from ogdc_worker.fetch.input_cache import InputCache
 from ogdc_worker.fetch.inputs import Fetched, distrust, fetch_inputs, place_inputs
 from ogdc_worker.fetch.partial_file import PartialFile
@@ -203,6 +205,30 @@ def test_it_never_holds_more_than_it_may_and_forgets_what_was_not_used(
     assert (newest is not None) == (sizes[-1] <= limit)
     if newest:
         newest.close()
+
+
+def test_what_takes_the_place_of_an_entry_while_it_is_opened_stays(
+    runs: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "f"
+
+    def keep(content: bytes) -> None:
+        file.write_bytes(content)
+        runs.cache.keep("u", str(file), etag='"1"', modified="", name=None)
+
+    def replaced_meanwhile(text: IO[str]) -> object:
+        monkeypatch.setattr(input_cache.json, "load", load)
+        keep(b"second")
+        return load(text)
+
+    load = input_cache.json.load
+    keep(b"first")
+    monkeypatch.setattr(input_cache.json, "load", replaced_meanwhile)
+    assert runs.cache.find("u") is None, "half of it was gone"
+    entry = runs.cache.find("u")
+    assert entry is not None
+    assert entry.size == len(b"second")
+    entry.close()
 
 
 def test_many_can_keep_and_find_at_once(runs: Runs, tmp_path: Path) -> None:

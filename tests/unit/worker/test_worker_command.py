@@ -142,11 +142,19 @@ def test_nothing_is_said_where_nothing_is_left(capfd: pytest.CaptureFixture[str]
     assert waited == []
 
 
-@pytest.mark.parametrize("left", ["(sleep 0.2; exit 3) &", "(sh -c 'sleep 0.2; exit 3' &)"])
-def test_what_fails_in_the_background_fails_the_command_and_is_named(left: str) -> None:
-    outcome = run(left)
+FAILS_ONCE_SEEN = "until [ -e $SEEN ]; do sleep 0.01; done; exit 3"
+
+
+@pytest.mark.parametrize("left", [f"({FAILS_ONCE_SEEN}) &", f"(sh -c '{FAILS_ONCE_SEEN}' &)"])
+def test_what_fails_in_the_background_fails_the_command_and_is_named(
+    left: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "LOOK_SECONDS", 0.1)
+    seen = tmp_path / "seen"
+    environment = ENVIRONMENT | {"SEEN": str(seen)}
+    outcome = run_command(left, environment=environment, on_wait=lambda _: seen.touch())
     assert outcome.exit_code == 3
-    assert "sleep 0.2; exit 3" in outcome.culprit
+    assert FAILS_ONCE_SEEN in outcome.culprit
 
 
 def test_a_command_that_failed_takes_along_what_it_left_running(tmp_path: Path) -> None:
