@@ -34,6 +34,11 @@ def division_key(run_name: str) -> str:
     return f"runs/{run_name}/partitions.json"
 
 
+def facts_key(run_name: str, partition: int | str) -> str:
+    """Key of what the task of a partition fetched, ran and wrote (see `worker.facts`), where it left that."""
+    return f"runs/{run_name}/facts/{partition}.json"
+
+
 def output_key(run_name: str, recipe_id: str) -> str:
     """Key of the one zip a recipe with `output: temporary` leaves."""
     return f"runs/{run_name}/output/{recipe_id}.zip"
@@ -63,6 +68,8 @@ CONDEMNED = f"{PRIVATE_DIR}/condemned"
 """Where `tidy` puts what it is about to remove."""
 CHECKPOINT = "checkpoint"
 """The file in a partition's workspace that says how far it is."""
+JOURNAL = "journal"
+"""The file in a partition's workspace with what its task has done so far, over all its tries."""
 WARNINGS = "warnings.json"
 """The file in a partition's workspace with its warnings (see `run_warnings`), where it has some."""
 
@@ -102,6 +109,9 @@ PLAN_PATH = "/ogdc/plan.json"
 PARTITION_PATH = "/ogdc/partition.json"
 RECIPE_PATH = "/ogdc/recipe"
 """The unpacked recipe snapshot, which commands find as `RECIPE_DIR` and cannot change."""
+FACTS_PATH = "/ogdc/facts.json"
+"""What `process` leaves under `facts_key`. On no volume: there Argo's own container would look for it, and
+follow a link that a command has left in its place with its service account at hand."""
 CREDENTIALS_PATH = "/ogdc/credentials"
 """Logins of servers that inputs are on (see `worker.credentials`); only where inputs are fetched."""
 SECRETS_PATH = "/ogdc/secrets"
@@ -129,6 +139,8 @@ DISK = "OGDC_DISK"
 """The variable that tells a task how people call the disk it writes to, where that is known."""
 SHARED_MACHINE = "OGDC_SHARED_MACHINE"
 """Set where a task shares its machine with the stack and its user (see `worker.priority`)."""
+IMAGE = "OGDC_IMAGE"
+"""The variable that tells a task the image it runs in."""
 COMMAND_VARIABLE = "OGDC_COMMAND_"
 """Before the name of a variable that commands get without it, and the worker does not."""
 EGRESS = "OGDC_EGRESS"

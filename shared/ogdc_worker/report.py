@@ -12,7 +12,7 @@ from ogdc_shared.fast_typing import TYPE_CHECKING
 from ogdc_shared.layout import TERMINATION_LOG_PATH
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     from ogdc_shared.run_warnings import RunWarnings
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 LAST_WORDS_BYTES = 4000
 """Kubernetes cuts a termination message at 4096 bytes."""
 
+DONE = frozenset({"fetched", "command_finished", "command_failed"})
+"""Events that tell what a task has done."""
 _STDOUT = 1
 _mask: Mask | None = None
 """Of the secrets that this process knows."""
@@ -45,6 +47,7 @@ class Reporter:
         doing: The command that is running, in words; empty between commands.
         warnings: All that is known of, also of earlier lives of this task; None: there is none.
         warnings_fail: Whether `refuse_warnings` does so.
+        journal: Takes the lines of events that tell what the task has done (`DONE`); None: nobody does.
 
     Source: docs/progress.md of argo-workflows; `terminationMessagePath` in Kubernetes' Container v1 core.
     """
@@ -60,11 +63,14 @@ class Reporter:
         self._unrecorded: RunWarnings | None = None
         self.warnings: RunWarnings | None = None
         self.warnings_fail = False
+        self.journal: Callable[[str], None] | None = None
 
     def event(self, event: str, **facts: Any) -> None:
         """Log one JSON line, in one write so that it stays whole among what commands print."""
-        line = _redacted(json.dumps({"time": _now(), "event": event} | facts, ensure_ascii=False))
+        line = redacted(json.dumps({"time": _now(), "event": event} | facts, ensure_ascii=False))
         os.write(_STDOUT, f"{line}\n".encode(errors="replace"))
+        if self.journal is not None and event in DONE:
+            self.journal(line)
 
     def warn(self, kind: str, message: str, **facts: Any) -> None:
         """Say what may be wrong with the result; the run counts it and goes on. May be called by any thread.
@@ -76,7 +82,7 @@ class Reporter:
         """
         from ogdc_shared.run_warnings import one_warning  # most tasks have none
 
-        message = _redacted(message)
+        message = redacted(message)
         self.event("warning", kind=kind, message=message, **facts)
         warning = one_warning(kind, message)
         with self._lock:
@@ -129,7 +135,7 @@ def clip(text: str, size: int) -> str:
 
     What is nobody's business goes first, while it can still be told from the rest.
     """
-    content = _redacted(text).encode(errors="replace")
+    content = redacted(text).encode(errors="replace")
     if len(content) <= size:
         return content.decode()
     mark = " … "
@@ -137,7 +143,7 @@ def clip(text: str, size: int) -> str:
     return content[:half].decode(errors="ignore") + mark + content[-half:].decode(errors="ignore")
 
 
-def _redacted(text: str) -> str:
+def redacted(text: str) -> str:
     """Leave out what URLs and headers give away; most texts hold none, and need no regular expressions."""
     if _mask is not None:
         text = _mask.text(text)

@@ -33,6 +33,7 @@ class PartitionTask:
             partition=str(directory / "partition.json"),
             recipe=str(directory / "recipe"),
             scratch=str(directory / "scratch"),
+            facts=str(directory / "facts" / "facts.json"),
         )
 
     def prepare(self, *commands: str, files: tuple[InputFile, ...] = (), **plan: Any) -> None:

@@ -28,6 +28,8 @@ class PodResult(NamedTuple):
     """The command's; None where it has none."""
     parameters: tuple[tuple[str, str], ...] = ()
     """Output parameters."""
+    optional: tuple[str, ...] = ()
+    """Names of the optional artifacts that it has left."""
 
     def storable(self) -> PodResult:
         """The same without the characters that cannot be stored: a task may have written anything."""
@@ -110,7 +112,11 @@ def node_inputs(template: PodTemplate, scope: dict[str, str]) -> str | None:
 
 def node_outputs(template: PodTemplate, scope: dict[str, str], outcome: PodResult) -> str | None:
     """A pod node's `outputs`."""
-    stored = template.outputs if outcome.phase not in FAILED else ()
+    stored = tuple(
+        artifact
+        for artifact in template.outputs
+        if (artifact.name in outcome.optional if artifact.optional else outcome.phase not in FAILED)
+    )
     return _as_json(
         {
             "exitCode": None if outcome.exit_code is None else str(outcome.exit_code),

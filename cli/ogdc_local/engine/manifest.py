@@ -224,12 +224,14 @@ def _addresses(metadata: Fields) -> tuple[str, ...]:
 
 
 def _check_outputs(template: PodTemplate, fields: Fields) -> None:
-    """Refuse outputs that nobody could read once the container is gone."""
-    kept = {"/tmp", *(mount.path for mount in template.mounts)}  # noqa: S108
-    paths = [output.path for output in template.outputs] + [p.path for p in template.output_parameters]
-    for path in paths:
-        if kept.isdisjoint(str(parent) for parent in PurePosixPath(path).parents):
+    """Refuse outputs that nobody could read once the container is gone; optional ones are files."""
+    paths = [output.path for output in template.outputs if not output.optional]
+    for path in [*paths, *(parameter.path for parameter in template.output_parameters)]:
+        if not template.is_mounted(path):
             raise ManifestError(f"{fields.at('path')}: {path} is on no volume of the container.")
+    for output in template.outputs:
+        if output.optional and template.is_mounted(output.path):
+            raise ManifestError(f"{fields.at('path')}: {output.path} is optional and on a volume.")
 
 
 def _defaults(declared: dict[str, Fields]) -> Iterator[tuple[str, str]]:
@@ -265,7 +267,8 @@ def _output(artifact: Fields, scope: Collection[str]) -> OutputArtifact:
         raise ManifestError(
             f"{artifact.at('archive')}: output artifacts are kept as they are; set `none: {{}}`."
         )
-    return OutputArtifact(_name(artifact), _path(artifact, "path"), _key(artifact, scope))
+    optional = artifact.flag("optional", False)
+    return OutputArtifact(_name(artifact), _path(artifact, "path"), _key(artifact, scope), optional)
 
 
 def _output_parameter(parameter: Fields) -> OutputParameter:

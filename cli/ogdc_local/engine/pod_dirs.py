@@ -17,6 +17,8 @@ from pathlib import Path
 from ogdc_shared.removal import empty, remove
 
 _MESSAGE = "message"
+OUTPUT = "output-"
+"""Before the name of an output artifact: a file like the message, which a pod sees elsewhere."""
 _OWN = ("argo", "tmp", "credentials")
 _VOLUMES = "volumes"
 
@@ -69,7 +71,8 @@ def _empty(pod_dir: Path) -> None:
     for directory in _used(pod_dir):
         directory.chmod(0o755)
         empty(directory)
-    os.truncate(pod_dir / _MESSAGE, 0)
+    for file in (pod_dir / _MESSAGE, *pod_dir.glob(f"{OUTPUT}*")):
+        os.truncate(file, 0)
 
 
 def _used(pod_dir: Path) -> Iterator[Path]:

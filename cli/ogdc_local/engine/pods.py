@@ -16,7 +16,7 @@ from ogdc_local.engine.fetching import NOTHING_BESIDES, Fetching, no_secret, sta
 from ogdc_local.engine.guard import Excess
 from ogdc_local.engine.instances import Attempt, PodResult
 from ogdc_local.engine.output import Output
-from ogdc_local.engine.pod_dirs import PodDirs
+from ogdc_local.engine.pod_dirs import OUTPUT, PodDirs
 from ogdc_local.engine.program import OutputParameter, PodTemplate, Program, VolumeMount
 from ogdc_local.engine.safe_paths import safe_directory, safe_file, safe_found, safe_read
 from ogdc_local.engine.substitute import fill
@@ -45,6 +45,8 @@ _PROGRESS = "progress"
 _PROCESS = ("ogdc-worker", "process")
 _MESSAGE_BYTES = 4096
 _PARAMETER_BYTES = 256 * 1024
+_OPTIONAL_BYTES = 1 << 30
+"""Of an optional artifact; a larger one is not kept."""
 
 
 class Prepared(NamedTuple):
@@ -142,7 +144,7 @@ class Pods:
                     DISK: str(self._scratch.parent),
                 },
                 mounts=(
-                    *self._own_mounts(directory),
+                    *self._own_mounts(directory, template),
                     *_inputs(scratch.artifacts, attempt),
                     *self._mounts(program, attempt, directory),
                 ),
@@ -169,6 +171,15 @@ class Pods:
         pod_dirs = self._scratch_of(program.name).pod_dirs
         directory = pod_dirs.of(attempt.node.id)
         try:
+            outcome = self._outcome(program, attempt, ended, excess, directory)
+            return outcome._replace(optional=tuple(self._save_optional(attempt, directory)))
+        finally:
+            pod_dirs.leave(attempt.node.id)
+
+    def _outcome(
+        self, program: Program, attempt: Attempt, ended: Exit, excess: Excess | None, directory: Path
+    ) -> PodResult:
+        try:
             if not ended.started:
                 return PodResult(
                     "Error", f"The sandbox could not be set up: {self._last_words(program, attempt)}"
@@ -183,8 +194,6 @@ class Pods:
             return PodResult("Succeeded", None, 0, self._save_outputs(program, attempt, directory))
         except (OgdcError, OSError) as exc:
             return PodResult("Error", f"The outputs could not be saved: {exc}", ended.code)
-        finally:
-            pod_dirs.leave(attempt.node.id)
 
     def progress(self, program: Program, attempt: Attempt) -> str | None:
         """What a running pod says of its progress."""
@@ -226,15 +235,16 @@ class Pods:
 
     # --- before ---------------------------------------------------------------------------------------------
 
-    def _own_mounts(self, directory: Path) -> list[Mount]:
-        """What Kubernetes and Argo put into each pod."""
-        message = directory / "message"
-        if not message.exists():
-            message.touch()
-            message.chmod(0o666)
+    def _own_mounts(self, directory: Path, template: PodTemplate) -> list[Mount]:
+        """What Kubernetes and Argo put into each pod, and files for outputs that are on no volume."""
         return [
             Mount(safe_directory(directory, "argo", owner=self._owner), _ARGO_DIR),
-            Mount(message, TERMINATION_LOG_PATH),
+            Mount(_writable(directory / "message"), TERMINATION_LOG_PATH),
+            *(
+                Mount(_writable(directory / f"{OUTPUT}{artifact.name}"), artifact.path)
+                for artifact in template.outputs
+                if not template.is_mounted(artifact.path)
+            ),
         ]
 
     def _mounts(self, program: Program, attempt: Attempt, directory: Path) -> list[Mount]:
@@ -272,6 +282,8 @@ class Pods:
         self, program: Program, attempt: Attempt, directory: Path
     ) -> tuple[tuple[str, str], ...]:
         for artifact in attempt.template.outputs:
+            if artifact.optional:
+                continue
             root, relative = self._host_place(program, attempt, directory, artifact.path)
             self._store.put_all(_objects(fill(artifact.key, attempt.scope), safe_found(root, relative)))
         return tuple(
@@ -281,6 +293,19 @@ class Pods:
             )
             for parameter in attempt.template.output_parameters
         )
+
+    def _save_optional(self, attempt: Attempt, directory: Path) -> Iterator[str]:
+        """Store the optional artifacts that a pod has left, however it ended, and yield their names."""
+        for artifact in attempt.template.outputs:
+            file = directory / f"{OUTPUT}{artifact.name}"
+            if not artifact.optional or not 0 < file.stat().st_size <= _OPTIONAL_BYTES:
+                continue
+            try:
+                self._store.put_unsynced(fill(artifact.key, attempt.scope), file)
+            except OgdcError as exc:
+                _LOG.warning("%s of %s is not kept: %s", artifact.name, attempt.node.name, exc)
+            else:
+                yield artifact.name
 
     def _host_place(self, program: Program, attempt: Attempt, directory: Path, path: str) -> tuple[Path, str]:
         """Where on this machine a path of the pod is: a safe directory, and the path below it."""
@@ -306,6 +331,14 @@ class Pods:
                 artifacts = Artifacts(self._store, directory / "artifacts", shared=self._owner is not None)
                 self._scratches[workflow] = _Scratch(artifacts, PodDirs(directory))
             return self._scratches[workflow]
+
+
+def _writable(file: Path) -> Path:
+    """A file that a task, whoever it runs as, can write."""
+    if not file.exists():
+        file.touch()
+        file.chmod(0o666)
+    return file
 
 
 def _inputs(artifacts: Artifacts, attempt: Attempt) -> list[Mount]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from ogdc_local.engine.guard import Limits
@@ -53,6 +54,8 @@ class OutputArtifact(NamedTuple):
     path: str
     key: str
     """May hold tags."""
+    optional: bool = False
+    """Whether it need not be there; what is there is kept of a container that failed, too."""
 
 
 class OutputParameter(NamedTuple):
@@ -99,6 +102,11 @@ class PodTemplate(NamedTuple):
     """What it may use a network for: `none`, `inputs` or `commands` (see `RecipeFacts.network`)."""
     addresses: tuple[str, ...] = ()
     """What its commands may reach besides public addresses (see `RecipeFacts.addresses`)."""
+
+    def is_mounted(self, path: str) -> bool:
+        """Whether a path of the container is on one of its volumes, or in the /tmp that each has."""
+        kept = {"/tmp", *(mount.path for mount in self.mounts)}  # noqa: S108  the pod's own
+        return not kept.isdisjoint(str(parent) for parent in PurePosixPath(path).parents)
 
 
 class Task(NamedTuple):

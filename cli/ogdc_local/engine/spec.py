@@ -36,7 +36,7 @@ KNOWN = {
     "valueFrom": frozenset({"path", "default"}),
     "inputs": frozenset({"parameters", "artifacts"}),
     "outputs": frozenset({"parameters", "artifacts"}),
-    "artifact": frozenset({"name", "path", "s3", "archive", "mode"}),
+    "artifact": frozenset({"name", "path", "s3", "archive", "mode", "optional"}),
     "s3": frozenset({"key"}),
     "archive": frozenset({"none", "tar"}),
     "container": frozenset(

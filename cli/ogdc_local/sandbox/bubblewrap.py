@@ -25,7 +25,7 @@ from ogdc_local.sandbox.cgroups import Cgroups, Group
 from ogdc_local.sandbox.interpreter import WORKER, read_only_paths, worker_command
 from ogdc_local.sandbox.programs import Programs
 from ogdc_local.sandbox.syscalls import open_filter, system_call_filter
-from ogdc_shared.layout import COMMAND_VARIABLE
+from ogdc_shared.layout import COMMAND_VARIABLE, IMAGE
 
 _ROOT_DIRECTORIES = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 _ETC = (
@@ -118,6 +118,7 @@ class Bubblewrap:
             calls_fd: Where it reads which system calls are refused; None: nowhere.
         """
         env = {"PATH": self._path, "HOME": "/tmp", "LANG": "C.UTF-8"} | self._environ | dict(container.env)  # noqa: S108
+        env.pop(IMAGE, None)  # what runs here is this machine's own
         command, *arguments = container.argv
         inside = worker_command(tuple(arguments)) if command == WORKER else container.argv
         return [

@@ -54,6 +54,10 @@ class DirectoryStore:
             with disk_errors("artifacts"):
                 sync_directory(directory)
 
+    def put_unsynced(self, key: str, source: Path) -> None:
+        """Write as `put` does what a crash of the machine may leave damaged: facts, no results."""
+        self._put(key, source, sync=False, sync_name=False)
+
     def get(self, key: str) -> bytes:
         """See `ArtifactStore`."""
         with self._open(key) as source, disk_errors(f"artifact {key!r}"):
@@ -92,10 +96,11 @@ class DirectoryStore:
         query = sign(key, expires=int(time.time()) + seconds, secret=self._signing_key or "")
         return f"{self._url.rstrip('/')}/artifacts/{quote(key)}?{query}"
 
-    def _put(self, key: str, data: bytes | Path, *, sync_name: bool = True) -> None:
+    def _put(self, key: str, data: bytes | Path, *, sync: bool = True, sync_name: bool = True) -> None:
         path = self.path(key)
         source = BytesIO(data) if isinstance(data, bytes) else data.open("rb")
-        with source, disk_errors(f"artifact {key!r}"), replacing(path, sync_name=sync_name) as target:
+        replaced = replacing(path, sync=sync, sync_name=sync_name)
+        with source, disk_errors(f"artifact {key!r}"), replaced as target:
             shutil.copyfileobj(source, target)
 
     def _open(self, key: str) -> BinaryIO:

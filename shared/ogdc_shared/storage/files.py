@@ -16,7 +16,7 @@ _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @contextmanager
-def replacing(path: Path, *, sync_name: bool = True) -> Iterator[BinaryIO]:
+def replacing(path: Path, *, sync: bool = True, sync_name: bool = True) -> Iterator[BinaryIO]:
     """Yield a file that takes the place of `path` when the block ends, and is gone when it fails.
 
     Content and name are on disk before this returns. Missing directories are made. Only a process killed in
@@ -24,6 +24,7 @@ def replacing(path: Path, *, sync_name: bool = True) -> Iterator[BinaryIO]:
 
     Args:
         path: The file.
+        sync: False: whether its content survives a crash of the machine does not matter.
         sync_name: False: the caller has many, and calls `sync_directory` after the last.
     """
     make_directory(path.parent)
@@ -33,7 +34,8 @@ def replacing(path: Path, *, sync_name: bool = True) -> Iterator[BinaryIO]:
         with os.fdopen(descriptor, "wb") as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            if sync:
+                os.fsync(file.fileno())
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)

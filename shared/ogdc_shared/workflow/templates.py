@@ -89,7 +89,9 @@ def process_template(*, name: str, recipe: RecipeFacts, settings: Settings) -> m
             memory=recipe.memory,
             scratch=recipe.scratch,
             worker=settings.worker,
+            names_image=True,
         ),
+        outputs=m.Outputs(artifacts=[_facts(name)]),
         retry_strategy=_retry_strategy(recipe, settings.argo),
     )
 
@@ -145,14 +147,17 @@ def _container(
     cpu: str | None = None,
     memory: str | None = None,
     scratch: str | None = None,
+    names_image: bool = False,
 ) -> m.Container:
     """Build the one container of a task; what is None is the deployment's."""
+    image = worker.image or own_image()
     held = {"memory": memory or worker.memory, "ephemeral-storage": pod_disk(scratch or worker.scratch)}
     return m.Container(
-        image=worker.image or own_image(),
+        image=image,
         image_pull_policy=worker.image_pull_policy,
         command=["ogdc-worker"],
         args=arguments,
+        env=[m.EnvVar(name=layout.IMAGE, value=image)] if names_image else None,
         resources=m.ResourceRequirements(requests={"cpu": cpu or worker.cpu} | held, limits=held),
         volume_mounts=[scratch_mount(), *mounts],
         security_context=m.SecurityContext(
@@ -178,6 +183,13 @@ def _network(purpose: str, addresses: tuple[str, ...] = ()) -> m.Metadata:
     """Tell network policies, and the local engine, what a pod may use a network for."""
     named = {ADDRESSES_ANNOTATION: " ".join(addresses)} if addresses else None
     return m.Metadata(labels={NETWORK_LABEL: purpose}, annotations=named)
+
+
+def _facts(name: str) -> m.Artifact:
+    """Name what a task has done, where it leaves that (see `layout.FACTS_PATH`)."""
+    facts = _file("facts", path=layout.FACTS_PATH, key=layout.facts_key(name, _PARTITION))
+    facts.optional = True
+    return facts
 
 
 def _plan(name: str) -> m.Artifact:

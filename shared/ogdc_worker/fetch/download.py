@@ -52,6 +52,15 @@ class RetryNotice(NamedTuple):
     """How long until the next."""
 
 
+class Downloaded(NamedTuple):
+    """A file that was fetched whole."""
+
+    response: Response
+    """What it came with."""
+    checksum: str
+    """Its algorithm and digest, `sha256:9f86…`; by the algorithm of the checksum it had to have, if any."""
+
+
 class RecipeFiles:
     """The files shipped in a recipe."""
 
@@ -79,8 +88,8 @@ def download(
     name: Callable[[Response], str],
     wait: Callable[[RetryNotice], None],
     progress: Callable[[int, int | None], None] = lambda _have, _size: None,
-) -> Response:
-    """Fetch `file` into `part`, and return the answer that it came with.
+) -> Downloaded:
+    """Fetch `file` into `part`.
 
     Args:
         file: What to fetch.
@@ -125,7 +134,7 @@ def _try(
     part: PartialFile,
     name: Callable[[Response], str],
     progress: Callable[[int, int | None], None],
-) -> Response:
+) -> Downloaded:
     digest = _Digest(file.checksum)
     validator = part.validator()
     response = source.open(file.source, offset=part.size if validator else 0, validator=validator)
@@ -141,7 +150,7 @@ def _try(
         raise UnusableInputError(
             f"{file.source!r} {problem}; it was fetched whole, so its description is wrong."
         )
-    return response
+    return Downloaded(response, f"{digest.algorithm}:{digest.value()}")
 
 
 def _take(
@@ -197,23 +206,18 @@ class _Pace:
 
 
 class _Digest:
-    """The checksum of what passes by; nothing is computed where none is asked for."""
+    """The checksum of what passes by, by the algorithm that is asked for."""
 
     def __init__(self, checksum: Checksum | None) -> None:
-        self._hash = _new_hash(checksum.algorithm) if checksum else None
-
-    def update(self, piece: bytes) -> None:
-        if self._hash:
-            self._hash.update(piece)
+        self._hash = _new_hash(checksum.algorithm if checksum else "sha256")
+        self.algorithm = self._hash.name
+        self.update = self._hash.update
+        self.value = self._hash.hexdigest
 
     def read(self, path: str) -> None:
         """Take in what an earlier try has left in a file."""
-        if self._hash:
-            for piece in _read(path):
-                self._hash.update(piece)
-
-    def value(self) -> str:
-        return self._hash.hexdigest() if self._hash else ""
+        for piece in _read(path):
+            self.update(piece)
 
 
 def _new_hash(algorithm: str) -> hashlib._Hash:

@@ -42,6 +42,8 @@ class CacheEntry(NamedTuple):
     modified: str
     name: str | None
     """What its server called it; None: nothing."""
+    checksum: str = ""
+    """Algorithm and digest, as `sha256:9f86…`; empty: an earlier version kept it."""
 
     def copy_to(self, path: str) -> None:
         """Write a copy; one that shares its blocks, where the file system can do that."""
@@ -96,13 +98,15 @@ class InputCache:
             os.close(entry)
         return found
 
-    def keep(self, url: str, path: str, *, etag: str, modified: str, name: str | None) -> None:
+    def keep(
+        self, url: str, path: str, *, etag: str, modified: str, name: str | None, checksum: str = ""
+    ) -> None:
         """Keep a copy of a file that was fetched, where there is room for it; a full disk is no error."""
         size = os.path.getsize(path)
         if not (etag or modified) or size > self._limit or not self._has_room(size):
             return
         draft = f"{self._directory}/{_DRAFT}{os.urandom(8).hex()}"
-        about = {"size": size, "etag": etag, "modified": modified, "name": name}
+        about = {"size": size, "etag": etag, "modified": modified, "name": name, "checksum": checksum}
         try:
             self._make_room(size)
             os.mkdir(draft)
@@ -176,7 +180,9 @@ def _opened(entry: int) -> CacheEntry:
     if os.fstat(body).st_size != about["size"]:
         os.close(body)
         raise ValueError("the entry has another size than it should have")
-    return CacheEntry(body, about["size"], about["etag"], about["modified"], about["name"])
+    return CacheEntry(
+        body, about["size"], about["etag"], about["modified"], about["name"], about.get("checksum", "")
+    )
 
 
 def _copy(source: int, target: int, offset: int) -> int:

@@ -18,7 +18,7 @@ from ogdc_shared.removal import remove
 from ogdc_shared.servers.response import InterruptedFetchError, Response
 from ogdc_shared.trees import flush, move_children
 from ogdc_shared.walking import is_directory, walk
-from ogdc_worker.fetch.download import RecipeFiles, download
+from ogdc_worker.fetch.download import Downloaded, RecipeFiles, download
 from ogdc_worker.fetch.partial_file import PartialFile
 from ogdc_worker.fetch.threads import in_threads
 
@@ -43,6 +43,10 @@ class Fetched(NamedTuple):
     seconds: float
     cached: bool = False
     """Whether it was there from an earlier run, and its server or its checksum confirmed it."""
+    url: str | None = None
+    """Where its server had it in the end; None: at its source, or that is not known."""
+    checksum: str | None = None
+    """Algorithm and digest, as `sha256:9f86…`; None: an earlier try fetched it."""
 
 
 def fetch_inputs(
@@ -151,21 +155,24 @@ class _Fetching:
         started = time.monotonic()
         file, place = self._files[number], f"{self._store}/{number}"
         os.makedirs(place, exist_ok=True)
-        name, cached = _only_file(place), False
+        name, cached, url, checksum = _only_file(place), False, None, None
         if name is None:
             part = PartialFile(f"{place}.part")
-            response = self._cached(file, part)
-            cached = response is not None
-            if response is None:
+            found = self._cached(file, part)
+            cached = found is not None
+            if found is None:
                 note = progress.of(number, file) if progress else lambda _have, _size: None
-                response = self._downloaded(file, part, wait=wait, progress=note)
+                found = self._downloaded(file, part, wait=wait, progress=note)
+            response, checksum = found.response, found.checksum or None
+            url = response.url if response.url != file.source else None
             name = self._name(file, response)
             os.makedirs(os.path.dirname(f"{place}/{name}"), exist_ok=True)
             part.become(f"{place}/{name}")
         if progress:
             progress.finished(number)
         seconds = round(time.monotonic() - started, 3)
-        return Fetched(file.source, name, os.path.getsize(f"{place}/{name}"), seconds, cached)
+        size = os.path.getsize(f"{place}/{name}")
+        return Fetched(file.source, name, size, seconds, cached, url or None, checksum)
 
     def _downloaded(
         self,
@@ -174,10 +181,10 @@ class _Fetching:
         *,
         wait: Callable[[RetryNotice], None],
         progress: Callable[[int, int | None], None],
-    ) -> Response:
+    ) -> Downloaded:
         source = self._sources[file.kind]
         begun_here = not part.size
-        response = download(
+        downloaded = download(
             file,
             source=source,
             part=part,
@@ -186,12 +193,18 @@ class _Fetching:
             progress=progress,
         )
         if self._cache and file.kind == "url" and begun_here:  # else a command may have begun it
+            response = downloaded.response
             self._cache.keep(
-                file.source, part.path, etag=response.etag, modified=response.modified, name=response.name
+                file.source,
+                part.path,
+                etag=response.etag,
+                modified=response.modified,
+                name=response.name,
+                checksum=downloaded.checksum,
             )
-        return response
+        return downloaded
 
-    def _cached(self, file: InputFile, part: PartialFile) -> Response | None:
+    def _cached(self, file: InputFile, part: PartialFile) -> Downloaded | None:
         """Take an input from the cache, as the answer it once came with; None: it has to be fetched."""
         entry = self._cache.find(file.source) if self._cache and file.kind == "url" else None
         if entry is None or part.size:
@@ -202,7 +215,8 @@ class _Fetching:
             entry.copy_to(part.path)
         finally:
             entry.close()
-        return Response(pieces=(), name=entry.name)
+        checksum = ":".join(file.checksum) if file.checksum else entry.checksum
+        return Downloaded(Response(pieces=(), name=entry.name), checksum)
 
     def _is_good(self, file: InputFile, entry: CacheEntry) -> bool:
         if file.size not in {None, entry.size}:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from ogdc_shared.digests import sha256
 from ogdc_shared.errors import InputNotFoundError
 from ogdc_shared.filenames import last_component, placed, take_name
 from ogdc_shared.trees import flush
@@ -35,9 +36,13 @@ def copy_files(files: Sequence[InputFile], *, recipe: str, directory: str) -> It
         pieces, name = read_recipe_file(recipe, file.source), recipe_file_name(file)
         take_name(owners, name, file.source)
         os.makedirs(os.path.dirname(f"{directory}/{name}"), exist_ok=True)
+        state = sha256()
         with open(f"{directory}/{name}", "wb") as copy:
-            copy.writelines(pieces)
-            yield {"source": file.source, "name": name, "size": copy.tell()}
+            for piece in pieces:
+                copy.write(piece)
+                state.update(piece)
+            checksum = f"sha256:{state.hexdigest()}"
+            yield {"source": file.source, "name": name, "size": copy.tell(), "checksum": checksum}
     flush(directory)
 
 

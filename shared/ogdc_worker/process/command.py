@@ -14,6 +14,7 @@ from ogdc_shared.errors import InvalidRecipeError
 from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
 from ogdc_shared.layout import COMMAND_VARIABLE
 from ogdc_worker.process.orphans import Orphans
+from ogdc_worker.process.usage import Usage, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -71,6 +72,7 @@ def run_command(
     notes: str | None = None,
     on_wait: Callable[[str], None] = lambda _names: None,
     on_output: Callable[[bytes], None] = lambda _piece: None,
+    on_end: Callable[[Usage], None] = lambda _usage: None,
     mask: Mask | None = None,
 ) -> CommandResult:
     """Have a shell run `text` in the current directory, and wait for its end and that of all it started.
@@ -87,6 +89,7 @@ def run_command(
         notes: Where nothing is, and bash may write which program failed; None: it is no strict bash.
         on_wait: Called once with the names of what the line has left running, if there is such.
         on_output: Given each piece of what it writes.
+        on_end: Told what it has used, with all that it started.
         mask: Replaces in its output what nobody is to see; None: there is nothing.
 
     Raises:
@@ -101,7 +104,11 @@ def run_command(
             pid = _spawn(text, environment, shell, its_output)
         finally:
             os.close(its_output)
-        return _Child(pid, output, orphans, on_output, mask).outcome(timeout, notes, on_wait)
+        child = _Child(pid, output, orphans, on_output, mask)
+        try:
+            return child.outcome(timeout, notes, on_wait)
+        finally:
+            on_end(child.usage.plus(orphans.usage))
     finally:
         orphans.close()
         os.close(output)
@@ -159,6 +166,8 @@ class _Child:
         self._pidfd = os.pidfd_open(pid)
         self._tail = bytearray()
         self._is_open = True
+        self.usage = Usage()
+        """Once it has ended, of the command's leader and of what that has waited for."""
         os.set_blocking(output, False)
 
     def outcome(
@@ -247,7 +256,7 @@ class _Child:
         self._orphans.kill(self._pid)
         self._drain()
         self._end_line()
-        _, status = os.waitpid(self._pid, 0)
+        status, self.usage = wait_for(self._pid)
         os.close(self._pidfd)
         code = os.waitstatus_to_exitcode(status)
         return code if code >= 0 else 128 - code

@@ -15,6 +15,7 @@ from ogdc_shared.trees import flush
 from ogdc_worker.process.command import command_environment, run_command
 from ogdc_worker.process.gdal_errors import GdalErrors
 from ogdc_worker.process.outputs import Left, settle_outputs
+from ogdc_worker.process.usage import Usage
 from ogdc_worker.report import clip
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ class Execution:
         self._reporter = reporter
         self._secrets: dict[str, str] = {}
         self._mask: Mask | None = None
+        self._usage = Usage()
+        """Of the command that ended last."""
         if os.path.isdir(paths.secrets):
             self._take_secrets(paths.secrets)
 
@@ -107,6 +110,10 @@ class Execution:
         outcome = self._run_in_scratch(number, file, errors)
         self._reporter.doing = ""
         facts |= {"exit_code": outcome.exit_code, "seconds": round(time.monotonic() - started, 3)}
+        facts |= {
+            "cpu_seconds": round(self._usage.cpu_seconds, 3),
+            "max_memory": self._usage.max_memory,
+        }
         if outcome.exit_code or outcome.timed_out or outcome.left:
             self._reporter.event("command_failed", **facts, timed_out=outcome.timed_out)
             raise CommandFailedError(
@@ -151,12 +158,16 @@ class Execution:
                 notes=notes if self._plan.strict and shell[0] == "bash" and _has_parts(text) else None,
                 on_wait=partial(self._tell_of_background, number),
                 on_output=errors.feed,
+                on_end=self._note_usage,
                 mask=self._mask,
             )
         finally:
             os.chdir("/")
             for path in (scratch, notes, f"{notes}.pipe"):
                 remove(path)
+
+    def _note_usage(self, usage: Usage) -> None:
+        self._usage = usage
 
     def _tell_of_background(self, number: int, processes: str) -> None:
         self._reporter.event(

@@ -13,6 +13,7 @@ import signal
 from contextlib import suppress
 
 from ogdc_shared.fast_typing import TYPE_CHECKING
+from ogdc_worker.process.usage import Usage, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +30,8 @@ class Orphans:
         self._before = set(_children())
         self._pidfds: dict[int, int] = {}
         self._names: dict[int, str] = {}
+        self.usage = Usage()
+        """Of all that have ended."""
         _adopt(True)
 
     def close(self) -> None:
@@ -63,7 +66,7 @@ class Orphans:
         for pid, pidfd in list(self._pidfds.items()):
             if os.waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOHANG | os.WNOWAIT):
                 os.close(self._pidfds.pop(pid))
-                code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+                code = os.waitstatus_to_exitcode(self._wait_for(pid))
                 yield self._names.pop(pid), code if code >= 0 else 128 - code
 
     def signal(self, number: int) -> None:
@@ -78,9 +81,14 @@ class Orphans:
         while self._pidfds:
             self.signal(signal.SIGKILL)
             for pid in list(self._pidfds):
-                os.waitpid(pid, 0)
+                self._wait_for(pid)
                 os.close(self._pidfds.pop(pid))
             self.look(leader)
+
+    def _wait_for(self, pid: int) -> int:
+        status, usage = wait_for(pid)
+        self.usage = self.usage.plus(usage)
+        return status
 
 
 def _adopt(on: bool) -> None:

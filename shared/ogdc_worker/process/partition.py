@@ -26,7 +26,9 @@ from ogdc_shared.trees import flush, flush_entries, make_read_only, move_childre
 from ogdc_worker.expected import Expected, check_recipe, read_partition, read_plan
 from ogdc_worker.process.checkpoint import Checkpoint, Step
 from ogdc_worker.process.execution import Execution
+from ogdc_worker.process.facts import Done, leave_facts
 from ogdc_worker.process.inputs import INPUT_STEPS, distrust_store, input_steps
+from ogdc_worker.process.journal import Journal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,8 +67,12 @@ def process(paths: ProcessPaths, reporter: Reporter, expected: Expected = Expect
         for name, value in open_egress(way_out, os.environ.get(layout.EGRESS_ADDRESSES, "")).items():
             os.environ[f"{layout.COMMAND_VARIABLE}{name}"] = value
     checkpoint = Checkpoint(f"{paths.workspace}/{layout.CHECKPOINT}")
+    journal = Journal(f"{paths.workspace}/{layout.JOURNAL}")
+    reporter.journal = journal.add
+    done = Done(plan, partition.number, journal, paths.outputs, succeeded=False)
     try:
         _Process(plan, partition, paths, reporter, checkpoint).run()
+        done = done._replace(succeeded=True)
     except OSError as exc:
         from ogdc_worker.room import NO_ROOM
 
@@ -75,6 +81,17 @@ def process(paths: ProcessPaths, reporter: Reporter, expected: Expected = Expect
         raise
     finally:
         checkpoint.close()
+        if not (done.succeeded and os.environ.get(layout.PHASE) == layout.FETCHING):
+            _leave_facts(paths.facts, done, reporter)
+        journal.close()
+
+
+def _leave_facts(path: str, done: Done, reporter: Reporter) -> None:
+    """Leave what the task has done; what keeps that from being told changes nothing of how the task ended."""
+    try:
+        leave_facts(path, done)
+    except Exception as exc:  # a command may have made anything of the journal
+        reporter.event("facts_not_kept", reason=f"{type(exc).__name__}: {exc}")
 
 
 def _give_back(paths: ProcessPaths, checkpoint: Checkpoint) -> None:

@@ -19,6 +19,7 @@ class ProcessPaths(NamedTuple):
     credentials: str = layout.CREDENTIALS_PATH
     cache: str = layout.CACHE_PATH
     secrets: str = layout.SECRETS_PATH
+    facts: str = layout.FACTS_PATH
     scratch: str = "/tmp"  # noqa: S108  the task's own
 
     @property

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import json
 import tarfile
 import time
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -101,6 +103,32 @@ def test_a_failing_command_is_named_in_the_message(machine: Machine) -> None:
     assert "command 2 of 2" in state.message
     assert "no such layer" in state.message
     assert nodes(found)["process(0:0)"]["message"] == "retryStrategy.expression evaluated to false"
+
+
+def facts(machine: Machine, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(machine.artifacts.get(layout.facts_key(name, 0)))
+    return found
+
+
+def test_what_a_task_has_done_is_stored_however_it_ended(machine: Machine) -> None:
+    submit(machine, "seals-gggggggggg", "cp /input_dir/* /output_dir/")
+    submit(machine, "seals-hhhhhhhhhh", "cp /input_dir/* /output_dir/", "exit 3")
+    machine.wait("seals-gggggggggg")
+    machine.wait("seals-hhhhhhhhhh")
+    good, bad = facts(machine, "seals-gggggggggg"), facts(machine, "seals-hhhhhhhhhh")
+    assert [each["name"] for each in good["wrote"]] == ["words-0.txt"]
+    assert [each.get("exit_code", 0) for each in bad["ran"]] == [0, 3]
+    assert (good["image"], bad["succeeded"]) == (None, False), "no image runs here"
+
+
+def test_what_a_command_puts_where_the_facts_go_is_not_followed(machine: Machine) -> None:
+    submit(
+        machine,
+        "seals-iiiiiiiiii",
+        "cp /input_dir/* /output_dir/; rm -f /ogdc/facts.json; ln -sf /etc/passwd /ogdc/facts.json; true",
+    )
+    assert machine.wait("seals-iiiiiiiiii")["status"]["phase"] == "Succeeded"
+    assert facts(machine, "seals-iiiiiiiiii")["succeeded"]
 
 
 def test_terminating_a_run_stops_its_command(machine: Machine) -> None:

@@ -418,4 +418,6 @@ def test_the_log_names_every_input(fetching: Fetching, server: FileServer) -> No
         "size": 3,
         "seconds": 0,
         "cached": False,
+        "url": None,
+        "checksum": f"sha256:{hashlib.sha256(b'1,2').hexdigest()}",
     }

@@ -306,10 +306,11 @@ def test_progress_counts_files(task: PartitionTask, capfd: pytest.CaptureFixture
     assert finished == ["one.txt", "three.txt", "two.txt"] * 2
 
 
-def test_only_the_outputs_and_the_checkpoint_stay(task: PartitionTask) -> None:
+def test_only_the_outputs_and_what_was_done_stay(task: PartitionTask) -> None:
     prepare(task, 'cp "$INPUT_FILE" "$OUTPUT_FILE"')
     task.run()
-    assert {path.name for path in task.workspace.iterdir()} == {"input_dir", "output_dir", "checkpoint"}
+    left = {path.name for path in task.workspace.iterdir()}
+    assert left == {"input_dir", "output_dir", "checkpoint", "journal"}
     assert tree(task.workspace / "input_dir") == {}
 
 

@@ -37,7 +37,7 @@ def test_each_command_reads_what_the_one_before_wrote(task: PartitionTask) -> No
     assert (task.directory / "progress").read_text() == "3/3\n"
 
 
-def test_only_the_last_outputs_and_the_checkpoint_stay(task: PartitionTask) -> None:
+def test_only_the_last_outputs_and_what_was_done_stay(task: PartitionTask) -> None:
     task.prepare(*COMMANDS, files=recipe_files("a.txt"))
     task.run()
     assert set(tree(task.workspace)) == {
@@ -46,6 +46,7 @@ def test_only_the_last_outputs_and_the_checkpoint_stay(task: PartitionTask) -> N
         "output_dir/link",
         "output_dir/same",
         "checkpoint",
+        "journal",
     }
     assert tree(task.directory / "scratch") == {}
 

@@ -1,0 +1,160 @@
+"""What a task tells of what it fetched, ran and wrote, over all its tries and however it ended."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ogdc_shared import layout
+from ogdc_shared.errors import CommandFailedError
+from ogdc_worker import report
+from ogdc_worker.process import facts
+from support.partition import PartitionTask, recipe_files
+
+
+def sha256(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+class FactsTask(PartitionTask):
+    def prepare(self, *commands: str, **plan: Any) -> None:
+        super().prepare(*commands, **plan)
+        (self.directory / "facts").mkdir()
+
+    def facts(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.directory / "facts/facts.json").read_bytes())
+        return found
+
+
+@pytest.fixture
+def task(tmp_path: Path) -> FactsTask:
+    return FactsTask(tmp_path / "task")
+
+
+def test_a_task_tells_what_it_fetched_ran_and_wrote(task: FactsTask) -> None:
+    task.prepare(
+        'cp "$INPUT_DIR/a.txt" "$OUTPUT_DIR/a"',
+        'cd "$OUTPUT_DIR"; cat "$INPUT_DIR/a" "$INPUT_DIR/a" > twice; mkdir deep; echo > deep/x',
+        files=recipe_files("a.txt"),
+    )
+    task.run()
+    told = task.facts()
+    assert told["fetched"] == [{"source": "a.txt", "name": "a.txt", "size": 1, "checksum": sha256(b"A")}]
+    assert [(each["number"], each["line"], each.get("exit_code", 0)) for each in told["ran"]] == [
+        (1, 1, 0),
+        (2, 2, 0),
+    ]
+    assert all(each["max_memory"] > 1 << 20 for each in told["ran"])
+    assert sorted(told["wrote"], key=lambda each: str(each["name"])) == [
+        {"name": "deep/x", "size": 1, "checksum": sha256(b"\n")},
+        {"name": "twice", "size": 2, "checksum": sha256(b"AA")},
+    ]
+    assert told["commands"][0].startswith("cp ")
+    assert (told["version"], told["partition"], told["succeeded"]) == (1, 0, True)
+    assert told["totals"]["fetched"] == {"files": 1, "bytes": 1}
+    assert told["totals"]["wrote"] == {"files": 2, "bytes": 3}
+    assert (told["totals"]["ran"]["commands"], told["totals"]["ran"]["failed"]) == (2, 0)
+
+
+def test_the_first_line_can_be_read_alone(task: FactsTask) -> None:
+    task.prepare('echo > "$OUTPUT_DIR/x"')
+    task.run()
+    first = (task.directory / "facts/facts.json").read_text().splitlines()[0]
+    head = json.loads(first.removesuffix(",") + "}")
+    assert head == {key: value for key, value in task.facts().items() if key in head}
+    assert head["totals"]["ran"]["commands"] == 1
+
+
+def test_what_a_command_used_counts_all_that_it_started(task: FactsTask) -> None:
+    burn = "import time; end = time.process_time() + .15; exec('while time.process_time() < end: pass')"
+    hold = "x = bytearray(96 << 20)"
+    task.prepare(f'python3 -c "{burn}" & python3 -c "{hold}"; wait; echo > "$OUTPUT_DIR/x"')
+    task.run()
+    [ran] = task.facts()["ran"]
+    assert ran["cpu_seconds"] >= 0.15
+    assert ran["max_memory"] >= 96 << 20
+
+
+def test_a_failed_task_tells_how_far_it_came_and_the_next_try_goes_on_from_that(task: FactsTask) -> None:
+    task.prepare(
+        'cp "$INPUT_DIR/a.txt" "$OUTPUT_DIR/a"',
+        'cp "$INPUT_DIR/a" "$OUTPUT_DIR/b"; test -e "$OUTPUT_DIR/../mended"',
+        files=recipe_files("a.txt"),
+    )
+    with pytest.raises(CommandFailedError):
+        task.run()
+    told = task.facts()
+    assert (told["succeeded"], told["wrote"], told["totals"]["ran"]["failed"]) == (False, [], 1)
+    assert [each["exit_code"] for each in told["ran"] if "exit_code" in each][-1] == 1
+    (task.workspace / "mended").touch()
+    task.run()
+    told = task.facts()
+    assert told["succeeded"]
+    assert [each["number"] for each in told["ran"]] == [1, 2, 2], "each try is told"
+    assert [each["name"] for each in told["fetched"]] == ["a.txt"]
+    assert [each["name"] for each in told["wrote"]] == ["b"]
+
+
+def test_each_item_of_a_parallel_recipe_is_told(task: FactsTask) -> None:
+    task.prepare('cp "$INPUT_FILE" "$OUTPUT_FILE"', files=recipe_files("a.txt", "sub/b.txt"), per_file=True)
+    task.run()
+    assert [each["file"].rpartition("/")[2] for each in task.facts()["ran"]] == ["a.txt", "b.txt"]
+
+
+def test_large_outputs_are_told_without_a_checksum(task: FactsTask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(facts, "HASHED_BYTES", 5)
+    task.prepare('printf 123456 > "$OUTPUT_DIR/large"; printf 1234 > "$OUTPUT_DIR/small"')
+    task.run()
+    wrote = {each["name"]: each.get("checksum") for each in task.facts()["wrote"]}
+    assert wrote == {"large": None, "small": sha256(b"1234")}
+
+
+@pytest.mark.parametrize(
+    "junk", ["[1", "[]", '{"event": "fetched"}', '{"event": "command_finished", "seconds": "x"}']
+)
+def test_a_journal_that_a_command_wrote_fails_no_task(
+    task: FactsTask, capfd: pytest.CaptureFixture[str], junk: str
+) -> None:
+    task.prepare(f'echo \'{junk}\' >> "$OUTPUT_DIR/../journal"; echo > "$OUTPUT_DIR/x"')
+    task.run()
+    kept = '"event": "facts_not_kept"' not in capfd.readouterr().out
+    assert kept == junk.startswith("[")
+
+
+@pytest.mark.parametrize("left", ["ln -s /etc/passwd", "mkdir", "mkfifo"])
+def test_nothing_that_a_command_left_is_followed(task: FactsTask, left: str) -> None:
+    place = task.directory / "facts/facts.json"
+    task.prepare(f'{left} {place}; echo > "$OUTPUT_DIR/x"')
+    task.run()
+    assert place.is_file()
+    assert not place.is_symlink()
+    assert task.facts()["succeeded"]
+
+
+def test_secrets_are_masked(task: FactsTask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "_mask", None)
+    task.prepare('echo s3cr3t-value > "$OUTPUT_DIR/s3cr3t-value"')
+    report.hide(["s3cr3t-value"])
+    task.run()
+    assert "s3cr3t" not in (task.directory / "facts/facts.json").read_text()
+
+
+def test_the_image_is_told_where_there_is_one(task: FactsTask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(os.environ, layout.IMAGE, "ghcr.io/x/worker:1")
+    task.prepare('echo > "$OUTPUT_DIR/x"')
+    task.run()
+    assert task.facts()["image"] == "ghcr.io/x/worker:1"
+
+
+def test_a_workflow_that_asks_for_no_facts_gets_none(
+    task: FactsTask, capfd: pytest.CaptureFixture[str]
+) -> None:
+    task.prepare('echo > "$OUTPUT_DIR/x"')
+    (task.directory / "facts").rmdir()
+    task.run()
+    assert "facts_not_kept" not in capfd.readouterr().out
