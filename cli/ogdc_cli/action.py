@@ -16,6 +16,7 @@ from ogdc_cli.recipes import is_remote, load, staged
 from ogdc_cli.settings import ClientSettings
 from ogdc_cli.submission import pack_recipe, submit
 from ogdc_shared.errors import ConfigurationError, InvalidRecipeError, OgdcError, UnsupportedError
+from ogdc_shared.phases import Phase
 
 _PATIENCE_SECONDS = 300.0
 """How long a deployment may be away, as while it is upgraded, before waiting for a run is given up."""
@@ -106,7 +107,7 @@ def _follow(client: ApiClient, name: str, inputs: Inputs) -> bool:
     for warning in run.get("warnings", ()) if inputs.wait else ():
         github.annotate("warning", warning["message"], title=f"{inputs.recipe}: {name}")
     text = outcome(run) if inputs.wait else f"Run {name} is submitted; see: ogdc-runner watch {name}"
-    good = not inputs.wait or run["status"] == "Succeeded"
+    good = not inputs.wait or run["status"] == Phase.SUCCEEDED
     return _end(inputs.recipe, run["status"], text, good=good, run=name, deployment=client.url)
 
 

@@ -6,12 +6,13 @@ from typing import Any
 
 from ogdc_cli.tasklog import plain
 from ogdc_cli.terminal import one_line
+from ogdc_shared.phases import Phase
 
 
 def outcome(run: dict[str, Any]) -> str:
     """Say where a run's result is, or why there is none."""
     name = run["name"]
-    if run["status"] != "Succeeded":
+    if run["status"] != Phase.SUCCEEDED:
         return failure(run)
     if run["output_type"] == "temporary":
         where = f"Fetch the result with: ogdc-runner get-output {name}"

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 from ogdc_cli.api import ApiClient, ApiError
 from ogdc_cli.tasklog import LogSummary
 from ogdc_cli.terminal import one_line, say
+from ogdc_shared.phases import TERMINAL_PHASES, Phase
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-TERMINAL = frozenset({"Succeeded", "Failed", "Error"})
 _FIRST_PAUSE, _MAX_PAUSE, _GROWTH = 0.05, 2.0, 1.02
 _PATIENCE_SECONDS = 15.0
 _FIRST_LOOK, _LOOK = 1000, 100
@@ -49,7 +49,7 @@ def follow(
             run = _patiently(lambda: client.run(name, tasks=0), patience)
             if not quiet:
                 report(run, _log(client, run, lines=lines))
-            if run["status"] in TERMINAL:
+            if run["status"] in TERMINAL_PHASES:
                 return _patiently(lambda: client.run(name), patience)
             time.sleep(pause)
             pause, lines = min(pause * _GROWTH, _MAX_PAUSE), _LOOK
@@ -144,11 +144,11 @@ def _overview(run: dict[str, Any]) -> str:
 
 def _held_up(run: dict[str, Any]) -> str:
     """What a run that has not ended waits for; empty where nothing is in its way."""
-    return "" if run["status"] in TERMINAL else run.get("message") or ""
+    return "" if run["status"] in TERMINAL_PHASES else run.get("message") or ""
 
 
 def _waiting(run: dict[str, Any]) -> str:
-    return "waiting for its turn" if run["status"] == "Pending" else str(run["status"]).lower()
+    return "waiting for its turn" if run["status"] == Phase.PENDING else str(run["status"]).lower()
 
 
 @contextmanager

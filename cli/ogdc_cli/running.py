@@ -19,6 +19,7 @@ from ogdc_local.stack.paths import StatePaths
 from ogdc_shared.copying import copy_tree
 from ogdc_shared.errors import InvalidRequestError, OgdcError
 from ogdc_shared.layout import partition_workspace
+from ogdc_shared.phases import Phase
 
 
 class Finished(NamedTuple):
@@ -48,7 +49,7 @@ def run_recipe(
         client = ApiClient(ClientSettings.from_env()._replace(api_url=stack.url, by_default=False))
         with _cancelled_with_us(client, lambda: submit(client, packed, overwrite=True, cache=cache)) as name:
             run = follow(client, name, quiet=quiet)
-        if run["status"] != "Succeeded":
+        if run["status"] != Phase.SUCCEEDED:
             return Finished(run=run, outputs=())
         target = _copy_outputs(run, scratch / "outputs").rename(output_dir / name)
     return Finished(run=run, outputs=tuple(sorted(path for path in target.rglob("*") if not path.is_dir())))

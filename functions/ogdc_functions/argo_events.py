@@ -22,7 +22,7 @@ from ogdc_shared.context import Context
 from ogdc_shared.errors import InputError, UnavailableError
 from ogdc_shared.events.cloudevents import Event, each_event
 from ogdc_shared.events.workflow_event import read_workflow_event
-from ogdc_shared.runs.events import EventOutcome, apply_event
+from ogdc_shared.runs.events import TakenEvent, apply_event
 from ogdc_shared.telemetry.tracing import current
 
 MAX_BODY = 32 << 20
@@ -52,13 +52,13 @@ def _receive(context: Context, call: Call) -> Response:
         UnauthenticatedError: one does not show that a source of ours sent it; likewise.
         UnavailableError: what this depends on is away.
     """
-    outcomes: list[EventOutcome] = []
+    taken: list[TakenEvent] = []
     refused: list[Exception] = []
     for read in each_event(dict(call.request.headers), call.request.get_data()):
         try:
             event = read()
             check_token(context, event.token)
-            outcomes.append(apply_event(context, event, read_workflow_event(event)))
+            taken.append(apply_event(context, event, read_workflow_event(event)))
         except UnavailableError:
             raise
         except Exception as exc:
@@ -66,13 +66,13 @@ def _receive(context: Context, call: Call) -> Response:
     if refused:
         # A fault of ours before an event's: only that is repeated, and logged.
         raise min(refused, key=lambda exc: isinstance(exc, InputError))
-    told = {"events": [outcome.told for outcome in outcomes]}
-    return receipt(call.request, told, reply=_call_for_sweep(outcomes, context.settings.event_token))
+    answer = {"events": [each.outcome for each in taken]}
+    return receipt(call.request, answer, reply=_call_for_sweep(taken, context.settings.event_token))
 
 
-def _call_for_sweep(outcomes: Sequence[EventOutcome], token: str | None) -> Event | None:
+def _call_for_sweep(taken: Sequence[TakenEvent], token: str | None) -> Event | None:
     """Have Knative wake the sweep, which may stop what has failed and goes on; None: there is no need."""
-    runs = [outcome.goes_on for outcome in outcomes if outcome.goes_on]
+    runs = [each.goes_on for each in taken if each.goes_on]
     if not runs:
         return None
     return Event(

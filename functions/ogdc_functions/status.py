@@ -14,10 +14,11 @@ from ogdc_functions.http.routing import Call, Function, Route, build_function
 from ogdc_functions.queries import Choice, Number, Text
 from ogdc_functions.views import partitions_view, run_detail_view, run_view
 from ogdc_shared.context import Context
+from ogdc_shared.phases import RUN_STATUSES
 from ogdc_shared.runs import read
 
 RECIPE_ID = Text("recipe_id", "Only runs of this recipe.")
-STATUS = Choice("status", ("Pending", "Running", "Succeeded", "Failed", "Error"), "Only runs of this status.")
+STATUS = Choice("status", RUN_STATUSES, "Only runs of this status.")
 SUBMITTED_BY = Text("submitted_by", "Only runs of this user.")
 NAME_PREFIX = Text("name_prefix", "Only runs whose name begins so.")
 RUNS_LIMIT = Number("limit", 1, 200, 50, "How many.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ogdc_shared.argo.state import TaskState
 from ogdc_shared.db.runs import Run
+from ogdc_shared.phases import Phase
 from ogdc_shared.redact import redact_url
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def _task_view(task: TaskState) -> dict[str, Any]:
 def _links(run: Run) -> dict[str, str]:
     own = f"/runs/{run.name}"
     links = {"self": own, "logs": f"{own}/logs", "partitions": f"{own}/partitions"}
-    if run.output_type == "temporary" and run.status == "Succeeded":
+    if run.output_type == "temporary" and run.status == Phase.SUCCEEDED:
         links["output"] = f"/output/{run.name}"
     return links
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import urllib3
 
-from ogdc_shared.argo.state import TERMINAL_PHASES
+from ogdc_shared.phases import TERMINAL_PHASES
 from ogdc_shared.recipe.bundle import pack
 from support.cluster import until
 from support.installed import FUNCTIONS, NAMESPACE, ROOT, UPLOADS

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ogdc_shared.argo.state import TERMINAL_PHASES
 from ogdc_shared.events.cloudevents import TOKEN_EXTENSION
+from ogdc_shared.phases import TERMINAL_PHASES
 from ogdc_shared.recipe.bundle import pack
 from support.cluster import Cluster, Host, until
 from support.uploads import Told

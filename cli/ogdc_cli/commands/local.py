@@ -9,6 +9,7 @@ import typer
 
 from ogdc_cli.commands.common import JsonOption, NoCacheOption, RecipeArgument
 from ogdc_cli.terminal import one_line, print_json, say
+from ogdc_shared.phases import Phase
 
 _LISTED = 20
 
@@ -42,14 +43,14 @@ def run(
     )
     if as_json:
         print_json(done.run | {"outputs": [str(path) for path in done.outputs]})
-    elif done.run["status"] == "Succeeded":
+    elif done.run["status"] == Phase.SUCCEEDED:
         say(f"{done.run['name']}: Succeeded. Outputs:")
         _print_outputs(done.outputs)
         for line in warnings(done.run):
             say(line, err=True)
     else:
         say(failure(done.run), err=True)
-    if done.run["status"] != "Succeeded":
+    if done.run["status"] != Phase.SUCCEEDED:
         raise typer.Exit(1)
 
 

@@ -10,14 +10,13 @@ import typer
 from ogdc_cli.commands.common import JsonOption, connected
 from ogdc_cli.commands.run_argument import RunArgument, RunCommand, chosen
 from ogdc_cli.terminal import print_json, say
+from ogdc_shared.phases import FAILED_PHASES, TERMINAL_PHASES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from ogdc_cli.api import ApiClient
 
-_ENDED = ("Succeeded", "Failed", "Error")
-_FAILED = ("Failed", "Error")
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")]
 
 
@@ -36,7 +35,7 @@ def remove(name: RunArgument, dry_run: DryRunOption = False, as_json: JsonOption
 
     client, name = chosen(name)
     run = client.run(name, tasks=0)
-    if run["status"] not in _ENDED:
+    if run["status"] not in TERMINAL_PHASES:
         raise RunStateError(
             f"{name} has not ended ({run['status']}). Stop it first: ogdc-runner cancel {name}"
         )
@@ -58,7 +57,9 @@ def collect_garbage(
     """
     client = connected(starting=True)
     before = datetime.now(UTC) - timedelta(days=older_than)
-    found = _ended_runs(client, _ENDED if everything else _FAILED, recipe=recipe, before=before)
+    found = _ended_runs(
+        client, sorted(TERMINAL_PHASES if everything else FAILED_PHASES), recipe=recipe, before=before
+    )
     _remove(client, found, dry_run=dry_run, as_json=as_json)
 
 

@@ -10,6 +10,7 @@ import typer
 from ogdc_cli.commands.common import JsonOption, NoCacheOption, OverwriteOption, RecipeArgument, connected
 from ogdc_cli.commands.run_argument import RunArgument, RunCommand, chosen
 from ogdc_cli.terminal import one_line, print_json, say
+from ogdc_shared.phases import Phase
 
 if TYPE_CHECKING:
     from ogdc_cli.api import ApiClient
@@ -72,7 +73,7 @@ def status(
     if as_json:
         print_json(run | {"partition_list": divided} if partitions else run)
         return
-    progress = f" ({run['progress']})" if run.get("progress") and run["status"] == "Running" else ""
+    progress = f" ({run['progress']})" if run.get("progress") and run["status"] == Phase.RUNNING else ""
     say(one_line(f"{run['name']}: {outcome.status(run)}{progress}"))
     if run.get("message"):
         say("  " + plain(run["message"]).replace("\n", "\n  "))
@@ -168,8 +169,8 @@ def _finish(client: ApiClient, name: str, *, as_json: bool) -> None:
     if as_json:
         print_json(run)
     else:
-        say(outcome(run), err=run["status"] != "Succeeded")
-    if run["status"] != "Succeeded":
+        say(outcome(run), err=run["status"] != Phase.SUCCEEDED)
+    if run["status"] != Phase.SUCCEEDED:
         raise typer.Exit(1)
 
 

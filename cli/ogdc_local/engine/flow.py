@@ -23,9 +23,10 @@ from ogdc_local.engine.instances import (
     refusal,
 )
 from ogdc_local.engine.node_table import NodeTable
-from ogdc_local.engine.nodes import DONE, FAILED, Node, node_id, parse_progress, seconds, timestamp
+from ogdc_local.engine.nodes import Node, node_id, parse_progress, seconds, timestamp
 from ogdc_local.engine.program import Program, Task
 from ogdc_local.engine.records import Changes, WorkflowRow
+from ogdc_shared.phases import FAILED_PHASES, PASSED_NODE_PHASES, TERMINAL_NODE_PHASES, Phase
 
 _FAIL_FAST = "template has failed or errored children and failFast enabled"
 _OMITTED = "omitted: depends condition not met"
@@ -119,8 +120,8 @@ class Flow:
         limit = self.program.parallelism
         if not self._ready or self._stopping or (limit and len(self._running) >= limit):
             return None
-        if self._head.phase == "Pending":
-            self._change_head(self._head._replace(phase="Running", started_at=timestamp(now)))
+        if self._head.phase == Phase.PENDING:
+            self._change_head(self._head._replace(phase=Phase.RUNNING, started_at=timestamp(now)))
         attempt = self._attempt(*self._ready.popleft(), now)
         self._running.add(attempt.node.id)
         return attempt
@@ -137,7 +138,7 @@ class Flow:
                 message=outcome.message,
                 finished_at=timestamp(now),
                 outputs=node_outputs(attempt.template, attempt.scope, outcome),
-                progress=node.progress if outcome.phase in FAILED else f"{total}/{total}",
+                progress=node.progress if outcome.phase in FAILED_PHASES else f"{total}/{total}",
             )
         )
         self._decide(attempt, outcome, node, now)
@@ -198,19 +199,19 @@ class Flow:
 
     def _open(self, task: Task, state: _TaskState, now: float) -> None:
         self._ensure(self.program.name, "DAG", self.program.entrypoint, now)
-        if any(self._tasks[name].phase not in {"Succeeded", "Skipped"} for name in task.dependencies):
-            self._skip(task, state, "Omitted", _OMITTED, now)
+        if any(self._tasks[name].phase not in PASSED_NODE_PHASES for name in task.dependencies):
+            self._skip(task, state, Phase.OMITTED, _OMITTED, now)
             return
         try:
             instances = instances_of(
                 task, path=self._path(task), scope=self._scope | self._outputs_before(task)
             )
         except ValueError as exc:
-            state.failed = "Error"
-            self._skip(task, state, "Error", str(exc), now)
+            state.failed = Phase.ERROR
+            self._skip(task, state, Phase.ERROR, str(exc), now)
             return
         if not instances:
-            self._skip(task, state, "Skipped", _NOTHING, now)
+            self._skip(task, state, Phase.SKIPPED, _NOTHING, now)
             return
         if task.fans_out and self._ensure(self._path(task), "TaskGroup", task.template, now):
             self._hang(task, self._path(task))
@@ -220,7 +221,7 @@ class Flow:
 
     def _close(self, task: Task, state: _TaskState, now: float) -> None:
         """Every instance of a task has ended, or those that have not never will begin."""
-        state.phase = state.failed or ("Succeeded" if state.left == 0 else "Failed")
+        state.phase = state.failed or (Phase.SUCCEEDED if state.left == 0 else Phase.FAILED)
         if task.fans_out:
             group = self._nodes[self._path(task)]
             self._nodes.put(group._replace(phase=state.phase, finished_at=timestamp(now)))
@@ -246,7 +247,7 @@ class Flow:
         """Make a running node where there is none; True where it was made."""
         if name in self._nodes:
             return False
-        self._nodes.make(name, kind, "Running", template=template, now=now)
+        self._nodes.make(name, kind, Phase.RUNNING, template=template, now=now)
         return True
 
     def _hang(self, task: Task, name: str) -> None:
@@ -268,9 +269,9 @@ class Flow:
         while retry and (node := self._nodes.get(f"{instance.name}({instance.tries})")) is not None:
             last = node
             instance.tries += 1
-        if top.phase in DONE:
+        if top.phase in TERMINAL_NODE_PHASES:
             self._instance_ended(instance, top.phase, last)
-        elif retry and last.phase in DONE:
+        elif retry and last.phase in TERMINAL_NODE_PHASES:
             ended = seconds(last.finished_at) if last.finished_at else now
             self._wait(instance, ended + retry.backoff.before(instance.tries))
         else:
@@ -285,7 +286,7 @@ class Flow:
             return Attempt(instance, template, unfinished, scope, resumed=True)
         retried = template.retry is not None
         name = f"{instance.name}({instance.tries})" if retried else instance.name
-        node = self._nodes.make(name, "Pod", "Running", template=template.name, now=now)
+        node = self._nodes.make(name, "Pod", Phase.RUNNING, template=template.name, now=now)
         node = self._nodes.put(
             node._replace(progress="0/1", inputs=node_inputs(template, scope), retried=retried)
         )
@@ -309,7 +310,7 @@ class Flow:
         instance, retry = attempt.instance, attempt.template.retry
         if retry is not None:
             refused = None
-            if outcome.phase in FAILED:
+            if outcome.phase in FAILED_PHASES:
                 refused = self._reason or refusal(retry, outcome, tries=instance.tries)
                 if refused is None:
                     self._wait(instance, now + retry.backoff.before(instance.tries))
@@ -328,7 +329,7 @@ class Flow:
         state = self._tasks[instance.task.name]
         state.left -= 1
         state.outbound.append(last.id)
-        if phase in FAILED:
+        if phase in FAILED_PHASES:
             state.failed = phase
         elif not instance.task.fans_out:
             state.parameters = output_parameters(last)
@@ -337,12 +338,12 @@ class Flow:
 
     def _end(self, now: float) -> None:
         phase = self._last_phase()
-        message = self._reason or (_FAIL_FAST if phase != "Succeeded" and self._ready else None)
+        message = self._reason or (_FAIL_FAST if phase != Phase.SUCCEEDED and self._ready else None)
         for node in self._nodes.open_nodes():
-            last = phase if node.type == "DAG" else "Failed"
+            last = phase if node.type == "DAG" else Phase.FAILED
             self._nodes.put(node._replace(phase=last, message=message, finished_at=timestamp(now)))
         ttl = self.program.ttl
-        kept = ttl.success if phase == "Succeeded" else ttl.failure
+        kept = ttl.success if phase == Phase.SUCCEEDED else ttl.failure
         self._change_head(
             self._head._replace(
                 phase=phase,
@@ -355,9 +356,9 @@ class Flow:
 
     def _last_phase(self) -> str:
         failures = {state.failed for state in self._tasks.values()} - {None}
-        if self._reason is not None or "Failed" in failures:
-            return "Failed"
-        return "Error" if failures else "Succeeded"
+        if self._reason is not None or Phase.FAILED in failures:
+            return Phase.FAILED
+        return Phase.ERROR if failures else Phase.SUCCEEDED
 
     def _change_head(self, head: WorkflowRow) -> None:
         self._head = head

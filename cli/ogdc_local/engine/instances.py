@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ogdc_local.engine.door import storable
-from ogdc_local.engine.nodes import FAILED, Node
+from ogdc_local.engine.nodes import Node
 from ogdc_local.engine.program import InputArtifact, OutputArtifact, PodTemplate, Retry, Task
 from ogdc_local.engine.substitute import fill
 from ogdc_shared.argo.retry import is_worth_retrying
+from ogdc_shared.phases import FAILED_PHASES, Phase
 
 _MAX_ITEMS = 100_000
 _MAX_TRIES = 1_000
 _NO_PARENTHESES = str.maketrans("", "", "()")
-_POLICIES = {"Failed": {"Always", "OnFailure"}, "Error": {"Always", "OnError"}}
+_POLICIES: Mapping[str, set[str]] = {
+    Phase.FAILED: {"Always", "OnFailure"},
+    Phase.ERROR: {"Always", "OnError"},
+}
 
 
 class PodResult(NamedTuple):
@@ -115,7 +120,7 @@ def node_outputs(template: PodTemplate, scope: dict[str, str], outcome: PodResul
     stored = tuple(
         artifact
         for artifact in template.outputs
-        if (artifact.name in outcome.optional if artifact.optional else outcome.phase not in FAILED)
+        if (artifact.name in outcome.optional if artifact.optional else outcome.phase not in FAILED_PHASES)
     )
     return _as_json(
         {

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ogdc_local.engine.nodes import DONE, Node, node_id, parse_progress, timestamp
+from ogdc_local.engine.nodes import Node, node_id, parse_progress, timestamp
+from ogdc_shared.phases import TERMINAL_NODE_PHASES
 
 
 class NodeTable:
@@ -37,7 +38,7 @@ class NodeTable:
 
     def open_nodes(self) -> list[Node]:
         """The nodes that have not ended."""
-        return [node for node in self._by_name.values() if node.phase not in DONE]
+        return [node for node in self._by_name.values() if node.phase not in TERMINAL_NODE_PHASES]
 
     @property
     def progress(self) -> str:

@@ -6,9 +6,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-DONE = frozenset({"Succeeded", "Failed", "Error", "Skipped", "Omitted"})
-"""Phases a node never leaves, except by `retry`."""
-FAILED = frozenset({"Failed", "Error"})
+from ogdc_shared.phases import PASSED_NODE_PHASES, Phase
+
 _FNV_OFFSET, _FNV_PRIME = 2166136261, 16777619
 _MAX_POD_PREFIX = 242
 
@@ -89,12 +88,14 @@ def forgotten_by_retry(nodes: Iterable[Node], edges: Iterable[tuple[str, str]]) 
     """
     by_id = {node.id: node for node in nodes}
     kept_tries = {
-        child for parent, child in edges if parent in by_id and by_id[parent][3:5] == ("Retry", "Succeeded")
+        child
+        for parent, child in edges
+        if parent in by_id and by_id[parent][3:5] == ("Retry", Phase.SUCCEEDED)
     }
     return {
         node.id
         for node in by_id.values()
         if node.type not in {"DAG", "TaskGroup"}
-        and node.phase not in {"Succeeded", "Skipped"}
+        and node.phase not in PASSED_NODE_PHASES
         and node.id not in kept_tries
     }

@@ -34,6 +34,7 @@ from ogdc_shared.layout import (
     SHARED_MACHINE,
     TERMINATION_LOG_PATH,
 )
+from ogdc_shared.phases import Phase
 from ogdc_shared.removal import remove
 from ogdc_shared.storage.directory import DirectoryStore
 from ogdc_shared.walking import walk
@@ -182,18 +183,18 @@ class Pods:
         try:
             if not ended.started:
                 return PodResult(
-                    "Error", f"The sandbox could not be set up: {self._last_words(program, attempt)}"
+                    Phase.ERROR, f"The sandbox could not be set up: {self._last_words(program, attempt)}"
                 )
             if excess is not None:
                 text = (safe_read(directory, "message", limit=_MESSAGE_BYTES) or "").strip()
-                return PodResult("Failed", f"{excess.message} {text}".rstrip(), excess.exit_code)
+                return PodResult(Phase.FAILED, f"{excess.message} {text}".rstrip(), excess.exit_code)
             if ended.code != 0:
                 text = (safe_read(directory, "message", limit=_MESSAGE_BYTES) or "").strip()
                 reason = f"main: Error (exit code {ended.code})"
-                return PodResult("Failed", f"{reason}: {text}" if text else reason, ended.code)
-            return PodResult("Succeeded", None, 0, self._save_outputs(program, attempt, directory))
+                return PodResult(Phase.FAILED, f"{reason}: {text}" if text else reason, ended.code)
+            return PodResult(Phase.SUCCEEDED, None, 0, self._save_outputs(program, attempt, directory))
         except (OgdcError, OSError) as exc:
-            return PodResult("Error", f"The outputs could not be saved: {exc}", ended.code)
+            return PodResult(Phase.ERROR, f"The outputs could not be saved: {exc}", ended.code)
 
     def progress(self, program: Program, attempt: Attempt) -> str | None:
         """What a running pod says of its progress."""

@@ -33,6 +33,7 @@ from ogdc_local.engine.records import Saved
 from ogdc_local.engine.store import Store, is_away
 from ogdc_local.sandbox import Exit, Phases, Sandbox
 from ogdc_shared.errors import InputError, OgdcError
+from ogdc_shared.phases import Phase
 
 _LOG = logging.getLogger(__name__)
 _PROGRESS_SECONDS = 0.5
@@ -347,9 +348,9 @@ class Scheduler:
         try:
             pod.prepared = self._pods.prepare(pod.flow.program, pod.attempt)
         except InputError as exc:  # another try would find the same
-            self._post(pod, self._ended, pod, PodResult("Failed", f"main: {exc}", 1))
+            self._post(pod, self._ended, pod, PodResult(Phase.FAILED, f"main: {exc}", 1))
         except Exception as exc:
-            self._post(pod, self._ended, pod, PodResult("Error", _reason(exc)))
+            self._post(pod, self._ended, pod, PodResult(Phase.ERROR, _reason(exc)))
         else:
             self._post(pod, self._launch, pod, pod.prepared)
 
@@ -361,13 +362,13 @@ class Scheduler:
         pod.prepared = None
         try:
             if pod.reason is not None:
-                self._ended(pod, PodResult("Failed", pod.reason))
+                self._ended(pod, PodResult(Phase.FAILED, pod.reason))
                 return
             output = prepared.output
             pod.task = Phases(self._sandbox, prepared.containers, log=output.writer, mark=output.mark)
             pod.output = output
         except Exception as exc:
-            self._ended(pod, PodResult("Error", _reason(exc)))
+            self._ended(pod, PodResult(Phase.ERROR, _reason(exc)))
             return
         finally:
             prepared.output.release()
@@ -426,7 +427,7 @@ class Scheduler:
             outcome = self._pods.collect(pod.flow.program, pod.attempt, ended, pod.excess)
         except Exception as exc:
             _LOG.exception("What %s left cannot be taken in.", pod.attempt.node.name)
-            outcome = PodResult("Error", _reason(exc), ended.code)
+            outcome = PodResult(Phase.ERROR, _reason(exc), ended.code)
         self._post(pod, self._ended, pod, outcome)
 
     def _ended(self, pod: _Pod, outcome: PodResult) -> None:
@@ -434,10 +435,10 @@ class Scheduler:
         if pod.flow.uid not in self._flows:
             self._clear_when_gone(pod.flow.uid, pod.flow.program.name)
             return
-        if pod.reason is not None and outcome.phase != "Succeeded":
+        if pod.reason is not None and outcome.phase != Phase.SUCCEEDED:
             _, _, said = (outcome.message or "").partition("): ")
             reason = f"{pod.reason}: {said}" if said else pod.reason
-            outcome = outcome._replace(phase="Failed", message=reason)
+            outcome = outcome._replace(phase=Phase.FAILED, message=reason)
         pod.flow.finish(pod.attempt, outcome, time.time())
         self._touched.add(pod.flow)
 

@@ -34,6 +34,7 @@ from ogdc_local.engine.records import (
 )
 from ogdc_local.errors import DamagedStateError
 from ogdc_shared.errors import ConfigurationError, ConflictError, OgdcError
+from ogdc_shared.phases import FAILED_PHASES
 
 _VERSION = 1
 _HERE = Path(__file__).parent
@@ -258,7 +259,7 @@ class Store:
             if uid is None:
                 return None
             (phase,) = connection.execute("SELECT phase FROM workflows WHERE uid = ?", (uid,)).fetchone()
-            if phase not in {"Failed", "Error"}:
+            if phase not in FAILED_PHASES:
                 raise WorkflowStateError(f"Cannot retry a workflow in phase {phase}")
             reset(connection, uid)
         self._on_change(uid, Change.TURNED)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from ogdc_shared.phases import Phase
+
 RETRIED_EXIT_CODES = (-1, 75, 137, 143)
 """No exit code at all (the pod was lost), EX_TEMPFAIL from the worker, SIGKILL, SIGTERM."""
 
@@ -51,4 +53,4 @@ def is_worth_retrying(*, phase: str, exit_code: int | None, message: str) -> boo
     """
     if re.search(_FINAL, message):
         return False
-    return phase == "Error" or (-1 if exit_code is None else exit_code) in RETRIED_EXIT_CODES
+    return phase == Phase.ERROR or (-1 if exit_code is None else exit_code) in RETRIED_EXIT_CODES

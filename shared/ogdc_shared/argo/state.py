@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ogdc_shared.argo.retry import OUT_OF_MEMORY
 from ogdc_shared.argo.words import Limits, ended_by, is_cut_off, read_limits, waits_for
 from ogdc_shared.layout import LISTED_COUNT_PATHS
+from ogdc_shared.phases import FAILED_PHASES, RUN_STATUSES, TERMINAL_PHASES, Phase
 from ogdc_shared.run_warnings import RunWarnings, read_warnings
 from ogdc_shared.telemetry.tracing import Trace, read_trace
 
 if TYPE_CHECKING:
     from ogdc_shared.argo.nodes import Node, Side
-
-TERMINAL_PHASES = frozenset({"Succeeded", "Failed", "Error"})
-"""Phases after which a workflow changes only by `retry`."""
 
 FAIL_FAST_LABEL = "ogdc/fail-fast"
 """`true` on a workflow that is to be stopped once a task has failed (see `runs.fail_fast`)."""
@@ -25,8 +23,6 @@ FAIL_FAST_LABEL = "ogdc/fail-fast"
 TRACE_ANNOTATION = "ogdc/traceparent"
 """The trace that a workflow's run began in, as W3C's `traceparent`."""
 
-_PHASES = TERMINAL_PHASES | {"Pending", "Running"}
-_FAILED = frozenset({"Failed", "Error"})
 _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 _Object = dict[str, Any]
@@ -103,7 +99,7 @@ class WorkflowState(NamedTuple):
     @property
     def fails_fast(self) -> bool:
         """Whether it goes on although a task has failed for good and nobody wants the others."""
-        failed = any(task.phase in _FAILED for task in self.tasks)
+        failed = any(task.phase in FAILED_PHASES for task in self.tasks)
         return self.fail_fast and failed and self.phase not in TERMINAL_PHASES
 
 
@@ -124,9 +120,9 @@ def read_workflow(workflow: dict[str, Any]) -> WorkflowState:
         raise ValueError(f"This is a {workflow['kind']!r}, not a Workflow.")
     metadata = _object(workflow.get("metadata"), "metadata")
     status = _object(workflow.get("status"), "status")
-    phase = _text(status, "phase") or "Pending"
-    if phase not in _PHASES:
-        raise ValueError(f"status.phase {phase!r} is none of {', '.join(sorted(_PHASES))}.")
+    phase = _text(status, "phase") or Phase.PENDING
+    if phase not in RUN_STATUSES:
+        raise ValueError(f"status.phase {phase!r} is none of {', '.join(sorted(RUN_STATUSES))}.")
     nodes = _nodes(status)
     elsewhere = any(status.get(field) for field in ("offloadNodeStatusVersion", "compressedNodes"))
     spec = _object(workflow.get("spec"), "spec")
@@ -134,7 +130,7 @@ def read_workflow(workflow: dict[str, Any]) -> WorkflowState:
     tasks = tuple(each.task for each in seen)
     found = _found_by_list(nodes)
     stopped = spec.get("shutdown") is not None
-    reason = _first_failure(seen, stopped=stopped) if phase in _FAILED else None
+    reason = _first_failure(seen, stopped=stopped) if phase in FAILED_PHASES else None
     said = _text(status, "message")
     waiting = None if phase in TERMINAL_PHASES else _waiting(tasks)
     since = [each.since for each in seen if each.since and not stopped and phase not in TERMINAL_PHASES]
@@ -161,8 +157,8 @@ def read_workflow(workflow: dict[str, Any]) -> WorkflowState:
         nodes_elsewhere=elsewhere and not nodes,
         waiting=waiting,
         waiting_since=min(since, default=None),
-        cut_off=phase in _FAILED and is_cut_off(reason.said if reason else said),
-        shut_down=phase in _FAILED and reason is None and stopped,
+        cut_off=phase in FAILED_PHASES and is_cut_off(reason.said if reason else said),
+        shut_down=phase in FAILED_PHASES and reason is None and stopped,
     )
 
 
@@ -201,27 +197,27 @@ def _tasks(nodes: dict[str, Node], *, limits: Limits) -> Iterator[_Seen]:
 def _task(node_id: str, *, node: Node, pod: Node, limits: Limits) -> _Seen:
     """Read a task: `node` stands for it, `pod` is its last attempt."""
     exit_code = pod.outputs and pod.outputs.exit_code
-    tried_again = pod.phase in _FAILED and node.phase not in _FAILED
+    tried_again = pod.phase in FAILED_PHASES and node.phase not in FAILED_PHASES
     said = _storable(pod.message)
     task = TaskState(
         node_id=node_id,
         name=_required(node.display_name, "displayName"),
         template=_required(pod.template_name, "templateName"),
         partition=_partition(pod),
-        phase=_storable((node if tried_again else pod).phase) or "Pending",
+        phase=_storable((node if tried_again else pod).phase) or Phase.PENDING,
         message=_message(pod, said, limits),
         progress=_storable(pod.progress),
         exit_code=_number(exit_code, "exitCode") if exit_code else None,
         started_at=_time(node.started_at, "startedAt"),
         finished_at=None if tried_again else _time(pod.finished_at, "finishedAt"),
     )
-    return _Seen(task, said, _time(pod.started_at, "startedAt") if pod.phase == "Pending" else None)
+    return _Seen(task, said, _time(pod.started_at, "startedAt") if pod.phase == Phase.PENDING else None)
 
 
 def _found_by_list(nodes: dict[str, Node]) -> dict[str, int]:
     """Read what the pod of the template `list` put out, where there is one and it has ended well."""
     for node in nodes.values():
-        if node.template_name == "list" and (node.type, node.phase) == ("Pod", "Succeeded"):
+        if node.template_name == "list" and (node.type, node.phase) == ("Pod", Phase.SUCCEEDED):
             return {
                 name: _number(value, f"the output parameter {name}", digits=18)
                 for name, value in _parameters(node.outputs, LISTED_COUNT_PATHS)
@@ -233,7 +229,7 @@ def _warnings(nodes: dict[str, Node]) -> RunWarnings | None:
     """Read what the tasks warned of: `list` of its own matters, `publish` of all others'."""
     told: dict[str, RunWarnings] = {}
     for node in nodes.values():
-        if node.template_name in {"list", "publish"} and (node.type, node.phase) == ("Pod", "Succeeded"):
+        if node.template_name in {"list", "publish"} and (node.type, node.phase) == ("Pod", Phase.SUCCEEDED):
             for parameter in (node.outputs and node.outputs.parameters) or ():
                 if parameter.name == "warnings":
                     told[node.template_name] = read_warnings(parameter.value or "")
@@ -255,14 +251,14 @@ def _partition(pod: Node) -> int | None:
 
 def _message(pod: Node, said: str | None, limits: Limits) -> str | None:
     """Put into words what Argo says of a pod."""
-    if pod.phase == "Pending":
+    if pod.phase == Phase.PENDING:
         return waits_for(said)
     return said and ended_by(said, limits, _storable(pod.progress))
 
 
 def _waiting(tasks: tuple[TaskState, ...]) -> str | None:
     """Say what tasks wait for that have not begun; None: nothing is known to be in their way."""
-    held = [task for task in tasks if task.phase == "Pending" and task.message]
+    held = [task for task in tasks if task.phase == Phase.PENDING and task.message]
     if not held:
         return None
     others = f" (and {len(held) - 1} more)" if len(held) > 1 else ""
@@ -272,7 +268,7 @@ def _waiting(tasks: tuple[TaskState, ...]) -> str | None:
 def _progress(status: _Object, tasks: tuple[TaskState, ...], *, phase: str) -> str | None:
     """Read how much is done; Argo counts what a lost attempt left undone, also where another did it."""
     told = _text(status, "progress")
-    if phase != "Succeeded" or not told:
+    if phase != Phase.SUCCEEDED or not told:
         return told
     totals = [task.progress.partition("/")[2] for task in tasks if task.progress]
     total = (
@@ -286,7 +282,7 @@ def _first_failure(seen: list[_Seen], *, stopped: bool) -> _Seen | None:
     failed = [
         each
         for each in seen
-        if each.task.phase in _FAILED and each.said and not (stopped and _was_ended(each))
+        if each.task.phase in FAILED_PHASES and each.said and not (stopped and _was_ended(each))
     ]
     return min(failed, key=lambda each: each.task.finished_at or _END_OF_TIME) if failed else None
 

@@ -23,6 +23,7 @@ from ogdc_shared.errors import (
     RunStateError,
     UnknownRunError,
 )
+from ogdc_shared.phases import FAILED_PHASES
 
 
 class NewRun(NamedTuple):
@@ -168,7 +169,7 @@ def claim_retry(conn: Connection, name: str) -> Run:
     """
     conn.execute(load_queries("submissions")["lock_recipe_of"], {"name": name})
     run = get_run(conn, name)
-    if run.status not in ("Failed", "Error"):
+    if run.status not in FAILED_PHASES:
         raise RunStateError(
             f"Run {name!r} is {run.status}: only a run that is Failed or Error can be retried."
         )

@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 from psycopg import Connection
 from psycopg.rows import class_row
 
-from ogdc_shared.argo.state import TERMINAL_PHASES, TaskState, WorkflowState
+from ogdc_shared.argo.state import TaskState, WorkflowState
 from ogdc_shared.db.queries import load_queries
 from ogdc_shared.errors import DatabaseUnavailableError
+from ogdc_shared.phases import TERMINAL_PHASES
 
 _MAX_TRIES = 100
 """Each one lost is one that another has won."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from ogdc_shared.argo.state import TERMINAL_PHASES, read_workflow
+from ogdc_shared.argo.state import read_workflow
 from ogdc_shared.context import Context
 from ogdc_shared.db.runs import Run, get_run, record_output_removed
 from ogdc_shared.db.submissions import claim_retry, record_refusal
 from ogdc_shared.db.workflow_state import record_state, record_stop
 from ogdc_shared.errors import RunStateError
 from ogdc_shared.layout import run_prefix
+from ogdc_shared.phases import TERMINAL_PHASES
 from ogdc_shared.runs.handover import refresh
 from ogdc_shared.runs.read import recorded_run
 

@@ -10,15 +10,11 @@ from ogdc_shared.context import Context
 from ogdc_shared.db.workflow_state import Applied, EventRef, record_reference, record_state
 from ogdc_shared.events.cloudevents import Event
 from ogdc_shared.events.workflow_event import ReferenceEvent, WorkflowDeletion
+from ogdc_shared.outcomes import EventOutcome
 from ogdc_shared.runs.end import log_end
 from ogdc_shared.runs.fail_fast import enforce_fail_fast
 from ogdc_shared.telemetry.base import EVENTS
 from ogdc_shared.telemetry.tracing import within
-
-APPLIED = "applied"
-KNOWN = "known"
-IGNORED = "ignored"
-DOUBTED = "doubted"
 
 _log = logging.getLogger(__name__)
 
@@ -26,12 +22,10 @@ _MAX_LENGTH = 256
 """Characters of an event's attributes in traces and log lines."""
 
 
-class EventOutcome(NamedTuple):
+class TakenEvent(NamedTuple):
     """What became of an event."""
 
-    told: str
-    """`applied`; `known` where the record said so already; `ignored` where it is not about a run; `doubted`
-    where it contradicts the end that is recorded, so that Argo is asked first."""
+    outcome: EventOutcome
     goes_on: str | None = None
     """The run that has failed and should have been stopped, which this service may not do."""
 
@@ -41,7 +35,7 @@ _Said = WorkflowState | ReferenceEvent
 
 def apply_event(
     context: Context, event: Event, change: WorkflowState | WorkflowDeletion | ReferenceEvent | None
-) -> EventOutcome:
+) -> TakenEvent:
     """Apply what an event says, together with the note that it was applied.
 
     What is about no run leaves no trace: should its run be recorded later, the event can come again, and who
@@ -60,7 +54,7 @@ def apply_event(
         "cloudevents.event_id": event.id[:_MAX_LENGTH],
         "cloudevents.event_source": event.source[:_MAX_LENGTH],
     }
-    outcome = EventOutcome(IGNORED)
+    taken = TakenEvent(EventOutcome.IGNORED)
     if said is not None and said.namespace == context.settings.argo.namespace:
         # A run's events belong to the trace it began in, in whatever request they come.
         trace = said.trace if isinstance(said, WorkflowState) else None
@@ -71,21 +65,21 @@ def apply_event(
             span,
             within(run=said.name, event_id=event.id[:_MAX_LENGTH], event_source=event.source[:_MAX_LENGTH]),
         ):
-            outcome = _apply(context, event, said, gone=isinstance(change, WorkflowDeletion))
-    context.telemetry.count(EVENTS, {"ogdc.event.outcome": outcome.told})
-    return outcome
+            taken = _apply(context, event, said, gone=isinstance(change, WorkflowDeletion))
+    context.telemetry.count(EVENTS, {"ogdc.event.outcome": taken.outcome})
+    return taken
 
 
-def _apply(context: Context, event: Event, said: _Said, *, gone: bool) -> EventOutcome:
+def _apply(context: Context, event: Event, said: _Said, *, gone: bool) -> TakenEvent:
     applied = _record(context, event, said, gone=gone)
     if applied.doubted:
         return _doubt(context, event, said.name)
     if applied.after is None:
-        return EventOutcome(IGNORED if applied.before is None else KNOWN)
+        return TakenEvent(EventOutcome.IGNORED if applied.before is None else EventOutcome.KNOWN)
     log_end(context, said.name, applied)
     if isinstance(said, WorkflowState) and not gone and not enforce_fail_fast(context, said):
-        return EventOutcome(APPLIED, goes_on=said.name)
-    return EventOutcome(APPLIED)
+        return TakenEvent(EventOutcome.APPLIED, goes_on=said.name)
+    return TakenEvent(EventOutcome.APPLIED)
 
 
 def _record(context: Context, event: Event, said: _Said, *, gone: bool) -> Applied:
@@ -97,12 +91,12 @@ def _record(context: Context, event: Event, said: _Said, *, gone: bool) -> Appli
         return record_state(conn, said, gone=gone, event_ref=event_ref, base=base, believed=False)
 
 
-def _doubt(context: Context, event: Event, name: str) -> EventOutcome:
+def _doubt(context: Context, event: Event, name: str) -> TakenEvent:
     """Have whoever may ask Argo do so: an end changes by a retry alone, or by what somebody made up."""
     _log.warning("run %s has ended, and an event says otherwise; Argo is asked before that is believed", name)
     with context.database.autocommit() as conn:
         record_reference(conn, name, event_ref=_teller(event))
-    return EventOutcome(DOUBTED)
+    return TakenEvent(EventOutcome.DOUBTED)
 
 
 def _teller(event: Event) -> EventRef:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from ogdc_shared.argo.state import TERMINAL_PHASES, read_workflow
+from ogdc_shared.argo.state import read_workflow
 from ogdc_shared.context import Context
 from ogdc_shared.db.runs import Run, get_run
 from ogdc_shared.db.submissions import get_manifest, record_handover
 from ogdc_shared.db.workflow_state import clear_refresh, forget_version, record_absence, record_state
 from ogdc_shared.errors import OgdcError
+from ogdc_shared.phases import TERMINAL_PHASES
 from ogdc_shared.runs.end import log_end
 from ogdc_shared.runs.fail_fast import enforce_fail_fast
 

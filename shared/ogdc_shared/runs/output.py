@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from ogdc_shared.argo.state import TERMINAL_PHASES
 from ogdc_shared.context import Context
 from ogdc_shared.db.runs import Run
 from ogdc_shared.errors import OutputUnavailableError
 from ogdc_shared.layout import output_key
+from ogdc_shared.phases import TERMINAL_PHASES, Phase
 from ogdc_shared.runs.read import get_run
 
 
@@ -43,7 +43,7 @@ def _check_has_output(run: Run) -> None:
         raise OutputUnavailableError(
             f"Run {run.name} has not ended ({run.status}); ask again when it has succeeded."
         )
-    if run.status != "Succeeded":
+    if run.status != Phase.SUCCEEDED:
         reason = f": {run.message}" if run.message else ""
         raise OutputUnavailableError(f"Run {run.name} has no output, since it ended as {run.status}{reason}")
 

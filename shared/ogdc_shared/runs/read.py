@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 
-from ogdc_shared.argo.state import TERMINAL_PHASES, TaskState
+from ogdc_shared.argo.state import TaskState
 from ogdc_shared.context import Context
 from ogdc_shared.db import runs as db
 from ogdc_shared.db.runs import Run, RunPage
 from ogdc_shared.db.tasks import list_tasks
 from ogdc_shared.errors import DatabaseUnavailableError, OgdcError, UnknownRunError
+from ogdc_shared.phases import TERMINAL_PHASES
 from ogdc_shared.run_warnings import RunWarning
 from ogdc_shared.runs.handover import refresh
 from ogdc_shared.workflow.names import is_workflow_name

@@ -18,10 +18,6 @@ from ogdc_shared.db.queries import load_queries
 from ogdc_shared.errors import TriggerExistsError, UnknownTriggerError
 from ogdc_shared.triggers.notifications import ObjectCreated
 
-WAITING = "waiting"
-STARTED = "started"
-REFUSED = "refused"
-
 
 class NewTrigger(NamedTuple):
     """Which uploads start what."""
@@ -69,7 +65,7 @@ class Upload(NamedTuple):
     object: ObjectCreated
     received_at: datetime
     outcome: str
-    """`waiting`, `started` or `refused`."""
+    """An `UploadOutcome`, as text."""
     message: str | None
     """Why it waits or was refused."""
     run: str | None

@@ -16,6 +16,7 @@ from ogdc_shared.auth.caller import Caller
 from ogdc_shared.context import Context
 from ogdc_shared.db.runs import Run, get_run
 from ogdc_shared.errors import AlreadyRunningError, InputError, OgdcError
+from ogdc_shared.outcomes import UploadOutcome
 from ogdc_shared.plan import InputFile
 from ogdc_shared.runs.handover import ensure_handed_over
 from ogdc_shared.telemetry.tracing import within
@@ -23,9 +24,8 @@ from ogdc_shared.triggers import record
 from ogdc_shared.triggers.notifications import ObjectCreated
 from ogdc_shared.triggers.objects import is_recipe, object_url, recipe_bundle, recipe_location
 from ogdc_shared.triggers.patterns import matches
-from ogdc_shared.triggers.record import REFUSED, STARTED, WAITING, Trigger, Upload
+from ogdc_shared.triggers.record import Trigger, Upload
 
-KNOWN = "known"
 PATIENCE_SECONDS = 20.0
 """After this what one request told of is left to the sweep: whoever sent it waits for the answer."""
 UNTRIED_SECONDS = 45.0
@@ -36,18 +36,17 @@ MAX_WAIT_SECONDS = 86_400.0
 _log = logging.getLogger(__name__)
 
 
-class UploadOutcome(NamedTuple):
+class TriedUpload(NamedTuple):
     """What became of an upload."""
 
     trigger: str
-    outcome: str
-    """`started`, `known` (started before), `waiting` or `refused`."""
+    outcome: UploadOutcome
     run: str | None = None
     message: str | None = None
     """Why it waits or is refused."""
 
 
-def receive_uploads(context: Context, uploads: Iterable[ObjectCreated]) -> list[UploadOutcome]:
+def receive_uploads(context: Context, uploads: Iterable[ObjectCreated]) -> list[TriedUpload]:
     """Record uploads for the triggers they are meant for, then start the runs.
 
     Raises:
@@ -81,10 +80,14 @@ def resume_uploads(context: Context, *, deadline: float, untried_for: float = UN
     with context.database.autocommit() as conn:
         waiting = record.waiting_uploads(conn, untried_for=untried_for)
     outcomes = [start_upload(context, upload_id) for upload_id in waiting if monotonic() < deadline]
-    return [outcome.run for outcome in outcomes if outcome and outcome.outcome == STARTED and outcome.run]
+    return [
+        outcome.run
+        for outcome in outcomes
+        if outcome and outcome.outcome == UploadOutcome.STARTED and outcome.run
+    ]
 
 
-def start_upload(context: Context, upload_id: UUID, *, begin: bool = True) -> UploadOutcome | None:
+def start_upload(context: Context, upload_id: UUID, *, begin: bool = True) -> TriedUpload | None:
     """Start an upload's run, unless it has one; None: its trigger was removed meanwhile.
 
     Args:
@@ -99,36 +102,38 @@ def start_upload(context: Context, upload_id: UUID, *, begin: bool = True) -> Up
         trigger = record.find_trigger(conn, upload.trigger_id)
     if trigger is None:
         return None
-    if upload.outcome == STARTED:
-        return UploadOutcome(trigger.name, KNOWN, upload.run)
+    if upload.outcome == UploadOutcome.STARTED:
+        return TriedUpload(trigger.name, UploadOutcome.KNOWN, upload.run)
     if not begin:
-        return UploadOutcome(trigger.name, upload.outcome, message=upload.message)
+        return TriedUpload(trigger.name, UploadOutcome(upload.outcome), message=upload.message)
     told_by = {"event_id": upload.object.event_id, "event_source": upload.object.source}
     with within(trigger=trigger.name, **told_by):
         return _tried(context, trigger, upload)
 
 
-def _tried(context: Context, trigger: Trigger, upload: Upload) -> UploadOutcome:
+def _tried(context: Context, trigger: Trigger, upload: Upload) -> TriedUpload:
     try:
         run = _handed_over(context, trigger, upload) or _submit(context, trigger, upload)
     except OgdcError as exc:
-        outcome = UploadOutcome(trigger.name, _outcome_of(exc, upload), message=str(exc))
+        outcome = TriedUpload(trigger.name, _outcome_of(exc, upload), message=str(exc))
         _log.warning("upload %s for trigger %s is %s: %s", upload.id, trigger.name, outcome.outcome, exc)
         with context.database.transaction() as conn:
             record.record_try(conn, upload.id, outcome=outcome.outcome, message=outcome.message)
         return outcome
     with context.database.transaction() as conn:
-        first = record.record_try(conn, upload.id, outcome=STARTED, run_id=run.id)
+        first = record.record_try(conn, upload.id, outcome=UploadOutcome.STARTED, run_id=run.id)
     if first:
         with within(run=run.name):
             _log.info("run %s started by trigger %s for upload %s", run.name, trigger.name, upload.id)
-    return UploadOutcome(trigger.name, STARTED if first else KNOWN, run.name)
+    return TriedUpload(trigger.name, UploadOutcome.STARTED if first else UploadOutcome.KNOWN, run.name)
 
 
-def _outcome_of(exc: OgdcError, upload: Upload) -> str:
+def _outcome_of(exc: OgdcError, upload: Upload) -> UploadOutcome:
     """Whether what went wrong may pass: a part that is away, a run that has not ended, a missing setting."""
     passing = isinstance(exc, AlreadyRunningError) or not isinstance(exc, InputError)
-    return WAITING if passing and upload.age_seconds < MAX_WAIT_SECONDS else REFUSED
+    return (
+        UploadOutcome.WAITING if passing and upload.age_seconds < MAX_WAIT_SECONDS else UploadOutcome.REFUSED
+    )
 
 
 def _handed_over(context: Context, trigger: Trigger, upload: Upload) -> Run | None:

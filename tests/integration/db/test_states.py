@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ogdc_shared.argo.state import TERMINAL_PHASES, WorkflowState
+from ogdc_shared.argo.state import WorkflowState
 from ogdc_shared.db.database import Database
 from ogdc_shared.db.runs import Run, get_run, get_warnings
 from ogdc_shared.db.submissions import record_handover
 from ogdc_shared.db.tasks import list_tasks
 from ogdc_shared.db.workflow_state import EventRef, record_absence, record_state, record_stop
+from ogdc_shared.phases import TERMINAL_PHASES
 from ogdc_shared.run_warnings import RunWarnings, one_warning
 from support.records import LONG_AGO, state, submit, task
 

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from ogdc_local.engine.flow import Flow
 from ogdc_local.engine.instances import Attempt, PodResult
 from ogdc_local.engine.manifest import read_program
-from ogdc_local.engine.nodes import DONE, Node
+from ogdc_local.engine.nodes import Node
 from ogdc_local.engine.records import WorkflowRow
 from ogdc_shared.argo.retry import RETRY_EXPRESSION
+from ogdc_shared.phases import TERMINAL_NODE_PHASES
 from support.engine import CLAIM, fan_out, shell, task, workflow
 
 DONE_WELL = PodResult("Succeeded", None, 0)
@@ -263,7 +264,7 @@ def test_whatever_happens_nothing_that_ended_begins_again_and_all_come_to_an_end
             run.finish(attempt)
     phase = run.to_the_end() if not run.flow.over else run.recorded.head.phase
     assert len(run.begun) == len(set(run.begun)), "no try begins twice"
-    assert set(run.phases().values()) <= DONE
+    assert set(run.phases().values()) <= TERMINAL_NODE_PHASES
     assert run.phases()["w"] == phase
     if phase == "Succeeded":
         done, _, total = (run.recorded.head.progress or "").partition("/")

@@ -1,0 +1,27 @@
+"""What becomes of what others tell: workflow events, and uploads."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class EventOutcome(StrEnum):
+    """What became of an event about a workflow."""
+
+    APPLIED = "applied"
+    KNOWN = "known"
+    """The record had it already."""
+    IGNORED = "ignored"
+    """It is about no run."""
+    DOUBTED = "doubted"
+    """It contradicts the end that is recorded, so Argo is asked first."""
+
+
+class UploadOutcome(StrEnum):
+    """What became of an upload that a trigger is for."""
+
+    WAITING = "waiting"
+    STARTED = "started"
+    REFUSED = "refused"
+    KNOWN = "known"
+    """It had started its run before; never stored."""

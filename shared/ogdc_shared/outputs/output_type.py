@@ -1,0 +1,16 @@
+"""The types of output, as `output.type` of meta.yml names them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class OutputType(StrEnum):
+    """Where a run's result goes."""
+
+    PVC = "pvc"
+    """To the workflow volume, under the recipe's id."""
+    TEMPORARY = "temporary"
+    """Into the artifact store, as one zip, for some days."""
+    DATAONE = "dataone"
+    """To DataONE."""
