@@ -68,12 +68,12 @@ def measure_large_events(bench: Bench) -> list[Figure]:
     """Tell of a workflow with 10,000 tasks, of which some have changed each time."""
     name = submit_run(bench.site.database)
     workflow = Workflow(name, partitions=_MANY_TASKS)
-    told = [workflow.at(workflow.moments - 100 + 10 * number) for number in range(_KEPT)]
+    events = [workflow.at(workflow.moments - 100 + 10 * number) for number in range(_KEPT)]
     versions = iter(range(1, 1 << 30))
 
     def posts(number: int) -> Iterator[_Post]:
         for turn in range(number):
-            one = told[turn % _KEPT]
+            one = events[turn % _KEPT]
             one["metadata"]["resourceVersion"] = str(next(versions))
             yield workflow_event(one)
 
@@ -83,7 +83,7 @@ def measure_large_events(bench: Bench) -> list[Figure]:
         directory = write_posts(bench.new_directory(), "/", posts(_MAX_LARGE * seconds))
         return put_load(service.url, clients=_LARGE_CLIENTS, seconds=seconds, posts=directory)
 
-    nodes = gzip.decompress(base64.b64decode(told[0]["status"]["compressedNodes"]))
+    nodes = gzip.decompress(base64.b64decode(events[0]["status"]["compressedNodes"]))
 
     def parse() -> Load:
         begun = time.perf_counter()
@@ -147,12 +147,12 @@ def _write_events(bench: Bench, *, number: int) -> Path:
     while len(posts) < number:
         names = [submit_run(bench.site.database) for _ in range(_AT_ONCE)]
         workflows = [Workflow(name, partitions=_PARTITIONS) for name in names]
-        told = [
+        events = [
             (moment, workflow_event(each.at(moment))) for each in workflows for moment in range(each.moments)
         ]
-        told += chance.sample(told, k=round(_REPEATED * len(told)))
-        told.sort(key=lambda event: event[0] + chance.uniform(0, _DISORDER))
-        posts += [post for _, post in told]
+        events += chance.sample(events, k=round(_REPEATED * len(events)))
+        events.sort(key=lambda event: event[0] + chance.uniform(0, _DISORDER))
+        posts += [post for _, post in events]
     return write_posts(bench.new_directory(), "/", posts)
 
 

@@ -61,10 +61,10 @@ def put_load(url: str, *, clients: int, seconds: float, posts: Path | None = Non
         timeout=seconds + _GRACE_SECONDS,
         check=False,
     )
-    said = done.stdout.strip().rpartition("\n")[2]
-    if done.returncode != 0 or not said.startswith("{"):
+    last_line = done.stdout.strip().rpartition("\n")[2]
+    if done.returncode != 0 or not last_line.startswith("{"):
         raise LoadError(f"The load generator failed: {done.stderr.strip() or done.stdout.strip()}")
-    found = json.loads(said)
+    found = json.loads(last_line)
     if found["failures"] or not found["requests"]:
         raise LoadError(f"{found['failures']} of {found['requests']} requests to {url} failed.")
     return Load(found["requests"] / found["seconds"], p50=found["p50"], p95=found["p95"])

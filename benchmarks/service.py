@@ -79,8 +79,8 @@ class Service:
                 status, answer = self._ask(method, path, body, headers or {})
                 break
             except ConnectionRefusedError as exc:
-                waited = time.perf_counter() - self.started
-                if self._process.poll() is not None or waited > _MAX_START:
+                seconds = time.perf_counter() - self.started
+                if self._process.poll() is not None or seconds > _MAX_START:
                     raise self._error("it does not come up") from exc
                 time.sleep(_POLL_SECONDS)
         if status not in {200, 204}:
@@ -103,8 +103,8 @@ class Service:
             connection.close()
 
     def _error(self, what: str) -> ServiceError:
-        said = self._log.read_text(errors="replace")[-_SHOWN:]
-        return ServiceError(f"{' '.join(self._command)}: {what}\n{said}")
+        log = self._log.read_text(errors="replace")[-_SHOWN:]
+        return ServiceError(f"{' '.join(self._command)}: {what}\n{log}")
 
 
 def inherited() -> dict[str, str]:

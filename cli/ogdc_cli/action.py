@@ -65,7 +65,7 @@ def perform() -> bool:
         for problem in exc.problems:
             found = place(Path(recipe), problem, workspace=workspace)
             github.annotate("error", problem, title="This recipe is not valid", **found._asdict())
-        return _end(recipe, "Not valid", str(exc), told=True)
+        return _end(recipe, "Not valid", str(exc), annotated=True)
     except (OgdcError, OSError) as exc:
         return _end(recipe, "Not submitted", str(exc))
 
@@ -120,9 +120,11 @@ def _cancel(client: ApiClient, name: str, *, recipe: str) -> None:
         _end(recipe, "Cancelled", f"Run {name} was cancelled together with the job.", run=name)
 
 
-def _end(recipe: str, status: str, text: str, *, good: bool = False, told: bool = False, **rows: str) -> bool:
-    """Report how it ended: an annotation, unless `told` says there are some, and the summary."""
-    if not told:
+def _end(
+    recipe: str, status: str, text: str, *, good: bool = False, annotated: bool = False, **rows: str
+) -> bool:
+    """Report how it ended: an annotation, unless it is `annotated` already, and the summary."""
+    if not annotated:
         github.annotate("notice" if good else "error", text, title=f"{recipe}: {status}")
     github.summarize(f"{recipe}: {status}", {"status": status} | rows, text)
     return good

@@ -30,10 +30,10 @@ def annotate(level: str, message: str, **properties: str | int | None) -> None:
         message: Any text.
         properties: `title`, `file` (below the workspace), `line`, `col`; those that are None are left out.
     """
-    told = ",".join(
+    given = ",".join(
         f"{name}={str(value).translate(_PROPERTY)}" for name, value in properties.items() if value is not None
     )
-    _print(f"::{level}{' ' * bool(told)}{told}::{message.translate(_DATA)}")
+    _print(f"::{level}{' ' * bool(given)}{given}::{message.translate(_DATA)}")
 
 
 @contextmanager

@@ -29,9 +29,9 @@ def status(run: dict[str, Any]) -> str:
 
 def warnings(run: dict[str, Any]) -> list[str]:
     """What a run warns of, a line each; the last one says how many more there are."""
-    told = [f"warning: {one_line(warning['message'])}" for warning in run.get("warnings", ())]
-    more = run.get("warning_count", 0) - len(told)
-    return [*told, f"{_counted(more)} more: ogdc-runner logs {run['name']}"] if more > 0 else told
+    lines = [f"warning: {one_line(warning['message'])}" for warning in run.get("warnings", ())]
+    more = run.get("warning_count", 0) - len(lines)
+    return [*lines, f"{_counted(more)} more: ogdc-runner logs {run['name']}"] if more > 0 else lines
 
 
 def failure(run: dict[str, Any]) -> str:

@@ -96,13 +96,13 @@ def _can_renew_lines() -> bool:
 def _plain() -> Report:
     """Print each step once, and now and then what the command at work has said last."""
     story = LogSummary()
-    said, said_at = "", 0.0
+    shown, shown_at = "", 0.0
 
     def tell(text: str, seconds: float) -> None:
-        nonlocal said, said_at
-        if text != said:
+        nonlocal shown, shown_at
+        if text != shown:
             say(one_line(f"[{seconds:6.1f}s] {_clipped(text)}"), err=True)
-            said, said_at = text, seconds
+            shown, shown_at = text, seconds
 
     def report(run: dict[str, Any], log: str) -> None:
         seconds = _elapsed(run)
@@ -110,10 +110,10 @@ def _plain() -> Report:
             tell(step, seconds)
         if held := _held_up(run):
             tell(held, seconds)
-        elif not said:
+        elif not shown:
             tell(_overview(run) or _waiting(run), seconds)
-        elif seconds - said_at >= _CHATTER_SECONDS:
-            tell(_overview(run) or story.last or said, seconds)
+        elif seconds - shown_at >= _CHATTER_SECONDS:
+            tell(_overview(run) or story.last or shown, seconds)
 
     return report
 

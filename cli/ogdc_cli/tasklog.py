@@ -76,7 +76,7 @@ class LogSummary:
     def __init__(self) -> None:
         self.step = ""
         self.last = ""
-        self._told: dict[str, tuple[str, set[str]]] = {}
+        self._seen: dict[str, tuple[str, set[str]]] = {}
         """Task → time of its last event that was taken in, and all its events of that time."""
 
     def update(self, log: str) -> list[str]:
@@ -101,10 +101,10 @@ class LogSummary:
 
     def _note(self, line: Line, time: str) -> bool:
         """Remember an event; False where it was taken in before."""
-        last, told = self._told.get(line.task, ("", set()))
-        if time < last or line.text in told:
+        last, texts = self._seen.get(line.task, ("", set()))
+        if time < last or line.text in texts:
             return False
-        self._told[line.task] = (time, {line.text} if time > last else told | {line.text})
+        self._seen[line.task] = (time, {line.text} if time > last else texts | {line.text})
         return True
 
 
@@ -115,8 +115,8 @@ def _event(text: str) -> dict[str, str] | None:
         entry: dict[str, Any] = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    told = {key: " ".join(str(value).split()) for key, value in entry.items()}
-    return told if told.get("event") and "time" in told else None
+    event = {key: " ".join(str(value).split()) for key, value in entry.items()}
+    return event if event.get("event") and "time" in event else None
 
 
 def _begins_step(event: dict[str, str]) -> bool:
@@ -154,5 +154,5 @@ def _in_words(event: dict[str, str]) -> str:
     try:
         return _WORDS[event["event"]].format_map(event)
     except KeyError:  # a newer worker's, or not the worker's at all
-        told = (f"{key}={value}" for key, value in event.items() if key not in {"time", "event"})
-        return " ".join((event["event"].replace("_", " "), *told))
+        facts = (f"{key}={value}" for key, value in event.items() if key not in {"time", "event"})
+        return " ".join((event["event"].replace("_", " "), *facts))

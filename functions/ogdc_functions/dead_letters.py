@@ -35,12 +35,12 @@ def _receive(call: Call) -> Response:
     Source: knative/eventing pkg/kncloudevents/attributes/knative_error.go (the extensions of a dead letter).
     """
     headers = call.request.headers
-    said = {
+    attributes = {
         name: headers[f"ce-{name}"][:_MAX_LENGTH]
         for name in _ATTRIBUTES + _FAILURE
         if f"ce-{name}" in headers
     }
     began = read_trace(headers.get("ce-traceparent"))
-    with within(began, event_id=said.get("id"), event_source=said.get("source")):
-        _log.error("event given up: %s", " ".join(f"{name}={value!r}" for name, value in said.items()))
+    with within(began, event_id=attributes.get("id"), event_source=attributes.get("source")):
+        _log.error("event given up: %s", " ".join(f"{name}={value!r}" for name, value in attributes.items()))
     return receipt(call.request, {"logged": True})

@@ -49,7 +49,7 @@ def build(context: Context) -> Function:
 
 
 def _status(context: Context, call: Call) -> Response:
-    run = read.get_run(context, call.name)
+    run = read.reconciled_run(context, call.name)
     now = datetime.now(UTC).isoformat()
     return json_response({"recipe_workflow_name": run.name, "status": run.status, "timestamp": now})
 
@@ -71,7 +71,7 @@ def _runs(context: Context, call: Call) -> Response:
 def _run(context: Context, call: Call) -> Response:
     query = call.request.args
     limit, offset = TASK_LIMIT.read(query), TASK_OFFSET.read(query)
-    run = read.get_run(context, call.name)
+    run = read.reconciled_run(context, call.name)
     tasks = read.get_tasks(context, run, limit=limit, offset=offset)
     detail = run_detail_view(run, tasks, read.get_warnings(context, run))
     return json_response(detail | {"trigger": triggers.origin_view(context, run)})
@@ -82,7 +82,7 @@ def _partitions(context: Context, call: Call) -> Response:
 
     query = call.request.args
     limit, offset = PARTITIONS_LIMIT.read(query), PARTITIONS_OFFSET.read(query)
-    run = read.get_run(context, call.name)
+    run = read.reconciled_run(context, call.name)
     listed = list_partitions(context, run, limit=limit, offset=offset)
     return json_response(partitions_view(run, listed))
 

@@ -48,15 +48,15 @@ def _receive(context: Context, call: Call) -> Response:
 
     _check_sender(context, call.request)
     headers = call.request.headers
-    told = read_uploads(dict(headers), call.request.get_data())
+    notification = read_uploads(dict(headers), call.request.get_data())
     # What an upload starts belongs to the trace that the upload began in, not to that of the last hop.
     began = read_trace(headers.get("ce-traceparent"), headers.get("ce-tracestate"))
     with context.telemetry.span("receive uploads", kind="CONSUMER", trace=began, attributes={}):
-        outcomes = receive_uploads(context, told.uploads)
+        outcomes = receive_uploads(context, notification.uploads)
     for outcome in outcomes:
         context.telemetry.count(EVENTS, {"ogdc.event.outcome": outcome.outcome})
-    if told.refused:
-        raise told.refused[0]
+    if notification.refused:
+        raise notification.refused[0]
     return receipt(call.request, {"uploads": [outcome._asdict() for outcome in outcomes]})
 
 

@@ -48,8 +48,8 @@ def run_view(run: Run) -> dict[str, Any]:
 
 def run_detail_view(run: Run, tasks: list[TaskState], warnings: Sequence[RunWarning]) -> dict[str, Any]:
     """Return a run with some of its tasks and warnings; its counts count all of them."""
-    told = [warning._asdict() for warning in warnings]
-    return run_view(run) | {"tasks": [_task_view(task) for task in tasks], "warnings": told}
+    warned = [warning._asdict() for warning in warnings]
+    return run_view(run) | {"tasks": [_task_view(task) for task in tasks], "warnings": warned}
 
 
 def partitions_view(run: Run, partitions: list[PartitionState]) -> dict[str, Any]:

@@ -14,12 +14,12 @@ from ogdc_shared.db.runs import (
     expired_outputs,
     get_run,
     record_output_removed,
-    unheard_runs,
+    runs_to_reconcile,
 )
 from ogdc_shared.db.submissions import unsent_runs
 from ogdc_shared.errors import DatabaseUnavailableError, OgdcError
 from ogdc_shared.layout import output_prefix
-from ogdc_shared.runs.handover import ensure_handed_over, refresh
+from ogdc_shared.runs.handover import ensure_handed_over, reconcile
 from ogdc_shared.telemetry.tracing import within
 from ogdc_shared.triggers.uploads import resume_uploads
 
@@ -67,12 +67,12 @@ def sweep(context: Context, *, unsent_for: float = UNSENT_SECONDS) -> Swept:
     with context.database.transaction() as conn:
         forget_events(conn, older_than=EVENTS_KEPT_SECONDS)
         unsent = unsent_runs(conn, older_than=unsent_for)
-        unheard = unheard_runs(conn, silent_for=settings.stale_seconds)
+        silent = runs_to_reconcile(conn, silent_for=settings.stale_seconds)
         expired = expired_outputs(conn, kept_for=settings.temporary_output_days * 86_400.0)
     work = _Sweep(context)
     return Swept(
         sent=work.each(unsent, work.send),
-        refreshed=work.each(unheard, work.ask),
+        refreshed=work.each(silent, work.reconcile),
         expired=work.each(expired, work.remove_output),
         triggered=work.start_uploads(),
         left=work.left,
@@ -117,12 +117,12 @@ class _Sweep:
             run = get_run(conn, name)
         ensure_handed_over(self._context, run)
 
-    def ask(self, name: str) -> None:
+    def reconcile(self, name: str) -> None:
         """Ask Argo about a run, unless somebody else is just doing so."""
         with self._context.database.autocommit() as conn:
             claimed = claim_refresh(conn, name, silent_for=self._context.settings.stale_seconds)
         if claimed:
-            refresh(self._context, name)
+            reconcile(self._context, name)
 
     def remove_output(self, name: str) -> None:
         """Remove a run's output from the artifact store, then say so in the record."""

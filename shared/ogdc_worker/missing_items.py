@@ -91,7 +91,7 @@ def note(workspace: str, *, number: int, items: int, missing: Iterable[Missing])
     write_durably(f"{workspace}/{_NAME}", json.dumps(account).encode())
 
 
-def clear_refresh(workspaces: Iterable[str], allowed: str) -> Account:
+def account_missing(workspaces: Iterable[str], allowed: str) -> Account:
     """Add up the partitions' accounts.
 
     Args:

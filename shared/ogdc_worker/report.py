@@ -109,8 +109,8 @@ class Reporter:
         if self.warnings_fail and self._unrecorded:
             from ogdc_shared.errors import WarningsError
 
-            told = self._unrecorded.to_text()
-            raise WarningsError(f"The recipe takes warnings for failures (workflow.warnings: fail). {told}")
+            text = self._unrecorded.to_text()
+            raise WarningsError(f"The recipe takes warnings for failures (workflow.warnings: fail). {text}")
 
     def leave_warnings(self, path: str) -> None:
         """Leave all warnings where Argo looks for an output parameter; nothing where there is none."""

@@ -55,16 +55,16 @@ class Mask:
     def feed(self, piece: bytes, *, last: bool = False) -> bytes:
         """Take the next piece of a stream; returns what can be told of it, which is all of it at the end."""
         content = self._held + piece
-        told, at = bytearray(), 0
+        shown, at = bytearray(), 0
         while True:
             hold = len(content) - (0 if last else self._beginning(content[at:]))
             match = self._pattern.search(content, at)
             if match is None or match.start() >= hold:
                 break
-            told += content[at : match.start()] + HIDDEN.encode()
+            shown += content[at : match.start()] + HIDDEN.encode()
             at = match.end()
         self._held = content[hold:]
-        return bytes(told + content[at:hold])
+        return bytes(shown + content[at:hold])
 
     def _begins_one(self, content: bytes) -> bool:
         """Whether all of this is the beginning of a secret that goes on."""

@@ -99,9 +99,10 @@ def test_an_upload_starts_one_run_however_often_it_is_told_of(installed, s3):
 def test_what_nobody_can_take_ends_in_the_log_of_dead_letters(installed):
     identity = uuid.uuid4().hex
 
-    told = record(Object())
-    told["s3"]["bucket"] = {}
-    installed.tell(binary(told, id=identity, source="aws:s3", type="com.amazonaws.s3.ObjectCreated:Put"))
+    notification = record(Object())
+    notification["s3"]["bucket"] = {}
+    kind = "com.amazonaws.s3.ObjectCreated:Put"
+    installed.tell(binary(notification, id=identity, source="aws:s3", type=kind))
 
     of_dead_letters = ("--selector", "serving.knative.dev/service=dead-letters", "--container", "function")
     until(

@@ -47,7 +47,7 @@ def s3(server: S3Server) -> Any:
     )
 
 
-def told(key: str, **facts: Any) -> ObjectCreated:
+def created(key: str, **facts: Any) -> ObjectCreated:
     event = uploads.minio(Object(key=key))
     (upload,) = read_uploads(event.headers, event.body).uploads
     return upload._replace(**facts)
@@ -62,7 +62,7 @@ def test_a_run_reads_one_object_without_any_key(server: S3Server, settings: Sett
     s3.put_object(Bucket="uploads", Key="in/sea ice+snow.csv", Body=b"x,y\n")
     s3.put_object(Bucket="uploads", Key="in/secret", Body=b"s")
 
-    url = object_url(told("in/sea ice+snow.csv"), settings=settings, base_url="https://not.asked")
+    url = object_url(created("in/sea ice+snow.csv"), settings=settings, base_url="https://not.asked")
 
     assert get(url).data == b"x,y\n"
     assert url.startswith(f"{server.url}/uploads/in/sea%20ice%2Bsnow.csv?")
@@ -73,29 +73,29 @@ def test_a_run_reads_one_object_without_any_key(server: S3Server, settings: Sett
 @pytest.mark.parametrize(("timeout", "seconds"), [(3600, 3600 + DAY), (30 * DAY, 7 * DAY)])
 def test_a_link_outlives_the_workflow_as_far_as_s3_lets_it(settings: Settings, timeout: int, seconds: int):
     url = object_url(
-        told("a"), settings=settings._replace(worker=WorkerSettings(timeout=timeout)), base_url=None
+        created("a"), settings=settings._replace(worker=WorkerSettings(timeout=timeout)), base_url=None
     )
 
     assert parse_qs(urlsplit(url).query)["X-Amz-Expires"] == [str(seconds)]
 
 
 def test_a_link_is_for_the_version_that_was_uploaded(settings: Settings):
-    url = object_url(told("a", version="v 1"), settings=settings, base_url=None)
+    url = object_url(created("a", version="v 1"), settings=settings, base_url=None)
 
     assert parse_qs(urlsplit(url).query)["versionId"] == ["v 1"]
 
 
 def test_other_buckets_are_not_read_with_the_key(settings: Settings):
     with pytest.raises(UnsupportedError, match="OGDC_UPLOAD_BUCKETS"):
-        object_url(told("a", bucket="private"), settings=settings, base_url=None)
-    assert recipe_bundle(told("a.zip", bucket="private"), settings=settings) is None
+        object_url(created("a", bucket="private"), settings=settings, base_url=None)
+    assert recipe_bundle(created("a.zip", bucket="private"), settings=settings) is None
 
 
 def test_without_a_key_nothing_is_signed(settings: Settings):
     keyless = settings._replace(storage=settings.storage._replace(access_key=None))
 
     with pytest.raises(ConfigurationError, match="S3_SECRET_KEY_ID"):
-        object_url(told("a"), settings=keyless, base_url=None)
+        object_url(created("a"), settings=keyless, base_url=None)
 
 
 @pytest.mark.parametrize("key", ["recipes/seals.tar.gz", "recipes/seals/meta.yml"])
@@ -104,7 +104,7 @@ def test_a_recipe_is_read_with_the_key(settings: Settings, s3: Any, tmp_path: Pa
     for name, text in recipe_files().items():
         s3.put_object(Bucket="uploads", Key=f"recipes/seals/{name}", Body=text.encode())
 
-    packed = recipe_bundle(told(key), settings=settings)
+    packed = recipe_bundle(created(key), settings=settings)
 
     assert packed is not None
     unpack(packed, tmp_path)
@@ -113,9 +113,9 @@ def test_a_recipe_is_read_with_the_key(settings: Settings, s3: Any, tmp_path: Pa
 
 def test_a_recipe_that_is_gone(settings: Settings):
     with pytest.raises(RecipeNotFoundError):
-        recipe_bundle(told("recipes/gone.zip"), settings=settings)
+        recipe_bundle(created("recipes/gone.zip"), settings=settings)
 
 
 def test_a_whole_bucket_is_no_recipe(settings: Settings):
     with pytest.raises(InvalidRecipeError, match="root"):
-        recipe_bundle(told("meta.yml"), settings=settings)
+        recipe_bundle(created("meta.yml"), settings=settings)

@@ -46,8 +46,8 @@ class Cluster:
 
     def get(self, namespace: str, *args: str) -> dict[str, Any]:
         """Read an object, or a list of them."""
-        said = self.kubectl("--namespace", namespace, "get", *args, "--output", "json")
-        found: dict[str, Any] = json.loads(said)
+        output = self.kubectl("--namespace", namespace, "get", *args, "--output", "json")
+        found: dict[str, Any] = json.loads(output)
         return found
 
     def has(self, namespace: str, name: str) -> bool:
@@ -83,9 +83,9 @@ class Cluster:
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             try:
-                said = process.stdout.readline()
-                found = re.match(r"Forwarding from 127\.0\.0\.1:(\d+) ", said)
-                assert found, f"{' '.join(command)}: {said!r}"
+                output = process.stdout.readline()
+                found = re.match(r"Forwarding from 127\.0\.0\.1:(\d+) ", output)
+                assert found, f"{' '.join(command)}: {output!r}"
                 yield int(found[1])
             finally:
                 process.terminate()

@@ -57,7 +57,7 @@ class Step(NamedTuple):
     def commands(self) -> list[Command]:
         return list(obeyed(self.log))
 
-    def told(self, level: str) -> list[Command]:
+    def annotations(self, level: str) -> list[Command]:
         """The annotations of a level."""
         return [command for command in self.commands if command.name == level]
 

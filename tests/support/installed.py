@@ -13,7 +13,7 @@ from ogdc_shared.events.cloudevents import TOKEN_EXTENSION
 from ogdc_shared.phases import TERMINAL_PHASES
 from ogdc_shared.recipe.bundle import pack
 from support.cluster import Cluster, Host, until
-from support.uploads import Told
+from support.uploads import Message
 
 ROOT = Path(__file__).parents[2]
 NAMESPACE = "ogdc"
@@ -50,11 +50,11 @@ class Installed(NamedTuple):
 
         return until(ended_run, seconds=_RUN_SECONDS, every=0.02)
 
-    def tell(self, told: Told) -> None:
+    def tell(self, message: Message) -> None:
         """Send the broker an event, as a source of this deployment does."""
         token = self.cluster.secret(NAMESPACE, "ogdc-events")["token"]
-        headers = {**told.headers, f"ce-{TOKEN_EXTENSION}": token}
-        self.broker.call("POST", f"/{NAMESPACE}/ogdc", told.body, headers)
+        headers = {**message.headers, f"ce-{TOKEN_EXTENSION}": token}
+        self.broker.call("POST", f"/{NAMESPACE}/ogdc", message.body, headers)
 
     def instances(self) -> set[str]:
         """Return the functions that have a pod now."""

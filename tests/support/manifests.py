@@ -84,8 +84,8 @@ def _kustomize() -> tuple[str, ...]:
 def _kubectl_version() -> tuple[int, int]:
     if shutil.which("kubectl") is None:
         return (0, 0)
-    said = subprocess.run(
+    output = subprocess.run(
         ["kubectl", "version", "--client", "--output=json"], capture_output=True, check=True, timeout=60
     ).stdout
-    version = json.loads(said)["clientVersion"]
+    version = json.loads(output)["clientVersion"]
     return int(version["major"]), int(version["minor"].rstrip("+"))

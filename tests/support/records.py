@@ -51,7 +51,7 @@ def task(node_id: str, **fields: Any) -> TaskState:
 
 def state(name: str, version: int = 1, **fields: Any) -> WorkflowState:
     """What Argo says of a running workflow."""
-    said = WorkflowState(
+    state = WorkflowState(
         name=name,
         namespace="qgnet",
         uid=f"uid-of-{name}",
@@ -63,4 +63,4 @@ def state(name: str, version: int = 1, **fields: Any) -> WorkflowState:
         finished_at=None,
         tasks=(),
     )
-    return said._replace(**fields)
+    return state._replace(**fields)

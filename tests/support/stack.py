@@ -259,8 +259,8 @@ class Stack:
         found = []
         for proc in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):
-                said = (proc / "cmdline").read_bytes() + os.fsencode((proc / "cwd").readlink())
-                if needle in said and int(proc.name) != os.getpid():
+                command_line = (proc / "cmdline").read_bytes() + os.fsencode((proc / "cwd").readlink())
+                if needle in command_line and int(proc.name) != os.getpid():
                     found.append(int(proc.name))
         return found
 

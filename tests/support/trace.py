@@ -63,8 +63,9 @@ class TraceServer:
     def traced(self, command: str, *, token: str, number: int, seconds: float = 0.0) -> str:
         """A recipe's command line that does `command` (without single quotes), and takes so long at least."""
         who = f"{token} {number} ${{INPUT_FILE##*/}}"
-        said = f'exec 3<>/dev/tcp/127.0.0.1/{self._port} && echo "{who}" >&3 && read -r go <&3'
-        return f"bash -c '{said} && sleep {seconds:.2f} && {command} && echo finished >&3 && read -r go <&3'"
+        script = f'exec 3<>/dev/tcp/127.0.0.1/{self._port} && echo "{who}" >&3 && read -r go <&3'
+        then = f"{command} && echo finished >&3 && read -r go <&3"
+        return f"bash -c '{script} && sleep {seconds:.2f} && {then}'"
 
     def executions(self, token: str) -> list[Execution]:
         """What was executed under a token, in the order of the beginnings."""

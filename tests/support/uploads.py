@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, quote_plus
 
 
-class Told(NamedTuple):
+class Message(NamedTuple):
     """One request."""
 
     headers: dict[str, str]
@@ -69,26 +69,27 @@ def record(
     }
 
 
-def plain(body: Any) -> Told:
+def plain(body: Any) -> Message:
     """JSON as it is."""
-    return Told({"Content-Type": "application/json"}, json.dumps(body).encode())
+    return Message({"Content-Type": "application/json"}, json.dumps(body).encode())
 
 
-def binary(data: Any, **attributes: str) -> Told:
+def binary(data: Any, **attributes: str) -> Message:
     """A CloudEvent in binary mode."""
     headers = {"Content-Type": "application/json", "ce-specversion": "1.0"}
-    return Told(
+    return Message(
         headers | {f"ce-{name}": value for name, value in attributes.items()}, json.dumps(data).encode()
     )
 
 
-def structured(data: Any, **attributes: str) -> Told:
+def structured(data: Any, **attributes: str) -> Message:
     """A CloudEvent in structured mode."""
     event = {"specversion": "1.0", "datacontenttype": "application/json"} | attributes | {"data": data}
-    return Told({"Content-Type": "application/cloudevents+json; charset=UTF-8"}, json.dumps(event).encode())
+    headers = {"Content-Type": "application/cloudevents+json; charset=UTF-8"}
+    return Message(headers, json.dumps(event).encode())
 
 
-def aws_adapter(thing: Object, *, mode: Callable[..., Told] = structured) -> Told:
+def aws_adapter(thing: Object, *, mode: Callable[..., Message] = structured) -> Message:
     """The CloudEvents adapter's form of an Amazon event."""
     event = record(thing)
     return mode(
@@ -101,12 +102,12 @@ def aws_adapter(thing: Object, *, mode: Callable[..., Told] = structured) -> Tol
     )
 
 
-def aws_notification(thing: Object) -> Told:
+def aws_notification(thing: Object) -> Message:
     """Amazon's own notification, as a function or a forwarder passes it on."""
     return plain({"Records": [record(thing)]})
 
 
-def ceph(thing: Object) -> Told:
+def ceph(thing: Object) -> Message:
     """Ceph RGW with `cloudevents=true`: binary mode, keys as they are, sizes and versions as text."""
     event = record(thing, source="ceph:s3", encode=str)
     event["s3"]["object"] |= {
@@ -126,7 +127,7 @@ def ceph(thing: Object) -> Told:
     )
 
 
-def minio(thing: Object) -> Told:
+def minio(thing: Object) -> Message:
     """MinIO's webhook: keys escaped whole, the slash too, and names of events with `s3:`."""
     event = record(thing, source="minio:s3", encode=quote_plus) | {"eventName": "s3:ObjectCreated:Put"}
     event["responseElements"] |= {
@@ -140,7 +141,7 @@ def minio(thing: Object) -> Told:
     )
 
 
-def triggermesh(thing: Object) -> Told:
+def triggermesh(thing: Object) -> Message:
     """TriggerMesh's AWSS3Source: one record, and an id of its own for each delivery."""
     return binary(
         record(thing),
@@ -151,7 +152,7 @@ def triggermesh(thing: Object) -> Told:
     )
 
 
-def eventbridge(thing: Object) -> Told:
+def eventbridge(thing: Object) -> Message:
     """EventBridge's event: keys as they are."""
     described = {"key": thing.key, "size": thing.size, "etag": thing.etag, "sequencer": "617f08299329d189"}
     if thing.version is not None:
@@ -179,7 +180,7 @@ def eventbridge(thing: Object) -> Told:
     )
 
 
-def google(thing: Object) -> Told:
+def google(thing: Object) -> Message:
     """Google Cloud Storage through Eventarc: numbers as text."""
     return binary(
         {
@@ -206,7 +207,7 @@ def google(thing: Object) -> Told:
     )
 
 
-def camel(thing: Object, content: Any = "name,x,y\nA,1,2\n") -> Told:
+def camel(thing: Object, content: Any = "name,x,y\nA,1,2\n") -> Message:
     """Camel's S3 source: the object itself is the data."""
     headers = {
         "Content-Type": "application/json;charset=UTF-8",
@@ -217,10 +218,10 @@ def camel(thing: Object, content: Any = "name,x,y\nA,1,2\n") -> Told:
         "ce-subject": thing.key,
         "ce-time": "2026-03-01T12:00:00Z",
     }
-    return Told(headers, content.encode() if isinstance(content, str) else content)
+    return Message(headers, content.encode() if isinstance(content, str) else content)
 
 
-SHAPES: Mapping[str, Callable[[Object], Told]] = {
+SHAPES: Mapping[str, Callable[[Object], Message]] = {
     "adapter": aws_adapter,
     "adapter, binary": lambda thing: aws_adapter(thing, mode=binary),
     "notification": aws_notification,

@@ -56,8 +56,9 @@ class TestEach:
 def test_the_version_is_the_packages() -> None:
     import tomllib
 
-    told = subprocess.run([ROOT / "scripts" / "version"], capture_output=True, text=True, check=True).stdout
-    assert told.strip() == tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    command = [ROOT / "scripts" / "version"]
+    version = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert version.strip() == tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 
 
 def test_notes_of_a_version_are_its_section_of_the_changelog() -> None:

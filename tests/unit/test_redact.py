@@ -32,10 +32,10 @@ def test_parameters_that_prove_who_asks_are_hidden_wherever_they_stand(
         f"https://host/a/b.tif?version=3&{name}={secret}&bbox=1,2#x",
         f"https://host/r?to={quote(f'https://other/x?{name}={secret}&y=1', safe='')}&n=2",
     ):
-        told = redact_text(f"error: '{url}': 404")
-        assert secret not in told
-        assert told.endswith("': 404")
-        assert told.count("host/") == 1
+        shown = redact_text(f"error: '{url}': 404")
+        assert secret not in shown
+        assert shown.endswith("': 404")
+        assert shown.count("host/") == 1
 
 
 @given(secret=_SECRETS, user=st.from_regex(r"[a-z.]{1,12}", fullmatch=True), slash=st.booleans())

@@ -19,7 +19,7 @@ from ogdc_shared.run_warnings import (
 MESSAGES = st.lists(st.text(), max_size=30)
 
 
-def told(messages: list[str]) -> RunWarnings:
+def warned(messages: list[str]) -> RunWarnings:
     warnings = RunWarnings()
     for message in messages:
         warnings = warnings.plus(one_warning("no_data", message))
@@ -28,20 +28,20 @@ def told(messages: list[str]) -> RunWarnings:
 
 @given(MESSAGES)
 def test_what_was_written_is_read_back(messages: list[str]) -> None:
-    warnings = told(messages).of_partition(7)
+    warnings = warned(messages).of_partition(7)
     assert read_warnings(warnings.to_json()) == warnings
 
 
 @given(MESSAGES, MESSAGES)
 def test_adding_counts_all_and_keeps_the_first(one: list[str], other: list[str]) -> None:
-    both = told(one).plus(told(other))
-    assert both == told(one + other)
+    both = warned(one).plus(warned(other))
+    assert both == warned(one + other)
     assert both.total == len(one) + len(other)
     assert len(both.first) == min(both.total, MAX_OF_A_KIND)
 
 
 def test_what_happens_with_every_file_does_not_hide_what_happens_once() -> None:
-    many = told(["zero"] * 1000).plus(one_warning("gdal_error", "ERROR 4: x"))
+    many = warned(["zero"] * 1000).plus(one_warning("gdal_error", "ERROR 4: x"))
     assert [each.kind for each in many.first] == ["no_data"] * MAX_OF_A_KIND + ["gdal_error"]
     assert many.total == 1001
 
@@ -61,14 +61,14 @@ def test_a_long_message_keeps_its_ends() -> None:
 
 
 def test_ten_thousand_warnings_travel_as_a_few() -> None:
-    warnings = told(["é" * 5000] * 10_000)
+    warnings = warned(["é" * 5000] * 10_000)
     assert warnings.total == 10_000
     assert len(warnings.to_json()) < 100_000
 
 
 def test_people_read_the_count_and_a_line_for_each() -> None:
-    assert told(["a"]).to_text() == "1 warning:\n  - a"
-    assert told(["a"] * 7).to_text().splitlines() == ["7 warnings:", *["  - a"] * 5, "  - and 2 more"]
+    assert warned(["a"]).to_text() == "1 warning:\n  - a"
+    assert warned(["a"] * 7).to_text().splitlines() == ["7 warnings:", *["  - a"] * 5, "  - and 2 more"]
 
 
 JSON = st.recursive(

@@ -94,7 +94,7 @@ def validate_all(
         raise RecipeNotFoundError(f"{repository} holds no recipes/*/meta.yml.")
     valid = sum(not problems for problems in found.values())
     if as_json:
-        print_json([{"recipe": name, "valid": not told, "problems": told} for name, told in found.items()])
+        print_json([{"recipe": name, "valid": not each, "problems": each} for name, each in found.items()])
     else:
         for name, problems in found.items():
             heading = f"{'invalid' if problems else 'valid  '}  {name}"

@@ -436,8 +436,8 @@ class Scheduler:
             self._clear_when_gone(pod.flow.uid, pod.flow.program.name)
             return
         if pod.reason is not None and outcome.phase != Phase.SUCCEEDED:
-            _, _, said = (outcome.message or "").partition("): ")
-            reason = f"{pod.reason}: {said}" if said else pod.reason
+            _, _, message = (outcome.message or "").partition("): ")
+            reason = f"{pod.reason}: {message}" if message else pod.reason
             outcome = outcome._replace(phase=Phase.FAILED, message=reason)
         pod.flow.finish(pod.attempt, outcome, time.time())
         self._touched.add(pod.flow)

@@ -313,9 +313,9 @@ class Store:
     def _check(self) -> None:
         """Look through a file of usual size, which takes milliseconds; a damaged page shows anywhere else."""
         if self._path.stat().st_size < _CHECKED_BYTES:
-            (said,) = self._writer.execute("PRAGMA quick_check(1)").fetchone()
-            if said != "ok":
-                raise sqlite3.DatabaseError(said)
+            (verdict,) = self._writer.execute("PRAGMA quick_check(1)").fetchone()
+            if verdict != "ok":
+                raise sqlite3.DatabaseError(verdict)
 
     def _one(self, query: str, *parameters: str) -> Any:
         with self._reader() as connection:

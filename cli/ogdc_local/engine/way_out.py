@@ -42,10 +42,10 @@ def is_loopback(address: str) -> bool:
 
 def _listened() -> frozenset[int] | None:
     """The ports, of whichever address; None where the system does not tell."""
-    ports, told = set(), False
+    ports, answered = set(), False
     for table in _TABLES:
         with suppress(OSError):
             rows = [line.split() for line in Path(table).read_text().splitlines()[1:]]
             ports |= {int(row[1].rpartition(":")[2], 16) for row in rows if row[3] == _LISTEN}
-            told = True
-    return frozenset(ports) if told else None
+            answered = True
+    return frozenset(ports) if answered else None

@@ -166,7 +166,7 @@ class _BubblewrapTask:
         code = self._process.poll()
         if code is None:
             return None
-        said = self._report()
+        report = self._report()
         with self._reading:
             for descriptor in (self._status, self._pidfd):
                 if descriptor is not None:
@@ -177,7 +177,7 @@ class _BubblewrapTask:
         memory = self._leave_group()
         if code < 0 or memory is not None:
             return Exit(code=128 - code if code < 0 else code, memory=memory)
-        return Exit(code=code, started="exit-code" in said)
+        return Exit(code=code, started="exit-code" in report)
 
     def _leave_group(self) -> int | None:
         """What it had of memory, where the kernel ended it for that."""

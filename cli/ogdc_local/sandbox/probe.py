@@ -113,11 +113,11 @@ def _try(command: list[str], *, env: dict[str, str] | None) -> str | None:
         )
     except (OSError, subprocess.TimeoutExpired) as exc:
         return f"{command[0]}: {exc}"
-    said = [line for line in done.stderr.splitlines() if line and not line.startswith("{")]
+    lines = [line for line in done.stderr.splitlines() if line and not line.startswith("{")]
     return (
         None
         if done.returncode == 0
-        else f"{command[0]}: {' '.join(said[-3:]) or f'exit code {done.returncode}'}"
+        else f"{command[0]}: {' '.join(lines[-3:]) or f'exit code {done.returncode}'}"
     )
 
 

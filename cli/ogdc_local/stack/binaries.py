@@ -88,9 +88,9 @@ def _wheel_directory() -> Path | None:
 def _inspect(directory: Path) -> Binaries | None:
     if not all(os.access(directory / name, os.X_OK) for name in ("postgres", "initdb")):
         return None
-    said = subprocess.run([directory / "postgres", "-V"], capture_output=True, text=True, check=False)
+    done = subprocess.run([directory / "postgres", "-V"], capture_output=True, text=True, check=False)
     # "postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)", or "… 19beta1 …"
-    digits = said.stdout.partition("(PostgreSQL) ")[2].split(".")[0][:2]
-    if said.returncode != 0 or not digits.isdecimal() or int(digits) < OLDEST_MAJOR:
+    digits = done.stdout.partition("(PostgreSQL) ")[2].split(".")[0][:2]
+    if done.returncode != 0 or not digits.isdecimal() or int(digits) < OLDEST_MAJOR:
         return None
     return Binaries(directory=directory, major=int(digits))

@@ -107,7 +107,7 @@ def ensure_up(*, idle_timeout: float | None, environ: Mapping[str, str] | None =
         lock = take_lock(paths)
         if lock is not None:
             _make_room(paths)
-            _wish(paths, idle_timeout)
+            _set_idle_timeout(paths, idle_timeout)
             return _start(paths, lock=lock, environ=env)
         stack = current(paths)
         if stack is None and paths.record.exists() and _recorded(paths) is None:  # damaged: ask nobody
@@ -184,15 +184,15 @@ def _start(paths: StatePaths, *, lock: int, environ: Mapping[str, str]) -> Stack
     with os.fdopen(reader) as pipe:
         if not select([pipe], [], [], _START_SECONDS)[0]:
             raise StackError(f"The local stack takes long to start; {paths.stack_log} says how far it is.")
-        answer = pipe.read()
-    said: dict[str, Any] = (
-        json.loads(answer) if answer else {"error": f"it ended without a word, see {paths.stack_log}"}
+        text = pipe.read()
+    answer: dict[str, Any] = (
+        json.loads(text) if text else {"error": f"it ended without a word, see {paths.stack_log}"}
     )
-    failure = said["error"]
+    failure = answer["error"]
     if failure is None and (stack := current(paths)) is not None:
         return stack
     _await_end(paths)
-    if damaged := said.get("damaged"):
+    if damaged := answer.get("damaged"):
         raise DamagedStateError(Path(damaged["path"]), reason=damaged["reason"], lost=damaged["lost"])
     raise StackError(f"The local stack does not start: {failure or 'it was stopped at once'}")
 
@@ -233,14 +233,14 @@ def _await_end(paths: StatePaths) -> None:
 def _end(paths: StatePaths) -> int:
     """End the stack's process, the hard way where it does not listen; returns the lock, then ours."""
     deadline = time.monotonic() + _STOP_SECONDS
-    told: int | None = None
+    interrupted: int | None = None
     while (lock := take_lock(paths)) is None:
         pid = holder(paths)
-        if pid is not None and pid != told:
+        if pid is not None and pid != interrupted:
             _signal(pid, signal.SIGTERM)
-            told = pid
+            interrupted = pid
         if time.monotonic() > deadline:
-            if told is None or pid is None:
+            if interrupted is None or pid is None:
                 raise StackError(
                     f"The local stack cannot be stopped: nothing says which process it is ({paths.lock})."
                 )
@@ -248,7 +248,7 @@ def _end(paths: StatePaths) -> int:
             deadline = time.monotonic() + _STOP_SECONDS
         time.sleep(_POLL_SECONDS)
     # The lock goes a moment before the process does.
-    while told is not None and is_alive(told) and time.monotonic() < deadline:
+    while interrupted is not None and is_alive(interrupted) and time.monotonic() < deadline:
         time.sleep(_POLL_SECONDS / 10)
     return lock
 
@@ -308,16 +308,16 @@ def _is_busy(stack: Stack) -> bool:
         connection.close()
 
 
-def _wish(paths: StatePaths, idle_timeout: float | None) -> None:
-    write_private(paths.wish, "never" if idle_timeout is None else str(idle_timeout))
+def _set_idle_timeout(paths: StatePaths, idle_timeout: float | None) -> None:
+    write_private(paths.idle_timeout, "never" if idle_timeout is None else str(idle_timeout))
 
 
 def _prolong(paths: StatePaths, idle_timeout: float | None) -> None:
     """Tell a stack that is up how long it may idle from now."""
     with contextlib.suppress(OSError):
-        if idle_timeout is not None and paths.wish.read_text() == "never":
+        if idle_timeout is not None and paths.idle_timeout.read_text() == "never":
             return
-    _wish(paths, idle_timeout)
+    _set_idle_timeout(paths, idle_timeout)
 
 
 def _signal(pid: int, number: int) -> None:

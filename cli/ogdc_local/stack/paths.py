@@ -55,7 +55,7 @@ class StatePaths(NamedTuple):
         return self.root / "stack.json"
 
     @property
-    def wish(self) -> Path:
+    def idle_timeout(self) -> Path:
         """How many seconds the stack may idle, or `never`; its mtime is when somebody last asked for it."""
         return self.root / "idle"
 

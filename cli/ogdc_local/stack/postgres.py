@@ -240,10 +240,10 @@ def _serves(pid: int, data: Path) -> bool:
     except OSError:
         if Path("/proc/self").exists():
             return False
-    said = subprocess.run(
+    listing = subprocess.run(
         ["ps", "-o", "state=,command=", "-p", str(pid)], capture_output=True, text=True, check=False
     )
-    return not said.stdout.startswith("Z") and str(data) in said.stdout
+    return not listing.stdout.startswith("Z") and str(data) in listing.stdout
 
 
 def _ready(data: Path, pid: int) -> bool:

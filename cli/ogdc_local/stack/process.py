@@ -180,8 +180,8 @@ def _is_over(paths: StatePaths, lock: int, services: Services) -> bool:
 def _has_idled(paths: StatePaths, services: Services) -> bool:
     """Whether nobody has wanted anything of the stack for as long as it may idle."""
     try:
-        limit = float(paths.wish.read_text())
-        asked = time.time() - paths.wish.stat().st_mtime
+        limit = float(paths.idle_timeout.read_text())
+        asked = time.time() - paths.idle_timeout.stat().st_mtime
     except (OSError, ValueError):  # `never`, or just being written
         return False
     return asked > limit and services.idle_seconds > limit

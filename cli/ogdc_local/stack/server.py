@@ -21,7 +21,7 @@ _MAX_BODY = 80 * 1024 * 1024
 _MAX_CONNECTIONS = 500
 _DRAIN_SECONDS = 5.0
 _LOOP_SECONDS = 1.0
-_MOST_UNSENT = 1024 * 1024
+_MAX_UNSENT = 1024 * 1024
 """Bytes of an answer that may wait to be sent; its writer waits then, so that a long answer takes no room."""
 
 
@@ -58,8 +58,8 @@ class Server:
             max_request_body_size=_MAX_BODY,
             connection_limit=_MAX_CONNECTIONS,
             cleanup_interval=1,
-            outbuf_high_watermark=_MOST_UNSENT,
-            outbuf_overflow=4 * _MOST_UNSENT,
+            outbuf_high_watermark=_MAX_UNSENT,
+            outbuf_overflow=4 * _MAX_UNSENT,
         )
         self._deadline: float | None = None
         self._thread = threading.Thread(target=self._run, name="server", daemon=True)

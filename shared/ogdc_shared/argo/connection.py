@@ -180,14 +180,14 @@ def accepted(response: BaseHTTPResponse) -> BaseHTTPResponse:
     """
     if response.status < 300:
         return response
-    said = f"({response.status}): {reason(response)}"
+    problem = f"({response.status}): {reason(response)}"
     if response.status >= 500:
-        raise ArgoUnavailableError(f"Argo failed at the call {said}", maybe_done=True)
+        raise ArgoUnavailableError(f"Argo failed at the call {problem}", maybe_done=True)
     if response.status in {401, 403}:
         raise ConfigurationError(
-            f"Argo forbids the call {said} Mend ARGO_TOKEN or ARGO_TOKEN_FILE, or the account's role."
+            f"Argo forbids the call {problem} Mend ARGO_TOKEN or ARGO_TOKEN_FILE, or the account's role."
         )
-    raise ConfigurationError(f"Argo refuses the call {said}")
+    raise ConfigurationError(f"Argo refuses the call {problem}")
 
 
 def document(response: BaseHTTPResponse) -> dict[str, Any]:

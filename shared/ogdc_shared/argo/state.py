@@ -53,7 +53,7 @@ class _Seen(NamedTuple):
     """A task, and what Argo said of its last attempt in its own words."""
 
     task: TaskState
-    said: str | None
+    message: str | None
     since: datetime | None
     """Since when it waits to begin; None: it does not."""
 
@@ -131,7 +131,7 @@ def read_workflow(workflow: dict[str, Any]) -> WorkflowState:
     found = _found_by_list(nodes)
     stopped = spec.get("shutdown") is not None
     reason = _first_failure(seen, stopped=stopped) if phase in FAILED_PHASES else None
-    said = _text(status, "message")
+    message = _text(status, "message")
     waiting = None if phase in TERMINAL_PHASES else _waiting(tasks)
     since = [each.since for each in seen if each.since and not stopped and phase not in TERMINAL_PHASES]
     version = _required(_text(metadata, "resourceVersion"), "resourceVersion")
@@ -143,7 +143,9 @@ def read_workflow(workflow: dict[str, Any]) -> WorkflowState:
         uid=_required(_text(metadata, "uid"), "uid"),
         resource_version=_number(version, "resourceVersion", digits=18),
         phase=phase,
-        message=(reason and reason.task.message) or waiting or (said and ended_by(said, read_limits(spec))),
+        message=(reason and reason.task.message)
+        or waiting
+        or (message and ended_by(message, read_limits(spec))),
         progress=_progress(status, tasks, phase=phase),
         started_at=_time(_text(status, "startedAt"), "startedAt"),
         finished_at=_time(_text(status, "finishedAt"), "finishedAt"),
@@ -157,7 +159,7 @@ def read_workflow(workflow: dict[str, Any]) -> WorkflowState:
         nodes_elsewhere=elsewhere and not nodes,
         waiting=waiting,
         waiting_since=min(since, default=None),
-        cut_off=phase in FAILED_PHASES and is_cut_off(reason.said if reason else said),
+        cut_off=phase in FAILED_PHASES and is_cut_off(reason.message if reason else message),
         shut_down=phase in FAILED_PHASES and reason is None and stopped,
     )
 
@@ -198,20 +200,20 @@ def _task(node_id: str, *, node: Node, pod: Node, limits: Limits) -> _Seen:
     """Read a task: `node` stands for it, `pod` is its last attempt."""
     exit_code = pod.outputs and pod.outputs.exit_code
     tried_again = pod.phase in FAILED_PHASES and node.phase not in FAILED_PHASES
-    said = _storable(pod.message)
+    message = _storable(pod.message)
     task = TaskState(
         node_id=node_id,
         name=_required(node.display_name, "displayName"),
         template=_required(pod.template_name, "templateName"),
         partition=_partition(pod),
         phase=_storable((node if tried_again else pod).phase) or Phase.PENDING,
-        message=_message(pod, said, limits),
+        message=_message(pod, message, limits),
         progress=_storable(pod.progress),
         exit_code=_number(exit_code, "exitCode") if exit_code else None,
         started_at=_time(node.started_at, "startedAt"),
         finished_at=None if tried_again else _time(pod.finished_at, "finishedAt"),
     )
-    return _Seen(task, said, _time(pod.started_at, "startedAt") if pod.phase == Phase.PENDING else None)
+    return _Seen(task, message, _time(pod.started_at, "startedAt") if pod.phase == Phase.PENDING else None)
 
 
 def _found_by_list(nodes: dict[str, Node]) -> dict[str, int]:
@@ -227,13 +229,14 @@ def _found_by_list(nodes: dict[str, Node]) -> dict[str, int]:
 
 def _warnings(nodes: dict[str, Node]) -> RunWarnings | None:
     """Read what the tasks warned of: `list` of its own matters, `publish` of all others'."""
-    told: dict[str, RunWarnings] = {}
+    by_template: dict[str, RunWarnings] = {}
     for node in nodes.values():
         if node.template_name in {"list", "publish"} and (node.type, node.phase) == ("Pod", Phase.SUCCEEDED):
             for parameter in (node.outputs and node.outputs.parameters) or ():
                 if parameter.name == "warnings":
-                    told[node.template_name] = read_warnings(parameter.value or "")
-    return reduce(RunWarnings.plus, (told[name] for name in sorted(told))) if told else None
+                    by_template[node.template_name] = read_warnings(parameter.value or "")
+    warned = [by_template[name] for name in sorted(by_template)]
+    return reduce(RunWarnings.plus, warned) if warned else None
 
 
 def _parameters(side: Side | None, names: Container[str]) -> Iterator[tuple[str, str]]:
@@ -249,11 +252,11 @@ def _partition(pod: Node) -> int | None:
     return None
 
 
-def _message(pod: Node, said: str | None, limits: Limits) -> str | None:
+def _message(pod: Node, message: str | None, limits: Limits) -> str | None:
     """Put into words what Argo says of a pod."""
     if pod.phase == Phase.PENDING:
-        return waits_for(said)
-    return said and ended_by(said, limits, _storable(pod.progress))
+        return waits_for(message)
+    return message and ended_by(message, limits, _storable(pod.progress))
 
 
 def _waiting(tasks: tuple[TaskState, ...]) -> str | None:
@@ -267,13 +270,12 @@ def _waiting(tasks: tuple[TaskState, ...]) -> str | None:
 
 def _progress(status: _Object, tasks: tuple[TaskState, ...], *, phase: str) -> str | None:
     """Read how much is done; Argo counts what a lost attempt left undone, also where another did it."""
-    told = _text(status, "progress")
-    if phase != Phase.SUCCEEDED or not told:
-        return told
-    totals = [task.progress.partition("/")[2] for task in tasks if task.progress]
-    total = (
-        str(sum(map(int, totals))) if totals and all(map(str.isdecimal, totals)) else told.partition("/")[2]
-    )
+    counted = _text(status, "progress")
+    if phase != Phase.SUCCEEDED or not counted:
+        return counted
+    sizes = [task.progress.partition("/")[2] for task in tasks if task.progress]
+    summed = bool(sizes) and all(map(str.isdecimal, sizes))
+    total = str(sum(map(int, sizes))) if summed else counted.partition("/")[2]
     return f"{total}/{total}"
 
 
@@ -282,14 +284,14 @@ def _first_failure(seen: list[_Seen], *, stopped: bool) -> _Seen | None:
     failed = [
         each
         for each in seen
-        if each.task.phase in FAILED_PHASES and each.said and not (stopped and _was_ended(each))
+        if each.task.phase in FAILED_PHASES and each.message and not (stopped and _was_ended(each))
     ]
     return min(failed, key=lambda each: each.task.finished_at or _END_OF_TIME) if failed else None
 
 
 def _was_ended(seen: _Seen) -> bool:
     """Whether a task was ended from outside, and not for want of memory."""
-    return seen.task.exit_code in {None, 137, 143} and not (seen.said or "").startswith(OUT_OF_MEMORY)
+    return seen.task.exit_code in {None, 137, 143} and not (seen.message or "").startswith(OUT_OF_MEMORY)
 
 
 def _by_template_and_partition(seen: _Seen) -> tuple[str, int, str]:

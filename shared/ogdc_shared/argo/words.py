@@ -85,33 +85,33 @@ def is_cut_off(message: str | None) -> bool:
     return bool(message and re.match(_TOO_LONG, message))
 
 
-def _failed(said: str, _limits: Limits, _progress: str | None) -> str:
-    return said
+def _failed(message: str, _limits: Limits, _progress: str | None) -> str:
+    return message
 
 
-def _failed_silently(said: str, _limits: Limits, _progress: str | None) -> str:
-    return f"The task failed without a word: {said}"
+def _failed_silently(message: str, _limits: Limits, _progress: str | None) -> str:
+    return f"The task failed without a word: {message}"
 
 
-def _out_of_memory(said: str, limits: Limits, _progress: str | None) -> str:
+def _out_of_memory(message: str, limits: Limits, _progress: str | None) -> str:
     """The worker may have lived to say which command it was."""
-    if "workflow.resources.memory" in said:
-        return said
+    if "workflow.resources.memory" in message:
+        return message
     lack = f"more memory than it may have{_given(limits.memory)}"
     advice = "Ask for more with workflow.resources.memory in meta.yml."
-    return f"{said} — it needed {lack}. {advice}" if said else f"The task needed {lack}. {advice}"
+    return f"{message} — it needed {lack}. {advice}" if message else f"The task needed {lack}. {advice}"
 
 
-def _out_of_scratch(_said: str, limits: Limits, progress: str | None) -> str:
+def _out_of_scratch(_message: str, limits: Limits, progress: str | None) -> str:
     return (
         f"The task used more disk than the scratch space it may have{_given(limits.scratch)}"
         f"{_reached(progress)}. Ask for more with workflow.resources.scratch in meta.yml."
     )
 
 
-def _too_long(said: str, limits: Limits, progress: str | None) -> str:
+def _too_long(message: str, limits: Limits, progress: str | None) -> str:
     """One machine's engine hands on what the worker said last: at which command it was."""
-    _, _, at = said.partition("stopped from outside, ")
+    _, _, at = message.partition("stopped from outside, ")
     seconds = None if limits.timeout is None else f"{limits.timeout} s"
     return (
         f"The run took longer than it may{_given(seconds)} and was stopped"
@@ -120,12 +120,12 @@ def _too_long(said: str, limits: Limits, progress: str | None) -> str:
     )
 
 
-def _shut_down(_said: str, _limits: Limits, _progress: str | None) -> str:
+def _shut_down(_message: str, _limits: Limits, _progress: str | None) -> str:
     return "The run was stopped before it had ended."
 
 
-def _node_was_low(said: str, _limits: Limits, _progress: str | None) -> str:
-    return f"The machine that the task ran on had too little left for it ({said})"
+def _node_was_low(message: str, _limits: Limits, _progress: str | None) -> str:
+    return f"The machine that the task ran on had too little left for it ({message})"
 
 
 _ENDINGS: tuple[tuple[str, Callable[[str, Limits, str | None], str]], ...] = (

@@ -59,7 +59,7 @@ class Run(NamedTuple):
     heard_at: datetime | None
     deleted_at: datetime | None
     """When it was heard that Argo has the workflow no longer."""
-    ask_since: datetime | None
+    refresh_requested_at: datetime | None
     """When it was last heard that there is more to know, which only Argo can tell; None: there is not."""
     silent_seconds: float
     """Since the run was last heard of, asked about, handed over or submitted; by the database's clock."""
@@ -133,13 +133,13 @@ def get_warnings(conn: Connection, run_id: UUID) -> RunWarnings:
     return read_warnings(found[0]) if found else RunWarnings()
 
 
-def unheard_runs(conn: Connection, *, silent_for: float) -> list[str]:
+def runs_to_reconcile(conn: Connection, *, silent_for: float) -> list[str]:
     """Names of the runs to ask Argo about.
 
     Those that have not ended, and of which nothing was heard or asked for `silent_for` seconds; and those of
     which it was heard that there is more to know, unless it was asked for just now.
     """
-    found = conn.execute(load_queries("runs")["unheard_runs"], {"silent_for": silent_for})
+    found = conn.execute(load_queries("runs")["runs_to_reconcile"], {"silent_for": silent_for})
     return [name for (name,) in found]
 
 
@@ -155,7 +155,7 @@ def record_output_removed(conn: Connection, name: str) -> bool:
 
 
 def claim_refresh(conn: Connection, name: str, *, silent_for: float) -> bool:
-    """Undertake to ask Argo about a run, where `unheard_runs` would name it; True for one of all callers."""
+    """Undertake to ask Argo about a run that `runs_to_reconcile` would name; True for one of all callers."""
     return _changes(conn, "claim_refresh", {"name": name, "silent_for": silent_for})
 
 

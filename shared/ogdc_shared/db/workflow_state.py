@@ -85,18 +85,18 @@ def record_state(
     Raises:
         DatabaseUnavailableError: others change the run without end.
     """
-    said = (
+    parameters = (
         _state(state)
         | _event_parameters(event_ref)
         | {"gone": gone, "believed": believed}
         | _tasks(state.tasks, base=base)
     )
     for _ in range(_MAX_TRIES):
-        answer = _ask(conn, "record_state", said)
+        answer = _ask(conn, "record_state", parameters)
         if answer is None or not answer.stale:
             return _applied(answer)
-        if said["base_version"] is not None:
-            said |= _tasks(state.tasks)
+        if parameters["base_version"] is not None:
+            parameters |= _tasks(state.tasks)
     raise DatabaseUnavailableError(
         f"Run {state.name!r} is being changed all the time; try again in a moment."
     )

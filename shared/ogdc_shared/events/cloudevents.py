@@ -76,8 +76,9 @@ def write_event(event: Event) -> tuple[dict[str, str], bytes]:
     attributes = {"id": event.id, "source": event.source, "type": event.type, "subject": event.subject}
     attributes[TOKEN_EXTENSION] = event.token
     attributes |= {"datacontenttype": "application/json"} | (event.trace.headers if event.trace else {})
-    said = CloudEvent({name: value for name, value in attributes.items() if value is not None}, event.data)
-    headers, body = to_binary(said)
+    known = {name: value for name, value in attributes.items() if value is not None}
+    outgoing = CloudEvent(known, event.data)
+    headers, body = to_binary(outgoing)
     return headers, bytes(body or b"")
 
 

@@ -45,11 +45,11 @@ def name_problems(meta: RecipeMeta, directory: Path) -> Iterator[str]:
     if not twice:
         return
     first: dict[str, _Named] = {}
-    told = 0
+    clashes = 0
     for named in (named for named in _known(meta, directory) if hash(named.name) in twice):
         other = first.setdefault(named.name, named)
-        if other is not named and told < _MAX:
-            told += 1
+        if other is not named and clashes < _MAX:
+            clashes += 1
             yield _sentence(other, named)
 
 

@@ -115,11 +115,11 @@ def _parser() -> Parser:
 
 def _odd_characters(text: str) -> Iterator[str]:
     """Tell of characters outside of quotes that only look like those the shell knows."""
-    told = set()
+    seen = set()
     for found in _ODD_ONE.findall(_QUOTED.sub("", text)):
         what, instead = _ODD[found]
-        if what not in told:
-            told.add(what)
+        if what not in seen:
+            seen.add(what)
             yield f"holds the {what} {found} (U+{ord(found):04X}), a letter to the shell; {instead}."
 
 

@@ -44,8 +44,8 @@ class Recipe(NamedTuple):
     @property
     def networked(self) -> bool:
         """Whether commands get a network: meta.yml says so, or says nothing and a line uses one."""
-        told = self.meta.workflow.network
-        return any(network_signs(self.commands)) if told is None else told
+        wanted = self.meta.workflow.network
+        return any(network_signs(self.commands)) if wanted is None else wanted
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -160,16 +160,16 @@ def _input_advice(meta: RecipeMeta) -> Iterator[str]:
 
 def _network_advice(meta: RecipeMeta, script: Script) -> Iterator[str]:
     """Tell of the first line that uses a network, and of all addresses of the machine that lines name."""
-    sign, told = next(network_signs(script.commands), None), meta.workflow.network
+    sign, wanted = next(network_signs(script.commands), None), meta.workflow.network
     if sign is None or not isinstance(meta.workflow, ShellWorkflow):
         return
     command, word = sign
     where = f"{meta.workflow.sh_file}: line {command.line}: {shown(word)} takes a network"
     named = "".join(f", and {address}" for address in named_addresses(script.commands))
     reached = f"{where}, so the commands get one: public addresses by HTTP and HTTPS{named}."
-    if told is False:
+    if wanted is False:
         yield f"{where}, and `workflow.network: false` gives commands none. Name inputs, or say `true`."
-    elif told is None:
+    elif wanted is None:
         yield f"{reached} Name as inputs what can be one; `workflow.network: true` or `false` settles it."
     elif named:
         yield reached

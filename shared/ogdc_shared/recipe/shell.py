@@ -124,5 +124,5 @@ def _complaint(script: str, program: str) -> str | None:
         return "the shell takes too long to read it"
     if done.returncode == 0:
         return None
-    said = done.stderr.decode(errors="replace").strip().splitlines()
-    return _ORIGIN.sub("", said[0], count=1).rstrip(".") if said else "the shell cannot read it"
+    lines = done.stderr.decode(errors="replace").strip().splitlines()
+    return _ORIGIN.sub("", lines[0], count=1).rstrip(".") if lines else "the shell cannot read it"

@@ -10,7 +10,7 @@ from ogdc_shared.db.workflow_state import record_state, record_stop
 from ogdc_shared.errors import RunStateError
 from ogdc_shared.layout import run_prefix
 from ogdc_shared.phases import TERMINAL_PHASES
-from ogdc_shared.runs.handover import refresh
+from ogdc_shared.runs.handover import reconcile
 from ogdc_shared.runs.read import recorded_run
 
 
@@ -45,9 +45,9 @@ def _terminate(context: Context, name: str, *, reason: str) -> None:
     try:
         context.argo.terminate(name)
     except RunStateError:
-        refresh(context, name)
+        reconcile(context, name)
         raise
-    refresh(context, name)
+    reconcile(context, name)
 
 
 def retry_run(context: Context, name: str) -> Run:

@@ -30,7 +30,7 @@ class TakenEvent(NamedTuple):
     """The run that has failed and should have been stopped, which this service may not do."""
 
 
-_Said = WorkflowState | ReferenceEvent
+_News = WorkflowState | ReferenceEvent
 
 
 def apply_event(
@@ -49,55 +49,55 @@ def apply_event(
     Raises:
         DatabaseUnavailableError: nothing was recorded, so the event has to come again.
     """
-    said = change.last if isinstance(change, WorkflowDeletion) else change
+    news = change.last if isinstance(change, WorkflowDeletion) else change
     about = {
         "cloudevents.event_id": event.id[:_MAX_LENGTH],
         "cloudevents.event_source": event.source[:_MAX_LENGTH],
     }
     taken = TakenEvent(EventOutcome.IGNORED)
-    if said is not None and said.namespace == context.settings.argo.namespace:
+    if news is not None and news.namespace == context.settings.argo.namespace:
         # A run's events belong to the trace it began in, in whatever request they come.
-        trace = said.trace if isinstance(said, WorkflowState) else None
+        trace = news.trace if isinstance(news, WorkflowState) else None
         span = context.telemetry.span(
             "apply event", kind="CONSUMER", trace=trace or event.trace, attributes=about
         )
         with (
             span,
-            within(run=said.name, event_id=event.id[:_MAX_LENGTH], event_source=event.source[:_MAX_LENGTH]),
+            within(run=news.name, event_id=event.id[:_MAX_LENGTH], event_source=event.source[:_MAX_LENGTH]),
         ):
-            taken = _apply(context, event, said, gone=isinstance(change, WorkflowDeletion))
+            taken = _apply(context, event, news, gone=isinstance(change, WorkflowDeletion))
     context.telemetry.count(EVENTS, {"ogdc.event.outcome": taken.outcome})
     return taken
 
 
-def _apply(context: Context, event: Event, said: _Said, *, gone: bool) -> TakenEvent:
-    applied = _record(context, event, said, gone=gone)
+def _apply(context: Context, event: Event, news: _News, *, gone: bool) -> TakenEvent:
+    applied = _record(context, event, news, gone=gone)
     if applied.doubted:
-        return _doubt(context, event, said.name)
+        return _doubt(context, event, news.name)
     if applied.after is None:
         return TakenEvent(EventOutcome.IGNORED if applied.before is None else EventOutcome.KNOWN)
-    log_end(context, said.name, applied)
-    if isinstance(said, WorkflowState) and not gone and not enforce_fail_fast(context, said):
-        return TakenEvent(EventOutcome.APPLIED, goes_on=said.name)
+    log_end(context, news.name, applied)
+    if isinstance(news, WorkflowState) and not gone and not enforce_fail_fast(context, news):
+        return TakenEvent(EventOutcome.APPLIED, goes_on=news.name)
     return TakenEvent(EventOutcome.APPLIED)
 
 
-def _record(context: Context, event: Event, said: _Said, *, gone: bool) -> Applied:
-    event_ref = _teller(event)
-    if isinstance(said, ReferenceEvent):
+def _record(context: Context, event: Event, news: _News, *, gone: bool) -> Applied:
+    event_ref = _event_ref(event)
+    if isinstance(news, ReferenceEvent):
         with context.database.autocommit() as conn:
-            return record_reference(conn, said.name, event_ref=event_ref)
-    with context.recent.base_of(said) as base, context.database.autocommit() as conn:
-        return record_state(conn, said, gone=gone, event_ref=event_ref, base=base, believed=False)
+            return record_reference(conn, news.name, event_ref=event_ref)
+    with context.recent.base_of(news) as base, context.database.autocommit() as conn:
+        return record_state(conn, news, gone=gone, event_ref=event_ref, base=base, believed=False)
 
 
 def _doubt(context: Context, event: Event, name: str) -> TakenEvent:
     """Have whoever may ask Argo do so: an end changes by a retry alone, or by what somebody made up."""
     _log.warning("run %s has ended, and an event says otherwise; Argo is asked before that is believed", name)
     with context.database.autocommit() as conn:
-        record_reference(conn, name, event_ref=_teller(event))
+        record_reference(conn, name, event_ref=_event_ref(event))
     return TakenEvent(EventOutcome.DOUBTED)
 
 
-def _teller(event: Event) -> EventRef:
+def _event_ref(event: Event) -> EventRef:
     return EventRef(event.source, event.id, event.type, event.subject)

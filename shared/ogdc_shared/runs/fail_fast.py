@@ -30,13 +30,13 @@ def enforce_fail_fast(context: Context, state: WorkflowState) -> bool:
     Returns:
         False: it goes on, and is left to others.
     """
-    waited = _in_vain(context, state)
-    if not state.fails_fast and not waited:
+    reason = _in_vain(context, state)
+    if not state.fails_fast and not reason:
         return True
     try:
-        if waited:
+        if reason:
             with context.database.autocommit() as conn:
-                record_stop(conn, state.name, reason=waited)
+                record_stop(conn, state.name, reason=reason)
         context.argo.terminate(state.name)
     except RunStateError:
         pass  # it has ended, or is gone

@@ -46,7 +46,7 @@ def ensure_handed_over(context: Context, run: Run) -> None:
         hand_over(context, manifest)
 
 
-def refresh(context: Context, name: str) -> bool:
+def reconcile(context: Context, name: str) -> bool:
     """Ask Argo about a run and mend the record; False where the record was right.
 
     Raises:

@@ -38,11 +38,11 @@ def run_logs(context: Context, name: str, *, tail: int | None = None) -> Iterato
         )
     blocks = context.argo.logs(name, tail=tail)
     first = next(blocks, b"")
-    told = _told(chain([first], blocks), scope=current())
-    return told if tail is None else iter([_last_lines(told, tail)])
+    lines = _traced(chain([first], blocks), scope=current())
+    return lines if tail is None else iter([_last_lines(lines, tail)])
 
 
-def _told(blocks: Iterator[bytes], *, scope: Scope) -> Iterator[bytes]:
+def _traced(blocks: Iterator[bytes], *, scope: Scope) -> Iterator[bytes]:
     """Hand on blocks, mostly after the request that they are for has left its scope."""
     try:
         yield from blocks

@@ -9,7 +9,7 @@ from ogdc_shared.db.runs import Run
 from ogdc_shared.errors import OutputUnavailableError
 from ogdc_shared.layout import output_key
 from ogdc_shared.phases import TERMINAL_PHASES, Phase
-from ogdc_shared.runs.read import get_run
+from ogdc_shared.runs.read import reconciled_run
 
 
 def output_link(context: Context, name: str) -> str:
@@ -20,7 +20,7 @@ def output_link(context: Context, name: str) -> str:
         OutputUnavailableError: it has not succeeded, publishes elsewhere, or its output's time is over.
         StorageUnavailableError: the artifact store does not answer.
     """
-    run = get_run(context, name)
+    run = reconciled_run(context, name)
     _check_has_output(run)
     key = output_key(name, run.recipe_id)
     if _is_over(run, days=context.settings.temporary_output_days) or context.store.size(key) is None:

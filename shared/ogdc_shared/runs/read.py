@@ -12,13 +12,13 @@ from ogdc_shared.db.tasks import list_tasks
 from ogdc_shared.errors import DatabaseUnavailableError, OgdcError, UnknownRunError
 from ogdc_shared.phases import TERMINAL_PHASES
 from ogdc_shared.run_warnings import RunWarning
-from ogdc_shared.runs.handover import refresh
+from ogdc_shared.runs.handover import reconcile
 from ogdc_shared.workflow.names import is_workflow_name
 
 _log = logging.getLogger(__name__)
 
 
-def get_run(context: Context, name: str) -> Run:
+def reconciled_run(context: Context, name: str) -> Run:
     """Read a run; Argo is asked first where there is reason to.
 
     That is: an unfinished run has been silent for `Settings.stale_seconds`, or an event said that there is
@@ -34,7 +34,7 @@ def get_run(context: Context, name: str) -> Run:
     if not _is_stale(context, run) or not _claim(context, name):
         return run
     try:
-        refresh(context, name)
+        reconcile(context, name)
     except DatabaseUnavailableError:
         raise
     except (OgdcError, ValueError) as exc:
@@ -101,7 +101,7 @@ def _is_stale(context: Context, run: Run) -> bool:
     if run.handed_over_at is None:
         return False
     silent = run.status not in TERMINAL_PHASES and run.silent_seconds > context.settings.stale_seconds
-    return silent or run.ask_since is not None
+    return silent or run.refresh_requested_at is not None
 
 
 def _claim(context: Context, name: str) -> bool:

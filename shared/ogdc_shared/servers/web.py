@@ -324,8 +324,8 @@ def _refusal(url: str, response: urllib3.BaseHTTPResponse, *, place: str = "", n
         "(docs/recipes.md, Inputs behind a login).",
         407: "The proxy asks for a login: give it in https_proxy.",
     }.get(response.status, "Check the address.")
-    told = f"{url!r} cannot be fetched: its server answered {answer}. {advice}"
-    return InputNotFoundError(f"{told} {note}".rstrip())
+    message = f"{url!r} cannot be fetched: its server answered {answer}. {advice}"
+    return InputNotFoundError(f"{message} {note}".rstrip())
 
 
 def _asked_pause(response: urllib3.BaseHTTPResponse) -> float | None:

@@ -87,8 +87,8 @@ def current() -> Scope:
 def within(trace: Trace | None = None, /, **fields: str | None) -> Iterator[None]:
     """Work on something inside what is worked on; `fields` that are None are left out."""
     outer = current()
-    said = {name: value for name, value in fields.items() if value is not None}
-    token = _SCOPE.set(Scope(trace or outer.trace, {**outer.fields, **said}))
+    known = {name: value for name, value in fields.items() if value is not None}
+    token = _SCOPE.set(Scope(trace or outer.trace, {**outer.fields, **known}))
     try:
         yield
     finally:

@@ -65,7 +65,7 @@ class ObjectCreated(NamedTuple):
     """Of an Amazon bucket."""
 
 
-class Told(NamedTuple):
+class Notification(NamedTuple):
     """What a request tells of uploads."""
 
     uploads: tuple[ObjectCreated, ...]
@@ -73,7 +73,7 @@ class Told(NamedTuple):
     """Why some of what it tells cannot be read, which keeps nothing else from being taken."""
 
 
-def read_uploads(headers: Mapping[str, str], body: bytes) -> Told:
+def read_uploads(headers: Mapping[str, str], body: bytes) -> Notification:
     """Read the uploads a request tells of; events about anything else are left out.
 
     Raises:
@@ -93,7 +93,7 @@ def read_uploads(headers: Mapping[str, str], body: bytes) -> Told:
     if len(readers) > MAX_OBJECTS:
         raise InvalidRequestError(f"One request may tell of at most {MAX_OBJECTS} objects.")
     uploads = [upload for reader in readers for upload in tried(reader) if upload is not None]
-    return Told(tuple(uploads), tuple(refused))
+    return Notification(tuple(uploads), tuple(refused))
 
 
 def _messages(headers: Mapping[str, str], body: bytes) -> list[Callable[[], _Message]]:
@@ -187,8 +187,8 @@ def _record_identity(record: dict[str, Any], source: str) -> tuple[str, str]:
     elements = record.get("responseElements")
     elements = elements if isinstance(elements, dict) else {}
     ids = [elements.get("x-amz-request-id"), elements.get("x-amz-id-2")]
-    told = ".".join(part for part in ids if isinstance(part, str) and part)
-    return source, told or _digest(record)
+    identity = ".".join(part for part in ids if isinstance(part, str) and part)
+    return source, identity or _digest(record)
 
 
 def _eventbridge(event: dict[str, Any]) -> ObjectCreated:

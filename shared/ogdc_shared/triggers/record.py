@@ -124,11 +124,12 @@ def remove_trigger(conn: Connection, name: str) -> None:
 
 def record_upload(conn: Connection, trigger: Trigger, upload: ObjectCreated) -> UUID:
     """Record that an upload was told of, or find it where an event, of whatever shape, told of it before."""
-    told = {"trigger_id": trigger.id, "trigger_name": trigger.name} | upload._asdict()
-    conn.execute(_sql("lock_object"), told)
-    found = conn.execute(_sql("find_upload"), told).fetchone()
+    parameters: dict[str, Any] = {"trigger_id": trigger.id, "trigger_name": trigger.name} | upload._asdict()
+    conn.execute(_sql("lock_object"), parameters)
+    found = conn.execute(_sql("find_upload"), parameters).fetchone()
     if found is None:
-        found = conn.execute(_sql("insert_upload"), told | {"object": Jsonb(upload._asdict())}).fetchone()
+        parameters |= {"object": Jsonb(upload._asdict())}
+        found = conn.execute(_sql("insert_upload"), parameters).fetchone()
     assert found is not None
     upload_id: UUID = found[0]
     return upload_id
@@ -189,5 +190,5 @@ def _upload(found: Upload | None) -> Upload | None:
 
 
 def _with_object(upload: Upload) -> Upload:
-    told: Any = upload.object
-    return upload._replace(object=ObjectCreated(**told))
+    fields: Any = upload.object
+    return upload._replace(object=ObjectCreated(**fields))

@@ -38,7 +38,7 @@ def list_template(*, name: str, recipe: RecipeFacts, settings: Settings) -> m.Te
         metadata=_network("none"),
         inputs=m.Inputs(artifacts=[_plan(name)]),
         container=_container(
-            arguments=["list", *_told(plan=recipe.plan)],
+            arguments=["list", *_expected(plan=recipe.plan)],
             mounts=input_mounts(recipe, settings.worker),
             worker=settings.worker,
         ),
@@ -73,7 +73,7 @@ def process_template(*, name: str, recipe: RecipeFacts, settings: Settings) -> m
         _archive("recipe", path=layout.RECIPE_PATH, key=layout.snapshot_key(recipe.snapshot)),
     ]
     listed = [m.Parameter(name=DIGEST)] if recipe.claims else []
-    told = _told(
+    expected = _expected(
         plan=recipe.plan,
         partition=_PARTITION,
         partitions=_DIGEST if listed else recipe.partitions_digest,
@@ -83,7 +83,7 @@ def process_template(*, name: str, recipe: RecipeFacts, settings: Settings) -> m
         inputs=m.Inputs(parameters=[m.Parameter(name="partition"), *listed], artifacts=artifacts),
         metadata=_network(recipe.network, recipe.addresses),
         container=_container(
-            arguments=["process", *told],
+            arguments=["process", *expected],
             mounts=mounts,
             cpu=recipe.cpu,
             memory=recipe.memory,
@@ -174,7 +174,7 @@ def own_image() -> str:
     return f"ghcr.io/qgreenland-net/ogdc-worker:{version('ogdc-runner').replace('+', '-')}"
 
 
-def _told(**facts: str | None) -> list[str]:
+def _expected(**facts: str | None) -> list[str]:
     """Say what a task is to be handed (see `ogdc_worker.expected`)."""
     return [f"{name}={value}" for name, value in facts.items() if value is not None]
 

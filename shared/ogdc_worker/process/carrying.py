@@ -68,9 +68,9 @@ class _Carrier:
 
     def _relink(self, link: str, target: str, name: str) -> None:
         """Have a link within the output directory lead there wherever that is seen."""
-        said = os.readlink(link)
-        leaves = os.path.normpath(f"{os.path.dirname(name)}/{said}".lstrip("/")).startswith("..")
-        if os.path.isabs(said) or leaves:
+        current = os.readlink(link)
+        leaves = os.path.normpath(f"{os.path.dirname(name)}/{current}".lstrip("/")).startswith("..")
+        if os.path.isabs(current) or leaves:
             _put(link, lambda draft: os.symlink(target, draft))
 
     def _replace(self, link: str, source: str) -> None:

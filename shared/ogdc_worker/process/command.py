@@ -197,7 +197,7 @@ class _Child:
     ) -> tuple[str, int] | None:
         """Wait for what the line has left running; returns what failed of it, and how."""
         failure = None
-        told = False
+        warned = False
         patience: float | None = None
         look_again = time.monotonic() + LOOK_SECONDS  # it may just be about to leave the session
         while True:
@@ -211,10 +211,10 @@ class _Child:
             now = time.monotonic()
             if now >= look_again:
                 look_again = now + LOOK_SECONDS
-                if not told:
+                if not warned:
                     self._end_line()
                     on_wait(", ".join(self._orphans.names()))
-                    told = True
+                    warned = True
                 if patience is None and self._orphans.all_detached(self._pid):
                     patience = now + GRACE_SECONDS
             if now >= min(limit for limit in (deadline, patience, now + 1) if limit is not None):

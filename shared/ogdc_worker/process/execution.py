@@ -195,13 +195,13 @@ class Execution:
         from ogdc_worker.room import shortage
 
         command = self._plan.commands[number - 1]
-        told = telling_lines(outcome.output)
+        lines = telling_lines(outcome.output)
         where = (
             f" — in: {clip(outcome.culprit, _SHOWN_BYTES)}"
             if outcome.culprit not in {"", command.text}
             else ""
         )
-        said = f" — it wrote: {clip(told, _SAID_BYTES)}" if told else ""
+        quoted = f" — it wrote: {clip(lines, _SAID_BYTES)}" if lines else ""
         how = _how_it_failed(outcome, self._plan.command_timeout)
         what_to_do = hints(
             command.text,
@@ -212,7 +212,7 @@ class Execution:
         advice = f" — {what_to_do}" if what_to_do else ""
         full = f" — {text}" if (text := shortage(self._paths.outputs)) else ""
         line = clip(command.text, _SHOWN_BYTES)
-        return f"{self._which(number, file)} {how}{full}: {line}{where}{said}{advice}"
+        return f"{self._which(number, file)} {how}{full}: {line}{where}{quoted}{advice}"
 
 
 def _has_parts(text: str) -> bool:

@@ -60,7 +60,7 @@ class FileByFile:
         self._results = f"{paths.workspace}/results"
 
     def run(
-        self, number: int, told: Callable[[float], None], on_volumes: Sequence[InputFile] = ()
+        self, number: int, on_progress: Callable[[float], None], on_volumes: Sequence[InputFile] = ()
     ) -> dict[str, Any] | None:
         """Run a command for each item in `/input_dir`, as far as the checkpoint does not hold it.
 
@@ -68,7 +68,7 @@ class FileByFile:
 
         Args:
             number: Which of the commands, counting from 1. For the first, hidden files count as well.
-            told: Called after each item with the share of them that is finished.
+            on_progress: Called after each item with the share of them that is finished.
             on_volumes: Files to run it for before those in `/input_dir`; read where they are.
 
         Returns:
@@ -82,7 +82,7 @@ class FileByFile:
         if not self._keeps_apart(items, carried):
             return self._execution.run(number, items[0])
         if _RAN_FOR_ALL not in self._checkpoint.parts:
-            self._run_for_all(number, items, told)
+            self._run_for_all(number, items, on_progress)
         self._gather(number, items)
         carry_along(self._paths.outputs, self._paths.inputs, carried)
         return None
@@ -131,7 +131,9 @@ class FileByFile:
                 os.mkdir(self._result(index))
             flush_entries(self._results)
 
-    def _run_for_all(self, number: int, items: Sequence[WorkFile], told: Callable[[float], None]) -> None:
+    def _run_for_all(
+        self, number: int, items: Sequence[WorkFile], on_progress: Callable[[float], None]
+    ) -> None:
         failures: list[tuple[WorkFile, CommandFailedError]] = []
         for index, item in enumerate(items):
             try:
@@ -139,7 +141,7 @@ class FileByFile:
             except CommandFailedError as exc:
                 failures.append((item, exc))
                 self._tolerate(number, failures)
-            told((index + 1) / len(items))
+            on_progress((index + 1) / len(items))
         if self._plan.allowed_failures is not None:
             self._note_missing(number, len(items), failures)
             self._checkpoint.record_part(_RAN_FOR_ALL)

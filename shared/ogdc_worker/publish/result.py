@@ -112,9 +112,9 @@ def _list_missing(publication: Publication, reporter: Reporter) -> str | None:
     """
     if publication.allowed_failures is None:
         return None
-    from ogdc_worker.missing_items import RESULT_NAME, clear_refresh
+    from ogdc_worker.missing_items import RESULT_NAME, account_missing
 
-    account = clear_refresh(publication.workspaces(), publication.allowed_failures)
+    account = account_missing(publication.workspaces(), publication.allowed_failures)
     if not account.missing:
         return None
     reporter.warn("missing_items", f"The result lacks what failed: {account.to_text()}. See {RESULT_NAME}.")
@@ -215,8 +215,8 @@ def _clean_up(publication: Publication, reporter: Reporter) -> None:
 def _receipt(publication: Publication, warnings: RunWarnings | None) -> bytes:
     when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     facts = {"run": publication.run, "recipe_id": publication.recipe_id, "published_at": when}
-    told = json.loads((warnings or RunWarnings()).to_json())
-    return json.dumps(facts | {"warnings": told}).encode()
+    warned = json.loads((warnings or RunWarnings()).to_json())
+    return json.dumps(facts | {"warnings": warned}).encode()
 
 
 def _publisher(receipt: str) -> str | None:

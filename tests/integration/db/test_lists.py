@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ogdc_shared.db.runs import claim_refresh, find_run, get_run, list_runs, unheard_runs
+from ogdc_shared.db.runs import claim_refresh, find_run, get_run, list_runs, runs_to_reconcile
 from ogdc_shared.db.submissions import record_handover
 from ogdc_shared.db.workflow_state import record_absence, record_state
 from ogdc_shared.errors import InvalidRequestError, UnknownRunError
@@ -131,8 +131,8 @@ def test_runs_of_which_nothing_was_heard_are_found(conn):
     record_state(conn, state("applied-1"))
     record_state(conn, state("ended-1", phase="Succeeded"))
     claim_refresh(conn, "asked-1", silent_for=30)
-    assert unheard_runs(conn, silent_for=30) == ["silent-1"]
-    assert unheard_runs(conn, silent_for=90) == []
+    assert runs_to_reconcile(conn, silent_for=30) == ["silent-1"]
+    assert runs_to_reconcile(conn, silent_for=90) == []
 
 
 def test_one_of_all_readers_asks_argo(conn):

@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,8 +15,12 @@ from ogdc_shared.config import DatabaseSettings
 from ogdc_shared.db import migrate as module
 from ogdc_shared.db.database import Database
 from ogdc_shared.db.migrate import migrate
+from ogdc_shared.db.queries import SQL_DIR
+from ogdc_shared.db.runs import get_run
+from ogdc_shared.db.workflow_state import EventRef, clear_refresh, record_reference, record_state
 from ogdc_shared.errors import ConfigurationError, DatabaseUnavailableError
 from support.postgres import PostgresServer
+from support.records import state
 
 
 @pytest.fixture
@@ -105,9 +110,9 @@ def test_threads_that_start_at_once_all_succeed_and_one_applies(empty, directory
 def test_processes_that_start_at_once_all_succeed_and_one_applies(empty):
     call = command(empty._settings)
     processes = [subprocess.Popen(**call, stdout=subprocess.PIPE) for _ in range(3)]
-    said = [process.communicate(timeout=30)[0] for process in processes]
+    outputs = [process.communicate(timeout=30)[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0]
-    assert sorted(line.startswith("Applied 0001_runs") for line in said) == [False, False, True]
+    assert sorted(line.startswith("Applied 0001_runs") for line in outputs) == [False, False, True]
 
 
 def test_a_killed_migrator_leaves_nothing_and_keeps_nobody_out(empty, directory):
@@ -172,16 +177,51 @@ def server():
 def test_the_command_waits_for_a_database_that_is_starting(server):
     settings = server.make_database(template="template0")
     server.stop()
-    told = command(settings)
-    impatient = subprocess.run(**told, timeout=30, capture_output=True, check=False)
-    told["args"] += ["--wait", "60"]
+    arguments = command(settings)
+    impatient = subprocess.run(**arguments, timeout=30, capture_output=True, check=False)
+    arguments["args"] += ["--wait", "60"]
 
-    with subprocess.Popen(**told, stdout=subprocess.PIPE) as waiting:
+    with subprocess.Popen(**arguments, stdout=subprocess.PIPE) as waiting:
         time.sleep(1)
         still_waiting = waiting.poll() is None
         server.start()
-        said, _ = waiting.communicate(timeout=60)
+        outputs, _ = waiting.communicate(timeout=60)
 
     assert (impatient.returncode, still_waiting, waiting.returncode) == (1, True, 0)
     assert "does not answer" in impatient.stderr
-    assert said.startswith("Applied 0001_")
+    assert outputs.startswith("Applied 0001_")
+
+
+def test_a_request_to_refresh_outlives_the_upgrade_and_is_seen_by_services_of_both_versions(empty, tmp_path):
+    """0008 renames a column: a run that is under way goes on, whichever name a service knows."""
+    for file in sorted((SQL_DIR / "migrations").glob("000[1-7]_*.sql")):
+        shutil.copy(file, tmp_path)
+    migrate(empty, directory=tmp_path)
+    with empty.autocommit() as conn:
+        conn.execute("INSERT INTO users (issuer, name) VALUES ('open', 'anna')")
+        conn.execute("INSERT INTO recipes (id, name) VALUES ('r', 'R')")
+        conn.execute(
+            "INSERT INTO runs (name, recipe_id, snapshot, output_type, overwrite, partitions, submitted_by,"
+            " manifest, handed_over_at, phase, ask_since)"
+            " SELECT 'r-1', 'r', repeat('0', 64), 'pvc', false, 1, id, '{}', now(), 'Running', now()"
+            " FROM users"
+        )
+
+    migrate(empty)
+
+    def both() -> tuple[object, object]:
+        return conn.execute("SELECT ask_since, refresh_requested_at FROM runs").fetchone()
+
+    with empty.autocommit() as conn:
+        assert get_run(conn, "r-1").refresh_requested_at == both()[0] is not None
+        conn.execute("UPDATE runs SET ask_since = NULL")
+        assert get_run(conn, "r-1").refresh_requested_at is None
+        record_reference(conn, "r-1", event_ref=EventRef("s", "1", "t", None))
+        assert both()[0] == both()[1] is not None
+        conn.execute("UPDATE runs SET asked_at = now()")
+        clear_refresh(conn, "r-1")
+        assert both() == (None, None)
+        conn.execute("UPDATE runs SET ask_since = now()")
+        assert both()[0] == both()[1] is not None
+        record_state(conn, state("r-1", 2, phase="Succeeded"))
+        assert get_run(conn, "r-1").status == "Succeeded"

@@ -36,7 +36,7 @@ def conn(database):
 
 
 def test_a_state_is_recorded_whole(conn):
-    said = state(
+    news = state(
         NAME,
         7,
         phase="Failed",
@@ -45,13 +45,13 @@ def test_a_state_is_recorded_whole(conn):
         finished_at=LONG_AGO + timedelta(minutes=5),
         tasks=(task("n-1", phase="Failed", exit_code=1, finished_at=LONG_AGO), task("n-2"), task("n-3")),
     )
-    assert record_state(conn, said).after
+    assert record_state(conn, news).after
     run = get_run(conn, NAME)
     assert (run.status, run.message, run.progress) == ("Failed", "command 3 of 4 failed", "2/4")
-    assert (run.started_at, run.finished_at) == (said.started_at, said.finished_at)
+    assert (run.started_at, run.finished_at) == (news.started_at, news.finished_at)
     assert (run.workflow_uid, run.resource_version) == (UID, 7)
     assert run.task_counts == {"Failed": 1, "Running": 2}
-    assert list_tasks(conn, run.id) == list(said.tasks)
+    assert list_tasks(conn, run.id) == list(news.tasks)
 
 
 def test_hearing_of_a_run_proves_that_argo_has_it(conn):
@@ -137,8 +137,8 @@ def test_a_run_never_given_to_argo_is_not_missed_there(conn):
     "text", ["a\0b", 'say "\\u0000"', "\ud800", "'); DROP TABLE runs; --", "{{=1+1}}", "%s %(x)s"]
 )
 def test_any_text_a_task_leaves_is_recorded(conn, text):
-    said = state(NAME, phase="Failed", message=text, tasks=(task("n-1", message=text),))
-    assert record_state(conn, said).after
+    news = state(NAME, phase="Failed", message=text, tasks=(task("n-1", message=text),))
+    assert record_state(conn, news).after
     message = get_run(conn, NAME).message
     assert message == text.replace("\0", "\ufffd").encode(errors="replace").decode()
 
@@ -176,10 +176,10 @@ def histories(draw: st.DrawFn) -> list[Applied]:
         tasks = tuple(task(node, phase=phase) for node, phase in nodes.items())
         phase = draw(st.sampled_from(PHASES))
         finished_at = LONG_AGO if phase in TERMINAL_PHASES else None
-        said = state(NAME, version, phase=phase, message=f"v{version}", finished_at=finished_at, tasks=tasks)
-        applied.append(Applied("state", said))
+        news = state(NAME, version, phase=phase, message=f"v{version}", finished_at=finished_at, tasks=tasks)
+        applied.append(Applied("state", news))
     if draw(st.booleans()):
-        applied.append(Applied("deletion", said._replace(resource_version=version + 1)))
+        applied.append(Applied("deletion", news._replace(resource_version=version + 1)))
     if draw(st.booleans()):
         applied.append(Applied("absence"))
     if draw(st.booleans()):
@@ -208,11 +208,11 @@ def record(
     `bases` are what the record is guessed to show each time; without them all is sent.
     """
     with conn.transaction(force_rollback=True):
-        for (how, said), base in zip_longest(applied, bases):
-            if said is None:
+        for (how, news), base in zip_longest(applied, bases):
+            if news is None:
                 record_absence(conn, NAME)
             else:
-                record_state(conn, said, gone=how == "deletion", base=base)
+                record_state(conn, news, gone=how == "deletion", base=base)
         run = get_run(conn, NAME)
         return run, set(list_tasks(conn, run.id))
 
@@ -231,8 +231,8 @@ def test_any_order_and_any_repetition_ends_in_the_same_record(module_connection,
 def test_whatever_the_record_is_guessed_to_show_it_ends_the_same(module_connection, data):
     history = data.draw(histories())
     shuffled = data.draw(st.permutations(history))
-    told = [said for _, said in history if said is not None and said.uid == UID]
-    bases = [data.draw(st.none() | st.sampled_from(told)) for _ in shuffled]
+    states = [news for _, news in history if news is not None and news.uid == UID]
+    bases = [data.draw(st.none() | st.sampled_from(states)) for _ in shuffled]
     assert record(module_connection, shuffled, bases) == record(module_connection, history)
 
 
@@ -243,26 +243,26 @@ def test_the_record_shows_the_newest_state_and_the_newest_tasks(module_connectio
     shuffled = data.draw(st.permutations(history))
     run, tasks = record(module_connection, shuffled)
 
-    states = [said for _, said in history if said is not None and said.uid == UID]
-    newest = max(states, key=lambda said: said.resource_version)
-    naming = [said for said in states if said.tasks]
+    states = [news for _, news in history if news is not None and news.uid == UID]
+    newest = max(states, key=lambda news: news.resource_version)
+    naming = [news for news in states if news.tasks]
     gone = any(how in ("deletion", "absence") for how, _ in history)
     lost = gone and newest.phase not in TERMINAL_PHASES
     assert run.status == ("Error" if lost else newest.phase)
     assert run.message == ("The workflow was deleted before it ended." if lost else newest.message)
     assert (run.deleted_at is not None) == gone
     assert run.resource_version == newest.resource_version
-    assert tasks == set(max(naming, key=lambda said: said.resource_version).tasks if naming else ())
+    assert tasks == set(max(naming, key=lambda news: news.resource_version).tasks if naming else ())
     assert sum(run.task_counts.values()) == len(tasks)
 
 
 def test_warnings_are_counted_and_kept_whatever_comes_later(conn):
-    said = one_warning("no_data", "all zero\x00").of_partition(3)
-    record_state(conn, state(NAME, 7, phase="Succeeded", warnings=said))
+    news = one_warning("no_data", "all zero\x00").of_partition(3)
+    record_state(conn, state(NAME, 7, phase="Succeeded", warnings=news))
     record_state(conn, state(NAME, 8, phase="Succeeded"))
     run = get_run(conn, NAME)
     assert (run.status, run.warning_count) == ("Succeeded", 1)
-    assert get_warnings(conn, run.id) == said
+    assert get_warnings(conn, run.id) == news
 
 
 def test_an_older_state_with_tasks_tells_warnings_that_a_newer_one_left_out(conn):
@@ -284,9 +284,9 @@ def test_what_a_run_waited_for_is_its_reason_at_the_end(conn):
         conn, state(NAME, 1, message="x waits to begin: no image", waiting="x waits to begin: no image")
     )
     assert get_run(conn, NAME).message == "x waits to begin: no image"
-    said = state(NAME, 2, phase="Failed", message="The task did not begin in time.", cut_off=True)
-    record_state(conn, said)
-    record_state(conn, said)
+    news = state(NAME, 2, phase="Failed", message="The task did not begin in time.", cut_off=True)
+    record_state(conn, news)
+    record_state(conn, news)
     assert get_run(conn, NAME).message == "x waits to begin: no image. The task did not begin in time."
 
 

@@ -62,9 +62,9 @@ def test_ten_thousand_tasks_are_recorded_in_well_under_a_second(conn):
     tasks = tuple(task(f"n-{number:05}", partition=number) for number in range(MANY))
     for version, phase in enumerate(("Pending", "Running", "Succeeded"), start=1):
         # Half of them change each time.
-        said = tuple(t._replace(phase=phase) if t.partition % 2 else t for t in tasks)
+        changed = tuple(t._replace(phase=phase) if t.partition % 2 else t for t in tasks)
         start = time.perf_counter()
-        record_state(conn, state("a-1", version, tasks=said))
+        record_state(conn, state("a-1", version, tasks=changed))
         assert time.perf_counter() - start < 1.5
     run = get_run(conn, "a-1")
     assert run.task_counts == {"Running": MANY // 2, "Succeeded": MANY // 2}

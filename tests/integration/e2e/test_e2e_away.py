@@ -99,10 +99,10 @@ def check(case: Case, *words: str) -> None:
     assert case.cli.code == 1
     assert case.cli.out == ""
     assert case.cli.seconds < 30
-    for said in (case.reply.detail, case.cli.err):
-        assert all(word in said for word in words), said
-        assert "nowhere" not in said
-        assert "artifacts" not in said
+    for message in (case.reply.detail, case.cli.err):
+        assert all(word in message for word in words), message
+        assert "nowhere" not in message
+        assert "artifacts" not in message
 
 
 @pytest.mark.parametrize("name", ["read without database", "submit without database"])

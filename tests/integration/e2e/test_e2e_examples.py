@@ -26,7 +26,7 @@ def outputs(done: Done, directory: Path) -> dict[str, Path]:
     return found
 
 
-def told(*command: object) -> str:
+def printed(*command: object) -> str:
     environ = os.environ | {"GDAL_PAM_ENABLED": "NO"}  # no notes beside the examples
     words = [str(word) for word in command]
     return subprocess.run(words, check=True, capture_output=True, text=True, env=environ).stdout
@@ -37,7 +37,7 @@ def table(path: Path) -> list[dict[str, str]]:
 
 
 def raster(path: Path) -> dict:
-    found: dict = json.loads(told("gdalinfo", "-json", "-stats", path))
+    found: dict = json.loads(printed("gdalinfo", "-json", "-stats", path))
     return found
 
 
@@ -49,7 +49,7 @@ def run(stack: Stack, tmp_path: Path):
 def test_stations_become_points_in_polar_stereographic(run) -> None:
     found = run("stations-to-geopackage")
     assert list(found) == ["stations.gpkg"]
-    everything = told("ogrinfo", "-ro", "-so", found["stations.gpkg"], "stations")
+    everything = printed("ogrinfo", "-ro", "-so", found["stations.gpkg"], "stations")
     rows = table(EXAMPLES / "stations-to-geopackage/data/stations.csv")
     assert f"Feature Count: {len(rows)}" in everything
     assert "Geometry: Point" in everything
@@ -59,7 +59,7 @@ def test_stations_become_points_in_polar_stereographic(run) -> None:
     ]
     assert extent[0] < 0 < extent[2] + 3e6
     assert max(extent) < 0.9e6, "Greenland lies south of the pole and around 45° west"
-    high = told("ogrinfo", "-ro", "-so", found["stations.gpkg"], "high_stations")
+    high = printed("ogrinfo", "-ro", "-so", found["stations.gpkg"], "high_stations")
     assert f"Feature Count: {sum(float(row['elevation_m']) > 500 for row in rows)}" in high
 
 
@@ -92,7 +92,7 @@ def test_outlines_are_simplified_and_measured(run) -> None:
     areas = table(found["areas.csv"])
     assert areas
     assert all(float(row["area_km2"]) > 0 for row in areas)
-    simple = told("ogrinfo", "-ro", "-so", "-al", found["islands_simple.gpkg"])
+    simple = printed("ogrinfo", "-ro", "-so", "-al", found["islands_simple.gpkg"])
     assert f"Feature Count: {len(areas)}" in simple
     assert 'ID["EPSG",3413]' in simple
 
@@ -112,6 +112,6 @@ def test_recipe_of_init_runs_as_it_is(stack: Stack, tmp_path: Path) -> None:
     assert stack.cli("init", "mine", "--name", "Three towns", cwd=tmp_path).code == 0
     found = outputs(stack.cli("run", "mine", cwd=tmp_path), tmp_path)
     assert list(found) == ["places-polar.gpkg"]
-    everything = told("ogrinfo", "-ro", "-so", found["places-polar.gpkg"], "places")
+    everything = printed("ogrinfo", "-ro", "-so", found["places-polar.gpkg"], "places")
     assert "Feature Count: 3" in everything
     assert 'ID["EPSG",3413]' in everything

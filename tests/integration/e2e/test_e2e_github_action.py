@@ -58,9 +58,9 @@ def test_a_recipe_is_run_and_its_result_can_be_fetched(runner: Runner, stack: St
     assert run["submitted_by"] == "octo-cat[bot]"
     with urllib.request.urlopen(step.outputs["output-url"]) as answer:
         assert zipfile.ZipFile(BytesIO(answer.read())).read("words.txt") == b"some words\n"
-    [notice] = step.told("notice")
+    [notice] = step.annotations("notice")
     assert notice.properties["title"] == "recipes/words: Succeeded"
-    assert not step.told("error")
+    assert not step.annotations("error")
     assert "| status | Succeeded |" in step.summary
 
 
@@ -70,7 +70,7 @@ def test_a_run_that_fails_fails_the_step_and_says_why(runner: Runner, stack: Sta
     assert step.code == 1, step
     assert stack.run(step.outputs["run"])["status"] == step.outputs["status"] == "Failed"
     assert step.outputs["output-url"] == ""
-    [error] = step.told("error")
+    [error] = step.annotations("error")
     assert "command 1 of 1 failed with exit code 3" in error.data
     assert "no such tile" in error.data
     assert "no such tile" in step.summary
@@ -87,7 +87,7 @@ def test_what_is_wrong_with_a_recipe_is_told_beside_the_line(runner: Runner, sta
         step = submit(runner, stack, recipe)
 
     assert step.code == 1
-    assert {(error.properties["file"], error.properties["line"]) for error in step.told("error")} == {
+    assert {(error.properties["file"], error.properties["line"]) for error in step.annotations("error")} == {
         (f"{recipe}/recipe.sh", "1"),
         (f"{recipe}/meta.yml", "9"),
     }
@@ -112,7 +112,7 @@ def test_the_line_is_the_one_to_mend(runner: Runner, meta: str, line: str | None
     step = runner.run(SUBMIT, recipe=recipe, validate_only="true")
 
     assert step.code == 1
-    found = [error.properties for error in step.told("error")]
+    found = [error.properties for error in step.annotations("error")]
     assert {each["file"] for each in found} == {f"{recipe}/meta.yml"}
     assert line in {each.get("line") for each in found}
 
@@ -146,8 +146,8 @@ def test_names_are_names_whatever_they_hold(runner: Runner, name: str, outcome: 
 
 
 def test_what_a_run_prints_commands_nobody(runner: Runner, stack: Stack) -> None:
-    said = "echo '::add-mask::e' ; echo '##[add-mask]e' ; echo '::error::it lies' >&2"
-    step = submit(runner, stack, recipe_in(runner, "recipes/liar", said, "exit 1"))
+    line = "echo '::add-mask::e' ; echo '##[add-mask]e' ; echo '::error::it lies' >&2"
+    step = submit(runner, stack, recipe_in(runner, "recipes/liar", line, "exit 1"))
 
     assert step.code == 1
     assert [command.name for command in step.commands] == ["error"]
@@ -158,7 +158,7 @@ def test_a_deployment_that_is_away_is_told(runner: Runner) -> None:
     step = runner.run(SUBMIT, recipe=recipe_in(runner, "recipes/words"), api_url="http://127.0.0.1:9")
 
     assert step.code == 1
-    [error] = step.told("error")
+    [error] = step.annotations("error")
     assert "http://127.0.0.1:9 does not answer" in error.data
     assert error.properties["title"] == "recipes/words: Not submitted"
 
@@ -179,7 +179,7 @@ def test_published_data_are_replaced_only_when_asked(runner: Runner, stack: Stac
     )
 
     assert (first.code, again.code, replaced.code) == (0, 1, 0)
-    assert "overwrite" in again.told("error")[0].data
+    assert "overwrite" in again.annotations("error")[0].data
 
 
 def test_a_cancelled_job_cancels_its_run(runner: Runner, stack: Stack) -> None:
@@ -191,7 +191,7 @@ def test_a_cancelled_job_cancels_its_run(runner: Runner, stack: Stack) -> None:
 
     assert step.code == 130, step
     assert stack.wait(name)["status"] == "Failed"
-    assert f"Run {name} was cancelled" in step.told("error")[0].data
+    assert f"Run {name} was cancelled" in step.annotations("error")[0].data
 
 
 def test_a_job_that_is_cancelled_while_it_submits_leaves_no_run_behind(
@@ -231,7 +231,7 @@ def test_the_token_goes_to_the_deployment_and_nowhere_else(runner: Runner, serve
     assert step.code == 1
     assert seen == ["Bearer s3cret-token"]
     assert "s3cret" not in step.log + step.summary
-    assert "Not yours." in step.told("error")[0].data
+    assert "Not yours." in step.annotations("error")[0].data
 
 
 @pytest.mark.parametrize(
@@ -249,7 +249,7 @@ def test_inputs_that_cannot_be_used_are_named(runner: Runner, given: dict[str, s
     step = runner.run(SUBMIT, **usual | given)
 
     assert step.code == 1
-    assert message in step.told("error")[0].data
+    assert message in step.annotations("error")[0].data
 
 
 @pytest.mark.slow

@@ -65,12 +65,12 @@ def test_logins_secrets_and_the_cache_serve_a_run_and_stay_out_of_its_reach(
     seen = (first / "seen").read_bytes().decode(errors="replace")
     assert (first / "guarded.csv").read_text() == "ice"
     name = first.name
-    told = seen + done.out + done.err
-    told += "".join(stack.cli(*words, name).out for words in (["logs", "--raw"], ["status", "--json"]))
-    assert "token is ***" in told
+    output = seen + done.out + done.err
+    output += "".join(stack.cli(*words, name).out for words in (["logs", "--raw"], ["status", "--json"]))
+    assert "token is ***" in output
     for hidden in ("n3trc-pw", "s3cr3t-in-url", "credentials", "cache\n"):
-        assert hidden not in told
-    assert "t0ken-of-mine" not in told.replace(seen, "")
+        assert hidden not in output
+    assert "t0ken-of-mine" not in output.replace(seen, "")
 
 
 @pytest.mark.parametrize("reached_for", ["cache", "credentials"])
@@ -87,10 +87,10 @@ def test_a_task_that_has_itself_begun_anew_reaches_neither_logins_nor_cache(
     failed = stack.cli("run", "--json", str(made), cwd=tmp_path)
     name = failed.json()["name"]
     stack.cli("retry", "--wait", name)
-    told = stack.cli("logs", "--raw", name).out
-    assert told.count('"name": "guarded.csv"') == 2
+    output = stack.cli("logs", "--raw", name).out
+    assert output.count('"name": "guarded.csv"') == 2
     for hidden in ("about.json", "body", "netrc"):
-        assert hidden not in told
+        assert hidden not in output
 
 
 def test_files_that_others_may_read_are_not_used_and_named(

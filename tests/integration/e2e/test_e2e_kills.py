@@ -344,8 +344,8 @@ def check_record(scene: Scene, name: str) -> None:
     """PostgreSQL says of a run what the engine says."""
     workflow = json.loads(scene.stack.manifest(name))
     state = read_workflow(workflow)
-    told = wait_until(lambda: run if agree(run := scene.stack.run(name), state) else None, seconds=20)
-    assert told["message"] == state.message
+    recorded = wait_until(lambda: run if agree(run := scene.stack.run(name), state) else None, seconds=20)
+    assert recorded["message"] == state.message
     finished = [event for event in events(scene, name) if event["event"] != "command_failed"]
     for file in {event.get("file") for event in finished}:
         ended: set[int] = set()

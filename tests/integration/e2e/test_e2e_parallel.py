@@ -291,10 +291,10 @@ def test_a_pattern_that_nothing_matches_is_told(
         empty = recipe(f"empty {enabled}", line, params=[volume], enabled=enabled)
         done = stack.cli("run", str(empty), cwd=tmp_path)
         assert done.code == 1
-        said = (
+        message = (
             "No file below 'c' on the volume archive matches '*.tif'. There are others, such as 'readme.txt'"
         )
-        assert said in done.err
+        assert message in done.err
 
 
 def test_volumes_are_inputs_of_sequential_recipes_too(
@@ -308,7 +308,7 @@ def test_volumes_are_inputs_of_sequential_recipes_too(
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"files": {"a.txt": b""}, "partition_size": 0}, "workflow.parallel.partition_size"),
         (
@@ -318,8 +318,8 @@ def test_volumes_are_inputs_of_sequential_recipes_too(
     ],
 )
 def test_what_cannot_be_divided_or_read_is_refused_at_once(
-    stack: Stack, recipe: MakeRecipe, changes: dict[str, Any], said: str
+    stack: Stack, recipe: MakeRecipe, changes: dict[str, Any], message: str
 ) -> None:
     done = stack.cli("submit", str(recipe("refused", COPY, **changes)))
     assert done.code in {1, 2}
-    assert said in done.err
+    assert message in done.err

@@ -185,7 +185,7 @@ def test_stack_that_is_down_is_said_to_be_down(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "said"),
+    ("url", "message"),
     [
         ("nonsense", "OGDC_API_URL='nonsense': give a URL such as https://ogdc.dataone.org/api."),
         ("{closed}", "{closed} does not answer: Connection refused."),
@@ -193,13 +193,13 @@ def test_stack_that_is_down_is_said_to_be_down(cli: Cli) -> None:
         ("{served}/none", "{served}/none/runs?limit=20 answered 404 Not Found."),
     ],
 )
-def test_api_that_is_none_is_explained(cli: Cli, tmp_path: Path, url: str, said: str) -> None:
+def test_api_that_is_none_is_explained(cli: Cli, tmp_path: Path, url: str, message: str) -> None:
     with FileServer(tmp_path) as server, closed_port() as closed:
         server.routes["/runs"] = lambda _: Answer(body=b"<html>Welcome</html>")
         places = {"served": server.url, "closed": closed}
         done = cli("list", OGDC_API_URL=url.format(**places))
     assert done.code == 1
-    assert said.format(**places) in done.err
+    assert message.format(**places) in done.err
 
 
 def test_submission_is_repeated_with_its_key_when_the_service_says_so(

@@ -114,21 +114,21 @@ def test_recipe_that_cannot_run_is_refused(stack: Stack, tmp_path: Path, case: s
     assert (done.code, done.out) == (1, "")
     assert done.err.startswith("Error: ")
     assert reply.status == 422
-    for said in (done.err, reply.detail):
-        assert problem in said
-        assert remedy in said.partition(problem)[2]
+    for message in (done.err, reply.detail):
+        assert problem in message
+        assert remedy in message.partition(problem)[2]
     assert len(done.err) < 2000
 
 
 def test_everything_wrong_is_told_at_once(stack: Stack, recipe) -> None:
     bad = recipe("two_faults", params=[{"type": "url", "value": "a b"}], output="nowhere")
     faults = ["meta.yml: name: ", "meta.yml: input.params[0].value: ", "meta.yml: output.type: "]
-    told = stack.cli("run", str(bad)).err
+    output = stack.cli("run", str(bad)).err
     checked = stack.cli("validate", "--json", str(bad))
     assert checked.code == 1
     assert checked.json()["valid"] is False
     for fault in faults:
-        assert fault in told
+        assert fault in output
         assert any(problem.startswith(fault) for problem in checked.json()["problems"])
 
 
@@ -290,7 +290,7 @@ def test_expired_link_is_refused(stack: Stack, recipe) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("status",), "Missing argument 'NAME'"),
         (("bogus",), "No such command 'bogus'"),
@@ -301,10 +301,10 @@ def test_expired_link_is_refused(stack: Stack, recipe) -> None:
         (("set-token", "--json-str", "{"), "--json-str"),
     ],
 )
-def test_wrong_call_is_exit_code_2(stack: Stack, arguments: tuple[str, ...], said: str) -> None:
+def test_wrong_call_is_exit_code_2(stack: Stack, arguments: tuple[str, ...], message: str) -> None:
     done = stack.cli(*arguments)
     assert done.code == 2
-    assert said in done.err
+    assert message in done.err
     assert "ogdc-runner" in done.err
 
 

@@ -151,9 +151,9 @@ def test_json_is_all_there_is_on_stdout(stack: Stack, recipe, tmp_path: Path) ->
     ran = stack.cli("run", "--json", directory, cwd=tmp_path)
     assert ran.err == ""
     assert [Path(path).name for path in ran.json()["outputs"]] == ["words.txt"]
-    waited = stack.cli("submit", "--wait", "--json", directory)
-    assert waited.json()["status"] == "Succeeded"
-    name = waited.json()["name"]
+    finished = stack.cli("submit", "--wait", "--json", directory)
+    assert finished.json()["status"] == "Succeeded"
+    name = finished.json()["name"]
     assert stack.cli("status", "--json", name).json()["task_counts"] == {"Succeeded": 2}
     assert stack.cli("watch", "--json", name).json()["name"] == name
     assert stack.cli("get-output", "--json", name, cwd=tmp_path).json()["path"] == f"{tmp_path}/in-json.zip"
@@ -194,12 +194,12 @@ def test_interrupting_run_cancels_and_interrupting_watch_does_not(
         while "command 1 of 1" not in process.stderr.readline():
             pass
         os.kill(process.pid, signal.SIGINT)
-    told = [process.communicate(timeout=20)[1] for process in (watching, running)]
+    outputs = [process.communicate(timeout=20)[1] for process in (watching, running)]
     assert [process.returncode for process in (watching, running)] == [130, 130]
-    assert f"ogdc-runner cancel {slow_run}" in told[0]
+    assert f"ogdc-runner cancel {slow_run}" in outputs[0]
     assert stack.run(slow_run)["status"] == "Running"
-    cancelled = told[1].split()[-3]
-    assert told[1].endswith(f"{cancelled} is cancelled.\n")
+    cancelled = outputs[1].split()[-3]
+    assert outputs[1].endswith(f"{cancelled} is cancelled.\n")
     assert stack.wait(cancelled, seconds=10)["status"] == "Failed"
 
 
@@ -211,9 +211,9 @@ def test_run_that_is_told_to_end_cancels_and_leaves_nothing(stack: Stack, recipe
         while "command 1 of 1" not in process.stderr.readline():
             pass
         process.send_signal(number)
-    told = [process.communicate(timeout=20)[1] for process in running]
+    outputs = [process.communicate(timeout=20)[1] for process in running]
     assert [process.returncode for process in running] == [143, 129]
-    for words in told:
+    for words in outputs:
         assert words.endswith(" is cancelled.\n")
         assert stack.wait(words.split()[-3], seconds=10)["status"] == "Failed"
     assert list(tmp_path.glob("ogdc-output/.*")) == []
@@ -244,11 +244,11 @@ def test_runs_are_found_by_a_beginning_and_by_their_order(stack: Stack, recipe) 
 @pytest.mark.parametrize("into", ["| true", ">/dev/full", ">&-", "2>&1 | head -n 1", ">/dev/full 2>&1"])
 def test_output_that_nobody_takes_is_no_traceback(stack: Stack, recipe, tmp_path: Path, into: str) -> None:
     shell = f"{' '.join(PROGRAM)} list --limit 1 {into}"
-    said = subprocess.run(
+    done = subprocess.run(
         ["bash", "-c", shell], env=stack.environ, cwd=tmp_path, capture_output=True, text=True, check=False
     )
-    assert "Traceback" not in said.stderr
-    assert "Exception" not in said.stderr
+    assert "Traceback" not in done.stderr
+    assert "Exception" not in done.stderr
 
 
 def test_output_of_20_mib_arrives_in_no_time(stack: Stack, recipe, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from support import uploads
 from support.http import FileServer
 from support.stack import Response, Stack
-from support.uploads import Object, Told
+from support.uploads import Message, Object
 
 
 @pytest.fixture
@@ -31,9 +31,9 @@ def no_triggers_left(stack: Stack) -> Iterator[None]:
         assert stack.cli("triggers", "remove", trigger["name"]).code == 0
 
 
-def tell(stack: Stack, told: Told) -> Response:
+def tell(stack: Stack, message: Message) -> Response:
     return stack.api(
-        "POST", "/events/upload", body=told.body, headers=told.headers | {"Accept": "application/json"}
+        "POST", "/events/upload", body=message.body, headers=message.headers | {"Accept": "application/json"}
     )
 
 
@@ -48,9 +48,9 @@ def test_an_upload_becomes_a_result(stack: Stack, recipe, bucket: FileServer, tm
         OGDC_USER="anna",
     )
     assert added.code == 0, added
-    told = uploads.minio(Object(key="incoming/sea ice.csv", size=15))
+    message = uploads.minio(Object(key="incoming/sea ice.csv", size=15))
 
-    first, again = tell(stack, told), tell(stack, told)
+    first, again = tell(stack, message), tell(stack, message)
     assert [reply.body["uploads"][0]["outcome"] for reply in (first, again)] == ["started", "known"]
     name = first.body["uploads"][0]["run"]
     assert stack.wait(name)["status"] == "Succeeded"

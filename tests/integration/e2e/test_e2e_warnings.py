@@ -24,16 +24,16 @@ def test_warnings_are_told_and_change_no_status(stack: Stack, recipe, tmp_path: 
     params = [{"type": "file", "path": "zeros.tif"}]
     files = {"zeros.tif": zeros(tmp_path)}
     done = stack.cli("submit", "--wait", str(recipe("warned", *commands, params=params, files=files)))
-    told = [
+    expected = [
         "warning: command 1 of 2 ended with 0 although GDAL wrote: ERROR 4: a tile is missing",
         "warning: 'zeros.tif' holds nothing but zeros or nodata",
     ]
     assert done.code == 0, done
-    assert [line for line in done.out.splitlines() if line.startswith("warning: ")] == told
+    assert [line for line in done.out.splitlines() if line.startswith("warning: ")] == expected
     (run,) = json.loads(stack.cli("list", "--recipe", "warned", "--json").out)
     assert (run["status"], run["warning_count"]) == ("Succeeded", 2)
     assert "Succeeded, 2 warnings" in stack.cli("list", "--recipe", "warned").out
-    assert stack.cli("status", run["name"]).out.splitlines()[1:] == told
+    assert stack.cli("status", run["name"]).out.splitlines()[1:] == expected
     warnings = stack.cli("status", run["name"], "--json").json()["warnings"]
     assert [(each["kind"], each["partition"]) for each in warnings] == [("gdal_error", 0), ("no_data", 0)]
 

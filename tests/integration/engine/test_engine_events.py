@@ -27,7 +27,7 @@ class Sink:
         time.sleep(self.delay)
         return Answer(status=self.status)
 
-    def said(self) -> list[tuple[str, str, str | None]]:
+    def changes(self) -> list[tuple[str, str, str | None]]:
         """(type, workflow, phase) of every event so far."""
         found = []
         for _, request in list(self.events):
@@ -44,10 +44,10 @@ class Sink:
     def wait_for(self, *wanted: str | None) -> tuple[float, Request]:
         """The first event that is (type, workflow, phase)."""
         deadline = time.monotonic() + 20
-        while wanted not in self.said():
+        while wanted not in self.changes():
             assert time.monotonic() < deadline, f"{wanted} is not in {self.said()}"
             time.sleep(0.005)
-        return self.events[self.said().index(wanted)]
+        return self.events[self.changes().index(wanted)]
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_changes_are_told_as_an_api_server_source_would(sink: Sink, tmp_path: Pa
         NAMESPACE,
     )
     assert headers["Ce-Apiversion"] == "argoproj.io/v1alpha1"
-    assert sink.said()[0][0] == "add"
+    assert sink.changes()[0][0] == "add"
     assert len({request.headers["Ce-Id"] for _, request in sink.events}) == len(sink.events)
     versions = [int(json.loads(request.body)["metadata"]["resourceVersion"]) for _, request in sink.events]
     assert versions == sorted(versions)
@@ -90,8 +90,8 @@ def test_the_end_of_a_workflow_is_told_at_once(sink: Sink, tmp_path: Path) -> No
         machine.create(hello("quick"))
         machine.wait("quick")
         ended = time.monotonic()
-        told, _ = sink.wait_for("update", "quick", "Succeeded")
-    assert told - ended < 0.25, "about 5 ms on an idle machine"
+        arrived, _ = sink.wait_for("update", "quick", "Succeeded")
+    assert arrived - ended < 0.25, "about 5 ms on an idle machine"
 
 
 def test_an_event_is_sent_until_it_is_taken(sink: Sink, tmp_path: Path) -> None:

@@ -257,8 +257,8 @@ class TestWhatOnlyArgoKnows:
         """With `fail_fast`: this service may not terminate, the sweep of submit may."""
         argo.workflows[name]["metadata"]["labels"]["ogdc/fail-fast"] = "true"
         argo.trouble["terminate"] = "refuse"
-        told = structured(argo.advance(name, "Running", nodes=pod("a", "Failed")))
-        answer = argo_events.post("/", data=json.dumps(told), content_type="application/cloudevents+json")
+        event = structured(argo.advance(name, "Running", nodes=pod("a", "Failed")))
+        answer = argo_events.post("/", data=json.dumps(event), content_type="application/cloudevents+json")
         assert argo.workflows[name]["status"]["phase"] == "Running"
         del argo.trouble["terminate"]
 
@@ -538,25 +538,25 @@ class TestTasksThatCannotBegin:
         return argo.advance(name, "Running", nodes={"p": node})
 
     @pytest.fixture
-    def told(self, status, name: str):
+    def shown(self, status, name: str):
         return lambda: {key: status.get(f"/runs/{name}").get_json()[key] for key in ("status", "message")}
 
-    def test_what_they_wait_for_is_told(self, argo_events, argo: ArgoServer, name: str, told):
+    def test_what_they_wait_for_is_told(self, argo_events, argo: ArgoServer, name: str, shown):
         now = datetime.now(UTC).isoformat()
 
         tell(argo_events, self.waiting(argo, name, now))
 
         words = "process(0:0) waits to begin: its image cannot be pulled: not found"
-        assert told() == {"status": "Running", "message": words}
+        assert shown() == {"status": "Running", "message": words}
 
     def test_they_are_given_up_after_a_while_and_that_is_the_reason(
-        self, argo_events, argo: ArgoServer, name: str, told
+        self, argo_events, argo: ArgoServer, name: str, shown
     ):
         tell(argo_events, self.waiting(argo, name, "2026-01-01T00:00:00Z"))
         tell(argo_events, argo.workflows[name])
 
         assert argo.workflows[name]["spec"]["shutdown"] == "Terminate"
-        assert told() == {
+        assert shown() == {
             "status": "Failed",
             "message": "process(0:0) waits to begin: its image cannot be pulled: not found. "
             "It was given up after 3600 s (OGDC_START_TIMEOUT).",

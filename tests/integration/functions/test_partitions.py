@@ -171,8 +171,8 @@ class TestFailFast:
     def test_where_argo_does_not_answer_the_next_event_stops_it(self, submit, argo_events, argo: ArgoServer):
         name = started(submit, files=parallel_files(partition_size=3))
         argo.trouble["terminate"] = "reject"
-        said = tell(argo_events, argo.advance(name, "Running", nodes=nodes(processing(0, "Failed"))))
-        assert (said.status_code, said.get_json()) == (200, {"events": ["applied"]})
+        answer = tell(argo_events, argo.advance(name, "Running", nodes=nodes(processing(0, "Failed"))))
+        assert (answer.status_code, answer.get_json()) == (200, {"events": ["applied"]})
         argo.trouble.clear()
 
         tell(argo_events, argo.advance(name, "Running"))
@@ -203,7 +203,7 @@ class TestRefusals:
         assert argo.workflows == {}
 
     @pytest.mark.parametrize(
-        ("parallel", "said"),
+        ("parallel", "problem"),
         [
             ({"partition_size": 0}, "partition_size: 0 cannot be used; give at least 1."),
             ({"max_parallelism": 0}, "max_parallelism: 0 cannot be used; give at least 1."),
@@ -215,11 +215,11 @@ class TestRefusals:
             ),
         ],
     )
-    def test_of_what_cannot_be_divided(self, submit, parallel: dict[str, Any], said: str):
+    def test_of_what_cannot_be_divided(self, submit, parallel: dict[str, Any], problem: str):
         response = send(submit, files=parallel_files(**parallel))
 
         assert response.status_code == 422
-        assert f"meta.yml: workflow.parallel.{said}" in response.get_json()["detail"]
+        assert f"meta.yml: workflow.parallel.{problem}" in response.get_json()["detail"]
 
     def test_of_more_partitions_than_the_deployment_takes(self, serve, environment, argo: ArgoServer):
         environment.setenv("OGDC_MAX_PARTITIONS", "3")
@@ -243,8 +243,8 @@ class TestPartitions:
 
     def test_each_tells_how_far_it_is(self, submit, status, argo_events, argo: ArgoServer):
         name = started(submit, files=parallel_files(partition_size=3))
-        said = [processing(0, "Succeeded"), processing(2, "Failed", message="command 1 of 1 failed")]
-        tell(argo_events, argo.advance(name, "Running", nodes=nodes(*said)))
+        seen = [processing(0, "Succeeded"), processing(2, "Failed", message="command 1 of 1 failed")]
+        tell(argo_events, argo.advance(name, "Running", nodes=nodes(*seen)))
 
         answer = status.get(f"/runs/{name}/partitions").get_json()
 

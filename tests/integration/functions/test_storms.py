@@ -53,7 +53,7 @@ class Event(NamedTuple):
     body: bytes
 
 
-def told(workflow: Mapping[str, Any], kind: str = "update") -> Event:
+def event_of(workflow: Mapping[str, Any], kind: str = "update") -> Event:
     return Event(event_headers(workflow, kind), json.dumps(workflow).encode())
 
 
@@ -83,8 +83,8 @@ def life(name: str) -> Iterator[Event]:
             "metadata": metadata | {"resourceVersion": str(version)},
             "status": status,
         }
-        yield told(workflow)
-    yield told(workflow | {"metadata": metadata | {"resourceVersion": str(version + 1)}}, kind="delete")
+        yield event_of(workflow)
+    yield event_of(workflow | {"metadata": metadata | {"resourceVersion": str(version + 1)}}, kind="delete")
 
 
 @pytest.fixture
@@ -207,7 +207,7 @@ def test_a_database_that_goes_and_comes_back(deployment: Deployment, argo: ArgoS
     recipe = {"body": bundle(recipe_files()), "headers": {"Content-Type": "application/gzip"}}
     _, answer = ask(deployment.submit, "POST", "/submit", **recipe)
     name = answer["recipe_workflow_name"]
-    events = [told(argo.advance(name, phase)) for phase in ("Running", "Succeeded")]
+    events = [event_of(argo.advance(name, phase)) for phase in ("Running", "Succeeded")]
     send_until_taken(deployment.argo_events, events[:1])
     assert ask(deployment.status, "GET", f"/status/{name}")[1]["status"] == "Running"
 
@@ -241,7 +241,7 @@ def test_argo_that_is_away(environment, database: Database, argo: ArgoServer, tm
     environment.setenv("ARGO_TIMEOUT", "20")
     with Service("submit", log=tmp_path / "submit.log") as service:
         name = ask(service, "POST", "/submit", **recipe)[1]["recipe_workflow_name"]
-    event = told(argo.advance(name, "Running"))
+    event = event_of(argo.advance(name, "Running"))
     with closed_port() as nowhere, ExitStack() as parts:
         environment.setenv("ARGO_WORKFLOWS_SERVICE_URL", nowhere)
         environment.setenv("OGDC_STALE_SECONDS", "0")

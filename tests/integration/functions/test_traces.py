@@ -159,9 +159,9 @@ def test_what_an_upload_starts_belongs_to_the_trace_that_the_upload_began_in(
     with FileServer(tmp_path) as site:
         asked = {"name": "new", "bucket": "uploads", "recipe_path": f"{site.url}/recipe.tar.gz"}
         assert submit.post("/triggers", json=asked | {"pass_object": False}).status_code == 200
-        told = uploads.aws_adapter(uploads.Object(), mode=uploads.binary)
-        headers = told.headers | {"traceparent": OTHER, "ce-traceparent": PARENT}
-        assert upload.post("/", data=told.body, headers=headers).status_code == 204
+        message = uploads.aws_adapter(uploads.Object(), mode=uploads.binary)
+        headers = message.headers | {"traceparent": OTHER, "ce-traceparent": PARENT}
+        assert upload.post("/", data=message.body, headers=headers).status_code == 204
 
     [workflow] = argo.workflows.values()
     assert workflow["metadata"]["annotations"][TRACE_ANNOTATION] == PARENT

@@ -27,7 +27,7 @@ from support import uploads
 from support.argo_server import ArgoServer
 from support.http import FileServer
 from support.runs import bundle, recipe_files, send, tell
-from support.uploads import SHAPES, Object, Told
+from support.uploads import SHAPES, Message, Object
 
 RETRIED_BY_KNATIVE = {404, 408, 409, 429}
 
@@ -61,8 +61,8 @@ def trigger(submit, site: FileServer) -> Callable[..., dict[str, Any]]:
     return add
 
 
-def post(client: FlaskClient, told: Told, *, path: str = "/") -> TestResponse:
-    return client.post(path, data=told.body, headers=told.headers | {"Accept": "application/json"})
+def post(client: FlaskClient, message: Message, *, path: str = "/") -> TestResponse:
+    return client.post(path, data=message.body, headers=message.headers | {"Accept": "application/json"})
 
 
 def outcomes(response: TestResponse) -> list[str]:
@@ -83,9 +83,9 @@ class TestOneRun:
     @pytest.mark.parametrize("shape", [*SHAPES, "google", "camel"])
     def test_of_an_upload_told_in_any_shape(self, upload, trigger, argo: ArgoServer, shape: str):
         trigger(base_url="https://data.example.org/uploads")
-        told = {"google": uploads.google, "camel": uploads.camel, **SHAPES}[shape](Object())
+        message = {"google": uploads.google, "camel": uploads.camel, **SHAPES}[shape](Object())
 
-        response = post(upload, told)
+        response = post(upload, message)
 
         (outcome,) = response.get_json()["uploads"]
         assert (outcome["trigger"], outcome["outcome"]) == ("new-data", "started")
@@ -94,19 +94,19 @@ class TestOneRun:
     @pytest.mark.parametrize("path", ["/", "/events/upload", "/api/events/upload"])
     def test_told_twice(self, upload, trigger, database: Database, path: str):
         trigger(pass_object=False)
-        told = uploads.minio(Object())
+        message = uploads.minio(Object())
 
-        assert outcomes(post(upload, told, path=path)) == ["started"]
-        assert outcomes(post(upload, told, path=path)) == ["known"]
+        assert outcomes(post(upload, message, path=path)) == ["started"]
+        assert outcomes(post(upload, message, path=path)) == ["known"]
         assert len(runs(database)) == 1
 
     def test_told_in_every_shape(self, upload, trigger, database: Database):
         trigger(pass_object=False)
-        told = [shape(Object(version="v1")) for shape in SHAPES.values()] * 2
-        random.Random(7).shuffle(told)
+        message = [shape(Object(version="v1")) for shape in SHAPES.values()] * 2
+        random.Random(7).shuffle(message)
 
-        assert sorted(outcome for each in told for outcome in outcomes(post(upload, each))) == [
-            *["known"] * (len(told) - 1),
+        assert sorted(outcome for each in message for outcome in outcomes(post(upload, each))) == [
+            *["known"] * (len(message) - 1),
             "started",
         ]
 
@@ -119,10 +119,10 @@ class TestOneRun:
 
     def test_told_by_many_at_once(self, upload, trigger, database: Database):
         trigger(pass_object=False)
-        told = uploads.minio(Object())
+        message = uploads.minio(Object())
 
         with ThreadPoolExecutor(6) as threads:
-            answers = list(threads.map(lambda _: outcomes(post(upload, told)), range(12)))
+            answers = list(threads.map(lambda _: outcomes(post(upload, message)), range(12)))
 
         assert len(runs(database)) == 1
         assert {outcome for answer in answers for outcome in answer} == {"started", "known"}
@@ -153,12 +153,12 @@ class TestOneRun:
 
     def test_after_a_crash_between_the_run_and_its_note(self, upload, trigger, database: Database):
         trigger(pass_object=False)
-        told = uploads.minio(Object())
-        post(upload, told)
+        message = uploads.minio(Object())
+        post(upload, message)
         with database.transaction() as conn:
             conn.execute("UPDATE uploads SET outcome = 'waiting', run_id = NULL")
 
-        assert outcomes(post(upload, told)) == ["started"]
+        assert outcomes(post(upload, message)) == ["started"]
         assert len(runs(database)) == 1
 
 
@@ -235,7 +235,7 @@ class TestWhatARunIsGiven:
         }
 
     @pytest.mark.parametrize(
-        ("told", "url"),
+        ("message", "url"),
         [
             (
                 uploads.aws_notification(Object(key="incoming/a")),
@@ -248,11 +248,11 @@ class TestWhatARunIsGiven:
         ],
     )
     def test_a_public_object_from_where_its_store_has_it(
-        self, upload, trigger, artifacts: Path, argo: ArgoServer, told: Told, url: str
+        self, upload, trigger, artifacts: Path, argo: ArgoServer, message: Message, url: str
     ):
         trigger()
 
-        post(upload, told)
+        post(upload, message)
 
         (name,) = argo.workflows
         assert Partition.from_json((artifacts / partition_key(name, 0)).read_bytes()).files[1].source == url
@@ -301,15 +301,15 @@ class TestUploadedRecipes:
         archive = site.directory / "incoming" / "a.zip"
         archive.parent.mkdir()
         archive.write_bytes(bundle(recipe_files(meta_yml="name: x")))
-        told = uploads.minio(Object(key="incoming/a.zip"))
+        message = uploads.minio(Object(key="incoming/a.zip"))
 
-        assert outcomes(post(upload, told)) == ["refused"]
+        assert outcomes(post(upload, message)) == ["refused"]
         (refused,) = status.get("/triggers/new-data").get_json()["uploads"]
         assert refused["outcome"] == "refused"
         assert "meta.yml" in refused["message"]
 
         archive.write_bytes(bundle(recipe_files()))
-        assert outcomes(post(upload, told)) == ["started"]
+        assert outcomes(post(upload, message)) == ["started"]
 
 
 class TestIgnored:
@@ -347,10 +347,10 @@ class TestIgnored:
 class TestWaiting:
     def test_for_argo(self, serve, trigger, argo: ArgoServer, environment, database: Database):
         trigger(pass_object=False)
-        told = uploads.minio(Object())
+        message = uploads.minio(Object())
         environment.setenv("ARGO_WORKFLOWS_SERVICE_URL", "http://127.0.0.1:9")  # nobody listens there
         upload = serve("upload")
-        assert outcomes(post(upload, told)) == ["waiting"]
+        assert outcomes(post(upload, message)) == ["waiting"]
         assert runs(database) == []
         environment.setenv("ARGO_WORKFLOWS_SERVICE_URL", argo.url)
 
@@ -359,18 +359,18 @@ class TestWaiting:
         context.close()
 
         assert runs(database) == [run]
-        assert outcomes(post(upload, told)) == ["known"]
+        assert outcomes(post(upload, message)) == ["known"]
 
     def test_for_argo_that_does_not_confirm_and_then_does(
         self, upload, trigger, argo: ArgoServer, database: Database
     ):
         trigger(pass_object=False)
-        told = uploads.minio(Object())
+        message = uploads.minio(Object())
         argo.trouble["create"] = "refuse"
-        assert outcomes(post(upload, told)) == ["waiting"]
+        assert outcomes(post(upload, message)) == ["waiting"]
         del argo.trouble["create"]
 
-        assert outcomes(post(upload, told)) == ["started"]
+        assert outcomes(post(upload, message)) == ["started"]
         assert runs(database) == list(argo.workflows)
 
     def test_for_a_run_of_the_same_recipe_to_end(
@@ -413,9 +413,9 @@ class TestWaiting:
 
 class TestStatuses:
     def test_knative_is_answered_without_a_word(self, upload):
-        told = uploads.ceph(Object())
+        message = uploads.ceph(Object())
 
-        response = upload.post("/", data=told.body, headers=told.headers)
+        response = upload.post("/", data=message.body, headers=message.headers)
 
         assert (response.status_code, response.data) == (204, b"")
 
@@ -442,14 +442,12 @@ class TestStatuses:
 
     def test_with_a_token_only_who_knows_it_may_tell(self, serve, environment):
         environment.setenv("OGDC_UPLOAD_TOKEN", "secret")
-        upload, told = serve("upload"), uploads.minio(Object())
+        upload, message = serve("upload"), uploads.minio(Object())
 
-        assert post(upload, told).status_code == 401
-        assert (
-            post(upload, told._replace(headers=told.headers | {"Authorization": "Bearer no"})).status_code
-            == 401
-        )
-        good = told._replace(headers=told.headers | {"Authorization": "Bearer secret"})
+        assert post(upload, message).status_code == 401
+        forged = message._replace(headers=message.headers | {"Authorization": "Bearer no"})
+        assert post(upload, forged).status_code == 401
+        good = message._replace(headers=message.headers | {"Authorization": "Bearer secret"})
         assert post(upload, good).status_code == 200
 
     def test_it_can_be_probed(self, upload):

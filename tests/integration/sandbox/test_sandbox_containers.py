@@ -52,9 +52,9 @@ def test_exit_codes_and_signals_are_told(sandbox: Sandbox, tmp_path: Path) -> No
 def test_a_sandbox_that_cannot_be_set_up_is_told_apart_from_a_command_that_fails(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    ended, said = run(sandbox, tmp_path / "log", "true", Mount(tmp_path / "nothing", "/x"))
+    ended, output = run(sandbox, tmp_path / "log", "true", Mount(tmp_path / "nothing", "/x"))
     assert not ended.started
-    assert "No such file or directory" in said
+    assert "No such file or directory" in output
 
 
 def test_a_task_sees_its_mounts_and_nothing_of_its_user(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -63,20 +63,20 @@ def test_a_task_sees_its_mounts_and_nothing_of_its_user(sandbox: Sandbox, tmp_pa
     script = (
         f"ls /in; ls -a /home {tmp_path} 2>&1 | grep -v '^\\.'; ls /proc | grep -c '^[0-9]'; echo $HOME $PATH"
     )
-    _, said = run(sandbox, tmp_path / "log", script, Mount(tmp_path / "in", "/in", writable=False))
-    lines = said.split("\n")
+    _, output = run(sandbox, tmp_path / "log", script, Mount(tmp_path / "in", "/in", writable=False))
+    lines = output.split("\n")
     assert lines[0] == "file"
     assert lines.count("2") + lines.count("3") + lines.count("4") == 1, "no process but its own"
     assert lines[-2] == "/tmp /usr/local/bin:/usr/bin:/bin"
-    assert "No such file" in said
+    assert "No such file" in output
     assert "log" not in lines
 
 
 def test_what_is_read_only_cannot_be_written(sandbox: Sandbox, tmp_path: Path) -> None:
     script = f"for d in /usr /etc /in {sys.base_prefix}; do touch $d/x && echo written; done; true"
     (tmp_path / "in").mkdir(mode=0o777)
-    _, said = run(sandbox, tmp_path / "log", script, Mount(tmp_path / "in", "/in", writable=False))
-    assert "written" not in said
+    _, output = run(sandbox, tmp_path / "log", script, Mount(tmp_path / "in", "/in", writable=False))
+    assert "written" not in output
 
 
 def test_sigterm_reaches_the_command(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -131,21 +131,21 @@ def test_a_program_on_the_users_path_runs_with_what_lies_beside_it(tmp_path: Pat
     sandbox = probe(environ=environ, label="test", private=(tmp_path / "home",))
     script = f"own-tool; ls {tmp_path}; env | grep -e GDAL -e PROJ"
     mount = Mount(tmp_path / "tmp", "/tmp")
-    _, said = run(sandbox, tmp_path / "log", script, mount)
-    assert "found\n" in said
-    assert "written" not in said
-    assert "\nopt\n" in said
-    assert "home" not in said
-    assert "GDAL_DATA" not in said
+    _, output = run(sandbox, tmp_path / "log", script, mount)
+    assert "found\n" in output
+    assert "written" not in output
+    assert "\nopt\n" in output
+    assert "home" not in output
+    assert "GDAL_DATA" not in output
 
 
 def test_system_python_is_not_given_the_workers_modules(sandbox: Sandbox, tmp_path: Path) -> None:
     script = "/usr/bin/python3 -c 'import sys; print([p for p in sys.path if p])'; env | grep -c PYTHON"
-    _, said = run(sandbox, tmp_path / "log", script)
+    _, output = run(sandbox, tmp_path / "log", script)
     assert not any(
-        str(path) in said.split("\n")[0] for path in module_paths() if not str(path).startswith("/usr")
+        str(path) in output.split("\n")[0] for path in module_paths() if not str(path).startswith("/usr")
     )
-    assert said.split("\n")[1] == "0"
+    assert output.split("\n")[1] == "0"
 
 
 def test_what_a_killed_engine_left_is_found_by_its_directory(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -236,9 +236,9 @@ def test_an_ordinary_user_needs_no_more_than_bubblewrap(tmp_path: Path) -> None:
             check=False,
         )
         assert done.returncode == 0, done.stderr
-        said = (home / "log").read_text().split("\n")
-        assert said[0] == str(user.pw_uid)
-        assert "shadow: No such file or directory" in said[1]
+        output = (home / "log").read_text().split("\n")
+        assert output[0] == str(user.pw_uid)
+        assert "shadow: No such file or directory" in output[1]
         assert (home / "file").read_text() == "hi\n"
         assert (home / "file").stat().st_uid == user.pw_uid
     finally:

@@ -68,8 +68,8 @@ def test_the_machines_services_are_out_of_reach(
     sandbox: Sandbox, tmp_path: Path, services: list[tuple[str, str]]
 ) -> None:
     for service in services:
-        ended, said = run(sandbox, tmp_path / "log", python(_REACH, *service))
-        assert (ended.code, said[:8]) == (1, "refused:"), service
+        ended, output = run(sandbox, tmp_path / "log", python(_REACH, *service))
+        assert (ended.code, output[:8]) == (1, "refused:"), service
 
 
 def test_what_fetches_inputs_reaches_servers(
@@ -89,9 +89,9 @@ def test_phases_follow_each_other_and_only_the_first_has_the_network(
     sandbox: Sandbox, tmp_path: Path, services: list[tuple[str, str]]
 ) -> None:
     first = python(_REACH, *services[0], network=True, name="first")
-    ended, said = run(sandbox, tmp_path / "log", first, python(_REACH, *services[0]))
+    ended, output = run(sandbox, tmp_path / "log", first, python(_REACH, *services[0]))
     assert ended.code == 1
-    assert said.startswith("reached\nrefused:")
+    assert output.startswith("reached\nrefused:")
 
 
 def test_a_phase_that_fails_is_the_last(sandbox: Sandbox, tmp_path: Path) -> None:

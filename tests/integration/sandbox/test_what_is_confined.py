@@ -91,14 +91,14 @@ def run(sandbox: Sandbox, tmp_path: Path, script: str) -> tuple[int, str]:
 
 @pytest.mark.parametrize("sentence", FORBIDDEN)
 def test_a_command_cannot(sandbox: Sandbox, tmp_path: Path, sentence: str) -> None:
-    code, said = run(sandbox, tmp_path, FORBIDDEN[sentence])
-    assert code != 0, said
+    code, output = run(sandbox, tmp_path, FORBIDDEN[sentence])
+    assert code != 0, output
 
 
 @pytest.mark.parametrize("sentence", list(POSSIBLE)[:2])
 def test_a_command_can(sandbox: Sandbox, tmp_path: Path, sentence: str) -> None:
-    code, said = run(sandbox, tmp_path, POSSIBLE[sentence])
-    assert code == 0, said
+    code, output = run(sandbox, tmp_path, POSSIBLE[sentence])
+    assert code == 0, output
 
 
 @pytest.mark.parametrize("sentence", list(POSSIBLE)[2:])
@@ -109,8 +109,8 @@ def test_a_worker_gives_way_and_its_commands_with_it(sandbox: Sandbox, tmp_path:
         f"give_way(); os.execvp('sh', ['sh', '-c', {POSSIBLE[sentence]!r}])"
     )
     script = f"{interpreter()} -c {shlex.quote(program)}"
-    code, said = run(sandbox, tmp_path, script)
-    assert code == 0, said
+    code, output = run(sandbox, tmp_path, script)
+    assert code == 0, output
 
 
 def test_every_sentence_of_the_table_is_tried() -> None:
@@ -125,5 +125,5 @@ def test_every_sentence_of_the_table_is_tried() -> None:
 def test_sockets_of_the_machine_are_not_inherited(sandbox: Sandbox, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         os.set_inheritable(listener.fileno(), True)
-        code, said = run(sandbox, tmp_path, "ls -l /proc/self/fd | grep -q 'socket:'")
-    assert code == 1, said
+        code, output = run(sandbox, tmp_path, "ls -l /proc/self/fd | grep -q 'socket:'")
+    assert code == 1, output

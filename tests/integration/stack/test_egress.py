@@ -161,10 +161,10 @@ def test_a_users_proxy_is_asked_for_nothing_that_was_not_checked(
             asked, _ = proxy.accept()
             with asked:
                 asked.settimeout(10)
-                said = asked.recv(65536)
+                answer = asked.recv(65536)
                 asked.sendall(b"HTTP/1.1 407 No\r\n\r\n")
                 asked.shutdown(socket.SHUT_WR)
                 while piece := asked.recv(65536):
-                    said += piece
-    assert expected in said
-    assert b"10.0.0.1" not in said
+                    answer += piece
+    assert expected in answer
+    assert b"10.0.0.1" not in answer

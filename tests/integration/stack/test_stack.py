@@ -83,10 +83,10 @@ class Machine:
         found = []
         for proc in Path("/proc").glob("[0-9]*"):
             try:
-                said = (proc / "cmdline").read_bytes() + os.fsencode((proc / "cwd").readlink())
+                command_line = (proc / "cmdline").read_bytes() + os.fsencode((proc / "cwd").readlink())
             except OSError:
                 continue
-            if needle in said and int(proc.name) != os.getpid():
+            if needle in command_line and int(proc.name) != os.getpid():
                 found.append(int(proc.name))
         return found
 

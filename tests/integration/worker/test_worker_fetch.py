@@ -83,9 +83,9 @@ def sha256(content: bytes) -> Checksum:
 def test_inputs_arrive_whole_under_their_names(fetching: Fetching, server: FileServer) -> None:
     (fetching.recipe / "data").mkdir()
     (fetching.recipe / "data/stations.csv").write_text("x")
-    shipped = InputFile("data/stations.csv", kind="recipe")
+    side_file = InputFile("data/stations.csv", kind="recipe")
     named = InputFile(f"{server.url}/b.csv", name="renamed.csv")
-    assert fetching.names(f"{server.url}/a.bin", named, shipped) == ["a.bin", "renamed.csv", "stations.csv"]
+    assert fetching.names(f"{server.url}/a.bin", named, side_file) == ["a.bin", "renamed.csv", "stations.csv"]
     assert (fetching.inputs / "a.bin").read_bytes() == CONTENT
     assert {(fetched.name, fetched.size) for fetched in fetching.fetched} == {
         ("a.bin", len(CONTENT)),
@@ -301,7 +301,7 @@ def test_checksums_are_verified(fetching: Fetching, server: FileServer, algorith
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "message"),
     [
         ({"checksum": Checksum("md5", "0" * 32)}, "has the md5 .* where 0000"),
         ({"size": 5}, "has 307200 bytes where 5 were expected"),
@@ -309,9 +309,9 @@ def test_checksums_are_verified(fetching: Fetching, server: FileServer, algorith
     ],
 )
 def test_a_file_that_is_not_what_was_promised_is_refused(
-    fetching: Fetching, server: FileServer, wrong: dict[str, Any], said: str
+    fetching: Fetching, server: FileServer, wrong: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(UnusableInputError, match=said):
+    with pytest.raises(UnusableInputError, match=message):
         fetching.fetch(InputFile(f"{server.url}/a.bin")._replace(**wrong))
     assert not list(fetching.store.glob("0/*"))
     assert not list(fetching.store.glob("*.part"))

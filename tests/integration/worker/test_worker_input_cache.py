@@ -38,17 +38,17 @@ class Runs:
         self.count += 1
         store, inputs = self.directory / f"fetch{self.count}", self.directory / f"input{self.count}"
         inputs.mkdir()
-        told: list[Fetched] = []
+        fetched: list[Fetched] = []
         fetch_inputs(
             [InputFile(source=file) if isinstance(file, str) else file for file in files],
             store=str(store),
             recipe="",
-            report=told.append,
+            report=fetched.append,
             pause=lambda _: None,
             cache=self.cache if cache else None,
         )
         place_inputs(str(store), str(inputs))
-        return {path.name: path.read_bytes() for path in inputs.iterdir()}, told
+        return {path.name: path.read_bytes() for path in inputs.iterdir()}, fetched
 
 
 @pytest.fixture
@@ -71,8 +71,8 @@ def _sent(server: FileServer) -> list[int]:
 def test_the_second_run_only_asks_whether_it_is_still_right(runs: Runs, server: FileServer) -> None:
     server.routes["/a.bin"] = _validated({"ETag": '"1"'})
     for expected in (False, True, True):
-        files, told = runs.fetch(f"{server.url}/a.bin")
-        assert (files, told[0].cached) == ({"a.bin": CONTENT}, expected)
+        files, fetched = runs.fetch(f"{server.url}/a.bin")
+        assert (files, fetched[0].cached) == ({"a.bin": CONTENT}, expected)
     assert _sent(server) == [200, 304, 304]
 
 
@@ -146,8 +146,8 @@ def test_what_a_command_may_have_begun_is_not_kept(runs: Runs, server: FileServe
         part.write(b"evil")
     assert runs.fetch(f"{server.url}/a.bin")[0] == {"a.bin": b"evil" + CONTENT[4:]}
     server.routes["/a.bin"] = _validated({"ETag": '"1"'})
-    files, told = runs.fetch(f"{server.url}/a.bin")
-    assert (files, told[0].cached) == ({"a.bin": CONTENT}, False)
+    files, fetched = runs.fetch(f"{server.url}/a.bin")
+    assert (files, fetched[0].cached) == ({"a.bin": CONTENT}, False)
 
 
 @pytest.mark.parametrize("name", ["", "0", "0/deeper/file", "0.part", "0.part.note"])

@@ -157,9 +157,9 @@ def test_a_file_of_logins_that_is_wrong_is_named_and_not_shown(
     place: Place, server: FileServer, line: str, words: str
 ) -> None:
     (place.credentials / ("netrc" if line == "machine" else "tokens")).write_text(line)
-    with pytest.raises(UnusableInputError, match=words) as told:
+    with pytest.raises(UnusableInputError, match=words) as caught:
         place.fetch(f"{server.url}/basic.tif")
-    assert "two" not in str(told.value)
+    assert "two" not in str(caught.value)
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "deflate"])
@@ -221,9 +221,9 @@ def test_a_page_in_place_of_data_is_refused_and_names_its_address(
     server.routes["/ice.nc"] = _redirect("/login")
     with pytest.raises(
         InputNotFoundError, match=r"ice\.nc'.*page \('Sign in & go'\) at .*/login instead"
-    ) as told:
+    ) as caught:
         place.fetch(f"{server.url}/ice.nc")
-    assert "login for 127.0.0.1" in str(told.value)
+    assert "login for 127.0.0.1" in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["page.html", "notes.txt", "data"])
@@ -306,8 +306,8 @@ def test_a_file_and_a_directory_of_one_name_are_told(place: Place, server: FileS
 
 
 def test_progress_counts_what_several_threads_fetch() -> None:
-    told: list[dict[str, object]] = []
-    progress = FetchProgress(3, lambda **facts: told.append(facts))
+    caught: list[dict[str, object]] = []
+    progress = FetchProgress(3, lambda **facts: caught.append(facts))
     first, second = progress.of(0, InputFile("a", size=50)), progress.of(1, InputFile("b"))
     first(10, None)
     second(5, 20)

@@ -286,10 +286,10 @@ def test_a_chain_of_gdal_commands_makes_a_raster(make_task: MakeTask) -> None:
     assert result.exit_code == 0, result.last_words
     assert result.progress == "5/5"
     assert list(tree(task.outputs)) == ["tiled.tif"]
-    told = subprocess.run(
+    output = subprocess.run(
         ["gdalinfo", "-json", "-mm", task.outputs / "tiled.tif"], capture_output=True, check=True, text=True
     ).stdout
-    info = json.loads(told)
+    info = json.loads(output)
     assert 'ID["EPSG",3413]' in info["coordinateSystem"]["wkt"]
     assert len(info["bands"][0]["overviews"]) == 2
     assert 100 < info["bands"][0]["computedMax"] <= 126

@@ -252,7 +252,7 @@ def test_retry_of_a_workflow_is_never_sent_twice(argo: FileServer, client: ArgoC
 
 
 @pytest.mark.parametrize(
-    ("status", "error", "said"),
+    ("status", "error", "message"),
     [
         (400, ConfigurationError, "refuses the call"),
         (401, ConfigurationError, "ARGO_TOKEN"),
@@ -262,10 +262,10 @@ def test_retry_of_a_workflow_is_never_sent_twice(argo: FileServer, client: ArgoC
     ],
 )
 def test_refusals_say_what_argo_said_and_are_not_repeated(
-    argo: FileServer, client: ArgoClient, status: int, error: type[Exception], said: str
+    argo: FileServer, client: ArgoClient, status: int, error: type[Exception], message: str
 ) -> None:
     argo.routes[ALL] = refusal(status, "exceeded quota")
-    with pytest.raises(error, match=said) as caught:
+    with pytest.raises(error, match=message) as caught:
         client.create(MANIFEST)
     assert "exceeded quota" in str(caught.value)
     assert len(argo.requests) == 1

@@ -16,7 +16,7 @@ JARGON = ("OOMKilled", "EmptyDir", "ephemeral", "deadline", "strategy", "Unsched
 
 
 @pytest.mark.parametrize(
-    ("said", "key", "limit"),
+    ("message", "key", "limit"),
     [
         ("main: OOMKilled (exit code 137)", "workflow.resources.memory", "2Gi"),
         ("main: OOMKilled (exit code 1): command 2 of 3 failed with exit code 1: gdalwarp", "memory", "2Gi"),
@@ -28,8 +28,8 @@ JARGON = ("OOMKilled", "EmptyDir", "ephemeral", "deadline", "strategy", "Unsched
         ("Workflow exceeded its deadline of 600 s", "workflow.timeout", "600 s"),
     ],
 )
-def test_a_limit_is_named_by_its_key_and_its_value(said: str, key: str, limit: str) -> None:
-    words = ended_by(said, LIMITS, "1/3")
+def test_a_limit_is_named_by_its_key_and_its_value(message: str, key: str, limit: str) -> None:
+    words = ended_by(message, LIMITS, "1/3")
 
     assert key in words
     assert limit in words
@@ -37,17 +37,17 @@ def test_a_limit_is_named_by_its_key_and_its_value(said: str, key: str, limit: s
 
 
 def test_a_run_that_took_too_long_says_at_which_command() -> None:
-    said = "Step exceeded its deadline: The task was stopped from outside, at command 2 of 3: gdalwarp a b"
-    assert ended_by(said, LIMITS, "1/3") == (
+    message = "Step exceeded its deadline: The task was stopped from outside, at command 2 of 3: gdalwarp a b"
+    assert ended_by(message, LIMITS, "1/3") == (
         "The run took longer than it may (600 s) and was stopped at command 2 of 3: gdalwarp a b. "
         "Give it more time with workflow.timeout in meta.yml."
     )
 
 
 def test_a_good_sentence_of_the_worker_is_not_repeated() -> None:
-    said = "command 1 of 2 was killed; workflow.resources.memory asks for more"
+    message = "command 1 of 2 was killed; workflow.resources.memory asks for more"
 
-    assert ended_by(f"main: OOMKilled (exit code 137): {said}", LIMITS) == said
+    assert ended_by(f"main: OOMKilled (exit code 137): {message}", LIMITS) == message
     assert ended_by("main: OOMKilled (exit code 1): command 1 of 2 failed", LIMITS).startswith(
         "command 1 of 2 failed"
     )
@@ -58,7 +58,7 @@ def test_what_was_done_before_the_disk_was_full_is_kept() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "words"),
+    ("message", "words"),
     [
         (
             "ImagePullBackOff: Back-off pulling image x",
@@ -85,15 +85,15 @@ def test_what_was_done_before_the_disk_was_full_is_kept() -> None:
         (None, None),
     ],
 )
-def test_what_a_task_waits_for(said: str | None, words: str | None) -> None:
-    assert waits_for(said) == words
+def test_what_a_task_waits_for(message: str | None, words: str | None) -> None:
+    assert waits_for(message) == words
 
 
 @given(st.text(max_size=600))
-def test_any_message_can_be_read(said: str) -> None:
-    assert isinstance(ended_by(said, Limits()), str)
-    assert len(waits_for(said) or "") <= 500
-    assert is_cut_off(said) in {True, False}
+def test_any_message_can_be_read(message: str) -> None:
+    assert isinstance(ended_by(message, Limits()), str)
+    assert len(waits_for(message) or "") <= 500
+    assert is_cut_off(message) in {True, False}
 
 
 def test_limits_are_read_from_what_is_compiled() -> None:

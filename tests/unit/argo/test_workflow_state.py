@@ -177,7 +177,7 @@ def test_want_of_memory_is_a_reason_though_the_kernel_ended_the_task() -> None:
 
 
 @pytest.mark.parametrize(
-    ("label", "task", "phase", "shutdown", "doomed"),
+    ("label", "task", "phase", "shutdown", "fails_fast"),
     [
         ("true", "Failed", "Running", None, True),
         ("true", "Error", "Running", None, True),
@@ -188,14 +188,14 @@ def test_want_of_memory_is_a_reason_though_the_kernel_ended_the_task() -> None:
         (None, "Failed", "Running", None, False),
     ],
 )
-def test_only_a_workflow_that_goes_on_in_vain_is_doomed(
-    label: str | None, task: str, phase: str, shutdown: str | None, doomed: bool
+def test_only_a_workflow_that_goes_on_in_vain_fails_fast(
+    label: str | None, task: str, phase: str, shutdown: str | None, fails_fast: bool
 ) -> None:
     document = workflow(
         pod("p0", "process(0:0)", phase=task), spec={"shutdown": shutdown} if shutdown else {}, phase=phase
     )
     document["metadata"]["labels"] = {"ogdc/fail-fast": label} if label else None
-    assert read_workflow(document).fails_fast == doomed
+    assert read_workflow(document).fails_fast == fails_fast
 
 
 def test_an_attempt_that_will_be_repeated_dooms_nothing() -> None:
@@ -305,7 +305,7 @@ def test_compressed_nodes_too_large_to_be_true_are_refused(monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "said"),
+    ("path", "value", "message"),
     [
         (("kind",), "Pod", "a 'Pod', not a Workflow"),
         (("metadata",), "x", "metadata is no JSON object"),
@@ -327,13 +327,15 @@ def test_compressed_nodes_too_large_to_be_true_are_refused(monkeypatch: pytest.M
         (("status", "nodes", "r0", "children"), "p1", r"Expected `array \| null`, got `str`"),
     ],
 )
-def test_document_of_the_wrong_shape_is_refused_by_name(path: tuple[str, ...], value: Any, said: str) -> None:
+def test_document_of_the_wrong_shape_is_refused_by_name(
+    path: tuple[str, ...], value: Any, message: str
+) -> None:
     document = copy.deepcopy(workflow(*RETRIED))
     place = document
     for key in path[:-1]:
         place = place[key]
     place[path[-1]] = value
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         read_workflow(document)
 
 
@@ -378,15 +380,16 @@ def test_reading_states_imports_nothing_but_the_standard_library() -> None:
     assert not {"hera", "urllib3", "pydantic", "yaml", "requests"} & set(loaded)
 
 
-def told(name: str, message: str, phase: str = "Succeeded") -> dict[str, Any]:
+def warned_node(name: str, message: str, phase: str = "Succeeded") -> dict[str, Any]:
     parameter = {"name": "warnings", "value": one_warning("no_data", message).to_json()}
     return pod(name, name, phase=phase, templateName=name, outputs={"parameters": [parameter]})
 
 
 def test_warnings_are_what_list_and_publish_put_out() -> None:
-    listing = told("list", "few files")
+    listing = warned_node("list", "few files")
     listing["outputs"]["parameters"] += [{"name": "partitions", "value": "3"}]
-    state = read_workflow(workflow(listing, told("publish", "all zero"), told("process", "forged")))
+    nodes = warned_node("publish", "all zero"), warned_node("process", "forged")
+    state = read_workflow(workflow(listing, *nodes))
     assert state.warnings is not None
     assert [each.message for each in state.warnings.first] == ["few files", "all zero"]
     assert state.partitions == 3
@@ -394,7 +397,7 @@ def test_warnings_are_what_list_and_publish_put_out() -> None:
 
 @pytest.mark.parametrize("value", [None, "", "no JSON", '{"total": "many"}', "[" * 100_000])
 def test_a_task_that_warns_of_nothing_that_can_be_read_warns_of_nothing(value: str | None) -> None:
-    node = told("publish", "")
+    node = warned_node("publish", "")
     node["outputs"]["parameters"] = [{"name": "warnings", "value": value}]
     assert read_workflow(workflow(node)).warnings == RunWarnings()
 

@@ -12,7 +12,7 @@ def run(**fields: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "line"),
     [
         ({}, "3 partitions of 7 files: 3 not begun"),
         ({"partitions": 1, "input_files": 1, "input_bytes": 8}, "1 partition of 1 file, 8 B: 1 not begun"),
@@ -25,8 +25,8 @@ def run(**fields: Any) -> dict[str, Any]:
         ({"partitions": None, "input_files": None}, "Its inputs are on volumes and not listed yet."),
     ],
 )
-def test_what_is_divided_is_told_in_a_line(fields: dict[str, Any], said: str) -> None:
-    assert summary(run(**fields)) == said
+def test_what_is_divided_is_told_in_a_line(fields: dict[str, Any], line: str) -> None:
+    assert summary(run(**fields)) == line
 
 
 @pytest.mark.parametrize(

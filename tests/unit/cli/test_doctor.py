@@ -68,8 +68,8 @@ def test_packages_that_are_not_installed_are_named(home: dict[str, str], tmp_pat
         check=False,
     )
     assert done.returncode == 1
-    [said] = [line for line in done.stdout.splitlines() if "absent" in line and "pip" not in line]
-    assert "absent-one" in said
-    assert "rich" not in said
+    [line] = [line for line in done.stdout.splitlines() if "absent" in line and "pip" not in line]
+    assert "absent-one" in line
+    assert "rich" not in line
     assert "absent-two" not in done.stdout
     assert "-m pip install 'absent-one>=2'" in done.stdout

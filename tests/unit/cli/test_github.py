@@ -23,10 +23,10 @@ def printed(*lines: object) -> str:
 
 @given(message=texts, title=texts)
 def test_an_annotation_arrives_whole_and_alone(message: str, title: str) -> None:
-    with contextlib.redirect_stderr(io.StringIO()) as said:
+    with contextlib.redirect_stderr(io.StringIO()) as stderr:
         github.annotate("error", message, title=title, line=3, col=None)
 
-    [command] = obeyed(said.getvalue())
+    [command] = obeyed(stderr.getvalue())
     assert (command.name, command.data) == ("error", _written_out(message))
     assert command.properties == {"title": _written_out(title), "line": "3"}
 

@@ -22,13 +22,13 @@ def test_a_good_end_without_warnings_is_one_line() -> None:
 
 
 def test_warnings_come_after_the_result_and_none_is_left_out_unsaid() -> None:
-    said = run(warning_count=3, warnings=warned("a is zero", "b has no\x1b[2J CRS"))
-    assert outcome(said).splitlines()[1:] == [
+    warned_run = run(warning_count=3, warnings=warned("a is zero", "b has no\x1b[2J CRS"))
+    assert outcome(warned_run).splitlines()[1:] == [
         "warning: a is zero",
         r"warning: b has no\x1b[2J CRS",
         "1 warning more: ogdc-runner logs seals-1",
     ]
-    assert status(said) == "Succeeded, 3 warnings"
+    assert status(warned_run) == "Succeeded, 3 warnings"
 
 
 def test_a_deployment_of_the_version_before_has_no_warnings() -> None:

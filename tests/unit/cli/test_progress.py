@@ -57,7 +57,7 @@ def started(number: int, second: int) -> str:
     return f"[p] {json.dumps(facts | {'command': f'do {number}'})}\n"
 
 
-def said(capsys: pytest.CaptureFixture[str]) -> list[str]:
+def printed(capsys: pytest.CaptureFixture[str]) -> list[str]:
     captured = capsys.readouterr()
     assert captured.out == ""
     assert all(re.match(r"\[ *\d+\.\ds\] ", line) for line in captured.err.splitlines())
@@ -75,7 +75,7 @@ def test_each_step_is_one_plain_line(service: Service, capsys: pytest.CaptureFix
         ("Succeeded", first + second),
     ]
     assert progress.follow(service.client, "r")["status"] == "Succeeded"
-    assert said(capsys) == ["waiting for its turn", "command 1 of 9: do 1", "command 2 of 9: do 2"]
+    assert printed(capsys) == ["waiting for its turn", "command 1 of 9: do 1", "command 2 of 9: do 2"]
 
 
 def test_chatter_is_passed_on_now_and_then(
@@ -86,7 +86,7 @@ def test_chatter_is_passed_on_now_and_then(
         ("Failed", started(1, 1))
     ]
     progress.follow(service.client, "r")
-    assert said(capsys) == ["command 1 of 9: do 1", "10%", "20%"]
+    assert printed(capsys) == ["command 1 of 9: do 1", "10%", "20%"]
 
 
 @pytest.mark.parametrize(("count", "others"), [(2, "1 other file"), (50, "49 other files")])
@@ -99,7 +99,10 @@ def test_many_fetched_files_are_one_line(
     )
     service.looks = [("Succeeded", fetched + started(1, 1))]
     progress.follow(service.client, "r")
-    assert said(capsys) == [f"fetched {count - 1}.tif (1 bytes), {others} before it", "command 1 of 9: do 1"]
+    assert printed(capsys) == [
+        f"fetched {count - 1}.tif (1 bytes), {others} before it",
+        "command 1 of 9: do 1",
+    ]
 
 
 def test_time_counts_from_the_submission(service: Service, capsys: pytest.CaptureFixture[str]) -> None:
@@ -115,7 +118,7 @@ def test_log_that_cannot_be_had_is_no_reason_to_stop(
     service.log_status = 410
     service.looks = [("Running", ""), ("Error", "")]
     assert progress.follow(service.client, "r")["status"] == "Error"
-    assert said(capsys) == ["running"]
+    assert printed(capsys) == ["running"]
 
 
 def test_run_in_many_partitions_is_told_by_their_number(
@@ -125,14 +128,14 @@ def test_run_in_many_partitions_is_told_by_their_number(
     service.facts = {"partitions": 500, "partition_counts": counts, "input_files": None, "input_bytes": None}
     service.looks = [("Running", started(1, 1)), ("Succeeded", started(1, 1))]
     progress.follow(service.client, "r")
-    assert said(capsys) == ["500 partitions: 1 Running, 2 Succeeded, 497 not begun"]
+    assert printed(capsys) == ["500 partitions: 1 Running, 2 Succeeded, 497 not begun"]
     assert "/runs/r/logs" not in server.paths()
 
 
 def test_quiet_says_nothing(service: Service, capsys: pytest.CaptureFixture[str], server: FileServer) -> None:
     service.looks = [("Running", ""), ("Succeeded", "")]
     progress.follow(service.client, "r", quiet=True)
-    assert said(capsys) == []
+    assert printed(capsys) == []
     assert set(server.paths()) == {"/runs/r"}
 
 
@@ -163,7 +166,7 @@ def test_what_a_run_waits_for_is_told(service: Service, capsys: pytest.CaptureFi
 
     progress.follow(service.client, "r")
 
-    assert sum(words in line for line in said(capsys)) == 1
+    assert sum(words in line for line in printed(capsys)) == 1
 
 
 def test_a_download_from_elsewhere_says_where_downloads_lead(server: FileServer) -> None:

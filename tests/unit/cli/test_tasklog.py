@@ -51,8 +51,8 @@ def test_lines_are_put_into_words(line: str, words: str) -> None:
 
 
 def test_values_in_an_event_are_no_format() -> None:
-    told = event("command_started", number="{of}", of="{command.__class__}", line=1, command="{0}{secret!r}")
-    assert described(read_line(told)) == "command {of} of {command.__class__}: {0}{secret!r}"
+    line = event("command_started", number="{of}", of="{command.__class__}", line=1, command="{0}{secret!r}")
+    assert described(read_line(line)) == "command {of} of {command.__class__}: {0}{secret!r}"
 
 
 @given(st.text())

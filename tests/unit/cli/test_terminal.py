@@ -68,8 +68,8 @@ def test_the_guard_lets_nothing_past(capsys: pytest.CaptureFixture[str]) -> None
         print("\x1b[2J")
         sys.stderr.write("\x1b[2J")
         assert not hasattr(sys.stdout, "buffer")
-    said = capsys.readouterr()
-    assert (said.out, said.err) == ("\\x1b[2J\n", "\\x1b[2J")
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("\\x1b[2J\n", "\\x1b[2J")
 
 
 @given(ANY_TEXT)

@@ -46,9 +46,9 @@ def test_of_a_long_log_beginning_and_end_are_kept_and_the_rest_is_counted(tmp_pa
     assert len(kept) <= 2 * MIB
     assert kept.startswith(b"".join(lines[:1000]))
     assert kept.endswith(b"".join(lines[-1000:]))
-    (said,) = re.findall(rb"\n\[ogdc-runner\] (\d+) bytes of this log are left out here: .*\n", kept)
+    (left_out,) = re.findall(rb"\n\[ogdc-runner\] (\d+) bytes of this log are left out here: .*\n", kept)
     mark = next(line for line in kept.split(b"\n") if line.startswith(b"[ogdc-runner]"))
-    assert len(kept) - len(mark) - 2 + int(said) == sum(map(len, lines))
+    assert len(kept) - len(mark) - 2 + int(left_out) == sum(map(len, lines))
 
 
 def test_a_log_is_continued_where_a_pod_was_killed_and_kept_over_another_try(tmp_path: Path) -> None:

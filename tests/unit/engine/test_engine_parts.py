@@ -109,15 +109,15 @@ def test_only_regular_files_are_read(tmp_path: Path) -> None:
 
 
 def test_the_store_counts_one_version_over_all_workflows(tmp_path: Path) -> None:
-    told: list[tuple[str, Change]] = []
-    store = Store(tmp_path / "e.sqlite", on_change=lambda uid, change: told.append((uid, change)))
+    changes: list[tuple[str, Change]] = []
+    store = Store(tmp_path / "e.sqlite", on_change=lambda uid, change: changes.append((uid, change)))
     uids = [store.create({"metadata": {"name": name}, "spec": {}}, namespace="n") for name in ("a", "b")]
     with pytest.raises(WorkflowExistsError):
         store.create({"metadata": {"name": "a"}, "spec": {}}, namespace="n")
     assert store.shut_down("a", "Stop") == uids[0]
     assert store.delete("b") == uids[1]
     assert store.delete("b") is None
-    assert [(uid, change.name) for uid, change in told] == [
+    assert [(uid, change.name) for uid, change in changes] == [
         (uids[0], "MADE"),
         (uids[1], "MADE"),
         (uids[0], "TURNED"),

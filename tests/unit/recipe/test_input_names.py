@@ -60,11 +60,11 @@ def test_what_can_be_told_apart_or_may_be_named_by_its_server_is_taken(
 
 def test_lists_are_looked_through_by_line(tmp_path: Path) -> None:
     urls = "".join(f"{H}/{year}/{month}.tif\n" for year in (1, 2) for month in range(20))
-    with pytest.raises(InvalidRecipeError) as told:
+    with pytest.raises(InvalidRecipeError) as caught:
         load(tmp_path, {"type": "url_list", "file": "urls.txt"}, urls=urls)
-    assert len(told.value.problems) == 10
+    assert len(caught.value.problems) == 10
     assert "urls.txt: line 21: its file would be called '0.tif', as that of urls.txt, line 1" in str(
-        told.value
+        caught.value
     )
 
 

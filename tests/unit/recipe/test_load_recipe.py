@@ -256,9 +256,9 @@ NETWORKED = [
 @pytest.mark.parametrize("line", NETWORKED)
 def test_lines_that_take_a_network_are_told_of_unless_commands_have_one(tmp_path: Path, line: str) -> None:
     files = {"recipe.sh": f"{line}\n"}
-    (told,) = load_recipe(make_recipe(tmp_path / "none", files=files)).advice
-    assert told.startswith("recipe.sh: line 1: ")
-    assert "workflow.network: true" in told
+    (advice,) = load_recipe(make_recipe(tmp_path / "none", files=files)).advice
+    assert advice.startswith("recipe.sh: line 1: ")
+    assert "workflow.network: true" in advice
     workflow = {"type": "shell", "network": True}
     assert load_recipe(make_recipe(tmp_path / "some", files=files, workflow=workflow)).advice == ()
 

@@ -91,13 +91,13 @@ def test_lines_that_use_none_are_known(line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "line", "networked"),
+    ("wanted", "line", "networked"),
     [(None, "curl x", True), (None, "true", False), (True, "cp a b", True), (False, "curl x", False)],
 )
 def test_meta_yml_decides_and_else_the_lines(
-    tmp_path: Path, told: bool | None, line: str, networked: bool
+    tmp_path: Path, wanted: bool | None, line: str, networked: bool
 ) -> None:
-    workflow = {"type": "shell"} | ({} if told is None else {"network": told})
+    workflow = {"type": "shell"} | ({} if wanted is None else {"network": wanted})
     line = f"{line} http://127.0.0.1:80/" if line.startswith("curl") else "cp /input_dir/* /output_dir/"
     recipe = load_recipe(make_recipe(tmp_path, files={"recipe.sh": f"{line}\n"}, workflow=workflow))
     assert recipe.networked is networked
@@ -108,5 +108,5 @@ def test_meta_yml_decides_and_else_the_lines(
 def test_an_address_of_the_machine_is_told_of_whatever_meta_yml_says(tmp_path: Path) -> None:
     files = {"recipe.sh": "curl http://127.0.0.1:9222/json\n"}
     workflow = {"type": "shell", "network": True}
-    (told,) = load_recipe(make_recipe(tmp_path, files=files, workflow=workflow)).advice
-    assert "127.0.0.1:9222" in told
+    (wanted,) = load_recipe(make_recipe(tmp_path, files=files, workflow=workflow)).advice
+    assert "127.0.0.1:9222" in wanted

@@ -124,10 +124,10 @@ def test_a_link_inside_becomes_the_file(tmp_path: Path) -> None:
 
 def packed(recipe: Path) -> tuple[list[str], dict[str, str]]:
     """What is in the bundle, and what was told to be left out for which reason."""
-    told: dict[str, str] = {}
-    bundle = pack(recipe, tell=lambda left_out: told.update({left_out.name: left_out.reason}))
+    left_out: dict[str, str] = {}
+    bundle = pack(recipe, tell=lambda each: left_out.update({each.name: each.reason}))
     with tarfile.open(fileobj=io.BytesIO(bundle)) as archive:
-        return archive.getnames(), told
+        return archive.getnames(), left_out
 
 
 def commanded(directory: Path, command: str, files: Mapping[str, str | bytes] | None = None) -> Path:
@@ -145,9 +145,9 @@ def test_a_link_out_to_nowhere_or_to_a_directory_is_left_out_unless_it_is_named(
     (tmp_path / "secret").write_text("secret")
     recipe = make_recipe(tmp_path / "recipe", files={"data/a.csv": "1"})
     (recipe / "link").symlink_to(target)
-    names, told = packed(recipe)
+    names, left_out = packed(recipe)
     assert names == ["data/a.csv", *OWN]
-    assert list(told) == ["link"]
+    assert list(left_out) == ["link"]
     (recipe / "recipe.sh").write_text('cat "$RECIPE_DIR/link" > /output_dir/x\n')
     with pytest.raises(InvalidRecipeError, match="link: is"):
         pack(recipe)
@@ -164,9 +164,9 @@ def test_a_pipe_is_left_out_and_not_waited_for(tmp_path: Path) -> None:
 def test_a_name_that_is_no_text_is_left_out(tmp_path: Path) -> None:
     make_recipe(tmp_path)
     (Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff"))).write_text("")
-    names, told = packed(tmp_path)
+    names, left_out = packed(tmp_path)
     assert names == OWN
-    assert list(told.values()) == ["its name is not UTF-8"]
+    assert list(left_out.values()) == ["its name is not UTF-8"]
 
 
 def test_environments_and_hidden_directories_are_left_out(tmp_path: Path) -> None:
@@ -178,9 +178,9 @@ def test_environments_and_hidden_directories_are_left_out(tmp_path: Path) -> Non
         ".idea/a.xml",
     ]
     recipe = make_recipe(tmp_path, files=dict.fromkeys([*files, "js/a.js", ".hidden"], b""))
-    names, told = packed(recipe)
+    names, left_out = packed(recipe)
     assert names == [".hidden", "js/a.js", *OWN]
-    assert told == {
+    assert left_out == {
         ".idea/": "a hidden directory",
         ".venv/": "a hidden directory",
         "conda/": "a virtual environment",
@@ -218,8 +218,8 @@ def test_a_large_file_comes_along_where_it_is_named(
     recipe = commanded(tmp_path, command, {"lib/a.py": script or "", "raw/small.tif": ""})
     with (recipe / "raw/big.tif").open("wb") as file:
         file.truncate(SMALL + 1)
-    names, told = packed(recipe)
-    assert ("raw/big.tif" in names, "raw/big.tif" in told) == (comes, not comes)
+    names, left_out = packed(recipe)
+    assert ("raw/big.tif" in names, "raw/big.tif" in left_out) == (comes, not comes)
     assert "raw/small.tif" in names
 
 
@@ -233,9 +233,9 @@ def test_ignore_files_are_honoured_and_what_meta_yml_names_comes_along_anyway(tm
         ),
     }
     recipe = make_recipe(tmp_path, files=files)
-    names, told = packed(recipe)
+    names, left_out = packed(recipe)
     assert names == [".gitignore", ".ogdcignore", "lib/.ogdcignore", "lib/b.txt", "lib/keep.csv", *OWN]
-    assert told == {"a.csv": "listed in .gitignore", "old/": "listed in .gitignore"}
+    assert left_out == {"a.csv": "listed in .gitignore", "old/": "listed in .gitignore"}
     meta = (recipe / "meta.yml").read_text()
     (recipe / "meta.yml").write_text(f"{meta}\n# {{path: a.csv}} {{file: 'run.log'}}\n")
     assert {"a.csv", "run.log"} < set(packed(recipe)[0])

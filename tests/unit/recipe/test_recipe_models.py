@@ -227,17 +227,17 @@ def test_a_volume_input_has_a_pattern_for_all_files() -> None:
 def test_a_mistake_is_told_with_its_key_its_value_and_what_to_do(
     changes: dict[str, Any], problem: str
 ) -> None:
-    (told,) = problems(**changes)
-    assert told.startswith(f"meta.yml: {problem}")
+    (messages,) = problems(**changes)
+    assert messages.startswith(f"meta.yml: {problem}")
 
 
 def test_every_mistake_is_told_at_once() -> None:
-    told = problems(
+    messages = problems(
         name="a_b",
         input=inputs({"type": "url", "valeu": "https://example.org"}, {"type": "file", "path": "../a"}),
         extra=1,
     )
-    assert [problem.split(": ")[1] for problem in told] == [
+    assert [problem.split(": ")[1] for problem in messages] == [
         "name",
         "input.params[0].value",
         "input.params[0].valeu",
@@ -247,14 +247,14 @@ def test_every_mistake_is_told_at_once() -> None:
 
 
 def test_of_very_many_mistakes_the_first_are_told() -> None:
-    told = problems(input=inputs(*[{"type": "url", "value": "x"}] * 1000))
-    assert len(told) == 21
-    assert told[-1] == "meta.yml: and 980 more; mend these first."
+    messages = problems(input=inputs(*[{"type": "url", "value": "x"}] * 1000))
+    assert len(messages) == 21
+    assert messages[-1] == "meta.yml: and 980 more; mend these first."
 
 
 def test_a_long_value_is_told_shortened() -> None:
-    (told,) = problems(name="_" * 100_000)
-    assert len(told) < 300
+    (messages,) = problems(name="_" * 100_000)
+    assert len(messages) < 300
 
 
 # --- what tries to break out ---
@@ -312,8 +312,8 @@ def test_such_text_is_no_name_and_no_claim(text: str) -> None:
 def test_control_characters_are_refused_wherever_they_stand(
     param: dict[str, str], key: str, character: str
 ) -> None:
-    (told,) = problems(input=inputs(param | {key: f"https://example.org/a{character}b"}))
-    assert told.startswith(f"meta.yml: input.params[0].{key}: ")
+    (messages,) = problems(input=inputs(param | {key: f"https://example.org/a{character}b"}))
+    assert messages.startswith(f"meta.yml: input.params[0].{key}: ")
 
 
 @pytest.mark.parametrize("value", ["../secrets", "a/../../b", "..", "/..", "a/.."])
@@ -336,8 +336,8 @@ def test_a_claim_name_is_a_dns_label(name: str) -> None:
 
 def test_volume_inputs_do_not_mix_with_others() -> None:
     volume = {"type": "pvc_mount", "claim_name": "dem", "path": "/"}
-    (told,) = problems(input=inputs(volume, {"type": "file", "path": "a.csv"}))
-    assert told == (
+    (messages,) = problems(input=inputs(volume, {"type": "file", "path": "a.csv"}))
+    assert messages == (
         "meta.yml: input.params: a list mixes pvc_mount with other types; "
         "use either pvc_mount inputs alone or none."
     )
@@ -363,7 +363,7 @@ def test_whatever_a_file_holds_is_explained(content: dict[str, Any]) -> None:
     try:
         RecipeMeta.model_validate(content)
     except ValidationError as error:
-        told = explain(error, file="meta.yml")
-        assert told
-        assert all(sentence.startswith("meta.yml: ") for sentence in told)
-        assert not any("Input should" in sentence for sentence in told)
+        messages = explain(error, file="meta.yml")
+        assert messages
+        assert all(sentence.startswith("meta.yml: ") for sentence in messages)
+        assert not any("Input should" in sentence for sentence in messages)

@@ -66,7 +66,7 @@ def test_directories_stand_for_claims(paths, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "message"),
     [
         ("dem=/data", "is not JSON"),
         ('["dem"]', "Give a JSON object"),
@@ -78,8 +78,8 @@ def test_directories_stand_for_claims(paths, tmp_path):
         ('{"dem": "/etc/passwd"}', "is no directory"),
     ],
 )
-def test_what_cannot_stand_for_a_claim_is_refused(value, said):
-    with pytest.raises(ConfigurationError, match=said):
+def test_what_cannot_stand_for_a_claim_is_refused(value, message):
+    with pytest.raises(ConfigurationError, match=message):
         local_claims({"OGDC_LOCAL_CLAIMS": value})
 
 

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from ogdc_shared.errors import InvalidRequestError
 from ogdc_shared.triggers.notifications import ObjectCreated, read_uploads
 from support import uploads
-from support.uploads import SHAPES, Object, Told, plain
+from support.uploads import SHAPES, Message, Object, plain
 
 KEYS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=200)
 
 
-def read(told: Told) -> ObjectCreated:
-    (upload,) = read_uploads(told.headers, told.body).uploads
+def read(message: Message) -> ObjectCreated:
+    (upload,) = read_uploads(message.headers, message.body).uploads
     return upload
 
 
@@ -70,9 +70,9 @@ def test_a_bucket_without_versions(version: str | None):
 def test_many_records_of_one_request():
     records = [uploads.record(Object(key=f"{number}.csv")) for number in range(3)]
 
-    told = plain({"Records": records})
+    message = plain({"Records": records})
 
-    assert [upload.key for upload in read_uploads(told.headers, told.body).uploads] == [
+    assert [upload.key for upload in read_uploads(message.headers, message.body).uploads] == [
         "0.csv",
         "1.csv",
         "2.csv",
@@ -101,7 +101,7 @@ def test_how_an_object_came_to_be(how: str | None, name: str):
 
 
 @pytest.mark.parametrize(
-    "told",
+    "message",
     [
         plain({"Records": []}),
         plain({"Records": [uploads.record(Object()) | {"eventName": "ObjectRemoved:Delete"}]}),
@@ -112,16 +112,16 @@ def test_how_an_object_came_to_be(how: str | None, name: str):
         uploads.structured({"Event": "s3:TestEvent"}, id="1", source="/x", type="com.amazon.s3.testevent"),
     ],
 )
-def test_what_is_about_something_else(told: Told):
-    assert read_uploads(told.headers, told.body) == ((), ())
+def test_what_is_about_something_else(message: Message):
+    assert read_uploads(message.headers, message.body) == ((), ())
 
 
 @pytest.mark.parametrize(
-    "told",
+    "message",
     [
-        Told({}, b""),
-        Told({"Content-Type": "application/json"}, b"nonsense"),
-        Told({"Content-Type": "application/json"}, b"[" * 100_000),
+        Message({}, b""),
+        Message({"Content-Type": "application/json"}, b"nonsense"),
+        Message({"Content-Type": "application/json"}, b"[" * 100_000),
         plain([]),
         plain({}),
         plain("text"),
@@ -137,12 +137,12 @@ def test_what_is_about_something_else(told: Told):
         uploads.binary(
             {}, id="1", source="/x", type="dev.knative.connector.event.aws-s3", subject="aws-s3-source"
         ),
-        Told({"Content-Type": "application/cloudevents+json"}, b"{}"),
+        Message({"Content-Type": "application/cloudevents+json"}, b"{}"),
     ],
 )
-def test_what_cannot_be_understood(told: Told):
+def test_what_cannot_be_understood(message: Message):
     with pytest.raises(InvalidRequestError):
-        raise read_uploads(told.headers, told.body).refused[0]
+        raise read_uploads(message.headers, message.body).refused[0]
 
 
 def test_one_record_that_cannot_be_read_keeps_no_other_out():
@@ -173,8 +173,8 @@ _JSON: st.SearchStrategy[Any] = st.recursive(
 
 @given(shape=st.sampled_from(sorted(SHAPES)), data=st.data())
 def test_any_change_of_a_body_is_read_or_refused(shape: str, data: st.DataObject):
-    told = SHAPES[shape](Object())
-    body = json.loads(told.body)
+    message = SHAPES[shape](Object())
+    body = json.loads(message.body)
     part = body
     while True:
         places = list(part) if isinstance(part, dict) else list(range(len(part)))
@@ -185,4 +185,4 @@ def test_any_change_of_a_body_is_read_or_refused(shape: str, data: st.DataObject
     part[place] = data.draw(_JSON)
 
     with suppress(InvalidRequestError):
-        read_uploads(told.headers, json.dumps(body).encode())
+        read_uploads(message.headers, json.dumps(body).encode())

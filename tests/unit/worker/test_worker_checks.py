@@ -100,12 +100,12 @@ BAD: dict[str, tuple[str, str, Callable[[Path], object]]] = {
 }
 
 
-@pytest.mark.parametrize(("kind", "said", "make"), BAD.values(), ids=BAD)
+@pytest.mark.parametrize(("kind", "message", "make"), BAD.values(), ids=BAD)
 def test_bad_results_are_warned_of(
-    tmp_path: Path, kind: str, said: str, make: Callable[[Path], object]
+    tmp_path: Path, kind: str, message: str, make: Callable[[Path], object]
 ) -> None:
     make(tmp_path)
-    assert said in found(tmp_path)[kind]
+    assert message in found(tmp_path)[kind]
 
 
 def test_one_pixel_of_a_large_raster_is_found(tmp_path: Path) -> None:

@@ -127,19 +127,19 @@ def test_what_a_command_leaves_running_is_waited_for(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(command, "LOOK_SECONDS", 0.1)
-    waited: list[str] = []
+    waits: list[str] = []
     outcome = run_command(
-        "(sleep 0.3; echo late) & echo early", environment=ENVIRONMENT, on_wait=waited.append
+        "(sleep 0.3; echo late) & echo early", environment=ENVIRONMENT, on_wait=waits.append
     )
     assert outcome == CommandResult(exit_code=0, output="early\nlate")
-    assert len(waited) == 1
+    assert len(waits) == 1
     assert capfd.readouterr().out == "early\nlate\n"
 
 
 def test_nothing_is_said_where_nothing_is_left(capfd: pytest.CaptureFixture[str]) -> None:
-    waited: list[str] = []
-    run_command("sleep 0.1 & wait", environment=ENVIRONMENT, on_wait=waited.append)
-    assert waited == []
+    waits: list[str] = []
+    run_command("sleep 0.1 & wait", environment=ENVIRONMENT, on_wait=waits.append)
+    assert waits == []
 
 
 FAILS_ONCE_SEEN = "until [ -e $SEEN ]; do sleep 0.01; done; exit 3"

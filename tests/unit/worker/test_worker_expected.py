@@ -23,7 +23,7 @@ TREE = HashTree(map(leaf, MANIFESTS))
 SEALED = [seal_manifest(manifest, TREE.proof(n)) for n, manifest in enumerate(MANIFESTS)]
 
 
-def told(number: int = 3) -> Expected:
+def expectation(number: int = 3) -> Expected:
     return Expected.from_words([f"plan={digest(PLAN)}", f"partition={number}", f"partitions={TREE.root}"])
 
 
@@ -34,16 +34,16 @@ def stored(tmp_path: Path, content: bytes) -> str:
 
 
 def test_what_was_submitted_is_taken(tmp_path: Path) -> None:
-    assert read_plan(stored(tmp_path, PLAN), told()).recipe_id == "tiles"
+    assert read_plan(stored(tmp_path, PLAN), expectation()).recipe_id == "tiles"
     for number, manifest in enumerate(SEALED):
-        assert read_partition(stored(tmp_path, manifest), told(number)).number == number
+        assert read_partition(stored(tmp_path, manifest), expectation(number)).number == number
 
 
 def test_another_plan_is_refused_and_says_where_the_fault_lies(tmp_path: Path) -> None:
     changed = stored(tmp_path, PLAN.replace(b"true", b"evil"))
 
     with pytest.raises(IntegrityError, match=r"plan .* not what was submitted .* artifact store"):
-        read_plan(changed, told())
+        read_plan(changed, expectation())
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_another_plan_is_refused_and_says_where_the_fault_lies(tmp_path: Path) -
 )
 def test_another_manifest_is_refused(tmp_path: Path, manifest: bytes) -> None:
     with pytest.raises(IntegrityError, match="list of inputs"):
-        read_partition(stored(tmp_path, manifest), told())
+        read_partition(stored(tmp_path, manifest), expectation())
 
 
 def test_a_changed_recipe_is_refused(tmp_path: Path) -> None:

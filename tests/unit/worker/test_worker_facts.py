@@ -43,22 +43,22 @@ def test_a_task_tells_what_it_fetched_ran_and_wrote(task: FactsTask) -> None:
         files=recipe_files("a.txt"),
     )
     task.run()
-    told = task.facts()
-    assert told["fetched"] == [{"source": "a.txt", "name": "a.txt", "size": 1, "checksum": sha256(b"A")}]
-    assert [(each["number"], each["line"], each.get("exit_code", 0)) for each in told["ran"]] == [
+    stored = task.facts()
+    assert stored["fetched"] == [{"source": "a.txt", "name": "a.txt", "size": 1, "checksum": sha256(b"A")}]
+    assert [(each["number"], each["line"], each.get("exit_code", 0)) for each in stored["ran"]] == [
         (1, 1, 0),
         (2, 2, 0),
     ]
-    assert all(each["max_memory"] > 1 << 20 for each in told["ran"])
-    assert sorted(told["wrote"], key=lambda each: str(each["name"])) == [
+    assert all(each["max_memory"] > 1 << 20 for each in stored["ran"])
+    assert sorted(stored["wrote"], key=lambda each: str(each["name"])) == [
         {"name": "deep/x", "size": 1, "checksum": sha256(b"\n")},
         {"name": "twice", "size": 2, "checksum": sha256(b"AA")},
     ]
-    assert told["commands"][0].startswith("cp ")
-    assert (told["version"], told["partition"], told["succeeded"]) == (1, 0, True)
-    assert told["totals"]["fetched"] == {"files": 1, "bytes": 1}
-    assert told["totals"]["wrote"] == {"files": 2, "bytes": 3}
-    assert (told["totals"]["ran"]["commands"], told["totals"]["ran"]["failed"]) == (2, 0)
+    assert stored["commands"][0].startswith("cp ")
+    assert (stored["version"], stored["partition"], stored["succeeded"]) == (1, 0, True)
+    assert stored["totals"]["fetched"] == {"files": 1, "bytes": 1}
+    assert stored["totals"]["wrote"] == {"files": 2, "bytes": 3}
+    assert (stored["totals"]["ran"]["commands"], stored["totals"]["ran"]["failed"]) == (2, 0)
 
 
 def test_the_first_line_can_be_read_alone(task: FactsTask) -> None:
@@ -88,16 +88,16 @@ def test_a_failed_task_tells_how_far_it_came_and_the_next_try_goes_on_from_that(
     )
     with pytest.raises(CommandFailedError):
         task.run()
-    told = task.facts()
-    assert (told["succeeded"], told["wrote"], told["totals"]["ran"]["failed"]) == (False, [], 1)
-    assert [each["exit_code"] for each in told["ran"] if "exit_code" in each][-1] == 1
+    stored = task.facts()
+    assert (stored["succeeded"], stored["wrote"], stored["totals"]["ran"]["failed"]) == (False, [], 1)
+    assert [each["exit_code"] for each in stored["ran"] if "exit_code" in each][-1] == 1
     (task.workspace / "mended").touch()
     task.run()
-    told = task.facts()
-    assert told["succeeded"]
-    assert [each["number"] for each in told["ran"]] == [1, 2, 2], "each try is told"
-    assert [each["name"] for each in told["fetched"]] == ["a.txt"]
-    assert [each["name"] for each in told["wrote"]] == ["b"]
+    stored = task.facts()
+    assert stored["succeeded"]
+    assert [each["number"] for each in stored["ran"]] == [1, 2, 2], "each try is told"
+    assert [each["name"] for each in stored["fetched"]] == ["a.txt"]
+    assert [each["name"] for each in stored["wrote"]] == ["b"]
 
 
 def test_each_item_of_a_parallel_recipe_is_told(task: FactsTask) -> None:

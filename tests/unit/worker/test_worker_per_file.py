@@ -10,7 +10,7 @@ import pytest
 
 from ogdc_shared.errors import CommandFailedError, PublishError
 from ogdc_shared.plan import InputFile
-from ogdc_worker.missing_items import clear_refresh
+from ogdc_worker.missing_items import account_missing
 from support.crashes import crashes, killed
 from support.partition import PartitionTask, recipe_files
 from support.trees import plant, tree
@@ -177,13 +177,13 @@ def test_items_that_fail_go_no_further_where_the_recipe_allows_it(task: Partitio
     plant(task.directory / "recipe", {file.source: b"x" for file in FILES})
     task.run()
     assert tree(task.outputs) == {"one.txt": b"x", "two.txt": b"x"}
-    account = clear_refresh([str(task.workspace)], "1")
+    account = account_missing([str(task.workspace)], "1")
     assert account.items == 3
     (missing,) = account.missing
     assert (missing.item, missing.command, missing.line, missing.exit_code) == ("three.txt", 2, 2, 3)
     assert "damaged" in missing.reason
     with pytest.raises(PublishError, match=r"1 of 3 items failed: 'three.txt' \(command 2\)\. That is more"):
-        clear_refresh([str(task.workspace)], "33%")
+        account_missing([str(task.workspace)], "33%")
 
 
 def test_more_failures_than_allowed_fail_the_task_and_another_try_runs_them_again(
@@ -197,7 +197,7 @@ def test_more_failures_than_allowed_fail_the_task_and_another_try_runs_them_agai
     plant(task.directory, {"ok": b""})
     task.run()
     assert set(tree(task.outputs)) == {file.source for file in FILES}
-    assert clear_refresh([str(task.workspace)], "0").missing == ()
+    assert account_missing([str(task.workspace)], "0").missing == ()
 
 
 def test_a_single_item_may_fail_as_well(task: PartitionTask) -> None:
@@ -206,7 +206,7 @@ def test_a_single_item_may_fail_as_well(task: PartitionTask) -> None:
     )
     task.run()
     assert tree(task.outputs) == {}
-    assert len(clear_refresh([str(task.workspace)], "1").missing) == 1
+    assert len(account_missing([str(task.workspace)], "1").missing) == 1
 
 
 def test_a_kill_at_any_moment_loses_nothing_that_is_carried_along_and_no_account(
@@ -225,7 +225,7 @@ def test_a_kill_at_any_moment_loses_nothing_that_is_carried_along_and_no_account
     for _ in crashes(again, task.run):
         assert not killed(task.run)
         assert tree(task.outputs) == {"a.tif": b"x\n", "c.log": b""}
-        account = clear_refresh([str(task.workspace)], "50%")
+        account = account_missing([str(task.workspace)], "50%")
         assert (account.items, [one.item for one in account.missing]) == (2, ["b.txt"])
 
 
@@ -289,8 +289,8 @@ def test_a_name_written_for_two_files_is_refused_with_both(task: PartitionTask) 
     for _ in range(2):
         with pytest.raises(PublishError) as refusal:
             task.run()
-        for said in ("command 1 wrote 'same.txt'", "/one.txt'", "/three.txt'", "$OUTPUT_FILE"):
-            assert said in str(refusal.value)
+        for words in ("command 1 wrote 'same.txt'", "/one.txt'", "/three.txt'", "$OUTPUT_FILE"):
+            assert words in str(refusal.value)
 
 
 def test_progress_counts_files(task: PartitionTask, capfd: pytest.CaptureFixture[str]) -> None:

@@ -124,18 +124,18 @@ def test_a_strict_plan_fails_with_any_program_and_names_its_file(task: Partition
 
 
 @pytest.mark.parametrize(
-    ("command", "said"),
+    ("command", "message"),
     [
         ("exit 3", "command 1 of 1 failed with exit code 3: exit 3"),
         ("kill -9 $$", "command 1 of 1 failed with exit code 137 (killed, most often for want of memory"),
         ("sleep 9", "command 1 of 1 was stopped after 0.2 seconds, its timeout: sleep 9"),
     ],
 )
-def test_how_a_command_failed_is_said(task: PartitionTask, command: str, said: str) -> None:
+def test_how_a_command_failed_is_said(task: PartitionTask, command: str, message: str) -> None:
     task.prepare(command, command_timeout=0.2)
     with pytest.raises(CommandFailedError) as failure:
         task.run()
-    assert str(failure.value).startswith(said)
+    assert str(failure.value).startswith(message)
 
 
 def test_directories_without_rights_are_handed_on(task: PartitionTask) -> None:

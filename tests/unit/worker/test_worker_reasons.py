@@ -26,9 +26,9 @@ def hint(text: str = "x", *, code: int = 1, output: str = "") -> str:
     ],
 )
 def test_a_program_that_is_not_there_is_named_with_the_places_looked_at(output: str) -> None:
-    said = hint(code=127, output=output)
-    assert "'mytool' was not found" in said
-    assert "/usr/bin, /opt/gdal/bin" in said
+    message = hint(code=127, output=output)
+    assert "'mytool' was not found" in message
+    assert "/usr/bin, /opt/gdal/bin" in message
 
 
 def test_a_program_that_nothing_names_is_looked_for_in_the_same_places() -> None:

@@ -22,8 +22,8 @@ _VALUES = st.lists(_VALUE, min_size=1, max_size=4)
 def test_no_secret_passes_wherever_the_stream_is_cut(
     values: list[str], noise: list[str], data: st.DataObject
 ) -> None:
-    told = data.draw(st.lists(st.sampled_from([*values, *noise]), max_size=12))
-    stream = "|".join(told).encode()
+    words = data.draw(st.lists(st.sampled_from([*values, *noise]), max_size=12))
+    stream = "|".join(words).encode()
     edges = sorted({0, len(stream), *data.draw(st.lists(st.integers(0, len(stream)), max_size=8))})
     mask = Mask(values)
     shown = b"".join(mask.feed(stream[a:b]) for a, b in pairwise(edges)) + mask.feed(b"", last=True)

@@ -15,7 +15,7 @@ USAGE = "\n".join(
 
 
 @pytest.mark.parametrize(
-    ("output", "told"),
+    ("output", "chosen"),
     [
         (f"FAILURE: Unknown option name '-foo'\n{USAGE}", "FAILURE: Unknown option name '-foo'"),
         (f"{USAGE}\n\nFAILURE: No target filename specified.", "FAILURE: No target filename specified."),
@@ -39,8 +39,8 @@ USAGE = "\n".join(
         (" \n\t\n", ""),
     ],
 )
-def test_what_says_why_is_chosen(output: str, told: str) -> None:
-    assert telling_lines(output) == told
+def test_what_says_why_is_chosen(output: str, chosen: str) -> None:
+    assert telling_lines(output) == chosen
 
 
 def test_an_error_that_is_repeated_is_told_once_and_many_are_cut() -> None:

@@ -144,7 +144,7 @@ def test_sizes_are_those_of_the_files(volumes: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("volume", "said"),
+    ("volume", "message"),
     [
         (VolumeInput("dem", "c", "*"), "The volume dem has no directory 'c'"),
         (VolumeInput("dem", "a.tif", "*"), "The volume dem has no directory 'a.tif'"),
@@ -155,8 +155,8 @@ def test_sizes_are_those_of_the_files(volumes: Path) -> None:
         (VolumeInput("dem", "empty", "*"), "There is no file at all"),
     ],
 )
-def test_an_input_without_files_is_told(volumes: Path, volume: VolumeInput, said: str) -> None:
-    with pytest.raises(InputNotFoundError, match=said):
+def test_an_input_without_files_is_told(volumes: Path, volume: VolumeInput, message: str) -> None:
+    with pytest.raises(InputNotFoundError, match=message):
         found(volumes, VolumeInput("dem", "", "*"), volume)
 
 

@@ -29,7 +29,7 @@ SELECT
     runs.handed_over_at,
     runs.heard_at,
     runs.deleted_at,
-    runs.ask_since,
+    runs.refresh_requested_at,
     extract(epoch FROM now() - greatest(runs.submitted_at, runs.handed_over_at, runs.heard_at, runs.asked_at))::float8
         AS silent_seconds
 FROM runs
@@ -54,16 +54,16 @@ WHERE (%(recipe_id)s::text IS NULL OR runs.recipe_id = %(recipe_id)s)
 ORDER BY runs.submitted_at DESC, runs.id DESC
 LIMIT %(limit)s
 
--- name: unheard_runs
+-- name: runs_to_reconcile
 SELECT name FROM runs
 WHERE (
         status IN ('Pending', 'Running')
         AND handed_over_at IS NOT NULL
         AND greatest(handed_over_at, heard_at, asked_at) < now() - make_interval(secs => %(silent_for)s)
     ) OR (
-        ask_since IS NOT NULL
+        refresh_requested_at IS NOT NULL
         AND deleted_at IS NULL
-        AND (asked_at < ask_since OR asked_at < now() - make_interval(secs => %(silent_for)s)) IS NOT FALSE
+        AND (asked_at < refresh_requested_at OR asked_at < now() - make_interval(secs => %(silent_for)s)) IS NOT FALSE
     )
 ORDER BY submitted_at
 
@@ -85,8 +85,8 @@ WHERE name = %(name)s
             AND greatest(submitted_at, handed_over_at, heard_at, asked_at)
                 < now() - make_interval(secs => %(silent_for)s)
         ) OR (
-            ask_since IS NOT NULL
+            refresh_requested_at IS NOT NULL
             AND deleted_at IS NULL
-            AND (asked_at < ask_since OR asked_at < now() - make_interval(secs => %(silent_for)s)) IS NOT FALSE
+            AND (asked_at < refresh_requested_at OR asked_at < now() - make_interval(secs => %(silent_for)s)) IS NOT FALSE
         )
     )

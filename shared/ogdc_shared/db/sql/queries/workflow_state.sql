@@ -32,7 +32,7 @@ WITH old AS MATERIALIZED (
         heard_at = now(),
         handed_over_at = coalesce(handed_over_at, now()),
         deleted_at = CASE WHEN old.goes THEN now() ELSE runs.deleted_at END,
-        ask_since = CASE WHEN old.newer AND %(nodes_elsewhere)s THEN now() ELSE ask_since END,
+        refresh_requested_at = CASE WHEN old.newer AND %(nodes_elsewhere)s THEN now() ELSE refresh_requested_at END,
         tasks_version = CASE WHEN old.tells_tasks THEN %(resource_version)s ELSE old.tasks_version END,
         task_counts = CASE WHEN old.tells_tasks THEN %(task_counts)s ELSE task_counts END,
         partition_counts = CASE WHEN old.tells_tasks THEN %(partition_counts)s ELSE partition_counts END,
@@ -97,7 +97,7 @@ FROM old LEFT JOIN run USING (id)
 WITH old AS (
     SELECT id, status FROM runs WHERE name = %(name)s FOR NO KEY UPDATE
 ), run AS (
-    UPDATE runs SET deleted_at = now(), heard_at = now(), ask_since = NULL
+    UPDATE runs SET deleted_at = now(), heard_at = now(), refresh_requested_at = NULL
     FROM old
     WHERE runs.id = old.id AND handed_over_at IS NOT NULL AND deleted_at IS NULL
     RETURNING runs.id, runs.status
@@ -115,7 +115,7 @@ WITH old AS (
     ON CONFLICT (source, id) DO NOTHING
     RETURNING source
 ), run AS (
-    UPDATE runs SET ask_since = now(), handed_over_at = coalesce(handed_over_at, now())
+    UPDATE runs SET refresh_requested_at = now(), handed_over_at = coalesce(handed_over_at, now())
     FROM old, event
     WHERE runs.id = old.id AND deleted_at IS NULL
     RETURNING runs.id, runs.status
@@ -124,11 +124,11 @@ SELECT old.status AS before, run.status AS after, false AS stale, false AS doubt
 
 -- name: request_refresh
 -- Asking Argo has left something undone: it is asked again, though not before a while.
-UPDATE runs SET ask_since = coalesce(ask_since, asked_at, now()) WHERE name = %(name)s AND deleted_at IS NULL
+UPDATE runs SET refresh_requested_at = coalesce(refresh_requested_at, asked_at, now()) WHERE name = %(name)s AND deleted_at IS NULL
 
 -- name: clear_refresh
 -- Argo has been asked; what was mentioned since is still to be asked.
-UPDATE runs SET ask_since = NULL WHERE name = %(name)s AND ask_since <= asked_at
+UPDATE runs SET refresh_requested_at = NULL WHERE name = %(name)s AND refresh_requested_at <= asked_at
 
 -- name: record_stop
 -- Who stops a run, before Argo is told to: it will only say that it was stopped.
