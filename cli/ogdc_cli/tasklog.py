@@ -16,6 +16,7 @@ _WORDS = {
     "fetched": "fetched {name} ({size} bytes)",
     "listed": "listed the inputs: {files} files of {bytes} bytes in {partitions} partitions",
     "fetch_delayed": "{source}: {reason}; trying again in {seconds} s ({attempt} of {of})",
+    "fetch_failed": "done without {source}: {reason}",
     "command_started": "command {number} of {of}: {command}",
     "command_background": "command {number} of {of} has left running and waits for: {processes}",
     "command_finished": "command {number} of {of} finished after {seconds} s",

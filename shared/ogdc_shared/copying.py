@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _PIECE = 1 << 20
+_BLOCK = 4096
 _PERMISSIONS = 0o777
 
 
@@ -60,7 +61,7 @@ def copy_file(source: str, target: str) -> None:
         mode = status.st_mode & _PERMISSIONS | stat.S_IRUSR
         writing = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
         try:
-            _copy_content(reading, writing, status.st_size)
+            _copy_content(reading, writing, status)
         finally:
             os.close(writing)
         _set_time(target, status)
@@ -68,7 +69,11 @@ def copy_file(source: str, target: str) -> None:
         os.close(reading)
 
 
-def _copy_content(reading: int, writing: int, size: int) -> None:
+def _copy_content(reading: int, writing: int, status: os.stat_result) -> None:
+    size = status.st_size
+    if size <= _BLOCK and status.st_blocks:  # it has no room for a hole, as most of many files
+        os.write(writing, os.pread(reading, size, 0))
+        return
     for start, end in _extents(reading, size):
         position = start
         while position < end and (piece := os.pread(reading, min(_PIECE, end - position), position)):

@@ -13,7 +13,9 @@ from __future__ import annotations
 from ogdc_shared.fast_typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+
+    from ogdc_shared.plan import InputFile
 
 DATASET_DIRECTORIES = (".gdb", ".zarr")
 """How directories end that hold one data set."""
@@ -129,6 +131,28 @@ def group(names: Iterable[str], directories: Collection[str] = frozenset()) -> d
     for name in owners:
         grouped[_root(name, owners)].append(name)
     return grouped
+
+
+def members_of(paths: Sequence[str]) -> list[list[int]]:
+    """Return the positions of each item's files, the main one first; a path given twice is two items."""
+    owners = {part: main for main, parts in group(paths).items() for part in parts}
+    items: dict[str, list[int]] = {}
+    twice: list[list[int]] = []
+    for position, path in enumerate(paths):
+        if path not in owners and items.setdefault(path, [position]) != [position]:
+            twice.append([position])
+    for position, path in enumerate(paths):
+        if path in owners:
+            items[owners[path]].append(position)
+    return sorted([*items.values(), *twice])
+
+
+def item_path(file: InputFile) -> str:
+    """A path that tells what a file's parts are called, though perhaps not where it will be."""
+    above, _, name = file.source.partition("?")[0].rpartition("/")
+    if file.name is None and "." not in name:
+        return file.source  # …/get?file=lakes.shp
+    return f"{above}/{file.name or name}"
 
 
 def _owner(name: str, by_key: dict[tuple[str, str], str], directories: Collection[str]) -> str | None:

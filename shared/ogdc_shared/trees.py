@@ -76,16 +76,17 @@ def flush(directory: str) -> None:
     Raises:
         PublishError: see `walk`.
     """
-    count = 0
-    for _, entry in walk(directory):
-        if entry.is_dir(follow_symlinks=False) or entry.is_file(follow_symlinks=False):
-            count += 1
-            if count <= _MAX_SYNCED:
-                _sync(entry.path)
-    if count > _MAX_SYNCED:
+    paths = [
+        entry.path
+        for _, entry in walk(directory)
+        if entry.is_dir(follow_symlinks=False) or entry.is_file(follow_symlinks=False)
+    ]
+    if len(paths) > _MAX_SYNCED:
         _sync_file_system(directory)
-    else:
-        flush_entries(directory)
+        return
+    for path in paths:
+        _sync(path)
+    flush_entries(directory)
 
 
 def flush_entries(directory: str) -> None:

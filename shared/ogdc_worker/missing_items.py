@@ -1,4 +1,4 @@
-"""Items that a parallel recipe does without: for which a command failed, where the recipe allows that.
+"""Items that a parallel recipe does without: which could not be fetched or for which a command failed.
 
 Each partition keeps account in its workspace; `publish` looks at all of them, since the recipe says how many
 of the run may fail.
@@ -11,6 +11,7 @@ import os
 
 from ogdc_shared.errors import PublishError
 from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
+from ogdc_shared.several import several
 from ogdc_shared.trees import write_durably
 
 if TYPE_CHECKING:
@@ -19,10 +20,11 @@ if TYPE_CHECKING:
 
 RESULT_NAME = "ogdc-missing.json"
 """The list of what is missing, beside the files that are there."""
+FETCHING = 0
+"""Stands for the number of a command in the account of what could not be fetched."""
 _NAME = "missing.json"
 _MAX_BYTES = 64 * 1024 * 1024
 _REASON_CHARACTERS = 1000
-_NAMED = 5
 
 
 class Missing(NamedTuple):
@@ -30,19 +32,23 @@ class Missing(NamedTuple):
 
     item: str
     """Name of the file or directory that the command was given."""
-    command: int
-    """Which failed, counting from 1."""
-    line: int
+    command: int | None
+    """Which failed, counting from 1; None, as are the next two: it could not be fetched."""
+    line: int | None
     """Its line in the recipe's sh_file."""
-    exit_code: int
+    exit_code: int | None
     reason: str
+
+    def to_text(self) -> str:
+        """Say which, and what failed."""
+        return f"{self.item!r} ({'fetching it' if self.command is None else f'command {self.command}'})"
 
 
 class Account(NamedTuple):
     """What became of the items of a partition, or of several."""
 
     items: int = 0
-    """How many the first command ran for."""
+    """How many there were to be: that could not be fetched, and that the first command ran for."""
     missing: tuple[Missing, ...] = ()
 
     def exceeds(self, allowed: str) -> bool:
@@ -53,10 +59,8 @@ class Account(NamedTuple):
 
     def to_text(self) -> str:
         """Say how many are missing, and some of them."""
-        names = ", ".join(f"{one.item!r} (command {one.command})" for one in self.missing[:_NAMED])
-        return f"{len(self.missing)} of {self.items} items failed: {names}" + (
-            ", …" if len(self.missing) > _NAMED else ""
-        )
+        names = several([one.to_text() for one in self.missing])
+        return f"{len(self.missing)} of {self.items} items failed: {names}"
 
     def to_json(self) -> str:
         """Render as published."""
@@ -67,8 +71,13 @@ class Account(NamedTuple):
         )
 
 
+def exceeds_number(missing: int, allowed: str) -> bool:
+    """Whether a partition by itself has too many; a share is of the whole run, which only `publish` sees."""
+    return not allowed.endswith("%") and missing > int(allowed)
+
+
 def count_missing(workspace: str, *, before: int) -> int:
-    """Count the items of a partition that failed in commands before this one."""
+    """Count the items of a partition that could not be fetched, or failed in commands before this one."""
     commands = _read(workspace)["commands"]
     return sum(len(found) for number, found in commands.items() if int(number) < before)
 
@@ -78,7 +87,7 @@ def note(workspace: str, *, number: int, items: int, missing: Iterable[Missing])
 
     Args:
         workspace: The partition's.
-        number: Which of the commands.
+        number: Which of the commands; `FETCHING` before the first.
         items: How many it ran for.
         missing: Those it failed for.
     """
@@ -118,7 +127,7 @@ def _checked(number: int, workspace: str) -> Account:
         read = _read(workspace)
         commands = {int(command): rows for command, rows in read["commands"].items()}
         rows = [Missing(**row) for command in sorted(commands) for row in commands[command]]
-        account = Account(int(read["items"]), tuple(rows))
+        account = Account(int(read["items"]) + len(commands.get(FETCHING, ())), tuple(rows))
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as exc:
         raise PublishError(
             f"Partition {number} has left no account of which items failed ({type(exc).__name__}); nothing "

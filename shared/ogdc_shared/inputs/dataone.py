@@ -18,6 +18,7 @@ from ogdc_shared.errors import InputNotFoundError, SourceUnavailableError
 from ogdc_shared.filenames import last_component, relative_path
 from ogdc_shared.inputs.identifiers import identifiers
 from ogdc_shared.plan import Checksum, InputFile
+from ogdc_shared.several import several
 
 if TYPE_CHECKING:
     import urllib3
@@ -49,16 +50,18 @@ def resolve_dataset(
     base = node_url.rstrip("/")
     wanted = _matcher(filename)
     others: list[str] = []
+    count = 0
     found = False
     for document in _files_of(base, identifier, http=http):
         name = str(document.get("fileName") or document["id"])
         if wanted.match(name.lower()) or wanted.match(name.lower().rpartition("/")[2]):
             found = True
             yield _input_file(base, document)
-        elif len(others) <= _LISTED:
-            others.append(name)
+        else:
+            count += 1
+            others += [name] if count <= _LISTED else []
     if not found:
-        raise InputNotFoundError(_nothing(base, identifier, filename=filename, others=others))
+        raise InputNotFoundError(_nothing(base, identifier, filename=filename, others=others, count=count))
 
 
 def _files_of(base: str, identifier: str, *, http: urllib3.PoolManager) -> Iterator[dict[str, Any]]:
@@ -221,11 +224,13 @@ def _checksum(algorithm: object, value: object) -> Checksum | None:
     return Checksum(name, value.lower()) if known and re.fullmatch(r"[0-9a-fA-F]+", value) else None
 
 
-def _nothing(base: str, identifier: str, *, filename: str | None, others: list[str]) -> str:
+def _nothing(base: str, identifier: str, *, filename: str | None, others: list[str], count: int) -> str:
     if not others:
         return (
             f"DataONE knows no data files of {identifier!r} at {base}, or they are not public. Give the data "
             "set's DOI, or the address of its landing page, as dataset_identifier."
         )
-    listed = ", ".join(others[:_LISTED]) + (", …" if len(others) > _LISTED else "")
-    return f"No file of the DataONE package {identifier!r} is named {filename!r}. There is: {listed}."
+    return (
+        f"No file of the DataONE package {identifier!r} is named {filename!r}. "
+        f"There is: {several(others, of=count, shown=_LISTED)}."
+    )

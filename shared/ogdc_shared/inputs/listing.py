@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_shared.digests import HashTree, leaf
 from ogdc_shared.inputs.partitioning import UNKNOWN, divide
-from ogdc_shared.items import Wanted, group, may_be_part
+from ogdc_shared.items import Wanted, item_path, may_be_part, members_of
 from ogdc_shared.plan import Division, read_file, render_file, render_manifest, seal_manifest
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Listing:
             end += len(line)
             self._ends.append(end)
             self.sizes.append(UNKNOWN if file.size is None else file.size)
-            self._may_have_parts = self._may_have_parts or may_be_part(_path(file))
+            self._may_have_parts = self._may_have_parts or may_be_part(item_path(file))
 
     def __len__(self) -> int:
         return len(self.sizes)
@@ -76,8 +76,8 @@ class Listing:
         wanted = Wanted(patterns)
         if not wanted and not self._may_have_parts:
             return Items(self.sizes)
-        paths = [_path(file) for file in self._files()]
-        members = _members(paths)
+        paths = [item_path(file) for file in self._files()]
+        members = members_of(paths)
         if fitting := [item for item in members if wanted.has(paths[item[0]])]:
             passengers = chain.from_iterable(item for item in members if not wanted.has(paths[item[0]]))
             fitting[0] = [*fitting[0], *passengers]
@@ -120,28 +120,6 @@ class Listing:
     def _read(self, start: int, end: int) -> bytes:
         self._file.seek(self._ends[start])
         return self._file.read(self._ends[end] - self._ends[start])
-
-
-def _members(paths: Sequence[str]) -> list[list[int]]:
-    """Return the positions of each item's files, the main one first; a path given twice is two items."""
-    owners = {part: main for main, parts in group(paths).items() for part in parts}
-    items: dict[str, list[int]] = {}
-    twice: list[list[int]] = []
-    for position, path in enumerate(paths):
-        if path not in owners and items.setdefault(path, [position]) != [position]:
-            twice.append([position])
-    for position, path in enumerate(paths):
-        if path in owners:
-            items[owners[path]].append(position)
-    return sorted([*items.values(), *twice])
-
-
-def _path(file: InputFile) -> str:
-    """A path that tells what a file's parts are called, though perhaps not where it will be."""
-    above, _, name = file.source.partition("?")[0].rpartition("/")
-    if file.name is None and "." not in name:
-        return file.source  # …/get?file=lakes.shp
-    return f"{above}/{file.name or name}"
 
 
 def measure(sizes: Sequence[int], partitions: Iterable[Sequence[int]]) -> Division:

@@ -11,6 +11,7 @@ import stat
 from pathlib import Path, PurePosixPath
 
 from ogdc_shared.errors import InputError
+from ogdc_shared.several import several
 
 TEXT_LIMIT = 1024 * 1024
 """Bytes; the largest text file of a recipe that is read whole."""
@@ -91,8 +92,7 @@ def _what_there_is(root: Path, place: PurePosixPath) -> str:
         names = sorted(entry.name for entry in os.scandir(folder) if entry.is_file())
     if not names:
         return "add it, or correct the name."
-    shown = ", ".join(names[:10]) + (", …" if len(names) > 10 else "")
-    return f"add it, or correct the name (there is: {shown})."
+    return f"add it, or correct the name (there is: {several(names, shown=10)})."
 
 
 def _reason(exc: Exception) -> str:

@@ -23,6 +23,7 @@ from ogdc_shared.reach import Reach
 from ogdc_shared.recipe_sources.schemes import ARCHIVES, is_archive, open_source
 from ogdc_shared.recipe_sources.source import Budget, Source
 from ogdc_shared.removal import remove
+from ogdc_shared.several import several
 from ogdc_shared.storage.files import disk_errors
 
 if TYPE_CHECKING:
@@ -206,4 +207,4 @@ def _recipe_root(location: str, paths: Iterable[str]) -> PurePosixPath:
 
 def _listing(paths: Iterable[PurePosixPath]) -> str:
     names = sorted(map(str, paths))
-    return ", ".join(names[:NAMES_SHOWN]) + (", …" if len(names) > NAMES_SHOWN else "") or "nothing"
+    return several(names, shown=NAMES_SHOWN) or "nothing"

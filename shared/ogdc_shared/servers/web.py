@@ -51,6 +51,7 @@ class Web:
         self._threads = threads
         self._credentials = credentials or Credentials()
         self._pools: dict[str | None, urllib3.PoolManager] = {}
+        self._proxies: dict[tuple[str, str | None], str | None] = {}
         self._cookies: CookieJar | None = None
 
     def open(self, url: str, *, offset: int = 0, validator: str | None = None) -> Response:
@@ -194,12 +195,24 @@ class Web:
         self._cookies.extract_cookies(_CookieResponse(response), _cookie_request(url))  # type: ignore[arg-type]
 
     def _pool(self, url: str) -> urllib3.PoolManager:
-        proxy = _proxy(url)
+        proxy = self._proxy(url)
         if proxy not in self._pools:
             self._pools[proxy] = (
                 proxy_manager(proxy, maxsize=self._threads) if proxy else pool_manager(maxsize=self._threads)
             )
         return self._pools[proxy]
+
+    def _proxy(self, url: str) -> str | None:
+        """The proxy that http_proxy, https_proxy and no_proxy ask for, as wget and curl do.
+
+        Asked once for each host: reading the environment takes longer than a small file.
+        """
+        parts = urlsplit(url)
+        server = (parts.scheme.lower(), parts.hostname)
+        if server not in self._proxies:
+            bypassed = proxy_bypass(parts.hostname or "")
+            self._proxies[server] = None if bypassed else getproxies().get(server[0])
+        return self._proxies[server]
 
 
 class _CookieResponse:
@@ -273,14 +286,6 @@ def _scheme(url: str) -> str:
     except ValueError as exc:
         raise InputNotFoundError(f"{url!r} is no URL: {exc}.") from exc
     return parts.scheme.lower()
-
-
-def _proxy(url: str) -> str | None:
-    """The proxy that http_proxy, https_proxy and no_proxy ask for, as wget and curl do."""
-    parts = urlsplit(url)
-    if proxy_bypass(parts.hostname or ""):
-        return None
-    return getproxies().get(parts.scheme.lower())
 
 
 def _pieces(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:

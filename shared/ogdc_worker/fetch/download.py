@@ -27,6 +27,9 @@ if TYPE_CHECKING:
         def changed(self, source: str, *, etag: str, modified: str) -> bool:
             """Ask whether a file is another now; see `web.Web.changed`."""
 
+        def check(self, source: str) -> None:
+            """Make sure that there is such a file; see `web.Web.check`."""
+
 
 ATTEMPTS = 6
 """How often in a row a server may fail without one more byte of the file."""
@@ -78,6 +81,14 @@ class RecipeFiles:
     def changed(self, source: str, *, etag: str, modified: str) -> bool:
         """Say that nothing is known of an earlier state: such files are not cached."""
         return True
+
+    def check(self, source: str) -> None:
+        """Make sure that there is such a file.
+
+        Raises:
+            InputNotFoundError: the recipe has none.
+        """
+        read_recipe_file(self._directory, source)
 
 
 def download(

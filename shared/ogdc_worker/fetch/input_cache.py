@@ -5,8 +5,9 @@ next run finds. An entry is used when its server confirms it (ETag or Last-Modif
 checksum that the recipe asks for; so a stale one is never used, and what nobody can confirm is never kept.
 
 An entry is a directory, `<digest of the URL>/`, with `body` and `about.json`. It appears and goes by
-renaming, and is opened as a directory once, so whoever reads it sees both of one state. The URL itself is
-not kept: it may hold a password.
+renaming, and is opened as a directory once, so whoever reads it sees both of one state. A small body is not
+waited for to reach the disk; its digest tells whether it did. The URL itself is not kept: it may hold a
+password.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ import json
 import os
 import time
 from contextlib import suppress
+from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_shared.removal import remove
+from ogdc_worker.fetch.partial_file import SYNCED_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,7 +57,8 @@ class CacheEntry(NamedTuple):
                 if count == 0:
                     raise OSError(f"the cached file ends after {copied} of {self.size} bytes")
                 copied += count
-            os.fsync(copy.fileno())
+            if self.size >= SYNCED_BYTES:
+                os.fsync(copy.fileno())
 
     def digest(self, algorithm: str) -> str:
         """Compute a checksum of it, in hex."""
@@ -79,6 +83,10 @@ class InputCache:
         """
         self._directory = directory
         self._limit = limit
+        self._total: int | None = None
+        """Bytes of all entries and of those that are being made; None: nobody has counted."""
+        self._under_way = 0
+        self._lock = Lock()
 
     def find(self, url: str) -> CacheEntry | None:
         """Open what is kept of a URL; None: nothing, or something damaged."""
@@ -106,18 +114,28 @@ class InputCache:
         if not (etag or modified) or size > self._limit or not self._has_room(size):
             return
         draft = f"{self._directory}/{_DRAFT}{os.urandom(8).hex()}"
-        about = {"size": size, "etag": etag, "modified": modified, "name": name, "checksum": checksum}
+        about: dict[str, object] = {
+            "size": size,
+            "etag": etag,
+            "modified": modified,
+            "name": name,
+            "checksum": checksum,
+        }
         try:
             self._make_room(size)
             os.mkdir(draft)
             with open(path, "rb") as file:
                 CacheEntry(file.fileno(), size, "", "", None).copy_to(f"{draft}/{_BODY}")
+                about["sha256"] = _digest(file.fileno())
             with open(f"{draft}/{_ABOUT}", "w", encoding="utf-8") as text:
                 json.dump(about, text)
             self._replace(self._place(url), draft)
         except OSError:
             with suppress(OSError):
                 remove(draft)
+        finally:
+            with self._lock:
+                self._under_way -= size
 
     def forget(self, url: str) -> None:
         """Remove what is kept of a URL."""
@@ -149,15 +167,29 @@ class InputCache:
         return disk.f_bavail * disk.f_frsize - size > LEAST_FREE * disk.f_blocks * disk.f_frsize
 
     def _make_room(self, size: int) -> None:
-        """Remove what was used least recently until `size` more bytes fit, and what was left half made."""
+        """Make room for `size` more bytes; entries are looked at first, and whenever there is too much."""
+        with self._lock:
+            self._under_way += size
+            if self._total is None or self._total + size > self._limit:
+                self._total = self._clear(self._under_way) + self._under_way
+            else:
+                self._total += size
+
+    def _clear(self, size: int) -> int:
+        """Remove what was used least recently until `size` more bytes fit, and what was left half made.
+
+        Returns:
+            How many bytes there are.
+        """
         entries = sorted(self._entries())
         total = sum(kept for _, kept, _ in entries)
         for _, kept, place in entries:
             if total + size <= self._limit:
-                return
+                break
             with suppress(OSError):
                 self._discard(place)
             total -= kept
+        return total
 
     def _entries(self) -> Iterator[tuple[float, int, str]]:
         """Yield of each entry when it was used last, its bytes and its place."""
@@ -177,12 +209,18 @@ def _opened(entry: int) -> CacheEntry:
     with open(_ABOUT, encoding="utf-8", opener=within) as text:
         about = json.load(text)
     body = within(_BODY, os.O_RDONLY)
-    if os.fstat(body).st_size != about["size"]:
+    if os.fstat(body).st_size != about["size"] or about.get("sha256", "") not in {"", _digest(body)}:
         os.close(body)
-        raise ValueError("the entry has another size than it should have")
+        raise ValueError("the entry holds something else than it should")
     return CacheEntry(
         body, about["size"], about["etag"], about["modified"], about["name"], about.get("checksum", "")
     )
+
+
+def _digest(body: int) -> str:
+    """The SHA-256 of a small file, in hex; empty for one that was waited for to reach the disk."""
+    size = os.fstat(body).st_size
+    return hashlib.sha256(os.pread(body, size, 0)).hexdigest() if size < SYNCED_BYTES else ""
 
 
 def _copy(source: int, target: int, offset: int) -> int:

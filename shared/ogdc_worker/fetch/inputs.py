@@ -10,27 +10,42 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from ogdc_shared.errors import InputNotFoundError, PublishError, UnsupportedError
+from ogdc_shared.errors import (
+    InputNotFoundError,
+    PublishError,
+    SourceUnavailableError,
+    UnsupportedError,
+    UnusableInputError,
+)
 from ogdc_shared.filenames import last_component, name_from_url, placed, take_name
 from ogdc_shared.removal import remove
 from ogdc_shared.servers.response import InterruptedFetchError, Response
+from ogdc_shared.several import several
 from ogdc_shared.trees import flush, move_children
 from ogdc_shared.walking import is_directory, walk
 from ogdc_worker.fetch.download import Downloaded, RecipeFiles, download
-from ogdc_worker.fetch.partial_file import PartialFile
+from ogdc_worker.fetch.partial_file import SYNCED_BYTES, PartialFile, boot_id
 from ogdc_worker.fetch.threads import in_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from ogdc_shared.errors import OgdcError
     from ogdc_shared.plan import InputFile
     from ogdc_worker.fetch.download import RetryNotice, Source
     from ogdc_worker.fetch.fetch_progress import FetchProgress
     from ogdc_worker.fetch.input_cache import CacheEntry, InputCache
+    from ogdc_worker.fetch.missing_inputs import MissingInputs
 
-THREADS = 4
+THREADS = 6
+"""Connections to a server at the same time, as browsers have them."""
+_LOOKING_SECONDS, _LOOKED_AT = 5.0, 200
+"""Where an input is not there, how long and at how many others is looked."""
+_BOOT = "boot"
+"""In a store: which boot of which machine wrote it."""
 
 
 class Fetched(NamedTuple):
@@ -49,6 +64,13 @@ class Fetched(NamedTuple):
     """Algorithm and digest, as `sha256:9f86…`; None: an earlier try fetched it."""
 
 
+class _Unfetched(NamedTuple):
+    """An input that cannot be had."""
+
+    number: int
+    error: OgdcError
+
+
 def fetch_inputs(
     files: Sequence[InputFile],
     *,
@@ -60,6 +82,7 @@ def fetch_inputs(
     progress: FetchProgress | None = None,
     credentials: str = "",
     cache: InputCache | None = None,
+    missing: MissingInputs | None = None,
 ) -> None:
     """Fetch all inputs into `store`; those that an earlier try has finished are left alone.
 
@@ -73,32 +96,62 @@ def fetch_inputs(
         progress: Told how far it is.
         credentials: Directory with the logins of servers (see `credentials`); empty: there are none.
         cache: What was fetched before; None: everything is fetched.
+        missing: Told of inputs that cannot be fetched, which may be done without; None: each is an error.
 
     Raises:
-        InputNotFoundError: there is no such file.
+        InputNotFoundError: there is no such file; names some more of which that is true.
         SourceUnavailableError: a server failed too often.
         UnusableInputError: an input has a wrong size or checksum, or the name of another.
     """
-    os.makedirs(store, exist_ok=True)
+    _open_store(store)
     fetching = _Fetching(files, store=store, recipe=recipe, credentials=credentials, cache=cache)
 
     def wait(trouble: RetryNotice) -> None:
         warn(trouble)
         pause(trouble.seconds)
 
-    def fetch(number: int) -> Fetched:
-        return fetching.fetch(number, wait=wait, progress=progress)
+    def fetch(number: int) -> Fetched | _Unfetched:
+        try:
+            return fetching.fetch(number, wait=wait, progress=progress)
+        except (InputNotFoundError, UnusableInputError, SourceUnavailableError) as exc:
+            return _Unfetched(number, exc)
 
     owners: dict[str, str] = {}
     try:
-        for fetched in in_threads(fetch, len(files), at_once=THREADS):
-            take_name(owners, fetched.name, fetched.source)
-            report(fetched)
+        for outcome in in_threads(fetch, len(files), at_once=THREADS):
+            if isinstance(outcome, _Unfetched):
+                _do_without(outcome, missing)
+                continue
+            take_name(owners, outcome.name, outcome.source)
+            report(outcome)
     except InputNotFoundError as exc:
         if len(files) == 1:
             raise
-        raise InputNotFoundError(f"{exc} (One of {len(files)} inputs; {len(owners)} were fetched.)") from exc
+        raise fetching.with_others(exc, fetched=len(owners)) from exc
+    for number in missing.positions() if missing else ():
+        remove(f"{store}/{number}")
     flush(store)
+
+
+def _do_without(unfetched: _Unfetched, missing: MissingInputs | None) -> None:
+    if missing is None:
+        raise unfetched.error
+    missing.add(*unfetched)
+
+
+def _open_store(store: str) -> None:
+    """Make the store, or leave out of it what a machine's sudden end may have left without its content."""
+    os.makedirs(store, exist_ok=True)
+    boot = boot_id()
+    with suppress(FileNotFoundError), open(f"{store}/{_BOOT}", encoding="ascii") as note:
+        if boot and note.read() == boot:
+            return
+    for number in filter(str.isdecimal, os.listdir(store)):
+        name = _only_file(f"{store}/{number}")
+        if name and os.path.getsize(f"{store}/{number}/{name}") < SYNCED_BYTES:
+            remove(f"{store}/{number}")
+    with open(f"{store}/{_BOOT}", "w", encoding="ascii") as note:
+        note.write(boot)
 
 
 def distrust(store: str) -> None:
@@ -173,6 +226,37 @@ class _Fetching:
         seconds = round(time.monotonic() - started, 3)
         size = os.path.getsize(f"{place}/{name}")
         return Fetched(file.source, name, size, seconds, cached, url or None, checksum)
+
+    def with_others(self, error: InputNotFoundError, *, fetched: int) -> InputNotFoundError:
+        """Say of what else there is nothing to fetch, as far as that is found out within seconds."""
+        until = time.monotonic() + _LOOKING_SECONDS
+        unfetched = [each for each in range(len(self._files)) if not _only_file(f"{self._store}/{each}")]
+        numbers = [each for each in unfetched if self._files[each].source not in str(error)]
+        looked_at = numbers[:_LOOKED_AT]
+        others: list[str] = []
+        for other in in_threads(lambda at: self._absent(looked_at[at]), len(looked_at), at_once=THREADS):
+            others += [repr(other)] if other else []
+            if time.monotonic() > until:
+                break
+        if not others:
+            return InputNotFoundError(f"{error} (One of {len(self._files)} inputs; {fetched} were fetched.)")
+        return InputNotFoundError(
+            f"{error} The same is true of {several(others)} ({len(others) + 1} of {len(self._files)} inputs; "
+            f"{fetched} were fetched)."
+        )
+
+    def _absent(self, number: int) -> str | None:
+        """The source of an input, where a server says that there is none."""
+        file = self._files[number]
+        if file.source.lower().startswith("ftp:"):
+            return None
+        try:
+            self._sources[file.kind].check(file.source)
+        except InputNotFoundError:
+            return file.source
+        except InterruptedFetchError:
+            return None
+        return None
 
     def _downloaded(
         self,

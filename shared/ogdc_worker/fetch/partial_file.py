@@ -11,6 +11,9 @@ from ogdc_shared.removal import remove
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+SYNCED_BYTES = 1 << 20
+"""Files of this size are written to disk one by one. Smaller ones are with all the others in the end, since
+waiting for the disk would take longer than fetching them."""
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
@@ -41,18 +44,19 @@ class PartialFile:
                 boot, _, validator = note.read().partition("\n")
         except FileNotFoundError:
             return None
-        return validator if boot and boot == _boot() else None
+        return validator if boot and boot == boot_id() else None
 
     @contextmanager
     def write(self, *, offset: int, validator: str | None) -> Iterator[BinaryIO]:
-        """Open the file to go on at `offset`; all is on disk when the block ends well."""
+        """Open the file to go on at `offset`; when the block ends well, all of a large one is on disk."""
         if not offset:
             self.discard()
             self._remember(validator)
         with open(self.path, "ab") as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            if file.tell() >= SYNCED_BYTES:
+                os.fsync(file.fileno())
 
     def become(self, path: str) -> None:
         """Give the finished file its place."""
@@ -67,10 +71,10 @@ class PartialFile:
     def _remember(self, validator: str | None) -> None:
         if validator:
             with open(self._note, "w", encoding="iso-8859-1") as note:
-                note.write(f"{_boot()}\n{validator}")
+                note.write(f"{boot_id()}\n{validator}")
 
 
-def _boot() -> str:
+def boot_id() -> str:
     """Which boot of which machine this is; empty where the kernel does not say."""
     with suppress(OSError), open(_BOOT_ID) as file:
         return file.read().strip()

@@ -14,6 +14,7 @@ import re
 
 from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
 from ogdc_shared.layout import claim_mount
+from ogdc_shared.several import several
 from ogdc_worker.process.carrying import below
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ _LISTS = (".txt", ".lst", ".list")
 
 _MAX_BYTES = 64 << 20
 _MAX_TABLE_BYTES = 8 << 20
-_MAX_NAMED = 5
 _SOURCE = re.compile(
     rb"<(SourceFilename|SourceDataset|SrcDataSource|IndexDataset)\b([^>]*)>([^<]+)</\1>"
     rb"|<MDI key=\"[XY]_DATASET\"()()>([^<]+)</MDI>"
@@ -63,9 +63,7 @@ class Lost(NamedTuple):
     """False: it may be no index."""
 
     def __str__(self) -> str:
-        shown = ", ".join(self.paths[:_MAX_NAMED])
-        more = len(self.paths) - _MAX_NAMED
-        return f"{self.name!r}, which names {shown}" + (f" and {more} more" if more > 0 else "")
+        return f"{self.name!r}, which names {several(self.paths)}"
 
 
 def find_lost(names: Sequence[str], paths: ProcessPaths, *, is_last: bool) -> Iterator[Lost]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from ogdc_shared.plan import InputFile
     from ogdc_worker.fetch.input_cache import InputCache
+    from ogdc_worker.fetch.missing_inputs import MissingInputs
     from ogdc_worker.process.paths import ProcessPaths
     from ogdc_worker.report import Reporter
 
@@ -28,6 +29,7 @@ def input_steps(
     paths: ProcessPaths,
     reporter: Reporter,
     caching: bool = True,
+    allowed_failures: str | None = None,
 ) -> Iterator[Step]:
     """Yield the steps: `fetch` where anything is on a server, and `place` where there is anything.
 
@@ -37,6 +39,7 @@ def input_steps(
         paths: Where everything is.
         reporter: Told of each input.
         caching: Whether what was fetched before may be used, and is kept for later.
+        allowed_failures: How many items may be missing, or which share of them; None: none may.
     """
     kinds = {file.kind for file in files}
     if kinds == {"volume"}:
@@ -44,7 +47,8 @@ def input_steps(
     elif kinds == {"recipe"}:
         yield Step("place", partial(_copy, files, paths=paths, reporter=reporter))
     elif files:
-        yield Step("fetch", partial(_fetch, files, paths=paths, reporter=reporter, caching=caching))
+        fetch = partial(_fetch, files, paths=paths, reporter=reporter, caching=caching)
+        yield Step("fetch", partial(fetch, allowed_failures=allowed_failures))
         yield Step("place", partial(_place, paths))
 
 
@@ -63,10 +67,18 @@ def _copy(files: Sequence[InputFile], *, paths: ProcessPaths, reporter: Reporter
         reporter.event("fetched", **copied)
 
 
-def _fetch(files: Sequence[InputFile], *, paths: ProcessPaths, reporter: Reporter, caching: bool) -> None:
+def _fetch(
+    files: Sequence[InputFile],
+    *,
+    paths: ProcessPaths,
+    reporter: Reporter,
+    caching: bool,
+    allowed_failures: str | None,
+) -> None:
     from ogdc_worker.fetch.fetch_progress import FetchProgress
     from ogdc_worker.fetch.inputs import fetch_inputs
 
+    missing = _may_be_missing(files, allowed_failures, reporter) if allowed_failures else None
     with FetchProgress(len(files), partial(reporter.event, "fetching")) as progress:
         fetch_inputs(
             files,
@@ -79,7 +91,19 @@ def _fetch(files: Sequence[InputFile], *, paths: ProcessPaths, reporter: Reporte
             progress=progress,
             credentials=paths.credentials,
             cache=_cache(paths) if caching else None,
+            missing=missing,
         )
+    if missing:
+        missing.leave_account(paths.workspace)
+
+
+def _may_be_missing(files: Sequence[InputFile], allowed: str, reporter: Reporter) -> MissingInputs:
+    from ogdc_worker.fetch.missing_inputs import MissingInputs
+
+    def report(source: str, reason: str) -> None:
+        reporter.event("fetch_failed", source=source, reason=reason)
+
+    return MissingInputs(files, allowed, report=report)
 
 
 def distrust_store(paths: ProcessPaths) -> None:

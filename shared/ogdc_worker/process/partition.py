@@ -189,6 +189,7 @@ class _Process:
             paths=self._paths,
             reporter=self._reporter,
             caching=self._plan.cache,
+            allowed_failures=self._plan.allowed_failures if per_file else None,
         )
         for number in range(1, len(self._plan.commands) + 1):
             if number > 1:

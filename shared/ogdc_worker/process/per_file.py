@@ -23,6 +23,7 @@ from ogdc_shared.errors import CommandFailedError, PublishError
 from ogdc_shared.fast_typing import TYPE_CHECKING
 from ogdc_shared.items import Wanted
 from ogdc_shared.removal import empty, remove
+from ogdc_shared.several import several
 from ogdc_shared.trees import carry_along, flush_entries, move_children
 from ogdc_worker.merging import merge_names
 from ogdc_worker.process.selection import Selection, select_inputs, select_left
@@ -114,8 +115,9 @@ class FileByFile:
         patterns = ", ".join(self._plan.items) or "*"
         self._reporter.warn(
             "no_items",
-            f"Command {number} ran for nothing: of what the command before it left ({others[0]!r}"
-            f"{', …' if len(others) > 1 else ''}), nothing matches workflow.parallel.items ({patterns}).",
+            f"Command {number} ran for nothing: of what the command before it left "
+            f"({several([repr(other) for other in others])}), nothing matches workflow.parallel.items "
+            f"({patterns}).",
         )
 
     def _keeps_apart(self, items: Sequence[WorkFile], carried: Sequence[str]) -> bool:
@@ -163,13 +165,13 @@ class FileByFile:
         Raises:
             CommandFailedError: this, where the plan allows no more.
         """
-        from ogdc_worker.missing_items import count_missing
+        from ogdc_worker.missing_items import count_missing, exceeds_number
 
         allowed = self._plan.allowed_failures
         if allowed is None:
             raise failures[-1][1]
         earlier = count_missing(self._paths.workspace, before=number)
-        if not allowed.endswith("%") and earlier + len(failures) > int(allowed):
+        if exceeds_number(earlier + len(failures), allowed):
             raise failures[-1][1]
         empty(self._paths.outputs)
 

@@ -24,6 +24,7 @@ from ogdc_shared.errors import (
 from ogdc_shared.plan import Checksum, InputFile
 from ogdc_worker.fetch.download import ATTEMPTS, FIRST_PAUSE
 from ogdc_worker.fetch.inputs import THREADS, Fetched, fetch_inputs, place_inputs
+from ogdc_worker.fetch.partial_file import SYNCED_BYTES
 from support.ftp import ftp_server
 from support.http import Answer, FileServer, Request, closed_port
 
@@ -271,6 +272,21 @@ def test_what_another_boot_left_is_not_trusted(fetching: Fetching, server: FileS
     assert fetching.names(f"{server.url}/a.bin") == ["a.bin"]
     assert (fetching.inputs / "a.bin").read_bytes() == CONTENT
     assert "Range" not in server.requests[-1].headers
+
+
+def test_small_files_that_another_boot_left_are_fetched_again(
+    fetching: Fetching, server: FileServer, tmp_path: Path
+) -> None:
+    """They were not waited for to reach the disk, so their names may be all that is left of them."""
+    (tmp_path / "served/small.csv").write_bytes(b"1,2")
+    (tmp_path / "served/large.bin").write_bytes(bytes(SYNCED_BYTES))
+    fetching.fetch(f"{server.url}/small.csv", f"{server.url}/large.bin")
+    (fetching.store / "0/small.csv").write_bytes(b"")
+    (fetching.store / "boot").write_text("another-boot")
+    server.requests.clear()
+    fetching.fetch(f"{server.url}/small.csv", f"{server.url}/large.bin")
+    assert server.paths() == ["/small.csv"]
+    assert (fetching.store / "0/small.csv").read_bytes() == b"1,2"
 
 
 def test_a_file_that_was_all_there_is_not_fetched_again(fetching: Fetching, server: FileServer) -> None:

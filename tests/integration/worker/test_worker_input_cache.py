@@ -186,6 +186,26 @@ def test_it_can_be_left_out(runs: Runs, server: FileServer) -> None:
     assert _sent(server) == [200, 200]
 
 
+def test_a_small_entry_whose_content_did_not_reach_the_disk_is_fetched_again(
+    runs: Runs, server: FileServer
+) -> None:
+    runs.fetch(f"{server.url}/a.bin")
+    (body,) = runs.kept.glob("*/body")
+    body.chmod(0o600)
+    body.write_bytes(bytes(len(CONTENT)))
+    files, told = runs.fetch(f"{server.url}/a.bin")
+    assert (files, told[0].cached) == ({"a.bin": CONTENT}, False)
+
+
+def test_what_is_kept_stays_within_its_limit_while_one_run_adds_to_it(
+    runs: Runs, server: FileServer, tmp_path: Path
+) -> None:
+    for number in range(20):
+        (tmp_path / f"served/{number}.bin").write_bytes(bytes([number]) * 100_000)
+    runs.fetch(*(f"{server.url}/{number}.bin" for number in range(20)))
+    assert 0 < sum(body.stat().st_size for body in runs.kept.glob("*/body")) <= 1 << 20
+
+
 @settings(deadline=None, max_examples=30)
 @given(sizes=st.lists(st.integers(0, 120), min_size=1, max_size=30), limit=st.integers(1, 300))
 def test_it_never_holds_more_than_it_may_and_forgets_what_was_not_used(

@@ -275,6 +275,15 @@ def test_one_of_many_says_how_many_there_are(place: Place, server: FileServer) -
         )
 
 
+def test_others_that_are_not_there_are_named_and_counted(place: Place, server: FileServer) -> None:
+    server.routes["/a.csv"] = lambda _: Answer(body=b"1")
+    gone = [f"{server.url}/gone{number}.csv" for number in range(9)]
+    with pytest.raises(
+        InputNotFoundError, match=r"gone\d\.csv'.*404.*same is true of .*and 3 more.*9 of 10 inp"
+    ):
+        place.fetch(f"{server.url}/a.csv", *gone)
+
+
 def test_directories_names_and_queries_tell_files_apart(place: Place, server: FileServer) -> None:
     server.routes["/sic.tif"] = lambda request: Answer(body=str(request.query).encode())
     url = f"{server.url}/sic.tif"

@@ -156,7 +156,7 @@ def test_a_name_that_is_not_there_is_told_with_those_that_are(
         list(resolve_dataset(node.url, PACKAGE, filename="a.tif", http=http))
     listed = ", ".join(f"{number:02}.tif" for number in range(10))
     assert str(raised.value) == (
-        f"No file of the DataONE package '{PACKAGE}' is named 'a.tif'. There is: {listed}, …."
+        f"No file of the DataONE package '{PACKAGE}' is named 'a.tif'. There is: {listed} and 20 more."
     )
 
 

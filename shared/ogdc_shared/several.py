@@ -1,0 +1,25 @@
+"""How messages tell of many things: the first few, and how many there are."""
+
+from __future__ import annotations
+
+from ogdc_shared.fast_typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SHOWN = 5
+
+
+def several(texts: Sequence[str], *, of: int | None = None, shown: int = SHOWN, by: str = ", ") -> str:
+    """Join the first of some texts, and say how many are left out: `a, b and 7 more`.
+
+    Args:
+        texts: Some or all of them.
+        of: How many there are; None: these.
+        shown: How many are told at most.
+        by: What stands between them.
+    """
+    total = len(texts) if of is None else of
+    told = texts[:shown]
+    more = total - len(told)
+    return by.join(told) + (f"{' ' if by == ', ' else by}and {more} more" if more > 0 else "")

@@ -1,0 +1,25 @@
+"""What messages tell of many things."""
+
+from __future__ import annotations
+
+import pytest
+
+from ogdc_shared.several import several
+
+
+@pytest.mark.parametrize(
+    ("texts", "of", "told"),
+    [
+        ([], None, ""),
+        (["a"], None, "a"),
+        (["a", "b", "c"], None, "a, b, c"),
+        (["a", "b", "c", "d"], None, "a, b, c and 1 more"),
+        (["a", "b"], 7, "a, b and 5 more"),
+    ],
+)
+def test_the_first_are_named_and_all_are_counted(texts: list[str], of: int | None, told: str) -> None:
+    assert several(texts, of=of, shown=3) == told
+
+
+def test_lines_stand_below_each_other() -> None:
+    assert several(["a", "b"], shown=1, by="\n") == "a\nand 1 more"
