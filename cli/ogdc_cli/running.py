@@ -18,7 +18,7 @@ from ogdc_local.stack.control import ensure_up
 from ogdc_local.stack.paths import StatePaths
 from ogdc_shared.copying import copy_tree
 from ogdc_shared.errors import InvalidRequestError, OgdcError
-from ogdc_shared.layout import partition_workspace
+from ogdc_shared.layout import PROCESS, partition_workspace
 from ogdc_shared.phases import Phase
 
 
@@ -98,6 +98,12 @@ def _cancelled_with_us(client: ApiClient, submitted: Callable[[], Submitted]) ->
         raise
 
 
+def _last_stage(run: dict[str, Any]) -> tuple[str, int]:
+    """Name the stage whose outputs are the result, and say how many partitions it has."""
+    later = [each for each in run["stages"] if each["stage"] != PROCESS]
+    return (later[-1]["stage"], later[-1]["tasks"]) if later else (PROCESS, run["partitions"])
+
+
 def _copy_outputs(run: dict[str, Any], target: Path) -> Path:
     """Copy a run's outputs, as its commands left them, into a directory that is made.
 
@@ -105,7 +111,8 @@ def _copy_outputs(run: dict[str, Any], target: Path) -> Path:
     """
     volume = StatePaths.from_env().volume
     if run["output_type"] == "temporary":
-        workspaces = (partition_workspace(run["name"], number) for number in range(run["partitions"]))
+        stage, partitions = _last_stage(run)
+        workspaces = (partition_workspace(run["name"], number, stage) for number in range(partitions))
         sources = [volume / workspace / "output_dir" for workspace in workspaces]
     else:
         sources = [volume / run["recipe_id"]]

@@ -72,8 +72,8 @@ def _run(context: Context, call: Call) -> Response:
     query = call.request.args
     limit, offset = TASK_LIMIT.read(query), TASK_OFFSET.read(query)
     run = read.reconciled_run(context, call.name)
-    tasks = read.get_tasks(context, run, limit=limit, offset=offset)
-    detail = run_detail_view(run, tasks, read.get_warnings(context, run))
+    tasks, stages = read.get_tasks(context, run, limit=limit, offset=offset)
+    detail = run_detail_view(run, tasks, read.get_warnings(context, run), stages=stages)
     return json_response(detail | {"trigger": triggers.origin_view(context, run)})
 
 

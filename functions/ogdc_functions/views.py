@@ -13,6 +13,7 @@ from ogdc_shared.redact import redact_url
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ogdc_shared.db.tasks import StageCounts
     from ogdc_shared.run_warnings import RunWarning
     from ogdc_shared.runs.partitions import PartitionState
 
@@ -46,10 +47,15 @@ def run_view(run: Run) -> dict[str, Any]:
     }
 
 
-def run_detail_view(run: Run, tasks: list[TaskState], warnings: Sequence[RunWarning]) -> dict[str, Any]:
-    """Return a run with some of its tasks and warnings; its counts count all of them."""
-    warned = [warning._asdict() for warning in warnings]
-    return run_view(run) | {"tasks": [_task_view(task) for task in tasks], "warnings": warned}
+def run_detail_view(
+    run: Run, tasks: list[TaskState], warnings: Sequence[RunWarning], *, stages: Sequence[StageCounts]
+) -> dict[str, Any]:
+    """Return a run with its stages and some of its tasks and warnings; its counts count all of them."""
+    return run_view(run) | {
+        "stages": [stage._asdict() for stage in stages],
+        "tasks": [_task_view(task) for task in tasks],
+        "warnings": [warning._asdict() for warning in warnings],
+    }
 
 
 def partitions_view(run: Run, partitions: list[PartitionState]) -> dict[str, Any]:
@@ -61,6 +67,7 @@ def _task_view(task: TaskState) -> dict[str, Any]:
     return {
         "name": task.name,
         "template": task.template,
+        "stage": task.stage,
         "partition": task.partition,
         "phase": task.phase,
         "message": task.message,

@@ -6,6 +6,31 @@ nothing, since the worker's start-up time is paid for by every task.
 
 from __future__ import annotations
 
+PROCESS = "process"
+"""The stage that every run has: its partitions are those of the recipe's inputs. Whatever belongs to another
+stage lies in a part of its own; `stage` names it in what follows."""
+
+PUBLISH = "publish"
+"""The last stage of every run, of one task."""
+LIST = "list"
+"""The task that divides the inputs of `process` where only the run can; `list-x` divides those of stage x."""
+
+
+def list_task(stage: str) -> str:
+    """Name the task that divides a stage's inputs."""
+    return LIST if stage == PROCESS else f"{LIST}-{stage}"
+
+
+def is_list_task(name: str) -> bool:
+    """Whether a task of that name divides a stage's inputs."""
+    return name == LIST or name.startswith(f"{LIST}-")
+
+
+def stage_of(task: str) -> str:
+    """Name the stage that a task belongs to; the one that divides its inputs does, too."""
+    return (task.removeprefix(f"{LIST}-") if task != LIST else PROCESS) if is_list_task(task) else task
+
+
 # --- keys in the artifact store ---
 
 
@@ -14,29 +39,29 @@ def snapshot_key(digest: str) -> str:
     return f"recipes/{digest}.tar.gz"
 
 
-def plan_key(run_name: str) -> str:
-    """Key of what a run executes (see `plan.Plan`)."""
-    return f"runs/{run_name}/plan.json"
+def plan_key(run_name: str, stage: str = PROCESS) -> str:
+    """Key of what the tasks of a stage execute (see `plan.Plan`)."""
+    return f"{_stage_prefix(run_name, stage)}plan.json"
 
 
-def partition_key(run_name: str, partition: int | str) -> str:
+def partition_key(run_name: str, partition: int | str, stage: str = PROCESS) -> str:
     """Key of one partition's manifest (see `plan.Partition`); `partition` counts from 0."""
-    return f"{partitions_directory(run_name)}/{partition}.json"
+    return f"{partitions_directory(run_name, stage)}/{partition}.json"
 
 
-def partitions_directory(run_name: str) -> str:
-    """What the keys of all manifests of a run begin with, before a slash; they stay with the run."""
-    return f"runs/{run_name}/partitions"
+def partitions_directory(run_name: str, stage: str = PROCESS) -> str:
+    """What the keys of all manifests of a stage begin with, before a slash; they stay with the run."""
+    return f"{_stage_prefix(run_name, stage)}partitions"
 
 
-def division_key(run_name: str) -> str:
-    """Key of how a run's files were divided (see `plan.Division`), at submission or by the task `list`."""
-    return f"runs/{run_name}/partitions.json"
+def division_key(run_name: str, stage: str = PROCESS) -> str:
+    """Key of how a stage's files were divided (see `plan.Division`), at submission or by a task `list`."""
+    return f"{_stage_prefix(run_name, stage)}partitions.json"
 
 
-def facts_key(run_name: str, partition: int | str) -> str:
+def facts_key(run_name: str, partition: int | str, stage: str = PROCESS) -> str:
     """Key of what the task of a partition fetched, ran and wrote (see `worker.facts`), where it left that."""
-    return f"runs/{run_name}/facts/{partition}.json"
+    return f"{_stage_prefix(run_name, stage)}facts/{partition}.json"
 
 
 def output_key(run_name: str, recipe_id: str) -> str:
@@ -54,6 +79,10 @@ def run_prefix(run_name: str) -> str:
     return f"runs/{run_name}/"
 
 
+def _stage_prefix(run_name: str, stage: str) -> str:
+    return run_prefix(run_name) if stage == PROCESS else f"{run_prefix(run_name)}stages/{stage}/"
+
+
 # --- places on the workflow volume (relative to its root) ---
 
 PRIVATE_DIR = ".ogdc"
@@ -63,7 +92,8 @@ PRIVATE_DIR = ".ogdc"
 WORKSPACES = f"{PRIVATE_DIR}/runs"
 STAGING = f"{PRIVATE_DIR}/staging"
 REPLACED = f"{PRIVATE_DIR}/replaced"
-"""Below each of these a directory a run, which stays there when the run comes to no good end."""
+"""Below each of these a directory a run, which stays there when the run comes to no good end; below the first
+one for each further stage of it as well."""
 CONDEMNED = f"{PRIVATE_DIR}/condemned"
 """Where `tidy` puts what it is about to remove."""
 CHECKPOINT = "checkpoint"
@@ -74,14 +104,23 @@ WARNINGS = "warnings.json"
 """The file in a partition's workspace with its warnings (see `run_warnings`), where it has some."""
 
 
-def workspace(run_name: str) -> str:
-    """A run's working part of the volume; one directory a partition below it."""
-    return f"{WORKSPACES}/{run_name}"
+def workspace(run_name: str, stage: str = PROCESS) -> str:
+    """A stage's working part of the volume; one directory a partition below it.
+
+    Beside those of the other stages, so that a task can be shown one and nothing of the others. The name of a
+    run has no dot.
+    """
+    return f"{WORKSPACES}/{run_name}" if stage == PROCESS else f"{WORKSPACES}/{run_name}.{stage}"
 
 
-def partition_workspace(run_name: str, partition: int | str) -> str:
+def run_of_workspace(name: str) -> str:
+    """The run that a directory below `WORKSPACES` belongs to."""
+    return name.partition(".")[0]
+
+
+def partition_workspace(run_name: str, partition: int | str, stage: str = PROCESS) -> str:
     """One partition's working part: `input_dir/`, `output_dir/` and the checkpoint."""
-    return f"{workspace(run_name)}/{partition}"
+    return f"{workspace(run_name, stage)}/{partition}"
 
 
 def staging(run_name: str) -> str:
@@ -105,6 +144,8 @@ INPUT_DIR = "/input_dir"
 OUTPUT_DIR = "/output_dir"
 WORKFLOW_MOUNT = "/mnt/workflow"
 """In `process`: the partition's own workspace. In `publish`: the volume."""
+STAGE_MOUNT = "/mnt/stage"
+"""Where a later stage sees the workspace of the stage before it, read-only."""
 PLAN_PATH = "/ogdc/plan.json"
 PARTITION_PATH = "/ogdc/partition.json"
 RECIPE_PATH = "/ogdc/recipe"

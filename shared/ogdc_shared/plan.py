@@ -1,6 +1,6 @@
 """What a run executes, as stored in the artifact store and read by the worker.
 
-`Plan` and `Division` are one object a run, `Partition` is one object a partition. All are plain JSON; user
+`Plan` and `Division` are one object a stage, `Partition` is one object a partition. All are plain JSON; user
 text (command lines, URLs, file names) travels in them and never in the Argo manifest. Named tuples, because
 the worker's start-up time counts.
 """
@@ -12,6 +12,7 @@ from json.encoder import encode_basestring as quoted
 
 from ogdc_shared.errors import UnsupportedError
 from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
+from ogdc_shared.layout import PROCESS
 
 if TYPE_CHECKING:
     from typing import Any
@@ -83,7 +84,7 @@ class Partitioning(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What every partition of a run does."""
+    """What every partition of a stage does; most runs have one stage."""
 
     recipe_id: str
     commands: tuple[Command, ...]
@@ -92,7 +93,7 @@ class Plan(NamedTuple):
     command_timeout: float | None = None
     """Seconds one command may take; None: only the workflow's own deadline counts."""
     volumes: tuple[VolumeInput, ...] = ()
-    """Where the task `list` looks for files; empty: the manifests were written at submission."""
+    """Where the task `list` looks for files; empty: nowhere, the manifests were written at submission."""
     partitioning: Partitioning = Partitioning()
     variables: tuple[tuple[str, str], ...] = ()
     """Names and values that the commands' environment has besides its own."""
@@ -113,6 +114,9 @@ class Plan(NamedTuple):
     """Whether the recipe takes warnings for failures."""
     cache: bool = True
     """Whether inputs that were fetched before may be used, and are kept for later."""
+    stage: str = PROCESS
+    before: str | None = None
+    """The stage whose outputs are the inputs, which its task `list` divides; None: they are the recipe's."""
     version: int = PLAN_VERSION
     """Which form the plan, and the manifests beside it, have."""
 

@@ -7,7 +7,7 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ogdc_shared.layout import WORKFLOW_MOUNT
+from ogdc_shared.layout import PROCESS, WORKFLOW_MOUNT
 from ogdc_worker.publish.result import Publication, publish
 from ogdc_worker.publish.rights import PATTERN, PUBLISHED
 from ogdc_worker.publish.tidy import Leftovers, tidy
@@ -31,13 +31,21 @@ def parse_arguments(arguments: list[str]) -> Callable[[Reporter], None]:
     options = vars(parser.parse_args(arguments))
     if options.pop("task") == "tidy":
         return partial(tidy, Leftovers(**options))
-    return partial(publish, Publication(**options))
+    return partial(publish, Publication(**options | {"before": tuple(options["before"])}))
 
 
 def _add_publish(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--run", required=True, type=_name, help="the run's name")
     parser.add_argument("--recipe-id", required=True, type=_name, help="where on the volume the result goes")
     parser.add_argument("--partitions", required=True, type=int, help="how many partitions there are")
+    parser.add_argument("--stage", type=_name, default=PROCESS, help="the last stage; %(default)s")
+    parser.add_argument(
+        "--before",
+        type=_stage,
+        nargs="*",
+        default=(),
+        help="each stage before it and its partitions: STAGE=COUNT",
+    )
     parser.add_argument("--output", required=True, choices=("pvc", "temporary"), help="a directory or a zip")
     parser.add_argument(
         "--rights", type=_rights, default=PUBLISHED, help="what others may do with it, as for chmod"
@@ -60,6 +68,13 @@ def _name(value: str) -> str:
     if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", value):
         raise argparse.ArgumentTypeError(f"{value!r} is no name of a run or recipe")
     return value
+
+
+def _stage(value: str) -> tuple[str, int]:
+    name, _, partitions = value.partition("=")
+    if not re.fullmatch("[0-9]{1,9}", partitions):
+        raise argparse.ArgumentTypeError(f"{value!r} is no stage with its number of partitions")
+    return _name(name), int(partitions)
 
 
 def _failures(value: str) -> str:

@@ -1,6 +1,6 @@
-"""`ogdc-worker list`: find the files on volumes and divide them into partitions.
+"""`ogdc-worker list`: find the files on volumes, or what a stage has left, and divide them into partitions.
 
-Only a task can see what is on a volume, so this does there what submitting does for all other inputs: it
+Only a task can see what is there, so this does there what submitting does for all other inputs: it
 leaves one manifest a partition, how the files were divided, and how many there are for the tasks to follow.
 Argo puts them where a submission would have. It may be stopped anywhere and begins anew; no other task begins
 before it has ended.
@@ -16,7 +16,7 @@ from ogdc_shared import layout
 from ogdc_shared.inputs.listing import Items, Listing, measure, sealed_manifests
 from ogdc_shared.removal import empty
 from ogdc_worker.expected import Expected, read_plan
-from ogdc_worker.search import find_files
+from ogdc_worker.search import find_files, find_outputs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,7 +51,7 @@ def list_inputs(paths: ListPaths, reporter: Reporter, expected: Expected = Expec
     started = time.monotonic()
     plan = read_plan(paths.plan, expected)
     with Listing() as listing:
-        listing.extend(find_files(plan.volumes))
+        listing.extend(find_outputs(plan.before) if plan.before else find_files(plan.volumes))
         items = listing.items(plan.items) if plan.per_file else Items(listing.sizes)
         partitions = tuple(items.divided(plan.partitioning))
         division = measure(listing.sizes, partitions)

@@ -1,4 +1,4 @@
-"""Finding inputs on volumes of the cluster, which `list` has mounted read-only."""
+"""Finding inputs on volumes of the cluster, and what a stage has left, which `list` has mounted read-only."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_shared.errors import InputNotFoundError, UnusableInputError
 from ogdc_shared.items import DATASET_DIRECTORIES, group
-from ogdc_shared.layout import claim_mount
+from ogdc_shared.layout import STAGE_MOUNT, claim_mount
 from ogdc_shared.plan import InputFile
 from ogdc_shared.walking import is_directory, walk
 
@@ -46,6 +46,31 @@ def find_files(
         for found in search.found():
             if not any(earlier.covers(found) for earlier in searches[:number]):
                 yield InputFile(source=_readable(found.path), kind="volume", size=found.size())
+
+
+def find_outputs(stage: str, mount: str = STAGE_MOUNT) -> Iterator[InputFile]:
+    """Yield what the partitions of a stage have left, partition by partition, each sorted by path.
+
+    A directory that holds one data set is taken whole, as on volumes. A file keeps its place below the output
+    directory.
+
+    Args:
+        stage: Its name.
+        mount: Where its workspace is.
+
+    Raises:
+        InputNotFoundError: they have left nothing.
+        UnusableInputError: a file's name is not UTF-8.
+    """
+    nothing = True
+    for number in sorted(filter(str.isdecimal, os.listdir(mount)), key=int):
+        top = f"{mount}/{number}/output_dir"
+        for found in _walk(top, lambda path: path.lower().endswith(DATASET_DIRECTORIES)):
+            nothing = False
+            directory = os.path.dirname(found.path.removeprefix(f"{top}/")) or None
+            yield InputFile(_readable(found.path), kind="volume", directory=directory, size=found.size())
+    if nothing:
+        raise InputNotFoundError(f"The stage {stage} has left no file for the next one. See its tasks' logs.")
 
 
 class _Found(NamedTuple):

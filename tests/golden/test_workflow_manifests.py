@@ -14,7 +14,7 @@ from hera.workflows.models import Workflow
 
 from ogdc_shared.config import ArgoSettings, Settings, WorkerSettings
 from ogdc_shared.workflow.build import build_workflow
-from ogdc_shared.workflow.facts import RecipeFacts
+from ogdc_shared.workflow.facts import RecipeFacts, Stage
 
 GOLDEN = Path(__file__).parent / "workflows"
 SNAPSHOT = "5f" * 32
@@ -95,6 +95,24 @@ CASES: dict[str, dict[str, Any]] = {
         ),
         "partitions": 10_000,
         "settings": OPERATOR,
+    },
+    "two-stages": {
+        "name": "tiles-abcdefghij",
+        "recipe": RecipeFacts(
+            recipe_id="tiles",
+            snapshot=SNAPSHOT,
+            plan=PLAN,
+            partitions_digest=ROOT,
+            memory="4Gi",
+            later=(
+                Stage("mosaic", plan="92" * 32, before="process", memory="8Gi"),
+                Stage(
+                    "overviews", plan="93" * 32, before="mosaic", image="registry.example/tiles:2.0", cpu="2"
+                ),
+            ),
+        ),
+        "partitions": 7,
+        "settings": DEFAULTS,
     },
     "volumes": {
         "name": "tiles-abcdefghij",

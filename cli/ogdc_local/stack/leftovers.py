@@ -18,6 +18,8 @@ def discard(volume: Path, run: str) -> None:
     """
     for place in (layout.workspace(run), layout.staging(run), layout.replaced(run)):
         remove(volume / place)
+    for stage in (volume / layout.WORKSPACES).glob(f"{run}.*"):
+        remove(stage)
 
 
 def tidy(volume: Path, *, retry_days: int) -> None:

@@ -77,6 +77,7 @@ class Task(Schema):
 
     name: str
     template: str
+    stage: str = Field(description="Which it belongs to.", examples=["process", "publish"])
     partition: Count | None
     phase: str
     message: str | None
@@ -84,6 +85,14 @@ class Task(Schema):
     exit_code: int | None
     started_at: datetime | None
     finished_at: datetime | None
+
+
+class Stage(Schema):
+    """A stage of a run: tasks of one kind, each for a part of its inputs."""
+
+    stage: str = Field(examples=["process"])
+    tasks: Count = Field(description="How many have begun; once all have, its partitions.")
+    counts: Counts = Field(description="Their number by phase.")
 
 
 class Run(Schema):
@@ -154,6 +163,7 @@ class Warning(Schema):
 class RunDetail(Run):
     """A run, up to 1,000 of its tasks, and the first 20 of its warnings."""
 
+    stages: list[Stage] = Field(description="Those that have begun, in order, but for publishing.")
     tasks: list[Task]
     warnings: list[Warning]
     trigger: RunOrigin | None = Field(description="null: somebody submitted the run.")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 from datetime import UTC, datetime
-from functools import reduce
+from functools import cache, partial, reduce
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ogdc_shared.argo.retry import OUT_OF_MEMORY
 from ogdc_shared.argo.words import Limits, ended_by, is_cut_off, read_limits, waits_for
-from ogdc_shared.layout import LISTED_COUNT_PATHS
+from ogdc_shared.layout import LIST, LISTED_COUNT_PATHS, PUBLISH, is_list_task, stage_of
 from ogdc_shared.phases import FAILED_PHASES, RUN_STATUSES, TERMINAL_PHASES, Phase
 from ogdc_shared.run_warnings import RunWarnings, read_warnings
 from ogdc_shared.telemetry.tracing import Trace, read_trace
@@ -36,8 +36,9 @@ class TaskState(NamedTuple):
     name: str
     """Argo's displayName, e.g. `process(0:0)`."""
     template: str
-    """`list`, `process` or `publish`."""
+    """The name of a stage, such as `process`; of what divides its inputs, such as `list`; or `publish`."""
     partition: int | None
+    """Of its stage; None: it divides or publishes."""
     phase: str
     """Running also while another attempt is waited for."""
     message: str | None
@@ -47,6 +48,11 @@ class TaskState(NamedTuple):
     exit_code: int | None
     started_at: datetime | None
     finished_at: datetime | None
+
+    @property
+    def stage(self) -> str:
+        """The stage that it belongs to."""
+        return stage_of(self.template)
 
 
 class _Seen(NamedTuple):
@@ -126,7 +132,8 @@ def read_workflow(workflow: dict[str, Any]) -> WorkflowState:
     nodes = _nodes(status)
     elsewhere = any(status.get(field) for field in ("offloadNodeStatusVersion", "compressedNodes"))
     spec = _object(workflow.get("spec"), "spec")
-    seen = sorted(_tasks(nodes, limits=read_limits(spec)), key=_by_template_and_partition)
+    limits = cache(partial(read_limits, spec))
+    seen = sorted(_tasks(nodes, limits=limits), key=_by_template_and_partition)
     tasks = tuple(each.task for each in seen)
     found = _found_by_list(nodes)
     stopped = spec.get("shutdown") is not None
@@ -143,9 +150,7 @@ def read_workflow(workflow: dict[str, Any]) -> WorkflowState:
         uid=_required(_text(metadata, "uid"), "uid"),
         resource_version=_number(version, "resourceVersion", digits=18),
         phase=phase,
-        message=(reason and reason.task.message)
-        or waiting
-        or (message and ended_by(message, read_limits(spec))),
+        message=(reason and reason.task.message) or waiting or (message and ended_by(message, limits())),
         progress=_progress(status, tasks, phase=phase),
         started_at=_time(_text(status, "startedAt"), "startedAt"),
         finished_at=_time(_text(status, "finishedAt"), "finishedAt"),
@@ -173,7 +178,7 @@ def _nodes(status: _Object) -> dict[str, Node]:
     return read_nodes(status)
 
 
-def _tasks(nodes: dict[str, Node], *, limits: Limits) -> Iterator[_Seen]:
+def _tasks(nodes: dict[str, Node], *, limits: Callable[[str], Limits]) -> Iterator[_Seen]:
     """Yield one state a task, however often it was tried, and what Argo said of it.
 
     Where a template has a retryStrategy, a node of type Retry stands for the task; its children of type Pod
@@ -196,18 +201,19 @@ def _tasks(nodes: dict[str, Node], *, limits: Limits) -> Iterator[_Seen]:
             yield _task(node_id, node=nodes[node_id], pod=nodes[node_id], limits=limits)
 
 
-def _task(node_id: str, *, node: Node, pod: Node, limits: Limits) -> _Seen:
+def _task(node_id: str, *, node: Node, pod: Node, limits: Callable[[str], Limits]) -> _Seen:
     """Read a task: `node` stands for it, `pod` is its last attempt."""
+    template = _required(pod.template_name, "templateName")
     exit_code = pod.outputs and pod.outputs.exit_code
     tried_again = pod.phase in FAILED_PHASES and node.phase not in FAILED_PHASES
     message = _storable(pod.message)
     task = TaskState(
         node_id=node_id,
         name=_required(node.display_name, "displayName"),
-        template=_required(pod.template_name, "templateName"),
+        template=template,
         partition=_partition(pod),
         phase=_storable((node if tried_again else pod).phase) or Phase.PENDING,
-        message=_message(pod, message, limits),
+        message=_message(pod, message, limits(template)),
         progress=_storable(pod.progress),
         exit_code=_number(exit_code, "exitCode") if exit_code else None,
         started_at=_time(node.started_at, "startedAt"),
@@ -219,7 +225,7 @@ def _task(node_id: str, *, node: Node, pod: Node, limits: Limits) -> _Seen:
 def _found_by_list(nodes: dict[str, Node]) -> dict[str, int]:
     """Read what the pod of the template `list` put out, where there is one and it has ended well."""
     for node in nodes.values():
-        if node.template_name == "list" and (node.type, node.phase) == ("Pod", Phase.SUCCEEDED):
+        if node.template_name == LIST and (node.type, node.phase) == ("Pod", Phase.SUCCEEDED):
             return {
                 name: _number(value, f"the output parameter {name}", digits=18)
                 for name, value in _parameters(node.outputs, LISTED_COUNT_PATHS)
@@ -228,13 +234,15 @@ def _found_by_list(nodes: dict[str, Node]) -> dict[str, int]:
 
 
 def _warnings(nodes: dict[str, Node]) -> RunWarnings | None:
-    """Read what the tasks warned of: `list` of its own matters, `publish` of all others'."""
+    """Read what the tasks warned of: those that list of their own matters, `publish` of all others'."""
     by_template: dict[str, RunWarnings] = {}
     for node in nodes.values():
-        if node.template_name in {"list", "publish"} and (node.type, node.phase) == ("Pod", Phase.SUCCEEDED):
+        name = node.template_name or ""
+        warns = name == PUBLISH or is_list_task(name)
+        if warns and (node.type, node.phase) == ("Pod", Phase.SUCCEEDED):
             for parameter in (node.outputs and node.outputs.parameters) or ():
                 if parameter.name == "warnings":
-                    by_template[node.template_name] = read_warnings(parameter.value or "")
+                    by_template[name] = read_warnings(parameter.value or "")
     warned = [by_template[name] for name in sorted(by_template)]
     return reduce(RunWarnings.plus, warned) if warned else None
 

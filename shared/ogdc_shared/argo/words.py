@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ogdc_shared.argo.retry import OUT_OF_MEMORY, OUT_OF_SCRATCH
+from ogdc_shared.layout import PROCESS
 
 _SHUT_DOWN = r"workflow shutdown with strategy|Stopped with strategy"
 _TOO_LONG = (
@@ -38,13 +39,13 @@ class Limits(NamedTuple):
     timeout: int | None = None
     """Seconds of the whole run."""
     memory: str | None = None
-    """Of a task that runs commands."""
+    """Of one task."""
     scratch: str | None = None
 
 
-def read_limits(spec: dict[str, Any]) -> Limits:
-    """Read them from a Workflow's spec, whatever of it is there."""
-    process = next((each for each in _objects(spec, "templates") if each.get("name") == "process"), {})
+def read_limits(spec: dict[str, Any], template: str = PROCESS) -> Limits:
+    """Read those of a template's tasks from a Workflow's spec, whatever of it is there."""
+    process = next((each for each in _objects(spec, "templates") if each.get("name") == template), {})
     scratch = next((each for each in _objects(spec, "volumes") if each.get("name") == "scratch"), {})
     limits = _object(_object(_object(process, "container"), "resources"), "limits")
     timeout = spec.get("activeDeadlineSeconds")

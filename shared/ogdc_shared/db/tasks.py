@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
 from uuid import UUID
 
 from psycopg import Connection
@@ -18,8 +19,24 @@ def list_tasks(conn: Connection, run_id: UUID, *, limit: int = 1000, offset: int
         return cursor.execute(load_queries("tasks")["list_tasks"], page).fetchall()
 
 
+class StageCounts(NamedTuple):
+    """How far a stage of a run is."""
+
+    stage: str
+    tasks: int
+    """How many have begun; once all have, its partitions."""
+    counts: dict[str, int]
+    """By phase."""
+
+
+def count_stages(conn: Connection, run_id: UUID) -> list[StageCounts]:
+    """Count the tasks of each stage of a run that has begun, but for publishing, in order."""
+    with conn.cursor(row_factory=class_row(StageCounts)) as cursor:
+        return cursor.execute(load_queries("tasks")["count_stages"], {"run_id": run_id}).fetchall()
+
+
 def partition_tasks(conn: Connection, run_id: UUID, numbers: range) -> dict[int, TaskState]:
-    """Read the tasks of some of a run's partitions, as far as they have begun, by the partition's number."""
+    """Read the tasks of some partitions of a run's inputs, as far as they have begun, by their number."""
     part = {"run_id": run_id, "first": numbers.start, "end": numbers.stop}
     with conn.cursor(row_factory=class_row(TaskState)) as cursor:
         found = cursor.execute(load_queries("tasks")["list_partition_tasks"], part)

@@ -18,6 +18,7 @@ from psycopg.rows import class_row
 from ogdc_shared.argo.state import TaskState, WorkflowState
 from ogdc_shared.db.queries import load_queries
 from ogdc_shared.errors import DatabaseUnavailableError
+from ogdc_shared.layout import PROCESS
 from ogdc_shared.phases import TERMINAL_PHASES
 
 _MAX_TRIES = 100
@@ -147,7 +148,7 @@ def _event_parameters(event_ref: EventRef | None) -> dict[str, str | None]:
 
 
 def _state(state: WorkflowState) -> dict[str, Any]:
-    partitioned = (task.phase for task in state.tasks if task.partition is not None)
+    partitioned = (task.phase for task in state.tasks if task.partition is not None and task.stage == PROCESS)
     return state._asdict() | {
         "task_counts": json.dumps(Counter(task.phase for task in state.tasks)),
         "partition_counts": json.dumps(Counter(partitioned)),

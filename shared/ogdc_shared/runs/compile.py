@@ -21,17 +21,18 @@ from ogdc_shared.recipe.models import (
     Parallel,
     PvcMountInput,
     RecipeMeta,
+    Resources,
     UploadInput,
-    VisualizationWorkflow,
 )
 from ogdc_shared.recipe.recipe import Recipe
+from ogdc_shared.runs.recipe_types import RunFacts, check_type, plans
 from ogdc_shared.runs.trigger_inputs import SUBMITTED, TriggerInputs
 from ogdc_shared.storage.store import ArtifactStore
 from ogdc_shared.telemetry.tracing import current
 from ogdc_shared.workflow.names import workflow_name
 
 if TYPE_CHECKING:
-    from ogdc_shared.workflow.build import RecipeFacts
+    from ogdc_shared.workflow.build import RecipeFacts, Stage
 
 _TASKS_PER_PLACE = 20
 """Partitions for each task that may run at a time: the last of them end at nearly the same time."""
@@ -49,7 +50,8 @@ class CompiledRun(NamedTuple):
     """The recipe directory, packed."""
     snapshot: str
     """Digest of `bundle`."""
-    plan: Plan
+    plans: tuple[Plan, ...]
+    """Of its stages, in order."""
     files: Listing
     """All inputs that are not on volumes."""
     partitions: tuple[Sequence[int], ...] | None
@@ -83,6 +85,7 @@ def compiled_recipe(
         InvalidRecipeError: the recipe directory cannot be packed, or holds what a workflow cannot, or there
             would be too many partitions.
     """
+    check_type(recipe.meta)
     if reason := _unsupported(recipe.meta):
         raise UnsupportedError(f"meta.yml: {reason}")
     _check_claims(recipe.meta, settings.worker)
@@ -141,7 +144,8 @@ def store_artifacts(store: ArtifactStore, run: CompiledRun) -> None:
 
 def _artifacts(run: CompiledRun) -> Iterator[tuple[str, bytes]]:
     """Yield keys and contents, made one by one."""
-    yield plan_key(run.name), run.plan.to_json().encode()
+    for plan in run.plans:
+        yield plan_key(run.name, plan.stage), plan.to_json().encode()
     if run.division is not None:
         yield division_key(run.name), run.division.to_json().encode()
     if run.partitions and run.tree:
@@ -162,22 +166,14 @@ def _compile(
 
     bundle = pack(recipe.directory)
     snapshot = digest(bundle)
-    plan = Plan(
-        recipe_id=recipe.id,
-        commands=recipe.commands,
-        per_file=recipe.meta.workflow.parallel.enabled,
-        volumes=volume_inputs(recipe),
+    facts = RunFacts(
         partitioning=_partitioning(recipe.meta.workflow.parallel, settings.worker),
+        digest=content_digest(bundle),
         variables=trigger_inputs.variables,
         cache=cache,
-        checks=recipe.meta.workflow.checks,
-        warnings_fail=recipe.meta.workflow.warnings == "fail",
-        recipe=content_digest(bundle),
-        shell=recipe.shell.words,
-        strict=recipe.shell.strict,
-        items=recipe.meta.workflow.parallel.items,
-        allowed_failures=recipe.meta.workflow.parallel.allowed_failures,
     )
+    stages = plans(recipe, facts)
+    plan = stages[0]
     partitions = None
     if not plan.volumes:
         items = files.items(plan.items) if plan.per_file else Items(files.sizes)
@@ -190,7 +186,7 @@ def _compile(
         output_type=recipe.meta.output.type,
         bundle=bundle,
         snapshot=snapshot,
-        plan=plan,
+        plans=stages,
         files=files,
         partitions=partitions,
         tree=tree,
@@ -203,7 +199,8 @@ def _compile(
                 snapshot=snapshot,
                 one_machine=settings.allow_local_recipes,
             )._replace(
-                plan=sha256_hex(plan.to_json().encode()),
+                plan=_digest(plan),
+                later=tuple(_later(stage, recipe.meta.workflow.resources) for stage in stages[1:]),
                 partitions_digest=None if tree is None else tree.root,
             ),
             partitions=None if partitions is None else len(partitions),
@@ -211,6 +208,19 @@ def _compile(
             overwrite=overwrite,
             trace=current().trace,
         ),
+    )
+
+
+def _digest(plan: Plan) -> str:
+    return sha256_hex(plan.to_json().encode())
+
+
+def _later(plan: Plan, resources: Resources) -> Stage:
+    """What the workflow has to know of a stage after the first."""
+    from ogdc_shared.workflow.build import Stage
+
+    return Stage(
+        plan.stage, plan=_digest(plan), before=plan.before, cpu=resources.cpu, memory=resources.memory
     )
 
 
@@ -248,8 +258,6 @@ def _check_secrets(meta: RecipeMeta, worker: WorkerSettings) -> None:
 
 
 def _unsupported(meta: RecipeMeta) -> str | None:
-    if isinstance(meta.workflow, VisualizationWorkflow):
-        return "workflow.type: visualization is not offered yet; use `type: shell`."
     if isinstance(meta.output, DataOneOutput):
         return "output.type: dataone is not offered yet; use pvc or temporary."
     return None

@@ -8,7 +8,7 @@ from ogdc_shared.argo.state import TaskState
 from ogdc_shared.context import Context
 from ogdc_shared.db import runs as db
 from ogdc_shared.db.runs import Run, RunPage
-from ogdc_shared.db.tasks import list_tasks
+from ogdc_shared.db.tasks import StageCounts, count_stages, list_tasks
 from ogdc_shared.errors import DatabaseUnavailableError, OgdcError, UnknownRunError
 from ogdc_shared.phases import TERMINAL_PHASES
 from ogdc_shared.run_warnings import RunWarning
@@ -43,10 +43,12 @@ def reconciled_run(context: Context, name: str) -> Run:
     return recorded_run(context, name)
 
 
-def get_tasks(context: Context, run: Run, *, limit: int, offset: int) -> list[TaskState]:
-    """Read some of a run's tasks, by partition."""
+def get_tasks(
+    context: Context, run: Run, *, limit: int, offset: int
+) -> tuple[list[TaskState], list[StageCounts]]:
+    """Read some of a run's tasks, by partition, and how far each of its stages is."""
     with context.database.autocommit() as conn:
-        return list_tasks(conn, run.id, limit=limit, offset=offset)
+        return list_tasks(conn, run.id, limit=limit, offset=offset), count_stages(conn, run.id)
 
 
 def get_warnings(context: Context, run: Run) -> tuple[RunWarning, ...]:

@@ -1,4 +1,6 @@
-"""Recipe → Argo workflow: `process` for every partition, then `publish`; `list` first for inputs on volumes.
+"""Recipe → Argo workflow: its stages, each for every one of its partitions, then `publish`.
+
+Most recipes have one stage, `process`. Before a stage whose inputs only the run can see comes a `list`.
 
 One shape for every recipe (docs/decisions/0003-one-workflow-shape.md). The manifest holds validated ids,
 numbers and Kubernetes quantities; what a user wrote travels in the artifacts, so nothing in a recipe can be
@@ -8,14 +10,17 @@ expanded by Argo's templating. Hera's generated models check every field; hera i
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
+from ogdc_shared import layout
 from ogdc_shared.argo.state import FAIL_FAST_LABEL, TRACE_ANNOTATION
 from ogdc_shared.config import ArgoSettings, Settings, WorkerSettings
 from ogdc_shared.imports import collection_paused
 from ogdc_shared.telemetry.tracing import Trace, read_trace
 from ogdc_shared.workflow import templates
-from ogdc_shared.workflow.facts import RecipeFacts, check_facts
+from ogdc_shared.workflow.facts import RecipeFacts, Stage, check_facts
 from ogdc_shared.workflow.names import is_workflow_name
 from ogdc_shared.workflow.pods import POD_SPEC_PATCH
 from ogdc_shared.workflow.volumes import volumes
@@ -23,10 +28,8 @@ from ogdc_shared.workflow.volumes import volumes
 with collection_paused():
     from hera.workflows import models as m
 
-__all__ = ["RecipeFacts", "build_workflow"]
+__all__ = ["RecipeFacts", "Stage", "build_workflow"]
 
-_LISTED_COUNT = "{{tasks.list.outputs.parameters.partitions}}"
-_LISTED_DIGEST = f"{{{{tasks.list.outputs.parameters.{templates.DIGEST}}}}}"
 _DAY = 86_400
 
 
@@ -64,7 +67,8 @@ def build_workflow(
         raise ValueError(f"No workflow can be named {name!r} or have {partitions} partitions.")
     if (partitions is None) != bool(recipe.claims):
         raise ValueError("Inputs on volumes are listed by the workflow, all others before there is one.")
-    count = _LISTED_COUNT if partitions is None else str(partitions)
+    if recipe.later and recipe.allowed_failures is not None:
+        raise ValueError("Which items failed is counted for one stage alone.")
     facts: templates.Facts = {"name": name, "recipe": recipe, "settings": settings}
     workflow = m.Workflow(
         api_version="argoproj.io/v1alpha1",
@@ -72,15 +76,14 @@ def build_workflow(
         metadata=m.ObjectMeta(
             name=name,
             namespace=settings.argo.namespace,
-            labels=_labels(name, recipe, fans_out=partitions != 1),
+            labels=_labels(name, recipe, fans_out=partitions != 1 or bool(recipe.later)),
             annotations=None if trace is None else {TRACE_ANNOTATION: trace.parent},
         ),
         spec=m.WorkflowSpec(
             entrypoint="main",
             templates=[
-                _main(recipe, count=count),
-                *([templates.list_template(**facts)] if partitions is None else []),
-                templates.process_template(**facts),
+                _main(recipe, partitions=partitions),
+                *chain.from_iterable(_stage_templates(stage, facts) for stage in recipe.stages),
                 templates.publish_template(**facts, overwrite=overwrite),
             ],
             volumes=volumes(recipe, settings.worker),
@@ -124,25 +127,54 @@ def _identity(argo: ArgoSettings) -> dict[str, Any]:
     }
 
 
-def _main(recipe: RecipeFacts, *, count: str) -> m.Template:
-    listing = [m.DAGTask(name="list", template="list")] if count == _LISTED_COUNT else []
+def _stage_templates(stage: Stage, facts: templates.Facts) -> Iterator[m.Template]:
+    if templates.is_listed(stage, facts["recipe"]):
+        yield templates.list_template(stage, **facts)
+    yield templates.stage_template(stage, **facts)
+
+
+def _main(recipe: RecipeFacts, *, partitions: int | None) -> m.Template:
+    """Build the DAG: each stage after the one before it, and `publish`, told how many partitions all have."""
+    tasks: list[m.DAGTask] = []
+    counts: dict[str, str] = {}
+    for stage in recipe.stages:
+        counts[stage.name] = (
+            _listed("partitions", stage) if templates.is_listed(stage, recipe) else str(partitions)
+        )
+        tasks += _stage_tasks(stage, recipe, count=counts[stage.name])
+    *before, last = counts
+    earlier = {templates.partitions_of(stage): counts[stage] for stage in before}
+    publishing = m.DAGTask(
+        name=layout.PUBLISH,
+        template=layout.PUBLISH,
+        depends=" && ".join(task.name for task in tasks),
+        arguments=_arguments(partitions=counts[last], **earlier),
+    )
+    dag = m.DAGTemplate(tasks=[*tasks, publishing], fail_fast=None if recipe.fail_fast else False)
+    return m.Template(name="main", dag=dag)
+
+
+def _stage_tasks(stage: Stage, recipe: RecipeFacts, *, count: str) -> list[m.DAGTask]:
+    """Build a stage's tasks, behind the one that divides its inputs where that is the run's matter."""
+    listing: list[m.DAGTask] = []
+    listed: dict[str, str] = {}
+    if templates.is_listed(stage, recipe):
+        name = layout.list_task(stage.name)
+        listing = [m.DAGTask(name=name, template=name, depends=stage.before)]
+        listed = {templates.DIGEST: _listed(templates.DIGEST, stage)}
     processing = m.DAGTask(
-        name="process",
-        template="process",
-        depends="list" if listing else None,
-        arguments=_arguments(partition="{{item}}", **({templates.DIGEST: _LISTED_DIGEST} if listing else {})),
+        name=stage.name,
+        template=stage.name,
+        depends=listing[0].name if listing else None,
+        arguments=_arguments(partition="{{item}}", **listed),
         with_sequence=m.Sequence(count=count),
     )
-    publishing = m.DAGTask(
-        name="publish",
-        template="publish",
-        depends="list && process" if listing else "process",
-        arguments=_arguments(partitions=count),
-    )
-    dag = m.DAGTemplate(
-        tasks=[*listing, processing, publishing], fail_fast=None if recipe.fail_fast else False
-    )
-    return m.Template(name="main", dag=dag)
+    return [*listing, processing]
+
+
+def _listed(what: str, stage: Stage) -> str:
+    """Refer to what the task that divides a stage's inputs puts out."""
+    return f"{{{{tasks.{layout.list_task(stage.name)}.outputs.parameters.{what}}}}}"
 
 
 def _arguments(**values: str) -> m.Arguments:

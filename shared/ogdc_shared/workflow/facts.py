@@ -7,6 +7,24 @@ from ipaddress import ip_address
 from typing import NamedTuple
 
 from ogdc_shared.errors import InvalidRecipeError
+from ogdc_shared.layout import PROCESS, PUBLISH
+
+
+class Stage(NamedTuple):
+    """One stage of a run: tasks of one program, each for a part of the inputs (see `layout.PROCESS`)."""
+
+    name: str
+    plan: str | None = None
+    """SHA-256 of what its tasks execute, in hex; None: they take any."""
+    before: str | None = None
+    """The stage whose outputs are its inputs; None: they are the recipe's."""
+    program: str = "process"
+    """Of the worker in its image."""
+    image: str | None = None
+    """None: the deployment's worker."""
+    cpu: str | None = None
+    """A Kubernetes quantity, as is the next; None: the deployment's."""
+    memory: str | None = None
 
 
 class RecipeFacts(NamedTuple):
@@ -44,6 +62,13 @@ class RecipeFacts(NamedTuple):
     well."""
     addresses: tuple[str, ...] = ()
     """What is not public and its commands may reach, on one machine: `host:port` in numbers."""
+    later: tuple[Stage, ...] = ()
+    """The stages after the first, whose facts are those above."""
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """All stages, in order."""
+        return Stage(PROCESS, self.plan, cpu=self.cpu, memory=self.memory), *self.later
 
 
 NETWORK_LABEL = "ogdc/network"
@@ -62,6 +87,15 @@ _ADDRESS = (
     r"([0-9]{1,3}(\.[0-9]{1,3}){3}|\[[0-9a-f:]{2,39}\]):[0-9]{1,5}",
     "an address that is not public and a port, in numbers",
 )
+_STAGE_FORMS = {
+    "name": (rf"(?!(list|main|{PROCESS}|{PUBLISH})\b)(?=.{{1,30}}\Z){_LABEL}", "the name of a stage"),
+    "plan": _DIGEST,
+    "before": (rf"(?=.{{1,30}}\Z){_LABEL}", "the name of a stage"),
+    "program": (r"[a-z]{1,20}", "a program of the worker"),
+    "image": (r"[a-zA-Z0-9][-a-zA-Z0-9_.:/@]{0,254}", "the name of an image"),
+    "cpu": _QUANTITY,
+    "memory": _QUANTITY,
+}
 _FORMS = {
     "recipe_id": (rf"(?=.{{1,63}}\Z){_LABEL}(\.{_LABEL})*", "a DNS-1123 subdomain of at most 63 characters"),
     "snapshot": _DIGEST,
@@ -100,6 +134,11 @@ def check_facts(recipe: RecipeFacts) -> None:
     values += [("claims", claim, _CLAIM) for claim in recipe.claims]
     values += [("secrets", secret, _CLAIM) for secret in recipe.secrets]
     values += [("addresses", address, _ADDRESS) for address in recipe.addresses]
+    values += [
+        (f"{stage.name!r}: {key}", getattr(stage, key), form)
+        for stage in recipe.later
+        for key, form in _STAGE_FORMS.items()
+    ]
     problems = [
         f"meta.yml: {key} {value!r} is not {what}."
         for key, value, (form, what) in values

@@ -1,4 +1,4 @@
-"""The templates of a workflow, `list`, `process` and `publish`: each one container with `ogdc-worker`."""
+"""The templates of a workflow: `list` and its own for a stage, and `publish`; each is one container."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ogdc_shared import layout
 from ogdc_shared.argo.retry import RETRY_EXPRESSION
 from ogdc_shared.config import ArgoSettings, Settings, WorkerSettings
 from ogdc_shared.imports import collection_paused
-from ogdc_shared.workflow.facts import ADDRESSES_ANNOTATION, NETWORK_LABEL, RecipeFacts
+from ogdc_shared.workflow.facts import ADDRESSES_ANNOTATION, NETWORK_LABEL, RecipeFacts, Stage
 from ogdc_shared.workflow.pods import pod_disk
 from ogdc_shared.workflow.volumes import input_mounts, scratch_mount, secret_mounts, workflow_mount
 
@@ -31,15 +31,22 @@ class Facts(TypedDict):
     settings: Settings
 
 
-def list_template(*, name: str, recipe: RecipeFacts, settings: Settings) -> m.Template:
-    """Build the task that finds the inputs on volumes and divides them."""
+def is_listed(stage: Stage, recipe: RecipeFacts) -> bool:
+    """Whether only the run can see a stage's inputs: they are on volumes, or a stage before leaves them."""
+    return stage.before is not None or bool(recipe.claims)
+
+
+def list_template(stage: Stage, *, name: str, recipe: RecipeFacts, settings: Settings) -> m.Template:
+    """Build the task that finds a stage's inputs and divides them."""
+    division = layout.division_key(name, stage.name)
+    partitions = layout.partitions_directory(name, stage.name)
     return m.Template(
-        name="list",
+        name=layout.list_task(stage.name),
         metadata=_network("none"),
-        inputs=m.Inputs(artifacts=[_plan(name)]),
+        inputs=m.Inputs(artifacts=[_plan(name, stage)]),
         container=_container(
-            arguments=["list", *_expected(plan=recipe.plan)],
-            mounts=input_mounts(recipe, settings.worker),
+            arguments=["list", *_expected(plan=stage.plan)],
+            mounts=_input_mounts(stage, name=name, recipe=recipe, worker=settings.worker),
             worker=settings.worker,
         ),
         outputs=m.Outputs(
@@ -49,65 +56,70 @@ def list_template(*, name: str, recipe: RecipeFacts, settings: Settings) -> m.Te
             ]
             + [_warnings()],
             artifacts=[
-                _file("division", path=layout.LISTED_DIVISION_PATH, key=layout.division_key(name)),
-                _file("partitions", path=layout.LISTED_MANIFESTS_PATH, key=layout.partitions_directory(name)),
+                _file("division", path=layout.LISTED_DIVISION_PATH, key=division),
+                _file("partitions", path=layout.LISTED_MANIFESTS_PATH, key=partitions),
             ],
         ),
         retry_strategy=_retry_strategy(recipe, settings.argo),
     )
 
 
-def process_template(*, name: str, recipe: RecipeFacts, settings: Settings) -> m.Template:
-    """Build the task of one partition: it fetches its files and runs the recipe's commands."""
-    workspace = layout.partition_workspace(name, _PARTITION)
+def stage_template(stage: Stage, *, name: str, recipe: RecipeFacts, settings: Settings) -> m.Template:
+    """Build the task of one partition of a stage: it fetches its files and does what the plan says."""
+    workspace = layout.partition_workspace(name, _PARTITION, stage.name)
     mounts = [
         workflow_mount(layout.WORKFLOW_MOUNT, part=workspace),
         workflow_mount(layout.INPUT_DIR, part=f"{workspace}/input_dir"),
         workflow_mount(layout.OUTPUT_DIR, part=f"{workspace}/output_dir"),
     ]
-    mounts += [*input_mounts(recipe, settings.worker), *secret_mounts(recipe)]
-    manifest = layout.partition_key(name, _PARTITION)
+    mounts += _input_mounts(stage, name=name, recipe=recipe, worker=settings.worker)
+    mounts += secret_mounts(recipe)
+    manifest = layout.partition_key(name, _PARTITION, stage.name)
     artifacts = [
-        _plan(name),
+        _plan(name, stage),
         _file("partition", path=layout.PARTITION_PATH, key=manifest),
         _archive("recipe", path=layout.RECIPE_PATH, key=layout.snapshot_key(recipe.snapshot)),
     ]
-    listed = [m.Parameter(name=DIGEST)] if recipe.claims else []
+    listed = [m.Parameter(name=DIGEST)] if is_listed(stage, recipe) else []
     expected = _expected(
-        plan=recipe.plan,
+        plan=stage.plan,
         partition=_PARTITION,
         partitions=_DIGEST if listed else recipe.partitions_digest,
     )
     return m.Template(
-        name="process",
+        name=stage.name,
         inputs=m.Inputs(parameters=[m.Parameter(name="partition"), *listed], artifacts=artifacts),
-        metadata=_network(recipe.network, recipe.addresses),
+        metadata=_network(_network_of(stage, recipe), recipe.addresses),
         container=_container(
-            arguments=["process", *expected],
+            arguments=[stage.program, *expected],
             mounts=mounts,
-            cpu=recipe.cpu,
-            memory=recipe.memory,
+            image=stage.image,
+            cpu=stage.cpu,
+            memory=stage.memory,
             scratch=recipe.scratch,
             worker=settings.worker,
             names_image=True,
         ),
-        outputs=m.Outputs(artifacts=[_facts(name)]),
+        outputs=m.Outputs(artifacts=[_facts(name, stage)]),
         retry_strategy=_retry_strategy(recipe, settings.argo),
     )
 
 
 def publish_template(*, name: str, recipe: RecipeFacts, settings: Settings, overwrite: bool) -> m.Template:
-    """Build the task that makes the result visible."""
+    """Build the task that makes the result visible: what the last stage has left."""
+    *before, last = (stage.name for stage in recipe.stages)
+    parameters = ["partitions", *(partitions_of(stage) for stage in before)]
     return m.Template(
-        name="publish",
+        name=layout.PUBLISH,
         metadata=_network("none"),
-        inputs=m.Inputs(parameters=[m.Parameter(name="partitions")]),
+        inputs=m.Inputs(parameters=[m.Parameter(name=parameter) for parameter in parameters]),
         container=_container(
             arguments=[
                 "publish",
                 *("--run", name),
                 *("--recipe-id", recipe.recipe_id),
                 *("--partitions", _PARTITIONS),
+                *(["--stage", last, "--before", *map(_counted, before)] if before else []),
                 *("--output", recipe.output),
                 *("--rights", settings.worker.published_rights),
                 *(["--allowed-failures", recipe.allowed_failures] if recipe.allowed_failures else []),
@@ -120,6 +132,31 @@ def publish_template(*, name: str, recipe: RecipeFacts, settings: Settings, over
         outputs=_outputs(name, recipe),
         retry_strategy=_retry_strategy(recipe, settings.argo),
     )
+
+
+def partitions_of(stage: str) -> str:
+    """Name the parameter that tells `publish` how many partitions a stage before the last one has."""
+    return f"partitions-{stage}"
+
+
+def _counted(stage: str) -> str:
+    return f"{stage}={{{{inputs.parameters.{partitions_of(stage)}}}}}"
+
+
+def _input_mounts(
+    stage: Stage, *, name: str, recipe: RecipeFacts, worker: WorkerSettings
+) -> list[m.VolumeMount]:
+    """Mount what a stage's inputs are on, read-only."""
+    if stage.before is None:
+        return input_mounts(recipe, worker)
+    before = workflow_mount(layout.STAGE_MOUNT, part=layout.workspace(name, stage.before))
+    before.read_only = True
+    return [before]
+
+
+def _network_of(stage: Stage, recipe: RecipeFacts) -> str:
+    """What a stage's tasks may use a network for; a later one fetches nothing."""
+    return "none" if stage.before is not None and recipe.network == "inputs" else recipe.network
 
 
 def _outputs(name: str, recipe: RecipeFacts) -> m.Outputs:
@@ -144,13 +181,14 @@ def _container(
     arguments: list[str],
     mounts: list[m.VolumeMount],
     worker: WorkerSettings,
+    image: str | None = None,
     cpu: str | None = None,
     memory: str | None = None,
     scratch: str | None = None,
     names_image: bool = False,
 ) -> m.Container:
     """Build the one container of a task; what is None is the deployment's."""
-    image = worker.image or own_image()
+    image = image or worker.image or own_image()
     held = {"memory": memory or worker.memory, "ephemeral-storage": pod_disk(scratch or worker.scratch)}
     return m.Container(
         image=image,
@@ -185,15 +223,16 @@ def _network(purpose: str, addresses: tuple[str, ...] = ()) -> m.Metadata:
     return m.Metadata(labels={NETWORK_LABEL: purpose}, annotations=named)
 
 
-def _facts(name: str) -> m.Artifact:
+def _facts(name: str, stage: Stage) -> m.Artifact:
     """Name what a task has done, where it leaves that (see `layout.FACTS_PATH`)."""
-    facts = _file("facts", path=layout.FACTS_PATH, key=layout.facts_key(name, _PARTITION))
+    key = layout.facts_key(name, _PARTITION, stage.name)
+    facts = _file("facts", path=layout.FACTS_PATH, key=key)
     facts.optional = True
     return facts
 
 
-def _plan(name: str) -> m.Artifact:
-    return _file("plan", path=layout.PLAN_PATH, key=layout.plan_key(name))
+def _plan(name: str, stage: Stage) -> m.Artifact:
+    return _file("plan", path=layout.PLAN_PATH, key=layout.plan_key(name, stage.name))
 
 
 def _file(name: str, *, path: str, key: str) -> m.Artifact:

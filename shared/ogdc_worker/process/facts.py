@@ -70,6 +70,7 @@ def leave_facts(path: str, done: Done) -> None:
 def _head(done: Done) -> dict[str, Any]:
     return {
         "version": 1,
+        "stage": done.plan.stage,
         "partition": done.partition,
         "image": os.environ.get(IMAGE),
         "succeeded": done.succeeded,

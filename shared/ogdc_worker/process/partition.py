@@ -8,8 +8,8 @@ in the workspace, which is mounted whole, and there it can. The steps (see `chec
 3. `clear 1` removes what the command read, `hand on 1` moves what it wrote to where the next one reads.
 4. `run 2` and so on. What the last command wrote stays in `/output_dir` for `publish`.
 
-Where the plan says so, `run` runs its command once for each file (see `per_file`). With inputs on volumes
-there is a last step, `copy` (see `volumes`).
+Where the plan says so, `run` runs its command once for each file (see `per_file`). With inputs on volumes, or
+of a stage before, there is a last step, `copy` (see `volumes`).
 """
 
 from __future__ import annotations
@@ -196,7 +196,7 @@ class _Process:
                 yield Step(f"clear {number - 1}", self._clear)
                 yield Step(f"hand on {number - 1}", self._hand_on)
             yield Step(f"run {number}", partial(self._run, number))
-        if self._plan.volumes:
+        if self._plan.volumes or self._plan.before:
             yield Step("copy", self._copy)
         if self._plan.checks:
             yield Step("check", self._check)

@@ -1,4 +1,4 @@
-"""Inputs on volumes of the cluster, as `process` has them: mounted read-only, and found before by `list`."""
+"""Inputs on volumes, and of a stage before, as a task has them: mounted read-only, and found by `list`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 from ogdc_shared.errors import InputNotFoundError, UnusableInputError
 from ogdc_shared.fast_typing import TYPE_CHECKING
-from ogdc_shared.layout import claim_mount
+from ogdc_shared.layout import STAGE_MOUNT, claim_mount
 from ogdc_shared.removal import remove
 from ogdc_shared.trees import flush_entries
 from ogdc_shared.walking import is_directory, walk
@@ -41,7 +41,7 @@ def check_files(files: Sequence[InputFile]) -> None:
 
 
 def link_files(files: Sequence[InputFile], directory: str) -> None:
-    """Make files appear in a directory under their own names.
+    """Make files appear in a directory under their own names, those of a stage where they were.
 
     Raises:
         UnusableInputError: two have the same name.
@@ -49,15 +49,22 @@ def link_files(files: Sequence[InputFile], directory: str) -> None:
     from ogdc_shared.filenames import take_name  # no other task here needs it
 
     owners: dict[str, str] = {}
+    changed = {directory}
     for file in files:
-        name = os.path.basename(file.source)
+        name = os.path.join(file.directory or "", os.path.basename(file.source))
         take_name(owners, name, file.source, advice=_APART)
         if not os.path.lexists(f"{directory}/{name}"):
+            above = os.path.dirname(f"{directory}/{name}")
+            os.makedirs(above, exist_ok=True)
             os.symlink(file.source, f"{directory}/{name}")
-    flush_entries(directory)
+            changed.add(above)
+    for each in changed:
+        flush_entries(each)
 
 
-def replace_links(directory: str, volumes: str = claim_mount("")) -> None:
+def replace_links(
+    directory: str, volumes: str | tuple[str, ...] = (claim_mount(""), f"{STAGE_MOUNT}/")
+) -> None:
     """Put copies in the place of links to files on volumes, which nobody else could follow.
 
     Args:

@@ -57,11 +57,23 @@ class Publication(NamedTuple):
     """What others may do with a published directory."""
     allowed_failures: str | None = None
     """How many items may be missing, or which share of them (see `missing`); None: nobody has counted."""
+    stage: str = layout.PROCESS
+    """Whose outputs are the result: the last one."""
+    before: tuple[tuple[str, int], ...] = ()
+    """The stages before it, in order, and how many partitions each has."""
+
+    def stages(self) -> tuple[tuple[str, int], ...]:
+        """All stages, in order, and how many partitions each has."""
+        return (*self.before, (self.stage, self.partitions))
 
     def workspaces(self) -> list[str]:
-        """Each partition's workspace."""
-        workspaces = (layout.partition_workspace(self.run, number) for number in range(self.partitions))
-        return [f"{self.volume}/{workspace}" for workspace in workspaces]
+        """The workspace of each partition of the last stage."""
+        return self.workspaces_of(self.stage, self.partitions)
+
+    def workspaces_of(self, stage: str, partitions: int) -> list[str]:
+        """The workspace of each partition of a stage."""
+        found = (layout.partition_workspace(self.run, number, stage) for number in range(partitions))
+        return [f"{self.volume}/{workspace}" for workspace in found]
 
     def outputs(self) -> list[str]:
         """Each partition's output directory."""
@@ -101,7 +113,8 @@ def _gather_warnings(publication: Publication, reporter: Reporter) -> None:
     if published.get("run") == publication.run:
         reporter.recall(read_warnings(json.dumps(published.get("warnings"))))
     else:
-        reporter.recall(gather_warnings(publication.workspaces()))
+        for stage, partitions in reversed(publication.stages()):  # what is recalled last comes first
+            reporter.recall(gather_warnings(publication.workspaces_of(stage, partitions)))
 
 
 def _list_missing(publication: Publication, reporter: Reporter) -> str | None:
@@ -205,7 +218,8 @@ def _check_target(publication: Publication) -> None:
 
 def _clean_up(publication: Publication, reporter: Reporter) -> None:
     """Remove what nobody needs any more; what cannot be removed does not make the publication a failure."""
-    for place in (layout.replaced(publication.run), layout.workspace(publication.run)):
+    workspaces = (layout.workspace(publication.run, stage) for stage, _ in publication.stages())
+    for place in (layout.replaced(publication.run), *workspaces):
         try:
             remove(_at(publication, place))
         except OSError as exc:

@@ -20,7 +20,7 @@ from ogdc_shared.walking import is_directory
 from ogdc_worker.lock import open_locked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from ogdc_worker.report import Reporter
 
@@ -63,10 +63,18 @@ def _told(reporter: Reporter, place: str) -> Iterator[None]:
 
 def _old(volume: str, before: float) -> Iterator[str]:
     for above in (layout.WORKSPACES, layout.STAGING, layout.REPLACED):
-        for run in _names(f"{volume}/{above}"):
-            place = f"{above}/{run}"
-            if _changed(f"{volume}/{place}") < before and not _worked_on(f"{volume}/{place}"):
-                yield place
+        for places in _by_run(f"{volume}/{above}"):
+            paths = [f"{volume}/{above}/{name}" for name in places]
+            if max(map(_changed, paths)) < before and not any(map(_worked_on, paths)):
+                yield from (f"{above}/{name}" for name in places)
+
+
+def _by_run(directory: str) -> Iterable[list[str]]:
+    """Put the workspaces of a run's stages together: while one is at work, the others are needed."""
+    found: dict[str, list[str]] = {}
+    for name in _names(directory):
+        found.setdefault(layout.run_of_workspace(name), []).append(name)
+    return found.values()
 
 
 def _changed(directory: str) -> float:

@@ -16,7 +16,7 @@ from ogdc_shared.argo.retry import RETRY_EXPRESSION
 from ogdc_shared.config import ArgoSettings, Settings, WorkerSettings
 from ogdc_shared.errors import InvalidRecipeError
 from ogdc_shared.workflow.build import build_workflow
-from ogdc_shared.workflow.facts import RecipeFacts
+from ogdc_shared.workflow.facts import RecipeFacts, Stage
 
 NAME = "ice-abcdefghij"
 FACTS = RecipeFacts(recipe_id="ice", snapshot="ab" * 32)
@@ -96,10 +96,14 @@ def test_nothing_handed_in_can_bring_a_template_tag(recipe: RecipeFacts, name: s
 def test_text_of_a_recipe_is_refused_in_every_fact(text: str) -> None:
     if re.fullmatch(r"[A-Za-z0-9.-]*", text, re.ASCII):
         return
-    for fact in FACTS._fields:
+    for fact in set(FACTS._fields) - {"later"}:
         changed: dict[str, Any] = {fact: text}
         with pytest.raises(InvalidRecipeError, match=fact):
             build(FACTS._replace(**changed))
+    for fact in Stage._fields:
+        changed = {fact: f"{text} " if fact == "image" else text}  # which may be more than a name
+        with pytest.raises(InvalidRecipeError, match=fact):
+            build(FACTS._replace(later=(Stage("tiles", before="process")._replace(**changed),)))
 
 
 def test_all_wrong_facts_are_named_at_once() -> None:

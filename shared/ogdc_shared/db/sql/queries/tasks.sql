@@ -8,4 +8,16 @@ LIMIT %(limit)s OFFSET %(offset)s
 -- name: list_partition_tasks
 SELECT node_id, name, template, partition, phase, message, progress, exit_code, started_at, finished_at
 FROM tasks
-WHERE run_id = %(run_id)s AND partition >= %(first)s AND partition < %(end)s
+WHERE run_id = %(run_id)s AND template = 'process' AND partition >= %(first)s AND partition < %(end)s
+
+-- name: count_stages
+-- The stages that have begun, in order, and how many of their tasks are in which phase.
+SELECT stage, sum(tasks)::integer AS tasks, json_object_agg(phase, tasks) AS counts
+FROM (
+    SELECT template AS stage, phase, count(*) AS tasks, min(started_at) AS started_at
+    FROM tasks
+    WHERE run_id = %(run_id)s AND partition IS NOT NULL
+    GROUP BY template, phase
+) AS counted
+GROUP BY stage
+ORDER BY min(started_at), stage

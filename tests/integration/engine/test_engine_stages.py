@@ -1,0 +1,157 @@
+"""Runs of several stages, by the real worker in the real sandbox: each takes what the one before left."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ogdc_shared import layout
+from ogdc_shared.argo.state import read_workflow
+from ogdc_shared.config import ArgoSettings, Settings, WorkerSettings
+from ogdc_shared.digests import digest
+from ogdc_shared.plan import Command, Division, InputFile, Partition, Partitioning, Plan
+from ogdc_shared.workflow.build import RecipeFacts, Stage, build_workflow
+from support.engine import CLAIM, NAMESPACE, Machine, nodes, phases
+from support.trees import tree
+
+SETTINGS = Settings(argo=ArgoSettings(namespace=NAMESPACE), worker=WorkerSettings(volume_claim=CLAIM))
+NAME = "seals-aaaaaaaaaa"
+SNAPSHOT = "0" * 64
+SPLIT = (
+    'd="$OUTPUT_DIR/$(basename "$INPUT_FILE" .txt)"; mkdir "$d"; '
+    'for w in $(cat "$INPUT_FILE"); do echo $w > "$d/$w"; done'
+)
+UPPER = 'tr a-z A-Z < "$INPUT_FILE" > "$OUTPUT_FILE.$(basename "$(dirname "$(realpath "$INPUT_FILE")")")"'
+INPUTS = {"a.txt": b"seal whale", "b.txt": b"bear fox owl"}
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    with Machine(tmp_path) as machine:
+        yield machine
+
+
+def plan(*commands: str, **fields: object) -> Plan:
+    lines = tuple(Command(text, line) for line, text in enumerate(commands, 1))
+    return Plan("seals", lines, per_file=True)._replace(**fields)
+
+
+def submit(machine: Machine, first: Plan, *later: Plan, output: str = "pvc") -> None:
+    """Do what submit does, with a partition for each input; `later` are the plans of further stages."""
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w:gz") as tar:
+        for name, content in INPUTS.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+    machine.artifacts.put(layout.snapshot_key(SNAPSHOT), archive.getvalue())
+    for number, name in enumerate(INPUTS):
+        partition = Partition(number, (InputFile(name, kind="recipe"),))
+        machine.artifacts.put(layout.partition_key(NAME, number), partition.to_json().encode())
+    for each in (first, *later):
+        machine.artifacts.put(layout.plan_key(NAME, each.stage), each.to_json().encode())
+    recipe = RecipeFacts(
+        recipe_id="seals",
+        snapshot=SNAPSHOT,
+        output=output,
+        plan=digest(first.to_json().encode()),
+        later=tuple(Stage(each.stage, digest(each.to_json().encode()), each.before) for each in later),
+    )
+    machine.create(build_workflow(name=NAME, recipe=recipe, partitions=len(INPUTS), settings=SETTINGS))
+
+
+def upper(**fields: object) -> Plan:
+    return plan(UPPER, stage="upper", before=layout.PROCESS, partitioning=Partitioning(size=2), **fields)
+
+
+def test_a_stage_is_partitioned_by_what_the_one_before_left(machine: Machine) -> None:
+    submit(machine, plan(SPLIT), upper())
+    found = machine.wait(NAME)
+    assert found["status"]["phase"] == "Succeeded", machine.log(NAME)
+    assert tree(machine.volume / "seals") == {
+        f"{word}.{above}": f"{word.upper()}\n".encode()
+        for above, words in (("a", ("seal", "whale")), ("b", ("bear", "fox", "owl")))
+        for word in words
+    }
+    division = Division.from_json(machine.artifacts.get(layout.division_key(NAME, "upper")))
+    assert division.files == (2, 2, 1)
+    assert not list((machine.volume / layout.WORKSPACES).iterdir()), "no stage leaves its workspace behind"
+
+
+def test_tasks_tell_their_stage(machine: Machine) -> None:
+    submit(machine, plan(SPLIT), upper())
+    state = read_workflow(machine.wait(NAME))
+    stages = {(task.stage, task.template, task.partition) for task in state.tasks}
+    assert stages == {
+        *(("process", "process", number) for number in range(2)),
+        ("upper", "list-upper", None),
+        *(("upper", "upper", number) for number in range(3)),
+        ("publish", "publish", None),
+    }
+    facts = json.loads(machine.artifacts.get(layout.facts_key(NAME, 2, "upper")))
+    assert (facts["stage"], facts["partition"], [each["name"] for each in facts["wrote"]]) == (
+        "upper",
+        2,
+        ["owl.b"],
+    )
+
+
+def test_a_sequential_stage_has_all_that_was_left_at_the_places_it_had(machine: Machine) -> None:
+    last = Plan(
+        "seals",
+        (Command('cd "$INPUT_DIR"; cat */* > "$OUTPUT_DIR/all"; cp -P a/seal "$OUTPUT_DIR/"', 1),),
+        stage="merge",
+        before=layout.PROCESS,
+    )
+    submit(machine, plan(SPLIT), last, output="temporary")
+    found = machine.wait(NAME)
+    assert found["status"]["phase"] == "Succeeded", machine.log(NAME)
+    left = tree(machine.volume / layout.partition_workspace(NAME, 0, "merge") / "output_dir")
+    assert left == {"all": b"seal\nwhale\nbear\nfox\nowl\n", "seal": b"seal\n"}
+
+
+def test_a_third_stage_takes_the_seconds_outputs_alone(machine: Machine) -> None:
+    count = Plan(
+        "seals",
+        (Command('cd "$INPUT_DIR"; echo * $(ls /mnt/stage) > "$OUTPUT_DIR/names"', 1),),
+        stage="count",
+        before="upper",
+    )
+    submit(machine, plan(SPLIT), upper(), count)
+    assert machine.wait(NAME)["status"]["phase"] == "Succeeded", machine.log(NAME)
+    assert tree(machine.volume / "seals") == {"names": b"bear.b fox.b owl.b seal.a whale.a 0 1 2\n"}
+
+
+@pytest.mark.parametrize(
+    "attempt", ['rm "$INPUT_FILE"', "touch /mnt/stage/new", "echo x >> /mnt/stage/0/journal"]
+)
+def test_what_a_stage_left_cannot_be_changed_by_the_next(machine: Machine, attempt: str) -> None:
+    submit(machine, plan(SPLIT), plan(f"{attempt} || {UPPER}", stage="upper", before=layout.PROCESS))
+    assert machine.wait(NAME)["status"]["phase"] == "Succeeded", machine.log(NAME)
+    assert len(tree(machine.volume / "seals")) == 5
+
+
+def test_a_stage_that_left_nothing_fails_the_next_before_any_task(machine: Machine) -> None:
+    submit(machine, plan('mkdir "$OUTPUT_DIR/x"'), upper())
+    found = machine.wait(NAME)
+    assert found["status"]["phase"] == "Failed"
+    assert "The stage process has left no file for the next one" in str(read_workflow(found).message)
+    assert phases(found)["upper"] == "Omitted"
+
+
+def test_a_retry_goes_on_in_the_stage_that_failed(machine: Machine) -> None:
+    failing = plan(f'grep -q owl "$INPUT_FILE" && exit 3; {UPPER}', stage="upper", before=layout.PROCESS)
+    submit(machine, plan(SPLIT), failing)
+    before = nodes(machine.wait(NAME))
+    assert before["upper"]["phase"] == "Failed"
+    (machine.volume / layout.partition_workspace(NAME, 1) / "output_dir/b/owl").write_text("OWL\n")
+    machine.call("PUT", f"/{NAME}/retry", body={})
+    found = machine.wait(NAME)
+    assert found["status"]["phase"] == "Succeeded", machine.log(NAME)
+    assert nodes(found)["process(1:1)"] == before["process(1:1)"], "what succeeded does not run again"
+    assert len(tree(machine.volume / "seals")) == 5
