@@ -30,6 +30,8 @@ class Submitted(NamedTuple):
 
     name: str
     message: str
+    advice: tuple[str, ...] = ()
+    """What the recipe's author may not have meant; a deployment of the version before says nothing."""
 
 
 class ApiClient:
@@ -65,7 +67,8 @@ class ApiClient:
             path += "" if cache else "&cache=false"
             body = bundle
         answer = self._transport.call("POST", path, body=body, headers=headers | {"Content-Type": kind})
-        return Submitted(name=answer["recipe_workflow_name"], message=answer["message"])
+        advice = tuple(map(str, answer.get("advice", ())))
+        return Submitted(name=answer["recipe_workflow_name"], message=answer["message"], advice=advice)
 
     def run(self, name: str, *, tasks: int | None = None) -> dict[str, Any]:
         """One run in detail, with at most so many of its tasks; None: as many as the service gives."""

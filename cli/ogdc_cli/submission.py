@@ -38,13 +38,19 @@ def pack_recipe(recipe: str) -> PackedRecipe:
 def submit(client: ApiClient, packed: PackedRecipe, *, overwrite: bool, cache: bool = True) -> Submitted:
     """Submit a recipe once, however often the request has to be repeated on its way.
 
+    What the author of one that is elsewhere may not have meant is told on stderr, as `pack_recipe` does of
+    others.
+
     Raises:
         ApiError: the service does not take it, or does not answer.
     """
-    return client.submit(
+    submitted = client.submit(
         location=packed.location,
         bundle=packed.bundle,
         overwrite=overwrite,
         cache=cache,
         idempotency_key=str(uuid.uuid4()),
     )
+    if packed.bundle is None:
+        tell_advice(submitted.advice)
+    return submitted

@@ -55,6 +55,7 @@ def _submit(context: Context, call: Call) -> Response:
     from ogdc_shared.runs.submit import submit_recipe
 
     source, overwrite = _asked_for(call.request)
+    advice: list[str] = []
     run = submit_recipe(
         context,
         caller=call.caller,
@@ -62,12 +63,14 @@ def _submit(context: Context, call: Call) -> Response:
         overwrite=overwrite,
         cache=CACHE.read(call.request.args) is not False,
         idempotency_key=_idempotency_key(call.request),
+        on_advice=advice.extend,
     )
     return json_response(
         {
             "message": f"Recipe {run.recipe_id} is submitted as run {run.name}.",
             "recipe_workflow_name": run.name,
             "run_id": str(run.id),
+            "advice": advice,
         }
     )
 

@@ -40,6 +40,9 @@ class SubmitResponse(Schema):
     message: str
     recipe_workflow_name: Name
     run_id: UUID
+    advice: list[str] = Field(
+        description="What the recipe's author may not have meant; as of POST /validate."
+    )
 
 
 class ValidateResponse(Schema):

@@ -23,6 +23,14 @@ _SIGN = re.compile(
     re.IGNORECASE,
 )
 """Of a line that uses a network. Names of coordinate systems and of XML look like URLs and are none."""
+_UNREACHED = re.compile(
+    r"(?:^|(?<=[\s;&|(`'\"]))(?:/[\w./-]*/)?(?:lftp|sftp|scp|ssh|ftp)(?=\s)"
+    r"|(?<![\w+.-])(?:ftps?|sftp|ssh|git\+ssh|rsync)://"
+    r"|(?<![\w.-])git@[\w.-]+:"
+    r"|(?:^|(?<=[\s;&|(`]))rsync(?=\s[^;&|]*\s['\"]?(?:[\w.-]+@)?[\w.-]+::?[\w/~.])",
+    re.IGNORECASE,
+)
+"""Of a line that wants FTP or SSH."""
 _ADDRESS = re.compile(
     r"(?:(?<![\w+.-])(?P<scheme>[a-z][a-z0-9+.-]{0,30})://(?:[^\s/@'\"]*@)?|(?<![\w.:/@\[-]))"
     r"(?P<host>localhost|[0-9]{1,3}(?:\.[0-9]{1,3}){3}|\[[0-9a-f:]{2,39}\])"
@@ -42,6 +50,18 @@ def network_signs(commands: Iterable[Command]) -> Iterator[tuple[Command, str]]:
         if match:
             url = re.match(r"[^\s'\"|;<>]+", command.text[match.start() :])
             yield command, url[0] if url and "://" in match[0] else match[0]
+
+
+def unreached(commands: Iterable[Command]) -> Iterator[tuple[Command, str]]:
+    """Yield the commands that want FTP or SSH of a host, each with what shows it.
+
+    By HTTP and HTTPS alone commands get to public hosts on one machine; what a line names by its numbers may
+    be asked by any protocol.
+    """
+    for command in commands:
+        match = _UNREACHED.search(command.text)
+        if match and next(_named(command.text), None) is None:
+            yield command, match[0]
 
 
 def named_addresses(commands: Iterable[Command]) -> tuple[str, ...]:

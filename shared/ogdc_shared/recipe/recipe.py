@@ -19,7 +19,7 @@ from ogdc_shared.recipe.ids import recipe_id
 from ogdc_shared.recipe.input_names import name_problems
 from ogdc_shared.recipe.meta import META_NAME, load_meta
 from ogdc_shared.recipe.models import FileInput, InputParam, RecipeMeta, ShellWorkflow, UrlInput, UrlListInput
-from ogdc_shared.recipe.network import named_addresses, network_signs
+from ogdc_shared.recipe.network import named_addresses, network_signs, unreached
 from ogdc_shared.recipe.shell import Shell
 from ogdc_shared.recipe.urls import http_url, read_url_list, url_problem
 
@@ -173,6 +173,17 @@ def _network_advice(meta: RecipeMeta, script: Script) -> Iterator[str]:
         yield f"{reached} Name as inputs what can be one; `workflow.network: true` or `false` settles it."
     elif named:
         yield reached
+    if wanted is not False:
+        yield from _unreached_advice(meta.workflow.sh_file, script)
+
+
+def _unreached_advice(sh_file: str, script: Script) -> Iterator[str]:
+    for command, word in islice(unreached(script.commands), 1):
+        yield (
+            f"{sh_file}: line {command.line}: {shown(word)} takes FTP or SSH, and on one machine commands "
+            "get out by HTTP and HTTPS alone. Name a file of an FTP server as an input (`type: url`); have "
+            "anything else there before the run."
+        )
 
 
 def _url_list_problems(path: Path, file: str) -> Iterator[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Callable
 
 from ogdc_shared.auth.caller import Caller
 from ogdc_shared.context import Context
@@ -16,7 +17,7 @@ from ogdc_shared.db.runs import Run
 from ogdc_shared.db.submissions import NewRun, find_submission, record_submission, withdraw
 from ogdc_shared.db.users import User, ensure_user
 from ogdc_shared.errors import ArgoUnavailableError, OgdcError
-from ogdc_shared.layout import run_prefix
+from ogdc_shared.layout import run_prefix, snapshot_key
 from ogdc_shared.redact import redact_url
 from ogdc_shared.runs.compile import CompiledRun, compiled_recipe, store_artifacts
 from ogdc_shared.runs.handover import ensure_handed_over, hand_over
@@ -37,6 +38,7 @@ def submit_recipe(
     cache: bool = True,
     idempotency_key: str | None = None,
     trigger_inputs: TriggerInputs = SUBMITTED,
+    on_advice: Callable[[tuple[str, ...]], None] = lambda _: None,
 ) -> Run:
     """Start a run of a recipe, or return the run that this very request started before.
 
@@ -48,6 +50,7 @@ def submit_recipe(
         cache: Whether inputs that were fetched before may be used.
         idempotency_key: Makes repeating a request harmless: one caller, key and request make one run.
         trigger_inputs: What the run is given besides. The same for the same key.
+        on_advice: Told what the recipe's author may not have meant, also where the run was there before.
 
     Raises:
         InputError: the recipe, an input or the request is wrong, or contradicts the record; nothing was
@@ -59,6 +62,7 @@ def submit_recipe(
     user, earlier = _known(context, caller=caller, idempotency_key=idempotency_key, request=request)
     if earlier is not None:
         ensure_handed_over(context, earlier)
+        on_advice(_advice(context, earlier))
         return earlier
     with (
         opened_recipe(context, source) as recipe,
@@ -87,6 +91,7 @@ def submit_recipe(
                 input_bytes=compiled.division.total_size(),
             )
         run = _record(context, new=new, compiled=compiled)
+        on_advice(recipe.advice)
     with within(run=run.name):
         if run.name == new.name:
             started_by = "user" if trigger_inputs == SUBMITTED else "upload"
@@ -96,6 +101,16 @@ def submit_recipe(
         else:
             ensure_handed_over(context, run)
     return run
+
+
+def _advice(context: Context, run: Run) -> tuple[str, ...]:
+    """What was said of a run's recipe, read from its snapshot; nothing where that is gone."""
+    try:
+        snapshot = RecipeSource(bundle=context.store.get(snapshot_key(run.snapshot)))
+        with opened_recipe(context, snapshot) as recipe:
+            return recipe.advice
+    except OgdcError:
+        return ()
 
 
 def _known(

@@ -14,8 +14,9 @@ _NO_NETWORK = (
 )
 _PROXIED = (
     "Commands reach public addresses by HTTP and HTTPS, through the proxy that http_proxy and https_proxy "
-    "name; of others those that a line names by number and port: on this machine's loopback a port from 1024 "
-    "up, at which a service listens when the task begins."
+    "name, and none by FTP or SSH (a file of an FTP server can be an input); of others those that a line "
+    "names by number and port: on this machine's loopback a port from 1024 up, at which a service listens "
+    "when the task begins."
 )
 _NO_SERVER = (
     r"[Cc]ould not resolve|[Uu]nable to resolve|[Nn]ame or service not known|[Nn]ame resolution"

@@ -202,6 +202,17 @@ def test_api_that_is_none_is_explained(cli: Cli, tmp_path: Path, url: str, messa
     assert message.format(**places) in done.err
 
 
+def test_advice_on_a_recipe_elsewhere_comes_with_the_answer(cli: Cli, tmp_path: Path) -> None:
+    answer = (
+        b'{"message": "Taken.", "recipe_workflow_name": "x-abc", "run_id": "1", "advice": ["look at this"]}'
+    )
+    with FileServer(tmp_path) as server:
+        server.routes["/submit"] = lambda _: Answer(body=answer)
+        done = cli("submit", "https://example.org/recipe.tar.gz", OGDC_API_URL=server.url)
+    assert done.code == 0
+    assert done.err.splitlines() == ["note: look at this"]
+
+
 def test_submission_is_repeated_with_its_key_when_the_service_says_so(
     cli: Cli, recipe, tmp_path: Path
 ) -> None:

@@ -276,6 +276,21 @@ class TestIdempotencyKey:
         assert again.get_json() == first.get_json()
         assert argo.called("create") == 1
 
+    def test_a_repetition_gets_the_same_advice(self, submit, artifacts: Path):
+        files = recipe_files(recipe_sh="curl -O https://example.org/x\n")
+        first = send(submit, files=files, Idempotency_Key="k1")
+        again = send(submit, files=files, Idempotency_Key="k1")
+
+        assert "takes a network" in first.get_json()["advice"][0]
+        assert again.get_json() == first.get_json()
+
+    def test_a_repetition_is_answered_also_where_the_snapshot_is_gone(self, submit, artifacts: Path):
+        first = send(submit, Idempotency_Key="k1")
+        for snapshot in stored(artifacts, "recipes"):
+            snapshot.unlink()
+
+        assert send(submit, Idempotency_Key="k1").get_json()["run_id"] == first.get_json()["run_id"]
+
     def test_repetitions_at_once_make_one_run(self, submit, argo: ArgoServer, artifacts: Path):
         with ThreadPoolExecutor(6) as pool:
             answers = list(pool.map(lambda _: send(submit, Idempotency_Key="k1"), range(6)))

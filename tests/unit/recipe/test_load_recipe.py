@@ -263,6 +263,14 @@ def test_lines_that_take_a_network_are_told_of_unless_commands_have_one(tmp_path
     assert load_recipe(make_recipe(tmp_path / "some", files=files, workflow=workflow)).advice == ()
 
 
+def test_lines_that_want_what_is_out_of_reach_are_told_of_with_and_without_the_key(tmp_path: Path) -> None:
+    files = {"recipe.sh": "curl -O ftp://example.org/x\n"}
+    for network in (None, True):
+        workflow = {"type": "shell"} | ({} if network is None else {"network": network})
+        *_, advice = load_recipe(make_recipe(tmp_path / str(network), files=files, workflow=workflow)).advice
+        assert advice.startswith("recipe.sh: line 1: 'ftp://' takes FTP or SSH")
+
+
 @pytest.mark.parametrize(
     "line", ["mycurl -x", "gdalwarp -t_srs http://www.opengis.net/def/crs/EPSG/0/3413 a b"]
 )

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ogdc_shared.plan import Command
-from ogdc_shared.recipe.network import MAX_ADDRESSES, named_addresses, network_signs
+from ogdc_shared.recipe.network import MAX_ADDRESSES, named_addresses, network_signs, unreached
 from ogdc_shared.recipe.recipe import load_recipe
 from ogdc_shared.workflow.facts import is_address
 from support.recipes import make_recipe
@@ -50,6 +50,36 @@ def test_addresses_in_lines_are_found(line: str, addresses: list[str]) -> None:
 )
 def test_what_only_resembles_such_an_address_is_none(line: str) -> None:
     assert named(line) == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "word"),
+    [
+        ("curl -O ftp://example.org/a.tif", "ftp://"),
+        ("ssh me@example.org cat a.tif > /output_dir/a.tif", "ssh"),
+        ("cd /tmp && scp me@example.org:a.tif .", "scp"),
+        ("rsync -a me@example.org:/data/ /output_dir/", "rsync"),
+        ("lftp-get sftp://example.org/data", "sftp://"),
+        ("git clone git@github.com:a/b.git", "git@github.com:"),
+    ],
+)
+def test_lines_that_want_what_is_out_of_reach_are_told_of(line: str, word: str) -> None:
+    assert [sign for _, sign in unreached([Command(line, 1)])] == [word]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "rsync -a /input_dir/ /output_dir/",
+        "curl https://example.org/ssh/a.tif",
+        "lftp 127.0.0.1:2121 -e 'get a.tif'",
+        "curl ftp://127.0.0.1:2121/a.tif",
+        "cp /input_dir/ssh.txt /output_dir/ftp.txt",
+        "echo user@host:path",
+    ],
+)
+def test_what_can_be_reached_or_only_looks_so_is_left_alone(line: str) -> None:
+    assert list(unreached([Command(line, 1)])) == []
 
 
 @given(st.lists(st.text("0123456789.:[]/@ abflocahstp$", max_size=60), max_size=30))
