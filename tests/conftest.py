@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from ogdc_shared.config import DatabaseSettings
 from ogdc_shared.db.database import Database
@@ -16,9 +17,14 @@ from support.postgres import PostgresServer
 
 
 def pytest_configure() -> None:
-    """Take signals as usual: what a script or nohup starts inherits that they are ignored."""
+    """Take signals as usual: what a script or nohup starts inherits that they are ignored.
+
+    And have no generated test fail for the machine's being slow.
+    """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")
