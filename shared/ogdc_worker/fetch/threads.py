@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import suppress
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+MAX_WAIT_SECONDS = 1.0
+"""A signal that comes as the main thread is about to wait does not end the wait, so none is long."""
 
 _T = TypeVar("_T")
 
@@ -31,12 +34,18 @@ def in_threads(work: Callable[[int], _T], count: int, *, at_once: int) -> Iterat
         Thread(target=worker, daemon=True).start()
     try:
         for _ in range(count):
-            result = done.get()
+            result = _next(done)
             if isinstance(result, Exception):
                 raise result
             yield result
     finally:
         todo.clear()
+
+
+def _next(done: SimpleQueue[_T]) -> _T:
+    while True:
+        with suppress(Empty):
+            return done.get(timeout=MAX_WAIT_SECONDS)
 
 
 def _outcome(work: Callable[[int], _T], number: int) -> _T | Exception:

@@ -28,6 +28,8 @@ GRACE_SECONDS = 10.0
 
 LOOK_SECONDS = 0.5
 """How often what a command has left running is looked at."""
+MAX_WAIT_SECONDS = 1.0
+"""A signal that comes as the worker is about to wait does not end the wait, so none is long."""
 
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
 _PIECE = 65536
@@ -228,8 +230,8 @@ class _Child:
         for descriptor in [*pidfds, *([self._output] if self._is_open else [])]:
             poll.register(descriptor, select.POLLIN)
         while True:
-            wait = None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
-            ready = {descriptor for descriptor, _ in poll.poll(wait)}
+            wait = MAX_WAIT_SECONDS if deadline is None else max(0.0, deadline - time.monotonic())
+            ready = {descriptor for descriptor, _ in poll.poll(min(wait, MAX_WAIT_SECONDS) * 1000)}
             if not ready.isdisjoint(pidfds):
                 return True
             if ready and not self._pass_on():
