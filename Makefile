@@ -14,13 +14,17 @@ check: ## Formatter, linter, types and the order of imports, as CI runs them
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-logo
 
-unit: ## The tests
+# Most tests wait more than they compute, so there may be more workers than cores. The tests of a file share one.
+WORKERS ?= 4
+PYTEST = .venv/bin/pytest --numprocesses=$(WORKERS) --dist=loadfile
+
+unit: ## The tests, WORKERS at a time
 	@scripts/bootstrap dev
-	.venv/bin/pytest
+	$(PYTEST)
 
 quick: ## The unit tests alone
 	@scripts/bootstrap dev
-	.venv/bin/pytest tests/unit
+	$(PYTEST) tests/unit
 
 wheel: ## Build the wheel into dist/
 	@scripts/bootstrap local

