@@ -99,7 +99,8 @@ class ArgoServer:
             return self._create(body["workflow"])
         if name not in self.workflows:
             return 404, {"code": 5, "message": f'workflows.argoproj.io "{name}" not found'}
-        return getattr(self, f"_{call}")(name)
+        answer: tuple[int, Any] = getattr(self, f"_{call}")(name)
+        return answer
 
     def _create(self, manifest: dict[str, Any]) -> tuple[int, Any]:
         from hera.workflows.models import Workflow

@@ -15,7 +15,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -29,8 +29,10 @@ NAMESPACE = "ogdc"
 CLAIM = "workflow"
 PATIENCE = 30.0
 
+_Json = dict[str, Any]
 
-def workflow(name: str, *, tasks: list[dict], templates: list[dict], **spec: Any) -> dict[str, Any]:
+
+def workflow(name: str, *, tasks: list[_Json], templates: list[_Json], **spec: Any) -> dict[str, Any]:
     """A Workflow of one DAG, with the claim and an empty directory as volumes."""
     main = {"name": "main", "dag": {"tasks": tasks}}
     return {
@@ -64,7 +66,7 @@ def fan_out(name: str, count: int, **fields: Any) -> dict[str, Any]:
     )
 
 
-def shell(name: str, script: str, *, mounts: list[dict] | None = None, **fields: Any) -> dict[str, Any]:
+def shell(name: str, script: str, *, mounts: list[_Json] | None = None, **fields: Any) -> dict[str, Any]:
     """A template that runs a script; `$1` is its parameter `partition` where it has one."""
     parameters = [{"name": "partition"}] if fields.pop("partitioned", False) else []
     return {
@@ -145,16 +147,23 @@ class Machine:
             "wsgi.input": io.BytesIO(data),
         }
         statuses: list[str] = []
-        chunks = self.engine.wsgi(environ, lambda status, headers, *_: statuses.append(status))
+
+        def start_response(status: str, *_: object) -> Callable[[bytes], object]:
+            statuses.append(status)
+            return lambda _: None
+
+        chunks = self.engine.wsgi(environ, start_response)
         return int(statuses[0].split()[0]), b"".join(chunks)
 
     def create(self, manifest: dict[str, Any]) -> dict[str, Any]:
-        status, answer = self.call("POST", body={"workflow": manifest})
-        assert status == 200, answer
-        return answer
+        return self._answer("POST", body={"workflow": manifest})
 
     def get(self, name: str) -> dict[str, Any]:
-        status, answer = self.call("GET", f"/{name}")
+        return self._answer("GET", f"/{name}")
+
+    def _answer(self, method: str, path: str = "", body: Any = None) -> _Json:
+        answer: _Json
+        status, answer = self.call(method, path, body)
         assert status == 200, answer
         return answer
 

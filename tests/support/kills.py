@@ -154,7 +154,9 @@ def processes_of(stack: Stack) -> list[Process]:
     for process in table.values():
         children.setdefault(process.parent, []).append(process)
     found: dict[int, Process] = {}
-    todo = [(table[pid], "", None) for pid in stack.processes() if pid in table]
+    todo: list[tuple[Process, str, str | None]] = [
+        (table[pid], "", None) for pid in stack.processes() if pid in table
+    ]
     while todo:
         process, above, run = todo.pop()
         part, run = _part(process, above, table), _run(process) or run

@@ -207,9 +207,10 @@ class Stack:
 
     def wait(self, name: str, *, seconds: float = 60) -> dict[str, Any]:
         """The run once it has ended."""
-        return wait_until(
+        ended: dict[str, Any] = wait_until(
             lambda: run if (run := self.run(name))["status"] in TERMINAL else None, seconds=seconds
         )
+        return ended
 
     def manifest(self, name: str) -> str:
         """All that the engine was given of a run, and says of it, as JSON."""
