@@ -23,10 +23,29 @@ settings.register_profile("explore", _PATIENT, max_examples=1000)
 settings.load_profile("same")
 
 
+_SIGNALS = {
+    signal.SIGINT: signal.default_int_handler,
+    signal.SIGHUP: signal.SIG_DFL,
+    signal.SIGTERM: signal.SIG_DFL,
+}
+"""How they are taken: what a script or nohup starts inherits that they are ignored."""
+
+
 def pytest_configure() -> None:
-    """Take signals as usual: what a script or nohup starts inherits that they are ignored."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    """Take signals as usual, also in a worker of pytest-xdist."""
+    _take_signals()
+
+
+@pytest.fixture(autouse=True)
+def signals() -> Iterator[None]:
+    """Take signals as usual again after a test that has changed that."""
+    yield
+    _take_signals()
+
+
+def _take_signals() -> None:
+    for number, handler in _SIGNALS.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")

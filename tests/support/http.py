@@ -125,9 +125,10 @@ class FileServer:
 
     def answer(self, request: Request) -> Answer:
         """Choose the response to a request."""
-        self._closing.wait(self.delay)
         with self._lock:
             self.requests.append(request)
+        self._closing.wait(self.delay)
+        with self._lock:
             if self._failures:
                 return self._failures.pop(0)
         route = self.routes.get(request.path)

@@ -154,16 +154,17 @@ class Internal:
 class IdleTimer:
     """Passes requests on to an application and knows how long there has been none."""
 
-    def __init__(self, application: WSGIApplication) -> None:
+    def __init__(self, application: WSGIApplication, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._application = application
+        self._clock = clock
         self._lock = threading.Lock()
         self._at_work = 0
-        self._last = time.monotonic()
+        self._last = clock()
 
     @property
     def idle_seconds(self) -> float:
         """Seconds since the last request was answered, or since this was made; 0 during one."""
-        return 0.0 if self._at_work else time.monotonic() - self._last
+        return 0.0 if self._at_work else self._clock() - self._last
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
@@ -176,7 +177,7 @@ class IdleTimer:
     def _count(self, change: int) -> None:
         with self._lock:
             self._at_work += change
-            self._last = time.monotonic()
+            self._last = self._clock()
 
 
 def check_caller(environ: WSGIEnvironment) -> None:

@@ -252,7 +252,7 @@ def test_output_that_nobody_takes_is_no_traceback(stack: Stack, recipe, tmp_path
     assert "Exception" not in done.stderr
 
 
-def test_output_of_20_mib_arrives_in_no_time(stack: Stack, recipe, tmp_path: Path) -> None:
+def test_output_of_20_mib_arrives_whole(stack: Stack, recipe, tmp_path: Path) -> None:
     name = finished(stack, recipe("large", f"head -c {TWENTY_MIB} /dev/urandom > /output_dir/noise"))
     done = stack.cli("get-output", name, "--output-dir", "new/place", cwd=tmp_path)
     assert done.code == 0
@@ -260,7 +260,6 @@ def test_output_of_20_mib_arrives_in_no_time(stack: Stack, recipe, tmp_path: Pat
     assert archive.stat().st_size > TWENTY_MIB
     assert zipfile.ZipFile(archive).testzip() is None
     assert [path.name for path in archive.parent.iterdir()] == ["large.zip"]
-    assert done.seconds < 5, "0.5 s on a machine that does nothing else"
 
 
 def test_recipe_is_taken_from_an_archive_and_from_a_server(stack: Stack, recipe, server: FileServer) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import tarfile
-import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -131,14 +130,13 @@ def test_what_a_command_puts_where_the_facts_go_is_not_followed(machine: Machine
     assert facts(machine, "seals-iiiiiiiiii")["succeeded"]
 
 
-def test_terminating_a_run_stops_its_command(machine: Machine) -> None:
-    submit(machine, "seals-eeeeeeeeee", "echo up > /output_dir/up; sleep 60")
+def test_terminating_a_run_stops_its_command(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ogdc_local.engine.scheduler._GRACE_SECONDS", 600)  # nothing is killed
+    submit(machine, "seals-eeeeeeeeee", "echo up > /output_dir/up; sleep 600")
     work = machine.volume / layout.partition_workspace("seals-eeeeeeeeee", 0)
     machine.wait_for_file(work / "output_dir/up")
-    started = time.monotonic()
     machine.call("PUT", "/seals-eeeeeeeeee/terminate", body={})
     found = machine.wait("seals-eeeeeeeeee")
-    assert time.monotonic() - started < 4, "the worker ends its command at once; it is not killed"
     assert found["status"]["message"] == "Stopped with strategy 'Terminate'"
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ogdc_local.engine import events
 from support.engine import NAMESPACE, Machine, engine_threads, fan_out, shell, task, workflow
 from support.http import Answer, FileServer, Request
 
@@ -85,13 +86,15 @@ def test_changes_are_told_as_an_api_server_source_would(sink: Sink, tmp_path: Pa
     assert versions == sorted(versions)
 
 
-def test_the_end_of_a_workflow_is_told_at_once(sink: Sink, tmp_path: Path) -> None:
+def test_the_end_of_a_workflow_is_told_at_once(
+    sink: Sink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "_SHORTEST_PAUSE_SECONDS", 600)
+    monkeypatch.setattr(events, "_MAX_PAUSE_SECONDS", 600)
     with Machine(tmp_path / "m", events_url=sink.url) as machine:
         machine.create(hello("quick"))
         machine.wait("quick")
-        ended = time.monotonic()
-        arrived, _ = sink.wait_for("update", "quick", "Succeeded")
-    assert arrived - ended < 0.25, "about 5 ms on an idle machine"
+        sink.wait_for("update", "quick", "Succeeded")
 
 
 def test_an_event_is_sent_until_it_is_taken(sink: Sink, tmp_path: Path) -> None:
@@ -102,7 +105,7 @@ def test_an_event_is_sent_until_it_is_taken(sink: Sink, tmp_path: Path) -> None:
         assert machine.engine.busy(), "somebody has still to be told"
         sink.status = 200
         sink.wait_for("add", "patient", "Succeeded")
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 30
         while machine.engine.busy():
             assert time.monotonic() < deadline
             time.sleep(0.01)

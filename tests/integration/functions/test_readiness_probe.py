@@ -95,13 +95,13 @@ def test_a_database_that_says_nothing_is_not_waited_for(serve, environment):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         environment.setenv("OGDC_DB_HOST", "127.0.0.1")
         environment.setenv("OGDC_DB_PORT", str(silent.getsockname()[1]))
-        environment.setenv("OGDC_DB_TIMEOUT", "3")
+        environment.setenv("OGDC_DB_TIMEOUT", "60")
         status = serve("status")
 
         begun = time.monotonic()
         response = status.get("/readyz")
 
-        assert time.monotonic() - begun < 1.5
+        assert time.monotonic() - begun < 30
     assert response.status_code == 503
     assert "has not answered" in response.get_json()["detail"]
 

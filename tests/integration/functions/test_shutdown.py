@@ -72,8 +72,8 @@ def test_nothing_is_left_open(service: Service, database: Database, tmp_path: Pa
     begun = time.monotonic()
     assert service.wait() == 0
 
-    assert time.monotonic() - begun < 5
-    deadline = time.monotonic() + 5
+    assert time.monotonic() - begun < 30
+    deadline = time.monotonic() + 30
     while connections(database) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert connections(database) == 0

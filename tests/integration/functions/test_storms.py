@@ -148,7 +148,7 @@ def test_an_hour_of_events_once_more_changes_nothing(
     assert {run[9]["Succeeded"] for run in runs} == {TASKS}
     assert [task[2] for task in tasks] == ["Succeeded"] * (RUNS * TASKS)
     assert events == len(hour)
-    assert seconds < 30, "about half a second on an idle machine"
+    assert seconds < 60, "about half a second on an idle machine"
 
 
 def test_the_record_is_the_same_whether_events_come_in_order_or_not(

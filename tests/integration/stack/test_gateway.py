@@ -325,20 +325,23 @@ def test_other_users_cannot_slip_in_by_hanging_up_early():
 
 def test_clock_tells_how_long_nobody_asked():
     idle_at_work = []
+    now = 100.0
 
     def application(environ, start_response):
-        time.sleep(0.05)
+        nonlocal now
+        now += 7
         idle_at_work.append(clock.idle_seconds)
         return named("x")(environ, start_response)
 
-    clock = IdleTimer(application)
-    time.sleep(0.05)
-    assert clock.idle_seconds >= 0.05
+    clock = IdleTimer(application, clock=lambda: now)
+    now += 5
+    assert clock.idle_seconds == 5
     listener = listen(None)
     with Server(listener, clock, threads=1):
         Client(url_of(listener))("GET", "/")
     assert idle_at_work == [0.0]
-    assert clock.idle_seconds < 0.05
+    now += 2
+    assert clock.idle_seconds == 2
 
 
 def test_leaving_a_server_lets_requests_at_work_end_and_frees_the_port():

@@ -40,7 +40,8 @@ def found(home: Path, *directories: Path | str, **variables: str) -> Programs:
 
 
 def test_without_programs_of_the_users_own_the_path_is_the_systems(home: Path) -> None:
-    assert found(home, *SYSTEM_PATH.split(":")) == Programs(SYSTEM_PATH, (), {})
+    assert found(home) == Programs(SYSTEM_PATH, (), {})
+    assert found(home, *SYSTEM_PATH.split(":")).path == SYSTEM_PATH
     assert found(home, "/nowhere", "relative/bin", "", "/bin") == Programs(
         "/bin:/usr/local/bin:/usr/bin", (), {}
     )
