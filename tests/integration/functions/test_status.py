@@ -11,6 +11,7 @@ import pytest
 
 from ogdc_shared.db.database import Database
 from ogdc_shared.layout import output_key, plan_key
+from ogdc_shared.sweep import PATIENCE_SECONDS
 from support.argo_server import ArgoServer
 from support.runs import bundle, recipe_files, send, started, tell
 
@@ -143,6 +144,17 @@ class TestMending:
         swept = submit.post("/sweep").get_json()
 
         assert (swept["refreshed"], swept["left"]) == ([names[0], names[2]], [names[1]])
+
+    def test_the_sweep_leaves_to_the_next_what_its_patience_does_not_last_for(self, submit, environment):
+        names = [started(submit, files=recipe_files(output="temporary")) for _ in range(3)]
+        begun, first = 0.0, PATIENCE_SECONDS
+        times = iter((begun, first))
+        with environment.context() as clock:
+            clock.setattr("ogdc_shared.sweep.monotonic", lambda: next(times, PATIENCE_SECONDS + 1))
+            swept = submit.post("/sweep").get_json()
+
+        assert (swept["refreshed"], swept["left"]) == (names[:1], names[1:])
+        assert submit.post("/sweep").get_json()["left"] == []
 
 
 def test_many_readers_of_a_silent_run_ask_once(
