@@ -1,5 +1,5 @@
 # Each target sets up what it needs by itself; a second run finds it there.
-.PHONY: demo test quick check unit fuzz bench wheel format schema settings clean
+.PHONY: demo test quick check unit fuzz soak bench wheel format schema settings clean
 
 demo:  ## Set everything up and run a real recipe on this machine
 	@scripts/bootstrap local
@@ -34,6 +34,10 @@ wheel: ## Build the wheel into dist/
 fuzz: ## Thousands of generated requests to a local stack of their own (FUZZ=500 for each operation)
 	@scripts/bootstrap dev
 	@scripts/fuzz $(FUZZ)
+
+soak: ## Kill processes and fill the disk for an hour (SOAK=60 for a minute); as root
+	@scripts/bootstrap dev
+	@scripts/soak $(SOAK)
 
 bench: ## Measure; a table here and JSON in bench-results/
 	@scripts/bootstrap dev

@@ -13,6 +13,7 @@ from typing import Any
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from ogdc_shared.deadlines import Deadlines
 from ogdc_shared.reach import Reach, checked_addresses
@@ -26,7 +27,7 @@ def pool_manager(reach: Reach | None = None, **options: Any) -> urllib3.PoolMana
     """Make a pool of such connections.
 
     Args:
-        reach: Where they may lead; None: anywhere, as a task's own connections.
+        reach: Where they may lead; None: anywhere but to a cloud's metadata, as a task's own connections.
         options: As `urllib3.PoolManager` takes them.
     """
     pools = _Pools(**options)
@@ -65,18 +66,25 @@ class _Careful:
         """Connect to an address that was checked; the name stays what certificates are checked against."""
         name = self._dns_host
         try:
-            if not self.reach.anywhere:
-                self._dns_host = self._checked(name)
-            self._wire = super()._new_conn()  # type: ignore[misc]
+            *others, last = self._checked(name)
+            for self._dns_host in others:
+                with suppress(NewConnectionError, ConnectTimeoutError):
+                    return self._wired()
+            self._dns_host = last
+            return self._wired()
         finally:
             self._dns_host = name
-        return self._wire
 
-    def _checked(self, name: str) -> str:
+    def _wired(self) -> socket.socket:
+        wire: socket.socket = super()._new_conn()  # type: ignore[misc]
+        self._wire = wire
+        return wire
+
+    def _checked(self, name: str) -> list[str]:
         from urllib3.exceptions import LocationParseError, NameResolutionError
 
         try:
-            return checked_addresses(name, self.port, self.reach)[0]
+            return checked_addresses(name, self.port, self.reach)
         except UnicodeError as exc:
             raise LocationParseError(f"{name!r}, label empty or too long") from exc
         except socket.gaierror as exc:

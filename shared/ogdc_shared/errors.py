@@ -40,6 +40,11 @@ A message says what went wrong, with which value, and what to do. What a value w
 
 from __future__ import annotations
 
+import errno
+
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""Numbers of an OSError that say a disk is full, for everybody or for this user."""
+
 
 class OgdcError(Exception):
     """The root: catching it catches everything this project raises on purpose."""

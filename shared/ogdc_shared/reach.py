@@ -21,14 +21,28 @@ IPNetwork = IPv4Network | IPv6Network
 _NAT64 = IPv6Network("64:ff9b::/96")
 _NOT_GLOBAL: tuple[IPNetwork, ...] = (
     *(IPv6Network(text) for text in ("fec0::/10", "::/96", "::ffff:0:0:0/96", "64:ff9b:1::/48", "5f00::/16")),
-    IPv4Network("192.0.0.0/29"),
-    IPv4Network("192.0.0.8/32"),
+    IPv4Network("192.0.0.0/24"),
 )
 """What `ipaddress` takes for global, in some versions of Python: of a site, or leading to IPv4 addresses."""
+METADATA: tuple[IPNetwork, ...] = (
+    IPv4Network("168.63.129.16/32"),  # Azure
+    IPv4Network("169.254.0.0/16"),  # nearly everybody
+    IPv4Network("100.100.100.200/32"),  # Alibaba Cloud
+    IPv4Network("192.0.0.192/32"),  # Oracle Cloud, of old
+    IPv6Network("fd00:ec2::/32"),  # Amazon
+    IPv6Network("fd20:ce::/32"),  # Google
+    IPv6Network("fd00:42::42/128"),  # Scaleway
+    IPv6Network("fe80::a9fe:a9fe/128"),  # OpenStack
+)
+"""Where a cloud tells its machines who they are, and gives them the keys of it: to whoever asks.
+
+No program has its data there. Source: the clouds' documentation of their metadata services; for Azure, "What
+is IP address 168.63.129.16?".
+"""
 
 
 class Reach(NamedTuple):
-    """Where connections may lead: to all public addresses, and to these."""
+    """Where connections may lead: to all public addresses but those of a cloud's metadata, and to these."""
 
     anywhere: bool = False
     """Whether to any address: the caller is this machine's own user."""
@@ -40,7 +54,9 @@ class Reach(NamedTuple):
     def allows(self, address: Address) -> bool:
         """Whether an address may be connected to."""
         meant = embedded(address) or address
-        return self.anywhere or _is_public(meant) or any(meant in network for network in self.networks)
+        if any(meant in network for network in self.networks):
+            return True
+        return not _is_metadata(meant) and (self.anywhere or _is_public(meant))
 
 
 def checked_addresses(host: str, port: int | None, reach: Reach) -> list[str]:
@@ -55,14 +71,20 @@ def checked_addresses(host: str, port: int | None, reach: Reach) -> list[str]:
     for address in addresses:
         if host.lower() not in reach.hosts and not reach.allows(ip_address(address)):
             raise ForbiddenError(
-                f"{host} {_stands_for(host, address)}, so nothing is read from there. Use a public server; "
+                f"{_stands_for(host, address)}, so nothing is read from there. Use a public server; "
                 "the operator can allow a network with OGDC_ALLOWED_NETWORKS."
             )
     return addresses
 
 
 def _stands_for(host: str, address: str) -> str:
-    return "is no public address" if host == address else f"is {address}, which is no public address"
+    kind = "of a cloud's metadata" if _is_metadata(ip_address(address)) else "no public address"
+    return f"{host} is {kind}" if host == address else f"{host} is {address}, which is {kind}"
+
+
+def _is_metadata(address: Address) -> bool:
+    meant = embedded(address) or address
+    return any(meant in network for network in METADATA)
 
 
 def _is_public(address: Address) -> bool:

@@ -25,10 +25,14 @@ def is_directory(path: str) -> bool:
         return False
 
 
-def walk(directory: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
+def walk(directory: str, *, opening: bool = False) -> Iterator[tuple[str, os.DirEntry[str]]]:
     """Yield everything below a directory with its path relative to it; never through a link.
 
     What may not be read is left out. A directory comes before what it holds.
+
+    Args:
+        directory: Where to look.
+        opening: Whether directories that deny their own owner, who calls this, are opened to him first.
 
     Raises:
         PublishError: directories are nested deeper than `MAX_DEPTH`, or than a path can be long.
@@ -42,7 +46,15 @@ def walk(directory: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
                 raise _too_deep(name)
             yield name, entry
             if entry.is_dir(follow_symlinks=False):
+                if opening:
+                    _open_to_owner(entry.path)
                 pending.append((f"{name}/", depth + 1))
+
+
+def _open_to_owner(directory: str) -> None:
+    if not os.access(directory, os.R_OK | os.W_OK | os.X_OK):
+        with suppress(PermissionError):
+            os.chmod(directory, stat.S_IMODE(os.lstat(directory).st_mode) | stat.S_IRWXU)
 
 
 def _entries(directory: str) -> list[os.DirEntry[str]]:

@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 
-from ogdc_shared.errors import OgdcError, UnavailableError, WarningsError
+from ogdc_shared.errors import NO_ROOM, OgdcError, UnavailableError, WarningsError
 from ogdc_shared.fast_typing import TYPE_CHECKING
 from ogdc_worker.report import Reporter
 
@@ -105,8 +105,6 @@ def _stop(number: int, _frame: FrameType | None) -> NoReturn:
 
 
 def _failed(exc: Exception, reporter: Reporter) -> int:
-    from ogdc_worker.room import NO_ROOM
-
     if not isinstance(exc, (OgdcError, OSError)):
         sys.excepthook(type(exc), exc, exc.__traceback__)
     message = _explain(exc)
@@ -128,7 +126,7 @@ def _before_that(exc: Exception, reporter: Reporter) -> str:
 
 
 def _explain(exc: Exception) -> str:
-    from ogdc_worker.room import NO_ROOM, no_room
+    from ogdc_worker.room import no_room
 
     if isinstance(exc, OgdcError):
         return str(exc)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import os
 
 from ogdc_shared import layout
 
-NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 _MIN_BYTES = 1024 * 1024
 
 

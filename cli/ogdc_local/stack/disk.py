@@ -6,7 +6,6 @@ takes some up from the beginning, and is removed once nothing that runs would ea
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import threading
@@ -18,7 +17,6 @@ from pathlib import Path
 RESERVE_BYTES = 32 * 1024 * 1024
 """Two of PostgreSQL's segments."""
 LOW_BYTES = 2 * 1024 * 1024
-NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 _LOOK_SECONDS = 0.5
 _PATIENCE_SECONDS = 2.0
 """For commands to end by themselves when they cannot write."""

@@ -1,7 +1,8 @@
 """The way out for commands of recipes that use one: an HTTP proxy that leads to public addresses.
 
 Such commands have no network but their own loopback. On it the worker listens as their proxy, and passes on
-what comes to a Unix socket, which is answered here. What is not HTTP, or HTTPS by CONNECT, does not get out.
+what comes to a Unix socket, which is answered here. What is not the web's, HTTP or TLS, does not get out, and
+nothing gets to the ports of other services (see `egress_rules`).
 Other addresses are reached where the operator allows their network, or the lines of the recipe name the very
 address and port; never a port of the stack itself. Each set of named addresses has a socket of its own, and
 tasks are shown none but theirs, so none can reach what another's recipe names.
@@ -24,6 +25,7 @@ from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
 from ogdc_local.engine.way_out import WayOut, is_loopback, reachable
+from ogdc_local.stack.egress_rules import Shares, check_port, read_beginning, task_of
 from ogdc_shared.digests import digest
 from ogdc_shared.errors import ForbiddenError
 from ogdc_shared.reach import Address, Reach, checked_addresses, embedded
@@ -35,6 +37,8 @@ _MAX_CONNECTIONS = 256
 _MAX_HEAD = 64 * 1024
 _HEAD_SECONDS = 30.0
 _CONNECT_SECONDS = 30.0
+IDLE_SECONDS = 900.0
+"""Without a byte in either direction, after which a connection is hung up; a server may compute for long."""
 _ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 _HOP_BY_HOP = (b"proxy-", b"connection:", b"keep-alive:")
 
@@ -64,6 +68,8 @@ class _Way(NamedTuple):
     """What is sent to the server first."""
     missing: int | None = None
     """How much more it may be sent; None: anything. To a proxy a second request would go unchecked."""
+    checked: bool = False
+    """Whether it is a tunnel for the web alone."""
 
 
 class Egress:
@@ -96,7 +102,7 @@ class Egress:
             for tunnel, name in ((True, "https_proxy"), (False, "http_proxy"))
         }
         self._own_ports = own_ports
-        self._room = threading.BoundedSemaphore(_MAX_CONNECTIONS)
+        self._shares = Shares(_MAX_CONNECTIONS)
         self._listeners: dict[Path, socket.socket] = {}
         self._lock = threading.Lock()
 
@@ -143,19 +149,21 @@ class Egress:
                 client, _ = listener.accept()
             except OSError:
                 return
-            if self._room.acquire(blocking=False):
-                threading.Thread(target=self._serve, args=(client, named), name="egress", daemon=True).start()
+            task = task_of(client)
+            if self._shares.take(task):
+                arguments = (client, named, task)
+                threading.Thread(target=self._serve, args=arguments, name="egress", daemon=True).start()
             else:
-                refuse(client, HTTPStatus.SERVICE_UNAVAILABLE, "Too many connections at once.")
+                refuse(client, HTTPStatus.SERVICE_UNAVAILABLE, "The task has too many connections at once.")
 
-    def _serve(self, client: socket.socket, named: frozenset[str]) -> None:
+    def _serve(self, client: socket.socket, named: frozenset[str], task: str) -> None:
         try:
             with closing(client):
                 self._pass_on(client, named)
         except Exception:
             _LOG.exception("a command's connection failed")
         finally:
-            self._room.release()
+            self._shares.give_back(task)
 
     def _pass_on(self, client: socket.socket, named: frozenset[str]) -> None:
         client.settimeout(_HEAD_SECONDS)
@@ -169,28 +177,23 @@ class Egress:
         except OSError as exc:
             refuse(client, HTTPStatus.BAD_GATEWAY, f"No connection: {exc}.")
         else:
-            with closing(way.server), suppress(OSError):
-                client.settimeout(None)
-                way.server.settimeout(None)
-                client.sendall(way.answer)
-                way.server.sendall(way.first)
-                if way.missing is None:
-                    relay(client, way.server)
-                else:
-                    _send(client, way.server, way.missing)
-                    _send(way.server, client, None)
+            with closing(way.server), suppress(OSError, ForbiddenError):
+                _lead(client, way)
 
     def _connect(self, head: Head, named: frozenset[str]) -> _Way:
         """Connect to a request's server, or to the user's proxy."""
         proxy = self._proxies[head.tunnel]
-        if _literal(head.host, head.port) in named:
+        is_named = _literal(head.host, head.port) in named
+        if is_named:
             addresses, proxy = [head.host], ""
         else:
+            check_port(head.host, head.port)
             addresses = self._checked(head, proxied=bool(proxy))
         self._spare_the_stack(addresses, head.port)
         if not proxy:
             server = socket.create_connection((addresses[0], head.port), timeout=_CONNECT_SECONDS)
-            return _Way(server, _ESTABLISHED if head.tunnel else b"", head.forwarded)
+            answer, checked = (_ESTABLISHED, not is_named) if head.tunnel else (b"", False)
+            return _Way(server, answer, head.forwarded, checked=checked)
         place = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
         server = socket.create_connection((place.hostname, place.port or 3128), timeout=_CONNECT_SECONDS)
         try:
@@ -212,6 +215,24 @@ class Egress:
             raise ForbiddenError(f"Port {port} of this machine is the stack's own.")
 
 
+def _lead(client: socket.socket, way: _Way) -> None:
+    """Pass on what client and server send each other.
+
+    Raises:
+        ForbiddenError: what goes through a tunnel is not the web's.
+    """
+    client.sendall(way.answer)
+    first = read_beginning(client, way.first) if way.checked else way.first
+    for connection in (client, way.server):
+        connection.settimeout(IDLE_SECONDS)
+    way.server.sendall(first)
+    if way.missing is None:
+        relay(client, way.server, idle=IDLE_SECONDS)
+    else:
+        _send(client, way.server, way.missing)
+        _send(way.server, client, None)
+
+
 def _by_proxy(server: socket.socket, head: Head) -> _Way:
     """Ask another proxy for what was checked, and for nothing else on this connection.
 
@@ -227,7 +248,7 @@ def _by_proxy(server: socket.socket, head: Head) -> _Way:
     answer, rest = _head_of(server)
     if answer.split(b" ", 2)[1:2] != [b"200"]:
         raise OSError(f"the proxy answered {answer.split(maxsplit=2)[1:2]}")
-    return _Way(server, _ESTABLISHED + rest, head.forwarded)
+    return _Way(server, _ESTABLISHED + rest, head.forwarded, checked=True)
 
 
 def _send(source: socket.socket, target: socket.socket, size: int | None) -> None:

@@ -93,6 +93,8 @@ def error_response(exc: Exception) -> Response:
     """Answer with what the caller may know of `exc`; what they may not goes to the log, under a reference."""
     if isinstance(exc, HTTPException):
         return _http_response(exc)
+    if isinstance(exc, OSError) and exc.errno in errors.NO_ROOM:
+        return error_response(_no_room(exc))
     status = status_of(exc)
     if status == 500:
         reference = secrets.token_hex(6)
@@ -108,6 +110,15 @@ def error_response(exc: Exception) -> Response:
     if status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
     return response
+
+
+def _no_room(exc: OSError) -> errors.StorageUnavailableError:
+    """Say what any part of an operation may run into, wherever it writes."""
+    error = errors.StorageUnavailableError(
+        "The service's disk is full, so this cannot be done until its operator makes room."
+    )
+    error.__cause__ = exc
+    return error
 
 
 def status_of(exc: Exception) -> int:

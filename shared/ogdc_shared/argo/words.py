@@ -94,6 +94,15 @@ def _failed_silently(message: str, _limits: Limits, _progress: str | None) -> st
     return f"The task failed without a word: {message}"
 
 
+def _killed(message: str, _limits: Limits, _progress: str | None) -> str:
+    """The worker itself, which had no time to say so."""
+    at = f" {message.removeprefix('It was ')}" if message else ""
+    return (
+        f"The task's worker was killed (SIGKILL){at} — by one of the recipe's own commands, or by the kernel "
+        "when the machine had no memory left."
+    )
+
+
 def _out_of_memory(message: str, limits: Limits, _progress: str | None) -> str:
     """The worker may have lived to say which command it was."""
     if "workflow.resources.memory" in message:
@@ -130,6 +139,7 @@ def _node_was_low(message: str, _limits: Limits, _progress: str | None) -> str:
 
 
 _ENDINGS: tuple[tuple[str, Callable[[str, Limits, str | None], str]], ...] = (
+    (r"main: Error \(exit code 137\)(?:: (?=It was at )|\Z)", _killed),
     (r"main: Error \(exit code \d+\): ", _failed),
     (r"main: (?=Error \(exit code \d+\)\Z)", _failed_silently),
     (rf"{OUT_OF_MEMORY} \(exit code \d+\)(?:: )?", _out_of_memory),

@@ -21,7 +21,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO, NamedTuple
 
 from ogdc_shared.digests import files_digest
-from ogdc_shared.errors import InvalidRecipeError, StorageUnavailableError
+from ogdc_shared.errors import NO_ROOM, InvalidRecipeError, StorageUnavailableError
 from ogdc_shared.recipe.files import UnusableFileError, confined
 from ogdc_shared.recipe.packing import LeftOut, files_to_pack, too_many
 
@@ -255,7 +255,7 @@ def _inside(name: str) -> PurePosixPath:
 
 
 def _unwritable(name: str, exc: OSError) -> InvalidRecipeError | StorageUnavailableError:
-    if exc.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+    if exc.errno in NO_ROOM | {errno.EFBIG}:
         return StorageUnavailableError("There is no room to unpack the recipe. Try again later.")
     return InvalidRecipeError(
         f"bundle: {name!r} cannot be unpacked ({exc.strerror}); is the name there twice?"

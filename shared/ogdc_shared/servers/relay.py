@@ -2,24 +2,60 @@
 
 from __future__ import annotations
 
+import select
 import socket
+import time
 from contextlib import suppress
 from threading import Thread
 
 _PIECE = 65536
 
 
-def relay(one: socket.socket, other: socket.socket) -> None:
-    """Pass bytes on between two connections, both ways, until neither has more."""
-    back = Thread(target=_pass_on, args=(other, one), daemon=True)
+def relay(one: socket.socket, other: socket.socket, *, idle: float | None = None) -> None:
+    """Pass bytes on between two connections, both ways, until neither has more or one is gone.
+
+    Args:
+        one: A connection; whoever opened it closes it.
+        other: The other one.
+        idle: Seconds without a byte in either direction after which both are hung up; None: for ever.
+    """
+    line = _Line(idle)
+    back = Thread(target=line.pass_on, args=(other, one), daemon=True)
     back.start()
-    _pass_on(one, other)
+    line.pass_on(one, other)
     back.join()
 
 
-def _pass_on(source: socket.socket, target: socket.socket) -> None:
-    with suppress(OSError):
-        while piece := source.recv(_PIECE):
-            target.sendall(piece)
-    with suppress(OSError):
-        target.shutdown(socket.SHUT_WR)
+class _Line:
+    """Both directions of a relay, and when something last came through."""
+
+    def __init__(self, idle: float | None) -> None:
+        self._idle = idle
+        self._last = time.monotonic()
+
+    def pass_on(self, source: socket.socket, target: socket.socket) -> None:
+        """Pass bytes on in one direction until its end, which the target is told."""
+        with suppress(OSError):
+            target.settimeout(self._idle)
+            while self._has_more(source, target) and (piece := source.recv(_PIECE)):
+                self._last = time.monotonic()
+                target.sendall(piece)
+        with suppress(OSError):
+            target.shutdown(socket.SHUT_WR)
+
+    def _has_more(self, source: socket.socket, target: socket.socket) -> bool:
+        """Wait for bytes; False where none come for too long, or nobody is left to take them."""
+        poll = select.poll()
+        poll.register(source, select.POLLIN)
+        poll.register(target, 0)  # the kernel tells of its end all the same
+        while True:
+            ready = [descriptor for descriptor, _ in poll.poll(self._left())]
+            if ready or self._is_idle():
+                return source.fileno() in ready
+
+    def _left(self) -> float | None:
+        """Milliseconds until the line counts as idle."""
+        return None if self._idle is None else 1000 * max(0.0, self._last + self._idle - time.monotonic())
+
+    def _is_idle(self) -> bool:
+        return self._idle is not None and time.monotonic() >= self._last + self._idle

@@ -10,9 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from ogdc_shared.errors import StorageUnavailableError
-
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+from ogdc_shared.errors import NO_ROOM, StorageUnavailableError
 
 
 @contextmanager
@@ -62,7 +60,7 @@ def disk_errors(what: str) -> Iterator[None]:
     try:
         yield
     except OSError as exc:
-        if exc.errno in _NO_ROOM:
+        if exc.errno in NO_ROOM | {errno.EFBIG}:
             raise StorageUnavailableError(
                 f"There is no room left on the disk for {what}; nothing was written. "
                 "Free some space and try again."

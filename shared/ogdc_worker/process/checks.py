@@ -16,6 +16,7 @@ import time
 from typing import TYPE_CHECKING
 
 from ogdc_shared.walking import walk
+from ogdc_worker.process.prctl import SET_DUMPABLE, prctl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -161,6 +162,7 @@ def _child(directory: str, files: Sequence[tuple[str, str]], library: str, write
 
 def _confine() -> None:
     """Say nothing, write nothing beside the files, and be the first to go when memory ends."""
+    prctl(SET_DUMPABLE, 1)  # else its files in /proc are root's
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
     nowhere = os.open(os.devnull, os.O_RDWR)

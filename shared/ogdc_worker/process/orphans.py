@@ -13,12 +13,12 @@ import signal
 from contextlib import suppress
 
 from ogdc_shared.fast_typing import TYPE_CHECKING
+from ogdc_worker.process.prctl import SET_CHILD_SUBREAPER, prctl
 from ogdc_worker.process.usage import Usage, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_PR_SET_CHILD_SUBREAPER = 36
 _SHOWN = 120
 """Bytes of a command line that are shown."""
 
@@ -32,11 +32,11 @@ class Orphans:
         self._names: dict[int, str] = {}
         self.usage = Usage()
         """Of all that have ended."""
-        _adopt(True)
+        prctl(SET_CHILD_SUBREAPER, 1)
 
     def close(self) -> None:
         """Adopt no more."""
-        _adopt(False)
+        prctl(SET_CHILD_SUBREAPER, 0)
         for pidfd in self._pidfds.values():
             os.close(pidfd)
 
@@ -89,14 +89,6 @@ class Orphans:
         status, usage = wait_for(pid)
         self.usage = self.usage.plus(usage)
         return status
-
-
-def _adopt(on: bool) -> None:
-    """Become, or cease to be, the process that orphans below it are handed to."""
-    import _ctypes  # what ctypes is made of, which takes longer to import than many a command runs
-
-    prctl = _ctypes.dlsym(_ctypes.dlopen(None, 0), "prctl")  # type: ignore[arg-type]
-    _ctypes.call_function(prctl, (_PR_SET_CHILD_SUBREAPER, int(on), 0, 0, 0))
 
 
 def _children() -> Iterator[int]:

@@ -28,14 +28,14 @@ class Left(NamedTuple):
 
 
 def settle_outputs(paths: ProcessPaths, *, is_last: bool) -> Left:
-    """Make links good, and find out what the outputs miss without the inputs.
+    """Make links good, open directories to their owner, and find out what outputs miss without the inputs.
 
     Args:
         paths: Where both are.
         is_last: Whether the outputs are published next; else they become the next command's inputs.
     """
     links, indexes, is_empty = [], [], True
-    for name, entry in walk(paths.outputs):
+    for name, entry in walk(paths.outputs, opening=True):
         is_directory = entry.is_dir(follow_symlinks=False)
         is_empty = is_empty and is_directory
         if entry.is_symlink():

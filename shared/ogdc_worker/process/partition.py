@@ -19,7 +19,7 @@ from contextlib import suppress
 from functools import partial
 
 from ogdc_shared import layout
-from ogdc_shared.errors import CommandFailedError, ConfigurationError
+from ogdc_shared.errors import NO_ROOM, CommandFailedError, ConfigurationError
 from ogdc_shared.fast_typing import TYPE_CHECKING
 from ogdc_shared.removal import empty, remove
 from ogdc_shared.trees import flush, flush_entries, make_read_only, move_children
@@ -29,6 +29,7 @@ from ogdc_worker.process.execution import Execution
 from ogdc_worker.process.facts import Done, leave_facts
 from ogdc_worker.process.inputs import INPUT_STEPS, distrust_store, input_steps
 from ogdc_worker.process.journal import Journal
+from ogdc_worker.process.prctl import SET_DUMPABLE, prctl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,6 +67,7 @@ def process(paths: ProcessPaths, reporter: Reporter, expected: Expected = Expect
 
         for name, value in open_egress(way_out, os.environ.get(layout.EGRESS_ADDRESSES, "")).items():
             os.environ[f"{layout.COMMAND_VARIABLE}{name}"] = value
+    prctl(SET_DUMPABLE, 0)  # or a command could trace this process, read what it knows, and have it wait
     checkpoint = Checkpoint(f"{paths.workspace}/{layout.CHECKPOINT}")
     journal = Journal(f"{paths.workspace}/{layout.JOURNAL}")
     reporter.journal = journal.add
@@ -74,8 +76,6 @@ def process(paths: ProcessPaths, reporter: Reporter, expected: Expected = Expect
         _Process(plan, partition, paths, reporter, checkpoint).run()
         done = done._replace(succeeded=True)
     except OSError as exc:
-        from ogdc_worker.room import NO_ROOM
-
         if exc.errno in NO_ROOM:
             _give_back(paths, checkpoint)
         raise

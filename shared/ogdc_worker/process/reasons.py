@@ -24,7 +24,9 @@ _NO_SERVER = (
     r"|from proxy after CONNECT|CONNECT tunnel failed|Tunnel connection failed"
     r"|Network is unreachable|[Cc]ould ?n.t connect to|Failed to connect to|Connection refused"
 )
-_REFUSED = r"no public address|stack's own|403|[Rr]emote end closed|Empty reply|Network unreachable"
+_REFUSED = (
+    r"no public address|cloud's metadata|stack's own|403|[Rr]emote end closed|Empty reply|Network unreachable"
+)
 _REMOTE_FILE = r"/vsi(curl|s3|gs|az|swift|oss|adls)|(https?|ftp|s3|gs)://"
 _MISSING = (
     r"(?:line )?\d+: (?P<a>[^:\n]+): (?:command )?not found"

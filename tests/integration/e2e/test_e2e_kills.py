@@ -1,6 +1,8 @@
 """kill -9 of any process at any time, while recipes are submitted and run.
 
-OGDC_KILLS_SECONDS makes the trouble last longer, OGDC_KILLS_SEED repeats its choices (not the machine's).
+OGDC_KILLS_SECONDS makes the trouble last longer, OGDC_KILLS_SEED repeats its choices (not the machine's), and
+OGDC_KILLS_DISK names a small disk for the stack, which is full every now and
+then. `scripts/soak` sets all of it.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from ogdc_local.stack.control import current
 from ogdc_shared.argo.state import read_workflow
 from ogdc_shared.layout import output_key, replaced, staging, workspace
 from ogdc_shared.recipe.bundle import pack
+from support.full_disk import Filler
 from support.kills import Trouble
 from support.recipe_files import content
 from support.recipes import inputs, make_recipe
@@ -36,10 +39,15 @@ from support.trace import Execution, TraceServer
 
 SECONDS = float(os.environ.get("OGDC_KILLS_SECONDS", "10"))
 SEED = int(os.environ.get("OGDC_KILLS_SEED", random.SystemRandom().randrange(10**6)))
+DISK = os.environ.get("OGDC_KILLS_DISK")
+MAX_LOG_LINES = 200 if SECONDS < 60 else 100_000
+MAX_OPEN = 12
+"""Runs that have not ended; with more, nothing is submitted."""
 LATE_SECONDS = 1.0
 """How long after a kill a command may begin that is to end for it."""
-DRAIN_SECONDS = 150.0
-"""Until everything has ended once nothing is killed any more; the sweep alone may wait for two minutes."""
+DRAIN_SECONDS = 150.0 if SECONDS < 60 else 1200.0
+"""Until everything has ended once nothing is killed any more; the sweep alone may wait for two minutes, and
+each try of a task four times as long as the one before, up to ten minutes."""
 FILES = {f"part-{number}.txt": f"{number} banana\n{number} apple\n" for number in range(3)}
 
 pytestmark = pytest.mark.skipif(shutil.which("bwrap") is None, reason="kills the parts of bubblewrap")
@@ -95,6 +103,7 @@ class Scene:
         self.stack = stack
         self.trace = trace
         self.trouble = Trouble(stack, seed=SEED, most_pod_kills=1 if SECONDS < 60 else 3)
+        self.filler = None if DISK is None else Filler(Path(DISK), seed=SEED)
         self.submissions: list[Submission] = []
         self.answered: dict[str, set[str]] = {}
         """Recipe id → names of runs that were answered."""
@@ -102,6 +111,8 @@ class Scene:
         """Set once nothing is killed any more."""
         self.over = threading.Event()
         """Set once nobody submits any more."""
+        self.open = 0
+        """How many runs have not ended, when they were last looked at."""
         self._directory = directory
 
     def submission(self, kind: str, recipe_id: str, *, version: int | None = None) -> Submission:
@@ -158,7 +169,7 @@ class Scene:
         """Submit with the command line, which may be killed, or find nobody there."""
         client = self.stack.start_cli(command, "--json", str(submission.directory))
         self.trouble.clients.append(client)
-        out, err = client.communicate(timeout=180)
+        out, err = client.communicate(timeout=SECONDS + DRAIN_SECONDS)
         assert "Traceback" not in err, err
         if client.returncode == 0:
             self._answered(submission, json.loads(out)["name"])
@@ -183,6 +194,7 @@ class Scene:
         while not self.over.wait(0.2):
             expected = {name for names in list(self.answered.values()) for name in set(names)}
             seen = self.runs()
+            self.open = sum(run["status"] not in TERMINAL for run in seen.values())
             assert expected <= seen.keys()
             assert ended.items() <= {name: run["status"] for name, run in seen.items()}.items()
             ended |= {name: run["status"] for name, run in seen.items() if run["status"] in TERMINAL}
@@ -205,7 +217,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
     """Up, with an undisturbed run of each kind."""
     print(f"OGDC_KILLS_SEED={SEED}")
     with ExitStack() as parts:
-        root = Path(parts.enter_context(tempfile.TemporaryDirectory(prefix="ogdc-kills-")))
+        root = Path(parts.enter_context(tempfile.TemporaryDirectory(prefix="ogdc-kills-", dir=DISK)))
         trace = parts.enter_context(TraceServer())
         stack = parts.enter_context(Stack(root))
         scene = Scene(stack, trace, tmp_path)
@@ -215,7 +227,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
         for name in scene.runs():
             stack.wait(name)
         yield scene
-        print("".join(stack.paths.stack_log.read_text().splitlines(keepends=True)[-200:]))
+        print("".join(stack.paths.stack_log.read_text().splitlines(keepends=True)[-MAX_LOG_LINES:]))
 
 
 def test_nothing_is_lost_repeated_or_untrue_whatever_is_killed(scene: Scene) -> None:
@@ -240,9 +252,12 @@ def submit_amid_trouble(scene: Scene) -> tuple[list[Submission], dict[str, Submi
     with ThreadPoolExecutor(64) as pool:
         watching, renewing = pool.submit(scene.watch), pool.submit(scene.renew)
         trouble = pool.submit(scene.trouble.make, SECONDS)
+        full = pool.submit(scene.filler.make, SECONDS) if scene.filler else None
         try:
             clients = list(started_clients(scene, pool))
             trouble.result()
+            if full is not None:
+                full.result()
             scene.calm.set()
             scene.stack.up()
             for client in clients:
@@ -256,9 +271,14 @@ def submit_amid_trouble(scene: Scene) -> tuple[list[Submission], dict[str, Submi
 
 
 def started_clients(scene: Scene, pool: ThreadPoolExecutor) -> Iterator[Future[Any]]:
-    """Submit recipes of any kind in any way, about one a second."""
+    """Submit recipes of any kind in any way, about one a second, while not too many are under way."""
     chance = random.Random(SEED + 1)
+    deadline = time.monotonic() + SECONDS
     for number in range(int(SECONDS)):
+        while scene.open >= MAX_OPEN and time.monotonic() < deadline:
+            time.sleep(0.1)
+        if time.monotonic() >= deadline:
+            return
         kind = chance.choice(sorted(ONCE))
         submission = scene.submission(kind, f"{kind}-{number}")
         how = chance.choice(["http", "http", "http twice", "submit", "run"])
@@ -283,15 +303,26 @@ def check_runs(scene: Scene, submission: Submission, runs: list[dict[str, Any]])
     assert len(runs) <= 1, runs
     assert answered <= {run["name"] for run in runs}
     for run in runs:
-        ends = KINDS[submission.kind].ends
-        killed = scene.trouble.killed_command_of(run["name"])
-        assert run["status"] == ends or (killed and run["status"] == "Failed"), json.dumps(run, indent=1)
-        if run["status"] == "Failed":
-            assert "exit code 137" in run["message"] or "exit code 3" in run["message"], run
+        assert may_end_so(scene, run, KINDS[submission.kind].ends), json.dumps(run, indent=1)
         wanted = result_of(scene, f"calm-{submission.kind}") if run["status"] == "Succeeded" else None
         assert result_of(scene, submission.recipe_id) == wanted, run
         if wanted is not None and KINDS[submission.kind].output == "pvc":
             assert not (scene.stack.paths.volume / workspace(run["name"])).exists()
+
+
+def may_end_so(scene: Scene, run: dict[str, Any], ends: str) -> bool:
+    """Whether a run ended as its recipe does, or for what was done to it, and says so."""
+    if run["status"] == "Failed":
+        why = run["message"]
+        killed = scene.trouble.killed_command_of(run["name"]) and "exit code 137" in why
+        return killed or is_for_want_of_room(scene, why) or (ends == "Failed" and "exit code 3" in why)
+    return bool(run["status"] == ends)
+
+
+def is_for_want_of_room(scene: Scene, why: str) -> bool:
+    """Whether the disk was full, and a message says so."""
+    said = "o room is left" in why or "No space left" in why
+    return said and scene.filler is not None and scene.filler.times > 0
 
 
 def check_versions(scene: Scene, versions: dict[str, Submission]) -> None:
@@ -299,7 +330,7 @@ def check_versions(scene: Scene, versions: dict[str, Submission]) -> None:
     runs = scene.runs()
     assert {name for name, run in runs.items() if run["recipe_id"] == "renewed"} == versions.keys()
     for name, submission in versions.items():
-        assert runs[name]["status"] == "Succeeded" or scene.trouble.killed_command_of(name), runs[name]
+        assert may_end_so(scene, runs[name], "Succeeded"), runs[name]
         check_executions(scene, submission)
     tokens = [versions[name].token for name in versions if runs[name]["status"] == "Succeeded"]
     texts = FILES | {"v": f"{tokens[-1]}\n"} if tokens else {}

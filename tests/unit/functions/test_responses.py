@@ -1,3 +1,4 @@
+import errno
 import inspect
 import json
 import logging
@@ -35,6 +36,9 @@ EXPECTED = {
     errors.ArgoUnavailableError("x"): 503,
     errors.StorageUnavailableError("x"): 503,
     errors.SourceUnavailableError("x"): 503,
+    OSError(errno.ENOSPC, "x"): 503,
+    OSError(errno.EDQUOT, "x"): 503,
+    OSError(errno.EIO, "x"): 500,
     errors.ConfigurationError("x"): 500,
     errors.OgdcError("x"): 500,
     ValueError("x"): 500,

@@ -1,0 +1,109 @@
+"""What the way out lets through: how many connections of a task, to which ports, and what a tunnel holds.
+
+Source: "Port blocking" of the Fetch standard (https://fetch.spec.whatwg.org/#port-blocking); RFC 8446,
+sections 4 and 5.1 (how a ClientHello and its record begin); RFC 9112,
+section 3 (the request line).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import struct
+from collections import Counter
+from contextlib import suppress
+from threading import Lock
+
+from ogdc_shared.errors import ForbiddenError
+
+BAD_PORTS = frozenset(
+    int(port)
+    for port in """
+    0 1 7 9 11 13 15 17 19 20 21 22 23 25 37 42 43 53 69 77 79 87 95 101 102 103 104 109 110 111 113
+    115 117 119 123 135 137 139 143 161 179 389 427 465 512 513 514 515 526 530 531 532 540 548 554
+    556 563 587 601 636 989 990 993 995 1719 1720 1723 2049 3659 4045 4190 5060 5061 6000 6566 6665
+    6666 6667 6668 6669 6679 6697 10080
+    """.split()  # noqa: SIM905  a list of a hundred lines says no more
+)
+"""Ports of other services than the web's, as browsers refuse them: mail, remote logins, file systems."""
+_HANDSHAKE = b"\x16"
+_CLIENT_HELLO = re.compile(rb"\x16\x03[\s\S]{3}\x01")
+_RECORD_AND_TYPE = 6
+_REQUEST_LINE = re.compile(rb"[A-Z]{3,20} [!-~]+ HTTP/[12]\.[01]\r?\n")
+_MAX_LINE = 16384
+_CREDENTIALS = struct.Struct("3i")
+
+
+def check_port(host: str, port: int) -> None:
+    """Refuse what no web server listens at.
+
+    Raises:
+        ForbiddenError: it is such a port.
+    """
+    if port in BAD_PORTS:
+        raise ForbiddenError(
+            f"{host}:{port}: commands reach servers by HTTP and HTTPS, and port {port} is another service's."
+        )
+
+
+def read_beginning(client: socket.socket, first: bytes) -> bytes:
+    """Read on until it is sure that a client begins to speak TLS or HTTP; returns all there is of it.
+
+    Raises:
+        ForbiddenError: it speaks something else.
+        OSError: it does not speak.
+    """
+    while not _is_enough(first) and (piece := client.recv(_MAX_LINE)):
+        first += piece
+    if not (_CLIENT_HELLO.match(first) or _REQUEST_LINE.match(first)):
+        raise ForbiddenError("What was sent through a tunnel is neither TLS nor HTTP.")
+    return first
+
+
+def _is_enough(first: bytes) -> bool:
+    size = _RECORD_AND_TYPE if first[:1] == _HANDSHAKE else _MAX_LINE
+    return len(first) >= size or (b"\n" in first and first[:1] != _HANDSHAKE)
+
+
+class Shares:
+    """Divides connections among tasks, so that none of them leaves another without.
+
+    A task may have as many as are free. So one alone has half of all, and those that come later find some.
+
+    Source: Choudhury and Hahne, "Dynamic queue length thresholds for shared-memory packet switches" (1998).
+    """
+
+    def __init__(self, most: int) -> None:
+        self._free = most
+        self._held: Counter[str] = Counter()
+        self._lock = Lock()
+
+    def take(self, task: str) -> bool:
+        """Take a connection for a task; returns whether there was one for it."""
+        with self._lock:
+            granted = self._held[task] < self._free
+            if granted:
+                self._held[task] += 1
+                self._free -= 1
+            return granted
+
+    def give_back(self, task: str) -> None:
+        """Give one back that was taken."""
+        with self._lock:
+            self._free += 1
+            self._held[task] -= 1
+            if not self._held[task]:
+                del self._held[task]
+
+
+def task_of(client: socket.socket) -> str:
+    """What the processes of a task have in common, and no others; empty where that cannot be told.
+
+    Source: SO_PEERCRED in unix(7); pid_namespaces(7).
+    """
+    with suppress(OSError):
+        said = client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+        pid, *_ = _CREDENTIALS.unpack(said)
+        return os.readlink(f"/proc/{pid}/ns/pid")  # noqa: PTH115  it is no path
+    return ""

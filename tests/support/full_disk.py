@@ -1,0 +1,56 @@
+"""A small disk that is full every now and then.
+
+::
+
+    filler = Filler(Path("/mnt/small"), seed=1)
+    filler.make(60.0)
+    assert filler.times
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from contextlib import suppress
+from pathlib import Path
+
+_PIECE = 1 << 20
+_EVERY_SECONDS = 40.0
+_LONGEST_SECONDS = 8.0
+
+
+class Filler:
+    """Whoever takes up all that is left of a disk, and gives it back some seconds later.
+
+    Attributes:
+        times: How often it did.
+    """
+
+    def __init__(self, disk: Path, *, seed: int) -> None:
+        self.times = 0
+        self._file = disk / "filler"
+        self._chance = random.Random(seed)
+
+    def make(self, seconds: float) -> None:
+        """Fill the disk at random moments for so long; it is not full afterwards."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            time.sleep(min(self._chance.expovariate(1 / _EVERY_SECONDS), left))
+            try:
+                self._fill(time.monotonic() + self._chance.uniform(0.5, _LONGEST_SECONDS))
+            finally:
+                self._file.unlink(missing_ok=True)
+
+    def _fill(self, until: float) -> None:
+        """Take what there is, and what others give back meanwhile."""
+        self.times += 1
+        with self._file.open("wb", buffering=0) as file:
+            while time.monotonic() < until:
+                size = _PIECE
+                while size:
+                    with suppress(OSError):
+                        if os.write(file.fileno(), bytes(size)) == size == _PIECE:
+                            continue
+                    size //= 2
+                time.sleep(0.1)
