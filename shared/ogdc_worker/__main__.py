@@ -73,6 +73,7 @@ def _run(arguments: list[str], reporter: Reporter) -> None:
         from ogdc_worker.process.partition import process
         from ogdc_worker.process.paths import ProcessPaths
 
+        _prepare_for_commands()
         process(ProcessPaths(), reporter, _expected(arguments))
     elif arguments[:1] == ["list"]:
         from ogdc_worker.list_inputs import ListPaths, list_inputs
@@ -82,6 +83,18 @@ def _run(arguments: list[str], reporter: Reporter) -> None:
         from ogdc_worker.arguments import parse_arguments
 
         parse_arguments(arguments)(reporter)
+
+
+def _prepare_for_commands() -> None:
+    """Leave others their due, and let no command trace this process, read what it knows or have it wait."""
+    from ogdc_shared.layout import SHARED_MACHINE
+    from ogdc_worker.process.prctl import SET_DUMPABLE, prctl
+
+    if SHARED_MACHINE in os.environ:
+        from ogdc_worker.process.priority import give_way
+
+        give_way()
+    prctl(SET_DUMPABLE, 0)  # from now on most of its files in /proc are root's
 
 
 def _expected(arguments: list[str]) -> Expected:

@@ -53,6 +53,46 @@ def test_no_address_that_is_not_public_is_reached_in_whatever_form(
             checked_addresses(form, 80, Reach())
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("168.63.129.16", "169.254.169.254", "100.100.100.200", "192.0.0.192", "169.254.170.2"),
+        *(
+            "fd00:ec2::254",
+            "fd20:ce::254",
+            "fe80::a9fe:a9fe",
+            "::ffff:168.63.129.16",
+            "64:ff9b::168.63.129.16",
+        ),
+    ],
+)
+def test_a_clouds_metadata_is_nobodys_data(address: str) -> None:
+    for reach in (Reach(), Reach(anywhere=True)):
+        with pytest.raises(ForbiddenError, match="a cloud's metadata"):
+            checked_addresses(address, 80, reach)
+    network = ip_network(address)
+    assert Reach(networks=(network, ip_network("168.63.129.16/32"))).allows(ip_address(address))
+
+
+def test_a_task_fetches_from_this_machine_and_not_from_its_clouds_metadata() -> None:
+    with pytest.raises(ForbiddenError, match="a cloud's metadata"):
+        pool_manager().request("GET", "http://169.254.169.254/latest/meta-data/", retries=False)
+
+
+def test_each_address_of_a_name_is_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a").write_text("found")
+    with FileServer(tmp_path) as server:
+        port = int(server.url.rpartition(":")[2])
+        found = [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, port)) for host in ("127.0.0.9", "127.0.0.1")
+        ]
+        real = socket.getaddrinfo
+        monkeypatch.setattr(
+            socket, "getaddrinfo", lambda host, *a, **k: found if host == "many" else real(host, *a, **k)
+        )
+        assert pool_manager().request("GET", f"http://many:{port}/a", retries=False).data == b"found"
+
+
 @pytest.mark.parametrize("address", ["8.8.8.8", "2001:4860:4860::8888", "::ffff:8.8.8.8", "64:ff9b::8.8.8.8"])
 def test_public_addresses_are_reached(address: str) -> None:
     assert Reach().allows(ip_address(address))

@@ -1,4 +1,4 @@
-"""Keeping running pods within what their recipe says: memory, processes, scratch.
+"""Keeping running pods within what their recipe says: memory, processes, scratch; and seeing that they go on.
 
 It looks at them from outside, where no command can stop it. A pod that is over in a blink is never looked at.
 Where the kernel itself limits a pod (docker, podman), only its scratch is watched.
@@ -6,18 +6,17 @@ Where the kernel itself limits a pod (docker, podman), only its scratch is watch
 
 from __future__ import annotations
 
-import errno
 import logging
-import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Hashable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ogdc_local.engine.scratch import TooDeepError, disk_usage
 from ogdc_local.sandbox.base import MAX_PROCESSES
-from ogdc_local.sandbox.processes import descendants, memory
+from ogdc_local.sandbox.processes import descendants, first_child, is_stopped, memory
 from ogdc_shared.argo.retry import OUT_OF_MEMORY
 
 _LOG = logging.getLogger(__name__)
@@ -25,8 +24,9 @@ _MEMORY_SECONDS = 0.05
 _SCRATCH_SECONDS = 1.0
 _SHARE = 20
 """A look that took t is followed by a pause of at least this many times t."""
-_BLOCK = 512
-"""Bytes of `st_blocks`' unit. Source: stat(2)."""
+_STOPPED_SECONDS = 1.0
+_STOPPED_LOOKS = 10
+"""In a row, after which a worker that is stopped counts as lost."""
 
 
 class Limits(NamedTuple):
@@ -56,7 +56,7 @@ class Subject(NamedTuple):
 
 
 class Guard:
-    """Two threads that look at pods while there are any, one at their processes, one at their scratch."""
+    """Threads that look at pods while there are any: at their processes, their scratch, their worker."""
 
     def __init__(self, on_excess: Callable[[Any, Excess], None]) -> None:
         """Nothing is looked at before `start`.
@@ -70,7 +70,11 @@ class Guard:
         self._stopping = False
         self._threads = [
             threading.Thread(target=self._run, args=arguments, name="ogdc-engine-guard", daemon=True)
-            for arguments in ((look_at_processes, _MEMORY_SECONDS), (look_at_scratch, _SCRATCH_SECONDS))
+            for arguments in (
+                (look_at_processes, _MEMORY_SECONDS),
+                (look_at_scratch, _SCRATCH_SECONDS),
+                (StoppedWorkers().look, _STOPPED_SECONDS),
+            )
         ]
 
     def start(self) -> None:
@@ -130,9 +134,7 @@ def look_at_processes(subject: Subject) -> Excess | None:
         return None
     pids = descendants(root, most=limits.processes)
     if len(pids) > limits.processes:
-        return Excess(
-            f"main: Error (exit code 1): The task had more than {limits.processes:,} processes.", exit_code=1
-        )
+        return too_many_processes(limits)
     if limits.memory is None or (held := memory(pids, limit=limits.memory)) <= limits.memory:
         return None
     return out_of_memory(held, limits)
@@ -148,13 +150,21 @@ def out_of_memory(held: int, limits: Limits) -> Excess:
     )
 
 
+def too_many_processes(limits: Limits) -> Excess:
+    """Tell of a pod that had more processes than it may, or wanted more."""
+    return Excess(
+        f"main: Error (exit code 1): The task had more than {limits.processes:,} processes.", exit_code=1
+    )
+
+
 def look_at_scratch(subject: Subject) -> Excess | None:
     """Measure a pod's own working files."""
     limit = subject.limits.scratch
     if limit is None:
         return None
     try:
-        used = disk_usage(subject.scratch)
+        root = subject.root()
+        used = disk_usage(subject.scratch, [] if root is None else descendants(root, most=MAX_PROCESSES))
     except TooDeepError:
         return Excess(
             "main: Error (exit code 1): The task nested directories in /tmp too deep to be measured.",
@@ -169,29 +179,29 @@ def look_at_scratch(subject: Subject) -> Excess | None:
     )
 
 
-class TooDeepError(Exception):
-    """Directories are nested deeper than a path can be long, so what they hold is not seen."""
+class StoppedWorkers:
+    """Notices a pod whose worker does nothing since it was stopped: by SIGSTOP, or by a tracer."""
 
+    def __init__(self) -> None:
+        self._times: Counter[int] = Counter()
+        """How often in a row each was seen so; by process id."""
 
-def disk_usage(directory: Path) -> int:
-    """Bytes on disk of all below a directory; what cannot be looked into counts as nothing.
-
-    Raises:
-        TooDeepError: a path is too long to be looked at.
-    """
-    total = 0
-    pending = [os.fspath(directory)]
-    while pending:
-        with suppress(OSError), os.scandir(pending.pop()) as entries:
-            for entry in entries:
-                try:
-                    total += entry.stat(follow_symlinks=False).st_blocks * _BLOCK
-                    if entry.is_dir(follow_symlinks=False):
-                        pending.append(entry.path)
-                except OSError as exc:
-                    if exc.errno == errno.ENAMETOOLONG:
-                        raise TooDeepError from exc
-    return total
+    def look(self, subject: Subject) -> Excess | None:
+        """See whether it is stopped; a while of it is nobody's fault."""
+        root = subject.root()
+        worker = None if root is None else first_child(root) or root
+        if worker is None or not is_stopped(worker):
+            if worker is not None:
+                self._times.pop(worker, None)
+            return None
+        self._times[worker] += 1
+        if self._times[worker] <= _STOPPED_LOOKS:
+            return None
+        return Excess(
+            "main: Error (exit code 1): The task's worker was stopped (SIGSTOP, or a debugger), most likely "
+            "by one of the recipe's own commands.",
+            exit_code=1,
+        )
 
 
 def _written(size: int) -> str:

@@ -23,7 +23,7 @@ from functools import partial
 from typing import TypeVar
 
 from ogdc_local.engine.flow import Flow
-from ogdc_local.engine.guard import Excess, Guard, Subject, out_of_memory
+from ogdc_local.engine.guard import Excess, Guard, Subject, out_of_memory, too_many_processes
 from ogdc_local.engine.inbox import Inbox
 from ogdc_local.engine.instances import Attempt, PodResult
 from ogdc_local.engine.manifest import read_program
@@ -395,6 +395,8 @@ class Scheduler:
         self._guard.forget(pod)
         if ended.memory is not None:
             pod.excess = pod.excess or out_of_memory(ended.memory, pod.attempt.template.limits)
+        elif ended.forked_too_often:
+            pod.excess = pod.excess or too_many_processes(pod.attempt.template.limits)
         self._take_progress(pod)
         pod.task = None
         pod.leaving = ended.code == 0 and self._sandbox.slots is None

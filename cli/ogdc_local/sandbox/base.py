@@ -52,6 +52,8 @@ class Exit(NamedTuple):
     """False: the sandbox could not be set up, so that the command never ran; its log says why."""
     memory: int | None = None
     """Bytes it had when the kernel ended it for want of memory; None: that was not why."""
+    forked_too_often: bool = False
+    """Whether it failed after the kernel had refused it a process."""
 
 
 class RunningTask(Protocol):

@@ -21,7 +21,7 @@ from functools import cache
 from pathlib import Path
 
 from ogdc_local.sandbox.base import MAX_PROCESSES, Container, Exit, Mount, RunningTask, open_pidfd
-from ogdc_local.sandbox.cgroups import Cgroups, Group
+from ogdc_local.sandbox.cgroups import Cgroups, Cgroups1, Group
 from ogdc_local.sandbox.interpreter import WORKER, read_only_paths, worker_command
 from ogdc_local.sandbox.programs import Programs
 from ogdc_local.sandbox.syscalls import open_filter, system_call_filter
@@ -57,7 +57,7 @@ class Bubblewrap:
         environ: Mapping[str, str],
         drop_to: int | None,
         programs: Programs = _SYSTEM_ONLY,
-        cgroups: Cgroups | None = None,
+        cgroups: Cgroups | Cgroups1 | None = None,
     ) -> None:
         """Only looks at the machine; nothing is started.
 
@@ -77,6 +77,7 @@ class Bubblewrap:
         """Comes after the task's own mounts: a Python below /tmp would be hidden by the task's /tmp."""
         self._path = programs.path
         self._cgroups = cgroups
+        self._filter = system_call_filter(counted=cgroups is not None)
         self._environ |= {f"{COMMAND_VARIABLE}{name}": value for name, value in programs.variables.items()}
         self._identity = () if drop_to is None else _setpriv(drop_to)
 
@@ -86,7 +87,7 @@ class Bubblewrap:
         if self._cgroups is not None:
             group = self._cgroups.make(container.name, memory=container.memory, processes=MAX_PROCESSES)
         status, status_writer = os.pipe()
-        calls = open_filter(system_call_filter())
+        calls = open_filter(self._filter)
         command = self.command(container, status_fd=status_writer, calls_fd=calls)
         try:
             process = subprocess.Popen(
@@ -108,6 +109,8 @@ class Bubblewrap:
     def clean(self, scratch: Path) -> None:
         """See `Sandbox`."""
         end_stranded(scratch)
+        if self._cgroups is not None:
+            self._cgroups.clear()
 
     def command(self, container: Container, *, status_fd: int, calls_fd: int | None = None) -> list[str]:
         """The whole command line of a task.
@@ -124,7 +127,7 @@ class Bubblewrap:
         return [
             *self._beginning,
             *(() if container.network else ("--unshare-net",)),
-            *(() if calls_fd is None or not system_call_filter() else ("--seccomp", str(calls_fd))),
+            *(() if calls_fd is None or not self._filter else ("--seccomp", str(calls_fd))),
             *_mounts(container.mounts),
             *self._over_mounts,
             *("--remount-ro", "/", "--remount-ro", "/dev"),
@@ -165,6 +168,8 @@ class _BubblewrapTask:
     def poll(self) -> Exit | None:
         code = self._process.poll()
         if code is None:
+            if self._group is not None and self._group.out_of_memory() is not None:
+                self.kill()  # as version 2 of cgroups does by itself
             return None
         report = self._report()
         with self._reading:
@@ -174,18 +179,8 @@ class _BubblewrapTask:
             self._status = self._pidfd = None
         if code < 0:
             _kill_all(lambda command: command == _joined(self._command))
-        memory = self._leave_group()
-        if code < 0 or memory is not None:
-            return Exit(code=128 - code if code < 0 else code, memory=memory)
-        return Exit(code=code, started="exit-code" in report)
-
-    def _leave_group(self) -> int | None:
-        """What it had of memory, where the kernel ended it for that."""
-        if self._group is None:
-            return None
-        memory = self._group.out_of_memory()
-        self._group.remove()
-        return memory
+        ended = Exit(code=128 - code) if code < 0 else Exit(code=code, started="exit-code" in report)
+        return ended if self._group is None else _leave(self._group, ended)
 
     def terminate(self) -> None:
         first = self._report().get("child-pid")
@@ -211,6 +206,15 @@ class _BubblewrapTask:
                 self._said += chunk
         lines = self._said.split(b"\n")[:-1]
         return {key: value for line in lines for key, value in json.loads(line).items()}
+
+
+def _leave(group: Group, ended: Exit) -> Exit:
+    """Tell what the kernel says of the group of a task that has ended, and remove it."""
+    memory, refused = group.out_of_memory(), group.refused_a_process()
+    group.remove()
+    if memory is not None:
+        return ended._replace(memory=memory, started=True)
+    return ended._replace(forked_too_often=refused and ended.code != 0)
 
 
 def end_stranded(scratch: Path) -> None:

@@ -52,7 +52,7 @@ class Phases:
             raise
         if ended is None:
             return None
-        if ended.code == 0 and self.number + 1 < len(self._containers):
+        if ended.code == 0 and ended.memory is None and self.number + 1 < len(self._containers):
             if not self._stopped:
                 return self._go_on()
             ended = Exit(code=128 + signal.SIGTERM)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ogdc_local.sandbox.base import Container, Sandbox
 from ogdc_local.sandbox.bubblewrap import Bubblewrap
-from ogdc_local.sandbox.cgroups import Cgroups, delegated
+from ogdc_local.sandbox.cgroups import Cgroups, Cgroups1, delegated
 from ogdc_local.sandbox.containers import Containers
 from ogdc_local.sandbox.interpreter import compile_worker, interpreter
 from ogdc_local.sandbox.plain import Plain
@@ -51,7 +51,7 @@ def probe(
     troubles: list[str] = []
     if choice in {"auto", "bubblewrap"}:
         programs = user_programs(environ, private=(Path.home(), *private))
-        for sandbox in _bubblewraps(environ, uid, programs, delegated()):
+        for sandbox in _bubblewraps(environ, uid, programs, delegated(label=label)):
             trouble = _try_bubblewrap(sandbox)
             if trouble is not None and _try_bubblewrap(sandbox, network=True) is None:
                 trouble += f" ({_NO_NETWORK_NAMESPACE})"
@@ -69,7 +69,7 @@ def probe(
 
 
 def _bubblewraps(
-    environ: Mapping[str, str], uid: int, programs: Programs, cgroups: Cgroups | None
+    environ: Mapping[str, str], uid: int, programs: Programs, cgroups: Cgroups | Cgroups1 | None
 ) -> Iterator[Bubblewrap]:
     """The machine's own first: AppArmor profiles name its path. Then one from a Python package."""
     found = (

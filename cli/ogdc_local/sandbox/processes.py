@@ -1,18 +1,26 @@
 """The processes of a task and the memory they hold, as the kernel tells of them.
 
-Source: proc_pid_statm(5), proc_pid_status(5), proc_pid_smaps(5), proc_tid_children(5).
+Source: proc_pid_statm(5), proc_pid_status(5), proc_pid_smaps(5), proc_pid_maps(5), proc_tid_children(5),
+proc_meminfo(5).
 """
 
 from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _HELD = re.compile(r"^(?:RssAnon|RssShmem|VmSwap):\s+([0-9]+) kB$", re.MULTILINE)
+_OWN = re.compile(r"^(?:RssAnon|VmSwap):\s+([0-9]+) kB$", re.MULTILINE)
 _SHARE = re.compile(r"^(?:Pss_Anon|Pss_Shmem|SwapPss):\s+([0-9]+) kB$", re.MULTILINE)
+
+_OWN_SHARE = re.compile(r"^(?:Pss_Anon|SwapPss):\s+([0-9]+) kB$", re.MULTILINE)
+_ALL_SHARED = re.compile(r"^Shmem:\s+([0-9]+) kB$", re.MULTILINE)
+_SHARED_MAPPING = re.compile(r"^(\w+)-(\w+) \S+ \w+ \w+:\w+ (\d+) +/dev/zero \(deleted\)$", re.MULTILINE)
+"""A mapping of memory without a file, shared by descent: from, to, and its number."""
 
 
 def descendants(root: int, *, most: int) -> list[int]:
@@ -38,13 +46,45 @@ def memory(pids: Iterable[int], *, limit: int) -> int:
     Pages of files are left out, as the kernel takes them back. What several hold together counts once for
     each of them as long as the sum stays within `limit`; beyond, it is divided among them, which takes the
     kernel longer to find out.
+
+    A process may also share with its children what none of them has in view. There is no more of that than
+    the machine has of shared memory, nor than they have a place for.
     """
     alive = list(pids)
-    if (resident := sum(map(_resident, alive))) <= limit:
+    everywhere = 1024 * _kilobytes("meminfo", _ALL_SHARED)
+    if (resident := sum(map(_resident, alive))) + everywhere <= limit:
         return resident
-    if (held := sum(_kilobytes(pid, "status", _HELD) for pid in alive)) * 1024 <= limit:
-        return held * 1024
-    return 1024 * sum(_kilobytes(pid, "smaps_rollup", _SHARE) for pid in alive)
+    held = 1024 * sum(_kilobytes(f"{pid}/status", _HELD) for pid in alive)
+    if held + everywhere <= limit:
+        return held
+    shared = min(everywhere, _shared_places(alive))
+    own = 1024 * sum(_kilobytes(f"{pid}/status", _OWN) for pid in alive)
+    if max(held, own + shared) <= limit:
+        return max(held, own + shared)
+    held = 1024 * sum(_kilobytes(f"{pid}/smaps_rollup", _SHARE) for pid in alive)
+    own = 1024 * sum(_kilobytes(f"{pid}/smaps_rollup", _OWN_SHARE) for pid in alive)
+    return max(held, own + shared)
+
+
+def first_child(pid: int) -> int | None:
+    """The process that one has started first, of those that are there."""
+    return min(_children(pid), default=None)
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether a process waits for a signal or a tracer to let it go on. Source: proc_pid_stat(5)."""
+    return _read(f"/proc/{pid}/stat").rpartition(")")[2].split()[:1] in (["T"], ["t"])
+
+
+def _shared_places(pids: Iterable[int]) -> int:
+    """Bytes that these processes have set aside for what they share by descent, used or not."""
+    sizes: dict[str, int] = {}
+    for pid in pids:
+        own: Counter[str] = Counter()
+        for start, end, number in _SHARED_MAPPING.findall(_read(f"/proc/{pid}/maps")):
+            own[number] += int(end, 16) - int(start, 16)
+        sizes |= {number: max(size, sizes.get(number, 0)) for number, size in own.items()}
+    return sum(sizes.values())
 
 
 def _children(pid: int) -> list[int]:
@@ -60,8 +100,8 @@ def _resident(pid: int) -> int:
     return int(fields[1]) * _PAGE if fields else 0
 
 
-def _kilobytes(pid: int, file: str, fields: re.Pattern[str]) -> int:
-    return sum(map(int, fields.findall(_read(f"/proc/{pid}/{file}"))))
+def _kilobytes(file: str, fields: re.Pattern[str]) -> int:
+    return sum(map(int, fields.findall(_read(f"/proc/{file}"))))
 
 
 def _read(path: str) -> str:

@@ -2,8 +2,11 @@
 
 A user namespace gives its maker capabilities in it: enough for file systems of memory that no limit counts,
 and for parts of the kernel that are otherwise root's. Sockets that lead to a virtual machine's host (vsock),
-to Bluetooth or to the kernel's ciphers are in no network namespace. And the kernel's keyrings, of which every
-process has its user's, hold Kerberos tickets, say.
+to Bluetooth or to the kernel's ciphers are in no network namespace; io_uring opens such, too, and no filter
+sees it. And the kernel's keyrings, of which every process has its user's, hold Kerberos tickets, say.
+
+Where the kernel counts no memory for a task, what nobody else can count is refused as well: memory that
+belongs to no process (memfd, and what of System V's is larger than what programs mark with it that they run).
 
 Source: seccomp(2); linux/filter.h, linux/seccomp.h and linux/audit.h; bwrap(1), --seccomp.
 """
@@ -15,6 +18,7 @@ import os
 import platform
 import socket
 import struct
+from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
 
@@ -25,8 +29,10 @@ _X32 = 0x40000000
 """From here on the numbers of x86-64's system calls are those of its x32 variant."""
 
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
-_NUMBER, _ARCHITECTURE, _ARGUMENT = 0, 4, 16
-"""Where seccomp_data has them; of the first argument its lower half."""
+_NUMBER, _ARCHITECTURE, _ARGUMENT, _SECOND = 0, 4, 16, 24
+"""Where seccomp_data has them; of the arguments their lower halves, the upper ones follow."""
+_MAX_SHARED, _MAX_SEMAPHORES = 4096, 32
+"""Bytes of a segment, and how many of a set: with the kernel's 4,096 and 32,000 of these, some megabytes."""
 _ALLOW, _REFUSE = 0x7FFF0000, 0x00050000
 
 
@@ -39,31 +45,79 @@ class _Calls(NamedTuple):
     socket: int
     keys: tuple[int, int, int]
     """add_key, request_key, keyctl."""
+    memfd: int
+    shm: int
+    sem: int
+    messages: int
+    """memfd_create, shmget, semget and msgget."""
     clone3: int = 435
+    io_uring: int = 425
+    memfd_secret: int = 447
     socketcall: int | None = None
     """Takes what a socket is from memory, where no filter can look."""
+    ipc: int | None = None
+    """Does all that is System V's; what it is to do is its first argument."""
     has_x32: bool = False
 
 
-_I386 = _Calls(0x40000003, clone=120, unshare=310, socket=359, keys=(286, 287, 288), socketcall=102)
+_I386 = _Calls(
+    0x40000003,
+    clone=120,
+    unshare=310,
+    socket=359,
+    keys=(286, 287, 288),
+    memfd=356,
+    shm=395,
+    sem=393,
+    messages=399,
+    socketcall=102,
+    ipc=117,
+)
 _CALLS = {
     "x86_64": (
-        _Calls(0xC000003E, clone=56, unshare=272, socket=41, keys=(248, 249, 250), has_x32=True),
+        _Calls(
+            0xC000003E,
+            clone=56,
+            unshare=272,
+            socket=41,
+            keys=(248, 249, 250),
+            memfd=319,
+            shm=29,
+            sem=64,
+            messages=68,
+            has_x32=True,
+        ),
         _I386,
     ),
-    "aarch64": (_Calls(0xC00000B7, clone=220, unshare=97, socket=198, keys=(217, 218, 219)),),
+    "aarch64": (
+        _Calls(
+            0xC00000B7,
+            clone=220,
+            unshare=97,
+            socket=198,
+            keys=(217, 218, 219),
+            memfd=279,
+            shm=194,
+            sem=190,
+            messages=186,
+        ),
+    ),
 }
 
 
 @cache
-def system_call_filter(machine: str = platform.machine()) -> bytes:
+def system_call_filter(machine: str = platform.machine(), *, counted: bool = True) -> bytes:
     """Build the filter of an architecture, as bubblewrap takes it; empty where its calls are not known here.
 
     Programs of another architecture than the machine's can call nothing; those of i386 can, on x86-64.
+
+    Args:
+        machine: The architecture.
+        counted: Whether the kernel counts all memory of a task.
     """
     if machine not in _CALLS:
         return b""
-    parts = [_of_architecture(calls) for calls in _CALLS[machine]]
+    parts = [_of_architecture(calls, counted=counted) for calls in _CALLS[machine]]
     return b"".join((_load(_ARCHITECTURE), *parts, _refuse(errno.ENOSYS)))
 
 
@@ -75,13 +129,14 @@ def open_filter(content: bytes) -> int:
     return reader
 
 
-def _of_architecture(calls: _Calls) -> bytes:
+def _of_architecture(calls: _Calls, *, counted: bool) -> bytes:
     body = [
         _load(_NUMBER),
         *([_where(_AT_LEAST, _X32, _refuse(errno.ENOSYS))] if calls.has_x32 else []),
         *(_where(_EQUAL, number, _refuse(errno.ENOSYS)) for number in _unknown(calls)),
         *(_where(_EQUAL, number, _no_new_user()) for number in (calls.clone, calls.unshare)),
         _where(_EQUAL, calls.socket, _known_families()),
+        *(() if counted else _uncounted(calls)),
         _return(_ALLOW),
     ]
     return _where(_EQUAL, calls.architecture, b"".join(body))
@@ -89,7 +144,26 @@ def _of_architecture(calls: _Calls) -> bytes:
 
 def _unknown(calls: _Calls) -> tuple[int, ...]:
     """Those that are as if the kernel had none of them: in place of clone3 libraries use clone."""
-    return (*calls.keys, calls.clone3, *(() if calls.socketcall is None else (calls.socketcall,)))
+    return (
+        *calls.keys,
+        calls.clone3,
+        calls.io_uring,
+        *(() if calls.socketcall is None else (calls.socketcall,)),
+    )
+
+
+def _uncounted(calls: _Calls) -> Iterator[bytes]:
+    """What gets memory that belongs to no process."""
+    for number in (calls.memfd, calls.memfd_secret, calls.messages, calls.ipc):
+        if number is not None:
+            yield _where(_EQUAL, number, _refuse(errno.ENOSYS))
+    upper = _load(_SECOND + 4) + _where(_AT_LEAST, 1, _refuse(errno.ENOSPC))
+    yield _where(_EQUAL, calls.shm, upper + _at_most(_MAX_SHARED))
+    yield _where(_EQUAL, calls.sem, _at_most(_MAX_SEMAPHORES))
+
+
+def _at_most(most: int) -> bytes:
+    return _load(_SECOND) + _where(_AT_LEAST, most + 1, _refuse(errno.ENOSPC)) + _return(_ALLOW)
 
 
 def _no_new_user() -> bytes:

@@ -110,6 +110,11 @@ class Egress:
         self.leading_to(())
         return self
 
+    @property
+    def connections(self) -> int:
+        """How many there are now."""
+        return self._shares.taken
+
     def leading_to(self, addresses: tuple[str, ...]) -> WayOut:
         """Open, unless it is, the socket that leads to these addresses besides (see `named_addresses`).
 

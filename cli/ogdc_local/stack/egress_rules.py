@@ -79,6 +79,11 @@ class Shares:
         self._held: Counter[str] = Counter()
         self._lock = Lock()
 
+    @property
+    def taken(self) -> int:
+        """How many are taken now."""
+        return self._held.total()
+
     def take(self, task: str) -> bool:
         """Take a connection for a task; returns whether there was one for it."""
         with self._lock:

@@ -29,7 +29,6 @@ from ogdc_worker.process.execution import Execution
 from ogdc_worker.process.facts import Done, leave_facts
 from ogdc_worker.process.inputs import INPUT_STEPS, distrust_store, input_steps
 from ogdc_worker.process.journal import Journal
-from ogdc_worker.process.prctl import SET_DUMPABLE, prctl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,16 +57,11 @@ def process(paths: ProcessPaths, reporter: Reporter, expected: Expected = Expect
     plan, partition = read_plan(paths.plan, expected), read_partition(paths.partition, expected)
     if os.path.isdir(paths.recipe):
         check_recipe(paths.recipe, plan)
-    if layout.SHARED_MACHINE in os.environ:
-        from ogdc_worker.process.priority import give_way
-
-        give_way()
     if way_out := os.environ.get(layout.EGRESS):
         from ogdc_worker.process.egress import open_egress
 
         for name, value in open_egress(way_out, os.environ.get(layout.EGRESS_ADDRESSES, "")).items():
             os.environ[f"{layout.COMMAND_VARIABLE}{name}"] = value
-    prctl(SET_DUMPABLE, 0)  # or a command could trace this process, read what it knows, and have it wait
     checkpoint = Checkpoint(f"{paths.workspace}/{layout.CHECKPOINT}")
     journal = Journal(f"{paths.workspace}/{layout.JOURNAL}")
     reporter.journal = journal.add

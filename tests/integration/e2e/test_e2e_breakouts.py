@@ -250,3 +250,20 @@ def test_archives_do_not_unpack_outside(stack: Stack, tmp_path: Path) -> None:
         reply = stack.api("POST", "/submit", body=body, headers={"Content-Type": "application/zip"})
     assert (done.code, reply.status) == (1, 422)
     assert f"../../{CANARY}" in done.err
+
+
+def test_a_command_that_kills_its_worker_fails_and_the_run_says_so(stack: Stack, recipe) -> None:
+    done = stack.cli("run", str(recipe("kills", "kill -9 $PPID", retries=0)))
+    assert done.code == 1
+    assert "worker was killed (SIGKILL) at command 1 of 1: kill -9 $PPID" in done.err, done.err
+
+
+_TRACE = "import ctypes, sys; print(ctypes.CDLL(None).ptrace(16, int(sys.argv[1]), 0, 0), end=str())"
+
+
+def test_no_command_traces_its_worker_or_looks_into_it(stack: Stack, recipe) -> None:
+    lines = (
+        f"test -d /proc/$PPID; python3 -c '{_TRACE}' $PPID > /output_dir/traced",
+        "cp /input_dir/* /output_dir/; cat /proc/$PPID/mem /proc/$PPID/environ >> /output_dir/traced || :",
+    )
+    assert run_and_look(stack, recipe("traces", *lines, retries=0))["traced"] == b"-1"

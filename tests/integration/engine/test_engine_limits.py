@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import mmap
 import os
+import signal
+import stat
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ogdc_local.engine.guard import TooDeepError, disk_usage
+from ogdc_local.engine.guard import Limits, StoppedWorkers, Subject
+from ogdc_local.engine.scratch import TooDeepError, disk_usage
+from ogdc_local.sandbox.processes import memory
 from ogdc_shared.removal import remove
 from support.engine import Machine, mount, nodes, shell, task, workflow
 
@@ -23,6 +29,42 @@ for _ in range(4):
         os._exit(0)
 time.sleep(0.6)
 """
+
+
+_OUT_OF_VIEW = """
+import ctypes, mmap, os, sys, time
+libc = ctypes.CDLL(None, use_errno=True)
+libc.shmat.restype = ctypes.c_void_p
+size = 100 << 20
+if sys.argv[1] == "children":
+    memory = mmap.mmap(-1, size)
+    for start in range(0, size, size // 4):
+        if os.fork() == 0:
+            memory[start : start + size // 4] = b"x" * (size // 4)
+            os._exit(0)
+        os.wait()
+elif sys.argv[1] == "memfd":
+    file = os.memfd_create("x")
+    for _ in range(100):
+        os.write(file, b"x" * (1 << 20))
+elif sys.argv[1] == "system v":
+    number = libc.shmget(0, ctypes.c_size_t(size), 0o1600)
+    if number < 0:
+        raise OSError(ctypes.get_errno(), "shmget")
+    place = libc.shmat(number, None, 0)
+    ctypes.memset(place, 1, size)
+    libc.shmdt(ctypes.c_void_p(place))
+time.sleep(20)
+"""
+_HIDDEN = {
+    "removed": "exec 3> /tmp/x; rm /tmp/x; head -c 80M /dev/zero >&3; sleep 20",
+    "mapped": (
+        '/usr/bin/python3 -c \'import mmap, os, time; f = open("/tmp/x", "w+b"); f.truncate(80 << 20); '
+        'm = mmap.mmap(f.fileno(), 0); f.close(); os.unlink("/tmp/x"); m[:] = bytes(80 << 20); time.sleep(20)\''
+    ),
+    "closed": "mkdir -p /tmp/a/b; head -c 80M /dev/zero > /tmp/a/b/x; chmod 0 /tmp/a/b /tmp/a; sleep 20",
+    "not to be entered": "mkdir /tmp/a; head -c 80M /dev/zero > /tmp/a/x; chmod 400 /tmp/a; sleep 20",
+}
 
 
 def limited(script: str, *, memory: str = "256Mi") -> dict[str, Any]:
@@ -60,6 +102,22 @@ def test_too_much_memory_ends_the_pod_as_on_a_cluster(tmp_path: Path, script: st
     assert node["outputs"]["exitCode"] == "137"
 
 
+@pytest.mark.parametrize("where", ["children", "memfd", "system v"])
+def test_memory_that_no_process_has_in_view_counts_or_is_not_to_be_had(tmp_path: Path, where: str) -> None:
+    template = limited(f"/usr/bin/python3 -c '{_OUT_OF_VIEW}' '{where}'", memory="64Mi")
+    node = run(tmp_path, template)
+    refused = node["outputs"]["exitCode"] == "1" and where != "children"
+    assert node["phase"] == "Failed"
+    assert refused or node["message"].startswith("main: OOMKilled (exit code 137): "), node
+
+
+def test_what_is_set_aside_and_not_used_is_not_held() -> None:
+    """However much it is: the machine has less of shared memory altogether."""
+    with mmap.mmap(-1, 1 << 40) as large:
+        large[0] = 1
+        assert memory([os.getpid()], limit=1 << 36) < 1 << 36
+
+
 def test_memory_that_processes_share_counts_once(tmp_path: Path) -> None:
     node = run(tmp_path, limited(f"/usr/bin/python3 -c '{_SHARE}'"))
     assert (node["phase"], node.get("message")) == ("Succeeded", None)
@@ -92,6 +150,43 @@ def test_too_much_scratch_ends_the_pod(tmp_path: Path) -> None:
     assert node["phase"] == "Failed"
     assert "took 80Mi, and their limit is 50Mi" in node["message"]
     assert "workflow.resources.scratch" in node["message"]
+
+
+@pytest.mark.parametrize("how", _HIDDEN)
+def test_scratch_that_is_hidden_counts(tmp_path: Path, how: str) -> None:
+    node = run(tmp_path, limited(_HIDDEN[how]))
+    assert node["phase"] == "Failed"
+    assert "their limit is 50Mi" in node["message"]
+
+
+def test_looking_changes_no_mode_and_follows_no_link(tmp_path: Path) -> None:
+    (tmp_path / "closed").mkdir()
+    (tmp_path / "closed/file").write_bytes(bytes(MIB))
+    (tmp_path / "closed/link").symlink_to("/")
+    (tmp_path / "closed").chmod(0o100)
+    assert MIB <= disk_usage(tmp_path) < 2 * MIB
+    assert stat.S_IMODE((tmp_path / "closed").stat().st_mode) == 0o100
+    (tmp_path / "closed").chmod(0o700)
+
+
+def test_a_worker_that_was_stopped_counts_as_lost_after_a_while() -> None:
+    child = subprocess.Popen(["/bin/sleep", "60"])
+    try:
+        subject = Subject(Limits(), root=lambda: child.pid, scratch=Path("/nowhere"))
+        watch = StoppedWorkers()
+        assert [watch.look(subject) for _ in range(20)] == [None] * 20
+        child.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, child.pid, os.WSTOPPED)
+        looks = [watch.look(subject) for _ in range(20)]
+        assert looks[:10] == [None] * 10
+        assert looks[-1] is not None
+        assert "SIGSTOP" in looks[-1].message
+        child.send_signal(signal.SIGCONT)
+        os.waitid(os.P_PID, child.pid, os.WCONTINUED)
+        assert watch.look(subject) is None
+    finally:
+        child.kill()
+        child.wait()
 
 
 def test_disk_usage_counts_blocks_and_follows_no_link(tmp_path: Path) -> None:

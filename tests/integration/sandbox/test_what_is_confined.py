@@ -36,6 +36,9 @@ FORBIDDEN = {
         "python3 -c 'import socket; socket.socket()' || exit 0; "
         'for f in 40 31 38; do python3 -c "import socket; socket.socket($f, 1)" && exit 0; done; exit 1'
     ),
+    "does not reach io_uring": (
+        "python3 -c 'import ctypes; exit(ctypes.CDLL(None).syscall(425, 1, bytes(120)) < 0)'"
+    ),
     "sees none of your variables": "env | grep -q SECRET",
     "reaches its own loopback, and nothing else": "grep -v -e lo: -e face -e Inter- /proc/net/dev",
     "does not reach the machine's Unix sockets": (
@@ -50,6 +53,11 @@ POSSIBLE = {
     "is taken by the kernel before PostgreSQL": "test $(cat /proc/self/oom_score_adj) = 500",
 }
 ELSEWHERE = {
+    "does not trace or look into the worker": "test_e2e_breakouts",
+    "nor to ports of other services": "test_egress",
+    "has as many connections at once": "test_egress",
+    "does not reach a cloud's metadata": "test_reach",
+    "whether or not a process has it in view": "test_engine_limits",
     "reaches public addresses by HTTP": "test_egress",
     "reaches what its recipe's lines name": "test_e2e_network",
     "does not reach the stack's API": "test_sandbox_network",

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from ogdc_local.stack import egress
 from ogdc_local.stack.egress import Egress
+from ogdc_local.stack.egress_rules import Shares
 from ogdc_shared.reach import Reach
 from ogdc_worker.process.egress import open_egress
 from support.http import FileServer
+from support.stack import wait_until
 
 
 @pytest.fixture
@@ -69,8 +77,6 @@ def test_a_users_own_proxy_is_the_way_out(
     "words", [b"GET / HTTP/1.1", b"nonsense", b"GET file:///etc/passwd HTTP/1.1", b"CONNECT :1"]
 )
 def test_what_is_no_request_to_a_proxy_is_refused(tmp_path: Path, words: bytes) -> None:
-    import socket
-
     with Egress(tmp_path / "out", reach=Reach(), environ={}), socket.socket(socket.AF_UNIX) as client:
         client.connect(str(tmp_path / "out"))
         client.sendall(words + b"\r\n\r\n")
@@ -146,8 +152,6 @@ def test_what_connects_to_a_named_address_is_led_there(tmp_path: Path, server: F
 def test_a_users_proxy_is_asked_for_nothing_that_was_not_checked(
     tmp_path: Path, words: bytes, expected: bytes
 ) -> None:
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as proxy:
         url = f"http://127.0.0.1:{proxy.getsockname()[1]}"
         environ = {"http_proxy": url, "https_proxy": url}
@@ -168,3 +172,117 @@ def test_a_users_proxy_is_asked_for_nothing_that_was_not_checked(
                     answer += piece
     assert expected in answer
     assert b"10.0.0.1" not in answer
+
+
+# --- what goes through ---
+
+
+def opened(path: Path, target: str) -> socket.socket:
+    """A tunnel to a target, as far as the answer to CONNECT."""
+    client = socket.socket(socket.AF_UNIX)
+    client.settimeout(20)
+    client.connect(str(path))
+    client.sendall(f"CONNECT {target} HTTP/1.1\r\n\r\n".encode())
+    return client
+
+
+def read_all(client: socket.socket) -> bytes:
+    answer = b""
+    with suppress(ConnectionResetError):
+        while piece := client.recv(65536):
+            answer += piece
+    return answer
+
+
+@pytest.mark.parametrize("target", ["1.1.1.1:25", "1.1.1.1:22", "[2606:4700::1]:465"])
+@pytest.mark.parametrize("words", ["CONNECT {}", "GET http://{}/"])
+def test_ports_of_other_services_are_refused(tmp_path: Path, target: str, words: str) -> None:
+    with Egress(tmp_path / "out", reach=Reach(), environ={}), socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(tmp_path / "out"))
+        client.sendall(f"{words.format(target)} HTTP/1.1\r\n\r\n".encode())
+        answer = read_all(client)
+    assert answer.startswith(b"HTTP/1.1 403 ")
+    assert b"another service's" in answer
+
+
+@pytest.mark.parametrize(
+    ("sent", "passes"),
+    [
+        (b"SSH-2.0-OpenSSH_9.2\r\n", False),
+        (b"EHLO example.org\r\n", False),
+        (b"\x16\x03\x01\x02\x00\x02 no hello", False),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", True),
+        (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", True),
+    ],
+)
+def test_a_tunnel_to_a_public_server_is_for_the_web(tmp_path: Path, sent: bytes, passes: bool) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        Egress(tmp_path / "out", reach=Reach(anywhere=True), environ={}),
+        opened(tmp_path / "out", f"localhost:{server.getsockname()[1]}") as client,
+    ):
+        taken, _ = server.accept()
+        with taken:
+            assert client.recv(100).startswith(b"HTTP/1.1 200 ")
+            for byte in sent:
+                client.sendall(bytes([byte]))
+            client.shutdown(socket.SHUT_WR)
+            assert read_all(taken) == (sent if passes else b"")
+
+
+def test_what_the_lines_name_may_speak_as_it_likes(tmp_path: Path) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        Egress(tmp_path / "o", reach=Reach(), environ={}) as out,
+    ):
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        with opened(out.leading_to((address,)).path, address) as client, server.accept()[0] as taken:
+            taken.sendall(b"* the server speaks first")
+            assert client.recv(100).startswith(b"HTTP/1.1 200 ")
+            assert client.recv(100) == b"* the server speaks first"
+
+
+def test_what_nobody_uses_is_hung_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(egress, "IDLE_SECONDS", 0.2)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        Egress(tmp_path / "o", reach=Reach(), environ={}) as out,
+    ):
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        with opened(out.leading_to((address,)).path, address) as client, server.accept()[0] as taken:
+            assert read_all(client).startswith(b"HTTP/1.1 200 ")
+            assert read_all(taken) == b""
+
+
+def test_a_server_is_left_when_its_task_is_gone(tmp_path: Path) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        Egress(tmp_path / "o", reach=Reach(), environ={}) as out,
+    ):
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        client = opened(out.leading_to((address,)).path, address)
+        with server.accept()[0] as taken:
+            taken.settimeout(20)
+            assert client.recv(100).startswith(b"HTTP/1.1 200 ")
+            client.close()
+            assert read_all(taken) == b""
+            wait_until(lambda: out.connections == 0)
+
+
+# --- shares ---
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans()), max_size=200), st.integers(1, 40))
+def test_no_task_leaves_another_without_a_connection(steps: list[tuple[str, bool]], most: int) -> None:
+    shares, held = Shares(most), Counter[str]()
+    for task, takes in steps:
+        if not takes and held[task]:
+            shares.give_back(task)
+            held[task] -= 1
+        elif takes:
+            granted = shares.take(task)
+            assert granted == (held[task] < most - held.total())
+            held[task] += granted
+    assert shares.taken == held.total() <= most
+    if most >= 4 and len(+held) < 2:
+        assert shares.take("newcomer")

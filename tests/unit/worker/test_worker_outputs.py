@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -260,3 +261,17 @@ def test_a_recipe_may_take_warnings_for_failures_and_a_retry_runs_the_command_ag
     (task.workspace / "mended").touch()
     assert warnings_of(task) == []
     assert (task.workspace / "runs").read_text() == "run\nrun\n"
+
+
+# --- directories that deny their owner ---
+
+
+@pytest.mark.parametrize("mode", [0o000, 0o100, 0o400, 0o500])
+def test_what_a_closed_directory_holds_is_found(task: PartitionTask, mode: int) -> None:
+    plant(task.outputs, {"closed/deep/a.txt": b"a"})
+    for path in (task.outputs / "closed/deep", task.outputs / "closed"):
+        path.chmod(mode)
+    assert settle_outputs(task.paths, is_last=True) == Left()
+    assert stat.S_IMODE((task.outputs / "closed/deep").stat().st_mode) & 0o700 == (
+        0o700 if os.geteuid() else mode
+    )
