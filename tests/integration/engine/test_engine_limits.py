@@ -60,7 +60,8 @@ _HIDDEN = {
     "removed": "exec 3> /tmp/x; rm /tmp/x; head -c 80M /dev/zero >&3; sleep 20",
     "mapped": (
         '/usr/bin/python3 -c \'import mmap, os, time; f = open("/tmp/x", "w+b"); f.truncate(80 << 20); '
-        'm = mmap.mmap(f.fileno(), 0); f.close(); os.unlink("/tmp/x"); m[:] = bytes(80 << 20); time.sleep(20)\''
+        'm = mmap.mmap(f.fileno(), 0); f.close(); os.unlink("/tmp/x"); m[:] = bytes(80 << 20); '
+        "time.sleep(20)'"
     ),
     "closed": "mkdir -p /tmp/a/b; head -c 80M /dev/zero > /tmp/a/b/x; chmod 0 /tmp/a/b /tmp/a; sleep 20",
     "not to be entered": "mkdir /tmp/a; head -c 80M /dev/zero > /tmp/a/x; chmod 400 /tmp/a; sleep 20",

@@ -54,7 +54,7 @@ POSSIBLE = {
 }
 ELSEWHERE = {
     "does not trace or look into the worker": "test_e2e_breakouts",
-    "nor to ports of other services": "test_egress",
+    "but those of other services": "test_egress",
     "has as many connections at once": "test_egress",
     "does not reach a cloud's metadata": "test_reach",
     "whether or not a process has it in view": "test_engine_limits",
