@@ -108,7 +108,7 @@ def task_of(client: socket.socket) -> str:
     Source: SO_PEERCRED in unix(7); pid_namespaces(7).
     """
     with suppress(OSError):
-        said = client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-        pid, *_ = _CREDENTIALS.unpack(said)
+        credentials = client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+        pid, *_ = _CREDENTIALS.unpack(credentials)
         return os.readlink(f"/proc/{pid}/ns/pid")  # noqa: PTH115  it is no path
     return ""
