@@ -1,7 +1,8 @@
 """Tasks as containers of docker or podman, for machines without bubblewrap (macOS above all).
 
-The template's own image runs, with the directories that the engine gives it. The engine waits for the client
-process, whose exit code is the container's.
+The template's own image runs, with the directories that the engine gives it, and no init before it: as the
+first of its processes the worker can be neither killed nor stopped by a command, as on a cluster. The engine
+waits for the client process, whose exit code is the container's.
 
 Source: docker-run(1), podman-run(1); exit code 125 is the client's own failure.
 """
@@ -26,16 +27,19 @@ class Containers:
 
     slots = None
 
-    def __init__(self, executable: Path, *, environ: Mapping[str, str], label: str) -> None:
+    def __init__(
+        self, executable: Path, *, environ: Mapping[str, str], label: str, drop_to: int | None = None
+    ) -> None:
         """Only remembers; nothing is started.
 
         Args:
             executable: The client, named `docker` or `podman`.
             environ: Where proxy settings are taken from; the client has the process's own environment.
             label: Marks the containers of this engine among all of the machine.
+            drop_to: The uid and gid tasks get; None where the engine is not run by root.
         """
         self.name = executable.name
-        self.owner: int | None = None
+        self.owner = drop_to
         self._executable = str(executable)
         self._environ = {name: environ[name] for name in _PASSED_ON if name in environ}
         self._label = f"ogdc.engine={label}"
@@ -60,7 +64,7 @@ class Containers:
         command, *arguments = container.argv
         env = {"HOME": "/tmp"} | self._environ | dict(container.env)  # noqa: S108
         return [
-            *(self._executable, "run", "--rm", "--init", "--name", container.name, "--label", self._label),
+            *(self._executable, "run", "--rm", "--name", container.name, "--label", self._label),
             *("--cap-drop", "ALL", "--security-opt", "no-new-privileges"),
             *self._identity(),
             *(() if container.network else ("--network", "none")),
@@ -77,7 +81,8 @@ class Containers:
 
     def _identity(self) -> tuple[str, ...]:
         """Files on the machine have to be the user's own, and readable to the container."""
-        user = ("--user", f"{os.getuid()}:{os.getgid()}")
+        uid, gid = (os.getuid(), os.getgid()) if self.owner is None else (self.owner, self.owner)
+        user = ("--user", f"{uid}:{gid}")
         if self.name != "podman":
             return user
         mapped = ("--userns", "keep-id") if os.getuid() else ()  # root's podman has no other users to map

@@ -63,7 +63,8 @@ def probe(
         if executable and name != "bubblewrap":
             trouble = _try_client(executable)
             if trouble is None:
-                return Containers(Path(executable), environ=environ, label=label)
+                drop_to = uid if os.geteuid() == 0 else None
+                return Containers(Path(executable), environ=environ, label=label, drop_to=drop_to)
             troubles.append(trouble)
     raise ConfigurationError(_advice(choice, troubles))
 

@@ -99,7 +99,7 @@ def _killed(message: str, _limits: Limits, _progress: str | None) -> str:
     at = f" {message.removeprefix('It was ')}" if message else ""
     return (
         f"The task's worker was killed (SIGKILL){at} — by one of the recipe's own commands, or by the kernel "
-        "when the machine had no memory left."
+        "for want of memory (workflow.resources.memory asks for more)."
     )
 
 

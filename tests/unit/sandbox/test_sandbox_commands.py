@@ -89,7 +89,7 @@ def test_every_directory_the_worker_needs_is_visible_once() -> None:
 
 def test_docker_runs_the_image_with_nothing_it_need_not_have() -> None:
     command = Containers(Path("/usr/bin/docker"), environ={"NO_PROXY": "x"}, label="l").command(CONTAINER)
-    assert command[:4] == ["/usr/bin/docker", "run", "--rm", "--init"]
+    assert command[:4] == ["/usr/bin/docker", "run", "--rm", "--name"]
     assert pairs(command, "--label") == ["ogdc.engine=l"]
     assert pairs(command, "--cap-drop") == ["ALL"]
     assert pairs(command, "--env") == ["HOME=/tmp", "NO_PROXY=x", "A=b c"]
@@ -107,6 +107,13 @@ def test_podman_keeps_the_users_id_where_it_maps_any(
     monkeypatch.setattr("os.getuid", lambda: uid)
     command = Containers(Path("/usr/bin/podman"), environ={}, label="l").command(CONTAINER)
     assert pairs(command, "--userns") == mapped
+
+
+@pytest.mark.parametrize("client", ["docker", "podman"])
+def test_what_root_starts_does_not_run_as_root(client: str) -> None:
+    sandbox = Containers(Path("/usr/bin", client), environ={}, label="l", drop_to=65534)
+    assert pairs(sandbox.command(CONTAINER), "--user") == ["65534:65534"]
+    assert sandbox.owner == 65534
 
 
 def test_an_unknown_choice_is_refused() -> None:
