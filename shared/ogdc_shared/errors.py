@@ -44,6 +44,8 @@ import errno
 
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 """Numbers of an OSError that say a disk is full, for everybody or for this user."""
+_MAX_PROBLEMS = 100
+"""Of a recipe that are told: a file of a megabyte can have a hundred thousand."""
 
 
 class OgdcError(Exception):
@@ -65,6 +67,9 @@ class InvalidRecipeError(InputError):
     """
 
     def __init__(self, *problems: str) -> None:
+        if (more := len(problems) - _MAX_PROBLEMS) > 0:
+            file = problems[-1].partition(":")[0]
+            problems = (*problems[:_MAX_PROBLEMS], f"{file}: has {more:,} more things to mend.")
         super().__init__("\n".join(problems))
         self.problems = tuple(map(_redacted, problems))
 

@@ -211,3 +211,9 @@ def test_a_long_number_is_text_and_costs_nothing(tmp_path: Path) -> None:
 def test_any_file_is_read_as_a_mapping_or_refused_in_our_words(tmp_path: Path, content: str | bytes) -> None:
     with suppress(OgdcError):
         assert isinstance(read(tmp_path, content), dict)
+
+
+def test_of_very_many_problems_some_are_told_and_the_rest_counted() -> None:
+    error = InvalidRecipeError(*(f"meta.yml: k{number}: there is no such key" for number in range(100_000)))
+    assert len(error.problems) == len(str(error).splitlines()) == 101
+    assert error.problems[-1] == "meta.yml: has 99,900 more things to mend."
