@@ -156,7 +156,7 @@ def _writable(places: Mapping[str, str], root: Path, label: str) -> Cgroups1 | N
     with suppress(OSError):
         for base in bases:
             base.mkdir(exist_ok=True)
-        return Cgroups1(*bases)
+        return Cgroups1(*bases) if all(os.access(base, os.W_OK) for base in bases) else None
     return None
 
 

@@ -128,6 +128,12 @@ def test_what_a_killed_engine_left_is_removed_and_nothing_else(old: Path) -> Non
     assert (old / "fs/memory/a/b").is_dir()
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_anothers_groups_are_left_alone(old: Path) -> None:
+    (old / "fs/memory/a/b/ogdc-x").mkdir(mode=0o555)
+    assert delegated(own=old / "own", root=old / "fs", label="x") is None
+
+
 @pytest.mark.parametrize("missing", ["memory", "cpu,pids"])
 def test_without_one_of_them_there_is_nothing(old: Path, missing: str) -> None:
     shutil.rmtree(old / "fs" / missing)
