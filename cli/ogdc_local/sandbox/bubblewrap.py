@@ -21,7 +21,7 @@ from functools import cache
 from pathlib import Path
 
 from ogdc_local.sandbox.base import MAX_PROCESSES, Container, Exit, Mount, RunningTask, open_pidfd
-from ogdc_local.sandbox.cgroups import Cgroups, Cgroups1, Group
+from ogdc_local.sandbox.cgroups import Cgroups, Group
 from ogdc_local.sandbox.interpreter import WORKER, read_only_paths, worker_command
 from ogdc_local.sandbox.programs import Programs
 from ogdc_local.sandbox.syscalls import open_filter, system_call_filter
@@ -57,7 +57,7 @@ class Bubblewrap:
         environ: Mapping[str, str],
         drop_to: int | None,
         programs: Programs = _SYSTEM_ONLY,
-        cgroups: Cgroups | Cgroups1 | None = None,
+        cgroups: Cgroups | None = None,
     ) -> None:
         """Only looks at the machine; nothing is started.
 

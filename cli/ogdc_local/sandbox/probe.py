@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ogdc_local.sandbox.base import Container, Sandbox
 from ogdc_local.sandbox.bubblewrap import Bubblewrap
-from ogdc_local.sandbox.cgroups import Cgroups, Cgroups1, delegated
+from ogdc_local.sandbox.cgroups import Cgroups, delegated
 from ogdc_local.sandbox.containers import Containers
 from ogdc_local.sandbox.interpreter import compile_worker, interpreter
 from ogdc_local.sandbox.plain import Plain
@@ -70,7 +70,7 @@ def probe(
 
 
 def _bubblewraps(
-    environ: Mapping[str, str], uid: int, programs: Programs, cgroups: Cgroups | Cgroups1 | None
+    environ: Mapping[str, str], uid: int, programs: Programs, cgroups: Cgroups | None
 ) -> Iterator[Bubblewrap]:
     """The machine's own first: AppArmor profiles name its path. Then one from a Python package."""
     found = (

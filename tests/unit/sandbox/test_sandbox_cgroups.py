@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from ogdc_local.sandbox.cgroups import Cgroups, Cgroups1, Group, delegated
+from ogdc_local.sandbox.cgroups import Cgroups, Group, delegated
 
 
 @pytest.fixture
@@ -24,7 +23,7 @@ def base(tmp_path: Path) -> Path:
     return base
 
 
-def found(base: Path) -> Cgroups | Cgroups1 | None:
+def found(base: Path) -> Cgroups | None:
     root = base.parents[1]
     return delegated(own=root.parent / "own", root=root)
 
@@ -66,14 +65,14 @@ def test_a_containers_group_has_its_limits_and_runs_its_command(tmp_path: Path) 
 
 
 def test_a_process_that_was_refused_is_known(tmp_path: Path) -> None:
-    group = Group((tmp_path,))
+    group = Group(tmp_path)
     assert not group.refused_a_process()
     (tmp_path / "pids.events").write_text("max 2\n")
     assert group.refused_a_process()
 
 
 def test_the_kernels_word_counts(tmp_path: Path) -> None:
-    group = Group((tmp_path,))
+    group = Group(tmp_path)
     assert group.out_of_memory() is None
     (tmp_path / "memory.events").write_text("low 0\noom 0\noom_kill 0\n")
     assert group.out_of_memory() is None
@@ -89,53 +88,67 @@ def test_the_kernels_word_counts(tmp_path: Path) -> None:
 
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
-    """Hierarchies of version 1 that this process may write."""
-    (tmp_path / "own").write_text("9:name=systemd:/\n4:cpu,pids:/a\n3:memory:/a/b\n0::/\n")
-    for place in ("memory/a/b", "cpu,pids/a"):
-        (tmp_path / "fs" / place).mkdir(parents=True)
-    return tmp_path
+    """The group for memory, of version 1, that this process is in, and which it may write."""
+    (tmp_path / "own").write_text("9:name=systemd:/\n4:cpu,memory:/a/b\n0::/\n")
+    old = tmp_path / "fs/cpu,memory/a/b"
+    old.mkdir(parents=True)
+    (old / "memory.limit_in_bytes").write_text("9223372036854771712\n")
+    return old
 
 
-def test_with_version_1_a_group_has_its_limits_in_each_hierarchy(old: Path) -> None:
-    cgroups = delegated(own=old / "own", root=old / "fs", label="x")
+def found_old(old: Path) -> Cgroups | None:
+    root = old.parents[2]
+    return delegated(own=root.parent / "own", root=root, label="x")
+
+
+def test_with_version_1_a_group_is_for_memory(old: Path) -> None:
+    cgroups = found_old(old)
     assert cgroups is not None
+    assert not (old / "ogdc-x").exists(), "nothing is made before it is needed"
     group = cgroups.make("pod", memory=64 << 20, processes=9)
-    memory, pids = old / "fs/memory/a/b/ogdc-x/pod", old / "fs/cpu,pids/a/ogdc-x/pod"
-    assert group.paths == (memory, pids)
-    assert (memory / "memory.limit_in_bytes").read_text() == str(64 << 20)
-    assert not (memory / "memory.memsw.limit_in_bytes").exists(), "not where swap is not accounted for"
-    assert (pids / "pids.max").read_text() == "9"
+    assert {path.name: path.read_text() for path in group.path.iterdir()} == {
+        "memory.limit_in_bytes": str(64 << 20)  # and none for swap where that is not accounted for
+    }
     subprocess.run(group.entering(["true"]), check=True)
-    assert (memory / "cgroup.procs").read_text() == (pids / "cgroup.procs").read_text() != ""
+    assert (old / "ogdc-x/pod/cgroup.procs").exists()
 
 
 def test_the_kernels_word_counts_in_version_1(tmp_path: Path) -> None:
     (tmp_path / "memory.oom_control").write_text("oom_kill_disable 0\nunder_oom 0\noom_kill 0\n")
-    assert Group((tmp_path,)).out_of_memory() is None
+    assert Group(tmp_path).out_of_memory() is None
     (tmp_path / "memory.oom_control").write_text("oom_kill_disable 0\nunder_oom 0\noom_kill 1\n")
     (tmp_path / "memory.max_usage_in_bytes").write_text("100\n")
-    assert Group((tmp_path,)).out_of_memory() == 100
+    assert Group(tmp_path).out_of_memory() == 100
 
 
 def test_what_a_killed_engine_left_is_removed_and_nothing_else(old: Path) -> None:
-    for _ in range(2):
-        cgroups = delegated(own=old / "own", root=old / "fs", label="x")
-        assert cgroups is not None
-        cgroups.clear()
-        assert list(old.glob("fs/*/**/pod")) == []
-        for place in ("memory/a/b/ogdc-x/pod", "cpu,pids/a/ogdc-x/pod"):
-            (old / "fs" / place).mkdir()
-    assert (old / "fs/memory/a/b").is_dir()
+    (old / "ogdc-x/pod").mkdir(parents=True)
+    (old / "anothers").mkdir()
+    cgroups = found_old(old)
+    assert cgroups is not None
+    cgroups.clear()
+    assert list((old / "ogdc-x").iterdir()) == []
+    assert (old / "anothers").is_dir()
+
+
+def test_the_last_group_takes_its_place_along(old: Path) -> None:
+    one, other = Group(old / "ogdc-x/one"), Group(old / "ogdc-x/other")
+    for group in (one, other):
+        group.path.mkdir(parents=True)
+    one.remove()
+    assert other.path.is_dir()
+    other.remove()
+    assert old.is_dir()
+    assert not (old / "ogdc-x").exists()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_anothers_groups_are_left_alone(old: Path) -> None:
-    (old / "fs/memory/a/b/ogdc-x").mkdir(mode=0o555)
-    assert delegated(own=old / "own", root=old / "fs", label="x") is None
+    old.chmod(0o555)
+    assert found_old(old) is None
+    old.chmod(0o755)
 
 
-@pytest.mark.parametrize("missing", ["memory", "cpu,pids"])
-def test_without_one_of_them_there_is_nothing(old: Path, missing: str) -> None:
-    shutil.rmtree(old / "fs" / missing)
-    assert delegated(own=old / "own", root=old / "fs", label="x") is None
-    assert list(old.glob("fs/*/**/ogdc-x")) == []
+def test_without_its_controller_there_is_nothing(old: Path) -> None:
+    (old / "memory.limit_in_bytes").unlink()
+    assert found_old(old) is None
