@@ -14,9 +14,10 @@ check: ## Formatter, linter, types and the order of imports, as CI runs them
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-logo
 
-# Most tests wait more than they compute, so there may be more workers than cores. The tests of a file share one.
+# Most tests wait more than they compute, so there may be more workers than cores. The tests of a file share one, and
+# the files go in their order: those that take longest, of integration, come first.
 WORKERS ?= 4
-PYTEST = .venv/bin/pytest --numprocesses=$(WORKERS) --dist=loadfile
+PYTEST = .venv/bin/pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder
 
 unit: ## The tests, WORKERS at a time
 	@scripts/bootstrap dev
