@@ -42,7 +42,7 @@ soak: ## Kill processes and fill the disk for an hour (SOAK=60 for a minute); as
 
 bench: ## Measure; a table here and JSON in bench-results/
 	@scripts/bootstrap dev
-	.venv/bin/python -m benchmarks
+	PYTHONPATH=tests .venv/bin/python -m benchmarks
 
 format: ## Let the formatter and the linter mend what they can
 	@scripts/bootstrap dev

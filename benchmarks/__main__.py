@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import cold_start, command_line, events, local_stack, many_inputs, parallel, warm
+from benchmarks import cold_start, command_line, events, local_stack, many_inputs, parallel, partitions, warm
 from benchmarks.bench import Bench, Effort
 from benchmarks.figures import Figure
 from benchmarks.load import load_generator
@@ -29,6 +29,7 @@ _MEASURES: Mapping[str, Callable[[Bench], list[Figure]]] = {
     "event-to-status": events.measure_delay,
     "cli": command_line.measure_start,
     "compile": many_inputs.measure_compile,
+    "partitions": partitions.measure_partitions,
     "get-output": local_stack.measure_get_output,
     "run": local_stack.measure_run,
     "fan-out": parallel.measure_tasks,

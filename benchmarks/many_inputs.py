@@ -26,11 +26,11 @@ _GOALS: Mapping[int, tuple[Goal | None, Goal | None]] = {
 """Number of URLs → most seconds and MiB."""
 _MAX_MANIFEST = at_most(32)
 _META = """\
-name: Benchmark of many inputs
+name: {name}
 workflow:
   type: shell
   parallel:
-    enabled: true
+    enabled: true{size}
 input:
   params:
     - type: url_list
@@ -53,7 +53,7 @@ def measure_compile(bench: Bench) -> list[Figure]:
     """Compile parallel recipes whose inputs are a list of URLs."""
     figures: list[Figure] = []
     for number, (time_goal, memory_goal) in _GOALS.items():
-        recipe = _write_recipe(bench.new_directory(), number)
+        recipe = write_recipe(bench.new_directory(), number)
         taken = bench.in_turns({"compile": partial(_compile, recipe)})["compile"]
         reading = [sys.executable, "-c", _READ, str(recipe / "urls.txt")]
         least = bench.in_turns({"read": partial(seconds, reading, inherited())})["read"]
@@ -85,8 +85,12 @@ def _measured(command: Sequence[str], environ: Mapping[str, str]) -> tuple[bytes
     return printed, usage.ru_maxrss
 
 
-def _write_recipe(directory: Path, number: int) -> Path:
-    (directory / "meta.yml").write_text(_META)
+def write_recipe(
+    directory: Path, number: int, *, name: str = "Benchmark of many inputs", partition_size: int | None = None
+) -> Path:
+    """Write a parallel recipe of so many URLs, and return its directory."""
+    size = f"\n    partition_size: {partition_size}" if partition_size else ""
+    (directory / "meta.yml").write_text(_META.format(name=name, size=size))
     (directory / "recipe.sh").write_text('cp "$INPUT_FILE" "$OUTPUT_FILE"\n')
     with (directory / "urls.txt").open("w") as urls:
         urls.writelines(

@@ -67,7 +67,13 @@ class Service:
             self._process.wait()
 
     def ask(
-        self, method: str, path: str, *, body: bytes = b"", headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        timeout: float = _MAX_START,
     ) -> bytes:
         """Make one request, as soon as there is somebody to take it, and return what is answered.
 
@@ -76,7 +82,7 @@ class Service:
         """
         while True:
             try:
-                status, answer = self._ask(method, path, body, headers or {})
+                status, answer = self._ask(method, path, body, headers or {}, timeout=timeout)
                 break
             except ConnectionRefusedError as exc:
                 seconds = time.perf_counter() - self.started
@@ -93,8 +99,10 @@ class Service:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         return sum(_resident(int(child)) for child in children)
 
-    def _ask(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection(HOST, self._port, timeout=_MAX_START)
+    def _ask(
+        self, method: str, path: str, body: bytes, headers: Mapping[str, str], *, timeout: float
+    ) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection(HOST, self._port, timeout=timeout)
         try:
             connection.request(method, path, body=body, headers=dict(headers))
             response = connection.getresponse()

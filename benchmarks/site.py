@@ -55,13 +55,13 @@ class Site:
     def __exit__(self, *_: object) -> None:
         self._parts.close()
 
-    def service(self, name: str) -> Service:
-        """Make `submit`, `status` or `argo_events` from its entrypoint; not started yet."""
+    def service(self, name: str, **environ: str) -> Service:
+        """Make `submit`, `status` or `argo_events` from its entrypoint; `environ` are more settings."""
         shape = _ARGO_EVENTS if name == "argo_events" else {}
         return Service(
             name,
             source=ROOT / "functions" / "entrypoints" / f"{name}_service.py",
-            environ=self._environment() | shape,
+            environ=self._environment() | shape | environ,
             log=self._log(name),
         )
 

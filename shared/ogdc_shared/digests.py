@@ -1,8 +1,8 @@
 """Digests by which a task knows that what it is handed is what was submitted.
 
 Whoever can write to the artifact store could otherwise have a task run what they like. So the digests stand
-in the workflow, which they cannot write. A run's partitions are the leaves of a hash tree: the one digest of
-its root stands for any number of them, and each manifest is stored with the few that lead to the root.
+in the workflow, which they cannot write. The packs of a run's partitions are the leaves of a hash tree: the
+one digest of its root stands for any number of them, and each is stored with the few that lead to the root.
 
 Source: RFC 6962, section 2.1 (a leaf and a node begin with different bytes, so none can pass for the other).
 """
@@ -34,10 +34,10 @@ def digest(*pieces: bytes) -> str:
 
 
 class HashTree:
-    """The digests of a row of manifests, and of pairs of them, up to one root."""
+    """The digests of a row of documents, and of pairs of them, up to one root."""
 
     def __init__(self, leaves: Iterable[bytes]) -> None:
-        """Build it from what `leaf` made of each manifest; there has to be one."""
+        """Build it from what `leaf` made of each document; there has to be one."""
         self._levels = [list(leaves)]
         while len(self._levels[-1]) > 1:
             self._levels.append(list(_joined(self._levels[-1])))
@@ -58,14 +58,14 @@ class HashTree:
         return found
 
 
-def leaf(manifest: bytes) -> bytes:
-    """The digest of one manifest as a leaf of the tree."""
-    return bytes.fromhex(digest(b"\0", manifest))
+def leaf(document: bytes) -> bytes:
+    """The digest of one document as a leaf of the tree."""
+    return bytes.fromhex(digest(b"\0", document))
 
 
-def root_of(manifest: bytes, proof: Iterable[str]) -> str:
-    """The root that a proof leads to from a manifest."""
-    found = leaf(manifest)
+def root_of(document: bytes, proof: Iterable[str]) -> str:
+    """The root that a proof leads to from a document."""
+    found = leaf(document)
     for step in proof:
         neighbour = bytes.fromhex(step[1:])
         found = _node(neighbour, found) if step[:1] == "L" else _node(found, neighbour)

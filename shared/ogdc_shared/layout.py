@@ -44,13 +44,13 @@ def plan_key(run_name: str, stage: str = PROCESS) -> str:
     return f"{_stage_prefix(run_name, stage)}plan.json"
 
 
-def partition_key(run_name: str, partition: int | str, stage: str = PROCESS) -> str:
-    """Key of one partition's manifest (see `plan.Partition`); `partition` counts from 0."""
-    return f"{partitions_directory(run_name, stage)}/{partition}.json"
+def pack_key(run_name: str, pack: int | str, stage: str = PROCESS) -> str:
+    """Key of a pack: the manifests of some partitions (see `inputs.packs`); `pack` counts from 0."""
+    return f"{partitions_directory(run_name, stage)}/{pack}.json"
 
 
 def partitions_directory(run_name: str, stage: str = PROCESS) -> str:
-    """What the keys of all manifests of a stage begin with, before a slash; they stay with the run."""
+    """What the keys of all packs of a stage begin with, before a slash; they stay with the run."""
     return f"{_stage_prefix(run_name, stage)}partitions"
 
 
@@ -148,6 +148,7 @@ STAGE_MOUNT = "/mnt/stage"
 """Where a later stage sees the workspace of the stage before it, read-only."""
 PLAN_PATH = "/ogdc/plan.json"
 PARTITION_PATH = "/ogdc/partition.json"
+"""The pack with the partition's manifest."""
 RECIPE_PATH = "/ogdc/recipe"
 """The unpacked recipe snapshot, which commands find as `RECIPE_DIR` and cannot change."""
 FACTS_PATH = "/ogdc/facts.json"
@@ -161,14 +162,16 @@ CACHE_PATH = "/ogdc/cache"
 """Inputs that were fetched before (see `worker.input_cache`); likewise."""
 CACHE_LIMIT = "OGDC_INPUT_CACHE_BYTES"
 """Names how many bytes of them are kept."""
-LISTED_MANIFESTS_PATH = "/tmp/ogdc-manifests"  # noqa: S108  the task's own /tmp
-"""What `list` leaves under `partitions_directory`: a directory of manifests, `<partition>.json`."""
+LISTED_PACKS_PATH = "/tmp/ogdc-manifests"  # noqa: S108  the task's own /tmp
+"""What `list` leaves under `partitions_directory`: a directory of packs, `<pack>.json`."""
 LISTED_DIVISION_PATH = "/tmp/ogdc-division.json"  # noqa: S108  as below
 """What `list` leaves under `division_key`."""
 LISTED_COUNT_PATHS = {name: f"/tmp/ogdc-{name}" for name in ("partitions", "files", "bytes")}  # noqa: S108  as below
 """Where `list` writes its output parameters, each a whole number: what it found in all."""
 LISTED_DIGEST_PATH = "/tmp/ogdc-digest"  # noqa: S108  as below
-"""Where `list` writes the root of the hash tree of its manifests (see `digests.HashTree`)."""
+"""Where `list` writes the root of the hash tree of its packs (see `digests.HashTree`)."""
+LISTED_PER_PACK_PATH = "/tmp/ogdc-per-pack"  # noqa: S108  as below
+"""Where `list` writes how many partitions a pack has."""
 WARNINGS_PATH = "/tmp/ogdc-warnings"  # noqa: S108  as above
 """Where `list` and `publish` write their output parameter `warnings` (see `run_warnings`), if any."""
 OUTPUT_ZIP_PATH = "/tmp/ogdc-output.zip"  # noqa: S108  the task's own /tmp

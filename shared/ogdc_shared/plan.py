@@ -1,8 +1,8 @@
 """What a run executes, as stored in the artifact store and read by the worker.
 
-`Plan` and `Division` are one object a stage, `Partition` is one object a partition. All are plain JSON; user
-text (command lines, URLs, file names) travels in them and never in the Argo manifest. Named tuples, because
-the worker's start-up time counts.
+`Plan` and `Division` are one object a stage; a `Partition` shares one with some others, its *pack* (see
+`inputs.packs`). All are plain JSON; user text (command lines, URLs, file names) travels in them and never in
+the Argo manifest. Named tuples, because the worker's start-up time counts.
 """
 
 from __future__ import annotations
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 PLAN_VERSION = 2
 """Of what is written here. To be raised with whatever a worker that does not know it must not pass over; a
 plan without a version is of the first."""
+
+
+_BEGINNING = b'{"number": '
+"""What `render_manifest` begins with."""
 
 
 class Checksum(NamedTuple):
@@ -81,6 +85,8 @@ class Partitioning(NamedTuple):
     """How many partitions there are at most where neither of these is given."""
     most: int = 10_000
     """More partitions than this are refused."""
+    pack: int = 1
+    """How many partitions are stored in one object at most; the default is what plans had before packs."""
 
 
 class Plan(NamedTuple):
@@ -170,8 +176,8 @@ class Partition(NamedTuple):
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Partition:
-        """Read what `to_json` wrote; a proof behind it is left out."""
-        fields: dict[str, Any] = json.loads(text if isinstance(text, str) else split_manifest(text)[0])
+        """Read what `to_json` wrote."""
+        fields: dict[str, Any] = json.loads(text)
         return cls(number=fields["number"], files=tuple(_input_file(f) for f in fields["files"]))
 
 
@@ -229,18 +235,31 @@ def render_manifest(number: int, files: str) -> str:
     return f'{{"number": {number}, "files": [{files}]}}'
 
 
-def seal_manifest(manifest: bytes, proof: list[str]) -> bytes:
-    """Put the proof that a manifest is one of its run's (see `digests.HashTree`) into a line behind it."""
-    return manifest + b"\n" + json.dumps(proof).encode()
+def seal_pack(pack: bytes, proof: list[str]) -> bytes:
+    """Put the proof that a pack is one of its run's (see `digests.HashTree`) into a line behind it."""
+    return pack + b"\n" + json.dumps(proof).encode()
 
 
-def split_manifest(stored: bytes) -> tuple[bytes, bytes]:
-    """Take a stored manifest and its proof apart; that of a version before has an empty one.
+def split_pack(stored: bytes) -> tuple[bytes, bytes]:
+    """Take a stored pack and its proof apart; that of a version before has an empty one.
 
     A manifest has lines of its own, each an object; the proof's line is a list.
     """
-    manifest, mark, proof = stored.partition(b"\n[")
-    return manifest, mark[1:] + proof
+    pack, mark, proof = stored.partition(b"\n[")
+    return pack, mark[1:] + proof
+
+
+def find_manifest(pack: bytes, number: int | None) -> bytes | None:
+    """Take a partition's manifest out of a pack, or (None) the first; None where it is not there.
+
+    A manifest of a version before is a pack of its own. What a manifest begins with is nowhere else: in a
+    text of JSON its quotes are escaped.
+    """
+    start = pack.find(_BEGINNING if number is None else b"%s%d, " % (_BEGINNING, number))
+    if start < 0:
+        return None
+    end = pack.find(b"\n" + _BEGINNING, start)
+    return pack[start:end] if end >= 0 else pack[start:]
 
 
 def _input_file(fields: dict[str, Any]) -> InputFile:

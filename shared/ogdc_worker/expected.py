@@ -11,7 +11,7 @@ import os
 from ogdc_shared.digests import digest, files_digest, root_of, sha256
 from ogdc_shared.errors import IntegrityError
 from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
-from ogdc_shared.plan import Partition, Plan, split_manifest
+from ogdc_shared.plan import Partition, Plan, find_manifest, split_pack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,7 @@ class Expected(NamedTuple):
     partition: int | None = None
     """Which partition's manifest."""
     partitions: str | None = None
-    """Root of the hash tree of all manifests (see `digests.HashTree`)."""
+    """Root of the hash tree of all packs (see `digests.HashTree`)."""
 
     @classmethod
     def from_words(cls, words: list[str]) -> Expected:
@@ -57,20 +57,20 @@ def read_plan(path: str, expected: Expected) -> Plan:
 
 
 def read_partition(path: str, expected: Expected) -> Partition:
-    """Read a partition's manifest.
+    """Read a partition's manifest from its pack.
 
     Raises:
-        IntegrityError: it is none of the run's, or another's.
+        IntegrityError: the pack is none of the run's, or another's.
     """
-    manifest, proof = split_manifest(_content(path))
+    pack, proof = split_pack(_content(path))
     if expected.partitions is not None:
-        found = _root(manifest, proof)
+        found = _root(pack, proof)
         if found != expected.partitions:
             _refuse("list of inputs", found)
-    partition = Partition.from_json(manifest)
-    if expected.partition not in {None, partition.number}:
-        _refuse("list of inputs", f"of partition {partition.number}")
-    return partition
+    manifest = find_manifest(pack, expected.partition)
+    if manifest is None:
+        _refuse("list of inputs", "of other partitions")
+    return Partition.from_json(manifest)
 
 
 def directory_digest(directory: str) -> str:
@@ -106,9 +106,9 @@ def _of_file(path: str) -> str:
     return str(state.hexdigest())
 
 
-def _root(manifest: bytes, proof: bytes) -> str:
+def _root(pack: bytes, proof: bytes) -> str:
     try:
-        return root_of(manifest, json.loads(proof or b"[]"))
+        return root_of(pack, json.loads(proof or b"[]"))
     except (ValueError, TypeError):
         return "unreadable"
 

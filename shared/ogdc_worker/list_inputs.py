@@ -1,7 +1,7 @@
 """`ogdc-worker list`: find the files on volumes, or what a stage has left, and divide them into partitions.
 
 Only a task can see what is there, so this does there what submitting does for all other inputs: it
-leaves one manifest a partition, how the files were divided, and how many there are for the tasks to follow.
+leaves the partitions in packs, how the files were divided, and how many there are for the tasks to follow.
 Argo puts them where a submission would have. It may be stopped anywhere and begins anew; no other task begins
 before it has ended.
 """
@@ -13,7 +13,8 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_shared import layout
-from ogdc_shared.inputs.listing import Items, Listing, measure, sealed_manifests
+from ogdc_shared.inputs.listing import Items, Listing, measure
+from ogdc_shared.inputs.packs import Packs
 from ogdc_shared.removal import empty
 from ogdc_worker.expected import Expected, read_plan
 from ogdc_worker.search import find_files, find_outputs
@@ -29,10 +30,11 @@ class ListPaths(NamedTuple):
     """Where `list` finds its plan and leaves what it found; see `layout`."""
 
     plan: str = layout.PLAN_PATH
-    manifests: str = layout.LISTED_MANIFESTS_PATH
+    packs: str = layout.LISTED_PACKS_PATH
     division: str = layout.LISTED_DIVISION_PATH
     counts: Mapping[str, str] = layout.LISTED_COUNT_PATHS
     digest: str = layout.LISTED_DIGEST_PATH
+    per_pack: str = layout.LISTED_PER_PACK_PATH
     warnings: str = layout.WARNINGS_PATH
 
 
@@ -55,12 +57,13 @@ def list_inputs(paths: ListPaths, reporter: Reporter, expected: Expected = Expec
         items = listing.items(plan.items) if plan.per_file else Items(listing.sizes)
         partitions = tuple(items.divided(plan.partitioning))
         division = measure(listing.sizes, partitions)
-        os.makedirs(paths.manifests, exist_ok=True)
-        empty(paths.manifests)
-        tree = listing.tree(partitions)
-        for number, manifest in enumerate(sealed_manifests(listing, partitions, tree)):
-            _write(f"{paths.manifests}/{number}.json", manifest)
-    _write(paths.digest, tree.root.encode())
+        os.makedirs(paths.packs, exist_ok=True)
+        empty(paths.packs)
+        packs = Packs(listing, partitions, most=plan.partitioning.pack)
+        for number, pack in enumerate(packs.sealed()):
+            _write(f"{paths.packs}/{number}.json", pack)
+    _write(paths.digest, packs.root.encode())
+    _write(paths.per_pack, str(packs.per_pack).encode())
     _write(paths.division, division.to_json().encode())
     counts = _counts(division)
     for name, path in paths.counts.items():

@@ -89,6 +89,7 @@ CASES: dict[str, dict[str, Any]] = {
             snapshot=SNAPSHOT,
             plan=PLAN,
             partitions_digest=ROOT,
+            per_pack=100,
             output="temporary",
             retries=2,
             max_parallelism=50,

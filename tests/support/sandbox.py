@@ -184,7 +184,7 @@ class ListTask(Task):
     """`ogdc-worker list`, which sees the volumes that inputs are on.
 
     Attributes:
-        manifests: Where the task leaves the partitions' manifests.
+        packs: Where the task leaves the partitions.
     """
 
     def __init__(self, directory: Path, *, plan: Plan, claims: Mapping[str, Path]) -> None:
@@ -192,7 +192,7 @@ class ListTask(Task):
         self.claims = claims
         self.tmp = directory / "tmp"
         self.tmp.mkdir(parents=True, exist_ok=True)
-        self.manifests = self.tmp / Path(layout.LISTED_MANIFESTS_PATH).name
+        self.packs = self.tmp / Path(layout.LISTED_PACKS_PATH).name
         (directory / "plan.json").write_text(plan.to_json())
 
     def mounts(self) -> Mapping[str, Path]:

@@ -5,24 +5,38 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from ogdc_shared.argo.expressions import operands
+
 _TAG = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 
 
 def tags(text: str) -> Iterator[str]:
-    """Every tag of `text`, without its braces."""
-    return (match.group(1).strip() for match in _TAG.finditer(text))
+    """Every tag of `text`, without its braces; of the one expression there is, what it names."""
+    for match in _TAG.finditer(text):
+        tag = match.group(1).strip()
+        computed = operands(tag)
+        yield from (name for name in computed if not _is_number(name)) if computed else (tag,)
 
 
 def fill(text: str, scope: Mapping[str, str]) -> str:
     """Replace each tag of `text` by its value; what a value holds is never read as a tag.
 
     Raises:
-        ValueError: a tag that `scope` does not have.
+        ValueError: a tag that `scope` does not have, or a computation that is not one of whole numbers.
     """
     return _TAG.sub(lambda match: _value(match.group(1).strip(), scope), text)
 
 
 def _value(tag: str, scope: Mapping[str, str]) -> str:
+    if computed := operands(tag):
+        number, by = (name if _is_number(name) else _value(name, scope) for name in computed)
+        if not (_is_number(number) and _is_number(by) and int(by)):
+            raise ValueError(f"{{{{{tag}}}}}: {number[:40]!r} cannot be divided by {by[:40]!r}")
+        return str(int(number) // int(by))
     if tag not in scope:
         raise ValueError(f"{{{{{tag}}}}} has no value")
     return scope[tag]
+
+
+def _is_number(text: str) -> bool:
+    return re.fullmatch("[0-9]{1,12}", text) is not None

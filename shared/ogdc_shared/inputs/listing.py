@@ -7,10 +7,9 @@ from itertools import chain
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, NamedTuple
 
-from ogdc_shared.digests import HashTree, leaf
 from ogdc_shared.inputs.partitioning import UNKNOWN, divide
 from ogdc_shared.items import Wanted, item_path, may_be_part, members_of
-from ogdc_shared.plan import Division, read_file, render_file, render_manifest, seal_manifest
+from ogdc_shared.plan import Division, read_file, render_file, render_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -66,6 +65,11 @@ class Listing:
     def __len__(self) -> int:
         return len(self.sizes)
 
+    @property
+    def manifest_bytes(self) -> int:
+        """What all files take in manifests."""
+        return self._ends[-1]
+
     def items(self, patterns: Sequence[str] = ()) -> Items:
         """Put the files that belong together together.
 
@@ -89,10 +93,6 @@ class Listing:
         lines = (self._read(start, end) for start, end in _runs(positions))
         files = b"".join(lines).removesuffix(b"\n").replace(b"\n", b",\n")
         return render_manifest(number, files.decode()).encode()
-
-    def tree(self, partitions: Iterable[Sequence[int]]) -> HashTree:
-        """Return the hash tree of the manifests of partitions, of which there has to be one."""
-        return HashTree(leaf(self.manifest(*each)) for each in enumerate(partitions))
 
     def close(self) -> None:
         """Remove what is kept."""
@@ -131,14 +131,6 @@ def measure(sizes: Sequence[int], partitions: Iterable[Sequence[int]]) -> Divisi
         known = [sizes[position] for position in positions if sizes[position] != UNKNOWN]
         totals.append(sum(known) if len(known) == len(positions) else None)
     return Division(files=tuple(files), sizes=tuple(totals))
-
-
-def sealed_manifests(
-    listing: Listing, partitions: Iterable[Sequence[int]], tree: HashTree
-) -> Iterator[bytes]:
-    """Yield each partition's manifest as it is stored, made one by one."""
-    for number, positions in enumerate(partitions):
-        yield seal_manifest(listing.manifest(number, positions), tree.proof(number))
 
 
 def _runs(positions: Sequence[int]) -> Iterator[tuple[int, int]]:

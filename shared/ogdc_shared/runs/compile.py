@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ogdc_shared.config import Settings, WorkerSettings
-from ogdc_shared.digests import HashTree
 from ogdc_shared.digests import digest as sha256_hex
 from ogdc_shared.errors import ForbiddenError, InputNotFoundError, UnsupportedError
-from ogdc_shared.inputs.listing import Items, Listing, measure, sealed_manifests
+from ogdc_shared.inputs.listing import Items, Listing, measure
+from ogdc_shared.inputs.packs import MAX_PARTITIONS, Packs
 from ogdc_shared.inputs.resolve import resolve_inputs, volume_inputs
-from ogdc_shared.layout import division_key, partition_key, plan_key, run_prefix, snapshot_key
+from ogdc_shared.layout import division_key, pack_key, plan_key, run_prefix, snapshot_key
 from ogdc_shared.plan import Division, InputFile, Partitioning, Plan
 from ogdc_shared.recipe.bundle import content_digest, digest, pack
 from ogdc_shared.recipe.models import (
@@ -54,12 +54,10 @@ class CompiledRun(NamedTuple):
     """Of its stages, in order."""
     files: Listing
     """All inputs that are not on volumes."""
-    partitions: tuple[Sequence[int], ...] | None
-    """Where in `files` those of each partition are; None: the inputs are on volumes, and the run looks."""
-    tree: HashTree | None
-    """Of the partitions' manifests; None likewise."""
+    packs: Packs | None
+    """The partitions as they are stored; None: the inputs are on volumes, and the run divides them."""
     division: Division | None
-    """What that comes to."""
+    """How the files are divided; None likewise."""
     manifest: dict[str, Any]
     """The Argo Workflow."""
 
@@ -148,9 +146,9 @@ def _artifacts(run: CompiledRun) -> Iterator[tuple[str, bytes]]:
         yield plan_key(run.name, plan.stage), plan.to_json().encode()
     if run.division is not None:
         yield division_key(run.name), run.division.to_json().encode()
-    if run.partitions and run.tree:
-        for number, manifest in enumerate(sealed_manifests(run.files, run.partitions, run.tree)):
-            yield partition_key(run.name, number), manifest
+    if run.packs is not None:
+        for number, pack in enumerate(run.packs.sealed()):
+            yield pack_key(run.name, number), pack
 
 
 def _compile(
@@ -174,11 +172,11 @@ def _compile(
     )
     stages = plans(recipe, facts)
     plan = stages[0]
-    partitions = None
+    partitions = packs = None
     if not plan.volumes:
         items = files.items(plan.items) if plan.per_file else Items(files.sizes)
         partitions = tuple(items.divided(plan.partitioning))
-    tree = files.tree(partitions) if partitions else None
+        packs = Packs(files, partitions, most=plan.partitioning.pack)
     name = workflow_name(recipe.id)
     return CompiledRun(
         name=name,
@@ -188,8 +186,7 @@ def _compile(
         snapshot=snapshot,
         plans=stages,
         files=files,
-        partitions=partitions,
-        tree=tree,
+        packs=packs,
         division=None if partitions is None else measure(files.sizes, partitions),
         manifest=build_workflow(
             name=name,
@@ -201,7 +198,8 @@ def _compile(
             )._replace(
                 plan=_digest(plan),
                 later=tuple(_later(stage, recipe.meta.workflow.resources) for stage in stages[1:]),
-                partitions_digest=None if tree is None else tree.root,
+                partitions_digest=None if packs is None else packs.root,
+                per_pack=None if packs is None else packs.per_pack,
             ),
             partitions=None if partitions is None else len(partitions),
             settings=settings,
@@ -234,6 +232,7 @@ def _partitioning(parallel: Parallel, worker: WorkerSettings) -> Partitioning:
         bytes=parallel.partition_bytes,
         tasks=min(_TASKS_PER_PLACE * at_once, _MAX_TASKS, worker.max_partitions),
         most=worker.max_partitions,
+        pack=MAX_PARTITIONS,
     )
 
 

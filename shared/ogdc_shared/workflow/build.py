@@ -49,8 +49,8 @@ def build_workflow(
     Args:
         name: The run's name (see `names.workflow_name`).
         recipe: What the workflow depends on.
-        partitions: How many there are; their manifests are stored under `layout.partition_key`. None: the
-            inputs are on volumes, and the task `list` finds and divides them.
+        partitions: How many there are; they are stored in packs of `recipe.per_pack`. None: the inputs are on
+            volumes, and the task `list` finds and divides them.
         settings: The deployment's.
         overwrite: Whether published data of the same recipe are replaced.
         trace: What the run began with; its events are told to belong to it. Only its ids are taken: the rest
@@ -161,7 +161,7 @@ def _stage_tasks(stage: Stage, recipe: RecipeFacts, *, count: str) -> list[m.DAG
     if templates.is_listed(stage, recipe):
         name = layout.list_task(stage.name)
         listing = [m.DAGTask(name=name, template=name, depends=stage.before)]
-        listed = {templates.DIGEST: _listed(templates.DIGEST, stage)}
+        listed = {what: _listed(what, stage) for what in (templates.DIGEST, templates.PER_PACK)}
     processing = m.DAGTask(
         name=stage.name,
         template=stage.name,

@@ -54,7 +54,9 @@ class RecipeFacts(NamedTuple):
     plan: str | None = None
     """SHA-256 of the run's plan, in hex, which its tasks are to find; None: they take any."""
     partitions_digest: str | None = None
-    """Root of the hash tree of the manifests, likewise; None also where the task `list` tells it."""
+    """Root of the hash tree of the packs, likewise; None also where the task `list` tells it."""
+    per_pack: int | None = None
+    """How many partitions a pack has; None: one, or what the task `list` tells."""
     secrets: tuple[str, ...] = ()
     """Kubernetes Secrets whose keys are variables of the commands."""
     network: str = "inputs"
@@ -101,6 +103,7 @@ _FORMS = {
     "snapshot": _DIGEST,
     "plan": _DIGEST,
     "partitions_digest": _DIGEST,
+    "per_pack": (r"[1-9][0-9]{0,8}", "a whole number above zero"),
     "output": (r"pvc|temporary", "pvc or temporary"),
     "cpu": _QUANTITY,
     "memory": _QUANTITY,

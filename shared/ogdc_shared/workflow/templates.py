@@ -6,6 +6,7 @@ from functools import cache
 from typing import TypedDict
 
 from ogdc_shared import layout
+from ogdc_shared.argo.expressions import quotient
 from ogdc_shared.argo.retry import RETRY_EXPRESSION
 from ogdc_shared.config import ArgoSettings, Settings, WorkerSettings
 from ogdc_shared.imports import collection_paused
@@ -21,6 +22,13 @@ _PARTITIONS = "{{inputs.parameters.partitions}}"
 DIGEST = "digest"
 """The parameter by which `list` tells the other tasks the digest of the manifests it made."""
 _DIGEST = f"{{{{inputs.parameters.{DIGEST}}}}}"
+PER_PACK = "per_pack"
+"""The parameter by which `list` tells how many partitions a pack has."""
+_LISTED = {
+    **layout.LISTED_COUNT_PATHS,
+    DIGEST: layout.LISTED_DIGEST_PATH,
+    PER_PACK: layout.LISTED_PER_PACK_PATH,
+}
 
 
 class Facts(TypedDict):
@@ -52,12 +60,12 @@ def list_template(stage: Stage, *, name: str, recipe: RecipeFacts, settings: Set
         outputs=m.Outputs(
             parameters=[
                 m.Parameter(name=what, value_from=m.ValueFrom(path=path))
-                for what, path in (layout.LISTED_COUNT_PATHS | {DIGEST: layout.LISTED_DIGEST_PATH}).items()
+                for what, path in _LISTED.items()
             ]
             + [_warnings()],
             artifacts=[
                 _file("division", path=layout.LISTED_DIVISION_PATH, key=division),
-                _file("partitions", path=layout.LISTED_MANIFESTS_PATH, key=partitions),
+                _file("partitions", path=layout.LISTED_PACKS_PATH, key=partitions),
             ],
         ),
         retry_strategy=_retry_strategy(recipe, settings.argo),
@@ -74,13 +82,14 @@ def stage_template(stage: Stage, *, name: str, recipe: RecipeFacts, settings: Se
     ]
     mounts += _input_mounts(stage, name=name, recipe=recipe, worker=settings.worker)
     mounts += secret_mounts(recipe)
-    manifest = layout.partition_key(name, _PARTITION, stage.name)
+    pack = layout.pack_key(name, _pack(stage, recipe), stage.name)
     artifacts = [
         _plan(name, stage),
-        _file("partition", path=layout.PARTITION_PATH, key=manifest),
+        _file("partition", path=layout.PARTITION_PATH, key=pack),
         _archive("recipe", path=layout.RECIPE_PATH, key=layout.snapshot_key(recipe.snapshot)),
     ]
-    listed = [m.Parameter(name=DIGEST)] if is_listed(stage, recipe) else []
+    told_by_list = (DIGEST, PER_PACK) if is_listed(stage, recipe) else ()
+    listed = [m.Parameter(name=parameter) for parameter in told_by_list]
     expected = _expected(
         plan=stage.plan,
         partition=_PARTITION,
@@ -141,6 +150,12 @@ def partitions_of(stage: str) -> str:
 
 def _counted(stage: str) -> str:
     return f"{stage}={{{{inputs.parameters.{partitions_of(stage)}}}}}"
+
+
+def _pack(stage: Stage, recipe: RecipeFacts) -> str:
+    """Number the pack that a task's partition is in."""
+    per_pack = f"inputs.parameters.{PER_PACK}" if is_listed(stage, recipe) else str(recipe.per_pack or 1)
+    return quotient("inputs.parameters.partition", per_pack)
 
 
 def _input_mounts(

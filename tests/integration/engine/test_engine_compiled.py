@@ -42,7 +42,7 @@ def submit(
     machine.artifacts.put(layout.plan_key(name), plan.to_json().encode())
     for number in range(partitions):
         partition = Partition(number, (InputFile(f"words-{number}.txt", kind="recipe"),))
-        machine.artifacts.put(layout.partition_key(name, number), partition.to_json().encode())
+        machine.artifacts.put(layout.pack_key(name, number), partition.to_json().encode())
     recipe = RecipeFacts(recipe_id="seals", snapshot=DIGEST, output=output, plan=promised)
     machine.create(build_workflow(name=name, recipe=recipe, partitions=partitions, settings=SETTINGS))
 

@@ -52,7 +52,7 @@ def submit(machine: Machine, first: Plan, *later: Plan, output: str = "pvc") -> 
     machine.artifacts.put(layout.snapshot_key(SNAPSHOT), archive.getvalue())
     for number, name in enumerate(INPUTS):
         partition = Partition(number, (InputFile(name, kind="recipe"),))
-        machine.artifacts.put(layout.partition_key(NAME, number), partition.to_json().encode())
+        machine.artifacts.put(layout.pack_key(NAME, number), partition.to_json().encode())
     for each in (first, *later):
         machine.artifacts.put(layout.plan_key(NAME, each.stage), each.to_json().encode())
     recipe = RecipeFacts(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ogdc_shared import layout
 from ogdc_shared.config import ArgoSettings, Settings, WorkerSettings
 from ogdc_shared.digests import root_of
-from ogdc_shared.plan import Command, Division, Partitioning, Plan, VolumeInput, split_manifest
+from ogdc_shared.plan import Command, Division, Partitioning, Plan, VolumeInput, split_pack
 from ogdc_shared.recipe.bundle import digest, pack
 from ogdc_shared.workflow.build import RecipeFacts, build_workflow
 from support.engine import CLAIM, NAMESPACE, Machine, nodes, phases
@@ -35,7 +36,12 @@ def machine(tmp_path: Path, archive: Path):
 
 
 def submit(
-    machine: Machine, *commands: str, claim: str = "archive", glob: str = "*.txt", **parts: int
+    machine: Machine,
+    *commands: str,
+    claim: str = "archive",
+    glob: str = "*.txt",
+    before_packs: bool = False,
+    **parts: int,
 ) -> None:
     """Do what submit does for a recipe with one volume input; `parts` says how to divide it, if at all."""
     plan = Plan(
@@ -49,27 +55,52 @@ def submit(
     bundle = pack(EXAMPLE)
     machine.artifacts.put(layout.snapshot_key(digest(bundle)), bundle)
     recipe = RecipeFacts(recipe_id="tiles", snapshot=digest(bundle), claims=(claim,))
-    machine.create(build_workflow(name=NAME, recipe=recipe, partitions=None, settings=SETTINGS))
+    workflow = build_workflow(name=NAME, recipe=recipe, partitions=None, settings=SETTINGS)
+    machine.create(without_packs(workflow) if before_packs else workflow)
+
+
+def without_packs(workflow: dict[str, Any]) -> dict[str, Any]:
+    text = json.dumps(workflow)
+    for more in (
+        {},
+        {"valueFrom": {"path": layout.LISTED_PER_PACK_PATH}},
+        {"value": "{{tasks.list.outputs.parameters.per_pack}}"},
+    ):
+        parameter = {"name": "per_pack"} | more
+        assert f", {json.dumps(parameter)}" in text
+        text = text.replace(f", {json.dumps(parameter)}", "")
+    pack = "{{=sprig.div(inputs.parameters.partition, inputs.parameters.per_pack)}}"
+    earlier: dict[str, Any] = json.loads(text.replace(pack, "{{inputs.parameters.partition}}"))
+    return earlier
 
 
 def test_listed_partitions_are_processed_and_published(machine: Machine) -> None:
-    submit(machine, UPPER, size=4)
+    submit(machine, UPPER, size=2, pack=2)
     found = machine.wait(NAME)
     assert found["status"]["phase"] == "Succeeded", machine.log(NAME)
-    assert {"process(0:0)", "process(1:1)"} < set(nodes(found)), "as many tasks as there are partitions"
-    assert "process(2:2)" not in nodes(found)
+    assert {f"process({n}:{n})" for n in range(3)} < set(nodes(found)), "as many tasks as partitions"
+    assert "process(3:3)" not in nodes(found)
     expected = {f"{year}_{month}.txt": b"SEAL" for year in (1, 2) for month in "abc"}
     assert tree(machine.volume / "tiles") == expected
     division = Division.from_json(machine.artifacts.get(layout.division_key(NAME)))
-    assert division == Division(files=(4, 2), sizes=(16, 8))
+    assert division == Division(files=(2, 2, 2), sizes=(8, 8, 8))
     parameters = nodes(found)["list"]["outputs"]["parameters"]
     found_by_list = {p["name"]: p["value"] for p in parameters}
     digest = found_by_list.pop("digest")
-    assert found_by_list == {"partitions": "2", "files": "6", "bytes": "24", "warnings": ""}
+    assert found_by_list == {"partitions": "3", "files": "6", "bytes": "24", "per_pack": "2", "warnings": ""}
     for number in range(2):
-        stored = machine.artifacts.get(layout.partition_key(NAME, number))
-        manifest, proof = split_manifest(stored)
-        assert root_of(manifest, json.loads(proof)) == digest, "what `process` holds its manifest to"
+        pack, proof = split_pack(machine.artifacts.get(layout.pack_key(NAME, number)))
+        assert root_of(pack, json.loads(proof)) == digest, "what `process` holds its pack to"
+    assert machine.artifacts.size(layout.pack_key(NAME, 2)) is None
+
+
+def test_a_workflow_of_a_version_before_packs_is_carried_out(machine: Machine) -> None:
+    """It says nothing of packs: `list` leaves an object a partition, under the keys that it expects."""
+    submit(machine, UPPER, size=2, before_packs=True)
+    found = machine.wait(NAME)
+    assert found["status"]["phase"] == "Succeeded", machine.log(NAME)
+    expected = {f"{year}_{month}.txt": b"SEAL" for year in (1, 2) for month in "abc"}
+    assert tree(machine.volume / "tiles") == expected
 
 
 def test_a_sequential_recipe_has_all_files_at_once(machine: Machine) -> None:

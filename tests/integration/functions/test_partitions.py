@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from ogdc_shared.layout import division_key, partition_key, plan_key
-from ogdc_shared.plan import Division, Partition, Partitioning, Plan, VolumeInput
+from ogdc_shared.layout import division_key, pack_key, plan_key
+from ogdc_shared.plan import Division, Partitioning, Plan, VolumeInput
 from support.argo_server import ArgoServer
+from support.packs import stored_partition
 from support.recipes import good_meta, inputs
 from support.runs import send, started, tell
 
@@ -60,17 +61,17 @@ def dag(argo: ArgoServer, name: str) -> dict[str, Any]:
 
 
 class TestSubmission:
-    def test_each_partition_has_a_manifest_of_its_own(self, submit, artifacts: Path, argo: ArgoServer):
+    def test_partitions_share_an_object(self, submit, artifacts: Path, argo: ArgoServer):
         name = started(submit, files=parallel_files(partition_size=3))
 
-        stored = [Partition.from_json((artifacts / partition_key(name, n)).read_bytes()) for n in range(3)]
+        stored = [stored_partition(artifacts, name, number) for number in range(3)]
         assert [[file.source for file in partition.files] for partition in stored] == [
             URLS[:3],
             URLS[3:6],
             URLS[6:],
         ]
         assert [partition.number for partition in stored] == [0, 1, 2]
-        assert not (artifacts / partition_key(name, 3)).exists()
+        assert not (artifacts / pack_key(name, 1)).exists()
         division = Division.from_json((artifacts / division_key(name)).read_bytes())
         assert division == Division(files=(3, 3, 1), sizes=(None,) * 3)
         assert dag(argo, name)["tasks"][0]["withSequence"] == {"count": "3"}
@@ -80,7 +81,7 @@ class TestSubmission:
 
         plan = Plan.from_json((artifacts / plan_key(name)).read_bytes())
         assert plan.per_file
-        assert plan.partitioning == Partitioning(size=3, tasks=100)
+        assert plan.partitioning == Partitioning(size=3, tasks=100, pack=100)
 
     def test_without_a_size_there_are_twenty_partitions_for_each_place(
         self, serve, environment, argo: ArgoServer

@@ -15,7 +15,7 @@ import pytest
 import urllib3
 
 from ogdc_shared.db.database import Database
-from ogdc_shared.layout import partition_key, plan_key, snapshot_key
+from ogdc_shared.layout import pack_key, plan_key, snapshot_key
 from support.argo_server import ArgoServer
 from support.runs import bundle, recipe_files
 from support.services import Service
@@ -209,5 +209,5 @@ def assert_the_sweep_makes_it_whole(log: Path, argo: ArgoServer, database: Datab
     recorded = runs(database)
     assert set(argo.workflows) == set(recorded)
     for name, snapshot in recorded.items():
-        for key in (plan_key(name), partition_key(name, 0), snapshot_key(snapshot)):
+        for key in (plan_key(name), pack_key(name, 0), snapshot_key(snapshot)):
             assert (artifacts / key).is_file(), key

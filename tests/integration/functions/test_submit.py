@@ -11,9 +11,10 @@ from flask.testing import FlaskClient
 
 from ogdc_shared.db.database import Database
 from ogdc_shared.db.runs import get_run, list_runs
-from ogdc_shared.layout import partition_key, plan_key
-from ogdc_shared.plan import Partition, Plan
+from ogdc_shared.layout import plan_key
+from ogdc_shared.plan import Plan
 from support.argo_server import ArgoServer
+from support.packs import stored_partition
 from support.runs import bundle, recipe_files, send, started, tell
 
 
@@ -45,7 +46,7 @@ def test_what_the_tasks_read_is_in_the_store(submit, artifacts: Path, argo: Argo
     name = started(submit)
 
     plan = Plan.from_json((artifacts / plan_key(name)).read_bytes())
-    partition = Partition.from_json((artifacts / partition_key(name, 0)).read_bytes())
+    partition = stored_partition(artifacts, name)
     process = next(t for t in argo.workflows[name]["spec"]["templates"] if t["name"] == "process")
     snapshot = next(a["s3"]["key"] for a in process["inputs"]["artifacts"] if a["name"] == "recipe")
     assert [command.text for command in plan.commands] == ["cp /input_dir/data.csv /output_dir/"]

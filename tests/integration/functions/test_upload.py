@@ -19,13 +19,14 @@ from ogdc_shared.config import Settings
 from ogdc_shared.context import Context
 from ogdc_shared.db.database import Database
 from ogdc_shared.db.runs import list_runs
-from ogdc_shared.layout import partition_key, plan_key
-from ogdc_shared.plan import Partition, Plan
+from ogdc_shared.layout import plan_key
+from ogdc_shared.plan import Plan
 from ogdc_shared.sweep import sweep
 from ogdc_shared.triggers.uploads import resume_uploads
 from support import uploads
 from support.argo_server import ArgoServer
 from support.http import FileServer
+from support.packs import stored_partition
 from support.runs import bundle, recipe_files, send, tell
 from support.uploads import SHAPES, Message, Object
 
@@ -193,7 +194,7 @@ class TestWhatARunIsGiven:
         post(upload, uploads.minio(thing))
 
         (name,) = argo.workflows
-        own, given = Partition.from_json((artifacts / partition_key(name, 0)).read_bytes()).files
+        own, given = stored_partition(artifacts, name).files
         assert own.kind == "recipe"
         assert given.source == (
             "https://data.example.org/uploads/incoming/2026/sea%20ice%2Bsnow.csv?versionId=a+b"
@@ -210,7 +211,7 @@ class TestWhatARunIsGiven:
         assert outcomes(post(upload, uploads.minio(Object()))) == ["started"]
 
         (name,) = argo.workflows
-        (given,) = Partition.from_json((artifacts / partition_key(name, 0)).read_bytes()).files
+        (given,) = stored_partition(artifacts, name).files
         assert given.name == "sea ice+snow.csv"
         refused = send(submit, files=files)
         assert (refused.status_code, "triggers add" in refused.get_json()["detail"]) == (422, True)
@@ -255,7 +256,7 @@ class TestWhatARunIsGiven:
         post(upload, message)
 
         (name,) = argo.workflows
-        assert Partition.from_json((artifacts / partition_key(name, 0)).read_bytes()).files[1].source == url
+        assert stored_partition(artifacts, name).files[1].source == url
 
     def test_an_owner_and_an_origin(self, upload, trigger, status, argo: ArgoServer):
         trigger(pass_object=False)

@@ -8,6 +8,7 @@ import pytest
 
 from ogdc_shared import layout
 from ogdc_shared.plan import Command, Division, InputFile, Partition, Partitioning, Plan, VolumeInput
+from support.packs import packed
 from support.sandbox import ListTask, ProcessTask
 from support.trees import plant, tree
 
@@ -22,22 +23,24 @@ def claims(tmp_path: Path) -> dict[str, Path]:
     return {"dem": tmp_path / "dem", "more": tmp_path / "more"}
 
 
-def plan_of(*commands: str, size: int | None = None, per_file: bool = False, glob: str = "*.txt") -> Plan:
+def plan_of(
+    *commands: str, size: int | None = None, pack: int = 1, per_file: bool = False, glob: str = "*.txt"
+) -> Plan:
     lines = tuple(Command(text, line) for line, text in enumerate(commands, start=1))
     volumes = (VolumeInput("dem", "", glob), VolumeInput("more", "", "*"))
-    return Plan("tiles", lines, per_file=per_file, volumes=volumes, partitioning=Partitioning(size=size))
+    divided = Partitioning(size=size, pack=pack)
+    return Plan("tiles", lines, per_file=per_file, volumes=volumes, partitioning=divided)
 
 
-def test_listed_files_are_divided_into_manifests(tmp_path: Path, claims: dict[str, Path]) -> None:
-    task = ListTask(tmp_path / "task", plan=plan_of(size=3), claims=claims)
-    plant(task.manifests, {"7.json": b"left by an earlier try"})
+def test_listed_files_are_divided(tmp_path: Path, claims: dict[str, Path]) -> None:
+    task = ListTask(tmp_path / "task", plan=plan_of(size=3, pack=2), claims=claims)
+    plant(task.packs, {"7.json": b"left by an earlier try"})
     result = task.run()
     assert result.exit_code == 0, result.last_words
-    names = {path.name for path in task.manifests.iterdir()}
-    assert names == {"0.json", "1.json", "2.json"}
-    partitions = [
-        Partition.from_json((task.manifests / f"{number}.json").read_bytes()) for number in range(3)
-    ]
+    names = {path.name for path in task.packs.iterdir()}
+    assert names == {"0.json", "1.json"}
+    assert task.found(layout.LISTED_PER_PACK_PATH) == "2"
+    partitions = [packed(task.packs / f"{number // 2}.json", number) for number in range(3)]
     assert [partition.number for partition in partitions] == [0, 1, 2]
     sources = [file.source.removeprefix("/mnt/data/") for partition in partitions for file in partition.files]
     tiles = [f"dem/{year}/tile_{number}.txt" for year in (1, 2) for number in (1, 2, 3)]

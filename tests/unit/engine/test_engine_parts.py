@@ -12,6 +12,7 @@ from ogdc_local.engine.nodes import fnv1a, node_id, parse_progress, pod_name, se
 from ogdc_local.engine.safe_paths import safe_directory, safe_file, safe_read
 from ogdc_local.engine.store import Change, Store, WorkflowExistsError
 from ogdc_local.engine.substitute import fill, tags
+from ogdc_shared.argo.expressions import quotient
 from ogdc_shared.errors import ConfigurationError, InvalidRequestError
 
 
@@ -137,3 +138,22 @@ def test_a_state_of_another_version_is_refused(tmp_path: Path) -> None:
     connection.close()
     with pytest.raises(ConfigurationError, match="another version"):
         Store(tmp_path / "e.sqlite", on_change=lambda uid, change: None)
+
+
+@given(st.integers(0, 10**6), st.integers(1, 200))
+def test_the_pack_of_a_partition_is_computed(number: int, per_pack: int) -> None:
+    scope = {"inputs.parameters.partition": str(number), "inputs.parameters.per_pack": str(per_pack)}
+    told = quotient("inputs.parameters.partition", "inputs.parameters.per_pack")
+    known = quotient("inputs.parameters.partition", str(per_pack))
+    assert fill(f"{told}.json", scope) == fill(f"{known}.json", scope) == f"{number // per_pack}.json"
+    assert list(tags(told)) == list(scope)
+    assert list(tags(known)) == ["inputs.parameters.partition"]
+
+
+@pytest.mark.parametrize("value", ["", "x", "-1", "1.5", "{{x}}", "9" * 13])
+def test_what_is_no_number_is_not_divided(value: str) -> None:
+    for told in (quotient("x", "2"), quotient("2", "x")):
+        with pytest.raises(ValueError, match="cannot be divided"):
+            fill(told, {"x": value})
+    with pytest.raises(ValueError, match="cannot be divided"):
+        fill(quotient("7", "0"), {})

@@ -30,7 +30,7 @@ def test_an_accepted_key_stays_below_its_root(key: str) -> None:
     [
         layout.snapshot_key("ab" * 32),
         layout.plan_key("my-recipe-abcde12345"),
-        layout.partition_key("my-recipe-abcde12345", 0),
+        layout.pack_key("my-recipe-abcde12345", 0),
         layout.output_key("my-recipe-abcde12345", "my.recipe"),
     ],
 )

@@ -8,7 +8,7 @@ import pytest
 
 from ogdc_shared.digests import HashTree, digest, leaf
 from ogdc_shared.errors import IntegrityError
-from ogdc_shared.plan import Command, InputFile, Partition, Plan, seal_manifest
+from ogdc_shared.plan import Command, InputFile, Partition, Plan, seal_pack
 from ogdc_worker.expected import (
     Expected,
     check_recipe,
@@ -20,7 +20,7 @@ from ogdc_worker.expected import (
 PLAN = Plan("tiles", (Command("true", 1),)).to_json().encode()
 MANIFESTS = [Partition(n, (InputFile(f"https://data.example/{n}"),)).to_json().encode() for n in range(5)]
 TREE = HashTree(map(leaf, MANIFESTS))
-SEALED = [seal_manifest(manifest, TREE.proof(n)) for n, manifest in enumerate(MANIFESTS)]
+SEALED = [seal_pack(manifest, TREE.proof(n)) for n, manifest in enumerate(MANIFESTS)]
 
 
 def expectation(number: int = 3) -> Expected:
@@ -39,6 +39,19 @@ def test_what_was_submitted_is_taken(tmp_path: Path) -> None:
         assert read_partition(stored(tmp_path, manifest), expectation(number)).number == number
 
 
+def test_a_partition_is_taken_from_its_pack(tmp_path: Path) -> None:
+    packs = [b"\n".join(MANIFESTS[:3]), b"\n".join(MANIFESTS[3:])]
+    tree = HashTree(map(leaf, packs))
+    first, last = (seal_pack(pack, tree.proof(number)) for number, pack in enumerate(packs))
+    for number in range(5):
+        expected = Expected(partition=number, partitions=tree.root)
+        own, other = (first, last) if number < 3 else (last, first)
+        assert read_partition(stored(tmp_path, own), expected).files[0].source.endswith(str(number))
+        for changed in (other, own.replace(b"data.example", b"evil.example", 1)):
+            with pytest.raises(IntegrityError, match="list of inputs"):
+                read_partition(stored(tmp_path, changed), expected)
+
+
 def test_another_plan_is_refused_and_says_where_the_fault_lies(tmp_path: Path) -> None:
     changed = stored(tmp_path, PLAN.replace(b"true", b"evil"))
 
@@ -52,10 +65,10 @@ def test_another_plan_is_refused_and_says_where_the_fault_lies(tmp_path: Path) -
         SEALED[3].replace(b"data.example", b"evil.example"),
         SEALED[4],
         MANIFESTS[3],
-        seal_manifest(MANIFESTS[3], TREE.proof(4)),
+        seal_pack(MANIFESTS[3], TREE.proof(4)),
         MANIFESTS[3] + b"\n[1]",
         MANIFESTS[3] + b"\n[nonsense",
-        seal_manifest(MANIFESTS[3][:-1] + b', "files": []}', TREE.proof(3)),
+        seal_pack(MANIFESTS[3][:-1] + b', "files": []}', TREE.proof(3)),
         b"",
     ],
     ids=["changed", "another's", "without proof", "wrong proof", "no digests", "no JSON", "twice", "empty"],

@@ -1,0 +1,22 @@
+"""The one computation a workflow leaves to Argo: in which pack a partition is (see `inputs.packs`).
+
+Source: docs/variables.md of argo-workflows ("Expression"), and `div` of Masterminds/sprig, which takes text
+for whole numbers and cuts off what is left; expr's own `/` would not.
+"""
+
+from __future__ import annotations
+
+import re
+
+_QUOTIENT = re.compile(r"=sprig\.div\(([-\w.]+), ([-\w.]+)\)")
+
+
+def quotient(number: str, by: str) -> str:
+    """Return the tag for `number // by`, each a whole number or what a tag names."""
+    return f"{{{{=sprig.div({number}, {by})}}}}"
+
+
+def operands(tag: str) -> tuple[str, str] | None:
+    """Return `number` and `by` of what is between a tag's braces; None: it is no such tag."""
+    found = _QUOTIENT.fullmatch(tag)
+    return (found[1], found[2]) if found else None

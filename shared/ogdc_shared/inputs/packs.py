@@ -1,0 +1,56 @@
+"""A run's partitions as they are stored: the manifests of some in one object, a *pack*.
+
+An object a partition would make 10,000 requests of a submission, and a pack is all that a task downloads: so
+a pack has as many partitions as make a small object. Packs are the leaves of the run's hash tree.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ogdc_shared.digests import HashTree, leaf
+from ogdc_shared.plan import seal_pack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ogdc_shared.inputs.listing import Listing
+
+MAX_PARTITIONS = 100
+"""In a pack, in the plans that a submission makes (see `plan.Partitioning.pack`)."""
+_BYTES = 1 << 20
+"""Of a pack, on average: few enough that a task does not notice what is not for it."""
+
+
+class Packs:
+    """The partitions of a listing, packed; partition `n` is in pack `n // per_pack`."""
+
+    def __init__(self, listing: Listing, partitions: Sequence[Sequence[int]], *, most: int) -> None:
+        """Pack them.
+
+        Args:
+            listing: The files; it has to stay open.
+            partitions: Positions in it of the files of each; there has to be one.
+            most: Partitions in one pack.
+        """
+        self._listing = listing
+        self._partitions = partitions
+        self.per_pack = max(1, min(most, len(partitions) * _BYTES // (listing.manifest_bytes or 1)))
+        """How many partitions each has, but for the last."""
+        self._tree = HashTree(map(leaf, self._packs()))
+
+    @property
+    def root(self) -> str:
+        """The digest that stands for all of them (see `digests.HashTree`)."""
+        return self._tree.root
+
+    def sealed(self) -> Iterator[bytes]:
+        """Yield each as it is stored, made one by one."""
+        for number, pack in enumerate(self._packs()):
+            yield seal_pack(pack, self._tree.proof(number))
+
+    def _packs(self) -> Iterator[bytes]:
+        total = len(self._partitions)
+        for first in range(0, total, self.per_pack):
+            numbers = range(first, min(first + self.per_pack, total))
+            yield b"\n".join(self._listing.manifest(number, self._partitions[number]) for number in numbers)
