@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
-from fnmatch import translate
 from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_shared.errors import InputNotFoundError, UnusableInputError
+from ogdc_shared.globs import PathPattern
 from ogdc_shared.items import DATASET_DIRECTORIES, group
 from ogdc_shared.layout import STAGE_MOUNT, claim_mount
 from ogdc_shared.plan import InputFile
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
 
 _TOLD = 5
 """How many of the files that do not match a message names."""
-_ANY = None
-"""In place of a pattern's component `**`: any number of directories."""
 
 
 def find_files(
@@ -96,7 +93,7 @@ class _Search:
         self._volume = volume
         self._top = f"{mount}/{volume.path}".rstrip("/")
         parts = [part for part in volume.glob.split("/") if part not in {"", "."}]
-        self._pattern = (_ANY, *(_ANY if part == "**" else re.compile(translate(part)) for part in parts))
+        self._pattern = PathPattern(["**", *parts])
         self._for_directories = volume.glob.endswith("/")
         self._others: list[str] = []
         """Some of the files that do not match."""
@@ -142,7 +139,7 @@ class _Search:
         return (is_data_set or self._for_directories) and self._matches(names)
 
     def _matches(self, names: tuple[str, ...]) -> bool:
-        return bool(names) and _fits(names, self._pattern)
+        return bool(names) and self._pattern.matches(names)
 
     def _below(self, path: str) -> tuple[str, ...]:
         """The names that lead to a path; none where it is elsewhere."""
@@ -170,17 +167,6 @@ def _walk(directory: str, takes_whole: Callable[[str], bool]) -> Iterator[_Found
             yield from _walk(entry.path, takes_whole)
         elif entry.is_file() or entry.is_dir(follow_symlinks=False):
             yield _Found(entry.path, mains.get(entry.path, entry.path))
-
-
-def _fits(names: tuple[str, ...], pattern: tuple[re.Pattern[str] | None, ...]) -> bool:
-    if not pattern:
-        return not names
-    first, rest = pattern[0], pattern[1:]
-    if first is _ANY:
-        if _ANY not in rest:  # only one length is left for the others
-            return len(names) >= len(rest) and _fits(names[len(names) - len(rest) :], rest)
-        return any(_fits(names[start:], rest) for start in range(len(names) + 1))
-    return bool(names) and first.match(names[0]) is not None and _fits(names[1:], rest)
 
 
 def _readable(path: str) -> str:

@@ -25,7 +25,7 @@ class NewTrigger(NamedTuple):
     name: str
     bucket: str
     pattern: str
-    """Of keys; see `triggers.patterns`."""
+    """Of keys; see `globs`."""
     kinds: list[str]
     """`put`, `post`, `copy`, `multipart`; empty: however the object came."""
     recipe_path: str | None

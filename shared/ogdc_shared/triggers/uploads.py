@@ -16,6 +16,7 @@ from ogdc_shared.auth.caller import Caller
 from ogdc_shared.context import Context
 from ogdc_shared.db.runs import Run, get_run
 from ogdc_shared.errors import AlreadyRunningError, InputError, OgdcError
+from ogdc_shared.globs import matches
 from ogdc_shared.outcomes import UploadOutcome
 from ogdc_shared.plan import InputFile
 from ogdc_shared.runs.handover import ensure_handed_over
@@ -23,7 +24,6 @@ from ogdc_shared.telemetry.tracing import within
 from ogdc_shared.triggers import record
 from ogdc_shared.triggers.notifications import ObjectCreated
 from ogdc_shared.triggers.objects import is_recipe, object_url, recipe_bundle, recipe_location
-from ogdc_shared.triggers.patterns import matches
 from ogdc_shared.triggers.record import Trigger, Upload
 
 PATIENCE_SECONDS = 20.0
