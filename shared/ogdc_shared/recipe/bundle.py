@@ -39,6 +39,8 @@ _INSTEAD = (
     "and name their URLs instead."
 )
 _TAR_OVERHEAD = 32 * 1024 * 1024
+_HEADERS = 1024 * 1024
+"""Bytes between the contents of two files."""
 _BROKEN = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError)
 """What the standard library raises for an archive that is damaged, encrypted or not one at all."""
 
@@ -180,12 +182,18 @@ def _entries(bundle: bytes) -> Iterator[_Entry]:
 
 def _tar_entries(bundle: bytes) -> Iterator[_Entry]:
     stream = _Limited(gzip.GzipFile(fileobj=io.BytesIO(bundle)))
-    with tarfile.open(fileobj=stream, mode="r|", tarinfo=_BoundedTarInfo) as archive:  # type: ignore[call-overload]
+    stream.allow(_HEADERS, "its names")
+    with tarfile.open(fileobj=stream, mode="r|") as archive:  # type: ignore[call-overload]
         for member in archive:
             if not member.isreg() and not member.isdir():
                 raise _unwanted(member.name)
             content = archive.extractfile(member) if member.isreg() else None
+            stream.allow(MAX_CONTENT, "what follows")
             yield _Entry(member.name, content, executable=bool(member.mode & 0o100))
+            while content is not None and content.read(_CHUNK):
+                pass  # what nobody wanted
+            stream.allow(_HEADERS, "its names")
+        stream.allow(MAX_CONTENT, "what follows")
     while stream.read(_CHUNK):
         pass  # the checksum comes at the end
 
@@ -263,28 +271,26 @@ def _unwritable(name: str, exc: OSError) -> InvalidRecipeError | StorageUnavaila
 
 
 class _Limited:
-    """Stops a small archive from growing without end."""
+    """Stops a small archive from growing without end.
+
+    Between the contents of two files stand headers, which `tarfile` reads into memory whole, whatever size
+    they say they have.
+    """
 
     def __init__(self, stream: gzip.GzipFile) -> None:
         self._stream = stream
         self._room = MAX_CONTENT + _TAR_OVERHEAD
+        self._allowed = 0
+        self._what = ""
+
+    def allow(self, size: int, what: str) -> None:
+        """Let so many bytes be read from here on, of what is named in the error else."""
+        self._allowed, self._what = size, what
 
     def read(self, size: int) -> bytes:
         data = self._stream.read(size)
         self._room -= len(data)
-        if self._room < 0:
-            raise _too_much("what follows")
+        self._allowed -= len(data)
+        if self._room < 0 or self._allowed < 0:
+            raise _too_much(self._what)
         return data
-
-
-class _BoundedTarInfo(tarfile.TarInfo):
-    """Refuses an extended header that would be read into memory whole, whatever its size.
-
-    `_proc_member` is what every Python calls with a header it has read; Debian's 3.11 and later ones pass the
-    public `frombuf` by.
-    """
-
-    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
-        if not self.isreg() and not self.isdir() and self.size > _CHUNK:
-            raise _too_much("its names")
-        return super()._proc_member(archive)  # type: ignore[misc,no-any-return]

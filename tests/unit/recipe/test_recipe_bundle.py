@@ -22,6 +22,7 @@ from ogdc_shared.recipe.recipe import load_recipe
 from support.limits import largest_file
 from support.recipe_files import content, write_recipe
 from support.recipes import make_recipe
+from support.trees import plant, tree
 
 
 def tar_of(*members: tuple[tarfile.TarInfo, bytes]) -> bytes:
@@ -396,6 +397,24 @@ def test_a_zip_that_needs_a_password_or_another_packer_is_refused(tmp_path: Path
     assert "is not packed by deflate" in refused(zip_of(("a", b"b"), compression=zipfile.ZIP_LZMA), tmp_path)
 
 
+@pytest.mark.parametrize("form", ["gnu", "posix", "oldgnu"])
+def test_what_tar_packs_comes_out_whole(tmp_path: Path, form: str) -> None:
+    """Long names, holes, names that are no ASCII: each form has its own headers for these."""
+    source = tmp_path / "source"
+    files = {"meta.yml": b"name: a", f"{'d' * 120}/{'é' * 60}.csv": b"1", f"{'x' * 200}.txt": b"2" * 3000}
+    plant(source, files)
+    with (source / "holes.bin").open("wb") as file:
+        for place in range(12):  # more than one header of an old form has room for
+            file.seek(place * 1024 * 1024)
+            file.write(b"data")
+    subprocess.run(["tar", f"--format={form}", "-czSf", tmp_path / "a.tgz", "-C", source, "."], check=True)
+
+    unpack((tmp_path / "a.tgz").read_bytes(), tmp_path / "copy")
+
+    assert tree(tmp_path / "copy") == tree(source)
+    assert set(files) < set(tree(source))
+
+
 def bomb_of_content() -> bytes:
     raw = io.BytesIO()
     with gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=1) as stream:
@@ -418,6 +437,18 @@ def bomb_of_names() -> bytes:
     return raw.getvalue()
 
 
+def bomb_behind_a_hole() -> bytes:
+    """Names without end, behind a file that says it is large and has no data."""
+    sparse = tarfile.TarInfo("hole")
+    sparse.type = tarfile.GNUTYPE_SPARSE
+    sparse.size = 0
+    block = bytearray(sparse.tobuf(tarfile.GNU_FORMAT))
+    block[483:495] = b"%011o\0" % (200 * 1024 * 1024)
+    block[148:156] = b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block)
+    return gzip.compress(bytes(block), 1) + bomb_of_names()
+
+
 def bomb_of_zip() -> bytes:
     buffer = io.BytesIO()
     with (
@@ -429,7 +460,7 @@ def bomb_of_zip() -> bytes:
     return buffer.getvalue()
 
 
-@pytest.mark.parametrize("make", [bomb_of_content, bomb_of_names, bomb_of_zip])
+@pytest.mark.parametrize("make", [bomb_of_content, bomb_of_names, bomb_behind_a_hole, bomb_of_zip])
 def test_an_archive_that_grows_without_end_is_stopped(tmp_path: Path, make: Callable[[], bytes]) -> None:
     bundle = make()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
