@@ -19,7 +19,7 @@ from ogdc_shared.runs import read
 
 RECIPE_ID = Text("recipe_id", "Only runs of this recipe.")
 STATUS = Choice("status", RUN_STATUSES, "Only runs of this status.")
-SUBMITTED_BY = Text("submitted_by", "Only runs of this user.")
+SUBMITTED_BY = Text("submitted_by", "Only runs of the user whom the caller's own issuer calls so.")
 NAME_PREFIX = Text("name_prefix", "Only runs whose name begins so.")
 RUNS_LIMIT = Number("limit", 1, 200, 50, "How many.")
 BEFORE = Text("before", "The `next` of the page before.")
@@ -61,6 +61,7 @@ def _runs(context: Context, call: Call) -> Response:
         recipe_id=RECIPE_ID.read(query),
         status=STATUS.read(query),
         submitted_by=SUBMITTED_BY.read(query),
+        issuer=call.caller.issuer,
         name_prefix=NAME_PREFIX.read(query),
         limit=RUNS_LIMIT.read(query),
         before=BEFORE.read(query),

@@ -29,7 +29,7 @@ _STOP_SECONDS = 30.0
 _POLL_SECONDS = 0.02
 _MAX_DAMAGED = 3
 _HIGHEST_PID = 1 << 31
-_KINDS = (int, str, str, str, dict)
+_KINDS = (int, str, str, str, dict, str)
 _URL = re.compile(r"http://127\.0\.0\.1:[0-9]{1,5}")
 
 
@@ -45,6 +45,8 @@ class Stack(NamedTuple):
     """The version of ogdc-runner that runs it."""
     settings: dict[str, str]
     """What it took from the environment of the command that started it."""
+    installation: str = ""
+    """Which files it runs (see `installation`); a version before did not say."""
 
 
 def current(paths: StatePaths | None = None) -> Stack | None:
@@ -89,7 +91,7 @@ def ensure_up_without_damaged(
 def ensure_up(*, idle_timeout: float | None, environ: Mapping[str, str] | None = None) -> Stack:
     """Return the stack that is up, or start one; of callers at the same time, one starts it and all get it.
 
-    A stack that runs another version, or with settings other than the environment asks for, is restarted.
+    A stack that runs another version, other files or other settings than are asked for is restarted.
 
     Args:
         idle_timeout: Seconds without a request or a workflow after which the stack stops by itself; None:
@@ -266,10 +268,13 @@ def _difference(stack: Stack, environ: Mapping[str, str]) -> _Difference | None:
     from importlib.metadata import version
 
     from ogdc_local.stack.environment import OF_PROGRAMS, passed_on
+    from ogdc_local.stack.installation import installation
 
     wanted = version("ogdc-runner")
     if stack.version != wanted:
         return _Difference(f"runs version {stack.version}, not {wanted}")
+    if stack.installation != installation():
+        return _Difference("runs other files of ogdc-runner, or what they were before", matters=False)
     for name, value in passed_on(environ).items():
         if (had := stack.settings.get(name)) != value:
             what = f"runs with {name}={had or '(its default)'}, not {value}"

@@ -19,6 +19,7 @@ from ogdc_local.errors import DamagedStateError, StackError
 from ogdc_local.stack.binaries import find_binaries
 from ogdc_local.stack.control import Stack
 from ogdc_local.stack.environment import passed_on
+from ogdc_local.stack.installation import installation
 from ogdc_local.stack.lock import is_in_place
 from ogdc_local.stack.paths import StatePaths, write_private
 from ogdc_local.stack.postgres import Postgres, stop_orphans
@@ -98,6 +99,7 @@ def serve(paths: StatePaths, *, lock: int, environ: Mapping[str, str], announce:
         signal.signal(number, lambda *_: stop.set())
     imports = threading.Thread(target=_import_services, daemon=True)
     imports.start()
+    files = installation()
     stop_orphans(paths.root)
     postgres = _postgres(paths, environ)
     try:
@@ -107,7 +109,8 @@ def serve(paths: StatePaths, *, lock: int, environ: Mapping[str, str], announce:
 
         settings = passed_on(environ)
         with running_services(paths, environ=environ, settings=settings) as services:
-            _write_record(paths, Stack(os.getpid(), services.url, _now(), version("ogdc-runner"), settings))
+            running = Stack(os.getpid(), services.url, _now(), version("ogdc-runner"), settings, files)
+            _write_record(paths, running)
             announce()
             logger.info("ready at %s", services.url)
             _supervise(postgres, stop=stop, done=lambda: _is_over(paths, lock, services))

@@ -6,6 +6,7 @@ recorded by `db.workflow_state`.
 
 from __future__ import annotations
 
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ from psycopg import Connection, Cursor
 from psycopg.rows import class_row
 
 from ogdc_shared.db.queries import load_queries
+from ogdc_shared.db.users import find_user
 from ogdc_shared.errors import InvalidRequestError, UnknownRunError
 from ogdc_shared.run_warnings import RunWarnings, read_warnings
 
@@ -97,26 +99,38 @@ def list_runs(
     recipe_id: str | None = None,
     status: str | None = None,
     submitted_by: str | None = None,
+    issuer: str = "open",
     name_prefix: str | None = None,
     limit: int = 50,
     before: str | None = None,
 ) -> RunPage:
     """Read a page of runs, newest first.
 
-    `submitted_by` is a user's name, `before` the cursor that came with the page before this one.
+    Args:
+        conn: The database.
+        recipe_id: Only runs of this recipe, and likewise for what follows.
+        status: Only those of this status.
+        submitted_by: Only those of the user of this name.
+        issuer: Who vouches for that name.
+        name_prefix: Only those whose name begins so.
+        limit: How many.
+        before: The cursor that came with the page before this one.
 
     Raises:
         InvalidRequestError: `before` is not a cursor from here.
     """
     time, last_id = _read_cursor(before) if before else (None, None)
+    user = None if submitted_by is None else find_user(conn, submitted_by, issuer=issuer)
+    if submitted_by is not None and user is None:
+        return RunPage(runs=[], next=None)
     found = _select(
         conn,
         "where_page",
         {
             "recipe_id": recipe_id,
             "status": status,
-            "submitted_by": submitted_by,
-            "name_prefix": name_prefix,
+            "user_id": user and user.id,
+            "names_like": None if name_prefix is None else _beginning(name_prefix),
             "before_time": time,
             "before_id": last_id,
             "limit": limit + 1,
@@ -169,6 +183,11 @@ def _select(
 
 def _changes(conn: Connection, query: str, parameters: dict[str, Any]) -> bool:
     return conn.execute(load_queries("runs")[query], parameters).rowcount == 1
+
+
+def _beginning(text: str) -> str:
+    """Write what LIKE takes for everything that begins so."""
+    return re.sub(r"([\\%_])", r"\\\1", text) + "%"
 
 
 def _cursor_after(run: Run) -> str:

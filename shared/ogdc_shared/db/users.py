@@ -20,13 +20,15 @@ class User(NamedTuple):
     name: str
 
 
+def find_user(conn: Connection, name: str, *, issuer: str) -> User | None:
+    """Find a user; None: nobody of that name was seen."""
+    with conn.cursor(row_factory=class_row(User)) as cursor:
+        who = {"issuer": issuer, "name": name}
+        return cursor.execute(load_queries("users")["find_user"], who).fetchone()
+
+
 def ensure_user(conn: Connection, name: str, *, issuer: str = "open") -> User:
     """Find a user, or record one seen for the first time."""
-    who = {"issuer": issuer, "name": name}
-    sql = load_queries("users")
-    with conn.cursor(row_factory=class_row(User)) as cursor:
-        user = cursor.execute(sql["find_user"], who).fetchone()
-        while user is None:
-            conn.execute(sql["insert_user"], who)
-            user = cursor.execute(sql["find_user"], who).fetchone()
+    while (user := find_user(conn, name, issuer=issuer)) is None:
+        conn.execute(load_queries("users")["insert_user"], {"issuer": issuer, "name": name})
     return user

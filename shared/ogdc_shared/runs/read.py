@@ -65,11 +65,12 @@ def list_runs(
     recipe_id: str | None = None,
     status: str | None = None,
     submitted_by: str | None = None,
+    issuer: str = "open",
     name_prefix: str | None = None,
     limit: int = 50,
     before: str | None = None,
 ) -> RunPage:
-    """Read a page of runs as recorded, newest first.
+    """Read a page of runs as recorded, newest first; see `db.runs.list_runs`.
 
     Raises:
         InvalidRequestError: `before` is not a cursor that came with an earlier page.
@@ -80,6 +81,7 @@ def list_runs(
             recipe_id=recipe_id,
             status=status,
             submitted_by=submitted_by,
+            issuer=issuer,
             name_prefix=name_prefix,
             limit=limit,
             before=before,

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from ogdc_shared.db.runs import claim_refresh, find_run, get_run, list_runs, runs_to_reconcile
 from ogdc_shared.db.submissions import record_handover
+from ogdc_shared.db.users import ensure_user
 from ogdc_shared.db.workflow_state import record_absence, record_state
 from ogdc_shared.errors import InvalidRequestError, UnknownRunError
 from support.records import LONG_AGO, state, submit
@@ -68,6 +69,66 @@ def test_runs_can_be_filtered(conn):
     assert set(names(list_runs(conn, status="Failed"))) == {"b-1"}
     assert set(names(list_runs(conn, status="Pending", recipe_id="b", submitted_by="anna"))) == {"b-2"}
     assert names(list_runs(conn, status="no such status")) == []
+
+
+def test_users_of_one_name_are_told_apart_by_who_vouches_for_it(conn):
+    submit(conn, "a-1", user="anna")
+    submit(conn, "b-1", submitted_by=ensure_user(conn, "anna", issuer="https://login.example").id)
+    assert names(list_runs(conn, submitted_by="anna")) == ["a-1"]
+    assert names(list_runs(conn, submitted_by="anna", issuer="https://login.example")) == ["b-1"]
+    assert list_runs(conn, submitted_by="anna", issuer="https://other.example") == ([], None)
+    assert list_runs(conn, submitted_by="nobody") == ([], None)
+
+
+@pytest.mark.parametrize("prefix", ["a%", "a_", "a\\\\", "\\\\a", "%", "_", "a"])
+def test_a_prefix_is_taken_literally(conn, prefix):
+    submit(conn, "a-1")
+    submit(conn, "b-1")
+    assert names(list_runs(conn, name_prefix=prefix)) == (["a-1"] if prefix == "a" else [])
+
+
+MANY = 10_000
+
+
+def test_what_few_of_many_runs_have_in_common_is_found_without_a_look_at_the_others(conn):
+    """What PostgreSQL reads is counted in its pages; the runs themselves are some hundreds of these."""
+    run = submit(conn, "a-1")
+    rare = ensure_user(conn, "bert").id
+    for first in range(1, MANY, 2_000):
+        conn.execute(
+            "INSERT INTO runs (name, recipe_id, snapshot, output_type, overwrite, partitions, submitted_by, "
+            " submitted_at, manifest, phase) "
+            "SELECT 'many-' || n, recipe_id, snapshot, 'temporary', false, 1, submitted_by, "
+            " submitted_at + make_interval(secs => n), '{}', 'Succeeded' "
+            "FROM runs, generate_series(%s::integer, %s::integer) AS n WHERE runs.id = %s",
+            (first, first + 1_999, run.id),
+        )
+    for name in ("many-5", "many-500"):
+        conn.execute("UPDATE runs SET phase = 'Error', submitted_by = %s WHERE name = %s", (rare, name))
+    conn.execute("ANALYZE runs")
+    for filters, found in (
+        ({"submitted_by": "bert"}, ["many-500", "many-5"]),
+        ({"submitted_by": "nobody"}, []),
+        ({"status": "Error"}, ["many-500", "many-5"]),
+        ({"name_prefix": "a-"}, ["a-1"]),
+        ({"name_prefix": "nothing-begins-so"}, []),
+        ({"recipe_id": "no-such"}, []),
+        ({"limit": 2}, [f"many-{MANY}", f"many-{MANY - 1}"]),
+        ({"submitted_by": "anna", "limit": 1}, [f"many-{MANY}"]),
+    ):
+        before = pages_read(conn)
+        assert names(list_runs(conn, **filters)) == found
+        assert pages_read(conn) - before < 100, filters
+
+
+def pages_read(conn) -> int:
+    query = (
+        "SELECT pg_stat_get_xact_blocks_fetched(oid) "
+        "+ (SELECT sum(pg_stat_get_xact_blocks_fetched(indexrelid)) FROM pg_index WHERE indrelid = oid) "
+        "FROM pg_class WHERE relname = 'runs'"
+    )
+    (pages,) = conn.execute(query).fetchone()
+    return int(pages)
 
 
 def test_a_run_ended_by_deletion_is_listed_by_its_status(conn):

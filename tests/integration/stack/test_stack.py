@@ -21,6 +21,7 @@ import pytest
 from ogdc_local.errors import StackError
 from ogdc_local.sandbox.programs import SYSTEM_PATH
 from ogdc_local.stack.control import current, down, ensure_up
+from ogdc_local.stack.installation import installation
 from ogdc_local.stack.paths import StatePaths
 
 RECIPE_META = """\
@@ -313,6 +314,15 @@ def test_stack_of_another_version_is_restarted(machine):
     first = machine.up()
     record = json.loads(machine.paths.record.read_text())
     machine.paths.record.write_text(json.dumps(record | {"version": "0.0.1"}))
+    assert machine.up().pid != first.pid
+
+
+@pytest.mark.parametrize("files", ["0" * 64, None], ids=["of another checkout", "of a version before"])
+def test_stack_of_other_files_is_restarted(machine, files):
+    first = machine.up()
+    record = json.loads(machine.paths.record.read_text())
+    assert record.pop("installation") == installation()
+    machine.paths.record.write_text(json.dumps(record | ({"installation": files} if files else {})))
     assert machine.up().pid != first.pid
 
 

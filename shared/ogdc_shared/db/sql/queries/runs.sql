@@ -45,8 +45,8 @@ WHERE runs.name = %(name)s
 -- name: where_page
 WHERE (%(recipe_id)s::text IS NULL OR runs.recipe_id = %(recipe_id)s)
     AND (%(status)s::text IS NULL OR runs.status = %(status)s)
-    AND (%(submitted_by)s::text IS NULL OR users.name = %(submitted_by)s)
-    AND (%(name_prefix)s::text IS NULL OR starts_with(runs.name, %(name_prefix)s))
+    AND (%(user_id)s::uuid IS NULL OR runs.submitted_by = %(user_id)s)
+    AND (%(names_like)s::text IS NULL OR runs.name LIKE %(names_like)s)
     AND (
         %(before_time)s::timestamptz IS NULL
         OR (runs.submitted_at, runs.id) < (%(before_time)s, %(before_id)s::uuid)
