@@ -1,5 +1,5 @@
 # Each target sets up what it needs by itself; a second run finds it there.
-.PHONY: demo test quick check unit fuzz soak bench wheel format schema settings clean
+.PHONY: demo test quick check unit fuzz soak bench docs wheel format schema settings clean
 
 demo:  ## Set everything up and run a real recipe on this machine
 	@scripts/bootstrap local
@@ -13,6 +13,7 @@ check: ## Formatter, linter, types and the order of imports, as CI runs them
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-logo
+	.venv/bin/python scripts/figures
 
 # Most tests wait more than they compute, so there may be more workers than cores. The tests of a file share one, and
 # the files go in their order: those that take longest, of integration, come first.
@@ -44,6 +45,11 @@ bench: ## Measure; a table here and JSON in bench-results/
 	@scripts/bootstrap dev
 	PYTHONPATH=tests .venv/bin/python -m benchmarks
 
+docs: ## Build the documentation's site into site/; a broken link, or a page that none leads to, is an error
+	@scripts/bootstrap dev
+	.venv/bin/python -m pip install --quiet --require-hashes --only-binary :all: --requirement requirements/docs.txt
+	NO_MKDOCS_2_WARNING=1 .venv/bin/python -m mkdocs build --strict --quiet
+
 format: ## Let the formatter and the linter mend what they can
 	@scripts/bootstrap dev
 	.venv/bin/ruff check --fix .
@@ -58,4 +64,4 @@ settings: ## Write docs/settings.md anew from the code that reads the settings
 	.venv/bin/python scripts/settings > docs/settings.md
 
 clean: ## Remove the virtual environment and what the tools cached
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis bench-results
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis bench-results site

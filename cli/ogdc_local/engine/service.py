@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,10 @@ LOG_LIMIT = 1024**3
 
 
 class Engine:
-    """Executes Argo Workflows on this machine and speaks the Argo Server's REST API."""
+    """Executes Argo Workflows on this machine and speaks the Argo Server's REST API.
+
+    Making one raises ConfigurationError where the state was written by another version.
+    """
 
     def __init__(
         self,
@@ -46,8 +49,7 @@ class Engine:
         """Open the state; nothing runs before `start`.
 
         Args:
-            store_path: The SQLite file; a directory `tasks` beside it holds what pods need while they run.
-                One engine at a time.
+            store_path: The SQLite file of one engine; `tasks` beside it has what pods need while they run.
             artifact_dir: Root of the directory store that artifacts come from and go to.
             volumes: Volume claim → directory that stands for it.
             log_dir: Keeps the logs of the workflows there are.
@@ -56,19 +58,14 @@ class Engine:
             namespace: The only one served.
             slots: Most pods at once.
             sandbox: What runs them (see `sandbox.probe`).
-            egress: Gives what leads out for commands that may use a network, by the addresses
-                that are not public and that they may reach; None: there is none.
+            egress: Leads commands out, to public addresses and to those given; None: nothing does.
             events_token: What the taker of events asks for; None: nothing.
             fetching: What containers that fetch inputs have besides.
-            secret: Gives the variables of a secret by its name.
+            secret: Gives a secret's variables.
             on_forget: Called with the name of a workflow that was deleted and of which nothing runs.
-
-        Raises:
-            ConfigurationError: the state was written by another version.
         """
-        store_path.parent.mkdir(parents=True, exist_ok=True)
-        for volume in volumes.values():
-            volume.mkdir(parents=True, exist_ok=True)
+        for directory in (store_path.parent, *volumes.values()):
+            directory.mkdir(parents=True, exist_ok=True)
         self._sandbox = sandbox
         self._scratch = store_path.with_name("tasks").resolve()
         self._store = Store(store_path, on_change=self._on_change)
@@ -84,16 +81,16 @@ class Engine:
             secret=secret,
             on_forget=on_forget,
         )
-        claims = frozenset(volumes)
         self._scheduler = Scheduler(
-            store=self._store, pods=self._pods, sandbox=sandbox, slots=slots, claims=claims
+            store=self._store, pods=self._pods, sandbox=sandbox, slots=slots, claims=frozenset(volumes)
         )
-        self._events = (
-            None
-            if events_url is None
-            else EventSender(self._store, url=events_url, namespace=namespace, token=events_token)
-        )
-        self._api = Api(
+        self._events: EventSender | None = None
+        if events_url is not None:
+            self._events = EventSender(self._store, url=events_url, namespace=namespace, token=events_token)
+        self._api = self._new_api(namespace, frozenset(volumes))
+
+    def _new_api(self, namespace: str, claims: Collection[str]) -> Api:
+        return Api(
             store=self._store,
             pods=self._pods,
             namespace=namespace,

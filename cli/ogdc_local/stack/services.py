@@ -78,9 +78,8 @@ def running_services(
 ) -> Iterator[Services]:
     """Start the services, and stop them in reverse order.
 
-    Two servers: users call the one; the functions call the engine, and the engine sends its events, through
-    the other, by a token that nobody else has. With a single one, as many submissions as it has threads would
-    wait for ever for a thread to answer their calls to the engine.
+    Two servers: users call the one, functions and engine each other through the other, by a token. With one,
+    as many submissions as it has threads would wait for ever for a thread to answer their calls.
 
     Args:
         paths: The state directory.
@@ -93,18 +92,15 @@ def running_services(
     public, internal = listen(_last_port(paths)), listen(None)
     write_private(paths.port, str(public.getsockname()[1]))
     signing_key, token = load_signing_key(paths), secrets.token_urlsafe(32)
-    context = Context(
-        Settings.from_env(
-            function_environment(
-                paths,
-                url=url_of(public),
-                engine_url=url_of(internal),
-                engine_token=token,
-                signing_key=signing_key,
-                settings=settings,
-            )
-        )
+    told = function_environment(
+        paths,
+        url=url_of(public),
+        engine_url=url_of(internal),
+        engine_token=token,
+        signing_key=signing_key,
+        settings=settings,
     )
+    context = Context(Settings.from_env(told))
     with ExitStack() as parts:
         parts.callback(context.database.close)
         migrate(context.database)
@@ -113,28 +109,11 @@ def running_services(
                 paths.egress,
                 reach=Reach(networks=context.settings.allowed_networks),
                 environ=environ,
-                own_ports=frozenset(listener.getsockname()[1] for listener in (public, internal)),
+                own_ports=frozenset(each.getsockname()[1] for each in (public, internal)),
             )
         )
-        engine = Engine(
-            store_path=paths.engine_store,
-            artifact_dir=paths.artifacts,
-            volumes={CLAIM: paths.volume} | local_claims(settings),
-            log_dir=paths.logs,
-            log_limit=log_limit(settings),
-            events_url=f"{url_of(internal)}/events/argo",
-            events_token=token,
-            egress=egress.leading_to,
-            namespace=NAMESPACE,
-            slots=(os.cpu_count() or 1) + 1,  # one more, since each waits for the disk now and then
-            sandbox=probe(environ=environ, label=paths.label, private=(paths.root,)),
-            secret=PrivateFiles.from_env(environ).secret,
-            on_forget=partial(discard, paths.volume),
-            fetching=Fetching(
-                logins=PrivateFiles.from_env(environ).logins,
-                cache=paths.input_cache,
-                limit=input_cache_limit(settings),
-            ),
+        engine = _engine(
+            paths, egress, environ=environ, settings=settings, internal_url=url_of(internal), token=token
         )
         functions = build_functions(context)
         gateway = Gateway(
@@ -144,13 +123,8 @@ def running_services(
             signing_key=signing_key,
             state=lambda: {"busy": engine.busy()},
         )
-        parts.enter_context(
-            Server(
-                internal,
-                Internal(engine=engine.wsgi, argo_events=functions.argo_events, token=token),
-                threads=_INTERNAL_THREADS,
-            )
-        )
+        inside = Internal(engine=engine.wsgi, argo_events=functions.argo_events, token=token)
+        parts.enter_context(Server(internal, inside, threads=_INTERNAL_THREADS))
         engine.start()
         parts.callback(engine.stop)
         parts.enter_context(DiskWatch(Reserve(paths.reserve), paths.root, stop_tasks=engine.stop_tasks))
@@ -159,6 +133,34 @@ def running_services(
         parts.enter_context(Server(public, clock, threads=_USER_THREADS))
         parts.enter_context(_chores(context, volume=paths.volume))
         yield Services(url=url_of(public), clock=clock, engine=engine)
+
+
+def _engine(
+    paths: StatePaths,
+    egress: Egress,
+    *,
+    environ: Mapping[str, str],
+    settings: Mapping[str, str],
+    internal_url: str,
+    token: str,
+) -> Engine:
+    private = PrivateFiles.from_env(environ)
+    return Engine(
+        store_path=paths.engine_store,
+        artifact_dir=paths.artifacts,
+        volumes={CLAIM: paths.volume} | local_claims(settings),
+        log_dir=paths.logs,
+        log_limit=log_limit(settings),
+        events_url=f"{internal_url}/events/argo",
+        events_token=token,
+        egress=egress.leading_to,
+        namespace=NAMESPACE,
+        slots=(os.cpu_count() or 1) + 1,  # one more, since each waits for the disk now and then
+        sandbox=probe(environ=environ, label=paths.label, private=(paths.root,)),
+        secret=private.secret,
+        on_forget=partial(discard, paths.volume),
+        fetching=Fetching(logins=private.logins, cache=paths.input_cache, limit=input_cache_limit(settings)),
+    )
 
 
 def _last_port(paths: StatePaths) -> int | None:

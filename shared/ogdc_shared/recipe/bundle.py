@@ -58,7 +58,20 @@ def content_digest(bundle: bytes) -> str:
     )
 
 
+class Packed(NamedTuple):
+    """A recipe directory as an archive."""
+
+    bundle: bytes
+    content: str
+    """Its `content_digest`."""
+
+
 def pack(directory: Path, *, tell: Callable[[LeftOut], None] = lambda _: None) -> bytes:
+    """Pack the files of a recipe directory into a tar.gz; see `pack_with_digest`."""
+    return pack_with_digest(directory, tell=tell).bundle
+
+
+def pack_with_digest(directory: Path, *, tell: Callable[[LeftOut], None] = lambda _: None) -> Packed:
     """Pack the files of a recipe directory into a tar.gz.
 
     A link becomes the file it leads to. Version control, caches and outputs of earlier runs
@@ -74,6 +87,7 @@ def pack(directory: Path, *, tell: Callable[[LeftOut], None] = lambda _: None) -
     """
     buffer = io.BytesIO()
     room = MAX_CONTENT
+    digests: list[tuple[str, str]] = []
     with (
         gzip.GzipFile(fileobj=buffer, mode="wb", compresslevel=6, filename="", mtime=0) as stream,
         tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as archive,
@@ -84,8 +98,10 @@ def pack(directory: Path, *, tell: Callable[[LeftOut], None] = lambda _: None) -
                 room -= header.size
                 if room < 0:
                     raise _too_much(name)
-                archive.addfile(header, file)
-    return _bounded(buffer.getvalue())
+                hashed = _Hashed(file)
+                archive.addfile(header, hashed)
+                digests.append((name, hashed.digest()))
+    return Packed(_bounded(buffer.getvalue()), files_digest(digests))
 
 
 def unpack(data: bytes | BinaryIO, into: Path) -> None:
@@ -156,6 +172,22 @@ def _header(name: str, status: os.stat_result) -> tarfile.TarInfo:
     header.size = status.st_size
     header.mode = 0o755 if status.st_mode & 0o100 else 0o644
     return header
+
+
+class _Hashed:
+    """A file whose digest is taken while it is read."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._state = hashlib.sha256()
+
+    def read(self, size: int = -1, /) -> bytes:
+        data = self._file.read(size)
+        self._state.update(data)
+        return data
+
+    def digest(self) -> str:
+        return self._state.hexdigest()
 
 
 # --- unpacking ---

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from ogdc_shared.errors import InputError
@@ -37,6 +38,8 @@ def confined(directory: Path, name: str) -> Path:
         raise UnusableFileError("lies outside the recipe directory; give a path inside it, without '..'.")
     if left_out := sorted(NOT_PART.intersection(path.parts)):
         raise UnusableFileError(f"lies in {left_out[0]}, which is no part of a recipe; move the file.")
+    if _is_plain_file(directory, path.parts):
+        return directory / path
     root = directory.resolve()
     try:
         real = (root / path).resolve(strict=True)
@@ -56,6 +59,21 @@ def confined(directory: Path, name: str) -> Path:
     if not stat.S_ISREG(mode):
         raise UnusableFileError("is a directory or a device; give the path of a file.")
     return real
+
+
+def _is_plain_file(directory: Path, parts: Sequence[str]) -> bool:
+    """Whether a regular file is reached without a link, so that it cannot lie outside: nearly every one."""
+    place = os.fspath(directory)
+    mode = 0
+    try:
+        for part in parts:
+            place = f"{place}/{part}"
+            mode = os.lstat(place).st_mode
+            if stat.S_ISLNK(mode):
+                return False
+    except OSError:
+        return False  # the long way says why
+    return stat.S_ISREG(mode)
 
 
 def read_text(path: Path, *, limit: int = TEXT_LIMIT) -> str:

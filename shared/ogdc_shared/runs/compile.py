@@ -14,7 +14,7 @@ from ogdc_shared.inputs.packs import MAX_PARTITIONS, Packs
 from ogdc_shared.inputs.resolve import resolve_inputs, volume_inputs
 from ogdc_shared.layout import division_key, pack_key, plan_key, run_prefix, snapshot_key
 from ogdc_shared.plan import Division, InputFile, Partitioning, Plan
-from ogdc_shared.recipe.bundle import content_digest, digest, pack
+from ogdc_shared.recipe.bundle import digest, pack_with_digest
 from ogdc_shared.recipe.models import (
     DataOneOutput,
     FileInput,
@@ -162,11 +162,11 @@ def _compile(
 ) -> CompiledRun:
     from ogdc_shared.workflow.build import build_workflow
 
-    bundle = pack(recipe.directory)
+    bundle, content = pack_with_digest(recipe.directory)
     snapshot = digest(bundle)
     facts = RunFacts(
         partitioning=_partitioning(recipe.meta.workflow.parallel, settings.worker),
-        digest=content_digest(bundle),
+        digest=content,
         variables=trigger_inputs.variables,
         cache=cache,
     )

@@ -32,7 +32,7 @@ def hand_over(context: Context, manifest: dict[str, Any]) -> None:
     name = manifest["metadata"]["name"]
     created = context.argo.create(manifest)
     try:
-        with context.database.transaction() as conn:
+        with context.database.autocommit() as conn:
             record_handover(conn, name, uid=created["metadata"]["uid"])
     except OgdcError as exc:
         _log.warning("run %s is at Argo and could not be marked so; events or the sweep will: %s", name, exc)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable
+from uuid import UUID
 
 from ogdc_shared.auth.caller import Caller
 from ogdc_shared.context import Context
@@ -70,26 +71,11 @@ def submit_recipe(
             recipe, settings=context.settings, overwrite=overwrite, cache=cache, trigger_inputs=trigger_inputs
         ) as compiled,
     ):
-        new = NewRun(
-            name=compiled.name,
-            recipe_id=recipe.id,
-            recipe_name=compiled.recipe_name,
+        new = _new_run(compiled, recipe_id=recipe.id, overwrite=overwrite, submitted_by=user.id)._replace(
             recipe_path=None if source.location is None else redact_url(source.location),
-            snapshot=compiled.snapshot,
-            output_type=compiled.output_type,
-            overwrite=overwrite,
-            partitions=None,
-            manifest=compiled.manifest,
-            submitted_by=user.id,
             idempotency_key=idempotency_key,
             request_digest=request,
         )
-        if compiled.division is not None:
-            new = new._replace(
-                partitions=len(compiled.division.files),
-                input_files=len(compiled.files),
-                input_bytes=compiled.division.total_size(),
-            )
         run = _record(context, new=new, compiled=compiled)
         on_advice(recipe.advice)
     with within(run=run.name):
@@ -113,11 +99,30 @@ def _advice(context: Context, run: Run) -> tuple[str, ...]:
         return ()
 
 
+def _new_run(compiled: CompiledRun, *, recipe_id: str, overwrite: bool, submitted_by: UUID) -> NewRun:
+    """Say what is recorded of a compiled run, but for where it comes from."""
+    division = compiled.division
+    return NewRun(
+        name=compiled.name,
+        recipe_id=recipe_id,
+        recipe_name=compiled.recipe_name,
+        recipe_path=None,
+        snapshot=compiled.snapshot,
+        output_type=compiled.output_type,
+        overwrite=overwrite,
+        partitions=None if division is None else len(division.files),
+        manifest=compiled.manifest,
+        submitted_by=submitted_by,
+        input_files=None if division is None else len(compiled.files),
+        input_bytes=None if division is None else division.total_size(),
+    )
+
+
 def _known(
     context: Context, *, caller: Caller, idempotency_key: str | None, request: str
 ) -> tuple[User, Run | None]:
     """Return the caller's record, and the run that the same request made before."""
-    with context.database.transaction() as conn:
+    with context.database.autocommit() as conn:
         user = ensure_user(conn, caller.name, issuer=caller.issuer)
         if idempotency_key is None:
             return user, None

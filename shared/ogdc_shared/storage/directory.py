@@ -17,6 +17,9 @@ from ogdc_shared.storage.files import disk_errors, replacing, sync_directory
 from ogdc_shared.storage.links import sign
 from ogdc_shared.storage.store import ArtifactNotFoundError, check_key, check_prefix, several_at_once
 
+_FEW = 4
+"""Artifacts that are written one after the other: threads for them would take longer to start."""
+
 
 class DirectoryStore:
     """Keeps each artifact in the file `root`/key."""
@@ -49,7 +52,7 @@ class DirectoryStore:
             self._put(*artifact, sync_name=False)
             directories.add(self.path(artifact[0]).parent)
 
-        several_at_once(put, artifacts)
+        several_at_once(put, artifacts, alone=_FEW)
         for directory in directories:
             with disk_errors("artifacts"):
                 sync_directory(directory)

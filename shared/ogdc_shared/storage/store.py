@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -79,11 +79,23 @@ class ArtifactStore(Protocol):
         ...
 
 
-def several_at_once(work: Callable[[_T], object], items: Iterable[_T]) -> None:
-    """Call `work` for each item, in threads; only a few items are held at once. Raises what it raises."""
+def several_at_once(work: Callable[[_T], object], items: Iterable[_T], *, alone: int = 1) -> None:
+    """Call `work` for each item; only a few items are held at once. Raises what it raises.
+
+    Args:
+        work: Called in threads.
+        items: For which.
+        alone: So many are not worth a thread, and are left to the caller's own.
+    """
+    left = iter(items)
+    first = list(islice(left, alone + 1))
+    if len(first) <= alone:
+        for item in first:
+            work(item)
+        return
     from concurrent.futures import ThreadPoolExecutor
 
-    left = iter(items)
+    left = chain(first, left)
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         while some := list(islice(left, 2 * _AT_ONCE)):
             for _ in threads.map(work, some):

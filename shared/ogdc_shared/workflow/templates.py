@@ -59,8 +59,7 @@ def list_template(stage: Stage, *, name: str, recipe: RecipeFacts, settings: Set
         ),
         outputs=m.Outputs(
             parameters=[
-                m.Parameter(name=what, value_from=m.ValueFrom(path=path))
-                for what, path in _LISTED.items()
+                m.Parameter(name=what, value_from=m.ValueFrom(path=path)) for what, path in _LISTED.items()
             ]
             + [_warnings()],
             artifacts=[
