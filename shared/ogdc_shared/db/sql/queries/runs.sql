@@ -46,7 +46,7 @@ WHERE runs.name = %(name)s
 WHERE (%(recipe_id)s::text IS NULL OR runs.recipe_id = %(recipe_id)s)
     AND (%(status)s::text IS NULL OR runs.status = %(status)s)
     AND (%(user_id)s::uuid IS NULL OR runs.submitted_by = %(user_id)s)
-    AND (%(names_like)s::text IS NULL OR runs.name LIKE %(names_like)s)
+    AND (%(names_like)s::text IS NULL OR runs.name COLLATE "C" LIKE %(names_like)s)
     AND (
         %(before_time)s::timestamptz IS NULL
         OR (runs.submitted_at, runs.id) < (%(before_time)s, %(before_id)s::uuid)
