@@ -72,12 +72,12 @@ class PostgresServer:
         self._execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(_TEMPLATE)))
         return self.settings(_TEMPLATE)
 
-    def make_database(self, *, template: str = _TEMPLATE) -> DatabaseSettings:
+    def make_database(self, *, template: str = _TEMPLATE, encoding: str = "UTF8") -> DatabaseSettings:
         """Make a database of the test's own."""
         self._made += 1
         name = f"test_{self._made}"
-        create = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
-        self._execute(create.format(sql.Identifier(name), sql.Identifier(template)))
+        create = sql.SQL("CREATE DATABASE {} TEMPLATE {} ENCODING {}")
+        self._execute(create.format(sql.Identifier(name), sql.Identifier(template), encoding))
         return self.settings(name)
 
     def drop_database(self, settings: DatabaseSettings) -> None:

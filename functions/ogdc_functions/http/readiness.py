@@ -84,17 +84,18 @@ class Readiness:
         return monotonic() - self._asked > believed
 
     def _ask(self, answer: Future[str | None]) -> None:
-        problem = None
+        problem, cause = None, ""
         try:
             self._check()
         except DatabaseBusyError:
             pass  # requests are asking it, and find out by themselves
         except OgdcError as exc:
-            problem = str(exc)
+            problem, cause = str(exc), f" ({exc.__cause__})" if exc.__cause__ else ""
         except Exception:
             _log.exception("it cannot be found out whether the service is ready")
             problem = "Internal error; the service's log says more."
         if problem != self._known:
-            _log.warning("not ready: %s", problem) if problem else _log.info("ready again")
+            # The cause, such as a wrong password, is the operator's to know and nobody else's.
+            _log.warning("not ready: %s%s", problem, cause) if problem else _log.info("ready again")
         self._known = problem
         answer.set_result(problem)

@@ -12,17 +12,16 @@ RETRIED_EXIT_CODES = (-1, 75, 137, 143)
 OUT_OF_MEMORY = "main: OOMKilled"
 """How Argo's message begins where a container outgrew its memory limit; it would do so again."""
 
-OUT_OF_SCRATCH = (
-    "Usage of EmptyDir volume",
-    "Container main exceeded its local ephemeral storage",
-    "Pod ephemeral local storage usage",
-)
-"""How the kubelet's message begins where a pod outgrew its disk; likewise.
+OUT_OF_SCRATCH = "Usage of EmptyDir volume"
+"""How the kubelet's message begins where a pod outgrew its scratch space; likewise."""
 
-Source: pkg/kubelet/eviction/helpers.go of kubernetes.
+OUT_OF_LOG = ("Container main exceeded its local ephemeral storage", "Pod ephemeral local storage usage")
+"""And where it outgrew what it has beside that, which takes a very long log; likewise.
+
+Source: pkg/kubelet/eviction/helpers.go and eviction_manager.go (localStorageEviction) of kubernetes.
 """
 
-_FINAL = f"^({'|'.join((OUT_OF_MEMORY, *OUT_OF_SCRATCH))})"
+_FINAL = f"^({'|'.join((OUT_OF_MEMORY, OUT_OF_SCRATCH, *OUT_OF_LOG))})"
 """A pattern of the messages after which the next try would end the same way; for Go and for Python."""
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from ogdc_shared.argo.retry import OUT_OF_MEMORY, OUT_OF_SCRATCH
+from ogdc_shared.argo.retry import OUT_OF_LOG, OUT_OF_MEMORY, OUT_OF_SCRATCH
 from ogdc_shared.layout import PROCESS
 
 _SHUT_DOWN = r"workflow shutdown with strategy|Stopped with strategy"
@@ -30,6 +30,8 @@ _WAITING = (
     (r"(?=.*exceeded quota)", "the namespace's quota is used up"),
     (r"(?:PodInitializing|ContainerCreating): ", "its container is being made"),
 )
+_PREEMPTION = re.compile(r"\.? (?:no new claims to deallocate, )?preemption: .*", re.DOTALL)
+"""What the scheduler adds: that no other pod was to make way, once more for each node."""
 _MAX_LENGTH = 400
 
 
@@ -62,7 +64,7 @@ def waits_for(message: str | None) -> str | None:
         return None
     for pattern, words in _WAITING:
         if match := re.match(pattern, message):
-            detail = message[match.end() :].strip()
+            detail = _PREEMPTION.sub("", message[match.end() :]).strip()
             return _clipped(f"{words}: {detail}" if detail else words)
     return _clipped(message)
 
@@ -119,6 +121,14 @@ def _out_of_scratch(_message: str, limits: Limits, progress: str | None) -> str:
     )
 
 
+def _out_of_log(_message: str, _limits: Limits, progress: str | None) -> str:
+    """Scratch space has a limit of its own, which the kubelet looks at first: so it was something else."""
+    return (
+        "The task wrote more to disk beside its scratch space than there is room for, most likely to its log"
+        f"{_reached(progress)}. Have its commands write less to stdout and stderr, or to a file in /tmp."
+    )
+
+
 def _too_long(message: str, limits: Limits, progress: str | None) -> str:
     """One machine's engine hands on what the worker said last: at which command it was."""
     _, _, at = message.partition("stopped from outside, ")
@@ -143,7 +153,8 @@ _ENDINGS: tuple[tuple[str, Callable[[str, Limits, str | None], str]], ...] = (
     (r"main: Error \(exit code \d+\): ", _failed),
     (r"main: (?=Error \(exit code \d+\)\Z)", _failed_silently),
     (rf"{OUT_OF_MEMORY} \(exit code \d+\)(?:: )?", _out_of_memory),
-    ("|".join(OUT_OF_SCRATCH), _out_of_scratch),
+    (OUT_OF_SCRATCH, _out_of_scratch),
+    ("|".join(OUT_OF_LOG), _out_of_log),
     (_TOO_LONG, _too_long),
     (_SHUT_DOWN, _shut_down),
     (r"The node (?:was low on resource|had condition): ", _node_was_low),

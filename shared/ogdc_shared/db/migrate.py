@@ -54,7 +54,8 @@ def migrate(database: Database, *, directory: Path = SQL_DIR / "migrations") -> 
         The names of those applied now, in order.
 
     Raises:
-        ConfigurationError: a migration that was applied has been edited since, or two bear one number.
+        ConfigurationError: a migration that was applied has been edited since, two bear one number, or the
+            database stores no Unicode.
         DatabaseUnavailableError: PostgreSQL does not answer, or others have been migrating for minutes.
         DataError: a migration computes with a value that PostgreSQL refuses.
     """
@@ -78,12 +79,13 @@ def require_migrated(database: Database, *, directory: Path = SQL_DIR / "migrati
     """Check that the database has the schema this version needs; that of a newer version will do.
 
     Raises:
-        ConfigurationError: a migration is missing.
+        ConfigurationError: a migration is missing, or the database stores no Unicode.
         DatabaseBusyError: the database cannot be asked just now, as requests have all connections.
         DatabaseUnavailableError: PostgreSQL does not answer.
     """
     needed = {path.stem for path in directory.glob(_FILES)}
     with database.autocommit(patience=0) as conn:
+        _require_unicode(conn)
         applied = {name for name, _ in conn.execute(load_queries("migrations")["list_migrations"])}
     if missing := sorted(needed - applied):
         raise ConfigurationError(
@@ -128,6 +130,7 @@ def _lock(conn: Connection) -> bool:
 
 
 def _apply_missing(conn: Connection, migrations: list[Migration]) -> list[str]:
+    _require_unicode(conn)
     queries = load_queries("migrations")
     conn.execute(queries["create_migrations"])
     applied: dict[str, str] = dict(conn.execute(queries["list_migrations"]).fetchall())
@@ -137,6 +140,16 @@ def _apply_missing(conn: Connection, migrations: list[Migration]) -> list[str]:
         conn.execute(migration.sql)
         conn.execute(queries["record_migration"], {"name": migration.name, "checksum": migration.checksum})
     return [migration.name for migration in missing]
+
+
+def _require_unicode(conn: Connection) -> None:
+    """Refuse a database made with the locale C, which PostgreSQL lets store bytes of no encoding at all."""
+    encoding = conn.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        raise ConfigurationError(
+            f"The database has the encoding {encoding}, and file names and messages need UTF8. Make it anew: "
+            "CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0."
+        )
 
 
 def _require_unedited(migrations: list[Migration], applied: dict[str, str]) -> None:

@@ -56,5 +56,6 @@ def _in_vain(context: Context, state: WorkflowState) -> str | None:
     if (datetime.now(UTC) - state.waiting_since).total_seconds() < limit:
         return None
     return (
-        f"{state.waiting or 'A task waits to begin'}. It was given up after {limit} s (OGDC_START_TIMEOUT)."
+        f"{(state.waiting or 'A task waits to begin').rstrip('.')}. "
+        f"It was given up after {limit} s (OGDC_START_TIMEOUT)."
     )

@@ -94,7 +94,6 @@ def build_workflow(
                 seconds_after_failure=settings.failed_run_days * _DAY,
             ),
             pod_gc=m.PodGC(strategy="OnWorkflowSuccess", delete_delay_duration="24h"),
-            archive_logs=True,
             pod_spec_patch=POD_SPEC_PATCH,
             **_identity(settings.argo),
         ),

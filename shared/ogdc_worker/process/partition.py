@@ -47,7 +47,8 @@ def process(paths: ProcessPaths, reporter: Reporter, expected: Expected = Expect
     """Do what is left to do of a partition.
 
     Raises:
-        IntegrityError: the plan, the manifest or the recipe is another than the workflow says.
+        IntegrityError: the plan, the manifest or the recipe is another than the workflow says, or a directory
+            that is mounted.
         CommandFailedError: a command did not end well.
         InputError: an input cannot be had, or the plan cannot be carried out.
         PublishError: a command wrote the same name for two files.
@@ -55,6 +56,7 @@ def process(paths: ProcessPaths, reporter: Reporter, expected: Expected = Expect
         OSError: the workspace cannot be written.
     """
     plan, partition = read_plan(paths.plan, expected), read_partition(paths.partition, expected)
+    paths.require_mounts()
     if os.path.isdir(paths.recipe):
         check_recipe(paths.recipe, plan)
     if way_out := os.environ.get(layout.EGRESS):

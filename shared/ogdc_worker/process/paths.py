@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
 from ogdc_shared import layout
+from ogdc_shared.errors import IntegrityError
 from ogdc_shared.fast_typing import NamedTuple
 
 
@@ -31,3 +34,24 @@ class ProcessPaths(NamedTuple):
     def outputs(self) -> str:
         """`/output_dir` by way of the workspace."""
         return f"{self.workspace}/output_dir"
+
+    def require_mounts(self) -> None:
+        """Make sure that the commands see directories of this workspace, and nothing else of the volume.
+
+        A command can put a link in such a directory's place, and where a task is tried again the kubelet
+        mounts what that leads to, anywhere on the volume: other runs' work, published data.
+
+        Raises:
+            IntegrityError: something else is mounted.
+        """
+        for seen, kept in ((self.input_dir, self.inputs), (self.output_dir, self.outputs)):
+            if os.path.islink(kept) or not _may_be_one(os.stat(seen), os.stat(kept)):
+                raise IntegrityError(
+                    f"{seen} is not the directory {kept}: a command has put something else in its place. "
+                    "Nothing more was run."
+                )
+
+
+def _may_be_one(one: os.stat_result, other: os.stat_result) -> bool:
+    """Whether two directories can be one; runtimes that are a kernel of their own number mounts anew."""
+    return one.st_dev != other.st_dev or one.st_ino == other.st_ino

@@ -14,7 +14,7 @@ import pytest
 from ogdc_shared.config import DatabaseSettings
 from ogdc_shared.db import migrate as module
 from ogdc_shared.db.database import Database
-from ogdc_shared.db.migrate import migrate
+from ogdc_shared.db.migrate import migrate, require_migrated
 from ogdc_shared.db.queries import SQL_DIR
 from ogdc_shared.db.runs import get_run
 from ogdc_shared.db.workflow_state import EventRef, clear_refresh, record_reference, record_state
@@ -155,6 +155,19 @@ def test_migrating_may_take_longer_than_any_other_statement(empty, directory, mo
     assert "0003_slow" in migrate(empty, directory=directory)
     with empty.autocommit() as conn:
         assert conn.execute("SHOW statement_timeout").fetchone() == ("1s",)
+
+
+def test_a_database_that_stores_no_unicode_is_refused(postgres_server):
+    settings = postgres_server.make_database(template="template0", encoding="SQL_ASCII")
+    database = Database(settings)
+
+    for refused in (migrate, require_migrated):
+        with pytest.raises(ConfigurationError, match=r"has the encoding SQL_ASCII.*need UTF8"):
+            refused(database)
+
+    assert tables(database) == set()
+    database.close()
+    postgres_server.drop_database(settings)
 
 
 def test_the_command_says_why_it_cannot(database_settings):

@@ -69,6 +69,20 @@ def test_a_change_is_logged_and_nothing_else(
     assert caplog.messages == ["not ready: away", "ready again"]
 
 
+def test_the_log_says_why_a_database_is_away_and_the_answer_does_not(
+    database: Database, caplog: pytest.LogCaptureFixture
+):
+    database.trouble = DatabaseUnavailableError("The database does not answer.")
+    database.trouble.__cause__ = RuntimeError('password authentication failed for user "ogdc"')
+
+    problem = Readiness(database.check).problem()
+
+    assert problem == "The database does not answer."
+    assert caplog.messages == [
+        'not ready: The database does not answer. (password authentication failed for user "ogdc")'
+    ]
+
+
 def test_no_probe_waits_for_a_database_that_says_nothing(database: Database, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(readiness, "PATIENCE_SECONDS", 0.2)
     database.answers.clear()

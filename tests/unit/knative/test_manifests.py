@@ -306,6 +306,12 @@ class TestAgreement:
         assert s3["bucket"] == settings(manifests)["OGDC_S3_BUCKET"]
         assert f"{scheme}://{s3['endpoint']}" == settings(manifests)["INTERNAL_S3_ENDPOINT_URL"]
 
+    def test_argo_keeps_no_logs(self, manifests):
+        """Its container has the artifact store's key, and would follow a link left in the log's place."""
+        repositories = of_kind(manifests, "ConfigMap")["artifact-repositories"]["data"]
+
+        assert [name for name, text in repositories.items() if yaml.safe_load(text).get("archiveLogs")] == []
+
     def test_events_end_at_functions_that_are_there(self, manifests):
         there = functions(manifests).keys()
         broker = of_kind(manifests, "Broker")["ogdc"]

@@ -9,11 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from ogdc_shared.errors import CommandFailedError, ConfigurationError, InputError, UnusableInputError
+from ogdc_shared.errors import (
+    CommandFailedError,
+    ConfigurationError,
+    InputError,
+    IntegrityError,
+    UnusableInputError,
+)
 from ogdc_shared.plan import InputFile
 from support.crashes import crashes, killed
 from support.partition import PartitionTask, recipe_files
-from support.trees import tree
+from support.trees import plant, tree
 
 COMMANDS = (
     'cp -r "$INPUT_DIR"/. "$OUTPUT_DIR" && mkdir "$OUTPUT_DIR/deep" && echo one > "$OUTPUT_DIR/deep/.hidden"',
@@ -49,6 +55,32 @@ def test_only_the_last_outputs_and_what_was_done_stay(task: PartitionTask) -> No
         "journal",
     }
     assert tree(task.directory / "scratch") == {}
+
+
+@pytest.mark.parametrize("name", ["input_dir", "output_dir"])
+def test_what_an_earlier_try_put_in_a_directorys_place_is_not_used(task: PartitionTask, name: str) -> None:
+    """The kubelet mounts what a link leads to, anywhere on the volume."""
+    task.prepare('rm -r "$INPUT_DIR"/* "$OUTPUT_DIR"/*; true', files=recipe_files("a.txt"))
+    theirs = task.directory / "theirs"
+    plant(theirs, {"data": b"7"})
+    (task.workspace / name).rmdir()
+    (task.workspace / name).symlink_to(theirs)
+
+    with pytest.raises(IntegrityError, match=rf"{name} .* put something else in its place"):
+        task.run()
+    assert tree(theirs) == {"data": b"7"}
+
+
+@pytest.mark.parametrize("name", ["input_dir", "output_dir"])
+def test_nor_is_a_mount_of_another_directory(task: PartitionTask, name: str) -> None:
+    task.prepare('rm -r "$INPUT_DIR"/* "$OUTPUT_DIR"/*; true', files=recipe_files("a.txt"))
+    theirs = task.directory / "theirs"
+    plant(theirs, {"data": b"7"})
+    task.paths = task.paths._replace(**{name: str(theirs)})
+
+    with pytest.raises(IntegrityError, match=f"{theirs} is not the directory"):
+        task.run()
+    assert tree(theirs) == {"data": b"7"}
 
 
 def test_a_command_works_in_a_directory_that_nobody_keeps(task: PartitionTask) -> None:

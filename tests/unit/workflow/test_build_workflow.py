@@ -201,6 +201,15 @@ def test_process_sees_its_own_part_of_the_volume_and_no_token() -> None:
     assert spec["automountServiceAccountToken"] is False
 
 
+def test_argo_reads_nothing_that_a_command_can_replace() -> None:
+    """Argo's container has keys that commands lack, and follows links in the directory they share."""
+    spec = build()["spec"]
+    process = next(template for template in spec["templates"] if template["name"] == "process")
+
+    assert "archiveLogs" not in spec
+    assert {"outputs", "archiveLocation"}.isdisjoint(process)
+
+
 def test_heras_global_config_has_no_say(monkeypatch: pytest.MonkeyPatch) -> None:
     before = build()
     monkeypatch.setattr(global_config, "namespace", "elsewhere")
