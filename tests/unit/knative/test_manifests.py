@@ -306,6 +306,15 @@ class TestAgreement:
         assert s3["bucket"] == settings(manifests)["OGDC_S3_BUCKET"]
         assert f"{scheme}://{s3['endpoint']}" == settings(manifests)["INTERNAL_S3_ENDPOINT_URL"]
 
+    def test_the_functions_image_has_the_programs_that_its_jobs_run(self, manifests):
+        removed = re.findall(r"&& rm -r ([\w ]+)", (KNATIVE / "Dockerfile").read_text())[0].split()
+        jobs = of_kind(manifests, "Job") | of_kind(manifests, "CronJob")
+        commands = [pod(job)["containers"][0]["command"] for job in jobs.values()]
+        packages = {command[2].partition(".")[0] for command in commands if command[:2] == ["python", "-m"]}
+
+        assert packages == {"ogdc_shared", "ogdc_worker"}
+        assert packages.isdisjoint(removed)
+
     def test_argo_keeps_no_logs(self, manifests):
         """Its container has the artifact store's key, and would follow a link left in the log's place."""
         repositories = of_kind(manifests, "ConfigMap")["artifact-repositories"]["data"]

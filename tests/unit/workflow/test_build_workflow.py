@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -206,8 +207,13 @@ def test_argo_reads_nothing_that_a_command_can_replace() -> None:
     spec = build()["spec"]
     process = next(template for template in spec["templates"] if template["name"] == "process")
 
+    mounted = {mount["mountPath"] for mount in process["container"]["volumeMounts"]}
+    packed_by_the_task = {Path(artifact["path"]) for artifact in process["outputs"]["artifacts"]}
+
     assert "archiveLogs" not in spec
-    assert {"outputs", "archiveLocation"}.isdisjoint(process)
+    assert "archiveLocation" not in process
+    assert "parameters" not in process["outputs"]
+    assert mounted.isdisjoint(str(parent) for path in packed_by_the_task for parent in path.parents)
 
 
 def test_heras_global_config_has_no_say(monkeypatch: pytest.MonkeyPatch) -> None:
