@@ -1,5 +1,5 @@
 # Each target sets up what it needs by itself; a second run finds it there.
-.PHONY: demo test quick check unit fuzz soak bench docs wheel format schema settings clean
+.PHONY: demo test quick check unit fuzz soak bench docs wheel format schema settings routes clean
 
 demo:  ## Set everything up and run a real recipe on this machine
 	@scripts/bootstrap local
@@ -62,6 +62,10 @@ schema: ## Write docs/meta.schema.json anew from the models
 settings: ## Write docs/settings.md anew from the code that reads the settings
 	@scripts/bootstrap dev
 	.venv/bin/python scripts/settings > docs/settings.md
+
+routes: ## Write the table of calls in docs/api.md anew from the table of routes
+	@scripts/bootstrap dev
+	.venv/bin/python scripts/routes > docs/api.md.new && mv docs/api.md.new docs/api.md
 
 clean: ## Remove the virtual environment and what the tools cached
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis bench-results site

@@ -27,7 +27,7 @@ _MAX_EVENTS = 6000
 _AT_ONCE = 40
 """Runs that are under way at the same time."""
 _REPEATED = 0.25
-"""Of all events, so many are told once more."""
+"""Of all events, so many are sent once more."""
 _DISORDER = 3.0
 """By so many places an event may come late."""
 
@@ -38,7 +38,7 @@ _MAX_LARGE = 30
 _LARGE_SECONDS = 5
 """Of load, at least: a few events a second are all there is to count."""
 _KEPT = 8
-"""Moments of the large workflow, before its end; what is told of goes round among them."""
+"""Moments of the large workflow, before its end; those that are sent go round among them."""
 
 _Post = tuple[dict[str, str], bytes]
 

@@ -22,7 +22,7 @@ _QUERIES = 500
 _MAX_SUBMISSIONS = 400
 """A second; each takes a recipe of its own."""
 _AS_FAST = 0.9
-"""The smallest part of a rate that cannot be told from all of it."""
+"""The smallest part of a rate that cannot be distinguished from all of it."""
 _GOALS = {
     "status, 16 clients": at_least(1000),
     "status, 16 clients: p95": at_most(25),
@@ -69,7 +69,7 @@ def measure_many_tasks(bench: Bench) -> list[Figure]:
 
 
 def measure_memory(bench: Bench) -> list[Figure]:
-    """See how large the status process is after load, and after it has told of many tasks."""
+    """See how large the status process is after load, and after it has shown many tasks."""
     database = bench.site.database
     paths = {tasks: record_run(database, tasks=tasks) for tasks in (1, _MANY_TASKS)}
 

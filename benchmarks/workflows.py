@@ -28,7 +28,7 @@ COMPRESSED_FROM = 1 << 20
 
 _SETTINGS = Settings(argo=ArgoSettings(namespace=NAMESPACE))
 _LIFE = ("Pending", "Running", "Running", "Succeeded")
-"""What is told of a pod: that it is there, that it runs, its progress, its end."""
+"""What events say of a pod: that it is there, that it runs, its progress, its end."""
 _PROGRESS = ("0/4", "0/4", "2/4", "4/4")
 _BEGUN = "2026-11-22T10:00:00Z"
 _ENDED = "2026-11-22T10:01:30Z"
@@ -37,7 +37,7 @@ _Object = dict[str, Any]
 
 
 class Workflow:
-    """A run's workflow, of which any moment can be told.
+    """A run's workflow, of which any moment can be made.
 
     Attributes:
         name: Its own and the run's.

@@ -54,7 +54,7 @@ class Inputs(NamedTuple):
 def perform() -> bool:
     """Do what the step was asked for and report it; returns whether it went well.
 
-    A run that is waited for is cancelled together with the job.
+    A run with `wait` is cancelled together with the job.
     """
     recipe = os.environ.get("OGDC_ACTION_RECIPE", "")
     try:
@@ -99,16 +99,16 @@ def _follow(client: ApiClient, name: str, inputs: Inputs) -> bool:
     try:
         with github.commands_ignored():
             run = follow(client, name, patience=_PATIENCE_SECONDS) if inputs.wait else client.run(name)
-        url = client.output_url(name) if "output" in run["links"] else ""
+        url = client.output_url(name) if "output" in run.links else ""
     except ApiError as exc:
         text = f"{exc}\nRun {name} was submitted; how it goes on is not known here."
         return _end(inputs.recipe, "Unknown", text, run=name, deployment=client.url)
-    github.set_outputs(status=run["status"], **{"output-url": url})
-    for warning in run.get("warnings", ()) if inputs.wait else ():
-        github.annotate("warning", warning["message"], title=f"{inputs.recipe}: {name}")
+    github.set_outputs(status=run.status, **{"output-url": url})
+    for warning in run.warnings if inputs.wait else ():
+        github.annotate("warning", warning.message, title=f"{inputs.recipe}: {name}")
     text = outcome(run) if inputs.wait else f"Run {name} is submitted; see: ogdc-runner watch {name}"
-    good = not inputs.wait or run["status"] == Phase.SUCCEEDED
-    return _end(inputs.recipe, run["status"], text, good=good, run=name, deployment=client.url)
+    good = not inputs.wait or run.status == Phase.SUCCEEDED
+    return _end(inputs.recipe, run.status, text, good=good, run=name, deployment=client.url)
 
 
 def _cancel(client: ApiClient, name: str, *, recipe: str) -> None:

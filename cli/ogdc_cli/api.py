@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import urlencode, urlsplit
+
+from msgspec.json import encode
 
 from ogdc_cli.settings import ClientSettings
 from ogdc_cli.transport import ApiError, Transport
+from ogdc_shared.api import answers
+from ogdc_shared.api.requests import SubmitRequest, TriggerRequest
 from ogdc_shared.errors import OutputUnavailableError, UnknownRunError, UnknownTriggerError
 from ogdc_shared.line_blocks import whole_lines
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["ApiClient", "ApiError", "Submitted"]
 
@@ -61,42 +61,43 @@ class ApiClient:
         headers = {"Idempotency-Key": idempotency_key}
         if bundle is None:
             path, kind = "/submit" if cache else "/submit?cache=false", "application/json"
-            body = json.dumps({"recipe_path": location, "overwrite": overwrite}).encode()
+            body = encode(SubmitRequest(recipe_path=location or "", overwrite=overwrite))
         else:
             path, kind = f"/submit?overwrite={str(overwrite).lower()}", "application/gzip"
             path += "" if cache else "&cache=false"
             body = bundle
-        answer = self._transport.call("POST", path, body=body, headers=headers | {"Content-Type": kind})
-        advice = tuple(map(str, answer.get("advice", ())))
-        return Submitted(name=answer["recipe_workflow_name"], message=answer["message"], advice=advice)
+        headers |= {"Content-Type": kind}
+        answer = self._transport.call("POST", path, answers.SubmitResponse, body=body, headers=headers)
+        return Submitted(
+            name=answer.recipe_workflow_name, message=answer.message, advice=tuple(answer.advice)
+        )
 
-    def run(self, name: str, *, tasks: int | None = None) -> dict[str, Any]:
+    def run(self, name: str, *, tasks: int | None = None) -> answers.RunDetail:
         """One run in detail, with at most so many of its tasks; None: as many as the service gives."""
         query = "" if tasks is None else f"?task_limit={tasks}"
-        return self._transport.call("GET", f"/runs/{_segment(name)}{query}")
+        return self._transport.call("GET", f"/runs/{_segment(name)}{query}", answers.RunDetail)
 
-    def runs(self, **filters: str | int | None) -> Iterator[dict[str, Any]]:
+    def runs(self, **filters: str | int | None) -> Iterator[answers.Run]:
         """All runs that match, newest first, a page at a time."""
         query = {key: value for key, value in filters.items() if value is not None}
         while True:
-            page = self._transport.call("GET", f"/runs?{urlencode(query)}")
-            yield from page["runs"]
-            if not page.get("next"):
+            page = self._transport.call("GET", f"/runs?{urlencode(query)}", answers.RunList)
+            yield from page.runs
+            if not page.next:
                 return
-            query["before"] = page["next"]
+            query["before"] = page.next
 
-    def partitions(self, name: str) -> Iterator[dict[str, Any]]:
+    def partitions(self, name: str) -> Iterator[answers.Partition]:
         """How a run's inputs are divided, and how far each part is, a page at a time."""
         offset = 0
         while page := self._partitions(name, offset=offset):
             yield from page
             offset += len(page)
 
-    def _partitions(self, name: str, *, offset: int) -> list[dict[str, Any]]:
+    def _partitions(self, name: str, *, offset: int) -> list[answers.Partition]:
         query = urlencode({"limit": _PARTITIONS, "offset": offset})
-        answer = self._transport.call("GET", f"/runs/{_segment(name)}/partitions?{query}")
-        found: list[dict[str, Any]] = answer["partitions"]
-        return found
+        path = f"/runs/{_segment(name)}/partitions?{query}"
+        return self._transport.call("GET", path, answers.PartitionList).partitions
 
     def logs(self, name: str, *, tail: int | None = None) -> Iterator[bytes]:
         """What a run's tasks have printed so far, some whole lines at a time."""
@@ -104,49 +105,44 @@ class ApiClient:
         with self._transport.stream("GET", f"/runs/{_segment(name)}/logs{query}") as response:
             yield from whole_lines(response.stream(_CHUNK))
 
-    def cancel(self, name: str) -> dict[str, Any]:
+    def cancel(self, name: str) -> answers.Run:
         """Stop a run."""
-        return self._transport.call("POST", f"/runs/{_segment(name)}/cancel")
+        return self._transport.call("POST", f"/runs/{_segment(name)}/cancel", answers.Run)
 
-    def remove(self, name: str) -> dict[str, Any]:
+    def remove(self, name: str) -> answers.Run:
         """Remove what a run that has ended left."""
-        return self._transport.call("DELETE", f"/runs/{_segment(name)}")
+        return self._transport.call("DELETE", f"/runs/{_segment(name)}", answers.Run)
 
-    def retry(self, name: str) -> dict[str, Any]:
+    def retry(self, name: str) -> answers.Run:
         """Run again what failed of a run."""
-        return self._transport.call("POST", f"/runs/{_segment(name)}/retry")
+        return self._transport.call("POST", f"/runs/{_segment(name)}/retry", answers.Run)
 
-    def triggers(self) -> list[dict[str, Any]]:
+    def triggers(self) -> list[answers.Trigger]:
         """All triggers, by name."""
-        found: list[dict[str, Any]] = self._transport.call("GET", "/triggers")["triggers"]
-        return found
+        return self._transport.call("GET", "/triggers", answers.TriggerList).triggers
 
-    def trigger(self, name: str, *, uploads: int) -> dict[str, Any]:
+    def trigger(self, name: str, *, uploads: int) -> answers.TriggerDetail:
         """One trigger with as many of its newest uploads."""
-        return self._transport.call(
-            "GET", f"/triggers/{_segment(name, UnknownTriggerError)}?uploads={uploads}"
-        )
+        path = f"/triggers/{_segment(name, UnknownTriggerError)}?uploads={uploads}"
+        return self._transport.call("GET", path, answers.TriggerDetail)
 
-    def add_trigger(self, asked: dict[str, Any]) -> dict[str, Any]:
+    def add_trigger(self, asked: TriggerRequest) -> answers.Trigger:
         """Have uploads start runs."""
-        body, headers = json.dumps(asked).encode(), {"Content-Type": "application/json"}
-        return self._transport.call("POST", "/triggers", body=body, headers=headers)
+        headers = {"Content-Type": "application/json"}
+        return self._transport.call("POST", "/triggers", answers.Trigger, body=encode(asked), headers=headers)
 
     def remove_trigger(self, name: str) -> str:
         """Remove a trigger; returns what the service says of that."""
         path = f"/triggers/{_segment(name, UnknownTriggerError)}"
-        message: str = self._transport.call("DELETE", path)["message"]
-        return message
+        return self._transport.call("DELETE", path, answers.TriggerRemoved).message
 
     def version(self) -> str:
         """Version of the service."""
-        version: str = self._transport.call("GET", "/version")["ogdc_runner_version"]
-        return version
+        return self._transport.call("GET", "/version", answers.VersionResponse).ogdc_runner_version
 
     def output_url(self, name: str) -> str:
         """Download link of a run's zip."""
-        url: str = self._transport.call("GET", f"/output/{_segment(name)}")["data_url"]
-        return url
+        return self._transport.call("GET", f"/output/{_segment(name)}", answers.OutputResponse).data_url
 
     def download(self, url: str, into: Path) -> Path:
         """Fetch `url` into the directory `into`, where it appears in one step under its own file name.

@@ -2,43 +2,47 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ogdc_cli.tasklog import plain
 from ogdc_cli.terminal import one_line
+from ogdc_shared.outputs.output_type import OutputType
 from ogdc_shared.phases import Phase
 
+if TYPE_CHECKING:
+    from ogdc_shared.api.answers import Run, RunDetail
 
-def outcome(run: dict[str, Any]) -> str:
+
+def outcome(run: RunDetail) -> str:
     """Say where a run's result is, or why there is none."""
-    name = run["name"]
-    if run["status"] != Phase.SUCCEEDED:
+    name = run.name
+    if run.status != Phase.SUCCEEDED:
         return failure(run)
-    if run["output_type"] == "temporary":
+    if run.output_type == OutputType.TEMPORARY:
         where = f"Fetch the result with: ogdc-runner get-output {name}"
     else:
-        where = f"Published as {run['recipe_id']}/ on the workflow volume."
+        where = f"Published as {run.recipe_id}/ on the workflow volume."
     return "\n".join((f"{name}: Succeeded. {where}", *warnings(run)))
 
 
-def status(run: dict[str, Any]) -> str:
+def status(run: Run) -> str:
     """A run's status, and how many warnings there are beside it."""
-    count = run.get("warning_count", 0)  # a deployment of the version before has none
-    return f"{run['status']}, {_counted(count)}" if count else str(run["status"])
+    count = run.warning_count
+    return f"{run.status}, {_counted(count)}" if count else str(run.status)
 
 
-def warnings(run: dict[str, Any]) -> list[str]:
+def warnings(run: RunDetail) -> list[str]:
     """What a run warns of, a line each; the last one says how many more there are."""
-    lines = [f"warning: {one_line(warning['message'])}" for warning in run.get("warnings", ())]
-    more = run.get("warning_count", 0) - len(lines)
-    return [*lines, f"{_counted(more)} more: ogdc-runner logs {run['name']}"] if more > 0 else lines
+    lines = [f"warning: {one_line(warning.message)}" for warning in run.warnings]
+    more = run.warning_count - len(lines)
+    return [*lines, f"{_counted(more)} more: ogdc-runner logs {run.name}"] if more > 0 else lines
 
 
-def failure(run: dict[str, Any]) -> str:
+def failure(run: Run) -> str:
     """Say why a run has no result, and what to look at."""
-    name = run["name"]
-    reason = plain(run.get("message") or "No reason is known.").replace("\n", "\n  ")
-    return f"{name}: {run['status']}. {reason}\nSee what it wrote: ogdc-runner logs {name}"
+    name = run.name
+    reason = plain(run.message or "No reason is known.").replace("\n", "\n  ")
+    return f"{name}: {run.status}. {reason}\nSee what it wrote: ogdc-runner logs {name}"
 
 
 def _counted(count: int) -> str:

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ogdc_shared.recipe.meta import META_NAME
+from ogdc_shared.recipe.forms import META_FILE
 
 if TYPE_CHECKING:
     import yaml
@@ -36,7 +36,7 @@ def place(recipe: Path, problem: str, *, workspace: Path) -> Place:
     name = str(file.relative_to(root))
     if found["line"]:
         return Place(name, int(found["line"]), int(found["col"]) if found["col"] else None)
-    return Place(name, _line_of(found["key"], file) if found["key"] and file.name == META_NAME else None)
+    return Place(name, _line_of(found["key"], file) if found["key"] and file.name == META_FILE else None)
 
 
 def _line_of(key: str, meta: Path) -> int:

@@ -9,15 +9,18 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ogdc_cli.api import ApiClient, ApiError
 from ogdc_cli.tasklog import LogSummary
 from ogdc_cli.terminal import one_line, say
 from ogdc_shared.phases import TERMINAL_PHASES, Phase
+from ogdc_shared.shortening import shortened
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+    from ogdc_shared.api.answers import RunDetail
 
 _FIRST_PAUSE, _MAX_PAUSE, _GROWTH = 0.05, 2.0, 1.02
 _PATIENCE_SECONDS = 15.0
@@ -27,14 +30,12 @@ _FEW_PARTITIONS = 8
 _CHATTER_SECONDS = 10.0
 _WIDTH = 200
 
-Report = Callable[[dict[str, Any], str], None]
-"""Takes a run, as `GET /runs/{name}` gives it, and the end of its log."""
+Report = Callable[["RunDetail", str], None]
+"""Takes a run and the end of its log."""
 
 
-def follow(
-    client: ApiClient, name: str, *, quiet: bool = False, patience: float | None = None
-) -> dict[str, Any]:
-    """Watch a run until it ends and return it as `GET /runs/{name}` gives it.
+def follow(client: ApiClient, name: str, *, quiet: bool = False, patience: float | None = None) -> RunDetail:
+    """Watch a run until it ends and return it.
 
     The pause between two looks grows with the time that has gone by, from 0.05 s by 2 % of it to 2 s, so that
     no run seems to take noticeably longer than it did. A service that goes away is waited for, `patience`
@@ -49,13 +50,13 @@ def follow(
             run = _patiently(lambda: client.run(name, tasks=0), patience)
             if not quiet:
                 report(run, _log(client, run, lines=lines))
-            if run["status"] in TERMINAL_PHASES:
+            if run.status in TERMINAL_PHASES:
                 return _patiently(lambda: client.run(name), patience)
             time.sleep(pause)
             pause, lines = min(pause * _GROWTH, _MAX_PAUSE), _LOOK
 
 
-def _patiently(ask: Callable[[], dict[str, Any]], patience: float | None) -> dict[str, Any]:
+def _patiently(ask: Callable[[], RunDetail], patience: float | None) -> RunDetail:
     deadline = time.monotonic() + (_PATIENCE_SECONDS if patience is None else patience)
     while True:
         try:
@@ -66,15 +67,15 @@ def _patiently(ask: Callable[[], dict[str, Any]], patience: float | None) -> dic
         time.sleep(_MAX_PAUSE / 4)
 
 
-def _log(client: ApiClient, run: dict[str, Any], *, lines: int) -> str:
+def _log(client: ApiClient, run: RunDetail, *, lines: int) -> str:
     """The end of a run's log; empty where it cannot be had, which is no reason to stop watching.
 
     Each task has a log of its own, so those of a run in many partitions are left alone.
     """
-    if (run.get("partitions") or 1) > _FEW_PARTITIONS:
+    if (run.partitions or 1) > _FEW_PARTITIONS:
         return ""
     try:
-        return b"".join(client.logs(run["name"], tail=lines)).decode(errors="replace")
+        return b"".join(client.logs(run.name, tail=lines)).decode(errors="replace")
     except ApiError:
         return ""
 
@@ -94,26 +95,26 @@ def _can_renew_lines() -> bool:
 
 
 def _plain() -> Report:
-    """Print each step once, and now and then what the command at work has said last."""
-    story = LogSummary()
+    """Print each step once, and now and then what the command at work has printed last."""
+    summary = LogSummary()
     shown, shown_at = "", 0.0
 
     def tell(text: str, seconds: float) -> None:
         nonlocal shown, shown_at
         if text != shown:
-            say(one_line(f"[{seconds:6.1f}s] {_clipped(text)}"), err=True)
+            say(one_line(f"[{seconds:6.1f}s] {shortened(text, _WIDTH)}"), err=True)
             shown, shown_at = text, seconds
 
-    def report(run: dict[str, Any], log: str) -> None:
+    def report(run: RunDetail, log: str) -> None:
         seconds = _elapsed(run)
-        for step in _shortened(story.update(log)):
+        for step in _shortened(summary.update(log)):
             tell(step, seconds)
         if held := _held_up(run):
             tell(held, seconds)
         elif not shown:
             tell(_overview(run) or _waiting(run), seconds)
         elif seconds - shown_at >= _CHATTER_SECONDS:
-            tell(_overview(run) or story.last or shown, seconds)
+            tell(_overview(run) or summary.last or shown, seconds)
 
     return report
 
@@ -129,26 +130,22 @@ def _shortened(steps: list[str]) -> Iterator[str]:
             yield from found
 
 
-def _clipped(text: str) -> str:
-    return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 1]}…"
-
-
-def _overview(run: dict[str, Any]) -> str:
+def _overview(run: RunDetail) -> str:
     """How far a run in several partitions is; empty where there is one, whose steps say it better."""
-    if run.get("partitions", 1) == 1:
+    if run.partitions == 1:
         return ""
     from ogdc_cli.partitions import summary
 
     return summary(run)
 
 
-def _held_up(run: dict[str, Any]) -> str:
+def _held_up(run: RunDetail) -> str:
     """What a run that has not ended waits for; empty where nothing is in its way."""
-    return "" if run["status"] in TERMINAL_PHASES else run.get("message") or ""
+    return "" if run.status in TERMINAL_PHASES else run.message or ""
 
 
-def _waiting(run: dict[str, Any]) -> str:
-    return "waiting for its turn" if run["status"] == Phase.PENDING else str(run["status"]).lower()
+def _waiting(run: RunDetail) -> str:
+    return "waiting for its turn" if run.status == Phase.PENDING else str(run.status).lower()
 
 
 @contextmanager
@@ -177,7 +174,7 @@ class _Picture:
         self._ahead = -time.monotonic()
         """What to add to the monotonic clock to have the run's age, in seconds."""
 
-    def update(self, run: dict[str, Any], log: str) -> None:
+    def update(self, run: RunDetail, log: str) -> None:
         """See `Report`."""
         self._story.update(log)
         self._step = _held_up(run) or _overview(run) or self._story.step or _waiting(run)
@@ -196,11 +193,10 @@ class _Picture:
         return table
 
 
-def _elapsed(run: dict[str, Any]) -> float:
+def _elapsed(run: RunDetail) -> float:
     """Seconds since a run was submitted; where its end is known, until then."""
-    submitted = datetime.fromisoformat(run["submitted_at"])
-    until = datetime.fromisoformat(run["finished_at"]) if run["finished_at"] else datetime.now(UTC)
-    return max(0.0, (until - submitted).total_seconds())
+    until = run.finished_at or datetime.now(UTC)
+    return max(0.0, (until - run.submitted_at).total_seconds())
 
 
 def _clock(seconds: float) -> str:

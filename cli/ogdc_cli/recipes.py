@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from ogdc_shared.errors import OgdcError, RecipeNotFoundError
 from ogdc_shared.imports import collection_paused
+from ogdc_shared.recipe.forms import is_archive
+from ogdc_shared.shortening import shortened
 
 if TYPE_CHECKING:
     from ogdc_shared.recipe.packing import LeftOut
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
 
 _GIT_PROTOCOLS = "file:git:http:https:ssh"
 _SHOWN = 10
-_ARCHIVES = (".tar.gz", ".tgz", ".zip")
 
 
 def is_remote(recipe: str) -> bool:
@@ -39,7 +40,7 @@ def staged(recipe: str) -> Iterator[Path]:
     if path is not None and path.is_dir():
         yield path
         return
-    if path is not None and not (path.is_file() and path.name.lower().endswith(_ARCHIVES)):
+    if path is not None and not (path.is_file() and is_archive(path.name)):
         what = "is a file" if path.exists() else "does not exist"
         raise RecipeNotFoundError(f"{recipe}: {what}; name the directory that holds the recipe's meta.yml.")
     from ogdc_shared.recipe_sources.staging import stage_recipe
@@ -137,5 +138,5 @@ def _git(directory: str, *arguments: str, what: str) -> None:
 
 def _label(text: str, width: int = 72) -> str:
     """`text` as a quoted Mermaid label: entities for what would end it or be read as markup."""
-    short = text if len(text) <= width else text[: width - 1] + "…"
+    short = shortened(text, width)
     return "".join(c if c.isalnum() or c in " .,:;/_-=…" else f"#{ord(c)};" for c in short)

@@ -45,9 +45,9 @@ def find_name(client: ApiClient, text: str) -> str:
     if not names:
         raise UnknownRunError(text)
     if len(names) > 1:
-        listed = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+        several = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
         raise InvalidRequestError(
-            f"Several runs' names begin with {text!r}: {one_line(listed)}. Give more of it."
+            f"Several runs' names begin with {text!r}: {one_line(several)}. Give more of it."
         )
     return names[0]
 
@@ -55,7 +55,7 @@ def find_name(client: ApiClient, text: str) -> str:
 def names_beginning(client: ApiClient, text: str) -> Iterator[str]:
     """Names of runs that begin so, those of the newest first."""
     runs = islice(client.runs(name_prefix=text, limit=100), _LOOKED_AT)
-    return (run["name"] for run in runs if run["name"].startswith(text))
+    return (run.name for run in runs if run.name.startswith(text))
 
 
 def _counted(client: ApiClient, number: int) -> str:
@@ -64,5 +64,4 @@ def _counted(client: ApiClient, number: int) -> str:
     if len(runs) < number:
         there_are = f"There are {len(runs)} runs" if runs else "There is no run"
         raise InvalidRequestError(f"-{number}: {there_are} of {client.user}. `ogdc-runner list` shows all.")
-    name: str = runs[-1]["name"]
-    return name
+    return runs[-1].name

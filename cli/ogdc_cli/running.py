@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_cli.api import ApiClient, Submitted
 from ogdc_cli.interrupts import INTERRUPTS, interrupts_held
@@ -19,13 +19,17 @@ from ogdc_local.stack.paths import StatePaths
 from ogdc_shared.copying import copy_tree
 from ogdc_shared.errors import InvalidRequestError, OgdcError
 from ogdc_shared.layout import PROCESS, partition_workspace
+from ogdc_shared.outputs.output_type import OutputType
 from ogdc_shared.phases import Phase
+
+if TYPE_CHECKING:
+    from ogdc_shared.api.answers import RunDetail
 
 
 class Finished(NamedTuple):
     """How a run ended."""
 
-    run: dict[str, Any]
+    run: RunDetail
     """As `GET /runs/{name}` gives it."""
     outputs: tuple[Path, ...]
     """The files it left; empty unless it succeeded."""
@@ -49,7 +53,7 @@ def run_recipe(
         client = ApiClient(ClientSettings.from_env()._replace(api_url=stack.url, by_default=False))
         with _cancelled_with_us(client, lambda: submit(client, packed, overwrite=True, cache=cache)) as name:
             run = follow(client, name, quiet=quiet)
-        if run["status"] != Phase.SUCCEEDED:
+        if run.status != Phase.SUCCEEDED:
             return Finished(run=run, outputs=())
         target = _copy_outputs(run, scratch / "outputs").rename(output_dir / name)
     return Finished(run=run, outputs=tuple(sorted(path for path in target.rglob("*") if not path.is_dir())))
@@ -60,7 +64,7 @@ def _scratch_in(directory: Path) -> Iterator[Path]:
     """Lend a directory inside `directory`, which is made and, where nothing is kept in it, removed again.
 
     Raises:
-        InvalidRequestError: nothing can be written there; better said before the run than after it.
+        InvalidRequestError: nothing can be written there; better refused before the run than after it.
     """
     is_new = not directory.exists()
     try:
@@ -98,24 +102,24 @@ def _cancelled_with_us(client: ApiClient, submitted: Callable[[], Submitted]) ->
         raise
 
 
-def _last_stage(run: dict[str, Any]) -> tuple[str, int]:
+def _last_stage(run: RunDetail) -> tuple[str, int]:
     """Name the stage whose outputs are the result, and say how many partitions it has."""
-    later = [each for each in run["stages"] if each["stage"] != PROCESS]
-    return (later[-1]["stage"], later[-1]["tasks"]) if later else (PROCESS, run["partitions"])
+    later = [each for each in run.stages if each.stage != PROCESS]
+    return (later[-1].stage, later[-1].tasks) if later else (PROCESS, run.partitions or 0)
 
 
-def _copy_outputs(run: dict[str, Any], target: Path) -> Path:
+def _copy_outputs(run: RunDetail, target: Path) -> Path:
     """Copy a run's outputs, as its commands left them, into a directory that is made.
 
     Both kinds lie on the stack's volume: what is published, and what a zip was made of.
     """
     volume = StatePaths.from_env().volume
-    if run["output_type"] == "temporary":
+    if run.output_type == OutputType.TEMPORARY:
         stage, partitions = _last_stage(run)
-        workspaces = (partition_workspace(run["name"], number, stage) for number in range(partitions))
+        workspaces = (partition_workspace(run.name, number, stage) for number in range(partitions))
         sources = [volume / workspace / "output_dir" for workspace in workspaces]
     else:
-        sources = [volume / run["recipe_id"]]
+        sources = [volume / run.recipe_id]
     for source in sources:
         copy_tree(str(source), str(target))
     return target

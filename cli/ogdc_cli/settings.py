@@ -92,12 +92,10 @@ def load_tokens(path: Path) -> dict[str, str]:
 
 def save_tokens(path: Path, tokens: Mapping[str, str]) -> None:
     """Write the token file so that only its owner can read it, in one step."""
+    from ogdc_local.stack.paths import write_private
+
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(path.name + ".new")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        json.dump(dict(tokens), file, indent=2)
-    fresh.replace(path)
+    write_private(path, json.dumps(dict(tokens), indent=2))
 
 
 def _found_url(env: Mapping[str, str]) -> tuple[str, bool]:

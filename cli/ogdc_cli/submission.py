@@ -19,8 +19,8 @@ class PackedRecipe(NamedTuple):
 def pack_recipe(recipe: str) -> PackedRecipe:
     """Get `recipe` ready.
 
-    One on this machine is checked, so that what is wrong with it is said before anything is sent; what its
-    author may not have meant is told on stderr.
+    One on this machine is checked, so that what is wrong with it is known before anything is sent; what its
+    author may not have meant goes to stderr.
 
     Raises:
         OgdcError: there is no such recipe, or it cannot run as written.
@@ -38,7 +38,7 @@ def pack_recipe(recipe: str) -> PackedRecipe:
 def submit(client: ApiClient, packed: PackedRecipe, *, overwrite: bool, cache: bool = True) -> Submitted:
     """Submit a recipe once, however often the request has to be repeated on its way.
 
-    What the author of one that is elsewhere may not have meant is told on stderr, as `pack_recipe` does of
+    What the author of one that is elsewhere may not have meant goes to stderr, as `pack_recipe` does of
     others.
 
     Raises:

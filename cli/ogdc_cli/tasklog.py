@@ -30,7 +30,7 @@ _WORDS = {
     "failed_before": "an earlier try failed: {message}",
     "stopped": "stopped: {message}",
 }
-"""Event of the worker (see `worker.report`) → how it is said."""
+"""Event of the worker (see `worker.report`) → how it is worded."""
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 _ENDINGS = frozenset({"command_finished", "command_failed", "failed", "stopped"})
 _TASK = re.compile(r"\[([^\]\s]+)\] (.*)", re.DOTALL)
@@ -42,10 +42,10 @@ class Line(NamedTuple):
     """One line of a log."""
 
     task: str
-    """Which task wrote it; empty where that is not said."""
+    """Which task wrote it; empty where that is not known."""
     text: str
     event: dict[str, str] | None
-    """What the worker told with it, each value as text; None: a command wrote it."""
+    """What the worker wrote with it, each value as text; None: a command wrote it."""
 
 
 def read_line(line: str) -> Line:

@@ -15,7 +15,11 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, TextIO, cast
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TextIO, cast
+
+if TYPE_CHECKING:
+    from msgspec import Struct
 
 _ENCODING_ERRORS = "ogdc.legible"
 _SPACES = frozenset("\u00a0\u1680\u202f\u205f\u3000") | {chr(code) for code in range(0x2000, 0x200B)}
@@ -46,8 +50,21 @@ def say(text: str, *, err: bool = False) -> None:
 
 
 def print_json(value: object) -> None:
-    """Print a value for programs to read."""
-    say(json.dumps(value, indent=2).replace("\x7f", r"\u007f"))
+    """Print a value for programs to read; structs as the API gave them."""
+    text = json.dumps(_builtins(value), indent=2, default=datetime.isoformat)
+    say(text.replace("\x7f", r"\u007f"))
+
+
+def fields(answer: Struct) -> dict[str, Any]:
+    """The fields of an answer, as JSON has them, to add some."""
+    found: dict[str, Any] = _builtins(answer)
+    return found
+
+
+def _builtins(value: object) -> Any:
+    from msgspec import to_builtins
+
+    return to_builtins(value, builtin_types=(datetime,))
 
 
 def is_plain(block: bytes) -> bool:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+import msgspec
 import urllib3
 
 from ogdc_cli.settings import ClientSettings
 from ogdc_shared.errors import OgdcError
+from ogdc_shared.servers.proxies import proxy_of
 from ogdc_shared.telemetry.tracing import new_trace
 
+_Answer = TypeVar("_Answer", bound=msgspec.Struct)
 _TIMEOUT = urllib3.Timeout(connect=5, read=120)
 _RETRIES = urllib3.Retry(
     total=3,
@@ -65,9 +67,15 @@ class Transport:
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
 
     def call(
-        self, method: str, path: str, *, body: bytes | None = None, headers: Mapping[str, str] | None = None
-    ) -> dict[str, Any]:
-        """Send a request to the API, whose answer is a JSON object.
+        self,
+        method: str,
+        path: str,
+        answer: type[_Answer],
+        *,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> _Answer:
+        """Send a request to the API, whose answer is JSON of a known form.
 
         Raises:
             ApiError: it is not, or the API refuses or does not answer.
@@ -75,12 +83,11 @@ class Transport:
         with self.stream(method, path, body=body, headers=headers) as response:
             data = response.data
         try:
-            answer = json.loads(data)
-        except ValueError:
-            answer = None
-        if not isinstance(answer, dict):
-            raise self._error(f"{self._url} does not answer as an OGDC API does. Is OGDC_API_URL right?")
-        return answer
+            return msgspec.json.decode(data, type=answer)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+            raise self._error(
+                f"{self._url} does not answer as an OGDC API does. Is OGDC_API_URL right?"
+            ) from exc
 
     @contextmanager
     def stream(
@@ -101,7 +108,7 @@ class Transport:
 
     @contextmanager
     def fetch(self, url: str) -> Iterator[urllib3.BaseHTTPResponse]:
-        """Lend the answer to a request to any server, which is not told who asks.
+        """Lend the answer to a request to any server, which does not learn who asks.
 
         Raises:
             ApiError: it refuses, does not answer or breaks off.
@@ -181,14 +188,8 @@ def _origin(url: str) -> str:
 
 
 def _proxy(url: str) -> str | None:
-    """The proxy that http_proxy, https_proxy and no_proxy ask for; none to this machine itself."""
-    parts = urlsplit(url)
-    asked = any(name.lower().endswith("_proxy") for name in os.environ)
-    if not asked or not parts.hostname or parts.hostname in _THIS_MACHINE:
-        return None
-    from urllib.request import getproxies, proxy_bypass
-
-    return None if proxy_bypass(parts.hostname) else getproxies().get(parts.scheme)
+    """The proxy that leads to a server; none to this machine itself."""
+    return None if urlsplit(url).hostname in _THIS_MACHINE else proxy_of(url)
 
 
 def _detail(response: urllib3.BaseHTTPResponse) -> str | None:

@@ -8,16 +8,18 @@ Source: knative/eventing pkg/kncloudevents/retries.go.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
-from functools import partial
 from uuid import uuid4
 
 from flask import Response
 
-from ogdc_functions.http.readiness import readiness_route
 from ogdc_functions.http.responses import receipt
-from ogdc_functions.http.routing import Call, Function, Route, build_function
+from ogdc_functions.http.routing import Call, Served
+from ogdc_functions.http.serving import serve
 from ogdc_functions.senders import check_token
+from ogdc_shared.api.answers import EventsResponse
+from ogdc_shared.api.routes import Function
 from ogdc_shared.context import Context
 from ogdc_shared.errors import InputError, UnavailableError
 from ogdc_shared.events.cloudevents import Event, each_event
@@ -25,23 +27,16 @@ from ogdc_shared.events.workflow_event import read_workflow_event
 from ogdc_shared.runs.events import TakenEvent, apply_event
 from ogdc_shared.telemetry.tracing import current
 
-MAX_BODY = 32 << 20
 STILL_RUNNING = "org.ogdc.run.unstopped"
 """Type of the event that says of runs that they have failed and go on."""
 
 
-def build(context: Context) -> Function:
+def build(context: Context) -> Served:
     """Build the function that functions-framework serves as `argo_events`."""
-    receive = partial(_receive, context)
-    routes = [
-        Route("POST", "/", receive, public=True, max_body=MAX_BODY),
-        Route("POST", "/events/argo", receive, public=True, max_body=MAX_BODY),
-        readiness_route(context),
-    ]
-    return build_function(routes, access_mode=context.settings.access_mode, telemetry=context.telemetry)
+    return serve(Function.ARGO_EVENTS, context, sys.modules[__name__])
 
 
-def _receive(context: Context, call: Call) -> Response:
+def receive_workflow_events(context: Context, call: Call) -> Response:
     """Apply the events of one request, each by itself.
 
     One that cannot be read, or recorded, keeps no other from being applied. Where none can be applied now,
@@ -66,7 +61,7 @@ def _receive(context: Context, call: Call) -> Response:
     if refused:
         # A fault of ours before an event's: only that is repeated, and logged.
         raise min(refused, key=lambda exc: isinstance(exc, InputError))
-    answer = {"events": [each.outcome for each in taken]}
+    answer = EventsResponse([each.outcome for each in taken])
     return receipt(call.request, answer, reply=_call_for_sweep(taken, context.settings.event_token))
 
 

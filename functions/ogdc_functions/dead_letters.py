@@ -1,20 +1,22 @@
 """The dead_letters service: events that nobody took after all retries end as an error in the log.
 
-What they said is found again all the same: who reads a silent run, and the sweep, ask Argo.
+What they were about is found again all the same: who reads a silent run, and the sweep, ask Argo.
 """
 
 from __future__ import annotations
 
 import logging
+import sys
 
 from flask import Response
 
 from ogdc_functions.http.responses import receipt
-from ogdc_functions.http.routing import Call, Function, Route, build_function
+from ogdc_functions.http.routing import Call, Served
+from ogdc_functions.http.serving import serve
+from ogdc_shared.api.answers import LoggedResponse
+from ogdc_shared.api.routes import Function
 from ogdc_shared.context import Context
 from ogdc_shared.telemetry.tracing import read_trace, within
-
-MAX_BODY = 32 << 20
 
 _ATTRIBUTES = ("id", "source", "type", "subject", "name", "namespace")
 _FAILURE = ("knativeerrordest", "knativeerrorcode")
@@ -23,13 +25,12 @@ _MAX_LENGTH = 500
 _log = logging.getLogger(__name__)
 
 
-def build(context: Context) -> Function:
+def build(context: Context) -> Served:
     """Build the function that functions-framework serves as `dead_letters`."""
-    routes = [Route("POST", "/", _receive, public=True, max_body=MAX_BODY)]
-    return build_function(routes, access_mode=context.settings.access_mode, telemetry=context.telemetry)
+    return serve(Function.DEAD_LETTERS, context, sys.modules[__name__])
 
 
-def _receive(call: Call) -> Response:
+def log_dead_letter(_context: Context, call: Call) -> Response:
     """Log what an event was about, and who refused it how; whatever it is, it is not sent again.
 
     Source: knative/eventing pkg/kncloudevents/attributes/knative_error.go (the extensions of a dead letter).
@@ -43,4 +44,4 @@ def _receive(call: Call) -> Response:
     began = read_trace(headers.get("ce-traceparent"))
     with within(began, event_id=attributes.get("id"), event_source=attributes.get("source")):
         _log.error("event given up: %s", " ".join(f"{name}={value!r}" for name, value in attributes.items()))
-    return receipt(call.request, {"logged": True})
+    return receipt(call.request, LoggedResponse())

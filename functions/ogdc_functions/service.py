@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import atexit
+import logging
+import os
 from collections.abc import Callable
 
 from flask import current_app
 
 from ogdc_functions.http.gunicorn_refusals import answer_gunicorn_refusals_in_json
 from ogdc_functions.http.responses import answer_errors_in_json
-from ogdc_functions.http.routing import Function
+from ogdc_functions.http.routing import Served
 from ogdc_functions.logs import configure_logging
-from ogdc_shared.config import Settings
+from ogdc_shared.config import Settings, unknown_variables
 from ogdc_shared.context import Context
 
+_log = logging.getLogger(__name__)
 
-def start(build: Callable[[Context], Function]) -> Function:
+
+def start(build: Callable[[Context], Served]) -> Served:
     """Build a service from the environment; called by its entrypoint.
 
     Connections are made on first use, since the web server forks after this. On SIGTERM it takes no more
@@ -27,6 +31,8 @@ def start(build: Callable[[Context], Function]) -> Function:
     configure_logging()
     answer_errors_in_json(current_app)
     answer_gunicorn_refusals_in_json()
+    for problem in unknown_variables(os.environ):
+        _log.warning("%s", problem)
     context = Context(Settings.from_env())
     atexit.register(context.close)
     return build(context)

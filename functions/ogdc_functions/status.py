@@ -1,120 +1,104 @@
-"""The status service: everything that can be read about runs."""
+"""The status service: everything that can be read about runs. Handlers bear the names of their routes."""
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
-from functools import partial
 
 from flask import Response
 
 from ogdc_functions import triggers
-from ogdc_functions.http.readiness import readiness_route
 from ogdc_functions.http.responses import json_response
-from ogdc_functions.http.routing import Call, Function, Route, build_function
-from ogdc_functions.queries import Choice, Number, Text
-from ogdc_functions.views import partitions_view, run_detail_view, run_view
+from ogdc_functions.http.routing import Call, Served
+from ogdc_functions.http.serving import serve
+from ogdc_functions.views import partition_view, run_detail_view, run_view
+from ogdc_shared.api import answers, routes
 from ogdc_shared.context import Context
-from ogdc_shared.phases import RUN_STATUSES
 from ogdc_shared.runs import read
 
-RECIPE_ID = Text("recipe_id", "Only runs of this recipe.")
-STATUS = Choice("status", RUN_STATUSES, "Only runs of this status.")
-SUBMITTED_BY = Text("submitted_by", "Only runs of the user whom the caller's own issuer calls so.")
-NAME_PREFIX = Text("name_prefix", "Only runs whose name begins so.")
-RUNS_LIMIT = Number("limit", 1, 200, 50, "How many.")
-BEFORE = Text("before", "The `next` of the page before.")
-TASK_LIMIT = Number("task_limit", 0, 1000, 1000, "How many tasks.")
-TASK_OFFSET = Number("task_offset", 0, 1 << 31, 0, "How many tasks to leave out at the beginning.")
-PARTITIONS_LIMIT = Number("limit", 1, 1000, 100, "How many.")
-PARTITIONS_OFFSET = Number("offset", 0, 1 << 31, 0, "How many to leave out at the beginning.")
-TAIL = Number("tail", 1, 1_000_000, 0, "Only so many lines, the last; all without it.")
 
-
-def build(context: Context) -> Function:
+def build(context: Context) -> Served:
     """Build the function that functions-framework serves as `status`."""
-    routes = [
-        Route("GET", "/status/{name}", partial(_status, context)),
-        Route("GET", "/runs", partial(_runs, context)),
-        Route("GET", "/runs/{name}", partial(_run, context)),
-        Route("GET", "/runs/{name}/partitions", partial(_partitions, context)),
-        Route("GET", "/runs/{name}/logs", partial(_logs, context)),
-        Route("GET", "/output/{name}", partial(_output, context)),
-        *triggers.reading_routes(context),
-        Route("GET", "/version", _version, public=True),
-        Route("GET", "/openapi.json", _openapi, public=True),
-        Route("GET", "/", _index, public=True),
-        readiness_route(context),
-    ]
-    return build_function(routes, access_mode=context.settings.access_mode, telemetry=context.telemetry)
+    return serve(routes.Function.STATUS, context, sys.modules[__name__], triggers)
 
 
-def _status(context: Context, call: Call) -> Response:
-    run = read.reconciled_run(context, call.name)
-    now = datetime.now(UTC).isoformat()
-    return json_response({"recipe_workflow_name": run.name, "status": run.status, "timestamp": now})
+def status(context: Context, _call: Call, name: str) -> answers.StatusResponse:
+    """Say where a run stands."""
+    run = read.reconciled_run(context, name)
+    return answers.StatusResponse(
+        recipe_workflow_name=run.name, status=run.status, timestamp=datetime.now(UTC)
+    )
 
 
-def _runs(context: Context, call: Call) -> Response:
+def list_runs(context: Context, call: Call) -> answers.RunList:
+    """Show a page of runs."""
     query = call.request.args
     page = read.list_runs(
         context,
-        recipe_id=RECIPE_ID.read(query),
-        status=STATUS.read(query),
-        submitted_by=SUBMITTED_BY.read(query),
+        recipe_id=routes.RECIPE_ID.read(query),
+        status=routes.STATUS.read(query),
+        submitted_by=routes.SUBMITTED_BY.read(query),
         issuer=call.caller.issuer,
-        name_prefix=NAME_PREFIX.read(query),
-        limit=RUNS_LIMIT.read(query),
-        before=BEFORE.read(query),
+        name_prefix=routes.NAME_PREFIX.read(query),
+        limit=routes.RUNS_LIMIT.read(query),
+        before=routes.BEFORE.read(query),
     )
-    return json_response({"runs": [run_view(run) for run in page.runs], "next": page.next})
+    return answers.RunList(runs=[run_view(run) for run in page.runs], next=page.next)
 
 
-def _run(context: Context, call: Call) -> Response:
+def show_run(context: Context, call: Call, name: str) -> answers.RunDetail:
+    """Show a run with some of its tasks."""
     query = call.request.args
-    limit, offset = TASK_LIMIT.read(query), TASK_OFFSET.read(query)
-    run = read.reconciled_run(context, call.name)
+    limit, offset = routes.TASK_LIMIT.read(query), routes.TASK_OFFSET.read(query)
+    run = read.reconciled_run(context, name)
     tasks, stages = read.get_tasks(context, run, limit=limit, offset=offset)
-    detail = run_detail_view(run, tasks, read.get_warnings(context, run), stages=stages)
-    return json_response(detail | {"trigger": triggers.origin_view(context, run)})
+    warnings = read.get_warnings(context, run)
+    origin = triggers.origin_view(context, run)
+    return run_detail_view(run, tasks, warnings, origin, stages=stages)
 
 
-def _partitions(context: Context, call: Call) -> Response:
-    from ogdc_shared.runs.partitions import list_partitions
+def list_partitions(context: Context, call: Call, name: str) -> answers.PartitionList:
+    """Show some of a run's partitions."""
+    from ogdc_shared.runs import partitions
 
     query = call.request.args
-    limit, offset = PARTITIONS_LIMIT.read(query), PARTITIONS_OFFSET.read(query)
-    run = read.reconciled_run(context, call.name)
-    listed = list_partitions(context, run, limit=limit, offset=offset)
-    return json_response(partitions_view(run, listed))
+    limit, offset = routes.PARTITIONS_LIMIT.read(query), routes.PARTITIONS_OFFSET.read(query)
+    run = read.reconciled_run(context, name)
+    listed = partitions.list_partitions(context, run, limit=limit, offset=offset)
+    return answers.PartitionList(total=run.partitions, partitions=[partition_view(each) for each in listed])
 
 
-def _logs(context: Context, call: Call) -> Response:
+def logs(context: Context, call: Call, name: str) -> Response:
+    """Hand out what a run's tasks printed."""
     from ogdc_shared.runs.logs import run_logs
 
-    blocks = run_logs(context, call.name, tail=TAIL.read(call.request.args) or None)
+    blocks = run_logs(context, name, tail=routes.TAIL.read(call.request.args) or None)
     return Response(blocks, content_type="text/plain; charset=utf-8")
 
 
-def _output(context: Context, call: Call) -> Response:
+def output(context: Context, _call: Call, name: str) -> answers.OutputResponse:
+    """Hand out a link to a run's zip."""
     from ogdc_shared.runs.output import output_link
 
-    return json_response({"data_url": output_link(context, call.name)})
+    return answers.OutputResponse(data_url=output_link(context, name))
 
 
-def _version(_call: Call) -> Response:
-    from importlib.metadata import version
+def version(_context: Context, _call: Call) -> answers.VersionResponse:
+    """Say which version this is."""
+    from importlib import metadata
 
-    return json_response({"ogdc_runner_version": version("ogdc-runner")})
+    return answers.VersionResponse(ogdc_runner_version=metadata.version("ogdc-runner"))
 
 
-def _openapi(_call: Call) -> Response:
+def openapi(_context: Context, _call: Call) -> Response:
+    """Show the OpenAPI document."""
     from ogdc_functions.http.openapi import document
 
     return json_response(document())
 
 
-def _index(_call: Call) -> Response:
-    run = "/runs/{name}"
-    paths = ["/status/{name}", "/output/{name}", "/runs", run, f"{run}/partitions", f"{run}/logs"]
-    paths += ["/triggers", "/triggers/{name}", "/version"]
-    return json_response({"service": "ogdc-runner", "paths": paths, "openapi": "/openapi.json"})
+def index(_context: Context, _call: Call) -> answers.IndexResponse:
+    """Name what can be read."""
+    return answers.IndexResponse(
+        service="ogdc-runner", paths=routes.readable_paths(), openapi="/openapi.json"
+    )

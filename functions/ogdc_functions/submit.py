@@ -1,57 +1,42 @@
-"""The submit service: everything that changes something, and checking a recipe."""
+"""The submit service: everything that changes something, and checking a recipe.
+
+Handlers bear the names of their routes. What they take is imported by the first call, so that a service that
+was asked to cancel has not loaded what builds workflows.
+"""
 
 from __future__ import annotations
 
-from functools import partial
+import sys
 from typing import TYPE_CHECKING
 
 from flask import Request, Response
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from ogdc_functions import triggers
-from ogdc_functions.http.readiness import readiness_route
-from ogdc_functions.http.responses import json_response, receipt
-from ogdc_functions.http.routing import Call, Function, Route, build_function
-from ogdc_functions.queries import Flag, Number, json_value
+from ogdc_functions.http.responses import receipt
+from ogdc_functions.http.routing import Call, Served
+from ogdc_functions.http.serving import serve
+from ogdc_shared.api import answers, routes
+from ogdc_shared.api.requests import SubmitRequest
 from ogdc_shared.context import Context
 from ogdc_shared.errors import InvalidRequestError
+from ogdc_shared.json_text import read_json
 
 if TYPE_CHECKING:
     from ogdc_shared.runs.recipes import RecipeSource
 
-MAX_BUNDLE = 64 << 20
-"""Bytes; the most an uploaded recipe may have."""
-
-CACHE = Flag("cache", "False: fetch every input anew, and keep none for later runs.")
-OVERWRITE = Flag("overwrite", "Replace the recipe's published data; as in a body of JSON.")
-UNSENT_FOR = Number(
-    "unsent_for", 0, 86_400, 120, "Seconds after which a run that Argo may not have counts as left over."
-)
-MAX_KEY = 255
-"""Characters of an Idempotency-Key."""
-
 _MAX_JSON = 64 << 10
 _BUNDLE_TYPES = frozenset({"application/gzip", "application/x-gzip", "application/x-tar", "application/zip"})
-_JSON_KEYS = frozenset({"recipe_path", "overwrite"})
+_JSON_KEYS = frozenset(SubmitRequest.__struct_fields__)
 
 
-def build(context: Context) -> Function:
+def build(context: Context) -> Served:
     """Build the function that functions-framework serves as `submit`."""
-    routes = [
-        Route("POST", "/submit", partial(_submit, context), writes=True, max_body=MAX_BUNDLE),
-        Route("POST", "/validate", partial(_validate, context), max_body=MAX_BUNDLE),
-        Route("POST", "/runs/{name}/cancel", partial(_cancel, context), writes=True),
-        Route("DELETE", "/runs/{name}", partial(_remove, context), writes=True),
-        Route("POST", "/runs/{name}/retry", partial(_retry, context), writes=True),
-        # No caller's: it does only what was promised before, no entry leads to it, and events have a token.
-        Route("POST", "/sweep", partial(_sweep, context), public=True),
-        *triggers.changing_routes(context),
-        readiness_route(context),
-    ]
-    return build_function(routes, access_mode=context.settings.access_mode, telemetry=context.telemetry)
+    return serve(routes.Function.SUBMIT, context, sys.modules[__name__], triggers)
 
 
-def _submit(context: Context, call: Call) -> Response:
+def submit(context: Context, call: Call) -> answers.SubmitResponse:
+    """Run a recipe."""
     from ogdc_shared.runs.submit import submit_recipe
 
     source, overwrite = _asked_for(call.request)
@@ -61,71 +46,72 @@ def _submit(context: Context, call: Call) -> Response:
         caller=call.caller,
         source=source,
         overwrite=overwrite,
-        cache=CACHE.read(call.request.args) is not False,
+        cache=routes.CACHE.read(call.request.args) is not False,
         idempotency_key=_idempotency_key(call.request),
         on_advice=advice.extend,
     )
-    return json_response(
-        {
-            "message": f"Recipe {run.recipe_id} is submitted as run {run.name}.",
-            "recipe_workflow_name": run.name,
-            "run_id": str(run.id),
-            "advice": advice,
-        }
+    return answers.SubmitResponse(
+        message=f"Recipe {run.recipe_id} is submitted as run {run.name}.",
+        recipe_workflow_name=run.name,
+        run_id=str(run.id),
+        advice=advice,
     )
 
 
-def _validate(context: Context, call: Call) -> Response:
+def validate(context: Context, call: Call) -> answers.ValidateResponse:
+    """Check a recipe."""
     from ogdc_shared.runs.recipes import opened_recipe
 
     source, _ = _asked_for(call.request)
     with opened_recipe(context, source) as recipe:
-        return json_response(
-            {
-                "message": f"Recipe {recipe.id} is valid.",
-                "recipe_id": recipe.id,
-                "recipe_name": recipe.meta.name,
-                "commands": len(recipe.commands),
-                "advice": list(recipe.advice),
-            }
+        return answers.ValidateResponse(
+            message=f"Recipe {recipe.id} is valid.",
+            recipe_id=recipe.id,
+            recipe_name=recipe.meta.name,
+            commands=len(recipe.commands),
+            advice=list(recipe.advice),
         )
 
 
-def _cancel(context: Context, call: Call) -> Response:
+def cancel_run(context: Context, call: Call, name: str) -> answers.Run:
+    """Stop a run."""
     from ogdc_functions.views import run_view
-    from ogdc_shared.runs.control import cancel_run
+    from ogdc_shared.runs import control
 
-    return json_response(run_view(cancel_run(context, call.name, by=call.caller.name)))
+    return run_view(control.cancel_run(context, name, by=call.caller.name))
 
 
-def _remove(context: Context, call: Call) -> Response:
+def remove_run(context: Context, _call: Call, name: str) -> answers.Run:
+    """Remove what a run left."""
     from ogdc_functions.views import run_view
-    from ogdc_shared.runs.control import remove_run
+    from ogdc_shared.runs import control
 
-    return json_response(run_view(remove_run(context, call.name)))
+    return run_view(control.remove_run(context, name))
 
 
-def _retry(context: Context, call: Call) -> Response:
+def retry_run(context: Context, _call: Call, name: str) -> answers.Run:
+    """Run again what failed of a run."""
     from ogdc_functions.views import run_view
-    from ogdc_shared.runs.control import retry_run
+    from ogdc_shared.runs import control
 
-    return json_response(run_view(retry_run(context, call.name)))
+    return run_view(control.retry_run(context, name))
 
 
-def _sweep(context: Context, call: Call) -> Response:
+def sweep(context: Context, call: Call) -> Response:
+    """Finish what was left undone, for the timer of this deployment or one of its sources."""
     from ogdc_functions.senders import check_sweeper
-    from ogdc_shared.sweep import sweep
+    from ogdc_shared import sweep as sweeping
 
     check_sweeper(context, call.request)
-    seconds = UNSENT_FOR.read(call.request.args)
-    return receipt(call.request, sweep(context, unsent_for=seconds)._asdict())
+    swept = sweeping.sweep(context, unsent_for=routes.UNSENT_FOR.read(call.request.args))
+    return receipt(call.request, answers.SweepResponse(**swept._asdict()))
 
 
 def _asked_for(request: Request) -> tuple[RecipeSource, bool]:
     """Read a request's recipe, and whether published data are to be replaced."""
     from ogdc_shared.runs.recipes import RecipeSource
 
-    overwrite = OVERWRITE.read(request.args)
+    overwrite = routes.OVERWRITE.read(request.args)
     if request.mimetype in _BUNDLE_TYPES:
         return RecipeSource(bundle=request.get_data()), bool(overwrite)
     if request.mimetype != "application/json":
@@ -143,7 +129,7 @@ def _in_json(body: bytes, *, overwrite: bool | None) -> tuple[RecipeSource, bool
     """Read a request in JSON; `overwrite` is what its query says, None: nothing."""
     from ogdc_shared.runs.recipes import RecipeSource
 
-    asked = json_value(body)
+    asked = read_json(body, refusal="The body is not JSON")
     if not isinstance(asked, dict) or not asked.keys() <= _JSON_KEYS:
         raise InvalidRequestError(
             "The body has to be a JSON object with `recipe_path` and, if wanted, `overwrite`."
@@ -162,6 +148,6 @@ def _in_json(body: bytes, *, overwrite: bool | None) -> tuple[RecipeSource, bool
 
 def _idempotency_key(request: Request) -> str | None:
     key = request.headers.get("Idempotency-Key")
-    if key is not None and not (0 < len(key) <= MAX_KEY and key.isprintable()):
-        raise InvalidRequestError(f"Idempotency-Key: give 1 to {MAX_KEY} printable characters.")
+    if key is not None and not (0 < len(key) <= routes.MAX_KEY and key.isprintable()):
+        raise InvalidRequestError(f"Idempotency-Key: give 1 to {routes.MAX_KEY} printable characters.")
     return key

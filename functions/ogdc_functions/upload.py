@@ -9,42 +9,35 @@ Source: knative/eventing pkg/kncloudevents/retries.go; minio/minio internal/even
 
 from __future__ import annotations
 
-from functools import partial
+import sys
 
 from flask import Request, Response
 
-from ogdc_functions.http.readiness import readiness_route
 from ogdc_functions.http.responses import receipt
-from ogdc_functions.http.routing import Call, Function, Route, build_function
+from ogdc_functions.http.routing import Call, Served
+from ogdc_functions.http.serving import serve
 from ogdc_functions.senders import TOKEN_HEADER, matches
+from ogdc_shared.api.answers import UploadReceipt, UploadsResponse
+from ogdc_shared.api.routes import Function
 from ogdc_shared.context import Context
 from ogdc_shared.errors import ForbiddenError, UnauthenticatedError
 from ogdc_shared.telemetry.base import EVENTS
 from ogdc_shared.telemetry.tracing import read_trace
 
-MAX_BODY = 32 << 20
-"""Bytes; Camel's source sends whole objects."""
 
-
-def build(context: Context) -> Function:
+def build(context: Context) -> Served:
     """Build the function that functions-framework serves as `upload`."""
-    receive = partial(_receive, context)
-    routes = [
-        Route("POST", "/", receive, public=True, max_body=MAX_BODY),
-        Route("POST", "/events/upload", receive, public=True, max_body=MAX_BODY),
-        readiness_route(context),
-    ]
-    return build_function(routes, access_mode=context.settings.access_mode, telemetry=context.telemetry)
+    return serve(Function.UPLOAD, context, sys.modules[__name__])
 
 
-def _receive(context: Context, call: Call) -> Response:
+def receive_uploads(context: Context, call: Call) -> Response:
     """Read all uploads of a request, record them, and start the runs of those that are meant for triggers.
 
     Raises:
         InvalidRequestError: some of it cannot be read; all else was recorded.
     """
+    from ogdc_shared.triggers import uploads
     from ogdc_shared.triggers.notifications import read_uploads
-    from ogdc_shared.triggers.uploads import receive_uploads
 
     _check_sender(context, call.request)
     headers = call.request.headers
@@ -52,12 +45,14 @@ def _receive(context: Context, call: Call) -> Response:
     # What an upload starts belongs to the trace that the upload began in, not to that of the last hop.
     began = read_trace(headers.get("ce-traceparent"), headers.get("ce-tracestate"))
     with context.telemetry.span("receive uploads", kind="CONSUMER", trace=began, attributes={}):
-        outcomes = receive_uploads(context, notification.uploads)
+        outcomes = uploads.receive_uploads(context, notification.uploads)
     for outcome in outcomes:
         context.telemetry.count(EVENTS, {"ogdc.event.outcome": outcome.outcome})
     if notification.refused:
         raise notification.refused[0]
-    return receipt(call.request, {"uploads": [outcome._asdict() for outcome in outcomes]})
+    return receipt(
+        call.request, UploadsResponse([UploadReceipt(**outcome._asdict()) for outcome in outcomes])
+    )
 
 
 def _check_sender(context: Context, request: Request) -> None:

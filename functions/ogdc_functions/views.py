@@ -1,12 +1,15 @@
-"""What the record knows, as the JSON that callers see."""
+"""What the record knows, as the answers that callers see."""
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from msgspec.structs import asdict
+
+from ogdc_shared.api import answers
 from ogdc_shared.argo.state import TaskState
 from ogdc_shared.db.runs import Run
+from ogdc_shared.outputs.output_type import OutputType
 from ogdc_shared.phases import Phase
 from ogdc_shared.redact import redact_url
 
@@ -18,70 +21,77 @@ if TYPE_CHECKING:
     from ogdc_shared.runs.partitions import PartitionState
 
 
-def run_view(run: Run) -> dict[str, Any]:
+def run_view(run: Run) -> answers.Run:
     """Return a run without its tasks."""
-    return {
-        "name": run.name,
-        "run_id": str(run.id),
-        "recipe_id": run.recipe_id,
-        "recipe_name": run.recipe_name,
-        "status": run.status,
-        "message": run.message,
-        "progress": run.progress,
-        "submitted_by": run.submitted_by,
-        "submitted_at": _time(run.submitted_at),
-        "started_at": _time(run.started_at),
-        "finished_at": _time(run.finished_at),
-        "deleted_at": _time(run.deleted_at),
-        "recipe_path": shown_location(run.recipe_path),
-        "snapshot": run.snapshot,
-        "output_type": run.output_type,
-        "overwrite": run.overwrite,
-        "partitions": run.partitions,
-        "input_files": run.input_files,
-        "input_bytes": run.input_bytes,
-        "task_counts": run.task_counts,
-        "partition_counts": run.partition_counts,
-        "warning_count": run.warning_count,
-        "links": _links(run),
-    }
+    return answers.Run(
+        name=run.name,
+        run_id=str(run.id),
+        recipe_id=run.recipe_id,
+        recipe_name=run.recipe_name,
+        status=run.status,
+        message=run.message,
+        progress=run.progress,
+        submitted_by=run.submitted_by,
+        submitted_at=run.submitted_at,
+        started_at=run.started_at,
+        finished_at=run.finished_at,
+        deleted_at=run.deleted_at,
+        recipe_path=shown_location(run.recipe_path),
+        snapshot=run.snapshot,
+        output_type=run.output_type,
+        overwrite=run.overwrite,
+        partitions=run.partitions,
+        input_files=run.input_files,
+        input_bytes=run.input_bytes,
+        task_counts=run.task_counts,
+        partition_counts=run.partition_counts,
+        warning_count=run.warning_count,
+        links=_links(run),
+    )
 
 
 def run_detail_view(
-    run: Run, tasks: list[TaskState], warnings: Sequence[RunWarning], *, stages: Sequence[StageCounts]
-) -> dict[str, Any]:
+    run: Run,
+    tasks: Sequence[TaskState],
+    warnings: Sequence[RunWarning],
+    origin: answers.RunOrigin | None,
+    *,
+    stages: Sequence[StageCounts],
+) -> answers.RunDetail:
     """Return a run with its stages and some of its tasks and warnings; its counts count all of them."""
-    return run_view(run) | {
-        "stages": [stage._asdict() for stage in stages],
-        "tasks": [_task_view(task) for task in tasks],
-        "warnings": [warning._asdict() for warning in warnings],
-    }
+    return answers.RunDetail(
+        **asdict(run_view(run)),
+        stages=[answers.Stage(**stage._asdict()) for stage in stages],
+        tasks=[_task_view(task) for task in tasks],
+        warnings=[answers.Warning(**warning._asdict()) for warning in warnings],
+        trigger=origin,
+    )
 
 
-def partitions_view(run: Run, partitions: list[PartitionState]) -> dict[str, Any]:
-    """Return some of a run's partitions, and how many there are; null: that is not known yet."""
-    return {"total": run.partitions, "partitions": [partition._asdict() for partition in partitions]}
+def partition_view(partition: PartitionState) -> answers.Partition:
+    """Return a partition and how far it is."""
+    return answers.Partition(**partition._asdict())
 
 
-def _task_view(task: TaskState) -> dict[str, Any]:
-    return {
-        "name": task.name,
-        "template": task.template,
-        "stage": task.stage,
-        "partition": task.partition,
-        "phase": task.phase,
-        "message": task.message,
-        "progress": task.progress,
-        "exit_code": task.exit_code,
-        "started_at": _time(task.started_at),
-        "finished_at": _time(task.finished_at),
-    }
+def _task_view(task: TaskState) -> answers.Task:
+    return answers.Task(
+        name=task.name,
+        template=task.template,
+        stage=task.stage,
+        partition=task.partition,
+        phase=task.phase,
+        message=task.message,
+        progress=task.progress,
+        exit_code=task.exit_code,
+        started_at=task.started_at,
+        finished_at=task.finished_at,
+    )
 
 
 def _links(run: Run) -> dict[str, str]:
     own = f"/runs/{run.name}"
     links = {"self": own, "logs": f"{own}/logs", "partitions": f"{own}/partitions"}
-    if run.output_type == "temporary" and run.status == Phase.SUCCEEDED:
+    if run.output_type == OutputType.TEMPORARY and run.status == Phase.SUCCEEDED:
         links["output"] = f"/output/{run.name}"
     return links
 
@@ -89,7 +99,3 @@ def _links(run: Run) -> dict[str, str]:
 def shown_location(location: str | None) -> str | None:
     """Return a location without what proves that it may be read."""
     return None if location is None else redact_url(location)
-
-
-def _time(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat()

@@ -13,6 +13,7 @@ import os
 import stat
 
 from ogdc_shared.fast_typing import TYPE_CHECKING
+from ogdc_shared.removal import remove
 from ogdc_shared.walking import walk
 
 if TYPE_CHECKING:
@@ -105,6 +106,18 @@ def _make_directory(path: str, mode: int) -> None:
     except FileExistsError:
         if not stat.S_ISDIR(os.lstat(path).st_mode):
             raise
+
+
+def replace_by_copy(path: str, source: str) -> None:
+    """Put a copy of a file in the place of `path`, which may be that file, in one step.
+
+    Raises:
+        OSError: it cannot be read, or no file be made beside it.
+    """
+    draft = f"{os.path.dirname(path)}/.ogdc-draft"
+    remove(draft)
+    copy_file(source, draft)
+    os.rename(draft, path)
 
 
 def _set_time(path: str, status: os.stat_result) -> None:

@@ -30,7 +30,7 @@
     │   └── SourceUnavailableError a recipe's or an input's server does not answer
     ├── IntegrityError             a task is handed something else than was submitted (fails the run)
     ├── CommandFailedError         a recipe's command did not end well (fails the run)
-    ├── WarningsError              a recipe takes for failures what others are told of (fails the run)
+    ├── WarningsError              a recipe takes for failures what others are warned of (fails the run)
     ├── PublishError               what commands left cannot be put together (fails the run)
     └── ConfigurationError         the operator has to mend a setting (500, without detail)
 
@@ -45,7 +45,7 @@ import errno
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 """Numbers of an OSError that say a disk is full, for everybody or for this user."""
 _MAX_PROBLEMS = 100
-"""Of a recipe that are told: a file of a megabyte can have a hundred thousand."""
+"""Of a recipe that are listed: a file of a megabyte can have a hundred thousand."""
 
 
 class OgdcError(Exception):
@@ -221,7 +221,7 @@ class CommandFailedError(OgdcError):
 
 
 class WarningsError(OgdcError):
-    """What a recipe takes for a failure, and is otherwise only told of."""
+    """What a recipe takes for a failure, and is otherwise only warned of."""
 
 
 class PublishError(OgdcError):

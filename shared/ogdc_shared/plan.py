@@ -104,7 +104,7 @@ class Plan(NamedTuple):
     variables: tuple[tuple[str, str], ...] = ()
     """Names and values that the commands' environment has besides its own."""
     recipe: str | None = None
-    """Digest of the recipe's own files (see `digests.files_digest`); None: not told."""
+    """Digest of the recipe's own files (see `digests.files_digest`); None: not known."""
     shell: tuple[str, ...] = ("sh", "-c")
     """The words before a command line; the default is what plans had before there was a choice."""
     strict: bool = False

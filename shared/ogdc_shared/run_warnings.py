@@ -32,7 +32,7 @@ class RunWarning(NamedTuple):
     message: str
     """For people: what, which, what to do; one line."""
     partition: int | None = None
-    """Which partition's task warned; None: `list`, `publish`, or not said yet."""
+    """Which partition's task warned; None: `list`, `publish`, or not known yet."""
 
 
 class RunWarnings(NamedTuple):
@@ -51,7 +51,7 @@ class RunWarnings(NamedTuple):
         return RunWarnings(self.total + other.total, tuple(kept[:MAX_WARNINGS]))
 
     def of_partition(self, number: int) -> RunWarnings:
-        """The same, said to be of a partition."""
+        """The same, marked as of a partition."""
         return RunWarnings(self.total, tuple(each._replace(partition=number) for each in self.first))
 
     def to_json(self) -> str:

@@ -1,4 +1,4 @@
-"""How messages tell of many things: the first few, and how many there are."""
+"""How messages name many things: the first few, and how many there are."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ def several(texts: Sequence[str], *, of: int | None = None, shown: int = SHOWN, 
     Args:
         texts: Some or all of them.
         of: How many there are; None: these.
-        shown: How many are told at most.
+        shown: How many are named at most.
         by: What stands between them.
     """
     total = len(texts) if of is None else of
-    told = texts[:shown]
-    more = total - len(told)
-    return by.join(told) + (f"{' ' if by == ', ' else by}and {more} more" if more > 0 else "")
+    first = texts[:shown]
+    more = total - len(first)
+    return by.join(first) + (f"{' ' if by == ', ' else by}and {more} more" if more > 0 else "")

@@ -39,7 +39,7 @@ class Expected(NamedTuple):
         """
         found = dict(word.split("=", 1) for word in words)
         if not found.keys() <= set(cls._fields):
-            raise ValueError(f"{' '.join(words)!r} is nothing a task can be told.")
+            raise ValueError(f"{' '.join(words)!r} is nothing a task can expect.")
         number = found.pop("partition", None)
         return cls(partition=None if number is None else int(number), **found)
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import time
 
 from ogdc_shared.errors import UnavailableError
+from ogdc_shared.file_lock import lock_within
 
 
 def open_locked(path: str, *, patience: float = 20.0) -> int:
@@ -24,22 +23,13 @@ def open_locked(path: str, *, patience: float = 20.0) -> int:
         OSError: it cannot be opened, or is a link.
     """
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    deadline = time.monotonic() + patience
-    while not _locked(file):
-        if time.monotonic() >= deadline:
-            os.close(file)
-            raise UnavailableError(
-                f"Another worker is at work here: it holds {path}. A later try may find it gone."
-            )
-        time.sleep(0.1)
-    return file
-
-
-def _locked(file: int) -> bool:
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
+        locked = lock_within(file, seconds=patience)
     except OSError:
-        return True  # a file system that knows no locks is no reason not to work
-    return True
+        return file  # a file system that knows no locks is no reason not to work
+    if not locked:
+        os.close(file)
+        raise UnavailableError(
+            f"Another worker is at work here: it holds {path}. A later try may find it gone."
+        )
+    return file

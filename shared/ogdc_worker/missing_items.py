@@ -134,7 +134,7 @@ def _checked(number: int, workspace: str) -> Account:
             "is published. A command may have removed or changed it."
         ) from exc
     if 1 not in commands:
-        raise PublishError(f"Partition {number} has not told how many items it had. Submit the recipe again.")
+        raise PublishError(f"Partition {number} has not left how many items it had. Submit the recipe again.")
     return account
 
 

@@ -29,7 +29,7 @@ _mask: Mask | None = None
 
 
 def hide(values: Iterable[str]) -> None:
-    """Have these values left out of all that is told from now on."""
+    """Have these values left out of all that is written from now on."""
     global _mask  # noqa: PLW0603  a secret is one for the whole process
     from ogdc_worker.secrets import Mask
 
@@ -133,7 +133,7 @@ class Reporter:
 def clip(text: str, size: int) -> str:
     """Make `text` fit into `size` bytes of UTF-8, leaving out its middle: beginnings and ends say most.
 
-    What is nobody's business goes first, while it can still be told from the rest.
+    What is nobody's business goes first, while it can still be distinguished from the rest.
     """
     content = redacted(text).encode(errors="replace")
     if len(content) <= size:

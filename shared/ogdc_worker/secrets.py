@@ -53,7 +53,7 @@ class Mask:
         return self._pattern.sub(HIDDEN.encode(), text.encode(errors="replace")).decode()
 
     def feed(self, piece: bytes, *, last: bool = False) -> bytes:
-        """Take the next piece of a stream; returns what can be told of it, which is all of it at the end."""
+        """Take the next piece of a stream; returns what can be shown of it, which is all of it at the end."""
         content = self._held + piece
         shown, at = bytearray(), 0
         while True:

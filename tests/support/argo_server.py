@@ -9,9 +9,9 @@ request.
         argo.advance("seals-abc", "Running")        # what the controller would do
         assert argo.workflows["seals-abc"]["status"]["phase"] == "Running"
 
-Trouble, by call (`create`, `get`, `log`, `terminate`, `retry`): `refuse` answers 503, `reject` 400, `hang`
-never answers, `drop` does what was asked and says nothing. Manifests are validated with hera's models of
-Argo's types.
+What goes wrong, by call (`create`, `get`, `log`, `terminate`, `retry`): `refuse` answers 503, `reject`
+400, `hang` never answers, `drop` does what was asked and says nothing. Manifests are validated with hera's
+models of Argo's types.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A certificate that nobody trusts, unless told to."""
+"""A certificate that nobody trusts, unless it is named."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class Cluster:
         """Run kubectl, and return what it printed.
 
         Raises:
-            AssertionError: it failed; the message is what it said.
+            AssertionError: it failed; the message is what it printed.
         """
         done = subprocess.run(
             [*self._kubectl, *args], capture_output=True, text=True, timeout=seconds, check=False

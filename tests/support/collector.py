@@ -59,7 +59,7 @@ class Collector(FileServer):
         return [point for points in newest.values() for point in points]
 
     def resources(self) -> list[dict[str, Any]]:
-        """What spans and metrics were said to come from."""
+        """What spans and metrics named as their source."""
         return [
             attributes(part.resource)
             for _, message in self.messages

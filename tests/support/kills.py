@@ -70,7 +70,7 @@ class Kill(NamedTuple):
         return f"{self.time:.3f} {process.part} {process.pid} ({process.name}) {process.run or ''}"
 
 
-class Trouble:
+class Disturbances:
     """Whoever kills, and starts the stack again.
 
     Attributes:

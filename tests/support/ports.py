@@ -1,4 +1,4 @@
-"""Ports for servers that cannot be told to take any: nobody else gets them meanwhile.
+"""Ports for servers that cannot take any: nobody else gets them meanwhile.
 
 Where the system chooses by itself, for others' connections too, is left alone; so is what is bound already.
 """

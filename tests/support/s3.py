@@ -32,7 +32,7 @@ class S3Server(NamedTuple):
 
     @property
     def settings(self) -> StorageSettings:
-        """What a deployment that uses this server is told."""
+        """What a deployment that uses this server is configured with."""
         return StorageSettings(
             bucket=self.bucket,
             access_key=self.access_key,

@@ -29,7 +29,7 @@ class Object(NamedTuple):
     etag: str = "b1946ac92492d2347c6235b4d2611184"
     version: str | None = None
     request: str = "C3D13FE58DE4C810"
-    """Tells one upload from another; the same however often it is told of."""
+    """Tells one upload from another; the same however often it is reported."""
 
 
 def record(

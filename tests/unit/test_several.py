@@ -8,7 +8,7 @@ from ogdc_shared.several import several
 
 
 @pytest.mark.parametrize(
-    ("texts", "of", "told"),
+    ("texts", "of", "expected"),
     [
         ([], None, ""),
         (["a"], None, "a"),
@@ -17,8 +17,8 @@ from ogdc_shared.several import several
         (["a", "b"], 7, "a, b and 5 more"),
     ],
 )
-def test_the_first_are_named_and_all_are_counted(texts: list[str], of: int | None, told: str) -> None:
-    assert several(texts, of=of, shown=3) == told
+def test_the_first_are_named_and_all_are_counted(texts: list[str], of: int | None, expected: str) -> None:
+    assert several(texts, of=of, shown=3) == expected
 
 
 def test_lines_stand_below_each_other() -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ogdc_cli.commands.common import JsonOption, NoCacheOption, RecipeArgument
-from ogdc_cli.terminal import one_line, print_json, say
+from ogdc_cli.terminal import fields, one_line, print_json, say
 from ogdc_shared.phases import Phase
 
 _LISTED = 20
@@ -42,15 +42,15 @@ def run(
         recipe, output_dir=output_dir, idle_timeout=IDLE_SECONDS, cache=not no_cache, quiet=as_json
     )
     if as_json:
-        print_json(done.run | {"outputs": [str(path) for path in done.outputs]})
-    elif done.run["status"] == Phase.SUCCEEDED:
-        say(f"{done.run['name']}: Succeeded. Outputs:")
+        print_json(fields(done.run) | {"outputs": [str(path) for path in done.outputs]})
+    elif done.run.status == Phase.SUCCEEDED:
+        say(f"{done.run.name}: Succeeded. Outputs:")
         _print_outputs(done.outputs)
         for line in warnings(done.run):
             say(line, err=True)
     else:
         say(failure(done.run), err=True)
-    if done.run["status"] != Phase.SUCCEEDED:
+    if done.run.status != Phase.SUCCEEDED:
         raise typer.Exit(1)
 
 

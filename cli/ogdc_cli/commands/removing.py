@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from ogdc_cli.api import ApiClient
+    from ogdc_shared.api.answers import Run
 
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")]
 
@@ -35,10 +36,8 @@ def remove(name: RunArgument, dry_run: DryRunOption = False, as_json: JsonOption
 
     client, name = chosen(name)
     run = client.run(name, tasks=0)
-    if run["status"] not in TERMINAL_PHASES:
-        raise RunStateError(
-            f"{name} has not ended ({run['status']}). Stop it first: ogdc-runner cancel {name}"
-        )
+    if run.status not in TERMINAL_PHASES:
+        raise RunStateError(f"{name} has not ended ({run.status}). Stop it first: ogdc-runner cancel {name}")
     _remove(client, [run], dry_run=dry_run, as_json=as_json)
 
 
@@ -65,22 +64,22 @@ def collect_garbage(
 
 def _ended_runs(
     client: ApiClient, statuses: Iterable[str], *, recipe: str | None, before: datetime
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[Run]:
     for status in statuses:
         for run in client.runs(recipe_id=recipe, status=status, limit=200):
-            ended_at = datetime.fromisoformat(run["finished_at"] or run["submitted_at"])
-            if ended_at <= before and not run.get("deleted_at"):
+            ended_at = run.finished_at or run.submitted_at
+            if ended_at <= before and not run.deleted_at:
                 yield run
 
 
-def _remove(client: ApiClient, runs: Iterable[dict[str, Any]], *, dry_run: bool, as_json: bool) -> None:
+def _remove(client: ApiClient, runs: Iterable[Run], *, dry_run: bool, as_json: bool) -> None:
     names = []
     for run in runs:
         if not dry_run:
-            client.remove(run["name"])
-        names.append(run["name"])
+            client.remove(run.name)
+        names.append(run.name)
         if not as_json:
-            say(f"What {run['name']} ({run['status']}) left {'would be' if dry_run else 'is'} removed.")
+            say(f"What {run.name} ({run.status}) left {'would be' if dry_run else 'is'} removed.")
     if as_json:
         print_json({"removed": names, "dry_run": dry_run})
     elif not names:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ogdc_cli.commands.common import JsonOption, NoCacheOption, OverwriteOption, RecipeArgument, connected
 from ogdc_cli.commands.run_argument import RunArgument, RunCommand, chosen
-from ogdc_cli.terminal import one_line, print_json, say
+from ogdc_cli.terminal import fields, one_line, print_json, say
 from ogdc_shared.phases import Phase
 
 if TYPE_CHECKING:
     from ogdc_cli.api import ApiClient
+    from ogdc_shared.api.answers import Partition, Run
 
 WaitOption = Annotated[
     bool, typer.Option("--wait", help="Follow the run to its end; fail unless it succeeded.")
@@ -71,12 +72,12 @@ def status(
     run = client.run(name)
     divided = list(client.partitions(name)) if partitions else []
     if as_json:
-        print_json(run | {"partition_list": divided} if partitions else run)
+        print_json(fields(run) | {"partition_list": divided} if partitions else run)
         return
-    progress = f" ({run['progress']})" if run.get("progress") and run["status"] == Phase.RUNNING else ""
-    say(one_line(f"{run['name']}: {outcome.status(run)}{progress}"))
-    if run.get("message"):
-        say("  " + plain(run["message"]).replace("\n", "\n  "))
+    progress = f" ({run.progress})" if run.progress and run.status == Phase.RUNNING else ""
+    say(one_line(f"{run.name}: {outcome.status(run)}{progress}"))
+    if run.message:
+        say("  " + plain(run.message).replace("\n", "\n  "))
     for line in outcome.warnings(run):
         say(line)
     if partitions:
@@ -169,25 +170,25 @@ def _finish(client: ApiClient, name: str, *, as_json: bool) -> None:
     if as_json:
         print_json(run)
     else:
-        say(outcome(run), err=run["status"] != Phase.SUCCEEDED)
-    if run["status"] != Phase.SUCCEEDED:
+        say(outcome(run), err=run.status != Phase.SUCCEEDED)
+    if run.status != Phase.SUCCEEDED:
         raise typer.Exit(1)
 
 
-def _changed(run: dict[str, Any], *, as_json: bool) -> None:
+def _changed(run: Run, *, as_json: bool) -> None:
     if as_json:
         print_json(run)
     else:
-        say(one_line(f"{run['name']}: {run['status']}"))
+        say(one_line(f"{run.name}: {run.status}"))
 
 
-def _row(run: dict[str, Any]) -> tuple[str, ...]:
+def _row(run: Run) -> tuple[str, ...]:
     from ogdc_cli.outcome import status
 
-    return (run["name"], status(run), run["submitted_at"][:19].replace("T", " "), run["submitted_by"])
+    return (run.name, status(run), f"{run.submitted_at:%Y-%m-%d %H:%M:%S}", run.submitted_by)
 
 
-def _print_partitions(run: dict[str, Any], partitions: list[dict[str, Any]]) -> None:
+def _print_partitions(run: Run, partitions: list[Partition]) -> None:
     from ogdc_cli.partitions import rows, summary
 
     say(summary(run))

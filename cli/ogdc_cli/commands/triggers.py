@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ogdc_cli.commands.common import JsonOption, connected
 from ogdc_cli.terminal import one_line, print_json, say
+
+if TYPE_CHECKING:
+    from ogdc_shared.api.answers import Trigger
 
 TriggerArgument = Annotated[str, typer.Argument(metavar="NAME", help="The trigger's name.")]
 
@@ -44,10 +47,13 @@ def show(
         print_json(trigger)
         return
     say(one_line(_line(trigger)))
-    for upload in trigger["uploads"]:
-        became = upload["run"] or upload["message"] or ""
-        time = upload["received_at"][:19].replace("T", " ")
-        say(one_line(f"{time}  {upload['outcome']:<8} {upload['key']}  {became}".rstrip()))
+    for upload in trigger.uploads:
+        became = upload.run or upload.message or ""
+        say(
+            one_line(
+                f"{upload.received_at:%Y-%m-%d %H:%M:%S}  {upload.outcome:<8} {upload.key}  {became}".rstrip()
+            )
+        )
 
 
 @triggers.command("add")
@@ -77,21 +83,23 @@ def add(
     as_json: JsonOption = False,
 ) -> None:
     """Have uploads start runs, which will be yours."""
-    asked = {
-        "name": name,
-        "bucket": bucket,
-        "pattern": pattern,
-        "kinds": kind or [],
-        "recipe_path": None if recipe is None else _location(recipe),
-        "overwrite": overwrite,
-        "pass_object": not no_object,
-        "base_url": base_url,
-    }
+    from ogdc_shared.api.requests import TriggerRequest
+
+    asked = TriggerRequest(
+        name=name,
+        bucket=bucket,
+        pattern=pattern,
+        kinds=kind or [],
+        recipe_path=None if recipe is None else _location(recipe),
+        overwrite=overwrite,
+        pass_object=not no_object,
+        base_url=base_url,
+    )
     trigger = connected().add_trigger(asked)
     if as_json:
         print_json(trigger)
     else:
-        say(f"Trigger {trigger['name']} is set; see what it does with: ogdc-runner triggers show {name}")
+        say(f"Trigger {trigger.name} is set; see what it does with: ogdc-runner triggers show {name}")
 
 
 @triggers.command("remove")
@@ -107,6 +115,6 @@ def _location(recipe: str) -> str:
     return recipe if is_remote(recipe) else str(Path(recipe).expanduser().resolve())
 
 
-def _line(trigger: dict[str, Any]) -> str:
-    what = trigger["recipe_path"] or "the uploaded recipe"
-    return f"{trigger['name']}  {trigger['bucket']}/{trigger['pattern']} → {what}  ({trigger['owner']})"
+def _line(trigger: Trigger) -> str:
+    what = trigger.recipe_path or "the uploaded recipe"
+    return f"{trigger.name}  {trigger.bucket}/{trigger.pattern} → {what}  ({trigger.owner})"

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs
 
 from ogdc_local.engine.door import json_object
-from ogdc_local.engine.labels import matches
 from ogdc_local.engine.logs import read_logs
 from ogdc_local.engine.manifest import read_program
 from ogdc_local.engine.pods import Pods
@@ -102,8 +101,7 @@ class Api:
             ("DELETE", True, None): self._delete,
             ("GET", True, "log"): self._log,
             ("PUT", True, "retry"): self._retry,
-            ("PUT", True, "terminate"): self._shut_down("Terminate"),
-            ("PUT", True, "stop"): self._shut_down("Stop"),
+            ("PUT", True, "terminate"): self._terminate,
         }
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -162,10 +160,11 @@ class Api:
 
     def _list(self, request: Request) -> Answer:
         """A page of workflows, newest first; `continue` is the number of those already given."""
-        selector = request.query.get("listOptions.labelSelector", "")
+        if request.query.get("listOptions.labelSelector"):
+            raise InvalidRequestError("listOptions.labelSelector: not offered by the local stack.")
         limit = _number(request.query, "listOptions.limit")
         offset = _number(request.query, "listOptions.continue")
-        names = [name for name, labels in self._store.names() if matches(selector, labels)]
+        names = self._store.names()
         page = names[offset : offset + limit] if limit else names[offset:]
         rest = offset + len(page) < len(names)
         metadata = {"continue": str(offset + len(page))} if rest else {}
@@ -204,8 +203,8 @@ class Api:
             )
         return self._turn(request.name, self._store.retry)
 
-    def _shut_down(self, strategy: str) -> Callable[[Request], Answer]:
-        return lambda request: self._turn(request.name, lambda name: self._store.shut_down(name, strategy))
+    def _terminate(self, request: Request) -> Answer:
+        return self._turn(request.name, lambda name: self._store.shut_down(name, "Terminate"))
 
     def _turn(self, name: str, change: Callable[[str], str | None]) -> Answer:
         try:

@@ -1,4 +1,4 @@
-"""What a request's JSON may hold at all: what can be stored, told and handed to a process as it is.
+"""What a request's JSON may hold at all: what can be stored, sent and handed to a process as it is.
 
 SQLite and PostgreSQL take no NUL and no lone surrogate in a text and no NaN in JSON; no command line takes a
 NUL; and what nests too deep ends a program that reads it.

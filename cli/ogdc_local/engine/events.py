@@ -1,7 +1,7 @@
 """Telling argo_events of every change, as Knative's ApiServerSource in Resource mode does on a cluster.
 
 One event carries the whole object at its latest version, so changes of one workflow that follow each other
-closely make one event. A delivery is tried until it is taken; after a restart everything there is is told
+closely make one event. A delivery is tried until it is taken; after a restart everything there is is sent
 again, as `add`.
 
 Source: knative/eventing pkg/adapter/apiserver/events (types, subject, extensions) and
@@ -84,7 +84,7 @@ class EventSender:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop; what was not delivered is told again at the next start."""
+        """Stop; what was not delivered is sent again at the next start."""
         with self._changed:
             self._stopping = True
             self._changed.notify()
@@ -93,7 +93,7 @@ class EventSender:
 
     @property
     def idle(self) -> bool:
-        """Whether everything has been told."""
+        """Whether everything has been delivered."""
         with self._changed:
             return not self._due and not self._sending
 
@@ -142,7 +142,7 @@ class EventSender:
         self._due[uid] = again.merged(self._due[uid]) if uid in self._due else again
 
     def _try(self, uid: str, kind: str) -> bool:
-        """As `_deliver`; what cannot be told keeps nothing else from being told."""
+        """As `_deliver`; what cannot be sent keeps nothing else from being sent."""
         try:
             return self._deliver(uid, kind)
         except Exception as exc:

@@ -62,7 +62,7 @@ class Guard:
         """Nothing is looked at before `start`.
 
         Args:
-            on_excess: Told of a pod that has too much, by one of the threads; once for each, or more often.
+            on_excess: Called with a pod that has too much, by one of the threads; once for each or more.
         """
         self._on_excess = on_excess
         self._subjects: dict[Hashable, Subject] = {}

@@ -1,4 +1,4 @@
-"""Instances of tasks, their tries, and what is told of them in a node."""
+"""Instances of tasks, their tries, and what a node says of them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from ogdc_shared.phases import FAILED_PHASES, Phase
 
 _MAX_ITEMS = 100_000
 _MAX_TRIES = 1_000
-_NO_PARENTHESES = str.maketrans("", "", "()")
 _POLICIES: Mapping[str, set[str]] = {
     Phase.FAILED: {"Always", "OnFailure"},
     Phase.ERROR: {"Always", "OnError"},
@@ -79,17 +78,13 @@ def instances_of(task: Task, *, path: str, scope: dict[str, str]) -> list[Instan
         scope: Values of the tags its fields may hold.
 
     Raises:
-        ValueError: an earlier task left something else than the list, number or value it should have.
+        ValueError: an earlier task left something else than the number it should have.
     """
-    if not task.fans_out:
+    if task.sequence is None:
         return [Instance(task, name=path, arguments=_filled(task, scope))]
     return [
-        Instance(
-            task,
-            name=f"{path}({index}:{item.translate(_NO_PARENTHESES)})",
-            arguments=_filled(task, scope | {"item": item}),
-        )
-        for index, item in enumerate(_items(task, scope))
+        Instance(task, name=f"{path}({index}:{item})", arguments=_filled(task, scope | {"item": str(item)}))
+        for index, item in enumerate(_items(task.sequence, scope))
     ]
 
 
@@ -136,24 +131,12 @@ def output_parameters(node: Node) -> dict[str, str]:
     return {entry["name"]: entry["value"] for entry in json.loads(node.outputs or "{}").get("parameters", ())}
 
 
-def _items(task: Task, scope: dict[str, str]) -> list[str]:
-    """What a task fans out over; what is no string is given as JSON."""
-    if task.sequence is not None:
-        start, count = (_number(fill(text, scope)) for text in task.sequence)
-        if count > _MAX_ITEMS:
-            raise ValueError(f"withSequence: {count} items are more than the {_MAX_ITEMS} of one task")
-        return [str(number) for number in range(start, start + count)]
-    items = _json(fill(task.param or "", scope))
-    if not isinstance(items, list):
-        raise ValueError(f"withParam value could not be parsed as a JSON list: {task.param}")  # noqa: TRY004
-    return [item if isinstance(item, str) else json.dumps(item, separators=(",", ":")) for item in items]
-
-
-def _json(text: str) -> object:
-    try:
-        return json.loads(text)
-    except RecursionError as exc:
-        raise ValueError("withParam nests too deep") from exc
+def _items(sequence: tuple[str, str], scope: dict[str, str]) -> range:
+    """What a task fans out over."""
+    start, count = (_number(fill(text, scope)) for text in sequence)
+    if count > _MAX_ITEMS:
+        raise ValueError(f"withSequence: {count} items are more than the {_MAX_ITEMS} of one task")
+    return range(start, start + count)
 
 
 def _number(text: str) -> int:

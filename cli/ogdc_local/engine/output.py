@@ -10,9 +10,10 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
-import time
 from contextlib import suppress
 from pathlib import Path
+
+from ogdc_shared.file_lock import lock_within
 
 _PIECE = 1024 * 1024
 _PIPE_SIZE = getattr(fcntl, "F_SETPIPE_SZ", None)
@@ -149,13 +150,5 @@ def _enlarge(pipe: int) -> None:
 
 
 def _lock(mark: int) -> None:
-    deadline = time.monotonic() + _LEFTOVER_SECONDS
-    while True:
-        try:
-            fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise OSError("an earlier process of this task does not end") from None
-            time.sleep(_POLL_SECONDS)
-        else:
-            return
+    if not lock_within(mark, seconds=_LEFTOVER_SECONDS, poll_seconds=_POLL_SECONDS):
+        raise OSError("an earlier process of this task does not end")

@@ -323,7 +323,7 @@ class Pods:
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - _MESSAGE_BYTES))
             lines = file.read().decode(errors="replace").strip().splitlines()
-        return lines[-1] if lines else "it said nothing"
+        return lines[-1] if lines else "it printed nothing"
 
     def _scratch_of(self, workflow: str) -> _Scratch:
         with self._lock:

@@ -119,13 +119,11 @@ class Task(NamedTuple):
     """Values may hold tags."""
     sequence: tuple[str, str] | None = None
     """(start, count) of withSequence; both may hold tags."""
-    param: str | None = None
-    """withParam; may hold tags."""
 
     @property
     def fans_out(self) -> bool:
         """Whether it stands for any number of pods."""
-        return self.sequence is not None or self.param is not None
+        return self.sequence is not None
 
 
 class Ttl(NamedTuple):

@@ -59,7 +59,7 @@ class _Pod:
         self.task: Phases | None = None
         """While its containers run."""
         self.watched: tuple[int, int] | None = None
-        """Which of them is waited for, and its descriptor in the selector."""
+        """Which of them it watches, and its descriptor in the selector."""
         self.output: Output | None = None
         """What its container prints."""
         self.leaving = False
@@ -383,7 +383,7 @@ class Scheduler:
         try:
             ended = task.poll()
         except Exception as exc:
-            _LOG.exception("It cannot be told how %s ended.", pod.attempt.node.name)
+            _LOG.exception("It is not known how %s ended.", pod.attempt.node.name)
             ended = Exit(code=1, started=False)
             self._lose(task, exc)
         if ended is None:
@@ -567,7 +567,7 @@ def _runs(task: Phases) -> bool:
     try:
         return task.poll() is None
     except Exception:
-        _LOG.exception("It cannot be told whether a container has ended.")
+        _LOG.exception("It is not known whether a container has ended.")
         return False
 
 

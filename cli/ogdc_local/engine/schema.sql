@@ -51,7 +51,7 @@ CREATE TABLE edges (
     PRIMARY KEY (uid, parent, number)
 ) WITHOUT ROWID;
 
--- Workflows that are gone, whose deletion has not been told to anybody yet.
+-- Workflows that are gone, whose deletion has not been delivered yet.
 CREATE TABLE deletions (
     uid  TEXT PRIMARY KEY,
     name TEXT NOT NULL,

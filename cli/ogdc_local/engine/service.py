@@ -54,7 +54,7 @@ class Engine:
             volumes: Volume claim → directory that stands for it.
             log_dir: Keeps the logs of the workflows there are.
             log_limit: Bytes that the log of one pod may have.
-            events_url: Takes a CloudEvent for every change; None: nobody is told.
+            events_url: Takes a CloudEvent for every change; None: nobody gets them.
             namespace: The only one served.
             slots: Most pods at once.
             sandbox: What runs them (see `sandbox.probe`).
@@ -108,7 +108,7 @@ class Engine:
     def start(self) -> None:
         """Go on with everything that has not ended; call it once."""
         self._sandbox.clean(self._scratch)
-        self._pods.clean(name for name, _ in self._store.names())
+        self._pods.clean(self._store.names())
         self._scheduler.start()
         if self._events is not None:
             self._events.start()
@@ -130,7 +130,7 @@ class Engine:
         return self._scheduler.alive
 
     def busy(self) -> bool:
-        """Whether a workflow has not ended, or somebody has still to be told of a change."""
+        """Whether a workflow has not ended, or a change is still to be delivered."""
         return bool(self._store.unfinished()) or (self._events is not None and not self._events.idle)
 
     def _on_change(self, uid: str, change: Change) -> None:

@@ -1,4 +1,4 @@
-"""The engine's state in SQLite: workflows, their nodes, and deletions not yet told.
+"""The engine's state in SQLite: workflows, their nodes, and deletions not yet delivered.
 
 One file in WAL mode, so that readers never wait; one writing connection behind a lock. A transition touches
 the rows it is about and the workflow's head, never the whole object. Every commit is on disk before it
@@ -115,20 +115,18 @@ class Store:
         return None if name is None or body is None else (name, body)
 
     def deleted_object(self, uid: str) -> tuple[str, str] | None:
-        """Name and last JSON of a workflow that is gone; None once that was told."""
+        """Name and last JSON of a workflow that is gone; None once that was delivered."""
         with self._reader() as connection:
             found: tuple[str, str] | None = connection.execute(
                 "SELECT name, body FROM deletions WHERE uid = ?", (uid,)
             ).fetchone()
         return found
 
-    def names(self) -> list[tuple[str, dict[str, str]]]:
-        """Name and labels of every workflow, the newest first."""
+    def names(self) -> list[str]:
+        """Name of every workflow, the newest first."""
         with self._reader() as connection:
-            rows = connection.execute(
-                "SELECT name, labels FROM workflows ORDER BY created_at DESC, name"
-            ).fetchall()
-        return [(name, json.loads(labels)) for name, labels in rows]
+            rows = connection.execute("SELECT name FROM workflows ORDER BY created_at DESC, name")
+            return [name for (name,) in rows]
 
     def uids(self) -> list[str]:
         """The uid of every workflow, the oldest first."""
@@ -185,7 +183,7 @@ class Store:
             )
 
     def deleted(self) -> list[str]:
-        """The uid of every workflow whose deletion has not been told."""
+        """The uid of every workflow whose deletion has not been delivered."""
         with self._reader() as connection:
             return [uid for (uid,) in connection.execute("SELECT uid FROM deletions")]
 
@@ -266,7 +264,7 @@ class Store:
         return uid
 
     def delete(self, name: str) -> str | None:
-        """Forget a workflow, but for its last object until its deletion is told.
+        """Forget a workflow, but for its last object until its deletion is delivered.
 
         Returns:
             Its uid; None where there is none.
@@ -283,7 +281,7 @@ class Store:
         return uid
 
     def forget_deletion(self, uid: str) -> None:
-        """Say that a deletion has been told."""
+        """Say that a deletion has been delivered."""
         with self._transaction() as connection:
             connection.execute("DELETE FROM deletions WHERE uid = ?", (uid,))
 

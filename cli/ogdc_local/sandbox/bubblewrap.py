@@ -200,7 +200,7 @@ class _BubblewrapTask:
             _signal(first, signal.SIGKILL)
 
     def _report(self) -> dict[str, int]:
-        """What bwrap has told so far: `child-pid`, then `exit-code`."""
+        """What bwrap has reported so far: `child-pid`, then `exit-code`."""
         with self._reading, suppress(BlockingIOError):
             while self._status is not None and (chunk := os.read(self._status, 4096)):
                 self._said += chunk

@@ -103,7 +103,7 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
 
 
 class _Refused(dispatcher):  # type: ignore[misc]
-    """A connection that was told so, until the other end has heard it: closed at once, it might not."""
+    """A connection that was refused, until the other end has read why: closed at once, it might not."""
 
     def __init__(self, connection: socket.socket, channels: dict[int, Any]) -> None:
         super().__init__(connection, channels)

@@ -43,7 +43,7 @@ _ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 _HOP_BY_HOP = (b"proxy-", b"connection:", b"keep-alive:")
 
 
-class Head(NamedTuple):
+class RequestHead(NamedTuple):
     """The beginning of a request to a proxy."""
 
     host: str
@@ -63,7 +63,7 @@ class _Way(NamedTuple):
 
     server: socket.socket
     answer: bytes
-    """What the client is told first."""
+    """What the client gets first."""
     first: bytes
     """What is sent to the server first."""
     missing: int | None = None
@@ -185,7 +185,7 @@ class Egress:
             with closing(way.server), suppress(OSError, ForbiddenError):
                 _lead(client, way)
 
-    def _connect(self, head: Head, named: frozenset[str]) -> _Way:
+    def _connect(self, head: RequestHead, named: frozenset[str]) -> _Way:
         """Connect to a request's server, or to the user's proxy."""
         proxy = self._proxies[head.tunnel]
         is_named = _literal(head.host, head.port) in named
@@ -207,7 +207,7 @@ class Egress:
             server.close()
             raise
 
-    def _checked(self, head: Head, *, proxied: bool) -> list[str]:
+    def _checked(self, head: RequestHead, *, proxied: bool) -> list[str]:
         try:
             return checked_addresses(head.host, head.port, self._reach)
         except socket.gaierror:
@@ -238,7 +238,7 @@ def _lead(client: socket.socket, way: _Way) -> None:
         _send(way.server, client, None)
 
 
-def _by_proxy(server: socket.socket, head: Head) -> _Way:
+def _by_proxy(server: socket.socket, head: RequestHead) -> _Way:
     """Ask another proxy for what was checked, and for nothing else on this connection.
 
     Raises:
@@ -286,7 +286,7 @@ def _is_own(address: Address) -> bool:
     return meant.is_loopback or meant.is_unspecified
 
 
-def read_head(client: socket.socket) -> Head:
+def read_head(client: socket.socket) -> RequestHead:
     """Read the head of a request.
 
     Raises:
@@ -300,7 +300,7 @@ def read_head(client: socket.socket) -> Head:
         place = urlsplit(f"//{target}")
         host, port = _host(place.hostname), place.port or 443
         proxied = f"CONNECT {_place(host, port)} HTTP/1.1\r\nHost: {_place(host, port)}\r\n\r\n"
-        return Head(host, port, True, rest, proxied.encode(), None)
+        return RequestHead(host, port, True, rest, proxied.encode(), None)
     place = urlsplit(target)
     if place.scheme != "http":
         raise ValueError("Ask for an http:// URL, or use CONNECT.")
@@ -313,7 +313,7 @@ def read_head(client: socket.socket) -> Head:
         b"\r\n".join([f"{method} {begun}{path} HTTP/1.1".encode("latin-1"), *words])
         for begun in ("", f"http://{_place(host, port)}")
     )
-    return Head(host, port, False, to_server, to_proxy, None if missing is None else max(0, missing))
+    return RequestHead(host, port, False, to_server, to_proxy, None if missing is None else max(0, missing))
 
 
 def _head_of(connection: socket.socket) -> tuple[bytes, bytes]:

@@ -103,7 +103,7 @@ class Shares:
 
 
 def task_of(client: socket.socket) -> str:
-    """What the processes of a task have in common, and no others; empty where that cannot be told.
+    """What the processes of a task have in common, and no others; empty where that is not known.
 
     Source: SO_PEERCRED in unix(7); pid_namespaces(7).
     """

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ogdc_local.stack.paths import StatePaths, write_private
 from ogdc_local.stack.postgres import DATABASE, USER
+from ogdc_shared.dns_label import is_dns_label
 from ogdc_shared.errors import ConfigurationError
 
 _KEY = re.compile(r"[\w-]{43}", re.ASCII)
@@ -150,7 +151,7 @@ def input_cache_limit(settings: Mapping[str, str]) -> int:
 
 
 def _claim_directory(name: str, path: str) -> Path:
-    if name == CLAIM or not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", name):
+    if name == CLAIM or not is_dns_label(name):
         raise ConfigurationError(
             f"OGDC_LOCAL_CLAIMS: {name!r} is no claim name, or that of the stack's own volume; take at most "
             "63 of a to z, 0 to 9 and '-', not beginning or ending in '-'."

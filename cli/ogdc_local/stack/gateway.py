@@ -17,9 +17,11 @@ from werkzeug import Request, Response
 from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.utils import send_file
 
+from ogdc_functions.http.matching import Paths
 from ogdc_functions.http.responses import error_response, json_response
 from ogdc_local.stack.control import STATE_PATH
 from ogdc_local.stack.functions import Functions
+from ogdc_shared.api.routes import ROUTES, Function
 from ogdc_shared.errors import ForbiddenError, OutputUnavailableError
 from ogdc_shared.storage.directory import DirectoryStore
 from ogdc_shared.storage.links import verify
@@ -30,9 +32,10 @@ if TYPE_CHECKING:
 _ARTIFACTS = "/artifacts/"
 _ENGINE = "/api/v1/"
 _EVENTS = "/events/argo"
-_SUBMIT_PATHS = frozenset({"/submit", "/validate", "/sweep"})
 _CHANGES = frozenset({"POST", "DELETE"})
 _READS = frozenset({"GET", "HEAD"})
+_ROUTES = [route for route in ROUTES if len(route.functions) == 1 and route.functions[0] in Functions._fields]
+"""Probes are any function's, and nothing here gives events up."""
 _OUR_HOSTS = frozenset({"localhost", "127.0.0.1"})
 
 
@@ -63,7 +66,7 @@ class Gateway:
             state: What `GET /stack` answers.
         """
         self._functions = functions
-        self._event_functions = {_EVENTS: functions.argo_events, "/events/upload": functions.upload}
+        self._paths = Paths(route.path for route in _ROUTES)
         self._engine = engine
         self._store = DirectoryStore(artifacts)
         self._signing_key = signing_key
@@ -84,14 +87,20 @@ class Gateway:
             return self._artifact
         if path.startswith(_ENGINE):
             return self._view(environ["REQUEST_METHOD"])
-        bare = path.removeprefix("/api")
-        if bare == STATE_PATH and environ["REQUEST_METHOD"] in _READS:
+        if path.removeprefix("/api") == STATE_PATH and environ["REQUEST_METHOD"] in _READS:
             return json_response(self._state())
-        if events := self._event_functions.get(bare):
-            return events
-        if bare in _SUBMIT_PATHS or environ["REQUEST_METHOD"] in _CHANGES:
-            return self._functions.submit
-        return self._functions.status
+        return self._function(environ["REQUEST_METHOD"], path)
+
+    def _function(self, method: str, path: str) -> WSGIApplication:
+        """The function that has a route, or at least the path; where there is none, one that says so."""
+        template, _ = self._paths.find(path) or ("", {})
+        by_method = {route.method: route.functions[0] for route in _ROUTES if route.path == template}
+        chosen = by_method.get("GET" if method == "HEAD" else method)
+        if chosen is None and len({*by_method.values()}) == 1:
+            (chosen,) = {*by_method.values()}
+        usual = Function.SUBMIT if method in _CHANGES else Function.STATUS
+        application: WSGIApplication = getattr(self._functions, chosen or usual)
+        return application
 
     def _view(self, method: str) -> WSGIApplication:
         """Let workflows be looked at. Who could make one here could mount everything on the volume."""

@@ -28,7 +28,7 @@ def tidy(volume: Path, *, retry_days: int) -> None:
     A process of its own: it may take long, and what it says goes where the stack's own words go.
 
     Raises:
-        CalledProcessError: something of it cannot be removed; the worker has said what.
+        CalledProcessError: something of it cannot be removed; the worker has logged what.
         OSError: it cannot be started.
     """
     command = worker_command(("tidy", "--volume", str(volume), "--retry-days", str(retry_days)))

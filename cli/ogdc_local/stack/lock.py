@@ -7,11 +7,11 @@ the lock is held.
 
 from __future__ import annotations
 
-import fcntl
 import os
 from pathlib import Path
 
 from ogdc_local.stack.paths import StatePaths
+from ogdc_shared.file_lock import try_lock
 
 _DIGITS = 10
 
@@ -19,12 +19,10 @@ _DIGITS = 10
 def take_lock(paths: StatePaths) -> int | None:
     """Take the lock without waiting; returns its descriptor, or None where somebody has it."""
     descriptor = os.open(paths.lock, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.ftruncate(descriptor, 0)
-    except BlockingIOError:
+    if not try_lock(descriptor):
         os.close(descriptor)
         return None
+    os.ftruncate(descriptor, 0)
     return descriptor
 
 
@@ -35,12 +33,9 @@ def is_locked(paths: StatePaths) -> bool:
     except OSError:
         return False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        return not try_lock(descriptor, shared=True)
     finally:
         os.close(descriptor)
-    return False
 
 
 def is_in_place(paths: StatePaths, descriptor: int) -> bool:
@@ -52,7 +47,7 @@ def is_in_place(paths: StatePaths, descriptor: int) -> bool:
 
 
 def holder(paths: StatePaths) -> int | None:
-    """Find which process holds the lock; None while it is only being started, and where it cannot be told.
+    """Find which process holds the lock; None while it is only being started, and where it is not known.
 
     What the file says is not believed by itself: a process that does not have the file open holds no lock.
     """

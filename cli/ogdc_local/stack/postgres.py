@@ -2,7 +2,7 @@
 
 It listens on a Unix socket in a private directory and nowhere else, so it trusts who reaches it. It flushes
 to disk as any PostgreSQL does (fsync on), so neither a killed process nor a power cut loses a commit; only a
-power cut within seconds of the very first start can, since `initdb` is told not to wait for the disk.
+power cut within seconds of the very first start can, since `initdb` is asked not to wait for the disk.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _PASSING = ("is still in use", "already exists")
 shared memory; a killed stack's server may just be coming up."""
 _OF_THE_MACHINE = (
     *("No space left", "Disk quota exceeded", "Permission denied", "Cannot allocate", "could not map"),
-    *("Read-only file system", "Too many open files", "was not ready", "shared library", "said nothing"),
+    *("Read-only file system", "Too many open files", "was not ready", "shared library", "printed nothing"),
     *("could not bind", "could not create", "not permitted", "must not be run as"),
 )
 """Signs of a complaint that has nothing to do with what the data are."""
@@ -63,7 +63,7 @@ logger = logging.getLogger(__name__)
 class Postgres:
     """One data directory and, between `start` and `stop`, the server on it.
 
-    `start` must be called from a thread that lives as long as the server shall: on Linux the server is told
+    `start` must be called from a thread that lives as long as the server shall: on Linux the server is asked
     to shut down when that thread ends, which is how a killed stack leaves no server behind.
     """
 
@@ -89,7 +89,7 @@ class Postgres:
         """Bring the server up, making its data directory the first time, and wait until it takes connections.
 
         Raises:
-            StackError: it does not come up; the message ends with what PostgreSQL said.
+            StackError: it does not come up; the message ends with what PostgreSQL printed.
         """
         self._launcher = choose_launcher(self._data)
         self._clear()
@@ -148,7 +148,7 @@ class Postgres:
         draft.rename(self._data)
 
     def _launch(self) -> str | None:
-        """Start the server once; returns None when it is ready, else what it said before it ended."""
+        """Start the server once; returns None when it is ready, else what it printed before it ended."""
         settings = _SETTINGS | {"unix_socket_directories": str(self._socket_dir)}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         log = open_log(self._log)
@@ -261,4 +261,4 @@ def _ready(data: Path, pid: int) -> bool:
 def _tail(text: str) -> str:
     """Join the last lines, at most five, without their time and process id."""
     lines = [line.partition("] ")[2] or line for line in text.splitlines() if line.strip()]
-    return " | ".join(lines[-5:]) or "it said nothing"
+    return " | ".join(lines[-5:]) or "it printed nothing"

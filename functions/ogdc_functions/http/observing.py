@@ -20,7 +20,7 @@ def observed(
 ) -> Iterator[Callable[[Response], None]]:
     """Work on a request within the trace that it comes with, or a new one.
 
-    The answer, before it goes, has to be told to what is yielded. It takes along where in its trace it was
+    The answer, before it goes, has to be handed to what is yielded. It takes along where in its trace it was
     made.
 
     Args:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
-from typing import Any, Literal, NamedTuple
+from importlib.metadata import version
+from typing import Any
 
-from pydantic import BaseModel
-from pydantic.json_schema import models_json_schema
+from msgspec import Struct
+from msgspec.json import schema_components
 
-from ogdc_functions import status, submit, triggers
-from ogdc_functions.http import schemas
-from ogdc_functions.queries import Parameter
+from ogdc_shared.api.answers import Problem
+from ogdc_shared.api.fields import NAME
+from ogdc_shared.api.routes import MAX_KEY, ROUTES, Route
 
-_REF = "#/components/schemas/{model}"
-_NAME = {
-    "name": "name",
+_REF = "#/components/schemas/{name}"
+_PATH = {
     "in": "path",
     "required": True,
-    "schema": {"type": "string", "pattern": schemas.NAME},
+    "schema": {"type": "string", "pattern": NAME},
     "description": "The run's or the trigger's.",
 }
 _USER = {
@@ -29,7 +30,7 @@ _USER = {
 _KEY = {
     "name": "Idempotency-Key",
     "in": "header",
-    "schema": {"type": "string", "pattern": f"^[!-~]([ -~]{{0,{submit.MAX_KEY - 2}}}[!-~])?$"},
+    "schema": {"type": "string", "pattern": f"^[!-~]([ -~]{{0,{MAX_KEY - 2}}}[!-~])?$"},
     "description": "However often a request comes with one key, it starts one run.",
 }
 _BUNDLES = ("application/gzip", "application/zip")
@@ -47,109 +48,9 @@ _MEANING = {
     500: "A fault of ours, under a reference that the log has, too.",
     503: "A part is away or full; the same request may succeed later.",
 }
-_Mode = Literal["validation", "serialization"]
 _HEADERS = {
     401: {"WWW-Authenticate": {"required": True, "schema": {"type": "string"}}},
     503: {"Retry-After": {"required": True, "schema": {"type": "integer", "minimum": 0}}},
-}
-
-
-class _Operation(NamedTuple):
-    summary: str
-    answer: type[BaseModel] | None = None
-    """None: plain text."""
-    errors: tuple[int, ...] = ()
-    """Besides those that any request may be answered with."""
-    query: tuple[Parameter, ...] = ()
-    takes_recipe: bool = False
-    takes: type[BaseModel] | None = None
-    """What the body is, in JSON."""
-    public: bool = False
-    keyed: bool = False
-    """Whether an Idempotency-Key counts."""
-
-
-_OPERATIONS = {
-    ("post", "/submit"): _Operation(
-        "Run a recipe that is named or sent along; safe to repeat with an Idempotency-Key",
-        schemas.SubmitResponse,
-        errors=(403, 404, 409, 422),
-        query=(submit.OVERWRITE, submit.CACHE),
-        takes_recipe=True,
-        keyed=True,
-    ),
-    ("post", "/validate"): _Operation(
-        "Check a recipe",
-        schemas.ValidateResponse,
-        errors=(403, 404, 422),
-        query=(submit.OVERWRITE,),
-        takes_recipe=True,
-    ),
-    ("get", "/status/{name}"): _Operation("A run's status", schemas.StatusResponse, errors=(404,)),
-    ("get", "/output/{name}"): _Operation(
-        "A link to a run's output", schemas.OutputResponse, errors=(404, 409, 410)
-    ),
-    ("get", "/runs"): _Operation(
-        "Runs, newest first",
-        schemas.RunList,
-        query=(
-            status.RECIPE_ID,
-            status.STATUS,
-            status.SUBMITTED_BY,
-            status.NAME_PREFIX,
-            status.RUNS_LIMIT,
-            status.BEFORE,
-        ),
-    ),
-    ("get", "/runs/{name}"): _Operation(
-        "A run with its tasks",
-        schemas.RunDetail,
-        errors=(404,),
-        query=(status.TASK_LIMIT, status.TASK_OFFSET),
-    ),
-    ("get", "/runs/{name}/partitions"): _Operation(
-        "How a run's inputs are divided, and how far each part is",
-        schemas.PartitionList,
-        errors=(404,),
-        query=(status.PARTITIONS_LIMIT, status.PARTITIONS_OFFSET),
-    ),
-    ("get", "/runs/{name}/logs"): _Operation(
-        "What a run's tasks printed", errors=(404, 410), query=(status.TAIL,)
-    ),
-    ("post", "/runs/{name}/cancel"): _Operation("Stop a run", schemas.Run, errors=(403, 404, 409)),
-    ("delete", "/runs/{name}"): _Operation(
-        "Remove what a run that has ended left; its record and published data stay",
-        schemas.Run,
-        errors=(403, 404, 409),
-    ),
-    ("post", "/runs/{name}/retry"): _Operation(
-        "Try the failed tasks of a run again", schemas.Run, errors=(403, 404, 409)
-    ),
-    ("post", "/sweep"): _Operation(
-        "Finish what was left undone",
-        schemas.SweepResponse,
-        errors=(401, 403),
-        query=(submit.UNSENT_FOR,),
-        public=True,
-    ),
-    ("post", "/triggers"): _Operation(
-        "Have uploads start runs, which will be the caller's",
-        schemas.Trigger,
-        errors=(403, 404, 409, 422),
-        takes=schemas.TriggerRequest,
-    ),
-    ("get", "/triggers"): _Operation("All triggers", schemas.TriggerList),
-    ("get", "/triggers/{name}"): _Operation(
-        "A trigger with its newest uploads", schemas.TriggerDetail, errors=(404,), query=(triggers.UPLOADS,)
-    ),
-    ("delete", "/triggers/{name}"): _Operation(
-        "Remove a trigger; its runs stay", schemas.TriggerRemoved, errors=(403, 404)
-    ),
-    ("get", "/version"): _Operation("The service's version", schemas.VersionResponse, public=True),
-    ("get", "/healthz"): _Operation("Whether the process serves", schemas.HealthResponse, public=True),
-    ("get", "/readyz"): _Operation(
-        "Whether the database answers and has this version's schema", schemas.ReadyResponse, public=True
-    ),
 }
 
 
@@ -157,78 +58,81 @@ _OPERATIONS = {
 def document() -> dict[str, Any]:
     """Return the OpenAPI 3.1 document of all services together."""
     paths: dict[str, dict[str, Any]] = {}
-    for (method, path), operation in _OPERATIONS.items():
-        paths.setdefault(path, {})[method] = _described(path, operation)
+    routes = [route for route in ROUTES if route.documented]
+    for route in routes:
+        paths.setdefault(route.path, {})[route.method.lower()] = _described(route)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Open Geospatial Data Cloud runner", "version": _version()},
+        "info": {"title": "Open Geospatial Data Cloud runner", "version": version("ogdc-runner")},
         "paths": paths,
-        "components": {"schemas": _components()},
+        "components": {"schemas": _components(routes)},
     }
 
 
-def _version() -> str:
-    from importlib.metadata import version
+def _components(routes: list[Route]) -> dict[str, Any]:
+    """JSON Schema of all requests and answers.
 
-    return version("ogdc-runner")
+    An answer has all fields there are and no others, although whoever reads one takes less and more.
+    """
+    requests = {route.request for route in routes if route.request}
+    answers = {route.answer for route in routes if route.answer} | {Problem}
+    _, described = schema_components(answers, ref_template=_REF)
+    for schema in described.values():
+        schema |= {"required": [*schema["properties"]], "additionalProperties": False}
+        for field in schema["properties"].values():
+            field.pop("default", None)
+    _, of_requests = schema_components(requests, ref_template=_REF)
+    return dict(sorted((described | of_requests).items()))
 
 
-def _components() -> dict[str, Any]:
-    models: list[tuple[type[BaseModel], _Mode]]
-    models = [(schemas.SubmitRequest, "validation"), (schemas.Problem, "serialization")]
-    for operation in _OPERATIONS.values():
-        models += [(operation.takes, "validation")] if operation.takes else []
-        models += [(operation.answer, "serialization")] if operation.answer else []
-    _, definitions = models_json_schema(models, ref_template=_REF)
-    described: dict[str, Any] = definitions["$defs"]
-    return described
-
-
-def _described(path: str, operation: _Operation) -> dict[str, Any]:
+def _described(route: Route) -> dict[str, Any]:
     described: dict[str, Any] = {
-        "summary": operation.summary,
-        "parameters": _parameters(path, operation),
-        "responses": _responses(operation),
+        "summary": route.summary,
+        "parameters": _parameters(route),
+        "responses": _responses(route),
     }
-    if operation.takes_recipe:
-        content = {"application/json": {"schema": _schema(schemas.SubmitRequest)}}
-        content |= {kind: {"schema": {"type": "string", "format": "binary"}} for kind in _BUNDLES}
-        described["requestBody"] = {"required": True, "content": content}
-    elif operation.takes:
-        content = {"application/json": {"schema": _schema(operation.takes)}}
+    if route.request:
+        content: dict[str, Any] = {"application/json": {"schema": _schema(route.request)}}
+        if route.takes_bundle:
+            content |= {kind: {"schema": {"type": "string", "format": "binary"}} for kind in _BUNDLES}
         described["requestBody"] = {"required": True, "content": content}
     return described
 
 
-def _parameters(path: str, operation: _Operation) -> list[dict[str, Any]]:
+def _parameters(route: Route) -> list[dict[str, Any]]:
+    in_path = [_PATH | {"name": name} for name in re.findall(r"\{(\w+)\}", route.path)]
     in_query = [
         {"name": known.name, "in": "query", "schema": known.schema, "description": known.about}
-        for known in operation.query
+        for known in route.query
     ]
-    in_path = [_NAME] if "{name}" in path else []
-    in_header = ([] if operation.public else [_USER]) + ([_KEY] if operation.keyed else [])
+    in_header = ([_USER] if _is_known(route) else []) + ([_KEY] if route.keyed else [])
     return in_path + in_query + in_header
 
 
-def _responses(operation: _Operation) -> dict[str, Any]:
+def _responses(route: Route) -> dict[str, Any]:
     good = (
         {"text/plain": {"schema": {"type": "string"}}}
-        if operation.answer is None
-        else {"application/json": {"schema": _schema(operation.answer)}}
+        if route.answer is None
+        else {"application/json": {"schema": _schema(route.answer)}}
     )
-    codes = {*operation.errors, *_ANYWHERE} | (set() if operation.public else {401})
+    codes = {*route.errors, *_ANYWHERE} | ({401} if _is_known(route) else set())
     return {"200": {"description": "Done.", "content": good}} | {
         str(code): _problem(code) for code in sorted(codes)
     }
 
 
+def _is_known(route: Route) -> bool:
+    """Whether it is asked who calls."""
+    return route.permission.role is not None
+
+
 def _problem(code: int) -> dict[str, Any]:
     problem: dict[str, Any] = {
         "description": _MEANING[code],
-        "content": {"application/json": {"schema": _schema(schemas.Problem)}},
+        "content": {"application/json": {"schema": _schema(Problem)}},
     }
     return problem | ({"headers": _HEADERS[code]} if code in _HEADERS else {})
 
 
-def _schema(model: type[BaseModel]) -> dict[str, str]:
-    return {"$ref": _REF.format(model=model.__name__)}
+def _schema(struct: type[Struct]) -> dict[str, str]:
+    return {"$ref": _REF.format(name=struct.__name__)}

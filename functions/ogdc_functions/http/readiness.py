@@ -9,13 +9,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from threading import Lock, Thread
 from time import monotonic
 
 from flask import Response
+from msgspec import Struct
 
 from ogdc_functions.http.responses import RETRY_AFTER_SECONDS, json_response
-from ogdc_functions.http.routing import Call, Route
+from ogdc_shared.api.answers import HealthResponse, ReadyResponse
 from ogdc_shared.context import Context
 from ogdc_shared.errors import DatabaseBusyError, OgdcError
 
@@ -29,25 +31,29 @@ PATIENCE_SECONDS = 1.0
 _log = logging.getLogger(__name__)
 
 
-def readiness_route(context: Context) -> Route:
-    """The route GET /readyz of a service that needs the database."""
+def probes(context: Context) -> dict[str, Callable[..., Struct | Response]]:
+    """The handlers of GET /healthz and GET /readyz of a service."""
 
     def check() -> None:
         from ogdc_shared.db.migrate import require_migrated
 
         require_migrated(context.database)
 
-    readiness = Readiness(check)
+    return {"health": _health, "ready": partial(_ready, Readiness(check))}
 
-    def answer(_call: Call) -> Response:
-        problem = readiness.problem()
-        if problem is None:
-            return json_response({"status": "ready"})
-        response = json_response({"detail": problem}, 503)
-        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
-        return response
 
-    return Route("GET", "/readyz", answer, public=True, observed=False)
+def _health(_call: object) -> Struct:
+    """Say that the process serves; what it depends on is each answer's own matter."""
+    return HealthResponse()
+
+
+def _ready(readiness: Readiness, _call: object) -> Struct | Response:
+    problem = readiness.problem()
+    if problem is None:
+        return ReadyResponse()
+    response = json_response({"detail": problem}, 503)
+    response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return response
 
 
 class Readiness:

@@ -6,9 +6,11 @@ import json
 import logging
 import secrets
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from flask import Flask, Request, Response, request
+from msgspec import Struct, to_builtins
 from werkzeug.exceptions import BadRequest, HTTPException, NotFound, RequestEntityTooLarge
 
 from ogdc_shared import errors
@@ -64,7 +66,14 @@ def json_response(body: Mapping[str, Any], status: int = 200) -> Response:
     return Response(json.dumps(body, ensure_ascii=False), status, content_type="application/json")
 
 
-def receipt(request: Request, body: Mapping[str, Any], *, reply: Event | None = None) -> Response:
+def struct_response(answer: Struct) -> Response:
+    """Answer with a struct as JSON; times have the offset `+00:00`."""
+    body = to_builtins(answer, builtin_types=(datetime,))
+    text = json.dumps(body, ensure_ascii=False, default=datetime.isoformat)
+    return Response(text, content_type="application/json")
+
+
+def receipt(request: Request, answer: Struct, *, reply: Event | None = None) -> Response:
     """Say that what was sent was taken: a CloudEvent without a word, unless JSON is asked for (`Accept`).
 
     Knative takes what stands in an answer for another event, and what is none for a failure: it would repeat
@@ -72,7 +81,7 @@ def receipt(request: Request, body: Mapping[str, Any], *, reply: Event | None = 
 
     Args:
         request: What is answered.
-        body: What became of it, in JSON.
+        answer: What became of it.
         reply: An event for Knative's broker to pass on.
 
     Source: knative/eventing pkg/broker/filter/filter_handler.go (writeResponse).
@@ -81,7 +90,7 @@ def receipt(request: Request, body: Mapping[str, Any], *, reply: Event | None = 
     is_event = "Ce-Specversion" in request.headers or kind.startswith("application/cloudevents")
     if is_event and "application/json" not in request.headers.get("Accept", ""):
         return Response(status=204) if reply is None else _event_response(reply)
-    return json_response(body)
+    return struct_response(answer)
 
 
 def _event_response(event: Event) -> Response:

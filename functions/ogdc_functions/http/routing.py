@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import NamedTuple, NoReturn
+from collections.abc import Callable, Mapping
+from functools import cache, partial
+from typing import Any, NamedTuple, NoReturn
 
 from flask import Request, Response
+from msgspec import Struct
 from werkzeug.exceptions import ClientDisconnected, HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
+from ogdc_functions.http.matching import Paths, bare
 from ogdc_functions.http.observing import observed
-from ogdc_functions.http.responses import UnreadableBodyError, error_response, json_response, nothing_at
-from ogdc_functions.paths import methods_of, pattern
+from ogdc_functions.http.responses import UnreadableBodyError, error_response, nothing_at, struct_response
+from ogdc_shared.api.routes import ROUTES, Route
 from ogdc_shared.auth.caller import USER_HEADER, Caller, identify
+from ogdc_shared.auth.permissions import PUBLIC
 from ogdc_shared.telemetry.base import Telemetry
 
-Function = Callable[[Request], Response]
+Served = Callable[[Request], Response]
 """What functions-framework calls for each request."""
+Handler = Callable[..., Struct | Response]
+"""Takes the call, and the parameters of the route's path by their names."""
+Handlers = Mapping[tuple[str, str], tuple[Route, Handler]]
+"""By method and path."""
 
-_PREFIX = "/api"
-_MAX_BODY = 1 << 20
 _BROKEN_OFF = "The request's body breaks off: it is shorter than its headers say. Send it again."
 
 
@@ -29,52 +33,40 @@ class Call(NamedTuple):
 
     request: Request
     caller: Caller
-    name: str
-    """The run, or trigger, the path names; empty where it names none."""
 
 
-class Route(NamedTuple):
-    """One kind of request.
+class _Found(NamedTuple):
+    """What a request is for."""
 
-    Attributes:
-        path: May hold one `{name}`, which stands for one path segment.
-        writes: Whether it changes something, which read-only deployments refuse.
-        public: Whether callers need not say who they are.
-        max_body: Most bytes a request's body may have.
-        observed: Whether its requests are seen in traces and metrics; probes are not.
-    """
-
-    method: str
-    path: str
-    handle: Callable[[Call], Response]
-    writes: bool = False
-    public: bool = False
-    max_body: int = _MAX_BODY
-    observed: bool = True
+    route: Route
+    handle: Handler
+    parameters: Mapping[str, Any]
 
 
-def build_function(routes: Sequence[Route], *, access_mode: str, telemetry: Telemetry) -> Function:
-    """Build the function that answers `routes` and GET /healthz, and all else with an error in JSON."""
-    table = [(re.compile(pattern(route.path)), route) for route in (*routes, _HEALTH)]
+def build_function(handlers: Handlers, *, access_mode: str, telemetry: Telemetry) -> Served:
+    """Build the function that answers some routes, and all else with an error in JSON."""
+    paths = Paths(path for _, path in handlers)
 
     def function(request: Request) -> Response:
-        route, name = _find(table, request)
-        if not route.observed:
-            return _answer(route, name, request, access_mode=access_mode)
-        with observed(telemetry, request, path=route.path, name=name) as tell:
-            response = _answer(route, name, request, access_mode=access_mode)
+        found = _find(handlers, paths, request)
+        if not found.route.observed:
+            return _answer(found, request, access_mode=access_mode)
+        name = found.parameters.get("name", "")
+        with observed(telemetry, request, path=found.route.path, name=name) as tell:
+            response = _answer(found, request, access_mode=access_mode)
             tell(response)
         return response
 
     return function
 
 
-def _answer(route: Route, name: str, request: Request, *, access_mode: str) -> Response:
+def _answer(found: _Found, request: Request, *, access_mode: str) -> Response:
     try:
-        _read_body(request, most=route.max_body)
+        _read_body(request, most=found.route.max_body)
         claimed = request.headers.get(USER_HEADER)
-        caller = identify(access_mode, claimed=claimed, writes=route.writes, public=route.public)
-        return route.handle(Call(request, caller, name))
+        caller = identify(access_mode, claimed=claimed, permission=found.route.permission)
+        answer = found.handle(Call(request, caller), **found.parameters)
+        return struct_response(answer) if isinstance(answer, Struct) else answer
     except Exception as exc:
         return error_response(exc)
 
@@ -101,29 +93,30 @@ def _read_body(request: Request, *, most: int) -> None:
         raise RequestEntityTooLarge(f"The body is too large; at most {most:,} bytes are taken here.")
 
 
-def _healthz(_call: Call) -> Response:
-    """Say that the process serves; what it depends on is each answer's own matter."""
-    return json_response({"status": "ok"})
-
-
-_HEALTH = Route("GET", "/healthz", _healthz, public=True, observed=False)
-
-
-def _find(table: list[tuple[re.Pattern[str], Route]], request: Request) -> tuple[Route, str]:
-    """Find a request's route and the name in its path; where there is none, a route that refuses it."""
-    path = request.path.removeprefix(_PREFIX).rstrip("/") or "/"
+def _find(handlers: Handlers, paths: Paths, request: Request) -> _Found:
+    """Find what a request is for; where there is nothing, a route that refuses it."""
     method = "GET" if request.method == "HEAD" else request.method
-    allowed = []
-    for form, route in table:
-        if match := form.fullmatch(path):
-            if route.method == method:
-                return route, match.groupdict().get("name", "")
-            allowed.append(route.method)
-    allowed = allowed or [known for known in methods_of(path) if known != method]
+    template, parameters = paths.find(request.path) or ("", {})
+    if found := handlers.get((method, template)):
+        return _Found(*found, parameters)
+    allowed = [known for known, path in handlers if path == template]
+    allowed = allowed or [known for known in _methods_elsewhere(request.path) if known != method]
+    path = bare(request.path)
     refusal: HTTPException = nothing_at(path)
     if allowed:
         refusal = MethodNotAllowed(allowed, f"{path} takes {' and '.join(allowed)}, not {method}.")
-    return Route(method, "", partial(_refuse, refusal), public=True), ""
+    return _Found(Route("", method, "", (), PUBLIC, ""), partial(_refuse, refusal), {})
+
+
+def _methods_elsewhere(path: str) -> list[str]:
+    """The methods that some function takes at a path, so that each can tell wrong from nowhere."""
+    found = _documented_paths().find(path)
+    return [route.method for route in ROUTES if found and route.path == found[0]]
+
+
+@cache
+def _documented_paths() -> Paths:
+    return Paths(route.path for route in ROUTES if route.documented)
 
 
 def _refuse(refusal: HTTPException, _call: Call) -> NoReturn:

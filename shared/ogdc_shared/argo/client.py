@@ -20,7 +20,6 @@ from ogdc_shared.telemetry.base import Telemetry
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
 
-_PAGE_SIZE = 500
 _PIECE = 256 * 1024
 _LINES_TOGETHER = 500
 _LOG_TYPES = f"{LOG_BLOCKS}, application/json"
@@ -62,22 +61,6 @@ class ArgoClient:
         """Read a workflow; None where there is none of that name."""
         response = self._connection.call("GET", self._path(name))
         return None if response.status == 404 else document(response)
-
-    def list(self, label_selector: str | None = None) -> Iterator[dict[str, Any]]:
-        """Go through the namespace's workflows, asking page by page.
-
-        Args:
-            label_selector: As kubectl takes it, e.g. `ogdc/run`; None: all workflows.
-        """
-        query = {"listOptions.limit": str(_PAGE_SIZE)}
-        if label_selector is not None:
-            query["listOptions.labelSelector"] = label_selector
-        more = True
-        while more:
-            page = document(self._connection.call("GET", self._workflows, query=query))
-            yield from page.get("items") or ()
-            query["listOptions.continue"] = (page.get("metadata") or {}).get("continue") or ""
-            more = bool(query["listOptions.continue"])
 
     def terminate(self, name: str) -> None:
         """Stop a workflow and its pods at once.

@@ -168,7 +168,7 @@ class Connection:
 
 
 class _PassingError(ArgoUnavailableError):
-    """Trouble that another attempt may not meet."""
+    """What another attempt may not meet."""
 
 
 def accepted(response: BaseHTTPResponse) -> BaseHTTPResponse:

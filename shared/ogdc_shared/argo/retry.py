@@ -1,4 +1,4 @@
-"""When a task is worth another try, said once for Argo and once for the local engine."""
+"""When a task is worth another try, defined once for Argo and once for the local engine."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class TaskState(NamedTuple):
     phase: str
     """Running also while another attempt is waited for."""
     message: str | None
-    """What the last attempt said."""
+    """The last attempt's message."""
     progress: str | None
     """`done/total` commands."""
     exit_code: int | None
@@ -56,7 +56,7 @@ class TaskState(NamedTuple):
 
 
 class _Seen(NamedTuple):
-    """A task, and what Argo said of its last attempt in its own words."""
+    """A task, and Argo's own message about its last attempt."""
 
     task: TaskState
     message: str | None
@@ -74,7 +74,7 @@ class WorkflowState(NamedTuple):
     phase: str
     """Argo's phase; a workflow the controller has not looked at yet is Pending."""
     message: str | None
-    """For a failed workflow what the first failing task said, for one that goes on what its tasks wait for;
+    """For a failed workflow the first failing task's, for one that goes on what its tasks wait for;
     else the workflow's own message."""
     progress: str | None
     started_at: datetime | None
@@ -179,7 +179,7 @@ def _nodes(status: _Object) -> dict[str, Node]:
 
 
 def _tasks(nodes: dict[str, Node], *, limits: Callable[[str], Limits]) -> Iterator[_Seen]:
-    """Yield one state a task, however often it was tried, and what Argo said of it.
+    """Yield one state a task, however often it was tried, and Argo's message about it.
 
     Where a template has a retryStrategy, a node of type Retry stands for the task; its children of type Pod
     are the attempts, in order. An attempt that no Retry node names yet says nothing of its task.

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from ogdc_shared.argo.retry import OUT_OF_LOG, OUT_OF_MEMORY, OUT_OF_SCRATCH
 from ogdc_shared.layout import PROCESS
+from ogdc_shared.shortening import shortened
 
 _SHUT_DOWN = r"workflow shutdown with strategy|Stopped with strategy"
 _TOO_LONG = (
@@ -36,7 +37,7 @@ _MAX_LENGTH = 400
 
 
 class Limits(NamedTuple):
-    """What tasks of a workflow may use, as it is written there; None where that is not told."""
+    """What tasks of a workflow may use, as it is written there; None where it does not say."""
 
     timeout: int | None = None
     """Seconds of the whole run."""
@@ -65,8 +66,8 @@ def waits_for(message: str | None) -> str | None:
     for pattern, words in _WAITING:
         if match := re.match(pattern, message):
             detail = _PREEMPTION.sub("", message[match.end() :]).strip()
-            return _clipped(f"{words}: {detail}" if detail else words)
-    return _clipped(message)
+            return shortened(f"{words}: {detail}" if detail else words, _MAX_LENGTH)
+    return shortened(message, _MAX_LENGTH)
 
 
 def ended_by(message: str, limits: Limits, progress: str | None = None) -> str:
@@ -130,7 +131,7 @@ def _out_of_log(_message: str, _limits: Limits, progress: str | None) -> str:
 
 
 def _too_long(message: str, limits: Limits, progress: str | None) -> str:
-    """One machine's engine hands on what the worker said last: at which command it was."""
+    """One machine's engine hands on what the worker wrote last: at which command it was."""
     _, _, at = message.partition("stopped from outside, ")
     seconds = None if limits.timeout is None else f"{limits.timeout} s"
     return (
@@ -168,10 +169,6 @@ def _given(limit: str | None) -> str:
 
 def _reached(progress: str | None) -> str:
     return f" when {progress} of its work was done" if progress else ""
-
-
-def _clipped(text: str) -> str:
-    return text if len(text) <= _MAX_LENGTH else f"{text[: _MAX_LENGTH - 1]}…"
 
 
 def _objects(fields: dict[str, Any], key: str) -> list[dict[str, Any]]:

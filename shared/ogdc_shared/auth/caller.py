@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ogdc_shared.auth.permissions import Permission
 from ogdc_shared.errors import ForbiddenError, InvalidRequestError, UnauthenticatedError
 
 USER_HEADER = "OGDC-User"
@@ -19,28 +20,27 @@ class Caller(NamedTuple):
     """Who vouches for the name; `open`: nobody but the caller."""
 
 
-def identify(access_mode: str, *, claimed: str | None, writes: bool, public: bool = False) -> Caller:
+def identify(access_mode: str, *, claimed: str | None, permission: Permission) -> Caller:
     """Return who calls, or refuse them.
 
     Args:
         access_mode: `open` and `read_only` believe the OGDC-User header; `authenticated` is not offered yet.
         claimed: The header's value; None where there is none.
-        writes: Whether the request changes something.
-        public: Whether the request is answered to anybody in every mode.
+        permission: What the request takes.
 
     Raises:
         UnauthenticatedError: the deployment wants callers to log in.
         ForbiddenError: the deployment is read-only and the request changes something.
         InvalidRequestError: the header holds no name.
     """
-    if public:
+    if permission.role is None:
         return Caller(ANONYMOUS, "open")
     if access_mode == "authenticated":
         raise UnauthenticatedError(
             "This deployment wants callers to log in (ACCESS_MODE=authenticated), which is not offered yet; "
             "its operator can set ACCESS_MODE to open or read_only."
         )
-    if access_mode == "read_only" and writes:
+    if access_mode == "read_only" and permission.writes:
         raise ForbiddenError(
             "This deployment is read-only (ACCESS_MODE=read_only): runs can be looked at, not changed."
         )

@@ -24,7 +24,7 @@ class Database:
 
         Args:
             settings: Where it is.
-            on_wait: Told how many seconds it took to get a connection, each time.
+            on_wait: Called with how many seconds it took to get a connection, each time.
         """
         self._settings = settings
         self._pool = Pool(self._connect, size=settings.pool_size, timeout=settings.timeout, on_wait=on_wait)

@@ -1,4 +1,4 @@
-"""Events: which CloudEvents have said something about runs; `db.workflow_state` remembers them."""
+"""Events: which CloudEvents have been applied to runs; `db.workflow_state` remembers them."""
 
 from __future__ import annotations
 

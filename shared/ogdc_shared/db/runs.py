@@ -33,7 +33,7 @@ class Run(NamedTuple):
     output_type: str
     overwrite: bool
     partitions: int | None
-    """None: the run's task `list` has not told yet."""
+    """None: the run's task `list` has not reported yet."""
     input_files: int | None
     """None: likewise."""
     input_bytes: int | None

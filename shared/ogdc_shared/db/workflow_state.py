@@ -49,7 +49,7 @@ class Applied(NamedTuple):
     def ended(self) -> str | None:
         """The status it has ended with by this; None: it has not, or with the same before.
 
-        From one end to another is an end, too: of a retry, whose beginning nobody has told.
+        From one end to another is an end, too: of a retry, whose beginning nobody has reported.
         """
         return self.after if self.after in TERMINAL_PHASES and self.after != self.before else None
 
@@ -77,7 +77,7 @@ def record_state(
 
     Args:
         conn: The connection.
-        state: What is said.
+        state: What to apply.
         gone: Whether it is the last, the workflow being deleted; a run that had not ended becomes Error.
         event_ref: To be remembered, where there is such a run.
         base: The state that the record probably shows: if it does, only what differs is sent there.
@@ -114,7 +114,7 @@ def record_reference(conn: Connection, name: str, *, event_ref: EventRef) -> App
 
 
 def clear_refresh(conn: Connection, name: str) -> None:
-    """Record that Argo has told all there was to ask when `claim_refresh` undertook it."""
+    """Record that Argo has answered all there was to ask when `claim_refresh` undertook it."""
     conn.execute(load_queries("workflow_state")["clear_refresh"], {"name": name})
 
 

@@ -79,7 +79,7 @@ def pack_with_digest(directory: Path, *, tell: Callable[[LeftOut], None] = lambd
 
     Args:
         directory: The recipe's.
-        tell: Told of what is left out.
+        tell: Called with what is left out.
 
     Raises:
         InvalidRecipeError: what the recipe names is a link out of the directory, a link to a directory or no

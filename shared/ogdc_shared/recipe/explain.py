@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from pydantic import BaseModel
 
 from ogdc_shared.recipe.models import RecipeMeta
+from ogdc_shared.shortening import shortened
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 80
 _MAX = 20
-"""Problems of one file that are told; a list of a thousand bad URLs has one cause."""
+"""Problems of one file that are listed; a list of a thousand bad URLs has one cause."""
 
 _ADVICE = {
     "list_type": "give a list, each entry on a line that begins with `- `.",
@@ -52,8 +53,8 @@ def shown(value: object) -> str:
         return f"a {'mapping' if isinstance(value, dict) else 'list'}"
     from ogdc_shared.redact import redact_text  # only a mistake pays for this import
 
-    text = redact_text(str(value))  # before it is cut, so that it can still be told what is secret
-    short = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    text = redact_text(str(value))  # before it is cut, so that what is secret can still be recognised
+    short = shortened(text, _SHOWN)
     return repr(short) if isinstance(value, str) else short
 
 

@@ -14,7 +14,7 @@ from ogdc_shared.recipe.models import FileInput, InputParam, RecipeMeta, UrlInpu
 from ogdc_shared.recipe.urls import read_url_list
 
 _MAX = 10
-"""Clashes that are told."""
+"""Clashes that are listed."""
 
 
 class _Named(NamedTuple):
@@ -81,7 +81,7 @@ def _names(param: InputParam, key: str, directory: Path) -> Iterator[_Named]:
 
 
 def _lines(directory: Path, file: str) -> Iterator[tuple[int, str]]:
-    """Read a list; what is wrong with the file itself is told elsewhere."""
+    """Read a list; what is wrong with the file itself is reported elsewhere."""
     try:
         yield from read_url_list(confined(directory, file))
     except UnusableFileError:

@@ -12,6 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_shared.recipe.shell import is_plain
+from ogdc_shared.shortening import shortened
 
 if TYPE_CHECKING:
     from tree_sitter import Node, Parser
@@ -247,7 +248,7 @@ def _text(node: Node | None) -> str:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= 60 else f"{text[:60]}…"
+    return shortened(text, 60)
 
 
 def _all(root: Node, *types: str) -> Iterator[Node]:

@@ -16,13 +16,13 @@ import yaml
 
 from ogdc_shared.errors import InvalidRecipeError, RecipeNotFoundError
 from ogdc_shared.recipe.files import UnusableFileError, confined, read_text
+from ogdc_shared.shortening import shortened
 
 if TYPE_CHECKING:
     from yaml import CSafeLoader as SafeLoader
 else:
     SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-META_NAME = "meta.yml"
 
 _MAX_DEPTH = 32
 _MAX_NODES = 200_000
@@ -171,7 +171,7 @@ def _line(part: yaml.Node | yaml.Event) -> str:
 
 
 def _short(text: str) -> str:
-    return repr(text if len(text) <= 60 else f"{text[:60]}…")
+    return repr(shortened(text, 60))
 
 
 def _explain(error: yaml.YAMLError) -> str:

@@ -20,12 +20,12 @@ from pydantic import (
     field_validator,
 )
 
+from ogdc_shared.dns_label import is_dns_label
 from ogdc_shared.recipe import quantities
 from ogdc_shared.recipe.ids import NAME_PATTERN, name_problem
 from ogdc_shared.recipe.urls import TYPOGRAPHIC_QUOTES, checksum_problem, url_problem
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
 def _plain_text(value: str) -> str:
@@ -81,7 +81,7 @@ def _checksum(value: str) -> str:
 
 
 def _secret_name(value: str) -> str:
-    if not _LABEL.fullmatch(value):
+    if not is_dns_label(value):
         raise ValueError("is no name of a secret; give at most 63 of a to z, 0 to 9 and '-'.")
     return value
 
@@ -302,7 +302,7 @@ class UrlListInput(Placed):
 
 
 class FileInput(Placed):
-    """A small file shipped with the recipe."""
+    """A small file of the recipe."""
 
     type: Literal["file"]
     path: SideFile = Field(description="The file, relative to the recipe directory.")
@@ -343,7 +343,7 @@ class PvcMountInput(Strict):
     @field_validator("claim_name")
     @classmethod
     def _be_a_label(cls, value: str) -> str:
-        if not _LABEL.fullmatch(value):
+        if not is_dns_label(value):
             raise ValueError(
                 "is no claim name; give at most 63 of a to z, 0 to 9 and '-', not beginning or ending in '-'."
             )

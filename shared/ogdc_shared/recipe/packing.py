@@ -1,7 +1,7 @@
 """Which files of a recipe directory travel with it: those that something names, and small ones.
 
 An author's directory is no clean place: it holds virtual environments, data that were tried once, links into
-a disk that is not there. What nothing in the recipe names is left out, and said to be; what is named and
+a disk that is not there. What nothing in the recipe names is left out, and reported; what is named and
 cannot be packed is an error. Named is what `meta.yml` gives as a path, what stands behind `$RECIPE_DIR`, and
 a file whose name (with a suffix) stands in the commands or in a script that they name.
 
@@ -50,8 +50,8 @@ def files_to_pack(directory: Path, *, most: int, tell: Callable[[LeftOut], None]
     Args:
         directory: The recipe's.
         most: How many there may be.
-        tell: Told of everything that stays behind for want of a name; not of what `files.NOT_PART` lists, nor
-            of what the author listed in `.ogdcignore`.
+        tell: Called with all that stays behind for want of a name; not with what `files.NOT_PART` lists, nor
+            with what the author listed in `.ogdcignore`.
 
     Raises:
         InvalidRecipeError: something that the recipe names cannot be packed, a directory cannot be read, or

@@ -15,16 +15,17 @@ from ogdc_shared.plan import Command
 from ogdc_shared.recipe.commands import Script, read_script
 from ogdc_shared.recipe.explain import explain, shown
 from ogdc_shared.recipe.files import UnusableFileError, confined, read_text
+from ogdc_shared.recipe.forms import META_FILE
 from ogdc_shared.recipe.ids import recipe_id
 from ogdc_shared.recipe.input_names import name_problems
-from ogdc_shared.recipe.meta import META_NAME, load_meta
+from ogdc_shared.recipe.meta import load_meta
 from ogdc_shared.recipe.models import FileInput, InputParam, RecipeMeta, ShellWorkflow, UrlInput, UrlListInput
 from ogdc_shared.recipe.network import named_addresses, network_signs, unreached
 from ogdc_shared.recipe.shell import Shell
 from ogdc_shared.recipe.urls import http_url, read_url_list, url_problem
 
 _MAX = 10
-"""Bad lines of one URL list that are told."""
+"""Bad lines of one URL list that are listed."""
 
 
 class Recipe(NamedTuple):
@@ -62,13 +63,13 @@ def load_recipe(directory: Path) -> Recipe:
     """
     if not directory.is_dir():
         raise RecipeNotFoundError(
-            f"{directory}: there is no such directory; give the one that holds the recipe's {META_NAME}."
+            f"{directory}: there is no such directory; give the one that holds the recipe's {META_FILE}."
         )
-    content = load_meta(directory / META_NAME)
+    content = load_meta(directory / META_FILE)
     try:
         meta = RecipeMeta.model_validate(content)
     except ValidationError as exc:
-        raise InvalidRecipeError(*explain(exc, file=META_NAME)) from exc
+        raise InvalidRecipeError(*explain(exc, file=META_FILE)) from exc
     problems: list[str] = []
     script = Script((), Shell())
     try:
@@ -95,7 +96,7 @@ def side_file(directory: Path, key: str, name: str) -> Path:
     try:
         return confined(directory, name)
     except UnusableFileError as exc:
-        raise InvalidRecipeError(f"{META_NAME}: {key}: {shown(name)} {exc}") from exc
+        raise InvalidRecipeError(f"{META_FILE}: {key}: {shown(name)} {exc}") from exc
 
 
 def _read_workflow(meta: RecipeMeta, directory: Path) -> Script:
@@ -153,7 +154,7 @@ def _input_advice(meta: RecipeMeta) -> Iterator[str]:
     for position, param in enumerate(meta.input.params):
         if isinstance(param, UrlInput) and (read := http_url(param.value)) != param.value:
             yield (
-                f"{META_NAME}: input.params[{position}].value: {shown(param.value)} is read as {read}; where "
+                f"{META_FILE}: input.params[{position}].value: {shown(param.value)} is read as {read}; where "
                 "the bucket has another address, give that."
             )
 

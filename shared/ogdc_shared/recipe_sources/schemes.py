@@ -6,18 +6,13 @@ from urllib.parse import urlsplit
 
 from ogdc_shared.errors import InvalidRequestError, RecipeNotFoundError
 from ogdc_shared.reach import Reach, checked_addresses
+from ogdc_shared.recipe.forms import ARCHIVES
 from ogdc_shared.recipe_sources.source import Source
 
-ARCHIVES = (".tar.gz", ".tgz", ".zip")
 SCHEMES = ("abfs", "az", "ftp", "gcs", "github", "gs", "hf")
 """What is left to fsspec: only places elsewhere; others of its schemes reach into the machine it runs on."""
 USER_NAMES_A_PLACE = ("abfs", "az", "github")
 """Schemes in which the part of a URL that stands for a user means something else."""
-
-
-def is_archive(path: str) -> bool:
-    """Whether a path, or the path of a URL, is that of an archive of a recipe."""
-    return path.lower().endswith(ARCHIVES)
 
 
 def open_source(location: str, reach: Reach) -> Source:

@@ -20,7 +20,8 @@ from urllib.parse import unquote, urlsplit
 
 from ogdc_shared.errors import ForbiddenError, InvalidRequestError, RecipeNotFoundError
 from ogdc_shared.reach import Reach
-from ogdc_shared.recipe_sources.schemes import ARCHIVES, is_archive, open_source
+from ogdc_shared.recipe.forms import ARCHIVES, META_FILE, is_archive, names_in, recipe_roots
+from ogdc_shared.recipe_sources.schemes import open_source
 from ogdc_shared.recipe_sources.source import Budget, Source
 from ogdc_shared.removal import remove
 from ogdc_shared.several import several
@@ -29,7 +30,6 @@ from ogdc_shared.storage.files import disk_errors
 if TYPE_CHECKING:
     from ogdc_shared.reach import IPNetwork
 
-META_FILE = "meta.yml"
 MAX_LOCATION = 2048
 NAMES_SHOWN = 10
 
@@ -66,7 +66,7 @@ def stage_recipe(location: str, into: Path, *, allow_local: bool, networks: Sequ
             _stage_open(open_source(location, reach), location, into)
         else:
             _stage_local(path, into)
-        return into / _recipe_root(location, _names(into))
+        return into / _recipe_root(location, names_in(into))
 
 
 def _check(location: str) -> None:
@@ -107,7 +107,7 @@ def _stage_local(path: Path, into: Path) -> None:
     path = _whole_path(path)
     try:
         if path.is_dir():
-            unpack(pack(path / _recipe_root(str(path), _names(path))), into)
+            unpack(pack(path / _recipe_root(str(path), names_in(path))), into)
         elif path.is_file() and is_archive(path.name):
             with path.open("rb") as archive:
                 unpack(archive, into)
@@ -134,7 +134,7 @@ def stage_source(source: Source, location: str, into: Path) -> Path:
     """Copy a recipe as `stage_recipe` does, out of a source that is open already, and close that."""
     with disk_errors("the recipe"), _whole_or_nothing(into):
         _stage_open(source, location, into)
-        return into / _recipe_root(location, _names(into))
+        return into / _recipe_root(location, names_in(into))
 
 
 def _stage_open(source: Source, location: str, into: Path) -> None:
@@ -175,12 +175,6 @@ def _safe(path: str) -> str:
     return path
 
 
-def _names(directory: Path) -> list[str]:
-    """What a directory holds, and every `meta.yml` one directory down."""
-    nested = directory.glob(f"*/{META_FILE}")
-    return sorted(path.relative_to(directory).as_posix() for path in [*directory.iterdir(), *nested])
-
-
 def _recipe_root(location: str, paths: Iterable[str]) -> PurePosixPath:
     """The directory with `meta.yml`, relative to the location whose files' `paths` are given.
 
@@ -188,16 +182,14 @@ def _recipe_root(location: str, paths: Iterable[str]) -> PurePosixPath:
         InvalidRequestError: there are several.
         RecipeNotFoundError: there is none.
     """
-    found = [PurePosixPath(path) for path in paths]
-    if PurePosixPath(META_FILE) in found:
-        return PurePosixPath()
-    roots = [path.parent for path in found if path.name == META_FILE and len(path.parts) == 2]
+    paths = list(paths)
+    roots = recipe_roots(paths)
     if len(roots) > 1:
         raise InvalidRequestError(
             f"{location}: there are several recipes. Name one of them: {_listing(roots)}."
         )
     if not roots:
-        tops = {PurePosixPath(path.parts[0]) for path in found}
+        tops = {PurePosixPath(PurePosixPath(path).parts[0]) for path in paths}
         raise RecipeNotFoundError(
             f"{location}: there is no {META_FILE}. Name the directory that holds it "
             f"(there is: {_listing(tops)})."

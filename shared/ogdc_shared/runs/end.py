@@ -1,4 +1,4 @@
-"""The end of a run, told once by whoever hears of it first."""
+"""The end of a run, logged once by whoever records it first."""
 
 from __future__ import annotations
 

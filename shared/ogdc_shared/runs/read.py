@@ -21,8 +21,8 @@ _log = logging.getLogger(__name__)
 def reconciled_run(context: Context, name: str) -> Run:
     """Read a run; Argo is asked first where there is reason to.
 
-    That is: an unfinished run has been silent for `Settings.stale_seconds`, or an event said that there is
-    more to know than it told.
+    That is: an unfinished run has been silent for `Settings.stale_seconds`, or by an event there is
+    more to know than it brought.
 
     Where Argo does not answer, the record stands as it is.
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from ogdc_shared.context import Context
 from ogdc_shared.errors import InvalidRequestError
 from ogdc_shared.recipe.bundle import unpack
-from ogdc_shared.recipe.meta import META_NAME
+from ogdc_shared.recipe.forms import names_in, recipe_roots
 from ogdc_shared.recipe.recipe import Recipe, load_recipe
 from ogdc_shared.recipe_sources.staging import stage_recipe
 
@@ -66,7 +66,5 @@ def _staged(context: Context, source: RecipeSource, *, into: Path) -> Path:
 
 def _recipe_root(directory: Path) -> Path:
     """Return where the recipe is: many archives hold one directory around it all."""
-    if (directory / META_NAME).exists():
-        return directory
-    recipes = [path.parent for path in directory.glob(f"*/{META_NAME}")]
-    return recipes[0] if len(recipes) == 1 else directory
+    roots = recipe_roots(names_in(directory))
+    return directory / roots[0] if len(roots) == 1 else directory

@@ -51,7 +51,7 @@ def submit_recipe(
         cache: Whether inputs that were fetched before may be used.
         idempotency_key: Makes repeating a request harmless: one caller, key and request make one run.
         trigger_inputs: What the run is given besides. The same for the same key.
-        on_advice: Told what the recipe's author may not have meant, also where the run was there before.
+        on_advice: Called with what the recipe's author may not have meant, also of a run that was there.
 
     Raises:
         InputError: the recipe, an input or the request is wrong, or contradicts the record; nothing was
@@ -90,7 +90,7 @@ def submit_recipe(
 
 
 def _advice(context: Context, run: Run) -> tuple[str, ...]:
-    """What was said of a run's recipe, read from its snapshot; nothing where that is gone."""
+    """What there is to advise of a run's recipe, read from its snapshot; nothing where that is gone."""
     try:
         snapshot = RecipeSource(bundle=context.store.get(snapshot_key(run.snapshot)))
         with opened_recipe(context, snapshot) as recipe:

@@ -1,6 +1,6 @@
 """Who the worker is to a server: by the input's URL, by a token for its host, or by a netrc file.
 
-A host is told what belongs to it and nothing else, wherever a redirect leads, and nothing is told without
+A host gets what belongs to it and nothing else, wherever a redirect leads, and nothing goes without
 encryption once an answer came with it.
 """
 
@@ -114,7 +114,7 @@ def _basic(user: str, password: str) -> str:
 
 
 def _read_netrc(path: str) -> dict[str, tuple[str, str]]:
-    """Read a netrc; its `default` is left out, since it would be told to any host a redirect leads to."""
+    """Read a netrc; its `default` is left out, since it would go to any host a redirect leads to."""
     import netrc
 
     if not os.path.isfile(path):

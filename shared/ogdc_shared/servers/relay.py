@@ -34,7 +34,7 @@ class _Line:
         self._last = time.monotonic()
 
     def pass_on(self, source: socket.socket, target: socket.socket) -> None:
-        """Pass bytes on in one direction until its end, which the target is told."""
+        """Pass bytes on in one direction until its end, which the target gets to know."""
         with suppress(OSError):
             target.settimeout(self._idle)
             while self._has_more(source, target) and (piece := source.recv(_PIECE)):

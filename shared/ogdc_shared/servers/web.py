@@ -11,7 +11,6 @@ import time
 from ssl import SSLCertVerificationError
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import urllib3
 from urllib3.exceptions import (
@@ -26,6 +25,7 @@ from ogdc_shared.connections import pool_manager, proxy_manager
 from ogdc_shared.errors import InputNotFoundError
 from ogdc_shared.filenames import name_from_disposition
 from ogdc_shared.servers.credentials import Credentials, without_login
+from ogdc_shared.servers.proxies import proxy_of
 from ogdc_shared.servers.response import PIECE_BYTES, InterruptedFetchError, Response
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Web:
         raise InputNotFoundError(f"{url!r} cannot be fetched: give an http, https or ftp URL.")
 
     def changed(self, url: str, *, etag: str, modified: str) -> bool:
-        """Ask whether a file is still what it was when its server said this of it; False: it is.
+        """Ask whether a file is still what it was when its server described it so; False: it is.
 
         Raises:
             InputNotFoundError: there is nothing any more.
@@ -203,15 +203,11 @@ class Web:
         return self._pools[proxy]
 
     def _proxy(self, url: str) -> str | None:
-        """The proxy that http_proxy, https_proxy and no_proxy ask for, as wget and curl do.
-
-        Asked once for each host: reading the environment takes longer than a small file.
-        """
+        """As `proxy_of`; asked once for each host: reading the environment takes longer than a small file."""
         parts = urlsplit(url)
         server = (parts.scheme.lower(), parts.hostname)
         if server not in self._proxies:
-            bypassed = proxy_bypass(parts.hostname or "")
-            self._proxies[server] = None if bypassed else getproxies().get(server[0])
+            self._proxies[server] = proxy_of(url)
         return self._proxies[server]
 
 
@@ -289,7 +285,7 @@ def _scheme(url: str) -> str:
 
 
 def _pieces(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
-    """Yield what comes as it comes, so that a slow server can be told from a silent one."""
+    """Yield what comes as it comes, so that a slow server can be distinguished from a silent one."""
     try:
         while piece := response.read1(PIECE_BYTES, decode_content=False):
             yield piece

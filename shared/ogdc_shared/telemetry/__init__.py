@@ -1,1 +1,1 @@
-"""Traces, spans and metrics: what is being worked on, and whom that is told."""
+"""Traces, spans and metrics: what is being worked on, and who is informed of it."""

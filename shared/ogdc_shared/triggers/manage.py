@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from ogdc_shared import dns_label
 from ogdc_shared.auth.caller import Caller
 from ogdc_shared.context import Context
 from ogdc_shared.db.runs import Run
@@ -16,7 +17,7 @@ from ogdc_shared.triggers import record
 from ogdc_shared.triggers.record import NewTrigger, Trigger, Upload
 
 KINDS = ("put", "post", "copy", "multipart")
-_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_NAME = re.compile(dns_label.PATTERN)
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,221}")
 _MAX_PATTERN = 512
 _MAX_URL = 1024

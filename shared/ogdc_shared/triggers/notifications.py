@@ -47,18 +47,18 @@ class ObjectCreated(NamedTuple):
     bucket: str
     key: str
     size: int | None
-    """Bytes; None: not told."""
+    """Bytes; None: not known."""
     etag: str | None
-    """Without quotes; None: not told."""
+    """Without quotes; None: not known."""
     version: str | None
     """The object's version, or Google's generation; None: the bucket keeps none."""
     source: str
     """With `event_id`: tells the event from every other."""
     event_id: str
     time: str | None
-    """When the object was created, as the store wrote it; None: not told."""
+    """When the object was created, as the store wrote it; None: not known."""
     how: str | None
-    """`put`, `post`, `copy` or `multipart`; None: not told."""
+    """`put`, `post`, `copy` or `multipart`; None: not known."""
     store: str
     """`aws`, `google`, or `s3` for any other that speaks Amazon's language."""
     region: str | None = None
@@ -244,7 +244,7 @@ def _camel(event: Event) -> ObjectCreated:
     """Read the event of Camel's S3 source, which Knative's documentation shows.
 
     It tells the bucket in `source`, the key in `subject`, and has the object itself as its data: what is
-    remembered of that stands for the ETag, which is not told.
+    remembered of that stands for the ETag, which is not known.
 
     Source: apache/camel components/camel-aws/camel-aws2-s3, AWS2S3CloudEventDataTypeTransformer; knative/docs
         docs/blog/articles/consuming_s3_data_with_knative.md.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 from ogdc_shared.errors import ConfigurationError, InvalidRecipeError, UnsupportedError
-from ogdc_shared.recipe_sources.schemes import is_archive
+from ogdc_shared.recipe.forms import META_FILE, is_archive
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from ogdc_shared.config import Settings
     from ogdc_shared.triggers.notifications import ObjectCreated
 
-META_NAME = "meta.yml"
 SPARE_SECONDS = 86_400
 """How long a link is good beyond the time a workflow may take: the run may wait before it begins."""
 
@@ -59,7 +58,7 @@ def object_url(upload: ObjectCreated, *, settings: Settings, base_url: str | Non
 
 def is_recipe(key: str) -> bool:
     """Whether a key is that of a recipe: an archive, or the `meta.yml` of a directory."""
-    return is_archive(key) or key.rpartition("/")[2] == META_NAME
+    return is_archive(key) or key.rpartition("/")[2] == META_FILE
 
 
 def recipe_location(upload: ObjectCreated, *, base_url: str | None = None) -> str:
@@ -74,7 +73,7 @@ def recipe_location(upload: ObjectCreated, *, base_url: str | None = None) -> st
     """
     key = upload.key if is_archive(upload.key) else upload.key.rpartition("/")[0]
     if not key:
-        raise InvalidRecipeError(f"{META_NAME}: put the recipe into a directory; a bucket's root is none.")
+        raise InvalidRecipeError(f"{META_FILE}: put the recipe into a directory; a bucket's root is none.")
     if base_url:
         return f"{base_url}/{quote(key)}" + ("" if key == upload.key else "/")
     return f"{'gs' if upload.store == 'google' else 's3'}://{upload.bucket}/{key}"

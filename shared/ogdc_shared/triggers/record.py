@@ -1,4 +1,4 @@
-"""Triggers, and the uploads that were told of and meant for one.
+"""Triggers, and the uploads that were reported and meant for one.
 
 An upload's row is an outbox: it is there before anything is submitted, so whoever finds one that waits can go
 on with it. Its id is the submission's idempotency key.
@@ -71,7 +71,7 @@ class Upload(NamedTuple):
     run: str | None
     """The run's name."""
     age_seconds: float
-    """Since it was told of first, by the database's clock."""
+    """Since it was reported first, by the database's clock."""
 
 
 def add_trigger(conn: Connection, new: NewTrigger, *, owner: UUID) -> Trigger:
@@ -123,7 +123,7 @@ def remove_trigger(conn: Connection, name: str) -> None:
 
 
 def record_upload(conn: Connection, trigger: Trigger, upload: ObjectCreated) -> UUID:
-    """Record that an upload was told of, or find it where an event, of whatever shape, told of it before."""
+    """Record an upload, or find it where an event, of whatever shape, reported it before."""
     parameters: dict[str, Any] = {"trigger_id": trigger.id, "trigger_name": trigger.name} | upload._asdict()
     conn.execute(_sql("lock_object"), parameters)
     found = conn.execute(_sql("find_upload"), parameters).fetchone()

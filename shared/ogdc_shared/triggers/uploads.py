@@ -1,6 +1,6 @@
-"""From an upload to its run: exactly one for each trigger, however often and by whatever events it is told.
+"""From an upload to its run: exactly one for each trigger, however often and by whatever events it comes.
 
-What was told is recorded before anything is submitted (docs/decisions/0010-uploads-are-recorded-first.md). So
+What comes is recorded before anything is submitted (docs/decisions/0010-uploads-are-recorded-first.md). So
 the answer to an event needs no part but the database, and what has to wait for another is left to the sweep.
 """
 
@@ -27,7 +27,7 @@ from ogdc_shared.triggers.objects import is_recipe, object_url, recipe_bundle, r
 from ogdc_shared.triggers.record import Trigger, Upload
 
 PATIENCE_SECONDS = 20.0
-"""After this what one request told of is left to the sweep: whoever sent it waits for the answer."""
+"""After this what one request reported is left to the sweep: whoever sent it waits for the answer."""
 UNTRIED_SECONDS = 45.0
 """After which the sweep goes on with an upload that waits."""
 MAX_WAIT_SECONDS = 86_400.0
@@ -189,7 +189,7 @@ def _file_name(upload: ObjectCreated) -> str:
 
 
 def _variables(trigger: Trigger, upload: ObjectCreated) -> tuple[tuple[str, str], ...]:
-    """What a recipe's commands are told; empty where the event did not tell it."""
+    """The variables of a recipe's commands; empty where the event lacks the fact."""
     facts = {
         "NAME": trigger.name,
         "BUCKET": upload.bucket,

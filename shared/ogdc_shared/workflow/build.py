@@ -53,7 +53,7 @@ def build_workflow(
             volumes, and the task `list` finds and divides them.
         settings: The deployment's.
         overwrite: Whether published data of the same recipe are replaced.
-        trace: What the run began with; its events are told to belong to it. Only its ids are taken: the rest
+        trace: What the run began with; its events bear it. Only its ids are taken: the rest
             of a trace context is worded by others.
 
     Raises:
@@ -133,7 +133,7 @@ def _stage_templates(stage: Stage, facts: templates.Facts) -> Iterator[m.Templat
 
 
 def _main(recipe: RecipeFacts, *, partitions: int | None) -> m.Template:
-    """Build the DAG: each stage after the one before it, and `publish`, told how many partitions all have."""
+    """Build the DAG: each stage after the one before it, then `publish`, with their partitions' number."""
     tasks: list[m.DAGTask] = []
     counts: dict[str, str] = {}
     for stage in recipe.stages:

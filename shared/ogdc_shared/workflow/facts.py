@@ -6,6 +6,7 @@ import re
 from ipaddress import ip_address
 from typing import NamedTuple
 
+from ogdc_shared import dns_label
 from ogdc_shared.errors import InvalidRecipeError
 from ogdc_shared.layout import PROCESS, PUBLISH
 
@@ -83,23 +84,28 @@ _QUANTITY = (r"[0-9]+(\.[0-9]+)?(m|k|[MGTPE]|[KMGTPE]i)?", "a Kubernetes quantit
 _NUMBER = (r"[0-9]{1,9}", "a whole number")
 _DIGEST = (r"[0-9a-f]{64}", "a SHA-256 digest in hex")
 _FLAG = (r"True|False", "true or false")
-_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
-_CLAIM = (rf"(?=.{{1,63}}\Z){_LABEL}", "a DNS-1123 label of at most 63 characters")
+_CLAIM = (dns_label.PATTERN, "a DNS-1123 label of at most 63 characters")
 _ADDRESS = (
     r"([0-9]{1,3}(\.[0-9]{1,3}){3}|\[[0-9a-f:]{2,39}\]):[0-9]{1,5}",
     "an address that is not public and a port, in numbers",
 )
 _STAGE_FORMS = {
-    "name": (rf"(?!(list|main|{PROCESS}|{PUBLISH})\b)(?=.{{1,30}}\Z){_LABEL}", "the name of a stage"),
+    "name": (
+        rf"(?!(list|main|{PROCESS}|{PUBLISH})\b)(?=.{{1,30}}\Z){dns_label.PATTERN}",
+        "the name of a stage",
+    ),
     "plan": _DIGEST,
-    "before": (rf"(?=.{{1,30}}\Z){_LABEL}", "the name of a stage"),
+    "before": (rf"(?=.{{1,30}}\Z){dns_label.PATTERN}", "the name of a stage"),
     "program": (r"[a-z]{1,20}", "a program of the worker"),
     "image": (r"[a-zA-Z0-9][-a-zA-Z0-9_.:/@]{0,254}", "the name of an image"),
     "cpu": _QUANTITY,
     "memory": _QUANTITY,
 }
 _FORMS = {
-    "recipe_id": (rf"(?=.{{1,63}}\Z){_LABEL}(\.{_LABEL})*", "a DNS-1123 subdomain of at most 63 characters"),
+    "recipe_id": (
+        rf"(?=.{{1,63}}\Z){dns_label.PATTERN}(\.{dns_label.PATTERN})*",
+        "a DNS-1123 subdomain of at most 63 characters",
+    ),
     "snapshot": _DIGEST,
     "plan": _DIGEST,
     "partitions_digest": _DIGEST,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import secrets
+
+from ogdc_shared.dns_label import is_dns_label
 
 SLUG_LENGTH = 50
 SUFFIX_LENGTH = 10
 _BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
 def workflow_name(recipe_id: str) -> str:
@@ -25,11 +25,8 @@ def workflow_name(recipe_id: str) -> str:
 
 
 def is_workflow_name(text: str) -> bool:
-    """Whether `text` could be a workflow's name: a DNS label of at most 63 characters.
-
-    Source: RFC 1123 as Kubernetes reads it, k8s.io/apimachinery/pkg/util/validation (IsDNS1123Label).
-    """
-    return _NAME.fullmatch(text) is not None
+    """Whether `text` could be a workflow's name."""
+    return is_dns_label(text)
 
 
 def _random_suffix() -> str:

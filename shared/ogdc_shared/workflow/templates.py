@@ -265,7 +265,7 @@ def _retry_strategy(recipe: RecipeFacts, argo: ArgoSettings) -> m.RetryStrategy 
     limit = argo.retry_limit if recipe.retries is None else recipe.retries
     if not argo.retry_enabled or limit == 0:
         return None
-    # Short, since Argo waits before it looks at the expression: a failing command is told of after 2 s.
+    # Short, since Argo waits before it looks at the expression: a failing command is reported after 2 s.
     backoff = m.Backoff(duration="2s", factor="4", cap="10m")
     if argo.retry_policy:
         return m.RetryStrategy(limit=str(limit), retry_policy=argo.retry_policy, backoff=backoff)

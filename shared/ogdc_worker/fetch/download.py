@@ -65,7 +65,7 @@ class Downloaded(NamedTuple):
 
 
 class RecipeFiles:
-    """The files shipped in a recipe."""
+    """The files that come with a recipe."""
 
     def __init__(self, directory: str) -> None:
         self._directory = directory
@@ -108,7 +108,7 @@ def download(
         part: Where to; may hold the beginning already.
         name: What an answer's file will be called.
         wait: Waits for the next try, and may say so.
-        progress: Told how many bytes there are, and of how many where that is known.
+        progress: Called with how many bytes there are, and of how many where that is known.
 
     Raises:
         InputNotFoundError: there is no such file, or a web page in its place.

@@ -1,4 +1,4 @@
-"""How far the fetching of a partition's inputs is, told now and then while it lasts."""
+"""How far the fetching of a partition's inputs is, reported now and then while it lasts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class FetchProgress:
     """Counts what several threads have fetched; tells of it inside its block."""
 
     def __init__(self, files: int, tell: Callable[..., None]) -> None:
-        """Nothing is told yet.
+        """Nothing is reported yet.
 
         Args:
             files: How many there are.
@@ -52,7 +52,7 @@ class FetchProgress:
         self._thread.join()
 
     def of(self, number: int, file: InputFile) -> Callable[[int, int | None], None]:
-        """Begin with a file; what is returned is to be told how many bytes there are, and of how many."""
+        """Begin with a file; what is returned takes how many bytes there are, and of how many."""
 
         def note(have: int, size: int | None) -> None:
             with self._lock:

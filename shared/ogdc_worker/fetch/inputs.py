@@ -90,13 +90,13 @@ def fetch_inputs(
         files: The inputs.
         store: Directory on the workflow volume, made if need be.
         recipe: The recipe's directory.
-        report: Told of each input as it is there.
-        warn: Told of each input that has to be tried again; called by several threads.
+        report: Called with each input as it is there.
+        warn: Called with each input that has to be tried again; called by several threads.
         pause: Waits so many seconds before a server is tried again.
-        progress: Told how far it is.
+        progress: Called with how far it is.
         credentials: Directory with the logins of servers (see `credentials`); empty: there are none.
         cache: What was fetched before; None: everything is fetched.
-        missing: Told of inputs that cannot be fetched, which may be done without; None: each is an error.
+        missing: Called with inputs that cannot be fetched, which may be done without; None: each is an error.
 
     Raises:
         InputNotFoundError: there is no such file; names some more of which that is true.

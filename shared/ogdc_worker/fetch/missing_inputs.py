@@ -26,7 +26,7 @@ class MissingInputs:
         Args:
             files: Of the partition.
             allowed: How many items may be missing, or which share of them.
-            report: Told the source of each input that is done without, and why it cannot be had.
+            report: Called with the source of each input that is done without, and why it cannot be had.
         """
         self._files = files
         self._allowed = allowed

@@ -91,7 +91,7 @@ def run_command(
         notes: Where nothing is, and bash may write which program failed; None: it is no strict bash.
         on_wait: Called once with the names of what the line has left running, if there is such.
         on_output: Given each piece of what it writes.
-        on_end: Told what it has used, with all that it started.
+        on_end: Called with what it has used, with all that it started.
         mask: Replaces in its output what nobody is to see; None: there is nothing.
 
     Raises:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _MAX = 3
-"""Lines that are told."""
+"""Lines that are quoted."""
 _ERROR = re.compile(r"(\S+: )*(error|failure|fatal|critical|panic)\b[\w -]{0,20}:", re.IGNORECASE)
 """Such as `ERROR 4: …`, `FAILURE: …`, `gdal_calc.py: error: …`."""
 _JOINED = re.compile(r"(?<=FAILURE):\s*\n")

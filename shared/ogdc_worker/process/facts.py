@@ -33,7 +33,7 @@ _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK |
 _FETCHED = ("source", "url", "name", "size", "checksum", "cached", "seconds")
 _RAN = ("number", "line", "file", "exit_code", "seconds", "cpu_seconds", "max_memory", "timed_out")
 _SHOWN_BYTES = 500
-"""How much of a command line is told; the plan has it whole."""
+"""How much of a command line is kept; the plan has it whole."""
 _PIECE = _LARGE = 1 << 20
 
 
@@ -109,7 +109,7 @@ def _total_run(journal: Journal) -> dict[str, float]:
 
 
 def _fetched(journal: Journal) -> Iterator[dict[str, Any]]:
-    """Yield each input once, as the try told that fetched it; a later one finds it there."""
+    """Yield each input once, as the try recorded it that fetched it; a later one finds it there."""
     seen = set()
     for entry in journal.entries():
         if entry.get("event") == "fetched" and entry["name"] not in seen:

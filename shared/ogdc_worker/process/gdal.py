@@ -110,7 +110,7 @@ class Dataset:
 
     @property
     def is_located(self) -> bool:
-        """Whether it is said where on the earth a raster is: a CRS, control points, or an RPC model."""
+        """Whether it is known where on the earth a raster is: a CRS, control points, or an RPC model."""
         return bool(
             _is_defined((self._c.GDALGetProjectionRef(self._handle) or b"").partition(b'"')[2])
             or self._c.GDALGetGCPProjection(self._handle)

@@ -167,7 +167,7 @@ def _absolute_paths(content: bytes, paths: ProcessPaths) -> Iterator[str]:
 
 
 def _local(source: str) -> str | None:
-    """The file that a source is in; None where it is on a server, in memory, or not to be told."""
+    """The file that a source is in; None where it is on a server, in memory, or not to be found."""
     if match := _ARCHIVE.match(source):
         return match[1]
     if source.startswith("/vsi") or "://" in source:

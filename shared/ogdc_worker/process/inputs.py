@@ -37,7 +37,7 @@ def input_steps(
         files: The inputs; those on volumes do not mix with others.
         per_file: Whether commands are given the paths of files on volumes, so that no links are needed.
         paths: Where everything is.
-        reporter: Told of each input.
+        reporter: Reports each input.
         caching: Whether what was fetched before may be used, and is kept for later.
         allowed_failures: How many items may be missing, or which share of them; None: none may.
     """

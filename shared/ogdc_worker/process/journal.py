@@ -1,7 +1,7 @@
 """What a task has done so far, over all its tries: a file of lines of JSON in its workspace.
 
 No task goes on from it: it is not flushed to disk, and on a full disk it ends. A command that tampers with it
-changes what is told of its own task.
+changes what is recorded of its own task.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ _INDEXES = (
 
 
 class Left(NamedTuple):
-    """What is to be said about it."""
+    """What to remark about it."""
 
     is_empty: bool = False
     """Whether there is nothing but directories."""

@@ -83,7 +83,7 @@ def process(paths: ProcessPaths, reporter: Reporter, expected: Expected = Expect
 
 
 def _leave_facts(path: str, done: Done, reporter: Reporter) -> None:
-    """Leave what the task has done; what keeps that from being told changes nothing of how the task ended."""
+    """Leave what the task has done; what prevents that changes nothing of how the task ended."""
     try:
         leave_facts(path, done)
     except Exception as exc:  # a command may have made anything of the journal

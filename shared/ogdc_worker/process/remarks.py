@@ -1,4 +1,4 @@
-"""What is said about the outputs of a command that ended well; imported where there is something to say."""
+"""Remarks about the outputs of a command that ended well; imported where there is something to say."""
 
 from __future__ import annotations
 

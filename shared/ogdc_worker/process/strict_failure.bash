@@ -19,7 +19,7 @@ __ogdc_look_up() {
 __ogdc_failed() {
     local status=$1 command=$2 number=0 each
     shift 2
-    if [[ $- != *e* && ! -v __ogdc_goes_on ]]; then return; fi # the author said `set +e`
+    if [[ $- != *e* && ! -v __ogdc_goes_on ]]; then return; fi # the author wrote `set +e`
     for each; do
         number=$((number + 1))
         if ((each != 0 && each != 141)); then break; fi

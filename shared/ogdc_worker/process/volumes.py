@@ -7,7 +7,6 @@ import os
 from ogdc_shared.errors import InputNotFoundError, UnusableInputError
 from ogdc_shared.fast_typing import TYPE_CHECKING
 from ogdc_shared.layout import STAGE_MOUNT, claim_mount
-from ogdc_shared.removal import remove
 from ogdc_shared.trees import flush_entries
 from ogdc_shared.walking import is_directory, walk
 
@@ -71,14 +70,8 @@ def replace_links(
         directory: Where to look, at any depth.
         volumes: What the paths of such files begin with.
     """
+    from ogdc_shared.copying import replace_by_copy
+
     for _, entry in walk(directory):
         if entry.is_symlink() and entry.is_file() and os.readlink(entry.path).startswith(volumes):
-            _replace_by_copy(entry.path, draft=f"{os.path.dirname(entry.path)}/.ogdc-copy")
-
-
-def _replace_by_copy(link: str, *, draft: str) -> None:
-    from ogdc_shared.copying import copy_file
-
-    remove(draft)
-    copy_file(os.path.realpath(link), draft)
-    os.rename(draft, link)
+            replace_by_copy(entry.path, os.path.realpath(entry.path))

@@ -13,7 +13,7 @@ import re
 import stat
 from typing import NamedTuple
 
-from ogdc_shared.copying import copy_file
+from ogdc_shared.copying import replace_by_copy
 
 PUBLISHED = "u+rwX,go+rX"
 """What is published by default: readable for everybody, writable for its owner."""
@@ -99,12 +99,6 @@ def _remove_attribute(path: str, name: str) -> None:
     except PermissionError:
         if not stat.S_ISREG(os.lstat(path).st_mode):
             raise
-        _replace_by_copy(path)  # a capability can be set in a namespace of one's own, and not removed outside
-
-
-def _replace_by_copy(path: str) -> None:
-    draft = f"{os.path.dirname(path)}/.ogdc-draft"
-    if os.path.lexists(draft):
-        os.unlink(draft)
-    copy_file(path, draft)
-    os.rename(draft, path)
+        replace_by_copy(
+            path, path
+        )  # a capability can be set in a namespace of one's own, and not removed outside

@@ -203,7 +203,7 @@ def module_connection(postgres_server) -> Iterator[psycopg.Connection]:
 def record(
     conn: psycopg.Connection, applied: list[Applied], bases: Sequence[WorkflowState | None] = ()
 ) -> tuple[Run, set]:
-    """Apply everything to a new run and return what the record then says, apart from when it was told.
+    """Apply everything to a new run and return what the record then says, apart from when it was recorded.
 
     `bases` are what the record is guessed to show each time; without them all is sent.
     """

@@ -93,7 +93,7 @@ def cases(
 
 
 def check(case: Case, *words: str) -> None:
-    """The same is said by both, as something that passes, without what is nobody's business."""
+    """The same is answered by both, as something that passes, without what is nobody's business."""
     assert case.reply.status == 503
     assert case.reply.headers["Retry-After"].isdecimal()
     assert case.cli.code == 1

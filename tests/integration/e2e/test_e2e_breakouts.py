@@ -128,11 +128,11 @@ def test_names_in_a_recipe_are_data(stack: Stack, recipe) -> None:
         sh_file=f"steps;{TOUCH}.sh",
         files={f"data {{{{workflow.uid}}}}/{name}": name for name in names}
         | {
-            f"steps;{TOUCH}.sh": f"{COPY_ALL}; echo '{{{{workflow.name}}}} {{{{=1+1}}}}' > /output_dir/said\n"
+            f"steps;{TOUCH}.sh": f"{COPY_ALL}; echo '{{{{workflow.name}}}} {{{{=1+1}}}}' > /output_dir/tags\n"
         },
     )
     found = run_and_look(stack, directory)
-    assert found.pop("said") == b"{{workflow.name}} {{=1+1}}\n"
+    assert found.pop("tags") == b"{{workflow.name}} {{=1+1}}\n"
     assert found == {name: name.encode() for name in names}
 
 

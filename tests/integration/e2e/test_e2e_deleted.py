@@ -6,7 +6,7 @@ from pathlib import Path
 
 from support.stack import Stack, wait_until
 
-SAID = "The workflow was deleted before it ended."
+DELETED = "The workflow was deleted before it ended."
 
 
 def test_a_run_whose_workflow_is_deleted_by_hand_is_an_error_that_says_so(
@@ -18,9 +18,9 @@ def test_a_run_whose_workflow_is_deleted_by_hand_is_an_error_that_says_so(
     stack.delete_workflow(name)
 
     watched = stack.cli("watch", name)
-    assert (watched.code, SAID in watched.err) == (1, True)
+    assert (watched.code, DELETED in watched.err) == (1, True)
     run = stack.run(name)
-    assert (run["status"], run["message"]) == ("Error", SAID)
+    assert (run["status"], run["message"]) == ("Error", DELETED)
     assert run["finished_at"] is not None
     assert stack.api("GET", f"/status/{name}").body["status"] == "Error"
     refused = stack.cli("get-output", name, cwd=tmp_path)

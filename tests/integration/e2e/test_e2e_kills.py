@@ -31,7 +31,7 @@ from ogdc_shared.argo.state import read_workflow
 from ogdc_shared.layout import output_key, replaced, staging, workspace
 from ogdc_shared.recipe.bundle import pack
 from support.full_disk import Filler
-from support.kills import Trouble
+from support.kills import Disturbances
 from support.recipe_files import content
 from support.recipes import inputs, make_recipe
 from support.stack import TERMINAL, Response, Stack, request, wait_until
@@ -102,7 +102,7 @@ class Scene:
     def __init__(self, stack: Stack, trace: TraceServer, directory: Path) -> None:
         self.stack = stack
         self.trace = trace
-        self.trouble = Trouble(stack, seed=SEED, most_pod_kills=1 if SECONDS < 60 else 3)
+        self.trouble = Disturbances(stack, seed=SEED, most_pod_kills=1 if SECONDS < 60 else 3)
         self.filler = None if DISK is None else Filler(Path(DISK), seed=SEED)
         self.submissions: list[Submission] = []
         self.answered: dict[str, set[str]] = {}
@@ -321,8 +321,8 @@ def may_end_so(scene: Scene, run: dict[str, Any], ends: str) -> bool:
 
 def is_for_want_of_room(scene: Scene, why: str) -> bool:
     """Whether the disk was full, and a message says so."""
-    said = "o room is left" in why or "No space left" in why
-    return said and scene.filler is not None and scene.filler.times > 0
+    full = "o room is left" in why or "No space left" in why
+    return full and scene.filler is not None and scene.filler.times > 0
 
 
 def check_versions(scene: Scene, versions: dict[str, Submission]) -> None:

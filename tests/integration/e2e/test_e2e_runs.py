@@ -206,7 +206,7 @@ def test_interrupting_run_cancels_and_interrupting_watch_does_not(
 
 def test_run_that_is_told_to_end_cancels_and_leaves_nothing(stack: Stack, recipe, tmp_path: Path) -> None:
     signals = (signal.SIGTERM, signal.SIGHUP)
-    running = [stack.start_cli("run", str(recipe(f"told by {n}", "sleep 30")), cwd=tmp_path) for n in signals]
+    running = [stack.start_cli("run", str(recipe(f"end by {n}", "sleep 30")), cwd=tmp_path) for n in signals]
     for process, number in zip(running, signals, strict=True):
         assert process.stderr is not None
         while "command 1 of 1" not in process.stderr.readline():

@@ -40,7 +40,7 @@ def tell(stack: Stack, message: Message) -> Response:
 def test_an_upload_becomes_a_result(stack: Stack, recipe, bucket: FileServer, tmp_path: Path) -> None:
     directory = recipe(
         "triggered",
-        'cat "/input_dir/$TRIGGER_FILE" > /output_dir/out.csv; env | grep ^TRIGGER_ > /output_dir/told.txt',
+        'cat "/input_dir/$TRIGGER_FILE" > /output_dir/out.csv; env | grep ^TRIGGER_ > /output_dir/env.txt',
     )
     added = stack.cli(
         *("triggers", "add", "new-data", "--bucket", "uploads", "--pattern", "incoming/**/*.csv"),
@@ -58,9 +58,9 @@ def test_an_upload_becomes_a_result(stack: Stack, recipe, bucket: FileServer, tm
     assert stack.cli("get-output", name, cwd=tmp_path).code == 0
     with zipfile.ZipFile(tmp_path / "triggered.zip") as result:
         assert result.read("out.csv") == b"name,x,y\nB,3,4\n"
-        told_variables = result.read("told.txt").decode().splitlines()
-    assert "TRIGGER_KEY=incoming/sea ice.csv" in told_variables
-    assert "TRIGGER_NAME=new-data" in told_variables
+        variables = result.read("env.txt").decode().splitlines()
+    assert "TRIGGER_KEY=incoming/sea ice.csv" in variables
+    assert "TRIGGER_NAME=new-data" in variables
     shown = stack.cli("triggers", "show", "new-data").out
     assert f"started  incoming/sea ice.csv  {name}" in shown
     assert stack.run(name)["trigger"]["upload"]["key"] == "incoming/sea ice.csv"

@@ -1,4 +1,4 @@
-"""What may be wrong with a result is told by every way of asking for the run, and changes no status."""
+"""What may be wrong with a result is shown by every way of asking for the run, and changes no status."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def test_a_tree_of_any_depth_costs_its_own_workflow_at_most(tmp_path: Path) -> N
 
 
 class Faulty:
-    """A sandbox that fails in the way it is told, for containers that run a certain word."""
+    """A sandbox that fails in the way a test wants, for containers that run a certain word."""
 
     def __init__(self, fault: str) -> None:
         self._real = probe(environ=os.environ, label="test")

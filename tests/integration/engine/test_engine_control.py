@@ -97,8 +97,8 @@ def test_a_task_that_ignores_sigterm_is_killed(machine: Machine, monkeypatch: py
     )
     machine.create(workflow("deaf", tasks=[task("deaf")], templates=[deaf]))
     machine.wait_for_file(machine.volume / "up")
-    machine.call("PUT", "/deaf/stop", body={})
-    assert machine.wait("deaf")["status"]["message"] == "Stopped with strategy 'Stop'"
+    machine.call("PUT", "/deaf/terminate", body={})
+    assert machine.wait("deaf")["status"]["message"] == "Stopped with strategy 'Terminate'"
 
 
 def test_terminating_before_anything_began_ends_it_too(tmp_path: Path) -> None:
@@ -221,17 +221,14 @@ def test_an_engine_that_stopped_says_it_is_away(tmp_path: Path) -> None:
         assert machine.call("GET", "/x") == (503, {"code": 14, "message": "the engine is not running"})
 
 
-def test_workflows_are_listed_by_label_and_page(machine: Machine) -> None:
+def test_workflows_are_listed_by_page(machine: Machine) -> None:
     for name in ("a", "b", "c"):
         machine.create(hello(name))
-    status, answer = machine.call("GET", listOptions__labelSelector="ogdc/run in (a, c)")
-    assert status == 200
-    assert {item["metadata"]["name"] for item in answer["items"]} == {"a", "c"}
     _, page = machine.call("GET", listOptions__limit="2")
     _, rest = machine.call("GET", listOptions__limit="2", listOptions__continue=page["metadata"]["continue"])
     assert [len(page["items"]), len(rest["items"])] == [2, 1]
     assert "continue" not in rest["metadata"]
-    assert machine.call("GET", listOptions__labelSelector="(")[0] == 400
+    assert machine.call("GET", listOptions__labelSelector="ogdc/run")[0] == 400
 
 
 def test_logs_are_given_by_pod_and_from_the_end(machine: Machine) -> None:

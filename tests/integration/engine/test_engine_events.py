@@ -46,7 +46,7 @@ class Sink:
         """The first event that is (type, workflow, phase)."""
         deadline = time.monotonic() + 20
         while wanted not in self.changes():
-            assert time.monotonic() < deadline, f"{wanted} is not in {self.said()}"
+            assert time.monotonic() < deadline, f"{wanted} is not in {self.changes()}"
             time.sleep(0.005)
         return self.events[self.changes().index(wanted)]
 
@@ -63,20 +63,20 @@ def hello(name: str):
 
 def test_changes_are_told_as_an_api_server_source_would(sink: Sink, tmp_path: Path) -> None:
     with Machine(tmp_path / "m", events_url=sink.url) as machine:
-        machine.create(hello("told"))
-        _, request = sink.wait_for("update", "told", "Succeeded")
-        machine.call("DELETE", "/told")
-        sink.wait_for("delete", "told", "Succeeded")
+        machine.create(hello("reported"))
+        _, request = sink.wait_for("update", "reported", "Succeeded")
+        machine.call("DELETE", "/reported")
+        sink.wait_for("delete", "reported", "Succeeded")
         while machine.engine.busy():
             time.sleep(0.01)
     headers = request.headers
     assert headers["Content-Type"] == "application/json"
     assert headers["Ce-Specversion"] == "1.0"
     assert headers["Ce-Type"] == "dev.knative.apiserver.resource.update"
-    assert headers["Ce-Subject"] == f"/apis/argoproj.io/v1alpha1/namespaces/{NAMESPACE}/workflows/told"
+    assert headers["Ce-Subject"] == f"/apis/argoproj.io/v1alpha1/namespaces/{NAMESPACE}/workflows/reported"
     assert (headers["Ce-Kind"], headers["Ce-Name"], headers["Ce-Namespace"]) == (
         "Workflow",
-        "told",
+        "reported",
         NAMESPACE,
     )
     assert headers["Ce-Apiversion"] == "argoproj.io/v1alpha1"
@@ -102,7 +102,7 @@ def test_an_event_is_sent_until_it_is_taken(sink: Sink, tmp_path: Path) -> None:
     with Machine(tmp_path / "m", events_url=sink.url) as machine:
         machine.create(hello("patient"))
         machine.wait("patient")
-        assert machine.engine.busy(), "somebody has still to be told"
+        assert machine.engine.busy(), "a change is still to be delivered"
         sink.status = 200
         sink.wait_for("add", "patient", "Succeeded")
         deadline = time.monotonic() + 30
@@ -152,5 +152,5 @@ def test_stopping_does_not_wait_for_a_receiver_that_is_away(tmp_path: Path) -> N
     with Machine(tmp_path, events_url="http://127.0.0.1:9/") as machine:
         machine.create(hello("alone"))
         machine.wait("alone")
-        assert machine.engine.busy(), "somebody has still to be told"
+        assert machine.engine.busy(), "a change is still to be delivered"
     assert engine_threads(before) == []

@@ -1,4 +1,4 @@
-"""A pod that takes more than its template allows is ended, and told of as a cluster would tell."""
+"""A pod that takes more than its template allows is ended, and reported as a cluster would."""
 
 from __future__ import annotations
 

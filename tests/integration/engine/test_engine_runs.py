@@ -117,11 +117,11 @@ def test_a_missing_input_artifact_is_an_error_that_names_its_key(machine: Machin
 def test_output_artifacts_and_parameters_are_kept(machine: Machine) -> None:
     count = shell(
         "count",
-        """echo '["a", "b"]' > /tmp/names; printf zip > /tmp/out.zip""",
+        "echo 2 > /tmp/names; printf zip > /tmp/out.zip",
         mounts=[mount("/tmp", volume="scratch")],
         outputs={
             "parameters": [
-                {"name": "names", "valueFrom": {"path": "/tmp/names", "default": "[]"}},
+                {"name": "names", "valueFrom": {"path": "/tmp/names", "default": "0"}},
                 {"name": "warnings", "valueFrom": {"path": "/tmp/none", "default": ""}},
             ],
             "artifacts": [file_artifact("zip", path="/tmp/out.zip", key="runs/o/out.zip")],
@@ -130,7 +130,7 @@ def test_output_artifacts_and_parameters_are_kept(machine: Machine) -> None:
     each = task(
         "each",
         depends="count",
-        withParam="{{tasks.count.outputs.parameters.names}}",
+        withSequence={"count": "{{tasks.count.outputs.parameters.names}}"},
         arguments={"parameters": [{"name": "partition", "value": "{{item}}"}]},
     )
     manifest = workflow(
@@ -140,12 +140,12 @@ def test_output_artifacts_and_parameters_are_kept(machine: Machine) -> None:
     )
     machine.create(manifest)
     found = machine.wait("outputs")
-    assert phases(found) == dict.fromkeys(["outputs", "count", "each", "each(0:a)", "each(1:b)"], "Succeeded")
+    assert phases(found) == dict.fromkeys(["outputs", "count", "each", "each(0:0)", "each(1:1)"], "Succeeded")
     assert machine.artifacts.get("runs/o/out.zip") == b"zip"
-    assert sorted(machine.log("outputs")) == ["got a", "got b"]
+    assert sorted(machine.log("outputs")) == ["got 0", "got 1"]
     assert nodes(found)["count"]["outputs"] == {
         "exitCode": "0",
-        "parameters": [{"name": "names", "value": '["a", "b"]'}, {"name": "warnings", "value": ""}],
+        "parameters": [{"name": "names", "value": "2"}, {"name": "warnings", "value": ""}],
         "artifacts": [{"name": "zip", "path": "/tmp/out.zip", "s3": {"key": "runs/o/out.zip"}}],
     }
 

@@ -58,7 +58,7 @@ def event_of(workflow: Mapping[str, Any], kind: str = "update") -> Event:
 
 
 def life(name: str) -> Iterator[Event]:
-    """All that is told of a workflow with some tasks, from its beginning to its end and its deletion."""
+    """All events of a workflow with some tasks, from its beginning to its end and its deletion."""
     metadata = {"name": name, "namespace": NAMESPACE, "uid": f"uid-of-{name}"}
     moments = [(task, phase) for task in range(TASKS) for phase in LIFE]
     for version, (current, phase) in enumerate(moments, start=1):
@@ -203,7 +203,7 @@ def ask(service: Service, method: str, path: str, **more: Any) -> tuple[int, Any
 
 
 def test_a_database_that_goes_and_comes_back(deployment: Deployment, argo: ArgoServer):
-    """Nobody is told anything untrue, every event is taken in the end, and no service is started anew."""
+    """No answer is untrue, every event is taken in the end, and no service is started anew."""
     recipe = {"body": bundle(recipe_files()), "headers": {"Content-Type": "application/gzip"}}
     _, answer = ask(deployment.submit, "POST", "/submit", **recipe)
     name = answer["recipe_workflow_name"]

@@ -99,6 +99,8 @@ def signed(store, key=KEY, seconds=60):
         ("POST /api/events/upload", "upload POST /api/events/upload"),
         ("GET /api/v1/workflows/local", "engine GET /api/v1/workflows/local"),
         ("GET /stack", '{"busy": true}'),
+        ("POST /events/dead-letters", "submit POST /events/dead-letters"),
+        ("PUT /runs/x", "status PUT /runs/x"),
     ],
 )
 def test_each_request_reaches_the_part_it_is_for(ask, request_line, answer):

@@ -193,8 +193,8 @@ def test_a_small_entry_whose_content_did_not_reach_the_disk_is_fetched_again(
     (body,) = runs.kept.glob("*/body")
     body.chmod(0o600)
     body.write_bytes(bytes(len(CONTENT)))
-    files, told = runs.fetch(f"{server.url}/a.bin")
-    assert (files, told[0].cached) == ({"a.bin": CONTENT}, False)
+    files, fetched = runs.fetch(f"{server.url}/a.bin")
+    assert (files, fetched[0].cached) == ({"a.bin": CONTENT}, False)
 
 
 def test_what_is_kept_stays_within_its_limit_while_one_run_adds_to_it(

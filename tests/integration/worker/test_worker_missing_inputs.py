@@ -51,8 +51,8 @@ def test_an_input_that_is_not_there_counts_as_an_item_that_failed(
     assert "404" in missing.reason
     with pytest.raises(PublishError, match=r"1 of 3 items failed: 'gone.csv' \(fetching it\)"):
         account_missing([str(task.workspace)], "33%")
-    told = [json.loads(line) for line in capfd.readouterr().out.splitlines() if '"fetch_failed"' in line]
-    assert [event["source"] for event in told] == [f"{server.url}/gone.csv"]
+    failures = [json.loads(line) for line in capfd.readouterr().out.splitlines() if '"fetch_failed"' in line]
+    assert [event["source"] for event in failures] == [f"{server.url}/gone.csv"]
 
 
 def test_one_more_than_the_number_allowed_fails_the_task(task: PartitionTask, server: FileServer) -> None:

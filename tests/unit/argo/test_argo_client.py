@@ -75,27 +75,6 @@ def test_names_cannot_leave_their_place_in_the_path(argo: FileServer, client: Ar
     assert called(argo) == [("GET", f"{ALL}/../other?x=1")]
 
 
-def test_listing_goes_through_all_pages(argo: FileServer, client: ArgoClient) -> None:
-    pages = {
-        "": {"items": [{"n": 1}, {"n": 2}], "metadata": {"continue": "2"}},
-        "2": {"items": [{"n": 3}], "metadata": {"continue": "3"}},
-        "3": {"items": None, "metadata": {}},
-    }
-
-    def page(request: Request) -> Answer:
-        assert request.query["listOptions.labelSelector"] == ["ogdc/run"]
-        return answer(pages[request.query.get("listOptions.continue", [""])[0]])(request)
-
-    argo.routes[ALL] = page
-    assert [workflow["n"] for workflow in client.list("ogdc/run")] == [1, 2, 3]
-
-
-def test_pages_are_asked_for_as_they_are_needed(argo: FileServer, client: ArgoClient) -> None:
-    argo.routes[ALL] = answer({"items": [{"n": 1}], "metadata": {"continue": "2"}})
-    assert next(client.list()) == {"n": 1}
-    assert len(argo.requests) == 1
-
-
 @pytest.mark.parametrize("action", ["terminate", "retry"])
 def test_changes_are_put_to_the_workflow(argo: FileServer, client: ArgoClient, action: str) -> None:
     argo.routes[f"{ONE}/{action}"] = answer(MANIFEST)

@@ -52,11 +52,11 @@ def test_a_good_sentence_of_the_worker_is_not_repeated() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "where"),
+    ("rest", "where"),
     [("", ""), (": It was at command 1 of 2: kill -9 $PPID", " at command 1 of 2: kill -9 $PPID")],
 )
-def test_a_worker_that_was_killed_has_somebody_to_say_so(said: str, where: str) -> None:
-    words = ended_by(f"main: Error (exit code 137){said}", LIMITS)
+def test_a_worker_that_was_killed_has_somebody_to_say_so(rest: str, where: str) -> None:
+    words = ended_by(f"main: Error (exit code 137){rest}", LIMITS)
 
     assert words.startswith(f"The task's worker was killed (SIGKILL){where} — by one of the recipe's own")
     assert "memory" in words

@@ -5,10 +5,8 @@ from typing import Any
 import pytest
 
 from ogdc_cli.partitions import rows, summary
-
-
-def run(**fields: Any) -> dict[str, Any]:
-    return {"partitions": 3, "input_files": 7, "input_bytes": None, "partition_counts": {}} | fields
+from ogdc_shared.api.answers import Partition
+from support.answers import run_detail
 
 
 @pytest.mark.parametrize(
@@ -26,7 +24,8 @@ def run(**fields: Any) -> dict[str, Any]:
     ],
 )
 def test_what_is_divided_is_told_in_a_line(fields: dict[str, Any], line: str) -> None:
-    assert summary(run(**fields)) == line
+    run = run_detail(**{"partitions": 3, "input_files": 7} | fields)
+    assert summary(run) == line
 
 
 @pytest.mark.parametrize(
@@ -42,18 +41,18 @@ def test_what_is_divided_is_told_in_a_line(fields: dict[str, Any], line: str) ->
     ],
 )
 def test_sizes_are_short(size: int | None, shown: str) -> None:
-    partition = {"number": 0, "files": 2, "bytes": size, "phase": "Running", "message": None}
+    partition = Partition(number=0, files=2, bytes=size, phase="Running", message=None)
     assert rows([partition])[1] == ("0", "2", shown, "Running", "")
 
 
 def test_a_partition_that_has_not_begun_is_told_so() -> None:
-    partition = {"number": 4, "files": None, "bytes": None, "phase": None, "message": None}
+    partition = Partition(number=4, files=None, bytes=None, phase=None, message=None)
     assert rows([partition])[1] == ("4", "?", "?", "not begun", "")
 
 
 def test_a_message_takes_one_line_and_cannot_command_a_terminal() -> None:
     message = "command 1 failed\n\x1b[2J" + "x" * 200
-    partition = {"number": 4, "files": 1, "bytes": 1, "phase": "Failed", "message": message}
+    partition = Partition(number=4, files=1, bytes=1, phase="Failed", message=message)
     shown = rows([partition])[1][4]
     assert shown.startswith("command 1 failed")
     assert len(shown) == 100

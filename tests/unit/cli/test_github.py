@@ -48,7 +48,7 @@ def test_outputs_arrive_as_they_are(tmp_path_factory: pytest.TempPathFactory, va
 
 def test_nothing_is_obeyed_in_between_even_after_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     with contextlib.suppress(ZeroDivisionError), github.commands_ignored():
-        github.annotate("error", "said by somebody else")
+        github.annotate("error", "written by somebody else")
         raise ZeroDivisionError
     github.annotate("notice", "ours")
 

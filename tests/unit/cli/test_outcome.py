@@ -1,15 +1,14 @@
-"""How a run ended, in words: warnings are told and never change what the status is."""
+"""How a run ended, in words: warnings are shown and never change what the status is."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from ogdc_cli.outcome import outcome, status, warnings
-
-
-def run(**fields: Any) -> dict[str, Any]:
-    given = {"name": "seals-1", "status": "Succeeded", "output_type": "pvc", "recipe_id": "seals"}
-    return given | {"warning_count": 0, "warnings": []} | fields
+from ogdc_shared.api.answers import RunDetail
+from support.answers import run_detail, run_fields
 
 
 def warned(*messages: str) -> list[dict[str, Any]]:
@@ -17,12 +16,12 @@ def warned(*messages: str) -> list[dict[str, Any]]:
 
 
 def test_a_good_end_without_warnings_is_one_line() -> None:
-    assert outcome(run()) == "seals-1: Succeeded. Published as seals/ on the workflow volume."
-    assert status(run()) == "Succeeded"
+    assert outcome(run_detail()) == "seals-1: Succeeded. Published as seals/ on the workflow volume."
+    assert status(run_detail()) == "Succeeded"
 
 
 def test_warnings_come_after_the_result_and_none_is_left_out_unsaid() -> None:
-    warned_run = run(warning_count=3, warnings=warned("a is zero", "b has no\x1b[2J CRS"))
+    warned_run = run_detail(warning_count=3, warnings=warned("a is zero", "b has no\x1b[2J CRS"))
     assert outcome(warned_run).splitlines()[1:] == [
         "warning: a is zero",
         r"warning: b has no\x1b[2J CRS",
@@ -32,6 +31,12 @@ def test_warnings_come_after_the_result_and_none_is_left_out_unsaid() -> None:
 
 
 def test_a_deployment_of_the_version_before_has_no_warnings() -> None:
-    before = {key: value for key, value in run().items() if not key.startswith("warning")}
+    fields = {key: value for key, value in run_fields().items() if not key.startswith("warning")}
+    before = msgspec.convert(fields, RunDetail)
     assert warnings(before) == []
     assert status(before) == "Succeeded"
+
+
+def test_a_deployment_of_a_later_version_may_tell_more() -> None:
+    later = msgspec.convert(run_fields(status="Paused", mood="calm"), RunDetail)
+    assert status(later) == "Paused"

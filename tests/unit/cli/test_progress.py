@@ -12,6 +12,7 @@ import pytest
 from ogdc_cli import progress
 from ogdc_cli.api import ApiClient, ApiError
 from ogdc_cli.settings import ClientSettings
+from support.answers import run_fields
 from support.http import Answer, FileServer
 
 
@@ -30,8 +31,8 @@ class Service:
 
     def _run(self) -> dict[str, Any]:
         status, self._log = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
-        times = {"submitted_at": self.submitted_at.isoformat(), "finished_at": None}
-        return {"name": "r", "status": status} | times | self.facts
+        submitted_at = self.submitted_at.isoformat()
+        return run_fields(name="r", status=status, submitted_at=submitted_at) | self.facts
 
 
 @pytest.fixture(autouse=True)
@@ -74,7 +75,7 @@ def test_each_step_is_one_plain_line(service: Service, capsys: pytest.CaptureFix
         ("Running", first + "[p] 20%\n"),
         ("Succeeded", first + second),
     ]
-    assert progress.follow(service.client, "r")["status"] == "Succeeded"
+    assert progress.follow(service.client, "r").status == "Succeeded"
     assert printed(capsys) == ["waiting for its turn", "command 1 of 9: do 1", "command 2 of 9: do 2"]
 
 
@@ -117,7 +118,7 @@ def test_log_that_cannot_be_had_is_no_reason_to_stop(
 ) -> None:
     service.log_status = 410
     service.looks = [("Running", ""), ("Error", "")]
-    assert progress.follow(service.client, "r")["status"] == "Error"
+    assert progress.follow(service.client, "r").status == "Error"
     assert printed(capsys) == ["running"]
 
 
@@ -142,7 +143,7 @@ def test_quiet_says_nothing(service: Service, capsys: pytest.CaptureFixture[str]
 def test_service_that_is_away_for_a_moment_is_waited_for(service: Service, server: FileServer) -> None:
     service.looks = [("Succeeded", "")]
     server.fail(3, status=502)
-    assert progress.follow(service.client, "r", quiet=True)["status"] == "Succeeded"
+    assert progress.follow(service.client, "r", quiet=True).status == "Succeeded"
 
 
 def test_service_that_stays_away_is_given_up(service: Service, server: FileServer) -> None:

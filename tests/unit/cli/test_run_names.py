@@ -12,6 +12,7 @@ from ogdc_cli.commands.run_argument import RunArgument, RunCommand
 from ogdc_cli.run_names import find_name
 from ogdc_cli.settings import ClientSettings
 from ogdc_shared.errors import InvalidRequestError, UnknownRunError
+from support.answers import run_detail
 
 NAMES = ["ice-bbbbbbbbbb", "ice-sheet-aaaaaaaaaa", "seals-cccccccccc"]
 """Newest first."""
@@ -25,7 +26,7 @@ class Deployment(ApiClient):
 
     def runs(self, **filters: Any) -> Any:
         assert filters.pop("submitted_by", "anna") == "anna"
-        return iter({"name": name} for name in NAMES)
+        return iter(run_detail(name=name) for name in NAMES)
 
 
 @pytest.mark.parametrize(

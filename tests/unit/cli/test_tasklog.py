@@ -39,7 +39,7 @@ def command(number: int, text: str, *, time: str) -> str:
         ),
         (event("brand_new", place="x"), "brand new place=x"),
         (event("fetched", colour="red"), "fetched colour=red"),
-        ("[process-1] gdalwarp said this", "gdalwarp said this"),
+        ("[process-1] gdalwarp printed this", "gdalwarp printed this"),
         ("no task at all", "no task at all"),
         ('[process-1] {"time": "x", "no": "event"}', '{"time": "x", "no": "event"}'),
         ('[process-1] {"time": [', '{"time": ['),
@@ -83,22 +83,22 @@ def test_a_line_that_is_nested_too_deep_to_be_read_is_shown_as_it_is() -> None:
 
 
 def test_story_tells_each_step_once_however_often_it_is_read() -> None:
-    story = LogSummary()
+    summary = LogSummary()
     log = [
         event("fetched", time="1", name="a", size=1),
         event("fetched", time="1", name="b", size=1),
         command(1, "first", time="1"),
     ]
-    assert story.update("\n".join(log)) == [
+    assert summary.update("\n".join(log)) == [
         "fetched a (1 bytes)",
         "fetched b (1 bytes)",
         "command 1 of 3: first",
     ]
     log += ["[process-1] chatter", event("command_finished", time="2", number=1, of=3, seconds=1)]
     log += [command(2, "second", time="3"), "[process-1] \x1b[1mbold\x1b[0m  "]
-    assert story.update("\n".join(log[2:])) == ["command 2 of 3: second"]
-    assert (story.step, story.last) == ("command 2 of 3: second", "bold")
-    assert story.update("\n".join(log)) == []
+    assert summary.update("\n".join(log[2:])) == ["command 2 of 3: second"]
+    assert (summary.step, summary.last) == ("command 2 of 3: second", "bold")
+    assert summary.update("\n".join(log)) == []
 
 
 def test_story_tells_the_end_of_the_last_command_and_of_no_other() -> None:
@@ -107,26 +107,26 @@ def test_story_tells_the_end_of_the_last_command_and_of_no_other() -> None:
 
 
 def test_story_keeps_tasks_apart() -> None:
-    story = LogSummary()
-    story.update(event("published", time="9", task="publish-1", output="pvc"))
-    assert story.update(event("resumed", time="1", task="process-2", after="place")) == [
+    summary = LogSummary()
+    summary.update(event("published", time="9", task="publish-1", output="pvc"))
+    assert summary.update(event("resumed", time="1", task="process-2", after="place")) == [
         "goes on after place"
     ]
 
 
 def test_what_a_command_said_is_forgotten_with_its_step() -> None:
-    story = LogSummary()
-    story.update("[p] words\n\n")
-    assert story.last == "words"
-    story.update(command(1, "next", time="1"))
-    assert story.last == ""
+    summary = LogSummary()
+    summary.update("[p] words\n\n")
+    assert summary.last == "words"
+    summary.update(command(1, "next", time="1"))
+    assert summary.last == ""
 
 
 def test_a_warning_is_told_once_and_is_no_step() -> None:
-    story = LogSummary()
+    summary = LogSummary()
     begun = '{"time": "10:00", "event": "command_started", "number": 1, "of": 1, "command": "x"}'
     warned = '{"time": "10:01", "event": "warning", "kind": "k", "message": "no\\nCRS"}'
-    assert story.update(begun) == ["command 1 of 1: x"]
-    assert story.update(f"{begun}\n{warned}") == ["warning: no CRS"]
-    assert story.update(f"{begun}\n{warned}") == []
-    assert story.step == "command 1 of 1: x"
+    assert summary.update(begun) == ["command 1 of 1: x"]
+    assert summary.update(f"{begun}\n{warned}") == ["warning: no CRS"]
+    assert summary.update(f"{begun}\n{warned}") == []
+    assert summary.step == "command 1 of 1: x"

@@ -184,8 +184,8 @@ def test_without_fail_fast_every_unit_runs() -> None:
     assert run.begun == ["process(0:0)", "process(1:1)", "process(2:2)"]
 
 
-def test_a_list_that_is_none_is_an_error() -> None:
-    each = task("each", depends="list", withParam="{{tasks.list.outputs.parameters.names}}")
+def test_a_number_that_is_none_is_an_error() -> None:
+    each = task("each", depends="list", withSequence={"count": "{{tasks.list.outputs.parameters.names}}"})
     outputs = {"parameters": [{"name": "names", "valueFrom": {"path": "/tmp/names"}}]}
     manifest = workflow(
         "w", tasks=[task("list"), each], templates=[shell("list", "x", outputs=outputs), shell("each", "x")]
@@ -202,8 +202,7 @@ def test_values_of_a_task_are_never_read_as_tags() -> None:
     each = task(
         "each",
         depends="list",
-        withParam="{{tasks.list.outputs.parameters.names}}",
-        arguments={"parameters": [{"name": "partition", "value": "{{item}}"}]},
+        arguments={"parameters": [{"name": "partition", "value": "{{tasks.list.outputs.parameters.names}}"}]},
     )
     outputs = {"parameters": [{"name": "names", "valueFrom": {"path": "/tmp/names"}}]}
     run = Run(
@@ -215,7 +214,7 @@ def test_values_of_a_task_are_never_read_as_tags() -> None:
     )
     attempt = run.take()
     assert attempt is not None
-    run.finish(attempt, DONE_WELL._replace(parameters=(("names", '["{{workflow.name}}"]'),)))
+    run.finish(attempt, DONE_WELL._replace(parameters=(("names", "{{workflow.name}}"),)))
     attempt = run.take()
     assert attempt is not None
     assert attempt.scope["inputs.parameters.partition"] == "{{workflow.name}}"
@@ -250,11 +249,11 @@ def test_whatever_happens_nothing_that_ended_begins_again_and_all_come_to_an_end
             running.clear()
             run.restart()
             if stopped and not run.flow.over:
-                run.flow.stop("told to", run.now)
+                run.flow.stop("asked to", run.now)
                 run.record()
         elif choice == "stop":
             stopped = True
-            run.flow.stop("told to", run.now)
+            run.flow.stop("asked to", run.now)
             run.record()
         elif running:
             outcome = {"succeed": DONE_WELL, "fail": FAILED, "lose": LOST}[choice]

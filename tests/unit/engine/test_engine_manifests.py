@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ogdc_local.engine.fields import ManifestError
+from ogdc_local.engine.conversion import ManifestError
 from ogdc_local.engine.manifest import read_program
 from ogdc_local.engine.program import Backoff
 from ogdc_shared.config import Settings

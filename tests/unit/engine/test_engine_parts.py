@@ -7,13 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ogdc_local.engine.labels import matches
 from ogdc_local.engine.nodes import fnv1a, node_id, parse_progress, pod_name, seconds, timestamp
 from ogdc_local.engine.safe_paths import safe_directory, safe_file, safe_read
 from ogdc_local.engine.store import Change, Store, WorkflowExistsError
 from ogdc_local.engine.substitute import fill, tags
 from ogdc_shared.argo.expressions import quotient
-from ogdc_shared.errors import ConfigurationError, InvalidRequestError
+from ogdc_shared.errors import ConfigurationError
 
 
 @pytest.mark.parametrize(("text", "value"), [("", 2166136261), ("a", 0xE40C292C), ("foobar", 0xBF9CF968)])
@@ -57,31 +56,6 @@ def test_a_tag_without_a_value_is_an_error() -> None:
     assert list(tags("{{a}}-{{ b.c }}")) == ["a", "b.c"]
     with pytest.raises(ValueError, match=r"b\.c"):
         fill("{{a}}-{{ b.c }}", {"a": "1"})
-
-
-@pytest.mark.parametrize(
-    ("selector", "expected"),
-    [
-        ("", True),
-        ("app=ogdc", True),
-        ("app==ogdc,tier!=back", True),
-        ("app=other", False),
-        ("app", True),
-        ("!app", False),
-        ("!nothing", True),
-        ("app in (a, ogdc),tier notin (back)", True),
-        ("tier in (back)", False),
-        ("ogdc/run=x", False),
-    ],
-)
-def test_label_selectors_select(selector: str, expected: bool) -> None:
-    assert matches(selector, {"app": "ogdc", "tier": "front"}) is expected
-
-
-@pytest.mark.parametrize("selector", ["=x", "a in b", "a b", "a=(", ",,"])
-def test_a_selector_that_cannot_be_read_is_refused(selector: str) -> None:
-    with pytest.raises(InvalidRequestError):
-        matches(selector, {"a": "b"})
 
 
 def test_directories_are_made_below_a_root_and_never_through_a_link(tmp_path: Path) -> None:

@@ -7,34 +7,50 @@ from hypothesis import strategies as st
 from werkzeug.test import EnvironBuilder
 
 from ogdc_functions.http.responses import json_response
-from ogdc_functions.http.routing import Call, Function, Route, build_function
+from ogdc_functions.http.routing import Call, Served, build_function
+from ogdc_shared.api.answers import OutputResponse
+from ogdc_shared.api.routes import Route
+from ogdc_shared.auth.permissions import READ
 from ogdc_shared.errors import InvalidRequestError
 from ogdc_shared.telemetry.base import Telemetry
 
 METHODS = st.sampled_from(["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "X"])
 
 
-def tell(call: Call) -> Response:
-    return json_response({"name": call.name, "caller": call.caller.name})
+def tell(call: Call, **parameters: str) -> Response:
+    return json_response({**parameters, "caller": call.caller.name})
 
 
-def fail(_: Call) -> Response:
+def fail(_call: Call, **_parameters: str) -> Response:
     raise InvalidRequestError("no")
 
 
+def answer(_call: Call) -> OutputResponse:
+    return OutputResponse(data_url="…")
+
+
+def route(method: str, path: str) -> Route:
+    return Route("a", method, path, (), READ, "", max_body=10)
+
+
 FUNCTION = build_function(
-    [
-        Route("GET", "/runs/{name}", tell),
-        Route("POST", "/runs/{name}", fail),
-        Route("GET", "/runs/{name}/logs", tell),
-        Route("POST", "/", tell, max_body=10),
-    ],
+    {
+        (method, path): (route(method, path), handler)
+        for method, path, handler in (
+            ("GET", "/runs/{name}", tell),
+            ("POST", "/runs/{name}", fail),
+            ("GET", "/runs/{name}/logs", tell),
+            ("GET", "/runs/{name}/tiles/{level}/{column}.png", tell),
+            ("POST", "/", tell),
+            ("GET", "/struct", answer),
+        )
+    },
     access_mode="open",
     telemetry=Telemetry(),
 )
 
 
-def call(method: str, path: str, *, function: Function = FUNCTION, **options: object) -> Response:
+def call(method: str, path: str, *, function: Served = FUNCTION, **options: object) -> Response:
     builder = EnvironBuilder(path=path, method=method, **options)  # type: ignore[arg-type]
     with Flask("x").app_context():
         return function(Request(builder.get_environ()))
@@ -45,8 +61,18 @@ def test_a_segment_of_the_path_is_the_runs_name(path: str):
     assert call("GET", path).get_json() == {"name": "seals-1", "caller": "anonymous"}
 
 
+def test_a_path_may_have_several_parameters():
+    found = call("GET", "/api/runs/a/tiles/3/12.png").get_json()
+
+    assert found == {"name": "a", "level": "3", "column": "12", "caller": "anonymous"}
+
+
 def test_the_caller_is_told_apart():
     assert call("GET", "/runs/a", headers={"OGDC-User": "anna"}).get_json()["caller"] == "anna"
+
+
+def test_a_struct_is_answered_as_json():
+    assert call("GET", "/struct").get_data() == '{"data_url": "…"}'.encode()
 
 
 def test_what_a_handler_raises_is_an_answer():
@@ -54,7 +80,8 @@ def test_what_a_handler_raises_is_an_answer():
 
 
 @pytest.mark.parametrize(
-    "path", ["/run/a", "/runs", "/runs/a/b", "/runs//logs", "/apis/runs/a", "/.", "/runs/a%2Fb"]
+    "path",
+    ["/run/a", "/runs", "/runs/a/b", "/runs//logs", "/apis/runs/a", "/apiruns/a", "/.", "/runs/a%2Fb"],
 )
 def test_other_paths_are_not_found(path: str):
     assert call("GET", path).status_code == 404
@@ -67,8 +94,10 @@ def test_other_methods_are_told_which_there_are():
     assert set(response.headers["Allow"].split(", ")) == {"GET", "POST"}
 
 
-def test_every_service_can_be_probed():
-    assert call("GET", "/healthz").get_json() == {"status": "ok"}
+def test_a_method_that_another_function_takes_is_told_too():
+    response = call("GET", "/submit")
+
+    assert (response.status_code, response.headers["Allow"]) == (405, "POST")
 
 
 @pytest.mark.parametrize(("size", "status"), [(10, 200), (11, 413)])

@@ -12,7 +12,8 @@ import pytest
 import yaml
 
 from ogdc_functions.argo_events import STILL_RUNNING
-from ogdc_functions.http.openapi import document
+from ogdc_shared.api.routes import ROUTES, Function
+from ogdc_shared.auth.permissions import SOURCE
 from ogdc_shared.config import Settings
 from ogdc_shared.workflow.facts import NETWORK_LABEL
 from support.installed import UPLOADS
@@ -400,19 +401,18 @@ class TestEntries:
     @pytest.mark.parametrize("prefix", ["", "/api"])
     @pytest.mark.parametrize("entry", [gateway_choice, nginx_choice, traefik_choice])
     def test_every_operation_reaches_the_function_that_has_it(self, entry: Choice, prefix: str):
-        for path, operations in document()["paths"].items():
-            for method in operations:
-                if path == "/sweep" or (
-                    entry is nginx_choice and ("/triggers" in path or method == "delete")
-                ):
-                    continue
-                called = prefix + path.format(name="tiles-5wvf3nink2")
-                function = "status" if method == "get" else "submit"
-                assert entry(method.upper(), called) == f"{function}.ogdc.svc.cluster.local", called
+        for route in ROUTES:
+            by_method = "/triggers" in route.path or route.method == "DELETE"
+            if route.permission == SOURCE or (entry is nginx_choice and by_method and route.method != "GET"):
+                continue
+            called = prefix + re.sub(r"{\w+}", "tiles-5wvf3nink2", route.path)
+            function = Function.STATUS if Function.STATUS in route.functions else route.functions[0]
+            assert entry(route.method, called) == f"{function}.ogdc.svc.cluster.local", called
 
     @pytest.mark.parametrize("entry", [gateway_choice, nginx_choice, traefik_choice])
     def test_what_events_are_told_to_cannot_be_reached(self, entry: Choice):
-        for path in ("/sweep", "/api/sweep", "/events/argo", "/events/upload", "/"):
+        paths = [route.path for route in ROUTES if route.permission == SOURCE]
+        for path in ("/", *paths, *(f"/api{path}" for path in paths)):
             assert entry("POST", path) == "status.ogdc.svc.cluster.local"
 
     def test_traefik_is_told_the_host_by_the_overlay(self, tmp_path: Path):

@@ -11,7 +11,7 @@ from support.manifests import OVERLAYS, Manifest, of_kind, rendered
 DRAIN_SECONDS = 30
 """For how long queue-proxy has to be asked nothing; knative/serving pkg/queue/sharedmain/main.go."""
 GRACEFUL_SECONDS = 30
-"""What gunicorn gives requests that are in progress, unless told otherwise."""
+"""What gunicorn gives requests that are in progress, by default."""
 
 
 @pytest.fixture(params=OVERLAYS)

@@ -1,4 +1,4 @@
-"""Inputs that would have one name are told before anything is fetched, and can be told apart."""
+"""Inputs that would have one name are refused before anything is fetched, and can be given others."""
 
 from __future__ import annotations
 

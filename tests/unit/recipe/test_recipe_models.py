@@ -89,7 +89,7 @@ def test_a_volume_input_has_a_pattern_for_all_files() -> None:
     assert param.glob == "*"
 
 
-# --- what is told ---
+# --- what is reported ---
 
 
 @pytest.mark.parametrize(

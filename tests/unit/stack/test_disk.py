@@ -13,7 +13,7 @@ PLENTY = 100 * RESERVE_BYTES
 
 
 class Watched:
-    """A disk whose room a test decides, and tasks that end when they are told to."""
+    """A disk whose room a test decides, and tasks that end when they are asked to."""
 
     def __init__(self, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.free = PLENTY

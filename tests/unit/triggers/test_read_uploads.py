@@ -1,4 +1,4 @@
-"""Uploads as told by every object store: one form for all of them."""
+"""Uploads as reported by every object store: one form for all of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Results are looked at by the real GDAL: what is empty, damaged or nowhere on the earth is told of."""
+"""Results are looked at by the real GDAL: what is empty, damaged or nowhere on the earth is reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands: their ends are told right, and nothing of them stays behind."""
+"""Commands: their ends are reported right, and nothing of them stays behind."""
 
 from __future__ import annotations
 

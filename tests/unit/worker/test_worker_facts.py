@@ -95,7 +95,7 @@ def test_a_failed_task_tells_how_far_it_came_and_the_next_try_goes_on_from_that(
     task.run()
     stored = task.facts()
     assert stored["succeeded"]
-    assert [each["number"] for each in stored["ran"]] == [1, 2, 2], "each try is told"
+    assert [each["number"] for each in stored["ran"]] == [1, 2, 2], "each try is recorded"
     assert [each["name"] for each in stored["fetched"]] == ["a.txt"]
     assert [each["name"] for each in stored["wrote"]] == ["b"]
 

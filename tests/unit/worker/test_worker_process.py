@@ -150,7 +150,7 @@ def test_a_strict_plan_fails_with_any_program_and_names_its_file(task: Partition
     with pytest.raises(CommandFailedError, match=r'— in: test "\$f" != b · f=b$'):
         task.run()
     assert os.listdir(task.directory / "scratch") == []
-    task.prepare(loop)  # as plans said before there was a choice
+    task.prepare(loop)  # as plans had it before there was a choice
     task.run()
     assert tree(task.outputs) == {"x": b"on\n"}
 

@@ -1,4 +1,4 @@
-"""Secrets are given to commands and never told."""
+"""Secrets are given to commands and never shown."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ DELETE FROM triggers WHERE name = %(name)s
 SELECT pg_advisory_xact_lock(hashtextextended(%(trigger_id)s::text || '/' || %(bucket)s || '/' || %(key)s, 0))
 
 -- name: find_upload
--- The same upload, told by any event in any shape: what both tell of the object agrees, or it is the same event.
+-- The same upload, reported by any event in any shape: what both tell of the object agrees, or it is the same event.
 SELECT id FROM uploads
 WHERE trigger_id = %(trigger_id)s AND bucket = %(bucket)s AND md5(key) = md5(%(key)s) AND key = %(key)s
     AND (

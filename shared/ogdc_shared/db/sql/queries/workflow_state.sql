@@ -1,5 +1,5 @@
 -- name: record_state
--- All that a state says, with the event that said it, in one statement: tasks are compared and written on one snapshot,
+-- All that a state says, with the event that brought it, in one statement: tasks are compared and written on one snapshot,
 -- and only those that differ (EXCEPT). With a base_version the tasks given are those that differ from that version's, and
 -- `removed` are the others it had. Nothing changes, as the answer says, where another has changed the run since the
 -- snapshot, or the base is not what is recorded (`stale`), or an event contradicts an end (`doubted`).
@@ -105,7 +105,7 @@ WITH old AS (
 SELECT old.status AS before, run.status AS after, false AS stale, false AS doubted FROM old LEFT JOIN run USING (id)
 
 -- name: record_reference
--- An event without a state: that there is news. Told again, it is none.
+-- An event without a state: that there is news. Repeated, it is none.
 WITH old AS (
     SELECT id, status FROM runs WHERE name = %(name)s
 ), event AS (
@@ -131,7 +131,7 @@ UPDATE runs SET refresh_requested_at = coalesce(refresh_requested_at, asked_at, 
 UPDATE runs SET refresh_requested_at = NULL WHERE name = %(name)s AND refresh_requested_at <= asked_at
 
 -- name: record_stop
--- Who stops a run, before Argo is told to: it will only say that it was stopped.
+-- Who stops a run, before Argo is asked to: it will only say that it was stopped.
 UPDATE runs SET stopped_for = %(reason)s WHERE name = %(name)s
 
 -- name: forget_version

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ogdc_functions.queries import Choice, Flag, Number
+from ogdc_shared.api.parameters import Choice, Flag, Number
 from ogdc_shared.errors import InvalidRequestError
 
 N = Number("n", 1, 9, 5, "")

@@ -1,4 +1,4 @@
-"""Query parameters, each described once: for reading it and for the OpenAPI document; and bodies in JSON."""
+"""Query parameters, each described once: for reading it and for the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ogdc_shared.errors import InvalidRequestError
-from ogdc_shared.json_text import read_json
 
 _MAX_DIGITS = 18
 
@@ -15,8 +14,8 @@ class Number(NamedTuple):
     """A whole number within a range."""
 
     name: str
-    least: int
-    most: int
+    minimum: int
+    maximum: int
     default: int
     about: str
 
@@ -30,17 +29,17 @@ class Number(NamedTuple):
         if value is None:
             return self.default
         plain = value.isascii() and value.isdecimal() and len(value) <= _MAX_DIGITS
-        if not plain or not self.least <= int(value) <= self.most:
+        if not plain or not self.minimum <= int(value) <= self.maximum:
             raise InvalidRequestError(
-                f"{self.name}={value!r:.100}: give a whole number from {self.least} to {self.most}."
+                f"{self.name}={value!r:.100}: give a whole number from {self.minimum} to {self.maximum}."
             )
         return int(value)
 
     @property
     def schema(self) -> dict[str, Any]:
         """As JSON Schema."""
-        schema = {"type": "integer", "minimum": self.least, "maximum": self.most}
-        return schema | ({"default": self.default} if self.default >= self.least else {})
+        schema = {"type": "integer", "minimum": self.minimum, "maximum": self.maximum}
+        return schema | ({"default": self.default} if self.default >= self.minimum else {})
 
 
 class Choice(NamedTuple):
@@ -105,12 +104,3 @@ class Text(NamedTuple):
 
 
 Parameter = Number | Choice | Flag | Text
-
-
-def json_value(body: bytes) -> Any:
-    """Read a body.
-
-    Raises:
-        InvalidRequestError: it is not JSON.
-    """
-    return read_json(body, refusal="The body is not JSON")

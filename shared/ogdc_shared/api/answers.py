@@ -1,0 +1,309 @@
+"""What the services answer with, in JSON.
+
+Services give every field; a default is what a field means to a command line whose service is of a version
+that had it not yet.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from ogdc_shared.api.fields import (
+    BaseUrl,
+    Bucket,
+    Count,
+    KeyPattern,
+    Name,
+    OutputTypeName,
+    PassObject,
+    Progress,
+    RecipeId,
+    RunId,
+    RunStatus,
+    Snapshot,
+    Time,
+    TriggerRecipe,
+    UploadKinds,
+    UploadOutcomeName,
+)
+from ogdc_shared.outcomes import EventOutcome
+
+
+class Answer(Struct):
+    """What all answers, and their parts, are."""
+
+
+class SubmitResponse(Answer):
+    """The run that was started."""
+
+    message: str
+    recipe_workflow_name: Name
+    run_id: RunId = ""
+    advice: Annotated[
+        list[str], Meta(description="What the recipe's author may not have meant; as of POST /validate.")
+    ] = []
+
+
+class ValidateResponse(Answer):
+    """A valid recipe; one that is not is answered with 422."""
+
+    message: str
+    recipe_id: RecipeId
+    recipe_name: str
+    commands: Count
+    advice: list[str]
+
+
+class StatusResponse(Answer):
+    """A run's status at `timestamp`."""
+
+    recipe_workflow_name: Name
+    status: RunStatus | None
+    timestamp: Time
+
+
+class OutputResponse(Answer):
+    """Where to download a run's zip; the link expires."""
+
+    data_url: str
+
+
+class VersionResponse(Answer):
+    """The version of the service."""
+
+    ogdc_runner_version: str
+
+
+class IndexResponse(Answer):
+    """What can be read here."""
+
+    service: str
+    paths: list[str]
+    openapi: str
+
+
+class Task(Answer, kw_only=True):
+    """One task of a run."""
+
+    name: str
+    template: str
+    stage: Annotated[str, Meta(description="Which it belongs to.", examples=["process", "publish"])] = (
+        "process"
+    )
+    partition: Count | None
+    phase: str
+    message: str | None
+    progress: Progress | None
+    exit_code: int | None
+    started_at: Time | None
+    finished_at: Time | None
+
+
+class Stage(Answer):
+    """A stage of a run: tasks of one kind, each for a part of its inputs."""
+
+    stage: Annotated[str, Meta(examples=["process"])]
+    tasks: Annotated[Count, Meta(description="How many have begun; once all have, its partitions.")]
+    counts: Annotated[dict[str, Count], Meta(description="Their number by phase.")]
+
+
+class Run(Answer, kw_only=True):
+    """A run of a recipe."""
+
+    name: Name
+    run_id: RunId
+    recipe_id: RecipeId
+    recipe_name: str
+    status: RunStatus
+    message: str | None
+    progress: Progress | None
+    submitted_by: str
+    submitted_at: Time
+    started_at: Time | None
+    finished_at: Time | None
+    deleted_at: Annotated[
+        Time | None,
+        Meta(description="When its workflow went, and with it the logs and what a retry needs."),
+    ] = None
+    recipe_path: Annotated[str | None, Meta(description="null: uploaded as a bundle.")]
+    snapshot: Snapshot
+    output_type: OutputTypeName
+    overwrite: bool
+    partitions: Annotated[
+        Count | None, Meta(description="null: the run has not found and divided its inputs yet.")
+    ] = 1
+    input_files: Annotated[Count | None, Meta(description="null: likewise.")] = None
+    input_bytes: Annotated[
+        Count | None, Meta(description="null: likewise, or a size is known only once it is fetched.")
+    ] = None
+    task_counts: Annotated[dict[str, Count], Meta(description="Number of tasks by phase.")] = {}
+    partition_counts: Annotated[
+        dict[str, Count],
+        Meta(description="Number of partitions by the phase of their task, as far as that has begun."),
+    ] = {}
+    warning_count: Annotated[
+        Count, Meta(description="Of what may be wrong with the result; it changes no status.")
+    ] = 0
+    links: dict[str, str] = {}
+
+
+class Upload(Answer):
+    """An object that was uploaded, and what became of that."""
+
+    bucket: str
+    key: str
+    size: Count | None
+    etag: str | None
+    version: str | None
+    source: Annotated[str, Meta(description="With `event_id`: the event that reported it first.")]
+    event_id: str
+    received_at: Time
+    outcome: UploadOutcomeName
+    message: Annotated[str | None, Meta(description="Why it waits, or was refused.")]
+    run: Annotated[Name | None, Meta(description="The run's name.")]
+
+
+class RunOrigin(Answer):
+    """What started a run that nobody submitted."""
+
+    name: Annotated[Name, Meta(description="The trigger's.")]
+    upload: Upload
+
+
+class Warning(Answer):
+    """What may be wrong with a result."""
+
+    kind: Annotated[str, Meta(description="A word for programs.", examples=["gdal_error", "no_data"])]
+    message: str
+    partition: Annotated[
+        Count | None, Meta(description="Whose task warned; null: it is about no partition.")
+    ] = None
+
+
+class RunDetail(Run, kw_only=True):
+    """A run, up to 1,000 of its tasks, and the first 20 of its warnings."""
+
+    stages: Annotated[
+        list[Stage], Meta(description="Those that have begun, in order, but for publishing.")
+    ] = []
+    tasks: list[Task]
+    warnings: list[Warning] = []
+    trigger: Annotated[RunOrigin | None, Meta(description="null: somebody submitted the run.")] = None
+
+
+class Trigger(Answer):
+    """A trigger."""
+
+    name: Name
+    owner: Annotated[str, Meta(description="Whose its runs are.")]
+    bucket: Bucket
+    pattern: KeyPattern
+    kinds: UploadKinds
+    recipe_path: TriggerRecipe
+    overwrite: bool
+    pass_object: PassObject
+    base_url: BaseUrl
+    created_at: Time
+
+
+class TriggerDetail(Trigger):
+    """A trigger and its newest uploads."""
+
+    uploads: list[Upload]
+
+
+class TriggerList(Answer):
+    """All triggers, by name."""
+
+    triggers: list[Trigger]
+
+
+class TriggerRemoved(Answer):
+    """The trigger is gone."""
+
+    message: str
+
+
+class Partition(Answer):
+    """A group of input files that one task handles."""
+
+    number: Annotated[Count, Meta(description="Counting from 0.")]
+    files: Annotated[Count | None, Meta(description="null: not kept.")]
+    bytes: Annotated[Count | None, Meta(description="null: a size is known only once it is fetched.")]
+    phase: Annotated[str | None, Meta(description="Of its task; null: that has not begun.")]
+    message: str | None
+
+
+class PartitionList(Answer):
+    """Some of a run's partitions, in order."""
+
+    total: Annotated[
+        Count | None, Meta(description="null: the run has not found and divided its inputs yet.")
+    ]
+    partitions: list[Partition]
+
+
+class RunList(Answer):
+    """A page of runs, newest first."""
+
+    runs: list[Run]
+    next: Annotated[
+        str | None, Meta(description="Give it as `before` to see older runs; null: there are none.")
+    ] = None
+
+
+class SweepResponse(Answer):
+    """What a sweep did: names of runs."""
+
+    sent: list[Name]
+    refreshed: list[Name]
+    expired: list[Name]
+    triggered: list[Name]
+    left: list[Name]
+
+
+class EventsResponse(Answer):
+    """What became of each event."""
+
+    events: list[EventOutcome]
+
+
+class UploadReceipt(Answer):
+    """What became of an upload for one trigger."""
+
+    trigger: Name
+    outcome: str
+    run: str | None
+    message: str | None
+
+
+class UploadsResponse(Answer):
+    """What became of each upload for each trigger that it is meant for."""
+
+    uploads: list[UploadReceipt]
+
+
+class HealthResponse(Answer):
+    """The process serves."""
+
+    status: Annotated[str, Meta(extra_json_schema={"const": "ok"})] = "ok"
+
+
+class ReadyResponse(Answer):
+    """The service can do its work."""
+
+    status: Annotated[str, Meta(extra_json_schema={"const": "ready"})] = "ready"
+
+
+class LoggedResponse(Answer):
+    """A dead letter is in the log."""
+
+    logged: bool = True
+
+
+class Problem(Answer):
+    """Why a request was not carried out."""
+
+    detail: str

@@ -1,0 +1,57 @@
+"""What values of requests and answers look like, defined once for all that have one."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from msgspec import Meta
+
+from ogdc_shared import dns_label
+from ogdc_shared.outcomes import UploadOutcome
+from ogdc_shared.outputs.output_type import OutputType
+from ogdc_shared.phases import RUN_STATUSES
+
+NAME = f"^{dns_label.PATTERN}$"
+"""Of runs and triggers."""
+
+# Texts of a few words are described, not checked: a command line shows also what a later service has to say.
+RunStatus = Annotated[str, Meta(extra_json_schema={"enum": [*RUN_STATUSES]})]
+OutputTypeName = Annotated[str, Meta(extra_json_schema={"enum": [*OutputType]})]
+UploadOutcomeName = Annotated[
+    str, Meta(extra_json_schema={"enum": [each for each in UploadOutcome if each is not UploadOutcome.KNOWN]})
+]
+
+RunId = Annotated[str, Meta(extra_json_schema={"format": "uuid"})]
+Time = Annotated[datetime, Meta(tz=True)]
+Name = Annotated[str, Meta(extra_json_schema={"pattern": NAME})]
+RecipeId = Annotated[str, Meta(extra_json_schema={"pattern": "^[a-z0-9.-]+$", "maxLength": 63})]
+Progress = Annotated[
+    str, Meta(description="Done and in all, as `2/4`.", extra_json_schema={"pattern": r"^\d+/\d+$"})
+]
+Snapshot = Annotated[
+    str,
+    Meta(description="SHA-256 of the recipe as it was run.", extra_json_schema={"pattern": "^[0-9a-f]{64}$"}),
+]
+Count = Annotated[int, Meta(extra_json_schema={"minimum": 0})]
+Bucket = Annotated[str, Meta(extra_json_schema={"pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,221}$"})]
+KeyPattern = Annotated[
+    str,
+    Meta(
+        description="Of keys.",
+        examples=["incoming/**/*.tif"],
+        extra_json_schema={"minLength": 1, "maxLength": 512},
+    ),
+]
+UploadKinds = Annotated[
+    list[Annotated[str, Meta(extra_json_schema={"enum": ["put", "post", "copy", "multipart"]})]],
+    Meta(description="How the object came to be; empty: however."),
+]
+BaseUrl = Annotated[
+    Annotated[str, Meta(extra_json_schema={"pattern": "^https?://", "maxLength": 1024})] | None,
+    Meta(description="Where objects are read: base_url/key."),
+]
+TriggerRecipe = Annotated[
+    str | None, Meta(description="The recipe's location; null: the uploads are recipes.")
+]
+PassObject = Annotated[bool, Meta(description="Make the object an input of the run.")]

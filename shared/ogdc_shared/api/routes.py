@@ -1,0 +1,364 @@
+"""The table of routes: all that can be asked of the services, each defined here and answered by one handler.
+
+Functions route by it, and so does the local gateway; the OpenAPI document, `GET /` and docs/api.md are made
+of it, and a test holds the ways into a cluster to it. A handler is a function of its function's module, under
+the route's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from ogdc_shared.api import answers, requests
+from ogdc_shared.api.parameters import Choice, Flag, Number, Parameter, Text
+from ogdc_shared.auth.permissions import CHANGE, CHECK, CREATE, PUBLIC, READ, SOURCE, Permission
+from ogdc_shared.phases import RUN_STATUSES
+
+MAX_BUNDLE = 64 << 20
+"""Bytes; the most an uploaded recipe may have."""
+MAX_KEY = 255
+"""Characters of an Idempotency-Key."""
+_MAX_EVENTS = 32 << 20
+"""Bytes; Camel's source sends whole objects."""
+
+
+class Function(StrEnum):
+    """The functions, each a service of its own on a cluster."""
+
+    SUBMIT = "submit"
+    STATUS = "status"
+    ARGO_EVENTS = "argo_events"
+    UPLOAD = "upload"
+    DEAD_LETTERS = "dead_letters"
+
+
+class Route(NamedTuple):
+    """One kind of request."""
+
+    name: str
+    """Of its handler."""
+    method: str
+    path: str
+    """`{…}` stands for one segment, which the handler finds under that name."""
+    functions: tuple[Function, ...]
+    """Which answer it: one but for probes, and for events that are given up."""
+    permission: Permission
+    summary: str
+    answer: type[Struct] | None = None
+    """None: no JSON of a known form."""
+    errors: tuple[int, ...] = ()
+    """Statuses besides those that any request may be answered with."""
+    query: tuple[Parameter, ...] = ()
+    request: type[Struct] | None = None
+    """The body, in JSON; None: there is none, or it is an event."""
+    takes_bundle: bool = False
+    """Whether the body may be a recipe directory, packed, instead."""
+    keyed: bool = False
+    """Whether an Idempotency-Key counts."""
+    max_body: int = 1 << 20
+    """Bytes."""
+    observed: bool = True
+    """Whether it is seen in traces and metrics; probes are not."""
+    documented: bool = True
+    """Whether the OpenAPI document has it; events are described by their own standards."""
+    about: str = ""
+    """What docs/api.md says beyond the summary."""
+
+
+RECIPE_ID = Text("recipe_id", "Only runs of this recipe.")
+STATUS = Choice("status", RUN_STATUSES, "Only runs of this status.")
+SUBMITTED_BY = Text("submitted_by", "Only runs of the user whom the caller's own issuer calls so.")
+NAME_PREFIX = Text("name_prefix", "Only runs whose name begins so.")
+RUNS_LIMIT = Number("limit", 1, 200, 50, "How many.")
+BEFORE = Text("before", "The `next` of the page before.")
+TASK_LIMIT = Number("task_limit", 0, 1000, 1000, "How many tasks.")
+TASK_OFFSET = Number("task_offset", 0, 1 << 31, 0, "How many tasks to leave out at the beginning.")
+PARTITIONS_LIMIT = Number("limit", 1, 1000, 100, "How many.")
+PARTITIONS_OFFSET = Number("offset", 0, 1 << 31, 0, "How many to leave out at the beginning.")
+TAIL = Number("tail", 1, 1_000_000, 0, "Only so many lines, the last; all without it.")
+CACHE = Flag("cache", "False: fetch every input anew, and keep none for later runs.")
+OVERWRITE = Flag("overwrite", "Replace the recipe's published data; as in a body of JSON.")
+UNSENT_FOR = Number(
+    "unsent_for", 0, 86_400, 120, "Seconds after which a run that Argo may not have counts as left over."
+)
+UPLOADS = Number("uploads", 0, 1000, 20, "How many uploads, the newest.")
+
+_SUBMIT, _STATUS = (Function.SUBMIT,), (Function.STATUS,)
+
+ROUTES = (
+    Route(
+        "submit",
+        "POST",
+        "/submit",
+        _SUBMIT,
+        CREATE,
+        "Run a recipe that is named or sent along; safe to repeat with an Idempotency-Key",
+        answers.SubmitResponse,
+        errors=(403, 404, 409, 422),
+        query=(OVERWRITE, CACHE),
+        request=requests.SubmitRequest,
+        takes_bundle=True,
+        keyed=True,
+        max_body=MAX_BUNDLE,
+        about='JSON `{"recipe_path": "<location>", "overwrite": false}`, or the recipe directory itself as a '
+        "tar.gz or zip body; with `?overwrite=true`, if wanted, in either case. `?cache=false` has every "
+        "input fetched anew.",
+    ),
+    Route(
+        "validate",
+        "POST",
+        "/validate",
+        _SUBMIT,
+        CHECK,
+        "Check a recipe",
+        answers.ValidateResponse,
+        errors=(403, 404, 422),
+        query=(OVERWRITE,),
+        request=requests.SubmitRequest,
+        takes_bundle=True,
+        max_body=MAX_BUNDLE,
+        about="Given in the same ways; none of its inputs is fetched. `advice` lists what its author may not "
+        "have meant.",
+    ),
+    Route(
+        "status",
+        "GET",
+        "/status/{name}",
+        _STATUS,
+        READ,
+        "A run's status",
+        answers.StatusResponse,
+        errors=(404,),
+        about="`recipe_workflow_name`, `status`, `timestamp`. One read of one row.",
+    ),
+    Route(
+        "output",
+        "GET",
+        "/output/{name}",
+        _STATUS,
+        READ,
+        "A link to a run's output",
+        answers.OutputResponse,
+        errors=(404, 409, 410),
+        about="`data_url`, a signed link to the zip of a run with `output: temporary`.",
+    ),
+    Route(
+        "list_runs",
+        "GET",
+        "/runs",
+        _STATUS,
+        READ,
+        "Runs, newest first",
+        answers.RunList,
+        query=(RECIPE_ID, STATUS, SUBMITTED_BY, NAME_PREFIX, RUNS_LIMIT, BEFORE),
+        about="`recipe_id`, `status`, `submitted_by`, `name_prefix`, `limit`, and `before` with the `next` "
+        "of the page before.",
+    ),
+    Route(
+        "show_run",
+        "GET",
+        "/runs/{name}",
+        _STATUS,
+        READ,
+        "A run with its tasks",
+        answers.RunDetail,
+        errors=(404,),
+        query=(TASK_LIMIT, TASK_OFFSET),
+        about="With progress, message and provenance, and the first 20 of its `warnings` (`kind`, `message`, "
+        "`partition`), of which `warning_count` counts all; lists have the count.",
+    ),
+    Route(
+        "list_partitions",
+        "GET",
+        "/runs/{name}/partitions",
+        _STATUS,
+        READ,
+        "How a run's inputs are divided, and how far each part is",
+        answers.PartitionList,
+        errors=(404,),
+        query=(PARTITIONS_LIMIT, PARTITIONS_OFFSET),
+        about="`total`, and of each partition `number`, `files`, `bytes`, `phase`, `message`; `limit` (at "
+        "most 1,000) and `offset`.",
+    ),
+    Route(
+        "logs",
+        "GET",
+        "/runs/{name}/logs",
+        _STATUS,
+        READ,
+        "What a run's tasks printed",
+        errors=(404, 410),
+        query=(TAIL,),
+        about="`?tail=N` for the last lines.",
+    ),
+    Route(
+        "cancel_run",
+        "POST",
+        "/runs/{name}/cancel",
+        _SUBMIT,
+        CHANGE,
+        "Stop a run",
+        answers.Run,
+        errors=(403, 404, 409),
+    ),
+    Route(
+        "remove_run",
+        "DELETE",
+        "/runs/{name}",
+        _SUBMIT,
+        CHANGE,
+        "Remove what a run that has ended left; its record and published data stay",
+        answers.Run,
+        errors=(403, 404, 409),
+        about="That is its workflow, logs, artifacts and download; on one machine also what it kept for a "
+        "retry. `deleted_at` of the run says when. 409 before its end.",
+    ),
+    Route(
+        "retry_run",
+        "POST",
+        "/runs/{name}/retry",
+        _SUBMIT,
+        CHANGE,
+        "Try the failed tasks of a run again",
+        answers.Run,
+        errors=(403, 404, 409),
+    ),
+    Route(
+        "sweep",
+        "POST",
+        "/sweep",
+        _SUBMIT,
+        SOURCE,
+        "Finish what was left undone",
+        answers.SweepResponse,
+        errors=(401, 403),
+        query=(UNSENT_FOR,),
+        about="By a crash or an outage; called by a timer. No way into a cluster leads to it.",
+    ),
+    Route(
+        "add_trigger",
+        "POST",
+        "/triggers",
+        _SUBMIT,
+        CREATE,
+        "Have uploads start runs, which will be the caller's",
+        answers.Trigger,
+        errors=(403, 404, 409, 422),
+        request=requests.TriggerRequest,
+        about="See [triggers](triggers.md).",
+    ),
+    Route("list_triggers", "GET", "/triggers", _STATUS, READ, "All triggers", answers.TriggerList),
+    Route(
+        "show_trigger",
+        "GET",
+        "/triggers/{name}",
+        _STATUS,
+        READ,
+        "A trigger with its newest uploads",
+        answers.TriggerDetail,
+        errors=(404,),
+        query=(UPLOADS,),
+    ),
+    Route(
+        "remove_trigger",
+        "DELETE",
+        "/triggers/{name}",
+        _SUBMIT,
+        CHANGE,
+        "Remove a trigger; its runs stay",
+        answers.TriggerRemoved,
+        errors=(403, 404),
+    ),
+    Route("version", "GET", "/version", _STATUS, PUBLIC, "The service's version", answers.VersionResponse),
+    Route("openapi", "GET", "/openapi.json", _STATUS, PUBLIC, "This API in OpenAPI 3.1", documented=False),
+    Route(
+        "index",
+        "GET",
+        "/",
+        _STATUS,
+        PUBLIC,
+        "What can be read here",
+        answers.IndexResponse,
+        documented=False,
+    ),
+    Route(
+        "health",
+        "GET",
+        "/healthz",
+        tuple(Function),
+        PUBLIC,
+        "Whether the process serves",
+        answers.HealthResponse,
+        observed=False,
+    ),
+    Route(
+        "ready",
+        "GET",
+        "/readyz",
+        (Function.SUBMIT, Function.STATUS, Function.ARGO_EVENTS, Function.UPLOAD),
+        PUBLIC,
+        "Whether the database answers and has this version's schema",
+        answers.ReadyResponse,
+        observed=False,
+        about="503 and why, if not.",
+    ),
+    Route(
+        "receive_workflow_events",
+        "POST",
+        "/events/argo",
+        (Function.ARGO_EVENTS,),
+        SOURCE,
+        "CloudEvents about workflows, binary, structured or in batches",
+        answers.EventsResponse,
+        max_body=_MAX_EVENTS,
+        documented=False,
+    ),
+    Route(
+        "receive_uploads",
+        "POST",
+        "/events/upload",
+        (Function.UPLOAD,),
+        SOURCE,
+        "What object stores tell about uploads",
+        answers.UploadsResponse,
+        max_body=_MAX_EVENTS,
+        documented=False,
+        about="See [triggers](triggers.md#telling-the-service).",
+    ),
+    Route(
+        "log_dead_letter",
+        "POST",
+        "/events/dead-letters",
+        (Function.DEAD_LETTERS,),
+        SOURCE,
+        "Events that nobody took after all retries",
+        answers.LoggedResponse,
+        max_body=_MAX_EVENTS,
+        documented=False,
+    ),
+)
+
+
+def routes_of(function: Function) -> Iterator[Route]:
+    """The routes that a function answers.
+
+    What takes events does so also at `/`, where Knative's Triggers deliver.
+    """
+    for route in ROUTES:
+        if function in route.functions:
+            yield route
+            if route.path.startswith("/events/"):
+                yield route._replace(path="/")
+
+
+def readable_paths() -> list[str]:
+    """What `GET /` names: the paths that tell something of runs, or of the service."""
+    return [
+        route.path
+        for route in ROUTES
+        if route.functions == _STATUS and route.method == "GET" and route.documented
+    ]

@@ -1,0 +1,16 @@
+"""Which proxy leads to a server, as http_proxy, https_proxy and no_proxy say, for wget and curl as well."""
+
+from __future__ import annotations
+
+import os
+from urllib.parse import urlsplit
+
+
+def proxy_of(url: str) -> str | None:
+    """The proxy that a URL is asked for by; None: none is."""
+    if not any(name.lower().endswith("_proxy") for name in os.environ):
+        return None  # what reads them takes milliseconds to import
+    from urllib.request import getproxies, proxy_bypass
+
+    parts = urlsplit(url)
+    return None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme.lower())

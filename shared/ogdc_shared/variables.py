@@ -1,0 +1,134 @@
+"""Settings as environment variables: how each is written, read and described, defined once beside its field.
+
+A section of settings is a `NamedTuple` whose fields are annotated with a `Variable`. From that alone it is
+read, refused where a value cannot be used, and documented.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeVar
+
+from ogdc_shared.errors import ConfigurationError
+
+_TRUE = frozenset({"1", "true", "yes", "on"})
+_FALSE = frozenset({"0", "false", "no", "off"})
+_Section = TypeVar("_Section")
+
+
+class Kind(NamedTuple):
+    """What a variable may hold."""
+
+    takes: str
+    """In words."""
+    read: Callable[[str, str], Any]
+    """Makes a value of a variable's name and its text; raises ConfigurationError, which names both."""
+
+
+class Variable(NamedTuple):
+    """One environment variable."""
+
+    name: str
+    kind: Kind
+    about: str
+    """What it means."""
+    readers: str | None = None
+    """Which functions heed it; None: those of its section."""
+
+
+def _text(_name: str, value: str) -> str:
+    return value
+
+
+def _base_url(_name: str, value: str) -> str:
+    return value.rstrip("/")
+
+
+def _flag(name: str, value: str) -> bool:
+    if value.lower() not in _TRUE | _FALSE:
+        raise ConfigurationError(f"{name}={value!r}: give true or false.")
+    return value.lower() in _TRUE
+
+
+TEXT = Kind("text", _text)
+BASE_URL = Kind("a URL", _base_url)
+FLAG = Kind("`true` or `false`", _flag)
+
+
+def number(minimum: int, *, of: Callable[[int], Any] = int) -> Kind:
+    """A whole number of at least `minimum`, which `of` makes the value of."""
+
+    def read(name: str, value: str) -> Any:
+        if not value.isdecimal() or int(value) < minimum:
+            raise ConfigurationError(f"{name}={value!r}: give a whole number of at least {minimum}.")
+        return of(int(value))
+
+    return Kind(f"a whole number of at least {minimum}", read)
+
+
+def choice(*options: str) -> Kind:
+    """One of a few words."""
+
+    def read(name: str, value: str) -> str:
+        if value not in options:
+            raise ConfigurationError(f"{name}={value!r}: give one of {', '.join(options)}.")
+        return value
+
+    return Kind("one of " + ", ".join(f"`{option}`" for option in options), read)
+
+
+def pattern(takes: str, matches: Callable[[str], object], *, refusal: str) -> Kind:
+    """A text of a form; `refusal` says what it is not, and what to give."""
+
+    def read(name: str, value: str) -> str:
+        if not matches(value):
+            raise ConfigurationError(f"{name}: {value!r} {refusal}")
+        return value
+
+    return Kind(takes, read)
+
+
+def json_list(takes: str, entry: Callable[[Any], Any]) -> Kind:
+    """A JSON list, of whose entries `entry` makes the values; it raises ValueError with what to give."""
+
+    def read(name: str, value: str) -> tuple[Any, ...]:
+        try:
+            items = json.loads(value)
+        except ValueError as exc:
+            raise ConfigurationError(f"{name}={value!r} is not JSON: {exc}. Give a JSON list.") from exc
+        if not isinstance(items, list):
+            raise ConfigurationError(f"{name}={value!r}: give a JSON list.")
+        try:
+            return tuple(entry(item) for item in items)
+        except ValueError as exc:
+            raise ConfigurationError(f"{name}: {exc}") from exc
+
+    return Kind(takes, read)
+
+
+def variables(section: type[Any]) -> Iterator[tuple[str, Variable]]:
+    """The fields of a section that are variables, with these."""
+    for field, annotation in section.__annotations__.items():
+        for each in getattr(annotation, "__metadata__", ()):
+            if isinstance(each, Variable):
+                yield field, each
+
+
+def read_section(section: type[_Section], environ: Mapping[str, str], **others: Any) -> _Section:
+    """Read a section from `environ`; an empty value counts as not set, and leaves the field's default.
+
+    Args:
+        section: The section.
+        environ: Variables by name.
+        others: Fields that are no variables.
+
+    Raises:
+        ConfigurationError: a value cannot be used; the message names the variable and what it takes.
+    """
+    values = {
+        field: variable.kind.read(variable.name, text)
+        for field, variable in variables(section)
+        if (text := environ.get(variable.name, "").strip())
+    }
+    return section(**values, **others)
