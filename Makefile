@@ -24,9 +24,9 @@ unit: ## The tests, WORKERS at a time
 	@scripts/bootstrap dev
 	$(PYTEST)
 
-quick: ## The unit tests alone
+quick: ## The unit tests alone, without those that take long
 	@scripts/bootstrap dev
-	$(PYTEST) tests/unit
+	$(PYTEST) -m "not slow" tests/unit
 
 wheel: ## Build the wheel into dist/
 	@scripts/bootstrap local

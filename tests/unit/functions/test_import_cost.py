@@ -43,6 +43,7 @@ def start(name: str, code: str = "", **environment: str) -> subprocess.Completed
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["status", "argo_events", "submit", "upload"])
 def test_a_service_starts_without_what_it_may_never_need(name: str):
     code = "import json, sys; print(json.dumps(sorted({m.partition('.')[0] for m in sys.modules})))"

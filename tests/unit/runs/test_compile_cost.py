@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from support.recipes import inputs, make_recipe
 
 MANY = 200_000
@@ -41,6 +43,7 @@ def compiled(directory: Path, urls: int) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_memory_and_manifest_do_not_grow_with_the_number_of_inputs(tmp_path: Path) -> None:
     one, many = compiled(tmp_path / "one", 1), compiled(tmp_path / "many", MANY)
     assert many["peak"] - one["peak"] < 40 * 1024, "offsets, sizes and a few manifests at a time"

@@ -209,6 +209,7 @@ def test_a_single_item_may_fail_as_well(task: PartitionTask) -> None:
     assert len(account_missing([str(task.workspace)], "1").missing) == 1
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_moment_loses_nothing_that_is_carried_along_and_no_account(
     task: PartitionTask,
 ) -> None:
@@ -314,6 +315,7 @@ def test_only_the_outputs_and_what_was_done_stay(task: PartitionTask) -> None:
     assert tree(task.workspace / "input_dir") == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", [["a.txt"], ["a.txt", "b.txt"]])
 def test_a_kill_at_any_moment_repeats_no_finished_file_and_loses_none(
     task: PartitionTask, names: list[str]

@@ -194,6 +194,7 @@ def test_only_files_of_the_recipe_are_taken_from_it(task: PartitionTask, source:
         task.run()
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_moment_repeats_no_finished_command_and_loses_no_file(task: PartitionTask) -> None:
     """The commands are made of the shell's builtins, since they run a few hundred times."""
     step = (

@@ -190,6 +190,7 @@ def test_publishing_again_changes_nothing(volume: Path, publication: Publication
     assert (volume / "seal-tags").stat().st_ino == number
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_a_kill_at_any_moment_does_no_harm(volume: Path, publication: Publication, overwrite: bool) -> None:
     old: dict[str, bytes | str | None] = {"old.tif": b"old"}
