@@ -35,7 +35,9 @@ def warnings(run: RunDetail) -> list[str]:
     """What a run warns of, a line each; the last one says how many more there are."""
     lines = [f"warning: {one_line(warning.message)}" for warning in run.warnings]
     more = run.warning_count - len(lines)
-    return [*lines, f"{_counted(more)} more: ogdc-runner logs {run.name}"] if more > 0 else lines
+    if more <= 0:
+        return lines
+    return [*lines, f"{_counted(more)}{' more' if lines else ''}: ogdc-runner logs {run.name}"]
 
 
 def failure(run: Run) -> str:

@@ -86,6 +86,15 @@ class Settings(NamedTuple):
             readers="submit, upload",
         ),
     ] = None
+    credentials_directory: Annotated[
+        str | None,
+        Variable(
+            "OGDC_CREDENTIALS_DIRECTORY",
+            TEXT,
+            "Where a service has the files `netrc` and `tokens`; for looking up DataONE packages.",
+            readers="submit, upload",
+        ),
+    ] = None
     allow_local_recipes: Annotated[
         bool,
         Variable(

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 from ogdc_shared.config import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from ogdc_shared.argo.client import ArgoClient
     from ogdc_shared.db.database import Database
     from ogdc_shared.db.recent_states import RecentStates
+    from ogdc_shared.servers.credentials import Credentials
     from ogdc_shared.storage.store import ArtifactStore
     from ogdc_shared.telemetry.base import Telemetry
 
@@ -23,8 +26,18 @@ class Context:
     it is used.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self, settings: Settings, *, logins: Callable[[], Mapping[str, bytes]] | None = None
+    ) -> None:
+        """Make nothing yet.
+
+        Args:
+            settings: The deployment's.
+            logins: Gives the files with the logins of servers, as `Credentials.of_files` takes them; None:
+                they are where the settings say.
+        """
         self.settings = settings
+        self._logins = logins
 
     @cached_property
     def database(self) -> Database:
@@ -60,6 +73,15 @@ class Context:
         from ogdc_shared.telemetry.base import open_telemetry
 
         return open_telemetry(self.settings.telemetry)
+
+    def credentials(self) -> Credentials:
+        """Who this service is to the servers of inputs; read anew each time, since tokens have their day."""
+        from ogdc_shared.servers.credentials import Credentials
+
+        if self._logins is not None:
+            return Credentials.of_files(self._logins())
+        directory = self.settings.credentials_directory
+        return Credentials.read(directory) if directory else Credentials()
 
     def close(self) -> None:
         """Close the connections that are not in use, and send what is left of spans and metrics."""

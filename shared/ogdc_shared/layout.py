@@ -197,6 +197,8 @@ PHASE = "OGDC_PHASE"
 """Names which part of `process` a container does, where its inputs are fetched by one of its own."""
 FETCHING = "fetch"
 RUNNING = "commands"
+DEFERRED = "OGDC_FETCH_DEFERRED"
+"""Set where nobody hears how the container that fetches ended but the one that follows it."""
 
 
 def claim_mount(claim: str) -> str:

@@ -22,6 +22,7 @@ MAX_OF_A_KIND = 5
 MAX_MESSAGE_CHARACTERS = 500
 _MAX_COUNT = 10**9
 _MAX_KIND_CHARACTERS = 40
+_BEFORE = "\nBefore that, "
 
 
 class RunWarning(NamedTuple):
@@ -65,6 +66,19 @@ class RunWarnings(NamedTuple):
         return "\n  - ".join(
             (f"{counted}:", *(each.message for each in self.first), *([f"and {left} more"] if left else []))
         )
+
+
+def before_a_failure(warnings: RunWarnings) -> str:
+    """What a task that failed adds to its message: it has no other way to tell what it warned of before."""
+    return f"{_BEFORE}{warnings.to_text()}"
+
+
+def count_before_failure(message: str) -> int:
+    """Read from a failed task's message how many warnings it had; 0 where it says nothing of any."""
+    import re
+
+    found = re.findall(rf"{_BEFORE}([0-9]{{1,9}}) warnings?:", message)
+    return int(found[-1]) if found else 0
 
 
 def one_warning(kind: str, message: str) -> RunWarnings:

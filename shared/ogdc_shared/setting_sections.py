@@ -292,6 +292,15 @@ class WorkerSettings(NamedTuple):
             'Secrets that `workflow.secrets` may name, beside the workflows; ["*"]: any.',
         ),
     ] = ()
+    credentials_secret: Annotated[
+        str | None,
+        Variable(
+            "OGDC_CREDENTIALS_SECRET",
+            TEXT,
+            "Secret beside the workflows with the deployment's logins for inputs: `netrc`, and `tokens` with "
+            "`HOST TOKEN` a line. Tasks then fetch in a container of its own, and no command sees it.",
+        ),
+    ] = None
     cpu: Annotated[str, Variable("OGDC_WORKER_CPU", TEXT, "What one task asks for.")] = "1"
     memory: Annotated[str, Variable("OGDC_WORKER_MEMORY", TEXT, "What one task may use.")] = "2Gi"
     scratch: Annotated[str, Variable("OGDC_WORKER_SCRATCH", TEXT, "A task's own disk.")] = "10Gi"

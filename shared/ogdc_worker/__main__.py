@@ -6,14 +6,13 @@ full, and trying again goes on from there; 128 + number when a signal ended it.
 
 from __future__ import annotations
 
-import errno
 import os
 import signal
 import sys
 
-from ogdc_shared.errors import NO_ROOM, OgdcError, UnavailableError, WarningsError
+from ogdc_shared.errors import OgdcError, WarningsError
 from ogdc_shared.fast_typing import TYPE_CHECKING
-from ogdc_worker.report import Reporter
+from ogdc_worker.report import LAST_WORDS_BYTES, Reporter, clip
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -23,9 +22,6 @@ if TYPE_CHECKING:
 
 FAILED = 1
 TRY_AGAIN = 75
-
-_PASSING = frozenset({errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN})
-"""What a network file system says in a bad moment."""
 
 
 class _Stopped(SystemExit):
@@ -118,36 +114,23 @@ def _stop(number: int, _frame: FrameType | None) -> NoReturn:
 
 
 def _failed(exc: Exception, reporter: Reporter) -> int:
+    from ogdc_worker.failures import explain, is_passing
+
     if not isinstance(exc, (OgdcError, OSError)):
         sys.excepthook(type(exc), exc, exc.__traceback__)
-    message = _explain(exc)
+    message, before = explain(exc), clip(_before_that(exc, reporter), LAST_WORDS_BYTES // 2)
     reporter.event("failed", message=message)
-    reporter.last_words(message + _before_that(exc, reporter))
-    passing = isinstance(exc, OSError) and exc.errno in NO_ROOM | _PASSING
-    return TRY_AGAIN if passing or isinstance(exc, UnavailableError) else FAILED
+    reporter.last_words(clip(message, LAST_WORDS_BYTES - len(before.encode())) + before)
+    return TRY_AGAIN if is_passing(exc) else FAILED
 
 
 def _before_that(exc: Exception, reporter: Reporter) -> str:
     """What the task has warned of: the failure may well come from it."""
-    if isinstance(exc, WarningsError):
+    if isinstance(exc, WarningsError) or not reporter.warnings or not reporter.warnings.total:
         return ""
-    return (
-        f"\nBefore that, {reporter.warnings.to_text()}"
-        if reporter.warnings and reporter.warnings.total
-        else ""
-    )
+    from ogdc_shared.run_warnings import before_a_failure
 
-
-def _explain(exc: Exception) -> str:
-    from ogdc_worker.room import no_room
-
-    if isinstance(exc, OgdcError):
-        return str(exc)
-    if isinstance(exc, OSError) and exc.errno in NO_ROOM:
-        return f"{no_room()} ({exc}). Free some, or ask for more; then try again."
-    if isinstance(exc, OSError):
-        return f"The task's files cannot be used: {exc}."
-    return f"The worker failed by its own fault: {type(exc).__name__}: {exc}. Report it with the task's log."
+    return before_a_failure(reporter.warnings)
 
 
 if __name__ == "__main__":

@@ -47,6 +47,7 @@ class Reporter:
         doing: The command that is running, in words; empty between commands.
         warnings: All that is known of, also of earlier lives of this task; None: there is none.
         warnings_fail: Whether `refuse_warnings` does so.
+        copy: Descriptor of a file that has the log as well; None: there is none.
         journal: Takes the lines of events that tell what the task has done (`DONE`); None: nobody does.
 
     Source: docs/progress.md of argo-workflows; `terminationMessagePath` in Kubernetes' Container v1 core.
@@ -64,11 +65,15 @@ class Reporter:
         self.warnings: RunWarnings | None = None
         self.warnings_fail = False
         self.journal: Callable[[str], None] | None = None
+        self.copy: int | None = None
 
     def event(self, event: str, **facts: Any) -> None:
         """Log one JSON line, in one write so that it stays whole among what commands print."""
         line = redacted(json.dumps({"time": _now(), "event": event} | facts, ensure_ascii=False))
-        os.write(_STDOUT, f"{line}\n".encode(errors="replace"))
+        content = f"{line}\n".encode(errors="replace")
+        os.write(_STDOUT, content)
+        if self.copy is not None:
+            os.write(self.copy, content)
         if self.journal is not None and event in DONE:
             self.journal(line)
 

@@ -115,6 +115,19 @@ CASES: dict[str, dict[str, Any]] = {
         "partitions": 7,
         "settings": DEFAULTS,
     },
+    "logins": {
+        "name": "stations-abcdefghij",
+        "recipe": RecipeFacts(
+            recipe_id="stations",
+            snapshot=SNAPSHOT,
+            plan=PLAN,
+            partitions_digest=ROOT,
+            secrets=("earthdata",),
+            later=(Stage("mosaic", plan="92" * 32, before="process"),),
+        ),
+        "partitions": 1,
+        "settings": OPERATOR._replace(worker=OPERATOR.worker._replace(credentials_secret="input-logins")),
+    },
     "volumes": {
         "name": "tiles-abcdefghij",
         "recipe": RecipeFacts(

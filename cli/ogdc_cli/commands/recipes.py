@@ -156,7 +156,9 @@ def _check_inputs(recipe: Recipe) -> None:
     from ogdc_shared.servers.credentials import Credentials
 
     credentials = Credentials.of_files(PrivateFiles.from_env(os.environ).logins())
-    files = resolve_inputs(recipe, dataone_node_url=_settings().dataone_node_url)
+    files = resolve_inputs(
+        recipe, dataone_node_url=_settings().dataone_node_url, credentials=lambda: credentials
+    )
     check_reachable(files, credentials=credentials)
 
 

@@ -100,7 +100,7 @@ def running_services(
         signing_key=signing_key,
         settings=settings,
     )
-    context = Context(Settings.from_env(told))
+    context = Context(Settings.from_env(told), logins=PrivateFiles.from_env(environ).logins)
     with ExitStack() as parts:
         parts.callback(context.database.close)
         migrate(context.database)

@@ -11,7 +11,7 @@ from ogdc_shared.argo.retry import OUT_OF_MEMORY
 from ogdc_shared.argo.words import Limits, ended_by, is_cut_off, read_limits, waits_for
 from ogdc_shared.layout import LIST, LISTED_COUNT_PATHS, PUBLISH, is_list_task, stage_of
 from ogdc_shared.phases import FAILED_PHASES, RUN_STATUSES, TERMINAL_PHASES, Phase
-from ogdc_shared.run_warnings import RunWarnings, read_warnings
+from ogdc_shared.run_warnings import RunWarnings, count_before_failure, read_warnings
 from ogdc_shared.telemetry.tracing import Trace, read_trace
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ def read_workflow(workflow: dict[str, Any]) -> WorkflowState:
         input_bytes=found.get("bytes"),
         fail_fast=labels.get(FAIL_FAST_LABEL) == "true" and not stopped,
         trace=read_trace(annotations.get(TRACE_ANNOTATION)),
-        warnings=_warnings(nodes),
+        warnings=_warnings(nodes, tasks if phase in FAILED_PHASES else ()),
         nodes_elsewhere=elsewhere and not nodes,
         waiting=waiting,
         waiting_since=min(since, default=None),
@@ -233,8 +233,11 @@ def _found_by_list(nodes: dict[str, Node]) -> dict[str, int]:
     return {}
 
 
-def _warnings(nodes: dict[str, Node]) -> RunWarnings | None:
-    """Read what the tasks warned of: those that list of their own matters, `publish` of all others'."""
+def _warnings(nodes: dict[str, Node], ended: tuple[TaskState, ...]) -> RunWarnings | None:
+    """Read what the tasks warned of: those that list of their own matters, `publish` of all others'.
+
+    Of a run that failed, the tasks (`ended`) that failed say in their messages how many warnings they had.
+    """
     by_template: dict[str, RunWarnings] = {}
     for node in nodes.values():
         name = node.template_name or ""
@@ -244,6 +247,8 @@ def _warnings(nodes: dict[str, Node]) -> RunWarnings | None:
                 if parameter.name == "warnings":
                     by_template[name] = read_warnings(parameter.value or "")
     warned = [by_template[name] for name in sorted(by_template)]
+    counts = (count_before_failure(task.message or "") for task in ended if task.phase in FAILED_PHASES)
+    warned += [RunWarnings(count) for count in counts if count]
     return reduce(RunWarnings.plus, warned) if warned else None
 
 

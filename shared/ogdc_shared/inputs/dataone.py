@@ -159,6 +159,11 @@ def _ask(url: str, fields: dict[str, str], *, http: urllib3.PoolManager) -> Any:
         raise SourceUnavailableError(
             f"The DataONE node at {url} does not answer ({exc}). Try again later."
         ) from exc
+    if response.status in {401, 403}:
+        raise InputNotFoundError(
+            f"The DataONE node at {url} refuses the login it was given ({response.status}). A token may be "
+            "over: give a new one (docs/recipes.md, Inputs behind a login)."
+        )
     if response.status != 200:
         raise _not_a_node(url, f"status {response.status}")
     if len(body) > _MAX_PAGE:
@@ -228,7 +233,8 @@ def _nothing(base: str, identifier: str, *, filename: str | None, others: list[s
     if not others:
         return (
             f"DataONE knows no data files of {identifier!r} at {base}, or they are not public. Give the data "
-            "set's DOI, or the address of its landing page, as dataset_identifier."
+            "set's DOI, or the address of its landing page, as dataset_identifier; for a private one, give a "
+            "token for the node's host (docs/recipes.md, Inputs behind a login)."
         )
     return (
         f"No file of the DataONE package {identifier!r} is named {filename!r}. "

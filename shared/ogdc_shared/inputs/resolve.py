@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
@@ -30,7 +30,11 @@ _TRIES = 3
 
 
 def resolve_inputs(
-    recipe: Recipe, *, dataone_node_url: str | None, networks: Sequence[IPNetwork] | None = None
+    recipe: Recipe,
+    *,
+    dataone_node_url: str | None,
+    networks: Sequence[IPNetwork] | None = None,
+    credentials: Callable[[], Credentials] | None = None,
 ) -> Iterator[InputFile]:
     """Yield every file a recipe takes in, in the order of its parameters, holding none of them.
 
@@ -41,6 +45,7 @@ def resolve_inputs(
         recipe: The recipe.
         dataone_node_url: Base URL of the node that is asked.
         networks: Networks that its redirects may lead to although they are not public; None: any.
+        credentials: Gives who asks it; asked for where a recipe has such inputs. None: nobody in particular.
 
     Raises:
         InputNotFoundError: a DataONE package is unknown or has no such file.
@@ -50,7 +55,9 @@ def resolve_inputs(
     for position, param in enumerate(recipe.meta.input.params):
         key = f"input.params[{position}]"
         if isinstance(param, DataOneInput):
-            yield from _dataone_files(param, key=key, node_url=dataone_node_url, networks=networks)
+            yield from _dataone_files(
+                param, key=key, node_url=dataone_node_url, networks=networks, credentials=credentials
+            )
         else:
             yield from _files(recipe, param, key=key)
 
@@ -98,13 +105,20 @@ def _below(directory: str | None, file: InputFile) -> InputFile:
 
 
 def _dataone_files(
-    param: DataOneInput, *, key: str, node_url: str | None, networks: Sequence[IPNetwork] | None
+    param: DataOneInput,
+    *,
+    key: str,
+    node_url: str | None,
+    networks: Sequence[IPNetwork] | None,
+    credentials: Callable[[], Credentials] | None,
 ) -> Iterator[InputFile]:
     from ogdc_shared.inputs.dataone import resolve_dataset
 
     if node_url is None:
         raise ConfigurationError(f"meta.yml: {key} is a DataONE package and DATAONE_NODE_URL is not set.")
-    with _http(_reach(node_url, networks)) as http:
+    known = credentials() if credentials else None
+    login = known.authorization(node_url, asked=node_url, encrypted=False) if known else None
+    with _http(_reach(node_url, networks), login) as http:
         try:
             files = resolve_dataset(node_url, param.dataset_identifier, filename=param.filename, http=http)
             yield from (_below(param.directory, file) for file in files)
@@ -164,13 +178,15 @@ def _reach(node_url: str, networks: Sequence[IPNetwork] | None) -> Reach:
     return Reach(anywhere=networks is None, networks=tuple(networks or ()), hosts=frozenset({host}))
 
 
-def _http(reach: Reach | None = None) -> urllib3.PoolManager:
+def _http(reach: Reach, login: str | None) -> urllib3.PoolManager:
+    """Make what a node is asked by; urllib3 keeps the login from hosts that a redirect leads to."""
     import urllib3
 
     from ogdc_shared.connections import pool_manager
 
     return pool_manager(
         reach,
+        headers={"Authorization": login} if login else None,
         maxsize=_AT_ONCE,
         timeout=_TIMEOUT,
         retries=urllib3.Retry(

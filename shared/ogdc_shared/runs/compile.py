@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -32,6 +32,7 @@ from ogdc_shared.telemetry.tracing import current
 from ogdc_shared.workflow.names import workflow_name
 
 if TYPE_CHECKING:
+    from ogdc_shared.servers.credentials import Credentials
     from ogdc_shared.workflow.build import RecipeFacts, Stage
 
 _TASKS_PER_PLACE = 20
@@ -70,6 +71,7 @@ def compiled_recipe(
     overwrite: bool = False,
     cache: bool = True,
     trigger_inputs: TriggerInputs = SUBMITTED,
+    credentials: Callable[[], Credentials] | None = None,
 ) -> Iterator[CompiledRun]:
     """Resolve a recipe's inputs and lend what it becomes: a new run of its own name.
 
@@ -102,7 +104,14 @@ def compiled_recipe(
         )
     networks = None if settings.allow_local_recipes else settings.allowed_networks
     with Listing() as files:
-        files.extend(resolve_inputs(recipe, dataone_node_url=settings.dataone_node_url, networks=networks))
+        files.extend(
+            resolve_inputs(
+                recipe,
+                dataone_node_url=settings.dataone_node_url,
+                networks=networks,
+                credentials=credentials,
+            )
+        )
         files.extend(_uploaded(recipe.meta, trigger_inputs.inputs))
         yield _compile(
             recipe,

@@ -68,7 +68,12 @@ def submit_recipe(
     with (
         opened_recipe(context, source) as recipe,
         compiled_recipe(
-            recipe, settings=context.settings, overwrite=overwrite, cache=cache, trigger_inputs=trigger_inputs
+            recipe,
+            settings=context.settings,
+            overwrite=overwrite,
+            cache=cache,
+            trigger_inputs=trigger_inputs,
+            credentials=context.credentials,
         ) as compiled,
     ):
         new = _new_run(compiled, recipe_id=recipe.id, overwrite=overwrite, submitted_by=user.id)._replace(

@@ -12,7 +12,13 @@ from ogdc_shared.config import ArgoSettings, Settings, WorkerSettings
 from ogdc_shared.imports import collection_paused
 from ogdc_shared.workflow.facts import ADDRESSES_ANNOTATION, NETWORK_LABEL, RecipeFacts, Stage
 from ogdc_shared.workflow.pods import pod_disk
-from ogdc_shared.workflow.volumes import input_mounts, scratch_mount, secret_mounts, workflow_mount
+from ogdc_shared.workflow.volumes import (
+    credentials_mount,
+    input_mounts,
+    scratch_mount,
+    secret_mounts,
+    workflow_mount,
+)
 
 with collection_paused():
     from hera.workflows import models as m
@@ -94,20 +100,26 @@ def stage_template(stage: Stage, *, name: str, recipe: RecipeFacts, settings: Se
         partition=_PARTITION,
         partitions=_DIGEST if listed else recipe.partitions_digest,
     )
+    container = _container(
+        arguments=[stage.program, *expected],
+        mounts=mounts,
+        image=stage.image,
+        cpu=stage.cpu,
+        memory=stage.memory,
+        scratch=recipe.scratch,
+        worker=settings.worker,
+        names_image=True,
+    )
+    fetching = []
+    if settings.worker.credentials_secret and fetches(stage, recipe):
+        fetching = [_fetching(container)]
+        container.env = [*(container.env or ()), *_phase(layout.RUNNING)]
     return m.Template(
         name=stage.name,
         inputs=m.Inputs(parameters=[m.Parameter(name="partition"), *listed], artifacts=artifacts),
         metadata=_network(_network_of(stage, recipe), recipe.addresses),
-        container=_container(
-            arguments=[stage.program, *expected],
-            mounts=mounts,
-            image=stage.image,
-            cpu=stage.cpu,
-            memory=stage.memory,
-            scratch=recipe.scratch,
-            worker=settings.worker,
-            names_image=True,
-        ),
+        init_containers=fetching or None,
+        container=container,
         outputs=m.Outputs(artifacts=[_facts(name, stage)]),
         retry_strategy=_retry_strategy(recipe, settings.argo),
     )
@@ -166,6 +178,34 @@ def _input_mounts(
     before = workflow_mount(layout.STAGE_MOUNT, part=layout.workspace(name, stage.before))
     before.read_only = True
     return [before]
+
+
+def fetches(stage: Stage, recipe: RecipeFacts) -> bool:
+    """Whether a stage's tasks fetch inputs from servers."""
+    return stage.before is None and recipe.network != "none" and not recipe.claims
+
+
+def _fetching(container: m.Container) -> m.UserContainer:
+    """Build what fetches a task's inputs before its commands run: the same, with the logins, and no command.
+
+    It has the main container's mounts, whose artifacts Argo has brought by then.
+
+    Source: docs/fields.md of argo-workflows (UserContainer, mirrorVolumeMounts), and createWorkflowPod in
+    workflow/controller/workflowpod.go.
+    """
+    fields = container.model_dump(exclude={"env", "volume_mounts"}, exclude_none=True)
+    return m.UserContainer(
+        **fields,
+        name="fetch",
+        env=[*(container.env or ()), *_phase(layout.FETCHING)],
+        volume_mounts=[credentials_mount()],
+        mirror_volume_mounts=True,
+    )
+
+
+def _phase(phase: str) -> list[m.EnvVar]:
+    """Say which part of `process` a container does; Argo hears nothing of how the first one ended."""
+    return [m.EnvVar(name=layout.PHASE, value=phase), m.EnvVar(name=layout.DEFERRED, value="true")]
 
 
 def _network_of(stage: Stage, recipe: RecipeFacts) -> str:

@@ -23,7 +23,17 @@ def volumes(recipe: RecipeFacts, worker: WorkerSettings) -> list[m.Volume]:
             m.Volume(name=f"secret-{number}", secret=m.SecretVolumeSource(secret_name=secret))
             for number, secret in enumerate(recipe.secrets)
         ),
+        *(
+            [m.Volume(name="credentials", secret=m.SecretVolumeSource(secret_name=worker.credentials_secret))]
+            if worker.credentials_secret
+            else []
+        ),
     ]
+
+
+def credentials_mount() -> m.VolumeMount:
+    """Mount the deployment's logins, where inputs are fetched and nowhere else."""
+    return m.VolumeMount(name="credentials", mount_path=layout.CREDENTIALS_PATH, read_only=True)
 
 
 def secret_mounts(recipe: RecipeFacts) -> list[m.VolumeMount]:

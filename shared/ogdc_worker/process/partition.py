@@ -55,6 +55,19 @@ def process(paths: ProcessPaths, reporter: Reporter, expected: Expected = Expect
         UnavailableError: something is away; trying again goes on here.
         OSError: the workspace cannot be written.
     """
+    if layout.DEFERRED not in os.environ:
+        _process(paths, reporter, expected)
+        return
+    from ogdc_worker.process.deferred import fetch_first, take_over
+
+    if os.environ.get(layout.PHASE) == layout.FETCHING:
+        fetch_first(paths.workspace, reporter, lambda: _process(paths, reporter, expected))
+    else:
+        take_over(paths.workspace)
+        _process(paths, reporter, expected)
+
+
+def _process(paths: ProcessPaths, reporter: Reporter, expected: Expected) -> None:
     plan, partition = read_plan(paths.plan, expected), read_partition(paths.partition, expected)
     paths.require_mounts()
     if os.path.isdir(paths.recipe):

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ogdc_shared.argo.state import WorkflowState, read_workflow
-from ogdc_shared.run_warnings import RunWarnings, one_warning
+from ogdc_shared.run_warnings import RunWarnings, before_a_failure, one_warning
 
 NAME = "tiles-abcdefghij"
 
@@ -400,6 +400,20 @@ def test_a_task_that_warns_of_nothing_that_can_be_read_warns_of_nothing(value: s
     node = warned_node("publish", "")
     node["outputs"]["parameters"] = [{"name": "warnings", "value": value}]
     assert read_workflow(workflow(node)).warnings == RunWarnings()
+
+
+def test_a_failed_run_counts_what_its_failed_tasks_warned_of() -> None:
+    before = before_a_failure(one_warning("empty_output", "nothing left").plus(one_warning("no_crs", "none")))
+    message = f"main: Error (exit code 1): command 2 of 2 failed{before}"
+    failed = pod("p", "process(0:0)", phase="Failed", templateName="process", message=message)
+    well = pod("q", "process(1:1)", phase="Succeeded", templateName="process")
+    assert read_workflow(workflow(failed, well, phase="Failed")).warnings == RunWarnings(2)
+    assert read_workflow(workflow(failed, well, phase="Running")).warnings is None
+
+
+def test_a_failed_run_without_warnings_has_none() -> None:
+    failed = pod("p", "process(0:0)", phase="Failed", templateName="process", message="exit code 1")
+    assert read_workflow(workflow(failed, phase="Failed")).warnings is None
 
 
 def test_workflows_of_the_version_before_have_no_warnings() -> None:

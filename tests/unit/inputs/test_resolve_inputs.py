@@ -11,6 +11,7 @@ from ogdc_shared.errors import ConfigurationError, InputNotFoundError, InvalidRe
 from ogdc_shared.inputs.resolve import check_reachable, resolve_inputs, volume_inputs
 from ogdc_shared.plan import InputFile, VolumeInput
 from ogdc_shared.recipe.recipe import Recipe, load_recipe
+from ogdc_shared.servers.credentials import Credentials
 from support.dataone import DataFile, MemberNode
 from support.http import Answer, FileServer, closed_port
 from support.recipes import inputs, make_recipe
@@ -48,6 +49,32 @@ def test_every_kind_of_input_is_resolved_in_its_order(tmp_path: Path, server: Fi
         InputFile(source="https://example.org/2"),
         InputFile(source="https://example.org/c;$(id)"),
     ]
+
+
+def test_a_private_package_is_looked_up_with_the_token_for_the_node(
+    tmp_path: Path, server: FileServer
+) -> None:
+    node = MemberNode(server, {"resource_map_a": [DataFile("urn:1", "b.nc", b"123")]})
+    recipe = recipe_with(tmp_path, {"type": "dataone", "dataset_identifier": "resource_map_a"})
+    known = Credentials(tokens={"127.0.0.1": "t0ken"})
+    (file,) = resolve_inputs(recipe, dataone_node_url=node.url, credentials=lambda: known)
+    assert file.name == "b.nc"
+    assert {request.headers["Authorization"] for request in server.requests} == {"Bearer t0ken"}
+
+
+def test_a_token_for_another_host_is_kept_from_the_node(tmp_path: Path, server: FileServer) -> None:
+    node = MemberNode(server, {"resource_map_a": [DataFile("urn:1", "b.nc", b"123")]})
+    recipe = recipe_with(tmp_path, {"type": "dataone", "dataset_identifier": "resource_map_a"})
+    known = Credentials(tokens={"example.org": "t0ken"})
+    list(resolve_inputs(recipe, dataone_node_url=node.url, credentials=lambda: known))
+    assert {request.headers["Authorization"] for request in server.requests} == {None}
+
+
+def test_a_token_that_is_over_is_told(tmp_path: Path, server: FileServer) -> None:
+    server.routes["/d1/v2/query/solr/"] = lambda _: Answer(status=401)
+    recipe = recipe_with(tmp_path, {"type": "dataone", "dataset_identifier": "resource_map_a"})
+    with pytest.raises(InputNotFoundError, match=r"refuses the login it was given \(401\)"):
+        list(resolve_inputs(recipe, dataone_node_url=f"{server.url}/d1"))
 
 
 def test_urls_are_not_asked_for(tmp_path: Path, server: FileServer) -> None:

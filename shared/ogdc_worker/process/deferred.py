@@ -1,0 +1,68 @@
+"""Fetching in a container whose end nobody hears of but the container that follows it.
+
+Argo knows neither exit code nor message of an init container, shows no log of it, and would try the task
+again whatever was wrong. So such a container always ends well, and leaves in the workspace what it told and
+how it failed. Commands can write there: no link is followed, and what is read is a failure's words.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+
+from ogdc_shared.errors import InputNotFoundError, SourceUnavailableError
+from ogdc_shared.fast_typing import TYPE_CHECKING
+from ogdc_shared.removal import remove
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ogdc_worker.report import Reporter
+
+_LOG, _FAILURE = "fetch.log", "fetch-failure.json"
+_STDOUT = 1
+_PIECE = 1 << 20
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_OLD = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+def fetch_first(workspace: str, reporter: Reporter, fetch: Callable[[], None]) -> None:
+    """Fetch, and leave to `take_over` what was told meanwhile and why it failed, if it did."""
+    for name in (_LOG, _FAILURE):
+        remove(f"{workspace}/{name}")
+    reporter.copy = os.open(f"{workspace}/{_LOG}", _NEW, 0o600)
+    try:
+        fetch()
+    except Exception as exc:
+        from ogdc_worker.failures import explain, is_passing
+
+        reporter.event("failed", message=explain(exc))
+        failure = {"message": explain(exc), "passing": is_passing(exc)}
+        with open(os.open(f"{workspace}/{_FAILURE}", _NEW, 0o600), "w", encoding="ascii") as file:
+            json.dump(failure, file)
+
+
+def take_over(workspace: str) -> None:
+    """Tell what the fetching container told, and fail as it did.
+
+    Raises:
+        SourceUnavailableError: it failed, and another try may help.
+        InputNotFoundError: it failed for good.
+    """
+    with suppress(FileNotFoundError), open(os.open(f"{workspace}/{_LOG}", _OLD), "rb") as log:
+        while piece := log.read(_PIECE):
+            os.write(_STDOUT, piece)
+    remove(f"{workspace}/{_LOG}")
+    failure = _failure(f"{workspace}/{_FAILURE}")
+    remove(f"{workspace}/{_FAILURE}")
+    if failure:
+        message = str(failure.get("message", ""))
+        raise SourceUnavailableError(message) if failure.get("passing") else InputNotFoundError(message)
+
+
+def _failure(path: str) -> dict[str, object]:
+    with suppress(FileNotFoundError, ValueError), open(os.open(path, _OLD), "rb") as file:
+        read = json.loads(file.read(_PIECE))
+        return read if isinstance(read, dict) else {}
+    return {}
