@@ -161,8 +161,8 @@ def _ask(url: str, fields: dict[str, str], *, http: urllib3.PoolManager) -> Any:
         ) from exc
     if response.status in {401, 403}:
         raise InputNotFoundError(
-            f"The DataONE node at {url} answered with status {response.status}: it wants a login, or the token "
-            "it was given is over. Give one for its host (docs/recipes.md, Inputs behind a login)."
+            f"The DataONE node at {url} answered with status {response.status}: it wants a login, or the "
+            "token it was given is over. Give one for its host (docs/recipes.md, Inputs behind a login)."
         )
     if response.status != 200:
         raise _not_a_node(url, f"status {response.status}")
