@@ -12,10 +12,9 @@ from __future__ import annotations
 import os
 import random
 import time
-from contextlib import suppress
 from pathlib import Path
 
-_PIECE = 1 << 20
+_BLOCK, _LARGEST = 1 << 12, 1 << 28
 _EVERY_SECONDS = 40.0
 _LONGEST_SECONDS = 8.0
 
@@ -45,12 +44,21 @@ class Filler:
     def _fill(self, until: float) -> None:
         """Take what there is, and what others give back meanwhile."""
         self.times += 1
-        with self._file.open("wb", buffering=0) as file:
+        with self._file.open("wb") as file:
+            taken = 0
             while time.monotonic() < until:
-                size = _PIECE
-                while size:
-                    with suppress(OSError):
-                        if os.write(file.fileno(), bytes(size)) == size == _PIECE:
-                            continue
-                    size //= 2
+                taken = _take_all(file.fileno(), taken)
                 time.sleep(0.1)
+
+
+def _take_all(file: int, taken: int) -> int:
+    """Have a file grow until there is no room for a block more; returns how large it is then."""
+    size = _LARGEST
+    while size >= _BLOCK:
+        try:
+            os.posix_fallocate(file, taken, size)
+        except OSError:
+            size //= 2
+        else:
+            taken += size
+    return taken
