@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -240,7 +241,7 @@ class Pods:
         """What Kubernetes and Argo put into each pod, and files for outputs that are on no volume."""
         return [
             Mount(safe_directory(directory, "argo", owner=self._owner), _ARGO_DIR),
-            Mount(_writable(directory / "message"), TERMINATION_LOG_PATH),
+            Mount(_with_room(_writable(directory / "message")), TERMINATION_LOG_PATH),
             *(
                 Mount(_writable(directory / f"{OUTPUT}{artifact.name}"), artifact.path)
                 for artifact in template.outputs
@@ -332,6 +333,13 @@ class Pods:
                 artifacts = Artifacts(self._store, directory / "artifacts", shared=self._owner is not None)
                 self._scratches[workflow] = _Scratch(artifacts, PodDirs(directory))
             return self._scratches[workflow]
+
+
+def _with_room(message: Path) -> Path:
+    """Take up the room for a message now: a pod that fails for want of it has to have some to say so."""
+    with suppress(OSError):
+        message.write_bytes(b" " * _MESSAGE_BYTES)
+    return message
 
 
 def _writable(file: Path) -> Path:

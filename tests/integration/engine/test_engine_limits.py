@@ -160,6 +160,18 @@ def test_scratch_that_is_hidden_counts(tmp_path: Path, how: str) -> None:
     assert "their limit is 50Mi" in node["message"]
 
 
+def test_a_pod_has_room_for_its_last_words_whatever_fills_the_disk(tmp_path: Path) -> None:
+    said = "printf '%s' 'No room is left' 1<> /dev/termination-log"
+    room = "test $(stat -c %b /dev/termination-log) -gt 0"
+    with Machine(tmp_path, slots=1) as machine:
+        for name in ("one", "another"):
+            template = limited(f"{room} && {said} && truncate -s 15 /dev/termination-log && exit 3")
+            volumes = [{"name": "scratch", "emptyDir": {"sizeLimit": "50Mi"}}]
+            machine.create(workflow(name, tasks=[task("t")], templates=[template], volumes=volumes))
+            node = nodes(machine.wait(name))["t"]
+            assert node["message"] == "main: Error (exit code 3): No room is left"
+
+
 def test_looking_changes_no_mode_and_follows_no_link(tmp_path: Path) -> None:
     (tmp_path / "closed").mkdir()
     (tmp_path / "closed/file").write_bytes(bytes(MIB))
