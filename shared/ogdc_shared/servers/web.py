@@ -112,13 +112,16 @@ class Web:
             response.close()
             raise _refusal(url, response, place=place, note=self._credentials.note)
         begins = offset if response.status == 206 else 0
-        length = response.headers.get("Content-Length", "")
+        length = response.headers.get("Content-Length", "0")
+        if not length.isdecimal():  # RFC 9112, section 6.3: nobody knows where it ends
+            response.close()
+            raise InterruptedFetchError(f"its server gives {length[:40]!r} for its length")
         return Response(
             pieces=_pieces(response),
             offset=begins,
             name=_name(response),
             validator=_validator(response),
-            size=begins + int(length) if length.isdecimal() else None,
+            size=begins + int(length) if "Content-Length" in response.headers else None,
             encoding=response.headers.get("Content-Encoding", "").strip().lower().replace("identity", ""),
             page=response.headers.get("Content-Type", "")
             .lower()
@@ -139,7 +142,7 @@ class Web:
             target = _target(place, response)
             if target is None:
                 return response, without_login(place)
-            response.drain_conn()
+            _leave(response)
             encrypted = encrypted or place.lower().startswith("https:")
             place = target
             if _scheme(place) not in {"http", "https"}:
@@ -249,6 +252,14 @@ def _in_region(place: str, region: str) -> str | None:
         return None
     host = parts.netloc.removesuffix("s3.amazonaws.com") + f"s3.{region}.amazonaws.com"
     return parts._replace(netloc=host).geturl()
+
+
+def _leave(response: urllib3.BaseHTTPResponse) -> None:
+    """Be done with an answer whose body nobody wants, and which may have no end."""
+    if response.headers.get("Content-Length") == "0":
+        response.drain_conn()  # the next request may have the connection
+    else:
+        response.close()
 
 
 def _trouble(url: str, exc: HTTPError) -> Exception:

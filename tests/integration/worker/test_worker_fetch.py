@@ -27,6 +27,7 @@ from ogdc_worker.fetch.inputs import THREADS, Fetched, fetch_inputs, place_input
 from ogdc_worker.fetch.partial_file import SYNCED_BYTES
 from support.ftp import ftp_server
 from support.http import Answer, FileServer, Request, closed_port
+from support.trickle import endless_body
 
 CONTENT = bytes(range(256)) * 1200
 
@@ -168,6 +169,22 @@ def test_a_redirect_to_nowhere_is_refused(fetching: Fetching, server: FileServer
     server.routes["/loop"] = lambda _request: Answer(status=302, headers={"Location": location})
     with pytest.raises(InputNotFoundError):
         fetching.fetch(f"{server.url}/loop")
+
+
+def test_a_redirect_with_a_body_that_has_no_end_is_followed(fetching: Fetching, server: FileServer) -> None:
+    head = f"HTTP/1.1 302 Found\r\nLocation: {server.url}/b.csv\r\n\r\n".encode()
+    with endless_body(head) as url:
+        assert fetching.names(f"{url}/latest.csv") == ["latest.csv"]
+    assert (fetching.inputs / "latest.csv").read_text() == "1,2"
+
+
+@pytest.mark.parametrize("length", ["-5", "1e9", "0x10"])
+def test_a_length_that_is_none_is_no_file(fetching: Fetching, server: FileServer, length: str) -> None:
+    with (
+        endless_body(f"HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n".encode()) as url,
+        pytest.raises(SourceUnavailableError),
+    ):
+        fetching.fetch(f"{url}/a.bin")
 
 
 def test_a_lost_connection_is_resumed_where_it_broke(fetching: Fetching, server: FileServer) -> None:
