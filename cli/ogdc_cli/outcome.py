@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ogdc_cli.tasklog import plain
 from ogdc_cli.terminal import one_line
-from ogdc_shared.outputs.output_type import OutputType
+from ogdc_shared.outputs.policies import policy_of
 from ogdc_shared.phases import Phase
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ def outcome(run: RunDetail) -> str:
     name = run.name
     if run.status != Phase.SUCCEEDED:
         return failure(run)
-    if run.output_type == OutputType.TEMPORARY:
+    if policy_of(run.output_type).is_zip:
         where = f"Fetch the result with: ogdc-runner get-output {name}"
     else:
         where = f"Published as {run.recipe_id}/ on the workflow volume."

@@ -19,7 +19,7 @@ from ogdc_local.stack.paths import StatePaths
 from ogdc_shared.copying import copy_tree
 from ogdc_shared.errors import InvalidRequestError, OgdcError
 from ogdc_shared.layout import PROCESS, partition_workspace
-from ogdc_shared.outputs.output_type import OutputType
+from ogdc_shared.outputs.policies import policy_of
 from ogdc_shared.phases import Phase
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def _copy_outputs(run: RunDetail, target: Path) -> Path:
     Both kinds lie on the stack's volume: what is published, and what a zip was made of.
     """
     volume = StatePaths.from_env().volume
-    if run.output_type == OutputType.TEMPORARY:
+    if policy_of(run.output_type).is_zip:
         stage, partitions = _last_stage(run)
         workspaces = (partition_workspace(run.name, number, stage) for number in range(partitions))
         sources = [volume / workspace / "output_dir" for workspace in workspaces]

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ogdc_shared.layout import PROCESS, WORKFLOW_MOUNT
+from ogdc_shared.outputs.policies import OFFERED
 from ogdc_worker.publish.result import Publication, publish
 from ogdc_worker.publish.rights import PATTERN, PUBLISHED
 from ogdc_worker.publish.tidy import Leftovers, tidy
@@ -46,7 +47,7 @@ def _add_publish(parser: argparse.ArgumentParser) -> None:
         default=(),
         help="each stage before it and its partitions: STAGE=COUNT",
     )
-    parser.add_argument("--output", required=True, choices=("pvc", "temporary"), help="a directory or a zip")
+    parser.add_argument("--output", required=True, choices=[str(kind) for kind in OFFERED], help="its type")
     parser.add_argument(
         "--rights", type=_rights, default=PUBLISHED, help="what others may do with it, as for chmod"
     )

@@ -23,6 +23,7 @@ from ogdc_shared.errors import (
     RunStateError,
     UnknownRunError,
 )
+from ogdc_shared.outputs.policies import EXCLUSIVE, policy_of
 from ogdc_shared.phases import FAILED_PHASES
 
 
@@ -67,7 +68,7 @@ def record_submission(conn: Connection, new: NewRun) -> Run:
     _claim_recipe(conn, new.recipe_id, name=new.recipe_name)
     run = _earlier_run(conn, new)
     while run is None:
-        if new.output_type == "pvc":
+        if policy_of(new.output_type).is_exclusive:
             require_place(conn, new.recipe_id, overwrite=new.overwrite)
         inserted = _changes(conn, "insert_run", new._asdict() | {"manifest": Jsonb(new.manifest)})
         # Where a submission of another recipe used the key meanwhile, that is the earlier run.
@@ -108,7 +109,8 @@ def require_place(conn: Connection, recipe_id: str, *, overwrite: bool, but: str
         AlreadyPublishedError: it holds data, and `overwrite` was not given.
     """
     found = conn.execute(
-        load_queries("submissions")["find_place_holders"], {"recipe_id": recipe_id, "but": but}
+        load_queries("submissions")["find_place_holders"],
+        {"recipe_id": recipe_id, "but": but, "exclusive": [str(kind) for kind in EXCLUSIVE]},
     ).fetchone()
     running, published = found or (None, None)
     if running is not None:
@@ -175,7 +177,7 @@ def claim_retry(conn: Connection, name: str) -> Run:
         )
     if run.deleted_at is not None or run.workflow_uid is None:
         raise RunStateError(f"Argo has no workflow of run {name!r} (any more): submit the recipe again.")
-    if run.output_type == "pvc":
+    if policy_of(run.output_type).is_exclusive:
         require_place(conn, run.recipe_id, overwrite=run.overwrite, but=name)
     return run
 

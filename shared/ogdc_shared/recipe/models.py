@@ -21,6 +21,7 @@ from pydantic import (
 )
 
 from ogdc_shared.dns_label import is_dns_label
+from ogdc_shared.outputs.output_type import OutputType
 from ogdc_shared.recipe import quantities
 from ogdc_shared.recipe.ids import NAME_PATTERN, name_problem
 from ogdc_shared.recipe.urls import TYPOGRAPHIC_QUOTES, checksum_problem, url_problem
@@ -425,7 +426,7 @@ def _workflow_type(value: Any) -> Any:
 def _output_type(value: Any) -> Any:
     """An output without a type goes to the volume, or to DataONE where it has an identifier for that."""
     if isinstance(value, dict) and "type" not in value:
-        return value | {"type": "dataone" if "dataone_id" in value else "pvc"}
+        return value | {"type": str(OutputType.DATAONE if "dataone_id" in value else OutputType.PVC)}
     return value
 
 

@@ -13,10 +13,10 @@ from ogdc_shared.inputs.listing import Items, Listing, measure
 from ogdc_shared.inputs.packs import MAX_PARTITIONS, Packs
 from ogdc_shared.inputs.resolve import resolve_inputs, volume_inputs
 from ogdc_shared.layout import division_key, pack_key, plan_key, run_prefix, snapshot_key
+from ogdc_shared.outputs.policies import OFFERED, policy_of
 from ogdc_shared.plan import Division, InputFile, Partitioning, Plan
 from ogdc_shared.recipe.bundle import digest, pack_with_digest
 from ogdc_shared.recipe.models import (
-    DataOneOutput,
     FileInput,
     Parallel,
     PvcMountInput,
@@ -86,8 +86,7 @@ def compiled_recipe(
             would be too many partitions.
     """
     check_type(recipe.meta)
-    if reason := _unsupported(recipe.meta):
-        raise UnsupportedError(f"meta.yml: {reason}")
+    _check_output(recipe.meta)
     _check_claims(recipe.meta, settings.worker)
     _check_secrets(recipe.meta, settings.worker)
     if not trigger_inputs.inputs and any(
@@ -265,10 +264,11 @@ def _check_secrets(meta: RecipeMeta, worker: WorkerSettings) -> None:
             )
 
 
-def _unsupported(meta: RecipeMeta) -> str | None:
-    if isinstance(meta.output, DataOneOutput):
-        return "output.type: dataone is not offered yet; use pvc or temporary."
-    return None
+def _check_output(meta: RecipeMeta) -> None:
+    if not policy_of(meta.output.type).is_offered:
+        raise UnsupportedError(
+            f"meta.yml: output.type: {meta.output.type} is not offered yet; use {' or '.join(OFFERED)}."
+        )
 
 
 def _facts(recipe: Recipe, *, triggered: bool, snapshot: str, one_machine: bool) -> RecipeFacts:

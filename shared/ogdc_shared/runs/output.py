@@ -8,6 +8,7 @@ from ogdc_shared.context import Context
 from ogdc_shared.db.runs import Run
 from ogdc_shared.errors import OutputUnavailableError
 from ogdc_shared.layout import output_key
+from ogdc_shared.outputs.policies import policy_of
 from ogdc_shared.phases import TERMINAL_PHASES, Phase
 from ogdc_shared.runs.read import reconciled_run
 
@@ -33,7 +34,7 @@ def output_link(context: Context, name: str) -> str:
 
 
 def _check_has_output(run: Run) -> None:
-    if run.output_type != "temporary":
+    if not policy_of(run.output_type).is_zip:
         raise OutputUnavailableError(
             f"Run {run.name} publishes to {run.recipe_id}/ on the workflow volume; only recipes with "
             "`output.type: temporary` leave a zip to download.",

@@ -18,6 +18,7 @@ from ogdc_shared import layout
 from ogdc_shared.argo.state import FAIL_FAST_LABEL, TRACE_ANNOTATION
 from ogdc_shared.config import ArgoSettings, Settings, WorkerSettings
 from ogdc_shared.imports import collection_paused
+from ogdc_shared.outputs.policies import policy_of
 from ogdc_shared.telemetry.tracing import Trace, read_trace
 from ogdc_shared.workflow import templates
 from ogdc_shared.workflow.facts import RecipeFacts, Stage, check_facts
@@ -185,4 +186,4 @@ def _parallelism(recipe: RecipeFacts, worker: WorkerSettings) -> int:
 
 
 def _days_kept(recipe: RecipeFacts, settings: Settings) -> int:
-    return settings.temporary_output_days if recipe.output == "temporary" else 1
+    return policy_of(recipe.output).days_kept(settings.temporary_output_days)

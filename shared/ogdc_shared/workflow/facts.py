@@ -9,6 +9,8 @@ from typing import NamedTuple
 from ogdc_shared import dns_label
 from ogdc_shared.errors import InvalidRecipeError
 from ogdc_shared.layout import PROCESS, PUBLISH
+from ogdc_shared.outputs.output_type import OutputType
+from ogdc_shared.outputs.policies import OFFERED
 
 
 class Stage(NamedTuple):
@@ -34,8 +36,8 @@ class RecipeFacts(NamedTuple):
     recipe_id: str
     snapshot: str
     """SHA-256 of the recipe's bundle, in hex."""
-    output: str = "pvc"
-    """`pvc` or `temporary`."""
+    output: str = OutputType.PVC
+    """An `OutputType` that is offered."""
     cpu: str | None = None
     """A Kubernetes quantity, as are the next two; None: the deployment's."""
     memory: str | None = None
@@ -110,7 +112,7 @@ _FORMS = {
     "plan": _DIGEST,
     "partitions_digest": _DIGEST,
     "per_pack": (r"[1-9][0-9]{0,8}", "a whole number above zero"),
-    "output": (r"pvc|temporary", "pvc or temporary"),
+    "output": ("|".join(OFFERED), " or ".join(OFFERED)),
     "cpu": _QUANTITY,
     "memory": _QUANTITY,
     "scratch": _QUANTITY,

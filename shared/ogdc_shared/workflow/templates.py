@@ -10,6 +10,7 @@ from ogdc_shared.argo.expressions import quotient
 from ogdc_shared.argo.retry import RETRY_EXPRESSION
 from ogdc_shared.config import ArgoSettings, Settings, WorkerSettings
 from ogdc_shared.imports import collection_paused
+from ogdc_shared.outputs.policies import policy_of
 from ogdc_shared.workflow.facts import ADDRESSES_ANNOTATION, NETWORK_LABEL, RecipeFacts, Stage
 from ogdc_shared.workflow.pods import pod_disk
 from ogdc_shared.workflow.volumes import (
@@ -214,7 +215,7 @@ def _network_of(stage: Stage, recipe: RecipeFacts) -> str:
 
 
 def _outputs(name: str, recipe: RecipeFacts) -> m.Outputs:
-    if recipe.output != "temporary":
+    if not policy_of(recipe.output).is_zip:
         return m.Outputs(parameters=[_warnings()])
     key = layout.output_key(name, recipe.recipe_id)
     return m.Outputs(

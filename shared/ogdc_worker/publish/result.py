@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_shared import layout
 from ogdc_shared.errors import AlreadyPublishedError, PublishError
+from ogdc_shared.outputs.policies import policy_of
 from ogdc_shared.removal import remove
 from ogdc_shared.run_warnings import RunWarnings, read_warnings
 from ogdc_shared.trees import flush_entries, move_children, write_durably
@@ -47,7 +48,7 @@ class Publication(NamedTuple):
     recipe_id: str
     partitions: int
     output: str
-    """`pvc` or `temporary`."""
+    """An `OutputType` that is offered."""
     overwrite: bool = False
     """Whether data that another run has published are replaced."""
     volume: str = layout.WORKFLOW_MOUNT
@@ -93,7 +94,7 @@ def publish(publication: Publication, reporter: Reporter) -> None:
     """
     started = time.monotonic()
     _gather_warnings(publication, reporter)
-    if publication.output == "temporary":
+    if policy_of(publication.output).is_zip:
         _publish_zip(publication, reporter)
     else:
         _publish_directory(publication, reporter)

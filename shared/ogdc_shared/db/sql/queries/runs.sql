@@ -68,6 +68,7 @@ WHERE (
 ORDER BY submitted_at
 
 -- name: expired_outputs
+-- The type (`outputs.policies.EXPIRING`) is written out, as in the index that this takes.
 SELECT name FROM runs
 WHERE output_type = 'temporary' AND status = 'Succeeded' AND output_removed_at IS NULL
     AND finished_at < now() - make_interval(secs => %(kept_for)s)

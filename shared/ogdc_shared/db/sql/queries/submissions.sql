@@ -18,7 +18,7 @@ SELECT
     min(name) FILTER (WHERE status IN ('Pending', 'Running')) AS running,
     min(name) FILTER (WHERE status = 'Succeeded') AS published
 FROM runs
-WHERE recipe_id = %(recipe_id)s AND output_type = 'pvc' AND name IS DISTINCT FROM %(but)s
+WHERE recipe_id = %(recipe_id)s AND output_type = ANY(%(exclusive)s) AND name IS DISTINCT FROM %(but)s
 
 -- name: insert_run
 INSERT INTO runs (

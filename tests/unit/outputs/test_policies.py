@@ -1,0 +1,38 @@
+"""What types of output mean is told in one place; queries and the schema of meta.yml say the same."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+from typing import get_args
+
+import pytest
+
+from ogdc_shared.db.queries import load_queries
+from ogdc_shared.outputs.output_type import OutputType
+from ogdc_shared.outputs.policies import EXCLUSIVE, EXPIRING, OFFERED, policy_of
+from ogdc_shared.recipe.models import DataOneOutput, PvcOutput, TemporaryOutput
+
+
+def test_every_type_has_a_policy_and_no_other_text_does() -> None:
+    assert all(policy_of(kind.value) for kind in OutputType)
+    with pytest.raises(ValueError, match="'zip' is not a valid OutputType"):
+        policy_of("zip")
+
+
+def test_meta_yml_knows_the_types_there_are() -> None:
+    models = (PvcOutput, TemporaryOutput, DataOneOutput)
+    known = {get_args(model.model_fields["type"].annotation)[0] for model in models}
+    assert known == set(OutputType)
+
+
+def test_what_is_offered_is_a_directory_of_its_own_or_a_zip_that_expires() -> None:
+    assert (OFFERED, EXCLUSIVE) == ((OutputType.PVC, OutputType.TEMPORARY), (OutputType.PVC,))
+    assert (policy_of("pvc").days_kept(7), policy_of("temporary").days_kept(7)) == (1, 7)
+
+
+def test_the_query_and_the_index_of_expired_outputs_name_what_expires() -> None:
+    query = load_queries("runs")["expired_outputs"].decode()
+    index = files("ogdc_shared.db").joinpath("sql/migrations/0002_removed_outputs.sql").read_text()
+    for text in (query, index):
+        assert re.findall(r"output_type = '(\w+)'", text) == list(EXPIRING)
