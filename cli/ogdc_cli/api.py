@@ -22,6 +22,7 @@ __all__ = ["ApiClient", "ApiError", "Submitted"]
 
 _CHUNK = 1 << 20
 _PARTITIONS = 1000
+_FACTS = 100
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
 
 
@@ -98,6 +99,18 @@ class ApiClient:
         query = urlencode({"limit": _PARTITIONS, "offset": offset})
         path = f"/runs/{_segment(name)}/partitions?{query}"
         return self._transport.call("GET", path, answers.PartitionList).partitions
+
+    def facts(self, name: str) -> Iterator[answers.Facts]:
+        """What a run's tasks have done, a page at a time."""
+        offset = 0
+        while page := self._facts(name, offset=offset):
+            yield from page
+            offset += len(page)
+
+    def _facts(self, name: str, *, offset: int) -> list[answers.Facts]:
+        query = urlencode({"limit": _FACTS, "offset": offset})
+        path = f"/runs/{_segment(name)}/facts?{query}"
+        return self._transport.call("GET", path, answers.FactsList).tasks
 
     def logs(self, name: str, *, tail: int | None = None) -> Iterator[bytes]:
         """What a run's tasks have printed so far, some whole lines at a time."""

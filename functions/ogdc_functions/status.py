@@ -11,7 +11,7 @@ from ogdc_functions import triggers
 from ogdc_functions.http.responses import json_response
 from ogdc_functions.http.routing import Call, Served
 from ogdc_functions.http.serving import serve
-from ogdc_functions.views import partition_view, run_detail_view, run_view
+from ogdc_functions.views import facts_view, partition_view, run_detail_view, run_view
 from ogdc_shared.api import answers, routes
 from ogdc_shared.context import Context
 from ogdc_shared.runs import read
@@ -66,6 +66,17 @@ def list_partitions(context: Context, call: Call, name: str) -> answers.Partitio
     run = read.reconciled_run(context, name)
     listed = partitions.list_partitions(context, run, limit=limit, offset=offset)
     return answers.PartitionList(total=run.partitions, partitions=[partition_view(each) for each in listed])
+
+
+def list_facts(context: Context, call: Call, name: str) -> answers.FactsList:
+    """Show what some of a run's tasks have done."""
+    from ogdc_shared.runs import facts
+
+    query = call.request.args
+    limit, offset = routes.FACTS_LIMIT.read(query), routes.FACTS_OFFSET.read(query)
+    run = read.reconciled_run(context, name)
+    listed = facts.list_facts(context, run, limit=limit, offset=offset)
+    return answers.FactsList(total=sum(run.task_counts.values()), tasks=[facts_view(each) for each in listed])
 
 
 def logs(context: Context, call: Call, name: str) -> Response:

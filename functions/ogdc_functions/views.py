@@ -9,7 +9,7 @@ from msgspec.structs import asdict
 from ogdc_shared.api import answers
 from ogdc_shared.argo.state import TaskState
 from ogdc_shared.db.runs import Run
-from ogdc_shared.outputs.output_type import OutputType
+from ogdc_shared.outputs.policies import policy_of
 from ogdc_shared.phases import Phase
 from ogdc_shared.redact import redact_url
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from ogdc_shared.db.tasks import StageCounts
     from ogdc_shared.run_warnings import RunWarning
+    from ogdc_shared.runs.facts import TaskFacts
     from ogdc_shared.runs.partitions import PartitionState
 
 
@@ -73,6 +74,19 @@ def partition_view(partition: PartitionState) -> answers.Partition:
     return answers.Partition(**partition._asdict())
 
 
+def facts_view(facts: TaskFacts) -> answers.Facts:
+    """Return a task and what it has done."""
+    task = facts.task
+    return answers.Facts(
+        name=task.name,
+        stage=task.stage,
+        partition=task.partition,
+        phase=task.phase,
+        facts=facts.summary,
+        url=facts.url,
+    )
+
+
 def _task_view(task: TaskState) -> answers.Task:
     return answers.Task(
         name=task.name,
@@ -90,8 +104,8 @@ def _task_view(task: TaskState) -> answers.Task:
 
 def _links(run: Run) -> dict[str, str]:
     own = f"/runs/{run.name}"
-    links = {"self": own, "logs": f"{own}/logs", "partitions": f"{own}/partitions"}
-    if run.output_type == OutputType.TEMPORARY and run.status == Phase.SUCCEEDED:
+    links = {"self": own, "logs": f"{own}/logs", "partitions": f"{own}/partitions", "facts": f"{own}/facts"}
+    if policy_of(run.output_type).is_zip and run.status == Phase.SUCCEEDED:
         links["output"] = f"/output/{run.name}"
     return links
 

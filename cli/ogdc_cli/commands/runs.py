@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -62,17 +63,24 @@ def status(
     partitions: Annotated[
         bool, typer.Option("--partitions", help="Show how its inputs are divided, and how far each part is.")
     ] = False,
+    tasks: Annotated[
+        bool, typer.Option("--tasks", help="Show what each task fetched, ran and wrote, and what that took.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Print a run's status and, where it failed, why."""
     from ogdc_cli import outcome
+    from ogdc_cli.facts import rows, stages
     from ogdc_cli.tasklog import plain
 
     client, name = chosen(name)
     run = client.run(name)
     divided = list(client.partitions(name)) if partitions else []
+    done = list(client.facts(name)) if tasks else []
     if as_json:
-        print_json(fields(run) | {"partition_list": divided} if partitions else run)
+        asked: dict[str, object] = {"partition_list": divided} if partitions else {}
+        asked |= {"facts_list": done} if tasks else {}
+        print_json(fields(run) | asked if asked else run)
         return
     progress = f" ({run.progress})" if run.progress and run.status == Phase.RUNNING else ""
     say(one_line(f"{run.name}: {outcome.status(run)}{progress}"))
@@ -80,8 +88,12 @@ def status(
         say("  " + plain(run.message).replace("\n", "\n  "))
     for line in outcome.warnings(run):
         say(line)
+    for line in stages(run):
+        say(one_line(line))
     if partitions:
         _print_partitions(run, divided)
+    if done:
+        _print_table(rows(done))
 
 
 def list_runs(
@@ -198,6 +210,6 @@ def _print_partitions(run: Run, partitions: list[Partition]) -> None:
 
 def _print_table(rows: list[tuple[str, ...]]) -> None:
     rows = [tuple(map(one_line, row)) for row in rows]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    widths = [max(map(len, column)) for column in zip_longest(*rows, fillvalue="")]
     for row in rows:
-        say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip())

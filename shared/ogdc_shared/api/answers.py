@@ -245,6 +245,59 @@ class PartitionList(Answer):
     partitions: list[Partition]
 
 
+class FileTotals(Answer):
+    """How many files, and their bytes."""
+
+    files: Count
+    bytes: Count
+
+
+class CommandTotals(Answer):
+    """What commands took, each time one ran."""
+
+    commands: Count
+    failed: Count
+    seconds: float
+    cpu_seconds: float
+    max_memory: Annotated[Count, Meta(description="Bytes of the largest process.")]
+
+
+class TaskTotals(Answer):
+    """How much a task fetched, ran and wrote."""
+
+    fetched: FileTotals
+    ran: CommandTotals
+    wrote: FileTotals
+
+
+class FactsSummary(Answer):
+    """What a task has done, in numbers."""
+
+    succeeded: bool
+    totals: TaskTotals
+    image: Annotated[str | None, Meta(description="null: it ran in none, as on one machine.")] = None
+
+
+class Facts(Answer):
+    """A task, and what it has done."""
+
+    name: str
+    stage: str
+    partition: Count | None
+    phase: str
+    facts: Annotated[FactsSummary | None, Meta(description="null: it has left nothing (yet).")]
+    url: Annotated[
+        str | None, Meta(description="Hands out all of it for a while: each file and each command.")
+    ]
+
+
+class FactsList(Answer):
+    """Some of a run's tasks and what they have done, by partition."""
+
+    total: Count
+    tasks: list[Facts]
+
+
 class RunList(Answer):
     """A page of runs, newest first."""
 

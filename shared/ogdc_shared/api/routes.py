@@ -79,6 +79,8 @@ TASK_LIMIT = Number("task_limit", 0, 1000, 1000, "How many tasks.")
 TASK_OFFSET = Number("task_offset", 0, 1 << 31, 0, "How many tasks to leave out at the beginning.")
 PARTITIONS_LIMIT = Number("limit", 1, 1000, 100, "How many.")
 PARTITIONS_OFFSET = Number("offset", 0, 1 << 31, 0, "How many to leave out at the beginning.")
+FACTS_LIMIT = Number("limit", 1, 100, 20, "How many tasks.")
+FACTS_OFFSET = Number("offset", 0, 1 << 31, 0, "How many tasks to leave out at the beginning.")
 TAIL = Number("tail", 1, 1_000_000, 0, "Only so many lines, the last; all without it.")
 CACHE = Flag("cache", "False: fetch every input anew, and keep none for later runs.")
 OVERWRITE = Flag("overwrite", "Replace the recipe's published data; as in a body of JSON.")
@@ -183,6 +185,22 @@ ROUTES = (
         query=(PARTITIONS_LIMIT, PARTITIONS_OFFSET),
         about="`total`, and of each partition `number`, `files`, `bytes`, `phase`, `message`; `limit` (at "
         "most 1,000) and `offset`.",
+    ),
+    Route(
+        "list_facts",
+        "GET",
+        "/runs/{name}/facts",
+        _STATUS,
+        READ,
+        "What a run's tasks fetched, ran and wrote",
+        answers.FactsList,
+        errors=(404,),
+        query=(FACTS_LIMIT, FACTS_OFFSET),
+        about="`total`, and of each task `name`, `stage`, `partition`, `phase`, `facts` (`image`, and "
+        "`totals` of what was `fetched`, `ran` and `wrote`; null where it left nothing) and `url` "
+        "of the whole document: each file with its final URL, size and checksum, each command "
+        "with its exit code, seconds, processor seconds and peak memory. `limit` (at most 100) "
+        "and `offset`.",
     ),
     Route(
         "logs",

@@ -61,10 +61,10 @@ class DirectoryStore:
         """Write as `put` does what a crash of the machine may leave damaged: facts, no results."""
         self._put(key, source, sync=False, sync_name=False)
 
-    def get(self, key: str) -> bytes:
+    def get(self, key: str, *, first: int | None = None) -> bytes:
         """See `ArtifactStore`."""
         with self._open(key) as source, disk_errors(f"artifact {key!r}"):
-            return source.read()
+            return source.read(-1 if first is None else first)
 
     def fetch(self, key: str, into: Path) -> None:
         """See `ArtifactStore`."""

@@ -58,10 +58,14 @@ class S3Store:
         """See `ArtifactStore`."""
         several_at_once(lambda artifact: self.put(*artifact), artifacts)
 
-    def get(self, key: str) -> bytes:
+    def get(self, key: str, *, first: int | None = None) -> bytes:
         """See `ArtifactStore`."""
         with self._errors(check_key(key)):
-            return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+            body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"]
+            try:
+                return body.read(first)
+            finally:
+                body.close()
 
     def fetch(self, key: str, into: Path) -> None:
         """See `ArtifactStore`."""

@@ -46,8 +46,8 @@ class ArtifactStore(Protocol):
         """
         ...
 
-    def get(self, key: str) -> bytes:
-        """Read a whole artifact.
+    def get(self, key: str, *, first: int | None = None) -> bytes:
+        """Read a whole artifact, or at most so many of its first bytes.
 
         Raises:
             ArtifactNotFoundError: there is none.

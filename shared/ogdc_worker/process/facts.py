@@ -10,6 +10,7 @@ can be read in a moment.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 HASHED_BYTES = 256 << 20
 """Of a task's outputs, which takes a fifth of a second; what is beyond has no checksum."""
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_NO_PLACE = frozenset({errno.ENOENT, errno.EROFS})
 _FETCHED = ("source", "url", "name", "size", "checksum", "cached", "seconds")
 _RAN = ("number", "line", "file", "exit_code", "seconds", "cpu_seconds", "max_memory", "timed_out")
 _SHOWN_BYTES = 500
@@ -49,16 +51,20 @@ class Done(NamedTuple):
 
 
 def leave_facts(path: str, done: Done) -> None:
-    """Write the document to `path`, where there is a place for it.
+    """Write the document to `path`; a workflow of a version before has no place for it.
 
     Raises:
         OSError: it cannot be written.
     """
-    if not os.path.isdir(os.path.dirname(path)):
-        return  # a workflow of a version before asks for none
     if os.path.lexists(path) and (os.path.islink(path) or not os.path.isfile(path)):
         remove(path)
-    with open(os.open(path, _FLAGS, 0o644), "wb") as file:
+    try:
+        opened = os.open(path, _FLAGS, 0o644)
+    except OSError as exc:
+        if exc.errno in _NO_PLACE:
+            return
+        raise
+    with open(opened, "wb") as file:
         head = _dumped(_head(done))
         file.write(head.removesuffix(b"}") + b",\n")
         _write_list(file, "commands", (clip(each.text, _SHOWN_BYTES) for each in done.plan.commands))

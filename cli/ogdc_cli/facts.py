@@ -1,0 +1,49 @@
+"""What a run's tasks have done, in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ogdc_cli.tasklog import size_in_words
+
+if TYPE_CHECKING:
+    from ogdc_shared.api.answers import Facts, FileTotals, RunDetail
+
+_HEADING = ("TASK", "STAGE", "PHASE", "FETCHED", "RAN", "SECONDS", "CPU", "MEMORY", "WROTE")
+
+
+def rows(tasks: list[Facts]) -> list[tuple[str, ...]]:
+    """Render a table of tasks, with its heading."""
+    return [_HEADING, *map(_row, tasks)]
+
+
+def stages(run: RunDetail) -> list[str]:
+    """Say how far each stage of a run is, a line each; nothing where there is but one."""
+    if len(run.stages) < 2:
+        return []
+    return [f"stage {each.stage}: {_counted(each.counts)}" for each in run.stages]
+
+
+def _counted(counts: dict[str, int]) -> str:
+    return ", ".join(f"{number} {phase}" for phase, number in sorted(counts.items()))
+
+
+def _row(task: Facts) -> tuple[str, ...]:
+    named = (task.name, task.stage, task.phase)
+    if task.facts is None:
+        return (*named, "not told") if task.partition is not None else named
+    totals = task.facts.totals
+    ran = totals.ran
+    return (
+        *named,
+        _files(totals.fetched),
+        f"{ran.commands}" + (f", {ran.failed} failed" if ran.failed else ""),
+        f"{ran.seconds:.1f}",
+        f"{ran.cpu_seconds:.1f}",
+        size_in_words(ran.max_memory),
+        _files(totals.wrote),
+    )
+
+
+def _files(total: FileTotals) -> str:
+    return f"{total.files} ({size_in_words(total.bytes)})"

@@ -1,0 +1,70 @@
+"""Reading what each task of a run fetched, ran and wrote, as it told (`ogdc_worker.process.facts`)."""
+
+from __future__ import annotations
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import msgspec
+
+from ogdc_shared.api.answers import FactsSummary
+from ogdc_shared.argo.state import TaskState
+from ogdc_shared.context import Context
+from ogdc_shared.db.runs import Run
+from ogdc_shared.db.tasks import list_tasks
+from ogdc_shared.layout import facts_key
+from ogdc_shared.storage.store import ArtifactNotFoundError
+
+_log = logging.getLogger(__name__)
+
+_HEAD_BYTES = 4096
+"""More than the first line of a document has, which is numbers and the name of an image."""
+_AT_ONCE = 8
+
+
+class TaskFacts(NamedTuple):
+    """A task, and what it has done."""
+
+    task: TaskState
+    summary: FactsSummary | None
+    """None: it has left nothing (yet), or nothing that can be read."""
+    url: str | None
+    """Where all of it is handed out for a while."""
+
+
+def list_facts(context: Context, run: Run, *, limit: int, offset: int) -> list[TaskFacts]:
+    """Read what some tasks of a run have done, by partition.
+
+    Raises:
+        DatabaseUnavailableError: PostgreSQL does not answer.
+        StorageUnavailableError: nor does the artifact store.
+    """
+    with context.database.autocommit() as conn:
+        tasks = list_tasks(conn, run.id, limit=limit, offset=offset)
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        return list(threads.map(lambda task: _facts(context, run.name, task), tasks))
+
+
+def _facts(context: Context, run: str, task: TaskState) -> TaskFacts:
+    if task.partition is None or task.finished_at is None:
+        return TaskFacts(task, None, None)
+    key = facts_key(run, task.partition, task.stage)
+    try:
+        summary = read_summary(context.store.get(key, first=_HEAD_BYTES))
+    except ArtifactNotFoundError:
+        return TaskFacts(task, None, None)
+    except ValueError as exc:
+        _log.warning("what %s of run %s has left cannot be read: %s", task.name, run, exc)
+        return TaskFacts(task, None, None)
+    return TaskFacts(task, summary, context.store.link(key, seconds=context.settings.storage.link_seconds))
+
+
+def read_summary(head: bytes) -> FactsSummary:
+    """Read the first line of a document.
+
+    Raises:
+        ValueError: it is none.
+    """
+    line, _, rest = head.partition(b",\n")
+    return msgspec.json.decode(line + b"}" if rest else line, type=FactsSummary)

@@ -1,0 +1,49 @@
+"""A run's tasks and stages in words."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+from ogdc_cli.facts import rows, stages
+from ogdc_shared.api.answers import (
+    CommandTotals,
+    Facts,
+    FactsSummary,
+    FileTotals,
+    RunDetail,
+    Stage,
+    TaskTotals,
+)
+
+RAN = CommandTotals(commands=3, failed=1, seconds=1.52, cpu_seconds=0.5, max_memory=2**20)
+TOTALS = TaskTotals(fetched=FileTotals(2, 2048), ran=RAN, wrote=FileTotals(1, 7))
+TASK = Facts(name="process(0:0)", stage="process", partition=0, phase="Failed", facts=None, url=None)
+
+
+def run(*found: Stage) -> RunDetail:
+    return cast(RunDetail, SimpleNamespace(stages=list(found)))
+
+
+def test_a_task_is_a_row() -> None:
+    told: Any = FactsSummary(succeeded=False, totals=TOTALS)
+    _, row = rows([Facts("process(0:0)", "process", 0, "Failed", told, "http://x/y")])
+    assert row[:3] == ("process(0:0)", "process", "Failed")
+    assert row[4:7] == ("3, 1 failed", "1.5", "0.5")
+    assert [cell.split()[0] for cell in (row[3], row[8])] == ["2", "1"]
+
+
+def test_that_a_task_told_nothing_is_said() -> None:
+    _, row, publish = rows([TASK, Facts("publish", "publish", None, "Succeeded", None, None)])
+    assert row[3:] == ("not told",)
+    assert publish[3:] == ()
+
+
+def test_stages_are_told_where_there_are_several() -> None:
+    process = Stage("process", 2, {"Succeeded": 2})
+    tiles = Stage("tiles", 3, {"Succeeded": 1, "Running": 2})
+    assert stages(run(process, tiles)) == [
+        "stage process: 2 Succeeded",
+        "stage tiles: 2 Running, 1 Succeeded",
+    ]
+    assert stages(run(process)) == stages(run()) == []
