@@ -15,6 +15,7 @@ import urllib3
 from ogdc_cli.settings import ClientSettings
 from ogdc_shared.errors import OgdcError
 from ogdc_shared.servers.proxies import proxy_of
+from ogdc_shared.structs import decoder
 from ogdc_shared.telemetry.tracing import new_trace
 
 _Answer = TypeVar("_Answer", bound=msgspec.Struct)
@@ -83,7 +84,7 @@ class Transport:
         with self.stream(method, path, body=body, headers=headers) as response:
             data = response.data
         try:
-            return msgspec.json.decode(data, type=answer)
+            return decoder(answer).decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
             raise self._error(
                 f"{self._url} does not answer as an OGDC API does. Is OGDC_API_URL right?"

@@ -10,7 +10,9 @@ import msgspec
 from ogdc_local.engine.spec import Workflow
 from ogdc_shared.errors import InvalidRequestError
 from ogdc_shared.shortening import shortened
+from ogdc_shared.structs import decoder
 
+decoder(Workflow)  # for what it leaves in the structs: the first conversion must be no thread's
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`")
 _MISSING = re.compile(r"Object missing required field `(.*)`")
 _EXPECTED = re.compile(r"Expected `([^`]*)`.*")

@@ -6,8 +6,6 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-import msgspec
-
 from ogdc_shared.api.answers import FactsSummary
 from ogdc_shared.argo.state import TaskState
 from ogdc_shared.context import Context
@@ -15,6 +13,7 @@ from ogdc_shared.db.runs import Run
 from ogdc_shared.db.tasks import list_tasks
 from ogdc_shared.layout import facts_key
 from ogdc_shared.storage.store import ArtifactNotFoundError
+from ogdc_shared.structs import decoder
 
 _log = logging.getLogger(__name__)
 
@@ -67,4 +66,4 @@ def read_summary(head: bytes) -> FactsSummary:
         ValueError: it is none.
     """
     line, _, rest = head.partition(b",\n")
-    return msgspec.json.decode(line + b"}" if rest else line, type=FactsSummary)
+    return decoder(FactsSummary).decode(line + b"}" if rest else line)

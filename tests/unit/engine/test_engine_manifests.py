@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import copy
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -164,3 +167,26 @@ def test_what_the_engine_does_not_offer_is_refused_by_name(path: str, value: obj
 def test_what_is_no_workflow_is_refused(manifest: object) -> None:
     with pytest.raises(ManifestError):
         read(manifest)
+
+
+_AT_ONCE = """
+import json, sys, threading
+sys.setswitchinterval(1e-6)
+from ogdc_local.engine.conversion import read_workflow
+manifest, barrier = json.load(sys.stdin), threading.Barrier(8)
+def read():
+    barrier.wait()
+    read_workflow(manifest)
+threads = [threading.Thread(target=read) for _ in range(8)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+"""
+
+
+def test_the_first_manifests_of_a_process_may_come_at_once() -> None:
+    [golden] = (path for path in GOLDEN if path.stem == "sequential-pvc")
+    text = json.dumps(yaml.safe_load(golden.read_text()))
+    done = subprocess.run(
+        [sys.executable, "-c", _AT_ONCE], input=text, text=True, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
