@@ -15,7 +15,8 @@ from support.ports import free_ports
 from support.recipes import inputs, make_recipe
 from support.stack import PROGRAM, Stack, wait_until
 
-SLOW = "echo one >&2; sleep 30; cp /input_dir/* /output_dir/"
+COPY = "cp /input_dir/* /output_dir/"
+SLOW = f"echo one >&2; sleep 30; {COPY}"
 TWENTY_MIB = 20 << 20
 
 
@@ -129,7 +130,9 @@ def test_a_second_run_of_a_recipe_at_work_is_refused(stack: Stack, recipe) -> No
 
 
 def test_failure_says_which_command_and_why(stack: Stack, recipe) -> None:
-    done = stack.cli("run", str(recipe("failing", "echo fine", "ls /nowhere/there || exit 3", "echo never")))
+    done = stack.cli(
+        "run", str(recipe("failing", f"echo fine; {COPY}", "ls /nowhere/there || exit 3", "echo never"))
+    )
     assert done.code == 1
     assert "command 2 of 3 failed with exit code 3: ls /nowhere/there || exit 3" in done.err
     assert "No such file or directory" in done.err
