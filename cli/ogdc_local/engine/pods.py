@@ -46,6 +46,8 @@ _ARGO_DIR = "/var/run/argo"
 _PROGRESS = "progress"
 _PROCESS = ("ogdc-worker", "process")
 _MESSAGE_BYTES = 4096
+_KEEP_SIZE = 1
+"""FALLOC_FL_KEEP_SIZE of linux/falloc.h; where a filesystem has no such thing, there is no room kept."""
 _PARAMETER_BYTES = 256 * 1024
 _OPTIONAL_BYTES = 1 << 30
 """Of an optional artifact; a larger one is not kept."""
@@ -337,8 +339,12 @@ class Pods:
 
 def _with_room(message: Path) -> Path:
     """Take up the room for a message now: a pod that fails for want of it has to have some to say so."""
-    with suppress(OSError):
-        message.write_bytes(b" " * _MESSAGE_BYTES)
+    import ctypes
+
+    with suppress(AttributeError), message.open("r+b") as file:
+        # Unlike os.posix_fallocate, this leaves the file as long as it is.
+        fallocate = ctypes.CDLL(None).fallocate
+        fallocate(file.fileno(), _KEEP_SIZE, ctypes.c_longlong(0), ctypes.c_longlong(_MESSAGE_BYTES))
     return message
 
 
