@@ -1,5 +1,3 @@
-import time
-
 import pytest
 
 from ogdc_shared.db.queries import load_queries
@@ -58,14 +56,25 @@ def test_runs_keep_their_tasks_apart(conn):
     assert [t.phase for t in list_tasks(conn, get_run(conn, "a-1").id)] == ["Running"]
 
 
-def test_ten_thousand_tasks_are_recorded_in_well_under_a_second(conn):
+def test_ten_thousand_tasks_are_recorded_by_few_statements(conn, monkeypatch):
+    executed: list[object] = []
+
+    class Counting(conn.cursor_factory):
+        def execute(self, query, *args, **kwargs):
+            executed.append(query)
+            return super().execute(query, *args, **kwargs)
+
+        def executemany(self, query, params, **kwargs):
+            raise AssertionError("a statement for each task")
+
+    monkeypatch.setattr(conn, "cursor_factory", Counting)
     tasks = tuple(task(f"n-{number:05}", partition=number) for number in range(MANY))
     for version, phase in enumerate(("Pending", "Running", "Succeeded"), start=1):
         # Half of them change each time.
         changed = tuple(t._replace(phase=phase) if t.partition % 2 else t for t in tasks)
-        start = time.perf_counter()
+        executed.clear()
         record_state(conn, state("a-1", version, tasks=changed))
-        assert time.perf_counter() - start < 1.5
+        assert 0 < len(executed) < 20
     run = get_run(conn, "a-1")
     assert run.task_counts == {"Running": MANY // 2, "Succeeded": MANY // 2}
     assert len(list_tasks(conn, run.id, limit=MANY)) == MANY
