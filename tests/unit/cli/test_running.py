@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 
 import pytest
@@ -28,7 +27,7 @@ def test_a_run_interrupted_while_it_is_submitted_is_cancelled_once_its_name_is_k
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     def submit() -> Submitted:
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
         return Submitted(name="ice-aaaaaaaaaa", message="")
 
     deployment = Deployment()

@@ -291,11 +291,13 @@ def test_a_signal_ends_the_whole_group(tmp_path: Path) -> None:
         raise StoppedError
 
     previous = signal.signal(signal.SIGUSR1, stop)
+    main = threading.main_thread().ident
+    assert main is not None
     pids = tmp_path / "pids"
 
     def signal_soon() -> None:
         wait_for(lambda: pids.exists() and len(pids.read_text().split()) == 2)
-        os.kill(os.getpid(), signal.SIGUSR1)
+        signal.pthread_kill(main, signal.SIGUSR1)
 
     thread = threading.Thread(target=signal_soon)
     thread.start()
