@@ -15,6 +15,7 @@ import json
 import os
 import threading
 import time
+import uuid
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -110,7 +111,7 @@ class Machine:
         self._events_url = events_url
         self._slots = slots
         self._claims = claims or {}
-        self._sandbox = sandbox or probe(environ=os.environ, label="test")
+        self._sandbox = sandbox or probe(environ=os.environ, label=f"test-{uuid.uuid4().hex[:12]}")
         self.engine: Engine
 
     def __enter__(self) -> Machine:

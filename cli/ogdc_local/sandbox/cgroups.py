@@ -21,6 +21,7 @@ from ogdc_local.sandbox.processes import descendants
 _CONTROLLERS = frozenset({"memory", "pids"})
 _OWN_GROUP = "stack"
 _MANY = 100_000
+_TRIES = 100
 _ENTER = 'echo $$ > "$0/cgroup.procs" && exec "$@"'
 _OPTIONAL = frozenset({"memory.swap.max", "memory.memsw.limit_in_bytes"})
 _EVENTS = ("memory.events", "memory.oom_control")
@@ -76,7 +77,12 @@ class Cgroups:
             OSError: it cannot be made.
         """
         path = self._base / name
-        path.mkdir(parents=True, exist_ok=True)
+        for _ in range(_TRIES):
+            with suppress(
+                FileNotFoundError
+            ):  # what ends at this moment may be the last, and take the base along
+                path.mkdir(parents=True, exist_ok=True)
+                break
         if self._version == 1:
             limits = {"memory.limit_in_bytes": memory, "memory.memsw.limit_in_bytes": memory}
         else:

@@ -6,6 +6,7 @@ import copy
 import os
 import sqlite3
 import threading
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -90,7 +91,7 @@ class Faulty:
     """A sandbox that fails in the way a test wants, for containers that run a certain word."""
 
     def __init__(self, fault: str) -> None:
-        self._real = probe(environ=os.environ, label="test")
+        self._real = probe(environ=os.environ, label=f"test-{uuid.uuid4().hex[:12]}")
         self._fault = fault
 
     def __getattr__(self, name: str) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -140,6 +141,21 @@ def test_the_last_group_takes_its_place_along(old: Path) -> None:
     other.remove()
     assert old.is_dir()
     assert not (old / "ogdc-x").exists()
+
+
+def test_a_group_can_be_made_while_the_last_one_ends(tmp_path: Path) -> None:
+    cgroups = Cgroups(tmp_path / "ogdc-x", version=1)
+    made: list[Path] = []
+
+    def make_and_remove(name: str) -> None:
+        for _ in range(300):
+            group = cgroups.make(name, memory=None, processes=1)
+            made.append(group.path)
+            group.remove()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(make_and_remove, "abcd"))
+    assert len(made) == 1200
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
