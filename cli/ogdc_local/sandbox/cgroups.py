@@ -78,9 +78,8 @@ class Cgroups:
         """
         path = self._base / name
         for _ in range(_TRIES):
-            with suppress(
-                FileNotFoundError
-            ):  # what ends at this moment may be the last, and take the base along
+            # What ends at this moment may be the last, and take the base along.
+            with suppress(FileNotFoundError, FileExistsError):
                 path.mkdir(parents=True, exist_ok=True)
                 break
         if self._version == 1:
