@@ -30,13 +30,19 @@ def raise_when_told_to_end() -> None:
 
 @contextmanager
 def interrupts_held() -> Iterator[None]:
-    """Hold what asks the program to end until this is left."""
-    held = {signal.SIGINT, *_ENDING}
-    signal.pthread_sigmask(signal.SIG_BLOCK, held)
+    """Hold what asks the program to end until this is left, whichever thread the system tells of it."""
+    came: list[int] = []
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, *_ENDING)}
+    held = {number: handler for number, handler in handlers.items() if handler is not signal.SIG_IGN}
+    for number in held:
+        signal.signal(number, lambda number, _frame: came.append(number))
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, held)
+        for number, handler in held.items():
+            signal.signal(number, handler)
+        if came:
+            signal.raise_signal(came[0])
 
 
 def _raise(number: int, _frame: FrameType | None) -> None:

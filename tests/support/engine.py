@@ -28,7 +28,8 @@ from ogdc_shared.storage.directory import DirectoryStore
 
 NAMESPACE = "ogdc"
 CLAIM = "workflow"
-PATIENCE = 30.0
+PATIENCE = 300.0
+"""Seconds after which something will never come about, however slow the machine is."""
 
 _Json = dict[str, Any]
 

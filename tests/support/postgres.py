@@ -93,7 +93,7 @@ class PostgresServer:
 
 def wait_for_a_waiting_statement(database: Database) -> None:
     """Wait until a statement of somebody else waits for a lock."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 300
     query = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     while True:
         with database.autocommit() as conn:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from ogdc_shared.config import StorageSettings
 from support.ports import free_ports
 
-START_SECONDS = 30
+START_SECONDS = 300
 PARTS = ("master", "volume", "filer", "s3", "admin")
 
 

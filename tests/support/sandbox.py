@@ -92,7 +92,7 @@ class Task:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
 
-    def finish(self, process: subprocess.Popen[bytes], *, timeout: float = 60) -> Result:
+    def finish(self, process: subprocess.Popen[bytes], *, timeout: float = 300) -> Result:
         """Wait for a started task."""
         with process:
             try:
@@ -108,7 +108,7 @@ class Task:
             progress=self._progress.read_text().strip(),
         )
 
-    def run(self, *, timeout: float = 60) -> Result:
+    def run(self, *, timeout: float = 300) -> Result:
         """Start the task and wait for its end."""
         return self.finish(self.start(), timeout=timeout)
 

@@ -84,7 +84,7 @@ def user_environment(directory: Path, **more: str) -> dict[str, str]:
 
 
 def run_cli(
-    *arguments: str, environ: Mapping[str, str], cwd: Path, timeout: float = 60, prefix: Sequence[str] = ()
+    *arguments: str, environ: Mapping[str, str], cwd: Path, timeout: float = 300, prefix: Sequence[str] = ()
 ) -> Done:
     """Run `ogdc-runner` to its end, without a terminal."""
     started = time.monotonic()
@@ -110,14 +110,14 @@ def request(
     asked = urllib.request.Request(url, data=body, headers=dict(headers or {}), method=method)
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(asked, timeout=60) as response:
+        with opener.open(asked, timeout=300) as response:
             return Response(response.status, json.load(response), dict(response.headers))
     except urllib.error.HTTPError as exc:
         with exc:
             return Response(exc.code, json.load(exc), dict(exc.headers))
 
 
-def wait_until(look: Callable[[], Any], *, seconds: float = 30) -> Any:
+def wait_until(look: Callable[[], Any], *, seconds: float = 300) -> Any:
     """What `look` returns, once that is something."""
     deadline = time.monotonic() + seconds
     while not (found := look()):
@@ -158,7 +158,7 @@ class Stack:
     def up(self) -> None:
         """Start it, to idle no longer than a killed test session can be forgotten."""
         command = [*self._prefix, sys.executable, "-c", _START, _IDLE_SECONDS]
-        subprocess.run(command, env=self.environ, cwd=self.root, check=True, timeout=120)
+        subprocess.run(command, env=self.environ, cwd=self.root, check=True, timeout=300)
 
     @property
     def url(self) -> str:
@@ -172,7 +172,7 @@ class Stack:
         assert stack is not None, "the stack is down"
         return stack.pid
 
-    def cli(self, *arguments: str, cwd: Path | None = None, timeout: float = 60, **environ: str) -> Done:
+    def cli(self, *arguments: str, cwd: Path | None = None, timeout: float = 300, **environ: str) -> Done:
         """Run `ogdc-runner` to its end."""
         return run_cli(*arguments, environ=self.environ | environ, cwd=cwd or self.root, timeout=timeout)
 
@@ -205,7 +205,7 @@ class Stack:
         run: dict[str, Any] = response.body
         return run
 
-    def wait(self, name: str, *, seconds: float = 60) -> dict[str, Any]:
+    def wait(self, name: str, *, seconds: float = 300) -> dict[str, Any]:
         """The run once it has ended."""
         ended: dict[str, Any] = wait_until(
             lambda: run if (run := self.run(name))["status"] in TERMINAL else None, seconds=seconds

@@ -110,7 +110,7 @@ def test_threads_that_start_at_once_all_succeed_and_one_applies(empty, directory
 def test_processes_that_start_at_once_all_succeed_and_one_applies(empty):
     call = command(empty._settings)
     processes = [subprocess.Popen(**call, stdout=subprocess.PIPE) for _ in range(3)]
-    outputs = [process.communicate(timeout=30)[0] for process in processes]
+    outputs = [process.communicate(timeout=300)[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0]
     assert sorted(line.startswith("Applied 0001_runs") for line in outputs) == [False, False, True]
 
@@ -198,7 +198,7 @@ def test_the_command_waits_for_a_database_that_is_starting(server):
         time.sleep(1)
         still_waiting = waiting.poll() is None
         server.start()
-        outputs, _ = waiting.communicate(timeout=60)
+        outputs, _ = waiting.communicate(timeout=300)
 
     assert (impatient.returncode, still_waiting, waiting.returncode) == (1, True, 0)
     assert "does not answer" in impatient.stderr

@@ -210,7 +210,7 @@ def test_a_job_that_is_cancelled_while_it_submits_leaves_no_run_behind(
     server.routes |= {"/api/submit": submitted, "/api/runs/r-1/cancel": cancel}
     recipe = recipe_in(runner, "recipes/w")
     with runner.start(SUBMIT, recipe=recipe, api_url=f"{server.url}/api") as process:
-        step = runner.ended(process, timeout=30)
+        step = runner.ended(process, timeout=300)
 
     assert step.code == 130, step
     assert cancelled == ["r-1"]

@@ -108,7 +108,7 @@ def test_waiting_survives_the_stack_being_killed_and_started_again(
     os.kill(stack.pid, signal.SIGKILL)
     wait_until(lambda: set(stack.processes()) <= {waiting.pid}, seconds=10)
     stack.up()
-    out, err = waiting.communicate(timeout=60)
+    out, err = waiting.communicate(timeout=300)
     assert waiting.returncode == 0, err
     assert stack.cli("get-output", json.loads(out)["name"], cwd=tmp_path).code == 0
     assert zipfile.ZipFile(tmp_path / "survivor.zip").read("count") == b"once\n"

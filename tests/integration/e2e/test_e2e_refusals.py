@@ -253,7 +253,7 @@ def test_unknown_run_is_404_over_http(stack: Stack, path: str) -> None:
 
 
 def test_output_that_is_not_to_be_had_is_explained(stack: Stack, recipe, tmp_path: Path) -> None:
-    unfinished = stack.cli("submit", "--json", str(recipe("unfinished", "sleep 30"))).json()["name"]
+    unfinished = stack.cli("submit", "--json", str(recipe("unfinished", "sleep 600"))).json()["name"]
     failed = stack.cli("submit", "--wait", "--json", str(recipe("failed", "exit 9"))).json()["name"]
     published = stack.cli("submit", "--wait", "--json", str(recipe("published", output="pvc"))).json()["name"]
     old, removed = (

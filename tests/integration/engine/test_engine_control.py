@@ -163,7 +163,7 @@ def test_deleting_a_running_workflow_stops_it_and_forgets_it(machine: Machine, t
     machine.wait_for_file(machine.volume / "up")
     assert machine.call("DELETE", "/gone") == (200, {})
     assert machine.call("GET", "/gone")[0] == 404
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 300
     while (tmp_path / "logs/gone").exists() or (tmp_path / "tasks/gone").exists():
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -176,7 +176,7 @@ def test_deleting_a_finished_workflow_removes_its_logs(machine: Machine, tmp_pat
     machine.wait("ended")
     assert (tmp_path / "logs/ended").is_dir()
     machine.call("DELETE", "/ended")
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 300
     while (tmp_path / "logs/ended").exists():
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -20,7 +20,7 @@ from support.argo_server import ArgoServer
 from support.runs import bundle, recipe_files
 from support.services import Service
 
-HTTP = urllib3.PoolManager(retries=False, timeout=30)
+HTTP = urllib3.PoolManager(retries=False, timeout=300)
 GZIP = {"Content-Type": "application/gzip"}
 
 
@@ -194,7 +194,7 @@ def test_killed_at_any_moment(environment, log: Path, argo: ArgoServer, database
 
 
 def wait_until(condition) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 300
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)

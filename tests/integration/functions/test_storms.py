@@ -29,7 +29,7 @@ from support.records import submit
 from support.runs import bundle, event_headers, recipe_files
 from support.services import Service
 
-HTTP = urllib3.PoolManager(retries=False, timeout=30, maxsize=16)
+HTTP = urllib3.PoolManager(retries=False, timeout=300, maxsize=16)
 NAMESPACE = "ogdc"
 SENDERS = 8
 RUNS = 40

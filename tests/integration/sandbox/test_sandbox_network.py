@@ -35,7 +35,7 @@ print(socket.create_connection(listener.getsockname()).recv(9).decode())
 
 @pytest.fixture(scope="module")
 def sandbox() -> Sandbox:
-    return probe(environ=os.environ | {"OGDC_SANDBOX": "bubblewrap"}, label="test")
+    return probe(environ=os.environ | {"OGDC_SANDBOX": "bubblewrap"}, label=f"test-{os.getpid()}")
 
 
 @pytest.fixture

@@ -70,7 +70,7 @@ ELSEWHERE = {
 @pytest.fixture(scope="module")
 def sandbox() -> Sandbox:
     environ = {"OGDC_SANDBOX": "bubblewrap", "PATH": os.environ["PATH"], "SECRET": "SECRET"}
-    return probe(environ=environ, label="test")
+    return probe(environ=environ, label=f"test-{os.getpid()}")
 
 
 def run(sandbox: Sandbox, tmp_path: Path, script: str) -> tuple[int, str]:

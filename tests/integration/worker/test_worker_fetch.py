@@ -97,7 +97,7 @@ def test_inputs_arrive_whole_under_their_names(fetching: Fetching, server: FileS
 
 
 def test_a_few_files_are_fetched_at_once(fetching: Fetching, server: FileServer) -> None:
-    meeting = threading.Barrier(THREADS, timeout=20)
+    meeting = threading.Barrier(THREADS, timeout=300)
 
     def answer(_request: Request) -> Answer:
         meeting.wait()

@@ -34,7 +34,7 @@ def make_task(tmp_path: Path) -> MakeTask:
 def started(task: ProcessTask, sign: str) -> subprocess.Popen[bytes]:
     """Start a task and wait until it has written `sign` into its outputs."""
     process = task.start()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 300
     while not (task.outputs / sign).exists():
         assert process.poll() is None
         assert time.monotonic() < deadline
@@ -165,12 +165,12 @@ def test_a_signal_during_a_fetch_ends_it_at_once(make_task: MakeTask, tmp_path: 
         server.stall_after = 1000
         task = make_task("true", files=(InputFile(f"{server.url}/endless.bin"),))
         process = task.start()
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 300
         while not server.requests:
             assert time.monotonic() < deadline
             time.sleep(0.01)
         os.kill(worker_inside(process), signal.SIGTERM)
-        assert task.finish(process, timeout=20).exit_code == 143
+        assert task.finish(process).exit_code == 143
 
 
 def test_two_workers_do_not_share_a_workspace(make_task: MakeTask) -> None:

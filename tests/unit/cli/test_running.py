@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+from _thread import interrupt_main
+from collections.abc import Callable
 
 import pytest
 
@@ -23,11 +25,12 @@ class Deployment(ApiClient):
         return {}
 
 
+@pytest.mark.parametrize("interrupt", [signal.raise_signal, interrupt_main], ids=["here", "another thread"])
 def test_a_run_interrupted_while_it_is_submitted_is_cancelled_once_its_name_is_known(
-    capsys: pytest.CaptureFixture[str],
+    interrupt: Callable[[int], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     def submit() -> Submitted:
-        signal.raise_signal(signal.SIGINT)
+        interrupt(signal.SIGINT)
         return Submitted(name="ice-aaaaaaaaaa", message="")
 
     deployment = Deployment()
