@@ -297,6 +297,7 @@ def test_a_signal_ends_the_whole_group(tmp_path: Path) -> None:
 
     def signal_soon() -> None:
         wait_for(lambda: pids.exists() and len(pids.read_text().split()) == 2)
+        time.sleep(0.5)  # for run_command to wait: the line may be faster than the return from starting it
         signal.pthread_kill(main, signal.SIGUSR1)
 
     thread = threading.Thread(target=signal_soon)
