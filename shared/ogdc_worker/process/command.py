@@ -111,6 +111,9 @@ def run_command(
             return child.outcome(timeout, notes, on_wait)
         finally:
             on_end(child.usage.plus(orphans.usage))
+    except BaseException:
+        orphans.kill()  # a signal may come when there is a command already, and nobody yet who waits for it
+        raise
     finally:
         orphans.close()
         os.close(output)

@@ -40,8 +40,8 @@ class Orphans:
         for pidfd in self._pidfds.values():
             os.close(pidfd)
 
-    def look(self, leader: int) -> None:
-        """Take note of those there are by now, beside the command itself."""
+    def look(self, leader: int = 0) -> None:
+        """Take note of those there are by now, beside the command itself; 0: it counts as well."""
         for pid in set(_children()) - self._before - self._pidfds.keys() - {leader}:
             self._pidfds[pid] = os.pidfd_open(pid)
             self._names[pid] = _command_line(pid) or _program(pid)
@@ -75,8 +75,8 @@ class Orphans:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, number)
 
-    def kill(self, leader: int) -> None:
-        """End them all, and what they started."""
+    def kill(self, leader: int = 0) -> None:
+        """End them all, and what they started; see `look`."""
         self.look(leader)
         while self._pidfds:
             self.signal(signal.SIGKILL)

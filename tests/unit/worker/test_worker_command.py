@@ -297,7 +297,6 @@ def test_a_signal_ends_the_whole_group(tmp_path: Path) -> None:
 
     def signal_soon() -> None:
         wait_for(lambda: pids.exists() and len(pids.read_text().split()) == 2)
-        time.sleep(0.5)  # for run_command to wait: the line may be faster than the return from starting it
         signal.pthread_kill(main, signal.SIGUSR1)
 
     thread = threading.Thread(target=signal_soon)
@@ -308,6 +307,25 @@ def test_a_signal_ends_the_whole_group(tmp_path: Path) -> None:
     finally:
         signal.signal(signal.SIGUSR1, previous)
         thread.join()
+    for pid in pids.read_text().split():
+        wait_for(lambda pid=pid: gone(int(pid)))
+
+
+def test_a_signal_that_comes_before_a_command_is_waited_for_ends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class StoppedError(Exception):
+        pass
+
+    pids = tmp_path / "pids"
+
+    def stop(*_: object) -> None:
+        wait_for(lambda: pids.exists() and len(pids.read_text().split()) == 2)
+        raise StoppedError
+
+    monkeypatch.setattr(command, "_Child", stop)
+    with pytest.raises(StoppedError):
+        run(f"setsid sleep 60 & echo $! $$ > {pids}; wait")
     for pid in pids.read_text().split():
         wait_for(lambda pid=pid: gone(int(pid)))
 
