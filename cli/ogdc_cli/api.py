@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 from msgspec.json import encode
@@ -20,6 +20,7 @@ from ogdc_shared.line_blocks import whole_lines
 
 __all__ = ["ApiClient", "ApiError", "Submitted"]
 
+_T = TypeVar("_T")
 _CHUNK = 1 << 20
 _PARTITIONS = 1000
 _FACTS = 100
@@ -90,27 +91,14 @@ class ApiClient:
 
     def partitions(self, name: str) -> Iterator[answers.Partition]:
         """How a run's inputs are divided, and how far each part is, a page at a time."""
-        offset = 0
-        while page := self._partitions(name, offset=offset):
-            yield from page
-            offset += len(page)
-
-    def _partitions(self, name: str, *, offset: int) -> list[answers.Partition]:
-        query = urlencode({"limit": _PARTITIONS, "offset": offset})
-        path = f"/runs/{_segment(name)}/partitions?{query}"
-        return self._transport.call("GET", path, answers.PartitionList).partitions
+        path = f"/runs/{_segment(name)}/partitions?limit={_PARTITIONS}"
+        kind = answers.PartitionList
+        yield from _pages(lambda rest: self._transport.call("GET", path + rest, kind).partitions)
 
     def facts(self, name: str) -> Iterator[answers.Facts]:
         """What a run's tasks have done, a page at a time."""
-        offset = 0
-        while page := self._facts(name, offset=offset):
-            yield from page
-            offset += len(page)
-
-    def _facts(self, name: str, *, offset: int) -> list[answers.Facts]:
-        query = urlencode({"limit": _FACTS, "offset": offset})
-        path = f"/runs/{_segment(name)}/facts?{query}"
-        return self._transport.call("GET", path, answers.FactsList).tasks
+        path = f"/runs/{_segment(name)}/facts?limit={_FACTS}"
+        yield from _pages(lambda rest: self._transport.call("GET", path + rest, answers.FactsList).tasks)
 
     def logs(self, name: str, *, tail: int | None = None) -> Iterator[bytes]:
         """What a run's tasks have printed so far, some whole lines at a time."""
@@ -174,6 +162,14 @@ class ApiClient:
                 for chunk in response.stream(_CHUNK):
                     file.write(chunk)
             return partial.rename(into / name)
+
+
+def _pages(ask: Callable[[str], list[_T]]) -> Iterator[_T]:
+    """All entries of a list; `ask` gets a page of it, given what its query ends with."""
+    offset = 0
+    while page := ask(f"&offset={offset}"):
+        yield from page
+        offset += len(page)
 
 
 def _segment(name: str, unknown: type[UnknownRunError | UnknownTriggerError] = UnknownRunError) -> str:

@@ -94,6 +94,11 @@ def file_artifact(name: str, *, path: str, key: str) -> dict[str, Any]:
     return {"name": name, "path": path, "s3": {"key": key}, "archive": {"none": {}}}
 
 
+def own_label() -> str:
+    """What tells an engine's containers from those of all other tests, which may run at the same time."""
+    return f"test-{uuid.uuid4().hex[:12]}"
+
+
 class Machine:
     """An engine from `__enter__` to `__exit__`, and again with the same state when entered again."""
 
@@ -112,7 +117,7 @@ class Machine:
         self._events_url = events_url
         self._slots = slots
         self._claims = claims or {}
-        self._sandbox = sandbox or probe(environ=os.environ, label=f"test-{uuid.uuid4().hex[:12]}")
+        self._sandbox = sandbox or probe(environ=os.environ, label=own_label())
         self.engine: Engine
 
     def __enter__(self) -> Machine:

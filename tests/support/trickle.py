@@ -5,73 +5,69 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 
 @contextmanager
 def trickling_headers(*, every: float) -> Iterator[str]:
-    """Serve one connection a header line that goes on, a byte `every` so many seconds; yields a base URL."""
+    """Serve connections a header line that goes on, a byte `every` so many seconds; yields a base URL."""
     over = threading.Event()
-    listener = socket.create_server(("127.0.0.1", 0))
 
-    def serve() -> None:
-        with suppress(OSError), listener.accept()[0] as connection:
-            connection.sendall(b"HTTP/1.1 200 OK\r\nX-Long: ")
-            while not over.wait(every):
-                connection.sendall(b"x")
+    def answer(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nX-Long: ")
+        while not over.wait(every):
+            connection.sendall(b"x")
 
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        over.set()
-        listener.close()
-        thread.join(5)
+    with _serving(answer) as url:
+        try:
+            yield url
+        finally:
+            over.set()
 
 
 @contextmanager
 def trickling_body(*, size: int, every: float) -> Iterator[str]:
     """Answer connections with a body that comes a byte `every` so many seconds; yields a base URL."""
-    listener = socket.create_server(("127.0.0.1", 0))
 
-    def serve() -> None:
-        with suppress(OSError):
-            while True:
-                with listener.accept()[0] as connection:
-                    connection.recv(65536)
-                    connection.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {size}\r\n\r\n".encode())
-                    for _ in range(size):
-                        connection.sendall(b"x")
-                        time.sleep(every)
+    def answer(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {size}\r\n\r\n".encode())
+        for _ in range(size):
+            connection.sendall(b"x")
+            time.sleep(every)
 
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        thread.join(5)
+    with _serving(answer) as url:
+        yield url
 
 
 @contextmanager
 def endless_body(head: bytes) -> Iterator[str]:
     """Answer connections with a head, and bytes for as long as somebody takes them; yields a base URL."""
-    listener = socket.create_server(("127.0.0.1", 0))
 
     def answer(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(head)
+        while True:
+            connection.sendall(bytes(65536))
+
+    with _serving(answer) as url:
+        yield url
+
+
+@contextmanager
+def _serving(answer: Callable[[socket.socket], None]) -> Iterator[str]:
+    """Answer each connection by a thread of its own; yields a base URL."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def converse(connection: socket.socket) -> None:
         with suppress(OSError), connection:
-            connection.recv(65536)
-            connection.sendall(head)
-            while True:
-                connection.sendall(bytes(65536))
+            answer(connection)
 
     def serve() -> None:
         with suppress(OSError):
             while True:
-                threading.Thread(target=answer, args=(listener.accept()[0],), daemon=True).start()
+                threading.Thread(target=converse, args=(listener.accept()[0],), daemon=True).start()
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()

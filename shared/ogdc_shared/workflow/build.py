@@ -61,15 +61,7 @@ def build_workflow(
         InvalidRecipeError: a fact is not of its form (see `facts.check_facts`).
         ValueError: so is the name or the trace, or there is no partition, or nothing or too much to list.
     """
-    check_facts(recipe)
-    if trace is not None and read_trace(trace.parent) is None:
-        raise ValueError(f"{trace.parent!r} is no trace context.")
-    if not is_workflow_name(name) or (partitions is not None and partitions < 1):
-        raise ValueError(f"No workflow can be named {name!r} or have {partitions} partitions.")
-    if (partitions is None) != bool(recipe.claims):
-        raise ValueError("Inputs on volumes are listed by the workflow, all others before there is one.")
-    if recipe.later and recipe.allowed_failures is not None:
-        raise ValueError("Which items failed is counted for one stage alone.")
+    _check(name, recipe, partitions, trace)
     facts: templates.Facts = {"name": name, "recipe": recipe, "settings": settings}
     workflow = m.Workflow(
         api_version="argoproj.io/v1alpha1",
@@ -100,6 +92,19 @@ def build_workflow(
         ),
     )
     return workflow.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def _check(name: str, recipe: RecipeFacts, partitions: int | None, trace: Trace | None) -> None:
+    """Make sure that a workflow can be made of these; see `build_workflow`."""
+    check_facts(recipe)
+    if trace is not None and read_trace(trace.parent) is None:
+        raise ValueError(f"{trace.parent!r} is no trace context.")
+    if not is_workflow_name(name) or (partitions is not None and partitions < 1):
+        raise ValueError(f"No workflow can be named {name!r} or have {partitions} partitions.")
+    if (partitions is None) != bool(recipe.claims):
+        raise ValueError("Inputs on volumes are listed by the workflow, all others before there is one.")
+    if recipe.later and recipe.allowed_failures is not None:
+        raise ValueError("Which items failed is counted for one stage alone.")
 
 
 def _labels(name: str, recipe: RecipeFacts, *, fans_out: bool) -> dict[str, str]:

@@ -8,11 +8,10 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, TypeVar
 
+from ogdc_worker.waiting import MAX_WAIT_SECONDS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-MAX_WAIT_SECONDS = 1.0
-"""A signal that comes as the main thread is about to wait does not end the wait, so none is long."""
 
 _T = TypeVar("_T")
 

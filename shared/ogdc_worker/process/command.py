@@ -15,6 +15,7 @@ from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
 from ogdc_shared.layout import COMMAND_VARIABLE
 from ogdc_worker.process.orphans import Orphans
 from ogdc_worker.process.usage import Usage, wait_for
+from ogdc_worker.waiting import MAX_WAIT_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,8 +29,6 @@ GRACE_SECONDS = 10.0
 
 LOOK_SECONDS = 0.5
 """How often what a command has left running is looked at."""
-MAX_WAIT_SECONDS = 1.0
-"""A signal that comes as the worker is about to wait does not end the wait, so none is long."""
 
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
 _PIECE = 65536

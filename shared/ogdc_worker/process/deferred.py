@@ -37,8 +37,8 @@ def fetch_first(workspace: str, reporter: Reporter, fetch: Callable[[], None]) -
     except Exception as exc:
         from ogdc_worker.failures import explain, is_passing
 
-        reporter.event("failed", message=explain(exc))
         failure = {"message": explain(exc), "passing": is_passing(exc)}
+        reporter.event("failed", message=failure["message"])
         with open(os.open(f"{workspace}/{_FAILURE}", _NEW, 0o600), "w", encoding="ascii") as file:
             json.dump(failure, file)
 

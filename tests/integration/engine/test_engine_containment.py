@@ -6,7 +6,6 @@ import copy
 import os
 import sqlite3
 import threading
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ogdc_local.sandbox import Container, Exit, RunningTask, probe
-from support.engine import Machine, engine_threads, fan_out, mount, nodes, shell, task, workflow
+from support.engine import Machine, engine_threads, fan_out, mount, nodes, own_label, shell, task, workflow
 
 DEEP = "import os\nfor _ in range(1500): os.mkdir('d'); os.chdir('d')"
 
@@ -91,7 +90,7 @@ class Faulty:
     """A sandbox that fails in the way a test wants, for containers that run a certain word."""
 
     def __init__(self, fault: str) -> None:
-        self._real = probe(environ=os.environ, label=f"test-{uuid.uuid4().hex[:12]}")
+        self._real = probe(environ=os.environ, label=own_label())
         self._fault = fault
 
     def __getattr__(self, name: str) -> Any:

@@ -16,12 +16,13 @@ import pytest
 from ogdc_local.sandbox import Container, Exit, Mount, RunningTask, Sandbox, probe
 from ogdc_local.sandbox.containers import Containers
 from ogdc_local.sandbox.interpreter import module_paths
+from support.engine import own_label
 
 
 @pytest.fixture(scope="module")
 def sandbox() -> Sandbox:
     system = {"OGDC_SANDBOX": "bubblewrap", "PATH": "/usr/local/bin:/usr/bin:/bin"}
-    return probe(environ=os.environ | system, label=f"test-{os.getpid()}")
+    return probe(environ=os.environ | system, label=own_label())
 
 
 def start(sandbox: Sandbox, log: Path, *argv: str, mounts: tuple[Mount, ...] = ()) -> RunningTask:
@@ -111,7 +112,7 @@ def test_a_python_below_a_tasks_mount_is_not_hidden_by_it(tmp_path: Path) -> Non
     tmp_path.chmod(0o755)
     sandbox = probe(
         environ={"PATH": os.environ["PATH"], "SSL_CERT_FILE": str(tmp_path / "modules")},
-        label=f"test-{os.getpid()}",
+        label=own_label(),
     )
     mount = Mount(tmp_path / "tmp", "/tmp")
     ended = wait(start(sandbox, tmp_path / "log", "ls", str(tmp_path / "modules"), mounts=(mount,)))
@@ -129,7 +130,7 @@ def test_a_program_on_the_users_path_runs_with_what_lies_beside_it(tmp_path: Pat
     tool.chmod(0o755)
     tmp_path.chmod(0o755)
     environ = {"PATH": f"{tool.parent}:/usr/bin", "PROJ_DATA": str(tmp_path / "opt/share"), "GDAL_DATA": "/x"}
-    sandbox = probe(environ=environ, label=f"test-{os.getpid()}", private=(tmp_path / "home",))
+    sandbox = probe(environ=environ, label=own_label(), private=(tmp_path / "home",))
     script = f"own-tool; ls {tmp_path}; env | grep -e GDAL -e PROJ"
     mount = Mount(tmp_path / "tmp", "/tmp")
     _, output = run(sandbox, tmp_path / "log", script, mount)

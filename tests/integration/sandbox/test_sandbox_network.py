@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from ogdc_local.sandbox import Container, Exit, Phases, Sandbox, probe
+from support.engine import own_label
 
 _REACH = """
 import socket, sys
@@ -35,7 +36,7 @@ print(socket.create_connection(listener.getsockname()).recv(9).decode())
 
 @pytest.fixture(scope="module")
 def sandbox() -> Sandbox:
-    return probe(environ=os.environ | {"OGDC_SANDBOX": "bubblewrap"}, label=f"test-{os.getpid()}")
+    return probe(environ=os.environ | {"OGDC_SANDBOX": "bubblewrap"}, label=own_label())
 
 
 @pytest.fixture

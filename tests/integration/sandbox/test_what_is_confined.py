@@ -17,6 +17,7 @@ import pytest
 from ogdc_local.sandbox import Container, Mount, Sandbox, probe
 from ogdc_local.sandbox.interpreter import interpreter
 from ogdc_shared import layout
+from support.engine import own_label
 
 ROOT = Path(__file__).parents[3]
 HIDDEN = next((path for path in Path.home().iterdir() if path.is_file()), "/home/*/*")
@@ -70,7 +71,7 @@ ELSEWHERE = {
 @pytest.fixture(scope="module")
 def sandbox() -> Sandbox:
     environ = {"OGDC_SANDBOX": "bubblewrap", "PATH": os.environ["PATH"], "SECRET": "SECRET"}
-    return probe(environ=environ, label=f"test-{os.getpid()}")
+    return probe(environ=environ, label=own_label())
 
 
 def run(sandbox: Sandbox, tmp_path: Path, script: str) -> tuple[int, str]:
