@@ -7,7 +7,7 @@ import socket
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import pytest
@@ -224,9 +224,11 @@ def test_a_tunnel_to_a_public_server_is_for_the_web(tmp_path: Path, sent: bytes,
         taken, _ = server.accept()
         with taken:
             assert client.recv(100).startswith(b"HTTP/1.1 200 ")
-            for byte in sent:
-                client.sendall(bytes([byte]))
-            client.shutdown(socket.SHUT_WR)
+            # What is no web traffic is hung up at its first wrong byte, while the rest is still being sent.
+            with nullcontext() if passes else suppress(BrokenPipeError, ConnectionResetError):
+                for byte in sent:
+                    client.sendall(bytes([byte]))
+                client.shutdown(socket.SHUT_WR)
             assert read_all(taken) == (sent if passes else b"")
 
 
