@@ -13,6 +13,7 @@ check: ## Formatter, linter, types and the order of imports, as CI runs them
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-logo
+	.venv/bin/python scripts/words
 	.venv/bin/python scripts/figures
 
 # Most tests wait more than they compute, so there may be more workers than cores. The tests of a file share one, and

@@ -48,8 +48,8 @@ def measure_events(bench: Bench) -> list[Figure]:
     with bench.site.service("argo_events") as service, bench.site.empty_service() as empty:
         loads = bench.in_turns(
             {
-                "events": partial(_tell, bench, service),
-                "empty": partial(_tell, bench, empty),
+                "events": partial(_post_events, bench, service),
+                "empty": partial(_post_events, bench, empty),
             }
         )
         memory = service.resident()
@@ -77,7 +77,7 @@ def measure_large_events(bench: Bench) -> list[Figure]:
             one["metadata"]["resourceVersion"] = str(next(versions))
             yield workflow_event(one)
 
-    def tell() -> Load:
+    def post_events() -> Load:
         _wake(service)
         seconds = max(bench.effort.seconds, _LARGE_SECONDS)
         directory = write_posts(bench.new_directory(), "/", posts(_MAX_LARGE * seconds))
@@ -91,7 +91,7 @@ def measure_large_events(bench: Bench) -> list[Figure]:
         return Load(1 / (time.perf_counter() - begun), p50=0, p95=0)
 
     with bench.site.service("argo_events") as service:
-        turns = bench.in_turns({"large": tell, "json": parse})
+        turns = bench.in_turns({"large": post_events, "json": parse})
         memory = service.resident()
     loads = turns["large"]
     parsing = Baseline(
@@ -128,7 +128,7 @@ def measure_delay(bench: Bench) -> list[Figure]:
     return [Figure("from the event of a run's end to a status that says so", "ms", taken, goal=at_most(100))]
 
 
-def _tell(bench: Bench, service: Service) -> Load:
+def _post_events(bench: Bench, service: Service) -> Load:
     _wake(service)
     directory = _write_events(bench, number=_MAX_EVENTS * bench.effort.seconds)
     return put_load(service.url, clients=_CLIENTS, seconds=bench.effort.seconds, posts=directory)

@@ -54,7 +54,7 @@ def record_run(database: Database, *, tasks: int) -> str:
 
 
 def submit_run(database: Database) -> str:
-    """Record a run that Argo has not been heard of yet, and return its name."""
+    """Record a run that Argo does not know of yet, and return its name."""
     recipe_id = f"recorded-{next(_NUMBERS)}"
     name = workflow_name(recipe_id)
     with database.transaction() as conn:

@@ -31,7 +31,7 @@ def _counted(counts: dict[str, int]) -> str:
 def _row(task: Facts) -> tuple[str, ...]:
     named = (task.name, task.stage, task.phase)
     if task.facts is None:
-        return (*named, "not told") if task.partition is not None else named
+        return (*named, "unknown") if task.partition is not None else named
     totals = task.facts.totals
     ran = totals.ran
     return (

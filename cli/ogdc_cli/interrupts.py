@@ -21,7 +21,7 @@ INTERRUPTS = (KeyboardInterrupt, TerminatedError)
 """What somebody raises who wants the program to end, whatever it does."""
 
 
-def raise_when_told_to_end() -> None:
+def raise_on_termination() -> None:
     """Have SIGTERM and SIGHUP raise `TerminatedError`; one that is ignored (`nohup`) stays so."""
     for number in _ENDING:
         if signal.getsignal(number) is signal.SIG_DFL:

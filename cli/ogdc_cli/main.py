@@ -10,7 +10,7 @@ from contextlib import suppress
 import typer
 
 from ogdc_cli.commands import action, local, recipes, removing, runs, setup, tokens, triggers
-from ogdc_cli.interrupts import raise_when_told_to_end
+from ogdc_cli.interrupts import raise_on_termination
 from ogdc_cli.terminal import guarded, say
 from ogdc_shared.errors import OgdcError
 
@@ -32,7 +32,7 @@ def main() -> None:
     143 or 129 ended by SIGTERM or SIGHUP.
     """
     atexit.register(gc.freeze)  # looking for garbage at the very end takes a sixth of `validate`
-    raise_when_told_to_end()
+    raise_on_termination()
     with guarded():
         _call()
 

@@ -99,7 +99,7 @@ def _plain() -> Report:
     summary = LogSummary()
     shown, shown_at = "", 0.0
 
-    def tell(text: str, seconds: float) -> None:
+    def print_once(text: str, seconds: float) -> None:
         nonlocal shown, shown_at
         if text != shown:
             say(one_line(f"[{seconds:6.1f}s] {shortened(text, _WIDTH)}"), err=True)
@@ -108,13 +108,13 @@ def _plain() -> Report:
     def report(run: RunDetail, log: str) -> None:
         seconds = _elapsed(run)
         for step in _shortened(summary.update(log)):
-            tell(step, seconds)
+            print_once(step, seconds)
         if held := _held_up(run):
-            tell(held, seconds)
+            print_once(held, seconds)
         elif not shown:
-            tell(_overview(run) or _waiting(run), seconds)
+            print_once(_overview(run) or _waiting(run), seconds)
         elif seconds - shown_at >= _CHATTER_SECONDS:
-            tell(_overview(run) or summary.last or shown, seconds)
+            print_once(_overview(run) or summary.last or shown, seconds)
 
     return report
 

@@ -50,8 +50,8 @@ def staged(recipe: str) -> Iterator[Path]:
 
 
 @contextmanager
-def told_at_the_end() -> Iterator[Callable[[LeftOut], None]]:
-    """Lend what collects things left out of a recipe, and tell of them on stderr afterwards."""
+def reporting_left_out() -> Iterator[Callable[[LeftOut], None]]:
+    """Yield what collects the files left out of a recipe; they are printed on stderr afterwards."""
     from ogdc_cli.terminal import one_line, say
 
     found: list[LeftOut] = []
@@ -62,8 +62,8 @@ def told_at_the_end() -> Iterator[Callable[[LeftOut], None]]:
         say("\n  ".join(map(one_line, ("Left out of the recipe:", *shown, *more))), err=True)
 
 
-def tell_advice(advice: Iterable[str]) -> None:
-    """Tell what the author of a recipe may not have meant."""
+def print_advice(advice: Iterable[str]) -> None:
+    """Print on stderr what the author of a recipe may not have meant."""
     from ogdc_cli.terminal import one_line, say
 
     for hint in advice:

@@ -6,7 +6,7 @@ import uuid
 from typing import NamedTuple
 
 from ogdc_cli.api import ApiClient, Submitted
-from ogdc_cli.recipes import is_remote, load, staged, tell_advice, told_at_the_end
+from ogdc_cli.recipes import is_remote, load, print_advice, reporting_left_out, staged
 
 
 class PackedRecipe(NamedTuple):
@@ -29,10 +29,10 @@ def pack_recipe(recipe: str) -> PackedRecipe:
         return PackedRecipe(location=recipe)
     from ogdc_shared.recipe.bundle import pack
 
-    with staged(recipe) as directory, told_at_the_end() as tell:
+    with staged(recipe) as directory, reporting_left_out() as on_left_out:
         loaded = load(directory)
-        tell_advice(loaded.advice)
-        return PackedRecipe(bundle=pack(loaded.directory, tell=tell))
+        print_advice(loaded.advice)
+        return PackedRecipe(bundle=pack(loaded.directory, on_left_out=on_left_out))
 
 
 def submit(client: ApiClient, packed: PackedRecipe, *, overwrite: bool, cache: bool = True) -> Submitted:
@@ -52,5 +52,5 @@ def submit(client: ApiClient, packed: PackedRecipe, *, overwrite: bool, cache: b
         idempotency_key=str(uuid.uuid4()),
     )
     if packed.bundle is None:
-        tell_advice(submitted.advice)
+        print_advice(submitted.advice)
     return submitted

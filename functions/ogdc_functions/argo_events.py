@@ -27,7 +27,7 @@ from ogdc_shared.events.workflow_event import read_workflow_event
 from ogdc_shared.runs.events import TakenEvent, apply_event
 from ogdc_shared.telemetry.tracing import current
 
-STILL_RUNNING = "org.ogdc.run.unstopped"
+STOP_REQUESTED = "org.ogdc.run.stop_requested"
 """Type of the event that says of runs that they have failed and go on."""
 
 
@@ -73,7 +73,7 @@ def _call_for_sweep(taken: Sequence[TakenEvent], token: str | None) -> Event | N
     return Event(
         id=uuid4().hex,
         source="/ogdc/argo-events",
-        type=STILL_RUNNING,
+        type=STOP_REQUESTED,
         subject=runs[0],
         data={"runs": runs},
         trace=current().trace,

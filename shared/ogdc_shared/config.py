@@ -138,7 +138,7 @@ class Settings(NamedTuple):
         Variable(
             "OGDC_STALE_SECONDS",
             number(0, of=float),
-            "Seconds. A run not heard of for this long is asked about at Argo when somebody reads it.",
+            "Seconds. Who reads a run of which nothing was reported for this long has Argo asked about it.",
             readers="submit, status",
         ),
     ] = 30.0

@@ -126,8 +126,8 @@ class _EncryptedConnection(_Careful, HTTPSConnection):
     pass
 
 
-class _ToldPool:
-    """Tells every connection where it may lead; mixed into urllib3's own."""
+class _ReachingPool:
+    """Gives every connection the addresses it may reach; mixed into urllib3's own."""
 
     reach = Reach(anywhere=True)
 
@@ -137,11 +137,11 @@ class _ToldPool:
         return connection
 
 
-class _Pool(_ToldPool, HTTPConnectionPool):
+class _Pool(_ReachingPool, HTTPConnectionPool):
     ConnectionCls = _Connection
 
 
-class _EncryptedPool(_ToldPool, HTTPSConnectionPool):
+class _EncryptedPool(_ReachingPool, HTTPSConnectionPool):
     ConnectionCls = _EncryptedConnection
 
 

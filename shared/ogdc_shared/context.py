@@ -44,7 +44,7 @@ class Context:
         """The record of all runs."""
         from ogdc_shared.db.database import Database
 
-        return Database(self.settings.database, on_wait=self._waited)
+        return Database(self.settings.database, on_wait=self._measure_wait)
 
     @cached_property
     def argo(self) -> ArgoClient:
@@ -90,7 +90,7 @@ class Context:
         if "telemetry" in self.__dict__:
             self.telemetry.close()
 
-    def _waited(self, seconds: float) -> None:
+    def _measure_wait(self, seconds: float) -> None:
         from ogdc_shared.telemetry.base import CONNECTION_WAIT
 
         self.telemetry.measure(CONNECTION_WAIT, seconds, {"db.client.connection.pool.name": "ogdc"})

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ogdc_shared.plan import VolumeInput
 
-_TOLD = 5
+_MAX_NAMED = 5
 """How many of the files that do not match a message names."""
 
 
@@ -114,7 +114,7 @@ class _Search:
             if self._takes(found):
                 nothing = False
                 yield found
-            elif len(self._others) < _TOLD:
+            elif len(self._others) < _MAX_NAMED:
                 self._others.append(found.path.removeprefix(f"{self._top}/"))
         if nothing:
             raise InputNotFoundError(self._nothing())

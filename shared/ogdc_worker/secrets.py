@@ -13,7 +13,7 @@ from ogdc_shared.redact import HIDDEN
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-LEAST_LENGTH = 4
+MIN_LENGTH = 4
 """Characters; a shorter value is not masked, since it would be found in nearly anything."""
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -42,7 +42,7 @@ class Mask:
     def __init__(self, values: Iterable[str]) -> None:
         """Prepare to replace these values, the lines of longer ones, and their usual encodings."""
         parts = {line for value in values for line in (value, *value.splitlines())}
-        long = [part for part in parts if len(part.strip()) >= LEAST_LENGTH]
+        long = [part for part in parts if len(part.strip()) >= MIN_LENGTH]
         forms = {form.encode(errors="replace") for part in long for form in _forms(part)}
         self._secrets = sorted(forms, key=len, reverse=True)
         self._pattern = re.compile(b"|".join(map(re.escape, self._secrets)) or rb"(?!)")

@@ -94,7 +94,7 @@ def test_without_credentials_anybody_asks(into: Path, monkeypatch: pytest.Monkey
         stage_recipe("s3://recipes/some/small", into, allow_local=False)
 
 
-def test_s3_away_is_a_passing_trouble(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_s3_away_is_a_passing_fault(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with closed_port() as url:
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", url)
         with pytest.raises(SourceUnavailableError, match="EndpointConnectionError"):

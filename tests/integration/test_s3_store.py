@@ -111,7 +111,7 @@ def test_a_store_that_is_away_is_unavailable(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_passing_trouble_is_tried_again_and_lasting_trouble_reported(tmp_path: Path) -> None:
+def test_passing_fault_is_tried_again_and_lasting_one_reported(tmp_path: Path) -> None:
     bucket = tmp_path / "argo-workflows"
     bucket.mkdir()
     (bucket / "a").write_bytes(b"content")

@@ -1,11 +1,11 @@
-"""A small real HTTP server that speaks the part of the Argo Server's REST API a run needs, with trouble on
+"""A small real HTTP server that speaks the part of the Argo Server's REST API a run needs, with faults on
 request.
 
 ::
 
     with ArgoServer(namespace="ogdc") as argo:
-        argo.trouble["create"] = "drop"             # carried out, and the connection ends without an answer
-        argo.trouble["get"] = "refuse"              # 503
+        argo.faults["create"] = "drop"             # carried out, and the connection ends without an answer
+        argo.faults["get"] = "refuse"              # 503
         argo.advance("seals-abc", "Running")        # what the controller would do
         assert argo.workflows["seals-abc"]["status"]["phase"] == "Running"
 
@@ -36,7 +36,7 @@ class ArgoServer:
 
     Attributes:
         workflows: What there is, by name.
-        trouble: Call → what goes wrong with it.
+        faults: Call → what goes wrong with it.
         calls: Every call that was understood, as (call, workflow name).
         headers: What each of them came with.
         logs: Workflow name → [(pod name, line)]; a line of no pod is the error that the stream ends with.
@@ -46,7 +46,7 @@ class ArgoServer:
     def __init__(self, namespace: str) -> None:
         self.namespace = namespace
         self.workflows: dict[str, dict[str, Any]] = {}
-        self.trouble: dict[str, str] = {}
+        self.faults: dict[str, str] = {}
         self.calls: list[tuple[str, str]] = []
         self.headers: list[Message] = []
         self.logs: dict[str, list[tuple[str | None, str]]] = {}
@@ -89,11 +89,11 @@ class ArgoServer:
 
     def _answer(self, call: str, name: str, body: dict[str, Any]) -> tuple[int, Any]:
         self.calls.append((call, name))
-        if self.trouble.get(call) == "refuse":
+        if self.faults.get(call) == "refuse":
             return 503, {"code": 14, "message": "the server is starting"}
-        if self.trouble.get(call) == "reject":
+        if self.faults.get(call) == "reject":
             return 400, {"code": 3, "message": "cannot be accepted"}
-        if self.trouble.get(call) == "hang":
+        if self.faults.get(call) == "hang":
             self._closing.wait(60)
         if call == "create":
             return self._create(body["workflow"])
@@ -188,7 +188,7 @@ def _handler(argo: ArgoServer) -> type[BaseHTTPRequestHandler]:
                 status, answer = argo._answer(call, name, body)
             except (AssertionError, ValueError, KeyError) as exc:
                 status, answer = 400, {"code": 3, "message": f"{type(exc).__name__}: {exc}"}
-            if argo.trouble.get(call) in {"drop", "hang"}:
+            if argo.faults.get(call) in {"drop", "hang"}:
                 self.close_connection = True
                 self.connection.shutdown(socket.SHUT_RDWR)
                 return

@@ -14,9 +14,9 @@ import random
 import time
 from pathlib import Path
 
-_BLOCK, _LARGEST = 1 << 12, 1 << 28
+_BLOCK, _MAX_SIZE = 1 << 12, 1 << 28
 _EVERY_SECONDS = 40.0
-_LONGEST_SECONDS = 8.0
+_MAX_SECONDS = 8.0
 
 
 class Filler:
@@ -37,7 +37,7 @@ class Filler:
         while (left := deadline - time.monotonic()) > 0:
             time.sleep(min(self._chance.expovariate(1 / _EVERY_SECONDS), left))
             try:
-                self._fill(time.monotonic() + self._chance.uniform(0.5, _LONGEST_SECONDS))
+                self._fill(time.monotonic() + self._chance.uniform(0.5, _MAX_SECONDS))
             finally:
                 self._file.unlink(missing_ok=True)
 
@@ -53,7 +53,7 @@ class Filler:
 
 def _take_all(file: int, taken: int) -> int:
     """Have a file grow until there is no room for a block more; returns how large it is then."""
-    size = _LARGEST
+    size = _MAX_SIZE
     while size >= _BLOCK:
         try:
             os.posix_fallocate(file, taken, size)

@@ -1,4 +1,4 @@
-"""A real HTTP server for tests: files of a directory, made-up answers, and trouble on request.
+"""A real HTTP server for tests: files of a directory, made-up answers, and faults on request.
 
 ::
 

@@ -2,9 +2,9 @@
 
 ::
 
-    trouble = RetryNotice(stack, seed=1, most_pod_kills=2)
-    trouble.make(10.0)
-    assert trouble.kills
+    disturbances = Disturbances(stack, seed=1, most_pod_kills=2)
+    disturbances.make(10.0)
+    assert disturbances.kills
 """
 
 from __future__ import annotations

@@ -37,16 +37,16 @@ def validate(
     as_json: JsonOption = False,
 ) -> None:
     """Check a recipe; fetches none of its inputs."""
-    from ogdc_cli.recipes import load, staged, tell_advice, told_at_the_end
+    from ogdc_cli.recipes import load, print_advice, reporting_left_out, staged
     from ogdc_shared.errors import InputNotFoundError, InvalidRecipeError
     from ogdc_shared.recipe.bundle import pack
     from ogdc_shared.redact import redact_url
 
     location, recipe = recipe, redact_url(recipe)
     try:
-        with staged(location) as directory, told_at_the_end() as tell:
+        with staged(location) as directory, reporting_left_out() as on_left_out:
             loaded = load(directory)
-            pack(loaded.directory, tell=tell)
+            pack(loaded.directory, on_left_out=on_left_out)
             if check_inputs:
                 _check_inputs(loaded)
     except (InvalidRecipeError, InputNotFoundError) as exc:
@@ -67,7 +67,7 @@ def validate(
             }
         )
     else:
-        tell_advice(loaded.advice)
+        print_advice(loaded.advice)
         say(one_line(f"{recipe} is valid ({loaded.id}, {_count(len(loaded.commands), 'command')})."))
 
 

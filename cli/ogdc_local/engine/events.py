@@ -30,7 +30,7 @@ _TIMEOUT_SECONDS = 10.0
 _FIRST_RETRY_SECONDS, _MAX_RETRY_SECONDS = 0.1, 5.0
 _PAUSE_FACTOR = 20
 """After a delivery that took t, the next of the same workflow waits this many times t …"""
-_SHORTEST_PAUSE_SECONDS, _MAX_PAUSE_SECONDS = 0.05, 5.0
+_MIN_PAUSE_SECONDS, _MAX_PAUSE_SECONDS = 0.05, 5.0
 """… within these bounds: telling of ten thousand nodes takes a twentieth of a core, of a few no time."""
 
 
@@ -76,11 +76,11 @@ class EventSender:
         self._thread = threading.Thread(target=self._run, name="ogdc-engine-events", daemon=True)
 
     def start(self) -> None:
-        """Tell of everything there is, then of every change."""
+        """Send everything there is, then every change."""
         for uid in self._store.uids():
-            self.tell(uid, Change.MADE)
+            self.notify(uid, Change.MADE)
         for uid in self._store.deleted():
-            self.tell(uid, Change.DELETED)
+            self.notify(uid, Change.DELETED)
         self._thread.start()
 
     def stop(self) -> None:
@@ -97,8 +97,8 @@ class EventSender:
         with self._changed:
             return not self._due and not self._sending
 
-    def tell(self, uid: str, change: Change) -> None:
-        """Say that a workflow changed; from any thread."""
+    def notify(self, uid: str, change: Change) -> None:
+        """Note that a workflow changed, to be sent; from any thread."""
         due = _Due(_KINDS.get(change, "update"), urgent=change is not Change.WENT_ON)
         with self._changed:
             self._due[uid] = self._due[uid].merged(due) if uid in self._due else due
@@ -117,7 +117,7 @@ class EventSender:
                 elif due.kind == "delete":
                     self._not_before.pop(uid, None)
                 else:
-                    pause = max((now - started) * _PAUSE_FACTOR, _SHORTEST_PAUSE_SECONDS)
+                    pause = max((now - started) * _PAUSE_FACTOR, _MIN_PAUSE_SECONDS)
                     self._not_before[uid] = now + min(pause, _MAX_PAUSE_SECONDS)
 
     def _next(self) -> tuple[str, _Due] | None:

@@ -135,4 +135,4 @@ class Engine:
 
     def _on_change(self, uid: str, change: Change) -> None:
         if self._events is not None:
-            self._events.tell(uid, change)
+            self._events.notify(uid, change)

@@ -154,7 +154,7 @@ class _BubblewrapTask:
         self._group = group
         self._command = command
         self._status: int | None = status
-        self._said = b""
+        self._reports = b""
         self._reading = threading.Lock()
         self._pidfd = open_pidfd(process.pid)
         os.set_blocking(status, False)
@@ -203,8 +203,8 @@ class _BubblewrapTask:
         """What bwrap has reported so far: `child-pid`, then `exit-code`."""
         with self._reading, suppress(BlockingIOError):
             while self._status is not None and (chunk := os.read(self._status, 4096)):
-                self._said += chunk
-        lines = self._said.split(b"\n")[:-1]
+                self._reports += chunk
+        lines = self._reports.split(b"\n")[:-1]
         return {key: value for line in lines for key, value in json.loads(line).items()}
 
 

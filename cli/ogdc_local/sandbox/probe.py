@@ -48,25 +48,25 @@ def probe(
     compile_worker()
     if choice == "none":
         return Plain(environ=environ)
-    troubles: list[str] = []
+    problems: list[str] = []
     if choice in {"auto", "bubblewrap"}:
         programs = user_programs(environ, private=(Path.home(), *private))
         for sandbox in _bubblewraps(environ, uid, programs, delegated(label=label)):
-            trouble = _try_bubblewrap(sandbox)
-            if trouble is not None and _try_bubblewrap(sandbox, network=True) is None:
-                trouble += f" ({_NO_NETWORK_NAMESPACE})"
-            if trouble is None:
+            problem = _try_bubblewrap(sandbox)
+            if problem is not None and _try_bubblewrap(sandbox, network=True) is None:
+                problem += f" ({_NO_NETWORK_NAMESPACE})"
+            if problem is None:
                 return sandbox
-            troubles.append(trouble)
+            problems.append(problem)
     for name in ("docker", "podman") if choice == "auto" else (choice,):
         executable = shutil.which(name, path=environ.get("PATH"))
         if executable and name != "bubblewrap":
-            trouble = _try_client(executable)
-            if trouble is None:
+            problem = _try_client(executable)
+            if problem is None:
                 drop_to = uid if os.geteuid() == 0 else None
                 return Containers(Path(executable), environ=environ, label=label, drop_to=drop_to)
-            troubles.append(trouble)
-    raise ConfigurationError(_advice(choice, troubles))
+            problems.append(problem)
+    raise ConfigurationError(_advice(choice, problems))
 
 
 def _bubblewraps(
@@ -122,8 +122,8 @@ def _try(command: list[str], *, env: dict[str, str] | None) -> str | None:
     )
 
 
-def _advice(choice: str, troubles: list[str]) -> str:
-    tried = " ".join(f"Tried {trouble.rstrip('.')}." for trouble in troubles) or "None is installed."
+def _advice(choice: str, problems: list[str]) -> str:
+    tried = " ".join(f"Tried {problem.rstrip('.')}." for problem in problems) or "None is installed."
     return (
         f"No sandbox to run tasks in (OGDC_SANDBOX={choice}). {tried} Install bubblewrap "
         "(`apt install bubblewrap`, `dnf install bubblewrap`), or start docker or podman. Where bubblewrap "

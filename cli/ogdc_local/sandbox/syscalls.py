@@ -28,7 +28,7 @@ _FAMILIES = (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK)
 _X32 = 0x40000000
 """From here on the numbers of x86-64's system calls are those of its x32 variant."""
 
-_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+_LOAD, _EQUAL, _GREATER_OR_EQUAL, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _NUMBER, _ARCHITECTURE, _ARGUMENT, _SECOND = 0, 4, 16, 24
 """Where seccomp_data has them; of the arguments their lower halves, the upper ones follow."""
 _MAX_SHARED, _MAX_SEMAPHORES = 4096, 32
@@ -132,7 +132,7 @@ def open_filter(content: bytes) -> int:
 def _of_architecture(calls: _Calls, *, counted: bool) -> bytes:
     body = [
         _load(_NUMBER),
-        *([_where(_AT_LEAST, _X32, _refuse(errno.ENOSYS))] if calls.has_x32 else []),
+        *([_where(_GREATER_OR_EQUAL, _X32, _refuse(errno.ENOSYS))] if calls.has_x32 else []),
         *(_where(_EQUAL, number, _refuse(errno.ENOSYS)) for number in _unknown(calls)),
         *(_where(_EQUAL, number, _no_new_user()) for number in (calls.clone, calls.unshare)),
         _where(_EQUAL, calls.socket, _known_families()),
@@ -157,13 +157,13 @@ def _uncounted(calls: _Calls) -> Iterator[bytes]:
     for number in (calls.memfd, calls.memfd_secret, calls.messages, calls.ipc):
         if number is not None:
             yield _where(_EQUAL, number, _refuse(errno.ENOSYS))
-    upper = _load(_SECOND + 4) + _where(_AT_LEAST, 1, _refuse(errno.ENOSPC))
+    upper = _load(_SECOND + 4) + _where(_GREATER_OR_EQUAL, 1, _refuse(errno.ENOSPC))
     yield _where(_EQUAL, calls.shm, upper + _at_most(_MAX_SHARED))
     yield _where(_EQUAL, calls.sem, _at_most(_MAX_SEMAPHORES))
 
 
 def _at_most(most: int) -> bytes:
-    return _load(_SECOND) + _where(_AT_LEAST, most + 1, _refuse(errno.ENOSPC)) + _return(_ALLOW)
+    return _load(_SECOND) + _where(_GREATER_OR_EQUAL, most + 1, _refuse(errno.ENOSPC)) + _return(_ALLOW)
 
 
 def _no_new_user() -> bytes:

@@ -28,7 +28,7 @@ _START_SECONDS = 90.0
 _STOP_SECONDS = 30.0
 _POLL_SECONDS = 0.02
 _MAX_DAMAGED = 3
-_HIGHEST_PID = 1 << 31
+_MAX_PID = 1 << 31
 _KINDS = (int, str, str, str, dict, str)
 _URL = re.compile(r"http://127\.0\.0\.1:[0-9]{1,5}")
 
@@ -67,7 +67,7 @@ def _recorded(paths: StatePaths) -> Stack | None:
     values: tuple[object, ...] = stack
     if not all(isinstance(value, kind) for value, kind in zip(values, _KINDS, strict=True)):
         return None
-    return stack if 0 < stack.pid < _HIGHEST_PID and _URL.fullmatch(stack.url) else None
+    return stack if 0 < stack.pid < _MAX_PID and _URL.fullmatch(stack.url) else None
 
 
 def ensure_up_without_damaged(

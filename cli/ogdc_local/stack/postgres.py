@@ -99,11 +99,11 @@ class Postgres:
         deadline = time.monotonic() + _START_SECONDS
         while (complaint := self._launch()) is not None:
             if not any(sign in complaint for sign in _PASSING) or time.monotonic() > deadline:
-                raise self._trouble(complaint)
+                raise self._start_error(complaint)
             time.sleep(0.1)
             self._clear()
 
-    def _trouble(self, complaint: str) -> StackError:
+    def _start_error(self, complaint: str) -> StackError:
         """Tell a record that cannot be read from a machine that cannot run a server now."""
         if any(sign in complaint for sign in _OF_THE_MACHINE):
             return StackError(f"PostgreSQL does not start ({self._log}): {complaint}")

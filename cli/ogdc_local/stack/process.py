@@ -49,7 +49,7 @@ def main() -> None:
     os.pwrite(lock, str(os.getpid()).encode(), 0)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
-    status = _serve_and_tell(StatePaths.from_env(), lock=lock, pipe=os.fdopen(ready, "w"))
+    status = _serve_and_report(StatePaths.from_env(), lock=lock, pipe=os.fdopen(ready, "w"))
     # Everything is stopped and on disk; the interpreter's own end would only wait for imports.
     logging.shutdown()
     os._exit(status)
@@ -67,7 +67,7 @@ def _leave_session_keyring() -> None:
         ctypes.CDLL(None).syscall(ctypes.c_long(number), ctypes.c_long(1), None)  # may be refused: no harm
 
 
-def _serve_and_tell(paths: StatePaths, *, lock: int, pipe: TextIO) -> int:
+def _serve_and_report(paths: StatePaths, *, lock: int, pipe: TextIO) -> int:
     """Serve, tell the starter through `pipe` how it went, and return the exit status."""
     try:
         serve(paths, lock=lock, environ=os.environ, announce=lambda: _answer(pipe, None))
@@ -195,7 +195,7 @@ def _write_record(paths: StatePaths, stack: Stack) -> None:
 
 
 def _answer(pipe: TextIO, error: str | None, *, damaged: dict[str, str] | None = None) -> None:
-    """Tell the starter how it went, the first time; a starter that has gone away is no trouble."""
+    """Report to the starter how it went, the first time; one that has gone away is no error."""
     if not pipe.closed:
         with suppress(OSError), pipe:
             json.dump({"error": error, "damaged": damaged}, pipe)

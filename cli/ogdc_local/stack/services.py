@@ -42,7 +42,7 @@ from ogdc_shared.sweep import UNSENT_SECONDS, sweep
 SWEEP_SECONDS = 15.0
 TIDY_SECONDS = 86_400.0
 _SWEEP_PATIENCE = 5.0
-_LOWEST_PORT, _HIGHEST_PORT = 1024, 65535
+_MIN_PORT, _MAX_PORT = 1024, 65535
 _USER_THREADS = 16
 _INTERNAL_THREADS = 8
 
@@ -92,7 +92,7 @@ def running_services(
     public, internal = listen(_last_port(paths)), listen(None)
     write_private(paths.port, str(public.getsockname()[1]))
     signing_key, token = load_signing_key(paths), secrets.token_urlsafe(32)
-    told = function_environment(
+    environment = function_environment(
         paths,
         url=url_of(public),
         engine_url=url_of(internal),
@@ -100,7 +100,7 @@ def running_services(
         signing_key=signing_key,
         settings=settings,
     )
-    context = Context(Settings.from_env(told), logins=PrivateFiles.from_env(environ).logins)
+    context = Context(Settings.from_env(environment), logins=PrivateFiles.from_env(environ).logins)
     with ExitStack() as parts:
         parts.callback(context.database.close)
         migrate(context.database)
@@ -167,7 +167,7 @@ def _last_port(paths: StatePaths) -> int | None:
     """The port of before, where the file names one that a user may listen on."""
     with suppress(OSError, ValueError):
         port = int(paths.port.read_text())
-        return port if _LOWEST_PORT <= port <= _HIGHEST_PORT else None
+        return port if _MIN_PORT <= port <= _MAX_PORT else None
     return None
 
 

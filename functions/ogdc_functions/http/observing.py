@@ -42,7 +42,7 @@ def observed(
     span = telemetry.span(f"{method} {path}".rstrip(), kind="SERVER", trace=trace, attributes=known)
     with span as added, within(**about):
 
-        def tell(response: Response) -> None:
+        def record(response: Response) -> None:
             added["http.response.status_code"] = response.status_code
             if response.status_code >= 500:
                 added["error.type"] = str(response.status_code)
@@ -50,4 +50,4 @@ def observed(
                 response.headers["traceresponse"] = here.parent
             telemetry.measure(REQUEST_DURATION, perf_counter() - begun, {**known, **added})
 
-        yield tell
+        yield record

@@ -52,9 +52,9 @@ def build_function(handlers: Handlers, *, access_mode: str, telemetry: Telemetry
         if not found.route.observed:
             return _answer(found, request, access_mode=access_mode)
         name = found.parameters.get("name", "")
-        with observed(telemetry, request, path=found.route.path, name=name) as tell:
+        with observed(telemetry, request, path=found.route.path, name=name) as record:
             response = _answer(found, request, access_mode=access_mode)
-            tell(response)
+            record(response)
         return response
 
     return function

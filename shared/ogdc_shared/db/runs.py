@@ -1,7 +1,7 @@
 """Runs: the record of every submission and of what became of it.
 
-Each function is a step inside the caller's transaction (`Database.connection`). What is heard of runs is
-recorded by `db.workflow_state`.
+Each function is a step inside the caller's transaction (`Database.transaction`). What events and Argo
+report is recorded by `db.workflow_state`.
 """
 
 from __future__ import annotations
@@ -52,19 +52,19 @@ class Run(NamedTuple):
     partition_counts: dict[str, int]
     """Number of partitions by the phase of their task; those whose task has not begun are not counted."""
     warning_count: int
-    """Of what is heard of so far."""
+    """Of those that finished tasks have left so far."""
     workflow_uid: str | None
     resource_version: int
-    """Of the state the record shows; 0: nothing has been heard from Argo."""
+    """Of the state the record shows; 0: none was applied yet."""
     handed_over_at: datetime | None
     """None: not known to be at Argo."""
-    heard_at: datetime | None
+    applied_at: datetime | None
     deleted_at: datetime | None
-    """When it was heard that Argo has the workflow no longer."""
+    """When it was reported that Argo has the workflow no longer."""
     refresh_requested_at: datetime | None
-    """When it was last heard that there is more to know, which only Argo can tell; None: there is not."""
+    """When an event last reported that there is more to know, which only Argo can say; None: there is not."""
     silent_seconds: float
-    """Since the run was last heard of, asked about, handed over or submitted; by the database's clock."""
+    """Since a state was last applied or asked for, or the run handed over; by the database's clock."""
 
 
 class RunPage(NamedTuple):
@@ -150,8 +150,8 @@ def get_warnings(conn: Connection, run_id: UUID) -> RunWarnings:
 def runs_to_reconcile(conn: Connection, *, silent_for: float) -> list[str]:
     """Names of the runs to ask Argo about.
 
-    Those that have not ended, and of which nothing was heard or asked for `silent_for` seconds; and those of
-    which it was heard that there is more to know, unless it was asked for just now.
+    Those that have not ended, and of which no state was applied or asked for in `silent_for` seconds; and
+    those of which an event reported that there is more to know, unless it was asked for just now.
     """
     found = conn.execute(load_queries("runs")["runs_to_reconcile"], {"silent_for": silent_for})
     return [name for (name,) in found]

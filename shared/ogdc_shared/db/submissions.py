@@ -28,7 +28,7 @@ from ogdc_shared.phases import FAILED_PHASES
 
 
 class NewRun(NamedTuple):
-    """A submission that passed validation, before Argo has heard of it."""
+    """A submission that passed validation, before Argo knows of it."""
 
     name: str
     """Also the workflow's name."""

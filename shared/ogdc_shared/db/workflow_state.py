@@ -1,4 +1,4 @@
-"""What is heard of runs: states of their workflows, that these are gone, that there is news to ask for.
+"""What is reported of runs: states of their workflows, that these are gone, that there is news to ask for.
 
 States are applied by workflow uid and resource version: they may come twice, late or in any order, one by one
 or at once, and leave the same record. Each function is one statement, in a transaction of its own or in the
@@ -26,7 +26,7 @@ _MAX_TRIES = 100
 
 
 class EventRef(NamedTuple):
-    """The event that something was heard by."""
+    """The event that reported something."""
 
     source: str
     """With `id`: tells it from every other."""
@@ -36,7 +36,7 @@ class EventRef(NamedTuple):
 
 
 class Applied(NamedTuple):
-    """What became of a run by what was heard of it."""
+    """What became of a run by what was reported of it."""
 
     before: str | None
     """Its status; None: there is no such run."""

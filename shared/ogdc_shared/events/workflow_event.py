@@ -10,7 +10,7 @@ from ogdc_shared.events.cloudevents import Event
 
 _CHANGED = frozenset({"dev.knative.apiserver.resource.add", "dev.knative.apiserver.resource.update"})
 _DELETED = "dev.knative.apiserver.resource.delete"
-_MENTIONED = "dev.knative.apiserver.ref."
+_REFERENCE = "dev.knative.apiserver.ref."
 
 
 class WorkflowDeletion(NamedTuple):
@@ -37,8 +37,8 @@ def read_workflow_event(event: Event) -> WorkflowState | WorkflowDeletion | Refe
     """
     if not _is_workflow(event.data):
         return None
-    if event.type.startswith(_MENTIONED):
-        return _mention(event.data)
+    if event.type.startswith(_REFERENCE):
+        return _read_reference(event.data)
     if event.type != _DELETED and event.type not in _CHANGED:
         return None
     try:
@@ -48,7 +48,7 @@ def read_workflow_event(event: Event) -> WorkflowState | WorkflowDeletion | Refe
     return WorkflowDeletion(state) if event.type == _DELETED else state
 
 
-def _mention(reference: dict[str, Any]) -> ReferenceEvent:
+def _read_reference(reference: dict[str, Any]) -> ReferenceEvent:
     name, namespace = reference.get("name"), reference.get("namespace")
     if not isinstance(name, str) or not isinstance(namespace, str):
         raise InvalidRequestError(f"The event's data name no workflow: {reference!r:.200}")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _TIMEOUT = 30.0
 """Seconds for one answer of a node."""
 _AT_ONCE = 8
-_TOLD = 20
+_MAX_PROBLEMS = 20
 _TRIES = 3
 
 
@@ -146,28 +146,28 @@ def check_reachable(files: Iterable[InputFile], *, credentials: Credentials | No
     )
     problems: list[str] = []
     with ThreadPoolExecutor(_AT_ONCE) as threads:
-        while len(problems) < _TOLD and (batch := list(islice(urls, 8 * _AT_ONCE))):
+        while len(problems) < _MAX_PROBLEMS and (batch := list(islice(urls, 8 * _AT_ONCE))):
             found = threads.map(lambda url: _unreachable(url, web=web), batch)
             problems += [problem for problem in found if problem]
     if problems:
-        raise InputNotFoundError("\n".join(problems[:_TOLD]))
+        raise InputNotFoundError("\n".join(problems[:_MAX_PROBLEMS]))
 
 
 def _unreachable(url: str, *, web: Web) -> str | None:
     """Say why a file cannot be had; a server that fails in passing is asked once more."""
     from ogdc_shared.servers.response import InterruptedFetchError
 
-    trouble = None
+    problem = None
     for _ in range(_TRIES):
         try:
             web.check(url)
         except InputNotFoundError as exc:
             return str(exc)
         except InterruptedFetchError as exc:
-            trouble = f"{url}: cannot be reached ({exc}); check the server's name, or try again later."
+            problem = f"{url}: cannot be reached ({exc}); check the server's name, or try again later."
         else:
             return None
-    return trouble
+    return problem
 
 
 def _reach(node_url: str, networks: Sequence[IPNetwork] | None) -> Reach:

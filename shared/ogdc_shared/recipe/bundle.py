@@ -66,12 +66,12 @@ class Packed(NamedTuple):
     """Its `content_digest`."""
 
 
-def pack(directory: Path, *, tell: Callable[[LeftOut], None] = lambda _: None) -> bytes:
+def pack(directory: Path, *, on_left_out: Callable[[LeftOut], None] = lambda _: None) -> bytes:
     """Pack the files of a recipe directory into a tar.gz; see `pack_with_digest`."""
-    return pack_with_digest(directory, tell=tell).bundle
+    return pack_with_digest(directory, on_left_out=on_left_out).bundle
 
 
-def pack_with_digest(directory: Path, *, tell: Callable[[LeftOut], None] = lambda _: None) -> Packed:
+def pack_with_digest(directory: Path, *, on_left_out: Callable[[LeftOut], None] = lambda _: None) -> Packed:
     """Pack the files of a recipe directory into a tar.gz.
 
     A link becomes the file it leads to. Version control, caches and outputs of earlier runs
@@ -79,7 +79,7 @@ def pack_with_digest(directory: Path, *, tell: Callable[[LeftOut], None] = lambd
 
     Args:
         directory: The recipe's.
-        tell: Called with what is left out.
+        on_left_out: Called with what is left out.
 
     Raises:
         InvalidRecipeError: what the recipe names is a link out of the directory, a link to a directory or no
@@ -92,7 +92,7 @@ def pack_with_digest(directory: Path, *, tell: Callable[[LeftOut], None] = lambd
         gzip.GzipFile(fileobj=buffer, mode="wb", compresslevel=6, filename="", mtime=0) as stream,
         tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as archive,
     ):
-        for name in files_to_pack(directory, most=MAX_FILES, tell=tell):
+        for name in files_to_pack(directory, most=MAX_FILES, on_left_out=on_left_out):
             with _opened(_packable(directory, name), name) as file:
                 header = _header(name, os.fstat(file.fileno()))
                 room -= header.size

@@ -44,29 +44,29 @@ class LeftOut(NamedTuple):
     reason: str
 
 
-def files_to_pack(directory: Path, *, most: int, tell: Callable[[LeftOut], None]) -> list[str]:
+def files_to_pack(directory: Path, *, most: int, on_left_out: Callable[[LeftOut], None]) -> list[str]:
     """Return the relative names of the files to pack, in order.
 
     Args:
         directory: The recipe's.
         most: How many there may be.
-        tell: Called with all that stays behind for want of a name; not with what `files.NOT_PART` lists, nor
-            with what the author listed in `.ogdcignore`.
+        on_left_out: Called with all that stays behind for want of a name; not with what `files.NOT_PART`
+            lists, nor with what the author listed in `.ogdcignore`.
 
     Raises:
         InvalidRecipeError: something that the recipe names cannot be packed, a directory cannot be read, or
             there are too many files.
     """
-    return sorted(_Packing(directory, most, tell).names())
+    return sorted(_Packing(directory, most, on_left_out).names())
 
 
 class _Packing:
     """The look through one directory."""
 
-    def __init__(self, directory: Path, most: int, tell: Callable[[LeftOut], None]) -> None:
+    def __init__(self, directory: Path, most: int, on_left_out: Callable[[LeftOut], None]) -> None:
         self._directory = directory
         self._most = most
-        self._tell = tell
+        self._on_left_out = on_left_out
         self._plain: list[str] = []
         self._doubtful: list[LeftOut] = []
         self._ignores: list[tuple[str, str, GitIgnoreSpec]] = []
@@ -112,7 +112,7 @@ class _Packing:
         return f"{size:,} bytes, and nothing names it" if size > SMALL else None
 
     def _decide(self, left_out: LeftOut) -> Iterator[str]:
-        """Yield what of something doubtful is to be packed because it is named; tell of it otherwise."""
+        """Yield what of something doubtful is to be packed because it is named; report it otherwise."""
         name = left_out.name
         listed_by_author = left_out.reason == f"listed in {IGNORE_FILES[1]}"
         if name.endswith("/"):
@@ -122,7 +122,7 @@ class _Packing:
             named = [name] if self._is_named(name, by_path=by_path) else []
         yield from named
         if not named and not listed_by_author:
-            self._tell(left_out)
+            self._on_left_out(left_out)
 
     def _below(self, folder: str) -> Iterator[str]:
         """Yield the files in a doubtful directory, if anything in it may be named."""

@@ -87,9 +87,9 @@ class FilesystemSource:
         except ImportError as exc:
             raise UnsupportedError(f"{self._location}: cannot be read by this installation: {exc}.") from exc
         except Exception as exc:  # each file system raises its own library's errors
-            raise self._trouble(exc) from exc
+            raise self._translated(exc) from exc
 
-    def _trouble(self, exc: Exception) -> OgdcError:
+    def _translated(self, exc: Exception) -> OgdcError:
         status = getattr(getattr(exc, "response", None), "status_code", None)
         if status in (404, 410, 422):
             return RecipeNotFoundError(f"{self._location}: the server answers {status}. Check the address.")

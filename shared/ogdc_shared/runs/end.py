@@ -12,7 +12,7 @@ _log = logging.getLogger(__name__)
 
 
 def log_end(context: Context, name: str, applied: Applied) -> None:
-    """Log and count it where what was heard of a run is that it has ended."""
+    """Log and count it where what was reported of a run is its end."""
     if applied.ended is not None:
         _log.info("run %s ended: %s", name, applied.ended)
         context.telemetry.count(RUNS_ENDED, {"ogdc.run.status": applied.ended})

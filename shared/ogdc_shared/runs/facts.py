@@ -1,4 +1,4 @@
-"""Reading what each task of a run fetched, ran and wrote, as it told (`ogdc_worker.process.facts`)."""
+"""Reading what each task of a run fetched, ran and wrote, as `ogdc_worker.process.facts` left it."""
 
 from __future__ import annotations
 

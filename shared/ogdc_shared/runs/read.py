@@ -1,4 +1,4 @@
-"""Reading runs: from the record, which is mended first where it has not been heard of for a while."""
+"""Reading runs: from the record, which is reconciled first where nothing was reported for a while."""
 
 from __future__ import annotations
 

@@ -85,9 +85,7 @@ def submit_recipe(
         on_advice(recipe.advice)
     with within(run=run.name):
         if run.name == new.name:
-            started_by = "user" if trigger_inputs == SUBMITTED else "upload"
-            context.telemetry.count(RUNS_SUBMITTED, {"ogdc.run.started_by": started_by})
-            _log.info("run %s of recipe %s submitted by %s", run.name, run.recipe_id, caller.name)
+            _count_submission(context, run, caller=caller, by_upload=trigger_inputs != SUBMITTED)
             _start(context, new)
         else:
             ensure_handed_over(context, run)
@@ -142,6 +140,11 @@ def _record(context: Context, *, new: NewRun, compiled: CompiledRun) -> Run:
         if run.name == new.name:
             store_artifacts(context.store, compiled)
     return run
+
+
+def _count_submission(context: Context, run: Run, *, caller: Caller, by_upload: bool) -> None:
+    context.telemetry.count(RUNS_SUBMITTED, {"ogdc.run.started_by": "upload" if by_upload else "user"})
+    _log.info("run %s of recipe %s submitted by %s", run.name, run.recipe_id, caller.name)
 
 
 def _start(context: Context, new: NewRun) -> None:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 15.0
 READ_SECONDS = 60.0
 """How long a server may say nothing."""
-MOST_REDIRECTS = 15
+MAX_REDIRECTS = 15
 
 _PASSING = frozenset({408, 425, 429})
 """Statuses below 500 after which the same request may succeed."""
@@ -137,7 +137,7 @@ class Web:
     ) -> tuple[urllib3.BaseHTTPResponse, str]:
         """Ask for a URL and follow its redirects; returns the answer, and whose it is."""
         place, encrypted = url, False
-        for _ in range(MOST_REDIRECTS):
+        for _ in range(MAX_REDIRECTS):
             response = self._request(method, url, place, headers, encrypted=encrypted)
             target = _target(place, response)
             if target is None:
@@ -177,7 +177,7 @@ class Web:
         except LocationValueError as exc:
             raise InputNotFoundError(f"{url!r} cannot be fetched: {exc}.") from exc
         except HTTPError as exc:
-            raise _trouble(url, exc) from exc
+            raise _translated(url, exc) from exc
         self._keep_cookies(response, address)
         return response
 
@@ -262,7 +262,7 @@ def _leave(response: urllib3.BaseHTTPResponse) -> None:
         response.close()
 
 
-def _trouble(url: str, exc: HTTPError) -> Exception:
+def _translated(url: str, exc: HTTPError) -> Exception:
     reason = getattr(exc, "reason", None) or exc
     if distrust := _distrust(reason) or _distrust(exc):
         return InputNotFoundError(

@@ -111,9 +111,9 @@ def check_key(key: str) -> str:
     Raises:
         InvalidRequestError: it is not; the message says why.
     """
-    trouble = _trouble(key)
-    if trouble:
-        raise InvalidRequestError(f"{key[:200]!r} cannot be the key of an artifact: {trouble}.")
+    problem = _key_problem(key)
+    if problem:
+        raise InvalidRequestError(f"{key[:200]!r} cannot be the key of an artifact: {problem}.")
     return key
 
 
@@ -131,7 +131,7 @@ def check_prefix(prefix: str) -> str:
     return prefix
 
 
-def _trouble(key: str) -> str | None:
+def _key_problem(key: str) -> str | None:
     if not key.isprintable():
         return "it holds characters that cannot be printed"
     if len(key.encode()) > MAX_KEY_BYTES:

@@ -106,8 +106,8 @@ def start_upload(context: Context, upload_id: UUID, *, begin: bool = True) -> Tr
         return TriedUpload(trigger.name, UploadOutcome.KNOWN, upload.run)
     if not begin:
         return TriedUpload(trigger.name, UploadOutcome(upload.outcome), message=upload.message)
-    told_by = {"event_id": upload.object.event_id, "event_source": upload.object.source}
-    with within(trigger=trigger.name, **told_by):
+    event = {"event_id": upload.object.event_id, "event_source": upload.object.source}
+    with within(trigger=trigger.name, **event):
         return _tried(context, trigger, upload)
 
 

@@ -94,8 +94,8 @@ def stage_template(stage: Stage, *, name: str, recipe: RecipeFacts, settings: Se
         _file("partition", path=layout.PARTITION_PATH, key=pack),
         _archive("recipe", path=layout.RECIPE_PATH, key=layout.snapshot_key(recipe.snapshot)),
     ]
-    told_by_list = (DIGEST, PER_PACK) if is_listed(stage, recipe) else ()
-    listed = [m.Parameter(name=parameter) for parameter in told_by_list]
+    set_by_list = (DIGEST, PER_PACK) if is_listed(stage, recipe) else ()
+    listed = [m.Parameter(name=parameter) for parameter in set_by_list]
     expected = _expected(
         plan=stage.plan,
         partition=_PARTITION,

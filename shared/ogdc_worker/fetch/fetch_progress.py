@@ -18,19 +18,19 @@ FIRST_SECONDS, MAX_SECONDS = 1.0, 30.0
 
 
 class FetchProgress:
-    """Counts what several threads have fetched; tells of it inside its block."""
+    """Counts what several threads have fetched, and reports it inside its block."""
 
-    def __init__(self, files: int, tell: Callable[..., None]) -> None:
+    def __init__(self, files: int, on_progress: Callable[..., None]) -> None:
         """Nothing is reported yet.
 
         Args:
             files: How many there are.
-            tell: Called by a thread of its own with facts by name: `source` (the file at work longest),
-                `bytes` fetched in all and `rate` (bytes a second since the last time), `file_bytes` of this
-                file and `size` of all of it (None: not known), `done` and `of` (files).
+            on_progress: Called by a thread of its own with facts by name: `source` (the file at work
+                longest), `bytes` fetched in all and `rate` (bytes a second since the last time),
+                `file_bytes` of this file and `size` of all of it (None: not known), `done` and `of` (files).
         """
         self._files = files
-        self._tell = tell
+        self._on_progress = on_progress
         self._lock = Lock()
         self._bytes = 0
         self._done = 0
@@ -81,11 +81,11 @@ class FetchProgress:
             }
 
     def _report(self) -> None:
-        pause, bytes_before, told_at = FIRST_SECONDS, 0, time.monotonic()
+        pause, bytes_before, reported_at = FIRST_SECONDS, 0, time.monotonic()
         while not self._over.wait(pause):
             now = time.monotonic()
-            facts = self.facts(seconds=now - told_at, since=bytes_before)
+            facts = self.facts(seconds=now - reported_at, since=bytes_before)
             if facts["source"]:
-                self._tell(**facts)
-            bytes_before, told_at = facts["bytes"], now
+                self._on_progress(**facts)
+            bytes_before, reported_at = facts["bytes"], now
             pause = min(pause * 1.5, MAX_SECONDS)

@@ -26,7 +26,7 @@ from ogdc_worker.fetch.partial_file import SYNCED_BYTES
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LEAST_FREE = 0.1
+MIN_FREE = 0.1
 """Share of the disk that is left to others; what is beyond is not kept."""
 ABANDONED_SECONDS = 86_400.0
 """After which something half made is nobody's any more."""
@@ -164,7 +164,7 @@ class InputCache:
 
     def _has_room(self, size: int) -> bool:
         disk = os.statvfs(self._directory)
-        return disk.f_bavail * disk.f_frsize - size > LEAST_FREE * disk.f_blocks * disk.f_frsize
+        return disk.f_bavail * disk.f_frsize - size > MIN_FREE * disk.f_blocks * disk.f_frsize
 
     def _make_room(self, size: int) -> None:
         """Make room for `size` more bytes; entries are looked at first, and whenever there is too much."""

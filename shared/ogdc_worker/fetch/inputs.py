@@ -106,9 +106,9 @@ def fetch_inputs(
     _open_store(store)
     fetching = _Fetching(files, store=store, recipe=recipe, credentials=credentials, cache=cache)
 
-    def wait(trouble: RetryNotice) -> None:
-        warn(trouble)
-        pause(trouble.seconds)
+    def wait(notice: RetryNotice) -> None:
+        warn(notice)
+        pause(notice.seconds)
 
     def fetch(number: int) -> Fetched | _Unfetched:
         try:

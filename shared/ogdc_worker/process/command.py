@@ -290,11 +290,11 @@ class _Child:
             piece = os.read(self._output, _PIECE)
         except BlockingIOError:
             return True
-        self._tell(piece)
+        self._write(piece)
         self._is_open = bool(piece)
         return self._is_open
 
-    def _tell(self, piece: bytes, *, last: bool = False) -> None:
+    def _write(self, piece: bytes, *, last: bool = False) -> None:
         """Write output to our own, and keep its end; without what is masked."""
         if self._mask is not None:
             piece = self._mask.feed(piece, last=last)
@@ -306,7 +306,7 @@ class _Child:
     def _end_line(self) -> None:
         """What the worker says next begins a line."""
         if self._mask is not None:
-            self._tell(b"", last=True)
+            self._write(b"", last=True)
         if self._tail and not self._tail.endswith(b"\n"):
             self._tail += b"\n"
             _write_all(_STDOUT, b"\n")

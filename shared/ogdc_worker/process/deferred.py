@@ -1,7 +1,7 @@
 """Fetching in a container whose end nobody hears of but the container that follows it.
 
 Argo knows neither exit code nor message of an init container, shows no log of it, and would try the task
-again whatever was wrong. So such a container always ends well, and leaves in the workspace what it told and
+again whatever was wrong. So such a container always ends well, and leaves in the workspace its log and
 how it failed. Commands can write there: no link is followed, and what is read is a failure's words.
 """
 
@@ -28,7 +28,7 @@ _OLD = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def fetch_first(workspace: str, reporter: Reporter, fetch: Callable[[], None]) -> None:
-    """Fetch, and leave to `take_over` what was told meanwhile and why it failed, if it did."""
+    """Fetch, and leave to `take_over` the log and why it failed, if it did."""
     for name in (_LOG, _FAILURE):
         remove(f"{workspace}/{name}")
     reporter.copy = os.open(f"{workspace}/{_LOG}", _NEW, 0o600)
@@ -44,7 +44,7 @@ def fetch_first(workspace: str, reporter: Reporter, fetch: Callable[[], None]) -
 
 
 def take_over(workspace: str) -> None:
-    """Tell what the fetching container told, and fail as it did.
+    """Print the log of the container that fetched, and fail as it did.
 
     Raises:
         SourceUnavailableError: it failed, and another try may help.

@@ -27,7 +27,7 @@ _USAGE = re.compile(r"\s*(usage\b|-|\[|<)", re.IGNORECASE)
 """How a line of a program's help begins."""
 
 
-def telling_lines(output: str) -> str:
+def error_lines(output: str) -> str:
     """Choose from the end of a program's output what says why it failed.
 
     The first lines that are marked as errors; without such, those that sound like one, in the order they

@@ -14,7 +14,7 @@ from ogdc_shared.removal import empty, remove
 from ogdc_shared.trees import flush
 from ogdc_worker.process.command import command_environment, run_command
 from ogdc_worker.process.gdal_errors import GdalErrors
-from ogdc_worker.process.outputs import Left, settle_outputs
+from ogdc_worker.process.outputs import Left, prepare_outputs
 from ogdc_worker.process.usage import Usage
 from ogdc_worker.report import clip
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _SHOWN_BYTES = 500
 """How much of a command line goes into log lines and messages."""
-_SAID_BYTES = 1000
+_QUOTED_BYTES = 1000
 """How much of what it wrote."""
 _PARTS = frozenset(";|&(`")
 _EXPLAINED = {
@@ -133,7 +133,7 @@ class Execution:
 
             self._reporter.warn("gdal_error", gdal_error(command, errors))
         is_last = number == len(self._plan.commands)
-        left = settle_outputs(self._paths, is_last=is_last)
+        left = prepare_outputs(self._paths, is_last=is_last)
         if left != Left():
             from ogdc_worker.process import remarks
 
@@ -156,7 +156,7 @@ class Execution:
                 timeout=self._plan.command_timeout,
                 shell=shell,
                 notes=notes if self._plan.strict and shell[0] == "bash" and _has_parts(text) else None,
-                on_wait=partial(self._tell_of_background, number),
+                on_wait=partial(self._log_background, number),
                 on_output=errors.feed,
                 on_end=self._note_usage,
                 mask=self._mask,
@@ -169,7 +169,7 @@ class Execution:
     def _note_usage(self, usage: Usage) -> None:
         self._usage = usage
 
-    def _tell_of_background(self, number: int, processes: str) -> None:
+    def _log_background(self, number: int, processes: str) -> None:
         self._reporter.event(
             "command_background", number=number, of=len(self._plan.commands), processes=processes
         )
@@ -190,18 +190,18 @@ class Execution:
         return f"{which}, for {file.path!r}," if file else which
 
     def _failure(self, number: int, file: WorkFile | None, outcome: CommandResult) -> str:
-        from ogdc_worker.process.error_lines import telling_lines
+        from ogdc_worker.process.error_lines import error_lines
         from ogdc_worker.process.reasons import hints
         from ogdc_worker.room import shortage
 
         command = self._plan.commands[number - 1]
-        lines = telling_lines(outcome.output)
+        lines = error_lines(outcome.output)
         where = (
             f" — in: {clip(outcome.culprit, _SHOWN_BYTES)}"
             if outcome.culprit not in {"", command.text}
             else ""
         )
-        quoted = f" — it wrote: {clip(lines, _SAID_BYTES)}" if lines else ""
+        quoted = f" — it wrote: {clip(lines, _QUOTED_BYTES)}" if lines else ""
         how = _how_it_failed(outcome, self._plan.command_timeout)
         what_to_do = hints(
             command.text,

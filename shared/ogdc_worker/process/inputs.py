@@ -85,8 +85,8 @@ def _fetch(
             store=_store(paths),
             recipe=paths.recipe,
             report=lambda fetched: reporter.event("fetched", **fetched._asdict()),
-            warn=lambda trouble: reporter.event(
-                "fetch_delayed", **trouble._asdict() | {"seconds": round(trouble.seconds, 1)}
+            warn=lambda notice: reporter.event(
+                "fetch_delayed", **notice._asdict() | {"seconds": round(notice.seconds, 1)}
             ),
             progress=progress,
             credentials=paths.credentials,

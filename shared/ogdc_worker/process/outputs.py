@@ -27,7 +27,7 @@ class Left(NamedTuple):
     """Indexes of what will be gone."""
 
 
-def settle_outputs(paths: ProcessPaths, *, is_last: bool) -> Left:
+def prepare_outputs(paths: ProcessPaths, *, is_last: bool) -> Left:
     """Make links good, open directories to their owner, and find out what outputs miss without the inputs.
 
     Args:

@@ -156,7 +156,7 @@ class _Process:
             self._checkpoint.record(step.name, self._reporter.take_unrecorded())
             if facts:
                 self._reporter.event(**facts)
-            self._tell_progress()
+            self._report_progress()
         empty(self._paths.inputs)  # nobody reads them again, and the volume is shared
         if self._file_by_file:
             self._file_by_file.tidy()
@@ -215,7 +215,7 @@ class _Process:
 
         return check_outputs(self._paths.outputs, self._reporter)
 
-    def _tell_progress(self, share: float = 0.0) -> None:
+    def _report_progress(self, share: float = 0.0) -> None:
         """Say how many commands are finished, in units of files; `share` is how much of the next one is."""
         files = len(self._files) if self._plan.per_file else 1
         commands = sum(name.startswith("run ") for name in self._checkpoint.finished)
@@ -225,7 +225,7 @@ class _Process:
         if self._file_by_file is None:
             return self._execution.run(number)
         elsewhere = [file for file in self._files if file.kind == "volume"] if number == 1 else []
-        return self._file_by_file.run(number, self._tell_progress, elsewhere)
+        return self._file_by_file.run(number, self._report_progress, elsewhere)
 
     def _clear(self) -> None:
         empty(self._paths.inputs)

@@ -44,17 +44,17 @@ def tidy(leftovers: Leftovers, reporter: Reporter) -> None:
     condemned = f"{leftovers.volume}/{layout.CONDEMNED}"
     for place in _old(leftovers.volume, time.time() - (leftovers.retry_days + 1) * _DAY):
         os.makedirs(condemned, exist_ok=True)
-        with _told(reporter, place):
+        with _logging_errors(reporter, place):
             os.rename(f"{leftovers.volume}/{place}", f"{condemned}/{place.replace('/', '_')}")
     for name in _names(condemned):
-        with _told(reporter, name):
+        with _logging_errors(reporter, name):
             remove(f"{condemned}/{name}")
             reporter.event("removed", place=name)
 
 
 @contextmanager
-def _told(reporter: Reporter, place: str) -> Iterator[None]:
-    """Go on with the others where one cannot be removed."""
+def _logging_errors(reporter: Reporter, place: str) -> Iterator[None]:
+    """Log that one cannot be removed, and go on with the others."""
     try:
         yield
     except OSError as exc:

@@ -182,7 +182,7 @@ def test_what_is_no_cursor_is_refused(cursor):
 # --- whom to ask Argo about ---
 
 
-def test_runs_of_which_nothing_was_heard_are_found(conn):
+def test_runs_of_which_nothing_was_reported_are_found(conn):
     for name in ("silent-1", "asked-1", "applied-1", "ended-1", "unsent-1"):
         submit(conn, name)
         ago(conn, name, 60)

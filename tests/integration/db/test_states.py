@@ -58,7 +58,7 @@ def test_hearing_of_a_run_proves_that_argo_has_it(conn):
     record_state(conn, state(NAME))
     run = get_run(conn, NAME)
     assert run.handed_over_at is not None
-    assert run.heard_at is not None
+    assert run.applied_at is not None
 
 
 @pytest.mark.parametrize("version", [6, 7])
@@ -120,7 +120,7 @@ def test_a_workflow_deleted_after_its_end_keeps_its_status(conn, phase):
     assert (run.status, run.message, run.finished_at) == (phase, "m", LONG_AGO)
 
 
-def test_an_end_heard_of_after_the_workflow_was_missed_is_believed(conn):
+def test_an_end_reported_after_the_workflow_was_missed_is_believed(conn):
     record_state(conn, state(NAME, 7))
     assert record_absence(conn, NAME).after
     assert get_run(conn, NAME).status == "Error"
@@ -271,7 +271,7 @@ def test_an_older_state_with_tasks_tells_warnings_that_a_newer_one_left_out(conn
     assert get_run(conn, NAME).warning_count == 1
 
 
-def test_a_run_has_no_warnings_until_one_is_heard_of(conn):
+def test_a_run_has_no_warnings_until_one_is_reported(conn):
     assert get_run(conn, NAME).warning_count == 0
     assert get_warnings(conn, get_run(conn, NAME).id) == RunWarnings()
 

@@ -46,7 +46,7 @@ def events(database) -> int:
         return count
 
 
-def hear_state(conn, name, *, event_ref):
+def apply_state(conn, name, *, event_ref):
     return record_state(conn, state(name), event_ref=event_ref)
 
 
@@ -68,11 +68,11 @@ def test_an_event_counts_once(database, run):
         assert record_reference(conn, run.name, event_ref=EVENT._replace(source="elsewhere")).after
 
 
-@pytest.mark.parametrize("hear", [record_reference, hear_state])
-def test_one_event_delivered_many_times_at_once_counts_once(database, run, hear):
+@pytest.mark.parametrize("record", [record_reference, apply_state])
+def test_one_event_delivered_many_times_at_once_counts_once(database, run, record):
     def deliver(_: int):
         with database.autocommit() as conn:
-            return hear(conn, run.name, event_ref=EVENT).after is not None
+            return record(conn, run.name, event_ref=EVENT).after is not None
 
     with ThreadPoolExecutor(8) as threads:
         assert sum(threads.map(deliver, range(16))) == 1

@@ -154,7 +154,7 @@ def test_what_a_run_prints_commands_nobody(runner: Runner, stack: Stack) -> None
     assert "it lies" in step.log
 
 
-def test_a_deployment_that_is_away_is_told(runner: Runner) -> None:
+def test_a_deployment_that_is_away_is_reported(runner: Runner) -> None:
     step = runner.run(SUBMIT, recipe=recipe_in(runner, "recipes/words"), api_url="http://127.0.0.1:9")
 
     assert step.code == 1

@@ -1,7 +1,7 @@
 """kill -9 of any process at any time, while recipes are submitted and run.
 
-OGDC_KILLS_SECONDS makes the trouble last longer, OGDC_KILLS_SEED repeats its choices (not the machine's), and
-OGDC_KILLS_DISK names a small disk for the stack, which is full every now and
+OGDC_KILLS_SECONDS makes the disturbances last longer, OGDC_KILLS_SEED repeats its choices (not the
+machine's), and OGDC_KILLS_DISK names a small disk for the stack, which is full every now and
 then. `scripts/soak` sets all of it.
 """
 
@@ -102,7 +102,7 @@ class Scene:
     def __init__(self, stack: Stack, trace: TraceServer, directory: Path) -> None:
         self.stack = stack
         self.trace = trace
-        self.trouble = Disturbances(stack, seed=SEED, most_pod_kills=1 if SECONDS < 60 else 3)
+        self.disturbances = Disturbances(stack, seed=SEED, most_pod_kills=1 if SECONDS < 60 else 3)
         self.filler = None if DISK is None else Filler(Path(DISK), seed=SEED)
         self.submissions: list[Submission] = []
         self.answered: dict[str, set[str]] = {}
@@ -168,7 +168,7 @@ class Scene:
     def submit_by_cli(self, submission: Submission, command: str) -> None:
         """Submit with the command line, which may be killed, or find nobody there."""
         client = self.stack.start_cli(command, "--json", str(submission.directory))
-        self.trouble.clients.append(client)
+        self.disturbances.clients.append(client)
         out, err = client.communicate(timeout=SECONDS + DRAIN_SECONDS)
         assert "Traceback" not in err, err
         if client.returncode == 0:
@@ -231,7 +231,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
 
 
 def test_nothing_is_lost_repeated_or_untrue_whatever_is_killed(scene: Scene) -> None:
-    submissions, versions = submit_amid_trouble(scene)
+    submissions, versions = submit_amid_disturbances(scene)
     wait_until(lambda: all(run["status"] in TERMINAL for run in scene.runs().values()), seconds=DRAIN_SECONDS)
     runs = by_recipe(scene)
     for submission in submissions:
@@ -243,7 +243,7 @@ def test_nothing_is_lost_repeated_or_untrue_whatever_is_killed(scene: Scene) -> 
     check_nothing_is_left(scene)
 
 
-def submit_amid_trouble(scene: Scene) -> tuple[list[Submission], dict[str, Submission]]:
+def submit_amid_disturbances(scene: Scene) -> tuple[list[Submission], dict[str, Submission]]:
     """Have clients submit all the while, and return once each has its answer or is dead.
 
     Returns:
@@ -251,11 +251,11 @@ def submit_amid_trouble(scene: Scene) -> tuple[list[Submission], dict[str, Submi
     """
     with ThreadPoolExecutor(64) as pool:
         watching, renewing = pool.submit(scene.watch), pool.submit(scene.renew)
-        trouble = pool.submit(scene.trouble.make, SECONDS)
+        disturbing = pool.submit(scene.disturbances.make, SECONDS)
         full = pool.submit(scene.filler.make, SECONDS) if scene.filler else None
         try:
             clients = list(started_clients(scene, pool))
-            trouble.result()
+            disturbing.result()
             if full is not None:
                 full.result()
             scene.calm.set()
@@ -314,7 +314,7 @@ def may_end_so(scene: Scene, run: dict[str, Any], ends: str) -> bool:
     """Whether a run ended as its recipe does, or for what was done to it, and says so."""
     if run["status"] == "Failed":
         why = run["message"]
-        killed = scene.trouble.killed_command_of(run["name"]) and "exit code 137" in why
+        killed = scene.disturbances.killed_command_of(run["name"]) and "exit code 137" in why
         return killed or is_for_want_of_room(scene, why) or (ends == "Failed" and "exit code 3" in why)
     return bool(run["status"] == ends)
 
@@ -361,7 +361,7 @@ def check_executions(scene: Scene, submission: Submission) -> None:
             assert earlier.number <= later.number, f"{earlier} had finished before {later}"
             if earlier.number == later.number:
                 since = earlier.started - LATE_SECONDS
-                assert any(since <= each.time <= later.started for each in scene.trouble.kills), (
+                assert any(since <= each.time <= later.started for each in scene.disturbances.kills), (
                     f"{earlier}, and again {later}"
                 )
 

@@ -1,4 +1,4 @@
-"""Stacks in trouble: on a small disk, with certificates of its own, killed and started again."""
+"""Stacks in adversity: on a small disk, with certificates of its own, killed and started again."""
 
 from __future__ import annotations
 

@@ -279,7 +279,7 @@ def test_a_file_that_is_not_there_is_named(stack: Stack, recipe: MakeRecipe, tmp
     assert f"'{server.url}/2.txt' cannot be fetched: its server answered 404" in done.err
 
 
-def test_a_pattern_that_nothing_matches_is_told(
+def test_a_pattern_that_nothing_matches_is_reported(
     stack: Stack, recipe: MakeRecipe, claim: Path, tmp_path: Path
 ) -> None:
     plant(claim, {"c/readme.txt": b""})

@@ -224,14 +224,14 @@ def test_run_that_is_told_to_end_cancels_and_leaves_nothing(stack: Stack, recipe
 
 
 def test_run_whose_reader_goes_away_cancels(stack: Stack, recipe) -> None:
-    process = stack.start_cli("run", str(recipe("unheard", "echo a; sleep 1; echo b", "sleep 600")))
+    process = stack.start_cli("run", str(recipe("unread", "echo a; sleep 1; echo b", "sleep 600")))
     assert process.stderr is not None
     while "command 1 of 2" not in process.stderr.readline():
         pass
     process.stderr.close()
     process.communicate(timeout=120)
     assert process.returncode == 1
-    (run,) = stack.cli("list", "--recipe", "unheard", "--json").json()
+    (run,) = stack.cli("list", "--recipe", "unread", "--json").json()
     assert stack.wait(run["name"])["status"] == "Failed"
 
 

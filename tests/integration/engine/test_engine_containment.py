@@ -125,7 +125,7 @@ class _FaultyTask:
 
 
 @pytest.mark.parametrize("fault", ["start", "poll", "terminate"])
-def test_a_fault_of_the_engine_is_told_and_contained(tmp_path: Path, fault: str) -> None:
+def test_a_fault_of_the_engine_is_reported_and_contained(tmp_path: Path, fault: str) -> None:
     before = set(threading.enumerate())
     template = shell("faulty", "sleep 0.3", mounts=[])
     template["container"]["command"][3] = "faulty"

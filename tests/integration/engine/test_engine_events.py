@@ -91,7 +91,7 @@ def test_changes_are_told_as_an_api_server_source_would(sink: Sink, tmp_path: Pa
 def test_the_end_of_a_workflow_is_told_at_once(
     sink: Sink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(events, "_SHORTEST_PAUSE_SECONDS", 600)
+    monkeypatch.setattr(events, "_MIN_PAUSE_SECONDS", 600)
     monkeypatch.setattr(events, "_MAX_PAUSE_SECONDS", 600)
     with Machine(tmp_path / "m", events_url=sink.url) as machine:
         machine.create(hello("quick"))

@@ -161,11 +161,11 @@ def test_scratch_that_is_hidden_counts(tmp_path: Path, how: str) -> None:
 
 
 def test_a_pod_has_room_for_its_last_words_whatever_fills_the_disk(tmp_path: Path) -> None:
-    said = "printf '%s' 'No room is left' 1<> /dev/termination-log"
+    message = "printf '%s' 'No room is left' 1<> /dev/termination-log"
     room = "test $(stat -c %b /dev/termination-log) -gt 0"
     with Machine(tmp_path, slots=1) as machine:
         for name in ("one", "another"):
-            template = limited(f"{room} && {said} && truncate -s 15 /dev/termination-log && exit 3")
+            template = limited(f"{room} && {message} && truncate -s 15 /dev/termination-log && exit 3")
             volumes = [{"name": "scratch", "emptyDir": {"sizeLimit": "50Mi"}}]
             machine.create(workflow(name, tasks=[task("t")], templates=[template], volumes=volumes))
             node = nodes(machine.wait(name))["t"]

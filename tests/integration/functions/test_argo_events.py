@@ -13,7 +13,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from ogdc_functions.argo_events import STILL_RUNNING
+from ogdc_functions.argo_events import STOP_REQUESTED
 from ogdc_shared.db.database import Database
 from ogdc_shared.db.runs import get_run
 from support.argo_server import ArgoServer
@@ -140,7 +140,7 @@ class TestDeletion:
         assert recorded() == "Error"
 
 
-def mentioned(name: str, *, kind: str = "update", namespace: str = "ogdc") -> dict[str, Any]:
+def reference_event(name: str, *, kind: str = "update", namespace: str = "ogdc") -> dict[str, Any]:
     """The event of an ApiServerSource in Reference mode."""
     reference = {
         "kind": "Workflow",
@@ -168,14 +168,14 @@ class TestWhatOnlyArgoKnows:
     def test_an_event_that_only_names_the_workflow(self, argo_events, argo: ArgoServer, name: str, recorded):
         argo.advance(name, "Succeeded")
 
-        assert post(argo_events, mentioned(name)).get_json() == {"events": ["applied"]}
+        assert post(argo_events, reference_event(name)).get_json() == {"events": ["applied"]}
         assert argo.called("get") == 0
         assert recorded() == "Succeeded"
         assert recorded() == "Succeeded"
         assert argo.called("get") == 1
 
     def test_each_such_event_has_argo_asked_once(self, argo_events, argo: ArgoServer, name: str, recorded):
-        first, second = mentioned(name), mentioned(name)
+        first, second = reference_event(name), reference_event(name)
         for event, phase in ((first, "Running"), (first, "Failed"), (second, "Failed")):
             argo.advance(name, phase)
             post(argo_events, event)
@@ -189,12 +189,14 @@ class TestWhatOnlyArgoKnows:
     ):
         del argo.workflows[name]
 
-        assert post(argo_events, mentioned(name, kind="delete")).get_json() == {"events": ["applied"]}
+        assert post(argo_events, reference_event(name, kind="delete")).get_json() == {"events": ["applied"]}
         assert recorded() == "Error"
 
     def test_named_elsewhere(self, argo_events, argo: ArgoServer, name: str, recorded):
-        assert post(argo_events, mentioned(name, namespace="elsewhere")).get_json() == {"events": ["ignored"]}
-        assert post(argo_events, mentioned("nobodys")).get_json() == {"events": ["ignored"]}
+        assert post(argo_events, reference_event(name, namespace="elsewhere")).get_json() == {
+            "events": ["ignored"]
+        }
+        assert post(argo_events, reference_event("nobodys")).get_json() == {"events": ["ignored"]}
         recorded()
         assert argo.called("get") == 0
 
@@ -231,7 +233,7 @@ class TestWhatOnlyArgoKnows:
         self, argo_events, argo: ArgoServer, name: str, submit, database
     ):
         argo.advance(name, "Succeeded")
-        post(argo_events, mentioned(name))
+        post(argo_events, reference_event(name))
 
         assert submit.post("/sweep").get_json()["refreshed"] == [name]
         with database.autocommit() as conn:
@@ -242,10 +244,10 @@ class TestWhatOnlyArgoKnows:
         self, argo_events, argo: ArgoServer, name: str, recorded, database: Database
     ):
         argo.advance(name, "Succeeded")
-        post(argo_events, mentioned(name))
-        argo.trouble["get"] = "refuse"
+        post(argo_events, reference_event(name))
+        argo.faults["get"] = "refuse"
         assert recorded() == "Pending"
-        del argo.trouble["get"]
+        del argo.faults["get"]
         with database.transaction() as conn:
             conn.execute("UPDATE runs SET asked_at = now() - interval '31 seconds'")
 
@@ -256,15 +258,15 @@ class TestWhatOnlyArgoKnows:
     ):
         """With `fail_fast`: this service may not terminate, the sweep of submit may."""
         argo.workflows[name]["metadata"]["labels"]["ogdc/fail-fast"] = "true"
-        argo.trouble["terminate"] = "refuse"
+        argo.faults["terminate"] = "refuse"
         event = structured(argo.advance(name, "Running", nodes=pod("a", "Failed")))
         answer = argo_events.post("/", data=json.dumps(event), content_type="application/cloudevents+json")
         assert argo.workflows[name]["status"]["phase"] == "Running"
-        del argo.trouble["terminate"]
+        del argo.faults["terminate"]
 
         # Knative's broker passes the answer, an event, on to the sweep.
         assert answer.status_code == 200
-        assert answer.headers["ce-type"] == STILL_RUNNING
+        assert answer.headers["ce-type"] == STOP_REQUESTED
         assert answer.get_json() == {"runs": [name]}
         passed_on = {key: value for key, value in answer.headers.items() if key.lower().startswith("ce-")}
         swept = submit.post("/sweep", data=answer.data, headers=passed_on, content_type="application/json")
@@ -541,7 +543,7 @@ class TestTasksThatCannotBegin:
     def shown(self, status, name: str):
         return lambda: {key: status.get(f"/runs/{name}").get_json()[key] for key in ("status", "message")}
 
-    def test_what_they_wait_for_is_told(self, argo_events, argo: ArgoServer, name: str, shown):
+    def test_what_they_wait_for_is_reported(self, argo_events, argo: ArgoServer, name: str, shown):
         now = datetime.now(UTC).isoformat()
 
         tell(argo_events, self.waiting(argo, name, now))

@@ -45,9 +45,9 @@ class TestCancel:
         assert status.get(f"/status/{name}").get_json()["status"] == "Succeeded"
 
     def test_a_run_that_never_reached_argo_is_ended(self, submit, argo: ArgoServer):
-        argo.trouble["create"] = "refuse"
+        argo.faults["create"] = "refuse"
         name = send(submit).get_json()["detail"].split()[5].rstrip(".")
-        argo.trouble.clear()
+        argo.faults.clear()
 
         response = submit.post(f"/runs/{name}/cancel")
 
@@ -56,9 +56,9 @@ class TestCancel:
         assert argo.workflows == {}
 
     def test_a_run_that_reached_argo_unnoticed_is_stopped_there(self, submit, argo: ArgoServer):
-        argo.trouble["create"] = "drop"
+        argo.faults["create"] = "drop"
         name = send(submit).get_json()["detail"].split()[5].rstrip(".")
-        argo.trouble.clear()
+        argo.faults.clear()
 
         response = submit.post(f"/runs/{name}/cancel")
 
@@ -67,7 +67,7 @@ class TestCancel:
 
     def test_when_argo_is_away_nothing_changes(self, submit, status, argo: ArgoServer):
         name = started(submit)
-        argo.trouble["terminate"] = "refuse"
+        argo.faults["terminate"] = "refuse"
 
         assert submit.post(f"/runs/{name}/cancel").status_code == 503
         assert status.get(f"/status/{name}").get_json()["status"] == "Pending"
@@ -123,7 +123,7 @@ class TestRetry:
     def test_an_answer_that_was_lost_is_made_up_for_by_events(
         self, submit, status, argo_events, argo: ArgoServer, failed: str
     ):
-        argo.trouble["retry"] = "drop"
+        argo.faults["retry"] = "drop"
 
         assert submit.post(f"/runs/{failed}/retry").status_code == 503
         assert status.get(f"/status/{failed}").get_json()["status"] == "Failed"
@@ -138,7 +138,7 @@ class TestRetry:
 def test_a_refused_retry_leaves_the_record_alone(submit, argo_events, argo: ArgoServer, database: Database):
     name = started(submit)
     tell(argo_events, argo.advance(name, "Failed"))
-    argo.trouble["retry"] = "reject"
+    argo.faults["retry"] = "reject"
 
     assert submit.post(f"/runs/{name}/retry").status_code == 409
     with database.transaction() as conn:

@@ -77,7 +77,7 @@ def test_totals_come_with_a_link_to_all_of_it(submit, status, argo_events, artif
     "text",
     ["", "[]", "{", '{"totals": 1}', "\0" * 9000, document(totals={"ran": "x"}), document(succeeded=None)],
 )
-def test_what_cannot_be_read_is_not_told(
+def test_what_cannot_be_read_is_unknown(
     submit, status, argo_events, artifacts: Path, argo: ArgoServer, text: str
 ):
     name = started(submit)
@@ -121,9 +121,9 @@ def test_stages_are_counted_and_partitions_are_those_of_the_inputs(
     }
     [partition] = status.get(f"/runs/{name}/partitions").get_json()["partitions"]
     assert partition["phase"] == "Succeeded"
-    told = {task["name"]: task["facts"] for task in status.get(f"/runs/{name}/facts").get_json()["tasks"]}
-    assert told["tiles(0:0)"] is not None
-    assert told["process(0:0)"] is None, "each stage has its own"
+    facts = {task["name"]: task["facts"] for task in status.get(f"/runs/{name}/facts").get_json()["tasks"]}
+    assert facts["tiles(0:0)"] is not None
+    assert facts["process(0:0)"] is None, "each stage has its own"
 
 
 def test_facts_of_an_unknown_run_are_404(status):

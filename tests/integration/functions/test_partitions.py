@@ -112,7 +112,7 @@ class TestSubmission:
     def test_where_argo_will_not_have_it_nothing_stays_behind(
         self, submit, artifacts: Path, argo: ArgoServer
     ):
-        argo.trouble["create"] = "reject"
+        argo.faults["create"] = "reject"
 
         assert send(submit, files=parallel_files(partition_size=1)).status_code == 500
         assert list((artifacts / "runs").iterdir()) == []
@@ -171,10 +171,10 @@ class TestFailFast:
 
     def test_where_argo_does_not_answer_the_next_event_stops_it(self, submit, argo_events, argo: ArgoServer):
         name = started(submit, files=parallel_files(partition_size=3))
-        argo.trouble["terminate"] = "reject"
+        argo.faults["terminate"] = "reject"
         answer = tell(argo_events, argo.advance(name, "Running", nodes=nodes(processing(0, "Failed"))))
         assert (answer.status_code, answer.get_json()) == (200, {"events": ["applied"]})
-        argo.trouble.clear()
+        argo.faults.clear()
 
         tell(argo_events, argo.advance(name, "Running"))
 

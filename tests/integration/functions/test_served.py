@@ -126,8 +126,8 @@ def test_what_no_function_sees_is_refused_in_json(
     assert "Traceback" not in log.read_text()
 
 
-def test_trouble_is_logged_as_json(service: Service, environment, log: Path, argo: ArgoServer):
-    argo.trouble["create"] = "reject"
+def test_a_failure_is_logged_as_json(service: Service, environment, log: Path, argo: ArgoServer):
+    argo.faults["create"] = "reject"
 
     assert send(service, bundle(recipe_files())) == 500
 
@@ -135,19 +135,19 @@ def test_trouble_is_logged_as_json(service: Service, environment, log: Path, arg
     assert any("cannot be accepted" in line.get("exception", "") for line in lines)
 
 
-@pytest.mark.parametrize("trouble", ["hang", "drop"])
+@pytest.mark.parametrize("fault", ["hang", "drop"])
 def test_killed_while_argo_is_asked(
-    environment, log: Path, argo: ArgoServer, database: Database, artifacts: Path, trouble: str
+    environment, log: Path, argo: ArgoServer, database: Database, artifacts: Path, fault: str
 ):
     environment.setenv("ARGO_TIMEOUT", "30")
-    argo.trouble["create"] = trouble
+    argo.faults["create"] = fault
     with Service("submit", log=log) as service:
         client = threading.Thread(target=send, args=(service, bundle(recipe_files())))
         client.start()
         wait_until(lambda: argo.called("create") > 0)
         service.kill()
         client.join()
-    argo.trouble.clear()
+    argo.faults.clear()
 
     assert len(runs(database)) == 1
     assert_the_sweep_makes_it_whole(log, argo, database, artifacts)

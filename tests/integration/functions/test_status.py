@@ -1,4 +1,4 @@
-"""GET: what can be read about runs, and how the record mends itself when it has not heard for a while."""
+"""GET: what can be read about runs, and how the record mends itself when nothing was reported for a while."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class TestStatus:
 
 
 class TestMending:
-    """A run that has not been heard of for a while is asked about at Argo."""
+    """A run of which nothing was reported for a while is asked about at Argo."""
 
     pytestmark = pytest.mark.usefixtures("impatient")
 
@@ -111,10 +111,10 @@ class TestMending:
         assert answer["status"] == "Error"
         assert "deleted" in answer["message"]
 
-    @pytest.mark.parametrize("trouble", ["refuse", "drop", "hang", "reject"])
-    def test_when_argo_is_away_the_record_stands(self, submit, status, argo: ArgoServer, trouble: str):
+    @pytest.mark.parametrize("fault", ["refuse", "drop", "hang", "reject"])
+    def test_when_argo_is_away_the_record_stands(self, submit, status, argo: ArgoServer, fault: str):
         name = started(submit)
-        argo.trouble["get"] = trouble
+        argo.faults["get"] = fault
 
         response = status.get(f"/status/{name}")
 
@@ -122,7 +122,7 @@ class TestMending:
         assert response.get_json()["status"] == "Pending"
 
     def test_a_run_that_is_not_at_argo_yet_is_not_given_up(self, submit, status, argo: ArgoServer):
-        argo.trouble["create"] = "refuse"
+        argo.faults["create"] = "refuse"
         name = send(submit).get_json()["detail"].split()[5].rstrip(".")
 
         assert status.get(f"/status/{name}").get_json()["status"] == "Pending"
@@ -371,7 +371,7 @@ class TestLogs:
 
     def test_when_argo_is_away(self, submit, status, argo: ArgoServer):
         name = started(submit)
-        argo.trouble["log"] = "refuse"
+        argo.faults["log"] = "refuse"
 
         assert status.get(f"/runs/{name}/logs").status_code == 503
 

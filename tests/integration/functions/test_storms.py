@@ -89,7 +89,7 @@ def life(name: str) -> Iterator[Event]:
 
 @pytest.fixture
 def names(database: Database) -> list[str]:
-    """Runs that Argo has not been heard of yet."""
+    """Runs that Argo has reported nothing of yet."""
     with database.transaction() as conn:
         return [submit(conn, f"run-{number:03}").name for number in range(RUNS)]
 
@@ -154,10 +154,10 @@ def test_an_hour_of_events_once_more_changes_nothing(
 def test_the_record_is_the_same_whether_events_come_in_order_or_not(
     environment, database: Database, names: list[str], log: Path
 ):
-    told_twice = {name: list(life(name)) for name in names[:10]}
+    sent_twice = {name: list(life(name)) for name in names[:10]}
     with Service("argo_events", log=log) as service:
-        send(service, [event for name in names[:5] for event in told_twice[name]])
-        shuffled = [event for name in names[5:10] for event in told_twice[name] * 2]
+        send(service, [event for name in names[:5] for event in sent_twice[name]])
+        shuffled = [event for name in names[5:10] for event in sent_twice[name] * 2]
         random.Random(3).shuffle(shuffled)
         send(service, shuffled)
 

@@ -87,7 +87,7 @@ def test_a_location_is_read_where_the_deployment_allows_it(
         ("", {}, False),
     ],
 )
-def test_overwrite_is_obeyed_wherever_it_is_said(
+def test_overwrite_is_obeyed_wherever_it_stands(
     serve, environment, tmp_path: Path, argo: ArgoServer, query: str, body: dict, overwrite: bool
 ):
     environment.setenv("OGDC_ALLOW_LOCAL_RECIPES", "true")
@@ -337,7 +337,7 @@ class TestArgoAway:
     def test_a_workflow_that_argo_does_not_take_leaves_nothing_behind(
         self, submit, argo: ArgoServer, artifacts: Path, database: Database
     ):
-        argo.trouble["create"] = "reject"
+        argo.faults["create"] = "reject"
 
         response = send(submit)
 
@@ -346,11 +346,11 @@ class TestArgoAway:
         assert recorded(database) == []
         assert stored(artifacts) == []
 
-    @pytest.mark.parametrize("trouble", ["drop", "hang", "refuse"])
+    @pytest.mark.parametrize("fault", ["drop", "hang", "refuse"])
     def test_a_run_that_may_be_at_argo_stays_and_is_named(
-        self, submit, argo: ArgoServer, database: Database, artifacts: Path, trouble: str
+        self, submit, argo: ArgoServer, database: Database, artifacts: Path, fault: str
     ):
-        argo.trouble["create"] = trouble
+        argo.faults["create"] = fault
 
         response = send(submit)
 
@@ -359,13 +359,13 @@ class TestArgoAway:
         assert name in response.get_json()["detail"]
         assert (artifacts / plan_key(name)).is_file()
 
-    @pytest.mark.parametrize("trouble", ["drop", "refuse"])
+    @pytest.mark.parametrize("fault", ["drop", "refuse"])
     def test_a_repetition_under_the_same_key_finishes_it(
-        self, submit, argo: ArgoServer, database: Database, trouble: str
+        self, submit, argo: ArgoServer, database: Database, fault: str
     ):
-        argo.trouble["create"] = trouble
+        argo.faults["create"] = fault
         send(submit, Idempotency_Key="k1")
-        argo.trouble.clear()
+        argo.faults.clear()
 
         response = send(submit, Idempotency_Key="k1")
 
@@ -373,9 +373,9 @@ class TestArgoAway:
         assert recorded(database) == [response.get_json()["recipe_workflow_name"]] == list(argo.workflows)
 
     def test_the_sweep_finishes_it(self, submit, argo: ArgoServer, database: Database):
-        argo.trouble["create"] = "refuse"
+        argo.faults["create"] = "refuse"
         send(submit)
-        argo.trouble.clear()
+        argo.faults.clear()
 
         swept = submit.post("/sweep?unsent_for=0").get_json()
 
@@ -449,7 +449,7 @@ class TestValidate:
         assert recorded(database) == []
         assert argo.calls == []
 
-    def test_every_problem_is_told(self, submit):
+    def test_every_problem_is_reported(self, submit):
         response = send(submit, "/validate", files=recipe_files(recipe_sh=None, data_csv=None))
 
         detail = response.get_json()["detail"]

@@ -147,7 +147,7 @@ def counted(collector: Collector, name: str) -> dict[tuple[Any, ...], int]:
 
 
 def test_a_failure_is_seen_as_one(collector: Collector, log: Path, argo: ArgoServer):
-    argo.trouble["create"] = "reject"
+    argo.faults["create"] = "reject"
     with Service("submit", log=log) as service:
         assert submit(service).status == 500
         end(service)

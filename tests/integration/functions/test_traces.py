@@ -90,8 +90,8 @@ def test_without_one_that_is_valid_a_request_has_a_trace_of_its_own(services, ar
     assert {line["trace_id"] for line in service.lines()} == {trace.trace_id}
 
 
-def test_trouble_is_logged_in_its_trace(services, argo: ArgoServer):
-    argo.trouble["create"] = "reject"
+def test_a_failure_is_logged_in_its_trace(services, argo: ArgoServer):
+    argo.faults["create"] = "reject"
     service = services("submit")
 
     assert submit(service, traceparent=PARENT).status == 500

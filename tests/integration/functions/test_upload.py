@@ -367,9 +367,9 @@ class TestWaiting:
     ):
         trigger(pass_object=False)
         message = uploads.minio(Object())
-        argo.trouble["create"] = "refuse"
+        argo.faults["create"] = "refuse"
         assert outcomes(post(upload, message)) == ["waiting"]
-        del argo.trouble["create"]
+        del argo.faults["create"]
 
         assert outcomes(post(upload, message)) == ["started"]
         assert runs(database) == list(argo.workflows)

@@ -45,7 +45,7 @@ def run(sandbox: Sandbox, log: Path, script: str, *mounts: Mount) -> tuple[Exit,
     return ended, log.read_text()
 
 
-def test_exit_codes_and_signals_are_told(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_exit_codes_and_signals_are_reported(sandbox: Sandbox, tmp_path: Path) -> None:
     assert run(sandbox, tmp_path / "a", "exit 7")[0] == Exit(7)
     assert run(sandbox, tmp_path / "b", "kill -9 $$")[0] == Exit(137)
 

@@ -25,7 +25,7 @@ def server(tmp_path: Path, certificate: Certificate) -> Iterator[FileServer]:
         yield server
 
 
-def test_certificate_that_is_not_trusted_is_no_passing_trouble(server: FileServer) -> None:
+def test_certificate_that_is_not_trusted_is_no_passing_fault(server: FileServer) -> None:
     url = f"{server.url}/a.csv"
     with pytest.raises(
         InputNotFoundError, match=r"not trusted \(self.signed certificate\).*SSL_CERT_FILE"
@@ -34,7 +34,7 @@ def test_certificate_that_is_not_trusted_is_no_passing_trouble(server: FileServe
     assert url in str(caught.value)
 
 
-def test_certificate_for_another_name_is_no_passing_trouble(
+def test_certificate_for_another_name_is_no_passing_fault(
     server: FileServer, certificate: Certificate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate.path))

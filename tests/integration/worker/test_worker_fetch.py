@@ -108,7 +108,7 @@ def test_a_few_files_are_fetched_at_once(fetching: Fetching, server: FileServer)
     assert len(fetching.names(*(server.url + path for path in paths))) == len(paths)
 
 
-def test_passing_trouble_is_waited_out(fetching: Fetching, server: FileServer) -> None:
+def test_passing_fault_is_waited_out(fetching: Fetching, server: FileServer) -> None:
     server.fail(2, status=503)
     server.fail(1, status=429, headers={"Retry-After": "7"})
     assert fetching.names(f"{server.url}/b.csv") == ["b.csv"]
@@ -436,7 +436,7 @@ def test_ftp_files_are_fetched(fetching: Fetching) -> None:
         ("/a.bin", SourceUnavailableError),
     ],
 )
-def test_ftp_trouble_is_told_apart(fetching: Fetching, path: str, error: type[OgdcError]) -> None:
+def test_ftp_errors_are_distinguished(fetching: Fetching, path: str, error: type[OgdcError]) -> None:
     with ftp_server({"a.bin": CONTENT}, cut=1000) as url, pytest.raises(error):
         fetching.fetch(url + path)
 

@@ -307,7 +307,7 @@ def test_files_that_differ_in_their_queries_alone_keep_them(place: Place, server
     assert sorted(files) == ["sic.tif?v=1", "sic.tif?v=2"]
 
 
-def test_a_file_and_a_directory_of_one_name_are_told(place: Place, server: FileServer) -> None:
+def test_a_file_and_a_directory_of_one_name_are_reported(place: Place, server: FileServer) -> None:
     server.routes["/a.csv"] = lambda _: Answer(body=b"1")
     url = f"{server.url}/a.csv"
     with pytest.raises(UnusableInputError, match="have the name 'x'"):

@@ -94,7 +94,7 @@ def test_a_failing_command_is_the_last_word(make_task: MakeTask) -> None:
     assert result.progress == "1/3"
 
 
-def test_last_words_fit_kubernetes_however_much_was_said(make_task: MakeTask) -> None:
+def test_last_words_fit_kubernetes_however_much_was_written(make_task: MakeTask) -> None:
     result = make_task(f"# {'x' * 90_000}\nseq 100000 >&2; echo the end >&2; false").run()
     assert result.exit_code == 1
     assert len(result.last_words.encode()) <= 4000

@@ -187,7 +187,7 @@ def test_silence_means_that_it_may_have_been_done_and_is_not_asked_twice(
     assert len(argo.requests) == 1
 
 
-def test_harmless_call_is_repeated_through_passing_trouble(argo: FileServer, client: ArgoClient) -> None:
+def test_harmless_call_is_repeated_through_a_passing_fault(argo: FileServer, client: ArgoClient) -> None:
     argo.routes[ALL] = answer(MANIFEST)
     argo.fail(2, status=503)
     assert client.create(MANIFEST) == MANIFEST
@@ -200,7 +200,7 @@ def test_connection_that_breaks_is_tried_again(argo: FileServer, client: ArgoCli
     assert client.get(NAME) == MANIFEST
 
 
-def test_trouble_that_stays_is_given_up(argo: FileServer, client: ArgoClient) -> None:
+def test_a_fault_that_stays_is_given_up(argo: FileServer, client: ArgoClient) -> None:
     argo.fail(9, status=502)
     with pytest.raises(ArgoUnavailableError, match="502") as caught:
         client.create(MANIFEST)

@@ -63,14 +63,14 @@ def test_a_worker_that_was_killed_has_somebody_to_say_so(rest: str, where: str) 
 
 
 @pytest.mark.parametrize(
-    "said",
+    "eviction",
     [
         'Container main exceeded its local ephemeral storage limit "1124Mi". ',
         "Pod ephemeral local storage usage exceeds the total limit of containers 1124Mi. ",
     ],
 )
-def test_a_log_without_end_is_not_said_to_be_scratch_space(said: str) -> None:
-    words = ended_by(said, LIMITS, "1/3")
+def test_a_log_without_end_is_not_called_scratch_space(eviction: str) -> None:
+    words = ended_by(eviction, LIMITS, "1/3")
 
     assert "most likely to its log when 1/3 of its work was done" in words
     assert "workflow.resources.scratch" not in words

@@ -26,16 +26,16 @@ def run(*found: Stage) -> RunDetail:
 
 
 def test_a_task_is_a_row() -> None:
-    told: Any = FactsSummary(succeeded=False, totals=TOTALS)
-    _, row = rows([Facts("process(0:0)", "process", 0, "Failed", told, "http://x/y")])
+    summary: Any = FactsSummary(succeeded=False, totals=TOTALS)
+    _, row = rows([Facts("process(0:0)", "process", 0, "Failed", summary, "http://x/y")])
     assert row[:3] == ("process(0:0)", "process", "Failed")
     assert row[4:7] == ("3, 1 failed", "1.5", "0.5")
     assert [cell.split()[0] for cell in (row[3], row[8])] == ["2", "1"]
 
 
-def test_that_a_task_told_nothing_is_said() -> None:
+def test_facts_of_a_task_that_left_none_are_unknown() -> None:
     _, row, publish = rows([TASK, Facts("publish", "publish", None, "Succeeded", None, None)])
-    assert row[3:] == ("not told",)
+    assert row[3:] == ("unknown",)
     assert publish[3:] == ()
 
 

@@ -160,7 +160,7 @@ def test_run_that_is_unknown_is_not_waited_for(service: Service, server: FileSer
     assert len(server.requests) == 1
 
 
-def test_what_a_run_waits_for_is_told(service: Service, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_a_run_waits_for_is_reported(service: Service, capsys: pytest.CaptureFixture[str]) -> None:
     words = "process(0:0) waits to begin: its image cannot be pulled"
     service.facts = {"message": words}
     service.looks = [("Running", ""), ("Running", ""), ("Failed", "")]

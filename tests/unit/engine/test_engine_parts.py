@@ -117,17 +117,17 @@ def test_a_state_of_another_version_is_refused(tmp_path: Path) -> None:
 @given(st.integers(0, 10**6), st.integers(1, 200))
 def test_the_pack_of_a_partition_is_computed(number: int, per_pack: int) -> None:
     scope = {"inputs.parameters.partition": str(number), "inputs.parameters.per_pack": str(per_pack)}
-    told = quotient("inputs.parameters.partition", "inputs.parameters.per_pack")
+    template = quotient("inputs.parameters.partition", "inputs.parameters.per_pack")
     known = quotient("inputs.parameters.partition", str(per_pack))
-    assert fill(f"{told}.json", scope) == fill(f"{known}.json", scope) == f"{number // per_pack}.json"
-    assert list(tags(told)) == list(scope)
+    assert fill(f"{template}.json", scope) == fill(f"{known}.json", scope) == f"{number // per_pack}.json"
+    assert list(tags(template)) == list(scope)
     assert list(tags(known)) == ["inputs.parameters.partition"]
 
 
 @pytest.mark.parametrize("value", ["", "x", "-1", "1.5", "{{x}}", "9" * 13])
 def test_what_is_no_number_is_not_divided(value: str) -> None:
-    for told in (quotient("x", "2"), quotient("2", "x")):
+    for template in (quotient("x", "2"), quotient("2", "x")):
         with pytest.raises(ValueError, match="cannot be divided"):
-            fill(told, {"x": value})
+            fill(template, {"x": value})
     with pytest.raises(ValueError, match="cannot be divided"):
         fill(quotient("7", "0"), {})

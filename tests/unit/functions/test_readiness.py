@@ -11,10 +11,10 @@ from ogdc_shared.errors import DatabaseBusyError, DatabaseUnavailableError
 
 
 class Database:
-    """Answers `trouble`, once it has been let."""
+    """Answers `error`, once it has been let."""
 
     def __init__(self) -> None:
-        self.trouble: Exception | None = None
+        self.error: Exception | None = None
         self.asked = 0
         self.answers = threading.Event()
         self.answers.set()
@@ -22,8 +22,8 @@ class Database:
     def check(self) -> None:
         self.asked += 1
         self.answers.wait(10)
-        if self.trouble is not None:
-            raise self.trouble
+        if self.error is not None:
+            raise self.error
 
 
 @pytest.fixture
@@ -44,13 +44,13 @@ def test_a_good_answer_is_believed_for_a_while(database: Database, monkeypatch: 
 
 def test_so_is_a_bad_one_for_less(database: Database, monkeypatch: pytest.MonkeyPatch, caplog):
     monkeypatch.setattr(readiness, "UNREADY_SECONDS", 0.2)
-    database.trouble = DatabaseUnavailableError("away")
+    database.error = DatabaseUnavailableError("away")
     ready = Readiness(database.check)
 
     assert {ready.problem() for _ in range(100)} == {"away"}
     assert database.asked == 1
     time.sleep(0.25)
-    database.trouble = None
+    database.error = None
     assert ready.problem() is None
 
 
@@ -62,8 +62,8 @@ def test_a_change_is_logged_and_nothing_else(
     ready = Readiness(database.check)
 
     with caplog.at_level("INFO"):
-        for trouble in (None, None, DatabaseUnavailableError("away"), DatabaseUnavailableError("away"), None):
-            database.trouble = trouble
+        for error in (None, None, DatabaseUnavailableError("away"), DatabaseUnavailableError("away"), None):
+            database.error = error
             ready.problem()
 
     assert caplog.messages == ["not ready: away", "ready again"]
@@ -72,8 +72,8 @@ def test_a_change_is_logged_and_nothing_else(
 def test_the_log_says_why_a_database_is_away_and_the_answer_does_not(
     database: Database, caplog: pytest.LogCaptureFixture
 ):
-    database.trouble = DatabaseUnavailableError("The database does not answer.")
-    database.trouble.__cause__ = RuntimeError('password authentication failed for user "ogdc"')
+    database.error = DatabaseUnavailableError("The database does not answer.")
+    database.error.__cause__ = RuntimeError('password authentication failed for user "ogdc"')
 
     problem = Readiness(database.check).problem()
 
@@ -97,13 +97,13 @@ def test_no_probe_waits_for_a_database_that_says_nothing(database: Database, mon
 
 
 def test_requests_that_have_all_connections_are_no_reason_to_take_none(database: Database):
-    database.trouble = DatabaseBusyError("busy")
+    database.error = DatabaseBusyError("busy")
 
     assert Readiness(database.check).problem() is None
 
 
 def test_what_nobody_thought_of_is_one_and_is_logged(database: Database, caplog: pytest.LogCaptureFixture):
-    database.trouble = RuntimeError("secret")
+    database.error = RuntimeError("secret")
 
     problem = Readiness(database.check).problem()
 

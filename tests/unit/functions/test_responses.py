@@ -82,7 +82,7 @@ def test_what_the_caller_can_mend_is_not_logged(caplog):
     assert caplog.records == []
 
 
-def test_every_problem_of_a_recipe_is_told():
+def test_every_problem_of_a_recipe_is_reported():
     exc = errors.InvalidRecipeError("meta.yml: a", "recipe.sh: b")
 
     assert json.loads(error_response(exc).data)["detail"] == "meta.yml: a\nrecipe.sh: b"

@@ -247,7 +247,7 @@ def test_checksums_are_named_as_this_machine_names_them(
         b"\xff",
     ],
 )
-def test_what_does_not_answer_as_a_node_is_told(
+def test_what_does_not_answer_as_a_node_is_reported(
     server: FileServer, http: urllib3.PoolManager, body: bytes
 ) -> None:
     server.routes[f"{BASE}/v2/query/solr/"] = lambda _: Answer(body=body)
@@ -292,12 +292,12 @@ def test_a_node_that_refuses_is_told_with_its_status(
         list(resolve_dataset(f"{server.url}{BASE}", PACKAGE, filename=None, http=http))
 
 
-def test_a_node_that_is_away_is_told(http: urllib3.PoolManager) -> None:
+def test_a_node_that_is_away_is_reported(http: urllib3.PoolManager) -> None:
     with closed_port() as url, pytest.raises(SourceUnavailableError, match="does not answer"):
         list(resolve_dataset(f"{url}{BASE}", PACKAGE, filename=None, http=http))
 
 
-def test_an_answer_that_breaks_off_is_told(server: FileServer, http: urllib3.PoolManager) -> None:
+def test_an_answer_that_breaks_off_is_reported(server: FileServer, http: urllib3.PoolManager) -> None:
     node = node_with(server, *["a.csv"] * 100)
     server.drop(5, after=500)
     with pytest.raises(SourceUnavailableError):

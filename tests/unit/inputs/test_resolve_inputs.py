@@ -70,7 +70,7 @@ def test_a_token_for_another_host_is_kept_from_the_node(tmp_path: Path, server: 
     assert {request.headers["Authorization"] for request in server.requests} == {None}
 
 
-def test_a_token_that_is_over_is_told(tmp_path: Path, server: FileServer) -> None:
+def test_a_token_that_is_over_is_reported(tmp_path: Path, server: FileServer) -> None:
     server.routes["/d1/v2/query/solr/"] = lambda _: Answer(status=401)
     recipe = recipe_with(tmp_path, {"type": "dataone", "dataset_identifier": "resource_map_a"})
     with pytest.raises(InputNotFoundError, match=r"status 401: it wants a login, or the token"):
@@ -117,7 +117,7 @@ def test_an_empty_match_names_the_key(tmp_path: Path, server: FileServer) -> Non
         list(resolve_inputs(recipe, dataone_node_url=node.url))
 
 
-def test_a_node_with_trouble_in_passing_is_asked_again(tmp_path: Path, server: FileServer) -> None:
+def test_a_node_with_a_passing_fault_is_asked_again(tmp_path: Path, server: FileServer) -> None:
     node = MemberNode(server, {"a": [DataFile("urn:1", "b.nc")]})
     server.fail(2, status=503, headers={"Retry-After": "3600"})
     recipe = recipe_with(tmp_path, {"type": "dataone", "dataset_identifier": "a"})
@@ -158,7 +158,7 @@ def test_files_that_are_not_there_are_told_with_why(server: FileServer) -> None:
     assert unreachable.startswith(f"{away}/c: cannot be reached")
 
 
-def test_of_very_many_missing_files_the_first_are_told(server: FileServer) -> None:
+def test_of_very_many_missing_files_the_first_are_reported(server: FileServer) -> None:
     with pytest.raises(InputNotFoundError) as raised:
         check_reachable(InputFile(f"{server.url}/{number}") for number in range(1000))
     assert len(str(raised.value).splitlines()) == 20

@@ -1,4 +1,4 @@
-"""What types of output mean is told in one place; queries and the schema of meta.yml say the same."""
+"""What types of output mean stands in one place; queries and the schema of meta.yml say the same."""
 
 from __future__ import annotations
 

@@ -134,7 +134,7 @@ def test_a_link_inside_the_directory_is_followed(tmp_path: Path) -> None:
     assert load_recipe(tmp_path).commands
 
 
-def test_links_in_a_circle_are_told(tmp_path: Path) -> None:
+def test_links_in_a_circle_are_reported(tmp_path: Path) -> None:
     make_recipe(tmp_path, workflow={"type": "shell", "sh_file": "a.sh"})
     (tmp_path / "a.sh").symlink_to("b.sh")
     (tmp_path / "b.sh").symlink_to("a.sh")
@@ -154,7 +154,7 @@ def test_a_directory_is_no_side_file(tmp_path: Path) -> None:
     assert "is a directory or a device" in problems(tmp_path)[0]
 
 
-def test_a_name_too_long_for_a_file_is_told(tmp_path: Path) -> None:
+def test_a_name_too_long_for_a_file_is_reported(tmp_path: Path) -> None:
     make_recipe(tmp_path, workflow={"type": "shell", "sh_file": "a" * 300})
     assert "cannot be opened (File name too long)" in problems(tmp_path)[0]
 
@@ -238,7 +238,7 @@ def test_a_bad_url_list_is_told_with_its_line(tmp_path: Path, content: bytes, pr
     assert problems(tmp_path)[0].startswith(problem)
 
 
-def test_only_the_first_bad_lines_of_a_url_list_are_told(tmp_path: Path) -> None:
+def test_only_the_first_bad_lines_of_a_url_list_are_reported(tmp_path: Path) -> None:
     make_recipe(
         tmp_path, input=inputs({"type": "url_list", "file": "urls.txt"}), files={"urls.txt": "bad\n" * 1000}
     )

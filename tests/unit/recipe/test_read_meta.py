@@ -48,7 +48,7 @@ def test_anchors_aliases_and_merges_work(tmp_path: Path) -> None:
     assert read(tmp_path, text) == {"a": {"x": 1}, "b": {"x": 1, "y": 2}, "c": {"x": 3}}
 
 
-def test_a_missing_file_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(RecipeNotFoundError, match=r"meta\.yml: the recipe directory has no such file"):
         load_meta(tmp_path / "meta.yml")
 

@@ -126,7 +126,7 @@ def test_a_link_inside_becomes_the_file(tmp_path: Path) -> None:
 def packed(recipe: Path) -> tuple[list[str], dict[str, str]]:
     """What is in the bundle, and what was reported as left out for which reason."""
     left_out: dict[str, str] = {}
-    bundle = pack(recipe, tell=lambda each: left_out.update({each.name: each.reason}))
+    bundle = pack(recipe, on_left_out=lambda each: left_out.update({each.name: each.reason}))
     with tarfile.open(fileobj=io.BytesIO(bundle)) as archive:
         return archive.getnames(), left_out
 

@@ -74,15 +74,15 @@ def test_joined_lines_mean_what_they_mean_to_the_shell(parts: list[str]) -> None
     assert subprocess.run(["sh", "-c", command.text], capture_output=True, check=False).stdout == expected
 
 
-def test_a_backslash_at_the_very_end_is_told() -> None:
+def test_a_backslash_at_the_very_end_is_reported() -> None:
     assert problems("a\nb \\")[0].startswith("recipe.sh: line 2: `b \\` ends in \\ and no line follows")
 
 
-def test_a_blank_after_a_final_backslash_is_told() -> None:
+def test_a_blank_after_a_final_backslash_is_reported() -> None:
     assert "has a space after its final \\" in problems("gdalwarp a \\ \n  b\n")[0]
 
 
-def test_a_line_that_was_to_continue_the_one_before_is_told() -> None:
+def test_a_line_that_was_to_continue_the_one_before_is_reported() -> None:
     (problem,) = problems("gdalwarp a b\n  -t_srs EPSG:3413\n")
     assert problem.startswith("recipe.sh: line 2: `-t_srs EPSG:3413` begins with -")
 
@@ -101,7 +101,7 @@ def test_a_construct_whose_lines_are_joined_is_one_command() -> None:
     assert texts("for f in *.nc; do \\\n  echo $f; \\\ndone\n") == ["for f in *.nc; do   echo $f; done"]
 
 
-def test_the_name_of_the_file_is_told() -> None:
+def test_the_name_of_the_file_is_reported() -> None:
     with pytest.raises(InvalidRecipeError, match=r"steps/a\.sh: line 1: "):
         read_script("a |", file="steps/a.sh")
 

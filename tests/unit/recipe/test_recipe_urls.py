@@ -56,7 +56,7 @@ def test_a_url_may_be_anything_a_server_could_have(url: str) -> None:
         ("https://example.org/" + "a" * 9000, "is longer than 8,192 characters"),
     ],
 )
-def test_what_cannot_be_fetched_is_told(url: str, problem: str) -> None:
+def test_what_cannot_be_fetched_is_reported(url: str, problem: str) -> None:
     assert (url_problem(url) or "").startswith(problem)
 
 

@@ -89,13 +89,13 @@ def test_a_chain_of_locations_is_refused(into: Path) -> None:
         stage_recipe(f"{LOCATION}::file:///etc", into, allow_local=False)
 
 
-def test_too_many_calls_are_a_passing_trouble(server: FileServer, into: Path) -> None:
+def test_too_many_calls_are_a_passing_fault(server: FileServer, into: Path) -> None:
     server.fail(9, status=403)
     with pytest.raises(SourceUnavailableError, match=r"refuses it \(403\).*asked too often"):
         stage_recipe(LOCATION, into, allow_local=False)
 
 
-def test_github_away_is_a_passing_trouble(
+def test_github_away_is_a_passing_fault(
     server: FileServer, into: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with closed_port() as url:

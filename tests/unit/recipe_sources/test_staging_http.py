@@ -134,7 +134,7 @@ def test_a_directory_of_directories_without_end_is_given_up(server: FileServer, 
     assert len(server.requests) == source.MAX_DIRECTORIES
 
 
-def test_passing_trouble_is_tried_again(server: FileServer, into: Path) -> None:
+def test_passing_fault_is_tried_again(server: FileServer, into: Path) -> None:
     url = archive(server, "r.tar.gz", top="")
     server.fail(2)
     assert content(stage_recipe(url, into, allow_local=False, networks=LOOPBACK)) == FILES

@@ -33,7 +33,7 @@ def test_old_leftovers_are_removed_by_the_worker(volume: Path) -> None:
     assert files(volume) == {f"{YOUNG}/b.csv", "seals/seals.csv"}
 
 
-def test_a_volume_that_cannot_be_tidied_is_told(tmp_path: Path) -> None:
+def test_a_volume_that_cannot_be_tidied_is_reported(tmp_path: Path) -> None:
     (tmp_path / "volume").write_bytes(b"")
     with pytest.raises(subprocess.CalledProcessError):
         tidy(tmp_path / "volume", retry_days=6)

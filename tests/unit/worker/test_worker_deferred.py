@@ -37,7 +37,7 @@ def run(task: PartitionTask, monkeypatch: pytest.MonkeyPatch, *phases: str) -> N
         task.run()
 
 
-def test_the_second_container_goes_on_and_tells_what_the_first_one_told(
+def test_the_second_container_goes_on_and_tells_the_log_of_the_first(
     task: PartitionTask,
     server: FileServer,
     monkeypatch: pytest.MonkeyPatch,

@@ -100,7 +100,7 @@ def test_a_failed_task_tells_how_far_it_came_and_the_next_try_goes_on_from_that(
     assert [each["name"] for each in stored["wrote"]] == ["b"]
 
 
-def test_each_item_of_a_parallel_recipe_is_told(task: FactsTask) -> None:
+def test_each_item_of_a_parallel_recipe_is_reported(task: FactsTask) -> None:
     task.prepare('cp "$INPUT_FILE" "$OUTPUT_FILE"', files=recipe_files("a.txt", "sub/b.txt"), per_file=True)
     task.run()
     assert [each["file"].rpartition("/")[2] for each in task.facts()["ran"]] == ["a.txt", "b.txt"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ogdc_shared.errors import CommandFailedError, WarningsError
-from ogdc_worker.process.outputs import Left, settle_outputs
+from ogdc_worker.process.outputs import Left, prepare_outputs
 from ogdc_worker.report import Reporter
 from support.partition import PartitionTask, recipe_files
 from support.trees import plant, tree
@@ -36,7 +36,7 @@ def test_a_link_to_an_input_becomes_the_input_without_a_copy(task: PartitionTask
     (task.outputs / "a.tif").symlink_to(inputs / "dem.tif")
     (task.outputs / "deep").mkdir()
     (task.outputs / "deep/b.tif").symlink_to("../../input_dir/dem.tif")
-    assert settle_outputs(task.paths, is_last=False) == Left()
+    assert prepare_outputs(task.paths, is_last=False) == Left()
     assert tree(task.outputs) == {"a.tif": b"heights", "deep": None, "deep/b.tif": b"heights"}
     inodes = {path.stat().st_ino for path in (inputs / "dem.tif", *task.outputs.rglob("*.tif"))}
     assert len(inodes) == 1, "one file of three names"
@@ -46,7 +46,7 @@ def test_a_link_to_a_directory_of_inputs_becomes_that_directory(task: PartitionT
     inputs = given(task, tiles__a_tif=b"a", tiles__deep__b_tif=b"b")
     (inputs / "tiles/latest.tif").symlink_to("a.tif")
     (task.outputs / "all").symlink_to(inputs)
-    settle_outputs(task.paths, is_last=False)
+    prepare_outputs(task.paths, is_last=False)
     assert tree(task.outputs) == {
         "all": None,
         "all/tiles": None,
@@ -63,7 +63,7 @@ def test_a_chain_of_links_ends_at_the_input(task: PartitionTask) -> None:
     (inputs / "one.tif").symlink_to("a.tif")
     (task.outputs / "two.tif").symlink_to(inputs / "one.tif")
     (task.outputs / "three.tif").symlink_to("two.tif")
-    settle_outputs(task.paths, is_last=False)
+    prepare_outputs(task.paths, is_last=False)
     assert (task.outputs / "two.tif").read_bytes() == b"a"
     assert not (task.outputs / "two.tif").is_symlink()
     assert (task.outputs / "three.tif").resolve().is_relative_to(task.outputs)
@@ -73,7 +73,7 @@ def test_a_link_within_the_outputs_leads_there_wherever_they_go(task: PartitionT
     plant(task.outputs, {"deep/a.tif": b"a", "kept": "deep/a.tif"})
     (task.outputs / "deep/again").symlink_to(task.outputs / "deep/a.tif")
     (task.outputs / "above").symlink_to("../output_dir/deep")
-    settle_outputs(task.paths, is_last=False)
+    prepare_outputs(task.paths, is_last=False)
     links = {name: os.readlink(task.outputs / name) for name in ("kept", "deep/again", "above")}
     assert links == {"kept": "deep/a.tif", "deep/again": "a.tif", "above": "deep"}
 
@@ -84,14 +84,14 @@ def test_a_link_to_a_volume_stays_a_link(task: PartitionTask, tmp_path: Path) ->
     (inputs / "x.tif").symlink_to(tmp_path / "claim.tif")
     (task.outputs / "direct.tif").symlink_to(tmp_path / "claim.tif")
     (task.outputs / "by_way.tif").symlink_to(inputs / "x.tif")
-    settle_outputs(task.paths, is_last=True)
+    prepare_outputs(task.paths, is_last=True)
     for name in ("direct.tif", "by_way.tif"):
         assert os.readlink(task.outputs / name) == str(tmp_path / "claim.tif")
 
 
 def test_links_that_lead_nowhere_or_to_themselves_are_told_of(task: PartitionTask) -> None:
     plant(task.outputs, {"gone": "no/where", "loop": "loop"})
-    left = settle_outputs(task.paths, is_last=False)
+    left = prepare_outputs(task.paths, is_last=False)
     assert sorted(left.dangling) == ["gone -> no/where", "loop -> loop"]
 
 
@@ -116,7 +116,7 @@ def vrt(*sources: str, relative: int = 0) -> bytes:
 
 def lost(task: PartitionTask, *, is_last: bool = False) -> dict[str, tuple[str, ...]]:
     """What indexes are without afterwards, by the index; paths from the workspace on."""
-    found = settle_outputs(task.paths, is_last=is_last).lost
+    found = prepare_outputs(task.paths, is_last=is_last).lost
     return {
         each.name: tuple(path.removeprefix(f"{task.workspace}/") for path in each.paths) for each in found
     }
@@ -202,7 +202,7 @@ def test_other_indexes_lose_their_files_too(task: PartitionTask) -> None:
     )
     expected = {"i.gti", "c.gdalcat", "p.gdalg.json", "tiles.geojson", "tiles.dbf", "tiles.txt"}
     assert set(lost(task)) == expected
-    found = settle_outputs(task.paths, is_last=False).lost
+    found = prepare_outputs(task.paths, is_last=False).lost
     assert {each.name for each in found if each.certain} == {"i.gti", "c.gdalcat", "p.gdalg.json"}
 
 
@@ -271,7 +271,7 @@ def test_what_a_closed_directory_holds_is_found(task: PartitionTask, mode: int) 
     plant(task.outputs, {"closed/deep/a.txt": b"a"})
     for path in (task.outputs / "closed/deep", task.outputs / "closed"):
         path.chmod(mode)
-    assert settle_outputs(task.paths, is_last=True) == Left()
+    assert prepare_outputs(task.paths, is_last=True) == Left()
     assert stat.S_IMODE((task.outputs / "closed/deep").stat().st_mode) & 0o700 == (
         0o700 if os.geteuid() else mode
     )

@@ -428,7 +428,7 @@ def test_only_what_shrinks_is_compressed(volume: Path, publication: Publication)
     assert kinds == {"text.csv": zipfile.ZIP_DEFLATED, "compressed.tif": zipfile.ZIP_STORED}
 
 
-def test_a_name_that_no_zip_can_hold_is_told(volume: Path, publication: Publication) -> None:
+def test_a_name_that_no_zip_can_hold_is_reported(volume: Path, publication: Publication) -> None:
     leave(volume, {os.fsdecode(b"caf\xe9.tif"): b""})
     with pytest.raises(PublishError, match=r"'caf\\udce9.tif' is not UTF-8"):
         publish(publication._replace(output="temporary"), Reporter())
@@ -464,7 +464,7 @@ def test_what_the_partitions_warned_of_is_told_once_and_by_number(
     assert published_warnings(several) == [(0, "no CRS"), (2, "all is zero")]  # from the receipt
 
 
-def test_without_a_warning_nothing_is_told(volume: Path, publication: Publication) -> None:
+def test_without_a_warning_nothing_is_reported(volume: Path, publication: Publication) -> None:
     leave(volume, {"a.txt": b"x"})
     publish(publication, Reporter())
     assert not Path(publication.warnings_path).exists()

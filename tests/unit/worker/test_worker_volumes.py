@@ -155,12 +155,12 @@ def test_sizes_are_those_of_the_files(volumes: Path) -> None:
         (VolumeInput("dem", "empty", "*"), "There is no file at all"),
     ],
 )
-def test_an_input_without_files_is_told(volumes: Path, volume: VolumeInput, message: str) -> None:
+def test_an_input_without_files_is_reported(volumes: Path, volume: VolumeInput, message: str) -> None:
     with pytest.raises(InputNotFoundError, match=message):
         found(volumes, VolumeInput("dem", "", "*"), volume)
 
 
-def test_a_name_that_is_not_utf_8_is_told(volumes: Path) -> None:
+def test_a_name_that_is_not_utf_8_is_reported(volumes: Path) -> None:
     (volumes / "dem/a" / os.fsdecode(b"gr\xf6nland.tif")).write_bytes(b"")
     with pytest.raises(UnusableInputError, match="not UTF-8"):
         found(volumes, VolumeInput("dem", "", "*.tif"))

@@ -27,7 +27,7 @@ SELECT
     runs.workflow_uid,
     runs.resource_version,
     runs.handed_over_at,
-    runs.heard_at,
+    runs.heard_at AS applied_at,
     runs.deleted_at,
     runs.refresh_requested_at,
     extract(epoch FROM now() - greatest(runs.submitted_at, runs.handed_over_at, runs.heard_at, runs.asked_at))::float8

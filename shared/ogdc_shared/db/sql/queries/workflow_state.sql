@@ -127,7 +127,7 @@ SELECT old.status AS before, run.status AS after, false AS stale, false AS doubt
 UPDATE runs SET refresh_requested_at = coalesce(refresh_requested_at, asked_at, now()) WHERE name = %(name)s AND deleted_at IS NULL
 
 -- name: clear_refresh
--- Argo has been asked; what was mentioned since is still to be asked.
+-- Argo has been asked; what was requested since is still to be asked.
 UPDATE runs SET refresh_requested_at = NULL WHERE name = %(name)s AND refresh_requested_at <= asked_at
 
 -- name: record_stop

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ogdc_worker.process.error_lines import telling_lines
+from ogdc_worker.process.error_lines import error_lines
 
 USAGE = "\n".join(
     [
@@ -40,9 +40,9 @@ USAGE = "\n".join(
     ],
 )
 def test_what_says_why_is_chosen(output: str, chosen: str) -> None:
-    assert telling_lines(output) == chosen
+    assert error_lines(output) == chosen
 
 
 def test_an_error_that_is_repeated_is_told_once_and_many_are_cut() -> None:
     output = "".join(f"ERROR 1: tile {n // 10}\n" for n in range(100))
-    assert telling_lines(output) == "ERROR 1: tile 0\nERROR 1: tile 1\nERROR 1: tile 2"
+    assert error_lines(output) == "ERROR 1: tile 0\nERROR 1: tile 1\nERROR 1: tile 2"
