@@ -35,6 +35,8 @@ class Variable(NamedTuple):
     """What it means."""
     readers: str | None = None
     """Which functions heed it; None: those of its section."""
+    default: str | None = None
+    """How its field's default is written; None: as it is."""
 
 
 def _text(_name: str, value: str) -> str:
@@ -113,6 +115,13 @@ def variables(section: type[Any]) -> Iterator[tuple[str, Variable]]:
         for each in getattr(annotation, "__metadata__", ()):
             if isinstance(each, Variable):
                 yield field, each
+
+
+def read_variable(section: type[Any], field: str, environ: Mapping[str, str]) -> Any:
+    """Read one field of a section, as `read_section` does; what the others hold may be wrong."""
+    variable = dict(variables(section))[field]
+    text = environ.get(variable.name, "").strip()
+    return variable.kind.read(variable.name, text) if text else section._field_defaults[field]
 
 
 def read_section(section: type[_Section], environ: Mapping[str, str], **others: Any) -> _Section:

@@ -167,11 +167,13 @@ def _settings() -> Settings:
 
     Volume claims of either may be read, and DataONE's node is the stack's unless another is named.
     """
-    from ogdc_local.stack.environment import DATAONE_NODE_URL, local_claims, passed_on
+    from ogdc_local.settings import StackSettings
+    from ogdc_local.stack.environment import DATAONE_NODE_URL
     from ogdc_shared.config import Settings
+    from ogdc_shared.variables import read_variable
 
     settings = Settings.from_env()
-    claims = (*settings.worker.allowed_input_claims, *local_claims(passed_on(os.environ)))
+    claims = (*settings.worker.allowed_input_claims, *read_variable(StackSettings, "claims", os.environ))
     return settings._replace(
         dataone_node_url=settings.dataone_node_url or DATAONE_NODE_URL,
         worker=settings.worker._replace(allowed_input_claims=claims),

@@ -16,10 +16,11 @@ from ogdc_local.sandbox.containers import Containers
 from ogdc_local.sandbox.interpreter import compile_worker, interpreter
 from ogdc_local.sandbox.plain import Plain
 from ogdc_local.sandbox.programs import Programs, user_programs
+from ogdc_local.settings import StackSettings
 from ogdc_shared.errors import ConfigurationError
+from ogdc_shared.variables import read_variable
 
 NOBODY = 65534
-_CHOICES = ("auto", "bubblewrap", "docker", "podman", "none")
 _TRIAL_SECONDS = 20
 _NO_NETWORK_NAMESPACE = (
     "this system allows no network namespaces; without one, commands would reach this machine's own services"
@@ -42,9 +43,7 @@ def probe(
     Raises:
         ConfigurationError: none works; the message says what was tried and what to install.
     """
-    choice = environ.get("OGDC_SANDBOX", "").strip().lower() or "auto"
-    if choice not in _CHOICES:
-        raise ConfigurationError(f"OGDC_SANDBOX={choice!r}: give one of {', '.join(_CHOICES)}.")
+    choice = read_variable(StackSettings, "sandbox", environ)
     compile_worker()
     if choice == "none":
         return Plain(environ=environ)

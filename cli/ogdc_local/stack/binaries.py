@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ogdc_local.errors import StackError
+from ogdc_local.settings import StackSettings
+from ogdc_shared.variables import read_variable
 
 OLDEST_MAJOR = 14
 _DISTRIBUTION_DIRS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin")
@@ -36,7 +38,7 @@ def find_binaries(data_of: Callable[[int], Path], environ: Mapping[str, str]) ->
     Raises:
         StackError: there is none.
     """
-    chosen = environ.get("OGDC_POSTGRES_BIN")
+    chosen = read_variable(StackSettings, "postgres_binaries", environ)
     if chosen:
         binaries = _inspect(Path(chosen).expanduser())
         if binaries is None:

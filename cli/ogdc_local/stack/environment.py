@@ -9,17 +9,14 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
+from ogdc_local.settings import CLAIM, StackSettings
 from ogdc_local.stack.paths import StatePaths, write_private
 from ogdc_local.stack.postgres import DATABASE, USER
-from ogdc_shared.dns_label import is_dns_label
-from ogdc_shared.errors import ConfigurationError
+from ogdc_shared.variables import read_variable
 
 _KEY = re.compile(r"[\w-]{43}", re.ASCII)
 NAMESPACE = "local"
-CLAIM = "workflow"
 DATAONE_NODE_URL = "https://arcticdata.io/metacat/d1/mn"
-
-INPUT_CACHE_SIZE = "20Gi"
 
 PASSED_ON = (
     "ARGO_WORKFLOW_RETRY_ENABLED",
@@ -47,8 +44,6 @@ PASSED_ON = (
 OF_PROGRAMS = ("GDAL_DATA", "GDAL_DRIVER_PATH", "PROJ_DATA", "PROJ_LIB", "PYTHONPATH", "LD_LIBRARY_PATH")
 """What else tells which programs of the user's own tasks find."""
 _SYSTEM = ("/usr/", "/bin", "/sbin", "/snap/")
-
-_CLAIMS_FORM = 'Give a JSON object such as {"my-data": "/home/me/data"}.'
 
 
 def passed_on(environ: Mapping[str, str]) -> dict[str, str]:
@@ -108,75 +103,10 @@ def function_environment(
         "OGDC_ARTIFACT_URL": url,
         "OGDC_SIGNING_KEY": signing_key,
         "OGDC_WORKFLOW_PVC_NAME": CLAIM,
-        "OGDC_ALLOWED_INPUT_PVCS": json.dumps(sorted(local_claims(settings))),
+        "OGDC_ALLOWED_INPUT_PVCS": json.dumps(sorted(read_variable(StackSettings, "claims", settings))),
         "OGDC_ALLOW_LOCAL_RECIPES": "true",
         "OGDC_ALLOWED_SECRETS": '["*"]',  # the user's own
     }
-
-
-def local_claims(settings: Mapping[str, str]) -> dict[str, Path]:
-    """Read which directories stand for volume claims of a cluster: OGDC_LOCAL_CLAIMS, a JSON object.
-
-    Returns:
-        Claim name → directory.
-
-    Raises:
-        ConfigurationError: it is no such object, or names what is no directory.
-    """
-    value = settings.get("OGDC_LOCAL_CLAIMS", "{}")
-    try:
-        claims = json.loads(value)
-    except ValueError as exc:
-        raise ConfigurationError(f"OGDC_LOCAL_CLAIMS={value!r} is not JSON: {exc}. {_CLAIMS_FORM}") from exc
-    if not isinstance(claims, dict) or not all(isinstance(path, str) for path in claims.values()):
-        raise ConfigurationError(f"OGDC_LOCAL_CLAIMS={value!r}: {_CLAIMS_FORM}")
-    return {name: _claim_directory(name, path) for name, path in claims.items()}
-
-
-def input_cache_limit(settings: Mapping[str, str]) -> int:
-    """Read how many bytes of fetched inputs are kept: OGDC_INPUT_CACHE_SIZE, such as 50Gi; 0: none.
-
-    Raises:
-        ConfigurationError: it is no such amount.
-    """
-    from ogdc_shared.recipe.quantities import amount
-
-    value = settings.get("OGDC_INPUT_CACHE_SIZE", INPUT_CACHE_SIZE)
-    if value == "0":
-        return 0
-    try:
-        return amount(value)
-    except ValueError as exc:
-        raise ConfigurationError(f"OGDC_INPUT_CACHE_SIZE={value!r} {exc}") from exc
-
-
-def _claim_directory(name: str, path: str) -> Path:
-    if name == CLAIM or not is_dns_label(name):
-        raise ConfigurationError(
-            f"OGDC_LOCAL_CLAIMS: {name!r} is no claim name, or that of the stack's own volume; take at most "
-            "63 of a to z, 0 to 9 and '-', not beginning or ending in '-'."
-        )
-    directory = Path(path).expanduser()
-    if not directory.is_absolute() or not directory.is_dir():
-        raise ConfigurationError(
-            f"OGDC_LOCAL_CLAIMS: {path!r} (claim {name}) is no directory; give the whole path of one."
-        )
-    return directory.resolve()
-
-
-def log_limit(settings: Mapping[str, str]) -> int:
-    """Read how many bytes the log of one task may have: OGDC_LOG_LIMIT, such as 512Mi; 1Gi without it.
-
-    Raises:
-        ConfigurationError: it is no amount of data, or too little to say anything.
-    """
-    from ogdc_shared.recipe.quantities import amount, size
-
-    value = settings.get("OGDC_LOG_LIMIT", "1Gi")
-    try:
-        return amount(size(value))
-    except ValueError as exc:
-        raise ConfigurationError(f"OGDC_LOG_LIMIT={value!r} {exc}") from exc
 
 
 def load_signing_key(paths: StatePaths) -> str:

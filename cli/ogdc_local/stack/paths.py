@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ogdc_local.errors import StackError
+from ogdc_local.settings import StackSettings
+from ogdc_shared.variables import read_variable
 
 _SOCKET_PARENT_LIMIT = 80
 """Bytes: a socket's path may take 104 or 108, of which `/run/.s.PGSQL.5432.lock` takes 23."""
@@ -30,7 +32,7 @@ class StatePaths(NamedTuple):
         Source: XDG Base Directory Specification 0.8: a relative path counts as not set.
         """
         env = os.environ if environ is None else environ
-        if chosen := env.get("OGDC_STATE_DIR"):
+        if chosen := read_variable(StackSettings, "state_directory", env):
             return cls(Path(chosen).expanduser().resolve())
         data_home = Path(env.get("XDG_DATA_HOME", ""))
         if not data_home.is_absolute():

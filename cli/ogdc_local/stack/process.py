@@ -16,6 +16,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, TextIO
 
 from ogdc_local.errors import DamagedStateError, StackError
+from ogdc_local.settings import StackSettings
 from ogdc_local.stack.binaries import find_binaries
 from ogdc_local.stack.control import Stack
 from ogdc_local.stack.environment import passed_on
@@ -24,6 +25,7 @@ from ogdc_local.stack.lock import is_in_place
 from ogdc_local.stack.paths import StatePaths, write_private
 from ogdc_local.stack.postgres import Postgres, stop_orphans
 from ogdc_shared.errors import OgdcError
+from ogdc_shared.variables import read_variable
 
 if TYPE_CHECKING:
     from ogdc_local.stack.services import Services
@@ -139,7 +141,7 @@ def _postgres(paths: StatePaths, environ: Mapping[str, str]) -> Postgres:
     logger.info("PostgreSQL %d from %s", binaries.major, binaries.directory)
     data = paths.postgres_data(binaries.major)
     earlier = [path for path in sorted(paths.root.glob("pg-*")) if path.name.removeprefix("pg-").isdecimal()]
-    if earlier and not data.exists() and not environ.get("OGDC_POSTGRES_BIN"):
+    if earlier and not data.exists() and not read_variable(StackSettings, "postgres_binaries", environ):
         raise StackError(
             f"The record of earlier runs is in {earlier[-1]}, which takes that version of PostgreSQL, and "
             f"what is here is version {binaries.major} ({binaries.directory}). Install the other, or move "

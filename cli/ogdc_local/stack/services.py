@@ -15,16 +15,13 @@ from pathlib import Path
 from ogdc_local.engine import Engine
 from ogdc_local.engine.fetching import Fetching
 from ogdc_local.sandbox import probe
+from ogdc_local.settings import CLAIM, StackSettings
 from ogdc_local.stack.disk import DiskWatch, Reserve
 from ogdc_local.stack.egress import Egress
 from ogdc_local.stack.environment import (
-    CLAIM,
     NAMESPACE,
     function_environment,
-    input_cache_limit,
     load_signing_key,
-    local_claims,
-    log_limit,
 )
 from ogdc_local.stack.functions import build_functions
 from ogdc_local.stack.gateway import Gateway, IdleTimer, Internal
@@ -38,6 +35,7 @@ from ogdc_shared.db.migrate import migrate
 from ogdc_shared.errors import OgdcError
 from ogdc_shared.reach import Reach
 from ogdc_shared.sweep import UNSENT_SECONDS, sweep
+from ogdc_shared.variables import read_section
 
 SWEEP_SECONDS = 15.0
 TIDY_SECONDS = 86_400.0
@@ -145,12 +143,13 @@ def _engine(
     token: str,
 ) -> Engine:
     private = PrivateFiles.from_env(environ)
+    own = read_section(StackSettings, settings)
     return Engine(
         store_path=paths.engine_store,
         artifact_dir=paths.artifacts,
-        volumes={CLAIM: paths.volume} | local_claims(settings),
+        volumes={CLAIM: paths.volume, **own.claims},
         log_dir=paths.logs,
-        log_limit=log_limit(settings),
+        log_limit=own.log_limit,
         events_url=f"{internal_url}/events/argo",
         events_token=token,
         egress=egress.leading_to,
@@ -159,7 +158,7 @@ def _engine(
         sandbox=probe(environ=environ, label=paths.label, private=(paths.root,)),
         secret=private.secret,
         on_forget=partial(discard, paths.volume),
-        fetching=Fetching(logins=private.logins, cache=paths.input_cache, limit=input_cache_limit(settings)),
+        fetching=Fetching(logins=private.logins, cache=paths.input_cache, limit=own.input_cache),
     )
 
 

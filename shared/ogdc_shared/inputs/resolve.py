@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from ogdc_shared.errors import ConfigurationError, InputNotFoundError
 from ogdc_shared.plan import Checksum, InputFile, VolumeInput
-from ogdc_shared.recipe.models import DataOneInput, FileInput, PvcMountInput, UrlInput, UrlListInput
+from ogdc_shared.recipe.input_models import DataOneInput, FileInput, PvcMountInput, UrlInput, UrlListInput
 from ogdc_shared.recipe.recipe import Recipe, side_file
 from ogdc_shared.recipe.urls import http_url, read_url_list
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import urllib3
 
     from ogdc_shared.reach import IPNetwork, Reach
-    from ogdc_shared.recipe.models import InputParam
+    from ogdc_shared.recipe.input_models import InputParam
     from ogdc_shared.servers.credentials import Credentials
     from ogdc_shared.servers.web import Web
 

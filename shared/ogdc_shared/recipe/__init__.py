@@ -4,8 +4,8 @@ A recipe is a directory with a `meta.yml` and the side files that it names. Read
 each in a module of its own and each usable alone:
 
 - `meta` reads `meta.yml` as plain data, safely;
-- `models` says what it may hold, `explain` tells the author what it must not, `schema` publishes it as JSON
-  Schema;
+- `models` says what it may hold, `input_models` as inputs, `field_types` as single values; `explain` tells
+  the author what it must not, `schema` publishes it as JSON Schema;
 - `ids` derives the recipe's id from its name;
 - `files` reads side files without ever leaving the directory, `urls` reads lists of URLs;
 - `commands` finds the command lines of a shell recipe, and `shell` those that could never run;

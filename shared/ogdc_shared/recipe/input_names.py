@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from ogdc_shared.filenames import has_extension, name_from_url, plain_name
 from ogdc_shared.recipe.files import UnusableFileError, confined
-from ogdc_shared.recipe.models import FileInput, InputParam, RecipeMeta, UrlInput, UrlListInput
+from ogdc_shared.recipe.input_models import FileInput, InputParam, UrlInput, UrlListInput
+from ogdc_shared.recipe.models import RecipeMeta
 from ogdc_shared.recipe.urls import read_url_list
 
 _MAX = 10

@@ -17,9 +17,10 @@ from ogdc_shared.recipe.explain import explain, shown
 from ogdc_shared.recipe.files import UnusableFileError, confined, read_text
 from ogdc_shared.recipe.forms import META_FILE
 from ogdc_shared.recipe.ids import recipe_id
+from ogdc_shared.recipe.input_models import FileInput, InputParam, UrlInput, UrlListInput
 from ogdc_shared.recipe.input_names import name_problems
 from ogdc_shared.recipe.meta import load_meta
-from ogdc_shared.recipe.models import FileInput, InputParam, RecipeMeta, ShellWorkflow, UrlInput, UrlListInput
+from ogdc_shared.recipe.models import RecipeMeta, ShellWorkflow
 from ogdc_shared.recipe.network import named_addresses, network_signs, unreached
 from ogdc_shared.recipe.shell import Shell
 from ogdc_shared.recipe.urls import http_url, read_url_list, url_problem

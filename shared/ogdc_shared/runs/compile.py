@@ -16,14 +16,8 @@ from ogdc_shared.layout import division_key, pack_key, plan_key, run_prefix, sna
 from ogdc_shared.outputs.policies import OFFERED, policy_of
 from ogdc_shared.plan import Division, InputFile, Partitioning, Plan
 from ogdc_shared.recipe.bundle import digest, pack_with_digest
-from ogdc_shared.recipe.models import (
-    FileInput,
-    Parallel,
-    PvcMountInput,
-    RecipeMeta,
-    Resources,
-    UploadInput,
-)
+from ogdc_shared.recipe.input_models import FileInput, PvcMountInput, UploadInput
+from ogdc_shared.recipe.models import Parallel, RecipeMeta, Resources
 from ogdc_shared.recipe.recipe import Recipe
 from ogdc_shared.runs.recipe_types import RunFacts, check_type, plans
 from ogdc_shared.runs.trigger_inputs import SUBMITTED, TriggerInputs

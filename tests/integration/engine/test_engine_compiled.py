@@ -131,7 +131,7 @@ def test_what_a_command_puts_where_the_facts_go_is_not_followed(machine: Machine
 
 
 def test_terminating_a_run_stops_its_command(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ogdc_local.engine.scheduler._GRACE_SECONDS", 600)  # nothing is killed
+    monkeypatch.setattr("ogdc_local.engine.running_pod._GRACE_SECONDS", 600)  # nothing is killed
     submit(machine, "seals-eeeeeeeeee", "echo up > /output_dir/up; sleep 600")
     work = machine.volume / layout.partition_workspace("seals-eeeeeeeeee", 0)
     machine.wait_for_file(work / "output_dir/up")

@@ -91,7 +91,7 @@ def test_terminating_stops_the_processes_and_omits_the_rest(machine: Machine) ->
 
 
 def test_a_task_that_ignores_sigterm_is_killed(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ogdc_local.engine.scheduler._GRACE_SECONDS", 0.2)
+    monkeypatch.setattr("ogdc_local.engine.running_pod._GRACE_SECONDS", 0.2)
     deaf = shell(
         "deaf", "trap '' TERM; echo up > /mnt/workflow/up; sleep 60", mounts=[mount("/mnt/workflow")]
     )

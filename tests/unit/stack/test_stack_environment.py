@@ -5,16 +5,17 @@ import stat
 
 import pytest
 
+from ogdc_local.settings import StackSettings
 from ogdc_local.stack.environment import (
     DATAONE_NODE_URL,
     function_environment,
     load_signing_key,
-    local_claims,
     passed_on,
 )
 from ogdc_local.stack.paths import StatePaths
 from ogdc_shared.config import Settings
 from ogdc_shared.errors import ConfigurationError
+from ogdc_shared.variables import read_variable
 
 
 @pytest.fixture
@@ -61,8 +62,11 @@ def test_directories_stand_for_claims(paths, tmp_path):
         "dem",
         "my-data",
     )
-    assert local_claims({"OGDC_LOCAL_CLAIMS": claims}) == {"dem": tmp_path, "my-data": tmp_path}
-    assert local_claims({}) == {}
+    assert read_variable(StackSettings, "claims", {"OGDC_LOCAL_CLAIMS": claims}) == {
+        "dem": tmp_path,
+        "my-data": tmp_path,
+    }
+    assert read_variable(StackSettings, "claims", {}) == {}
 
 
 @pytest.mark.parametrize(
@@ -80,7 +84,7 @@ def test_directories_stand_for_claims(paths, tmp_path):
 )
 def test_what_cannot_stand_for_a_claim_is_refused(value, message):
     with pytest.raises(ConfigurationError, match=message):
-        local_claims({"OGDC_LOCAL_CLAIMS": value})
+        read_variable(StackSettings, "claims", {"OGDC_LOCAL_CLAIMS": value})
 
 
 def test_a_clusters_settings_do_not_lead_the_stack_astray(paths):

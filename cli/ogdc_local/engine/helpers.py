@@ -1,0 +1,32 @@
+"""Threads for what may take long, so that the scheduler's never waits for a disk."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+_LOG = logging.getLogger(__name__)
+_THREADS = 2
+
+
+class Helpers:
+    """Runs chores in the order they came; one that fails is logged and keeps nothing else waiting."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="ogdc-engine-helper")
+
+    def run(self, work: Callable[..., None], *arguments: object) -> None:
+        """Have a helper do it as soon as one is free."""
+
+        def guarded() -> None:
+            try:
+                work(*arguments)
+            except Exception:
+                _LOG.exception("A chore of the engine failed: %s%s", work.__name__, arguments)
+
+        self._threads.submit(guarded)
+
+    def stop(self) -> None:
+        """Wait for what was begun, and take nothing more."""
+        self._threads.shutdown()

@@ -1,0 +1,67 @@
+"""Single values of a manifest: each is checked, and refused by its path (ManifestError)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from pathlib import PurePosixPath
+
+from ogdc_local.engine.conversion import ManifestError
+from ogdc_local.engine.substitute import tags
+from ogdc_shared.recipe.quantities import amount
+
+_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h)?", re.ASCII)
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
+_DIGITS = 15
+NAME = re.compile(r"[a-zA-Z0-9][-a-zA-Z0-9_]{0,127}")
+GLOBALS = frozenset({"workflow.name", "workflow.namespace"})
+
+
+def check_tags(texts: Iterable[str], scope: Collection[str], where: str) -> None:
+    """Refuse texts with a `{{tag}}` that is not in `scope`."""
+    for text in texts:
+        for tag in tags(text):
+            if tag not in scope:
+                raise ManifestError(
+                    f"{where}: {{{{{tag}}}}} is not supported by the engine of the local stack."
+                )
+
+
+def whole_number(value: str | int | None, where: str) -> int | None:
+    """A whole number of at least 0, also where written as text; None where there is none."""
+    text = "" if value is None else str(value)
+    if value is not None and not (text.isascii() and text.isdecimal() and len(text) <= _DIGITS):
+        raise ManifestError(f"{where}: expected a whole number of at least 0, got {value!r}.")
+    return int(text) if text else None
+
+
+def checked_name(name: str | None, where: str) -> str:
+    """The name of a template, a task, a parameter or an artifact."""
+    if name is None or not NAME.fullmatch(name):
+        raise ManifestError(f"{where}.name: {name!r} is not a name.")
+    return name
+
+
+def absolute_path(path: str | None, where: str) -> str:
+    """A path inside a container, below its root."""
+    if not path or not path.startswith("/") or ".." in PurePosixPath(path).parts or path == "/":
+        raise ManifestError(f"{where}: {path!r} is not an absolute path below /.")
+    return str(PurePosixPath(path))
+
+
+def byte_count(text: str | int | None, where: str) -> int | None:
+    """Bytes of a quantity such as 512Mi; None where there is none."""
+    try:
+        return amount(str(text)) if text else None
+    except ValueError as exc:
+        raise ManifestError(f"{where}: {text!r} {exc}") from exc
+
+
+def duration(text: str | int | None, where: str) -> float | None:
+    """Seconds of a time such as 10s or 2m; None where there is none."""
+    if text is None:
+        return None
+    match = _DURATION.fullmatch(str(text))
+    if match is None:
+        raise ManifestError(f"{where}: expected a time such as 10s or 2m, got {text!r}.")
+    return float(match[1]) * _UNITS[match[2]]

