@@ -1,5 +1,5 @@
 # Each target sets up what it needs by itself; a second run finds it there.
-.PHONY: demo test quick check unit fuzz soak bench docs wheel format schema settings routes clean
+.PHONY: demo test quick check unit fuzz soak bench docs wheel format schema settings routes imports clean
 
 demo:  ## Set everything up and run a real recipe on this machine
 	@scripts/bootstrap local
@@ -13,6 +13,7 @@ check: ## Formatter, linter, types and the order of imports, as CI runs them
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-logo
+	.venv/bin/python scripts/imports | diff docs/architecture.md -
 	.venv/bin/python scripts/words
 	.venv/bin/python scripts/figures
 
@@ -67,6 +68,10 @@ settings: ## Write docs/settings.md anew from the code that reads the settings
 routes: ## Write the table of calls in docs/api.md anew from the table of routes
 	@scripts/bootstrap dev
 	.venv/bin/python scripts/routes > docs/api.md.new && mv docs/api.md.new docs/api.md
+
+imports: ## Write the graph of imports in docs/architecture.md anew
+	@scripts/bootstrap dev
+	.venv/bin/python scripts/imports > docs/architecture.md.new && mv docs/architecture.md.new docs/architecture.md
 
 clean: ## Remove the virtual environment and what the tools cached
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis bench-results site

@@ -26,6 +26,7 @@ from ogdc_local.sandbox.interpreter import WORKER, read_only_paths, worker_comma
 from ogdc_local.sandbox.programs import Programs
 from ogdc_local.sandbox.syscalls import open_filter, system_call_filter
 from ogdc_shared.layout import COMMAND_VARIABLE, IMAGE
+from ogdc_shared.servers.proxies import PROXY_VARIABLES
 
 _ROOT_DIRECTORIES = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 _ETC = (
@@ -33,9 +34,8 @@ _ETC = (
     *("nsswitch.conf", "passwd", "pki", "protocols", "resolv.conf", "services", "ssl"),
 )
 """What commands look at. Each costs every task a tenth of a millisecond."""
-_PROXY = ("http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy")
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-_PASSED_ON = (*_PROXY, *(name.upper() for name in _PROXY), *_CERTIFICATES, "TZ")
+_PASSED_ON = (*PROXY_VARIABLES, *_CERTIFICATES, "TZ")
 _CERTIFICATE_PLACES = ("/usr", "/etc/ssl", "/etc/pki", "/etc/ca-certificates")
 _SYSTEM_ONLY = Programs()
 _SHARED_MEMORY = 64 * 2**20

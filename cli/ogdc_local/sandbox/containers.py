@@ -15,9 +15,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ogdc_local.sandbox.base import MAX_PROCESSES, Container, Exit, RunningTask, open_pidfd
+from ogdc_shared.servers.proxies import PROXY_VARIABLES
 
-_PROXY = ("http_proxy", "https_proxy", "no_proxy")
-_PASSED_ON = (*_PROXY, *(name.upper() for name in _PROXY), "TZ")
+_PASSED_ON = (*PROXY_VARIABLES, "TZ")
 _CLIENT_FAILED = 125
 _GRACE_SECONDS = 5
 

@@ -197,12 +197,11 @@ def set_aside(path: Path) -> Path:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file in one visible step, for this user's eyes only."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
-    draft.replace(path)
+    """Write a file in one visible step, for this user's eyes only; a power cut may take it back."""
+    from ogdc_shared.storage.files import replacing
+
+    with replacing(path, sync=False, sync_name=False) as file:  # its mode is 0600
+        file.write(text.encode())
 
 
 def open_log(path: Path) -> int:

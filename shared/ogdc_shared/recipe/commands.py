@@ -10,6 +10,7 @@ from ogdc_shared.errors import InvalidRecipeError
 from ogdc_shared.plan import Command
 from ogdc_shared.recipe.lines import Findings, findings
 from ogdc_shared.recipe.shell import Shell, UnusableShellError, problem_of, shell_of
+from ogdc_shared.shortening import shortened
 
 MAX_BYTES = 128 * 1024 - 1
 """The longest text that a shell can be given with `-c`: Linux' MAX_ARG_STRLEN without its final NUL."""
@@ -119,4 +120,4 @@ def _problem(text: str, program: str) -> str | None:
 
 
 def _shown(text: str) -> str:
-    return f"`{text}`" if len(text) <= _SHOWN else f"`{text[:_SHOWN]}…`"
+    return f"`{shortened(text, _SHOWN)}`"

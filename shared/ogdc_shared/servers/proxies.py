@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 from urllib.parse import urlsplit
 
+_NAMES = ("http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy")
+PROXY_VARIABLES = (*_NAMES, *map(str.upper, _NAMES))
+"""Programs heed either writing, some but one of the two."""
+
 
 def proxy_of(url: str) -> str | None:
     """The proxy that a URL is asked for by; None: none is."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ogdc_shared.errors import NO_ROOM, StorageUnavailableError
+from ogdc_shared.trees import flush_entries
 
 
 @contextmanager
@@ -70,8 +71,4 @@ def disk_errors(what: str) -> Iterator[None]:
 
 def sync_directory(directory: Path) -> None:
     """Bring the names in a directory to disk."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    flush_entries(str(directory))
