@@ -25,6 +25,7 @@ from urllib.parse import urlencode
 from ogdc_local.engine import Engine
 from ogdc_local.sandbox import Sandbox, probe
 from ogdc_shared.storage.directory import DirectoryStore
+from support.workflows import workflow_object
 
 NAMESPACE = "ogdc"
 CLAIM = "workflow"
@@ -37,20 +38,12 @@ _Json = dict[str, Any]
 def workflow(name: str, *, tasks: list[_Json], templates: list[_Json], **spec: Any) -> dict[str, Any]:
     """A Workflow of one DAG, with the claim and an empty directory as volumes."""
     main = {"name": "main", "dag": {"tasks": tasks}}
-    return {
-        "apiVersion": "argoproj.io/v1alpha1",
-        "kind": "Workflow",
-        "metadata": {"name": name, "namespace": NAMESPACE, "labels": {"ogdc/run": name}},
-        "spec": {
-            "entrypoint": "main",
-            "templates": [main, *templates],
-            "volumes": [
-                {"name": "workflow", "persistentVolumeClaim": {"claimName": CLAIM}},
-                {"name": "scratch", "emptyDir": {}},
-            ],
-            **spec,
-        },
-    }
+    volumes = [
+        {"name": "workflow", "persistentVolumeClaim": {"claimName": CLAIM}},
+        {"name": "scratch", "emptyDir": {}},
+    ]
+    whole = {"entrypoint": "main", "templates": [main, *templates], "volumes": volumes, **spec}
+    return workflow_object(name, namespace=NAMESPACE, labels={"ogdc/run": name}, spec=whole)
 
 
 def task(name: str, **fields: Any) -> dict[str, Any]:

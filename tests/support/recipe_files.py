@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from support.trees import plant
+
 FILES = {
     "meta.yml": b"name: Small recipe\n",
     "recipe.sh": b"cp /input_dir/* /output_dir/\n",
@@ -14,10 +16,7 @@ FILES = {
 
 def write_recipe(directory: Path) -> Path:
     """Make `directory` a recipe."""
-    for name, content in FILES.items():
-        path = directory / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+    plant(directory, dict(FILES))
     return directory
 
 

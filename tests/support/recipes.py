@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
+
+from support.trees import plant
 
 GOOD_META: dict[str, Any] = {
     "name": "Seal tags",
@@ -22,18 +24,56 @@ def good_meta(**changes: Any) -> dict[str, Any]:
     return {key: value for key, value in meta.items() if value is not None}
 
 
-def make_recipe(directory: Path, *, files: Mapping[str, str | bytes] | None = None, **changes: Any) -> Path:
-    """Write a recipe with one command, with keys of its meta (see `good_meta`) and files replaced."""
-    contents: dict[str, str | bytes] = {
+def recipe_files(*, files: Mapping[str, str | bytes] | None = None, **changes: Any) -> dict[str, str | bytes]:
+    """The files of a recipe with one command, with keys of its meta (see `good_meta`) and files replaced."""
+    return {
         "meta.yml": json.dumps(good_meta(**changes)),  # JSON is YAML
         "recipe.sh": "cp /input_dir/* /output_dir/\n",
         **(files or {}),
     }
-    for name, content in contents.items():
-        path = directory / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def make_recipe(directory: Path, *, files: Mapping[str, str | bytes] | None = None, **changes: Any) -> Path:
+    """Write a recipe; see `recipe_files`."""
+    contents = recipe_files(files=files, **changes)
+    plant(
+        directory, {name: text.encode() if isinstance(text, str) else text for name, text in contents.items()}
+    )
     return directory
+
+
+def make_own_recipe(
+    directory: Path,
+    *commands: str,
+    name: str,
+    params: Sequence[dict[str, Any]] = (),
+    output: str = "temporary",
+    files: Mapping[str, str | bytes] | None = None,
+    **workflow: Any,
+) -> Path:
+    """Write a recipe of some command lines; without others its input is a small file of its own.
+
+    Args:
+        directory: Where.
+        commands: The lines; without any the input is the result.
+        name: Its name.
+        params: Its inputs.
+        output: The type of its output.
+        files: Files besides, or instead.
+        workflow: Keys of its `workflow`.
+    """
+    own = {
+        "words.txt": "some words\n",
+        "recipe.sh": "\n".join(commands or ("cp /input_dir/* /output_dir/",)) + "\n",
+    }
+    return make_recipe(
+        directory,
+        name=name,
+        workflow={"type": "shell"} | workflow,
+        input=inputs(*(params or [{"type": "file", "path": "words.txt"}])),
+        output={"type": output},
+        files=own | dict(files or {}),
+    )
 
 
 def inputs(*params: dict[str, Any]) -> dict[str, Any]:

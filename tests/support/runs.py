@@ -13,28 +13,17 @@ from typing import Any
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-META = """\
-name: {name}
-workflow:
-  type: shell
-input:
-  params:
-    - type: file
-      path: data.csv
-output:
-  type: {output}
-"""
+from support import recipes
 
 
 def recipe_files(name: str = "Seal tags", *, output: str = "pvc", **changed: str | None) -> dict[str, str]:
     """A small recipe's files by name; `changed` replaces or, where None, removes one (`_` stands for `.`)."""
-    files: dict[str, str | None] = {
-        "meta.yml": META.format(name=name, output=output),
-        "recipe.sh": "cp /input_dir/data.csv /output_dir/\n",
-        "data.csv": "x,y\n1,2\n",
-    }
-    files |= {key.replace("_", "."): value for key, value in changed.items()}
-    return {name: text for name, text in files.items() if text is not None}
+    own = {"type": "file", "path": "data.csv"}
+    made = recipes.recipe_files(
+        name=name, input=recipes.inputs(own), output={"type": output}, files={"data.csv": "x,y\n1,2\n"}
+    )
+    files = made | {key.replace("_", "."): value for key, value in changed.items()}
+    return {name: text for name, text in files.items() if isinstance(text, str)}
 
 
 def bundle(files: Mapping[str, str]) -> bytes:

@@ -11,7 +11,7 @@ import pytest
 
 from support.dataone import MemberNode
 from support.http import FileServer
-from support.recipes import inputs, make_recipe
+from support.recipes import make_own_recipe
 from support.stack import Stack
 
 MakeRecipe = Callable[..., Path]
@@ -59,17 +59,14 @@ def recipe(tmp_path: Path) -> MakeRecipe:
         files: dict[str, str | bytes] | None = None,
         **workflow: Any,
     ) -> Path:
-        return make_recipe(
+        return make_own_recipe(
             tmp_path / name.replace(" ", "-"),
+            *commands,
             name=name,
-            workflow={"type": "shell"} | workflow,
-            input=inputs(*(params or [{"type": "file", "path": "words.txt"}])),
-            output={"type": output},
-            files={
-                "words.txt": "some words\n",
-                "recipe.sh": "\n".join(commands or ("cp /input_dir/* /output_dir/",)) + "\n",
-            }
-            | (files or {}),
+            params=params or (),
+            output=output,
+            files=files,
+            **workflow,
         )
 
     return make

@@ -12,13 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from support.recipes import make_own_recipe
 from support.stack import Stack
-
-META = """\
-name: {name}
-workflow: {{type: shell, retries: 0}}
-input: {{params: [{{type: file, path: a.txt}}]}}
-"""
 
 
 @pytest.fixture
@@ -35,11 +30,7 @@ def small_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def recipe(directory: Path, name: str, command: str) -> str:
-    directory.mkdir()
-    (directory / "meta.yml").write_text(META.format(name=name))
-    (directory / "recipe.sh").write_text(f"{command}\n")
-    (directory / "a.txt").write_text("a")
-    return str(directory)
+    return str(make_own_recipe(directory, command, name=name, output="pvc", retries=0))
 
 
 @pytest.mark.slow
@@ -50,7 +41,7 @@ def test_runs_that_fill_the_disk_fail_and_nothing_else_is_lost_however_often_the
     fill = recipe(tmp_path / "fill", "fill", filling)
     anew = recipe(tmp_path / "anew", "anew", filling)
     again = recipe(tmp_path / "again", "again", f"while :; do {filling} || :; done")
-    plain = recipe(tmp_path / "plain", "plain", "cp /input_dir/a.txt /output_dir/")
+    plain = recipe(tmp_path / "plain", "plain", "cp /input_dir/words.txt /output_dir/")
     chance = random.Random(4)
     with Stack(small_disk) as stack:
         full = stack.cli("run", fill, cwd=tmp_path, timeout=60)

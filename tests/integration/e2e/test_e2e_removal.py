@@ -4,20 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from support.recipes import make_own_recipe
 from support.stack import Stack, wait_until
 
-FAILING = "cp /input_dir/a.txt /output_dir/\nhead -c 3000000 /dev/zero > /output_dir/big; false\n"
+FAILING = "cp /input_dir/words.txt /output_dir/\nhead -c 3000000 /dev/zero > /output_dir/big; false"
 
 
 def recipe(directory: Path, name: str, commands: str, output: str = "pvc") -> Path:
-    directory.mkdir()
-    (directory / "meta.yml").write_text(
-        f"name: {name}\nworkflow: {{type: shell, retries: 0}}\n"
-        f"input: {{params: [{{type: file, path: a.txt}}]}}\noutput: {{type: {output}}}\n"
-    )
-    (directory / "recipe.sh").write_text(commands)
-    (directory / "a.txt").write_text("a")
-    return directory
+    return make_own_recipe(directory, commands, name=name, output=output, retries=0)
 
 
 def left_of(stack: Stack, name: str) -> set[str]:
@@ -26,7 +20,7 @@ def left_of(stack: Stack, name: str) -> set[str]:
 
 def test_what_runs_left_is_removed_and_their_record_and_data_stay(stack: Stack, tmp_path: Path) -> None:
     bad = recipe(tmp_path / "bad", "bad one", FAILING)
-    good = recipe(tmp_path / "good", "good one", "cp /input_dir/a.txt /output_dir/\n")
+    good = recipe(tmp_path / "good", "good one", "cp /input_dir/words.txt /output_dir/")
     failed = [stack.cli("run", str(bad), "--json", cwd=tmp_path).json()["name"] for _ in range(2)]
     succeeded = stack.cli("run", str(good), "--json", cwd=tmp_path).json()["name"]
     workspace = stack.paths.volume / ".ogdc/runs" / failed[0]
@@ -47,9 +41,9 @@ def test_what_runs_left_is_removed_and_their_record_and_data_stay(stack: Stack, 
     wait_until(lambda: stack.run(failed[1])["deleted_at"] and not left_of(stack, failed[1]))
     assert "nothing to remove" in stack.cli("gc", "--recipe", "bad-one").out
     assert stack.run(succeeded)["deleted_at"] is None
-    assert (stack.paths.volume / "good-one/a.txt").exists()
+    assert (stack.paths.volume / "good-one/words.txt").exists()
     assert stack.cli("rm", succeeded).code == 0
-    assert (stack.paths.volume / "good-one/a.txt").exists()
+    assert (stack.paths.volume / "good-one/words.txt").exists()
 
 
 def test_a_run_that_has_not_ended_is_not_removed(stack: Stack, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,6 +29,7 @@ from support.postgres import PostgresServer
 from support.records import submit
 from support.runs import bundle, event_headers, recipe_files
 from support.services import Service
+from support.workflows import workflow_object
 
 HTTP = urllib3.PoolManager(retries=False, timeout=300, maxsize=16)
 NAMESPACE = "ogdc"
@@ -59,7 +61,7 @@ def event_of(workflow: Mapping[str, Any], kind: str = "update") -> Event:
 
 def life(name: str) -> Iterator[Event]:
     """All events of a workflow with some tasks, from its beginning to its end and its deletion."""
-    metadata = {"name": name, "namespace": NAMESPACE, "uid": f"uid-of-{name}"}
+    state = partial(workflow_object, name, namespace=NAMESPACE, uid=f"uid-of-{name}")
     moments = [(task, phase) for task in range(TASKS) for phase in LIFE]
     for version, (current, phase) in enumerate(moments, start=1):
         nodes = {
@@ -77,14 +79,8 @@ def life(name: str) -> Iterator[Event]:
             "progress": f"{current}/{TASKS}",
             "nodes": nodes,
         }
-        workflow = {
-            "apiVersion": "argoproj.io/v1alpha1",
-            "kind": "Workflow",
-            "metadata": metadata | {"resourceVersion": str(version)},
-            "status": status,
-        }
-        yield event_of(workflow)
-    yield event_of(workflow | {"metadata": metadata | {"resourceVersion": str(version + 1)}}, kind="delete")
+        yield event_of(state(resourceVersion=str(version), status=status))
+    yield event_of(state(resourceVersion=str(len(moments) + 1), status=status), kind="delete")
 
 
 @pytest.fixture

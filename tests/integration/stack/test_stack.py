@@ -23,13 +23,7 @@ from ogdc_local.sandbox.programs import SYSTEM_PATH
 from ogdc_local.stack.control import current, down, ensure_up
 from ogdc_local.stack.installation import installation
 from ogdc_local.stack.paths import StatePaths
-
-RECIPE_META = """\
-name: {name}
-workflow: {{type: shell}}
-input: {{params: [{{type: file, path: words.txt}}]}}
-output: {{type: temporary}}
-"""
+from support.recipes import make_own_recipe
 
 
 class Machine:
@@ -121,12 +115,7 @@ def machine(machines):
 @pytest.fixture
 def recipe(tmp_path):
     def make(name: str, command: str) -> Path:
-        directory = tmp_path / name
-        directory.mkdir()
-        (directory / "meta.yml").write_text(RECIPE_META.format(name=name))
-        (directory / "recipe.sh").write_text(command + "\n")
-        (directory / "words.txt").write_text("some words\n")
-        return directory
+        return make_own_recipe(tmp_path / name, command, name=name)
 
     return make
 

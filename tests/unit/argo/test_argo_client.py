@@ -13,11 +13,12 @@ from ogdc_shared.errors import ArgoUnavailableError, ConfigurationError, RunStat
 from ogdc_shared.line_blocks import LOG_BLOCKS
 from support.certificates import self_signed
 from support.http import Answer, FileServer, Request, closed_port
+from support.workflows import workflow_object
 
 NAME = "tiles-abcdefghij"
 ALL = "/api/v1/workflows/qgnet"
 ONE = f"{ALL}/{NAME}"
-MANIFEST = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": {"name": NAME}}
+MANIFEST = workflow_object(NAME)
 
 
 def answer(body: Any, *, status: int = 200) -> Callable[[Request], Answer]:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from ogdc_shared.argo.state import WorkflowState, read_workflow
 from ogdc_shared.run_warnings import RunWarnings, before_a_failure, one_warning
+from support.workflows import workflow_object
 
 NAME = "tiles-abcdefghij"
 
@@ -50,20 +51,16 @@ def partition(number: int) -> dict[str, Any]:
 
 
 def workflow(*nodes: dict[str, Any], spec: dict[str, Any] | None = None, **status: Any) -> dict[str, Any]:
-    return {
-        "apiVersion": "argoproj.io/v1alpha1",
-        "kind": "Workflow",
-        "metadata": {"name": NAME, "namespace": "qgnet", "uid": "u-1", "resourceVersion": "1042"},
-        "spec": spec or {},
-        "status": {
-            "phase": "Running",
-            "startedAt": "2026-11-22T10:00:00Z",
-            "finishedAt": None,
-            "progress": "1/3",
-            "nodes": {node["id"]: node for node in nodes},
-        }
-        | status,
+    running = {
+        "phase": "Running",
+        "startedAt": "2026-11-22T10:00:00Z",
+        "finishedAt": None,
+        "progress": "1/3",
+        "nodes": {node["id"]: node for node in nodes},
     }
+    return workflow_object(
+        NAME, namespace="qgnet", uid="u-1", resourceVersion="1042", spec=spec, status=running | status
+    )
 
 
 RETRIED = (

@@ -13,13 +13,9 @@ from hypothesis import strategies as st
 from ogdc_shared.errors import InvalidRequestError
 from ogdc_shared.events.cloudevents import BATCH_TYPE, STRUCTURED_TYPE, Event, each_event
 from ogdc_shared.events.workflow_event import WorkflowDeletion, read_workflow_event
+from support.workflows import workflow_object
 
-WORKFLOW = {
-    "apiVersion": "argoproj.io/v1alpha1",
-    "kind": "Workflow",
-    "metadata": {"name": "seals-a", "namespace": "ogdc", "uid": "u", "resourceVersion": "7"},
-    "status": {"phase": "Running"},
-}
+WORKFLOW = workflow_object("seals-a", uid="u", resourceVersion="7", status={"phase": "Running"})
 UPDATE = "dev.knative.apiserver.resource.update"
 ATTRIBUTES = {"specversion": "1.0", "id": "1", "source": "k8s", "type": UPDATE}
 
