@@ -70,7 +70,7 @@ class Context:
     @cached_property
     def telemetry(self) -> Telemetry:
         """Spans and metrics."""
-        from ogdc_shared.telemetry.base import open_telemetry
+        from ogdc_shared.telemetry.opening import open_telemetry
 
         return open_telemetry(self.settings.telemetry)
 
