@@ -11,9 +11,9 @@ from ogdc_cli import github
 from ogdc_cli.api import ApiClient, ApiError
 from ogdc_cli.interrupts import INTERRUPTS, interrupts_held
 from ogdc_cli.outcome import outcome
-from ogdc_cli.places import place
 from ogdc_cli.recipes import is_remote, load, staged
 from ogdc_cli.settings import ClientSettings
+from ogdc_cli.source_location import locate_problem
 from ogdc_cli.submission import pack_recipe, submit
 from ogdc_shared.errors import ConfigurationError, InvalidRecipeError, OgdcError, UnsupportedError
 from ogdc_shared.phases import Phase
@@ -63,7 +63,7 @@ def perform() -> bool:
     except InvalidRecipeError as exc:
         workspace = Path(os.environ.get("GITHUB_WORKSPACE", ""))
         for problem in exc.problems:
-            found = place(Path(recipe), problem, workspace=workspace)
+            found = locate_problem(Path(recipe), problem, workspace=workspace)
             github.annotate("error", problem, title="This recipe is not valid", **found._asdict())
         return _end(recipe, "Not valid", str(exc), annotated=True)
     except (OgdcError, OSError) as exc:

@@ -44,7 +44,7 @@ class Missing(NamedTuple):
         return f"{self.item!r} ({'fetching it' if self.command is None else f'command {self.command}'})"
 
 
-class Account(NamedTuple):
+class MissingItems(NamedTuple):
     """What became of the items of a partition, or of several."""
 
     items: int = 0
@@ -100,7 +100,7 @@ def note(workspace: str, *, number: int, items: int, missing: Iterable[Missing])
     write_durably(f"{workspace}/{_NAME}", json.dumps(account).encode())
 
 
-def account_missing(workspaces: Iterable[str], allowed: str) -> Account:
+def add_up_missing(workspaces: Iterable[str], allowed: str) -> MissingItems:
     """Add up the partitions' accounts.
 
     Args:
@@ -111,7 +111,7 @@ def account_missing(workspaces: Iterable[str], allowed: str) -> Account:
         PublishError: more items failed than are allowed, or a partition has no account.
     """
     accounts = [_checked(number, workspace) for number, workspace in enumerate(workspaces)]
-    account = Account(
+    account = MissingItems(
         sum(each.items for each in accounts), tuple(one for each in accounts for one in each.missing)
     )
     if account.exceeds(allowed):
@@ -122,12 +122,12 @@ def account_missing(workspaces: Iterable[str], allowed: str) -> Account:
     return account
 
 
-def _checked(number: int, workspace: str) -> Account:
+def _checked(number: int, workspace: str) -> MissingItems:
     try:
         read = _read(workspace)
         commands = {int(command): rows for command, rows in read["commands"].items()}
         rows = [Missing(**row) for command in sorted(commands) for row in commands[command]]
-        account = Account(int(read["items"]) + len(commands.get(FETCHING, ())), tuple(rows))
+        account = MissingItems(int(read["items"]) + len(commands.get(FETCHING, ())), tuple(rows))
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as exc:
         raise PublishError(
             f"Partition {number} has left no account of which items failed ({type(exc).__name__}); nothing "

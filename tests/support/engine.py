@@ -208,5 +208,5 @@ def nodes(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def phases(found: dict[str, Any]) -> dict[str, str]:
-    """Phases of a workflow's nodes by displayName."""
+    """ContainerSequence of a workflow's nodes by displayName."""
     return {name: node["phase"] for name, node in nodes(found).items()}

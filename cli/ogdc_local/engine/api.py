@@ -17,7 +17,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs
 
-from ogdc_local.engine.door import json_object
+from ogdc_local.engine.json_request import json_object
 from ogdc_local.engine.logs import read_logs
 from ogdc_local.engine.manifest import read_program
 from ogdc_local.engine.pods import Pods

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from ogdc_local.engine.door import storable
+from ogdc_local.engine.json_request import storable
 from ogdc_local.engine.nodes import Node
 from ogdc_local.engine.program import InputArtifact, OutputArtifact, PodTemplate, Retry, Task
 from ogdc_local.engine.substitute import fill

@@ -19,7 +19,7 @@ from ogdc_local.engine.helpers import Helpers
 from ogdc_local.engine.instances import Attempt, PodResult
 from ogdc_local.engine.pods import Pods, Prepared
 from ogdc_local.engine.running_pod import RunningPod
-from ogdc_local.sandbox import Exit, Phases, Sandbox
+from ogdc_local.sandbox import ContainerSequence, Exit, Sandbox
 from ogdc_shared.errors import InputError
 from ogdc_shared.phases import Phase
 
@@ -192,7 +192,7 @@ class PodRunner:
             time.sleep(_POLL_SECONDS)
 
 
-def _runs(task: Phases | None) -> bool:
+def _runs(task: ContainerSequence | None) -> bool:
     try:
         return task is not None and task.poll() is None
     except Exception:

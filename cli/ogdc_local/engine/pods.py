@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from ogdc_local.engine.artifacts import Artifacts
+from ogdc_local.engine.egress_socket import EgressSocket
 from ogdc_local.engine.fetching import NOTHING_BESIDES, Fetching, no_secret, staged
 from ogdc_local.engine.guard import Excess
 from ogdc_local.engine.instances import Attempt, PodResult
@@ -21,7 +22,6 @@ from ogdc_local.engine.pod_dirs import OUTPUT, PodDirs
 from ogdc_local.engine.program import OutputParameter, PodTemplate, Program, VolumeMount
 from ogdc_local.engine.safe_paths import safe_directory, safe_file, safe_found, safe_read
 from ogdc_local.engine.substitute import fill
-from ogdc_local.engine.way_out import WayOut
 from ogdc_local.sandbox import Container, Exit, Mount
 from ogdc_shared.errors import OgdcError
 from ogdc_shared.layout import (
@@ -83,7 +83,7 @@ class Pods:
         log_limit: int,
         scratch: Path,
         owner: int | None,
-        egress: Callable[[tuple[str, ...]], WayOut] | None = None,
+        egress: Callable[[tuple[str, ...]], EgressSocket] | None = None,
         fetching: Fetching = NOTHING_BESIDES,
         secret: Callable[[str], Mapping[str, str]] = no_secret,
         on_forget: Callable[[str], None] = lambda _: None,

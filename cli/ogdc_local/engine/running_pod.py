@@ -12,7 +12,7 @@ from ogdc_local.engine.guard import Excess, out_of_memory, too_many_processes
 from ogdc_local.engine.instances import Attempt, PodResult
 from ogdc_local.engine.output import Output
 from ogdc_local.engine.pods import Prepared
-from ogdc_local.sandbox import Exit, Phases, Sandbox
+from ogdc_local.sandbox import ContainerSequence, Exit, Sandbox
 from ogdc_shared.phases import Phase
 
 _LOG = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ class RunningPod:
         self.attempt = attempt
         self.prepared: Prepared | None = None
         """From when it can be started to when it is."""
-        self.task: Phases | None = None
+        self.task: ContainerSequence | None = None
         """While its containers run."""
         self.output: Output | None = None
         """What its container prints."""
@@ -58,7 +58,7 @@ class RunningPod:
             if self._stop_reason is not None:
                 return PodResult(Phase.FAILED, self._stop_reason)
             output = prepared.output
-            self.task = Phases(sandbox, prepared.containers, log=output.writer, mark=output.mark)
+            self.task = ContainerSequence(sandbox, prepared.containers, log=output.writer, mark=output.mark)
             self.output = output
             return None
         finally:

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ogdc_local.engine.api import Api
+from ogdc_local.engine.egress_socket import EgressSocket
 from ogdc_local.engine.events import EventSender
 from ogdc_local.engine.fetching import NOTHING_BESIDES, Fetching, no_secret
 from ogdc_local.engine.pods import Pods
 from ogdc_local.engine.scheduler import Scheduler
 from ogdc_local.engine.store import Change, Store
-from ogdc_local.engine.way_out import WayOut
 from ogdc_local.sandbox import Sandbox
 from ogdc_shared.storage.directory import DirectoryStore
 
@@ -41,7 +41,7 @@ class Engine:
         slots: int,
         sandbox: Sandbox,
         events_token: str | None = None,
-        egress: Callable[[tuple[str, ...]], WayOut] | None = None,
+        egress: Callable[[tuple[str, ...]], EgressSocket] | None = None,
         fetching: Fetching = NOTHING_BESIDES,
         secret: Callable[[str], Mapping[str, str]] = no_secret,
         on_forget: Callable[[str], None] = lambda _: None,

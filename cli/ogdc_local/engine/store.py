@@ -19,7 +19,7 @@ from pathlib import Path
 from queue import Empty, LifoQueue
 from typing import Any
 
-from ogdc_local.engine.door import storable
+from ogdc_local.engine.json_request import storable
 from ogdc_local.engine.nodes import timestamp
 from ogdc_local.engine.records import (
     Changes,

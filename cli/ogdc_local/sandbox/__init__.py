@@ -4,7 +4,7 @@
 """
 
 from ogdc_local.sandbox.base import Container, Exit, Mount, RunningTask, Sandbox
-from ogdc_local.sandbox.phases import Phases
+from ogdc_local.sandbox.container_sequence import ContainerSequence
 from ogdc_local.sandbox.probe import probe
 
-__all__ = ["Container", "Exit", "Mount", "Phases", "RunningTask", "Sandbox", "probe"]
+__all__ = ["Container", "ContainerSequence", "Exit", "Mount", "RunningTask", "Sandbox", "probe"]

@@ -24,7 +24,7 @@ from types import TracebackType
 from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
-from ogdc_local.engine.way_out import WayOut, is_loopback, reachable
+from ogdc_local.engine.egress_socket import EgressSocket, is_loopback, reachable
 from ogdc_local.stack.egress_rules import Shares, check_port, read_beginning, task_of
 from ogdc_shared.digests import digest
 from ogdc_shared.errors import ForbiddenError
@@ -115,7 +115,7 @@ class Egress:
         """How many there are now."""
         return self._shares.taken
 
-    def leading_to(self, addresses: tuple[str, ...]) -> WayOut:
+    def leading_to(self, addresses: tuple[str, ...]) -> EgressSocket:
         """Open, unless it is, the socket that leads to these addresses besides (see `named_addresses`).
 
         Raises:
@@ -129,7 +129,7 @@ class Egress:
                 threading.Thread(
                     target=self._accept, args=(listener, named), name="egress", daemon=True
                 ).start()
-        return WayOut(path, tuple(filter(is_loopback, sorted(named))))
+        return EgressSocket(path, tuple(filter(is_loopback, sorted(named))))
 
     def _is_the_stacks(self, address: str) -> bool:
         return is_loopback(address) and int(address.rpartition(":")[2]) in self._own_ports

@@ -27,7 +27,7 @@ class Parameter(msgspec.Struct, gc=False):
     value: str | None = None
 
 
-class Side(msgspec.Struct, rename="camel", gc=False):
+class Ports(msgspec.Struct, rename="camel", gc=False):
     """A node's inputs, or its outputs."""
 
     parameters: list[Parameter] | None = None
@@ -53,8 +53,8 @@ class Node(msgspec.Struct, rename="camel", gc=False):
     finished_at: str | None = None
     children: list[str] | None = None
     node_flag: Flag | None = None
-    inputs: Side | None = None
-    outputs: Side | None = None
+    inputs: Ports | None = None
+    outputs: Ports | None = None
 
 
 _Nodes = dict[str, Node]

@@ -7,15 +7,15 @@ from datetime import UTC, datetime
 from functools import cache, partial, reduce
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ogdc_shared.argo.explanations import Limits, ended_by, is_cut_off, read_limits, waits_for
 from ogdc_shared.argo.retry import OUT_OF_MEMORY
-from ogdc_shared.argo.words import Limits, ended_by, is_cut_off, read_limits, waits_for
 from ogdc_shared.layout import LIST, LISTED_COUNT_PATHS, PUBLISH, is_list_task, stage_of
 from ogdc_shared.phases import FAILED_PHASES, RUN_STATUSES, TERMINAL_PHASES, Phase
 from ogdc_shared.run_warnings import RunWarnings, count_before_failure, read_warnings
 from ogdc_shared.telemetry.tracing import Trace, read_trace
 
 if TYPE_CHECKING:
-    from ogdc_shared.argo.nodes import Node, Side
+    from ogdc_shared.argo.nodes import Node, Ports
 
 FAIL_FAST_LABEL = "ogdc/fail-fast"
 """`true` on a workflow that is to be stopped once a task has failed (see `runs.fail_fast`)."""
@@ -252,9 +252,9 @@ def _warnings(nodes: dict[str, Node], ended: tuple[TaskState, ...]) -> RunWarnin
     return reduce(RunWarnings.plus, warned) if warned else None
 
 
-def _parameters(side: Side | None, names: Container[str]) -> Iterator[tuple[str, str]]:
+def _parameters(ports: Ports | None, names: Container[str]) -> Iterator[tuple[str, str]]:
     """Yield names and values of some of the parameters that a node was given, or has put out."""
-    for parameter in (side and side.parameters) or ():
+    for parameter in (ports and ports.parameters) or ():
         if parameter.name in names:
             yield parameter.name, _required(parameter.value, f"the value of parameter {parameter.name!r}")
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ogdc_shared.errors import SourceUnavailableError
 from ogdc_shared.items import item_path, members_of
-from ogdc_worker.missing_items import FETCHING, Account, Missing, exceeds_number, note
+from ogdc_worker.missing_items import FETCHING, Missing, MissingItems, exceeds_number, note
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -60,5 +60,5 @@ class MissingInputs:
         """Have `publish` count them, in place of those that an earlier try of the task lacked."""
         note(workspace, number=FETCHING, items=len(self._items), missing=self._missing.values())
 
-    def _account(self) -> Account:
-        return Account(len(self._items), tuple(self._missing.values()))
+    def _account(self) -> MissingItems:
+        return MissingItems(len(self._items), tuple(self._missing.values()))

@@ -14,7 +14,7 @@ from ogdc_shared.removal import empty, remove
 from ogdc_shared.trees import flush
 from ogdc_worker.process.command import command_environment, run_command
 from ogdc_worker.process.gdal_errors import GdalErrors
-from ogdc_worker.process.outputs import Left, prepare_outputs
+from ogdc_worker.process.outputs import OutputDefects, prepare_outputs
 from ogdc_worker.process.usage import Usage
 from ogdc_worker.report import clip
 
@@ -129,17 +129,17 @@ class Execution:
         command = self._which(number, file)
         errors.close()
         if errors.count:
-            from ogdc_worker.process.remarks import gdal_error
+            from ogdc_worker.process.output_warnings import gdal_error
 
             self._reporter.warn("gdal_error", gdal_error(command, errors))
         is_last = number == len(self._plan.commands)
         left = prepare_outputs(self._paths, is_last=is_last)
-        if left != Left():
-            from ogdc_worker.process import remarks
+        if left != OutputDefects():
+            from ogdc_worker.process import output_warnings
 
-            for kind, message in remarks.about_outputs(command, left, is_last=is_last):
+            for kind, message in output_warnings.about_outputs(command, left, is_last=is_last):
                 self._reporter.warn(kind, message)
-            if refusal := remarks.refusal(command, left, is_last=is_last):
+            if refusal := output_warnings.refusal(command, left, is_last=is_last):
                 raise CommandFailedError(refusal, number=number, exit_code=0)
 
     def _run_in_scratch(self, number: int, file: WorkFile | None, errors: GdalErrors) -> CommandResult:

@@ -39,8 +39,8 @@ _SHOWN_BYTES = 500
 _PIECE = _LARGE = 1 << 20
 
 
-class Done(NamedTuple):
-    """What there is to tell of a task."""
+class FinishedTask(NamedTuple):
+    """A task that has ended, and what it is described by."""
 
     plan: Plan
     partition: int
@@ -50,7 +50,7 @@ class Done(NamedTuple):
     succeeded: bool
 
 
-def leave_facts(path: str, done: Done) -> None:
+def leave_facts(path: str, done: FinishedTask) -> None:
     """Write the document to `path`; a workflow of a version before has no place for it.
 
     Raises:
@@ -73,7 +73,7 @@ def leave_facts(path: str, done: Done) -> None:
         _write_list(file, "wrote", _wrote(done), last=True)
 
 
-def _head(done: Done) -> dict[str, Any]:
+def _head(done: FinishedTask) -> dict[str, Any]:
     return {
         "version": 1,
         "stage": done.plan.stage,
@@ -129,7 +129,7 @@ def _ran(journal: Journal) -> Iterator[dict[str, Any]]:
     )
 
 
-def _wrote(done: Done) -> Iterator[dict[str, Any]]:
+def _wrote(done: FinishedTask) -> Iterator[dict[str, Any]]:
     left = HASHED_BYTES
     for name, path, size in _files(done):
         checksum = f"sha256:{_sha256(path, size)}" if size <= left else None
@@ -137,7 +137,7 @@ def _wrote(done: Done) -> Iterator[dict[str, Any]]:
         yield _chosen({"name": name, "size": size, "checksum": checksum}, ("name", "size", "checksum"))
 
 
-def _files(done: Done) -> Iterator[tuple[str, str, int]]:
+def _files(done: FinishedTask) -> Iterator[tuple[str, str, int]]:
     """Yield name, path and size of each file that was written; of a task that failed, none counts."""
     if not done.succeeded:
         return

@@ -15,7 +15,7 @@ import re
 from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
 from ogdc_shared.layout import claim_mount
 from ogdc_shared.several import several
-from ogdc_worker.process.carrying import below
+from ogdc_worker.process.links import below
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -52,7 +52,7 @@ class Reference(NamedTuple):
     """The same for whoever opens the index next; None: that depends on where it is opened."""
 
 
-class Lost(NamedTuple):
+class BrokenIndex(NamedTuple):
     """What an index names and will not find."""
 
     name: str
@@ -66,7 +66,7 @@ class Lost(NamedTuple):
         return f"{self.name!r}, which names {several(self.paths)}"
 
 
-def find_lost(names: Sequence[str], paths: ProcessPaths, *, is_last: bool) -> Iterator[Lost]:
+def find_lost(names: Sequence[str], paths: ProcessPaths, *, is_last: bool) -> Iterator[BrokenIndex]:
     """Look for indexes of what will be gone.
 
     Args:
@@ -78,7 +78,7 @@ def find_lost(names: Sequence[str], paths: ProcessPaths, *, is_last: bool) -> It
     for name in sorted(names):
         lost = dict.fromkeys(each.path for each in _references(name, view) if view.loses(each))
         if lost:
-            yield Lost(name, tuple(lost), certain=name.lower().endswith(_VIRTUAL + _CATALOGUES))
+            yield BrokenIndex(name, tuple(lost), certain=name.lower().endswith(_VIRTUAL + _CATALOGUES))
 
 
 class _View:

@@ -6,7 +6,7 @@ from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
 from ogdc_shared.walking import walk
 
 if TYPE_CHECKING:
-    from ogdc_worker.process.indexes import Lost
+    from ogdc_worker.process.indexes import BrokenIndex
     from ogdc_worker.process.paths import ProcessPaths
 
 _INDEXES = (
@@ -16,18 +16,18 @@ _INDEXES = (
 """How names of files end that may say where others are (see `indexes`, imported if there are any)."""
 
 
-class Left(NamedTuple):
+class OutputDefects(NamedTuple):
     """What to remark about it."""
 
     is_empty: bool = False
     """Whether there is nothing but directories."""
     dangling: tuple[str, ...] = ()
     """Links that lead nowhere."""
-    lost: tuple[Lost, ...] = ()
+    lost: tuple[BrokenIndex, ...] = ()
     """Indexes of what will be gone."""
 
 
-def prepare_outputs(paths: ProcessPaths, *, is_last: bool) -> Left:
+def prepare_outputs(paths: ProcessPaths, *, is_last: bool) -> OutputDefects:
     """Make links good, open directories to their owner, and find out what outputs miss without the inputs.
 
     Args:
@@ -44,13 +44,13 @@ def prepare_outputs(paths: ProcessPaths, *, is_last: bool) -> Left:
             indexes.append(name)
     dangling: list[str] = []
     if links:
-        from ogdc_worker.process.carrying import carry_links
+        from ogdc_worker.process.links import resolve_links
 
-        dangling = carry_links(links, paths)
+        dangling = resolve_links(links, paths)
         indexes += [name for name in links if name.lower().endswith(_INDEXES)]
-    lost: list[Lost] = []
+    lost: list[BrokenIndex] = []
     if indexes:
         from ogdc_worker.process.indexes import find_lost
 
         lost = list(find_lost(indexes, paths, is_last=is_last))
-    return Left(is_empty, tuple(dangling), tuple(lost))
+    return OutputDefects(is_empty, tuple(dangling), tuple(lost))

@@ -26,7 +26,7 @@ from ogdc_shared.trees import flush, flush_entries, make_read_only, move_childre
 from ogdc_worker.expected import Expected, check_recipe, read_partition, read_plan
 from ogdc_worker.process.checkpoint import Checkpoint, Step
 from ogdc_worker.process.execution import Execution
-from ogdc_worker.process.facts import Done, leave_facts
+from ogdc_worker.process.facts import FinishedTask, leave_facts
 from ogdc_worker.process.inputs import INPUT_STEPS, distrust_store, input_steps
 from ogdc_worker.process.journal import Journal
 
@@ -80,7 +80,7 @@ def _process(paths: ProcessPaths, reporter: Reporter, expected: Expected) -> Non
     checkpoint = Checkpoint(f"{paths.workspace}/{layout.CHECKPOINT}")
     journal = Journal(f"{paths.workspace}/{layout.JOURNAL}")
     reporter.journal = journal.add
-    done = Done(plan, partition.number, journal, paths.outputs, succeeded=False)
+    done = FinishedTask(plan, partition.number, journal, paths.outputs, succeeded=False)
     try:
         _Process(plan, partition, paths, reporter, checkpoint).run()
         done = done._replace(succeeded=True)
@@ -95,7 +95,7 @@ def _process(paths: ProcessPaths, reporter: Reporter, expected: Expected) -> Non
         journal.close()
 
 
-def _leave_facts(path: str, done: Done, reporter: Reporter) -> None:
+def _leave_facts(path: str, done: FinishedTask, reporter: Reporter) -> None:
     """Leave what the task has done; what prevents that changes nothing of how the task ended."""
     try:
         leave_facts(path, done)

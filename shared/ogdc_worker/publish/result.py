@@ -126,9 +126,9 @@ def _list_missing(publication: Publication, reporter: Reporter) -> str | None:
     """
     if publication.allowed_failures is None:
         return None
-    from ogdc_worker.missing_items import RESULT_NAME, account_missing
+    from ogdc_worker.missing_items import RESULT_NAME, add_up_missing
 
-    account = account_missing(publication.workspaces(), publication.allowed_failures)
+    account = add_up_missing(publication.workspaces(), publication.allowed_failures)
     if not account.missing:
         return None
     reporter.warn("missing_items", f"The result lacks what failed: {account.to_text()}. See {RESULT_NAME}.")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ogdc_local.sandbox import Container, Exit, Phases, Sandbox, probe
+from ogdc_local.sandbox import Container, ContainerSequence, Exit, Sandbox, probe
 from support.engine import own_label
 
 _REACH = """
@@ -51,7 +51,7 @@ def services() -> Iterator[list[tuple[str, str]]]:
 
 def run(sandbox: Sandbox, log: Path, *containers: Container) -> tuple[Exit, str]:
     with log.open("wb") as file:
-        task = Phases(sandbox, containers, log=file.fileno())
+        task = ContainerSequence(sandbox, containers, log=file.fileno())
     while True:
         descriptor = task.pidfd()
         assert descriptor is not None
@@ -104,7 +104,7 @@ def test_a_task_that_is_stopped_between_its_phases_has_not_succeeded(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
     with (tmp_path / "log").open("wb") as log:
-        task = Phases(sandbox, (python("pass"), python("print('went on')")), log=log.fileno())
+        task = ContainerSequence(sandbox, (python("pass"), python("print('went on')")), log=log.fileno())
     descriptor = task.pidfd()
     assert descriptor is not None
     select.select([descriptor], [], [], 20)

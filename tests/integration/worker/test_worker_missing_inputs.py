@@ -12,7 +12,7 @@ import pytest
 from ogdc_shared.errors import InputNotFoundError, OgdcError, PublishError, SourceUnavailableError
 from ogdc_shared.plan import Checksum, InputFile
 from ogdc_worker.fetch import download
-from ogdc_worker.missing_items import account_missing
+from ogdc_worker.missing_items import add_up_missing
 from support.http import Answer, FileServer
 from support.partition import PartitionTask
 from support.trees import plant, tree
@@ -44,13 +44,13 @@ def test_an_input_that_is_not_there_counts_as_an_item_that_failed(
     prepare(task, server, "a.csv", "gone.csv", "c.csv", allowed="1")
     task.run()
     assert set(tree(task.outputs)) == {"a.csv", "c.csv"}
-    account = account_missing([str(task.workspace)], "1")
+    account = add_up_missing([str(task.workspace)], "1")
     assert account.items == 3
     (missing,) = account.missing
     assert missing[:4] == ("gone.csv", None, None, None)
     assert "404" in missing.reason
     with pytest.raises(PublishError, match=r"1 of 3 items failed: 'gone.csv' \(fetching it\)"):
-        account_missing([str(task.workspace)], "33%")
+        add_up_missing([str(task.workspace)], "33%")
     failures = [json.loads(line) for line in capfd.readouterr().out.splitlines() if '"fetch_failed"' in line]
     assert [event["source"] for event in failures] == [f"{server.url}/gone.csv"]
 
@@ -79,7 +79,7 @@ def test_what_a_missing_input_belongs_to_is_missing_as_a_whole(
     prepare(task, server, "a.csv", "lakes.shp", "lakes.shx", "lakes.dbf", allowed="50%")
     task.run()
     assert set(tree(task.outputs)) == {"a.csv"}
-    account = account_missing([str(task.workspace)], "50%")
+    account = add_up_missing([str(task.workspace)], "50%")
     assert (account.items, [one.item for one in account.missing]) == (2, ["lakes.shp"])
 
 
@@ -111,11 +111,11 @@ def test_another_try_counts_anew(task: PartitionTask, server: FileServer) -> Non
     plant(server.directory, {"late.csv": b"here", "gone.csv": b"as well"})
     task.run()
     assert set(tree(task.outputs)) == {"a.csv", "late.csv", "gone.csv"}
-    assert account_missing([str(task.workspace)], "0").missing == ()
+    assert add_up_missing([str(task.workspace)], "0").missing == ()
 
 
 def test_all_inputs_of_a_partition_may_be_missing(task: PartitionTask, server: FileServer) -> None:
     prepare(task, server, "gone.csv", allowed="1")
     task.run()
     assert tree(task.outputs) == {}
-    assert account_missing([str(task.workspace)], "1").items == 1
+    assert add_up_missing([str(task.workspace)], "1").items == 1

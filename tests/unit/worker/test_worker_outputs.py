@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ogdc_shared.errors import CommandFailedError, WarningsError
-from ogdc_worker.process.outputs import Left, prepare_outputs
+from ogdc_worker.process.outputs import OutputDefects, prepare_outputs
 from ogdc_worker.report import Reporter
 from support.partition import PartitionTask, recipe_files
 from support.trees import plant, tree
@@ -36,7 +36,7 @@ def test_a_link_to_an_input_becomes_the_input_without_a_copy(task: PartitionTask
     (task.outputs / "a.tif").symlink_to(inputs / "dem.tif")
     (task.outputs / "deep").mkdir()
     (task.outputs / "deep/b.tif").symlink_to("../../input_dir/dem.tif")
-    assert prepare_outputs(task.paths, is_last=False) == Left()
+    assert prepare_outputs(task.paths, is_last=False) == OutputDefects()
     assert tree(task.outputs) == {"a.tif": b"heights", "deep": None, "deep/b.tif": b"heights"}
     inodes = {path.stat().st_ino for path in (inputs / "dem.tif", *task.outputs.rglob("*.tif"))}
     assert len(inodes) == 1, "one file of three names"
@@ -271,7 +271,7 @@ def test_what_a_closed_directory_holds_is_found(task: PartitionTask, mode: int) 
     plant(task.outputs, {"closed/deep/a.txt": b"a"})
     for path in (task.outputs / "closed/deep", task.outputs / "closed"):
         path.chmod(mode)
-    assert prepare_outputs(task.paths, is_last=True) == Left()
+    assert prepare_outputs(task.paths, is_last=True) == OutputDefects()
     assert stat.S_IMODE((task.outputs / "closed/deep").stat().st_mode) & 0o700 == (
         0o700 if os.geteuid() else mode
     )

@@ -10,7 +10,7 @@ import pytest
 
 from ogdc_shared.errors import CommandFailedError, PublishError
 from ogdc_shared.plan import InputFile
-from ogdc_worker.missing_items import account_missing
+from ogdc_worker.missing_items import add_up_missing
 from support.crashes import crashes, killed
 from support.partition import PartitionTask, recipe_files
 from support.trees import plant, tree
@@ -177,13 +177,13 @@ def test_items_that_fail_go_no_further_where_the_recipe_allows_it(task: Partitio
     plant(task.directory / "recipe", {file.source: b"x" for file in FILES})
     task.run()
     assert tree(task.outputs) == {"one.txt": b"x", "two.txt": b"x"}
-    account = account_missing([str(task.workspace)], "1")
+    account = add_up_missing([str(task.workspace)], "1")
     assert account.items == 3
     (missing,) = account.missing
     assert (missing.item, missing.command, missing.line, missing.exit_code) == ("three.txt", 2, 2, 3)
     assert "damaged" in missing.reason
     with pytest.raises(PublishError, match=r"1 of 3 items failed: 'three.txt' \(command 2\)\. That is more"):
-        account_missing([str(task.workspace)], "33%")
+        add_up_missing([str(task.workspace)], "33%")
 
 
 def test_more_failures_than_allowed_fail_the_task_and_another_try_runs_them_again(
@@ -197,7 +197,7 @@ def test_more_failures_than_allowed_fail_the_task_and_another_try_runs_them_agai
     plant(task.directory, {"ok": b""})
     task.run()
     assert set(tree(task.outputs)) == {file.source for file in FILES}
-    assert account_missing([str(task.workspace)], "0").missing == ()
+    assert add_up_missing([str(task.workspace)], "0").missing == ()
 
 
 def test_a_single_item_may_fail_as_well(task: PartitionTask) -> None:
@@ -206,7 +206,7 @@ def test_a_single_item_may_fail_as_well(task: PartitionTask) -> None:
     )
     task.run()
     assert tree(task.outputs) == {}
-    assert len(account_missing([str(task.workspace)], "1").missing) == 1
+    assert len(add_up_missing([str(task.workspace)], "1").missing) == 1
 
 
 @pytest.mark.slow
@@ -226,7 +226,7 @@ def test_a_kill_at_any_moment_loses_nothing_that_is_carried_along_and_no_account
     for _ in crashes(again, task.run):
         assert not killed(task.run)
         assert tree(task.outputs) == {"a.tif": b"x\n", "c.log": b""}
-        account = account_missing([str(task.workspace)], "50%")
+        account = add_up_missing([str(task.workspace)], "50%")
         assert (account.items, [one.item for one in account.missing]) == (2, ["b.txt"])
 
 

@@ -14,7 +14,7 @@ _TABLES = ("/proc/net/tcp", "/proc/net/tcp6")
 _LISTEN = "0A"
 
 
-class WayOut(NamedTuple):
+class EgressSocket(NamedTuple):
     """A socket that leads to public addresses and to some others."""
 
     path: Path

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from ogdc_local.sandbox.base import Container, Exit, RunningTask, Sandbox
 
 
-class Phases:
+class ContainerSequence:
     """A running container and those that follow it; see `RunningTask`.
 
     Attributes:

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ogdc_worker.process.gdal_errors import GdalErrors
-    from ogdc_worker.process.outputs import Left
+    from ogdc_worker.process.outputs import OutputDefects
 
 _MAX_LINKS = 5
 _KEEP = (
@@ -28,7 +28,7 @@ def gdal_error(command: str, errors: GdalErrors) -> str:
     return f"{command} ended with 0 although GDAL wrote: {errors.first}{more}"
 
 
-def about_outputs(command: str, left: Left, *, is_last: bool) -> Iterator[tuple[str, str]]:
+def about_outputs(command: str, left: OutputDefects, *, is_last: bool) -> Iterator[tuple[str, str]]:
     """Yield the kind and the message of each warning."""
     if left.is_empty:
         so = "" if is_last else ", so the next command finds nothing of it in /input_dir"
@@ -45,7 +45,7 @@ def about_outputs(command: str, left: Left, *, is_last: bool) -> Iterator[tuple[
             yield "lost_reference", f"{command} left {lost}; {_who(is_last=is_last)} will not find them there"
 
 
-def refusal(command: str, left: Left, *, is_last: bool) -> str:
+def refusal(command: str, left: OutputDefects, *, is_last: bool) -> str:
     """Say what makes the outputs unfit for who reads them next; empty where nothing does."""
     broken = [lost for lost in left.lost if lost.certain]
     if not broken:

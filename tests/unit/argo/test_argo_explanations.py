@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ogdc_shared.argo.words import Limits, ended_by, is_cut_off, read_limits, waits_for
+from ogdc_shared.argo.explanations import Limits, ended_by, is_cut_off, read_limits, waits_for
 from ogdc_shared.config import Settings
 from ogdc_shared.workflow.build import build_workflow
 from ogdc_shared.workflow.facts import RecipeFacts

@@ -28,7 +28,7 @@ def below(path: str, directory: str) -> str | None:
     return path[len(directory) + 1 :] if path.startswith(f"{directory}/") else None
 
 
-def carry_links(names: Sequence[str], paths: ProcessPaths) -> list[str]:
+def resolve_links(names: Sequence[str], paths: ProcessPaths) -> list[str]:
     """Make links in the output directory good.
 
     Args:
@@ -38,20 +38,20 @@ def carry_links(names: Sequence[str], paths: ProcessPaths) -> list[str]:
     Returns:
         Those that lead nowhere, with what they say; they stay as they are.
     """
-    carrier = _Carrier(paths)
+    resolver = _LinkResolver(paths)
     return [
-        f"{name} -> {os.readlink(f'{paths.outputs}/{name}')}" for name in names if not carrier.carry(name)
+        f"{name} -> {os.readlink(f'{paths.outputs}/{name}')}" for name in names if not resolver.resolve(name)
     ]
 
 
-class _Carrier:
+class _LinkResolver:
     """Knows where the commands' paths are in the workspace, within which things can be linked."""
 
     def __init__(self, paths: ProcessPaths) -> None:
         self._paths = paths
         self._given, self._made = os.path.realpath(paths.input_dir), os.path.realpath(paths.output_dir)
 
-    def carry(self, name: str) -> bool:
+    def resolve(self, name: str) -> bool:
         """Make one link good; False where it leads nowhere."""
         target = os.path.realpath(f"{self._made}/{name}")
         if not os.path.exists(target):

@@ -16,8 +16,8 @@ _PROBLEM = re.compile(
 )
 
 
-class Place(NamedTuple):
-    """A place in a file; None is what is not known."""
+class SourceLocation(NamedTuple):
+    """A place in a file of the repository; None is what is not known."""
 
     file: str | None = None
     """Below the workspace."""
@@ -26,17 +26,19 @@ class Place(NamedTuple):
     col: int | None = None
 
 
-def place(recipe: Path, problem: str, *, workspace: Path) -> Place:
+def locate_problem(recipe: Path, problem: str, *, workspace: Path) -> SourceLocation:
     """Find where a problem is that `InvalidRecipeError` tells about the recipe in a directory."""
     found = _PROBLEM.match(problem)
     file = (recipe / (found["file"] if found else "")).resolve()
     root = workspace.resolve()
     if not (found and file.is_file() and file.is_relative_to(root)):
-        return Place()
+        return SourceLocation()
     name = str(file.relative_to(root))
     if found["line"]:
-        return Place(name, int(found["line"]), int(found["col"]) if found["col"] else None)
-    return Place(name, _line_of(found["key"], file) if found["key"] and file.name == META_FILE else None)
+        return SourceLocation(name, int(found["line"]), int(found["col"]) if found["col"] else None)
+    return SourceLocation(
+        name, _line_of(found["key"], file) if found["key"] and file.name == META_FILE else None
+    )
 
 
 def _line_of(key: str, meta: Path) -> int:
