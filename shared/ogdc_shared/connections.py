@@ -7,8 +7,8 @@ that is given another address in between (DNS rebinding) leads nowhere else.
 from __future__ import annotations
 
 import socket
-from contextlib import suppress
-from typing import Any
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -18,9 +18,37 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 from ogdc_shared.deadlines import Deadlines
 from ogdc_shared.reach import Reach, checked_addresses
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from threading import Event
+
 HEADER_SECONDS = 120.0
 """How long a server may take from being asked to the end of its answer's headers, a byte at a time or not."""
+BODY_SECONDS = 120.0
+"""How long one read of a body may take: what is no part of it, such as trailers, may come for ever."""
 _DEADLINES = Deadlines()
+
+
+@contextmanager
+def cut_where_late(wire: socket.socket | None, seconds: float) -> Iterator[Event]:
+    """End a connection where the block takes longer: each byte that comes begins a socket's own time anew.
+
+    Yields:
+        What tells whether that was done.
+    """
+    with _DEADLINES.limit(seconds, lambda: _cut(wire)) as cut:
+        yield cut
+
+
+def _cut(wire: socket.socket | None) -> None:
+    if wire is not None:
+        with suppress(OSError, AttributeError):  # urllib3's TLS inside of TLS has no such method
+            wire.shutdown(socket.SHUT_RDWR)
+
+
+def wire_of(response: urllib3.BaseHTTPResponse) -> socket.socket | None:
+    """The socket that an answer comes through, where its body has not been read to its end."""
+    return getattr(response.connection, "wire", None)
 
 
 def pool_manager(reach: Reach | None = None, **options: Any) -> urllib3.PoolManager:
@@ -60,7 +88,9 @@ class _Careful:
     reach = Reach(anywhere=True)
     _dns_host: str
     port: int
-    _wire: socket.socket | None = None
+    sock: socket.socket | None
+    wire: socket.socket | None = None
+    """What the last request went out by, also when that belongs to its answer alone."""
 
     def _new_conn(self) -> socket.socket:
         """Connect to an address that was checked; the name stays what certificates are checked against."""
@@ -69,15 +99,14 @@ class _Careful:
             *others, last = self._checked(name)
             for self._dns_host in others:
                 with suppress(NewConnectionError, ConnectTimeoutError):
-                    return self._wired()
+                    return self._connected()
             self._dns_host = last
-            return self._wired()
+            return self._connected()
         finally:
             self._dns_host = name
 
-    def _wired(self) -> socket.socket:
+    def _connected(self) -> socket.socket:
         wire: socket.socket = super()._new_conn()  # type: ignore[misc]
-        self._wire = wire
         return wire
 
     def _checked(self, name: str) -> list[str]:
@@ -91,19 +120,20 @@ class _Careful:
             raise NameResolutionError(name, self, exc) from exc  # type: ignore[arg-type]
 
     def getresponse(self) -> Any:
-        """Cut the line where headers take too long: each byte of them begins the socket's own time anew."""
-        _acknowledge_at_once(self._wire)
-        with _DEADLINES.limit(HEADER_SECONDS, self._cut) as cut:
+        """Cut the line where headers take too long."""
+        self.wire = self.sock
+        _acknowledge_at_once(self.wire)
+        with cut_where_late(self.wire, HEADER_SECONDS) as cut:
             response = super().getresponse()  # type: ignore[misc]
         if cut.is_set():
             response.close()
             raise TimeoutError(f"its headers took more than {HEADER_SECONDS:g} seconds")
         return response
 
-    def _cut(self) -> None:
-        if self._wire is not None:
-            with suppress(OSError):
-                self._wire.shutdown(socket.SHUT_RDWR)
+    def _tunnel(self) -> None:
+        """Ask a proxy for a tunnel, whose answer may take as long."""
+        with cut_where_late(self.sock, HEADER_SECONDS):
+            super()._tunnel()  # type: ignore[misc]
 
 
 def _acknowledge_at_once(wire: socket.socket | None) -> None:

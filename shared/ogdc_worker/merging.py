@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ogdc_shared.fast_typing import TYPE_CHECKING
+from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
+from ogdc_shared.several import SHOWN, several
 from ogdc_shared.walking import is_directory, walk
 
 if TYPE_CHECKING:
@@ -10,9 +11,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 
+class Clash(NamedTuple):
+    """A name that two directories have, which cannot be merged."""
+
+    name: str
+    first: int
+    second: int
+
+
 def merge_names(
     directories: Sequence[str],
-    clash: Callable[[str, int, int], Exception],
+    refuse: Callable[[Sequence[Clash], int], Exception],
     *,
     check: Callable[[str, os.DirEntry[str], str], None] | None = None,
 ) -> dict[str, int]:
@@ -20,13 +29,15 @@ def merge_names(
 
     Args:
         directories: Which. Directories below them may have the same name, nothing else.
-        clash: Makes the error for a name, the number of the directory that has it and that of a second one.
+        refuse: Makes the error for names that clash: the first `SHOWN` of them, and how many there are.
         check: Called with each directory, entry in it and the entry's path relative to it; may refuse it.
 
     Returns:
         Path below its directory → number of the (last) directory that has it; directories as well as files.
     """
     found: dict[str, int] = {}
+    clashes: list[Clash] = []
+    count = 0
     for number, directory in enumerate(directories):
         for name, entry in walk(directory):
             if check:
@@ -35,6 +46,17 @@ def merge_names(
             if first != number and not (
                 is_directory(entry.path) and is_directory(f"{directories[first]}/{name}")
             ):
-                raise clash(name, first, number)
+                clashes += [Clash(name, first, number)] if count < SHOWN else []
+                count += 1
             found[name] = number
+    if clashes:
+        raise refuse(clashes, count)
     return found
+
+
+def tell_others(clashes: Sequence[Clash], count: int, label: Callable[[int], str]) -> str:
+    """Say of which names but the first the same is true, in a sentence; empty where there is but one."""
+    if count == 1:
+        return ""
+    names = [f"{name!r} ({label(first)} and {label(second)})" for name, first, second in clashes[1:]]
+    return f"The same is true of {several(names, of=count - 1)}. "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from contextlib import contextmanager, suppress
 
 
 @contextmanager
-def trickling_headers(*, every: float) -> Iterator[str]:
+def trickling_headers(*, every: float, tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """Serve connections a header line that goes on, a byte `every` so many seconds; yields a base URL."""
     over = threading.Event()
 
@@ -19,7 +20,7 @@ def trickling_headers(*, every: float) -> Iterator[str]:
         while not over.wait(every):
             connection.sendall(b"x")
 
-    with _serving(answer) as url:
+    with _serving(answer, tls) as url:
         try:
             yield url
         finally:
@@ -56,13 +57,28 @@ def endless_body(head: bytes) -> Iterator[str]:
 
 
 @contextmanager
-def _serving(answer: Callable[[socket.socket], None]) -> Iterator[str]:
+def endless_trailers() -> Iterator[str]:
+    """Answer connections with a body in chunks, and trailers for as long as somebody takes them."""
+
+    def answer(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n")
+        while True:
+            connection.sendall(b"X-More: of it\r\n")
+            time.sleep(0.001)
+
+    with _serving(answer) as url:
+        yield url
+
+
+@contextmanager
+def _serving(answer: Callable[[socket.socket], None], tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """Answer each connection by a thread of its own; yields a base URL."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def converse(connection: socket.socket) -> None:
-        with suppress(OSError), connection:
-            answer(connection)
+        with suppress(OSError), tls.wrap_socket(connection, server_side=True) if tls else connection as wire:
+            answer(wire)
 
     def serve() -> None:
         with suppress(OSError):
@@ -72,7 +88,7 @@ def _serving(answer: Callable[[socket.socket], None]) -> Iterator[str]:
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{listener.getsockname()[1]}"
     finally:
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()

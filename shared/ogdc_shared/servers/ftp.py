@@ -3,18 +3,65 @@
 from __future__ import annotations
 
 import ftplib
+from contextlib import suppress
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
+from ogdc_shared import connections
+from ogdc_shared.connections import cut_where_late
 from ogdc_shared.errors import InputNotFoundError
+from ogdc_shared.reach import Reach, checked_addresses
 from ogdc_shared.servers.response import PIECE_BYTES, InterruptedFetchError, Response
-
-SECONDS = 60.0
-"""How long a server may say nothing."""
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Iterator
+
+SECONDS = 60.0
+"""How long a server may say nothing."""
+MAX_LINES = 2000
+"""Of all its replies to one file."""
+_LOGIN_WANTED = ("332", "530", "532")
+"""Replies to whom is not logged in. Source: RFC 959, section 4.2.2."""
+
+
+class _Connection(ftplib.FTP):
+    """Talks to a server in bytes, since names are in any encoding, and bears no replies without end."""
+
+    def __init__(self) -> None:
+        super().__init__(timeout=SECONDS, encoding="latin-1")
+        self._lines = 0
+
+    def getline(self) -> str:
+        self._lines += 1
+        if self._lines > MAX_LINES:
+            raise OSError(f"it sends more than {MAX_LINES} lines of replies")
+        return super().getline()
+
+    def getresp(self) -> str:
+        with cut_where_late(self.sock, connections.HEADER_SECONDS) as cut:
+            try:
+                return super().getresp()
+            except (OSError, EOFError) as exc:
+                if not cut.is_set():
+                    raise
+                limit = f"{connections.HEADER_SECONDS:g} seconds"
+                raise TimeoutError(f"it sent no whole reply in {limit}") from exc
+
+    def makepasv(self) -> tuple[str, int]:
+        """Ask where to connect for data, in the way of IPv4 first and else in that of RFC 2428."""
+        try:
+            return super().makepasv()
+        except ftplib.Error:
+            peer = self.sock.getpeername()  # type: ignore[union-attr]
+            host, port = ftplib.parse229(self.sendcmd("EPSV"), peer)  # noqa: S321
+            return str(host), port
+
+    def size_of(self, path: str) -> int | None:
+        """The bytes of a file; None where the server does not say. Source: RFC 3659, section 4."""
+        with suppress(ftplib.Error, ValueError):
+            return self.size(path)
+        return None
 
 
 def open_ftp(url: str, *, login: tuple[str, str] = ("", "")) -> Response:
@@ -23,26 +70,40 @@ def open_ftp(url: str, *, login: tuple[str, str] = ("", "")) -> Response:
     Raises:
         InputNotFoundError: the server refuses, or the URL is none.
         InterruptedFetchError: the server does not answer, or says to come back later.
+        ForbiddenError: the server is a cloud's metadata.
     """
     parts = urlsplit(url)
     if not parts.hostname:
         raise InputNotFoundError(f"{url!r} cannot be fetched: it names no server.")
-    connection = ftplib.FTP(timeout=SECONDS, encoding="utf-8")  # noqa: S321  what the recipe asks for
+    path = unquote_to_bytes(parts.path.lstrip("/")).decode("latin-1")
+    user, password = (word.encode(errors="surrogateescape").decode("latin-1") for word in login)
+    connection = _Connection()
     try:
-        connection.connect(parts.hostname, parts.port or ftplib.FTP_PORT)
-        connection.login(*login)
+        _connect(connection, parts.hostname, parts.port or ftplib.FTP_PORT)
+        connection.login(user, password)
         connection.voidcmd("TYPE I")
-        transfer, size = connection.ntransfercmd(f"RETR {unquote(parts.path.lstrip('/'))}")
+        transfer, size = connection.ntransfercmd(f"RETR {path}")
     except (ftplib.error_perm, ValueError) as exc:
         connection.close()
-        raise InputNotFoundError(f"{url!r} cannot be fetched: {exc}. Check the address.") from exc
+        raise InputNotFoundError(
+            f"{url!r} cannot be fetched: {_said(exc)}. {_advice(exc, parts.hostname)}"
+        ) from exc
     except ftplib.all_errors as exc:
         connection.close()
-        raise InterruptedFetchError(str(exc)) from exc
-    return Response(pieces=_pieces(connection, transfer, size), size=size)
+        raise InterruptedFetchError(_said(exc)) from exc
+    return Response(pieces=_pieces(connection, transfer, path, size), size=size)
 
 
-def _pieces(connection: ftplib.FTP, transfer: socket.socket, size: int | None) -> Iterator[bytes]:
+def _connect(connection: ftplib.FTP, host: str, port: int) -> None:
+    *others, last = checked_addresses(host, port, Reach(anywhere=True))
+    for address in others:
+        with suppress(OSError):
+            connection.connect(address, port)
+            return
+    connection.connect(last, port)
+
+
+def _pieces(connection: _Connection, transfer: socket.socket, path: str, size: int | None) -> Iterator[bytes]:
     received = 0
     try:
         with transfer:
@@ -50,9 +111,25 @@ def _pieces(connection: ftplib.FTP, transfer: socket.socket, size: int | None) -
                 received += len(piece)
                 yield piece
         connection.voidresp()
+        if size is None:
+            size = connection.size_of(path)
     except ftplib.all_errors as exc:
-        raise InterruptedFetchError(f"the connection was lost: {exc}") from exc
+        raise InterruptedFetchError(f"the connection was lost: {_said(exc)}") from exc
     finally:
         connection.close()
     if size is not None and received < size:
         raise InterruptedFetchError(f"the connection was lost after {received} of {size} bytes")
+
+
+def _said(error: BaseException) -> str:
+    """What a server said, which talks UTF-8 for the most part, or what else went wrong."""
+    said = str(error) or "the server ended the connection"
+    with suppress(UnicodeEncodeError):
+        said = said.encode("latin-1").decode(errors="replace")
+    return said.rstrip(".")
+
+
+def _advice(error: BaseException, host: str) -> str:
+    if str(error).startswith(_LOGIN_WANTED):
+        return f"It asks for a login: give one for {host} (docs/recipes.md, Inputs behind a login)."
+    return "Check the address."

@@ -21,7 +21,8 @@ from urllib3.exceptions import (
     SSLError,
 )
 
-from ogdc_shared.connections import pool_manager, proxy_manager
+from ogdc_shared import connections
+from ogdc_shared.connections import cut_where_late, pool_manager, proxy_manager, wire_of
 from ogdc_shared.errors import InputNotFoundError
 from ogdc_shared.filenames import name_from_disposition
 from ogdc_shared.servers.credentials import Credentials, without_login
@@ -31,6 +32,7 @@ from ogdc_shared.servers.response import PIECE_BYTES, InterruptedFetchError, Res
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from http.cookiejar import CookieJar
+    from socket import socket
 
 CONNECT_SECONDS = 15.0
 READ_SECONDS = 60.0
@@ -297,13 +299,26 @@ def _scheme(url: str) -> str:
 
 def _pieces(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
     """Yield what comes as it comes, so that a slow server can be distinguished from a silent one."""
+    wire = wire_of(response)
     try:
-        while piece := response.read1(PIECE_BYTES, decode_content=False):
+        while piece := _next_piece(response, wire):
             yield piece
-    except HTTPError as exc:
-        raise InterruptedFetchError(f"the connection was lost: {exc}") from exc
     finally:
         response.close()
+
+
+def _next_piece(response: urllib3.BaseHTTPResponse, wire: socket | None) -> bytes:
+    """Read what has come of the body, for which a server that sends trailers without end lets us wait."""
+    with cut_where_late(wire, connections.BODY_SECONDS) as cut:
+        try:
+            piece, trouble = response.read1(PIECE_BYTES, decode_content=False), None
+        except HTTPError as exc:
+            piece, trouble = b"", exc
+    if cut.is_set():
+        raise InterruptedFetchError(f"nothing of the file came for {connections.BODY_SECONDS:g} seconds")
+    if trouble:
+        raise InterruptedFetchError(f"the connection was lost: {trouble}") from trouble
+    return piece
 
 
 def _fits(response: urllib3.BaseHTTPResponse, offset: int) -> bool:

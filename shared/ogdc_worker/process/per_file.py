@@ -25,7 +25,7 @@ from ogdc_shared.items import Wanted
 from ogdc_shared.removal import empty, remove
 from ogdc_shared.several import several
 from ogdc_shared.trees import carry_along, flush_entries, move_children
-from ogdc_worker.merging import merge_names
+from ogdc_worker.merging import merge_names, tell_others
 from ogdc_worker.process.selection import Selection, select_inputs, select_left
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ogdc_shared.plan import InputFile, Plan
+    from ogdc_worker.merging import Clash
     from ogdc_worker.process.checkpoint import Checkpoint
     from ogdc_worker.process.execution import Execution, WorkFile
     from ogdc_worker.process.paths import ProcessPaths
@@ -191,14 +192,16 @@ class FileByFile:
         """Bring what a command wrote for each item together."""
         results = [self._result(index) for index in range(len(items))]
 
-        def clash(name: str, first: int, second: int) -> PublishError:
+        def refuse(clashes: Sequence[Clash], count: int) -> PublishError:
+            name, first, second = clashes[0]
+            others = tell_others(clashes, count, lambda index: repr(items[index].path))
             return PublishError(
                 f"command {number} wrote {name!r} for {items[first].path!r} and again for "
-                f"{items[second].path!r}, and one would overwrite the other. Make the name from that of "
-                "the input, as $OUTPUT_FILE is."
+                f"{items[second].path!r}, and one would overwrite the other. {others}Make the name from that "
+                "of the input, as $OUTPUT_FILE is."
             )
 
-        merge_names(results, clash)
+        merge_names(results, refuse)
         move_children(self._paths.outputs, *results)
 
     def _result(self, index: int) -> str:

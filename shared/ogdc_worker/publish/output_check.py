@@ -6,12 +6,14 @@ import os
 
 from ogdc_shared.errors import PublishError
 from ogdc_shared.fast_typing import TYPE_CHECKING
+from ogdc_shared.several import several
 from ogdc_shared.walking import is_directory
-from ogdc_worker.merging import merge_names
+from ogdc_worker.merging import merge_names, tell_others
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from ogdc_worker.merging import Clash
     from ogdc_worker.publish.rights import Rights
 
 
@@ -36,40 +38,52 @@ def check_outputs(outputs: Sequence[str], rights: Rights) -> dict[str, int]:
             )
         rights.give(directory)
 
+    problems: dict[str, str] = {}
+
     def check(directory: str, entry: os.DirEntry[str], name: str) -> None:
-        _check(directory, entry, name)
+        if problem := _problem(directory, entry, name):
+            problems[name] = problem
         rights.give(entry.path)
 
-    found = merge_names(outputs, _clash, check=check)
+    found = merge_names(outputs, _refuse, check=check)
+    if problems:
+        raise _no_part(problems)
     if all(is_directory(f"{outputs[number]}/{name}") for name, number in found.items()):
         raise PublishError("There is nothing to publish: the last command left no file in /output_dir.")
     return found
 
 
-def _clash(name: str, first: int, second: int) -> PublishError:
+def _refuse(clashes: Sequence[Clash], count: int) -> PublishError:
+    name, first, second = clashes[0]
     return PublishError(
         f"The partitions {first} and {second} both wrote {name!r}, and one would overwrite the other. "
-        "Let the recipe make names from those of its inputs."
+        f"{tell_others(clashes, count, str)}Let the recipe make names from those of its inputs."
     )
 
 
-def _check(directory: str, entry: os.DirEntry[str], name: str) -> None:
-    """Refuse what can be no part of a result."""
+def _no_part(problems: Mapping[str, str]) -> PublishError:
+    first, *others = problems
+    more = f" Nor can {several([repr(name) for name in others])} be part of it." if others else ""
+    return PublishError(f"The last command left {first!r}, {problems[first]}{more}")
+
+
+def _problem(directory: str, entry: os.DirEntry[str], name: str) -> str | None:
+    """Say why something can be no part of a result; None: it can."""
     if entry.is_symlink():
-        _check_link(directory, name)
-    elif not entry.is_dir() and not entry.is_file():
-        raise PublishError(
-            f"The last command left {name!r}, which is a pipe, a socket or a device. Remove it."
-        )
+        return _problem_of_link(directory, name)
+    if entry.is_dir() or entry.is_file():
+        return None
+    return "which is a pipe, a socket or a device. Remove it."
 
 
-def _check_link(directory: str, name: str) -> None:
-    """Refuse a link that would show something else once it is published, or something of somebody else."""
+def _problem_of_link(directory: str, name: str) -> str | None:
+    """A link may not show something else once it is published, or something of somebody else."""
     path = f"{directory}/{name}"
     target = os.readlink(path)
     inside = os.path.realpath(path).startswith(f"{os.path.realpath(directory)}/")
-    if os.path.isabs(target) or not inside or not os.path.exists(path):
-        raise PublishError(
-            f"The last command left {name!r}, a link to {target!r}, which is no part of the result. "
-            "Copy the file (cp -L), or link it by a relative path."
-        )
+    if inside and not os.path.isabs(target) and os.path.exists(path):
+        return None
+    return (
+        f"a link to {target!r}, which is no part of the result. "
+        "Copy the file (cp -L), or link it by a relative path."
+    )

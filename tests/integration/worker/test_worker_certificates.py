@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from ogdc_shared import connections
 from ogdc_shared.errors import InputNotFoundError
+from ogdc_shared.servers.response import InterruptedFetchError
 from ogdc_shared.servers.web import Web
 from support.certificates import Certificate, self_signed
 from support.http import FileServer
+from support.trickle import trickling_headers
 
 
 @pytest.fixture
@@ -47,3 +50,12 @@ def test_certificate_in_the_users_file_is_trusted(
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate.path))
     assert b"".join(Web(threads=1).open(f"{server.url}/a.csv").pieces) == b"a\n1\n"
+
+
+def test_headers_that_never_end_are_cut_off_of_encrypted_connections_too(
+    certificate: Certificate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate.path))
+    monkeypatch.setattr(connections, "HEADER_SECONDS", 0.3)
+    with trickling_headers(every=0.05, tls=certificate.context) as url, pytest.raises(InterruptedFetchError):
+        Web(threads=1).open(f"{url}/a.tif")

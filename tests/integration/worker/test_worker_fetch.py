@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ogdc_shared import connections
 from ogdc_shared.errors import (
     InputNotFoundError,
     OgdcError,
@@ -27,7 +28,7 @@ from ogdc_worker.fetch.inputs import THREADS, Fetched, fetch_inputs, place_input
 from ogdc_worker.fetch.partial_file import SYNCED_BYTES
 from support.ftp import ftp_server
 from support.http import Answer, FileServer, Request, closed_port
-from support.trickle import endless_body
+from support.trickle import endless_body, endless_trailers
 
 CONTENT = bytes(range(256)) * 1200
 
@@ -439,6 +440,69 @@ def test_ftp_files_are_fetched(fetching: Fetching) -> None:
 def test_ftp_errors_are_distinguished(fetching: Fetching, path: str, error: type[OgdcError]) -> None:
     with ftp_server({"a.bin": CONTENT}, cut=1000) as url, pytest.raises(error):
         fetching.fetch(url + path)
+
+
+@pytest.mark.parametrize(
+    "replies",
+    [
+        {"PASV": "502 not here"},
+        {"PASV": "227 enter"},
+        {"EPSV": "500 unknown"},
+        {"SENDING": "125 sending"},
+        {"SENDING": "150 sending", "SIZE": "502 not here"},
+        {"HELLO": "220-Gr\xfc\xdfe\r\n aus Troms\xf8\r\n220 hello"},
+        {"USER": "230 in without a password"},
+    ],
+)
+def test_ftp_servers_have_ways_of_their_own(fetching: Fetching, replies: dict[str, str]) -> None:
+    with ftp_server({"a.bin": CONTENT}, replies=replies) as url:
+        assert fetching.names(f"{url}/a.bin") == ["a.bin"]
+    assert (fetching.inputs / "a.bin").read_bytes() == CONTENT
+
+
+def test_ftp_names_are_bytes(fetching: Fetching) -> None:
+    with ftp_server({"sj\xf8.bin": b"latin", "sj\xc3\xb8.bin": b"utf"}) as url:
+        fetching.names(InputFile(f"{url}/sj%F8.bin", name="a"), InputFile(f"{url}/sj%C3%B8.bin", name="b"))
+    assert (fetching.inputs / "a").read_bytes() == b"latin"
+    assert (fetching.inputs / "b").read_bytes() == b"utf"
+
+
+@pytest.mark.parametrize(
+    ("cut", "replies", "why"),
+    [
+        (1000, {"DONE": "226 done"}, r"lost after 1000 of \d+ bytes"),
+        (1000, {"DONE": "226 done", "SENDING": "150 here it comes"}, r"lost after 1000 of \d+ bytes"),
+        (1000, {"DONE": "550 disk trouble"}, "lost: 550 disk trouble"),
+        (None, {"SENDING": "150 sending (9999999 bytes)"}, "of 9999999 bytes"),
+        (None, {"RETR": "425 cannot open a connection"}, "425 cannot open"),
+        (None, {"HELLO": "421 too many users"}, "421 too many users"),
+        (None, {"PASV": "502 no", "EPSV": "425 no"}, "425 no"),
+        (None, {"RETR": "150-" + "and so on\r\n" * 3000 + "150 sending"}, "more than 2000 lines"),
+    ],
+)
+def test_ftp_files_that_are_not_whole_are_tried_again(
+    fetching: Fetching, cut: int | None, replies: dict[str, str], why: str
+) -> None:
+    with (
+        ftp_server({"a.bin": CONTENT}, cut=cut, replies=replies) as url,
+        pytest.raises(SourceUnavailableError, match=why),
+    ):
+        fetching.fetch(f"{url}/a.bin")
+    assert len(fetching.pauses) == ATTEMPTS - 1
+
+
+def test_an_ftp_server_that_wants_a_login_says_so(fetching: Fetching) -> None:
+    with (
+        ftp_server({"a.bin": b""}, replies={"PASS": "530 not logged in"}) as url,
+        pytest.raises(InputNotFoundError, match=r"530 not logged in\. It asks for a login: .* 127\.0\.0\.1"),
+    ):
+        fetching.fetch(f"{url}/a.bin")
+
+
+def test_trailers_without_end_are_cut_off(fetching: Fetching, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "BODY_SECONDS", 0.2)
+    with endless_trailers() as url, pytest.raises(SourceUnavailableError, match=r"nothing of the file came"):
+        fetching.fetch(f"{url}/a.bin")
 
 
 def test_the_log_names_every_input(fetching: Fetching, server: FileServer) -> None:

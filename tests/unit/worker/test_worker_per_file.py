@@ -294,6 +294,12 @@ def test_a_name_written_for_two_files_is_refused_with_both(task: PartitionTask) 
             assert words in str(refusal.value)
 
 
+def test_several_names_written_for_two_files_are_named(task: PartitionTask) -> None:
+    prepare(task, 'for name in a b c; do cp "$INPUT_FILE" "$OUTPUT_DIR/$name"; done')
+    with pytest.raises(PublishError, match=r"same is true of '.' \('.*' and '.*'\), .* and 1 more\. Make"):
+        task.run()
+
+
 def test_progress_counts_files(task: PartitionTask, capfd: pytest.CaptureFixture[str]) -> None:
     progress = task.directory / "progress"
     copy = f'cp "$INPUT_FILE" "$OUTPUT_FILE"; cat {progress} >> "$OUTPUT_DIR/../progress-seen"'

@@ -114,6 +114,18 @@ def test_a_name_that_two_partitions_wrote_is_refused(
     assert not (volume / "seal-tags").exists()
 
 
+def test_several_names_that_clash_are_named_at_once(volume: Path, publication: Publication) -> None:
+    names = [f"tile_{number}.tif" for number in range(9)]
+    leave(volume, dict.fromkeys(names, b"1"), partition=0)
+    leave(volume, dict.fromkeys(names[:4], b"2"), partition=1)
+    leave(volume, dict.fromkeys(names[4:], b"3"), partition=2)
+    with pytest.raises(
+        PublishError, match=r"same is true of .*\((0 and 1|0 and 2)\).* and 4 more\. Let"
+    ) as told:
+        publish(publication._replace(partitions=3), Reporter())
+    assert sum(repr(name) in str(told.value) for name in names) == 5
+
+
 @pytest.mark.parametrize("output", ["pvc", "temporary"])
 @pytest.mark.parametrize("content", [{}, {"only": None, "only/directories": None}])
 def test_an_empty_result_is_refused(
@@ -151,6 +163,15 @@ def test_a_pipe_is_refused_at_once(volume: Path, publication: Publication, outpu
     os.mkfifo(leave(volume, {"a": b""}) / "pipe")
     with pytest.raises(PublishError, match="'pipe', which is a pipe"):
         publish(publication._replace(output=output), Reporter())
+
+
+def test_several_things_that_are_no_part_of_a_result_are_named_at_once(
+    volume: Path, publication: Publication
+) -> None:
+    links: dict[str, bytes | str | None] = {f"link{number}": "/etc/passwd" for number in range(7)}
+    os.mkfifo(leave(volume, {"a": b"", **links}) / "pipe")
+    with pytest.raises(PublishError, match=r"Nor can '.*' and 2 more be part of it"):
+        publish(publication, Reporter())
 
 
 def test_an_output_directory_swapped_for_a_link_takes_nobody_elses_data(
