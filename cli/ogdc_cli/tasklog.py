@@ -24,7 +24,7 @@ _WORDS = {
     "resumed": "goes on after {after}",
     "published": "published ({output})",
     "warning": "warning: {message}",
-    "outputs_checked": "looked at {files} of {of} geospatial files",
+    "outputs_checked": "looked at {files} of {of} results",
     "checks_skipped": "results are not looked at: {reason}",
     "failed": "failed: {message}",
     "failed_before": "an earlier try failed: {message}",

@@ -44,6 +44,10 @@ _QUESTIONS = frozenset(
     {"[", "test", "command", "type", "which", "hash", "grep", "egrep", "fgrep", "cmp", "diff"}
 )
 """Programs that answer by their exit code, so that failing is no failure."""
+_STOPPING = re.compile(
+    r"head\b|[ef]?grep\s(.*\s)?(-[a-zA-Z]*[qm]|--(quiet|silent|max-count)\b)", re.ASCII | re.DOTALL
+)
+"""Programs that stop reading before the end."""
 _ENDS = frozenset({"program", "subshell", "function_definition"})
 """Where the last command's exit code counts, whatever comes after."""
 _PASS_ON = frozenset(
@@ -222,8 +226,36 @@ def _is_last(node: Node) -> bool:
     return following is None
 
 
+def _unsure_answers(root: Node) -> Iterator[str]:
+    """Tell of questions whose answer depends on which program of a pipe is quicker."""
+    for node in _all(root, "pipeline"):
+        if _is_answer(node) and any(_STOPPING.match(_text(each)) for each in node.named_children[1:]):
+            yield (
+                f"asks `{_short(_text(node))}`, whose end stops reading once it has enough: a program that "
+                "still writes then counts as failed, and the answer is no. Have all of it read, as by "
+                "`grep … > /dev/null` or `sed -n 1p`."
+            )
+            return
+
+
+def _is_answer(node: Node) -> bool:
+    """Whether something other than the line's failing depends on how a command ends."""
+    parent = node.parent
+    if parent is None:
+        return False
+    if parent.type == "negated_command" or parent.child_by_field_name("condition") == node:
+        return True
+    if parent.type == "list" and parent.named_children[0] == node:
+        return True
+    return parent.type in {"list", "redirected_statement"} and _is_answer(parent)
+
+
 def _unnoticed_by(root: Node, shell: Shell) -> Iterator[str]:
     """Tell of what fails unnoticed whatever we do."""
+    if shell.strict and shell.program not in {"sh", "dash"}:
+        yield from _unsure_answers(root)
+    if any(_name(node) == "coproc" for node in _all(root, "command")):
+        yield "starts a coproc, and nobody is told how it ends. Use a pipe, or `&` and `wait`."
     for node in _all(root, "command"):
         words = _text(node).split()
         if _name(node) == "find" and {"-exec", "-execdir"} & set(words) and not words[-1].endswith("+"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import struct
 import time
-from math import isnan
+from math import isfinite
 from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_worker.process.gdal import OUT_OF_MEMORY
@@ -23,9 +23,12 @@ DRIVERS = {
     **{".vrt": "VRT", ".img": "HFA", ".jp2": "JP2OpenJPEG", ".asc": "AAIGrid", ".zarr": "Zarr"},
     **{".gpkg": "GPKG", ".shp": "ESRI Shapefile", ".geojson": "GeoJSON", ".fgb": "FlatGeobuf"},
     **{".gdb": "OpenFileGDB", ".kml": "KML", ".gml": "GML", ".parquet": "Parquet"},
+    **{".bil": "EHdr", ".bip": "EHdr", ".flt": "EHdr", ".bsq": "ENVI", ".tab": "MapInfo File"},
+    **{".mif": "MapInfo File", ".geojsonl": "GeoJSONSeq", ".geojsons": "GeoJSONSeq", ".sqlite": "SQLite"},
+    **{".kmz": "LIBKML", ".shz": "ESRI Shapefile", ".shp.zip": "ESRI Shapefile", ".mbtiles": "MBTiles"},
 }
 """Of a file's name the end → the driver that reads it; without that the file is left alone."""
-READ_WHOLE = (".geojson", ".kml", ".gml")
+READ_WHOLE = (".geojson", ".kml", ".kmz", ".gml", ".geojsonl", ".geojsons")
 """GDAL reads these from end to end before it says anything of them."""
 _UNLOCATED = (".nc", ".nc4", ".h5", ".hdf5", ".he5", ".zarr", ".asc")
 """Often without a CRS: coordinates are data of their own, or there is no place to say it."""
@@ -34,6 +37,12 @@ _SPREAD = 64
 """Blocks to look at first, all over the raster."""
 _FEATURES = 50
 _MAX_BLOCK_BYTES = 256 << 20
+
+
+def suffix_of(name: str) -> str:
+    """The end of a file's name that says what it is, in small letters."""
+    name = name.lower()
+    return ".shp.zip" if name.endswith(".shp.zip") else os.path.splitext(name)[1]
 
 
 class Finding(NamedTuple):
@@ -121,7 +130,7 @@ def _spread(total: int, count: int) -> list[int]:
 
 
 def has_data(block: bytes, form: str, nodata: float | None) -> bool:
-    """Whether one of a block's values is neither zero nor nodata nor no number.
+    """Whether one of a block's values is a number that is neither zero nor nodata.
 
     Args:
         block: The values.
@@ -132,7 +141,7 @@ def has_data(block: bytes, form: str, nodata: float | None) -> bool:
         return False
     nothing = {0, _as_stored(nodata, form)} if nodata is not None else {0}
     values: set[float] = set(memoryview(block).cast(form))  # type: ignore[call-overload]
-    return any(not isnan(value) and value not in nothing for value in values)
+    return any(isfinite(value) and value not in nothing for value in values)
 
 
 def _as_stored(value: float, form: str) -> float:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import Any, NoReturn
 
+    from ogdc_worker.process.check_file import Finding
+    from ogdc_worker.process.gdal import Gdal
     from ogdc_worker.report import Reporter
 
 SECONDS = 15.0
@@ -34,6 +36,8 @@ _MEMORY_BYTES = 1 << 30
 """The child may ask for beyond what it begins with."""
 _MAX_LINE = 65536
 _TABLES = (".csv", ".tsv")
+_NEVER_EMPTY = (".png", ".jpg", ".jpeg", ".webp", ".json", ".tar", ".pdf", ".pmtiles", ".xlsx")
+"""What is not looked into, and is none without a byte."""
 _ENVIRONMENT = {
     "GDAL_PAM_ENABLED": "NO",  # nothing is written beside what is looked at
     "GDAL_DISABLE_READDIR_ON_OPEN": "TRUE",
@@ -48,17 +52,19 @@ def check_outputs(directory: str, reporter: Reporter) -> dict[str, Any] | None:
     """Warn of results that are empty, damaged or without a place on the earth.
 
     Returns:
-        An event that says how many were looked at; None where there is no geospatial file.
+        An event that says how many were looked at; None where there is none of a kind that is known.
     """
-    from ogdc_worker.process.check_file import DRIVERS
+    from ogdc_worker.process.check_archive import COMPRESSED, ZIPS
+    from ogdc_worker.process.check_file import DRIVERS, suffix_of
 
+    known = {*DRIVERS, *ZIPS, *COMPRESSED}
     started = time.monotonic()
     found: list[tuple[str, str]] = []
     for name, size in _results(directory):
-        suffix = os.path.splitext(name)[1].lower()
-        if size == 0 and suffix in {*DRIVERS, *_TABLES}:
+        suffix = suffix_of(name)
+        if size == 0 and suffix in {*known, *_TABLES, *_NEVER_EMPTY}:
             reporter.warn("no_data", f"{name!r} is empty: it has no byte", path=name)
-        elif suffix in DRIVERS and not _is_too_large(suffix, size):
+        elif suffix in known and not _is_too_large(suffix, size):
             found.append((name, suffix))
         elif suffix in _TABLES and _is_heading(f"{directory}/{name}"):
             reporter.warn("no_data", f"{name!r} holds no row, only a heading", path=name)
@@ -88,9 +94,10 @@ def _results(directory: str) -> Iterator[tuple[str, int]]:
 
 
 def _is_too_large(suffix: str, size: int) -> bool:
+    from ogdc_worker.process.check_archive import COMPRESSED
     from ogdc_worker.process.check_file import READ_WHOLE
 
-    return suffix in READ_WHOLE and size > _MAX_WHOLE_BYTES
+    return suffix in {*READ_WHOLE, *COMPRESSED} and size > _MAX_WHOLE_BYTES
 
 
 def _is_heading(path: str) -> bool:
@@ -144,20 +151,29 @@ def _child(directory: str, files: Sequence[tuple[str, str]], library: str, write
     """Look at the files, and answer `[kind, message]` for each finding and `[null, ""]` for each file."""
     try:
         _confine()
-        from ogdc_worker.process.check_file import DRIVERS, check_file
         from ogdc_worker.process.gdal import Gdal
 
         gdal = Gdal(library)
         deadline = time.monotonic() + SECONDS
         for number, (name, suffix) in enumerate(files):
             share = time.monotonic() + (deadline - time.monotonic()) / (len(files) - number)
-            if gdal.has_driver(DRIVERS[suffix]):
-                for finding in check_file(gdal, f"{directory}/{name}", suffix, deadline=share):
-                    os.write(write, f"{json.dumps(finding)}\n".encode())
+            for finding in _findings(gdal, f"{directory}/{name}", suffix, share):
+                os.write(write, f"{json.dumps(finding)}\n".encode())
             os.write(write, b'[null, ""]\n')
     except Exception:  # there is nobody to tell, and what was not looked at is counted
         os._exit(1)
     os._exit(0)
+
+
+def _findings(gdal: Gdal, path: str, suffix: str, deadline: float) -> Iterator[Finding]:
+    """What there is to say of a file; GDAL is not asked for an archive that is none."""
+    from ogdc_worker.process.check_archive import check_archive
+    from ogdc_worker.process.check_file import DRIVERS, check_file
+
+    found = list(check_archive(path, suffix, deadline=deadline))
+    yield from found
+    if not found and suffix in DRIVERS and gdal.has_driver(DRIVERS[suffix]):
+        yield from check_file(gdal, path, suffix, deadline=deadline)
 
 
 def _confine() -> None:

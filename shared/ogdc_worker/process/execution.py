@@ -13,8 +13,8 @@ from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
 from ogdc_shared.removal import empty, remove
 from ogdc_shared.trees import flush
 from ogdc_worker.process.command import command_environment, run_command
-from ogdc_worker.process.gdal_errors import GdalErrors
 from ogdc_worker.process.outputs import OutputDefects, prepare_outputs
+from ogdc_worker.process.unheeded_errors import UnheededErrors
 from ogdc_worker.process.usage import Usage
 from ogdc_worker.report import clip
 
@@ -106,7 +106,7 @@ class Execution:
         self._reporter.doing = f"{which}: {clip(command.text, _SHOWN_BYTES)}"
         self._reporter.last_words(f"It was at {self._reporter.doing}")
         started = time.monotonic()
-        errors = GdalErrors()
+        errors = UnheededErrors()
         outcome = self._run_in_scratch(number, file, errors)
         self._reporter.doing = ""
         facts |= {"exit_code": outcome.exit_code, "seconds": round(time.monotonic() - started, 3)}
@@ -124,14 +124,13 @@ class Execution:
         flush(self._paths.outputs)
         return {"event": "command_finished"} | facts
 
-    def _look_at_outputs(self, number: int, file: WorkFile | None, errors: GdalErrors) -> None:
+    def _look_at_outputs(self, number: int, file: WorkFile | None, errors: UnheededErrors) -> None:
         """Warn of what a command that ended well may have done without, and refuse what will be broken."""
         command = self._which(number, file)
-        errors.close()
-        if errors.count:
-            from ogdc_worker.process.output_warnings import gdal_error
+        for unheeded in errors.close():
+            from ogdc_worker.process.output_warnings import about_unheeded
 
-            self._reporter.warn("gdal_error", gdal_error(command, errors))
+            self._reporter.warn(unheeded.kind, about_unheeded(command, unheeded))
         is_last = number == len(self._plan.commands)
         left = prepare_outputs(self._paths, is_last=is_last)
         if left != OutputDefects():
@@ -142,7 +141,7 @@ class Execution:
             if refusal := output_warnings.refusal(command, left, is_last=is_last):
                 raise CommandFailedError(refusal, number=number, exit_code=0)
 
-    def _run_in_scratch(self, number: int, file: WorkFile | None, errors: GdalErrors) -> CommandResult:
+    def _run_in_scratch(self, number: int, file: WorkFile | None, errors: UnheededErrors) -> CommandResult:
         """Run a command line in a directory of its own, which nobody keeps."""
         scratch = f"{self._paths.scratch}/ogdc-{os.urandom(8).hex()}"
         notes = f"{scratch}.failed"

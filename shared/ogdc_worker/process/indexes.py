@@ -27,7 +27,9 @@ _CATALOGUES = (".gti", ".gti.gpkg", ".gti.fgb", ".gdalcat", ".gdalg.json")
 """What GDAL opens as a raster or as a set of layers: without what it names it holds no data."""
 _TABLES = (".dbf", ".gpkg", ".geojson", ".fgb")
 """Tile indexes, where they have a field `location`; otherwise data of their own."""
-_LISTS = (".txt", ".lst", ".list")
+_LISTS = (".txt", ".lst", ".list", ".csv")
+_POINTERS = {".json": (b'"refs"', b'"href"'), ".qgs": (b"<datasource>",), ".qlr": (b"<datasource>",)}
+"""Kerchunk's and STAC's references, and QGIS's layers, where the file has one of these words."""
 
 _MAX_BYTES = 64 << 20
 _MAX_TABLE_BYTES = 8 << 20
@@ -133,7 +135,8 @@ def _references(name: str, view: _View) -> Iterator[Reference]:
         yield from _of_list(_content(path, _MAX_TABLE_BYTES), view)
     else:
         content = _content(path, _MAX_TABLE_BYTES)
-        if lower.endswith(_CATALOGUES) or b"location" in content.lower():
+        words = _POINTERS.get(os.path.splitext(lower)[1], (b"location",))
+        if lower.endswith(_CATALOGUES) or any(word in content.lower() for word in words):
             yield from map(view.absolute, _absolute_paths(content, view.paths))
 
 

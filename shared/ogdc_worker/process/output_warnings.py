@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ogdc_worker.process.gdal_errors import GdalErrors
     from ogdc_worker.process.outputs import OutputDefects
+    from ogdc_worker.process.unheeded_errors import Unheeded
 
 _MAX_LINKS = 5
 _KEEP = (
@@ -22,10 +22,11 @@ _PUBLISH = (
 _SPARE = "If nothing reads it any more, write it to /tmp instead."
 
 
-def gdal_error(command: str, errors: GdalErrors) -> str:
+def about_unheeded(command: str, unheeded: Unheeded) -> str:
     """Say that a program went on after an error."""
-    more = f" (and {errors.count - 1} more such lines)" if errors.count > 1 else ""
-    return f"{command} ended with 0 although GDAL wrote: {errors.first}{more}"
+    _, writer, first, count = unheeded
+    more = f" (and {count - 1} more such lines)" if count > 1 else ""
+    return f"{command} ended with 0 although {writer} wrote: {first}{more}"
 
 
 def about_outputs(command: str, left: OutputDefects, *, is_last: bool) -> Iterator[tuple[str, str]]:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 _INDEXES = (
     *(".vrt", ".gti", ".gti.gpkg", ".gti.fgb", ".gdalcat", ".gdalg.json"),
-    *(".dbf", ".gpkg", ".geojson", ".fgb", ".txt", ".lst", ".list"),
+    *(".dbf", ".gpkg", ".geojson", ".fgb", ".txt", ".lst", ".list", ".csv", ".json", ".qgs", ".qlr"),
 )
 """How names of files end that may say where others are (see `indexes`, imported if there are any)."""
 

@@ -18,6 +18,11 @@ _PROXIED = (
     "names by number and port: on this machine's loopback a port from 1024 up, at which a service listens "
     "when the task begins."
 )
+_HARD_LINKS = "Invalid cross-device link"
+_LINK = (
+    "No file can be in /input_dir and /output_dir at once: link it by `ln -s`, which takes no room and hands "
+    "it on, or copy it."
+)
 _NO_SERVER = (
     r"[Cc]ould not resolve|[Uu]nable to resolve|[Nn]ame or service not known|[Nn]ame resolution"
     r"|No address associated with hostname|getaddrinfo|nodename nor servname"
@@ -47,6 +52,8 @@ def hints(text: str, *, exit_code: int, output: str, path: str) -> str:
     found = []
     if exit_code == _NOT_FOUND:
         found.append(_not_found(output, path))
+    if _HARD_LINKS in output:
+        found.append(_LINK)
     if _wanted_network(text, output) and has_only_loopback():
         if EGRESS not in os.environ:
             found.append(_NO_NETWORK)

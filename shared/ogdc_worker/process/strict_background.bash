@@ -7,7 +7,7 @@ __ogdc_shell=$BASHPID __ogdc_last= __ogdc_now=
 
 # Called before each command; the one before it may have gone into the background.
 __ogdc_track() {
-    if [[ ${FUNCNAME[1]-} == @(wait|__ogdc_*) ]]; then return; fi
+    if [[ ${FUNCNAME[1]-} == @(wait|trap|__ogdc_*) ]]; then return; fi
     if [[ $__ogdc_shell != "$BASHPID" ]]; then
         __ogdc_shell=$BASHPID __ogdc_last=${!:-} __ogdc_jobs=()
     elif [[ ${!:-} != "$__ogdc_last" ]]; then
@@ -43,5 +43,27 @@ wait() {
     return "$__ogdc_status"
 }
 
-trap '__ogdc_track "$BASH_COMMAND"' DEBUG
-trap 'if (($? == 0)); then wait; fi # __ogdc_' EXIT
+# What the line itself wants done at its end comes first, since that may be what ends its processes.
+__ogdc_finish() {
+    if ((BASHPID != __ogdc_shell_of_trap)); then return; fi # a process that was ended before it was a program
+    if __ogdc_ended_with "$1"; then eval "$__ogdc_theirs"; else eval "$__ogdc_theirs"; fi
+    if (($1 == 0)); then wait; fi
+}
+
+# For the line's own trap, which may ask for $?.
+__ogdc_ended_with() { return "$1"; }
+
+# As bash's own, but for what is done at the end.
+trap() {
+    builtin trap "$@"
+    if [[ " $* " == *' '@(EXIT|0)' '* && ${1-} != -[lp]* ]]; then
+        __ogdc_theirs=$(builtin trap -p EXIT) __ogdc_shell_of_trap=$BASHPID
+        eval "set -- $__ogdc_theirs"
+        __ogdc_theirs=${3-}
+        builtin trap '__ogdc_finish "$?"' EXIT
+    fi
+}
+
+builtin trap '__ogdc_track "$BASH_COMMAND"' DEBUG
+__ogdc_theirs= __ogdc_shell_of_trap=$BASHPID
+builtin trap '__ogdc_finish "$?"' EXIT

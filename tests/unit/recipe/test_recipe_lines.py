@@ -173,6 +173,10 @@ def test_characters_of_word_processors_are_told_of(text: str, named: str) -> Non
     ("text", "shell", "named"),
     [
         ("find . -name '*.tif' -exec gdaladdo {} \\;", Shell(), "find tells nobody"),
+        ("if gdalinfo a | grep -q b; then true; fi", Shell(), "the answer is no"),
+        ("gdalinfo a | grep -im1 b > c && true", Shell(), "the answer is no"),
+        ("while a | head -n 1 | grep b; do true; done", Shell(), "`a | head -n 1 | grep b`"),
+        ("coproc a; b", Shell(), "nobody is told how it ends"),
         ("ogr2ogr a b | gzip > c", Shell("sh"), "#!/bin/bash"),
         (". /input_dir/settings.sh", Shell(), "ends by reading a file"),
     ],
@@ -183,7 +187,17 @@ def test_what_would_fail_unnoticed_is_told_of(text: str, shell: Shell, named: st
     assert named in found.advice[0]
 
 
-@pytest.mark.parametrize("text", ["find . -exec a {} +", "find . -name a | xargs b"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "find . -exec a {} +",
+        "find . -name a | xargs b",
+        "if gdalinfo a | grep b > c; then true; fi",
+        "if true; then a | head -n 1 > b; fi",
+        "a; b | grep -q c",
+        "a | grep mosaic && b",
+    ],
+)
 def test_what_notices_is_not_told_of(text: str) -> None:
     assert look(text) == Findings()
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,7 @@ def test_docker_runs_the_image_with_nothing_it_need_not_have() -> None:
     assert command[:4] == ["/usr/bin/docker", "run", "--rm", "--name"]
     assert pairs(command, "--label") == ["ogdc.engine=l"]
     assert pairs(command, "--cap-drop") == ["ALL"]
+    assert pairs(command, "--network") == ["none"]
     assert pairs(command, "--env") == ["HOME=/tmp", "NO_PROXY=x", "A=b c"]
     assert pairs(command, "--mount") == [
         "type=bind,source=/data/in,target=/input_dir",
@@ -133,6 +135,18 @@ def test_a_client_that_does_not_work_is_named_with_what_it_said(tmp_path: Path) 
     client.chmod(0o755)
     with pytest.raises(ConfigurationError, match="podman: no daemon here"):
         probe(environ={"OGDC_SANDBOX": "podman", "PATH": str(tmp_path)}, label="l")
+
+
+@pytest.mark.skipif(not Path("/usr/bin/bwrap").exists(), reason="there is no bubblewrap")
+def test_without_network_namespaces_it_is_said_that_those_are_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(command: list[str], *, env: dict[str, str] | None) -> str | None:
+        return "not permitted" if "--unshare-net" in command else None
+
+    monkeypatch.setattr(sys.modules[probe.__module__], "_try", refuse)
+    with pytest.raises(ConfigurationError, match=r"not permitted.*allows no network namespaces"):
+        probe(environ={"OGDC_SANDBOX": "bubblewrap", "PATH": "/usr/bin:/bin"}, label="l")
 
 
 def test_no_sandbox_at_all_is_only_for_those_who_ask() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 import subprocess
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -47,6 +49,16 @@ def cut(path: Path) -> Path:
     return path
 
 
+def compressed(path: Path, content: bytes) -> Path:
+    path.write_bytes(gzip.compress(content))
+    return path
+
+
+def zipped(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.csv", "1,2")
+
+
 def found(directory: Path) -> dict[str, str]:
     """What is warned of, by kind."""
     reporter = Reporter()
@@ -67,6 +79,12 @@ GOOD: dict[str, Callable[[Path], object]] = {
     "a table without geometry": lambda d: converted(d / "a.gpkg", "-nlt", "NONE"),
     "numbers alone": lambda d: (d / "a.csv").write_text("1,2\n"),
     "a table": lambda d: (d / "a.csv").write_text("a,b\n1,2\n"),
+    "mapinfo": lambda d: (converted(d / "a.tab", "-f", "MapInfo File"), converted(d / "b.mif")),
+    "a zipped shapefile": lambda d: converted(d / "a.shp.zip"),
+    "features by line": lambda d: converted(d / "a.geojsonl"),
+    "a band by line": lambda d: raster(d / "a.bil", "-of", "EHdr"),
+    "a zip": lambda d: zipped(d / "a.zip"),
+    "compressed": lambda d: compressed(d / "a.csv.gz", b"1,2\n"),
     "what is not known": lambda d: (d / "a.bin").write_bytes(b""),
 }
 
@@ -81,6 +99,20 @@ BAD: dict[str, tuple[str, str, Callable[[Path], object]]] = {
     "zeros": ("no_data", "nothing but zeros", lambda d: raster(d / "a.tif", burn="0")),
     "nodata": ("no_data", "nothing but", lambda d: raster(d / "a.tif", "-a_nodata", "5")),
     "no numbers": ("no_data", "nothing but", lambda d: raster(d / "a.tif", "-ot", "Float32", burn="nan")),
+    "no end": ("no_data", "nothing but", lambda d: raster(d / "a.tif", "-ot", "Float32", burn="inf")),
+    "no data beside a .hdr": (
+        "no_data",
+        "nothing but",
+        lambda d: raster(d / "a.bil", "-of", "EHdr", burn="0"),
+    ),
+    "no row in a .tab": ("no_data", "no feature", lambda d: converted(d / "a.tab", "-where", "n > 1")),
+    "no row in a zip": ("no_data", "no feature", lambda d: converted(d / "a.shp.zip", "-where", "n > 1")),
+    "a .tab alone": ("unreadable", "'a.tab'", lambda d: (converted(d / "a.tab"), (d / "a.dat").unlink())),
+    "a zip that is cut off": ("unreadable", "no whole", lambda d: cut(converted(d / "a.shp.zip"))),
+    "a zip of nothing": ("no_data", "without a file", lambda d: zipfile.ZipFile(d / "a.zip", "w").close()),
+    "compressed and cut off": ("unreadable", "cut off", lambda d: cut(compressed(d / "a.gz", b"1,2\n" * 9))),
+    "compressed nothing": ("no_data", "without a byte", lambda d: compressed(d / "a.csv.gz", b"")),
+    "an empty picture": ("no_data", "no byte", lambda d: (d / "a.png").touch()),
     "no byte": ("no_data", "no byte", lambda d: (d / "a.tif").touch()),
     "nowhere": ("no_crs", "coordinate reference", lambda d: raster(d / "a.tif", placed=False)),
     "cut off": ("unreadable", "'a.tif'", lambda d: cut(raster(d / "a.tif", "-co", "TILED=YES", size=900))),

@@ -191,6 +191,10 @@ def test_other_indexes_lose_their_files_too(task: PartitionTask) -> None:
         task.outputs,
         {
             "i.gti": f"<Index><IndexDataset>{path}</IndexDataset></Index>".encode(),
+            "k.json": f'{{"refs": {{"x/0.0": ["{path}", 0, 10]}}}}'.encode(),
+            "info.json": f'{{"files": ["{path}"]}}'.encode(),
+            "map.qgs": f"<maplayer><datasource>{path}</datasource></maplayer>".encode(),
+            "tiles.csv": f"{path}\n".encode(),
             "c.gdalcat": f'{{"name": "{path}"}}'.encode(),
             "p.gdalg.json": f'{{"command_line": "gdal raster pipeline read {path} ! write"}}'.encode(),
             "tiles.geojson": f'{{"properties": {{"location": "{path}"}}}}'.encode(),
@@ -200,7 +204,17 @@ def test_other_indexes_lose_their_files_too(task: PartitionTask) -> None:
             "notes.geojson": f'{{"properties": {{"source": "{path}"}}}}'.encode(),
         },
     )
-    expected = {"i.gti", "c.gdalcat", "p.gdalg.json", "tiles.geojson", "tiles.dbf", "tiles.txt"}
+    expected = {
+        "i.gti",
+        "c.gdalcat",
+        "p.gdalg.json",
+        "tiles.geojson",
+        "tiles.dbf",
+        "tiles.txt",
+        "k.json",
+        "map.qgs",
+        "tiles.csv",
+    }
     assert set(lost(task)) == expected
     found = prepare_outputs(task.paths, is_last=False).lost
     assert {each.name for each in found if each.certain} == {"i.gti", "c.gdalcat", "p.gdalg.json"}

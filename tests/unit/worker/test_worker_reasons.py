@@ -59,3 +59,7 @@ def test_with_a_network_nothing_is_said_of_it(monkeypatch: pytest.MonkeyPatch) -
 
 def test_another_failure_is_left_as_it_is(alone: None) -> None:
     assert hint("gdalwarp a.tif b.tif", output="ERROR 4: a.tif: No such file or directory") == ""
+
+
+def test_a_hard_link_that_cannot_be_is_answered_with_one_that_can() -> None:
+    assert "ln -s" in hint(output="ln: failed to create hard link 'b' => 'a': Invalid cross-device link")

@@ -1,4 +1,4 @@
-"""Errors of GDAL are found in what a command writes, however that is cut into pieces."""
+"""Errors that a command goes on after are found in what a command writes, however that is cut into pieces."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ogdc_worker.process.gdal_errors import GdalErrors
+from ogdc_worker.process.unheeded_errors import Unheeded, UnheededErrors
 
 LINES = st.sampled_from(
     [
@@ -20,25 +20,25 @@ LINES = st.sampled_from(
         b"Warning 1: nothing of it\n",
         b"\xff\xfe\x00\n",
         b"ERROR\n",
+        b"bash: line 1: TILE: unbound variable\n",
     ]
 )
-COUNTED = (b"ERROR 4", b"Warning 1: Can", b"0...")
+COUNTED = (b"ERROR 4", b"Warning 1: Can", b"0...", b"bash: ")
 
 
-def looked(*pieces: bytes) -> GdalErrors:
-    errors = GdalErrors()
+def looked(*pieces: bytes) -> list[Unheeded]:
+    errors = UnheededErrors()
     for piece in pieces:
         errors.feed(piece)
-    errors.close()
-    return errors
+    return errors.close()
 
 
 @given(st.lists(LINES, max_size=8), st.lists(st.integers(0, 400), max_size=6))
 def test_however_it_is_cut_the_same_errors_are_found(lines: list[bytes], cuts: list[int]) -> None:
     text = b"".join(lines)
     places = sorted({0, len(text), *(cut for cut in cuts if cut < len(text))})
-    errors = looked(*(text[start:end] for start, end in pairwise(places)))
-    assert errors.count == sum(line.startswith(COUNTED) for line in lines)
+    found = looked(*(text[start:end] for start, end in pairwise(places)))
+    assert sum(each.lines for each in found) == sum(line.startswith(COUNTED) for line in lines)
 
 
 @pytest.mark.parametrize(
@@ -53,11 +53,27 @@ def test_however_it_is_cut_the_same_errors_are_found(lines: list[bytes], cuts: l
     ],
 )
 def test_only_gdal_s_own_lines_count(text: bytes, first: str) -> None:
-    assert looked(text).first == first
+    assert [each.first for each in looked(text)] == ([first] if first else [])
+
+
+@pytest.mark.parametrize(
+    ("text", "kinds"),
+    [
+        (b"bash: line 1: x: unbound variable\n", ["shell_error"]),
+        (b'bash: line 1: 1/0: division by 0 (error token is "0")\n', ["shell_error"]),
+        (b"bash: line 1: ${x!}: bad substitution", ["shell_error"]),
+        (b"bash: line 1: gdal_traslate: command not found\n", []),
+        (b"bash: line 1: 4711 Terminated   sleep 60\n", []),
+        (b"my script says: unbound variable\n", []),
+        (b"bash: line 1: x: unbound variable\nERROR 4: y\n", ["gdal_error", "shell_error"]),
+    ],
+)
+def test_errors_after_which_bash_goes_on_are_told_apart(text: bytes, kinds: list[str]) -> None:
+    assert sorted(each.kind for each in looked(text)) == kinds
 
 
 def test_a_line_without_end_takes_no_memory() -> None:
-    errors = GdalErrors()
+    errors = UnheededErrors()
     for _ in range(1000):
         errors.feed(b"x" * 65536)
     assert len(errors._rest) <= 4096
