@@ -26,12 +26,14 @@ _MAX = 20
 
 _ADVICE = {
     "list_type": "give a list, each entry on a line that begins with `- `.",
+    "tuple_type": "give a text, or a list of texts.",
     "too_short": "give at least one.",
     "bool_type": "give true or false.",
     "bool_parsing": "give true or false.",
     "int_type": "give a whole number.",
     "int_parsing": "give a whole number.",
     "int_from_float": "give a whole number.",
+    "finite_number": "give a whole number.",
     "greater_than_equal": "give at least {ge}.",
     "less_than_equal": "give at most {le}.",
     "literal_error": "give {expected}.",

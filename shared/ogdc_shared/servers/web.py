@@ -7,7 +7,6 @@ before it set: so data centres with single sign-on do it.
 
 from __future__ import annotations
 
-import time
 from ssl import SSLCertVerificationError
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
@@ -24,7 +23,7 @@ from urllib3.exceptions import (
 from ogdc_shared import connections
 from ogdc_shared.connections import cut_where_late, pool_manager, proxy_manager, wire_of
 from ogdc_shared.errors import InputNotFoundError
-from ogdc_shared.filenames import name_from_disposition
+from ogdc_shared.servers import headers
 from ogdc_shared.servers.credentials import Credentials, without_login
 from ogdc_shared.servers.proxies import proxy_of
 from ogdc_shared.servers.response import PIECE_BYTES, InterruptedFetchError, Response
@@ -104,26 +103,27 @@ class Web:
     def _open_http(self, url: str, *, offset: int, validator: str | None) -> Response:
         resume = {"Range": f"bytes={offset}-", "If-Range": validator} if offset and validator else {}
         response, place = self._follow(url, resume)
-        if resume and response.status == 416 and _content_range(response) == f"bytes */{offset}":
+        if resume and response.status == 416 and headers.content_range(response) == f"bytes */{offset}":
             response.close()
-            return Response(pieces=(), offset=offset, name=_name(response), validator=validator)
-        if resume and (response.status == 416 or not _fits(response, offset)):
+            return Response(pieces=(), offset=offset, name=headers.name(response), validator=validator)
+        if resume and (response.status == 416 or not headers.fits(response, offset)):
             response.close()
             return self._open_http(url, offset=0, validator=None)
         if response.status not in {200, 206}:
             response.close()
             raise _refusal(url, response, place=place, note=self._credentials.note)
         begins = offset if response.status == 206 else 0
-        length = response.headers.get("Content-Length", "0")
-        if not length.isdecimal():  # RFC 9112, section 6.3: nobody knows where it ends
+        try:
+            size = headers.size_of_file(response, begins)
+        except InterruptedFetchError:
             response.close()
-            raise InterruptedFetchError(f"its server gives {length[:40]!r} for its length")
+            raise
         return Response(
-            pieces=_pieces(response),
+            pieces=_whole(_pieces(response), begins, size),
             offset=begins,
-            name=_name(response),
-            validator=_validator(response),
-            size=begins + int(length) if "Content-Length" in response.headers else None,
+            name=headers.name(response),
+            validator=headers.validator(response),
+            size=size,
             encoding=response.headers.get("Content-Encoding", "").strip().lower().replace("identity", ""),
             page=response.headers.get("Content-Type", "")
             .lower()
@@ -135,12 +135,12 @@ class Web:
         )
 
     def _follow(
-        self, url: str, headers: dict[str, str], *, method: str = "GET"
+        self, url: str, asked: dict[str, str], *, method: str = "GET"
     ) -> tuple[urllib3.BaseHTTPResponse, str]:
         """Ask for a URL and follow its redirects; returns the answer, and whose it is."""
         place, encrypted = url, False
         for _ in range(MAX_REDIRECTS):
-            response = self._request(method, url, place, headers, encrypted=encrypted)
+            response = self._request(method, url, place, asked, encrypted=encrypted)
             target = _target(place, response)
             if target is None:
                 return response, without_login(place)
@@ -157,19 +157,19 @@ class Web:
         )
 
     def _request(
-        self, method: str, url: str, place: str, headers: dict[str, str], *, encrypted: bool
+        self, method: str, url: str, place: str, asked: dict[str, str], *, encrypted: bool
     ) -> urllib3.BaseHTTPResponse:
         """Make one request; `place` is what to ask for, `url` the input that it is about."""
         known = self._credentials.authorization(place, asked=url, encrypted=encrypted)
-        headers = {"Accept-Encoding": "identity", "User-Agent": "ogdc-worker"} | headers
-        headers |= {"Authorization": known} if known else {}
+        sent = {"Accept-Encoding": "identity", "User-Agent": "ogdc-worker"} | asked
+        sent |= {"Authorization": known} if known else {}
         address = without_login(place)
-        headers |= self._cookie(address)
+        sent |= self._cookie(address)
         try:
             response = self._pool(place).request(
                 method,
                 address,
-                headers=headers,
+                headers=sent,
                 redirect=False,
                 preload_content=False,
                 decode_content=False,
@@ -307,6 +307,16 @@ def _pieces(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
         response.close()
 
 
+def _whole(pieces: Iterator[bytes], begins: int, size: int | None) -> Iterator[bytes]:
+    """Yield what comes, which may be less of the file than was asked for."""
+    have = begins
+    for piece in pieces:
+        have += len(piece)
+        yield piece
+    if size is not None and have < size:
+        raise InterruptedFetchError(f"its server sent {have} of {size} bytes")
+
+
 def _next_piece(response: urllib3.BaseHTTPResponse, wire: socket | None) -> bytes:
     """Read what has come of the body, for which a server that sends trailers without end lets us wait."""
     with cut_where_late(wire, connections.BODY_SECONDS) as cut:
@@ -321,29 +331,10 @@ def _next_piece(response: urllib3.BaseHTTPResponse, wire: socket | None) -> byte
     return piece
 
 
-def _fits(response: urllib3.BaseHTTPResponse, offset: int) -> bool:
-    """Whether a partial answer begins where we stopped; any other answer fits."""
-    return response.status != 206 or _content_range(response).startswith(f"bytes {offset}-")
-
-
-def _content_range(response: urllib3.BaseHTTPResponse) -> str:
-    return response.headers.get("Content-Range", "")
-
-
-def _name(response: urllib3.BaseHTTPResponse) -> str | None:
-    return name_from_disposition(response.headers.get("Content-Disposition", ""))
-
-
-def _validator(response: urllib3.BaseHTTPResponse) -> str | None:
-    """A strong ETag, else the time of the last change. Source: RFC 9110 section 13.1.5."""
-    etag = response.headers.get("ETag", "")
-    return etag if etag.startswith('"') else response.headers.get("Last-Modified")
-
-
 def _refusal(url: str, response: urllib3.BaseHTTPResponse, *, place: str = "", note: str = "") -> Exception:
     answer = f"{response.status} {response.reason or ''}".strip()
     if response.status >= 500 or response.status in _PASSING:
-        return InterruptedFetchError(f"it answered {answer}", pause=_asked_pause(response))
+        return InterruptedFetchError(f"it answered {answer}", pause=headers.asked_pause(response))
     host = urlsplit(place or url).hostname
     advice = {
         401: f"It asks for a login: give one for {host} (docs/recipes.md, Inputs behind a login).",
@@ -353,18 +344,3 @@ def _refusal(url: str, response: urllib3.BaseHTTPResponse, *, place: str = "", n
     }.get(response.status, "Check the address.")
     message = f"{url!r} cannot be fetched: its server answered {answer}. {advice}"
     return InputNotFoundError(f"{message} {note}".rstrip())
-
-
-def _asked_pause(response: urllib3.BaseHTTPResponse) -> float | None:
-    """Read Retry-After, seconds or a date. Source: RFC 9110 section 10.2.3."""
-    asked = response.headers.get("Retry-After", "").strip()
-    if not asked:
-        return None
-    if asked.isdecimal():
-        return float(asked)
-    from email.utils import parsedate_to_datetime
-
-    try:
-        return max(0.0, parsedate_to_datetime(asked).timestamp() - time.time())
-    except ValueError:
-        return None

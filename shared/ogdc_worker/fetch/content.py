@@ -27,6 +27,19 @@ _PAGE = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b",
     re.IGNORECASE | re.DOTALL,
 )
+_REPORT = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!DOCTYPE[^>]*>\s*)?(?:<!--.*?-->\s*)*"
+    rb"<(?:\w+:)?(?:ServiceExceptionReport|ExceptionReport|Error)\b"
+    rb'|(?:\xef\xbb\xbf)?\s*\{\s*"errors?"\s*:\s*(?:\{\s*[^\s}]|\[\s*[^\s\]]|"[^"])',
+    re.IGNORECASE | re.DOTALL,
+)
+"""What map services, object stores and ArcGIS answer instead of a file, some of them with 200.
+
+Source: OGC 06-042 (WMS 1.3.0) section 6.11, OGC 06-121r9 (OWS Common) section 8; Esri, "Handling errors".
+"""
+_REPORTS = (".xml", ".json", ".txt", ".log")
+"""Names under which such a thing may well be what is wanted."""
+_TAG = re.compile(rb"<[^>]*>")
 _TITLE = re.compile(rb"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _ALL_KINDS = zlib.MAX_WBITS | 32
 """Of zlib's headers, zlib's and gzip's."""
@@ -41,7 +54,7 @@ def file_pieces(source: str, response: Response, *, name: str) -> Iterator[bytes
         name: What the file will be called.
 
     Raises:
-        InputNotFoundError: the answer is a web page, and the name says that the file is none.
+        InputNotFoundError: the answer is a web page or a report of an error, and by its name the file is none.
         UnusableInputError: the server did something to the file that cannot be undone here.
         InterruptedFetchError: as the pieces raise it, or a compressed file ends too early.
     """
@@ -96,6 +109,8 @@ def _without_pages(source: str, response: Response, pieces: Iterator[bytes], *, 
     first = next(pieces, b"")
     if _is_in_place_of_data(source, response, first, name=name):
         raise InputNotFoundError(_about(source, response, first))
+    if not name.lower().endswith(_REPORTS) and _REPORT.match(first[:4096]):
+        raise InputNotFoundError(_about_report(source, first))
     yield first
     yield from pieces
 
@@ -122,4 +137,12 @@ def _about(source: str, response: Response, first: bytes) -> str:
         f"{source!r} cannot be fetched: its server answered with {page}{where} instead of the file, as most "
         f"do where a login is missing. Give the address of the file itself, or a login for {host} "
         "(docs/recipes.md, Inputs behind a login)."
+    )
+
+
+def _about_report(source: str, first: bytes) -> str:
+    text = " ".join(unescape(_TAG.sub(b" ", first[:4096]).decode(errors="replace")).split())[:200]
+    return (
+        f"{source!r} cannot be fetched: its server answered with the report of an error instead of the file: "
+        f"{text!r}. Check the address and what it asks for."
     )

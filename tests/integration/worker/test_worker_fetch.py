@@ -261,6 +261,37 @@ def test_a_part_that_begins_elsewhere_is_not_appended(
     assert (fetching.inputs / "a.bin").read_bytes() == CONTENT
 
 
+def in_parts(most: int, *, unasked: bool = False) -> Callable[[Request], Answer]:
+    """Answers with so many bytes at once, from where they are asked for."""
+
+    def answer(request: Request) -> Answer:
+        asked = request.headers.get("Range", "")
+        if not asked and not unasked:
+            return Answer(body=CONTENT, headers={"ETag": '"x"'})
+        start = int(asked.removeprefix("bytes=").removesuffix("-") or 0)
+        part = CONTENT[start : start + most]
+        place = f"bytes {start}-{start + len(part) - 1}/{len(CONTENT)}"
+        return Answer(status=206, body=part, headers={"ETag": '"x"', "Content-Range": place})
+
+    return answer
+
+
+@pytest.mark.parametrize("unasked", [False, True])
+def test_a_server_that_sends_less_than_is_asked_for_is_asked_for_the_rest(
+    fetching: Fetching, server: FileServer, unasked: bool
+) -> None:
+    server.routes["/a.bin"] = in_parts(100_000, unasked=unasked)
+    server.drop(1, after=1000)
+    assert fetching.names(f"{server.url}/a.bin") == ["a.bin"]
+    assert (fetching.inputs / "a.bin").read_bytes() == CONTENT
+
+
+def test_a_part_that_nobody_asked_for_is_no_file(fetching: Fetching, server: FileServer) -> None:
+    server.routes["/a.bin"] = lambda _: Answer(status=206, body=b"part")
+    with pytest.raises(SourceUnavailableError, match="another part of the file"):
+        fetching.fetch(f"{server.url}/a.bin")
+
+
 def interrupt(fetching: Fetching, url: str, server: FileServer, *, after: int) -> None:
     """Leave what a worker killed in the middle of a download leaves."""
 

@@ -232,6 +232,31 @@ def test_a_page_that_is_asked_for_is_one(place: Place, server: FileServer, name:
     assert place.fetch(f"{server.url}/{name}") == {name: PAGE}
 
 
+REPORTS = {
+    "wms": b'<?xml version="1.0"?>\n<ServiceExceptionReport><ServiceException>no layer</ServiceException>',
+    "wcs": b"<ows:ExceptionReport xmlns:ows='x'><ows:ExceptionText>no layer</ows:ExceptionText>",
+    "store": b"<Error><Code>NoSuchKey</Code><Message>no layer</Message></Error>",
+    "arcgis": b'{"error": {"code": 498, "message": "no layer"}}',
+}
+
+
+@pytest.mark.parametrize("name", ["ice.tif", "wcs"])
+@pytest.mark.parametrize("report", REPORTS.values(), ids=REPORTS)
+def test_the_report_of_an_error_is_no_file(
+    place: Place, server: FileServer, report: bytes, name: str
+) -> None:
+    server.routes[f"/{name}"] = lambda _: Answer(body=report)
+    with pytest.raises(InputNotFoundError, match=r"report of an error instead of the file: .*no layer"):
+        place.fetch(f"{server.url}/{name}")
+
+
+def test_the_report_of_an_error_may_be_what_is_wanted(place: Place, server: FileServer) -> None:
+    server.routes["/errors.xml"] = lambda _: Answer(body=REPORTS["wms"])
+    server.routes["/map.gml"] = lambda _: Answer(body=b'<?xml version="1.0"?><ErrorMap/><FeatureCollection/>')
+    server.routes["/query"] = lambda _: Answer(body=b'{"errors": [], "rows": [1]}')
+    assert len(place.fetch(*(f"{server.url}/{name}" for name in ("errors.xml", "map.gml", "query")))) == 3
+
+
 def test_a_wrong_label_alone_makes_no_page(place: Place, server: FileServer) -> None:
     server.routes["/a.csv"] = lambda _: Answer(body=b"1,2", headers={"Content-Type": "text/html"})
     assert place.fetch(f"{server.url}/a.csv") == {"a.csv": b"1,2"}

@@ -103,6 +103,10 @@ def test_a_volume_input_has_a_pattern_for_all_files() -> None:
         ({"name": 2023}, 'name: 2023 is no text; put quotes around it: "2023".'),
         ({"name": ["a"]}, "name: a list is no text; give a single value."),
         ({"name": "sea_ice"}, "name: 'sea_ice' cannot have '_' as character 4;"),
+        (
+            {"workflow": {"type": "shell", "parallel": {"items": 5}}},
+            "workflow.parallel.items: 5 cannot be used; give a text, or a list of texts.",
+        ),
         ({"outputs": {}}, "outputs: there is no such key; did you mean output?"),
         ({"author": "me"}, "author: there is no such key; possible here: name, workflow, input, output."),
         ({"workflow": []}, "workflow: a list is no mapping; give `key: value` lines, indented below it."),

@@ -1,0 +1,84 @@
+"""What the headers of an answer say about the file in it."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING
+
+from ogdc_shared.filenames import name_from_disposition
+from ogdc_shared.servers.response import InterruptedFetchError
+
+if TYPE_CHECKING:
+    import urllib3
+
+_PART = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
+"""Content-Range of a part. Source: RFC 9110, section 14.4."""
+
+
+def fits(response: urllib3.BaseHTTPResponse, offset: int) -> bool:
+    """Whether a partial answer begins where we stopped; any other answer fits."""
+    return response.status != 206 or content_range(response).startswith(f"bytes {offset}-")
+
+
+def content_range(response: urllib3.BaseHTTPResponse) -> str:
+    """Which part of the file it is; empty where that is not said."""
+    return response.headers.get("Content-Range", "")
+
+
+def size_of_file(response: urllib3.BaseHTTPResponse, begins: int) -> int | None:
+    """The bytes of the whole file as it is sent; None where nobody knows.
+
+    Args:
+        response: The answer.
+        begins: How many bytes of the file come before its body.
+
+    Raises:
+        InterruptedFetchError: a length is no number; or it is a part nobody asked for, from an unknown place.
+    """
+    length = _length(response)
+    if response.status != 206:
+        return length
+    part = _PART.fullmatch(content_range(response).strip())
+    if part is None or int(part[1]) != begins:
+        raise InterruptedFetchError("it sent another part of the file than was asked for")
+    if part[2] != "*":
+        return int(part[2])
+    return None if length is None else begins + length
+
+
+def _length(response: urllib3.BaseHTTPResponse) -> int | None:
+    """The body's bytes; the same number said twice counts once. Source: RFC 9112, section 6.3."""
+    said = response.headers.get("Content-Length")
+    if said is None:
+        return None
+    lengths = {each.strip() for each in said.split(",")}
+    if len(lengths) > 1 or not all(each.isdecimal() for each in lengths):
+        raise InterruptedFetchError(f"its server gives {said[:40]!r} for its length")
+    return int(lengths.pop())
+
+
+def name(response: urllib3.BaseHTTPResponse) -> str | None:
+    """The file's name, where the server gives one."""
+    return name_from_disposition(response.headers.get("Content-Disposition", ""))
+
+
+def validator(response: urllib3.BaseHTTPResponse) -> str | None:
+    """A strong ETag, else the time of the last change. Source: RFC 9110 section 13.1.5."""
+    etag = response.headers.get("ETag", "")
+    return etag if etag.startswith('"') else response.headers.get("Last-Modified")
+
+
+def asked_pause(response: urllib3.BaseHTTPResponse) -> float | None:
+    """Read Retry-After, seconds or a date. Source: RFC 9110 section 10.2.3."""
+    asked = response.headers.get("Retry-After", "").strip()
+    if not asked:
+        return None
+    if asked.isdecimal():
+        return float(asked)
+    from email.utils import parsedate_to_datetime
+
+    try:
+        return max(0.0, parsedate_to_datetime(asked).timestamp() - time.time())
+    except ValueError:
+        return None
