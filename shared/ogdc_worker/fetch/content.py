@@ -54,7 +54,7 @@ def file_pieces(source: str, response: Response, *, name: str) -> Iterator[bytes
         name: What the file will be called.
 
     Raises:
-        InputNotFoundError: the answer is a web page or a report of an error, which by its name the file is not.
+        InputNotFoundError: the answer is a web page or a report of an error, and should be none by its name.
         UnusableInputError: the server did something to the file that cannot be undone here.
         InterruptedFetchError: as the pieces raise it, or a compressed file ends too early.
     """
