@@ -21,12 +21,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_shared.errors import InvalidRecipeError
 from ogdc_shared.recipe.files import NOT_PART, TEXT_LIMIT, UnusableFileError, confined
+from ogdc_shared.shortening import shortened
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
 SMALL = 10 * 1024 * 1024
 """Bytes; a larger file has to be named."""
+MAX_DEPTH = 64
+"""Directories inside each other."""
 IGNORE_FILES = (".gitignore", ".ogdcignore")
 
 _ALWAYS_READ = ("meta.yml", "recipe.sh")
@@ -55,7 +58,7 @@ def files_to_pack(directory: Path, *, most: int, on_left_out: Callable[[LeftOut]
 
     Raises:
         InvalidRecipeError: something that the recipe names cannot be packed, a directory cannot be read, or
-            there are too many files.
+            there are too many files, or directories inside each other.
     """
     return sorted(_Packing(directory, most, on_left_out).names())
 
@@ -87,6 +90,8 @@ class _Packing:
             if reason := self._doubt(name, entry):
                 self._doubtful.append(LeftOut(f"{name}/" if is_directory else name, reason))
             elif is_directory:
+                if name.count("/") == MAX_DEPTH:
+                    raise _too_deep(name)
                 self._look_into(f"{name}/")
             else:
                 self._plain.append(name)
@@ -202,6 +207,13 @@ def too_many(most: int) -> InvalidRecipeError:
     return InvalidRecipeError(
         f"bundle: there are more than {most:,} files; list those that do not belong to the recipe in "
         ".ogdcignore, as in a .gitignore, or publish data somewhere and name their URLs instead."
+    )
+
+
+def _too_deep(name: str) -> InvalidRecipeError:
+    return InvalidRecipeError(
+        f"bundle: directories are nested more than {MAX_DEPTH} deep, as {shortened(name, 60)!r} and so on; keep "
+        "a flatter tree, or list it in .ogdcignore."
     )
 
 

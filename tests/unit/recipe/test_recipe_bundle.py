@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from ogdc_shared.errors import InvalidRecipeError, StorageUnavailableError
 from ogdc_shared.recipe import bundle as bundles
 from ogdc_shared.recipe.bundle import digest, pack, unpack
-from ogdc_shared.recipe.packing import SMALL
+from ogdc_shared.recipe.packing import MAX_DEPTH, SMALL
 from ogdc_shared.recipe.recipe import load_recipe
 from support.limits import largest_file
 from support.recipe_files import content, write_recipe
@@ -254,6 +254,14 @@ def test_what_was_packed_is_packed_again_as_it_is(tmp_path: Path) -> None:
     bundle = pack(recipe)
     unpack(bundle, tmp_path / "copy")
     assert pack(tmp_path / "copy") == bundle
+
+
+def test_a_tree_that_is_too_deep_is_not_packed(tmp_path: Path) -> None:
+    deepest = tmp_path.joinpath(*["d"] * (MAX_DEPTH + 1))
+    deepest.mkdir(parents=True)
+    (deepest / "in.csv").touch()
+    with pytest.raises(InvalidRecipeError, match=r"nested more than 64 deep, as 'd/d/"):
+        pack(tmp_path)
 
 
 def test_too_many_files_are_not_packed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
