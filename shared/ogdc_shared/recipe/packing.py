@@ -212,8 +212,8 @@ def too_many(most: int) -> InvalidRecipeError:
 
 def _too_deep(name: str) -> InvalidRecipeError:
     return InvalidRecipeError(
-        f"bundle: directories are nested more than {MAX_DEPTH} deep, as {shortened(name, 60)!r} and so on; keep "
-        "a flatter tree, or list it in .ogdcignore."
+        f"bundle: directories are nested more than {MAX_DEPTH} deep, as {shortened(name, 60)!r} and so on; "
+        "keep a flatter tree, or list it in .ogdcignore."
     )
 
 
