@@ -96,9 +96,9 @@ def sentences() -> list[str]:
 
 
 def test_every_sentence_is_held_by_a_test() -> None:
-    said = sentences()
-    assert [each for each in said if not any(each.startswith(words) for words in TESTS)] == []
-    assert [words for words in TESTS if not any(each.startswith(words) for each in said)] == []
+    found = sentences()
+    assert [each for each in found if not any(each.startswith(words) for words in TESTS)] == []
+    assert [words for words in TESTS if not any(each.startswith(words) for each in found)] == []
 
 
 def test_the_tests_are_there() -> None:

@@ -86,11 +86,11 @@ def open_ftp(url: str, *, login: tuple[str, str] = ("", "")) -> Response:
     except (ftplib.error_perm, ValueError) as exc:
         connection.close()
         raise InputNotFoundError(
-            f"{url!r} cannot be fetched: {_said(exc)}. {_advice(exc, parts.hostname)}"
+            f"{url!r} cannot be fetched: {_message(exc)}. {_advice(exc, parts.hostname)}"
         ) from exc
     except ftplib.all_errors as exc:
         connection.close()
-        raise InterruptedFetchError(_said(exc)) from exc
+        raise InterruptedFetchError(_message(exc)) from exc
     return Response(pieces=_pieces(connection, transfer, path, size), size=size)
 
 
@@ -114,19 +114,19 @@ def _pieces(connection: _Connection, transfer: socket.socket, path: str, size: i
         if size is None:
             size = connection.size_of(path)
     except ftplib.all_errors as exc:
-        raise InterruptedFetchError(f"the connection was lost: {_said(exc)}") from exc
+        raise InterruptedFetchError(f"the connection was lost: {_message(exc)}") from exc
     finally:
         connection.close()
     if size is not None and received < size:
         raise InterruptedFetchError(f"the connection was lost after {received} of {size} bytes")
 
 
-def _said(error: BaseException) -> str:
+def _message(error: BaseException) -> str:
     """What a server said, which talks UTF-8 for the most part, or what else went wrong."""
-    said = str(error) or "the server ended the connection"
+    message = str(error) or "the server ended the connection"
     with suppress(UnicodeEncodeError):
-        said = said.encode("latin-1").decode(errors="replace")
-    return said.rstrip(".")
+        message = message.encode("latin-1").decode(errors="replace")
+    return message.rstrip(".")
 
 
 def _advice(error: BaseException, host: str) -> str:

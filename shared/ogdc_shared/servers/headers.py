@@ -22,7 +22,7 @@ def fits(response: urllib3.BaseHTTPResponse, offset: int) -> bool:
 
 
 def content_range(response: urllib3.BaseHTTPResponse) -> str:
-    """Which part of the file it is; empty where that is not said."""
+    """Which part of the file it is; empty where that is not given."""
     return response.headers.get("Content-Range", "")
 
 
@@ -48,13 +48,13 @@ def size_of_file(response: urllib3.BaseHTTPResponse, begins: int) -> int | None:
 
 
 def _length(response: urllib3.BaseHTTPResponse) -> int | None:
-    """The body's bytes; the same number said twice counts once. Source: RFC 9112, section 6.3."""
-    said = response.headers.get("Content-Length")
-    if said is None:
+    """The body's bytes; the same number given twice counts once. Source: RFC 9112, section 6.3."""
+    given = response.headers.get("Content-Length")
+    if given is None:
         return None
-    lengths = {each.strip() for each in said.split(",")}
+    lengths = {each.strip() for each in given.split(",")}
     if len(lengths) > 1 or not all(each.isdecimal() for each in lengths):
-        raise InterruptedFetchError(f"its server gives {said[:40]!r} for its length")
+        raise InterruptedFetchError(f"its server gives {given[:40]!r} for its length")
     return int(lengths.pop())
 
 

@@ -321,13 +321,13 @@ def _next_piece(response: urllib3.BaseHTTPResponse, wire: socket | None) -> byte
     """Read what has come of the body, for which a server that sends trailers without end lets us wait."""
     with cut_where_late(wire, connections.BODY_SECONDS) as cut:
         try:
-            piece, trouble = response.read1(PIECE_BYTES, decode_content=False), None
+            piece, error = response.read1(PIECE_BYTES, decode_content=False), None
         except HTTPError as exc:
-            piece, trouble = b"", exc
+            piece, error = b"", exc
     if cut.is_set():
         raise InterruptedFetchError(f"nothing of the file came for {connections.BODY_SECONDS:g} seconds")
-    if trouble:
-        raise InterruptedFetchError(f"the connection was lost: {trouble}") from trouble
+    if error:
+        raise InterruptedFetchError(f"the connection was lost: {error}") from error
     return piece
 
 

@@ -121,9 +121,9 @@ def test_several_names_that_clash_are_named_at_once(volume: Path, publication: P
     leave(volume, dict.fromkeys(names[4:], b"3"), partition=2)
     with pytest.raises(
         PublishError, match=r"same is true of .*\((0 and 1|0 and 2)\).* and 4 more\. Let"
-    ) as told:
+    ) as refused:
         publish(publication._replace(partitions=3), Reporter())
-    assert sum(repr(name) in str(told.value) for name in names) == 5
+    assert sum(repr(name) in str(refused.value) for name in names) == 5
 
 
 @pytest.mark.parametrize("output", ["pvc", "temporary"])
