@@ -4,8 +4,8 @@ A shapefile is six files and a raster may have a world file, statistics and over
 given the name of one, the main file, and find the others themselves. So parts never stand alone where their
 main file is there, and are files like any other where it is not.
 
-Source: GDAL's pages of its drivers (ESRI Shapefile, GTiff, ENVI, EHdr, MapInfo, CSV, GML) and on .aux.xml
-(PAM), world files and overviews; ESRI Shapefile Technical Description.
+Source: GDAL's pages of its drivers (ESRI Shapefile, GTiff, ENVI, EHdr, MapInfo, CSV, GML, RST, ILWIS,
+RRASTER, PDS) and on .aux.xml (PAM), world files and overviews; ESRI Shapefile Technical Description.
 """
 
 from __future__ import annotations
@@ -67,13 +67,17 @@ _PARTS = (
     (("csv", "tsv"), ("csvt", "prj")),
     (("gml",), ("gfs", "xsd")),
     (("sdat",), ("sgrd", "mgrd")),
+    (("rst",), ("rdc", "ref", "avl", "smp")),
+    (("mpr",), ("mp#", "csy", "grf", "dom", "rpr")),
+    (("grd",), ("gri",)),
+    (("lbl",), ("img", "cub")),
     (_RASTERS, ("prj", "aux", "rrd", "rpb", "imd", "stx", "clr", "blw", "hdr", "wld", "aux.xml")),
     (("shp", "tab", "mif", "csv", "gml", "gpkg", "geojson", *_RASTERS), ("qml", "qmd")),
 )
 """Extensions of main files and of what belongs to them by the same stem, the first that fits first."""
 _SUFFIXES = (".aux.xml", ".ovr", ".msk", "-wal", "-shm", "-journal")
 """What belongs to a file of any name, that name going before."""
-_DATA_SUFFIXES = (".xml", ".hdr")
+_DATA_SUFFIXES = (".xml", ".hdr", ".vat.dbf", ".vat.cpg")
 """Likewise, where that name has the extension of a main file."""
 _ALL_SUFFIXES = _SUFFIXES + _DATA_SUFFIXES
 

@@ -106,19 +106,20 @@ class FileByFile:
             selection = select_inputs(self._paths, [file.source for file in on_volumes], wanted)
         else:
             selection = select_left(self._paths, wanted)
-        if selection.carried and not selection.items:
-            self._warn_of_nothing(number, selection.carried)
+        others = selection.carried or os.listdir(self._paths.inputs)
+        if others and not selection.items:
+            self._warn_of_nothing(number, others)
         self._make_results(selection)
         self._checkpoint.record_part(_CHOSE + selection.to_json(), self._reporter.take_unrecorded())
         return selection
 
     def _warn_of_nothing(self, number: int, others: Sequence[str]) -> None:
-        patterns = ", ".join(self._plan.items) or "*"
+        patterns = ", ".join(self._plan.items)
+        reason = f"nothing matches workflow.parallel.items ({patterns})" if patterns else "all is hidden"
         self._reporter.warn(
             "no_items",
             f"Command {number} ran for nothing: of what the command before it left "
-            f"({several([repr(other) for other in others])}), nothing matches workflow.parallel.items "
-            f"({patterns}).",
+            f"({several([repr(other) for other in others])}), {reason}.",
         )
 
     def _keeps_apart(self, items: Sequence[WorkFile], carried: Sequence[str]) -> bool:

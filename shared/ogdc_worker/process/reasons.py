@@ -18,6 +18,18 @@ _PROXIED = (
     "names by number and port: on this machine's loopback a port from 1024 up, at which a service listens "
     "when the task begins."
 )
+_NO_PROGRAM = 126
+_NOT_EXECUTABLE = (
+    "A script has to be executable (chmod +x, before it is packed), or be called by its interpreter: "
+    '`bash "$RECIPE_DIR/NAME"`.'
+)
+_INTERPRETER = (
+    r"required file not found|bad interpreter|env: [\u2018'][^\u2019'\n]*\\?r[\u2019']: No such file"
+)
+_LINE_ENDS = (
+    "The first line (#!) of that script names a program that is not there. Where the script was written on "
+    "Windows, save it with the line ends of Unix (LF)."
+)
 _HARD_LINKS = "Invalid cross-device link"
 _LINK = (
     "No file can be in /input_dir and /output_dir at once: link it by `ln -s`, which takes no room and hands "
@@ -50,8 +62,12 @@ def hints(text: str, *, exit_code: int, output: str, path: str) -> str:
         path: The command's PATH.
     """
     found = []
-    if exit_code == _NOT_FOUND:
+    if re.search(_INTERPRETER, output):
+        found.append(_LINE_ENDS)
+    elif exit_code == _NOT_FOUND:
         found.append(_not_found(output, path))
+    if exit_code == _NO_PROGRAM and "Permission denied" in output:
+        found.append(_NOT_EXECUTABLE)
     if _HARD_LINKS in output:
         found.append(_LINK)
     if _wanted_network(text, output) and has_only_loopback():

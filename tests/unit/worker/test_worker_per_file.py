@@ -169,6 +169,16 @@ def test_a_command_that_runs_for_nothing_warns(
     assert "'a.txt'" in warned[0]["message"]
 
 
+def test_a_command_for_which_all_is_hidden_is_warned_of(
+    task: PartitionTask, capfd: pytest.CaptureFixture[str]
+) -> None:
+    prepare(task, 'cp "$INPUT_FILE" "$OUTPUT_DIR/.$(basename "$INPUT_FILE")"', COPY)
+    task.run()
+    assert tree(task.outputs) == {}
+    warned = [json.loads(line) for line in capfd.readouterr().out.splitlines() if '"warning"' in line]
+    assert ("no_items", True) in [(each["kind"], "all is hidden" in each["message"]) for each in warned]
+
+
 FAILS = 'case "$INPUT_FILE" in */three.*) echo half > "$OUTPUT_FILE"; echo damaged >&2; exit 3;; esac; '
 
 

@@ -63,3 +63,22 @@ def test_another_failure_is_left_as_it_is(alone: None) -> None:
 
 def test_a_hard_link_that_cannot_be_is_answered_with_one_that_can() -> None:
     assert "ln -s" in hint(output="ln: failed to create hard link 'b' => 'a': Invalid cross-device link")
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        "bash: line 1: /ogdc/recipe/run.sh: cannot execute: required file not found",
+        "bash: /ogdc/recipe/run.sh: /bin/bash^M: bad interpreter: No such file or directory",
+        "env: \u2018bash\\r\u2019: No such file or directory",
+    ],
+)
+def test_a_script_of_windows_is_told_from_a_program_that_is_missing(output: str) -> None:
+    message = hint(code=127, output=output)
+    assert "line ends of Unix" in message
+    assert "Programs are looked for" not in message
+
+
+def test_a_script_that_is_not_executable_is_answered_with_what_makes_it_so() -> None:
+    message = hint(code=126, output="bash: line 1: /ogdc/recipe/run.sh: Permission denied")
+    assert "chmod +x" in message
