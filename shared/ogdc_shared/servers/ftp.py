@@ -123,7 +123,9 @@ def _pieces(connection: _Connection, transfer: socket.socket, path: str, size: i
 
 def _message(error: BaseException) -> str:
     """What a server said, which talks UTF-8 for the most part, or what else went wrong."""
-    message = str(error) or "the server ended the connection"
+    message = (
+        (isinstance(error, OSError) and error.strerror) or str(error) or "the server ended the connection"
+    )
     with suppress(UnicodeEncodeError):
         message = message.encode("latin-1").decode(errors="replace")
     return message.rstrip(".")

@@ -7,6 +7,7 @@ before it set: so data centres with single sign-on do it.
 
 from __future__ import annotations
 
+from http.client import IncompleteRead
 from ssl import SSLCertVerificationError
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
@@ -17,6 +18,7 @@ from urllib3.exceptions import (
     LocationValueError,
     NameResolutionError,
     NewConnectionError,
+    ProtocolError,
     SSLError,
 )
 
@@ -177,7 +179,7 @@ class Web:
                 retries=False,
             )
         except LocationValueError as exc:
-            raise InputNotFoundError(f"{url!r} cannot be fetched: {exc}.") from exc
+            raise InputNotFoundError(f"{url!r} cannot be fetched: {str(exc).rstrip('.')}.") from exc
         except HTTPError as exc:
             raise _translated(url, exc) from exc
         self._keep_cookies(response, address)
@@ -279,7 +281,11 @@ def _in_words(reason: object) -> str:
     if isinstance(reason, NameResolutionError):
         return "the name of its server is not known here"
     cause = reason.__cause__ if isinstance(reason, NewConnectionError) else None
-    return (isinstance(cause, OSError) and cause.strerror) or str(reason)
+    if isinstance(reason, ProtocolError) and len(reason.args) > 1:
+        cause = reason.args[1]
+    if isinstance(cause, IncompleteRead):
+        return "the connection was lost before the end"
+    return (isinstance(cause, OSError) and (cause.strerror or str(cause))) or str(reason)
 
 
 def _distrust(error: BaseException | object) -> str | None:
@@ -327,7 +333,7 @@ def _next_piece(response: urllib3.BaseHTTPResponse, wire: socket | None) -> byte
     if cut.is_set():
         raise InterruptedFetchError(f"nothing of the file came for {connections.BODY_SECONDS:g} seconds")
     if error:
-        raise InterruptedFetchError(f"the connection was lost: {error}") from error
+        raise InterruptedFetchError(_in_words(error)) from error
     return piece
 
 
