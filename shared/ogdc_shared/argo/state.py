@@ -8,7 +8,7 @@ from functools import cache, partial, reduce
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ogdc_shared.argo.explanations import Limits, ended_by, is_cut_off, read_limits, waits_for
-from ogdc_shared.argo.retry import OUT_OF_MEMORY
+from ogdc_shared.argo.retry import OUT_OF_MEMORY, is_worth_retrying
 from ogdc_shared.layout import LIST, LISTED_COUNT_PATHS, PUBLISH, is_list_task, stage_of
 from ogdc_shared.phases import FAILED_PHASES, RUN_STATUSES, TERMINAL_PHASES, Phase
 from ogdc_shared.run_warnings import RunWarnings, count_before_failure, read_warnings
@@ -293,13 +293,25 @@ def _progress(status: _Object, tasks: tuple[TaskState, ...], *, phase: str) -> s
 
 
 def _first_failure(seen: list[_Seen], *, stopped: bool) -> _Seen | None:
-    """Say why a workflow failed; where it was stopped, what that ended is no reason."""
+    """Say why a workflow failed; where it was stopped, what that ended is no reason.
+
+    A lost task that waits for another try ends with the first that fails for good: that one is the reason.
+    """
     failed = [
         each
         for each in seen
         if each.task.phase in FAILED_PHASES and each.message and not (stopped and _was_ended(each))
     ]
-    return min(failed, key=lambda each: each.task.finished_at or _END_OF_TIME) if failed else None
+    return (
+        min(failed, key=lambda each: (_was_lost(each), each.task.finished_at or _END_OF_TIME))
+        if failed
+        else None
+    )
+
+
+def _was_lost(seen: _Seen) -> bool:
+    """Whether a task failed by what another try may not meet."""
+    return is_worth_retrying(phase=seen.task.phase, exit_code=seen.task.exit_code, message=seen.message or "")
 
 
 def _was_ended(seen: _Seen) -> bool:

@@ -245,6 +245,15 @@ def test_failed_workflow_says_what_failed_first() -> None:
     assert state.message == "early"
 
 
+def test_a_lost_task_that_waited_for_another_try_is_no_reason_beside_a_failure() -> None:
+    lost = pod(
+        "p0", "process(0:0)", **partition(0), **failed("main: Error (exit code 137)", at=20, code="137")
+    )
+    other = pod("p1", "process(1:1)", **partition(1), **failed("main: Error (exit code 1): for good", at=50))
+    assert read_workflow(workflow(lost, other, phase="Failed")).message == "for good"
+    assert "killed" in (read_workflow(workflow(lost, phase="Failed")).message or "")
+
+
 def test_failed_workflow_where_no_task_says_anything_speaks_for_itself() -> None:
     assert read_workflow(workflow(phase="Error", message="bad template")).message == "bad template"
 
