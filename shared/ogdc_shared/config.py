@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
+from ogdc_shared.access_settings import AccessSettings
 from ogdc_shared.setting_sections import (
     ArgoSettings,
     DatabaseSettings,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Network, IPv6Network
 
 __all__ = [
+    "AccessSettings",
     "ArgoSettings",
     "DatabaseSettings",
     "Settings",
@@ -61,6 +63,7 @@ class Settings(NamedTuple):
             "Who may call: users who have logged in, anybody who only reads, or anybody.",
         ),
     ] = "authenticated"
+    access: AccessSettings = AccessSettings()
     database: DatabaseSettings = DatabaseSettings()
     argo: ArgoSettings = ArgoSettings()
     storage: StorageSettings = StorageSettings()
@@ -156,6 +159,7 @@ class Settings(NamedTuple):
 
 
 SECTIONS: Mapping[str, tuple[type[Any], str]] = {
+    "access": (AccessSettings, "submit, status, users"),
     "database": (DatabaseSettings, "all but dead_letters, and migrations"),
     "argo": (ArgoSettings, "submit, status, upload; argo_events the namespace"),
     "storage": (StorageSettings, "submit, status, upload"),

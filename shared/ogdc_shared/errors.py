@@ -13,15 +13,20 @@
     │   ├── UnsupportedError       understood, and not offered here (422)
     │   ├── UnknownRunError        no run of that name (404)
     │   ├── UnknownTriggerError    no trigger of that name (404)
+    │   ├── UnknownUserError       no user of that id (404)
+    │   ├── UnknownTokenError      no API token of that id (404)
     │   ├── OutputUnavailableError the run has no output to hand out (404, 409 or 410)
     │   ├── ConflictError          (409)
     │   │   ├── AlreadyPublishedError
     │   │   ├── AlreadyRunningError
     │   │   ├── RecipeIdTakenError
     │   │   ├── TriggerExistsError
+    │   │   ├── UserExistsError
+    │   │   ├── OwnAccountError        an admin would lock themselves out
     │   │   └── RunStateError      the run's status does not allow what was asked
     │   ├── UnauthenticatedError   (401)
-    │   └── ForbiddenError         (403)
+    │   ├── ForbiddenError         (403)
+    │   └── LimitError             a user has, or asks for, as much as they may (429)
     ├── UnavailableError           a part is away; the same call may succeed later (503)
     │   ├── DatabaseUnavailableError
     │   │   └── DatabaseBusyError  all connections of this process are in use
@@ -124,6 +129,20 @@ class UnknownTriggerError(InputError):
         self.name = name
 
 
+class UnknownUserError(InputError):
+    """A user that is not in the record."""
+
+    def __init__(self, user_id: str) -> None:
+        super().__init__(f"There is no user {user_id!r}. `ogdc-runner users list` shows those there are.")
+
+
+class UnknownTokenError(InputError):
+    """An API token that is not in the record, or not the caller's."""
+
+    def __init__(self, token_id: str) -> None:
+        super().__init__(f"There is no token {token_id!r}. `ogdc-runner tokens list` shows those there are.")
+
+
 class OutputUnavailableError(InputError):
     """A run whose output cannot be handed out: not finished, failed, elsewhere or expired.
 
@@ -158,16 +177,44 @@ class TriggerExistsError(ConflictError):
     """A trigger of that name exists."""
 
 
+class UserExistsError(ConflictError):
+    """There is a user of that issuer and subject."""
+
+
+class OwnAccountError(ConflictError):
+    """Somebody would change what they may do themselves."""
+
+
 class RunStateError(ConflictError):
     """The run's status does not allow what was asked."""
 
 
 class UnauthenticatedError(InputError):
-    """The caller did not say who they are, or not believably."""
+    """The caller did not say who they are, or not believably.
+
+    Attributes:
+        error: What is wrong with the token they gave, in the word of RFC 6750; None: they gave none.
+    """
+
+    def __init__(self, message: str, *, error: str | None = None) -> None:
+        super().__init__(message)
+        self.error = error
 
 
 class ForbiddenError(InputError):
     """The caller is known and may not do this."""
+
+
+class LimitError(InputError):
+    """A user has, or asks for, as much as they may at once.
+
+    Attributes:
+        retry_after: Seconds after which it is worth trying again.
+    """
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class UnavailableError(OgdcError):

@@ -17,7 +17,7 @@ from support.uploads import Message
 
 ROOT = Path(__file__).parents[2]
 NAMESPACE = "ogdc"
-FUNCTIONS = frozenset({"submit", "status", "argo-events", "upload", "dead-letters"})
+FUNCTIONS = frozenset({"submit", "status", "argo-events", "upload", "users", "dead-letters"})
 UPLOADS = "uploads"
 """The bucket that triggered runs may read."""
 

@@ -6,6 +6,7 @@ from ogdc_functions import argo_events as argo_events_service
 from ogdc_functions import status as status_service
 from ogdc_functions import submit as submit_service
 from ogdc_functions import upload as upload_service
+from ogdc_functions import users as users_service
 from ogdc_functions.http.responses import answer_errors_in_json
 from ogdc_local.stack.functions import SERVED
 
@@ -14,3 +15,4 @@ submit = submit_service.build(SERVED.get())
 status = status_service.build(SERVED.get())
 argo_events = argo_events_service.build(SERVED.get())
 upload = upload_service.build(SERVED.get())
+users = users_service.build(SERVED.get())

@@ -24,6 +24,7 @@ class Functions(NamedTuple):
     status: WSGIApplication
     argo_events: WSGIApplication
     upload: WSGIApplication
+    users: WSGIApplication
 
 
 def build_functions(context: Context) -> Functions:

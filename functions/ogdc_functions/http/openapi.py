@@ -44,6 +44,7 @@ _MEANING = {
     409: "It contradicts the record.",
     410: "It is no longer kept.",
     413: "The body is too large.",
+    429: "The user has, or asks for, as much as they may at once.",
     422: "The recipe is not valid, its inputs cannot be resolved, or it asks for what is not offered here.",
     500: "A fault of ours, under a reference that the log has, too.",
     503: "A part is away or full; the same request may succeed later.",

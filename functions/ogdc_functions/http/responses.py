@@ -26,12 +26,15 @@ _STATUS: Mapping[type[Exception], int] = {
     errors.RecipeNotFoundError: 404,
     errors.UnknownRunError: 404,
     errors.UnknownTriggerError: 404,
+    errors.UnknownUserError: 404,
+    errors.UnknownTokenError: 404,
     errors.ConflictError: 409,
     errors.OutputUnavailableError: 409,
     errors.InvalidRecipeError: 422,
     errors.InputNotFoundError: 422,
     errors.UnsupportedError: 422,
     errors.UnusableInputError: 422,
+    errors.LimitError: 429,
     errors.UnavailableError: 503,
 }
 
@@ -116,6 +119,8 @@ def error_response(exc: Exception) -> Response:
     response = json_response({"detail": str(exc)}, status)
     if status == 503:
         response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    if isinstance(exc, errors.LimitError):
+        response.headers["Retry-After"] = str(exc.retry_after)
     if status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
     return response

@@ -10,13 +10,15 @@ from flask import Request, Response
 from msgspec import Struct
 from werkzeug.exceptions import ClientDisconnected, HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
+from ogdc_functions.http.callers import add_challenge, credentials_of
 from ogdc_functions.http.matching import Paths, bare
 from ogdc_functions.http.observing import observed
 from ogdc_functions.http.responses import UnreadableBodyError, error_response, nothing_at, struct_response
+from ogdc_shared.accounts.identify import identify
 from ogdc_shared.api.routes import ROUTES, Route
-from ogdc_shared.auth.caller import USER_HEADER, Caller, identify
+from ogdc_shared.auth.caller import Caller
 from ogdc_shared.auth.permissions import PUBLIC
-from ogdc_shared.telemetry.base import Telemetry
+from ogdc_shared.context import Context
 
 Served = Callable[[Request], Response]
 """What functions-framework calls for each request."""
@@ -43,32 +45,35 @@ class _Found(NamedTuple):
     parameters: Mapping[str, Any]
 
 
-def build_function(handlers: Handlers, *, access_mode: str, telemetry: Telemetry) -> Served:
+def build_function(handlers: Handlers, context: Context) -> Served:
     """Build the function that answers some routes, and all else with an error in JSON."""
     paths = Paths(path for _, path in handlers)
+    telemetry = context.telemetry  # that cannot be used ends the start
 
     def function(request: Request) -> Response:
         found = _find(handlers, paths, request)
         if not found.route.observed:
-            return _answer(found, request, access_mode=access_mode)
+            return _answer(found, request, context)
         name = found.parameters.get("name", "")
         with observed(telemetry, request, path=found.route.path, name=name) as record:
-            response = _answer(found, request, access_mode=access_mode)
+            response = _answer(found, request, context)
             record(response)
         return response
 
     return function
 
 
-def _answer(found: _Found, request: Request, *, access_mode: str) -> Response:
+def _answer(found: _Found, request: Request, context: Context) -> Response:
     try:
         _read_body(request, most=found.route.max_body)
-        claimed = request.headers.get(USER_HEADER)
-        caller = identify(access_mode, claimed=claimed, permission=found.route.permission)
+        caller = identify(context, credentials_of(request), found.route.permission)
         answer = found.handle(Call(request, caller), **found.parameters)
         return struct_response(answer) if isinstance(answer, Struct) else answer
     except Exception as exc:
-        return error_response(exc)
+        response = error_response(exc)
+        if context.settings.access_mode == "authenticated":
+            add_challenge(response, exc, request, context.settings)
+        return response
 
 
 def _read_body(request: Request, *, most: int) -> None:

@@ -28,7 +28,7 @@ def serve(function: Function, context: Context, *modules: ModuleType) -> Served:
         (route.method, route.path): (route, _handler(route.name, context, modules, common))
         for route in routes_of(function)
     }
-    return build_function(handlers, access_mode=context.settings.access_mode, telemetry=context.telemetry)
+    return build_function(handlers, context)
 
 
 def _handler(

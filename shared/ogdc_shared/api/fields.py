@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated
 
 from msgspec import Meta
 
 from ogdc_shared import dns_label
+from ogdc_shared.auth.permissions import Role
 from ogdc_shared.outcomes import UploadOutcome
 from ogdc_shared.outputs.output_type import OutputType
 from ogdc_shared.phases import RUN_STATUSES
@@ -21,6 +22,26 @@ OutputTypeName = Annotated[str, Meta(extra_json_schema={"enum": [*OutputType]})]
 UploadOutcomeName = Annotated[
     str, Meta(extra_json_schema={"enum": [each for each in UploadOutcome if each is not UploadOutcome.KNOWN]})
 ]
+
+RoleName = Annotated[str, Meta(extra_json_schema={"enum": [*Role]})]
+"""Of an answer."""
+GivenRole = Annotated[Role | None, Meta(description="That an admin gives; null: none.")]
+Issuer = Annotated[
+    str,
+    Meta(
+        description="Who vouches for the user: the URL of an OpenID Connect issuer, `ogdc` for users of this "
+        "service's own, `open` for names that nobody vouches for."
+    ),
+]
+Subject = Annotated[
+    str,
+    Meta(description="What the issuer calls the user, for ever.", min_length=1, max_length=255),
+]
+TokenName = Annotated[
+    str, Meta(description="What the token is for.", examples=["laptop"], min_length=1, max_length=64)
+]
+UserId = Annotated[str, Meta(extra_json_schema={"format": "uuid"})]
+Day = Annotated[date, Meta()]
 
 RunId = Annotated[str, Meta(extra_json_schema={"format": "uuid"})]
 Time = Annotated[datetime, Meta(tz=True)]

@@ -4,9 +4,23 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
-from ogdc_shared.api.fields import BaseUrl, Bucket, KeyPattern, Name, PassObject, TriggerRecipe, UploadKinds
+from ogdc_shared.api.fields import (
+    BaseUrl,
+    Bucket,
+    GivenRole,
+    Issuer,
+    KeyPattern,
+    Name,
+    PassObject,
+    Subject,
+    TokenName,
+    TriggerRecipe,
+    UploadKinds,
+    UserId,
+)
+from ogdc_shared.auth.permissions import Role
 
 
 class SubmitRequest(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -33,3 +47,34 @@ class TriggerRequest(Struct, kw_only=True, forbid_unknown_fields=True):
     overwrite: bool = False
     pass_object: PassObject = True
     base_url: BaseUrl = None
+
+
+class UserRequest(Struct, kw_only=True, forbid_unknown_fields=True):
+    """Whom to add."""
+
+    subject: Annotated[Subject, Meta(examples=["https://orcid.org/0000-0002-1825-0097"])]
+    issuer: Issuer = "ogdc"
+    name: Annotated[str | None, Meta(description="As they are shown; null: by their subject.")] = None
+    role: GivenRole = None
+
+
+class UserChange(Struct, kw_only=True, forbid_unknown_fields=True):
+    """What to change of a user; what is left out stays."""
+
+    role: GivenRole | UnsetType = UNSET
+    disabled: bool | UnsetType = UNSET
+
+
+class TokenRequest(Struct, kw_only=True, forbid_unknown_fields=True):
+    """Which token to make."""
+
+    name: TokenName
+    role: Annotated[Role | None, Meta(description="It may do no more; null: all that its owner may.")] = None
+    days: Annotated[
+        Annotated[int, Meta(ge=1, le=36_500)] | None,
+        Meta(description="Valid for so long; null: OGDC_TOKEN_DAYS."),
+    ] = None
+    user: Annotated[
+        UserId | None,
+        Meta(description="Whose it is; null: the caller's. Admins name users of the issuer `ogdc`."),
+    ] = None

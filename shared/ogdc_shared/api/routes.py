@@ -15,7 +15,20 @@ from msgspec import Struct
 
 from ogdc_shared.api import answers, requests
 from ogdc_shared.api.parameters import Choice, Flag, Number, Parameter, Text
-from ogdc_shared.auth.permissions import CHANGE, CHECK, CREATE, PUBLIC, READ, SOURCE, Permission
+from ogdc_shared.auth.permissions import (
+    ADMINISTER,
+    CHANGE,
+    CHANGE_TOKENS,
+    CHECK,
+    CREATE,
+    INSPECT,
+    PUBLIC,
+    READ,
+    READ_TOKENS,
+    SELF,
+    SOURCE,
+    Permission,
+)
 from ogdc_shared.phases import RUN_STATUSES
 
 MAX_BUNDLE = 64 << 20
@@ -33,6 +46,7 @@ class Function(StrEnum):
     STATUS = "status"
     ARGO_EVENTS = "argo_events"
     UPLOAD = "upload"
+    USERS = "users"
     DEAD_LETTERS = "dead_letters"
 
 
@@ -63,6 +77,8 @@ class Route(NamedTuple):
     """Bytes."""
     observed: bool = True
     """Whether it is seen in traces and metrics; probes are not."""
+    secret: bool = False
+    """Whether the answer shows what proves who somebody is, which nothing on its way may keep."""
     documented: bool = True
     """Whether the OpenAPI document has it; events are described by their own standards."""
     about: str = ""
@@ -89,7 +105,16 @@ UNSENT_FOR = Number(
 )
 UPLOADS = Number("uploads", 0, 1000, 20, "How many uploads, the newest.")
 
-_SUBMIT, _STATUS = (Function.SUBMIT,), (Function.STATUS,)
+USERS_LIMIT = Number("limit", 1, 1000, 200, "How many.")
+USERS_OFFSET = Number("offset", 0, 1 << 31, 0, "How many to leave out at the beginning.")
+ALL_TOKENS = Flag("all", "Everybody's; for admins.")
+ACTOR = Text("user", "Only what this user did, by their id, or what they are called.")
+ACTION = Text("action", "Only such acts, as `run.submit`.")
+OBJECT = Text("object", "Only what was done to this: a run's or trigger's name, a user's or token's id.")
+ACTS_LIMIT = Number("limit", 1, 1000, 100, "How many.")
+ACTS_BEFORE = Number("before", 0, (1 << 63) - 1, 0, "The `next` of the page before.")
+
+_SUBMIT, _STATUS, _USERS = (Function.SUBMIT,), (Function.STATUS,), (Function.USERS,)
 
 ROUTES = (
     Route(
@@ -291,6 +316,108 @@ ROUTES = (
         answers.TriggerRemoved,
         errors=(403, 404),
     ),
+    Route(
+        "me",
+        "GET",
+        "/me",
+        _USERS,
+        SELF,
+        "Who the caller is to this service",
+        answers.MeResponse,
+        about="`name`, `issuer`, `subject`, `role`, and, where they came with an API token, that `token`.",
+    ),
+    Route(
+        "list_users",
+        "GET",
+        "/users",
+        _USERS,
+        INSPECT,
+        "Users, those recorded first at the top; for admins",
+        answers.UserList,
+        errors=(403,),
+        query=(USERS_LIMIT, USERS_OFFSET),
+    ),
+    Route(
+        "add_user",
+        "POST",
+        "/users",
+        _USERS,
+        ADMINISTER,
+        "Add a user before they log in, or one of this service's own, who does not; for admins",
+        answers.User,
+        errors=(403, 409),
+        request=requests.UserRequest,
+        about="See [users](users.md).",
+    ),
+    Route(
+        "show_user",
+        "GET",
+        "/users/{user_id}",
+        _USERS,
+        INSPECT,
+        "A user; for admins",
+        answers.User,
+        errors=(403, 404),
+    ),
+    Route(
+        "change_user",
+        "PATCH",
+        "/users/{user_id}",
+        _USERS,
+        ADMINISTER,
+        "Give a user a role, or disable them; for admins",
+        answers.User,
+        errors=(403, 404, 409),
+        request=requests.UserChange,
+        about="A role of null follows from their logins again. Who is disabled is refused at once, and their "
+        "triggers start nothing.",
+    ),
+    Route(
+        "list_tokens",
+        "GET",
+        "/tokens",
+        _USERS,
+        READ_TOKENS,
+        "The caller's API tokens that are not revoked; admins see everybody's with `?all=true`",
+        answers.TokenList,
+        errors=(403,),
+        query=(ALL_TOKENS, USERS_LIMIT, USERS_OFFSET),
+    ),
+    Route(
+        "add_token",
+        "POST",
+        "/tokens",
+        _USERS,
+        CHANGE_TOKENS,
+        "Make an API token, which is shown this once",
+        answers.NewToken,
+        errors=(403, 404),
+        request=requests.TokenRequest,
+        secret=True,
+        about="It may do no more than its `role`, nor than its owner.",
+    ),
+    Route(
+        "revoke_token",
+        "DELETE",
+        "/tokens/{token_id}",
+        _USERS,
+        CHANGE_TOKENS,
+        "Revoke an API token, at once",
+        answers.Token,
+        errors=(403, 404),
+    ),
+    Route(
+        "list_acts",
+        "GET",
+        "/audit",
+        _USERS,
+        INSPECT,
+        "Who did what, newest first; for admins",
+        answers.ActList,
+        errors=(403,),
+        query=(ACTOR, ACTION, OBJECT, ACTS_LIMIT, ACTS_BEFORE),
+        about="`user`, `action`, `object`, `limit`, and `before` with the `next` of the page before.",
+    ),
     Route("version", "GET", "/version", _STATUS, PUBLIC, "The service's version", answers.VersionResponse),
     Route("openapi", "GET", "/openapi.json", _STATUS, PUBLIC, "This API in OpenAPI 3.1", documented=False),
     Route(
@@ -317,7 +444,7 @@ ROUTES = (
         "ready",
         "GET",
         "/readyz",
-        (Function.SUBMIT, Function.STATUS, Function.ARGO_EVENTS, Function.UPLOAD),
+        tuple(each for each in Function if each is not Function.DEAD_LETTERS),
         PUBLIC,
         "Whether the database answers and has this version's schema",
         answers.ReadyResponse,
@@ -374,9 +501,9 @@ def routes_of(function: Function) -> Iterator[Route]:
 
 
 def readable_paths() -> list[str]:
-    """What `GET /` names: the paths that tell something of runs, or of the service."""
+    """What `GET /` names: the paths that tell something of runs, of users, or of the service."""
     return [
         route.path
         for route in ROUTES
-        if route.functions == _STATUS and route.method == "GET" and route.documented
+        if route.functions in {_STATUS, _USERS} and route.method == "GET" and route.documented
     ]

@@ -1,50 +1,95 @@
-"""The caller's identity in each access mode."""
+"""Who a request comes from."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from ogdc_shared.auth.permissions import Permission
-from ogdc_shared.errors import ForbiddenError, InvalidRequestError, UnauthenticatedError
+from ogdc_shared.auth.permissions import Permission, Role
+from ogdc_shared.errors import ForbiddenError, InvalidRequestError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
 
 USER_HEADER = "OGDC-User"
 ANONYMOUS = "anonymous"
+OPEN = "open"
+"""The issuer of names that nobody vouches for."""
 _MAX_NAME = 128
+
+
+class TokenUsed(NamedTuple):
+    """The API token that a request came with."""
+
+    id: UUID
+    name: str
+    role: Role
+    """What it is limited to."""
+    expires_at: datetime
 
 
 class Caller(NamedTuple):
     """Who a request comes from."""
 
     name: str
+    """As it is shown to others."""
     issuer: str
-    """Who vouches for the name; `open`: nobody but the caller."""
+    """Who vouches for them; `open`: nobody."""
+    subject: str
+    """What the issuer calls them, which never changes."""
+    role: Role
+    """The most that this request may do: its user's, or that of its token where that is less."""
+    user_id: UUID | None = None
+    """Their row of users; None: nobody has logged in, and they may have none yet."""
+    token: TokenUsed | None = None
+    """None: they came with something else."""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether somebody has logged in."""
+        return self.user_id is not None
+
+    def require(self, permission: Permission) -> None:
+        """Refuse who has not the role that a request takes.
+
+        Raises:
+            ForbiddenError: they have not.
+        """
+        if permission.role is not None and not self.role.covers(permission.role):
+            limited = f", as far as its token {self.token.name!r} goes" if self.token else ""
+            raise ForbiddenError(
+                f"This takes the role {permission.role}; {self.name} is {self.role}{limited}. "
+                "An admin of the deployment gives roles."
+            )
+
+    def require_own(self, owner: UUID, what: str) -> None:
+        """Refuse who asks for a change of what is somebody else's, and is no admin.
+
+        Args:
+            owner: Whose it is.
+            what: What it is, for the message.
+
+        Raises:
+            ForbiddenError: it is not the caller's own.
+        """
+        if owner != self.user_id and self.role != Role.ADMIN:
+            raise ForbiddenError(
+                f"{what} is not {self.name}'s: it takes its owner or somebody of the role admin."
+            )
 
 
-def identify(access_mode: str, *, claimed: str | None, permission: Permission) -> Caller:
-    """Return who calls, or refuse them.
+def claimed_caller(claimed: str | None, *, role: Role) -> Caller:
+    """The caller that a request names by the header OGDC-User, on trust.
 
     Args:
-        access_mode: `open` and `read_only` believe the OGDC-User header; `authenticated` is not offered yet.
         claimed: The header's value; None where there is none.
-        permission: What the request takes.
+        role: What callers may do whom nobody vouches for.
 
     Raises:
-        UnauthenticatedError: the deployment wants callers to log in.
-        ForbiddenError: the deployment is read-only and the request changes something.
         InvalidRequestError: the header holds no name.
     """
-    if permission.role is None:
-        return Caller(ANONYMOUS, "open")
-    if access_mode == "authenticated":
-        raise UnauthenticatedError(
-            "This deployment wants callers to log in (ACCESS_MODE=authenticated), which is not offered yet; "
-            "its operator can set ACCESS_MODE to open or read_only."
-        )
-    if access_mode == "read_only" and permission.writes:
-        raise ForbiddenError(
-            "This deployment is read-only (ACCESS_MODE=read_only): runs can be looked at, not changed."
-        )
-    return Caller(ANONYMOUS if claimed is None else _checked(claimed), "open")
+    name = ANONYMOUS if claimed is None else _checked(claimed)
+    return Caller(name, OPEN, name, role)
 
 
 def _checked(claimed: str) -> str:

@@ -13,6 +13,16 @@ class Role(StrEnum):
     SUBMITTER = "submitter"
     ADMIN = "admin"
 
+    def covers(self, other: Role) -> bool:
+        """Whether who has this role may do all that the other may."""
+        order = [*Role]
+        return order.index(self) >= order.index(other)
+
+
+def lesser(one: Role, other: Role) -> Role:
+    """The role of two that may do less."""
+    return other if one.covers(other) else one
+
 
 class Permission(NamedTuple):
     """What a request takes."""
@@ -25,15 +35,25 @@ class Permission(NamedTuple):
     """Whether something changes, which a read-only deployment refuses."""
     from_source: bool = False
     """Whether it comes from a source of the deployment, or its timer, which shows OGDC_EVENT_TOKEN."""
+    opened: bool = False
+    """Whether OGDC_PUBLIC_READ opens it to callers who have not logged in."""
+    accounts: bool = False
+    """Whether it is about users and tokens, which there are only where callers log in."""
 
 
 PUBLIC = Permission(None)
 """Says nothing about anybody's runs."""
 SOURCE = Permission(None, from_source=True)
 """Of no user; no way into a cluster leads to it."""
-READ = Permission(Role.VIEWER)
+READ = Permission(Role.VIEWER, opened=True)
 CHECK = Permission(Role.SUBMITTER)
 """Takes work of the service, and leaves nothing."""
 CREATE = Permission(Role.SUBMITTER, writes=True)
 """Makes what is then the caller's own."""
 CHANGE = Permission(Role.SUBMITTER, own=True, writes=True)
+SELF = Permission(Role.VIEWER)
+"""Says what the service knows of its caller."""
+READ_TOKENS = Permission(Role.VIEWER, own=True, accounts=True)
+CHANGE_TOKENS = Permission(Role.VIEWER, own=True, writes=True, accounts=True)
+INSPECT = Permission(Role.ADMIN, accounts=True)
+ADMINISTER = Permission(Role.ADMIN, writes=True, accounts=True)

@@ -40,6 +40,8 @@ class Run(NamedTuple):
     """None: not known beforehand, or likewise."""
     submitted_by: str
     """The submitter's name."""
+    owner_id: UUID
+    """Their id."""
     submitted_at: datetime
     status: str
     """Pending, Running, Succeeded, Failed or Error."""

@@ -16,7 +16,7 @@ from ogdc_shared.auth.caller import Caller
 from ogdc_shared.context import Context
 from ogdc_shared.db.runs import Run
 from ogdc_shared.db.submissions import NewRun, find_submission, record_submission, withdraw
-from ogdc_shared.db.users import User, ensure_user
+from ogdc_shared.db.users import caller_id
 from ogdc_shared.errors import ArgoUnavailableError, OgdcError
 from ogdc_shared.layout import run_prefix, snapshot_key
 from ogdc_shared.redact import redact_url
@@ -60,7 +60,7 @@ def submit_recipe(
             `maybe_done`: then the run is recorded and will be started by the sweep.
     """
     request = hashlib.sha256(f"{source.digest()} {overwrite}".encode()).hexdigest()
-    user, earlier = _known(context, caller=caller, idempotency_key=idempotency_key, request=request)
+    user_id, earlier = _known(context, caller=caller, idempotency_key=idempotency_key, request=request)
     if earlier is not None:
         ensure_handed_over(context, earlier)
         on_advice(_advice(context, earlier))
@@ -76,7 +76,7 @@ def submit_recipe(
             credentials=context.credentials,
         ) as compiled,
     ):
-        new = _new_run(compiled, recipe_id=recipe.id, overwrite=overwrite, submitted_by=user.id)._replace(
+        new = _new_run(compiled, recipe_id=recipe.id, overwrite=overwrite, submitted_by=user_id)._replace(
             recipe_path=None if source.location is None else redact_url(source.location),
             idempotency_key=idempotency_key,
             request_digest=request,
@@ -123,14 +123,14 @@ def _new_run(compiled: CompiledRun, *, recipe_id: str, overwrite: bool, submitte
 
 def _known(
     context: Context, *, caller: Caller, idempotency_key: str | None, request: str
-) -> tuple[User, Run | None]:
-    """Return the caller's record, and the run that the same request made before."""
+) -> tuple[UUID, Run | None]:
+    """Return the caller's id, and the run that the same request made before."""
     with context.database.autocommit() as conn:
-        user = ensure_user(conn, caller.name, issuer=caller.issuer)
+        user_id = caller_id(conn, caller)
         if idempotency_key is None:
-            return user, None
-        return user, find_submission(
-            conn, submitted_by=user.id, idempotency_key=idempotency_key, request_digest=request
+            return user_id, None
+        return user_id, find_submission(
+            conn, submitted_by=user_id, idempotency_key=idempotency_key, request_digest=request
         )
 
 

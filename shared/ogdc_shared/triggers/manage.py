@@ -11,7 +11,7 @@ from ogdc_shared import dns_label
 from ogdc_shared.auth.caller import Caller
 from ogdc_shared.context import Context
 from ogdc_shared.db.runs import Run
-from ogdc_shared.db.users import ensure_user
+from ogdc_shared.db.users import caller_id
 from ogdc_shared.errors import InvalidRequestError
 from ogdc_shared.triggers import record
 from ogdc_shared.triggers.record import NewTrigger, Trigger, Upload
@@ -54,8 +54,7 @@ def define_trigger(context: Context, *, caller: Caller, asked: Mapping[str, Any]
         with opened_recipe(context, RecipeSource(location=new.recipe_path)):
             pass  # it can be read and is valid
     with context.database.transaction() as conn:
-        owner = ensure_user(conn, caller.name, issuer=caller.issuer)
-        return record.add_trigger(conn, new, owner=owner.id)
+        return record.add_trigger(conn, new, owner=caller_id(conn, caller))
 
 
 def list_triggers(context: Context) -> list[Trigger]:

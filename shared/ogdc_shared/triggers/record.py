@@ -44,7 +44,9 @@ class Trigger(NamedTuple):
     name: str
     owner: str
     """The user whose the runs are."""
+    owner_id: UUID
     owner_issuer: str
+    owner_subject: str
     bucket: str
     pattern: str
     kinds: list[str]

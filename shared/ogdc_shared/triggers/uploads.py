@@ -13,6 +13,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from ogdc_shared.auth.caller import Caller
+from ogdc_shared.auth.permissions import Role
 from ogdc_shared.context import Context
 from ogdc_shared.db.runs import Run, get_run
 from ogdc_shared.errors import AlreadyRunningError, InputError, OgdcError
@@ -162,11 +163,21 @@ def _submit(context: Context, trigger: Trigger, upload: Upload) -> Run:
             inputs = (_input(context, trigger, upload.object),)
     return submit_recipe(
         context,
-        caller=Caller(trigger.owner, trigger.owner_issuer),
+        caller=_owner(trigger),
         source=source,
         overwrite=trigger.overwrite,
         idempotency_key=_idempotency_key(upload),
         trigger_inputs=TriggerInputs(inputs=inputs, variables=_variables(trigger, upload.object)),
+    )
+
+
+def _owner(trigger: Trigger) -> Caller:
+    return Caller(
+        trigger.owner,
+        trigger.owner_issuer,
+        trigger.owner_subject,
+        Role.SUBMITTER,
+        user_id=trigger.owner_id,
     )
 
 

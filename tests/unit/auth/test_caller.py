@@ -1,36 +1,105 @@
 import pytest
 
-from ogdc_shared.auth.caller import Caller, identify
-from ogdc_shared.auth.permissions import CHANGE, CREATE, PUBLIC, READ, Permission
+from ogdc_shared.accounts.identify import Credentials, identify
+from ogdc_shared.auth.caller import Caller
+from ogdc_shared.auth.permissions import (
+    ADMINISTER,
+    CHANGE,
+    CREATE,
+    INSPECT,
+    PUBLIC,
+    READ,
+    READ_TOKENS,
+    SELF,
+    Permission,
+    Role,
+    lesser,
+)
+from ogdc_shared.config import AccessSettings, Settings
+from ogdc_shared.context import Context
 from ogdc_shared.errors import ForbiddenError, InvalidRequestError, UnauthenticatedError
+
+
+def caller(
+    mode: str,
+    permission: Permission,
+    *,
+    claimed: str | None = None,
+    authorization: str | None = None,
+    public_read: bool = False,
+) -> Caller:
+    context = Context(Settings(access_mode=mode, access=AccessSettings(public_read=public_read)))
+    return identify(context, Credentials(authorization, claimed), permission)
 
 
 @pytest.mark.parametrize("mode", ["open", "read_only"])
 def test_the_name_a_caller_gives_is_believed_and_marked_so(mode: str):
-    assert identify(mode, claimed=" anna@example.org ", permission=READ) == Caller("anna@example.org", "open")
+    found = caller(mode, READ, claimed=" anna@example.org ")
+
+    assert (found.name, found.issuer, found.is_known) == ("anna@example.org", "open", False)
 
 
 def test_a_caller_without_a_name_is_anonymous():
-    assert identify("open", claimed=None, permission=CREATE) == Caller("anonymous", "open")
+    assert caller("open", CREATE).name == "anonymous"
 
 
 @pytest.mark.parametrize("claimed", ["", "  ", "a\nb", "a\0b", "x" * 129, "ü"])
 def test_what_is_no_name_is_refused(claimed: str):
     with pytest.raises(InvalidRequestError, match="OGDC-User"):
-        identify("open", claimed=claimed, permission=READ)
+        caller("open", READ, claimed=claimed)
+
+
+def test_an_open_deployment_asks_for_no_token_and_looks_at_none():
+    """Who sends one has it of another deployment, or of this one's time before it was opened."""
+    found = caller("open", CHANGE, claimed="anna", authorization="Bearer ogdc_x")
+
+    assert (found.name, found.role) == ("anna", Role.ADMIN)
 
 
 def test_a_read_only_deployment_refuses_changes():
     with pytest.raises(ForbiddenError, match="read-only"):
-        identify("read_only", claimed="anna", permission=CREATE)
+        caller("read_only", CREATE, claimed="anna")
 
 
-@pytest.mark.parametrize("permission", [READ, CREATE, CHANGE])
-def test_an_authenticated_deployment_believes_nobody_yet(permission: Permission):
-    with pytest.raises(UnauthenticatedError, match="not offered yet"):
-        identify("authenticated", claimed="anna", permission=permission)
+@pytest.mark.parametrize("mode", ["open", "read_only"])
+@pytest.mark.parametrize("permission", [INSPECT, ADMINISTER, READ_TOKENS])
+def test_where_nobody_logs_in_there_are_no_users_and_no_tokens(mode: str, permission: Permission):
+    """Else anybody could make themselves a token there that is good once callers have to log in."""
+    with pytest.raises(ForbiddenError, match="no users"):
+        caller(mode, permission, claimed="anna")
+
+
+@pytest.mark.parametrize("permission", [READ, CREATE, CHANGE, SELF, INSPECT])
+def test_an_authenticated_deployment_believes_no_name(permission: Permission):
+    with pytest.raises(UnauthenticatedError, match="log in") as refused:
+        caller("authenticated", permission, claimed="anna")
+
+    assert refused.value.error is None
+
+
+def test_reading_may_be_opened_to_everybody_and_nothing_else():
+    assert caller("authenticated", READ, public_read=True).role == Role.VIEWER
+    for permission in (SELF, CREATE, CHANGE, READ_TOKENS, INSPECT):
+        with pytest.raises(UnauthenticatedError):
+            caller("authenticated", permission, public_read=True)
+
+
+@pytest.mark.parametrize("authorization", ["", "Bearer", "Bearer  ", "Basic YTpi", "ogdc_abc"])
+def test_what_is_no_bearer_token_is_refused_also_where_reading_is_open(authorization: str):
+    with pytest.raises(UnauthenticatedError) as refused:
+        caller("authenticated", READ, authorization=authorization, public_read=True)
+
+    assert refused.value.error == "invalid_request"
 
 
 @pytest.mark.parametrize("mode", ["open", "read_only", "authenticated"])
 def test_what_is_public_is_for_everybody(mode: str):
-    assert identify(mode, claimed="\0", permission=PUBLIC).name == "anonymous"
+    assert caller(mode, PUBLIC, claimed="\0", authorization="nonsense").name == "anonymous"
+
+
+def test_each_role_may_do_what_those_before_it_may():
+    order = [Role.VIEWER, Role.SUBMITTER, Role.ADMIN]
+    for number, one in enumerate(order):
+        for other_number, other in enumerate(order):
+            assert one.covers(other) == (number >= other_number)
+            assert lesser(one, other) == order[min(number, other_number)]

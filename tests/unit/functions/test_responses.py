@@ -26,6 +26,11 @@ EXPECTED = {
     errors.RunStateError("x"): 409,
     errors.UnstorableError("x"): 400,
     errors.TriggerExistsError("x"): 409,
+    errors.UserExistsError("x"): 409,
+    errors.OwnAccountError("x"): 409,
+    errors.UnknownUserError("x"): 404,
+    errors.UnknownTokenError("x"): 404,
+    errors.LimitError("x", retry_after=60): 429,
     errors.OutputUnavailableError("x", expired=True): 410,
     errors.InvalidRecipeError("x"): 422,
     errors.InputNotFoundError("x"): 422,
@@ -52,7 +57,7 @@ def test_every_error_has_its_status(exc: Exception, status: int):
     assert response.status_code == status
     assert response.content_type == "application/json"
     assert set(json.loads(response.data)) == {"detail"}
-    assert ("Retry-After" in response.headers) == (status == 503)
+    assert ("Retry-After" in response.headers) == (status in {429, 503})
 
 
 def test_no_error_is_forgotten():

@@ -11,8 +11,9 @@ from ogdc_functions.http.routing import Call, Served, build_function
 from ogdc_shared.api.answers import OutputResponse
 from ogdc_shared.api.routes import Route
 from ogdc_shared.auth.permissions import READ
+from ogdc_shared.config import Settings
+from ogdc_shared.context import Context
 from ogdc_shared.errors import InvalidRequestError
-from ogdc_shared.telemetry.base import Telemetry
 
 METHODS = st.sampled_from(["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "X"])
 
@@ -45,8 +46,7 @@ FUNCTION = build_function(
             ("GET", "/struct", answer),
         )
     },
-    access_mode="open",
-    telemetry=Telemetry(),
+    Context(Settings(access_mode="open")),
 )
 
 

@@ -109,7 +109,7 @@ class TestFunctions:
             assert not environment(each).keys() & RESERVED
 
     def test_each_serves_what_its_entrypoint_defines(self, manifests):
-        assert functions(manifests).keys() == {"submit", "status", "argo-events", "upload", "dead-letters"}
+        assert functions(manifests).keys() == {each.replace("_", "-") for each in Function}
         for each in functions(manifests).values():
             env = environment(each)
             source = Path(env["FUNCTION_SOURCE"]["value"])
@@ -163,6 +163,7 @@ class TestPrivileges:
             ("ogdc-status", {"workflows": "get list watch", "pods": "get list watch", "pods/log": "get"}),
             ("ogdc-workflow-watcher", {"workflows": "get list watch"}),
             ("argo-workflow", {"workflowtaskresults": "create patch"}),
+            ("ogdc-users", {}),
             ("ogdc-argo-events", {}),
             ("ogdc-dead-letters", {}),
             ("ogdc-migrate", {}),
@@ -374,23 +375,29 @@ def gateway_choice(method: str, path: str) -> str:
 def nginx_choice(method: str, path: str) -> str:
     """The host name that the Ingress sends a request on to; it does not look at the method."""
     ingresses = of_kind(component("ingress-nginx"), "Ingress")
-    pattern = ingresses["submit"]["spec"]["rules"][0]["http"]["paths"][0]["path"]
-    chosen = ingresses["submit" if re.match(pattern, path) else "status"]
+    chosen = next(
+        ingress
+        for ingress in (ingresses["users"], ingresses["submit"], ingresses["status"])
+        if re.match(ingress["spec"]["rules"][0]["http"]["paths"][0]["path"], path)
+    )
     return str(chosen["metadata"]["annotations"]["nginx.ingress.kubernetes.io/upstream-vhost"])
 
 
 def traefik_choice(method: str, path: str) -> str:
     """The host name that the IngressRoute sends a request on to."""
     manifests = component("ingress-traefik")
-    first, other = of_kind(manifests, "IngressRoute")["ogdc"]["spec"]["routes"]
+    users, first, other = of_kind(manifests, "IngressRoute")["ogdc"]["spec"]["routes"]
+    [of_users] = re.findall(r"^Host\(`(?:.+)`\) && PathRegexp\(`(.+)`\)$", users["match"])
     words = re.fullmatch(
         r"Host\(`(.+)`\) && \(Method\(`DELETE`\) \|\| Method\(`POST`\) && PathRegexp\(`(.+)`\)\)",
         first["match"],
     )
     assert words
     assert other["match"] == f"Host(`{words[1]}`)"
+    assert users["priority"] > max(len(first["match"]), len(other["match"]))
     taken = method == "DELETE" or (method == "POST" and re.search(words[2], path))
-    [middleware] = (first if taken else other)["middlewares"]
+    rule = users if re.search(of_users, path) else first if taken else other
+    [middleware] = rule["middlewares"]
     headers = of_kind(manifests, "Middleware")[middleware["name"]]["spec"]["headers"]
     return str(headers["customRequestHeaders"]["Host"])
 
@@ -402,7 +409,7 @@ class TestEntries:
     @pytest.mark.parametrize("entry", [gateway_choice, nginx_choice, traefik_choice])
     def test_every_operation_reaches_the_function_that_has_it(self, entry: Choice, prefix: str):
         for route in ROUTES:
-            by_method = "/triggers" in route.path or route.method == "DELETE"
+            by_method = route.path.startswith("/triggers") or route.name == "remove_run"
             if route.permission == SOURCE or (entry is nginx_choice and by_method and route.method != "GET"):
                 continue
             called = prefix + re.sub(r"{\w+}", "tiles-5wvf3nink2", route.path)

@@ -28,7 +28,7 @@ SUFFIXES = {
 Source: opentelemetry.io, "Prometheus and OpenMetrics Compatibility", "OTLP Metric points to Prometheus".
 """
 METRICS = {name.replace(".", "_") + suffix for name, suffix in SUFFIXES.items()}
-JOBS = {"ogdc-submit", "ogdc-status", "ogdc-argo-events", "ogdc-upload", "ogdc-dead-letters"}
+JOBS = {"ogdc-submit", "ogdc-status", "ogdc-argo-events", "ogdc-upload", "ogdc-users", "ogdc-dead-letters"}
 
 
 @pytest.fixture(scope="module")

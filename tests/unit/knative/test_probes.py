@@ -32,7 +32,9 @@ def test_a_function_is_ready_with_its_database_and_alive_without(functions: dict
         for name, each in functions.items()
     }
 
-    with_database = dict.fromkeys(["submit", "status", "argo-events", "upload"], ("/readyz", "/healthz"))
+    with_database = dict.fromkeys(
+        ["submit", "status", "argo-events", "upload", "users"], ("/readyz", "/healthz")
+    )
     assert probed == with_database | {"dead-letters": ("/healthz", "/healthz")}
 
 

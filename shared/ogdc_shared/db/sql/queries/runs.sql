@@ -13,7 +13,8 @@ SELECT
     runs.partitions,
     runs.input_files,
     runs.input_bytes,
-    users.name AS submitted_by,
+    coalesce(users.display_name, users.name) AS submitted_by,
+    runs.submitted_by AS owner_id,
     runs.submitted_at,
     runs.status,
     CASE WHEN runs.status = runs.phase THEN runs.message ELSE 'The workflow was deleted before it ended.' END

@@ -2,8 +2,10 @@
 SELECT
     triggers.id,
     triggers.name,
-    users.name AS owner,
+    coalesce(users.display_name, users.name) AS owner,
+    users.id AS owner_id,
     users.issuer AS owner_issuer,
+    users.name AS owner_subject,
     triggers.bucket,
     triggers.pattern,
     triggers.kinds,

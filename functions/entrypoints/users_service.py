@@ -1,0 +1,6 @@
+"""What functions-framework is pointed at: FUNCTION_SOURCE is this file, FUNCTION_TARGET is `users`."""
+
+from ogdc_functions import users as service
+from ogdc_functions.service import start
+
+users = start(service.build)

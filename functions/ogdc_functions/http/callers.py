@@ -1,0 +1,46 @@
+"""What a request says of its caller, and how those are answered whom that does not let in."""
+
+from __future__ import annotations
+
+from flask import Request, Response
+
+from ogdc_shared.accounts.identify import Credentials
+from ogdc_shared.auth.caller import USER_HEADER
+from ogdc_shared.config import Settings
+from ogdc_shared.errors import ForbiddenError, UnauthenticatedError
+
+METADATA_PATH = "/.well-known/oauth-protected-resource"
+
+
+def credentials_of(request: Request) -> Credentials:
+    """Read what a request says of its caller."""
+    headers = request.headers
+    return Credentials(authorization=headers.get("Authorization"), claimed=headers.get(USER_HEADER))
+
+
+def public_url(request: Request, settings: Settings) -> str:
+    """Base URL of the API as its users reach it, without a slash at the end."""
+    if settings.access.public_url:
+        return settings.access.public_url
+    scheme = _first(request, "X-Forwarded-Proto") or request.scheme
+    host = _first(request, "X-Forwarded-Host") or request.host
+    return f"{scheme}://{host}"
+
+
+def add_challenge(response: Response, exc: Exception, request: Request, settings: Settings) -> None:
+    """Tell a caller who was not let in what is missing, and where to log in.
+
+    Source: RFC 6750 section 3 (error), RFC 9728 section 5.1 (resource_metadata).
+    """
+    words = []
+    if isinstance(exc, UnauthenticatedError) and exc.error:
+        words.append(f'error="{exc.error}"')
+    elif isinstance(exc, ForbiddenError) and "Authorization" in request.headers:
+        words.append('error="insufficient_scope"')
+    if response.status_code == 401 or words:
+        words.append(f'resource_metadata="{public_url(request, settings)}{METADATA_PATH}"')
+        response.headers["WWW-Authenticate"] = f"Bearer {', '.join(words)}"
+
+
+def _first(request: Request, header: str) -> str:
+    return request.headers.get(header, "").partition(",")[0].strip()

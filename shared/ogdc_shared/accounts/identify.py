@@ -1,0 +1,79 @@
+"""Who a request comes from, by what it brings: nothing, a name, an API token or an issuer's token.
+
+Where callers do not log in, nothing else is imported and no database is asked.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from ogdc_shared.auth.caller import ANONYMOUS, OPEN, Caller, claimed_caller
+from ogdc_shared.auth.permissions import Permission, Role
+from ogdc_shared.errors import ForbiddenError, UnauthenticatedError
+
+if TYPE_CHECKING:
+    from ogdc_shared.context import Context
+
+_NOBODY = Caller(ANONYMOUS, OPEN, ANONYMOUS, Role.VIEWER)
+_OPEN_ROLES = {"open": Role.ADMIN, "read_only": Role.VIEWER}
+"""What callers may do whom nobody vouches for, by access mode."""
+_SCHEME = "bearer"
+
+
+class Credentials(NamedTuple):
+    """What a request says about its caller."""
+
+    authorization: str | None
+    """The header of that name."""
+    claimed: str | None
+    """The header OGDC-User."""
+
+
+def identify(context: Context, credentials: Credentials, permission: Permission) -> Caller:
+    """Return who calls, or refuse them.
+
+    Raises:
+        UnauthenticatedError: the deployment wants callers to log in, and this one did not, or not believably.
+        ForbiddenError: the caller, or anybody here, may not do this.
+        InvalidRequestError: the header OGDC-User holds no name.
+        UnavailableError: it cannot be found out just now.
+    """
+    if permission.role is None:
+        return _NOBODY
+    mode = context.settings.access_mode
+    if mode == "authenticated":
+        return _logged_in(context, credentials, permission)
+    if permission.accounts:
+        raise ForbiddenError(
+            f"This deployment asks nobody to log in (ACCESS_MODE={mode}), so it has no users and no tokens."
+        )
+    if mode == "read_only" and permission.writes:
+        raise ForbiddenError(
+            "This deployment is read-only (ACCESS_MODE=read_only): runs can be looked at, not changed."
+        )
+    return claimed_caller(credentials.claimed, role=_OPEN_ROLES[mode])
+
+
+def _logged_in(context: Context, credentials: Credentials, permission: Permission) -> Caller:
+    from ogdc_shared.accounts.login import caller_of
+
+    if credentials.authorization is None:
+        if permission.opened and context.settings.access.public_read:
+            return _NOBODY
+        raise UnauthenticatedError(
+            "This deployment wants callers to log in: `ogdc-runner login`, or send an API token as "
+            "`Authorization: Bearer ogdc_…`."
+        )
+    caller = caller_of(context, _bearer(credentials.authorization))
+    caller.require(permission)
+    return caller
+
+
+def _bearer(authorization: str) -> str:
+    """The token of an Authorization header; never part of a message, which may be logged."""
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() != _SCHEME or not token.strip():
+        raise UnauthenticatedError(
+            "The header Authorization has to hold a bearer token: `Bearer …`.", error="invalid_request"
+        )
+    return token.strip()

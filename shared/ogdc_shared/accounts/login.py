@@ -1,0 +1,123 @@
+"""From a bearer token to the user whose it is, and what they may do now.
+
+Each request reads the user's row, so that who is disabled, or a token that is revoked, is refused at once.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from ogdc_shared.access_settings import NO_ROLE
+from ogdc_shared.auth import tokens
+from ogdc_shared.auth.caller import OPEN, Caller, TokenUsed
+from ogdc_shared.auth.permissions import Role, lesser
+from ogdc_shared.db.api_tokens import TokenUser, find_token_user, record_use
+from ogdc_shared.db.users import NewUser, User, find_user, insert_user, record_seen
+from ogdc_shared.errors import ForbiddenError, UnauthenticatedError
+
+if TYPE_CHECKING:
+    from ogdc_shared.auth.oidc import Identity
+    from ogdc_shared.config import Settings
+    from ogdc_shared.context import Context
+    from ogdc_shared.db.connection import LimitedConnection
+
+
+def caller_of(context: Context, token: str) -> Caller:
+    """Return who comes with a token.
+
+    Raises:
+        UnauthenticatedError: it proves nothing: made up, expired, revoked.
+        ForbiddenError: it proves who they are, and they are refused.
+        UnavailableError: it cannot be found out just now.
+    """
+    if token.startswith(tokens.PREFIX):
+        return _by_api_token(context, token)
+    from ogdc_shared.auth.oidc import verify
+
+    return _by_identity(context, verify(token, settings=context.settings, now=datetime.now(UTC)))
+
+
+def role_of(settings: Settings, *, issuer: str, given: str | None, claimed: str | None) -> Role | None:
+    """What a user may do; None: nothing.
+
+    What an admin says counts, else what their last login granted, else what the deployment gives to all who
+    log in. Nobody has done that of the issuer `open`.
+
+    Args:
+        settings: The deployment's.
+        issuer: The user's.
+        given: The role that an admin gave them.
+        claimed: The role that their last login granted.
+    """
+    if known := given or claimed:
+        return Role(known)
+    default = settings.access.default_role
+    return None if issuer == OPEN or default == NO_ROLE else Role(default)
+
+
+def _by_api_token(context: Context, token: str) -> Caller:
+    if not tokens.is_token(token):
+        raise _refused("This is no API token: it is mistyped or cut off.")
+    with context.database.autocommit() as conn:
+        found = find_token_user(conn, tokens.token_hash(token))
+        used = _valid(found)
+        if used.is_first_today:
+            record_use(conn, used.id)
+    role = role_of(context.settings, issuer=used.issuer, given=used.user_role, claimed=used.claimed_role)
+    allowed = _admitted(used.user_name, role, is_disabled=used.is_disabled)
+    return Caller(
+        name=used.user_name,
+        issuer=used.issuer,
+        subject=used.subject,
+        role=lesser(allowed, Role(used.role)),
+        user_id=used.user_id,
+        token=TokenUsed(used.id, used.name, Role(used.role), used.expires_at),
+    )
+
+
+def _valid(found: TokenUser | None) -> TokenUser:
+    """Refuse a token that is not valid (any more)."""
+    if found is None or found.is_revoked:
+        raise _refused("This API token was revoked, or never made here.")
+    if found.is_expired:
+        raise _refused(f"The API token {found.name!r} expired on {found.expires_at:%Y-%m-%d}.")
+    return found
+
+
+def _refused(reason: str) -> UnauthenticatedError:
+    return UnauthenticatedError(
+        f"{reason} A new one is made by `ogdc-runner token create`.", error="invalid_token"
+    )
+
+
+def _by_identity(context: Context, identity: Identity) -> Caller:
+    with context.database.autocommit() as conn:
+        user = _seen(conn, identity, create=context.settings.access.create_users)
+    role = role_of(context.settings, issuer=user.issuer, given=user.role, claimed=user.claimed_role)
+    allowed = _admitted(user.name, role, is_disabled=user.disabled_at is not None)
+    return Caller(name=user.name, issuer=user.issuer, subject=user.subject, role=allowed, user_id=user.id)
+
+
+def _seen(conn: LimitedConnection, identity: Identity, *, create: bool) -> User:
+    """The row of whom a login is about: made at the first, and changed where something is news."""
+    while (user := find_user(conn, identity.subject, issuer=identity.issuer)) is None:
+        if not create:
+            raise ForbiddenError(
+                f"{identity.name} has logged in and is no user of this deployment: an admin adds them, "
+                f"as {identity.subject} of {identity.issuer}."
+            )
+        insert_user(conn, NewUser(identity.issuer, identity.subject, identity.name))
+    today = datetime.now(UTC).date()
+    news = (identity.name, identity.role, today) != (user.name, user.claimed_role, user.last_seen_on)
+    if news and user.disabled_at is None:
+        record_seen(conn, user.id, name=identity.name, claimed_role=identity.role)
+    return user._replace(name=identity.name, claimed_role=identity.role)
+
+
+def _admitted(name: str, role: Role | None, *, is_disabled: bool) -> Role:
+    if is_disabled:
+        raise ForbiddenError(f"{name} is disabled: an admin of the deployment has refused them.")
+    if role is None:
+        raise ForbiddenError(f"{name} is known and has no role here: an admin of the deployment gives one.")
+    return role

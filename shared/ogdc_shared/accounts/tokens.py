@@ -1,0 +1,119 @@
+"""Making, listing and revoking API tokens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+from uuid import UUID
+
+from ogdc_shared.accounts.login import role_of
+from ogdc_shared.accounts.users import read_id
+from ogdc_shared.auth.permissions import Role, lesser
+from ogdc_shared.auth.tokens import new_token, token_hash
+from ogdc_shared.db import api_tokens as db
+from ogdc_shared.db.api_tokens import ApiToken, TokenPage
+from ogdc_shared.db.audit import Action, record_act
+from ogdc_shared.db.users import User, caller_id, get_user
+from ogdc_shared.errors import ForbiddenError, InvalidRequestError, UnknownTokenError
+
+if TYPE_CHECKING:
+    from ogdc_shared.api.requests import TokenRequest
+    from ogdc_shared.auth.caller import Caller
+    from ogdc_shared.context import Context
+
+OWN_ISSUER = "ogdc"
+"""Of users whom this service alone knows: they come with API tokens, and have no other login."""
+
+
+class MadeToken(NamedTuple):
+    """A token at its making."""
+
+    row: ApiToken
+    token: str
+    """The token itself, for its owner's eyes; kept nowhere."""
+
+
+def add_token(context: Context, asked: TokenRequest, *, caller: Caller) -> MadeToken:
+    """Make a token for the caller, or, by an admin, for a user of this service's own.
+
+    It may do no more than what it is made with may do: the caller's token of the role viewer makes no other
+    than viewers.
+
+    Raises:
+        ForbiddenError: it would do more than its maker or its owner may, or be another person's.
+        InvalidRequestError: it would be valid for longer than tokens may be.
+        UnknownUserError: there is no such user.
+    """
+    days = asked.days or context.settings.access.token_days
+    if days > (most := context.settings.access.max_token_days):
+        raise InvalidRequestError(
+            f"days={days}: a token is valid for {most} days at most (OGDC_MAX_TOKEN_DAYS)."
+        )
+    token = new_token()
+    with context.database.transaction() as conn:
+        owner = get_user(conn, caller_id(conn, caller) if asked.user is None else read_id(asked.user))
+        role = _limit(context, owner, caller=caller, wanted=asked.role)
+        row = db.add_token(
+            conn, token_hash=token_hash(token), owner=owner.id, name=asked.name, role=role, days=days
+        )
+        known = {"name": row.name, "role": row.role, "owner": str(owner.id), "days": days}
+        record_act(conn, Action.ADD_TOKEN, str(row.id), caller=caller, **known)
+    return MadeToken(row, token)
+
+
+def list_tokens(context: Context, *, caller: Caller, everybodys: bool, limit: int, offset: int) -> TokenPage:
+    """Read some of the caller's tokens, or everybody's, those made first at the top.
+
+    Raises:
+        ForbiddenError: everybody's are asked for by who is no admin.
+    """
+    if everybodys and caller.role != Role.ADMIN:
+        raise ForbiddenError("Only who has the role admin sees the tokens of others.")
+    with context.database.autocommit() as conn:
+        return db.list_tokens(conn, owner=None if everybodys else caller.user_id, limit=limit, offset=offset)
+
+
+def revoke_token(context: Context, token_id: str, *, caller: Caller) -> ApiToken:
+    """End the validity of a token of the caller's, or, by an admin, of anybody's; also a second time.
+
+    Raises:
+        UnknownTokenError: there is none of that id, or it is another's, which is not told apart.
+    """
+    known = _read_id(token_id)
+    with context.database.transaction() as conn:
+        token = db.get_token(conn, known)
+        if token.owner_id != caller.user_id and caller.role != Role.ADMIN:
+            raise UnknownTokenError(token_id)
+        if db.revoke_token(conn, known):
+            record_act(conn, Action.REVOKE_TOKEN, str(known), caller=caller, name=token.name)
+        return db.get_token(conn, known)
+
+
+def _limit(context: Context, owner: User, *, caller: Caller, wanted: Role | None) -> Role:
+    """The role that a new token gets.
+
+    Raises:
+        ForbiddenError: see `add_token`.
+    """
+    if owner.id == caller.user_id:
+        most = caller.role
+    else:
+        if caller.role != Role.ADMIN or owner.issuer != OWN_ISSUER:
+            raise ForbiddenError(
+                f"Tokens of others are made by admins, for users of the issuer {OWN_ISSUER!r} alone: "
+                "all others log in and make theirs."
+            )
+        own = role_of(context.settings, issuer=owner.issuer, given=owner.role, claimed=owner.claimed_role)
+        if own is None:
+            raise ForbiddenError(f"{owner.name} has no role here; give them one first.")
+        most = lesser(own, caller.role)
+    role = wanted or most
+    if not most.covers(role):
+        raise ForbiddenError(f"The token would be {role}; its owner and its maker may be {most} at most.")
+    return role
+
+
+def _read_id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise UnknownTokenError(text) from None

@@ -1,0 +1,89 @@
+"""What admins do about users."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from msgspec import UNSET
+
+from ogdc_shared.auth.caller import OPEN
+from ogdc_shared.db import users as db
+from ogdc_shared.db.audit import Action, record_act
+from ogdc_shared.db.users import NewUser, User, UserPage
+from ogdc_shared.errors import InvalidRequestError, OwnAccountError, UnknownUserError
+
+if TYPE_CHECKING:
+    from ogdc_shared.api.requests import UserChange, UserRequest
+    from ogdc_shared.auth.caller import Caller
+    from ogdc_shared.context import Context
+
+
+def list_users(context: Context, *, limit: int, offset: int) -> UserPage:
+    """Read some users, those recorded first at the top."""
+    with context.database.autocommit() as conn:
+        return db.list_users(conn, limit=limit, offset=offset)
+
+
+def show_user(context: Context, user_id: str) -> User:
+    """Read a user.
+
+    Raises:
+        UnknownUserError: there is none of that id.
+    """
+    with context.database.autocommit() as conn:
+        return db.get_user(conn, read_id(user_id))
+
+
+def add_user(context: Context, asked: UserRequest, *, caller: Caller) -> User:
+    """Record a user before they log in, or one of this service's own.
+
+    Raises:
+        InvalidRequestError: the issuer is none that anybody can log in by.
+        UserExistsError: they are known.
+    """
+    if asked.issuer == OPEN:
+        raise InvalidRequestError(f"issuer={OPEN!r}: nobody logs in by that.")
+    new = NewUser(asked.issuer, asked.subject, asked.name or asked.subject, asked.role)
+    with context.database.transaction() as conn:
+        user = db.add_user(conn, new)
+        known = {"issuer": user.issuer, "subject": user.subject, "role": user.role}
+        _record(conn, Action.ADD_USER, user, caller=caller, **known)
+    return user
+
+
+def change_user(context: Context, user_id: str, asked: UserChange, *, caller: Caller) -> User:
+    """Give a user a role, or refuse them from now on, or no longer.
+
+    Raises:
+        UnknownUserError: there is none of that id.
+        OwnAccountError: it is the caller, who would lock themselves out.
+    """
+    wanted = {key: value for key in ("role", "disabled") if (value := getattr(asked, key)) is not UNSET}
+    known = read_id(user_id)
+    if known == caller.user_id and wanted:
+        raise OwnAccountError(
+            "Nobody changes what they themselves may do, lest the last admin locks themselves out."
+        )
+    with context.database.transaction() as conn:
+        user = db.change_user(
+            conn, known, role=wanted.get("role"), set_role="role" in wanted, disabled=wanted.get("disabled")
+        )
+        _record(conn, Action.CHANGE_USER, user, caller=caller, **wanted)
+    return user
+
+
+def read_id(text: str) -> UUID:
+    """Read a user's id.
+
+    Raises:
+        UnknownUserError: it is none, so nobody has it.
+    """
+    try:
+        return UUID(text)
+    except ValueError:
+        raise UnknownUserError(text) from None
+
+
+def _record(conn: Any, action: Action, user: User, *, caller: Caller, **details: Any) -> None:
+    record_act(conn, action, str(user.id), caller=caller, **details)

@@ -1,0 +1,109 @@
+"""API tokens: what is kept of them, which is everything but the tokens."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from psycopg import Connection, Cursor
+from psycopg.rows import class_row
+
+from ogdc_shared.auth.permissions import Role
+from ogdc_shared.db.queries import load_queries
+from ogdc_shared.errors import UnknownTokenError
+
+
+class TokenUser(NamedTuple):
+    """A token, and whose it is, as a request with it needs to know."""
+
+    id: UUID
+    name: str
+    role: str
+    expires_at: datetime
+    is_expired: bool
+    is_revoked: bool
+    is_first_today: bool
+    """Whether it has not been used on this day of the database's."""
+    user_id: UUID
+    issuer: str
+    subject: str
+    user_name: str
+    user_role: str | None
+    claimed_role: str | None
+    is_disabled: bool
+
+
+class ApiToken(NamedTuple):
+    """A token as it is listed."""
+
+    id: UUID
+    name: str
+    role: str
+    owner_id: UUID
+    owner: str
+    created_at: datetime
+    expires_at: datetime
+    last_used_on: date | None
+    revoked_at: datetime | None
+
+
+class TokenPage(NamedTuple):
+    """Some tokens, and how many there are in all."""
+
+    tokens: list[ApiToken]
+    total: int
+
+
+def find_token_user(conn: Connection, token_hash: bytes) -> TokenUser | None:
+    """Find a token and its owner by the token's hash; None: it was never made."""
+    with conn.cursor(row_factory=class_row(TokenUser)) as cursor:
+        return cursor.execute(_sql("find_token_user"), {"hash": token_hash}).fetchone()
+
+
+def record_use(conn: Connection, token_id: UUID) -> None:
+    """Record that a token was used today."""
+    conn.execute(_sql("record_use"), {"id": token_id})
+
+
+def add_token(
+    conn: Connection, *, token_hash: bytes, owner: UUID, name: str, role: Role, days: int
+) -> ApiToken:
+    """Record a token, valid for so many days from now."""
+    new = {"hash": token_hash, "owner": owner, "name": name, "role": role, "days": days}
+    found = conn.execute(_sql("insert_token"), new).fetchone()
+    assert found is not None
+    return get_token(conn, found[0])
+
+
+def get_token(conn: Connection, token_id: UUID) -> ApiToken:
+    """Read a token.
+
+    Raises:
+        UnknownTokenError: there is none of that id.
+    """
+    token = _select(conn, "where_token", id=token_id).fetchone()
+    if token is None:
+        raise UnknownTokenError(str(token_id))
+    return token
+
+
+def list_tokens(conn: Connection, *, owner: UUID | None, limit: int, offset: int) -> TokenPage:
+    """Read some tokens that are not revoked, of one user or (None) everybody, the oldest first."""
+    found = _select(conn, "where_owner", owner=owner, limit=limit, offset=offset).fetchall()
+    counted = conn.execute(_sql("count_tokens"), {"owner": owner}).fetchone()
+    return TokenPage(found, counted[0] if counted else 0)
+
+
+def revoke_token(conn: Connection, token_id: UUID) -> bool:
+    """End a token's validity; False: it was ended before."""
+    return conn.execute(_sql("revoke"), {"id": token_id}).rowcount == 1
+
+
+def _sql(name: str) -> bytes:
+    return load_queries("api_tokens")[name]
+
+
+def _select(conn: Connection, where: str, **parameters: Any) -> Cursor[ApiToken]:
+    cursor = conn.cursor(row_factory=class_row(ApiToken))
+    return cursor.execute(_sql("select_tokens") + b"\n" + _sql(where), parameters)
