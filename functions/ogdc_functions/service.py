@@ -10,7 +10,7 @@ from collections.abc import Callable
 from flask import current_app
 
 from ogdc_functions.http.gunicorn_refusals import answer_gunicorn_refusals_in_json
-from ogdc_functions.http.responses import answer_errors_in_json
+from ogdc_functions.http.responses import prepare
 from ogdc_functions.http.routing import Served
 from ogdc_functions.logs import configure_logging
 from ogdc_shared.config import Settings, unknown_variables
@@ -29,7 +29,7 @@ def start(build: Callable[[Context], Served]) -> Served:
         ConfigurationError: a setting cannot be used, so the process ends instead of answering with errors.
     """
     configure_logging()
-    answer_errors_in_json(current_app)
+    prepare(current_app)
     answer_gunicorn_refusals_in_json()
     for problem in unknown_variables(os.environ):
         _log.warning("%s", problem)

@@ -78,23 +78,23 @@ def cancel_run(context: Context, call: Call, name: str) -> answers.Run:
     from ogdc_functions.views import run_view
     from ogdc_shared.runs import control
 
-    return run_view(control.cancel_run(context, name, by=call.caller.name))
+    return run_view(control.cancel_run(context, name, caller=call.caller))
 
 
-def remove_run(context: Context, _call: Call, name: str) -> answers.Run:
+def remove_run(context: Context, call: Call, name: str) -> answers.Run:
     """Remove what a run left."""
     from ogdc_functions.views import run_view
     from ogdc_shared.runs import control
 
-    return run_view(control.remove_run(context, name))
+    return run_view(control.remove_run(context, name, caller=call.caller))
 
 
-def retry_run(context: Context, _call: Call, name: str) -> answers.Run:
+def retry_run(context: Context, call: Call, name: str) -> answers.Run:
     """Run again what failed of a run."""
     from ogdc_functions.views import run_view
     from ogdc_shared.runs import control
 
-    return run_view(control.retry_run(context, name))
+    return run_view(control.retry_run(context, name, caller=call.caller))
 
 
 def sweep(context: Context, call: Call) -> Response:

@@ -26,11 +26,11 @@ def add_trigger(context: Context, call: Call) -> answers.Trigger:
     return _trigger_view(manage.define_trigger(context, caller=call.caller, asked=asked))
 
 
-def remove_trigger(context: Context, _call: Call, name: str) -> answers.TriggerRemoved:
+def remove_trigger(context: Context, call: Call, name: str) -> answers.TriggerRemoved:
     """Forget a trigger."""
     from ogdc_shared.triggers import manage
 
-    manage.remove_trigger(context, name)
+    manage.remove_trigger(context, name, caller=call.caller)
     return answers.TriggerRemoved(message=f"Trigger {name} is removed; the runs it started stay.")
 
 

@@ -124,7 +124,7 @@ def list_acts(context: Context, call: Call) -> answers.ActList:
 
 
 def _user_view(context: Context, user: User) -> answers.User:
-    from ogdc_shared.accounts.login import role_of
+    from ogdc_shared.accounts.roles import role_of
 
     return answers.User(
         id=str(user.id),

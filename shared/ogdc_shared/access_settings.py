@@ -68,6 +68,6 @@ class AccessSettings(NamedTuple):
         Variable(
             "OGDC_MAX_REQUESTS",
             number(0),
-            "Most requests a minute that one instance of a function takes of one user; 0: no limit.",
+            "Requests a minute that one instance of a function takes of one user; 0: no limit.",
         ),
-    ] = 600
+    ] = 3000

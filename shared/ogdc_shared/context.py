@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ogdc_shared.argo.client import ArgoClient
+    from ogdc_shared.auth.rates import Rates
     from ogdc_shared.db.database import Database
     from ogdc_shared.db.recent_states import RecentStates
     from ogdc_shared.servers.credentials import Credentials
@@ -66,6 +67,13 @@ class Context:
         from ogdc_shared.db.recent_states import RecentStates
 
         return RecentStates()
+
+    @cached_property
+    def rates(self) -> Rates:
+        """How many requests each user has made of this process."""
+        from ogdc_shared.auth.rates import Rates
+
+        return Rates(per_minute=self.settings.access.max_requests)
 
     @cached_property
     def telemetry(self) -> Telemetry:

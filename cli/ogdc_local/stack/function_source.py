@@ -7,10 +7,10 @@ from ogdc_functions import status as status_service
 from ogdc_functions import submit as submit_service
 from ogdc_functions import upload as upload_service
 from ogdc_functions import users as users_service
-from ogdc_functions.http.responses import answer_errors_in_json
+from ogdc_functions.http.responses import prepare
 from ogdc_local.stack.functions import SERVED
 
-answer_errors_in_json(current_app)
+prepare(current_app)
 submit = submit_service.build(SERVED.get())
 status = status_service.build(SERVED.get())
 argo_events = argo_events_service.build(SERVED.get())

@@ -18,7 +18,7 @@ from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.utils import send_file
 
 from ogdc_functions.http.matching import Paths
-from ogdc_functions.http.responses import error_response, json_response
+from ogdc_functions.http.responses import add_security_headers, error_response, json_response
 from ogdc_local.stack.control import STATE_PATH
 from ogdc_local.stack.functions import Functions
 from ogdc_shared.api.routes import ROUTES, Function
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _ARTIFACTS = "/artifacts/"
 _ENGINE = "/api/v1/"
 _EVENTS = "/events/argo"
-_CHANGES = frozenset({"POST", "DELETE"})
+_CHANGES = frozenset({"POST", "PATCH", "DELETE"})
 _READS = frozenset({"GET", "HEAD"})
 _ROUTES = [route for route in ROUTES if len(route.functions) == 1 and route.functions[0] in Functions._fields]
 """Probes are any function's, and nothing here gives events up."""
@@ -78,7 +78,7 @@ class Gateway:
             check_caller(environ)
             answer = self._choose(environ)
         except ForbiddenError as exc:
-            answer = error_response(exc)
+            answer = add_security_headers(error_response(exc))
         return answer(environ, start_response)
 
     def _choose(self, environ: WSGIEnvironment) -> WSGIApplication:
@@ -88,7 +88,7 @@ class Gateway:
         if path.startswith(_ENGINE):
             return self._view(environ["REQUEST_METHOD"])
         if path.removeprefix("/api") == STATE_PATH and environ["REQUEST_METHOD"] in _READS:
-            return json_response(self._state())
+            return add_security_headers(json_response(self._state()))
         return self._function(environ["REQUEST_METHOD"], path)
 
     def _function(self, method: str, path: str) -> WSGIApplication:
@@ -116,7 +116,7 @@ class Gateway:
             response = self._download(Request(environ))
         except Exception as exc:
             response = error_response(exc)
-        return response(environ, start_response)
+        return add_security_headers(response)(environ, start_response)
 
     def _download(self, request: Request) -> Response:
         """Stream an artifact, or the parts of it that a `Range` asks for."""
@@ -134,7 +134,6 @@ class Gateway:
             download_name=path.name,
             max_age=0,
         )
-        response.headers["X-Content-Type-Options"] = "nosniff"
         return response
 
 

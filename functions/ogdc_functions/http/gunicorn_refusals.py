@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import socket
 
+from ogdc_functions.http.responses import SECURITY_HEADERS
+
 
 def answer_gunicorn_refusals_in_json() -> None:
     """Replace the one function by which gunicorn's workers answer such requests; it has no setting for this.
@@ -26,5 +28,6 @@ def _write_error(connection: socket.socket, status: int, reason: str, message: s
         "Connection: close",
         "Content-Type: application/json",
         f"Content-Length: {len(body)}",
+        *(f"{name}: {value}" for name, value in SECURITY_HEADERS.items()),
     ]
     util.write_nonblock(connection, "\r\n".join([*head, "", body]).encode("latin-1"))

@@ -7,16 +7,29 @@ import logging
 import secrets
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import Flask, Request, Response, request
 from msgspec import Struct, to_builtins
+from werkzeug import Response as WerkzeugResponse
 from werkzeug.exceptions import BadRequest, HTTPException, NotFound, RequestEntityTooLarge
 
 from ogdc_shared import errors
 from ogdc_shared.events.cloudevents import Event, write_event
 
 RETRY_AFTER_SECONDS = 2
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+"""No answer is a page, or for others than its caller; some show a token.
+
+Source: OWASP REST Security Cheat Sheet; RFC 6750 section 5.3 and RFC 9111 section 5.2.2.5 (no-store).
+"""
+
+_Response = TypeVar("_Response", bound=WerkzeugResponse)
 
 _STATUS: Mapping[type[Exception], int] = {
     errors.InputError: 400,
@@ -45,10 +58,11 @@ class UnreadableBodyError(BadRequest):
     """A request whose body is not framed as HTTP wants it, or breaks off."""
 
 
-def answer_errors_in_json(app: Flask) -> None:
-    """Have `app` answer in JSON also what functions-framework refuses by itself, such as /robots.txt.
+def prepare(app: Flask) -> None:
+    """Have `app` say in each answer what browsers may do with it, and refuse in JSON as the routes do.
 
-    A request's body is not read for it: it need not be one that can be.
+    Some is refused by functions-framework itself, such as /robots.txt. A request's body is not read for it:
+    it need not be one that can be.
     """
 
     def refuse(exc: HTTPException) -> Response:
@@ -57,6 +71,14 @@ def answer_errors_in_json(app: Flask) -> None:
         return response
 
     app.register_error_handler(HTTPException, refuse)
+    app.after_request(add_security_headers)
+
+
+def add_security_headers(response: _Response) -> _Response:
+    """Add the headers of SECURITY_HEADERS that an answer has not yet."""
+    for name, value in SECURITY_HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response
 
 
 def nothing_at(path: str) -> NotFound:

@@ -5,6 +5,7 @@ Where callers do not log in, nothing else is imported and no database is asked.
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_shared.auth.caller import ANONYMOUS, OPEN, Caller, claimed_caller
@@ -36,6 +37,7 @@ def identify(context: Context, credentials: Credentials, permission: Permission)
         UnauthenticatedError: the deployment wants callers to log in, and this one did not, or not believably.
         ForbiddenError: the caller, or anybody here, may not do this.
         InvalidRequestError: the header OGDC-User holds no name.
+        LimitError: the caller makes too many requests.
         UnavailableError: it cannot be found out just now.
     """
     if permission.role is None:
@@ -55,8 +57,6 @@ def identify(context: Context, credentials: Credentials, permission: Permission)
 
 
 def _logged_in(context: Context, credentials: Credentials, permission: Permission) -> Caller:
-    from ogdc_shared.accounts.login import caller_of
-
     if credentials.authorization is None:
         if permission.opened and context.settings.access.public_read:
             return _NOBODY
@@ -64,7 +64,10 @@ def _logged_in(context: Context, credentials: Credentials, permission: Permissio
             "This deployment wants callers to log in: `ogdc-runner login`, or send an API token as "
             "`Authorization: Bearer ogdc_…`."
         )
+    from ogdc_shared.accounts.login import caller_of
+
     caller = caller_of(context, _bearer(credentials.authorization))
+    context.rates.take(caller.user_id, now=monotonic())
     caller.require(permission)
     return caller
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from ogdc_shared.access_settings import NO_ROLE
+from ogdc_shared.accounts.roles import admitted, role_of
 from ogdc_shared.auth import tokens
-from ogdc_shared.auth.caller import OPEN, Caller, TokenUsed
+from ogdc_shared.auth.caller import Caller, TokenUsed
 from ogdc_shared.auth.permissions import Role, lesser
 from ogdc_shared.db.api_tokens import TokenUser, find_token_user, record_use
 from ogdc_shared.db.users import NewUser, User, find_user, insert_user, record_seen
@@ -18,7 +18,6 @@ from ogdc_shared.errors import ForbiddenError, UnauthenticatedError
 
 if TYPE_CHECKING:
     from ogdc_shared.auth.oidc import Identity
-    from ogdc_shared.config import Settings
     from ogdc_shared.context import Context
     from ogdc_shared.db.connection import LimitedConnection
 
@@ -35,25 +34,20 @@ def caller_of(context: Context, token: str) -> Caller:
         return _by_api_token(context, token)
     from ogdc_shared.auth.oidc import verify
 
-    return _by_identity(context, verify(token, settings=context.settings, now=datetime.now(UTC)))
+    return caller_of_identity(context, verify(token, settings=context.settings, now=datetime.now(UTC)))
 
 
-def role_of(settings: Settings, *, issuer: str, given: str | None, claimed: str | None) -> Role | None:
-    """What a user may do; None: nothing.
+def caller_of_identity(context: Context, identity: Identity) -> Caller:
+    """Return who has logged in, recording them at the first time.
 
-    What an admin says counts, else what their last login granted, else what the deployment gives to all who
-    log in. Nobody has done that of the issuer `open`.
-
-    Args:
-        settings: The deployment's.
-        issuer: The user's.
-        given: The role that an admin gave them.
-        claimed: The role that their last login granted.
+    Raises:
+        ForbiddenError: they are refused.
     """
-    if known := given or claimed:
-        return Role(known)
-    default = settings.access.default_role
-    return None if issuer == OPEN or default == NO_ROLE else Role(default)
+    with context.database.autocommit() as conn:
+        user = _seen(conn, identity, create=context.settings.access.create_users)
+    role = role_of(context.settings, issuer=user.issuer, given=user.role, claimed=user.claimed_role)
+    allowed = admitted(user.name, role, is_disabled=user.disabled_at is not None)
+    return Caller(name=user.name, issuer=user.issuer, subject=user.subject, role=allowed, user_id=user.id)
 
 
 def _by_api_token(context: Context, token: str) -> Caller:
@@ -65,7 +59,7 @@ def _by_api_token(context: Context, token: str) -> Caller:
         if used.is_first_today:
             record_use(conn, used.id)
     role = role_of(context.settings, issuer=used.issuer, given=used.user_role, claimed=used.claimed_role)
-    allowed = _admitted(used.user_name, role, is_disabled=used.is_disabled)
+    allowed = admitted(used.user_name, role, is_disabled=used.is_disabled)
     return Caller(
         name=used.user_name,
         issuer=used.issuer,
@@ -87,16 +81,8 @@ def _valid(found: TokenUser | None) -> TokenUser:
 
 def _refused(reason: str) -> UnauthenticatedError:
     return UnauthenticatedError(
-        f"{reason} A new one is made by `ogdc-runner token create`.", error="invalid_token"
+        f"{reason} A new one is made by `ogdc-runner tokens create`.", error="invalid_token"
     )
-
-
-def _by_identity(context: Context, identity: Identity) -> Caller:
-    with context.database.autocommit() as conn:
-        user = _seen(conn, identity, create=context.settings.access.create_users)
-    role = role_of(context.settings, issuer=user.issuer, given=user.role, claimed=user.claimed_role)
-    allowed = _admitted(user.name, role, is_disabled=user.disabled_at is not None)
-    return Caller(name=user.name, issuer=user.issuer, subject=user.subject, role=allowed, user_id=user.id)
 
 
 def _seen(conn: LimitedConnection, identity: Identity, *, create: bool) -> User:
@@ -113,11 +99,3 @@ def _seen(conn: LimitedConnection, identity: Identity, *, create: bool) -> User:
     if news and user.disabled_at is None:
         record_seen(conn, user.id, name=identity.name, claimed_role=identity.role)
     return user._replace(name=identity.name, claimed_role=identity.role)
-
-
-def _admitted(name: str, role: Role | None, *, is_disabled: bool) -> Role:
-    if is_disabled:
-        raise ForbiddenError(f"{name} is disabled: an admin of the deployment has refused them.")
-    if role is None:
-        raise ForbiddenError(f"{name} is known and has no role here: an admin of the deployment gives one.")
-    return role

@@ -5,23 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
-from ogdc_shared.accounts.login import role_of
+from ogdc_shared.accounts.roles import role_of
 from ogdc_shared.accounts.users import read_id
 from ogdc_shared.auth.permissions import Role, lesser
 from ogdc_shared.auth.tokens import new_token, token_hash
 from ogdc_shared.db import api_tokens as db
 from ogdc_shared.db.api_tokens import ApiToken, TokenPage
 from ogdc_shared.db.audit import Action, record_act
-from ogdc_shared.db.users import User, caller_id, get_user
+from ogdc_shared.db.users import OWN_ISSUER, User, caller_id, get_user
 from ogdc_shared.errors import ForbiddenError, InvalidRequestError, UnknownTokenError
 
 if TYPE_CHECKING:
     from ogdc_shared.api.requests import TokenRequest
     from ogdc_shared.auth.caller import Caller
     from ogdc_shared.context import Context
-
-OWN_ISSUER = "ogdc"
-"""Of users whom this service alone knows: they come with API tokens, and have no other login."""
 
 
 class MadeToken(NamedTuple):

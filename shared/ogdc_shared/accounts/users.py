@@ -42,8 +42,11 @@ def add_user(context: Context, asked: UserRequest, *, caller: Caller) -> User:
         InvalidRequestError: the issuer is none that anybody can log in by.
         UserExistsError: they are known.
     """
-    if asked.issuer == OPEN:
-        raise InvalidRequestError(f"issuer={OPEN!r}: nobody logs in by that.")
+    if asked.issuer in {OPEN, ""}:
+        raise InvalidRequestError(f"issuer={asked.issuer!r}: nobody logs in by that.")
+    for field in ("subject", "issuer", "name"):
+        if not (getattr(asked, field) or "x").isprintable():
+            raise InvalidRequestError(f"{field}: give printable characters.")
     new = NewUser(asked.issuer, asked.subject, asked.name or asked.subject, asked.role)
     with context.database.transaction() as conn:
         user = db.add_user(conn, new)

@@ -77,8 +77,6 @@ class Route(NamedTuple):
     """Bytes."""
     observed: bool = True
     """Whether it is seen in traces and metrics; probes are not."""
-    secret: bool = False
-    """Whether the answer shows what proves who somebody is, which nothing on its way may keep."""
     documented: bool = True
     """Whether the OpenAPI document has it; events are described by their own standards."""
     about: str = ""
@@ -87,7 +85,7 @@ class Route(NamedTuple):
 
 RECIPE_ID = Text("recipe_id", "Only runs of this recipe.")
 STATUS = Choice("status", RUN_STATUSES, "Only runs of this status.")
-SUBMITTED_BY = Text("submitted_by", "Only runs of the user whom the caller's own issuer calls so.")
+SUBMITTED_BY = Text("submitted_by", "Only runs of the user who is called so.")
 NAME_PREFIX = Text("name_prefix", "Only runs whose name begins so.")
 RUNS_LIMIT = Number("limit", 1, 200, 50, "How many.")
 BEFORE = Text("before", "The `next` of the page before.")
@@ -393,7 +391,6 @@ ROUTES = (
         answers.NewToken,
         errors=(403, 404),
         request=requests.TokenRequest,
-        secret=True,
         about="It may do no more than its `role`, nor than its owner.",
     ),
     Route(

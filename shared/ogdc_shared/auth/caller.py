@@ -67,14 +67,14 @@ class Caller(NamedTuple):
 
         Args:
             owner: Whose it is.
-            what: What it is, for the message.
+            what: What it is, and whose, for the message.
 
         Raises:
             ForbiddenError: it is not the caller's own.
         """
         if owner != self.user_id and self.role != Role.ADMIN:
             raise ForbiddenError(
-                f"{what} is not {self.name}'s: it takes its owner or somebody of the role admin."
+                f"{what} is not yours: it takes its owner, or the role admin. You are {self.name}."
             )
 
 

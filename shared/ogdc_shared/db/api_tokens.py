@@ -88,7 +88,7 @@ def get_token(conn: Connection, token_id: UUID) -> ApiToken:
     return token
 
 
-def list_tokens(conn: Connection, *, owner: UUID | None, limit: int, offset: int) -> TokenPage:
+def list_tokens(conn: Connection, *, owner: UUID | None, limit: int | None, offset: int) -> TokenPage:
     """Read some tokens that are not revoked, of one user or (None) everybody, the oldest first."""
     found = _select(conn, "where_owner", owner=owner, limit=limit, offset=offset).fetchall()
     counted = conn.execute(_sql("count_tokens"), {"owner": owner}).fetchone()

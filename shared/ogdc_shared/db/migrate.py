@@ -162,17 +162,34 @@ def _require_unedited(migrations: list[Migration], applied: dict[str, str]) -> N
 
 
 def main() -> int:
-    """Migrate the database that the environment names; returns the exit code."""
-    database = Database(Settings.from_env().database)
+    """Migrate the database that the environment names, and make the first admin; returns the exit code."""
+    arguments, settings = _arguments(), Settings.from_env()
+    database = Database(settings.database)
     try:
-        applied = _migrate_once_there(database, wait=_arguments().wait)
+        applied = _migrate_once_there(database, wait=arguments.wait)
+        print(f"Applied {', '.join(applied)}." if applied else "The schema is up to date.", flush=True)
+        _print_first_token(database, settings, anew=arguments.admin_token)
     except OgdcError as exc:
         print(f"{exc} {exc.__cause__ or ''}".strip(), file=sys.stderr)
         return 1
     finally:
         database.close()
-    print(f"Applied {', '.join(applied)}." if applied else "The schema is up to date.")
     return 0
+
+
+def _print_first_token(database: Database, settings: Settings, *, anew: bool) -> None:
+    """Make the first admin where callers log in, or the operator wants them a new token."""
+    from ogdc_shared.db.first_admin import TOKEN_DAYS, make_first_admin, renew_first_admin
+
+    if anew:
+        token: str | None = renew_first_admin(database)
+    else:
+        token = make_first_admin(database) if settings.access_mode == "authenticated" else None
+    if token:
+        print(
+            f"The first admin's API token, valid for {TOKEN_DAYS} days and shown this once:\n{token}",
+            flush=True,
+        )
 
 
 def _arguments() -> Namespace:
@@ -185,6 +202,11 @@ def _arguments() -> Namespace:
         default=0.0,
         metavar="SECONDS",
         help="for a database that may be starting: try again while it does not answer",
+    )
+    parser.add_argument(
+        "--admin-token",
+        action="store_true",
+        help="make the first admin, user `admin` of issuer `ogdc`, a new API token; those before are revoked",
     )
     return parser.parse_args()
 

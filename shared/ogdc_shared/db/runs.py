@@ -16,7 +16,7 @@ from psycopg import Connection, Cursor
 from psycopg.rows import class_row
 
 from ogdc_shared.db.queries import load_queries
-from ogdc_shared.db.users import find_user
+from ogdc_shared.db.users import find_called
 from ogdc_shared.errors import InvalidRequestError, UnknownRunError
 from ogdc_shared.run_warnings import RunWarnings, read_warnings
 
@@ -101,7 +101,7 @@ def list_runs(
     recipe_id: str | None = None,
     status: str | None = None,
     submitted_by: str | None = None,
-    issuer: str = "open",
+    issuer: str | None = None,
     name_prefix: str | None = None,
     limit: int = 50,
     before: str | None = None,
@@ -112,17 +112,17 @@ def list_runs(
         conn: The database.
         recipe_id: Only runs of this recipe, and likewise for what follows.
         status: Only those of this status.
-        submitted_by: Only those of the user of this name.
-        issuer: Who vouches for that name.
+        submitted_by: Only those of the user who is called so.
+        issuer: By whom; None: by any issuer.
         name_prefix: Only those whose name begins so.
         limit: How many.
         before: The cursor that came with the page before this one.
 
     Raises:
-        InvalidRequestError: `before` is not a cursor from here.
+        InvalidRequestError: `before` is not a cursor from here, or several users are called so.
     """
     time, last_id = _read_cursor(before) if before else (None, None)
-    user = None if submitted_by is None else find_user(conn, submitted_by, issuer=issuer)
+    user = None if submitted_by is None else find_called(conn, submitted_by, issuer=issuer)
     if submitted_by is not None and user is None:
         return RunPage(runs=[], next=None)
     found = _select(

@@ -124,6 +124,14 @@ def require_place(conn: Connection, recipe_id: str, *, overwrite: bool, but: str
         )
 
 
+def count_unfinished(conn: Connection, user_id: UUID, *, but: str | None = None) -> tuple[int, int]:
+    """How many runs of a user are running, and how many have not begun; `but` is one that does not count."""
+    wanted = {"user_id": user_id, "but": but}
+    found = conn.execute(load_queries("submissions")["count_unfinished"], wanted).fetchone()
+    assert found is not None
+    return found[0], found[1]
+
+
 def record_handover(conn: Connection, name: str, *, uid: str) -> bool:
     """Record that Argo has the workflow; False: the run was withdrawn, or its workflow has another uid."""
     return _changes(conn, "record_handover", {"name": name, "uid": uid})

@@ -14,6 +14,9 @@ from ogdc_shared.auth.permissions import Role
 from ogdc_shared.db.queries import load_queries
 from ogdc_shared.errors import InvalidRequestError, UnknownUserError, UserExistsError
 
+OWN_ISSUER = "ogdc"
+"""Of users whom this service alone knows: they come with API tokens, and have no other login."""
+
 
 class User(NamedTuple):
     """Somebody who may call."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from ogdc_shared.accounts.limits import require_room
 from ogdc_shared.argo.state import read_workflow
+from ogdc_shared.auth.caller import Caller
 from ogdc_shared.context import Context
+from ogdc_shared.db.audit import Action, record_act
 from ogdc_shared.db.runs import Run, get_run, record_output_removed
 from ogdc_shared.db.submissions import claim_retry, record_refusal
 from ogdc_shared.db.workflow_state import record_state, record_stop
@@ -14,34 +17,37 @@ from ogdc_shared.runs.handover import reconcile
 from ogdc_shared.runs.read import recorded_run
 
 
-def cancel_run(context: Context, name: str, *, by: str | None = None) -> Run:
+def cancel_run(context: Context, name: str, *, caller: Caller) -> Run:
     """Stop a run: its tasks are ended, and it becomes Failed (Error, where it had not reached Argo).
 
     Args:
         context: Where everything is.
         name: The run's.
-        by: Who wants it.
+        caller: Who wants it.
 
     Raises:
         UnknownRunError: there is no run of that name.
+        ForbiddenError: it is somebody else's.
         RunStateError: it has ended already.
         ArgoUnavailableError: Argo does not answer.
     """
-    run = recorded_run(context, name)
+    run = _own_run(context, name, caller=caller)
     if run.status in TERMINAL_PHASES:
         raise RunStateError(f"Run {name} has ended ({run.status}); there is nothing to cancel.")
     if run.handed_over_at is None and context.argo.get(name) is None:
-        with context.database.autocommit() as conn:
+        with context.database.transaction() as conn:
             record_refusal(conn, name, message="Cancelled before it reached Argo.")
+            record_act(conn, Action.CANCEL, name, caller=caller)
     else:
-        _terminate(context, name, reason=f"Cancelled by {by}." if by else "Cancelled.")
+        _terminate(context, name, caller=caller)
     return recorded_run(context, name)
 
 
-def _terminate(context: Context, name: str, *, reason: str) -> None:
+def _terminate(context: Context, name: str, *, caller: Caller) -> None:
     """End a workflow in Argo; the record is right afterwards, also where it had ended before."""
-    with context.database.autocommit() as conn:
-        record_stop(conn, name, reason=reason)
+    with context.database.transaction() as conn:
+        record_stop(conn, name, reason=f"Cancelled by {caller.name}.")
+        record_act(conn, Action.CANCEL, name, caller=caller)
     try:
         context.argo.terminate(name)
     except RunStateError:
@@ -50,7 +56,7 @@ def _terminate(context: Context, name: str, *, reason: str) -> None:
     reconcile(context, name)
 
 
-def retry_run(context: Context, name: str) -> Run:
+def retry_run(context: Context, name: str, *, caller: Caller) -> Run:
     """Run the failed tasks of a run again.
 
     Argo is asked inside the transaction that keeps the run's place; after a crash in between, the workflow's
@@ -58,14 +64,18 @@ def retry_run(context: Context, name: str) -> Run:
 
     Raises:
         UnknownRunError: there is no run of that name.
+        ForbiddenError: it is somebody else's.
+        LimitError: whose run it is has as many as they may.
         RunStateError: it has not failed, or its workflow is gone.
         ConflictError: another run publishes, or has published, to the same place.
         ArgoUnavailableError: Argo does not answer.
     """
-    recorded_run(context, name)
+    run = _own_run(context, name, caller=caller)
     with context.database.transaction() as conn:
         claim_retry(conn, name)
+        require_room(conn, run.owner_id, settings=context.settings, but=name, locked=True)
         record_stop(conn, name, reason=None)
+        record_act(conn, Action.RETRY, name, caller=caller)
         context.argo.retry(name)
         workflow = context.argo.get(name)
         if workflow is not None:
@@ -73,7 +83,7 @@ def retry_run(context: Context, name: str) -> Run:
         return get_run(conn, name)
 
 
-def remove_run(context: Context, name: str) -> Run:
+def remove_run(context: Context, name: str, *, caller: Caller) -> Run:
     """Remove what a run that has ended left: its workflow with the logs, its artifacts, its download.
 
     Its record stays, and so do data it has published. What it left on the workflow volume goes as well: on
@@ -81,18 +91,28 @@ def remove_run(context: Context, name: str) -> Run:
 
     Raises:
         UnknownRunError: there is no run of that name.
+        ForbiddenError: it is somebody else's.
         RunStateError: it has not ended.
         ArgoUnavailableError: Argo does not answer.
         StorageUnavailableError: the artifact store does not answer.
     """
-    run = recorded_run(context, name)
+    run = _own_run(context, name, caller=caller)
     if run.status not in TERMINAL_PHASES:
         raise RunStateError(
             f"Run {name} has not ended ({run.status}), so nothing of it is removed. "
             f"Stop it first: ogdc-runner cancel {name}"
         )
+    with context.database.autocommit() as conn:
+        record_act(conn, Action.REMOVE, name, caller=caller)  # first: what follows cannot be undone
     context.argo.delete(name)
     context.store.delete_prefix(run_prefix(name))
     with context.database.autocommit() as conn:
         record_output_removed(conn, name)
     return recorded_run(context, name)
+
+
+def _own_run(context: Context, name: str, *, caller: Caller) -> Run:
+    """Read a run that the caller may change."""
+    run = recorded_run(context, name)
+    caller.require_own(run.owner_id, f"Run {name} ({run.submitted_by})")
+    return run

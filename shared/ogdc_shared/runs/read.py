@@ -65,7 +65,7 @@ def list_runs(
     recipe_id: str | None = None,
     status: str | None = None,
     submitted_by: str | None = None,
-    issuer: str = "open",
+    issuer: str | None = None,
     name_prefix: str | None = None,
     limit: int = 50,
     before: str | None = None,

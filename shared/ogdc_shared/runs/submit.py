@@ -12,12 +12,14 @@ import logging
 from collections.abc import Callable
 from uuid import UUID
 
+from ogdc_shared.accounts.limits import require_room
 from ogdc_shared.auth.caller import Caller
 from ogdc_shared.context import Context
+from ogdc_shared.db.audit import Action, record_act
 from ogdc_shared.db.runs import Run
 from ogdc_shared.db.submissions import NewRun, find_submission, record_submission, withdraw
 from ogdc_shared.db.users import caller_id
-from ogdc_shared.errors import ArgoUnavailableError, OgdcError
+from ogdc_shared.errors import ArgoUnavailableError, LimitError, OgdcError
 from ogdc_shared.layout import run_prefix, snapshot_key
 from ogdc_shared.redact import redact_url
 from ogdc_shared.runs.compile import CompiledRun, compiled_recipe, store_artifacts
@@ -54,11 +56,12 @@ def submit_recipe(
         on_advice: Called with what the recipe's author may not have meant, also of a run that was there.
 
     Raises:
-        InputError: the recipe, an input or the request is wrong, or contradicts the record; nothing was
-            started.
+        InputError: the recipe, an input or the request is wrong, or contradicts the record, or the caller has
+            as many runs as they may (LimitError); nothing was started.
         UnavailableError: a part is away. Nothing was started, except where it is an ArgoUnavailableError with
             `maybe_done`: then the run is recorded and will be started by the sweep.
     """
+    started_by = "user" if trigger_inputs == SUBMITTED else "upload"
     request = hashlib.sha256(f"{source.digest()} {overwrite}".encode()).hexdigest()
     user_id, earlier = _known(context, caller=caller, idempotency_key=idempotency_key, request=request)
     if earlier is not None:
@@ -81,11 +84,11 @@ def submit_recipe(
             idempotency_key=idempotency_key,
             request_digest=request,
         )
-        run = _record(context, new=new, compiled=compiled)
+        run = _record(context, new=new, compiled=compiled, caller=caller, started_by=started_by)
         on_advice(recipe.advice)
     with within(run=run.name):
         if run.name == new.name:
-            _count_submission(context, run, caller=caller, by_upload=trigger_inputs != SUBMITTED)
+            _count_submission(context, run, caller=caller, started_by=started_by)
             _start(context, new)
         else:
             ensure_handed_over(context, run)
@@ -126,24 +129,34 @@ def _known(
 ) -> tuple[UUID, Run | None]:
     """Return the caller's id, and the run that the same request made before."""
     with context.database.autocommit() as conn:
-        user_id = caller_id(conn, caller)
-        if idempotency_key is None:
-            return user_id, None
-        return user_id, find_submission(
-            conn, submitted_by=user_id, idempotency_key=idempotency_key, request_digest=request
-        )
+        user_id, earlier = caller_id(conn, caller), None
+        if idempotency_key is not None:
+            earlier = find_submission(
+                conn, submitted_by=user_id, idempotency_key=idempotency_key, request_digest=request
+            )
+        if earlier is None:
+            require_room(conn, user_id, settings=context.settings)
+    return user_id, earlier
 
 
-def _record(context: Context, *, new: NewRun, compiled: CompiledRun) -> Run:
-    with context.database.transaction() as conn:
-        run = record_submission(conn, new)
-        if run.name == new.name:
-            store_artifacts(context.store, compiled)
+def _record(context: Context, *, new: NewRun, compiled: CompiledRun, caller: Caller, started_by: str) -> Run:
+    try:
+        with context.database.transaction() as conn:
+            run = record_submission(conn, new)
+            if run.name == new.name:
+                record_act(
+                    conn, Action.SUBMIT, run.name, caller=caller, recipe=run.recipe_id, started_by=started_by
+                )
+                store_artifacts(context.store, compiled)
+                require_room(conn, run.owner_id, settings=context.settings, but=run.name, locked=True)
+    except LimitError:
+        context.store.delete_prefix(run_prefix(new.name))
+        raise
     return run
 
 
-def _count_submission(context: Context, run: Run, *, caller: Caller, by_upload: bool) -> None:
-    context.telemetry.count(RUNS_SUBMITTED, {"ogdc.run.started_by": "upload" if by_upload else "user"})
+def _count_submission(context: Context, run: Run, *, caller: Caller, started_by: str) -> None:
+    context.telemetry.count(RUNS_SUBMITTED, {"ogdc.run.started_by": started_by})
     _log.info("run %s of recipe %s submitted by %s", run.name, run.recipe_id, caller.name)
 
 

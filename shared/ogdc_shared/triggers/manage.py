@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from ogdc_shared import dns_label
 from ogdc_shared.auth.caller import Caller
 from ogdc_shared.context import Context
+from ogdc_shared.db.audit import Action, record_act
 from ogdc_shared.db.runs import Run
 from ogdc_shared.db.users import caller_id
 from ogdc_shared.errors import InvalidRequestError
@@ -54,7 +55,9 @@ def define_trigger(context: Context, *, caller: Caller, asked: Mapping[str, Any]
         with opened_recipe(context, RecipeSource(location=new.recipe_path)):
             pass  # it can be read and is valid
     with context.database.transaction() as conn:
-        return record.add_trigger(conn, new, owner=caller_id(conn, caller))
+        trigger = record.add_trigger(conn, new, owner=caller_id(conn, caller))
+        record_act(conn, Action.ADD_TRIGGER, trigger.name, caller=caller, bucket=trigger.bucket)
+    return trigger
 
 
 def list_triggers(context: Context) -> list[Trigger]:
@@ -80,14 +83,18 @@ def upload_of_run(context: Context, run: Run) -> Upload | None:
         return record.upload_of_run(conn, run.id)
 
 
-def remove_trigger(context: Context, name: str) -> None:
+def remove_trigger(context: Context, name: str, *, caller: Caller) -> None:
     """Forget a trigger; its runs stay.
 
     Raises:
         UnknownTriggerError: there is none of that name.
+        ForbiddenError: it is somebody else's.
     """
     with context.database.transaction() as conn:
+        trigger = record.get_trigger(conn, name)
+        caller.require_own(trigger.owner_id, f"Trigger {name} ({trigger.owner})")
         record.remove_trigger(conn, name)
+        record_act(conn, Action.REMOVE_TRIGGER, name, caller=caller)
 
 
 def _checked(asked: Mapping[str, Any], *, own_bucket: str) -> NewTrigger:

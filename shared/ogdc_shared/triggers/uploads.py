@@ -12,11 +12,13 @@ from time import monotonic
 from typing import NamedTuple
 from uuid import UUID
 
+from ogdc_shared.accounts.roles import acting_for
 from ogdc_shared.auth.caller import Caller
-from ogdc_shared.auth.permissions import Role
+from ogdc_shared.auth.permissions import CREATE
 from ogdc_shared.context import Context
 from ogdc_shared.db.runs import Run, get_run
-from ogdc_shared.errors import AlreadyRunningError, InputError, OgdcError
+from ogdc_shared.db.users import get_user
+from ogdc_shared.errors import AlreadyRunningError, InputError, LimitError, OgdcError
 from ogdc_shared.globs import matches
 from ogdc_shared.outcomes import UploadOutcome
 from ogdc_shared.plan import InputFile
@@ -131,7 +133,7 @@ def _tried(context: Context, trigger: Trigger, upload: Upload) -> TriedUpload:
 
 def _outcome_of(exc: OgdcError, upload: Upload) -> UploadOutcome:
     """Whether what went wrong may pass: a part that is away, a run that has not ended, a missing setting."""
-    passing = isinstance(exc, AlreadyRunningError) or not isinstance(exc, InputError)
+    passing = isinstance(exc, AlreadyRunningError | LimitError) or not isinstance(exc, InputError)
     return (
         UploadOutcome.WAITING if passing and upload.age_seconds < MAX_WAIT_SECONDS else UploadOutcome.REFUSED
     )
@@ -163,7 +165,7 @@ def _submit(context: Context, trigger: Trigger, upload: Upload) -> Run:
             inputs = (_input(context, trigger, upload.object),)
     return submit_recipe(
         context,
-        caller=_owner(trigger),
+        caller=_owner(context, trigger),
         source=source,
         overwrite=trigger.overwrite,
         idempotency_key=_idempotency_key(upload),
@@ -171,14 +173,14 @@ def _submit(context: Context, trigger: Trigger, upload: Upload) -> Run:
     )
 
 
-def _owner(trigger: Trigger) -> Caller:
-    return Caller(
-        trigger.owner,
-        trigger.owner_issuer,
-        trigger.owner_subject,
-        Role.SUBMITTER,
-        user_id=trigger.owner_id,
-    )
+def _owner(context: Context, trigger: Trigger) -> Caller:
+    """Whose the run will be.
+
+    Raises:
+        ForbiddenError: they may start none (any more).
+    """
+    with context.database.autocommit() as conn:
+        return acting_for(context.settings, get_user(conn, trigger.owner_id), CREATE)
 
 
 def _idempotency_key(upload: Upload) -> str:

@@ -11,12 +11,16 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from ogdc_shared.auth.tokens import is_token, token_hash
 from ogdc_shared.config import DatabaseSettings
 from ogdc_shared.db import migrate as module
+from ogdc_shared.db.api_tokens import find_token_user
 from ogdc_shared.db.database import Database
+from ogdc_shared.db.first_admin import make_first_admin, renew_first_admin
 from ogdc_shared.db.migrate import migrate, require_migrated
 from ogdc_shared.db.queries import SQL_DIR
 from ogdc_shared.db.runs import get_run
+from ogdc_shared.db.users import find_user
 from ogdc_shared.db.workflow_state import EventRef, clear_refresh, record_reference, record_state
 from ogdc_shared.errors import ConfigurationError, DatabaseUnavailableError
 from support.postgres import PostgresServer
@@ -113,6 +117,75 @@ def test_processes_that_start_at_once_all_succeed_and_one_applies(empty):
     outputs = [process.communicate(timeout=300)[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0]
     assert sorted(line.startswith("Applied 0001_runs") for line in outputs) == [False, False, True]
+
+
+def printed_tokens(output: str) -> list[str]:
+    return [line for line in output.splitlines() if is_token(line)]
+
+
+def test_of_many_migrations_at_once_one_makes_the_first_admin_and_prints_their_token_once(empty):
+    call = command(empty._settings)
+    processes = [subprocess.Popen(**call, stdout=subprocess.PIPE) for _ in range(3)]
+    outputs = [process.communicate(timeout=300)[0] for process in processes]
+    printed = [token for output in outputs for token in printed_tokens(output)]
+
+    assert [process.returncode for process in processes] == [0, 0, 0]
+    assert len(printed) == 1
+    assert token_user(empty, printed[0])[:3] == ("ogdc", "admin", "admin")
+    assert printed_tokens(subprocess.run(**call, stdout=subprocess.PIPE, check=True).stdout) == []
+
+
+@pytest.mark.parametrize("mode", ["open", "read_only"])
+def test_where_nobody_logs_in_there_is_no_admin_but_on_request(empty, mode):
+    call = command(empty._settings)
+    call["env"]["ACCESS_MODE"] = mode
+    assert printed_tokens(subprocess.run(**call, stdout=subprocess.PIPE, check=True).stdout) == []
+    call["args"].append("--admin-token")
+
+    [token] = printed_tokens(subprocess.run(**call, stdout=subprocess.PIPE, check=True).stdout)
+    assert token_user(empty, token)[:3] == ("ogdc", "admin", "admin")
+
+
+def test_who_is_locked_out_makes_a_new_token_which_ends_those_before(empty):
+    migrate(empty)
+    first = make_first_admin(empty)
+    assert first
+    assert make_first_admin(empty) is None
+    with empty.autocommit() as conn:
+        conn.execute("UPDATE users SET disabled_at = now(), role = 'viewer'")
+    second = renew_first_admin(empty)
+
+    assert token_user(empty, first)[3:] == (True, False)
+    assert token_user(empty, second) == ("ogdc", "admin", "admin", False, False)
+    with empty.autocommit() as conn:
+        acts = conn.execute("SELECT action, actor FROM audit ORDER BY id").fetchall()
+    assert acts == [("token.add", None), ("token.revoke", None), ("token.add", None)]
+
+
+def token_user(database: Database, token: str) -> tuple:
+    with database.autocommit() as conn:
+        found = find_token_user(conn, token_hash(token))
+    assert found
+    return found.issuer, found.subject, found.user_role, found.is_revoked, found.is_disabled
+
+
+def test_users_of_the_version_before_stay_and_go_on_being_found(empty, tmp_path):
+    """0010: a user of before is whom `open` calls so, and services of both versions add some meanwhile."""
+    for file in sorted((SQL_DIR / "migrations").glob("000*_*.sql")):
+        shutil.copy(file, tmp_path)
+    migrate(empty, directory=tmp_path)
+    with empty.autocommit() as conn:
+        conn.execute("INSERT INTO users (issuer, name) VALUES ('open', 'anna')")
+    migrate(empty)
+    with empty.autocommit() as conn:
+        adding = "INSERT INTO users (issuer, name) VALUES ('open', 'bert')"
+        conn.execute(f"{adding} ON CONFLICT (issuer, name) DO NOTHING")  # as the version before does
+        anna, bert = (find_user(conn, name, issuer="open") for name in ("anna", "bert"))
+
+    assert [(each.subject, each.name, each.role, each.disabled_at) for each in (anna, bert) if each] == [
+        ("anna", "anna", None, None),
+        ("bert", "bert", None, None),
+    ]
 
 
 def test_a_killed_migrator_leaves_nothing_and_keeps_nobody_out(empty, directory):

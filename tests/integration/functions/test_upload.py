@@ -24,6 +24,7 @@ from ogdc_shared.plan import Plan
 from ogdc_shared.sweep import sweep
 from ogdc_shared.triggers.uploads import resume_uploads
 from support import uploads
+from support.accounts import Member, member
 from support.argo_server import ArgoServer
 from support.http import FileServer
 from support.packs import stored_partition
@@ -78,6 +79,74 @@ def runs(database: Database) -> list[str]:
 
 def context_of(environment: pytest.MonkeyPatch) -> Context:
     return Context(Settings.from_env())
+
+
+class TestOwners:
+    """Where callers log in, what an upload starts is its trigger's owner's, as long as they may submit."""
+
+    @pytest.fixture
+    def environment(self, environment: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+        environment.setenv("ACCESS_MODE", "authenticated")
+        return environment
+
+    @pytest.fixture
+    def anna(self, database: Database, submit, site: FileServer) -> Member:
+        """Somebody with a trigger."""
+        (site.directory / "r.tar.gz").write_bytes(bundle(recipe_files(output="temporary")))
+        anna = member(database, "anna")
+        asked = {"name": "new-data", "bucket": "uploads", "recipe_path": f"{site.url}/r.tar.gz"}
+        answer = submit.post("/triggers", json=asked | {"pass_object": False}, headers=anna.headers)
+        assert answer.status_code == 200, answer.text
+        return anna
+
+    def change(self, database: Database, change: str) -> None:
+        with database.autocommit() as conn:
+            conn.execute(f"UPDATE users SET {change} WHERE name = 'anna'")
+
+    def test_its_run_is_the_owners(self, upload, status, anna):
+        [outcome] = post(upload, uploads.minio(Object())).get_json()["uploads"]
+        run = status.get(f"/runs/{outcome['run']}", headers=anna.headers).get_json()
+
+        assert (outcome["outcome"], run["submitted_by"]) == ("started", "anna")
+
+    @pytest.mark.parametrize(
+        ("change", "reason"),
+        [("disabled_at = now()", "anna is disabled"), ("role = 'viewer'", "takes the role submitter")],
+    )
+    def test_nothing_is_started_for_who_may_not_submit_any_more(
+        self, upload, status, database, anna, change: str, reason: str
+    ):
+        self.change(database, change)
+        other = member(database, "bert")
+        [outcome] = post(upload, uploads.minio(Object())).get_json()["uploads"]
+        [shown] = status.get("/triggers/new-data", headers=other.headers).get_json()["uploads"]
+
+        assert (outcome["outcome"], shown["outcome"], shown["run"]) == ("refused", "refused", None)
+        assert reason in shown["message"]
+        assert runs(database) == []
+
+    def test_nor_for_a_name_that_was_taken_on_trust(self, upload, database, anna):
+        self.change(database, "issuer = 'open', role = NULL")
+        [outcome] = post(upload, uploads.minio(Object())).get_json()["uploads"]
+
+        assert outcome["outcome"] == "refused"
+        assert "has no role" in outcome["message"]
+
+    def test_what_finds_no_room_waits_until_there_is_some(self, serve, database, environment, anna):
+        environment.setenv("OGDC_MAX_QUEUED_RUNS", "1")
+        upload_service = serve("upload")
+        first, second = (
+            post(upload_service, uploads.minio(Object(key=f"{number}.tif"))).get_json()["uploads"][0]
+            for number in (1, 2)
+        )
+        assert (first["outcome"], second["outcome"]) == ("started", "waiting")
+        assert "OGDC_MAX_QUEUED_RUNS" in second["message"]
+        with database.autocommit() as conn:
+            conn.execute("UPDATE runs SET phase = 'Succeeded'")
+
+        context = context_of(environment)
+        assert len(resume_uploads(context, deadline=float("inf"), untried_for=0)) == 1
+        context.close()
 
 
 class TestOneRun:

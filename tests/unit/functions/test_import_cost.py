@@ -23,6 +23,8 @@ HEAVY = {
     "requests",
     "opentelemetry",
     "waitress",
+    "jwt",
+    "cryptography",
 }
 
 
@@ -44,13 +46,34 @@ def start(name: str, code: str = "", **environment: str) -> subprocess.Completed
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["status", "argo_events", "submit", "upload"])
+@pytest.mark.parametrize("name", ["status", "argo_events", "submit", "upload", "users"])
 def test_a_service_starts_without_what_it_may_never_need(name: str):
     code = "import json, sys; print(json.dumps(sorted({m.partition('.')[0] for m in sys.modules})))"
     ready = start(name, code, ACCESS_MODE="open")
 
     assert ready.returncode == 0, ready.stderr
     assert set(json.loads(ready.stdout)) & HEAVY == set()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("mode", "code"), [("open", "200"), ("read_only", "200"), ("authenticated", "401")])
+def test_who_calls_is_found_out_without_a_database_or_keys_where_nobody_has_logged_in(mode: str, code: str):
+    ask = (
+        "import functions_framework as f, sys; "
+        f"app = f.create_app('users', {str(ENTRYPOINTS / 'users_service.py')!r}); "
+        "answer = app.test_client().get('/me'); "
+        "print(answer.status_code, *sys.modules.keys() & {'psycopg', 'jwt', 'cryptography'})"
+    )
+    asked = subprocess.run(
+        [sys.executable, "-c", ask],
+        env=os.environ | {"ACCESS_MODE": mode},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=300,
+    )
+
+    assert asked.stdout.split() == [code]
 
 
 def test_telemetry_that_is_configured_and_not_installed_stops_the_start():

@@ -10,6 +10,7 @@ ALTER TABLE users
     ADD COLUMN last_seen_on date;                -- the last day they called; null: never as somebody who logged in
 
 CREATE INDEX users_by_time ON users (created_at, id);
+CREATE INDEX runs_unfinished_by_user ON runs (submitted_by) WHERE status IN ('Pending', 'Running');
 
 CREATE TABLE api_tokens (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),

@@ -20,6 +20,11 @@ SELECT
 FROM runs
 WHERE recipe_id = %(recipe_id)s AND output_type = ANY(%(exclusive)s) AND name IS DISTINCT FROM %(but)s
 
+-- name: count_unfinished
+SELECT count(*) FILTER (WHERE status = 'Running'), count(*) FILTER (WHERE status = 'Pending')
+FROM runs
+WHERE submitted_by = %(user_id)s AND status IN ('Pending', 'Running') AND name IS DISTINCT FROM %(but)s
+
 -- name: insert_run
 INSERT INTO runs (
     name, recipe_id, recipe_path, snapshot, output_type, overwrite, partitions, input_files, input_bytes,

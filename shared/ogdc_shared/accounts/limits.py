@@ -1,0 +1,60 @@
+"""How many runs a user may have at once, where callers log in.
+
+Counted twice in a submission: without a lock before anything is done for it, which refuses nearly all that is
+too much, and at the end of the transaction that records it, while the submissions of one user take turns. So
+that turn takes as long as counting and a commit, and however many come at once, none is one too many.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from ogdc_shared.db.submissions import count_unfinished
+from ogdc_shared.db.users import lock_user
+from ogdc_shared.errors import LimitError
+
+if TYPE_CHECKING:
+    from ogdc_shared.config import Settings
+    from ogdc_shared.db.connection import LimitedConnection
+
+_RETRY_SECONDS = 60
+
+
+def require_room(
+    conn: LimitedConnection,
+    user_id: UUID,
+    *,
+    settings: Settings,
+    but: str | None = None,
+    locked: bool = False,
+) -> None:
+    """Refuse a user who has as many runs as they may.
+
+    Args:
+        conn: The database.
+        user_id: Whose runs they are.
+        settings: The deployment's.
+        but: A run that does not count: the one that wants room.
+        locked: Whether the answer has to hold until the transaction ends.
+
+    Raises:
+        LimitError: they have.
+    """
+    limits = settings.access
+    if settings.access_mode != "authenticated" or not (limits.max_running_runs or limits.max_queued_runs):
+        return
+    if locked:
+        lock_user(conn, user_id)
+    running, queued = count_unfinished(conn, user_id, but=but)
+    _require_fewer(running, limits.max_running_runs, "running", variable="OGDC_MAX_RUNNING_RUNS")
+    _require_fewer(queued, limits.max_queued_runs, "waiting to begin", variable="OGDC_MAX_QUEUED_RUNS")
+
+
+def _require_fewer(count: int, most: int, what: str, *, variable: str) -> None:
+    if most and count >= most:
+        raise LimitError(
+            f"You have {count} runs that are {what}, and may have {most} ({variable}). "
+            "Wait for one to end, or cancel one.",
+            retry_after=_RETRY_SECONDS,
+        )

@@ -1,0 +1,62 @@
+"""What a user may do, by what is on record of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ogdc_shared.access_settings import NO_ROLE
+from ogdc_shared.auth.caller import OPEN, Caller
+from ogdc_shared.auth.permissions import Permission, Role
+from ogdc_shared.errors import ForbiddenError
+
+if TYPE_CHECKING:
+    from ogdc_shared.config import Settings
+    from ogdc_shared.db.users import User
+
+
+def role_of(settings: Settings, *, issuer: str, given: str | None, claimed: str | None) -> Role | None:
+    """What a user may do where callers log in; None: nothing.
+
+    What an admin says counts, else what their last login granted, else what the deployment gives to all who
+    log in. Nobody has done that of the issuer `open`.
+
+    Args:
+        settings: The deployment's.
+        issuer: The user's.
+        given: The role that an admin gave them.
+        claimed: The role that their last login granted.
+    """
+    if known := given or claimed:
+        return Role(known)
+    default = settings.access.default_role
+    return None if issuer == OPEN or default == NO_ROLE else Role(default)
+
+
+def admitted(name: str, role: Role | None, *, is_disabled: bool) -> Role:
+    """The role of a user who may call.
+
+    Raises:
+        ForbiddenError: they may not: they are disabled, or have no role.
+    """
+    if is_disabled:
+        raise ForbiddenError(f"{name} is disabled: an admin of the deployment has refused them.")
+    if role is None:
+        raise ForbiddenError(f"{name} is known and has no role here: an admin of the deployment gives one.")
+    return role
+
+
+def acting_for(settings: Settings, user: User, permission: Permission) -> Caller:
+    """The caller as whom a service does what a user has told it to do later.
+
+    Where callers do not log in, everybody may but who was disabled before.
+
+    Raises:
+        ForbiddenError: they may not do so (any more).
+    """
+    role: Role | None = Role.ADMIN
+    if settings.access_mode == "authenticated":
+        role = role_of(settings, issuer=user.issuer, given=user.role, claimed=user.claimed_role)
+    allowed = admitted(user.name, role, is_disabled=user.disabled_at is not None)
+    caller = Caller(user.name, user.issuer, user.subject, allowed, user_id=user.id)
+    caller.require(permission)
+    return caller

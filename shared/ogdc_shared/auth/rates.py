@@ -1,0 +1,67 @@
+"""How many requests a minute somebody may make, counted in one process (a token bucket each).
+
+To count in the database would cost each request a write there. So the limit is one instance's: of as many as
+there are, a user is taken that many times as much.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from math import ceil
+from threading import Lock
+from typing import NamedTuple
+
+from ogdc_shared.errors import LimitError
+
+_MAX_KNOWN = 10_000
+"""Users whose requests are counted; those who have not called for a minute are forgotten first."""
+
+
+class _Bucket(NamedTuple):
+    left: float
+    """Requests that may be made at once."""
+    at: float
+    """When that was so."""
+
+
+class Rates:
+    """Lets each make so many requests at once, and after that as many as come free."""
+
+    def __init__(self, *, per_minute: int) -> None:
+        self._most = per_minute
+        self._lock = Lock()
+        self._buckets: dict[Hashable, _Bucket] = {}
+
+    def take(self, who: Hashable, *, now: float) -> None:
+        """Count a request.
+
+        Args:
+            who: Whose it is.
+            now: Seconds, by any clock that never goes back.
+
+        Raises:
+            LimitError: they have made as many as they may.
+        """
+        if not self._most:
+            return
+        with self._lock:
+            left = self._left(who, now)
+            if left >= 1:
+                self._buckets[who] = _Bucket(left - 1, now)
+        if left < 1:
+            raise LimitError(
+                f"Too many requests: {self._most} a minute are taken of one user (OGDC_MAX_REQUESTS).",
+                retry_after=ceil((1 - left) * 60 / self._most),
+            )
+
+    def _left(self, who: Hashable, now: float) -> float:
+        if who not in self._buckets and len(self._buckets) >= _MAX_KNOWN:
+            self._forget(now)
+        bucket = self._buckets.get(who, _Bucket(self._most, now))
+        return min(self._most, bucket.left + (now - bucket.at) * self._most / 60)
+
+    def _forget(self, now: float) -> None:
+        """Forget who has a full bucket again; where nobody has, all: a limit must not take ever more room."""
+        self._buckets = {who: bucket for who, bucket in self._buckets.items() if now - bucket.at < 60}
+        if len(self._buckets) >= _MAX_KNOWN:
+            self._buckets = {}
