@@ -19,7 +19,7 @@ _PATH = {
     "in": "path",
     "required": True,
     "schema": {"type": "string", "pattern": NAME},
-    "description": "The run's or the trigger's.",
+    "description": "The run's or the trigger's, or the id of a user or a token.",
 }
 _USER = {
     "name": "OGDC-User",
@@ -36,6 +36,8 @@ _KEY = {
 _BUNDLES = ("application/gzip", "application/zip")
 _ANYWHERE = (400, 413, 500, 503)
 """What any request may be answered with: one that is malformed or too large, a fault of ours, a part away."""
+_WHERE_CALLERS_COUNT = (401, 403, 429)
+"""What it may be answered with besides, where it is asked who calls."""
 _MEANING = {
     400: "The request cannot be understood, or holds a value out of range.",
     401: "It is not known who calls.",
@@ -49,9 +51,11 @@ _MEANING = {
     500: "A fault of ours, under a reference that the log has, too.",
     503: "A part is away or full; the same request may succeed later.",
 }
+_RETRY_AFTER = {"Retry-After": {"required": True, "schema": {"type": "integer", "minimum": 0}}}
 _HEADERS = {
     401: {"WWW-Authenticate": {"required": True, "schema": {"type": "string"}}},
-    503: {"Retry-After": {"required": True, "schema": {"type": "integer", "minimum": 0}}},
+    429: _RETRY_AFTER,
+    503: _RETRY_AFTER,
 }
 
 
@@ -116,7 +120,7 @@ def _responses(route: Route) -> dict[str, Any]:
         if route.answer is None
         else {"application/json": {"schema": _schema(route.answer)}}
     )
-    codes = {*route.errors, *_ANYWHERE} | ({401} if _is_known(route) else set())
+    codes = {*route.errors, *_ANYWHERE} | ({*_WHERE_CALLERS_COUNT} if _is_known(route) else set())
     return {"200": {"description": "Done.", "content": good}} | {
         str(code): _problem(code) for code in sorted(codes)
     }

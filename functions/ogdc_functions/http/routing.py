@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from functools import cache, partial
 from typing import Any, NamedTuple, NoReturn
@@ -27,7 +28,11 @@ Handler = Callable[..., Struct | Response]
 Handlers = Mapping[tuple[str, str], tuple[Route, Handler]]
 """By method and path."""
 
+_REFUSED = frozenset({401, 403, 429})
+"""Statuses of who may not do what they ask for; what they came with is in no message."""
 _BROKEN_OFF = "The request's body breaks off: it is shorter than its headers say. Send it again."
+
+_log = logging.getLogger(__name__)
 
 
 class Call(NamedTuple):
@@ -71,6 +76,8 @@ def _answer(found: _Found, request: Request, context: Context) -> Response:
         return struct_response(answer) if isinstance(answer, Struct) else answer
     except Exception as exc:
         response = error_response(exc)
+        if response.status_code in _REFUSED:
+            _log.info("%s %s: %s: %s", request.method, found.route.path, response.status, exc)
         if context.settings.access_mode == "authenticated":
             add_challenge(response, exc, request, context.settings)
         return response

@@ -14,7 +14,12 @@ from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi import checks
 
+from ogdc_functions.http.matching import Paths
 from ogdc_functions.http.openapi import document
+from ogdc_shared.api.routes import ROUTES, Function
+from ogdc_shared.auth.permissions import Role
+from ogdc_shared.db.database import Database
+from support.accounts import member
 from support.argo_server import ArgoServer
 from support.runs import recipe_files, started, tell
 
@@ -35,20 +40,41 @@ def takes_anything(method: str, path: str) -> bool:
     return bool(operation["parameters"] or operation.get("requestBody"))
 
 
+@pytest.fixture(params=["open", "authenticated"])
+def environment(request: pytest.FixtureRequest, environment: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    environment.setenv("ACCESS_MODE", request.param)
+    environment.setenv("OGDC_MAX_QUEUED_RUNS", "0")
+    return environment
+
+
 @pytest.fixture
-def api(submit: FlaskClient, status: FlaskClient) -> Callable[..., Any]:
-    """Both services at one place, as a gateway offers them."""
+def services(serve: Callable[[str], FlaskClient], database: Database) -> dict[str, FlaskClient]:
+    """Those that are asked by callers, each called by an admin."""
+    clients = {name: serve(name) for name in ("submit", "status", "users")}
+    admin = member(database, "ada", Role.ADMIN)
+    for client in clients.values():
+        client.environ_base |= {"HTTP_AUTHORIZATION": admin.headers["Authorization"]}
+    return clients
+
+
+@pytest.fixture
+def api(services: dict[str, FlaskClient]) -> Callable[..., Any]:
+    """All of them at one place, as a gateway offers them."""
+    by_path = Paths(route.path for route in ROUTES)
+    chosen = {(route.method, route.path): str(route.functions[0]) for route in ROUTES}
 
     def application(environ: dict[str, Any], start_response: Any) -> Any:
-        reads = environ["REQUEST_METHOD"] in {"GET", "HEAD"}
-        return (status if reads else submit).application(environ, start_response)
+        template, _ = by_path.find(environ["PATH_INFO"]) or ("", {})
+        client = services.get(chosen.get((environ["REQUEST_METHOD"], template), ""), services["status"])
+        return client.application({**client.environ_base, **environ}, start_response)
 
     return application
 
 
 @pytest.fixture
-def names(submit: FlaskClient, argo_events: FlaskClient, argo: ArgoServer) -> list[str]:
+def names(services: dict[str, FlaskClient], argo_events: FlaskClient, argo: ArgoServer) -> list[str]:
     """Names of a run at work, one that has failed, and a trigger."""
+    submit = services["submit"]
     running, failed = started(submit), started(submit, files=recipe_files("Other"))
     tell(argo_events, argo.advance(running, "Running"))
     tell(argo_events, argo.advance(failed, "Failed"))
@@ -82,8 +108,10 @@ def test_every_answer_is_as_described(api, names: list[str], mode: GenerationMod
         ask()
 
 
-def test_what_the_document_allows_is_taken(status: FlaskClient):
+@pytest.mark.parametrize("environment", ["authenticated"], indirect=True)
+def test_what_the_document_allows_is_taken(services: dict[str, FlaskClient]):
     """The bounds in the document are those that are checked."""
+    of_users = {route.path for route in ROUTES if Function.USERS in route.functions}
     for path, methods in document()["paths"].items():
         for parameter in methods.get("get", {}).get("parameters", []):
             schema = parameter["schema"]
@@ -92,4 +120,5 @@ def test_what_the_document_allows_is_taken(status: FlaskClient):
             good = schema.get("enum") or [schema["minimum"], schema["maximum"]]
             bad = [schema["minimum"] - 1, schema["maximum"] + 1] if "maximum" in schema else ["other"]
             for value, code in [*((value, 200) for value in good), *((value, 400) for value in bad)]:
-                assert status.get(path, query_string={parameter["name"]: value}).status_code == code
+                client = services["users" if path in of_users else "status"]
+                assert client.get(path, query_string={parameter["name"]: value}).status_code == code
