@@ -13,7 +13,9 @@ from msgspec.structs import asdict
 from ogdc_functions.http.bodies import read_struct
 from ogdc_functions.http.routing import Call, Served
 from ogdc_functions.http.serving import serve
-from ogdc_shared.api import answers, requests, routes
+from ogdc_shared.api import account_answers as answers
+from ogdc_shared.api import account_routes, requests
+from ogdc_shared.api.route import Function
 from ogdc_shared.context import Context
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
 def build(context: Context) -> Served:
     """Build the function that functions-framework serves as `users`."""
-    return serve(routes.Function.USERS, context, sys.modules[__name__])
+    return serve(Function.USERS, context, sys.modules[__name__])
 
 
 def me(_context: Context, call: Call) -> answers.MeResponse:
@@ -48,7 +50,7 @@ def list_users(context: Context, call: Call) -> answers.UserList:
 
     query = call.request.args
     page = users.list_users(
-        context, limit=routes.USERS_LIMIT.read(query), offset=routes.USERS_OFFSET.read(query)
+        context, limit=account_routes.USERS_LIMIT.read(query), offset=account_routes.USERS_OFFSET.read(query)
     )
     return answers.UserList(total=page.total, users=[_user_view(context, each) for each in page.users])
 
@@ -84,9 +86,9 @@ def list_tokens(context: Context, call: Call) -> answers.TokenList:
     page = tokens.list_tokens(
         context,
         caller=call.caller,
-        everybodys=bool(routes.ALL_TOKENS.read(query)),
-        limit=routes.USERS_LIMIT.read(query),
-        offset=routes.USERS_OFFSET.read(query),
+        everybodys=bool(account_routes.ALL_TOKENS.read(query)),
+        limit=account_routes.USERS_LIMIT.read(query),
+        offset=account_routes.USERS_OFFSET.read(query),
     )
     return answers.TokenList(total=page.total, tokens=[_token_view(each) for each in page.tokens])
 
@@ -114,11 +116,11 @@ def list_acts(context: Context, call: Call) -> answers.ActList:
     query = call.request.args
     page = audit.list_acts(
         context,
-        user=routes.ACTOR.read(query),
-        action=routes.ACTION.read(query),
-        what=routes.OBJECT.read(query),
-        before=routes.ACTS_BEFORE.read(query) or None,
-        limit=routes.ACTS_LIMIT.read(query),
+        user=account_routes.ACTOR.read(query),
+        action=account_routes.ACTION.read(query),
+        what=account_routes.OBJECT.read(query),
+        before=account_routes.ACTS_BEFORE.read(query) or None,
+        limit=account_routes.ACTS_LIMIT.read(query),
     )
     return answers.ActList(acts=[_act_view(each) for each in page.acts], next=page.next)
 

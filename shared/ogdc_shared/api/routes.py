@@ -8,28 +8,15 @@ the route's name.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from enum import StrEnum
-from typing import NamedTuple
-
-from msgspec import Struct
 
 from ogdc_shared.api import answers, requests
-from ogdc_shared.api.parameters import Choice, Flag, Number, Parameter, Text
-from ogdc_shared.auth.permissions import (
-    ADMINISTER,
-    CHANGE,
-    CHANGE_TOKENS,
-    CHECK,
-    CREATE,
-    INSPECT,
-    PUBLIC,
-    READ,
-    READ_TOKENS,
-    SELF,
-    SOURCE,
-    Permission,
-)
+from ogdc_shared.api.account_routes import ACCOUNT_ROUTES
+from ogdc_shared.api.parameters import Choice, Flag, Number, Text
+from ogdc_shared.api.route import Function, Route
+from ogdc_shared.auth.permissions import CHANGE, CHECK, CREATE, PUBLIC, READ, SOURCE
 from ogdc_shared.phases import RUN_STATUSES
+
+__all__ = ["ROUTES", "Function", "Route", "readable_paths", "routes_of"]
 
 MAX_BUNDLE = 64 << 20
 """Bytes; the most an uploaded recipe may have."""
@@ -37,50 +24,6 @@ MAX_KEY = 255
 """Characters of an Idempotency-Key."""
 _MAX_EVENTS = 32 << 20
 """Bytes; Camel's source sends whole objects."""
-
-
-class Function(StrEnum):
-    """The functions, each a service of its own on a cluster."""
-
-    SUBMIT = "submit"
-    STATUS = "status"
-    ARGO_EVENTS = "argo_events"
-    UPLOAD = "upload"
-    USERS = "users"
-    DEAD_LETTERS = "dead_letters"
-
-
-class Route(NamedTuple):
-    """One kind of request."""
-
-    name: str
-    """Of its handler."""
-    method: str
-    path: str
-    """`{…}` stands for one segment, which the handler finds under that name."""
-    functions: tuple[Function, ...]
-    """Which answer it: one but for probes, and for events that are given up."""
-    permission: Permission
-    summary: str
-    answer: type[Struct] | None = None
-    """None: no JSON of a known form."""
-    errors: tuple[int, ...] = ()
-    """Statuses besides those that any request may be answered with."""
-    query: tuple[Parameter, ...] = ()
-    request: type[Struct] | None = None
-    """The body, in JSON; None: there is none, or it is an event."""
-    takes_bundle: bool = False
-    """Whether the body may be a recipe directory, packed, instead."""
-    keyed: bool = False
-    """Whether an Idempotency-Key counts."""
-    max_body: int = 1 << 20
-    """Bytes."""
-    observed: bool = True
-    """Whether it is seen in traces and metrics; probes are not."""
-    documented: bool = True
-    """Whether the OpenAPI document has it; events are described by their own standards."""
-    about: str = ""
-    """What docs/api.md says beyond the summary."""
 
 
 RECIPE_ID = Text("recipe_id", "Only runs of this recipe.")
@@ -102,15 +45,6 @@ UNSENT_FOR = Number(
     "unsent_for", 0, 86_400, 120, "Seconds after which a run that Argo may not have counts as left over."
 )
 UPLOADS = Number("uploads", 0, 1000, 20, "How many uploads, the newest.")
-
-USERS_LIMIT = Number("limit", 1, 1000, 200, "How many.")
-USERS_OFFSET = Number("offset", 0, 1 << 31, 0, "How many to leave out at the beginning.")
-ALL_TOKENS = Flag("all", "Everybody's; for admins.")
-ACTOR = Text("user", "Only what this user did, by their id, or what they are called.")
-ACTION = Text("action", "Only such acts, as `run.submit`.")
-OBJECT = Text("object", "Only what was done to this: a run's or trigger's name, a user's or token's id.")
-ACTS_LIMIT = Number("limit", 1, 1000, 100, "How many.")
-ACTS_BEFORE = Number("before", 0, (1 << 63) - 1, 0, "The `next` of the page before.")
 
 _SUBMIT, _STATUS, _USERS = (Function.SUBMIT,), (Function.STATUS,), (Function.USERS,)
 
@@ -314,107 +248,7 @@ ROUTES = (
         answers.TriggerRemoved,
         errors=(403, 404),
     ),
-    Route(
-        "me",
-        "GET",
-        "/me",
-        _USERS,
-        SELF,
-        "Who the caller is to this service",
-        answers.MeResponse,
-        about="`name`, `issuer`, `subject`, `role`, and, where they came with an API token, that `token`.",
-    ),
-    Route(
-        "list_users",
-        "GET",
-        "/users",
-        _USERS,
-        INSPECT,
-        "Users, those recorded first at the top; for admins",
-        answers.UserList,
-        errors=(403,),
-        query=(USERS_LIMIT, USERS_OFFSET),
-    ),
-    Route(
-        "add_user",
-        "POST",
-        "/users",
-        _USERS,
-        ADMINISTER,
-        "Add a user before they log in, or one of this service's own, who does not; for admins",
-        answers.User,
-        errors=(403, 409),
-        request=requests.UserRequest,
-        about="See [users](users.md).",
-    ),
-    Route(
-        "show_user",
-        "GET",
-        "/users/{user_id}",
-        _USERS,
-        INSPECT,
-        "A user; for admins",
-        answers.User,
-        errors=(403, 404),
-    ),
-    Route(
-        "change_user",
-        "PATCH",
-        "/users/{user_id}",
-        _USERS,
-        ADMINISTER,
-        "Give a user a role, or disable them; for admins",
-        answers.User,
-        errors=(403, 404, 409),
-        request=requests.UserChange,
-        about="A role of null follows from their logins again. Who is disabled is refused at once, and their "
-        "triggers start nothing.",
-    ),
-    Route(
-        "list_tokens",
-        "GET",
-        "/tokens",
-        _USERS,
-        READ_TOKENS,
-        "The caller's API tokens that are not revoked; admins see everybody's with `?all=true`",
-        answers.TokenList,
-        errors=(403,),
-        query=(ALL_TOKENS, USERS_LIMIT, USERS_OFFSET),
-    ),
-    Route(
-        "add_token",
-        "POST",
-        "/tokens",
-        _USERS,
-        CHANGE_TOKENS,
-        "Make an API token, which is shown this once",
-        answers.NewToken,
-        errors=(403, 404),
-        request=requests.TokenRequest,
-        about="It may do no more than its `role`, nor than its owner.",
-    ),
-    Route(
-        "revoke_token",
-        "DELETE",
-        "/tokens/{token_id}",
-        _USERS,
-        CHANGE_TOKENS,
-        "Revoke an API token, at once",
-        answers.Token,
-        errors=(403, 404),
-    ),
-    Route(
-        "list_acts",
-        "GET",
-        "/audit",
-        _USERS,
-        INSPECT,
-        "Who did what, newest first; for admins",
-        answers.ActList,
-        errors=(403,),
-        query=(ACTOR, ACTION, OBJECT, ACTS_LIMIT, ACTS_BEFORE),
-        about="`user`, `action`, `object`, `limit`, and `before` with the `next` of the page before.",
-    ),
+    *ACCOUNT_ROUTES,
     Route("version", "GET", "/version", _STATUS, PUBLIC, "The service's version", answers.VersionResponse),
     Route("openapi", "GET", "/openapi.json", _STATUS, PUBLIC, "This API in OpenAPI 3.1", documented=False),
     Route(

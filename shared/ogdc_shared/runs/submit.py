@@ -56,8 +56,8 @@ def submit_recipe(
         on_advice: Called with what the recipe's author may not have meant, also of a run that was there.
 
     Raises:
-        InputError: the recipe, an input or the request is wrong, or contradicts the record, or the caller has
-            as many runs as they may (LimitError); nothing was started.
+        InputError: the recipe, an input or the request is wrong, contradicts the record or is beyond a limit;
+            nothing was started.
         UnavailableError: a part is away. Nothing was started, except where it is an ArgoUnavailableError with
             `maybe_done`: then the run is recorded and will be started by the sweep.
     """
@@ -80,18 +80,17 @@ def submit_recipe(
         ) as compiled,
     ):
         new = _new_run(compiled, recipe_id=recipe.id, overwrite=overwrite, submitted_by=user_id)._replace(
-            recipe_path=None if source.location is None else redact_url(source.location),
+            recipe_path=source.location and redact_url(source.location),
             idempotency_key=idempotency_key,
             request_digest=request,
         )
         run = _record(context, new=new, compiled=compiled, caller=caller, started_by=started_by)
         on_advice(recipe.advice)
     with within(run=run.name):
-        if run.name == new.name:
-            _count_submission(context, run, caller=caller, started_by=started_by)
-            _start(context, new)
-        else:
+        if run.name != new.name:
             ensure_handed_over(context, run)
+            return run
+        _start(context, new, caller=caller, started_by=started_by)
     return run
 
 
@@ -155,13 +154,10 @@ def _record(context: Context, *, new: NewRun, compiled: CompiledRun, caller: Cal
     return run
 
 
-def _count_submission(context: Context, run: Run, *, caller: Caller, started_by: str) -> None:
-    context.telemetry.count(RUNS_SUBMITTED, {"ogdc.run.started_by": started_by})
-    _log.info("run %s of recipe %s submitted by %s", run.name, run.recipe_id, caller.name)
-
-
-def _start(context: Context, new: NewRun) -> None:
+def _start(context: Context, new: NewRun, *, caller: Caller, started_by: str) -> None:
     """Hand a new run over; where Argo certainly does not have it, leave nothing behind."""
+    context.telemetry.count(RUNS_SUBMITTED, {"ogdc.run.started_by": started_by})
+    _log.info("run %s of recipe %s submitted by %s", new.name, new.recipe_id, caller.name)
     try:
         hand_over(context, new.manifest)
     except OgdcError as exc:

@@ -506,7 +506,7 @@ class TestSecrecy:
         dump = everything(database)
 
         assert "laptop" in dump
-        told = {"log": log.read_text(), "dump": dump, "traces": repr(collector.messages)}
-        assert told["traces"] != "[]"
-        for where, text in told.items():
+        kept = {"log": log.read_text(), "dump": dump, "traces": repr(collector.messages)}
+        assert kept["traces"] != "[]"
+        for where, text in kept.items():
             assert [token for token in secrets if token in text.replace("\\", "")] == [], where
