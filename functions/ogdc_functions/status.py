@@ -38,7 +38,7 @@ def list_runs(context: Context, call: Call) -> answers.RunList:
         recipe_id=routes.RECIPE_ID.read(query),
         status=routes.STATUS.read(query),
         submitted_by=routes.SUBMITTED_BY.read(query),
-        issuer=None if call.caller.is_known else call.caller.issuer,
+        issuer=None if context.settings.access_mode == "authenticated" else call.caller.issuer,
         name_prefix=routes.NAME_PREFIX.read(query),
         limit=routes.RUNS_LIMIT.read(query),
         before=routes.BEFORE.read(query),

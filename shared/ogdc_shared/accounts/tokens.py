@@ -37,9 +37,11 @@ def add_token(context: Context, asked: TokenRequest, *, caller: Caller) -> MadeT
 
     Raises:
         ForbiddenError: it would do more than its maker or its owner may, or be another person's.
-        InvalidRequestError: it would be valid for longer than tokens may be.
+        InvalidRequestError: it would be valid for longer than tokens may be, or its name cannot be shown.
         UnknownUserError: there is no such user.
     """
+    if not asked.name.isprintable():
+        raise InvalidRequestError("name: give printable characters.")
     days = asked.days or context.settings.access.token_days
     if days > (most := context.settings.access.max_token_days):
         raise InvalidRequestError(

@@ -44,11 +44,6 @@ class Caller(NamedTuple):
     token: TokenUsed | None = None
     """None: they came with something else."""
 
-    @property
-    def is_known(self) -> bool:
-        """Whether somebody has logged in."""
-        return self.user_id is not None
-
     def require(self, permission: Permission) -> None:
         """Refuse who has not the role that a request takes.
 

@@ -84,8 +84,8 @@ def find_called(conn: Connection, called: str, *, issuer: str | None = None) -> 
         InvalidRequestError: several are shown so.
     """
     found = _select(conn, "where_called", called=called, issuer=issuer).fetchall()
-    if len(found) > 1 and found[0].subject != called:
-        raise InvalidRequestError(f"Several users are shown as {called!r}: say what their issuer calls them.")
+    if len({user.subject == called for user in found}) < len(found):
+        raise InvalidRequestError(f"Several users are called {called!r}: say what their issuer calls them.")
     return found[0] if found else None
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from ogdc_shared.db.runs import claim_refresh, find_run, get_run, list_runs, runs_to_reconcile
 from ogdc_shared.db.submissions import record_handover
-from ogdc_shared.db.users import ensure_user
+from ogdc_shared.db.users import NewUser, add_user, ensure_user
 from ogdc_shared.db.workflow_state import record_absence, record_state
 from ogdc_shared.errors import InvalidRequestError, UnknownRunError
 from support.records import LONG_AGO, state, submit
@@ -74,10 +74,25 @@ def test_runs_can_be_filtered(conn):
 def test_users_of_one_name_are_told_apart_by_who_vouches_for_it(conn):
     submit(conn, "a-1", user="anna")
     submit(conn, "b-1", submitted_by=ensure_user(conn, "anna", issuer="https://login.example").id)
-    assert names(list_runs(conn, submitted_by="anna")) == ["a-1"]
+    assert names(list_runs(conn, submitted_by="anna", issuer="open")) == ["a-1"]
+    with pytest.raises(InvalidRequestError, match="Several users"):
+        list_runs(conn, submitted_by="anna")
     assert names(list_runs(conn, submitted_by="anna", issuer="https://login.example")) == ["b-1"]
     assert list_runs(conn, submitted_by="anna", issuer="https://other.example") == ([], None)
     assert list_runs(conn, submitted_by="nobody") == ([], None)
+
+
+def test_users_are_found_by_the_name_they_are_shown_by_unless_several_have_it(conn):
+    issuer = "https://login.example"
+    for subject, name in (("1", "Anna"), ("2", "Anna"), ("3", "Bert"), ("Bert", "4")):
+        user = add_user(conn, NewUser(issuer, subject, name))
+        submit(conn, f"r-{subject.lower()}", submitted_by=user.id)
+
+    assert names(list_runs(conn, submitted_by="Bert", issuer=issuer)) == ["r-bert"], "a subject goes first"
+    assert names(list_runs(conn, submitted_by="4")) == ["r-bert"]
+    assert names(list_runs(conn, submitted_by="1")) == ["r-1"]
+    with pytest.raises(InvalidRequestError, match="Several users"):
+        list_runs(conn, submitted_by="Anna")
 
 
 @pytest.mark.parametrize("prefix", ["a%", "a_", "a\\\\", "\\\\a", "%", "_", "a"])

@@ -36,7 +36,7 @@ def caller(
 def test_the_name_a_caller_gives_is_believed_and_marked_so(mode: str):
     found = caller(mode, READ, claimed=" anna@example.org ")
 
-    assert (found.name, found.issuer, found.is_known) == ("anna@example.org", "open", False)
+    assert (found.name, found.issuer, found.user_id) == ("anna@example.org", "open", None)
 
 
 def test_a_caller_without_a_name_is_anonymous():

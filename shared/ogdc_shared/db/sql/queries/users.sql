@@ -25,20 +25,23 @@ SELECT count(*) FROM users
 
 -- name: insert_user
 INSERT INTO users (issuer, name, display_name, role)
-VALUES (%(issuer)s, %(subject)s, nullif(%(name)s, %(subject)s), %(role)s)
+VALUES (%(issuer)s, %(subject)s, nullif(%(name)s::text, %(subject)s::text), %(role)s)
 ON CONFLICT (issuer, name) DO NOTHING
 
 -- name: record_seen
 -- Who calls at once as others of theirs write the row once a day, and where something has changed.
 UPDATE users
-SET display_name = nullif(%(name)s, name), claimed_role = %(claimed_role)s, last_seen_on = current_date
+SET display_name = nullif(%(name)s::text, name), claimed_role = %(claimed_role)s, last_seen_on = current_date
 WHERE id = %(id)s
 
 -- name: change_user
 UPDATE users
 SET
-    role = CASE WHEN %(set_role)s THEN %(role)s ELSE role END,
-    disabled_at = CASE WHEN %(disabled)s IS NULL THEN disabled_at WHEN %(disabled)s THEN coalesce(disabled_at, now()) END
+    role = CASE WHEN %(set_role)s::boolean THEN %(role)s::text ELSE role END,
+    disabled_at = CASE
+        WHEN %(disabled)s::boolean IS NULL THEN disabled_at
+        WHEN %(disabled)s::boolean THEN coalesce(disabled_at, now())
+    END
 WHERE id = %(id)s
 
 -- name: lock_user
