@@ -14,7 +14,7 @@ ACTOR = Text("user", "Only what this user did, by their id, or what they are cal
 ACTION = Text("action", "Only such acts, as `run.submit`.")
 OBJECT = Text("object", "Only what was done to this: a run's or trigger's name, a user's or token's id.")
 ACTS_LIMIT = Number("limit", 1, 1000, 100, "How many.")
-ACTS_BEFORE = Number("before", 0, 1 << 53, 0, "The `next` of the page before.")
+ACTS_BEFORE = Number("before", 1, 1 << 53, 0, "The `next` of the page before.")
 
 _USERS = (Function.USERS,)
 
@@ -50,7 +50,7 @@ ACCOUNT_ROUTES = (
         account_answers.User,
         errors=(403, 409),
         request=requests.UserRequest,
-        about="See [users](users.md).",
+        about="See [users](access.md#users-and-their-roles).",
     ),
     Route(
         "show_user",
