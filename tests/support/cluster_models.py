@@ -400,6 +400,7 @@ class _TraefikService(_Strict):
 class _TraefikRoute(_Strict):
     kind: Literal["Rule"]
     match: Annotated[str, Field(pattern=r"^Host\(`[a-z0-9.-]+`\)")]
+    priority: Annotated[int, Field(ge=0)] | None = None
     middlewares: list[_Named]
     services: Annotated[list[_TraefikService], Field(min_length=1)]
 

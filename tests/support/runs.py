@@ -19,9 +19,8 @@ from support import recipes
 def recipe_files(name: str = "Seal tags", *, output: str = "pvc", **changed: str | None) -> dict[str, str]:
     """A small recipe's files by name; `changed` replaces or, where None, removes one (`_` stands for `.`)."""
     own = {"type": "file", "path": "data.csv"}
-    made = recipes.recipe_files(
-        name=name, input=recipes.inputs(own), output={"type": output}, files={"data.csv": "x,y\n1,2\n"}
-    )
+    contents = {"recipe.sh": "cp /input_dir/data.csv /output_dir/\n", "data.csv": "x,y\n1,2\n"}
+    made = recipes.recipe_files(name=name, input=recipes.inputs(own), output={"type": output}, files=contents)
     files = made | {key.replace("_", "."): value for key, value in changed.items()}
     return {name: text for name, text in files.items() if isinstance(text, str)}
 

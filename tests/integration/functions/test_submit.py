@@ -472,14 +472,14 @@ class TestAccessModes:
         assert submit.post("/sweep").status_code == 200
         assert send(submit, "/validate").status_code == 200
 
-    def test_logging_in_is_not_offered_yet(self, serve, environment):
+    def test_callers_have_to_log_in(self, serve, environment):
         environment.setenv("ACCESS_MODE", "authenticated")
 
         response = send(serve("submit"))
 
         assert response.status_code == 401
-        assert "not offered yet" in response.get_json()["detail"]
-        assert response.headers["WWW-Authenticate"] == "Bearer"
+        assert "log in" in response.get_json()["detail"]
+        assert response.headers["WWW-Authenticate"].startswith("Bearer resource_metadata=")
 
 
 @pytest.mark.parametrize(

@@ -271,10 +271,9 @@ class TestWhatARunIsGiven:
         assert (given.kind, given.name, given.size) == ("url", "sea ice+snow.csv", 12)
 
     def test_nothing_but_the_object(self, upload, trigger, submit, artifacts: Path, argo: ArgoServer):
-        meta = recipe_files(output="temporary")["meta.yml"].replace(
-            "type: file\n      path: data.csv", "type: upload"
-        )
-        files = recipe_files(output="temporary", meta_yml=meta)
+        meta = json.loads(recipe_files(output="temporary")["meta.yml"])
+        meta["input"] = {"params": [{"type": "upload"}]}
+        files = recipe_files(output="temporary", meta_yml=json.dumps(meta))
         trigger(files=files, base_url="https://data.example.org")
 
         assert outcomes(post(upload, uploads.minio(Object()))) == ["started"]
