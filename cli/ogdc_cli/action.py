@@ -10,6 +10,7 @@ from typing import NamedTuple
 from ogdc_cli import github
 from ogdc_cli.api import ApiClient, ApiError
 from ogdc_cli.interrupts import INTERRUPTS, interrupts_held
+from ogdc_cli.login.github_identity import GithubIdentity
 from ogdc_cli.outcome import outcome
 from ogdc_cli.recipes import is_remote, load, staged
 from ogdc_cli.settings import ClientSettings
@@ -79,7 +80,7 @@ def _validate(recipe: str) -> bool:
 
 def _submit(inputs: Inputs) -> bool:
     packed = pack_recipe(inputs.recipe)
-    client = ApiClient(ClientSettings.from_env())
+    client = _client(ClientSettings.from_env())
     name = ""
     try:
         # A run whose name is not known could not be cancelled.
@@ -91,6 +92,13 @@ def _submit(inputs: Inputs) -> bool:
         if name and inputs.wait:
             _cancel(client, name, recipe=inputs.recipe)
         raise
+
+
+def _client(settings: ClientSettings) -> ApiClient:
+    """The deployment as a job calls it: with a token that it was given, else with what GitHub says of it."""
+    if settings.token is None and GithubIdentity.is_offered(os.environ):
+        return ApiClient(settings, GithubIdentity(settings, os.environ))
+    return ApiClient(settings)
 
 
 def _follow(client: ApiClient, name: str, inputs: Inputs) -> bool:

@@ -11,11 +11,12 @@ from urllib.parse import urlencode, urlsplit
 
 from msgspec.json import encode
 
+from ogdc_cli.login.credentials import Credentials
 from ogdc_cli.settings import ClientSettings
 from ogdc_cli.transport import ApiError, Transport
 from ogdc_shared.api import answers
 from ogdc_shared.api.requests import SubmitRequest, TriggerRequest
-from ogdc_shared.errors import OutputUnavailableError, UnknownRunError, UnknownTriggerError
+from ogdc_shared.errors import OgdcError, OutputUnavailableError, UnknownRunError, UnknownTriggerError
 from ogdc_shared.line_blocks import whole_lines
 
 __all__ = ["ApiClient", "ApiError", "Submitted"]
@@ -24,6 +25,7 @@ _T = TypeVar("_T")
 _CHUNK = 1 << 20
 _PARTITIONS = 1000
 _FACTS = 100
+JSON = {"Content-Type": "application/json"}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
 
 
@@ -42,10 +44,16 @@ class ApiClient:
     Every call raises `ApiError` where the service refuses or does not answer.
     """
 
-    def __init__(self, settings: ClientSettings) -> None:
+    def __init__(self, settings: ClientSettings, credentials: Credentials | None = None) -> None:
+        """Ask nothing yet.
+
+        Args:
+            settings: Which deployment, and how it is reached.
+            credentials: What it is shown; None: the user's.
+        """
         self.url = settings.api_url
         self.user = settings.user
-        self._transport = Transport(settings)
+        self._transport = Transport(settings, credentials)
 
     def submit(
         self,
@@ -77,7 +85,7 @@ class ApiClient:
     def run(self, name: str, *, tasks: int | None = None) -> answers.RunDetail:
         """One run in detail, with at most so many of its tasks; None: as many as the service gives."""
         query = "" if tasks is None else f"?task_limit={tasks}"
-        return self._transport.call("GET", f"/runs/{_segment(name)}{query}", answers.RunDetail)
+        return self._transport.call("GET", f"/runs/{segment(name)}{query}", answers.RunDetail)
 
     def runs(self, **filters: str | int | None) -> Iterator[answers.Run]:
         """All runs that match, newest first, a page at a time."""
@@ -91,32 +99,32 @@ class ApiClient:
 
     def partitions(self, name: str) -> Iterator[answers.Partition]:
         """How a run's inputs are divided, and how far each part is, a page at a time."""
-        path = f"/runs/{_segment(name)}/partitions?limit={_PARTITIONS}"
+        path = f"/runs/{segment(name)}/partitions?limit={_PARTITIONS}"
         kind = answers.PartitionList
-        yield from _pages(lambda rest: self._transport.call("GET", path + rest, kind).partitions)
+        yield from pages(lambda rest: self._transport.call("GET", path + rest, kind).partitions)
 
     def facts(self, name: str) -> Iterator[answers.Facts]:
         """What a run's tasks have done, a page at a time."""
-        path = f"/runs/{_segment(name)}/facts?limit={_FACTS}"
-        yield from _pages(lambda rest: self._transport.call("GET", path + rest, answers.FactsList).tasks)
+        path = f"/runs/{segment(name)}/facts?limit={_FACTS}"
+        yield from pages(lambda rest: self._transport.call("GET", path + rest, answers.FactsList).tasks)
 
     def logs(self, name: str, *, tail: int | None = None) -> Iterator[bytes]:
         """What a run's tasks have printed so far, some whole lines at a time."""
         query = "" if tail is None else f"?tail={tail}"
-        with self._transport.stream("GET", f"/runs/{_segment(name)}/logs{query}") as response:
+        with self._transport.stream("GET", f"/runs/{segment(name)}/logs{query}") as response:
             yield from whole_lines(response.stream(_CHUNK))
 
     def cancel(self, name: str) -> answers.Run:
         """Stop a run."""
-        return self._transport.call("POST", f"/runs/{_segment(name)}/cancel", answers.Run)
+        return self._transport.call("POST", f"/runs/{segment(name)}/cancel", answers.Run)
 
     def remove(self, name: str) -> answers.Run:
         """Remove what a run that has ended left."""
-        return self._transport.call("DELETE", f"/runs/{_segment(name)}", answers.Run)
+        return self._transport.call("DELETE", f"/runs/{segment(name)}", answers.Run)
 
     def retry(self, name: str) -> answers.Run:
         """Run again what failed of a run."""
-        return self._transport.call("POST", f"/runs/{_segment(name)}/retry", answers.Run)
+        return self._transport.call("POST", f"/runs/{segment(name)}/retry", answers.Run)
 
     def triggers(self) -> list[answers.Trigger]:
         """All triggers, by name."""
@@ -124,17 +132,16 @@ class ApiClient:
 
     def trigger(self, name: str, *, uploads: int) -> answers.TriggerDetail:
         """One trigger with as many of its newest uploads."""
-        path = f"/triggers/{_segment(name, UnknownTriggerError)}?uploads={uploads}"
+        path = f"/triggers/{segment(name, UnknownTriggerError)}?uploads={uploads}"
         return self._transport.call("GET", path, answers.TriggerDetail)
 
     def add_trigger(self, asked: TriggerRequest) -> answers.Trigger:
         """Have uploads start runs."""
-        headers = {"Content-Type": "application/json"}
-        return self._transport.call("POST", "/triggers", answers.Trigger, body=encode(asked), headers=headers)
+        return self._transport.call("POST", "/triggers", answers.Trigger, body=encode(asked), headers=JSON)
 
     def remove_trigger(self, name: str) -> str:
         """Remove a trigger; returns what the service says of that."""
-        path = f"/triggers/{_segment(name, UnknownTriggerError)}"
+        path = f"/triggers/{segment(name, UnknownTriggerError)}"
         return self._transport.call("DELETE", path, answers.TriggerRemoved).message
 
     def version(self) -> str:
@@ -143,7 +150,7 @@ class ApiClient:
 
     def output_url(self, name: str) -> str:
         """Download link of a run's zip."""
-        return self._transport.call("GET", f"/output/{_segment(name)}", answers.OutputResponse).data_url
+        return self._transport.call("GET", f"/output/{segment(name)}", answers.OutputResponse).data_url
 
     def download(self, url: str, into: Path) -> Path:
         """Fetch `url` into the directory `into`, where it appears in one step under its own file name.
@@ -164,7 +171,7 @@ class ApiClient:
             return partial.rename(into / name)
 
 
-def _pages(ask: Callable[[str], list[_T]]) -> Iterator[_T]:
+def pages(ask: Callable[[str], list[_T]]) -> Iterator[_T]:
     """All entries of a list; `ask` gets a page of it, given what its query ends with."""
     offset = 0
     while page := ask(f"&offset={offset}"):
@@ -172,8 +179,8 @@ def _pages(ask: Callable[[str], list[_T]]) -> Iterator[_T]:
         offset += len(page)
 
 
-def _segment(name: str, unknown: type[UnknownRunError | UnknownTriggerError] = UnknownRunError) -> str:
-    """A run's or a trigger's name as part of a path.
+def segment(name: str, unknown: Callable[[str], OgdcError] = UnknownRunError) -> str:
+    """A name, or an id, as part of a path.
 
     Raises:
         UnknownRunError: or `unknown`: nothing can be called so, which a server might take for another path.

@@ -9,9 +9,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_shared.errors import OgdcError
+
+if TYPE_CHECKING:
+    from ogdc_cli.login.credentials import UserCredentials
+    from ogdc_cli.settings import ClientSettings
 
 _GDAL_PROGRAMS = ("gdalinfo", "ogr2ogr", "gdal_calc.py")
 _MIN_FREE = 2 << 30
@@ -186,19 +190,38 @@ def _api(environ: Mapping[str, str]) -> Finding:
 
 
 def _login(environ: Mapping[str, str]) -> Finding:
+    """Whether the login holds, and until when: as the deployment says, where it can be asked."""
+    from ogdc_cli.login.credentials import UserCredentials
     from ogdc_cli.settings import ClientSettings
 
+    part = "login"
     try:
         settings = ClientSettings.from_env(environ)
-        token = settings.access_token()
+        credentials = UserCredentials(settings)
+        token = credentials.token()
     except OgdcError as exc:
-        return Finding("login", False, str(exc), "ogdc-runner set-token")
+        return Finding(part, False, str(exc), "ogdc-runner login")
     if token is None:
-        return Finding(
-            "login", True, f"no token is kept; runs on a deployment in open mode are {settings.user}'s"
-        )
+        text = f"no login is kept; runs on a deployment in open mode are {settings.user}'s"
+        return Finding(part, True, text)
     source = "OGDC_TOKEN" if settings.token else str(settings.token_file)
-    return Finding("login", True, f"a token from {source}")
+    return _checked_login(part, settings, credentials, f"a token from {source}")
+
+
+def _checked_login(part: str, settings: ClientSettings, credentials: UserCredentials, text: str) -> Finding:
+    from ogdc_cli.accounts import Accounts
+    from ogdc_cli.transport import ApiError
+
+    try:
+        me = Accounts(settings, credentials).me()
+    except ApiError as exc:
+        if exc.status in (401, 403):
+            return Finding(part, False, f"{text}: {exc}", "ogdc-runner login")
+        return Finding(part, True, f"{text}, which could not be tried{credentials.until}")
+    if me.id is None:
+        return Finding(part, True, f"{text}; nobody logs in at {settings.api_url}")
+    until = f", until {me.token.expires_at:%Y-%m-%d %H:%M} UTC" if me.token else credentials.until
+    return Finding(part, True, f"{text}: {me.name}, {me.role}{until}")
 
 
 def _not_installed(part: str, exc: ModuleNotFoundError) -> Finding:

@@ -14,11 +14,14 @@ import os
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from ogdc_cli.terminal import say
 
 _DATA = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
+_RESUME: ContextVar[str | None] = ContextVar("resume", default=None)
+"""The word after which the runner obeys again; None: it does."""
 _PROPERTY = _DATA | str.maketrans({":": "%3A", ",": "%2C"})
 
 
@@ -42,12 +45,32 @@ def commands_ignored() -> Iterator[None]:
 
     What a recipe's commands say may look like a workflow command, `##[…]` even within a line.
     """
-    token = secrets.token_hex(16)
-    _print(f"::stop-commands::{token}")
+    before = _RESUME.set(_stop_commands())
     try:
         yield
     finally:
-        _print(f"::{token}::")
+        _print(f"::{_RESUME.get()}::")
+        _RESUME.reset(before)
+
+
+def mask(secret: str) -> None:
+    """Have the runner show `***` for a secret from now on, also where it obeys no other command.
+
+    It would print the secret there; a word that has let it obey again is known, and stops nothing more.
+    """
+    resume = _RESUME.get()
+    if resume:
+        _print(f"::{resume}::")
+    _print(f"::add-mask::{secret.translate(_DATA)}")
+    if resume:
+        _RESUME.set(_stop_commands())
+
+
+def _stop_commands() -> str:
+    """Have the runner obey nothing until the word that is returned comes."""
+    resume = secrets.token_hex(16)
+    _print(f"::stop-commands::{resume}")
+    return resume
 
 
 def set_outputs(**values: str) -> None:

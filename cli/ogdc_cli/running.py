@@ -50,7 +50,7 @@ def run_recipe(
     packed = pack_recipe(recipe)
     with _scratch_in(output_dir) as scratch:
         stack = ensure_up(idle_timeout=idle_timeout)
-        client = ApiClient(ClientSettings.from_env()._replace(api_url=stack.url, by_default=False))
+        client = ApiClient(ClientSettings.from_env().at_stack(stack.url))
         with _cancelled_with_us(client, lambda: submit(client, packed, overwrite=True, cache=cache)) as name:
             run = follow(client, name, quiet=quiet)
         if run.status != Phase.SUCCEEDED:

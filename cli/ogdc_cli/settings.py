@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import getpass
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from ogdc_shared.errors import ConfigurationError
+from ogdc_shared.variables import FLAG
 
 _API_URLS = {
     "local": "https://localhost:7443/api",
@@ -28,16 +28,20 @@ class ClientSettings(NamedTuple):
     token_file: Path
     user: str
     """The name sent along to a deployment in `open` mode, which takes it on trust."""
+    is_named: bool = False
+    """Whether the environment names the deployment."""
     by_default: bool = False
     """True: nothing names a deployment and no local stack is up, so `api_url` is the production service's."""
     ca_file: str | None = None
     """Certificates to trust; None: the system's."""
     token: str | None = None
-    """An access token that goes before the stored one."""
+    """OGDC_TOKEN, which goes before what is kept."""
+    plain_http: bool = False
+    """Whether tokens may be sent to other machines without encryption."""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> ClientSettings:
-        """Read OGDC_API_URL, ENVIRONMENT, OGDC_TOKEN and TOKEN_CACHE_FILE.
+        """Read OGDC_API_URL, ENVIRONMENT, OGDC_TOKEN, TOKEN_CACHE_FILE and OGDC_PLAIN_HTTP.
 
         Without the first two a local stack is asked where one is up.
 
@@ -55,47 +59,17 @@ class ClientSettings(NamedTuple):
             verify_tls=environment != "local",
             token_file=_token_file(env),
             user=_user(env),
+            is_named=bool(named),
             by_default=by_default,
             ca_file=next((env[name] for name in _CA_FILES if env.get(name)), None),
             token=_token(env),
+            plain_http=FLAG.read("OGDC_PLAIN_HTTP", env.get("OGDC_PLAIN_HTTP") or "false"),
         )
 
-    def access_token(self) -> str | None:
-        """The access token: OGDC_TOKEN, else what `set-token` stored; None where there is neither.
-
-        Raises:
-            ConfigurationError: the token file is there and cannot be read.
-        """
-        if self.token:
-            return self.token
-        token = load_tokens(self.token_file).get("access_token")
-        if token is not None and not _fits_header(token):
-            raise ConfigurationError(
-                f"The access token in {self.token_file} is empty or holds characters that no token has. "
-                "Run `ogdc-runner set-token` to write it anew."
-            )
-        return token
-
-
-def load_tokens(path: Path) -> dict[str, str]:
-    """Read the token file, a JSON object with `access_token`, `refresh_token`, or both."""
-    try:
-        tokens = json.loads(path.read_text())
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as exc:
-        raise ConfigurationError(
-            f"The token file {path} cannot be read: {exc}. Run `ogdc-runner set-token` to write it anew."
-        ) from exc
-    return {key: str(value) for key, value in tokens.items()} if isinstance(tokens, dict) else {}
-
-
-def save_tokens(path: Path, tokens: Mapping[str, str]) -> None:
-    """Write the token file so that only its owner can read it, in one step."""
-    from ogdc_local.stack.paths import write_private
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_private(path, json.dumps(dict(tokens), indent=2))
+    def at_stack(self, url: str) -> ClientSettings:
+        """These settings for the local stack, which gets no token of a deployment that is named."""
+        token = None if self.is_named else self.token
+        return self._replace(api_url=url, by_default=False, is_named=False, token=token)
 
 
 def _found_url(env: Mapping[str, str]) -> tuple[str, bool]:

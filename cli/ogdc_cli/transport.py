@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import msgspec
 import urllib3
 
+from ogdc_cli.login.credentials import Credentials, UserCredentials
 from ogdc_cli.settings import ClientSettings
+from ogdc_cli.terminal import say
 from ogdc_shared.errors import OgdcError
 from ogdc_shared.servers.proxies import proxy_of
 from ogdc_shared.structs import decoder
@@ -20,7 +23,22 @@ from ogdc_shared.telemetry.tracing import new_trace
 
 _Answer = TypeVar("_Answer", bound=msgspec.Struct)
 _TIMEOUT = urllib3.Timeout(connect=5, read=120)
-_RETRIES = urllib3.Retry(
+_MAX_WAITS, _MAX_WAIT_SECONDS = 3, 60.0
+"""How often, and for how long, a command waits that is told to."""
+
+
+class _Retry(urllib3.Retry):
+    """Waits for what is away, not longer than a person would; who asks too much is told first."""
+
+    RETRY_AFTER_STATUS_CODES = frozenset({503})
+
+    def get_retry_after(self, response: urllib3.BaseHTTPResponse) -> float | None:
+        """Seconds that an answer asks to wait."""
+        seconds = super().get_retry_after(response)
+        return None if seconds is None else min(seconds, _MAX_WAIT_SECONDS)
+
+
+_RETRIES = _Retry(
     total=3,
     connect=0,
     read=0,
@@ -31,7 +49,7 @@ _RETRIES = urllib3.Retry(
     allowed_methods=None,
     raise_on_status=False,
 )
-_PASSING = frozenset({502, 503, 504})
+_PASSING = frozenset({429, 502, 503, 504})
 _THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -41,25 +59,39 @@ class ApiError(OgdcError):
     Attributes:
         status: The HTTP status; None where there was no answer.
         passing: Whether the same call may succeed later.
+        retry_after: Seconds after which; None: the API does not say.
     """
 
-    def __init__(self, message: str, *, status: int | None = None, passing: bool = False) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        passing: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.passing = passing
+        self.retry_after = retry_after
 
 
 class Transport:
     """Sends requests; what is answered with 503 is sent again a few times, as the Retry-After says."""
 
-    def __init__(self, settings: ClientSettings) -> None:
+    def __init__(self, settings: ClientSettings, credentials: Credentials | None = None) -> None:
+        """Send nothing yet.
+
+        Args:
+            settings: Which deployment, and how it is reached.
+            credentials: What it is shown; None: the user's.
+        """
+        self._credentials = credentials or UserCredentials(settings)
         self._url = settings.api_url
         self._by_default = settings.by_default
         # One trace for all requests of a command.
         trace = new_trace(recorded=True)
         self._headers = {"OGDC-User": settings.user, "Accept": "application/json"} | trace.headers
-        if token := settings.access_token():
-            self._headers["Authorization"] = f"Bearer {token}"
         self._pools: dict[str | None, urllib3.PoolManager] = {}
         self._tls: dict[str, Any] = {"cert_reqs": "CERT_NONE"}
         if settings.verify_tls:
@@ -103,9 +135,14 @@ class Transport:
 
         Raises:
             ApiError: the API refuses, does not answer or breaks off.
+            ConfigurationError: the caller's token cannot be read, or must not be sent there.
         """
-        with self._answer(method, self._url + path, body, self._headers | dict(headers or {})) as response:
-            yield response
+        with self._answered(self._url + path):
+            response = self._permitted(method, self._url + path, body, self._headers | dict(headers or {}))
+            try:
+                yield response
+            finally:
+                response.release_conn()
 
     @contextmanager
     def fetch(self, url: str) -> Iterator[urllib3.BaseHTTPResponse]:
@@ -114,29 +151,69 @@ class Transport:
         Raises:
             ApiError: it refuses, does not answer or breaks off.
         """
-        with self._answer("GET", url, None, {}) as response:
-            yield response
-
-    @contextmanager
-    def _answer(
-        self, method: str, url: str, body: bytes | None, headers: dict[str, str]
-    ) -> Iterator[urllib3.BaseHTTPResponse]:
-        try:
-            response = self._pool(url).request(
-                method,
-                url,
-                body=body,
-                headers=headers,
-                timeout=_TIMEOUT,
-                retries=_RETRIES,
-                preload_content=False,
-            )
+        with self._answered(url):
+            response = self._send("GET", url, None, {})
             try:
                 if response.status >= 400:
                     raise self._refusal(response, url)
                 yield response
             finally:
                 response.release_conn()
+
+    def _permitted(
+        self, method: str, url: str, body: bytes | None, headers: dict[str, str]
+    ) -> urllib3.BaseHTTPResponse:
+        """Send a request with the caller's token: with another if it is refused, later if it is too early."""
+        token, is_renewed, waits = self._credentials.token(), False, 0
+        while True:
+            shown = {"Authorization": f"Bearer {token}"} if token else {}
+            response = self._send(method, url, body, headers | shown)
+            if response.status < 400:
+                return response
+            refusal = self._refusal(response, url)
+            response.release_conn()
+            if refusal.status == 401 and token and not is_renewed:
+                token, is_renewed = self._another(token, refusal), True
+            elif waits < _MAX_WAITS and self._has_waited(refusal):
+                waits += 1
+            else:
+                raise refusal
+
+    def _another(self, refused: str, refusal: ApiError) -> str:
+        """A token in place of one that was refused."""
+        try:
+            token = self._credentials.renewed(refused)
+        except OgdcError as exc:
+            raise ApiError(str(exc), status=401, passing=getattr(exc, "passing", False)) from refusal
+        if token is None or token == refused:
+            raise refusal
+        return token
+
+    def _has_waited(self, refusal: ApiError) -> bool:
+        """Wait as long as a refusal asks for, where that is not too long."""
+        if refusal.status != 429 or refusal.retry_after is None or refusal.retry_after > _MAX_WAIT_SECONDS:
+            return False
+        say(f"{refusal}\nWaiting {refusal.retry_after:.0f} s.", err=True)
+        time.sleep(refusal.retry_after)
+        return True
+
+    def _send(
+        self, method: str, url: str, body: bytes | None, headers: dict[str, str]
+    ) -> urllib3.BaseHTTPResponse:
+        return self._pool(url).request(
+            method,
+            url,
+            body=body,
+            headers=headers,
+            timeout=_TIMEOUT,
+            retries=_RETRIES,
+            preload_content=False,
+        )
+
+    @contextmanager
+    def _answered(self, url: str) -> Iterator[None]:
+        try:
+            yield
         except urllib3.exceptions.HTTPError as exc:
             raise self._silence(url, exc) from exc
 
@@ -149,11 +226,25 @@ class Transport:
         return self._pools[proxy]
 
     def _refusal(self, response: urllib3.BaseHTTPResponse, url: str) -> ApiError:
+        said = _detail(response) or f"{url} answered {response.status} {response.reason or ''}".rstrip() + "."
+        if response.status == 401:
+            said = self._with_advice(said, response)
         return self._error(
-            _detail(response) or f"{url} answered {response.status} {response.reason or ''}".rstrip() + ".",
+            said,
             status=response.status,
             passing=response.status in _PASSING,
+            retry_after=_retry_after(response),
         )
+
+    def _with_advice(self, said: str, response: urllib3.BaseHTTPResponse) -> str:
+        """What to do about a token that is missing or refused."""
+        led = [each.redirect_location for each in response.retries.history] if response.retries else []
+        if elsewhere := [
+            each for each in led if each and _origin(urljoin(self._url, each)) != _origin(self._url)
+        ]:
+            return f"{said} {self._url} leads to {elsewhere[-1]}, which gets no token. Is OGDC_API_URL right?"
+        advice = self._credentials.advice
+        return said if "ogdc-runner login" in said else f"{said} {advice}"
 
     def _silence(self, url: str, exc: urllib3.exceptions.HTTPError) -> ApiError:
         reason = getattr(exc, "reason", None) or exc
@@ -174,13 +265,27 @@ class Transport:
         message = f"{server} does not answer: {_last_words(reason)}."
         return self._error(message if self._by_default else f"{message} {advice}", passing=True)
 
-    def _error(self, message: str, *, status: int | None = None, passing: bool = False) -> ApiError:
+    def _error(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        passing: bool = False,
+        retry_after: float | None = None,
+    ) -> ApiError:
         if self._by_default:
             message += (
                 f"\nNo local stack is up, so {self._url} was asked. `ogdc-runner up` starts the stack with "
                 "all its runs; OGDC_API_URL names another deployment."
             )
-        return ApiError(message, status=status, passing=passing)
+        return ApiError(message, status=status, passing=passing, retry_after=retry_after)
+
+
+def _retry_after(response: urllib3.BaseHTTPResponse) -> float | None:
+    try:
+        return _RETRIES.parse_retry_after(response.headers.get("Retry-After", ""))
+    except urllib3.exceptions.InvalidHeader:
+        return None
 
 
 def _origin(url: str) -> str:

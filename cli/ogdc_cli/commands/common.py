@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from ogdc_cli.accounts import Accounts
     from ogdc_cli.api import ApiClient
 
 RecipeArgument = Annotated[
@@ -39,5 +40,13 @@ def connected(*, starting: bool = False) -> ApiClient:
         from ogdc_local.stack.control import revived
 
         if stack := revived():
-            settings = settings._replace(api_url=stack.url, by_default=False)
+            settings = settings.at_stack(stack.url)
     return ApiClient(settings)
+
+
+def accounts() -> Accounts:
+    """Users of the deployment that the environment names, or of the local stack."""
+    from ogdc_cli.accounts import Accounts
+    from ogdc_cli.settings import ClientSettings
+
+    return Accounts(ClientSettings.from_env())

@@ -1,4 +1,4 @@
-"""Commands to begin with: init, doctor."""
+"""Commands to begin with: init, doctor, version."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ def register(app: typer.Typer) -> None:
     """Add these commands to `app`."""
     app.command("init", short_help="Write a small recipe to begin with.")(init)
     app.command("doctor", short_help="Check what running recipes takes.")(doctor)
+    app.command("version")(version)
 
 
 def init(
@@ -52,3 +53,18 @@ def doctor(as_json: JsonOption = False) -> None:
         print_json([finding._asdict() for finding in findings])
     if not all(finding.ok for finding in findings):
         raise typer.Exit(1)
+
+
+def version(
+    api: Annotated[bool, typer.Option("--api", help="Ask the service for its version, too.")] = False,
+) -> None:
+    """Print the version of this program."""
+    from importlib.metadata import version as installed
+
+    say(f"ogdc-runner {installed('ogdc-runner')}")
+    if api:
+        from ogdc_cli.api import ApiClient
+        from ogdc_cli.settings import ClientSettings
+
+        client = ApiClient(ClientSettings.from_env())
+        say(one_line(f"{client.url} {client.version()}"))

@@ -1,63 +1,103 @@
-"""Commands about the caller and the program itself: set-token, version."""
+"""Commands about API tokens, for programs: tokens create, list, revoke."""
 
 from __future__ import annotations
 
-import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ogdc_cli.terminal import one_line, say
+from ogdc_cli.commands.common import JsonOption, accounts
+from ogdc_cli.terminal import one_line, print_json, say
+from ogdc_shared.auth.permissions import Role
+
+if TYPE_CHECKING:
+    from ogdc_shared.api.answers import Token
+
+
+def complete(incomplete: str) -> list[str]:
+    """Names of the caller's tokens for a shell to complete."""
+    from ogdc_shared.errors import OgdcError
+
+    try:
+        return [token.name for token in accounts().tokens() if token.name.startswith(incomplete)]
+    except (OgdcError, OSError):
+        return []
+
+
+TokenArgument = Annotated[
+    str, typer.Argument(metavar="TOKEN", help="The token: its id or its name.", autocompletion=complete)
+]
+EverybodyOption = Annotated[bool, typer.Option("--all", help="Everybody's; for admins.")]
+
+tokens = typer.Typer(no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
     """Add these commands to `app`."""
-    app.command("set-token", short_help="Keep a deployment's tokens.")(set_token)
-    app.command("version")(version)
+    app.add_typer(tokens, name="tokens", help="Let programs in by API tokens.")
 
 
-def set_token(
-    access: Annotated[str | None, typer.Option(help="The access token.")] = None,
-    refresh: Annotated[str | None, typer.Option(help="The refresh token.")] = None,
-    json_str: Annotated[
-        str | None, typer.Option(help='Both as JSON: {"access_token": …, "refresh_token": …}.')
+@tokens.command("create")
+def create(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What the token is for.")],
+    *,
+    role: Annotated[
+        Role | None, typer.Option(help="It may do no more.", show_default="all that you may")
     ] = None,
+    days: Annotated[
+        int | None, typer.Option(min=1, help="Valid for so long.", show_default="as the deployment has it")
+    ] = None,
+    user: Annotated[
+        str | None, typer.Option(help="Whose it is; for admins, of a user whom the service has itself.")
+    ] = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Keep the tokens that a deployment's login page handed out; what is not given stays as it was."""
-    from ogdc_cli.settings import ClientSettings, load_tokens, save_tokens
+    """Make an API token and print it, this once: nobody can show it again."""
+    from ogdc_cli.user_names import find_user
+    from ogdc_shared.api.requests import TokenRequest
 
-    given = _parse_tokens(json_str) | _present(access_token=access, refresh_token=refresh)
-    if not given:
-        raise typer.BadParameter("give at least one of --access, --refresh and --json-str")
-    path = ClientSettings.from_env().token_file
-    save_tokens(path, load_tokens(path) | given)
-    say(f"Tokens kept in {path}.")
-
-
-def version(
-    api: Annotated[bool, typer.Option("--api", help="Ask the service for its version, too.")] = False,
-) -> None:
-    """Print the version of this program."""
-    from importlib.metadata import version as installed
-
-    say(f"ogdc-runner {installed('ogdc-runner')}")
-    if api:
-        from ogdc_cli.api import ApiClient
-        from ogdc_cli.settings import ClientSettings
-
-        client = ApiClient(ClientSettings.from_env())
-        say(one_line(f"{client.url} {client.version()}"))
+    client = accounts()
+    owner = None if user is None else find_user(client, user).id
+    made = client.add_token(TokenRequest(name=name, role=role, days=days, user=owner))
+    if as_json:
+        print_json(made)
+        return
+    say(made.token)
+    say(
+        one_line(
+            f"That is the token {made.name!r} of {made.owner}, {made.role} at most, until "
+            f"{made.expires_at:%Y-%m-%d}. Keep it now: it is not shown again."
+        ),
+        err=True,
+    )
 
 
-def _parse_tokens(text: str | None) -> dict[str, str]:
-    if text is None:
-        return {}
-    try:
-        tokens = json.loads(text)
-        return _present(access_token=tokens.get("access_token"), refresh_token=tokens.get("refresh_token"))
-    except (ValueError, AttributeError) as exc:
-        raise typer.BadParameter('--json-str takes JSON such as {"access_token": "…"}') from exc
+@tokens.command("list")
+def list_tokens(everybody: EverybodyOption = False, as_json: JsonOption = False) -> None:
+    """List API tokens that are not revoked."""
+    found = list(accounts().tokens(everybody=everybody))
+    if as_json:
+        print_json(found)
+    elif not found:
+        say("No tokens.")
+    for token in [] if as_json else found:
+        say(one_line(_line(token)))
 
 
-def _present(**tokens: str | None) -> dict[str, str]:
-    return {key: value for key, value in tokens.items() if value}
+@tokens.command("revoke")
+def revoke(token: TokenArgument, as_json: JsonOption = False) -> None:
+    """Revoke an API token: from now on it is refused."""
+    from ogdc_cli.user_names import token_id
+
+    client = accounts()
+    revoked = client.revoke_token(token_id(client, token))
+    if as_json:
+        print_json(revoked)
+    else:
+        say(one_line(f"The token {revoked.name!r} of {revoked.owner} is revoked."))
+
+
+def _line(token: Token) -> str:
+    used = f"last used {token.last_used_on}" if token.last_used_on else "never used"
+    until = f"until {token.expires_at:%Y-%m-%d}"
+    return f"{token.id}  {token.role:<9}  {token.name}  ({token.owner}, {until}, {used})"

@@ -16,8 +16,9 @@ from support.stack import Done, Stack, run_cli, user_environment
 
 EXAMPLES = Path(__file__).parents[3] / "docs" / "examples"
 COMMANDS = """
-init doctor run up down validate validate-recipe validate-all-recipes compile graph
-submit status check-workflow-status list watch logs cancel retry get-output rm gc set-token version triggers
+init doctor version run up down validate validate-recipe validate-all-recipes compile graph
+submit status check-workflow-status list watch logs cancel retry get-output rm gc
+login logout whoami token set-token triggers tokens users audit
 """
 Cli = Callable[..., Done]
 

@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
-from ogdc_cli.settings import ClientSettings, load_tokens, save_tokens
+from ogdc_cli.settings import ClientSettings
 from ogdc_shared.errors import ConfigurationError
 
 PRODUCTION = "https://ogdc.dataone.org/api"
@@ -66,39 +65,20 @@ def test_certificates_of_other_clients_are_taken(tmp_path: Path) -> None:
     assert read(tmp_path, REQUESTS_CA_BUNDLE="/a.pem", SSL_CERT_FILE="/b.pem").ca_file == "/b.pem"
 
 
-def test_tokens_come_back_as_they_were_kept(tmp_path: Path) -> None:
-    path = tmp_path / "deep" / "tokens.json"
-    assert load_tokens(path) == {}
-    save_tokens(path, {"access_token": "abc"})
-    assert load_tokens(path) == {"access_token": "abc"}
-    assert read(tmp_path, TOKEN_CACHE_FILE=str(path)).access_token() == "abc"
-    assert [file.name for file in path.parent.iterdir()] == ["tokens.json"]
-
-
-@pytest.mark.parametrize("content", ["{", "\xff", '{"access_token": "a\\nb"}', '{"access_token": ""}'])
-def test_token_file_that_cannot_be_used_is_named(tmp_path: Path, content: str) -> None:
-    path = tmp_path / "tokens.json"
-    path.write_bytes(content.encode("latin-1"))
-    with pytest.raises(ConfigurationError, match=r"tokens\.json.*set-token"):
-        read(tmp_path, TOKEN_CACHE_FILE=str(path)).access_token()
-
-
-@pytest.mark.parametrize("content", ["[]", "null", "{}", json.dumps({"refresh_token": "x"})])
-def test_token_file_without_a_token_is_no_error(tmp_path: Path, content: str) -> None:
-    path = tmp_path / "tokens.json"
-    path.write_text(content)
-    assert read(tmp_path, TOKEN_CACHE_FILE=str(path)).access_token() is None
-
-
-def test_token_of_the_environment_goes_first_without_its_line_break(tmp_path: Path) -> None:
-    save_tokens(tmp_path / "tokens.json", {"access_token": "stored"})
-    stored = {"TOKEN_CACHE_FILE": str(tmp_path / "tokens.json")}
-
-    assert read(tmp_path, OGDC_TOKEN="given\n", **stored).access_token() == "given"
-    assert read(tmp_path, OGDC_TOKEN="", **stored).access_token() == "stored"
+def test_token_of_the_environment_loses_its_line_break(tmp_path: Path) -> None:
+    assert read(tmp_path, OGDC_TOKEN="given\n").token == "given"
+    assert read(tmp_path, OGDC_TOKEN=" ").token is None
 
 
 @pytest.mark.parametrize("token", ["a\nb", "é"])
 def test_token_of_the_environment_that_fits_no_header_is_refused(tmp_path: Path, token: str) -> None:
     with pytest.raises(ConfigurationError, match="OGDC_TOKEN holds"):
         read(tmp_path, OGDC_TOKEN=token)
+
+
+def test_a_token_for_a_deployment_is_none_for_the_local_stack(tmp_path: Path) -> None:
+    named = read(tmp_path, OGDC_API_URL="https://host/api", OGDC_TOKEN="t").at_stack("http://127.0.0.1:1")
+    alone = read(tmp_path, OGDC_TOKEN="t").at_stack("http://127.0.0.1:1")
+
+    assert (named.api_url, named.token) == ("http://127.0.0.1:1", None)
+    assert alone.token == "t"

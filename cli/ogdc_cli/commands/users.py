@@ -1,0 +1,168 @@
+"""Commands for admins about users: users list, add, role, disable, enable; audit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ogdc_cli.commands.common import JsonOption, accounts
+from ogdc_cli.terminal import one_line, print_json, say
+from ogdc_shared.auth.permissions import Role
+
+if TYPE_CHECKING:
+    from ogdc_shared.api.answers import Act, User
+    from ogdc_shared.api.requests import UserChange
+
+_NO_ROLE = "none"
+_OWN_ISSUER = "ogdc"
+"""Of users that the service has itself, who come with API tokens."""
+
+
+def complete(incomplete: str) -> list[str]:
+    """Names of users for a shell to complete, where the deployment tells them."""
+    from ogdc_shared.errors import OgdcError
+
+    try:
+        found = accounts().users()
+        return [user.name for user in found if user.name.startswith(incomplete)]
+    except (OgdcError, OSError):
+        return []
+
+
+UserArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="USER",
+        help="The user: their id, their name, or what their issuer calls them.",
+        autocompletion=complete,
+    ),
+]
+
+users = typer.Typer(no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to `app`."""
+    app.add_typer(users, name="users", help="Say who may do what; for admins.")
+    app.command("audit", short_help="Print who did what; for admins.")(audit)
+
+
+@users.command("list")
+def list_users(as_json: JsonOption = False) -> None:
+    """List users, those recorded first at the top."""
+    found = list(accounts().users())
+    if as_json:
+        print_json(found)
+    elif not found:
+        say("No users.")
+    for user in [] if as_json else found:
+        say(one_line(_line(user)))
+
+
+@users.command("add")
+def add(
+    subject: Annotated[
+        str, typer.Argument(metavar="SUBJECT", help="What the issuer calls the user, such as an ORCID iD.")
+    ],
+    *,
+    issuer: Annotated[
+        str,
+        typer.Option(
+            help="Who vouches for the user: the URL of a login provider, or `ogdc` for a program with an "
+            "API token."
+        ),
+    ] = _OWN_ISSUER,
+    name: Annotated[str | None, typer.Option(help="How they are shown.", show_default="SUBJECT")] = None,
+    role: Annotated[Role | None, typer.Option(help="What they may do.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Add a user before they log in, or one who never does."""
+    from ogdc_shared.api.requests import UserRequest
+
+    client = accounts()
+    user = client.add_user(UserRequest(subject=subject, issuer=issuer, name=name, role=role))
+    _tell(user, as_json=as_json)
+
+
+@users.command("role")
+def give_role(
+    user: UserArgument,
+    role: Annotated[
+        str,
+        typer.Argument(
+            metavar="ROLE", help=f"{', '.join(Role)}, or none: it follows from their logins again."
+        ),
+    ],
+    as_json: JsonOption = False,
+) -> None:
+    """Say what a user may do."""
+    from ogdc_shared.api.requests import UserChange
+
+    if role not in {*Role, _NO_ROLE}:
+        raise typer.BadParameter(f"give one of {', '.join(Role)}, none")
+    _change(user, UserChange(role=None if role == _NO_ROLE else Role(role)), as_json=as_json)
+
+
+@users.command("disable")
+def disable(user: UserArgument, as_json: JsonOption = False) -> None:
+    """Refuse a user from now on: their logins, their API tokens, and what their triggers start."""
+    from ogdc_shared.api.requests import UserChange
+
+    _change(user, UserChange(disabled=True), as_json=as_json)
+
+
+@users.command("enable")
+def enable(user: UserArgument, as_json: JsonOption = False) -> None:
+    """Let a user in again."""
+    from ogdc_shared.api.requests import UserChange
+
+    _change(user, UserChange(disabled=False), as_json=as_json)
+
+
+def audit(
+    user: Annotated[str | None, typer.Option(help="Only what this user did.")] = None,
+    action: Annotated[str | None, typer.Option(help="Only such acts, as run.submit.")] = None,
+    of: Annotated[
+        str | None,
+        typer.Option("--object", help="Only what was done to this run, trigger, user or token."),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 50,
+    as_json: JsonOption = False,
+) -> None:
+    """Print who did what, newest first."""
+    from itertools import islice
+
+    found = list(islice(accounts().acts(user=user, action=action, object=of, limit=min(limit, 1000)), limit))
+    if as_json:
+        print_json(found)
+    elif not found:
+        say("Nothing was done.")
+    for act in [] if as_json else found:
+        say(one_line(_act_line(act)))
+
+
+def _change(called: str, change: UserChange, *, as_json: bool) -> None:
+    from ogdc_cli.user_names import find_user
+
+    client = accounts()
+    _tell(client.change_user(find_user(client, called).id, change), as_json=as_json)
+
+
+def _tell(user: User, *, as_json: bool) -> None:
+    if as_json:
+        print_json(user)
+    else:
+        say(one_line(_line(user)))
+
+
+def _line(user: User) -> str:
+    role = "disabled" if user.disabled_at else user.role or "no role"
+    seen = f", last seen {user.last_seen_on}" if user.last_seen_on else ""
+    return f"{user.id}  {role:<9}  {user.name}  ({user.subject} of {user.issuer}{seen})"
+
+
+def _act_line(act: Act) -> str:
+    details = " ".join(f"{name}={value}" for name, value in act.details.items())
+    who = act.user or "the operator"
+    return f"{act.at:%Y-%m-%d %H:%M:%S}  {act.action:<16}  {who}  {act.object}  {details}".rstrip()

@@ -1,0 +1,172 @@
+"""What a command shows a deployment for its caller."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+from ogdc_cli.login.logins import Login, is_private, key_of
+from ogdc_cli.login.store import LoginStore
+from ogdc_cli.settings import ClientSettings
+from ogdc_cli.terminal import one_line, say
+from ogdc_shared.errors import ConfigurationError, OgdcError
+
+_PAUSE = 30.0
+"""Seconds after which a provider that did not answer is asked again."""
+
+
+class Credentials(Protocol):
+    """Where tokens come from."""
+
+    def token(self) -> str | None:
+        """The token to show now; None: there is none.
+
+        Raises:
+            OgdcError: there is one, and it must not be sent, or cannot be read.
+        """
+
+    def renewed(self, refused: str) -> str | None:
+        """Another token in place of one that was refused; None: there is none.
+
+        Raises:
+            OgdcError: there could be one, and it could not be had.
+        """
+
+    @property
+    def advice(self) -> str:
+        """What to do where a deployment wants to see another, or any."""
+
+
+class UserCredentials:
+    """OGDC_TOKEN, else the login that is kept for the deployment, renewed as need be."""
+
+    def __init__(self, settings: ClientSettings) -> None:
+        self._settings = settings
+        self._store = LoginStore(settings.token_file)
+        self._login: Login | None = None
+        self._problem: OgdcError | None = None
+        self._ask_again_at = 0.0
+
+    def token(self) -> str | None:
+        """The token to show now.
+
+        One that has ended and cannot be renewed is shown as well: the deployment may ask nobody to log in.
+
+        Raises:
+            OgdcError: there is one, and it must not be sent, or cannot be read.
+        """
+        if self._settings.token:
+            check_destination(self._settings)
+            return self._settings.token
+        login = self.login()
+        if login is None or login.access_token is None:
+            return None
+        check_destination(self._settings)
+        if login.is_over(early=True):
+            self._renew(login)
+        return None if self._login is None else self._login.access_token
+
+    def renewed(self, refused: str) -> str | None:
+        """Another token in place of one that was refused.
+
+        Raises:
+            OgdcError: the login cannot be renewed.
+        """
+        if self._login is None:
+            return None
+        if self._login.access_token == refused:
+            self._renew(self._login)
+            if self._problem is not None:
+                raise self._problem
+        return self._login.access_token
+
+    def valid_token(self) -> str:
+        """A token that has not ended.
+
+        Raises:
+            OgdcError: there is none.
+        """
+        token = self.token()
+        if self._login is not None and self._login.is_over():
+            raise self._problem or ConfigurationError(f"The token has ended. {self.advice}")
+        if token is None:
+            raise ConfigurationError(f"No login to {self._settings.api_url} is kept. {self.advice}")
+        return token
+
+    @property
+    def until(self) -> str:
+        """Until when the login is known to hold, as the end of a sentence; empty: it is not known."""
+        login = self._login
+        if login is None or login.expires_at is None:
+            return ""
+        if login.refresh_token:
+            return ", and renewed by itself"
+        return f", until {datetime.fromtimestamp(login.expires_at, UTC):%Y-%m-%d %H:%M} UTC"
+
+    @property
+    def advice(self) -> str:
+        """What to do where a deployment wants to see another, or any."""
+        if self._settings.token:
+            return "The token is that of OGDC_TOKEN."
+        return f"Log in{' again' if self._login else ''}: ogdc-runner login"
+
+    def login(self) -> Login | None:
+        """What is kept for the deployment; None: nothing.
+
+        Raises:
+            ConfigurationError: the token file cannot be read.
+        """
+        if self._login is None:
+            logins = self._store.read()
+            key = key_of(self._settings.api_url)
+            if key not in logins.deployments and (logins.access_token or logins.refresh_token):
+                self._bind(key)
+                logins = self._store.read()
+            self._login = logins.deployments.get(key)
+        return self._login
+
+    def _bind(self, key: str) -> None:
+        """Keep tokens of the form of before, which names no deployment, for the first that one calls."""
+        if not (self._settings.is_named or self._settings.by_default):
+            return  # a stack on this machine, which they are not for
+        check_destination(self._settings)
+        with self._store.changing() as change:
+            if not change.logins.bind(key):
+                return
+            change.keep()
+        text = f"The token in {self._store.path} is kept for {key} from now on, and sent nowhere else."
+        say(one_line(text), err=True)
+
+    def _renew(self, login: Login) -> None:
+        """Renew the login; what is in the way is `_problem`, for when the old token is refused."""
+        from ogdc_cli.login.renewal import renewed
+        from ogdc_cli.login.web import Web
+
+        if self._problem is not None and time.monotonic() < self._ask_again_at:
+            return
+        try:
+            key = key_of(self._settings.api_url)
+            self._login = renewed(Web(self._settings), self._store, key, seen=login)
+            self._problem = None
+        except OgdcError as exc:
+            self._problem, self._ask_again_at = exc, time.monotonic() + _PAUSE
+
+
+def check_destination(settings: ClientSettings) -> None:
+    """Refuse to send a token where it is not meant for, or where others can read it.
+
+    Raises:
+        ConfigurationError: it is so.
+    """
+    if settings.token and settings.by_default:
+        raise ConfigurationError(
+            "OGDC_TOKEN is set, and nothing says which deployment it is for. Set OGDC_API_URL to that "
+            "deployment's URL, or unset OGDC_TOKEN."
+        )
+    if not is_private(settings.api_url) and not settings.plain_http:
+        raise ConfigurationError(
+            f"{settings.api_url} is no https URL, so everybody on the way could read your token: it is not "
+            "sent. Let OGDC_API_URL be the https URL; where the way is safe, as within a cluster, set "
+            "OGDC_PLAIN_HTTP=true."
+        )

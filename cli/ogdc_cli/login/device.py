@@ -1,0 +1,101 @@
+"""The device grant: one says yes in a browser anywhere, while the command asks whether that was done.
+
+Source: RFC 8628, sections 3.1 to 3.5, with the proof of RFC 7636, which Keycloak and others take as well.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from ogdc_cli.login.metadata import Way
+from ogdc_cli.login.pkce import Proof
+from ogdc_cli.login.tokens import TokenAnswer
+from ogdc_cli.login.web import ProviderError, Web, check_url
+
+GRANT = "urn:ietf:params:oauth:grant-type:device_code"
+_INTERVAL, _SLOWER = 5.0, 5.0
+"""Seconds; RFC 8628, section 3.5."""
+_MAX_INTERVAL = 60.0
+_PENDING, _SLOW_DOWN = "authorization_pending", "slow_down"
+
+
+class DeviceCode(Struct):
+    """What the issuer gives for a start."""
+
+    device_code: str
+    user_code: str
+    verification_uri: str
+    expires_in: float
+    verification_uri_complete: str | None = None
+    interval: float = _INTERVAL
+
+
+class Clock(NamedTuple):
+    """How time goes by; tests have one of their own."""
+
+    now: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+
+_CLOCK = Clock()
+
+
+def log_in(web: Web, way: Way, *, show: Callable[[DeviceCode], None], clock: Clock = _CLOCK) -> TokenAnswer:
+    """Log in; `show` is told at once where to say yes, and with which code.
+
+    Raises:
+        ProviderError: it was refused, nobody said yes in time, or the provider is away.
+    """
+    endpoint = way.issuer.device_authorization_endpoint
+    if endpoint is None:
+        raise ProviderError(f"{way.issuer.issuer} does not offer logins with a code.")
+    proof = Proof.new()
+    asked = {"client_id": way.client_id, "scope": way.scope} | proof.challenge
+    given = web.answered_form(endpoint, asked, DeviceCode)
+    for url in filter(None, (given.verification_uri, given.verification_uri_complete)):
+        check_url(url)
+    show(given)
+    form = {
+        "grant_type": GRANT,
+        "device_code": given.device_code,
+        "client_id": way.client_id,
+        "code_verifier": proof.verifier,
+    }
+    return _wait(lambda: web.answered_form(way.issuer.token_endpoint, form, TokenAnswer), given, clock)
+
+
+def _wait(ask: Callable[[], TokenAnswer], given: DeviceCode, clock: Clock) -> TokenAnswer:
+    deadline = clock.now() + given.expires_in
+    pause = min(max(1.0, given.interval), _MAX_INTERVAL)
+    while clock.now() < deadline:
+        clock.sleep(min(pause, max(0.0, deadline - clock.now())))
+        try:
+            return ask()
+        except ProviderError as exc:
+            pause = _next_pause(exc, pause)
+    raise ProviderError(
+        f"Nobody has said yes to {given.user_code[:40]} in time. Begin again: ogdc-runner login"
+    )
+
+
+def _next_pause(exc: ProviderError, pause: float) -> float:
+    """How long to wait after a refusal that is none for good.
+
+    Raises:
+        ProviderError: it is for good.
+    """
+    if exc.code == _PENDING:
+        return pause
+    if exc.code == _SLOW_DOWN:
+        return min(pause + _SLOWER, _MAX_INTERVAL)
+    if exc.code is None and exc.passing:
+        return min(pause * 2, _MAX_INTERVAL)
+    words = {
+        "access_denied": "The login was refused, in the browser or by the provider.",
+        "expired_token": "The code has expired before anybody said yes. Begin again: ogdc-runner login",
+    }
+    raise ProviderError(words.get(exc.code or "", str(exc)), code=exc.code) from exc

@@ -1,0 +1,104 @@
+"""What is kept of a login, and of which deployment it is."""
+
+from __future__ import annotations
+
+import time
+from base64 import urlsafe_b64decode
+from urllib.parse import urlsplit
+
+import msgspec
+
+from ogdc_shared.errors import ConfigurationError
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_MAX_EARLY, _EARLY_PART = 30.0, 5
+"""A token is renewed half a minute before its end, or for the last fifth of a shorter life: seconds that a
+request, or a clock that is wrong, may take."""
+
+
+class Login(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The tokens of one deployment."""
+
+    access_token: str | None = None
+    refresh_token: str | None = None
+    obtained_at: float | None = None
+    """Seconds since 1970, as `expires_at`; None: not known."""
+    expires_at: float | None = None
+    """Of the access token."""
+    issuer: str | None = None
+    """Who renews it; None: it was pasted, and the deployment itself may renew it (`POST /refresh`)."""
+    client_id: str | None = None
+    """What the issuer knows this program by."""
+
+    def is_over(self, *, early: bool = False) -> bool:
+        """Whether the access token is known to have ended, or (`early`) to end in a moment."""
+        if self.expires_at is None:
+            return False
+        margin = 0.0
+        if early:
+            life = self.expires_at - self.obtained_at if self.obtained_at is not None else _MAX_EARLY
+            margin = min(_MAX_EARLY, max(0.0, life) / _EARLY_PART)
+        return time.time() >= self.expires_at - margin
+
+    def with_access(self, token: str, *, refresh_token: str | None, expires_in: float | None) -> Login:
+        """This login with a new access token; a refresh token stays unless it is replaced."""
+        now = time.time()
+        return msgspec.structs.replace(
+            self,
+            access_token=token,
+            refresh_token=refresh_token or self.refresh_token,
+            obtained_at=now,
+            expires_at=_end_of(token) if expires_in is None else now + expires_in,
+        )
+
+
+def key_of(url: str) -> str:
+    """A deployment's URL in the one form that its login is kept under: origin and path.
+
+    Raises:
+        ConfigurationError: it is no URL of a deployment.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as exc:
+        raise ConfigurationError(f"OGDC_API_URL={url!r} is no URL: {exc}.") from exc
+    if not parts.hostname:
+        raise ConfigurationError(f"OGDC_API_URL={url!r} is no URL: it names no host.")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    scheme = parts.scheme.lower()
+    shown_port = "" if port in (None, _DEFAULT_PORTS.get(scheme)) else f":{port}"
+    return f"{scheme}://{host}{shown_port}{parts.path.rstrip('/')}"
+
+
+def is_private(url: str) -> bool:
+    """Whether nobody on the way can read what is sent there: by https, or to this machine itself."""
+    scheme = urlsplit(url).scheme
+    return scheme == "https" or (scheme == "http" and is_loopback(url))
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL leads to this machine itself."""
+    return urlsplit(url).hostname in _LOOPBACK
+
+
+def fits_header(token: str) -> bool:
+    """Whether a text can be a token: printable ASCII without spaces around it."""
+    return token.isascii() and token.isprintable() and bool(token.strip())
+
+
+def _end_of(token: str) -> float | None:
+    """When a JWT says that it ends (`exp`); nobody has checked that, and None where it is none."""
+    parts = token.split(".")
+    if len(parts) != 3:
+        return None
+    try:
+        claims = urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4))
+        return msgspec.json.decode(claims, type=_Claims).exp
+    except (ValueError, msgspec.DecodeError):
+        return None
+
+
+class _Claims(msgspec.Struct):
+    exp: float | None = None

@@ -1,0 +1,113 @@
+"""Where one logs in: what a deployment says (RFC 9728), and what its issuer says (OpenID Connect).
+
+Sources: RFC 9728, sections 2 and 3; OpenID Connect Discovery 1.0, sections 3 and 4.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from msgspec import Struct, field
+
+from ogdc_cli.login.web import ProviderError, Web, check_url
+
+_WELL_KNOWN = "/.well-known/oauth-protected-resource"
+_DISCOVERY = "/.well-known/openid-configuration"
+
+
+class Deployment(Struct):
+    """What a deployment says of its logins."""
+
+    resource: str = ""
+    """What it calls itself."""
+    authorization_servers: list[str] = []
+    """Issuers; people log in at the first."""
+    scopes_supported: list[str] = []
+    client_id: str | None = field(name="ogdc_client_id", default=None)
+    """What that issuer knows this program by."""
+
+
+class Issuer(Struct):
+    """An issuer's endpoints."""
+
+    issuer: str
+    token_endpoint: str
+    device_authorization_endpoint: str | None = None
+    authorization_endpoint: str | None = None
+    revocation_endpoint: str | None = None
+    authorization_response_iss_parameter_supported: bool = False
+
+
+class Way(NamedTuple):
+    """All that logging in takes."""
+
+    issuer: Issuer
+    client_id: str
+    scope: str
+    """As a request has it: words with spaces between them."""
+
+
+def deployment(web: Web, api_url: str) -> Deployment:
+    """Ask a deployment who lets people in.
+
+    Raises:
+        ProviderError: it does not say, as one that asks nobody to log in.
+    """
+    last: ProviderError | None = None
+    for url in _places(api_url):
+        try:
+            return web.document(url, Deployment)
+        except ProviderError as exc:
+            if exc.status not in (404, 405):
+                raise
+            last = exc
+    raise ProviderError(
+        f"{api_url} does not say where to log in. Either it asks nobody to (ACCESS_MODE=open), or it is no "
+        "OGDC API of this version; tokens that it gave you can be kept with `ogdc-runner login --paste`.",
+        status=404,
+    ) from last
+
+
+def audience_for_jobs(web: Web, api_url: str) -> str | None:
+    """Whom a job's own token has to be meant for; None: the deployment asks nobody to log in.
+
+    Raises:
+        ProviderError: it does not answer.
+    """
+    try:
+        return deployment(web, api_url).resource or api_url
+    except ProviderError as exc:
+        if exc.status == 404:
+            return None
+        raise
+
+
+def discover(web: Web, issuer: str) -> Issuer:
+    """Fetch an issuer's discovery document.
+
+    Raises:
+        ProviderError: there is none, it is another's, or it leads to where nobody logs in.
+    """
+    found = web.document(issuer.rstrip("/") + _DISCOVERY, Issuer)
+    if found.issuer != issuer:
+        raise ProviderError(
+            f"{issuer} calls itself {found.issuer[:200]!r}: the deployment names another issuer, so "
+            "nobody logs in there."
+        )
+    for endpoint in (
+        found.token_endpoint,
+        found.device_authorization_endpoint,
+        found.authorization_endpoint,
+        found.revocation_endpoint,
+    ):
+        if endpoint is not None:
+            check_url(endpoint)
+    return found
+
+
+def _places(api_url: str) -> tuple[str, str]:
+    """Where the document is: below the API, as our functions have it, or where RFC 9728 puts it."""
+    parts = urlsplit(api_url)
+    origin = f"{parts.scheme}://{parts.netloc}"
+    return f"{api_url}{_WELL_KNOWN}", f"{origin}{_WELL_KNOWN}{parts.path.rstrip('/')}"

@@ -1,0 +1,105 @@
+"""Tokens that a person pastes: what a deployment's login page shows, an API token, or an access token."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import NamedTuple
+
+import msgspec
+
+from ogdc_cli.login.logins import fits_header
+from ogdc_cli.terminal import say
+from ogdc_shared.errors import InvalidRequestError
+
+_MAX_CHARACTERS = 1 << 16
+_ENDS = (b"", b"\x04")
+"""What a terminal sends in place of more: it is closed, or somebody presses Ctrl-D."""
+
+
+class Pasted(NamedTuple):
+    """What was found in it; one of the two is not None."""
+
+    access: str | None
+    refresh: str | None
+
+
+class _Tokens(msgspec.Struct):
+    access_token: str | None = None
+    refresh_token: str | None = None
+    token: _Tokens | None = None
+    """Where the login page wraps them into a message."""
+
+
+def read() -> Pasted:
+    """Read tokens from stdin: on a terminal unseen, and of any length.
+
+    Raises:
+        InvalidRequestError: there are none in it.
+    """
+    if not sys.stdin.isatty():
+        return parse(sys.stdin.read(_MAX_CHARACTERS))
+    say("Paste the token, or all that the login page shows, and press Enter (it is not shown):", err=True)
+    return parse(_unseen(sys.stdin.fileno()))
+
+
+def parse(text: str) -> Pasted:
+    """Find tokens in a text: JSON as a login page or an issuer gives it, or one token alone.
+
+    Raises:
+        InvalidRequestError: there are none in it.
+    """
+    found = _of_json(text) if text.lstrip().startswith("{") else Pasted(_alone(text), None)
+    tokens = [token for token in found if token is not None]
+    if not tokens or not all(fits_header(token) and " " not in token for token in tokens):
+        raise InvalidRequestError(
+            "This is no token. Paste an access token, an API token (ogdc_…), or JSON: "
+            '{"access_token": "…", "refresh_token": "…"}.'
+        )
+    return found
+
+
+def _of_json(text: str) -> Pasted:
+    try:
+        found = msgspec.json.decode(text, type=_Tokens)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return Pasted(None, None)
+    found = found.token or found
+    return Pasted(found.access_token or None, found.refresh_token or None)
+
+
+def _alone(text: str) -> str:
+    return text.strip().removeprefix("Bearer ").strip()
+
+
+def _unseen(terminal: int) -> str:
+    """Read from a terminal that shows nothing, up to the end of a line that completes a token, or Ctrl-D.
+
+    A terminal that gathers lines by itself drops what a line has beyond 4,095 bytes, and tokens have more.
+    """
+    import termios
+
+    before = termios.tcgetattr(terminal)
+    raw = termios.tcgetattr(terminal)
+    raw[3] &= ~(termios.ECHO | termios.ICANON)
+    text = b""
+    try:
+        termios.tcsetattr(terminal, termios.TCSAFLUSH, raw)
+        while len(text) < _MAX_CHARACTERS and (more := os.read(terminal, 1)) not in _ENDS:
+            text += more
+            if more == b"\n" and _is_complete(text):
+                break
+    finally:
+        termios.tcsetattr(terminal, termios.TCSAFLUSH, before)
+    return text.decode(errors="replace")
+
+
+def _is_complete(text: bytes) -> bool:
+    """Whether a line's end is the end: not within JSON of several lines, nor before anything."""
+    if not text.lstrip().startswith(b"{"):
+        return bool(text.strip())
+    try:
+        msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return False
+    return True

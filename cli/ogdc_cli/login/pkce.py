@@ -1,0 +1,25 @@
+"""Proof that who fetches the tokens is who asked for the login (RFC 7636)."""
+
+from __future__ import annotations
+
+import secrets
+from base64 import urlsafe_b64encode
+from hashlib import sha256
+from typing import NamedTuple
+
+
+class Proof(NamedTuple):
+    """A secret of this login."""
+
+    verifier: str
+
+    @classmethod
+    def new(cls) -> Proof:
+        """Make one that nobody can guess."""
+        return cls(secrets.token_urlsafe(48))
+
+    @property
+    def challenge(self) -> dict[str, str]:
+        """What is shown of it beforehand, as parameters."""
+        digest = urlsafe_b64encode(sha256(self.verifier.encode()).digest()).rstrip(b"=").decode()
+        return {"code_challenge": digest, "code_challenge_method": "S256"}

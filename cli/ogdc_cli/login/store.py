@@ -1,0 +1,226 @@
+"""The file that logins are kept in, each under the URL of its deployment and sent nowhere else.
+
+It is its owner's alone, is replaced in one step, and whoever changes it holds the lock beside it. A keyring
+would keep programs of the same user out, and everybody without a desktop with them.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from ogdc_cli.login.logins import Login, fits_header
+from ogdc_shared.errors import ConfigurationError
+from ogdc_shared.file_lock import lock_within
+
+_MAX_BYTES = 1 << 20
+_LOCK_SECONDS = 60.0
+"""Longer than a provider that says nothing is waited for."""
+
+
+class Logins(msgspec.Struct, omit_defaults=True):
+    """All that the file holds."""
+
+    deployments: dict[str, Login] = {}
+    """By `key_of` their URL."""
+    access_token: str | None = None
+    """Of the form of before, which does not say for which deployment; so is the refresh token."""
+    refresh_token: str | None = None
+
+    def bind(self, key: str) -> bool:
+        """Give tokens of the form of before to a deployment that has none; returns whether it was done."""
+        if not (self.access_token or self.refresh_token) or key in self.deployments:
+            return False
+        self.deployments[key] = pasted(Login(), access=self.access_token, refresh=self.refresh_token)
+        self.access_token = self.refresh_token = None
+        return True
+
+
+def pasted(login: Login, *, access: str | None, refresh: str | None) -> Login:
+    """A login with tokens that a person has pasted; what is not given stays as it was."""
+    if access is None:
+        return msgspec.structs.replace(login, refresh_token=refresh or login.refresh_token)
+    fresh = Login(refresh_token=login.refresh_token if login.issuer is None else None)
+    return fresh.with_access(access, refresh_token=refresh, expires_in=None)
+
+
+class Change(NamedTuple):
+    """What is kept, to be changed."""
+
+    logins: Logins
+    keep: Callable[[], None]
+    """Replaces the file by `logins`, in one step; once."""
+
+
+class LoginStore:
+    """The token file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def read(self) -> Logins:
+        """What is kept; nothing where there is no file. Its mode is mended where others could read it.
+
+        Raises:
+            ConfigurationError: it cannot be read, is not the caller's own, or a symbolic link.
+        """
+        return self._decoded(self._content())
+
+    @contextmanager
+    def changing(self, *, anew: bool = False) -> Iterator[Change]:
+        """Lend what is kept while nobody else changes it; what is not kept by the end is not changed.
+
+        Args:
+            anew: Begin with nothing where the file cannot be understood.
+
+        Raises:
+            ConfigurationError: it cannot be read or written, or another command holds the lock.
+        """
+        with self._locked():
+            logins = self._decoded(self._content(), anew=anew)
+            with self._draft() as draft:
+                yield Change(logins, keep=lambda: self._replace(draft, logins))
+
+    def _content(self) -> bytes:
+        try:
+            file = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return b""
+        except OSError as exc:
+            if self.path.is_symlink():
+                raise _refusal(self.path, "is a symbolic link") from exc
+            raise ConfigurationError(f"The token file {self.path} cannot be read: {exc.strerror}.") from exc
+        with os.fdopen(file, "rb") as opened:
+            found = os.fstat(file)
+            if not stat.S_ISREG(found.st_mode):
+                raise _refusal(self.path, "is no file")
+            _check_owner(self.path, found)
+            _check_directory(self.path)
+            if stat.S_IMODE(found.st_mode) & 0o077:
+                os.fchmod(file, 0o600)
+            return opened.read(_MAX_BYTES)
+
+    def _decoded(self, content: bytes, *, anew: bool = False) -> Logins:
+        try:
+            return _decoded(content)
+        except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+            if anew:
+                return Logins()
+            raise ConfigurationError(
+                f"The token file {self.path} cannot be read: {exc}. Run `ogdc-runner login` or `ogdc-runner "
+                "set-token` to write it anew."
+            ) from exc
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Hold the lock beside the file; where a file system knows no locks, do without."""
+        lock = self.path.with_name(f"{self.path.name}.lock")
+        with _said(self.path):
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _check_directory(self.path)
+            file = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            with suppress(OSError):
+                if not lock_within(file, seconds=_LOCK_SECONDS):
+                    raise ConfigurationError(
+                        f"Another command has held {lock} for a minute. End it, or try again when it is done."
+                    )
+            yield
+        finally:
+            os.close(file)
+
+    @contextmanager
+    def _draft(self) -> Iterator[Path]:
+        """A file of the owner's with room for what is to be kept.
+
+        There before anything is asked of a provider: a token that was renewed and cannot be kept is lost.
+        """
+        draft = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        with _said(self.path):
+            for left in self.path.parent.iterdir():
+                if left.name.startswith(f".{self.path.name}."):  # by a command that was killed
+                    left.unlink(missing_ok=True)
+            file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            try:
+                os.write(file, b" " * (self._size() + (1 << 16)))
+            except OSError:
+                draft.unlink()
+                raise
+            finally:
+                os.close(file)
+        try:
+            yield draft
+        finally:
+            draft.unlink(missing_ok=True)
+
+    def _size(self) -> int:
+        try:
+            return min(self.path.stat().st_size, _MAX_BYTES)
+        except FileNotFoundError:
+            return 0
+
+    def _replace(self, draft: Path, logins: Logins) -> None:
+        with _said(self.path), draft.open("r+b") as file:
+            file.write(msgspec.json.format(msgspec.json.encode(logins), indent=2) + b"\n")
+            file.truncate()
+            file.flush()
+            os.fsync(file.fileno())
+            draft.replace(self.path)
+
+
+@contextmanager
+def _said(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as exc:
+        where = f" ({exc.filename})" if exc.filename else ""
+        raise ConfigurationError(
+            f"The token file {path} cannot be written: {exc.strerror or exc}{where}. TOKEN_CACHE_FILE can "
+            "name another place."
+        ) from exc
+
+
+def _decoded(content: bytes) -> Logins:
+    if not content or not isinstance(msgspec.json.decode(content), dict):
+        return Logins()
+    found = msgspec.json.decode(content, type=Logins)
+    for token in (found.access_token, *(each.access_token for each in found.deployments.values())):
+        if token is not None and not fits_header(token):
+            raise msgspec.DecodeError("a token is empty or holds characters that no token has")
+    return found
+
+
+def _check_owner(path: Path, found: os.stat_result) -> None:
+    if found.st_uid != os.geteuid():
+        raise _refusal(path, f"belongs to user id {found.st_uid}")
+
+
+def _check_directory(file: Path) -> None:
+    """Refuse a directory in which others could replace the file; one with nothing else is made private."""
+    found = file.parent.stat()
+    mode = stat.S_IMODE(found.st_mode)
+    if found.st_uid not in (os.geteuid(), 0):
+        raise _refusal(file.parent, f"belongs to user id {found.st_uid}")
+    if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+        raise _refusal(file.parent, "can be written by everybody")
+    if mode & 0o077 and found.st_uid == os.geteuid() and _is_alone(file):
+        file.parent.chmod(0o700)
+
+
+def _is_alone(file: Path) -> bool:
+    """Whether a directory is there for the token file: by its name, or since it holds nothing else."""
+    ours = (file.name, f".{file.name}.")
+    return file.parent.name == "ogdc" or all(each.name.startswith(ours) for each in file.parent.iterdir())
+
+
+def _refusal(path: Path, what: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{path} {what}, so no tokens are read from there and none are kept. Remove it, or let "
+        "TOKEN_CACHE_FILE name a file in a directory of yours."
+    )

@@ -1,0 +1,30 @@
+"""What an issuer answers with where it gives tokens, and the login that becomes of it."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from ogdc_cli.login.logins import Login, fits_header
+from ogdc_cli.login.web import ProviderError
+
+
+class TokenAnswer(Struct):
+    """RFC 6749, section 5.1; an ID token, which is for nobody else's eyes, is left out."""
+
+    access_token: str
+    token_type: str = "Bearer"  # noqa: S105  no password
+    expires_in: float | None = None
+    refresh_token: str | None = None
+
+
+def taken_in(login: Login, answer: TokenAnswer) -> Login:
+    """A login with what an issuer has given.
+
+    Raises:
+        ProviderError: it cannot be used.
+    """
+    if answer.token_type.lower() != "bearer" or not fits_header(answer.access_token):
+        raise ProviderError("The provider gives a token that cannot be used: it is no bearer token.")
+    return login.with_access(
+        answer.access_token, refresh_token=answer.refresh_token, expires_in=answer.expires_in
+    )

@@ -1,0 +1,37 @@
+"""A limit on how long something may take as a whole, however it goes about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Thread
+from typing import TypeVar
+
+_T = TypeVar("_T")
+
+
+def within(seconds: float, work: Callable[[], _T]) -> _T:
+    """Do `work` in a thread of its own and wait for it no longer than this.
+
+    A server that sends its answer byte by byte keeps to every timeout of a socket. What is late
+    is left alone, and ends with the program.
+
+    Raises:
+        TimeoutError: it takes longer. What `work` raises is raised here.
+    """
+    done: list[_T] = []
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            done.append(work())
+        except BaseException as exc:
+            failed.append(exc)
+
+    thread = Thread(target=run, name="within", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if failed:
+        raise failed[0]
+    if not done:
+        raise TimeoutError
+    return done[0]

@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ogdc_cli.login import device
+from ogdc_cli.login.device import Clock, DeviceCode
+from ogdc_cli.login.metadata import Issuer, Way, discover
+from ogdc_cli.login.tokens import TokenAnswer
+from ogdc_cli.login.web import ProviderError, Web
+from ogdc_cli.settings import ClientSettings
+from support.http import Answer, FileServer, Request
+
+CODE = {
+    "device_code": "dc",
+    "user_code": "ABCD",
+    "verification_uri": "https://issuer/device",
+    "expires_in": 60,
+}
+TOKENS = {"access_token": "at", "token_type": "Bearer", "expires_in": 300, "refresh_token": "rt"}
+
+
+class Time:
+    """A clock that sleeping sets forward."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.slept: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+    @property
+    def clock(self) -> Clock:
+        return Clock(lambda: self.now, self.sleep)
+
+
+class Provider:
+    """Answers the polls one after the other, the last for ever."""
+
+    def __init__(self, server: FileServer) -> None:
+        self.server = server
+        self.code: dict[str, Any] = dict(CODE)
+        self.answers: list[Answer] = []
+        self.asked: list[dict[str, list[str]]] = []
+        server.routes["/device"] = lambda request: self._answer(
+            request, Answer(body=json.dumps(self.code).encode())
+        )
+        server.routes["/token"] = lambda request: self._answer(
+            request, self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        )
+
+    def _answer(self, request: Request, answer: Answer) -> Answer:
+        from urllib.parse import parse_qs
+
+        self.asked.append(parse_qs(request.body.decode()))
+        return answer
+
+    def log_in(self, time: Time, show: Callable[[DeviceCode], None] = lambda _: None) -> TokenAnswer:
+        url = self.server.url
+        issuer = Issuer(url, f"{url}/token", device_authorization_endpoint=f"{url}/device")
+        web = Web(ClientSettings(url, True, Path("/nowhere"), user="me"))
+        return device.log_in(web, Way(issuer, "cli", "openid"), show=show, clock=time.clock)
+
+
+@pytest.fixture
+def provider(tmp_path: Path) -> Iterator[Provider]:
+    with FileServer(tmp_path) as server:
+        yield Provider(server)
+
+
+def refusal(code: str, status: int = 400) -> Answer:
+    return Answer(status=status, body=json.dumps({"error": code}).encode())
+
+
+GRANTED = Answer(body=json.dumps(TOKENS).encode())
+
+
+def test_one_is_told_before_the_first_question_and_the_proof_is_given_with_the_last(
+    provider: Provider,
+) -> None:
+    time, shown = Time(), []
+    provider.answers = [GRANTED]
+
+    tokens = provider.log_in(time, lambda code: shown.append((code.user_code, len(provider.asked))))
+
+    assert shown == [("ABCD", 1)]
+    assert (tokens.access_token, tokens.refresh_token) == ("at", "rt")
+    begun, ended = provider.asked
+    assert begun["code_challenge_method"] == ["S256"]
+    assert len(ended["code_verifier"][0]) >= 43
+    assert ended["device_code"] == ["dc"]
+
+
+@pytest.mark.parametrize(
+    ("interval", "answers", "pauses"),
+    [
+        (None, ["authorization_pending"], [5, 5]),
+        (2, ["authorization_pending", "authorization_pending"], [2, 2, 2]),
+        (1, ["slow_down", "authorization_pending", "slow_down"], [1, 6, 6, 11]),
+        (0, ["authorization_pending"], [1, 1]),
+        (5, [None, None], [5, 10, 20]),  # the provider is away for a moment
+    ],
+)
+def test_pauses_are_those_that_the_provider_asks_for(
+    provider: Provider, interval: int | None, answers: list[str | None], pauses: list[int]
+) -> None:
+    time = Time()
+    if interval is not None:
+        provider.code["interval"] = interval
+    provider.answers = [refusal(code) if code else Answer(status=502) for code in answers] + [GRANTED]
+
+    provider.log_in(time)
+
+    assert time.slept == pauses
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("access_denied", "was refused"),
+        ("expired_token", "has expired"),
+        ("invalid_client", "invalid_client"),
+    ],
+)
+def test_a_refusal_for_good_ends_it(provider: Provider, code: str, words: str) -> None:
+    provider.answers = [refusal("authorization_pending"), refusal(code)]
+
+    with pytest.raises(ProviderError, match=words):
+        provider.log_in(Time())
+    assert len(provider.asked) == 3
+
+
+def test_nobody_is_waited_for_longer_than_the_code_lives(provider: Provider) -> None:
+    time = Time()
+    provider.answers = [refusal("authorization_pending")]
+
+    with pytest.raises(ProviderError, match="Nobody has said yes to ABCD in time"):
+        provider.log_in(time)
+    assert time.now == CODE["expires_in"]
+
+
+@pytest.mark.parametrize(
+    "where", ["http://issuer.example.org/device", "javascript:alert(1)", "file:///etc/passwd"]
+)
+def test_nobody_is_led_to_an_address_that_is_not_safe(provider: Provider, where: str) -> None:
+    provider.code["verification_uri_complete"] = where
+
+    with pytest.raises(ProviderError, match="no https URL"):
+        provider.log_in(Time(), lambda code: pytest.fail("it was shown"))
+
+
+def web(url: str) -> Web:
+    return Web(ClientSettings(url, True, Path("/nowhere"), user="me"))
+
+
+def describe(server: FileServer, **document: Any) -> None:
+    whole = {"issuer": server.url, "token_endpoint": f"{server.url}/token"} | document
+    server.routes["/.well-known/openid-configuration"] = lambda _: Answer(body=json.dumps(whole).encode())
+
+
+def test_an_issuer_is_what_it_is_named(provider: Provider) -> None:
+    url = provider.server.url
+    describe(provider.server)
+    assert discover(web(url), url).token_endpoint == f"{url}/token"
+
+    describe(provider.server, issuer="https://another.example.org")
+    with pytest.raises(ProviderError, match="names another issuer"):
+        discover(web(url), url)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"token_endpoint": "http://issuer.example.org/token"},
+        {"device_authorization_endpoint": "ftp://x/"},
+        {"authorization_endpoint": "https://user:word@x/"},
+        {"revocation_endpoint": "https://x/\n"},
+        {"token_endpoint": None},
+        {"token_endpoint": 1},
+    ],
+)
+def test_endpoints_that_are_not_safe_are_refused(provider: Provider, document: dict[str, Any]) -> None:
+    describe(provider.server, **document)
+
+    with pytest.raises(ProviderError):
+        discover(web(provider.server.url), provider.server.url)
+
+
+def test_an_issuer_without_encryption_is_never_asked() -> None:
+    with pytest.raises(ProviderError, match="no https URL"):
+        discover(web("https://x"), "http://issuer.example.org")
+
+
+def test_no_redirect_is_followed(provider: Provider) -> None:
+    elsewhere = f"{provider.server.url}/elsewhere"
+    provider.server.routes["/.well-known/openid-configuration"] = lambda _: Answer(
+        status=302, headers={"Location": elsewhere}
+    )
+
+    with pytest.raises(ProviderError, match="is not followed"):
+        discover(web(provider.server.url), provider.server.url)
+    assert "/elsewhere" not in provider.server.paths()
+
+
+def test_an_answer_without_end_is_not_read(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ogdc_cli.login.web._MAX_BYTES", 1000)
+    describe(provider.server, more="x" * 1001)
+
+    with pytest.raises(ProviderError, match="answers with more than"):
+        discover(web(provider.server.url), provider.server.url)
+
+
+def test_an_answer_that_does_not_come_is_not_waited_for(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ogdc_cli.login.web._SECONDS", 0.0)
+    describe(provider.server)
+    provider.server.stall_after = 1
+
+    with pytest.raises(ProviderError, match="it takes too long") as found:
+        discover(web(provider.server.url), provider.server.url)
+    assert found.value.passing
