@@ -13,6 +13,7 @@ from ogdc_cli.terminal import say
 from ogdc_shared.errors import InvalidRequestError
 
 _MAX_CHARACTERS = 1 << 16
+_PROMPT = "Paste the token, or all that the login page shows, and press Enter (it is not shown):"
 _ENDS = (b"", b"\x04")
 """What a terminal sends in place of more: it is closed, or somebody presses Ctrl-D."""
 
@@ -39,7 +40,6 @@ def read() -> Pasted:
     """
     if not sys.stdin.isatty():
         return parse(sys.stdin.read(_MAX_CHARACTERS))
-    say("Paste the token, or all that the login page shows, and press Enter (it is not shown):", err=True)
     return parse(_unseen(sys.stdin.fileno()))
 
 
@@ -82,9 +82,11 @@ def _unseen(terminal: int) -> str:
     before = termios.tcgetattr(terminal)
     raw = termios.tcgetattr(terminal)
     raw[3] &= ~(termios.ECHO | termios.ICANON)
+    raw[6][termios.VMIN], raw[6][termios.VTIME] = 1, 0
     text = b""
     try:
-        termios.tcsetattr(terminal, termios.TCSAFLUSH, raw)
+        termios.tcsetattr(terminal, termios.TCSAFLUSH, raw)  # before anybody is asked: it drops what came
+        say(_PROMPT, err=True)
         while len(text) < _MAX_CHARACTERS and (more := os.read(terminal, 1)) not in _ENDS:
             text += more
             if more == b"\n" and _is_complete(text):

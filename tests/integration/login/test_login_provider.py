@@ -1,0 +1,325 @@
+"""Logging in at a real provider, by real commands."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import stat
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from support.oidc_provider import OidcProvider
+
+from ogdc_cli.login.logins import key_of
+from support.http import Answer
+from support.logins import Deployment, User
+from support.stack import PROGRAM, Done, wait_until
+
+COMMANDS_AT_ONCE = 20
+
+
+@pytest.fixture
+def provider() -> Iterator[OidcProvider]:
+    with OidcProvider() as provider:
+        yield provider
+
+
+@pytest.fixture
+def deployment(tmp_path: Path, provider: OidcProvider) -> Iterator[Deployment]:
+    with Deployment(tmp_path, issuer=provider.issuer) as deployment:
+        yield deployment
+
+
+@pytest.fixture
+def user(tmp_path: Path, deployment: Deployment) -> User:
+    return User(tmp_path / "home", deployment.url)
+
+
+class Command:
+    """An `ogdc-runner` that goes on while its lines are read."""
+
+    def __init__(self, user: User, *arguments: str, **environ: str) -> None:
+        self.process = subprocess.Popen(
+            [*PROGRAM, *arguments],
+            env=dict(user.environ) | environ,
+            cwd=user.home,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def line_with(self, words: str) -> str:
+        """Read on to the line that holds these words."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            if words in line:
+                return line
+        raise AssertionError(self.ended())
+
+    def ended(self) -> Done:
+        out, err = self.process.communicate(timeout=300)
+        assert "Traceback" not in err, err
+        return Done(self.process.returncode, out, err, 0.0)
+
+
+def command_lines() -> bytes:
+    """The command lines of all processes there are."""
+    found = b""
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            found += (process / "cmdline").read_bytes()
+        except OSError:
+            continue
+    return found
+
+
+def test_login_by_a_code_then_use_then_logout(
+    user: User, provider: OidcProvider, deployment: Deployment
+) -> None:
+    command = Command(user, "login", "--no-browser")
+    line = command.line_with("enter the code")
+    provider.approve(line.split()[-1])
+    running = command_lines()
+    done = command.ended()
+
+    assert done.code == 0, done
+    assert f"Open {provider.issuer}/device in any browser" in line
+    assert "Logged in to" in done.out
+    assert "Ada, submitter" in done.out
+    tokens = [user.login.access_token, user.login.refresh_token]
+    assert deployment.shown == [tokens[0]]
+    for token in filter(None, tokens):
+        assert token not in done.out + done.err
+        assert token.encode() not in running
+
+    assert user.cli("token").out == f"{tokens[0]}\n"
+    assert json.loads(user.cli("whoami", "--json").out)["subject"] == "ada"
+    assert user.cli("logout").out == f"Logged out of {deployment.url}.\n"
+    refused = provider.post(
+        "/token", {"grant_type": "refresh_token", "client_id": "ogdc-cli", "refresh_token": tokens[1] or ""}
+    )
+    assert refused["error"] == "invalid_grant"
+    assert key_of(deployment.url) not in user.store.read().deployments
+    assert user.cli("token").code == 1
+
+
+def test_the_token_file_is_its_owners_alone(user: User, provider: OidcProvider) -> None:
+    user.file.parent.mkdir(parents=True)
+    user.file.parent.chmod(0o755)
+    command = Command(user, "login", "--no-browser", PYTHONUNBUFFERED="1")
+    provider.approve(command.line_with("enter the code").split()[-1])
+    assert command.ended().code == 0
+
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in user.file.parent.iterdir()}
+    assert modes == {"tokens.json": 0o600, "tokens.json.lock": 0o600}
+    assert stat.S_IMODE(user.file.parent.stat().st_mode) == 0o700
+
+
+def test_a_refused_login_keeps_nothing(user: User, provider: OidcProvider) -> None:
+    command = Command(user, "login", "--no-browser")
+    provider.approve(command.line_with("enter the code").split()[-1], deny=True)
+    done = command.ended()
+
+    assert done.code == 1
+    assert "The login was refused" in done.err
+    assert not user.file.exists()
+
+
+def test_login_by_a_browser_where_there_are_no_codes(
+    user: User, provider: OidcProvider, tmp_path: Path
+) -> None:
+    provider.change(device=False)
+    opened = tmp_path / "opened"
+    browser = tmp_path / "browser"
+    browser.write_text(
+        f'#!/bin/sh\nprintf "%s\\n" "$@" > {shlex.quote(str(opened))}.part\n'
+        f"mv {shlex.quote(str(opened))}.part {shlex.quote(str(opened))}\n"
+    )
+    browser.chmod(0o755)
+    command = Command(user, "login", BROWSER=str(browser))
+    url = command.line_with("Open this in a browser").split()[-1]
+    wait_until(opened.exists)
+
+    assert opened.read_text() == f"{url}\n"
+    assert "You can close this window" in provider.visit(url)
+    done = command.ended()
+    assert done.code == 0, done
+    assert user.cli("whoami").code == 0
+
+
+def test_twenty_commands_at_once_renew_once(
+    user: User, provider: OidcProvider, deployment: Deployment
+) -> None:
+    old = provider.tokens()
+    deployment.accepts = lambda token: token not in {"", old["access_token"]}
+    user.keep(old, issuer=provider.issuer, seconds=-1)
+    before = provider.requests().count("POST /token")
+    commands = [Command(user, "whoami", "--json") for _ in range(COMMANDS_AT_ONCE)]
+
+    done = [command.ended() for command in commands]
+
+    assert [each.code for each in done] == [0] * COMMANDS_AT_ONCE, [each.err for each in done if each.code]
+    assert provider.requests().count("POST /token") == before + 1
+    assert set(deployment.shown) == {user.login.access_token}
+    assert user.login.refresh_token not in {None, old["refresh_token"]}
+
+
+def test_a_login_whose_provider_is_away_is_not_lost(
+    user: User, provider: OidcProvider, deployment: Deployment
+) -> None:
+    old = provider.tokens()
+    deployment.accepts = lambda token: token not in {"", old["access_token"]}
+    user.keep(old, issuer=provider.issuer, seconds=-1)
+    before = user.file.read_bytes()
+    provider.stop()
+
+    done = user.cli("whoami")
+
+    assert done.code == 1
+    assert "the provider cannot be asked" in done.err
+    assert user.file.read_bytes() == before
+
+
+def test_a_login_that_was_used_elsewhere_has_ended_and_says_so(
+    user: User, provider: OidcProvider, deployment: Deployment
+) -> None:
+    old = provider.tokens()
+    deployment.accepts = lambda token: False
+    user.keep(old, issuer=provider.issuer, seconds=-1)
+    form = {"grant_type": "refresh_token", "client_id": "ogdc-cli", "refresh_token": old["refresh_token"]}
+    assert "access_token" in provider.post("/token", form)
+
+    done = user.cli("whoami")
+
+    assert done.code == 1
+    assert "has ended" in done.err
+    assert "ogdc-runner login" in done.err
+
+
+def test_pasted_tokens_come_by_stdin(user: User, deployment: Deployment) -> None:
+    shown = {
+        "message": "Copy this.",
+        "token": {"access_token": "pasted-access", "refresh_token": "pasted-refresh"},
+    }
+    done = subprocess.run(
+        [*PROGRAM, "login", "--paste"],
+        env=user.environ,
+        input=json.dumps(shown, indent=1),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+    assert done.returncode == 0, done
+    assert deployment.shown == ["pasted-access"]
+    assert (user.login.access_token, user.login.refresh_token) == ("pasted-access", "pasted-refresh")
+    assert "pasted-" not in done.stdout + done.stderr
+    assert "forgotten here" in user.cli("logout").out
+
+
+def test_a_terminal_takes_tokens_longer_than_its_lines_and_shows_none(user: User) -> None:
+    token = "t" * 6000
+    leader, follower = os.openpty()
+    command = subprocess.Popen(
+        [*PROGRAM, "login", "--paste"],
+        env=dict(user.environ),
+        stdin=follower,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    os.close(follower)
+    echoed: list[bytes] = []
+
+    def read_echo() -> None:
+        try:
+            while data := os.read(leader, 1 << 16):
+                echoed.append(data)
+        except OSError:  # nobody has the other side any more
+            return
+
+    reader = Thread(target=read_echo)
+    assert command.stderr is not None
+    prompt = command.stderr.readline()
+    reader.start()
+    for start in range(0, len(token), 1000):
+        os.write(leader, token[start : start + 1000].encode())
+    os.write(leader, b"\n")
+    out, err = command.communicate(timeout=300)
+    reader.join()
+    os.close(leader)
+
+    assert "Paste the token" in prompt
+    assert command.returncode == 0, (out, err)
+    assert user.login.access_token == token
+    assert b"ttt" not in b"".join(echoed)
+
+
+def test_nothing_a_provider_says_commands_the_terminal(
+    user: User, deployment: Deployment, provider: OidcProvider
+) -> None:
+    evil = "\x1b]0;owned\x07\x1b[2J\u202e\r\nError: forged"
+    url = deployment.url.removesuffix("/api")
+    deployment.metadata["authorization_servers"] = [url]
+    discovery = {
+        "issuer": url,
+        "token_endpoint": f"{url}/token",
+        "device_authorization_endpoint": f"{url}/device",
+    }
+    code = {
+        "device_code": "d",
+        "user_code": evil,
+        "verification_uri": f"{url}/x",
+        "expires_in": 60,
+        "interval": 1,
+    }
+    refusal = {"error": "invalid_request", "error_description": evil}
+    deployment.routes["/.well-known/openid-configuration"] = lambda _: Answer(
+        body=json.dumps(discovery).encode()
+    )
+    deployment.routes["/device"] = lambda _: Answer(body=json.dumps(code).encode())
+    deployment.routes["/token"] = lambda _: Answer(status=400, body=json.dumps(refusal).encode())
+
+    done = user.cli("login", "--no-browser")
+
+    assert done.code == 1
+    assert not set("\x1b\x07\u202e\r") & set(done.out + done.err)
+    assert not [line for line in (done.out + done.err).splitlines() if line.startswith("Error: forged")]
+
+
+def test_a_deployment_that_asks_nobody_to_log_in_says_so(user: User, tmp_path: Path) -> None:
+    done = user.cli("login", OGDC_API_URL=user.url.removesuffix("/api"))
+
+    assert done.code == 1
+    assert "does not say where to log in" in done.err
+
+
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
+def test_a_login_that_is_broken_off_keeps_nothing(user: User, number: str) -> None:
+    import signal
+
+    command = Command(user, "login", "--no-browser")
+    command.line_with("enter the code")
+    command.process.send_signal(signal.Signals[number])
+
+    assert command.ended().code in {130, 143}
+    assert not user.file.exists()
+
+
+def test_logout_forgets_also_where_the_provider_is_away(user: User, provider: OidcProvider) -> None:
+    user.keep(provider.tokens(), issuer=provider.issuer)
+    provider.stop()
+
+    done = user.cli("logout")
+
+    assert done.code == 1
+    assert "forgotten here" in done.err
+    assert "could not be told" in done.err
+    assert key_of(user.url) not in user.store.read().deployments
