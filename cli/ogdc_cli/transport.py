@@ -99,6 +99,14 @@ class Transport:
         else:
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
 
+    def shows_token(self) -> bool:
+        """Whether requests say by a token who the caller is.
+
+        Raises:
+            OgdcError: there is a token, and it cannot be read, or must not be sent.
+        """
+        return self._credentials.token() is not None
+
     def call(
         self,
         method: str,

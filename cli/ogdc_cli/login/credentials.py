@@ -96,13 +96,13 @@ class UserCredentials:
 
     @property
     def until(self) -> str:
-        """Until when the login is known to hold, as the end of a sentence; empty: it is not known."""
-        login = self._login
+        """Until when the token is known to hold, as the end of a sentence; empty: it is not known."""
+        given = self._settings.token
+        login = Login().with_access(given, refresh_token=None, expires_in=None) if given else self._login
         if login is None or login.expires_at is None:
             return ""
-        if login.refresh_token:
-            return ", and renewed by itself"
-        return f", until {datetime.fromtimestamp(login.expires_at, UTC):%Y-%m-%d %H:%M} UTC"
+        end = f", until {datetime.fromtimestamp(login.expires_at, UTC):%Y-%m-%d %H:%M} UTC"
+        return f"{end}, and renewed by itself" if login.refresh_token else end
 
     @property
     def advice(self) -> str:

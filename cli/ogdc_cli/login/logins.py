@@ -12,6 +12,8 @@ from ogdc_shared.errors import ConfigurationError
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_LAST_TIME = 253_402_300_799.0
+"""The end of the year 9999, beyond which no calendar goes; anybody can write any number."""
 _MAX_EARLY, _EARLY_PART = 30.0, 5
 """A token is renewed half a minute before its end, or for the last fifth of a shorter life: seconds that a
 request, or a clock that is wrong, may take."""
@@ -44,12 +46,13 @@ class Login(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def with_access(self, token: str, *, refresh_token: str | None, expires_in: float | None) -> Login:
         """This login with a new access token; a refresh token stays unless it is replaced."""
         now = time.time()
+        end = _end_of(token) if expires_in is None else now + expires_in
         return msgspec.structs.replace(
             self,
             access_token=token,
             refresh_token=refresh_token or self.refresh_token,
             obtained_at=now,
-            expires_at=_end_of(token) if expires_in is None else now + expires_in,
+            expires_at=None if end is None else min(max(end, 0.0), _LAST_TIME),
         )
 
 

@@ -12,11 +12,11 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from support.oidc_provider import OidcProvider
 
 from ogdc_cli.login.logins import key_of
 from support.http import Answer
 from support.logins import Deployment, User
+from support.oidc_provider import OidcProvider
 from support.stack import PROGRAM, Done, wait_until
 
 COMMANDS_AT_ONCE = 20

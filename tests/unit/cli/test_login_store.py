@@ -263,6 +263,7 @@ def test_the_end_of_a_token_is_what_it_says_of_itself() -> None:
     jwt = "e30." + "eyJleHAiOjEwMDB9" + ".sig"  # {"exp":1000}
 
     assert Login().with_access(jwt, refresh_token=None, expires_in=None).expires_at == 1000
+    assert Login().with_access("ogdc_abc", refresh_token=None, expires_in=1e300).expires_at == 253402300799
     for opaque in ("ogdc_abc", "a.b.c", "a.e30.c", "a.WzFd.c"):
         assert Login().with_access(opaque, refresh_token=None, expires_in=None).expires_at is None
 
