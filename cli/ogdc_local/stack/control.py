@@ -29,6 +29,7 @@ _STOP_SECONDS = 30.0
 _POLL_SECONDS = 0.02
 _MAX_DAMAGED = 3
 _MAX_PID = 1 << 31
+_TOKENS = frozenset({"OGDC_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"})
 _KINDS = (int, str, str, str, dict, str)
 _URL = re.compile(r"http://127\.0\.0\.1:[0-9]{1,5}")
 
@@ -220,8 +221,13 @@ def _spawn(paths: StatePaths, *, environ: Mapping[str, str], inherited: tuple[in
 
 
 def _environment(paths: StatePaths, environ: Mapping[str, str]) -> dict[str, str]:
-    """Take libpq's variables out of the user's environment; they would lead the stack to another database."""
-    kept = {name: value for name, value in environ.items() if not name.startswith("PG")}
+    """Take out of the user's environment what is not for the stack.
+
+    libpq's variables would lead it to another database, and the user's tokens are nothing it needs to know.
+    """
+    kept = {
+        name: value for name, value in environ.items() if not name.startswith("PG") and name not in _TOKENS
+    }
     return kept | {"OGDC_STATE_DIR": str(paths.root)}
 
 

@@ -147,24 +147,41 @@ def test_help_lists_every_command_in_full(cli: Cli) -> None:
     assert cli().code == 2
 
 
-def test_tokens_are_kept_for_their_owner_and_sent(cli: Cli, tmp_path: Path) -> None:
+def test_tokens_are_kept_for_their_owner_and_sent_where_they_belong(cli: Cli, tmp_path: Path) -> None:
     kept = tmp_path / "home/.config/ogdc/tokens.json"
-    assert cli("set-token", "--access", "abc").out == f"Tokens kept in {kept}.\n"
-    assert cli("set-token", "--refresh", "def").code == 0
-    assert json.loads(kept.read_text()) == {"access_token": "abc", "refresh_token": "def"}
-    assert kept.stat().st_mode & 0o777 == 0o600
+    with FileServer(tmp_path) as server, FileServer(tmp_path) as other:
+        for each in (server, other):
+            each.routes["/runs"] = lambda _: Answer(body=b'{"runs": [], "next": null}')
+        done = cli("set-token", "--access", "abc", OGDC_API_URL=server.url)
+        assert done.out == f"Tokens for {server.url} kept in {kept}.\n"
+        assert cli("set-token", "--refresh", "def", OGDC_API_URL=server.url).code == 0
+        assert json.loads(kept.read_text())["deployments"][server.url]["refresh_token"] == "def"
+        assert kept.stat().st_mode & 0o777 == 0o600
+        for each in (server, other):
+            assert cli("list", OGDC_API_URL=each.url).out == "No runs.\n"
+        assert server.requests[0].headers["Authorization"] == "Bearer abc"
+        assert other.requests[0].headers["Authorization"] is None
     elsewhere = tmp_path / "elsewhere.json"
     given = json.dumps({"access_token": "ghi", "refresh_token": "jkl", "id_token": "no"})
     assert cli("set-token", "--json-str", given, TOKEN_CACHE_FILE=str(elsewhere)).code == 0
-    assert json.loads(elsewhere.read_text()) == {"access_token": "ghi", "refresh_token": "jkl"}
-    with FileServer(tmp_path) as server:
-        server.routes["/runs"] = lambda _: Answer(body=b'{"runs": [], "next": null}')
-        assert cli("list", OGDC_API_URL=server.url).out == "No runs.\n"
-        assert server.requests[0].headers["Authorization"] == "Bearer abc"
+    assert "ghi" in elsewhere.read_text()
+    assert "no" not in json.loads(elsewhere.read_text())["deployments"].popitem()[1].values()
     kept.write_text("{")
     broken = cli("list", OGDC_API_URL="http://127.0.0.1:9")
     assert broken.code == 1
     assert f"The token file {kept} cannot be read" in broken.err
+
+
+def test_a_token_file_of_before_is_used(cli: Cli, tmp_path: Path) -> None:
+    kept = tmp_path / "home/.config/ogdc/tokens.json"
+    kept.parent.mkdir(parents=True)
+    kept.write_text('{"access_token": "abc", "refresh_token": "def"}')
+    with FileServer(tmp_path) as server:
+        server.routes["/runs"] = lambda _: Answer(body=b'{"runs": [], "next": null}')
+        done = cli("list", OGDC_API_URL=server.url)
+        assert server.requests[0].headers["Authorization"] == "Bearer abc"
+    assert done.out == "No runs.\n"
+    assert f"is kept for {server.url} from now on" in done.err
 
 
 def test_version_of_program_and_service(cli: Cli, stack: Stack) -> None:
