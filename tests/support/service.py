@@ -49,9 +49,9 @@ def serving(
     settings = Settings.from_env(
         {
             "ACCESS_MODE": "authenticated",
-            "OGDC_DB_HOST": database.host,
-            "OGDC_DB_NAME": database.name,
-            "OGDC_DB_USERNAME": database.user,
+            "OGDC_DB_HOST": str(database.host),
+            "OGDC_DB_NAME": str(database.name),
+            "OGDC_DB_USERNAME": str(database.user),
             "ARGO_WORKFLOWS_SERVICE_URL": argo.url,
             "ARGO_NAMESPACE": argo.namespace,
             "OGDC_ARTIFACT_DIR": str(directory / "artifacts"),

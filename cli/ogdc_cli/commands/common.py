@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ogdc_cli.accounts import Accounts
     from ogdc_cli.api import ApiClient
 
@@ -50,3 +52,18 @@ def accounts() -> Accounts:
     from ogdc_cli.settings import ClientSettings
 
     return Accounts(ClientSettings.from_env())
+
+
+def completed(incomplete: str, names: Callable[[Accounts], list[str]]) -> list[str]:
+    """Names for a shell to complete, of a deployment that is named or a stack that is up."""
+    from ogdc_cli.accounts import Accounts
+    from ogdc_cli.settings import ClientSettings
+    from ogdc_shared.errors import OgdcError
+
+    try:
+        settings = ClientSettings.from_env()
+        if settings.by_default:
+            return []
+        return [name for name in names(Accounts(settings)) if name.startswith(incomplete)]
+    except (OgdcError, OSError):
+        return []

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ogdc_cli.commands.common import JsonOption, accounts
+from ogdc_cli.commands.common import JsonOption, accounts, completed
 from ogdc_cli.terminal import one_line, print_json, say
 from ogdc_shared.auth.permissions import Role
 
@@ -16,12 +16,7 @@ if TYPE_CHECKING:
 
 def complete(incomplete: str) -> list[str]:
     """Names of the caller's tokens for a shell to complete."""
-    from ogdc_shared.errors import OgdcError
-
-    try:
-        return [token.name for token in accounts().tokens() if token.name.startswith(incomplete)]
-    except (OgdcError, OSError):
-        return []
+    return completed(incomplete, lambda client: [token.name for token in client.tokens()])
 
 
 TokenArgument = Annotated[

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ogdc_cli.commands.common import JsonOption, accounts
+from ogdc_cli.commands.common import JsonOption, accounts, completed
 from ogdc_cli.terminal import one_line, print_json, say
 from ogdc_shared.auth.permissions import Role
 
@@ -20,14 +20,8 @@ _OWN_ISSUER = "ogdc"
 
 
 def complete(incomplete: str) -> list[str]:
-    """Names of users for a shell to complete, where the deployment tells them."""
-    from ogdc_shared.errors import OgdcError
-
-    try:
-        found = accounts().users()
-        return [user.name for user in found if user.name.startswith(incomplete)]
-    except (OgdcError, OSError):
-        return []
+    """Names of users for a shell to complete."""
+    return completed(incomplete, lambda client: [user.name for user in client.users()])
 
 
 UserArgument = Annotated[

@@ -20,6 +20,8 @@ GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 _INTERVAL, _SLOWER = 5.0, 5.0
 """Seconds; RFC 8628, section 3.5."""
 _MAX_INTERVAL = 60.0
+_SECONDS = 600.0
+"""How long somebody has to say yes, where the provider does not say."""
 _PENDING, _SLOW_DOWN = "authorization_pending", "slow_down"
 
 
@@ -29,7 +31,7 @@ class DeviceCode(Struct):
     device_code: str
     user_code: str
     verification_uri: str
-    expires_in: float
+    expires_in: float = _SECONDS
     verification_uri_complete: str | None = None
     interval: float = _INTERVAL
 
@@ -92,7 +94,7 @@ def _next_pause(exc: ProviderError, pause: float) -> float:
         return pause
     if exc.code == _SLOW_DOWN:
         return min(pause + _SLOWER, _MAX_INTERVAL)
-    if exc.code is None and exc.passing:
+    if exc.passing:
         return min(pause * 2, _MAX_INTERVAL)
     words = {
         "access_denied": "The login was refused, in the browser or by the provider.",

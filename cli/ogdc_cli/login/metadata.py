@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct, field
 
+from ogdc_cli.login.logins import key_of
 from ogdc_cli.login.web import ProviderError, Web, check_url
 
 _WELL_KNOWN = "/.well-known/oauth-protected-resource"
@@ -73,14 +74,19 @@ def audience_for_jobs(web: Web, api_url: str) -> str | None:
     """Whom a job's own token has to be meant for; None: the deployment asks nobody to log in.
 
     Raises:
-        ProviderError: it does not answer.
+        ProviderError: it does not answer, or would have a token that is meant for another deployment.
     """
     try:
-        return deployment(web, api_url).resource or api_url
+        named = deployment(web, api_url).resource or api_url
     except ProviderError as exc:
         if exc.status == 404:
             return None
         raise
+    if _origin(named) != _origin(api_url):
+        raise ProviderError(
+            f"{api_url} calls itself {named[:200]!r}, and gets no token for that. Is the URL right?"
+        )
+    return named
 
 
 def discover(web: Web, issuer: str) -> Issuer:
@@ -108,6 +114,9 @@ def discover(web: Web, issuer: str) -> Issuer:
 
 def _places(api_url: str) -> tuple[str, str]:
     """Where the document is: below the API, as our functions have it, or where RFC 9728 puts it."""
-    parts = urlsplit(api_url)
-    origin = f"{parts.scheme}://{parts.netloc}"
-    return f"{api_url}{_WELL_KNOWN}", f"{origin}{_WELL_KNOWN}{parts.path.rstrip('/')}"
+    path = urlsplit(api_url).path.rstrip("/")
+    return f"{api_url}{_WELL_KNOWN}", f"{_origin(api_url)}{_WELL_KNOWN}{path}"
+
+
+def _origin(url: str) -> str:
+    return key_of(url).removesuffix(urlsplit(url).path.rstrip("/"))

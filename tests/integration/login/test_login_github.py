@@ -126,6 +126,18 @@ def test_each_token_is_masked_where_commands_are_ignored_too(
     assert KEY not in step.log
 
 
+def test_no_deployment_gets_a_token_that_is_meant_for_another(
+    runner: Runner, github: GitHub, deployment: Deployment
+) -> None:
+    run = Run(deployment)
+    deployment.metadata["resource"] = "https://ogdc.example.org/api"
+    step = runner.run(SUBMIT, recipe="recipe", api_url=deployment.url, timeout=300)
+
+    assert step.code == 1
+    assert "calls itself 'https://ogdc.example.org/api'" in step.annotations("error")[0].data
+    assert (run.used, github.given) == ({}, [])
+
+
 def test_a_token_that_is_given_goes_first(runner: Runner, github: GitHub, deployment: Deployment) -> None:
     run = Run(deployment)
     step = runner.run(SUBMIT, recipe="recipe", api_url=deployment.url, token="given", timeout=300)
