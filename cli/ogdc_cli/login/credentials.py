@@ -63,23 +63,26 @@ class UserCredentials:
         if login is None or login.access_token is None:
             return None
         check_destination(self._settings)
-        if login.is_over(early=True):
+        if login.refresh_token and login.is_over(early=True):
             self._renew(login)
         return None if self._login is None else self._login.access_token
 
     def renewed(self, refused: str) -> str | None:
-        """Another token in place of one that was refused.
+        """Another token in place of one that was refused: another command's, or a renewed one.
 
         Raises:
             OgdcError: the login cannot be renewed.
         """
-        if self._login is None:
+        if self._settings.token:
             return None
-        if self._login.access_token == refused:
-            self._renew(self._login)
+        if self._login is not None and self._login.access_token == refused:
+            self._login = None
+        login = self.login()
+        if login is not None and login.access_token == refused and login.refresh_token:
+            self._renew(login)
             if self._problem is not None:
                 raise self._problem
-        return self._login.access_token
+        return None if self._login is None else self._login.access_token
 
     def valid_token(self) -> str:
         """A token that has not ended.

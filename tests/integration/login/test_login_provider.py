@@ -7,7 +7,8 @@ import os
 import shlex
 import stat
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from threading import Thread
 
@@ -16,15 +17,16 @@ import pytest
 from ogdc_cli.login.logins import key_of
 from support.http import Answer
 from support.logins import Deployment, User
-from support.oidc_provider import OidcProvider
+from support.oidc_provider import CLI_CLIENT, OidcProvider
 from support.stack import PROGRAM, Done, wait_until
 
 COMMANDS_AT_ONCE = 20
 
 
 @pytest.fixture
-def provider() -> Iterator[OidcProvider]:
-    with OidcProvider() as provider:
+def provider(request: pytest.FixtureRequest) -> Iterator[OidcProvider]:
+    """The provider, with the settings that a test may give it."""
+    with OidcProvider(**getattr(request, "param", {})) as provider:
         yield provider
 
 
@@ -37,6 +39,16 @@ def deployment(tmp_path: Path, provider: OidcProvider) -> Iterator[Deployment]:
 @pytest.fixture
 def user(tmp_path: Path, deployment: Deployment) -> User:
     return User(tmp_path / "home", deployment.url)
+
+
+Start = Callable[..., "Command"]
+
+
+@pytest.fixture
+def start(user: User) -> Iterator[Start]:
+    """Start an `ogdc-runner`; what has not ended by the end of the test is killed."""
+    with ExitStack() as stack:
+        yield lambda *arguments, **environ: stack.enter_context(Command(user, *arguments, **environ))
 
 
 class Command:
@@ -52,6 +64,13 @@ class Command:
             stderr=subprocess.PIPE,
             text=True,
         )
+
+    def __enter__(self) -> Command:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.communicate()
 
     def line_with(self, words: str) -> str:
         """Read on to the line that holds these words."""
@@ -79,9 +98,9 @@ def command_lines() -> bytes:
 
 
 def test_login_by_a_code_then_use_then_logout(
-    user: User, provider: OidcProvider, deployment: Deployment
+    start: Start, user: User, provider: OidcProvider, deployment: Deployment
 ) -> None:
-    command = Command(user, "login", "--no-browser")
+    command = start("login", "--no-browser")
     line = command.line_with("enter the code")
     provider.approve(line.split()[-1])
     running = command_lines()
@@ -108,10 +127,10 @@ def test_login_by_a_code_then_use_then_logout(
     assert user.cli("token").code == 1
 
 
-def test_the_token_file_is_its_owners_alone(user: User, provider: OidcProvider) -> None:
+def test_the_token_file_is_its_owners_alone(start: Start, user: User, provider: OidcProvider) -> None:
     user.file.parent.mkdir(parents=True)
     user.file.parent.chmod(0o755)
-    command = Command(user, "login", "--no-browser", PYTHONUNBUFFERED="1")
+    command = start("login", "--no-browser", PYTHONUNBUFFERED="1")
     provider.approve(command.line_with("enter the code").split()[-1])
     assert command.ended().code == 0
 
@@ -120,8 +139,8 @@ def test_the_token_file_is_its_owners_alone(user: User, provider: OidcProvider) 
     assert stat.S_IMODE(user.file.parent.stat().st_mode) == 0o700
 
 
-def test_a_refused_login_keeps_nothing(user: User, provider: OidcProvider) -> None:
-    command = Command(user, "login", "--no-browser")
+def test_a_refused_login_keeps_nothing(start: Start, user: User, provider: OidcProvider) -> None:
+    command = start("login", "--no-browser")
     provider.approve(command.line_with("enter the code").split()[-1], deny=True)
     done = command.ended()
 
@@ -130,10 +149,13 @@ def test_a_refused_login_keeps_nothing(user: User, provider: OidcProvider) -> No
     assert not user.file.exists()
 
 
+BROWSER_CLIENT = {**CLI_CLIENT, "grant_types": ["authorization_code", "refresh_token"]}
+
+
+@pytest.mark.parametrize("provider", [{"device": False, "clients": [BROWSER_CLIENT]}], indirect=True)
 def test_login_by_a_browser_where_there_are_no_codes(
-    user: User, provider: OidcProvider, tmp_path: Path
+    start: Start, user: User, provider: OidcProvider, tmp_path: Path
 ) -> None:
-    provider.change(device=False)
     opened = tmp_path / "opened"
     browser = tmp_path / "browser"
     browser.write_text(
@@ -141,7 +163,7 @@ def test_login_by_a_browser_where_there_are_no_codes(
         f"mv {shlex.quote(str(opened))}.part {shlex.quote(str(opened))}\n"
     )
     browser.chmod(0o755)
-    command = Command(user, "login", BROWSER=str(browser))
+    command = start("login", BROWSER=str(browser))
     url = command.line_with("Open this in a browser").split()[-1]
     wait_until(opened.exists)
 
@@ -153,13 +175,13 @@ def test_login_by_a_browser_where_there_are_no_codes(
 
 
 def test_twenty_commands_at_once_renew_once(
-    user: User, provider: OidcProvider, deployment: Deployment
+    start: Start, user: User, provider: OidcProvider, deployment: Deployment
 ) -> None:
     old = provider.tokens()
     deployment.accepts = lambda token: token not in {"", old["access_token"]}
     user.keep(old, issuer=provider.issuer, seconds=-1)
     before = provider.requests().count("POST /token")
-    commands = [Command(user, "whoami", "--json") for _ in range(COMMANDS_AT_ONCE)]
+    commands = [start("whoami", "--json") for _ in range(COMMANDS_AT_ONCE)]
 
     done = [command.ended() for command in commands]
 
@@ -226,6 +248,15 @@ def test_pasted_tokens_come_by_stdin(user: User, deployment: Deployment) -> None
 def test_a_terminal_takes_tokens_longer_than_its_lines_and_shows_none(user: User) -> None:
     token = "t" * 6000
     leader, follower = os.openpty()
+    echoed: list[bytes] = []
+
+    def read_echo() -> None:
+        try:
+            while data := os.read(leader, 1 << 16):
+                echoed.append(data)
+        except OSError:  # nobody has the other side any more
+            return
+
     command = subprocess.Popen(
         [*PROGRAM, "login", "--paste"],
         env=dict(user.environ),
@@ -236,25 +267,20 @@ def test_a_terminal_takes_tokens_longer_than_its_lines_and_shows_none(user: User
         start_new_session=True,
     )
     os.close(follower)
-    echoed: list[bytes] = []
-
-    def read_echo() -> None:
-        try:
-            while data := os.read(leader, 1 << 16):
-                echoed.append(data)
-        except OSError:  # nobody has the other side any more
-            return
-
     reader = Thread(target=read_echo)
-    assert command.stderr is not None
-    prompt = command.stderr.readline()
     reader.start()
-    for start in range(0, len(token), 1000):
-        os.write(leader, token[start : start + 1000].encode())
-    os.write(leader, b"\n")
-    out, err = command.communicate(timeout=300)
-    reader.join()
-    os.close(leader)
+    try:
+        assert command.stderr is not None
+        prompt = command.stderr.readline()
+        for start in range(0, len(token), 1000):
+            os.write(leader, token[start : start + 1000].encode())
+        os.write(leader, b"\n")
+        out, err = command.communicate(timeout=300)
+    finally:
+        command.kill()
+        command.communicate()
+        reader.join()
+        os.close(leader)
 
     assert "Paste the token" in prompt
     assert command.returncode == 0, (out, err)
@@ -302,10 +328,10 @@ def test_a_deployment_that_asks_nobody_to_log_in_says_so(user: User, tmp_path: P
 
 
 @pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
-def test_a_login_that_is_broken_off_keeps_nothing(user: User, number: str) -> None:
+def test_a_login_that_is_broken_off_keeps_nothing(start: Start, user: User, number: str) -> None:
     import signal
 
-    command = Command(user, "login", "--no-browser")
+    command = start("login", "--no-browser")
     command.line_with("enter the code")
     command.process.send_signal(signal.Signals[number])
 

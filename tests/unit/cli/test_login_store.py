@@ -231,7 +231,7 @@ def test_tokens_of_the_form_of_before_are_given_to_one_deployment(store: LoginSt
     logins = store.read()
 
     assert logins.bind(KEY)
-    assert logins.deployments[KEY] == pasted(Login(), access="abc", refresh="def")
+    assert (logins.deployments[KEY].access_token, logins.deployments[KEY].refresh_token) == ("abc", "def")
     assert not logins.bind("https://other/api")
     assert logins.access_token is None
 
