@@ -11,7 +11,7 @@ from ogdc_cli.api import JSON, pages, segment
 from ogdc_cli.login.credentials import Credentials
 from ogdc_cli.settings import ClientSettings
 from ogdc_cli.transport import Transport
-from ogdc_shared.api import answers
+from ogdc_shared.api import account_answers as answers
 from ogdc_shared.api.requests import TokenRequest, UserChange, UserRequest
 from ogdc_shared.errors import UnknownTokenError, UnknownUserError
 

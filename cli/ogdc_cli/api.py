@@ -15,6 +15,7 @@ from ogdc_cli.login.credentials import Credentials
 from ogdc_cli.settings import ClientSettings
 from ogdc_cli.transport import ApiError, Transport
 from ogdc_shared.api import answers
+from ogdc_shared.api.account_answers import MeResponse
 from ogdc_shared.api.requests import SubmitRequest, TriggerRequest
 from ogdc_shared.errors import OgdcError, OutputUnavailableError, UnknownRunError, UnknownTriggerError
 from ogdc_shared.line_blocks import whole_lines
@@ -61,7 +62,7 @@ class ApiClient:
         if not self._transport.shows_token():
             return self._claimed
         try:
-            return self._transport.call("GET", "/me", answers.MeResponse).subject
+            return self._transport.call("GET", "/me", MeResponse).subject
         except ApiError as exc:
             if exc.status == 404:  # of a version that knows no users
                 return self._claimed

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ogdc_cli.login.device import DeviceCode
     from ogdc_cli.login.session import Screen
     from ogdc_cli.settings import ClientSettings
-    from ogdc_shared.api.answers import MeResponse
+    from ogdc_shared.api.account_answers import MeResponse
 
 
 def register(app: typer.Typer) -> None:

@@ -11,7 +11,7 @@ from ogdc_cli.terminal import one_line, print_json, say
 from ogdc_shared.auth.permissions import Role
 
 if TYPE_CHECKING:
-    from ogdc_shared.api.answers import Act, User
+    from ogdc_shared.api.account_answers import Act, User
     from ogdc_shared.api.requests import UserChange
 
 _NO_ROLE = "none"

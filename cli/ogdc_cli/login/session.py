@@ -106,8 +106,8 @@ def _by_issuer(web: Web, way: Way, screen: Screen) -> Login | None:
 def _need_terminal(api_url: str) -> None:
     if not sys.stdin.isatty():
         raise ProviderError(
-            f"{api_url} offers no login that this program can do by itself. Get a token at {api_url}/login, "
-            "and give it on stdin: ogdc-runner login --paste"
+            f"{api_url} offers no login that this program can do by itself. Get a token from its operator, "
+            f"or in a browser at {api_url}/login, and give it on stdin: ogdc-runner login --paste"
         )
 
 
