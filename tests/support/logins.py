@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ from ogdc_cli.login.logins import Login, key_of
 from ogdc_cli.login.store import LoginStore
 from ogdc_cli.settings import ClientSettings
 from support.http import Answer, FileServer, Request
-from support.stack import Done, run_cli, user_environment
+from support.stack import PROGRAM, Done, run_cli, user_environment
 
 ME = {"name": "Ada", "issuer": "https://issuer", "subject": "ada", "role": "submitter", "id": "1"}
 
@@ -97,3 +98,39 @@ class User:
         with self.store.changing() as change:
             change.logins.deployments[key_of(self.url)] = login
             change.keep()
+
+
+class Command:
+    """An `ogdc-runner` that goes on while its lines are read."""
+
+    def __init__(self, user: User, *arguments: str, **environ: str) -> None:
+        self.process = subprocess.Popen(
+            [*PROGRAM, *arguments],
+            env=dict(user.environ) | environ,
+            cwd=user.home,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def __enter__(self) -> Command:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+    def line_with(self, words: str) -> str:
+        """Read on to the line that holds these words."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            if words in line:
+                return line
+        raise AssertionError(self.ended())
+
+    def ended(self) -> Done:
+        """Wait for its end."""
+        out, err = self.process.communicate(timeout=300)
+        assert "Traceback" not in err, err
+        return Done(self.process.returncode, out, err, 0.0)

@@ -44,7 +44,7 @@ class Service:
 def serving(
     database: DatabaseSettings, argo: ArgoServer, directory: Path, **environ: str
 ) -> Iterator[Service]:
-    """Serve the functions; `environ` goes before what they are told here."""
+    """Serve the functions; `environ`, with `{url}` for theirs, goes before what they are told here."""
     listener = listen(None)
     settings = Settings.from_env(
         {
@@ -59,7 +59,7 @@ def serving(
             "OGDC_ALLOWED_NETWORKS": '["127.0.0.0/8"]',
             "OGDC_SIGNING_KEY": _SIGNING_KEY,
         }
-        | environ
+        | {name: value.replace("{url}", url_of(listener)) for name, value in environ.items()}
     )
     context = Context(settings)
     gateway = Gateway(

@@ -16,9 +16,9 @@ import pytest
 
 from ogdc_cli.login.logins import key_of
 from support.http import Answer
-from support.logins import Deployment, User
+from support.logins import Command, Deployment, User
 from support.oidc_provider import CLI_CLIENT, OidcProvider
-from support.stack import PROGRAM, Done, wait_until
+from support.stack import PROGRAM, wait_until
 
 COMMANDS_AT_ONCE = 20
 
@@ -41,7 +41,7 @@ def user(tmp_path: Path, deployment: Deployment) -> User:
     return User(tmp_path / "home", deployment.url)
 
 
-Start = Callable[..., "Command"]
+Start = Callable[..., Command]
 
 
 @pytest.fixture
@@ -49,41 +49,6 @@ def start(user: User) -> Iterator[Start]:
     """Start an `ogdc-runner`; what has not ended by the end of the test is killed."""
     with ExitStack() as stack:
         yield lambda *arguments, **environ: stack.enter_context(Command(user, *arguments, **environ))
-
-
-class Command:
-    """An `ogdc-runner` that goes on while its lines are read."""
-
-    def __init__(self, user: User, *arguments: str, **environ: str) -> None:
-        self.process = subprocess.Popen(
-            [*PROGRAM, *arguments],
-            env=dict(user.environ) | environ,
-            cwd=user.home,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def __enter__(self) -> Command:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.process.kill()
-        self.process.communicate()
-
-    def line_with(self, words: str) -> str:
-        """Read on to the line that holds these words."""
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            if words in line:
-                return line
-        raise AssertionError(self.ended())
-
-    def ended(self) -> Done:
-        out, err = self.process.communicate(timeout=300)
-        assert "Traceback" not in err, err
-        return Done(self.process.returncode, out, err, 0.0)
 
 
 def command_lines() -> bytes:
