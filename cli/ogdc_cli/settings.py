@@ -66,6 +66,11 @@ class ClientSettings(NamedTuple):
             plain_http=FLAG.read("OGDC_PLAIN_HTTP", env.get("OGDC_PLAIN_HTTP") or "false"),
         )
 
+    @property
+    def is_local_stack(self) -> bool:
+        """Whether it is the stack on this machine, found by itself."""
+        return not (self.is_named or self.by_default)
+
     def at_stack(self, url: str) -> ClientSettings:
         """These settings for the local stack, which gets no token of a deployment that is named."""
         token = None if self.is_named else self.token

@@ -12,7 +12,6 @@ from typing import Any
 
 from ogdc_cli.login.logins import Login, key_of
 from ogdc_cli.login.store import LoginStore
-from ogdc_cli.settings import ClientSettings
 from support.http import Answer, FileServer, Request
 from support.stack import PROGRAM, Done, run_cli, user_environment
 
@@ -75,10 +74,6 @@ class User:
     def cli(self, *arguments: str, **environ: str) -> Done:
         """Run `ogdc-runner` to its end."""
         return run_cli(*arguments, environ=dict(self.environ) | environ, cwd=self.home)
-
-    @property
-    def settings(self) -> ClientSettings:
-        return ClientSettings(self.url, True, self.file, user="ada")
 
     @property
     def login(self) -> Login:

@@ -115,12 +115,12 @@ class UserCredentials:
         return f"Log in{' again' if self._login else ''}: ogdc-runner login"
 
     def login(self) -> Login | None:
-        """What is kept for the deployment; None: nothing.
+        """What is kept for the deployment; None: nothing, as for the stack on this machine.
 
         Raises:
             ConfigurationError: the token file cannot be read.
         """
-        if self._login is None:
+        if self._login is None and not self._settings.is_local_stack:
             logins = self._store.read()
             key = key_of(self._settings.api_url)
             if key not in logins.deployments and (logins.access_token or logins.refresh_token):
@@ -131,8 +131,6 @@ class UserCredentials:
 
     def _bind(self, key: str) -> None:
         """Keep tokens of the form of before, which names no deployment, for the first that one calls."""
-        if not (self._settings.is_named or self._settings.by_default):
-            return  # a stack on this machine, which they are not for
         check_destination(self._settings)
         with self._store.changing() as change:
             if not change.logins.bind(key):
@@ -154,6 +152,20 @@ class UserCredentials:
             self._problem = None
         except OgdcError as exc:
             self._problem, self._ask_again_at = exc, time.monotonic() + _PAUSE
+
+
+def check_deployment(settings: ClientSettings) -> None:
+    """Refuse to keep a login for the stack on this machine, which asks nobody to log in.
+
+    Raises:
+        ConfigurationError: it is so, or see `check_destination`.
+    """
+    if settings.is_local_stack:
+        raise ConfigurationError(
+            f"Without OGDC_API_URL this would be for the stack on this machine ({settings.api_url}), which "
+            "asks nobody to log in. Set OGDC_API_URL to the URL of the deployment."
+        )
+    check_destination(settings)
 
 
 def check_destination(settings: ClientSettings) -> None:

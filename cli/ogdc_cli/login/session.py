@@ -8,7 +8,7 @@ from typing import NamedTuple
 from urllib.parse import urlencode
 
 from ogdc_cli.login import device, loopback, paste
-from ogdc_cli.login.credentials import check_destination
+from ogdc_cli.login.credentials import check_deployment
 from ogdc_cli.login.logins import Login, key_of
 from ogdc_cli.login.metadata import Way, deployment, discover
 from ogdc_cli.login.store import Logins, LoginStore, pasted
@@ -36,7 +36,7 @@ def log_in(settings: ClientSettings, screen: Screen, *, by_paste: bool) -> None:
         ConfigurationError: tokens must not be sent there, or cannot be kept.
         InvalidRequestError: what was pasted is no token.
     """
-    check_destination(settings)
+    check_deployment(settings)
     web = Web(settings)
     way = None if by_paste else _way(web, settings.api_url)
     login = _by_issuer(web, way, screen) if way else None
@@ -56,7 +56,7 @@ def keep_pasted(settings: ClientSettings, *, access: str | None, refresh: str | 
     Raises:
         ConfigurationError: tokens must not be sent there, or cannot be kept.
     """
-    check_destination(settings._replace(token=None))
+    check_deployment(settings._replace(token=None))
     _keep(settings, lambda before: pasted(before or Login(), access=access, refresh=refresh))
 
 

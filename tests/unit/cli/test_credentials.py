@@ -118,7 +118,10 @@ def test_tokens_of_the_form_of_before_are_none_for_a_stack_that_happens_to_be_up
     file.parent.mkdir()
     file.write_text('{"access_token": "abc"}')
 
-    assert UserCredentials(read(tmp_path, None).at_stack("http://127.0.0.1:1")).token() is None
+    stack = read(tmp_path, None).at_stack("http://127.0.0.1:1")
+    assert UserCredentials(stack).token() is None
+    with pytest.raises(ConfigurationError, match="stack on this machine"):
+        keep_pasted(stack, access="def", refresh=None)
     assert json.loads(file.read_text()) == {"access_token": "abc"}
 
 
