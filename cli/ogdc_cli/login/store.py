@@ -20,8 +20,8 @@ from ogdc_shared.errors import ConfigurationError
 from ogdc_shared.file_lock import lock_within
 
 _MAX_BYTES = 1 << 20
-_LOCK_SECONDS = 60.0
-"""Longer than a provider that says nothing is waited for."""
+_LOCK_SECONDS = 120.0
+"""Longer than a provider that says nothing is waited for, twice."""
 
 
 class Logins(msgspec.Struct, omit_defaults=True):
@@ -129,7 +129,7 @@ class LoginStore:
             with suppress(OSError):
                 if not lock_within(file, seconds=_LOCK_SECONDS):
                     raise ConfigurationError(
-                        f"Another command has held {lock} for a minute. End it, or try again when it is done."
+                        f"Another command has held {lock} for minutes. End it, or try again when it is done."
                     )
             yield
         finally:

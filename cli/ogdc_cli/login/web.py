@@ -18,9 +18,9 @@ from ogdc_shared.shortening import shortened
 
 _Document = TypeVar("_Document", bound=msgspec.Struct)
 _MAX_BYTES = 1 << 18
-_TIMEOUT = urllib3.Timeout(connect=5, read=15)
-_SECONDS = 25.0
-"""The most that a question takes as a whole; the lock of the token file is waited for longer than that."""
+_TIMEOUT = urllib3.Timeout(connect=10, read=30)
+_SECONDS = 45.0
+"""The most that a question takes as a whole."""
 _MAX_TEXT = 200
 
 
