@@ -234,25 +234,29 @@ class Transport:
         return self._pools[proxy]
 
     def _refusal(self, response: urllib3.BaseHTTPResponse, url: str) -> ApiError:
-        said = _detail(response) or f"{url} answered {response.status} {response.reason or ''}".rstrip() + "."
+        message = (
+            _detail(response) or f"{url} answered {response.status} {response.reason or ''}".rstrip() + "."
+        )
         if response.status == 401:
-            said = self._with_advice(said, response)
+            message = self._with_advice(message, response)
         return self._error(
-            said,
+            message,
             status=response.status,
             passing=response.status in _PASSING,
             retry_after=_retry_after(response),
         )
 
-    def _with_advice(self, said: str, response: urllib3.BaseHTTPResponse) -> str:
+    def _with_advice(self, message: str, response: urllib3.BaseHTTPResponse) -> str:
         """What to do about a token that is missing or refused."""
         led = [each.redirect_location for each in response.retries.history] if response.retries else []
         if elsewhere := [
             each for each in led if each and _origin(urljoin(self._url, each)) != _origin(self._url)
         ]:
-            return f"{said} {self._url} leads to {elsewhere[-1]}, which gets no token. Is OGDC_API_URL right?"
+            return (
+                f"{message} {self._url} leads to {elsewhere[-1]}, which gets no token. Is OGDC_API_URL right?"
+            )
         advice = self._credentials.advice
-        return said if "ogdc-runner login" in said else f"{said} {advice}"
+        return message if "ogdc-runner login" in message else f"{message} {advice}"
 
     def _silence(self, url: str, exc: urllib3.exceptions.HTTPError) -> ApiError:
         reason = getattr(exc, "reason", None) or exc

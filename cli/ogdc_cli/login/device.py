@@ -36,17 +36,19 @@ class DeviceCode(Struct):
     interval: float = _INTERVAL
 
 
-class Clock(NamedTuple):
+class Timing(NamedTuple):
     """How time goes by; tests have one of their own."""
 
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
 
 
-_CLOCK = Clock()
+_TIMING = Timing()
 
 
-def log_in(web: Web, way: Way, *, show: Callable[[DeviceCode], None], clock: Clock = _CLOCK) -> TokenAnswer:
+def log_in(
+    web: Web, way: Way, *, show: Callable[[DeviceCode], None], timing: Timing = _TIMING
+) -> TokenAnswer:
     """Log in; `show` is told at once where to say yes, and with which code.
 
     Raises:
@@ -67,14 +69,14 @@ def log_in(web: Web, way: Way, *, show: Callable[[DeviceCode], None], clock: Clo
         "client_id": way.client_id,
         "code_verifier": proof.verifier,
     }
-    return _wait(lambda: web.answered_form(way.issuer.token_endpoint, form, TokenAnswer), given, clock)
+    return _wait(lambda: web.answered_form(way.issuer.token_endpoint, form, TokenAnswer), given, timing)
 
 
-def _wait(ask: Callable[[], TokenAnswer], given: DeviceCode, clock: Clock) -> TokenAnswer:
-    deadline = clock.now() + given.expires_in
+def _wait(ask: Callable[[], TokenAnswer], given: DeviceCode, timing: Timing) -> TokenAnswer:
+    deadline = timing.now() + given.expires_in
     pause = min(max(1.0, given.interval), _MAX_INTERVAL)
-    while clock.now() < deadline:
-        clock.sleep(min(pause, max(0.0, deadline - clock.now())))
+    while timing.now() < deadline:
+        timing.sleep(min(pause, max(0.0, deadline - timing.now())))
         try:
             return ask()
         except ProviderError as exc:

@@ -24,7 +24,7 @@ PATH = "/callback"
 _SECONDS = 600.0
 """How long somebody has to log in."""
 _IDLE_SECONDS = 10
-_MAX_SAID = 200
+_MAX_MESSAGE = 200
 _PAGE = b"<!doctype html><meta charset=utf-8><title>ogdc-runner</title><p>%s You can close this window."
 
 
@@ -147,5 +147,5 @@ def _code(returned: dict[str, str], issuer: Issuer) -> str:
         )
     if "code" in returned:
         return returned["code"]
-    said = " ".join(f"{returned.get('error', '')} {returned.get('error_description', '')}".split())
-    raise ProviderError(f"The provider refused the login: {said[:_MAX_SAID] or 'it does not say why'}.")
+    message = " ".join(f"{returned.get('error', '')} {returned.get('error_description', '')}".split())
+    raise ProviderError(f"The provider refused the login: {message[:_MAX_MESSAGE] or 'it does not say why'}.")

@@ -121,7 +121,7 @@ class LoginStore:
     def _locked(self) -> Iterator[None]:
         """Hold the lock beside the file; where a file system knows no locks, do without."""
         lock = self.path.with_name(f"{self.path.name}.lock")
-        with _said(self.path):
+        with _explained(self.path):
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             _check_directory(self.path)
             file = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -142,7 +142,7 @@ class LoginStore:
         There before anything is asked of a provider: a token that was renewed and cannot be kept is lost.
         """
         draft = self.path.with_name(f".{self.path.name}.{os.getpid()}")
-        with _said(self.path):
+        with _explained(self.path):
             for left in self.path.parent.iterdir():
                 if left.name.startswith(f".{self.path.name}."):  # by a command that was killed
                     left.unlink(missing_ok=True)
@@ -166,7 +166,7 @@ class LoginStore:
             return 0
 
     def _replace(self, draft: Path, logins: Logins) -> None:
-        with _said(self.path), draft.open("r+b") as file:
+        with _explained(self.path), draft.open("r+b") as file:
             file.write(msgspec.json.format(msgspec.json.encode(logins), indent=2) + b"\n")
             file.truncate()
             file.flush()
@@ -175,7 +175,7 @@ class LoginStore:
 
 
 @contextmanager
-def _said(path: Path) -> Iterator[None]:
+def _explained(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as exc:

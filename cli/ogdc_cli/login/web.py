@@ -99,8 +99,8 @@ class Web:
             return within(_SECONDS, lambda: self._request(method, url, body, headers))
         except (TimeoutError, urllib3.exceptions.HTTPError, OSError) as exc:
             reason = getattr(exc, "reason", None) or exc
-            said = str(reason).rsplit(": ", 1)[-1].rstrip(".") or "it takes too long"
-            raise ProviderError(f"{_origin(url)} does not answer: {said}.", passing=True) from exc
+            message = str(reason).rsplit(": ", 1)[-1].rstrip(".") or "it takes too long"
+            raise ProviderError(f"{_origin(url)} does not answer: {message}.", passing=True) from exc
 
     def _request(self, method: str, url: str, body: bytes | None, headers: dict[str, str]) -> _Answer:
         headers = {"Accept": "application/json", "User-Agent": "ogdc-runner"} | headers
@@ -149,11 +149,11 @@ def _refused(url: str, answer: _Answer) -> ProviderError:
     except (msgspec.DecodeError, UnicodeDecodeError):
         refusal = _Refusal("")
     passing = answer.status == 429 or answer.status >= 500
-    said = " ".join(f"{refusal.error} {refusal.error_description}".split()) or f"{answer.status}"
+    message = " ".join(f"{refusal.error} {refusal.error_description}".split()) or f"{answer.status}"
     if answer.location:
-        said += f" and leads to {answer.location!r}, which is not followed"
+        message += f" and leads to {answer.location!r}, which is not followed"
     return ProviderError(
-        f"{url} answers: {shortened(said, _MAX_TEXT)}.",
+        f"{url} answers: {shortened(message, _MAX_TEXT)}.",
         code=refusal.error or None,
         passing=passing,
         status=answer.status,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ogdc_cli.login import device
-from ogdc_cli.login.device import Clock, DeviceCode
+from ogdc_cli.login.device import DeviceCode, Timing
 from ogdc_cli.login.metadata import Issuer, Way, discover
 from ogdc_cli.login.tokens import TokenAnswer
 from ogdc_cli.login.web import ProviderError, Web
@@ -36,8 +36,8 @@ class Time:
         self.now += seconds
 
     @property
-    def clock(self) -> Clock:
-        return Clock(lambda: self.now, self.sleep)
+    def timing(self) -> Timing:
+        return Timing(lambda: self.now, self.sleep)
 
 
 class Provider:
@@ -65,7 +65,7 @@ class Provider:
         url = self.server.url
         issuer = Issuer(url, f"{url}/token", device_authorization_endpoint=f"{url}/device")
         web = Web(ClientSettings(url, True, Path("/nowhere"), user="me"))
-        return device.log_in(web, Way(issuer, "cli", "openid"), show=show, clock=time.clock)
+        return device.log_in(web, Way(issuer, "cli", "openid"), show=show, timing=time.timing)
 
 
 @pytest.fixture
