@@ -80,7 +80,7 @@ def _problem_of_link(directory: str, name: str) -> str | None:
     """A link may not show something else once it is published, or something of somebody else."""
     path = f"{directory}/{name}"
     target = os.readlink(path)
-    inside = os.path.realpath(path).startswith(f"{os.path.realpath(directory)}/")
+    inside = f"{os.path.realpath(path)}/".startswith(f"{os.path.realpath(directory)}/")
     if inside and not os.path.isabs(target) and os.path.exists(path):
         return None
     return (

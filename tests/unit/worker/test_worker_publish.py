@@ -165,6 +165,14 @@ def test_a_pipe_is_refused_at_once(volume: Path, publication: Publication, outpu
         publish(publication._replace(output=output), Reporter())
 
 
+@pytest.mark.parametrize("output", ["pvc", "temporary"])
+def test_a_link_to_all_of_the_result_is_part_of_it(
+    volume: Path, publication: Publication, output: str
+) -> None:
+    leave(volume, {"a": b"", "latest": ".", "p/up": ".."})
+    publish(publication._replace(output=output), Reporter())
+
+
 def test_several_things_that_are_no_part_of_a_result_are_named_at_once(
     volume: Path, publication: Publication
 ) -> None:
