@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from ogdc_local.errors import DamagedStateError, StackError
 from ogdc_local.stack.lock import holder, is_alive, is_locked, may_hold, take_lock
-from ogdc_local.stack.paths import StatePaths, open_log, set_aside, write_private
+from ogdc_local.stack.paths import StatePaths, open_log, read_state, set_aside, write_private
 
 STATE_PATH = "/stack"
 """Where the gateway says whether a workflow is running."""
@@ -62,7 +62,7 @@ def current(paths: StatePaths | None = None) -> Stack | None:
 def _recorded(paths: StatePaths) -> Stack | None:
     """What is recorded of the stack, where it can be so: commands send their tokens to that URL."""
     try:
-        stack = Stack(**json.loads(paths.record.read_text()))
+        stack = Stack(**json.loads(read_state(paths.record)))
     except (OSError, ValueError, TypeError, RecursionError):
         return None
     values: tuple[object, ...] = stack
@@ -325,8 +325,8 @@ def _set_idle_timeout(paths: StatePaths, idle_timeout: float | None) -> None:
 
 def _prolong(paths: StatePaths, idle_timeout: float | None) -> None:
     """Tell a stack that is up how long it may idle from now."""
-    with contextlib.suppress(OSError):
-        if idle_timeout is not None and paths.idle_timeout.read_text() == "never":
+    with contextlib.suppress(OSError, ValueError):
+        if idle_timeout is not None and read_state(paths.idle_timeout) == "never":
             return
     _set_idle_timeout(paths, idle_timeout)
 

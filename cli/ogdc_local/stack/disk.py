@@ -34,7 +34,7 @@ class Reserve:
 
     def take(self) -> None:
         """Take the room up, where there is enough of it."""
-        if self._path.exists() or free_bytes(self._path.parent) < 2 * RESERVE_BYTES:
+        if os.path.lexists(self._path) or free_bytes(self._path.parent) < 2 * RESERVE_BYTES:
             return
         try:
             with self._path.open("wb") as file:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ogdc_local.settings import CLAIM, StackSettings
-from ogdc_local.stack.paths import StatePaths, write_private
+from ogdc_local.stack.paths import StatePaths, read_state, write_private
 from ogdc_local.stack.postgres import DATABASE, USER
 from ogdc_shared.variables import read_variable
 
@@ -115,12 +115,13 @@ def load_signing_key(paths: StatePaths) -> str:
     One that this did not write, or that others could have read, is replaced, which ends the links there are.
     """
     try:
-        key = paths.signing_key.read_text()
-        is_private = not paths.signing_key.stat().st_mode & 0o077
-    except (FileNotFoundError, UnicodeDecodeError):
+        key = read_state(paths.signing_key)
+        if _KEY.fullmatch(key) and not paths.signing_key.stat().st_mode & 0o077:
+            return key
+    except FileNotFoundError:
         return _make_signing_key(paths)
-    if is_private and _KEY.fullmatch(key):
-        return key
+    except (OSError, ValueError):
+        pass
     import logging
 
     logging.getLogger(__name__).warning(

@@ -8,9 +8,10 @@ the lock is held.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
-from ogdc_local.stack.paths import StatePaths
+from ogdc_local.stack.paths import StatePaths, open_state, read_state
 from ogdc_shared.file_lock import try_lock
 
 _DIGITS = 10
@@ -18,7 +19,7 @@ _DIGITS = 10
 
 def take_lock(paths: StatePaths) -> int | None:
     """Take the lock without waiting; returns its descriptor, or None where somebody has it."""
-    descriptor = os.open(paths.lock, os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = open_state(paths.lock)
     if not try_lock(descriptor):
         os.close(descriptor)
         return None
@@ -29,7 +30,7 @@ def take_lock(paths: StatePaths) -> int | None:
 def is_locked(paths: StatePaths) -> bool:
     """Whether somebody has the lock."""
     try:
-        descriptor = os.open(paths.lock, os.O_RDONLY)
+        descriptor = os.open(paths.lock, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
     except OSError:
         return False
     try:
@@ -51,7 +52,9 @@ def holder(paths: StatePaths) -> int | None:
 
     What the file says is not believed by itself: a process that does not have the file open holds no lock.
     """
-    text = paths.lock.read_text(errors="replace")
+    text = ""
+    with suppress(OSError, ValueError):
+        text = read_state(paths.lock)
     named = [int(text)] if text.isascii() and text.isdecimal() and len(text) < _DIGITS else []
     if not Path("/proc/self/fd").exists():
         return named[0] if named else None

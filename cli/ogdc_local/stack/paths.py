@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +20,9 @@ _SOCKET_PARENT_LIMIT = 80
 """Bytes: a socket's path may take 104 or 108, of which `/run/.s.PGSQL.5432.lock` takes 23."""
 _PLAIN = re.compile(r"[\w./+@=~-]+", re.ASCII)
 _LOG_LIMIT = 10 * 1024 * 1024
+_MAX_STATE_BYTES = 65_536
+_AS_IT_IS = os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+"""Waits for no pipe, and follows no link to a file of others."""
 
 
 class StatePaths(NamedTuple):
@@ -196,6 +201,41 @@ def set_aside(path: Path) -> Path:
     return path.with_name(f"{mark}-{path.name}")
 
 
+def read_state(path: Path) -> str:
+    """Read a small file of the stack's own, in whose place anything may be.
+
+    Raises:
+        OSError: there is none, or it is no file: a link, a pipe, which would be waited for.
+        ValueError: it is no text.
+    """
+    descriptor = os.open(path, os.O_RDONLY | _AS_IT_IS)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "is no file", str(path))
+        return os.read(descriptor, _MAX_STATE_BYTES).decode()
+    finally:
+        os.close(descriptor)
+
+
+def open_state(path: Path) -> int:
+    """Open a file of the stack's own for reading and writing, made where there is none.
+
+    Raises:
+        StackError: something else is in its place.
+        FileNotFoundError: there is no directory for it.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _AS_IT_IS, 0o600)
+    except FileNotFoundError:
+        raise
+    except OSError as exc:
+        raise StackError(f"{path} cannot be opened: {exc.strerror}. Remove it.") from exc
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise StackError(f"{path} is no file. Remove it.")
+    return descriptor
+
+
 def write_private(path: Path, text: str) -> None:
     """Write a file in one visible step, for this user's eyes only; a power cut may take it back."""
     from ogdc_shared.storage.files import replacing
@@ -205,7 +245,12 @@ def write_private(path: Path, text: str) -> None:
 
 
 def open_log(path: Path) -> int:
-    """Open a log for appending and return its descriptor; past 10 MiB it is put aside as `<name>.1` first."""
-    if path.exists() and path.stat().st_size > _LOG_LIMIT:
-        path.replace(path.with_name(f"{path.name}.1"))
+    """Open a log for appending and return its descriptor.
+
+    One of more than 10 MiB is put aside as `<name>.1` first, and so is what is no file.
+    """
+    with suppress(FileNotFoundError):
+        found = path.lstat()
+        if found.st_size > _LOG_LIMIT or not stat.S_ISREG(found.st_mode):
+            path.replace(path.with_name(f"{path.name}.1"))
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)

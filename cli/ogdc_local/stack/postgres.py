@@ -19,7 +19,7 @@ from pathlib import Path
 
 from ogdc_local.errors import DamagedStateError, StackError
 from ogdc_local.stack.binaries import Binaries
-from ogdc_local.stack.paths import open_log
+from ogdc_local.stack.paths import open_log, read_state
 from ogdc_local.stack.privileges import Launcher, choose_launcher
 
 USER = "ogdc"
@@ -225,7 +225,7 @@ def _end_children(data: Path) -> None:
 def _postmaster(data: Path) -> int | None:
     """Find the live server on `data`; None where there is none."""
     try:
-        pid = int((data / "postmaster.pid").read_text().split("\n", 1)[0])
+        pid = int(read_state(data / "postmaster.pid").split("\n", 1)[0])
     except (OSError, ValueError):
         return None
     return pid if pid > 0 and _serves(pid, data) else None
@@ -252,8 +252,8 @@ def _ready(data: Path, pid: int) -> bool:
     Source: PostgreSQL, src/include/utils/pidfile.h: line 1 is the process id, line 8 the padded status.
     """
     try:
-        lines = (data / "postmaster.pid").read_text().splitlines()
-    except OSError:
+        lines = read_state(data / "postmaster.pid").splitlines()
+    except (OSError, ValueError):
         return False
     return len(lines) >= 8 and lines[0] == str(pid) and lines[7].strip() == "ready"
 

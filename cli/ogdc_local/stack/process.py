@@ -22,7 +22,7 @@ from ogdc_local.stack.control import Stack
 from ogdc_local.stack.environment import passed_on
 from ogdc_local.stack.installation import installation
 from ogdc_local.stack.lock import is_in_place
-from ogdc_local.stack.paths import StatePaths, write_private
+from ogdc_local.stack.paths import StatePaths, read_state, write_private
 from ogdc_local.stack.postgres import Postgres, stop_orphans
 from ogdc_shared.errors import OgdcError
 from ogdc_shared.variables import read_variable
@@ -185,7 +185,7 @@ def _is_over(paths: StatePaths, lock: int, services: Services) -> bool:
 def _has_idled(paths: StatePaths, services: Services) -> bool:
     """Whether nobody has wanted anything of the stack for as long as it may idle."""
     try:
-        limit = float(paths.idle_timeout.read_text())
+        limit = float(read_state(paths.idle_timeout))
         asked = time.time() - paths.idle_timeout.stat().st_mtime
     except (OSError, ValueError):  # `never`, or just being written
         return False

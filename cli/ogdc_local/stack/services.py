@@ -26,7 +26,7 @@ from ogdc_local.stack.environment import (
 from ogdc_local.stack.functions import build_functions
 from ogdc_local.stack.gateway import Gateway, IdleTimer, Internal
 from ogdc_local.stack.leftovers import discard, tidy
-from ogdc_local.stack.paths import StatePaths, write_private
+from ogdc_local.stack.paths import StatePaths, read_state, write_private
 from ogdc_local.stack.private import PrivateFiles
 from ogdc_local.stack.server import Server, listen, url_of
 from ogdc_shared.config import Settings
@@ -165,7 +165,7 @@ def _engine(
 def _last_port(paths: StatePaths) -> int | None:
     """The port of before, where the file names one that a user may listen on."""
     with suppress(OSError, ValueError):
-        port = int(paths.port.read_text())
+        port = int(read_state(paths.port))
         return port if _MIN_PORT <= port <= _MAX_PORT else None
     return None
 

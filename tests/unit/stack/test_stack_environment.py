@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 
 import pytest
@@ -100,6 +101,12 @@ def test_a_clusters_settings_do_not_lead_the_stack_astray(paths):
 
 def test_empty_variables_count_as_not_set():
     assert passed_on({"DATAONE_NODE_URL": "", "HOME": "/root"}) == {}
+
+
+def test_what_is_no_signing_key_is_replaced_and_not_waited_for(paths):
+    os.mkfifo(paths.signing_key)
+    key = load_signing_key(paths)
+    assert load_signing_key(paths) == key
 
 
 def test_signing_key_is_made_once_and_kept_private(paths):

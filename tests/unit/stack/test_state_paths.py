@@ -8,7 +8,7 @@ import pytest
 
 from ogdc_local.errors import StackError
 from ogdc_local.stack import paths as paths_module
-from ogdc_local.stack.paths import StatePaths, open_log, private_dir, write_private
+from ogdc_local.stack.paths import StatePaths, open_log, open_state, private_dir, read_state, write_private
 
 
 def mode(path: Path) -> int:
@@ -113,3 +113,43 @@ def test_log_is_appended_to_until_it_is_too_long(tmp_path, monkeypatch):
         os.close(descriptor)
     assert log.read_text() == "second\nthird\n"
     assert (tmp_path / "stack.log.1").read_text() == "first line\n"
+
+
+def put_something(place: Path, what: str) -> None:
+    """Put something that is no file where a file is to be; the last one leads to a file of somebody."""
+    if what == "pipe":
+        os.mkfifo(place)
+    elif what == "directory":
+        place.mkdir()
+    else:
+        place.with_name("theirs").write_text("theirs")
+        place.symlink_to("theirs")
+
+
+NO_FILES = ["pipe", "directory", "link"]
+
+
+@pytest.mark.parametrize("what", NO_FILES)
+def test_what_is_no_file_is_neither_waited_for_nor_written(tmp_path, what):
+    place = tmp_path / "port"
+    put_something(place, what)
+    with pytest.raises(OSError, match=r"is no file|symbolic links"):
+        read_state(place)
+    with pytest.raises(StackError, match="Remove it"):
+        open_state(place)
+    assert what != "link" or (tmp_path / "theirs").read_text() == "theirs"
+
+
+@pytest.mark.parametrize("what", NO_FILES)
+def test_a_log_that_is_no_file_is_put_aside(tmp_path, what):
+    log = tmp_path / "stack.log"
+    put_something(log, what)
+    os.close(open_log(log))
+    assert (log.is_file(), log.is_symlink(), log.stat().st_size) == (True, False, 0)
+
+
+def test_of_a_huge_file_little_is_read(tmp_path):
+    huge = tmp_path / "port"
+    huge.touch()
+    os.truncate(huge, 1 << 40)
+    assert len(read_state(huge)) < 1 << 20
