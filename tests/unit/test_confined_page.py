@@ -64,6 +64,7 @@ TESTS = {
     "Remove the state directory then": NO_PROMISE,
     "A damaged file": NO_PROMISE,
     "A bad `port`": f"{STACK}damaged_state::test_a_signing_key_that_is_none_is_replaced",
+    "A `lock` that is no file": "unit/stack/test_state_paths::test_a_log_that_is_no_file_is_put_aside",
     "A damaged `engine.sqlite`": (
         f"{STACK}damaged_state"
         "::test_a_state_directory_of_any_name_works_and_what_is_damaged_is_named_and_set_aside"
