@@ -57,6 +57,18 @@ def endless_body(head: bytes) -> Iterator[str]:
 
 
 @contextmanager
+def answering(whole: bytes) -> Iterator[str]:
+    """Answer connections with these bytes, and end them; yields a base URL."""
+
+    def answer(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(whole)
+
+    with _serving(answer) as url:
+        yield url
+
+
+@contextmanager
 def endless_trailers() -> Iterator[str]:
     """Answer connections with a body in chunks, and trailers for as long as somebody takes them."""
 

@@ -48,9 +48,12 @@ def size_of_file(response: urllib3.BaseHTTPResponse, begins: int) -> int | None:
 
 
 def _length(response: urllib3.BaseHTTPResponse) -> int | None:
-    """The body's bytes; the same number given twice counts once. Source: RFC 9112, section 6.3."""
+    """The body's bytes; the same number given twice counts once, and chunks have an end of their own.
+
+    Source: RFC 9112, section 6.3.
+    """
     given = response.headers.get("Content-Length")
-    if given is None:
+    if given is None or "Transfer-Encoding" in response.headers:
         return None
     lengths = {each.strip() for each in given.split(",")}
     if len(lengths) > 1 or not all(each.isdecimal() for each in lengths):

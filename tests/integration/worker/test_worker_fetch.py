@@ -28,7 +28,7 @@ from ogdc_worker.fetch.inputs import THREADS, Fetched, fetch_inputs, place_input
 from ogdc_worker.fetch.partial_file import SYNCED_BYTES
 from support.ftp import ftp_server
 from support.http import Answer, FileServer, Request, closed_port
-from support.trickle import endless_body, endless_trailers
+from support.trickle import answering, endless_body, endless_trailers
 
 CONTENT = bytes(range(256)) * 1200
 
@@ -186,6 +186,18 @@ def test_a_length_that_is_none_is_no_file(fetching: Fetching, server: FileServer
         pytest.raises(SourceUnavailableError),
     ):
         fetching.fetch(f"{url}/a.bin")
+
+
+def test_a_length_beside_chunks_counts_for_nothing(fetching: Fetching) -> None:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 999\r\n\r\n"
+    with answering(head + b"5\r\nhello\r\n0\r\n\r\n") as url:
+        assert fetching.names(f"{url}/a.bin") == ["a.bin"]
+    assert (fetching.inputs / "a.bin").read_bytes() == b"hello"
+
+
+def test_a_length_given_twice_counts_once(fetching: Fetching) -> None:
+    with answering(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nhello") as url:
+        assert fetching.names(f"{url}/a.bin") == ["a.bin"]
 
 
 def test_a_lost_connection_is_resumed_where_it_broke(fetching: Fetching, server: FileServer) -> None:
