@@ -48,6 +48,8 @@ _STOPPING = re.compile(
     r"head\b|[ef]?grep\s(.*\s)?(-[a-zA-Z]*[qm]|--(quiet|silent|max-count)\b)", re.ASCII | re.DOTALL
 )
 """Programs that stop reading before the end."""
+_FAILS_ON_ERRORS = re.compile(r"-[a-zA-Z]*f[a-zA-Z]*|--fail(-with-body)?", re.ASCII)
+"""What has curl end with something else than 0 where a server answers with an error."""
 _ENDS = frozenset({"program", "subshell", "function_definition"})
 """Where the last command's exit code counts, whatever comes after."""
 _PASS_ON = frozenset(
@@ -105,7 +107,7 @@ def _needs_parsing(text: str) -> bool:
     return (
         "=" in first
         or "|" in text
-        or first in _SETTING | {"source", ".", "declare", "typeset", "find"}
+        or first in _SETTING | {"source", ".", "declare", "typeset", "find", "curl"}
         or any(name in text for name in _FILE_VARIABLES)
     )
 
@@ -254,6 +256,13 @@ def _unnoticed_by(root: Node, shell: Shell) -> Iterator[str]:
     """Tell of what fails unnoticed whatever we do."""
     if shell.strict and shell.program not in {"sh", "dash"}:
         yield from _unsure_answers(root)
+    for node in _all(root, "command"):
+        if _name(node) == "curl" and not any(map(_FAILS_ON_ERRORS.fullmatch, _text(node).split())):
+            yield (
+                "has curl take a server's error for the file, and end with 0. Give it --fail, or make the "
+                "file an input (type: url)."
+            )
+            break
     if any(_name(node) == "coproc" for node in _all(root, "command")):
         yield "starts a coproc, and nobody is told how it ends. Use a pipe, or `&` and `wait`."
     for node in _all(root, "command"):

@@ -246,7 +246,7 @@ def test_only_the_first_bad_lines_of_a_url_list_are_reported(tmp_path: Path) -> 
 
 
 NETWORKED = [
-    "curl -O https://example.org/x",
+    "curl -fO https://example.org/x",
     "cd /tmp; wget https://example.org/x",
     "gdalinfo /vsicurl/https://example.org/x.tif > /output_dir/x",
     "(git clone https://example.org/x)",

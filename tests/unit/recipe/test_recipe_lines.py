@@ -176,6 +176,8 @@ def test_characters_of_word_processors_are_told_of(text: str, named: str) -> Non
         ("if gdalinfo a | grep -q b; then true; fi", Shell(), "the answer is no"),
         ("gdalinfo a | grep -im1 b > c && true", Shell(), "the answer is no"),
         ("while a | head -n 1 | grep b; do true; done", Shell(), "`a | head -n 1 | grep b`"),
+        ("curl -sSL -o /output_dir/a.tif https://example.org/a.tif", Shell(), "--fail"),
+        ("cd /output_dir; curl -O https://example.org/a.tif", Shell(), "--fail"),
         ("coproc a; b", Shell(), "nobody is told how it ends"),
         ("ogr2ogr a b | gzip > c", Shell("sh"), "#!/bin/bash"),
         (". /input_dir/settings.sh", Shell(), "ends by reading a file"),
@@ -195,6 +197,8 @@ def test_what_would_fail_unnoticed_is_told_of(text: str, shell: Shell, named: st
         "if gdalinfo a | grep b > c; then true; fi",
         "if true; then a | head -n 1 > b; fi",
         "a; b | grep -q c",
+        "curl -fsSL -o a.tif https://example.org/a.tif",
+        "curl --fail-with-body -O https://example.org/a.tif",
         "a | grep mosaic && b",
     ],
 )
