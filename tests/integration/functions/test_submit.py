@@ -278,7 +278,7 @@ class TestIdempotencyKey:
         assert argo.called("create") == 1
 
     def test_a_repetition_gets_the_same_advice(self, submit, artifacts: Path):
-        files = recipe_files(recipe_sh="curl -O https://example.org/x\n")
+        files = recipe_files(recipe_sh="curl -fO https://example.org/x\n")
         first = send(submit, files=files, Idempotency_Key="k1")
         again = send(submit, files=files, Idempotency_Key="k1")
 
