@@ -33,6 +33,7 @@ _POINTERS = {".json": (b'"refs"', b'"href"'), ".qgs": (b"<datasource>",), ".qlr"
 
 _MAX_BYTES = 64 << 20
 _MAX_TABLE_BYTES = 8 << 20
+_BEGINNING = 4096
 _SOURCE = re.compile(
     rb"<(SourceFilename|SourceDataset|SrcDataSource|IndexDataset)\b([^>]*)>([^<]+)</\1>"
     rb"|<MDI key=\"[XY]_DATASET\"()()>([^<]+)</MDI>"
@@ -132,7 +133,8 @@ def _references(name: str, view: _View) -> Iterator[Reference]:
     if lower.endswith((".vrt", ".gti")):
         yield from _of_xml(_content(path, _MAX_BYTES), name, view)
     elif lower.endswith(_LISTS):
-        yield from _of_list(_content(path, _MAX_TABLE_BYTES), view)
+        if _begins_with_path(path, view.paths):  # most texts and tables do not, and need no reading
+            yield from _of_list(_content(path, _MAX_TABLE_BYTES), view)
     else:
         content = _content(path, _MAX_TABLE_BYTES)
         words = _POINTERS.get(os.path.splitext(lower)[1], (b"location",))
@@ -151,6 +153,17 @@ def _of_xml(content: bytes, name: str, view: _View) -> Iterator[Reference]:
             yield view.relative(name, path)
         else:
             yield from view.wandering(name, path)
+
+
+def _begins_with_path(path: str, paths: ProcessPaths) -> bool:
+    try:
+        with open(path, "rb") as file:
+            beginning = file.read(_BEGINNING).lstrip()
+    except OSError:
+        return False
+    return beginning.startswith(
+        tuple(os.fsencode(f"{each}/") for each in (paths.input_dir, paths.output_dir))
+    )
 
 
 def _of_list(content: bytes, view: _View) -> Iterator[Reference]:
