@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 
 from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
 from ogdc_shared.layout import claim_mount
@@ -156,11 +157,7 @@ def _of_xml(content: bytes, name: str, view: _View) -> Iterator[Reference]:
 
 
 def _begins_with_path(path: str, paths: ProcessPaths) -> bool:
-    try:
-        with open(path, "rb") as file:
-            beginning = file.read(_BEGINNING).lstrip()
-    except OSError:
-        return False
+    beginning = _read(path, _BEGINNING).lstrip()
     return beginning.startswith(
         tuple(os.fsencode(f"{each}/") for each in (paths.input_dir, paths.output_dir))
     )
@@ -203,8 +200,18 @@ def _text(content: bytes) -> str:
 
 def _content(path: str, limit: int) -> bytes:
     """What a file holds; nothing where it is larger, or cannot be read."""
+    content = _read(path, limit + 1)
+    return content if len(content) <= limit else b""
+
+
+def _read(path: str, most: int) -> bytes:
+    """The beginning of a file; nothing where it cannot be read, or is a pipe, which would be waited for."""
     try:
-        with open(path, "rb") as file:
-            return file.read(limit) if os.fstat(file.fileno()).st_size <= limit else b""
+        with open(path, "rb", opener=_without_waiting) as file:
+            return file.read(most) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else b""
     except OSError:
         return b""
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)

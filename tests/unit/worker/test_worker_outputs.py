@@ -220,6 +220,13 @@ def test_other_indexes_lose_their_files_too(task: PartitionTask) -> None:
     assert {each.name for each in found if each.certain} == {"i.gti", "c.gdalcat", "p.gdalg.json"}
 
 
+@pytest.mark.parametrize("name", ["all.vrt", "tiles.txt", "tiles.gpkg", "refs.json"])
+def test_a_pipe_with_the_name_of_an_index_is_not_waited_for(task: PartitionTask, name: str) -> None:
+    os.mkfifo(task.outputs / name)
+    (task.outputs / f"link-{name}").symlink_to(name)
+    assert lost(task) == {}
+
+
 def test_the_command_that_left_a_broken_index_fails_and_says_what_to_do(task: PartitionTask) -> None:
     task.prepare(
         'echo "<SourceFilename>$INPUT_DIR/a.txt</SourceFilename>" > "$OUTPUT_DIR/all.vrt"',
