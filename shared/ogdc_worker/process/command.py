@@ -315,14 +315,21 @@ class _Child:
 def _judged(code: int, notes: str) -> tuple[int, str]:
     """Read what strict.bash has noted: the exit code that counts, and what failed."""
     try:
-        with open(notes, "rb") as file:
-            status, _, rest = file.read().decode(errors="replace").partition("\0")
+        with open(notes, "rb", opener=_as_it_is) as file:
+            status, _, rest = file.read(TAIL_BYTES).decode(errors="replace").partition("\0")
     except FileNotFoundError:
         harmless = code == _SIGPIPE and os.path.exists(f"{notes}.pipe")
         return 0 if harmless else code, ""
+    except OSError:  # the line itself has put something else there
+        return code or 1, ""
     if code in {0, _SIGPIPE}:  # it failed where bash itself does not look
         code = int(status) if status.isdecimal() else 1
     return code, rest.partition("\0")[0]
+
+
+def _as_it_is(path: str, flags: int) -> int:
+    """Open a file without waiting for a pipe, and through no link."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOFOLLOW)
 
 
 def _write_all(file: int, content: bytes) -> None:

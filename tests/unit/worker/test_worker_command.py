@@ -261,6 +261,14 @@ def test_a_strict_line_goes_on_where_failing_is_meant(
     assert (outcome.exit_code, outcome.culprit) == (0, "")
 
 
+@pytest.mark.parametrize("put", ["mkfifo", "mkdir", "ln -s /dev/zero"])
+def test_what_a_line_puts_in_the_place_of_its_notes_is_not_waited_for(
+    strictly: Callable[..., CommandResult], tmp_path: Path, put: str
+) -> None:
+    outcome = strictly(f"{put} {tmp_path}/notes0")
+    assert outcome.culprit == ""
+
+
 def test_who_reads_from_a_program_fails_by_itself(strictly: Callable[..., CommandResult]) -> None:
     assert strictly("yes | sh -c 'exit 3'").exit_code == 3
     assert strictly("sh -c 'kill -PIPE $$'").exit_code == 141
