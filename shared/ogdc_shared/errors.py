@@ -26,6 +26,7 @@
     │   │   └── RunStateError      the run's status does not allow what was asked
     │   ├── UnauthenticatedError   (401)
     │   ├── ForbiddenError         (403)
+    │   │   └── RoleError          the caller's role is too little
     │   └── LimitError             a user has, or asks for, as much as they may (429)
     ├── UnavailableError           a part is away; the same call may succeed later (503)
     │   ├── DatabaseUnavailableError
@@ -203,6 +204,10 @@ class UnauthenticatedError(InputError):
 
 class ForbiddenError(InputError):
     """The caller is known and may not do this."""
+
+
+class RoleError(ForbiddenError):
+    """The caller's role, or that of the token they came with, is less than this takes."""
 
 
 class LimitError(InputError):

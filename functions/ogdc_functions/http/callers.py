@@ -7,7 +7,7 @@ from flask import Request, Response
 from ogdc_shared.accounts.identify import Credentials
 from ogdc_shared.auth.caller import USER_HEADER
 from ogdc_shared.config import Settings
-from ogdc_shared.errors import ForbiddenError, UnauthenticatedError
+from ogdc_shared.errors import RoleError, UnauthenticatedError
 
 METADATA_PATH = "/.well-known/oauth-protected-resource"
 
@@ -35,7 +35,7 @@ def add_challenge(response: Response, exc: Exception, request: Request, settings
     words = []
     if isinstance(exc, UnauthenticatedError) and exc.error:
         words.append(f'error="{exc.error}"')
-    elif isinstance(exc, ForbiddenError) and "Authorization" in request.headers:
+    elif isinstance(exc, RoleError):
         words.append('error="insufficient_scope"')
     if response.status_code == 401 or words:
         words.append(f'resource_metadata="{public_url(request, settings)}{METADATA_PATH}"')

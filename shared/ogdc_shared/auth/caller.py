@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_shared.auth.permissions import Permission, Role
-from ogdc_shared.errors import ForbiddenError, InvalidRequestError
+from ogdc_shared.errors import ForbiddenError, InvalidRequestError, RoleError
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -48,11 +48,11 @@ class Caller(NamedTuple):
         """Refuse who has not the role that a request takes.
 
         Raises:
-            ForbiddenError: they have not.
+            RoleError: they have not.
         """
         if permission.role is not None and not self.role.covers(permission.role):
             limited = f", as far as its token {self.token.name!r} goes" if self.token else ""
-            raise ForbiddenError(
+            raise RoleError(
                 f"This takes the role {permission.role}; {self.name} is {self.role}{limited}. "
                 "An admin of the deployment gives roles."
             )

@@ -254,6 +254,7 @@ class TestUsers:
         refused = status.get("/runs", headers=anna.headers)
         assert refused.status_code == 403
         assert "anna is disabled" in refused.get_json()["detail"]
+        assert "WWW-Authenticate" not in refused.headers, "no other token would do"
         users.patch(f"/users/{anna.id}", json={"disabled": False}, headers=admin.headers)
         assert status.get("/runs", headers=anna.headers).status_code == 200
 

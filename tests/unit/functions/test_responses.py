@@ -15,6 +15,7 @@ EXPECTED = {
     errors.InvalidRequestError("x"): 400,
     errors.UnauthenticatedError("x"): 401,
     errors.ForbiddenError("x"): 403,
+    errors.RoleError("x"): 403,
     errors.RecipeNotFoundError("x"): 404,
     errors.UnknownRunError("x"): 404,
     errors.UnknownTriggerError("x"): 404,
