@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from ogdc_shared.access_settings import AccessSettings
+from ogdc_shared.oidc_settings import OidcSettings
 from ogdc_shared.setting_sections import (
     ArgoSettings,
     DatabaseSettings,
@@ -27,6 +28,7 @@ __all__ = [
     "AccessSettings",
     "ArgoSettings",
     "DatabaseSettings",
+    "OidcSettings",
     "Settings",
     "StorageSettings",
     "TelemetrySettings",
@@ -64,6 +66,7 @@ class Settings(NamedTuple):
         ),
     ] = "authenticated"
     access: AccessSettings = AccessSettings()
+    oidc: OidcSettings = OidcSettings()
     database: DatabaseSettings = DatabaseSettings()
     argo: ArgoSettings = ArgoSettings()
     storage: StorageSettings = StorageSettings()
@@ -160,6 +163,7 @@ class Settings(NamedTuple):
 
 SECTIONS: Mapping[str, tuple[type[Any], str]] = {
     "access": (AccessSettings, "submit, status, users"),
+    "oidc": (OidcSettings, "submit, status, users"),
     "database": (DatabaseSettings, "all but dead_letters, and migrations"),
     "argo": (ArgoSettings, "submit, status, upload; argo_events the namespace"),
     "storage": (StorageSettings, "submit, status, upload"),

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ogdc_shared.argo.client import ArgoClient
+    from ogdc_shared.auth.oidc.issuers import Issuers
     from ogdc_shared.auth.rates import Rates
     from ogdc_shared.db.database import Database
     from ogdc_shared.db.recent_states import RecentStates
@@ -67,6 +68,13 @@ class Context:
         from ogdc_shared.db.recent_states import RecentStates
 
         return RecentStates()
+
+    @cached_property
+    def issuers(self) -> Issuers:
+        """Whose tokens are believed, and their keys."""
+        from ogdc_shared.auth.oidc.issuers import Issuers
+
+        return Issuers(self.settings.oidc.trusted(), networks=self.settings.allowed_networks)
 
     @cached_property
     def rates(self) -> Rates:

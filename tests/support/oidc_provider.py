@@ -21,13 +21,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlencode
-from urllib.request import HTTPCookieProcessor, ProxyHandler, Request, build_opener
+from urllib.request import (
+    HTTPCookieProcessor,
+    HTTPRedirectHandler,
+    ProxyHandler,
+    Request,
+    build_opener,
+)
 
 import pytest
 
@@ -146,6 +153,33 @@ class OidcProvider:
         with build_opener(ProxyHandler({}), HTTPCookieProcessor(jar)).open(url, timeout=300) as response:
             text: str = response.read().decode()
             return text
+
+    def visit_until_sent_back(self, url: str, back: str) -> str:
+        """Follow a URL as a browser does, until it is sent to one that begins with `back`; returns that."""
+        sent_back: list[str] = []
+
+        class _Stop(HTTPRedirectHandler):
+            def redirect_request(self, *arguments: Any) -> Request | None:
+                if arguments[-1].startswith(back):
+                    sent_back.append(arguments[-1])
+                    return None
+                return super().redirect_request(*arguments)
+
+        jar = CookieJar(DefaultCookiePolicy(rfc2965=False))
+        with suppress(HTTPError):
+            build_opener(ProxyHandler({}), HTTPCookieProcessor(jar), _Stop()).open(url, timeout=300).close()
+        [found] = sent_back
+        return found
+
+    @property
+    def clients(self) -> list[Mapping[str, Any]]:
+        """Whom it knows."""
+        known: list[Mapping[str, Any]] = self._settings["clients"]
+        return known
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None
 
     def rotate(self, *, keep: bool = True, alg: str = "RS256") -> str:
         """Make a new signing key; returns its `kid`. Without `keep` those before are gone."""

@@ -59,6 +59,16 @@ _HEADERS = {
 }
 
 
+_SCHEMES = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API token (`ogdc_…`), or an access token of an issuer that "
+        "`/.well-known/oauth-protected-resource` names. Deployments that ask nobody to log in want none.",
+    }
+}
+
+
 @cache
 def document() -> dict[str, Any]:
     """Return the OpenAPI 3.1 document of all services together."""
@@ -70,7 +80,7 @@ def document() -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "Open Geospatial Data Cloud runner", "version": version("ogdc-runner")},
         "paths": paths,
-        "components": {"schemas": _components(routes)},
+        "components": {"schemas": _components(routes), "securitySchemes": _SCHEMES},
     }
 
 
@@ -96,6 +106,8 @@ def _described(route: Route) -> dict[str, Any]:
         "parameters": _parameters(route),
         "responses": _responses(route),
     }
+    if _is_known(route):
+        described["security"] = [{"bearer": []}, {}]
     if route.request:
         content: dict[str, Any] = {"application/json": {"schema": _schema(route.request)}}
         if route.takes_bundle:
@@ -115,15 +127,19 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
 
 
 def _responses(route: Route) -> dict[str, Any]:
+    if route.redirects:
+        return {"302": {"description": "To the issuer."}} | _problems(route)
     good = (
         {"text/plain": {"schema": {"type": "string"}}}
         if route.answer is None
         else {"application/json": {"schema": _schema(route.answer)}}
     )
+    return {"200": {"description": "Done.", "content": good}} | _problems(route)
+
+
+def _problems(route: Route) -> dict[str, Any]:
     codes = {*route.errors, *_ANYWHERE} | ({*_WHERE_CALLERS_COUNT} if _is_known(route) else set())
-    return {"200": {"description": "Done.", "content": good}} | {
-        str(code): _problem(code) for code in sorted(codes)
-    }
+    return {str(code): _problem(code) for code in sorted(codes)}
 
 
 def _is_known(route: Route) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cache, partial
 from typing import Any, NamedTuple, NoReturn
 
@@ -18,8 +18,9 @@ from ogdc_functions.http.responses import UnreadableBodyError, error_response, n
 from ogdc_shared.accounts.identify import identify
 from ogdc_shared.api.routes import ROUTES, Route
 from ogdc_shared.auth.caller import Caller
-from ogdc_shared.auth.permissions import PUBLIC
+from ogdc_shared.auth.permissions import PUBLIC, Permission
 from ogdc_shared.context import Context
+from ogdc_shared.oidc_settings import TrustedIssuer
 
 Served = Callable[[Request], Response]
 """What functions-framework calls for each request."""
@@ -54,8 +55,12 @@ def build_function(handlers: Handlers, context: Context) -> Served:
     """Build the function that answers some routes, and all else with an error in JSON."""
     paths = Paths(path for _, path in handlers)
     telemetry = context.telemetry  # that cannot be used ends the start
+    asked = _issuers_asked(context, {route.permission for route, _ in handlers.values()})
+    # At the first request, a probe on a cluster: the web server forks before, and takes no threads along.
+    fetch_keys = cache(partial(_fetch_keys, context, asked))
 
     def function(request: Request) -> Response:
+        fetch_keys()
         found = _find(handlers, paths, request)
         if not found.route.observed:
             return _answer(found, request, context)
@@ -66,6 +71,20 @@ def build_function(handlers: Handlers, context: Context) -> Served:
         return response
 
     return function
+
+
+def _fetch_keys(context: Context, issuers: Collection[TrustedIssuer]) -> None:
+    if issuers:
+        context.issuers.prefetch(issuers)
+
+
+def _issuers_asked(context: Context, permissions: Collection[Permission]) -> list[TrustedIssuer]:
+    """Whose keys a function needs, as far as its settings can be used, which ends the start otherwise."""
+    oidc = context.settings.oidc
+    asked = [*oidc.sources] if any(each.from_source for each in permissions) else []
+    if context.settings.access_mode == "authenticated" and any(each.role for each in permissions):
+        asked += oidc.of_users()
+    return asked if oidc.trusted() else []
 
 
 def _answer(found: _Found, request: Request, context: Context) -> Response:

@@ -66,13 +66,13 @@ def _logged_in(context: Context, credentials: Credentials, permission: Permissio
         )
     from ogdc_shared.accounts.login import caller_of
 
-    caller = caller_of(context, _bearer(credentials.authorization))
+    caller = caller_of(context, bearer(credentials.authorization))
     context.rates.take(caller.user_id, now=monotonic())
     caller.require(permission)
     return caller
 
 
-def _bearer(authorization: str) -> str:
+def bearer(authorization: str) -> str:
     """The token of an Authorization header; never part of a message, which may be logged."""
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() != _SCHEME or not token.strip():

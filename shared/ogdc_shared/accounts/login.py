@@ -6,6 +6,7 @@ Each request reads the user's row, so that who is disabled, or a token that is r
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from time import time
 from typing import TYPE_CHECKING
 
 from ogdc_shared.accounts.roles import admitted, role_of
@@ -17,7 +18,7 @@ from ogdc_shared.db.users import NewUser, User, find_user, insert_user, record_s
 from ogdc_shared.errors import ForbiddenError, UnauthenticatedError
 
 if TYPE_CHECKING:
-    from ogdc_shared.auth.oidc import Identity
+    from ogdc_shared.auth.oidc.issuers import Identity
     from ogdc_shared.context import Context
     from ogdc_shared.db.connection import LimitedConnection
 
@@ -32,9 +33,7 @@ def caller_of(context: Context, token: str) -> Caller:
     """
     if token.startswith(tokens.PREFIX):
         return _by_api_token(context, token)
-    from ogdc_shared.auth.oidc import verify
-
-    return caller_of_identity(context, verify(token, settings=context.settings, now=datetime.now(UTC)))
+    return caller_of_identity(context, context.issuers.identify(token, now=time()))
 
 
 def caller_of_identity(context: Context, identity: Identity) -> Caller:

@@ -65,6 +65,13 @@ class UserChange(Struct, kw_only=True, forbid_unknown_fields=True):
     disabled: bool | UnsetType = UNSET
 
 
+class RefreshRequest(Struct, kw_only=True):
+    """Which login to renew."""
+
+    refresh_token: Annotated[str, Meta(min_length=1, max_length=16_384)]
+    scope: Annotated[str | None, Meta(description="Less than before; null: the same.")] = None
+
+
 class TokenRequest(Struct, kw_only=True, forbid_unknown_fields=True):
     """Which token to make."""
 

@@ -49,6 +49,8 @@ class Route(NamedTuple):
     """Bytes."""
     observed: bool = True
     """Whether it is seen in traces and metrics; probes are not."""
+    redirects: bool = False
+    """Whether it is answered by leading elsewhere."""
     documented: bool = True
     """Whether the OpenAPI document has it; events are described by their own standards."""
     about: str = ""

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from ogdc_shared.api import answers, requests
 from ogdc_shared.api.account_routes import ACCOUNT_ROUTES
+from ogdc_shared.api.login_routes import LOGIN_ROUTES
 from ogdc_shared.api.parameters import Choice, Flag, Number, Text
 from ogdc_shared.api.route import Function, Route
 from ogdc_shared.auth.permissions import CHANGE, CHECK, CREATE, PUBLIC, READ, SOURCE
@@ -249,6 +250,7 @@ ROUTES = (
         errors=(403, 404),
     ),
     *ACCOUNT_ROUTES,
+    *LOGIN_ROUTES,
     Route("version", "GET", "/version", _STATUS, PUBLIC, "The service's version", answers.VersionResponse),
     Route("openapi", "GET", "/openapi.json", _STATUS, PUBLIC, "This API in OpenAPI 3.1", documented=False),
     Route(

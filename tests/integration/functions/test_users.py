@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from psycopg import sql
 
 from ogdc_shared.accounts.login import caller_of_identity
-from ogdc_shared.auth.oidc import Identity
+from ogdc_shared.auth.oidc.issuers import Identity
 from ogdc_shared.auth.permissions import Role
 from ogdc_shared.auth.tokens import is_token, new_token
 from ogdc_shared.config import AccessSettings, Settings

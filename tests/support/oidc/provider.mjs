@@ -31,7 +31,7 @@ function makeProvider() {
     clients: settings.clients,
     jwks: { keys: state.keys },
     cookies: { keys: ['of tests alone'] },
-    scopes: ['openid', 'offline_access', 'profile', ...settings.scopes.split(' ')],
+    scopes: ['openid', 'offline_access', 'profile', 'email', ...settings.scopes.split(' ')],
     claims: { profile: Object.keys(settings.claims), openid: ['sub'] },
     ttl: { RefreshToken: settings.refreshSeconds, AccessToken: settings.seconds },
     rotateRefreshToken: true,
@@ -55,7 +55,7 @@ function makeProvider() {
 
 async function grantFor(provider, clientId, accountId) {
   const grant = new provider.Grant({ accountId, clientId });
-  grant.addOIDCScope(`openid offline_access profile ${settings.scopes}`);
+  grant.addOIDCScope(`openid offline_access profile email ${settings.scopes}`);
   grant.addResourceScope('urn:ogdc', settings.scopes);
   return grant.save();
 }

@@ -1,0 +1,62 @@
+"""The routes that people log in by; part of the table of routes."""
+
+from __future__ import annotations
+
+from ogdc_shared.api import login_answers, requests
+from ogdc_shared.api.parameters import Text
+from ogdc_shared.api.route import Function, Route
+from ogdc_shared.auth.permissions import PUBLIC
+
+CODE = Text("code", "The issuer's, to be given for tokens.")
+STATE = Text("state", "What the browser began with.")
+
+_USERS = (Function.USERS,)
+
+LOGIN_ROUTES = (
+    Route(
+        "protected_resource",
+        "GET",
+        "/.well-known/oauth-protected-resource",
+        _USERS,
+        PUBLIC,
+        "Where to log in, in the form of RFC 9728",
+        login_answers.ProtectedResource,
+        errors=(404,),
+        about="404: nobody has to.",
+    ),
+    Route(
+        "log_in",
+        "GET",
+        "/login",
+        _USERS,
+        PUBLIC,
+        "Log in with a browser, where the deployment has a confidential client",
+        errors=(404,),
+        redirects=True,
+        about="See [issuers](issuers.md#logins-in-a-browser).",
+    ),
+    Route(
+        "authorize",
+        "GET",
+        "/authorize",
+        _USERS,
+        PUBLIC,
+        "Where the issuer sends a browser back to; shows the tokens",
+        login_answers.LoginTokens,
+        errors=(401, 404),
+        query=(CODE, STATE),
+        about='`{"message": …, "token": {"access_token": …, "refresh_token": …}}`, for '
+        "`ogdc-runner set-token --json-str`.",
+    ),
+    Route(
+        "refresh",
+        "POST",
+        "/refresh",
+        _USERS,
+        PUBLIC,
+        "Renew a login by its refresh token",
+        login_answers.LoginTokens,
+        errors=(401, 404),
+        request=requests.RefreshRequest,
+    ),
+)

@@ -1,0 +1,181 @@
+"""Asking an issuer for its discovery document and its keys: what it takes is bounded, and where it leads.
+
+The operator has named the issuer's host, so that may be anywhere. What the discovery document names is the
+issuer's word alone: that has to be public, or on the same host.
+
+Source: OpenID Connect Discovery 1.0, sections 3 and 4.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from ogdc_shared.auth.oidc.jwks import KeySet
+from ogdc_shared.oidc_settings import DISCOVERY
+from ogdc_shared.reach import Reach
+from ogdc_shared.servers.proxies import proxy_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from urllib3 import BaseHTTPResponse, PoolManager
+
+    from ogdc_shared.oidc_settings import TrustedIssuer
+    from ogdc_shared.reach import IPNetwork
+
+_CONNECT_SECONDS = 3.0
+_READ_SECONDS = 5.0
+_WHOLE_SECONDS = 10.0
+"""In which a document has to be there, however slowly it comes."""
+_MAX_BYTES = 1 << 20
+_PIECE = 1 << 16
+
+
+class IssuerError(Exception):
+    """An issuer that does not answer, or not as an issuer does; says why, to the log."""
+
+
+class IssuerServer:
+    """Asks one issuer."""
+
+    def __init__(self, trusted: TrustedIssuer, *, networks: tuple[IPNetwork, ...] = ()) -> None:
+        """Ask nothing yet.
+
+        Args:
+            trusted: The issuer.
+            networks: Where else the operator lets services connect to.
+        """
+        self._trusted = trusted
+        self._hosts = frozenset(
+            (urlsplit(url).hostname or "").lower() for url in (trusted.issuer, trusted.keys_url) if url
+        )
+        self._networks = networks
+        self._discovered: Mapping[str, Any] | None = None
+
+    def keys(self) -> KeySet:
+        """Fetch the keys.
+
+        Raises:
+            IssuerError: they cannot be had.
+        """
+        url = self._trusted.keys_url or self.endpoint("jwks_uri")
+        try:
+            return KeySet(self._document(url))
+        except ValueError as exc:
+            raise IssuerError(f"{url} holds no keys: {exc}") from exc
+        except IssuerError:
+            self._discovered = None  # they may have moved
+            raise
+
+    def endpoint(self, name: str) -> str:
+        """A URL of the discovery document, which is fetched once.
+
+        Raises:
+            IssuerError: it cannot be had, or has no such URL.
+        """
+        if self._discovered is None:
+            self._discovered = self._discover()
+        url = self._discovered.get(name)
+        if not isinstance(url, str) or not self._is_as_safe(url):
+            raise IssuerError(f"the discovery document's `{name}` is {url!r:.300}")
+        return url
+
+    def post(self, url: str, form: Mapping[str, str], *, authorization: str) -> tuple[int, Any]:
+        """Send a form as some client; returns status and JSON of the answer.
+
+        Raises:
+            IssuerError: there is no such answer.
+        """
+        from urllib.parse import urlencode
+
+        headers = {
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Accept": "application/json",
+            "Authorization": authorization,
+        }
+        return self._request("POST", url, body=urlencode(form).encode(), headers=headers)
+
+    def _discover(self) -> Mapping[str, Any]:
+        url = self._trusted.issuer.rstrip("/") + DISCOVERY
+        found = self._document(url)
+        if found.get("issuer") != self._trusted.issuer:
+            raise IssuerError(
+                f"{url} is of the issuer {found.get('issuer')!r:.300}, not of {self._trusted.issuer!r}: "
+                "the setting has to be what that says, to the last slash"
+            )
+        return found
+
+    def _is_as_safe(self, url: str) -> bool:
+        """Whether a URL is encrypted, unless the issuer's own is not."""
+        return url.startswith("https://") or (
+            url.startswith("http://") and self._trusted.issuer.startswith("http://")
+        )
+
+    def _document(self, url: str) -> Mapping[str, Any]:
+        headers = {"Accept": "application/json"}
+        if self._trusted.token_file:
+            headers["Authorization"] = f"Bearer {_read(self._trusted.token_file)}"
+        status, document = self._request("GET", url, body=None, headers=headers)
+        if status != 200 or not isinstance(document, dict):
+            raise IssuerError(f"{url} answered {status}, and no JSON object with that")
+        return document
+
+    def _request(
+        self, method: str, url: str, *, body: bytes | None, headers: Mapping[str, str]
+    ) -> tuple[int, Any]:
+        from urllib3 import Timeout
+        from urllib3.exceptions import HTTPError
+
+        try:
+            with (
+                self._pools(url) as pools,
+                pools.request(
+                    method,
+                    url,
+                    body=body,
+                    headers=headers,
+                    timeout=Timeout(connect=_CONNECT_SECONDS, read=_READ_SECONDS),
+                    retries=False,
+                    redirect=False,
+                    preload_content=False,
+                ) as response,
+            ):
+                return response.status, json.loads(_read_all(response))
+        except (HTTPError, OSError) as exc:
+            raise IssuerError(f"{url} does not answer: {type(exc).__name__}: {exc}"[:500]) from exc
+        except ValueError as exc:
+            raise IssuerError(f"{url} answers with no JSON: {exc}"[:500]) from exc
+
+    def _pools(self, url: str) -> PoolManager:
+        """Connections of this request alone: they are needed too seldom to be kept."""
+        from ogdc_shared.connections import pool_manager, proxy_manager
+
+        options: dict[str, Any] = {"num_pools": 1}
+        if self._trusted.ca_file:
+            options["ca_certs"] = self._trusted.ca_file
+        if proxy := proxy_of(url):
+            return proxy_manager(proxy, **options)
+        return pool_manager(Reach(networks=self._networks, hosts=self._hosts), **options)
+
+
+def _read_all(response: BaseHTTPResponse) -> bytes:
+    ends = time.monotonic() + _WHOLE_SECONDS
+    content = b""
+    while piece := response.read1(_PIECE):
+        content += piece
+        if len(content) > _MAX_BYTES or time.monotonic() > ends:
+            raise IssuerError(
+                f"its answer is longer than {_MAX_BYTES} bytes, or takes more than {_WHOLE_SECONDS:g} seconds"
+            )
+    return content
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="ascii").strip()
+    except (OSError, ValueError) as exc:
+        raise IssuerError(f"{path} cannot be read: {exc}") from exc

@@ -1,0 +1,211 @@
+"""From a bearer token to what it proves: by the keys of the issuers that a deployment trusts.
+
+What is wrong with a token goes to the log; who sent it learns that it is not valid, and what to do. PyJWT and
+cryptography are imported with the first token (docs/decisions/0026-tokens-are-verified-by-pyjwt.md).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from base64 import urlsafe_b64decode
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ogdc_shared.auth.oidc.claims import (
+    NoSubjectError,
+    RefusedTokenError,
+    check_claims,
+    granted_roles,
+    shown_name,
+)
+from ogdc_shared.auth.oidc.fetching import IssuerServer
+from ogdc_shared.auth.oidc.jwks import ALGORITHMS, KeyId
+from ogdc_shared.auth.oidc.keys import PATIENCE, IssuerKeys
+from ogdc_shared.auth.permissions import Role
+from ogdc_shared.errors import ForbiddenError, UnauthenticatedError
+from ogdc_shared.oidc_settings import SOURCE_ROLE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ogdc_shared.oidc_settings import TrustedIssuer
+    from ogdc_shared.reach import IPNetwork
+
+MAX_TOKEN = 16_384
+"""Characters."""
+_MAX_KEY_ID = 255
+_REFUSED = (
+    "This token is not valid here: it may have expired, or be none for this service. Log in again "
+    "(`ogdc-runner login`), or send an API token."
+)
+_NO_SUBJECT = (
+    "This token does not say whom it is about: it has no `sub`. Have its issuer put that in (Keycloak: the "
+    "client scope `basic`), and log in again."
+)
+
+_log = logging.getLogger(__name__)
+
+
+class Identity(NamedTuple):
+    """Whom a valid token is about."""
+
+    issuer: str
+    subject: str
+    """What the issuer calls them; with the issuer, it says who they are for ever."""
+    name: str
+    """As they are shown."""
+    role: Role | None
+    """The most that its scopes or claims grant; None: they say nothing of a role."""
+
+
+class _Parsed(NamedTuple):
+    """A token's parts, of which nothing is proved."""
+
+    header: Mapping[str, Any]
+    claims: Mapping[str, Any]
+    key: KeyId
+
+
+class _Known(NamedTuple):
+    trusted: TrustedIssuer
+    server: IssuerServer
+    keys: IssuerKeys
+
+
+class Issuers:
+    """All issuers whose tokens are believed, with what is known of their keys."""
+
+    def __init__(
+        self,
+        trusted: Iterable[TrustedIssuer],
+        *,
+        networks: tuple[IPNetwork, ...] = (),
+        patience: float = PATIENCE,
+    ) -> None:
+        """Ask none of them yet.
+
+        Args:
+            trusted: The issuers.
+            networks: Where else their keys may be than at their own hosts and public addresses.
+            patience: Seconds that a request waits for keys.
+        """
+        self._trusted = tuple(trusted)
+        self._networks, self._patience = networks, patience
+
+    @cached_property
+    def _known(self) -> Mapping[str, _Known]:
+        return {each.issuer: self._know(each) for each in self._trusted}
+
+    def _know(self, trusted: TrustedIssuer) -> _Known:
+        server = IssuerServer(trusted, networks=self._networks)
+        return _Known(trusted, server, IssuerKeys(trusted.issuer, server, patience=self._patience))
+
+    def server(self, issuer: str) -> IssuerServer:
+        """Where to ask a trusted issuer.
+
+        Raises:
+            KeyError: it is none.
+        """
+        return self._known[issuer].server
+
+    def prefetch(self, issuers: Iterable[TrustedIssuer]) -> None:
+        """Begin to fetch the keys of some, so that the first request does not wait for them."""
+        for each in issuers:
+            self._known[each.issuer].keys.prefetch()
+
+    def identify(self, token: str, *, now: float) -> Identity:
+        """Say whom a token is about, once it is proved that a trusted issuer made it for this service.
+
+        Args:
+            token: The token.
+            now: Seconds since 1970.
+
+        Raises:
+            UnauthenticatedError: that cannot be proved.
+            ForbiddenError: it is so, and they are nobody here.
+            UnavailableError: the issuer's keys are needed and cannot be had.
+        """
+        trusted, claims = self._verified(token, now=now)
+        name = shown_name(claims, trusted.name_claims)
+        roles = granted_roles(claims, trusted.grants)
+        role = max((Role(each) for each in roles if each != SOURCE_ROLE), key=[*Role].index, default=None)
+        if role is None and (not trusted.others or SOURCE_ROLE in roles):
+            raise ForbiddenError(f"{name} has proved who they are, and nothing is granted to them here.")
+        return Identity(trusted.issuer, claims["sub"], name, role)
+
+    def check_sender(self, token: str, *, now: float) -> None:
+        """Refuse who may not tell of events, as `identify` does."""
+        trusted, claims = self._verified(token, now=now)
+        if SOURCE_ROLE not in granted_roles(claims, trusted.grants):
+            _log.warning("%r is no source of events", claims["sub"])
+            raise ForbiddenError("Who sent this is no source of events here.")
+
+    def _verified(self, token: str, *, now: float) -> tuple[TrustedIssuer, Mapping[str, Any]]:
+        try:
+            return self._proved(token, now=now)
+        except NoSubjectError as exc:
+            reason, advice = str(exc), _NO_SUBJECT
+        except RefusedTokenError as exc:
+            reason, advice = str(exc), _REFUSED
+        _log.warning("a token was refused: %s", reason)
+        raise UnauthenticatedError(advice, error="invalid_token")
+
+    def _proved(self, token: str, *, now: float) -> tuple[TrustedIssuer, Mapping[str, Any]]:
+        """The claims of a token, and whose they are.
+
+        Raises:
+            RefusedTokenError: it is not to be believed.
+            UnavailableError: the issuer's keys are needed and cannot be had.
+        """
+        parsed = _parsed(token)
+        issuer = parsed.claims.get("iss")
+        known = self._known.get(issuer) if isinstance(issuer, str) else None
+        if known is None:
+            raise RefusedTokenError(f"nobody here trusts its issuer {issuer!r:.300}")
+        check_claims(parsed.claims, parsed.header, trusted=known.trusted, now=now)
+        _verify(token, parsed, known.keys)
+        return known.trusted, parsed.claims
+
+
+def _verify(token: str, parsed: _Parsed, keys: IssuerKeys) -> None:
+    holding = keys.holding(parsed.key)
+    from jwt import PyJWTError
+
+    try:
+        proved = holding.verify(token, parsed.key)
+    except PyJWTError as exc:
+        raise RefusedTokenError(f"its signature is not that of its issuer: {exc}"[:500]) from exc
+    if json.loads(proved) != parsed.claims:
+        raise RefusedTokenError("what is signed is something else")
+
+
+def _parsed(token: str) -> _Parsed:
+    """Read a token's parts.
+
+    Raises:
+        RefusedTokenError: it is none, or of an algorithm that nothing here verifies.
+    """
+    parts = token.split(".") if token.isascii() and len(token) <= MAX_TOKEN else []
+    if len(parts) != 3:
+        raise RefusedTokenError(f"it is no JWT of at most {MAX_TOKEN} characters")
+    header, claims = _json_object(parts[0]), _json_object(parts[1])
+    algorithm, kid = header.get("alg"), header.get("kid")
+    if not isinstance(algorithm, str) or algorithm not in ALGORITHMS:
+        raise RefusedTokenError(f"its algorithm is {algorithm!r:.100}")
+    if not isinstance(kid, str | None) or len(kid or "") > _MAX_KEY_ID:
+        raise RefusedTokenError("its `kid` is no text, or too long")
+    if "crit" in header or "b64" in header:
+        raise RefusedTokenError("its header demands what nobody here understands (`crit`)")
+    return _Parsed(header, claims, KeyId(kid, algorithm))
+
+
+def _json_object(part: str) -> Mapping[str, Any]:
+    try:
+        value = json.loads(urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    except (ValueError, RecursionError) as exc:
+        raise RefusedTokenError(f"a part of it is no JSON: {exc}"[:200]) from exc
+    if not isinstance(value, dict):
+        raise RefusedTokenError("a part of it is no JSON object")
+    return value

@@ -1,0 +1,254 @@
+"""Settings about logins by OpenID Connect: whose tokens are believed, for what, and how users are called.
+
+The issuer that people log in at has variables of its own, of which a deployment seldom needs more than the
+first three. All others, such as GitHub's of its Actions and Kubernetes' of its service accounts, stand in
+lists.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple
+
+from msgspec import Meta, MsgspecError, Struct, ValidationError, convert
+from msgspec.json import decode
+
+from ogdc_shared.errors import ConfigurationError
+from ogdc_shared.variables import TEXT, Kind, Variable, json_list, pattern
+
+DISCOVERY = "/.well-known/openid-configuration"
+SOURCE_ROLE = "source"
+"""Of who may tell of events, rather than of a user."""
+_NAMES = ("orcid", "preferred_username", "sub")
+
+
+class Grant(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a token entitles to whose claims are like these."""
+
+    role: Literal["viewer", "submitter", "admin", "source"]
+    claims: Annotated[dict[str, str | tuple[str, ...]], Meta(min_length=1)]
+    """Claim, or the path to one with dots between → the value, or one of the values, that it has, or that is
+    among those it has; one that ends in `*` stands for all that begin so. All claims have to be like that."""
+
+
+class TrustedIssuer(Struct, frozen=True, forbid_unknown_fields=True):
+    """Somebody whose tokens are believed."""
+
+    issuer: str
+    """As its tokens say (`iss`)."""
+    audience: tuple[str, ...]
+    """Whom tokens have to be meant for: one of these is in `aud`, or, where there is none, is `azp`."""
+    grants: tuple[Grant, ...] = ()
+    others: bool = False
+    """Whether tokens that no grant is for are believed as well; their users have no role by them."""
+    name_claims: tuple[str, ...] = _NAMES
+    """How users are shown: by the first of these claims that there is."""
+    untyped: bool = False
+    """Whether its access tokens do not say that they are such."""
+    keys_url: str | None = None
+    """Where its keys are; None: where its discovery document says."""
+    ca_file: str | None = None
+    """Certificates that its server's is checked by; None: those of the system."""
+    token_file: str | None = None
+    """Holds what its server wants to see before it shows its keys; None: nothing."""
+
+
+class ConfidentialClient(Struct, frozen=True):
+    """A client with a secret, as DataONE's deployments mount it."""
+
+    client_id: str
+    client_secret: str
+    server_metadata_url: str
+    redirect_uris: tuple[str, ...] = ()
+
+    @property
+    def issuer(self) -> str:
+        """The issuer whose metadata are at that URL."""
+        return self.server_metadata_url.removesuffix(DISCOVERY)
+
+    def __repr__(self) -> str:
+        """Without the secret: settings may be shown."""
+        return f"ConfidentialClient({self.client_id!r})"
+
+
+def _url(value: str) -> bool:
+    return value.startswith(("https://", "http://"))
+
+
+def _issuer(entry: object) -> TrustedIssuer:
+    try:
+        issuer = convert(entry, TrustedIssuer)
+    except ValidationError as exc:
+        raise ValueError(f"{exc}; docs/issuers.md shows an entry for each kind of issuer.") from exc
+    if not _url(issuer.issuer) or not _url(issuer.keys_url or "https://"):
+        raise ValueError(f"{issuer.issuer!r}: issuer and keys_url have to be https URLs, or http ones.")
+    if not issuer.audience:
+        raise ValueError(
+            f"{issuer.issuer}: give `audience`, or its tokens for others would be taken as well."
+        )
+    return issuer
+
+
+def _word(entry: object) -> str:
+    if not isinstance(entry, str) or not entry:
+        raise ValueError(f'{entry!r} is no text; give a JSON list such as ["ogdc"].')
+    return entry
+
+
+_ISSUER_URL: Kind = pattern(
+    "a URL", _url, refusal="is no URL; give the issuer's, as its tokens say in `iss`."
+)
+_WORDS = json_list("a JSON list of texts", _word)
+
+
+class OidcSettings(NamedTuple):
+    """Whose tokens are believed."""
+
+    issuer: Annotated[
+        str | None,
+        Variable(
+            "OGDC_OIDC_ISSUER",
+            _ISSUER_URL,
+            "The issuer that people log in at, exactly as its tokens say in `iss`; not set: the one in "
+            "OIDC_CLIENT_SECRETS_FILE, or none.",
+        ),
+    ] = None
+    audience: Annotated[
+        tuple[str, ...],
+        Variable(
+            "OGDC_OIDC_AUDIENCE",
+            _WORDS,
+            "Its tokens have to have one of these in `aud`, or, where they have no `aud`, as `azp`.",
+        ),
+    ] = ("ogdc",)
+    client: Annotated[
+        str | None,
+        Variable(
+            "OGDC_OIDC_CLIENT",
+            TEXT,
+            "What it knows `ogdc-runner login` by, a public client; not set: users paste tokens.",
+        ),
+    ] = None
+    role_claim: Annotated[
+        str,
+        Variable(
+            "OGDC_OIDC_ROLE_CLAIM",
+            TEXT,
+            "The claim, or the path to one such as `realm_access.roles`, that says what users may do.",
+        ),
+    ] = "scope"
+    view: Annotated[
+        str, Variable("OGDC_SCOPE_VIEW", TEXT, "What it holds of users who are viewers by their login.")
+    ] = "ogdc:view"
+    submit: Annotated[str, Variable("OGDC_SCOPE_SUBMIT", TEXT, "Likewise of submitters.")] = "ogdc:submit"
+    admin: Annotated[str, Variable("OGDC_SCOPE_ADMIN", TEXT, "Likewise of admins.")] = "ogdc:admin"
+    name_claims: Annotated[
+        tuple[str, ...],
+        Variable(
+            "OGDC_OIDC_NAME_CLAIMS", _WORDS, "Users are shown by the first of these claims that there is."
+        ),
+    ] = _NAMES
+    others: Annotated[
+        tuple[TrustedIssuer, ...],
+        Variable(
+            "OGDC_OIDC_ISSUERS",
+            json_list("a JSON list of issuers", _issuer),
+            "Others whose tokens are believed, such as GitHub's; see [issuers](issuers.md).",
+        ),
+    ] = ()
+    scopes: Annotated[
+        tuple[str, ...],
+        Variable(
+            "OGDC_OIDC_SCOPES",
+            _WORDS,
+            "What logins ask the issuer for; not set: openid, profile, email and, where the role claim is "
+            "`scope`, OGDC_SCOPE_ADMIN. Keycloak refuses a login that asks for a scope it does not know.",
+            readers="users",
+        ),
+    ] = ()
+    sources: Annotated[
+        tuple[TrustedIssuer, ...],
+        Variable(
+            "OGDC_EVENT_ISSUERS",
+            json_list("a JSON list of issuers", _issuer),
+            "Whose tokens prove that a request with events, or for a sweep, comes from a source of the "
+            "deployment; not set: none is asked for. See [issuers](issuers.md#senders-of-events).",
+            readers="argo_events, upload, submit, dead_letters",
+        ),
+    ] = ()
+    client_file: Annotated[
+        str | None,
+        Variable(
+            "OIDC_CLIENT_SECRETS_FILE",
+            TEXT,
+            "JSON with `client_id`, `client_secret`, `server_metadata_url` and `redirect_uris` of a "
+            "confidential client: then there are /login, /authorize and /refresh.",
+            readers="users",
+        ),
+    ] = None
+
+    @property
+    def has_sources(self) -> bool:
+        """Whether somebody says of tokens that who shows them may tell of events."""
+        return bool(self.sources)
+
+    @property
+    def asked_scopes(self) -> tuple[str, ...]:
+        """What a login asks for."""
+        role = (self.admin,) if self.role_claim == "scope" else ()
+        return self.scopes or ("openid", "profile", "email", *role)
+
+    def trusted(self) -> tuple[TrustedIssuer, ...]:
+        """All issuers whose tokens are believed.
+
+        Raises:
+            ConfigurationError: two are the same, or the client's file cannot be read.
+        """
+        found = (*self.of_users(), *self.sources)
+        if len({each.issuer for each in found}) < len(found):
+            raise ConfigurationError(
+                "OGDC_OIDC_ISSUER, OGDC_OIDC_ISSUERS and OGDC_EVENT_ISSUERS name an issuer twice: give it "
+                "one entry, with all its grants."
+            )
+        return found
+
+    def of_users(self) -> tuple[TrustedIssuer, ...]:
+        """Those that users come from; the one that people log in at, if any, is the first.
+
+        Raises:
+            ConfigurationError: the client's file cannot be read.
+        """
+        client = self.confidential_client()
+        issuer = self.issuer or (client.issuer if client else None)
+        main = (self._main(issuer, client),) if issuer else ()
+        return (*main, *self.others)
+
+    def _main(self, issuer: str, client: ConfidentialClient | None) -> TrustedIssuer:
+        clients = (self.client, client.client_id if client else None)
+        claim = self.role_claim
+        return TrustedIssuer(
+            issuer=issuer,
+            audience=(*self.audience, *filter(None, clients)),
+            grants=(
+                Grant(role="viewer", claims={claim: self.view}),
+                Grant(role="submitter", claims={claim: self.submit}),
+                Grant(role="admin", claims={claim: self.admin}),
+            ),
+            others=True,
+            name_claims=self.name_claims,
+        )
+
+    def confidential_client(self) -> ConfidentialClient | None:
+        """The client that /login logs in with; None: there is none.
+
+        Raises:
+            ConfigurationError: the file cannot be read, or holds none.
+        """
+        if self.client_file is None:
+            return None
+        try:
+            content = Path(self.client_file).read_bytes()
+            return decode(content, type=ConfidentialClient)
+        except (OSError, MsgspecError) as exc:
+            raise ConfigurationError(
+                f"OIDC_CLIENT_SECRETS_FILE={self.client_file}: {exc}. It holds a JSON object with client_id, "
+                "client_secret, server_metadata_url and redirect_uris."
+            ) from exc

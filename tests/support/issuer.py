@@ -1,0 +1,102 @@
+"""An issuer whose keys a test holds: what it publishes, and tokens of every kind, right and wrong.
+
+::
+
+    with Issuer() as issuer:
+        token = issuer.token(scope="ogdc:admin")    # RS256, valid, but for what is said
+        issuer.keys = [Key.new("next")]             # published from now on; the first one signs
+        issuer.away = True                          # answers 503
+        assert issuer.asked("/jwks") == 1
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
+from jwt.api_jws import PyJWS
+
+from support.http import Answer, FileServer, Request
+
+_MAKERS: dict[str, Any] = {
+    "RS256": (lambda: rsa.generate_private_key(65537, 2048), RSAAlgorithm),
+    "PS256": (lambda: rsa.generate_private_key(65537, 2048), RSAAlgorithm),
+    "ES256": (lambda: ec.generate_private_key(ec.SECP256R1()), ECAlgorithm),
+    "EdDSA": (ed25519.Ed25519PrivateKey.generate, OKPAlgorithm),
+}
+
+
+class Key(NamedTuple):
+    """A key pair."""
+
+    kid: str | None
+    algorithm: str
+    private: Any
+
+    @classmethod
+    def new(cls, kid: str | None = "first", algorithm: str = "RS256") -> Key:
+        return cls(kid, algorithm, _MAKERS[algorithm][0]())
+
+    def jwk(self, **more: Any) -> dict[str, Any]:
+        """The public part."""
+        _, made_by = _MAKERS[self.algorithm]
+        described: dict[str, Any] = made_by.to_jwk(self.private.public_key(), as_dict=True)
+        described.pop("key_ops", None)
+        named = {} if self.kid is None else {"kid": self.kid}
+        return described | named | {"alg": self.algorithm, "use": "sig"} | more
+
+    def signed(self, claims: dict[str, Any], **header: Any) -> str:
+        named = {} if self.kid is None else {"kid": self.kid}
+        content = json.dumps(claims).encode()
+        return PyJWS().encode(content, self.private, algorithm=self.algorithm, headers=named | header)
+
+
+class Issuer(FileServer):
+    """Listens on this machine from `__enter__` to `__exit__`.
+
+    Attributes:
+        keys: Those that are published, and hold no secret from the test; the first one signs.
+        published: Instead of them; None: `keys`.
+        away: Whether every request is answered with 503.
+    """
+
+    def __init__(self, *keys: Key) -> None:
+        super().__init__(Path(os.devnull))
+        self.keys = list(keys) or [Key.new()]
+        self.published: list[Any] | None = None
+        self.away = False
+        self.metadata: dict[str, Any] = {}
+        self.routes = {"/.well-known/openid-configuration": self._discovery, "/jwks": self._jwks}
+
+    def __enter__(self) -> Issuer:
+        super().__enter__()
+        return self
+
+    def claims(self, **more: Any) -> dict[str, Any]:
+        """Of a valid token; what is None is left out."""
+        now = int(time.time())
+        usual = {"iss": self.url, "sub": "ada", "aud": "ogdc", "iat": now, "exp": now + 3600, "typ": "Bearer"}
+        return {name: value for name, value in (usual | more).items() if value is not None}
+
+    def token(self, **claims: Any) -> str:
+        """A token, signed with the first key."""
+        return self.keys[0].signed(self.claims(**claims))
+
+    def asked(self, path: str) -> int:
+        """How often something was asked for."""
+        return self.paths().count(path)
+
+    def _discovery(self, _request: Request) -> Answer:
+        return self._answer({"issuer": self.url, "jwks_uri": f"{self.url}/jwks"} | self.metadata)
+
+    def _jwks(self, _request: Request) -> Answer:
+        described = [key.jwk() for key in self.keys] if self.published is None else self.published
+        return self._answer({"keys": described})
+
+    def _answer(self, document: Any) -> Answer:
+        return Answer(status=503) if self.away else Answer(body=json.dumps(document).encode())

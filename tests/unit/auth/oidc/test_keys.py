@@ -1,0 +1,229 @@
+"""When an issuer is asked for its keys, and what is answered meanwhile."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+from traceback import walk_stack
+
+import pytest
+
+from ogdc_shared.auth.oidc import keys as module
+from ogdc_shared.auth.oidc.claims import RefusedTokenError
+from ogdc_shared.auth.oidc.jwks import KeyId, KeySet
+from ogdc_shared.auth.oidc.keys import IssuerKeys
+from ogdc_shared.errors import UnavailableError
+from support.issuer import Key
+from support.stack import wait_until
+
+FIRST, SECOND, OTHER = (KeyId(kid, "RS256") for kid in ("first", "second", "other"))
+PAIRS = {kid: Key.new(kid) for kid in ("first", "second")}
+
+
+class Server:
+    """What an issuer publishes, and how often it was asked."""
+
+    def __init__(self, *kids: str) -> None:
+        self.kids = list(kids)
+        self.asked = 0
+        self.away = False
+        self.meanwhile: Callable[[], object] = lambda: None
+
+    def keys(self) -> KeySet:
+        self.asked += 1
+        published = [PAIRS[kid].jwk() for kid in self.kids]
+        self.meanwhile()
+        if self.away:
+            raise OSError("nobody answers")
+        return KeySet({"keys": published})
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def server() -> Server:
+    return Server("first")
+
+
+@pytest.fixture
+def known(server: Server, clock: Clock) -> IssuerKeys:
+    return IssuerKeys("https://issuer.example.org", server, clock=clock, patience=300)
+
+
+def test_first_use_fetches_and_others_do_not(known: IssuerKeys, server: Server):
+    for _ in range(3):
+        assert FIRST in known.holding(FIRST)
+    assert server.asked == 1
+
+
+def test_prefetched_keys_are_not_fetched_again(known: IssuerKeys, server: Server):
+    known.prefetch()
+    assert FIRST in known.holding(FIRST)
+    known.prefetch()
+    assert server.asked == 1
+
+
+def test_new_key_is_found_at_once_however_recent_the_last_fetch(known: IssuerKeys, server: Server):
+    known.holding(FIRST)
+    server.kids = ["second", "first"]
+    assert SECOND in known.holding(SECOND)
+    assert FIRST in known.holding(FIRST)
+    assert server.asked == 2
+
+
+def test_unknown_key_has_the_issuer_asked_once_in_a_while(known: IssuerKeys, server: Server, clock: Clock):
+    known.holding(FIRST)
+    for _ in range(5):
+        with pytest.raises(RefusedTokenError, match="has no key 'other'"):
+            known.holding(OTHER)
+    assert server.asked == 2
+    clock.now += module.UNKNOWN_PAUSE
+    with pytest.raises(RefusedTokenError):
+        known.holding(OTHER)
+    assert server.asked == 3
+
+
+def test_issuer_away_before_any_key_is_known(known: IssuerKeys, server: Server, clock: Clock):
+    server.away = True
+    for _ in range(3):
+        with pytest.raises(UnavailableError):
+            known.holding(FIRST)
+    assert server.asked == 1
+    server.away = False
+    clock.now += module.FAILED_PAUSE
+    assert FIRST in known.holding(FIRST)
+
+
+def test_issuer_away_later(known: IssuerKeys, server: Server, clock: Clock):
+    known.holding(FIRST)
+    server.away = True
+    for _ in range(3):
+        assert FIRST in known.holding(FIRST)
+        with pytest.raises(UnavailableError):
+            known.holding(SECOND)
+    clock.now += 10 * module.MAX_STALE
+    assert FIRST in known.holding(FIRST)
+
+
+def test_dropped_key_is_believed_for_a_while_only(known: IssuerKeys, server: Server, clock: Clock):
+    known.holding(FIRST)
+    server.kids = ["second"]
+    clock.now += module.MAX_AGE
+    assert FIRST in known.holding(FIRST)
+    clock.now += module.MAX_STALE
+    with pytest.raises(RefusedTokenError):
+        known.holding(FIRST)
+
+
+def test_old_keys_are_renewed_beside_the_request(known: IssuerKeys, server: Server, clock: Clock):
+    known.holding(FIRST)
+    server.kids = ["second"]
+    clock.now += module.MAX_AGE + 1
+    assert FIRST in known.holding(FIRST)
+
+    def is_refused() -> bool:
+        try:
+            known.holding(FIRST)
+        except RefusedTokenError:
+            return True
+        return False
+
+    wait_until(is_refused)
+
+
+def test_slow_issuer_is_not_waited_for_without_end(server: Server, clock: Clock):
+    answered = threading.Event()
+    server.meanwhile = lambda: answered.wait(300)
+    known = IssuerKeys("https://issuer.example.org", server, clock=clock, patience=0.01)
+    with pytest.raises(UnavailableError):
+        known.holding(FIRST)
+    answered.set()
+
+    def is_there() -> bool:
+        try:
+            return FIRST in known.holding(FIRST)
+        except UnavailableError:
+            return False
+
+    wait_until(is_there)
+    assert server.asked == 1
+
+
+def waits(thread: threading.Thread) -> bool:
+    """Whether a thread waits for keys that are being fetched."""
+    frame = sys._current_frames().get(thread.ident or 0)
+    return frame is not None and any(each.f_code.co_name == "_wait" for each, _ in walk_stack(frame))
+
+
+def test_a_fetch_that_began_before_a_key_was_there_is_not_the_last_word(known: IssuerKeys, server: Server):
+    """A key published while keys are being read: whoever comes with it by then has them read again."""
+    known.holding(FIRST)
+    is_read, goes_on = threading.Event(), threading.Event()
+    server.meanwhile = lambda: (is_read.set(), goes_on.wait(300))
+    found: list[object] = []
+
+    def look_for_other() -> None:
+        with pytest.raises(RefusedTokenError):
+            known.holding(OTHER)
+
+    earlier = threading.Thread(target=look_for_other)
+    later = threading.Thread(target=lambda: found.append(known.holding(SECOND)))
+    earlier.start()
+    assert is_read.wait(300)
+    server.kids = ["second"]
+    later.start()
+    wait_until(lambda: waits(later))
+    goes_on.set()
+    earlier.join()
+    later.join()
+    assert [SECOND in each for each in found] == [True]
+
+
+def test_made_up_keys_that_come_together_have_the_issuer_asked_twice_at_most(
+    known: IssuerKeys, server: Server
+):
+    known.holding(FIRST)
+    goes_on = threading.Event()
+    server.meanwhile = lambda: goes_on.wait(300)
+
+    def make_up(number: int) -> None:
+        with pytest.raises(RefusedTokenError):
+            known.holding(KeyId(f"made up {number}", "RS256"))
+
+    threads = [threading.Thread(target=make_up, args=(number,)) for number in range(20)]
+    for thread in threads:
+        thread.start()
+    wait_until(lambda: all(map(waits, threads)))
+    goes_on.set()
+    for thread in threads:
+        thread.join()
+    assert server.asked <= 3
+    with pytest.raises(RefusedTokenError):
+        known.holding(OTHER)
+    assert server.asked <= 3
+
+
+def test_many_at_once_ask_once(known: IssuerKeys, server: Server):
+    goes_on = threading.Event()
+    server.meanwhile = lambda: goes_on.wait(300)
+    found: list[object] = []
+    threads = [threading.Thread(target=lambda: found.append(known.holding(FIRST))) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    wait_until(lambda: all(map(waits, threads)))
+    goes_on.set()
+    for thread in threads:
+        thread.join()
+    assert [FIRST in each for each in found] == [True] * 20
+    assert server.asked == 1

@@ -1,0 +1,328 @@
+"""Tokens as attackers and honest mistakes make them: one form is believed, all others are refused."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import logging
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from ogdc_shared.auth.oidc.issuers import MAX_TOKEN, Identity, Issuers
+from ogdc_shared.auth.permissions import Role
+from ogdc_shared.errors import ForbiddenError, UnauthenticatedError, UnavailableError
+from ogdc_shared.oidc_settings import Grant, OidcSettings, TrustedIssuer
+from support.http import Answer, FileServer
+from support.issuer import Issuer, Key
+
+
+@pytest.fixture
+def issuer() -> Iterator[Issuer]:
+    with Issuer() as running:
+        yield running
+
+
+@pytest.fixture
+def issuers(issuer: Issuer) -> Issuers:
+    return trusting(OidcSettings(issuer=issuer.url))
+
+
+def trusting(settings: OidcSettings) -> Issuers:
+    return Issuers(settings.trusted(), patience=300)
+
+
+def identify(issuers: Issuers, token: str) -> Identity:
+    return issuers.identify(token, now=time.time())
+
+
+def assert_refused(issuers: Issuers, token: str) -> None:
+    """With the same words whatever is wrong, and without the token in any."""
+    with pytest.raises(UnauthenticatedError) as caught:
+        identify(issuers, token)
+    assert caught.value.error == "invalid_token"
+    assert str(caught.value).startswith("This token is not valid here")
+
+
+def encoded(part: Any) -> str:
+    return base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=")
+
+
+def hmac_signed(claims: dict[str, Any], secret: bytes, **header: Any) -> str:
+    signed = f"{encoded({'alg': 'HS256', 'typ': 'at+jwt'} | header)}.{encoded(claims)}"
+    digest = hmac.digest(secret, signed.encode(), hashlib.sha256)
+    return f"{signed}.{base64.urlsafe_b64encode(digest).decode().rstrip('=')}"
+
+
+class TestBelieved:
+    @pytest.mark.parametrize("algorithm", ["RS256", "PS256", "ES256", "EdDSA"])
+    def test_each_algorithm(self, issuer: Issuer, issuers: Issuers, algorithm: str):
+        issuer.keys = [Key.new("a", algorithm)]
+        assert identify(issuers, issuer.token()) == Identity(issuer.url, "ada", "ada", None)
+
+    def test_as_dataone_makes_them(self, issuer: Issuer, issuers: Issuers):
+        """No audience, the party instead, roles as scopes, the ORCID iD in a claim of its own."""
+        token = issuer.token(
+            aud=None,
+            azp="ogdc",
+            sub="4be1b0d9-52a1-4f4f-a0fa-60f9f5e8c9b4",
+            scope="openid profile email vegbank:contributor ogdc:admin",
+            orcid="0000-0002-1825-0097",
+            preferred_username="alovelace",
+        )
+        assert identify(issuers, token) == Identity(
+            issuer.url,
+            "4be1b0d9-52a1-4f4f-a0fa-60f9f5e8c9b4",
+            "https://orcid.org/0000-0002-1825-0097",
+            Role.ADMIN,
+        )
+
+    def test_key_of_no_name_where_there_is_one_of_its_kind(self, issuer: Issuer, issuers: Issuers):
+        issuer.keys = [Key.new(None), Key.new("e", "ES256")]
+        assert identify(issuers, issuer.token()).subject == "ada"
+
+    def test_the_widest_role_counts(self, issuer: Issuer, issuers: Issuers):
+        assert identify(issuers, issuer.token(scope="ogdc:submit ogdc:admin")).role == Role.ADMIN
+        assert identify(issuers, issuer.token(scope="ogdc:submit ogdc:view")).role == Role.SUBMITTER
+
+    def test_keys_that_cannot_be_used_are_passed_over(self, issuer: Issuer, issuers: Issuers):
+        small = Key.new("small").jwk(n="AQAB")
+        odd = [7, {}, {"kty": "oct", "k": "c2VjcmV0", "kid": "first"}, small, Key.new("enc").jwk(use="enc")]
+        issuer.published = [*odd, issuer.keys[0].jwk(key_ops=["verify"])]
+        assert identify(issuers, issuer.token()).subject == "ada"
+
+
+class TestRefused:
+    @pytest.mark.parametrize(
+        "claims",
+        [
+            {"exp": 1},
+            {"exp": None},
+            {"iat": None},
+            {"iat": 32503680000},
+            {"aud": "other"},
+            {"aud": None},
+            {"typ": "ID"},
+            {"typ": None},
+            {"typ": "Refresh"},
+            {"iss": "https://elsewhere.example.org"},
+            {"iss": None},
+            {"iss": ["x"]},
+        ],
+        ids=str,
+    )
+    def test_claims(self, issuer: Issuer, issuers: Issuers, claims: dict[str, Any]):
+        assert_refused(issuers, issuer.token(**claims))
+
+    def test_trailing_slash_of_an_issuer(self, issuer: Issuer, issuers: Issuers):
+        assert_refused(issuers, issuer.token(iss=f"{issuer.url}/"))
+
+    def test_nobody_is_told_what_is_missing(self, issuer: Issuer, issuers: Issuers):
+        with pytest.raises(UnauthenticatedError, match=r"no `sub`.*`basic`"):
+            identify(issuers, issuer.token(sub=None))
+
+    def test_forged(self, issuer: Issuer, issuers: Issuers):
+        """By another key of the same name."""
+        assert_refused(issuers, Key.new("first").signed(issuer.claims()))
+
+    def test_changed(self, issuer: Issuer, issuers: Issuers):
+        head, _, signature = issuer.token().split(".")
+        assert_refused(issuers, f"{head}.{encoded(issuer.claims(scope='ogdc:admin'))}.{signature}")
+
+    def test_of_no_signature(self, issuer: Issuer, issuers: Issuers):
+        for algorithm in ("none", "None", "NONE", "", None, 7):
+            header = encoded({"alg": algorithm, "typ": "at+jwt", "kid": "first"})
+            assert_refused(issuers, f"{header}.{encoded(issuer.claims())}.")
+        head, claims, _ = issuer.token().split(".")
+        assert_refused(issuers, f"{head}.{claims}.")
+
+    def test_public_key_as_a_secret(self, issuer: Issuer, issuers: Issuers):
+        public = issuer.keys[0].private.public_key()
+        for form in (PublicFormat.SubjectPublicKeyInfo, PublicFormat.PKCS1):
+            secret = public.public_bytes(Encoding.PEM, form)
+            assert_refused(issuers, hmac_signed(issuer.claims(), secret, kid="first"))
+            assert_refused(issuers, hmac_signed(issuer.claims(), secret.strip(), kid="first"))
+
+    def test_published_secret(self, issuer: Issuer, issuers: Issuers):
+        """A symmetric key among the published ones, as by a mistake."""
+        key = {"kty": "oct", "k": base64.urlsafe_b64encode(b"s" * 32).decode().rstrip("="), "kid": "s"}
+        issuer.published = [issuer.keys[0].jwk(), key, key | {"alg": "HS256", "kid": "t"}]
+        for kid in ("s", "t"):
+            assert_refused(issuers, hmac_signed(issuer.claims(), b"s" * 32, kid=kid))
+
+    def test_key_for_another_algorithm(self, issuer: Issuer, issuers: Issuers):
+        """RS256's key must not verify PS256, where it is said to be for one of them."""
+        first = issuer.keys[0]
+        assert_refused(issuers, Key("first", "PS256", first.private).signed(issuer.claims()))
+
+    def test_key_that_comes_along(self, issuer: Issuer, issuers: Issuers, tmp_path: Path):
+        """`jwk`, `jku` and `x5u` of a header lead nowhere, and nobody is asked."""
+        evil = Key.new("evil")
+        with FileServer(tmp_path) as elsewhere:
+            elsewhere.routes["/jwks"] = lambda _: Answer(body=json.dumps({"keys": [evil.jwk()]}).encode())
+            for header in (
+                {"jwk": evil.jwk()},
+                {"jku": f"{elsewhere.url}/jwks"},
+                {"x5u": f"{elsewhere.url}/jwks"},
+                {"x5c": ["AAAA"]},
+            ):
+                assert_refused(issuers, evil.signed(issuer.claims(), **header))
+            assert elsewhere.requests == []
+
+    @pytest.mark.parametrize(
+        "kid",
+        [
+            "other",
+            "../../etc/passwd",
+            "file:///dev/null",
+            "first' OR '1'='1",
+            "http://127.0.0.1/",
+            "x" * 256,
+            "",
+        ],
+    )
+    def test_key_of_an_odd_name(self, issuer: Issuer, issuers: Issuers, kid: str):
+        assert_refused(issuers, Key(kid, *issuer.keys[0][1:]).signed(issuer.claims()))
+
+    def test_key_named_by_no_text(self, issuer: Issuer, issuers: Issuers):
+        _, claims, signature = issuer.token().split(".")
+        for kid in (7, ["first"], {"a": 1}):
+            assert_refused(issuers, f"{encoded({'alg': 'RS256', 'kid': kid})}.{claims}.{signature}")
+
+    def test_demands(self, issuer: Issuer, issuers: Issuers):
+        _, claims, signature = issuer.token().split(".")
+        for header in ({"crit": ["b64"], "b64": False}, {"crit": ["exp"], "exp": 1}):
+            assert_refused(
+                issuers, f"{encoded(header | {'alg': 'RS256', 'kid': 'first'})}.{claims}.{signature}"
+            )
+
+    def test_long(self, issuer: Issuer, issuers: Issuers):
+        token = issuer.token(more="x" * 20_000)
+        assert len(token) > MAX_TOKEN
+        assert_refused(issuers, token)
+
+    @pytest.mark.parametrize(
+        "token",
+        [
+            "",
+            ".",
+            "..",
+            "...",
+            "a.b.c",
+            "é.é.é",
+            "e30.e30.",
+            "bnVsbA.bnVsbA.bnVsbA",
+            "[[[[.[[[[.",
+            "W10.W10.W10",
+        ],
+    )
+    def test_what_is_no_token(self, issuers: Issuers, token: str):
+        assert_refused(issuers, token)
+
+    def test_deep_nesting(self, issuers: Issuers):
+        deep = base64.urlsafe_b64encode(b"[" * 8000).decode().rstrip("=")
+        assert_refused(issuers, f"{deep}.e30.")
+
+    def test_expired_tokens_have_nobody_asked(self, issuer: Issuer, issuers: Issuers):
+        assert_refused(issuers, issuer.token(exp=1))
+        assert issuer.requests == []
+
+    def test_the_log_says_why_and_has_no_token(
+        self, issuer: Issuer, issuers: Issuers, caplog: pytest.LogCaptureFixture
+    ):
+        caplog.set_level(logging.DEBUG)
+        token = issuer.token(aud="other")
+        assert_refused(issuers, token)
+        assert "it is meant for 'other', and not for one of ['ogdc']" in caplog.text
+        assert not [part for part in token.split(".") if part in caplog.text]
+
+
+class TestIssuers:
+    def test_side_by_side(self, issuer: Issuer):
+        with Issuer(Key.new("first")) as github:
+            main = "refs/heads/main"
+            grant = Grant(role="submitter", claims={"repository": "org/data", "ref": main})
+            other = TrustedIssuer(
+                issuer=github.url,
+                audience=("https://ogdc.example.org",),
+                grants=(grant,),
+                name_claims=("repository",),
+                untyped=True,
+            )
+            issuers = trusting(OidcSettings(issuer=issuer.url, others=(other,)))
+            job = {"typ": None, "aud": "https://ogdc.example.org", "repository": "org/data", "ref": main}
+            job["sub"] = "repo:org/data:ref:refs/heads/main"
+
+            assert identify(issuers, issuer.token()).role is None
+            assert identify(issuers, github.token(**job)) == Identity(
+                github.url, job["sub"], "org/data", Role.SUBMITTER
+            )
+            for change in ({"repository": "org/other"}, {"ref": "refs/heads/x"}, {"repository": None}):
+                with pytest.raises(ForbiddenError, match="nothing is granted"):
+                    identify(issuers, github.token(**job | change))
+            assert_refused(issuers, github.token(**job | {"aud": "ogdc"}))
+            # One issuer's key proves nothing about the other's users.
+            assert_refused(issuers, github.keys[0].signed(issuer.claims()))
+            assert_refused(issuers, issuer.keys[0].signed(github.claims(**job)))
+
+    def test_who_tells_of_events_is_no_user(self, issuer: Issuer):
+        grant = Grant(role="source", claims={"sub": "system:serviceaccount:ogdc:*"})
+        cluster = TrustedIssuer(issuer=issuer.url, audience=("ogdc-events",), grants=(grant,), untyped=True)
+        issuers = trusting(OidcSettings(others=(cluster,)))
+        sender = {"typ": None, "aud": ["ogdc-events"], "sub": "system:serviceaccount:ogdc:workflows"}
+
+        issuers.check_sender(issuer.token(**sender), now=time.time())
+        with pytest.raises(ForbiddenError):
+            identify(issuers, issuer.token(**sender))
+        elsewhere = sender | {"sub": "system:serviceaccount:other:workflows"}
+        with pytest.raises(ForbiddenError):
+            issuers.check_sender(issuer.token(**elsewhere), now=time.time())
+        with pytest.raises(UnauthenticatedError):
+            issuers.check_sender(issuer.token(**sender | {"aud": "ogdc"}), now=time.time())
+
+    def test_without_any(self, issuer: Issuer):
+        assert_refused(Issuers(()), issuer.token())
+
+    def test_away(self, issuer: Issuer, issuers: Issuers):
+        issuer.away = True
+        with pytest.raises(UnavailableError):
+            identify(issuers, issuer.token())
+
+    @pytest.mark.parametrize(
+        "metadata",
+        [
+            {"issuer": "https://elsewhere.example.org"},
+            {"jwks_uri": None},
+            {"jwks_uri": "file:///etc/passwd"},
+            {"jwks_uri": "http://169.254.169.254/latest/meta-data"},
+            {"jwks_uri": "http://localhost:9/jwks"},
+            {"jwks_uri": 7},
+        ],
+        ids=str,
+    )
+    def test_metadata_that_lead_elsewhere(self, issuer: Issuer, issuers: Issuers, metadata: dict[str, Any]):
+        issuer.metadata = metadata
+        with pytest.raises(UnavailableError):
+            identify(issuers, issuer.token())
+        assert issuer.asked("/jwks") == 0
+
+    def test_redirects_are_not_followed(self, issuer: Issuer, issuers: Issuers):
+        issuer.routes["/jwks"] = lambda _: Answer(status=302, headers={"Location": f"{issuer.url}/elsewhere"})
+        with pytest.raises(UnavailableError):
+            identify(issuers, issuer.token())
+        assert issuer.asked("/elsewhere") == 0
+
+    def test_document_without_end(self, issuer: Issuer, issuers: Issuers):
+        issuer.routes["/jwks"] = lambda _: Answer(body=b" " * (2 << 20) + b'{"keys": []}')
+        with pytest.raises(UnavailableError):
+            identify(issuers, issuer.token())
+
+    def test_no_keys(self, issuer: Issuer, issuers: Issuers):
+        issuer.published = []
+        assert_refused(issuers, issuer.token())
