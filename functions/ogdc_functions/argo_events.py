@@ -17,7 +17,7 @@ from flask import Response
 from ogdc_functions.http.responses import receipt
 from ogdc_functions.http.routing import Call, Served
 from ogdc_functions.http.serving import serve
-from ogdc_functions.senders import check_token
+from ogdc_functions.senders import check_sender, check_token
 from ogdc_shared.api.answers import EventsResponse
 from ogdc_shared.api.routes import Function
 from ogdc_shared.context import Context
@@ -47,6 +47,7 @@ def receive_workflow_events(context: Context, call: Call) -> Response:
         UnauthenticatedError: one does not show that a source of ours sent it; likewise.
         UnavailableError: what this depends on is away.
     """
+    check_sender(context, call.request)
     taken: list[TakenEvent] = []
     refused: list[Exception] = []
     for read in each_event(dict(call.request.headers), call.request.get_data()):

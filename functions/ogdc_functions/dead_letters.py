@@ -13,6 +13,7 @@ from flask import Response
 from ogdc_functions.http.responses import receipt
 from ogdc_functions.http.routing import Call, Served
 from ogdc_functions.http.serving import serve
+from ogdc_functions.senders import check_sender
 from ogdc_shared.api.answers import LoggedResponse
 from ogdc_shared.api.routes import Function
 from ogdc_shared.context import Context
@@ -30,11 +31,12 @@ def build(context: Context) -> Served:
     return serve(Function.DEAD_LETTERS, context, sys.modules[__name__])
 
 
-def log_dead_letter(_context: Context, call: Call) -> Response:
+def log_dead_letter(context: Context, call: Call) -> Response:
     """Log what an event was about, and who refused it how; whatever it is, it is not sent again.
 
     Source: knative/eventing pkg/kncloudevents/attributes/knative_error.go (the extensions of a dead letter).
     """
+    check_sender(context, call.request)
     headers = call.request.headers
     attributes = {
         name: headers[f"ce-{name}"][:_MAX_LENGTH]

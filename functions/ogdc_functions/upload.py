@@ -16,7 +16,7 @@ from flask import Request, Response
 from ogdc_functions.http.responses import receipt
 from ogdc_functions.http.routing import Call, Served
 from ogdc_functions.http.serving import serve
-from ogdc_functions.senders import TOKEN_HEADER, matches
+from ogdc_functions.senders import TOKEN_HEADER, check_sender, matches
 from ogdc_shared.api.answers import UploadReceipt, UploadsResponse
 from ogdc_shared.api.routes import Function
 from ogdc_shared.context import Context
@@ -59,12 +59,13 @@ def _check_sender(context: Context, request: Request) -> None:
     if context.settings.access_mode == "read_only":
         raise ForbiddenError("This deployment is read-only (ACCESS_MODE=read_only): uploads start nothing.")
     settings, headers = context.settings, request.headers
-    ways = {
-        settings.uploads.token: headers.get("Authorization", "").removeprefix("Bearer "),
-        settings.event_token: headers.get(TOKEN_HEADER),
-    }
-    ways.pop(None, None)
-    if ways and not any(token and matches(token, given) for token, given in ways.items()):
+    own = settings.uploads.token
+    if own is not None and matches(own, headers.get("Authorization", "").removeprefix("Bearer ")):
+        return
+    check_sender(context, request)
+    is_shown = settings.event_token is not None and matches(settings.event_token, headers.get(TOKEN_HEADER))
+    is_wanted = settings.event_token is not None or (own is not None and not settings.oidc.has_sources)
+    if is_wanted and not is_shown:
         raise UnauthenticatedError(
             "Who tells of uploads has to know OGDC_UPLOAD_TOKEN (send it as `Authorization: Bearer …`), or "
             "OGDC_EVENT_TOKEN (have the source add it to its events as the extension `ogdctoken`)."

@@ -133,9 +133,34 @@ class _EmptyDir(_Strict):
     sizeLimit: _Quantity
 
 
+class _Item(_Strict):
+    key: str
+    path: str
+
+
+class _ProjectedConfigMap(_Strict):
+    name: str
+    items: list[_Item]
+
+
+class _ProjectedToken(_Strict):
+    path: str
+    expirationSeconds: Annotated[int, Field(ge=600)]
+
+
+class _ProjectedSource(_Strict):
+    serviceAccountToken: _ProjectedToken | None = None
+    configMap: _ProjectedConfigMap | None = None
+
+
+class _Projected(_Strict):
+    sources: list[_ProjectedSource]
+
+
 class _Volume(_Strict):
     name: str
-    emptyDir: _EmptyDir
+    emptyDir: _EmptyDir | None = None
+    projected: _Projected | None = None
 
 
 class _RevisionSpec(_Strict):
@@ -192,6 +217,7 @@ class _Reference(_Strict):
 class _Destination(_Strict):
     ref: _Reference
     uri: Annotated[str, Field(pattern="^/")] | None = None
+    audience: Annotated[str, Field(min_length=1)] | None = None
 
 
 class _Delivery(_Strict):
