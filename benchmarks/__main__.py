@@ -11,7 +11,17 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import cold_start, command_line, events, local_stack, many_inputs, parallel, partitions, warm
+from benchmarks import (
+    cold_start,
+    command_line,
+    events,
+    local_stack,
+    logins,
+    many_inputs,
+    parallel,
+    partitions,
+    warm,
+)
 from benchmarks.bench import Bench, Effort
 from benchmarks.figures import Figure
 from benchmarks.load import load_generator
@@ -22,6 +32,7 @@ _MEASURES: Mapping[str, Callable[[Bench], list[Figure]]] = {
     "cold-start": cold_start.measure_cold_starts,
     "status": warm.measure_status,
     "submit": warm.measure_submit,
+    "logins": logins.measure_logins,
     "tasks": warm.measure_many_tasks,
     "memory": warm.measure_memory,
     "events": events.measure_events,
