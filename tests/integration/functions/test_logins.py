@@ -64,11 +64,11 @@ class TestTokens:
     def test_who_logs_in_is_a_user_with_the_role_of_their_scopes(self, users, provider):
         got = ask(users, provider.token("ogdc:submit"))
         assert got.status_code == 200, got.text
-        told = got.get_json()
-        assert (told["name"], told["issuer"], told["subject"]) == (ORCID, provider.issuer, "ada")
-        assert told["role"] == "submitter"
+        answer = got.get_json()
+        assert (answer["name"], answer["issuer"], answer["subject"]) == (ORCID, provider.issuer, "ada")
+        assert answer["role"] == "submitter"
         assert ask(users, provider.token("ogdc:admin")).get_json()["role"] == "admin"
-        assert ask(users, provider.token("ogdc:admin")).get_json()["id"] == told["id"]
+        assert ask(users, provider.token("ogdc:admin")).get_json()["id"] == answer["id"]
 
     def test_form_of_keycloak(self, users, provider):
         provider.change(form="keycloak")
@@ -172,9 +172,9 @@ class TestMetadata:
     def test_name_no_issuer_of_programs(self, environment, serve, provider):
         github = {"issuer": "https://token.actions.githubusercontent.com", "audience": ["x"], "untyped": True}
         environment.setenv("OGDC_OIDC_ISSUERS", json.dumps([github]))
-        told = serve("users").get(self.PATH).get_json()
-        assert told["authorization_servers"] == [provider.issuer]
-        assert told["ogdc_client_id"] is None
+        answer = serve("users").get(self.PATH).get_json()
+        assert answer["authorization_servers"] == [provider.issuer]
+        assert answer["ogdc_client_id"] is None
 
     def test_are_none_where_nobody_logs_in(self, environment, serve):
         environment.setenv("ACCESS_MODE", "open")

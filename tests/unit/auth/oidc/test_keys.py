@@ -39,7 +39,7 @@ class Server:
         return KeySet({"keys": published})
 
 
-class Clock:
+class FakeTime:
     now = 1000.0
 
     def __call__(self) -> float:
@@ -47,8 +47,8 @@ class Clock:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> FakeTime:
+    return FakeTime()
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def server() -> Server:
 
 
 @pytest.fixture
-def known(server: Server, clock: Clock) -> IssuerKeys:
+def known(server: Server, clock: FakeTime) -> IssuerKeys:
     return IssuerKeys("https://issuer.example.org", server, clock=clock, patience=300)
 
 
@@ -82,7 +82,7 @@ def test_new_key_is_found_at_once_however_recent_the_last_fetch(known: IssuerKey
     assert server.asked == 2
 
 
-def test_unknown_key_has_the_issuer_asked_once_in_a_while(known: IssuerKeys, server: Server, clock: Clock):
+def test_unknown_key_has_the_issuer_asked_once_in_a_while(known: IssuerKeys, server: Server, clock: FakeTime):
     known.holding(FIRST)
     for _ in range(5):
         with pytest.raises(RefusedTokenError, match="has no key 'other'"):
@@ -94,7 +94,7 @@ def test_unknown_key_has_the_issuer_asked_once_in_a_while(known: IssuerKeys, ser
     assert server.asked == 3
 
 
-def test_issuer_away_before_any_key_is_known(known: IssuerKeys, server: Server, clock: Clock):
+def test_issuer_away_before_any_key_is_known(known: IssuerKeys, server: Server, clock: FakeTime):
     server.away = True
     for _ in range(3):
         with pytest.raises(UnavailableError):
@@ -105,7 +105,7 @@ def test_issuer_away_before_any_key_is_known(known: IssuerKeys, server: Server, 
     assert FIRST in known.holding(FIRST)
 
 
-def test_issuer_away_later(known: IssuerKeys, server: Server, clock: Clock):
+def test_issuer_away_later(known: IssuerKeys, server: Server, clock: FakeTime):
     known.holding(FIRST)
     server.away = True
     for _ in range(3):
@@ -116,7 +116,7 @@ def test_issuer_away_later(known: IssuerKeys, server: Server, clock: Clock):
     assert FIRST in known.holding(FIRST)
 
 
-def test_dropped_key_is_believed_for_a_while_only(known: IssuerKeys, server: Server, clock: Clock):
+def test_dropped_key_is_believed_for_a_while_only(known: IssuerKeys, server: Server, clock: FakeTime):
     known.holding(FIRST)
     server.kids = ["second"]
     clock.now += module.MAX_AGE
@@ -126,7 +126,7 @@ def test_dropped_key_is_believed_for_a_while_only(known: IssuerKeys, server: Ser
         known.holding(FIRST)
 
 
-def test_old_keys_are_renewed_beside_the_request(known: IssuerKeys, server: Server, clock: Clock):
+def test_old_keys_are_renewed_beside_the_request(known: IssuerKeys, server: Server, clock: FakeTime):
     known.holding(FIRST)
     server.kids = ["second"]
     clock.now += module.MAX_AGE + 1
@@ -142,7 +142,7 @@ def test_old_keys_are_renewed_beside_the_request(known: IssuerKeys, server: Serv
     wait_until(is_refused)
 
 
-def test_slow_issuer_is_not_waited_for_without_end(server: Server, clock: Clock):
+def test_slow_issuer_is_not_waited_for_without_end(server: Server, clock: FakeTime):
     answered = threading.Event()
     server.meanwhile = lambda: answered.wait(300)
     known = IssuerKeys("https://issuer.example.org", server, clock=clock, patience=0.01)
