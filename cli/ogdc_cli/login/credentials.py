@@ -60,10 +60,10 @@ class UserCredentials:
             check_destination(self._settings)
             return self._settings.token
         login = self.login()
-        if login is None or login.access_token is None:
+        if login is None:
             return None
         check_destination(self._settings)
-        if login.refresh_token and login.is_over(early=True):
+        if login.refresh_token and (login.access_token is None or login.is_over(early=True)):
             self._renew(login)
         return None if self._login is None else self._login.access_token
 

@@ -175,6 +175,15 @@ def test_a_deployment_that_renews_by_itself_is_asked_to(tmp_path: Path, server: 
     assert (login.access_token, login.refresh_token) == ("new", "ghi")
 
 
+def test_a_refresh_token_alone_is_a_login(tmp_path: Path, server: FileServer) -> None:
+    settings = read(tmp_path, server.url)
+    keep_pasted(settings, access=None, refresh="def")
+    server.routes["/refresh"] = lambda _: Answer(body=b'{"access_token": "new"}')
+
+    ask(settings)
+    assert shown(server) == [None, "Bearer new"]
+
+
 def test_what_another_command_has_renewed_is_taken(tmp_path: Path, server: FileServer) -> None:
     settings = read(tmp_path, server.url)
     keep(settings, access_token="old", refresh_token="def")
