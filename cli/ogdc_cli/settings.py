@@ -8,14 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from ogdc_shared.errors import ConfigurationError
-from ogdc_shared.variables import FLAG
+from ogdc_cli.client_variables import PRODUCTION_URL, ClientVariables
+from ogdc_shared.variables import read_variable
 
 _API_URLS = {
     "local": "https://localhost:7443/api",
     "dev": "https://ogdc.test.dataone.org/api",
 }
-_PRODUCTION_URL = "https://ogdc.dataone.org/api"
 _CA_FILES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
@@ -49,11 +48,9 @@ class ClientSettings(NamedTuple):
             ConfigurationError: a value cannot be used.
         """
         env = os.environ if environ is None else environ
-        environment = env.get("ENVIRONMENT", "")
-        named = env.get("OGDC_API_URL") or (environment and _API_URLS.get(environment, _PRODUCTION_URL))
+        environment = read_variable(ClientVariables, "environment", env)
+        named = read_variable(ClientVariables, "api_url", env) or _url_of(environment)
         url, by_default = (named, False) if named else _found_url(env)
-        if not url.startswith(("http://", "https://")):
-            raise ConfigurationError(f"OGDC_API_URL={url!r}: give a URL such as {_PRODUCTION_URL}.")
         return cls(
             api_url=url.rstrip("/"),
             verify_tls=environment != "local",
@@ -63,7 +60,7 @@ class ClientSettings(NamedTuple):
             by_default=by_default,
             ca_file=next((env[name] for name in _CA_FILES if env.get(name)), None),
             token=_token(env),
-            plain_http=FLAG.read("OGDC_PLAIN_HTTP", env.get("OGDC_PLAIN_HTTP") or "false"),
+            plain_http=read_variable(ClientVariables, "plain_http", env),
         )
 
     @property
@@ -83,34 +80,29 @@ def _found_url(env: Mapping[str, str]) -> tuple[str, bool]:
     from ogdc_local.stack.paths import StatePaths
 
     stack = current(StatePaths.from_env(env))
-    return (_PRODUCTION_URL, True) if stack is None else (stack.url, False)
+    return (PRODUCTION_URL, True) if stack is None else (stack.url, False)
+
+
+def _url_of(environment: str | None) -> str | None:
+    """The deployment of a name, as the existing client finds it."""
+    return _API_URLS.get(environment, PRODUCTION_URL) if environment else None
 
 
 def _token_file(env: Mapping[str, str]) -> Path:
-    if chosen := env.get("TOKEN_CACHE_FILE"):
-        return Path(chosen).expanduser()
-    return Path.home() / ".config" / "ogdc" / "tokens.json"
+    chosen: Path | None = read_variable(ClientVariables, "token_file", env)
+    return chosen or Path.home() / ".config" / "ogdc" / "tokens.json"
 
 
 def _token(env: Mapping[str, str]) -> str | None:
-    """OGDC_TOKEN without the line break that pasted secrets end with."""
-    token = env.get("OGDC_TOKEN", "").strip()
-    if token and not _fits_header(token):
-        raise ConfigurationError("OGDC_TOKEN holds characters that no token has. Copy the token anew.")
-    return token or None
+    token: str | None = read_variable(ClientVariables, "token", env)
+    return token
 
 
 def _user(env: Mapping[str, str]) -> str:
-    if chosen := env.get("OGDC_USER"):
-        if not _fits_header(chosen):
-            raise ConfigurationError(f"OGDC_USER={chosen!r}: give printable ASCII characters.")
-        return chosen
+    if chosen := read_variable(ClientVariables, "user", env):
+        return str(chosen)
     try:
         name = getpass.getuser()
     except (KeyError, OSError):  # a container's user id without an account
         return str(os.getuid())
     return name.encode("ascii", "replace").decode()
-
-
-def _fits_header(text: str) -> bool:
-    return text.isascii() and text.isprintable() and bool(text.strip())

@@ -1,0 +1,86 @@
+"""Every setting of the command line, in one table that reads, checks and documents them."""
+
+# No postponed annotations: the table is read from them.
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+from ogdc_shared.errors import ConfigurationError
+from ogdc_shared.variables import FLAG, TEXT, Kind, Variable
+
+PRODUCTION_URL = "https://ogdc.dataone.org/api"
+
+
+def fits_header(text: str) -> bool:
+    """Whether a text can be the value of an HTTP header."""
+    return text.isascii() and text.isprintable() and bool(text.strip())
+
+
+def _url(name: str, value: str) -> str:
+    if not value.startswith(("http://", "https://")):
+        raise ConfigurationError(f"{name}={value!r}: give a URL such as {PRODUCTION_URL}.")
+    return value.rstrip("/")
+
+
+def _token(name: str, value: str) -> str:
+    if not fits_header(value):
+        raise ConfigurationError(f"{name} holds characters that no token has. Copy the token anew.")
+    return value
+
+
+def _user(name: str, value: str) -> str:
+    if not fits_header(value):
+        raise ConfigurationError(f"{name}={value!r}: give printable ASCII characters.")
+    return value
+
+
+def _file(_name: str, value: str) -> Path:
+    return Path(value).expanduser()
+
+
+class ClientVariables(NamedTuple):
+    """What the environment says; `settings` makes of it what a call needs."""
+
+    api_url: Annotated[
+        str | None,
+        Variable(
+            "OGDC_API_URL",
+            Kind("a URL", _url),
+            "The deployment to talk to; not set: what ENVIRONMENT names, else the local stack where one is "
+            f"up, else <{PRODUCTION_URL}>.",
+        ),
+    ] = None
+    environment: Annotated[
+        str | None,
+        Variable(
+            "ENVIRONMENT",
+            TEXT,
+            "A deployment by the existing client's name for it: `local`, `dev`; any other is production's.",
+        ),
+    ] = None
+    token: Annotated[
+        str | None,
+        Variable("OGDC_TOKEN", Kind("a token", _token), "An access token; goes before what is kept."),
+    ] = None
+    token_file: Annotated[
+        Path | None,
+        Variable(
+            "TOKEN_CACHE_FILE",
+            Kind("a path", _file),
+            "Where `set-token` keeps tokens.",
+            default="~/.config/ogdc/tokens.json",
+        ),
+    ] = None
+    user: Annotated[
+        str | None,
+        Variable(
+            "OGDC_USER",
+            Kind("printable ASCII", _user),
+            "The name sent to a deployment in `open` mode, which takes it on trust; not set: the account's.",
+        ),
+    ] = None
+    plain_http: Annotated[
+        bool,
+        Variable(
+            "OGDC_PLAIN_HTTP", FLAG, "Whether tokens may be sent to other machines without encryption."
+        ),
+    ] = False
