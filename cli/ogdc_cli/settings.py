@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ogdc_cli.client_variables import PRODUCTION_URL, ClientVariables
-from ogdc_shared.variables import read_variable
+from ogdc_shared.variables import read_variable, variables
 
 _API_URLS = {
     "local": "https://localhost:7443/api",
@@ -49,7 +49,7 @@ class ClientSettings(NamedTuple):
         """
         env = os.environ if environ is None else environ
         environment = read_variable(ClientVariables, "environment", env)
-        named = read_variable(ClientVariables, "api_url", env) or _url_of(environment)
+        named = _given("api_url", env) or _url_of(environment)
         url, by_default = (named, False) if named else _found_url(env)
         return cls(
             api_url=url.rstrip("/"),
@@ -83,6 +83,15 @@ def _found_url(env: Mapping[str, str]) -> tuple[str, bool]:
     return (PRODUCTION_URL, True) if stack is None else (stack.url, False)
 
 
+def _given(field: str, env: Mapping[str, str]) -> str | None:
+    """Read a variable that is never blank by intention: a call would go elsewhere, or in another's name."""
+    variable = dict(variables(ClientVariables))[field]
+    if not (text := env.get(variable.name)):
+        return None
+    value: str = variable.kind.read(variable.name, text.strip())
+    return value
+
+
 def _url_of(environment: str | None) -> str | None:
     """The deployment of a name, as the existing client finds it."""
     return _API_URLS.get(environment, PRODUCTION_URL) if environment else None
@@ -99,8 +108,8 @@ def _token(env: Mapping[str, str]) -> str | None:
 
 
 def _user(env: Mapping[str, str]) -> str:
-    if chosen := read_variable(ClientVariables, "user", env):
-        return str(chosen)
+    if chosen := _given("user", env):
+        return chosen
     try:
         name = getpass.getuser()
     except (KeyError, OSError):  # a container's user id without an account
