@@ -80,7 +80,5 @@ class ClientVariables(NamedTuple):
     ] = None
     plain_http: Annotated[
         bool,
-        Variable(
-            "OGDC_PLAIN_HTTP", FLAG, "Whether tokens may be sent to other machines without encryption."
-        ),
+        Variable("OGDC_PLAIN_HTTP", FLAG, "Whether tokens may be sent to other machines without encryption."),
     ] = False

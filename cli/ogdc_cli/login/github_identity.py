@@ -12,8 +12,9 @@ from urllib.parse import quote
 from msgspec import Struct
 
 from ogdc_cli import github
+from ogdc_cli.client_variables import fits_header
 from ogdc_cli.login.credentials import check_destination
-from ogdc_cli.login.logins import Login, fits_header
+from ogdc_cli.login.logins import Login
 from ogdc_cli.login.metadata import audience_for_jobs
 from ogdc_cli.login.web import ProviderError, Web
 from ogdc_cli.settings import ClientSettings

@@ -86,11 +86,6 @@ def is_loopback(url: str) -> bool:
     return urlsplit(url).hostname in _LOOPBACK
 
 
-def fits_header(token: str) -> bool:
-    """Whether a text can be a token: printable ASCII without spaces around it."""
-    return token.isascii() and token.isprintable() and bool(token.strip())
-
-
 def _end_of(token: str) -> float | None:
     """When a JWT says that it ends (`exp`); nobody has checked that, and None where it is none."""
     parts = token.split(".")

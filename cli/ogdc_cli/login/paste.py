@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from ogdc_cli.login.logins import fits_header
+from ogdc_cli.client_variables import fits_header
 from ogdc_cli.terminal import say
 from ogdc_shared.errors import InvalidRequestError
 

@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from ogdc_cli.login.logins import Login, fits_header
+from ogdc_cli.client_variables import fits_header
+from ogdc_cli.login.logins import Login
 from ogdc_shared.errors import ConfigurationError
 from ogdc_shared.file_lock import lock_within
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from ogdc_cli.login.logins import Login, fits_header
+from ogdc_cli.client_variables import fits_header
+from ogdc_cli.login.logins import Login
 from ogdc_cli.login.web import ProviderError
 
 
