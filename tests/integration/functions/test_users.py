@@ -109,14 +109,15 @@ class TestTokens:
         assert made["token"] not in str(listed)
 
     def test_its_last_use_is_recorded_to_the_day(self, users, anna, database):
-        made = make_token(users, anna)
-        users.get("/me", headers=bearer(made["token"]))
-        users.get("/me", headers=bearer(made["token"]))
-        [_, used] = users.get("/tokens", headers=anna.headers).get_json()["tokens"]
+        def today() -> str:
+            with database.autocommit() as conn:
+                return conn.execute("SELECT current_date::text").fetchone()[0]
 
-        with database.autocommit() as conn:
-            [today] = conn.execute("SELECT current_date::text").fetchone()
-        assert used["last_used_on"] == today
+        made, before = make_token(users, anna), today()
+        for _ in range(2):
+            users.get("/me", headers=bearer(made["token"]))
+
+        assert before <= names(users, anna)["laptop"]["last_used_on"] <= today()
 
     def test_a_revoked_token_is_refused_by_the_next_request_to_any_service(self, users, serve, anna):
         made = make_token(users, anna)
@@ -398,6 +399,8 @@ class TestLimits:
         environment.setenv("OGDC_DB_POOL_SIZE", "16")
         environment.setenv("OGDC_DB_TIMEOUT", "60")
         environment.setenv("ARGO_TIMEOUT", "60")
+        for module in ("connection", "database"):  # each waits for those before it, however slow the machine
+            environment.setattr(f"ogdc_shared.db.{module}.STATEMENT_SECONDS", 300)
         submit_service, together = serve("submit"), Barrier(16)
 
         def send(number: int):
@@ -446,12 +449,13 @@ class TestLimits:
 
     def test_too_many_requests_are_refused_for_a_while(self, environment, serve, anna, admin):
         environment.setenv("OGDC_MAX_REQUESTS", "2")
+        environment.setattr("ogdc_shared.accounts.identify.monotonic", lambda: 0.0)
         status = serve("status")
         codes = [status.get("/runs", headers=anna.headers).status_code for _ in range(2)]
         refused = status.get("/runs", headers=anna.headers)
 
         assert (codes, refused.status_code) == ([200, 200], 429)
-        assert 1 <= int(refused.headers["Retry-After"]) <= 30
+        assert refused.headers["Retry-After"] == "30"
         assert "2 a minute" in refused.get_json()["detail"]
         assert status.get("/runs", headers=admin.headers).status_code == 200
         assert status.get("/healthz").status_code == 200
