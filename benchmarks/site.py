@@ -20,8 +20,11 @@ from ogdc_shared.db.migrate import migrate
 
 NAMESPACE = "benchmark"
 _CLAIM = "workflow"
-_ARGO_EVENTS = {"WORKERS": "3", "THREADS": "4", "OGDC_DB_POOL_SIZE": "3"}
-"""As in knative/base/argo-events.yaml."""
+_SHAPES = {
+    "argo_events": {"WORKERS": "3", "THREADS": "4", "OGDC_DB_POOL_SIZE": "3"},
+    "submit": {"WORKERS": "2", "THREADS": "5", "OGDC_DB_POOL_SIZE": "3"},
+}
+"""As in knative/base."""
 
 
 class Site:
@@ -57,11 +60,10 @@ class Site:
 
     def service(self, name: str, **environ: str) -> Service:
         """Make `submit`, `status` or `argo_events` from its entrypoint; `environ` are more settings."""
-        shape = _ARGO_EVENTS if name == "argo_events" else {}
         return Service(
             name,
             source=ROOT / "functions" / "entrypoints" / f"{name}_service.py",
-            environ=self._environment() | shape | environ,
+            environ=self._environment() | _SHAPES.get(name, {}) | environ,
             log=self._log(name),
         )
 

@@ -73,10 +73,10 @@ def empty_database_settings(postgres_server: PostgresServer) -> Iterator[Databas
 
 @pytest.fixture
 def database_settings(postgres_server: PostgresServer) -> Iterator[DatabaseSettings]:
-    """A migrated database of the test's own."""
-    settings = postgres_server.make_database()
+    """A migrated database of the test's own, empty."""
+    settings = postgres_server.lend_database()
     yield settings
-    postgres_server.drop_database(settings)
+    postgres_server.take_back(settings)
 
 
 @pytest.fixture

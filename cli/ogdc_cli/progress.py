@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _FIRST_PAUSE, _MAX_PAUSE, _GROWTH = 0.05, 2.0, 1.02
 _PATIENCE_SECONDS = 15.0
+_LOG_SECONDS = 0.2
+"""Between two looks at the log, which cost more than those at the run."""
 _FIRST_LOOK, _LOOK = 1000, 100
 """Log lines to read; a step that began before them is not seen."""
 _FEW_PARTITIONS = 8
@@ -44,16 +46,18 @@ def follow(client: ApiClient, name: str, *, quiet: bool = False, patience: float
     Raises:
         ApiError: there is no such run, or the service stays away.
     """
-    pause, lines = _FIRST_PAUSE, _FIRST_LOOK
+    pause, lines, next_log = _FIRST_PAUSE, _FIRST_LOOK, 0.0
     with _reporter(quiet=quiet) as report:
         while True:
             run = _patiently(lambda: client.run(name, tasks=0), patience)
-            if not quiet:
+            ended = run.status in TERMINAL_PHASES
+            if not quiet and (ended or time.monotonic() >= next_log):
                 report(run, _log(client, run, lines=lines))
-            if run.status in TERMINAL_PHASES:
+                lines, next_log = _LOOK, time.monotonic() + _LOG_SECONDS
+            if ended:
                 return _patiently(lambda: client.run(name), patience)
             time.sleep(pause)
-            pause, lines = min(pause * _GROWTH, _MAX_PAUSE), _LOOK
+            pause = min(pause * _GROWTH, _MAX_PAUSE)
 
 
 def _patiently(ask: Callable[[], RunDetail], patience: float | None) -> RunDetail:

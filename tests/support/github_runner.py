@@ -65,17 +65,20 @@ class Step(NamedTuple):
 class Runner:
     """A job on a machine of its own, with a checked-out repository."""
 
-    def __init__(self, root: Path, *, environ: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, root: Path, *, environ: Mapping[str, str] | None = None, python: str = sys.executable
+    ) -> None:
+        self._python = python
         self.workspace, self.temp = root / "work space", root / "runner temp"
         self.workspace.mkdir(parents=True)
         self.temp.mkdir()
         self._environ = user_environment(root / "home") | dict(environ or {})
 
-    def take_program(self) -> None:
-        """Have the command line of these tests in place of the one that the action installs."""
+    def take_program(self, start: str = "-m ogdc_cli.main") -> None:
+        """Have the command line of these tests in place of what is installed; `start` follows Python."""
         program = self.temp / "ogdc-runner" / "bin" / "ogdc-runner"
         program.parent.mkdir(parents=True)
-        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m ogdc_cli.main "$@"\n')
+        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" {start} "$@"\n')
         program.chmod(0o755)
 
     def run(self, name: str, *, timeout: float = 120, **inputs: str) -> Step:
@@ -127,7 +130,7 @@ class Runner:
         contexts = {
             "inputs": given,
             "github": {"actor": "octo-cat[bot]"},
-            "steps": {"python.outputs.python-path": sys.executable},
+            "steps": {"python.outputs.python-path": self._python},
         }
         own = {
             name: _EXPRESSION.sub(lambda found: contexts[found[1]][found[2]], value)

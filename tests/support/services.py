@@ -1,51 +1,68 @@
-"""A service in a process of its own, under functions-framework's own server, that can be killed."""
+"""A service in a process of its own, under functions-framework's own server, that can be killed.
+
+Its process is forked from one that has imported what services need: imports take most of a start. That they
+start by themselves, and what they import, is for other tests (`test_import_cost`).
+"""
 
 from __future__ import annotations
 
+import atexit
 import json
+import multiprocessing
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 ENTRYPOINTS = Path(__file__).parents[2] / "functions" / "entrypoints"
+_IMPORTED = [
+    "functions_framework._cli",
+    "functions_framework._http.gunicorn",
+    "gunicorn.arbiter",
+    "gunicorn.workers.gthread",
+    "ogdc_functions.argo_events",
+    "ogdc_functions.dead_letters",
+    "ogdc_functions.status",
+    "ogdc_functions.submit",
+    "ogdc_functions.upload",
+    "ogdc_shared.db.database",
+    "ogdc_shared.runs.submit",
+    "ogdc_shared.storage.directory",
+    "ogdc_shared.workflow.build",
+]
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(["__main__", *_IMPORTED])
 
 
 class Service:
     """Runs from `__enter__` to `__exit__`; `kill` ends it, and what it forked, as a power cut would."""
 
-    def __init__(self, name: str, *, log: Path) -> None:
+    def __init__(self, name: str, *, log: Path, processes: int | None = 1) -> None:
+        """Nothing is started; `processes` are those that answer, None: as many as the service wants."""
         self._name = name
         self._log = log
+        self._environ = {name: value for name, value in os.environ.items() if name != "WORKERS"}
+        if processes is not None:
+            self._environ["WORKERS"] = str(processes)
 
     def __enter__(self) -> Service:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
-        source = ENTRYPOINTS / f"{self._name}_service.py"
-        command = [
-            "--target",
-            self._name,
-            "--source",
-            str(source),
-            "--host",
-            "127.0.0.1",
-            "--port",
-            str(self.port),
-        ]
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "functions_framework", *command],
-                stderr=log,
-                stdout=log,
-                env=os.environ | {"WORKERS": "1"},
-                start_new_session=True,
-            )
+        options = {
+            "target": self._name,
+            "source": str(ENTRYPOINTS / f"{self._name}_service.py"),
+            "host": "127.0.0.1",
+            "port": str(self.port),
+        }
+        arguments = [f"--{option}={value}" for option, value in options.items()]
+        self._process = _FORKS.Process(target=_serve, args=(arguments, dict(self._environ), self._log))
+        self._process.start()
         self._wait_until_ready()
         return self
 
@@ -62,18 +79,25 @@ class Service:
         """Ask the process to end, as Kubernetes does."""
         self._process.terminate()
 
-    def wait(self) -> int:
+    def wait(self) -> int | None:
         """Wait for the process to end; returns its exit code."""
-        return self._process.wait(60)
+        self._process.join(60)
+        return self._process.exitcode
+
+    def workers(self) -> list[int]:
+        """Ids of the processes that answer: the server's children."""
+        pid = self._process.pid
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
     def lines(self) -> list[dict[str, Any]]:
         """What the service has logged so far."""
         return [json.loads(line) for line in self._log.read_text().splitlines()]
 
     def kill(self) -> None:
-        if self._process.poll() is None:
+        if self._process.is_alive():
+            assert self._process.pid is not None
             os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+            self._process.join()
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + 300
@@ -81,9 +105,26 @@ class Service:
             try:
                 socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
             except OSError:
-                if self._process.poll() is not None or time.monotonic() > deadline:
+                if not self._process.is_alive() or time.monotonic() > deadline:
                     self.kill()
                     raise AssertionError(self._log.read_text()) from None
                 time.sleep(0.01)
             else:
                 return
+
+
+def _serve(arguments: list[str], environ: Mapping[str, str], log: Path) -> None:
+    """Be functions-framework, in a process just forked."""
+    from functions_framework._cli import _cli
+
+    os.setsid()
+    os.environ.clear()
+    os.environ.update(environ)
+    with log.open("ab") as file:
+        for descriptor in (sys.__stdout__, sys.__stderr__):
+            assert descriptor is not None
+            os.dup2(file.fileno(), descriptor.fileno())
+    try:
+        _cli(arguments)
+    finally:
+        atexit._run_exitfuncs()  # which multiprocessing does not

@@ -19,7 +19,7 @@ def steps(workflow: Path) -> list[dict[str, str]]:
 
 
 def test_there_are_some() -> None:
-    assert [workflow.stem for workflow in WORKFLOWS] == ["ci", "release"]
+    assert [workflow.stem for workflow in WORKFLOWS] == ["ci", "nightly", "release"]
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)

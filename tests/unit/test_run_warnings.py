@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -60,6 +61,7 @@ def test_a_long_message_keeps_its_ends() -> None:
     assert warning.message.endswith("x end")
 
 
+@pytest.mark.slow
 def test_ten_thousand_warnings_travel_as_a_few() -> None:
     warnings = warned(["é" * 5000] * 10_000)
     assert warnings.total == 10_000

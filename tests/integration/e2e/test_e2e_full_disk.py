@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from support.effort import THOROUGH
 from support.recipes import make_own_recipe
 from support.stack import Stack
 
@@ -40,7 +41,7 @@ def test_runs_that_fill_the_disk_fail_and_nothing_else_is_lost_however_often_the
     filling = "head -c 400M /dev/zero > /output_dir/z"
     fill = recipe(tmp_path / "fill", "fill", filling)
     anew = recipe(tmp_path / "anew", "anew", filling)
-    again = recipe(tmp_path / "again", "again", f"while :; do {filling} || :; done")
+    again = recipe(tmp_path / "again", "again", f"while :; do {filling} || sleep 0.1; done")
     plain = recipe(tmp_path / "plain", "plain", "cp /input_dir/words.txt /output_dir/")
     chance = random.Random(4)
     with Stack(small_disk) as stack:
@@ -48,7 +49,7 @@ def test_runs_that_fill_the_disk_fail_and_nothing_else_is_lost_however_often_the
         assert full.code == 1
         assert f"No room is left on the disk of {stack.paths.root}" in full.err
         names = []
-        for command in (fill, again, anew):
+        for command in (fill, again, anew) if THOROUGH else (again,):
             names.append(stack.cli("submit", command, "--json", cwd=tmp_path).json()["name"])
             time.sleep(chance.uniform(0.0, 1.5))
             os.kill(stack.pid, signal.SIGKILL)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import urllib.request
 import zipfile
+from importlib.metadata import distribution
 from io import BytesIO
 from pathlib import Path
 
 import pytest
 
-from support.github_runner import ACTION, Runner, Step
+from support.effort import THOROUGH
+from support.github_runner import ACTION, ROOT, Runner, Step
 from support.http import Answer, FileServer, Request
 from support.recipes import inputs, make_recipe
 from support.stack import Stack, wait_until
@@ -252,7 +255,49 @@ def test_inputs_that_cannot_be_used_are_named(runner: Runner, given: dict[str, s
     assert message in step.annotations("error")[0].data
 
 
+def test_what_the_action_installs_is_all_it_needs_and_no_more(tmp_path: Path, stack: Stack) -> None:
+    runner = Runner(tmp_path)
+    packages = tmp_path / "packages"
+    packages.mkdir()
+    listed = set(
+        re.findall(r"^([\w-]+)==(?!.*win32)", (ROOT / "requirements/cli.txt").read_text(), re.MULTILINE)
+    )
+    for name in listed:
+        for top in {file.parts[0] for file in distribution(name).files or () if file.parts[0] != ".."}:
+            (packages / top).symlink_to(distribution(name).locate_file(top))
+    for source in ("cli/ogdc_cli", "cli/ogdc_local", "shared/ogdc_shared"):
+        (packages / Path(source).name).symlink_to(ROOT / source)
+    runner.take_program(
+        f"-I -S -c 'import sys; sys.path.insert(0, \"{packages}\"); from ogdc_cli.main import main; main()'"
+    )
+    assert not {"boto3", "flask", "hera", "psycopg"} & listed
+    assert submit(runner, stack, recipe_in(runner, "recipes/words")).code == 0
+
+
+def test_the_action_installs_what_is_listed_by_its_digest(tmp_path: Path) -> None:
+    """With a Python that only tells what it is to do; `test_the_action_installs_…` has a real one."""
+    calls = tmp_path / "calls"
+    python = tmp_path / "python"
+    python.write_text(
+        f'#!/bin/sh\necho "$*" >> "{calls}"\n'
+        '[ "$3" != venv ] || { mkdir -p "$4/bin" && cp "$0" "$4/bin/python"; }\n'
+    )
+    python.chmod(0o755)
+    runner = Runner(tmp_path, python=str(python))
+    for _ in range(2):  # as a job does that uses the action twice
+        calls.unlink(missing_ok=True)
+        assert runner.run("Install ogdc-runner").code == 0
+        made, listed, own = calls.read_text().splitlines()
+        assert made == f"-I -m venv {runner.temp}/ogdc-runner"
+        assert listed.endswith(
+            f" --require-hashes --only-binary :all: --requirement {ROOT}/requirements/cli.txt"
+        )
+        assert own.endswith(f" --no-deps --no-index --no-build-isolation {ROOT}")
+        assert {line.startswith("-I -m pip install ") for line in (listed, own)} == {True}
+
+
 @pytest.mark.slow
+@pytest.mark.skipif(not THOROUGH, reason="takes packages from their index; THOROUGH=1 does")
 def test_the_action_installs_all_it_needs_and_no_more(tmp_path: Path, stack: Stack) -> None:
     runner = Runner(tmp_path)
     (runner.workspace / "pip.py").write_text("raise SystemExit('the repository was imported')")

@@ -30,6 +30,7 @@ from ogdc_local.stack.control import current
 from ogdc_shared.argo.state import read_workflow
 from ogdc_shared.layout import output_key, replaced, staging, workspace
 from ogdc_shared.recipe.bundle import pack
+from support.effort import THOROUGH
 from support.full_disk import Filler
 from support.kills import Disturbances
 from support.recipe_files import content
@@ -37,7 +38,7 @@ from support.recipes import inputs, make_recipe
 from support.stack import TERMINAL, Response, Stack, request, wait_until
 from support.trace import Execution, TraceServer
 
-SECONDS = float(os.environ.get("OGDC_KILLS_SECONDS", "10"))
+SECONDS = float(os.environ.get("OGDC_KILLS_SECONDS", "20" if THOROUGH else "6"))
 SEED = int(os.environ.get("OGDC_KILLS_SEED", random.SystemRandom().randrange(10**6)))
 DISK = os.environ.get("OGDC_KILLS_DISK")
 MAX_LOG_LINES = 200 if SECONDS < 60 else 100_000

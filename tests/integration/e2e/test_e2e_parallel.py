@@ -87,31 +87,51 @@ def partition_tasks(stack: Stack, name: str) -> dict[int, dict[str, Any]]:
     return {task["partition"]: task for task in stack.run(name)["tasks"] if task["template"] == "process"}
 
 
+RASTERS = {path.name: path.read_bytes() for path in sorted(EXAMPLE.glob("*.tif"))}
+OF_RASTERS = (
+    'gdal_translate -q -ot Int16 -co COMPRESS=DEFLATE "$INPUT_FILE" "$OUTPUT_FILE"',
+    'name="$OUTPUT_DIR/$(basename "$INPUT_FILE" .tif)"; '
+    'gdalwarp -q -t_srs EPSG:3413 -tr 2000 2000 "$INPUT_FILE" "${name}_3413.tif"; '
+    'gdalinfo -stats "$INPUT_FILE" | grep STATISTICS_MEAN > "$name.mean"',
+    'case "$INPUT_FILE" in *.tif) gdaladdo -q "$INPUT_FILE" 2; cp "$INPUT_FILE" "$OUTPUT_FILE";; '
+    '*) mkdir -p "$OUTPUT_DIR/means"; cp "$INPUT_FILE" "$OUTPUT_DIR/means/";; esac',
+)
+OF_TEXTS = (
+    'tr 0-9 a-j < "$INPUT_FILE" > "$OUTPUT_FILE"',
+    'cp "$INPUT_FILE" "$OUTPUT_FILE"; wc -c < "$INPUT_FILE" > "${OUTPUT_FILE%.txt}.size"',
+    'case "$INPUT_FILE" in *.txt) cp "$INPUT_FILE" "$OUTPUT_FILE";; '
+    '*) mkdir -p "$OUTPUT_DIR/sizes"; cp "$INPUT_FILE" "$OUTPUT_DIR/sizes/";; esac',
+)
+BY_THREE = {"by three": {"partition_size": 3}}
+IN_OTHER_WAYS = {
+    "by one": {"partition_size": 1},
+    "by size": {"partition_strategy": "size", "partition_size": 2},
+    "as a zip": {"output": "temporary", "max_parallelism": 1},
+}
+
+
+@pytest.mark.parametrize(
+    ("files", "commands", "ways"),
+    [
+        pytest.param(RASTERS, OF_RASTERS, BY_THREE, id="rasters"),
+        pytest.param(numbers(4), OF_TEXTS, IN_OTHER_WAYS, id="texts"),
+    ],
+)
 def test_a_parallel_run_gives_what_the_same_commands_give_one_after_the_other(
-    stack: Stack, recipe: MakeRecipe, tmp_path: Path
+    stack: Stack,
+    recipe: MakeRecipe,
+    tmp_path: Path,
+    files: dict[str, bytes],
+    commands: tuple[str, ...],
+    ways: dict[str, dict[str, Any]],
 ) -> None:
-    files = {path.name: path.read_bytes() for path in sorted(EXAMPLE.glob("*.tif"))}
-    assert len(files) == 4
-    commands = (
-        'gdal_translate -q -ot Int16 -co COMPRESS=DEFLATE "$INPUT_FILE" "$OUTPUT_FILE"',
-        'name="$OUTPUT_DIR/$(basename "$INPUT_FILE" .tif)"; '
-        'gdalwarp -q -t_srs EPSG:3413 -tr 2000 2000 "$INPUT_FILE" "${name}_3413.tif"; '
-        'gdalinfo -stats "$INPUT_FILE" | grep STATISTICS_MEAN > "$name.mean"',
-        'case "$INPUT_FILE" in *.tif) gdaladdo -q "$INPUT_FILE" 2; cp "$INPUT_FILE" "$OUTPUT_FILE";; '
-        '*) mkdir -p "$OUTPUT_DIR/means"; cp "$INPUT_FILE" "$OUTPUT_DIR/means/";; esac',
-    )
     loop = 'for INPUT_FILE in /input_dir/*; do OUTPUT_FILE="$OUTPUT_DIR/$(basename "$INPUT_FILE")"; {}; done'
     one_after_the_other = recipe(
         "one by one", *map(loop.replace, ["{}"] * 3, commands), files=files, enabled=False
     )
     expected = made(stack, one_after_the_other, tmp_path / "expected")
     assert len(expected) == 9
-    for name, options in {
-        "by one": {"partition_size": 1},
-        "by three": {"partition_size": 3},
-        "by size": {"partition_strategy": "size", "partition_size": 2},
-        "as a zip": {"output": "temporary", "max_parallelism": 1},
-    }.items():
+    for name, options in ways.items():
         parallel = recipe(name, *commands, files=files, **options)
         assert made(stack, parallel, tmp_path / f"out-{name}") == expected, name
 

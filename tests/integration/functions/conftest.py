@@ -51,6 +51,7 @@ def environment(
         "OGDC_ARTIFACT_URL": "http://127.0.0.1:9",
         "OGDC_ALLOWED_NETWORKS": '["127.0.0.0/8"]',  # the tests' own servers
         "OGDC_SIGNING_KEY": "0123456789abcdef",
+        "WORKERS": "1",
         "FUNCTION_TARGET": "",
         "FUNCTION_SIGNATURE_TYPE": "http",
     }.items():

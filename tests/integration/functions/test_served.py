@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ import urllib3
 from ogdc_shared.db.database import Database
 from ogdc_shared.layout import pack_key, plan_key, snapshot_key
 from support.argo_server import ArgoServer
+from support.effort import repeated
 from support.runs import bundle, recipe_files
 from support.services import Service
 
@@ -168,13 +170,26 @@ def test_killed_while_the_run_is_recorded(
     assert_the_sweep_makes_it_whole(log, argo, database, artifacts)
 
 
+def test_the_same_request_to_two_processes_at_once_makes_one_run(
+    environment, log: Path, argo: ArgoServer, database: Database
+):
+    environment.setenv("ARGO_TIMEOUT", "10")
+    with Service("submit", log=log, processes=None) as service, ThreadPoolExecutor(8) as clients:
+        wait_until(lambda: len(service.workers()) == 2)
+        data, key = bundle(recipe_files()), {"Idempotency-Key": "key"}
+        assert set(clients.map(lambda _: send(service, data, **key), range(24))) == {200}
+
+    assert len(runs(database)) == len(argo.workflows) == 1
+
+
 @pytest.mark.slow
 def test_killed_at_any_moment(environment, log: Path, argo: ArgoServer, database: Database, artifacts: Path):
     seed = random.randrange(1 << 32)
     print(f"seed {seed}")
     chance = random.Random(seed)
     keys = []
-    for number in range(12):
+    rounds = repeated(4, thorough=12)
+    for number in rounds:
         with Service("submit", log=log) as service:
             send(service, bundle(recipe_files(f"Warm up {number}", output="temporary")))
             files = recipe_files(f"Recipe {number}")
@@ -190,7 +205,7 @@ def test_killed_at_any_moment(environment, log: Path, argo: ArgoServer, database
     with Service("submit", log=log) as service:
         assert {send(service, data, **{"Idempotency-Key": key}) for key, data in keys} == {200}
 
-    assert len(argo.workflows) == 24
+    assert len(argo.workflows) == 2 * len(rounds)
 
 
 def wait_until(condition) -> None:

@@ -39,6 +39,7 @@ class Service:
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "_FIRST_PAUSE", 0.001)
     monkeypatch.setattr(progress, "_MAX_PAUSE", 0.001)
+    monkeypatch.setattr(progress, "_LOG_SECONDS", 0.0)
     monkeypatch.setattr(progress, "_PATIENCE_SECONDS", 0.5)
 
 
@@ -179,3 +180,13 @@ def test_a_download_from_elsewhere_says_where_downloads_lead(server: FileServer)
     assert "http://127.0.0.1:9 does not answer" in str(caught.value)
     assert "OGDC_API_URL" not in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+def test_the_log_is_read_less_often_than_the_run_and_at_its_end(
+    server: FileServer, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "_LOG_SECONDS", 3600.0)
+    service.looks = [("Running", "")] * 5 + [("Succeeded", "")]
+    progress.follow(service.client, "r")
+    paths = [request.path.partition("?")[0] for request in server.requests]
+    assert (paths.count("/runs/r"), paths.count("/runs/r/logs")) == (7, 2)

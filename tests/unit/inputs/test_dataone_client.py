@@ -85,6 +85,7 @@ def test_pages_are_asked_for_only_when_they_are_needed(
     assert len(node.queries) == 1
 
 
+@pytest.mark.slow
 def test_twenty_thousand_objects_take_twenty_requests_and_little_memory(
     server: FileServer, http: urllib3.PoolManager
 ) -> None:
