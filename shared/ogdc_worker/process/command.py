@@ -137,10 +137,10 @@ def _spawn(text: str, environment: Mapping[str, str], shell: tuple[str, ...], ou
             setsigmask=(),
             setsigdef=(signal.SIGPIPE, signal.SIGXFSZ),  # Python ignores them, and ignoring is inherited
         )
-    except FileNotFoundError as exc:
+    except (FileNotFoundError, PermissionError) as exc:  # the latter also where a directory of PATH is closed
         raise InvalidRecipeError(
-            f"There is no {shell[0]} where tasks run, and it is the shell of the recipe's lines. Install it "
-            "there, or name another in the recipe's first line: #!/bin/bash."
+            f"There is no {shell[0]} where tasks run that may be executed, and it is the shell of the "
+            "recipe's lines. Install it there, or name another in the recipe's first line: #!/bin/bash."
         ) from exc
     except OSError as exc:
         if exc.errno == errno.E2BIG:

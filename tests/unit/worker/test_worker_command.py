@@ -294,6 +294,13 @@ def test_a_shell_that_is_not_there_is_named() -> None:
         run_command("true", environment=ENVIRONMENT, shell=("nosuchsh", "-c"))
 
 
+def test_a_shell_that_may_not_be_executed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "closedsh").touch(mode=0o644)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(InvalidRecipeError, match="There is no closedsh where tasks run that may be executed"):
+        run_command("true", environment=ENVIRONMENT, shell=("closedsh", "-c"))
+
+
 def test_a_signal_ends_the_whole_group(tmp_path: Path) -> None:
     """An exception out of a signal handler passes through run_command and takes all processes along."""
 
