@@ -122,7 +122,7 @@ def test_lines_that_use_none_are_known(line: str) -> None:
 
 @pytest.mark.parametrize(
     ("wanted", "line", "networked"),
-    [(None, "curl x", True), (None, "true", False), (True, "cp a b", True), (False, "curl x", False)],
+    [(None, "curl -f x", True), (None, "true", False), (True, "cp a b", True), (False, "curl -f x", False)],
 )
 def test_meta_yml_decides_and_else_the_lines(
     tmp_path: Path, wanted: bool | None, line: str, networked: bool
@@ -136,7 +136,7 @@ def test_meta_yml_decides_and_else_the_lines(
 
 
 def test_an_address_of_the_machine_is_told_of_whatever_meta_yml_says(tmp_path: Path) -> None:
-    files = {"recipe.sh": "curl http://127.0.0.1:9222/json\n"}
+    files = {"recipe.sh": "curl -f http://127.0.0.1:9222/json\n"}
     workflow = {"type": "shell", "network": True}
     (wanted,) = load_recipe(make_recipe(tmp_path, files=files, workflow=workflow)).advice
     assert "127.0.0.1:9222" in wanted
