@@ -93,6 +93,16 @@ def wait_until(condition, *, seconds: float = 15.0) -> None:
         time.sleep(0.02)
 
 
+def is_stranded(pid: int) -> bool:
+    """Whether a process is a sandbox that its parent's end left waiting to begin; see `end_stranded`."""
+    process = Path(f"/proc/{pid}")
+    try:
+        starts = b"\0--die-with-parent\0" in (process / "cmdline").read_bytes()
+        return starts and not (process / f"task/{pid}/children").read_text()
+    except OSError:
+        return False
+
+
 @pytest.fixture
 def machines(tmp_path):
     made = []
@@ -210,9 +220,11 @@ def test_killed_stack_is_down_at_once_and_loses_no_run(machine, recipe):
     postgres = machine.postgres_pid()
     os.kill(pid, signal.SIGKILL)
     wait_until(lambda: machine.current() is None, seconds=1)
-    wait_until(lambda: machine.processes() == [])
+    wait_until(lambda: all(map(is_stranded, machine.processes())))
+    stranded = set(machine.processes())
     assert not Path(f"/proc/{postgres}/cwd").exists()
     machine.up()
+    assert stranded.isdisjoint(machine.processes())
     assert [run["name"] for run in machine.ask("/runs")["runs"]] == [name]
     wait_until(lambda: machine.has_succeeded(name))
 
