@@ -8,12 +8,13 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import msgspec
 import urllib3
 
 from ogdc_cli.login.credentials import Credentials, UserCredentials
+from ogdc_cli.login.logins import is_loopback, origin_of
 from ogdc_cli.settings import ClientSettings
 from ogdc_cli.terminal import say
 from ogdc_shared.errors import OgdcError
@@ -50,7 +51,6 @@ _RETRIES = _Retry(
     raise_on_status=False,
 )
 _PASSING = frozenset({429, 502, 503, 504})
-_THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class ApiError(OgdcError):
@@ -250,7 +250,7 @@ class Transport:
         """What to do about a token that is missing or refused."""
         led = [each.redirect_location for each in response.retries.history] if response.retries else []
         if elsewhere := [
-            each for each in led if each and _origin(urljoin(self._url, each)) != _origin(self._url)
+            each for each in led if each and origin_of(urljoin(self._url, each)) != origin_of(self._url)
         ]:
             return (
                 f"{message} {self._url} leads to {elsewhere[-1]}, which gets no token. Is OGDC_API_URL right?"
@@ -260,7 +260,7 @@ class Transport:
 
     def _silence(self, url: str, exc: urllib3.exceptions.HTTPError) -> ApiError:
         reason = getattr(exc, "reason", None) or exc
-        server = self._url if url.startswith(self._url) else _origin(url)
+        server = self._url if url.startswith(self._url) else origin_of(url)
         if isinstance(reason, urllib3.exceptions.SSLError):
             return self._error(
                 f"{server} shows a certificate that is not trusted here: {_last_words(reason)}. "
@@ -300,14 +300,9 @@ def _retry_after(response: urllib3.BaseHTTPResponse) -> float | None:
         return None
 
 
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
-
-
 def _proxy(url: str) -> str | None:
     """The proxy that leads to a server; none to this machine itself."""
-    return None if urlsplit(url).hostname in _THIS_MACHINE else proxy_of(url)
+    return None if is_loopback(url) else proxy_of(url)
 
 
 def _detail(response: urllib3.BaseHTTPResponse) -> str | None:

@@ -13,8 +13,8 @@ from msgspec.json import decode
 
 from ogdc_shared.errors import ConfigurationError
 from ogdc_shared.variables import TEXT, Kind, Variable, json_list, pattern
+from ogdc_shared.well_known import OPENID_CONFIGURATION
 
-DISCOVERY = "/.well-known/openid-configuration"
 SOURCE_ROLE = "source"
 """Of who may tell of events, rather than of a user."""
 _NAMES = ("orcid", "preferred_username", "sub")
@@ -62,7 +62,7 @@ class ConfidentialClient(Struct, frozen=True):
     @property
     def issuer(self) -> str:
         """The issuer whose metadata are at that URL."""
-        return self.server_metadata_url.removesuffix(DISCOVERY)
+        return self.server_metadata_url.removesuffix(OPENID_CONFIGURATION)
 
     def __repr__(self) -> str:
         """Without the secret: settings may be shown."""

@@ -8,6 +8,7 @@ import typer
 
 from ogdc_cli.commands.common import JsonOption, accounts, completed
 from ogdc_cli.terminal import one_line, print_json, say
+from ogdc_shared.auth.caller import OWN_ISSUER
 from ogdc_shared.auth.permissions import Role
 
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from ogdc_shared.api.requests import UserChange
 
 _NO_ROLE = "none"
-_OWN_ISSUER = "ogdc"
-"""Of users that the service has itself, who come with API tokens."""
 
 
 def complete(incomplete: str) -> list[str]:
@@ -66,7 +65,7 @@ def add(
             help="Who vouches for the user: the URL of a login provider, or `ogdc` for a program with an "
             "API token."
         ),
-    ] = _OWN_ISSUER,
+    ] = OWN_ISSUER,
     name: Annotated[str | None, typer.Option(help="How they are shown.", show_default="SUBJECT")] = None,
     role: Annotated[Role | None, typer.Option(help="What they may do.")] = None,
     as_json: JsonOption = False,

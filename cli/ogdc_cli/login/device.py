@@ -12,9 +12,9 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from ogdc_cli.login.metadata import Way
-from ogdc_cli.login.pkce import Proof
 from ogdc_cli.login.tokens import TokenAnswer
 from ogdc_cli.login.web import ProviderError, Web, check_url
+from ogdc_shared.auth.pkce import Proof
 
 GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 _INTERVAL, _SLOWER = 5.0, 5.0

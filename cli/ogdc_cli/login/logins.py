@@ -75,6 +75,12 @@ def key_of(url: str) -> str:
     return f"{scheme}://{host}{shown_port}{parts.path.rstrip('/')}"
 
 
+def origin_of(url: str) -> str:
+    """Scheme, host and port of a URL, as they stand in it."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
 def is_private(url: str) -> bool:
     """Whether nobody on the way can read what is sent there: by https, or to this machine itself."""
     scheme = urlsplit(url).scheme

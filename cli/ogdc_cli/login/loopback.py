@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from ogdc_cli.login.metadata import Issuer, Way
-from ogdc_cli.login.pkce import Proof
 from ogdc_cli.login.tokens import TokenAnswer
 from ogdc_cli.login.web import ProviderError, Web
+from ogdc_shared.auth.pkce import Proof
 
 HOST = "127.0.0.1"
 PATH = "/callback"

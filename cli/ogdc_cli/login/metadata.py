@@ -12,9 +12,7 @@ from msgspec import Struct, field
 
 from ogdc_cli.login.logins import key_of
 from ogdc_cli.login.web import ProviderError, Web, check_url
-
-_WELL_KNOWN = "/.well-known/oauth-protected-resource"
-_DISCOVERY = "/.well-known/openid-configuration"
+from ogdc_shared.well_known import OPENID_CONFIGURATION, PROTECTED_RESOURCE
 
 
 class Deployment(Struct):
@@ -95,7 +93,7 @@ def discover(web: Web, issuer: str) -> Issuer:
     Raises:
         ProviderError: there is none, it is another's, or it leads to where nobody logs in.
     """
-    found = web.document(issuer.rstrip("/") + _DISCOVERY, Issuer)
+    found = web.document(issuer.rstrip("/") + OPENID_CONFIGURATION, Issuer)
     if found.issuer != issuer:
         raise ProviderError(
             f"{issuer} calls itself {found.issuer[:200]!r}: the deployment names another issuer, so "
@@ -115,7 +113,7 @@ def discover(web: Web, issuer: str) -> Issuer:
 def _places(api_url: str) -> tuple[str, str]:
     """Where the document is: below the API, as our functions have it, or where RFC 9728 puts it."""
     path = urlsplit(api_url).path.rstrip("/")
-    return f"{api_url}{_WELL_KNOWN}", f"{_origin(api_url)}{_WELL_KNOWN}{path}"
+    return f"{api_url}{PROTECTED_RESOURCE}", f"{_origin(api_url)}{PROTECTED_RESOURCE}{path}"
 
 
 def _origin(url: str) -> str:

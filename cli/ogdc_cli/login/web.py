@@ -9,7 +9,7 @@ from urllib.parse import urlencode, urlsplit
 import msgspec
 import urllib3
 
-from ogdc_cli.login.logins import is_loopback, is_private
+from ogdc_cli.login.logins import is_loopback, is_private, origin_of
 from ogdc_cli.login.within import within
 from ogdc_cli.settings import ClientSettings
 from ogdc_shared.errors import OgdcError
@@ -100,7 +100,7 @@ class Web:
         except (TimeoutError, urllib3.exceptions.HTTPError, OSError) as exc:
             reason = getattr(exc, "reason", None) or exc
             message = str(reason).rsplit(": ", 1)[-1].rstrip(".") or "it takes too long"
-            raise ProviderError(f"{_origin(url)} does not answer: {message}.", passing=True) from exc
+            raise ProviderError(f"{origin_of(url)} does not answer: {message}.", passing=True) from exc
 
     def _request(self, method: str, url: str, body: bytes | None, headers: dict[str, str]) -> _Answer:
         headers = {"Accept": "application/json", "User-Agent": "ogdc-runner"} | headers
@@ -117,7 +117,7 @@ class Web:
             content = response.read(_MAX_BYTES + 1)
             response.close()
         if len(content) > _MAX_BYTES:
-            raise ProviderError(f"{_origin(url)} answers with more than {_MAX_BYTES >> 10} KiB.")
+            raise ProviderError(f"{origin_of(url)} answers with more than {_MAX_BYTES >> 10} KiB.")
         return _Answer(response.status, content, response.headers.get("Location", ""))
 
     def _pool(self, url: str) -> urllib3.PoolManager:
@@ -165,8 +165,3 @@ def _decoded(url: str, content: bytes, kind: type[_Document]) -> _Document:
         return msgspec.json.decode(content, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise ProviderError(f"{url} does not answer as it should: {exc}.") from exc
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"

@@ -8,8 +8,7 @@ from ogdc_shared.accounts.identify import Credentials
 from ogdc_shared.auth.caller import USER_HEADER
 from ogdc_shared.config import Settings
 from ogdc_shared.errors import RoleError, UnauthenticatedError
-
-METADATA_PATH = "/.well-known/oauth-protected-resource"
+from ogdc_shared.well_known import PROTECTED_RESOURCE
 
 
 def credentials_of(request: Request) -> Credentials:
@@ -38,7 +37,7 @@ def add_challenge(response: Response, exc: Exception, request: Request, settings
     elif isinstance(exc, RoleError):
         words.append('error="insufficient_scope"')
     if response.status_code == 401 or words:
-        words.append(f'resource_metadata="{public_url(request, settings)}{METADATA_PATH}"')
+        words.append(f'resource_metadata="{public_url(request, settings)}{PROTECTED_RESOURCE}"')
         response.headers["WWW-Authenticate"] = f"Bearer {', '.join(words)}"
 
 

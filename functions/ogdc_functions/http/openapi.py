@@ -13,6 +13,7 @@ from msgspec.json import schema_components
 from ogdc_shared.api.answers import Problem
 from ogdc_shared.api.fields import NAME
 from ogdc_shared.api.routes import MAX_KEY, ROUTES, Route
+from ogdc_shared.well_known import PROTECTED_RESOURCE
 
 _REF = "#/components/schemas/{name}"
 _PATH = {
@@ -64,7 +65,7 @@ _SCHEMES = {
         "type": "http",
         "scheme": "bearer",
         "description": "An API token (`ogdc_…`), or an access token of an issuer that "
-        "`/.well-known/oauth-protected-resource` names. Deployments that ask nobody to log in want none.",
+        f"`{PROTECTED_RESOURCE}` names. Deployments that ask nobody to log in want none.",
     }
 }
 

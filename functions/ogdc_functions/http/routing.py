@@ -79,12 +79,17 @@ def _fetch_keys(context: Context, issuers: Collection[TrustedIssuer]) -> None:
 
 
 def _issuers_asked(context: Context, permissions: Collection[Permission]) -> list[TrustedIssuer]:
-    """Whose keys a function needs, as far as its settings can be used, which ends the start otherwise."""
+    """Whose keys a function needs.
+
+    Raises:
+        ConfigurationError: the settings about issuers cannot be used; that ends the start.
+    """
     oidc = context.settings.oidc
+    oidc.trusted()
     asked = [*oidc.sources] if any(each.from_source for each in permissions) else []
     if context.settings.access_mode == "authenticated" and any(each.role for each in permissions):
         asked += oidc.of_users()
-    return asked if oidc.trusted() else []
+    return asked
 
 
 def _answer(found: _Found, request: Request, context: Context) -> Response:

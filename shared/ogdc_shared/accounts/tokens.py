@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-from uuid import UUID
+from typing import TYPE_CHECKING
 
 from ogdc_shared.accounts.roles import role_of
 from ogdc_shared.accounts.users import read_id
+from ogdc_shared.auth.caller import OWN_ISSUER
 from ogdc_shared.auth.permissions import Role, lesser
-from ogdc_shared.auth.tokens import new_token, token_hash
 from ogdc_shared.db import api_tokens as db
-from ogdc_shared.db.api_tokens import ApiToken, TokenPage
+from ogdc_shared.db.api_tokens import ApiToken, MadeToken, TokenPage
 from ogdc_shared.db.audit import Action, record_act
-from ogdc_shared.db.users import OWN_ISSUER, User, caller_id, get_user
+from ogdc_shared.db.users import User, caller_id, get_user
 from ogdc_shared.errors import ForbiddenError, InvalidRequestError, UnknownTokenError
 
 if TYPE_CHECKING:
     from ogdc_shared.api.requests import TokenRequest
     from ogdc_shared.auth.caller import Caller
     from ogdc_shared.context import Context
-
-
-class MadeToken(NamedTuple):
-    """A token at its making."""
-
-    row: ApiToken
-    token: str
-    """The token itself, for its owner's eyes; kept nowhere."""
 
 
 def add_token(context: Context, asked: TokenRequest, *, caller: Caller) -> MadeToken:
@@ -47,16 +38,10 @@ def add_token(context: Context, asked: TokenRequest, *, caller: Caller) -> MadeT
         raise InvalidRequestError(
             f"days={days}: a token is valid for {most} days at most (OGDC_MAX_TOKEN_DAYS)."
         )
-    token = new_token()
     with context.database.transaction() as conn:
         owner = get_user(conn, caller_id(conn, caller) if asked.user is None else read_id(asked.user))
         role = _limit(context, owner, caller=caller, wanted=asked.role)
-        row = db.add_token(
-            conn, token_hash=token_hash(token), owner=owner.id, name=asked.name, role=role, days=days
-        )
-        known = {"name": row.name, "role": row.role, "owner": str(owner.id), "days": days}
-        record_act(conn, Action.ADD_TOKEN, str(row.id), caller=caller, **known)
-    return MadeToken(row, token)
+        return db.make_token(conn, owner=owner.id, name=asked.name, role=role, days=days, caller=caller)
 
 
 def list_tokens(context: Context, *, caller: Caller, everybodys: bool, limit: int, offset: int) -> TokenPage:
@@ -77,7 +62,7 @@ def revoke_token(context: Context, token_id: str, *, caller: Caller) -> ApiToken
     Raises:
         UnknownTokenError: there is none of that id, or it is another's, which is not told apart.
     """
-    known = _read_id(token_id)
+    known = read_id(token_id, UnknownTokenError)
     with context.database.transaction() as conn:
         token = db.get_token(conn, known)
         if token.owner_id != caller.user_id and caller.role != Role.ADMIN:
@@ -109,10 +94,3 @@ def _limit(context: Context, owner: User, *, caller: Caller, wanted: Role | None
     if not most.covers(role):
         raise ForbiddenError(f"The token would be {role}; its owner and its maker may be {most} at most.")
     return role
-
-
-def _read_id(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise UnknownTokenError(text) from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from msgspec import UNSET
@@ -11,7 +11,7 @@ from ogdc_shared.auth.caller import OPEN
 from ogdc_shared.db import users as db
 from ogdc_shared.db.audit import Action, record_act
 from ogdc_shared.db.users import NewUser, User, UserPage
-from ogdc_shared.errors import InvalidRequestError, OwnAccountError, UnknownUserError
+from ogdc_shared.errors import InvalidRequestError, OwnAccountError, UnknownTokenError, UnknownUserError
 
 if TYPE_CHECKING:
     from ogdc_shared.api.requests import UserChange, UserRequest
@@ -51,7 +51,7 @@ def add_user(context: Context, asked: UserRequest, *, caller: Caller) -> User:
     with context.database.transaction() as conn:
         user = db.add_user(conn, new)
         known = {"issuer": user.issuer, "subject": user.subject, "role": user.role}
-        _record(conn, Action.ADD_USER, user, caller=caller, **known)
+        record_act(conn, Action.ADD_USER, str(user.id), caller=caller, **known)
     return user
 
 
@@ -72,21 +72,18 @@ def change_user(context: Context, user_id: str, asked: UserChange, *, caller: Ca
         user = db.change_user(
             conn, known, role=wanted.get("role"), set_role="role" in wanted, disabled=wanted.get("disabled")
         )
-        _record(conn, Action.CHANGE_USER, user, caller=caller, **wanted)
+        record_act(conn, Action.CHANGE_USER, str(user.id), caller=caller, **wanted)
     return user
 
 
-def read_id(text: str) -> UUID:
-    """Read a user's id.
+def read_id(text: str, unknown: type[UnknownUserError | UnknownTokenError] = UnknownUserError) -> UUID:
+    """Read an id.
 
-    Raises:
-        UnknownUserError: it is none, so nobody has it.
+    Args:
+        text: The id.
+        unknown: How to say that nothing has it, which is so, too, where it is none.
     """
     try:
         return UUID(text)
     except ValueError:
-        raise UnknownUserError(text) from None
-
-
-def _record(conn: Any, action: Action, user: User, *, caller: Caller, **details: Any) -> None:
-    record_act(conn, action, str(user.id), caller=caller, **details)
+        raise unknown(text) from None

@@ -6,6 +6,7 @@ from ogdc_shared.api import login_answers, requests
 from ogdc_shared.api.parameters import Text
 from ogdc_shared.api.route import Function, Route
 from ogdc_shared.auth.permissions import PUBLIC
+from ogdc_shared.well_known import PROTECTED_RESOURCE
 
 CODE = Text("code", "The issuer's, to be given for tokens.")
 STATE = Text("state", "What the browser began with.")
@@ -16,7 +17,7 @@ LOGIN_ROUTES = (
     Route(
         "protected_resource",
         "GET",
-        "/.well-known/oauth-protected-resource",
+        PROTECTED_RESOURCE,
         _USERS,
         PUBLIC,
         "Where to log in, in the form of RFC 9728",

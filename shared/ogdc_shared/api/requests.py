@@ -20,6 +20,7 @@ from ogdc_shared.api.fields import (
     UploadKinds,
     UserId,
 )
+from ogdc_shared.auth.caller import OWN_ISSUER
 from ogdc_shared.auth.permissions import Role
 
 
@@ -53,7 +54,7 @@ class UserRequest(Struct, kw_only=True, forbid_unknown_fields=True):
     """Whom to add."""
 
     subject: Annotated[Subject, Meta(examples=["https://orcid.org/0000-0002-1825-0097"])]
-    issuer: Issuer = "ogdc"
+    issuer: Issuer = OWN_ISSUER
     name: Annotated[str | None, Meta(description="As they are shown; null: by their subject.")] = None
     role: GivenRole = None
 

@@ -297,15 +297,13 @@ def _first_failure(seen: list[_Seen], *, stopped: bool) -> _Seen | None:
 
     A lost task that waits for another try ends with the first that fails for good: that one is the reason.
     """
-    failed = [
+    failed = (
         each
         for each in seen
         if each.task.phase in FAILED_PHASES and each.message and not (stopped and _was_ended(each))
-    ]
-    return (
-        min(failed, key=lambda each: (_was_lost(each), each.task.finished_at or _END_OF_TIME))
-        if failed
-        else None
+    )
+    return min(
+        failed, key=lambda each: (_was_lost(each), each.task.finished_at or _END_OF_TIME), default=None
     )
 
 

@@ -15,6 +15,8 @@ USER_HEADER = "OGDC-User"
 ANONYMOUS = "anonymous"
 OPEN = "open"
 """The issuer of names that nobody vouches for."""
+OWN_ISSUER = "ogdc"
+"""Of users whom this service alone knows: they come with API tokens, and have no other login."""
 _MAX_NAME = 128
 
 

@@ -9,7 +9,10 @@ from uuid import UUID
 from psycopg import Connection, Cursor
 from psycopg.rows import class_row
 
+from ogdc_shared.auth.caller import Caller
 from ogdc_shared.auth.permissions import Role
+from ogdc_shared.auth.tokens import new_token, token_hash
+from ogdc_shared.db.audit import Action, record_act
 from ogdc_shared.db.queries import load_queries
 from ogdc_shared.errors import UnknownTokenError
 
@@ -48,6 +51,14 @@ class ApiToken(NamedTuple):
     revoked_at: datetime | None
 
 
+class MadeToken(NamedTuple):
+    """A token at its making."""
+
+    row: ApiToken
+    token: str
+    """The token itself, for its owner's eyes; kept nowhere."""
+
+
 class TokenPage(NamedTuple):
     """Some tokens, and how many there are in all."""
 
@@ -64,6 +75,17 @@ def find_token_user(conn: Connection, token_hash: bytes) -> TokenUser | None:
 def record_use(conn: Connection, token_id: UUID) -> None:
     """Record that a token was used today."""
     conn.execute(_sql("record_use"), {"id": token_id})
+
+
+def make_token(
+    conn: Connection, *, owner: UUID, name: str, role: Role, days: int, caller: Caller | None
+) -> MadeToken:
+    """Make a token, valid for so many days from now, and record who did; `caller` as for `record_act`."""
+    token = new_token()
+    row = add_token(conn, token_hash=token_hash(token), owner=owner, name=name, role=role, days=days)
+    known = {"name": name, "role": role, "owner": str(owner), "days": days}
+    record_act(conn, Action.ADD_TOKEN, str(row.id), caller=caller, **known)
+    return MadeToken(row, token)
 
 
 def add_token(

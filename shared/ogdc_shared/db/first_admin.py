@@ -6,14 +6,16 @@ enough to log in, give somebody the role admin, and forget it.
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from psycopg import Connection
 
+from ogdc_shared.auth.caller import OWN_ISSUER
 from ogdc_shared.auth.permissions import Role
-from ogdc_shared.auth.tokens import new_token, token_hash
-from ogdc_shared.db.api_tokens import add_token, list_tokens, revoke_token
+from ogdc_shared.db.api_tokens import list_tokens, make_token, revoke_token
 from ogdc_shared.db.audit import Action, record_act
 from ogdc_shared.db.database import Database
-from ogdc_shared.db.users import OWN_ISSUER, NewUser, change_user, ensure_user, insert_user
+from ogdc_shared.db.users import NewUser, change_user, ensure_user, insert_user
 
 SUBJECT = "admin"
 TOKEN_DAYS = 7
@@ -28,7 +30,7 @@ def make_first_admin(database: Database) -> str | None:
     with database.transaction() as conn:
         if not insert_user(conn, NewUser(OWN_ISSUER, SUBJECT, SUBJECT, Role.ADMIN)):
             return None
-        return _new_token(conn)
+        return _new_token(conn, ensure_user(conn, SUBJECT, issuer=OWN_ISSUER).id)
 
 
 def renew_first_admin(database: Database) -> str:
@@ -43,19 +45,9 @@ def renew_first_admin(database: Database) -> str:
         for token in list_tokens(conn, owner=admin.id, limit=None, offset=0).tokens:
             revoke_token(conn, token.id)
             record_act(conn, Action.REVOKE_TOKEN, str(token.id), caller=None, name=token.name)
-        return _new_token(conn)
+        return _new_token(conn, admin.id)
 
 
-def _new_token(conn: Connection) -> str:
-    token, admin = new_token(), ensure_user(conn, SUBJECT, issuer=OWN_ISSUER)
-    row = add_token(
-        conn,
-        token_hash=token_hash(token),
-        owner=admin.id,
-        name="first admin",
-        role=Role.ADMIN,
-        days=TOKEN_DAYS,
-    )
-    known = {"name": row.name, "role": row.role, "owner": str(admin.id), "days": TOKEN_DAYS}
-    record_act(conn, Action.ADD_TOKEN, str(row.id), caller=None, **known)
-    return token
+def _new_token(conn: Connection, admin: UUID) -> str:
+    made = make_token(conn, owner=admin, name="first admin", role=Role.ADMIN, days=TOKEN_DAYS, caller=None)
+    return made.token

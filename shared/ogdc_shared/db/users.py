@@ -9,13 +9,10 @@ from uuid import UUID
 from psycopg import Connection, Cursor
 from psycopg.rows import class_row
 
-from ogdc_shared.auth.caller import Caller
+from ogdc_shared.auth.caller import OPEN, Caller
 from ogdc_shared.auth.permissions import Role
 from ogdc_shared.db.queries import load_queries
 from ogdc_shared.errors import InvalidRequestError, UnknownUserError, UserExistsError
-
-OWN_ISSUER = "ogdc"
-"""Of users whom this service alone knows: they come with API tokens, and have no other login."""
 
 
 class User(NamedTuple):
@@ -89,7 +86,7 @@ def find_called(conn: Connection, called: str, *, issuer: str | None = None) -> 
     return found[0] if found else None
 
 
-def ensure_user(conn: Connection, subject: str, *, issuer: str = "open") -> User:
+def ensure_user(conn: Connection, subject: str, *, issuer: str = OPEN) -> User:
     """Find a user, or record one seen for the first time, however many do so at once."""
     while (user := find_user(conn, subject, issuer=issuer)) is None:
         insert_user(conn, NewUser(issuer, subject, subject))

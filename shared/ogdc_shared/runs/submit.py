@@ -143,6 +143,7 @@ def _record(context: Context, *, new: NewRun, compiled: CompiledRun, caller: Cal
         with context.database.transaction() as conn:
             run = record_submission(conn, new)
             if run.name == new.name:
+                caller = caller._replace(user_id=new.submitted_by)  # so that it is not looked up again
                 record_act(
                     conn, Action.SUBMIT, run.name, caller=caller, recipe=run.recipe_id, started_by=started_by
                 )

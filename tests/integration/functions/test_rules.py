@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from ogdc_shared.api.routes import ROUTES, Route
+from ogdc_shared.auth.caller import OWN_ISSUER
 from ogdc_shared.auth.permissions import Role
 from ogdc_shared.db.database import Database
-from ogdc_shared.db.users import OWN_ISSUER
 from ogdc_shared.db.workflow_state import record_state
 from ogdc_shared.triggers.record import NewTrigger, add_trigger
 from support.accounts import Member, member

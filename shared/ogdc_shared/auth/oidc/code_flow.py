@@ -6,12 +6,12 @@ Sources: RFC 6749 sections 4.1, 6 and 2.3.1 (the client's password), RFC 7636 (P
 from __future__ import annotations
 
 import secrets
-from base64 import b64encode, urlsafe_b64encode
-from hashlib import sha256
+from base64 import b64encode
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote_plus, urlencode
 
 from ogdc_shared.auth.oidc.fetching import IssuerError, IssuerServer
+from ogdc_shared.auth.pkce import Proof
 from ogdc_shared.errors import UnauthenticatedError, UnavailableError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Attempt(NamedTuple):
     @classmethod
     def new(cls) -> Attempt:
         """Make one that nobody can guess."""
-        return cls(secrets.token_urlsafe(24), secrets.token_urlsafe(48))
+        return cls(secrets.token_urlsafe(24), Proof.new().verifier)
 
 
 class Tokens(NamedTuple):
@@ -51,15 +51,13 @@ class ConfidentialLogin:
         Raises:
             UnavailableError: the issuer does not answer.
         """
-        challenge = urlsafe_b64encode(sha256(attempt.verifier.encode()).digest()).decode().rstrip("=")
         asked = {
             "response_type": "code",
             "client_id": self._client.client_id,
             "redirect_uri": redirect_uri,
             "scope": scope,
             "state": attempt.state,
-            "code_challenge": challenge,
-            "code_challenge_method": "S256",
+            **Proof(attempt.verifier).challenge,
         }
         endpoint = self._endpoint("authorization_endpoint")
         return f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(asked)}"

@@ -12,12 +12,12 @@ import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from ogdc_shared.auth.oidc.jwks import KeySet
-from ogdc_shared.oidc_settings import DISCOVERY
 from ogdc_shared.reach import Reach
 from ogdc_shared.servers.proxies import proxy_of
+from ogdc_shared.well_known import OPENID_CONFIGURATION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -90,8 +90,6 @@ class IssuerServer:
         Raises:
             IssuerError: there is no such answer.
         """
-        from urllib.parse import urlencode
-
         headers = {
             "Content-Type": "application/x-www-form-urlencoded",
             "Accept": "application/json",
@@ -100,7 +98,7 @@ class IssuerServer:
         return self._request("POST", url, body=urlencode(form).encode(), headers=headers)
 
     def _discover(self) -> Mapping[str, Any]:
-        url = self._trusted.issuer.rstrip("/") + DISCOVERY
+        url = self._trusted.issuer.rstrip("/") + OPENID_CONFIGURATION
         found = self._document(url)
         if found.get("issuer") != self._trusted.issuer:
             raise IssuerError(
