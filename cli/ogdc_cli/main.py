@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import signal
 import sys
 from contextlib import suppress
 
@@ -40,6 +41,8 @@ def main() -> None:
 def _call() -> None:
     try:
         app(prog_name="ogdc-runner")
+    except KeyboardInterrupt:  # typer was still making the commands
+        sys.exit(128 + signal.SIGINT)
     except OgdcError as exc:
         _fail(str(exc))
     except OSError as exc:
@@ -63,7 +66,3 @@ def _explain(exc: OSError) -> str:
     """Say which file of this machine cannot be used, and why."""
     what = " → ".join(str(name) for name in (exc.filename, exc.filename2) if name is not None)
     return f"{what}{': ' if what else ''}{exc.strerror or exc}."
-
-
-if __name__ == "__main__":
-    main()

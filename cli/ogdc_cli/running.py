@@ -14,7 +14,7 @@ from ogdc_cli.progress import follow
 from ogdc_cli.settings import ClientSettings
 from ogdc_cli.submission import pack_recipe, submit
 from ogdc_cli.terminal import say
-from ogdc_local.stack.control import ensure_up
+from ogdc_local.stack.control import current, ensure_up
 from ogdc_local.stack.paths import StatePaths
 from ogdc_shared.copying import copy_tree
 from ogdc_shared.errors import InvalidRequestError, OgdcError
@@ -47,7 +47,7 @@ def run_recipe(
         OgdcError: the recipe is refused, or the stack does not work.
         OSError: the outputs cannot be written.
     """
-    packed = pack_recipe(recipe)
+    packed = pack_recipe(recipe, check=current() is None)  # else the stack that is up does, and sooner
     with _scratch_in(output_dir) as scratch:
         stack = ensure_up(idle_timeout=idle_timeout)
         client = ApiClient(ClientSettings.from_env().at_stack(stack.url))

@@ -74,7 +74,7 @@ class Runner:
         self.temp.mkdir()
         self._environ = user_environment(root / "home") | dict(environ or {})
 
-    def take_program(self, start: str = "-m ogdc_cli.main") -> None:
+    def take_program(self, start: str = "-m ogdc_cli") -> None:
         """Have the command line of these tests in place of what is installed; `start` follows Python."""
         program = self.temp / "ogdc-runner" / "bin" / "ogdc-runner"
         program.parent.mkdir(parents=True)

@@ -29,7 +29,7 @@ from ogdc_local.stack.control import current
 from ogdc_local.stack.paths import StatePaths
 from ogdc_local.stack.postgres import DATABASE, USER
 
-PROGRAM = (sys.executable, "-m", "ogdc_cli.main")
+PROGRAM = (sys.executable, "-m", "ogdc_cli")
 TERMINAL = {"Succeeded", "Failed", "Error"}
 _NOT_OURS = (
     "OGDC_",

@@ -268,7 +268,8 @@ def test_what_the_action_installs_is_all_it_needs_and_no_more(tmp_path: Path, st
     for source in ("cli/ogdc_cli", "cli/ogdc_local", "shared/ogdc_shared"):
         (packages / Path(source).name).symlink_to(ROOT / source)
     runner.take_program(
-        f"-I -S -c 'import sys; sys.path.insert(0, \"{packages}\"); from ogdc_cli.main import main; main()'"
+        f'-I -S -c \'import sys; sys.path.insert(0, "{packages}"); '
+        "from ogdc_cli.__main__ import main; main()'"
     )
     assert not {"boto3", "flask", "hera", "psycopg"} & listed
     assert submit(runner, stack, recipe_in(runner, "recipes/words")).code == 0

@@ -61,7 +61,7 @@ def test_packages_that_are_not_installed_are_named(home: dict[str, str], tmp_pat
     lines = ["Metadata-Version: 2.1", "Name: ogdc-runner", "Version: 1"]
     (alone / "METADATA").write_text("\n".join(lines + [f"Requires-Dist: {each}" for each in needed]) + "\n")
     done = subprocess.run(
-        [sys.executable, "-m", "ogdc_cli.main", "doctor"],
+        [sys.executable, "-m", "ogdc_cli", "doctor"],
         env=os.environ | home | {"PYTHONPATH": str(tmp_path)},
         capture_output=True,
         text=True,

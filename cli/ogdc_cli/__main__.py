@@ -1,0 +1,22 @@
+"""Where `ogdc-runner` starts: what is to hold before most of the program is there."""
+
+from __future__ import annotations
+
+import signal
+
+from ogdc_shared.imports import collection_paused
+
+
+def main() -> None:
+    """Import the command line and run it; Ctrl-C ends the program quietly while nothing has begun."""
+    asked_to_end = signal.getsignal(signal.SIGINT)
+    if asked_to_end is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    with collection_paused():
+        from ogdc_cli import main as command_line
+    signal.signal(signal.SIGINT, asked_to_end)
+    command_line.main()
+
+
+if __name__ == "__main__":
+    main()

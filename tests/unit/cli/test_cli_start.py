@@ -1,0 +1,31 @@
+"""Ctrl-C while the program is still starting: nothing has begun, so it ends without a word."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+
+def _interrupted_at(module: str) -> subprocess.CompletedProcess[str]:
+    code = f"""
+import os, signal, sys
+
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupt())
+sys.argv[1:] = ["--help"]
+from ogdc_cli.__main__ import main; main()
+"""
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("module", ["typer", "ogdc_cli.commands.users"])
+def test_ctrl_c_ends_a_program_that_is_still_importing(module: str) -> None:
+    done = _interrupted_at(module)
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
