@@ -90,7 +90,8 @@ def _submit(inputs: Inputs) -> bool:
         return _follow(client, name, inputs)
     except INTERRUPTS:
         if name and inputs.wait:
-            _cancel(client, name, recipe=inputs.recipe)
+            with interrupts_held():  # GitHub asks twice
+                _cancel(client, name, recipe=inputs.recipe)
         raise
 
 

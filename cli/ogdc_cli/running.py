@@ -95,7 +95,7 @@ def _cancelled_with_us(client: ApiClient, submitted: Callable[[], Submitted]) ->
             name = submitted().name
         yield name
     except (*INTERRUPTS, OSError):
-        with suppress(OgdcError, OSError):
+        with suppress(OgdcError, OSError), interrupts_held():  # who asks twice has the run cancelled, too
             if name:
                 client.cancel(name)
                 say(f"{name} is cancelled.", err=True)

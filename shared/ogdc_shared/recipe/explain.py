@@ -94,7 +94,12 @@ def _about_value(kind: str, value: object, details: ErrorDetails) -> str:
 
 
 def _as_text(value: object) -> str:
-    return "give a single value." if isinstance(value, dict | list) else f'put quotes around it: "{value}".'
+    if isinstance(value, dict | list):
+        return "give a single value."
+    if isinstance(value, bool):  # what was written is lost
+        written = "yes, on or true" if value else "no, off or false"
+        return f"it is what YAML makes of {written}; put quotes around the word."
+    return f'put quotes around it: "{value}".'
 
 
 def _key(location: Location) -> str:

@@ -48,3 +48,19 @@ def test_where_nothing_could_be_submitted_there_is_nothing_to_cancel() -> None:
     with pytest.raises(ConnectionError), _cancelled_with_us(deployment, submit):
         pass
     assert deployment.cancelled == []
+
+
+def test_who_interrupts_twice_has_the_run_cancelled_all_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    class Interrupted(Deployment):
+        def cancel(self, name: str) -> dict[str, str]:
+            signal.raise_signal(signal.SIGINT)
+            return super().cancel(name)
+
+    deployment = Interrupted()
+    with (
+        pytest.raises(KeyboardInterrupt),
+        _cancelled_with_us(deployment, lambda: Submitted(name="ice-aaaaaaaaaa", message="")),
+    ):
+        signal.raise_signal(signal.SIGINT)
+    assert deployment.cancelled == ["ice-aaaaaaaaaa"]
+    assert "ice-aaaaaaaaaa is cancelled" in capsys.readouterr().err

@@ -101,6 +101,10 @@ def test_a_volume_input_has_a_pattern_for_all_files() -> None:
         ),
         ({"input": None}, "input: is missing; add it."),
         ({"name": 2023}, 'name: 2023 is no text; put quotes around it: "2023".'),
+        (
+            {"name": False},
+            "name: False is no text; it is what YAML makes of no, off or false; put quotes around the word.",
+        ),
         ({"name": ["a"]}, "name: a list is no text; give a single value."),
         ({"name": "sea_ice"}, "name: 'sea_ice' cannot have '_' as character 4;"),
         (
