@@ -9,13 +9,11 @@ import zlib
 from typing import TYPE_CHECKING
 
 from ogdc_worker.process.check_file import Finding
+from ogdc_worker.process.result_kinds import COMPRESSED, ZIPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ZIPS = (".zip", ".kmz", ".shz", ".shp.zip")
-COMPRESSED = (".gz", ".tgz")
-"""Read from end to end: nothing but their end says that they have one."""
 _PIECE = 1 << 20
 
 

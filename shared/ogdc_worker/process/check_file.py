@@ -15,21 +15,6 @@ if TYPE_CHECKING:
 
     from ogdc_worker.process.gdal import Band, Gdal, Layer
 
-DRIVERS = {
-    **dict.fromkeys((".tif", ".tiff", ".gtiff"), "GTiff"),
-    **dict.fromkeys((".nc", ".nc4"), "netCDF"),
-    **dict.fromkeys((".h5", ".hdf5", ".he5"), "HDF5"),
-    **dict.fromkeys((".grb", ".grib", ".grb2", ".grib2"), "GRIB"),
-    **{".vrt": "VRT", ".img": "HFA", ".jp2": "JP2OpenJPEG", ".asc": "AAIGrid", ".zarr": "Zarr"},
-    **{".gpkg": "GPKG", ".shp": "ESRI Shapefile", ".geojson": "GeoJSON", ".fgb": "FlatGeobuf"},
-    **{".gdb": "OpenFileGDB", ".kml": "KML", ".gml": "GML", ".parquet": "Parquet"},
-    **{".bil": "EHdr", ".bip": "EHdr", ".flt": "EHdr", ".bsq": "ENVI", ".tab": "MapInfo File"},
-    **{".mif": "MapInfo File", ".geojsonl": "GeoJSONSeq", ".geojsons": "GeoJSONSeq", ".sqlite": "SQLite"},
-    **{".kmz": "LIBKML", ".shz": "ESRI Shapefile", ".shp.zip": "ESRI Shapefile", ".mbtiles": "MBTiles"},
-}
-"""Of a file's name the end → the driver that reads it; without that the file is left alone."""
-READ_WHOLE = (".geojson", ".kml", ".kmz", ".gml", ".geojsonl", ".geojsons")
-"""GDAL reads these from end to end before it says anything of them."""
 _UNLOCATED = (".nc", ".nc4", ".h5", ".hdf5", ".he5", ".zarr", ".asc")
 """Often without a CRS: coordinates are data of their own, or there is no place to say it."""
 
@@ -37,12 +22,6 @@ _SPREAD = 64
 """Blocks to look at first, all over the raster."""
 _FEATURES = 50
 _MAX_BLOCK_BYTES = 256 << 20
-
-
-def suffix_of(name: str) -> str:
-    """The end of a file's name that says what it is, in small letters."""
-    name = name.lower()
-    return ".shp.zip" if name.endswith(".shp.zip") else os.path.splitext(name)[1]
 
 
 class Finding(NamedTuple):

@@ -17,6 +17,14 @@ from typing import TYPE_CHECKING
 
 from ogdc_shared.walking import walk
 from ogdc_worker.process.prctl import SET_DUMPABLE, prctl
+from ogdc_worker.process.result_kinds import (
+    DRIVERS,
+    LOOKED_INTO,
+    NEVER_EMPTY,
+    READ_WHOLE,
+    TABLES,
+    suffix_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,9 +43,6 @@ _MAX_WHOLE_BYTES = 32 << 20
 _MEMORY_BYTES = 1 << 30
 """The child may ask for beyond what it begins with."""
 _MAX_LINE = 65536
-_TABLES = (".csv", ".tsv")
-_NEVER_EMPTY = (".png", ".jpg", ".jpeg", ".webp", ".json", ".tar", ".pdf", ".pmtiles", ".xlsx")
-"""What is not looked into, and is none without a byte."""
 _ENVIRONMENT = {
     "GDAL_PAM_ENABLED": "NO",  # nothing is written beside what is looked at
     "GDAL_DISABLE_READDIR_ON_OPEN": "TRUE",
@@ -54,19 +59,15 @@ def check_outputs(directory: str, reporter: Reporter) -> dict[str, Any] | None:
     Returns:
         An event that says how many were looked at; None where there is none of a kind that is known.
     """
-    from ogdc_worker.process.check_archive import COMPRESSED, ZIPS
-    from ogdc_worker.process.check_file import DRIVERS, suffix_of
-
-    known = {*DRIVERS, *ZIPS, *COMPRESSED}
     started = time.monotonic()
     found: list[tuple[str, str]] = []
     for name, size in _results(directory):
         suffix = suffix_of(name)
-        if size == 0 and suffix in {*known, *_TABLES, *_NEVER_EMPTY}:
+        if size == 0 and suffix in NEVER_EMPTY:
             reporter.warn("no_data", f"{name!r} is empty: it has no byte", path=name)
-        elif suffix in known and not _is_too_large(suffix, size):
+        elif suffix in LOOKED_INTO and not _is_too_large(suffix, size):
             found.append((name, suffix))
-        elif suffix in _TABLES and _is_heading(f"{directory}/{name}"):
+        elif suffix in TABLES and _is_heading(f"{directory}/{name}"):
             reporter.warn("no_data", f"{name!r} holds no row, only a heading", path=name)
     if not found:
         return None
@@ -94,10 +95,7 @@ def _results(directory: str) -> Iterator[tuple[str, int]]:
 
 
 def _is_too_large(suffix: str, size: int) -> bool:
-    from ogdc_worker.process.check_archive import COMPRESSED
-    from ogdc_worker.process.check_file import READ_WHOLE
-
-    return suffix in {*READ_WHOLE, *COMPRESSED} and size > _MAX_WHOLE_BYTES
+    return suffix in READ_WHOLE and size > _MAX_WHOLE_BYTES
 
 
 def _is_heading(path: str) -> bool:
@@ -168,7 +166,7 @@ def _child(directory: str, files: Sequence[tuple[str, str]], library: str, write
 def _findings(gdal: Gdal, path: str, suffix: str, deadline: float) -> Iterator[Finding]:
     """What there is to say of a file; GDAL is not asked for an archive that is none."""
     from ogdc_worker.process.check_archive import check_archive
-    from ogdc_worker.process.check_file import DRIVERS, check_file
+    from ogdc_worker.process.check_file import check_file
 
     found = list(check_archive(path, suffix, deadline=deadline))
     yield from found
