@@ -35,7 +35,7 @@ wheel: ## Build the wheel into dist/
 	rm -rf dist
 	.venv/bin/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 
-fuzz: ## Thousands of generated requests to a local stack of their own (FUZZ=500 for each operation)
+fuzz: ## Thousands of generated requests to a local stack of their own (FUZZ=500 for each operation and caller)
 	@scripts/bootstrap dev
 	@scripts/fuzz $(FUZZ)
 

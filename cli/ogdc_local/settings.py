@@ -12,6 +12,7 @@ from ogdc_shared.variables import TEXT, Kind, Variable, choice
 
 CLAIM = "workflow"
 """The stack's own volume, which no other may be called like."""
+AUTHENTICATED = "authenticated"
 _CLAIMS_FORM = 'Give a JSON object such as {"my-data": "/home/me/data"}.'
 
 
@@ -97,6 +98,14 @@ class StackSettings(NamedTuple):
             "**nothing** does.",
         ),
     ] = "auto"
+    access_mode: Annotated[
+        str,
+        Variable(
+            "OGDC_LOCAL_ACCESS_MODE",
+            choice("open", AUTHENTICATED),
+            "What ACCESS_MODE is to the others; `authenticated`: callers log in, to try that on one machine.",
+        ),
+    ] = "open"
     claims: Annotated[
         Mapping[str, Path],
         Variable(

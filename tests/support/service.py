@@ -14,6 +14,7 @@ from ogdc_shared.auth.tokens import new_token, token_hash
 from ogdc_shared.config import DatabaseSettings, Settings
 from ogdc_shared.context import Context
 from ogdc_shared.db.api_tokens import add_token
+from ogdc_shared.db.first_admin import make_first_admin
 from ogdc_shared.db.users import NewUser, add_user
 from support.argo_server import ArgoServer
 
@@ -37,6 +38,12 @@ class Service:
         with self._context.database.transaction() as conn:
             user = add_user(conn, NewUser("ogdc", name, name, role))
             add_token(conn, token_hash=token_hash(token), owner=user.id, name=f"{name}'s", role=role, days=1)
+        return token
+
+    def first_admin(self) -> str:
+        """Make the first admin, as the migration does, and return their token."""
+        token = make_first_admin(self._context.database)
+        assert token is not None
         return token
 
 

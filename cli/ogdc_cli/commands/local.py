@@ -58,8 +58,18 @@ def up(
     set_damaged_aside: Annotated[
         bool, typer.Option("--set-damaged-aside", help="Rename files of its state that are damaged.")
     ] = False,
+    admin_token: Annotated[
+        bool,
+        typer.Option(
+            "--admin-token", help="Where callers log in: a new token of the first admin; others are revoked."
+        ),
+    ] = False,
 ) -> None:
-    """Start the local stack, and leave it up: PostgreSQL, the functions behind one port, the engine."""
+    """Start the local stack, and leave it up: PostgreSQL, the functions behind one port, the engine.
+
+    With OGDC_LOCAL_ACCESS_MODE=authenticated callers log in, and the first admin's token is shown once.
+    """
+    from ogdc_local.stack.admin import first_admin_token
     from ogdc_local.stack.control import ensure_up, ensure_up_without_damaged
 
     if set_damaged_aside:
@@ -69,6 +79,8 @@ def up(
     else:
         stack = ensure_up(idle_timeout=None)
     say(f"The stack is up: {stack.url}")
+    if shown := first_admin_token(stack, anew=admin_token):
+        say(shown)
 
 
 def down() -> None:

@@ -155,7 +155,7 @@ class UserCredentials:
 
 
 def check_deployment(settings: ClientSettings) -> None:
-    """Refuse to keep a login for the stack on this machine, which asks nobody to log in.
+    """Refuse to keep a login for the stack on this machine that nobody has named: it seldom wants one.
 
     Raises:
         ConfigurationError: it is so, or see `check_destination`.
@@ -163,7 +163,7 @@ def check_deployment(settings: ClientSettings) -> None:
     if settings.is_local_stack:
         raise ConfigurationError(
             f"Without OGDC_API_URL this would be for the stack on this machine ({settings.api_url}), which "
-            "asks nobody to log in. Set OGDC_API_URL to the URL of the deployment."
+            "seldom asks anybody to log in. Set OGDC_API_URL to the URL that you mean."
         )
     check_destination(settings)
 

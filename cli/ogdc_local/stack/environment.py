@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
-from ogdc_local.settings import CLAIM, StackSettings
+from ogdc_local.settings import AUTHENTICATED, CLAIM, StackSettings
 from ogdc_local.stack.paths import StatePaths, read_state, write_private
 from ogdc_local.stack.postgres import DATABASE, USER
 from ogdc_shared.variables import read_variable
@@ -27,6 +27,7 @@ PASSED_ON = (
     "OGDC_FAILED_RUN_DAYS",
     "OGDC_INPUT_CACHE_SIZE",
     "OGDC_LINK_SECONDS",
+    "OGDC_LOCAL_ACCESS_MODE",
     "OGDC_LOCAL_CLAIMS",
     "OGDC_LOG_LIMIT",
     "OGDC_MAX_PARALLEL_LIMIT",
@@ -41,6 +42,29 @@ PASSED_ON = (
 )
 """What a stack takes from the environment of the command that starts it."""
 
+OF_LOGINS = (
+    "OGDC_CREATE_USERS",
+    "OGDC_DEFAULT_ROLE",
+    "OGDC_MAX_QUEUED_RUNS",
+    "OGDC_MAX_REQUESTS",
+    "OGDC_MAX_RUNNING_RUNS",
+    "OGDC_MAX_TOKEN_DAYS",
+    "OGDC_OIDC_AUDIENCE",
+    "OGDC_OIDC_CLIENT",
+    "OGDC_OIDC_ISSUER",
+    "OGDC_OIDC_ISSUERS",
+    "OGDC_OIDC_NAME_CLAIMS",
+    "OGDC_OIDC_ROLE_CLAIM",
+    "OGDC_OIDC_SCOPES",
+    "OGDC_PUBLIC_READ",
+    "OGDC_SCOPE_ADMIN",
+    "OGDC_SCOPE_SUBMIT",
+    "OGDC_SCOPE_VIEW",
+    "OGDC_TOKEN_DAYS",
+    "OIDC_CLIENT_SECRETS_FILE",
+)
+"""What else, where callers of the stack log in; elsewhere they are another deployment's."""
+
 OF_PROGRAMS = ("GDAL_DATA", "GDAL_DRIVER_PATH", "PROJ_DATA", "PROJ_LIB", "PYTHONPATH", "LD_LIBRARY_PATH")
 """What else tells which programs of the user's own tasks find."""
 _SYSTEM = ("/usr/", "/bin", "/sbin", "/snap/")
@@ -48,7 +72,14 @@ _SYSTEM = ("/usr/", "/bin", "/sbin", "/snap/")
 
 def passed_on(environ: Mapping[str, str]) -> dict[str, str]:
     """Pick from `environ` the settings that a stack takes over."""
-    return {name: environ[name] for name in PASSED_ON if environ.get(name)} | own_programs(environ)
+    names = (*PASSED_ON, *OF_LOGINS) if wants_logins(environ) else PASSED_ON
+    return {name: environ[name] for name in names if environ.get(name)} | own_programs(environ)
+
+
+def wants_logins(settings: Mapping[str, str]) -> bool:
+    """Whether a stack of these settings has its callers log in, as a deployment does."""
+    mode: str = read_variable(StackSettings, "access_mode", settings)
+    return mode == AUTHENTICATED
 
 
 def own_programs(environ: Mapping[str, str]) -> dict[str, str]:
@@ -92,7 +123,7 @@ def function_environment(
     return {
         "DATAONE_NODE_URL": DATAONE_NODE_URL,
         **settings,
-        "ACCESS_MODE": "open",
+        "ACCESS_MODE": read_variable(StackSettings, "access_mode", settings),
         "OGDC_DB_HOST": str(paths.socket_dir()),
         "OGDC_DB_NAME": DATABASE,
         "OGDC_DB_USERNAME": USER,

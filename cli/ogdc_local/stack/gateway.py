@@ -51,7 +51,7 @@ class Gateway:
         self,
         *,
         functions: Functions,
-        engine: WSGIApplication,
+        engine: WSGIApplication | None,
         artifacts: Path,
         signing_key: str,
         state: Callable[[], Mapping[str, Any]],
@@ -61,6 +61,7 @@ class Gateway:
         Args:
             functions: The functions' applications.
             engine: Answers /api/v1/…, the part of the Argo Server's API there is; asked for reads alone.
+                None: it asks nobody to log in, and here callers have to.
             artifacts: Root of the directory store.
             signing_key: What artifact links are signed with.
             state: What `GET /stack` answers.
@@ -104,6 +105,8 @@ class Gateway:
 
     def _view(self, method: str) -> WSGIApplication:
         """Let workflows be looked at. Who could make one here could mount everything on the volume."""
+        if self._engine is None:
+            raise ForbiddenError("Callers log in here, and the Argo API knows no users: GET /runs/{name}.")
         if method in _READS:
             return self._engine
         raise ForbiddenError(

@@ -22,6 +22,7 @@ from ogdc_local.stack.environment import (
     NAMESPACE,
     function_environment,
     load_signing_key,
+    wants_logins,
 )
 from ogdc_local.stack.functions import build_functions
 from ogdc_local.stack.gateway import Gateway, IdleTimer, Internal
@@ -116,7 +117,7 @@ def running_services(
         functions = build_functions(context)
         gateway = Gateway(
             functions=functions,
-            engine=engine.wsgi,
+            engine=None if wants_logins(settings) else engine.wsgi,
             artifacts=paths.artifacts,
             signing_key=signing_key,
             state=lambda: {"busy": engine.busy()},

@@ -21,6 +21,11 @@ SUBJECT = "admin"
 TOKEN_DAYS = 7
 
 
+def shown_once(token: str) -> str:
+    """How whoever runs the deployment is shown the first admin's token."""
+    return f"The first admin's API token, valid for {TOKEN_DAYS} days and shown this once:\n{token}"
+
+
 def make_first_admin(database: Database) -> str | None:
     """Make the first admin and return their token; None: that was done before, and their token is nowhere.
 

@@ -179,17 +179,14 @@ def main() -> int:
 
 def _print_first_token(database: Database, settings: Settings, *, anew: bool) -> None:
     """Make the first admin where callers log in, or the operator wants them a new token."""
-    from ogdc_shared.db.first_admin import TOKEN_DAYS, make_first_admin, renew_first_admin
+    from ogdc_shared.db.first_admin import make_first_admin, renew_first_admin, shown_once
 
     if anew:
         token: str | None = renew_first_admin(database)
     else:
         token = make_first_admin(database) if settings.access_mode == "authenticated" else None
     if token:
-        print(
-            f"The first admin's API token, valid for {TOKEN_DAYS} days and shown this once:\n{token}",
-            flush=True,
-        )
+        print(shown_once(token), flush=True)
 
 
 def _arguments() -> Namespace:

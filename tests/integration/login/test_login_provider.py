@@ -16,7 +16,7 @@ import pytest
 
 from ogdc_cli.login.logins import key_of
 from support.http import Answer
-from support.logins import Command, Deployment, User
+from support.logins import Command, Deployment, User, command_lines
 from support.oidc_provider import CLI_CLIENT, OidcProvider
 from support.stack import PROGRAM, wait_until
 
@@ -49,17 +49,6 @@ def start(user: User) -> Iterator[Start]:
     """Start an `ogdc-runner`; what has not ended by the end of the test is killed."""
     with ExitStack() as stack:
         yield lambda *arguments, **environ: stack.enter_context(Command(user, *arguments, **environ))
-
-
-def command_lines() -> bytes:
-    """The command lines of all processes there are."""
-    found = b""
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            found += (process / "cmdline").read_bytes()
-        except OSError:
-            continue
-    return found
 
 
 def test_login_by_a_code_then_use_then_logout(

@@ -12,6 +12,7 @@ from contextlib import suppress
 from urllib.parse import urlsplit
 
 import pytest
+from werkzeug.test import create_environ, run_wsgi_app
 
 from ogdc_local.stack import connections
 from ogdc_local.stack.functions import Functions
@@ -129,6 +130,19 @@ def test_engine_answers_whoever_knows_the_token_and_nobody_else(given):
         known = {"Authorization": "Bearer secret"}
         assert client("POST", "/api/v1/workflows/local", **known).body.startswith(b"engine POST")
         assert client("POST", "/events/argo", **known).body.startswith(b"events POST")
+
+
+def test_workflows_are_not_shown_past_the_log_in(tmp_path):
+    gateway = Gateway(
+        functions=Functions(*map(named, Functions._fields)),
+        engine=None,
+        artifacts=tmp_path,
+        signing_key="secret",
+        state=dict,
+    )
+    answer = run_wsgi_app(gateway, create_environ("/api/v1/workflows/local", "http://127.0.0.1"))
+
+    assert answer[1] == "403 FORBIDDEN"
 
 
 def test_bodies_are_passed_on(ask):

@@ -9,14 +9,17 @@ import pytest
 from ogdc_local.settings import StackSettings
 from ogdc_local.stack.environment import (
     DATAONE_NODE_URL,
+    OF_LOGINS,
     function_environment,
     load_signing_key,
     passed_on,
 )
 from ogdc_local.stack.paths import StatePaths
+from ogdc_shared.access_settings import AccessSettings
 from ogdc_shared.config import Settings
 from ogdc_shared.errors import ConfigurationError
-from ogdc_shared.variables import read_variable
+from ogdc_shared.oidc_settings import OidcSettings
+from ogdc_shared.variables import read_variable, variables
 
 
 @pytest.fixture
@@ -114,3 +117,26 @@ def test_signing_key_is_made_once_and_kept_private(paths):
     assert len(key) >= 32
     assert load_signing_key(paths) == key
     assert stat.S_IMODE(paths.signing_key.stat().st_mode) == 0o600
+
+
+def test_settings_of_logins_are_heeded_where_callers_log_in_and_not_else() -> None:
+    logins = {"OGDC_OIDC_ISSUER": "https://login.example.org", "OIDC_CLIENT_SECRETS_FILE": "/not/there"}
+
+    assert passed_on(logins) == {}
+    assert passed_on(logins | {"ACCESS_MODE": "authenticated"}) == {}
+    authenticated = logins | {"OGDC_LOCAL_ACCESS_MODE": "authenticated"}
+    assert passed_on(authenticated) == authenticated
+
+
+def test_callers_log_in_where_the_stacks_own_setting_says_so(paths) -> None:
+    settings = settings_for(paths, {"OGDC_LOCAL_ACCESS_MODE": "authenticated", "OGDC_DEFAULT_ROLE": "none"})
+
+    assert (settings.access_mode, settings.access.default_role) == ("authenticated", "none")
+
+
+def test_every_setting_of_logins_but_those_of_a_cluster_can_be_given() -> None:
+    known = {
+        variable.name for section in (AccessSettings, OidcSettings) for _, variable in variables(section)
+    }
+
+    assert {*OF_LOGINS} == known - {"OGDC_PUBLIC_URL", "OGDC_EVENT_ISSUERS"}
