@@ -39,14 +39,14 @@ def before_call(context: Any, case: schemathesis.Case[Any], kwargs: dict[str, An
 @schemathesis.hook
 def after_call(context: Any, case: schemathesis.Case[Any], response: Any) -> None:
     """Count an answer."""
-    said = str(response.status_code)
+    answer = str(response.status_code)
     if response.status_code >= 500:
-        said += f" {case.method} {case.operation.path}: {response.text[:200]!r}"
+        answer += f" {case.method} {case.operation.path}: {response.text[:200]!r}"
     with _lock:
-        _answers[said] += 1
+        _answers[answer] += 1
 
 
 @atexit.register
 def _write_answers() -> None:
     with Path(os.environ["OGDC_FUZZ_ANSWERS"]).open("a") as file:
-        file.writelines(f"{count} {said}\n" for said, count in sorted(_answers.items()))
+        file.writelines(f"{count} {answer}\n" for answer, count in sorted(_answers.items()))
