@@ -1,0 +1,1 @@
+"""What is made of finished tiles: a WMTS document, a page with a map, archives, a STAC item and a preview."""
