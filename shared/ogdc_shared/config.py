@@ -20,6 +20,7 @@ from ogdc_shared.setting_sections import (
     WorkerSettings,
 )
 from ogdc_shared.variables import FLAG, TEXT, Variable, choice, json_list, number, read_section, variables
+from ogdc_shared.visualization_settings import VisualizationSettings
 
 if TYPE_CHECKING:
     from ipaddress import IPv4Network, IPv6Network
@@ -33,6 +34,7 @@ __all__ = [
     "StorageSettings",
     "TelemetrySettings",
     "UploadSettings",
+    "VisualizationSettings",
     "WorkerSettings",
     "all_sections",
     "unknown_variables",
@@ -71,6 +73,7 @@ class Settings(NamedTuple):
     argo: ArgoSettings = ArgoSettings()
     storage: StorageSettings = StorageSettings()
     worker: WorkerSettings = WorkerSettings()
+    visualization: VisualizationSettings = VisualizationSettings()
     uploads: UploadSettings = UploadSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     event_token: Annotated[
@@ -169,6 +172,7 @@ SECTIONS: Mapping[str, tuple[type[Any], str]] = {
     "storage": (StorageSettings, "submit, status, upload"),
     "uploads": (UploadSettings, "upload, submit"),
     "worker": (WorkerSettings, "submit, upload"),
+    "visualization": (VisualizationSettings, "submit, upload"),
     "telemetry": (TelemetrySettings, "all"),
 }
 """Field of `Settings` → its section, and which functions heed that."""

@@ -100,6 +100,9 @@ CHECKPOINT = "checkpoint"
 """The file in a partition's workspace that says how far it is."""
 JOURNAL = "journal"
 """The file in a partition's workspace with what its task has done so far, over all its tries."""
+RESULT = "result"
+"""The directory among the outputs of a stage with others after it that is part of the run's result, where
+the stage has such (see `workflow.facts.Stage.has_results`)."""
 WARNINGS = "warnings.json"
 """The file in a partition's workspace with its warnings (see `run_warnings`), where it has some."""
 

@@ -17,7 +17,7 @@ from ogdc_shared.layout import PROCESS
 if TYPE_CHECKING:
     from typing import Any
 
-PLAN_VERSION = 2
+PLAN_VERSION = 3
 """Of what is written here. To be raised with whatever a worker that does not know it must not pass over; a
 plan without a version is of the first."""
 
@@ -88,6 +88,11 @@ class Partitioning(NamedTuple):
     pack: int = 1
     """How many partitions are stored in one object at most; the default is what plans had before packs."""
 
+    @property
+    def divides(self) -> bool:
+        """Whether there may be more than one task."""
+        return self.tasks > 1 or self.size is not None or self.bytes is not None
+
 
 class Plan(NamedTuple):
     """What every partition of a stage does; most runs have one stage."""
@@ -123,6 +128,11 @@ class Plan(NamedTuple):
     stage: str = PROCESS
     before: str | None = None
     """The stage whose outputs are the inputs, which its task `list` divides; None: they are the recipe's."""
+    by_key: bool = False
+    """Whether the inputs are directories: each at the top of what a task of the stage before left is a *key*,
+    and what all those tasks left under one goes to the same task, as `/input_dir/<key>/<their number>`."""
+    own: bool = False
+    """Whether the commands are of programs of this distribution, which the worker's own Python runs."""
     version: int = PLAN_VERSION
     """Which form the plan, and the manifests beside it, have."""
 

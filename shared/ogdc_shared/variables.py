@@ -109,6 +109,24 @@ def json_list(takes: str, entry: Callable[[Any], Any]) -> Kind:
     return Kind(takes, read)
 
 
+def json_object(takes: str, read_all: Callable[[Mapping[str, Any]], Any]) -> Kind:
+    """A JSON object, which `read_all` makes the value of; it raises ValueError with what to give."""
+
+    def read(name: str, value: str) -> Any:
+        try:
+            fields = json.loads(value)
+        except ValueError as exc:
+            raise ConfigurationError(f"{name}={value!r} is not JSON: {exc}. Give a JSON object.") from exc
+        if not isinstance(fields, dict):
+            raise ConfigurationError(f"{name}={value!r}: give a JSON object.")
+        try:
+            return read_all(fields)
+        except ValueError as exc:
+            raise ConfigurationError(f"{name}: {exc}") from exc
+
+    return Kind(takes, read)
+
+
 def variables(section: type[Any]) -> Iterator[tuple[str, Variable]]:
     """The fields of a section that are variables, with these."""
     for field, annotation in section.__annotations__.items():

@@ -32,7 +32,8 @@ def parse_arguments(arguments: list[str]) -> Callable[[Reporter], None]:
     options = vars(parser.parse_args(arguments))
     if options.pop("task") == "tidy":
         return partial(tidy, Leftovers(**options))
-    return partial(publish, Publication(**options | {"before": tuple(options["before"])}))
+    several = {key: tuple(options[key]) for key in ("before", "results")}
+    return partial(publish, Publication(**options | several))
 
 
 def _add_publish(parser: argparse.ArgumentParser) -> None:
@@ -46,6 +47,9 @@ def _add_publish(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         default=(),
         help="each stage before it and its partitions: STAGE=COUNT",
+    )
+    parser.add_argument(
+        "--results", type=_name, nargs="*", default=(), help="those of them that leave a part of the result"
     )
     parser.add_argument("--output", required=True, choices=[str(kind) for kind in OFFERED], help="its type")
     parser.add_argument(

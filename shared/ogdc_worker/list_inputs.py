@@ -13,16 +13,16 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_shared import layout
-from ogdc_shared.inputs.listing import Items, Listing, measure
+from ogdc_shared.inputs.listing import Listing, measure
 from ogdc_shared.inputs.packs import Packs
 from ogdc_shared.removal import empty
 from ogdc_worker.expected import Expected, read_plan
-from ogdc_worker.search import find_files, find_outputs
+from ogdc_worker.search import find_files, find_keys, find_outputs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-    from ogdc_shared.plan import Division
+    from ogdc_shared.plan import Division, InputFile, Plan
     from ogdc_worker.report import Reporter
 
 
@@ -53,9 +53,8 @@ def list_inputs(paths: ListPaths, reporter: Reporter, expected: Expected = Expec
     started = time.monotonic()
     plan = read_plan(paths.plan, expected)
     with Listing() as listing:
-        listing.extend(find_outputs(plan.before) if plan.before else find_files(plan.volumes))
-        items = listing.items(plan.items) if plan.per_file else Items(listing.sizes)
-        partitions = tuple(items.divided(plan.partitioning))
+        listing.extend(_found(plan))
+        partitions = tuple(listing.items_of(plan).divided(plan.partitioning))
         division = measure(listing.sizes, partitions)
         os.makedirs(paths.packs, exist_ok=True)
         empty(paths.packs)
@@ -70,6 +69,14 @@ def list_inputs(paths: ListPaths, reporter: Reporter, expected: Expected = Expec
         _write(path, str(counts[name]).encode())
     reporter.leave_warnings(paths.warnings)
     reporter.event("listed", **counts, seconds=round(time.monotonic() - started, 3))
+
+
+def _found(plan: Plan) -> Iterator[InputFile]:
+    if plan.before is None:
+        return find_files(plan.volumes)
+    if plan.by_key:
+        return find_keys(plan.before, measured=plan.partitioning.divides)
+    return find_outputs(plan.before)
 
 
 def _counts(division: Division) -> dict[str, int]:

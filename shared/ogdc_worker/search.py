@@ -70,6 +70,34 @@ def find_outputs(stage: str, mount: str = STAGE_MOUNT) -> Iterator[InputFile]:
         raise InputNotFoundError(f"The stage {stage} has left no file for the next one. See its tasks' logs.")
 
 
+def find_keys(stage: str, mount: str = STAGE_MOUNT, *, measured: bool = True) -> Iterator[InputFile]:
+    """Yield the directories at the top of what the partitions of a stage have left (see `Plan.by_key`).
+
+    They come partition by partition, each sorted by name; what lies beside them is for nobody.
+
+    Args:
+        stage: Its name.
+        mount: Where its workspace is.
+        measured: Whether to look how large they are, which takes a look at every file.
+
+    Raises:
+        InputNotFoundError: they have left no directory.
+        UnusableInputError: a directory's name is not UTF-8.
+    """
+    nothing = True
+    for number in sorted(filter(str.isdecimal, os.listdir(mount)), key=int):
+        top = f"{mount}/{number}/output_dir"
+        for key in sorted(os.listdir(top)):
+            found = _Found(f"{top}/{key}", key)
+            if not is_directory(found.path):
+                continue
+            nothing = False
+            size = found.size() if measured else None
+            yield InputFile(_readable(found.path), kind="volume", name=number, directory=key, size=size)
+    if nothing:
+        raise InputNotFoundError(f"The stage {stage} has found nothing to go on with. See its tasks' logs.")
+
+
 class _Found(NamedTuple):
     """A file, or a directory that is taken whole."""
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ogdc_shared.config import Settings, all_sections, unknown_variables
+from ogdc_shared.config import SECTIONS, Settings, all_sections, unknown_variables
 from ogdc_shared.errors import ConfigurationError
 from ogdc_shared.variables import variables
 
@@ -25,7 +25,7 @@ def test_no_variable_is_read_twice() -> None:
 
 def test_each_field_is_a_variable_or_a_section() -> None:
     for section in all_sections():
-        sections = {"access", "oidc", "database", "argo", "storage", "worker", "uploads", "telemetry"}
+        sections = set(SECTIONS)
         assert {field for field, _ in variables(section)} == set(section._fields) - (
             sections if section is Settings else set()
         )

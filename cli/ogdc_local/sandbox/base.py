@@ -98,6 +98,11 @@ class Sandbox(Protocol):
         """Most tasks at once that it can hold; None: any number."""
         ...
 
+    @property
+    def has_images(self) -> bool:
+        """Whether a container has its image's files, and not this machine's."""
+        ...
+
     def start(self, container: Container, *, log: int, mark: int | None = None) -> RunningTask:
         """Start a container; its standard output and error go to the descriptor `log`.
 

@@ -49,6 +49,7 @@ class Bubblewrap:
 
     name = "bubblewrap"
     slots = None
+    has_images = False
 
     def __init__(
         self,

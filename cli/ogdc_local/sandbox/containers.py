@@ -26,6 +26,7 @@ class Containers:
     """Starts tasks with the command line of docker or podman."""
 
     slots = None
+    has_images = True
 
     def __init__(
         self, executable: Path, *, environ: Mapping[str, str], label: str, drop_to: int | None = None

@@ -34,6 +34,8 @@ PASSED_ON = (
     "OGDC_MAX_PARTITIONS",
     "OGDC_SANDBOX",
     "OGDC_TEMPORARY_OUTPUT_DAYS",
+    "OGDC_VISUALIZATION_IMAGE",
+    "OGDC_VISUALIZATION_RESOURCES",
     "OGDC_WORKER_CPU",
     "OGDC_WORKER_IMAGE",
     "OGDC_WORKER_MEMORY",
@@ -107,6 +109,7 @@ def function_environment(
     engine_token: str,
     signing_key: str,
     settings: Mapping[str, str],
+    with_images: bool = False,
 ) -> dict[str, str]:
     """Put together what `Settings.from_env` reads.
 
@@ -119,6 +122,7 @@ def function_environment(
         engine_token: What it asks of its callers.
         signing_key: Signs artifact links.
         settings: What `passed_on` gave.
+        with_images: Whether tasks run in the images of their templates.
     """
     return {
         "DATAONE_NODE_URL": DATAONE_NODE_URL,
@@ -136,6 +140,7 @@ def function_environment(
         "OGDC_WORKFLOW_PVC_NAME": CLAIM,
         "OGDC_ALLOWED_INPUT_PVCS": json.dumps(sorted(read_variable(StackSettings, "claims", settings))),
         "OGDC_ALLOW_LOCAL_RECIPES": "true",
+        "OGDC_VISUALIZATION_WITHOUT_IMAGE": str(not with_images).lower(),
         "OGDC_ALLOWED_SECRETS": '["*"]',  # the user's own
     }
 

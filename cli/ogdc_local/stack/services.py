@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ogdc_local.engine import Engine
 from ogdc_local.engine.fetching import Fetching
-from ogdc_local.sandbox import probe
+from ogdc_local.sandbox import Sandbox, probe
 from ogdc_local.settings import CLAIM, StackSettings
 from ogdc_local.stack.disk import DiskWatch, Reserve
 from ogdc_local.stack.egress import Egress
@@ -91,6 +91,7 @@ def running_services(
     public, internal = listen(_last_port(paths)), listen(None)
     write_private(paths.port, str(public.getsockname()[1]))
     signing_key, token = load_signing_key(paths), secrets.token_urlsafe(32)
+    sandbox = probe(environ=environ, label=paths.label, private=(paths.root,))
     environment = function_environment(
         paths,
         url=url_of(public),
@@ -98,6 +99,7 @@ def running_services(
         engine_token=token,
         signing_key=signing_key,
         settings=settings,
+        with_images=sandbox.has_images,
     )
     context = Context(Settings.from_env(environment), logins=PrivateFiles.from_env(environ).logins)
     with ExitStack() as parts:
@@ -112,7 +114,13 @@ def running_services(
             )
         )
         engine = _engine(
-            paths, egress, environ=environ, settings=settings, internal_url=url_of(internal), token=token
+            paths,
+            egress,
+            sandbox,
+            environ=environ,
+            settings=settings,
+            internal_url=url_of(internal),
+            token=token,
         )
         functions = build_functions(context)
         gateway = Gateway(
@@ -137,6 +145,7 @@ def running_services(
 def _engine(
     paths: StatePaths,
     egress: Egress,
+    sandbox: Sandbox,
     *,
     environ: Mapping[str, str],
     settings: Mapping[str, str],
@@ -156,7 +165,7 @@ def _engine(
         egress=egress.leading_to,
         namespace=NAMESPACE,
         slots=(os.cpu_count() or 1) + 1,  # one more, since each waits for the disk now and then
-        sandbox=probe(environ=environ, label=paths.label, private=(paths.root,)),
+        sandbox=sandbox,
         secret=private.secret,
         on_forget=partial(discard, paths.volume),
         fetching=Fetching(logins=private.logins, cache=paths.input_cache, limit=own.input_cache),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from types import TracebackType
 
-    from ogdc_shared.plan import InputFile, Partitioning
+    from ogdc_shared.plan import InputFile, Partitioning, Plan
 
 
 class Items(NamedTuple):
@@ -88,6 +88,12 @@ class Listing:
             members = fitting
         return Items([self._size(item) for item in members], members)
 
+    def items_of(self, plan: Plan) -> Items:
+        """Say what of the files is divided among the tasks of a stage."""
+        if not plan.partitioning.divides:
+            return Items(self.sizes)
+        return self._keys() if plan.by_key else self.items(plan.items)
+
     def manifest(self, number: int, positions: Sequence[int]) -> bytes:
         """Return the manifest of a partition (see `plan.Partition`) of the files at these positions."""
         lines = (self._read(start, end) for start, end in _runs(positions))
@@ -108,6 +114,14 @@ class Listing:
         _traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _keys(self) -> Items:
+        """Put together what goes to one place below `/input_dir` (see `Plan.by_key`)."""
+        members: dict[str | None, list[int]] = {}
+        for position, file in enumerate(self._files()):
+            members.setdefault(file.directory, []).append(position)
+        keys = [members[key] for key in sorted(members, key=str)]
+        return Items([self._size(key) for key in keys], keys)
 
     def _files(self) -> Iterator[InputFile]:
         self._file.seek(0)

@@ -25,6 +25,8 @@ from ogdc_shared.recipe.network import named_addresses, network_signs, unreached
 from ogdc_shared.recipe.shell import Shell
 from ogdc_shared.recipe.urls import http_url, read_url_list, url_problem
 
+_OF_COMMANDS = {"checks", "network", "secrets"}
+_OF_ITEMS = {"allowed_failures", "items"}
 _MAX = 10
 """Bad lines of one URL list that are listed."""
 
@@ -79,7 +81,7 @@ def load_recipe(directory: Path) -> Recipe:
         problems += exc.problems
     for position, param in enumerate(meta.input.params):
         problems += _input_problems(f"input.params[{position}]", param, directory)
-    problems += name_problems(meta, directory)
+    problems += [*name_problems(meta, directory), *_unheeded(meta)]
     if problems:
         raise InvalidRecipeError(*problems)
     advice = (*_input_advice(meta), *script.advice, *_network_advice(meta, script))
@@ -138,6 +140,19 @@ def _check_json(text: str, file: str) -> None:
         raise InvalidRecipeError(
             f"{file}: holds {shown(config)} instead of an object; write {{ … }} around it."
         )
+
+
+def _unheeded(meta: RecipeMeta) -> Iterator[str]:
+    """Name the keys that are about the commands of a recipe which has none of its own."""
+    if isinstance(meta.workflow, ShellWorkflow):
+        return
+    parallel = meta.workflow.parallel
+    given = [
+        *meta.workflow.model_fields_set & _OF_COMMANDS,
+        *(f"parallel.{key}" for key in parallel.model_fields_set & _OF_ITEMS),
+    ]
+    for key in sorted(given):
+        yield f"{META_FILE}: workflow.{key}: is for `type: shell`; remove it."
 
 
 def _input_problems(key: str, param: InputParam, directory: Path) -> Iterator[str]:

@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ogdc_shared.config import Settings, WorkerSettings
 from ogdc_shared.digests import digest as sha256_hex
 from ogdc_shared.errors import ForbiddenError, InputNotFoundError, UnsupportedError
-from ogdc_shared.inputs.listing import Items, Listing, measure
+from ogdc_shared.inputs.listing import Listing, measure
 from ogdc_shared.inputs.packs import MAX_PARTITIONS, Packs
 from ogdc_shared.inputs.resolve import resolve_inputs, volume_inputs
-from ogdc_shared.layout import division_key, pack_key, plan_key, run_prefix, snapshot_key
+from ogdc_shared.layout import PROCESS, division_key, pack_key, plan_key, run_prefix, snapshot_key
 from ogdc_shared.outputs.policies import OFFERED, policy_of
 from ogdc_shared.plan import Division, InputFile, Partitioning, Plan
 from ogdc_shared.recipe.bundle import digest, pack_with_digest
 from ogdc_shared.recipe.input_models import FileInput, PvcMountInput, UploadInput
-from ogdc_shared.recipe.models import Parallel, RecipeMeta, Resources
+from ogdc_shared.recipe.models import Parallel, RecipeMeta
 from ogdc_shared.recipe.recipe import Recipe
-from ogdc_shared.runs.recipe_types import RunFacts, check_type, plans
+from ogdc_shared.runs.recipe_types import check_type, needs, plans
+from ogdc_shared.runs.stage_facts import RunFacts
 from ogdc_shared.runs.trigger_inputs import SUBMITTED, TriggerInputs
 from ogdc_shared.storage.store import ArtifactStore
 from ogdc_shared.telemetry.tracing import current
@@ -79,7 +80,7 @@ def compiled_recipe(
         InvalidRecipeError: the recipe directory cannot be packed, or holds what a workflow cannot, or there
             would be too many partitions.
     """
-    check_type(recipe.meta)
+    check_type(recipe.meta, settings)
     _check_output(recipe.meta)
     _check_claims(recipe.meta, settings.worker)
     _check_secrets(recipe.meta, settings.worker)
@@ -168,6 +169,7 @@ def _compile(
     snapshot = digest(bundle)
     facts = RunFacts(
         partitioning=_partitioning(recipe.meta.workflow.parallel, settings.worker),
+        at_once=_at_once(recipe.meta.workflow.parallel, settings.worker),
         digest=content,
         variables=trigger_inputs.variables,
         cache=cache,
@@ -176,8 +178,7 @@ def _compile(
     plan = stages[0]
     partitions = packs = None
     if not plan.volumes:
-        items = files.items(plan.items) if plan.per_file else Items(files.sizes)
-        partitions = tuple(items.divided(plan.partitioning))
+        partitions = tuple(files.items_of(plan).divided(plan.partitioning))
         packs = Packs(files, partitions, most=plan.partitioning.pack)
     name = workflow_name(recipe.id)
     return CompiledRun(
@@ -196,10 +197,10 @@ def _compile(
                 recipe,
                 triggered=bool(trigger_inputs.inputs),
                 snapshot=snapshot,
-                one_machine=settings.allow_local_recipes,
+                settings=settings,
             )._replace(
                 plan=_digest(plan),
-                later=tuple(_later(stage, recipe.meta.workflow.resources) for stage in stages[1:]),
+                later=tuple(_later(stage, recipe.meta, settings) for stage in stages[1:]),
                 partitions_digest=None if packs is None else packs.root,
                 per_pack=None if packs is None else packs.per_pack,
             ),
@@ -215,27 +216,33 @@ def _digest(plan: Plan) -> str:
     return sha256_hex(plan.to_json().encode())
 
 
-def _later(plan: Plan, resources: Resources) -> Stage:
+def _later(plan: Plan, meta: RecipeMeta, settings: Settings) -> Stage:
     """What the workflow has to know of a stage after the first."""
     from ogdc_shared.workflow.build import Stage
 
     return Stage(
-        plan.stage, plan=_digest(plan), before=plan.before, cpu=resources.cpu, memory=resources.memory
+        plan.stage,
+        plan=_digest(plan),
+        before=plan.before,
+        **needs(meta, plan.stage, settings)._asdict(),
     )
 
 
 def _partitioning(parallel: Parallel, worker: WorkerSettings) -> Partitioning:
     if not parallel.enabled:
         return Partitioning()
-    at_once = min(parallel.max_parallelism or worker.max_parallelism, worker.max_parallelism)
     return Partitioning(
         strategy=parallel.partition_strategy,
         size=parallel.partition_size,
         bytes=parallel.partition_bytes,
-        tasks=min(_TASKS_PER_PLACE * at_once, _MAX_TASKS, worker.max_partitions),
+        tasks=min(_TASKS_PER_PLACE * _at_once(parallel, worker), _MAX_TASKS, worker.max_partitions),
         most=worker.max_partitions,
         pack=MAX_PARTITIONS,
     )
+
+
+def _at_once(parallel: Parallel, worker: WorkerSettings) -> int:
+    return min(parallel.max_parallelism or worker.max_parallelism, worker.max_parallelism)
 
 
 def _check_claims(meta: RecipeMeta, worker: WorkerSettings) -> None:
@@ -265,17 +272,18 @@ def _check_output(meta: RecipeMeta) -> None:
         )
 
 
-def _facts(recipe: Recipe, *, triggered: bool, snapshot: str, one_machine: bool) -> RecipeFacts:
+def _facts(recipe: Recipe, *, triggered: bool, snapshot: str, settings: Settings) -> RecipeFacts:
     from ogdc_shared.workflow.build import RecipeFacts
 
-    workflow, resources = recipe.meta.workflow, recipe.meta.workflow.resources
+    workflow, first = recipe.meta.workflow, needs(recipe.meta, PROCESS, settings)
     return RecipeFacts(
         recipe_id=recipe.id,
         snapshot=snapshot,
         output=recipe.meta.output.type,
-        cpu=resources.cpu,
-        memory=resources.memory,
-        scratch=resources.scratch,
+        image=first.image,
+        cpu=first.cpu,
+        memory=first.memory,
+        scratch=workflow.resources.scratch,
         timeout=workflow.timeout,
         retries=workflow.retries,
         max_parallelism=workflow.parallel.max_parallelism,
@@ -284,7 +292,7 @@ def _facts(recipe: Recipe, *, triggered: bool, snapshot: str, one_machine: bool)
         secrets=tuple(dict.fromkeys(workflow.secrets)),
         claims=tuple(dict.fromkeys(volume.claim for volume in volume_inputs(recipe))),
         network=_network(recipe, triggered=triggered),
-        addresses=recipe.addresses if one_machine else (),
+        addresses=recipe.addresses if settings.allow_local_recipes else (),
     )
 
 

@@ -1,6 +1,6 @@
 """What each type of recipe (`workflow.type` of meta.yml) compiles to: the stages of its runs, as plans.
 
-A type that is known and not offered is refused here, and nowhere else is asked what type a recipe has.
+Nowhere else is asked what type a recipe has.
 """
 
 from __future__ import annotations
@@ -8,49 +8,44 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from ogdc_shared.errors import UnsupportedError
 from ogdc_shared.inputs.resolve import volume_inputs
 from ogdc_shared.plan import Plan
-from ogdc_shared.recipe.models import RecipeMeta, ShellWorkflow, Workflow
+from ogdc_shared.recipe.models import RecipeMeta, ShellWorkflow, VisualizationWorkflow, Workflow
+from ogdc_shared.runs.stage_facts import Needs, RunFacts
+from ogdc_shared.runs.visualization import check_visualization, visualization_needs, visualization_plans
 
 if TYPE_CHECKING:
-    from ogdc_shared.plan import Partitioning
+    from ogdc_shared.config import Settings
     from ogdc_shared.recipe.recipe import Recipe
 
 
-class RunFacts(NamedTuple):
-    """What is known of a run beside its recipe."""
+class _Type(NamedTuple):
+    """One type of recipe."""
 
-    partitioning: Partitioning
-    """Of the recipe's inputs."""
-    digest: str
-    """Of the recipe's own files (see `digests.files_digest`)."""
-    variables: tuple[tuple[str, str], ...] = ()
-    """Names and values that commands are given."""
-    cache: bool = True
-    """Whether inputs that were fetched before may be used."""
+    plans: Callable[[Recipe, RunFacts], tuple[Plan, ...]]
+    needs: Callable[[str, Settings], Needs]
+    """Of a stage."""
+    check: Callable[[Settings], None]
 
 
-def check_type(meta: RecipeMeta) -> None:
+def check_type(meta: RecipeMeta, settings: Settings) -> None:
     """Make sure that recipes of this type run here.
 
     Raises:
-        UnsupportedError: they do not (yet).
+        UnsupportedError: they do not.
     """
-    if type(meta.workflow) not in _PLANS:
-        raise UnsupportedError(
-            f"meta.yml: workflow.type: {meta.workflow.type} is not offered yet; use `type: shell`."
-        )
+    _TYPES[type(meta.workflow)].check(settings)
 
 
 def plans(recipe: Recipe, run: RunFacts) -> tuple[Plan, ...]:
-    """Say what the stages of a run do, in order; the first takes the recipe's inputs.
+    """Say what the stages of a run do, in order; the first takes the recipe's inputs."""
+    return _TYPES[type(recipe.meta.workflow)].plans(recipe, run)
 
-    Raises:
-        UnsupportedError: as `check_type`.
-    """
-    check_type(recipe.meta)
-    return _PLANS[type(recipe.meta.workflow)](recipe, run)
+
+def needs(meta: RecipeMeta, stage: str, settings: Settings) -> Needs:
+    """Say what the tasks of a stage need beside their plan: what the recipe asks for comes first."""
+    asked, usual = meta.workflow.resources, _TYPES[type(meta.workflow)].needs(stage, settings)
+    return usual._replace(cpu=asked.cpu or usual.cpu, memory=asked.memory or usual.memory)
 
 
 def _shell(recipe: Recipe, run: RunFacts) -> tuple[Plan, ...]:
@@ -76,5 +71,7 @@ def _shell(recipe: Recipe, run: RunFacts) -> tuple[Plan, ...]:
     )
 
 
-_PLANS: dict[type[Workflow], Callable[[Recipe, RunFacts], tuple[Plan, ...]]] = {ShellWorkflow: _shell}
-"""The types that run."""
+_TYPES: dict[type[Workflow], _Type] = {
+    ShellWorkflow: _Type(_shell, lambda _stage, _settings: Needs(), lambda _settings: None),
+    VisualizationWorkflow: _Type(visualization_plans, visualization_needs, check_visualization),
+}

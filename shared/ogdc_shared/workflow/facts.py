@@ -28,6 +28,9 @@ class Stage(NamedTuple):
     cpu: str | None = None
     """A Kubernetes quantity, as is the next; None: the deployment's."""
     memory: str | None = None
+    has_results: bool = False
+    """Whether its tasks leave a part of the run's result (see `layout.RESULT`); all that the last stage
+    leaves is one."""
 
 
 class RecipeFacts(NamedTuple):
@@ -41,6 +44,8 @@ class RecipeFacts(NamedTuple):
     cpu: str | None = None
     """A Kubernetes quantity, as are the next two; None: the deployment's."""
     memory: str | None = None
+    image: str | None = None
+    """Of the first stage; None: the deployment's worker."""
     scratch: str | None = None
     timeout: int | None = None
     """Seconds the workflow may take; None: the deployment's."""
@@ -73,7 +78,8 @@ class RecipeFacts(NamedTuple):
     @property
     def stages(self) -> tuple[Stage, ...]:
         """All stages, in order."""
-        return Stage(PROCESS, self.plan, cpu=self.cpu, memory=self.memory), *self.later
+        first = Stage(PROCESS, self.plan, image=self.image, cpu=self.cpu, memory=self.memory)
+        return first, *self.later
 
 
 NETWORK_LABEL = "ogdc/network"
@@ -91,6 +97,7 @@ _ADDRESS = (
     r"([0-9]{1,3}(\.[0-9]{1,3}){3}|\[[0-9a-f:]{2,39}\]):[0-9]{1,5}",
     "an address that is not public and a port, in numbers",
 )
+_IMAGE = (r"[a-zA-Z0-9][-a-zA-Z0-9_.:/@]{0,254}", "the name of an image")
 _STAGE_FORMS = {
     "name": (
         rf"(?!(list|main|{PROCESS}|{PUBLISH})\b)(?=.{{1,30}}\Z){dns_label.PATTERN}",
@@ -99,9 +106,10 @@ _STAGE_FORMS = {
     "plan": _DIGEST,
     "before": (rf"(?=.{{1,30}}\Z){dns_label.PATTERN}", "the name of a stage"),
     "program": (r"[a-z]{1,20}", "a program of the worker"),
-    "image": (r"[a-zA-Z0-9][-a-zA-Z0-9_.:/@]{0,254}", "the name of an image"),
+    "image": _IMAGE,
     "cpu": _QUANTITY,
     "memory": _QUANTITY,
+    "has_results": _FLAG,
 }
 _FORMS = {
     "recipe_id": (
@@ -115,6 +123,7 @@ _FORMS = {
     "output": ("|".join(OFFERED), " or ".join(OFFERED)),
     "cpu": _QUANTITY,
     "memory": _QUANTITY,
+    "image": _IMAGE,
     "scratch": _QUANTITY,
     "timeout": _NUMBER,
     "retries": _NUMBER,

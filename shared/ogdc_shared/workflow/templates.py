@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TypedDict
 
 from ogdc_shared import layout
 from ogdc_shared.argo.expressions import quotient
 from ogdc_shared.argo.retry import RETRY_EXPRESSION
 from ogdc_shared.config import ArgoSettings, Settings, WorkerSettings
+from ogdc_shared.images import own_image
 from ogdc_shared.imports import collection_paused
 from ogdc_shared.outputs.policies import policy_of
 from ogdc_shared.workflow.facts import ADDRESSES_ANNOTATION, NETWORK_LABEL, RecipeFacts, Stage
@@ -129,6 +129,7 @@ def stage_template(stage: Stage, *, name: str, recipe: RecipeFacts, settings: Se
 def publish_template(*, name: str, recipe: RecipeFacts, settings: Settings, overwrite: bool) -> m.Template:
     """Build the task that makes the result visible: what the last stage has left."""
     *before, last = (stage.name for stage in recipe.stages)
+    results = [stage.name for stage in recipe.stages[:-1] if stage.has_results]
     parameters = ["partitions", *(partitions_of(stage) for stage in before)]
     return m.Template(
         name=layout.PUBLISH,
@@ -141,6 +142,7 @@ def publish_template(*, name: str, recipe: RecipeFacts, settings: Settings, over
                 *("--recipe-id", recipe.recipe_id),
                 *("--partitions", _PARTITIONS),
                 *(["--stage", last, "--before", *map(_counted, before)] if before else []),
+                *(["--results", *results] if results else []),
                 *("--output", recipe.output),
                 *("--rights", settings.worker.published_rights),
                 *(["--allowed-failures", recipe.allowed_failures] if recipe.allowed_failures else []),
@@ -243,7 +245,7 @@ def _container(
     names_image: bool = False,
 ) -> m.Container:
     """Build the one container of a task; what is None is the deployment's."""
-    image = image or worker.image or own_image()
+    image = image or worker.image or own_image("ogdc-worker")
     held = {"memory": memory or worker.memory, "ephemeral-storage": pod_disk(scratch or worker.scratch)}
     return m.Container(
         image=image,
@@ -257,14 +259,6 @@ def _container(
             allow_privilege_escalation=False, capabilities=m.Capabilities(drop=["ALL"])
         ),
     )
-
-
-@cache
-def own_image() -> str:
-    """Name the worker's image of this very version, as a release pushes it."""
-    from importlib.metadata import version
-
-    return f"ghcr.io/qgreenland-net/ogdc-worker:{version('ogdc-runner').replace('+', '-')}"
 
 
 def _expected(**facts: str | None) -> list[str]:

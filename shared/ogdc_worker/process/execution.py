@@ -144,14 +144,19 @@ class Execution:
     def _run_in_scratch(self, number: int, file: WorkFile | None, errors: UnheededErrors) -> CommandResult:
         """Run a command line in a directory of its own, which nobody keeps."""
         scratch = f"{self._paths.scratch}/ogdc-{os.urandom(8).hex()}"
-        notes = f"{scratch}.failed"
+        notes, warnings = f"{scratch}.failed", f"{scratch}.warnings"
         os.mkdir(scratch, 0o700)
         os.chdir(scratch)
         shell, text = self._plan.shell, self._plan.commands[number - 1].text
+        environment = self._environment(file)
+        if self._plan.own:
+            from ogdc_worker.process.own_program import own_environment, own_python
+
+            shell, environment = own_python(), own_environment(environment, warnings)
         try:
             return run_command(
                 text,
-                environment=self._environment(file),
+                environment=environment,
                 timeout=self._plan.command_timeout,
                 shell=shell,
                 notes=notes if self._plan.strict and shell[0] == "bash" and _has_parts(text) else None,
@@ -162,8 +167,16 @@ class Execution:
             )
         finally:
             os.chdir("/")
-            for path in (scratch, notes, f"{notes}.pipe"):
+            if self._plan.own:
+                self._take_warnings(number, warnings)
+            for path in (scratch, notes, f"{notes}.pipe", warnings):
                 remove(path)
+
+    def _take_warnings(self, number: int, path: str) -> None:
+        from ogdc_worker.process.own_program import read_own_warnings
+
+        for kind, message in read_own_warnings(path):
+            self._reporter.warn(kind, message, number=number)
 
     def _note_usage(self, usage: Usage) -> None:
         self._usage = usage

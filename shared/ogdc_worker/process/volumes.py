@@ -50,7 +50,7 @@ def link_files(files: Sequence[InputFile], directory: str) -> None:
     owners: dict[str, str] = {}
     changed = {directory}
     for file in files:
-        name = os.path.join(file.directory or "", os.path.basename(file.source))
+        name = os.path.join(file.directory or "", file.name or os.path.basename(file.source))
         take_name(owners, name, file.source, advice=_APART)
         if not os.path.lexists(f"{directory}/{name}"):
             above = os.path.dirname(f"{directory}/{name}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from ogdc_shared.errors import PublishError
-from ogdc_shared.fast_typing import TYPE_CHECKING
+from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
 from ogdc_shared.several import several
 from ogdc_shared.walking import is_directory
 from ogdc_worker.merging import merge_names, tell_others
@@ -17,11 +17,19 @@ if TYPE_CHECKING:
     from ogdc_worker.publish.rights import Rights
 
 
-def check_outputs(outputs: Sequence[str], rights: Rights) -> dict[str, int]:
+class Outputs(NamedTuple):
+    """A directory that a task has left."""
+
+    directory: str
+    partition: str
+    """Which task's: how its partition is called."""
+
+
+def check_outputs(outputs: Sequence[Outputs], rights: Rights) -> dict[str, int]:
     """List all that lies below the partitions' output directories, before any of it is published.
 
     Args:
-        outputs: One directory for each partition, in order.
+        outputs: The directories, in order.
         rights: Given to all of it, to each directory before what it holds is looked at.
 
     Returns:
@@ -31,7 +39,8 @@ def check_outputs(outputs: Sequence[str], rights: Rights) -> dict[str, int]:
         PublishError: there is no file at all, two partitions wrote the same file, or there is something that
             can be no part of a result: a link that leads out of it, a pipe, a device.
     """
-    for partition, directory in enumerate(outputs):
+    directories = [each.directory for each in outputs]
+    for directory, partition in outputs:
         if not is_directory(directory):
             raise PublishError(
                 f"Partition {partition} has no output directory; it cannot have been processed."
@@ -45,19 +54,23 @@ def check_outputs(outputs: Sequence[str], rights: Rights) -> dict[str, int]:
             problems[name] = problem
         rights.give(entry.path)
 
-    found = merge_names(outputs, _refuse, check=check)
+    def refuse(clashes: Sequence[Clash], count: int) -> PublishError:
+        return _clash(clashes, count, [each.partition for each in outputs])
+
+    found = merge_names(directories, refuse, check=check)
     if problems:
         raise _no_part(problems)
-    if all(is_directory(f"{outputs[number]}/{name}") for name, number in found.items()):
+    if all(is_directory(f"{directories[number]}/{name}") for name, number in found.items()):
         raise PublishError("There is nothing to publish: the last command left no file in /output_dir.")
     return found
 
 
-def _refuse(clashes: Sequence[Clash], count: int) -> PublishError:
+def _clash(clashes: Sequence[Clash], count: int, labels: Sequence[str]) -> PublishError:
     name, first, second = clashes[0]
     return PublishError(
-        f"The partitions {first} and {second} both wrote {name!r}, and one would overwrite the other. "
-        f"{tell_others(clashes, count, str)}Let the recipe make names from those of its inputs."
+        f"The partitions {labels[first]} and {labels[second]} both wrote {name!r}, and one would overwrite "
+        f"the other. {tell_others(clashes, count, labels.__getitem__)}Let the recipe make names from those "
+        "of its inputs."
     )
 
 

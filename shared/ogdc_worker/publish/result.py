@@ -31,11 +31,12 @@ from ogdc_shared.trees import flush_entries, move_children, write_durably
 from ogdc_shared.walking import is_directory
 from ogdc_worker.lock import open_locked
 from ogdc_worker.publish.archive import write_zip
-from ogdc_worker.publish.output_check import check_outputs
+from ogdc_worker.publish.output_check import Outputs, check_outputs
 from ogdc_worker.publish.rights import AS_LEFT, PUBLISHED, Rights
 from ogdc_worker.warning_files import gather_warnings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     from ogdc_worker.report import Reporter
@@ -62,6 +63,8 @@ class Publication(NamedTuple):
     """Whose outputs are the result: the last one."""
     before: tuple[tuple[str, int], ...] = ()
     """The stages before it, in order, and how many partitions each has."""
+    results: tuple[str, ...] = ()
+    """Those before it of whose outputs `layout.RESULT` is part of the result."""
 
     def stages(self) -> tuple[tuple[str, int], ...]:
         """All stages, in order, and how many partitions each has."""
@@ -76,9 +79,23 @@ class Publication(NamedTuple):
         found = (layout.partition_workspace(self.run, number, stage) for number in range(partitions))
         return [f"{self.volume}/{workspace}" for workspace in found]
 
-    def outputs(self) -> list[str]:
-        """Each partition's output directory."""
-        return [f"{workspace}/output_dir" for workspace in self.workspaces()]
+    def outputs(self) -> list[Outputs]:
+        """The directories that the result is made of: all that the last stage left, and parts of others."""
+        of_stage = f" of {self.stage}" if self.before else ""
+        found = [
+            Outputs(f"{workspace}/output_dir", f"{number}{of_stage}")
+            for number, workspace in enumerate(self.workspaces())
+        ]
+        for stage, partitions in self.before:
+            if stage in self.results:
+                found += self._parts_of(stage, partitions)
+        return found
+
+    def _parts_of(self, stage: str, partitions: int) -> Iterator[Outputs]:
+        for number, workspace in enumerate(self.workspaces_of(stage, partitions)):
+            part = f"{workspace}/output_dir/{layout.RESULT}"
+            if is_directory(part):
+                yield Outputs(part, f"{number} of {stage}")
 
 
 def publish(publication: Publication, reporter: Reporter) -> None:
@@ -148,8 +165,9 @@ def _look_through(publication: Publication, rights: Rights, missing: str | None)
 
         if names.setdefault(RESULT_NAME, 0) != 0:
             raise PublishError(f"A command wrote {RESULT_NAME!r}, the name of the list of what is missing.")
-        write_durably(f"{outputs[0]}/{RESULT_NAME}", f"{missing}\n".encode())
-        rights.give(f"{outputs[0]}/{RESULT_NAME}")
+        path = f"{outputs[0].directory}/{RESULT_NAME}"
+        write_durably(path, f"{missing}\n".encode())
+        rights.give(path)
     return names
 
 
@@ -157,7 +175,8 @@ def _publish_zip(publication: Publication, reporter: Reporter) -> None:
     missing = _list_missing(publication, reporter)
     outputs = publication.outputs()
     names = _look_through(publication, Rights(AS_LEFT), missing)
-    write_zip(publication.zip_path, {name: f"{outputs[number]}/{name}" for name, number in names.items()})
+    found = {name: f"{outputs[number].directory}/{name}" for name, number in names.items()}
+    write_zip(publication.zip_path, found)
 
 
 def _publish_directory(publication: Publication, reporter: Reporter) -> None:
@@ -182,7 +201,7 @@ def _assemble(publication: Publication, missing: str | None) -> None:
         _look_through(publication, rights, missing)
         os.makedirs(staging)
         rights.give(staging)
-    move_children(staging, *publication.outputs())
+    move_children(staging, *(each.directory for each in publication.outputs()))
 
 
 def _show(publication: Publication) -> None:

@@ -98,11 +98,11 @@ def test_text_of_a_recipe_is_refused_in_every_fact(text: str) -> None:
     if re.fullmatch(r"[A-Za-z0-9.-]*", text, re.ASCII):
         return
     for fact in set(FACTS._fields) - {"later"}:
-        changed: dict[str, Any] = {fact: text}
+        changed: dict[str, Any] = {fact: f"{text} " if fact == "image" else text}  # which may be more
         with pytest.raises(InvalidRecipeError, match=fact):
             build(FACTS._replace(**changed))
     for fact in Stage._fields:
-        changed = {fact: f"{text} " if fact == "image" else text}  # which may be more than a name
+        changed = {fact: f"{text} " if fact == "image" else text}
         with pytest.raises(InvalidRecipeError, match=fact):
             build(FACTS._replace(later=(Stage("tiles", before="process")._replace(**changed),)))
 

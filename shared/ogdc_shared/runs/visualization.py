@@ -1,0 +1,98 @@
+"""What a recipe of tiles for a map compiles to: three stages of the program `ogdc-visualization`.
+
+`process` divides the features of its files among blocks of the map, `build` makes all of its blocks, `top`
+what lies above them. Which blocks there are only the data tell, so the task before `build` divides them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ogdc_shared.errors import UnsupportedError
+from ogdc_shared.inputs.resolve import volume_inputs
+from ogdc_shared.layout import PROCESS
+from ogdc_shared.plan import Command, Partitioning, Plan
+from ogdc_shared.recipe.models import VisualizationWorkflow
+from ogdc_shared.runs.stage_facts import Needs
+
+if TYPE_CHECKING:
+    from ogdc_shared.config import Settings
+    from ogdc_shared.recipe.recipe import Recipe
+    from ogdc_shared.runs.stage_facts import RunFacts
+
+PROGRAM = "ogdc-visualization"
+EXTRA = "visualization"
+"""What the program needs is installed by."""
+BUILD, TOP = "build", "top"
+_VERBS = {PROCESS: "scatter", BUILD: "build", TOP: "top"}
+"""What the program is told in each stage, in order."""
+CONFIG_FILE = "CONFIG_FILE"
+"""Names the configuration below RECIPE_DIR; not set: there is none."""
+_TASKS_PER_PLACE = 4
+"""Tasks for each that may run at a time: to load what the program imports takes as long as many a block."""
+
+
+def visualization_plans(recipe: Recipe, run: RunFacts) -> tuple[Plan, ...]:
+    """Say what the stages do, in order."""
+    workflow = recipe.meta.workflow
+    assert isinstance(workflow, VisualizationWorkflow)
+    config = workflow.config_file
+    every = Plan(
+        recipe_id=recipe.id,
+        commands=(),
+        recipe=run.digest,
+        variables=(*run.variables, *(((CONFIG_FILE, config),) if config else ())),
+        warnings_fail=workflow.warnings == "fail",
+        cache=run.cache,
+        own=True,
+    )
+    files, blocks = _divisions(run)
+    return (
+        _stage(PROCESS, every)._replace(volumes=volume_inputs(recipe), partitioning=files),
+        _stage(BUILD, every)._replace(before=PROCESS, by_key=True, partitioning=blocks),
+        _stage(TOP, every)._replace(before=BUILD, by_key=True, partitioning=Partitioning()),
+    )
+
+
+def visualization_needs(stage: str, settings: Settings) -> Needs:
+    """Say what the tasks of a stage need."""
+    own = settings.visualization
+    image = own.image or visualization_image()
+    return Needs(image, *own.resources[_VERBS[stage]], has_results=stage == BUILD)
+
+
+def check_visualization(settings: Settings) -> None:
+    """Make sure that the program can run.
+
+    Raises:
+        UnsupportedError: tasks have what is installed beside the services, and some of what it needs is not.
+    """
+    if not settings.visualization.without_image:
+        return
+    from ogdc_shared.extras import advice, missing_packages
+
+    if missing := missing_packages(EXTRA):
+        raise UnsupportedError(
+            "meta.yml: workflow.type: visualization takes Python packages that are not installed "
+            f"({', '.join(missing)}). Install them: {advice(EXTRA)}"
+        )
+
+
+def visualization_image() -> str:
+    """Name the image of this very version, as a release pushes it."""
+    from ogdc_shared.images import own_image
+
+    return own_image("ogdc-worker-visualization")
+
+
+def _stage(name: str, every: Plan) -> Plan:
+    return every._replace(stage=name, commands=(Command(f"{PROGRAM} {_VERBS[name]}", line=1),))
+
+
+def _divisions(run: RunFacts) -> tuple[Partitioning, Partitioning]:
+    """How files, and how blocks, are divided: both in parallel or neither."""
+    files = run.partitioning
+    if not files.divides:
+        return files, files
+    files = files._replace(tasks=min(files.tasks, _TASKS_PER_PLACE * run.at_once))
+    return files, files._replace(strategy="size", size=None, bytes=None)

@@ -1,0 +1,75 @@
+"""What the tasks of `type: visualization` recipes are given."""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, NamedTuple
+
+from ogdc_shared.variables import FLAG, TEXT, Variable, json_object
+
+
+class StageResources(NamedTuple):
+    """What one task of a stage gets."""
+
+    cpu: str
+    memory: str
+
+
+DEFAULTS: Mapping[str, StageResources] = {
+    "scatter": StageResources(cpu="1", memory="2Gi"),
+    "build": StageResources(cpu="1", memory="4Gi"),
+    "top": StageResources(cpu="1", memory="4Gi"),
+}
+"""By what the program does in a stage."""
+_FORM = 'give a JSON object such as {"build": {"cpu": "2", "memory": "8Gi"}}.'
+
+
+_AMOUNTS = {
+    "cpu": re.compile(r"[0-9]{1,6}(\.[0-9]{1,3})?|[0-9]{1,9}m"),
+    "memory": re.compile(r"[0-9]{1,6}(\.[0-9]{1,3})?[MGT]i?"),
+}
+"""What may be asked for, and how it is written."""
+
+
+def _resources(fields: Mapping[str, Any]) -> dict[str, StageResources]:
+    found = dict(DEFAULTS)
+    for stage, given in fields.items():
+        if stage not in DEFAULTS or not isinstance(given, dict):
+            raise ValueError(f"{stage!r}: {given!r} is nothing for a stage; {_FORM}")
+        for what, amount in given.items():
+            if what not in _AMOUNTS or not _AMOUNTS[what].fullmatch(str(amount)):
+                raise ValueError(f"{stage}: {what!r}: {amount!r} cannot be asked for; {_FORM}")
+            found[stage] = found[stage]._replace(**{what: str(amount)})
+    return found
+
+
+class VisualizationSettings(NamedTuple):
+    """What the tasks of `type: visualization` recipes are given."""
+
+    image: Annotated[
+        str,
+        Variable(
+            "OGDC_VISUALIZATION_IMAGE",
+            TEXT,
+            "Their image, as new as the services; not set: `ghcr.io/qgreenland-net/"
+            "ogdc-worker-visualization` of their own version.",
+        ),
+    ] = ""
+    resources: Annotated[
+        Mapping[str, StageResources],
+        Variable(
+            "OGDC_VISUALIZATION_RESOURCES",
+            json_object("a JSON object", _resources),
+            "What a task asks for by what it does (`scatter`, `build`, `top`), unless the recipe says: "
+            '`{"build": {"cpu": "2", "memory": "8Gi"}}`. What is left out is as it was.',
+            default="1 CPU each, 2Gi for `scatter`, 4Gi for the others",
+        ),
+    ] = DEFAULTS
+    without_image: Annotated[
+        bool,
+        Variable(
+            "OGDC_VISUALIZATION_WITHOUT_IMAGE",
+            FLAG,
+            "Whether they have what is installed beside the services, as on one machine; a recipe is refused "
+            "where `ogdc-runner[visualization]` is not.",
+        ),
+    ] = False
