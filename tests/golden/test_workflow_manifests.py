@@ -115,6 +115,32 @@ CASES: dict[str, dict[str, Any]] = {
         "partitions": 7,
         "settings": DEFAULTS,
     },
+    "visualization": {
+        "name": "ice-basins-abcdefghij",
+        "recipe": RecipeFacts(
+            recipe_id="ice-basins",
+            snapshot=SNAPSHOT,
+            plan=PLAN,
+            partitions_digest=ROOT,
+            image="ghcr.io/qgreenland-net/ogdc-worker-visualization:1.0.0",
+            cpu="1",
+            memory="2Gi",
+            later=tuple(
+                Stage(
+                    stage,
+                    plan=plan * 32,
+                    before=before,
+                    image="ghcr.io/qgreenland-net/ogdc-worker-visualization:1.0.0",
+                    cpu="1",
+                    memory="4Gi",
+                    has_results=stage == "build",
+                )
+                for stage, plan, before in (("build", "92", "process"), ("top", "93", "build"))
+            ),
+        ),
+        "partitions": 3,
+        "settings": DEFAULTS,
+    },
     "logins": {
         "name": "stations-abcdefghij",
         "recipe": RecipeFacts(

@@ -60,7 +60,10 @@ def submit(machine: Machine, first: Plan, *later: Plan, output: str = "pvc") -> 
         snapshot=SNAPSHOT,
         output=output,
         plan=digest(first.to_json().encode()),
-        later=tuple(Stage(each.stage, digest(each.to_json().encode()), each.before) for each in later),
+        later=tuple(
+            Stage(each.stage, digest(each.to_json().encode()), each.before, has_results=each is not later[-1])
+            for each in later
+        ),
     )
     machine.create(build_workflow(name=NAME, recipe=recipe, partitions=len(INPUTS), settings=SETTINGS))
 
@@ -155,3 +158,35 @@ def test_a_retry_goes_on_in_the_stage_that_failed(machine: Machine) -> None:
     assert found["status"]["phase"] == "Succeeded", machine.log(NAME)
     assert nodes(found)["process(1:1)"] == before["process(1:1)"], "what succeeded does not run again"
     assert len(tree(machine.volume / "seals")) == 5
+
+
+BY_LETTER = (
+    'for w in $(cat "$INPUT_DIR"/*); do d="$OUTPUT_DIR/$(echo $w | cut -c1)"; mkdir -p "$d"; '
+    'echo $w >> "$d/words"; done; echo done > "$OUTPUT_DIR/beside"'
+)
+BUILD = (
+    'cd "$INPUT_DIR"; mkdir "$OUTPUT_DIR/result" "$OUTPUT_DIR/counts"; for k in *; do '
+    'sort $k/*/words > "$OUTPUT_DIR/result/$k"; cat $k/*/words | wc -l > "$OUTPUT_DIR/counts/$k"; done'
+)
+TOP = 'cd "$INPUT_DIR"; cat counts/*/* | sort > "$OUTPUT_DIR/counts"; ls result > "$OUTPUT_DIR/tasks"'
+
+
+@pytest.mark.parametrize("tasks", [1, 3])
+def test_a_stage_is_as_wide_as_the_keys_of_the_one_before(machine: Machine, tasks: int) -> None:
+    by_size = Partitioning(strategy="size", tasks=tasks)
+    build = Plan("seals", (Command(BUILD, 1),), stage="build", before="process", by_key=True)
+    top = Plan("seals", (Command(TOP, 1),), stage="top", before="build", by_key=True)
+    submit(machine, Plan("seals", (Command(BY_LETTER, 1),)), build._replace(partitioning=by_size), top)
+    found = machine.wait(NAME)
+    assert found["status"]["phase"] == "Succeeded", machine.log(NAME)
+    assert tree(machine.volume / "seals") == {
+        "b": b"bear\n",
+        "f": b"fox\n",
+        "o": b"owl\n",
+        "s": b"seal\n",
+        "w": b"whale\n",
+        "counts": b"1\n" * 5,
+        "tasks": "".join(f"{number}\n" for number in range(tasks)).encode(),
+    }
+    division = Division.from_json(machine.artifacts.get(layout.division_key(NAME, "build")))
+    assert (len(division.files), sum(division.files)) == (tasks, 5)

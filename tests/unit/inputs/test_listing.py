@@ -145,3 +145,20 @@ def test_an_item_is_as_large_as_its_files() -> None:
 def test_every_file_is_in_one_partition(sources: list[str], size: int) -> None:
     partitions = divided(sources, size=size)
     assert sorted(name for names in partitions for name in names) == sorted(sources)
+
+
+KEYS = st.lists(st.tuples(st.sampled_from("abcde"), st.integers(0, 9), st.integers(0, 1000)), min_size=1)
+
+
+@given(KEYS, st.integers(1, 4))
+def test_what_was_left_under_one_key_is_never_divided(found: list[tuple[str, int, int]], tasks: int) -> None:
+    plan = Plan("lakes", (), before="process", by_key=True, partitioning=Partitioning("size", tasks=tasks))
+    with Listing() as listing:
+        for key, number, size in found:
+            file = InputFile(f"/mnt/stage/{number}/{key}", "volume", str(number), directory=key, size=size)
+            listing.extend([file])
+        partitions = [list(positions) for positions in listing.items_of(plan).divided(plan.partitioning)]
+    assert sorted(position for each in partitions for position in each) == list(range(len(found)))
+    places = [{found[position][0] for position in each} for each in partitions]
+    assert sum(map(len, places)) == len({key for key, _, _ in found})
+    assert len(places) <= tasks

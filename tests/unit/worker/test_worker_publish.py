@@ -245,6 +245,69 @@ def test_a_kill_at_any_moment_does_no_harm(volume: Path, publication: Publicatio
     assert moments > 20
 
 
+def leave_stages(volume: Path) -> None:
+    """What a run of three stages leaves: tiles of the second one, and what lies above them of the third."""
+    for stage, partition, left in (
+        ("process", 0, {"block/part": b"no part of it"}),
+        ("build", 0, {"result/tif/2/0.tif": b"0", "result/tif/1/0.tif": b"a", "roots/0": b"neither is this"}),
+        ("build", 1, {"result/tif/2/1.tif": b"1"}),
+        ("build", 2, {"roots/2": b"nor this"}),
+        ("top", 0, {"tif/0/0.tif": b"top", "index.html": b"<html>"}),
+    ):
+        plant(volume / layout.partition_workspace(RUN, partition, stage) / "output_dir", dict(left))
+
+
+THREE_STAGES: dict[str, bytes | str | None] = {
+    "index.html": b"<html>",
+    **{f"tif/{z}": None for z in range(3)},
+    "tif": None,
+    "tif/0/0.tif": b"top",
+    "tif/1/0.tif": b"a",
+    "tif/2/0.tif": b"0",
+    "tif/2/1.tif": b"1",
+}
+
+
+@pytest.fixture
+def staged(volume: Path, publication: Publication) -> Publication:
+    leave_stages(volume)
+    before = (("process", 1), ("build", 3))
+    return publication._replace(stage="top", before=before, results=("build",))
+
+
+def test_a_result_is_what_the_last_stage_left_and_the_results_of_others(
+    volume: Path, staged: Publication
+) -> None:
+    publish(staged, Reporter())
+    assert tree(volume / "seal-tags") == THREE_STAGES
+    assert private_files(volume) == ["published/seal-tags.json", "published/seal-tags.json.lock"]
+
+
+def test_a_zip_has_the_same(staged: Publication) -> None:
+    publish(staged._replace(output="temporary"), Reporter())
+    with zipfile.ZipFile(staged.zip_path) as found:
+        names = {name for name in found.namelist() if not name.endswith("/")}
+    assert names == {name for name, content in THREE_STAGES.items() if content is not None}
+
+
+def test_two_stages_that_wrote_one_name_are_named(volume: Path, staged: Publication) -> None:
+    plant(volume / layout.partition_workspace(RUN, 1, "build") / "output_dir", {"result/index.html": b""})
+    with pytest.raises(PublishError, match=r"partitions 0 of top and 1 of build both wrote 'index\.html'"):
+        publish(staged, Reporter())
+
+
+@pytest.mark.slow
+def test_a_kill_among_stages_does_no_harm(volume: Path, staged: Publication) -> None:
+    def prepare() -> None:
+        os.system(f"rm -rf {volume}/* {volume}/.ogdc")
+        leave_stages(volume)
+
+    for _ in crashes(prepare, lambda: publish(staged, Reporter())):
+        assert not (volume / "seal-tags").exists() or tree(volume / "seal-tags") == THREE_STAGES
+        assert not killed(lambda: publish(staged, Reporter()))
+        assert tree(volume / "seal-tags") == THREE_STAGES
+
+
 def test_the_target_is_never_seen_half_there(volume: Path, publication: Publication) -> None:
     files: dict[str, bytes | str | None] = {f"{number}/{number}.bin": b"x" for number in range(300)}
     leave(volume, files)
