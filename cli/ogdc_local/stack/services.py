@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -105,22 +106,9 @@ def running_services(
     with ExitStack() as parts:
         parts.callback(context.database.close)
         migrate(context.database)
-        egress = parts.enter_context(
-            Egress(
-                paths.egress,
-                reach=Reach(networks=context.settings.allowed_networks),
-                environ=environ,
-                own_ports=frozenset(each.getsockname()[1] for each in (public, internal)),
-            )
-        )
+        egress = parts.enter_context(_egress(paths, context.settings, environ, (public, internal)))
         engine = _engine(
-            paths,
-            egress,
-            sandbox,
-            environ=environ,
-            settings=settings,
-            internal_url=url_of(internal),
-            token=token,
+            paths, egress, sandbox, environ=environ, settings=settings, url=url_of(internal), token=token
         )
         functions = build_functions(context)
         gateway = Gateway(
@@ -142,6 +130,17 @@ def running_services(
         yield Services(url=url_of(public), clock=clock, engine=engine)
 
 
+def _egress(
+    paths: StatePaths, settings: Settings, environ: Mapping[str, str], own: Iterable[socket.socket]
+) -> Egress:
+    return Egress(
+        paths.egress,
+        reach=Reach(networks=settings.allowed_networks),
+        environ=environ,
+        own_ports=frozenset(each.getsockname()[1] for each in own),
+    )
+
+
 def _engine(
     paths: StatePaths,
     egress: Egress,
@@ -149,7 +148,7 @@ def _engine(
     *,
     environ: Mapping[str, str],
     settings: Mapping[str, str],
-    internal_url: str,
+    url: str,
     token: str,
 ) -> Engine:
     private = PrivateFiles.from_env(environ)
@@ -160,7 +159,7 @@ def _engine(
         volumes={CLAIM: paths.volume, **own.claims},
         log_dir=paths.logs,
         log_limit=own.log_limit,
-        events_url=f"{internal_url}/events/argo",
+        events_url=f"{url}/events/argo",
         events_token=token,
         egress=egress.leading_to,
         namespace=NAMESPACE,
