@@ -10,8 +10,13 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from ogdc_shared.config import DatabaseSettings
 from support.accounts import bearer
-from support.keycloak import SERVICE, USER, Keycloak
+from support.argo_server import ArgoServer
+from support.keycloak import SERVICE, USER, Browser, Keycloak
+from support.logins import Command, User
+from support.recipes import inputs, make_recipe
+from support.service import serving
 from support.stack import wait_until
 
 pytestmark = pytest.mark.keycloak
@@ -81,3 +86,38 @@ def test_new_key(users: FlaskClient, keycloak: Keycloak):
     keycloak.add_key()
     assert ask(users, keycloak.tokens()["access_token"]).status_code == 200
     assert ask(users, old).status_code == 200
+
+
+def test_command_line_from_a_login_to_a_run(
+    keycloak: Keycloak, database_settings: DatabaseSettings, tmp_path: Path
+):
+    """By `ogdc-runner login` with a code, confirmed in Keycloak's own pages, and the real functions."""
+    settings = {
+        "OGDC_OIDC_ISSUER": keycloak.issuer,
+        "OGDC_OIDC_CLIENT": "ogdc-cli",
+        "OGDC_OIDC_SCOPES": '["openid", "profile", "ogdc:submit"]',
+    }
+    params = inputs({"type": "file", "path": "words.txt"})
+    recipe = make_recipe(tmp_path / "recipe", input=params, files={"words.txt": "words\n"})
+    with (
+        ArgoServer("ogdc") as argo,
+        serving(database_settings, argo, tmp_path / "service", **settings) as service,
+    ):
+        ada = User(tmp_path / "home", service.url, OGDC_STATE_DIR=str(tmp_path / "state"))
+        with Command(ada, "login", "--no-browser") as command:
+            code = command.line_with("enter the code").split()[-1]
+            Browser().say_yes(f"{keycloak.issuer}/device?user_code={code}")
+            done = command.ended()
+        assert done.code == 0, done
+        assert "https://orcid.org/0000-0002-1825-0097, submitter" in done.out
+        submitted = ada.cli("submit", str(recipe))
+        assert submitted.code == 0, submitted
+        ada.keep(
+            {"access_token": ada.login.access_token, "refresh_token": ada.login.refresh_token},
+            issuer=keycloak.issuer,
+            seconds=-1,
+        )
+        [run] = ada.cli("list", "--json").json()
+        assert run["submitted_by"] == "https://orcid.org/0000-0002-1825-0097"
+        assert ada.cli("logout").code == 0
+        assert "ogdc-runner login" in ada.cli("list").err
