@@ -196,6 +196,10 @@ class OidcSettings(NamedTuple):
         role = (self.admin,) if self.role_claim == "scope" else ()
         return self.scopes or ("openid", "profile", "email", *role)
 
+    def lets_in_by_grants_alone(self, issuer: str) -> bool:
+        """Whether an issuer's tokens are believed for what each one says alone, as those of jobs."""
+        return any(each.issuer == issuer and not each.others for each in self.others)
+
     def trusted(self) -> tuple[TrustedIssuer, ...]:
         """All issuers whose tokens are believed.
 

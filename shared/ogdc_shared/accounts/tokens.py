@@ -27,7 +27,8 @@ def add_token(context: Context, asked: TokenRequest, *, caller: Caller) -> MadeT
     than viewers.
 
     Raises:
-        ForbiddenError: it would do more than its maker or its owner may, or be another person's.
+        ForbiddenError: it would do more than its maker or its owner may, or for longer, or be another
+            person's.
         InvalidRequestError: it would be valid for longer than tokens may be, or its name cannot be shown.
         UnknownUserError: there is no such user.
     """
@@ -78,6 +79,11 @@ def _limit(context: Context, owner: User, *, caller: Caller, wanted: Role | None
     Raises:
         ForbiddenError: see `add_token`.
     """
+    if context.settings.oidc.lets_in_by_grants_alone(owner.issuer):
+        raise ForbiddenError(
+            f"{owner.name} is let in by what each of their logins at {owner.issuer} is granted, and an API "
+            "token would outlast that. Log in anew each time, or have an admin make a token for a program."
+        )
     if owner.id == caller.user_id:
         most = caller.role
     else:

@@ -15,7 +15,7 @@ from ogdc_shared.auth.permissions import Role
 from ogdc_shared.db.api_tokens import list_tokens, make_token, revoke_token
 from ogdc_shared.db.audit import Action, record_act
 from ogdc_shared.db.database import Database
-from ogdc_shared.db.users import NewUser, change_user, ensure_user, insert_user
+from ogdc_shared.db.users import NewUser, User, change_user, ensure_user, insert_user
 
 SUBJECT = "admin"
 TOKEN_DAYS = 7
@@ -33,9 +33,7 @@ def make_first_admin(database: Database) -> str | None:
         DatabaseUnavailableError: PostgreSQL does not answer.
     """
     with database.transaction() as conn:
-        if not insert_user(conn, NewUser(OWN_ISSUER, SUBJECT, SUBJECT, Role.ADMIN)):
-            return None
-        return _new_token(conn, ensure_user(conn, SUBJECT, issuer=OWN_ISSUER).id)
+        return _new_token(conn, _get_admin(conn).id) if _add_admin(conn) else None
 
 
 def renew_first_admin(database: Database) -> str:
@@ -45,12 +43,29 @@ def renew_first_admin(database: Database) -> str:
         DatabaseUnavailableError: PostgreSQL does not answer.
     """
     with database.transaction() as conn:
-        admin = ensure_user(conn, SUBJECT, issuer=OWN_ISSUER)
-        change_user(conn, admin.id, role=Role.ADMIN, set_role=True, disabled=False)
+        _add_admin(conn)
+        admin = _get_admin(conn)
+        if admin.role != Role.ADMIN or admin.disabled_at is not None:
+            change_user(conn, admin.id, role=Role.ADMIN, set_role=True, disabled=False)
+            change = {"role": Role.ADMIN, "disabled": False}
+            record_act(conn, Action.CHANGE_USER, str(admin.id), caller=None, **change)
         for token in list_tokens(conn, owner=admin.id, limit=None, offset=0).tokens:
             revoke_token(conn, token.id)
             record_act(conn, Action.REVOKE_TOKEN, str(token.id), caller=None, name=token.name)
         return _new_token(conn, admin.id)
+
+
+def _add_admin(conn: Connection) -> bool:
+    """Record the first admin; False: they are known."""
+    if not insert_user(conn, NewUser(OWN_ISSUER, SUBJECT, SUBJECT, Role.ADMIN)):
+        return False
+    known = {"issuer": OWN_ISSUER, "subject": SUBJECT, "role": Role.ADMIN}
+    record_act(conn, Action.ADD_USER, str(_get_admin(conn).id), caller=None, **known)
+    return True
+
+
+def _get_admin(conn: Connection) -> User:
+    return ensure_user(conn, SUBJECT, issuer=OWN_ISSUER)
 
 
 def _new_token(conn: Connection, admin: UUID) -> str:

@@ -144,9 +144,9 @@ def _record(context: Context, *, new: NewRun, compiled: CompiledRun, caller: Cal
             run = record_submission(conn, new)
             if run.name == new.name:
                 caller = caller._replace(user_id=new.submitted_by)  # so that it is not looked up again
-                record_act(
-                    conn, Action.SUBMIT, run.name, caller=caller, recipe=run.recipe_id, started_by=started_by
-                )
+                known = {"recipe": run.recipe_id, "started_by": started_by}
+                replaced = {"overwrite": True} if new.overwrite else {}
+                record_act(conn, Action.SUBMIT, run.name, caller=caller, **known, **replaced)
                 store_artifacts(context.store, compiled)
                 require_room(conn, run.owner_id, settings=context.settings, but=run.name, locked=True)
     except LimitError:

@@ -15,6 +15,8 @@ from flask.testing import FlaskClient
 from psycopg import sql
 
 from ogdc_shared.accounts.login import caller_of_identity
+from ogdc_shared.accounts.tokens import add_token
+from ogdc_shared.api.requests import TokenRequest
 from ogdc_shared.auth.oidc.issuers import Identity
 from ogdc_shared.auth.permissions import Role
 from ogdc_shared.auth.tokens import is_token, new_token
@@ -23,6 +25,7 @@ from ogdc_shared.context import Context
 from ogdc_shared.db.database import Database
 from ogdc_shared.db.users import find_user
 from ogdc_shared.errors import ForbiddenError
+from ogdc_shared.oidc_settings import OidcSettings, TrustedIssuer
 from support.accounts import ISSUER, Member, bearer, member
 from support.collector import Collector
 from support.records import submit
@@ -318,6 +321,14 @@ class TestLogins:
             caller_of_identity(strict, Identity(ISSUER, "0000-1", "Anna", None))
         strict.close()
 
+    def test_a_job_makes_no_token_that_would_outlast_what_its_logins_are_granted(self, context):
+        jobs = OidcSettings(others=(TrustedIssuer(issuer=ISSUER, audience=("ogdc",)),))
+        bound = Context(context.settings._replace(oidc=jobs))
+        job = caller_of_identity(bound, Identity(ISSUER, "repo:x", "x", Role.SUBMITTER))
+        with pytest.raises(ForbiddenError, match="would outlast"):
+            add_token(bound, TokenRequest(name="kept"), caller=job)
+        bound.close()
+
 
 class TestActs:
     def test_every_act_bears_who_did_it_and_by_which_token(self, users, serve, admin, anna, database):
@@ -348,11 +359,18 @@ class TestActs:
         assert {act["token_id"] for act in acts} == {str(admin.token_id), str(anna.token_id)}
         assert acts[1]["details"] == {"recipe": "seal-tags", "started_by": "user"}
 
+        replaced = submit_service.post(
+            "/submit?overwrite=true", data=bundle(recipe_files("New")), headers=files
+        )
+        newest = users.get("/audit?limit=1", headers=admin.headers).get_json()["acts"][0]
+        assert newest["object"] == replaced.get_json()["recipe_workflow_name"]
+        assert newest["details"]["overwrite"] is True
+
         def found(**query: str) -> list[str]:
             answer = users.get("/audit", query_string=query, headers=admin.headers).get_json()
             return [act["action"] for act in answer["acts"]]
 
-        assert found(user="anna", action="run.submit") == ["run.submit"]
+        assert found(user="anna", action="run.submit") == ["run.submit"] * 2
         assert found(object=name) == ["run.cancel", "run.submit"]
         assert found(user=str(admin.id), object=name) == ["run.cancel"]
         assert found(user="nobody") == []
