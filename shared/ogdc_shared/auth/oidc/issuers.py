@@ -170,9 +170,9 @@ class Issuers:
 
 
 def _verify(token: str, parsed: _Parsed, keys: IssuerKeys) -> None:
-    holding = keys.holding(parsed.key)
-    from jwt import PyJWTError
+    from jwt import PyJWTError  # before the keys are waited for: in a cold start they are under way
 
+    holding = keys.holding(parsed.key)
     try:
         proved = holding.verify(token, parsed.key)
     except PyJWTError as exc:
