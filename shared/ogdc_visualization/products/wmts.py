@@ -5,14 +5,13 @@ Source: OGC 07-057r7 (WMTS 1.0.0), section 7 and annex B; OGC 06-121r3 (OWS Comm
 
 from __future__ import annotations
 
-import math
 from xml.etree import ElementTree as ET
 
 import pyproj
 
 from ogdc_visualization.products.degrees import lon_lat_bounds
 from ogdc_visualization.products.description import Extent, Layer, Limits, MapDescription, Matrix, extent_of
-from ogdc_visualization.tiles3d.ellipsoid import A
+from ogdc_visualization.units import metres_per_unit
 
 _WMTS, _OWS, _XLINK = (
     "http://www.opengis.net/wmts/1.0",
@@ -107,14 +106,6 @@ def _add_matrix(parent: ET.Element, matrix: Matrix, description: MapDescription)
     _add(element, "TileHeight", str(description.tile_size))
     _add(element, "MatrixWidth", str(matrix.columns))
     _add(element, "MatrixHeight", str(matrix.rows))
-
-
-def metres_per_unit(crs: str) -> float:
-    """Return how many metres a unit of a CRS is; a degree has the length it has on WGS84's equator."""
-    found = pyproj.CRS(crs)
-    if found.is_geographic:
-        return math.pi * A / 180
-    return float(found.axis_info[0].unit_conversion_factor)
 
 
 def crs_urn(crs: str) -> str:

@@ -16,6 +16,7 @@ from ogdc_visualization.tiles3d.gltf import LocalMesh
 from ogdc_visualization.tiles3d.metadata import encode_glb
 from ogdc_visualization.tiles3d.regions import Region, region_of_mesh
 from ogdc_visualization.tiles3d.triangles import Mesh, triangulate
+from ogdc_visualization.units import metres_per_unit
 
 _MAX_METRES = 40_000
 _MAX_DEGREES = 0.4
@@ -73,8 +74,7 @@ def local_mesh(mesh: Mesh, *, crs: str, height: float) -> LocalMesh:
 @lru_cache
 def max_size(crs: str) -> float:
     """Return how large, in the units of a CRS, polygons may be before they are cut."""
-    found = pyproj.CRS(crs)
-    return _MAX_DEGREES if found.is_geographic else _MAX_METRES / found.axis_info[0].unit_conversion_factor
+    return _MAX_DEGREES if pyproj.CRS(crs).is_geographic else _MAX_METRES / metres_per_unit(crs)
 
 
 def _to_degrees(crs: str, points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -9,23 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from ogdc_visualization.grid import Tile
 from ogdc_visualization.tiles3d.regions import Region, union
 
 PIXELS = 16
 """How large an error viewers commonly allow on the screen, in pixels."""
-
-
-class Tile(NamedTuple):
-    """A tile of a grid: column, row (southward) and level."""
-
-    x: int
-    y: int
-    z: int
-
-    @property
-    def parent(self) -> Tile:
-        """The tile of the level above that holds this one."""
-        return Tile(self.x // 2, self.y // 2, self.z - 1)
 
 
 class Content(NamedTuple):

@@ -82,6 +82,9 @@ function addFile({ title, href }) {
 map.layers.forEach(addLayer);
 map.files.forEach(addFile);
 document.getElementById("source").append(map.doiUrl ? link(map.doi, map.doiUrl) : (map.doi ?? ""));
-view.fit(map.extent, { size: target.getSize(), padding: [24, 24, 24, 24] });
+// Beside the panel where there is room, and not beneath it.
+const panel = document.querySelector("aside").offsetWidth;
+const room = window.innerWidth > 2 * panel ? panel + 32 : 24;
+view.fit(map.extent, { size: target.getSize(), padding: [24, room, 24, 24] });
 view.on("change:resolution", showLegend);
 if (layers.length) show(0);

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from ogdc_visualization.grid import Tile
 from ogdc_visualization.tiles3d.regions import Region
-from ogdc_visualization.tiles3d.tileset import Content, Errors, Tile, build_tileset, leaf_error
+from ogdc_visualization.tiles3d.tileset import Content, Errors, build_tileset, leaf_error
 
 ASSET = {"version": "1.0", "tilesetVersion": "v3"}
 

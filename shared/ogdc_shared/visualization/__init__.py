@@ -1,0 +1,1 @@
+"""The configuration of a visualization, read without any library for maps."""

@@ -1,0 +1,61 @@
+"""`ogdc-visualization scatter|build|top`: one stage of a map, as a task runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from functools import partial
+from pathlib import Path
+
+from ogdc_shared.errors import OgdcError
+from ogdc_shared.visualization.config import VisualizationConfig, read_config
+
+
+def main(arguments: list[str]) -> int:
+    """Run a stage; what it takes stands in the environment (decision 26)."""
+    if arguments not in (["scatter"], ["build"], ["top"]):
+        print("usage: ogdc-visualization scatter|build|top", file=sys.stderr)
+        return 2
+    inputs, output = Path(os.environ["INPUT_DIR"]), Path(os.environ["OUTPUT_DIR"])
+    try:
+        _run(arguments[0], _config(), inputs, output)
+    except OgdcError as exc:
+        print(f"ogdc-visualization: {exc}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _run(stage: str, config: VisualizationConfig, inputs: Path, output: Path) -> None:
+    # Each imports what it takes, and no more.
+    if stage == "scatter":
+        from ogdc_visualization.stages.scatter import scatter
+
+        scatter(config, inputs, output, partial(_warn, "features"))
+    elif stage == "build":
+        from ogdc_visualization.stages.build import build
+
+        build(config, inputs, output)
+    else:
+        from ogdc_visualization.stages.top import top
+
+        top(config, inputs, output, partial(_warn, "products"))
+
+
+def _config() -> VisualizationConfig:
+    name = os.environ.get("CONFIG_FILE")
+    if not name:
+        return VisualizationConfig()
+    return read_config(Path(os.environ["RECIPE_DIR"], name).read_bytes(), name=name)
+
+
+def _warn(kind: str, message: str) -> None:
+    """Hand a warning to the worker (`WARNINGS_FILE`); without one, say it."""
+    print(f"warning: {message}", file=sys.stderr)
+    if path := os.environ.get("WARNINGS_FILE"):
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"kind": kind, "message": message}) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,190 @@
+"""Everything that is made of a map's finished tiles, below its output."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ogdc_shared.visualization.config import Statistic, VisualizationConfig
+from ogdc_visualization.grid import Grid, Tile
+from ogdc_visualization.products.cogs import write_cog
+from ogdc_visualization.products.description import Layer, Limits, MapDescription, Matrix
+from ogdc_visualization.products.pmtiles_archive import write_pmtiles
+from ogdc_visualization.products.preview import write_preview
+from ogdc_visualization.products.stac import Asset, build_item
+from ogdc_visualization.products.web_page import File, write_page
+from ogdc_visualization.products.wmts import build_capabilities
+from ogdc_visualization.tile_files import find_file, tile_path
+from ogdc_visualization.web_tiles.palette import lookup_table, named_palette
+
+Tiles = Mapping[int, NDArray[np.int64]]
+"""Column and row (n, 2) of the tiles there are, by level; one tile and one level at least."""
+Ranges = Mapping[tuple[str, int], tuple[float, float]]
+"""The values of the first and the last colour, by statistic and level."""
+
+
+class Product(NamedTuple):
+    """A file that was made: its path from the output's root, its media type, what it is, what it is for."""
+
+    path: str
+    media_type: str
+    title: str
+    role: str
+
+
+def write_products(
+    roots: Sequence[Path],
+    config: VisualizationConfig,
+    grid: Grid,
+    tiles: Tiles,
+    ranges: Ranges,
+    *,
+    created: datetime,
+    warn: Callable[[str], None],
+) -> None:
+    """Make what the configuration asks for of finished tiles.
+
+    Args:
+        roots: Where tiles lie; the first is where the products go.
+        config: Says what to make.
+        grid: Of the tiles.
+        tiles: Those that have a raster.
+        ranges: What the colours stand for, where there are web tiles.
+        created: When the map is made, in any time zone.
+        warn: Takes what could not be made, and why.
+    """
+    description = describe(config, grid, tiles, ranges)
+    output = roots[0]
+    made = list(_archives(roots, config, description, tiles))
+    if config.enable_web_tiles and config.tile_size[0] != config.tile_size[1]:
+        warn("tile_size: tiles are no squares, which WMTS and the page cannot say; both are left out")
+    elif config.enable_web_tiles:
+        made += _shown(roots, config, description)
+    if (output / config.dir_3dtiles / "tileset.json").is_file():
+        made.append(Product(f"{config.dir_3dtiles}/tileset.json", "application/json", "3D Tiles", "data"))
+    assets = {each.path: Asset(each.path, each.media_type, each.title, (each.role,)) for each in made}
+    item = build_item(description, assets, identifier=identifier_of(config.title), created=created)
+    (output / "item.json").write_text(json.dumps(item, indent=1) + "\n", encoding="utf-8")
+    if (output / "preview.png").is_file():
+        linked = [File(each.title, each.path) for each in made if each.role != "thumbnail"]
+        write_page(description, [*linked, File("STAC item", "item.json")], output)
+
+
+def describe(config: VisualizationConfig, grid: Grid, tiles: Tiles, ranges: Ranges) -> MapDescription:
+    """Return what the products have to know of a map."""
+    columns = config.tile_size[1]
+    return MapDescription(
+        title=config.title,
+        doi=config.doi,
+        version=config.version,
+        tms_id=config.tms_id,
+        crs=grid.crs,
+        tile_size=columns,
+        matrices=tuple(
+            Matrix(z, grid.west, grid.north, grid.side_at(z) / columns, *grid.size_at(z))
+            for z in range(max(tiles) + 1)
+        ),
+        limits={level: _limits(tiles[level]) for level in picture_levels(config, tiles) or sorted(tiles)},
+        layers=tuple(_layer(config, each, sorted(tiles), ranges) for each in config.statistics),
+    )
+
+
+def identifier_of(title: str) -> str:
+    """Return a title as an identifier: lower case, with dashes between its words."""
+    return "-".join(re.findall(r"\w+", title.lower())) or "map"
+
+
+def tile_template(config: VisualizationConfig, directory: str, extension: str, *, style: str) -> str:
+    """Return the path of tiles from the output's root, with `{z}`, `{x}` and `{y}`."""
+    parts = {"style": style, "tms": config.tms_id, "z": "{z}", "x": "{x}", "y": "{y}"}
+    return "/".join([directory.strip("/"), *(parts[each] for each in config.tile_path_structure)]) + extension
+
+
+def _layer(config: VisualizationConfig, statistic: Statistic, levels: list[int], ranges: Ranges) -> Layer:
+    """Return a statistic as the map shows it."""
+    colors = lookup_table(named_palette(statistic.palette)).tolist()
+    return Layer(
+        statistic.name,
+        tuple(tuple(color) for color in colors),
+        {level: ranges[statistic.name, level] for level in levels if (statistic.name, level) in ranges},
+        tile_template(config, config.dir_web_tiles, config.ext_web_tiles, style=statistic.name),
+    )
+
+
+def _limits(places: NDArray[np.int64]) -> Limits:
+    """Return the outermost columns and rows."""
+    (west, north), (east, south) = places.min(axis=0).tolist(), places.max(axis=0).tolist()
+    return Limits(west, east, north, south)
+
+
+def _shown(
+    roots: Sequence[Path], config: VisualizationConfig, description: MapDescription
+) -> Iterator[Product]:
+    """Write what shows the web tiles."""
+    if config.generate_wmtsCapabilities:
+        document = build_capabilities(description, base_url=config.base_url)
+        (roots[0] / "WMTSCapabilities.xml").write_text(document, encoding="utf-8")
+        yield Product("WMTSCapabilities.xml", "application/xml", "Web tiles (WMTS)", "data")
+    first = config.statistics[0].name
+
+    def picture(tile: Tile) -> Path:
+        return find_file(roots, _picture(config, tile, first))
+
+    write_preview(description.limits, config.tile_size, picture, roots[0] / "preview.png")
+    yield Product("preview.png", "image/png", "Preview", "thumbnail")
+
+
+def _archives(
+    roots: Sequence[Path], config: VisualizationConfig, description: MapDescription, tiles: Tiles
+) -> Iterator[Product]:
+    """Write the archives that are asked for."""
+    output = roots[0]
+    if config.enable_cogs:
+        for level, places in sorted(tiles.items()):
+            path = f"{config.dir_cogs}/{level}.tif"
+            (output / path).parent.mkdir(parents=True, exist_ok=True)
+            write_cog(
+                {(x, y): _geotiff(roots, config, Tile(x, y, level)) for x, y in places.tolist()},
+                output / path,
+            )
+            yield Product(path, _COG, f"Level {level} (GeoTIFF)", "data")
+    if config.enable_pmtiles and config.enable_web_tiles:
+        for layer in description.layers:
+            path = f"{config.dir_pmtiles}/{layer.name}.pmtiles"
+            (output / path).parent.mkdir(parents=True, exist_ok=True)
+            write_pmtiles(description, layer, _pictures(roots, config, tiles, layer.name), output / path)
+            yield Product(path, "application/vnd.pmtiles", f"{layer.name} (PMTiles)", "data")
+
+
+_COG = "image/tiff; application=geotiff; profile=cloud-optimized"
+
+
+def _geotiff(roots: Sequence[Path], config: VisualizationConfig, tile: Tile) -> Path:
+    return find_file(roots, tile_path(Path(), config, config.dir_geotiff, tile, ".tif"))
+
+
+def _picture(config: VisualizationConfig, tile: Tile, name: str) -> Path:
+    return tile_path(Path(), config, config.dir_web_tiles, tile, config.ext_web_tiles, style=name)
+
+
+def _pictures(
+    roots: Sequence[Path], config: VisualizationConfig, tiles: Tiles, name: str
+) -> Iterator[tuple[int, int, int, Path]]:
+    """Yield the web tiles of a statistic: level, column, row and file."""
+    for level in picture_levels(config, tiles):
+        for x, y in tiles[level].tolist():
+            yield level, x, y, find_file(roots, _picture(config, Tile(x, y, level), name))
+
+
+def picture_levels(config: VisualizationConfig, tiles: Tiles) -> list[int]:
+    """Return the levels that have web tiles."""
+    if not config.enable_web_tiles:
+        return []
+    return [level for level in sorted(tiles) if config.enable_web_tiles_parents or level == config.max_level]

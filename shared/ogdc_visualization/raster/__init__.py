@@ -1,0 +1,1 @@
+"""Numbers on the cells of tiles: coverage, statistics, and the levels above."""

@@ -1,0 +1,64 @@
+"""The first stage: what is in the files of a partition, divided among blocks of the map."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from ogdc_shared.errors import InputError
+from ogdc_shared.visualization.config import VisualizationConfig
+from ogdc_visualization.grid import Tile, load_grid
+from ogdc_visualization.stages.block_features import BlockFeatures, write_block_features
+from ogdc_visualization.stages.blocks import block_level, block_name
+from ogdc_visualization.staging.features import Features, Warn, read_features
+from ogdc_visualization.staging.tiles import place
+
+
+def scatter(config: VisualizationConfig, inputs: Path, output: Path, warn: Warn) -> None:
+    """Read the files below `inputs` and write below `output` a directory for each block with features.
+
+    Raises:
+        InputError: there is no input, or one cannot be used.
+    """
+    grid = load_grid(config.tms_id)
+    for name in _names(config, inputs):
+        features = read_features(inputs / name, name, config, grid, warn)
+        for block, part in _parts(features, config) if features else ():
+            # A name that is new for each file, and the same whenever it is read.
+            number = hashlib.sha256(name.encode()).hexdigest()[:16]
+            write_block_features(output / block_name(block) / f"{number}.npz", part)
+
+
+def _names(config: VisualizationConfig, inputs: Path) -> list[str]:
+    """Return the files that the configuration is for, below `inputs`, in order."""
+    names = sorted(
+        path.relative_to(inputs).as_posix()
+        for path in inputs.rglob("*")
+        if path.name.lower().endswith(config.ext_input.lower()) and not path.name.startswith(".")
+    )
+    if not names:
+        raise InputError(f"No input ends in {config.ext_input!r}, as ext_input of the configuration says.")
+    return names
+
+
+def _parts(features: Features, config: VisualizationConfig) -> Iterator[tuple[Tile, BlockFeatures]]:
+    """Yield each block that features are in, with those."""
+    level = block_level(config)
+    placed = place(features.geometries, load_grid(config.tms_id), config.max_level)
+    tiles = np.column_stack((placed.x, placed.y))
+    blocks, number = np.unique(tiles >> (config.max_level - level), axis=0, return_inverse=True)
+    for index, (x, y) in enumerate(blocks.tolist()):
+        here = np.flatnonzero(number.ravel() == index)
+        rows, members = np.unique(placed.feature[here], return_inverse=True)
+        own = Features(
+            features.geometries[rows],
+            {name: column[rows] for name, column in features.columns.items()},
+            features.centroids[rows],
+            features.areas[rows],
+            features.rows[rows],
+            features.filename,
+        )
+        yield Tile(x, y, level), BlockFeatures(own, tiles[here], members.ravel())

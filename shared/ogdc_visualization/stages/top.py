@@ -1,0 +1,104 @@
+"""The last stage: what lies above the blocks, and what takes all of them to be known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ogdc_shared.visualization.config import VisualizationConfig
+from ogdc_visualization.grid import Tile, load_grid
+from ogdc_visualization.products.files import write_products
+from ogdc_visualization.raster.geotiff import read_geotiff
+from ogdc_visualization.raster.pyramid import reduce_tiles
+from ogdc_visualization.stages.facts import BlockFacts, merged_ranges, read_facts
+from ogdc_visualization.stages.tiles import TileFiles, color_range
+from ogdc_visualization.staging.features import Warn
+from ogdc_visualization.summaries import RASTERS, STAGING, write_table
+from ogdc_visualization.tile_files import find_file, tile_path
+
+Bands = NDArray[np.float64]
+
+
+def top(config: VisualizationConfig, inputs: Path, output: Path, warn: Warn) -> None:
+    """Make the rest of the result from what tasks of `build` have left below `inputs`."""
+    facts = sorted((read_facts(path) for path in (inputs / "facts").glob("*/*.json")), key=lambda f: f.block)
+    roots = (output, *sorted((inputs / "result").iterdir()))
+    grid = load_grid(config.tms_id)
+    files = TileFiles(config, grid, output)
+    if config.enable_raster and config.enable_raster_parents:
+        _raise_pyramid(config, [Tile(*each.block) for each in facts], files, roots)
+    extremes = merged_ranges(facts) | files.extremes
+    tiles = _tiles(facts, files)
+    for level, places in tiles.items():
+        _paint_waiting(config, [Tile(x, y, level) for x, y in places.tolist()], files, roots, extremes)
+    _write_tables(config, output, facts, files)
+    if regions := {Tile(*each.block): each.region for each in facts if each.region is not None}:
+        files.tileset.write_tileset(regions)
+    ranges = {
+        (each.name, level): color_range(each, level, extremes)
+        for each in config.statistics
+        for level in tiles
+    }
+    if tiles:
+        write_products(roots, config, grid, tiles, ranges, created=datetime.now(UTC), warn=warn)
+
+
+def _raise_pyramid(
+    config: VisualizationConfig, blocks: list[Tile], files: TileFiles, roots: tuple[Path, ...]
+) -> None:
+    """Make the rasters above the blocks, level by level."""
+    level = blocks[0].z if blocks else config.min_level
+    tiles = set(blocks)
+    methods = [each.resampling_method for each in config.statistics]
+    for above in range(level - 1, config.min_level - 1, -1):
+        parents = sorted({tile.above(above) for tile in tiles})
+        for parent in parents:
+            children = [_bands(config, child, roots) if child in tiles else None for child in parent.children]
+            files.raster(parent, reduce_tiles(children, methods))
+        tiles = set(parents)
+
+
+def _bands(config: VisualizationConfig, tile: Tile, roots: tuple[Path, ...]) -> Bands:
+    return read_geotiff(find_file(roots, tile_path(Path(), config, config.dir_geotiff, tile, ".tif")))
+
+
+def _tiles(facts: Iterable[BlockFacts], files: TileFiles) -> dict[int, NDArray[np.int64]]:
+    """Return column and row of all tiles that have a raster, in order, by level."""
+    found: dict[int, list[tuple[int, int]]] = {level: list(places) for level, places in files.tiles.items()}
+    for each in facts:
+        for level, places in each.tiles.items():
+            found.setdefault(level, []).extend(places)
+    return {level: np.array(sorted(found[level]), np.int64) for level in sorted(found)}
+
+
+def _paint_waiting(
+    config: VisualizationConfig,
+    tiles: Iterable[Tile],
+    files: TileFiles,
+    roots: tuple[Path, ...],
+    extremes: dict[tuple[str, int], tuple[float, float]],
+) -> None:
+    """Write the pictures whose colours stand for what all tiles of their level have."""
+    for tile in tiles:
+        waiting = [each for each in config.statistics if None in each.range_at(tile.z)]
+        if waiting:
+            files.paint(tile, _bands(config, tile, roots), waiting, extremes)
+
+
+def _write_tables(
+    config: VisualizationConfig, output: Path, facts: list[BlockFacts], files: TileFiles
+) -> None:
+    """Write the summaries, in the order of levels, columns and rows."""
+    staging = sorted(
+        (row for each in facts for row in each.staging),
+        key=lambda row: (row["tile_x"], row["tile_y"], row["filename"]),
+    )
+    write_table(output / config.filename_staging_summary, STAGING, staging)
+    rasters = [*files.rasters, *(row for each in facts for row in each.rasters)]
+    rasters.sort(key=lambda row: (row["z"], row["tile"], row["path"]))
+    if rasters:
+        write_table(output / config.filename_rasters_summary, RASTERS, rasters)

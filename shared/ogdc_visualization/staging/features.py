@@ -1,0 +1,175 @@
+"""Polygons with their attributes, and how they are read from a file."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyogrio.raw
+import pyproj
+import shapely
+from numpy.typing import NDArray
+
+from ogdc_shared.errors import InputError
+from ogdc_shared.visualization.config import VisualizationConfig
+from ogdc_visualization.grid import Grid
+from ogdc_visualization.staging.antimeridian import split_at_antimeridian
+
+_POLYGON, _MULTIPOLYGON = 3, 6
+_WORLDS = frozenset({"EPSG:4326", "OGC:CRS84", "EPSG:3857", "EPSG:3395"})
+"""CRS whose grids show all longitudes side by side, and end at the antimeridian."""
+_NAMESPACE = uuid.UUID("5f0d6c0e-2f1c-5d0e-9d53-8a1a3f6a7f11")
+
+Warn = Callable[[str], None]
+
+
+class Features(NamedTuple):
+    """Polygons in the CRS of the grid.
+
+    Attributes:
+        geometries: Valid polygons and multipolygons (n,).
+        columns: Their attributes (name → n values), those of the file first.
+        centroids: Planar (n, 2), in units of the CRS.
+        areas: Planar (n,), in units of the CRS squared.
+        rows: The number of each in its file (n,), from 0.
+        filename: Below the directory of inputs.
+    """
+
+    geometries: NDArray[np.object_]
+    columns: Mapping[str, NDArray[Any]]
+    centroids: NDArray[np.float64]
+    areas: NDArray[np.float64]
+    rows: NDArray[np.int64]
+    filename: str
+
+    @property
+    def identifiers(self) -> NDArray[np.object_]:
+        """A UUID for each (n,), the same whenever the same file is read."""
+        names = (f"{self.filename}#{row}" for row in self.rows)
+        return np.array([str(uuid.uuid5(_NAMESPACE, name)) for name in names], object)
+
+
+def read_features(
+    path: Path, filename: str, config: VisualizationConfig, grid: Grid, warn: Warn
+) -> Features | None:
+    """Read the polygons of a file; None where there are none.
+
+    What is no polygon, or has no place on the map, is left out and told of with its row; invalid polygons are
+    made valid, and those across the antimeridian are split there.
+
+    Raises:
+        InputError: it cannot be read, has no CRS, or a column of statistics is missing or is no number.
+    """
+    try:
+        meta, _, wkb, values = pyogrio.raw.read(path)
+    except pyogrio.errors.DataSourceError as exc:
+        raise InputError(f"{filename} cannot be read: {exc}") from exc
+    columns = dict(zip(meta["fields"], values, strict=True))
+    _check_columns(columns, filename, config)
+    if wkb is None or not len(wkb):
+        warn(f"{filename} holds no polygon")
+        return None
+    geometries = shapely.from_wkb(wkb, on_invalid="ignore")
+    crs = _crs_of(meta["crs"], config, filename)
+    geometries = _on_the_map(_polygons(geometries, filename, warn), crs, config, grid)
+    rows = np.flatnonzero(_usable(geometries, filename, warn))
+    if not len(rows):
+        warn(f"{filename} holds no polygon that can be shown")
+        return None
+    kept = geometries[rows]
+    return Features(
+        kept,
+        {name: column[rows] for name, column in columns.items()},
+        _centroids(kept, grid),
+        shapely.area(kept),
+        rows,
+        filename,
+    )
+
+
+def _check_columns(columns: Mapping[str, NDArray[Any]], filename: str, config: VisualizationConfig) -> None:
+    for name in sorted(config.columns):
+        if name not in columns:
+            there = ", ".join(columns) or "none"
+            raise InputError(f"{filename} has no column {name!r}, which statistics are of; it has: {there}.")
+        if columns[name].dtype.kind not in "iufb":
+            raise InputError(f"{filename}: column {name!r} holds no numbers.")
+    reserved = {getattr(config, key).lower() for key in config.__struct_fields__ if key.startswith("prop_")}
+    for name in columns:
+        if name.lower() in reserved:
+            raise InputError(f"{filename}: column {name!r} has the name of one that staging adds; rename it.")
+
+
+def _crs_of(found: str | None, config: VisualizationConfig, filename: str) -> pyproj.CRS:
+    """What the file says, else what the configuration says of files that say nothing."""
+    crs = found or config.input_crs
+    if crs is None:
+        raise InputError(f"{filename} does not say its CRS; give input_crs in the configuration.")
+    return pyproj.CRS.from_user_input(crs)
+
+
+def _polygons(geometries: NDArray[np.object_], filename: str, warn: Warn) -> NDArray[np.object_]:
+    """Leave None where there is no polygon, and make valid what is not."""
+    kinds = shapely.get_type_id(geometries)
+    is_polygon = np.isin(kinds, (_POLYGON, _MULTIPOLYGON))
+    for name, which in (
+        ("have no geometry", (kinds == -1) | shapely.is_empty(geometries)),
+        ("are no polygons", (kinds != -1) & ~is_polygon),
+    ):
+        _tell(which, name, filename, warn)
+    polygons = geometries.copy()
+    polygons[~is_polygon | shapely.is_empty(geometries)] = None
+    finite = np.isfinite(shapely.bounds(polygons)).all(axis=1)
+    _tell(shapely.is_geometry(polygons) & ~finite, "have coordinates that are no numbers", filename, warn)
+    polygons = np.asarray(shapely.force_2d(polygons), object)
+    polygons[~finite] = None
+    invalid = shapely.is_geometry(polygons) & ~shapely.is_valid(polygons)
+    _tell(invalid, "were invalid and are repaired", filename, warn)
+    polygons[invalid] = shapely.make_valid(polygons[invalid], method="structure", keep_collapsed=False)
+    return polygons
+
+
+def _on_the_map(
+    polygons: NDArray[np.object_], crs: pyproj.CRS, config: VisualizationConfig, grid: Grid
+) -> NDArray[np.object_]:
+    """Simplify, split at the antimeridian and reproject polygons (n,), None among them."""
+    if config.simplify_tolerance:
+        polygons = shapely.simplify(polygons, config.simplify_tolerance)
+    target = pyproj.CRS(grid.crs)
+    if crs.is_geographic:
+        polygons = split_at_antimeridian(polygons)
+    if not crs.equals(target, ignore_axis_order=True):
+        transformer = pyproj.Transformer.from_crs(crs, target, always_xy=True)
+        # What the types do not know: without `interleaved` it is called with x and y.
+        polygons = shapely.transform(polygons, transformer.transform, interleaved=False)  # type: ignore[arg-type]
+        if target.is_geographic:
+            polygons = split_at_antimeridian(polygons)
+    return polygons
+
+
+def _usable(polygons: NDArray[np.object_], filename: str, warn: Warn) -> NDArray[np.bool_]:
+    there = shapely.is_geometry(polygons)
+    known = np.isfinite(shapely.bounds(polygons)).all(axis=1) & (shapely.area(polygons) > 0)
+    _tell(there & ~known, "have no area, or no place in the map's CRS", filename, warn)
+    return np.asarray(there & known)
+
+
+def _centroids(geometries: NDArray[np.object_], grid: Grid) -> NDArray[np.float64]:
+    """Return centroids (n, 2); that of the larger part where a polygon lies at both edges of the world."""
+    bounds = shapely.bounds(geometries)
+    at_both = (grid.crs in _WORLDS) & (bounds[:, 2] - bounds[:, 0] > grid.columns * grid.side / 2)
+    counted = geometries.copy()
+    for index in np.flatnonzero(at_both):
+        parts = shapely.get_parts(geometries[index])
+        counted[index] = parts[np.argmax(shapely.area(parts))]
+    return shapely.get_coordinates(shapely.centroid(counted))
+
+
+def _tell(which: NDArray[np.bool_], words: str, filename: str, warn: Warn) -> None:
+    rows: Sequence[int] = np.flatnonzero(which).tolist()
+    if rows:
+        shown = ", ".join(map(str, rows[:5])) + (", …" if len(rows) > 5 else "")
+        warn(f"{filename}: {len(rows)} rows {words} (row {shown})")

@@ -1,0 +1,94 @@
+"""The files of 3D Tiles: a leaf for each tile of the highest level, a tileset for each block, one above."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ogdc_shared.visualization.config import VisualizationConfig
+from ogdc_visualization.grid import Grid, Tile
+from ogdc_visualization.pyramid import Polygons
+from ogdc_visualization.tile_files import tile_path
+from ogdc_visualization.tiles3d.leaves import build_leaf
+from ogdc_visualization.tiles3d.regions import Region, union
+from ogdc_visualization.tiles3d.tileset import Content, Errors, build_tileset, leaf_error
+from ogdc_visualization.units import metres_per_unit
+
+
+class TilesetFiles:
+    """Writes leaves of a block and its tileset, or that of all blocks."""
+
+    def __init__(self, output: Path, config: VisualizationConfig, grid: Grid) -> None:
+        self._output, self._config, self._grid = output, config, grid
+        self._regions: dict[Tile, Region] = {}
+
+    def add(self, tile: Tile, polygons: Polygons) -> None:
+        """Write the leaf of a tile: the polygons, whole, whose centroids are in it."""
+        config = self._config
+        own = polygons.columns[config.prop_centroid_within_tile].astype(bool)
+        columns = {name: column[own] for name, column in polygons.columns.items()}
+        leaf = build_leaf(
+            polygons.geometries[own],
+            columns | {"uuid": _urns(columns[config.prop_identifier])},
+            crs=self._grid.crs,
+            height=config.z_coord or 0,
+            extension=config.ext_3dtiles,
+        )
+        if leaf:
+            self._write(self._path(tile, config.ext_3dtiles), leaf.content)
+            self._regions[tile] = leaf.region
+
+    def finish_block(self, block: Tile) -> Region | None:
+        """Write the tileset of the leaves, all of a block; return the region that holds them, if any."""
+        if not self._regions:
+            return None
+        self._write_tileset(self._path(block, ".json"), self._regions, self._config.ext_3dtiles, top=block.z)
+        return union(self._regions.values())
+
+    def write_tileset(self, blocks: Mapping[Tile, Region]) -> None:
+        """Write the tileset of all blocks."""
+        path = self._output / self._config.dir_3dtiles / "tileset.json"
+        self._write_tileset(path, blocks, ".json", top=self._config.min_level)
+
+    def _write_tileset(self, path: Path, tiles: Mapping[Tile, Region], extension: str, *, top: int) -> None:
+        contents = {
+            tile: Content(region, _relative(self._path(tile, extension), path))
+            for tile, region in tiles.items()
+        }
+        tileset = build_tileset(contents, top=top, errors=self._errors, asset=self._asset)
+        self._write(path, json.dumps(tileset, separators=(",", ":")).encode())
+
+    @property
+    def _errors(self) -> Errors:
+        config, grid = self._config, self._grid
+        cell = grid.side_at(config.max_level) / config.tile_size[1] * metres_per_unit(grid.crs)
+        return Errors(config.geometricError or leaf_error(cell), config.max_level)
+
+    @property
+    def _asset(self) -> dict[str, str]:
+        asset = {"version": "1.0" if self._config.ext_3dtiles == ".b3dm" else "1.1"}
+        return asset | ({"tilesetVersion": self._config.version} if self._config.version else {})
+
+    def _path(self, tile: Tile, extension: str) -> Path:
+        return tile_path(self._output, self._config, self._config.dir_3dtiles, tile, extension)
+
+    @staticmethod
+    def _write(path: Path, content: bytes) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def _urns(identifiers: NDArray[Any]) -> NDArray[np.object_]:
+    """Return identifiers as URNs, as batch tables of before have them."""
+    return np.array([f"urn:uuid:{each}" for each in identifiers], dtype=object)
+
+
+def _relative(path: Path, document: Path) -> str:
+    """Return a path from where a document lies."""
+    return Path(os.path.relpath(path, document.parent)).as_posix()

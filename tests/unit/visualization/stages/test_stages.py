@@ -1,0 +1,196 @@
+"""The three stages together: the same result however files and blocks are divided, and complete."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyogrio.raw
+import pytest
+import rasterio
+import shapely
+
+from ogdc_shared.errors import InputError, InvalidRecipeError
+from ogdc_shared.visualization.config import VisualizationConfig, read_config
+from ogdc_visualization.stages.build import build
+from ogdc_visualization.stages.scatter import scatter
+from ogdc_visualization.stages.top import top
+
+SIDE = 180 / 2**6
+"""Of a tile at level 6, in degrees."""
+
+
+def config(**changes: Any) -> VisualizationConfig:
+    count = {"name": "count", "weight_by": "count", "property": "centroids_per_pixel"}
+    depth = {"name": "depth", "weight_by": "area", "property": "depth", "val_range": [0, 30], "nodata_val": 0}
+    statistics = [
+        count | {"resampling_method": "sum"},
+        depth | {"aggregation_method": "max", "resampling_method": "max"},
+    ]
+    keys = {"ext_input": ".gpkg", "z_range": [0, 6], "tile_size": [16, 16], "statistics": statistics}
+    return read_config(json.dumps({**keys, **changes}))
+
+
+def write_input(path: Path, polygons: list[shapely.Geometry], **columns: list[Any]) -> None:
+    values = {"depth": [1.5 + row for row in range(len(polygons))], **columns}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pyogrio.raw.write(
+        path,
+        geometry=shapely.to_wkb(np.array(polygons, object)),
+        field_data=[np.array(each) for each in values.values()],
+        fields=list(values),
+        driver="GPKG",
+        geometry_type="Unknown",
+        crs="EPSG:4326",
+    )
+
+
+def make_inputs(directory: Path) -> None:
+    lakes = [shapely.Point(-50 + 0.9 * n, 69 + 0.3 * n).buffer(0.3 + 0.02 * n) for n in range(12)]
+    write_input(directory / "a.gpkg", lakes[:5])
+    write_input(directory / "b.gpkg", lakes[5:], name=[f"lake {n}" for n in range(7)])
+    write_input(directory / "c.gpkg", [shapely.box(100, -20, 101, -19)])
+
+
+def link(left: list[Path], inputs: Path) -> None:
+    """Put what tasks have left where the next stage finds it, as the worker does."""
+    for number, task in enumerate(left):
+        for key in filter(Path.is_dir, task.iterdir()):
+            (inputs / key.name).mkdir(parents=True, exist_ok=True)
+            (inputs / key.name / str(number)).symlink_to(key)
+
+
+def run(settings: VisualizationConfig, inputs: Path, work: Path, *, apart: bool) -> tuple[Path, list[str]]:
+    """Make a map by one task a stage, or by one for each file and each block."""
+    warnings: list[str] = []
+    files = sorted(inputs.iterdir())
+    groups = [[file] for file in reversed(files)] if apart else [files]
+    for number, group in enumerate(groups):
+        part = work / f"in{number}"
+        part.mkdir(parents=True)
+        for file in group:
+            (part / file.name).symlink_to(file)
+        scatter(settings, part, work / f"scattered{number}", warnings.append)
+    link(sorted(work.glob("scattered*")), work / "blocks")
+    blocks = sorted((work / "blocks").iterdir())
+    for number, keys in enumerate([[key] for key in blocks] if apart else [blocks]):
+        own = work / f"own{number}"
+        own.mkdir()
+        for key in keys:
+            (own / key.name).symlink_to(key)
+        build(settings, own, work / f"built{number}")
+    built = sorted(work.glob("built*"))
+    link(built, work / "rest")
+    top(settings, work / "rest", work / "top", warnings.append)
+    result = work / "published"
+    for root in [*(each / "result" for each in built), work / "top"]:
+        for file in filter(Path.is_file, root.rglob("*")):
+            target = result / file.relative_to(root)
+            assert not target.exists(), f"{target} has two writers"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            file.rename(target)
+    return result, warnings
+
+
+def contents(result: Path) -> dict[str, bytes]:
+    timed = {"item.json", "staging_summary.csv"}  # which say when
+    files = {path.relative_to(result).as_posix(): path for path in result.rglob("*") if path.is_file()}
+    return {name: path.read_bytes() for name, path in files.items() if name not in timed}
+
+
+def band(result: Path, level: int, name: str) -> np.ndarray:
+    """All cells of a level's tiles."""
+    number = 1 + ["count", "depth"].index(name)
+    found = []
+    for path in sorted((result / f"geotiff/WGS1984Quad/{level}").rglob("*.tif")):
+        with rasterio.open(path) as file:
+            found.append(file.read(number))
+    return np.array(found)
+
+
+@pytest.fixture
+def inputs(tmp_path: Path) -> Path:
+    make_inputs(tmp_path / "inputs")
+    return tmp_path / "inputs"
+
+
+def test_the_division_of_the_work_changes_nothing(inputs: Path, tmp_path: Path) -> None:
+    settings = config(enable_cogs=True, enable_pmtiles=True)
+    together, _ = run(settings, inputs, tmp_path / "together", apart=False)
+    apart, _ = run(settings, inputs, tmp_path / "apart", apart=True)
+    assert contents(together) == contents(apart)
+
+
+def test_sums_are_the_same_at_all_levels_and_count_every_polygon(inputs: Path, tmp_path: Path) -> None:
+    result, warnings = run(config(), inputs, tmp_path / "work", apart=True)
+    assert [band(result, level, "count").sum() for level in range(7)] == [13] * 7
+    assert [band(result, level, "depth").max() for level in range(7)] == [7.5] * 7
+    assert not warnings
+
+
+def test_every_output_is_there(inputs: Path, tmp_path: Path) -> None:
+    result, _ = run(config(), inputs, tmp_path / "work", apart=False)
+    files = contents(result)
+    tifs = [name for name in files if name.endswith(".tif")]
+    pngs = [name for name in files if name.endswith(".png") and name != "preview.png"]
+    assert len(pngs) == 2 * len(tifs)
+    assert {"index.html", "WMTSCapabilities.xml", "preview.png", "3dtiles/tileset.json"} <= files.keys()
+    item = json.loads((result / "item.json").read_text())
+    assert all((result / asset["href"]).is_file() for asset in item["assets"].values())
+    with (result / "staging_summary.csv").open() as file:
+        staged = sum(int(row["num_polygons"]) for row in csv.DictReader(file))
+    rows = [pyogrio.read_info(result / name)["features"] for name in files if name.endswith(".gpkg")]
+    assert sum(rows) == staged
+
+
+def test_every_3d_tile_is_reached_from_the_tileset(inputs: Path, tmp_path: Path) -> None:
+    result, _ = run(config(), inputs, tmp_path / "work", apart=True)
+
+    def reach(document: Path) -> set[Path]:
+        nodes, found = [json.loads(document.read_text())["root"]], set()
+        while nodes:
+            node = nodes.pop()
+            nodes += node.get("children", [])
+            if "content" in node:
+                path = (document.parent / node["content"]["uri"]).resolve()
+                found |= reach(path) if path.suffix == ".json" else {path}
+        return found
+
+    assert reach(result / "3dtiles/tileset.json") == {path.resolve() for path in result.rglob("*.b3dm")}
+
+
+def test_what_is_switched_off_is_not_made(inputs: Path, tmp_path: Path) -> None:
+    settings = config(enable_raster=False, enable_web_tiles=False, enable_3dtiles=False)
+    result, _ = run(settings, inputs, tmp_path / "work", apart=False)
+    assert {Path(name).suffix for name in contents(result)} == {".gpkg"}
+
+
+def test_odd_features_are_shown_or_told_of(tmp_path: Path) -> None:
+    box = shapely.box(10, 10, 11, 11)
+    bowtie = shapely.Polygon([(20, 10), (21, 11), (21, 10), (20, 11)])
+    several = shapely.MultiPolygon([shapely.box(30, 10, 31, 11), shapely.box(33, 10, 34, 11)])
+    crossing = shapely.Polygon([(179.9, 10), (-179.9, 10), (-179.9, 11), (179.9, 11)])
+    shapes = [box, bowtie, several, crossing, shapely.Point(5, 5)]
+    write_input(tmp_path / "inputs/odd.gpkg", shapes, other=[1.0, np.nan, 1.0, 1.0, 1.0])
+    result, warnings = run(config(), tmp_path / "inputs", tmp_path / "work", apart=False)
+    assert band(result, 6, "count").sum() == 4
+    columns = {int(path.parent.name) for path in result.glob("geotiff/WGS1984Quad/6/*/*.tif")}
+    assert {0, 127} <= columns
+    assert len(columns) < 12
+    assert any("no polygons (row 4)" in warning for warning in warnings)
+    assert any("repaired (row 1)" in warning for warning in warnings)
+
+
+def test_a_missing_column_is_named_with_those_there_are(inputs: Path, tmp_path: Path) -> None:
+    statistic = {"name": "x", "weight_by": "area", "property": "volume"}
+    with pytest.raises(InputError, match=r"a\.gpkg has no column 'volume'.*it has: depth"):
+        run(config(statistics=[statistic]), inputs, tmp_path / "work", apart=False)
+
+
+def test_what_is_not_there_yet_is_refused() -> None:
+    for changes in ({"deduplicate_at": ["raster"]}, {"enable_stager": False}):
+        with pytest.raises(InvalidRecipeError, match=next(iter(changes))):
+            config(**changes)
