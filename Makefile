@@ -1,9 +1,13 @@
 # Each target sets up what it needs by itself; a second run finds it there.
-.PHONY: demo test quick check unit fuzz soak bench docs wheel format schema settings routes imports clean
+.PHONY: demo demo-visualization test quick check unit fuzz soak bench docs wheel format schema settings routes imports clean
 
 demo:  ## Set everything up and run a real recipe on this machine
 	@scripts/bootstrap local
 	@scripts/demo
+
+demo-visualization: ## Set up what tiles for maps take, too, and make a map on this machine
+	@scripts/bootstrap visualization
+	@scripts/demo-visualization
 
 test: check unit  ## Set everything up; formatter, linters, types, all tests
 

@@ -46,6 +46,7 @@ def examine(environ: Mapping[str, str]) -> Iterator[Finding]:
         _user_namespaces,
         _postgres,
         _disk,
+        _visualization,
         _api,
         _login,
     )
@@ -173,6 +174,17 @@ def _disk(environ: Mapping[str, str]) -> Finding:
             "disk", False, text, "free some, or set OGDC_STATE_DIR to a directory on a larger disk"
         )
     return Finding("disk", True, text)
+
+
+def _visualization(_environ: Mapping[str, str]) -> Finding:
+    """Whether recipes of tiles for maps run here; those who have none need not install what they take."""
+    from ogdc_shared.extras import advice, missing_packages
+
+    part = "tiles for maps"
+    if missing := missing_packages("visualization"):
+        text = f"optional, not installed: {', '.join(missing)}; to run visualization recipes: "
+        return Finding(part, True, text + advice("visualization"))
+    return Finding(part, True, "all packages are installed")
 
 
 def _api(environ: Mapping[str, str]) -> Finding:
