@@ -6,7 +6,6 @@ what lies above them. Which blocks there are only the data tell, so the task bef
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from ogdc_shared.errors import UnsupportedError
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from ogdc_shared.recipe.recipe import Recipe
     from ogdc_shared.runs.stage_facts import RunFacts
 
-PROGRAM, MODULE = "ogdc-visualization", "ogdc_visualization"
+PROGRAM = "ogdc-visualization"
 EXTRA = "visualization"
 """What the program needs is installed by."""
 BUILD, TOP = "build", "top"
@@ -68,10 +67,6 @@ def check_visualization(settings: Settings) -> None:
     Raises:
         UnsupportedError: tasks have what is installed beside the services, and some of what it needs is not.
     """
-    if find_spec(f"{MODULE}.__main__") is None:
-        raise UnsupportedError(
-            "meta.yml: workflow.type: visualization is not offered yet; use `type: shell`."
-        )
     if not settings.visualization.without_image:
         return
     from ogdc_shared.extras import advice, missing_packages
