@@ -209,7 +209,29 @@ input:
 output:
   dataone_id: "TODO"
 """,
-        "config.json": '{"z_range": [0, 5], "statistics": [{"name": "coverage", "nodata_val": 0}]}',
+        "config.json": """\
+{
+  "ext_input": ".gpkg",
+  "dir_staged": "output/staged/",
+  "tms_id": "WGS1984Quad",
+  "z_range": [0, 5],
+  "geometricError": 57,
+  "z_coord": 0,
+  "deduplicate_at": null,
+  "statistics": [
+    {
+      "name": "coverage",
+      "weight_by": "area",
+      "property": "area",
+      "aggregation_method": "sum",
+      "resampling_method": "average",
+      "palette": ["#edf8e9", "#a1d99b", "#41ab5d", "#005a32"],
+      "nodata_val": 0,
+      "nodata_color": "#ffffff00"
+    }
+  ]
+}
+""",
     },
     "volume inputs, nothing about where results go": {
         "meta.yml": """\
