@@ -1,8 +1,9 @@
 """What `make fuzz` has schemathesis do besides: ask about things that are there, and count the answers.
 
 OGDC_FUZZ_KNOWN holds ids and names as JSON, by the name of the path's parameter, and the `recipe_path` to
-take for those that lead to other machines, which have nothing to do with this; the answers are added to
-OGDC_FUZZ_ANSWERS, a line `COUNT STATUS` each, and of a fault what was asked and answered.
+take for those that lead to other machines, which have nothing to do with this. No user or token is changed
+but those: schemathesis finds others in answers, and a caller would end their own token. The answers are added
+to OGDC_FUZZ_ANSWERS, a line `COUNT STATUS` each, and of a fault what was asked and answered.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import atexit
 import json
 import os
 import random
+import re
 from collections import Counter
 from pathlib import Path
 from threading import Lock
@@ -21,6 +23,7 @@ import schemathesis
 _OFTEN = 0.5
 """The part of requests that are about something that is there."""
 _known: dict[str, list[str]] = json.loads(os.environ["OGDC_FUZZ_KNOWN"])
+_ID = re.compile("[0-9a-fA-F-]{36}")
 _answers: Counter[str] = Counter()
 _chance = random.Random()
 _lock = Lock()
@@ -30,10 +33,15 @@ _lock = Lock()
 def before_call(context: Any, case: schemathesis.Case[Any], kwargs: dict[str, Any]) -> None:
     """Have some requests be about what is there."""
     for name in case.path_parameters or {}:
-        if name in _known and _chance.random() < _OFTEN:
+        if name in _known and (_is_callers(name, case) or _chance.random() < _OFTEN):
             case.path_parameters[name] = _chance.choice(_known[name])
     if isinstance(case.body, dict) and "://" in str(case.body.get("recipe_path")):
         case.body["recipe_path"] = _chance.choice(_known["recipe_path"])
+
+
+def _is_callers(name: str, case: schemathesis.Case[Any]) -> bool:
+    """Whether a change could be of who calls: it is of somebody, and not of one that is for that."""
+    return case.method in {"PATCH", "DELETE"} and _ID.fullmatch(str(case.path_parameters[name])) is not None
 
 
 @schemathesis.hook

@@ -7,9 +7,13 @@ import { importJWK, SignJWT } from 'jose';
 import Provider from 'oidc-provider';
 import { createMemoryAdapter } from 'oidc-provider/lib/adapters/memory_adapter.js';
 
+const commandLine = {
+  client_id: 'ogdc-cli', application_type: 'native', token_endpoint_auth_method: 'none', redirect_uris: ['http://127.0.0.1/callback'],
+  grant_types: ['authorization_code', 'refresh_token', 'urn:ietf:params:oauth:grant-type:device_code'],
+};
 const settings = {
   port: 0, account: 'ada', claims: {}, audience: 'ogdc', scopes: 'ogdc:submit ogdc:admin', form: 'at+jwt', device: true,
-  seconds: 3600, refreshSeconds: 64800, clients: [], ...JSON.parse(process.argv[2] ?? '{}'),
+  seconds: 3600, refreshSeconds: 64800, clients: [commandLine], ...JSON.parse(process.argv[2] ?? '{}'),
 };
 const newKey = (alg = 'RS256') => ({
   ...(alg === 'ES256' ? generateKeyPairSync('ec', { namedCurve: 'P-256' }) : generateKeyPairSync('rsa', { modulusLength: 2048 }))
