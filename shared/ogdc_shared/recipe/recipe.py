@@ -24,7 +24,6 @@ from ogdc_shared.recipe.models import RecipeMeta, ShellWorkflow
 from ogdc_shared.recipe.network import named_addresses, network_signs, unreached
 from ogdc_shared.recipe.shell import Shell
 from ogdc_shared.recipe.urls import http_url, read_url_list, url_problem
-from ogdc_shared.visualization.config import read_config
 
 _OF_COMMANDS = {"checks", "network", "secrets"}
 _OF_ITEMS = {"allowed_failures", "items"}
@@ -113,6 +112,8 @@ def _read_workflow(meta: RecipeMeta, directory: Path) -> Script:
     if workflow.config_file is not None:
         text = _read_side_text(directory, "workflow.config_file", workflow.config_file)
         _check_json(text, workflow.config_file)
+        from ogdc_shared.visualization.config import read_config  # other recipes need not wait for it
+
         read_config(text, name=workflow.config_file)
     return Script((), Shell())
 

@@ -1,0 +1,108 @@
+"""What a recipe of tiles for maps compiles to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ogdc_shared import extras
+from ogdc_shared.config import Settings
+from ogdc_shared.errors import ConfigurationError, InvalidRecipeError, UnsupportedError
+from ogdc_shared.plan import Partitioning, Plan
+from ogdc_shared.recipe.recipe import Recipe, load_recipe
+from ogdc_shared.runs.recipe_types import check_type, needs, plans
+from ogdc_shared.runs.stage_facts import RunFacts
+from support.recipes import make_recipe
+
+PARALLEL = Partitioning(strategy="files", size=10, tasks=100, most=10_000, pack=100)
+
+
+def recipe(tmp_path: Path, **workflow: Any) -> Recipe:
+    return load_recipe(make_recipe(tmp_path, workflow={"type": "visualization"} | workflow))
+
+
+def made(recipe: Recipe, partitioning: Partitioning = PARALLEL) -> tuple[Plan, ...]:
+    return plans(recipe, RunFacts(partitioning, digest="d" * 64, at_once=5))
+
+
+def test_three_stages_take_what_the_one_before_left(tmp_path: Path) -> None:
+    (tmp_path / "c.json").write_text("{}")
+    found = made(recipe(tmp_path, config_file="c.json"))
+    assert [(plan.stage, plan.before, plan.by_key) for plan in found] == [
+        ("process", None, False),
+        ("build", "process", True),
+        ("top", "build", True),
+    ]
+    assert [plan.commands[0].text for plan in found] == [
+        f"ogdc-visualization {verb}" for verb in ("scatter", "build", "top")
+    ]
+    assert all(plan.own and not plan.checks and ("CONFIG_FILE", "c.json") in plan.variables for plan in found)
+    assert all(Plan.from_json(plan.to_json()) == plan for plan in found)
+
+
+def test_blocks_are_divided_by_size_among_a_bounded_number_of_tasks(tmp_path: Path) -> None:
+    files, blocks, whole = (plan.partitioning for plan in made(recipe(tmp_path)))
+    assert (files.strategy, files.size) == ("files", 10)
+    assert blocks == PARALLEL._replace(strategy="size", size=None, tasks=20)
+    assert not whole.divides
+
+
+def test_a_sequential_recipe_has_a_task_a_stage(tmp_path: Path) -> None:
+    assert not any(plan.partitioning.divides for plan in made(recipe(tmp_path), Partitioning()))
+
+
+def test_a_stage_gets_what_the_recipe_asks_for_else_what_the_deployment_gives(tmp_path: Path) -> None:
+    meta = recipe(tmp_path, resources={"memory": "16Gi"}).meta
+    environ = {
+        "OGDC_VISUALIZATION_IMAGE": "registry.example/tiles:1",
+        "OGDC_VISUALIZATION_RESOURCES": '{"build": {"cpu": 3, "memory": "8Gi"}}',
+    }
+    settings = Settings.from_env(environ)
+    assert needs(meta, "build", settings) == ("registry.example/tiles:1", "3", "16Gi", True)
+    assert needs(meta, "top", settings)[1:] == ("1", "16Gi", False)
+    assert str(needs(meta, "process", Settings()).image).startswith(
+        "ghcr.io/qgreenland-net/ogdc-worker-visualization:"
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"built": {}}', '{"build": {"cpu": "much"}}', '{"top": {"disk": "1Gi"}}']
+)
+def test_resources_that_cannot_be_given_are_refused_when_a_service_starts(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="OGDC_VISUALIZATION_RESOURCES"):
+        Settings.from_env({"OGDC_VISUALIZATION_RESOURCES": text})
+
+
+def test_without_the_extra_a_recipe_is_refused_with_what_to_type(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meta = recipe(tmp_path).meta
+    here = Settings.from_env({"OGDC_VISUALIZATION_WITHOUT_IMAGE": "true"})
+    check_type(meta, here)
+    monkeypatch.setattr(extras, "missing_packages", lambda _extra: ["rasterio"])
+    check_type(meta, Settings())
+    with pytest.raises(
+        UnsupportedError, match=r"\(rasterio\)\. Install them: .*ogdc-runner\[visualization\]"
+    ):
+        check_type(meta, here)
+
+
+def test_keys_about_commands_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidRecipeError) as caught:
+        recipe(tmp_path, checks=False, parallel={"items": "*.shp", "allowed_failures": 3})
+    assert caught.value.problems == tuple(
+        f"meta.yml: workflow.{key}: is for `type: shell`; remove it."
+        for key in ("checks", "parallel.allowed_failures", "parallel.items")
+    )
+
+
+def test_what_an_extra_takes_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = [
+        'numpy>=2 ; extra == "map"',
+        "no-such-package>=1 ; extra == 'map'",
+        "other-thing ; extra == 'x'",
+    ]
+    monkeypatch.setattr("importlib.metadata.requires", lambda _name: wanted)
+    assert extras.missing_packages("map") == ["no-such-package"]
