@@ -93,8 +93,46 @@ def lakes() -> None:
                 layer.CreateFeature(lake)
 
 
+def mapped_lakes() -> None:
+    """Lakes of a coast in two surveys in degrees, with islands, depths and the years of first sight."""
+    crs = osr.SpatialReference()
+    crs.ImportFromEPSG(4326)
+    crs.SetAxisMappingStrategy(osr.OAMS_TRADITIONAL_GIS_ORDER)
+    for number_of_file, (name, west) in enumerate((("west", -50.3), ("east", -49.6)), 1):
+        path = HERE / f"lakes-on-a-map/data/{name}.gpkg"
+        path.unlink(missing_ok=True)
+        package = ogr.GetDriverByName("GPKG").CreateDataSource(str(path))
+        layer = package.CreateLayer("lakes", crs, ogr.wkbPolygon, ["SPATIAL_INDEX=NO"])
+        layer.CreateField(ogr.FieldDefn("depth", ogr.OFTReal))
+        layer.CreateField(ogr.FieldDefn("year", ogr.OFTInteger))
+        for number in range(60):
+            east, north = (number * 0.618034) % 1, (number * 0.754878) % 1
+            lake = ogr.Feature(layer.GetLayerDefn())
+            lake.SetField("depth", round(2 + 25 * abs(math.sin(number * number_of_file)), 2))
+            lake.SetField("year", 2000 + (7 * number + number_of_file) % 25)
+            radius = 0.004 + 0.012 * ((number * 0.37) % 1) ** 2
+            lake.SetGeometry(
+                lake_shape(west + 0.7 * east, 69 + 0.3 * north, radius, seed=number + number_of_file)
+            )
+            layer.CreateFeature(lake)
+
+
+def lake_shape(lon: float, lat: float, radius: float, *, seed: int) -> ogr.Geometry:
+    """A ragged lake, with an island if it is large; `radius` in degrees of latitude."""
+    shape = ogr.Geometry(ogr.wkbPolygon)
+    for reach in (radius, radius / 3) if radius > 0.008 else (radius,):
+        ring = ogr.Geometry(ogr.wkbLinearRing)
+        for step in range(25):
+            angle = 2 * math.pi * (step % 24) / 24
+            here = reach * (1 + 0.25 * math.sin(3 * angle + seed) + 0.1 * math.sin(7 * angle + 2 * seed))
+            ring.AddPoint_2D(lon + 2.6 * here * math.cos(angle), lat + here * math.sin(angle))
+        shape.AddGeometry(ring)
+    return shape
+
+
 if __name__ == "__main__":
     concentration()
     tiles()
     islands()
     lakes()
+    mapped_lakes()

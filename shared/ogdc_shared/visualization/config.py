@@ -50,6 +50,9 @@ DERIVED_PROPERTIES = {
 }
 """What a statistic can be of that is no column of the data, by how it is weighted."""
 
+PLACEHOLDER_DOI = "doi/placeholder"
+"""What stands for no DOI."""
+
 _RELATIVE_PATH = r"^(?!/)(?!(.*/)?\.\.(/|$))[^\x00-\x1f]*$"
 
 Range = tuple[float | None, float | None]
@@ -65,8 +68,8 @@ class Statistic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A band of the rasters, and a layer of the web tiles."""
 
     name: str
-    weight_by: Literal["count", "area"]
-    property: str
+    weight_by: Literal["count", "area"] = "area"
+    property: str = "area_per_pixel_area"
     aggregation_method: str = "sum"
     resampling_method: str = "average"
     val_range: Range | None = None
@@ -113,7 +116,7 @@ class VisualizationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
 
     version: str | None = None
     title: str = "Placeholder Title"
-    doi: str = "doi/placeholder"
+    doi: str = PLACEHOLDER_DOI
     input_crs: str | None = None
     simplify_tolerance: float | None = None
     tms_id: str = "WGS1984Quad"
@@ -197,7 +200,9 @@ def read_config(text: str | bytes, *, name: str = "config.json") -> Visualizatio
             message begins with `name` and names the key.
     """
     try:
-        config = msgspec.json.decode(text, type=VisualizationConfig, strict=False)
+        config = msgspec.convert(
+            _without_switched_off(msgspec.json.decode(text)), VisualizationConfig, strict=False
+        )
     except msgspec.ValidationError as exc:
         raise InvalidRecipeError(f"{name}: {_explain(str(exc))}") from exc
     except msgspec.DecodeError as exc:
@@ -205,6 +210,18 @@ def read_config(text: str | bytes, *, name: str = "config.json") -> Visualizatio
     for problem in _problems(config):
         raise InvalidRecipeError(f"{name}: {problem}")
     return config
+
+
+def _without_switched_off(content: Any) -> Any:
+    """Leave out keys of deduplication that are null or false, as configurations have them."""
+    if not isinstance(content, dict):
+        return content
+    flags = {"deduplicate_overlap_both", "deduplicate_clip_to_footprint"}
+
+    def is_off(key: str, value: Any) -> bool:
+        return key.startswith("deduplicate_") and (value is None or (value is False and key not in flags))
+
+    return {key: value for key, value in content.items() if not is_off(key, value)}
 
 
 def _problems(config: VisualizationConfig) -> list[str]:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import pyproj
 
+from ogdc_shared.visualization.config import PLACEHOLDER_DOI
 from ogdc_visualization.products.description import Layer, MapDescription, extent_of
 from ogdc_visualization.products.stac import doi_urls
 
@@ -56,7 +57,7 @@ def _content(description: MapDescription, linked: Sequence[File]) -> dict[str, A
     side = first.cell * description.tile_size
     geographic = pyproj.CRS(description.crs).is_geographic
     return {
-        "doi": description.doi,
+        "doi": "" if description.doi == PLACEHOLDER_DOI else description.doi,
         "doiUrl": next(iter(doi_urls(description.doi)), None),
         "crs": description.crs,
         "units": "degrees" if geographic else "m",
