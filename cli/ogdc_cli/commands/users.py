@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ogdc_shared.api.requests import UserChange
 
 _NO_ROLE = "none"
+_SHOWN_OF_ID = 8
 
 
 def complete(incomplete: str) -> list[str]:
@@ -157,5 +158,6 @@ def _line(user: User) -> str:
 
 def _act_line(act: Act) -> str:
     details = " ".join(f"{name}={value}" for name, value in act.details.items())
-    who = act.user or "the operator"
+    # Several may be called the same, and anybody may call themselves the operator; `users list` has the ids.
+    who = f"{act.user} ({act.user_id[:_SHOWN_OF_ID]})" if act.user_id else "the operator"
     return f"{act.at:%Y-%m-%d %H:%M:%S}  {act.action:<16}  {who}  {act.object}  {details}".rstrip()

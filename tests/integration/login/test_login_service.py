@@ -99,7 +99,9 @@ def test_another_users_run_is_not_theirs_to_cancel(
     assert "There is no run of eve" in eve("status", "-1").err
     assert ada("cancel", run).code == 0
     assert [act["action"] for act in admin("audit", "--object", run, "--json").json()]
-    assert run in admin("audit", "--user", "ada").out
+    shown = admin("audit", "--user", "ada").out
+    assert run in shown
+    assert f"ada ({ada('whoami', '--json').json()['id'][:8]})" in shown, "others may be called the same"
 
 
 def test_who_is_disabled_or_whose_token_is_revoked_is_out_at_once(

@@ -26,6 +26,10 @@ _OTHER_KINDS = frozenset(
 _OF_ID_TOKENS = frozenset({"nonce", "at_hash", "c_hash", "s_hash"})
 _MAX_SUBJECT = 255
 _MAX_NAME = 128
+_OF_THEIR_CHOICE = frozenset(
+    {"preferred_username", "nickname", "name", "given_name", "middle_name", "family_name", "email"}
+)
+"""Claims that many issuers let their users fill in. Source: OpenID Connect Core 1.0 sections 5.1 and 5.7."""
 _ORCID = re.compile(r"(?:https?://orcid\.org/)?(\d{4}-\d{4}-\d{4}-\d{3}[0-9X])")
 
 
@@ -69,11 +73,16 @@ def granted_roles(claims: Mapping[str, Any], grants: tuple[Grant, ...]) -> list[
 
 
 def shown_name(claims: Mapping[str, Any], name_claims: tuple[str, ...]) -> str:
-    """How to show whom a token is about; an ORCID iD in the form that ORCID wants."""
+    """How to show whom a token is about; an ORCID iD in the form that ORCID wants.
+
+    Whoever calls themselves by an ORCID iD is not shown so: it may be another's.
+    """
     for claim in name_claims:
         name = claims.get(claim)
         if isinstance(name, str) and (printable := "".join(c for c in name if c.isprintable()).strip()):
             orcid = _ORCID.fullmatch(printable)
+            if orcid and claim in _OF_THEIR_CHOICE:
+                continue
             return f"https://orcid.org/{orcid[1]}" if orcid else printable[:_MAX_NAME]
     return str(claims["sub"])[:_MAX_NAME]
 

@@ -176,6 +176,8 @@ class TestRoles:
         ({"orcid": "http://orcid.org/0000-0002-1694-233X"}, "https://orcid.org/0000-0002-1694-233X"),
         ({"orcid": "", "preferred_username": "ada"}, "ada"),
         ({"orcid": 7, "preferred_username": "a\x1b[31m\nb"}, "a[31mb"),
+        ({"preferred_username": "0000-0002-1825-0097"}, "1234"),
+        ({"preferred_username": "https://orcid.org/0000-0002-1825-0097\u200b"}, "1234"),
         ({}, "1234"),
         ({"preferred_username": "x" * 200}, "x" * 128),
     ],
