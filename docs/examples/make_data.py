@@ -94,7 +94,7 @@ def lakes() -> None:
 
 
 def mapped_lakes() -> None:
-    """Lakes of a coast in two surveys in degrees, with islands, depths and the years of first sight."""
+    """Lakes of a coast in two files, in degrees, with islands, depths and the years of first sight."""
     crs = osr.SpatialReference()
     crs.ImportFromEPSG(4326)
     crs.SetAxisMappingStrategy(osr.OAMS_TRADITIONAL_GIS_ORDER)

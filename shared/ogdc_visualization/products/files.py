@@ -22,7 +22,7 @@ from ogdc_visualization.products.stac import Asset, build_item
 from ogdc_visualization.products.web_page import File, write_page
 from ogdc_visualization.products.wmts import build_capabilities
 from ogdc_visualization.tile_files import find_file, tile_path
-from ogdc_visualization.web_tiles.palette import lookup_table, named_palette
+from ogdc_visualization.web_tiles.palette import color_table
 
 Tiles = Mapping[int, NDArray[np.int64]]
 """Column and row (n, 2) of the tiles there are, by level; one tile and one level at least."""
@@ -109,7 +109,7 @@ def tile_template(config: VisualizationConfig, directory: str, extension: str, *
 
 def _layer(config: VisualizationConfig, statistic: Statistic, levels: list[int], ranges: Ranges) -> Layer:
     """Return a statistic as the map shows it."""
-    colors = lookup_table(named_palette(statistic.palette)).tolist()
+    colors = color_table(statistic.palette).tolist()
     return Layer(
         statistic.name,
         tuple(tuple(color) for color in colors),

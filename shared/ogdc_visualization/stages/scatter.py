@@ -15,6 +15,7 @@ from ogdc_visualization.stages.block_features import BlockFeatures, write_block_
 from ogdc_visualization.stages.blocks import block_level, block_name
 from ogdc_visualization.staging.features import Features, Warn, read_features
 from ogdc_visualization.staging.tiles import place
+from ogdc_visualization.web_tiles.palette import check_colors
 
 
 def scatter(config: VisualizationConfig, inputs: Path, output: Path, warn: Warn) -> None:
@@ -23,6 +24,7 @@ def scatter(config: VisualizationConfig, inputs: Path, output: Path, warn: Warn)
     Raises:
         InputError: there is no input, or one cannot be used.
     """
+    check_colors(config.statistics)
     grid = load_grid(config.tms_id)
     for name in _names(config, inputs):
         features = read_features(inputs / name, name, config, grid, warn)

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ogdc_shared.errors import InputError
+from ogdc_shared.visualization.config import Statistic
+
 COLORS = 256
+_BREWER_COUNTS = (12, 11, 10, 9, 8)
+_ROUNDING = 1e-6
+"""What stands for a whole number of 255 parts may be a little less."""
+
+
+def color_table(palette: Sequence[str] | str) -> NDArray[np.uint8]:
+    """Return red, green, blue and alpha (256, 4) of a palette: a list of CSS colours, or a name.
+
+    Raises:
+        ValueError: there is no palette, or no colour, of that name.
+    """
+    return _named_table(palette) if isinstance(palette, str) else _interpolated_table(tuple(palette))
 
 
 @lru_cache
-def lookup_table(palette: tuple[str, ...]) -> NDArray[np.uint8]:
-    """Return red, green, blue and alpha (256, 4) of a palette of CSS colours.
+def _interpolated_table(palette: tuple[str, ...]) -> NDArray[np.uint8]:
+    """Return the colours of a palette of CSS colours.
 
     Colour i is at i / 256 of the way through the palette, so that the last colour is never quite reached; in
     between it goes straight through CIE LCH, the shorter way around the hues.
@@ -22,6 +37,24 @@ def lookup_table(palette: tuple[str, ...]) -> NDArray[np.uint8]:
 
     between = Color.interpolate([Color(each) for each in palette], space="lch", hue="shorter")
     return np.array([_rgba(between(i / COLORS)) for i in range(COLORS)], np.uint8)
+
+
+@lru_cache
+def _named_table(name: str) -> NDArray[np.uint8]:
+    """Return the colours of a palette by its name.
+
+    ColorBrewer's come first, and in steps: with as many colours as they have at most. So does the package
+    `colormaps`, whose names they are.
+    """
+    from cmap import Colormap
+
+    for candidate in (*(f"colorbrewer:{name}_{count}" for count in _BREWER_COUNTS), name):
+        try:
+            colors = Colormap(candidate)(np.arange(COLORS) / COLORS)
+        except ValueError:
+            continue
+        return np.trunc(np.asarray(colors) * 255 + _ROUNDING).astype(np.uint8)
+    raise ValueError(f"no palette is called {name!r}")
 
 
 @lru_cache
@@ -42,10 +75,15 @@ def _rgba(color: object) -> tuple[int, int, int, int]:
     return tuple(int(float(f"{max(each, 0) * 255:.3g}")) for each in (*shown.coords(), shown.alpha()))  # type: ignore[return-value]
 
 
-def named_palette(palette: Sequence[str] | str) -> tuple[str, ...]:
-    """Return the colours of a palette that is given by its name, or as they are."""
-    if not isinstance(palette, str):
-        return tuple(palette)
-    from cmap import Colormap
+def check_colors(statistics: Iterable[Statistic]) -> None:
+    """Make sure that every palette and colour is one.
 
-    return tuple(Colormap(palette)(i / (COLORS - 1)).hex for i in range(COLORS))
+    Raises:
+        InputError: one is none; it says of which statistic.
+    """
+    for statistic in statistics:
+        try:
+            color_table(statistic.palette)
+            rgba_of(statistic.nodata_color)
+        except ValueError as exc:
+            raise InputError(f"Statistic {statistic.name!r}: palette or nodata_color: {exc}.") from exc

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ogdc_shared.visualization.config import Statistic
-from ogdc_visualization.web_tiles.palette import lookup_table, named_palette, rgba_of
+from ogdc_visualization.web_tiles.palette import color_table, rgba_of
 
 
 def paint(band: NDArray[np.float64], statistic: Statistic, low: float, high: float) -> NDArray[np.uint8]:
@@ -19,7 +19,7 @@ def paint(band: NDArray[np.float64], statistic: Statistic, low: float, high: flo
     """
     step = 255 / (high - low) if high > low else 0.0
     index = np.trunc((np.clip(band, low, high) - low) * step).astype(np.uint8)
-    picture = lookup_table(named_palette(statistic.palette))[index]
+    picture = color_table(statistic.palette)[index]
     if statistic.nodata_val is not None:
         picture[band == statistic.nodata_val] = rgba_of(statistic.nodata_color)
     return picture

@@ -190,6 +190,12 @@ def test_a_missing_column_is_named_with_those_there_are(inputs: Path, tmp_path: 
         run(config(statistics=[statistic]), inputs, tmp_path / "work", apart=False)
 
 
+def test_a_palette_that_is_none_is_named_with_its_statistic(inputs: Path, tmp_path: Path) -> None:
+    statistic = {"name": "coverage", "palette": "nosuch"}
+    with pytest.raises(InputError, match=r"'coverage': palette .*nosuch"):
+        scatter(config(statistics=[statistic]), inputs, tmp_path / "work", print)
+
+
 def test_what_is_not_there_yet_is_refused() -> None:
     for changes in ({"deduplicate_at": ["raster"]}, {"enable_stager": False}):
         with pytest.raises(InvalidRecipeError, match=next(iter(changes))):
