@@ -31,7 +31,10 @@ def _run(stage: str, config: VisualizationConfig, inputs: Path, output: Path) ->
     if stage == "scatter":
         from ogdc_visualization.stages.scatter import scatter
 
-        scatter(config, inputs, output, partial(_warn, "features"))
+        footprints = (
+            Path(os.environ["RECIPE_DIR"], config.dir_footprints) if "RECIPE_DIR" in os.environ else None
+        )
+        scatter(config, inputs, output, partial(_warn, "features"), footprints)
     elif stage == "build":
         from ogdc_visualization.stages.build import build
 

@@ -27,6 +27,14 @@ class Polygons(NamedTuple):
     centroids: Values
     columns: Mapping[str, NDArray[Any]]
 
+    def kept_at(self, step: str, config: VisualizationConfig) -> Polygons:
+        """Return them without duplicates, if the configuration says that a step has none."""
+        if step not in (config.deduplicate_at or ()) or config.prop_duplicated not in self.columns:
+            return self
+        kept = ~self.columns[config.prop_duplicated].astype(bool)
+        columns = {name: column[kept] for name, column in self.columns.items()}
+        return Polygons(self.geometries[kept], self.centroids[kept], columns)
+
 
 class Source(Protocol):
     """Where the polygons of tiles are to be had."""
@@ -95,6 +103,7 @@ class Pyramid:
     def _leaf(self, tile: Tile) -> Values:
         polygons = self._source.polygons(tile)
         self._sink.staged(tile, polygons)
+        polygons = polygons.kept_at("raster", self._config)
         rows, columns = self._config.tile_size
         cells = Cells(self._grid.bounds(tile), rows, columns)
         numbers = {name: _numbers(polygons.columns[name]) for name in self._used_columns()}

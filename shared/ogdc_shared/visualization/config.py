@@ -170,9 +170,19 @@ class VisualizationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     deduplicate_overlap_tolerance: float | None = 0.5
     deduplicate_overlap_both: bool = True
     deduplicate_centroid_tolerance: float | None = None
-    deduplicate_distance_crs: str = "EPSG:3857"
+    deduplicate_distance_crs: str | None = "EPSG:3857"
     deduplicate_clip_to_footprint: bool = True
-    deduplicate_clip_method: str = "intersects"
+    deduplicate_clip_method: Literal[
+        "contains",
+        "contains_properly",
+        "covers",
+        "covered_by",
+        "crosses",
+        "intersects",
+        "overlaps",
+        "touches",
+        "within",
+    ] = "intersects"
     statistics: list[Statistic] = msgspec.field(default_factory=_default_statistics)
 
     @property
@@ -187,9 +197,16 @@ class VisualizationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
 
     @property
     def columns(self) -> frozenset[str]:
-        """The columns that the data has to have."""
-        ruled = {rule[0] for rule in self.deduplicate_keep_rules}
-        return frozenset({each.column for each in self.statistics if each.column is not None} | ruled)
+        """The columns of numbers that the data has to have."""
+        return frozenset(each.column for each in self.statistics if each.column is not None)
+
+    @property
+    def compared_columns(self) -> frozenset[str]:
+        """The columns that the data has to have to say which of two polygons is kept."""
+        if not self.deduplicate_at or self.deduplicate_method != "neighbor":
+            return frozenset()
+        staged = {getattr(self, key) for key in self.__struct_fields__ if key.startswith("prop_")}
+        return frozenset(name for name, _ in self.deduplicate_keep_rules if name not in staged)
 
 
 def read_config(text: str | bytes, *, name: str = "config.json") -> VisualizationConfig:
@@ -241,13 +258,11 @@ def _problems(config: VisualizationConfig) -> list[str]:
         found.append("tile_path_structure: give style, tms, z, x and y, each once.")
     if config.base_url and not re.fullmatch(r"https?://[^\s/]+(/[^\s?#]*)?/", config.base_url):
         found.append(f"base_url: {config.base_url!r} is no address of a directory; it ends with a slash.")
-    if config.deduplicate_at:
-        found.append("deduplicate_at: polygons of several files are not compared yet; leave it out.")
     if not config.enable_stager:
         found.append("enable_stager: tiles that are staged already cannot be taken yet; leave it out.")
     if config.deduplicate_at and not config.deduplicate_method:
         found.append("deduplicate_method: is missing; deduplicate_at takes neighbor or footprints.")
-    if config.deduplicate_method == "neighbor" and not config.deduplicate_keep_rules:
+    if config.deduplicate_at and not config.deduplicate_keep_rules:
         found.append("deduplicate_keep_rules: are missing; say which of two polygons is kept.")
     found += [f"{key}: {value!r} leads out of the output." for key, value in _paths(config)]
     names = [each.name for each in config.statistics]

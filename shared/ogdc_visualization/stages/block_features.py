@@ -11,6 +11,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from ogdc_visualization.deduplicate.footprints import Footprint
 from ogdc_visualization.staging.features import Features
 
 _COLUMN, _TEXTS = "column ", "texts "
@@ -23,11 +24,15 @@ class BlockFeatures(NamedTuple):
         features: What is in at least one of the tiles.
         tiles: Column and row (m, 2) of tiles of the highest level.
         members: Which of the features each of them is for (m,).
+        outside: Which of the features are not where the file's footprint is (n,).
+        footprint: That of the file, if it has one and it is asked for.
     """
 
     features: Features
     tiles: NDArray[np.int64]
     members: NDArray[np.int64]
+    outside: NDArray[np.bool_]
+    footprint: Footprint | None = None
 
 
 def write_block_features(path: Path, part: BlockFeatures) -> None:
@@ -41,11 +46,15 @@ def write_block_features(path: Path, part: BlockFeatures) -> None:
         "rows": part.features.rows,
         "tiles": part.tiles,
         "members": part.members,
+        "outside": part.outside,
         "filename": np.array(part.features.filename),
         "names": np.array(json.dumps(list(part.features.columns))),
     }
     for name, column in part.features.columns.items():
         arrays |= _stored(name, column)
+    if part.footprint is not None:
+        arrays["footprint"] = np.frombuffer(shapely.to_wkb(part.footprint.area), np.uint8)
+        arrays["footprint_properties"] = np.array(json.dumps(part.footprint.properties, default=str))
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]  # `allow_pickle` is no array of ours
@@ -65,7 +74,16 @@ def read_block_features(path: Path) -> BlockFeatures:
             arrays["rows"],
             str(arrays["filename"]),
         )
-        return BlockFeatures(features, arrays["tiles"], arrays["members"])
+        return BlockFeatures(
+            features, arrays["tiles"], arrays["members"], arrays["outside"], _read_footprint(arrays)
+        )
+
+
+def _read_footprint(arrays: Mapping[str, NDArray[Any]]) -> Footprint | None:
+    if "footprint" not in arrays:
+        return None
+    area = shapely.from_wkb(arrays["footprint"].tobytes())
+    return Footprint(area, json.loads(str(arrays["footprint_properties"])))
 
 
 def _stored(name: str, column: NDArray[Any]) -> dict[str, NDArray[Any]]:

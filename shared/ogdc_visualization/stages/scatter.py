@@ -10,6 +10,7 @@ import numpy as np
 
 from ogdc_shared.errors import InputError
 from ogdc_shared.visualization.config import VisualizationConfig
+from ogdc_visualization.deduplicate.footprints import Footprint, outside, read_footprint
 from ogdc_visualization.grid import Tile, load_grid
 from ogdc_visualization.stages.block_features import BlockFeatures, write_block_features
 from ogdc_visualization.stages.blocks import block_level, block_name
@@ -18,8 +19,12 @@ from ogdc_visualization.staging.tiles import place
 from ogdc_visualization.web_tiles.palette import check_colors
 
 
-def scatter(config: VisualizationConfig, inputs: Path, output: Path, warn: Warn) -> None:
+def scatter(
+    config: VisualizationConfig, inputs: Path, output: Path, warn: Warn, footprints: Path | None = None
+) -> None:
     """Read the files below `inputs` and write below `output` a directory for each block with features.
+
+    Footprints, where they decide, are below `footprints`, called as the inputs.
 
     Raises:
         InputError: there is no input, or one cannot be used.
@@ -28,7 +33,8 @@ def scatter(config: VisualizationConfig, inputs: Path, output: Path, warn: Warn)
     grid = load_grid(config.tms_id)
     for name in _names(config, inputs):
         features = read_features(inputs / name, name, config, grid, warn)
-        for block, part in _parts(features, config) if features else ():
+        footprint = _footprint(name, config, footprints, warn) if features else None
+        for block, part in _parts(features, footprint, config) if features else ():
             # A name that is new for each file, and the same whenever it is read.
             number = hashlib.sha256(name.encode()).hexdigest()[:16]
             write_block_features(output / block_name(block) / f"{number}.npz", part)
@@ -46,8 +52,22 @@ def _names(config: VisualizationConfig, inputs: Path) -> list[str]:
     return names
 
 
-def _parts(features: Features, config: VisualizationConfig) -> Iterator[tuple[Tile, BlockFeatures]]:
+def _footprint(
+    name: str, config: VisualizationConfig, directory: Path | None, warn: Warn
+) -> Footprint | None:
+    if directory is None or not config.deduplicate_at or config.deduplicate_method != "footprints":
+        return None
+    footprint = read_footprint(directory, name, config, load_grid(config.tms_id).crs)
+    if footprint is None:
+        warn(f"{name} has no footprint in {config.dir_footprints}, so none of its polygons is a duplicate")
+    return footprint
+
+
+def _parts(
+    features: Features, footprint: Footprint | None, config: VisualizationConfig
+) -> Iterator[tuple[Tile, BlockFeatures]]:
     """Yield each block that features are in, with those."""
+    is_outside = outside(features.geometries, footprint, config)
     level = block_level(config)
     placed = place(features.geometries, load_grid(config.tms_id), config.max_level)
     tiles = np.column_stack((placed.x, placed.y))
@@ -63,4 +83,4 @@ def _parts(features: Features, config: VisualizationConfig) -> Iterator[tuple[Ti
             features.rows[rows],
             features.filename,
         )
-        yield Tile(x, y, level), BlockFeatures(own, tiles[here], members.ravel())
+        yield Tile(x, y, level), BlockFeatures(own, tiles[here], members.ravel(), is_outside[rows], footprint)

@@ -9,6 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ogdc_shared.visualization.config import VisualizationConfig
+from ogdc_visualization.deduplicate.footprints import overlapping
+from ogdc_visualization.deduplicate.neighbors import Candidates, worse_neighbors
+from ogdc_visualization.deduplicate.rules import preference
 from ogdc_visualization.grid import Grid, Tile
 from ogdc_visualization.pyramid import Polygons
 from ogdc_visualization.stages.block_features import BlockFeatures
@@ -22,6 +25,7 @@ class Staged(NamedTuple):
         geometries: (n,), with `centroids` (n, 2) and `columns` of n values.
         members: Indices of polygons (m,), those of a tile after each other.
         slices: Where a tile's are among them, by column and row.
+        duplicated: Which polygons (n,) are duplicates; None: that is not asked for, or they are left out.
     """
 
     config: VisualizationConfig
@@ -30,6 +34,7 @@ class Staged(NamedTuple):
     columns: dict[str, NDArray[Any]]
     members: NDArray[np.int64]
     slices: dict[tuple[int, int], slice]
+    duplicated: NDArray[np.bool_] | None = None
 
     @property
     def leaves(self) -> NDArray[np.int64]:
@@ -43,11 +48,17 @@ class Staged(NamedTuple):
         config, own = self.config, str(tile)
         columns[config.prop_tile] = np.full(len(members), own, object)
         columns[config.prop_centroid_within_tile] = columns[config.prop_centroid_tile] == own
+        if self.duplicated is not None:
+            columns[config.prop_duplicated] = self.duplicated[members]
         return Polygons(self.geometries[members], self.centroids[members], columns)
 
 
 def stage(parts: Sequence[BlockFeatures], config: VisualizationConfig, grid: Grid) -> Staged:
-    """Put together what files, one at least, have for a block; their order changes nothing."""
+    """Put together what files, one at least, have for a block; their order changes nothing.
+
+    What is a duplicate is found among the polygons of the block: one that crosses its edge may be one on one
+    side alone.
+    """
     parts = sorted(parts, key=lambda part: part.features.filename)
     counts = [len(part.features.rows) for part in parts]
     begins = np.cumsum([0, *counts[:-1]])
@@ -57,19 +68,37 @@ def stage(parts: Sequence[BlockFeatures], config: VisualizationConfig, grid: Gri
             for part, begin in zip(parts, begins, strict=True)
         ]
     )
+    centroids = np.concatenate([part.features.centroids for part in parts])
+    geometries = np.concatenate([part.features.geometries for part in parts])
+    columns = _columns(parts, centroids, config, grid)
+    duplicated = _duplicated(parts, geometries, centroids, columns, config, grid)
+    if duplicated is not None and "staging" in (config.deduplicate_at or ()):
+        placed, duplicated = placed[~duplicated[placed[:, 2]]], None
     placed = placed[np.lexsort((placed[:, 2], placed[:, 1], placed[:, 0]))]
     leaves, first = np.unique(placed[:, :2], axis=0, return_index=True)
     ends = np.append(first[1:], len(placed)).tolist()
     slices = {(x, y): slice(a, b) for (x, y), a, b in zip(leaves.tolist(), first.tolist(), ends, strict=True)}
-    centroids = np.concatenate([part.features.centroids for part in parts])
-    return Staged(
-        config,
-        np.concatenate([part.features.geometries for part in parts]),
-        centroids,
-        _columns(parts, centroids, config, grid),
-        placed[:, 2],
-        slices,
-    )
+    return Staged(config, geometries, centroids, columns, placed[:, 2], slices, duplicated)
+
+
+def _duplicated(  # noqa: PLR0917  one place calls it
+    parts: Sequence[BlockFeatures],
+    geometries: NDArray[np.object_],
+    centroids: NDArray[np.float64],
+    columns: dict[str, NDArray[Any]],
+    config: VisualizationConfig,
+    grid: Grid,
+) -> NDArray[np.bool_] | None:
+    """Return which polygons (n,) are duplicates; None where that is not asked for."""
+    if not config.deduplicate_at:
+        return None
+    files = np.repeat(np.arange(len(parts)), [len(part.features.rows) for part in parts])
+    if config.deduplicate_method == "footprints":
+        found = overlapping(geometries, files, [part.footprint for part in parts], config)
+        found |= np.concatenate([part.outside for part in parts])
+        return found
+    places = preference(columns, config.deduplicate_keep_rules)
+    return worse_neighbors(Candidates(geometries, centroids, files, places, grid.crs), config)
 
 
 def _columns(

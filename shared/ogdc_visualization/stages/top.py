@@ -30,7 +30,7 @@ def top(config: VisualizationConfig, inputs: Path, output: Path, warn: Warn) -> 
     grid = load_grid(config.tms_id)
     files = TileFiles(config, grid, output)
     if config.enable_raster and config.enable_raster_parents:
-        _raise_pyramid(config, [Tile(*each.block) for each in facts], files, roots)
+        _raise_pyramid(config, [Tile(*each.block) for each in facts if each.tiles], files, roots)
     extremes = merged_ranges(facts) | files.extremes
     tiles = _tiles(facts, files)
     for level, places in tiles.items():

@@ -97,6 +97,11 @@ def _check_columns(columns: Mapping[str, NDArray[Any]], filename: str, config: V
             raise InputError(f"{filename} has no column {name!r}, which statistics are of; it has: {there}.")
         if columns[name].dtype.kind not in "iufb":
             raise InputError(f"{filename}: column {name!r} holds no numbers.")
+    for name in sorted(config.compared_columns - columns.keys()):
+        there = ", ".join(columns) or "none"
+        raise InputError(
+            f"{filename} has no column {name!r}, which deduplicate_keep_rules name; it has: {there}."
+        )
     reserved = {getattr(config, key).lower() for key in config.__struct_fields__ if key.startswith("prop_")}
     for name in columns:
         if name.lower() in reserved:

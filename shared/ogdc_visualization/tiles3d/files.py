@@ -31,6 +31,7 @@ class TilesetFiles:
     def add(self, tile: Tile, polygons: Polygons) -> None:
         """Write the leaf of a tile: the polygons, whole, whose centroids are in it."""
         config = self._config
+        polygons = polygons.kept_at("3dtiles", config)
         own = polygons.columns[config.prop_centroid_within_tile].astype(bool)
         columns = {name: column[own] for name, column in polygons.columns.items()}
         leaf = build_leaf(

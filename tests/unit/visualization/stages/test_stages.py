@@ -197,6 +197,34 @@ def test_a_palette_that_is_none_is_named_with_its_statistic(inputs: Path, tmp_pa
 
 
 def test_what_is_not_there_yet_is_refused() -> None:
-    for changes in ({"deduplicate_at": ["raster"]}, {"enable_stager": False}):
-        with pytest.raises(InvalidRecipeError, match=next(iter(changes))):
-            config(**changes)
+    with pytest.raises(InvalidRecipeError, match="enable_stager"):
+        config(enable_stager=False)
+
+
+def test_duplicates_go_at_the_steps_that_are_asked_for(tmp_path: Path) -> None:
+    lakes = [shapely.Point(-50 + 3 * n, 69).buffer(0.4) for n in range(3)]
+    write_input(tmp_path / "inputs/a.gpkg", lakes, year=[2020, 2021, 2022])
+    write_input(tmp_path / "inputs/b.gpkg", [lakes[1]], year=[2024])
+    rules: dict[str, Any] = {"deduplicate_method": "neighbor", "deduplicate_keep_rules": [["year", "larger"]]}
+    for steps, staged, counted in (([], 4, 4), (["raster"], 4, 3), (["staging"], 3, 3)):
+        keys = rules | {"deduplicate_at": steps}
+        result, _ = run(
+            config(**keys), tmp_path / "inputs", tmp_path / "-".join(["work", *steps]), apart=False
+        )
+        found = [pyogrio.raw.read(path) for path in (result / "staged").rglob("*.gpkg")]
+        rows = {
+            (str(v[f.index("staging_filename")][n]), float(v[f.index("year")][n]))
+            for (meta, _, _, v) in found
+            for f in [list(meta["fields"])]
+            for n in range(len(v[0]))
+        }
+        assert len(rows) == staged
+        assert band(result, 6, "count").sum() == counted
+        assert band(result, 0, "count").sum() == counted
+
+
+def test_the_rules_of_duplicates_name_columns_that_the_files_have(inputs: Path, tmp_path: Path) -> None:
+    keys = {"deduplicate_at": ["raster"], "deduplicate_method": "neighbor"}
+    settings = config(**keys, deduplicate_keep_rules=[["year", "larger"]])
+    with pytest.raises(InputError, match=r"a\.gpkg has no column 'year'.*it has: depth"):
+        run(settings, inputs, tmp_path / "work", apart=False)
