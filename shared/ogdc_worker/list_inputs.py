@@ -13,11 +13,13 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_shared import layout
+from ogdc_shared.errors import InputNotFoundError
 from ogdc_shared.inputs.listing import Listing, measure
 from ogdc_shared.inputs.packs import Packs
 from ogdc_shared.removal import empty
 from ogdc_worker.expected import Expected, read_plan
 from ogdc_worker.search import find_files, find_keys, find_outputs
+from ogdc_worker.warning_files import gather_warnings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -53,7 +55,11 @@ def list_inputs(paths: ListPaths, reporter: Reporter, expected: Expected = Expec
     started = time.monotonic()
     plan = read_plan(paths.plan, expected)
     with Listing() as listing:
-        listing.extend(_found(plan))
+        try:
+            listing.extend(_found(plan))
+        except InputNotFoundError:
+            _recall(plan, reporter)
+            raise
         partitions = tuple(listing.items_of(plan).divided(plan.partitioning))
         division = measure(listing.sizes, partitions)
         os.makedirs(paths.packs, exist_ok=True)
@@ -73,10 +79,17 @@ def list_inputs(paths: ListPaths, reporter: Reporter, expected: Expected = Expec
 
 def _found(plan: Plan) -> Iterator[InputFile]:
     if plan.before is None:
-        return find_files(plan.volumes)
+        return find_files(plan.volumes, placed=plan.own)
     if plan.by_key:
         return find_keys(plan.before, measured=plan.partitioning.divides)
     return find_outputs(plan.before)
+
+
+def _recall(plan: Plan, reporter: Reporter) -> None:
+    """Have a failure tell what the stage before warned of: it is why there is nothing."""
+    if plan.before is not None:
+        numbers = sorted(filter(str.isdecimal, os.listdir(layout.STAGE_MOUNT)), key=int)
+        reporter.recall(gather_warnings([f"{layout.STAGE_MOUNT}/{number}" for number in numbers]))
 
 
 def _counts(division: Division) -> dict[str, int]:

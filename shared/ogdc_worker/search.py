@@ -22,7 +22,7 @@ _MAX_NAMED = 5
 
 
 def find_files(
-    volumes: Sequence[VolumeInput], mount: Callable[[str], str] = claim_mount
+    volumes: Sequence[VolumeInput], mount: Callable[[str], str] = claim_mount, *, placed: bool = False
 ) -> Iterator[InputFile]:
     """Yield the files of inputs on volumes, each once, those of one input sorted by path before the next's.
 
@@ -33,6 +33,7 @@ def find_files(
     Args:
         volumes: The inputs.
         mount: Where a claim's volume is.
+        placed: Whether they keep their places below an input's path where they are linked.
 
     Raises:
         InputNotFoundError: there is no such directory, or no file in it matches.
@@ -42,7 +43,8 @@ def find_files(
     for number, search in enumerate(searches):
         for found in search.found():
             if not any(earlier.covers(found) for earlier in searches[:number]):
-                yield InputFile(source=_readable(found.path), kind="volume", size=found.size())
+                place = search.place_of(found) if placed else None
+                yield InputFile(_readable(found.path), kind="volume", directory=place, size=found.size())
 
 
 def find_outputs(stage: str, mount: str = STAGE_MOUNT) -> Iterator[InputFile]:
@@ -146,6 +148,10 @@ class _Search:
                 self._others.append(found.path.removeprefix(f"{self._top}/"))
         if nothing:
             raise InputNotFoundError(self._nothing())
+
+    def place_of(self, found: _Found) -> str | None:
+        """The directory below the input's path that something lies in; None: none."""
+        return "/".join(self._below(found.path)[:-1]) or None
 
     def covers(self, found: _Found) -> bool:
         """Tell whether this search finds it, too, be it in a directory that is taken whole."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ogdc_shared.errors import InputError
+from ogdc_shared.several import several
 from ogdc_shared.visualization.config import VisualizationConfig
 from ogdc_visualization.deduplicate.footprints import Footprint, outside, read_footprint
 from ogdc_visualization.grid import Tile, load_grid
@@ -27,11 +27,11 @@ def scatter(
     Footprints, where they decide, are below `footprints`, called as the inputs.
 
     Raises:
-        InputError: there is no input, or one cannot be used.
+        InputError: an input cannot be used.
     """
     check_colors(config.statistics)
     grid = load_grid(config.tms_id)
-    for name in _names(config, inputs):
+    for name in _names(config, inputs, warn):
         features = read_features(inputs / name, name, config, grid, warn)
         footprint = _footprint(name, config, footprints, warn) if features else None
         for block, part in _parts(features, footprint, config) if features else ():
@@ -40,15 +40,21 @@ def scatter(
             write_block_features(output / block_name(block) / f"{number}.npz", part)
 
 
-def _names(config: VisualizationConfig, inputs: Path) -> list[str]:
-    """Return the files that the configuration is for, below `inputs`, in order."""
+def _names(config: VisualizationConfig, inputs: Path, warn: Warn) -> list[str]:
+    """Return the files that the configuration is for, below `inputs`, in order.
+
+    Where there are none, another task may well have some.
+    """
     names = sorted(
         path.relative_to(inputs).as_posix()
         for path in inputs.rglob("*")
         if path.name.lower().endswith(config.ext_input.lower()) and not path.name.startswith(".")
     )
     if not names:
-        raise InputError(f"No input ends in {config.ext_input!r}, as ext_input of the configuration says.")
+        others = sorted(path.relative_to(inputs).as_posix() for path in inputs.rglob("*") if path.is_file())
+        warn(
+            f"{several(others)}: no name ends in {config.ext_input!r}, as ext_input of the configuration says"
+        )
     return names
 
 

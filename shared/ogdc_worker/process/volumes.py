@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
     from ogdc_shared.plan import InputFile
 
-_APART = "Leave one out, or set workflow.parallel.enabled: there, commands are given each file's whole path."
+_APART = (
+    "Leave one out; commands of a recipe with workflow.parallel.enabled are given each file's whole path."
+)
 
 
 def check_files(files: Sequence[InputFile]) -> None:

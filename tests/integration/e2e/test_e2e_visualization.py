@@ -187,3 +187,15 @@ def test_a_wrong_configuration_is_refused_before_anything_runs(
     done = stack.cli(command, str(recipe), cwd=tmp_path)
     assert done.code != 0
     assert "config.json: zrange: no such key; did you mean z_range?" in done.out + done.err
+
+
+def test_inputs_that_the_configuration_does_not_mean_are_told_of(
+    stack: Stack, basins: list[str], tmp_path: Path
+) -> None:
+    recipe = write_recipe(tmp_path, "Other map", basins[:1], config=CONFIG | {"ext_input": ".shp"})
+    done = stack.cli("run", str(recipe), cwd=tmp_path)
+    assert done.code == 1
+    assert "The stage process has found nothing to go on with" in done.err, done.err
+    assert "basins_0.gpkg: no name ends in '.shp', as ext_input of the configuration says" in done.err, (
+        done.err
+    )

@@ -243,3 +243,13 @@ def test_a_stage_without_a_key_is_named(tmp_path: Path) -> None:
     plant(tmp_path / "0/output_dir", {"summary.json": b"{}"})
     with pytest.raises(InputNotFoundError, match="The stage process has found nothing to go on with"):
         list(find_keys("process", str(tmp_path)))
+
+
+def test_files_can_keep_their_places(volumes: Path, tmp_path: Path) -> None:
+    volume = VolumeInput("dem", "a", "*.tif")
+    found = find_files([volume], lambda claim: str(volumes / claim), placed=True)
+    assert [(file.directory, Path(file.source).name) for file in found] == [
+        (None, "b.tif"),
+        ("deep", ".d.tif"),
+        ("deep", "c.tif"),
+    ]
