@@ -106,14 +106,23 @@ def mermaid(recipe: Recipe) -> str:
     meta = recipe.meta
     labels = [
         f"inputs: {', '.join(sorted({param.type for param in meta.input.params}))}",
-        *(f"{number}: {command.text}" for number, command in enumerate(recipe.commands, start=1)),
+        *(f"{number}: {command}" for number, command in enumerate(_commands(recipe), start=1)),
         f"publish: {meta.output.type}",
     ]
     nodes = [f'  n{index}["{_label(text)}"]' for index, text in enumerate(labels)]
-    if meta.workflow.parallel.enabled:
+    if meta.workflow.parallel.enabled and recipe.commands:
         nodes[1:-1] = ['  subgraph files["for each file, in partitions side by side"]', *nodes[1:-1], "  end"]
     edges = [f"  n{index} --> n{index + 1}" for index in range(len(labels) - 1)]
     return "\n".join(["flowchart TD", *nodes, *edges])
+
+
+def _commands(recipe: Recipe) -> list[str]:
+    """The recipe's lines, or what its stages run."""
+    if recipe.commands:
+        return [command.text for command in recipe.commands]
+    from ogdc_shared.runs.visualization import COMMANDS
+
+    return list(COMMANDS.values())
 
 
 def _is_bare(repository: Path) -> bool:

@@ -28,6 +28,8 @@ _VERBS = {PROCESS: "scatter", BUILD: "build", TOP: "top"}
 """What the program is told in each stage, in order."""
 CONFIG_FILE = "CONFIG_FILE"
 """Names the configuration below RECIPE_DIR; not set: there is none."""
+COMMANDS = {stage: f"{PROGRAM} {verb}" for stage, verb in _VERBS.items()}
+"""Of each stage, in order."""
 _TASKS_PER_PLACE = 4
 """Tasks for each that may run at a time: to load what the program imports takes as long as many a block."""
 
@@ -86,7 +88,7 @@ def visualization_image() -> str:
 
 
 def _stage(name: str, every: Plan) -> Plan:
-    return every._replace(stage=name, commands=(Command(f"{PROGRAM} {_VERBS[name]}", line=1),))
+    return every._replace(stage=name, commands=(Command(COMMANDS[name], line=1),))
 
 
 def _divisions(run: RunFacts) -> tuple[Partitioning, Partitioning]:

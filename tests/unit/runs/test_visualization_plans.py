@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ogdc_cli.recipes import mermaid
 from ogdc_shared import extras
 from ogdc_shared.config import Settings
 from ogdc_shared.errors import ConfigurationError, InvalidRecipeError, UnsupportedError
@@ -106,3 +107,10 @@ def test_what_an_extra_takes_is_found_out(monkeypatch: pytest.MonkeyPatch) -> No
     ]
     monkeypatch.setattr("importlib.metadata.requires", lambda _name: wanted)
     assert extras.missing_packages("map") == ["no-such-package"]
+
+
+def test_a_graph_shows_the_stages(tmp_path: Path) -> None:
+    lines = mermaid(recipe(tmp_path, parallel={"enabled": True})).splitlines()
+    shown = [line for line in lines if "ogdc-visualization" in line]
+    assert [line.split()[-1].rstrip('"]') for line in shown] == ["scatter", "build", "top"]
+    assert not any("subgraph" in line for line in lines)
