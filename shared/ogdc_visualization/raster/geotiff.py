@@ -19,7 +19,8 @@ def write_geotiff(
 ) -> None:
     """Write the bands (b, rows, columns) of a tile, compressed, each called as its statistic.
 
-    GeoTIFF has one value for no data in all bands, so it has one where all statistics agree on it.
+    GeoTIFF has one value for no data in all bands, so it has one where all statistics agree on it. No
+    predictor is used: most cells have no polygon, and runs of 0 are smaller, and twice as fast, without.
     """
     count, rows, columns = bands.shape
     nodata = {each.nodata_val for each in statistics}
@@ -44,7 +45,8 @@ def write_geotiff(
         ),
         nodata=nodata.pop() if len(nodata) == 1 else None,
         compress="deflate",
-        predictor=3,
+        zlevel=1,
+        interleave="band",
         **tiled,
     ) as file:
         file.write(bands)

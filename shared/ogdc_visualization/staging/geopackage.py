@@ -21,8 +21,15 @@ def write_geopackage(
     """Write the polygons of a tile, whole ones, with their columns; the layer is called as the tile's row."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
-    # Each file says when it was written; the same data shall be the same bytes.
-    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": "2000-01-01T00:00:00.000Z"})
+    # Each file says when it was written; the same data shall be the same bytes. What a killed task has left
+    # is made anew, so nothing has to wait for the disk.
+    pyogrio.set_gdal_config_options(
+        {
+            "OGR_CURRENT_DATE": "2000-01-01T00:00:00.000Z",
+            "OGR_SQLITE_JOURNAL": "MEMORY",
+            "OGR_SQLITE_SYNCHRONOUS": "OFF",
+        }
+    )
     kinds = set(shapely.get_type_id(geometries).tolist())
     pyogrio.raw.write(
         path,

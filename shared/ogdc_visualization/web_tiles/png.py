@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,21 +12,46 @@ from PIL import Image
 from ogdc_shared.visualization.config import Statistic
 from ogdc_visualization.web_tiles.palette import color_table, rgba_of
 
+_COLORS = 256
+"""As many as a PNG with a palette may have."""
 
-def paint(band: NDArray[np.float64], statistic: Statistic, low: float, high: float) -> NDArray[np.uint8]:
-    """Return a band (rows, columns) as red, green, blue and alpha (rows, columns, 4).
+
+class Picture(NamedTuple):
+    """Indices (rows, columns) into colours (k, 4): red, green, blue and alpha."""
+
+    indices: NDArray[np.intp]
+    colors: NDArray[np.uint8]
+
+    @property
+    def rgba(self) -> NDArray[np.uint8]:
+        """The colour of each cell (rows, columns, 4)."""
+        return self.colors[self.indices]
+
+
+def paint(band: NDArray[np.float64], statistic: Statistic, low: float, high: float) -> Picture:
+    """Return a band (rows, columns) in the colours of its palette, and that of no data after them.
 
     `low` has the first colour of the palette, `high` the last; what is beyond has the nearest of them.
     """
     step = 255 / (high - low) if high > low else 0.0
-    index = np.trunc((np.clip(band, low, high) - low) * step).astype(np.uint8)
-    picture = color_table(statistic.palette)[index]
+    indices = ((np.clip(band, low, high) - low) * step).astype(np.intp)
+    colors = color_table(statistic.palette)
     if statistic.nodata_val is not None:
-        picture[band == statistic.nodata_val] = rgba_of(statistic.nodata_color)
-    return picture
+        indices[band == statistic.nodata_val] = len(colors)
+        colors = np.vstack((colors, np.array([rgba_of(statistic.nodata_color)], np.uint8)))
+    return Picture(indices, colors)
 
 
-def write_png(path: Path, picture: NDArray[np.uint8]) -> None:
-    """Write a picture (rows, columns, 4)."""
+def write_png(path: Path, picture: Picture) -> None:
+    """Write a picture: by a palette, which is a fourth of the bytes, where PNG's 256 colours are enough."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(picture, "RGBA").save(path)
+    used = np.flatnonzero(np.bincount(picture.indices.ravel(), minlength=len(picture.colors)))
+    if len(used) > _COLORS:
+        Image.fromarray(picture.rgba, "RGBA").save(path)
+        return
+    numbers = np.zeros(len(picture.colors), np.uint8)
+    numbers[used] = np.arange(len(used))
+    colors = picture.colors[used]
+    image = Image.fromarray(numbers[picture.indices], "P")
+    image.putpalette(colors[:, :3].tobytes())
+    image.save(path, transparency=colors[:, 3].tobytes())
