@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import suppress
 
 from ogdc_shared.errors import OgdcError, WarningsError
 from ogdc_shared.fast_typing import TYPE_CHECKING
@@ -56,8 +57,7 @@ def run_task(arguments: list[str]) -> int:
     except _Stopped:
         at = f", at {reporter.doing}" if reporter.doing else "."
         message = f"The task was stopped from outside{at}"
-        reporter.event("stopped", message=message)
-        reporter.last_words(message)
+        _end_with(reporter, "stopped", message)
         raise
     except Exception as exc:  # the run's message is made of whatever it is
         return _failed(exc, reporter)
@@ -119,9 +119,15 @@ def _failed(exc: Exception, reporter: Reporter) -> int:
     if not isinstance(exc, (OgdcError, OSError)):
         sys.excepthook(type(exc), exc, exc.__traceback__)
     message, before = explain(exc), clip(_before_that(exc, reporter), LAST_WORDS_BYTES // 2)
-    reporter.event("failed", message=message)
-    reporter.last_words(clip(message, LAST_WORDS_BYTES - len(before.encode())) + before)
+    _end_with(reporter, "failed", message, before)
     return TRY_AGAIN if is_passing(exc) else FAILED
+
+
+def _end_with(reporter: Reporter, event: str, message: str, before: str = "") -> None:
+    """Leave the reason first: the log may be what there is no room for, or nobody at the other end of."""
+    reporter.last_words(clip(message, LAST_WORDS_BYTES - len(before.encode())) + before)
+    with suppress(OSError):
+        reporter.event(event, message=message)
 
 
 def _before_that(exc: Exception, reporter: Reporter) -> str:

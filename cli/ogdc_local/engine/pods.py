@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -20,6 +19,7 @@ from ogdc_local.engine.instances import Attempt, PodResult
 from ogdc_local.engine.output import Output
 from ogdc_local.engine.pod_dirs import OUTPUT, PodDirs
 from ogdc_local.engine.program import OutputParameter, PodTemplate, Program, VolumeMount
+from ogdc_local.engine.room import with_room
 from ogdc_local.engine.safe_paths import safe_directory, safe_file, safe_found, safe_read
 from ogdc_local.engine.substitute import fill
 from ogdc_local.sandbox import Container, Exit, Mount
@@ -46,8 +46,6 @@ _ARGO_DIR = "/var/run/argo"
 _PROGRESS = "progress"
 _PROCESS = ("ogdc-worker", "process")
 _MESSAGE_BYTES = 4096
-_KEEP_SIZE = 1
-"""FALLOC_FL_KEEP_SIZE of linux/falloc.h; where a filesystem has no such thing, there is no room kept."""
 _PARAMETER_BYTES = 256 * 1024
 _OPTIONAL_BYTES = 1 << 30
 """Of an optional artifact; a larger one is not kept."""
@@ -243,7 +241,7 @@ class Pods:
         """What Kubernetes and Argo put into each pod, and files for outputs that are on no volume."""
         return [
             Mount(safe_directory(directory, "argo", owner=self._owner), _ARGO_DIR),
-            Mount(_with_room(_writable(directory / "message")), TERMINATION_LOG_PATH),
+            Mount(with_room(_writable(directory / "message"), _MESSAGE_BYTES), TERMINATION_LOG_PATH),
             *(
                 Mount(_writable(directory / f"{OUTPUT}{artifact.name}"), artifact.path)
                 for artifact in template.outputs
@@ -335,17 +333,6 @@ class Pods:
                 artifacts = Artifacts(self._store, directory / "artifacts", shared=self._owner is not None)
                 self._scratches[workflow] = _Scratch(artifacts, PodDirs(directory))
             return self._scratches[workflow]
-
-
-def _with_room(message: Path) -> Path:
-    """Take up the room for a message now: a pod that fails for want of it has to have some to say so."""
-    import ctypes
-
-    with suppress(AttributeError), message.open("r+b") as file:
-        # Unlike os.posix_fallocate, this leaves the file as long as it is.
-        fallocate = ctypes.CDLL(None).fallocate
-        fallocate(file.fileno(), _KEEP_SIZE, ctypes.c_longlong(0), ctypes.c_longlong(_MESSAGE_BYTES))
-    return message
 
 
 def _writable(file: Path) -> Path:

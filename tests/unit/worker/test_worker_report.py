@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ogdc_shared.errors import InputError
+from ogdc_worker.__main__ import _failed
 from ogdc_worker.report import LAST_WORDS_BYTES, Reporter, clip
 
 
@@ -84,3 +89,13 @@ def test_warnings_of_many_threads_are_all_counted_and_taken_once() -> None:
     assert taken is not None
     assert taken.total == 800
     assert reporter.take_unrecorded() is None
+
+
+def test_why_a_task_failed_is_left_also_where_the_log_takes_nothing(tmp_path: Path) -> None:
+    class Unheard(Reporter):
+        def event(self, event: str, **facts: Any) -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    words = tmp_path / "words"
+    assert _failed(InputError("There is no such file."), Unheard(last_words_file=str(words))) == 1
+    assert words.read_text() == "There is no such file."

@@ -1,0 +1,53 @@
+"""A pod is begun only where it will be able to say why it fails."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ogdc_local.engine.room import with_room
+
+FULL_DISK = """
+set -e
+mount -t tmpfs -o size=200k none "$1"
+: > "$1/message"
+dd if=/dev/zero of="$1/all" bs=4k 2>/dev/null || true
+"$2" -c '
+import sys
+from pathlib import Path
+from ogdc_local.engine.room import with_room
+message = Path(sys.argv[1], "message")
+try:
+    with_room(message, 4096)
+except OSError as exc:
+    print(exc.strerror)
+Path(sys.argv[1], "all").unlink()
+with_room(message, 4096)
+Path(sys.argv[1], "all").touch()
+' "$1"
+dd if=/dev/zero of="$1/all" bs=4k 2>/dev/null || true
+echo why > "$1/message"
+cat "$1/message"
+"""
+
+
+def test_without_room_for_last_words_a_pod_is_not_begun_and_with_it_they_are_kept(tmp_path: Path) -> None:
+    unshare = ["unshare", "--user", "--map-root-user", "--mount"]
+    if subprocess.run([*unshare, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this machine lets nobody mount a small disk")
+    done = subprocess.run(
+        [*unshare, "sh", "-c", FULL_DISK, "sh", str(tmp_path), sys.executable],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines() == ["No space left on device", "why"]
+
+
+def test_the_room_does_not_make_a_message_longer(tmp_path: Path) -> None:
+    message = tmp_path / "message"
+    message.touch()
+    assert with_room(message, 4096).read_bytes() == b""
