@@ -35,7 +35,7 @@ quick: ## The unit tests alone, without those that take long
 	$(PYTEST) -m "not slow" tests/unit
 
 wheel: ## Build the wheel into dist/
-	@scripts/bootstrap local
+	@scripts/bootstrap visualization
 	rm -rf dist
 	.venv/bin/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 

@@ -19,7 +19,7 @@ from ogdc_visualization.products.description import Layer, Limits, MapDescriptio
 from ogdc_visualization.products.pmtiles_archive import write_pmtiles
 from ogdc_visualization.products.preview import write_preview
 from ogdc_visualization.products.stac import Asset, build_item
-from ogdc_visualization.products.web_page import File, write_page
+from ogdc_visualization.products.web_page import File, can_write_page, write_page
 from ogdc_visualization.products.wmts import build_capabilities
 from ogdc_visualization.tile_files import find_file, tile_path
 from ogdc_visualization.web_tiles.palette import color_table
@@ -73,8 +73,17 @@ def write_products(
     item = build_item(description, assets, identifier=identifier_of(config.title), created=created)
     (output / "item.json").write_text(json.dumps(item, indent=1) + "\n", encoding="utf-8")
     if (output / "preview.png").is_file():
-        linked = [File(each.title, each.path) for each in made if each.role != "thumbnail"]
-        write_page(description, [*linked, File("STAC item", "item.json")], output)
+        _add_page(output, description, made, warn)
+
+
+def _add_page(
+    output: Path, description: MapDescription, made: Sequence[Product], warn: Callable[[str], None]
+) -> None:
+    if not can_write_page():
+        warn("index.html is left out: OpenLayers is not installed here; scripts/openlayers installs it")
+        return
+    linked = [File(each.title, each.path) for each in made if each.role != "thumbnail"]
+    write_page(description, [*linked, File("STAC item", "item.json")], output)
 
 
 def describe(config: VisualizationConfig, grid: Grid, tiles: Tiles, ranges: Ranges) -> MapDescription:

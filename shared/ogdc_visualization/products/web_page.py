@@ -32,6 +32,11 @@ class File(NamedTuple):
     href: str
 
 
+def can_write_page() -> bool:
+    """Whether OpenLayers is there, which is part of a release and made by scripts/openlayers elsewhere."""
+    return (_PARTS / "openlayers.js").is_file()
+
+
 def write_page(description: MapDescription, linked: Sequence[File], directory: Path) -> None:
     """Write `index.html` into the output's root, and what it uses into `map/` there."""
     (directory / "map").mkdir(exist_ok=True)

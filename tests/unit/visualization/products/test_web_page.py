@@ -8,9 +8,13 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from ogdc_visualization.products.description import Limits
-from ogdc_visualization.products.web_page import File, build_page, write_page
+from ogdc_visualization.products.web_page import File, build_page, can_write_page, write_page
 from support.maps import describe, polar_map
+
+needs_openlayers = pytest.mark.skipif(not can_write_page(), reason="scripts/openlayers has not been run")
 
 LIMITS = {1: Limits(1, 1, 0, 0), 2: Limits(2, 3, 0, 1)}
 
@@ -38,6 +42,7 @@ class Page(HTMLParser):
         return found
 
 
+@needs_openlayers
 def test_everything_that_the_page_uses_lies_beside_it(tmp_path: Path) -> None:
     write_page(describe(LIMITS), [], tmp_path)
     page = Page((tmp_path / "index.html").read_text())
@@ -48,6 +53,7 @@ def test_everything_that_the_page_uses_lies_beside_it(tmp_path: Path) -> None:
         assert not re.search(r"(https?:)?//\w", (tmp_path / file).read_text().replace("https://doi.org/", ""))
 
 
+@needs_openlayers
 def test_the_license_goes_with_the_library(tmp_path: Path) -> None:
     write_page(describe(LIMITS), [], tmp_path)
     assert "OpenLayers Contributors" in (tmp_path / "map/openlayers.LICENSE.txt").read_text()
