@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
-import pytest
-
 from ogdc_local.engine.room import with_room
+from support.small_disk import output_with_small_disk
 
 FULL_DISK = """
 set -e
@@ -35,16 +32,7 @@ cat "$1/message"
 
 
 def test_without_room_for_last_words_a_pod_is_not_begun_and_with_it_they_are_kept(tmp_path: Path) -> None:
-    unshare = ["unshare", "--user", "--map-root-user", "--mount"]
-    if subprocess.run([*unshare, "true"], capture_output=True, check=False).returncode:
-        pytest.skip("this machine lets nobody mount a small disk")
-    done = subprocess.run(
-        [*unshare, "sh", "-c", FULL_DISK, "sh", str(tmp_path), sys.executable],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.splitlines() == ["No space left on device", "why"]
+    assert output_with_small_disk(FULL_DISK, tmp_path) == ["No space left on device", "why"]
 
 
 def test_the_room_does_not_make_a_message_longer(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from ogdc_shared.errors import ConfigurationError, StorageUnavailableError
 from ogdc_shared.storage.directory import DirectoryStore
 from ogdc_shared.storage.links import verify
 from support.limits import largest_file
+from support.small_disk import output_with_small_disk
 from support.store_contract import StoreContract
 
 
@@ -127,16 +128,7 @@ print(list(root.iterdir()))
 
 
 def test_a_full_disk_is_named_and_left_clean(tmp_path: Path) -> None:
-    unshare = ["unshare", "--user", "--map-root-user", "--mount"]
-    if subprocess.run([*unshare, "true"], capture_output=True, check=False).returncode:
-        pytest.skip("this machine lets nobody mount a small disk")
-    done = subprocess.run(
-        [*unshare, "sh", "-c", FULL_DISK, "sh", str(tmp_path), sys.executable],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    message, left = done.stdout.splitlines()
+    message, left = output_with_small_disk(FULL_DISK, tmp_path)
     assert message.startswith("There is no room left on the disk for artifact 'a'; nothing was written.")
     assert left == "[]"
 
