@@ -14,7 +14,7 @@ import yaml
 
 from ogdc_shared import layout
 from ogdc_shared.argo.state import read_workflow
-from support.engine import NAMESPACE, Machine
+from support.engine import NAMESPACE, Machine, nodes
 from support.trees import tree
 
 BEFORE = Path(__file__).parent / "before"
@@ -63,9 +63,11 @@ def test_a_run_that_failed_before_is_retried_from_its_checkpoint(tmp_path: Path)
         assert machine.wait(NAME)["status"]["phase"] == "Failed"
         for number in range(7):
             (machine.volume / f".ogdc/runs/{NAME}/{number}/mended").touch()
-        machine.call("PUT", f"/{NAME}/retry", body={})
+        status, answer = machine.call("PUT", f"/{NAME}/retry", body={})
+        assert status == 200, answer
         found = machine.wait(NAME)
-        assert found["status"]["phase"] == "Succeeded", machine.log(NAME)
+        messages = [f"{name}: {node['phase']} {node.get('message')}" for name, node in nodes(found).items()]
+        assert found["status"]["phase"] == "Succeeded", "\n".join([*messages, *machine.log(NAME)])
 
 
 @pytest.mark.parametrize("file", sorted(path.name for path in BEFORE.iterdir()))
