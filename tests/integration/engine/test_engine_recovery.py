@@ -79,8 +79,9 @@ def test_after_a_kill_running_tasks_run_again_and_finished_ones_do_not(tmp_path:
     engine = Killable(tmp_path)
     machine.wait_for_file(machine.volume / "begun-1", "begun\nbegun\n")
     engine.kill()
-    (tmp_path / "volume/go").touch()
     with Machine(tmp_path) as machine:
+        machine.wait_for_file(machine.volume / "begun-1", "begun\nbegun\nbegun\n")
+        (machine.volume / "go").touch()  # sooner, the task that dies with its engine might still see it
         found = machine.wait("survives")
     assert found["status"]["phase"] == "Succeeded"
     assert set(nodes(found)) == {"survives", "process", "process(0:0)", "process(1:1)", "publish"}
