@@ -93,34 +93,24 @@ def pattern(takes: str, matches: Callable[[str], object], *, refusal: str) -> Ki
 
 def json_list(takes: str, entry: Callable[[Any], Any]) -> Kind:
     """A JSON list, of whose entries `entry` makes the values; it raises ValueError with what to give."""
-
-    def read(name: str, value: str) -> tuple[Any, ...]:
-        try:
-            items = json.loads(value)
-        except ValueError as exc:
-            raise ConfigurationError(f"{name}={value!r} is not JSON: {exc}. Give a JSON list.") from exc
-        if not isinstance(items, list):
-            raise ConfigurationError(f"{name}={value!r}: give a JSON list.")
-        try:
-            return tuple(entry(item) for item in items)
-        except ValueError as exc:
-            raise ConfigurationError(f"{name}: {exc}") from exc
-
-    return Kind(takes, read)
+    return _json(takes, list, "list", lambda items: tuple(entry(item) for item in items))
 
 
 def json_object(takes: str, read_all: Callable[[Mapping[str, Any]], Any]) -> Kind:
     """A JSON object, which `read_all` makes the value of; it raises ValueError with what to give."""
+    return _json(takes, dict, "object", read_all)
 
+
+def _json(takes: str, kind: type[Any], called: str, read_value: Callable[[Any], Any]) -> Kind:
     def read(name: str, value: str) -> Any:
         try:
-            fields = json.loads(value)
+            found = json.loads(value)
         except ValueError as exc:
-            raise ConfigurationError(f"{name}={value!r} is not JSON: {exc}. Give a JSON object.") from exc
-        if not isinstance(fields, dict):
-            raise ConfigurationError(f"{name}={value!r}: give a JSON object.")
+            raise ConfigurationError(f"{name}={value!r} is not JSON: {exc}. Give a JSON {called}.") from exc
+        if not isinstance(found, kind):
+            raise ConfigurationError(f"{name}={value!r}: give a JSON {called}.")
         try:
-            return read_all(fields)
+            return read_value(found)
         except ValueError as exc:
             raise ConfigurationError(f"{name}: {exc}") from exc
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -27,6 +28,5 @@ def write_table(path: Path, columns: tuple[str, ...], rows: Iterable[Mapping[str
 
 def summarize(band: NDArray[np.float64]) -> dict[str, float]:
     """Return what the cells (rows, columns) of a band are like."""
-    return {
-        name: float(getattr(np, name)(band)) for name in ("min", "max", "mean", "median", "std", "var", "sum")
-    }
+    found = {name: float(getattr(np, name)(band)) for name in ("min", "max", "mean", "median", "var", "sum")}
+    return found | {"std": math.sqrt(found["var"])}

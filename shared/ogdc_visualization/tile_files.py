@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from ogdc_shared.visualization.config import VisualizationConfig
 from ogdc_visualization.grid import Tile
@@ -13,17 +13,25 @@ def tile_path(
     root: Path, config: VisualizationConfig, directory: str, tile: Tile, extension: str, *, style: str = ""
 ) -> Path:
     """Return the path of a tile's file below `root`, in the order that `tile_path_structure` says."""
-    parts = {
-        "style": style,
-        "tms": config.tms_id,
-        "z": str(tile.z),
-        "x": str(tile.x),
-        "y": str(tile.y),
-    }
-    path = root / directory
-    for part in config.tile_path_structure:
-        path /= parts[part]
+    return root / _path(config, directory, extension, style, *map(str, tile))
+
+
+def tile_template(config: VisualizationConfig, directory: str, extension: str, *, style: str) -> str:
+    """Return the path of tiles from the output's root, with `{z}`, `{x}` and `{y}`."""
+    return _path(config, directory, extension, style, "{x}", "{y}", "{z}").as_posix()
+
+
+def _path(  # noqa: PLR0917  two places call it
+    config: VisualizationConfig, directory: str, extension: str, style: str, x: str, y: str, z: str
+) -> PurePosixPath:
+    parts = {"style": style, "tms": config.tms_id, "z": z, "x": x, "y": y}
+    path = PurePosixPath(directory, *(parts[part] for part in config.tile_path_structure))
     return path.with_name(path.name + extension)
+
+
+def find_raster(roots: Sequence[Path], config: VisualizationConfig, tile: Tile) -> Path:
+    """Return where the raster of a tile is, as `find_file`."""
+    return find_file(roots, tile_path(Path(), config, config.dir_geotiff, tile, ".tif"))
 
 
 def find_file(roots: Sequence[Path], path: Path) -> Path:

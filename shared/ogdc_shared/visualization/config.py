@@ -190,6 +190,10 @@ class VisualizationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
         """The lowest level, of the largest tiles."""
         return self.z_range[0]
 
+    def has_pictures(self, level: int) -> bool:
+        """Whether tiles of a level are to have web tiles."""
+        return self.enable_web_tiles and (self.enable_web_tiles_parents or level == self.max_level)
+
     @property
     def max_level(self) -> int:
         """The highest level, that polygons are staged at."""

@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyogrio.raw
-import pyproj
 import shapely
 from numpy.typing import NDArray
 
 from ogdc_shared.errors import InputError
 from ogdc_shared.visualization.config import VisualizationConfig
 from ogdc_visualization.deduplicate.rules import preference
+from ogdc_visualization.reprojection import reproject
 
 
 class Footprint(NamedTuple):
@@ -46,9 +46,7 @@ def read_footprint(directory: Path, filename: str, config: VisualizationConfig, 
             )
     if wkb is None or not len(wkb) or not meta["crs"]:
         raise InputError(f"The footprint {path.name} has no polygon, or does not say its CRS.")
-    transformer = pyproj.Transformer.from_crs(meta["crs"], crs, always_xy=True)
-    # What the types do not know: without `interleaved` it is called with x and y.
-    area = shapely.transform(shapely.from_wkb(wkb), transformer.transform, interleaved=False)  # type: ignore[arg-type]
+    area = reproject(shapely.from_wkb(wkb), meta["crs"], crs)
     first = {name: columns[name][:1].tolist()[0] for name, _ in config.deduplicate_keep_rules}
     return Footprint(shapely.union_all(area), first)
 

@@ -8,14 +8,14 @@ import numpy as np
 import pyproj
 from numpy.typing import NDArray
 
-from ogdc_visualization.products.description import Extent
+from ogdc_visualization.grid import Bounds
 from ogdc_visualization.tiles3d.regions import circular_hull, eastward
 
 _STEPS = 256
 """How many points each side is looked at in."""
 
 
-def lon_lat_bounds(extent: Extent, crs: str) -> Extent:
+def lon_lat_bounds(extent: Bounds, crs: str) -> Bounds:
     """Return the longitudes and latitudes of WGS84 that hold a rectangle of a CRS, in degrees.
 
     `west` is larger than `east` where it crosses the antimeridian; with a pole inside it has all longitudes.
@@ -26,18 +26,18 @@ def lon_lat_bounds(extent: Extent, crs: str) -> Extent:
     lon, lat = transformer.transform(*_outline(extent).T)
     known = np.isfinite(lon) & np.isfinite(lat)
     if not known.all():  # corners that the projection has no place on the Earth for
-        return Extent(-180.0, -90.0, 180.0, 90.0)
+        return Bounds(-180.0, -90.0, 180.0, 90.0)
     south, north = float(lat.min()), float(lat.max())
     lon = np.radians(lon)
     steps = np.mod(np.diff(lon) + math.pi, 2 * math.pi) - math.pi
     poles = [pole for pole in (-90.0, 90.0) if _holds(extent, transformer, pole)]
     if poles and abs(steps.sum()) > math.pi:  # the outline goes around it
-        return Extent(-180.0, min(south, *poles), 180.0, max(north, *poles))
+        return Bounds(-180.0, min(south, *poles), 180.0, max(north, *poles))
     west, east = circular_hull(*eastward(lon[:-1], lon[1:]))
-    return Extent(math.degrees(west), south, math.degrees(east), north)
+    return Bounds(math.degrees(west), south, math.degrees(east), north)
 
 
-def _outline(extent: Extent) -> NDArray[np.float64]:
+def _outline(extent: Bounds) -> NDArray[np.float64]:
     """Return points (n, 2) all the way around a rectangle, the first one again at the end."""
     corners = [
         (extent.west, extent.south),
@@ -52,7 +52,7 @@ def _outline(extent: Extent) -> NDArray[np.float64]:
     return np.concatenate((*sides, [corners[0]]))
 
 
-def _holds(extent: Extent, transformer: pyproj.Transformer, latitude: float) -> bool:
+def _holds(extent: Bounds, transformer: pyproj.Transformer, latitude: float) -> bool:
     """Return whether a pole lies in the rectangle."""
     x, y = transformer.transform(0.0, latitude, direction="INVERSE")
     return bool(extent.west <= x <= extent.east and extent.south <= y <= extent.north)

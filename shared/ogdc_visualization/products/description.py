@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from ogdc_visualization.grid import Bounds
+
 
 class Matrix(NamedTuple):
     """One level of a grid of tiles; `x` and `y` are easting (or longitude) and northing (or latitude).
@@ -73,19 +75,10 @@ class MapDescription(NamedTuple):
         return sorted(self.limits)
 
 
-class Extent(NamedTuple):
-    """A rectangle in a plane, in units of its CRS."""
-
-    west: float
-    south: float
-    east: float
-    north: float
-
-
-def extent_of(matrix: Matrix, limits: Limits, tile_size: int) -> Extent:
+def extent_of(matrix: Matrix, limits: Limits, tile_size: int) -> Bounds:
     """Return what the tiles within limits cover."""
     side = matrix.cell * tile_size
-    return Extent(
+    return Bounds(
         matrix.west + limits.min_column * side,
         matrix.north - (limits.max_row + 1) * side,
         matrix.west + (limits.max_column + 1) * side,

@@ -21,7 +21,7 @@ from ogdc_visualization.products.preview import write_preview
 from ogdc_visualization.products.stac import Asset, build_item
 from ogdc_visualization.products.web_page import File, can_write_page, write_page
 from ogdc_visualization.products.wmts import build_capabilities
-from ogdc_visualization.tile_files import find_file, tile_path
+from ogdc_visualization.tile_files import find_file, find_raster, tile_path, tile_template
 from ogdc_visualization.web_tiles.palette import color_table
 
 Tiles = Mapping[int, NDArray[np.int64]]
@@ -89,6 +89,7 @@ def _add_page(
 def describe(config: VisualizationConfig, grid: Grid, tiles: Tiles, ranges: Ranges) -> MapDescription:
     """Return what the products have to know of a map."""
     columns = config.tile_size[1]
+    shown = [level for level in sorted(tiles) if config.has_pictures(level)]
     return MapDescription(
         title=config.title,
         doi=config.doi,
@@ -100,7 +101,7 @@ def describe(config: VisualizationConfig, grid: Grid, tiles: Tiles, ranges: Rang
             Matrix(z, grid.west, grid.north, grid.side_at(z) / columns, *grid.size_at(z))
             for z in range(max(tiles) + 1)
         ),
-        limits={level: _limits(tiles[level]) for level in picture_levels(config, tiles) or sorted(tiles)},
+        limits={level: _limits(tiles[level]) for level in shown or sorted(tiles)},
         layers=tuple(_layer(config, each, sorted(tiles), ranges) for each in config.statistics),
     )
 
@@ -108,12 +109,6 @@ def describe(config: VisualizationConfig, grid: Grid, tiles: Tiles, ranges: Rang
 def identifier_of(title: str) -> str:
     """Return a title as an identifier: lower case, with dashes between its words."""
     return "-".join(re.findall(r"\w+", title.lower())) or "map"
-
-
-def tile_template(config: VisualizationConfig, directory: str, extension: str, *, style: str) -> str:
-    """Return the path of tiles from the output's root, with `{z}`, `{x}` and `{y}`."""
-    parts = {"style": style, "tms": config.tms_id, "z": "{z}", "x": "{x}", "y": "{y}"}
-    return "/".join([directory.strip("/"), *(parts[each] for each in config.tile_path_structure)]) + extension
 
 
 def _layer(config: VisualizationConfig, statistic: Statistic, levels: list[int], ranges: Ranges) -> Layer:
@@ -160,7 +155,7 @@ def _archives(
             path = f"{config.dir_cogs}/{level}.tif"
             (output / path).parent.mkdir(parents=True, exist_ok=True)
             write_cog(
-                {(x, y): _geotiff(roots, config, Tile(x, y, level)) for x, y in places.tolist()},
+                {(x, y): find_raster(roots, config, Tile(x, y, level)) for x, y in places.tolist()},
                 output / path,
             )
             yield Product(path, _COG, f"Level {level} (GeoTIFF)", "data")
@@ -175,10 +170,6 @@ def _archives(
 _COG = "image/tiff; application=geotiff; profile=cloud-optimized"
 
 
-def _geotiff(roots: Sequence[Path], config: VisualizationConfig, tile: Tile) -> Path:
-    return find_file(roots, tile_path(Path(), config, config.dir_geotiff, tile, ".tif"))
-
-
 def _picture(config: VisualizationConfig, tile: Tile, name: str) -> Path:
     return tile_path(Path(), config, config.dir_web_tiles, tile, config.ext_web_tiles, style=name)
 
@@ -187,13 +178,6 @@ def _pictures(
     roots: Sequence[Path], config: VisualizationConfig, tiles: Tiles, name: str
 ) -> Iterator[tuple[int, int, int, Path]]:
     """Yield the web tiles of a statistic: level, column, row and file."""
-    for level in picture_levels(config, tiles):
+    for level in filter(config.has_pictures, sorted(tiles)):
         for x, y in tiles[level].tolist():
             yield level, x, y, find_file(roots, _picture(config, Tile(x, y, level), name))
-
-
-def picture_levels(config: VisualizationConfig, tiles: Tiles) -> list[int]:
-    """Return the levels that have web tiles."""
-    if not config.enable_web_tiles:
-        return []
-    return [level for level in sorted(tiles) if config.enable_web_tiles_parents or level == config.max_level]

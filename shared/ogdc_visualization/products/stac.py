@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+from ogdc_visualization.grid import Bounds
 from ogdc_visualization.products.degrees import lon_lat_bounds
-from ogdc_visualization.products.description import Extent, MapDescription, extent_of
+from ogdc_visualization.products.description import MapDescription, extent_of
 
 _PROJECTION = "https://stac-extensions.github.io/projection/v2.0.0/schema.json"
 
@@ -64,7 +65,7 @@ def doi_urls(doi: str) -> list[str]:
     return [f"https://doi.org/{quote(doi)}"] if re.fullmatch(r"10\.\d{4,9}/\S+", doi) else []
 
 
-def footprint(bounds: Extent) -> dict[str, Any]:
+def footprint(bounds: Bounds) -> dict[str, Any]:
     """Return a geometry of GeoJSON: a rectangle, or one on either side of the antimeridian."""
     if bounds.west <= bounds.east:
         return {"type": "Polygon", "coordinates": [_ring(*bounds)]}

@@ -9,8 +9,9 @@ from xml.etree import ElementTree as ET
 
 import pyproj
 
+from ogdc_visualization.grid import Bounds
 from ogdc_visualization.products.degrees import lon_lat_bounds
-from ogdc_visualization.products.description import Extent, Layer, Limits, MapDescription, Matrix, extent_of
+from ogdc_visualization.products.description import Layer, Limits, MapDescription, Matrix, extent_of
 from ogdc_visualization.units import metres_per_unit
 
 _WMTS, _OWS, _XLINK = (
@@ -121,7 +122,7 @@ def _ordered(point: tuple[float, float], crs: str) -> tuple[float, float]:
     return point[::-1] if first.direction == "north" or first.abbrev in {"N", "Lat"} else point
 
 
-def _ordered_corners(extent: Extent, crs: str) -> tuple[tuple[float, float], tuple[float, float]]:
+def _ordered_corners(extent: Bounds, crs: str) -> tuple[tuple[float, float], tuple[float, float]]:
     """Return a rectangle's lower and upper corners in the order of the axes of its CRS."""
     return _ordered((extent.west, extent.south), crs), _ordered((extent.east, extent.north), crs)
 

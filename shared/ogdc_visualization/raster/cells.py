@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import NamedTuple
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from ogdc_visualization.batches import batches, expand
 from ogdc_visualization.grid import Bounds
 
 _NOTHING = 1e-12
@@ -75,7 +75,8 @@ def cut(geometries: NDArray[np.object_], cells: Cells) -> Pieces:
     other side taken away the same way, what is left over is the polygon's area.
     """
     windows = _Windows.of(geometries, cells)
-    found = [_cut(geometries, cells, windows, begin, end) for begin, end in windows.batches()]
+    sizes = windows.columns * windows.rows
+    found = [_cut(geometries, cells, windows, batch) for batch in batches(sizes, _MAX_ENTRIES)]
     return Pieces(*(np.concatenate(parts) for parts in zip(*found, strict=True))) if found else _NONE
 
 
@@ -102,22 +103,12 @@ class _Windows(NamedTuple):
         sizes = (first_column, first_row, last_column - first_column + 3, rows)
         return cls(*(np.nan_to_num(each).astype(np.int64) for each in sizes))
 
-    def batches(self) -> list[tuple[int, int]]:
-        """Divide the polygons into runs whose windows can be held together."""
-        total = np.cumsum(self.columns * self.rows)
-        ends = [0]
-        while ends[-1] < len(total):
-            begin = ends[-1]
-            before = total[begin - 1] if begin else 0
-            ends.append(max(begin + 1, int(np.searchsorted(total, before + _MAX_ENTRIES, side="right"))))
-        return list(itertools.pairwise(ends))
-
 
 def _cut(
-    geometries: NDArray[np.object_], cells: Cells, windows: _Windows, begin: int, end: int
+    geometries: NDArray[np.object_], cells: Cells, windows: _Windows, batch: slice
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-    left, top, width, height = (each[begin:end] for each in windows)
-    feature, u, v, down = _edges_in_cells(geometries[begin:end], cells)
+    left, top, width, height = (each[batch] for each in windows)
+    feature, u, v, down = _edges_in_cells(geometries[batch], cells)
     row = np.floor(v)
     kept = (row >= 0) & (row < cells.rows) & (height[feature] > 0)
     feature, down, row = feature[kept], down[kept], row[kept].astype(np.int64)
@@ -137,7 +128,7 @@ def _cut(
     cell_row, cell_column = top[owner] + offset // width[owner], left[owner] + offset % width[owner]
     inside = cell_column < cells.columns
     cell = cell_row * cells.columns + cell_column
-    return owner[inside] + begin, cell[inside], np.minimum(share[at][inside], 1.0)
+    return owner[inside] + batch.start, cell[inside], np.minimum(share[at][inside], 1.0)
 
 
 def _edges_in_cells(
@@ -187,7 +178,6 @@ def _crossings(
     first = np.maximum(np.floor(np.minimum(begin, end)) + 1, 0)
     last = np.minimum(np.ceil(np.maximum(begin, end)) - 1, lines)
     count = np.maximum(last - first + 1, 0).astype(np.int64)
-    edge = np.repeat(np.arange(len(begin)), count)
-    number = np.arange(len(edge)) - np.repeat(np.cumsum(count) - count, count)
+    edge, number = expand(count)
     line = first[edge] + number
     return edge, (line - begin[edge]) / (end - begin)[edge]

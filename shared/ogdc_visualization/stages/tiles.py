@@ -75,7 +75,7 @@ class TileFiles:
     ) -> None:
         """Write pictures of a tile, if it is to have any."""
         config = self._config
-        if not has_pictures(config, tile.z):
+        if not config.has_pictures(tile.z):
             return
         for statistic, band in zip(config.statistics, bands, strict=True):
             if statistic in which:
@@ -111,11 +111,6 @@ class TileFiles:
             }
             for name, count, area in zip(names, counts, areas, strict=True)
         ]
-
-
-def has_pictures(config: VisualizationConfig, level: int) -> bool:
-    """Return whether tiles of a level are to have web tiles."""
-    return config.enable_web_tiles and (config.enable_web_tiles_parents or level == config.max_level)
 
 
 def color_range(

@@ -18,7 +18,7 @@ from ogdc_visualization.stages.facts import BlockFacts, merged_ranges, read_fact
 from ogdc_visualization.stages.tiles import TileFiles, color_range
 from ogdc_visualization.staging.features import Warn
 from ogdc_visualization.summaries import RASTERS, STAGING, write_table
-from ogdc_visualization.tile_files import find_file, tile_path
+from ogdc_visualization.tile_files import find_raster
 
 Bands = NDArray[np.float64]
 
@@ -63,7 +63,7 @@ def _raise_pyramid(
 
 
 def _bands(config: VisualizationConfig, tile: Tile, roots: tuple[Path, ...]) -> Bands:
-    return read_geotiff(find_file(roots, tile_path(Path(), config, config.dir_geotiff, tile, ".tif")))
+    return read_geotiff(find_raster(roots, config, tile))
 
 
 def _tiles(facts: Iterable[BlockFacts], files: TileFiles) -> dict[int, NDArray[np.int64]]:

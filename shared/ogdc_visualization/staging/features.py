@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ogdc_shared.errors import InputError
 from ogdc_shared.visualization.config import VisualizationConfig
 from ogdc_visualization.grid import Grid
+from ogdc_visualization.reprojection import reproject
 from ogdc_visualization.staging.antimeridian import split_at_antimeridian
 
 _POLYGON, _MULTIPOLYGON = 3, 6
@@ -147,9 +148,7 @@ def _on_the_map(
     if crs.is_geographic:
         polygons = split_at_antimeridian(polygons)
     if not crs.equals(target, ignore_axis_order=True):
-        transformer = pyproj.Transformer.from_crs(crs, target, always_xy=True)
-        # What the types do not know: without `interleaved` it is called with x and y.
-        polygons = shapely.transform(polygons, transformer.transform, interleaved=False)  # type: ignore[arg-type]
+        polygons = reproject(polygons, crs, target)
         if target.is_geographic:
             polygons = split_at_antimeridian(polygons)
     return polygons

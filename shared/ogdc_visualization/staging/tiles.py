@@ -8,6 +8,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from ogdc_visualization.batches import batches, expand
 from ogdc_visualization.grid import Grid
 
 _EDGE = 1e-11
@@ -37,13 +38,9 @@ def place(geometries: NDArray[np.object_], grid: Grid, level: int) -> Placed:
     x0, x1 = _range(low_x, high_x, edge, columns)
     y0, y1 = _range(low_y, high_y, edge, rows)
     counts = np.maximum(x1 - x0 + 1, 0) * np.maximum(y1 - y0 + 1, 0)
-    ends = np.cumsum(counts)
-    found, begin = [], 0
-    while begin < len(geometries):
-        before = ends[begin - 1] if begin else 0
-        end = max(begin + 1, int(np.searchsorted(ends, before + _BATCH, side="right")))
-        found.append(_place(geometries, slice(begin, end), (x0, x1, y0), counts, grid, level))
-        begin = end
+    found = [
+        _place(geometries, batch, (x0, x1, y0), counts, grid, level) for batch in batches(counts, _BATCH)
+    ]
     return Placed(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
 
 
@@ -69,8 +66,7 @@ def _place(  # noqa: PLR0917  one place calls it
 ) -> Placed:
     x0, x1, y0 = (each[which] for each in ranges)
     count = counts[which]
-    feature = np.repeat(np.arange(len(count)), count)
-    number = np.arange(len(feature)) - np.repeat(np.cumsum(count) - count, count)
+    feature, number = expand(count)
     width = np.maximum(x1 - x0 + 1, 1)[feature]
     x, y = x0[feature] + number % width, y0[feature] + number // width
     side = grid.side_at(level)

@@ -72,11 +72,6 @@ def build_tileset(
     }
 
 
-def region_of(contents: Mapping[Tile, Content]) -> Region:
-    """Return the region that holds all of these."""
-    return union(content.region for content in contents.values())
-
-
 def _above(
     nodes: Mapping[Tile, dict[str, Any]], regions: Mapping[Tile, Region], error: float
 ) -> tuple[dict[Tile, dict[str, Any]], dict[Tile, Region]]:

@@ -6,21 +6,21 @@ import numpy as np
 import pyproj
 import pytest
 
+from ogdc_visualization.grid import Bounds
 from ogdc_visualization.products.degrees import lon_lat_bounds
-from ogdc_visualization.products.description import Extent
 
 RECTANGLES = [
-    ("EPSG:3413", Extent(-1e6, -1e6, 2e6, 1e6)),  # around the north pole
-    ("EPSG:3413", Extent(5e5, -3e6, 2e6, -1e6)),
-    ("EPSG:3413", Extent(-3e6, 1e6, -1e6, 3e6)),  # over the antimeridian
-    ("EPSG:5042", Extent(1e6, 1e6, 3e6, 3e6)),  # around the south pole
-    ("EPSG:3857", Extent(-2e7, -1e7, -1e7, 1.5e7)),
-    ("EPSG:3035", Extent(2e6, 2e6, 6e6, 5e6)),
+    ("EPSG:3413", Bounds(-1e6, -1e6, 2e6, 1e6)),  # around the north pole
+    ("EPSG:3413", Bounds(5e5, -3e6, 2e6, -1e6)),
+    ("EPSG:3413", Bounds(-3e6, 1e6, -1e6, 3e6)),  # over the antimeridian
+    ("EPSG:5042", Bounds(1e6, 1e6, 3e6, 3e6)),  # around the south pole
+    ("EPSG:3857", Bounds(-2e7, -1e7, -1e7, 1.5e7)),
+    ("EPSG:3035", Bounds(2e6, 2e6, 6e6, 5e6)),
 ]
 
 
 @pytest.mark.parametrize(("crs", "extent"), RECTANGLES)
-def test_bounds_hold_all_of_a_rectangle(crs: str, extent: Extent) -> None:
+def test_bounds_hold_all_of_a_rectangle(crs: str, extent: Bounds) -> None:
     x, y = (
         each.ravel()
         for each in np.meshgrid(
@@ -46,9 +46,9 @@ def test_a_rectangle_over_the_antimeridian_begins_in_the_east() -> None:
 
 
 def test_degrees_stay_as_they_are() -> None:
-    extent = Extent(-50.5, 68.9, -49.4, 69.3)
+    extent = Bounds(-50.5, 68.9, -49.4, 69.3)
     assert lon_lat_bounds(extent, "EPSG:4326") == extent
 
 
 def test_what_is_nowhere_on_the_earth_may_be_anywhere() -> None:
-    assert lon_lat_bounds(Extent(-2e7, -2e7, 2e7, 2e7), "EPSG:3035") == (-180, -90, 180, 90)
+    assert lon_lat_bounds(Bounds(-2e7, -2e7, 2e7, 2e7), "EPSG:3035") == (-180, -90, 180, 90)

@@ -8,7 +8,8 @@ import pytest
 import shapely
 from shapely.geometry import shape
 
-from ogdc_visualization.products.description import Extent, Limits
+from ogdc_visualization.grid import Bounds
+from ogdc_visualization.products.description import Limits
 from ogdc_visualization.products.stac import Asset, build_item, footprint
 from support.maps import describe, polar_map
 
@@ -33,8 +34,8 @@ def test_an_item_around_the_pole_has_all_longitudes() -> None:
     assert item["properties"]["proj:bbox"] == [-2000050, -2000050, 2000050, 2000050]
 
 
-@pytest.mark.parametrize("bounds", [Extent(170, 60, -170, 70), Extent(-50, 60, -40, 70)])
-def test_footprints_are_cut_at_the_antimeridian(bounds: Extent) -> None:
+@pytest.mark.parametrize("bounds", [Bounds(170, 60, -170, 70), Bounds(-50, 60, -40, 70)])
+def test_footprints_are_cut_at_the_antimeridian(bounds: Bounds) -> None:
     found = shape(footprint(bounds))
     assert found.is_valid
     assert found.area == pytest.approx((bounds.east - bounds.west) % 360 * 10)
