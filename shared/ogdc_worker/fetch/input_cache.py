@@ -26,8 +26,8 @@ from ogdc_worker.fetch.partial_file import SYNCED_BYTES
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MIN_FREE = 0.1
-"""Share of the disk that is left to others; what is beyond is not kept."""
+_MIN_FREE_SHARE, _MIN_FREE_BYTES = 0.1, 5 << 30
+"""What of the disk is left to others, the less of both; what is beyond is not kept."""
 ABANDONED_SECONDS = 86_400.0
 """After which something half made is nobody's any more."""
 
@@ -164,7 +164,8 @@ class InputCache:
 
     def _has_room(self, size: int) -> bool:
         disk = os.statvfs(self._directory)
-        return disk.f_bavail * disk.f_frsize - size > MIN_FREE * disk.f_blocks * disk.f_frsize
+        left = min(_MIN_FREE_SHARE * disk.f_blocks * disk.f_frsize, _MIN_FREE_BYTES)
+        return disk.f_bavail * disk.f_frsize - size > left
 
     def _make_room(self, size: int) -> None:
         """Make room for `size` more bytes; entries are looked at first, and whenever there is too much."""

@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import IO
 
 import pytest
@@ -74,6 +75,25 @@ def test_the_second_run_only_asks_whether_it_is_still_right(runs: Runs, server: 
         files, fetched = runs.fetch(f"{server.url}/a.bin")
         assert (files, fetched[0].cached) == ({"a.bin": CONTENT}, expected)
     assert _sent(server) == [200, 304, 304]
+
+
+@pytest.mark.parametrize(
+    ("total", "free", "kept"),
+    [
+        (10 << 30, 2 << 30, True),
+        (10 << 30, 1 << 30, False),
+        (4 << 40, 6 << 30, True),
+        (4 << 40, 5 << 30, False),
+    ],
+)
+def test_some_of_the_disk_is_left_to_others(
+    runs: Runs, server: FileServer, monkeypatch: pytest.MonkeyPatch, total: int, free: int, kept: bool
+) -> None:
+    disk = SimpleNamespace(f_frsize=1, f_blocks=total, f_bavail=free)
+    monkeypatch.setattr("ogdc_worker.fetch.input_cache.os.statvfs", lambda _: disk)
+    server.routes["/a.bin"] = _validated({"ETag": '"1"'})
+    runs.fetch(f"{server.url}/a.bin")
+    assert any(runs.kept.iterdir()) == kept
 
 
 def test_the_time_of_the_last_change_will_do(runs: Runs, server: FileServer) -> None:
