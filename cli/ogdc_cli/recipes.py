@@ -120,9 +120,9 @@ def _commands(recipe: Recipe) -> list[str]:
     """The recipe's lines, or what its stages run."""
     if recipe.commands:
         return [command.text for command in recipe.commands]
-    from ogdc_shared.runs.visualization import COMMANDS
+    from ogdc_shared.runs.visualization import visualization_commands
 
-    return list(COMMANDS.values())
+    return visualization_commands(recipe)
 
 
 def _is_bare(repository: Path) -> bool:

@@ -17,7 +17,7 @@ from ogdc_shared.layout import PROCESS
 if TYPE_CHECKING:
     from typing import Any
 
-PLAN_VERSION = 3
+PLAN_VERSION = 4
 """Of what is written here. To be raised with whatever a worker that does not know it must not pass over; a
 plan without a version is of the first."""
 
@@ -130,7 +130,10 @@ class Plan(NamedTuple):
     """The stage whose outputs are the inputs, which its task `list` divides; None: they are the recipe's."""
     by_key: bool = False
     """Whether the inputs are directories: each at the top of what a task of the stage before left is a *key*,
-    and what all those tasks left under one goes to the same task, as `/input_dir/<key>/<their number>`."""
+    and what all those tasks left under one goes to the same task, as `/input_dir/<key>/<their number>`. What
+    is part of the run's result (`layout.RESULT`) is no key."""
+    reads: tuple[str, ...] = ()
+    """Stages before whose outputs every task has besides, whole: as `/input_dir/<stage>/<their number>`."""
     own: bool = False
     """Whether the commands are of programs of this distribution, which the worker's own Python runs."""
     version: int = PLAN_VERSION
@@ -160,6 +163,7 @@ class Plan(NamedTuple):
         if "shell" in fields:
             fields["shell"] = tuple(fields["shell"])
         fields["items"] = tuple(fields.get("items", ()))
+        fields["reads"] = tuple(fields.get("reads", ()))
         fields["variables"] = tuple((name, value) for name, value in fields.get("variables", ()))
         return cls(**fields)
 

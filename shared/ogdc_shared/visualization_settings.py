@@ -17,6 +17,7 @@ class StageResources(NamedTuple):
 DEFAULTS: Mapping[str, StageResources] = {
     "scatter": StageResources(cpu="1", memory="2Gi"),
     "build": StageResources(cpu="1", memory="4Gi"),
+    "paint": StageResources(cpu="1", memory="2Gi"),
     "top": StageResources(cpu="1", memory="4Gi"),
 }
 """By what the program does in a stage."""
@@ -59,9 +60,9 @@ class VisualizationSettings(NamedTuple):
         Variable(
             "OGDC_VISUALIZATION_RESOURCES",
             json_object("a JSON object", _resources),
-            "What a task asks for by what it does (`scatter`, `build`, `top`), unless the recipe says: "
-            '`{"build": {"cpu": "2", "memory": "8Gi"}}`. What is left out is as it was.',
-            default="1 CPU each, 2Gi for `scatter`, 4Gi for the others",
+            "What a task asks for by what it does (`scatter`, `build`, `paint`, `top`), unless the recipe "
+            'says: `{"build": {"cpu": "2", "memory": "8Gi"}}`. What is left out is as it was.',
+            default="1 CPU each, 2Gi for `scatter` and `paint`, 4Gi for the others",
         ),
     ] = DEFAULTS
     without_image: Annotated[

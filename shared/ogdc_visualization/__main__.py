@@ -1,4 +1,4 @@
-"""`ogdc-visualization scatter|build|top`: one stage of a map, as a task runs it."""
+"""`ogdc-visualization scatter|build|paint|top`: one stage of a map, as a task runs it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from ogdc_shared.visualization.config import VisualizationConfig, read_config
 
 def main(arguments: list[str]) -> int:
     """Run a stage; what it takes stands in the environment (decision 26)."""
-    if arguments not in (["scatter"], ["build"], ["top"]):
-        print("usage: ogdc-visualization scatter|build|top", file=sys.stderr)
+    if arguments not in (["scatter"], ["build"], ["paint"], ["top"]):
+        print("usage: ogdc-visualization scatter|build|paint|top", file=sys.stderr)
         return 2
     inputs, output = Path(os.environ["INPUT_DIR"]), Path(os.environ["OUTPUT_DIR"])
     try:
@@ -39,6 +39,10 @@ def _run(stage: str, config: VisualizationConfig, inputs: Path, output: Path) ->
         from ogdc_visualization.stages.build import build
 
         build(config, inputs, output)
+    elif stage == "paint":
+        from ogdc_visualization.stages.paint import paint
+
+        paint(config, inputs, output)
     else:
         from ogdc_visualization.stages.top import top
 

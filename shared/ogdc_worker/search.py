@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ogdc_shared.errors import InputNotFoundError, UnusableInputError
 from ogdc_shared.globs import PathPattern
 from ogdc_shared.items import DATASET_DIRECTORIES, group
-from ogdc_shared.layout import STAGE_MOUNT, claim_mount
+from ogdc_shared.layout import RESULT, STAGE_MOUNT, claim_mount
 from ogdc_shared.plan import InputFile
 from ogdc_shared.walking import is_directory, walk
 
@@ -75,7 +75,8 @@ def find_outputs(stage: str, mount: str = STAGE_MOUNT) -> Iterator[InputFile]:
 def find_keys(stage: str, mount: str = STAGE_MOUNT, *, measured: bool = True) -> Iterator[InputFile]:
     """Yield the directories at the top of what the partitions of a stage have left (see `Plan.by_key`).
 
-    They come partition by partition, each sorted by name; what lies beside them is for nobody.
+    They come partition by partition, each sorted by name. Files beside them, and what is part of the run's
+    result, are for those that read the stage whole (see `Plan.reads`).
 
     Args:
         stage: Its name.
@@ -91,7 +92,7 @@ def find_keys(stage: str, mount: str = STAGE_MOUNT, *, measured: bool = True) ->
         top = f"{mount}/{number}/output_dir"
         for key in sorted(os.listdir(top)):
             found = _Found(f"{top}/{key}", key)
-            if not is_directory(found.path):
+            if key == RESULT or not is_directory(found.path):
                 continue
             nothing = False
             size = found.size() if measured else None

@@ -130,13 +130,19 @@ CASES: dict[str, dict[str, Any]] = {
                     stage,
                     plan=plan * 32,
                     before=before,
+                    reads=reads,
                     image="ghcr.io/qgreenland-net/ogdc-worker-visualization:1.0.0",
                     cpu="1",
-                    memory="4Gi",
-                    has_results=stage == "build",
+                    memory=memory,
+                    has_results=stage != "top",
                 )
-                for stage, plan, before in (("build", "92", "process"), ("top", "93", "build"))
+                for stage, plan, before, reads, memory in (
+                    ("build", "92", "process", (), "4Gi"),
+                    ("paint", "93", "build", ("build",), "2Gi"),
+                    ("top", "94", "build", ("build", "paint"), "4Gi"),
+                )
             ),
+            max_parallelism=5,
         ),
         "partitions": 3,
         "settings": DEFAULTS,

@@ -224,6 +224,7 @@ def _later(plan: Plan, meta: RecipeMeta, settings: Settings) -> Stage:
         plan.stage,
         plan=_digest(plan),
         before=plan.before,
+        reads=plan.reads,
         **needs(meta, plan.stage, settings)._asdict(),
     )
 

@@ -1,7 +1,8 @@
-"""What a recipe of tiles for a map compiles to: three stages of the program `ogdc-visualization`.
+"""What a recipe of tiles for a map compiles to: stages of the program `ogdc-visualization`.
 
-`process` divides the features of its files among blocks of the map, `build` makes all of its blocks, `top`
-what lies above them. Which blocks there are only the data tell, so the task before `build` divides them.
+`process` divides the features of its files among blocks of the map, `build` makes all of its blocks, `paint`
+those of their pictures whose colours depend on all tiles of a level, where there are such, and `top` what
+lies above the blocks. Which blocks there are only the data tell: tasks before these stages divide them.
 """
 
 from __future__ import annotations
@@ -13,23 +14,21 @@ from ogdc_shared.inputs.resolve import volume_inputs
 from ogdc_shared.layout import PROCESS
 from ogdc_shared.plan import Command, Partitioning, Plan
 from ogdc_shared.recipe.models import VisualizationWorkflow
-from ogdc_shared.runs.stage_facts import Needs
+from ogdc_shared.runs.stage_facts import Needs, RunFacts
+from ogdc_shared.visualization.config import VisualizationConfig, read_config
 
 if TYPE_CHECKING:
     from ogdc_shared.config import Settings
     from ogdc_shared.recipe.recipe import Recipe
-    from ogdc_shared.runs.stage_facts import RunFacts
 
 PROGRAM = "ogdc-visualization"
 EXTRA = "visualization"
 """What the program needs is installed by."""
-BUILD, TOP = "build", "top"
-_VERBS = {PROCESS: "scatter", BUILD: "build", TOP: "top"}
+BUILD, PAINT, TOP = "build", "paint", "top"
+_VERBS = {PROCESS: "scatter", BUILD: BUILD, PAINT: PAINT, TOP: TOP}
 """What the program is told in each stage, in order."""
 CONFIG_FILE = "CONFIG_FILE"
 """Names the configuration below RECIPE_DIR; not set: there is none."""
-COMMANDS = {stage: f"{PROGRAM} {verb}" for stage, verb in _VERBS.items()}
-"""Of each stage, in order."""
 _TASKS_PER_PLACE = 4
 """Tasks for each that may run at a time: to load what the program imports takes as long as many a block."""
 
@@ -49,18 +48,30 @@ def visualization_plans(recipe: Recipe, run: RunFacts) -> tuple[Plan, ...]:
         own=True,
     )
     files, blocks = _divisions(run)
-    return (
-        _stage(PROCESS, every)._replace(volumes=volume_inputs(recipe), partitioning=files),
-        _stage(BUILD, every)._replace(before=PROCESS, by_key=True, partitioning=blocks),
-        _stage(TOP, every)._replace(before=BUILD, by_key=True, partitioning=Partitioning()),
-    )
+    of_blocks = every._replace(before=BUILD, by_key=True)
+    made = {
+        PROCESS: every._replace(volumes=volume_inputs(recipe), partitioning=files),
+        BUILD: every._replace(before=PROCESS, by_key=True, partitioning=blocks),
+        PAINT: of_blocks._replace(reads=(BUILD,), partitioning=blocks),
+        TOP: of_blocks._replace(reads=(BUILD, PAINT), partitioning=Partitioning()),
+    }
+    if not _read_config(recipe, config).waits:
+        del made[PAINT]
+        made[TOP] = made[TOP]._replace(reads=(BUILD,))
+    return tuple(_stage(name, plan) for name, plan in made.items())
+
+
+def visualization_commands(recipe: Recipe) -> list[str]:
+    """Say what the stages run, in order."""
+    plans = visualization_plans(recipe, RunFacts(Partitioning(), digest=""))
+    return [command.text for plan in plans for command in plan.commands]
 
 
 def visualization_needs(stage: str, settings: Settings) -> Needs:
     """Say what the tasks of a stage need."""
     own = settings.visualization
     image = own.image or visualization_image()
-    return Needs(image, *own.resources[_VERBS[stage]], has_results=stage == BUILD)
+    return Needs(image, *own.resources[_VERBS[stage]], has_results=stage in {BUILD, PAINT})
 
 
 def check_visualization(settings: Settings) -> None:
@@ -87,8 +98,14 @@ def visualization_image() -> str:
     return own_image("ogdc-worker-visualization")
 
 
-def _stage(name: str, every: Plan) -> Plan:
-    return every._replace(stage=name, commands=(Command(COMMANDS[name], line=1),))
+def _read_config(recipe: Recipe, name: str | None) -> VisualizationConfig:
+    if name is None:
+        return VisualizationConfig()
+    return read_config((recipe.directory / name).read_bytes(), name=name)
+
+
+def _stage(name: str, plan: Plan) -> Plan:
+    return plan._replace(stage=name, commands=(Command(f"{PROGRAM} {_VERBS[name]}", line=1),))
 
 
 def _divisions(run: RunFacts) -> tuple[Partitioning, Partitioning]:

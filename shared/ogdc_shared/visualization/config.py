@@ -194,6 +194,17 @@ class VisualizationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
         """Whether tiles of a level are to have web tiles."""
         return self.enable_web_tiles and (self.enable_web_tiles_parents or level == self.max_level)
 
+    def waiting_at(self, level: int) -> list[Statistic]:
+        """The statistics whose pictures of a level have the colours of what all its tiles hold."""
+        if not self.enable_raster or not self.has_pictures(level):
+            return []
+        return [each for each in self.statistics if None in each.range_at(level)]
+
+    @property
+    def waits(self) -> bool:
+        """Whether there are such pictures."""
+        return any(self.waiting_at(level) for level in range(self.min_level, self.max_level + 1))
+
     @property
     def max_level(self) -> int:
         """The highest level, that polygons are staged at."""

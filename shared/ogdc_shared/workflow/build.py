@@ -165,7 +165,7 @@ def _stage_tasks(stage: Stage, recipe: RecipeFacts, *, count: str) -> list[m.DAG
     listed: dict[str, str] = {}
     if templates.is_listed(stage, recipe):
         name = layout.list_task(stage.name)
-        listing = [m.DAGTask(name=name, template=name, depends=stage.before)]
+        listing = [m.DAGTask(name=name, template=name, depends=" && ".join(stage.after) or None)]
         listed = {what: _listed(what, stage) for what in (templates.DIGEST, templates.PER_PACK)}
     processing = m.DAGTask(
         name=stage.name,

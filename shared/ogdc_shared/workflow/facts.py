@@ -28,9 +28,17 @@ class Stage(NamedTuple):
     cpu: str | None = None
     """A Kubernetes quantity, as is the next; None: the deployment's."""
     memory: str | None = None
+    reads: tuple[str, ...] = ()
+    """Stages before whose outputs its tasks read besides, whole."""
     has_results: bool = False
     """Whether its tasks leave a part of the run's result (see `layout.RESULT`); all that the last stage
     leaves is one."""
+
+    @property
+    def after(self) -> list[str]:
+        """The stages that have to end before it begins, each once."""
+        first = () if self.before is None else (self.before,)
+        return list(dict.fromkeys((*first, *self.reads)))
 
 
 class RecipeFacts(NamedTuple):
@@ -98,13 +106,14 @@ _ADDRESS = (
     "an address that is not public and a port, in numbers",
 )
 _IMAGE = (r"[a-zA-Z0-9][-a-zA-Z0-9_.:/@]{0,254}", "the name of an image")
+_STAGE = (rf"(?=.{{1,30}}\Z){dns_label.PATTERN}", "the name of a stage")
 _STAGE_FORMS = {
     "name": (
         rf"(?!(list|main|{PROCESS}|{PUBLISH})\b)(?=.{{1,30}}\Z){dns_label.PATTERN}",
         "the name of a stage",
     ),
     "plan": _DIGEST,
-    "before": (rf"(?=.{{1,30}}\Z){dns_label.PATTERN}", "the name of a stage"),
+    "before": _STAGE,
     "program": (r"[a-z]{1,20}", "a program of the worker"),
     "image": _IMAGE,
     "cpu": _QUANTITY,
@@ -159,6 +168,7 @@ def check_facts(recipe: RecipeFacts) -> None:
         for stage in recipe.later
         for key, form in _STAGE_FORMS.items()
     ]
+    values += [(f"{stage.name!r}: reads", name, _STAGE) for stage in recipe.later for name in stage.reads]
     problems = [
         f"meta.yml: {key} {value!r} is not {what}."
         for key, value, (form, what) in values

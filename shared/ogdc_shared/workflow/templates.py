@@ -87,6 +87,7 @@ def stage_template(stage: Stage, *, name: str, recipe: RecipeFacts, settings: Se
         workflow_mount(layout.OUTPUT_DIR, part=f"{workspace}/output_dir"),
     ]
     mounts += _input_mounts(stage, name=name, recipe=recipe, worker=settings.worker)
+    mounts += [_stage_mount(f"{layout.STAGES_MOUNT}/{each}", each, name) for each in stage.reads]
     mounts += secret_mounts(recipe)
     pack = layout.pack_key(name, _pack(stage, recipe), stage.name)
     artifacts = [
@@ -178,9 +179,14 @@ def _input_mounts(
     """Mount what a stage's inputs are on, read-only."""
     if stage.before is None:
         return input_mounts(recipe, worker)
-    before = workflow_mount(layout.STAGE_MOUNT, part=layout.workspace(name, stage.before))
-    before.read_only = True
-    return [before]
+    return [_stage_mount(layout.STAGE_MOUNT, stage.before, name)]
+
+
+def _stage_mount(place: str, stage: str, name: str) -> m.VolumeMount:
+    """Mount the workspace of a stage before, read-only."""
+    mount = workflow_mount(place, part=layout.workspace(name, stage))
+    mount.read_only = True
+    return mount
 
 
 def fetches(stage: Stage, recipe: RecipeFacts) -> bool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from ogdc_shared.visualization.config import VisualizationConfig
 from ogdc_visualization.grid import Tile
+from ogdc_visualization.stages.facts import FACTS
 
 _LEVELS = 4
 """How many levels a block has below its own: 256 tiles of the highest level."""
@@ -22,6 +24,11 @@ def block_level(config: VisualizationConfig) -> int:
 def block_name(block: Tile) -> str:
     """Return the name of a block's directory."""
     return f"{block.z}-{block.x}-{block.y}"
+
+
+def find_facts(inputs: Path) -> list[Path]:
+    """Return the facts of the blocks whose directories a task has, each below the number of who left it."""
+    return [path for path in sorted(inputs.glob(f"*/*/{FACTS}")) if _NAME.fullmatch(path.parts[-3])]
 
 
 def read_block_name(name: str) -> Tile:

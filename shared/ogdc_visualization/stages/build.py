@@ -9,19 +9,33 @@ from ogdc_visualization.grid import Tile, load_grid
 from ogdc_visualization.pyramid import Pyramid
 from ogdc_visualization.stages.block_features import read_block_features
 from ogdc_visualization.stages.blocks import read_block_name
-from ogdc_visualization.stages.facts import BlockFacts, write_facts
+from ogdc_visualization.stages.facts import (
+    FACTS,
+    RANGES,
+    BlockFacts,
+    Extremes,
+    merge_extremes,
+    write_facts,
+    write_ranges,
+)
 from ogdc_visualization.stages.staged import stage
 from ogdc_visualization.stages.tiles import TileFiles
 
 
 def build(config: VisualizationConfig, inputs: Path, output: Path) -> None:
-    """Make the blocks below `inputs`: tiles go to `result`, what `top` has to know of them to `facts`."""
+    """Make the blocks below `inputs`: tiles go to `result`, what later stages have to know beside it."""
+    extremes: Extremes = {}
     for directory in sorted(inputs.iterdir()):
-        facts = _build_block(config, read_block_name(directory.name), directory, output / "result")
-        write_facts(output / "facts" / f"{directory.name}.json", facts)
+        block = read_block_name(directory.name)
+        files, facts = _build_block(config, block, directory, output / "result")
+        write_facts(output / directory.name / FACTS, facts)
+        extremes = merge_extremes((extremes, files.extremes))
+    write_ranges(output / RANGES, extremes)
 
 
-def _build_block(config: VisualizationConfig, block: Tile, inputs: Path, result: Path) -> BlockFacts:
+def _build_block(
+    config: VisualizationConfig, block: Tile, inputs: Path, result: Path
+) -> tuple[TileFiles, BlockFacts]:
     """Make one block."""
     grid = load_grid(config.tms_id)
     staged = stage([read_block_features(path) for path in sorted(inputs.glob("*/*.npz"))], config, grid)
@@ -35,11 +49,5 @@ def _build_block(config: VisualizationConfig, block: Tile, inputs: Path, result:
         for x, y in staged.leaves.tolist():
             tile = Tile(x, y, config.max_level)
             files.staged(tile, staged.polygons(tile))
-    return BlockFacts(
-        (block.x, block.y, block.z),
-        files.tiles,
-        files.ranges,
-        files.staging,
-        files.rasters,
-        files.tileset.finish_block(block),
-    )
+    region = files.tileset.finish_block(block)
+    return files, BlockFacts((block.x, block.y, block.z), files.tiles, files.staging, files.rasters, region)

@@ -1,7 +1,8 @@
-"""What `top` has to know of a block: rows of tables, extremes of bands, where its 3D tiles are."""
+"""What later stages have to know of what `build` has made: each block's tiles, each task's ranges."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -9,25 +10,32 @@ import msgspec
 
 from ogdc_visualization.tiles3d.regions import Region
 
+FACTS = "facts.json"
+"""Of a block, in its directory."""
+RANGES = "ranges.json"
+"""Of all blocks of a task, beside these."""
 
-class LevelRange(msgspec.Struct, frozen=True):
+Extremes = dict[tuple[str, int], tuple[float, float]]
+"""The smallest and the largest value, by statistic and level."""
+
+
+class BlockFacts(msgspec.Struct, frozen=True):
+    """A block: its column, row and level; the columns and rows of its tiles, by level; rows of the tables."""
+
+    block: tuple[int, int, int]
+    tiles: dict[int, list[tuple[int, int]]]
+    staging: list[dict[str, Any]]
+    rasters: list[dict[str, Any]]
+    region: Region | None = None
+
+
+class _LevelRange(msgspec.Struct, frozen=True):
     """The smallest and the largest value of a statistic in tiles of a level."""
 
     statistic: str
     level: int
     smallest: float
     largest: float
-
-
-class BlockFacts(msgspec.Struct, frozen=True):
-    """A block: its column, row and level; the columns and rows of its tiles, by level."""
-
-    block: tuple[int, int, int]
-    tiles: dict[int, list[tuple[int, int]]]
-    ranges: list[LevelRange]
-    staging: list[dict[str, Any]]
-    rasters: list[dict[str, Any]]
-    region: Region | None = None
 
 
 def write_facts(path: Path, facts: BlockFacts) -> None:
@@ -41,10 +49,29 @@ def read_facts(path: Path) -> BlockFacts:
     return msgspec.json.decode(path.read_bytes(), type=BlockFacts)
 
 
-def merged_ranges(facts: list[BlockFacts]) -> dict[tuple[str, int], tuple[float, float]]:
-    """Return the extremes of each statistic at each level, over all blocks."""
-    found: dict[tuple[str, int], tuple[float, float]] = {}
-    for each in (found for block in facts for found in block.ranges):
-        low, high = found.get((each.statistic, each.level), (each.smallest, each.largest))
-        found[each.statistic, each.level] = (min(low, each.smallest), max(high, each.largest))
+def write_ranges(path: Path, extremes: Extremes) -> None:
+    """Write the extremes of some blocks."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    found = [_LevelRange(name, level, *values) for (name, level), values in sorted(extremes.items())]
+    path.write_bytes(msgspec.json.encode(found))
+
+
+def read_ranges(paths: Iterable[Path]) -> Extremes:
+    """Read extremes, and return those of all together."""
+    return merge_extremes(
+        {(each.statistic, each.level): (each.smallest, each.largest) for each in _decoded(path)}
+        for path in paths
+    )
+
+
+def merge_extremes(several: Iterable[Extremes]) -> Extremes:
+    """Return the extremes of each statistic at each level, over all that have some."""
+    found: Extremes = {}
+    for key, (low, high) in (item for each in several for item in each.items()):
+        smallest, largest = found.get(key, (low, high))
+        found[key] = (min(low, smallest), max(high, largest))
     return found
+
+
+def _decoded(path: Path) -> list[_LevelRange]:
+    return msgspec.json.decode(path.read_bytes(), type=list[_LevelRange])

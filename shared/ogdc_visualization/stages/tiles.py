@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ogdc_shared.visualization.config import Statistic, VisualizationConfig
+from ogdc_shared.visualization.config import VisualizationConfig
 from ogdc_visualization.grid import Grid, Tile
 from ogdc_visualization.pyramid import Polygons
 from ogdc_visualization.raster.geotiff import write_geotiff
-from ogdc_visualization.stages.facts import LevelRange
+from ogdc_visualization.stages.facts import Extremes
+from ogdc_visualization.stages.pictures import Pictures
 from ogdc_visualization.staging.geopackage import write_geopackage
 from ogdc_visualization.summaries import summarize
 from ogdc_visualization.tile_files import tile_path
 from ogdc_visualization.tiles3d.files import TilesetFiles
-from ogdc_visualization.web_tiles.png import paint, write_png
-
-Extremes = dict[tuple[str, int], tuple[float, float]]
 
 
 class TileFiles:
@@ -34,22 +31,18 @@ class TileFiles:
     """
 
     def __init__(self, config: VisualizationConfig, grid: Grid, output: Path) -> None:
-        self._config, self._grid, self._output = config, grid, output
+        self._config, self._grid, self.output = config, grid, output
         self.staging: list[dict[str, object]] = []
         self.rasters: list[dict[str, object]] = []
         self.extremes: Extremes = {}
         self.tiles: dict[int, list[tuple[int, int]]] = {}
         self.tileset = TilesetFiles(output, config, grid)
-
-    @property
-    def ranges(self) -> list[LevelRange]:
-        """The extremes, to be written."""
-        return [LevelRange(name, level, *values) for (name, level), values in sorted(self.extremes.items())]
+        self._pictures = Pictures(config, output)
 
     def staged(self, tile: Tile, polygons: Polygons) -> None:
         """Write the polygons of a tile, as a staged tile and as a 3D tile."""
         config = self._config
-        path = tile_path(self._output, config, config.dir_staged, tile, config.ext_staged)
+        path = tile_path(self.output, config, config.dir_staged, tile, config.ext_staged)
         write_geopackage(path, polygons.geometries, polygons.columns, tile, self._grid)
         self.staging += self._staging_rows(tile, polygons)
         if config.enable_3dtiles:
@@ -59,35 +52,15 @@ class TileFiles:
         """Write the raster of a tile, and its pictures of which nothing waits for other tiles."""
         config, bounds = self._config, self._grid.bounds(tile)
         self.tiles.setdefault(tile.z, []).append((tile.x, tile.y))
-        path = tile_path(self._output, config, config.dir_geotiff, tile, ".tif")
+        path = tile_path(self.output, config, config.dir_geotiff, tile, ".tif")
         write_geotiff(path, bands, bounds, self._grid.crs, config.statistics)
-        place = {"path": path.relative_to(self._output).as_posix(), "tile": str(tile), "z": tile.z}
+        place = {"path": path.relative_to(self.output).as_posix(), "tile": str(tile), "z": tile.z}
         for statistic, band in zip(config.statistics, bands, strict=True):
             found = summarize(band)
             self.rasters.append({"stat": statistic.name, "bounds": list(bounds), **place, **found})
             low, high = self.extremes.get((statistic.name, tile.z), (np.inf, -np.inf))
             self.extremes[statistic.name, tile.z] = (min(low, found["min"]), max(high, found["max"]))
-        known = [each for each in config.statistics if None not in each.range_at(tile.z)]
-        self.paint(tile, bands, known, self.extremes)
-
-    def paint(
-        self, tile: Tile, bands: NDArray[np.float64], which: Sequence[Statistic], extremes: Extremes
-    ) -> None:
-        """Write pictures of a tile, if it is to have any."""
-        config = self._config
-        if not config.has_pictures(tile.z):
-            return
-        for statistic, band in zip(config.statistics, bands, strict=True):
-            if statistic in which:
-                path = tile_path(
-                    self._output,
-                    config,
-                    config.dir_web_tiles,
-                    tile,
-                    config.ext_web_tiles,
-                    style=statistic.name,
-                )
-                write_png(path, paint(band, statistic, *color_range(statistic, tile.z, extremes)))
+        self._pictures.paint_known(tile, bands)
 
     def _staging_rows(self, tile: Tile, polygons: Polygons) -> list[dict[str, object]]:
         config, bounds = self._config, self._grid.bounds(tile)
@@ -111,12 +84,3 @@ class TileFiles:
             }
             for name, count, area in zip(names, counts, areas, strict=True)
         ]
-
-
-def color_range(
-    statistic: Statistic, level: int, extremes: Mapping[tuple[str, int], tuple[float, float]]
-) -> tuple[float, float]:
-    """Return the values of the first and the last colour; those not said are those of the whole level."""
-    low, high = statistic.range_at(level)
-    smallest, largest = extremes[statistic.name, level]
-    return (smallest if low is None else low, largest if high is None else high)

@@ -14,8 +14,10 @@ from ogdc_visualization.grid import Tile, load_grid
 from ogdc_visualization.products.files import write_products
 from ogdc_visualization.raster.geotiff import read_geotiff
 from ogdc_visualization.raster.pyramid import reduce_tiles
-from ogdc_visualization.stages.facts import BlockFacts, merged_ranges, read_facts
-from ogdc_visualization.stages.tiles import TileFiles, color_range
+from ogdc_visualization.stages.blocks import find_facts
+from ogdc_visualization.stages.facts import RANGES, BlockFacts, Extremes, read_facts, read_ranges
+from ogdc_visualization.stages.pictures import Pictures, color_range
+from ogdc_visualization.stages.tiles import TileFiles
 from ogdc_visualization.staging.features import Warn
 from ogdc_visualization.summaries import RASTERS, STAGING, write_table
 from ogdc_visualization.tile_files import find_raster
@@ -24,17 +26,16 @@ Bands = NDArray[np.float64]
 
 
 def top(config: VisualizationConfig, inputs: Path, output: Path, warn: Warn) -> None:
-    """Make the rest of the result from what tasks of `build` have left below `inputs`."""
-    facts = sorted((read_facts(path) for path in (inputs / "facts").glob("*/*.json")), key=lambda f: f.block)
-    roots = (output, *sorted((inputs / "result").iterdir()))
+    """Make the rest of the result from what the stages before have left below `inputs`."""
+    facts = sorted(map(read_facts, find_facts(inputs)), key=lambda each: each.block)
+    roots = (output, *sorted(inputs.glob("build/*/result")), *sorted(inputs.glob("paint/*/result")))
     grid = load_grid(config.tms_id)
     files = TileFiles(config, grid, output)
     if config.enable_raster and config.enable_raster_parents:
         _raise_pyramid(config, [Tile(*each.block) for each in facts if each.tiles], files, roots)
-    extremes = merged_ranges(facts) | files.extremes
+    extremes = read_ranges(inputs.glob(f"build/*/{RANGES}")) | files.extremes
+    _paint_waiting(config, files, extremes)
     tiles = _tiles(facts, files)
-    for level, places in tiles.items():
-        _paint_waiting(config, [Tile(x, y, level) for x, y in places.tolist()], files, roots, extremes)
     _write_tables(config, output, facts, files)
     if regions := {Tile(*each.block): each.region for each in facts if each.region is not None}:
         files.tileset.write_tileset(regions)
@@ -75,18 +76,13 @@ def _tiles(facts: Iterable[BlockFacts], files: TileFiles) -> dict[int, NDArray[n
     return {level: np.array(sorted(found[level]), np.int64) for level in sorted(found)}
 
 
-def _paint_waiting(
-    config: VisualizationConfig,
-    tiles: Iterable[Tile],
-    files: TileFiles,
-    roots: tuple[Path, ...],
-    extremes: dict[tuple[str, int], tuple[float, float]],
-) -> None:
-    """Write the pictures whose colours stand for what all tiles of their level have."""
-    for tile in tiles:
-        waiting = [each for each in config.statistics if None in each.range_at(tile.z)]
-        if waiting:
-            files.paint(tile, _bands(config, tile, roots), waiting, extremes)
+def _paint_waiting(config: VisualizationConfig, files: TileFiles, extremes: Extremes) -> None:
+    """Write the pictures above the blocks whose colours stand for what all tiles of their level hold."""
+    pictures = Pictures(config, files.output)
+    for level, places in files.tiles.items():
+        if config.waiting_at(level):
+            for tile in (Tile(x, y, level) for x, y in places):
+                pictures.paint_waiting(tile, _bands(config, tile, (files.output,)), extremes)
 
 
 def _write_tables(

@@ -31,10 +31,10 @@ from ogdc_worker.process.inputs import INPUT_STEPS, distrust_store, input_steps
 from ogdc_worker.process.journal import Journal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from typing import Any
 
-    from ogdc_shared.plan import Partition, Plan
+    from ogdc_shared.plan import InputFile, Partition, Plan
     from ogdc_worker.process.paths import ProcessPaths
     from ogdc_worker.process.per_file import FileByFile
     from ogdc_worker.report import Reporter
@@ -193,7 +193,7 @@ class _Process:
     def _steps(self) -> Iterator[Step]:
         per_file = self._plan.per_file
         yield from input_steps(
-            self._files,
+            (*self._files, *self._read_besides()),
             per_file=per_file,
             paths=self._paths,
             reporter=self._reporter,
@@ -209,6 +209,13 @@ class _Process:
             yield Step("copy", self._copy)
         if self._plan.checks:
             yield Step("check", self._check)
+
+    def _read_besides(self) -> Sequence[InputFile]:
+        if not self._plan.reads:
+            return ()
+        from ogdc_worker.process.volumes import whole_outputs
+
+        return tuple(whole_outputs(self._plan.reads))
 
     def _check(self) -> dict[str, Any] | None:
         from ogdc_worker.process.checks import check_outputs

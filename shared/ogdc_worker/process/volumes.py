@@ -6,18 +6,30 @@ import os
 
 from ogdc_shared.errors import InputNotFoundError, UnusableInputError
 from ogdc_shared.fast_typing import TYPE_CHECKING
-from ogdc_shared.layout import STAGE_MOUNT, claim_mount
+from ogdc_shared.layout import STAGE_MOUNT, STAGES_MOUNT, claim_mount
+from ogdc_shared.plan import InputFile
 from ogdc_shared.trees import flush_entries
 from ogdc_shared.walking import is_directory, walk
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from ogdc_shared.plan import InputFile
+    from collections.abc import Iterator, Sequence
 
 _APART = (
     "Leave one out; commands of a recipe with workflow.parallel.enabled are given each file's whole path."
 )
+
+
+def whole_outputs(stages: Sequence[str], mount: str = STAGES_MOUNT) -> Iterator[InputFile]:
+    """Yield what each task of these stages has left, as a directory (see `Plan.reads`).
+
+    Args:
+        stages: Their names.
+        mount: Where their workspaces are, by name.
+    """
+    for stage in stages:
+        for number in sorted(filter(str.isdecimal, os.listdir(f"{mount}/{stage}")), key=int):
+            source = f"{mount}/{stage}/{number}/output_dir"
+            yield InputFile(source, kind="volume", name=number, directory=stage)
 
 
 def check_files(files: Sequence[InputFile]) -> None:
@@ -64,7 +76,8 @@ def link_files(files: Sequence[InputFile], directory: str) -> None:
 
 
 def replace_links(
-    directory: str, volumes: str | tuple[str, ...] = (claim_mount(""), f"{STAGE_MOUNT}/")
+    directory: str,
+    volumes: str | tuple[str, ...] = (claim_mount(""), f"{STAGE_MOUNT}/", f"{STAGES_MOUNT}/"),
 ) -> None:
     """Put copies in the place of links to files on volumes, which nobody else could follow.
 

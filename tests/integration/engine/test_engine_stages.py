@@ -61,7 +61,13 @@ def submit(machine: Machine, first: Plan, *later: Plan, output: str = "pvc") -> 
         output=output,
         plan=digest(first.to_json().encode()),
         later=tuple(
-            Stage(each.stage, digest(each.to_json().encode()), each.before, has_results=each is not later[-1])
+            Stage(
+                each.stage,
+                digest(each.to_json().encode()),
+                each.before,
+                reads=each.reads,
+                has_results=each is not later[-1],
+            )
             for each in later
         ),
     )
@@ -165,28 +171,45 @@ BY_LETTER = (
     'echo $w >> "$d/words"; done; echo done > "$OUTPUT_DIR/beside"'
 )
 BUILD = (
-    'cd "$INPUT_DIR"; mkdir "$OUTPUT_DIR/result" "$OUTPUT_DIR/counts"; for k in *; do '
-    'sort $k/*/words > "$OUTPUT_DIR/result/$k"; cat $k/*/words | wc -l > "$OUTPUT_DIR/counts/$k"; done'
+    'cd "$INPUT_DIR"; mkdir "$OUTPUT_DIR/result"; for k in *; do mkdir "$OUTPUT_DIR/$k"; '
+    'sort $k/*/words > "$OUTPUT_DIR/result/$k"; cat $k/*/words | wc -l > "$OUTPUT_DIR/$k/count"; done'
 )
-TOP = 'cd "$INPUT_DIR"; cat counts/*/* | sort > "$OUTPUT_DIR/counts"; ls result > "$OUTPUT_DIR/tasks"'
+PAINT = (
+    'cd "$INPUT_DIR"; mkdir "$OUTPUT_DIR/result"; for k in ?; do '
+    'cat build/*/result/$k $k/*/count | tr a-z A-Z > "$OUTPUT_DIR/result/$k.big"; done'
+)
+TOP = (
+    'cd "$INPUT_DIR"; ls build > "$OUTPUT_DIR/tasks"; echo * > "$OUTPUT_DIR/keys"; '
+    'cat paint/*/result/* | sort > "$OUTPUT_DIR/all"; ln -s "$PWD"/build/*/result/b "$OUTPUT_DIR/copied"'
+)
 
 
 @pytest.mark.parametrize("tasks", [1, 3])
-def test_a_stage_is_as_wide_as_the_keys_of_the_one_before(machine: Machine, tasks: int) -> None:
+def test_a_stage_is_as_wide_as_the_keys_of_one_before_and_reads_others_whole(
+    machine: Machine, tasks: int
+) -> None:
     by_size = Partitioning(strategy="size", tasks=tasks)
     build = Plan("seals", (Command(BUILD, 1),), stage="build", before="process", by_key=True)
+    paint = Plan("seals", (Command(PAINT, 1),), stage="paint", before="build", by_key=True, reads=("build",))
     top = Plan("seals", (Command(TOP, 1),), stage="top", before="build", by_key=True)
-    submit(machine, Plan("seals", (Command(BY_LETTER, 1),)), build._replace(partitioning=by_size), top)
+    submit(
+        machine,
+        Plan("seals", (Command(BY_LETTER, 1),)),
+        build._replace(partitioning=by_size),
+        paint._replace(partitioning=by_size),
+        top._replace(reads=("build", "paint")),
+    )
     found = machine.wait(NAME)
     assert found["status"]["phase"] == "Succeeded", machine.log(NAME)
+    words = [b"bear", b"fox", b"owl", b"seal", b"whale"]
     assert tree(machine.volume / "seals") == {
-        "b": b"bear\n",
-        "f": b"fox\n",
-        "o": b"owl\n",
-        "s": b"seal\n",
-        "w": b"whale\n",
-        "counts": b"1\n" * 5,
+        **{chr(word[0]): word + b"\n" for word in words},
+        **{f"{chr(word[0])}.big": word.upper() + b"\n1\n" for word in words},
         "tasks": "".join(f"{number}\n" for number in range(tasks)).encode(),
+        "keys": b"b build f o paint s w\n",
+        "all": b"1\n" * 5 + b"\n".join(word.upper() for word in words) + b"\n",
+        "copied": b"bear\n",
     }
-    division = Division.from_json(machine.artifacts.get(layout.division_key(NAME, "build")))
-    assert (len(division.files), sum(division.files)) == (tasks, 5)
+    for stage in ("build", "paint"):
+        division = Division.from_json(machine.artifacts.get(layout.division_key(NAME, stage)))
+        assert (len(division.files), sum(division.files)) == (tasks, 5)

@@ -28,25 +28,30 @@ def made(recipe: Recipe, partitioning: Partitioning = PARALLEL) -> tuple[Plan, .
     return plans(recipe, RunFacts(partitioning, digest="d" * 64, at_once=5))
 
 
-def test_three_stages_take_what_the_one_before_left(tmp_path: Path) -> None:
-    (tmp_path / "c.json").write_text("{}")
+KNOWN = '{"statistics": [{"name": "coverage", "val_range": [0, 1]}]}'
+
+
+@pytest.mark.parametrize("paints", [True, False])
+def test_stages_take_what_those_before_left(tmp_path: Path, paints: bool) -> None:
+    (tmp_path / "c.json").write_text("{}" if paints else KNOWN)
     found = made(recipe(tmp_path, config_file="c.json"))
-    assert [(plan.stage, plan.before, plan.by_key) for plan in found] == [
-        ("process", None, False),
-        ("build", "process", True),
-        ("top", "build", True),
+    stages = [
+        ("process", None, False, ()),
+        ("build", "process", True, ()),
+        *([("paint", "build", True, ("build",))] if paints else []),
+        ("top", "build", True, ("build", "paint") if paints else ("build",)),
     ]
-    assert [plan.commands[0].text for plan in found] == [
-        f"ogdc-visualization {verb}" for verb in ("scatter", "build", "top")
-    ]
+    assert [(plan.stage, plan.before, plan.by_key, plan.reads) for plan in found] == stages
+    verbs = ["scatter", *(stage for stage, *_ in stages[1:])]
+    assert [plan.commands[0].text for plan in found] == [f"ogdc-visualization {verb}" for verb in verbs]
     assert all(plan.own and not plan.checks and ("CONFIG_FILE", "c.json") in plan.variables for plan in found)
     assert all(Plan.from_json(plan.to_json()) == plan for plan in found)
 
 
 def test_blocks_are_divided_by_size_among_a_bounded_number_of_tasks(tmp_path: Path) -> None:
-    files, blocks, whole = (plan.partitioning for plan in made(recipe(tmp_path)))
+    files, blocks, painted, whole = (plan.partitioning for plan in made(recipe(tmp_path)))
     assert (files.strategy, files.size) == ("files", 10)
-    assert blocks == PARALLEL._replace(strategy="size", size=None, tasks=20)
+    assert blocks == painted == PARALLEL._replace(strategy="size", size=None, tasks=20)
     assert not whole.divides
 
 
@@ -62,7 +67,9 @@ def test_a_stage_gets_what_the_recipe_asks_for_else_what_the_deployment_gives(tm
     }
     settings = Settings.from_env(environ)
     assert needs(meta, "build", settings) == ("registry.example/tiles:1", "3", "16Gi", True)
+    assert needs(meta, "paint", settings)[1:] == ("1", "16Gi", True)
     assert needs(meta, "top", settings)[1:] == ("1", "16Gi", False)
+    assert needs(recipe(tmp_path).meta, "paint", settings).memory == "2Gi"
     assert str(needs(meta, "process", Settings()).image).startswith(
         "ghcr.io/qgreenland-net/ogdc-worker-visualization:"
     )
@@ -112,5 +119,5 @@ def test_what_an_extra_takes_is_found_out(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_graph_shows_the_stages(tmp_path: Path) -> None:
     lines = mermaid(recipe(tmp_path, parallel={"enabled": True})).splitlines()
     shown = [line for line in lines if "ogdc-visualization" in line]
-    assert [line.split()[-1].rstrip('"]') for line in shown] == ["scatter", "build", "top"]
+    assert [line.split()[-1].rstrip('"]') for line in shown] == ["scatter", "build", "paint", "top"]
     assert not any("subgraph" in line for line in lines)

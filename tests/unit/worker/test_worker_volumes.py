@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ogdc_shared.errors import InputNotFoundError, UnusableInputError
 from ogdc_shared.plan import InputFile, VolumeInput
-from ogdc_worker.process.volumes import check_files, link_files, replace_links
+from ogdc_worker.process.volumes import check_files, link_files, replace_links, whole_outputs
 from ogdc_worker.search import find_files, find_keys
 from support.trees import plant, tree
 
@@ -225,7 +225,7 @@ def test_links_to_volumes_become_copies_and_no_other_do(volumes: Path, tmp_path:
 def test_keys_are_the_directories_at_the_top_of_what_a_stage_left(tmp_path: Path) -> None:
     plant(tmp_path / "0/output_dir", {"b/2": b"22", "b/deep/1": b"1", "a/x": b"", "summary.json": b"{}"})
     plant(tmp_path / "10/output_dir", {"b/2": b"4444", "link": "b"})
-    plant(tmp_path / "2/output_dir", {"nothing.json": b"{}"})
+    plant(tmp_path / "2/output_dir", {"nothing.json": b"{}", "result/b/tile": b"for whom reads it whole"})
     found = list(find_keys("process", str(tmp_path)))
     assert [(each.directory, each.name, each.size) for each in found] == [
         ("a", "0", 0),
@@ -237,6 +237,24 @@ def test_keys_are_the_directories_at_the_top_of_what_a_stage_left(tmp_path: Path
     assert (tmp_path / "inputs/b/10/2").read_bytes() == b"4444"
     assert (tmp_path / "inputs/b/0/deep/1").read_bytes() == b"1"
     assert {each.size for each in find_keys("process", str(tmp_path), measured=False)} == {None}
+
+
+def test_a_stage_is_read_whole_task_by_task(tmp_path: Path) -> None:
+    plant(tmp_path / "build/0/output_dir", {"ranges.json": b"0", "result/b": b"tile"})
+    plant(tmp_path / "build/10/output_dir", {"ranges.json": b"10"})
+    plant(tmp_path / "build/2/output_dir", {})
+    (tmp_path / "build/2/output_dir").mkdir(parents=True, exist_ok=True)
+    found = list(whole_outputs(["build"], str(tmp_path)))
+    assert [(each.directory, each.name) for each in found] == [
+        ("build", "0"),
+        ("build", "2"),
+        ("build", "10"),
+    ]
+    check_files(found)
+    (tmp_path / "inputs").mkdir()
+    link_files(found, str(tmp_path / "inputs"))
+    assert (tmp_path / "inputs/build/10/ranges.json").read_bytes() == b"10"
+    assert (tmp_path / "inputs/build/0/result/b").read_bytes() == b"tile"
 
 
 def test_a_stage_without_a_key_is_named(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from ogdc_shared.errors import InputError, InvalidRecipeError
 from ogdc_shared.visualization.config import VisualizationConfig, read_config
 from ogdc_visualization.products.web_page import can_write_page
 from ogdc_visualization.stages.build import build
+from ogdc_visualization.stages.paint import paint
 from ogdc_visualization.stages.scatter import scatter
 from ogdc_visualization.stages.top import top
 
@@ -56,38 +57,56 @@ def make_inputs(directory: Path) -> None:
     write_input(directory / "c.gpkg", [shapely.box(100, -20, 101, -19)])
 
 
-def link(left: list[Path], inputs: Path) -> None:
-    """Put what tasks have left where the next stage finds it, as the worker does."""
+def link(left: list[Path], inputs: Path) -> list[Path]:
+    """Put what tasks have left where the next stage finds it, as the worker does; return the keys."""
     for number, task in enumerate(left):
         for key in filter(Path.is_dir, task.iterdir()):
-            (inputs / key.name).mkdir(parents=True, exist_ok=True)
-            (inputs / key.name / str(number)).symlink_to(key)
+            if key.name != "result":
+                (inputs / key.name).mkdir(parents=True, exist_ok=True)
+                (inputs / key.name / str(number)).symlink_to(key)
+    return sorted(inputs.iterdir())
+
+
+def link_whole(stage: str, left: list[Path], inputs: Path) -> None:
+    """Put all that tasks of a stage have left beside the keys, as the worker does."""
+    (inputs / stage).mkdir(parents=True)
+    for number, task in enumerate(left):
+        (inputs / stage / str(number)).symlink_to(task)
+
+
+def shares(keys: list[Path], work: Path, *, apart: bool) -> list[Path]:
+    """Return the inputs of the tasks that keys are divided among."""
+    groups = [[key] for key in keys] if apart else [keys]
+    for number, group in enumerate(groups):
+        (work / str(number)).mkdir(parents=True)
+        for key in group:
+            (work / str(number) / key.name).symlink_to(key)
+    return [work / str(number) for number in range(len(groups))]
 
 
 def run(settings: VisualizationConfig, inputs: Path, work: Path, *, apart: bool) -> tuple[Path, list[str]]:
     """Make a map by one task a stage, or by one for each file and each block."""
     warnings: list[str] = []
-    files = sorted(inputs.iterdir())
-    groups = [[file] for file in reversed(files)] if apart else [files]
-    for number, group in enumerate(groups):
-        part = work / f"in{number}"
-        part.mkdir(parents=True)
-        for file in group:
-            (part / file.name).symlink_to(file)
-        scatter(settings, part, work / f"scattered{number}", warnings.append)
-    link(sorted(work.glob("scattered*")), work / "blocks")
-    blocks = sorted((work / "blocks").iterdir())
-    for number, keys in enumerate([[key] for key in blocks] if apart else [blocks]):
-        own = work / f"own{number}"
-        own.mkdir()
-        for key in keys:
-            (own / key.name).symlink_to(key)
-        build(settings, own, work / f"built{number}")
-    built = sorted(work.glob("built*"))
-    link(built, work / "rest")
-    top(settings, work / "rest", work / "top", warnings.append)
+    scattered = []
+    for number, part in enumerate(shares(sorted(inputs.iterdir()), work / "in", apart=apart)):
+        scattered.append(work / f"scattered{number}")
+        scatter(settings, part, scattered[-1], warnings.append)
+    built = []
+    for number, own in enumerate(shares(link(scattered, work / "blocks"), work / "own", apart=apart)):
+        built.append(work / f"built{number}")
+        build(settings, own, built[-1])
+    blocks = link(built, work / "facts")
+    painted = []
+    for number, own in enumerate(shares(blocks, work / "paint", apart=apart) if settings.waits else ()):
+        painted.append(work / f"painted{number}")
+        link_whole("build", built, own)
+        paint(settings, own, painted[-1])
+    [rest] = shares(blocks, work / "rest", apart=False)
+    link_whole("build", built, rest)
+    link_whole("paint", painted, rest)
+    top(settings, rest, work / "top", warnings.append)
     result = work / "published"
-    for root in [*(each / "result" for each in built), work / "top"]:
+    for root in [*(each / "result" for each in (*built, *painted)), work / "top"]:
         for file in filter(Path.is_file, root.rglob("*")):
             target = result / file.relative_to(root)
             assert not target.exists(), f"{target} has two writers"
