@@ -127,6 +127,18 @@ class ApiClient:
         with self._transport.stream("GET", f"/runs/{segment(name)}/logs{query}") as response:
             yield from whole_lines(response.stream(_CHUNK))
 
+    def save_provenance(self, name: str, target: Path, *, metadata_alone: bool = False) -> None:
+        """Write the crate of a run, a zip, or its metadata to a file.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        accept = {"Accept": "application/ld+json" if metadata_alone else "application/zip"}
+        path = f"/runs/{segment(name)}/provenance"
+        with self._transport.stream("GET", path, headers=accept) as response, target.open("wb") as file:
+            for chunk in response.stream(_CHUNK):
+                file.write(chunk)
+
     def cancel(self, name: str) -> answers.Run:
         """Stop a run."""
         return self._transport.call("POST", f"/runs/{segment(name)}/cancel", answers.Run)

@@ -10,7 +10,19 @@ from contextlib import suppress
 
 import typer
 
-from ogdc_cli.commands import action, local, login, recipes, removing, runs, setup, tokens, triggers, users
+from ogdc_cli.commands import (
+    action,
+    local,
+    login,
+    provenance,
+    recipes,
+    removing,
+    runs,
+    setup,
+    tokens,
+    triggers,
+    users,
+)
 from ogdc_cli.interrupts import raise_on_termination
 from ogdc_cli.terminal import guarded, say
 from ogdc_shared.errors import OgdcError
@@ -22,7 +34,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for group in (setup, local, recipes, runs, removing, login, triggers, tokens, users, action):
+for group in (setup, local, recipes, runs, provenance, removing, login, triggers, tokens, users, action):
     group.register(app)
 
 

@@ -87,6 +87,13 @@ def logs(context: Context, call: Call, name: str) -> Response:
     return Response(blocks, content_type="text/plain; charset=utf-8")
 
 
+def provenance(context: Context, call: Call, name: str) -> Response:
+    """Hand out a run's crate, or its metadata."""
+    from ogdc_functions.crates import crate_response
+
+    return crate_response(context, call, name)
+
+
 def output(context: Context, _call: Call, name: str) -> answers.OutputResponse:
     """Hand out a link to a run's zip."""
     from ogdc_shared.runs.output import output_link

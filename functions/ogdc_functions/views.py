@@ -10,7 +10,7 @@ from ogdc_shared.api import answers
 from ogdc_shared.argo.state import TaskState
 from ogdc_shared.db.runs import Run
 from ogdc_shared.outputs.policies import policy_of
-from ogdc_shared.phases import Phase
+from ogdc_shared.phases import TERMINAL_PHASES, Phase
 from ogdc_shared.redact import redact_url
 
 if TYPE_CHECKING:
@@ -105,6 +105,8 @@ def _task_view(task: TaskState) -> answers.Task:
 def _links(run: Run) -> dict[str, str]:
     own = f"/runs/{run.name}"
     links = {"self": own, "logs": f"{own}/logs", "partitions": f"{own}/partitions", "facts": f"{own}/facts"}
+    if run.status in TERMINAL_PHASES:
+        links["provenance"] = f"{own}/provenance"
     if policy_of(run.output_type).is_zip and run.status == Phase.SUCCEEDED:
         links["output"] = f"/output/{run.name}"
     return links

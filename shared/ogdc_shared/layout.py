@@ -64,6 +64,11 @@ def facts_key(run_name: str, partition: int | str, stage: str = PROCESS) -> str:
     return f"{_stage_prefix(run_name, stage)}facts/{partition}.json"
 
 
+def description_key(run_name: str) -> str:
+    """Key of what the run's crate says of it as a whole (see `provenance.description`)."""
+    return f"{run_prefix(run_name)}run.json"
+
+
 def output_key(run_name: str, recipe_id: str) -> str:
     """Key of the one zip a recipe with `output: temporary` leaves."""
     return f"runs/{run_name}/output/{recipe_id}.zip"
@@ -100,6 +105,8 @@ CHECKPOINT = "checkpoint"
 """The file in a partition's workspace that says how far it is."""
 JOURNAL = "journal"
 """The file in a partition's workspace with what its task has done so far, over all its tries."""
+FACTS = "facts.json"
+"""The file in the workspace of a partition that succeeded with a copy of its facts, for `publish`."""
 RESULT = "result"
 """The directory among the outputs of a stage with others after it that is part of the run's result, where
 the stage has such (see `workflow.facts.Stage.has_results`)."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 LAST_WORDS_BYTES = 4000
 """Kubernetes cuts a termination message at 4096 bytes."""
 
-DONE = frozenset({"fetched", "command_finished", "command_failed"})
+DONE = frozenset({"fetched", "command_finished", "command_failed", "outputs_checked"})
 """Events that tell what a task has done."""
 _STDOUT = 1
 _mask: Mask | None = None
@@ -69,7 +69,7 @@ class Reporter:
 
     def event(self, event: str, **facts: Any) -> None:
         """Log one JSON line, in one write so that it stays whole among what commands print."""
-        line = redacted(json.dumps({"time": _now(), "event": event} | facts, ensure_ascii=False))
+        line = redacted(json.dumps({"time": now(), "event": event} | facts, ensure_ascii=False))
         content = f"{line}\n".encode(errors="replace")
         os.write(_STDOUT, content)
         if self.copy is not None:
@@ -177,6 +177,7 @@ def _overwrite(path: str, text: str) -> None:
             os.close(file)
 
 
-def _now() -> str:
+def now() -> str:
+    """The time in UTC, as in 2026-11-27T15:04:05.678Z."""
     seconds, nanoseconds = divmod(time.time_ns(), 1_000_000_000)
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{nanoseconds // 1_000_000:03d}Z"

@@ -35,6 +35,11 @@ _KEY = {
     "description": "However often a request comes with one key, it starts one run.",
 }
 _BUNDLES = ("application/gzip", "application/zip")
+_CONTENT: dict[str, dict[str, Any]] = {
+    "application/zip": {"type": "string", "format": "binary"},
+    "application/ld+json": {"type": "object"},
+}
+"""What answers hold that are no struct of ours, where they are no text."""
 _ANYWHERE = (400, 413, 500, 503)
 """What any request may be answered with: one that is malformed or too large, a fault of ours, a part away."""
 _WHERE_CALLERS_COUNT = (401, 403, 429)
@@ -131,7 +136,7 @@ def _responses(route: Route) -> dict[str, Any]:
     if route.redirects:
         return {"302": {"description": "To the issuer."}} | _problems(route)
     good = (
-        {"text/plain": {"schema": {"type": "string"}}}
+        {kind: {"schema": _CONTENT.get(kind, {"type": "string"})} for kind in route.media_types}
         if route.answer is None
         else {"application/json": {"schema": _schema(route.answer)}}
     )

@@ -36,6 +36,8 @@ class Route(NamedTuple):
     summary: str
     answer: type[Struct] | None = None
     """None: no JSON of a known form."""
+    media_types: tuple[str, ...] = ("text/plain",)
+    """What it is answered with then."""
     errors: tuple[int, ...] = ()
     """Statuses besides those that any request may be answered with."""
     query: tuple[Parameter, ...] = ()

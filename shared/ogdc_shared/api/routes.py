@@ -161,6 +161,19 @@ ROUTES = (
         "and `offset`.",
     ),
     Route(
+        "provenance",
+        "GET",
+        "/runs/{name}/provenance",
+        _STATUS,
+        READ,
+        "How a run's result came to be, as a Workflow Run RO-Crate",
+        media_types=("application/zip", "application/ld+json"),
+        errors=(404, 409, 410),
+        about="A zip of the crate; with `Accept: application/ld+json` its metadata alone. Its recipe's files "
+        "are for whose run it is, and for admins. 409 before the run's end. See "
+        "[provenance](provenance.md).",
+    ),
+    Route(
         "logs",
         "GET",
         "/runs/{name}/logs",

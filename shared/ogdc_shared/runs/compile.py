@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ogdc_shared.config import Settings, WorkerSettings
@@ -12,7 +13,15 @@ from ogdc_shared.errors import ForbiddenError, InputNotFoundError, UnsupportedEr
 from ogdc_shared.inputs.listing import Listing, measure
 from ogdc_shared.inputs.packs import MAX_PARTITIONS, Packs
 from ogdc_shared.inputs.resolve import resolve_inputs, volume_inputs
-from ogdc_shared.layout import PROCESS, division_key, pack_key, plan_key, run_prefix, snapshot_key
+from ogdc_shared.layout import (
+    PROCESS,
+    description_key,
+    division_key,
+    pack_key,
+    plan_key,
+    run_prefix,
+    snapshot_key,
+)
 from ogdc_shared.outputs.policies import OFFERED, policy_of
 from ogdc_shared.plan import Division, InputFile, Partitioning, Plan
 from ogdc_shared.recipe.bundle import digest, pack_with_digest
@@ -56,6 +65,8 @@ class CompiledRun(NamedTuple):
     """How the files are divided; None likewise."""
     manifest: dict[str, Any]
     """The Argo Workflow."""
+    result_stages: frozenset[str] = frozenset()
+    """Those before the last of which `layout.RESULT` is part of the result."""
 
 
 @contextmanager
@@ -128,8 +139,13 @@ def _uploaded(meta: RecipeMeta, files: Sequence[InputFile]) -> Iterator[InputFil
         )
 
 
-def store_artifacts(store: ArtifactStore, run: CompiledRun) -> None:
+def store_artifacts(store: ArtifactStore, run: CompiledRun, *, description: bytes | None = None) -> None:
     """Write what a run's tasks read; the snapshot only where no run has written the same before.
+
+    Args:
+        store: Where to.
+        run: The run.
+        description: What its crate will say of it (see `describe`); None: it will have none.
 
     Raises:
         StorageUnavailableError: the store does not answer or has no room; nothing of the run stays behind.
@@ -137,7 +153,8 @@ def store_artifacts(store: ArtifactStore, run: CompiledRun) -> None:
     try:
         if store.size(snapshot_key(run.snapshot)) != len(run.bundle):
             store.put(snapshot_key(run.snapshot), run.bundle)
-        store.put_all(_artifacts(run))
+        described = [] if description is None else [(description_key(run.name), description)]
+        store.put_all(chain(described, _artifacts(run)))
     except Exception:
         store.delete_prefix(run_prefix(run.name))
         raise
@@ -191,6 +208,9 @@ def _compile(
         files=files,
         packs=packs,
         division=None if partitions is None else measure(files.sizes, partitions),
+        result_stages=frozenset(
+            each.stage for each in stages[:-1] if needs(recipe.meta, each.stage, settings).has_results
+        ),
         manifest=build_workflow(
             name=name,
             recipe=_facts(

@@ -23,6 +23,7 @@ from ogdc_shared.errors import ArgoUnavailableError, LimitError, OgdcError
 from ogdc_shared.layout import run_prefix, snapshot_key
 from ogdc_shared.redact import redact_url
 from ogdc_shared.runs.compile import CompiledRun, compiled_recipe, store_artifacts
+from ogdc_shared.runs.describe import describe
 from ogdc_shared.runs.handover import ensure_handed_over, hand_over
 from ogdc_shared.runs.recipes import RecipeSource, opened_recipe
 from ogdc_shared.runs.trigger_inputs import SUBMITTED, TriggerInputs
@@ -147,7 +148,8 @@ def _record(context: Context, *, new: NewRun, compiled: CompiledRun, caller: Cal
                 known = {"recipe": run.recipe_id, "started_by": started_by}
                 replaced = {"overwrite": True} if new.overwrite else {}
                 record_act(conn, Action.SUBMIT, run.name, caller=caller, **known, **replaced)
-                store_artifacts(context.store, compiled)
+                description = describe(run, compiled, caller=caller).to_json().encode()
+                store_artifacts(context.store, compiled, description=description)
                 require_room(conn, run.owner_id, settings=context.settings, but=run.name, locked=True)
     except LimitError:
         context.store.delete_prefix(run_prefix(new.name))

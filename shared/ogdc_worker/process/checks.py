@@ -43,6 +43,8 @@ _MAX_WHOLE_BYTES = 32 << 20
 _MEMORY_BYTES = 1 << 30
 """The child may ask for beyond what it begins with."""
 _MAX_LINE = 65536
+_VERSION = "version"
+"""The kind of an answer that is no finding."""
 _ENVIRONMENT = {
     "GDAL_PAM_ENABLED": "NO",  # nothing is written beside what is looked at
     "GDAL_DISABLE_READDIR_ON_OPEN": "TRUE",
@@ -77,9 +79,10 @@ def check_outputs(directory: str, reporter: Reporter) -> dict[str, Any] | None:
     if library is None:
         return {"event": "checks_skipped", "reason": "there is no GDAL here (gdalinfo is not on PATH)"}
     chosen = [found[index * len(found) // MAX_FILES] for index in range(MAX_FILES)]
-    looked = _look(directory, chosen if len(found) > MAX_FILES else found, library, reporter)
+    looked, gdal = _look(directory, chosen if len(found) > MAX_FILES else found, library, reporter)
     seconds = round(time.monotonic() - started, 3)
-    return {"event": "outputs_checked", "files": looked, "of": len(found), "seconds": seconds}
+    version = {"gdal": gdal} if gdal else {}
+    return {"event": "outputs_checked", "files": looked, "of": len(found), "seconds": seconds} | version
 
 
 def _results(directory: str) -> Iterator[tuple[str, int]]:
@@ -106,19 +109,27 @@ def _is_heading(path: str) -> bool:
     return len(fields) > 1 and not any(field.strip(b' -+."')[:1].isdigit() for field in fields)
 
 
-def _look(directory: str, files: Sequence[tuple[str, str]], library: str, reporter: Reporter) -> int:
-    """Have a child look at files, and warn of what it finds; returns how many it got to the end of."""
+def _look(
+    directory: str, files: Sequence[tuple[str, str]], library: str, reporter: Reporter
+) -> tuple[int, str]:
+    """Have a child look at files, and warn of what it finds.
+
+    Returns:
+        How many it got to the end of, and GDAL's version (empty: it did not get as far).
+    """
     answers, write = os.pipe()
     pid = os.fork()
     if pid == 0:
         _child(directory, files, library, write)
     os.close(write)
-    done = 0
+    done, version = 0, ""
     try:
         for line in _lines(answers, time.monotonic() + SECONDS + 1):
             kind, message = json.loads(line)
             if kind is None:
                 done += 1
+            elif kind == _VERSION:
+                version = message
             else:
                 name = files[done][0]
                 reporter.warn(kind, f"{name!r} {message}", path=name)
@@ -129,7 +140,7 @@ def _look(directory: str, files: Sequence[tuple[str, str]], library: str, report
     if os.WIFSIGNALED(status) and os.WTERMSIG(status) in {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS}:
         name = files[done][0]
         reporter.warn("unreadable", f"{name!r} makes GDAL crash; it is probably damaged", path=name)
-    return done
+    return done, version
 
 
 def _lines(descriptor: int, deadline: float) -> Iterator[bytes]:
@@ -146,12 +157,16 @@ def _lines(descriptor: int, deadline: float) -> Iterator[bytes]:
 
 
 def _child(directory: str, files: Sequence[tuple[str, str]], library: str, write: int) -> NoReturn:
-    """Look at the files, and answer `[kind, message]` for each finding and `[null, ""]` for each file."""
+    """Look at the files, and answer `[kind, message]` for each finding and `[null, ""]` for each file.
+
+    The first answer is GDAL's version.
+    """
     try:
         _confine()
         from ogdc_worker.process.gdal import Gdal
 
         gdal = Gdal(library)
+        os.write(write, f"{json.dumps([_VERSION, gdal.version()])}\n".encode())
         deadline = time.monotonic() + SECONDS
         for number, (name, suffix) in enumerate(files):
             share = time.monotonic() + (deadline - time.monotonic()) / (len(files) - number)

@@ -16,7 +16,7 @@ from ogdc_worker.process.command import command_environment, run_command
 from ogdc_worker.process.outputs import OutputDefects, prepare_outputs
 from ogdc_worker.process.unheeded_errors import UnheededErrors
 from ogdc_worker.process.usage import Usage
-from ogdc_worker.report import clip
+from ogdc_worker.report import clip, now
 
 if TYPE_CHECKING:
     from typing import Any
@@ -105,7 +105,7 @@ class Execution:
         which = self._which(number, file).removesuffix(",")
         self._reporter.doing = f"{which}: {clip(command.text, _SHOWN_BYTES)}"
         self._reporter.last_words(f"It was at {self._reporter.doing}")
-        started = time.monotonic()
+        facts["started_at"], started = now(), time.monotonic()
         errors = UnheededErrors()
         outcome = self._run_in_scratch(number, file, errors)
         self._reporter.doing = ""

@@ -2,10 +2,10 @@
 
 It is written in lines, so that none has to be held beside another. The first says how much there is of
 everything and can be read alone (`ogdc_shared.runs.facts`); then come the commands, and a line each for what
-was fetched, run and written. No task fails for want of it, or goes on from it.
+was fetched, read where it is, run and written. No task fails for want of it, or goes on from it.
 
-Checksums of inputs are made as they are fetched. Outputs have to be read for theirs, so only as many are as
-can be read in a moment.
+Checksums of inputs are made as they are fetched. Outputs, and inputs on volumes, have to be read for theirs,
+so only as many are as can be read in a moment.
 """
 
 from __future__ import annotations
@@ -14,26 +14,32 @@ import errno
 import json
 import os
 import stat
+import sys
 
 from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
 from ogdc_shared.layout import IMAGE
 from ogdc_shared.removal import remove
 from ogdc_shared.walking import walk
-from ogdc_worker.report import clip, redacted
+from ogdc_worker.report import clip, now, redacted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any, BinaryIO
 
-    from ogdc_shared.plan import Plan
+    from ogdc_shared.plan import InputFile, Plan
     from ogdc_worker.process.journal import Journal
 
 HASHED_BYTES = 256 << 20
-"""Of a task's outputs, which takes a fifth of a second; what is beyond has no checksum."""
+"""Of a task's outputs, and of what it read on volumes, which takes a fifth of a second; what is beyond has no
+checksum."""
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NO_PLACE = frozenset({errno.ENOENT, errno.EROFS})
 _FETCHED = ("source", "url", "name", "size", "checksum", "cached", "seconds")
-_RAN = ("number", "line", "file", "exit_code", "seconds", "cpu_seconds", "max_memory", "timed_out")
+_RAN = (
+    *("number", "line", "file", "started_at", "exit_code", "failed"),
+    *("seconds", "cpu_seconds", "max_memory", "timed_out"),
+)
+_FILE = ("source", "name", "size", "checksum")
 _SHOWN_BYTES = 500
 """How much of a command line is kept; the plan has it whole."""
 _PIECE = _LARGE = 1 << 20
@@ -48,29 +54,51 @@ class FinishedTask(NamedTuple):
     outputs: str
     """The directory that its last command has left."""
     succeeded: bool
+    files: tuple[InputFile, ...] = ()
+    """Its inputs."""
+    started_at: str = ""
+    """When this try of it began."""
 
 
-def leave_facts(path: str, done: FinishedTask) -> None:
-    """Write the document to `path`; a workflow of a version before has no place for it.
+def leave_facts(path: str, done: FinishedTask) -> bool:
+    """Write the document to `path`; False: a workflow of a version before has no place for it.
 
     Raises:
         OSError: it cannot be written.
     """
-    if os.path.lexists(path) and (os.path.islink(path) or not os.path.isfile(path)):
-        remove(path)
     try:
-        opened = os.open(path, _FLAGS, 0o644)
+        opened = _open(path)
     except OSError as exc:
         if exc.errno in _NO_PLACE:
-            return
+            return False
         raise
     with open(opened, "wb") as file:
         head = _dumped(_head(done))
         file.write(head.removesuffix(b"}") + b",\n")
         _write_list(file, "commands", (clip(each.text, _SHOWN_BYTES) for each in done.plan.commands))
         _write_list(file, "fetched", (_chosen(each, _FETCHED) for each in _fetched(done.journal)))
-        _write_list(file, "ran", (_chosen(each, _RAN) for each in _ran(done.journal)))
+        _write_list(file, "read", _read_on_volumes(done))
+        _write_list(file, "ran", map(_executed, _ran(done.journal)))
         _write_list(file, "wrote", _wrote(done), last=True)
+    return True
+
+
+def copy_facts(path: str, copy: str) -> None:
+    """Copy a document to where `publish` finds it, which no command can write to any more.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    with open(path, "rb") as source, open(_open(copy), "wb") as target:
+        while piece := source.read(_PIECE):
+            target.write(piece)
+
+
+def _open(path: str) -> int:
+    """Open a file to be written anew, whatever a command has put in its place."""
+    if os.path.lexists(path) and (os.path.islink(path) or not os.path.isfile(path)):
+        remove(path)
+    return os.open(path, _FLAGS, 0o644)
 
 
 def _head(done: FinishedTask) -> dict[str, Any]:
@@ -80,6 +108,9 @@ def _head(done: FinishedTask) -> dict[str, Any]:
         "partition": done.partition,
         "image": os.environ.get(IMAGE),
         "succeeded": done.succeeded,
+        "started_at": done.started_at,
+        "finished_at": now(),
+        "software": _software(done.journal),
         "totals": {
             "fetched": _total(entry["size"] for entry in _fetched(done.journal)),
             "ran": _total_run(done.journal),
@@ -129,12 +160,49 @@ def _ran(journal: Journal) -> Iterator[dict[str, Any]]:
     )
 
 
+def _executed(entry: dict[str, Any]) -> dict[str, Any]:
+    return _chosen(entry | {"failed": entry["event"] == "command_failed"}, _RAN)
+
+
+def _software(journal: Journal) -> dict[str, str]:
+    """Name what is known without a look: starting a program for its version takes longer than many a task."""
+    system = os.uname()
+    known = {"python": sys.version.partition(" ")[0], system.sysname.lower(): system.release}
+    for entry in journal.entries():
+        if entry.get("event") == "outputs_checked" and entry.get("gdal"):
+            known["gdal"] = str(entry["gdal"])
+    return known
+
+
+def _read_on_volumes(done: FinishedTask) -> Iterator[dict[str, Any]]:
+    """Yield the inputs that were read where they are; what a stage before has left is none of the run's."""
+    checksums = _Checksums()
+    for file in done.files if not done.plan.before else ():
+        if file.kind == "volume":
+            checksum = None
+            if done.succeeded and os.path.isfile(file.source):
+                checksum = checksums.of(file.source, os.path.getsize(file.source))
+            yield _chosen({"source": file.source, "size": file.size, "checksum": checksum}, _FILE)
+
+
 def _wrote(done: FinishedTask) -> Iterator[dict[str, Any]]:
-    left = HASHED_BYTES
+    checksums = _Checksums()
     for name, path, size in _files(done):
-        checksum = f"sha256:{_sha256(path, size)}" if size <= left else None
-        left -= size if checksum else 0
-        yield _chosen({"name": name, "size": size, "checksum": checksum}, ("name", "size", "checksum"))
+        yield _chosen({"name": name, "size": size, "checksum": checksums.of(path, size)}, _FILE)
+
+
+class _Checksums:
+    """Checksums of files, as many as are made in a moment."""
+
+    def __init__(self) -> None:
+        self._left = HASHED_BYTES
+
+    def of(self, path: str, size: int) -> str | None:
+        """The checksum of a file; None: there is no time for it."""
+        if size > self._left:
+            return None
+        self._left -= size
+        return f"sha256:{_sha256(path, size)}"
 
 
 def _files(done: FinishedTask) -> Iterator[tuple[str, str, int]]:
@@ -174,5 +242,9 @@ def _write_list(file: BinaryIO, name: str, items: Iterator[Any], *, last: bool =
 
 
 def _dumped(value: Any) -> bytes:
+    """Render in one line of UTF-8; a name that is none keeps its bytes, as escapes."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return redacted(text).encode(errors="replace")
+    try:
+        return redacted(text).encode()
+    except UnicodeEncodeError:
+        return redacted(json.dumps(value, separators=(",", ":"))).encode()

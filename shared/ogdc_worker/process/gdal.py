@@ -30,7 +30,13 @@ _POINTERS = (
     *("OGR_L_GetSpatialRef", "OGR_F_GetGeometryRef", "GDALGetDriverByName", "GDALGetMetadata"),
 )
 _TEXTS = (
-    *("GDALGetProjectionRef", "GDALGetGCPProjection", "CPLGetLastErrorMsg", "OGR_L_GetName"),
+    *(
+        "GDALVersionInfo",
+        "GDALGetProjectionRef",
+        "GDALGetGCPProjection",
+        "CPLGetLastErrorMsg",
+        "OGR_L_GetName",
+    ),
     "OSRGetName",
 )
 _UNDEFINED_CRS = b"Undefined "
@@ -73,6 +79,10 @@ class Gdal:
             getattr(self._c, name).restype = ctypes.c_char_p
         self._c.GDALGetRasterNoDataValue.restype = ctypes.c_double
         self._c.GDALAllRegister()
+
+    def version(self) -> str:
+        """Such as 3.6.2."""
+        return _text(self._c.GDALVersionInfo(b"RELEASE_NAME"))
 
     def has_driver(self, name: str) -> bool:
         """Whether files of a format can be read."""

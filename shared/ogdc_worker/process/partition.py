@@ -26,9 +26,10 @@ from ogdc_shared.trees import flush, flush_entries, make_read_only, move_childre
 from ogdc_worker.expected import Expected, check_recipe, read_partition, read_plan
 from ogdc_worker.process.checkpoint import Checkpoint, Step
 from ogdc_worker.process.execution import Execution
-from ogdc_worker.process.facts import FinishedTask, leave_facts
+from ogdc_worker.process.facts import FinishedTask, copy_facts, leave_facts
 from ogdc_worker.process.inputs import INPUT_STEPS, distrust_store, input_steps
 from ogdc_worker.process.journal import Journal
+from ogdc_worker.report import now
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -80,7 +81,15 @@ def _process(paths: ProcessPaths, reporter: Reporter, expected: Expected) -> Non
     checkpoint = Checkpoint(f"{paths.workspace}/{layout.CHECKPOINT}")
     journal = Journal(f"{paths.workspace}/{layout.JOURNAL}")
     reporter.journal = journal.add
-    done = FinishedTask(plan, partition.number, journal, paths.outputs, succeeded=False)
+    done = FinishedTask(
+        plan,
+        partition.number,
+        journal,
+        paths.outputs,
+        succeeded=False,
+        files=partition.files,
+        started_at=now(),
+    )
     try:
         _Process(plan, partition, paths, reporter, checkpoint).run()
         done = done._replace(succeeded=True)
@@ -91,14 +100,15 @@ def _process(paths: ProcessPaths, reporter: Reporter, expected: Expected) -> Non
     finally:
         checkpoint.close()
         if not (done.succeeded and os.environ.get(layout.PHASE) == layout.FETCHING):
-            _leave_facts(paths.facts, done, reporter)
+            _leave_facts(paths, done, reporter)
         journal.close()
 
 
-def _leave_facts(path: str, done: FinishedTask, reporter: Reporter) -> None:
+def _leave_facts(paths: ProcessPaths, done: FinishedTask, reporter: Reporter) -> None:
     """Leave what the task has done; what prevents that changes nothing of how the task ended."""
     try:
-        leave_facts(path, done)
+        if leave_facts(paths.facts, done) and done.succeeded:
+            copy_facts(paths.facts, f"{paths.workspace}/{layout.FACTS}")
     except Exception as exc:  # a command may have made anything of the journal
         reporter.event("facts_not_kept", reason=f"{type(exc).__name__}: {exc}")
 

@@ -158,3 +158,36 @@ def test_a_workflow_that_asks_for_no_facts_gets_none(
     (task.directory / "facts").rmdir()
     task.run()
     assert "facts_not_kept" not in capfd.readouterr().out
+
+
+def test_a_name_that_is_not_utf_8_keeps_its_bytes(task: FactsTask) -> None:
+    task.prepare("""printf x > "$OUTPUT_DIR/$(printf 'b\\377')\"""")
+    task.run()
+    [wrote] = task.facts()["wrote"]
+    assert os.fsencode(wrote["name"]) == b"b\xff"
+
+
+def test_it_is_told_when_each_command_began_and_what_it_ran_with(task: FactsTask) -> None:
+    task.prepare('echo > "$OUTPUT_DIR/x"')
+    task.run()
+    stored = task.facts()
+    [ran] = stored["ran"]
+    assert stored["started_at"] <= ran["started_at"] <= stored["finished_at"]
+    assert stored["software"]["python"]
+
+
+def test_a_task_that_succeeded_leaves_a_copy_for_publish(task: FactsTask) -> None:
+    task.prepare('ln -sf /etc/passwd "$OUTPUT_DIR/../facts.json"; echo > "$OUTPUT_DIR/x"')
+    task.run()
+    copy = task.directory / "workspace" / layout.FACTS
+    assert not copy.is_symlink()
+    assert json.loads(copy.read_bytes()) == task.facts()
+
+
+def test_a_command_that_failed_is_marked(task: FactsTask) -> None:
+    task.prepare("exit 3")
+    with pytest.raises(CommandFailedError):
+        task.run()
+    [ran] = task.facts()["ran"]
+    assert (ran["failed"], ran["exit_code"]) == (True, 3)
+    assert not (task.directory / "workspace" / layout.FACTS).exists()

@@ -1,0 +1,93 @@
+"""What a crate says of a run as a whole; what its tasks have done is in their facts (see `task_facts`).
+
+It is stored with the run's artifacts when the run is submitted, since `publish` sees no database.
+"""
+
+from __future__ import annotations
+
+import json
+
+from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from typing import Any
+
+ORCID = "https://orcid.org"
+"""The issuer whose subjects are ORCID iDs."""
+
+
+class Person(NamedTuple):
+    """Whose run it is."""
+
+    name: str
+    issuer: str
+    """Who vouches for them; `open`: nobody."""
+    subject: str
+
+
+class StageCommand(NamedTuple):
+    """One command line of a stage."""
+
+    number: int
+    """Counting from 1."""
+    line: int
+    text: str
+
+
+class StageDescription(NamedTuple):
+    """A stage of a run."""
+
+    name: str
+    commands: tuple[StageCommand, ...]
+    has_results: bool = False
+    """Whether `layout.RESULT` among what its tasks left is part of the result; all of the last stage is."""
+
+
+class RunDescription(NamedTuple):
+    """A run as it was submitted, and how it ended."""
+
+    run_id: str
+    """A UUID."""
+    name: str
+    recipe_id: str
+    recipe_name: str
+    recipe_path: str | None
+    """Where the recipe was read from; None: it was uploaded."""
+    snapshot: str
+    """SHA-256 of the recipe's bundle, in hex."""
+    content: str | None
+    """Digest of the recipe's files (see `digests.files_digest`); None: not known."""
+    output_type: str
+    agent: Person
+    version: str
+    """Of the services."""
+    submitted_at: str
+    """As all times, in ISO 8601 with an offset."""
+    stages: tuple[StageDescription, ...]
+    license: str | None = None
+    """Of the result, as the recipe says; None: it says nothing."""
+    status: str = "Succeeded"
+    message: str | None = None
+    started_at: str | None = None
+    finished_at: str | None = None
+
+    def to_json(self) -> str:
+        """Render as stored."""
+        stages = [
+            each._asdict() | {"commands": [command._asdict() for command in each.commands]}
+            for each in self.stages
+        ]
+        return json.dumps(self._asdict() | {"agent": self.agent._asdict(), "stages": stages})
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> RunDescription:
+        """Read what `to_json` of this version, or one before it, wrote; what a later one adds is left out."""
+        fields: dict[str, Any] = json.loads(text)
+        stages = tuple(_stage(each) for each in fields["stages"])
+        known = {name: value for name, value in fields.items() if name in cls._fields}
+        return cls(**known | {"agent": Person(**fields["agent"]), "stages": stages})
+
+
+def _stage(fields: dict[str, Any]) -> StageDescription:
+    commands = tuple(StageCommand(**command) for command in fields["commands"])
+    return StageDescription(**fields | {"commands": commands})

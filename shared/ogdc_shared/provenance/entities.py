@@ -1,0 +1,169 @@
+"""The entities of a crate, as JSON-LD.
+
+Source: RO-Crate 1.1; Process, Workflow and Provenance Run Crate 0.5 (https://w3id.org/ro/wfrun).
+"""
+
+from __future__ import annotations
+
+from ogdc_shared.fast_typing import TYPE_CHECKING
+from ogdc_shared.provenance import uris
+from ogdc_shared.provenance.description import ORCID
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from ogdc_shared.provenance.description import Person
+    from ogdc_shared.provenance.executions import Total
+
+CONTEXT = ["https://w3id.org/ro/crate/1.1/context", "https://w3id.org/ro/terms/workflow-run/context"]
+PROFILES = {
+    "https://w3id.org/ro/wfrun/process/0.5": ("Process Run Crate", "0.5"),
+    "https://w3id.org/ro/wfrun/workflow/0.5": ("Workflow Run Crate", "0.5"),
+    "https://w3id.org/ro/wfrun/provenance/0.5": ("Provenance Run Crate", "0.5"),
+    "https://w3id.org/workflowhub/workflow-ro-crate/1.0": ("Workflow RO-Crate", "1.0"),
+}
+RUNNER = "https://github.com/QGreenland-Net/ogdc-runner"
+_GETRUSAGE = "https://man7.org/linux/man-pages/man2/getrusage.2.html"
+_TERMS = "https://w3id.org/ro/terms/workflow-run"
+_UNITS = "http://qudt.org/vocab/unit"
+_DONE, _FAILED = (f"http://schema.org/{status}ActionStatus" for status in ("Completed", "Failed"))
+SOFTWARE = {
+    "gdal": ("https://gdal.org/", "GDAL"),
+    "python": ("https://www.python.org/", "Python"),
+    "linux": ("https://www.kernel.org/", "Linux"),
+}
+"""What has a page of its own, and its name."""
+MEDIA_TYPES = {
+    "csv": "text/csv",
+    "fgb": "application/flatgeobuf",
+    "geojson": "application/geo+json",
+    "gpkg": "application/geopackage+sqlite3",
+    "html": "text/html",
+    "json": "application/json",
+    "md": "text/markdown",
+    "nc": "application/netcdf",
+    "parquet": "application/vnd.apache.parquet",
+    "png": "image/png",
+    "sh": "application/x-sh",
+    "tif": "image/tiff;application=geotiff",
+    "tiff": "image/tiff;application=geotiff",
+    "txt": "text/plain",
+    "vrt": "application/xml",
+    "yaml": "application/yaml",
+    "yml": "application/yaml",
+    "zip": "application/zip",
+}
+
+
+def ref(name: str) -> dict[str, str]:
+    """Refer to an entity."""
+    return {"@id": name}
+
+
+def refs(names: Sequence[str]) -> Any:
+    """Refer to some; of one, without a list, as the profiles want it."""
+    return ref(names[0]) if len(names) == 1 else [ref(name) for name in names]
+
+
+def entity(uri: str, kind: str | list[str], /, **properties: Any) -> dict[str, Any]:
+    """Make an entity of the properties that say something."""
+    known = {key: value for key, value in properties.items() if value not in (None, "", [], ())}
+    return {"@id": uri, "@type": kind} | known
+
+
+def profiles() -> list[dict[str, Any]]:
+    """What the crate conforms to."""
+    return [
+        entity(uri, "CreativeWork", name=name, version=version) for uri, (name, version) in PROFILES.items()
+    ]
+
+
+def person(agent: Person) -> dict[str, Any]:
+    """Whose run it is; by their ORCID iD where that is how they log in."""
+    is_orcid = agent.issuer.rstrip("/") == ORCID
+    name = f"{ORCID}/{uris.path_uri(agent.subject)}" if is_orcid else f"#user-{uris.path_uri(agent.subject)}"
+    return entity(name, "Person", name=agent.name)
+
+
+def software(name: str, version: str) -> dict[str, Any]:
+    """A program that was at work."""
+    known, title = SOFTWARE.get(name, (f"#software-{uris.path_uri(name)}", name))
+    return entity(known, "SoftwareApplication", name=title, softwareVersion=version, url=_page(known))
+
+
+def _page(uri: str) -> dict[str, str] | None:
+    return ref(uri) if uris.is_url(uri) else None
+
+
+def runner(version: str) -> dict[str, Any]:
+    """What ran the recipe."""
+    about = {"name": "ogdc-runner", "softwareVersion": version, "url": ref(RUNNER)}
+    return entity(RUNNER, "SoftwareApplication", **about)
+
+
+def image(reference: str) -> dict[str, Any]:
+    """The container image of a stage; by its digest where the deployment names it by that.
+
+    Source: distribution/reference of the OCI's distribution, for how a reference is taken apart.
+    """
+    named, _, digest = reference.partition("@")
+    place, _, tag = named.rpartition(":") if ":" in named.rpartition("/")[2] else (named, "", "")
+    first, _, rest = place.partition("/")
+    has_registry = bool(rest) and ("." in first or ":" in first or first == "localhost")
+    return entity(
+        f"#image-{uris.path_uri(reference)}",
+        "ContainerImage",
+        additionalType=ref(f"{_TERMS}#DockerImage"),
+        registry=first if has_registry else "docker.io",
+        name=rest if has_registry else place,
+        tag=tag,
+        sha256=digest.removeprefix("sha256:") if digest.startswith("sha256:") else None,
+    )
+
+
+def usage(total: Total, action: str) -> list[dict[str, Any]]:
+    """What commands took, as the kernel says of them and all that they started."""
+    return [
+        entity(
+            f"{action}-cpu",
+            "PropertyValue",
+            name="CPU time, in user and in kernel mode",
+            propertyID=f"{_GETRUSAGE}#ru_utime",
+            unitCode=f"{_UNITS}/SEC",
+            value=f"{total.cpu_seconds:.3f}",
+        ),
+        entity(
+            f"{action}-memory",
+            "PropertyValue",
+            name="Memory of the largest process",
+            propertyID=f"{_GETRUSAGE}#ru_maxrss",
+            unitCode=f"{_UNITS}/BYTE",
+            value=str(total.max_memory),
+        ),
+    ]
+
+
+def exit_code(total: Total, action: str) -> dict[str, Any]:
+    """How a command ended."""
+    name = "exit code" if total.count == 1 else "exit code of the last time"
+    return entity(f"{action}-exit", "PropertyValue", name=name, value=str(total.exit_code))
+
+
+def status(failed: bool) -> str:
+    """How an action ended."""
+    return _FAILED if failed else _DONE
+
+
+def license_of(stated: str | None) -> dict[str, Any]:
+    """What may be done with the result: a URL or an SPDX id; None: that is not known."""
+    if stated is None:
+        return entity("#no-license", "CreativeWork", name="No license", description="The recipe states none.")
+    if uris.is_url(stated):
+        return entity(uris.url(stated), "CreativeWork", name=stated)
+    return entity(f"https://spdx.org/licenses/{uris.path_uri(stated)}", "CreativeWork", name=stated)
+
+
+def media_type(path: str) -> str | None:
+    """What a file is by its name's suffix; None: that says nothing."""
+    return MEDIA_TYPES.get(path.rpartition("/")[2].rpartition(".")[2].lower())

@@ -1,0 +1,136 @@
+"""What commands have run for: each time one ran, and added up for each command and partition."""
+
+from __future__ import annotations
+
+from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
+from ogdc_shared.provenance.values import number_of, shown_time, text_of, time_of, whole_of
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ogdc_shared.provenance.task_facts import TaskRecord
+
+
+class Execution(NamedTuple):
+    """One time that a command ran."""
+
+    number: int
+    """Which command of its stage, counting from 1."""
+    line: int
+    file: str
+    """What it ran for; empty: for all there was."""
+    started_at: str | None
+    exit_code: int
+    failed: bool
+    seconds: float
+    cpu_seconds: float
+    max_memory: int
+    """Bytes."""
+    timed_out: bool
+
+
+class Total:
+    """All times that a command ran for a partition, or for all of them, or some of these.
+
+    Attributes:
+        stage: Of the command.
+        number: Which it is.
+        partition: Whose task ran it; None: several.
+        count: How often it ran.
+        failures: How often it failed.
+        exit_code: Of the last time.
+        started_at: When it first began; None: that is not known.
+        ended_at: When it last ended; likewise.
+        cpu_seconds: In all.
+        max_memory: Bytes of the largest process.
+        is_failed: Whether a task failed at it.
+        message: What that task says.
+    """
+
+    def __init__(self, stage: str, number: int, partition: int | None) -> None:
+        self.stage, self.number, self.partition = stage, number, partition
+        self.count = self.failures = self.exit_code = self.max_memory = 0
+        self.cpu_seconds = 0.0
+        self.started_at: str | None = None
+        self.ended_at: str | None = None
+        self.is_failed = False
+        self.message: str | None = None
+
+    def add(self, execution: Execution) -> None:
+        """Take in one time."""
+        self.count += 1
+        self.failures += execution.failed
+        self.exit_code = execution.exit_code
+        self.cpu_seconds += execution.cpu_seconds
+        self.max_memory = max(self.max_memory, execution.max_memory)
+        started_at = shown_time(execution.started_at)
+        ended_at = shown_time(execution.started_at, later=execution.seconds)
+        if started_at and ended_at:
+            self.started_at = min(self.started_at or started_at, started_at)
+            self.ended_at = max(self.ended_at or ended_at, ended_at)
+
+    def judge(self, failed: bool, message: str | None) -> None:
+        """Note whether a task that failed did so at this, as far as that is known by now."""
+        self.is_failed = failed or (self.partition is None and self.is_failed)
+        self.message = message if self.is_failed else None
+
+
+class Executions:
+    """The executions of a run, added up.
+
+    Args:
+        most: So many commands of partitions are told apart at most.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._each: dict[tuple[str, int, int], Total] | None = {}
+        self._all: dict[tuple[str, int], Total] = {}
+        self._failed: dict[tuple[str, int], str] = {}
+        """Why a task failed, by stage and partition."""
+        self.count = 0
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether each partition's are told apart."""
+        return self._each is not None
+
+    def fail(self, task: TaskRecord) -> None:
+        """Note that a task failed, before what it ran is added."""
+        if len(self._failed) < self._most:
+            self._failed[task.stage, task.partition] = task.message or ""
+
+    def add(self, task: TaskRecord, execution: Execution) -> None:
+        """Take in one time that a task ran a command."""
+        self.count += 1
+        command = (task.stage, execution.number)
+        totals = [self._all.setdefault(command, Total(*command, None))]
+        if self._each is not None:
+            key = (task.stage, execution.number, task.partition)
+            totals.append(self._each.setdefault(key, Total(*key)))
+            if len(self._each) > self._most:
+                self._each = None
+        for total in totals:
+            total.add(execution)
+            if not task.succeeded:
+                total.judge(execution.failed, self._failed.get((task.stage, task.partition)))
+
+    def totals(self) -> list[Total]:
+        """Those of each command and partition, or of each command where there are too many."""
+        return list(self._all.values() if self._each is None else self._each.values())
+
+
+def execution_of(value: dict[str, Any]) -> Execution:
+    """Read what a task says of one time that it ran a command."""
+    return Execution(
+        number=whole_of(value.get("number")) or 0,
+        line=whole_of(value.get("line")) or 0,
+        file=text_of(value.get("file")),
+        started_at=time_of(value.get("started_at")),
+        exit_code=whole_of(value.get("exit_code")) or 0,
+        failed=value.get("failed") is True or bool(whole_of(value.get("exit_code"))),
+        seconds=number_of(value.get("seconds")),
+        cpu_seconds=number_of(value.get("cpu_seconds")),
+        max_memory=whole_of(value.get("max_memory")) or 0,
+        timed_out=value.get("timed_out") is True,
+    )

@@ -1,0 +1,75 @@
+"""The recipe in a crate: as it was submitted, but for what gives access to somebody's data."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+
+from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
+from ogdc_shared.redact import redact_text
+from ogdc_shared.walking import walk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import BinaryIO
+
+RECIPE = "recipe"
+"""The directory with the recipe, in a crate."""
+_PIECE = 1 << 20
+_MAX_LINE = 1 << 16
+"""Bytes of a text that are looked at together."""
+
+
+class RecipeFile(NamedTuple):
+    """A file of the recipe."""
+
+    path: str
+    size: int
+    sha256: str
+    """Of the file as it is in the crate."""
+    redacted: bool
+    """Whether something was left out of it."""
+
+
+def copy_recipe(recipe: str, target: str) -> Iterator[RecipeFile]:
+    """Copy a recipe's directory, and tell what is in it.
+
+    Raises:
+        OSError: it cannot be read, or written.
+    """
+    os.mkdir(target)
+    for name, entry in walk(recipe):
+        if entry.is_dir(follow_symlinks=False):
+            os.mkdir(f"{target}/{name}")
+        elif entry.is_file(follow_symlinks=False):
+            yield _copy(entry.path, f"{target}/{name}", name)
+
+
+def _copy(source: str, target: str, name: str) -> RecipeFile:
+    state, size, redacted = hashlib.sha256(), 0, False
+    with open(source, "rb") as file, open(target, "xb") as copy:
+        for piece in _pieces(file):
+            shown = _shown(piece)
+            redacted = redacted or shown != piece
+            copy.write(shown)
+            state.update(shown)
+            size += len(shown)
+        os.chmod(target, 0o755 if os.fstat(file.fileno()).st_mode & 0o100 else 0o644)
+    return RecipeFile(name, size, state.hexdigest(), redacted)
+
+
+def _pieces(file: BinaryIO) -> Iterator[bytes]:
+    """Yield a text line by line, and what is none in pieces that are no text either."""
+    is_text = b"\0" not in file.read(_MAX_LINE)
+    file.seek(0)
+    while piece := file.readline(_MAX_LINE) if is_text else file.read(_PIECE):
+        yield piece
+
+
+def _shown(piece: bytes) -> bytes:
+    if len(piece) > _MAX_LINE:
+        return piece
+    try:
+        return redact_text(piece.decode()).encode()
+    except UnicodeDecodeError:
+        return piece

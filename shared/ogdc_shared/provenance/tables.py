@@ -1,0 +1,57 @@
+"""The tables of a crate: a row for each file and for each time that a command ran, however many there are.
+
+Paths, and what else a user worded, are percent-encoded as in the crate's `@id`s, so no cell holds a control
+character, or what a spreadsheet takes for a formula.
+
+Source: RFC 4180; OWASP "CSV Injection".
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+
+from ogdc_shared.fast_typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+
+FILES = "files.csv"
+FILE_COLUMNS = ("role", "stage", "partition", "path", "source", "url", "bytes", "checksum")
+EXECUTIONS = "executions.csv"
+EXECUTION_COLUMNS = (
+    *("stage", "partition", "command", "line", "file", "started", "exit_code", "failed"),
+    *("seconds", "cpu_seconds", "max_memory_bytes", "timed_out"),
+)
+
+
+class Table:
+    """A table that is being written."""
+
+    def __init__(self, directory: str, name: str, columns: Sequence[str]) -> None:
+        """Begin it with its heading.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        self._file = open(os.path.join(directory, name), "w", encoding="utf-8", newline="")  # noqa: SIM115
+        self._writer = csv.writer(self._file)
+        self._writer.writerow(columns)
+        self.rows = 0
+
+    def __enter__(self) -> Table:
+        return self
+
+    def __exit__(
+        self,
+        _type: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+    def add(self, *cells: object) -> None:
+        """Add a row; None is an empty cell."""
+        self._writer.writerow(["" if cell is None else cell for cell in cells])
+        self.rows += 1

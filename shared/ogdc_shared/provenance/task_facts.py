@@ -1,0 +1,84 @@
+"""Reading the facts of a task (see `ogdc_worker.process.facts`) line by line, however many there are.
+
+A task's facts are its own word: its commands can write what they like into them. So nothing is believed but
+what has the form it should have, and every text is data.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+
+from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any, BinaryIO
+
+_MAX_LINE = 65_536
+"""Bytes; the path of a file has 4,096, each of them six in JSON."""
+_SECTIONS = frozenset({"commands", "fetched", "read", "ran", "wrote"})
+
+
+class TaskRecord(NamedTuple):
+    """A task of a run, and where its facts are."""
+
+    stage: str
+    partition: int
+    succeeded: bool = True
+    message: str | None = None
+    """Why it failed."""
+    facts: str | None = None
+    """Path of the document; None: it left none."""
+
+
+class Fact(NamedTuple):
+    """One line of a document."""
+
+    section: str
+    """`head` for the first line, then fetched, read, ran or wrote."""
+    value: dict[str, Any]
+
+
+def read_facts(path: str) -> Iterator[Fact]:
+    """Yield a document's facts, in order.
+
+    Raises:
+        ValueError: it is none.
+        OSError: it cannot be read.
+    """
+    opened = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(opened, "rb") as file:
+        if not stat.S_ISREG(os.fstat(opened).st_mode):
+            raise ValueError("it is no file")
+        yield from _facts(file)
+
+
+def _facts(file: BinaryIO) -> Iterator[Fact]:
+    section, text = "head", b""
+    while line := file.readline(_MAX_LINE):
+        text = line.rstrip(b"\n")
+        if section == "head":
+            yield Fact("head", _object(text.removesuffix(b",") + b"}"))
+            section = ""
+        elif text.endswith(b":[") and text[1:-3].decode("ascii", "replace") in _SECTIONS:
+            section = text[1:-3].decode()
+        elif text in {b"]", b"],", b"]}"}:
+            section = ""
+        elif section in {"fetched", "read", "ran", "wrote"}:
+            yield Fact(section, _object(text.removesuffix(b",")))
+        elif section != "commands":
+            raise ValueError("it holds a line that is no fact")
+    if text != b"]}":
+        raise ValueError("it breaks off")
+
+
+def _object(text: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as exc:
+        raise ValueError(f"it holds a line that is not JSON ({exc})") from exc
+    if not isinstance(value, dict):
+        raise ValueError("it holds a line that is no object")  # noqa: TRY004  a document's form, not a type
+    return value

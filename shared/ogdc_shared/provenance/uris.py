@@ -1,0 +1,40 @@
+"""Names of what a crate tells of, as URIs: whatever is in a file's name, it is but a name.
+
+Source: RFC 3986, section 2.4 (what is not a URI's character is percent-encoded); draft-soilandreyes-arcp-03
+for `arcp`, which names the files of a package wherever that is; RO-Crate 1.1, "Encoding file paths".
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote
+
+_KEPT = "/:?#[]@!$&'()*+,;=%"
+_URL = re.compile(r"(https?|ftp)://[^\s/]", re.IGNORECASE)
+
+
+def path_uri(path: str) -> str:
+    """Encode a relative path; a name that is not UTF-8 keeps its bytes."""
+    return quote(_bytes(path), safe="/")
+
+
+def is_url(text: str) -> bool:
+    """Whether this is where a file on a server is."""
+    return bool(_URL.match(text))
+
+
+def url(text: str) -> str:
+    """A URL with nothing in it that cannot stand in one; what is none becomes a relative path."""
+    return quote(_bytes(text), safe=_KEPT) if is_url(text) else path_uri(text)
+
+
+def run_uri(run_id: str, path: str) -> str:
+    """Name something of a run by its place in it, such as `outputs/sea ice.tif`."""
+    return f"arcp://uuid,{run_id}/{path_uri(path)}"
+
+
+def _bytes(text: str) -> bytes:
+    try:
+        return text.encode(errors="surrogateescape")
+    except UnicodeEncodeError:  # of what is no name of a file
+        return text.encode(errors="surrogatepass")

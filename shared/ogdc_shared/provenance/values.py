@@ -1,0 +1,56 @@
+"""Values as a task says them, each read as what it should be or as nothing."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from ogdc_shared.fast_typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)")
+_CHECKSUM = re.compile(r"[a-z0-9]{2,10}:[0-9a-f]{8,128}")
+
+
+def text_of(value: Any) -> str:
+    """A text; empty: it is none."""
+    return value if isinstance(value, str) else ""
+
+
+def whole_of(value: Any) -> int | None:
+    """A whole number that is not negative; None: it is none."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def number_of(value: Any) -> float:
+    """A number that is not negative; 0: it is none."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number and 0 <= value < 1e15 else 0.0
+
+
+def time_of(value: Any) -> str | None:
+    """A time in ISO 8601 with an offset; None: it is none."""
+    text = text_of(value)
+    return text if _TIME.fullmatch(text) else None
+
+
+def checksum_of(value: Any) -> str | None:
+    """An algorithm and a digest, as `sha256:9f86…`; None: it is none."""
+    text = text_of(value)
+    return text if _CHECKSUM.fullmatch(text) else None
+
+
+def shown_time(time: str | None, *, later: float = 0.0) -> str | None:
+    """A time of a task or of the record as crates have it, so many seconds later; None: it is none.
+
+    In UTC, with milliseconds: as the profiles' validator wants it, and so that the order of texts is theirs.
+    """
+    if time is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(time).astimezone(UTC) + timedelta(seconds=later)
+    except (ValueError, OverflowError):
+        return None
+    return moment.isoformat(timespec="milliseconds")

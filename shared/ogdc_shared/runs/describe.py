@@ -1,0 +1,42 @@
+"""What a run's crate will say of it as a whole, put down when it is submitted."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from ogdc_shared.provenance.description import Person, RunDescription, StageCommand, StageDescription
+from ogdc_shared.redact import redact_text
+
+if TYPE_CHECKING:
+    from ogdc_shared.auth.caller import Caller
+    from ogdc_shared.db.runs import Run
+    from ogdc_shared.runs.compile import CompiledRun
+
+
+def describe(run: Run, compiled: CompiledRun, *, caller: Caller) -> RunDescription:
+    """Describe a run that is about to be handed over."""
+    return RunDescription(
+        run_id=str(run.id),
+        name=run.name,
+        recipe_id=run.recipe_id,
+        recipe_name=run.recipe_name,
+        recipe_path=run.recipe_path,
+        snapshot=run.snapshot,
+        content=compiled.plans[0].recipe,
+        output_type=run.output_type,
+        agent=Person(caller.name, caller.issuer, caller.subject),
+        version=version("ogdc-runner"),
+        submitted_at=run.submitted_at.isoformat(),
+        stages=tuple(
+            StageDescription(
+                plan.stage,
+                tuple(
+                    StageCommand(number, command.line, redact_text(command.text))
+                    for number, command in enumerate(plan.commands, 1)
+                ),
+                has_results=plan.stage in compiled.result_stages,
+            )
+            for plan in compiled.plans
+        ),
+    )

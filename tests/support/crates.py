@@ -1,0 +1,111 @@
+"""Looking at crates: what the profiles require, asked of the graph itself, and of what lies beside it."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+Entity = dict[str, Any]
+
+ACTIONS = {"CreateAction", "ControlAction", "OrganizeAction"}
+TOOLS = {"SoftwareApplication", "SoftwareSourceCode"}
+
+
+class Crate:
+    """A crate in a directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        document = json.loads((directory / "ro-crate-metadata.json").read_bytes())
+        names = [entity["@id"] for entity in document["@graph"]]
+        assert len(names) == len({*names})
+        self.entities: dict[str, Entity] = dict(zip(names, document["@graph"], strict=True))
+
+    def of(self, kind: str) -> list[Entity]:
+        """The entities of a type, in order."""
+        return [each for each in self.entities.values() if kind in _listed(each["@type"])]
+
+    def named(self, name: str) -> Entity:
+        """The one entity of a name."""
+        [found] = [each for each in self.entities.values() if each.get("name") == name]
+        return found
+
+    def referred(self, entity: Entity, key: str) -> list[Entity]:
+        """The entities that a property refers to."""
+        return [self.entities[each["@id"]] for each in _listed(entity.get(key, []))]
+
+    def rows(self, table: str) -> list[dict[str, str]]:
+        """The rows of a table."""
+        with (self.directory / table).open(newline="", encoding="utf-8") as file:
+            return list(csv.DictReader(file))
+
+    @property
+    def run(self) -> Entity:
+        """The action that stands for the whole run."""
+        return self.entities["#run"]
+
+    def check(self) -> None:
+        """Hold the crate to what RO-Crate 1.1 and the profiles of runs (0.5) require."""
+        for entity in self.entities.values():
+            self._check_references(entity)
+        root, descriptor = self.entities["./"], self.entities["ro-crate-metadata.json"]
+        assert descriptor["about"] == {"@id": "./"}
+        assert {"name", "description", "datePublished", "license"} <= root.keys()
+        self._check_workflow(root)
+        self._check_actions()
+        for entity in self.of("File"):
+            if not urlsplit(entity["@id"]).scheme:
+                self._check_payload(entity)
+
+    def _check_references(self, value: Any) -> None:
+        """Whatever is referred to is in the crate, or is a page of the web."""
+        for each in _listed(value):
+            if isinstance(each, dict) and each.keys() == {"@id"}:
+                known = each["@id"] in self.entities or each["@id"].startswith(("http://", "https://"))
+                assert known, each
+            elif isinstance(each, dict):
+                for inner in each.values():
+                    self._check_references(inner)
+
+    def _check_workflow(self, root: Entity) -> None:
+        [workflow] = self.referred(root, "mainEntity")
+        assert {"File", "SoftwareSourceCode", "ComputationalWorkflow", "HowTo"} <= {*workflow["@type"]}
+        assert workflow["@id"] in {each["@id"] for each in _listed(root["hasPart"])}
+        instruments = {each["instrument"]["@id"] for each in self.of("CreateAction")}
+        assert workflow["@id"] in instruments
+        tools = self.referred(workflow, "hasPart")
+        assert tools
+        assert all(each["@id"] in instruments for each in tools)
+        assert all(TOOLS & {*_listed(each["@type"])} for each in tools)
+        for step in self.of("HowToStep"):
+            assert step in self.referred(workflow, "step")
+            assert self.referred(step, "workExample")[0] in tools
+        for parameter in self.of("FormalParameter"):
+            assert parameter["additionalType"]
+            assert self.referred(parameter, "workExample")
+
+    def _check_actions(self) -> None:
+        for action in self.of("CreateAction"):
+            assert {"name", "instrument", "agent", "actionStatus"} <= action.keys()
+            assert ("error" in action) <= action["actionStatus"].endswith("FailedActionStatus")
+        for control in self.of("ControlAction"):
+            assert self.referred(control, "instrument")[0]["@type"] == "HowToStep"
+            assert self.referred(control, "object")[0]["@type"] == "CreateAction"
+        for organize in self.of("OrganizeAction"):
+            assert self.referred(organize, "object")
+            assert self.referred(organize, "result") == [self.run]
+
+    def _check_payload(self, entity: Entity) -> None:
+        path = self.directory / unquote(entity["@id"])
+        assert path.resolve().is_relative_to(self.directory.resolve())
+        content = path.read_bytes()
+        assert entity.get("contentSize", str(len(content))) == str(len(content))
+        assert entity.get("sha256") in {None, hashlib.sha256(content).hexdigest()}
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
