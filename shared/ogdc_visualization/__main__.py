@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 
 from ogdc_shared.errors import OgdcError
-from ogdc_shared.visualization.config import VisualizationConfig, read_config
+from ogdc_shared.visualization.config import TILE_MATRIX_SETS, VisualizationConfig
+from ogdc_shared.visualization.reading import read_config
 
 
 def main(arguments: list[str]) -> int:
@@ -19,7 +20,9 @@ def main(arguments: list[str]) -> int:
         return 2
     inputs, output = Path(os.environ["INPUT_DIR"]), Path(os.environ["OUTPUT_DIR"])
     try:
-        _run(arguments[0], _config(), inputs, output)
+        config = _config()
+        _find_grids(config)
+        _run(arguments[0], config, inputs, output)
     except OgdcError as exc:
         print(f"ogdc-visualization: {exc}", file=sys.stderr)
         return 1
@@ -53,7 +56,15 @@ def _config() -> VisualizationConfig:
     name = os.environ.get("CONFIG_FILE")
     if not name:
         return VisualizationConfig()
-    return read_config(Path(os.environ["RECIPE_DIR"], name).read_bytes(), name=name)
+    recipe = Path(os.environ["RECIPE_DIR"])
+    return read_config((recipe / name).read_bytes(), name=name, recipe=recipe)
+
+
+def _find_grids(config: VisualizationConfig) -> None:
+    """Tell morecantile, which looks when it is imported, where a recipe's own grids are defined."""
+    if "RECIPE_DIR" in os.environ and config.tms_id not in TILE_MATRIX_SETS:
+        place = Path(os.environ["RECIPE_DIR"], config.dir_tile_matrix_sets)
+        os.environ["TILEMATRIXSET_DIRECTORY"] = str(place)
 
 
 def _warn(kind: str, message: str) -> None:

@@ -84,7 +84,9 @@ class Grid(NamedTuple):
 
 @lru_cache
 def load_grid(tms_id: str) -> Grid:
-    """Return a tile matrix set that morecantile knows."""
+    """Return a tile matrix set that is known here, or by morecantile."""
+    if tms_id in _KNOWN:
+        return _KNOWN[tms_id]
     tms = morecantile.tms.get(tms_id)
     first, corner = tms.matrix(0), tms.xy_bounds(morecantile.Tile(0, 0, 0))
     authority = pyproj.CRS.from_user_input(tms.crs._pyproj_crs).to_authority()
@@ -97,3 +99,11 @@ def load_grid(tms_id: str) -> Grid:
         first.matrixWidth,
         first.matrixHeight,
     )
+
+
+_KNOWN = {
+    "UPSArctic3413Quad": Grid(
+        "UPSArctic3413Quad", "EPSG:3413", -4_000_100.0, 4_100_100.0, 256 * 29_297.65625, 1, 1
+    )
+}
+"""Those that the Permafrost Discovery Gateway's packages have and morecantile has not."""

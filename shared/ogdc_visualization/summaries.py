@@ -16,6 +16,10 @@ STAGING = (
 )
 RASTERS = ("stat", "bounds", "min", "max", "mean", "median", "std", "var", "sum", "path", "tile", "z")
 
+EVENTS = (
+    *("id", "type", "start_time", "total_time", "end_time", "error", "path", "raster_summary", "tile", "z"),
+)
+
 
 def write_table(path: Path, columns: tuple[str, ...], rows: Iterable[Mapping[str, object]]) -> None:
     """Write a CSV file."""

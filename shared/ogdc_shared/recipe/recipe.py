@@ -112,9 +112,9 @@ def _read_workflow(meta: RecipeMeta, directory: Path) -> Script:
     if workflow.config_file is not None:
         text = _read_side_text(directory, "workflow.config_file", workflow.config_file)
         _check_json(text, workflow.config_file)
-        from ogdc_shared.visualization.config import read_config  # other recipes need not wait for it
+        from ogdc_shared.visualization.reading import read_config  # other recipes need not wait for it
 
-        read_config(text, name=workflow.config_file)
+        read_config(text, name=workflow.config_file, recipe=directory)
     return Script((), Shell())
 
 

@@ -15,7 +15,8 @@ from ogdc_shared.layout import PROCESS
 from ogdc_shared.plan import Command, Partitioning, Plan
 from ogdc_shared.recipe.models import VisualizationWorkflow
 from ogdc_shared.runs.stage_facts import Needs, RunFacts
-from ogdc_shared.visualization.config import VisualizationConfig, read_config
+from ogdc_shared.visualization.config import VisualizationConfig
+from ogdc_shared.visualization.reading import read_config
 
 if TYPE_CHECKING:
     from ogdc_shared.config import Settings
@@ -101,7 +102,7 @@ def visualization_image() -> str:
 def _read_config(recipe: Recipe, name: str | None) -> VisualizationConfig:
     if name is None:
         return VisualizationConfig()
-    return read_config((recipe.directory / name).read_bytes(), name=name)
+    return read_config((recipe.directory / name).read_bytes(), name=name, recipe=recipe.directory)
 
 
 def _stage(name: str, plan: Plan) -> Plan:

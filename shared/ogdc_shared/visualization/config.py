@@ -1,4 +1,4 @@
-"""`config.json` of a visualization recipe: its keys, their defaults, and what is wrong with one.
+"""`config.json` of a visualization recipe: its keys and their defaults.
 
 Keys and defaults are those of the Permafrost Discovery Gateway's packages (viz-staging 1.1.0, viz-workflow
 1.1.0), so that a configuration written for them is taken as it is.
@@ -7,12 +7,9 @@ Keys and defaults are those of the Permafrost Discovery Gateway's packages (viz-
 from __future__ import annotations
 
 import builtins
-import re
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
-
-from ogdc_shared.errors import InvalidRecipeError
 
 TILE_MATRIX_SETS = (
     "WGS1984Quad",
@@ -23,6 +20,7 @@ TILE_MATRIX_SETS = (
     "UPSAntarcticWGS84Quad",
     "EuropeanETRS89_LAEAQuad",
     "NZTM2000Quad",
+    "UPSArctic3413Quad",
 )
 """Grids of which each tile is exactly four of the next level."""
 MAX_LEVEL = 23
@@ -52,8 +50,6 @@ DERIVED_PROPERTIES = {
 
 PLACEHOLDER_DOI = "doi/placeholder"
 """What stands for no DOI."""
-
-_RELATIVE_PATH = r"^(?!/)(?!(.*/)?\.\.(/|$))[^\x00-\x1f]*$"
 
 Range = tuple[float | None, float | None]
 
@@ -136,9 +132,10 @@ class VisualizationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     dir_footprints: str = "footprints"
     dir_cogs: str = "cogs"
     dir_pmtiles: str = "pmtiles"
+    dir_tile_matrix_sets: str = "tile_matrix_sets"
     ext_input: str = ".shp"
-    ext_staged: str = ".gpkg"
-    ext_web_tiles: str = ".png"
+    ext_staged: Literal[".gpkg"] = ".gpkg"
+    ext_web_tiles: Literal[".png"] = ".png"
     ext_footprints: str = ".gpkg"
     ext_3dtiles: Literal[".b3dm", ".glb"] = ".b3dm"
     filename_staging_summary: str = "staging_summary.csv"
@@ -222,114 +219,3 @@ class VisualizationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
             return frozenset()
         staged = {getattr(self, key) for key in self.__struct_fields__ if key.startswith("prop_")}
         return frozenset(name for name, _ in self.deduplicate_keep_rules if name not in staged)
-
-
-def read_config(text: str | bytes, *, name: str = "config.json") -> VisualizationConfig:
-    """Read a configuration.
-
-    Raises:
-        InvalidRecipeError: it is no JSON object, has an unknown key or a value that cannot be used; the
-            message begins with `name` and names the key.
-    """
-    try:
-        config = msgspec.convert(
-            _without_switched_off(msgspec.json.decode(text)), VisualizationConfig, strict=False
-        )
-    except msgspec.ValidationError as exc:
-        raise InvalidRecipeError(f"{name}: {_explain(str(exc))}") from exc
-    except msgspec.DecodeError as exc:
-        raise InvalidRecipeError(f"{name}: is no JSON ({exc}).") from exc
-    for problem in _problems(config):
-        raise InvalidRecipeError(f"{name}: {problem}")
-    return config
-
-
-def _without_switched_off(content: Any) -> Any:
-    """Leave out keys of deduplication that are null or false, as configurations have them."""
-    if not isinstance(content, dict):
-        return content
-    flags = {"deduplicate_overlap_both", "deduplicate_clip_to_footprint"}
-
-    def is_off(key: str, value: Any) -> bool:
-        return key.startswith("deduplicate_") and (value is None or (value is False and key not in flags))
-
-    return {key: value for key, value in content.items() if not is_off(key, value)}
-
-
-def _problems(config: VisualizationConfig) -> list[str]:
-    """What the types do not say."""
-    found = []
-    low, high = config.z_range
-    if not 0 <= low <= high <= MAX_LEVEL:
-        found.append(f"z_range: [{low}, {high}] is no range of levels from 0 to {MAX_LEVEL}.")
-    if config.tms_id not in TILE_MATRIX_SETS:
-        found.append(
-            f"tms_id: {config.tms_id!r} is no grid whose tiles are four of the next level; "
-            f"possible here: {', '.join(TILE_MATRIX_SETS)}."
-        )
-    if not all(1 <= side <= 4096 for side in config.tile_size):
-        found.append(f"tile_size: {list(config.tile_size)} is no size of tiles; give pixels from 1 to 4096.")
-    if sorted(config.tile_path_structure) != ["style", "tms", "x", "y", "z"]:
-        found.append("tile_path_structure: give style, tms, z, x and y, each once.")
-    if config.base_url and not re.fullmatch(r"https?://[^\s/]+(/[^\s?#]*)?/", config.base_url):
-        found.append(f"base_url: {config.base_url!r} is no address of a directory; it ends with a slash.")
-    if not config.enable_stager:
-        found.append("enable_stager: tiles that are staged already cannot be taken yet; leave it out.")
-    if config.deduplicate_at and not config.deduplicate_method:
-        found.append("deduplicate_method: is missing; deduplicate_at takes neighbor or footprints.")
-    if config.deduplicate_at and not config.deduplicate_keep_rules:
-        found.append("deduplicate_keep_rules: are missing; say which of two polygons is kept.")
-    found += [f"{key}: {value!r} leads out of the output." for key, value in _paths(config)]
-    names = [each.name for each in config.statistics]
-    for number, statistic in enumerate(config.statistics):
-        if names.count(statistic.name) > 1:
-            found.append(f"statistics[{number}].name: {statistic.name!r} is there twice.")
-        found += [f"statistics[{number}].{problem}" for problem in _problems_of(statistic)]
-    return found
-
-
-def _paths(config: VisualizationConfig) -> list[tuple[str, str]]:
-    """The keys whose values are no paths below the output."""
-    keys = [name for name in config.__struct_fields__ if name.startswith(("dir_", "filename_"))]
-    return [(key, getattr(config, key)) for key in keys if not re.match(_RELATIVE_PATH, getattr(config, key))]
-
-
-def _problems_of(statistic: Statistic) -> list[str]:
-    found = []
-    if not re.fullmatch(r"[\w.-][\w. -]*", statistic.name) or statistic.name in {".", ".."}:
-        found.append(f"name: {statistic.name!r} cannot be a directory's name; use letters, digits, - and _.")
-    for key, value, known in (
-        ("aggregation_method", statistic.aggregation_method, AGGREGATIONS),
-        ("resampling_method", statistic.resampling_method, RESAMPLINGS),
-    ):
-        if value not in known:
-            found.append(f"{key}: {value!r} is not known; {_nearest(value, known)}")
-    other = DERIVED_PROPERTIES["area" if statistic.weight_by == "count" else "count"]
-    if statistic.property in other:
-        found.append(f"property: {statistic.property!r} is not had by weight_by: {statistic.weight_by}.")
-    low, high = statistic.val_range or (None, None)
-    if low is not None and high is not None and low > high:
-        found.append(f"val_range: [{low}, {high}] is the wrong way round.")
-    return found
-
-
-def _explain(message: str) -> str:
-    """Msgspec's message in our form, with the key that was meant."""
-    if unknown := re.match(r"Object contains unknown field `([^`]*)`(?: - at `\$(.*)`)?", message):
-        key, place = unknown[1], unknown[2] or ""
-        kind: Any = VisualizationConfig
-        if place.startswith(".statistics"):
-            kind = LevelConfig if "z_config" in place else Statistic
-        return f"{(place + '.' + key).lstrip('.')}: no such key; {_nearest(key, kind.__struct_fields__)}"
-    if missing := re.match(r"Object missing required field `([^`]*)`(?: - at `\$(.*)`)?", message):
-        return f"{((missing[2] or '') + '.' + missing[1]).lstrip('.')}: is missing."
-    words, _, place = message.partition(" - at `$")
-    return f"{place.strip('.`') or 'the file'}: {words[0].lower()}{words[1:]}."
-
-
-def _nearest(word: str, known: tuple[str, ...]) -> str:
-    from difflib import get_close_matches  # only a mistake pays for this import
-
-    if near := get_close_matches(word, known, n=1):
-        return f"did you mean {near[0]}?"
-    return f"possible here: {', '.join(known)}."

@@ -50,4 +50,6 @@ def _build_block(
             tile = Tile(x, y, config.max_level)
             files.staged(tile, staged.polygons(tile))
     region = files.tileset.finish_block(block)
-    return files, BlockFacts((block.x, block.y, block.z), files.tiles, files.staging, files.rasters, region)
+    return files, BlockFacts(
+        (block.x, block.y, block.z), files.tiles, files.staging, files.rasters, files.events, region
+    )

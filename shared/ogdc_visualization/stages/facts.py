@@ -26,6 +26,7 @@ class BlockFacts(msgspec.Struct, frozen=True):
     tiles: dict[int, list[tuple[int, int]]]
     staging: list[dict[str, Any]]
     rasters: list[dict[str, Any]]
+    events: list[dict[str, Any]]
     region: Region | None = None
 
 

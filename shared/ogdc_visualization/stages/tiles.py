@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,7 +25,7 @@ class TileFiles:
     """Writes tiles below `output`.
 
     Attributes:
-        staging: Rows of the summary of staged tiles, `rasters` those of rasters.
+        staging: Rows of the summary of staged tiles, `rasters` of rasters, `events` of their making.
         extremes: The smallest and the largest value, by statistic and level.
         tiles: Column and row of the tiles that have a raster, by level.
         tileset: The files of 3D tiles.
@@ -34,6 +35,7 @@ class TileFiles:
         self._config, self._grid, self.output = config, grid, output
         self.staging: list[dict[str, object]] = []
         self.rasters: list[dict[str, object]] = []
+        self.events: list[dict[str, object]] = []
         self.extremes: Extremes = {}
         self.tiles: dict[int, list[tuple[int, int]]] = {}
         self.tileset = TilesetFiles(output, config, grid)
@@ -50,17 +52,19 @@ class TileFiles:
 
     def raster(self, tile: Tile, bands: NDArray[np.float64]) -> None:
         """Write the raster of a tile, and its pictures of which nothing waits for other tiles."""
-        config, bounds = self._config, self._grid.bounds(tile)
+        config, bounds, started = self._config, self._grid.bounds(tile), time.time()
         self.tiles.setdefault(tile.z, []).append((tile.x, tile.y))
         path = tile_path(self.output, config, config.dir_geotiff, tile, ".tif")
         write_geotiff(path, bands, bounds, self._grid.crs, config.statistics)
         place = {"path": path.relative_to(self.output).as_posix(), "tile": str(tile), "z": tile.z}
         for statistic, band in zip(config.statistics, bands, strict=True):
             found = summarize(band)
-            self.rasters.append({"stat": statistic.name, "bounds": list(bounds), **place, **found})
+            box = [bounds.west, bounds.east, bounds.south, bounds.north]
+            self.rasters.append({"stat": statistic.name, "bounds": box, **place, **found})
             low, high = self.extremes.get((statistic.name, tile.z), (np.inf, -np.inf))
             self.extremes[statistic.name, tile.z] = (min(low, found["min"]), max(high, found["max"]))
         self._pictures.paint_known(tile, bands)
+        self.events.append(place | raster_event(tile, config, started))
 
     def _staging_rows(self, tile: Tile, polygons: Polygons) -> list[dict[str, object]]:
         config, bounds = self._config, self._grid.bounds(tile)
@@ -84,3 +88,10 @@ class TileFiles:
             }
             for name, count, area in zip(names, counts, areas, strict=True)
         ]
+
+
+def raster_event(tile: Tile, config: VisualizationConfig, started: float) -> dict[str, object]:
+    """Return when a raster was written, by seconds since 1970, and what it was made of."""
+    made_of = "geotiffs_from_vectors" if tile.z == config.max_level else "parent_geotiffs_from_children"
+    ended = time.time()
+    return {"type": made_of, "start_time": started, "end_time": ended, "total_time": ended - started}

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ogdc_shared.visualization.config import VisualizationConfig
+from ogdc_shared.visualization.reading import render_config
 from ogdc_visualization.grid import Tile, load_grid
 from ogdc_visualization.products.files import write_products
 from ogdc_visualization.raster.geotiff import read_geotiff
@@ -19,7 +21,7 @@ from ogdc_visualization.stages.facts import RANGES, BlockFacts, Extremes, read_f
 from ogdc_visualization.stages.pictures import Pictures, color_range
 from ogdc_visualization.stages.tiles import TileFiles
 from ogdc_visualization.staging.features import Warn
-from ogdc_visualization.summaries import RASTERS, STAGING, write_table
+from ogdc_visualization.summaries import EVENTS, RASTERS, STAGING, write_table
 from ogdc_visualization.tile_files import find_raster
 
 Bands = NDArray[np.float64]
@@ -44,6 +46,8 @@ def top(config: VisualizationConfig, inputs: Path, output: Path, warn: Warn) -> 
         for each in config.statistics
         for level in tiles
     }
+    if config.waits:
+        _write_updated(config, output, ranges)
     if tiles:
         write_products(roots, config, grid, tiles, ranges, created=datetime.now(UTC), warn=warn)
 
@@ -85,6 +89,14 @@ def _paint_waiting(config: VisualizationConfig, files: TileFiles, extremes: Extr
                 pictures.paint_waiting(tile, _bands(config, tile, (files.output,)), extremes)
 
 
+def _write_updated(config: VisualizationConfig, output: Path, ranges: Extremes) -> None:
+    """Write the configuration with the values that the colours stand for, as the packages call it."""
+    name = output / config.filename_config
+    path = name.with_name(f"{name.stem}__updated.json")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(render_config(config, ranges))
+
+
 def _write_tables(
     config: VisualizationConfig, output: Path, facts: list[BlockFacts], files: TileFiles
 ) -> None:
@@ -94,7 +106,14 @@ def _write_tables(
         key=lambda row: (row["tile_x"], row["tile_y"], row["filename"]),
     )
     write_table(output / config.filename_staging_summary, STAGING, staging)
-    rasters = [*files.rasters, *(row for each in facts for row in each.rasters)]
-    rasters.sort(key=lambda row: (row["z"], row["tile"], row["path"]))
+    rasters = _by_place([*files.rasters, *(row for each in facts for row in each.rasters)])
+    events = _by_place([*files.events, *(row for each in facts for row in each.events)])
     if rasters:
         write_table(output / config.filename_rasters_summary, RASTERS, rasters)
+        numbered = ({"id": number, **row} for number, row in enumerate(events, 1))
+        write_table(output / config.filename_rasterization_events, EVENTS, numbered)
+
+
+def _by_place(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows about tiles in the order of levels and tiles; those of one tile stay as they are."""
+    return sorted(rows, key=lambda row: (row["z"], row["tile"], row["path"]))

@@ -48,7 +48,7 @@ CONFIG: dict[str, Any] = {
         }
     ],
 }
-TIMES = {"item.json", "staging_summary.csv"}
+TIMES = {"item.json", "staging_summary.csv", "rasterization_events.csv"}
 """Files that say when they were made."""
 
 

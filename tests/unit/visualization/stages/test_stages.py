@@ -14,7 +14,8 @@ import rasterio
 import shapely
 
 from ogdc_shared.errors import InputError, InvalidRecipeError
-from ogdc_shared.visualization.config import VisualizationConfig, read_config
+from ogdc_shared.visualization.config import VisualizationConfig
+from ogdc_shared.visualization.reading import read_config
 from ogdc_visualization.products.web_page import can_write_page
 from ogdc_visualization.stages.build import build
 from ogdc_visualization.stages.paint import paint
@@ -116,7 +117,7 @@ def run(settings: VisualizationConfig, inputs: Path, work: Path, *, apart: bool)
 
 
 def contents(result: Path) -> dict[str, bytes]:
-    timed = {"item.json", "staging_summary.csv"}  # which say when
+    timed = {"item.json", "staging_summary.csv", "rasterization_events.csv"}  # which say when
     files = {path.relative_to(result).as_posix(): path for path in result.rglob("*") if path.is_file()}
     return {name: path.read_bytes() for name, path in files.items() if name not in timed}
 
@@ -249,3 +250,27 @@ def test_the_rules_of_duplicates_name_columns_that_the_files_have(inputs: Path, 
     settings = config(**keys, deduplicate_keep_rules=[["year", "larger"]])
     with pytest.raises(InputError, match=r"a\.gpkg has no column 'year'.*it has: depth"):
         run(settings, inputs, tmp_path / "work", apart=False)
+
+
+def test_each_raster_has_its_row_of_when_it_was_made(inputs: Path, tmp_path: Path) -> None:
+    settings = config(filename_rasterization_events="tables/events.csv")
+    result, _ = run(settings, inputs, tmp_path / "work", apart=True)
+    with (result / "tables/events.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert sorted(row["path"] for row in rows) == sorted(
+        path.relative_to(result).as_posix() for path in result.rglob("*.tif")
+    )
+    assert [int(row["id"]) for row in rows] == list(range(1, len(rows) + 1))
+    assert all(float(row["start_time"]) <= float(row["end_time"]) and not row["error"] for row in rows)
+    assert {row["type"] for row in rows if row["z"] == "6"} == {"geotiffs_from_vectors"}
+
+
+def test_what_the_colours_stand_for_is_in_the_updated_configuration(inputs: Path, tmp_path: Path) -> None:
+    settings = config(filename_config="output/map.json")
+    result, _ = run(settings, inputs, tmp_path / "work", apart=True)
+    updated = read_config((result / "output/map__updated.json").read_bytes())
+    assert updated.statistics[0].range_at(0) == (0, band(result, 0, "count").max())
+    assert not updated.waits
+    again, _ = run(updated, inputs, tmp_path / "again", apart=False)
+    pictures = {name: content for name, content in contents(result).items() if name.endswith(".png")}
+    assert pictures == {name: content for name, content in contents(again).items() if name.endswith(".png")}

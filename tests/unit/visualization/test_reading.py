@@ -1,0 +1,150 @@
+"""Configurations, the grids that recipes bring for them, and what is said of wrong ones."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import morecantile
+import pytest
+
+from ogdc_shared.errors import InvalidRecipeError
+from ogdc_shared.visualization.config import VisualizationConfig
+from ogdc_shared.visualization.reading import read_config, render_config
+from ogdc_visualization.grid import load_grid
+
+SIDE = 8_000_200.0
+
+
+def definition(name: str, levels: int = 4, **changes: Any) -> dict[str, Any]:
+    """A grid around the north pole, as morecantile reads it."""
+    matrices = [
+        {
+            "id": str(level),
+            "scaleDenominator": SIDE / 256 / 2**level / 0.00028,
+            "cellSize": SIDE / 256 / 2**level,
+            "cornerOfOrigin": "topLeft",
+            "pointOfOrigin": [-4_000_100.0, 4_000_100.0],
+            "tileWidth": 256,
+            "tileHeight": 256,
+            "matrixWidth": 2**level,
+            "matrixHeight": 2**level,
+        }
+        for level in range(levels)
+    ]
+    crs = "http://www.opengis.net/def/crs/EPSG/0/3413"
+    return {"id": name, "title": name, "crs": crs, "tileMatrices": matrices, **changes}
+
+
+def changed(**values: Any) -> list[dict[str, Any]]:
+    """Its levels, each with these values."""
+    return [level | values for level in definition("Polar")["tileMatrices"]]
+
+
+def write_definition(recipe: Path, content: dict[str, Any], name: str = "Polar") -> None:
+    (recipe / "tile_matrix_sets").mkdir(exist_ok=True)
+    (recipe / f"tile_matrix_sets/{name}.json").write_text(json.dumps(content))
+
+
+def read(recipe: Path | None, **keys: Any) -> VisualizationConfig:
+    return read_config(json.dumps({"z_range": [0, 3], "tms_id": "Polar"} | keys), recipe=recipe)
+
+
+def test_a_recipe_may_bring_its_grid(tmp_path: Path) -> None:
+    write_definition(tmp_path, definition("Polar"))
+    assert read(tmp_path).tms_id == "Polar"
+    morecantile.TileMatrixSet.model_validate_json((tmp_path / "tile_matrix_sets/Polar.json").read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"id": "Other"}, "id: is 'Other'"),
+        ({"crs": "PROJCS[...]"}, "crs: give a code"),
+        ({"tileMatrices": definition("Polar", 3)["tileMatrices"]}, "z_range takes levels 0 to 3"),
+        ({"tileMatrices": None}, "is no tile matrix set"),
+        (
+            {
+                "tileMatrices": [
+                    m | {"cornerOfOrigin": "bottomLeft"} for m in definition("Polar")["tileMatrices"]
+                ]
+            },
+            "begin at the upper left",
+        ),
+        ({"tileMatrices": changed(cornerOfOrigin="bottomLeft")}, "begin at the upper left"),
+        ({"tileMatrices": changed(tileHeight=128)}, "have to be squares"),
+        ({"tileMatrices": changed(cellSize=9.0)}, "each tile of the level above has to be four"),
+        ({"tileMatrices": changed(matrixWidth=2)}, "each tile of the level above has to be four"),
+    ],
+)
+def test_a_grid_that_is_no_quadtree_is_named(tmp_path: Path, changes: dict[str, Any], problem: str) -> None:
+    write_definition(tmp_path, definition("Polar") | changes)
+    with pytest.raises(InvalidRecipeError, match=rf"tms_id: tile_matrix_sets/Polar\.json: .*{problem}"):
+        read(tmp_path)
+
+
+def test_a_grid_that_nobody_defines_is_named_with_where_it_could_be(tmp_path: Path) -> None:
+    with pytest.raises(InvalidRecipeError, match=r"'Polar' is no grid .* as tile_matrix_sets/Polar\.json"):
+        read(tmp_path)
+    with pytest.raises(InvalidRecipeError, match=r"'Polar' is no grid"):
+        read(None)
+
+
+def test_a_definition_is_not_looked_for_outside_of_the_recipe(tmp_path: Path) -> None:
+    write_definition(tmp_path, definition("Polar"))
+    recipe = tmp_path / "recipe"
+    recipe.mkdir()
+    (recipe / "tile_matrix_sets").symlink_to(tmp_path / "tile_matrix_sets")
+    for keys in ({}, {"tms_id": "../tile_matrix_sets/Polar"}):
+        with pytest.raises(InvalidRecipeError, match="is no grid"):
+            read(recipe, **keys)
+    with pytest.raises(InvalidRecipeError, match="leads out of the output"):
+        read(recipe, dir_tile_matrix_sets="../tile_matrix_sets")
+
+
+def test_the_grid_of_the_permafrost_gateway_is_known() -> None:
+    assert read(None, tms_id="UPSArctic3413Quad").max_level == 3
+    grid = load_grid("UPSArctic3413Quad")
+    assert (grid.crs, grid.west, grid.north, grid.side_at(0) / 256) == (
+        "EPSG:3413",
+        -4_000_100,
+        4_100_100,
+        29297.65625,
+    )
+
+
+def test_other_formats_of_pictures_and_staged_tiles_are_refused() -> None:
+    for key in ("ext_web_tiles", "ext_staged"):
+        with pytest.raises(InvalidRecipeError, match=key):
+            read(None, tms_id="WGS1984Quad", **{key: ".jpg"})
+
+
+def test_a_configuration_is_written_with_the_ranges_of_its_colours() -> None:
+    config = read(None, tms_id="WGS1984Quad", title="Lakes")
+    ranges = {("polygon_count", 0): (0.0, 9.0), ("polygon_count", 3): (0.0, 2.5), ("coverage", 0): (0.0, 1.0)}
+    written = read_config(render_config(config, ranges))
+    count, coverage = written.statistics
+    assert [count.range_at(level) for level in range(4)] == [(0, 9), (0, None), (0, None), (0, 2.5)]
+    assert coverage.range_at(0) == (0, 1)
+    assert written.title == "Lakes"
+
+
+def test_tasks_find_the_grid_of_their_recipe(tmp_path: Path) -> None:
+    write_definition(tmp_path, definition("Polar"))
+    (tmp_path / "config.json").write_text('{"tms_id": "Polar", "z_range": [0, 3], "ext_input": ".geojson"}')
+    ring = [[-50, 69], [-49, 69], [-49, 70], [-50, 69]]
+    lake = {"type": "Feature", "properties": {}, "geometry": {"type": "Polygon", "coordinates": [ring]}}
+    (tmp_path / "inputs").mkdir()
+    collection = {"type": "FeatureCollection", "features": [lake]}
+    (tmp_path / "inputs/lake.geojson").write_text(json.dumps(collection))
+    places = {"INPUT_DIR": tmp_path / "inputs", "OUTPUT_DIR": tmp_path / "blocks", "RECIPE_DIR": tmp_path}
+    subprocess.run(
+        [sys.executable, "-m", "ogdc_visualization", "scatter"],
+        env=os.environ | {name: str(path) for name, path in places.items()} | {"CONFIG_FILE": "config.json"},
+        check=True,
+    )
+    assert [path.name for path in (tmp_path / "blocks").iterdir()] == ["0-0-0"]
