@@ -106,7 +106,7 @@ def mermaid(recipe: Recipe) -> str:
     meta = recipe.meta
     labels = [
         f"inputs: {', '.join(sorted({param.type for param in meta.input.params}))}",
-        *(f"{number}: {command}" for number, command in enumerate(_commands(recipe), start=1)),
+        *(f"{number}: {command}" for number, command in enumerate(commands_of(recipe), start=1)),
         f"publish: {meta.output.type}",
     ]
     nodes = [f'  n{index}["{_label(text)}"]' for index, text in enumerate(labels)]
@@ -116,7 +116,7 @@ def mermaid(recipe: Recipe) -> str:
     return "\n".join(["flowchart TD", *nodes, *edges])
 
 
-def _commands(recipe: Recipe) -> list[str]:
+def commands_of(recipe: Recipe) -> list[str]:
     """The recipe's lines, or what its stages run."""
     if recipe.commands:
         return [command.text for command in recipe.commands]

@@ -37,7 +37,7 @@ def validate(
     as_json: JsonOption = False,
 ) -> None:
     """Check a recipe; fetches none of its inputs."""
-    from ogdc_cli.recipes import load, print_advice, reporting_left_out, staged
+    from ogdc_cli.recipes import commands_of, load, print_advice, reporting_left_out, staged
     from ogdc_shared.errors import InputNotFoundError, InvalidRecipeError
     from ogdc_shared.recipe.bundle import pack
     from ogdc_shared.redact import redact_url
@@ -68,7 +68,8 @@ def validate(
         )
     else:
         print_advice(loaded.advice)
-        say(one_line(f"{recipe} is valid ({loaded.id}, {_count(len(loaded.commands), 'command')})."))
+        parts = _count(len(commands_of(loaded)), "command" if loaded.commands else "stage")
+        say(one_line(f"{recipe} is valid ({loaded.id}, {parts})."))
 
 
 def validate_all(

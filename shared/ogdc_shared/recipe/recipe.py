@@ -11,6 +11,7 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from ogdc_shared.errors import InvalidRecipeError, RecipeNotFoundError
+from ogdc_shared.outputs.policies import OFFERED, policy_of
 from ogdc_shared.plan import Command
 from ogdc_shared.recipe.commands import Script, read_script
 from ogdc_shared.recipe.explain import explain, shown
@@ -20,7 +21,7 @@ from ogdc_shared.recipe.ids import recipe_id
 from ogdc_shared.recipe.input_models import FileInput, InputParam, UrlInput, UrlListInput
 from ogdc_shared.recipe.input_names import name_problems
 from ogdc_shared.recipe.meta import load_meta
-from ogdc_shared.recipe.models import RecipeMeta, ShellWorkflow
+from ogdc_shared.recipe.models import DataOneOutput, RecipeMeta, ShellWorkflow
 from ogdc_shared.recipe.network import named_addresses, network_signs, unreached
 from ogdc_shared.recipe.shell import Shell
 from ogdc_shared.recipe.urls import http_url, read_url_list, url_problem
@@ -84,7 +85,7 @@ def load_recipe(directory: Path) -> Recipe:
     problems += [*name_problems(meta, directory), *_unheeded(meta)]
     if problems:
         raise InvalidRecipeError(*problems)
-    advice = (*_input_advice(meta), *script.advice, *_network_advice(meta, script))
+    advice = (*_input_advice(meta), *script.advice, *_network_advice(meta, script), *_output_advice(meta))
     return Recipe(
         recipe_id(meta.name), meta, directory, commands=script.commands, shell=script.shell, advice=advice
     )
@@ -175,6 +176,21 @@ def _input_advice(meta: RecipeMeta) -> Iterator[str]:
                 f"{META_FILE}: input.params[{position}].value: {shown(param.value)} is read as {read}; where "
                 "the bucket has another address, give that."
             )
+
+
+def output_refusal(meta: RecipeMeta) -> str | None:
+    """Why results cannot go where a recipe wants them; None: they can."""
+    output = meta.output
+    if policy_of(output.type).is_offered:
+        return None
+    asking = ", which dataone_id asks for," if isinstance(output, DataOneOutput) and output.dataone_id else ""
+    return f"{META_FILE}: output.type: {output.type}{asking} is not offered yet; use {' or '.join(OFFERED)}."
+
+
+def _output_advice(meta: RecipeMeta) -> Iterator[str]:
+    """Say of a recipe that is valid elsewhere that it is refused here: nothing of it will run."""
+    if problem := output_refusal(meta):
+        yield f"{problem} `run` and `submit` refuse the recipe until then."
 
 
 def _network_advice(meta: RecipeMeta, script: Script) -> Iterator[str]:

@@ -22,12 +22,11 @@ from ogdc_shared.layout import (
     run_prefix,
     snapshot_key,
 )
-from ogdc_shared.outputs.policies import OFFERED, policy_of
 from ogdc_shared.plan import Division, InputFile, Partitioning, Plan
 from ogdc_shared.recipe.bundle import digest, pack_with_digest
 from ogdc_shared.recipe.input_models import FileInput, PvcMountInput, UploadInput
 from ogdc_shared.recipe.models import Parallel, RecipeMeta
-from ogdc_shared.recipe.recipe import Recipe
+from ogdc_shared.recipe.recipe import Recipe, output_refusal
 from ogdc_shared.runs.recipe_types import check_type, needs, plans
 from ogdc_shared.runs.stage_facts import RunFacts
 from ogdc_shared.runs.trigger_inputs import SUBMITTED, TriggerInputs
@@ -287,10 +286,8 @@ def _check_secrets(meta: RecipeMeta, worker: WorkerSettings) -> None:
 
 
 def _check_output(meta: RecipeMeta) -> None:
-    if not policy_of(meta.output.type).is_offered:
-        raise UnsupportedError(
-            f"meta.yml: output.type: {meta.output.type} is not offered yet; use {' or '.join(OFFERED)}."
-        )
+    if problem := output_refusal(meta):
+        raise UnsupportedError(problem)
 
 
 def _facts(recipe: Recipe, *, triggered: bool, snapshot: str, settings: Settings) -> RecipeFacts:

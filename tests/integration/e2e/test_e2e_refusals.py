@@ -83,7 +83,7 @@ REFUSED: dict[str, tuple[dict[str, str | bytes], str, str]] = {
     "no command": (meta() | {"recipe.sh": "# later\n"}, "recipe.sh: holds no command", "write"),
     "what is not offered yet": (
         meta(output={"type": "dataone", "dataone_id": "x"}),
-        "meta.yml: output.type: dataone is not offered yet", "use pvc or temporary",
+        "output.type: dataone, which dataone_id asks for, is not offered yet", "use pvc or temporary",
     ),
 }  # fmt: skip
 

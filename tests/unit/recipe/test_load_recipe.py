@@ -293,3 +293,14 @@ def test_lines_are_checked_and_run_as_meta_yml_has_it(tmp_path: Path) -> None:
         load_recipe(make_recipe(tmp_path / "a", files=files))
     loose = make_recipe(tmp_path / "b", files=files, workflow={"type": "shell", "strict": False})
     assert load_recipe(loose).shell.words == ("sh", "-c")
+
+
+@pytest.mark.parametrize("output", [{"dataone_id": "TODO"}, {"type": "dataone"}])
+def test_advice_says_where_results_cannot_go_yet(tmp_path: Path, output: dict[str, str]) -> None:
+    recipe = load_recipe(make_recipe(tmp_path, output=output))
+    (advice,) = recipe.advice
+    assert advice.startswith("meta.yml: output.type: dataone")
+    assert ("which dataone_id asks for" in advice) == ("dataone_id" in output)
+    assert advice.endswith("use pvc or temporary. `run` and `submit` refuse the recipe until then.")
+    (tmp_path / "other").mkdir()
+    assert load_recipe(make_recipe(tmp_path / "other", output={"type": "pvc"})).advice == ()

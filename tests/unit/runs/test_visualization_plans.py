@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ogdc_cli.commands.recipes import validate
 from ogdc_cli.recipes import mermaid
 from ogdc_shared import extras
 from ogdc_shared.config import Settings
@@ -114,6 +115,11 @@ def test_what_an_extra_takes_is_found_out(monkeypatch: pytest.MonkeyPatch) -> No
     ]
     monkeypatch.setattr("importlib.metadata.requires", lambda _name: wanted)
     assert extras.missing_packages("map") == ["no-such-package"]
+
+
+def test_validate_counts_the_stages_of_a_map(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    validate(str(recipe(tmp_path).directory))
+    assert "is valid (seal-tags, 4 stages)" in capsys.readouterr().out
 
 
 def test_a_graph_shows_the_stages(tmp_path: Path) -> None:
