@@ -134,6 +134,10 @@ class Plan(NamedTuple):
     is part of the run's result (`layout.RESULT`) is no key."""
     reads: tuple[str, ...] = ()
     """Stages before whose outputs every task has besides, whole: as `/input_dir/<stage>/<their number>`."""
+    shares: bool = False
+    """Whether every task has all that tasks of the stage before left, and makes a share of what there is to
+    make: as `/input_dir/<share>-of-<shares>/<their number>`. There are as many as `partitioning.tasks`, but
+    no more than have `partitioning.bytes` of it each."""
     own: bool = False
     """Whether the commands are of programs of this distribution, which the worker's own Python runs."""
     version: int = PLAN_VERSION

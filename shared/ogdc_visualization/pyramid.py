@@ -16,6 +16,7 @@ from ogdc_visualization.grid import Grid, Tile
 from ogdc_visualization.raster.cells import Cells
 from ogdc_visualization.raster.pyramid import reduce_tiles
 from ogdc_visualization.raster.statistics import rasterize
+from ogdc_visualization.staging.tiles import counting_tiles
 
 Values = NDArray[np.float64]
 
@@ -107,7 +108,16 @@ class Pyramid:
         rows, columns = self._config.tile_size
         cells = Cells(self._grid.bounds(tile), rows, columns)
         numbers = {name: _numbers(polygons.columns[name]) for name in self._used_columns()}
-        return rasterize(polygons.geometries, polygons.centroids, numbers, self._config.statistics, cells)
+        x, y = counting_tiles(polygons.centroids, self._grid, tile.z)
+        counted = (x == tile.x) & (y == tile.y)
+        return rasterize(
+            polygons.geometries,
+            polygons.centroids,
+            counted,
+            columns=numbers,
+            statistics=self._config.statistics,
+            cells=cells,
+        )
 
     def _used_columns(self) -> set[str]:
         return {each.column for each in self._config.statistics if each.column is not None}

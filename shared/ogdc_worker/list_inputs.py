@@ -18,7 +18,7 @@ from ogdc_shared.inputs.listing import Listing, measure
 from ogdc_shared.inputs.packs import Packs
 from ogdc_shared.removal import empty
 from ogdc_worker.expected import Expected, read_plan
-from ogdc_worker.search import find_files, find_keys, find_outputs
+from ogdc_worker.search import find_files, find_keys, find_outputs, find_shares
 from ogdc_worker.warning_files import gather_warnings
 
 if TYPE_CHECKING:
@@ -80,6 +80,8 @@ def list_inputs(paths: ListPaths, reporter: Reporter, expected: Expected = Expec
 def _found(plan: Plan) -> Iterator[InputFile]:
     if plan.before is None:
         return find_files(plan.volumes, placed=plan.own)
+    if plan.shares:
+        return find_shares(plan.before, plan.partitioning)
     if plan.by_key:
         return find_keys(plan.before, measured=plan.partitioning.divides)
     return find_outputs(plan.before)

@@ -15,7 +15,7 @@ from ogdc_shared.walking import is_directory, walk
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from ogdc_shared.plan import VolumeInput
+    from ogdc_shared.plan import Partitioning, VolumeInput
 
 _MAX_NAMED = 5
 """How many of the files that do not match a message names."""
@@ -99,6 +99,29 @@ def find_keys(stage: str, mount: str = STAGE_MOUNT, *, measured: bool = True) ->
             yield InputFile(_readable(found.path), kind="volume", name=number, directory=key, size=size)
     if nothing:
         raise InputNotFoundError(f"The stage {stage} has found nothing to go on with. See its tasks' logs.")
+
+
+def find_shares(stage: str, how: Partitioning, mount: str = STAGE_MOUNT) -> Iterator[InputFile]:
+    """Yield all that the partitions of a stage have left, once for each share (see `Plan.shares`).
+
+    Args:
+        stage: Its name.
+        how: How many shares there are.
+        mount: Where its workspace is.
+
+    Raises:
+        InputNotFoundError: they have left nothing.
+    """
+    numbers = sorted(filter(str.isdecimal, os.listdir(mount)), key=int)
+    tops = {number: f"{mount}/{number}/output_dir" for number in numbers}
+    sizes = {number: _Found(top, top).size() for number, top in tops.items()}
+    left = [number for number in numbers if sizes[number]]
+    if not left:
+        raise InputNotFoundError(f"The stage {stage} has found nothing to go on with. See its tasks' logs.")
+    shares = max(1, min(how.tasks, sum(sizes.values()) // (how.bytes or 1)))
+    for share in range(shares):
+        for number in left:
+            yield InputFile(tops[number], kind="volume", name=number, directory=f"{share}-of-{shares}")
 
 
 class _Found(NamedTuple):

@@ -92,7 +92,7 @@ class Listing:
         """Say what of the files is divided among the tasks of a stage."""
         if not plan.partitioning.divides:
             return Items(self.sizes)
-        return self._keys() if plan.by_key else self.items(plan.items)
+        return self._keys() if plan.by_key or plan.shares else self.items(plan.items)
 
     def manifest(self, number: int, positions: Sequence[int]) -> bytes:
         """Return the manifest of a partition (see `plan.Partition`) of the files at these positions."""
@@ -116,7 +116,7 @@ class Listing:
         self.close()
 
     def _keys(self) -> Items:
-        """Put together what goes to one place below `/input_dir` (see `Plan.by_key`)."""
+        """Put together what goes to one place below `/input_dir` (see `Plan.by_key` and `Plan.shares`)."""
         members: dict[str | None, list[int]] = {}
         for position, file in enumerate(self._files()):
             members.setdefault(file.directory, []).append(position)

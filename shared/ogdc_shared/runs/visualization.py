@@ -1,8 +1,9 @@
 """What a recipe of tiles for a map compiles to: stages of the program `ogdc-visualization`.
 
-`process` divides the features of its files among blocks of the map, `build` makes all of its blocks, `paint`
-those of their pictures whose colours depend on all tiles of a level, where there are such, and `top` what
-lies above the blocks. Which blocks there are only the data tell: tasks before these stages divide them.
+`process` reads the polygons of its files and sorts them by tiles of the map, `build` makes a share of its
+blocks, `paint` those of their pictures whose colours depend on all tiles of a level, where there are such,
+and `top` what lies above the blocks. How much there is to make only the data tell: tasks before these stages
+say among how many it is shared.
 """
 
 from __future__ import annotations
@@ -31,7 +32,11 @@ _VERBS = {PROCESS: "scatter", BUILD: BUILD, PAINT: PAINT, TOP: TOP}
 CONFIG_FILE = "CONFIG_FILE"
 """Names the configuration below RECIPE_DIR; not set: there is none."""
 _TASKS_PER_PLACE = 4
-"""Tasks for each that may run at a time: to load what the program imports takes as long as many a block."""
+"""Tasks for each that may run at a time: to load what the program imports takes as long as many a file."""
+_SHARES_PER_PLACE = 2
+"""The same of `build`, whose tasks all have about the same to do."""
+_MIN_BYTES = 1 << 12
+"""Of polygons for each task of `build`: fewer are made while another task would begin."""
 
 
 def visualization_plans(recipe: Recipe, run: RunFacts) -> tuple[Plan, ...]:
@@ -48,11 +53,11 @@ def visualization_plans(recipe: Recipe, run: RunFacts) -> tuple[Plan, ...]:
         cache=run.cache,
         own=True,
     )
-    files, blocks = _divisions(run)
+    files, shares, blocks = _divisions(run)
     of_blocks = every._replace(before=BUILD, by_key=True)
     made = {
         PROCESS: every._replace(volumes=volume_inputs(recipe), partitioning=files),
-        BUILD: every._replace(before=PROCESS, by_key=True, partitioning=blocks),
+        BUILD: every._replace(before=PROCESS, shares=True, partitioning=shares),
         PAINT: of_blocks._replace(reads=(BUILD,), partitioning=blocks),
         TOP: of_blocks._replace(reads=(BUILD, PAINT), partitioning=Partitioning()),
     }
@@ -109,10 +114,12 @@ def _stage(name: str, plan: Plan) -> Plan:
     return plan._replace(stage=name, commands=(Command(f"{PROGRAM} {_VERBS[name]}", line=1),))
 
 
-def _divisions(run: RunFacts) -> tuple[Partitioning, Partitioning]:
-    """How files, and how blocks, are divided: both in parallel or neither."""
+def _divisions(run: RunFacts) -> tuple[Partitioning, Partitioning, Partitioning]:
+    """How files are divided, how making blocks is shared, how blocks are divided: all in parallel or none."""
     files = run.partitioning
     if not files.divides:
-        return files, files
+        return files, files, files
     files = files._replace(tasks=min(files.tasks, _TASKS_PER_PLACE * run.at_once))
-    return files, files._replace(strategy="size", size=None, bytes=None)
+    few = files._replace(tasks=min(files.tasks, _SHARES_PER_PLACE * run.at_once))
+    shares = few._replace(strategy="files", size=1, bytes=_MIN_BYTES)
+    return files, shares, few._replace(strategy="size", size=None, bytes=None)

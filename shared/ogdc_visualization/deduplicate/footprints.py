@@ -70,8 +70,13 @@ def overlapping(
 
     `files` (n,) are the numbers of their files among `footprints`.
     """
-    known = [number for number, footprint in enumerate(footprints) if footprint is not None]
-    covered = {number: footprint for number, footprint in enumerate(footprints) if footprint is not None}
+    here = shapely.box(*shapely.total_bounds(geometries))
+    covered = {
+        number: footprint
+        for number, footprint in enumerate(footprints)
+        if footprint is not None and shapely.intersects(footprint.area, here)
+    }
+    known = list(covered)
     columns = {
         name: np.array([covered[number].properties[name] for number in known], object)
         for name, _ in config.deduplicate_keep_rules

@@ -47,6 +47,17 @@ def worse_neighbors(candidates: Candidates, config: VisualizationConfig) -> NDAr
     return duplicated
 
 
+def like_pairs(candidates: Candidates, config: VisualizationConfig) -> tuple[Indices, Indices]:
+    """Return all pairs of polygons of different files that are one thing."""
+    pairs = []
+    for one, other in combinations(np.unique(candidates.files).tolist(), 2):
+        left, right = (np.flatnonzero(candidates.files == file) for file in (one, other))
+        pairs.append(_same(candidates, left, right, config))
+    a, b = zip(*pairs, strict=True) if pairs else ((), ())
+    none = np.empty(0, np.int64)
+    return np.concatenate((none, *a)), np.concatenate((none, *b))
+
+
 def _same(
     candidates: Candidates, left: Indices, right: Indices, config: VisualizationConfig
 ) -> tuple[Indices, Indices]:

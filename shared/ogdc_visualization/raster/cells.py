@@ -57,14 +57,14 @@ class Pieces(NamedTuple):
 
 
 def cells_of_points(points: NDArray[np.float64], cells: Cells) -> NDArray[np.int64]:
-    """Return the index of the cell that each point (n, 2) is in, -1 for those outside.
+    """Return the index of the cell that each point (n, 2) is in, of the nearest for those outside.
 
     A cell has its right and its lower edge: x in (left, right], y in [bottom, top).
     """
     u, v = cells.scaled(points)
-    column, row = np.ceil(u) - 1, np.ceil(v) - 1
-    inside = (column >= 0) & (column < cells.columns) & (row >= 0) & (row < cells.rows)
-    return np.where(inside, row * cells.columns + column, -1).astype(np.int64)
+    column = np.clip(np.ceil(u) - 1, 0, cells.columns - 1)
+    row = np.clip(np.ceil(v) - 1, 0, cells.rows - 1)
+    return np.asarray(row * cells.columns + column, np.int64)
 
 
 def cut(geometries: NDArray[np.object_], cells: Cells) -> Pieces:

@@ -17,6 +17,8 @@ Values = NDArray[np.float64]
 def rasterize(
     geometries: NDArray[np.object_],
     centroids: Values,
+    counted: NDArray[np.bool_],
+    *,
     columns: Mapping[str, Values],
     statistics: Sequence[Statistic],
     cells: Cells,
@@ -26,6 +28,7 @@ def rasterize(
     Args:
         geometries: Valid polygons (n,), whole, in the CRS of the cells.
         centroids: Their middles (n, 2).
+        counted: Which are counted in this tile (n,): each polygon in one tile alone, whatever is rounded off.
         columns: The attributes that the statistics are of (n,); a NaN is no value.
         statistics: What the bands are. Those weighted by count have each polygon once, in the cell of its
             centroid; those by area have it in each cell that it covers some of.
@@ -33,9 +36,8 @@ def rasterize(
     """
     by_area = any(each.weight_by == "area" for each in statistics)
     pieces = cut(geometries, cells) if by_area else None
-    at = cells_of_points(centroids, cells)
-    feature = np.flatnonzero(at >= 0)
-    points = Pieces(feature, at[feature], np.ones(len(feature)))
+    feature = np.flatnonzero(counted)
+    points = Pieces(feature, cells_of_points(centroids[feature], cells), np.ones(len(feature)))
     bands = []
     for statistic in statistics:
         used = points if pieces is None or statistic.weight_by == "count" else pieces

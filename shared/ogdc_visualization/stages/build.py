@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from ogdc_shared.visualization.config import VisualizationConfig
-from ogdc_visualization.grid import Tile, load_grid
+from ogdc_visualization.grid import Grid, Tile, load_grid
 from ogdc_visualization.pyramid import Pyramid
-from ogdc_visualization.stages.block_features import read_block_features
-from ogdc_visualization.stages.blocks import read_block_name
+from ogdc_visualization.stages.blocks import MAX_WEIGHT, Block, Share, block_name, block_weight, divide_map
+from ogdc_visualization.stages.duplicates import find_duplicates
 from ogdc_visualization.stages.facts import (
     FACTS,
     RANGES,
@@ -18,30 +18,45 @@ from ogdc_visualization.stages.facts import (
     write_facts,
     write_ranges,
 )
+from ogdc_visualization.stages.feature_store import FeatureStore
 from ogdc_visualization.stages.staged import stage
 from ogdc_visualization.stages.tiles import TileFiles
 
 
-def build(config: VisualizationConfig, inputs: Path, output: Path) -> None:
-    """Make the blocks below `inputs`: tiles go to `result`, what later stages have to know beside it."""
+def build(config: VisualizationConfig, inputs: Path, output: Path, *, most: int | None = None) -> None:
+    """Make a share of the blocks: tiles go to `result`, what later stages have to know beside it.
+
+    Every share has all that tasks of `scatter` have left, so all find the same blocks. `most` is what these
+    may weigh, instead of what fits the number of shares.
+    """
+    grid = load_grid(config.tms_id)
     extremes: Extremes = {}
     for directory in sorted(inputs.iterdir()):
-        block = read_block_name(directory.name)
-        files, facts = _build_block(config, block, directory, output / "result")
-        write_facts(output / directory.name / FACTS, facts)
-        extremes = merge_extremes((extremes, files.extremes))
+        share, store = Share.read(directory.name), FeatureStore(sorted(directory.iterdir()))
+        blocks = divide_map(
+            store.leaves,
+            lowest=config.min_level,
+            highest=config.max_level,
+            most=most or block_weight(store.leaves, share),
+            limit=most or MAX_WEIGHT,
+        )
+        for block in share.of(blocks):
+            files, facts = _build_block(config, grid, block, store, output / "result")
+            write_facts(output / block_name(block.tile) / FACTS, facts)
+            extremes = merge_extremes((extremes, files.extremes))
     write_ranges(output / RANGES, extremes)
 
 
 def _build_block(
-    config: VisualizationConfig, block: Tile, inputs: Path, result: Path
+    config: VisualizationConfig, grid: Grid, block: Block, store: FeatureStore, result: Path
 ) -> tuple[TileFiles, BlockFacts]:
     """Make one block."""
-    grid = load_grid(config.tms_id)
-    staged = stage([read_block_features(path) for path in sorted(inputs.glob("*/*.npz"))], config, grid)
+    codes = store.leaves.codes[block.leaves]
+    parts = store.read(codes)
+    staged = stage(parts, find_duplicates(store, codes, parts, config, grid), config, grid)
     files = TileFiles(config, grid, result)
     if config.enable_raster:
-        lowest = block.z if config.enable_raster_parents else config.max_level
+        lowest = block.tile.z if config.enable_raster_parents else config.max_level
         pyramid = Pyramid(config, grid, staged.leaves, staged, files, lowest=lowest)
         for root in pyramid.roots:
             pyramid.build(root)
@@ -49,7 +64,6 @@ def _build_block(
         for x, y in staged.leaves.tolist():
             tile = Tile(x, y, config.max_level)
             files.staged(tile, staged.polygons(tile))
-    region = files.tileset.finish_block(block)
-    return files, BlockFacts(
-        (block.x, block.y, block.z), files.tiles, files.staging, files.rasters, files.events, region
-    )
+    leaves = [(tile.x, tile.y, region) for tile, region in files.tileset.regions.items()]
+    place = (block.tile.x, block.tile.y, block.tile.z)
+    return files, BlockFacts(place, files.tiles, files.staging, files.rasters, files.events, leaves)

@@ -20,14 +20,17 @@ Extremes = dict[tuple[str, int], tuple[float, float]]
 
 
 class BlockFacts(msgspec.Struct, frozen=True):
-    """A block: its column, row and level; the columns and rows of its tiles, by level; rows of the tables."""
+    """A block: its column, row and level; the columns and rows of its tiles, by level; rows of the tables.
+
+    `leaves` are column, row and region of its 3D tiles.
+    """
 
     block: tuple[int, int, int]
     tiles: dict[int, list[tuple[int, int]]]
     staging: list[dict[str, Any]]
     rasters: list[dict[str, Any]]
     events: list[dict[str, Any]]
-    region: Region | None = None
+    leaves: list[tuple[int, int, Region]] = []
 
 
 class _LevelRange(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ from pathlib import Path
 from ogdc_shared.visualization.config import VisualizationConfig
 from ogdc_visualization.grid import Tile
 from ogdc_visualization.raster.geotiff import read_geotiff
-from ogdc_visualization.stages.blocks import find_facts
+from ogdc_visualization.stages.blocks import deepest_level, find_facts
 from ogdc_visualization.stages.facts import RANGES, read_facts, read_ranges
 from ogdc_visualization.stages.pictures import Pictures
 from ogdc_visualization.tile_files import tile_path
@@ -16,14 +16,16 @@ from ogdc_visualization.tile_files import tile_path
 def paint(config: VisualizationConfig, inputs: Path, output: Path) -> None:
     """Paint what waits of the blocks below `inputs`, where `build` has left them whole, too.
 
-    The extremes of a level are those that all tasks of `build` tell: a small file of each.
+    The extremes of a level are those that all tasks of `build` tell: a small file of each. Of levels above
+    the deepest block some tiles are still to be made, so `top` paints them.
     """
     extremes = read_ranges((inputs / "build").glob(f"*/{RANGES}"))
+    deepest = deepest_level(inputs)
     pictures = Pictures(config, output / "result")
     for path in find_facts(inputs):
         rasters = inputs / "build" / path.parent.name / "result"
         for level, places in read_facts(path).tiles.items():
-            if not config.waiting_at(level):
+            if level < deepest or not config.waiting_at(level):
                 continue
             for tile in (Tile(x, y, level) for x, y in places):
                 raster = tile_path(rasters, config, config.dir_geotiff, tile, ".tif")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,18 @@ from ogdc_visualization.grid import Tile, load_grid
 from ogdc_visualization.products.files import write_products
 from ogdc_visualization.raster.geotiff import read_geotiff
 from ogdc_visualization.raster.pyramid import reduce_tiles
-from ogdc_visualization.stages.blocks import find_facts
-from ogdc_visualization.stages.facts import RANGES, BlockFacts, Extremes, read_facts, read_ranges
+from ogdc_visualization.stages.blocks import deepest_level, find_facts
+from ogdc_visualization.stages.facts import (
+    RANGES,
+    BlockFacts,
+    Extremes,
+    merge_extremes,
+    read_facts,
+    read_ranges,
+)
 from ogdc_visualization.stages.pictures import Pictures, color_range
 from ogdc_visualization.stages.tiles import TileFiles
-from ogdc_visualization.staging.features import Warn
+from ogdc_visualization.staging.findings import Warn
 from ogdc_visualization.summaries import EVENTS, RASTERS, STAGING, write_table
 from ogdc_visualization.tile_files import find_raster
 
@@ -35,12 +42,13 @@ def top(config: VisualizationConfig, inputs: Path, output: Path, warn: Warn) -> 
     files = TileFiles(config, grid, output)
     if config.enable_raster and config.enable_raster_parents:
         _raise_pyramid(config, [Tile(*each.block) for each in facts if each.tiles], files, roots)
-    extremes = read_ranges(inputs.glob(f"build/*/{RANGES}")) | files.extremes
-    _paint_waiting(config, files, extremes)
+    extremes = merge_extremes((read_ranges(inputs.glob(f"build/*/{RANGES}")), files.extremes))
     tiles = _tiles(facts, files)
+    above = {level: places for level, places in tiles.items() if level < deepest_level(inputs)}
+    _paint_waiting(config, above, Pictures(config, output), roots, extremes)
     _write_tables(config, output, facts, files)
-    if regions := {Tile(*each.block): each.region for each in facts if each.region is not None}:
-        files.tileset.write_tileset(regions)
+    if leaves := {Tile(x, y, config.max_level): region for each in facts for x, y, region in each.leaves}:
+        files.tileset.write_tilesets(leaves)
     ranges = {
         (each.name, level): color_range(each, level, extremes)
         for each in config.statistics
@@ -55,12 +63,12 @@ def top(config: VisualizationConfig, inputs: Path, output: Path, warn: Warn) -> 
 def _raise_pyramid(
     config: VisualizationConfig, blocks: list[Tile], files: TileFiles, roots: tuple[Path, ...]
 ) -> None:
-    """Make the rasters above the blocks, level by level."""
-    level = blocks[0].z if blocks else config.min_level
-    tiles = set(blocks)
+    """Make the rasters above the blocks, which are of several levels, level by level."""
     methods = [each.resampling_method for each in config.statistics]
-    for above in range(level - 1, config.min_level - 1, -1):
-        parents = sorted({tile.above(above) for tile in tiles})
+    tiles: set[Tile] = set()
+    for above in range(max((block.z for block in blocks), default=0) - 1, config.min_level - 1, -1):
+        tiles |= {block for block in blocks if block.z == above + 1}
+        parents = sorted({tile.parent for tile in tiles})
         for parent in parents:
             children = [_bands(config, child, roots) if child in tiles else None for child in parent.children]
             files.raster(parent, reduce_tiles(children, methods))
@@ -80,13 +88,18 @@ def _tiles(facts: Iterable[BlockFacts], files: TileFiles) -> dict[int, NDArray[n
     return {level: np.array(sorted(found[level]), np.int64) for level in sorted(found)}
 
 
-def _paint_waiting(config: VisualizationConfig, files: TileFiles, extremes: Extremes) -> None:
-    """Write the pictures above the blocks whose colours stand for what all tiles of their level hold."""
-    pictures = Pictures(config, files.output)
-    for level, places in files.tiles.items():
+def _paint_waiting(
+    config: VisualizationConfig,
+    tiles: Mapping[int, NDArray[np.int64]],
+    pictures: Pictures,
+    roots: tuple[Path, ...],
+    extremes: Extremes,
+) -> None:
+    """Write the pictures of levels above the deepest blocks whose colours stand for all tiles of a level."""
+    for level, places in tiles.items():
         if config.waiting_at(level):
-            for tile in (Tile(x, y, level) for x, y in places):
-                pictures.paint_waiting(tile, _bands(config, tile, (files.output,)), extremes)
+            for tile in (Tile(x, y, level) for x, y in places.tolist()):
+                pictures.paint_waiting(tile, _bands(config, tile, roots), extremes)
 
 
 def _write_updated(config: VisualizationConfig, output: Path, ranges: Extremes) -> None:

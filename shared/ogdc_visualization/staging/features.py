@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import pyogrio.raw
 import pyproj
 import shapely
 from numpy.typing import NDArray
@@ -18,13 +17,13 @@ from ogdc_shared.visualization.config import VisualizationConfig
 from ogdc_visualization.grid import Grid
 from ogdc_visualization.reprojection import reproject
 from ogdc_visualization.staging.antimeridian import split_at_antimeridian
+from ogdc_visualization.staging.findings import Findings, Warn
+from ogdc_visualization.staging.rows import Rows, read_rows
 
 _POLYGON, _MULTIPOLYGON = 3, 6
 _WORLDS = frozenset({"EPSG:4326", "OGC:CRS84", "EPSG:3857", "EPSG:3395"})
 """CRS whose grids show all longitudes side by side, and end at the antimeridian."""
 _NAMESPACE = uuid.UUID("5f0d6c0e-2f1c-5d0e-9d53-8a1a3f6a7f11")
-
-Warn = Callable[[str], None]
 
 
 class Features(NamedTuple):
@@ -55,8 +54,8 @@ class Features(NamedTuple):
 
 def read_features(
     path: Path, filename: str, config: VisualizationConfig, grid: Grid, warn: Warn
-) -> Features | None:
-    """Read the polygons of a file; None where there are none.
+) -> Iterator[Features]:
+    """Read the polygons of a file, some tens of thousands at once, those without any left out.
 
     What is no polygon, or has no place on the map, is left out and told of with its row; invalid polygons are
     made valid, and those across the antimeridian are split there.
@@ -64,29 +63,42 @@ def read_features(
     Raises:
         InputError: it cannot be read, has no CRS, or a column of statistics is missing or is no number.
     """
-    try:
-        meta, _, wkb, values = pyogrio.raw.read(path)
-    except pyogrio.errors.DataSourceError as exc:
-        raise InputError(f"{filename} cannot be read: {exc}") from exc
-    columns = dict(zip(meta["fields"], values, strict=True))
-    _check_columns(columns, filename, config)
-    if wkb is None or not len(wkb):
-        warn(f"{filename} holds no polygon")
-        return None
-    geometries = shapely.from_wkb(wkb, on_invalid="ignore")
-    crs = _crs_of(meta["crs"], config, filename)
-    geometries = _on_the_map(_polygons(geometries, filename, warn), crs, config, grid)
-    rows = np.flatnonzero(_usable(geometries, filename, warn))
-    if not len(rows):
-        warn(f"{filename} holds no polygon that can be shown")
-        return None
-    kept = geometries[rows]
+    findings = Findings()
+    read = shown = 0
+    for rows in read_rows(path, filename):
+        _check_columns(rows.columns, filename, config)
+        if len(rows.wkb):
+            crs = _crs_of(rows.crs, config, filename)
+            features = _features(rows, read, crs, filename, config, grid, findings)
+            read, shown = read + len(rows.wkb), shown + len(features.rows)
+            if len(features.rows):
+                yield features
+    findings.tell(filename, warn)
+    if not shown:
+        warn(f"{filename} holds no polygon that can be shown" if read else f"{filename} holds no polygon")
+
+
+def _features(  # noqa: PLR0917  one place calls it
+    rows: Rows,
+    first: int,
+    crs: pyproj.CRS,
+    filename: str,
+    config: VisualizationConfig,
+    grid: Grid,
+    findings: Findings,
+) -> Features:
+    """Return those of some rows, of which the first has this number, that can be shown."""
+    findings.first = first
+    geometries = shapely.from_wkb(rows.wkb, on_invalid="ignore")
+    geometries = _on_the_map(_polygons(geometries, findings), crs, config, grid)
+    usable = np.flatnonzero(_usable(geometries, findings))
+    kept = geometries[usable]
     return Features(
         kept,
-        {name: column[rows] for name, column in columns.items()},
+        {name: column[usable] for name, column in rows.columns.items()},
         _centroids(kept, grid),
         shapely.area(kept),
-        rows,
+        usable + first,
         filename,
     )
 
@@ -117,7 +129,7 @@ def _crs_of(found: str | None, config: VisualizationConfig, filename: str) -> py
     return pyproj.CRS.from_user_input(crs)
 
 
-def _polygons(geometries: NDArray[np.object_], filename: str, warn: Warn) -> NDArray[np.object_]:
+def _polygons(geometries: NDArray[np.object_], findings: Findings) -> NDArray[np.object_]:
     """Leave None where there is no polygon, and make valid what is not."""
     kinds = shapely.get_type_id(geometries)
     is_polygon = np.isin(kinds, (_POLYGON, _MULTIPOLYGON))
@@ -125,15 +137,15 @@ def _polygons(geometries: NDArray[np.object_], filename: str, warn: Warn) -> NDA
         ("have no geometry", (kinds == -1) | shapely.is_empty(geometries)),
         ("are no polygons", (kinds != -1) & ~is_polygon),
     ):
-        _tell(which, name, filename, warn)
+        findings.add(which, name)
     polygons = geometries.copy()
     polygons[~is_polygon | shapely.is_empty(geometries)] = None
     finite = np.isfinite(shapely.bounds(polygons)).all(axis=1)
-    _tell(shapely.is_geometry(polygons) & ~finite, "have coordinates that are no numbers", filename, warn)
+    findings.add(shapely.is_geometry(polygons) & ~finite, "have coordinates that are no numbers")
     polygons = np.asarray(shapely.force_2d(polygons), object)
     polygons[~finite] = None
     invalid = shapely.is_geometry(polygons) & ~shapely.is_valid(polygons)
-    _tell(invalid, "were invalid and are repaired", filename, warn)
+    findings.add(invalid, "were invalid and are repaired")
     polygons[invalid] = shapely.make_valid(polygons[invalid], method="structure", keep_collapsed=False)
     return polygons
 
@@ -154,10 +166,10 @@ def _on_the_map(
     return polygons
 
 
-def _usable(polygons: NDArray[np.object_], filename: str, warn: Warn) -> NDArray[np.bool_]:
+def _usable(polygons: NDArray[np.object_], findings: Findings) -> NDArray[np.bool_]:
     there = shapely.is_geometry(polygons)
     known = np.isfinite(shapely.bounds(polygons)).all(axis=1) & (shapely.area(polygons) > 0)
-    _tell(there & ~known, "have no area, or no place in the map's CRS", filename, warn)
+    findings.add(there & ~known, "have no area, or no place in the map's CRS")
     return np.asarray(there & known)
 
 
@@ -170,10 +182,3 @@ def _centroids(geometries: NDArray[np.object_], grid: Grid) -> NDArray[np.float6
         parts = shapely.get_parts(geometries[index])
         counted[index] = parts[np.argmax(shapely.area(parts))]
     return shapely.get_coordinates(shapely.centroid(counted))
-
-
-def _tell(which: NDArray[np.bool_], words: str, filename: str, warn: Warn) -> None:
-    rows: Sequence[int] = np.flatnonzero(which).tolist()
-    if rows:
-        shown = ", ".join(map(str, rows[:5])) + (", …" if len(rows) > 5 else "")
-        warn(f"{filename}: {len(rows)} rows {words} (row {shown})")

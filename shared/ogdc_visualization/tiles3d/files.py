@@ -1,4 +1,4 @@
-"""The files of 3D Tiles: a leaf for each tile of the highest level, a tileset for each block, one above."""
+"""The files of 3D Tiles: a leaf for each tile of the highest level, and tilesets that refer to them."""
 
 from __future__ import annotations
 
@@ -20,13 +20,22 @@ from ogdc_visualization.tiles3d.regions import Region, union
 from ogdc_visualization.tiles3d.tileset import Content, Errors, build_tileset, leaf_error
 from ogdc_visualization.units import metres_per_unit
 
+_LEVELS = 4
+"""How many levels of leaves and what is above them one tileset has, where there are not too many of them."""
+_MAX_LEVEL = 9
+"""The highest level of such tilesets, so that the one above them does not have too many to refer to."""
+
 
 class TilesetFiles:
-    """Writes leaves of a block and its tileset, or that of all blocks."""
+    """Writes leaves, or what refers to them.
+
+    Attributes:
+        regions: Where the leaves are that were written.
+    """
 
     def __init__(self, output: Path, config: VisualizationConfig, grid: Grid) -> None:
         self._output, self._config, self._grid = output, config, grid
-        self._regions: dict[Tile, Region] = {}
+        self.regions: dict[Tile, Region] = {}
 
     def add(self, tile: Tile, polygons: Polygons) -> None:
         """Write the leaf of a tile: the polygons, whole, whose centroids are in it."""
@@ -43,19 +52,25 @@ class TilesetFiles:
         )
         if leaf:
             self._write(self._path(tile, config.ext_3dtiles), leaf.content)
-            self._regions[tile] = leaf.region
+            self.regions[tile] = leaf.region
 
-    def finish_block(self, block: Tile) -> Region | None:
-        """Write the tileset of the leaves, all of a block; return the region that holds them, if any."""
-        if not self._regions:
-            return None
-        self._write_tileset(self._path(block, ".json"), self._regions, self._config.ext_3dtiles, top=block.z)
-        return union(self._regions.values())
-
-    def write_tileset(self, blocks: Mapping[Tile, Region]) -> None:
-        """Write the tileset of all blocks."""
+    def write_tilesets(self, leaves: Mapping[Tile, Region]) -> None:
+        """Write the tilesets of all leaves, one at least: for each tile of a level between, and one above."""
+        level = self._level_between
+        groups: dict[Tile, dict[Tile, Region]] = {}
+        for tile, region in sorted(leaves.items()):
+            groups.setdefault(tile.above(level), {})[tile] = region
+        for group, regions in groups.items():
+            self._write_tileset(self._path(group, ".json"), regions, self._config.ext_3dtiles, top=level)
         path = self._output / self._config.dir_3dtiles / "tileset.json"
-        self._write_tileset(path, blocks, ".json", top=self._config.min_level)
+        hulls = {group: union(regions.values()) for group, regions in groups.items()}
+        self._write_tileset(path, hulls, ".json", top=self._config.min_level)
+
+    @property
+    def _level_between(self) -> int:
+        """The level whose tiles have tilesets of their own: of up to 256 leaves, and not too many."""
+        highest = min(self._config.max_level - _LEVELS, _MAX_LEVEL)
+        return max(self._config.min_level, highest)
 
     def _write_tileset(self, path: Path, tiles: Mapping[Tile, Region], extension: str, *, top: int) -> None:
         contents = {

@@ -38,21 +38,23 @@ def test_stages_take_what_those_before_left(tmp_path: Path, paints: bool) -> Non
     found = made(recipe(tmp_path, config_file="c.json"))
     stages = [
         ("process", None, False, ()),
-        ("build", "process", True, ()),
+        ("build", "process", False, ()),
         *([("paint", "build", True, ("build",))] if paints else []),
         ("top", "build", True, ("build", "paint") if paints else ("build",)),
     ]
     assert [(plan.stage, plan.before, plan.by_key, plan.reads) for plan in found] == stages
+    assert [plan.stage for plan in found if plan.shares] == ["build"]
     verbs = ["scatter", *(stage for stage, *_ in stages[1:])]
     assert [plan.commands[0].text for plan in found] == [f"ogdc-visualization {verb}" for verb in verbs]
     assert all(plan.own and not plan.checks and ("CONFIG_FILE", "c.json") in plan.variables for plan in found)
     assert all(Plan.from_json(plan.to_json()) == plan for plan in found)
 
 
-def test_blocks_are_divided_by_size_among_a_bounded_number_of_tasks(tmp_path: Path) -> None:
+def test_blocks_are_shared_among_a_bounded_number_of_tasks(tmp_path: Path) -> None:
     files, blocks, painted, whole = (plan.partitioning for plan in made(recipe(tmp_path)))
     assert (files.strategy, files.size) == ("files", 10)
-    assert blocks == painted == PARALLEL._replace(strategy="size", size=None, tasks=20)
+    assert blocks == PARALLEL._replace(strategy="files", size=1, bytes=4096, tasks=10)
+    assert painted == PARALLEL._replace(strategy="size", size=None, tasks=10)
     assert not whole.divides
 
 

@@ -16,6 +16,7 @@ from ogdc_shared.errors import InvalidRecipeError
 from ogdc_shared.visualization.config import VisualizationConfig
 from ogdc_shared.visualization.reading import read_config, render_config
 from ogdc_visualization.grid import load_grid
+from ogdc_visualization.stages.feature_store import FeatureStore
 
 SIDE = 8_000_200.0
 
@@ -141,10 +142,12 @@ def test_tasks_find_the_grid_of_their_recipe(tmp_path: Path) -> None:
     (tmp_path / "inputs").mkdir()
     collection = {"type": "FeatureCollection", "features": [lake]}
     (tmp_path / "inputs/lake.geojson").write_text(json.dumps(collection))
-    places = {"INPUT_DIR": tmp_path / "inputs", "OUTPUT_DIR": tmp_path / "blocks", "RECIPE_DIR": tmp_path}
+    places = {"INPUT_DIR": tmp_path / "inputs", "OUTPUT_DIR": tmp_path / "polygons", "RECIPE_DIR": tmp_path}
     subprocess.run(
         [sys.executable, "-m", "ogdc_visualization", "scatter"],
         env=os.environ | {name: str(path) for name, path in places.items()} | {"CONFIG_FILE": "config.json"},
         check=True,
     )
-    assert [path.name for path in (tmp_path / "blocks").iterdir()] == ["0-0-0"]
+    store = FeatureStore([tmp_path / "polygons"])
+    [lakes] = store.read(store.leaves.codes)
+    assert abs(lakes.features.centroids).max() > 180  # metres of the recipe's grid, no degrees

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ogdc_shared.errors import InputNotFoundError, UnusableInputError
-from ogdc_shared.plan import InputFile, VolumeInput
+from ogdc_shared.inputs.listing import Listing
+from ogdc_shared.plan import InputFile, Partitioning, Plan, VolumeInput
 from ogdc_worker.process.volumes import check_files, link_files, replace_links, whole_outputs
-from ogdc_worker.search import find_files, find_keys
+from ogdc_worker.search import find_files, find_keys, find_shares
 from support.trees import plant, tree
 
 CONTENT = {
@@ -261,6 +262,40 @@ def test_a_stage_without_a_key_is_named(tmp_path: Path) -> None:
     plant(tmp_path / "0/output_dir", {"summary.json": b"{}"})
     with pytest.raises(InputNotFoundError, match="The stage process has found nothing to go on with"):
         list(find_keys("process", str(tmp_path)))
+
+
+@pytest.mark.parametrize(
+    ("how", "shares"),
+    [
+        (Partitioning(), 1),
+        (Partitioning(tasks=9, bytes=4), 3),
+        (Partitioning(tasks=2, bytes=4), 2),
+        (Partitioning(tasks=9, bytes=99), 1),
+    ],
+)
+def test_each_share_has_all_that_a_stage_left(tmp_path: Path, how: Partitioning, shares: int) -> None:
+    plant(tmp_path / "0/output_dir", {"a/x": b"12345", "b": b"6"})
+    plant(tmp_path / "10/output_dir", {"a/y": b"1234567"})
+    (tmp_path / "2/output_dir").mkdir(parents=True)
+    found = list(find_shares("process", how, str(tmp_path)))
+    places = [f"{share}-of-{shares}" for share in range(shares)]
+    assert [(each.directory, each.name) for each in found] == [
+        (place, number) for place in places for number in ("0", "10")
+    ]
+    (tmp_path / "inputs").mkdir()
+    link_files(found, str(tmp_path / "inputs"))
+    assert (tmp_path / f"inputs/{places[-1]}/10/a/y").read_bytes() == b"1234567"
+    plan = Plan("lakes", (), before="process", shares=True, partitioning=how._replace(size=1))
+    with Listing() as listing:
+        listing.extend(found)
+        partitions = [list(positions) for positions in listing.items_of(plan).divided(plan.partitioning)]
+    assert sorted(partitions) == [[2 * share, 2 * share + 1] for share in range(shares)]
+
+
+def test_a_stage_that_left_nothing_to_share_is_named(tmp_path: Path) -> None:
+    (tmp_path / "0/output_dir").mkdir(parents=True)
+    with pytest.raises(InputNotFoundError, match="The stage process has found nothing to go on with"):
+        list(find_shares("process", Partitioning(), str(tmp_path)))
 
 
 def test_files_can_keep_their_places(volumes: Path, tmp_path: Path) -> None:

@@ -1,0 +1,39 @@
+"""What is odd about the rows of a file: kept until all are read, then told in a sentence each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Warn = Callable[[str], None]
+
+_SHOWN = 5
+
+
+class Findings:
+    """Counts rows by what is odd about them.
+
+    Attributes:
+        first: The number, in the file, of the first of the rows that are looked at.
+    """
+
+    def __init__(self) -> None:
+        self.first = 0
+        self._counts: dict[str, int] = {}
+        self._rows: dict[str, list[int]] = {}
+
+    def add(self, which: NDArray[np.bool_], words: str) -> None:
+        """Note which of the rows (n,) that are looked at these words are about."""
+        rows = np.flatnonzero(which)
+        if len(rows):
+            self._counts[words] = self._counts.get(words, 0) + len(rows)
+            shown = self._rows.setdefault(words, [])
+            shown += (rows[: _SHOWN - len(shown)] + self.first).tolist()
+
+    def tell(self, filename: str, warn: Warn) -> None:
+        """Warn of all."""
+        for words, count in self._counts.items():
+            shown = ", ".join(map(str, self._rows[words])) + (", …" if count > _SHOWN else "")
+            warn(f"{filename}: {count} rows {words} (row {shown})")
