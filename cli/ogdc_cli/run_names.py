@@ -62,6 +62,6 @@ def _counted(client: ApiClient, number: int) -> str:
     """The caller's newest run but so many; those of others on a shared deployment are not counted."""
     runs = list(islice(client.runs(submitted_by=client.user, limit=min(number, 200)), number))
     if len(runs) < number:
-        there_are = f"There are {len(runs)} runs" if runs else "There is no run"
+        there_are = {0: "There is no run", 1: "There is 1 run"}.get(len(runs), f"There are {len(runs)} runs")
         raise InvalidRequestError(f"-{number}: {there_are} of {client.user}. `ogdc-runner list` shows all.")
     return runs[-1].name
