@@ -40,7 +40,7 @@ _CONTENT: dict[str, dict[str, Any]] = {
     "application/ld+json": {"type": "object"},
 }
 """What answers hold that are no struct of ours, where they are no text."""
-_ANYWHERE = (400, 413, 500, 503)
+_ANYWHERE = (400, 408, 413, 500, 503)
 """What any request may be answered with: one that is malformed or too large, a fault of ours, a part away."""
 _WHERE_CALLERS_COUNT = (401, 403, 429)
 """What it may be answered with besides, where it is asked who calls."""
@@ -49,6 +49,7 @@ _MEANING = {
     401: "It is not known who calls.",
     403: "The caller may not do this.",
     404: "There is no such run, trigger, recipe or output.",
+    408: "The body does not come in time.",
     409: "It contradicts the record.",
     410: "It is no longer kept.",
     413: "The body is too large.",

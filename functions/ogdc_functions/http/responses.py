@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 from flask import Flask, Request, Response, request
 from msgspec import Struct, to_builtins
 from werkzeug import Response as WerkzeugResponse
-from werkzeug.exceptions import BadRequest, HTTPException, NotFound, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, NotFound
 
+from ogdc_functions.http.reading import UNREAD
 from ogdc_shared import errors
 from ogdc_shared.events.cloudevents import Event, write_event
 
@@ -54,10 +55,6 @@ _STATUS: Mapping[type[Exception], int] = {
 _log = logging.getLogger(__name__)
 
 
-class UnreadableBodyError(BadRequest):
-    """A request whose body is not framed as HTTP wants it, or breaks off."""
-
-
 def prepare(app: Flask) -> None:
     """Have `app` say in each answer what browsers may do with it, and refuse in JSON as the routes do.
 
@@ -67,7 +64,7 @@ def prepare(app: Flask) -> None:
 
     def refuse(exc: HTTPException) -> Response:
         response = error_response(nothing_at(request.path) if isinstance(exc, NotFound) else exc)
-        _leave_body_unread(response)
+        leave_body_unread(response)
         return response
 
     app.register_error_handler(HTTPException, refuse)
@@ -167,13 +164,13 @@ def status_of(exc: Exception) -> int:
 def _http_response(exc: HTTPException) -> Response:
     response = json_response({"detail": exc.description or "No such request."}, exc.code or 500)
     response.headers.extend(header for header in exc.get_headers() if header[0].lower() != "content-type")
-    if isinstance(exc, RequestEntityTooLarge | UnreadableBodyError):
-        _leave_body_unread(response)
+    if isinstance(exc, UNREAD):
+        leave_body_unread(response)
     return response
 
 
-def _leave_body_unread(response: Response) -> None:
-    """Stop functions-framework from reading the rest of a request that is too large, or cannot be read.
+def leave_body_unread(response: Response) -> None:
+    """Stop functions-framework from reading the rest of a request that is too large, or does not come.
 
     It reads what a handler left, except before a streamed answer (`functions_framework.read_request`).
     """

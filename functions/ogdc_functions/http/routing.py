@@ -9,12 +9,13 @@ from typing import Any, NamedTuple, NoReturn
 
 from flask import Request, Response
 from msgspec import Struct
-from werkzeug.exceptions import ClientDisconnected, HTTPException, MethodNotAllowed, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from ogdc_functions.http.callers import add_challenge, credentials_of
 from ogdc_functions.http.matching import Paths, bare
 from ogdc_functions.http.observing import observed
-from ogdc_functions.http.responses import UnreadableBodyError, error_response, nothing_at, struct_response
+from ogdc_functions.http.reading import UNREAD, read_body, read_what_is_refused
+from ogdc_functions.http.responses import error_response, leave_body_unread, nothing_at, struct_response
 from ogdc_shared.accounts.identify import identify
 from ogdc_shared.api.routes import ROUTES, Route
 from ogdc_shared.auth.caller import Caller
@@ -31,7 +32,6 @@ Handlers = Mapping[tuple[str, str], tuple[Route, Handler]]
 
 _REFUSED = frozenset({401, 403, 429})
 """Statuses of who may not do what they ask for; what they came with is in no message."""
-_BROKEN_OFF = "The request's body breaks off: it is shorter than its headers say. Send it again."
 
 _log = logging.getLogger(__name__)
 
@@ -93,40 +93,22 @@ def _issuers_asked(context: Context, permissions: Collection[Permission]) -> lis
 
 
 def _answer(found: _Found, request: Request, context: Context) -> Response:
+    most = found.route.max_body
     try:
-        _read_body(request, most=found.route.max_body)
+        # Nobody else's request may take long.
         caller = identify(context, credentials_of(request), found.route.permission)
+        read_body(request, most=most)
         answer = found.handle(Call(request, caller), **found.parameters)
         return struct_response(answer) if isinstance(answer, Struct) else answer
     except Exception as exc:
         response = error_response(exc)
+        if not isinstance(exc, UNREAD) and not read_what_is_refused(request, most=most):
+            leave_body_unread(response)
         if response.status_code in _REFUSED:
             _log.info("%s %s: %s: %s", request.method, found.route.path, response.status, exc)
         if context.settings.access_mode == "authenticated":
             add_challenge(response, exc, request, context.settings)
         return response
-
-
-def _read_body(request: Request, *, most: int) -> None:
-    """Read a request's body now: functions-framework does it after the answer, where an error is a crash.
-
-    One byte more than allowed is let in, since werkzeug cuts a chunked body off at the limit without a word.
-    """
-    request.max_content_length = most + 1
-    try:
-        size = len(request.get_data())
-    except RequestEntityTooLarge:
-        size = most + 1
-    except ClientDisconnected as exc:
-        raise UnreadableBodyError(_BROKEN_OFF) from exc
-    except HTTPException:
-        raise
-    except Exception as exc:  # each web server has its own: a chunk that is malformed, a caller who went away
-        raise UnreadableBodyError(f"The request's body cannot be read: {exc}") from exc
-    if size < (request.content_length or 0) <= most:  # gunicorn leaves that unsaid
-        raise UnreadableBodyError(_BROKEN_OFF)
-    if size > most:
-        raise RequestEntityTooLarge(f"The body is too large; at most {most:,} bytes are taken here.")
 
 
 def _find(handlers: Handlers, paths: Paths, request: Request) -> _Found:

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,19 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_read(service: Service,
         answer = connection.recv(1 << 16).decode()
 
     assert answer.startswith("HTTP/1.1 413 ")
+    assert "Traceback" not in log.read_text()
+
+
+def test_who_may_not_ask_cannot_keep_others_waiting(environment, log: Path):
+    environment.setenv("ACCESS_MODE", "authenticated")
+    head = "POST /submit HTTP/1.1\r\nHost: x\r\nContent-Type: application/gzip\r\nContent-Length: 99\r\n\r\nx"
+    with Service("submit", log=log) as service, ExitStack() as connections:
+        for _ in range(20):  # more than it has threads
+            connection = socket.create_connection(("127.0.0.1", service.port), timeout=300)
+            connections.enter_context(connection).sendall(head.encode())
+        assert send(service, bundle(recipe_files())) == 401
+        assert connection.recv(1 << 16).startswith(b"HTTP/1.1 401 ")
+
     assert "Traceback" not in log.read_text()
 
 
