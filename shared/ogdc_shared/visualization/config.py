@@ -208,6 +208,11 @@ class VisualizationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
         return self.z_range[1]
 
     @property
+    def input_key(self) -> str:
+        """The key that says which of the inputs are read."""
+        return "ext_input" if self.enable_stager else "ext_staged"
+
+    @property
     def columns(self) -> frozenset[str]:
         """The columns of numbers that the data has to have."""
         return frozenset(each.column for each in self.statistics if each.column is not None)

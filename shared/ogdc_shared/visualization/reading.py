@@ -85,8 +85,11 @@ def _problems(config: VisualizationConfig) -> list[str]:
         found.append("tile_path_structure: give style, tms, z, x and y, each once.")
     if config.base_url and not re.fullmatch(r"https?://[^\s/]+(/[^\s?#]*)?/", config.base_url):
         found.append(f"base_url: {config.base_url!r} is no address of a directory; it ends with a slash.")
-    if not config.enable_stager:
-        found.append("enable_stager: tiles that are staged already cannot be taken yet; leave it out.")
+    if not (config.enable_stager or config.enable_raster or config.enable_3dtiles):
+        found.append(
+            "enable_stager: of tiles that are staged already rasters or 3D tiles are made, and "
+            "enable_raster and enable_3dtiles are false. Web tiles are pictures of rasters."
+        )
     if config.deduplicate_at and not config.deduplicate_method:
         found.append("deduplicate_method: is missing; deduplicate_at takes neighbor or footprints.")
     if config.deduplicate_at and not config.deduplicate_keep_rules:

@@ -33,7 +33,7 @@ def find_duplicates(
         config: Says what a duplicate is.
         grid: Of the map.
     """
-    if not config.deduplicate_at:
+    if not config.deduplicate_at or not config.enable_stager:  # else staging has found them
         return None
     if config.deduplicate_method == "footprints":
         return _by_footprints(store, parts, config)

@@ -39,14 +39,21 @@ class FeatureFile:
         self._kinds: dict[str, np.dtype[Any]] = {}
         self._bounds = np.array([np.inf, np.inf, -np.inf, -np.inf])
 
-    def add(self, features: Features, outside: NDArray[np.bool_]) -> None:
-        """Write some, one at least; `outside` (n,) are those that lie outside the file's footprint."""
+    def add(self, features: Features, outside: NDArray[np.bool_], placed: Placed | None = None) -> None:
+        """Write some, one at least.
+
+        Args:
+            features: What is written.
+            outside: Those (n,) that lie outside the file's footprint.
+            placed: Their tiles; None: those that they are in.
+        """
         for name, column in features.columns.items():
             self._kinds[name] = _common(self._kinds.get(name, column.dtype), column.dtype)
         west, south, east, north = shapely.total_bounds(features.geometries)
         low, high = np.minimum(self._bounds[:2], (west, south)), np.maximum(self._bounds[2:], (east, north))
         self._bounds = np.concatenate((low, high))
-        placed = place(features.geometries, features.centroids, self._grid, self._level)
+        if placed is None:
+            placed = place(features.geometries, features.centroids, self._grid, self._level)
         if len(placed.codes):
             arrays = arrange(features, outside, placed)
             write_arrays(self._directory / ARRAYS.replace("*", str(self._parts)), arrays)

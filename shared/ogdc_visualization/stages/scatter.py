@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import numpy as np
+
 from ogdc_shared.several import several
 from ogdc_shared.visualization.config import VisualizationConfig
 from ogdc_visualization.deduplicate.footprints import Footprint, outside, read_footprint
@@ -12,6 +14,7 @@ from ogdc_visualization.grid import load_grid
 from ogdc_visualization.stages.feature_files import FeatureFile
 from ogdc_visualization.staging.features import read_features
 from ogdc_visualization.staging.findings import Warn
+from ogdc_visualization.staging.staged_tiles import read_staged_tiles
 from ogdc_visualization.web_tiles.palette import check_colors
 
 
@@ -42,6 +45,11 @@ def _scatter_file(  # noqa: PLR0917  one place calls it
 ) -> None:
     grid = load_grid(config.tms_id)
     written = FeatureFile(directory, grid, config.max_level)
+    if not config.enable_stager:
+        for features, placed in read_staged_tiles(path, name, config, grid, warn):
+            written.add(features, np.zeros(len(features.rows), bool), placed)
+        written.close(name, None)
+        return
     footprint = _footprint(name, config, footprints, warn)
     for features in read_features(path, name, config, grid, warn):
         written.add(features, outside(features.geometries, footprint, config))
@@ -53,16 +61,16 @@ def _names(config: VisualizationConfig, inputs: Path, warn: Warn) -> list[str]:
 
     Where there are none, another task may well have some.
     """
+    extension = getattr(config, config.input_key)
     names = sorted(
         path.relative_to(inputs).as_posix()
         for path in inputs.rglob("*")
-        if path.name.lower().endswith(config.ext_input.lower()) and not path.name.startswith(".")
+        if path.name.lower().endswith(extension.lower()) and not path.name.startswith(".")
     )
     if not names:
         others = sorted(path.relative_to(inputs).as_posix() for path in inputs.rglob("*") if path.is_file())
-        warn(
-            f"{several(others)}: no name ends in {config.ext_input!r}, as ext_input of the configuration says"
-        )
+        key = config.input_key
+        warn(f"{several(others)}: no name ends in {extension!r}, as {key} of the configuration says")
     return names
 
 

@@ -49,7 +49,8 @@ class Staged(NamedTuple):
         Their columns are those of the files that are in this tile.
         """
         members = self.members[self.slices[tile.x, tile.y]]
-        columns = self._attributes(members) | {name: values[members] for name, values in self.added.items()}
+        columns = self._attributes(members)  # with what is added, if they were staged before
+        columns |= {name: values[members] for name, values in self.added.items() if name not in columns}
         config, own = self.config, str(tile)
         columns[config.prop_tile] = np.full(len(members), own, object)
         columns[config.prop_centroid_within_tile] = columns[config.prop_centroid_tile] == own

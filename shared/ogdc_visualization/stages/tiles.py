@@ -44,9 +44,10 @@ class TileFiles:
     def staged(self, tile: Tile, polygons: Polygons) -> None:
         """Write the polygons of a tile, as a staged tile and as a 3D tile."""
         config = self._config
-        path = tile_path(self.output, config, config.dir_staged, tile, config.ext_staged)
-        write_geopackage(path, polygons.geometries, polygons.columns, tile, self._grid)
-        self.staging += self._staging_rows(tile, polygons)
+        if config.enable_stager:
+            path = tile_path(self.output, config, config.dir_staged, tile, config.ext_staged)
+            write_geopackage(path, polygons.geometries, polygons.columns, tile, self._grid)
+            self.staging += self._staging_rows(tile, polygons)
         if config.enable_3dtiles:
             self.tileset.add(tile, polygons)
 

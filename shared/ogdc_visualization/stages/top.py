@@ -118,7 +118,8 @@ def _write_tables(
         (row for each in facts for row in each.staging),
         key=lambda row: (row["tile_x"], row["tile_y"], row["filename"]),
     )
-    write_table(output / config.filename_staging_summary, STAGING, staging)
+    if config.enable_stager:
+        write_table(output / config.filename_staging_summary, STAGING, staging)
     rasters = _by_place([*files.rasters, *(row for each in facts for row in each.rasters)])
     events = _by_place([*files.events, *(row for each in facts for row in each.events)])
     if rasters:

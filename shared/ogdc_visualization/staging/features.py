@@ -66,7 +66,8 @@ def read_features(
     findings = Findings()
     read = shown = 0
     for rows in read_rows(path, filename):
-        _check_columns(rows.columns, filename, config)
+        check_columns(rows.columns, filename, config)
+        _check_unstaged(rows.columns, filename, config)
         if len(rows.wkb):
             crs = _crs_of(rows.crs, config, filename)
             features = _features(rows, read, crs, filename, config, grid, findings)
@@ -90,7 +91,7 @@ def _features(  # noqa: PLR0917  one place calls it
     """Return those of some rows, of which the first has this number, that can be shown."""
     findings.first = first
     geometries = shapely.from_wkb(rows.wkb, on_invalid="ignore")
-    geometries = _on_the_map(_polygons(geometries, findings), crs, config, grid)
+    geometries = _on_the_map(make_polygons(geometries, findings), crs, config, grid)
     usable = np.flatnonzero(_usable(geometries, findings))
     kept = geometries[usable]
     return Features(
@@ -103,13 +104,21 @@ def _features(  # noqa: PLR0917  one place calls it
     )
 
 
-def _check_columns(columns: Mapping[str, NDArray[Any]], filename: str, config: VisualizationConfig) -> None:
+def check_columns(columns: Mapping[str, NDArray[Any]], filename: str, config: VisualizationConfig) -> None:
+    """Make sure that a file has the columns that statistics are of.
+
+    Raises:
+        InputError: it has not, or one holds no numbers.
+    """
     for name in sorted(config.columns):
         if name not in columns:
             there = ", ".join(columns) or "none"
             raise InputError(f"{filename} has no column {name!r}, which statistics are of; it has: {there}.")
         if columns[name].dtype.kind not in "iufb":
             raise InputError(f"{filename}: column {name!r} holds no numbers.")
+
+
+def _check_unstaged(columns: Mapping[str, NDArray[Any]], filename: str, config: VisualizationConfig) -> None:
     for name in sorted(config.compared_columns - columns.keys()):
         there = ", ".join(columns) or "none"
         raise InputError(
@@ -129,7 +138,7 @@ def _crs_of(found: str | None, config: VisualizationConfig, filename: str) -> py
     return pyproj.CRS.from_user_input(crs)
 
 
-def _polygons(geometries: NDArray[np.object_], findings: Findings) -> NDArray[np.object_]:
+def make_polygons(geometries: NDArray[np.object_], findings: Findings) -> NDArray[np.object_]:
     """Leave None where there is no polygon, and make valid what is not."""
     kinds = shapely.get_type_id(geometries)
     is_polygon = np.isin(kinds, (_POLYGON, _MULTIPOLYGON))

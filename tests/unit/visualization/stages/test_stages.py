@@ -337,9 +337,59 @@ def test_a_palette_that_is_none_is_named_with_its_statistic(inputs: Path, tmp_pa
         scatter(config(statistics=[statistic]), inputs, tmp_path / "work", print)
 
 
-def test_what_is_not_there_yet_is_refused() -> None:
+def test_tiles_that_are_staged_already_give_the_same(inputs: Path, tmp_path: Path) -> None:
+    write_input(inputs / "d.gpkg", [shapely.Point(-50, 69).buffer(0.3)])
+    rules = {"deduplicate_method": "neighbor", "deduplicate_keep_rules": [["depth", "larger"]]}
+    keys: dict[str, Any] = rules | {"deduplicate_at": ["raster"]}
+    whole, _ = run(config(**keys), inputs, tmp_path / "whole", apart=False)
+    expected = {
+        name: content
+        for name, content in contents(whole).items()
+        if not name.startswith(("staged/", "map/")) and name not in {"index.html", "config__updated.json"}
+    }
+    (tmp_path / "tiles").mkdir()
+    for number, path in enumerate(sorted((whole / "staged").rglob("*.gpkg"), reverse=True)):
+        path.rename(tmp_path / f"tiles/{number}.gpkg")
+    again, warnings = run(
+        config(enable_stager=False, **keys), tmp_path / "tiles", tmp_path / "again", apart=True
+    )
+    found = contents(again)
+    assert not warnings
+    assert not any(name.startswith("staging") for name in (path.name for path in again.rglob("*")))
+    assert {name: content for name, content in found.items() if name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("keys", "problem"),
+    [
+        ({"z_range": [0, 5]}, "no tile of level 5"),
+        ({"tms_id": "WebMercatorQuad"}, "tiles of WebMercatorQuad are in EPSG:3857"),
+        ({"prop_area": "size"}, "has no column 'size', so it is no staged tile"),
+        ({"statistics": [{"name": "x", "property": "volume"}]}, "has no column 'volume'"),
+    ],
+)
+def test_tiles_that_are_staged_for_something_else_are_refused(
+    tmp_path: Path, keys: dict[str, Any], problem: str
+) -> None:
+    box = [shapely.box(10, 10, 11, 11)]
+    added: dict[str, Any] = {
+        "staging_area": [1.0],
+        "staging_centroid_x": [10.5],
+        "staging_centroid_y": [10.5],
+        "staging_filename": ["a.gpkg"],
+        "staging_identifier": ["1"],
+        "staging_centroid_tile": ["Tile(x=67, y=28, z=6)"],
+        "staging_tile": ["Tile(x=67, y=28, z=6)"],
+        "staging_centroid_within_tile": [True],
+    }
+    write_input(tmp_path / "inputs/28.gpkg", box, **added)
+    with pytest.raises(InputError, match=problem):
+        run(config(enable_stager=False, **keys), tmp_path / "inputs", tmp_path / "work", apart=False)
+
+
+def test_staged_tiles_of_which_nothing_is_made_are_refused() -> None:
     with pytest.raises(InvalidRecipeError, match="enable_stager"):
-        config(enable_stager=False)
+        config(enable_stager=False, enable_raster=False, enable_3dtiles=False)
 
 
 def test_duplicates_go_at_the_steps_that_are_asked_for(tmp_path: Path) -> None:
