@@ -64,6 +64,6 @@ def _build_block(
         for x, y in staged.leaves.tolist():
             tile = Tile(x, y, config.max_level)
             files.staged(tile, staged.polygons(tile))
-    leaves = [(tile.x, tile.y, region) for tile, region in files.tileset.regions.items()]
+    leaves = [(tile.x, tile.y, extent) for tile, extent in files.tileset.extents.items()]
     place = (block.tile.x, block.tile.y, block.tile.z)
     return files, BlockFacts(place, files.tiles, files.staging, files.rasters, files.events, leaves)

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from ogdc_visualization.tiles3d.regions import Region
+from ogdc_visualization.tiles3d.tileset import Extent
 
 FACTS = "facts.json"
 """Of a block, in its directory."""
@@ -22,7 +22,7 @@ Extremes = dict[tuple[str, int], tuple[float, float]]
 class BlockFacts(msgspec.Struct, frozen=True):
     """A block: its column, row and level; the columns and rows of its tiles, by level; rows of the tables.
 
-    `leaves` are column, row and region of its 3D tiles.
+    `leaves` are column, row and extent of its 3D tiles.
     """
 
     block: tuple[int, int, int]
@@ -30,7 +30,7 @@ class BlockFacts(msgspec.Struct, frozen=True):
     staging: list[dict[str, Any]]
     rasters: list[dict[str, Any]]
     events: list[dict[str, Any]]
-    leaves: list[tuple[int, int, Region]] = []
+    leaves: list[tuple[int, int, Extent]] = []
 
 
 class _LevelRange(msgspec.Struct, frozen=True):

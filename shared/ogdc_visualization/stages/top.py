@@ -47,7 +47,7 @@ def top(config: VisualizationConfig, inputs: Path, output: Path, warn: Warn) -> 
     above = {level: places for level, places in tiles.items() if level < deepest_level(inputs)}
     _paint_waiting(config, above, Pictures(config, output), roots, extremes)
     _write_tables(config, output, facts, files)
-    if leaves := {Tile(x, y, config.max_level): region for each in facts for x, y, region in each.leaves}:
+    if leaves := {Tile(x, y, config.max_level): extent for each in facts for x, y, extent in each.leaves}:
         files.tileset.write_tilesets(leaves)
     ranges = {
         (each.name, level): color_range(each, level, extremes)

@@ -16,8 +16,7 @@ from ogdc_visualization.grid import Grid, Tile
 from ogdc_visualization.pyramid import Polygons
 from ogdc_visualization.tile_files import tile_path
 from ogdc_visualization.tiles3d.leaves import build_leaf
-from ogdc_visualization.tiles3d.regions import Region, union
-from ogdc_visualization.tiles3d.tileset import Content, Errors, build_tileset, leaf_error
+from ogdc_visualization.tiles3d.tileset import Content, Errors, Extent, build_tileset, join, leaf_error
 from ogdc_visualization.units import metres_per_unit
 
 _LEVELS = 4
@@ -30,12 +29,12 @@ class TilesetFiles:
     """Writes leaves, or what refers to them.
 
     Attributes:
-        regions: Where the leaves are that were written.
+        extents: Where the leaves are that were written.
     """
 
     def __init__(self, output: Path, config: VisualizationConfig, grid: Grid) -> None:
         self._output, self._config, self._grid = output, config, grid
-        self.regions: dict[Tile, Region] = {}
+        self.extents: dict[Tile, Extent] = {}
 
     def add(self, tile: Tile, polygons: Polygons) -> None:
         """Write the leaf of a tile: the polygons, whole, whose centroids are in it."""
@@ -52,19 +51,19 @@ class TilesetFiles:
         )
         if leaf:
             self._write(self._path(tile, config.ext_3dtiles), leaf.content)
-            self.regions[tile] = leaf.region
+            self.extents[tile] = leaf.extent
 
-    def write_tilesets(self, leaves: Mapping[Tile, Region]) -> None:
+    def write_tilesets(self, leaves: Mapping[Tile, Extent]) -> None:
         """Write the tilesets of all leaves, one at least: for each tile of a level between, and one above."""
         level = self._level_between
-        groups: dict[Tile, dict[Tile, Region]] = {}
-        for tile, region in sorted(leaves.items()):
-            groups.setdefault(tile.above(level), {})[tile] = region
-        for group, regions in groups.items():
-            self._write_tileset(self._path(group, ".json"), regions, self._config.ext_3dtiles, top=level)
+        groups: dict[Tile, dict[Tile, Extent]] = {}
+        for tile, extent in sorted(leaves.items()):
+            groups.setdefault(tile.above(level), {})[tile] = extent
+        for group, extents in groups.items():
+            self._write_tileset(self._path(group, ".json"), extents, self._config.ext_3dtiles, top=level)
         path = self._output / self._config.dir_3dtiles / "tileset.json"
-        hulls = {group: union(regions.values()) for group, regions in groups.items()}
-        self._write_tileset(path, hulls, ".json", top=self._config.min_level)
+        whole = {group: join(extents.values()) for group, extents in groups.items()}
+        self._write_tileset(path, whole, ".json", top=self._config.min_level)
 
     @property
     def _level_between(self) -> int:
@@ -72,10 +71,10 @@ class TilesetFiles:
         highest = min(self._config.max_level - _LEVELS, _MAX_LEVEL)
         return max(self._config.min_level, highest)
 
-    def _write_tileset(self, path: Path, tiles: Mapping[Tile, Region], extension: str, *, top: int) -> None:
+    def _write_tileset(self, path: Path, tiles: Mapping[Tile, Extent], extension: str, *, top: int) -> None:
         contents = {
-            tile: Content(region, _relative(self._path(tile, extension), path))
-            for tile, region in tiles.items()
+            tile: Content(extent, _relative(self._path(tile, extension), path), extension != ".json")
+            for tile, extent in tiles.items()
         }
         tileset = build_tileset(contents, top=top, errors=self._errors, asset=self._asset)
         self._write(path, json.dumps(tileset, separators=(",", ":")).encode())

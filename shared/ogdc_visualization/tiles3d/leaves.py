@@ -14,7 +14,8 @@ from ogdc_visualization.tiles3d.b3dm import encode_b3dm
 from ogdc_visualization.tiles3d.ellipsoid import to_ecef
 from ogdc_visualization.tiles3d.gltf import LocalMesh
 from ogdc_visualization.tiles3d.metadata import encode_glb
-from ogdc_visualization.tiles3d.regions import Region, region_of_mesh
+from ogdc_visualization.tiles3d.regions import region_of_mesh
+from ogdc_visualization.tiles3d.tileset import Extent
 from ogdc_visualization.tiles3d.triangles import Mesh, triangulate
 from ogdc_visualization.units import metres_per_unit
 
@@ -27,10 +28,10 @@ ENCODERS = {".b3dm": encode_b3dm, ".glb": encode_glb}
 
 
 class Leaf(NamedTuple):
-    """A leaf's file as bytes, and the region that it certainly lies in."""
+    """A leaf's file as bytes, and where its polygons certainly are."""
 
     content: bytes
-    region: Region
+    extent: Extent
 
 
 def build_leaf(
@@ -55,7 +56,22 @@ def build_leaf(
         return None
     local = local_mesh(mesh, crs=crs, height=height)
     region = region_of_mesh(local.origin + local.positions, mesh.triangles)
-    return Leaf(ENCODERS[extension](local, columns, length=len(geometries)), region)
+    extent = Extent(region, longest_feature(local.positions, mesh.features))
+    return Leaf(ENCODERS[extension](local, columns, length=len(geometries)), extent)
+
+
+def longest_feature(positions: NDArray[np.floating], features: NDArray[np.integer]) -> float:
+    """Return the diagonal of the largest box around the points (n, 3) of a feature, in their unit.
+
+    Args:
+        positions: The points, one at least.
+        features: Which feature each is of (n,).
+    """
+    order = np.argsort(features, kind="stable")
+    points = positions[order].astype(np.float64)
+    start = np.flatnonzero(np.append(True, np.diff(features[order]) != 0))
+    diagonals = np.maximum.reduceat(points, start) - np.minimum.reduceat(points, start)
+    return float(np.linalg.norm(diagonals, axis=1).max())
 
 
 def local_mesh(mesh: Mesh, *, crs: str, height: float) -> LocalMesh:

@@ -6,7 +6,7 @@ one above has the blocks for leaves. Source: 3D Tiles 1.1, sections on tileset J
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from ogdc_visualization.grid import Tile
@@ -16,11 +16,25 @@ PIXELS = 16
 """How large an error viewers commonly allow on the screen, in pixels."""
 
 
-class Content(NamedTuple):
-    """What a tile shows: the region that holds it and its file's path from the tileset's."""
+class Extent(NamedTuple):
+    """Where polygons are: the region that holds them, and how long the largest of them is, in metres."""
 
     region: Region
+    longest: float
+
+
+class Content(NamedTuple):
+    """What a tile refers to.
+
+    Attributes:
+        extent: Where its polygons are.
+        uri: Its file's path from the tileset's.
+        is_leaf: Whether that file shows them; else it is a tileset.
+    """
+
+    extent: Extent
     uri: str
+    is_leaf: bool
 
 
 class Errors(NamedTuple):
@@ -55,15 +69,15 @@ def build_tileset(
         asset: The version of 3D Tiles as `version`, of the data as `tilesetVersion`.
     """
     nodes = {
-        tile: _node(content.region, errors.at(tile.z), content={"uri": content.uri})
+        tile: _node(content.extent, errors.at(tile.z), is_shown=content.is_leaf, content={"uri": content.uri})
         for tile, content in sorted(contents.items())
     }
-    regions = {tile: content.region for tile, content in contents.items()}
+    extents = {tile: content.extent for tile, content in contents.items()}
     for level in range(next(iter(contents)).z - 1, top - 1, -1):
-        nodes, regions = _above(nodes, regions, errors.at(level))
+        nodes, extents = _above(nodes, extents, errors.at(level))
     root = next(iter(nodes.values()))
     if len(nodes) > 1:
-        root = _node(union(regions.values()), errors.at(top - 1), children=list(nodes.values()))
+        root = _node(join(extents.values()), errors.at(top - 1), children=list(nodes.values()))
     # A tileset that is not shown at all is as wrong as its root's level above.
     return {
         "asset": dict(asset),
@@ -72,19 +86,27 @@ def build_tileset(
     }
 
 
+def join(extents: Iterable[Extent]) -> Extent:
+    """Return the extent of all of them, one at least."""
+    every = list(extents)
+    return Extent(union(each.region for each in every), max(each.longest for each in every))
+
+
 def _above(
-    nodes: Mapping[Tile, dict[str, Any]], regions: Mapping[Tile, Region], error: float
-) -> tuple[dict[Tile, dict[str, Any]], dict[Tile, Region]]:
-    """Return the nodes of the level above, and their regions."""
+    nodes: Mapping[Tile, dict[str, Any]], extents: Mapping[Tile, Extent], error: float
+) -> tuple[dict[Tile, dict[str, Any]], dict[Tile, Extent]]:
+    """Return the nodes of the level above, and their extents."""
     children: dict[Tile, list[Tile]] = {}
     for tile in nodes:
         children.setdefault(tile.parent, []).append(tile)
-    found = {parent: union(regions[tile] for tile in tiles) for parent, tiles in children.items()}
+    found = {parent: join(extents[tile] for tile in tiles) for parent, tiles in children.items()}
     return {
         parent: _node(found[parent], error, children=[nodes[tile] for tile in tiles])
         for parent, tiles in children.items()
     }, found
 
 
-def _node(region: Region, error: float, **rest: Any) -> dict[str, Any]:
-    return {"boundingVolume": {"region": list(region)}, "geometricError": error, **rest}
+def _node(extent: Extent, error: float, *, is_shown: bool = False, **rest: Any) -> dict[str, Any]:
+    """Return a node; one that shows nothing is as wrong as the largest polygon is long that it leaves out."""
+    error = error if is_shown else max(error, extent.longest)
+    return {"boundingVolume": {"region": list(extent.region)}, "geometricError": error, **rest}

@@ -10,7 +10,7 @@ import pytest
 import shapely
 
 from ogdc_visualization.tiles3d.ellipsoid import from_ecef
-from ogdc_visualization.tiles3d.leaves import Leaf, build_leaf
+from ogdc_visualization.tiles3d.leaves import Leaf, build_leaf, longest_feature
 from ogdc_visualization.tiles3d.metadata import identifiers
 from support.gltf_files import Glb, read_b3dm, read_glb
 
@@ -91,7 +91,7 @@ def test_each_row_is_one_feature_also_where_values_are_missing() -> None:
 def test_the_region_holds_the_mesh() -> None:
     leaf = make()
     lon, lat, height = from_ecef(read_b3dm(leaf.content).glb.positions())
-    region = leaf.region
+    region = leaf.extent.region
     assert region.west <= lon.min() <= lon.max() <= region.east
     assert region.south <= lat.min() <= lat.max() <= region.north
     assert region.min_height <= height.min() + 1e-6
@@ -111,14 +111,18 @@ def test_a_leaf_of_another_crs_is_at_the_same_place(crs: str) -> None:
 
 def test_a_polygon_around_the_pole_has_all_longitudes() -> None:
     leaf = make(crs="EPSG:3413", polygons=np.array([shapely.Point(0, 0).buffer(200_000)]))
-    assert (leaf.region.west, leaf.region.east, leaf.region.north) == (-math.pi, math.pi, math.pi / 2)
+    assert (leaf.extent.region.west, leaf.extent.region.east, leaf.extent.region.north) == (
+        -math.pi,
+        math.pi,
+        math.pi / 2,
+    )
 
 
 def test_large_polygons_follow_the_ground() -> None:
     greenland = np.array([shapely.box(-55, 60, -25, 83)])
     leaf = make(polygons=greenland)
     glb = read_b3dm(leaf.content).glb
-    assert leaf.region.min_height > -105
+    assert leaf.extent.region.min_height > -105
     np.testing.assert_allclose(
         surface(glb, glb.features("_BATCHID")),
         on_the_ellipsoid(shapely.segmentize(greenland[0], 0.1)),
@@ -153,3 +157,16 @@ def test_a_glb_has_the_same_mesh_with_its_attributes_in_a_table() -> None:
 
 def test_identifiers_of_columns_are_different_and_plain() -> None:
     assert identifiers(["a b", "a_b", "2nd", "größe"]) == ["a_b", "a_b_", "_2nd", "gr__e"]
+
+
+def test_the_longest_feature_is_that_of_the_largest_box_around_its_points() -> None:
+    points = np.array([[0, 0, 0], [9, 9, 9], [3, 4, 0], [9, 9, 10], [5, 5, 5]], np.float32)
+    assert longest_feature(points, np.array([7, 2, 7, 2, 3])) == 5
+    assert longest_feature(points[4:], np.array([3])) == 0
+
+
+def test_a_leaf_tells_how_long_its_largest_polygon_is_in_metres() -> None:
+    polygons = np.array([shapely.box(0, 0, 0.001, 0.001), shapely.box(1, 0, 1.1, 0.1)], object)
+    leaf = build_leaf(polygons, {"n": np.arange(2)}, crs="EPSG:4326", height=0, extension=".b3dm")
+    assert leaf is not None
+    assert leaf.extent.longest == pytest.approx(15_700, rel=0.01)

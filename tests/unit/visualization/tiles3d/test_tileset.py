@@ -9,7 +9,7 @@ import pytest
 
 from ogdc_visualization.grid import Tile
 from ogdc_visualization.tiles3d.regions import Region
-from ogdc_visualization.tiles3d.tileset import Content, Errors, build_tileset, leaf_error
+from ogdc_visualization.tiles3d.tileset import Content, Errors, Extent, build_tileset, leaf_error
 
 ASSET = {"version": "1.0", "tilesetVersion": "v3"}
 
@@ -18,8 +18,13 @@ def region(tile: Tile) -> Region:
     return Region(tile.x / 100, -(tile.y + 1) / 100, (tile.x + 1) / 100, -tile.y / 100, -1, tile.x)
 
 
-def build(*tiles: Tile, top: int) -> dict[str, Any]:
-    contents = {tile: Content(region(tile), f"{tile.z}/{tile.x}/{tile.y}.b3dm") for tile in tiles}
+def build(*tiles: Tile, top: int, longest: float = 0, is_leaf: bool = True) -> dict[str, Any]:
+    contents = {
+        tile: Content(
+            Extent(region(tile), longest + tile.x), f"{tile.z}/{tile.x}/{tile.y}.b3dm", is_leaf=is_leaf
+        )
+        for tile in tiles
+    }
     return build_tileset(contents, top=top, errors=Errors(8, 4), asset=ASSET)
 
 
@@ -61,6 +66,17 @@ def test_several_tiles_at_the_lowest_level_have_one_above_them() -> None:
     root = build(Tile(0, 0, 4), Tile(15, 7, 4), top=4)["root"]
     assert len(root["children"]) == 2
     assert root["geometricError"] == 16
+
+
+def test_what_shows_nothing_is_as_wrong_as_the_largest_polygon_is_long_that_it_leaves_out() -> None:
+    root = build(*TILES, top=1, longest=1000)["root"]
+    errors = {id(node): node["geometricError"] for node in walk(root)}
+    assert root["geometricError"] == 1015
+    for node in walk(root):
+        assert (node["geometricError"] == 8) == ("content" in node)
+        assert all(errors[id(child)] <= node["geometricError"] for child in node.get("children", []))
+    unloaded = build(Tile(4, 4, 4), top=4, longest=1000, is_leaf=False)["root"]
+    assert unloaded["geometricError"] == 1004
 
 
 def test_leaves_are_shown_when_cells_of_the_level_above_would_be_larger_than_pixels() -> None:
