@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from ogdc_shared.config import Settings
@@ -73,8 +73,13 @@ class Context:
     def issuers(self) -> Issuers:
         """Whose tokens are believed, and their keys."""
         from ogdc_shared.auth.oidc.issuers import Issuers
+        from ogdc_shared.db.issuer_keys import DatabaseKeyCache
 
-        return Issuers(self.settings.oidc.trusted(), networks=self.settings.allowed_networks)
+        return Issuers(
+            self.settings.oidc.trusted(),
+            networks=self.settings.allowed_networks,
+            cache=partial(DatabaseKeyCache, self.database),
+        )
 
     @cached_property
     def rates(self) -> Rates:

@@ -3,7 +3,7 @@
 OGDC_FUZZ_KNOWN holds ids and names as JSON, by the name of the path's parameter, and the `recipe_path` to
 take for those that lead to other machines, which have nothing to do with this. No user or token is changed
 but those: schemathesis finds others in answers, and a caller would end their own token. The answers are added
-to OGDC_FUZZ_ANSWERS, a line `COUNT STATUS` each, and of a fault what was asked and answered.
+to OGDC_FUZZ_ANSWERS, a line `COUNT CALLER STATUS` each, and of a fault what was asked and answered.
 """
 
 from __future__ import annotations
@@ -12,18 +12,19 @@ import atexit
 import json
 import os
 import random
-import re
 from collections import Counter
 from pathlib import Path
 from threading import Lock
 from typing import Any
+from urllib.parse import unquote
+from uuid import UUID
 
 import schemathesis
 
 _OFTEN = 0.5
 """The part of requests that are about something that is there."""
 _known: dict[str, list[str]] = json.loads(os.environ["OGDC_FUZZ_KNOWN"])
-_ID = re.compile("[0-9a-fA-F-]{36}")
+_caller = os.environ["OGDC_FUZZ_CALLER"]
 _answers: Counter[str] = Counter()
 _chance = random.Random()
 _lock = Lock()
@@ -41,13 +42,19 @@ def before_call(context: Any, case: schemathesis.Case[Any], kwargs: dict[str, An
 
 def _is_callers(name: str, case: schemathesis.Case[Any]) -> bool:
     """Whether a change could be of who calls: it is of somebody, and not of one that is for that."""
-    return case.method in {"PATCH", "DELETE"} and _ID.fullmatch(str(case.path_parameters[name])) is not None
+    if case.method not in {"PATCH", "DELETE"}:
+        return False
+    try:
+        UUID(unquote(str(case.path_parameters[name])))
+    except ValueError:
+        return False
+    return True
 
 
 @schemathesis.hook
 def after_call(context: Any, case: schemathesis.Case[Any], response: Any) -> None:
     """Count an answer."""
-    answer = str(response.status_code)
+    answer = f"{_caller} {response.status_code}"
     if response.status_code >= 500:
         answer += f" {case.method} {case.operation.path}: {response.text[:200]!r}"
     with _lock:

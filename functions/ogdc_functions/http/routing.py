@@ -56,11 +56,10 @@ def build_function(handlers: Handlers, context: Context) -> Served:
     paths = Paths(path for _, path in handlers)
     telemetry = context.telemetry  # that cannot be used ends the start
     asked = _issuers_asked(context, {route.permission for route, _ in handlers.values()})
-    # At the first request, a probe on a cluster: the web server forks before, and takes no threads along.
-    fetch_keys = cache(partial(_fetch_keys, context, asked))
 
     def function(request: Request) -> Response:
-        fetch_keys()
+        if asked:  # at the earliest now: the web server forks before, and takes no threads along
+            context.issuers.prefetch(asked)
         found = _find(handlers, paths, request)
         if not found.route.observed:
             return _answer(found, request, context)
@@ -71,11 +70,6 @@ def build_function(handlers: Handlers, context: Context) -> Served:
         return response
 
     return function
-
-
-def _fetch_keys(context: Context, issuers: Collection[TrustedIssuer]) -> None:
-    if issuers:
-        context.issuers.prefetch(issuers)
 
 
 def _issuers_asked(context: Context, permissions: Collection[Permission]) -> list[TrustedIssuer]:

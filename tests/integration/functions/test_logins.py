@@ -17,6 +17,7 @@ from werkzeug.test import TestResponse
 
 from ogdc_shared.auth.oidc.issuers import Issuers
 from ogdc_shared.config import Settings
+from ogdc_shared.db.database import Database
 from support.accounts import bearer
 from support.issuer import Issuer
 from support.oidc_provider import OidcProvider
@@ -153,6 +154,23 @@ class TestRotationAndOutage:
         finally:
             provider.start()
         assert ask(users, unknown).status_code == 200
+
+    def test_a_service_that_begins_while_the_provider_is_away_knows_what_others_fetched(
+        self, serve, provider, database
+    ):
+        token = provider.token()
+        assert ask(serve("users"), token).status_code == 200
+        wait_until(lambda: kept_keys(database) == [provider.issuer])
+        provider.stop()
+        try:
+            assert ask(serve("status"), token, "/runs").status_code == 200
+        finally:
+            provider.start()
+
+
+def kept_keys(database: Database) -> list[str]:
+    with database.autocommit() as conn:
+        return [issuer for (issuer,) in conn.execute("SELECT issuer FROM issuer_keys")]
 
 
 class TestMetadata:

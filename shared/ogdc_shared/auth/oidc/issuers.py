@@ -25,11 +25,13 @@ from ogdc_shared.auth.oidc.jwks import ALGORITHMS, KeyId
 from ogdc_shared.auth.oidc.keys import PATIENCE, IssuerKeys
 from ogdc_shared.auth.permissions import Role
 from ogdc_shared.errors import ForbiddenError, UnauthenticatedError
+from ogdc_shared.imports import collection_paused
 from ogdc_shared.oidc_settings import SOURCE_ROLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
+    from ogdc_shared.auth.oidc.key_cache import KeyCache
     from ogdc_shared.oidc_settings import TrustedIssuer
     from ogdc_shared.reach import IPNetwork
 
@@ -82,6 +84,7 @@ class Issuers:
         trusted: Iterable[TrustedIssuer],
         *,
         networks: tuple[IPNetwork, ...] = (),
+        cache: Callable[[TrustedIssuer], KeyCache] | None = None,
         patience: float = PATIENCE,
     ) -> None:
         """Ask none of them yet.
@@ -89,10 +92,11 @@ class Issuers:
         Args:
             trusted: The issuers.
             networks: Where else their keys may be than at their own hosts and public addresses.
+            cache: Makes what holds an issuer's keys for all processes; None: there is no such place.
             patience: Seconds that a request waits for keys.
         """
         self._trusted = tuple(trusted)
-        self._networks, self._patience = networks, patience
+        self._networks, self._cache, self._patience = networks, cache, patience
 
     @cached_property
     def _known(self) -> Mapping[str, _Known]:
@@ -100,7 +104,9 @@ class Issuers:
 
     def _know(self, trusted: TrustedIssuer) -> _Known:
         server = IssuerServer(trusted, networks=self._networks)
-        return _Known(trusted, server, IssuerKeys(trusted.issuer, server, patience=self._patience))
+        cache = self._cache(trusted) if self._cache else None
+        keys = IssuerKeys(trusted.issuer, server, cache=cache, patience=self._patience)
+        return _Known(trusted, server, keys)
 
     def server(self, issuer: str) -> IssuerServer:
         """Where to ask a trusted issuer.
@@ -111,7 +117,7 @@ class Issuers:
         return self._known[issuer].server
 
     def prefetch(self, issuers: Iterable[TrustedIssuer]) -> None:
-        """Begin to fetch the keys of some, so that the first request does not wait for them."""
+        """Begin to fetch the keys of some that are missing or old, so that no request waits for them."""
         for each in issuers:
             self._known[each.issuer].keys.prefetch()
 
@@ -170,7 +176,8 @@ class Issuers:
 
 
 def _verify(token: str, parsed: _Parsed, keys: IssuerKeys) -> None:
-    from jwt import PyJWTError  # before the keys are waited for: in a cold start they are under way
+    with collection_paused():  # before the keys are waited for: in a cold start they are under way
+        from jwt import PyJWTError
 
     holding = keys.holding(parsed.key)
     try:

@@ -30,7 +30,11 @@ class KeyId(NamedTuple):
 
 
 class KeySet:
-    """Keys of one issuer, by id and algorithm."""
+    """Keys of one issuer, by id and algorithm.
+
+    Attributes:
+        document: What makes the same of them again.
+    """
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         """Take the keys of a JWKS document that may verify signatures, and leave all others.
@@ -42,7 +46,9 @@ class KeySet:
         if not isinstance(keys, list):
             raise ValueError("it has no list `keys`")  # noqa: TRY004  # of what was sent to us
         self._keys: dict[KeyId, Mapping[str, Any]] = {}
-        for key in keys[:MAX_KEYS]:
+        usable = [key for key in keys[:MAX_KEYS] if _algorithms(key)]
+        self.document = {"keys": usable}
+        for key in usable:
             for algorithm in _algorithms(key):
                 self._keys.setdefault(KeyId(key.get("kid"), algorithm), key)
         self._made: dict[KeyId, Any] = {}

@@ -13,17 +13,21 @@ from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from ogdc_shared.auth.oidc.claims import RefusedTokenError
+from ogdc_shared.auth.oidc.key_cache import CachedKeys
 from ogdc_shared.errors import UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ogdc_shared.auth.oidc.jwks import KeyId, KeySet
+    from ogdc_shared.auth.oidc.key_cache import KeyCache
 
 MAX_AGE = 600.0
 """Seconds after which keys are fetched anew; those that were dropped are believed that long."""
 MAX_STALE = 2 * MAX_AGE
 """Seconds after which a request waits for that."""
+MAX_KEPT = 86_400.0
+"""Seconds for which others' keys are believed by who has none yet, where the issuer does not answer."""
 UNKNOWN_PAUSE = 30.0
 """Seconds for which an issuer is not asked for other keys after one that it did not have."""
 FAILED_PAUSE = 5.0
@@ -45,7 +49,7 @@ class _Moment(NamedTuple):
     """How things stood when somebody asked for a key."""
 
     begun: int
-    """How many fetches had begun."""
+    """How often the issuer had been asked."""
     rests: bool
     """Whether the issuer was left alone."""
 
@@ -58,6 +62,7 @@ class IssuerKeys:
         issuer: str,
         server: Fetches,
         *,
+        cache: KeyCache | None = None,
         clock: Callable[[], float] = monotonic,
         patience: float = PATIENCE,
     ) -> None:
@@ -66,10 +71,11 @@ class IssuerKeys:
         Args:
             issuer: For messages.
             server: Where they come from.
+            cache: Where all processes find what one has fetched; None: there is no such place.
             clock: Seconds of a clock that never goes back.
             patience: Seconds that a request waits.
         """
-        self._issuer, self._server = issuer, server
+        self._issuer, self._server, self._cache = issuer, server, cache
         self._clock, self._patience = clock, patience
         self._lock = Lock()
         self._keys: KeySet | None = None
@@ -80,8 +86,8 @@ class IssuerKeys:
         self._is_away = False
 
     def prefetch(self) -> None:
-        """Fetch them, if there are none yet, without waiting for it."""
-        if self._keys is None:
+        """Fetch them, if there are none yet or they are old, without waiting for it."""
+        if self._keys is None or self._age() > MAX_AGE:
             self._fetch(self._moment())
 
     def holding(self, wanted: KeyId) -> KeySet:
@@ -93,7 +99,7 @@ class IssuerKeys:
         """
         keys = self._keys
         if keys is not None and wanted in keys:
-            if not self._renew(self._clock() - self._fetched_at):
+            if not self._renew(self._age()):
                 return keys
         elif not self._look_for(wanted):
             raise UnavailableError(
@@ -120,11 +126,15 @@ class IssuerKeys:
         """
         asked = self._moment()
         while fetched := self._fetch(asked, wanted):
-            if not self._wait(fetched) or self._is_away:
-                return False
+            is_done = self._wait(fetched)
             if self._keys is not None and wanted in self._keys:
                 return True
+            if not is_done or self._is_away:
+                return False
         return self._keys is not None and not self._is_away
+
+    def _age(self) -> float:
+        return self._clock() - self._fetched_at
 
     def _moment(self) -> _Moment:
         with self._lock:
@@ -145,7 +155,6 @@ class IssuerKeys:
                 return self._under_way
             if asked.rests or self._begun > asked.begun:
                 return None
-            self._begun += 1
             self._under_way = fetched = Future[None]()
         try:
             Thread(target=self._run, args=(fetched, wanted), name="issuer keys", daemon=True).start()
@@ -155,14 +164,60 @@ class IssuerKeys:
         return fetched
 
     def _run(self, fetched: Future[None], wanted: KeyId | None) -> None:
+        if self._take_cached(wanted):
+            fetched.set_result(None)
+            return
+        begun = self._clock()
+        keys = self._ask(wanted)
+        fetched.set_result(None)
+        if keys is not None:
+            self._save(CachedKeys(keys, self._clock() - begun))
+
+    def _take_cached(self, wanted: KeyId | None) -> bool:
+        """Take what another process has fetched, if that is newer; whether it does.
+
+        Where it is too old, it is what there is until the issuer answers.
+        """
+        cached = self._load()
+        if cached is None or not 0 <= cached.age <= MAX_KEPT:
+            return False
+        with self._lock:
+            fetched_at = self._clock() - cached.age
+            most = MAX_STALE if self._keys is None else MAX_AGE
+            if self._keys is not None and fetched_at <= self._fetched_at:
+                return False
+            self._keys, self._fetched_at = cached.keys, fetched_at
+            if cached.age > most or not (wanted is None or wanted in cached.keys):
+                return False
+            self._under_way = None
+            return True
+
+    def _load(self) -> CachedKeys | None:
+        try:
+            return self._cache.load() if self._cache else None
+        except Exception as exc:
+            _log.warning("the keys of %s that others fetched cannot be read: %s", self._issuer, exc)
+            return None
+
+    def _save(self, fetched: CachedKeys) -> None:
+        try:
+            if self._cache:
+                self._cache.save(fetched)
+        except Exception as exc:
+            _log.warning("the keys of %s cannot be kept for others: %s", self._issuer, exc)
+
+    def _ask(self, wanted: KeyId | None) -> KeySet | None:
+        """Fetch the keys from the issuer itself; None: they cannot be had."""
+        with self._lock:
+            self._begun += 1
         try:
             keys = self._server.keys()
         except Exception as exc:
             _log.warning("the keys of %s cannot be had: %s", self._issuer, exc)
             self._finish(None, rests=FAILED_PAUSE)
-        else:
-            self._finish(keys, rests=UNKNOWN_PAUSE if wanted and wanted not in keys else 0.0)
-        fetched.set_result(None)
+            return None
+        self._finish(keys, rests=UNKNOWN_PAUSE if wanted and wanted not in keys else 0.0)
+        return keys
 
     def _finish(self, keys: KeySet | None, *, rests: float) -> None:
         """Take what was fetched, in one step: who asks later finds the issuer resting, if it is to."""

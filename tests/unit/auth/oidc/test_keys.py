@@ -12,6 +12,7 @@ import pytest
 from ogdc_shared.auth.oidc import keys as module
 from ogdc_shared.auth.oidc.claims import RefusedTokenError
 from ogdc_shared.auth.oidc.jwks import KeyId, KeySet
+from ogdc_shared.auth.oidc.key_cache import CachedKeys
 from ogdc_shared.auth.oidc.keys import IssuerKeys
 from ogdc_shared.errors import UnavailableError
 from support.issuer import Key
@@ -40,7 +41,7 @@ class Server:
 
 
 class FakeTime:
-    now = 1000.0
+    now = 1_000_000.0
 
     def __call__(self) -> float:
         return self.now
@@ -67,11 +68,16 @@ def test_first_use_fetches_and_others_do_not(known: IssuerKeys, server: Server):
     assert server.asked == 1
 
 
-def test_prefetched_keys_are_not_fetched_again(known: IssuerKeys, server: Server):
+def test_prefetched_keys_are_not_fetched_again_before_they_are_old(
+    known: IssuerKeys, server: Server, clock: FakeTime
+):
     known.prefetch()
     assert FIRST in known.holding(FIRST)
     known.prefetch()
     assert server.asked == 1
+    clock.now += module.MAX_AGE + 1
+    known.prefetch()
+    wait_until(lambda: server.asked == 2)
 
 
 def test_new_key_is_found_at_once_however_recent_the_last_fetch(known: IssuerKeys, server: Server):
@@ -227,3 +233,129 @@ def test_many_at_once_ask_once(known: IssuerKeys, server: Server):
         thread.join()
     assert [FIRST in each for each in found] == [True] * 20
     assert server.asked == 1
+
+
+class Cache:
+    """What another process has fetched, and what this one records."""
+
+    def __init__(self, *kids: str, age: float = 0.0) -> None:
+        self.cached = CachedKeys(KeySet({"keys": [PAIRS[kid].jwk() for kid in kids]}), age)
+        self.saved: list[CachedKeys] = []
+        self.is_away = False
+
+    def load(self) -> CachedKeys | None:
+        if self.is_away:
+            raise OSError("no database")
+        return self.cached
+
+    def save(self, fetched: CachedKeys) -> None:
+        if self.is_away:
+            raise OSError("no database")
+        self.saved.append(fetched)
+
+
+class TestSharedKeys:
+    """What a process of a deployment takes from the others, and tells them."""
+
+    @pytest.fixture
+    def sharing(self, server: Server, clock: FakeTime) -> Callable[[Cache], IssuerKeys]:
+        issuer = "https://issuer.example.org"
+        return lambda cache: IssuerKeys(issuer, server, cache=cache, clock=clock, patience=300)
+
+    def test_a_process_that_has_just_begun_need_not_ask_the_issuer(self, sharing, server: Server):
+        known = sharing(Cache("first"))
+        known.prefetch()
+        assert FIRST in known.holding(FIRST)
+        assert server.asked == 0
+
+    def test_what_is_fetched_is_recorded_with_its_age(self, sharing, server: Server, clock: FakeTime):
+        cache = Cache()
+        server.meanwhile = lambda: setattr(clock, "now", clock.now + 7)
+        assert FIRST in sharing(cache).holding(FIRST)
+        wait_until(lambda: cache.saved)
+        (fetched,) = cache.saved
+        assert FIRST in KeySet(fetched.keys.document)
+        assert fetched.age == 7
+
+    def test_a_key_that_others_did_not_see_yet_has_the_issuer_asked(self, sharing, server: Server):
+        server.kids = ["second", "first"]
+        known = sharing(Cache("first"))
+        known.prefetch()
+        assert SECOND in known.holding(SECOND)
+        assert server.asked == 1
+
+    def test_a_key_that_nobody_has_is_refused_once_the_issuer_said_so(self, sharing, server: Server):
+        known = sharing(Cache("first"))
+        for _ in range(3):
+            with pytest.raises(RefusedTokenError):
+                known.holding(OTHER)
+        assert server.asked == 1
+
+    def test_others_keys_are_no_older_than_own_ones_may_be(self, sharing, server: Server, clock: FakeTime):
+        server.kids = ["second"]
+        with pytest.raises(RefusedTokenError):
+            sharing(Cache("first", age=module.MAX_STALE + 1)).holding(FIRST)
+        known = sharing(Cache("first", age=module.MAX_STALE - 10))
+        assert FIRST in known.holding(FIRST)
+        clock.now += 11
+        with pytest.raises(RefusedTokenError):
+            known.holding(FIRST)
+
+    def test_old_keys_of_own_are_renewed_by_those_of_others(self, sharing, server: Server, clock: FakeTime):
+        cache = Cache()
+        known = sharing(cache)
+        known.holding(FIRST)
+        clock.now += module.MAX_STALE + 1
+        cache.cached = Cache("second").cached
+        assert SECOND in known.holding(SECOND)
+        assert server.asked == 1
+
+    def test_older_keys_of_others_are_no_news(self, sharing, server: Server):
+        server.kids = ["second"]
+        known = sharing(Cache("first", age=module.MAX_KEPT))
+        known.holding(SECOND)
+        with pytest.raises(RefusedTokenError):
+            known.holding(FIRST)
+
+    @pytest.mark.parametrize("age", [module.MAX_STALE + 1, module.MAX_KEPT])
+    def test_issuer_away_when_a_process_begins(self, sharing, server: Server, age: float):
+        server.away = True
+        known = sharing(Cache("first", age=age))
+        for _ in range(3):
+            assert FIRST in known.holding(FIRST)
+            with pytest.raises(UnavailableError):
+                known.holding(SECOND)
+
+    @pytest.mark.parametrize("age", [module.MAX_KEPT + 1, -1.0])
+    def test_keys_of_long_ago_or_of_a_clock_that_went_back_are_not_believed(
+        self, sharing, server: Server, age: float
+    ):
+        server.away = True
+        with pytest.raises(UnavailableError):
+            sharing(Cache("first", age=age)).holding(FIRST)
+
+    def test_issuer_that_hangs_when_a_process_begins(self, server: Server, clock: FakeTime):
+        goes_on = threading.Event()
+        server.meanwhile = lambda: goes_on.wait(300)
+        cache = Cache("first", age=module.MAX_STALE + 1)
+        known = IssuerKeys("https://issuer.example.org", server, cache=cache, clock=clock, patience=0.01)
+
+        def is_there() -> bool:
+            try:
+                return FIRST in known.holding(FIRST)
+            except UnavailableError:  # on a busy machine, others' keys have not been read yet
+                return False
+
+        try:
+            wait_until(is_there)
+        finally:
+            goes_on.set()
+
+    def test_a_database_that_is_away_changes_nothing(self, sharing, server: Server):
+        cache = Cache("second")
+        cache.is_away = True
+        known = sharing(cache)
+        assert FIRST in known.holding(FIRST)
+        with pytest.raises(RefusedTokenError):
+            known.holding(SECOND)
+        assert server.asked == 2

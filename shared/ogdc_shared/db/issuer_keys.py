@@ -1,0 +1,47 @@
+"""The public keys of issuers, as some process of the deployment has fetched them, for all others.
+
+Who may write here may write who is an admin, too, so these keys are as trustworthy as the users' rows.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from ogdc_shared.auth.oidc.jwks import KeySet
+from ogdc_shared.auth.oidc.key_cache import CachedKeys
+from ogdc_shared.db.queries import load_queries
+
+if TYPE_CHECKING:
+    from ogdc_shared.db.database import Database
+    from ogdc_shared.oidc_settings import TrustedIssuer
+
+
+class DatabaseKeyCache:
+    """Holds the keys of one issuer, by where they are asked for: another setting is another's keys."""
+
+    def __init__(self, database: Database, trusted: TrustedIssuer) -> None:
+        """Ask nothing yet.
+
+        Args:
+            database: Where they are kept.
+            trusted: The issuer.
+        """
+        self._database = database
+        self._source = {"issuer": trusted.issuer, "keys_url": trusted.keys_url or ""}
+
+    def load(self) -> CachedKeys | None:
+        """Read them; None: nobody has fetched any."""
+        with self._database.autocommit() as conn:
+            row = conn.execute(_sql("select_keys"), self._source).fetchone()
+        return CachedKeys(KeySet(row[0]), row[1]) if row else None
+
+    def save(self, fetched: CachedKeys) -> None:
+        """Record them, unless there are newer ones."""
+        known = {"document": json.dumps(fetched.keys.document), "age": fetched.age}
+        with self._database.autocommit() as conn:
+            conn.execute(_sql("upsert_keys"), self._source | known)
+
+
+def _sql(name: str) -> bytes:
+    return load_queries("issuer_keys")[name]
