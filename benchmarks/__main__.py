@@ -18,6 +18,7 @@ from benchmarks import (
     local_stack,
     logins,
     many_inputs,
+    maps,
     parallel,
     partitions,
     warm,
@@ -45,7 +46,11 @@ _MEASURES: Mapping[str, Callable[[Bench], list[Figure]]] = {
     "run": local_stack.measure_run,
     "fan-out": parallel.measure_tasks,
     "speed-up": parallel.measure_speed_up,
+    "maps": maps.measure_maps,
+    "large-maps": maps.measure_large_maps,
 }
+_LONG = frozenset({"large-maps"})
+"""Measures that take so long that they have to be named."""
 _THOROUGH = Effort(repetitions=5, seconds=2)
 _QUICK = Effort(repetitions=3, seconds=1)
 
@@ -62,7 +67,7 @@ def main() -> None:
         print(
             "This machine is busy with other things: trust the ratios more than the times.", file=sys.stderr
         )
-    figures, failed = _measure(options.measures or list(_MEASURES), effort)
+    figures, failed = _measure(options.measures or [name for name in _MEASURES if name not in _LONG], effort)
     if figures:
         print(table(figures))
         path = write_json(options.into, figures, begun=begun, about=about)

@@ -8,9 +8,6 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
-import morecantile
-import pyproj
-
 
 class Tile(NamedTuple):
     """A tile by column, row and level."""
@@ -86,7 +83,15 @@ class Grid(NamedTuple):
 def load_grid(tms_id: str) -> Grid:
     """Return a tile matrix set that is known here, or by morecantile."""
     if tms_id in _KNOWN:
-        return _KNOWN[tms_id]
+        return Grid(tms_id, *_KNOWN[tms_id])
+    return by_morecantile(tms_id)
+
+
+def by_morecantile(tms_id: str) -> Grid:
+    """Return a tile matrix set that morecantile knows, or finds in TILEMATRIXSET_DIRECTORY."""
+    import morecantile  # a quarter of a second, which most maps need not spend
+    import pyproj
+
     tms = morecantile.tms.get(tms_id)
     first, corner = tms.matrix(0), tms.xy_bounds(morecantile.Tile(0, 0, 0))
     authority = pyproj.CRS.from_user_input(tms.crs._pyproj_crs).to_authority()
@@ -101,9 +106,13 @@ def load_grid(tms_id: str) -> Grid:
     )
 
 
+_MERCATOR = 20_037_508.342789244
+"""Half of the way around the equator, in metres."""
 _KNOWN = {
-    "UPSArctic3413Quad": Grid(
-        "UPSArctic3413Quad", "EPSG:3413", -4_000_100.0, 4_100_100.0, 256 * 29_297.65625, 1, 1
-    )
+    "WGS1984Quad": ("EPSG:4326", -180.0, 90.0, 180.0, 2, 1),
+    "WorldCRS84Quad": ("OGC:CRS84", -180.0, 90.0, 180.0, 2, 1),
+    "WebMercatorQuad": ("EPSG:3857", -_MERCATOR, _MERCATOR, 2 * _MERCATOR, 1, 1),
+    "UPSArctic3413Quad": ("EPSG:3413", -4_000_100.0, 4_100_100.0, 256 * 29_297.65625, 1, 1),
 }
-"""Those that the Permafrost Discovery Gateway's packages have and morecantile has not."""
+"""CRS, left and upper edge, side, columns and rows of the grids in use most, and of that which the Permafrost
+Discovery Gateway's packages have and morecantile has not."""

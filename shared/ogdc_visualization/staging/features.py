@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -48,8 +49,17 @@ class Features(NamedTuple):
     @property
     def identifiers(self) -> NDArray[np.object_]:
         """A UUID for each (n,), the same whenever the same file is read."""
-        names = (f"{self.filename}#{row}" for row in self.rows)
-        return np.array([str(uuid.uuid5(_NAMESPACE, name)) for name in names], object)
+        names = (f"{self.filename}#{row}" for row in self.rows.tolist())
+        return np.array([_uuid5(name) for name in names], object)
+
+
+def _uuid5(name: str) -> str:
+    """As `uuid.uuid5`, in a third of the time. Source: RFC 9562, section 5.5."""
+    found = bytearray(hashlib.sha1(_NAMESPACE.bytes + name.encode(), usedforsecurity=False).digest()[:16])
+    found[6] = found[6] & 0x0F | 0x50
+    found[8] = found[8] & 0x3F | 0x80
+    text = found.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def read_features(

@@ -45,7 +45,10 @@ def paint(band: NDArray[np.float64], statistic: Statistic, low: float, high: flo
 def write_png(path: Path, picture: Picture) -> None:
     """Write a picture: by a palette, which is a fourth of the bytes, where PNG's 256 colours are enough."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    used = np.flatnonzero(np.bincount(picture.indices.ravel(), minlength=len(picture.colors)))
+    used = _used(picture)
+    if len(used) > _COLORS:
+        picture = _merged(picture)
+        used = _used(picture)
     if len(used) > _COLORS:
         Image.fromarray(picture.rgba, "RGBA").save(path)
         return
@@ -55,3 +58,14 @@ def write_png(path: Path, picture: Picture) -> None:
     image = Image.fromarray(numbers[picture.indices], "P")
     image.putpalette(colors[:, :3].tobytes())
     image.save(path, transparency=colors[:, 3].tobytes())
+
+
+def _used(picture: Picture) -> NDArray[np.intp]:
+    """Return the numbers of the colours that a picture has, in order."""
+    return np.flatnonzero(np.bincount(picture.indices.ravel(), minlength=len(picture.colors)))
+
+
+def _merged(picture: Picture) -> Picture:
+    """Return a picture with each of its colours once: neighbours on a palette often are the same."""
+    colors, numbers = np.unique(picture.colors, axis=0, return_inverse=True)
+    return Picture(numbers.reshape(-1)[picture.indices], colors)

@@ -13,9 +13,9 @@ import morecantile
 import pytest
 
 from ogdc_shared.errors import InvalidRecipeError
-from ogdc_shared.visualization.config import VisualizationConfig
+from ogdc_shared.visualization.config import TILE_MATRIX_SETS, VisualizationConfig
 from ogdc_shared.visualization.reading import read_config, render_config
-from ogdc_visualization.grid import load_grid
+from ogdc_visualization.grid import by_morecantile, load_grid
 from ogdc_visualization.stages.feature_store import FeatureStore
 
 SIDE = 8_000_200.0
@@ -132,6 +132,11 @@ def test_a_configuration_is_written_with_the_ranges_of_its_colours() -> None:
     assert [count.range_at(level) for level in range(4)] == [(0, 9), (0, None), (0, None), (0, 2.5)]
     assert coverage.range_at(0) == (0, 1)
     assert written.title == "Lakes"
+
+
+@pytest.mark.parametrize("tms_id", TILE_MATRIX_SETS)
+def test_a_grid_is_as_morecantile_has_it(tms_id: str) -> None:
+    assert tms_id == "UPSArctic3413Quad" or load_grid(tms_id) == by_morecantile(tms_id)
 
 
 def test_tasks_find_the_grid_of_their_recipe(tmp_path: Path) -> None:
