@@ -21,8 +21,8 @@ from ogdc_visualization.stages.feature_files import ARRAYS, COLUMN, DESCRIPTION,
 from ogdc_visualization.staging.features import Features
 from ogdc_visualization.staging.tiles import Outer
 
-_OPEN = 128
-"""Files of arrays that are mapped into memory at once."""
+_OPEN = 16
+"""Files of arrays that are mapped into memory at once, of tens of megabytes each."""
 _PENDING = 1 << 22
 """Tiles that are put together at once while the index is made."""
 

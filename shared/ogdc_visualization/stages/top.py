@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,44 +19,76 @@ from ogdc_visualization.raster.pyramid import reduce_tiles
 from ogdc_visualization.stages.blocks import deepest_level, find_facts
 from ogdc_visualization.stages.facts import (
     RANGES,
-    BlockFacts,
     Extremes,
     merge_extremes,
     read_facts,
     read_ranges,
 )
 from ogdc_visualization.stages.pictures import Pictures, color_range
+from ogdc_visualization.stages.tables import Tables
 from ogdc_visualization.stages.tiles import TileFiles
 from ogdc_visualization.staging.findings import Warn
-from ogdc_visualization.summaries import EVENTS, RASTERS, STAGING, write_table
 from ogdc_visualization.tile_files import find_raster
+from ogdc_visualization.tiles3d.files import Leaves
 
 Bands = NDArray[np.float64]
 
 
+class _Found(NamedTuple):
+    """What `build` has made: its blocks with a raster, the rasters of each level, the leaves of 3D tiles."""
+
+    blocks: list[Tile]
+    tiles: dict[int, NDArray[np.int64]]
+    leaves: Leaves
+
+
 def top(config: VisualizationConfig, inputs: Path, output: Path, warn: Warn) -> None:
     """Make the rest of the result from what the stages before have left below `inputs`."""
-    facts = sorted(map(read_facts, find_facts(inputs)), key=lambda each: each.block)
-    roots = (output, *sorted(inputs.glob("build/*/result")), *sorted(inputs.glob("paint/*/result")))
-    grid = load_grid(config.tms_id)
-    files = TileFiles(config, grid, output)
-    if config.enable_raster and config.enable_raster_parents:
-        _raise_pyramid(config, [Tile(*each.block) for each in facts if each.tiles], files, roots)
+    with Tables() as tables:
+        found = _find(find_facts(inputs), tables)
+        roots = (output, *sorted(inputs.glob("build/*/result")), *sorted(inputs.glob("paint/*/result")))
+        files = TileFiles(config, load_grid(config.tms_id), output)
+        if config.enable_raster and config.enable_raster_parents:
+            _raise_pyramid(config, found.blocks, files, roots)
+        tables.add(files.staging, files.rasters, files.events)
+        tables.write(config, output)
     extremes = merge_extremes((read_ranges(inputs.glob(f"build/*/{RANGES}")), files.extremes))
-    tiles = _tiles(facts, files)
+    tiles = _tiles([found.tiles, _as_arrays(files.tiles)])
     above = {level: places for level, places in tiles.items() if level < deepest_level(inputs)}
     _paint_waiting(config, above, Pictures(config, output), roots, extremes)
-    _write_tables(config, output, facts, files)
-    if leaves := {Tile(x, y, config.max_level): extent for each in facts for x, y, extent in each.leaves}:
-        files.tileset.write_tilesets(leaves)
+    if len(found.leaves.places):
+        files.tileset.write_tilesets(found.leaves)
+    _write_products(config, tiles, roots, extremes, warn)
+
+
+def _find(paths: Iterable[Path], tables: Tables) -> _Found:
+    """Read the facts of blocks, one after the other, as their rows take much more memory than the rest."""
+    blocks, tiles, leaves = [], [], [Leaves.of(())]
+    for facts in map(read_facts, paths):
+        tables.add(facts.staging, facts.rasters, facts.events)
+        tiles.append(_as_arrays(facts.tiles))
+        leaves.append(Leaves.of(facts.leaves))
+        if facts.tiles:
+            blocks.append(Tile(*facts.block))
+    return _Found(blocks, _tiles(tiles), Leaves(*map(np.concatenate, zip(*leaves, strict=True))))
+
+
+def _write_products(
+    config: VisualizationConfig,
+    tiles: Mapping[int, NDArray[np.int64]],
+    roots: tuple[Path, ...],
+    extremes: Extremes,
+    warn: Warn,
+) -> None:
     ranges = {
         (each.name, level): color_range(each, level, extremes)
         for each in config.statistics
         for level in tiles
     }
     if config.waits:
-        _write_updated(config, output, ranges)
+        _write_updated(config, roots[0], ranges)
     if tiles:
+        grid = load_grid(config.tms_id)
         write_products(roots, config, grid, tiles, ranges, created=datetime.now(UTC), warn=warn)
 
 
@@ -79,13 +111,17 @@ def _bands(config: VisualizationConfig, tile: Tile, roots: tuple[Path, ...]) -> 
     return read_geotiff(find_raster(roots, config, tile))
 
 
-def _tiles(facts: Iterable[BlockFacts], files: TileFiles) -> dict[int, NDArray[np.int64]]:
-    """Return column and row of all tiles that have a raster, in order, by level."""
-    found: dict[int, list[tuple[int, int]]] = {level: list(places) for level, places in files.tiles.items()}
-    for each in facts:
-        for level, places in each.tiles.items():
-            found.setdefault(level, []).extend(places)
-    return {level: np.array(sorted(found[level]), np.int64) for level in sorted(found)}
+def _as_arrays(tiles: Mapping[int, list[tuple[int, int]]]) -> dict[int, NDArray[np.int64]]:
+    return {level: np.array(places, np.int64) for level, places in tiles.items()}
+
+
+def _tiles(several: Sequence[Mapping[int, NDArray[np.int64]]]) -> dict[int, NDArray[np.int64]]:
+    """Return column and row (n, 2) of all tiles that have a raster, in order, by level."""
+    found: dict[int, list[NDArray[np.int64]]] = {}
+    for level, places in (item for each in several for item in each.items()):
+        found.setdefault(level, []).append(places)
+    every = {level: np.concatenate(found[level]) for level in sorted(found)}
+    return {level: places[np.lexsort((places[:, 1], places[:, 0]))] for level, places in every.items()}
 
 
 def _paint_waiting(
@@ -108,26 +144,3 @@ def _write_updated(config: VisualizationConfig, output: Path, ranges: Extremes) 
     path = name.with_name(f"{name.stem}__updated.json")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(render_config(config, ranges))
-
-
-def _write_tables(
-    config: VisualizationConfig, output: Path, facts: list[BlockFacts], files: TileFiles
-) -> None:
-    """Write the summaries, in the order of levels, columns and rows."""
-    staging = sorted(
-        (row for each in facts for row in each.staging),
-        key=lambda row: (row["tile_x"], row["tile_y"], row["filename"]),
-    )
-    if config.enable_stager:
-        write_table(output / config.filename_staging_summary, STAGING, staging)
-    rasters = _by_place([*files.rasters, *(row for each in facts for row in each.rasters)])
-    events = _by_place([*files.events, *(row for each in facts for row in each.events)])
-    if rasters:
-        write_table(output / config.filename_rasters_summary, RASTERS, rasters)
-        numbered = ({"id": number, **row} for number, row in enumerate(events, 1))
-        write_table(output / config.filename_rasterization_events, EVENTS, numbered)
-
-
-def _by_place(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return rows about tiles in the order of levels and tiles; those of one tile stay as they are."""
-    return sorted(rows, key=lambda row: (row["z"], row["tile"], row["path"]))

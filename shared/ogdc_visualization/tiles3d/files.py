@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from ogdc_visualization.grid import Grid, Tile
 from ogdc_visualization.pyramid import Polygons
 from ogdc_visualization.tile_files import tile_path
 from ogdc_visualization.tiles3d.leaves import build_leaf
+from ogdc_visualization.tiles3d.regions import Region
 from ogdc_visualization.tiles3d.tileset import Content, Errors, Extent, build_tileset, join, leaf_error
 from ogdc_visualization.units import metres_per_unit
 
@@ -23,6 +24,37 @@ _LEVELS = 4
 """How many levels of leaves and what is above them one tileset has, where there are not too many of them."""
 _MAX_LEVEL = 9
 """The highest level of such tilesets, so that the one above them does not have too many to refer to."""
+
+
+class Leaves(NamedTuple):
+    """Leaves of a map, as arrays: there may be millions.
+
+    Attributes:
+        places: Their columns and rows (n, 2).
+        extents: The sides of their regions, and how long the largest polygon of each is (n, 7).
+    """
+
+    places: NDArray[np.int64]
+    extents: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, leaves: Sequence[tuple[int, int, Extent]]) -> Leaves:
+        """Return leaves by column, row and extent."""
+        places = np.array([(x, y) for x, y, _ in leaves], np.int64).reshape(-1, 2)
+        extents = np.array([(*extent.region, extent.longest) for _, _, extent in leaves], np.float64)
+        return cls(places, extents.reshape(-1, 7))
+
+    def grouped(self, level: int, above: int) -> Iterator[tuple[Tile, dict[Tile, Extent]]]:
+        """Yield each tile of the level `above` that leaves, which are of `level`, are below, and those."""
+        groups, number = np.unique(self.places >> (level - above), axis=0, return_inverse=True)
+        order = np.lexsort((self.places[:, 1], self.places[:, 0], number.ravel()))
+        ends = np.cumsum(np.bincount(number.ravel()))
+        for (x, y), own in zip(groups.tolist(), np.split(order, ends[:-1]), strict=True):
+            found = zip(self.places[own].tolist(), self.extents[own].tolist(), strict=True)
+            yield (
+                Tile(x, y, above),
+                {Tile(a, b, level): Extent(Region(*sides), longest) for (a, b), (*sides, longest) in found},
+            )
 
 
 class TilesetFiles:
@@ -53,16 +85,14 @@ class TilesetFiles:
             self._write(self._path(tile, config.ext_3dtiles), leaf.content)
             self.extents[tile] = leaf.extent
 
-    def write_tilesets(self, leaves: Mapping[Tile, Extent]) -> None:
+    def write_tilesets(self, leaves: Leaves) -> None:
         """Write the tilesets of all leaves, one at least: for each tile of a level between, and one above."""
         level = self._level_between
-        groups: dict[Tile, dict[Tile, Extent]] = {}
-        for tile, extent in sorted(leaves.items()):
-            groups.setdefault(tile.above(level), {})[tile] = extent
-        for group, extents in groups.items():
+        whole: dict[Tile, Extent] = {}
+        for group, extents in leaves.grouped(self._config.max_level, level):
             self._write_tileset(self._path(group, ".json"), extents, self._config.ext_3dtiles, top=level)
+            whole[group] = join(extents.values())
         path = self._output / self._config.dir_3dtiles / "tileset.json"
-        whole = {group: join(extents.values()) for group, extents in groups.items()}
         self._write_tileset(path, whole, ".json", top=self._config.min_level)
 
     @property
