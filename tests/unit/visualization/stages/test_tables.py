@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ogdc_shared.visualization.config import VisualizationConfig
@@ -14,6 +14,7 @@ from ogdc_visualization.stages.tables import Tables
 ROWS = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 99), st.sampled_from("ab")), max_size=9)
 
 
+@settings(max_examples=25)
 @given(st.lists(ROWS, max_size=4))
 def test_rows_are_sorted_whatever_order_they_come_in(
     tmp_path_factory, several: list[list[tuple[int, int, str]]]
