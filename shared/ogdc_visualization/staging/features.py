@@ -85,6 +85,8 @@ def read_features(
             if len(features.rows):
                 yield features
     findings.tell(filename, warn)
+    if rows.crs and config.input_crs and not pyproj.CRS(rows.crs).equals(config.input_crs):
+        warn(f"{filename} is in {_crs_name(rows.crs)}, as it says; input_crs is for files that say nothing")
     if not shown:
         warn(f"{filename} holds no polygon that can be shown" if read else f"{filename} holds no polygon")
 
@@ -146,6 +148,12 @@ def _crs_of(found: str | None, config: VisualizationConfig, filename: str) -> py
     if crs is None:
         raise InputError(f"{filename} does not say its CRS; give input_crs in the configuration.")
     return pyproj.CRS.from_user_input(crs)
+
+
+def _crs_name(crs: str) -> str:
+    found = pyproj.CRS(crs)
+    authority = found.to_authority()
+    return ":".join(authority) if authority else found.name
 
 
 def make_polygons(geometries: NDArray[np.object_], findings: Findings) -> NDArray[np.object_]:

@@ -505,3 +505,11 @@ def test_footprints_of_files_that_have_nothing_in_a_block_count_there(tmp_path: 
     assert not [
         path for path in result.rglob("*.tif") if "6" in path.parts[-3:-2] and int(path.parent.name) < 60
     ]
+
+
+def test_a_crs_that_a_file_says_is_its_own_and_another_is_told_of(tmp_path: Path) -> None:
+    write_input(tmp_path / "inputs/a.gpkg", [shapely.box(10, 10, 11, 11)])
+    for crs, told in (("EPSG:3413", True), ("EPSG:4326", False)):
+        warnings: list[str] = []
+        scatter(config(input_crs=crs), tmp_path / "inputs", tmp_path / crs, warnings.append)
+        assert ("a.gpkg is in EPSG:4326, as it says" in " ".join(warnings)) == told
