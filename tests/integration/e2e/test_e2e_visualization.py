@@ -124,7 +124,7 @@ def test_a_parallel_run_that_its_stack_was_killed_over_gives_the_same(
     stack: Stack, basins: list[str], expected: dict[str, bytes | str | None], tmp_path: Path
 ) -> None:
     """Killed once its second stage is known, or later: whenever that is, nothing is lost or doubled."""
-    recipe = write_recipe(tmp_path, "Parallel map", basins, enabled=True, partition_size=1)
+    recipe = write_recipe(tmp_path, "Parallel map", basins, enabled=True, partition_size=1, max_parallelism=2)
     done = stack.cli("submit", str(recipe), cwd=tmp_path)
     assert done.code == 0, done
     name = done.out.split()[-1]
@@ -142,7 +142,7 @@ def test_a_parallel_run_that_its_stack_was_killed_over_gives_the_same(
 def test_a_map_whose_tasks_are_killed_at_random_is_the_same_after_retries(
     stack: Stack, basins: list[str], expected: dict[str, bytes | str | None], tmp_path: Path
 ) -> None:
-    recipe = write_recipe(tmp_path, "Killed map", basins, enabled=True, partition_size=1)
+    recipe = write_recipe(tmp_path, "Killed map", basins, enabled=True, partition_size=1, max_parallelism=2)
     name = stack.cli("submit", str(recipe), cwd=tmp_path).out.split()[-1]
     kills = 0
     while (state := stack.run(name))["status"] != "Succeeded":

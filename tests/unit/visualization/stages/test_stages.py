@@ -509,7 +509,7 @@ def test_footprints_of_files_that_have_nothing_in_a_block_count_there(tmp_path: 
 
 def test_a_crs_that_a_file_says_is_its_own_and_another_is_told_of(tmp_path: Path) -> None:
     write_input(tmp_path / "inputs/a.gpkg", [shapely.box(10, 10, 11, 11)])
-    for crs, told in (("EPSG:3413", True), ("EPSG:4326", False)):
+    for crs, is_warned in (("EPSG:3413", True), ("EPSG:4326", False)):
         warnings: list[str] = []
         scatter(config(input_crs=crs), tmp_path / "inputs", tmp_path / crs, warnings.append)
-        assert ("a.gpkg is in EPSG:4326, as it says" in " ".join(warnings)) == told
+        assert ("a.gpkg is in EPSG:4326, as it says" in " ".join(warnings)) == is_warned
