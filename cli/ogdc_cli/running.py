@@ -18,9 +18,10 @@ from ogdc_local.stack.control import current, ensure_up
 from ogdc_local.stack.paths import StatePaths
 from ogdc_shared.copying import copy_tree
 from ogdc_shared.errors import InvalidRequestError, OgdcError
-from ogdc_shared.layout import PROCESS, partition_workspace
+from ogdc_shared.layout import CRATE_METADATA, PROCESS, PROVENANCE, partition_workspace
 from ogdc_shared.outputs.policies import policy_of
 from ogdc_shared.phases import Phase
+from ogdc_shared.removal import remove
 
 if TYPE_CHECKING:
     from ogdc_shared.api.answers import RunDetail
@@ -111,7 +112,8 @@ def _last_stage(run: RunDetail) -> tuple[str, int]:
 def _copy_outputs(run: RunDetail, target: Path) -> Path:
     """Copy a run's outputs, as its commands left them, into a directory that is made.
 
-    Both kinds lie on the stack's volume: what is published, and what a zip was made of.
+    Both kinds lie on the stack's volume: what is published, and what a zip was made of. What tells how they
+    came to be is none of them.
     """
     volume = StatePaths.from_env().volume
     if policy_of(run.output_type).is_zip:
@@ -122,4 +124,6 @@ def _copy_outputs(run: RunDetail, target: Path) -> Path:
         sources = [volume / run.recipe_id]
     for source in sources:
         copy_tree(str(source), str(target))
+    if (target / PROVENANCE / CRATE_METADATA).is_file():
+        remove(str(target / PROVENANCE))
     return target

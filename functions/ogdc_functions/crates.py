@@ -12,7 +12,7 @@ from flask import Response
 
 from ogdc_functions.http.routing import Call
 from ogdc_shared.context import Context
-from ogdc_shared.provenance.graph import METADATA
+from ogdc_shared.layout import CRATE_METADATA
 from ogdc_shared.runs.provenance import export_crate
 
 _JSON, _ZIP = "application/ld+json", "application/zip"
@@ -24,7 +24,7 @@ def crate_response(context: Context, call: Call, name: str) -> Response:
     wants_json = call.request.accept_mimetypes.best_match((_ZIP, _JSON), default=_ZIP) == _JSON
     with TemporaryDirectory(prefix="ogdc-crate-") as directory:
         export_crate(context, name, Path(directory), caller=call.caller)
-        file = _opened(Path(directory, METADATA)) if wants_json else _zipped(Path(directory))
+        file = _opened(Path(directory, CRATE_METADATA)) if wants_json else _zipped(Path(directory))
     response = Response(_pieces(file), content_type=_JSON if wants_json else _ZIP)
     if not wants_json:
         response.headers["Content-Disposition"] = f'attachment; filename="{name}.provenance.zip"'

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from ogdc_shared.layout import PROCESS, WORKFLOW_MOUNT
 from ogdc_shared.outputs.policies import OFFERED
-from ogdc_worker.publish.result import Publication, publish
+from ogdc_worker.publish.publication import Publication
+from ogdc_worker.publish.result import publish
 from ogdc_worker.publish.rights import PATTERN, PUBLISHED
 from ogdc_worker.publish.tidy import Leftovers, tidy
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ogdc_shared.errors import InputNotFoundError, UnusableInputError
 from ogdc_shared.globs import PathPattern
 from ogdc_shared.items import DATASET_DIRECTORIES, group
-from ogdc_shared.layout import RESULT, STAGE_MOUNT, claim_mount
+from ogdc_shared.layout import CRATE_METADATA, PROVENANCE, RESULT, STAGE_MOUNT, claim_mount
 from ogdc_shared.plan import InputFile
 from ogdc_shared.walking import is_directory, walk
 
@@ -221,10 +221,17 @@ def _walk(directory: str, takes_whole: Callable[[str], bool]) -> Iterator[_Found
     grouped = group(entry.path for entry in found if not entry.is_dir())
     mains = {part: main for main, parts in grouped.items() for part in parts}
     for entry in found:
+        if _tells_of_others(entry):
+            continue
         if entry.is_dir(follow_symlinks=False) and not takes_whole(entry.path):
             yield from _walk(entry.path, takes_whole)
         elif entry.is_file() or entry.is_dir(follow_symlinks=False):
             yield _Found(entry.path, mains.get(entry.path, entry.path))
+
+
+def _tells_of_others(entry: os.DirEntry[str]) -> bool:
+    """Whether this is what `publish` has put beside published data, and none of them."""
+    return entry.name == PROVENANCE and os.path.isfile(f"{entry.path}/{CRATE_METADATA}")
 
 
 def _readable(path: str) -> str:

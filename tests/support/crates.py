@@ -9,7 +9,32 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from ogdc_shared.provenance.description import Person, RunDescription, StageCommand, StageDescription
+
 Entity = dict[str, Any]
+
+RUN_ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
+SHA256 = f"sha256:{'9f' * 32}"
+COMMANDS = (
+    StageCommand(1, 2, "gdal_translate /input_dir/a.tif /output_dir/b.tif"),
+    StageCommand(2, 3, "cp a b"),
+)
+RUN = RunDescription(
+    run_id=RUN_ID,
+    name="seal-tags-abc",
+    recipe_id="seal-tags",
+    recipe_name="Seal tags",
+    recipe_path="https://example.org/recipes/seal tags",
+    snapshot="ab" * 32,
+    content="cd" * 32,
+    output_type="pvc",
+    agent=Person("Ada", "open", "ada"),
+    version="1.2.3",
+    submitted_at="2026-11-27T15:00:00+00:00",
+    stages=(StageDescription("process", COMMANDS),),
+    finished_at="2026-11-27T15:00:09+00:00",
+)
+"""A run of two commands."""
 
 ACTIONS = {"CreateAction", "ControlAction", "OrganizeAction"}
 TOOLS = {"SoftwareApplication", "SoftwareSourceCode"}
@@ -109,3 +134,14 @@ class Crate:
 
 def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
+
+
+def facts_document(stage: str = "process", **sections: Any) -> str:
+    """A document as the worker leaves it: `head`, and lists of fetched, read, ran and wrote."""
+    head = json.dumps({"version": 1, "stage": stage} | sections.get("head", {}), separators=(",", ":"))
+    text = head.removesuffix("}") + ",\n"
+    names = ("commands", "fetched", "read", "ran", "wrote")
+    for name in names:
+        lines = ",\n".join(json.dumps(each, separators=(",", ":")) for each in sections.get(name, ()))
+        text += f'"{name}":[\n{lines}' + ("\n" if lines else "") + ("]}\n" if name == names[-1] else "],\n")
+    return text

@@ -13,7 +13,8 @@ from ogdc_shared.trees import flush, move_children, write_durably
 from ogdc_worker.fetch.input_cache import InputCache
 from ogdc_worker.fetch.inputs import fetch_inputs
 from ogdc_worker.fetch.partial_file import SYNCED_BYTES, PartialFile
-from ogdc_worker.publish.result import Publication, publish
+from ogdc_worker.publish.publication import Publication
+from ogdc_worker.publish.result import publish
 from ogdc_worker.report import Reporter
 from support.disk_log import DiskLog, Event
 from support.partition import PartitionTask

@@ -6,8 +6,9 @@ import json
 import os
 
 from ogdc_shared.fast_typing import TYPE_CHECKING
+from ogdc_shared.layout import CRATE_METADATA
 from ogdc_shared.provenance.gathering import Gathering
-from ogdc_shared.provenance.graph import COMMANDS, METADATA, README, Graph
+from ogdc_shared.provenance.graph import COMMANDS, README, Graph
 from ogdc_shared.provenance.recipe_copy import RECIPE, copy_recipe
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def write_crate(
     with open(os.path.join(directory, README), "w", encoding="utf-8") as readme:
         readme.write(_README.format(run=run.name, recipe=run.recipe_id))
     document = Graph(run, gathered, files).to_json()
-    with open(os.path.join(directory, METADATA), "w", encoding="utf-8") as file:
+    with open(os.path.join(directory, CRATE_METADATA), "w", encoding="utf-8") as file:
         json.dump(document, file, indent=1)
         file.write("\n")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ogdc_shared.fast_typing import TYPE_CHECKING
+from ogdc_shared.layout import CRATE_METADATA
 from ogdc_shared.provenance import entities as make
 from ogdc_shared.provenance import uris
 from ogdc_shared.provenance.actions import Actions
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from ogdc_shared.provenance.gathering import Gathering
     from ogdc_shared.provenance.recipe_copy import RecipeFile
 
-METADATA = "ro-crate-metadata.json"
 README = "README.md"
 COMMANDS = "commands.txt"
 """The file with the recipe's commands, where the recipe itself is not in the crate."""
@@ -184,7 +184,7 @@ class Graph:
             "https://w3id.org/workflowhub/workflow-ro-crate/1.0",
         )
         about = {"about": ref("./"), "conformsTo": [ref(each) for each in versions]}
-        return entity(METADATA, "CreativeWork", **about)
+        return entity(CRATE_METADATA, "CreativeWork", **about)
 
 
 def _measured(file: RecipeFile | None) -> dict[str, str]:

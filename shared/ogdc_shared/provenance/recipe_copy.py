@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 
+from ogdc_shared.digests import sha256
 from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
 from ogdc_shared.redact import redact_text
 from ogdc_shared.walking import walk
@@ -46,7 +46,7 @@ def copy_recipe(recipe: str, target: str) -> Iterator[RecipeFile]:
 
 
 def _copy(source: str, target: str, name: str) -> RecipeFile:
-    state, size, redacted = hashlib.sha256(), 0, False
+    state, size, redacted = sha256(), 0, False
     with open(source, "rb") as file, open(target, "xb") as copy:
         for piece in _pieces(file):
             shown = _shown(piece)

@@ -93,7 +93,7 @@ def stage_template(stage: Stage, *, name: str, recipe: RecipeFacts, settings: Se
     artifacts = [
         _plan(name, stage),
         _file("partition", path=layout.PARTITION_PATH, key=pack),
-        _archive("recipe", path=layout.RECIPE_PATH, key=layout.snapshot_key(recipe.snapshot)),
+        _recipe(recipe),
     ]
     set_by_list = (DIGEST, PER_PACK) if is_listed(stage, recipe) else ()
     listed = [m.Parameter(name=parameter) for parameter in set_by_list]
@@ -135,7 +135,13 @@ def publish_template(*, name: str, recipe: RecipeFacts, settings: Settings, over
     return m.Template(
         name=layout.PUBLISH,
         metadata=_network("none"),
-        inputs=m.Inputs(parameters=[m.Parameter(name=parameter) for parameter in parameters]),
+        inputs=m.Inputs(
+            parameters=[m.Parameter(name=parameter) for parameter in parameters],
+            artifacts=[
+                _file("run", path=layout.DESCRIPTION_PATH, key=layout.description_key(name)),
+                _recipe(recipe),
+            ],
+        ),
         container=_container(
             arguments=[
                 "publish",
@@ -297,9 +303,10 @@ def _file(name: str, *, path: str, key: str) -> m.Artifact:
     )
 
 
-def _archive(name: str, *, path: str, key: str) -> m.Artifact:
-    """Name one tar.gz of the artifact store, unpacked at `path`."""
-    return m.Artifact(name=name, path=path, s3=m.S3Artifact(key=key))
+def _recipe(recipe: RecipeFacts) -> m.Artifact:
+    """Name the recipe's snapshot, a tar.gz of the artifact store, unpacked."""
+    key = layout.snapshot_key(recipe.snapshot)
+    return m.Artifact(name="recipe", path=layout.RECIPE_PATH, s3=m.S3Artifact(key=key))
 
 
 def _retry_strategy(recipe: RecipeFacts, argo: ArgoSettings) -> m.RetryStrategy | None:

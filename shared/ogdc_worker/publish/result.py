@@ -3,8 +3,9 @@
 A published directory comes about in steps that may each be stopped anywhere and done again:
 
 1. Look through the partitions' outputs, and let others read them but never act as their owner (see
-   `rights`); then make the staging directory, which says that all was well.
-2. Move the outputs into it, merged.
+   `rights`); tell how they came to be (see `provenance`); then make the staging directory, which says that
+   all was well.
+2. Move the outputs into it, merged, and the crate that tells of them.
 3. Write the receipt: from here on the staging directory is complete.
 4. Move what it replaces aside, if anything, and rename the staging directory to the recipe's id. That makes
    the result visible, and leaves no staging directory to rename a second time.
@@ -20,82 +21,27 @@ import json
 import os
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from ogdc_shared import layout
 from ogdc_shared.errors import AlreadyPublishedError, PublishError
 from ogdc_shared.outputs.policies import policy_of
 from ogdc_shared.removal import remove
 from ogdc_shared.run_warnings import RunWarnings, read_warnings
-from ogdc_shared.trees import flush_entries, move_children, write_durably
+from ogdc_shared.trees import flush, flush_entries, move_children, write_durably
 from ogdc_shared.walking import is_directory
 from ogdc_worker.lock import open_locked
 from ogdc_worker.publish.archive import write_zip
-from ogdc_worker.publish.output_check import Outputs, check_outputs
-from ogdc_worker.publish.rights import AS_LEFT, PUBLISHED, Rights
+from ogdc_worker.publish.output_check import check_outputs
+from ogdc_worker.publish.provenance import crate_directory, crate_members, make_crate
+from ogdc_worker.publish.rights import AS_LEFT, Rights
 from ogdc_worker.warning_files import gather_warnings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import Any
 
+    from ogdc_worker.publish.publication import Publication
     from ogdc_worker.report import Reporter
-
-
-class Publication(NamedTuple):
-    """What is to be published."""
-
-    run: str
-    recipe_id: str
-    partitions: int
-    output: str
-    """An `OutputType` that is offered."""
-    overwrite: bool = False
-    """Whether data that another run has published are replaced."""
-    volume: str = layout.WORKFLOW_MOUNT
-    zip_path: str = layout.OUTPUT_ZIP_PATH
-    warnings_path: str = layout.WARNINGS_PATH
-    rights: str = PUBLISHED
-    """What others may do with a published directory."""
-    allowed_failures: str | None = None
-    """How many items may be missing, or which share of them (see `missing`); None: nobody has counted."""
-    stage: str = layout.PROCESS
-    """Whose outputs are the result: the last one."""
-    before: tuple[tuple[str, int], ...] = ()
-    """The stages before it, in order, and how many partitions each has."""
-    results: tuple[str, ...] = ()
-    """Those before it of whose outputs `layout.RESULT` is part of the result."""
-
-    def stages(self) -> tuple[tuple[str, int], ...]:
-        """All stages, in order, and how many partitions each has."""
-        return (*self.before, (self.stage, self.partitions))
-
-    def workspaces(self) -> list[str]:
-        """The workspace of each partition of the last stage."""
-        return self.workspaces_of(self.stage, self.partitions)
-
-    def workspaces_of(self, stage: str, partitions: int) -> list[str]:
-        """The workspace of each partition of a stage."""
-        found = (layout.partition_workspace(self.run, number, stage) for number in range(partitions))
-        return [f"{self.volume}/{workspace}" for workspace in found]
-
-    def outputs(self) -> list[Outputs]:
-        """The directories that the result is made of: all that the last stage left, and parts of others."""
-        of_stage = f" of {self.stage}" if self.before else ""
-        found = [
-            Outputs(f"{workspace}/output_dir", f"{number}{of_stage}")
-            for number, workspace in enumerate(self.workspaces())
-        ]
-        for stage, partitions in self.before:
-            if stage in self.results:
-                found += self._parts_of(stage, partitions)
-        return found
-
-    def _parts_of(self, stage: str, partitions: int) -> Iterator[Outputs]:
-        for number, workspace in enumerate(self.workspaces_of(stage, partitions)):
-            part = f"{workspace}/output_dir/{layout.RESULT}"
-            if is_directory(part):
-                yield Outputs(part, f"{number} of {stage}")
 
 
 def publish(publication: Publication, reporter: Reporter) -> None:
@@ -176,6 +122,8 @@ def _publish_zip(publication: Publication, reporter: Reporter) -> None:
     outputs = publication.outputs()
     names = _look_through(publication, Rights(AS_LEFT), missing)
     found = {name: f"{outputs[number].directory}/{name}" for name, number in names.items()}
+    if crate := make_crate(publication, reporter, names):
+        found |= crate_members(crate)
     write_zip(publication.zip_path, found)
 
 
@@ -185,23 +133,30 @@ def _publish_directory(publication: Publication, reporter: Reporter) -> None:
     lock = open_locked(f"{receipt}.lock")
     try:
         if _publisher(receipt) != publication.run:
-            _assemble(publication, _list_missing(publication, reporter))
+            _assemble(publication, reporter)
             write_durably(receipt, _receipt(publication, reporter.warnings))
         _show(publication)
     finally:
         os.close(lock)
 
 
-def _assemble(publication: Publication, missing: str | None) -> None:
-    """Bring all outputs together in the staging directory."""
+def _assemble(publication: Publication, reporter: Reporter) -> None:
+    """Bring all outputs together in the staging directory, and what tells how they came to be."""
+    missing = _list_missing(publication, reporter)
     _check_target(publication)
     staging = _at(publication, layout.staging(publication.run))
     if not is_directory(staging):
         rights = Rights(publication.rights)
-        _look_through(publication, rights, missing)
+        names = _look_through(publication, rights, missing)
+        if crate := make_crate(publication, reporter, names):
+            for path in crate_members(crate).values():
+                rights.give(path)
+            flush(crate)
         os.makedirs(staging)
         rights.give(staging)
     move_children(staging, *(each.directory for each in publication.outputs()))
+    if is_directory(crate_directory(publication)):
+        os.rename(crate_directory(publication), f"{staging}/{layout.PROVENANCE}")
 
 
 def _show(publication: Publication) -> None:

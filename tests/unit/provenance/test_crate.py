@@ -11,32 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ogdc_shared.provenance.crate import write_crate
-from ogdc_shared.provenance.description import Person, RunDescription, StageCommand, StageDescription
+from ogdc_shared.provenance.description import Person, RunDescription, StageDescription
 from ogdc_shared.provenance.gathering import INLINE
 from ogdc_shared.provenance.task_facts import TaskRecord
-from support.crates import Crate
+from support.crates import COMMANDS, RUN, RUN_ID, SHA256, Crate, facts_document
 
-RUN_ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
-SHA256 = f"sha256:{'9f' * 32}"
-COMMANDS = (
-    StageCommand(1, 2, "gdal_translate /input_dir/a.tif /output_dir/b.tif"),
-    StageCommand(2, 3, "cp a b"),
-)
-RUN = RunDescription(
-    run_id=RUN_ID,
-    name="seal-tags-abc",
-    recipe_id="seal-tags",
-    recipe_name="Seal tags",
-    recipe_path="https://example.org/recipes/seal tags",
-    snapshot="ab" * 32,
-    content="cd" * 32,
-    output_type="pvc",
-    agent=Person("Ada", "open", "ada"),
-    version="1.2.3",
-    submitted_at="2026-11-27T15:00:00+00:00",
-    stages=(StageDescription("process", COMMANDS),),
-    finished_at="2026-11-27T15:00:09+00:00",
-)
 FETCHED = {"source": "https://example.org/a.tif", "name": "a.tif", "size": 7, "checksum": SHA256}
 WROTE = {"name": "b.tif", "size": 8, "checksum": SHA256}
 
@@ -55,16 +34,8 @@ class Facts:
 
     def add(self, *, stage: str = "process", task: dict[str, Any] | None = None, **sections: Any) -> None:
         partition = len(self.tasks)
-        head = json.dumps({"version": 1, "stage": stage} | sections.pop("head", {}), separators=(",", ":"))
-        text = head.removesuffix("}") + ",\n"
-        names = ("commands", "fetched", "read", "ran", "wrote")
-        for name in names:
-            lines = ",\n".join(json.dumps(each, separators=(",", ":")) for each in sections.get(name, ()))
-            text += (
-                f'"{name}":[\n{lines}' + ("\n" if lines else "") + ("]}\n" if name == names[-1] else "],\n")
-            )
         path = self.directory / f"facts-{partition}.json"
-        path.write_text(text)
+        path.write_text(facts_document(stage, **sections))
         self.tasks.append(TaskRecord(stage, partition, facts=str(path))._replace(**task or {}))
 
 

@@ -18,7 +18,8 @@ from ogdc_shared.errors import AlreadyPublishedError, PublishError
 from ogdc_shared.removal import remove
 from ogdc_shared.run_warnings import one_warning, read_warnings
 from ogdc_worker.missing_items import Missing, note
-from ogdc_worker.publish.result import Publication, publish
+from ogdc_worker.publish.publication import Publication
+from ogdc_worker.publish.result import publish
 from ogdc_worker.report import Reporter
 from ogdc_worker.warning_files import leave_warnings
 from support.crashes import crashes, killed
