@@ -21,6 +21,7 @@ from benchmarks import (
     maps,
     parallel,
     partitions,
+    provenance,
     warm,
 )
 from benchmarks.bench import Bench, Effort
@@ -43,6 +44,7 @@ _MEASURES: Mapping[str, Callable[[Bench], list[Figure]]] = {
     "compile": many_inputs.measure_compile,
     "partitions": partitions.measure_partitions,
     "get-output": local_stack.measure_get_output,
+    "provenance": provenance.measure_provenance,
     "run": local_stack.measure_run,
     "fan-out": parallel.measure_tasks,
     "speed-up": parallel.measure_speed_up,

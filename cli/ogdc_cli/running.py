@@ -12,7 +12,7 @@ from ogdc_cli.api import ApiClient, Submitted
 from ogdc_cli.interrupts import INTERRUPTS, interrupts_held
 from ogdc_cli.progress import follow
 from ogdc_cli.settings import ClientSettings
-from ogdc_cli.submission import pack_recipe, submit
+from ogdc_cli.submission import PackedRecipe, pack_recipe, submit
 from ogdc_cli.terminal import say
 from ogdc_local.stack.control import current, ensure_up
 from ogdc_local.stack.paths import StatePaths
@@ -50,14 +50,33 @@ def run_recipe(
     """
     packed = pack_recipe(recipe, check=current() is None)  # else the stack that is up does, and sooner
     with _scratch_in(output_dir) as scratch:
-        stack = ensure_up(idle_timeout=idle_timeout)
-        client = ApiClient(ClientSettings.from_env().at_stack(stack.url))
-        with _cancelled_with_us(client, lambda: submit(client, packed, overwrite=True, cache=cache)) as name:
-            run = follow(client, name, quiet=quiet)
+        _, run = run_to_end(packed, idle_timeout=idle_timeout, overwrite=True, cache=cache, quiet=quiet)
         if run.status != Phase.SUCCEEDED:
             return Finished(run=run, outputs=())
-        target = _copy_outputs(run, scratch / "outputs").rename(output_dir / name)
+        target = _copy_outputs(run, scratch / "outputs").rename(output_dir / run.name)
     return Finished(run=run, outputs=tuple(sorted(path for path in target.rglob("*") if not path.is_dir())))
+
+
+def run_to_end(
+    packed: PackedRecipe,
+    *,
+    idle_timeout: float | None,
+    overwrite: bool,
+    cache: bool = True,
+    quiet: bool = False,
+) -> tuple[ApiClient, RunDetail]:
+    """Submit a recipe to the stack on this machine, which is started if need be, and follow its run.
+
+    Returns:
+        The client of the stack, and how the run ended.
+
+    Raises:
+        OgdcError: the recipe is refused, or the stack does not work.
+    """
+    stack = ensure_up(idle_timeout=idle_timeout)
+    client = ApiClient(ClientSettings.from_env().at_stack(stack.url))
+    with _cancelled_with_us(client, lambda: submit(client, packed, overwrite=overwrite, cache=cache)) as name:
+        return client, follow(client, name, quiet=quiet)
 
 
 @contextmanager

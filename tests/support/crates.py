@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from ogdc_shared.provenance.description import Person, RunDescription, StageCommand, StageDescription
 
 Entity = dict[str, Any]
+_T = TypeVar("_T")
 
 RUN_ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
 SHA256 = f"sha256:{'9f' * 32}"
@@ -134,6 +136,19 @@ class Crate:
 
 def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
+
+
+def outputs_alone(found: Mapping[str, _T]) -> dict[str, _T]:
+    """What a result holds, by path, without the crate that has to be with it."""
+    assert ".provenance/ro-crate-metadata.json" in found
+    return {name: value for name, value in found.items() if name.split("/")[0] != ".provenance"}
+
+
+def outputs_in(directory: Path) -> list[Path]:
+    """What lies at the top of a published directory, but for the crate that has to be there."""
+    crate = directory / ".provenance"
+    assert (crate / "ro-crate-metadata.json").is_file()
+    return [path for path in directory.iterdir() if path != crate]
 
 
 def facts_document(stage: str = "process", **sections: Any) -> str:

@@ -15,6 +15,9 @@ from ogdc_cli.terminal import one_line, print_json, say
 def register(app: typer.Typer) -> None:
     """Add these commands to `app`."""
     app.command("provenance", cls=RunCommand, short_help="Write how a run's result came to be.")(provenance)
+    app.command("reproduce", cls=RunCommand, short_help="Run what a crate tells of again, and compare.")(
+        reproduce
+    )
 
 
 def provenance(
@@ -42,3 +45,46 @@ def provenance(
         print_json({"name": name, "path": str(written)})
     else:
         say(one_line(f"Wrote {written}"))
+
+
+def reproduce(
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="CRATE|RUN",
+            help="A crate (directory or zip), a result with one in it, or a run by its name or as -1.",
+        ),
+    ],
+    outputs: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, file_okay=False, help="The directory with the outputs of then, if elsewhere."
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run the recipe of a run again on this machine, on the same inputs, and compare the outputs.
+
+    Nothing published is replaced. Outputs whose bytes differ are compared by what they hold, where those of
+    then are at hand: rasters by their values, vectors by their features. Fails unless all is as it was.
+    """
+    from ogdc_cli.reproduce.original import of_run, opened
+    from ogdc_cli.reproduce.report import lines
+    from ogdc_cli.reproduce.report import reproduce as run_again
+
+    if Path(target).exists():
+        source = opened(Path(target), outputs=outputs)
+    else:
+        client, name = chosen(target)
+        source = of_run(client, name, outputs=outputs)
+    with source as original:
+        done = run_again(original, quiet=as_json)
+    if as_json:
+        files = {"inputs": done.inputs, "outputs": done.outputs}
+        shown = {role: [each._asdict() for each in found] for role, found in files.items()}
+        print_json({"reproduced": done.is_good} | done._asdict() | shown)
+    else:
+        for line in lines(done):
+            say(one_line(line))
+    if not done.is_good:
+        raise typer.Exit(1)

@@ -164,6 +164,7 @@ def _input(artifact: argo.Artifact, scope: Collection[str], where: str) -> Input
         path=absolute_path(artifact.path, f"{where}.path"),
         key=_key(artifact, scope, where),
         unpacked=artifact.archive is None or artifact.archive.none is None,
+        optional=bool(artifact.optional),
     )
 
 

@@ -38,6 +38,7 @@ from ogdc_shared.layout import (
 from ogdc_shared.phases import Phase
 from ogdc_shared.removal import remove
 from ogdc_shared.storage.directory import DirectoryStore
+from ogdc_shared.storage.store import ArtifactNotFoundError
 from ogdc_shared.walking import walk
 
 _LOG = logging.getLogger(__name__)
@@ -343,15 +344,15 @@ def _writable(file: Path) -> Path:
     return file
 
 
-def _inputs(artifacts: Artifacts, attempt: Attempt) -> list[Mount]:
-    return [
-        Mount(
-            artifacts.staged(fill(artifact.key, attempt.scope), unpacked=artifact.unpacked),
-            artifact.path,
-            writable=False,
-        )
-        for artifact in attempt.template.inputs
-    ]
+def _inputs(artifacts: Artifacts, attempt: Attempt) -> Iterator[Mount]:
+    for artifact in attempt.template.inputs:
+        try:
+            staged = artifacts.staged(fill(artifact.key, attempt.scope), unpacked=artifact.unpacked)
+        except ArtifactNotFoundError:
+            if not artifact.optional:
+                raise
+        else:
+            yield Mount(staged, artifact.path, writable=False)
 
 
 def _objects(key: str, output: Path) -> Iterator[tuple[str, Path]]:

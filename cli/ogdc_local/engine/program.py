@@ -45,6 +45,8 @@ class InputArtifact(NamedTuple):
     """May hold tags."""
     unpacked: bool
     """True: a tar.gz whose content is at `path`, a directory."""
+    optional: bool = False
+    """Whether the container begins without it where it is not there."""
 
 
 class OutputArtifact(NamedTuple):

@@ -137,10 +137,7 @@ def publish_template(*, name: str, recipe: RecipeFacts, settings: Settings, over
         metadata=_network("none"),
         inputs=m.Inputs(
             parameters=[m.Parameter(name=parameter) for parameter in parameters],
-            artifacts=[
-                _file("run", path=layout.DESCRIPTION_PATH, key=layout.description_key(name)),
-                _recipe(recipe),
-            ],
+            artifacts=_provenance(name, recipe),
         ),
         container=_container(
             arguments=[
@@ -290,6 +287,18 @@ def _facts(name: str, stage: Stage) -> m.Artifact:
     facts = _file("facts", path=layout.FACTS_PATH, key=key)
     facts.optional = True
     return facts
+
+
+def _provenance(name: str, recipe: RecipeFacts) -> list[m.Artifact]:
+    """Name what a result's provenance is told from, which no publication fails for want of.
+
+    Source: loadArtifact in workflow/executor/executor.go of argo-workflows, for inputs that are optional.
+    """
+    described = _file("run", path=layout.DESCRIPTION_PATH, key=layout.description_key(name))
+    artifacts = [described, _recipe(recipe)]
+    for artifact in artifacts:
+        artifact.optional = True
+    return artifacts
 
 
 def _plan(name: str, stage: Stage) -> m.Artifact:

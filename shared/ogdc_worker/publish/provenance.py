@@ -33,7 +33,8 @@ def make_crate(publication: Publication, reporter: Reporter, names: Container[st
     Returns:
         The directory; None: there is no crate.
     """
-    if not os.path.exists(publication.description):  # a workflow of a version before
+    if not os.path.isfile(publication.description):  # a workflow of a version before; or it was removed
+        reporter.event("provenance_not_kept", reason="nothing is known of the run as a whole")
         return None
     if layout.PROVENANCE in names:
         reporter.warn(
@@ -75,7 +76,7 @@ def _write(publication: Publication, directory: str) -> None:
 
     with open(publication.description, "rb") as file:
         run = RunDescription.from_json(file.read())
-    recipe = publication.recipe if os.path.isdir(publication.recipe) else None
+    recipe = publication.recipe if os.path.isfile(f"{publication.recipe}/meta.yml") else None
     write_crate(directory, run._replace(finished_at=now()), _tasks(publication), recipe=recipe)
 
 

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 import pytest
 
+from support.crates import outputs_alone
 from support.dataone import DataFile, MemberNode
 from support.http import Answer, FileServer
 from support.recipes import good_meta, inputs, make_recipe
@@ -59,7 +60,7 @@ def run_and_look(stack: Stack, directory: Path) -> dict[str, bytes]:
     assert stack.cli("get-output", name, cwd=directory.parent).code == 0
     with zipfile.ZipFile(directory.parent / f"{done.json()['recipe_id']}.zip") as archive:
         assert CANARY not in archive.namelist()
-        return {name: archive.read(name) for name in archive.namelist()}
+        return outputs_alone({name: archive.read(name) for name in archive.namelist()})
 
 
 SEGMENTS = {

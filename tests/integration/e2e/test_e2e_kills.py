@@ -30,6 +30,7 @@ from ogdc_local.stack.control import current
 from ogdc_shared.argo.state import read_workflow
 from ogdc_shared.layout import output_key, replaced, staging, workspace
 from ogdc_shared.recipe.bundle import pack
+from support.crates import outputs_alone
 from support.effort import THOROUGH
 from support.full_disk import Filler
 from support.kills import Disturbances
@@ -343,12 +344,12 @@ def result_of(scene: Scene, recipe_id: str) -> dict[str, bytes] | None:
     """What a recipe has published, by path; None: nothing."""
     published = scene.stack.paths.volume / recipe_id
     if published.exists():
-        return content(published)
+        return outputs_alone(content(published))
     for run in by_recipe(scene).get(recipe_id, []):
         archive = scene.stack.paths.artifacts / output_key(run["name"], recipe_id)
         if archive.exists():
             with zipfile.ZipFile(archive) as file:
-                return {name: file.read(name) for name in file.namelist() if not name.endswith("/")}
+                return outputs_alone({name: file.read(name) for name in file.namelist() if name[-1] != "/"})
     return None
 
 

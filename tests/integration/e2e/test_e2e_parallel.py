@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from support.crates import outputs_in
 from support.http import FileServer
 from support.recipes import inputs, make_recipe
 from support.stack import Stack, wait_until
@@ -194,7 +195,7 @@ def test_a_failing_file_is_named_and_retry_runs_only_what_failed(
     (claim / "a/3.txt").write_bytes(b"good")
     assert stack.cli("retry", name).code == 0
     assert stack.wait(name)["status"] == "Succeeded"
-    stamps = {path.name: int(path.read_text()) for path in (stack.paths.volume / "one-void-file").iterdir()}
+    stamps = {path.name: int(path.read_text()) for path in outputs_in(stack.paths.volume / "one-void-file")}
     kept = {f"{file}.txt" for partition in succeeded for file in (2 * partition, 2 * partition + 1)}
     assert {file for file, stamp in stamps.items() if stamp < before} == kept | {"2.txt", "3.txt"}, (
         "of the failed partition, the first command's files are finished"
@@ -225,7 +226,7 @@ def test_a_fan_out_that_is_cancelled_stops_at_once_and_can_be_retried(
     plant(claim, {"go": b""})
     assert stack.cli("retry", name).code == 0
     assert stack.wait(name)["status"] == "Succeeded"
-    stamps = {path.name: int(path.read_text()) for path in (stack.paths.volume / "cancelled").iterdir()}
+    stamps = {path.name: int(path.read_text()) for path in outputs_in(stack.paths.volume / "cancelled")}
     assert {file for file, stamp in stamps.items() if stamp < before} == {"0.txt", "1.txt"}
     assert len(stamps) == 6
     (claim / "go").unlink()
@@ -260,7 +261,7 @@ def test_a_killed_worker_repeats_no_file_that_was_finished(stack: Stack, recipe:
         os.kill(pid, signal.SIGKILL)
     killed_at = time.time_ns()
     assert stack.wait(name)["status"] == "Succeeded", stack.run(name)
-    stamps = {path.name: int(path.read_text()) for path in (stack.paths.volume / "killed-worker").iterdir()}
+    stamps = {path.name: int(path.read_text()) for path in outputs_in(stack.paths.volume / "killed-worker")}
     assert len(stamps) == 6
     assert sum(stamp < killed_at for stamp in stamps.values()) >= 2
     assert len(finished()) == len(set(finished())) == 6

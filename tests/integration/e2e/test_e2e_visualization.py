@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from ogdc_visualization.products.web_page import can_write_page
+from support.crates import outputs_alone
 from support.effort import THOROUGH
 from support.http import FileServer
 from support.recipes import inputs, make_recipe
@@ -92,7 +93,7 @@ def write_recipe(
 
 def published(stack: Stack, recipe_id: str) -> dict[str, bytes | str | None]:
     """What does not say when it was made."""
-    found = tree(stack.paths.volume / recipe_id)
+    found = outputs_alone(tree(stack.paths.volume / recipe_id))
     assert found.keys() >= TIMES
     return {name: content for name, content in found.items() if name not in TIMES}
 

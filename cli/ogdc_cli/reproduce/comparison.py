@@ -1,0 +1,141 @@
+"""Comparing the files that two crates tell of, and the files themselves where both are at hand."""
+
+from __future__ import annotations
+
+import csv
+import filecmp
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from hashlib import file_digest
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from ogdc_shared.errors import InvalidRequestError
+
+FILES = "files.csv"
+
+
+class Verdict(StrEnum):
+    """What became of a file."""
+
+    SAME = "same"
+    SAME_CONTENT = "same content"
+    """Other bytes, and what GDAL reads of them is the same."""
+    DIFFERS = "differs"
+    UNKNOWN = "unknown"
+    """Of the same size, without checksums, and not at hand."""
+    ALTERED = "altered since"
+    """What is at hand of then is not what the run made."""
+    MISSING = "missing"
+    NEW = "new"
+
+    @property
+    def is_good(self) -> bool:
+        """Whether it is as it was."""
+        return self in {Verdict.SAME, Verdict.SAME_CONTENT}
+
+
+class Compared(NamedTuple):
+    """A file of one run and of the other."""
+
+    path: str
+    verdict: Verdict
+    details: tuple[str, ...] = ()
+    """What differs, in words."""
+
+
+class Entry(NamedTuple):
+    """What a crate says of a file."""
+
+    source: str
+    size: str
+    checksum: str
+
+
+def read_files(crate: Path, role: str) -> dict[str, Entry]:
+    """Read what a crate says of its inputs or outputs, by path.
+
+    Raises:
+        InvalidRequestError: its table is missing or damaged.
+    """
+    try:
+        with (crate / FILES).open(newline="", encoding="utf-8") as table:
+            return {
+                unquote(row["path"], errors="surrogateescape"): Entry(
+                    unquote(row["source"]), row["bytes"], row["checksum"]
+                )
+                for row in csv.DictReader(table)
+                if row["role"] == role
+            }
+    except (OSError, KeyError, TypeError, UnicodeDecodeError, csv.Error) as exc:
+        raise InvalidRequestError(f"{crate / FILES} cannot be read ({type(exc).__name__}: {exc}).") from exc
+
+
+def compare_entries(then: dict[str, Entry], now: dict[str, Entry]) -> Iterator[Compared]:
+    """Compare what two crates say of their files."""
+    for path in sorted({*then, *now}):
+        if path not in now:
+            yield Compared(path, Verdict.MISSING)
+        elif path not in then:
+            yield Compared(path, Verdict.NEW)
+        else:
+            yield _compare(path, then[path], now[path])
+
+
+def _compare(path: str, then: Entry, now: Entry) -> Compared:
+    is_known = bool(then.checksum and now.checksum) and _algorithm(then) == _algorithm(now)
+    if is_known and then.checksum == now.checksum:
+        return Compared(path, Verdict.SAME)
+    if not is_known and then.size == now.size:
+        return Compared(path, Verdict.UNKNOWN, ("of the same size, and without a checksum",))
+    if then.size == now.size:
+        return Compared(path, Verdict.DIFFERS, (f"{then.checksum} then, {now.checksum} now",))
+    return Compared(path, Verdict.DIFFERS, (f"{then.size} bytes then, {now.size} now",))
+
+
+def _algorithm(entry: Entry) -> str:
+    return entry.checksum.partition(":")[0]
+
+
+def is_altered(file: Path, entry: Entry) -> bool:
+    """Whether a file is another than what a crate says of it."""
+    algorithm, _, digest = entry.checksum.partition(":")
+    if algorithm != "sha256":
+        return False
+    with file.open("rb") as content:
+        return file_digest(content, "sha256").hexdigest() != digest
+
+
+def look_closer(
+    compared: Compared, then: Path, now: Path, look: Callable[[Path, Path], tuple[bool, list[str]] | None]
+) -> Compared:
+    """Compare two files that are at hand, by their bytes, and then by what they hold.
+
+    Args:
+        compared: What is known of them.
+        then: The one.
+        now: The other.
+        look: Says whether two files hold the same, and what differs; None: they cannot be looked into.
+    """
+    if compared.verdict not in {Verdict.DIFFERS, Verdict.UNKNOWN}:
+        return compared
+    if filecmp.cmp(then, now, shallow=False):
+        return Compared(compared.path, Verdict.SAME)
+    looked = look(then, now)
+    if looked is None:
+        return compared._replace(verdict=Verdict.DIFFERS)
+    same, details = looked
+    if same:
+        return Compared(compared.path, Verdict.SAME_CONTENT)
+    return Compared(compared.path, Verdict.DIFFERS, (*compared.details, *details))
+
+
+def inside(directory: Path, path: str) -> Path | None:
+    """The file of that path in a directory; None: it is elsewhere, or no file. A crate may say anything."""
+    try:
+        found = (directory / path).resolve()
+        is_inside = found.is_relative_to(directory.resolve()) and found.is_file()
+    except (OSError, ValueError):
+        return None
+    return found if is_inside else None

@@ -1,0 +1,121 @@
+"""What is to be reproduced: a crate, and the outputs that it tells of, where they are at hand."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from ogdc_cli.api import ApiClient
+from ogdc_cli.crates import fetch_crate, unpack_crate
+from ogdc_local.stack.paths import StatePaths
+from ogdc_shared.errors import InvalidRequestError, OgdcError
+from ogdc_shared.layout import CRATE_METADATA, PROVENANCE, receipt
+
+_MAX_METADATA = 64 << 20
+"""Bytes; a crate's metadata do not grow with its files."""
+
+
+class Original(NamedTuple):
+    """A run of before."""
+
+    crate: Path
+    outputs: Path | None
+    """The directory with its outputs; None: they are not at hand."""
+    name: str
+    """What to call it."""
+
+    @property
+    def recipe(self) -> Path:
+        """The recipe as it was submitted.
+
+        Raises:
+            InvalidRequestError: the crate has none.
+        """
+        directory = self.crate / "recipe"
+        if not (directory / "meta.yml").is_file():
+            raise InvalidRequestError(
+                f"The crate of {self.name} does not hold the recipe: it was made for somebody whose run it "
+                "is not, or the recipe was kept no longer. Ask its owner for `ogdc-runner provenance RUN`."
+            )
+        return directory
+
+
+@contextmanager
+def opened(target: Path, *, outputs: Path | None = None) -> Iterator[Original]:
+    """Lend what a crate on this machine tells of.
+
+    Args:
+        target: A crate, a result with one in it, or a zip of either.
+        outputs: Where the outputs are, if elsewhere.
+
+    Raises:
+        InvalidRequestError: there is no crate.
+    """
+    with tempfile.TemporaryDirectory(prefix="ogdc-reproduce-") as scratch:
+        directory = target
+        if target.is_file():
+            directory = Path(scratch, "unpacked")
+            unpack_crate(target, directory)
+        found = _found(directory, target)
+        yield found._replace(outputs=outputs) if outputs else found
+
+
+def _found(directory: Path, target: Path) -> Original:
+    """Find a crate in a directory, or in that of a result."""
+    inside = directory / PROVENANCE
+    if (inside / CRATE_METADATA).is_file():
+        return Original(inside, directory, str(target))
+    if not (directory / CRATE_METADATA).is_file():
+        raise InvalidRequestError(
+            f"{target} is no crate: it holds no {CRATE_METADATA}. Give what `ogdc-runner provenance RUN` "
+            "wrote, a result with a directory .provenance, or the name of a run."
+        )
+    is_beside = directory.absolute().name == PROVENANCE
+    return Original(directory, directory.absolute().parent if is_beside else None, str(target))
+
+
+@contextmanager
+def of_run(client: ApiClient, name: str, *, outputs: Path | None = None) -> Iterator[Original]:
+    """Lend what a run's crate tells of, and its outputs where they can be had.
+
+    Raises:
+        ApiError: the deployment refuses or does not answer.
+    """
+    with tempfile.TemporaryDirectory(prefix="ogdc-reproduce-") as scratch:
+        crate = fetch_crate(client, name, Path(scratch, "crate"))
+        yield Original(crate, outputs or _outputs_of(client, name, Path(scratch)), name)
+
+
+def _outputs_of(client: ApiClient, name: str, scratch: Path) -> Path | None:
+    run = client.run(name, tasks=0)
+    if "output" in run.links:
+        try:
+            archive = client.download(client.output_url(name), scratch)
+        except OgdcError:  # its time may be over
+            return None
+        unpack_crate(archive, scratch / "outputs")
+        return scratch / "outputs"
+    volume = StatePaths.from_env().volume
+    note = volume / receipt(run.recipe_id)
+    if note.is_file() and json.loads(note.read_bytes()).get("run") == name:
+        return volume / run.recipe_id
+    return None
+
+
+def read_metadata(crate: Path) -> dict[str, dict[str, object]]:
+    """Read the entities of a crate by their `@id`.
+
+    Raises:
+        InvalidRequestError: the file is damaged.
+    """
+    path = crate / CRATE_METADATA
+    try:
+        with path.open("rb") as file:
+            graph = json.loads(file.read(_MAX_METADATA))["@graph"]
+        return {str(entity["@id"]): entity for entity in graph}
+    except (ValueError, KeyError, TypeError, RecursionError) as exc:
+        raise InvalidRequestError(f"{path} is damaged ({type(exc).__name__}: {exc}).") from exc

@@ -1,0 +1,95 @@
+"""Reproducing a run, and what there is to say of that."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from ogdc_cli.outcome import failure
+from ogdc_cli.reproduce.comparison import (
+    Compared,
+    Verdict,
+    compare_entries,
+    inside,
+    is_altered,
+    look_closer,
+    read_files,
+)
+from ogdc_cli.reproduce.contents import Contents
+from ogdc_cli.reproduce.original import Original
+from ogdc_cli.reproduce.rerun import Rerun, rerun
+from ogdc_shared.phases import Phase
+
+
+class Reproduction(NamedTuple):
+    """What came of running a recipe again."""
+
+    run: str
+    status: str
+    message: str | None
+    inputs: tuple[Compared, ...]
+    outputs: tuple[Compared, ...]
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the same inputs gave the same outputs."""
+        return self.status == Phase.SUCCEEDED and all(
+            each.verdict.is_good for each in (*self.inputs, *self.outputs)
+        )
+
+
+def reproduce(original: Original, *, quiet: bool) -> Reproduction:
+    """Run the recipe of a run again on this machine, and compare.
+
+    Raises:
+        OgdcError: the crate cannot be used, or the recipe is refused.
+        OSError: something cannot be written.
+    """
+    with tempfile.TemporaryDirectory(prefix="ogdc-reproduce-") as scratch:
+        again = rerun(original, scratch=Path(scratch), quiet=quiet)
+        succeeded = again.run.status == Phase.SUCCEEDED
+        return Reproduction(
+            again.run.name,
+            again.run.status,
+            None if succeeded else failure(again.run),
+            tuple(compare_entries(*(read_files(each, "input") for each in (original.crate, again.crate)))),
+            tuple(_outputs(original, again)) if succeeded else (),
+        )
+
+
+def _outputs(original: Original, again: Rerun) -> Iterator[Compared]:
+    contents = Contents()
+    entries, entries_now = (read_files(each, "output") for each in (original.crate, again.crate))
+    for each in compare_entries(entries, entries_now):
+        then = None if original.outputs is None else inside(original.outputs, each.path)
+        now = inside(again.outputs, each.path)
+        if then and each.path in entries and is_altered(then, entries[each.path]):
+            yield Compared(each.path, Verdict.ALTERED, ("what is at hand of then is not what the run made",))
+        elif then and now:
+            yield look_closer(each, then, now, contents.compare)
+        else:
+            yield each
+
+
+def lines(reproduction: Reproduction) -> Iterator[str]:
+    """Say what came of it, for people."""
+    if reproduction.message:
+        yield reproduction.message
+    for role, files in (("Inputs", reproduction.inputs), ("Outputs", reproduction.outputs)):
+        counted = Counter(each.verdict for each in files)
+        yield f"{role}: {', '.join(f'{count} {verdict}' for verdict, count in counted.items()) or 'none'}."
+        for each in files:
+            if not each.verdict.is_good:
+                yield f"  {each.path}: {each.verdict}" + "".join(f"; {detail}" for detail in each.details)
+    yield _conclusion(reproduction)
+
+
+def _conclusion(reproduction: Reproduction) -> str:
+    if reproduction.is_good:
+        return f"Reproduced, by run {reproduction.run}."
+    if not all(each.verdict.is_good for each in reproduction.inputs):
+        return "Not reproduced: the inputs are not those of then."
+    return "Not reproduced."

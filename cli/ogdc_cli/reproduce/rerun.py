@@ -1,0 +1,88 @@
+"""Running the recipe of a crate again: the same recipe, but that it replaces nothing which is published."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from ogdc_cli.crates import fetch_crate, unpack_crate
+from ogdc_cli.reproduce.original import Original, read_metadata
+from ogdc_cli.running import run_to_end
+from ogdc_cli.submission import pack_recipe
+from ogdc_local.stack.control import IDLE_SECONDS
+from ogdc_shared.digests import digest, files_digest
+from ogdc_shared.errors import InvalidRequestError
+from ogdc_shared.outputs.output_type import OutputType
+from ogdc_shared.phases import Phase
+from ogdc_shared.walking import walk
+
+if TYPE_CHECKING:
+    from ogdc_shared.api.answers import RunDetail
+
+
+class Rerun(NamedTuple):
+    """A run that was made again."""
+
+    run: RunDetail
+    outputs: Path
+    """The directory with its outputs, where it succeeded."""
+    crate: Path
+
+
+def rerun(original: Original, *, scratch: Path, quiet: bool) -> Rerun:
+    """Run the recipe of a crate on this machine, to its end.
+
+    Raises:
+        InvalidRequestError: the crate's recipe is not the one that ran.
+        OgdcError: the recipe is refused, or the stack does not work.
+    """
+    check_recipe(original)
+    recipe = scratch / "recipe"
+    shutil.copytree(original.recipe, recipe, symlinks=True)
+    _keep_apart(recipe / "meta.yml")
+    packed = pack_recipe(str(recipe))
+    client, run = run_to_end(packed, idle_timeout=IDLE_SECONDS, overwrite=False, quiet=quiet)
+    outputs = scratch / "outputs"
+    if run.status == Phase.SUCCEEDED:
+        unpack_crate(client.download(client.output_url(run.name), scratch), outputs)
+    return Rerun(run, outputs, fetch_crate(client, run.name, scratch / "crate"))
+
+
+def check_recipe(original: Original) -> None:
+    """Make sure that a crate holds the recipe that ran, by the digest of its files.
+
+    Raises:
+        InvalidRequestError: it does not.
+    """
+    entities = read_metadata(original.crate)
+    recipe = original.recipe
+    withheld = [
+        str(entity.get("name"))
+        for name, entity in entities.items()
+        if name.startswith("recipe/") and str(entity.get("description", "")).startswith("Without what")
+    ]
+    if withheld:
+        raise InvalidRequestError(
+            f"The crate of {original.name} is without what gives access to its inputs, which the recipe "
+            f"named in {', '.join(withheld)}. Put it back into a copy of the recipe, and run that."
+        )
+    found = {
+        name: digest(Path(entry.path).read_bytes())
+        for name, entry in walk(str(recipe))
+        if entry.is_file(follow_symlinks=False)
+    }
+    if files_digest(found.items()) != entities.get("recipe/meta.yml", {}).get("version"):
+        raise InvalidRequestError(
+            f"The recipe in the crate of {original.name} is not the one that ran: a file was changed, added "
+            "or removed since. Get the crate anew."
+        )
+
+
+def _keep_apart(meta: Path) -> None:
+    """Have a recipe leave its result as a zip, so that it replaces none that is published."""
+    from ogdc_shared.recipe.meta import load_meta
+
+    content = load_meta(meta)
+    meta.write_text(json.dumps(content | {"output": {"type": str(OutputType.TEMPORARY)}}))

@@ -1,0 +1,78 @@
+"""What two files hold, compared by GDAL in a sandbox."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ogdc_cli.reproduce.contents import Contents
+
+EXAMPLES = Path(__file__).parents[3] / "docs/examples"
+RASTER = EXAMPLES / "raster-with-overviews/data/concentration.tif"
+VECTOR = EXAMPLES / "lakes-in-parallel/data/lakes_2019.gpkg"
+
+
+@pytest.fixture(scope="module")
+def contents() -> Contents:
+    return Contents()
+
+
+def made(*command: object) -> Path:
+    subprocess.run([str(word) for word in command], check=True, capture_output=True)
+    return Path(str(command[-1]))
+
+
+def vector(path: Path, *options: str) -> Path:
+    """The lakes again, in another order."""
+    order = f"SELECT * FROM {layer()} ORDER BY fid DESC"
+    subprocess.run(
+        ["ogr2ogr", "-f", "GPKG", "-nln", layer(), "-sql", order, *options, str(path), str(VECTOR)],
+        check=True,
+    )
+    return path
+
+
+def layer() -> str:
+    listed = subprocess.run(["ogrinfo", "-q", str(VECTOR)], check=True, capture_output=True, text=True).stdout
+    return listed.split()[1]
+
+
+def test_rasters_of_other_bytes_hold_the_same(contents: Contents, tmp_path: Path) -> None:
+    packed = made(
+        "gdal_translate", "-q", "-co", "COMPRESS=DEFLATE", "-co", "TILED=YES", RASTER, tmp_path / "a.tif"
+    )
+    assert packed.read_bytes() != RASTER.read_bytes()
+    assert contents.compare(RASTER, packed) == (True, [])
+
+
+def test_a_raster_of_other_values_differs(contents: Contents, tmp_path: Path) -> None:
+    other = made("gdal_translate", "-q", "-scale", 0, 100, 0, 50, RASTER, tmp_path / "a.tif")
+    same, differences = contents.compare(RASTER, other) or (None, [])
+    assert same is False
+    assert any("rows hold other values" in each for each in differences)
+
+
+def test_features_in_another_order_are_the_same(contents: Contents, tmp_path: Path) -> None:
+    again = vector(tmp_path / "b.gpkg")
+    assert contents.compare(VECTOR, again) == (True, [])
+
+
+def test_fewer_features_differ(contents: Contents, tmp_path: Path) -> None:
+    fewer = vector(tmp_path / "b.gpkg", "-limit", "1")
+    same, differences = contents.compare(VECTOR, fewer) or (None, [])
+    assert same is False
+    assert "features of then are not there" in differences[0]
+
+
+def test_what_gdal_cannot_read_is_not_compared(contents: Contents, tmp_path: Path) -> None:
+    (tmp_path / "a.bin").write_bytes(b"\0\1")
+    assert contents.compare(RASTER, tmp_path / "a.bin") is None
+
+
+def test_a_file_that_names_others_reads_none(contents: Contents, tmp_path: Path) -> None:
+    """A VRT of a stranger's leads to a file of this machine, which the sandbox does not have."""
+    secret = made("gdal_translate", "-q", RASTER, tmp_path / "secret.tif")
+    made("gdalbuildvrt", "-q", tmp_path / "a.vrt", secret)
+    assert contents.compare(tmp_path / "a.vrt", tmp_path / "a.vrt") is None

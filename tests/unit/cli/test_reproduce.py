@@ -1,0 +1,145 @@
+"""Comparing what two crates tell of, and what they must not be able to do."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ogdc_cli.reproduce.comparison import (
+    Entry,
+    Verdict,
+    compare_entries,
+    inside,
+    is_altered,
+    look_closer,
+    read_files,
+)
+from ogdc_cli.reproduce.original import Original, opened
+from ogdc_cli.reproduce.rerun import check_recipe
+from ogdc_shared.errors import InvalidRequestError
+from ogdc_shared.provenance.crate import write_crate
+from ogdc_shared.provenance.task_facts import TaskRecord
+from ogdc_shared.recipe.bundle import content_digest, pack
+from support.crates import RUN, SHA256, facts_document
+from support.trees import plant
+
+ONE, OTHER = Entry("", "1", "sha256:aa"), Entry("", "1", "sha256:bb")
+RECIPE = {"meta.yml": b"name: Seal tags\n", "recipe.sh": b"true\n", "data/a.csv": b"1\n"}
+
+
+def crate_of(directory: Path, name: str = "b.tif", **changed: str) -> Path:
+    """A crate as `provenance RUN -o` writes it."""
+    plant(directory / "source", RECIPE | {key: value.encode() for key, value in changed.items()})
+    (directory / "facts").write_text(facts_document(wrote=[{"name": name, "size": 1, "checksum": SHA256}]))
+    (directory / "crate").mkdir()
+    run = RUN._replace(content=content_digest(pack(directory / "source")))
+    tasks = [TaskRecord("process", 0, facts=str(directory / "facts"))]
+    write_crate(str(directory / "crate"), run, tasks, recipe=str(directory / "source"))
+    return directory / "crate"
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "verdict"),
+    [
+        (ONE, ONE, Verdict.SAME),
+        (ONE, OTHER, Verdict.DIFFERS),
+        (ONE, ONE._replace(size="2", checksum="sha256:cc"), Verdict.DIFFERS),
+        (ONE, ONE._replace(checksum=""), Verdict.UNKNOWN),
+        (ONE, ONE._replace(checksum="md5:aa"), Verdict.UNKNOWN),
+        (ONE, ONE._replace(checksum="", size="2"), Verdict.DIFFERS),
+        (ONE, None, Verdict.MISSING),
+        (None, ONE, Verdict.NEW),
+    ],
+)
+def test_entries_are_compared_by_what_is_known(
+    then: Entry | None, now: Entry | None, verdict: Verdict
+) -> None:
+    sides = [{} if each is None else {"a": each} for each in (then, now)]
+    assert [each.verdict for each in compare_entries(*sides)] == [verdict]
+
+
+def test_files_at_hand_are_compared_by_bytes_and_then_by_content(tmp_path: Path) -> None:
+    for name in ("one", "same", "other"):
+        (tmp_path / name).write_text("x" if name != "other" else "y")
+    [differs] = compare_entries({"a": ONE}, {"a": OTHER})
+
+    def looked(other: str, answer: tuple[bool, list[str]] | None) -> tuple[Verdict, tuple[str, ...]]:
+        found = look_closer(differs, tmp_path / "one", tmp_path / other, lambda *_: answer)
+        return found.verdict, found.details[1:]
+
+    assert looked("same", None) == (Verdict.SAME, ())
+    assert looked("other", (True, [])) == (Verdict.SAME_CONTENT, ())
+    assert looked("other", (False, ["band 1"])) == (Verdict.DIFFERS, ("band 1",))
+    assert looked("other", None) == (Verdict.DIFFERS, ())
+
+
+@pytest.mark.parametrize("path", ["../outside", "/etc/passwd", "link", "", ".", "a\0b", "x" * 5000])
+def test_a_crate_leads_to_no_file_outside(tmp_path: Path, path: str) -> None:
+    (tmp_path / "outside").write_text("")
+    (tmp_path / "outputs").mkdir()
+    (tmp_path / "outputs/link").symlink_to("../outside")
+    assert inside(tmp_path / "outputs", path) is None
+
+
+def test_what_was_changed_since_is_noticed(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"A")
+    digest = "559aead08264d5795d3909718cdd05abd49572e84fe55590eef31a88a08fdffd"
+    assert not is_altered(tmp_path / "a", Entry("", "1", f"sha256:{digest}"))
+    assert is_altered(tmp_path / "a", ONE)
+    assert not is_altered(tmp_path / "a", Entry("", "1", ""))
+
+
+@pytest.mark.parametrize("name", ["b.tif", "sea ice/ø.tif", "../b.tif", "=1+1", "a\nb"])
+def test_a_crates_table_is_read_as_it_was_written(tmp_path: Path, name: str) -> None:
+    assert read_files(crate_of(tmp_path, name), "output") == {name: Entry("", "1", SHA256)}
+
+
+def test_a_crate_is_found_where_it_is(tmp_path: Path) -> None:
+    crate = crate_of(tmp_path)
+    with opened(crate) as found:
+        assert (found.crate, found.outputs) == (crate, None)
+    result = tmp_path / "result"
+    result.mkdir()
+    crate.rename(result / ".provenance")
+    for target in (result, result / ".provenance"):
+        with opened(target) as found:
+            assert (found.crate, found.outputs) == (result / ".provenance", result)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"PK\x05\x06", b"nothing"])
+def test_what_is_no_crate_is_refused(tmp_path: Path, content: bytes | None) -> None:
+    target = tmp_path / "target"
+    target.mkdir() if content is None else target.write_bytes(content)
+    with pytest.raises(InvalidRequestError, match=r"is no (crate|zip)"), opened(target):
+        pass
+
+
+def test_the_recipe_has_to_be_the_one_that_ran(tmp_path: Path) -> None:
+    original = Original(crate_of(tmp_path), None, "it")
+    check_recipe(original)
+    (original.crate / "recipe/recipe.sh").write_text("rm -rf ~\n")
+    with pytest.raises(InvalidRequestError, match="is not the one that ran"):
+        check_recipe(original)
+
+
+def test_a_recipe_without_what_gives_access_is_refused(tmp_path: Path) -> None:
+    crate = crate_of(tmp_path, **{"urls.txt": "https://me:secret@example.org/a\n"})
+    with pytest.raises(InvalidRequestError, match=r"named in urls\.txt"):
+        check_recipe(Original(crate, None, "it"))
+
+
+def test_a_crate_without_the_recipe_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "crate").mkdir()
+    write_crate(str(tmp_path / "crate"), RUN, [], recipe=None)
+    with pytest.raises(InvalidRequestError, match="does not hold the recipe"):
+        check_recipe(Original(tmp_path / "crate", None, "it"))
+
+
+@pytest.mark.parametrize("text", ["", "[]", json.dumps({"@graph": [1]}), "\0"])
+def test_damaged_metadata_are_refused(tmp_path: Path, text: str) -> None:
+    crate = crate_of(tmp_path)
+    (crate / "ro-crate-metadata.json").write_text(text)
+    with pytest.raises(InvalidRequestError, match="is damaged"):
+        check_recipe(Original(crate, None, "it"))
