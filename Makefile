@@ -1,5 +1,5 @@
 # Each target sets up what it needs by itself; a second run finds it there.
-.PHONY: demo demo-visualization test quick check unit fuzz soak bench docs wheel format schema settings routes imports clean
+.PHONY: demo demo-visualization test quick check unit fuzz crates soak bench docs wheel format schema settings routes imports clean
 
 demo:  ## Set everything up and run a real recipe on this machine
 	@scripts/bootstrap local
@@ -42,6 +42,12 @@ wheel: ## Build the wheel into dist/
 fuzz: ## Thousands of generated requests to a local stack of their own (FUZZ=500 for each operation and caller)
 	@scripts/bootstrap dev
 	@scripts/fuzz $(FUZZ)
+
+crates: ## Have crates validated by roc-validator, in an environment of its own: .venv-crates, 110 MB
+	@scripts/bootstrap dev
+	test -x .venv-crates/bin/rocrate-validator || { python3 -m venv .venv-crates && .venv-crates/bin/pip install --quiet \
+		--require-hashes --only-binary :all: --requirement requirements/crates.txt; }
+	.venv/bin/pytest -m crates tests/unit/provenance
 
 soak: ## Kill processes and fill the disk for an hour (SOAK=60 for a minute); as root
 	@scripts/bootstrap dev

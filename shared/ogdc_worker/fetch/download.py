@@ -61,7 +61,7 @@ class Downloaded(NamedTuple):
     response: Response
     """What it came with."""
     checksum: str
-    """Its algorithm and digest, `sha256:9f86…`; by the algorithm of the checksum it had to have, if any."""
+    """Its algorithm and digest, `sha256:9f86…`, whichever checksum it had to have."""
 
 
 class RecipeFiles:
@@ -161,7 +161,7 @@ def _try(
         raise UnusableInputError(
             f"{file.source!r} {problem}; it was fetched whole, so its description is wrong."
         )
-    return Downloaded(response, f"{digest.algorithm}:{digest.value()}")
+    return Downloaded(response, f"sha256:{digest.sha256()}")
 
 
 def _take(
@@ -217,13 +217,26 @@ class _Pace:
 
 
 class _Digest:
-    """The checksum of what passes by, by the algorithm that is asked for."""
+    """Checksums of what passes by: SHA-256, and by the algorithm that is asked for."""
 
     def __init__(self, checksum: Checksum | None) -> None:
-        self._hash = _new_hash(checksum.algorithm if checksum else "sha256")
-        self.algorithm = self._hash.name
-        self.update = self._hash.update
-        self.value = self._hash.hexdigest
+        self._sha256 = _new_hash("sha256")
+        wanted = _new_hash(checksum.algorithm) if checksum else self._sha256
+        self._wanted = self._sha256 if wanted.name == self._sha256.name else wanted
+        self._all = (self._sha256,) if self._wanted is self._sha256 else (self._sha256, self._wanted)
+
+    def update(self, piece: bytes) -> None:
+        """Take in a piece."""
+        for state in self._all:
+            state.update(piece)
+
+    def value(self) -> str:
+        """The digest that was asked for, in hex."""
+        return self._wanted.hexdigest()
+
+    def sha256(self) -> str:
+        """The one that every input gets, in hex."""
+        return self._sha256.hexdigest()
 
     def read(self, path: str) -> None:
         """Take in what an earlier try has left in a file."""

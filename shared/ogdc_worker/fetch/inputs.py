@@ -216,7 +216,7 @@ class _Fetching:
             if found is None:
                 note = progress.of(number, file) if progress else lambda _have, _size: None
                 found = self._downloaded(file, part, wait=wait, progress=note)
-            response, checksum = found.response, found.checksum or None
+            response, checksum = found
             url = response.url if response.url != file.source else None
             name = self._name(file, response)
             os.makedirs(os.path.dirname(f"{place}/{name}"), exist_ok=True)
@@ -296,10 +296,11 @@ class _Fetching:
         try:
             if not self._is_good(file, entry):
                 return None
+            known = entry.checksum.startswith("sha256:")  # versions before kept others, or none
+            checksum = entry.checksum if known else f"sha256:{entry.digest('sha256')}"
             entry.copy_to(part.path)
         finally:
             entry.close()
-        checksum = ":".join(file.checksum) if file.checksum else entry.checksum
         return Downloaded(Response(pieces=(), name=entry.name), checksum)
 
     def _is_good(self, file: InputFile, entry: CacheEntry) -> bool:

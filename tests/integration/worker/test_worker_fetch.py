@@ -375,6 +375,7 @@ def test_checksums_are_verified(fetching: Fetching, server: FileServer, algorith
     value = hashlib.new(algorithm.lower().replace("-", ""), CONTENT).hexdigest()
     good = InputFile(f"{server.url}/a.bin", checksum=Checksum(algorithm, value.upper()))
     assert fetching.names(good) == ["a.bin"]
+    assert fetching.fetched[0].checksum == f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"
 
 
 @pytest.mark.parametrize(
