@@ -30,13 +30,13 @@ def made(directory: Path, files: int, run: RunDescription, *, succeeded: bool) -
         each.mkdir()
     (recipe / "meta.yml").write_text("name: Seal tags\n")
     names = [f"sea ice {number}.tif" for number in range(files)]
-    told = {"size": 7, "checksum": SHA256}
+    known = {"size": 7, "checksum": SHA256}
     ran = {"seconds": 1.5, "cpu_seconds": 0.5, "max_memory": 4096, "started_at": "2026-11-27T15:00:00.250Z"}
     facts = facts_document(
         head={"image": f"ghcr.io/ogdc/worker:1@{SHA256}", "software": {"gdal": "3.6.2", "linux": "6.1"}},
-        fetched=[{"source": f"https://example.org/{name}", "name": name} | told for name in names],
+        fetched=[{"source": f"https://example.org/{name}", "name": name} | known for name in names],
         ran=[ran | {"number": 1, "line": 2}, ran | {"number": 2, "line": 3, "failed": not succeeded}],
-        wrote=[{"name": name} | told for name in names if succeeded],
+        wrote=[{"name": name} | known for name in names if succeeded],
     )
     (directory / "facts").write_text(facts)
     message = None if succeeded else "command 2 failed"
