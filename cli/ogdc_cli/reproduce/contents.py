@@ -99,5 +99,5 @@ def _answer(log: Path) -> tuple[bool, list[str]] | None:
         lines = file.read(_MAX_ANSWER).splitlines()
     with suppress(ValueError, KeyError, TypeError, IndexError, RecursionError):
         answer = json.loads(lines[-1])
-        return bool(answer["same"]), [str(each) for each in answer["differences"]][:20]
+        return bool(answer["same"]), [str(each) for each in answer["differences"]]
     return None

@@ -18,8 +18,8 @@ gdal.UseExceptions()
 ogr.UseExceptions()
 osr.UseExceptions()
 
-_MOST = 5
-"""Differences of one kind that are named."""
+_MOST = 20
+"""Differences that are named."""
 
 
 def compare(then: Any, now: Any) -> Iterator[str]:
@@ -101,4 +101,4 @@ def _crs(reference: Any) -> str | None:
 if __name__ == "__main__":
     opened = [gdal.OpenEx(path, gdal.OF_RASTER | gdal.OF_VECTOR) for path in sys.argv[1:3]]
     found = list(compare(*opened))
-    print(json.dumps({"same": not found, "differences": found[: 4 * _MOST]}))
+    json.dump({"same": not found, "differences": found[:_MOST]}, sys.stdout)
