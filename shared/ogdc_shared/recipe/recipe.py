@@ -28,6 +28,8 @@ from ogdc_shared.recipe.urls import http_url, read_url_list, url_problem
 
 _OF_COMMANDS = {"checks", "network", "secrets"}
 _OF_ITEMS = {"allowed_failures", "items"}
+_CONFIG_FILE = "config.json"
+"""What most recipes of maps call their configuration."""
 _MAX = 10
 """Bad lines of one URL list that are listed."""
 
@@ -85,7 +87,13 @@ def load_recipe(directory: Path) -> Recipe:
     problems += [*name_problems(meta, directory), *_unheeded(meta)]
     if problems:
         raise InvalidRecipeError(*problems)
-    advice = (*_input_advice(meta), *script.advice, *_network_advice(meta, script), *_output_advice(meta))
+    advice = (
+        *_input_advice(meta),
+        *_config_advice(meta, directory),
+        *script.advice,
+        *_network_advice(meta, script),
+        *_output_advice(meta),
+    )
     return Recipe(
         recipe_id(meta.name), meta, directory, commands=script.commands, shell=script.shell, advice=advice
     )
@@ -176,6 +184,18 @@ def _input_advice(meta: RecipeMeta) -> Iterator[str]:
                 f"{META_FILE}: input.params[{position}].value: {shown(param.value)} is read as {read}; where "
                 "the bucket has another address, give that."
             )
+
+
+def _config_advice(meta: RecipeMeta, directory: Path) -> Iterator[str]:
+    """Tell of a configuration that lies there and is not used: the map would be another than was meant."""
+    workflow = meta.workflow
+    if isinstance(workflow, ShellWorkflow) or workflow.config_file is not None:
+        return
+    if (directory / _CONFIG_FILE).is_file():
+        yield (
+            f"{_CONFIG_FILE} is not used, and the map is made by the defaults; "
+            f"{META_FILE}: workflow.config_file: {_CONFIG_FILE} names it."
+        )
 
 
 def output_refusal(meta: RecipeMeta) -> str | None:

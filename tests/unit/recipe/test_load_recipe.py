@@ -209,6 +209,12 @@ def test_the_configuration_of_a_visualization_must_be_a_json_object(
     assert problems(tmp_path)[0].startswith(problem)
 
 
+def test_a_configuration_that_is_not_used_is_told_of(tmp_path: Path) -> None:
+    make_recipe(tmp_path, files={"config.json": "{}"}, workflow={"type": "visualization"})
+    (advice,) = load_recipe(tmp_path).advice
+    assert advice.startswith("config.json is not used")
+
+
 def test_a_visualization_needs_no_configuration(tmp_path: Path) -> None:
     make_recipe(tmp_path, workflow={"type": "visualization"})
     assert load_recipe(tmp_path).commands == ()
