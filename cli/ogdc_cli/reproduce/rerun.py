@@ -85,4 +85,6 @@ def _keep_apart(meta: Path) -> None:
     from ogdc_shared.recipe.meta import load_meta
 
     content = load_meta(meta)
-    meta.write_text(json.dumps(content | {"output": {"type": str(OutputType.TEMPORARY)}}))
+    output = dict(content.get("output") or {})
+    kept = {key: value for key, value in output.items() if key == "license"}
+    meta.write_text(json.dumps(content | {"output": kept | {"type": str(OutputType.TEMPORARY)}}))

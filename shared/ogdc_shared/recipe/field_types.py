@@ -13,6 +13,7 @@ from ogdc_shared.recipe import quantities
 from ogdc_shared.recipe.ids import NAME_PATTERN, name_problem
 from ogdc_shared.recipe.urls import TYPOGRAPHIC_QUOTES, checksum_problem, url_problem
 
+_LICENSE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]{0,63}|https?://[!-~]{1,500}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -75,6 +76,12 @@ def _secret_name(value: str) -> str:
     return value
 
 
+def _license(value: str) -> str:
+    if not _LICENSE.fullmatch(plain_text(value)):
+        raise ValueError("is no license; give an SPDX id such as CC-BY-4.0, or the URL of its text.")
+    return value
+
+
 def _no_boolean(value: object) -> object:
     if isinstance(value, bool):
         raise ValueError("is no number; give a whole number.")  # noqa: TRY004  pydantic collects only these
@@ -87,6 +94,7 @@ FileName = Annotated[str, AfterValidator(_file_name)]
 Directory = Annotated[str, AfterValidator(_directory)]
 Url = Annotated[str, AfterValidator(_url)]
 Checksum = Annotated[str, AfterValidator(_checksum)]
+License = Annotated[str, AfterValidator(_license)]
 SecretName = Annotated[str, AfterValidator(_secret_name)]
 RecipeName = Annotated[str, AfterValidator(_name), Field(json_schema_extra={"pattern": NAME_PATTERN})]
 Count = Annotated[int, Field(ge=1), BeforeValidator(_no_boolean)]

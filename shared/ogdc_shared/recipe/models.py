@@ -15,6 +15,7 @@ from ogdc_shared.recipe.field_types import (
     Count,
     Cpu,
     Failures,
+    License,
     Patterns,
     RecipeName,
     Seconds,
@@ -139,19 +140,29 @@ class VisualizationWorkflow(Workflow):
     )
 
 
-class PvcOutput(Strict):
+class Output(Strict):
+    """What all outputs have."""
+
+    license: License | None = Field(
+        default=None,
+        description="What others may do with the result: an SPDX id such as CC-BY-4.0, or the URL of a text. "
+        "The result's provenance tells it.",
+    )
+
+
+class PvcOutput(Output):
     """Results stay on the workflow volume, under the recipe's id."""
 
     type: Literal["pvc"] = "pvc"
 
 
-class TemporaryOutput(Strict):
+class TemporaryOutput(Output):
     """Results can be downloaded as one zip, for some days."""
 
     type: Literal["temporary"]
 
 
-class DataOneOutput(Strict):
+class DataOneOutput(Output):
     """Results are published to DataONE."""
 
     model_config = ConfigDict(

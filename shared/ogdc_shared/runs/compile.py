@@ -64,6 +64,8 @@ class CompiledRun(NamedTuple):
     """How the files are divided; None likewise."""
     manifest: dict[str, Any]
     """The Argo Workflow."""
+    license: str | None = None
+    """Of the result, as the recipe says."""
     result_stages: frozenset[str] = frozenset()
     """Those before the last of which `layout.RESULT` is part of the result."""
 
@@ -207,6 +209,7 @@ def _compile(
         files=files,
         packs=packs,
         division=None if partitions is None else measure(files.sizes, partitions),
+        license=recipe.meta.output.license,
         result_stages=frozenset(
             each.stage for each in stages[:-1] if needs(recipe.meta, each.stage, settings).has_results
         ),

@@ -27,6 +27,7 @@ def describe(run: Run, compiled: CompiledRun, *, caller: Caller) -> RunDescripti
         output_type=run.output_type,
         agent=Person(caller.name, caller.issuer, caller.subject),
         version=version("ogdc-runner"),
+        license=compiled.license,
         submitted_at=run.submitted_at.isoformat(),
         stages=tuple(
             StageDescription(

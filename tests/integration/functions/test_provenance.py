@@ -65,9 +65,12 @@ def unpacked(response: TestResponse, into: Path) -> Crate:
 
 
 def test_it_is_a_zip_with_the_recipe(submit, status, end, tmp_path: Path) -> None:
-    name = started(submit)
+    meta = json.loads(recipe_files()["meta.yml"])
+    licensed = json.dumps(meta | {"output": {"type": "pvc", "license": "CC-BY-4.0"}})
+    name = started(submit, files=recipe_files() | {"meta.yml": licensed})
     end(name)
     crate = unpacked(status.get(f"/runs/{name}/provenance"), tmp_path / "crate")
+    assert crate.entities["./"]["license"] == {"@id": "https://spdx.org/licenses/CC-BY-4.0"}
     assert (crate.directory / "recipe/recipe.sh").read_text() == recipe_files()["recipe.sh"]
     assert crate.entities["#process-0-command-1"]["description"] == recipe_files()["recipe.sh"].strip()
     assert [row["role"] for row in crate.rows("files.csv")] == ["input", "output"]

@@ -38,6 +38,19 @@ def test_only_name_workflow_and_input_are_needed() -> None:
     )
 
 
+@pytest.mark.parametrize("text", ["CC-BY-4.0", "CC0-1.0", "https://example.org/terms?v=1"])
+@pytest.mark.parametrize("kind", ["pvc", "temporary", "dataone"])
+def test_an_output_may_have_a_license(text: str, kind: str) -> None:
+    assert accepted(output={"type": kind, "license": text}).output.license == text
+
+
+@pytest.mark.parametrize("text", ["as you like", "", "-", "javascript:x", "https://example.org/a b", "a\nb"])
+def test_what_is_no_license_is_refused(text: str) -> None:
+    [problem] = problems(output={"type": "pvc", "license": text})
+    assert problem.startswith("meta.yml: output")
+    assert "license" in problem
+
+
 @pytest.mark.parametrize(
     ("output", "kind"),
     [
@@ -228,7 +241,7 @@ def test_a_volume_input_has_a_pattern_for_all_files() -> None:
         ),
         (
             {"output": {"type": "temporary", "days": 3}},
-            "output.days: there is no such key; possible here: type.",
+            "output.days: there is no such key; possible here: license, type.",
         ),
     ],
 )
