@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,7 +18,7 @@ from ogdc_local.stack.control import current, ensure_up
 from ogdc_local.stack.paths import StatePaths
 from ogdc_shared.copying import copy_tree
 from ogdc_shared.errors import InvalidRequestError, OgdcError
-from ogdc_shared.layout import CRATE_METADATA, PROCESS, PROVENANCE, partition_workspace
+from ogdc_shared.layout import CRATE_METADATA, PROCESS, PROVENANCE, RESULT, partition_workspace
 from ogdc_shared.outputs.policies import policy_of
 from ogdc_shared.phases import Phase
 from ogdc_shared.removal import remove
@@ -122,10 +122,27 @@ def _cancelled_with_us(client: ApiClient, submitted: Callable[[], Submitted]) ->
         raise
 
 
-def _last_stage(run: RunDetail) -> tuple[str, int]:
-    """Name the stage whose outputs are the result, and say how many partitions it has."""
-    later = [each for each in run.stages if each.stage != PROCESS]
-    return (later[-1].stage, later[-1].tasks) if later else (PROCESS, run.partitions or 0)
+def zipped_directories(volume: Path, run: str, stages: Sequence[tuple[str, int]]) -> Iterator[Path]:
+    """Yield what a zip was made of: all that the last stage left, and what earlier ones left of the result.
+
+    Args:
+        volume: The workflow volume.
+        run: The run's name.
+        stages: Names of its stages, in order, and how many partitions each has.
+    """
+    *_, (last, _) = stages
+    for stage, partitions in stages:
+        for number in range(partitions):
+            left = volume / partition_workspace(run, number, stage) / "output_dir"
+            part = left if stage == last else left / RESULT
+            if part.is_dir():
+                yield part
+
+
+def _stages(run: RunDetail) -> list[tuple[str, int]]:
+    """Name a run's stages, in order, and say how many partitions each has."""
+    later = [(each.stage, each.tasks) for each in run.stages if each.stage != PROCESS]
+    return [(PROCESS, run.partitions or 0), *later]
 
 
 def _copy_outputs(run: RunDetail, target: Path) -> Path:
@@ -136,9 +153,7 @@ def _copy_outputs(run: RunDetail, target: Path) -> Path:
     """
     volume = StatePaths.from_env().volume
     if policy_of(run.output_type).is_zip:
-        stage, partitions = _last_stage(run)
-        workspaces = (partition_workspace(run.name, number, stage) for number in range(partitions))
-        sources = [volume / workspace / "output_dir" for workspace in workspaces]
+        sources = [*zipped_directories(volume, run.name, _stages(run))]
     else:
         sources = [volume / run.recipe_id]
     for source in sources:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import signal
 from _thread import interrupt_main
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from ogdc_cli.api import ApiClient, Submitted
-from ogdc_cli.running import _cancelled_with_us
+from ogdc_cli.running import _cancelled_with_us, zipped_directories
 from ogdc_cli.settings import ClientSettings
+from ogdc_shared.layout import WORKSPACES
 
 
 class Deployment(ApiClient):
@@ -64,3 +66,25 @@ def test_who_interrupts_twice_has_the_run_cancelled_all_the_same(capsys: pytest.
         signal.raise_signal(signal.SIGINT)
     assert deployment.cancelled == ["ice-aaaaaaaaaa"]
     assert "ice-aaaaaaaaaa is cancelled" in capsys.readouterr().err
+
+
+def test_a_zip_was_made_of_the_last_stage_and_of_what_earlier_ones_left_of_the_result(tmp_path: Path) -> None:
+    left = {
+        "map-aaaaaaaaaa/0/output_dir/block": "handed on",
+        "map-aaaaaaaaaa.build/0/output_dir/result/tile.tif": "tile",
+        "map-aaaaaaaaaa.build/0/output_dir/facts": "handed on",
+        "map-aaaaaaaaaa.build/1/output_dir/facts": "handed on",
+        "map-aaaaaaaaaa.top/0/output_dir/result/index.html": "page",
+    }
+    for name, content in left.items():
+        path = tmp_path / WORKSPACES / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    stages = [("process", 1), ("build", 2), ("top", 1)]
+    found = zipped_directories(tmp_path, "map-aaaaaaaaaa", stages)
+    assert [path.relative_to(tmp_path / WORKSPACES).as_posix() for path in found] == [
+        "map-aaaaaaaaaa.build/0/output_dir/result",
+        "map-aaaaaaaaaa.top/0/output_dir",
+    ]
+    (tmp_path / WORKSPACES / "ice-aaaaaaaaaa/0/output_dir").mkdir(parents=True)
+    assert len([*zipped_directories(tmp_path, "ice-aaaaaaaaaa", [("process", 1)])]) == 1
