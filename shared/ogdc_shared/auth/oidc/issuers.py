@@ -25,7 +25,7 @@ from ogdc_shared.auth.oidc.jwks import ALGORITHMS, KeyId
 from ogdc_shared.auth.oidc.keys import PATIENCE, IssuerKeys
 from ogdc_shared.auth.permissions import Role
 from ogdc_shared.errors import ForbiddenError, UnauthenticatedError
-from ogdc_shared.imports import collection_paused
+from ogdc_shared.imports import collection_paused, import_lazily
 from ogdc_shared.oidc_settings import SOURCE_ROLE
 
 if TYPE_CHECKING:
@@ -177,6 +177,7 @@ class Issuers:
 
 def _verify(token: str, parsed: _Parsed, keys: IssuerKeys) -> None:
     with collection_paused():  # before the keys are waited for: in a cold start they are under way
+        import_lazily("cryptography.x509")  # half of the import, and for keys in certificates alone
         from jwt import PyJWTError
 
     holding = keys.holding(parsed.key)
