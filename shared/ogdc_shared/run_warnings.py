@@ -109,7 +109,8 @@ def _warning(fields: dict[str, Any]) -> RunWarning:
 
 def _line(text: str) -> str:
     """Make a text one line of what can be printed, without the middle of a long one: its ends say most."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    printable = text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
+    line = " ".join(printable.split())
     if len(line) <= MAX_MESSAGE_CHARACTERS:
         return line
     half = MAX_MESSAGE_CHARACTERS // 2
