@@ -27,8 +27,8 @@ from support.trees import plant
 _PAIRS = 20
 """Tasks of each kind in a turn."""
 _FILES, _TASKS = 10_000, 100
-_WRITE = """\
-import resource, sys, time
+_WRITE = r"""
+import re, sys
 from ogdc_shared.provenance.crate import write_crate
 from ogdc_shared.provenance.description import RunDescription
 from ogdc_shared.provenance.task_facts import TaskRecord
@@ -36,8 +36,9 @@ directory, tasks = sys.argv[1], int(sys.argv[2])
 run = RunDescription.from_json(open(f"{directory}/run.json").read())
 records = (TaskRecord("process", each, facts=f"{directory}/{each}.json") for each in range(tasks))
 write_crate(f"{directory}/crate", run, records, recipe=f"{directory}/recipe")
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(re.search(r"VmHWM:\s+(\d+)", open("/proc/self/status").read())[1])
 """
+"""ru_maxrss would be that of the process which started it, if that is larger (getrusage(2))."""
 
 
 def measure_provenance(bench: Bench) -> list[Figure]:

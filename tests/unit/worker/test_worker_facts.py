@@ -12,6 +12,7 @@ import pytest
 
 from ogdc_shared import layout
 from ogdc_shared.errors import CommandFailedError
+from ogdc_shared.plan import InputFile
 from ogdc_worker import report
 from ogdc_worker.process import facts
 from support.partition import PartitionTask, recipe_files
@@ -191,3 +192,12 @@ def test_a_command_that_failed_is_marked(task: FactsTask) -> None:
     [ran] = task.facts()["ran"]
     assert (ran["failed"], ran["exit_code"]) == (True, 3)
     assert not (task.directory / "workspace" / layout.FACTS).exists()
+
+
+def test_inputs_on_volumes_are_told_with_their_checksums(task: FactsTask, tmp_path: Path) -> None:
+    (tmp_path / "dem.tif").write_bytes(b"DEM")
+    volume = InputFile(str(tmp_path / "dem.tif"), kind="volume", size=3)
+    task.prepare('cat "$INPUT_DIR/dem.tif" > "$OUTPUT_DIR/x"', files=(volume,))
+    task.run()
+    known = {"source": str(tmp_path / "dem.tif"), "size": 3, "checksum": sha256(b"DEM")}
+    assert task.facts()["read"] == [known]

@@ -306,3 +306,12 @@ def test_files_can_keep_their_places(volumes: Path, tmp_path: Path) -> None:
         ("deep", ".d.tif"),
         ("deep", "c.tif"),
     ]
+
+
+def test_what_tells_of_published_data_is_no_input(volumes: Path) -> None:
+    crate = {".provenance/ro-crate-metadata.json": b"{}", ".provenance/files.csv": b""}
+    plant(volumes / "dem/published", crate | {"a.tif": b"", "deep/.provenance/own.tif": b""})
+    assert found(volumes, VolumeInput("dem", "published", "*")) == [
+        "dem/published/a.tif",
+        "dem/published/deep/.provenance/own.tif",
+    ]
