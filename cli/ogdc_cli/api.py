@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple, TypeVar
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from msgspec.json import encode
 
@@ -26,6 +26,7 @@ _T = TypeVar("_T")
 _CHUNK = 1 << 20
 _PARTITIONS = 1000
 _FACTS = 100
+_OUTPUTS = 1000
 JSON = {"Content-Type": "application/json"}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
 
@@ -176,6 +177,38 @@ class ApiClient:
     def output_url(self, name: str) -> str:
         """Download link of a run's zip."""
         return self._transport.call("GET", f"/output/{segment(name)}", answers.OutputResponse).data_url
+
+    def outputs(self, name: str) -> Iterator[answers.OutputEntry]:
+        """The files of a run's result, a page at a time."""
+        path, rest = f"/runs/{segment(name)}/outputs?limit={_OUTPUTS}", ""
+        while True:
+            page = self._transport.call("GET", path + rest, answers.OutputList)
+            yield from page.files
+            if not page.next:
+                return
+            rest = f"&{urlencode({'after': page.next})}"
+
+    def download_file(self, name: str, path: str, target: Path) -> None:
+        """Fetch one file of a run's result to `target`, where it appears in one step.
+
+        Raises:
+            OutputUnavailableError: no file can be called so.
+            OSError: `target` cannot be written, or has no room.
+        """
+        if {"", ".", ".."} & {*path.split("/")}:  # which would lead to another path of the API
+            raise OutputUnavailableError(
+                f"{path!r} is no file of a result; `ogdc-runner outputs {name}` lists them.", elsewhere=True
+            )
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with (
+            self._transport.stream("GET", f"/runs/{segment(name)}/outputs/{quote(path)}") as response,
+            tempfile.TemporaryDirectory(dir=target.parent, prefix=".get-output-") as scratch,
+        ):
+            partial = Path(scratch, "partial")
+            with partial.open("wb") as file:
+                for chunk in response.stream(_CHUNK):
+                    file.write(chunk)
+            partial.replace(target)
 
     def download(self, url: str, into: Path) -> Path:
         """Fetch `url` into the directory `into`, where it appears in one step under its own file name.

@@ -79,6 +79,20 @@ def list_facts(context: Context, call: Call, name: str) -> answers.FactsList:
     return answers.FactsList(total=sum(run.task_counts.values()), tasks=[facts_view(each) for each in listed])
 
 
+def list_outputs(context: Context, call: Call, name: str) -> answers.OutputList:
+    """Show some files of a run's result."""
+    from ogdc_functions.outputs import output_list
+
+    return output_list(context, call, name)
+
+
+def output_file(context: Context, call: Call, name: str, path: str) -> Response:
+    """Hand out a file of a run's result, or a part of it."""
+    from ogdc_functions.outputs import output_response
+
+    return output_response(context, call, name, path)
+
+
 def logs(context: Context, call: Call, name: str) -> Response:
     """Hand out what a run's tasks printed."""
     from ogdc_shared.runs.logs import run_logs

@@ -107,6 +107,8 @@ def _links(run: Run) -> dict[str, str]:
     links = {"self": own, "logs": f"{own}/logs", "partitions": f"{own}/partitions", "facts": f"{own}/facts"}
     if run.status in TERMINAL_PHASES:
         links["provenance"] = f"{own}/provenance"
+    if run.status == Phase.SUCCEEDED:
+        links["outputs"] = f"{own}/outputs"
     if policy_of(run.output_type).is_zip and run.status == Phase.SUCCEEDED:
         links["output"] = f"/output/{run.name}"
     return links

@@ -181,6 +181,16 @@ class StorageSettings(NamedTuple):
     link_seconds: Annotated[
         int, Variable("OGDC_LINK_SECONDS", number(1), "How long a handed-out download link is good for.")
     ] = 7200
+    published: Annotated[
+        str | None,
+        Variable(
+            "OGDC_PUBLISHED_DIR",
+            TEXT,
+            "Where `status` has the workflow volume, to hand out files of what `output.type: pvc` has "
+            "published; read-only will do. Not set: it hands out none of them.",
+            readers="status",
+        ),
+    ] = None
 
 
 class UploadSettings(NamedTuple):

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from ogdc_shared.errors import InvalidRequestError
+from ogdc_shared.errors import InvalidRequestError, StorageUnavailableError
 from ogdc_shared.storage.store import ArtifactNotFoundError, ArtifactStore
 
 
@@ -63,6 +63,29 @@ class StoreContract:
             store.fetch("runs/none", tmp_path / "none")
         assert caught.value.key == "runs/none"
         assert list(tmp_path.iterdir()) == []
+
+    def test_reads_a_part_of_what_was_described(self, store: ArtifactStore) -> None:
+        content = bytes(range(256)) * 9000
+        store.put("runs/a/x", content)
+        described = store.describe("runs/a/x")
+        assert described is not None
+        assert described.size == len(content)
+        for begin, end in ((0, len(content)), (5, 6), (1 << 20, len(content)), (7, 7)):
+            pieces = list(store.read("runs/a/x", described, begin, end))
+            assert b"".join(pieces) == content[begin:end]
+            assert all(len(piece) <= 1 << 20 for piece in pieces)
+        assert store.describe("runs/none") is None
+
+    def test_does_not_read_on_in_what_was_replaced(self, store: ArtifactStore) -> None:
+        store.put("runs/a/x", b"first")
+        described = store.describe("runs/a/x")
+        assert described is not None
+        store.put("runs/a/x", b"second, longer")
+        with pytest.raises(StorageUnavailableError, match="was replaced"):
+            list(store.read("runs/a/x", described, 0, 5))
+        store.delete_prefix("runs/a/")
+        with pytest.raises(ArtifactNotFoundError):
+            list(store.read("runs/a/x", described, 0, 5))
 
     def test_deletes_below_a_prefix_and_nothing_beside_it(self, store: ArtifactStore) -> None:
         for key in ("runs/a/plan.json", "runs/a/partitions/0.json", "runs/ab/plan.json"):

@@ -1,4 +1,4 @@
-"""Commands about runs: submit, status, list, watch, logs, cancel, retry, get-output."""
+"""Commands about runs: submit, status, list, watch, logs, cancel, retry, outputs, get-output."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ def register(app: typer.Typer) -> None:
     app.command("logs", cls=RunCommand)(logs)
     app.command("cancel", cls=RunCommand)(cancel)
     app.command("retry", cls=RunCommand, short_help="Run again what failed of a run.")(retry)
+    app.command("outputs", cls=RunCommand, short_help="List the files of a run's result.")(outputs)
     app.command("get-output", cls=RunCommand, short_help="Download a run's result.")(get_output)
 
 
@@ -152,16 +153,40 @@ def retry(name: RunArgument, wait: WaitOption = False, as_json: JsonOption = Fal
         _changed(run, as_json=as_json)
 
 
+def outputs(name: RunArgument, as_json: JsonOption = False) -> None:
+    """List the files of a run's result, with their sizes in bytes."""
+    client, name = chosen(name)
+    if as_json:
+        print_json(list(client.outputs(name)))
+        return
+    for file in client.outputs(name):
+        say(one_line(f"{file.size:>14,}  {file.path}"))
+
+
 def get_output(
     name: RunArgument,
+    path: Annotated[
+        str | None,
+        typer.Argument(metavar="[PATH]", help="One file of the result, as `outputs` lists it; else all."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", dir_okay=False, resolve_path=True, help="The file to write PATH to."),
+    ] = None,
     output_dir: Annotated[
-        Path, typer.Option(file_okay=False, resolve_path=True, help="Where to put the zip.")
+        Path, typer.Option(file_okay=False, resolve_path=True, help="Where to put the zip, or PATH.")
     ] = Path(),
     as_json: JsonOption = False,
 ) -> None:
-    """Download the zip of a run whose recipe has `output: temporary`."""
+    """Download the zip of a run whose recipe has `output: temporary`, or one file of any run's result."""
+    if output is not None and path is None:
+        raise typer.BadParameter("--output names a file for PATH; for the zip, give --output-dir.")
     client, name = chosen(name)
-    written = client.download(client.output_url(name), output_dir)
+    if path is None:
+        written = client.download(client.output_url(name), output_dir)
+    else:
+        written = output or output_dir / path.rpartition("/")[2]
+        client.download_file(name, path, written)
     if as_json:
         print_json({"name": name, "path": str(written)})
     else:

@@ -136,6 +136,7 @@ def function_environment(
         "ARGO_NAMESPACE": NAMESPACE,
         "OGDC_ARTIFACT_DIR": str(paths.artifacts),
         "OGDC_ARTIFACT_URL": url,
+        "OGDC_PUBLISHED_DIR": str(paths.volume),
         "OGDC_SIGNING_KEY": signing_key,
         "OGDC_WORKFLOW_PVC_NAME": CLAIM,
         "OGDC_ALLOWED_INPUT_PVCS": json.dumps(sorted(read_variable(StackSettings, "claims", settings))),

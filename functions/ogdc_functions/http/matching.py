@@ -11,13 +11,15 @@ from werkzeug.routing import Map, Rule
 
 _PREFIX = "/api"
 _PARAMETER = re.compile(r"\{(\w+)\}")
+_SEVERAL = "{path}"
+"""The one parameter that may be several segments."""
 
 
 class Paths:
     """Paths as the table of routes writes them; those of a request may stand below `/api`, and end in `/`."""
 
     def __init__(self, paths: Iterable[str]) -> None:
-        rules = [Rule(_PARAMETER.sub(r"<\1>", path), endpoint=path) for path in dict.fromkeys(paths)]
+        rules = [Rule(_rule(path), endpoint=path) for path in dict.fromkeys(paths)]
         self._map = Map(rules, strict_slashes=False, merge_slashes=False).bind("localhost")
 
     def find(self, path: str) -> tuple[str, Mapping[str, Any]] | None:
@@ -29,6 +31,10 @@ class Paths:
             return self._map.match(path, "GET")
         except NotFound:
             return None
+
+
+def _rule(path: str) -> str:
+    return _PARAMETER.sub(r"<\1>", path.replace(_SEVERAL, "<path:path>"))
 
 
 def bare(path: str) -> str:

@@ -22,6 +22,22 @@ _PATH = {
     "schema": {"type": "string", "pattern": NAME},
     "description": "The run's or the trigger's, or the id of a user or a token.",
 }
+_FILE_PATH = _PATH | {
+    "schema": {"type": "string", "minLength": 1},
+    "description": "As `GET /runs/{name}/outputs` lists it; its slashes may stand as they are.",
+}
+_RANGE = {
+    "name": "Range",
+    "in": "header",
+    "schema": {"type": "string", "pattern": r"^bytes=(\d+-\d*|-\d+)$"},
+    "description": "One range of bytes; all of it is sent for several.",
+}
+_IF_NONE_MATCH = {
+    "name": "If-None-Match",
+    "in": "header",
+    "schema": {"type": "string", "pattern": '^"[!#-~]+"$'},
+    "description": "The ETag of what is known: 304 where it is that still.",
+}
 _USER = {
     "name": "OGDC-User",
     "in": "header",
@@ -54,6 +70,7 @@ _MEANING = {
     410: "It is no longer kept.",
     413: "The body is too large.",
     429: "The user has, or asks for, as much as they may at once.",
+    416: "There is nothing at that range.",
     422: "The recipe is not valid, its inputs cannot be resolved, or it asks for what is not offered here.",
     500: "A fault of ours, under a reference that the log has, too.",
     503: "A part is away or full; the same request may succeed later.",
@@ -124,12 +141,16 @@ def _described(route: Route) -> dict[str, Any]:
 
 
 def _parameters(route: Route) -> list[dict[str, Any]]:
-    in_path = [_PATH | {"name": name} for name in re.findall(r"\{(\w+)\}", route.path)]
+    in_path = [
+        (_FILE_PATH if name == "path" else _PATH) | {"name": name}
+        for name in re.findall(r"\{(\w+)\}", route.path)
+    ]
     in_query = [
         {"name": known.name, "in": "query", "schema": known.schema, "description": known.about}
         for known in route.query
     ]
     in_header = ([_USER] if _is_known(route) else []) + ([_KEY] if route.keyed else [])
+    in_header += [_RANGE, _IF_NONE_MATCH] if route.in_parts else []
     return in_path + in_query + in_header
 
 
@@ -141,7 +162,11 @@ def _responses(route: Route) -> dict[str, Any]:
         if route.answer is None
         else {"application/json": {"schema": _schema(route.answer)}}
     )
-    return {"200": {"description": "Done.", "content": good}} | _problems(route)
+    done: dict[str, Any] = {"200": {"description": "Done.", "content": good}}
+    if route.in_parts:
+        done |= {"206": {"description": "The range.", "content": good}}
+        done |= {"304": {"description": "It is known already."}}
+    return done | _problems(route)
 
 
 def _problems(route: Route) -> dict[str, Any]:

@@ -298,6 +298,24 @@ class FactsList(Answer):
     tasks: list[Facts]
 
 
+class OutputEntry(Answer):
+    """A file of a run's result."""
+
+    path: Annotated[str, Meta(description="Below the result, with slashes.")]
+    size: Annotated[Count, Meta(description="Bytes.")]
+    type: Annotated[str, Meta(description="Media type, by its name.", examples=["image/tiff"])]
+    url: Annotated[str, Meta(description="Path that hands it out, below the API's base URL.")]
+
+
+class OutputList(Answer):
+    """Some of the files of a run's result."""
+
+    files: list[OutputEntry]
+    next: Annotated[
+        str | None, Meta(description="Give it as `after` to see more; null: there are no more.")
+    ] = None
+
+
 class RunList(Answer):
     """A page of runs, newest first."""
 

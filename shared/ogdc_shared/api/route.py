@@ -29,7 +29,7 @@ class Route(NamedTuple):
     """Of its handler."""
     method: str
     path: str
-    """`{…}` stands for one segment, which the handler finds under that name."""
+    """`{…}` stands for one segment, which the handler finds under that name; `{path}` for one or more."""
     functions: tuple[Function, ...]
     """Which answer it: one but for probes, and for events that are given up."""
     permission: Permission
@@ -53,6 +53,8 @@ class Route(NamedTuple):
     """Whether it is seen in traces and metrics; probes are not."""
     redirects: bool = False
     """Whether it is answered by leading elsewhere."""
+    in_parts: bool = False
+    """Whether parts of the answer can be had by `Range`, and none if it is known (`If-None-Match`)."""
     documented: bool = True
     """Whether the OpenAPI document has it; events are described by their own standards."""
     about: str = ""

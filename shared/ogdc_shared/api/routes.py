@@ -39,6 +39,8 @@ PARTITIONS_LIMIT = Number("limit", 1, 1000, 100, "How many.")
 PARTITIONS_OFFSET = Number("offset", 0, 1 << 31, 0, "How many to leave out at the beginning.")
 FACTS_LIMIT = Number("limit", 1, 100, 20, "How many tasks.")
 FACTS_OFFSET = Number("offset", 0, 1 << 31, 0, "How many tasks to leave out at the beginning.")
+OUTPUTS_LIMIT = Number("limit", 1, 1000, 100, "How many files.")
+AFTER = Text("after", "The `next` of the page before.")
 TAIL = Number("tail", 1, 1_000_000, 0, "Only so many lines, the last; all without it.")
 CACHE = Flag("cache", "False: fetch every input anew, and keep none for later runs.")
 OVERWRITE = Flag("overwrite", "Replace the recipe's published data; as in a body of JSON.")
@@ -172,6 +174,31 @@ ROUTES = (
         about="A zip of the crate; with `Accept: application/ld+json` its metadata alone. Its recipe's files "
         "are for whose run it is, and for admins. 409 before the run's end. See "
         "[provenance](provenance.md).",
+    ),
+    Route(
+        "list_outputs",
+        "GET",
+        "/runs/{name}/outputs",
+        _STATUS,
+        READ,
+        "The files of a run's result",
+        answers.OutputList,
+        errors=(404, 409, 410),
+        query=(OUTPUTS_LIMIT, AFTER),
+        about="Of each its `path`, `size` in bytes, `type` (by its name) and `url`; `limit` (at most "
+        "1,000) and `after` with the `next` of the page before. See [files of a result](#files-of-a-result).",
+    ),
+    Route(
+        "output_file",
+        "GET",
+        "/runs/{name}/outputs/{path}",
+        _STATUS,
+        READ,
+        "One file of a run's result, or a part of it",
+        media_types=("*/*",),
+        errors=(404, 409, 410, 416),
+        in_parts=True,
+        about="With `Range`, `If-Range`, `ETag` and `If-None-Match`; always as an attachment.",
     ),
     Route(
         "logs",

@@ -11,6 +11,7 @@ from ogdc_shared.layout import output_key
 from ogdc_shared.outputs.policies import policy_of
 from ogdc_shared.phases import TERMINAL_PHASES, Phase
 from ogdc_shared.runs.read import reconciled_run
+from ogdc_shared.storage.store import Artifact
 
 
 def output_link(context: Context, name: str) -> str:
@@ -22,24 +23,39 @@ def output_link(context: Context, name: str) -> str:
         StorageUnavailableError: the artifact store does not answer.
     """
     run = reconciled_run(context, name)
-    _check_has_output(run)
-    key = output_key(name, run.recipe_id)
-    if _is_over(run, days=context.settings.temporary_output_days) or context.store.size(key) is None:
-        raise OutputUnavailableError(
-            f"The output of run {name} is no longer kept: temporary outputs stay for "
-            f"{context.settings.temporary_output_days} days. Submit the recipe again.",
-            expired=True,
-        )
-    return context.store.link(key, seconds=context.settings.storage.link_seconds)
+    zip_of(context, run)
+    return context.store.link(output_key(name, run.recipe_id), seconds=context.settings.storage.link_seconds)
 
 
-def _check_has_output(run: Run) -> None:
+def zip_of(context: Context, run: Run) -> Artifact:
+    """Tell of a run's zip.
+
+    Raises:
+        OutputUnavailableError: as `output_link`.
+        StorageUnavailableError: likewise.
+    """
     if not policy_of(run.output_type).is_zip:
         raise OutputUnavailableError(
             f"Run {run.name} publishes to {run.recipe_id}/ on the workflow volume; only recipes with "
             "`output.type: temporary` leave a zip to download.",
             elsewhere=True,
         )
+    check_succeeded(run)
+    days = context.settings.temporary_output_days
+    found = None if _is_over(run, days=days) else context.store.describe(output_key(run.name, run.recipe_id))
+    if found is None:
+        raise no_longer_kept(
+            f"The output of run {run.name} is no longer kept: temporary outputs stay for {days} days."
+        )
+    return found
+
+
+def check_succeeded(run: Run) -> None:
+    """Make sure that a run has a result.
+
+    Raises:
+        OutputUnavailableError: it has none (yet).
+    """
     if run.status not in TERMINAL_PHASES:
         raise OutputUnavailableError(
             f"Run {run.name} has not ended ({run.status}); ask again when it has succeeded."
@@ -47,6 +63,11 @@ def _check_has_output(run: Run) -> None:
     if run.status != Phase.SUCCEEDED:
         reason = f": {run.message}" if run.message else ""
         raise OutputUnavailableError(f"Run {run.name} has no output, since it ended as {run.status}{reason}")
+
+
+def no_longer_kept(reason: str) -> OutputUnavailableError:
+    """The refusal of a result that there was."""
+    return OutputUnavailableError(f"{reason} Submit the recipe again.", expired=True)
 
 
 def _is_over(run: Run, *, days: int) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import stat
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
@@ -15,7 +16,15 @@ from ogdc_shared.errors import ConfigurationError
 from ogdc_shared.removal import remove
 from ogdc_shared.storage.files import disk_errors, replacing, sync_directory
 from ogdc_shared.storage.links import sign
-from ogdc_shared.storage.store import ArtifactNotFoundError, check_key, check_prefix, several_at_once
+from ogdc_shared.storage.store import (
+    PIECE_BYTES,
+    Artifact,
+    ArtifactNotFoundError,
+    check_key,
+    check_prefix,
+    replaced_meanwhile,
+    several_at_once,
+)
 
 _FEW = 4
 """Artifacts that are written one after the other: threads for them would take longer to start."""
@@ -73,13 +82,28 @@ class DirectoryStore:
 
     def size(self, key: str) -> int | None:
         """See `ArtifactStore`."""
+        described = self.describe(key)
+        return None if described is None else described.size
+
+    def describe(self, key: str) -> Artifact | None:
+        """See `ArtifactStore`."""
         path = self.path(key)
         with disk_errors(f"artifact {key!r}"):
             try:
                 status = path.stat()
             except (FileNotFoundError, NotADirectoryError):
                 return None
-        return status.st_size if stat.S_ISREG(status.st_mode) else None
+        return _described(status) if stat.S_ISREG(status.st_mode) else None
+
+    def read(self, key: str, artifact: Artifact, begin: int, end: int) -> Iterator[bytes]:
+        """See `ArtifactStore`."""
+        with self._open(key) as source, disk_errors(f"artifact {key!r}"):
+            if _described(os.fstat(source.fileno())) != artifact:
+                raise replaced_meanwhile(key)
+            source.seek(begin)
+            while begin < end and (piece := source.read(min(PIECE_BYTES, end - begin))):
+                begin += len(piece)
+                yield piece
 
     def delete_prefix(self, prefix: str) -> None:
         """See `ArtifactStore`."""
@@ -113,3 +137,7 @@ class DirectoryStore:
                 return path.open("rb")
             except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as exc:
                 raise ArtifactNotFoundError(key) from exc
+
+
+def _described(status: os.stat_result) -> Artifact:
+    return Artifact(status.st_size, f"{status.st_ino:x}-{status.st_mtime_ns:x}-{status.st_size:x}")

@@ -21,7 +21,15 @@ from s3transfer.exceptions import RetriesExceededError
 from ogdc_shared.config import StorageSettings
 from ogdc_shared.errors import ConfigurationError, OgdcError, StorageUnavailableError
 from ogdc_shared.storage.files import disk_errors, replacing
-from ogdc_shared.storage.store import ArtifactNotFoundError, check_key, check_prefix, several_at_once
+from ogdc_shared.storage.store import (
+    PIECE_BYTES,
+    Artifact,
+    ArtifactNotFoundError,
+    check_key,
+    check_prefix,
+    replaced_meanwhile,
+    several_at_once,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -74,11 +82,30 @@ class S3Store:
 
     def size(self, key: str) -> int | None:
         """See `ArtifactStore`."""
+        described = self.describe(key)
+        return None if described is None else described.size
+
+    def describe(self, key: str) -> Artifact | None:
+        """See `ArtifactStore`."""
         try:
             with self._errors(check_key(key)):
-                return self._client.head_object(Bucket=self._bucket, Key=key)["ContentLength"]
+                head = self._client.head_object(Bucket=self._bucket, Key=key)
         except ArtifactNotFoundError:
             return None
+        return Artifact(head["ContentLength"], head["ETag"])
+
+    def read(self, key: str, artifact: Artifact, begin: int, end: int) -> Iterator[bytes]:
+        """See `ArtifactStore`."""
+        if begin >= end:
+            return
+        with self._errors(check_key(key)):
+            body = self._client.get_object(
+                Bucket=self._bucket, Key=key, Range=f"bytes={begin}-{end - 1}", IfMatch=artifact.etag
+            )["Body"]
+            try:
+                yield from body.iter_chunks(PIECE_BYTES)
+            finally:
+                body.close()
 
     def delete_prefix(self, prefix: str) -> None:
         """See `ArtifactStore`."""
@@ -138,6 +165,8 @@ class S3Store:
     def _refusal(self, key: str, code: str) -> OgdcError:
         if code in NOT_FOUND:
             return ArtifactNotFoundError(key)
+        if code in {"412", "PreconditionFailed", "416", "InvalidRange"}:
+            return replaced_meanwhile(key)
         if code == "NoSuchBucket":
             return ConfigurationError(
                 f"OGDC_S3_BUCKET={self._bucket!r}: the object store has no such bucket."

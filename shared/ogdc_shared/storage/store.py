@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
-from ogdc_shared.errors import InvalidRequestError, OgdcError
+from ogdc_shared.errors import InvalidRequestError, OgdcError, StorageUnavailableError
 
 MAX_KEY_BYTES = 1024
 MAX_SEGMENT_BYTES = 255
 _AT_ONCE = 8
+PIECE_BYTES = 1 << 20
 
 _T = TypeVar("_T")
 
@@ -28,12 +29,25 @@ class ArtifactNotFoundError(OgdcError):
         self.key = key
 
 
+class Artifact(NamedTuple):
+    """What can be told of an artifact without reading it."""
+
+    size: int
+    """Bytes."""
+    etag: str
+    """Another one once it was replaced."""
+
+
 class ArtifactStore(Protocol):
     """What submit, the status service and the local engine need of a store.
 
     Every method raises StorageUnavailableError when the store does not answer or has no room, and
     InvalidRequestError for a key that `check_key` refuses.
     """
+
+    def __hash__(self) -> int:
+        """One store is no other, although they may lead to the same place."""
+        ...
 
     def put(self, key: str, data: bytes | Path) -> None:
         """Write an artifact from bytes or a file; a reader sees the old one or the new one, never a part."""
@@ -66,6 +80,19 @@ class ArtifactStore(Protocol):
         """Bytes of an artifact; None where there is none."""
         ...
 
+    def describe(self, key: str) -> Artifact | None:
+        """Tell of an artifact; None where there is none."""
+        ...
+
+    def read(self, key: str, artifact: Artifact, begin: int, end: int) -> Iterator[bytes]:
+        """Yield an artifact's bytes from `begin` to before `end`, a megabyte at a time at most.
+
+        Raises:
+            ArtifactNotFoundError: there is none.
+            StorageUnavailableError: besides, it was replaced since it was described.
+        """
+        ...
+
     def delete_prefix(self, prefix: str) -> None:
         """Remove all artifacts below `prefix`, which ends in a slash; none is fine too."""
         ...
@@ -77,6 +104,11 @@ class ArtifactStore(Protocol):
             ConfigurationError: the settings do not say where downloads are served.
         """
         ...
+
+
+def replaced_meanwhile(key: str) -> StorageUnavailableError:
+    """The refusal to read on in what is another artifact now."""
+    return StorageUnavailableError(f"Artifact {key!r} was replaced while it was read. Try again.")
 
 
 def several_at_once(work: Callable[[_T], object], items: Iterable[_T], *, alone: int = 1) -> None:

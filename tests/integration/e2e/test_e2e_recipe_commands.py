@@ -17,7 +17,7 @@ from support.stack import Done, Stack, run_cli, user_environment
 EXAMPLES = Path(__file__).parents[3] / "docs" / "examples"
 COMMANDS = """
 init doctor version run up down validate validate-recipe validate-all-recipes compile graph
-submit status check-workflow-status list watch logs cancel retry get-output provenance reproduce rm gc
+submit status check-workflow-status list watch logs cancel retry outputs get-output provenance reproduce rm gc
 login logout whoami token set-token audit triggers tokens users
 """
 Cli = Callable[..., Done]

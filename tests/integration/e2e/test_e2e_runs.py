@@ -264,6 +264,12 @@ def test_output_of_20_mib_arrives_whole(stack: Stack, recipe, tmp_path: Path) ->
     assert zipfile.ZipFile(archive).testzip() is None
     assert [path.name for path in archive.parent.iterdir()] == ["large.zip"]
 
+    assert f"{TWENTY_MIB:>14,}  noise" in stack.cli("outputs", name).out.splitlines()
+    one = stack.cli("get-output", name, "noise", "-o", "new/noise", cwd=tmp_path)
+    assert one.code == 0
+    assert (tmp_path / "new/noise").read_bytes() == zipfile.ZipFile(archive).read("noise")
+    assert stack.cli("get-output", name, "../noise", cwd=tmp_path).code == 1
+
 
 def test_recipe_is_taken_from_an_archive_and_from_a_server(stack: Stack, recipe, server: FileServer) -> None:
     directory = recipe("packed")

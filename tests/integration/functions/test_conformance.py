@@ -102,7 +102,7 @@ def test_every_answer_is_as_described(api, names: list[str], mode: GenerationMod
         @given(case=operation.as_strategy(generation_mode=mode), known=st.none() | st.sampled_from(names))
         def ask(case: schemathesis.Case, known: str | None) -> None:
             if known is not None and "{name}" in case.path:
-                case.path_parameters = {"name": known}
+                case.path_parameters = {**case.path_parameters, "name": known}
             case.call_and_validate(checks=CONFORMS)
 
         ask()

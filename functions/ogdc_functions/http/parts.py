@@ -1,0 +1,83 @@
+"""Answering with a file that somebody's commands wrote: in parts, and never as a page of ours.
+
+Source: RFC 9110, sections 13 (conditions) and 14 (ranges); RFC 6266 and RFC 8187 (the file's name).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+from urllib.parse import quote
+
+from flask import Request, Response
+from werkzeug.exceptions import RequestedRangeNotSatisfiable
+
+from ogdc_shared.outputs.output_file import OutputFile, media_type
+
+_CSP = "default-src 'none'; frame-ancestors 'none'; sandbox"
+_CACHED = "private, no-cache"
+"""The caller's browser may keep it, and asks each time whether it is the same and may be read still."""
+
+
+def file_response(request: Request, file: OutputFile) -> Response:
+    """Answer with a file, with the range of it that is asked for, or with 304; it is closed at the end.
+
+    Raises:
+        RequestedRangeNotSatisfiable: there is nothing at that range.
+        OgdcError: not even the first of it can be read.
+    """
+    try:
+        response = _response(request, file)
+    except BaseException:
+        file.close()
+        raise
+    response.call_on_close(file.close)
+    return response
+
+
+def _closing(file: OutputFile, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    try:
+        yield from pieces
+    finally:
+        file.close()
+
+
+def _response(request: Request, file: OutputFile) -> Response:
+    headers = _headers(file)
+    if request.if_none_match.contains_weak(file.etag):
+        file.close()
+        return Response(status=304, headers=headers)
+    part = _part(request, file)
+    begin, end = part or (0, file.size)
+    if part:
+        headers["Content-Range"] = f"bytes {begin}-{end - 1}/{file.size}"
+    headers["Content-Length"] = str(end - begin)
+    pieces = _closing(file, iter(()) if request.method == "HEAD" else file.read(begin, end))
+    first = next(pieces, b"")  # what cannot be read shall be an error, not an answer that breaks off
+    content_type = media_type(file.path)
+    return Response(chain([first], pieces), 206 if part else 200, headers, content_type=content_type)
+
+
+def _headers(file: OutputFile) -> dict[str, str]:
+    name = quote(file.path.rpartition("/")[2], safe="")
+    return {
+        "ETag": f'"{file.etag}"',
+        "Accept-Ranges": "bytes" if file.is_seekable else "none",
+        "Content-Disposition": f"attachment; filename*=UTF-8''{name}",
+        "Content-Security-Policy": _CSP,
+        "Cache-Control": _CACHED,
+    }
+
+
+def _part(request: Request, file: OutputFile) -> tuple[int, int] | None:
+    """The range that is asked for; None: all of it, as for several ranges, which need not be heeded."""
+    condition = request.headers.get("If-Range")
+    asked = request.range if request.method == "GET" and file.is_seekable else None
+    if asked is None or asked.units != "bytes" or len(asked.ranges) != 1:
+        return None
+    if condition is not None and condition.strip() != f'"{file.etag}"':
+        return None
+    found = asked.range_for_length(file.size)
+    if found is None or found[0] < 0:
+        raise RequestedRangeNotSatisfiable(file.size)
+    return found

@@ -1,0 +1,124 @@
+"""The files of a published directory on a volume; no link is followed, so nothing beside it can be read."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+
+from ogdc_shared.outputs.output_file import PIECE_BYTES, FilePage, ListedFile, OutputFile
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EINVAL, errno.ENXIO})
+
+
+def open_directory(path: str, *, within: int | None = None) -> int | None:
+    """Open a directory that is no link; None: there is none. Whoever calls closes it."""
+    return _opened(path, _DIRECTORY, within)
+
+
+def list_files(directory: int, *, after: str | None, limit: int) -> FilePage:
+    """List some files below an open directory, by name; links and what is no UTF-8 are left out.
+
+    Args:
+        directory: Its descriptor.
+        after: The last path of the page before; None: from the first.
+        limit: How many.
+    """
+    found: list[ListedFile] = []
+    for file in _below(directory, "", after.split("/") if after else []):
+        if len(found) == limit:
+            return FilePage(found, found[-1].path)
+        found.append(file)
+    return FilePage(found, None)
+
+
+def open_file(directory: int, path: str) -> OutputFile | None:
+    """Open a file below an open directory; None: there is none."""
+    *above, name = path.split("/")
+    if "\0" in path or {"", ".", ".."} & {*above, name}:
+        return None
+    at: int | None = os.dup(directory)
+    for part in above:
+        at = _stepped(at, part)
+    if at is None:
+        return None
+    try:
+        descriptor = _opened(name, _FILE, at)
+    finally:
+        os.close(at)
+    return None if descriptor is None else _file(path, descriptor)
+
+
+def _stepped(at: int | None, name: str) -> int | None:
+    """Open a directory within an open one, which is closed."""
+    if at is None:
+        return None
+    try:
+        return open_directory(name, within=at)
+    finally:
+        os.close(at)
+
+
+def _file(path: str, descriptor: int) -> OutputFile | None:
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        return None
+    file = os.fdopen(descriptor, "rb", buffering=0)
+
+    def read(begin: int, end: int) -> Iterator[bytes]:
+        file.seek(begin)
+        while begin < end and (piece := file.read(min(PIECE_BYTES, end - begin))):
+            begin += len(piece)
+            yield piece
+
+    etag = f"{status.st_ino:x}-{status.st_mtime_ns:x}-{status.st_size:x}"
+    return OutputFile(path, status.st_size, etag, read, file.close)
+
+
+def _below(directory: int, prefix: str, after: list[str]) -> Iterator[ListedFile]:
+    """Yield the files below a directory that come after a path, given by its parts."""
+    first, *rest = after or [""]
+    for name in _names(directory):
+        if name < first or (name == first and not rest):
+            continue
+        status = _status(name, directory)
+        if status is None:
+            continue
+        if stat.S_ISREG(status.st_mode):
+            if name != first:
+                yield ListedFile(f"{prefix}{name}", status.st_size)
+        elif stat.S_ISDIR(status.st_mode):
+            below = open_directory(name, within=directory)
+            if below is not None:
+                try:
+                    yield from _below(below, f"{prefix}{name}/", rest if name == first else [])
+                finally:
+                    os.close(below)
+
+
+def _names(directory: int) -> list[str]:
+    return sorted(name for name in os.listdir(directory) if name.isascii() or _is_text(name))
+
+
+def _is_text(name: str) -> bool:
+    return not any("\ud800" <= letter <= "\udfff" for letter in name)
+
+
+def _status(name: str, directory: int) -> os.stat_result | None:
+    try:
+        return os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+
+
+def _opened(name: str, flags: int, within: int | None) -> int | None:
+    try:
+        return os.open(name, flags, dir_fd=within)
+    except OSError as exc:
+        if exc.errno in _ABSENT:
+            return None
+        raise

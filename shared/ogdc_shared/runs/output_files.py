@@ -1,0 +1,130 @@
+"""The files of a run's result, one by one: out of its zip, or from the volume it published to."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache, partial
+from hashlib import sha256
+
+from ogdc_shared.context import Context
+from ogdc_shared.db.runs import Run
+from ogdc_shared.errors import OutputUnavailableError, StorageUnavailableError
+from ogdc_shared.layout import output_key, receipt
+from ogdc_shared.outputs.output_file import FilePage, OutputFile
+from ogdc_shared.outputs.policies import policy_of
+from ogdc_shared.outputs.published_files import list_files, open_directory, open_file
+from ogdc_shared.outputs.zip_files import Member, find_member, list_members, read_member
+from ogdc_shared.runs.output import check_succeeded, no_longer_kept, zip_of
+from ogdc_shared.runs.read import reconciled_run
+from ogdc_shared.storage.store import Artifact, ArtifactStore
+
+MAX_INFLATED_FOR_A_PART = 64 << 20
+"""Bytes; of a larger file that is deflated in its zip no parts are given, as all before them is inflated."""
+
+
+def list_outputs(context: Context, name: str, *, after: str | None, limit: int) -> FilePage:
+    """List some files of a run's result.
+
+    Raises:
+        UnknownRunError: there is no run of that name.
+        OutputUnavailableError: it has not succeeded, its result is kept no longer, or cannot be read here.
+        InvalidRequestError: `after` is no place in the list.
+        StorageUnavailableError: the artifact store, or the volume, does not answer.
+    """
+    run = reconciled_run(context, name)
+    if policy_of(run.output_type).is_zip:
+        artifact = zip_of(context, run)
+        source = partial(context.store.read, output_key(run.name, run.recipe_id), artifact)
+        return list_members(source, artifact.size, after=after, limit=limit)
+    with _published(context, run) as directory:
+        return list_files(directory, after=after, limit=limit)
+
+
+def open_output(context: Context, name: str, path: str) -> OutputFile:
+    """Open one file of a run's result; whoever calls closes it.
+
+    Raises:
+        UnknownRunError: there is no run of that name.
+        OutputUnavailableError: as `list_outputs`, or there is no such file.
+        StorageUnavailableError: likewise.
+    """
+    run = reconciled_run(context, name)
+    found = (
+        _in_zip(context, run, path) if policy_of(run.output_type).is_zip else _on_volume(context, run, path)
+    )
+    if found is None:
+        raise OutputUnavailableError(
+            f"There is no file {path[:500]!r} in the result of run {name}; "
+            f"GET /runs/{name}/outputs lists what there is.",
+            elsewhere=True,
+        )
+    return found
+
+
+def _in_zip(context: Context, run: Run, path: str) -> OutputFile | None:
+    key, artifact = output_key(run.name, run.recipe_id), zip_of(context, run)
+    member = _member(context.store, key, artifact, path)
+    if member is None:
+        return None
+    source = partial(context.store.read, key, artifact)
+    return OutputFile(
+        path,
+        member.size,
+        sha256(f"{artifact.etag} {member}".encode()).hexdigest()[:32],
+        partial(read_member, source, member),
+        is_seekable=not member.is_deflated or member.size <= MAX_INFLATED_FOR_A_PART,
+    )
+
+
+@lru_cache(maxsize=256)
+def _member(store: ArtifactStore, key: str, artifact: Artifact, path: str) -> Member | None:
+    """Find a file in a zip; remembered, since a map asks for dozens of parts of one file."""
+    return find_member(partial(store.read, key, artifact), artifact.size, path)
+
+
+def _on_volume(context: Context, run: Run, path: str) -> OutputFile | None:
+    with _published(context, run) as directory:
+        return open_file(directory, path)
+
+
+@contextmanager
+def _published(context: Context, run: Run) -> Iterator[int]:
+    """Lend the directory that a run has published, open.
+
+    What its receipt says is asked once it is open: what is shown there afterwards is another directory.
+    """
+    volume = context.settings.storage.published
+    if volume is None:
+        raise OutputUnavailableError(
+            f"Run {run.name} publishes to {run.recipe_id}/ on the workflow volume, of which this deployment "
+            "hands out nothing (OGDC_PUBLISHED_DIR).",
+            elsewhere=True,
+        )
+    check_succeeded(run)
+    try:
+        directory = open_directory(f"{volume}/{run.recipe_id}")
+        if directory is None:
+            raise no_longer_kept(f"What run {run.name} published to {run.recipe_id}/ is not there any more.")
+        try:
+            _check_publisher(run, f"{volume}/{receipt(run.recipe_id)}")
+            yield directory
+        finally:
+            os.close(directory)
+    except OSError as exc:
+        raise StorageUnavailableError(
+            f"The result of run {run.name} on the workflow volume cannot be read: {exc.strerror or exc}."
+        ) from exc
+
+
+def _check_publisher(run: Run, path: str) -> None:
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123  as the worker writes it
+            publisher = json.load(file).get("run")
+    except (FileNotFoundError, ValueError, AttributeError):
+        publisher = None
+    if publisher != run.name:
+        by = f"by run {publisher}" if isinstance(publisher, str) else "by another run"
+        raise no_longer_kept(f"What run {run.name} published to {run.recipe_id}/ was replaced {by}.")
