@@ -34,6 +34,7 @@ RUN = RunDescription(
     version="1.2.3",
     submitted_at="2026-11-27T15:00:00+00:00",
     stages=(StageDescription("process", COMMANDS),),
+    recipe_is_public=True,
     finished_at="2026-11-27T15:00:09+00:00",
 )
 """A run of two commands."""

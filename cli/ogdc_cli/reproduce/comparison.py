@@ -59,17 +59,24 @@ def read_files(crate: Path, role: str) -> dict[str, Entry]:
     Raises:
         InvalidRequestError: its table is missing or damaged.
     """
+    found: dict[str, Entry] = {}
     try:
-        with (crate / FILES).open(newline="", encoding="utf-8") as table:
-            return {
-                unquote(row["path"], errors="surrogateescape"): Entry(
-                    unquote(row["source"]), row["bytes"], row["checksum"]
-                )
-                for row in csv.DictReader(table)
-                if row["role"] == role
-            }
+        for row in _rows(crate / FILES):
+            if row["role"] == role:
+                path = unquote(row["path"], errors="surrogateescape")
+                if path in found and role == "output":
+                    raise InvalidRequestError(f"{crate / FILES} tells of {path!r} twice.")
+                found[path] = Entry(unquote(row["source"]), row["bytes"], row["checksum"])
     except (OSError, KeyError, TypeError, UnicodeDecodeError, csv.Error) as exc:
         raise InvalidRequestError(f"{crate / FILES} cannot be read ({type(exc).__name__}: {exc}).") from exc
+    return found
+
+
+def _rows(path: Path) -> Iterator[dict[str, str]]:
+    if not path.is_file():  # what has no end would be read for ever
+        raise FileNotFoundError(f"there is no file {path.name}")
+    with path.open(newline="", encoding="utf-8") as table:
+        yield from csv.DictReader(table)
 
 
 def compare_entries(then: dict[str, Entry], now: dict[str, Entry]) -> Iterator[Compared]:

@@ -1,7 +1,8 @@
 """A program of its own, for a Python with GDAL's bindings: whether two files hold the same data.
 
-It prints a line of JSON: `same`, and what differs in words. It knows nothing of this distribution, and runs
-in a sandbox.
+It prints a line of JSON: `same`, and what differs in words; nothing, where it does not know. It knows nothing
+of this distribution, and runs in a sandbox. Formats of which not all that may matter is compared here, or
+that name other files, are not looked into: two of them are the same if their bytes are.
 """
 
 from __future__ import annotations
@@ -18,43 +19,71 @@ gdal.UseExceptions()
 ogr.UseExceptions()
 osr.UseExceptions()
 
+_RASTERS, _VECTORS = {"GTiff"}, {"GPKG", "ESRI Shapefile", "FlatGeobuf"}
 _MOST = 20
 """Differences that are named."""
+_WHEN_AND_BY = {"TIFFTAG_DATETIME", "TIFFTAG_SOFTWARE", "DBF_DATE_LAST_UPDATE"}
+"""Metadata of how a file was written, not of what is in it."""
+_TIMES = {ogr.OFTDate, ogr.OFTTime, ogr.OFTDateTime}
+_Facts = dict[str, Callable[[Any], object]]
+
+
+def is_known(each: Any) -> bool:
+    """Whether all of a data set is compared here."""
+    driver, layers = each.GetDriver().ShortName, each.GetLayerCount()
+    if each.GetSubDatasets():
+        return False
+    if driver in _RASTERS:
+        return bool(each.RasterCount) and not layers
+    return driver in _VECTORS and bool(layers) and not each.RasterCount
 
 
 def compare(then: Any, now: Any) -> Iterator[str]:
     """Yield what differs between two data sets, in words."""
-    yield from _compare_rasters(then, now)
-    yield from _compare_layers(then, now)
+    yield from _compare_facts("", {"metadata": _metadata}, then, now)
+    if then.RasterCount or now.RasterCount:
+        yield from _compare_rasters(then, now)
+    else:
+        yield from _compare_layers(then, now)
+
+
+def _compare_facts(where: str, facts: _Facts, then: Any, now: Any) -> Iterator[str]:
+    for name, look in facts.items():
+        if look(then) != look(now):
+            yield f"{where}{name}: {look(then)} then, {look(now)} now"
 
 
 def _compare_rasters(then: Any, now: Any) -> Iterator[str]:
-    facts: dict[str, Callable[[Any], object]] = {
-        "size": lambda each: (each.RasterXSize, each.RasterYSize, each.RasterCount),
-        "place": lambda each: each.GetGeoTransform(can_return_null=True),
-        "CRS": lambda each: _crs(each.GetSpatialRef()),
-    }
-    for name, look in facts.items():
-        if look(then) != look(now):
-            yield f"{name}: {look(then)} then, {look(now)} now"
-    if facts["size"](then) == facts["size"](now):
+    yield from _compare_facts("", _PLACE, then, now)
+    if _PLACE["size"](then) == _PLACE["size"](now):
         for number in range(1, then.RasterCount + 1):
-            yield from _compare_bands(number, then.GetRasterBand(number), now.GetRasterBand(number))
+            where = f"band {number}: "
+            yield from _compare_bands(where, then.GetRasterBand(number), now.GetRasterBand(number))
 
 
-def _compare_bands(number: int, then: Any, now: Any) -> Iterator[str]:
-    for name in ("DataType", "XSize", "YSize"):
-        if getattr(then, name) != getattr(now, name):
-            yield f"band {number}: {name} {getattr(then, name)} then, {getattr(now, name)} now"
-            return
-    if repr(then.GetNoDataValue()) != repr(now.GetNoDataValue()):
-        yield f"band {number}: nodata {then.GetNoDataValue()} then, {now.GetNoDataValue()} now"
+def _compare_bands(where: str, then: Any, now: Any) -> Iterator[str]:
+    found = list(_compare_facts(where, _BAND, then, now))
+    yield from found
+    if any(_BAND[name](then) != _BAND[name](now) for name in ("type", "size", "mask", "overviews")):
+        return
+    yield from _compare_values(where, then, now)
+    if then.GetMaskFlags() & gdal.GMF_PER_DATASET:
+        yield from _compare_values(f"{where}mask: ", then.GetMaskBand(), now.GetMaskBand())
+    for at in range(then.GetOverviewCount()):
+        overviews = then.GetOverview(at), now.GetOverview(at)
+        if _BAND["size"](overviews[0]) != _BAND["size"](overviews[1]):
+            yield f"{where}overview {at + 1}: of another size"
+        else:
+            yield from _compare_values(f"{where}overview {at + 1}: ", *overviews)
+
+
+def _compare_values(where: str, then: Any, now: Any) -> Iterator[str]:
     rows = sum(
         then.ReadRaster(0, row, then.XSize, 1) != now.ReadRaster(0, row, then.XSize, 1)
         for row in range(then.YSize)
     )
     if rows:
-        yield f"band {number}: {rows} of {then.YSize} rows hold other values"
+        yield f"{where}{rows} of {then.YSize} rows hold other values"
 
 
 def _compare_layers(then: Any, now: Any) -> Iterator[str]:
@@ -64,11 +93,7 @@ def _compare_layers(then: Any, now: Any) -> Iterator[str]:
         return
     for name in names[0]:
         layers = then.GetLayerByName(name), now.GetLayerByName(name)
-        fields = [_fields(layer) for layer in layers]
-        if fields[0] != fields[1]:
-            yield f"layer {name}: fields {fields[0]} then, {fields[1]} now"
-        if _crs(layers[0].GetSpatialRef()) != _crs(layers[1].GetSpatialRef()):
-            yield f"layer {name}: another CRS"
+        yield from _compare_facts(f"layer {name}: ", _LAYER, *layers)
         yield from _compare_features(name, *layers)
 
 
@@ -84,21 +109,74 @@ def _compare_features(name: str, then: Any, now: Any) -> Iterator[str]:
 
 def _feature(feature: Any) -> tuple[bytes | None, tuple[str, ...]]:
     geometry = feature.GetGeometryRef()
-    values = tuple(feature.GetFieldAsString(at) for at in range(feature.GetFieldCount()))
+    values = tuple(_value(feature, at) for at in range(feature.GetFieldCount()))
     return bytes(geometry.ExportToIsoWkb()) if geometry else None, values
 
 
-def _fields(layer: Any) -> list[tuple[str, str]]:
+def _value(feature: Any, at: int) -> str:
+    """Render a value, each in its own way: nothing, an empty text, a number to its last digit."""
+    if not feature.IsFieldSetAndNotNull(at):
+        return "null" if feature.IsFieldSet(at) else "unset"
+    kind = feature.GetFieldType(at)
+    if kind in _TIMES:
+        return repr(feature.GetFieldAsDateTime(at))
+    if kind == ogr.OFTBinary:
+        return bytes(feature.GetFieldAsBinary(at)).hex()
+    return repr(feature.GetField(at))
+
+
+def _fields(layer: Any) -> list[tuple[str, str, int]]:
     defined = layer.GetLayerDefn()
     fields = (defined.GetFieldDefn(at) for at in range(defined.GetFieldCount()))
-    return [(field.GetName(), field.GetTypeName()) for field in fields]
+    return [(field.GetName(), field.GetTypeName(), field.GetSubType()) for field in fields]
 
 
-def _crs(reference: Any) -> str | None:
-    return str(reference.ExportToWkt()) if reference else None
+def _metadata(each: Any) -> dict[str, str]:
+    return {name: value for name, value in each.GetMetadata().items() if name not in _WHEN_AND_BY}
 
+
+def _colors(table: Any) -> list[tuple[int, ...]] | None:
+    return [table.GetColorEntry(at) for at in range(table.GetCount())] if table else None
+
+
+def _crs(reference: Any) -> tuple[str, float] | None:
+    return (str(reference.ExportToWkt()), reference.GetCoordinateEpoch()) if reference else None
+
+
+_PLACE: _Facts = {
+    "size": lambda each: (each.RasterXSize, each.RasterYSize, each.RasterCount),
+    "place": lambda each: each.GetGeoTransform(can_return_null=True),
+    "CRS": lambda each: _crs(each.GetSpatialRef()),
+    "control points": lambda each: [
+        (point.GCPPixel, point.GCPLine, point.GCPX, point.GCPY, point.GCPZ) for point in each.GetGCPs()
+    ],
+    "CRS of control points": lambda each: _crs(each.GetGCPSpatialRef()),
+    "RPC": lambda each: each.GetMetadata("RPC"),
+}
+_BAND: _Facts = {
+    "type": lambda band: gdal.GetDataTypeName(band.DataType),
+    "size": lambda band: (band.XSize, band.YSize),
+    "nodata": lambda band: repr(band.GetNoDataValue()),
+    "scale": lambda band: band.GetScale(),
+    "offset": lambda band: band.GetOffset(),
+    "unit": lambda band: band.GetUnitType(),
+    "description": lambda band: band.GetDescription(),
+    "colour": lambda band: gdal.GetColorInterpretationName(band.GetColorInterpretation()),
+    "colours": lambda band: _colors(band.GetColorTable()),
+    "categories": lambda band: band.GetCategoryNames(),
+    "mask": lambda band: band.GetMaskFlags(),
+    "overviews": lambda band: band.GetOverviewCount(),
+    "metadata": _metadata,
+}
+_LAYER: _Facts = {
+    "fields": _fields,
+    "CRS": lambda layer: _crs(layer.GetSpatialRef()),
+    "geometry type": lambda layer: layer.GetGeomType(),
+    "metadata": _metadata,
+}
 
 if __name__ == "__main__":
     opened = [gdal.OpenEx(path, gdal.OF_RASTER | gdal.OF_VECTOR) for path in sys.argv[1:3]]
-    found = list(compare(*opened))
-    json.dump({"same": not found, "differences": found[:_MOST]}, sys.stdout)
+    if all(map(is_known, opened)) and len({each.GetDriver().ShortName for each in opened}) == 1:
+        found = list(compare(*opened))
+        json.dump({"same": not found, "differences": found[:_MOST]}, sys.stdout)

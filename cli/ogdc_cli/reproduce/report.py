@@ -36,9 +36,8 @@ class Reproduction(NamedTuple):
     @property
     def is_good(self) -> bool:
         """Whether the same inputs gave the same outputs."""
-        return self.status == Phase.SUCCEEDED and all(
-            each.verdict.is_good for each in (*self.inputs, *self.outputs)
-        )
+        is_same = all(each.verdict.is_good for each in (*self.inputs, *self.outputs))
+        return self.status == Phase.SUCCEEDED and bool(self.outputs) and is_same
 
 
 def reproduce(original: Original, *, quiet: bool) -> Reproduction:

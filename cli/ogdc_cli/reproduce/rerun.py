@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import unquote
 
 from ogdc_cli.crates import fetch_crate, unpack_crate
 from ogdc_cli.reproduce.original import Original, read_metadata
@@ -16,6 +17,7 @@ from ogdc_shared.digests import digest, files_digest
 from ogdc_shared.errors import InvalidRequestError
 from ogdc_shared.outputs.output_type import OutputType
 from ogdc_shared.phases import Phase
+from ogdc_shared.provenance.recipe_copy import WITHHELD
 from ogdc_shared.walking import walk
 
 if TYPE_CHECKING:
@@ -59,9 +61,9 @@ def check_recipe(original: Original) -> None:
     entities = read_metadata(original.crate)
     recipe = original.recipe
     withheld = [
-        str(entity.get("name"))
+        unquote(name.removeprefix("recipe/"))
         for name, entity in entities.items()
-        if name.startswith("recipe/") and str(entity.get("description", "")).startswith("Without what")
+        if name.startswith("recipe/") and WITHHELD in str(entity.get("description", ""))
     ]
     if withheld:
         raise InvalidRequestError(

@@ -64,6 +64,8 @@ class RunDescription(NamedTuple):
     submitted_at: str
     """As all times, in ISO 8601 with an offset."""
     stages: tuple[StageDescription, ...]
+    recipe_is_public: bool = False
+    """Whether whoever reads the result may read the recipe's files as well."""
     license: str | None = None
     """Of the result, as the recipe says; None: it says nothing."""
     status: str = "Succeeded"

@@ -11,7 +11,7 @@ from ogdc_shared.provenance.collection import Collection
 from ogdc_shared.provenance.entities import entity, ref, refs
 from ogdc_shared.provenance.files import PARAMETERS, Files
 from ogdc_shared.provenance.gathering import INLINE
-from ogdc_shared.provenance.recipe_copy import RECIPE
+from ogdc_shared.provenance.recipe_copy import RECIPE, WITHHELD
 from ogdc_shared.provenance.tables import EXECUTIONS, FILES
 from ogdc_shared.provenance.values import shown_time
 
@@ -100,13 +100,16 @@ class Graph:
 
     def _add_workflow(self, actions: Actions) -> None:
         run = self._run
+        measured = _measured(self._recipe.get("meta.yml"))
+        about = f"Recipe {run.recipe_id}, SHA-256 {run.snapshot} as it was submitted."
+        note = measured.pop("description", "")
         parameters = {role: ref(name) for role, name in PARAMETERS.items() if name in self._collection}
         self._collection.add(
             entity(
                 self._workflow,
                 ["File", "SoftwareSourceCode", "ComputationalWorkflow", "HowTo"],
                 name=run.recipe_name,
-                description=f"Recipe {run.recipe_id}, SHA-256 {run.snapshot} as it was submitted.",
+                description=f"{about} {note}".rstrip(),
                 conformsTo=ref("https://bioschemas.org/profiles/ComputationalWorkflow/1.0-RELEASE"),
                 programmingLanguage=ref("#recipes"),
                 encodingFormat=make.media_type(self._workflow),
@@ -115,7 +118,7 @@ class Graph:
                 step=refs(actions.steps) if actions.steps else None,
                 codeRepository=run.recipe_path and uris.url(run.recipe_path),
                 **parameters,
-                **_measured(self._recipe.get("meta.yml")),
+                **measured,
             ),
             entity(
                 "#recipes",
@@ -190,5 +193,5 @@ class Graph:
 def _measured(file: RecipeFile | None) -> dict[str, str]:
     if file is None:
         return {}
-    note = {"description": "Without what gives access to somebody's data."} if file.redacted else {}
+    note = {"description": WITHHELD} if file.redacted else {}
     return {"contentSize": str(file.size), "sha256": file.sha256} | note

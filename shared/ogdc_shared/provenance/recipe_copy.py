@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 RECIPE = "recipe"
 """The directory with the recipe, in a crate."""
+WITHHELD = "Without what gives access to somebody's data."
+"""What a crate says of a file of which something was left out."""
 _PIECE = 1 << 20
 _MAX_LINE = 1 << 16
 """Bytes of a text that are looked at together."""
@@ -72,4 +74,4 @@ def _shown(piece: bytes) -> bytes:
     try:
         return redact_text(piece.decode()).encode()
     except UnicodeDecodeError:
-        return piece
+        return redact_text(piece.decode("latin-1")).encode("latin-1")

@@ -76,7 +76,8 @@ def _write(publication: Publication, directory: str) -> None:
 
     with open(publication.description, "rb") as file:
         run = RunDescription.from_json(file.read())
-    recipe = publication.recipe if os.path.isfile(f"{publication.recipe}/meta.yml") else None
+    is_there = run.recipe_is_public and os.path.isfile(f"{publication.recipe}/meta.yml")
+    recipe = publication.recipe if is_there else None
     write_crate(directory, run._replace(finished_at=now()), _tasks(publication), recipe=recipe)
 
 

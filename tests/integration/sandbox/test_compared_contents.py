@@ -66,6 +66,64 @@ def test_fewer_features_differ(contents: Contents, tmp_path: Path) -> None:
     assert "features of then are not there" in differences[0]
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("-a_scale", "10"),
+        ("-a_offset", "-273"),
+        ("-a_nodata", "7"),
+        ("-mo", "season=winter"),
+        ("-colorinterp", "alpha"),
+        ("-gcp", "0", "0", "1", "2", "-gcp", "9", "0", "3", "2", "-gcp", "0", "9", "1", "5"),
+        ("-a_ullr", "0", "10", "10", "0"),
+    ],
+)
+def test_a_raster_that_means_something_else_differs(
+    contents: Contents, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    other = made("gdal_translate", "-q", *options, RASTER, tmp_path / "a.tif")
+    same, differences = contents.compare(RASTER, other) or (None, [])
+    assert same is False
+    assert differences
+
+
+def test_a_mask_is_compared(contents: Contents, tmp_path: Path) -> None:
+    masked = [
+        made(
+            "gdal_translate",
+            "-q",
+            *("--config", "GDAL_TIFF_INTERNAL_MASK", "YES", "-b", "1", "-mask", mask, "-a_nodata", "none"),
+            RASTER,
+            tmp_path / f"{mask}.tif",
+        )
+        for mask in ("1", "none")
+    ]
+    assert (contents.compare(*masked) or (None, []))[0] is False
+
+
+@pytest.mark.parametrize("value", ["''", "'a '", "CAST(NULL AS TEXT)"])
+def test_values_are_compared_as_they_are(contents: Contents, tmp_path: Path, value: str) -> None:
+    files = []
+    for number, text in enumerate(("'a'", value)):
+        query = f"SELECT *, {text} AS note FROM {layer()}"
+        files.append(tmp_path / f"{number}.gpkg")
+        made("ogr2ogr", "-f", "GPKG", "-nln", "a", "-dialect", "sqlite", "-sql", query, files[-1], VECTOR)
+    assert (contents.compare(*files) or (None, []))[0] is False
+
+
+@pytest.mark.parametrize("driver", ["GeoJSON", "CSV", "KML", "pages"])
+def test_formats_of_which_not_all_is_compared_are_not(
+    contents: Contents, tmp_path: Path, driver: str
+) -> None:
+    path = tmp_path / "a.x"
+    if driver == "pages":
+        for page in ("NO", "YES"):
+            made("gdal_translate", "-q", "-of", "GTiff", "-co", f"APPEND_SUBDATASET={page}", RASTER, path)
+    else:
+        made("ogr2ogr", "-f", driver, path, VECTOR)
+    assert contents.compare(path, path) is None
+
+
 def test_what_gdal_cannot_read_is_not_compared(contents: Contents, tmp_path: Path) -> None:
     (tmp_path / "a.bin").write_bytes(b"\0\1")
     assert contents.compare(RASTER, tmp_path / "a.bin") is None

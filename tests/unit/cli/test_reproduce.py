@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
+from types import SimpleNamespace
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
 
@@ -114,6 +117,46 @@ def test_what_is_no_crate_is_refused(tmp_path: Path, content: bytes | None) -> N
     target.mkdir() if content is None else target.write_bytes(content)
     with pytest.raises(InvalidRequestError, match=r"is no (crate|zip)"), opened(target):
         pass
+
+
+@pytest.mark.parametrize("damage", ["content", "method", "encrypted"])
+def test_a_damaged_zip_is_refused(tmp_path: Path, damage: str) -> None:
+    with ZipFile(tmp_path / "a.zip", "w", ZIP_DEFLATED) as archive:
+        archive.writestr("a", b"seal" * 1000)
+        place = archive.getinfo("a")
+    content = bytearray((tmp_path / "a.zip").read_bytes())
+    directory = content.index(b"PK\x01\x02")
+    if damage == "content":
+        content[32:40] = b"\xff" * 8
+    elif damage == "method":
+        content[directory + 10] = content[8] = 99
+    else:
+        content[directory + 8] = content[6] = place.flag_bits | 1
+    (tmp_path / "a.zip").write_bytes(content)
+    with pytest.raises(InvalidRequestError, match="is no zip that can be read"), opened(tmp_path / "a.zip"):
+        pass
+
+
+def test_a_zip_that_would_fill_the_disk_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with ZipFile(tmp_path / "a.zip", "w", ZIP_DEFLATED) as archive:
+        archive.writestr("zeros", bytes(1 << 20))
+    monkeypatch.setattr("ogdc_cli.crates.shutil.disk_usage", lambda _: SimpleNamespace(free=1 << 30))
+    with pytest.raises(InvalidRequestError, match="1,048,576 bytes"), opened(tmp_path / "a.zip"):
+        pass
+
+
+def test_a_table_that_tells_of_a_file_twice_is_refused(tmp_path: Path) -> None:
+    crate = crate_of(tmp_path)
+    with (crate / "files.csv").open("a") as table:
+        table.write((crate / "files.csv").read_text().splitlines()[-1] + "\n")
+    with pytest.raises(InvalidRequestError, match=r"'b\.tif' twice"):
+        read_files(crate, "output")
+
+
+def test_a_table_without_an_end_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "files.csv")
+    with pytest.raises(InvalidRequestError, match="there is no file"):
+        read_files(tmp_path, "output")
 
 
 def test_the_recipe_has_to_be_the_one_that_ran(tmp_path: Path) -> None:

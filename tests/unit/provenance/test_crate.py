@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from ogdc_shared.provenance.crate import write_crate
 from ogdc_shared.provenance.description import Person, RunDescription, StageDescription
 from ogdc_shared.provenance.gathering import INLINE
+from ogdc_shared.provenance.recipe_copy import WITHHELD
 from ogdc_shared.provenance.task_facts import TaskRecord
 from support.crates import COMMANDS, RUN, RUN_ID, SHA256, Crate, facts_document
 
@@ -119,6 +120,21 @@ def test_what_gives_access_is_left_out_of_the_recipe(facts: Facts, recipe: Path)
     assert shown == "https://***@example.org/a\nhttps://example.org/b?token=***\n"
     assert crate.entities["recipe/urls.txt"]["description"].startswith("Without")
     assert (crate.directory / "recipe/binary").read_bytes() == (recipe / "binary").read_bytes()
+
+
+def test_what_meta_yml_names_with_a_password_is_left_out_of_it(facts: Facts, recipe: Path) -> None:
+    (recipe / "meta.yml").write_text("value: https://me:s3cret@example.org/a\n")
+    facts.add(ran=[ran()])
+    crate = made(facts, recipe)
+    assert (crate.directory / "recipe/meta.yml").read_text() == "value: https://***@example.org/a\n"
+    assert WITHHELD in crate.entities["recipe/meta.yml"]["description"]
+
+
+def test_a_text_in_another_encoding_is_redacted_as_well(facts: Facts, recipe: Path) -> None:
+    (recipe / "urls.txt").write_bytes(b"https://me:s3cret@example.org/a # \xe9t\xe9\n")
+    facts.add(ran=[ran()])
+    shown = (made(facts, recipe).directory / "recipe/urls.txt").read_bytes()
+    assert shown == b"https://***@example.org/a # \xe9t\xe9\n"
 
 
 def test_a_failed_run_says_where_and_why(facts: Facts) -> None:

@@ -75,6 +75,15 @@ def test_a_published_directory_tells_how_it_came_to_be(volume: Path, publication
     assert not (volume / layout.workspace(RUN.name)).exists()
 
 
+def test_where_callers_log_in_the_recipe_is_not_published(volume: Path, publication: Publication) -> None:
+    Path(publication.description).write_text(RUN._replace(recipe_is_public=False).to_json())
+    leave(volume)
+    publish(publication, Reporter())
+    crate = checked(volume / "seal-tags/.provenance")
+    assert not (crate.directory / "recipe").exists()
+    assert (crate.directory / "commands.txt").exists()
+
+
 def test_a_zip_does_so_as_well(volume: Path, publication: Publication, tmp_path: Path) -> None:
     leave(volume)
     publish(publication._replace(output="temporary"), Reporter())
