@@ -60,6 +60,7 @@ def submit(context: Context, call: Call) -> answers.SubmitResponse:
 
 def validate(context: Context, call: Call) -> answers.ValidateResponse:
     """Check a recipe."""
+    from ogdc_shared.recipe.recipe import output_advice
     from ogdc_shared.runs.recipes import opened_recipe
 
     source, _ = _asked_for(call.request)
@@ -69,7 +70,7 @@ def validate(context: Context, call: Call) -> answers.ValidateResponse:
             recipe_id=recipe.id,
             recipe_name=recipe.meta.name,
             commands=len(recipe.commands),
-            advice=list(recipe.advice),
+            advice=[*recipe.advice, *output_advice(recipe.meta)],
         )
 
 

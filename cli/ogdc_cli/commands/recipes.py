@@ -40,6 +40,7 @@ def validate(
     from ogdc_cli.recipes import commands_of, load, print_advice, reporting_left_out, staged
     from ogdc_shared.errors import InputNotFoundError, InvalidRecipeError
     from ogdc_shared.recipe.bundle import pack
+    from ogdc_shared.recipe.recipe import output_advice
     from ogdc_shared.redact import redact_url
 
     location, recipe = recipe, redact_url(recipe)
@@ -56,6 +57,7 @@ def validate(
         else:
             say("\n  ".join(map(one_line, (f"{recipe} is not valid:", *problems))), err=True)
         raise typer.Exit(1) from exc
+    advice = (*loaded.advice, *output_advice(loaded.meta))
     if as_json:
         print_json(
             {
@@ -63,11 +65,11 @@ def validate(
                 "valid": True,
                 "recipe_id": loaded.id,
                 "problems": [],
-                "advice": list(loaded.advice),
+                "advice": list(advice),
             }
         )
     else:
-        print_advice(loaded.advice)
+        print_advice(advice)
         parts = _count(len(commands_of(loaded)), "command" if loaded.commands else "stage")
         say(one_line(f"{recipe} is valid ({loaded.id}, {parts})."))
 

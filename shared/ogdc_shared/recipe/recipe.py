@@ -92,7 +92,6 @@ def load_recipe(directory: Path) -> Recipe:
         *_config_advice(meta, directory),
         *script.advice,
         *_network_advice(meta, script),
-        *_output_advice(meta),
     )
     return Recipe(
         recipe_id(meta.name), meta, directory, commands=script.commands, shell=script.shell, advice=advice
@@ -207,8 +206,8 @@ def output_refusal(meta: RecipeMeta) -> str | None:
     return f"{META_FILE}: output.type: {output.type}{asking} is not offered yet; use {' or '.join(OFFERED)}."
 
 
-def _output_advice(meta: RecipeMeta) -> Iterator[str]:
-    """Say of a recipe that is valid elsewhere that it is refused here: nothing of it will run."""
+def output_advice(meta: RecipeMeta) -> Iterator[str]:
+    """Say of a recipe that is valid elsewhere that it is refused here; submitting it says the same."""
     if problem := output_refusal(meta):
         yield f"{problem} `run` and `submit` refuse the recipe until then."
 

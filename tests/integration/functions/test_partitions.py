@@ -128,7 +128,7 @@ class TestSubmission:
         plan = Plan.from_json((artifacts / plan_key(name)).read_bytes())
         assert plan.volumes == (VolumeInput("archive", "tiles", "**/*.tif"),)
         assert plan.partitioning.size == 2
-        assert [found.name for found in (artifacts / f"runs/{name}").iterdir()] == ["plan.json"]
+        assert {found.name for found in (artifacts / f"runs/{name}").iterdir()} == {"plan.json", "run.json"}
         assert [task["name"] for task in dag(argo, name)["tasks"]] == ["list", "process", "publish"]
 
     def test_the_workflow_volume_is_open_to_all(self, submit):

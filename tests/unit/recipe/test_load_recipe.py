@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ogdc_shared.errors import InvalidRecipeError, RecipeNotFoundError
-from ogdc_shared.recipe.recipe import load_recipe
+from ogdc_shared.recipe.recipe import load_recipe, output_advice
 from support.recipes import AS_TODAY, inputs, make_recipe
 
 
@@ -304,9 +304,11 @@ def test_lines_are_checked_and_run_as_meta_yml_has_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize("output", [{"dataone_id": "TODO"}, {"type": "dataone"}])
 def test_advice_says_where_results_cannot_go_yet(tmp_path: Path, output: dict[str, str]) -> None:
     recipe = load_recipe(make_recipe(tmp_path, output=output))
-    (advice,) = recipe.advice
+    assert recipe.advice == ()
+    (advice,) = output_advice(recipe.meta)
     assert advice.startswith("meta.yml: output.type: dataone")
     assert ("which dataone_id asks for" in advice) == ("dataone_id" in output)
     assert advice.endswith("use pvc or temporary. `run` and `submit` refuse the recipe until then.")
     (tmp_path / "other").mkdir()
-    assert load_recipe(make_recipe(tmp_path / "other", output={"type": "pvc"})).advice == ()
+    other = load_recipe(make_recipe(tmp_path / "other", output={"type": "pvc"}))
+    assert list(output_advice(other.meta)) == []
