@@ -6,7 +6,7 @@ import re
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 from msgspec.json import encode
@@ -19,6 +19,9 @@ from ogdc_shared.api.account_answers import MeResponse
 from ogdc_shared.api.requests import SubmitRequest, TriggerRequest
 from ogdc_shared.errors import OgdcError, OutputUnavailableError, UnknownRunError, UnknownTriggerError
 from ogdc_shared.line_blocks import whole_lines
+
+if TYPE_CHECKING:
+    from urllib3 import BaseHTTPResponse
 
 __all__ = ["ApiClient", "ApiError", "Submitted"]
 
@@ -136,9 +139,8 @@ class ApiClient:
         """
         accept = {"Accept": "application/ld+json" if metadata_alone else "application/zip"}
         path = f"/runs/{segment(name)}/provenance"
-        with self._transport.stream("GET", path, headers=accept) as response, target.open("wb") as file:
-            for chunk in response.stream(_CHUNK):
-                file.write(chunk)
+        with self._transport.stream("GET", path, headers=accept) as response:
+            _save(response, target)
 
     def cancel(self, name: str) -> answers.Run:
         """Stop a run."""
@@ -205,9 +207,7 @@ class ApiClient:
             tempfile.TemporaryDirectory(dir=target.parent, prefix=".get-output-") as scratch,
         ):
             partial = Path(scratch, "partial")
-            with partial.open("wb") as file:
-                for chunk in response.stream(_CHUNK):
-                    file.write(chunk)
+            _save(response, partial)
             partial.replace(target)
 
     def download(self, url: str, into: Path) -> Path:
@@ -223,10 +223,16 @@ class ApiClient:
         into.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=into, prefix=f".{name}-") as scratch:
             partial = Path(scratch, name)
-            with self._transport.fetch(url) as response, partial.open("wb") as file:
-                for chunk in response.stream(_CHUNK):
-                    file.write(chunk)
+            with self._transport.fetch(url) as response:
+                _save(response, partial)
             return partial.rename(into / name)
+
+
+def _save(response: BaseHTTPResponse, target: Path) -> None:
+    """Write an answer to a file, a piece at a time."""
+    with target.open("wb") as file:
+        for chunk in response.stream(_CHUNK):
+            file.write(chunk)
 
 
 def pages(ask: Callable[[str], list[_T]]) -> Iterator[_T]:
