@@ -13,7 +13,7 @@ from msgspec.json import encode
 
 from ogdc_cli.login.credentials import Credentials
 from ogdc_cli.settings import ClientSettings
-from ogdc_cli.transport import ApiError, Transport
+from ogdc_cli.transport import ApiError, Known, Transport
 from ogdc_shared.api import answers
 from ogdc_shared.api.account_answers import MeResponse
 from ogdc_shared.api.requests import SubmitRequest, TriggerRequest
@@ -103,6 +103,18 @@ class ApiClient:
         """One run in detail, with at most so many of its tasks; None: as many as the service gives."""
         query = "" if tasks is None else f"?task_limit={tasks}"
         return self._transport.call("GET", f"/runs/{segment(name)}{query}", answers.RunDetail)
+
+    def poll(self, name: str) -> Callable[[], answers.RunDetail]:
+        """What asks for a run without its tasks each time it is called, and is sent only what has changed."""
+        known: Known[answers.RunDetail] | None = None
+
+        def ask() -> answers.RunDetail:
+            nonlocal known
+            path = f"/runs/{segment(name)}?task_limit=0"
+            known = self._transport.call_unless_known(path, answers.RunDetail, known)
+            return known.answer
+
+        return ask
 
     def runs(self, **filters: str | int | None) -> Iterator[answers.Run]:
         """All runs that match, newest first, a page at a time."""

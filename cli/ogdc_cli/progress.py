@@ -46,10 +46,11 @@ def follow(client: ApiClient, name: str, *, quiet: bool = False, patience: float
     Raises:
         ApiError: there is no such run, or the service stays away.
     """
+    look = client.poll(name)
     pause, lines, next_log = _FIRST_PAUSE, _FIRST_LOOK, 0.0
     with _reporter(quiet=quiet) as report:
         while True:
-            run = _patiently(lambda: client.run(name, tasks=0), patience)
+            run = _patiently(look, patience)
             ended = run.status in TERMINAL_PHASES
             if not quiet and (ended or time.monotonic() >= next_log):
                 report(run, _log(client, run, lines=lines))
@@ -74,9 +75,10 @@ def _patiently(ask: Callable[[], RunDetail], patience: float | None) -> RunDetai
 def _log(client: ApiClient, run: RunDetail, *, lines: int) -> str:
     """The end of a run's log; empty where it cannot be had, which is no reason to stop watching.
 
-    Each task has a log of its own, so those of a run in many partitions are left alone.
+    Each task has a log of its own, so those of a run in many partitions are left alone. None has begun in one
+    that waits.
     """
-    if (run.partitions or 1) > _FEW_PARTITIONS:
+    if run.status == Phase.PENDING or (run.partitions or 1) > _FEW_PARTITIONS:
         return ""
     try:
         return b"".join(client.logs(run.name, tail=lines)).decode(errors="replace")

@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 from urllib.parse import urljoin
 
 import msgspec
@@ -76,6 +76,14 @@ class ApiError(OgdcError):
         self.retry_after = retry_after
 
 
+class Known(NamedTuple, Generic[_Answer]):
+    """What was answered, to be asked for again."""
+
+    answer: _Answer
+    tag: str | None
+    """None: it had none, as of a deployment of a version before."""
+
+
 class Transport:
     """Sends requests; what is answered with 503 is sent again a few times, as the Retry-After says."""
 
@@ -123,6 +131,23 @@ class Transport:
         """
         with self.stream(method, path, body=body, headers=headers) as response:
             data = response.data
+        return self._decoded(data, answer)
+
+    def call_unless_known(
+        self, path: str, answer: type[_Answer], known: Known[_Answer] | None
+    ) -> Known[_Answer]:
+        """Get what is at a path, unless it is what is known of it already.
+
+        Raises:
+            ApiError: as `call`.
+        """
+        tag = known and known.tag
+        with self.stream("GET", path, headers={"If-None-Match": tag} if tag else {}) as response:
+            if known is not None and response.status == 304:
+                return known
+            return Known(self._decoded(response.data, answer), response.headers.get("ETag"))
+
+    def _decoded(self, data: bytes, answer: type[_Answer]) -> _Answer:
         try:
             return decoder(answer).decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from flask import Response
 
 from ogdc_functions import triggers
+from ogdc_functions.http.conditional import tag_of, unless_known
 from ogdc_functions.http.responses import json_response
 from ogdc_functions.http.routing import Call, Served
 from ogdc_functions.http.serving import serve
@@ -30,8 +31,8 @@ def status(context: Context, _call: Call, name: str) -> answers.StatusResponse:
     )
 
 
-def list_runs(context: Context, call: Call) -> answers.RunList:
-    """Show a page of runs."""
+def list_runs(context: Context, call: Call) -> Response:
+    """Show a page of runs, unless it is known."""
     query = call.request.args
     page = read.list_runs(
         context,
@@ -43,18 +44,26 @@ def list_runs(context: Context, call: Call) -> answers.RunList:
         limit=routes.RUNS_LIMIT.read(query),
         before=routes.BEFORE.read(query),
     )
-    return answers.RunList(runs=[run_view(run) for run in page.runs], next=page.next)
+
+    def answer() -> answers.RunList:
+        return answers.RunList(runs=[run_view(run) for run in page.runs], next=page.next)
+
+    return unless_known(call.request, tag_of(answers.Run, page.runs, page.next), answer)
 
 
-def show_run(context: Context, call: Call, name: str) -> answers.RunDetail:
-    """Show a run with some of its tasks."""
+def show_run(context: Context, call: Call, name: str) -> Response:
+    """Show a run with some of its tasks, unless it is known."""
     query = call.request.args
     limit, offset = routes.TASK_LIMIT.read(query), routes.TASK_OFFSET.read(query)
     run = read.reconciled_run(context, name)
-    tasks, stages = read.get_tasks(context, run, limit=limit, offset=offset)
-    warnings = read.get_warnings(context, run)
-    origin = triggers.origin_view(context, run)
-    return run_detail_view(run, tasks, warnings, origin, stages=stages)
+
+    def answer() -> answers.RunDetail:
+        tasks, stages = read.get_tasks(context, run, limit=limit, offset=offset)
+        warnings = read.get_warnings(context, run)
+        origin = triggers.origin_view(context, run)
+        return run_detail_view(run, tasks, warnings, origin, stages=stages)
+
+    return unless_known(call.request, tag_of(answers.RunDetail, [run]), answer)
 
 
 def list_partitions(context: Context, call: Call, name: str) -> answers.PartitionList:

@@ -55,6 +55,8 @@ def show_trigger(context: Context, call: Call, name: str) -> answers.TriggerDeta
 
 def origin_view(context: Context, run: Run) -> answers.RunOrigin | None:
     """Return the trigger and the upload that started a run; None: somebody submitted it."""
+    if not run.by_upload:
+        return None
     from ogdc_shared.triggers.manage import upload_of_run
 
     upload = upload_of_run(context, run)

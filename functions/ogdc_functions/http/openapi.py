@@ -35,7 +35,7 @@ _RANGE = {
 _IF_NONE_MATCH = {
     "name": "If-None-Match",
     "in": "header",
-    "schema": {"type": "string", "pattern": '^"[!#-~]+"$'},
+    "schema": {"type": "string", "pattern": '^(W/)?"[!#-~]+"$'},
     "description": "The ETag of what is known: 304 where it is that still.",
 }
 _USER = {
@@ -150,7 +150,7 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
         for known in route.query
     ]
     in_header = ([_USER] if _is_known(route) else []) + ([_KEY] if route.keyed else [])
-    in_header += [_RANGE, _IF_NONE_MATCH] if route.in_parts else []
+    in_header += ([_RANGE] if route.in_parts else []) + ([_IF_NONE_MATCH] if route.has_etag else [])
     return in_path + in_query + in_header
 
 
@@ -165,6 +165,7 @@ def _responses(route: Route) -> dict[str, Any]:
     done: dict[str, Any] = {"200": {"description": "Done.", "content": good}}
     if route.in_parts:
         done |= {"206": {"description": "The range.", "content": good}}
+    if route.has_etag:
         done |= {"304": {"description": "It is known already."}}
     return done | _problems(route)
 

@@ -53,8 +53,10 @@ class Route(NamedTuple):
     """Whether it is seen in traces and metrics; probes are not."""
     redirects: bool = False
     """Whether it is answered by leading elsewhere."""
+    has_etag: bool = False
+    """Whether the answer has an `ETag`, and is not sent to whom it is known (`If-None-Match`)."""
     in_parts: bool = False
-    """Whether parts of the answer can be had by `Range`, and none if it is known (`If-None-Match`)."""
+    """Whether parts of the answer can be had by `Range`."""
     documented: bool = True
     """Whether the OpenAPI document has it; events are described by their own standards."""
     about: str = ""

@@ -117,8 +117,9 @@ ROUTES = (
         "Runs, newest first",
         answers.RunList,
         query=(RECIPE_ID, STATUS, SUBMITTED_BY, NAME_PREFIX, RUNS_LIMIT, BEFORE),
+        has_etag=True,
         about="`recipe_id`, `status`, `submitted_by`, `name_prefix`, `limit`, and `before` with the `next` "
-        "of the page before.",
+        "of the page before. See [waiting for changes](#waiting-for-changes).",
     ),
     Route(
         "show_run",
@@ -130,8 +131,10 @@ ROUTES = (
         answers.RunDetail,
         errors=(404,),
         query=(TASK_LIMIT, TASK_OFFSET),
+        has_etag=True,
         about="With progress, message and provenance, and the first 20 of its `warnings` (`kind`, `message`, "
-        "`partition`), of which `warning_count` counts all; lists have the count.",
+        "`partition`), of which `warning_count` counts all; lists have the count. See [waiting for "
+        "changes](#waiting-for-changes).",
     ),
     Route(
         "list_partitions",
@@ -197,6 +200,7 @@ ROUTES = (
         "One file of a run's result, or a part of it",
         media_types=("*/*",),
         errors=(404, 409, 410, 416),
+        has_etag=True,
         in_parts=True,
         about="With `Range`, `If-Range`, `ETag` and `If-None-Match`; always as an attachment.",
     ),

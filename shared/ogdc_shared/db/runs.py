@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterable
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from msgspec.json import encode
 from psycopg import Connection, Cursor
 from psycopg.rows import class_row
 
@@ -65,8 +68,18 @@ class Run(NamedTuple):
     """When it was reported that Argo has the workflow no longer."""
     refresh_requested_at: datetime | None
     """When an event last reported that there is more to know, which only Argo can say; None: there is not."""
+    by_upload: bool
+    """Whether an upload has started it, which may be known only after it is recorded."""
     silent_seconds: float
     """Since a state was last applied or asked for, or the run handed over; by the database's clock."""
+
+
+def digest(runs: Iterable[Run]) -> str:
+    """A hash of what is recorded of some runs, and of their tasks and warnings.
+
+    Whatever is recorded of tasks and warnings sets the run's `applied_at` (`db.workflow_state`).
+    """
+    return sha256(encode([run._replace(silent_seconds=0.0) for run in runs])).hexdigest()[:32]
 
 
 class RunPage(NamedTuple):

@@ -13,7 +13,7 @@ from ogdc_cli import progress
 from ogdc_cli.api import ApiClient, ApiError
 from ogdc_cli.settings import ClientSettings
 from support.answers import run_fields
-from support.http import Answer, FileServer
+from support.http import Answer, FileServer, Request
 
 
 class Service:
@@ -190,3 +190,27 @@ def test_the_log_is_read_less_often_than_the_run_and_at_its_end(
     progress.follow(service.client, "r")
     paths = [request.path.partition("?")[0] for request in server.requests]
     assert (paths.count("/runs/r"), paths.count("/runs/r/logs")) == (7, 2)
+
+
+def test_what_has_not_changed_is_not_sent_again(
+    service: Service, server: FileServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    full = server.routes["/runs/r"]
+    unchanged = iter([False, True, True, False, False])
+
+    def answer(request: Request) -> Answer:
+        if next(unchanged):
+            assert request.headers["If-None-Match"] == 'W/"1"'
+            return Answer(status=304, headers={"ETag": 'W/"1"'})
+        return Answer(body=full(request).body, headers={"ETag": 'W/"1"'})
+
+    server.routes["/runs/r"] = answer
+    service.looks = [("Running", started(1, 1)), ("Failed", started(1, 1))]
+    assert progress.follow(service.client, "r").status == "Failed"
+    assert printed(capsys) == ["command 1 of 9: do 1"]
+
+
+def test_a_run_that_waits_has_no_log_to_ask_for(service: Service, server: FileServer) -> None:
+    service.looks = [("Pending", ""), ("Pending", ""), ("Error", "")]
+    progress.follow(service.client, "r")
+    assert server.paths().count("/runs/r/logs") == 1

@@ -31,6 +31,7 @@ SELECT
     runs.heard_at AS applied_at,
     runs.deleted_at,
     runs.refresh_requested_at,
+    (SELECT true FROM uploads WHERE uploads.run_id = runs.id LIMIT 1) IS TRUE AS by_upload,
     extract(epoch FROM now() - greatest(runs.submitted_at, runs.handed_over_at, runs.heard_at, runs.asked_at))::float8
         AS silent_seconds
 FROM runs
