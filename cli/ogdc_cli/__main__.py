@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 
 from ogdc_shared.imports import collection_paused
 
@@ -14,8 +15,10 @@ def main() -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     with collection_paused():
         from ogdc_cli import main as command_line
+
+        app = command_line.make_app(sys.argv[1:])
     signal.signal(signal.SIGINT, asked_to_end)
-    command_line.main()
+    command_line.main(app)
 
 
 if __name__ == "__main__":

@@ -6,39 +6,59 @@ import atexit
 import gc
 import signal
 import sys
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from importlib import import_module
 
 import typer
 
-from ogdc_cli.commands import (
-    action,
-    local,
-    login,
-    provenance,
-    recipes,
-    removing,
-    runs,
-    setup,
-    tokens,
-    triggers,
-    users,
-)
 from ogdc_cli.interrupts import raise_on_termination
 from ogdc_cli.terminal import guarded, say
 from ogdc_shared.errors import OgdcError
 
-app = typer.Typer(
-    name="ogdc-runner",
-    help="Run geospatial recipes: on this machine with `run`, or on an OGDC deployment with `submit`.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
-for group in (setup, local, recipes, runs, provenance, removing, login, triggers, tokens, users, action):
-    group.register(app)
+COMMANDS: Mapping[str, tuple[str, ...]] = {
+    "setup": ("init", "doctor", "version"),
+    "local": ("run", "up", "down"),
+    "recipes": ("validate", "validate-recipe", "validate-all-recipes", "compile", "graph"),
+    "runs": (
+        *("submit", "status", "check-workflow-status", "list", "watch", "logs", "cancel", "retry"),
+        *("outputs", "get-output"),
+    ),
+    "provenance": ("provenance", "reproduce"),
+    "removing": ("rm", "gc"),
+    "login": ("login", "logout", "whoami", "token", "set-token"),
+    "triggers": ("triggers",),
+    "tokens": ("tokens",),
+    "users": ("users", "audit"),
+    "action": (),  # its one command, registered alone, would be the whole program to typer
+}
+"""The modules of `commands`, in the order of the help, and the commands that each may be registered for."""
 
 
-def main() -> None:
+def make_app(words: Sequence[str] = ()) -> typer.Typer:
+    """Make the command line.
+
+    Args:
+        words: What it is called with. Where the first is a command, there are but those of its module: to
+            read the signatures of all of them takes a tenth of a short command.
+    """
+    app = typer.Typer(
+        name="ogdc-runner",
+        help="Run geospatial recipes: on this machine with `run`, or on an OGDC deployment with `submit`.",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+    for module in _modules_for(words) or COMMANDS:
+        import_module(f"ogdc_cli.commands.{module}").register(app)
+    return app
+
+
+def _modules_for(words: Sequence[str]) -> list[str]:
+    return [module for module, commands in COMMANDS.items() if words and words[0] in commands]
+
+
+def main(app: typer.Typer) -> None:
     """Run the command line; what a user can mend is one message and exit code 1, never a traceback.
 
     Exit codes: 0 done; 1 refused, failed, or the run did not succeed; 2 called wrongly; 130 interrupted,
@@ -47,10 +67,10 @@ def main() -> None:
     atexit.register(gc.freeze)  # looking for garbage at the very end takes a sixth of `validate`
     raise_on_termination()
     with guarded():
-        _call()
+        _call(app)
 
 
-def _call() -> None:
+def _call(app: typer.Typer) -> None:
     try:
         app(prog_name="ogdc-runner")
     except KeyboardInterrupt:  # typer was still making the commands

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 _WRITE = 0o222
 _MAX_SYNCED = 200
-"""Files written to disk one by one. More go with all of their file system: 20,000 in a second, not 20."""
+"""Files written to disk by themselves. More go with all of their file system: 20,000 in a second, not 20."""
+_FEW, _AT_ONCE = 3, 8
+"""How many files are not worth threads, and how many threads write more."""
 
 
 def move_children(target: str, *sources: str) -> None:
@@ -84,8 +86,7 @@ def flush(directory: str) -> None:
     if len(paths) > _MAX_SYNCED:
         _sync_file_system(directory)
         return
-    for path in paths:
-        _sync(path)
+    _sync_all(paths)
     flush_entries(directory)
 
 
@@ -121,6 +122,36 @@ def _sync_file_system(directory: str) -> None:
             raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), directory)
     finally:
         os.close(descriptor)
+
+
+def _sync_all(paths: Sequence[str]) -> None:
+    """Write files to disk, several side by side: the disk takes them in together, in the time of a few.
+
+    Raises:
+        OSError: one cannot be; all others are.
+    """
+    if len(paths) <= _FEW:
+        for path in paths:
+            _sync(path)
+        return
+    from threading import Thread
+
+    todo, failures = iter(paths), list[OSError]()
+
+    def work() -> None:
+        for path in todo:
+            try:
+                _sync(path)
+            except OSError as exc:
+                failures.append(exc)
+
+    threads = [Thread(target=work, daemon=True) for _ in range(_AT_ONCE)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]
 
 
 def _sync(path: str) -> None:

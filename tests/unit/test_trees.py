@@ -181,3 +181,23 @@ def test_many_files_are_flushed_with_their_file_system(
 def test_a_file_system_that_cannot_be_flushed_is_told_of(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="none"):
         trees._sync_file_system(str(tmp_path / "none"))
+
+
+def test_all_of_many_files_are_flushed_though_one_cannot_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[str] = []
+
+    def sync(path: str) -> None:
+        flushed.append(path)
+        if path.endswith("7"):
+            raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+
+    monkeypatch.setattr(trees, "_sync", sync)
+    files = [tmp_path / str(number) for number in range(50)]
+    for file in files:
+        file.touch()
+    with pytest.raises(OSError, match="7") as raised:
+        flush(str(tmp_path))
+    assert raised.value.errno == errno.EIO
+    assert sorted(flushed) == sorted(map(str, files))  # and not the directory: that comes last

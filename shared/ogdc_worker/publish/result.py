@@ -31,7 +31,6 @@ from ogdc_shared.run_warnings import RunWarnings, read_warnings
 from ogdc_shared.trees import flush, flush_entries, move_children, write_durably
 from ogdc_shared.walking import is_directory
 from ogdc_worker.lock import open_locked
-from ogdc_worker.publish.archive import write_zip
 from ogdc_worker.publish.output_check import check_outputs
 from ogdc_worker.publish.provenance import crate_directory, crate_members, make_crate
 from ogdc_worker.publish.rights import AS_LEFT, Rights
@@ -124,6 +123,8 @@ def _publish_zip(publication: Publication, reporter: Reporter) -> None:
     found = {name: f"{outputs[number].directory}/{name}" for name, number in names.items()}
     if crate := make_crate(publication, reporter, names):
         found |= crate_members(crate)
+    from ogdc_worker.publish.archive import write_zip
+
     write_zip(publication.zip_path, found)
 
 

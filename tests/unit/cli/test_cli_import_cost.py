@@ -7,11 +7,14 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
+
+from ogdc_cli.main import COMMANDS, make_app
 
 EXAMPLE = Path(__file__).parents[3] / "docs" / "examples" / "mosaic-and-clip"
 SHOW = """
 import sys
-from ogdc_cli.main import main
+from ogdc_cli.__main__ import main
 try:
     main()
 except SystemExit as exc:
@@ -35,3 +38,18 @@ def test_command_imports_only_what_it_uses(arguments: list[str], unwanted: set[s
     imported = set(done.stdout.splitlines()[-1].split()[1:])
     assert "typer" in imported
     assert not unwanted & imported
+
+
+def names(app: typer.Typer) -> set[str]:
+    return set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+
+
+def test_a_command_is_made_without_those_of_other_modules() -> None:
+    every = names(make_app())
+    known = {command for commands in COMMANDS.values() for command in commands}
+    assert known == every - {"github-action"}
+    for commands in COMMANDS.values():
+        for command in commands:
+            assert names(make_app([command, "--help"])) == set(commands), command
+    for words in ([], ["--help"], ["no-command"], ["github-action"]):
+        assert names(make_app(words)) == every
