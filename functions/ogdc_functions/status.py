@@ -88,6 +88,22 @@ def list_facts(context: Context, call: Call, name: str) -> answers.FactsList:
     return answers.FactsList(total=sum(run.task_counts.values()), tasks=[facts_view(each) for each in listed])
 
 
+def task_facts(context: Context, _call: Call, name: str, stage: str, partition: str) -> Response:
+    """Hand out all that a task has done."""
+    from ogdc_shared.runs.facts import stored_facts
+
+    pieces = stored_facts(context, read.reconciled_run(context, name), stage, partition)
+    return Response(pieces, content_type="application/json")
+
+
+def run_recipe(context: Context, call: Call, name: str) -> answers.RunRecipe:
+    """Show a run's recipe."""
+    from ogdc_functions.views import recipe_view
+    from ogdc_shared.runs.submitted_recipe import submitted_recipe
+
+    return recipe_view(submitted_recipe(context, name, caller=call.caller))
+
+
 def list_outputs(context: Context, call: Call, name: str) -> answers.OutputList:
     """Show some files of a run's result."""
     from ogdc_functions.outputs import output_list

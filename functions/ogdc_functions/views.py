@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ogdc_shared.run_warnings import RunWarning
     from ogdc_shared.runs.facts import TaskFacts
     from ogdc_shared.runs.partitions import PartitionState
+    from ogdc_shared.runs.submitted_recipe import SubmittedRecipe
 
 
 def run_view(run: Run) -> answers.Run:
@@ -87,6 +88,17 @@ def facts_view(facts: TaskFacts) -> answers.Facts:
     )
 
 
+def recipe_view(recipe: SubmittedRecipe) -> answers.RunRecipe:
+    """Return a run's recipe."""
+    files = recipe.files
+    return answers.RunRecipe(
+        commands=[answers.RecipeCommand(**each._asdict()) for each in recipe.commands],
+        files=None
+        if files is None
+        else [answers.RecipeFile(**file._asdict(), text=text) for file, text in files],
+    )
+
+
 def _task_view(task: TaskState) -> answers.Task:
     return answers.Task(
         name=task.name,
@@ -104,7 +116,7 @@ def _task_view(task: TaskState) -> answers.Task:
 
 def _links(run: Run) -> dict[str, str]:
     own = f"/runs/{run.name}"
-    links = {"self": own, "logs": f"{own}/logs", "partitions": f"{own}/partitions", "facts": f"{own}/facts"}
+    links = {"self": own} | {each: f"{own}/{each}" for each in ("logs", "partitions", "facts", "recipe")}
     if run.status in TERMINAL_PHASES:
         links["provenance"] = f"{own}/provenance"
     if run.status == Phase.SUCCEEDED:

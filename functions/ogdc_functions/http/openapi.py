@@ -26,6 +26,12 @@ _FILE_PATH = _PATH | {
     "schema": {"type": "string", "minLength": 1},
     "description": "As `GET /runs/{name}/outputs` lists it; its slashes may stand as they are.",
 }
+_STAGE_PATH = _PATH | {"description": "As `GET /runs/{name}` lists it, such as `process`."}
+_PARTITION_PATH = _PATH | {
+    "schema": {"type": "string", "pattern": "^[0-9]{1,9}$"},
+    "description": "Its number, counting from 0.",
+}
+_PATHS = {"path": _FILE_PATH, "stage": _STAGE_PATH, "partition": _PARTITION_PATH}
 _RANGE = {
     "name": "Range",
     "in": "header",
@@ -141,10 +147,7 @@ def _described(route: Route) -> dict[str, Any]:
 
 
 def _parameters(route: Route) -> list[dict[str, Any]]:
-    in_path = [
-        (_FILE_PATH if name == "path" else _PATH) | {"name": name}
-        for name in re.findall(r"\{(\w+)\}", route.path)
-    ]
+    in_path = [_PATHS.get(name, _PATH) | {"name": name} for name in re.findall(r"\{(\w+)\}", route.path)]
     in_query = [
         {"name": known.name, "in": "query", "schema": known.schema, "description": known.about}
         for known in route.query

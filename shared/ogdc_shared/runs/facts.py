@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -11,6 +12,8 @@ from ogdc_shared.argo.state import TaskState
 from ogdc_shared.context import Context
 from ogdc_shared.db.runs import Run
 from ogdc_shared.db.tasks import list_tasks
+from ogdc_shared.dns_label import is_dns_label
+from ogdc_shared.errors import OutputUnavailableError
 from ogdc_shared.layout import facts_key
 from ogdc_shared.storage.store import ArtifactNotFoundError
 from ogdc_shared.structs import decoder
@@ -57,6 +60,26 @@ def _facts(context: Context, run: str, task: TaskState) -> TaskFacts:
         _log.warning("what %s of run %s has left cannot be read: %s", task.name, run, exc)
         return TaskFacts(task, None, None)
     return TaskFacts(task, summary, context.store.link(key, seconds=context.settings.storage.link_seconds))
+
+
+def stored_facts(context: Context, run: Run, stage: str, partition: str) -> Iterator[bytes]:
+    """Yield the document that a task has left.
+
+    Raises:
+        OutputUnavailableError: no task that is called so has left one, or it was removed.
+        StorageUnavailableError: the artifact store does not answer.
+    """
+    key = facts_key(run.name, partition, stage)
+    named = is_dns_label(stage) and partition.isdecimal() and partition.isascii()
+    artifact = context.store.describe(key) if named else None
+    if artifact is None:
+        raise OutputUnavailableError(
+            f"There is nothing (any more) that the task of partition {partition[:20]!r} in stage "
+            f"{stage[:63]!r} of run {run.name} has left of what it did.",
+            expired=run.deleted_at is not None,
+            elsewhere=run.deleted_at is None,
+        )
+    return context.store.read(key, artifact, 0, artifact.size)
 
 
 def read_summary(head: bytes) -> FactsSummary:

@@ -45,15 +45,25 @@ def export_crate(context: Context, name: str, directory: Path, *, caller: Caller
     run = reconciled_run(context, name)
     if run.status not in TERMINAL_PHASES:
         raise RunStateError(f"Run {name} has not ended ({run.status}); its provenance is told when it has.")
-    described = _described(context, run)
-    is_own = run.owner_id == caller.user_id or caller.role == Role.ADMIN
+    described = description_of(context, run)
     with TemporaryDirectory(prefix="ogdc-provenance-") as scratch:
-        recipe = _recipe(context, run, Path(scratch, "recipe")) if is_own else None
+        recipe = unpack_recipe(context, run, Path(scratch, "recipe")) if may_read(run, caller) else None
         tasks = _tasks(context, run, Path(scratch))
         write_crate(str(directory), described, tasks, recipe=None if recipe is None else str(recipe))
 
 
-def _described(context: Context, run: Run) -> RunDescription:
+def may_read(run: Run, caller: Caller) -> bool:
+    """Whether a caller may read the files of a run's recipe."""
+    return run.owner_id == caller.user_id or caller.role == Role.ADMIN
+
+
+def description_of(context: Context, run: Run) -> RunDescription:
+    """Read what a crate says of a run as a whole.
+
+    Raises:
+        OutputUnavailableError: it was removed, or the run is of a version that kept none.
+        StorageUnavailableError: the artifact store does not answer.
+    """
     try:
         stored = context.store.get(description_key(run.name))
     except ArtifactNotFoundError as exc:
@@ -70,7 +80,7 @@ def _described(context: Context, run: Run) -> RunDescription:
     )
 
 
-def _recipe(context: Context, run: Run, into: Path) -> Path | None:
+def unpack_recipe(context: Context, run: Run, into: Path) -> Path | None:
     """Unpack the recipe as it was submitted; None: it is kept no longer."""
     with suppress(ArtifactNotFoundError):
         unpack(context.store.get(snapshot_key(run.snapshot)), into)

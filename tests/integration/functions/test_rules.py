@@ -77,7 +77,9 @@ class Asked(NamedTuple):
 def asked(route: Route, of: Things, *, others: bool) -> Asked:
     """What to ask for, such that nothing but a rule refuses it with 401 or 403."""
     named = {"name": of.trigger if "/triggers" in route.path else of.run}
-    path = route.path.format(**named, token_id=of.token, user_id=of.user, path="a.tif")
+    path = route.path.format(
+        **named, token_id=of.token, user_id=of.user, path="a.tif", stage="process", partition=0
+    )
     if route.name == "list_tokens":
         return Asked(path, query={"all": "true"} if others else {})
     if route.name == "add_token":
