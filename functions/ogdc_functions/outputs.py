@@ -8,7 +8,7 @@ from flask import Response
 
 from ogdc_functions.http.parts import file_response
 from ogdc_functions.http.routing import Call
-from ogdc_shared.api import answers, routes
+from ogdc_shared.api import answers, run_routes
 from ogdc_shared.context import Context
 from ogdc_shared.outputs.output_file import ListedFile, media_type
 from ogdc_shared.runs.output_files import list_outputs, open_output
@@ -17,7 +17,7 @@ from ogdc_shared.runs.output_files import list_outputs, open_output
 def output_list(context: Context, call: Call, name: str) -> answers.OutputList:
     """Answer with some files of a run's result."""
     query = call.request.args
-    limit, after = routes.OUTPUTS_LIMIT.read(query), routes.AFTER.read(query)
+    limit, after = run_routes.OUTPUTS_LIMIT.read(query), run_routes.AFTER.read(query)
     page = list_outputs(context, name, after=after, limit=limit)
     return answers.OutputList(files=[_entry(name, file) for file in page.files], next=page.next)
 

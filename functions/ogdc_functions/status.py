@@ -13,7 +13,7 @@ from ogdc_functions.http.responses import json_response
 from ogdc_functions.http.routing import Call, Served
 from ogdc_functions.http.serving import serve
 from ogdc_functions.views import facts_view, partition_view, run_detail_view, run_view
-from ogdc_shared.api import answers, routes
+from ogdc_shared.api import answers, recipe_answers, routes, run_routes
 from ogdc_shared.context import Context
 from ogdc_shared.runs import read
 
@@ -71,7 +71,7 @@ def list_partitions(context: Context, call: Call, name: str) -> answers.Partitio
     from ogdc_shared.runs import partitions
 
     query = call.request.args
-    limit, offset = routes.PARTITIONS_LIMIT.read(query), routes.PARTITIONS_OFFSET.read(query)
+    limit, offset = run_routes.PARTITIONS_LIMIT.read(query), run_routes.PARTITIONS_OFFSET.read(query)
     run = read.reconciled_run(context, name)
     listed = partitions.list_partitions(context, run, limit=limit, offset=offset)
     return answers.PartitionList(total=run.partitions, partitions=[partition_view(each) for each in listed])
@@ -82,7 +82,7 @@ def list_facts(context: Context, call: Call, name: str) -> answers.FactsList:
     from ogdc_shared.runs import facts
 
     query = call.request.args
-    limit, offset = routes.FACTS_LIMIT.read(query), routes.FACTS_OFFSET.read(query)
+    limit, offset = run_routes.FACTS_LIMIT.read(query), run_routes.FACTS_OFFSET.read(query)
     run = read.reconciled_run(context, name)
     listed = facts.list_facts(context, run, limit=limit, offset=offset)
     return answers.FactsList(total=sum(run.task_counts.values()), tasks=[facts_view(each) for each in listed])
@@ -96,7 +96,7 @@ def task_facts(context: Context, _call: Call, name: str, stage: str, partition: 
     return Response(pieces, content_type="application/json")
 
 
-def run_recipe(context: Context, call: Call, name: str) -> answers.RunRecipe:
+def run_recipe(context: Context, call: Call, name: str) -> recipe_answers.RunRecipe:
     """Show a run's recipe."""
     from ogdc_functions.views import recipe_view
     from ogdc_shared.runs.submitted_recipe import submitted_recipe
@@ -122,7 +122,7 @@ def logs(context: Context, call: Call, name: str) -> Response:
     """Hand out what a run's tasks printed."""
     from ogdc_shared.runs.logs import run_logs
 
-    blocks = run_logs(context, name, tail=routes.TAIL.read(call.request.args) or None)
+    blocks = run_logs(context, name, tail=run_routes.TAIL.read(call.request.args) or None)
     return Response(blocks, content_type="text/plain; charset=utf-8")
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import asdict
 
-from ogdc_shared.api import answers
+from ogdc_shared.api import answers, recipe_answers
 from ogdc_shared.argo.state import TaskState
 from ogdc_shared.db.runs import Run
 from ogdc_shared.outputs.policies import policy_of
@@ -88,14 +88,14 @@ def facts_view(facts: TaskFacts) -> answers.Facts:
     )
 
 
-def recipe_view(recipe: SubmittedRecipe) -> answers.RunRecipe:
+def recipe_view(recipe: SubmittedRecipe) -> recipe_answers.RunRecipe:
     """Return a run's recipe."""
     files = recipe.files
-    return answers.RunRecipe(
-        commands=[answers.RecipeCommand(**each._asdict()) for each in recipe.commands],
+    return recipe_answers.RunRecipe(
+        commands=[recipe_answers.RecipeCommand(**each._asdict()) for each in recipe.commands],
         files=None
         if files is None
-        else [answers.RecipeFile(**file._asdict(), text=text) for file, text in files],
+        else [recipe_answers.RecipeFile(**file._asdict(), text=text) for file, text in files],
     )
 
 

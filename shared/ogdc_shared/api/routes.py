@@ -14,6 +14,7 @@ from ogdc_shared.api.account_routes import ACCOUNT_ROUTES
 from ogdc_shared.api.login_routes import LOGIN_ROUTES
 from ogdc_shared.api.parameters import Choice, Flag, Number, Text
 from ogdc_shared.api.route import Function, Route
+from ogdc_shared.api.run_routes import RUN_ROUTES
 from ogdc_shared.auth.permissions import CHANGE, CHECK, CREATE, PUBLIC, READ, SOURCE
 from ogdc_shared.phases import RUN_STATUSES
 
@@ -35,13 +36,6 @@ RUNS_LIMIT = Number("limit", 1, 200, 50, "How many.")
 BEFORE = Text("before", "The `next` of the page before.")
 TASK_LIMIT = Number("task_limit", 0, 1000, 1000, "How many tasks.")
 TASK_OFFSET = Number("task_offset", 0, 1 << 31, 0, "How many tasks to leave out at the beginning.")
-PARTITIONS_LIMIT = Number("limit", 1, 1000, 100, "How many.")
-PARTITIONS_OFFSET = Number("offset", 0, 1 << 31, 0, "How many to leave out at the beginning.")
-FACTS_LIMIT = Number("limit", 1, 100, 20, "How many tasks.")
-FACTS_OFFSET = Number("offset", 0, 1 << 31, 0, "How many tasks to leave out at the beginning.")
-OUTPUTS_LIMIT = Number("limit", 1, 1000, 100, "How many files.")
-AFTER = Text("after", "The `next` of the page before.")
-TAIL = Number("tail", 1, 1_000_000, 0, "Only so many lines, the last; all without it.")
 CACHE = Flag("cache", "False: fetch every input anew, and keep none for later runs.")
 OVERWRITE = Flag("overwrite", "Replace the recipe's published data; as in a body of JSON.")
 UNSENT_FOR = Number(
@@ -136,108 +130,7 @@ ROUTES = (
         "`partition`), of which `warning_count` counts all; lists have the count. See [waiting for "
         "changes](#waiting-for-changes).",
     ),
-    Route(
-        "list_partitions",
-        "GET",
-        "/runs/{name}/partitions",
-        _STATUS,
-        READ,
-        "How a run's inputs are divided, and how far each part is",
-        answers.PartitionList,
-        errors=(404,),
-        query=(PARTITIONS_LIMIT, PARTITIONS_OFFSET),
-        about="`total`, and of each partition `number`, `files`, `bytes`, `phase`, `message`; `limit` (at "
-        "most 1,000) and `offset`.",
-    ),
-    Route(
-        "list_facts",
-        "GET",
-        "/runs/{name}/facts",
-        _STATUS,
-        READ,
-        "What a run's tasks fetched, ran and wrote",
-        answers.FactsList,
-        errors=(404,),
-        query=(FACTS_LIMIT, FACTS_OFFSET),
-        about="`total`, and of each task `name`, `stage`, `partition`, `phase`, `facts` (`image`, and "
-        "`totals` of what was `fetched`, `ran` and `wrote`; null where it left nothing) and `url` "
-        "of the whole document: each file with its final URL, size and checksum, each command "
-        "with its exit code, seconds, processor seconds and peak memory. `limit` (at most 100) "
-        "and `offset`.",
-    ),
-    Route(
-        "task_facts",
-        "GET",
-        "/runs/{name}/facts/{stage}/{partition}",
-        _STATUS,
-        READ,
-        "All that a task of a run fetched, ran and wrote",
-        media_types=("application/json",),
-        errors=(404, 410),
-        about="As the task left it: each file and each command. 410 once what the run left is removed.",
-    ),
-    Route(
-        "run_recipe",
-        "GET",
-        "/runs/{name}/recipe",
-        _STATUS,
-        READ,
-        "The recipe of a run as it was submitted",
-        answers.RunRecipe,
-        errors=(404, 410),
-        about="`commands` (`stage`, `number`, `line`, `text`), and, for whose run it is and for admins, "
-        "`files` (`path`, `size`, `sha256`, `text`), without what gives access to somebody's data.",
-    ),
-    Route(
-        "provenance",
-        "GET",
-        "/runs/{name}/provenance",
-        _STATUS,
-        READ,
-        "How a run's result came to be, as a Workflow Run RO-Crate",
-        media_types=("application/zip", "application/ld+json"),
-        errors=(404, 409, 410),
-        about="A zip of the crate; with `Accept: application/ld+json` its metadata alone. Its recipe's files "
-        "are for whose run it is, and for admins. 409 before the run's end. See "
-        "[provenance](provenance.md).",
-    ),
-    Route(
-        "list_outputs",
-        "GET",
-        "/runs/{name}/outputs",
-        _STATUS,
-        READ,
-        "The files of a run's result",
-        answers.OutputList,
-        errors=(404, 409, 410),
-        query=(OUTPUTS_LIMIT, AFTER),
-        about="Of each its `path`, `size` in bytes, `type` (by its name) and `url`; `limit` (at most "
-        "1,000) and `after` with the `next` of the page before. See [files of a result](#files-of-a-result).",
-    ),
-    Route(
-        "output_file",
-        "GET",
-        "/runs/{name}/outputs/{path}",
-        _STATUS,
-        READ,
-        "One file of a run's result, or a part of it",
-        media_types=("*/*",),
-        errors=(404, 409, 410, 416),
-        has_etag=True,
-        in_parts=True,
-        about="With `Range`, `If-Range`, `ETag` and `If-None-Match`; always as an attachment.",
-    ),
-    Route(
-        "logs",
-        "GET",
-        "/runs/{name}/logs",
-        _STATUS,
-        READ,
-        "What a run's tasks printed",
-        errors=(404, 410),
-        query=(TAIL,),
-        about="`?tail=N` for the last lines.",
-    ),
+    *RUN_ROUTES,
     Route(
         "cancel_run",
         "POST",
