@@ -30,9 +30,9 @@ unit: ## The tests, WORKERS at a time
 	@scripts/bootstrap dev
 	$(PYTEST)
 
-quick: ## The unit tests alone, without those that take long
+quick: ## The unit tests alone, without those that take long, and with few generated examples
 	@scripts/bootstrap dev
-	$(PYTEST) -m "not slow" tests/unit
+	$(PYTEST) -m "not slow" --hypothesis-profile=few tests/unit
 
 wheel: ## Build the wheel into dist/
 	@scripts/bootstrap visualization

@@ -16,9 +16,10 @@ from ogdc_shared.db.migrate import migrate
 from support.postgres import PostgresServer
 
 # The same examples each time, so that a test fails by a change alone, and not for the machine's being slow.
-# Others are looked for by `pytest --hypothesis-profile=explore`.
+# Others are looked for by `pytest --hypothesis-profile=explore`, and `make quick` takes a few of them.
 _PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("same", _PATIENT, derandomize=True, database=None, max_examples=50)
+settings.register_profile("few", _PATIENT, derandomize=True, database=None, max_examples=10)
 settings.register_profile("explore", _PATIENT, max_examples=1000)
 settings.load_profile("same")
 

@@ -15,6 +15,7 @@ import json
 import os
 import time
 from pathlib import Path
+from types import TracebackType
 from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -56,6 +57,10 @@ class Key(NamedTuple):
         return PyJWS().encode(content, self.private, algorithm=self.algorithm, headers=named | header)
 
 
+_SPARE: list[Key] = []
+"""Keys of issuers that have ended, since making one takes long; no two that run have the same."""
+
+
 class Issuer(FileServer):
     """Listens on this machine from `__enter__` to `__exit__`.
 
@@ -67,7 +72,8 @@ class Issuer(FileServer):
 
     def __init__(self, *keys: Key) -> None:
         super().__init__(Path(os.devnull))
-        self.keys = list(keys) or [Key.new()]
+        self._lent = None if keys else _SPARE.pop() if _SPARE else Key.new()
+        self.keys = [self._lent] if self._lent else list(keys)
         self.published: list[Any] | None = None
         self.away = False
         self.metadata: dict[str, Any] = {}
@@ -76,6 +82,13 @@ class Issuer(FileServer):
     def __enter__(self) -> Issuer:
         super().__enter__()
         return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        super().__exit__(kind, exc, tb)
+        if self._lent:
+            _SPARE.append(self._lent)
 
     def claims(self, **more: Any) -> dict[str, Any]:
         """Of a valid token; what is None is left out."""

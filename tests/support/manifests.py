@@ -9,8 +9,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import kubernetes_validate
+import jsonschema
 import yaml
+from kubernetes_validate.utils import schema_contents
+from referencing import Registry, Resource
 
 from support.cluster_models import MODELS
 
@@ -18,6 +20,8 @@ KNATIVE = Path(__file__).parents[2] / "knative"
 OVERLAYS = ("local", "production")
 
 Manifest = dict[str, Any]
+
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _MIN_KUBECTL = (1, 21)
 """The first whose kustomize knows components."""
@@ -32,14 +36,19 @@ def rendered(directory: str) -> tuple[Manifest, ...]:
         [*_kustomize(), str(KNATIVE / directory)], capture_output=True, text=True, check=False, timeout=60
     )
     assert done.returncode == 0, done.stderr
-    return tuple(yaml.safe_load_all(done.stdout))
+    return tuple(yaml.load_all(done.stdout, _Loader))
 
 
+@cache
 def component(name: str) -> tuple[Manifest, ...]:
     """Read the resources of a component, as they are before an overlay changes them."""
     directory = KNATIVE / "components" / name
-    listed = yaml.safe_load((directory / "kustomization.yaml").read_text())["resources"]
-    return tuple(each for file in listed for each in yaml.safe_load_all((directory / file).read_text()))
+    [kustomization] = _read(directory / "kustomization.yaml")
+    return tuple(each for file in kustomization["resources"] for each in _read(directory / file))
+
+
+def _read(file: Path) -> list[Any]:
+    return list(yaml.load_all(file.read_text(), _Loader))
 
 
 def of_kind(manifests: tuple[Manifest, ...], kind: str, *, group: str | None = None) -> dict[str, Manifest]:
@@ -63,10 +72,29 @@ def problems(manifest: Manifest) -> str | None:
         if kind in MODELS:
             MODELS[kind].model_validate(manifest)
         else:
-            kubernetes_validate.validate(manifest, KUBERNETES, strict=True)
-    except (ValueError, kubernetes_validate.ValidationError) as exc:
+            _validator(*kind).validate(manifest)
+    except (ValueError, jsonschema.ValidationError) as exc:
         return str(exc)
     return None
+
+
+def _schema(name: str) -> Any:
+    """Read one of the schemas that come with kubernetes-validate, whose own function reads all each time."""
+    return schema_contents(f"kubernetes-json-schema/v{KUBERNETES}.0-local-strict/{name}.json", KUBERNETES)
+
+
+@cache
+def _definitions() -> Registry[Any]:
+    return Resource.from_contents(_schema("_definitions")) @ Registry()
+
+
+@cache
+def _validator(version: str, kind: str) -> Any:
+    group, _, number = version.rpartition("/")
+    short = "-".join(filter(None, (group.split(".")[0], number)))
+    schema = _schema(f"{kind.lower()}-{short}")
+    registry = Resource.from_contents(schema) @ _definitions()
+    return jsonschema.Draft202012Validator(schema, registry=registry)
 
 
 @cache

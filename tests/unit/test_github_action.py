@@ -31,12 +31,14 @@ def check(kind: str, file: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_the_action_is_one() -> None:
     done = check("actions", ROOT / "action.yml")
 
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.slow
 def test_the_workflow_is_one(tmp_path: Path) -> None:
     file = tmp_path / "recipes.yml"
     file.write_text(WORKFLOW)
@@ -45,6 +47,7 @@ def test_the_workflow_is_one(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.slow
 def test_what_is_none_is_seen(tmp_path: Path) -> None:
     file = tmp_path / "action.yml"
     file.write_text((ROOT / "action.yml").read_text().replace("shell: bash", "shel: bash"))

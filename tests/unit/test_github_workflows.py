@@ -24,6 +24,7 @@ def test_there_are_some() -> None:
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
 class TestEach:
+    @pytest.mark.slow
     def test_is_valid(self, workflow: Path) -> None:
         command = [
             sys.executable,

@@ -23,6 +23,7 @@ print("imported", *(name for name in sys.modules if "." not in name))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "unwanted"),
     [

@@ -208,6 +208,7 @@ def test_the_lock_is_released_by_whatever_ends_its_holder(store: LoginStore) -> 
     assert store.read().deployments[KEY].access_token == "def"
 
 
+@pytest.mark.slow
 def test_processes_that_write_at_once_lose_nothing(store: LoginStore) -> None:
     script = (
         "import sys; from pathlib import Path; from ogdc_cli.login.store import LoginStore; "

@@ -76,6 +76,7 @@ def test_who_calls_is_found_out_without_a_database_or_keys_where_nobody_has_logg
     assert asked.stdout.split() == [code]
 
 
+@pytest.mark.slow
 def test_telemetry_that_is_configured_and_not_installed_stops_the_start():
     missing = "import sys; sys.modules['opentelemetry'] = None; "
     source = str(ENTRYPOINTS / "status_service.py")
@@ -96,6 +97,7 @@ def test_telemetry_that_is_configured_and_not_installed_stops_the_start():
     assert "ogdc-runner[telemetry]" in stopped.stderr
 
 
+@pytest.mark.slow
 def test_a_setting_that_cannot_be_used_stops_the_start():
     stopped = start("status", ACCESS_MODE="maybe")
 

@@ -3,6 +3,8 @@ import logging
 import subprocess
 import sys
 
+import pytest
+
 from ogdc_functions.logs import JsonFormatter
 
 
@@ -38,6 +40,7 @@ def test_a_traceback_is_a_field():
     assert "why" in fields["exception"]
 
 
+@pytest.mark.slow
 def test_importing_the_services_sets_nothing_up():
     code = (
         "import logging, ogdc_functions.submit, ogdc_functions.status, ogdc_functions.argo_events;"

@@ -62,6 +62,7 @@ def settings(manifests: tuple[Manifest, ...]) -> dict[str, str]:
 
 
 class TestSchemas:
+    @pytest.mark.slow
     @pytest.mark.parametrize("overlay", OVERLAYS)
     def test_all_that_is_applied_is_valid(self, overlay: str):
         found = {
@@ -75,6 +76,7 @@ class TestSchemas:
     def test_so_is_every_component(self, name: str):
         assert [problem for each in component(name) if (problem := problems(each))] == []
 
+    @pytest.mark.slow
     def test_so_is_what_the_suite_on_a_cluster_installs(self):
         installed = rendered("../tests/cluster/overlay")
 

@@ -64,6 +64,7 @@ def queries() -> list[str]:
     return [rule["expr"] for rule in rules()] + shown
 
 
+@pytest.mark.slow
 def test_all_that_is_applied_is_valid(manifests):
     found = {f"{each['kind']}/{each['metadata']['name']}": problems(each) for each in manifests}
 

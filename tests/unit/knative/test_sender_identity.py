@@ -32,6 +32,7 @@ def settings(function: Manifest) -> Settings:
     return Settings.from_env({name: value for name, value in given.items() if name == "OGDC_EVENT_ISSUERS"})
 
 
+@pytest.mark.slow
 def test_all_that_is_applied_is_valid(manifests: tuple[Manifest, ...]):
     assert [problem for each in manifests if (problem := problems(each))] == []
 

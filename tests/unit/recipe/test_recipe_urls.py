@@ -74,6 +74,7 @@ def test_a_list_is_read_line_by_line(tmp_path: Path) -> None:
     assert list(read_url_list(path)) == [(3, "https://a.org/1"), (4, "https://a.org/2")]
 
 
+@pytest.mark.slow
 def test_a_long_list_is_never_held_as_a_whole(tmp_path: Path) -> None:
     path = tmp_path / "urls.txt"
     path.write_text("".join(f"https://example.org/tiles/{number:07}.tif\n" for number in range(200_000)))

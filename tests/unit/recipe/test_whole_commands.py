@@ -147,6 +147,7 @@ def test_odd_text_is_read_as_text(text: str) -> None:
     problem_of(text)
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.sampled_from(PIECES), st.sampled_from(BLANKS)), min_size=1, max_size=8))
 @settings(max_examples=300, deadline=None)
 def test_what_is_taken_without_asking_the_shell_the_shell_takes(pieces: list[tuple[str, str]]) -> None:

@@ -139,6 +139,7 @@ def test_a_grid_is_as_morecantile_has_it(tms_id: str) -> None:
     assert tms_id == "UPSArctic3413Quad" or load_grid(tms_id) == by_morecantile(tms_id)
 
 
+@pytest.mark.slow
 def test_tasks_find_the_grid_of_their_recipe(tmp_path: Path) -> None:
     write_definition(tmp_path, definition("Polar"))
     (tmp_path / "config.json").write_text('{"tms_id": "Polar", "z_range": [0, 3], "ext_input": ".geojson"}')

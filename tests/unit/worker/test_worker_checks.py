@@ -89,6 +89,7 @@ GOOD: dict[str, Callable[[Path], object]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", GOOD.values(), ids=GOOD)
 def test_good_results_are_not_warned_of(tmp_path: Path, make: Callable[[Path], object]) -> None:
     make(tmp_path)
@@ -132,6 +133,7 @@ BAD: dict[str, tuple[str, str, Callable[[Path], object]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "message", "make"), BAD.values(), ids=BAD)
 def test_bad_results_are_warned_of(
     tmp_path: Path, kind: str, message: str, make: Callable[[Path], object]

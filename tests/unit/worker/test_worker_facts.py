@@ -71,6 +71,7 @@ def test_the_first_line_can_be_read_alone(task: FactsTask) -> None:
     assert head["totals"]["ran"]["commands"] == 1
 
 
+@pytest.mark.slow
 def test_what_a_command_used_counts_all_that_it_started(task: FactsTask) -> None:
     burn = "import time; end = time.process_time() + .15; exec('while time.process_time() < end: pass')"
     hold = "x = bytearray(96 << 20)"

@@ -578,6 +578,7 @@ def test_what_a_command_left_in_place_of_warnings_is_not_believed(
     assert not Path(publication.warnings_path).exists()
 
 
+@pytest.mark.slow
 def test_warnings_outlive_a_publisher_that_is_killed_anywhere(volume: Path, publication: Publication) -> None:
     def prepare() -> None:
         shutil.rmtree(volume)

@@ -96,6 +96,7 @@ def test_on_a_volume_without_leftovers_nothing_is_made(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_it_may_be_killed_at_any_change_and_done_again(volume: Path) -> None:
     def prepare() -> None:
         plant(volume, LEFT)

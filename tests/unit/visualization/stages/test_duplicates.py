@@ -67,6 +67,7 @@ def judge(store: FeatureStore, most: int) -> Judged:
     return found
 
 
+@pytest.mark.slow
 @settings(max_examples=200 if THOROUGH else 12)
 @given(FILES)
 def test_blocks_judge_as_the_whole_map_does(

@@ -155,6 +155,7 @@ def inputs(tmp_path: Path) -> Path:
     return tmp_path / "inputs"
 
 
+@pytest.mark.slow
 def test_the_division_of_the_work_changes_nothing(inputs: Path, tmp_path: Path) -> None:
     settings = config(enable_cogs=True, enable_pmtiles=True)
     together, _ = run(settings, inputs, tmp_path / "together", apart=False)
@@ -162,6 +163,7 @@ def test_the_division_of_the_work_changes_nothing(inputs: Path, tmp_path: Path) 
     assert contents(together) == contents(apart)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("most", [1, 1 << 17, 1 << 30])
 def test_the_size_of_blocks_changes_nothing(inputs: Path, tmp_path: Path, most: int) -> None:
     once, _ = run(config(), inputs, tmp_path / "once", apart=False)
@@ -174,6 +176,7 @@ RINGS = st.lists(st.tuples(st.floats(-4, 4), st.floats(-2, 2)), min_size=3, max_
 PLACES = st.lists(st.tuples(st.floats(-60, -40), st.floats(60, 70), RINGS), min_size=1, max_size=9)
 
 
+@pytest.mark.slow
 @settings(max_examples=100 if THOROUGH else 6)
 @given(PLACES, st.integers(1, 1 << 20), st.randoms(use_true_random=False))
 def test_polygons_are_counted_once_at_each_level_however_they_are_divided(
@@ -233,6 +236,7 @@ def test_files_without_rows_are_told_of_and_the_others_are_shown(inputs: Path, t
     assert "points.gpkg holds no polygon that can be shown" in warnings
 
 
+@pytest.mark.slow
 def test_files_are_read_in_batches_that_change_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -287,6 +291,7 @@ def test_every_output_is_there(inputs: Path, tmp_path: Path) -> None:
     assert sum(rows) == staged
 
 
+@pytest.mark.slow
 def test_every_3d_tile_is_reached_from_the_tileset(inputs: Path, tmp_path: Path) -> None:
     result, _ = run(config(), inputs, tmp_path / "work", apart=True)
 
@@ -309,6 +314,7 @@ def test_what_is_switched_off_is_not_made(inputs: Path, tmp_path: Path) -> None:
     assert {Path(name).suffix for name in contents(result)} == {".gpkg"}
 
 
+@pytest.mark.slow
 def test_odd_features_are_shown_or_told_of(tmp_path: Path) -> None:
     box = shapely.box(10, 10, 11, 11)
     bowtie = shapely.Polygon([(20, 10), (21, 11), (21, 10), (20, 11)])
@@ -337,6 +343,7 @@ def test_a_palette_that_is_none_is_named_with_its_statistic(inputs: Path, tmp_pa
         scatter(config(statistics=[statistic]), inputs, tmp_path / "work", print)
 
 
+@pytest.mark.slow
 def test_tiles_that_are_staged_already_give_the_same(inputs: Path, tmp_path: Path) -> None:
     write_input(inputs / "d.gpkg", [shapely.Point(-50, 69).buffer(0.3)])
     rules = {"deduplicate_method": "neighbor", "deduplicate_keep_rules": [["depth", "larger"]]}
@@ -354,7 +361,7 @@ def test_tiles_that_are_staged_already_give_the_same(inputs: Path, tmp_path: Pat
         config(enable_stager=False, **keys), tmp_path / "tiles", tmp_path / "again", apart=True
     )
     found = contents(again)
-    assert not warnings
+    assert not [each for each in warnings if "OpenLayers" not in each]
     assert not any(name.startswith("staging") for name in (path.name for path in again.rglob("*")))
     assert {name: content for name, content in found.items() if name in expected} == expected
 
@@ -392,6 +399,7 @@ def test_staged_tiles_of_which_nothing_is_made_are_refused() -> None:
         config(enable_stager=False, enable_raster=False, enable_3dtiles=False)
 
 
+@pytest.mark.slow
 def test_duplicates_go_at_the_steps_that_are_asked_for(tmp_path: Path) -> None:
     lakes = [shapely.Point(-50 + 3 * n, 69).buffer(0.4) for n in range(3)]
     write_input(tmp_path / "inputs/a.gpkg", lakes, year=[2020, 2021, 2022])
@@ -434,6 +442,7 @@ def test_each_raster_has_its_row_of_when_it_was_made(inputs: Path, tmp_path: Pat
     assert {row["type"] for row in rows if row["z"] == "6"} == {"geotiffs_from_vectors"}
 
 
+@pytest.mark.slow
 def test_what_the_colours_stand_for_is_in_the_updated_configuration(inputs: Path, tmp_path: Path) -> None:
     settings = config(filename_config="output/map.json")
     result, _ = run(settings, inputs, tmp_path / "work", apart=True)
@@ -445,6 +454,7 @@ def test_what_the_colours_stand_for_is_in_the_updated_configuration(inputs: Path
     assert pictures == {name: content for name, content in contents(again).items() if name.endswith(".png")}
 
 
+@pytest.mark.slow
 def test_duplicates_are_the_same_on_both_sides_of_an_edge_between_blocks(tmp_path: Path) -> None:
     """A chain: `b` goes for `a`, so `c`, which is like `b` alone, stays; each end is in a tile of its own."""
     x = -50 // SIDE * SIDE
