@@ -1,5 +1,5 @@
 # Each target sets up what it needs by itself; a second run finds it there.
-.PHONY: demo demo-visualization test quick check unit fuzz crates soak bench docs wheel format schema settings routes imports clean
+.PHONY: demo demo-visualization test quick check unit fuzz crates soak bench docs ui wheel format schema settings routes imports clean
 
 demo:  ## Set everything up and run a real recipe on this machine
 	@scripts/bootstrap local
@@ -66,6 +66,9 @@ format: ## Let the formatter and the linter mend what they can
 	@scripts/bootstrap dev
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
+
+ui: ## Build the page about runs anew from functions/ui, which takes Node.js 20 and npm; the result is part of the commit
+	@scripts/ui
 
 schema: ## Write docs/meta.schema.json anew from the models
 	@scripts/bootstrap dev

@@ -22,7 +22,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "recipes": ("validate", "validate-recipe", "validate-all-recipes", "compile", "graph"),
     "runs": (
         *("submit", "status", "check-workflow-status", "list", "watch", "logs", "cancel", "retry"),
-        *("outputs", "get-output"),
+        *("outputs", "get-output", "ui"),
     ),
     "provenance": ("provenance", "reproduce"),
     "removing": ("rm", "gc"),

@@ -140,6 +140,20 @@ def output(context: Context, _call: Call, name: str) -> answers.OutputResponse:
     return answers.OutputResponse(data_url=output_link(context, name))
 
 
+def page(_context: Context, call: Call) -> Response:
+    """Show the page about runs."""
+    from ogdc_functions.pages import page_response
+
+    return page_response(call.request)
+
+
+def page_file(_context: Context, call: Call, path: str) -> Response:
+    """Hand out a file that the page is made of."""
+    from ogdc_functions.pages import file_response
+
+    return file_response(call.request, path)
+
+
 def version(_context: Context, _call: Call) -> answers.VersionResponse:
     """Say which version this is."""
     from importlib import metadata

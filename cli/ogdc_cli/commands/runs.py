@@ -1,4 +1,4 @@
-"""Commands about runs: submit, status, list, watch, logs, cancel, retry, outputs, get-output."""
+"""Commands about runs: submit, status, list, watch, logs, cancel, retry, outputs, get-output, ui."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ def register(app: typer.Typer) -> None:
     app.command("retry", cls=RunCommand, short_help="Run again what failed of a run.")(retry)
     app.command("outputs", cls=RunCommand, short_help="List the files of a run's result.")(outputs)
     app.command("get-output", cls=RunCommand, short_help="Download a run's result.")(get_output)
+    app.command("ui", cls=RunCommand, short_help="Open the page about runs in a browser.")(ui)
 
 
 def submit(
@@ -191,6 +192,24 @@ def get_output(
         print_json({"name": name, "path": str(written)})
     else:
         say(one_line(f"Wrote {written}"))
+
+
+def ui(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="A run, as other commands take it.")
+    ] = None,
+) -> None:
+    """Open the page about runs, or about one, in a browser, and print its address."""
+    from ogdc_cli.login.browser import open_browser
+
+    if name is None:
+        url = f"{connected(starting=True).url}/ui/"
+    else:
+        client, run = chosen(name)
+        url = f"{client.url}/ui/?run={run}"
+    say(url)
+    if not open_browser(url):
+        say("No browser can be opened here; open that address in one.", err=True)
 
 
 def _finish(client: ApiClient, name: str, *, as_json: bool) -> None:

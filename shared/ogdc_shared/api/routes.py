@@ -214,6 +214,17 @@ ROUTES = (
     Route("version", "GET", "/version", _STATUS, PUBLIC, "The service's version", answers.VersionResponse),
     Route("openapi", "GET", "/openapi.json", _STATUS, PUBLIC, "This API in OpenAPI 3.1", documented=False),
     Route(
+        "page",
+        "GET",
+        "/ui",
+        _STATUS,
+        PUBLIC,
+        "A page about runs, for browsers",
+        documented=False,
+        about="See [the page about runs](page.md).",
+    ),
+    Route("page_file", "GET", "/ui/{path}", _STATUS, PUBLIC, "A file that it is made of", documented=False),
+    Route(
         "index",
         "GET",
         "/",

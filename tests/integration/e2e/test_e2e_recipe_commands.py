@@ -12,13 +12,13 @@ import pytest
 import yaml
 
 from support.http import Answer, FileServer, Request, closed_port
-from support.stack import Done, Stack, run_cli, user_environment
+from support.stack import Done, Stack, run_cli, user_environment, wait_until
 
 EXAMPLES = Path(__file__).parents[3] / "docs" / "examples"
 COMMANDS = """
 init doctor version run up down validate validate-recipe validate-all-recipes compile graph
-submit status check-workflow-status list watch logs cancel retry outputs get-output provenance reproduce rm gc
-login logout whoami token set-token audit triggers tokens users
+submit status check-workflow-status list watch logs cancel retry outputs get-output ui
+provenance reproduce rm gc login logout whoami token set-token audit triggers tokens users
 """
 Cli = Callable[..., Done]
 
@@ -248,3 +248,16 @@ def test_submission_is_repeated_with_its_key_when_the_service_says_so(
         assert done.out == f"Taken.\nIt runs at {server.url}; see how it goes with: ogdc-runner watch x-abc\n"
     assert len(keys) == 3
     assert len(set(keys)) == 1
+
+
+def test_ui_opens_the_page_of_a_deployment(cli: Cli, tmp_path: Path) -> None:
+    opened = tmp_path / "opened"
+    browser = {"BROWSER": f"sh -c 'printf %s \"$0\" > {opened}.new; mv {opened}.new {opened}' %s"}
+    with FileServer(tmp_path) as server:
+        done = cli("ui", OGDC_API_URL=server.url, **browser)
+        assert (done.code, done.out) == (0, f"{server.url}/ui/\n")
+        wait_until(opened.exists)
+        assert opened.read_text() == f"{server.url}/ui/"
+        done = cli("ui", OGDC_API_URL=server.url, BROWSER="no-such-browser")
+        assert (done.code, done.out) == (0, f"{server.url}/ui/\n")
+        assert "open that address" in done.err

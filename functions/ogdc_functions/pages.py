@@ -1,0 +1,72 @@
+"""Handing out the page about runs: files that were built from `functions/ui`, and are the same for everybody.
+
+Source: https://www.w3.org/TR/CSP3/ (what the page may do).
+"""
+
+from __future__ import annotations
+
+import gzip
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from flask import Request, Response
+
+from ogdc_functions.http.responses import nothing_at
+
+_BUILT = Path(__file__).parent / "static"
+_TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".md": "text/plain"}
+_CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_ENTRY, _HASHED = "index.html", "assets/"
+"""The page itself, and the directory of what has a hash of its content in its name."""
+
+
+class _File(NamedTuple):
+    content: bytes
+    packed: bytes
+    content_type: str
+    cached: str
+
+
+def page_response(request: Request) -> Response:
+    """Answer with the page, below whose own path the addresses in it are looked for."""
+    if not request.path.endswith("/"):
+        query = request.query_string.decode("latin-1")
+        return Response(status=307, headers={"Location": f"ui/?{query}" if query else "ui/"})
+    return file_response(request, _ENTRY)
+
+
+def file_response(request: Request, path: str) -> Response:
+    """Answer with a file that the page is made of.
+
+    Raises:
+        NotFound: it is made of no such file.
+    """
+    file = _files().get(path)
+    if file is None:
+        raise nothing_at(request.path)
+    packed = request.accept_encodings.quality("gzip") > 0
+    headers = {"Content-Security-Policy": _CSP, "Cache-Control": file.cached, "Vary": "Accept-Encoding"}
+    if packed:
+        headers["Content-Encoding"] = "gzip"
+    return Response(file.packed if packed else file.content, headers=headers, content_type=file.content_type)
+
+
+@cache
+def _files() -> dict[str, _File]:
+    """All files, by the path that is asked for; they are few and small."""
+    return {path.relative_to(_BUILT).as_posix(): _read(path) for path in _BUILT.rglob("*") if path.is_file()}
+
+
+def _read(path: Path) -> _File:
+    is_hashed = path.relative_to(_BUILT).as_posix().startswith(_HASHED)
+    content = path.read_bytes()
+    return _File(
+        content,
+        gzip.compress(content, mtime=0),
+        f"{_TYPES.get(path.suffix, 'application/octet-stream')}; charset=utf-8",
+        "public, max-age=31536000, immutable" if is_hashed else "no-cache",
+    )

@@ -1,0 +1,104 @@
+/** What the API answers with, as far as this page shows it; /openapi.json describes all of it. */
+
+export type Phase = "Pending" | "Running" | "Succeeded" | "Failed" | "Error" | "Skipped" | "Omitted";
+export type Counts = Partial<Record<Phase, number>>;
+
+export interface Run {
+  name: string;
+  recipe_id: string;
+  recipe_name: string;
+  status: Phase;
+  message: string | null;
+  progress: string | null;
+  submitted_by: string;
+  submitted_at: string;
+  started_at: string | null;
+  finished_at: string | null;
+  deleted_at: string | null;
+  recipe_path: string | null;
+  snapshot: string;
+  output_type: string;
+  partitions: number | null;
+  input_files: number | null;
+  input_bytes: number | null;
+  task_counts: Counts;
+  partition_counts: Counts;
+  warning_count: number;
+  links: Record<string, string>;
+}
+
+export interface Task {
+  name: string;
+  stage: string;
+  partition: number | null;
+  phase: Phase;
+  message: string | null;
+  progress: string | null;
+  exit_code: number | null;
+  started_at: string | null;
+  finished_at: string | null;
+}
+
+export interface Stage {
+  stage: string;
+  tasks: number;
+  counts: Counts;
+}
+
+export interface RunDetail extends Run {
+  stages: Stage[];
+  tasks: Task[];
+  warnings: { kind: string; message: string; partition: number | null }[];
+  trigger: { name: string; upload: { bucket: string; key: string } } | null;
+}
+
+export interface RunList {
+  runs: Run[];
+  next: string | null;
+}
+
+export interface PartitionList {
+  total: number | null;
+  partitions: { number: number; phase: Phase | null }[];
+}
+
+export interface Recipe {
+  commands: { stage: string; number: number; line: number; text: string }[];
+  files: { path: string; size: number; sha256: string; redacted: boolean; text: string | null }[] | null;
+}
+
+export interface FactsList {
+  total: number;
+  tasks: { name: string; stage: string; partition: number | null; facts: object | null }[];
+}
+
+export interface InputFile {
+  source?: string;
+  url?: string;
+  name: string;
+  size: number | null;
+  checksum: string | null;
+}
+
+/** What a task has left; its commands could write what they like into it. */
+export interface TaskFacts {
+  fetched?: InputFile[];
+  read?: InputFile[];
+}
+
+export interface OutputList {
+  files: { path: string; size: number; type: string; url: string }[];
+  next: string | null;
+}
+
+export interface Me {
+  name: string;
+  role: "viewer" | "submitter" | "admin";
+}
+
+const TERMINAL: ReadonlySet<string> = new Set(["Succeeded", "Failed", "Error"]);
+
+/** Whether a run has ended, after which nothing changes but by a retry or a removal. */
+export function hasEnded(run: Run): boolean {
+  return TERMINAL.has(run.status);
+}

@@ -1,0 +1,87 @@
+/** Requests to the API that this page is served beside; a token is kept in this tab's memory alone. */
+
+export class Refusal extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** An answer, and the tag that finds out whether it still holds. */
+export interface Known<T> {
+  answer: T;
+  tag: string | null;
+}
+
+const BASE = new URL("..", new URL(location.pathname.replace(/\/?$/, "/"), location.origin));
+let token: string | null = null;
+
+export function useToken(given: string | null): void {
+  token = given;
+}
+
+export function hasToken(): boolean {
+  return token !== null;
+}
+
+/** The address of a path of the API. */
+export function addressOf(path: string): string {
+  return new URL(path.replace(/^\//, ""), BASE).href;
+}
+
+/** The API's own address, for commands. */
+export function apiAddress(): string {
+  return BASE.href.replace(/\/$/, "");
+}
+
+/** Ask for what is at a path. */
+export async function get<T>(path: string): Promise<T> {
+  return (await (await send(path)).json()) as T;
+}
+
+/** Ask for what is at a path, unless it is what is known. */
+export async function getUnlessKnown<T>(path: string, known: Known<T> | null): Promise<Known<T>> {
+  const response = await send(path, known?.tag ? { headers: { "If-None-Match": known.tag } } : {});
+  if (known && response.status === 304) return known;
+  return { answer: (await response.json()) as T, tag: response.headers.get("ETag") };
+}
+
+/** Ask for the text at a path. */
+export async function getText(path: string): Promise<string> {
+  return (await send(path)).text();
+}
+
+/** Have something done. */
+export async function change(method: "POST" | "DELETE", path: string): Promise<void> {
+  await send(path, { method });
+}
+
+/** Have the browser save what is at a path; links carry no token, so with one it is fetched first. */
+export async function save(path: string, name: string): Promise<void> {
+  const link = document.createElement("a");
+  const blob = token === null ? null : await (await send(path)).blob();
+  link.href = blob ? URL.createObjectURL(blob) : addressOf(path);
+  link.download = name;
+  link.click();
+  if (blob) setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
+async function send(path: string, init: RequestInit = {}): Promise<Response> {
+  const headers = new Headers(init.headers);
+  if (token !== null) headers.set("Authorization", `Bearer ${token}`);
+  const response = await fetch(addressOf(path), { ...init, headers, cache: "no-store", credentials: "omit" });
+  if (response.ok || response.status === 304) return response;
+  throw new Refusal(response.status, await reason(response));
+}
+
+async function reason(response: Response): Promise<string> {
+  try {
+    const { detail } = (await response.json()) as { detail?: unknown };
+    if (typeof detail === "string") return detail;
+  } catch {
+    // Not the API's own answer: its status has to do.
+  }
+  return `${response.status} ${response.statusText}`;
+}

@@ -1,0 +1,93 @@
+/** The phase of each partition of each stage, as the graph draws them. */
+
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { Counts, PartitionList, Phase, RunDetail, Stage, Task } from "./answers";
+import { get } from "./api";
+
+export interface StageCells {
+  stage: string;
+  counts: Counts;
+  /** By partition; null: its task has not begun. */
+  cells: (Phase | null)[];
+}
+
+const PROCESS = "process";
+const PUBLISH = "publish";
+const PAGE = 1_000;
+const PAUSE = 5_000;
+
+/** All stages of a run, those to come as well as far as they are known. */
+export function useCells(run: RunDetail): StageCells[] {
+  const partitions = usePartitions(run);
+  const later = run.stages.filter((stage) => stage.stage !== PROCESS).map((stage) => laterStage(run, stage));
+  const process = run.stages.find((stage) => stage.stage === PROCESS);
+  const first = { stage: PROCESS, counts: process?.counts ?? run.partition_counts, cells: partitions };
+  return [...listing(run), first, ...later, publishing(run)];
+}
+
+function tasksOf(run: RunDetail, stage: string): Task[] {
+  return run.tasks.filter((task) => task.stage === stage && task.partition !== null);
+}
+
+function placed(tasks: Task[], number: number): (Phase | null)[] {
+  const cells: (Phase | null)[] = new Array<Phase | null>(number).fill(null);
+  for (const task of tasks) if (task.partition !== null && task.partition < number) cells[task.partition] = task.phase;
+  return cells;
+}
+
+function laterStage(run: RunDetail, stage: Stage): StageCells {
+  const counts = Object.values(stage.counts).reduce((sum, each) => sum + each, 0);
+  const number = Math.max(stage.tasks, counts);
+  const tasks = tasksOf(run, stage.stage);
+  const cells = tasks.length === counts ? placed(tasks, number) : spread(stage.counts, number);
+  return { stage: stage.stage, counts: stage.counts, cells };
+}
+
+/** Cells in the order of their phases, where it is not known which is which. */
+function spread(counts: Counts, number: number): (Phase | null)[] {
+  const known = Object.entries(counts).flatMap(([phase, each]) => new Array<Phase>(each).fill(phase as Phase));
+  return [...known, ...new Array<null>(Math.max(0, number - known.length)).fill(null)];
+}
+
+function listing(run: RunDetail): StageCells[] {
+  const found = run.tasks.find((task) => task.partition === null && task.name === "list");
+  return found ? [{ stage: "list", counts: { [found.phase]: 1 }, cells: [found.phase] }] : [];
+}
+
+function publishing(run: RunDetail): StageCells {
+  const found = run.tasks.find((task) => task.stage === PUBLISH);
+  return { stage: PUBLISH, counts: found ? { [found.phase]: 1 } : {}, cells: [found?.phase ?? null] };
+}
+
+/** Phases of the first stage's partitions: of a few from the run itself, of many from their own list. */
+function usePartitions(run: RunDetail): (Phase | null)[] {
+  const number = run.partitions ?? 0;
+  const isMany = number > PAGE;
+  const [found, setFound] = useState<(Phase | null)[]>([]);
+  const askedAt = useRef(0);
+  const told = JSON.stringify(run.partition_counts);
+  useEffect(() => {
+    if (!isMany) return;
+    let left = false;
+    const wait = Math.max(0, askedAt.current + PAUSE - Date.now());
+    const timer = setTimeout(async () => {
+      askedAt.current = Date.now();
+      const cells = await allPartitions(run.name, number).catch(() => null);
+      if (cells && !left) setFound(cells);
+    }, wait);
+    return () => {
+      left = true;
+      clearTimeout(timer);
+    };
+  }, [run.name, number, isMany, told]);
+  if (!isMany) return placed(tasksOf(run, PROCESS), number);
+  return found.length === number ? found : spread(run.partition_counts, number);
+}
+
+async function allPartitions(name: string, number: number): Promise<(Phase | null)[]> {
+  const offsets = Array.from({ length: Math.ceil(number / PAGE) }, (_, page) => page * PAGE);
+  const pages = await Promise.all(
+    offsets.map((offset) => get<PartitionList>(`/runs/${name}/partitions?limit=${PAGE}&offset=${offset}`)),
+  );
+  return pages.flatMap((page) => page.partitions.map((each) => each.phase));
+}

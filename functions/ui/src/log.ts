@@ -1,0 +1,71 @@
+/** Reading a run's log: lines of its commands, and the worker's own in JSON, each after its pod's name. */
+
+export interface Line {
+  pod: string;
+  text: string;
+  /** What the worker tells; null: a command has written this. */
+  event: Record<string, unknown> | null;
+}
+
+export function readLines(log: string): Line[] {
+  return log.split("\n").filter((line) => line !== "").map(readLine);
+}
+
+function readLine(line: string): Line {
+  const [, pod = "", text = line] = /^\[([^\]]*)\] ?(.*)$/s.exec(line) ?? [];
+  return { pod, text, event: readEvent(text) };
+}
+
+function readEvent(text: string): Record<string, unknown> | null {
+  if (!text.startsWith("{")) return null;
+  try {
+    const event: unknown = JSON.parse(text);
+    const known = typeof event === "object" && event !== null && "event" in event && "time" in event;
+    return known ? (event as Record<string, unknown>) : null;
+  } catch {
+    return null;
+  }
+}
+
+/** A line as it is shown: the worker's own in a few words. */
+export function shown(line: Line): string {
+  const { event } = line;
+  if (!event) return line.text;
+  const said: Record<string, string> = {
+    fetched: `fetched ${event.name} (${event.size} bytes)`,
+    command_started: `command ${event.number} of ${event.of}: ${event.command}`,
+    command_finished: `command ${event.number} done in ${event.seconds} s`,
+    command_failed: `command ${event.number} failed with exit code ${event.exit_code}`,
+  };
+  return said[String(event.event)] ?? `${event.event}: ${event.message ?? line.text}`;
+}
+
+/** A command that has failed, and what it wrote. */
+export interface FailedCommand {
+  number: number;
+  of: number;
+  line: number;
+  command: string;
+  exitCode: number;
+  output: string[];
+}
+
+/** The command that failed last, with what its pod printed while it ran; null: the log does not have it. */
+export function failedCommand(lines: Line[]): FailedCommand | null {
+  const end = lines.findLastIndex((line) => line.event?.event === "command_failed");
+  const pod = lines[end]?.pod;
+  const begin = lines.findLastIndex(
+    (line, index) => index < end && line.pod === pod && line.event?.event === "command_started",
+  );
+  const started = lines[begin]?.event;
+  const failed = lines[end]?.event;
+  if (!started || !failed || started.number !== failed.number) return null;
+  return {
+    number: Number(failed.number),
+    of: Number(failed.of),
+    line: Number(failed.line),
+    command: String(started.command),
+    exitCode: Number(failed.exit_code),
+    output: lines.slice(begin + 1, end).filter((line) => line.pod === pod && !line.event).map((line) => line.text),
+  };
+}

@@ -1,0 +1,88 @@
+/** What a run's tasks printed: its last lines, which follow by themselves until they are paused. */
+
+import { useEffect, useRef, useState } from "preact/hooks";
+import { type RunDetail, hasEnded } from "./answers";
+import { Refusal, getText, save } from "./api";
+import { type Line, readLines, shown } from "./log";
+import { Problem } from "./parts";
+
+const LINES = 1_000;
+const PAUSE = 3_000;
+
+export function Logs({ run }: { run: RunDetail }) {
+  const [isPaused, setPaused] = useState(false);
+  const [search, setSearch] = useState("");
+  const { lines, refusal } = useLog(run, isPaused);
+  const found = lines?.filter((line) => shown(line).toLowerCase().includes(search.toLowerCase()));
+  return (
+    <section>
+      <h2>Log</h2>
+      <div class="filters">
+        <label>
+          Find in these lines
+          <input type="search" value={search} onInput={(event) => setSearch(event.currentTarget.value)} />
+        </label>
+        {!hasEnded(run) && (
+          <button type="button" aria-pressed={isPaused} onClick={() => setPaused(!isPaused)}>
+            {isPaused ? "Follow" : "Pause"}
+          </button>
+        )}
+        <button type="button" onClick={() => save(`/runs/${run.name}/logs`, `${run.name}.log`)}>Download all</button>
+      </div>
+      <Problem refusal={refusal} />
+      {found && <Lines lines={found} follows={!isPaused && search === ""} />}
+    </section>
+  );
+}
+
+function Lines({ lines, follows }: { lines: Line[]; follows: boolean }) {
+  const box = useRef<HTMLPreElement>(null);
+  useEffect(() => {
+    if (follows && box.current) box.current.scrollTop = box.current.scrollHeight;
+  }, [lines.length, follows]);
+  const several = new Set(lines.map((line) => line.pod)).size > 1;
+  return (
+    <>
+      <p role="status">{lines.length >= LINES ? `The last ${LINES} lines` : `${lines.length} lines`}</p>
+      <pre class="log" ref={box} tabIndex={0} role="region" aria-label="Log">
+        {lines.map((line, index) => (
+          <span key={index} class={line.event ? "event" : ""}>
+            {several && `[${line.pod}] `}
+            {shown(line)}
+            {"\n"}
+          </span>
+        ))}
+      </pre>
+    </>
+  );
+}
+
+function useLog(run: RunDetail, isPaused: boolean): { lines: Line[] | null; refusal: Refusal | null } {
+  const [lines, setLines] = useState<Line[] | null>(null);
+  const [refusal, setRefusal] = useState<Refusal | null>(null);
+  const ended = hasEnded(run);
+  useEffect(() => {
+    let left = false;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    async function read(): Promise<void> {
+      if (!document.hidden) {
+        try {
+          const text = await getText(`/runs/${run.name}/logs?tail=${LINES}`);
+          if (left) return;
+          setLines(readLines(text));
+          setRefusal(null);
+        } catch (error) {
+          if (left) return;
+          setRefusal(error instanceof Refusal ? error : new Refusal(0, String(error)));
+        }
+      }
+      if (!ended && !left) timer = setTimeout(read, PAUSE);
+    }
+    if (!isPaused) void read();
+    return () => {
+      left = true;
+      clearTimeout(timer);
+    };
+  }, [run.name, ended, isPaused]);
+  return { lines, refusal };
+}

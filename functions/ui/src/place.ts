@@ -1,0 +1,36 @@
+/** Where the reader is, all of it in the address: `?run=NAME&tab=logs`, or the list's filters. */
+
+import { useEffect, useState } from "preact/hooks";
+
+export type Place = Record<string, string>;
+
+const MOVED = "placechange";
+
+export function placeNow(): Place {
+  return Object.fromEntries(new URLSearchParams(location.search));
+}
+
+/** The address of a place. */
+export function hrefOf(place: Place): string {
+  const query = new URLSearchParams(Object.entries(place).filter(([, value]) => value !== ""));
+  return `?${query}`;
+}
+
+export function goTo(place: Place): void {
+  history.pushState(null, "", hrefOf(place));
+  dispatchEvent(new Event(MOVED));
+}
+
+export function usePlace(): Place {
+  const [place, setPlace] = useState(placeNow);
+  useEffect(() => {
+    const moved = () => setPlace(placeNow());
+    addEventListener("popstate", moved);
+    addEventListener(MOVED, moved);
+    return () => {
+      removeEventListener("popstate", moved);
+      removeEventListener(MOVED, moved);
+    };
+  }, []);
+  return place;
+}

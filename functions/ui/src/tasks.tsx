@@ -1,0 +1,78 @@
+/** The tasks of a run as a table, with a bar each for when it ran; those that failed come first. */
+
+import type { RunDetail, Task } from "./answers";
+import { Link, PhaseBadge, Problem, Table } from "./parts";
+import { Refusal, get } from "./api";
+import type { Place } from "./place";
+import { useAsked } from "./poll";
+import { duration, time } from "./words";
+
+const SHOWN = 100;
+const BAR = 160;
+const ORDER = ["Failed", "Error", "Running", "Pending", "Succeeded"];
+
+export function Tasks({ run, place }: { run: RunDetail; place: Place }) {
+  const chosen = place.partition === undefined ? null : Number(place.partition);
+  const found = run.tasks.filter((task) => matches(task, place));
+  const isElsewhere = chosen !== null && found.length === 0 && run.tasks.length >= 1_000;
+  const far = useAsked(isElsewhere ? `/runs/${run.name}?task_limit=5&task_offset=${chosen}` : null, get<RunDetail>);
+  const tasks = isElsewhere ? (far.data?.tasks.filter((task) => matches(task, place)) ?? []) : sorted(found);
+  const left = tasks.length - SHOWN;
+  return (
+    <section>
+      <h2>Tasks</h2>
+      {chosen !== null && (
+        <p>Partition {chosen} of {place.stage}; <Link to={{ run: run.name }}>all tasks</Link></p>
+      )}
+      <Problem refusal={far.refusal instanceof Refusal ? far.refusal : null} />
+      {tasks.length === 0 && <p role="status">None has begun.</p>}
+      {tasks.length > 0 && (
+        <Table caption="Tasks, those that failed first" head={["Task", "Phase", "Started", "Took", "When", "Message"]}>
+          {tasks.slice(0, SHOWN).map((task) => <Row key={task.name} task={task} run={run} />)}
+        </Table>
+      )}
+      {left > 0 && <p>… and {left.toLocaleString("en")} more; a click on a cell above shows its task.</p>}
+    </section>
+  );
+}
+
+function matches(task: Task, place: Place): boolean {
+  if (place.partition === undefined) return true;
+  if (task.stage !== place.stage) return false;
+  return task.partition === null || task.partition === Number(place.partition);
+}
+
+function sorted(tasks: Task[]): Task[] {
+  const rank = (task: Task) => (ORDER.indexOf(task.phase) + ORDER.length) % ORDER.length;
+  return [...tasks].sort((one, other) => rank(one) - rank(other));
+}
+
+function Row({ task, run }: { task: Task; run: RunDetail }) {
+  return (
+    <tr>
+      <td>{task.name}</td>
+      <td><PhaseBadge phase={task.phase} /></td>
+      <td>{time(task.started_at)}</td>
+      <td>{duration(task.started_at, task.finished_at)}</td>
+      <td><Bar task={task} run={run} /></td>
+      <td class="long">{task.message}</td>
+    </tr>
+  );
+}
+
+/** When a task ran, within the run's time; the columns beside it say the same. */
+function Bar({ task, run }: { task: Task; run: RunDetail }) {
+  const begin = Date.parse(run.started_at ?? run.submitted_at);
+  const end = run.finished_at ? Date.parse(run.finished_at) : Date.now();
+  if (!task.started_at || end <= begin) return null;
+  const scale = BAR / (end - begin);
+  const left = Math.min(BAR - 2, Math.max(0, (Date.parse(task.started_at) - begin) * scale));
+  const until = task.finished_at ? Date.parse(task.finished_at) : end;
+  const width = Math.min(BAR - left, Math.max(2, (until - Date.parse(task.started_at)) * scale));
+  return (
+    <svg class="bar" width={BAR} height={12} aria-hidden="true">
+      <rect class="track" width={BAR} height={12} />
+      <rect class={task.phase} x={left} width={width} height={12} />
+    </svg>
+  );
+}

@@ -1,0 +1,114 @@
+"""The page about runs as it is handed out, and that it is what its sources make."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from werkzeug.test import Client, TestResponse
+
+from ogdc_functions import pages, status
+from ogdc_shared.config import Settings
+from ogdc_shared.context import Context
+
+ROOT = Path(__file__).parents[3]
+SOURCES, BUILT = ROOT / "functions" / "ui", ROOT / "functions" / "ogdc_functions" / "static"
+MAX_PACKED = 30_000
+"""Bytes of all that a browser loads before it shows a list of runs."""
+
+
+@pytest.fixture(params=["", "/api"])
+def get(request: pytest.FixtureRequest) -> Callable[..., TestResponse]:
+    """Ask the function for a path, which may stand below /api."""
+    function = status.build(Context(Settings(access_mode="authenticated")))
+    from flask import Flask
+    from flask import request as asked
+
+    app = Flask("status")
+    app.add_url_rule("/<path:path>", view_func=lambda path: function(asked), strict_slashes=False)
+    client = Client(app)
+    return lambda path, **options: client.get(request.param + path, **options)
+
+
+def test_it_is_handed_out_to_whom_nobody_knows_yet(get: Callable[..., TestResponse]) -> None:
+    page = get("/ui/")
+    assert (page.status_code, page.headers["Cache-Control"]) == (200, "no-cache")
+    assert page.content_type == "text/html; charset=utf-8"
+    loaded = re.findall(r'(?:src|href)="\./([^"]+)"', page.text)
+    assert {Path(path).suffix for path in loaded} == {".js", ".css"}
+    for path in loaded:
+        file = get(f"/ui/{path}")
+        assert file.status_code == 200
+        assert "immutable" in file.headers["Cache-Control"]
+        assert file.content_type in {"text/javascript; charset=utf-8", "text/css; charset=utf-8"}
+
+
+def test_what_is_packed_is_the_same(get: Callable[..., TestResponse]) -> None:
+    page = get("/ui/", headers={"Accept-Encoding": "br, gzip"})
+    assert page.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(page.data) == get("/ui/", headers={"Accept-Encoding": "gzip;q=0"}).data
+    assert page.headers["Vary"] == "Accept-Encoding"
+
+
+@pytest.mark.parametrize(("query", "location"), [("", "ui/"), ("?run=a&tab=%0d", "ui/?run=a&tab=%0d")])
+def test_without_its_slash_one_is_led_on(get: Callable[..., TestResponse], query: str, location: str) -> None:
+    answer = get(f"/ui{query}")
+    assert (answer.status_code, answer.headers["Location"]) == (307, location)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../status.py",
+        "%2e%2e/status.py",
+        "assets",
+        "assets/",
+        "/etc/passwd",
+        "assets/..%2f..%2fpages.py",
+        "%00",
+    ],
+)
+def test_there_is_nothing_else(get: Callable[..., TestResponse], path: str) -> None:
+    assert get(f"/ui/{path}").status_code == 404
+
+
+def test_it_may_load_and_ask_for_nothing_but_what_is_here(get: Callable[..., TestResponse]) -> None:
+    policy = get("/ui/").headers["Content-Security-Policy"]
+    sources = {word for rule in policy.split("; ") for word in rule.split(" ")[1:]}
+    assert sources == {"'none'", "'self'", "data:"}
+    assert "<script>" not in get("/ui/").text
+    assert "style=" not in get("/ui/").text
+    for file in BUILT.rglob("*.*"):
+        if file.suffix != ".md":
+            hosts = re.findall(r"https?://([^/\"'`\s]+)", file.read_text())
+            assert {*hosts} <= {"www.w3.org"}, file  # SVG's and MathML's names
+
+
+def test_it_is_small() -> None:
+    loaded = [path for path in BUILT.rglob("*") if path.suffix in {".html", ".js", ".css"}]
+    assert sum(len(gzip.compress(path.read_bytes())) for path in loaded) <= MAX_PACKED
+
+
+def test_it_is_what_its_sources_make() -> None:
+    """Without building anything: CI does that, too."""
+    recorded = dict(
+        reversed(line.split("  ", 1)) for line in (SOURCES / "built.sha256").read_text().splitlines()
+    )
+    found = [*SOURCES.glob("*.*"), *SOURCES.glob("src/**/*.*"), *BUILT.rglob("*.*")]
+    assert {(SOURCES / name).resolve() for name in recorded} == {
+        path for path in found if path.is_file() and path.name != "built.sha256"
+    }
+    for name, digest in recorded.items():
+        assert hashlib.sha256((SOURCES / name).read_bytes()).hexdigest() == digest, f"{name}: run `make ui`"
+
+
+def test_the_built_files_are_read_once(
+    get: Callable[..., TestResponse], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    get("/ui/")
+    monkeypatch.setattr(pages, "_BUILT", Path("/nowhere"))
+    assert get("/ui/").status_code == 200
