@@ -18,7 +18,7 @@ from ogdc_local.stack.control import current, ensure_up
 from ogdc_local.stack.paths import StatePaths
 from ogdc_shared.copying import copy_tree
 from ogdc_shared.errors import InvalidRequestError, OgdcError
-from ogdc_shared.layout import CRATE_METADATA, PROCESS, PROVENANCE, RESULT, partition_workspace
+from ogdc_shared.layout import COMPANIONS, PROCESS, RESULT, partition_workspace
 from ogdc_shared.outputs.policies import policy_of
 from ogdc_shared.phases import Phase
 from ogdc_shared.removal import remove
@@ -158,6 +158,7 @@ def _copy_outputs(run: RunDetail, target: Path) -> Path:
         sources = [volume / run.recipe_id]
     for source in sources:
         copy_tree(str(source), str(target))
-    if (target / PROVENANCE / CRATE_METADATA).is_file():
-        remove(str(target / PROVENANCE))
+    for name, file in COMPANIONS:
+        if (target / name / file).is_file():
+            remove(str(target / name))
     return target

@@ -114,6 +114,12 @@ PROVENANCE = ".provenance"
 """The directory in a result that tells how it came to be: hidden, since it is none of the outputs."""
 CRATE_METADATA = "ro-crate-metadata.json"
 """The file that makes a directory a crate."""
+STAC = ".stac"
+"""The directory in a result that tells where on the Earth its outputs lie; likewise."""
+CATALOG = "catalog.json"
+"""The file that makes a directory a STAC catalogue."""
+COMPANIONS = ((PROVENANCE, CRATE_METADATA), (STAC, CATALOG))
+"""What goes along with a result and is none of its outputs: each directory, and the file that it has then."""
 WARNINGS = "warnings.json"
 """The file in a partition's workspace with its warnings (see `run_warnings`), where it has some."""
 

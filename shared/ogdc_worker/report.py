@@ -77,6 +77,11 @@ class Reporter:
         if self.journal is not None and event in DONE:
             self.journal(line)
 
+    def note(self, event: str, **facts: Any) -> None:
+        """Keep what the task's facts are made of, and say nothing of it."""
+        if self.journal is not None:
+            self.journal(redacted(json.dumps({"event": event} | facts, ensure_ascii=False)))
+
     def warn(self, kind: str, message: str, **facts: Any) -> None:
         """Say what may be wrong with the result; the run counts it and goes on. May be called by any thread.
 

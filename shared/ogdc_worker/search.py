@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ogdc_shared.errors import InputNotFoundError, UnusableInputError
 from ogdc_shared.globs import PathPattern
 from ogdc_shared.items import DATASET_DIRECTORIES, group
-from ogdc_shared.layout import CRATE_METADATA, PROVENANCE, RESULT, STAGE_MOUNT, claim_mount
+from ogdc_shared.layout import COMPANIONS, RESULT, STAGE_MOUNT, claim_mount
 from ogdc_shared.plan import InputFile
 from ogdc_shared.walking import is_directory, walk
 
@@ -231,7 +231,7 @@ def _walk(directory: str, takes_whole: Callable[[str], bool]) -> Iterator[_Found
 
 def _tells_of_others(entry: os.DirEntry[str]) -> bool:
     """Whether this is what `publish` has put beside published data, and none of them."""
-    return entry.name == PROVENANCE and os.path.isfile(f"{entry.path}/{CRATE_METADATA}")
+    return any(entry.name == name and os.path.isfile(f"{entry.path}/{file}") for name, file in COMPANIONS)
 
 
 def _readable(path: str) -> str:

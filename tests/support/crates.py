@@ -153,10 +153,10 @@ def outputs_in(directory: Path) -> list[Path]:
 
 
 def facts_document(stage: str = "process", **sections: Any) -> str:
-    """A document as the worker leaves it: `head`, and lists of fetched, read, ran and wrote."""
+    """A document as the worker leaves it: `head`, and lists of fetched, read, ran, wrote and described."""
     head = json.dumps({"version": 1, "stage": stage} | sections.get("head", {}), separators=(",", ":"))
     text = head.removesuffix("}") + ",\n"
-    names = ("commands", "fetched", "read", "ran", "wrote")
+    names = ("commands", "fetched", "read", "ran", "wrote", "described")
     for name in names:
         lines = ",\n".join(json.dumps(each, separators=(",", ":")) for each in sections.get(name, ()))
         text += f'"{name}":[\n{lines}' + ("\n" if lines else "") + ("]}\n" if name == names[-1] else "],\n")

@@ -22,6 +22,9 @@ INLINE = 200
 """Inputs, outputs or commands of a run; more of one kind are told of in a table alone."""
 
 
+_SECTIONS = frozenset({"fetched", "read", "ran", "wrote"})
+
+
 class FileFact(NamedTuple):
     """An input or an output of a run."""
 
@@ -104,7 +107,7 @@ class Gathering:
             self._note(f"What {where} did is not known: its task left nothing.")
             return
         try:
-            for fact in read_facts(task.facts):
+            for fact in read_facts(task.facts, _SECTIONS):
                 self._take_fact(task, fact)
         except (OSError, ValueError) as exc:
             self._note(f"What {where} did is known in part: {exc}.")

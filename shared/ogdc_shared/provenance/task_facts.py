@@ -13,12 +13,13 @@ import stat
 from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator
     from typing import Any, BinaryIO
 
 _MAX_LINE = 65_536
 """Bytes; the path of a file has 4,096, each of them six in JSON."""
-_SECTIONS = frozenset({"commands", "fetched", "read", "ran", "wrote"})
+_OF_FACTS = frozenset({"fetched", "read", "ran", "wrote", "described"})
+_SECTIONS = _OF_FACTS | {"commands"}
 
 
 class TaskRecord(NamedTuple):
@@ -37,12 +38,12 @@ class Fact(NamedTuple):
     """One line of a document."""
 
     section: str
-    """`head` for the first line, then fetched, read, ran or wrote."""
+    """`head` for the first line, then fetched, read, ran, wrote or described."""
     value: dict[str, Any]
 
 
-def read_facts(path: str) -> Iterator[Fact]:
-    """Yield a document's facts, in order.
+def read_facts(path: str, wanted: Container[str] = _OF_FACTS) -> Iterator[Fact]:
+    """Yield a document's facts, in order: the head, and those of the sections that are wanted.
 
     Raises:
         ValueError: it is none.
@@ -52,10 +53,10 @@ def read_facts(path: str) -> Iterator[Fact]:
     with open(opened, "rb") as file:
         if not stat.S_ISREG(os.fstat(opened).st_mode):
             raise ValueError("it is no file")
-        yield from _facts(file)
+        yield from _facts(file, wanted)
 
 
-def _facts(file: BinaryIO) -> Iterator[Fact]:
+def _facts(file: BinaryIO, wanted: Container[str]) -> Iterator[Fact]:
     section, text = "head", b""
     while line := file.readline(_MAX_LINE):
         text = line.rstrip(b"\n")
@@ -66,8 +67,9 @@ def _facts(file: BinaryIO) -> Iterator[Fact]:
             section = text[1:-3].decode()
         elif text in {b"]", b"],", b"]}"}:
             section = ""
-        elif section in {"fetched", "read", "ran", "wrote"}:
-            yield Fact(section, _object(text.removesuffix(b",")))
+        elif section in _OF_FACTS:
+            if section in wanted:
+                yield Fact(section, _object(text.removesuffix(b",")))
         elif section != "commands":
             raise ValueError("it holds a line that is no fact")
     if text != b"]}":

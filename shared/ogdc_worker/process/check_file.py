@@ -12,6 +12,7 @@ from ogdc_worker.process.gdal import OUT_OF_MEMORY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from typing import Any
 
     from ogdc_worker.process.gdal import Band, Gdal, Layer
 
@@ -32,8 +33,11 @@ class Finding(NamedTuple):
     """What follows the file's name."""
 
 
-def check_file(gdal: Gdal, path: str, suffix: str, *, deadline: float) -> Iterator[Finding]:
-    """Look at a file; what takes longer than until `deadline` (monotonic) is left."""
+def check_file(gdal: Gdal, path: str, suffix: str, *, deadline: float) -> Iterator[Finding | dict[str, Any]]:
+    """Look at a file; what takes longer than until `deadline` (monotonic) is left.
+
+    The last one to be yielded may be what `places.describe` says of it.
+    """
     dataset = gdal.open(path)
     if dataset is None:
         if gdal.error()[0] != OUT_OF_MEMORY:
@@ -51,6 +55,10 @@ def check_file(gdal: Gdal, path: str, suffix: str, *, deadline: float) -> Iterat
             yield from _check_layers(layers)
         elif not dataset.has_subdatasets and suffix not in _UNLOCATED:
             yield Finding("no_data", "holds neither a raster nor a layer")
+        from ogdc_worker.process.places import describe
+
+        if place := describe(dataset, bands, layers):
+            yield place
     finally:
         dataset.close()
 

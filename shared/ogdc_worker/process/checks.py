@@ -43,8 +43,8 @@ _MAX_WHOLE_BYTES = 32 << 20
 _MEMORY_BYTES = 1 << 30
 """The child may ask for beyond what it begins with."""
 _MAX_LINE = 65536
-_VERSION = "version"
-"""The kind of an answer that is no finding."""
+_VERSION, _PLACE = "version", "place"
+"""The kinds of answers that are no findings."""
 _ENVIRONMENT = {
     "GDAL_PAM_ENABLED": "NO",  # nothing is written beside what is looked at
     "GDAL_DISABLE_READDIR_ON_OPEN": "TRUE",
@@ -112,7 +112,7 @@ def _is_heading(path: str) -> bool:
 def _look(
     directory: str, files: Sequence[tuple[str, str]], library: str, reporter: Reporter
 ) -> tuple[int, str]:
-    """Have a child look at files, and warn of what it finds.
+    """Have a child look at files, warn of what it finds, and note where they lie.
 
     Returns:
         How many it got to the end of, and GDAL's version (empty: it did not get as far).
@@ -130,6 +130,8 @@ def _look(
                 done += 1
             elif kind == _VERSION:
                 version = message
+            elif kind == _PLACE:
+                reporter.note("described", name=files[done][0].rstrip("/"), place=message)
             else:
                 name = files[done][0]
                 reporter.warn(kind, f"{name!r} {message}", path=name)
@@ -159,7 +161,7 @@ def _lines(descriptor: int, deadline: float) -> Iterator[bytes]:
 def _child(directory: str, files: Sequence[tuple[str, str]], library: str, write: int) -> NoReturn:
     """Look at the files, and answer `[kind, message]` for each finding and `[null, ""]` for each file.
 
-    The first answer is GDAL's version.
+    The first answer is GDAL's version; where a file lies is one, too.
     """
     try:
         _confine()
@@ -170,15 +172,16 @@ def _child(directory: str, files: Sequence[tuple[str, str]], library: str, write
         deadline = time.monotonic() + SECONDS
         for number, (name, suffix) in enumerate(files):
             share = time.monotonic() + (deadline - time.monotonic()) / (len(files) - number)
-            for finding in _findings(gdal, f"{directory}/{name}", suffix, share):
-                os.write(write, f"{json.dumps(finding)}\n".encode())
+            for found in _findings(gdal, f"{directory}/{name}", suffix, share):
+                answer = [_PLACE, found] if isinstance(found, dict) else found
+                os.write(write, f"{json.dumps(answer)}\n".encode())
             os.write(write, b'[null, ""]\n')
     except Exception:  # there is nobody to tell, and what was not looked at is counted
         os._exit(1)
     os._exit(0)
 
 
-def _findings(gdal: Gdal, path: str, suffix: str, deadline: float) -> Iterator[Finding]:
+def _findings(gdal: Gdal, path: str, suffix: str, deadline: float) -> Iterator[Finding | dict[str, Any]]:
     """What there is to say of a file; GDAL is not asked for an archive that is none."""
     from ogdc_worker.process.check_archive import check_archive
     from ogdc_worker.process.check_file import check_file

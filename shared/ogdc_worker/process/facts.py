@@ -2,7 +2,8 @@
 
 It is written in lines, so that none has to be held beside another. The first says how much there is of
 everything and can be read alone (`ogdc_shared.runs.facts`); then come the commands, and a line each for what
-was fetched, read where it is, run and written. No task fails for want of it, or goes on from it.
+was fetched, read where it is, run and written, and for where on the Earth that lies. No task fails for want
+of it, or goes on from it.
 
 Checksums of inputs are made as they are fetched. Outputs, and inputs on volumes, have to be read for theirs,
 so only as many are as can be read in a moment.
@@ -79,7 +80,8 @@ def leave_facts(path: str, done: FinishedTask) -> bool:
         _write_list(file, "fetched", (_chosen(each, _FETCHED) for each in _fetched(done.journal)))
         _write_list(file, "read", _read_on_volumes(done))
         _write_list(file, "ran", map(_executed, _ran(done.journal)))
-        _write_list(file, "wrote", _wrote(done), last=True)
+        _write_list(file, "wrote", _wrote(done))
+        _write_list(file, "described", _described(done), last=True)
     return True
 
 
@@ -189,6 +191,15 @@ def _wrote(done: FinishedTask) -> Iterator[dict[str, Any]]:
     checksums = _Checksums()
     for name, path, size in _files(done):
         yield _chosen({"name": name, "size": size, "checksum": checksums.of(path, size)}, _FILE)
+
+
+def _described(done: FinishedTask) -> Iterator[dict[str, Any]]:
+    """Yield where what was written lies (see `places`), as the last try found it."""
+    found = {}
+    for entry in done.journal.entries() if done.succeeded else ():
+        if entry.get("event") == "described":
+            found[entry["name"]] = {"name": entry["name"], **entry["place"]}
+    yield from found.values()
 
 
 class _Checksums:

@@ -17,6 +17,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ogdc_worker.process.extent import Extent
+    from ogdc_worker.process.gdal_crs import Crs
+
 OUT_OF_MEMORY = 2
 _RASTER_AND_VECTOR, _VERBOSE = 0x02 | 0x04, 0x40
 _LAZY, _ALPHA = 1, 6
@@ -28,16 +31,12 @@ _FORMATS = {
 _POINTERS = (
     *("GDALOpenEx", "GDALGetRasterBand", "GDALDatasetGetLayer", "OGR_L_GetNextFeature"),
     *("OGR_L_GetSpatialRef", "OGR_F_GetGeometryRef", "GDALGetDriverByName", "GDALGetMetadata"),
+    *("GDALGetDatasetDriver", "GDALGetSpatialRef"),
 )
 _TEXTS = (
-    *(
-        "GDALVersionInfo",
-        "GDALGetProjectionRef",
-        "GDALGetGCPProjection",
-        "CPLGetLastErrorMsg",
-        "OGR_L_GetName",
-    ),
-    "OSRGetName",
+    *("GDALVersionInfo", "GDALGetProjectionRef", "GDALGetGCPProjection", "CPLGetLastErrorMsg"),
+    *("OGR_L_GetName", "OSRGetName", "GDALGetDriverShortName", "GDALGetMetadataItem"),
+    *("GDALGetDataTypeName", "GDALGetRasterUnitType", "GDALGetDescription", "OGRGeometryTypeToName"),
 )
 _UNDEFINED_CRS = b"Undefined "
 """How the names begin of the CRS that stand for none in a GeoPackage (OGC 12-128r18, clause 1.1.2.1.2)."""
@@ -78,6 +77,7 @@ class Gdal:
         for name in _TEXTS:
             getattr(self._c, name).restype = ctypes.c_char_p
         self._c.GDALGetRasterNoDataValue.restype = ctypes.c_double
+        self._c.OGR_L_GetFeatureCount.restype = ctypes.c_longlong
         self._c.GDALAllRegister()
 
     def version(self) -> str:
@@ -114,6 +114,34 @@ class Dataset:
         self._c.GDALClose(self._handle)
 
     @property
+    def driver(self) -> str:
+        """What reads it, as GDAL calls that, such as GTiff."""
+        driver = ctypes.c_void_p(self._c.GDALGetDatasetDriver(self._handle))
+        return _text(self._c.GDALGetDriverShortName(driver))
+
+    @property
+    def is_cloud_optimized(self) -> bool:
+        """Whether a GeoTIFF is laid out for reading parts of it over a network."""
+        return bool(self._c.GDALGetMetadataItem(self._handle, b"LAYOUT", b"IMAGE_STRUCTURE") == b"COG")
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of a raster."""
+        return self._c.GDALGetRasterYSize(self._handle), self._c.GDALGetRasterXSize(self._handle)
+
+    @property
+    def transform(self) -> tuple[float, ...] | None:
+        """What leads from columns and rows to x and y, six numbers in GDAL's order; None: nothing does."""
+        found = (ctypes.c_double * 6)()
+        return None if self._c.GDALGetGeoTransform(self._handle, found) else tuple(found)
+
+    @property
+    def crs(self) -> Crs | None:
+        """A raster's; None: it has none, or one that stands for none."""
+        handle = self._c.GDALGetSpatialRef(self._handle) if self._is_referenced else None
+        return _crs(self._c, handle)
+
+    @property
     def has_subdatasets(self) -> bool:
         """Whether its data are in others, which it names."""
         return bool(self._c.GDALGetMetadata(self._handle, b"SUBDATASETS"))
@@ -122,10 +150,14 @@ class Dataset:
     def is_located(self) -> bool:
         """Whether it is known where on the earth a raster is: a CRS, control points, or an RPC model."""
         return bool(
-            _is_defined((self._c.GDALGetProjectionRef(self._handle) or b"").partition(b'"')[2])
+            self._is_referenced
             or self._c.GDALGetGCPProjection(self._handle)
             or any(self._c.GDALGetMetadata(self._handle, domain) for domain in (b"RPC", b"GEOLOCATION"))
         )
+
+    @property
+    def _is_referenced(self) -> bool:
+        return _is_defined((self._c.GDALGetProjectionRef(self._handle) or b"").partition(b'"')[2])
 
     def bands(self) -> Iterator[Band]:
         """Go through the bands that are no mask."""
@@ -145,6 +177,8 @@ class Band:
 
     Attributes:
         format: Of a value, as `struct` has it; None: one that is not known here.
+        type_name: The type of a value as GDAL calls it, such as Float32.
+        unit, description: What its author says; empty: nothing.
         nodata: The value that stands for none; None: there is no such value.
         blocks: How many there are.
     """
@@ -153,6 +187,9 @@ class Band:
         self._c = c
         self._handle = handle
         self.format = _FORMATS.get(c.GDALGetRasterDataType(handle))
+        self.type_name = _text(c.GDALGetDataTypeName(c.GDALGetRasterDataType(handle)))
+        self.unit = _text(c.GDALGetRasterUnitType(handle))
+        self.description = _text(c.GDALGetDescription(handle))
         self.nodata = self._nodata()
         width, height = ctypes.c_int(), ctypes.c_int()
         c.GDALGetBlockSize(handle, ctypes.byref(width), ctypes.byref(height))
@@ -182,8 +219,34 @@ class Layer:
         self._handle = handle
         self.name = _text(c.OGR_L_GetName(handle))
         self.is_spatial = c.OGR_L_GetGeomType(handle) != 100  # wkbNone
-        crs = c.OGR_L_GetSpatialRef(handle)
-        self.is_located = bool(crs) and _is_defined(c.OSRGetName(ctypes.c_void_p(crs)) or b"unnamed")
+        self._crs = c.OGR_L_GetSpatialRef(handle)
+        self.is_located = bool(self._crs) and _is_defined(
+            c.OSRGetName(ctypes.c_void_p(self._crs)) or b"unnamed"
+        )
+
+    @property
+    def geometry_type(self) -> str:
+        """Such as Multi Polygon."""
+        return _text(self._c.OGRGeometryTypeToName(self._c.OGR_L_GetGeomType(self._handle)))
+
+    @property
+    def crs(self) -> Crs | None:
+        """None: it has none, or one that stands for none."""
+        return _crs(self._c, self._crs) if self.is_located else None
+
+    def count(self) -> int | None:
+        """How many features there are; None: that would take reading them all."""
+        number: int = self._c.OGR_L_GetFeatureCount(self._handle, 0)
+        return number if number >= 0 else None
+
+    def extent(self, *, may_read: bool) -> Extent | None:
+        """What holds all geometries; None: nothing does, or features would have to be read to know it."""
+        found = (ctypes.c_double * 4)()
+        if self._c.OGR_L_GetExtent(self._handle, found, int(may_read)):
+            return None
+        from ogdc_worker.process.extent import Extent
+
+        return Extent(found[0], found[2], found[1], found[3])
 
     def geometries(self, limit: int) -> Iterator[bool]:
         """Go through the first features; of each, whether it has a geometry."""
@@ -195,6 +258,12 @@ class Layer:
             feature = ctypes.c_void_p(address)
             yield bool(self._c.OGR_F_GetGeometryRef(feature))
             self._c.OGR_F_Destroy(feature)
+
+
+def _crs(c: Any, handle: int | None) -> Crs | None:
+    from ogdc_worker.process.gdal_crs import Crs
+
+    return Crs(c, ctypes.c_void_p(handle)) if handle else None
 
 
 def _is_defined(name: bytes) -> bool:

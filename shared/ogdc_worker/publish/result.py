@@ -3,9 +3,9 @@
 A published directory comes about in steps that may each be stopped anywhere and done again:
 
 1. Look through the partitions' outputs, and let others read them but never act as their owner (see
-   `rights`); tell how they came to be (see `provenance`); then make the staging directory, which says that
-   all was well.
-2. Move the outputs into it, merged, and the crate that tells of them.
+   `rights`); write what goes along with them (see `companions`); then make the staging directory, which says
+   that all was well.
+2. Move the outputs into it, merged, and what tells of them.
 3. Write the receipt: from here on the staging directory is complete.
 4. Move what it replaces aside, if anything, and rename the staging directory to the recipe's id. That makes
    the result visible, and leaves no staging directory to rename a second time.
@@ -28,11 +28,11 @@ from ogdc_shared.errors import AlreadyPublishedError, PublishError
 from ogdc_shared.outputs.policies import policy_of
 from ogdc_shared.removal import remove
 from ogdc_shared.run_warnings import RunWarnings, read_warnings
-from ogdc_shared.trees import flush, flush_entries, move_children, write_durably
+from ogdc_shared.trees import flush_entries, move_children, write_durably
 from ogdc_shared.walking import is_directory
 from ogdc_worker.lock import open_locked
+from ogdc_worker.publish.companions import flush_companions, make_companions, move_companions
 from ogdc_worker.publish.output_check import check_outputs
-from ogdc_worker.publish.provenance import crate_directory, crate_members, make_crate
 from ogdc_worker.publish.rights import AS_LEFT, Rights
 from ogdc_worker.warning_files import gather_warnings
 
@@ -121,8 +121,7 @@ def _publish_zip(publication: Publication, reporter: Reporter) -> None:
     outputs = publication.outputs()
     names = _look_through(publication, Rights(AS_LEFT), missing)
     found = {name: f"{outputs[number].directory}/{name}" for name, number in names.items()}
-    if crate := make_crate(publication, reporter, names):
-        found |= crate_members(crate)
+    found |= make_companions(publication, reporter, names)
     from ogdc_worker.publish.archive import write_zip
 
     write_zip(publication.zip_path, found)
@@ -142,22 +141,20 @@ def _publish_directory(publication: Publication, reporter: Reporter) -> None:
 
 
 def _assemble(publication: Publication, reporter: Reporter) -> None:
-    """Bring all outputs together in the staging directory, and what tells how they came to be."""
+    """Bring all outputs together in the staging directory, and what goes along with them."""
     missing = _list_missing(publication, reporter)
     _check_target(publication)
     staging = _at(publication, layout.staging(publication.run))
     if not is_directory(staging):
         rights = Rights(publication.rights)
         names = _look_through(publication, rights, missing)
-        if crate := make_crate(publication, reporter, names):
-            for path in crate_members(crate).values():
-                rights.give(path)
-            flush(crate)
+        for path in make_companions(publication, reporter, names).values():
+            rights.give(path)
+        flush_companions(publication)
         os.makedirs(staging)
         rights.give(staging)
     move_children(staging, *(each.directory for each in publication.outputs()))
-    if is_directory(crate_directory(publication)):
-        os.rename(crate_directory(publication), f"{staging}/{layout.PROVENANCE}")
+    move_companions(publication, staging)
 
 
 def _show(publication: Publication) -> None:

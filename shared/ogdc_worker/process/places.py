@@ -1,0 +1,122 @@
+"""Where on the Earth a data set lies, and what it is made of: what a catalogue says of a published file."""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import TYPE_CHECKING
+
+from ogdc_worker.process.extent import Extent
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from ogdc_worker.process.gdal import Band, Dataset, Layer
+    from ogdc_worker.process.gdal_crs import Crs
+
+_MAX_BANDS, _MAX_LAYERS = 64, 10
+_MAX_READ = 1_000_000
+"""Features that are read for where they lie, where the file does not say."""
+_MAX_TEXT, _MAX_DEFINITION = 60, 10_000
+"""Characters; a description as a whole is to be less than a line of the journal."""
+
+
+def describe(dataset: Dataset, bands: Sequence[Band], layers: Sequence[Layer]) -> dict[str, Any] | None:
+    """Say where a data set lies; None: it does not say so itself.
+
+    Returns:
+        `driver`; `geometry` (GeoJSON, degrees of WGS 84) and `extent` (in the CRS; of layers, only where they
+        share one); `code` or else `wkt2` of the CRS; of a raster `shape` (rows, columns), `transform` (see
+        `Dataset.transform`) and, unless they are very many, `bands`; else the first of the `layers`.
+    """
+    found = _raster(dataset, bands) if bands else _vector(layers)
+    if not found or not found["geometry"]:
+        return None
+    return {"driver": dataset.driver, "cloud_optimized": dataset.is_cloud_optimized} | found
+
+
+def _raster(dataset: Dataset, bands: Sequence[Band]) -> dict[str, Any] | None:
+    transform, crs = dataset.transform, dataset.crs
+    if transform is None or crs is None:
+        return None
+    extent = _extent_of(transform, *dataset.shape)
+    if not extent.is_finite:
+        return None
+    return {
+        "geometry": crs.footprint(extent),
+        "extent": extent,
+        **_named(crs),
+        "shape": dataset.shape,
+        "transform": transform,
+        "bands": [_band(each) for each in bands] if len(bands) <= _MAX_BANDS else None,
+    }
+
+
+def _extent_of(transform: Sequence[float], rows: int, columns: int) -> Extent:
+    """What holds all four corners: a raster may be turned, or its rows go north."""
+    x0, dx_column, dx_row, y0, dy_column, dy_row = transform
+    corners = [(column, row) for column in (0, columns) for row in (0, rows)]
+    x = [x0 + column * dx_column + row * dx_row for column, row in corners]
+    y = [y0 + column * dy_column + row * dy_row for column, row in corners]
+    return Extent(min(x), min(y), max(x), max(y))
+
+
+def _band(band: Band) -> dict[str, Any]:
+    nodata = band.nodata if band.nodata is None or isfinite(band.nodata) else str(band.nodata)
+    texts = {"unit": band.unit[:_MAX_TEXT], "description": band.description[:_MAX_TEXT]}
+    return {"data_type": band.type_name, "nodata": nodata} | {
+        key: text for key, text in texts.items() if text
+    }
+
+
+def _vector(layers: Sequence[Layer]) -> dict[str, Any] | None:
+    """Describe layers; those without geometries, a CRS or features are nowhere."""
+    placed = []
+    for layer in layers[:_MAX_LAYERS]:
+        extent, crs = _extent_of_layer(layer), layer.crs
+        if extent and extent.is_finite and crs:
+            placed.append((extent, crs, crs.footprint(extent)))
+    footprints = [footprint for _, _, footprint in placed if footprint]
+    if not footprints:
+        return None
+    names = [_named(crs) for _, crs, _ in placed]
+    shared = names[0] | {"extent": _union([extent for extent, _, _ in placed])} if _same(names) else {}
+    return {
+        "geometry": _together(footprints),
+        **shared,
+        "layers": [_layer(each) for each in layers[:_MAX_LAYERS]],
+    }
+
+
+def _extent_of_layer(layer: Layer) -> Extent | None:
+    count = layer.count()
+    return layer.extent(may_read=count is not None and count <= _MAX_READ) if layer.is_spatial else None
+
+
+def _layer(layer: Layer) -> dict[str, Any]:
+    kind = {"geometry_type": layer.geometry_type} if layer.is_spatial else {}
+    return {"name": layer.name[:_MAX_TEXT], "features": layer.count()} | kind
+
+
+def _named(crs: Crs) -> dict[str, str]:
+    code = crs.code()
+    return {"code": code} if code else {"wkt2": crs.wkt2()[:_MAX_DEFINITION]}
+
+
+def _same(names: Sequence[dict[str, str]]) -> bool:
+    return all(each == names[0] for each in names)
+
+
+def _union(extents: Sequence[Extent]) -> Extent:
+    return Extent(
+        min(each.west for each in extents),
+        min(each.south for each in extents),
+        max(each.east for each in extents),
+        max(each.north for each in extents),
+    )
+
+
+def _together(geometries: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    if len(geometries) == 1:
+        return geometries[0]
+    return {"type": "GeometryCollection", "geometries": list(geometries)}

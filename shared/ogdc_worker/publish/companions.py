@@ -1,0 +1,112 @@
+"""What goes along with a result: how it came to be (`provenance`), and where it lies (`catalog`).
+
+Each is a directory of its own, hidden, since it is none of the outputs. Whatever prevents one changes nothing
+of the result: it is warned of.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
+
+from ogdc_shared import layout
+from ogdc_shared.removal import remove
+from ogdc_shared.trees import flush
+from ogdc_shared.walking import is_directory, walk
+from ogdc_worker.publish.catalog import write_catalog_of
+from ogdc_worker.publish.provenance import write_crate_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container, Iterator
+
+    from ogdc_worker.publish.publication import Publication
+    from ogdc_worker.report import Reporter
+
+
+class _Companion(NamedTuple):
+    name: str
+    """In the result."""
+    tells: str
+    write: Callable[[Publication, str, Container[str]], None]
+
+    @property
+    def warning(self) -> str:
+        """The kind of the warning that says why there is none."""
+        return f"{self.name.removeprefix('.')}_not_kept"
+
+    def place(self, publication: Publication) -> str:
+        """Where it is made: no task that runs commands sees that."""
+        return f"{publication.volume}/{layout.workspace(publication.run)}/{self.name.removeprefix('.')}"
+
+
+_COMPANIONS = (
+    _Companion(layout.PROVENANCE, "how the result came to be", write_crate_of),
+    _Companion(layout.STAC, "where on the Earth the result lies", write_catalog_of),
+)
+
+
+def make_companions(publication: Publication, reporter: Reporter, names: Container[str]) -> dict[str, str]:
+    """Write what goes along with a result beside its workspaces.
+
+    Args:
+        publication: What is published.
+        reporter: Is warned where one cannot be had.
+        names: Of all that is published.
+
+    Returns:
+        What becomes part of the result: its name there, and where it is.
+    """
+    if not os.path.isfile(publication.description):  # a workflow of a version before; or it was removed
+        reporter.event("provenance_not_kept", reason="nothing is known of the run as a whole")
+        return {}
+    for companion in _COMPANIONS:
+        _make(companion, publication, reporter, names)
+    return dict(_members(publication))
+
+
+def flush_companions(publication: Publication) -> None:
+    """Return once those that were made would survive the machine's end."""
+    for companion in _COMPANIONS:
+        if is_directory(companion.place(publication)):
+            flush(companion.place(publication))
+
+
+def move_companions(publication: Publication, target: str) -> None:
+    """Move those that were made and are not there yet into a directory."""
+    for companion in _COMPANIONS:
+        place = companion.place(publication)
+        if is_directory(place):
+            os.rename(place, f"{target}/{companion.name}")
+
+
+def _make(companion: _Companion, publication: Publication, reporter: Reporter, names: Container[str]) -> None:
+    if companion.name in names:
+        reporter.warn(
+            companion.warning,
+            f"A command wrote {companion.name!r}, where it would be told {companion.tells}. "
+            "Have it write another name.",
+        )
+        return
+    directory = companion.place(publication)
+    try:
+        remove(directory)
+        os.makedirs(directory)
+        companion.write(publication, directory, names)
+        if not os.listdir(directory):
+            os.rmdir(directory)
+    except Exception as exc:  # facts are whatever commands made of them
+        reporter.warn(
+            companion.warning,
+            f"The result is whole, but {companion.tells} could not be written: {type(exc).__name__}: {exc}",
+        )
+        with suppress(OSError):
+            remove(directory)
+
+
+def _members(publication: Publication) -> Iterator[tuple[str, str]]:
+    for companion in _COMPANIONS:
+        directory = companion.place(publication)
+        if is_directory(directory):
+            yield companion.name, directory
+            yield from ((f"{companion.name}/{name}", entry.path) for name, entry in walk(directory))
