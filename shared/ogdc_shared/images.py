@@ -1,4 +1,4 @@
-"""The images that a release pushes."""
+"""This version, and the images that a release of it pushes."""
 
 from __future__ import annotations
 
@@ -6,8 +6,14 @@ from functools import cache
 
 
 @cache
-def own_image(name: str) -> str:
-    """Name an image of this very version."""
+def own_version() -> str:
+    """Return the version of the distribution that is installed, whose metadata take long to read."""
     from importlib.metadata import version
 
-    return f"ghcr.io/qgreenland-net/{name}:{version('ogdc-runner').replace('+', '-')}"
+    return version("ogdc-runner")
+
+
+@cache
+def own_image(name: str) -> str:
+    """Name an image of this very version."""
+    return f"ghcr.io/qgreenland-net/{name}:{own_version().replace('+', '-')}"

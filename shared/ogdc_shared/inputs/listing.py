@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from itertools import chain
-from tempfile import TemporaryFile
+from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_shared.inputs.partitioning import UNKNOWN, divide
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from ogdc_shared.plan import InputFile, Partitioning, Plan
+
+
+_SPOOLED = 1 << 20
+"""Bytes that are not worth a file."""
 
 
 class Items(NamedTuple):
@@ -44,7 +48,7 @@ class Listing:
     """
 
     def __init__(self) -> None:
-        self._file = TemporaryFile()  # noqa: SIM115  closed with the listing
+        self._file = SpooledTemporaryFile(max_size=_SPOOLED)  # noqa: SIM115  closed with the listing
         self._ends = array("Q", [0])
         self.sizes = array("q")
         """Bytes of each file, or `partitioning.UNKNOWN`."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from ogdc_shared.auth.caller import OPEN
+from ogdc_shared.images import own_version
 from ogdc_shared.provenance.description import Person, RunDescription, StageCommand, StageDescription
 from ogdc_shared.redact import redact_text
 
@@ -27,7 +27,7 @@ def describe(run: Run, compiled: CompiledRun, *, caller: Caller) -> RunDescripti
         content=compiled.plans[0].recipe,
         output_type=run.output_type,
         agent=Person(caller.name, caller.issuer, caller.subject),
-        version=version("ogdc-runner"),
+        version=own_version(),
         recipe_is_public=caller.issuer == OPEN,  # else they are the owner's and admins'
         license=compiled.license,
         submitted_at=run.submitted_at.isoformat(),

@@ -7,7 +7,6 @@ import shutil
 import stat
 import time
 from collections.abc import Iterable, Iterator
-from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote
@@ -125,9 +124,12 @@ class DirectoryStore:
 
     def _put(self, key: str, data: bytes | Path, *, sync: bool = True, sync_name: bool = True) -> None:
         path = self.path(key)
-        source = BytesIO(data) if isinstance(data, bytes) else data.open("rb")
         replaced = replacing(path, sync=sync, sync_name=sync_name)
-        with source, disk_errors(f"artifact {key!r}"), replaced as target:
+        if isinstance(data, bytes):
+            with disk_errors(f"artifact {key!r}"), replaced as target:
+                target.write(data)
+            return
+        with data.open("rb") as source, disk_errors(f"artifact {key!r}"), replaced as target:
             shutil.copyfileobj(source, target)
 
     def _open(self, key: str) -> BinaryIO:

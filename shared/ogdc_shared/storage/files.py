@@ -6,7 +6,7 @@ import errno
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -26,21 +26,22 @@ def replacing(path: Path, *, sync: bool = True, sync_name: bool = True) -> Itera
         sync: False: whether its content survives a crash of the machine does not matter.
         sync_name: False: the caller has many, and calls `sync_directory` after the last.
     """
-    make_directory(path.parent)
-    descriptor, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
-    temporary = Path(name)
+    directory = path.parent
+    make_directory(directory)
+    descriptor, temporary = tempfile.mkstemp(prefix=".", suffix=".part", dir=directory)
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file
             file.flush()
             if sync:
                 os.fsync(file.fileno())
-        temporary.replace(path)
+        os.replace(temporary, path)  # noqa: PTH105  a Path of it takes longer than the call
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)  # noqa: PTH108  likewise
         raise
     if sync_name:
-        sync_directory(path.parent)
+        sync_directory(directory)
 
 
 def make_directory(directory: Path) -> None:
