@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 from ogdc_shared.config import DatabaseSettings
 from ogdc_shared.db.database import Database
 from ogdc_shared.db.migrate import migrate
+from support.memory import use_memory
 from support.postgres import PostgresServer
 
 # The same examples each time, so that a test fails by a change alone, and not for the machine's being slow.
@@ -33,8 +34,9 @@ _SIGNALS = {
 
 
 def pytest_configure() -> None:
-    """Take signals as usual, also in a worker of pytest-xdist."""
+    """Take signals as usual, also in a worker of pytest-xdist; its workers inherit where files lie."""
     _take_signals()
+    use_memory()
 
 
 @pytest.fixture(autouse=True)
