@@ -1,42 +1,21 @@
-"""A service in a process of its own, under functions-framework's own server, that can be killed.
-
-Its process is forked from one that has imported what services need: imports take most of a start. That they
-start by themselves, and what they import, is for other tests (`test_import_cost`).
-"""
+"""A service in a process of its own, under functions-framework's own server, that can be killed."""
 
 from __future__ import annotations
 
 import atexit
 import json
-import multiprocessing
 import os
 import signal
 import socket
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from support.forks import forked, take_streams
+
 ENTRYPOINTS = Path(__file__).parents[2] / "functions" / "entrypoints"
-_IMPORTED = [
-    "functions_framework._cli",
-    "functions_framework._http.gunicorn",
-    "gunicorn.arbiter",
-    "gunicorn.workers.gthread",
-    "ogdc_functions.argo_events",
-    "ogdc_functions.dead_letters",
-    "ogdc_functions.status",
-    "ogdc_functions.submit",
-    "ogdc_functions.upload",
-    "ogdc_shared.db.database",
-    "ogdc_shared.runs.submit",
-    "ogdc_shared.storage.directory",
-    "ogdc_shared.workflow.build",
-]
-_FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["__main__", *_IMPORTED])
 
 
 class Service:
@@ -61,7 +40,7 @@ class Service:
             "port": str(self.port),
         }
         arguments = [f"--{option}={value}" for option, value in options.items()]
-        self._process = _FORKS.Process(target=_serve, args=(arguments, dict(self._environ), self._log))
+        self._process = forked(_serve, arguments, dict(self._environ), self._log)
         self._process.start()
         self._wait_until_ready()
         return self
@@ -120,10 +99,7 @@ def _serve(arguments: list[str], environ: Mapping[str, str], log: Path) -> None:
     os.setsid()
     os.environ.clear()
     os.environ.update(environ)
-    with log.open("ab") as file:
-        for descriptor in (sys.__stdout__, sys.__stderr__):
-            assert descriptor is not None
-            os.dup2(file.fileno(), descriptor.fileno())
+    take_streams(Path(os.devnull), log, log)
     try:
         _cli(arguments)
     finally:

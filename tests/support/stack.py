@@ -24,10 +24,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
+from ogdc_cli.__main__ import main
 from ogdc_local.engine.store import Store
 from ogdc_local.stack.control import current
 from ogdc_local.stack.paths import StatePaths
 from ogdc_local.stack.postgres import DATABASE, USER
+from support.clusters import plant_state
+from support.forks import Ended, can_fork, run_forked
 
 PROGRAM = (sys.executable, "-m", "ogdc_cli")
 TERMINAL = {"Succeeded", "Failed", "Error"}
@@ -88,8 +91,17 @@ def run_cli(
 ) -> Done:
     """Run `ogdc-runner` to its end, without a terminal."""
     started = time.monotonic()
+    if prefix or not can_fork(environ):
+        ended = _run([*prefix, *PROGRAM, *arguments], environ=environ, cwd=cwd, timeout=timeout)
+    else:
+        ended = run_forked(main, arguments, environ=environ, cwd=cwd, timeout=timeout)
+    assert "Traceback" not in ended.err, ended.err
+    return Done(*ended, time.monotonic() - started)
+
+
+def _run(command: Sequence[str], *, environ: Mapping[str, str], cwd: Path, timeout: float) -> Ended:
     done = subprocess.run(
-        [*prefix, *PROGRAM, *arguments],
+        command,
         env=environ,
         cwd=cwd,
         stdin=subprocess.DEVNULL,
@@ -99,8 +111,7 @@ def run_cli(
         timeout=timeout,
         check=False,
     )
-    assert "Traceback" not in done.stderr, done.stderr
-    return Done(done.returncode, done.stdout, done.stderr, time.monotonic() - started)
+    return Ended(done.returncode, done.stdout, done.stderr)
 
 
 def request(
@@ -157,6 +168,7 @@ class Stack:
 
     def up(self) -> None:
         """Start it, to idle no longer than a killed test session can be forgotten."""
+        plant_state(self.paths)
         command = [*self._prefix, sys.executable, "-c", _START, _IDLE_SECONDS]
         subprocess.run(command, env=self.environ, cwd=self.root, check=True, timeout=300)
 

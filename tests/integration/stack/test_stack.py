@@ -23,6 +23,7 @@ from ogdc_local.sandbox.programs import SYSTEM_PATH
 from ogdc_local.stack.control import current, down, ensure_up
 from ogdc_local.stack.installation import installation
 from ogdc_local.stack.paths import StatePaths
+from support.clusters import plant_state
 from support.recipes import make_own_recipe
 
 
@@ -35,6 +36,7 @@ class Machine:
         self.environ["OGDC_STATE_DIR"] = str(root)
 
     def up(self, *, idle_timeout: float | None = None, **environ: str):
+        plant_state(self.paths)
         return ensure_up(idle_timeout=idle_timeout, environ=self.environ | environ)
 
     def down(self) -> bool:
