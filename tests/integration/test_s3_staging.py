@@ -30,15 +30,16 @@ def environment(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
 
 
-@pytest.fixture(autouse=True)
-def recipe(server: S3Server, tmp_path: Path) -> Path:
+@pytest.fixture(autouse=True, scope="module")
+def recipe(server: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The small recipe, in the bucket as a directory and as an archive."""
-    directory = write_recipe(tmp_path / "recipe")
+    made = tmp_path_factory.mktemp("recipe")
+    directory = write_recipe(made / "recipe")
     store = S3Store(server.settings)
     for name in FILES:
         store.put(f"some/small/{name}", directory / name)
     store.put("some/small-not/meta.yml", b"another recipe")
-    store.put("packed.tar.gz", Path(shutil.make_archive(str(tmp_path / "packed"), "gztar", directory)))
+    store.put("packed.tar.gz", Path(shutil.make_archive(str(made / "packed"), "gztar", directory)))
     return directory
 
 

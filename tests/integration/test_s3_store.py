@@ -23,12 +23,18 @@ def server() -> Iterator[S3Server]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def cleaner(server: S3Server) -> S3Store:
+    """What empties the bucket, with one client for all: making one takes longer than most tests."""
+    return S3Store(server.settings)
+
+
 @pytest.fixture
-def store(server: S3Server) -> Iterator[S3Store]:
+def store(server: S3Server, cleaner: S3Store) -> Iterator[S3Store]:
     store = open_store(server.settings)
     assert isinstance(store, S3Store)
     yield store
-    store.delete_prefix("runs/")
+    cleaner.delete_prefix("runs/")
 
 
 @pytest.fixture

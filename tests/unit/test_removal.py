@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ogdc_shared.removal import empty, remove
@@ -49,7 +49,6 @@ def test_many_deep_trees_and_long_names_go(tmp_path: Path) -> None:
     assert not tmp_path.exists()
 
 
-@settings(max_examples=50, deadline=None)
 @given(TREES)
 def test_nothing_is_left_of_any_tree(tmp_path_factory: pytest.TempPathFactory, content: object) -> None:
     root = tmp_path_factory.mktemp("grown")

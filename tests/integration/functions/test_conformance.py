@@ -21,10 +21,11 @@ from ogdc_shared.auth.permissions import Role
 from ogdc_shared.db.database import Database
 from support.accounts import member
 from support.argo_server import ArgoServer
+from support.effort import THOROUGH
 from support.runs import recipe_files, started, tell
 
-EXAMPLES = 8
-"""Requests for each operation; `make fuzz` sends more, to a stack that runs."""
+EXAMPLES = 20 if THOROUGH else 4
+"""Requests for each operation, each of which takes longer to make than to answer; `make fuzz` sends more."""
 CONFORMS = [
     not_a_server_error,
     checks.status_code_conformance,

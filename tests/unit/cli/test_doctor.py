@@ -54,6 +54,7 @@ def test_setting_that_cannot_be_used_is_named(home: dict[str, str], setting: str
     assert setting in found.text
 
 
+@pytest.mark.slow
 def test_packages_that_are_not_installed_are_named(home: dict[str, str], tmp_path: Path) -> None:
     alone = tmp_path / "ogdc_runner-1.dist-info"
     alone.mkdir()

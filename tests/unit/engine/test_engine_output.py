@@ -30,7 +30,6 @@ def printed(path: Path, *pieces: bytes, limit: int = MIB, resumed: bool = False)
     return path.read_bytes()
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.lists(st.binary(max_size=300_000), max_size=8))
 def test_what_is_within_the_limit_is_kept_as_it_is(
     tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes]

@@ -165,6 +165,7 @@ def test_of_very_many_missing_files_the_first_are_reported(server: FileServer) -
     assert len(server.requests) < 1000
 
 
+@pytest.mark.slow
 def test_resolving_imports_a_client_only_when_it_asks() -> None:
     code = "import sys, ogdc_shared.inputs.resolve; print('urllib3' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

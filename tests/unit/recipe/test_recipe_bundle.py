@@ -494,7 +494,7 @@ def test_a_full_disk_is_not_the_authors_mistake(tmp_path: Path) -> None:
         unpack(tar_with("big", bytes(2 * 1024 * 1024)), tmp_path)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.dictionaries(
         st.text("ab.-é ", min_size=1, max_size=8).filter(lambda n: n.strip(".")), st.binary(max_size=50)

@@ -14,6 +14,7 @@ import pytest
 from support.http import Answer, FileServer, Request
 from support.oidc_provider import CLI_CLIENT, OidcProvider
 
+pytestmark = pytest.mark.slow
 CLIENT = {"client_id": "ogdc-cli"}
 
 

@@ -7,6 +7,8 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 from support.issuer import Key
 
 VERIFY = """
@@ -30,6 +32,7 @@ print(x509.Name([]).rfc4514_string() == "", "cryptography.x509.name" in sys.modu
 """
 
 
+@pytest.mark.slow
 def test_keys_that_others_fetched_take_neither_an_http_client_nor_what_reads_certificates():
     key, now = Key.new("first", "EdDSA"), int(time.time())
     claims = {"iss": "https://login.example.org", "sub": "ada", "aud": "ogdc", "typ": "Bearer"}
