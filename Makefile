@@ -9,7 +9,8 @@ demo-visualization: ## Set up what tiles for maps take, too, and make a map on t
 	@scripts/bootstrap visualization
 	@scripts/demo-visualization
 
-test: check unit  ## Set everything up; formatter, linters, types, all tests
+test: ## Set everything up; formatter, linters and types beside all tests, which leave them time
+	@$(MAKE) --no-print-directory --jobs=2 check unit
 
 check: ## Formatter, linter, types and the order of imports, as CI runs them
 	@scripts/bootstrap dev
@@ -25,13 +26,19 @@ check: ## Formatter, linter, types and the order of imports, as CI runs them
 # the files go in their order: those that take longest, of integration, come first.
 WORKERS ?= 4
 PYTEST = .venv/bin/pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder
+# Once, and kept as bytecode: each worker would rewrite the assertions of all tests for itself, for ten seconds.
+REWRITE = test -d tests/__pycache__ || .venv/bin/pytest --collect-only --quiet >/dev/null || true
+export PYTHONDONTWRITEBYTECODE :=
 
 unit: ## The tests, WORKERS at a time
 	@scripts/bootstrap dev
+	@$(REWRITE)
 	$(PYTEST)
 
+quick: WORKERS = 3
 quick: ## The unit tests alone, without those that take long, and with few generated examples
 	@scripts/bootstrap dev
+	@$(REWRITE)
 	$(PYTEST) -m "not slow" --hypothesis-profile=few tests/unit
 
 wheel: ## Build the wheel into dist/
