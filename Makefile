@@ -1,5 +1,5 @@
 # Each target sets up what it needs by itself; a second run finds it there.
-.PHONY: demo demo-visualization test quick check unit fuzz crates soak bench docs ui wheel format schema settings routes imports clean
+.PHONY: demo demo-visualization test quick check unit fuzz crates browser soak bench docs ui wheel format schema settings routes imports clean
 
 demo:  ## Set everything up and run a real recipe on this machine
 	@scripts/bootstrap local
@@ -55,6 +55,11 @@ crates: ## Have crates validated by roc-validator, in an environment of its own:
 	test -x .venv-crates/bin/rocrate-validator || { python3 -m venv .venv-crates && .venv-crates/bin/pip install --quiet \
 		--require-hashes --only-binary :all: --requirement requirements/crates.txt; }
 	.venv/bin/pytest -m crates tests/unit/provenance
+
+browser: ## The tests of the page about runs in chromium, which apt-get has; installs Playwright, without a browser of its own
+	@scripts/bootstrap dev
+	.venv/bin/python -m pip install --quiet --require-hashes --only-binary :all: --requirement requirements/browser.txt
+	.venv/bin/pytest -m browser tests/integration/e2e
 
 soak: ## Kill processes and fill the disk for an hour (SOAK=60 for a minute); as root
 	@scripts/bootstrap dev

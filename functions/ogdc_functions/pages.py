@@ -6,20 +6,26 @@ Source: https://www.w3.org/TR/CSP3/ (what the page may do).
 from __future__ import annotations
 
 import gzip
+import re
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from flask import Request, Response
 
 from ogdc_functions.http.responses import nothing_at
+from ogdc_shared.config import Settings
+from ogdc_shared.context import Context
 
 _BUILT = Path(__file__).parent / "static"
 _TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".md": "text/plain"}
 _CSP = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src {}; img-src 'self' data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+_ORIGIN = re.compile(r"[\w.:\[\]-]+", re.ASCII)
+"""What can stand in a policy."""
 _ENTRY, _HASHED = "index.html", "assets/"
 """The page itself, and the directory of what has a hash of its content in its name."""
 
@@ -31,12 +37,23 @@ class _File(NamedTuple):
     cached: str
 
 
-def page_response(request: Request) -> Response:
+def page_response(context: Context, request: Request) -> Response:
     """Answer with the page, below whose own path the addresses in it are looked for."""
     if not request.path.endswith("/"):
         query = request.query_string.decode("latin-1")
         return Response(status=307, headers={"Location": f"ui/?{query}" if query else "ui/"})
-    return file_response(request, _ENTRY)
+    response = file_response(request, _ENTRY)
+    response.headers["Content-Security-Policy"] = _CSP.format(" ".join(_asked(context.settings)))
+    return response
+
+
+def _asked(settings: Settings) -> list[str]:
+    """Whom the page may send requests to: this origin, and the issuer's that people log in at."""
+    asked = ["'self'"]
+    if settings.access_mode == "authenticated" and settings.oidc.client:
+        issuer = urlsplit(next((each.issuer for each in settings.oidc.of_users() if each.others), ""))
+        asked += [f"{issuer.scheme}://{issuer.netloc}"] if _ORIGIN.fullmatch(issuer.netloc) else []
+    return asked
 
 
 def file_response(request: Request, path: str) -> Response:
@@ -49,7 +66,7 @@ def file_response(request: Request, path: str) -> Response:
     if file is None:
         raise nothing_at(request.path)
     packed = request.accept_encodings.quality("gzip") > 0
-    headers = {"Content-Security-Policy": _CSP, "Cache-Control": file.cached, "Vary": "Accept-Encoding"}
+    headers = {"Cache-Control": file.cached, "Vary": "Accept-Encoding"}
     if packed:
         headers["Content-Encoding"] = "gzip"
     return Response(file.packed if packed else file.content, headers=headers, content_type=file.content_type)

@@ -140,11 +140,11 @@ def output(context: Context, _call: Call, name: str) -> answers.OutputResponse:
     return answers.OutputResponse(data_url=output_link(context, name))
 
 
-def page(_context: Context, call: Call) -> Response:
+def page(context: Context, call: Call) -> Response:
     """Show the page about runs."""
     from ogdc_functions.pages import page_response
 
-    return page_response(call.request)
+    return page_response(context, call.request)
 
 
 def page_file(_context: Context, call: Call, path: str) -> Response:

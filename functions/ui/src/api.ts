@@ -17,9 +17,13 @@ export interface Known<T> {
 
 const BASE = new URL("..", new URL(location.pathname.replace(/\/?$/, "/"), location.origin));
 let token: string | null = null;
+let renewal: (() => Promise<string>) | null = null;
+let renewing: Promise<string> | null = null;
 
-export function useToken(given: string | null): void {
+/** Show a token from now on; `renewed` gets another one in its place once it is refused. */
+export function showToken(given: string, renewed: (() => Promise<string>) | null = null): void {
   token = given;
+  renewal = renewed;
 }
 
 export function hasToken(): boolean {
@@ -69,11 +73,32 @@ export async function save(path: string, name: string): Promise<void> {
 }
 
 async function send(path: string, init: RequestInit = {}): Promise<Response> {
-  const headers = new Headers(init.headers);
-  if (token !== null) headers.set("Authorization", `Bearer ${token}`);
-  const response = await fetch(addressOf(path), { ...init, headers, cache: "no-store", credentials: "omit" });
+  const shown = token;
+  let response = await sendWith(shown, path, init);
+  if (response.status === 401 && renewal) {
+    if (token === shown) await renewToken(renewal);
+    response = await sendWith(token, path, init);
+  }
   if (response.ok || response.status === 304) return response;
   throw new Refusal(response.status, await reason(response));
+}
+
+function sendWith(shown: string | null, path: string, init: RequestInit): Promise<Response> {
+  const headers = new Headers(init.headers);
+  if (shown !== null) headers.set("Authorization", `Bearer ${shown}`);
+  return fetch(addressOf(path), { ...init, headers, cache: "no-store", credentials: "omit" });
+}
+
+/** However many requests were refused together, a login is renewed once. */
+async function renewToken(renewed: () => Promise<string>): Promise<void> {
+  renewing ??= renewed().finally(() => {
+    renewing = null;
+  });
+  try {
+    token = await renewing;
+  } catch {
+    renewal = null; // the refusal stands, and one logs in again
+  }
 }
 
 async function reason(response: Response): Promise<string> {

@@ -64,10 +64,12 @@ function Runs({ list, place }: { list: RunList; place: Place }) {
       <Table caption="Runs, newest first" head={head}>
         {list.runs.map((run) => <Row run={run} key={run.name} />)}
       </Table>
-      <nav aria-label="Pages" class="pages">
-        {place.before && <Link to={{ ...place, before: "" }}>Newest</Link>}
-        {list.next && <Link to={{ ...place, before: list.next }}>Older</Link>}
-      </nav>
+      {(place.before || list.next) && (
+        <nav aria-label="Pages" class="pages">
+          {place.before && <Link to={{ ...place, before: "" }}>Newest</Link>}
+          {list.next && <Link to={{ ...place, before: list.next }}>Older</Link>}
+        </nav>
+      )}
     </>
   );
 }

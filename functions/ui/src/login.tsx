@@ -1,8 +1,12 @@
 /** Saying who one is, where the deployment asks for that. */
 
+import { useState } from "preact/hooks";
 import { type Refusal, hasToken } from "./api";
+import { type Way, findWay, leave } from "./oauth";
+import { useAsked } from "./poll";
 
-export function Login({ refusal, onToken }: { refusal: Refusal; onToken: (token: string) => void }) {
+export function Login(props: { refusal: Refusal; wasTried: boolean; onToken: (token: string) => void }) {
+  const { refusal, wasTried, onToken } = props;
   const submit = (event: SubmitEvent) => {
     event.preventDefault();
     const given = new FormData(event.currentTarget as HTMLFormElement).get("token");
@@ -11,7 +15,8 @@ export function Login({ refusal, onToken }: { refusal: Refusal; onToken: (token:
   return (
     <main>
       <h1>Log in</h1>
-      {hasToken() && <p role="alert" class="problem">{refusal.message}</p>}
+      {(hasToken() || wasTried) && <p role="alert" class="problem">{refusal.message}</p>}
+      <AtIssuer />
       <form class="filters" onSubmit={submit}>
         <label>
           An API token, or what <code>ogdc-runner token</code> prints
@@ -21,5 +26,21 @@ export function Login({ refusal, onToken }: { refusal: Refusal; onToken: (token:
       </form>
       <p>It is kept in this tab's memory until the tab is closed or loaded anew.</p>
     </main>
+  );
+}
+
+/** The button that leads to the issuer, where people log in at one. */
+function AtIssuer() {
+  const { data: way, refusal } = useAsked<Way | null>("way", findWay);
+  const [problem, setProblem] = useState<string | null>(null);
+  const go = () => way && leave(way).catch((error) => setProblem(String(error)));
+  if (refusal && refusal.status !== 404) return <p role="alert" class="problem">{refusal.message}</p>;
+  if (!way) return null;
+  return (
+    <>
+      <p><button type="button" onClick={go}>Log in at {new URL(way.issuer.issuer).host}</button></p>
+      {problem && <p role="alert" class="problem">{problem}</p>}
+      <p>or</p>
+    </>
   );
 }

@@ -3,18 +3,35 @@
 import { render } from "preact";
 import { useCallback, useEffect, useState } from "preact/hooks";
 import type { Me } from "./answers";
-import { Refusal, get, useToken } from "./api";
+import { Refusal, get, showToken } from "./api";
 import { RunsPage } from "./list";
 import { Login } from "./login";
-import { usePlace } from "./place";
+import { comeBack, renew } from "./oauth";
+import { moved, usePlace } from "./place";
 import { RunPage } from "./run";
 import { Link } from "./parts";
+
+/** Take up the login that the issuer has sent this tab back from, if it has. */
+async function logIn(): Promise<void> {
+  const login = await comeBack();
+  if (!login) return;
+  let { refresh_token: refreshToken } = login.tokens;
+  const renewed = async () => {
+    if (!refreshToken) throw new Refusal(401, "This login cannot be renewed.");
+    const tokens = await renew(login.way, refreshToken);
+    refreshToken = tokens.refresh_token ?? refreshToken;
+    return tokens.access_token;
+  };
+  showToken(login.tokens.access_token, renewed);
+  moved();
+}
 
 function Page() {
   const place = usePlace();
   const [me, setMe] = useState<Me | null>(null);
   const [refusal, setRefusal] = useState<Refusal | null>(null);
   const [isReady, setReady] = useState(false);
+  const [wasTried, setTried] = useState(false);
 
   const identify = useCallback(async () => {
     try {
@@ -26,13 +43,19 @@ function Page() {
     }
     setReady(true);
   }, []);
-  useEffect(() => void identify(), []);
+  useEffect(() => {
+    logIn().then(identify, (error: Refusal) => {
+      setRefusal(error);
+      setTried(true);
+      setReady(true);
+    });
+  }, []);
   useEffect(() => {
     document.title = place.run ? `${place.run} – run` : "Runs";
   }, [place.run]);
 
   const enter = (token: string) => {
-    useToken(token);
+    showToken(token);
     void identify();
   };
   return (
@@ -41,7 +64,7 @@ function Page() {
         <Link to={{}}>OGDC runs</Link>
         {me && <span>{me.name} ({me.role})</span>}
       </header>
-      {refusal && <Login refusal={refusal} onToken={enter} />}
+      {refusal && <Login refusal={refusal} wasTried={wasTried} onToken={enter} />}
       {isReady && !refusal && (
         place.run ? <RunPage key={place.run} name={place.run} place={place} me={me} /> : <RunsPage place={place} />
       )}

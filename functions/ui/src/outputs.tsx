@@ -32,10 +32,11 @@ function Files({ run, first }: { run: RunDetail; first: OutputList }) {
     setList({ files: [...list.files, ...page.files], next: page.next });
   }
 
+  const files = [...list.files].sort((one, other) => Number(isHidden(one)) - Number(isHidden(other)));
   return (
     <>
       <Table caption="Files of the result" head={["File", "Size", "Type", ""]}>
-        {list.files.map((file) => (
+        {files.map((file) => (
           <tr key={file.path}>
             <td>{file.path}</td>
             <td>{size(file.size)}</td>
@@ -54,9 +55,14 @@ function Files({ run, first }: { run: RunDetail; first: OutputList }) {
       </Table>
       <Problem refusal={refusal} />
       {list.next && <button type="button" onClick={() => attempt(more())}>More files</button>}
-      {list.files[0] && <Command text={`ogdc-runner get-output ${run.name} ${quoted(list.files[0].path)}`} />}
+      {files[0] && <Command text={`ogdc-runner get-output ${run.name} ${quoted(files[0].path)}`} />}
     </>
   );
+}
+
+/** Whether a file tells how the result came to be, and is none of it. */
+function isHidden(file: OutputList["files"][number]): boolean {
+  return file.path.startsWith(".");
 }
 
 /** A word as a shell reads it. */

@@ -18,18 +18,23 @@ export function hrefOf(place: Place): string {
 
 export function goTo(place: Place): void {
   history.pushState(null, "", hrefOf(place));
+  moved();
+}
+
+/** Have the address read anew. */
+export function moved(): void {
   dispatchEvent(new Event(MOVED));
 }
 
 export function usePlace(): Place {
   const [place, setPlace] = useState(placeNow);
   useEffect(() => {
-    const moved = () => setPlace(placeNow());
-    addEventListener("popstate", moved);
-    addEventListener(MOVED, moved);
+    const read = () => setPlace(placeNow());
+    addEventListener("popstate", read);
+    addEventListener(MOVED, read);
     return () => {
-      removeEventListener("popstate", moved);
-      removeEventListener(MOVED, moved);
+      removeEventListener("popstate", read);
+      removeEventListener(MOVED, read);
     };
   }, []);
   return place;

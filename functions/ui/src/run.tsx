@@ -8,7 +8,7 @@ import { Graph } from "./graph";
 import { Inputs } from "./inputs";
 import { Logs } from "./logs";
 import { Outputs } from "./outputs";
-import { Command, Link, PhaseBadge, Problem } from "./parts";
+import { Command, Link, PhaseBadge, Pre, Problem } from "./parts";
 import type { Place } from "./place";
 import { useClock, usePoll } from "./poll";
 import { RecipeView } from "./recipe";
@@ -45,7 +45,7 @@ function Summary({ run }: { run: RunDetail }) {
     ["Submitted", `${time(run.submitted_at)} by ${run.submitted_by}`],
     ["Started", time(run.started_at)],
     ["Took", duration(run.started_at, run.finished_at)],
-    ["Inputs", run.input_files === null ? "" : `${count(run.input_files, "file")}, ${size(run.input_bytes)}`],
+    ["Inputs", inputs(run)],
     ["Output", run.output_type],
     ["Started by upload", run.trigger ? `${run.trigger.upload.bucket}/${run.trigger.upload.key}` : ""],
     ["Removed", time(run.deleted_at)],
@@ -63,6 +63,12 @@ function Summary({ run }: { run: RunDetail }) {
       </dl>
     </>
   );
+}
+
+function inputs(run: RunDetail): string {
+  if (run.input_files === null) return "";
+  const bytes = run.input_bytes === null ? "" : `, ${size(run.input_bytes)}`;
+  return `${count(run.input_files, "file")}${bytes}`;
 }
 
 function Tabs({ name, tab }: { name: string; tab: string }) {
@@ -105,6 +111,7 @@ function Overview({ run, place }: { run: RunDetail; place: Place }) {
 function Warnings({ run }: { run: RunDetail }) {
   if (run.warning_count === 0) return null;
   const more = run.warning_count - run.warnings.length;
+  const inMessage = run.warnings.length === 0 ? run.message?.split("\nBefore that, ")[1] : undefined;
   return (
     <section class="warnings">
       <h2>{count(run.warning_count, "warning")}</h2>
@@ -116,7 +123,8 @@ function Warnings({ run }: { run: RunDetail }) {
           </li>
         ))}
       </ul>
-      {more > 0 && <p>{count(more, "more stands", "more stand")} in the logs.</p>}
+      {inMessage && <Pre label="Warnings before it failed">{inMessage}</Pre>}
+      {more > 0 && !inMessage && <p>{count(more, "more stands", "more stand")} in the logs.</p>}
     </section>
   );
 }

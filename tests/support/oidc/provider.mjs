@@ -41,6 +41,7 @@ function makeProvider() {
     rotateRefreshToken: true,
     issueRefreshToken: (ctx, client) => client.grantTypeAllowed('refresh_token'),
     expiresWithSession: () => false,
+    clientBasedCORS: () => true, // pages fetch tokens, too
     extraTokenClaims: (ctx, token) => (token.accountId ? { preferred_username: token.accountId, ...settings.claims } : {}),
     findAccount: (ctx, id) => ({ accountId: id, claims: () => ({ sub: id, preferred_username: id, ...settings.claims }) }),
     loadExistingGrant: async (ctx) => provider.Grant.find(await grantFor(provider, ctx.oidc.client.clientId, ctx.oidc.session.accountId)),

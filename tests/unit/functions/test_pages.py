@@ -9,7 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from werkzeug.test import Client, TestResponse
+from flask import Flask, Request
+from flask import request as asked
+from werkzeug.test import Client, EnvironBuilder, TestResponse
 
 from ogdc_functions import pages, status
 from ogdc_shared.config import Settings
@@ -17,6 +19,11 @@ from ogdc_shared.context import Context
 
 ROOT = Path(__file__).parents[3]
 SOURCES, BUILT = ROOT / "functions" / "ui", ROOT / "functions" / "ogdc_functions" / "static"
+ISSUER = {
+    "OGDC_OIDC_ISSUER": "https://login.example.org:8443/realms/science",
+    "OGDC_OIDC_AUDIENCE": '["ogdc"]',
+    "OGDC_OIDC_CLIENT": "ogdc-cli",
+}
 MAX_PACKED = 30_000
 """Bytes of all that a browser loads before it shows a list of runs."""
 
@@ -25,9 +32,6 @@ MAX_PACKED = 30_000
 def get(request: pytest.FixtureRequest) -> Callable[..., TestResponse]:
     """Ask the function for a path, which may stand below /api."""
     function = status.build(Context(Settings(access_mode="authenticated")))
-    from flask import Flask
-    from flask import request as asked
-
     app = Flask("status")
     app.add_url_rule("/<path:path>", view_func=lambda path: function(asked), strict_slashes=False)
     client = Client(app)
@@ -112,3 +116,18 @@ def test_the_built_files_are_read_once(
     get("/ui/")
     monkeypatch.setattr(pages, "_BUILT", Path("/nowhere"))
     assert get("/ui/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("mode", "oidc", "may_ask"),
+    [
+        ("authenticated", {}, "'self'"),
+        ("authenticated", ISSUER, "'self' https://login.example.org:8443"),
+        ("authenticated", ISSUER | {"OGDC_OIDC_CLIENT": ""}, "'self'"),
+        ("open", ISSUER, "'self'"),
+    ],
+)
+def test_it_may_ask_the_issuer_that_people_log_in_at(mode: str, oidc: dict[str, str], may_ask: str) -> None:
+    context = Context(Settings.from_env({"ACCESS_MODE": mode} | oidc))
+    page = pages.page_response(context, Request(EnvironBuilder(path="/ui/").get_environ()))
+    assert f"connect-src {may_ask};" in page.headers["Content-Security-Policy"]
