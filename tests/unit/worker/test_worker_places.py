@@ -70,6 +70,7 @@ def bounds(place: dict[str, Any]) -> list[float]:
     return bounds_of(geometry)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("crs", "box", "west_east"),
     [
@@ -107,6 +108,7 @@ def test_a_raster_tells_of_its_grid_and_its_bands(tmp_path: Path) -> None:
     assert place["bands"] == [{"data_type": "Int16", "nodata": -9999}] * 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["a.gpkg", "a.shp", "a.fgb", "a.geojson"])
 def test_layers_tell_of_where_their_features_are(tmp_path: Path, name: str) -> None:
     points(tmp_path / name)
