@@ -24,7 +24,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
         *("submit", "status", "check-workflow-status", "list", "watch", "logs", "cancel", "retry"),
         *("outputs", "get-output", "ui"),
     ),
-    "provenance": ("provenance", "reproduce"),
+    "provenance": ("provenance", "reproduce", "publish"),
     "removing": ("rm", "gc"),
     "login": ("login", "logout", "whoami", "token", "set-token"),
     "triggers": ("triggers",),

@@ -1,4 +1,4 @@
-"""Commands about how a result came to be."""
+"""Commands about how a result came to be, and about what becomes of it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ogdc_cli.commands.common import JsonOption
+from ogdc_cli.commands.publication import publish
 from ogdc_cli.commands.run_argument import RunArgument, RunCommand, chosen
 from ogdc_cli.terminal import one_line, print_json, say
 
@@ -18,6 +19,7 @@ def register(app: typer.Typer) -> None:
     app.command("reproduce", cls=RunCommand, short_help="Run what a crate tells of again, and compare.")(
         reproduce
     )
+    app.command("publish", cls=RunCommand, short_help="Make a run's result a data set.")(publish)
 
 
 def provenance(

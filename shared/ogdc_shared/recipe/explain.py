@@ -33,6 +33,8 @@ _ADVICE = {
     "int_type": "give a whole number.",
     "int_parsing": "give a whole number.",
     "int_from_float": "give a whole number.",
+    "float_type": "give a number.",
+    "float_parsing": "give a number.",
     "finite_number": "give a whole number.",
     "greater_than_equal": "give at least {ge}.",
     "less_than_equal": "give at most {le}.",

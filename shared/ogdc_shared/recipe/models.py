@@ -27,6 +27,7 @@ from ogdc_shared.recipe.field_types import (
     Tries,
 )
 from ogdc_shared.recipe.input_models import RecipeInput
+from ogdc_shared.recipe.metadata import Metadata
 
 
 class Parallel(Strict):
@@ -200,3 +201,4 @@ class RecipeMeta(Strict):
         Field(discriminator="type"),
         BeforeValidator(_output_type),
     ] = Field(default=PvcOutput(), description="Where the results go.")
+    metadata: Metadata | None = None

@@ -21,6 +21,7 @@ from ogdc_shared.recipe.ids import recipe_id
 from ogdc_shared.recipe.input_models import FileInput, InputParam, UrlInput, UrlListInput
 from ogdc_shared.recipe.input_names import name_problems
 from ogdc_shared.recipe.meta import load_meta
+from ogdc_shared.recipe.metadata_advice import metadata_advice
 from ogdc_shared.recipe.models import DataOneOutput, RecipeMeta, ShellWorkflow
 from ogdc_shared.recipe.network import named_addresses, network_signs, unreached
 from ogdc_shared.recipe.shell import Shell
@@ -92,6 +93,7 @@ def load_recipe(directory: Path) -> Recipe:
         *_config_advice(meta, directory),
         *script.advice,
         *_network_advice(meta, script),
+        *metadata_advice(meta),
     )
     return Recipe(
         recipe_id(meta.name), meta, directory, commands=script.commands, shell=script.shell, advice=advice

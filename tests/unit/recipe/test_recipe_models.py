@@ -125,7 +125,10 @@ def test_a_volume_input_has_a_pattern_for_all_files() -> None:
             "workflow.parallel.items: 5 cannot be used; give a text, or a list of texts.",
         ),
         ({"outputs": {}}, "outputs: there is no such key; did you mean output?"),
-        ({"author": "me"}, "author: there is no such key; possible here: name, workflow, input, output."),
+        (
+            {"author": "me"},
+            "author: there is no such key; possible here: name, workflow, input, output, metadata.",
+        ),
         ({"workflow": []}, "workflow: a list is no mapping; give `key: value` lines, indented below it."),
         ({"workflow": "shell"}, "workflow: 'shell' is no mapping;"),
         ({"workflow": {"type": "shel"}}, "workflow.type: 'shel' is no type for this; did you mean shell?"),

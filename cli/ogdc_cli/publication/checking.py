@@ -1,0 +1,57 @@
+"""Looking at a package before it is published: what would be sent, and whether it is valid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ogdc_cli.publication.package import Package
+from ogdc_shared.dataone.member import METADATA, Member
+from ogdc_shared.dataone.system_metadata import Rights, orcid_subject, system_metadata
+from ogdc_shared.dataone.validation import eml_validator, system_metadata_validator
+from ogdc_shared.storage.files import replacing
+
+SYSTEM_METADATA = "system-metadata"
+
+
+def rights_of(package: Package, *, writers: tuple[str, ...] = ()) -> Rights:
+    """Who may do what with the objects of a package."""
+    return Rights(orcid_subject(package.owner), package.is_public, writers)
+
+
+def write_system_metadata(package: Package, directory: Path) -> Iterator[tuple[Member, bytes]]:
+    """Write the system metadata of each object beside it, to be looked at, and yield them."""
+    for number, member in enumerate(package.members, start=1):
+        written = system_metadata(member, rights_of(package))
+        with replacing(directory / SYSTEM_METADATA / f"{number}.xml", sync=False) as file:
+            file.write(written)
+        yield member, written
+
+
+def problems(package: Package, directory: Path) -> Iterator[str]:
+    """What is wrong with a package, as far as the schemas are at hand."""
+    eml, system = eml_validator(), system_metadata_validator()
+    for member, written in write_system_metadata(package, directory):
+        for problem in system.problems(written) if system else ():
+            yield f"System metadata of {member.path}: {problem}"
+        if eml and member.role == METADATA:
+            for problem in eml.problems((directory / member.file).read_bytes()):
+                yield f"{member.file}: {problem}"
+
+
+def unchecked() -> Iterator[str]:
+    """What was not validated, since its schemas are not here."""
+    if eml_validator() is None:
+        yield "The metadata were not validated by EML's schemas: pip install emlvp lxml"
+    if system_metadata_validator() is None:
+        yield "The system metadata were not validated by DataONE's schemas: pip install dataone.common lxml"
+
+
+def advice(package: Package) -> Iterator[str]:
+    """What some nodes refuse that no schema forbids.
+
+    Source: Metacat 3.3.0, which refuses objects without bytes.
+    """
+    for member in package.members:
+        if member.size == 0:
+            yield f"{member.path} is empty, and some nodes (Metacat) take no object without bytes."

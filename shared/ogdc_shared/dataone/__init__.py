@@ -1,0 +1,1 @@
+"""Results as DataONE packages: what describes them, and sending them to a member node."""

@@ -1,0 +1,155 @@
+"""A data set's metadata in the Ecological Metadata Language 2.2.0, which the Arctic Data Center curates in.
+
+Files are `otherEntity`: `spatialRaster` and `spatialVector` demand definitions and accuracies of every
+attribute, which nobody but the author knows, and a name of the CRS from a list without the polar ones.
+
+Source: EML 2.2.0, the schemas and their documentation; the order of elements is fixed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+from xml.etree import ElementTree
+
+from ogdc_shared.dataone.formats import EML
+from ogdc_shared.dataone.identifiers import resolve_url
+from ogdc_shared.dataone.member import OUTPUT, PROGRAM
+from ogdc_shared.dataone.xml_text import add, add_given, add_paragraphs, document
+from ogdc_shared.recipe.metadata import paragraphs
+
+if TYPE_CHECKING:
+    from ogdc_shared.dataone.member import Member
+    from ogdc_shared.recipe.metadata import Award, Geographic, Metadata, Party, Temporal
+
+_SYSTEM = "https://search.dataone.org"
+_SCHEMA = "http://www.w3.org/2001/XMLSchema-instance"
+_ABOUT = {
+    OUTPUT: "A result of the recipe.",
+    PROGRAM: "The commands that made the results from the inputs.",
+}
+_ABOUT_OTHERS = "How the results came to be: an RO-Crate with inputs, commands, programs and checksums."
+
+
+class DataSet(NamedTuple):
+    """What there is to say of a package."""
+
+    pid: str
+    """Of the metadata themselves."""
+    metadata: Metadata
+    license: str
+    """An SPDX id or a URL."""
+    published_on: str
+    """A day."""
+    steps: Sequence[Sequence[str]]
+    """What was done to the data, in order; each step in paragraphs."""
+    members: Sequence[Member]
+    """Its data, in order."""
+
+
+def eml(about: DataSet) -> bytes:
+    """Write a data set's metadata."""
+    ElementTree.register_namespace("eml", EML)
+    root = ElementTree.Element(f"{{{EML}}}eml", {"packageId": about.pid, "system": _SYSTEM})
+    root.set(f"{{{_SCHEMA}}}schemaLocation", f"{EML} {EML}/eml.xsd")
+    _add_dataset(add(root, "dataset"), about)
+    return document(root)
+
+
+def _add_dataset(dataset: ElementTree.Element, about: DataSet) -> None:
+    metadata = about.metadata
+    add(dataset, "title", metadata.title)
+    for creator in metadata.creators:
+        _add_party(add(dataset, "creator"), creator)
+    add(dataset, "pubDate", about.published_on)
+    add_paragraphs(dataset, "abstract", paragraphs(metadata.abstract))
+    if metadata.keywords:
+        keywords = add(dataset, "keywordSet")
+        for keyword in metadata.keywords:
+            add(keywords, "keyword", keyword)
+    _add_license(dataset, about.license)
+    _add_coverage(dataset, metadata.geographic, metadata.temporal)
+    _add_party(add(dataset, "contact"), metadata.asked)
+    _add_methods(dataset, about.steps)
+    if metadata.awards:
+        _add_project(add(dataset, "project"), metadata)
+    for member in about.members:
+        _add_entity(add(dataset, "otherEntity"), member)
+
+
+def _add_party(party: ElementTree.Element, about: Party) -> None:
+    if about.family_name is not None:
+        person = add(party, "individualName")
+        add_given(person, givenName=about.given_name, surName=about.family_name)
+    add_given(party, organizationName=about.organization, electronicMailAddress=about.email)
+    if about.orcid is not None:
+        add(party, "userId", f"https://orcid.org/{about.orcid}", directory="https://orcid.org")
+
+
+def _add_license(dataset: ElementTree.Element, license_: str) -> None:
+    is_url = license_.startswith(("http://", "https://"))
+    url = license_ if is_url else f"https://spdx.org/licenses/{license_}.html"
+    add_paragraphs(dataset, "intellectualRights", [f"License: {license_}."])
+    licensed = add(dataset, "licensed")
+    add_given(licensed, licenseName=license_, url=url, identifier=None if is_url else license_)
+
+
+def _add_coverage(
+    dataset: ElementTree.Element, geographic: Geographic | None, temporal: Temporal | None
+) -> None:
+    if geographic is None and temporal is None:
+        return
+    coverage = add(dataset, "coverage")
+    if geographic is not None:
+        place = add(coverage, "geographicCoverage")
+        add(place, "geographicDescription", geographic.description)
+        box = add(place, "boundingCoordinates")
+        for side in ("west", "east", "north", "south"):
+            add(box, f"{side}BoundingCoordinate", repr(getattr(geographic, side)))
+    if temporal is not None:
+        _add_times(add(coverage, "temporalCoverage"), temporal)
+
+
+def _add_times(coverage: ElementTree.Element, temporal: Temporal) -> None:
+    if temporal.end is None:
+        add(add(coverage, "singleDateTime"), "calendarDate", temporal.begin)
+        return
+    times = add(coverage, "rangeOfDates")
+    add(add(times, "beginDate"), "calendarDate", temporal.begin)
+    add(add(times, "endDate"), "calendarDate", temporal.end)
+
+
+def _add_methods(dataset: ElementTree.Element, steps: Iterable[Sequence[str]]) -> None:
+    methods = add(dataset, "methods")
+    for step in steps:
+        made = add(methods, "methodStep")
+        add_paragraphs(made, "description", step)
+
+
+def _add_project(project: ElementTree.Element, metadata: Metadata) -> None:
+    add(project, "title", metadata.title)
+    for creator in metadata.creators:
+        person = add(project, "personnel")
+        _add_party(person, creator)
+        add(person, "role", "creator")
+    for award in metadata.awards:
+        _add_award(add(project, "award"), award)
+
+
+def _add_award(made: ElementTree.Element, award: Award) -> None:
+    add_given(made, funderName=award.funder, awardNumber=award.number, title=award.title, awardUrl=award.url)
+
+
+def _add_entity(entity: ElementTree.Element, member: Member) -> None:
+    entity.set("id", member.pid)
+    add(entity, "entityName", member.path)
+    add(entity, "entityDescription", _ABOUT.get(member.role, _ABOUT_OTHERS))
+    physical = add(entity, "physical")
+    add(physical, "objectName", member.name)
+    add(physical, "size", member.size, unit="bytes")
+    add(physical, "authentication", member.sha256, method="SHA-256")
+    form = add(add(physical, "dataFormat"), "externallyDefinedFormat")
+    add(form, "formatName", member.format_id)
+    online = add(add(physical, "distribution"), "online")
+    add(online, "url", resolve_url(member.pid), function="download")
+    add(entity, "entityType", member.format_id)

@@ -1,0 +1,36 @@
+"""An object of a package."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+OUTPUT, PROGRAM, ACCOUNT, METADATA, MAP = "output", "program", "account", "metadata", "map"
+"""Roles. The first three are data to DataONE: what the run made, what made it, and the account of that."""
+
+
+class Member(NamedTuple):
+    """An object of a package, and where it is on this machine."""
+
+    pid: str
+    role: str
+    path: str
+    """What it is called in the data set, with slashes."""
+    file: str
+    """Where it is, below the package's directory."""
+    format_id: str
+    size: int
+    sha256: str
+
+    @property
+    def name(self) -> str:
+        """Its last part."""
+        return self.path.rpartition("/")[2]
+
+    @classmethod
+    def of(cls, fields: dict[str, Any]) -> Member:
+        """Read what `_asdict` gave.
+
+        Raises:
+            TypeError: it is something else.
+        """
+        return cls(**fields)

@@ -1,0 +1,32 @@
+"""What a data set lacks that publishing it takes, or that its curators ask for.
+
+Source: Arctic Data Center, "Data Submission Guidelines".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ogdc_shared.recipe.forms import META_FILE
+from ogdc_shared.recipe.models import RecipeMeta
+
+_WORDS = 100
+
+
+def metadata_advice(meta: RecipeMeta) -> Iterator[str]:
+    """Yield a sentence for each thing, where the recipe says something of its result as a data set."""
+    about = meta.metadata
+    if about is None:
+        return
+    if meta.output.license is None:
+        yield f"{META_FILE}: output.license: is missing, and publishing takes one, such as CC-BY-4.0."
+    if about.owner is None:
+        yield (
+            f"{META_FILE}: metadata.creators: none has an `orcid`, and publishing takes one, whose the "
+            "data set will be; `rights_holder` names somebody else's."
+        )
+    if (words := len(about.abstract.split())) < _WORDS:
+        yield f"{META_FILE}: metadata.abstract: has {words} words; curators ask for {_WORDS} or more."
+    for key in ("keywords", "geographic", "temporal"):
+        if not getattr(about, key):
+            yield f"{META_FILE}: metadata.{key}: is missing; curators ask for it."

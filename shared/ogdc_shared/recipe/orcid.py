@@ -1,0 +1,27 @@
+"""ORCID iDs as people give them.
+
+Source: ORCID, "Structure of the ORCID Identifier": the last character is a check digit by ISO 7064, MOD 11-2.
+"""
+
+from __future__ import annotations
+
+import re
+
+_ORCID = re.compile(r"(?:https?://orcid\.org/)?(\d{4}-\d{4}-\d{4}-\d{3}[\dX])/?")
+
+
+def read_orcid(text: str) -> str | None:
+    """The sixteen characters of an iD that is given bare or as a URL, such as 0000-0002-1825-0097.
+
+    None: it is none, or a digit of it is wrong.
+    """
+    found = _ORCID.fullmatch(text.strip())
+    return found[1] if found and found[1][-1] == _check_character(found[1]) else None
+
+
+def _check_character(orcid: str) -> str:
+    total = 0
+    for digit in orcid.replace("-", "")[:-1]:
+        total = (total + int(digit)) * 2
+    value = (12 - total % 11) % 11
+    return "X" if value == 10 else str(value)

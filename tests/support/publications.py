@@ -1,0 +1,44 @@
+"""Data sets for the tests: what an author says of one, and its objects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ogdc_shared.dataone.eml import DataSet
+from ogdc_shared.dataone.formats import format_id
+from ogdc_shared.dataone.identifiers import object_id
+from ogdc_shared.dataone.member import ACCOUNT, OUTPUT, PROGRAM, Member
+from ogdc_shared.recipe.metadata import Metadata
+
+RUN_ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
+ORCID = "0000-0002-1825-0097"
+METADATA: dict[str, Any] = {
+    "title": "Places & <ice> of the Bering Sea, 2021",
+    "abstract": "Where & when.\n\nAnd <why>.\n",
+    "creators": [
+        {"given_name": "Josiah", "family_name": "Carberry", "orcid": ORCID, "email": "j@example.org"},
+        {"organization": "A team"},
+    ],
+    "contact": {"family_name": "Lovelace"},
+    "keywords": ["ice"],
+    "geographic": {"description": "Bering Sea", "west": 170, "east": -160, "south": 55, "north": 66},
+    "temporal": {"begin": 2021, "end": "2021-06-30"},
+    "awards": {"funder": "NSF", "title": "Ice", "number": "1", "url": "https://example.org/1"},
+    "methods": "Counted.",
+}
+
+
+def member(role: str, path: str, **changed: Any) -> Member:
+    """An object of a package."""
+    made = Member(object_id(RUN_ID, role, path), role, path, f"data/{path}", format_id(path), 3, "ab" * 32)
+    return made._replace(**changed)
+
+
+DATA = (member(OUTPUT, "d/ü.tif"), member(PROGRAM, "recipe/recipe.sh"), member(ACCOUNT, "provenance.zip"))
+
+
+def data_set(members: tuple[Member, ...] = DATA, **changed: Any) -> DataSet:
+    """A data set; `changed` are keys of its metadata, of which None takes one away."""
+    given = {key: value for key, value in (METADATA | changed).items() if value is not None}
+    described = Metadata.model_validate(given)
+    return DataSet("urn:uuid:m", described, "CC-BY-4.0", "2026-11-27", [["Command 1: cp a b"]], members)

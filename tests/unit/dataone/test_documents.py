@@ -1,0 +1,148 @@
+"""What describes a package: held to the schemas, and read as an index reads it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ogdc_shared.dataone.eml import eml
+from ogdc_shared.dataone.formats import UNKNOWN, format_id
+from ogdc_shared.dataone.identifiers import object_id, resolve_url
+from ogdc_shared.dataone.member import OUTPUT
+from ogdc_shared.dataone.resource_map import Execution, Package, resource_map
+from ogdc_shared.dataone.system_metadata import Rights, system_metadata
+from ogdc_shared.dataone.validation import Validator, eml_validator
+from ogdc_shared.recipe.metadata import Metadata
+from support.publications import DATA, ORCID, RUN_ID, data_set, member
+
+RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
+INPUTS = ("https://example.org/a%20b.tif?x=1&y=2",)
+PACKAGE = Package(
+    "map:1", "meta:1", DATA, "2026-11-27T15:00:00.000+00:00", "me", Execution(RUN_ID, ORCID, INPUTS)
+)
+Triples = set[tuple[str, str, str]]
+
+
+@pytest.fixture(scope="module")
+def validator() -> Validator:
+    found = eml_validator()
+    assert found is not None
+    return found
+
+
+def triples(document: bytes) -> Triples:
+    """The statements of a map about what has a URI."""
+    found = set()
+    for about in ElementTree.fromstring(document):
+        for statement in about:
+            value = statement.get(f"{RDF}resource", statement.text)
+            found.add((about.attrib[f"{RDF}about"], statement.tag.rpartition("}")[2], value or ""))
+    return found
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {},
+        {"contact": None, "keywords": None, "geographic": None, "temporal": None, "awards": None},
+        {"temporal": {"begin": "2021-06-30"}},
+        {"geographic": None},
+    ],
+)
+def test_metadata_are_what_their_schemas_say(validator: Validator, changed: dict[str, Any]) -> None:
+    assert validator.problems(eml(data_set(**changed))) == []
+
+
+@given(text=st.text(st.characters(codec="utf-8"), min_size=1, max_size=20))
+def test_whatever_an_author_or_a_file_is_called_metadata_stay_valid(validator: Validator, text: str) -> None:
+    words = f"a{text}".replace("\r", "")
+    about = data_set((member(OUTPUT, words),))
+    metadata = about.metadata.model_copy(update={"title": words, "abstract": words, "keywords": (words,)})
+    assert validator.problems(eml(about._replace(metadata=metadata))) == []
+
+
+def test_mistakes_of_metadata_are_found_by_their_lines(validator: Validator) -> None:
+    without_title = re.sub(rb"<title>.*</title>", b"", eml(data_set()), count=1)
+    assert [problem.partition(":")[0] for problem in validator.problems(without_title)] == ["line 5"]
+
+
+def test_a_box_over_the_antimeridian_keeps_its_sides() -> None:
+    found = eml(data_set()).decode()
+    assert "<westBoundingCoordinate>170.0<" in found
+    assert "<eastBoundingCoordinate>-160.0<" in found
+
+
+def test_a_map_names_each_object_once_and_says_what_it_belongs_to() -> None:
+    found = triples(resource_map(PACKAGE))
+    whole = f"{resolve_url('map:1')}#aggregation"
+    members = {resolve_url(pid) for pid in ("meta:1", *(each.pid for each in DATA))}
+    assert {value for about, name, value in found if (about, name) == (whole, "aggregates")} == members
+    for uri in members:
+        assert (uri, "isAggregatedBy", whole) in found
+        assert (uri, "isDocumentedBy", resolve_url("meta:1")) in found
+        assert (resolve_url("meta:1"), "documents", uri) in found
+    assert {value for _, name, value in found if name == "identifier"} >= {"map:1", "meta:1", *INPUTS}
+
+
+def test_a_map_says_how_the_results_came_to_be() -> None:
+    found = triples(resource_map(PACKAGE))
+    output, program = (resolve_url(each.pid) for each in DATA[:2])
+    assert {
+        (output, "wasGeneratedBy", f"urn:uuid:{RUN_ID}"),
+        (output, "wasDerivedFrom", INPUTS[0]),
+        (f"urn:uuid:{RUN_ID}", "used", INPUTS[0]),
+        (program, "type", "http://purl.dataone.org/provone/2015/01/15/ontology#Program"),
+        (output, "atLocation", "d/ü.tif"),
+    } <= found
+    document = resource_map(PACKAGE).decode()
+    assert f'hadPlan rdf:resource="{program}"' in document
+    assert f'agent rdf:resource="https://orcid.org/{ORCID}"' in document
+
+
+def test_a_map_of_many_inputs_and_outputs_does_not_grow_with_their_product() -> None:
+    many = PACKAGE._replace(
+        members=tuple(member(OUTPUT, f"{number}.tif") for number in range(500)),
+        execution=Execution(RUN_ID, None, [f"https://example.org/{number}" for number in range(500)]),
+    )
+    assert len(resource_map(many)) < 2_000_000
+
+
+def test_system_metadata_say_who_may_read_and_write() -> None:
+    [public] = _rules(Rights("me", is_public=True))
+    assert public == ("public", ("read",))
+    assert _rules(Rights("me", is_public=False)) == []
+    assert _rules(Rights("me", is_public=False, writers=("CN=a",))) == [
+        ("CN=a", ("read", "write", "changePermission"))
+    ]
+
+
+def _rules(rights: Rights) -> list[tuple[str, tuple[str, ...]]]:
+    root = ElementTree.fromstring(system_metadata(DATA[0], rights))
+    assert [each.tag for each in root][:5] == ["identifier", "formatId", "size", "checksum", "rightsHolder"]
+    found = []
+    for rule in root.iter("allow"):
+        subject, *permissions = (each.text or "" for each in rule)
+        found.append((subject, tuple(permissions)))
+    return found
+
+
+def test_identifiers_follow_from_the_run_and_differ_by_role_and_path() -> None:
+    made = {object_id(RUN_ID, role, path) for role in ("output", "program") for path in ("a", "b")}
+    assert len(made) == 4
+    assert object_id(RUN_ID, "output", "a") in made
+    assert all(each.startswith("urn:uuid:") for each in made)
+
+
+def test_formats_go_by_the_last_suffix() -> None:
+    assert format_id("a.b/C.TIF") == "image/geotiff"
+    assert format_id("a.tif/README") == format_id("x.zarr") == UNKNOWN
+
+
+def test_metadata_know_whose_they_are() -> None:
+    assert data_set().metadata.owner == ORCID
+    assert isinstance(data_set().metadata, Metadata)
