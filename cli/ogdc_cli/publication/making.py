@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from ogdc_shared.recipe.metadata import Metadata
 
 _DATA, _CRATE, _EML, _MAP = "data", "provenance.zip", "metadata.xml", "resource-map.xml"
-_TOLD = 100
+_MAX_INPUTS = 100
 """Inputs that stand in the metadata themselves."""
 _MADE_BY = "ogdc-runner"
 
@@ -124,13 +124,13 @@ def _describe(
     package: Package,
     directory: Path,
     account: Account,
-    told: tuple[Metadata, str],
+    words: tuple[Metadata, str],
     data: tuple[Member, ...],
 ) -> tuple[Member, Member]:
     """Write metadata and map; returns both as members."""
-    metadata, license_ = told
+    metadata, license_ = words
     pid = object_id(package.run_id, METADATA)
-    steps = [*([paragraphs(metadata.methods)] if metadata.methods else []), list(_told(account))]
+    steps = [*([paragraphs(metadata.methods)] if metadata.methods else []), list(_method(account))]
     about = DataSet(pid, metadata, license_, account.finished_at[:10], steps, data)
     with replacing(directory / _EML) as file:
         file.write(eml(about))
@@ -144,13 +144,13 @@ def _describe(
     )
 
 
-def _told(account: Account) -> Iterator[str]:
+def _method(account: Account) -> Iterator[str]:
     """What was done, in sentences."""
     recipe = account.recipe
     yield f"The recipe {recipe.meta.name} ran by ogdc-runner {account.version}; {_CRATE} tells of it in full."
     for number, command in enumerate(recipe.commands, start=1):
         yield f"Command {number}: {command.text}"
-    for source in account.inputs[:_TOLD]:
+    for source in account.inputs[:_MAX_INPUTS]:
         yield f"Input: {source}"
-    if (more := len(account.inputs) - _TOLD) > 0:
+    if (more := len(account.inputs) - _MAX_INPUTS) > 0:
         yield f"And {more:,} more inputs, of which {_CRATE} tells."

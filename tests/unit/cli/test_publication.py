@@ -130,7 +130,7 @@ def test_a_result_that_was_changed_since_is_not_published(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("meta", "said"),
+    ("meta", "message"),
     [
         ({key: value for key, value in META.items() if key != "metadata"}, "has no `metadata`"),
         (META | {"output": {}}, "has no `output.license`"),
@@ -141,10 +141,10 @@ def test_a_result_that_was_changed_since_is_not_published(tmp_path: Path) -> Non
     ],
 )
 def test_what_a_package_must_have_is_asked_for_and_may_come_later(
-    tmp_path: Path, meta: dict[str, Any], said: str
+    tmp_path: Path, meta: dict[str, Any], message: str
 ) -> None:
     client = deployment(tmp_path / "at", meta=meta)
-    with pytest.raises(InvalidRequestError, match=said):
+    with pytest.raises(InvalidRequestError, match=message):
         made(client, tmp_path / "package")
     (tmp_path / "meta.yml").write_text(json.dumps(META))
     assert made(client, tmp_path / "package", tmp_path / "meta.yml").members

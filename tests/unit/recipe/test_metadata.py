@@ -25,7 +25,7 @@ def read(**changed: Any) -> RecipeMeta:
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "message"),
     [
         ({"title": " "}, "metadata.title: ' ' is empty"),
         ({"abstract": "a\n\nb\x07"}, "metadata.abstract: 'a\\n\\nb\\x07' has the control character"),
@@ -51,11 +51,13 @@ def read(**changed: Any) -> RecipeMeta:
         ({"geographic": METADATA["geographic"] | {"east": True}}, "True is no number"),
     ],
 )
-def test_an_author_is_told_which_field_which_value_and_what_to_do(changed: dict[str, Any], said: str) -> None:
+def test_an_author_is_told_which_field_which_value_and_what_to_do(
+    changed: dict[str, Any], message: str
+) -> None:
     with pytest.raises(ValidationError) as caught:
         read(**changed)
     [sentence] = explain(caught.value, file="meta.yml")
-    assert said in sentence
+    assert message in sentence
 
 
 def test_what_people_write_is_taken() -> None:
@@ -83,7 +85,7 @@ def test_orcid_ids_are_read_with_their_check_character() -> None:
 def test_an_author_is_told_what_publishing_takes_and_curators_ask_for() -> None:
     bare = {"title": "T", "abstract": "short", "creators": [{"family_name": "L"}]}
     found = list(metadata_advice(RecipeMeta.model_validate(RECIPE | {"metadata": bare})))
-    said = (
+    message = (
         "output.license",
         "metadata.creators",
         "abstract: has 1 words",
@@ -91,6 +93,6 @@ def test_an_author_is_told_what_publishing_takes_and_curators_ask_for() -> None:
         "geographic",
         "temporal",
     )
-    assert len(found) == len(said)
-    assert all(part in line for part, line in zip(said, found, strict=True))
+    assert len(found) == len(message)
+    assert all(part in line for part, line in zip(message, found, strict=True))
     assert list(metadata_advice(RecipeMeta.model_validate(RECIPE))) == []
