@@ -52,14 +52,21 @@ class Installed(NamedTuple):
 
     def tell(self, message: Message) -> None:
         """Send the broker an event, as a source of this deployment does."""
-        token = self.cluster.secret(NAMESPACE, "ogdc-events")["token"]
-        headers = {**message.headers, f"ce-{TOKEN_EXTENSION}": token}
-        self.broker.call("POST", f"/{NAMESPACE}/ogdc", message.body, headers)
+        event = _bearing(self.cluster.secret(NAMESPACE, "ogdc-events")["token"], message)
+        self.broker.call("POST", f"/{NAMESPACE}/ogdc", event.body, event.headers)
 
     def instances(self) -> set[str]:
         """Return the functions that have a pod now."""
         pods = self.cluster.get(NAMESPACE, "pods", "--selector", "serving.knative.dev/service")["items"]
         return {pod["metadata"]["labels"]["serving.knative.dev/service"] for pod in pods}
+
+
+def _bearing(token: str, message: Message) -> Message:
+    """Add the token where an event has its extensions: beside the data in structured mode, or a header."""
+    if message.headers["Content-Type"].startswith("application/cloudevents+json"):
+        event = {**json.loads(message.body), TOKEN_EXTENSION: token}
+        return Message(message.headers, json.dumps(event).encode())
+    return Message({**message.headers, f"ce-{TOKEN_EXTENSION}": token}, message.body)
 
 
 @contextmanager
