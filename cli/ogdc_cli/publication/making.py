@@ -22,7 +22,7 @@ from ogdc_shared.dataone.member import ACCOUNT, MAP, METADATA, OUTPUT, PROGRAM, 
 from ogdc_shared.dataone.resource_map import Execution, resource_map
 from ogdc_shared.dataone.resource_map import Package as MapOf
 from ogdc_shared.errors import InvalidRequestError
-from ogdc_shared.layout import PROVENANCE
+from ogdc_shared.layout import COMPANIONS
 from ogdc_shared.recipe.metadata import paragraphs
 from ogdc_shared.storage.files import replacing
 from ogdc_shared.walking import walk
@@ -35,6 +35,7 @@ _DATA, _CRATE, _EML, _MAP = "data", "provenance.zip", "metadata.xml", "resource-
 _MAX_INPUTS = 100
 """Inputs that stand in the metadata themselves."""
 _MADE_BY = "ogdc-runner"
+_COMPANIONS = frozenset(name for name, _ in COMPANIONS)
 
 
 def make_package(client: ApiClient, name: str, directory: Path, *, metadata: Path | None) -> Package:
@@ -78,8 +79,8 @@ def _data(
     """Bring a package's data into its directory."""
     found = False
     for output in client.outputs(package.run):
-        if output.path.startswith(f"{PROVENANCE}/") and output.path not in account.checksums:
-            continue  # the crate that comes with a result, which is packed below
+        if output.path.partition("/")[0] in _COMPANIONS and output.path not in account.checksums:
+            continue  # the crate is packed below, and from a package the links of a catalogue lead nowhere
         found = True
         file = f"{_DATA}/{output.path}"
         if not (directory / file).exists():

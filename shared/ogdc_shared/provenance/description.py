@@ -68,6 +68,9 @@ class RunDescription(NamedTuple):
     """Whether whoever reads the result may read the recipe's files as well."""
     license: str | None = None
     """Of the result, as the recipe says; None: it says nothing."""
+    begin: str | None = None
+    end: str | None = None
+    """Of when the result's data are, as the recipe says; None: it says nothing."""
     status: str = "Succeeded"
     message: str | None = None
     started_at: str | None = None

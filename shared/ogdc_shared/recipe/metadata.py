@@ -138,6 +138,15 @@ class Temporal(Strict):
             raise ValueError(f"is before begin ({begin}); exchange the two.")
         return value
 
+    @property
+    def period(self) -> tuple[str, str]:
+        """Its first and its last second in UTC, in ISO 8601: a day, or a year, is meant whole."""
+        first, last = self.begin, self.end or self.begin
+        first, last = (
+            day if "-" in day else f"{day}-{rest}" for day, rest in ((first, "01-01"), (last, "12-31"))
+        )
+        return f"{first}T00:00:00Z", f"{last}T23:59:59Z"
+
 
 class Award(Strict):
     """What paid for the work."""

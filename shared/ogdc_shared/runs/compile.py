@@ -66,6 +66,8 @@ class CompiledRun(NamedTuple):
     """The Argo Workflow."""
     license: str | None = None
     """Of the result, as the recipe says."""
+    period: tuple[str, str] | None = None
+    """Of when the result's data are, likewise (see `Temporal.period`)."""
     result_stages: frozenset[str] = frozenset()
     """Those before the last of which `layout.RESULT` is part of the result."""
 
@@ -210,9 +212,8 @@ def _compile(
         packs=packs,
         division=None if partitions is None else measure(files.sizes, partitions),
         license=recipe.meta.output.license,
-        result_stages=frozenset(
-            each.stage for each in stages[:-1] if needs(recipe.meta, each.stage, settings).has_results
-        ),
+        period=_period(recipe),
+        result_stages=_result_stages(recipe, stages, settings),
         manifest=build_workflow(
             name=name,
             recipe=_facts(
@@ -232,6 +233,17 @@ def _compile(
             trace=current().trace,
         ),
     )
+
+
+def _result_stages(recipe: Recipe, stages: Sequence[Plan], settings: Settings) -> frozenset[str]:
+    return frozenset(
+        each.stage for each in stages[:-1] if needs(recipe.meta, each.stage, settings).has_results
+    )
+
+
+def _period(recipe: Recipe) -> tuple[str, str] | None:
+    metadata = recipe.meta.metadata
+    return metadata.temporal.period if metadata and metadata.temporal else None
 
 
 def _digest(plan: Plan) -> str:

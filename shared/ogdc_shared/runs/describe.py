@@ -30,6 +30,8 @@ def describe(run: Run, compiled: CompiledRun, *, caller: Caller) -> RunDescripti
         version=own_version(),
         recipe_is_public=caller.issuer == OPEN,  # else they are the owner's and admins'
         license=compiled.license,
+        begin=compiled.period[0] if compiled.period else None,
+        end=compiled.period[1] if compiled.period else None,
         submitted_at=run.submitted_at.isoformat(),
         stages=tuple(
             StageDescription(

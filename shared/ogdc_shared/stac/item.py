@@ -40,7 +40,7 @@ _ANY = "application/octet-stream"
 _SHA2_256 = "1220"
 """How a multihash of SHA-256 begins: the function's code, and the 32 bytes that follow."""
 _UNKNOWN_TIME = (
-    "The recipe does not say of when the data are: `datetime` is when they were made, as `created` is."
+    " The recipe does not say of when the data are: `datetime` is when they were made, as `created` is."
 )
 
 
@@ -96,17 +96,23 @@ def build_item(output: Output, run: RunDescription, *, up: str) -> dict[str, Any
 
 
 def _properties(output: Output, run: RunDescription) -> dict[str, Any]:
-    made = shown_time(run.finished_at or run.submitted_at)
     about = f"Made by run {run.name} of the recipe {run.recipe_id} ({run.recipe_name})."
     return {
         "title": output.name,
-        "description": f"{about} {_UNKNOWN_TIME}",
-        "datetime": made,
-        "created": made,
+        "description": about if run.begin else about + _UNKNOWN_TIME,
+        **_times(run),
         **({"license": run.license} if run.license else {}),
         "processing:software": {"ogdc-runner": run.version},
         **_projection(output.place),
     }
+
+
+def _times(run: RunDescription) -> dict[str, str | None]:
+    """Of when the data are, and when they were made."""
+    made = shown_time(run.finished_at or run.submitted_at)
+    if run.begin is None:
+        return {"datetime": made, "created": made}
+    return {"datetime": None, "start_datetime": run.begin, "end_datetime": run.end, "created": made}
 
 
 def _projection(place: dict[str, Any]) -> dict[str, Any]:

@@ -31,7 +31,10 @@ META: dict[str, Any] = {
     "output": {"license": "CC-BY-4.0"},
     "metadata": METADATA,
 }
-OUTPUTS = {"b.tif": b"tif", "d/ü.csv": b"1\n", ".provenance/README.md": b"# Provenance\n"}
+OUTPUTS = {
+    **{"b.tif": b"tif", "d/ü.csv": b"1\n"},
+    **{".provenance/README.md": b"# Provenance\n", ".stac/catalog.json": b"{}\n"},
+}
 
 
 class Deployment:

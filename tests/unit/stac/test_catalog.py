@@ -10,6 +10,7 @@ import pystac
 import pystac.validation
 import pytest
 
+from ogdc_shared.recipe.metadata import Temporal
 from ogdc_shared.stac import catalog
 from ogdc_shared.stac.catalog import write_catalog
 from ogdc_shared.stac.item import Output, OutputFile
@@ -28,9 +29,9 @@ PLACE: dict[str, Any] = {
 DIGEST = "9f" * 32
 
 
-def written(directory: Path, *outputs: Output) -> Path:
+def written(directory: Path, *outputs: Output, **more: str) -> Path:
     (directory / ".stac").mkdir()
-    write_catalog(str(directory / ".stac"), RUN._replace(license="CC-BY-4.0"), outputs)
+    write_catalog(str(directory / ".stac"), RUN._replace(license="CC-BY-4.0", **more), outputs)
     return directory / ".stac/catalog.json"
 
 
@@ -64,6 +65,15 @@ def test_a_catalogue_leads_to_its_outputs(tmp_path: Path) -> None:
     leads = path.parent / "items" / data["href"].replace("%20", " ")
     assert leads.resolve().read_bytes() == b"raster"
     assert item.assets["a b.tif.aux.xml"].roles == ["metadata"]
+
+
+def test_an_item_says_of_when_its_data_are_where_that_is_known(tmp_path: Path) -> None:
+    begin, end = Temporal(begin="2019", end="2021-06-30").period
+    [item] = items(written(tmp_path, Output("a.tif", PLACE), begin=begin, end=end))
+    check(item)
+    known = [item.properties[name] for name in ("datetime", "start_datetime", "end_datetime")]
+    assert known == [None, "2019-01-01T00:00:00Z", "2021-06-30T23:59:59Z"]
+    assert "does not say" not in item.properties["description"]
 
 
 def test_names_that_look_the_same_have_files_of_their_own(tmp_path: Path) -> None:
