@@ -46,7 +46,7 @@ def environment(
         "OGDC_DB_TIMEOUT": "1",
         "ARGO_WORKFLOWS_SERVICE_URL": argo.url,
         "ARGO_NAMESPACE": NAMESPACE,
-        "ARGO_TIMEOUT": "1",
+        "ARGO_TIMEOUT": "60",
         "OGDC_ARTIFACT_DIR": str(artifacts),
         "OGDC_ARTIFACT_URL": "http://127.0.0.1:9",
         "OGDC_ALLOWED_NETWORKS": '["127.0.0.0/8"]',  # the tests' own servers

@@ -111,12 +111,22 @@ class TestMending:
         assert answer["status"] == "Error"
         assert "deleted" in answer["message"]
 
-    @pytest.mark.parametrize("fault", ["refuse", "drop", "hang", "reject"])
+    @pytest.mark.parametrize("fault", ["refuse", "drop", "reject"])
     def test_when_argo_is_away_the_record_stands(self, submit, status, argo: ArgoServer, fault: str):
         name = started(submit)
         argo.faults["get"] = fault
 
         response = status.get(f"/status/{name}")
+
+        assert response.status_code == 200
+        assert response.get_json()["status"] == "Pending"
+
+    def test_when_argo_never_answers_the_record_stands(self, submit, serve, argo: ArgoServer, environment):
+        name = started(submit)
+        argo.faults["get"] = "hang"
+        environment.setenv("ARGO_TIMEOUT", "1")
+
+        response = serve("status").get(f"/status/{name}")
 
         assert response.status_code == 200
         assert response.get_json()["status"] == "Pending"

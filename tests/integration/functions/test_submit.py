@@ -348,11 +348,13 @@ class TestArgoAway:
 
     @pytest.mark.parametrize("fault", ["drop", "hang", "refuse"])
     def test_a_run_that_may_be_at_argo_stays_and_is_named(
-        self, submit, argo: ArgoServer, database: Database, artifacts: Path, fault: str
+        self, serve, environment, argo: ArgoServer, database: Database, artifacts: Path, fault: str
     ):
         argo.faults["create"] = fault
+        if fault == "hang":
+            environment.setenv("ARGO_TIMEOUT", "1")
 
-        response = send(submit)
+        response = send(serve("submit"))
 
         assert response.status_code == 503
         (name,) = recorded(database)
