@@ -64,8 +64,8 @@ def _entries(directory: str) -> list[os.DirEntry[str]]:
 
 
 def _fits(path: str) -> bool:
-    """Whether the kernel takes a path of that length."""
-    return len(path) < _PATH_MAX // 4 or len(os.fsencode(path)) < _PATH_MAX
+    """Whether the kernel takes a path of that length, with a slash and a zero after it."""
+    return len(path) < _PATH_MAX // 4 or len(os.fsencode(path)) + len("/") < _PATH_MAX
 
 
 def _too_deep(name: str) -> PublishError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -155,6 +156,21 @@ def test_trees_are_flushed_moved_and_walked_as_deep_as_results_may_be(tmp_path: 
 def test_what_is_too_deep_to_be_named_is_an_error(tmp_path: Path, levels: int, name: str) -> None:
     dig(tmp_path, levels=levels, name=name)
     with pytest.raises(PublishError, match="flatter tree"):
+        flush(str(tmp_path))
+    empty(str(tmp_path))
+
+
+@pytest.mark.parametrize("length", range(4093, 4098))
+def test_the_longest_path_that_can_be_is_flushed_and_longer_ones_are_an_error(
+    tmp_path: Path, length: int
+) -> None:
+    levels, left = divmod(length - len(os.fsencode(tmp_path)), 200)
+    dig(tmp_path, levels=levels - 1, name="d" * 199)
+    outer = tmp_path.joinpath(*["d" * 199] * (levels - 1))
+    dig(outer, levels=1, name="e" * 199 if left == 0 else "e" * (99 + left // 2))
+    if left:
+        dig(next(outer.iterdir()), levels=1, name="f" * (99 + left - left // 2))
+    with nullcontext() if length < 4095 else pytest.raises(PublishError, match="flatter tree"):
         flush(str(tmp_path))
     empty(str(tmp_path))
 
