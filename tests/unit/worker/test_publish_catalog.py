@@ -14,6 +14,7 @@ from ogdc_worker.publish.publication import Publication
 from ogdc_worker.publish.result import publish
 from ogdc_worker.report import Reporter
 from support.crates import RUN, facts_document
+from support.publishing import publication_in
 from support.trees import plant
 
 POINT = {"type": "Point", "coordinates": [1, 2]}
@@ -23,18 +24,7 @@ DESCRIBED = [{"name": "a.shp", "driver": "ESRI Shapefile", "geometry": POINT, "c
 
 @pytest.fixture
 def publication(tmp_path: Path) -> Publication:
-    (tmp_path / "volume").mkdir()
-    (tmp_path / "run.json").write_text(RUN.to_json())
-    return Publication(
-        run=RUN.name,
-        recipe_id="seal-tags",
-        partitions=1,
-        output="pvc",
-        volume=str(tmp_path / "volume"),
-        zip_path=str(tmp_path / "output.zip"),
-        warnings_path=str(tmp_path / "warnings"),
-        description=str(tmp_path / "run.json"),
-    )
+    return publication_in(tmp_path)
 
 
 def leave(publication: Publication, described: list[dict[str, Any]], files: Any = FILES) -> None:

@@ -16,32 +16,21 @@ from ogdc_worker.publish.result import publish
 from ogdc_worker.report import Reporter
 from support.crashes import crashes, killed
 from support.crates import RUN, Crate, facts_document
+from support.publishing import publication_in
 from support.trees import plant, tree
 
 RESULT: dict[str, bytes | str | None] = {"b.tif": b"result"}
 
 
 @pytest.fixture
-def volume(tmp_path: Path) -> Path:
-    (tmp_path / "volume").mkdir()
-    return tmp_path / "volume"
+def publication(tmp_path: Path) -> Publication:
+    plant(tmp_path / "recipe", {"meta.yml": b"name: Seal tags\n", "recipe.sh": b"two\nlines\n"})
+    return publication_in(tmp_path)
 
 
 @pytest.fixture
-def publication(volume: Path, tmp_path: Path) -> Publication:
-    plant(tmp_path / "recipe", {"meta.yml": b"name: Seal tags\n", "recipe.sh": b"two\nlines\n"})
-    (tmp_path / "run.json").write_text(RUN.to_json())
-    return Publication(
-        run=RUN.name,
-        recipe_id="seal-tags",
-        partitions=1,
-        output="pvc",
-        volume=str(volume),
-        zip_path=str(tmp_path / "output.zip"),
-        warnings_path=str(tmp_path / "warnings"),
-        description=str(tmp_path / "run.json"),
-        recipe=str(tmp_path / "recipe"),
-    )
+def volume(publication: Publication) -> Path:
+    return Path(publication.volume)
 
 
 def leave(volume: Path, content: dict[str, bytes | str | None] = RESULT) -> Path:
