@@ -7,6 +7,7 @@ three is installed with this project.
 from __future__ import annotations
 
 import io
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ class Validator:
         return [f"line {each.line}: {each.message}" for each in self._schema.error_log][:_MOST]
 
 
+@cache
 def eml_validator() -> Validator | None:
     """That of EML 2.2.0; None: its schemas are not here."""
     root = _directory("emlvp")
@@ -44,6 +46,7 @@ def eml_validator() -> Validator | None:
     return _validator(str(schema)) if schema is not None and schema.is_file() else None
 
 
+@cache
 def system_metadata_validator() -> Validator | None:
     """That of system metadata; None: its schemas are not here."""
     root = _directory("d1_common")

@@ -42,7 +42,7 @@ class Fact(NamedTuple):
     value: dict[str, Any]
 
 
-def read_facts(path: str, wanted: Container[str] = _OF_FACTS) -> Iterator[Fact]:
+def read_facts(path: str, wanted: Container[str]) -> Iterator[Fact]:
     """Yield a document's facts, in order: the head, and those of the sections that are wanted.
 
     Raises:

@@ -141,10 +141,9 @@ class Temporal(Strict):
     @property
     def period(self) -> tuple[str, str]:
         """Its first and its last second in UTC, in ISO 8601: a day, or a year, is meant whole."""
-        first, last = self.begin, self.end or self.begin
-        first, last = (
-            day if "-" in day else f"{day}-{rest}" for day, rest in ((first, "01-01"), (last, "12-31"))
-        )
+        begin, end = self.begin, self.end or self.begin
+        first = begin if "-" in begin else f"{begin}-01-01"
+        last = end if "-" in end else f"{end}-12-31"
         return f"{first}T00:00:00Z", f"{last}T23:59:59Z"
 
 

@@ -18,10 +18,13 @@ if TYPE_CHECKING:
     from ogdc_shared.provenance.description import RunDescription
 
 VERSION = "1.1.0"
-_EXTENSIONS = tuple(
-    f"https://stac-extensions.github.io/{name}/schema.json"
-    for name in ("projection/v2.0.0", "file/v2.1.0", "processing/v1.2.0")
+PROJECTION = "https://stac-extensions.github.io/projection/v2.0.0/schema.json"
+_EXTENSIONS = (
+    PROJECTION,
+    "https://stac-extensions.github.io/file/v2.1.0/schema.json",
+    "https://stac-extensions.github.io/processing/v1.2.0/schema.json",
 )
+CLOUD_OPTIMIZED = "image/tiff; application=geotiff; profile=cloud-optimized"
 _MEDIA_TYPES = {
     **{"GTiff": "image/tiff; application=geotiff", "COG": "image/tiff; application=geotiff"},
     **{"JP2OpenJPEG": "image/jp2", "netCDF": "application/netcdf", "HDF5": "application/x-hdf5"},
@@ -35,7 +38,6 @@ _MEDIA_TYPES = {
     **{"KML": "application/vnd.google-earth.kml+xml", "LIBKML": "application/vnd.google-earth.kml+xml"},
     **{"GML": "application/gml+xml", "VRT": "application/xml"},
 }
-_CLOUD_OPTIMIZED = "image/tiff; application=geotiff; profile=cloud-optimized"
 _ANY = "application/octet-stream"
 _SHA2_256 = "1220"
 """How a multihash of SHA-256 begins: the function's code, and the 32 bytes that follow."""
@@ -141,7 +143,7 @@ def _assets(output: Output, up: str) -> Iterable[tuple[str, dict[str, Any]]]:
     driver = text_of(output.place.get("driver"))
     kind = _MEDIA_TYPES.get(driver, _ANY)
     if driver == "GTiff" and output.place.get("cloud_optimized") is True:
-        kind = _CLOUD_OPTIMIZED
+        kind = CLOUD_OPTIMIZED
     main = next((file for file in output.files if file.path == output.name), OutputFile(output.name))
     bands = _bands(output.place.get("bands"))
     yield "data", _asset(main, up, kind, "data") | ({"bands": bands} if bands else {})

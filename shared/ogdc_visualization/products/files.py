@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ogdc_shared.stac.item import CLOUD_OPTIMIZED
 from ogdc_shared.visualization.config import Statistic, VisualizationConfig
 from ogdc_visualization.grid import Grid, Tile
 from ogdc_visualization.products.cogs import write_cog
@@ -158,16 +159,13 @@ def _archives(
                 {(x, y): find_raster(roots, config, Tile(x, y, level)) for x, y in places.tolist()},
                 output / path,
             )
-            yield Product(path, _COG, f"Level {level} (GeoTIFF)", "data")
+            yield Product(path, CLOUD_OPTIMIZED, f"Level {level} (GeoTIFF)", "data")
     if config.enable_pmtiles and config.enable_web_tiles:
         for layer in description.layers:
             path = f"{config.dir_pmtiles}/{layer.name}.pmtiles"
             (output / path).parent.mkdir(parents=True, exist_ok=True)
             write_pmtiles(description, layer, _pictures(roots, config, tiles, layer.name), output / path)
             yield Product(path, "application/vnd.pmtiles", f"{layer.name} (PMTiles)", "data")
-
-
-_COG = "image/tiff; application=geotiff; profile=cloud-optimized"
 
 
 def _picture(config: VisualizationConfig, tile: Tile, name: str) -> Path:

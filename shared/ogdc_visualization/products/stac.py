@@ -12,11 +12,10 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+from ogdc_shared.stac.item import PROJECTION, VERSION
 from ogdc_visualization.grid import Bounds
 from ogdc_visualization.products.degrees import lon_lat_bounds
 from ogdc_visualization.products.description import MapDescription, extent_of
-
-_PROJECTION = "https://stac-extensions.github.io/projection/v2.0.0/schema.json"
 
 
 class Asset(NamedTuple):
@@ -38,8 +37,8 @@ def build_item(
     time = created.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return {
         "type": "Feature",
-        "stac_version": "1.1.0",
-        "stac_extensions": [_PROJECTION],
+        "stac_version": VERSION,
+        "stac_extensions": [PROJECTION],
         "id": identifier,
         "bbox": list(bounds),
         "geometry": footprint(bounds),
