@@ -107,7 +107,9 @@ class Issuer(FileServer):
     def _discovery(self, _request: Request) -> Answer:
         return self._answer({"issuer": self.url, "jwks_uri": f"{self.url}/jwks"} | self.metadata)
 
-    def _jwks(self, _request: Request) -> Answer:
+    def _jwks(self, request: Request) -> Answer:
+        if "application/jwk-set+json" not in request.headers.get("Accept", ""):
+            return Answer(status=406)  # as the Kubernetes API does
         described = [key.jwk() for key in self.keys] if self.published is None else self.published
         return self._answer({"keys": described})
 

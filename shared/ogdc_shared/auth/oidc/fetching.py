@@ -33,6 +33,8 @@ _WHOLE_SECONDS = 10.0
 """In which a document has to be there, however slowly it comes."""
 _MAX_BYTES = 1 << 20
 _PIECE = 1 << 16
+_DOCUMENTS = "application/json, application/jwk-set+json"
+"""The Kubernetes API gives its keys as the second alone. Source: RFC 7517 section 8.5.1."""
 
 
 class IssuerError(Exception):
@@ -114,7 +116,7 @@ class IssuerServer:
         )
 
     def _document(self, url: str) -> Mapping[str, Any]:
-        headers = {"Accept": "application/json"}
+        headers = {"Accept": _DOCUMENTS}
         if self._trusted.token_file:
             headers["Authorization"] = f"Bearer {_read(self._trusted.token_file)}"
         status, document = self._request("GET", url, body=None, headers=headers)
