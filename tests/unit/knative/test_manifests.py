@@ -212,7 +212,17 @@ class TestPrivileges:
 
         assert policy["policyTypes"] == ["Ingress", "Egress"]
         assert "ingress" not in policy
-        assert all(rule["ports"] for rule in policy["egress"])
+        assert [port["port"] for rule in policy["egress"] for port in rule["ports"]] == [53, 53]
+
+    def test_one_rule_lets_tasks_to_the_api_wherever_that_is(self, manifests):
+        policies = of_kind(manifests, "NetworkPolicy")
+        [rule] = policies["tasks-to-the-api-server"]["spec"]["egress"]
+
+        assert [port["port"] for port in rule["ports"]] == [443, 6443]
+        assert (
+            policies["tasks-to-the-api-server"]["spec"]["podSelector"]
+            == policies["tasks"]["spec"]["podSelector"]
+        )
 
     @pytest.mark.parametrize("name", ["tasks-to-the-internet", "functions-to-the-internet"])
     def test_the_internet_is_no_private_address(self, manifests, name):
