@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -78,6 +79,7 @@ class ApiClient:
         idempotency_key: str,
         location: str | None = None,
         bundle: bytes | None = None,
+        parameters: Mapping[str, str] = MappingProxyType({}),
         overwrite: bool = False,
         cache: bool = True,
     ) -> Submitted:
@@ -87,13 +89,17 @@ class ApiClient:
         """
         headers = {"Idempotency-Key": idempotency_key}
         if bundle is None:
-            path, kind = "/submit" if cache else "/submit?cache=false", "application/json"
-            body = encode(SubmitRequest(recipe_path=location or "", overwrite=overwrite))
+            kind, query = "application/json", []
+            body = encode(
+                SubmitRequest(recipe_path=location or "", overwrite=overwrite, parameters=dict(parameters))
+            )
         else:
-            path, kind = f"/submit?overwrite={str(overwrite).lower()}", "application/gzip"
-            path += "" if cache else "&cache=false"
-            body = bundle
+            kind, body = "application/gzip", bundle
+            query = [("overwrite", str(overwrite).lower())]
+            query += [("set", f"{name}={value}") for name, value in parameters.items()]
+        query += [] if cache else [("cache", "false")]
         headers |= {"Content-Type": kind}
+        path = f"/submit?{urlencode(query)}" if query else "/submit"
         answer = self._transport.call("POST", path, answers.SubmitResponse, body=body, headers=headers)
         return Submitted(
             name=answer.recipe_workflow_name, message=answer.message, advice=tuple(answer.advice)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from ogdc_cli.tasklog import plain
@@ -29,6 +30,14 @@ def status(run: Run) -> str:
     """A run's status, and how many warnings there are beside it."""
     count = run.warning_count
     return f"{run.status}, {_counted(count)}" if count else str(run.status)
+
+
+def parameters(run: RunDetail) -> list[str]:
+    """What the recipe's parameters were, a line each."""
+    return [
+        one_line(f"  {name}={value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}")
+        for name, value in run.parameters.items()
+    ]
 
 
 def warnings(run: RunDetail) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,7 +12,7 @@ from ogdc_cli.api import ApiClient, Submitted
 from ogdc_cli.interrupts import INTERRUPTS, interrupts_held
 from ogdc_cli.progress import follow
 from ogdc_cli.settings import ClientSettings
-from ogdc_cli.submission import PackedRecipe, pack_recipe, submit
+from ogdc_cli.submission import NOTHING_SET, PackedRecipe, pack_recipe, submit
 from ogdc_cli.terminal import say
 from ogdc_local.stack.control import current, ensure_up
 from ogdc_local.stack.paths import StatePaths
@@ -37,7 +37,13 @@ class Finished(NamedTuple):
 
 
 def run_recipe(
-    recipe: str, *, output_dir: Path, idle_timeout: float | None, cache: bool = True, quiet: bool = False
+    recipe: str,
+    *,
+    output_dir: Path,
+    idle_timeout: float | None,
+    parameters: Mapping[str, str] = NOTHING_SET,
+    cache: bool = True,
+    quiet: bool = False,
 ) -> Finished:
     """Run `recipe` to its end on this machine.
 
@@ -48,7 +54,8 @@ def run_recipe(
         OgdcError: the recipe is refused, or the stack does not work.
         OSError: the outputs cannot be written.
     """
-    packed = pack_recipe(recipe, check=current() is None)  # else the stack that is up does, and sooner
+    is_up = current() is not None  # then the stack checks the recipe, and sooner
+    packed = pack_recipe(recipe, parameters=parameters, check=not is_up)
     with _scratch_in(output_dir) as scratch:
         _, run = run_to_end(packed, idle_timeout=idle_timeout, overwrite=True, cache=cache, quiet=quiet)
         if run.status != Phase.SUCCEEDED:

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from typing import NamedTuple
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_cli.api import ApiClient, Submitted
 from ogdc_cli.recipes import is_remote, load, print_advice, reporting_left_out, staged
+
+if TYPE_CHECKING:
+    from ogdc_shared.recipe.recipe import Recipe
+
+NOTHING_SET: Mapping[str, str] = MappingProxyType({})
 
 
 class PackedRecipe(NamedTuple):
@@ -14,10 +21,14 @@ class PackedRecipe(NamedTuple):
 
     location: str | None = None
     bundle: bytes | None = None
+    parameters: Mapping[str, str] = NOTHING_SET
+    """Values of its parameters by name, as texts."""
     is_checked: bool = False
 
 
-def pack_recipe(recipe: str, *, check: bool = True) -> PackedRecipe:
+def pack_recipe(
+    recipe: str, *, parameters: Mapping[str, str] = NOTHING_SET, check: bool = True
+) -> PackedRecipe:
     """Get `recipe` ready.
 
     One on this machine is checked, so that what is wrong with it is known before anything is sent; what its
@@ -25,20 +36,29 @@ def pack_recipe(recipe: str, *, check: bool = True) -> PackedRecipe:
 
     Args:
         recipe: A directory, an archive, or a location elsewhere.
+        parameters: Values of its parameters by name, as texts.
         check: False leaves that to the service, which checks every recipe: the models of `meta.yml` take a
             fifth of a second to import.
 
     Raises:
-        OgdcError: there is no such recipe, or it cannot run as written.
+        OgdcError: there is no such recipe, it cannot run as written, or not with these values.
     """
     if is_remote(recipe):
-        return PackedRecipe(location=recipe)
+        return PackedRecipe(location=recipe, parameters=parameters)
     from ogdc_shared.recipe.bundle import pack
 
     with staged(recipe) as directory, reporting_left_out() as on_left_out:
         if check:
-            print_advice(load(directory).advice)
-        return PackedRecipe(bundle=pack(directory, on_left_out=on_left_out), is_checked=check)
+            _check(load(directory), parameters)
+        bundle = pack(directory, on_left_out=on_left_out)
+        return PackedRecipe(bundle=bundle, parameters=parameters, is_checked=check)
+
+
+def _check(recipe: Recipe, parameters: Mapping[str, str]) -> None:
+    from ogdc_shared.recipe.parameters import read_values
+
+    read_values(recipe.meta.parameters, parameters)
+    print_advice(recipe.advice)
 
 
 def submit(client: ApiClient, packed: PackedRecipe, *, overwrite: bool, cache: bool = True) -> Submitted:
@@ -52,6 +72,7 @@ def submit(client: ApiClient, packed: PackedRecipe, *, overwrite: bool, cache: b
     submitted = client.submit(
         location=packed.location,
         bundle=packed.bundle,
+        parameters=packed.parameters,
         overwrite=overwrite,
         cache=cache,
         idempotency_key=str(uuid.uuid4()),

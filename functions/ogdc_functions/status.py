@@ -61,7 +61,8 @@ def show_run(context: Context, call: Call, name: str) -> Response:
         tasks, stages = read.get_tasks(context, run, limit=limit, offset=offset)
         warnings = read.get_warnings(context, run)
         origin = triggers.origin_view(context, run)
-        return run_detail_view(run, tasks, warnings, origin, stages=stages)
+        parameters = read.get_parameters(context, run)
+        return run_detail_view(run, tasks, warnings, origin, stages=stages, parameters=parameters)
 
     return unless_known(call.request, tag_of(answers.RunDetail, [run]), answer)
 

@@ -7,7 +7,7 @@ was asked to cancel has not loaded what builds workflows.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flask import Request, Response
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -17,12 +17,15 @@ from ogdc_functions.http.responses import receipt
 from ogdc_functions.http.routing import Call, Served
 from ogdc_functions.http.serving import serve
 from ogdc_shared.api import answers, routes
+from ogdc_shared.api.parameters import read_assignments
 from ogdc_shared.api.requests import SubmitRequest
 from ogdc_shared.context import Context
 from ogdc_shared.errors import InvalidRequestError
 from ogdc_shared.json_text import read_json
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ogdc_shared.runs.recipes import RecipeSource
 
 _MAX_JSON = 64 << 10
@@ -39,13 +42,12 @@ def submit(context: Context, call: Call) -> answers.SubmitResponse:
     """Run a recipe."""
     from ogdc_shared.runs.submit import submit_recipe
 
-    source, overwrite = _asked_for(call.request)
+    asked = _asked_for(call.request)
     advice: list[str] = []
     run = submit_recipe(
         context,
         caller=call.caller,
-        source=source,
-        overwrite=overwrite,
+        **asked._asdict(),
         cache=routes.CACHE.read(call.request.args) is not False,
         idempotency_key=_idempotency_key(call.request),
         on_advice=advice.extend,
@@ -60,11 +62,14 @@ def submit(context: Context, call: Call) -> answers.SubmitResponse:
 
 def validate(context: Context, call: Call) -> answers.ValidateResponse:
     """Check a recipe."""
+    from ogdc_shared.recipe.parameters import read_values
     from ogdc_shared.recipe.recipe import output_advice
     from ogdc_shared.runs.recipes import opened_recipe
 
-    source, _ = _asked_for(call.request)
-    with opened_recipe(context, source) as recipe:
+    asked = _asked_for(call.request)
+    with opened_recipe(context, asked.source) as recipe:
+        if asked.parameters:
+            read_values(recipe.meta.parameters, asked.parameters)
         return answers.ValidateResponse(
             message=f"Recipe {recipe.id} is valid.",
             recipe_id=recipe.id,
@@ -108,13 +113,22 @@ def sweep(context: Context, call: Call) -> Response:
     return receipt(call.request, answers.SweepResponse(**swept._asdict()))
 
 
-def _asked_for(request: Request) -> tuple[RecipeSource, bool]:
-    """Read a request's recipe, and whether published data are to be replaced."""
+class _Asked(NamedTuple):
+    """What a request is about."""
+
+    source: RecipeSource
+    overwrite: bool
+    """Whether published data are to be replaced."""
+    parameters: Mapping[str, Any]
+    """Values by name."""
+
+
+def _asked_for(request: Request) -> _Asked:
     from ogdc_shared.runs.recipes import RecipeSource
 
-    overwrite = routes.OVERWRITE.read(request.args)
+    overwrite, in_query = routes.OVERWRITE.read(request.args), read_assignments(routes.SET.read(request.args))
     if request.mimetype in _BUNDLE_TYPES:
-        return RecipeSource(bundle=request.get_data()), bool(overwrite)
+        return _Asked(RecipeSource(bundle=request.get_data()), bool(overwrite), in_query)
     if request.mimetype != "application/json":
         raise InvalidRequestError(
             f"Content-Type {request.mimetype!r}: send JSON such as "
@@ -123,17 +137,21 @@ def _asked_for(request: Request) -> tuple[RecipeSource, bool]:
         )
     if len(request.get_data()) > _MAX_JSON:
         raise RequestEntityTooLarge(f"A request in JSON has at most {_MAX_JSON} bytes.")
-    return _in_json(request.get_data(), overwrite=overwrite)
+    asked = _in_json(request.get_data(), overwrite=overwrite)
+    if twice := sorted(asked.parameters.keys() & in_query.keys()):
+        raise InvalidRequestError(f"parameter {twice[0]!r:.100}: is given in two places; give it once.")
+    return asked._replace(parameters={**asked.parameters, **in_query})
 
 
-def _in_json(body: bytes, *, overwrite: bool | None) -> tuple[RecipeSource, bool]:
+def _in_json(body: bytes, *, overwrite: bool | None) -> _Asked:
     """Read a request in JSON; `overwrite` is what its query says, None: nothing."""
     from ogdc_shared.runs.recipes import RecipeSource
 
     asked = read_json(body, refusal="The body is not JSON")
     if not isinstance(asked, dict) or not asked.keys() <= _JSON_KEYS:
         raise InvalidRequestError(
-            "The body has to be a JSON object with `recipe_path` and, if wanted, `overwrite`."
+            "The body has to be a JSON object with `recipe_path` and, if wanted, `overwrite` and "
+            "`parameters`."
         )
     location, in_body = asked.get("recipe_path"), asked.get("overwrite", bool(overwrite))
     if not isinstance(location, str):
@@ -144,7 +162,10 @@ def _in_json(body: bytes, *, overwrite: bool | None) -> tuple[RecipeSource, bool
         raise InvalidRequestError(f"overwrite={in_body!r:.100}: give true or false.")
     if overwrite not in {None, in_body}:
         raise InvalidRequestError("overwrite is true in one place and false in the other; say it once.")
-    return RecipeSource(location=location), in_body
+    parameters = asked.get("parameters", {})
+    if not isinstance(parameters, dict):
+        raise InvalidRequestError('parameters: give an object of values by name, such as {"YEAR": 2021}.')
+    return _Asked(RecipeSource(location=location), in_body, parameters)
 
 
 def _idempotency_key(request: Request) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import asdict
 
@@ -59,6 +59,7 @@ def run_detail_view(
     origin: answers.RunOrigin | None,
     *,
     stages: Sequence[StageCounts],
+    parameters: dict[str, Any],
 ) -> answers.RunDetail:
     """Return a run with its stages and some of its tasks and warnings; its counts count all of them."""
     return answers.RunDetail(
@@ -67,6 +68,7 @@ def run_detail_view(
         tasks=[_task_view(task) for task in tasks],
         warnings=[answers.Warning(**warning._asdict()) for warning in warnings],
         trigger=origin,
+        parameters=parameters,
     )
 
 

@@ -24,6 +24,12 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 NoCacheOption = Annotated[
     bool, typer.Option("--no-cache", help="Fetch every input anew, and keep none for later runs.")
 ]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="NAME=VALUE", help="The value of a parameter of the recipe; once for each."
+    ),
+]
 OverwriteOption = Annotated[
     bool, typer.Option("--overwrite", help="Replace the data an earlier run of this recipe published.")
 ]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ogdc_cli.commands.common import JsonOption, NoCacheOption, RecipeArgument
+from ogdc_cli.commands.common import JsonOption, NoCacheOption, RecipeArgument, SetOption
 from ogdc_cli.terminal import fields, one_line, print_json, say
 from ogdc_shared.phases import Phase
 
@@ -26,6 +26,7 @@ def run(
     output_dir: Annotated[
         Path, typer.Option(file_okay=False, help="Where outputs go, in a directory of the run's name.")
     ] = Path("ogdc-output"),
+    parameters: SetOption = None,
     no_cache: NoCacheOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -37,9 +38,15 @@ def run(
     from ogdc_cli.outcome import failure, warnings
     from ogdc_cli.running import run_recipe
     from ogdc_local.stack.control import IDLE_SECONDS
+    from ogdc_shared.api.parameters import read_assignments
 
     done = run_recipe(
-        recipe, output_dir=output_dir, idle_timeout=IDLE_SECONDS, cache=not no_cache, quiet=as_json
+        recipe,
+        parameters=read_assignments(parameters or ()),
+        output_dir=output_dir,
+        idle_timeout=IDLE_SECONDS,
+        cache=not no_cache,
+        quiet=as_json,
     )
     if as_json:
         print_json(fields(done.run) | {"outputs": [str(path) for path in done.outputs]})

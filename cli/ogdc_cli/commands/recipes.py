@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ogdc_cli.commands.common import JsonOption, OverwriteOption, RecipeArgument
+from ogdc_cli.commands.common import JsonOption, OverwriteOption, RecipeArgument, SetOption
 from ogdc_cli.terminal import one_line, print_json, say
 
 if TYPE_CHECKING:
@@ -108,15 +108,24 @@ def validate_all(
 
 
 def compile_recipe(
-    recipe: RecipeArgument, overwrite: OverwriteOption = False, as_json: JsonOption = False
+    recipe: RecipeArgument,
+    parameters: SetOption = None,
+    overwrite: OverwriteOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Print the Argo Workflow that a submission makes of a recipe, with the settings of the environment."""
     from ogdc_cli.recipes import load, staged
+    from ogdc_shared.api.parameters import read_assignments
     from ogdc_shared.runs.compile import compiled_recipe
 
     with (
         staged(recipe) as directory,
-        compiled_recipe(load(directory), settings=_settings(), overwrite=overwrite) as run,
+        compiled_recipe(
+            load(directory),
+            settings=_settings(),
+            parameters=read_assignments(parameters or ()),
+            overwrite=overwrite,
+        ) as run,
     ):
         manifest = run.manifest
     if as_json:

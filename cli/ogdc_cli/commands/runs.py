@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ogdc_cli.commands.common import JsonOption, NoCacheOption, OverwriteOption, RecipeArgument, connected
+from ogdc_cli.commands.common import (
+    JsonOption,
+    NoCacheOption,
+    OverwriteOption,
+    RecipeArgument,
+    SetOption,
+    connected,
+)
 from ogdc_cli.commands.run_argument import RunArgument, RunCommand, chosen
 from ogdc_cli.terminal import fields, one_line, print_json, say
 from ogdc_shared.phases import Phase
@@ -39,6 +46,8 @@ def register(app: typer.Typer) -> None:
 
 def submit(
     recipe: RecipeArgument,
+    *,
+    parameters: SetOption = None,
     wait: WaitOption = False,
     overwrite: OverwriteOption = False,
     no_cache: NoCacheOption = False,
@@ -46,8 +55,9 @@ def submit(
 ) -> None:
     """Submit a recipe to the deployment at OGDC_API_URL, or to the local stack."""
     from ogdc_cli import submission
+    from ogdc_shared.api.parameters import read_assignments
 
-    packed = submission.pack_recipe(recipe)
+    packed = submission.pack_recipe(recipe, parameters=read_assignments(parameters or ()))
     client = connected()
     submitted = submission.submit(client, packed, overwrite=overwrite, cache=not no_cache)
     if not as_json:
@@ -86,6 +96,8 @@ def status(
         return
     progress = f" ({run.progress})" if run.progress and run.status == Phase.RUNNING else ""
     say(one_line(f"{run.name}: {outcome.status(run)}{progress}"))
+    for line in outcome.parameters(run):
+        say(line)
     if run.message:
         say("  " + plain(run.message).replace("\n", "\n  "))
     for line in outcome.warnings(run):

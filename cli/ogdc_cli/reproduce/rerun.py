@@ -17,7 +17,9 @@ from ogdc_shared.digests import digest, files_digest
 from ogdc_shared.errors import InvalidRequestError
 from ogdc_shared.outputs.output_type import OutputType
 from ogdc_shared.phases import Phase
+from ogdc_shared.provenance.entities import VALUE, parameter_name
 from ogdc_shared.provenance.recipe_copy import WITHHELD
+from ogdc_shared.redact import HIDDEN
 from ogdc_shared.walking import walk
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ def rerun(original: Original, *, scratch: Path, quiet: bool) -> Rerun:
     recipe = scratch / "recipe"
     shutil.copytree(original.recipe, recipe, symlinks=True)
     _keep_apart(recipe / "meta.yml")
-    packed = pack_recipe(str(recipe))
+    packed = pack_recipe(str(recipe), parameters=parameters_of(original))
     client, run = run_to_end(packed, idle_timeout=IDLE_SECONDS, overwrite=False, quiet=quiet)
     outputs = scratch / "outputs"
     if run.status == Phase.SUCCEEDED:
@@ -80,6 +82,26 @@ def check_recipe(original: Original) -> None:
             f"The recipe in the crate of {original.name} is not the one that ran: a file was changed, added "
             "or removed since. Get the crate anew."
         )
+
+
+def parameters_of(original: Original) -> dict[str, str]:
+    """Values of the recipe's parameters, as texts.
+
+    Raises:
+        InvalidRequestError: of one, the crate has only a part.
+    """
+    prefix, suffix = parameter_name(""), VALUE
+    found = {
+        str(entity["name"]): str(entity["value"])
+        for name, entity in read_metadata(original.crate).items()
+        if name.startswith(prefix) and name.endswith(suffix)
+    }
+    if withheld := [name for name, value in found.items() if HIDDEN in value]:
+        raise InvalidRequestError(
+            f"The crate of {original.name} is without what gives access to somebody's data, which the "
+            f"parameter {withheld[0]} named. Run the recipe with --set {withheld[0]}=VALUE."
+        )
+    return found
 
 
 def _keep_apart(meta: Path) -> None:

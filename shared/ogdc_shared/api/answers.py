@@ -6,7 +6,7 @@ that had it not yet.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
@@ -191,6 +191,10 @@ class RunDetail(Run, kw_only=True):
     tasks: list[Task]
     warnings: list[Warning] = []
     trigger: Annotated[RunOrigin | None, Meta(description="null: somebody submitted the run.")] = None
+    parameters: Annotated[
+        dict[str, Any],
+        Meta(description="What its recipe's parameters were, by name, without what gives access to data."),
+    ] = {}
 
 
 class Trigger(Answer):

@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from werkzeug.datastructures import MultiDict
 
 from ogdc_shared.errors import InvalidRequestError
 
 _MAX_DIGITS = 18
+
+
+def read_assignments(given: Iterable[str]) -> dict[str, str]:
+    """Read what is given as `NAME=VALUE`, by name.
+
+    Raises:
+        InvalidRequestError: something is not given so, or a name is given twice.
+    """
+    found: dict[str, str] = {}
+    for each in given:
+        name, mark, value = each.partition("=")
+        if not mark:
+            raise InvalidRequestError(f"{each!r:.100} sets no parameter; give NAME=VALUE, such as YEAR=2021.")
+        if name in found:
+            raise InvalidRequestError(f"parameter {name!r:.100}: is set twice; set it once.")
+        found[name] = value
+    return found
 
 
 class Number(NamedTuple):
@@ -103,4 +123,20 @@ class Text(NamedTuple):
         return {"type": "string"}
 
 
-Parameter = Number | Choice | Flag | Text
+class Texts(NamedTuple):
+    """Any number of texts, each given under the same name."""
+
+    name: str
+    about: str
+
+    def read(self, query: MultiDict[str, str]) -> list[str]:
+        """Read them, in their order."""
+        return query.getlist(self.name)
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """As JSON Schema."""
+        return {"type": "array", "items": {"type": "string"}}
+
+
+Parameter = Texts | Number | Choice | Flag | Text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -24,7 +24,7 @@ from ogdc_shared.auth.caller import OWN_ISSUER
 from ogdc_shared.auth.permissions import Role
 
 
-class SubmitRequest(Struct, kw_only=True, forbid_unknown_fields=True):
+class SubmitRequest(Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Which recipe to run."""
 
     recipe_path: Annotated[
@@ -35,6 +35,13 @@ class SubmitRequest(Struct, kw_only=True, forbid_unknown_fields=True):
         ),
     ]
     overwrite: Annotated[bool, Meta(description="Replace the recipe's published data.")] = False
+    parameters: Annotated[
+        dict[str, Any],
+        Meta(
+            description="Values of the recipe's parameters by name, each of its type or a text for it.",
+            examples=[{"YEAR": 2021}],
+        ),
+    ] = {}
 
 
 class TriggerRequest(Struct, kw_only=True, forbid_unknown_fields=True):

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from ogdc_shared.api import answers, requests
 from ogdc_shared.api.account_routes import ACCOUNT_ROUTES
 from ogdc_shared.api.login_routes import LOGIN_ROUTES
-from ogdc_shared.api.parameters import Choice, Flag, Number, Text
+from ogdc_shared.api.parameters import Choice, Flag, Number, Text, Texts
 from ogdc_shared.api.route import Function, Route
 from ogdc_shared.api.run_routes import RUN_ROUTES
 from ogdc_shared.auth.permissions import CHANGE, CHECK, CREATE, PUBLIC, READ, SOURCE
@@ -38,6 +38,7 @@ TASK_LIMIT = Number("task_limit", 0, 1000, 1000, "How many tasks.")
 TASK_OFFSET = Number("task_offset", 0, 1 << 31, 0, "How many tasks to leave out at the beginning.")
 CACHE = Flag("cache", "False: fetch every input anew, and keep none for later runs.")
 OVERWRITE = Flag("overwrite", "Replace the recipe's published data; as in a body of JSON.")
+SET = Texts("set", "NAME=VALUE: the value of a parameter of the recipe; once for each.")
 UNSENT_FOR = Number(
     "unsent_for", 0, 86_400, 120, "Seconds after which a run that Argo may not have counts as left over."
 )
@@ -55,14 +56,14 @@ ROUTES = (
         "Run a recipe that is named or sent along; safe to repeat with an Idempotency-Key",
         answers.SubmitResponse,
         errors=(403, 404, 409, 422),
-        query=(OVERWRITE, CACHE),
+        query=(OVERWRITE, CACHE, SET),
         request=requests.SubmitRequest,
         takes_bundle=True,
         keyed=True,
         max_body=MAX_BUNDLE,
-        about='JSON `{"recipe_path": "<location>", "overwrite": false}`, or the recipe directory itself as a '
-        "tar.gz or zip body; with `?overwrite=true`, if wanted, in either case. `?cache=false` has every "
-        "input fetched anew.",
+        about='JSON `{"recipe_path": "<location>", "overwrite": false, "parameters": {"YEAR": 2021}}`, or '
+        "the recipe directory itself as a tar.gz or zip body; with `?overwrite=true` and `?set=YEAR=2021`, "
+        "if wanted, in either case. `?cache=false` has every input fetched anew.",
     ),
     Route(
         "validate",
@@ -73,11 +74,12 @@ ROUTES = (
         "Check a recipe",
         answers.ValidateResponse,
         errors=(403, 404, 422),
-        query=(OVERWRITE,),
+        query=(OVERWRITE, SET),
         request=requests.SubmitRequest,
         takes_bundle=True,
         max_body=MAX_BUNDLE,
-        about="Given in the same ways; none of its inputs is fetched. `advice` lists what its author may not "
+        about="Given in the same ways; none of its inputs is fetched, and values of its parameters are "
+        "checked where there are any. `advice` lists what its author may not "
         "have meant.",
     ),
     Route(

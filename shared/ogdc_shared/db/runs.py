@@ -162,6 +162,12 @@ def get_warnings(conn: Connection, run_id: UUID) -> RunWarnings:
     return read_warnings(found[0]) if found else RunWarnings()
 
 
+def get_parameters(conn: Connection, run_id: UUID) -> dict[str, Any]:
+    """Read what a run was given for its recipe's parameters, by name."""
+    found = conn.execute(load_queries("runs")["get_parameters"], {"id": run_id}).fetchone()
+    return found[0] if found else {}
+
+
 def runs_to_reconcile(conn: Connection, *, silent_for: float) -> list[str]:
     """Names of the runs to ask Argo about.
 

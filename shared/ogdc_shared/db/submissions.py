@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from psycopg import Connection
-from psycopg.types.json import Jsonb
+from psycopg.types.json import Json, Jsonb
 
 from ogdc_shared.db.queries import load_queries
 from ogdc_shared.db.runs import Run, find_run, get_run
@@ -52,6 +52,8 @@ class NewRun(NamedTuple):
     input_files: int | None = None
     input_bytes: int | None = None
     """None: not known beforehand."""
+    parameters: dict[str, Any] | None = None
+    """Their values by name, as everybody may see them."""
 
 
 def record_submission(conn: Connection, new: NewRun) -> Run:
@@ -70,7 +72,11 @@ def record_submission(conn: Connection, new: NewRun) -> Run:
     while run is None:
         if policy_of(new.output_type).is_exclusive:
             require_place(conn, new.recipe_id, overwrite=new.overwrite)
-        inserted = _changes(conn, "insert_run", new._asdict() | {"manifest": Jsonb(new.manifest)})
+        as_json = {
+            "manifest": Jsonb(new.manifest),
+            "parameters": Json(new.parameters) if new.parameters else None,
+        }
+        inserted = _changes(conn, "insert_run", new._asdict() | as_json)
         # Where a submission of another recipe used the key meanwhile, that is the earlier run.
         run = get_run(conn, new.name) if inserted else _earlier_run(conn, new)
     return run

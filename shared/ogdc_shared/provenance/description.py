@@ -71,6 +71,8 @@ class RunDescription(NamedTuple):
     begin: str | None = None
     end: str | None = None
     """Of when the result's data are, as the recipe says; None: it says nothing."""
+    parameters: dict[str, Any] = {}  # noqa: RUF012  of a tuple, which nobody changes
+    """Values of the recipe's parameters by name, without what gives access to somebody's data."""
     status: str = "Succeeded"
     message: str | None = None
     started_at: str | None = None

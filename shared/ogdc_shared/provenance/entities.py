@@ -5,6 +5,8 @@ Source: RO-Crate 1.1; Process, Workflow and Provenance Run Crate 0.5 (https://w3
 
 from __future__ import annotations
 
+import json
+
 from ogdc_shared.fast_typing import TYPE_CHECKING
 from ogdc_shared.provenance import uris
 from ogdc_shared.provenance.description import ORCID
@@ -34,6 +36,8 @@ SOFTWARE = {
     "linux": ("https://www.kernel.org/", "Linux"),
 }
 """What has a page of its own, and its name."""
+_TYPES = {bool: "Boolean", int: "Integer", float: "Float"}
+"""Of a parameter's value; JSON of others is a text."""
 MEDIA_TYPES = {
     "csv": "text/csv",
     "fgb": "application/flatgeobuf",
@@ -54,6 +58,10 @@ MEDIA_TYPES = {
     "yml": "application/yaml",
     "zip": "application/zip",
 }
+
+
+VALUE = "-value"
+"""What the name of a parameter's value has after that of the parameter."""
 
 
 def ref(name: str) -> dict[str, str]:
@@ -148,6 +156,29 @@ def exit_code(total: Total, action: str) -> dict[str, Any]:
     """How a command ended."""
     name = "exit code" if total.count == 1 else "exit code of the last time"
     return entity(f"{action}-exit", "PropertyValue", name=name, value=str(total.exit_code))
+
+
+def parameter_name(name: str) -> str:
+    """Name a parameter of the recipe."""
+    return f"#parameter-{name}"
+
+
+def parameter(name: str, value: Any) -> list[dict[str, Any]]:
+    """The value that a parameter of the recipe had, and the parameter."""
+    given = f"{parameter_name(name)}{VALUE}"
+    kind = next((kind for kinds, kind in _TYPES.items() if isinstance(value, kinds)), "Text")
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return [
+        entity(given, "PropertyValue", name=name, exampleOfWork=ref(parameter_name(name))) | {"value": text},
+        entity(
+            parameter_name(name),
+            "FormalParameter",
+            name=name,
+            additionalType=kind,
+            workExample=ref(given),
+            conformsTo=ref("https://bioschemas.org/profiles/FormalParameter/1.0-RELEASE"),
+        ),
+    ]
 
 
 def status(failed: bool) -> str:

@@ -51,7 +51,8 @@ class Graph:
         about = {"workflow": self._workflow, "agent": self._agent}
         actions = Actions(self._run, self._gathered, collection, **about)
         controls = actions.add(inputs, outputs)
-        self._add_run(inputs.names, outputs.names)
+        given = [self._collection.add(*make.parameter(*each)) for each in self._run.parameters.items()]
+        self._add_run((*inputs.names, *given), outputs.names)
         self._add_orchestration(controls)
         self._add_workflow(actions)
         self._add_payload()
@@ -103,7 +104,10 @@ class Graph:
         measured = _measured(self._recipe.get("meta.yml"))
         about = f"Recipe {run.recipe_id}, SHA-256 {run.snapshot} as it was submitted."
         note = measured.pop("description", "")
-        parameters = {role: ref(name) for role, name in PARAMETERS.items() if name in self._collection}
+        roles = {role: [name] for role, name in PARAMETERS.items() if name in self._collection}
+        if run.parameters:
+            roles["input"] = [*roles.get("input", []), *map(make.parameter_name, run.parameters)]
+        parameters = {role: refs(names) for role, names in roles.items()}
         self._collection.add(
             entity(
                 self._workflow,

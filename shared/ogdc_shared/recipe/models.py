@@ -28,6 +28,7 @@ from ogdc_shared.recipe.field_types import (
 )
 from ogdc_shared.recipe.input_models import RecipeInput
 from ogdc_shared.recipe.metadata import Metadata
+from ogdc_shared.recipe.parameter_models import MAX_PARAMETERS, RecipeParameter
 
 
 class Parallel(Strict):
@@ -201,4 +202,7 @@ class RecipeMeta(Strict):
         Field(discriminator="type"),
         BeforeValidator(_output_type),
     ] = Field(default=PvcOutput(), description="Where the results go.")
+    parameters: Annotated[list[RecipeParameter], Field(max_length=MAX_PARAMETERS)] = Field(
+        default=[], description="What each run may be given: environment variables of its commands."
+    )
     metadata: Metadata | None = None

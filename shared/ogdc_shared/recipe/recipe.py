@@ -24,6 +24,7 @@ from ogdc_shared.recipe.meta import load_meta
 from ogdc_shared.recipe.metadata_advice import metadata_advice
 from ogdc_shared.recipe.models import DataOneOutput, RecipeMeta, ShellWorkflow
 from ogdc_shared.recipe.network import named_addresses, network_signs, unreached
+from ogdc_shared.recipe.parameters import parameter_problems
 from ogdc_shared.recipe.shell import Shell
 from ogdc_shared.recipe.urls import http_url, read_url_list, url_problem
 
@@ -85,7 +86,7 @@ def load_recipe(directory: Path) -> Recipe:
         problems += exc.problems
     for position, param in enumerate(meta.input.params):
         problems += _input_problems(f"input.params[{position}]", param, directory)
-    problems += [*name_problems(meta, directory), *_unheeded(meta)]
+    problems += [*name_problems(meta, directory), *parameter_problems(meta), *_unheeded(meta)]
     if problems:
         raise InvalidRecipeError(*problems)
     advice = (
@@ -160,11 +161,12 @@ def _unheeded(meta: RecipeMeta) -> Iterator[str]:
         return
     parallel = meta.workflow.parallel
     given = [
-        *meta.workflow.model_fields_set & _OF_COMMANDS,
-        *(f"parallel.{key}" for key in parallel.model_fields_set & _OF_ITEMS),
+        *(f"workflow.{key}" for key in meta.workflow.model_fields_set & _OF_COMMANDS),
+        *(f"workflow.parallel.{key}" for key in parallel.model_fields_set & _OF_ITEMS),
+        *(["parameters"] if meta.parameters else []),
     ]
     for key in sorted(given):
-        yield f"{META_FILE}: workflow.{key}: is for `type: shell`; remove it."
+        yield f"{META_FILE}: {key}: is for `type: shell`; remove it."
 
 
 def _input_problems(key: str, param: InputParam, directory: Path) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -26,6 +26,7 @@ from ogdc_shared.plan import Division, InputFile, Partitioning, Plan
 from ogdc_shared.recipe.bundle import digest, pack_with_digest
 from ogdc_shared.recipe.input_models import FileInput, PvcMountInput, UploadInput
 from ogdc_shared.recipe.models import Parallel, RecipeMeta
+from ogdc_shared.recipe.parameters import NOTHING_GIVEN, Values, as_shown, as_variables, read_values
 from ogdc_shared.recipe.recipe import Recipe, output_refusal
 from ogdc_shared.runs.recipe_types import check_type, needs, plans
 from ogdc_shared.runs.stage_facts import RunFacts
@@ -64,6 +65,8 @@ class CompiledRun(NamedTuple):
     """How the files are divided; None likewise."""
     manifest: dict[str, Any]
     """The Argo Workflow."""
+    parameters: Values
+    """What it was given, as everybody may see it."""
     license: str | None = None
     """Of the result, as the recipe says."""
     period: tuple[str, str] | None = None
@@ -77,6 +80,7 @@ def compiled_recipe(
     recipe: Recipe,
     *,
     settings: Settings,
+    parameters: Mapping[str, Any] = NOTHING_GIVEN,
     overwrite: bool = False,
     cache: bool = True,
     trigger_inputs: TriggerInputs = SUBMITTED,
@@ -87,6 +91,7 @@ def compiled_recipe(
     Writes nothing but the list of its files, to a temporary file that is gone afterwards.
 
     Raises:
+        InvalidRequestError: `parameters`, by name, are not what the recipe takes.
         UnsupportedError: the recipe asks for what is not offered yet.
         ForbiddenError: it wants to read a volume that the operator has not opened for that.
         InputNotFoundError: an input cannot be resolved.
@@ -94,6 +99,7 @@ def compiled_recipe(
         InvalidRecipeError: the recipe directory cannot be packed, or holds what a workflow cannot, or there
             would be too many partitions.
     """
+    values = read_values(recipe.meta.parameters, parameters)
     check_type(recipe.meta, settings)
     _check_output(recipe.meta)
     _check_claims(recipe.meta, settings.worker)
@@ -125,6 +131,7 @@ def compiled_recipe(
             recipe,
             files=files,
             settings=settings,
+            values=values,
             overwrite=overwrite,
             cache=cache,
             trigger_inputs=trigger_inputs,
@@ -179,6 +186,7 @@ def _compile(
     *,
     files: Listing,
     settings: Settings,
+    values: Values,
     overwrite: bool,
     cache: bool,
     trigger_inputs: TriggerInputs,
@@ -191,7 +199,7 @@ def _compile(
         partitioning=_partitioning(recipe.meta.workflow.parallel, settings.worker),
         at_once=_at_once(recipe.meta.workflow.parallel, settings.worker),
         digest=content,
-        variables=trigger_inputs.variables,
+        variables=(*trigger_inputs.variables, *as_variables(values)),
         cache=cache,
     )
     stages = plans(recipe, facts)
@@ -214,13 +222,11 @@ def _compile(
         license=recipe.meta.output.license,
         period=_period(recipe),
         result_stages=_result_stages(recipe, stages, settings),
+        parameters=as_shown(values),
         manifest=build_workflow(
             name=name,
             recipe=_facts(
-                recipe,
-                triggered=bool(trigger_inputs.inputs),
-                snapshot=snapshot,
-                settings=settings,
+                recipe, triggered=bool(trigger_inputs.inputs), snapshot=snapshot, settings=settings
             )._replace(
                 plan=_digest(plan),
                 later=tuple(_later(stage, recipe.meta, settings) for stage in stages[1:]),

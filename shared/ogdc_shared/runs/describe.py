@@ -32,6 +32,7 @@ def describe(run: Run, compiled: CompiledRun, *, caller: Caller) -> RunDescripti
         license=compiled.license,
         begin=compiled.period[0] if compiled.period else None,
         end=compiled.period[1] if compiled.period else None,
+        parameters=compiled.parameters,
         submitted_at=run.submitted_at.isoformat(),
         stages=tuple(
             StageDescription(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from ogdc_shared.argo.state import TaskState
 from ogdc_shared.context import Context
@@ -57,6 +58,12 @@ def get_warnings(context: Context, run: Run) -> tuple[RunWarning, ...]:
         return ()
     with context.database.autocommit() as conn:
         return db.get_warnings(conn, run.id).first
+
+
+def get_parameters(context: Context, run: Run) -> dict[str, Any]:
+    """Read what a run was given for its recipe's parameters, by name."""
+    with context.database.autocommit() as conn:
+        return db.get_parameters(conn, run.id)
 
 
 def list_runs(

@@ -8,8 +8,10 @@ recorded run that did not get to Argo is sent by the sweep.
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 from uuid import UUID
 
 from ogdc_shared.accounts.limits import require_room
@@ -21,6 +23,7 @@ from ogdc_shared.db.submissions import NewRun, find_submission, record_submissio
 from ogdc_shared.db.users import caller_id
 from ogdc_shared.errors import ArgoUnavailableError, LimitError, OgdcError
 from ogdc_shared.layout import run_prefix, snapshot_key
+from ogdc_shared.recipe.parameters import NOTHING_GIVEN
 from ogdc_shared.redact import redact_url
 from ogdc_shared.runs.compile import CompiledRun, compiled_recipe, store_artifacts
 from ogdc_shared.runs.describe import describe
@@ -38,6 +41,7 @@ def submit_recipe(
     *,
     caller: Caller,
     source: RecipeSource,
+    parameters: Mapping[str, Any] = NOTHING_GIVEN,
     overwrite: bool = False,
     cache: bool = True,
     idempotency_key: str | None = None,
@@ -50,6 +54,7 @@ def submit_recipe(
         context: Where everything is.
         caller: Who submits.
         source: The recipe.
+        parameters: Values of the recipe's parameters by name (see `recipe.parameters.read_values`).
         overwrite: Replace the recipe's published data.
         cache: Whether inputs that were fetched before may be used.
         idempotency_key: Makes repeating a request harmless: one caller, key and request make one run.
@@ -63,7 +68,7 @@ def submit_recipe(
             `maybe_done`: then the run is recorded and will be started by the sweep.
     """
     started_by = "user" if trigger_inputs == SUBMITTED else "upload"
-    request = hashlib.sha256(f"{source.digest()} {overwrite}".encode()).hexdigest()
+    request = _request_digest(source, overwrite=overwrite, parameters=parameters)
     user_id, earlier = _known(context, caller=caller, idempotency_key=idempotency_key, request=request)
     if earlier is not None:
         ensure_handed_over(context, earlier)
@@ -74,17 +79,15 @@ def submit_recipe(
         compiled_recipe(
             recipe,
             settings=context.settings,
+            parameters=parameters,
             overwrite=overwrite,
             cache=cache,
             trigger_inputs=trigger_inputs,
             credentials=context.credentials,
         ) as compiled,
     ):
-        new = _new_run(compiled, recipe_id=recipe.id, overwrite=overwrite, submitted_by=user_id)._replace(
-            recipe_path=source.location and redact_url(source.location),
-            idempotency_key=idempotency_key,
-            request_digest=request,
-        )
+        known = {"recipe_id": recipe.id, "overwrite": overwrite, "submitted_by": user_id}
+        new = _new_run(compiled, source, idempotency_key=idempotency_key, request_digest=request, **known)
         run = _record(context, new=new, compiled=compiled, caller=caller, started_by=started_by)
         on_advice(recipe.advice)
     with within(run=run.name):
@@ -93,6 +96,12 @@ def submit_recipe(
             return run
         _start(context, new, caller=caller, started_by=started_by)
     return run
+
+
+def _request_digest(source: RecipeSource, *, overwrite: bool, parameters: Mapping[str, Any]) -> str:
+    """A hash of all that a request asks for; without parameters that of versions which knew none."""
+    given = f" {json.dumps(dict(parameters), sort_keys=True)}" if parameters else ""
+    return hashlib.sha256(f"{source.digest()} {overwrite}{given}".encode()).hexdigest()
 
 
 def _advice(context: Context, run: Run) -> tuple[str, ...]:
@@ -105,22 +114,21 @@ def _advice(context: Context, run: Run) -> tuple[str, ...]:
         return ()
 
 
-def _new_run(compiled: CompiledRun, *, recipe_id: str, overwrite: bool, submitted_by: UUID) -> NewRun:
-    """Say what is recorded of a compiled run, but for where it comes from."""
+def _new_run(compiled: CompiledRun, source: RecipeSource, **known: Any) -> NewRun:
+    """Say what is recorded of a compiled run; `known` are the fields that it does not tell."""
     division = compiled.division
     return NewRun(
         name=compiled.name,
-        recipe_id=recipe_id,
         recipe_name=compiled.recipe_name,
-        recipe_path=None,
+        recipe_path=source.location and redact_url(source.location),
         snapshot=compiled.snapshot,
         output_type=compiled.output_type,
-        overwrite=overwrite,
         partitions=None if division is None else len(division.files),
         manifest=compiled.manifest,
-        submitted_by=submitted_by,
         input_files=None if division is None else len(compiled.files),
         input_bytes=None if division is None else division.total_size(),
+        parameters=compiled.parameters,
+        **known,
     )
 
 

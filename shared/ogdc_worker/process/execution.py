@@ -8,7 +8,7 @@ import time
 from contextlib import suppress
 from functools import partial
 
-from ogdc_shared.errors import CommandFailedError
+from ogdc_shared.errors import CommandFailedError, InvalidRecipeError
 from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
 from ogdc_shared.removal import empty, remove
 from ogdc_shared.trees import flush
@@ -69,6 +69,10 @@ class Execution:
         from ogdc_worker.secrets import Mask, read_secrets
 
         self._secrets = read_secrets(directory)
+        if both := self._secrets.keys() & {name for name, _ in self._plan.variables}:
+            raise InvalidRecipeError(
+                f"The variable {min(both)} comes from a secret and from a parameter: rename one of them."
+            )
         self._mask = Mask(self._secrets.values())
         hide(self._secrets.values())
 

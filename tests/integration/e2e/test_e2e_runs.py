@@ -119,6 +119,32 @@ def test_published_data_are_replaced_only_with_overwrite(stack: Stack, recipe) -
     assert published.read_text() == "second\n"
 
 
+def test_commands_get_parameters_and_retry_keeps_them(stack: Stack, tmp_path: Path) -> None:
+    given = "{{workflow.name}} $(id) `id` '; \" \\ \n é"
+    recipe = make_recipe(
+        tmp_path / "recipe",
+        name="with parameters",
+        parameters=[{"name": "LABEL"}, {"name": "YEAR", "type": "integer", "default": 1999}],
+        input=inputs({"type": "file", "path": "recipe.sh"}),
+        output={"type": "temporary"},
+        files={
+            "recipe.sh": 'echo "$YEAR" > /output_dir/year; printf %s "$LABEL" > /output_dir/label\n'
+            'cp /input_dir/* /output_dir/; test "$YEAR" = 1999\n'
+        },
+    )
+    assert "parameter LABEL: is missing" in stack.cli("submit", str(recipe)).err
+    assert "parameter YEAR: 'x'" in stack.cli("run", "--set", "YEAR=x", "--set", "LABEL=", str(recipe)).err
+    name = finished(stack, recipe, "--set", f"LABEL={given}")
+    for path, content in {"label": given, "year": "1999\n"}.items():
+        assert stack.cli("get-output", name, path, cwd=tmp_path).code == 0
+        assert (tmp_path / path).read_text() == content
+    assert "  YEAR=1999\n" in stack.cli("status", name).out
+    failed = started(stack, recipe, "--set", "LABEL=", "--set", "YEAR=2000")
+    assert stack.wait(failed)["status"] == "Failed"
+    assert stack.cli("retry", "--wait", failed).code == 1
+    assert stack.cli("status", failed, "--json").json()["parameters"] == {"LABEL": "", "YEAR": 2000}
+
+
 def test_a_second_run_of_a_recipe_at_work_is_refused(stack: Stack, recipe) -> None:
     directory = recipe("one at a time", SLOW, output="pvc")
     name = started(stack, directory)

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from ogdc_cli.outcome import outcome, status, warnings
+from ogdc_cli.outcome import outcome, parameters, status, warnings
 from ogdc_shared.api.answers import RunDetail
 from support.answers import run_detail, run_fields
 
@@ -40,3 +40,12 @@ def test_a_deployment_of_the_version_before_has_no_warnings() -> None:
 def test_a_deployment_of_a_later_version_may_tell_more() -> None:
     later = msgspec.convert(run_fields(status="Paused", mood="calm"), RunDetail)
     assert status(later) == "Paused"
+
+
+def test_parameters_are_a_line_each_whatever_is_in_them() -> None:
+    given = {"YEAR": 2021, "LABEL": "a\nb\x1b[2J", "AREA": {"name": "é"}}
+    assert parameters(run_detail(parameters=given)) == [
+        "  YEAR=2021",
+        r"  LABEL=a\nb\x1b[2J",
+        '  AREA={"name": "é"}',
+    ]

@@ -20,7 +20,7 @@ from ogdc_cli.reproduce.comparison import (
     read_files,
 )
 from ogdc_cli.reproduce.original import Original, opened
-from ogdc_cli.reproduce.rerun import check_recipe
+from ogdc_cli.reproduce.rerun import check_recipe, parameters_of
 from ogdc_shared.errors import InvalidRequestError
 from ogdc_shared.provenance.crate import write_crate
 from ogdc_shared.provenance.task_facts import TaskRecord
@@ -186,3 +186,15 @@ def test_damaged_metadata_are_refused(tmp_path: Path, text: str) -> None:
     (crate / "ro-crate-metadata.json").write_text(text)
     with pytest.raises(InvalidRequestError, match="is damaged"):
         check_recipe(Original(crate, None, "it"))
+
+
+def test_a_run_is_reproduced_with_its_parameters(tmp_path: Path) -> None:
+    run = RUN._replace(parameters={"YEAR": 2021, "LABEL": "a=b"})
+    write_crate(str(tmp_path), run, [], recipe=None)
+    assert parameters_of(Original(tmp_path, None, "crate")) == {"YEAR": "2021", "LABEL": "a=b"}
+
+
+def test_a_parameter_that_the_crate_has_in_part_is_asked_for(tmp_path: Path) -> None:
+    write_crate(str(tmp_path), RUN._replace(parameters={"URL": "https://***@host/"}), [], recipe=None)
+    with pytest.raises(InvalidRequestError, match="parameter URL"):
+        parameters_of(Original(tmp_path, None, "crate"))

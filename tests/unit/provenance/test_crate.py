@@ -90,6 +90,21 @@ def test_a_run_is_told_with_its_inputs_commands_and_outputs(facts: Facts, recipe
     assert crate.referred(crate.run, "agent")[0]["name"] == "Ada"
 
 
+def test_parameters_are_told_with_their_values(facts: Facts, recipe: Path) -> None:
+    facts.add(fetched=[FETCHED], ran=[ran()])
+    given = {"YEAR": 2021, "MASK": True, "AREA": {"west": -60}, "LABEL": ""}
+    crate = made(facts, recipe, RUN._replace(parameters=given))
+    _file, *values = crate.referred(crate.run, "object")
+    assert {each["name"]: each["value"] for each in values} == {
+        "YEAR": "2021",
+        "MASK": "true",
+        "AREA": '{"west": -60}',
+        "LABEL": "",
+    }
+    kinds = [crate.referred(each, "exampleOfWork")[0]["additionalType"] for each in values]
+    assert kinds == ["Integer", "Boolean", "Text", "Text"]
+
+
 def test_the_recipe_comes_along(facts: Facts, recipe: Path) -> None:
     facts.add(fetched=[{"source": "data/tags.csv", "name": "tags.csv", "size": 4}], ran=[ran()])
     crate = made(facts, recipe)

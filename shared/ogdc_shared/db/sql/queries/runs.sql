@@ -41,6 +41,9 @@ JOIN users ON users.id = runs.submitted_by
 -- name: get_warnings
 SELECT warnings::text FROM runs WHERE id = %(id)s AND warnings IS NOT NULL
 
+-- name: get_parameters
+SELECT parameters FROM runs WHERE id = %(id)s AND parameters IS NOT NULL
+
 -- name: where_name
 WHERE runs.name = %(name)s
 

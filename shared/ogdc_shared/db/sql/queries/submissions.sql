@@ -28,10 +28,11 @@ WHERE submitted_by = %(user_id)s AND status IN ('Pending', 'Running') AND name I
 -- name: insert_run
 INSERT INTO runs (
     name, recipe_id, recipe_path, snapshot, output_type, overwrite, partitions, input_files, input_bytes,
-    manifest, submitted_by, idempotency_key, request_digest
+    manifest, submitted_by, idempotency_key, request_digest, parameters
 ) VALUES (
     %(name)s, %(recipe_id)s, %(recipe_path)s, %(snapshot)s, %(output_type)s, %(overwrite)s, %(partitions)s,
-    %(input_files)s, %(input_bytes)s, %(manifest)s, %(submitted_by)s, %(idempotency_key)s, %(request_digest)s
+    %(input_files)s, %(input_bytes)s, %(manifest)s, %(submitted_by)s, %(idempotency_key)s, %(request_digest)s,
+    %(parameters)s
 )
 ON CONFLICT (submitted_by, idempotency_key) DO NOTHING
 
