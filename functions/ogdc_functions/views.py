@@ -37,6 +37,7 @@ def run_view(run: Run) -> answers.Run:
         submitted_at=run.submitted_at,
         started_at=run.started_at,
         finished_at=run.finished_at,
+        cancelled_at=run.cancelled_at,
         deleted_at=run.deleted_at,
         recipe_path=shown_location(run.recipe_path),
         snapshot=run.snapshot,

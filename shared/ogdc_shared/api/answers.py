@@ -123,6 +123,9 @@ class Run(Answer, kw_only=True):
     submitted_at: Time
     started_at: Time | None
     finished_at: Time | None
+    cancelled_at: Annotated[
+        Time | None, Meta(description="When it ended because somebody stopped it; null: it did not.")
+    ] = None
     deleted_at: Annotated[
         Time | None,
         Meta(description="When its workflow went, and with it the logs and what a retry needs."),

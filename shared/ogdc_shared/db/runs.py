@@ -64,6 +64,8 @@ class Run(NamedTuple):
     handed_over_at: datetime | None
     """None: not known to be at Argo."""
     applied_at: datetime | None
+    cancelled_at: datetime | None
+    """When it ended because somebody stopped it; None: it did not."""
     deleted_at: datetime | None
     """When it was reported that Argo has the workflow no longer."""
     refresh_requested_at: datetime | None

@@ -143,9 +143,13 @@ def record_handover(conn: Connection, name: str, *, uid: str) -> bool:
     return _changes(conn, "record_handover", {"name": name, "uid": uid})
 
 
-def record_refusal(conn: Connection, name: str, *, message: str) -> bool:
-    """End a run as Error that Argo will never take; False: Argo has it, or there is no such run."""
-    return _changes(conn, "record_refusal", {"name": name, "message": message})
+def record_refusal(conn: Connection, name: str, *, message: str, cancelled_by: UUID | None = None) -> bool:
+    """End a run as Error that Argo will never take; False: Argo has it, or there is no such run.
+
+    `cancelled_by` is the user who does not want it any more; None: Argo does not take it.
+    """
+    known = {"name": name, "message": message, "cancelled_by": cancelled_by}
+    return _changes(conn, "record_refusal", known)
 
 
 def withdraw(conn: Connection, name: str) -> bool:

@@ -11,6 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from psycopg import Connection
 from psycopg.rows import class_row
@@ -118,9 +119,12 @@ def clear_refresh(conn: Connection, name: str) -> None:
     conn.execute(load_queries("workflow_state")["clear_refresh"], {"name": name})
 
 
-def record_stop(conn: Connection, name: str, *, reason: str | None) -> None:
-    """Record why a run is about to be stopped; None: that it is not, or no longer."""
-    conn.execute(load_queries("workflow_state")["record_stop"], {"name": name, "reason": reason})
+def record_stop(conn: Connection, name: str, *, reason: str | None, by: UUID | None = None) -> None:
+    """Record why a run is about to be stopped; None: that it is not, or no longer.
+
+    `by` is the user who wants that, so that the run is a cancelled one once it has ended; None: nobody does.
+    """
+    conn.execute(load_queries("workflow_state")["record_stop"], {"name": name, "reason": reason, "by": by})
 
 
 def forget_version(conn: Connection, name: str, *, version: int) -> None:

@@ -9,6 +9,7 @@ from ogdc_shared.context import Context
 from ogdc_shared.db.audit import Action, record_act
 from ogdc_shared.db.runs import Run, get_run, record_output_removed
 from ogdc_shared.db.submissions import claim_retry, record_refusal
+from ogdc_shared.db.users import caller_id
 from ogdc_shared.db.workflow_state import record_state, record_stop
 from ogdc_shared.errors import RunStateError
 from ogdc_shared.layout import run_prefix
@@ -36,7 +37,8 @@ def cancel_run(context: Context, name: str, *, caller: Caller) -> Run:
         raise RunStateError(f"Run {name} has ended ({run.status}); there is nothing to cancel.")
     if run.handed_over_at is None and context.argo.get(name) is None:
         with context.database.transaction() as conn:
-            record_refusal(conn, name, message="Cancelled before it reached Argo.")
+            user_id = caller_id(conn, caller)
+            record_refusal(conn, name, message="Cancelled before it reached Argo.", cancelled_by=user_id)
             record_act(conn, Action.CANCEL, name, caller=caller)
     else:
         _terminate(context, name, caller=caller)
@@ -46,7 +48,7 @@ def cancel_run(context: Context, name: str, *, caller: Caller) -> Run:
 def _terminate(context: Context, name: str, *, caller: Caller) -> None:
     """End a workflow in Argo; the record is right afterwards, also where it had ended before."""
     with context.database.transaction() as conn:
-        record_stop(conn, name, reason=f"Cancelled by {caller.name}.")
+        record_stop(conn, name, reason=f"Cancelled by {caller.name}.", by=caller_id(conn, caller))
         record_act(conn, Action.CANCEL, name, caller=caller)
     try:
         context.argo.terminate(name)

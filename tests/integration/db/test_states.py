@@ -15,6 +15,7 @@ from ogdc_shared.db.database import Database
 from ogdc_shared.db.runs import Run, get_run, get_warnings
 from ogdc_shared.db.submissions import record_handover
 from ogdc_shared.db.tasks import list_tasks
+from ogdc_shared.db.users import ensure_user
 from ogdc_shared.db.workflow_state import EventRef, record_absence, record_state, record_stop
 from ogdc_shared.phases import TERMINAL_PHASES
 from ogdc_shared.run_warnings import RunWarnings, one_warning
@@ -306,6 +307,32 @@ def test_who_stopped_a_run_is_its_reason_where_it_has_no_other(conn, shut_down, 
     record_stop(conn, NAME, reason="Cancelled by anna.")
     record_state(conn, state(NAME, 2, phase="Failed", message="command 1 failed", shut_down=shut_down))
     assert get_run(conn, NAME).message == message
+
+
+def test_a_run_that_somebody_stopped_is_cancelled_until_it_is_retried(conn):
+    anna = ensure_user(conn, "anna").id
+    record_stop(conn, NAME, reason="Cancelled by anna.", by=anna)
+    assert get_run(conn, NAME).cancelled_at is None
+    record_state(conn, state(NAME, 2, phase="Failed", shut_down=True))
+    assert get_run(conn, NAME).cancelled_at is not None
+    record_stop(conn, NAME, reason=None)
+    record_state(conn, state(NAME, 3))
+    assert get_run(conn, NAME).cancelled_at is None
+
+
+@pytest.mark.parametrize(
+    ("cancelled", "ended"),
+    [
+        (True, {"phase": "Failed"}),
+        (True, {"phase": "Succeeded"}),
+        (False, {"phase": "Failed", "shut_down": True}),
+    ],
+)
+def test_a_run_that_ended_for_another_reason_is_not_cancelled(conn, cancelled, ended):
+    by = ensure_user(conn, "anna").id if cancelled else None
+    record_stop(conn, NAME, reason="It is to end.", by=by)
+    record_state(conn, state(NAME, 2, **ended))
+    assert get_run(conn, NAME).cancelled_at is None
 
 
 # --- what contradicts an end ---

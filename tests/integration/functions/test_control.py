@@ -19,6 +19,7 @@ class TestCancel:
         assert response.status_code == 200
         assert response.get_json()["status"] == "Failed"
         assert response.get_json()["message"] == "Cancelled by anonymous."
+        assert response.get_json()["cancelled_at"] is not None
         assert argo.workflows[name]["status"]["phase"] == "Failed"
 
     def test_its_place_is_free_again(self, submit):
@@ -52,6 +53,7 @@ class TestCancel:
         response = submit.post(f"/runs/{name}/cancel")
 
         assert response.get_json()["status"] == "Error"
+        assert response.get_json()["cancelled_at"] is not None
         assert submit.post("/sweep?unsent_for=0").get_json()["sent"] == []
         assert argo.workflows == {}
 

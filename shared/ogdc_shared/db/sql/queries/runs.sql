@@ -29,6 +29,7 @@ SELECT
     runs.resource_version,
     runs.handed_over_at,
     runs.heard_at AS applied_at,
+    runs.cancelled_at,
     runs.deleted_at,
     runs.refresh_requested_at,
     (SELECT true FROM uploads WHERE uploads.run_id = runs.id LIMIT 1) IS TRUE AS by_upload,

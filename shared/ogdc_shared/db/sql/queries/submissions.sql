@@ -41,7 +41,8 @@ UPDATE runs SET workflow_uid = %(uid)s, handed_over_at = coalesce(handed_over_at
 WHERE name = %(name)s AND coalesce(workflow_uid, %(uid)s) = %(uid)s
 
 -- name: record_refusal
-UPDATE runs SET phase = 'Error', message = %(message)s, finished_at = now()
+UPDATE runs SET phase = 'Error', message = %(message)s, finished_at = now(),
+    cancelled_by = %(cancelled_by)s, cancelled_at = CASE WHEN %(cancelled_by)s::uuid IS NOT NULL THEN now() END
 WHERE name = %(name)s AND handed_over_at IS NULL AND phase = 'Pending'
 
 -- name: withdraw

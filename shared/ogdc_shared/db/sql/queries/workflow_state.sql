@@ -25,6 +25,9 @@ WITH old AS MATERIALIZED (
             WHEN %(cut_off)s THEN concat_ws('. ', waiting, %(message)s::text)
             ELSE %(message)s
         END,
+        cancelled_at = CASE WHEN NOT old.current THEN cancelled_at
+            WHEN %(shut_down)s AND cancelled_by IS NOT NULL THEN coalesce(cancelled_at, now())
+        END,
         waiting = CASE WHEN old.current AND %(phase)s IN ('Pending', 'Running') THEN %(waiting)s ELSE waiting END,
         progress = CASE WHEN old.current THEN %(progress)s ELSE progress END,
         started_at = CASE WHEN old.current THEN %(started_at)s ELSE started_at END,
@@ -132,7 +135,7 @@ UPDATE runs SET refresh_requested_at = NULL WHERE name = %(name)s AND refresh_re
 
 -- name: record_stop
 -- Who stops a run, before Argo is asked to: it will only say that it was stopped.
-UPDATE runs SET stopped_for = %(reason)s WHERE name = %(name)s
+UPDATE runs SET stopped_for = %(reason)s, cancelled_by = %(by)s WHERE name = %(name)s
 
 -- name: forget_version
 -- What is recorded is newer than what Argo has, so it was never Argo's.
