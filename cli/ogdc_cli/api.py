@@ -143,9 +143,10 @@ class ApiClient:
         path = f"/runs/{segment(name)}/facts?limit={_FACTS}"
         yield from pages(lambda rest: self._transport.call("GET", path + rest, answers.FactsList).tasks)
 
-    def logs(self, name: str, *, tail: int | None = None) -> Iterator[bytes]:
-        """What a run's tasks have printed so far, some whole lines at a time."""
-        query = "" if tail is None else f"?tail={tail}"
+    def logs(self, name: str, *, tail: int | None = None, task: str | None = None) -> Iterator[bytes]:
+        """What a run's tasks, or one of them, have printed so far, some whole lines at a time."""
+        asked = {key: value for key, value in (("tail", tail), ("task", task)) if value is not None}
+        query = f"?{urlencode(asked)}" if asked else ""
         with self._transport.stream("GET", f"/runs/{segment(name)}/logs{query}") as response:
             yield from whole_lines(response.stream(_CHUNK))
 

@@ -16,9 +16,17 @@ if TYPE_CHECKING:
 _COUNTED = re.compile(r"-[1-9][0-9]{0,5}")
 _WHOLE = re.compile(r"[a-z0-9-]+-[a-z2-7]{10}")
 """As `workflow.names` makes them."""
+_SHOWN_TASK = re.compile(r"([a-z0-9-]+)\(([0-9]+):[0-9]+\)")
 _SHOWN = 5
 _LOOKED_AT = 1000
 """Runs of a service that does not look for beginnings itself, being older."""
+
+
+def task_of(text: str) -> str:
+    """What the API calls a task: `3` for short is `process/3`, and so is `process(3:3)`, as it is shown."""
+    if text.isdecimal():
+        return f"process/{text}"
+    return _SHOWN_TASK.sub(r"\1/\2", text)
 
 
 def is_counted(text: str) -> bool:

@@ -13,7 +13,7 @@ from ogdc_functions.http.responses import json_response
 from ogdc_functions.http.routing import Call, Served
 from ogdc_functions.http.serving import serve
 from ogdc_functions.views import facts_view, partition_view, run_detail_view, run_view
-from ogdc_shared.api import answers, recipe_answers, routes, run_routes
+from ogdc_shared.api import answers, log_answers, recipe_answers, routes, run_routes
 from ogdc_shared.context import Context
 from ogdc_shared.runs import read
 
@@ -121,10 +121,26 @@ def output_file(context: Context, call: Call, name: str, path: str) -> Response:
 
 def logs(context: Context, call: Call, name: str) -> Response:
     """Hand out what a run's tasks printed."""
-    from ogdc_shared.runs.logs import run_logs
+    from ogdc_shared.runs.logs import run_logs, task_log
 
-    blocks = run_logs(context, name, tail=run_routes.TAIL.read(call.request.args) or None)
+    query = call.request.args
+    tail, task = run_routes.TAIL.read(query) or None, run_routes.TASK.read(query)
+    blocks = run_logs(context, name, tail=tail) if task is None else task_log(context, name, task, tail=tail)
     return Response(blocks, content_type="text/plain; charset=utf-8")
+
+
+def log_part(context: Context, call: Call, name: str, path: str) -> log_answers.LogPart:
+    """Show some of what a task printed."""
+    from ogdc_functions.log_views import log_part_view
+
+    return log_part_view(context, call.request.args, name, path)
+
+
+def search_log(context: Context, call: Call, name: str, path: str) -> log_answers.LogMatches:
+    """Show what a task printed with a text in it."""
+    from ogdc_functions.log_views import matches_view
+
+    return matches_view(context, call.request.args, name, path)
 
 
 def provenance(context: Context, call: Call, name: str) -> Response:

@@ -64,6 +64,19 @@ def facts_key(run_name: str, partition: int | str, stage: str = PROCESS) -> str:
     return f"{_stage_prefix(run_name, stage)}facts/{partition}.json"
 
 
+def log_key(run_name: str, template: str, partition: int | str | None) -> str:
+    """Key of the log that a task has left at its end (see `worker.log`).
+
+    Args:
+        run_name: The run's.
+        template: The stage's, for a partition of it; else of the task that divides or publishes.
+        partition: Of the stage; None: it has none.
+    """
+    if partition is None:
+        return f"{run_prefix(run_name)}logs/{template}.log"
+    return f"{_stage_prefix(run_name, template)}logs/{partition}.log"
+
+
 def description_key(run_name: str) -> str:
     """Key of what the run's crate says of it as a whole (see `provenance.description`)."""
     return f"{run_prefix(run_name)}run.json"
@@ -178,6 +191,8 @@ DESCRIPTION_PATH = "/ogdc/run.json"
 FACTS_PATH = "/ogdc/facts.json"
 """What `process` leaves under `facts_key`. On no volume: there Argo's own container would look for it, and
 follow a link that a command has left in its place with its service account at hand."""
+LOG_PATH = "/ogdc/task.log"
+"""What every task leaves under `log_key`; likewise."""
 CREDENTIALS_PATH = "/ogdc/credentials"
 """Logins of servers that inputs are on (see `worker.credentials`); only where inputs are fetched."""
 SECRETS_PATH = "/ogdc/secrets"

@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from ogdc_shared.fast_typing import TYPE_CHECKING
 from ogdc_shared.layout import TERMINATION_LOG_PATH
+from ogdc_worker import log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -23,7 +24,6 @@ LAST_WORDS_BYTES = 4000
 
 DONE = frozenset({"fetched", "command_finished", "command_failed", "outputs_checked"})
 """Events that tell what a task has done."""
-_STDOUT = 1
 _mask: Mask | None = None
 """Of the secrets that this process knows."""
 
@@ -71,7 +71,7 @@ class Reporter:
         """Log one JSON line, in one write so that it stays whole among what commands print."""
         line = redacted(json.dumps({"time": now(), "event": event} | facts, ensure_ascii=False))
         content = f"{line}\n".encode(errors="replace")
-        os.write(_STDOUT, content)
+        log.write(content)
         if self.copy is not None:
             os.write(self.copy, content)
         if self.journal is not None and event in DONE:

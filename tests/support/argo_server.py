@@ -28,7 +28,7 @@ from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 
 class ArgoServer:
@@ -87,7 +87,7 @@ class ArgoServer:
         """How often `call` was made."""
         return sum(made == call for made, _ in self.calls)
 
-    def _answer(self, call: str, name: str, body: dict[str, Any]) -> tuple[int, Any]:
+    def _answer(self, call: str, name: str, body: dict[str, Any], pod: str | None) -> tuple[int, Any]:
         self.calls.append((call, name))
         if self.faults.get(call) == "refuse":
             return 503, {"code": 14, "message": "the server is starting"}
@@ -99,6 +99,8 @@ class ArgoServer:
             return self._create(body["workflow"])
         if name not in self.workflows:
             return 404, {"code": 5, "message": f'workflows.argoproj.io "{name}" not found'}
+        if call == "log":
+            return self._log(name, pod)
         answer: tuple[int, Any] = getattr(self, f"_{call}")(name)
         return answer
 
@@ -139,10 +141,15 @@ class ArgoServer:
         del self.workflows[name]
         return 200, {}
 
-    def _log(self, name: str) -> tuple[int, Any]:
+    def _log(self, name: str, pod: str | None) -> tuple[int, Any]:
         lines = [
-            {"error": {"message": text}} if pod is None else {"result": {"podName": pod, "content": text}}
-            for pod, text in self.logs.get(name, [])
+            (
+                {"error": {"message": text}}
+                if printing is None
+                else {"result": {"podName": printing, "content": text}}
+            )
+            for printing, text in self.logs.get(name, [])
+            if pod in {None, printing}
         ]
         return 200, "".join(json.dumps(line) + "\n" for line in lines)
 
@@ -184,8 +191,9 @@ def _handler(argo: ArgoServer) -> type[BaseHTTPRequestHandler]:
                 self._send(404, {"message": f"no such path: {self.path}"})
                 return
             argo.headers.append(self.headers)
+            [pod] = parse_qs(urlsplit(self.path).query).get("podName", [None])
             try:
-                status, answer = argo._answer(call, name, body)
+                status, answer = argo._answer(call, name, body, pod)
             except (AssertionError, ValueError, KeyError) as exc:
                 status, answer = 400, {"code": 3, "message": f"{type(exc).__name__}: {exc}"}
             if argo.faults.get(call) in {"drop", "hang"}:

@@ -142,12 +142,17 @@ def logs(
     name: RunArgument,
     tail: Annotated[int | None, typer.Option(min=1, help="Only the last lines.")] = None,
     raw: Annotated[bool, typer.Option("--raw", help="Leave the worker's own lines in JSON.")] = False,
+    task: Annotated[
+        str | None,
+        typer.Option(help="Only of this task: `process/3`, or 3 for short; or one such as `publish`."),
+    ] = None,
 ) -> None:
     """Print what a run's commands wrote."""
     from ogdc_cli.logview import show
+    from ogdc_cli.run_names import task_of
 
     client, name = chosen(name)
-    show(client.logs(name, tail=tail), raw=raw)
+    show(client.logs(name, tail=tail, task=task and task_of(task)), raw=raw)
 
 
 def cancel(name: RunArgument, as_json: JsonOption = False) -> None:

@@ -14,7 +14,7 @@ from json.encoder import encode_basestring_ascii
 from pathlib import Path
 from typing import BinaryIO
 
-from ogdc_local.engine.nodes import pod_name
+from ogdc_shared.argo.pod_names import pod_name
 from ogdc_shared.errors import InvalidRequestError
 
 _OPTIONS = frozenset({"podName", "logOptions.container", "logOptions.tailLines", "logOptions.follow"})

@@ -6,10 +6,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from ogdc_shared.argo.pod_names import fnv1a
 from ogdc_shared.phases import PASSED_NODE_PHASES, Phase
-
-_FNV_OFFSET, _FNV_PRIME = 2166136261, 16777619
-_MAX_POD_PREFIX = 242
 
 
 class Node(NamedTuple):
@@ -42,22 +40,6 @@ def node_id(workflow: str, name: str) -> str:
     Source: Workflow.NodeID in workflow_types.go of argo-workflows.
     """
     return workflow if name == workflow else f"{workflow}-{fnv1a(name)}"
-
-
-def pod_name(workflow: str, *, node: str, template: str) -> str:
-    """The name of a pod, which the logs are given by.
-
-    Source: GeneratePodName in workflow/util/pod_name.go of argo-workflows (version 2).
-    """
-    return f"{f'{workflow}-{template}'[:_MAX_POD_PREFIX]}-{fnv1a(node)}"
-
-
-def fnv1a(text: str) -> int:
-    """The 32-bit FNV-1a hash that Argo makes its ids with."""
-    value = _FNV_OFFSET
-    for byte in text.encode():
-        value = (value ^ byte) * _FNV_PRIME & 0xFFFFFFFF
-    return value
 
 
 def timestamp(seconds: float) -> str:

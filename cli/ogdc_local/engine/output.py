@@ -13,6 +13,7 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
+from ogdc_shared.bounded_log import BoundedLog
 from ogdc_shared.file_lock import lock_within
 
 _PIECE = 1024 * 1024
@@ -49,7 +50,9 @@ class Output:
         self.mark = os.open(mark_of(path), os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o400)
         try:
             _lock(self.mark)
-            self._log = _BoundedLog(path, limit=limit, resumed=resumed)
+            self._log = BoundedLog(str(path), limit=limit, setting="OGDC_LOG_LIMIT")
+            if self._log.size and not resumed:
+                self._log.write(memoryview(_TRIED_AGAIN))
         except BaseException:
             os.close(self.mark)
             raise
@@ -83,63 +86,6 @@ class Output:
 def mark_of(log: Path) -> Path:
     """The file whose lock says that a pod is alive."""
     return log.with_suffix(".alive")
-
-
-class _BoundedLog:
-    """A log that never takes more than its limit, whatever is written to it."""
-
-    def __init__(self, path: Path, *, limit: int, resumed: bool) -> None:
-        self._limit = limit
-        self._left_out = 0
-        """Bytes that are missing in the middle."""
-        self._lost = 0
-        """Bytes that the disk did not take since the last that it took."""
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        self._size = os.lseek(self._file, 0, os.SEEK_END)
-        if self._size and not resumed:
-            self.write(memoryview(_TRIED_AGAIN))
-
-    def write(self, content: memoryview) -> None:
-        """Append as much as the disk takes."""
-        if self._lost and self._append(f"\n[ogdc-runner] {self._lost} bytes were lost: no room.\n".encode()):
-            self._lost += len(content)
-            return
-        self._lost = self._append(content)
-        if self._size > self._limit:
-            self._shorten()
-
-    def close(self) -> None:
-        os.close(self._file)
-
-    def _append(self, content: bytes | memoryview) -> int:
-        """Append, and return how many bytes the disk did not take."""
-        left = memoryview(content)
-        with suppress(OSError):
-            while left:
-                written = os.pwrite(self._file, left, self._size)
-                self._size += written
-                left = left[written:]
-        return len(left)
-
-    def _shorten(self) -> None:
-        """Keep the first half of what is allowed and the last quarter, and say what is missing."""
-        head, tail = self._limit // 2, self._limit // 4
-        start = self._size - tail
-        with suppress(OSError):
-            start += os.pread(self._file, min(tail, 65536), start).find(b"\n") + 1
-            self._left_out += start - head
-            mark = (
-                f"\n[ogdc-runner] {self._left_out:015} bytes of this log are left out here: it may have "
-                f"{self._limit} (OGDC_LOG_LIMIT).\n"
-            ).encode()
-            os.pwrite(self._file, mark, head)
-            place = head + len(mark)
-            while piece := os.pread(self._file, min(_PIECE, self._size - start), start):
-                os.pwrite(self._file, piece, place)
-                start, place = start + len(piece), place + len(piece)
-            os.ftruncate(self._file, place)
-            self._left_out -= len(mark)
-            self._size = place
 
 
 def _enlarge(pipe: int) -> None:

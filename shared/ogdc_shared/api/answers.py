@@ -128,7 +128,7 @@ class Run(Answer, kw_only=True):
     ] = None
     deleted_at: Annotated[
         Time | None,
-        Meta(description="When its workflow went, and with it the logs and what a retry needs."),
+        Meta(description="When its workflow went, and with it what a retry needs."),
     ] = None
     recipe_path: Annotated[str | None, Meta(description="null: uploaded as a bundle.")]
     snapshot: Snapshot

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ogdc_shared.api import answers, recipe_answers
+from ogdc_shared.api import answers, log_answers, recipe_answers
 from ogdc_shared.api.parameters import Number, Text
 from ogdc_shared.api.route import Function, Route
 from ogdc_shared.auth.permissions import READ
@@ -13,6 +13,12 @@ FACTS_LIMIT = Number("limit", 1, 100, 20, "How many tasks.")
 FACTS_OFFSET = Number("offset", 0, 1 << 31, 0, "How many tasks to leave out at the beginning.")
 OUTPUTS_LIMIT = Number("limit", 1, 1000, 100, "How many files.")
 AFTER = Text("after", "The `next` of the page before.")
+TASK = Text("task", "Only what this task printed: `STAGE/PARTITION`, or the name of one without a partition.")
+LOG_AFTER = Number("after", 0, 1 << 40, 0, "The offset to begin at.")
+LOG_BEFORE = Number("before", 1, 1 << 40, 0, "The offset to end at, instead; any beyond the end is the end.")
+LOG_LIMIT = Number("limit", 1024, 1 << 20, 1 << 16, "Bytes at most.")
+SEARCH = Text("text", "What to look for; Latin letters may be of either case.")
+MATCHES = Number("limit", 1, 1000, 100, "How many lines.")
 TAIL = Number("tail", 1, 1_000_000, 0, "Only so many lines, the last; all without it.")
 
 _STATUS = (Function.STATUS,)
@@ -117,7 +123,34 @@ RUN_ROUTES = (
         READ,
         "What a run's tasks printed",
         errors=(404, 410),
-        query=(TAIL,),
-        about="`?tail=N` for the last lines.",
+        query=(TAIL, TASK),
+        about="`?tail=N` for the last lines; `?task=process/0` for those of one task, without its name in "
+        "front. See [logs](#logs).",
+    ),
+    Route(
+        "log_part",
+        "GET",
+        "/runs/{name}/logs/{path}",
+        _STATUS,
+        READ,
+        "Some lines of what a task printed",
+        log_answers.LogPart,
+        errors=(404, 410),
+        query=(LOG_AFTER, LOG_BEFORE, LOG_LIMIT),
+        about="Of the task `process/0` or `publish`: whole lines as `text`, from offset `begin` to `end`, "
+        "of `size` bytes; `limit` (at most 1 MiB), and `after` or `before` an offset. See [logs](#logs).",
+    ),
+    Route(
+        "search_log",
+        "GET",
+        "/runs/{name}/log-search/{path}",
+        _STATUS,
+        READ,
+        "Lines of what a task printed that hold a text",
+        log_answers.LogMatches,
+        errors=(404, 410),
+        query=(SEARCH, LOG_AFTER, MATCHES),
+        about="`text`, which may be of either case; `limit` (at most 1,000) and `after`. Of each line its "
+        "offset `at` and its `text`, and `next`, the offset to search on from; null: all was searched.",
     ),
 )

@@ -84,7 +84,7 @@ class ArgoClient:
         if response.status != 404:
             accepted(response)
 
-    def logs(self, name: str, *, tail: int | None = None) -> Iterator[bytes]:
+    def logs(self, name: str, *, tail: int | None = None, pod: str | None = None) -> Iterator[bytes]:
         """Stream what the tasks of a workflow have written so far; nothing where their pods are gone.
 
         Yields blocks of whole lines in UTF-8, each `[task] text`. A task is called as its pod, without the
@@ -93,10 +93,13 @@ class ArgoClient:
         Args:
             name: The workflow's.
             tail: How many lines, counted from the end of each pod's; None: all.
+            pod: Only those of the pod of that name.
         """
         query = {"logOptions.container": "main"}
         if tail is not None:
             query["logOptions.tailLines"] = str(tail)
+        if pod is not None:
+            query["podName"] = pod
         response = self._connection.call(
             "GET", f"{self._path(name)}/log", query=query, stream=True, accept=_LOG_TYPES
         )

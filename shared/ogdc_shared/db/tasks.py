@@ -19,6 +19,13 @@ def list_tasks(conn: Connection, run_id: UUID, *, limit: int = 1000, offset: int
         return cursor.execute(load_queries("tasks")["list_tasks"], page).fetchall()
 
 
+def find_task(conn: Connection, run_id: UUID, template: str, partition: int | None) -> TaskState | None:
+    """Read a task by its template and partition; None: none such has begun."""
+    wanted = {"run_id": run_id, "template": template, "partition": partition}
+    with conn.cursor(row_factory=class_row(TaskState)) as cursor:
+        return cursor.execute(load_queries("tasks")["find_task"], wanted).fetchone()
+
+
 class StageCounts(NamedTuple):
     """How far a stage of a run is."""
 

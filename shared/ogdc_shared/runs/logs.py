@@ -5,12 +5,19 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, count
 
 from ogdc_shared.context import Context
+from ogdc_shared.db.runs import Run
+from ogdc_shared.db.tasks import list_tasks
 from ogdc_shared.errors import ArgoUnavailableError, OutputUnavailableError
+from ogdc_shared.line_blocks import whole_lines
+from ogdc_shared.phases import TERMINAL_PHASES
 from ogdc_shared.runs.read import recorded_run
+from ogdc_shared.runs.task_logs import called, kept_log, open_task_log
 from ogdc_shared.telemetry.tracing import Scope, current, within
+
+_TASKS = 1000
 
 _log = logging.getLogger(__name__)
 
@@ -18,7 +25,8 @@ _log = logging.getLogger(__name__)
 def run_logs(context: Context, name: str, *, tail: int | None = None) -> Iterator[bytes]:
     """Return the log of a run as it comes: blocks of whole lines in UTF-8, each `[task] text`.
 
-    Should Argo fail half-way, the last line says so.
+    Once Argo has forgotten the workflow, or its pods, it is made of what the tasks have left. Should Argo
+    fail half-way, the last line says so.
 
     Args:
         context: Where Argo is.
@@ -27,19 +35,41 @@ def run_logs(context: Context, name: str, *, tail: int | None = None) -> Iterato
 
     Raises:
         UnknownRunError: there is no run of that name.
-        OutputUnavailableError: Argo has the workflow no longer.
+        OutputUnavailableError: Argo has the workflow no longer, and its tasks have left nothing.
         ArgoUnavailableError: Argo does not answer.
     """
     run = recorded_run(context, name)
-    if run.deleted_at is not None:
+    blocks = _kept_logs(context, run) if run.deleted_at else context.argo.logs(name, tail=tail)
+    first = next(blocks, b"")
+    if not first and run.deleted_at is not None:
         raise OutputUnavailableError(
             f"The logs of run {name} went with its workflow, {run.deleted_at:%Y-%m-%d %H:%M} UTC.",
             expired=True,
         )
-    blocks = context.argo.logs(name, tail=tail)
-    first = next(blocks, b"")
+    if not first and run.status in TERMINAL_PHASES:  # its pods are gone, though not yet the workflow
+        blocks = _kept_logs(context, run)
     lines = _traced(chain([first], blocks), scope=current())
     return lines if tail is None else iter([_last_lines(lines, tail)])
+
+
+def task_log(context: Context, name: str, task: str, *, tail: int | None = None) -> Iterator[bytes]:
+    """Return the log of one task as it comes, its lines as they are; see `task_logs.open_task_log`."""
+    log = open_task_log(context, name, task)
+    lines = _traced(log.read(0, log.size), scope=current())
+    return lines if tail is None else iter([_last_lines(whole_lines(lines), tail)])
+
+
+def _kept_logs(context: Context, run: Run) -> Iterator[bytes]:
+    """Yield what the tasks of a run have left at their ends, each line with its task, by partition."""
+    for offset in count(0, _TASKS):
+        with context.database.autocommit() as conn:
+            tasks = list_tasks(conn, run.id, limit=_TASKS, offset=offset)
+        for task in tasks:
+            label = f"[{called(task)}] ".encode()
+            for block in whole_lines(kept_log(context, run, task) or ()):
+                yield label + block.removesuffix(b"\n").replace(b"\n", b"\n" + label) + b"\n"
+        if len(tasks) < _TASKS:
+            return
 
 
 def _traced(blocks: Iterator[bytes], *, scope: Scope) -> Iterator[bytes]:

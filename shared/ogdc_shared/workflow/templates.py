@@ -72,6 +72,7 @@ def list_template(stage: Stage, *, name: str, recipe: RecipeFacts, settings: Set
             artifacts=[
                 _file("division", path=layout.LISTED_DIVISION_PATH, key=division),
                 _file("partitions", path=layout.LISTED_PACKS_PATH, key=partitions),
+                _log(name, layout.list_task(stage.name)),
             ],
         ),
         retry_strategy=_retry_strategy(recipe, settings.argo),
@@ -122,7 +123,7 @@ def stage_template(stage: Stage, *, name: str, recipe: RecipeFacts, settings: Se
         metadata=_network(_network_of(stage, recipe), recipe.addresses),
         init_containers=fetching or None,
         container=container,
-        outputs=m.Outputs(artifacts=[_facts(name, stage)]),
+        outputs=m.Outputs(artifacts=[_facts(name, stage), _log(name, stage.name, _PARTITION)]),
         retry_strategy=_retry_strategy(recipe, settings.argo),
     )
 
@@ -226,12 +227,11 @@ def _network_of(stage: Stage, recipe: RecipeFacts) -> str:
 
 
 def _outputs(name: str, recipe: RecipeFacts) -> m.Outputs:
-    if not policy_of(recipe.output).is_zip:
-        return m.Outputs(parameters=[_warnings()])
-    key = layout.output_key(name, recipe.recipe_id)
-    return m.Outputs(
-        parameters=[_warnings()], artifacts=[_file("output", path=layout.OUTPUT_ZIP_PATH, key=key)]
-    )
+    artifacts = [_log(name, layout.PUBLISH)]
+    if policy_of(recipe.output).is_zip:
+        key = layout.output_key(name, recipe.recipe_id)
+        artifacts.insert(0, _file("output", path=layout.OUTPUT_ZIP_PATH, key=key))
+    return m.Outputs(parameters=[_warnings()], artifacts=artifacts)
 
 
 def _warnings() -> m.Parameter:
@@ -287,6 +287,13 @@ def _facts(name: str, stage: Stage) -> m.Artifact:
     facts = _file("facts", path=layout.FACTS_PATH, key=key)
     facts.optional = True
     return facts
+
+
+def _log(name: str, template: str, partition: str | None = None) -> m.Artifact:
+    """Name what a task has printed, where it leaves that (see `layout.LOG_PATH`)."""
+    log = _file("log", path=layout.LOG_PATH, key=layout.log_key(name, template, partition))
+    log.optional = True
+    return log
 
 
 def _provenance(name: str, recipe: RecipeFacts) -> list[m.Artifact]:

@@ -13,6 +13,7 @@ from contextlib import suppress
 from ogdc_shared.errors import InvalidRecipeError
 from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
 from ogdc_shared.layout import COMMAND_VARIABLE
+from ogdc_worker import log
 from ogdc_worker.process.orphans import Orphans
 from ogdc_worker.process.usage import Usage, wait_for
 from ogdc_worker.waiting import MAX_WAIT_SECONDS
@@ -301,7 +302,7 @@ class _Child:
         self._on_output(piece)
         self._tail += piece
         del self._tail[:-TAIL_BYTES]
-        _write_all(_STDOUT, piece)
+        log.write(piece)
 
     def _end_line(self) -> None:
         """What the worker says next begins a line."""
@@ -309,7 +310,7 @@ class _Child:
             self._write(b"", last=True)
         if self._tail and not self._tail.endswith(b"\n"):
             self._tail += b"\n"
-            _write_all(_STDOUT, b"\n")
+            log.write(b"\n")
 
 
 def _judged(code: int, notes: str) -> tuple[int, str]:
@@ -330,8 +331,3 @@ def _judged(code: int, notes: str) -> tuple[int, str]:
 def _as_it_is(path: str, flags: int) -> int:
     """Open a file without waiting for a pipe, and through no link."""
     return os.open(path, flags | os.O_NONBLOCK | os.O_NOFOLLOW)
-
-
-def _write_all(file: int, content: bytes) -> None:
-    while content:
-        content = content[os.write(file, content) :]

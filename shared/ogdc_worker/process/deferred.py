@@ -14,6 +14,7 @@ from contextlib import suppress
 from ogdc_shared.errors import InputNotFoundError, SourceUnavailableError
 from ogdc_shared.fast_typing import TYPE_CHECKING
 from ogdc_shared.removal import remove
+from ogdc_worker import log
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from ogdc_worker.report import Reporter
 
 _LOG, _FAILURE = "fetch.log", "fetch-failure.json"
-_STDOUT = 1
 _PIECE = 1 << 20
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _OLD = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -50,9 +50,9 @@ def take_over(workspace: str) -> None:
         SourceUnavailableError: it failed, and another try may help.
         InputNotFoundError: it failed for good.
     """
-    with suppress(FileNotFoundError), open(os.open(f"{workspace}/{_LOG}", _OLD), "rb") as log:
-        while piece := log.read(_PIECE):
-            os.write(_STDOUT, piece)
+    with suppress(FileNotFoundError), open(os.open(f"{workspace}/{_LOG}", _OLD), "rb") as fetched:
+        while piece := fetched.read(_PIECE):
+            log.write(piece)
     remove(f"{workspace}/{_LOG}")
     failure = _failure(f"{workspace}/{_FAILURE}")
     remove(f"{workspace}/{_FAILURE}")

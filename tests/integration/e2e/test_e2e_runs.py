@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import zipfile
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from ogdc_shared.layout import log_key
 from support.http import FileServer
 from support.ports import free_ports
 from support.recipes import inputs, make_recipe
@@ -174,6 +176,11 @@ def test_failure_says_which_command_and_why(stack: Stack, recipe) -> None:
     assert "never" not in logs
     assert '"event": "command_failed"' in stack.cli("logs", "--raw", name).out
     assert len(stack.cli("logs", "--tail", "2", name).out.splitlines()) == 2
+    task = stack.cli("logs", "--task", "process(0:0)", name).out
+    assert task == stack.cli("logs", "--task", "0", name).out == re.sub(r"(?m)^\[process\S+\] ", "", logs)
+    kept = (stack.paths.artifacts / log_key(name, "process", 0)).read_text()
+    assert kept == stack.cli("logs", "--task", "0", "--raw", name).out
+    assert stack.cli("logs", "--task", "publish", name).code == 1
 
 
 def test_json_is_all_there_is_on_stdout(stack: Stack, recipe, tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from ogdc_local.engine import output
 from ogdc_local.engine.logs import read_logs
-from ogdc_local.engine.nodes import pod_name
 from ogdc_local.engine.output import Output, mark_of
+from ogdc_shared.argo.pod_names import pod_name
+from ogdc_shared.bounded_log import BoundedLog
 
 MIB = 1024 * 1024
 
@@ -79,7 +80,7 @@ def test_a_full_disk_costs_the_lines_and_not_the_pod(tmp_path: Path, monkeypatch
             raise OSError(28, "No space left on device")
         return real(file, content, offset)
 
-    log = output._BoundedLog(tmp_path / "a.log", limit=MIB, resumed=False)
+    log = BoundedLog(str(tmp_path / "a.log"), limit=MIB)
     monkeypatch.setattr(os, "pwrite", pwrite)
     for piece in (b"one\n", b"two\n", b"three\n", b"four\n", b"five\n"):
         log.write(memoryview(piece))

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ogdc_local.engine.nodes import fnv1a, node_id, parse_progress, pod_name, seconds, timestamp
+from ogdc_local.engine.nodes import node_id, parse_progress, seconds, timestamp
 from ogdc_local.engine.safe_paths import safe_directory, safe_file, safe_read
 from ogdc_local.engine.store import Change, Store, WorkflowExistsError
 from ogdc_local.engine.substitute import fill, tags
 from ogdc_shared.argo.expressions import quotient
+from ogdc_shared.argo.pod_names import fnv1a, pod_name
 from ogdc_shared.errors import ConfigurationError
 
 

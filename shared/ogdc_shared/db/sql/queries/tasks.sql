@@ -10,6 +10,11 @@ SELECT node_id, name, template, partition, phase, message, progress, exit_code, 
 FROM tasks
 WHERE run_id = %(run_id)s AND template = 'process' AND partition >= %(first)s AND partition < %(end)s
 
+-- name: find_task
+SELECT node_id, name, template, partition, phase, message, progress, exit_code, started_at, finished_at
+FROM tasks
+WHERE run_id = %(run_id)s AND template = %(template)s AND partition IS NOT DISTINCT FROM %(partition)s::integer
+
 -- name: count_stages
 -- The stages that have begun, in order, and how many of their tasks are in which phase.
 SELECT stage, sum(tasks)::integer AS tasks, json_object_agg(phase, tasks) AS counts

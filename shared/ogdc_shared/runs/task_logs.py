@@ -1,0 +1,203 @@
+"""What one task of a run has printed: as it left that at its end, or from its pod as long as there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from functools import partial
+from itertools import count
+from typing import NamedTuple, Protocol
+
+from ogdc_shared.argo.pod_names import pod_name
+from ogdc_shared.argo.state import TaskState
+from ogdc_shared.context import Context
+from ogdc_shared.db.runs import Run
+from ogdc_shared.db.tasks import find_task
+from ogdc_shared.dns_label import is_dns_label
+from ogdc_shared.errors import OutputUnavailableError
+from ogdc_shared.layout import log_key
+from ogdc_shared.line_blocks import whole_lines
+from ogdc_shared.runs.read import reconciled_run
+
+MAX_LINE = 2000
+"""Bytes of a line that is shown for what was found in it."""
+SCANNED = 256 << 20
+"""Bytes that one search reads at most."""
+_MAX_PARTITION_DIGITS = 9
+
+
+class _Read(Protocol):
+    def __call__(self, begin: int, end: int) -> Iterator[bytes]: ...
+
+
+class TaskLog(NamedTuple):
+    """A log, to be read in parts."""
+
+    size: int
+    """Bytes, so far."""
+    read: _Read
+    """Yields the bytes from the first offset to before the second."""
+    is_whole: bool
+    """Whether nothing comes any more."""
+
+
+class LogPart(NamedTuple):
+    """Some whole lines of a log."""
+
+    begin: int
+    """Offset of the first byte."""
+    text: bytes
+
+
+class Match(NamedTuple):
+    """A line that something was found in."""
+
+    at: int
+    """Its offset in the log."""
+    text: bytes
+    """At most MAX_LINE bytes of it."""
+
+
+class Matches(NamedTuple):
+    """Lines that something was found in."""
+
+    matches: list[Match]
+    next: int | None
+    """Where to search on; None: all of the log was."""
+
+
+def open_task_log(context: Context, name: str, task: str) -> TaskLog:
+    """Open the log of a task.
+
+    Args:
+        context: Where everything is.
+        name: The run's.
+        task: `STAGE/PARTITION`, or the name of one that has no partition, such as `publish`.
+
+    Raises:
+        UnknownRunError: there is no run of that name.
+        OutputUnavailableError: no task that is called so has begun, or its log is gone.
+        ArgoUnavailableError: Argo does not answer.
+        StorageUnavailableError: nor does the artifact store.
+    """
+    run = reconciled_run(context, name)
+    found = _find(context, run, task)
+    log = _kept(context, run, found) if found.finished_at is not None else None
+    if log is None and run.deleted_at is None:
+        log = _live(context, run, found)
+    if log is None:
+        raise OutputUnavailableError(
+            f"The log of {task} of run {name} went with its pod, and it has left none.", expired=True
+        )
+    return log
+
+
+def kept_log(context: Context, run: Run, task: TaskState) -> Iterator[bytes] | None:
+    """Yield what a task has left at its end; None: it has left nothing (yet), or that was removed."""
+    log = _kept(context, run, task)
+    return None if log is None else log.read(0, log.size)
+
+
+def called(task: TaskState) -> str:
+    """What a task is asked for by."""
+    return task.template if task.partition is None else f"{task.template}/{task.partition}"
+
+
+def part_after(log: TaskLog, begin: int, limit: int) -> LogPart:
+    """Read whole lines from an offset on, so many bytes at most; a longer line is cut."""
+    begin = min(begin, log.size)
+    text = b"".join(log.read(begin, min(begin + limit, log.size)))
+    if begin + len(text) < log.size or not log.is_whole:
+        text = text[: text.rfind(b"\n") + 1] or text[:limit]
+    return LogPart(begin, text)
+
+
+def part_before(log: TaskLog, end: int, limit: int) -> LogPart:
+    """Read whole lines before an offset, so many bytes at most."""
+    end = min(end, log.size)
+    begin = max(0, end - limit)
+    text = b"".join(log.read(begin, end))
+    cut = text.find(b"\n") + 1 if begin > 0 else 0
+    cut = 0 if cut == len(text) else cut
+    return LogPart(begin + cut, text[cut:])
+
+
+def search(log: TaskLog, wanted: str, *, after: int, limit: int) -> Matches:
+    """Find lines that hold a text, whose Latin letters may be of either case, from an offset on."""
+    needle = wanted.encode().lower()
+    matches: list[Match] = []
+    base = min(after, log.size)
+    end = min(log.size, base + SCANNED)
+    for block in whole_lines(log.read(base, end)):
+        lowered, at = block.lower(), 0
+        while (found := lowered.find(needle, at)) >= 0:
+            line, at = block.rfind(b"\n", 0, found) + 1, block.find(b"\n", found) + 1
+            matches.append(Match(base + line, block[line : min(at - 1, line + MAX_LINE)]))
+            if len(matches) == limit:
+                return Matches(matches, base + at)
+        if base + len(block) > end < log.size:  # half a line, which the next search begins with
+            return Matches(matches, base if base > after else end)
+        base += len(block)
+    return Matches(matches, end if end < log.size else None)
+
+
+def _find(context: Context, run: Run, task: str) -> TaskState:
+    template, _, number = task.partition("/")
+    is_number = number.isascii() and number.isdecimal() and len(number) <= _MAX_PARTITION_DIGITS
+    found = None
+    if is_dns_label(template) and (is_number or "/" not in task):
+        with context.database.autocommit() as conn:
+            found = find_task(conn, run.id, template, int(number) if number else None)
+    if found is None:
+        raise OutputUnavailableError(
+            f"No task {task[:100]!r} of run {run.name} has begun; give STAGE/PARTITION such as process/0, "
+            "or one without a partition, such as publish.",
+            elsewhere=True,
+        )
+    return found
+
+
+def _kept(context: Context, run: Run, task: TaskState) -> TaskLog | None:
+    key = log_key(run.name, task.template, task.partition)
+    artifact = context.store.describe(key)
+    if artifact is None:
+        return None
+    return TaskLog(artifact.size, partial(context.store.read, key, artifact), is_whole=True)
+
+
+def _live(context: Context, run: Run, task: TaskState) -> TaskLog | None:
+    """What the pods of a task have printed so far; it has to be read for each part of it."""
+
+    def read(begin: int, end: int) -> Iterator[bytes]:
+        at = 0
+        for block in _printed(context, run, task):
+            if at >= end:
+                return
+            if part := block[max(0, begin - at) : end - at]:
+                yield part
+            at += len(block)
+
+    size = sum(map(len, _printed(context, run, task)))
+    ended = task.finished_at is not None
+    return None if ended and not size else TaskLog(size, read, is_whole=ended)
+
+
+def _printed(context: Context, run: Run, task: TaskState) -> Iterator[bytes]:
+    """Yield what each try of a task has printed, one after the other."""
+    node = f"{run.name}.{task.name}"
+    for attempt in count():
+        tried = yield from _of_pod(context, run.name, f"{node}({attempt})", task.template)
+        if not tried:
+            break
+    if attempt == 0:  # it is never tried again
+        yield from _of_pod(context, run.name, node, task.template)
+
+
+def _of_pod(context: Context, run: str, node: str, template: str) -> Generator[bytes, None, bool]:
+    """Yield what a pod has printed, without the label of each line; returns whether it has anything."""
+    pod = pod_name(run, node=node, template=template)
+    label = f"[{pod.removeprefix(f'{run}-')}] ".encode()
+    anything = False
+    for block in context.argo.logs(run, pod=pod):
+        anything = True
+        yield block.removeprefix(label).replace(b"\n" + label, b"\n")
+    return anything
