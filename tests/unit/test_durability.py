@@ -39,11 +39,15 @@ def test_an_artifact_and_the_directories_that_lead_to_it(log: DiskLog, tmp_path:
     assert log.has(log.rename(path), log.sync(path.parent))
 
 
-def test_many_artifacts_before_their_directory(log: DiskLog, tmp_path: Path) -> None:
-    DirectoryStore(tmp_path).put_all((f"runs/{name}", b"content") for name in "abc")
-    for name in "abc":
-        path = tmp_path / "runs" / name
+def test_several_artifacts_before_their_directories(log: DiskLog, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"content")
+    store, names = tmp_path / "store", ("recipes/a", "runs/b/c", "runs/b/d/e")
+    DirectoryStore(store).put_all((name, tmp_path / "file") for name in names)
+    for path in (store / name for name in names):
+        assert path.read_bytes() == b"content"
         assert log.has(log.sync(path), log.rename(path), log.sync(path.parent))
+    for directory in (tmp_path, store, store / "runs", store / "runs/b"):
+        assert log.has(log.sync(directory)), directory
 
 
 def test_a_tree(log: DiskLog, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from ogdc_local.engine.json_request import json_object
 from ogdc_local.engine.logs import read_logs
 from ogdc_local.engine.manifest import read_program
 from ogdc_local.engine.pods import Pods
+from ogdc_local.engine.program import Program
 from ogdc_local.engine.store import Store, WorkflowExistsError, WorkflowStateError
 from ogdc_shared.errors import InvalidRequestError, OgdcError
 from ogdc_shared.line_blocks import LOG_BLOCKS
@@ -72,7 +73,7 @@ class Api:
         pods: Pods,
         namespace: str,
         claims: Collection[str],
-        notice: Callable[[str], None],
+        notice: Callable[[str, Program | None], None],
         forget: Callable[[str, str], None],
         ready: Callable[[], bool],
     ) -> None:
@@ -83,7 +84,8 @@ class Api:
             pods: Where the logs are.
             namespace: The only one there is.
             claims: Names of the volume claims there are.
-            notice: Tells the scheduler that the workflow of a uid was made or changed.
+            notice: Tells the scheduler that the workflow of a uid was made or changed, and its program where
+                that was read.
             forget: Tells it that the workflow of a uid and name was deleted.
             ready: Whether the scheduler works.
         """
@@ -152,7 +154,7 @@ class Api:
             uid = self._store.create(manifest, namespace=self._namespace)
         except WorkflowExistsError as exc:
             raise ApiError(HTTPStatus.CONFLICT, str(exc)) from exc
-        self._notice(uid)
+        self._notice(uid, program)
         return self._document(program.name)
 
     def _get(self, request: Request) -> Answer:
@@ -213,7 +215,7 @@ class Api:
             raise InvalidRequestError(str(exc)) from exc
         if uid is None:
             raise _unknown(name)
-        self._notice(uid)
+        self._notice(uid, None)
         return self._document(name)
 
     def _log(self, request: Request) -> Answer:

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
 from typing import Any, NoReturn
 
 from ogdc_shared.errors import InvalidRequestError
 
 _MAX_DEPTH = 64
+_CONTAINERS = (dict, list)
 _MAX_NUMBER = 2**53
 """Beyond it, JSON's numbers are not exact everywhere."""
 
@@ -36,30 +36,33 @@ def json_object(body: bytes) -> dict[str, Any]:
     return value
 
 
-def _check(value: object) -> None:
-    pending: list[tuple[object, int]] = [(value, 0)]
+def _check(value: dict[str, Any]) -> None:
+    pending: list[tuple[dict[str, Any] | list[Any], int]] = [(value, 1)]
     while pending:
         found, depth = pending.pop()
-        if depth > _MAX_DEPTH:
+        parts = (*found.keys(), *found.values()) if isinstance(found, dict) else found
+        if parts and depth > _MAX_DEPTH:
             raise InvalidRequestError(f"the request's body nests more than {_MAX_DEPTH} levels deep")
-        pending.extend((each, depth + 1) for each in _parts(found))
+        for part in parts:
+            if isinstance(part, _CONTAINERS):
+                pending.append((part, depth + 1))
+            else:
+                _check_single(part)
 
 
-def _parts(value: object) -> Iterable[object]:
-    """What a value of JSON holds, once it is known to be fit to be kept."""
-    if isinstance(value, dict):
-        return (*value.keys(), *value.values())
-    if isinstance(value, list):
-        return value
-    if isinstance(value, str) and storable(value) != value:
-        raise InvalidRequestError(f"{ascii(value)[:80]}: a text may hold no NUL and no lone surrogate")
-    if isinstance(value, (int, float)) and not (math.isfinite(value) and abs(value) <= _MAX_NUMBER):
+def _check_single(value: object) -> None:
+    """Refuse a text or a number that is not fit to be kept."""
+    if isinstance(value, str):
+        if storable(value) != value:
+            raise InvalidRequestError(f"{ascii(value)[:80]}: a text may hold no NUL and no lone surrogate")
+    elif isinstance(value, int | float) and not (math.isfinite(value) and abs(value) <= _MAX_NUMBER):
         raise InvalidRequestError(f"{str(value)[:40]}: a number may be as large as {_MAX_NUMBER}")
-    return ()
 
 
 def storable(text: str) -> str:
     """A text with a question mark for each character that cannot be stored."""
+    if text.isascii() and "\0" not in text:
+        return text
     return text.replace("\0", "?").encode(errors="replace").decode()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from pathlib import PurePosixPath
 from typing import TypeVar
 
 from ogdc_local.engine import spec as argo
@@ -152,7 +151,7 @@ def _mount(mount: argo.Mount, volumes: Collection[str], scope: Collection[str], 
         raise ManifestError(f"{where}.name: spec.volumes has no {mount.name!r}.")
     sub_path = mount.sub_path or ""
     check_tags([sub_path], scope, f"{where}.subPath")
-    if sub_path.startswith("/") or ".." in PurePosixPath(sub_path).parts:
+    if sub_path.startswith("/") or ".." in sub_path.split("/"):
         raise ManifestError(f"{where}.subPath: {sub_path!r} leads out of the volume.")
     path = absolute_path(mount.mount_path, f"{where}.mountPath")
     return VolumeMount(mount.name, path, sub_path, bool(mount.read_only))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
-from pathlib import PurePosixPath
 
 from ogdc_local.engine.conversion import ManifestError
 from ogdc_local.engine.substitute import tags
@@ -44,9 +43,10 @@ def checked_name(name: str | None, where: str) -> str:
 
 def absolute_path(path: str | None, where: str) -> str:
     """A path inside a container, below its root."""
-    if not path or not path.startswith("/") or ".." in PurePosixPath(path).parts or path == "/":
+    parts = [part for part in (path or "").split("/") if part not in {"", "."}]
+    if not path or not path.startswith("/") or ".." in parts or not parts:
         raise ManifestError(f"{where}: {path!r} is not an absolute path below /.")
-    return str(PurePosixPath(path))
+    return f"/{'/'.join(parts)}"
 
 
 def byte_count(text: str | int | None, where: str) -> int | None:

@@ -19,6 +19,7 @@ from ogdc_local.engine.inbox import Inbox
 from ogdc_local.engine.instances import PodResult
 from ogdc_local.engine.pod_runner import PodRunner
 from ogdc_local.engine.pods import Pods
+from ogdc_local.engine.program import Program
 from ogdc_local.engine.running_pod import RunningPod
 from ogdc_local.engine.store import Store
 from ogdc_local.engine.workflows import Workflows
@@ -97,9 +98,9 @@ class Scheduler:
 
     # --- from any thread ------------------------------------------------------------------------------------
 
-    def notice(self, uid: str) -> None:
-        """Say that a workflow was made, retried or shut down."""
-        self._inbox.post(partial(self._workflows.refresh, uid))
+    def notice(self, uid: str, program: Program | None = None) -> None:
+        """Say that a workflow was made, retried or shut down, and what its manifest says where known."""
+        self._inbox.post(partial(self._workflows.refresh, uid, program))
 
     def forget(self, uid: str, name: str) -> None:
         """Say that a workflow was deleted."""

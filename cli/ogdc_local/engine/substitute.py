@@ -12,6 +12,8 @@ _TAG = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 
 def tags(text: str) -> Iterator[str]:
     """Every tag of `text`, without its braces; of the one expression there is, what it names."""
+    if "{{" not in text:
+        return
     for match in _TAG.finditer(text):
         tag = match.group(1).strip()
         computed = operands(tag)

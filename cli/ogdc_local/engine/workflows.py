@@ -18,6 +18,7 @@ from ogdc_local.engine.instances import Attempt, PodResult
 from ogdc_local.engine.manifest import read_program
 from ogdc_local.engine.pod_runner import PodRunner
 from ogdc_local.engine.pods import Pods
+from ogdc_local.engine.program import Program
 from ogdc_local.engine.records import Saved
 from ogdc_local.engine.running_pod import TOO_LONG, RunningPod
 from ogdc_local.engine.store import Store, is_away
@@ -52,6 +53,8 @@ class Workflows:
         """By uid."""
         self._turns: list[str] = []
         """Uids, in the order of whose turn it is."""
+        self._due: dict[str, float] = {}
+        """Uid → when time demands something next, in seconds since 1970; of those where it does."""
         self._touched: set[Flow] = set()
         """Decided something that is not on disk yet."""
         self._dropped: set[str] = set()
@@ -71,8 +74,13 @@ class Workflows:
 
     # --- from the store -------------------------------------------------------------------------------------
 
-    def refresh(self, uid: str) -> None:
-        """Take up what the store says of a workflow."""
+    def refresh(self, uid: str, program: Program | None = None) -> None:
+        """Take up what the store says of a workflow.
+
+        Args:
+            uid: The workflow's.
+            program: What its manifest says, where that was read already.
+        """
         try:
             saved = self._store.load(uid)
         except Exception as exc:
@@ -83,19 +91,19 @@ class Workflows:
             self._unread.add(uid)
             return
         if saved is not None:
-            self.contained(uid, self._update, saved)
+            self.contained(uid, self._update, saved, program)
 
-    def _update(self, saved: Saved) -> None:
+    def _update(self, saved: Saved, program: Program | None) -> None:
         now = time.time()
-        flow = self._flows.get(saved.uid) or self._adopt(saved, now)
+        flow = self._flows.get(saved.uid) or self._adopt(saved, program, now)
         if saved.shutdown:
             flow.stop(f"Stopped with strategy '{saved.shutdown}'", now)
             self._touched.add(flow)
             reason = f"workflow shutdown with strategy:  {saved.shutdown}"
             self._runner.stop_pods(reason, now, of=flow)
 
-    def _adopt(self, saved: Saved, now: float) -> Flow:
-        program = read_program(saved.manifest, claims=self._claims)
+    def _adopt(self, saved: Saved, program: Program | None, now: float) -> Flow:
+        program = program or read_program(saved.manifest, claims=self._claims)
         namespace = saved.manifest["metadata"]["namespace"]
         flow = Flow(program, uid=saved.uid, namespace=namespace, head=saved.head, nodes=saved.nodes, now=now)
         self._flows[saved.uid] = flow
@@ -135,8 +143,8 @@ class Workflows:
 
     def check_times(self, now: float) -> None:
         """Let workflows do what time demands, and read those that could not be read."""
-        for flow in [*self._flows.values()]:
-            self.contained(flow.uid, self._check_flow, flow, now)
+        for uid in [uid for uid, at in self._due.items() if at <= now]:
+            self.contained(uid, self._check_flow, self._flows[uid], now)
         for uid in [*self._unread]:
             self._unread.discard(uid)
             self.refresh(uid)
@@ -147,6 +155,15 @@ class Workflows:
             flow.stop(f"Workflow exceeded its deadline of {flow.program.deadline} s", now)
             self._touched.add(flow)
             self._runner.stop_pods(TOO_LONG, now, of=flow)
+        self._note_times(flow)
+
+    def _note_times(self, flow: Flow) -> None:
+        """Note when a workflow is to be checked next: looking at all of them in each pass would not scale."""
+        times = [at for at in (flow.deadline, flow.wakes_at) if at is not None]
+        if times and not flow.over:
+            self._due[flow.uid] = min(times)
+        else:
+            self._due.pop(flow.uid, None)
 
     def times(self, retry_at: float) -> Iterator[float]:
         """When `check_times` or `record` has something to do, in seconds since 1970.
@@ -154,8 +171,7 @@ class Workflows:
         Args:
             retry_at: When what the disk did not take or give is tried again.
         """
-        for flow in [*self._flows.values()]:
-            yield from self.contained(flow.uid, _times_of, flow) or ()
+        yield from self._due.values()
         if self._unread or self._given_up:
             yield retry_at
 
@@ -167,6 +183,8 @@ class Workflows:
         Raises:
             sqlite3.Error: the state cannot be written, so nothing may be acted on yet.
         """
+        for flow in [*self._touched]:
+            self.contained(flow.uid, self._note_times, flow)
         self._record([*self._touched])
         for uid, reason in [*self._given_up.items()]:
             self._store.give_up(uid, reason)
@@ -195,6 +213,7 @@ class Workflows:
         ended = [flow for flow in self._touched if flow.over and flow.uid in self._flows]
         for flow in ended:
             del self._flows[flow.uid]
+            self._due.pop(flow.uid, None)
             self._turns.remove(flow.uid)
             self._helpers.run(self._pods.finished, flow.program.name)
         self._touched.clear()
@@ -222,6 +241,7 @@ class Workflows:
         flow = self._flows.pop(uid, None)
         if flow is None:
             return
+        self._due.pop(uid, None)
         self._turns.remove(uid)
         self._touched.discard(flow)
         self._runner.drop_begun(flow)
@@ -236,7 +256,3 @@ class Workflows:
         if not any(flow.program.name == name for flow in flows):
             self._helpers.run(self._pods.forget if uid in self._dropped else self._pods.finished, name)
             self._dropped.discard(uid)
-
-
-def _times_of(flow: Flow) -> list[float]:
-    return [at for at in (flow.deadline, flow.wakes_at) if at is not None]

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from psycopg import Connection
+from psycopg.rows import class_row
 from psycopg.types.json import Json, Jsonb
 
 from ogdc_shared.db.queries import load_queries
@@ -72,14 +73,20 @@ def record_submission(conn: Connection, new: NewRun) -> Run:
     while run is None:
         if policy_of(new.output_type).is_exclusive:
             require_place(conn, new.recipe_id, overwrite=new.overwrite)
-        as_json = {
-            "manifest": Jsonb(new.manifest),
-            "parameters": Json(new.parameters) if new.parameters else None,
-        }
-        inserted = _changes(conn, "insert_run", new._asdict() | as_json)
         # Where a submission of another recipe used the key meanwhile, that is the earlier run.
-        run = get_run(conn, new.name) if inserted else _earlier_run(conn, new)
+        run = _insert(conn, new) or _earlier_run(conn, new)
     return run
+
+
+def _insert(conn: Connection, new: NewRun) -> Run | None:
+    """Record a run; None: its key is used already."""
+    as_json = {
+        "manifest": Jsonb(new.manifest),
+        "parameters": Json(new.parameters) if new.parameters else None,
+    }
+    cursor = conn.cursor(row_factory=class_row(Run))
+    statement = load_queries("submissions")["insert_run"] + b"\n" + load_queries("runs")["select_runs"]
+    return cursor.execute(statement, new._asdict() | as_json).fetchone()
 
 
 def find_submission(

@@ -161,10 +161,12 @@ def store_artifacts(store: ArtifactStore, run: CompiledRun, *, description: byte
         StorageUnavailableError: the store does not answer or has no room; nothing of the run stays behind.
     """
     try:
+        first = []
         if store.size(snapshot_key(run.snapshot)) != len(run.bundle):
-            store.put(snapshot_key(run.snapshot), run.bundle)
-        described = [] if description is None else [(description_key(run.name), description)]
-        store.put_all(chain(described, _artifacts(run)))
+            first.append((snapshot_key(run.snapshot), run.bundle))
+        if description is not None:
+            first.append((description_key(run.name), description))
+        store.put_all(chain(first, _artifacts(run)))
     except Exception:
         store.delete_prefix(run_prefix(run.name))
         raise

@@ -7,13 +7,14 @@ import shutil
 import stat
 import time
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote
 
 from ogdc_shared.errors import ConfigurationError
 from ogdc_shared.removal import remove
-from ogdc_shared.storage.files import disk_errors, replacing, sync_directory
+from ogdc_shared.storage.files import disk_errors, replacing, write_together
 from ogdc_shared.storage.links import sign
 from ogdc_shared.storage.store import (
     PIECE_BYTES,
@@ -22,11 +23,10 @@ from ogdc_shared.storage.store import (
     check_key,
     check_prefix,
     replaced_meanwhile,
-    several_at_once,
 )
 
-_FEW = 4
-"""Artifacts that are written one after the other: threads for them would take longer to start."""
+_TOGETHER = 16
+"""Artifacts that are open at the same time."""
 
 
 class DirectoryStore:
@@ -53,17 +53,11 @@ class DirectoryStore:
         self._put(key, data)
 
     def put_all(self, artifacts: Iterable[tuple[str, bytes | Path]]) -> None:
-        """See `ArtifactStore`; the names in a directory go to disk together."""
-        directories: set[Path] = set()
-
-        def put(artifact: tuple[str, bytes | Path]) -> None:
-            self._put(*artifact, sync_name=False)
-            directories.add(self.path(artifact[0]).parent)
-
-        several_at_once(put, artifacts, alone=_FEW)
-        for directory in directories:
+        """See `ArtifactStore`; they go to disk some at a time."""
+        left = ((self.path(key), data) for key, data in artifacts)
+        while some := list(islice(left, _TOGETHER)):
             with disk_errors("artifacts"):
-                sync_directory(directory)
+                write_together(some)
 
     def put_unsynced(self, key: str, source: Path) -> None:
         """Write as `put` does what a crash of the machine may leave damaged: facts, no results."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -28,29 +29,79 @@ def replacing(path: Path, *, sync: bool = True, sync_name: bool = True) -> Itera
     """
     directory = path.parent
     make_directory(directory)
-    descriptor, temporary = tempfile.mkstemp(prefix=".", suffix=".part", dir=directory)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            yield file
-            file.flush()
-            if sync:
-                os.fsync(file.fileno())
+    with _beside(directory) as (file, temporary):
+        yield file
+        file.flush()
+        if sync:
+            os.fsync(file.fileno())
         os.replace(temporary, path)  # noqa: PTH105  a Path of it takes longer than the call
-    except BaseException:
-        with suppress(FileNotFoundError):
-            os.unlink(temporary)  # noqa: PTH108  likewise
-        raise
     if sync_name:
         sync_directory(directory)
 
 
-def make_directory(directory: Path) -> None:
-    """Make a directory and those above it so that they survive a crash."""
+def write_together(contents: Iterable[tuple[Path, bytes | Path]]) -> None:
+    """Write files as `replacing` does; all of them and their names are on disk before this returns.
+
+    None has its name before its content is on disk. The contents are all on their way before the first is
+    waited for, so that a file system's journal is written twice, and not twice for each.
+    """
+    changed: dict[Path, None] = {}
+    with ExitStack() as unfinished:
+        files = []
+        for path, content in contents:
+            make_directory(path.parent, on_change=changed.setdefault)
+            changed.setdefault(path.parent)
+            file, temporary = unfinished.enter_context(_beside(path.parent))
+            _fill(file, content)
+            files.append((file, temporary, path))
+        for file, _, _ in files:
+            os.fsync(file.fileno())
+        for _, temporary, path in files:
+            os.replace(temporary, path)  # noqa: PTH105  likewise
+    for directory in changed:
+        sync_directory(directory)
+
+
+@contextmanager
+def _beside(directory: Path) -> Iterator[tuple[BinaryIO, str]]:
+    """Yield a new file in a directory, and its path; where the block fails it is removed."""
+    descriptor, temporary = tempfile.mkstemp(prefix=".", suffix=".part", dir=directory)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file, temporary
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)  # noqa: PTH108  a Path of it takes longer than the call
+        raise
+
+
+def _fill(file: BinaryIO, content: bytes | Path) -> None:
+    """Write a file's content, and have the disk begin with it."""
+    if isinstance(content, bytes):
+        file.write(content)
+    else:
+        with content.open("rb") as source:
+            shutil.copyfileobj(source, file)
+    file.flush()
+    if hasattr(
+        os, "posix_fadvise"
+    ):  # Linux begins to write what it is told is not needed; macOS has no such call
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def make_directory(directory: Path, *, on_change: Callable[[Path], object] | None = None) -> None:
+    """Make a directory and those above it so that they survive a crash.
+
+    Args:
+        directory: Which.
+        on_change: Called with each directory that has a new one in it, for the caller to bring to disk;
+            None: that is done here.
+    """
     if directory.is_dir():
         return
-    make_directory(directory.parent)
+    make_directory(directory.parent, on_change=on_change)
     directory.mkdir(exist_ok=True)
-    sync_directory(directory.parent)
+    (on_change or sync_directory)(directory.parent)
 
 
 @contextmanager

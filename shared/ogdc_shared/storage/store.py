@@ -111,17 +111,11 @@ def replaced_meanwhile(key: str) -> StorageUnavailableError:
     return StorageUnavailableError(f"Artifact {key!r} was replaced while it was read. Try again.")
 
 
-def several_at_once(work: Callable[[_T], object], items: Iterable[_T], *, alone: int = 1) -> None:
-    """Call `work` for each item; only a few items are held at once. Raises what it raises.
-
-    Args:
-        work: Called in threads.
-        items: For which.
-        alone: So many are not worth a thread, and are left to the caller's own.
-    """
+def several_at_once(work: Callable[[_T], object], items: Iterable[_T]) -> None:
+    """Call `work` for each item in threads; only a few items are held at once. Raises what it raises."""
     left = iter(items)
-    first = list(islice(left, alone + 1))
-    if len(first) <= alone:
+    first = list(islice(left, 2))
+    if len(first) < 2:  # not worth a thread
         for item in first:
             work(item)
         return

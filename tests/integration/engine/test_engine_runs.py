@@ -365,12 +365,11 @@ def test_a_workflow_without_room_is_pending(tmp_path: Path) -> None:
 
 def test_fail_fast_begins_no_more_and_lets_the_running_ones_end(tmp_path: Path) -> None:
     with Machine(tmp_path, slots=2) as machine:
-        script = "[ $1 = 1 ] && exit 1; sleep 0.3; echo done"
-        machine.create(
-            workflow(
-                "fast", tasks=[fan_out("process", 9)], templates=[shell("process", script, partitioned=True)]
-            )
-        )
+        script = "[ $1 = 1 ] && exit 1; while [ ! -e /mnt/workflow/go ]; do sleep 0.02; done; echo done"
+        process = shell("process", script, partitioned=True, mounts=[mount("/mnt/workflow")])
+        machine.create(workflow("fast", tasks=[fan_out("process", 9)], templates=[process]))
+        machine.wait_until("fast", lambda w: "Failed" in phases(w).values())
+        (machine.volume / "go").touch()
         found = machine.wait("fast")
         assert phases(found) == {
             "fast": "Failed",

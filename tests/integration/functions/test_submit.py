@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from ogdc_shared.db.runs import get_run, list_runs
 from ogdc_shared.layout import plan_key
 from ogdc_shared.plan import Plan
 from support.argo_server import ArgoServer
+from support.disk_log import DiskLog
 from support.packs import stored_partition
 from support.runs import bundle, recipe_files, send, started, tell
 
@@ -52,6 +54,28 @@ def test_what_the_tasks_read_is_in_the_store(submit, artifacts: Path, argo: Argo
     assert [command.text for command in plan.commands] == ["cp /input_dir/data.csv /output_dir/"]
     assert [(file.source, file.kind) for file in partition.files] == [("data.csv", "recipe")]
     assert (artifacts / snapshot).is_file()
+
+
+def test_no_run_is_recorded_before_all_it_needs_is_on_disk(
+    submit, artifacts: Path, database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    log, synced = DiskLog(monkeypatch), os.fsync
+    recorded_at_sync: list[list[str]] = []
+
+    def sync(descriptor: int) -> None:
+        recorded_at_sync.append(recorded(database))
+        synced(descriptor)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    name = started(submit)
+
+    assert recorded(database) == [name]
+    assert {*map(tuple, recorded_at_sync)} == {()}
+    files = [*stored(artifacts), *stored(artifacts, "recipes")]
+    assert len(files) == 5
+    for path in files:
+        assert log.has(log.sync(path), log.rename(path), log.sync(path.parent))
+    assert log.has(log.sync(artifacts / "runs"))
 
 
 def test_equal_recipes_share_one_snapshot(submit, artifacts: Path):

@@ -26,6 +26,8 @@ FROM runs
 WHERE submitted_by = %(user_id)s AND status IN ('Pending', 'Running') AND name IS DISTINCT FROM %(but)s
 
 -- name: insert_run
+-- To be followed by `select_runs`: a run that was recorded is read at once.
+WITH runs AS (
 INSERT INTO runs (
     name, recipe_id, recipe_path, snapshot, output_type, overwrite, partitions, input_files, input_bytes,
     manifest, submitted_by, idempotency_key, request_digest, parameters
@@ -35,9 +37,14 @@ INSERT INTO runs (
     %(parameters)s
 )
 ON CONFLICT (submitted_by, idempotency_key) DO NOTHING
+RETURNING *
+)
 
 -- name: record_handover
+-- Does not wait for the disk: where the server's machine ends before it is there, the sweep hands the run over again.
+WITH unsynced AS (SELECT set_config('synchronous_commit', 'off', true))
 UPDATE runs SET workflow_uid = %(uid)s, handed_over_at = coalesce(handed_over_at, now())
+FROM unsynced
 WHERE name = %(name)s AND coalesce(workflow_uid, %(uid)s) = %(uid)s
 
 -- name: record_refusal
