@@ -31,8 +31,10 @@ def main(arguments: list[str]) -> int:
 
 def _run(stage: str, config: VisualizationConfig, inputs: Path, output: Path) -> None:
     # Each imports what it takes, and no more. Rasterio would import boto3, where it is installed: a quarter
-    # of a second, for files that are all local.
+    # of a second, for files that are all local. NumPy's library for matrices would start threads, of which
+    # nothing here makes use.
     sys.modules.setdefault("boto3", None)  # type: ignore[arg-type]
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if stage == "scatter":
         from ogdc_visualization.stages.scatter import scatter
 

@@ -74,6 +74,12 @@ class Grid(NamedTuple):
         west, north = self.west + tile.x * side, self.north - tile.y * side
         return Bounds(west, north - side, west + side, north)
 
+    @property
+    def extent(self) -> Bounds:
+        """The rectangle of all tiles."""
+        width, height = self.columns * self.side, self.rows * self.side
+        return Bounds(self.west, self.north - height, self.west + width, self.north)
+
     def size_at(self, level: int) -> tuple[int, int]:
         """Return how many columns and rows a level has."""
         return self.columns << level, self.rows << level

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import pyogrio.raw
 import shapely
 from numpy.typing import NDArray
 
@@ -31,6 +30,8 @@ def read_footprint(directory: Path, filename: str, config: VisualizationConfig, 
     Raises:
         InputError: it cannot be read, or lacks a property that the rules are of.
     """
+    import pyogrio.raw  # only tasks of the first stage read files
+
     path = (directory / filename).with_suffix(config.ext_footprints)
     if not path.is_file():
         return None

@@ -15,15 +15,13 @@ from numpy.typing import NDArray
 from ogdc_shared.stac.item import CLOUD_OPTIMIZED
 from ogdc_shared.visualization.config import Statistic, VisualizationConfig
 from ogdc_visualization.grid import Grid, Tile
-from ogdc_visualization.products.cogs import write_cog
 from ogdc_visualization.products.description import Layer, Limits, MapDescription, Matrix
-from ogdc_visualization.products.pmtiles_archive import write_pmtiles
 from ogdc_visualization.products.preview import write_preview
 from ogdc_visualization.products.stac import Asset, build_item
 from ogdc_visualization.products.web_page import File, can_write_page, write_page
 from ogdc_visualization.products.wmts import build_capabilities
 from ogdc_visualization.tile_files import find_file, find_raster, tile_path, tile_template
-from ogdc_visualization.web_tiles.palette import color_table
+from ogdc_visualization.web_tiles.palette import COLORS
 
 Tiles = Mapping[int, NDArray[np.int64]]
 """Column and row (n, 2) of the tiles there are, by level; one tile and one level at least."""
@@ -40,12 +38,13 @@ class Product(NamedTuple):
     role: str
 
 
-def write_products(
+def write_products(  # noqa: PLR0917  one place calls it
     roots: Sequence[Path],
     config: VisualizationConfig,
     grid: Grid,
     tiles: Tiles,
     ranges: Ranges,
+    colors: Mapping[str, NDArray[np.uint8]],
     *,
     created: datetime,
     warn: Callable[[str], None],
@@ -58,10 +57,11 @@ def write_products(
         grid: Of the tiles.
         tiles: Those that have a raster.
         ranges: What the colours stand for, where there are web tiles.
+        colors: Red, green, blue and alpha (n, 4) of each statistic, by its name.
         created: When the map is made, in any time zone.
         warn: Takes what could not be made, and why.
     """
-    description = describe(config, grid, tiles, ranges)
+    description = describe(config, grid, tiles, ranges, colors)
     output = roots[0]
     made = list(_archives(roots, config, description, tiles))
     if config.enable_web_tiles and config.tile_size[0] != config.tile_size[1]:
@@ -87,7 +87,13 @@ def _add_page(
     write_page(description, [*linked, File("STAC item", "item.json")], output)
 
 
-def describe(config: VisualizationConfig, grid: Grid, tiles: Tiles, ranges: Ranges) -> MapDescription:
+def describe(
+    config: VisualizationConfig,
+    grid: Grid,
+    tiles: Tiles,
+    ranges: Ranges,
+    colors: Mapping[str, NDArray[np.uint8]],
+) -> MapDescription:
     """Return what the products have to know of a map."""
     columns = config.tile_size[1]
     shown = [level for level in sorted(tiles) if config.has_pictures(level)]
@@ -103,7 +109,10 @@ def describe(config: VisualizationConfig, grid: Grid, tiles: Tiles, ranges: Rang
             for z in range(max(tiles) + 1)
         ),
         limits={level: _limits(tiles[level]) for level in shown or sorted(tiles)},
-        layers=tuple(_layer(config, each, sorted(tiles), ranges) for each in config.statistics),
+        layers=tuple(
+            _layer(config, each, sorted(tiles), ranges, colors[each.name][:COLORS])
+            for each in config.statistics
+        ),
     )
 
 
@@ -112,12 +121,17 @@ def identifier_of(title: str) -> str:
     return "-".join(re.findall(r"\w+", title.lower())) or "map"
 
 
-def _layer(config: VisualizationConfig, statistic: Statistic, levels: list[int], ranges: Ranges) -> Layer:
+def _layer(
+    config: VisualizationConfig,
+    statistic: Statistic,
+    levels: list[int],
+    ranges: Ranges,
+    colors: NDArray[np.uint8],
+) -> Layer:
     """Return a statistic as the map shows it."""
-    colors = color_table(statistic.palette).tolist()
     return Layer(
         statistic.name,
-        tuple(tuple(color) for color in colors),
+        tuple(tuple(color) for color in colors.tolist()),
         {level: ranges[statistic.name, level] for level in levels if (statistic.name, level) in ranges},
         tile_template(config, config.dir_web_tiles, config.ext_web_tiles, style=statistic.name),
     )
@@ -152,6 +166,8 @@ def _archives(
     """Write the archives that are asked for."""
     output = roots[0]
     if config.enable_cogs:
+        from ogdc_visualization.products.cogs import write_cog
+
         for level, places in sorted(tiles.items()):
             path = f"{config.dir_cogs}/{level}.tif"
             (output / path).parent.mkdir(parents=True, exist_ok=True)
@@ -161,6 +177,8 @@ def _archives(
             )
             yield Product(path, CLOUD_OPTIMIZED, f"Level {level} (GeoTIFF)", "data")
     if config.enable_pmtiles and config.enable_web_tiles:
+        from ogdc_visualization.products.pmtiles_archive import write_pmtiles
+
         for layer in description.layers:
             path = f"{config.dir_pmtiles}/{layer.name}.pmtiles"
             (output / path).parent.mkdir(parents=True, exist_ok=True)

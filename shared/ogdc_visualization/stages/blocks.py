@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -18,7 +18,9 @@ from ogdc_shared.plan import Partitioning
 from ogdc_visualization.grid import Tile
 from ogdc_visualization.morton import decode
 from ogdc_visualization.stages.facts import FACTS
-from ogdc_visualization.stages.feature_store import Leaves
+
+if TYPE_CHECKING:
+    from ogdc_visualization.stages.feature_store import Leaves
 
 MAX_WEIGHT = 1 << 24
 """Of a block of several tiles of the highest level: bytes of polygons, and what each tile weighs besides."""

@@ -8,6 +8,7 @@ from ogdc_shared.visualization.config import VisualizationConfig
 from ogdc_visualization.grid import Grid, Tile, load_grid
 from ogdc_visualization.pyramid import Pyramid
 from ogdc_visualization.stages.blocks import MAX_WEIGHT, Block, Share, block_name, block_weight, divide_map
+from ogdc_visualization.stages.colors import Colors, read_colors, write_colors
 from ogdc_visualization.stages.duplicates import find_duplicates
 from ogdc_visualization.stages.facts import (
     FACTS,
@@ -31,6 +32,7 @@ def build(config: VisualizationConfig, inputs: Path, output: Path, *, most: int 
     """
     grid = load_grid(config.tms_id)
     extremes: Extremes = {}
+    colors = read_colors(sorted(inputs.glob("*/*")), config.statistics)
     for directory in sorted(inputs.iterdir()):
         share, store = Share.read(directory.name), FeatureStore(sorted(directory.iterdir()))
         blocks = divide_map(
@@ -41,20 +43,26 @@ def build(config: VisualizationConfig, inputs: Path, output: Path, *, most: int 
             limit=most or MAX_WEIGHT,
         )
         for block in share.of(blocks):
-            files, facts = _build_block(config, grid, block, store, output / "result")
+            files, facts = _build_block(config, grid, block, store, output / "result", colors)
             write_facts(output / block_name(block.tile) / FACTS, facts)
             extremes = merge_extremes((extremes, files.extremes))
     write_ranges(output / RANGES, extremes)
+    write_colors(output, colors)
 
 
-def _build_block(
-    config: VisualizationConfig, grid: Grid, block: Block, store: FeatureStore, result: Path
+def _build_block(  # noqa: PLR0917  one place calls it
+    config: VisualizationConfig,
+    grid: Grid,
+    block: Block,
+    store: FeatureStore,
+    result: Path,
+    colors: Colors,
 ) -> tuple[TileFiles, BlockFacts]:
     """Make one block."""
     codes = store.leaves.codes[block.leaves]
     parts = store.read(codes)
     staged = stage(parts, find_duplicates(store, codes, parts, config, grid), config, grid)
-    files = TileFiles(config, grid, result)
+    files = TileFiles(config, grid, result, colors)
     if config.enable_raster:
         lowest = block.tile.z if config.enable_raster_parents else config.max_level
         pyramid = Pyramid(config, grid, staged.leaves, staged, files, lowest=lowest)

@@ -8,6 +8,7 @@ from ogdc_shared.visualization.config import VisualizationConfig
 from ogdc_visualization.grid import Tile
 from ogdc_visualization.raster.geotiff import read_geotiff
 from ogdc_visualization.stages.blocks import deepest_level, find_facts
+from ogdc_visualization.stages.colors import read_colors
 from ogdc_visualization.stages.facts import RANGES, read_facts, read_ranges
 from ogdc_visualization.stages.pictures import Pictures
 from ogdc_visualization.tile_files import tile_path
@@ -21,7 +22,8 @@ def paint(config: VisualizationConfig, inputs: Path, output: Path) -> None:
     """
     extremes = read_ranges((inputs / "build").glob(f"*/{RANGES}"))
     deepest = deepest_level(inputs)
-    pictures = Pictures(config, output / "result")
+    colors = read_colors(sorted(inputs.glob("build/*")), config.statistics)
+    pictures = Pictures(config, output / "result", colors)
     for path in find_facts(inputs):
         rasters = inputs / "build" / path.parent.name / "result"
         for level, places in read_facts(path).tiles.items():

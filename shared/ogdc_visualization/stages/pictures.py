@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ogdc_shared.visualization.config import Statistic, VisualizationConfig
 from ogdc_visualization.grid import Tile
+from ogdc_visualization.stages.colors import Colors
 from ogdc_visualization.stages.facts import Extremes
 from ogdc_visualization.tile_files import tile_path
 from ogdc_visualization.web_tiles.png import paint, write_png
@@ -21,8 +22,8 @@ Bands = NDArray[np.float64]
 class Pictures:
     """Writes pictures of tiles below `output`."""
 
-    def __init__(self, config: VisualizationConfig, output: Path) -> None:
-        self._config, self._output = config, output
+    def __init__(self, config: VisualizationConfig, output: Path, colors: Colors) -> None:
+        self._config, self._output, self._colors = config, output, colors
 
     def paint_known(self, tile: Tile, bands: Bands) -> None:
         """Write those for which the configuration has the values of the first and the last colour."""
@@ -42,7 +43,8 @@ class Pictures:
                 path = tile_path(
                     self._output, config, config.dir_web_tiles, tile, config.ext_web_tiles, style=name
                 )
-                write_png(path, paint(band, statistic, *color_range(statistic, tile.z, extremes)))
+                low, high = color_range(statistic, tile.z, extremes)
+                write_png(path, paint(band, self._colors[name], statistic.nodata_val, low, high))
 
 
 def color_range(statistic: Statistic, level: int, extremes: Extremes) -> tuple[float, float]:

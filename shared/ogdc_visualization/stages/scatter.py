@@ -11,11 +11,11 @@ from ogdc_shared.several import several
 from ogdc_shared.visualization.config import VisualizationConfig
 from ogdc_visualization.deduplicate.footprints import Footprint, outside, read_footprint
 from ogdc_visualization.grid import load_grid
+from ogdc_visualization.stages.colors import make_colors, write_colors
 from ogdc_visualization.stages.feature_files import FeatureFile
 from ogdc_visualization.staging.features import read_features
 from ogdc_visualization.staging.findings import Warn
 from ogdc_visualization.staging.staged_tiles import read_staged_tiles
-from ogdc_visualization.web_tiles.palette import check_colors
 
 
 def scatter(
@@ -28,7 +28,7 @@ def scatter(
     Raises:
         InputError: an input cannot be used.
     """
-    check_colors(config.statistics)
+    write_colors(output, make_colors(config.statistics))
     for name in _names(config, inputs, warn):
         # A name that is new for each file, and the same whenever it is read.
         directory = output / hashlib.sha256(name.encode()).hexdigest()[:16]

@@ -13,9 +13,9 @@ from ogdc_shared.visualization.config import VisualizationConfig
 from ogdc_visualization.grid import Grid, Tile
 from ogdc_visualization.pyramid import Polygons
 from ogdc_visualization.raster.geotiff import write_geotiff
+from ogdc_visualization.stages.colors import Colors
 from ogdc_visualization.stages.facts import Extremes
 from ogdc_visualization.stages.pictures import Pictures
-from ogdc_visualization.staging.geopackage import write_geopackage
 from ogdc_visualization.summaries import summarize
 from ogdc_visualization.tile_files import tile_path
 from ogdc_visualization.tiles3d.files import TilesetFiles
@@ -31,7 +31,7 @@ class TileFiles:
         tileset: The files of 3D tiles.
     """
 
-    def __init__(self, config: VisualizationConfig, grid: Grid, output: Path) -> None:
+    def __init__(self, config: VisualizationConfig, grid: Grid, output: Path, colors: Colors) -> None:
         self._config, self._grid, self.output = config, grid, output
         self.staging: list[dict[str, object]] = []
         self.rasters: list[dict[str, object]] = []
@@ -39,12 +39,14 @@ class TileFiles:
         self.extremes: Extremes = {}
         self.tiles: dict[int, list[tuple[int, int]]] = {}
         self.tileset = TilesetFiles(output, config, grid)
-        self._pictures = Pictures(config, output)
+        self._pictures = Pictures(config, output, colors)
 
     def staged(self, tile: Tile, polygons: Polygons) -> None:
         """Write the polygons of a tile, as a staged tile and as a 3D tile."""
         config = self._config
         if config.enable_stager:
+            from ogdc_visualization.staging.geopackage import write_geopackage  # `top` stages nothing
+
             path = tile_path(self.output, config, config.dir_staged, tile, config.ext_staged)
             write_geopackage(path, polygons.geometries, polygons.columns, tile, self._grid)
             self.staging += self._staging_rows(tile, polygons)

@@ -17,6 +17,7 @@ from ogdc_visualization.products.files import write_products
 from ogdc_visualization.raster.geotiff import read_geotiff
 from ogdc_visualization.raster.pyramid import reduce_tiles
 from ogdc_visualization.stages.blocks import deepest_level, find_facts
+from ogdc_visualization.stages.colors import Colors, read_colors
 from ogdc_visualization.stages.facts import (
     RANGES,
     Extremes,
@@ -47,7 +48,8 @@ def top(config: VisualizationConfig, inputs: Path, output: Path, warn: Warn) -> 
     with Tables() as tables:
         found = _find(find_facts(inputs), tables)
         roots = (output, *sorted(inputs.glob("build/*/result")), *sorted(inputs.glob("paint/*/result")))
-        files = TileFiles(config, load_grid(config.tms_id), output)
+        colors = read_colors(sorted(inputs.glob("build/*")), config.statistics)
+        files = TileFiles(config, load_grid(config.tms_id), output, colors)
         if config.enable_raster and config.enable_raster_parents:
             _raise_pyramid(config, found.blocks, files, roots)
         tables.add(files.staging, files.rasters, files.events)
@@ -55,10 +57,10 @@ def top(config: VisualizationConfig, inputs: Path, output: Path, warn: Warn) -> 
     extremes = merge_extremes((read_ranges(inputs.glob(f"build/*/{RANGES}")), files.extremes))
     tiles = _tiles([found.tiles, _as_arrays(files.tiles)])
     above = {level: places for level, places in tiles.items() if level < deepest_level(inputs)}
-    _paint_waiting(config, above, Pictures(config, output), roots, extremes)
+    _paint_waiting(config, above, Pictures(config, output, colors), roots, extremes)
     if len(found.leaves.places):
         files.tileset.write_tilesets(found.leaves)
-    _write_products(config, tiles, roots, extremes, warn)
+    _write_products(config, tiles, roots, extremes, colors, warn)
 
 
 def _find(paths: Iterable[Path], tables: Tables) -> _Found:
@@ -73,11 +75,12 @@ def _find(paths: Iterable[Path], tables: Tables) -> _Found:
     return _Found(blocks, _tiles(tiles), Leaves(*map(np.concatenate, zip(*leaves, strict=True))))
 
 
-def _write_products(
+def _write_products(  # noqa: PLR0917  one place calls it
     config: VisualizationConfig,
     tiles: Mapping[int, NDArray[np.int64]],
     roots: tuple[Path, ...],
     extremes: Extremes,
+    colors: Colors,
     warn: Warn,
 ) -> None:
     ranges = {
@@ -89,7 +92,7 @@ def _write_products(
         _write_updated(config, roots[0], ranges)
     if tiles:
         grid = load_grid(config.tms_id)
-        write_products(roots, config, grid, tiles, ranges, created=datetime.now(UTC), warn=warn)
+        write_products(roots, config, grid, tiles, ranges, colors, created=datetime.now(UTC), warn=warn)
 
 
 def _raise_pyramid(

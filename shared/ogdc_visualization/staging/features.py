@@ -14,16 +14,20 @@ import shapely
 from numpy.typing import NDArray
 
 from ogdc_shared.errors import InputError
+from ogdc_shared.several import several
 from ogdc_shared.visualization.config import VisualizationConfig
 from ogdc_visualization.grid import Grid
-from ogdc_visualization.reprojection import reproject
-from ogdc_visualization.staging.antimeridian import split_at_antimeridian
 from ogdc_visualization.staging.findings import Findings, Warn
-from ogdc_visualization.staging.rows import Rows, read_rows
+from ogdc_visualization.staging.polygons import (
+    centroids_of,
+    is_uncounted,
+    leave_out_beyond_degrees,
+    leave_out_unusable,
+    put_on_map,
+    select_polygons,
+)
+from ogdc_visualization.staging.rows import Rows, list_layers, read_rows
 
-_POLYGON, _MULTIPOLYGON = 3, 6
-_WORLDS = frozenset({"EPSG:4326", "OGC:CRS84", "EPSG:3857", "EPSG:3395"})
-"""CRS whose grids show all longitudes side by side, and end at the antimeridian."""
 _NAMESPACE = uuid.UUID("5f0d6c0e-2f1c-5d0e-9d53-8a1a3f6a7f11")
 
 
@@ -85,6 +89,9 @@ def read_features(
             if len(features.rows):
                 yield features
     findings.tell(filename, warn)
+    first, *others = list_layers(path)
+    if others:
+        warn(f"{filename} has layers of which the first, {first!r}, is read, and not {several(others)}")
     if rows.crs and config.input_crs and not pyproj.CRS(rows.crs).equals(config.input_crs):
         warn(f"{filename} is in {_crs_name(rows.crs)}, as it says; input_crs is for files that say nothing")
     if not shown:
@@ -103,13 +110,23 @@ def _features(  # noqa: PLR0917  one place calls it
     """Return those of some rows, of which the first has this number, that can be shown."""
     findings.first = first
     geometries = shapely.from_wkb(rows.wkb, on_invalid="ignore")
-    geometries = _on_the_map(make_polygons(geometries, findings), crs, config, grid)
-    usable = np.flatnonzero(_usable(geometries, findings))
+    geometries = select_polygons(geometries, findings)
+    leave_out_beyond_degrees(geometries, crs, findings)
+    geometries = put_on_map(geometries, crs, config, grid)
+    leave_out_unusable(geometries, grid, findings)
+    usable = np.flatnonzero(shapely.is_geometry(geometries))
     kept = geometries[usable]
+    centroids = centroids_of(kept, grid)
+    findings.add_some(
+        usable, is_uncounted(centroids, grid), "have their middle beyond the map: none counts them"
+    )
+    for name in sorted(config.columns):
+        missing = ~np.isfinite(rows.columns[name][usable].astype(np.float64))
+        findings.add_some(usable, missing, f"have no number in {name!r}: statistics of it are without them")
     return Features(
         kept,
         {name: column[usable] for name, column in rows.columns.items()},
-        _centroids(kept, grid),
+        centroids,
         shapely.area(kept),
         usable + first,
         filename,
@@ -154,58 +171,3 @@ def _crs_name(crs: str) -> str:
     found = pyproj.CRS(crs)
     authority = found.to_authority()
     return ":".join(authority) if authority else found.name
-
-
-def make_polygons(geometries: NDArray[np.object_], findings: Findings) -> NDArray[np.object_]:
-    """Leave None where there is no polygon, and make valid what is not."""
-    kinds = shapely.get_type_id(geometries)
-    is_polygon = np.isin(kinds, (_POLYGON, _MULTIPOLYGON))
-    for name, which in (
-        ("have no geometry", (kinds == -1) | shapely.is_empty(geometries)),
-        ("are no polygons", (kinds != -1) & ~is_polygon),
-    ):
-        findings.add(which, name)
-    polygons = geometries.copy()
-    polygons[~is_polygon | shapely.is_empty(geometries)] = None
-    finite = np.isfinite(shapely.bounds(polygons)).all(axis=1)
-    findings.add(shapely.is_geometry(polygons) & ~finite, "have coordinates that are no numbers")
-    polygons = np.asarray(shapely.force_2d(polygons), object)
-    polygons[~finite] = None
-    invalid = shapely.is_geometry(polygons) & ~shapely.is_valid(polygons)
-    findings.add(invalid, "were invalid and are repaired")
-    polygons[invalid] = shapely.make_valid(polygons[invalid], method="structure", keep_collapsed=False)
-    return polygons
-
-
-def _on_the_map(
-    polygons: NDArray[np.object_], crs: pyproj.CRS, config: VisualizationConfig, grid: Grid
-) -> NDArray[np.object_]:
-    """Simplify, split at the antimeridian and reproject polygons (n,), None among them."""
-    if config.simplify_tolerance:
-        polygons = shapely.simplify(polygons, config.simplify_tolerance)
-    target = pyproj.CRS(grid.crs)
-    if crs.is_geographic:
-        polygons = split_at_antimeridian(polygons)
-    if not crs.equals(target, ignore_axis_order=True):
-        polygons = reproject(polygons, crs, target)
-        if target.is_geographic:
-            polygons = split_at_antimeridian(polygons)
-    return polygons
-
-
-def _usable(polygons: NDArray[np.object_], findings: Findings) -> NDArray[np.bool_]:
-    there = shapely.is_geometry(polygons)
-    known = np.isfinite(shapely.bounds(polygons)).all(axis=1) & (shapely.area(polygons) > 0)
-    findings.add(there & ~known, "have no area, or no place in the map's CRS")
-    return np.asarray(there & known)
-
-
-def _centroids(geometries: NDArray[np.object_], grid: Grid) -> NDArray[np.float64]:
-    """Return centroids (n, 2); that of the larger part where a polygon lies at both edges of the world."""
-    bounds = shapely.bounds(geometries)
-    at_both = (grid.crs in _WORLDS) & (bounds[:, 2] - bounds[:, 0] > grid.columns * grid.side / 2)
-    counted = geometries.copy()
-    for index in np.flatnonzero(at_both):
-        parts = shapely.get_parts(geometries[index])
-        counted[index] = parts[np.argmax(shapely.area(parts))]
-    return shapely.get_coordinates(shapely.centroid(counted))

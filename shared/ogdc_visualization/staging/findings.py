@@ -32,6 +32,12 @@ class Findings:
             shown = self._rows.setdefault(words, [])
             shown += (rows[: _SHOWN - len(shown)] + self.first).tolist()
 
+    def add_some(self, rows: NDArray[np.int64], which: NDArray[np.bool_], words: str) -> None:
+        """Note of some of the rows that are looked at, by their positions (k,), which (k,) it is about."""
+        found = np.zeros(int(rows.max(initial=-1)) + 1, bool)
+        found[rows[which]] = True
+        self.add(found, words)
+
     def tell(self, filename: str, warn: Warn) -> None:
         """Warn of all."""
         for words, count in self._counts.items():

@@ -41,7 +41,7 @@ def read_rows(path: Path, filename: str) -> Iterator[Rows]:
         InputError: it cannot be read.
     """
     try:
-        info = pyogrio.read_info(path, force_feature_count=True)
+        info = pyogrio.read_info(path, layer=0, force_feature_count=True)
         count = int(info["features"])
         if not info["capabilities"]["fast_set_next_by_index"]:
             yield from _divided(_read(path), _rows_at_once(path, count))
@@ -53,8 +53,14 @@ def read_rows(path: Path, filename: str) -> Iterator[Rows]:
         raise InputError(f"{filename} cannot be read: {exc}") from exc
 
 
+def list_layers(path: Path) -> list[str]:
+    """Return the layer of a file that is read, the first, and those with geometries that are not."""
+    first, *others = pyogrio.list_layers(path).tolist()
+    return [first[0], *(name for name, kind in others if kind is not None)]
+
+
 def _read(path: Path, **which: int) -> Rows:
-    meta, _, wkb, values = pyogrio.raw.read(path, **which)
+    meta, _, wkb, values = pyogrio.raw.read(path, layer=0, **which)
     columns = dict(zip(meta["fields"], values, strict=True))
     return Rows(np.empty(0, object) if wkb is None else wkb, columns, meta["crs"])
 

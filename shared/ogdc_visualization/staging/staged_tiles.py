@@ -16,8 +16,9 @@ from ogdc_shared.errors import InputError
 from ogdc_shared.visualization.config import VisualizationConfig
 from ogdc_visualization.grid import Grid
 from ogdc_visualization.morton import encode
-from ogdc_visualization.staging.features import Features, check_columns, make_polygons
+from ogdc_visualization.staging.features import Features, check_columns
 from ogdc_visualization.staging.findings import Findings, Warn
+from ogdc_visualization.staging.polygons import repair, select_polygons
 from ogdc_visualization.staging.rows import Rows, read_rows
 from ogdc_visualization.staging.tiles import Placed
 
@@ -46,7 +47,8 @@ def read_staged_tiles(
     for rows in read_rows(path, filename):
         _check(rows, filename, config, grid)
         findings.first = read
-        geometries = make_polygons(shapely.from_wkb(rows.wkb, on_invalid="ignore"), findings)
+        geometries = select_polygons(shapely.from_wkb(rows.wkb, on_invalid="ignore"), findings)
+        repair(geometries, findings)
         used = np.flatnonzero(shapely.is_geometry(geometries))
         if len(used):
             yield _staged(rows, geometries, used, read, filename, config)

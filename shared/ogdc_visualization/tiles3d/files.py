@@ -15,7 +15,6 @@ from ogdc_shared.visualization.config import VisualizationConfig
 from ogdc_visualization.grid import Grid, Tile
 from ogdc_visualization.pyramid import Polygons
 from ogdc_visualization.tile_files import tile_path
-from ogdc_visualization.tiles3d.leaves import build_leaf
 from ogdc_visualization.tiles3d.regions import Region
 from ogdc_visualization.tiles3d.tileset import Content, Errors, Extent, build_tileset, join, leaf_error
 from ogdc_visualization.units import metres_per_unit
@@ -70,6 +69,8 @@ class TilesetFiles:
 
     def add(self, tile: Tile, polygons: Polygons) -> None:
         """Write the leaf of a tile: the polygons, whole, whose centroids are in it."""
+        from ogdc_visualization.tiles3d.leaves import build_leaf  # `top` writes no leaf
+
         config = self._config
         polygons = polygons.kept_at("3dtiles", config)
         own = polygons.columns[config.prop_centroid_within_tile].astype(bool)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -75,15 +75,14 @@ def _rgba(color: object) -> tuple[int, int, int, int]:
     return tuple(int(float(f"{max(each, 0) * 255:.3g}")) for each in (*shown.coords(), shown.alpha()))  # type: ignore[return-value]
 
 
-def check_colors(statistics: Iterable[Statistic]) -> None:
-    """Make sure that every palette and colour is one.
+def colors_of(statistic: Statistic) -> NDArray[np.uint8]:
+    """Return the colours (n, 4) of a statistic: those of its palette, then that of no data if it has a value.
 
     Raises:
-        InputError: one is none; it says of which statistic.
+        InputError: a palette or colour is none.
     """
-    for statistic in statistics:
-        try:
-            color_table(statistic.palette)
-            rgba_of(statistic.nodata_color)
-        except ValueError as exc:
-            raise InputError(f"Statistic {statistic.name!r}: palette or nodata_color: {exc}.") from exc
+    try:
+        table, nodata = color_table(statistic.palette), rgba_of(statistic.nodata_color)
+    except ValueError as exc:
+        raise InputError(f"Statistic {statistic.name!r}: palette or nodata_color: {exc}.") from exc
+    return table if statistic.nodata_val is None else np.vstack((table, np.array([nodata], np.uint8)))

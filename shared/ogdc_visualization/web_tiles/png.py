@@ -9,9 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ogdc_shared.visualization.config import Statistic
-from ogdc_visualization.web_tiles.palette import color_table, rgba_of
-
 _COLORS = 256
 """As many as a PNG with a palette may have."""
 
@@ -28,17 +25,22 @@ class Picture(NamedTuple):
         return self.colors[self.indices]
 
 
-def paint(band: NDArray[np.float64], statistic: Statistic, low: float, high: float) -> Picture:
-    """Return a band (rows, columns) in the colours of its palette, and that of no data after them.
+def paint(
+    band: NDArray[np.float64], colors: NDArray[np.uint8], nodata: float | None, low: float, high: float
+) -> Picture:
+    """Return a band (rows, columns) in colours.
 
-    `low` has the first colour of the palette, `high` the last; what is beyond has the nearest of them.
+    Args:
+        band: Values.
+        colors: Those of a palette, and after them that of no data; see `palette.colors_of`.
+        nodata: The value that stands for no data; None: none does.
+        low: What has the first colour of the palette; what is below has it, too.
+        high: What has the last.
     """
     step = 255 / (high - low) if high > low else 0.0
     indices = ((np.clip(band, low, high) - low) * step).astype(np.intp)
-    colors = color_table(statistic.palette)
-    if statistic.nodata_val is not None:
-        indices[band == statistic.nodata_val] = len(colors)
-        colors = np.vstack((colors, np.array([rgba_of(statistic.nodata_color)], np.uint8)))
+    if nodata is not None:
+        indices[band == nodata] = len(colors) - 1
     return Picture(indices, colors)
 
 

@@ -523,3 +523,26 @@ def test_a_crs_that_a_file_says_is_its_own_and_another_is_told_of(tmp_path: Path
         warnings: list[str] = []
         scatter(config(input_crs=crs), tmp_path / "inputs", tmp_path / crs, warnings.append)
         assert ("a.gpkg is in EPSG:4326, as it says" in " ".join(warnings)) == is_warned
+
+
+def test_a_layer_that_is_not_read_and_a_value_that_is_none_are_told_of(tmp_path: Path) -> None:
+    boxes = [shapely.box(10, 10, 11, 11), shapely.box(12, 10, 13, 11), shapely.box(14, 10, 15, 11)]
+    write_input(tmp_path / "inputs/a.gpkg", boxes, depth=[1.0, np.nan, np.inf])
+    for name in ("a", "second"):
+        pyogrio.raw.write(
+            tmp_path / "inputs/b.gpkg",
+            geometry=shapely.to_wkb(np.array(boxes[:1], object)),
+            field_data=[np.array([1.0])],
+            fields=["depth"],
+            layer=name,
+            driver="GPKG",
+            geometry_type="Polygon",
+            crs="EPSG:4326",
+            append=(tmp_path / "inputs/b.gpkg").exists(),
+        )
+    warnings: list[str] = []
+    scatter(config(), tmp_path / "inputs", tmp_path / "out", warnings.append)
+    assert warnings == [
+        "a.gpkg: 2 rows have no number in 'depth': statistics of it are without them (row 1, 2)",
+        "b.gpkg has layers of which the first, 'a', is read, and not second",
+    ]
