@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "removing": ("rm", "gc"),
     "login": ("login", "logout", "whoami", "token", "set-token"),
     "triggers": ("triggers",),
+    "webhooks": ("webhooks",),
     "tokens": ("tokens",),
     "users": ("users", "audit"),
     "action": (),  # its one command, registered alone, would be the whole program to typer

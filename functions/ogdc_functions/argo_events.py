@@ -27,8 +27,8 @@ from ogdc_shared.events.workflow_event import read_workflow_event
 from ogdc_shared.runs.events import TakenEvent, apply_event
 from ogdc_shared.telemetry.tracing import current
 
-STOP_REQUESTED = "org.ogdc.run.stop_requested"
-"""Type of the event that says of runs that they have failed and go on."""
+SWEEP_REQUESTED = "org.ogdc.sweep_requested"
+"""Type of the event that says of runs that the sweep has something to do for them."""
 
 
 def build(context: Context) -> Served:
@@ -67,14 +67,14 @@ def receive_workflow_events(context: Context, call: Call) -> Response:
 
 
 def _call_for_sweep(taken: Sequence[TakenEvent], token: str | None) -> Event | None:
-    """Have Knative wake the sweep, which may stop what has failed and goes on; None: there is no need."""
-    runs = [each.goes_on for each in taken if each.goes_on]
+    """Have Knative wake the sweep, which stops what has failed and tells of ends; None: there is no need."""
+    runs = [each.for_sweep for each in taken if each.for_sweep]
     if not runs:
         return None
     return Event(
         id=uuid4().hex,
         source="/ogdc/argo-events",
-        type=STOP_REQUESTED,
+        type=SWEEP_REQUESTED,
         subject=runs[0],
         data={"runs": runs},
         trace=current().trace,

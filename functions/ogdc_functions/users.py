@@ -1,7 +1,7 @@
-"""The users service: who people are to this deployment, their API tokens, and what was done.
+"""The users service: who people are to this deployment, their API tokens and webhooks, and what was done.
 
 Handlers bear the names of their routes. No other service changes users or tokens, which every one reads.
-Logins are in `login`.
+Logins are in `login`, webhooks in `webhooks`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import asdict
 
-from ogdc_functions import login
+from ogdc_functions import login, webhooks
 from ogdc_functions.http.bodies import read_struct
 from ogdc_functions.http.routing import Call, Served
 from ogdc_functions.http.serving import serve
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 def build(context: Context) -> Served:
     """Build the function that functions-framework serves as `users`."""
-    return serve(Function.USERS, context, sys.modules[__name__], login)
+    return serve(Function.USERS, context, sys.modules[__name__], login, webhooks)
 
 
 def me(_context: Context, call: Call) -> answers.MeResponse:

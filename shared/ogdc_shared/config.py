@@ -86,6 +86,16 @@ class Settings(NamedTuple):
             readers="argo_events, upload, submit",
         ),
     ] = None
+    event_sink: Annotated[
+        str | None,
+        Variable(
+            "K_SINK",
+            TEXT,
+            "Where the end of each run is told as a CloudEvent, beside webhooks; a SinkBinding of Knative "
+            "sets it. Not set: nowhere.",
+            readers="submit, argo_events",
+        ),
+    ] = None
     dataone_node_url: Annotated[
         str | None,
         Variable(

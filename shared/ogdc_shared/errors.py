@@ -15,6 +15,7 @@
     │   ├── UnknownTriggerError    no trigger of that name (404)
     │   ├── UnknownUserError       no user of that id (404)
     │   ├── UnknownTokenError      no API token of that id (404)
+    │   ├── UnknownWebhookError    no webhook of that id (404)
     │   ├── OutputUnavailableError the run has no output to hand out (404, 409 or 410)
     │   ├── ConflictError          (409)
     │   │   ├── AlreadyPublishedError
@@ -142,6 +143,15 @@ class UnknownTokenError(InputError):
 
     def __init__(self, token_id: str) -> None:
         super().__init__(f"There is no token {token_id!r}. `ogdc-runner tokens list` shows those there are.")
+
+
+class UnknownWebhookError(InputError):
+    """A webhook that is not in the record, or not the caller's."""
+
+    def __init__(self, webhook_id: str) -> None:
+        super().__init__(
+            f"There is no webhook {webhook_id!r}. `ogdc-runner webhooks list` shows those there are."
+        )
 
 
 class OutputUnavailableError(InputError):

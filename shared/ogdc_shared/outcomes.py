@@ -1,4 +1,4 @@
-"""What becomes of what others tell: workflow events, and uploads."""
+"""What becomes of runs, and of what others tell: workflow events, and uploads."""
 
 from __future__ import annotations
 
@@ -25,3 +25,11 @@ class UploadOutcome(StrEnum):
     REFUSED = "refused"
     KNOWN = "known"
     """It had started its run before; never stored."""
+
+
+class RunOutcome(StrEnum):
+    """How a run ended, as others are told."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"

@@ -22,12 +22,17 @@ from ogdc_shared.layout import output_prefix
 from ogdc_shared.runs.handover import ensure_handed_over, reconcile
 from ogdc_shared.telemetry.tracing import within
 from ogdc_shared.triggers.uploads import resume_uploads
+from ogdc_shared.webhooks.delivery import deliver_due
+from ogdc_shared.webhooks.record import announce, forget_deliveries
 
 UNSENT_SECONDS = 120.0
 """Longer than a submission waits for Argo, so that a sweep does not meet one that is under way."""
 
 EVENTS_KEPT_SECONDS = 7 * 86_400.0
 """Longer than anything repeats an event; were one repeated later, its resource version would give it away."""
+
+DELIVERIES_KEPT_SECONDS = 30 * 86_400.0
+"""Long enough to see why a webhook was not told."""
 
 PATIENCE_SECONDS = 30.0
 """After this no further run is begun, so that sweeps do not pile up while Argo hangs."""
@@ -46,12 +51,14 @@ class Swept(NamedTuple):
     """Whose temporary output was removed, its days being over."""
     triggered: list[str]
     """Started for uploads that had to wait."""
+    told: list[str]
+    """Whose end was told to somebody."""
     left: list[str]
     """Left for the next sweep; the log says why."""
 
 
 def sweep(context: Context, *, unsent_for: float = UNSENT_SECONDS) -> Swept:
-    """Send what did not get to Argo, ask about the silent, remove expired outputs, start runs of uploads.
+    """Send what did not get to Argo, ask about the silent, remove expired outputs, start runs, tell of ends.
 
     Safe at any time, also for several at once.
 
@@ -66,6 +73,7 @@ def sweep(context: Context, *, unsent_for: float = UNSENT_SECONDS) -> Swept:
     settings = context.settings
     with context.database.transaction() as conn:
         forget_events(conn, older_than=EVENTS_KEPT_SECONDS)
+        forget_deliveries(conn, older_than=DELIVERIES_KEPT_SECONDS)
         unsent = unsent_runs(conn, older_than=unsent_for)
         silent = runs_to_reconcile(conn, silent_for=settings.stale_seconds)
         expired = expired_outputs(conn, kept_for=settings.temporary_output_days * 86_400.0)
@@ -75,6 +83,7 @@ def sweep(context: Context, *, unsent_for: float = UNSENT_SECONDS) -> Swept:
         refreshed=work.each(silent, work.reconcile),
         expired=work.each(expired, work.remove_output),
         triggered=work.start_uploads(),
+        told=work.tell_ends(),
         left=work.left,
     )
 
@@ -110,6 +119,14 @@ class _Sweep:
     def start_uploads(self) -> list[str]:
         """Start the runs of uploads that had to wait, and return those."""
         return resume_uploads(self._context, deadline=self._deadline)
+
+    def tell_ends(self) -> list[str]:
+        """Announce ends that nobody has, try what is due, and return the runs whose end was taken."""
+        with self._context.database.autocommit() as conn:
+            announce(conn, to_sink=self._context.settings.event_sink is not None)
+        delivered = deliver_due(self._context, deadline=self._deadline)
+        self.left += delivered.refused
+        return delivered.taken
 
     def send(self, name: str) -> None:
         """Hand a run over to Argo."""

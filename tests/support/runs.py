@@ -51,9 +51,9 @@ def send(
     )
 
 
-def started(client: FlaskClient, *, files: Mapping[str, str] | None = None) -> str:
-    """Submit a recipe and return the run's name."""
-    response = send(client, files=files)
+def started(client: FlaskClient, *, files: Mapping[str, str] | None = None, **headers: str) -> str:
+    """Submit a recipe and return the run's name; `headers` as for `send`."""
+    response = send(client, files=files, **headers)
     assert response.status_code == 200, response.text
     name: str = response.get_json()["recipe_workflow_name"]
     return name

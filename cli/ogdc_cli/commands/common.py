@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
     from ogdc_cli.accounts import Accounts
     from ogdc_cli.api import ApiClient
+    from ogdc_cli.settings import ClientSettings
+    from ogdc_cli.webhooks import Webhooks
 
 RecipeArgument = Annotated[
     str,
@@ -41,6 +43,18 @@ def connected(*, starting: bool = False) -> ApiClient:
     `starting`: for what is about runs there are. A local stack that has some, and has stopped, is started.
     """
     from ogdc_cli.api import ApiClient
+
+    return ApiClient(_settings(starting=starting))
+
+
+def webhooks() -> Webhooks:
+    """The caller's webhooks at the deployment that the environment names, or at the local stack."""
+    from ogdc_cli.webhooks import Webhooks
+
+    return Webhooks(_settings(starting=True))
+
+
+def _settings(*, starting: bool) -> ClientSettings:
     from ogdc_cli.settings import ClientSettings
 
     settings = ClientSettings.from_env()
@@ -49,7 +63,7 @@ def connected(*, starting: bool = False) -> ApiClient:
 
         if stack := revived():
             settings = settings.at_stack(stack.url)
-    return ApiClient(settings)
+    return settings
 
 
 def accounts() -> Accounts:

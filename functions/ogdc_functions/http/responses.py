@@ -42,6 +42,7 @@ _STATUS: Mapping[type[Exception], int] = {
     errors.UnknownTriggerError: 404,
     errors.UnknownUserError: 404,
     errors.UnknownTokenError: 404,
+    errors.UnknownWebhookError: 404,
     errors.ConflictError: 409,
     errors.OutputUnavailableError: 409,
     errors.InvalidRecipeError: 422,

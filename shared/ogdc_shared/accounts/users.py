@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from ogdc_shared.auth.caller import OPEN
 from ogdc_shared.db import users as db
 from ogdc_shared.db.audit import Action, record_act
 from ogdc_shared.db.users import NewUser, User, UserPage
-from ogdc_shared.errors import InvalidRequestError, OwnAccountError, UnknownTokenError, UnknownUserError
+from ogdc_shared.errors import InvalidRequestError, OgdcError, OwnAccountError, UnknownUserError
 
 if TYPE_CHECKING:
     from ogdc_shared.api.requests import UserChange, UserRequest
@@ -76,7 +77,7 @@ def change_user(context: Context, user_id: str, asked: UserChange, *, caller: Ca
     return user
 
 
-def read_id(text: str, unknown: type[UnknownUserError | UnknownTokenError] = UnknownUserError) -> UUID:
+def read_id(text: str, unknown: Callable[[str], OgdcError] = UnknownUserError) -> UUID:
     """Read an id.
 
     Args:

@@ -339,7 +339,8 @@ class SweepResponse(Answer):
     refreshed: list[Name]
     expired: list[Name]
     triggered: list[Name]
-    left: list[Name]
+    told: list[Name] = []
+    left: list[Name] = []
 
 
 class EventsResponse(Answer):

@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from ogdc_shared import dns_label
 from ogdc_shared.auth.permissions import Role
-from ogdc_shared.outcomes import UploadOutcome
+from ogdc_shared.outcomes import RunOutcome, UploadOutcome
 from ogdc_shared.outputs.output_type import OutputType
 from ogdc_shared.phases import RUN_STATUSES
 
@@ -76,3 +76,23 @@ TriggerRecipe = Annotated[
     str | None, Meta(description="The recipe's location; null: the uploads are recipes.")
 ]
 PassObject = Annotated[bool, Meta(description="Make the object an input of the run.")]
+
+WebhookId = Annotated[str, Meta(extra_json_schema={"format": "uuid"})]
+HookUrl = Annotated[
+    str,
+    Meta(
+        description="Where the end of a run is POSTed to.",
+        examples=["https://example.org/hooks/ogdc"],
+        max_length=2048,
+        extra_json_schema={"pattern": "^https?://"},
+    ),
+]
+RunOutcomeName = Annotated[str, Meta(extra_json_schema={"enum": [*RunOutcome]})]
+HookRecipe = Annotated[
+    Annotated[str, Meta(min_length=1, max_length=63)] | None,
+    Meta(description="The id of the recipe whose runs are told of; null: of all."),
+]
+HookTrigger = Annotated[
+    Annotated[str, Meta(min_length=1, max_length=63)] | None,
+    Meta(description="The trigger whose runs are told of; null: of all runs."),
+]

@@ -10,6 +10,9 @@ from ogdc_shared.api.fields import (
     BaseUrl,
     Bucket,
     GivenRole,
+    HookRecipe,
+    HookTrigger,
+    HookUrl,
     Issuer,
     KeyPattern,
     Name,
@@ -22,6 +25,7 @@ from ogdc_shared.api.fields import (
 )
 from ogdc_shared.auth.caller import OWN_ISSUER
 from ogdc_shared.auth.permissions import Role
+from ogdc_shared.outcomes import RunOutcome
 
 
 class SubmitRequest(Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -55,6 +59,21 @@ class TriggerRequest(Struct, kw_only=True, forbid_unknown_fields=True):
     overwrite: bool = False
     pass_object: PassObject = True
     base_url: BaseUrl = None
+
+
+class WebhookRequest(Struct, kw_only=True, forbid_unknown_fields=True):
+    """Who is to be told of the ends of the caller's runs."""
+
+    url: HookUrl
+    outcomes: Annotated[
+        Annotated[list[RunOutcome], Meta(min_length=1)] | None, Meta(description="Which ends; null: all.")
+    ] = None
+    recipe_id: HookRecipe = None
+    trigger: HookTrigger = None
+    secret: Annotated[
+        Annotated[str, Meta(max_length=128)] | None,
+        Meta(description="24 to 64 bytes in base64, to sign with; null: one is made."),
+    ] = None
 
 
 class UserRequest(Struct, kw_only=True, forbid_unknown_fields=True):

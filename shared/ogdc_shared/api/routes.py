@@ -15,6 +15,7 @@ from ogdc_shared.api.login_routes import LOGIN_ROUTES
 from ogdc_shared.api.parameters import Choice, Flag, Number, Text, Texts
 from ogdc_shared.api.route import Function, Route
 from ogdc_shared.api.run_routes import RUN_ROUTES
+from ogdc_shared.api.webhook_routes import WEBHOOK_ROUTES
 from ogdc_shared.auth.permissions import CHANGE, CHECK, CREATE, PUBLIC, READ, SOURCE
 from ogdc_shared.phases import RUN_STATUSES
 
@@ -211,6 +212,7 @@ ROUTES = (
         answers.TriggerRemoved,
         errors=(403, 404),
     ),
+    *WEBHOOK_ROUTES,
     *ACCOUNT_ROUTES,
     *LOGIN_ROUTES,
     Route("version", "GET", "/version", _STATUS, PUBLIC, "The service's version", answers.VersionResponse),

@@ -51,6 +51,7 @@ CHECK = Permission(Role.SUBMITTER)
 CREATE = Permission(Role.SUBMITTER, writes=True)
 """Makes what is then the caller's own."""
 CHANGE = Permission(Role.SUBMITTER, own=True, writes=True)
+READ_OWN = Permission(Role.SUBMITTER, own=True)
 SELF = Permission(Role.VIEWER)
 """Says what the service knows of its caller."""
 READ_TOKENS = Permission(Role.VIEWER, own=True, accounts=True)

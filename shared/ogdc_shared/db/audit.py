@@ -25,6 +25,8 @@ class Action(StrEnum):
     REMOVE = "run.remove"
     ADD_TRIGGER = "trigger.add"
     REMOVE_TRIGGER = "trigger.remove"
+    ADD_WEBHOOK = "webhook.add"
+    REMOVE_WEBHOOK = "webhook.remove"
     ADD_TOKEN = "token.add"  # noqa: S105  no password
     REVOKE_TOKEN = "token.revoke"  # noqa: S105
     ADD_USER = "user.add"
@@ -45,7 +47,7 @@ class Act(NamedTuple):
     action: str
     """An `Action`, as text."""
     object: str
-    """What it was done to: the name of a run or a trigger, or the id of a user or a token."""
+    """What it was done to: the name of a run or a trigger, or the id of a user, a token or a webhook."""
     details: dict[str, Any]
 
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
 
-from cloudevents.conversion import to_binary
+from cloudevents.conversion import to_binary, to_structured
 from cloudevents.exceptions import GenericException
 from cloudevents.http import CloudEvent, from_http
 from cloudevents.sdk.converters import is_binary
@@ -46,6 +46,8 @@ class Event(NamedTuple):
     """In which it began, by the extension for that; None: it does not say."""
     token: str | None = None
     """What proves that a source of ours sent it, by an extension; None: nothing does."""
+    time: str | None = None
+    """Of what it tells, as in RFC 3339, where we write it; None: now."""
 
 
 def is_event(headers: Mapping[str, str]) -> bool:
@@ -73,13 +75,28 @@ def each_event(headers: Mapping[str, str], body: bytes) -> list[Callable[[], Eve
 
 def write_event(event: Event) -> tuple[dict[str, str], bytes]:
     """Write an event in binary content mode: headers and body, `data` as JSON."""
-    attributes = {"id": event.id, "source": event.source, "type": event.type, "subject": event.subject}
+    headers, body = to_binary(_outgoing(event))
+    return headers, bytes(body or b"")
+
+
+def write_structured_event(event: Event) -> tuple[dict[str, str], bytes]:
+    """Write an event in structured content mode, whose body is all of it: headers and body."""
+    headers, body = to_structured(_outgoing(event))
+    return headers, bytes(body)
+
+
+def _outgoing(event: Event) -> CloudEvent:
+    attributes = {
+        "id": event.id,
+        "source": event.source,
+        "type": event.type,
+        "subject": event.subject,
+        "time": event.time,
+    }
     attributes[TOKEN_EXTENSION] = event.token
     attributes |= {"datacontenttype": "application/json"} | (event.trace.headers if event.trace else {})
     known = {name: value for name, value in attributes.items() if value is not None}
-    outgoing = CloudEvent(known, event.data)
-    headers, body = to_binary(outgoing)
-    return headers, bytes(body or b"")
+    return CloudEvent(known, event.data)
 
 
 def _content_type(headers: Mapping[str, str]) -> str:

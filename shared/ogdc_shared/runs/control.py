@@ -16,6 +16,7 @@ from ogdc_shared.layout import run_prefix
 from ogdc_shared.phases import TERMINAL_PHASES
 from ogdc_shared.runs.handover import reconcile
 from ogdc_shared.runs.read import recorded_run
+from ogdc_shared.webhooks.record import forget_end
 
 
 def cancel_run(context: Context, name: str, *, caller: Caller) -> Run:
@@ -77,6 +78,7 @@ def retry_run(context: Context, name: str, *, caller: Caller) -> Run:
         claim_retry(conn, name)
         require_room(conn, run.owner_id, settings=context.settings, but=name, locked=True)
         record_stop(conn, name, reason=None)
+        forget_end(conn, name)
         record_act(conn, Action.RETRY, name, caller=caller)
         context.argo.retry(name)
         workflow = context.argo.get(name)

@@ -11,7 +11,7 @@ from ogdc_shared.db.workflow_state import Applied, EventRef, record_reference, r
 from ogdc_shared.events.cloudevents import Event
 from ogdc_shared.events.workflow_event import ReferenceEvent, WorkflowDeletion
 from ogdc_shared.outcomes import EventOutcome
-from ogdc_shared.runs.end import log_end
+from ogdc_shared.runs.end import note_end
 from ogdc_shared.runs.fail_fast import enforce_fail_fast
 from ogdc_shared.telemetry.base import EVENTS
 from ogdc_shared.telemetry.tracing import within
@@ -26,8 +26,8 @@ class TakenEvent(NamedTuple):
     """What became of an event."""
 
     outcome: EventOutcome
-    goes_on: str | None = None
-    """The run that has failed and should have been stopped, which this service may not do."""
+    for_sweep: str | None = None
+    """The run that the sweep is to stop, or to tell of the end of, and not only later; None: neither."""
 
 
 _News = WorkflowState | ReferenceEvent
@@ -76,10 +76,10 @@ def _apply(context: Context, event: Event, news: _News, *, gone: bool) -> TakenE
         return _doubt(context, event, news.name)
     if applied.after is None:
         return TakenEvent(EventOutcome.IGNORED if applied.before is None else EventOutcome.KNOWN)
-    log_end(context, news.name, applied)
+    for_sweep = note_end(context, news.name, applied)
     if isinstance(news, WorkflowState) and not gone and not enforce_fail_fast(context, news):
-        return TakenEvent(EventOutcome.APPLIED, goes_on=news.name)
-    return TakenEvent(EventOutcome.APPLIED)
+        for_sweep = True
+    return TakenEvent(EventOutcome.APPLIED, for_sweep=news.name if for_sweep else None)
 
 
 def _record(context: Context, event: Event, news: _News, *, gone: bool) -> Applied:

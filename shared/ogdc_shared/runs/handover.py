@@ -16,7 +16,7 @@ from ogdc_shared.db.submissions import get_manifest, record_handover
 from ogdc_shared.db.workflow_state import clear_refresh, forget_version, record_absence, record_state
 from ogdc_shared.errors import OgdcError
 from ogdc_shared.phases import TERMINAL_PHASES
-from ogdc_shared.runs.end import log_end
+from ogdc_shared.runs.end import note_end
 from ogdc_shared.runs.fail_fast import enforce_fail_fast
 
 _log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ def reconcile(context: Context, name: str) -> bool:
             forget_version(conn, name, version=recorded)
         applied = record_absence(conn, name) if state is None else record_state(conn, state)
         clear_refresh(conn, name)
-    log_end(context, name, applied)
+    note_end(context, name, applied)
     if state is not None:
         enforce_fail_fast(context, state)
     return applied.after is not None

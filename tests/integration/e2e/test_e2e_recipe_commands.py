@@ -18,7 +18,7 @@ EXAMPLES = Path(__file__).parents[3] / "docs" / "examples"
 COMMANDS = """
 init doctor version run up down validate validate-recipe validate-all-recipes compile graph
 submit status check-workflow-status list watch logs cancel retry outputs get-output ui
-provenance reproduce publish rm gc login logout whoami token set-token audit triggers tokens users
+provenance reproduce publish rm gc login logout whoami token set-token audit triggers webhooks tokens users
 """
 Cli = Callable[..., Done]
 

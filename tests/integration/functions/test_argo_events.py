@@ -13,7 +13,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from ogdc_functions.argo_events import STOP_REQUESTED
+from ogdc_functions.argo_events import SWEEP_REQUESTED
 from ogdc_shared.db.database import Database
 from ogdc_shared.db.runs import get_run
 from support.argo_server import ArgoServer
@@ -266,7 +266,7 @@ class TestWhatOnlyArgoKnows:
 
         # Knative's broker passes the answer, an event, on to the sweep.
         assert answer.status_code == 200
-        assert answer.headers["ce-type"] == STOP_REQUESTED
+        assert answer.headers["ce-type"] == SWEEP_REQUESTED
         assert answer.get_json() == {"runs": [name]}
         passed_on = {key: value for key, value in answer.headers.items() if key.lower().startswith("ce-")}
         swept = submit.post("/sweep", data=answer.data, headers=passed_on, content_type="application/json")

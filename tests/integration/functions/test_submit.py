@@ -410,6 +410,7 @@ class TestArgoAway:
             "refreshed": [],
             "expired": [],
             "triggered": [],
+            "told": [],
             "left": [],
         }
         assert list(argo.workflows) == swept["sent"]

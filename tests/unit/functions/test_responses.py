@@ -31,6 +31,7 @@ EXPECTED = {
     errors.OwnAccountError("x"): 409,
     errors.UnknownUserError("x"): 404,
     errors.UnknownTokenError("x"): 404,
+    errors.UnknownWebhookError("x"): 404,
     errors.LimitError("x", retry_after=60): 429,
     errors.OutputUnavailableError("x", expired=True): 410,
     errors.InvalidRecipeError("x"): 422,

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ogdc_functions.argo_events import STOP_REQUESTED
+from ogdc_functions.argo_events import SWEEP_REQUESTED
 from ogdc_shared.api.routes import ROUTES, Function
 from ogdc_shared.auth.permissions import SOURCE
 from ogdc_shared.config import Settings
@@ -352,10 +352,10 @@ class TestAgreement:
     def test_what_argo_events_replies_wakes_the_sweep_alone(self, manifests):
         triggers = of_kind(manifests, "Trigger")
 
-        assert triggers["stop-requested"]["spec"]["filters"] == [{"exact": {"type": STOP_REQUESTED}}]
-        assert triggers["stop-requested"]["spec"]["subscriber"]["uri"] == "/sweep"
+        assert triggers["sweep-requested"]["spec"]["filters"] == [{"exact": {"type": SWEEP_REQUESTED}}]
+        assert triggers["sweep-requested"]["spec"]["subscriber"]["uri"] == "/sweep"
         excluded = [each["not"]["prefix"]["type"] for each in triggers["uploads"]["spec"]["filters"]]
-        assert any(STOP_REQUESTED.startswith(prefix) for prefix in excluded)
+        assert any(SWEEP_REQUESTED.startswith(prefix) for prefix in excluded)
 
     def test_workflows_are_watched_by_a_label_they_bear(self, manifests):
         [watched] = of_kind(manifests, "ApiServerSource")["workflows"]["spec"]["resources"]

@@ -1,0 +1,48 @@
+"""Webhooks as the command line asks for them."""
+
+from __future__ import annotations
+
+from msgspec.json import encode
+
+from ogdc_cli.api import JSON, segment
+from ogdc_cli.settings import ClientSettings
+from ogdc_cli.transport import Transport
+from ogdc_shared.api import webhook_answers as answers
+from ogdc_shared.api.requests import WebhookRequest
+from ogdc_shared.errors import UnknownWebhookError
+
+
+class Webhooks:
+    """The caller's webhooks at one deployment.
+
+    Every call raises `ApiError` where the service refuses or does not answer.
+    """
+
+    def __init__(self, settings: ClientSettings) -> None:
+        """Ask nothing yet.
+
+        Args:
+            settings: Which deployment, and how it is reached.
+        """
+        self._transport = Transport(settings)
+
+    def all(self) -> list[answers.Webhook]:
+        """All of them, those made first at the top."""
+        return self._transport.call("GET", "/webhooks", answers.WebhookList).webhooks
+
+    def one(self, webhook_id: str, *, deliveries: int) -> answers.WebhookDetail:
+        """One with as many of its newest deliveries."""
+        path = f"{_path(webhook_id)}?deliveries={deliveries}"
+        return self._transport.call("GET", path, answers.WebhookDetail)
+
+    def add(self, asked: WebhookRequest) -> answers.NewWebhook:
+        """Have the ends of runs told to a URL."""
+        return self._transport.call("POST", "/webhooks", answers.NewWebhook, body=encode(asked), headers=JSON)
+
+    def remove(self, webhook_id: str) -> answers.Webhook:
+        """Remove one, which is told nothing more."""
+        return self._transport.call("DELETE", _path(webhook_id), answers.Webhook)
+
+
+def _path(webhook_id: str) -> str:
+    return f"/webhooks/{segment(webhook_id, UnknownWebhookError)}"

@@ -1,0 +1,56 @@
+"""The routes about webhooks; part of the table of routes."""
+
+from __future__ import annotations
+
+from ogdc_shared.api import requests, webhook_answers
+from ogdc_shared.api.parameters import Number
+from ogdc_shared.api.route import Function, Route
+from ogdc_shared.auth.permissions import CHANGE, CREATE, READ_OWN
+
+DELIVERIES = Number("deliveries", 0, 1000, 20, "How many deliveries, the newest.")
+
+WEBHOOK_ROUTES = (
+    Route(
+        "add_webhook",
+        "POST",
+        "/webhooks",
+        (Function.USERS,),
+        CREATE,
+        "Have the ends of the caller's runs told to a URL",
+        webhook_answers.NewWebhook,
+        errors=(403, 409),
+        request=requests.WebhookRequest,
+        about="See [notifications](notifications.md). The answer has the `secret`, which is shown this once.",
+    ),
+    Route(
+        "list_webhooks",
+        "GET",
+        "/webhooks",
+        (Function.USERS,),
+        READ_OWN,
+        "The caller's webhooks, those made first at the top",
+        webhook_answers.WebhookList,
+        errors=(403,),
+    ),
+    Route(
+        "show_webhook",
+        "GET",
+        "/webhooks/{webhook_id}",
+        (Function.USERS,),
+        READ_OWN,
+        "A webhook with its newest deliveries",
+        webhook_answers.WebhookDetail,
+        errors=(403, 404),
+        query=(DELIVERIES,),
+    ),
+    Route(
+        "remove_webhook",
+        "DELETE",
+        "/webhooks/{webhook_id}",
+        (Function.USERS,),
+        CHANGE,
+        "Remove a webhook, which is told nothing more",
+        webhook_answers.Webhook,
+        errors=(403, 404),
+    ),
+)
