@@ -51,8 +51,8 @@ class Swept(NamedTuple):
     """Whose temporary output was removed, its days being over."""
     triggered: list[str]
     """Started for uploads that had to wait."""
-    told: list[str]
-    """Whose end was told to somebody."""
+    notified: list[str]
+    """Whose end somebody was told of."""
     left: list[str]
     """Left for the next sweep; the log says why."""
 
@@ -83,7 +83,7 @@ def sweep(context: Context, *, unsent_for: float = UNSENT_SECONDS) -> Swept:
         refreshed=work.each(silent, work.reconcile),
         expired=work.each(expired, work.remove_output),
         triggered=work.start_uploads(),
-        told=work.tell_ends(),
+        notified=work.tell_ends(),
         left=work.left,
     )
 

@@ -339,7 +339,7 @@ class SweepResponse(Answer):
     refreshed: list[Name]
     expired: list[Name]
     triggered: list[Name]
-    told: list[Name] = []
+    notified: list[Name] = []
     left: list[Name] = []
 
 

@@ -100,13 +100,13 @@ def asked(route: Route, of: Things, *, others: bool) -> Asked:
     return Asked(path, json={"neither": "this", "nor": "that"} if route.request else None)
 
 
-_NOT_TOLD_APART = {"revoke_token", "show_webhook", "remove_webhook"}
+_HIDDEN_FROM_OTHERS = {"revoke_token", "show_webhook", "remove_webhook"}
 """What is another's is answered as what is not there."""
 
 
 def expected(rule: str, route: Route, *, others: bool) -> set[str]:
     if rule == "own" and others:
-        return {"404" if route.name in _NOT_TOLD_APART else "403"}
+        return {"404" if route.name in _HIDDEN_FROM_OTHERS else "403"}
     return {"let in"} if rule in {"own", "yes"} else {rule}
 
 
@@ -135,7 +135,7 @@ def test_each_role_may_do_what_the_page_says_to_own_and_to_others_things(
             headers=caller.headers if caller else {},
         )
         assert answer.status_code < 500, answer.text
-        hidden = answer.status_code == 404 and route.name in _NOT_TOLD_APART
+        hidden = answer.status_code == 404 and route.name in _HIDDEN_FROM_OTHERS
         refused = answer.status_code in {401, 403} or hidden
         found[role, others] = str(answer.status_code) if refused else "let in"
 

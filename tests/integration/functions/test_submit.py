@@ -410,7 +410,7 @@ class TestArgoAway:
             "refreshed": [],
             "expired": [],
             "triggered": [],
-            "told": [],
+            "notified": [],
             "left": [],
         }
         assert list(argo.workflows) == swept["sent"]

@@ -83,8 +83,8 @@ class TestTelling:
         made = hook(users, f"{receiver.url}/hook")
         name = ended(submit, argo_events, argo)
 
-        assert sweep(submit)["told"] == [name]
-        assert sweep(submit)["told"] == []
+        assert sweep(submit)["notified"] == [name]
+        assert sweep(submit)["notified"] == []
 
         [request] = receiver.requests
         assert request.headers["Content-Type"].startswith("application/cloudevents+json")
@@ -121,7 +121,7 @@ class TestTelling:
             conn.execute("DELETE FROM deliveries")
             conn.execute("UPDATE runs SET announced = NULL")
 
-        assert sweep(submit)["told"] == [name]
+        assert sweep(submit)["notified"] == [name]
 
     def test_a_cancelled_run(self, submit, users, argo_events, argo, receiver):
         hook(users, f"{receiver.url}/hook")
@@ -146,7 +146,7 @@ class TestTelling:
         assert len({json.loads(request.body)["id"] for request in receiver.requests}) == 2
 
     @pytest.mark.parametrize(
-        ("fields", "told"),
+        ("fields", "notified"),
         [
             ({"outcomes": ["failed"]}, False),
             ({"outcomes": ["succeeded", "failed"]}, True),
@@ -156,13 +156,15 @@ class TestTelling:
             ({"user": "bob"}, False),
         ],
     )
-    def test_which_ends(self, submit, users, argo_events, argo, receiver, fields: dict[str, Any], told: bool):
+    def test_which_ends(
+        self, submit, users, argo_events, argo, receiver, fields: dict[str, Any], notified: bool
+    ):
         hook(users, f"{receiver.url}/hook", **fields)
         ended(submit, argo_events, argo)
 
         sweep(submit)
 
-        assert len(receiver.requests) == told
+        assert len(receiver.requests) == notified
 
     def test_the_sink_of_the_deployment(self, environment, serve, argo, receiver):
         environment.setenv("K_SINK", f"{receiver.url}/hook")
@@ -191,7 +193,7 @@ class TestTryingAgain:
 
         receiver.routes["/hook"] = lambda request: Answer(status=200)
         due_again(database)
-        assert sweep(submit)["told"] == [name]
+        assert sweep(submit)["notified"] == [name]
         first, second = receiver.requests
         assert first.body == second.body
         assert first.headers["webhook-id"] == second.headers["webhook-id"]
@@ -205,7 +207,7 @@ class TestTryingAgain:
         hook(users, f"{receiver.url}/hook")
         ended(submit, argo_events, argo)
 
-        assert sweep(submit)["told"] == []
+        assert sweep(submit)["notified"] == []
         assert [request.path for request in receiver.requests] == ["/hook"]
 
     def test_what_is_gone_is_not_tried_again(
@@ -283,7 +285,7 @@ class TestManaging:
         assert hook(users, "https://example.org/", secret=secret)["secret"] == f"whsec_{secret}"
 
     @pytest.mark.parametrize(
-        ("fields", "told"),
+        ("fields", "refusal"),
         [
             ({"url": "ftp://example.org/"}, "http or https"),
             ({"url": "https://ann:secret@example.org/"}, "without user name"),
@@ -297,11 +299,11 @@ class TestManaging:
             ({"recipe": "x"}, "recipe"),
         ],
     )
-    def test_what_cannot_be_used_is_refused(self, users, fields: dict[str, Any], told: str):
+    def test_what_cannot_be_used_is_refused(self, users, fields: dict[str, Any], refusal: str):
         answer = users.post("/webhooks", json={"url": "https://example.org/"} | fields)
 
         assert answer.status_code == 400
-        assert told in answer.get_json()["detail"]
+        assert refusal in answer.get_json()["detail"]
 
     def test_there_is_a_limit(self, users):
         for number in range(20):
