@@ -1,5 +1,5 @@
 # Each target sets up what it needs by itself; a second run finds it there.
-.PHONY: demo demo-visualization test quick check unit fuzz crates browser soak bench docs ui wheel format schema settings routes imports clean
+.PHONY: demo demo-visualization test quick check unit fuzz crates browser test-gmn soak bench docs ui wheel format schema settings routes imports clean
 
 demo:  ## Set everything up and run a real recipe on this machine
 	@scripts/bootstrap local
@@ -60,6 +60,13 @@ browser: ## The tests of the page about runs in chromium, which apt-get has; ins
 	@scripts/bootstrap dev
 	.venv/bin/python -m pip install --quiet --require-hashes --only-binary :all: --requirement requirements/browser.txt
 	.venv/bin/pytest -m browser tests/integration/e2e
+
+test-gmn: ## Publish at GMN, a member node of DataONE, in an environment of its own: .venv-gmn, 163 MB
+	@scripts/bootstrap dev
+	test -x .venv-gmn/bin/ready || { python3 -m venv .venv-gmn && .venv-gmn/bin/pip install --quiet --require-hashes \
+		--only-binary :all: --no-binary zipstream --requirement requirements/gmn.txt && touch .venv-gmn/bin/ready \
+		&& chmod +x .venv-gmn/bin/ready; }
+	.venv/bin/pytest -m gmn tests/integration/e2e
 
 soak: ## Kill processes and fill the disk for an hour (SOAK=60 for a minute); as root
 	@scripts/bootstrap dev

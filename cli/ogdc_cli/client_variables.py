@@ -82,3 +82,13 @@ class ClientVariables(NamedTuple):
         bool,
         Variable("OGDC_PLAIN_HTTP", FLAG, "Whether tokens may be sent to other machines without encryption."),
     ] = False
+    dataone_token: Annotated[
+        str | None,
+        Variable(
+            "DATAONE_TOKEN",
+            Kind("a token", _token),
+            "A token of the repository that a result is published at; goes before that of its host in "
+            "`~/.config/ogdc-runner/tokens`.",
+            readers="`publish`",
+        ),
+    ] = None

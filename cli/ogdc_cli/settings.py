@@ -15,7 +15,7 @@ _API_URLS = {
     "local": "https://localhost:7443/api",
     "dev": "https://ogdc.test.dataone.org/api",
 }
-_CA_FILES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+CA_FILES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
 class ClientSettings(NamedTuple):
@@ -58,7 +58,7 @@ class ClientSettings(NamedTuple):
             user=_user(env),
             is_named=bool(named),
             by_default=by_default,
-            ca_file=next((env[name] for name in _CA_FILES if env.get(name)), None),
+            ca_file=next((env[name] for name in CA_FILES if env.get(name)), None),
             token=_token(env),
             plain_http=read_variable(ClientVariables, "plain_http", env),
         )

@@ -30,7 +30,9 @@ METADATA: dict[str, Any] = {
 
 def member(role: str, path: str, **changed: Any) -> Member:
     """An object of a package."""
-    made = Member(object_id(RUN_ID, role, path), role, path, f"data/{path}", format_id(path), 3, "ab" * 32)
+    sha256 = "ab" * 32
+    pid = object_id(RUN_ID, role, path, sha256, rights="public")
+    made = Member(pid, role, path, f"data/{path}", format_id(path), 3, sha256)
     return made._replace(**changed)
 
 

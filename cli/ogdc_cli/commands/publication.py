@@ -13,7 +13,10 @@ from ogdc_cli.commands.run_argument import RunArgument, chosen
 from ogdc_cli.terminal import one_line, print_json, say
 
 if TYPE_CHECKING:
+    from ogdc_cli.api import ApiClient
     from ogdc_cli.publication.package import Package
+    from ogdc_cli.publication.publishing import Wanted
+    from ogdc_cli.publication.sending import Sent
 
 
 class Repository(StrEnum):
@@ -24,15 +27,27 @@ class Repository(StrEnum):
 
 def publish(
     name: RunArgument,
+    *,
     to: Annotated[Repository, typer.Option(help="Where to.")],
+    node: Annotated[
+        str | None, typer.Option(metavar="URL", help="The member node that the package is sent to.")
+    ] = None,
     dry_run: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             metavar="DIRECTORY",
             file_okay=False,
             help="Write the package into this directory, and validate it; nothing is sent.",
         ),
-    ],
+    ] = None,
+    directory: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIRECTORY",
+            file_okay=False,
+            help="Make the package here, or send the one that is there; without it ./ogdc-packages/RUN.",
+        ),
+    ] = None,
     metadata: Annotated[
         Path | None,
         typer.Option(
@@ -42,42 +57,94 @@ def publish(
             help="Take `metadata` and `output.license` from this file, not from the recipe that ran.",
         ),
     ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Publish a new version of what was published before.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Send it without asking.")] = False,
+    parallel: Annotated[int, typer.Option(min=1, max=16, help="Files that are sent at a time.")] = 4,
     as_json: JsonOption = False,
 ) -> None:
     """Make the result of a run that succeeded a DataONE package, with metadata and provenance.
 
-    The recipe's meta.yml describes it (`metadata`, `output.license`). The same run becomes the
-    same package, with the same identifiers, however often this is called.
+    The recipe's meta.yml describes it (`metadata`, `output.license`). The same run becomes the same
+    package, with the same identifiers, however often this is called: what was interrupted goes on.
     """
+    if (node is None) == (dry_run is None):
+        raise typer.BadParameter(
+            "give --node URL to publish it, or --dry-run DIRECTORY to look at it before."
+        )
+    client, name = chosen(name)
+    if dry_run is not None:
+        _look(client, name, dry_run, metadata, as_json=as_json)
+        return
+    from ogdc_cli.publication.publishing import PACKAGES, Wanted
+
+    where = directory or PACKAGES / name
+    _send(client, Wanted(name, node or "", where, metadata, overwrite, parallel, yes), as_json=as_json)
+
+
+def _look(client: ApiClient, name: str, directory: Path, metadata: Path | None, *, as_json: bool) -> None:
     from ogdc_cli.publication.making import make_package
 
-    client, name = chosen(name)
-    package = make_package(client, name, dry_run, metadata=metadata)
-    found = _check(package, dry_run)
+    package = make_package(client, name, directory, metadata=metadata)
+    is_valid = _is_valid(package, directory)
     if as_json:
         print_json(package._asdict() | {"members": [each._asdict() for each in package.members]})
     else:
-        for line in _summary(package, dry_run):
+        for line in (f"Wrote the package of run {name} to {directory}", *_summary(package)):
             say(one_line(line))
-    if found:
+    if not is_valid:
         raise typer.Exit(1)
 
 
-def _check(package: Package, directory: Path) -> bool:
-    """Say what is wrong with a package, and what was not looked at; returns whether something is wrong."""
+def _send(client: ApiClient, wanted: Wanted, *, as_json: bool) -> None:
+    from ogdc_cli.publication.publishing import publish
+    from ogdc_shared.dataone.node_address import checked_url, is_production, landing_page
+
+    url, done = checked_url(wanted.node), {True: 0, False: 0}
+
+    def agree(package: Package) -> bool:
+        if not _is_valid(package, wanted.directory):
+            return False
+        if wanted.is_agreed or not is_production(url):
+            return True
+        for line in _summary(package):
+            say(one_line(line), err=True)
+        return typer.confirm(f"Publish it at {url}? It stays there for ever.", err=True)
+
+    def count(sent: Sent) -> None:
+        done[sent.is_new] += 1
+        say(one_line(f"{'Sent' if sent.is_new else 'There already:'} {sent.member.path}"), err=True)
+
+    package = publish(client, wanted, agree=agree, on_sent=count)
+    if package is None:
+        say("Nothing was sent.", err=True)
+        raise typer.Exit(1)
+    page = landing_page(url, package.metadata_id)
+    if as_json:
+        identifiers = {"identifier": package.metadata_id, "series": package.series}
+        print_json({"run": package.run, **identifiers, "url": page, "sent": done[True], "found": done[False]})
+    else:
+        say(one_line(f"Published run {package.run} as {package.metadata_id}; {page}"))
+        say(f"{done[True]} objects sent, {done[False]} were there already. Series {package.series}")
+
+
+def _is_valid(package: Package, directory: Path) -> bool:
+    """Say what is wrong with a package, and what was not looked at; returns whether nothing is wrong."""
     from ogdc_cli.publication.checking import advice, problems, unchecked
 
     found = list(problems(package, directory))
     for line in (*found, *advice(package), *unchecked()):
         say(one_line(line), err=True)
-    return bool(found)
+    return not found
 
 
-def _summary(package: Package, directory: Path) -> list[str]:
+def _summary(package: Package) -> list[str]:
     *data, metadata, resource_map = package.members
     total = sum(member.size for member in data)
+    older = f" in place of {package.obsoletes}" if package.obsoletes else ""
     return [
-        f"Wrote the package of run {package.run} to {directory}",
-        f"{len(data)} objects of {total:,} bytes, metadata {metadata.pid}, map {resource_map.pid}.",
+        f"{package.title}: {len(data)} objects of {total:,} bytes{older},",
+        f"metadata {metadata.pid}, map {resource_map.pid}.",
         f"Rights holder https://orcid.org/{package.owner}; {'public' if package.is_public else 'private'}.",
     ]

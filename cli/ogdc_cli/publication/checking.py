@@ -14,15 +14,22 @@ from ogdc_shared.storage.files import replacing
 SYSTEM_METADATA = "system-metadata"
 
 
-def rights_of(package: Package, *, writers: tuple[str, ...] = ()) -> Rights:
-    """Who may do what with the objects of a package."""
-    return Rights(orcid_subject(package.owner), package.is_public, writers)
+def system_metadata_of(package: Package, member: Member, *, writers: tuple[str, ...] = ()) -> bytes:
+    """Write the system metadata of an object; those of the metadata name the series of versions.
+
+    Args:
+        package: Its package.
+        member: The object.
+        writers: Subjects that may change it beside the rights holder.
+    """
+    rights = Rights(orcid_subject(package.owner), package.is_public, writers)
+    return system_metadata(member, rights, series=package.series if member.role == METADATA else None)
 
 
 def write_system_metadata(package: Package, directory: Path) -> Iterator[tuple[Member, bytes]]:
     """Write the system metadata of each object beside it, to be looked at, and yield them."""
     for number, member in enumerate(package.members, start=1):
-        written = system_metadata(member, rights_of(package))
+        written = system_metadata_of(package, member)
         with replacing(directory / SYSTEM_METADATA / f"{number}.xml", sync=False) as file:
             file.write(written)
         yield member, written

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ogdc_shared.dataone.identifiers import object_id, series_id
 from ogdc_shared.dataone.member import Member
+from ogdc_shared.dataone.node import Description
 from ogdc_shared.errors import InvalidRequestError
 from ogdc_shared.storage.files import replacing
+
+if TYPE_CHECKING:
+    from ogdc_shared.recipe.metadata import Metadata
 
 LEDGER = "package.json"
 
@@ -23,6 +28,10 @@ class Package(NamedTuple):
     owner: str
     """ORCID iD of the rights holder."""
     is_public: bool
+    series: str
+    """What stands for the newest version of the data set."""
+    obsoletes: str | None = None
+    """The metadata of the version before; None: it is the first."""
     members: tuple[Member, ...] = ()
     """In the order in which they are sent: data, metadata, map. Empty: they are not all there yet."""
 
@@ -30,6 +39,45 @@ class Package(NamedTuple):
     def metadata_id(self) -> str:
         """The identifier of the metadata, by which the package is cited."""
         return self.members[-2].pid
+
+    @classmethod
+    def of(cls, run: str, run_id: str, recipe_id: str, metadata: Metadata) -> Package:
+        """What is known before anything is in it.
+
+        Args:
+            run: The run's name.
+            run_id: The run's.
+            recipe_id: What the recipe's data are published by.
+            metadata: What its author says of it.
+        """
+        owner = metadata.owner or ""
+        series = series_id(owner, recipe_id)
+        return cls(run, run_id, metadata.title, owner, metadata.access == "public", series)
+
+    def object_id(self, role: str, path: str, sha256: str) -> str:
+        """The identifier of an object that it is the first to have."""
+        rights = f"{self.owner}/{'public' if self.is_public else 'private'}"
+        return object_id(self.run_id, role, path, sha256, rights=rights)
+
+
+class Version(NamedTuple):
+    """A version of a package that is on a node."""
+
+    metadata: str
+    """Its identifier."""
+    resource_map: str | None
+    """That of its map, or of the last before that has one: publishing it may never have been finished."""
+    is_public: bool
+    files: dict[str, tuple[str, Description]]
+    """Path → identifier and description of each of its files that is on the node."""
+
+    def placed(self, member: Member, *, is_public: bool) -> Member:
+        """An object of the next version: this one's where nothing changed, or one that takes its place."""
+        if (found := self.files.get(member.path)) is None:
+            return member
+        pid, described = found
+        is_same = described == Description.of(member) and self.is_public == is_public
+        return member._replace(pid=pid) if is_same else member._replace(obsoletes=pid)
 
 
 def write_ledger(directory: Path, package: Package) -> None:

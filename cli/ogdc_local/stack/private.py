@@ -38,9 +38,20 @@ class PrivateFiles(NamedTuple):
 
     def logins(self) -> dict[str, bytes]:
         """Read the files of `worker.credentials`: those there are, and a word on those not to be used."""
+        return self._read({NETRC: self.netrc} | self._tokens)
+
+    def tokens(self) -> dict[str, bytes]:
+        """Read the file of tokens alone, likewise."""
+        return self._read(self._tokens)
+
+    @property
+    def _tokens(self) -> dict[str, Path]:
+        return {TOKENS: self.config / TOKENS}
+
+    def _read(self, files: Mapping[str, Path]) -> dict[str, bytes]:
         found: dict[str, bytes] = {}
         refused: list[str] = []
-        for name, path in ((NETRC, self.netrc), (TOKENS, self.config / "tokens")):
+        for name, path in files.items():
             if path.is_file():
                 try:
                     found[name] = _read_private(path)

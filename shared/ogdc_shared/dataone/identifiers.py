@@ -1,7 +1,7 @@
 """What the objects of a run's package are called, at DataONE and on the web.
 
-The identifiers follow from the run: whoever publishes it, and however often after a failure, gives an object
-the same one, so there cannot be two packages.
+The identifiers follow from the run and what the objects are: whoever publishes it, and however often after a
+failure, gives an object the same one, so there cannot be two packages, nor two contents of one identifier.
 
 Source: RFC 9562, section 5.5 (UUIDs of names); DataONE Architecture, "Identifiers in DataONE".
 """
@@ -9,14 +9,39 @@ Source: RFC 9562, section 5.5 (UUIDs of names); DataONE Architecture, "Identifie
 from __future__ import annotations
 
 from urllib.parse import quote
-from uuid import UUID, uuid5
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 _RESOLVE = "https://cn.dataone.org/cn/v2/resolve"
 
 
-def object_id(run_id: str, role: str, path: str = "") -> str:
-    """The identifier of an object of a run's package: of its metadata, or of the file at `path`."""
-    return f"urn:uuid:{uuid5(UUID(run_id), f'dataone/{role}/{path}')}"
+def object_id(run_id: str, role: str, path: str, sha256: str, *, rights: str) -> str:
+    """The identifier of an object of a run's package.
+
+    Args:
+        run_id: The run's.
+        role: The object's, see `member`.
+        path: What it is called in the data set.
+        sha256: Of its content.
+        rights: Whose it is, and who may read it, in any words.
+    """
+    return f"urn:uuid:{uuid5(UUID(run_id), f'dataone/{role}/{rights}/{path}/{sha256}')}"
+
+
+def metadata_id(run_id: str, sha256: str, *, obsoletes: str | None) -> str:
+    """The identifier of a package's metadata.
+
+    Args:
+        run_id: The run's.
+        sha256: Of the metadata as they are without an identifier of their own.
+        obsoletes: The metadata of the version before; None: there is none.
+    """
+    name = f"dataone/metadata/{obsoletes or ''}/{sha256}"
+    return f"urn:uuid:{uuid5(UUID(run_id), name)}"
+
+
+def series_id(owner: str, recipe_id: str) -> str:
+    """What stands for the newest version of the data set that somebody's recipe makes."""
+    return f"urn:uuid:{uuid5(NAMESPACE_URL, f'https://orcid.org/{owner}/ogdc-recipes/{recipe_id}')}"
 
 
 def map_id(metadata: str) -> str:

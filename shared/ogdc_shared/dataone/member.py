@@ -20,6 +20,8 @@ class Member(NamedTuple):
     format_id: str
     size: int
     sha256: str
+    obsoletes: str | None = None
+    """Identifier of the object that it takes the place of; None: it is the first."""
 
     @property
     def name(self) -> str:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
-from zipfile import ZipFile
 
 import pytest
 
@@ -14,68 +12,12 @@ from ogdc_cli.api import ApiClient
 from ogdc_cli.publication.checking import advice, problems
 from ogdc_cli.publication.making import make_package
 from ogdc_cli.publication.package import LEDGER, Package, read_ledger
-from ogdc_shared.api.answers import OutputEntry
 from ogdc_shared.digests import digest
 from ogdc_shared.errors import InvalidRecipeError, InvalidRequestError
-from ogdc_shared.provenance.crate import write_crate
-from ogdc_shared.provenance.task_facts import TaskRecord
-from ogdc_shared.walking import walk
-from support.crates import RUN, facts_document
+from support.crates import RUN
 from support.publications import METADATA, ORCID
+from support.published_runs import META, OUTPUTS, Deployment, deployment
 from support.trees import plant
-
-META: dict[str, Any] = {
-    "name": "Seal tags",
-    "workflow": {"type": "shell"},
-    "input": {"params": [{"type": "url", "value": "https://example.org/a.tif"}]},
-    "output": {"license": "CC-BY-4.0"},
-    "metadata": METADATA,
-}
-OUTPUTS = {
-    **{"b.tif": b"tif", "d/ü.csv": b"1\n"},
-    **{".provenance/README.md": b"# Provenance\n", ".stac/catalog.json": b"{}\n"},
-}
-
-
-class Deployment:
-    """A deployment that has one run."""
-
-    def __init__(self, scratch: Path, outputs: dict[str, bytes], meta: dict[str, Any], **run: str) -> None:
-        self._outputs = outputs
-        self.downloads = 0
-        plant(scratch / "recipe", {"meta.yml": json.dumps(meta).encode(), "recipe.sh": b"cp a b\n"})
-        made = {name: body for name, body in OUTPUTS.items() if not name.startswith(".")}
-        wrote = [
-            {"name": name, "size": len(body), "checksum": f"sha256:{digest(body)}"}
-            for name, body in made.items()
-        ]
-        (scratch / "facts").write_text(facts_document(wrote=wrote))
-        self._crate = scratch / "crate"
-        self._crate.mkdir()
-        tasks = [TaskRecord("process", 0, facts=str(scratch / "facts"))]
-        write_crate(str(self._crate), RUN._replace(**run), tasks, recipe=str(scratch / "recipe"))
-
-    def save_provenance(self, _name: str, target: Path, *, metadata_alone: bool) -> None:
-        assert not metadata_alone
-        with ZipFile(target, "w") as archive:
-            for name, entry in walk(str(self._crate)):
-                archive.write(entry.path, name)
-
-    def outputs(self, _name: str) -> Iterator[OutputEntry]:
-        for name, body in self._outputs.items():
-            yield OutputEntry(name, len(body), "", "")
-
-    def download_file(self, _name: str, path: str, target: Path) -> None:
-        self.downloads += 1
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(self._outputs[path])
-
-
-def deployment(
-    scratch: Path, *, meta: dict[str, Any] = META, outputs: Any = OUTPUTS, **run: str
-) -> ApiClient:
-    scratch.mkdir()
-    return cast(ApiClient, Deployment(scratch, outputs, meta, **run))
 
 
 def made(client: ApiClient, directory: Path, metadata: Path | None = None) -> Package:

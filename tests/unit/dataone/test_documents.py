@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import product
 from typing import Any
 from xml.etree import ElementTree
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from ogdc_shared.dataone.eml import eml
 from ogdc_shared.dataone.formats import UNKNOWN, format_id
-from ogdc_shared.dataone.identifiers import object_id, resolve_url
+from ogdc_shared.dataone.identifiers import metadata_id, object_id, resolve_url, series_id
 from ogdc_shared.dataone.member import OUTPUT
 from ogdc_shared.dataone.resource_map import Execution, Package, resource_map
 from ogdc_shared.dataone.system_metadata import Rights, system_metadata
@@ -20,6 +21,7 @@ from ogdc_shared.dataone.validation import Validator, eml_validator
 from ogdc_shared.recipe.metadata import Metadata
 from support.publications import DATA, ORCID, RUN_ID, data_set, member
 
+OTHER_RUN_ID = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
 RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 INPUTS = ("https://example.org/a%20b.tif?x=1&y=2",)
 PACKAGE = Package(
@@ -131,11 +133,22 @@ def _rules(rights: Rights) -> list[tuple[str, tuple[str, ...]]]:
     return found
 
 
-def test_identifiers_follow_from_the_run_and_differ_by_role_and_path() -> None:
-    made = {object_id(RUN_ID, role, path) for role in ("output", "program") for path in ("a", "b")}
-    assert len(made) == 4
-    assert object_id(RUN_ID, "output", "a") in made
+def test_identifiers_follow_from_the_run_and_differ_by_what_the_objects_are() -> None:
+    kinds = list(
+        product((RUN_ID, OTHER_RUN_ID), ("output", "program"), ("a", "b"), ("1", "2"), ("me", "you"))
+    )
+    made = [object_id(run, role, path, sha256, rights=rights) for run, role, path, sha256, rights in kinds]
+    assert len({*made}) == 2**5
+    assert object_id(RUN_ID, "output", "a", "1", rights="me") in made
     assert all(each.startswith("urn:uuid:") for each in made)
+
+
+def test_a_version_of_metadata_is_another_than_the_same_words_before() -> None:
+    first = metadata_id(RUN_ID, "1", obsoletes=None)
+    assert (
+        len({first, metadata_id(RUN_ID, "1", obsoletes=first), metadata_id(RUN_ID, "2", obsoletes=None)}) == 3
+    )
+    assert series_id(ORCID, "seal-tags") == series_id(ORCID, "seal-tags") != series_id(ORCID, "seal-tag")
 
 
 def test_formats_go_by_the_last_suffix() -> None:

@@ -1,0 +1,119 @@
+"""Writing what describes a package's data, and the list of it all."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from hashlib import file_digest
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ogdc_cli.crates import unpack_crate
+from ogdc_cli.publication.account import Account, metadata_of, read_account
+from ogdc_cli.publication.package import Package, Version, write_ledger
+from ogdc_shared.dataone import formats
+from ogdc_shared.dataone.eml import DataSet, eml
+from ogdc_shared.dataone.identifiers import map_id, metadata_id
+from ogdc_shared.dataone.member import MAP, METADATA, Member
+from ogdc_shared.dataone.resource_map import Execution, resource_map
+from ogdc_shared.dataone.resource_map import Package as MapOf
+from ogdc_shared.digests import digest
+from ogdc_shared.recipe.metadata import paragraphs
+from ogdc_shared.storage.files import replacing
+
+if TYPE_CHECKING:
+    from ogdc_shared.recipe.metadata import Metadata
+
+CRATE = "provenance.zip"
+_EML, _MAP = "metadata.xml", "resource-map.xml"
+_MAX_INPUTS = 100
+"""Inputs that stand in the metadata themselves."""
+_MADE_BY = "ogdc-runner"
+
+
+def member(package: Package, directory: Path, role: str, path: str, file: str, *, pid: str = "") -> Member:
+    """Say of a file of a package what it is."""
+    with (directory / file).open("rb") as content:
+        sha256 = file_digest(content, "sha256").hexdigest()
+        size = content.tell()
+    kind = {METADATA: formats.EML, MAP: formats.RESOURCE_MAP}.get(role) or formats.format_id(path)
+    return Member(pid or package.object_id(role, path, sha256), role, path, file, kind, size, sha256)
+
+
+def describe(
+    package: Package,
+    directory: Path,
+    account: Account,
+    words: tuple[Metadata, str],
+    data: tuple[Member, ...],
+    *,
+    before: Version | None = None,
+) -> Package:
+    """Write metadata, map and the list of a package's objects.
+
+    Args:
+        package: What is known of it.
+        directory: Where it is.
+        account: How the result came to be.
+        words: What its author says of it, and the license.
+        data: Its data.
+        before: The version that it takes the place of; None: it is the first.
+    """
+    package = package._replace(obsoletes=before.metadata if before else None)
+    about = DataSet("", words[0], words[1], account.finished_at[:10], _steps(account, words[0]), data)
+    pid = metadata_id(package.run_id, digest(eml(about)), obsoletes=package.obsoletes)
+    with replacing(directory / _EML) as file:
+        file.write(eml(about._replace(pid=pid)))
+    execution = Execution(account.run_id, account.agent, account.inputs)
+    with replacing(directory / _MAP) as file:
+        file.write(resource_map(MapOf(map_id(pid), pid, data, account.finished_at, _MADE_BY, execution)))
+    metadata = member(package, directory, METADATA, _EML, _EML, pid=pid)
+    mapped = member(package, directory, MAP, _MAP, _MAP, pid=map_id(pid))
+    mapped = mapped._replace(obsoletes=before.resource_map if before else None)
+    package = package._replace(members=(*data, metadata._replace(obsoletes=package.obsoletes), mapped))
+    write_ledger(directory, package)
+    return package
+
+
+def describe_again(
+    package: Package, directory: Path, *, metadata: Path | None, before: Version | None = None
+) -> Package:
+    """Describe a whole package anew, from what is in its directory.
+
+    Args:
+        package: What it was.
+        directory: Where it is.
+        metadata: See `account.metadata_of`.
+        before: As for `describe`; files that did not change since keep its identifiers.
+
+    Raises:
+        InvalidRequestError: its account cannot be read.
+    """
+    with tempfile.TemporaryDirectory(prefix="ogdc-publish-") as scratch:
+        unpack_crate(directory / CRATE, Path(scratch, "crate"))
+        account = read_account(Path(scratch, "crate"), package.run)
+    words = metadata_of(account, metadata)
+    made = Package.of(package.run, account.run_id, account.recipe.id, words[0])
+    own = (
+        each._replace(pid=made.object_id(each.role, each.path, each.sha256), obsoletes=None)
+        for each in package.members[:-2]
+    )
+    data = tuple(before.placed(each, is_public=made.is_public) if before else each for each in own)
+    return describe(made, directory, account, words, data, before=before)
+
+
+def _steps(account: Account, metadata: Metadata) -> list[list[str]]:
+    """What was done to the data, in order; each step in paragraphs."""
+    return [*([paragraphs(metadata.methods)] if metadata.methods else []), list(_method(account))]
+
+
+def _method(account: Account) -> Iterator[str]:
+    """What the run did, in sentences."""
+    recipe = account.recipe
+    yield f"The recipe {recipe.meta.name} ran by ogdc-runner {account.version}; {CRATE} tells of it in full."
+    for number, command in enumerate(recipe.commands, start=1):
+        yield f"Command {number}: {command.text}"
+    for source in account.inputs[:_MAX_INPUTS]:
+        yield f"Input: {source}"
+    if (more := len(account.inputs) - _MAX_INPUTS) > 0:
+        yield f"And {more:,} more inputs, of which {CRATE} tells."

@@ -1,0 +1,131 @@
+"""Sending a package to a node: each object once, in order, however often this is begun."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from typing import NamedTuple
+
+from ogdc_cli.publication.checking import system_metadata_of
+from ogdc_cli.publication.package import Package
+from ogdc_shared.dataone.member import METADATA, Member
+from ogdc_shared.dataone.node import Description, Node
+from ogdc_shared.errors import ConflictError, InvalidRequestError, SourceUnavailableError
+
+_WAITS = (0.5, 2.0, 8.0, 0.0)
+"""Seconds after each try."""
+
+
+class Sent(NamedTuple):
+    """An object that is on the node, as was verified."""
+
+    member: Member
+    is_new: bool
+    """Whether it was sent now; else it was there."""
+
+
+class Sender(NamedTuple):
+    """Has a node have each object of a package.
+
+    The node decides who wins where two send at a time: an identifier follows from the content, so both have
+    the same object in mind, and a version is obsoleted once.
+    """
+
+    package: Package
+    directory: Path
+    """Where it is."""
+    node: Node
+    writers: tuple[str, ...] = ()
+    """Subjects that may change it beside the rights holder."""
+    parallel: int = 4
+    """Data objects that are sent at a time."""
+    wait: Callable[[float], None] = time.sleep
+    """Lets so many seconds pass."""
+
+    def send(self) -> Iterator[Sent]:
+        """Send data, then metadata, then the map, which names the others. Yields each once it is there.
+
+        Raises:
+            SourceUnavailableError: the node does not answer, or not clearly, time and again.
+            InvalidRequestError: it refuses an object, or has another one of this identifier.
+            ConflictError: somebody else published a version meanwhile.
+            ForbiddenError: the token may not do that.
+            UnauthenticatedError: the token is over.
+        """
+        *data, metadata, resource_map = self.package.members
+        if metadata.obsoletes and not self._has(metadata):
+            self.node.check_writable(metadata.obsoletes)  # before anything is there that nothing names
+        with ThreadPoolExecutor(self.parallel) as workers:
+            sending = [workers.submit(self._ensure, member) for member in data]
+            try:
+                for done in as_completed(sending):
+                    yield done.result()
+            finally:
+                workers.shutdown(wait=True, cancel_futures=True)
+        yield self._ensure(metadata)
+        yield self._ensure(resource_map)
+
+    def _ensure(self, member: Member) -> Sent:
+        """Look before each try, since an answer that was lost may have been a good one."""
+        is_new, error = False, SourceUnavailableError()
+        for seconds in _WAITS:
+            try:
+                if self._has(member):
+                    return Sent(member, is_new)
+                is_new = True
+                self._store(member)
+                if self._has(member):
+                    return Sent(member, is_new)
+                error = SourceUnavailableError(
+                    f"The node {self.node.url} took {member.path}, and does not have it."
+                )
+            except SourceUnavailableError as exc:
+                error = exc
+            self.wait(seconds)
+        raise error
+
+    def _has(self, member: Member) -> bool:
+        """Whether the node has this very object.
+
+        Raises:
+            InvalidRequestError: it has another one of the identifier.
+        """
+        found = self.node.describe(member.pid)
+        wanted = Description.of(member)
+        if found is not None and found != wanted:
+            raise InvalidRequestError(
+                f"{self.node.url} has another object by the identifier {member.pid} of {member.path}: "
+                f"{', '.join(found)} instead of {', '.join(wanted)}. What is published stays as it is; its "
+                "operators can tell who sent that."
+            )
+        return found is not None
+
+    def _store(self, member: Member) -> None:
+        described = system_metadata_of(self.package, member, writers=self.writers)
+        file = self.directory / member.file
+        if member.obsoletes is None or not self._is_newest(member, member.obsoletes):
+            self.node.create(member, system_metadata=described, file=file)
+            return
+        try:
+            self.node.update(member.obsoletes, member, system_metadata=described, file=file)
+        except InvalidRequestError as exc:
+            if self._is_newest(member, member.obsoletes):
+                raise
+            raise SourceUnavailableError(str(exc)) from exc  # of another publisher's version, looked at again
+
+    def _is_newest(self, member: Member, old: str) -> bool:
+        """Whether an object is there to be obsoleted; data that somebody else did already need not be.
+
+        Raises:
+            ConflictError: metadata are not: there is a version that this one does not know.
+        """
+        found = self.node.state(old)
+        is_newest = found is not None and found.obsoleted_by is None
+        if found is not None and not is_newest and member.role == METADATA:
+            raise ConflictError(
+                f"{found.obsoleted_by} was published meanwhile, which is newer than {old}. Look at it, and "
+                "publish again if this result is to take its place."
+            )
+        return is_newest

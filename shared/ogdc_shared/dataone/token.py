@@ -1,0 +1,55 @@
+"""The token that says to a member node who publishes.
+
+Source: RFC 7519; d1_portal, for the claims. A node says of a token that is over only that nobody is logged
+in, so its end is looked at here.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import urlsafe_b64decode
+from typing import NamedTuple
+
+from ogdc_shared.errors import UnauthenticatedError
+
+_ADVICE = (
+    "Copy a new one from the repository (My Profile, Settings, Authentication Token), and publish again."
+)
+
+
+class Token(NamedTuple):
+    """A token of somebody."""
+
+    text: str
+    subject: str
+    """Whose it is, as DataONE calls them."""
+    expires_at: float
+    """Seconds since 1970."""
+
+    def check(self, *, now: float) -> None:
+        """Make sure that it is not over.
+
+        Raises:
+            UnauthenticatedError: it is.
+        """
+        if self.expires_at <= now:
+            minutes = (now - self.expires_at) / 60
+            raise UnauthenticatedError(
+                f"The token of {self.subject} for DataONE expired {minutes:,.0f} minutes ago. "
+                f"What was sent is kept. {_ADVICE}"
+            )
+
+
+def read_token(text: str) -> Token:
+    """Read what a token says of itself; whether it is genuine the node decides.
+
+    Raises:
+        UnauthenticatedError: it is none.
+    """
+    try:
+        payload = text.split(".")[1]
+        claims = json.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        subject = str(claims.get("sub") or claims["userId"])
+        return Token(text, subject.replace("https://orcid.org/", "http://orcid.org/"), float(claims["exp"]))
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as exc:
+        raise UnauthenticatedError(f"What is given as a token for DataONE is none. {_ADVICE}") from exc

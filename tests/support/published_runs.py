@@ -1,0 +1,93 @@
+"""A deployment with one run that succeeded, as far as `publish` asks one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+from zipfile import ZipFile
+
+from ogdc_cli.api import ApiClient
+from ogdc_shared.api.answers import OutputEntry
+from ogdc_shared.digests import digest
+from ogdc_shared.provenance.crate import write_crate
+from ogdc_shared.provenance.task_facts import TaskRecord
+from ogdc_shared.walking import walk
+from support.crates import RUN, facts_document
+from support.publications import METADATA
+from support.trees import plant
+
+META: dict[str, Any] = {
+    "name": "Seal tags",
+    "workflow": {"type": "shell"},
+    "input": {"params": [{"type": "url", "value": "https://example.org/a.tif"}]},
+    "output": {"license": "CC-BY-4.0"},
+    "metadata": METADATA,
+}
+OUTPUTS = {
+    **{"b.tif": b"tif", "d/ü.csv": b"1\n"},
+    **{".provenance/README.md": b"# Provenance\n", ".stac/catalog.json": b"{}\n"},
+}
+
+
+class Deployment:
+    """A deployment that has one run."""
+
+    def __init__(
+        self,
+        scratch: Path,
+        outputs: dict[str, bytes],
+        made: dict[str, bytes],
+        meta: dict[str, Any],
+        **run: Any,
+    ) -> None:
+        self._outputs = outputs
+        self.downloads = 0
+        plant(scratch / "recipe", {"meta.yml": json.dumps(meta).encode(), "recipe.sh": b"cp a b\n"})
+        wrote = [
+            {"name": name, "size": len(body), "checksum": f"sha256:{digest(body)}"}
+            for name, body in made.items()
+            if not name.startswith(".")
+        ]
+        (scratch / "facts").write_text(facts_document(wrote=wrote))
+        self._crate = scratch / "crate"
+        self._crate.mkdir()
+        tasks = [TaskRecord("process", 0, facts=str(scratch / "facts"))]
+        write_crate(str(self._crate), RUN._replace(**run), tasks, recipe=str(scratch / "recipe"))
+
+    def save_provenance(self, _name: str, target: Path, *, metadata_alone: bool) -> None:
+        assert not metadata_alone
+        with ZipFile(target, "w") as archive:
+            for name, entry in walk(str(self._crate)):
+                archive.write(entry.path, name)
+
+    def outputs(self, _name: str) -> Iterator[OutputEntry]:
+        for name, body in self._outputs.items():
+            yield OutputEntry(name, len(body), "", "")
+
+    def download_file(self, _name: str, path: str, target: Path) -> None:
+        self.downloads += 1
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(self._outputs[path])
+
+
+def deployment(
+    scratch: Path,
+    *,
+    meta: dict[str, Any] = META,
+    outputs: dict[str, bytes] = OUTPUTS,
+    made: dict[str, bytes] = OUTPUTS,
+    **run: Any,
+) -> ApiClient:
+    """Make a deployment of one run.
+
+    Args:
+        scratch: A directory to make.
+        meta: Its recipe's meta.yml.
+        outputs: The files that it hands out.
+        made: The files that its provenance tells of.
+        run: What is to be different of `crates.RUN`.
+    """
+    scratch.mkdir()
+    return cast(ApiClient, Deployment(scratch, outputs, made, meta, **run))

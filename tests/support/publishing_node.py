@@ -1,0 +1,327 @@
+"""A DataONE member node in this process, as far as publishing asks one, with faults on request.
+
+::
+
+    with PublishingNode() as node:
+        text = node.token("http://orcid.org/0000-…")       # of somebody who may publish there
+        node.on_request = lambda number: Fault.LOST_ANSWER if number == 3 else None
+        ... node.url ...
+        assert set(node.objects) == {...}
+
+It checks what GMN 3.5.2 checks (`make test-gmn` has results published there): size and checksum, tokens,
+identifiers in use, that a map names objects that are there, that an object is obsoleted once. `is_metacat`
+has it answer a repeated creation as Metacat 3.3.0 does, by its source: with an error that says nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email.message import Message
+from enum import Enum
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any
+from urllib.parse import unquote
+from xml.etree import ElementTree
+
+TYPES = "http://ns.dataone.org/service/types/v2.0"
+MAP = "http://www.openarchives.org/ore/terms"
+NEVER = 4_000_000_000
+"""Seconds since 1970."""
+
+
+class Fault(Enum):
+    """What may happen to a request."""
+
+    LOST_REQUEST = "the connection ends before anything is done"
+    LOST_ANSWER = "it is done, and the connection ends"
+    BUSY = "503"
+    PROXY = "502, with a page in HTML"
+
+
+_Response = tuple[int, dict[str, str], bytes]
+_FAULTY: dict[Fault | None, _Response] = {Fault.BUSY: (503, {}, b""), Fault.PROXY: (502, {}, b"<html><p>Bad")}
+
+
+@dataclass
+class Stored:
+    """An object."""
+
+    pid: str
+    content: bytes
+    described: ElementTree.Element
+    submitter: str
+    obsoletes: str | None = None
+    obsoleted_by: str | None = None
+
+    @property
+    def series(self) -> str | None:
+        return self.described.findtext("seriesId")
+
+    def may(self, subject: str, permission: str) -> bool:
+        if subject == self.described.findtext("rightsHolder"):
+            return True
+        return any(
+            subject == rule.findtext("subject") and permission in [each.text for each in rule]
+            for rule in self.described.iter("allow")
+        ) or ("public" in [each.text for each in self.described.iter("subject")] and permission == "read")
+
+
+@dataclass
+class Asked:
+    """A request, as it came."""
+
+    method: str
+    path: str
+    authorization: str
+    fields: dict[str, bytes] = field(default_factory=dict)
+
+
+class _ProblemError(Exception):
+    def __init__(self, status: int, name: str, description: str = "") -> None:
+        super().__init__(name)
+        self.status = status
+        self.name = name
+        self.description = description
+
+
+class PublishingNode:
+    """Listens on 127.0.0.1 from `__enter__` to `__exit__`.
+
+    Attributes:
+        objects: What it has, by identifier, in the order of arrival.
+        asked: The requests that came, in order.
+        on_request: Called with the number of each, from 1; says what is to happen to it.
+        is_metacat: See above.
+    """
+
+    def __init__(self) -> None:
+        self.objects: dict[str, Stored] = {}
+        self.asked: list[Asked] = []
+        self.on_request: Callable[[int], Fault | None] = lambda _number: None
+        self.is_metacat = False
+        self._subjects: dict[str, str] = {}
+        self._begun = 0
+        self._lock = threading.RLock()
+        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server.node = self
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/mn"
+
+    def __enter__(self) -> PublishingNode:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def token(self, subject: str, *, expires_at: float = NEVER, is_known: bool = True) -> str:
+        """A token of somebody; `is_known`: whether the node takes it for genuine."""
+        claims = json.dumps({"sub": subject, "exp": expires_at}).encode()
+        parts = (b'{"alg": "RS256"}', claims, b"signed" if is_known else b"forged")
+        text = ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts)
+        if is_known:
+            self._subjects[text] = subject
+        return text
+
+    def members(self, resource_map: str) -> set[str]:
+        """The objects that a map names."""
+        return _named(self.objects[resource_map].content)
+
+    def sent(self) -> list[Asked]:
+        """Requests that brought an object."""
+        return [asked for asked in self.asked if asked.method in {"POST", "PUT"}]
+
+    @contextmanager
+    def take(self, asked: Asked) -> Iterator[Fault | None]:
+        """Take a request down; yields what is to happen to it."""
+        with self._lock:
+            self.asked.append(asked)
+            self._begun += 1
+            number = len(self.asked)
+        try:
+            yield self.on_request(number)
+        finally:
+            with self._lock:
+                self._begun -= 1
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a request is being answered."""
+        return self._begun > 0
+
+    def answer(self, asked: Asked) -> _Response:
+        """Answer a request."""
+        subject = self._subjects.get(asked.authorization.removeprefix("Bearer "), "public")
+        with self._lock:
+            try:
+                return 200, *self._do(asked, subject)
+            except _ProblemError as exc:
+                problem = ElementTree.Element("error", name=exc.name, errorCode=str(exc.status))
+                ElementTree.SubElement(problem, "description").text = exc.description
+                headers = {
+                    "DataONE-Exception-Name": exc.name,
+                    "DataONE-Exception-Description": exc.description,
+                }
+                return (
+                    exc.status,
+                    headers if asked.method == "HEAD" else {},
+                    ElementTree.tostring(problem),
+                )
+
+    def _do(self, asked: Asked, subject: str) -> tuple[dict[str, str], bytes]:
+        kind, _, rest = asked.path.removeprefix("/mn/v2/").partition("/")
+        pid = unquote(rest)
+        match asked.method, kind:
+            case "POST", "object":
+                return self._create(asked.fields["pid"].decode(), asked.fields, subject)
+            case "PUT", "object":
+                return self._update(pid, asked.fields, subject)
+            case (("HEAD" | "GET"), "object"):
+                return self._get(pid, subject)
+            case "GET", "meta":
+                found = self._readable(pid, subject)
+                return {"Content-Type": "text/xml"}, _system_metadata(found)
+            case "GET", "isAuthorized":
+                if not self._readable(pid.partition("?")[0], subject).may(subject, "write"):
+                    raise _ProblemError(401, "NotAuthorized", f"write by {subject}")
+                return {}, b""
+        raise _ProblemError(404, "NotFound", asked.path)
+
+    def _create(
+        self, pid: str, fields: dict[str, bytes], subject: str, *, old: Stored | None = None
+    ) -> tuple[dict[str, str], bytes]:
+        if subject == "public":
+            raise _ProblemError(401, "NotAuthorized", "Access allowed only for trusted subjects")
+        if pid in self.objects:
+            if self.is_metacat:
+                raise _ProblemError(500, "ServiceFailure", "An error occurred")
+            raise _ProblemError(409, "IdentifierNotUnique", pid)
+        made = Stored(pid, fields["object"], ElementTree.fromstring(fields["sysmeta"]), subject)
+        self._check(made)
+        if made.series and old is None and any(each.series == made.series for each in self.objects.values()):
+            raise _ProblemError(409, "IdentifierNotUnique", made.series)
+        self.objects[pid] = made
+        return {"Content-Type": "text/xml"}, f"<identifier>{pid}</identifier>".encode()
+
+    def _check(self, made: Stored) -> None:
+        described = made.described
+        assert described.tag == f"{{{TYPES}}}systemMetadata"
+        assert described.findtext("identifier") == made.pid
+        expected = (str(len(made.content)), hashlib.sha256(made.content).hexdigest())
+        if (described.findtext("size"), described.findtext("checksum")) != expected:
+            raise _ProblemError(400, "InvalidSystemMetadata", "checksum or size mismatch")
+        if self.is_metacat and not made.content:
+            raise _ProblemError(400, "InvalidSystemMetadata", "size must be positive")
+        if described.findtext("formatId") == MAP and (missing := _named(made.content) - set(self.objects)):
+            raise _ProblemError(400, "InvalidRequest", f"the map names objects that are not here: {missing}")
+
+    def _update(self, pid: str, fields: dict[str, bytes], subject: str) -> tuple[dict[str, str], bytes]:
+        if (old := self.objects.get(pid)) is None:
+            raise _ProblemError(404, "NotFound", pid)
+        if not old.may(subject, "write"):
+            raise _ProblemError(401, "NotAuthorized", f"write by {subject}")
+        if old.obsoleted_by is not None:
+            raise _ProblemError(400, "InvalidRequest", f"{pid} is obsoleted already")
+        new = fields["newPid"].decode()
+        answer = self._create(new, fields, subject, old=old)
+        old.obsoleted_by, self.objects[new].obsoletes = new, pid
+        return answer
+
+    def _get(self, identifier: str, subject: str) -> tuple[dict[str, str], bytes]:
+        found = self._readable(identifier, subject)
+        checksum = hashlib.sha256(found.content).hexdigest()
+        headers = {
+            "DataONE-Checksum": f"SHA-256,{checksum}",
+            "DataONE-FormatId": found.described.findtext("formatId") or "",
+        }
+        return headers, found.content
+
+    def _readable(self, identifier: str, subject: str) -> Stored:
+        newest = [
+            each for each in self.objects.values() if each.series == identifier and each.obsoleted_by is None
+        ]
+        found = self.objects.get(identifier) or (newest[0] if newest else None)
+        if found is None:
+            raise _ProblemError(404, "NotFound", identifier)
+        if not found.may(subject, "read"):
+            raise _ProblemError(401, "NotAuthorized", f"read by {subject}")
+        return found
+
+
+def _named(resource_map: bytes) -> set[str]:
+    aggregated = re.findall(rb'ore:aggregates rdf:resource="[^"]*/([^"/]+)"', resource_map)
+    return {unquote(each.decode()) for each in aggregated}
+
+
+def _system_metadata(found: Stored) -> bytes:
+    root = ElementTree.fromstring(ElementTree.tostring(found.described))
+    for name, value in (("obsoletes", found.obsoletes), ("obsoletedBy", found.obsoleted_by)):
+        if value is not None:
+            ElementTree.SubElement(root, name).text = value
+    return ElementTree.tostring(root)
+
+
+class _Server(ThreadingHTTPServer):
+    node: PublishingNode
+    daemon_threads = False  # so that closing waits for them, and no socket outlives its test
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that was killed is part of many tests."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self.close_connection = True
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        if len(body) < length:
+            return
+        fields = _fields(self.headers, body) if body else {}
+        asked = Asked(self.command, self.path, self.headers.get("Authorization", ""), fields)
+        with self.server.node.take(asked) as fault:
+            self._answer(asked, fault)
+
+    def _answer(self, asked: Asked, fault: Fault | None) -> None:
+        if fault is Fault.LOST_REQUEST:
+            return
+        status, headers, content = _FAULTY.get(fault) or self.server.node.answer(asked)
+        if fault is Fault.LOST_ANSWER:
+            return
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(content)), "Connection": "close"}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)
+
+    do_HEAD = do_POST = do_PUT = do_GET
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Tests look at `PublishingNode.asked`."""
+
+
+def _fields(headers: Message, body: bytes) -> dict[str, bytes]:
+    """The fields of a form. Source: RFC 7578."""
+    boundary = b"--" + headers["Content-Type"].partition("boundary=")[2].encode()
+    found = {}
+    for part in body.split(boundary)[1:-1]:
+        heading, _, content = part.removeprefix(b"\r\n").partition(b"\r\n\r\n")
+        name = re.search(rb' name="([^"]+)"', heading)
+        assert name is not None
+        found[name[1].decode()] = content.removesuffix(b"\r\n")
+    return found

@@ -1,0 +1,461 @@
+"""Publishing at a node: one package whatever happens on the way, and in nobody else's name."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ogdc_cli.api import ApiClient
+from ogdc_cli.publication import sending
+from ogdc_cli.publication.package import Package
+from ogdc_cli.publication.publishing import Wanted, publish
+from ogdc_shared.dataone.member import OUTPUT
+from ogdc_shared.errors import (
+    ConflictError,
+    ForbiddenError,
+    InvalidRequestError,
+    OgdcError,
+    SourceUnavailableError,
+    UnauthenticatedError,
+)
+from support.crates import RUN
+from support.http import Answer, FileServer
+from support.publications import METADATA, ORCID
+from support.published_runs import META, OUTPUTS, deployment
+from support.publishing_node import Fault, PublishingNode
+
+ADA = f"http://orcid.org/{ORCID}"
+FAULTS = [*Fault]
+
+
+@pytest.fixture
+def node() -> Iterator[PublishingNode]:
+    with PublishingNode() as running:
+        yield running
+
+
+@pytest.fixture
+def token(node: PublishingNode, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Makes a token the user's; Ada's is from the start. Nobody waits between tries."""
+
+    def use(text: str) -> None:
+        monkeypatch.setenv("DATAONE_TOKEN", text)
+
+    monkeypatch.setattr(sending, "_WAITS", (0.0,) * 4)
+    use(node.token(ADA))
+    return use
+
+
+def published(client: ApiClient, node: PublishingNode, directory: Path, **wanted: Any) -> Package:
+    package = publish(
+        client,
+        Wanted(RUN.name, node.url, directory, **wanted),
+        agree=lambda _package: True,
+        on_sent=lambda _sent: None,
+    )
+    assert package is not None
+    return package
+
+
+def assert_one_package(node: PublishingNode, package: Package) -> None:
+    """Make sure that the node has this package, whole, and nothing besides."""
+    assert set(node.objects) == {member.pid for member in package.members}
+    *others, resource_map = (member.pid for member in package.members)
+    assert list(node.objects)[-2:] == [package.metadata_id, resource_map]
+    assert node.members(resource_map) == {*others}
+
+
+@pytest.mark.usefixtures("token")
+def test_a_package_is_sent_once_in_order_and_verified(node: PublishingNode, tmp_path: Path) -> None:
+    client = deployment(tmp_path / "at")
+    package = published(client, node, tmp_path / "package")
+    assert_one_package(node, package)
+    for member in package.members:
+        stored = node.objects[member.pid]
+        assert stored.content == (tmp_path / "package" / member.file).read_bytes()
+        assert stored.described.findtext("fileName") == member.path
+        assert stored.may("public", "read")
+    assert node.objects[package.metadata_id].series == package.series
+    sent = len(node.sent())
+    assert published(client, node, tmp_path / "package") == package
+    assert published(client, node, tmp_path / "elsewhere") == package
+    assert len(node.sent()) == sent == len(package.members)
+
+
+@pytest.mark.usefixtures("token")
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("is_metacat", [False, True])
+def test_each_request_may_fail_once(
+    node: PublishingNode, tmp_path: Path, fault: Fault, is_metacat: bool
+) -> None:
+    """A good answer that is lost is found again; what a node answers a repeated creation is not relied on."""
+    node.is_metacat = is_metacat
+    seen = set()
+
+    def first_of_its_kind(number: int) -> Fault | None:
+        asked = node.asked[number - 1]
+        key = asked.method, asked.path, asked.fields.get("pid")
+        is_new = key not in seen
+        seen.add(key)
+        return fault if is_new else None
+
+    node.on_request = first_of_its_kind
+    client = deployment(tmp_path / "at")
+    while True:
+        try:
+            package = published(client, node, tmp_path / "package")
+        except SourceUnavailableError:  # of the first questions, which are not repeated
+            continue
+        break
+    assert_one_package(node, package)
+
+
+@pytest.mark.usefixtures("token")
+@pytest.mark.parametrize("is_done", [False, True])
+def test_killed_at_any_request_it_goes_on(node: PublishingNode, tmp_path: Path, is_done: bool) -> None:
+    """Whether the request was carried out when the power went, and whether the directory is left."""
+    client = deployment(tmp_path / "at", outputs={"b.tif": OUTPUTS["b.tif"]})
+    for last in range(1, 100):
+        node.objects.clear()
+        node.asked.clear()
+        directory = tmp_path / f"package-{last}"
+        was_killed = _killed_at(node, last, client, directory, is_done=is_done)
+        is_left = last % 3
+        assert_one_package(
+            node, published(client, node, directory if is_left else tmp_path / f"other-{last}")
+        )
+        if not was_killed:
+            break
+    assert last > 3 * len(node.objects)
+
+
+def _killed_at(node: PublishingNode, last: int, client: ApiClient, directory: Path, *, is_done: bool) -> bool:
+    """Publish in a process that is killed at a request; returns whether it came so far."""
+    has_forked = threading.Event()
+
+    def kill(number: int) -> Fault | None:
+        if number != last:
+            return None
+        has_forked.wait()
+        os.kill(child, signal.SIGKILL)
+        return Fault.LOST_ANSWER if is_done else Fault.LOST_REQUEST
+
+    node.on_request = kill
+    child = os.fork()
+    if child == 0:
+        try:
+            published(client, node, directory, parallel=1)
+        finally:
+            os._exit(0)
+    has_forked.set()
+    _, status = os.waitpid(child, 0)
+    node.on_request = lambda _number: None
+    while node.is_busy:
+        time.sleep(0.001)
+    return os.WIFSIGNALED(status)
+
+
+@pytest.mark.parametrize(
+    ("subject", "claims", "error", "message"),
+    [
+        (ADA, {"expires_at": 1_000_000_000.0}, UnauthenticatedError, f"token of {ADA} .* expired"),
+        (ADA, {"is_known": False}, ForbiddenError, f"was changed, or it does not let {ADA} do that"),
+    ],
+)
+def test_tokens_that_are_over_or_forged(
+    node: PublishingNode,
+    tmp_path: Path,
+    token: Callable[[str], None],
+    subject: str,
+    claims: Any,
+    error: type[OgdcError],
+    message: str,
+) -> None:
+    token(node.token(subject, **claims))
+    with pytest.raises(error, match=message):
+        published(deployment(tmp_path / "at"), node, tmp_path / "package")
+    assert node.objects == {}
+
+
+def test_without_a_token_it_is_told_where_to_put_one(
+    node: PublishingNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    client = deployment(tmp_path / "at")
+    with pytest.raises(UnauthenticatedError, match=r"Copy yours .* as a line `127.0.0.1 TOKEN`"):
+        published(client, node, tmp_path / "package")
+    tokens = tmp_path / "ogdc-runner" / "tokens"
+    tokens.parent.mkdir()
+    tokens.write_text(f"127.0.0.1 {node.token(ADA)}\n")
+    tokens.chmod(0o644)
+    with pytest.raises(UnauthenticatedError, match="others may read it"):
+        published(client, node, tmp_path / "package")
+    tokens.chmod(0o600)
+    assert_one_package(node, published(client, node, tmp_path / "package"))
+    assert node.token(ADA) not in "".join(
+        path.read_text(errors="replace") for path in tmp_path.rglob("package/**/*") if path.is_file()
+    )
+
+
+def test_a_token_that_ends_half_way_is_replaced_and_nothing_is_sent_twice(
+    node: PublishingNode, tmp_path: Path, token: Callable[[str], None]
+) -> None:
+    client = deployment(tmp_path / "at")
+
+    def expire(_number: int) -> None:
+        if len(node.objects) == 2:
+            token(node.token(ADA, expires_at=1.0))
+
+    node.on_request = expire
+    with pytest.raises(UnauthenticatedError, match="What was sent is kept"):
+        published(client, node, tmp_path / "package", parallel=1)
+    assert len(node.objects) == 2
+    node.on_request = lambda _number: None
+    token(node.token(ADA))
+    package = published(client, node, tmp_path / "package")
+    assert_one_package(node, package)
+    assert len(node.sent()) == len(package.members)
+
+
+def test_who_publishes_for_somebody_else_can_read_and_change_it(
+    node: PublishingNode, tmp_path: Path, token: Callable[[str], None]
+) -> None:
+    robot = "CN=robot,DC=dataone,DC=org"
+    token(node.token(robot))
+    private = META | {"metadata": METADATA | {"access": "private"}}
+    package = published(deployment(tmp_path / "at", meta=private), node, tmp_path / "package")
+    assert_one_package(node, package)
+    for stored in node.objects.values():
+        allowed = {
+            subject: stored.may(subject, "write") for subject in (robot, ADA, "http://orcid.org/0", "public")
+        }
+        assert allowed == {robot: True, ADA: True, "http://orcid.org/0": False, "public": False}
+        assert not stored.may("public", "read")
+
+
+def test_somebody_elses_private_package_is_not_published_again(
+    node: PublishingNode, tmp_path: Path, token: Callable[[str], None]
+) -> None:
+    private = META | {"metadata": METADATA | {"access": "private"}}
+    client = deployment(tmp_path / "at", meta=private)
+    published(client, node, tmp_path / "package")
+    token(node.token("http://orcid.org/0000-0001-2345-6789"))
+    with pytest.raises(ForbiddenError, match=r"does not let http://orcid\.org/0000-0001-2345-6789 do that"):
+        published(client, node, tmp_path / "elsewhere")
+
+
+@pytest.mark.usefixtures("token")
+def test_a_token_follows_no_redirect(tmp_path: Path) -> None:
+    with FileServer(tmp_path) as other, FileServer(tmp_path) as first:
+        leads = {"Location": f"{other.url}/mn/v2/meta/x"}
+        first.routes = _Everywhere(Answer(302, headers=leads))  # type: ignore[assignment]
+        with pytest.raises(InvalidRequestError, match="leads elsewhere, which gets no token"):
+            publish(
+                deployment(tmp_path / "at"),
+                Wanted(RUN.name, f"{first.url}/mn", tmp_path / "package"),
+                agree=lambda _package: True,
+                on_sent=lambda _sent: None,
+            )
+        assert other.requests == []
+
+
+class _Everywhere:
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+
+    def get(self, _path: str) -> Any:
+        return lambda _request: self._answer
+
+
+@pytest.mark.usefixtures("token")
+def test_a_file_that_was_changed_meanwhile_never_is_whole_on_the_node(
+    node: PublishingNode, tmp_path: Path
+) -> None:
+    client, directory = deployment(tmp_path / "at"), tmp_path / "package"
+    package = published(client, node, directory)
+    node.objects.clear()
+    for content in (b"tof", b"", b"tif and more"):
+        (directory / "data" / "b.tif").write_bytes(content)
+        with pytest.raises(InvalidRequestError, match=r"b.tif was changed since the package was made"):
+            published(client, node, directory)
+        assert package.members[0].pid not in node.objects
+
+
+@pytest.mark.usefixtures("token")
+def test_an_identifier_that_somebody_else_uses_is_told_of(node: PublishingNode, tmp_path: Path) -> None:
+    client = deployment(tmp_path / "at")
+    first = published(client, node, tmp_path / "package").members[0]
+    node.objects[first.pid].content = b"another"
+    with pytest.raises(InvalidRequestError, match=f"another object by the identifier {first.pid} of b.tif"):
+        published(client, node, tmp_path / "package")
+
+
+@pytest.mark.usefixtures("token")
+def test_two_that_publish_the_same_run_make_one_package(node: PublishingNode, tmp_path: Path) -> None:
+    client = deployment(tmp_path / "at")
+    other: list[Package] = []
+
+    def meanwhile(number: int) -> None:
+        if number == 5:
+            node.on_request = lambda _number: None
+            other.append(published(client, node, tmp_path / "other"))
+
+    node.on_request = meanwhile
+    package = published(client, node, tmp_path / "package", parallel=1)
+    assert other == [package]
+    assert_one_package(node, package)
+
+
+@pytest.mark.usefixtures("token")
+def test_a_directory_is_published_by_one_at_a_time(node: PublishingNode, tmp_path: Path) -> None:
+    client, problems = deployment(tmp_path / "at"), []
+
+    def meanwhile(number: int) -> None:
+        if number == 3:
+            with pytest.raises(ConflictError) as raised:
+                published(client, node, tmp_path / "package")
+            problems.append(str(raised.value))
+
+    node.on_request = meanwhile
+    assert_one_package(node, published(client, node, tmp_path / "package", parallel=1))
+    assert "is being published by another process" in problems[0]
+
+
+def test_what_stays_for_ever_is_not_published_without_a_word(tmp_path: Path) -> None:
+    wanted = Wanted(RUN.name, "https://arcticdata.io/metacat/d1/mn", tmp_path / "package")
+    with pytest.raises(InvalidRequestError, match=r"nobody is here to be asked. .* give --yes"):
+        publish(deployment(tmp_path / "at"), wanted, agree=lambda _package: True, on_sent=lambda _sent: None)
+    assert not (tmp_path / "package").exists()
+
+
+def rerun(tmp_path: Path, name: str, changed: dict[str, bytes], **others: Any) -> ApiClient:
+    """The deployment after another run of the same recipe, which made some files anew."""
+    outputs = {key: value for key, value in (OUTPUTS | changed).items() if value != b"gone"}
+    run_id = {
+        "second": "7c9e6679-7425-40de-944b-e07fc1f90ae7",
+        "third": "16fd2706-8baf-433b-82eb-8c7fada847da",
+    }
+    return deployment(tmp_path / name, outputs=outputs, made=outputs, run_id=run_id[name], **others)
+
+
+@pytest.mark.usefixtures("token")
+def test_a_new_version_has_new_files_and_keeps_those_that_did_not_change(
+    node: PublishingNode, tmp_path: Path
+) -> None:
+    first = published(deployment(tmp_path / "at"), node, tmp_path / "one")
+    changed = {"d/ü.csv": b"2\n", "new.tif": b"new"}
+    client, before = rerun(tmp_path, "second", changed), len(node.sent())
+    with pytest.raises(ConflictError, match=rf"before, as {first.metadata_id}\. --overwrite publishes"):
+        published(client, node, tmp_path / "two")
+    assert len(node.sent()) == before
+    second = published(client, node, tmp_path / "two", overwrite=True)
+    old, new = ({each.path: each.pid for each in package.members} for package in (first, second))
+    kept = {path for path in new if old.get(path) == new[path]}
+    assert kept == {"b.tif", "recipe/recipe.sh"}
+    assert len(node.sent()) - before == len(second.members) - len(kept)
+    for path in ("d/ü.csv", "metadata.xml", "resource-map.xml"):
+        assert node.objects[new[path]].obsoletes == old[path]
+    assert node.objects[new["new.tif"]].obsoletes is None
+    assert (second.series, second.obsoletes) == (first.series, first.metadata_id)
+    assert node.members(new["resource-map.xml"]) == {*new.values()} - {new["resource-map.xml"]}
+    for again in ("two", "elsewhere"):
+        assert published(client, node, tmp_path / again) == second
+    assert set(node.objects) == {*old.values(), *new.values()}
+
+
+def test_somebody_elses_data_set_gets_no_new_version_and_no_orphans(
+    node: PublishingNode, tmp_path: Path, token: Callable[[str], None]
+) -> None:
+    published(deployment(tmp_path / "at"), node, tmp_path / "one")
+    before = set(node.objects)
+    token(node.token("CN=robot"))
+    client = rerun(tmp_path, "second", {"new.tif": b"new"})
+    with pytest.raises(ForbiddenError, match="does not let CN=robot do that"):
+        published(client, node, tmp_path / "two", overwrite=True)
+    assert set(node.objects) == before
+
+
+@pytest.mark.usefixtures("token")
+def test_other_words_about_the_same_run_are_a_new_version_of_its_metadata(
+    node: PublishingNode, tmp_path: Path
+) -> None:
+    client, meta = deployment(tmp_path / "at"), tmp_path / "meta.yml"
+    first = published(client, node, tmp_path / "package")
+    for title in ("Better", "Best", METADATA["title"]):
+        before = len(node.sent())
+        meta.write_text(json.dumps(META | {"metadata": METADATA | {"title": title}}))
+        with pytest.raises(ConflictError, match="--overwrite"):
+            published(client, node, tmp_path / "package", metadata=meta)
+        package = published(client, node, tmp_path / "package", metadata=meta, overwrite=True)
+        assert len(node.sent()) == before + 2
+        assert package.members[:-2] == first.members[:-2]
+        assert title in node.objects[package.metadata_id].content.decode().replace("&amp;", "&").replace(
+            "&lt;", "<"
+        ).replace("&gt;", ">")
+        assert published(client, node, tmp_path / "elsewhere" / title, metadata=meta) == package
+
+
+@pytest.mark.usefixtures("token")
+def test_what_was_private_is_sent_anew_when_it_becomes_public(node: PublishingNode, tmp_path: Path) -> None:
+    private = META | {"metadata": METADATA | {"access": "private"}}
+    client, meta = deployment(tmp_path / "at", meta=private), tmp_path / "meta.yml"
+    published(client, node, tmp_path / "package")
+    meta.write_text(json.dumps(META))
+    package = published(client, node, tmp_path / "package", metadata=meta, overwrite=True)
+    assert all(node.objects[each.pid].may("public", "read") for each in package.members)
+
+
+@pytest.mark.usefixtures("token")
+def test_each_request_of_a_new_version_may_get_lost(node: PublishingNode, tmp_path: Path) -> None:
+    first = published(deployment(tmp_path / "at"), node, tmp_path / "one")
+    client = rerun(tmp_path, "second", {"d/ü.csv": b"2\n", "new.tif": b"new"})
+    started = set(node.objects)
+    seen = set()
+
+    def lose_the_first(number: int) -> Fault | None:
+        asked = node.asked[number - 1]
+        key = asked.method, asked.path, asked.fields.get("pid")
+        is_new = key not in seen
+        seen.add(key)
+        return Fault.LOST_ANSWER if is_new else None
+
+    node.on_request = lose_the_first
+    for attempt in range(40):
+        directory = tmp_path / f"two-{attempt}"  # each time without what the one before had written down
+        try:
+            second = published(client, node, directory, overwrite=True)
+        except SourceUnavailableError:
+            continue
+        break
+    assert set(node.objects) - started == {each.pid for each in second.members} - started
+    assert node.objects[second.metadata_id].obsoletes == first.metadata_id
+
+
+@pytest.mark.usefixtures("token")
+def test_of_two_new_versions_at_a_time_one_is_next_and_the_other_says_so(
+    node: PublishingNode, tmp_path: Path
+) -> None:
+    first = published(deployment(tmp_path / "at"), node, tmp_path / "one")
+    clients = {name: rerun(tmp_path, name, {"d/ü.csv": name.encode()}) for name in ("second", "third")}
+    other: list[Package] = []
+
+    def meanwhile(number: int) -> None:
+        if node.asked[number - 1].method == "PUT":
+            node.on_request = lambda _number: None
+            other.append(published(clients["third"], node, tmp_path / "three", overwrite=True))
+
+    node.on_request = meanwhile
+    with pytest.raises(ConflictError, match=r"was published meanwhile, which is newer than"):
+        published(clients["second"], node, tmp_path / "two", overwrite=True, parallel=1)
+    assert node.objects[first.metadata_id].obsoleted_by == other[0].metadata_id
+    last = published(clients["second"], node, tmp_path / "two", overwrite=True)
+    assert last.obsoletes == other[0].metadata_id
+    assert {asked.pid for asked in last.members if asked.role == OUTPUT} <= set(node.objects)
