@@ -18,6 +18,7 @@ from ogdc_shared.config import ArgoSettings
 from ogdc_shared.errors import ArgoUnavailableError, ConfigurationError
 from ogdc_shared.telemetry.base import Telemetry
 from ogdc_shared.telemetry.tracing import current
+from ogdc_shared.tls import context_for
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager
@@ -139,7 +140,7 @@ class Connection:
             num_pools=1,
             maxsize=16,
             cert_reqs="CERT_REQUIRED" if settings.verify_tls else "CERT_NONE",
-            ca_certs=settings.ca_file,
+            ssl_context=context_for(settings.ca_file) if settings.verify_tls and settings.ca_file else None,
         )
 
     def _unusable(self, why: str) -> ConfigurationError:

@@ -17,6 +17,7 @@ from urllib.parse import urlencode, urlsplit
 from ogdc_shared.auth.oidc.jwks import KeySet
 from ogdc_shared.reach import Reach
 from ogdc_shared.servers.proxies import proxy_of
+from ogdc_shared.tls import context_for
 from ogdc_shared.well_known import OPENID_CONFIGURATION
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ class IssuerServer:
 
         options: dict[str, Any] = {"num_pools": 1}
         if self._trusted.ca_file:
-            options["ca_certs"] = self._trusted.ca_file
+            options["ssl_context"] = context_for(self._trusted.ca_file)
         if proxy := proxy_of(url):
             return proxy_manager(proxy, **options)
         return pool_manager(Reach(networks=self._networks, hosts=self._hosts), **options)
