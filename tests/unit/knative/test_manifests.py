@@ -349,6 +349,15 @@ class TestAgreement:
         assert {each["spec"]["subscriber"]["ref"]["name"] for each in triggers.values()} <= there
         assert of_kind(manifests, "PingSource")["sweep"]["spec"]["sink"]["ref"]["name"] in there
 
+    def test_events_outlast_an_outage_and_wait_for_its_end_no_two_minutes_more(self, manifests):
+        delivery = of_kind(manifests, "Broker")["ogdc"]["spec"]["delivery"]
+        seconds = int(delivery["backoffDelay"].removeprefix("PT").removesuffix("S"))
+        pauses = [attempt * seconds for attempt in range(delivery["retry"])]
+
+        assert delivery["backoffPolicy"] == "linear"
+        assert sum(pauses) >= 900
+        assert max(pauses) < 120
+
     def test_what_argo_events_replies_wakes_the_sweep_alone(self, manifests):
         triggers = of_kind(manifests, "Trigger")
 
