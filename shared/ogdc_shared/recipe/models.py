@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from ogdc_shared.outputs.output_type import OutputType
 from ogdc_shared.recipe.field_types import (
@@ -156,6 +156,11 @@ class PvcOutput(Output):
     """Results stay on the workflow volume, under the recipe's id."""
 
     type: Literal["pvc"] = "pvc"
+    dataone_id: Text | None = Field(
+        default=None,
+        description="Changes nothing: recipes written elsewhere have it. `ogdc-runner publish` makes a "
+        "DataONE package of the result, which has an identifier of its own.",
+    )
 
 
 class TemporaryOutput(Output):
@@ -167,11 +172,7 @@ class TemporaryOutput(Output):
 class DataOneOutput(Output):
     """Results are published to DataONE."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"anyOf": [{"required": ["type"]}, {"required": ["dataone_id"]}]}
-    )
-
-    type: Literal["dataone"] = "dataone"
+    type: Literal["dataone"]
     dataone_id: Text | None = None
 
 
@@ -183,9 +184,9 @@ def _workflow_type(value: Any) -> Any:
 
 
 def _output_type(value: Any) -> Any:
-    """An output without a type goes to the volume, or to DataONE where it has an identifier for that."""
+    """An output without a type goes to the volume, from where it can be published to DataONE."""
     if isinstance(value, dict) and "type" not in value:
-        return value | {"type": str(OutputType.DATAONE if "dataone_id" in value else OutputType.PVC)}
+        return value | {"type": str(OutputType.PVC)}
     return value
 
 

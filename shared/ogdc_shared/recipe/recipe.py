@@ -22,7 +22,7 @@ from ogdc_shared.recipe.input_models import FileInput, InputParam, UrlInput, Url
 from ogdc_shared.recipe.input_names import name_problems
 from ogdc_shared.recipe.meta import load_meta
 from ogdc_shared.recipe.metadata_advice import metadata_advice
-from ogdc_shared.recipe.models import DataOneOutput, RecipeMeta, ShellWorkflow
+from ogdc_shared.recipe.models import PvcOutput, RecipeMeta, ShellWorkflow
 from ogdc_shared.recipe.network import named_addresses, network_signs, unreached
 from ogdc_shared.recipe.parameters import parameter_problems
 from ogdc_shared.recipe.shell import Shell
@@ -206,14 +206,21 @@ def output_refusal(meta: RecipeMeta) -> str | None:
     output = meta.output
     if policy_of(output.type).is_offered:
         return None
-    asking = ", which dataone_id asks for," if isinstance(output, DataOneOutput) and output.dataone_id else ""
-    return f"{META_FILE}: output.type: {output.type}{asking} is not offered yet; use {' or '.join(OFFERED)}."
+    return (
+        f"{META_FILE}: output.type: {output.type} is not offered; use {' or '.join(OFFERED)}, and "
+        "`ogdc-runner publish RUN --to dataone` once the run has succeeded."
+    )
 
 
 def output_advice(meta: RecipeMeta) -> Iterator[str]:
     """Say of a recipe that is valid elsewhere that it is refused here; submitting it says the same."""
     if problem := output_refusal(meta):
-        yield f"{problem} `run` and `submit` refuse the recipe until then."
+        yield f"{problem} `run` and `submit` refuse the recipe."
+    elif isinstance(meta.output, PvcOutput) and meta.output.dataone_id:
+        yield (
+            f"{META_FILE}: output.dataone_id: the result is kept on the workflow volume (type: pvc); "
+            "`ogdc-runner publish RUN --to dataone` makes a package of it, with an identifier of its own."
+        )
 
 
 def _network_advice(meta: RecipeMeta, script: Script) -> Iterator[str]:

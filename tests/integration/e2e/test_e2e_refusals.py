@@ -81,9 +81,9 @@ REFUSED: dict[str, tuple[dict[str, str | bytes], str, str]] = {
         meta() | {"recipe.sh": "echo fine\nfor f in /input_dir/*; do\n"}, "recipe.sh: line 2", "done",
     ),
     "no command": (meta() | {"recipe.sh": "# later\n"}, "recipe.sh: holds no command", "write"),
-    "what is not offered yet": (
+    "what is not offered": (
         meta(output={"type": "dataone", "dataone_id": "x"}),
-        "output.type: dataone, which dataone_id asks for, is not offered yet", "use pvc or temporary",
+        "output.type: dataone is not offered", "and `ogdc-runner publish RUN --to dataone`",
     ),
 }  # fmt: skip
 

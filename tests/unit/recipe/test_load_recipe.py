@@ -301,14 +301,25 @@ def test_lines_are_checked_and_run_as_meta_yml_has_it(tmp_path: Path) -> None:
     assert load_recipe(loose).shell.words == ("sh", "-c")
 
 
-@pytest.mark.parametrize("output", [{"dataone_id": "TODO"}, {"type": "dataone"}])
-def test_advice_says_where_results_cannot_go_yet(tmp_path: Path, output: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("output", "words"),
+    [
+        (
+            {"dataone_id": "TODO"},
+            ["output.dataone_id: the result is kept on the workflow volume (type: pvc)"],
+        ),
+        ({"type": "dataone"}, ["output.type: dataone is not offered; use pvc", "refuse the recipe."]),
+    ],
+)
+def test_advice_says_where_results_go_that_are_for_dataone(
+    tmp_path: Path, output: dict[str, str], words: list[str]
+) -> None:
     recipe = load_recipe(make_recipe(tmp_path, output=output))
     assert recipe.advice == ()
     (advice,) = output_advice(recipe.meta)
-    assert advice.startswith("meta.yml: output.type: dataone")
-    assert ("which dataone_id asks for" in advice) == ("dataone_id" in output)
-    assert advice.endswith("use pvc or temporary. `run` and `submit` refuse the recipe until then.")
+    assert advice.startswith("meta.yml: output.")
+    assert all(each in advice for each in words)
+    assert "publish RUN --to dataone" in advice
     (tmp_path / "other").mkdir()
     other = load_recipe(make_recipe(tmp_path / "other", output={"type": "pvc"}))
     assert list(output_advice(other.meta)) == []

@@ -56,7 +56,7 @@ def test_what_is_no_license_is_refused(text: str) -> None:
     [
         ({}, "pvc"),
         ({"type": "temporary"}, "temporary"),
-        ({"dataone_id": "doi:10.5072/x"}, "dataone"),
+        ({"dataone_id": "doi:10.5072/x"}, "pvc"),
         ({"type": "dataone"}, "dataone"),
     ],
 )
