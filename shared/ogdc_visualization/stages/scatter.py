@@ -13,7 +13,7 @@ from ogdc_visualization.deduplicate.footprints import Footprint, outside, read_f
 from ogdc_visualization.grid import load_grid
 from ogdc_visualization.stages.colors import make_colors, write_colors
 from ogdc_visualization.stages.feature_files import FeatureFile
-from ogdc_visualization.staging.features import read_features
+from ogdc_visualization.staging.features import check_crs, read_features
 from ogdc_visualization.staging.findings import Warn
 from ogdc_visualization.staging.staged_tiles import read_staged_tiles
 
@@ -28,6 +28,7 @@ def scatter(
     Raises:
         InputError: an input cannot be used.
     """
+    check_crs(config)
     write_colors(output, make_colors(config.statistics))
     for name in _names(config, inputs, warn):
         # A name that is new for each file, and the same whenever it is read.

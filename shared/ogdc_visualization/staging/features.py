@@ -28,6 +28,7 @@ from ogdc_visualization.staging.polygons import (
 )
 from ogdc_visualization.staging.rows import Rows, list_layers, read_rows
 
+_ANY_CRS = "EPSG:4326"
 _NAMESPACE = uuid.UUID("5f0d6c0e-2f1c-5d0e-9d53-8a1a3f6a7f11")
 
 
@@ -157,6 +158,21 @@ def _check_unstaged(columns: Mapping[str, NDArray[Any]], filename: str, config: 
     for name in columns:
         if name.lower() in reserved:
             raise InputError(f"{filename}: column {name!r} has the name of one that staging adds; rename it.")
+
+
+def check_crs(config: VisualizationConfig) -> None:
+    """Make sure that what a configuration says of CRS can be used.
+
+    Raises:
+        InputError: it cannot; it names the key.
+    """
+    for key in ("input_crs", "deduplicate_distance_crs"):
+        try:
+            pyproj.CRS.from_user_input(getattr(config, key) or _ANY_CRS)
+        except pyproj.exceptions.CRSError as exc:
+            raise InputError(
+                f"The configuration's {key}: {getattr(config, key)!r} is no CRS ({exc})."
+            ) from exc
 
 
 def _crs_of(found: str | None, config: VisualizationConfig, filename: str) -> pyproj.CRS:

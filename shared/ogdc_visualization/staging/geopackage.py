@@ -44,7 +44,17 @@ def write_geopackage(
         geometry_type={(3,): "Polygon", (6,): "MultiPolygon"}.get(tuple(kinds), "Unknown"),
         crs=grid.crs,
         SPATIAL_INDEX="YES" if len(geometries) >= _INDEXED else "NO",
+        GEOMETRY_NAME=_free("geom", columns),
+        FID=_free("fid", columns),
     )
+
+
+def _free(name: str, columns: Mapping[str, NDArray[Any]]) -> str:
+    """Return a name for a column of the format's own; no attribute may have it, in whatever case."""
+    taken = {each.casefold() for each in columns}
+    while name in taken:
+        name += "_"
+    return name
 
 
 def _writable(column: NDArray[Any]) -> NDArray[Any]:

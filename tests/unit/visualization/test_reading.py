@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import morecantile
+import msgspec
 import pytest
 
 from ogdc_shared.errors import InvalidRecipeError
-from ogdc_shared.visualization.config import TILE_MATRIX_SETS, VisualizationConfig
+from ogdc_shared.visualization.config import TILE_MATRIX_SETS, Statistic, VisualizationConfig
 from ogdc_shared.visualization.reading import read_config, render_config
 from ogdc_visualization.grid import by_morecantile, load_grid
 from ogdc_visualization.stages.feature_store import FeatureStore
@@ -157,3 +158,48 @@ def test_tasks_find_the_grid_of_their_recipe(tmp_path: Path) -> None:
     store = FeatureStore([tmp_path / "polygons"])
     [lakes] = store.read(store.leaves.codes)
     assert abs(lakes.features.centroids).max() > 180  # metres of the recipe's grid, no degrees
+
+
+def documented(heading: str) -> dict[str, str]:
+    """Key and default of the rows of a table of the documentation."""
+    text = (Path(__file__).parents[3] / "docs/visualization.md").read_text()
+    table = text.partition(f"| {heading} | default | what |\n")[2].partition("\n\n")[0]
+    rows = [[cell.strip() for cell in row.split("|")[1:3]] for row in table.splitlines()[1:]]
+    return {key.strip("`"): default.strip("`") for key, default in rows}
+
+
+def test_the_documentation_has_every_key_with_its_default() -> None:
+    expected = json.loads(msgspec.json.encode(VisualizationConfig()))
+    found = documented("key")
+    assert found.pop("statistics") == "two"
+    assert len(expected.pop("statistics")) == 2
+    assert {key: json.loads(default) for key, default in found.items()} == expected
+    statistic = json.loads(msgspec.json.encode(Statistic(name="x")))
+    del statistic["name"]
+    of_statistic = documented("key of a statistic")
+    assert of_statistic.pop("name") == ""
+    assert {key: json.loads(default) for key, default in of_statistic.items()} == statistic
+
+
+@pytest.mark.parametrize(
+    ("keys", "problem"),
+    [
+        ({"simplify_tolerance": -1}, "simplify_tolerance: -1.0 is negative"),
+        ({"geometricError": -1}, "geometricError: -1.0 is negative"),
+        ({"ext_input": ""}, "ext_input: is empty"),
+        ({"ext_web_tiles": ".jpg"}, "ext_web_tiles: invalid enum value '.jpg'"),
+        ({"prop_area": "Staging_Tile"}, "prop_tile: 'staging_tile' is that of prop_area, too"),
+        ({"filename_config": "rasters_summary.csv"}, "filename_config: 'rasters_summary.csv' is that of"),
+        ({"statistics": []}, "statistics: there is none"),
+        ({"statistics": [{"name": "a", "palette": []}]}, "statistics[0].palette: has no colour"),
+        ({"statistics": [{"name": "a", "z_config": {"low": {}}}]}, "statistics[0].z_config: 'low' is no level"),
+        (
+            {"statistics": [{"name": "a", "z_config": {"3": {"val_range": [2, 1]}}}]},
+            "statistics[0].z_config.3.val_range: [2.0, 1.0] is the wrong way round",
+        ),
+    ],
+)
+def test_values_that_cannot_be_used_are_named_by_their_keys(keys: dict[str, Any], problem: str) -> None:
+    with pytest.raises(InvalidRecipeError) as refused:
+        read_config(json.dumps(keys))
+    assert f"config.json: {problem}" in str(refused.value)

@@ -546,3 +546,27 @@ def test_a_layer_that_is_not_read_and_a_value_that_is_none_are_told_of(tmp_path:
         "a.gpkg: 2 rows have no number in 'depth': statistics of it are without them (row 1, 2)",
         "b.gpkg has layers of which the first, 'a', is read, and not second",
     ]
+
+
+def test_columns_may_be_called_as_those_of_geopackages(tmp_path: Path) -> None:
+    boxes = [shapely.box(10, 10, 11, 11), shapely.box(10, 10, 11, 11)]
+    features = [
+        {"type": "Feature", "properties": {"geom": n, "FID": "same", "depth": 1.0}, "geometry": each}
+        for n, each in enumerate(map(shapely.geometry.mapping, boxes))
+    ]
+    (tmp_path / "inputs").mkdir()
+    (tmp_path / "inputs/a.geojson").write_text(
+        json.dumps({"type": "FeatureCollection", "features": features})
+    )
+    result, _ = run(config(ext_input=".geojson"), tmp_path / "inputs", tmp_path / "work", apart=False)
+    [tile] = (result / "staged").rglob("*.gpkg")
+    meta, _, _, values = pyogrio.raw.read(tile)
+    columns = dict(zip(meta["fields"], values, strict=True))
+    assert columns["geom"].tolist() == [0, 1]
+    assert columns["FID"].tolist() == ["same", "same"]
+
+
+@pytest.mark.parametrize("key", ["input_crs", "deduplicate_distance_crs"])
+def test_a_crs_that_is_none_is_named_before_anything_is_read(tmp_path: Path, key: str) -> None:
+    with pytest.raises(InputError, match=f"{key}: 'EPSG:nope' is no CRS"):
+        scatter(config(**{key: "EPSG:nope"}), tmp_path / "none", tmp_path / "out", print)

@@ -1,0 +1,120 @@
+"""What is wrong with a configuration of a visualization that its types do not say: by the names of keys."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from ogdc_shared.visualization.config import (
+    AGGREGATIONS,
+    DERIVED_PROPERTIES,
+    MAX_LEVEL,
+    RESAMPLINGS,
+    Range,
+    Statistic,
+    VisualizationConfig,
+)
+
+_RELATIVE_PATH = r"^(?!/)(?!(.*/)?\.\.(/|$))[^\x00-\x1f]*$"
+_LENGTHS = (
+    *("simplify_tolerance", "geometricError"),
+    *("deduplicate_overlap_tolerance", "deduplicate_centroid_tolerance"),
+)
+"""Keys whose values are lengths or shares."""
+
+
+def config_problems(config: VisualizationConfig) -> list[str]:
+    """Return what is wrong with a configuration that its types do not say."""
+    found = []
+    low, high = config.z_range
+    if not 0 <= low <= high <= MAX_LEVEL:
+        found.append(f"z_range: [{low}, {high}] is no range of levels from 0 to {MAX_LEVEL}.")
+    if not all(1 <= side <= 4096 for side in config.tile_size):
+        found.append(f"tile_size: {list(config.tile_size)} is no size of tiles; give pixels from 1 to 4096.")
+    if sorted(config.tile_path_structure) != ["style", "tms", "x", "y", "z"]:
+        found.append("tile_path_structure: give style, tms, z, x and y, each once.")
+    if config.base_url and not re.fullmatch(r"https?://[^\s/]+(/[^\s?#]*)?/", config.base_url):
+        found.append(f"base_url: {config.base_url!r} is no address of a directory; it ends with a slash.")
+    if not (config.enable_stager or config.enable_raster or config.enable_3dtiles):
+        found.append(
+            "enable_stager: of tiles that are staged already rasters or 3D tiles are made, and "
+            "enable_raster and enable_3dtiles are false. Web tiles are pictures of rasters."
+        )
+    if config.deduplicate_at and not config.deduplicate_method:
+        found.append("deduplicate_method: is missing; deduplicate_at takes neighbor or footprints.")
+    if config.deduplicate_at and not config.deduplicate_keep_rules:
+        found.append("deduplicate_keep_rules: are missing; say which of two polygons is kept.")
+    found += [f"{key}: {value!r} leads out of the output." for key, value in _paths(config)]
+    found += [
+        f"{key}: {getattr(config, key)} is negative." for key in _LENGTHS if (getattr(config, key) or 0) < 0
+    ]
+    found += [f"{key}: {value!r} is that of {other}, too." for key, other, value in _shared_names(config)]
+    if not config.ext_input:
+        found.append("ext_input: is empty; say how the names of the files end that are read.")
+    if config.enable_raster and not config.statistics:
+        found.append(
+            "statistics: there is none, so rasters would have no band; enable_raster: false makes none."
+        )
+    names = [each.name for each in config.statistics]
+    for number, statistic in enumerate(config.statistics):
+        if names.count(statistic.name) > 1:
+            found.append(f"statistics[{number}].name: {statistic.name!r} is there twice.")
+        found += [f"statistics[{number}].{problem}" for problem in _problems_of(statistic)]
+    return found
+
+
+def _paths(config: VisualizationConfig) -> list[tuple[str, str]]:
+    """The keys whose values are no paths below the output."""
+    keys = [name for name in config.__struct_fields__ if name.startswith(("dir_", "filename_"))]
+    return [(key, getattr(config, key)) for key in keys if not re.match(_RELATIVE_PATH, getattr(config, key))]
+
+
+def _problems_of(statistic: Statistic) -> list[str]:
+    found = []
+    if not re.fullmatch(r"[\w.-][\w. -]*", statistic.name) or statistic.name in {".", ".."}:
+        found.append(f"name: {statistic.name!r} cannot be a directory's name; use letters, digits, - and _.")
+    for key, value, known in (
+        ("aggregation_method", statistic.aggregation_method, AGGREGATIONS),
+        ("resampling_method", statistic.resampling_method, RESAMPLINGS),
+    ):
+        if value not in known:
+            found.append(f"{key}: {value!r} is not known; {nearest(value, known)}")
+    other = DERIVED_PROPERTIES["area" if statistic.weight_by == "count" else "count"]
+    if statistic.property in other:
+        found.append(f"property: {statistic.property!r} is not had by weight_by: {statistic.weight_by}.")
+    if not statistic.palette:
+        found.append("palette: has no colour.")
+    found += [
+        f"z_config: {level!r} is no level."
+        for level in statistic.z_config
+        if not re.fullmatch("[0-9]{1,2}", level)
+    ]
+    ranges = {f"z_config.{level}.val_range": each.val_range for level, each in statistic.z_config.items()}
+    for key, (low, high) in _given({"val_range": statistic.val_range} | ranges):
+        if low is not None and high is not None and low > high:
+            found.append(f"{key}: [{low}, {high}] is the wrong way round.")
+    return found
+
+
+def _given(ranges: Mapping[str, Range | None]) -> Iterator[tuple[str, Range]]:
+    return ((key, values) for key, values in ranges.items() if values is not None)
+
+
+def _shared_names(config: VisualizationConfig) -> Iterator[tuple[str, str, str]]:
+    """Yield keys of files, and of columns, that another key has the name of already."""
+    for prefix in ("filename_", "prop_"):
+        taken: dict[str, str] = {}
+        for key in (name for name in config.__struct_fields__ if name.startswith(prefix)):
+            value = getattr(config, key)
+            other = taken.setdefault(value.casefold(), key)
+            if other != key:
+                yield key, other, value
+
+
+def nearest(word: str, known: tuple[str, ...]) -> str:
+    """Say which of the known words may have been meant, or which there are."""
+    from difflib import get_close_matches  # only a mistake pays for this import
+
+    if near := get_close_matches(word, known, n=1):
+        return f"did you mean {near[0]}?"
+    return f"possible here: {', '.join(known)}."
