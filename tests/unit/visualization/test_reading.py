@@ -192,7 +192,10 @@ def test_the_documentation_has_every_key_with_its_default() -> None:
         ({"filename_config": "rasters_summary.csv"}, "filename_config: 'rasters_summary.csv' is that of"),
         ({"statistics": []}, "statistics: there is none"),
         ({"statistics": [{"name": "a", "palette": []}]}, "statistics[0].palette: has no colour"),
-        ({"statistics": [{"name": "a", "z_config": {"low": {}}}]}, "statistics[0].z_config: 'low' is no level"),
+        (
+            {"statistics": [{"name": "a", "z_config": {"low": {}}}]},
+            "statistics[0].z_config: 'low' is no level",
+        ),
         (
             {"statistics": [{"name": "a", "z_config": {"3": {"val_range": [2, 1]}}}]},
             "statistics[0].z_config.3.val_range: [2.0, 1.0] is the wrong way round",
