@@ -1,4 +1,4 @@
-"""Which files a DataONE data package has, asked of a member node's search index.
+"""Which files a DataONE data package has, asked of a member node's search index, or read from its map.
 
 Source: DataONE Architecture, "MNQuery.query()" and "MNRead.get()" (REST API v2); the fields are those of the
 DataONE index documentation, "Solr Index Fields".
@@ -11,11 +11,13 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 from ogdc_shared.errors import InputNotFoundError, SourceUnavailableError
 from ogdc_shared.filenames import last_component, relative_path
+from ogdc_shared.inputs.dataone_maps import mapped_documents
 from ogdc_shared.inputs.identifiers import identifiers
 from ogdc_shared.plan import Checksum, InputFile
 from ogdc_shared.several import several
@@ -67,7 +69,12 @@ def resolve_dataset(
 def _files_of(base: str, identifier: str, *, http: urllib3.PoolManager) -> Iterator[dict[str, Any]]:
     """Yield the records of a package's data files, whatever of it the identifier names."""
     documents = _documents(base, identifier, http=http)
-    first = next(documents, None)
+    try:
+        first = next(documents, None)
+    except _NoIndexError:
+        get = partial(_get, base, http=http)
+        yield from mapped_documents(identifiers(identifier), get=get)
+        return
     if first is not None:  # it is that of a resource map, as most recipes have it
         yield first
         yield from documents
@@ -146,7 +153,31 @@ def _search(base: str, query: str, *, fields: str, start: int, http: urllib3.Poo
         raise _not_a_node(base, "an answer without a list of files") from exc
 
 
+class _NoIndexError(Exception):
+    """A node has no search index; the files of its packages are in their maps."""
+
+
 def _ask(url: str, fields: dict[str, str], *, http: urllib3.PoolManager) -> Any:
+    status, body = _read(url, fields, http=http)
+    if status == 404:
+        raise _NoIndexError
+    try:
+        return json.loads(body)
+    except ValueError as exc:
+        raise _not_a_node(url, "something that is not JSON") from exc
+
+
+def _get(base: str, path: str, *, http: urllib3.PoolManager) -> bytes | None:
+    """Read what is below `v2/`; None: the node says, in its own words, that there is no such thing."""
+    url = f"{base}/v2/{path}"
+    status, body = _read(url, {}, http=http)
+    if status == 404 and b"NotFound" not in body:
+        raise _not_a_node(url, "status 404")
+    return None if status == 404 else body
+
+
+def _read(url: str, fields: dict[str, str], *, http: urllib3.PoolManager) -> tuple[int, bytes]:
+    """What a node answers: 200 or 404, and the body."""
     from urllib3.exceptions import HTTPError
 
     try:
@@ -164,14 +195,11 @@ def _ask(url: str, fields: dict[str, str], *, http: urllib3.PoolManager) -> Any:
             f"The DataONE node at {url} answered with status {response.status}: it wants a login, or the "
             "token it was given is over. Give one for its host (docs/recipes.md, Inputs behind a login)."
         )
-    if response.status != 200:
+    if response.status not in {200, 404}:
         raise _not_a_node(url, f"status {response.status}")
     if len(body) > _MAX_PAGE:
         raise _not_a_node(url, "an endless answer")
-    try:
-        return json.loads(body)
-    except ValueError as exc:
-        raise _not_a_node(url, "something that is not JSON") from exc
+    return response.status, body
 
 
 def _not_a_node(url: str, what: str) -> SourceUnavailableError:

@@ -12,6 +12,7 @@ import pytest
 from support.data_sets import ADA, MADE, members, publish, run_of
 from support.gmn import NEEDED, Gmn
 from support.postgres import PostgresServer
+from support.recipes import inputs, make_recipe
 from support.stack import Stack
 
 pytestmark = NEEDED
@@ -43,6 +44,26 @@ def test_a_package_is_read_back_byte_for_byte(stack: Stack, gmn: Gmn, tmp_path: 
         assert (format_id, checksum) == (member["format_id"], sha256(content).hexdigest())
         assert is_documented == "True"
     assert {path: (tmp_path / "package" / listed[path]["file"]).read_bytes() for path in MADE} == MADE
+
+
+def test_a_published_package_is_the_input_of_another_recipe(
+    stack: Stack, gmn: Gmn, short_root: Path, tmp_path: Path
+) -> None:
+    run = run_of(stack, tmp_path / "first", name="Words to read")
+    done = publish(stack, run, gmn.url, gmn.token(ADA), cwd=tmp_path)
+    second = make_recipe(
+        tmp_path / "second",
+        name="Reader of words",
+        input=inputs({"type": "dataone", "dataset_identifier": done["series"], "filename": "*.csv"}),
+        output={"type": "temporary"},
+    )
+    (short_root / "reader").mkdir()
+    with Stack(short_root / "reader", DATAONE_NODE_URL=gmn.url) as other:
+        submitted = other.cli("submit", "--wait", "--json", str(second))
+        assert submitted.code == 0, submitted
+        read = submitted.json()["name"]
+        assert other.cli("get-output", read, "ü b.csv", "-o", "read.csv", cwd=tmp_path).code == 0
+    assert (tmp_path / "read.csv").read_bytes() == MADE["ü b.csv"]
 
 
 def test_a_new_version_sends_what_changed_and_is_what_the_series_names(

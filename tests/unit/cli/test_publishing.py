@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import urllib3
 
 from ogdc_cli.api import ApiClient
 from ogdc_cli.publication import sending
@@ -21,11 +22,14 @@ from ogdc_shared.dataone.member import OUTPUT
 from ogdc_shared.errors import (
     ConflictError,
     ForbiddenError,
+    InputNotFoundError,
     InvalidRequestError,
     OgdcError,
     SourceUnavailableError,
     UnauthenticatedError,
 )
+from ogdc_shared.inputs.dataone import resolve_dataset
+from ogdc_shared.plan import Checksum
 from support.crates import RUN
 from support.http import Answer, FileServer
 from support.publications import METADATA, ORCID
@@ -161,6 +165,24 @@ def _killed_at(node: PublishingNode, last: int, client: ApiClient, directory: Pa
     while node.is_busy:
         time.sleep(0.001)
     return os.WIFSIGNALED(status)
+
+
+@pytest.mark.usefixtures("token")
+@pytest.mark.parametrize("named", ["map", "metadata", "series", "file"])
+def test_what_was_published_is_an_input_again(node: PublishingNode, tmp_path: Path, named: str) -> None:
+    """Of a node without a search index; an identifier names the whole package, or one file."""
+    package = published(deployment(tmp_path / "at"), node, tmp_path / "package")
+    *data, metadata, resource_map = package.members
+    pids = {"map": resource_map.pid, "metadata": metadata.pid, "series": package.series, "file": data[0].pid}
+    with urllib3.PoolManager(retries=False) as http:
+        found = list(resolve_dataset(node.url, pids[named], filename=None, http=http))
+        with pytest.raises(InputNotFoundError, match="knows no data files"):
+            list(resolve_dataset(node.url, "urn:uuid:none", filename=None, http=http))
+    wanted = {(f"{file.directory or ''}/{file.name}", file.size, file.checksum) for file in found}
+    assert wanted == {
+        (f"/{each.path}" if "/" not in each.path else each.path, each.size, Checksum("sha256", each.sha256))
+        for each in (data[:1] if named == "file" else data)
+    }
 
 
 @pytest.mark.parametrize(

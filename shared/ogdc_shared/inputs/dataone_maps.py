@@ -1,0 +1,87 @@
+"""Which files a DataONE data package has, read from its resource map: some nodes have no search index.
+
+Source: DataONE Architecture, "MNRead" (REST API v2) and "Data Packaging"; OAI-ORE.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
+from xml.etree.ElementTree import ParseError
+
+from ogdc_shared.dataone.formats import RESOURCE_MAP
+from ogdc_shared.dataone.identifiers import map_id
+from ogdc_shared.dataone.xml_reading import parse
+from ogdc_shared.errors import SourceUnavailableError
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+_RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
+_AGGREGATES = "{http://www.openarchives.org/ore/terms/}aggregates"
+_DOCUMENTS = "{http://purl.org/spar/cito/}documents"
+_IDENTIFIER = "{http://purl.org/dc/terms/}identifier"
+_FIELDS = {"id": "identifier", "fileName": "fileName", "checksum": "checksum"}
+
+
+def mapped_documents(forms: Iterable[str], *, get: Callable[[str], bytes | None]) -> Iterator[dict[str, Any]]:
+    """Yield what an index would say of a package's data files.
+
+    Args:
+        forms: What may be the identifier of its map, of its metadata, of their series, or of one file.
+        get: Reads what is below a node's `v2/`; None: there is nothing.
+
+    Raises:
+        SourceUnavailableError: the node answers something else than XML.
+    """
+    for form in forms:
+        if (named := _described(form, get)) is None:
+            continue
+        mapped = named["id"] if named["formatId"] == RESOURCE_MAP else map_id(named["id"])
+        if (content := get(f"object/{_segment(mapped)}")) is None:
+            yield named
+        else:
+            found = (_described(pid, get) for pid in sorted(_data_of(_parse(content))))
+            yield from (document for document in found if document is not None)
+        return
+
+
+def _described(identifier: str, get: Callable[[str], bytes | None]) -> dict[str, Any] | None:
+    """The system metadata of an object, in the words of the index; None: there is no such object."""
+    if (content := get(f"meta/{_segment(identifier)}")) is None:
+        return None
+    root = _parse(content)
+    document: dict[str, Any] = {key: root.findtext(name) for key, name in _FIELDS.items()}
+    checksum, size = root.find("checksum"), root.findtext("size") or ""
+    document["id"] = document["id"] or identifier
+    document["formatId"] = root.findtext("formatId")
+    document["checksumAlgorithm"] = None if checksum is None else checksum.get("algorithm")
+    document["size"] = int(size) if size.isdecimal() else None
+    return document
+
+
+def _data_of(root: Element) -> set[str]:
+    """Identifiers of what a map aggregates, without the metadata, which document the others."""
+    names, aggregated, metadata = {}, set(), set()
+    for about in root:
+        uri = about.get(f"{_RDF}about", "")
+        for statement in about:
+            if statement.tag == _IDENTIFIER and statement.text:
+                names[uri] = statement.text
+            elif statement.tag == _AGGREGATES:
+                aggregated.add(statement.get(f"{_RDF}resource", ""))
+            elif statement.tag == _DOCUMENTS:
+                metadata.add(uri)
+    return {names.get(uri) or unquote(uri.rpartition("/")[2]) for uri in aggregated - metadata}
+
+
+def _parse(content: bytes) -> Element:
+    try:
+        return parse(content)
+    except ParseError as exc:
+        raise SourceUnavailableError(f"The DataONE node answers something that is not XML ({exc}).") from exc
+
+
+def _segment(identifier: str) -> str:
+    return quote(identifier, safe="")
