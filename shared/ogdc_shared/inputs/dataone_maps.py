@@ -22,6 +22,8 @@ _RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 _AGGREGATES = "{http://www.openarchives.org/ore/terms/}aggregates"
 _DOCUMENTS = "{http://purl.org/spar/cito/}documents"
 _IDENTIFIER = "{http://purl.org/dc/terms/}identifier"
+_LOCATION = "{http://www.w3.org/ns/prov#}atLocation"
+"""What tells of folders; a node may have made something of `fileName` that its disk takes, as GMN does."""
 _FIELDS = {"id": "identifier", "fileName": "fileName", "checksum": "checksum"}
 
 
@@ -42,8 +44,9 @@ def mapped_documents(forms: Iterable[str], *, get: Callable[[str], bytes | None]
         if (content := get(f"object/{_segment(mapped)}")) is None:
             yield named
         else:
-            found = (_described(pid, get) for pid in sorted(_data_of(_parse(content))))
-            yield from (document for document in found if document is not None)
+            for pid, location in sorted(_data_of(_parse(content)).items()):
+                if document := _described(pid, get):
+                    yield document | ({"fileName": location} if location else {})
         return
 
 
@@ -61,19 +64,27 @@ def _described(identifier: str, get: Callable[[str], bytes | None]) -> dict[str,
     return document
 
 
-def _data_of(root: Element) -> set[str]:
-    """Identifiers of what a map aggregates, without the metadata, which document the others."""
-    names, aggregated, metadata = {}, set(), set()
+def _data_of(root: Element) -> dict[str, str | None]:
+    """Identifiers of what a map aggregates, and where each is in the data set, as far as it says that.
+
+    Without the metadata, which document the others.
+    """
+    texts: dict[str, dict[str, str]] = {}
+    aggregated, metadata = set(), set()
     for about in root:
         uri = about.get(f"{_RDF}about", "")
         for statement in about:
-            if statement.tag == _IDENTIFIER and statement.text:
-                names[uri] = statement.text
-            elif statement.tag == _AGGREGATES:
+            if statement.tag == _AGGREGATES:
                 aggregated.add(statement.get(f"{_RDF}resource", ""))
             elif statement.tag == _DOCUMENTS:
                 metadata.add(uri)
-    return {names.get(uri) or unquote(uri.rpartition("/")[2]) for uri in aggregated - metadata}
+            elif statement.text:
+                texts.setdefault(uri, {})[statement.tag] = statement.text
+    found = {}
+    for uri in aggregated - metadata:
+        known = texts.get(uri, {})
+        found[known.get(_IDENTIFIER) or unquote(uri.rpartition("/")[2])] = known.get(_LOCATION)
+    return found
 
 
 def _parse(content: bytes) -> Element:
