@@ -2,7 +2,7 @@
 
 One file in WAL mode, so that readers never wait; one writing connection behind a lock. A transition touches
 the rows it is about and the workflow's head, never the whole object. Every commit is on disk before it
-returns.
+returns, but for those that only say how far pods are.
 """
 
 from __future__ import annotations
@@ -212,10 +212,15 @@ class Store:
         self._on_change(uid, Change.MADE)
         return uid
 
-    def save(self, batch: Iterable[Changes]) -> None:
-        """Record what a step of the scheduler did, all or nothing; what was deleted stays deleted."""
+    def save(self, batch: Iterable[Changes], *, lasting: bool = True) -> None:
+        """Record what a step of the scheduler did, all or nothing; what was deleted stays deleted.
+
+        Args:
+            batch: What it did.
+            lasting: False: it may be lost with the machine, if not with the process.
+        """
         changes = list(batch)
-        with self._transaction() as connection:
+        with self._transaction(lasting=lasting) as connection:
             for change in changes:
                 write_changes(connection, change)
         for change in changes:
@@ -335,8 +340,9 @@ class Store:
             self._readers.put(connection)
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self, *, lasting: bool = True) -> Iterator[sqlite3.Connection]:
         with self._lock:
+            self._writer.execute(f"PRAGMA synchronous = {'FULL' if lasting else 'NORMAL'}")
             self._writer.execute("BEGIN IMMEDIATE")
             try:
                 yield self._writer

@@ -56,7 +56,9 @@ class Workflows:
         self._due: dict[str, float] = {}
         """Uid → when time demands something next, in seconds since 1970; of those where it does."""
         self._touched: set[Flow] = set()
-        """Decided something that is not on disk yet."""
+        """Decided something that is not on disk yet, or were told something."""
+        self._decided = False
+        """Whether any of them has decided something."""
         self._dropped: set[str] = set()
         """Uids of deleted workflows of which something still runs."""
         self._given_up: dict[str, str] = {}
@@ -98,7 +100,7 @@ class Workflows:
         flow = self._flows.get(saved.uid) or self._adopt(saved, program, now)
         if saved.shutdown:
             flow.stop(f"Stopped with strategy '{saved.shutdown}'", now)
-            self._touched.add(flow)
+            self._touch(flow)
             reason = f"workflow shutdown with strategy:  {saved.shutdown}"
             self._runner.stop_pods(reason, now, of=flow)
 
@@ -108,7 +110,7 @@ class Workflows:
         flow = Flow(program, uid=saved.uid, namespace=namespace, head=saved.head, nodes=saved.nodes, now=now)
         self._flows[saved.uid] = flow
         self._turns.append(saved.uid)
-        self._touched.add(flow)
+        self._touch(flow)
         return flow
 
     # --- decisions ------------------------------------------------------------------------------------------
@@ -125,7 +127,7 @@ class Workflows:
             return None
         self._turns.remove(uid)
         self._turns.append(uid)
-        self._touched.add(flow)
+        self._touch(flow)
         return flow, attempt
 
     def report(self, pod: RunningPod, progress: str) -> None:
@@ -139,7 +141,7 @@ class Workflows:
             self._clear_when_gone(pod.uid, pod.flow.program.name)
             return
         pod.flow.finish(pod.attempt, result, time.time())
-        self._touched.add(pod.flow)
+        self._touch(pod.flow)
 
     def check_times(self, now: float) -> None:
         """Let workflows do what time demands, and read those that could not be read."""
@@ -153,9 +155,14 @@ class Workflows:
         flow.wake(now)
         if flow.deadline is not None and now >= flow.deadline:
             flow.stop(f"Workflow exceeded its deadline of {flow.program.deadline} s", now)
-            self._touched.add(flow)
+            self._touch(flow)
             self._runner.stop_pods(TOO_LONG, now, of=flow)
         self._note_times(flow)
+
+    def _touch(self, flow: Flow) -> None:
+        """Note that a workflow has decided something."""
+        self._touched.add(flow)
+        self._decided = True
 
     def _note_times(self, flow: Flow) -> None:
         """Note when a workflow is to be checked next: looking at all of them in each pass would not scale."""
@@ -195,7 +202,7 @@ class Workflows:
         try:
             changes = [change for flow in flows if (change := flow.changes()) is not None]
             if changes:
-                self._store.save(changes)
+                self._store.save(changes, lasting=self._decided)
         except Exception as exc:
             if is_away(exc):
                 raise
@@ -217,6 +224,7 @@ class Workflows:
             self._turns.remove(flow.uid)
             self._helpers.run(self._pods.finished, flow.program.name)
         self._touched.clear()
+        self._decided = False
         return bool(ended)
 
     # --- leaving --------------------------------------------------------------------------------------------

@@ -74,7 +74,9 @@ def record_state(
 ) -> Applied:
     """Apply a workflow's state as far as it is newer than the record.
 
-    A state without tasks says nothing about them (Argo leaves a large workflow's out of its events).
+    A state without tasks says nothing about them (Argo leaves a large workflow's out of its events). What
+    an event says of a run that has not ended may be lost with the server's machine: the next event says
+    more, and a run that is silent is asked about.
 
     Args:
         conn: The connection.
@@ -91,6 +93,7 @@ def record_state(
         _state(state)
         | _event_parameters(event_ref)
         | {"gone": gone, "believed": believed}
+        | {"passing": event_ref is not None and not gone and state.phase not in TERMINAL_PHASES}
         | _tasks(state.tasks, base=base)
     )
     for _ in range(_MAX_TRIES):
@@ -154,6 +157,7 @@ def _event_parameters(event_ref: EventRef | None) -> dict[str, str | None]:
 def _state(state: WorkflowState) -> dict[str, Any]:
     partitioned = (task.phase for task in state.tasks if task.partition is not None and task.stage == PROCESS)
     return state._asdict() | {
+        "version": state.resource_version,
         "task_counts": json.dumps(Counter(task.phase for task in state.tasks)),
         "partition_counts": json.dumps(Counter(partitioned)),
         "warnings": state.warnings and state.warnings.to_json(),

@@ -62,6 +62,38 @@ def test_hearing_of_a_run_proves_that_argo_has_it(conn):
     assert run.applied_at is not None
 
 
+EVENT = EventRef("https://10.96.0.1:443", "e-1", "dev.knative.apiserver.resource.update", None)
+
+
+@pytest.mark.parametrize(
+    ("phase", "how", "waits"),
+    [
+        ("Running", {"event_ref": EVENT}, "off"),
+        ("Running", {"event_ref": EVENT, "gone": True}, "on"),
+        ("Succeeded", {"event_ref": EVENT}, "on"),
+        ("Running", {}, "on"),
+    ],
+)
+def test_only_what_an_event_says_on_the_way_waits_for_no_disk(database, phase, how, waits):
+    with database.transaction() as conn:
+        submit(conn, NAME)
+    with database.transaction() as conn:
+        assert record_state(conn, state(NAME, phase=phase), **how).after
+        assert conn.execute("SHOW synchronous_commit").fetchone() == (waits,)
+    with database.autocommit() as conn:
+        assert conn.execute("SHOW synchronous_commit").fetchone() == ("on",)
+        assert get_run(conn, NAME).resource_version == 1
+
+
+def test_that_argo_has_a_run_waits_for_no_disk(database):
+    with database.transaction() as conn:
+        submit(conn, NAME)
+        assert conn.execute("SHOW synchronous_commit").fetchone() == ("on",)
+    with database.transaction() as conn:
+        assert record_handover(conn, NAME, uid=UID)
+        assert conn.execute("SHOW synchronous_commit").fetchone() == ("off",)
+
+
 @pytest.mark.parametrize("version", [6, 7])
 def test_what_is_not_newer_changes_nothing(conn, version):
     record_state(conn, state(NAME, 7, phase="Succeeded", tasks=(task("n-1"),)))

@@ -4,10 +4,13 @@ import io
 import os
 import tarfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
+from ogdc_local.engine.records import Changes
+from ogdc_local.engine.store import Store
 from ogdc_shared.argo.retry import RETRY_EXPRESSION
 from ogdc_shared.argo.state import read_workflow
 from support.engine import Machine, fan_out, file_artifact, mount, nodes, phases, shell, task, workflow
@@ -254,7 +257,18 @@ def test_a_failure_in_passing_is_tried_again_and_a_real_one_is_not(machine: Mach
     assert last_try == nodes(hopeless)["try(2)"]["id"]
 
 
-def test_progress_is_told_while_a_task_runs(machine: Machine) -> None:
+def test_progress_is_told_while_a_task_runs_and_alone_waits_for_no_disk(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved: list[tuple[bool, set[tuple[str, str | None]]]] = []
+    save = Store.save
+
+    def noted(store: Store, batch: Iterable[Changes], *, lasting: bool = True) -> None:
+        changes = list(batch)
+        saved.append((lasting, {(each.phase, each.progress) for change in changes for each in change.nodes}))
+        save(store, changes, lasting=lasting)
+
+    monkeypatch.setattr(Store, "save", noted)
     machine.create(
         workflow(
             "slow",
@@ -272,6 +286,7 @@ def test_progress_is_told_while_a_task_runs(machine: Machine) -> None:
     assert found["status"]["phase"] == "Running"
     (machine.volume / "go").touch()
     assert machine.wait("slow")["status"]["progress"] == "4/4"
+    assert [nodes for lasting, nodes in saved if not lasting] == [{("Running", "1/4")}]
 
 
 def counting(at_once: int) -> str:

@@ -2,23 +2,25 @@
 -- All that a state says, with the event that brought it, in one statement: tasks are compared and written on one snapshot,
 -- and only those that differ (EXCEPT). With a base_version the tasks given are those that differ from that version's, and
 -- `removed` are the others it had. Nothing changes, as the answer says, where another has changed the run since the
--- snapshot, or the base is not what is recorded (`stale`), or an event contradicts an end (`doubted`).
+-- snapshot, or the base is not what is recorded (`stale`), or an event contradicts an end (`doubted`). What is `passing` waits
+-- for no disk.
 WITH old AS MATERIALIZED (
     SELECT
         id, status, workflow_uid, resource_version, tasks_version, deleted_at,
-        resource_version < %(resource_version)s AS newer,
-        resource_version <= %(resource_version)s AS current,
-        tasks_version < %(resource_version)s AND %(tasks)s::json IS NOT NULL AS tells_tasks,
+        resource_version < %(version)s AS newer,
+        resource_version <= %(version)s AS current,
+        tasks_version < %(version)s AND %(tasks)s::json IS NOT NULL AS tells,
         deleted_at IS NULL AND %(gone)s AS goes,
         NOT %(believed)s AND phase NOT IN ('Pending', 'Running') AND phase <> %(phase)s
-            AND resource_version < %(resource_version)s AS doubted,
+            AND resource_version < %(version)s AS doubted,
         coalesce(tasks_version = %(base_version)s, true) AS fits
     FROM runs
     WHERE name = %(name)s
+        AND (NOT %(passing)s OR set_config('synchronous_commit', 'off', true) = 'off')
 ), run AS (
     UPDATE runs SET
         workflow_uid = %(uid)s,
-        resource_version = greatest(old.resource_version, %(resource_version)s),
+        resource_version = greatest(old.resource_version, %(version)s),
         phase = CASE WHEN old.current THEN %(phase)s ELSE phase END,
         message = CASE WHEN NOT old.current THEN message
             WHEN %(shut_down)s THEN coalesce(stopped_for, %(message)s)
@@ -36,9 +38,9 @@ WITH old AS MATERIALIZED (
         handed_over_at = coalesce(handed_over_at, now()),
         deleted_at = CASE WHEN old.goes THEN now() ELSE runs.deleted_at END,
         refresh_requested_at = CASE WHEN old.newer AND %(nodes_elsewhere)s THEN now() ELSE refresh_requested_at END,
-        tasks_version = CASE WHEN old.tells_tasks THEN %(resource_version)s ELSE old.tasks_version END,
-        task_counts = CASE WHEN old.tells_tasks THEN %(task_counts)s ELSE task_counts END,
-        partition_counts = CASE WHEN old.tells_tasks THEN %(partition_counts)s ELSE partition_counts END,
+        tasks_version = CASE WHEN old.tells THEN %(version)s ELSE old.tasks_version END,
+        task_counts = CASE WHEN old.tells THEN %(task_counts)s ELSE task_counts END,
+        partition_counts = CASE WHEN old.tells THEN %(partition_counts)s ELSE partition_counts END,
         partitions = coalesce(partitions, %(partitions)s),
         input_files = coalesce(input_files, %(input_files)s),
         input_bytes = coalesce(input_bytes, %(input_bytes)s),
@@ -46,22 +48,22 @@ WITH old AS MATERIALIZED (
     FROM old
     WHERE runs.id = old.id
         AND coalesce(old.workflow_uid, %(uid)s) = %(uid)s
-        AND (old.newer OR old.tells_tasks OR old.goes)
+        AND (old.newer OR old.tells OR old.goes)
         AND old.fits
         AND NOT old.doubted
         AND (runs.workflow_uid, runs.resource_version, runs.tasks_version, runs.deleted_at)
             IS NOT DISTINCT FROM (old.workflow_uid, old.resource_version, old.tasks_version, old.deleted_at)
-    RETURNING runs.id, runs.status, old.tells_tasks
+    RETURNING runs.id, runs.status, old.tells
 ), given AS MATERIALIZED (
     SELECT run.id AS run_id, task.*
     FROM run, json_to_recordset(%(tasks)s) AS task (
         node_id text, name text, template text, partition integer, phase text, message text, progress text,
         exit_code integer, started_at timestamptz, finished_at timestamptz
     )
-    WHERE run.tells_tasks
+    WHERE run.tells
 ), missing AS (
     DELETE FROM tasks
-    WHERE run_id = (SELECT id FROM run WHERE tells_tasks)
+    WHERE run_id = (SELECT id FROM run WHERE tells)
         AND CASE WHEN %(base_version)s::bigint IS NULL
             THEN node_id NOT IN (SELECT node_id FROM given)
             ELSE node_id = ANY(%(removed)s::text[])
@@ -70,8 +72,7 @@ WITH old AS MATERIALIZED (
     INSERT INTO tasks
     SELECT * FROM given
     EXCEPT
-    SELECT run_id, node_id, name, template, partition, phase, message, progress, exit_code, started_at, finished_at
-    FROM tasks
+    SELECT * FROM tasks
     WHERE run_id = (SELECT id FROM run)
         AND (%(base_version)s::bigint IS NULL OR node_id IN (SELECT node_id FROM given))
     ON CONFLICT (run_id, node_id) DO UPDATE SET
@@ -91,7 +92,7 @@ SELECT
     run.status AS after,
     run.id IS NULL
         AND coalesce(old.workflow_uid, %(uid)s) = %(uid)s
-        AND (old.newer OR old.tells_tasks OR old.goes)
+        AND (old.newer OR old.tells OR old.goes)
         AND NOT old.doubted AS stale,
     old.doubted
 FROM old LEFT JOIN run USING (id)
