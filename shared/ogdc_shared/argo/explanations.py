@@ -97,6 +97,13 @@ def _failed_silently(message: str, _limits: Limits, _progress: str | None) -> st
     return f"The task failed without a word: {message}"
 
 
+def _argos_failed(message: str, _limits: Limits, _progress: str | None) -> str:
+    return (
+        f"Argo's own part of the task failed, not the recipe: {message} — "
+        "Try again with ogdc-runner retry; if it fails so again, the operator has to look at it."
+    )
+
+
 def _killed(message: str, _limits: Limits, _progress: str | None) -> str:
     """The worker itself, which had no time to say so."""
     at = f" {message.removeprefix('It was ')}" if message else ""
@@ -153,6 +160,7 @@ _ENDINGS: tuple[tuple[str, Callable[[str, Limits, str | None], str]], ...] = (
     (r"main: Error \(exit code 137\)(?:: (?=It was at )|\Z)", _killed),
     (r"main: Error \(exit code \d+\): ", _failed),
     (r"main: (?=Error \(exit code \d+\)\Z)", _failed_silently),
+    (r"(?:init|wait): (?:Error \(exit code \d+\): )?", _argos_failed),
     (rf"{OUT_OF_MEMORY} \(exit code \d+\)(?:: )?", _out_of_memory),
     (OUT_OF_SCRATCH, _out_of_scratch),
     ("|".join(OUT_OF_LOG), _out_of_log),

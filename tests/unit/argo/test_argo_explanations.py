@@ -62,6 +62,15 @@ def test_a_worker_that_was_killed_has_somebody_to_say_so(rest: str, where: str) 
     assert "memory" in words
 
 
+@pytest.mark.parametrize("container", ["init", "wait"])
+def test_what_argos_own_containers_say_is_not_laid_to_the_recipe(container: str) -> None:
+    refused = 'Post "https://10.96.0.1:443/apis": dial tcp 10.96.0.1:443: connect: connection refused'
+
+    words = ended_by(f"{container}: Error (exit code 64): {refused}", LIMITS)
+
+    assert words.startswith(f"Argo's own part of the task failed, not the recipe: {refused} — Try again")
+
+
 @pytest.mark.parametrize(
     "eviction",
     [
