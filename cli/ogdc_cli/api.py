@@ -82,14 +82,16 @@ class ApiClient:
         parameters: Mapping[str, str] = MappingProxyType({}),
         overwrite: bool = False,
         cache: bool = True,
+        fresh: bool = False,
     ) -> Submitted:
         """Submit a recipe by its location or, where `bundle` is given, by its content (tar.gz).
 
         However often a call with the same key arrives, it starts one run.
         """
         headers = {"Idempotency-Key": idempotency_key}
+        query: list[tuple[str, str]] = []
         if bundle is None:
-            kind, query = "application/json", []
+            kind = "application/json"
             body = encode(
                 SubmitRequest(recipe_path=location or "", overwrite=overwrite, parameters=dict(parameters))
             )
@@ -98,6 +100,7 @@ class ApiClient:
             query = [("overwrite", str(overwrite).lower())]
             query += [("set", f"{name}={value}") for name, value in parameters.items()]
         query += [] if cache else [("cache", "false")]
+        query += [("fresh", "true")] if fresh else []
         headers |= {"Content-Type": kind}
         path = f"/submit?{urlencode(query)}" if query else "/submit"
         answer = self._transport.call("POST", path, answers.SubmitResponse, body=body, headers=headers)

@@ -43,6 +43,7 @@ def run_recipe(
     idle_timeout: float | None,
     parameters: Mapping[str, str] = NOTHING_SET,
     cache: bool = True,
+    fresh: bool = False,
     quiet: bool = False,
 ) -> Finished:
     """Run `recipe` to its end on this machine.
@@ -57,7 +58,9 @@ def run_recipe(
     is_up = current() is not None  # then the stack checks the recipe, and sooner
     packed = pack_recipe(recipe, parameters=parameters, check=not is_up)
     with _scratch_in(output_dir) as scratch:
-        _, run = run_to_end(packed, idle_timeout=idle_timeout, overwrite=True, cache=cache, quiet=quiet)
+        _, run = run_to_end(
+            packed, idle_timeout=idle_timeout, overwrite=True, cache=cache, fresh=fresh, quiet=quiet
+        )
         if run.status != Phase.SUCCEEDED:
             return Finished(run=run, outputs=())
         target = _copy_outputs(run, scratch / "outputs").rename(output_dir / run.name)
@@ -70,6 +73,7 @@ def run_to_end(
     idle_timeout: float | None,
     overwrite: bool,
     cache: bool = True,
+    fresh: bool = False,
     quiet: bool = False,
 ) -> tuple[ApiClient, RunDetail]:
     """Submit a recipe to the stack on this machine, which is started if need be, and follow its run.
@@ -82,7 +86,9 @@ def run_to_end(
     """
     stack = ensure_up(idle_timeout=idle_timeout)
     client = ApiClient(ClientSettings.from_env().at_stack(stack.url))
-    with _cancelled_with_us(client, lambda: submit(client, packed, overwrite=overwrite, cache=cache)) as name:
+    with _cancelled_with_us(
+        client, lambda: submit(client, packed, overwrite=overwrite, cache=cache, fresh=fresh)
+    ) as name:
         return client, follow(client, name, quiet=quiet)
 
 

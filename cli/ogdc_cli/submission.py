@@ -61,7 +61,9 @@ def _check(recipe: Recipe, parameters: Mapping[str, str]) -> None:
     print_advice(recipe.advice)
 
 
-def submit(client: ApiClient, packed: PackedRecipe, *, overwrite: bool, cache: bool = True) -> Submitted:
+def submit(
+    client: ApiClient, packed: PackedRecipe, *, overwrite: bool, cache: bool = True, fresh: bool = False
+) -> Submitted:
     """Submit a recipe once, however often the request has to be repeated on its way.
 
     What the author of one that was not checked here may not have meant goes to stderr.
@@ -75,6 +77,7 @@ def submit(client: ApiClient, packed: PackedRecipe, *, overwrite: bool, cache: b
         parameters=packed.parameters,
         overwrite=overwrite,
         cache=cache,
+        fresh=fresh,
         idempotency_key=str(uuid.uuid4()),
     )
     if not packed.is_checked:

@@ -21,6 +21,7 @@ _WORDS = {
     "command_background": "command {number} of {of} has left running and waits for: {processes}",
     "command_finished": "command {number} of {of} finished after {seconds} s",
     "command_failed": "command {number} of {of} failed with exit code {exit_code} after {seconds} s",
+    "reused": "of {of} partitions took {partitions} from earlier runs, and of {begun} the first commands",
     "resumed": "goes on after {after}",
     "published": "published ({output})",
     "warning": "warning: {message}",

@@ -49,6 +49,7 @@ def submit(context: Context, call: Call) -> answers.SubmitResponse:
         caller=call.caller,
         **asked._asdict(),
         cache=routes.CACHE.read(call.request.args) is not False,
+        fresh=routes.FRESH.read(call.request.args) is True,
         idempotency_key=_idempotency_key(call.request),
         on_advice=advice.extend,
     )

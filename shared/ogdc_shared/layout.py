@@ -10,6 +10,8 @@ PROCESS = "process"
 """The stage that every run has: its partitions are those of the recipe's inputs. Whatever belongs to another
 stage lies in a part of its own; `stage` names it in what follows."""
 
+REUSE_TASK = "reuse"
+"""The task that takes what is known of `process`, where anything may be."""
 PUBLISH = "publish"
 """The last stage of every run, of one task."""
 LIST = "list"
@@ -82,6 +84,11 @@ def description_key(run_name: str) -> str:
     return f"{run_prefix(run_name)}run.json"
 
 
+def reused_key(run_name: str) -> str:
+    """Key of what a run has taken: by partition which run's, of how many commands, and whether of all."""
+    return f"{run_prefix(run_name)}reused.json"
+
+
 def output_key(run_name: str, recipe_id: str) -> str:
     """Key of the one zip a recipe with `output: temporary` leaves."""
     return f"runs/{run_name}/output/{recipe_id}.zip"
@@ -133,6 +140,14 @@ CATALOG = "catalog.json"
 """The file that makes a directory a STAC catalogue."""
 COMPANIONS = ((PROVENANCE, CRATE_METADATA), (STAC, CATALOG))
 """What goes along with a result and is none of its outputs: each directory, and the file that it has then."""
+REUSE = f"{PRIVATE_DIR}/reuse"
+"""Below it a directory for each scope of results that later runs may take (see `plan.Reuse`)."""
+KEPT = "kept"
+"""The directory in a partition's workspace with what its task has kept for later runs."""
+REUSE_NOTE = "reuse.json"
+"""The file in a partition's workspace that says what the first command began with."""
+SAMPLED = "sampled"
+"""The file in the workspace of a partition that is run to compare its result with the one that is known."""
 WARNINGS = "warnings.json"
 """The file in a partition's workspace with its warnings (see `run_warnings`), where it has some."""
 
@@ -154,6 +169,11 @@ def run_of_workspace(name: str) -> str:
 def partition_workspace(run_name: str, partition: int | str, stage: str = PROCESS) -> str:
     """One partition's working part: `input_dir/`, `output_dir/` and the checkpoint."""
     return f"{workspace(run_name, stage)}/{partition}"
+
+
+def reuse_store(scope: str) -> str:
+    """Where the results of a scope are kept."""
+    return f"{REUSE}/{scope}"
 
 
 def staging(run_name: str) -> str:
@@ -184,6 +204,14 @@ STAGES_MOUNT = "/mnt/stages"
 PLAN_PATH = "/ogdc/plan.json"
 PARTITION_PATH = "/ogdc/partition.json"
 """The pack with the partition's manifest."""
+PACKS_PATH = "/ogdc/partitions"
+"""The directory of all packs; in `reuse`."""
+LEFT_PATH = "/tmp/ogdc-left"  # noqa: S108  the task's own /tmp
+"""Where `reuse` writes its output parameter: the numbers of the partitions that have to be run, as JSON."""
+REUSED_COUNT_PATH = "/tmp/ogdc-reused"  # noqa: S108  as above
+"""Where `reuse` writes how many are not."""
+REUSED_PATH = "/tmp/ogdc-reused.json"  # noqa: S108  as above
+"""What `reuse` leaves under `reused_key`."""
 RECIPE_PATH = "/ogdc/recipe"
 """The unpacked recipe snapshot, which commands find as `RECIPE_DIR` and cannot change."""
 DESCRIPTION_PATH = "/ogdc/run.json"

@@ -32,3 +32,6 @@ PASSED_NODE_PHASES = frozenset({Phase.SUCCEEDED, Phase.SKIPPED})
 """Of a node that keeps no other from its turn."""
 TERMINAL_NODE_PHASES = TERMINAL_PHASES | {Phase.SKIPPED, Phase.OMITTED}
 """Phases that a node never leaves, except by `retry`."""
+
+REUSED = "Reused"
+"""Of a partition that has no task, since the result of an earlier run was taken: no phase of Argo's."""

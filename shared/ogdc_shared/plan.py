@@ -15,9 +15,10 @@ from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
 from ogdc_shared.layout import PROCESS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
-PLAN_VERSION = 4
+PLAN_VERSION = 5
 """Of what is written here. To be raised with whatever a worker that does not know it must not pass over; a
 plan without a version is of the first."""
 
@@ -94,6 +95,25 @@ class Partitioning(NamedTuple):
         return self.tasks > 1 or self.size is not None or self.bytes is not None
 
 
+REUSE_LABEL = "ogdc/reuse"
+"""Of a workflow: what its run has in common with those whose results it may take."""
+
+
+class Reuse(NamedTuple):
+    """What of a plan's results may be kept for later runs, and taken from earlier ones."""
+
+    scope: str
+    """Names the part of the store that the run may read and write: one user's runs of one recipe."""
+    base: str
+    """Digest of all that makes the results but commands, programs and inputs (see `runs.reuse`)."""
+    commands: int
+    """How many of the first commands' results."""
+    most: int = 5 << 30
+    """Bytes of what is kept of one partition."""
+    checked: float = 0.0
+    """The share of partitions that are run although their result is known, to compare both."""
+
+
 class Plan(NamedTuple):
     """What every partition of a stage does; most runs have one stage."""
 
@@ -140,6 +160,8 @@ class Plan(NamedTuple):
     no more than have `partitioning.bytes` of it each."""
     own: bool = False
     """Whether the commands are of programs of this distribution, which the worker's own Python runs."""
+    reuse: Reuse | None = None
+    """None: each run does everything anew."""
     version: int = PLAN_VERSION
     """Which form the plan, and the manifests beside it, have."""
 
@@ -149,6 +171,7 @@ class Plan(NamedTuple):
             "commands": [command._asdict() for command in self.commands],
             "volumes": [volume._asdict() for volume in self.volumes],
             "partitioning": self.partitioning._asdict(),
+            "reuse": self.reuse and self.reuse._asdict(),
         }
         return json.dumps(fields, ensure_ascii=False)
 
@@ -164,6 +187,8 @@ class Plan(NamedTuple):
         fields["commands"] = tuple(Command(**command) for command in fields["commands"])
         fields["volumes"] = tuple(VolumeInput(**volume) for volume in fields.get("volumes", ()))
         fields["partitioning"] = Partitioning(**fields.get("partitioning", {}))
+        if fields.get("reuse"):
+            fields["reuse"] = Reuse(**fields["reuse"])
         if "shell" in fields:
             fields["shell"] = tuple(fields["shell"])
         fields["items"] = tuple(fields.get("items", ()))
@@ -278,6 +303,13 @@ def find_manifest(pack: bytes, number: int | None) -> bytes | None:
         return None
     end = pack.find(b"\n" + _BEGINNING, start)
     return pack[start:end] if end >= 0 else pack[start:]
+
+
+def manifests_of(pack: bytes) -> Iterator[bytes]:
+    """Take a pack apart into the manifests in it."""
+    first, *others = pack.split(b"\n" + _BEGINNING)
+    yield first
+    yield from (_BEGINNING + each for each in others)
 
 
 def _input_file(fields: dict[str, Any]) -> InputFile:

@@ -23,6 +23,11 @@ def _claim(entry: object) -> str:
     return name
 
 
+_AMOUNT = pattern(
+    "an amount of data such as `50Gi`, or `0`",
+    re.compile(r"0|[1-9][0-9]{0,8}[KMGT]i").fullmatch,
+    refusal="is no amount of data; give one such as 50Gi, or 0.",
+)
 _BUCKETS = json_list("a JSON list of buckets", _bucket)
 _CLAIMS = json_list("a JSON list of claims", _claim)
 _SECRETS = json_list("a JSON list of Secrets", str)
@@ -333,6 +338,18 @@ class WorkerSettings(NamedTuple):
     max_partitions: Annotated[
         int, Variable("OGDC_MAX_PARTITIONS", number(1), "A run that would have more is refused.")
     ] = 10_000
+    reuse_size: Annotated[
+        str,
+        Variable(
+            "OGDC_REUSE_SIZE",
+            _AMOUNT,
+            "How much of the results of tasks is kept on the workflow volume for later runs to take; 0: "
+            "nothing, and each run does everything anew.",
+        ),
+    ] = "20Gi"
+    reuse_days: Annotated[
+        int, Variable("OGDC_REUSE_DAYS", number(1), "Days that a result is kept which no run has taken.")
+    ] = 30
     published_rights: Annotated[
         str,
         Variable(

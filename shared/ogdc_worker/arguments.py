@@ -29,10 +29,14 @@ def parse_arguments(arguments: list[str]) -> Callable[[Reporter], None]:
     tasks.add_parser("list", help="find the files on volumes and divide them into partitions")
     tasks.add_parser("process", help="fetch a partition's inputs and run the recipe's commands")
     _add_publish(tasks.add_parser("publish", help="make the result visible"))
+    _add_reuse(tasks.add_parser("reuse", help="take what is known of a run's partitions"))
     _add_tidy(tasks.add_parser("tidy", help="remove what runs left on the workflow volume"))
     options = vars(parser.parse_args(arguments))
-    if options.pop("task") == "tidy":
+    task = options.pop("task")
+    if task == "tidy":
         return partial(tidy, Leftovers(**options))
+    if task == "reuse":
+        return partial(_reuse, **options)
     several = {key: tuple(options[key]) for key in ("before", "results")}
     return partial(publish, Publication(**options | several))
 
@@ -59,14 +63,53 @@ def _add_publish(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--allowed-failures", type=_failures, help="how many items may be missing, or which share of them"
     )
+    parser.add_argument("--reuse", type=_name, help="the scope of results that later runs may take")
+    _add_reuse_bytes(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace what another run has published")
+
+
+def _add_reuse(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--run", required=True, type=_name, help="the run's name")
+    parser.add_argument(
+        "--unended", type=_name, nargs="*", default=(), help="runs that have not taken in what they have kept"
+    )
+    parser.add_argument("--expect", nargs="*", default=[], help="what the task is handed, as for process")
+
+
+def _reuse(reporter: Reporter, *, run: str, unended: list[str], expect: list[str]) -> None:
+    from ogdc_worker.expected import Expected
+    from ogdc_worker.reuse.taking import ReusePaths, reuse
+
+    reuse(ReusePaths(), reporter, run=run, earlier=tuple(unended), expected=Expected.from_words(expect))
 
 
 def _add_tidy(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--retry-days", required=True, type=_days, help="how long failed runs can be retried; a day is added"
     )
+    parser.add_argument(
+        "--reuse-days", type=_days, default=30, help="how long a result is kept that no run takes"
+    )
+    _add_reuse_bytes(parser)
     parser.add_argument("--volume", default=WORKFLOW_MOUNT, help="where the workflow volume is; %(default)s")
+
+
+def _add_reuse_bytes(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--reuse-bytes",
+        type=_amount,
+        default=20 << 30,
+        help="how much of results may be kept for later runs, such as 50Gi",
+    )
+
+
+def _amount(value: str) -> int:
+    from ogdc_shared.recipe.quantities import amount
+
+    try:
+        return 0 if value == "0" else amount(value)
+    except ValueError as exc:
+        raise argparse.ArgumentTypeError(f"{value!r} {exc}") from exc
 
 
 def _name(value: str) -> str:

@@ -95,10 +95,11 @@ def _files(directory: str, above: str) -> Iterator[tuple[str, str]]:
             if entry.is_dir(follow_symlinks=False):
                 yield from _files(entry.path, f"{path}/")
             else:
-                yield path, _of_file(entry.path) if entry.is_file(follow_symlinks=False) else "no file"
+                yield path, file_digest(entry.path) if entry.is_file(follow_symlinks=False) else "no file"
 
 
-def _of_file(path: str) -> str:
+def file_digest(path: str) -> str:
+    """The SHA-256 of a file's content, in hex."""
     state = sha256()
     with open(path, "rb") as file:
         while piece := file.read(_PIECE):

@@ -38,6 +38,36 @@ OPERATOR = Settings(
 )
 
 CASES: dict[str, dict[str, Any]] = {
+    "reusing": {
+        "name": "lakes-abcdefghij",
+        "recipe": RecipeFacts(
+            recipe_id="lakes",
+            snapshot=SNAPSHOT,
+            plan=PLAN,
+            partitions_digest=ROOT,
+            per_pack=100,
+            reuse="5c" * 16,
+            reuse_label="1a" * 16,
+            takes=True,
+            unended=("lakes-zzzzzzzzzz",),
+        ),
+        "partitions": 1000,
+        "settings": DEFAULTS,
+    },
+    "reusing-volumes": {
+        "name": "lakes-abcdefghij",
+        "recipe": RecipeFacts(
+            recipe_id="lakes",
+            snapshot=SNAPSHOT,
+            plan=PLAN,
+            claims=("scenes",),
+            reuse="5c" * 16,
+            reuse_label="1a" * 16,
+            takes=True,
+        ),
+        "partitions": None,
+        "settings": DEFAULTS,
+    },
     "sequential-pvc": {
         "name": "stations-abcdefghij",
         "recipe": RecipeFacts(recipe_id="stations", snapshot=SNAPSHOT, plan=PLAN, partitions_digest=ROOT),

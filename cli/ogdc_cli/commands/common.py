@@ -32,6 +32,9 @@ SetOption = Annotated[
         "--set", metavar="NAME=VALUE", help="The value of a parameter of the recipe; once for each."
     ),
 ]
+FreshOption = Annotated[
+    bool, typer.Option("--fresh", help="Run everything anew, also what is known from earlier runs.")
+]
 OverwriteOption = Annotated[
     bool, typer.Option("--overwrite", help="Replace the data an earlier run of this recipe published.")
 ]

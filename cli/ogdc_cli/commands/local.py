@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ogdc_cli.commands.common import JsonOption, NoCacheOption, RecipeArgument, SetOption
+from ogdc_cli.commands.common import FreshOption, JsonOption, NoCacheOption, RecipeArgument, SetOption
 from ogdc_cli.terminal import fields, one_line, print_json, say
 from ogdc_shared.phases import Phase
 
@@ -28,6 +28,7 @@ def run(
     ] = Path("ogdc-output"),
     parameters: SetOption = None,
     no_cache: NoCacheOption = False,
+    fresh: FreshOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run a recipe on this machine, to completion, and put its outputs into ./ogdc-output/.
@@ -46,6 +47,7 @@ def run(
         output_dir=output_dir,
         idle_timeout=IDLE_SECONDS,
         cache=not no_cache,
+        fresh=fresh,
         quiet=as_json,
     )
     if as_json:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ogdc_cli.commands.common import (
+    FreshOption,
     JsonOption,
     NoCacheOption,
     OverwriteOption,
@@ -51,6 +52,7 @@ def submit(
     wait: WaitOption = False,
     overwrite: OverwriteOption = False,
     no_cache: NoCacheOption = False,
+    fresh: FreshOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Submit a recipe to the deployment at OGDC_API_URL, or to the local stack."""
@@ -59,7 +61,7 @@ def submit(
 
     packed = submission.pack_recipe(recipe, parameters=read_assignments(parameters or ()))
     client = connected()
-    submitted = submission.submit(client, packed, overwrite=overwrite, cache=not no_cache)
+    submitted = submission.submit(client, packed, overwrite=overwrite, cache=not no_cache, fresh=fresh)
     if not as_json:
         say(one_line(submitted.message))
     if wait:

@@ -47,7 +47,7 @@ def rerun(original: Original, *, scratch: Path, quiet: bool) -> Rerun:
     shutil.copytree(original.recipe, recipe, symlinks=True)
     _keep_apart(recipe / "meta.yml")
     packed = pack_recipe(str(recipe), parameters=parameters_of(original))
-    client, run = run_to_end(packed, idle_timeout=IDLE_SECONDS, overwrite=False, quiet=quiet)
+    client, run = run_to_end(packed, idle_timeout=IDLE_SECONDS, overwrite=False, fresh=True, quiet=quiet)
     outputs = scratch / "outputs"
     if run.status == Phase.SUCCEEDED:
         unpack_crate(client.download(client.output_url(run.name), scratch), outputs)

@@ -33,7 +33,7 @@ class Artifacts:
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def staged(self, key: str, *, unpacked: bool) -> Path:
-        """An artifact for pods to read: a file, or the directory that a tar.gz unpacks to.
+        """An artifact for pods to read: a file, a directory of some, or what a tar.gz unpacks to.
 
         Raises:
             OgdcError: there is no such artifact, or it cannot be unpacked.
@@ -47,10 +47,15 @@ class Artifacts:
 
     def _file(self, key: str) -> Path:
         path = self._store.path(key)
-        mode = path.stat().st_mode
-        if self._shared and not mode & stat.S_IROTH:
-            path.chmod(stat.S_IMODE(mode) | stat.S_IROTH)
+        for each in [path, *path.iterdir()] if path.is_dir() else [path]:
+            self._let_read(each)
         return path
+
+    def _let_read(self, path: Path) -> None:
+        mode = path.stat().st_mode
+        wanted = stat.S_IROTH | (stat.S_IXOTH if stat.S_ISDIR(mode) else 0)
+        if self._shared and mode & wanted != wanted:
+            path.chmod(stat.S_IMODE(mode) | wanted)
 
     def _unpacked(self, key: str) -> Path:
         path = self._directory / hashlib.sha256(key.encode()).hexdigest()[:32]

@@ -80,11 +80,11 @@ def instances_of(task: Task, *, path: str, scope: dict[str, str]) -> list[Instan
     Raises:
         ValueError: an earlier task left something else than the number it should have.
     """
-    if task.sequence is None:
+    if not task.fans_out:
         return [Instance(task, name=path, arguments=_filled(task, scope))]
     return [
         Instance(task, name=f"{path}({index}:{item})", arguments=_filled(task, scope | {"item": str(item)}))
-        for index, item in enumerate(_items(task.sequence, scope))
+        for index, item in enumerate(_items(task, scope))
     ]
 
 
@@ -131,12 +131,27 @@ def output_parameters(node: Node) -> dict[str, str]:
     return {entry["name"]: entry["value"] for entry in json.loads(node.outputs or "{}").get("parameters", ())}
 
 
-def _items(sequence: tuple[str, str], scope: dict[str, str]) -> range:
+def _items(task: Task, scope: dict[str, str]) -> range | list[int]:
     """What a task fans out over."""
+    if task.sequence is None:
+        return _numbers(fill(task.numbers or "", scope))
+    sequence = task.sequence
     start, count = (_number(fill(text, scope)) for text in sequence)
     if count > _MAX_ITEMS:
         raise ValueError(f"withSequence: {count} items are more than the {_MAX_ITEMS} of one task")
     return range(start, start + count)
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, list) or not all(type(each) is int and each >= 0 for each in found):
+        raise ValueError(f"withParam: expected a JSON list of whole numbers, got {text[:80]!r}")
+    if len(found) > _MAX_ITEMS:
+        raise ValueError(f"withParam: {len(found)} items are more than the {_MAX_ITEMS} of one task")
+    return found
 
 
 def _number(text: str) -> int:

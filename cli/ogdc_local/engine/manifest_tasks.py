@@ -60,12 +60,15 @@ def _task(name: str, task: argo.Task, templates: dict[str, PodTemplate], where: 
             f"{where}.arguments: template {template.name!r} needs {', '.join(sorted(missing))}."
         )
     sequence = task.with_sequence
+    if sequence is not None and task.with_param is not None:
+        raise ManifestError(f"{where}.withParam: there is a withSequence as well.")
     found = Task(
         name=name,
         template=template.name,
         dependencies=dependencies,
         arguments=arguments,
         sequence=None if sequence is None else (str(sequence.start or 0), str(sequence.count)),
+        numbers=task.with_param,
     )
     _check_task_tags(found, where)
     return found
@@ -81,8 +84,9 @@ def _arguments(arguments: argo.Arguments, where: str) -> Iterator[tuple[str, str
 
 def _check_task_tags(task: Task, where: str) -> None:
     scope = set(GLOBALS)
-    texts = [*(task.sequence or ()), *task.arguments.values()]
+    over = [*(task.sequence or ()), *([] if task.numbers is None else [task.numbers])]
+    texts = [*over, *task.arguments.values()]
     outputs = rf"tasks\.({'|'.join(map(re.escape, task.dependencies))})\.outputs\.parameters\.[-\w]+"
     scope.update(tag for text in texts for tag in tags(text) if re.fullmatch(outputs, tag))
-    check_tags(task.sequence or (), scope, f"{where}.withSequence")
-    check_tags(task.arguments.values(), scope | ({"item"} if task.sequence else set()), f"{where}.arguments")
+    check_tags(over, scope, f"{where}.{'withParam' if task.numbers is not None else 'withSequence'}")
+    check_tags(task.arguments.values(), scope | ({"item"} if task.fans_out else set()), f"{where}.arguments")

@@ -46,6 +46,8 @@ _TMP = "/tmp"  # noqa: S108  the pod's own
 _ARGO_DIR = "/var/run/argo"
 _PROGRESS = "progress"
 _PROCESS = ("ogdc-worker", "process")
+_REUSE = ("ogdc-worker", "reuse")
+"""Asks servers whether inputs are still what they were, and runs no command."""
 _MESSAGE_BYTES = 4096
 _PARAMETER_BYTES = 256 * 1024
 _OPTIONAL_BYTES = 1 << 30
@@ -221,6 +223,9 @@ class Pods:
 
     def _phases(self, container: Container, template: PodTemplate, directory: Path) -> tuple[Container, ...]:
         """Divide a pod by what it may reach: nothing; or first servers, then nothing or the way out."""
+        if template.network != "none" and container.argv[:2] == _REUSE:
+            asking = container._replace(network=True)
+            return (self._fetching.equipped(asking, directory=directory, owner=self._owner),)
         if template.network == "none" or container.argv[:2] != _PROCESS:
             return (container,)
         fetching = container._replace(

@@ -121,11 +121,13 @@ class Task(NamedTuple):
     """Values may hold tags."""
     sequence: tuple[str, str] | None = None
     """(start, count) of withSequence; both may hold tags."""
+    numbers: str | None = None
+    """withParam, a JSON list of whole numbers; may hold tags."""
 
     @property
     def fans_out(self) -> bool:
         """Whether it stands for any number of pods."""
-        return self.sequence is not None
+        return self.sequence is not None or self.numbers is not None
 
 
 class Ttl(NamedTuple):

@@ -137,6 +137,7 @@ class Task(_Object):
     dependencies: list[str] | None = None
     arguments: Arguments | None = None
     with_sequence: Sequence | None = None
+    with_param: str | None = None
 
 
 class Dag(_Object):

@@ -22,7 +22,7 @@ def discard(volume: Path, run: str) -> None:
         remove(stage)
 
 
-def tidy(volume: Path, *, retry_days: int) -> None:
+def tidy(volume: Path, *, retry_days: int, reuse_days: int = 30, reuse_size: str = "20Gi") -> None:
     """Have the worker remove what old runs left, as the deployment's CronWorkflow has it do.
 
     A process of its own: it may take long, and what it says goes where the stack's own words go.
@@ -31,5 +31,6 @@ def tidy(volume: Path, *, retry_days: int) -> None:
         CalledProcessError: something of it cannot be removed; the worker has logged what.
         OSError: it cannot be started.
     """
-    command = worker_command(("tidy", "--volume", str(volume), "--retry-days", str(retry_days)))
+    reuse = ("--reuse-days", str(reuse_days), "--reuse-bytes", reuse_size)
+    command = worker_command(("tidy", "--volume", str(volume), "--retry-days", str(retry_days), *reuse))
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL)

@@ -189,7 +189,7 @@ def _chores(context: Context, *, volume: Path) -> Iterator[None]:
         while not stop.wait(SWEEP_SECONDS):
             _sweep(context)
             if time.monotonic() >= tidy_at:
-                _tidy(volume, retry_days=context.settings.failed_run_days)
+                _tidy(volume, context.settings)
                 tidy_at = time.monotonic() + TIDY_SECONDS
 
     threading.Thread(target=_import_compiler, name="imports", daemon=True).start()
@@ -215,8 +215,14 @@ def _sweep(context: Context, *, unsent_for: float = UNSENT_SECONDS) -> None:
         logger.exception("the sweep failed")
 
 
-def _tidy(volume: Path, *, retry_days: int) -> None:
+def _tidy(volume: Path, settings: Settings) -> None:
+    worker = settings.worker
     try:
-        tidy(volume, retry_days=retry_days)
+        tidy(
+            volume,
+            retry_days=settings.failed_run_days,
+            reuse_days=worker.reuse_days,
+            reuse_size=worker.reuse_size,
+        )
     except Exception:
         logger.exception("leftovers of runs cannot be removed")

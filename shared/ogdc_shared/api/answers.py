@@ -144,7 +144,10 @@ class Run(Answer, kw_only=True):
     task_counts: Annotated[dict[str, Count], Meta(description="Number of tasks by phase.")] = {}
     partition_counts: Annotated[
         dict[str, Count],
-        Meta(description="Number of partitions by the phase of their task, as far as that has begun."),
+        Meta(
+            description="Number of partitions by the phase of their task, as far as that has begun; "
+            "`Reused`: those that need none, since the result of an earlier run was taken."
+        ),
     ] = {}
     warning_count: Annotated[
         Count, Meta(description="Of what may be wrong with the result; it changes no status.")
@@ -239,7 +242,9 @@ class Partition(Answer):
     number: Annotated[Count, Meta(description="Counting from 0.")]
     files: Annotated[Count | None, Meta(description="null: not kept.")]
     bytes: Annotated[Count | None, Meta(description="null: a size is known only once it is fetched.")]
-    phase: Annotated[str | None, Meta(description="Of its task; null: that has not begun.")]
+    phase: Annotated[
+        str | None, Meta(description="Of its task; null: that has not begun. `Reused`: it needs none.")
+    ]
     message: str | None
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ogdc_shared.argo.explanations import Limits, ended_by, is_cut_off, read_limits, waits_for
 from ogdc_shared.argo.retry import OUT_OF_MEMORY, is_worth_retrying
-from ogdc_shared.layout import LIST, LISTED_COUNT_PATHS, PUBLISH, is_list_task, stage_of
+from ogdc_shared.layout import LIST, LISTED_COUNT_PATHS, PUBLISH, REUSE_TASK, is_list_task, stage_of
 from ogdc_shared.phases import FAILED_PHASES, RUN_STATUSES, TERMINAL_PHASES, Phase
 from ogdc_shared.run_warnings import RunWarnings, count_before_failure, read_warnings
 from ogdc_shared.telemetry.tracing import Trace, read_trace
@@ -85,6 +85,8 @@ class WorkflowState(NamedTuple):
     """As the task `list` found them, like the next two; None: there is none, or it has not ended yet."""
     input_files: int | None = None
     input_bytes: int | None = None
+    reused: int | None = None
+    """How many partitions have no task, since an earlier run's result was taken; None: nobody has looked."""
     fail_fast: bool = False
     """Whether it is to be stopped once a task has failed, and is not being stopped yet."""
     trace: Trace | None = None
@@ -135,7 +137,7 @@ def read_workflow(workflow: dict[str, Any]) -> WorkflowState:
     limits = cache(partial(read_limits, spec))
     seen = sorted(_tasks(nodes, limits=limits), key=_by_template_and_partition)
     tasks = tuple(each.task for each in seen)
-    found = _found_by_list(nodes)
+    found = _put_out(nodes, LIST, LISTED_COUNT_PATHS)
     stopped = spec.get("shutdown") is not None
     reason = _first_failure(seen, stopped=stopped) if phase in FAILED_PHASES else None
     message = _text(status, "message")
@@ -158,6 +160,7 @@ def read_workflow(workflow: dict[str, Any]) -> WorkflowState:
         partitions=found.get("partitions"),
         input_files=found.get("files"),
         input_bytes=found.get("bytes"),
+        reused=_put_out(nodes, REUSE_TASK, {"reused"}).get("reused"),
         fail_fast=labels.get(FAIL_FAST_LABEL) == "true" and not stopped,
         trace=read_trace(annotations.get(TRACE_ANNOTATION)),
         warnings=_warnings(nodes, tasks if phase in FAILED_PHASES else ()),
@@ -222,13 +225,13 @@ def _task(node_id: str, *, node: Node, pod: Node, limits: Callable[[str], Limits
     return _Seen(task, message, _time(pod.started_at, "startedAt") if pod.phase == Phase.PENDING else None)
 
 
-def _found_by_list(nodes: dict[str, Node]) -> dict[str, int]:
-    """Read what the pod of the template `list` put out, where there is one and it has ended well."""
+def _put_out(nodes: dict[str, Node], template: str, names: Container[str]) -> dict[str, int]:
+    """Read the numbers that the pod of a template put out, where there is one and it has ended well."""
     for node in nodes.values():
-        if node.template_name == LIST and (node.type, node.phase) == ("Pod", Phase.SUCCEEDED):
+        if node.template_name == template and (node.type, node.phase) == ("Pod", Phase.SUCCEEDED):
             return {
                 name: _number(value, f"the output parameter {name}", digits=18)
-                for name, value in _parameters(node.outputs, LISTED_COUNT_PATHS)
+                for name, value in _parameters(node.outputs, names)
             }
     return {}
 

@@ -26,6 +26,7 @@ from ogdc_shared.errors import (
 )
 from ogdc_shared.outputs.policies import EXCLUSIVE, policy_of
 from ogdc_shared.phases import FAILED_PHASES
+from ogdc_shared.plan import REUSE_LABEL
 
 
 class NewRun(NamedTuple):
@@ -55,6 +56,20 @@ class NewRun(NamedTuple):
     """None: not known beforehand."""
     parameters: dict[str, Any] | None = None
     """Their values by name, as everybody may see them."""
+
+
+class EarlierRun(NamedTuple):
+    """A run whose results another may take."""
+
+    name: str
+    succeeded: bool
+
+
+def earlier_runs(conn: Connection, *, submitted_by: UUID, recipe_id: str, label: str) -> list[EarlierRun]:
+    """Read the newest runs of a user and a recipe that bear a `REUSE_LABEL`."""
+    wanted = {"submitted_by": submitted_by, "recipe_id": recipe_id, "label": label, "key": REUSE_LABEL}
+    cursor = conn.cursor(row_factory=class_row(EarlierRun))
+    return cursor.execute(load_queries("submissions")["earlier_runs"], wanted).fetchall()
 
 
 def record_submission(conn: Connection, new: NewRun) -> Run:

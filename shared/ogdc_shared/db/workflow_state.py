@@ -20,7 +20,7 @@ from ogdc_shared.argo.state import TaskState, WorkflowState
 from ogdc_shared.db.queries import load_queries
 from ogdc_shared.errors import DatabaseUnavailableError
 from ogdc_shared.layout import PROCESS
-from ogdc_shared.phases import TERMINAL_PHASES
+from ogdc_shared.phases import REUSED, TERMINAL_PHASES
 
 _MAX_TRIES = 100
 """Each one lost is one that another has won."""
@@ -159,7 +159,9 @@ def _state(state: WorkflowState) -> dict[str, Any]:
     return state._asdict() | {
         "version": state.resource_version,
         "task_counts": json.dumps(Counter(task.phase for task in state.tasks)),
-        "partition_counts": json.dumps(Counter(partitioned)),
+        "partition_counts": json.dumps(
+            {**Counter(partitioned), **({REUSED: state.reused} if state.reused else {})}
+        ),
         "warnings": state.warnings and state.warnings.to_json(),
     }
 

@@ -64,6 +64,8 @@ class Packed(NamedTuple):
     bundle: bytes
     content: str
     """Its `content_digest`."""
+    files: tuple[tuple[str, str], ...] = ()
+    """Path and digest of each of its files."""
 
 
 def pack(directory: Path, *, on_left_out: Callable[[LeftOut], None] = lambda _: None) -> bytes:
@@ -101,7 +103,7 @@ def pack_with_digest(directory: Path, *, on_left_out: Callable[[LeftOut], None] 
                 hashed = _Hashed(file)
                 archive.addfile(header, hashed)
                 digests.append((name, hashed.digest()))
-    return Packed(_bounded(buffer.getvalue()), files_digest(digests))
+    return Packed(_bounded(buffer.getvalue()), files_digest(digests), tuple(digests))
 
 
 def unpack(data: bytes | BinaryIO, into: Path) -> None:

@@ -159,6 +159,20 @@ Failures = Annotated[
 ]
 
 
+def _share(value: object) -> float:
+    text = "" if isinstance(value, bool) else str(value)
+    if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,6})?%", text) or float(text[:-1]) > 100:
+        raise ValueError("is no share, such as 1%.")
+    return float(text[:-1]) / 100
+
+
+Share = Annotated[
+    float,
+    BeforeValidator(_share),
+    WithJsonSchema({"type": "string", "pattern": r"^[0-9]{1,3}(\.[0-9]{1,6})?%$"}),
+]
+
+
 class Strict(BaseModel):
     """Unknown keys are errors: a mistyped key must not be without effect."""
 

@@ -20,6 +20,7 @@ from ogdc_shared.recipe.field_types import (
     RecipeName,
     Seconds,
     SecretName,
+    Share,
     SideFile,
     Size,
     Strict,
@@ -125,6 +126,17 @@ class ShellWorkflow(Workflow):
     sh_file: SideFile = Field(
         default="recipe.sh",
         description="The file with the commands, one a line, relative to the recipe directory.",
+    )
+    reuse: bool | None = Field(
+        default=None,
+        description="Whether results of the same commands, inputs and programs are taken from earlier runs; "
+        "if not given, they are as far as the commands show nothing that may make another result each time "
+        "(secrets, the internet, the time, chance).",
+    )
+    reuse_check: Share | None = Field(
+        default=None,
+        description="The share of partitions, such as 1%, that are run although their result is known, to "
+        "compare both; none: no partition is.",
     )
     strict: bool = Field(
         default=True,

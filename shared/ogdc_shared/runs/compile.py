@@ -29,6 +29,7 @@ from ogdc_shared.recipe.models import Parallel, RecipeMeta
 from ogdc_shared.recipe.parameters import NOTHING_GIVEN, Values, as_shown, as_variables, read_values
 from ogdc_shared.recipe.recipe import Recipe, output_refusal
 from ogdc_shared.runs.recipe_types import check_type, needs, plans
+from ogdc_shared.runs.reuse import Reusing, plan_reuse
 from ogdc_shared.runs.stage_facts import RunFacts
 from ogdc_shared.runs.trigger_inputs import SUBMITTED, TriggerInputs
 from ogdc_shared.storage.store import ArtifactStore
@@ -85,6 +86,7 @@ def compiled_recipe(
     cache: bool = True,
     trigger_inputs: TriggerInputs = SUBMITTED,
     credentials: Callable[[], Credentials] | None = None,
+    reusing: Reusing | None = None,
 ) -> Iterator[CompiledRun]:
     """Resolve a recipe's inputs and lend what it becomes: a new run of its own name.
 
@@ -135,6 +137,7 @@ def compiled_recipe(
             overwrite=overwrite,
             cache=cache,
             trigger_inputs=trigger_inputs,
+            reusing=reusing,
         )
 
 
@@ -192,10 +195,11 @@ def _compile(
     overwrite: bool,
     cache: bool,
     trigger_inputs: TriggerInputs,
+    reusing: Reusing | None,
 ) -> CompiledRun:
     from ogdc_shared.workflow.build import build_workflow
 
-    bundle, content = pack_with_digest(recipe.directory)
+    bundle, content, own_files = pack_with_digest(recipe.directory)
     snapshot = digest(bundle)
     facts = RunFacts(
         partitioning=_partitioning(recipe.meta.workflow.parallel, settings.worker),
@@ -204,8 +208,10 @@ def _compile(
         variables=(*trigger_inputs.variables, *as_variables(values)),
         cache=cache,
     )
-    stages = plans(recipe, facts)
-    plan = stages[0]
+    first, *later = plans(recipe, facts)
+    reuse = reusing and plan_reuse(recipe, first, own_files, settings=settings, run=reusing)
+    plan = first._replace(reuse=reuse.reuse if reuse else None)
+    stages = (plan, *later)
     partitions = packs = None
     if not plan.volumes:
         partitions = tuple(files.items_of(plan).divided(plan.partitioning))
@@ -231,9 +237,10 @@ def _compile(
                 recipe, triggered=bool(trigger_inputs.inputs), snapshot=snapshot, settings=settings
             )._replace(
                 plan=_digest(plan),
-                later=tuple(_later(stage, recipe.meta, settings) for stage in stages[1:]),
+                later=tuple(_later(stage, recipe.meta, settings) for stage in later),
                 partitions_digest=None if packs is None else packs.root,
                 per_pack=None if packs is None else packs.per_pack,
+                **(reuse.facts() if reuse else {}),
             ),
             partitions=None if partitions is None else len(partitions),
             settings=settings,

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ogdc_shared.argo.state import TaskState
 from ogdc_shared.context import Context
 from ogdc_shared.db.runs import Run
 from ogdc_shared.db.tasks import partition_tasks
 from ogdc_shared.layout import division_key
+from ogdc_shared.phases import REUSED
 from ogdc_shared.plan import Division
+from ogdc_shared.runs.taken import TakenPartition, taken_partitions
 from ogdc_shared.storage.store import ArtifactNotFoundError
 
 
@@ -22,7 +25,7 @@ class PartitionState(NamedTuple):
     bytes: int | None
     """Their size; None where that of a file is not known beforehand."""
     phase: str | None
-    """Of its task; None: that has not begun."""
+    """Of its task; None: that has not begun. `Reused`: it needs none."""
     message: str | None
 
 
@@ -39,16 +42,25 @@ def list_partitions(context: Context, run: Run, *, limit: int, offset: int) -> l
     division = _division(context, run)
     with context.database.autocommit() as conn:
         tasks = partition_tasks(conn, run.id, numbers)
+    taken = taken_partitions(context, run)
     return [
         PartitionState(
-            number=number,
-            files=division.files[number] if division else None,
-            bytes=division.sizes[number] if division else None,
-            phase=tasks[number].phase if number in tasks else None,
-            message=tasks[number].message if number in tasks else None,
+            number,
+            division.files[number] if division else None,
+            division.sizes[number] if division else None,
+            *_outcome(tasks.get(number), taken.get(number)),
         )
         for number in numbers
     ]
+
+
+def _outcome(task: TaskState | None, taken: TakenPartition | None) -> tuple[str | None, str | None]:
+    """The phase and the message of a partition."""
+    if taken and taken.whole:
+        return REUSED, taken.to_text()
+    if task is None:
+        return None, None
+    return task.phase, task.message or (taken and taken.to_text())
 
 
 def _division(context: Context, run: Run) -> Division | None:

@@ -19,7 +19,14 @@ from ogdc_shared.auth.caller import Caller
 from ogdc_shared.context import Context
 from ogdc_shared.db.audit import Action, record_act
 from ogdc_shared.db.runs import Run
-from ogdc_shared.db.submissions import NewRun, find_submission, record_submission, withdraw
+from ogdc_shared.db.submissions import (
+    EarlierRun,
+    NewRun,
+    earlier_runs,
+    find_submission,
+    record_submission,
+    withdraw,
+)
 from ogdc_shared.db.users import caller_id
 from ogdc_shared.errors import ArgoUnavailableError, LimitError, OgdcError
 from ogdc_shared.layout import run_prefix, snapshot_key
@@ -29,6 +36,7 @@ from ogdc_shared.runs.compile import CompiledRun, compiled_recipe, store_artifac
 from ogdc_shared.runs.describe import describe
 from ogdc_shared.runs.handover import ensure_handed_over, hand_over
 from ogdc_shared.runs.recipes import RecipeSource, opened_recipe
+from ogdc_shared.runs.reuse import Reusing
 from ogdc_shared.runs.trigger_inputs import SUBMITTED, TriggerInputs
 from ogdc_shared.telemetry.base import RUNS_SUBMITTED
 from ogdc_shared.telemetry.tracing import within
@@ -44,6 +52,7 @@ def submit_recipe(
     parameters: Mapping[str, Any] = NOTHING_GIVEN,
     overwrite: bool = False,
     cache: bool = True,
+    fresh: bool = False,
     idempotency_key: str | None = None,
     trigger_inputs: TriggerInputs = SUBMITTED,
     on_advice: Callable[[tuple[str, ...]], None] = lambda _: None,
@@ -57,6 +66,7 @@ def submit_recipe(
         parameters: Values of the recipe's parameters by name (see `recipe.parameters.read_values`).
         overwrite: Replace the recipe's published data.
         cache: Whether inputs that were fetched before may be used.
+        fresh: Whether everything is run anew, also what is known from earlier runs.
         idempotency_key: Makes repeating a request harmless: one caller, key and request make one run.
         trigger_inputs: What the run is given besides. The same for the same key.
         on_advice: Called with what the recipe's author may not have meant, also of a run that was there.
@@ -84,6 +94,7 @@ def submit_recipe(
             cache=cache,
             trigger_inputs=trigger_inputs,
             credentials=context.credentials,
+            reusing=_reusing(context, user_id, recipe.id, fresh=fresh or not cache),
         ) as compiled,
     ):
         known = {"recipe_id": recipe.id, "overwrite": overwrite, "submitted_by": user_id}
@@ -93,8 +104,8 @@ def submit_recipe(
     with within(run=run.name):
         if run.name != new.name:
             ensure_handed_over(context, run)
-            return run
-        _start(context, new, caller=caller, started_by=started_by)
+        else:
+            _start(context, new, caller=caller, started_by=started_by)
     return run
 
 
@@ -112,6 +123,14 @@ def _advice(context: Context, run: Run) -> tuple[str, ...]:
             return recipe.advice
     except OgdcError:
         return ()
+
+
+def _reusing(context: Context, user_id: UUID, recipe_id: str, *, fresh: bool) -> Reusing:
+    def find(label: str) -> list[EarlierRun]:
+        with context.database.autocommit() as conn:
+            return earlier_runs(conn, submitted_by=user_id, recipe_id=recipe_id, label=label)
+
+    return Reusing(user_id, find, fresh=fresh)
 
 
 def _new_run(compiled: CompiledRun, source: RecipeSource, **known: Any) -> NewRun:

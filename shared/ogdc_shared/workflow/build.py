@@ -19,6 +19,7 @@ from ogdc_shared.argo.state import FAIL_FAST_LABEL, TRACE_ANNOTATION
 from ogdc_shared.config import ArgoSettings, Settings, WorkerSettings
 from ogdc_shared.imports import collection_paused
 from ogdc_shared.outputs.policies import policy_of
+from ogdc_shared.plan import REUSE_LABEL
 from ogdc_shared.telemetry.tracing import Trace, read_trace
 from ogdc_shared.workflow import templates
 from ogdc_shared.workflow.facts import RecipeFacts, Stage, check_facts
@@ -103,6 +104,8 @@ def _check(name: str, recipe: RecipeFacts, partitions: int | None, trace: Trace 
         raise ValueError(f"No workflow can be named {name!r} or have {partitions} partitions.")
     if (partitions is None) != bool(recipe.claims):
         raise ValueError("Inputs on volumes are listed by the workflow, all others before there is one.")
+    if recipe.takes and (recipe.reuse is None or recipe.later):
+        raise ValueError("Results are taken of a scope, and for runs of one stage alone.")
     if recipe.later and recipe.allowed_failures is not None:
         raise ValueError("Which items failed is counted for one stage alone.")
 
@@ -112,6 +115,7 @@ def _labels(name: str, recipe: RecipeFacts, *, fans_out: bool) -> dict[str, str]
         "ogdc/recipe-id": recipe.recipe_id,
         "ogdc/run": name,
         "ogdc/persist-workflow-in-archive": "true",
+        **({REUSE_LABEL: recipe.reuse_label} if recipe.reuse_label else {}),
     } | ({FAIL_FAST_LABEL: "true"} if recipe.fail_fast and fans_out else {})
 
 
@@ -135,6 +139,8 @@ def _identity(argo: ArgoSettings) -> dict[str, Any]:
 def _stage_templates(stage: Stage, facts: templates.Facts) -> Iterator[m.Template]:
     if templates.is_listed(stage, facts["recipe"]):
         yield templates.list_template(stage, **facts)
+    if templates.takes(stage, facts["recipe"]):
+        yield templates.reuse_template(stage, **facts)
     yield templates.stage_template(stage, **facts)
 
 
@@ -167,14 +173,30 @@ def _stage_tasks(stage: Stage, recipe: RecipeFacts, *, count: str) -> list[m.DAG
         name = layout.list_task(stage.name)
         listing = [m.DAGTask(name=name, template=name, depends=" && ".join(stage.after) or None)]
         listed = {what: _listed(what, stage) for what in (templates.DIGEST, templates.PER_PACK)}
+    before = [*listing, *_reuse_task(stage, recipe, listing, listed)]
+    left = f"{{{{tasks.{layout.REUSE_TASK}.outputs.parameters.{templates.LEFT}}}}}"
+    over = {"with_param": left} if len(before) > len(listing) else {"with_sequence": m.Sequence(count=count)}
     processing = m.DAGTask(
         name=stage.name,
         template=stage.name,
-        depends=listing[0].name if listing else None,
+        depends=" && ".join(task.name for task in before) or None,
         arguments=_arguments(partition="{{item}}", **listed),
-        with_sequence=m.Sequence(count=count),
+        **over,
     )
-    return [*listing, processing]
+    return [*before, processing]
+
+
+def _reuse_task(
+    stage: Stage, recipe: RecipeFacts, listing: list[m.DAGTask], listed: dict[str, str]
+) -> Iterator[m.DAGTask]:
+    """Build the task that takes what is known of a stage; the stage's tasks are for what it leaves to do."""
+    if templates.takes(stage, recipe):
+        yield m.DAGTask(
+            name=layout.REUSE_TASK,
+            template=layout.REUSE_TASK,
+            depends=listing[0].name if listing else None,
+            arguments=_arguments(**{templates.DIGEST: listed[templates.DIGEST]}) if listed else None,
+        )
 
 
 def _listed(what: str, stage: Stage) -> str:

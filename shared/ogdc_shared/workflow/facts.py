@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ogdc_shared import dns_label
 from ogdc_shared.errors import InvalidRecipeError
-from ogdc_shared.layout import PROCESS, PUBLISH
+from ogdc_shared.layout import PROCESS, PUBLISH, REUSE_TASK
 from ogdc_shared.outputs.output_type import OutputType
 from ogdc_shared.outputs.policies import OFFERED
 
@@ -82,6 +82,14 @@ class RecipeFacts(NamedTuple):
     """What is not public and its commands may reach, on one machine: `host:port` in numbers."""
     later: tuple[Stage, ...] = ()
     """The stages after the first, whose facts are those above."""
+    reuse: str | None = None
+    """The scope of results that later runs may take (see `plan.Reuse`); None: nothing is kept."""
+    reuse_label: str | None = None
+    """What tells runs that may take each other's results."""
+    takes: bool = False
+    """Whether earlier runs may have left results, so that a task looks before all others."""
+    unended: tuple[str, ...] = ()
+    """Runs whose workspaces that task looks through: they may have kept results, and have not published."""
 
     @property
     def stages(self) -> tuple[Stage, ...]:
@@ -99,6 +107,7 @@ ADDRESSES_ANNOTATION = "ogdc/addresses"
 _QUANTITY = (r"[0-9]+(\.[0-9]+)?(m|k|[MGTPE]|[KMGTPE]i)?", "a Kubernetes quantity such as 500m, 2 or 8Gi")
 _NUMBER = (r"[0-9]{1,9}", "a whole number")
 _DIGEST = (r"[0-9a-f]{64}", "a SHA-256 digest in hex")
+_SHORT_DIGEST = (r"[0-9a-f]{32}", "half a SHA-256 digest in hex")
 _FLAG = (r"True|False", "true or false")
 _CLAIM = (dns_label.PATTERN, "a DNS-1123 label of at most 63 characters")
 _ADDRESS = (
@@ -109,7 +118,7 @@ _IMAGE = (r"[a-zA-Z0-9][-a-zA-Z0-9_.:/@]{0,254}", "the name of an image")
 _STAGE = (rf"(?=.{{1,30}}\Z){dns_label.PATTERN}", "the name of a stage")
 _STAGE_FORMS = {
     "name": (
-        rf"(?!(list|main|{PROCESS}|{PUBLISH})\b)(?=.{{1,30}}\Z){dns_label.PATTERN}",
+        rf"(?!(list|main|{PROCESS}|{PUBLISH}|{REUSE_TASK})\b)(?=.{{1,30}}\Z){dns_label.PATTERN}",
         "the name of a stage",
     ),
     "plan": _DIGEST,
@@ -139,6 +148,9 @@ _FORMS = {
     "max_parallelism": _NUMBER,
     "fail_fast": _FLAG,
     "allowed_failures": (r"[0-9]{1,9}|[0-9]{1,3}(\.[0-9]{1,6})?%", "a whole number or a percentage"),
+    "reuse": _SHORT_DIGEST,
+    "reuse_label": _SHORT_DIGEST,
+    "takes": _FLAG,
     "network": ("|".join(NETWORK_PURPOSES), "none, inputs or commands"),
 }
 
@@ -162,6 +174,7 @@ def check_facts(recipe: RecipeFacts) -> None:
     values = [(key, getattr(recipe, key), form) for key, form in _FORMS.items()]
     values += [("claims", claim, _CLAIM) for claim in recipe.claims]
     values += [("secrets", secret, _CLAIM) for secret in recipe.secrets]
+    values += [("unended", run, _CLAIM) for run in recipe.unended]
     values += [("addresses", address, _ADDRESS) for address in recipe.addresses]
     values += [
         (f"{stage.name!r}: {key}", getattr(stage, key), form)

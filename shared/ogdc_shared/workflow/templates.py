@@ -38,6 +38,10 @@ _LISTED = {
 }
 
 
+LEFT = "left"
+"""The parameter by which `reuse` tells which partitions have to be run."""
+
+
 class Facts(TypedDict):
     """What every template is made from."""
 
@@ -74,6 +78,58 @@ def list_template(stage: Stage, *, name: str, recipe: RecipeFacts, settings: Set
                 _file("partitions", path=layout.LISTED_PACKS_PATH, key=partitions),
                 _log(name, layout.list_task(stage.name)),
             ],
+        ),
+        retry_strategy=_retry_strategy(recipe, settings.argo),
+    )
+
+
+def takes(stage: Stage, recipe: RecipeFacts) -> bool:
+    """Whether results of a stage may be taken from earlier runs."""
+    return recipe.takes and stage.before is None
+
+
+def reuse_template(stage: Stage, *, name: str, recipe: RecipeFacts, settings: Settings) -> m.Template:
+    """Build the task that takes what is known of partitions: it sees the volume, and runs no command."""
+    listed = [m.Parameter(name=DIGEST)] if is_listed(stage, recipe) else []
+    expected = _expected(plan=stage.plan, partitions=_DIGEST if listed else recipe.partitions_digest)
+    mounts = [
+        workflow_mount(layout.WORKFLOW_MOUNT),
+        *_input_mounts(stage, name=name, recipe=recipe, worker=settings.worker),
+    ]
+    fetching = fetches(stage, recipe)
+    if fetching and settings.worker.credentials_secret:
+        mounts.append(credentials_mount())
+    return m.Template(
+        name=layout.REUSE_TASK,
+        metadata=_network("inputs" if fetching else "none"),
+        inputs=m.Inputs(
+            parameters=listed or None,
+            artifacts=[
+                _plan(name, stage),
+                _file(
+                    "partitions", path=layout.PACKS_PATH, key=layout.partitions_directory(name, stage.name)
+                ),
+                _recipe(recipe),
+            ],
+        ),
+        container=_container(
+            arguments=[
+                layout.REUSE_TASK,
+                *("--run", name),
+                *(["--unended", *recipe.unended] if recipe.unended else []),
+                *("--expect", *expected),
+            ],
+            mounts=mounts,
+            image=stage.image,
+            worker=settings.worker,
+            names_image=True,
+        ),
+        outputs=m.Outputs(
+            parameters=[
+                m.Parameter(name=LEFT, value_from=m.ValueFrom(path=layout.LEFT_PATH)),
+                m.Parameter(name="reused", value_from=m.ValueFrom(path=layout.REUSED_COUNT_PATH)),
+            ],
+            artifacts=[_file("reused", path=layout.REUSED_PATH, key=layout.reused_key(name))],
         ),
         retry_strategy=_retry_strategy(recipe, settings.argo),
     )
@@ -152,6 +208,7 @@ def publish_template(*, name: str, recipe: RecipeFacts, settings: Settings, over
                 *("--rights", settings.worker.published_rights),
                 *(["--allowed-failures", recipe.allowed_failures] if recipe.allowed_failures else []),
                 *(["--overwrite"] if overwrite else []),
+                *(_reuse_options(recipe.reuse, settings) if recipe.reuse else []),
             ],
             mounts=[workflow_mount(layout.WORKFLOW_MOUNT)],
             scratch=recipe.scratch,
@@ -160,6 +217,10 @@ def publish_template(*, name: str, recipe: RecipeFacts, settings: Settings, over
         outputs=_outputs(name, recipe),
         retry_strategy=_retry_strategy(recipe, settings.argo),
     )
+
+
+def _reuse_options(scope: str, settings: Settings) -> list[str]:
+    return ["--reuse", scope, "--reuse-bytes", settings.worker.reuse_size]
 
 
 def partitions_of(stage: str) -> str:

@@ -62,6 +62,10 @@ class Fetched(NamedTuple):
     """Where its server had it in the end; None: at its source, or that is not known."""
     checksum: str | None = None
     """Algorithm and digest, as `sha256:9f86…`; None: an earlier try fetched it."""
+    etag: str = ""
+    """What its server called that state of it; empty: nothing."""
+    modified: str = ""
+    """When it was changed, as its server said; likewise."""
 
 
 class _Unfetched(NamedTuple):
@@ -209,6 +213,7 @@ class _Fetching:
         file, place = self._files[number], f"{self._store}/{number}"
         os.makedirs(place, exist_ok=True)
         name, cached, url, checksum = _only_file(place), False, None, None
+        response = Response(pieces=())
         if name is None:
             part = PartialFile(f"{place}.part")
             found = self._cached(file, part)
@@ -225,7 +230,8 @@ class _Fetching:
             progress.finished(number)
         seconds = round(time.monotonic() - started, 3)
         size = os.path.getsize(f"{place}/{name}")
-        return Fetched(file.source, name, size, seconds, cached, url or None, checksum)
+        validators = response.etag, response.modified
+        return Fetched(file.source, name, size, seconds, cached, url or None, checksum, *validators)
 
     def with_others(self, error: InputNotFoundError, *, fetched: int) -> InputNotFoundError:
         """Say of what else there is nothing to fetch, as far as that is found out within seconds."""
@@ -301,7 +307,8 @@ class _Fetching:
             entry.copy_to(part.path)
         finally:
             entry.close()
-        return Downloaded(Response(pieces=(), name=entry.name), checksum)
+        response = Response(pieces=(), name=entry.name, etag=entry.etag, modified=entry.modified)
+        return Downloaded(response, checksum)
 
     def _is_good(self, file: InputFile, entry: CacheEntry) -> bool:
         if file.size not in {None, entry.size}:

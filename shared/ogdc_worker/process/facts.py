@@ -113,12 +113,21 @@ def _head(done: FinishedTask) -> dict[str, Any]:
         "started_at": done.started_at,
         "finished_at": now(),
         "software": _software(done.journal),
+        **_reused(done.journal),
         "totals": {
             "fetched": _total(entry["size"] for entry in _fetched(done.journal)),
             "ran": _total_run(done.journal),
             "wrote": _total(size for _, _, size in _files(done)),
         },
     }
+
+
+def _reused(journal: Journal) -> dict[str, Any]:
+    """Name the run whose results the task went on from, and of how many commands; nothing: of none."""
+    for entry in journal.entries():
+        if entry.get("event") == "reused":
+            return {"reused": _chosen(entry, ("run", "commands"))}
+    return {}
 
 
 def _total(sizes: Iterator[int]) -> dict[str, int]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from ogdc_shared.plan import InputFile
     from ogdc_worker.fetch.input_cache import InputCache
+    from ogdc_worker.fetch.inputs import Fetched
     from ogdc_worker.fetch.missing_inputs import MissingInputs
     from ogdc_worker.process.paths import ProcessPaths
     from ogdc_worker.report import Reporter
@@ -84,7 +85,7 @@ def _fetch(
             files,
             store=_store(paths),
             recipe=paths.recipe,
-            report=lambda fetched: reporter.event("fetched", **fetched._asdict()),
+            report=partial(_report_fetched, reporter),
             warn=lambda notice: reporter.event(
                 "fetch_delayed", **notice._asdict() | {"seconds": round(notice.seconds, 1)}
             ),
@@ -95,6 +96,14 @@ def _fetch(
         )
     if missing:
         missing.leave_account(paths.workspace)
+
+
+def _report_fetched(reporter: Reporter, fetched: Fetched) -> None:
+    facts = fetched._asdict()
+    validators = {name: facts.pop(name) for name in ("etag", "modified")}
+    if any(validators.values()):
+        reporter.note("validators", source=fetched.source, **validators)
+    reporter.event("fetched", **facts)
 
 
 def _may_be_missing(files: Sequence[InputFile], allowed: str, reporter: Reporter) -> MissingInputs:

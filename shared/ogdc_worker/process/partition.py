@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ogdc_shared.plan import InputFile, Partition, Plan
+    from ogdc_worker.process.keeping import Keeper
     from ogdc_worker.process.paths import ProcessPaths
     from ogdc_worker.process.per_file import FileByFile
     from ogdc_worker.report import Reporter
@@ -91,7 +92,12 @@ def _process(paths: ProcessPaths, reporter: Reporter, expected: Expected) -> Non
         started_at=now(),
     )
     try:
-        _Process(plan, partition, paths, reporter, checkpoint).run()
+        keeper = None
+        if plan.reuse:
+            from ogdc_worker.process.keeping import Keeper
+
+            keeper = Keeper(plan, partition.files, paths=paths, checkpoint=checkpoint, journal=journal)
+        _Process(plan, partition, paths, reporter, checkpoint, keeper=keeper).run()
         done = done._replace(succeeded=True)
     except OSError as exc:
         if exc.errno in NO_ROOM:
@@ -138,8 +144,11 @@ class _Process:
         paths: ProcessPaths,
         reporter: Reporter,
         checkpoint: Checkpoint,
+        *,
+        keeper: Keeper | None,
     ) -> None:
         self._plan = plan
+        self._keeper = keeper
         self._files = partition.files
         self._paths = paths
         self._reporter = reporter
@@ -161,12 +170,18 @@ class _Process:
         for step in self._steps_left():
             if self._phase == layout.FETCHING and step.name not in INPUT_STEPS:
                 return
+            if self._keeper:
+                self._keeper.before(step.name)
             facts = self._run_step(step)
             self._reporter.refuse_warnings()
             self._checkpoint.record(step.name, self._reporter.take_unrecorded())
+            if self._keeper:
+                self._keeper.after(step.name)
             if facts:
                 self._reporter.event(**facts)
             self._report_progress()
+        if self._keeper:
+            self._keeper.at_end()
         empty(self._paths.inputs)  # nobody reads them again, and the volume is shared
         if self._file_by_file:
             self._file_by_file.tidy()

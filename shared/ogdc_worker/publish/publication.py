@@ -34,6 +34,10 @@ class Publication(NamedTuple):
     """What others may do with a published directory."""
     allowed_failures: str | None = None
     """How many items may be missing, or which share of them (see `missing`); None: nobody has counted."""
+    reuse: str | None = None
+    """The scope of results that later runs may take (see `plan.Reuse`); None: nothing is kept."""
+    reuse_bytes: int = 20 << 30
+    """How much of the results of all scopes may be kept."""
     stage: str = layout.PROCESS
     """Whose outputs are the result: the last one."""
     before: tuple[tuple[str, int], ...] = ()

@@ -61,6 +61,10 @@ def publish(publication: Publication, reporter: Reporter) -> None:
     else:
         _publish_directory(publication, reporter)
         _clean_up(publication, reporter)
+    if publication.reuse is not None:
+        from ogdc_worker.reuse.collection import collect
+
+        collect(_at(publication, layout.REUSE), most=publication.reuse_bytes)
     reporter.leave_warnings(publication.warnings_path)
     reporter.event(
         "published",
@@ -97,7 +101,26 @@ def _list_missing(publication: Publication, reporter: Reporter) -> str | None:
     return account.to_json()
 
 
-def _look_through(publication: Publication, rights: Rights, missing: str | None) -> dict[str, int]:
+def _keep_for_later_runs(publication: Publication, reporter: Reporter) -> None:
+    """Take in what the tasks have kept, while their outputs are where they left them."""
+    if publication.reuse is None:
+        return
+    from ogdc_worker.reuse.harvest import harvest
+    from ogdc_worker.reuse.store import Store
+
+    store = Store(_at(publication, layout.reuse_store(publication.reuse)))
+    for each in harvest(store, publication.run, enumerate(publication.workspaces())):
+        reporter.warn(
+            "not_reproduced",
+            f"Partition {each.partition} made another result than run {each.run} of the same commands, "
+            "inputs and programs. What else was taken from earlier runs may be wrong as well: submit with "
+            "--fresh, and set workflow.reuse: false in meta.yml if the commands are meant to differ.",
+        )
+
+
+def _look_through(
+    publication: Publication, reporter: Reporter, rights: Rights, missing: str | None
+) -> dict[str, int]:
     """Look through the outputs, as `check_outputs` does, and put the list of missing items beside the first.
 
     Raises:
@@ -105,6 +128,7 @@ def _look_through(publication: Publication, rights: Rights, missing: str | None)
     """
     outputs = publication.outputs()
     names = check_outputs(outputs, rights)
+    _keep_for_later_runs(publication, reporter)
     if missing is not None:
         from ogdc_worker.missing_items import RESULT_NAME
 
@@ -119,7 +143,7 @@ def _look_through(publication: Publication, rights: Rights, missing: str | None)
 def _publish_zip(publication: Publication, reporter: Reporter) -> None:
     missing = _list_missing(publication, reporter)
     outputs = publication.outputs()
-    names = _look_through(publication, Rights(AS_LEFT), missing)
+    names = _look_through(publication, reporter, Rights(AS_LEFT), missing)
     found = {name: f"{outputs[number].directory}/{name}" for name, number in names.items()}
     found |= make_companions(publication, reporter, names)
     from ogdc_worker.publish.archive import write_zip
@@ -147,7 +171,7 @@ def _assemble(publication: Publication, reporter: Reporter) -> None:
     staging = _at(publication, layout.staging(publication.run))
     if not is_directory(staging):
         rights = Rights(publication.rights)
-        names = _look_through(publication, rights, missing)
+        names = _look_through(publication, reporter, rights, missing)
         for path in make_companions(publication, reporter, names).values():
             rights.give(path)
         flush_companions(publication)

@@ -1,7 +1,8 @@
 """`ogdc-worker tidy`: remove what runs left on the workflow volume once nobody can go on from it.
 
 A run that failed keeps its workspaces, since a retry goes on from them, and one with a `temporary` output
-keeps its own, since the zip is safe only once Argo has stored it. What is published is never touched.
+keeps its own, since the zip is safe only once Argo has stored it. Of results that are kept for later runs go
+those that none has taken for long, and those there is no room for. What is published is never touched.
 
 A directory is put aside before it is emptied: what is left of it when that is interrupted looks young.
 """
@@ -33,6 +34,10 @@ class Leftovers(NamedTuple):
     retry_days: int
     """How long a failed run can be retried; a day later nothing of it is needed."""
     volume: str = layout.WORKFLOW_MOUNT
+    reuse_days: int = 30
+    """How long a result is kept for later runs that none has taken."""
+    reuse_bytes: int = 20 << 30
+    """How much of such results may be kept."""
 
 
 def tidy(leftovers: Leftovers, reporter: Reporter) -> None:
@@ -50,6 +55,16 @@ def tidy(leftovers: Leftovers, reporter: Reporter) -> None:
         with _logging_errors(reporter, name):
             remove(f"{condemned}/{name}")
             reporter.event("removed", place=name)
+    _collect(leftovers, reporter)
+
+
+def _collect(leftovers: Leftovers, reporter: Reporter) -> None:
+    from ogdc_worker.reuse.collection import collect
+
+    kept = f"{leftovers.volume}/{layout.REUSE}"
+    gone = collect(kept, most=leftovers.reuse_bytes, days=leftovers.reuse_days)
+    if gone:
+        reporter.event("removed", place=layout.REUSE, bytes=gone)
 
 
 @contextmanager

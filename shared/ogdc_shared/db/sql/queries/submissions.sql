@@ -12,6 +12,19 @@ SELECT id FROM recipes WHERE id = (SELECT recipe_id FROM runs WHERE name = %(nam
 SELECT name, request_digest FROM runs
 WHERE submitted_by = %(submitted_by)s AND idempotency_key = %(idempotency_key)s
 
+-- name: earlier_runs
+-- Of a recipe that runs all the time only the newest are looked at: a manifest takes a moment to read.
+SELECT name, status = 'Succeeded' AS succeeded
+FROM (
+    SELECT name, status, submitted_at, manifest FROM runs
+    WHERE recipe_id = %(recipe_id)s AND submitted_by = %(submitted_by)s
+    ORDER BY submitted_at DESC
+    LIMIT 20
+) AS newest
+WHERE manifest->'metadata'->'labels'->>%(key)s = %(label)s
+ORDER BY submitted_at DESC
+LIMIT 5
+
 -- name: find_place_holders
 -- The other runs that publish, or have published, to a recipe's place on the workflow volume.
 SELECT

@@ -1,0 +1,136 @@
+"""Which of a recipe's commands are functions of their inputs, and which of its own files they depend on.
+
+A result is taken from an earlier run only where the same commands would make the same of the same. What
+shows that they might not ends it there: that command, and those after it, run each time. What does not show
+(a script that asks the time in words that are not looked for) is for `workflow.reuse: false`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from ogdc_shared.digests import files_digest
+from ogdc_shared.recipe.forms import META_FILE
+from ogdc_shared.recipe.input_models import FileInput, PvcMountInput, UrlListInput
+from ogdc_shared.recipe.models import ShellWorkflow
+from ogdc_shared.recipe.recipe import Recipe
+
+_SIGN = re.compile(
+    r"(?:^|(?<=[\s;&|(`'\"]))(?:/[\w./-]*/)?"
+    r"(?:date|uuidgen|shuf|hostname|hostid|whoami|logname|uptime|uname|stat|ps|df|du|last|who)(?=$|[\s;&|)`'\"])"
+    r"|\$\{?(?:RANDOM|SRANDOM|SECONDS|EPOCHSECONDS|EPOCHREALTIME|HOSTNAME|BASHPID|PPID|UID|EUID)\b"
+    r"|\$\$|/dev/u?random\b|/proc/|/sys/|\bls\s+-\w*[lt]|\bsort\s+-\w*R|\B-(?:mtime|mmin|newer\w*|ctime|atime)\b"
+    r"|\b(?:random|rand|srand|randn|uuid[1-5]?|datetime|gettimeofday|systime|strftime|getpid|urandom|sys\.time"
+    r"|time\.time|Sys\.time|Date\.now)\b|\b(?:now|today|runif|rnorm|sample)\(",
+)
+"""Of a line whose result may be another each time: the time, chance, the machine."""
+_BARE = re.compile(r"(?:RECIPE_DIR|/ogdc/recipe)(?![}\"']{0,2}/[\w.-]+)|__file__|BASH_SOURCE|\bdirname\b")
+"""Of a line that may look at the recipe's directory as a whole."""
+_BESIDE = re.compile(
+    r"/mnt/data\b|\bdirname\b|INPUT_FILE[%#]|INPUT_DIR\}?[\"']?/\.\.|\breadlink\b|\brealpath\b"
+)
+"""Of a line that may look at what lies beside a file on a volume, which is no input of its partition."""
+_READ_BYTES = 1 << 20
+"""Of a file of the recipe that is looked through; a longer one is taken for data."""
+
+
+class Reusable(NamedTuple):
+    """What of a recipe's results may be taken from an earlier run."""
+
+    commands: int
+    """How many of its first commands; 0: none."""
+    files: str
+    """Digest of those of its own files that its commands may read."""
+    reason: str = ""
+    """Why it is not all of them; empty where it is, or where the recipe says so itself."""
+
+
+def reusable(recipe: Recipe, files: Iterable[tuple[str, str]]) -> Reusable:
+    """Say what of a recipe's results may be taken from an earlier run.
+
+    Args:
+        recipe: The recipe.
+        files: Its own files, as path and digest.
+    """
+    texts = dict(_texts(recipe))
+    commands, reason = _functions(recipe, texts)
+    descriptive = set(_descriptive(recipe, texts))
+    return Reusable(
+        commands, files_digest((name, digest) for name, digest in files if name not in descriptive), reason
+    )
+
+
+def _functions(recipe: Recipe, texts: dict[str, str]) -> tuple[int, str]:
+    """Count the first commands that are functions of their inputs, and say why the next is not."""
+    workflow = recipe.meta.workflow
+    if not isinstance(workflow, ShellWorkflow) or workflow.reuse is False:
+        return 0, ""
+    if workflow.parallel.allowed_failures is not None:
+        return 0, "items may fail (workflow.parallel.allowed_failures)"
+    if workflow.reuse:
+        return len(recipe.commands), ""
+    if reason := _outside(recipe):
+        return 0, reason
+    scripts = {PurePosixPath(name).name: sign for name in texts if (sign := _sign(texts[name]))}
+    for position, command in enumerate(recipe.commands):
+        sign = _sign(command.text) or next((scripts[name] for name in scripts if name in command.text), None)
+        if sign:
+            return position, f"line {command.line} has {sign!r}, which may be another each time"
+    return len(recipe.commands), ""
+
+
+def _outside(recipe: Recipe) -> str:
+    """What commands may depend on that nobody knows; empty: nothing."""
+    if recipe.meta.workflow.secrets:
+        return "commands have secrets, which may lead to what changes"
+    if recipe.networked:
+        return "commands may use the internet, where things change"
+    if any(isinstance(param, PvcMountInput) for param in recipe.meta.input.params):
+        for command in recipe.commands:
+            if beside := _BESIDE.search(command.text):
+                return f"{beside[0]!r} may lead to files on a volume that are none of the inputs"
+    return ""
+
+
+def _sign(text: str) -> str | None:
+    match = _SIGN.search(text)
+    return match[0].strip() if match else None
+
+
+def _described(recipe: Recipe) -> set[str]:
+    """The files that say what the run is made of, which the plan and the manifests hold already."""
+    workflow = recipe.meta.workflow
+    named = {META_FILE}
+    if isinstance(workflow, ShellWorkflow):
+        named.add(workflow.sh_file)
+    for param in recipe.meta.input.params:
+        if isinstance(param, UrlListInput):
+            named.add(param.file)
+        elif isinstance(param, FileInput):
+            named.add(param.path)
+    return {str(PurePosixPath(name)) for name in named}
+
+
+def _descriptive(recipe: Recipe, texts: dict[str, str]) -> Iterator[str]:
+    """Yield those of them that no command seems to read by itself."""
+    said = [command.text for command in recipe.commands] + [*texts.values()]
+    if any(_BARE.search(text) for text in said):
+        return
+    for name in _described(recipe):
+        if not any(PurePosixPath(name).name in text for text in said):
+            yield name
+
+
+def _texts(recipe: Recipe) -> Iterator[tuple[str, str]]:
+    """Yield the files of a recipe that commands may run or read, as far as they are short texts."""
+    described = _described(recipe)
+    for path in sorted(Path(recipe.directory).rglob("*")):
+        name = path.relative_to(recipe.directory).as_posix()
+        if name in described or not path.is_file() or path.stat().st_size > _READ_BYTES:
+            continue
+        content = path.read_bytes()
+        if b"\0" not in content:
+            yield name, content.decode(errors="replace")

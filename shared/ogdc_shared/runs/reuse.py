@@ -1,0 +1,108 @@
+"""What of a run's results later runs may take, and whether there is anything to take for it.
+
+Who may read a result is whose run it is. So results are kept apart by user, and by recipe as well: what is
+published from them is one recipe's then, and no other's data can change with it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import UUID
+
+from ogdc_shared.config import Settings
+from ogdc_shared.db.submissions import EarlierRun
+from ogdc_shared.digests import digest
+from ogdc_shared.plan import Plan, Reuse
+from ogdc_shared.recipe.models import ShellWorkflow
+from ogdc_shared.recipe.quantities import amount
+from ogdc_shared.recipe.reuse import reusable
+
+if TYPE_CHECKING:
+    from ogdc_shared.recipe.recipe import Recipe
+
+_FORMAT = 1
+"""Of what makes a result, apart from commands, programs and inputs."""
+_SHARE_OF_ONE = 4
+"""The part of all that may be kept that one partition may have."""
+
+
+class Reusing(NamedTuple):
+    """Whose run it is, and what it may take."""
+
+    owner: UUID
+    earlier: Callable[[str], Iterable[EarlierRun]] = lambda _label: ()
+    """Gives the newest runs of the owner with this label."""
+    fresh: bool = False
+    """Whether everything is run anew; what it leaves is kept in the place of what was known."""
+
+
+class Found(NamedTuple):
+    """What a plan may reuse."""
+
+    reuse: Reuse
+    label: str
+    takes: bool = False
+    """Whether there are earlier runs."""
+    unended: tuple[str, ...] = ()
+    """Those of them that came to no good end, so that nobody has taken in what they have kept."""
+
+    def facts(self) -> dict[str, Any]:
+        """What the workflow has to know of it, as fields of `RecipeFacts`."""
+        return {
+            "reuse": self.reuse.scope,
+            "reuse_label": self.label,
+            "takes": self.takes,
+            "unended": self.unended,
+        }
+
+
+def plan_reuse(
+    recipe: Recipe, plan: Plan, files: Iterable[tuple[str, str]], *, settings: Settings, run: Reusing
+) -> Found | None:
+    """Say what of a run's results may be reused; None: nothing.
+
+    Args:
+        recipe: The recipe.
+        plan: Of its one stage.
+        files: The recipe's own files, as path and digest.
+        settings: The deployment's.
+        run: Whose it is.
+    """
+    workflow = recipe.meta.workflow
+    size = settings.worker.reuse_size
+    if size == "0" or not isinstance(workflow, ShellWorkflow):
+        return None
+    found = reusable(recipe, files)
+    if not found.commands:
+        return None
+    base = digest(json.dumps([_FORMAT, found.files, *_made_by(plan), sorted(workflow.secrets)]).encode())
+    label = digest(f"{base} {plan.commands[0].text}".encode())[:32]
+    earlier = [] if run.fresh else [*run.earlier(label)]
+    return Found(
+        Reuse(
+            scope=digest(f"{run.owner} {recipe.id}".encode())[:32],
+            base=base,
+            commands=found.commands,
+            most=amount(size) // _SHARE_OF_ONE,
+            checked=workflow.reuse_check or 0.0,
+        ),
+        label,
+        takes=bool(earlier),
+        unended=tuple(each.name for each in earlier if not each.succeeded),
+    )
+
+
+def _made_by(plan: Plan) -> list[object]:
+    """What of a plan, beside its commands, may make another result of the same inputs."""
+    return [
+        plan.shell,
+        plan.strict,
+        plan.per_file,
+        plan.items,
+        sorted(plan.variables),
+        plan.checks,
+        plan.warnings_fail,
+        [volume._asdict() for volume in plan.volumes],
+    ]

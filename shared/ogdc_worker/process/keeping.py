@@ -1,0 +1,174 @@
+"""In a task: keep what its commands leave, where a later run may find it.
+
+The task writes to its own workspace alone, as its commands could: `kept/<commands>/` for what each of them
+left, and of the last one only `about.json`, since its outputs stay where they are. `publish`, or the task
+that looks for what is known, moves it into the store (see `harvest`). Whatever goes wrong here fails nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+
+from ogdc_shared import layout
+from ogdc_shared.errors import PublishError
+from ogdc_shared.fast_typing import TYPE_CHECKING
+from ogdc_shared.removal import remove
+from ogdc_worker.reuse.inputs import of_all
+from ogdc_worker.reuse.keys import Keys
+from ogdc_worker.reuse.store import ABOUT, FILES, About, NotAsKeptError, described, read_plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from ogdc_shared.plan import InputFile, Plan
+    from ogdc_worker.process.checkpoint import Checkpoint
+    from ogdc_worker.process.journal import Journal
+    from ogdc_worker.process.paths import ProcessPaths
+
+_MAX_BETWEEN = 1 << 30
+"""Bytes of what a command leaves for the next one; it is copied, since that one may change it."""
+_MIN_FREE_SHARE, _MIN_FREE_BYTES = 0.1, 5 << 30
+"""What of the disk is left to others, the less of both."""
+_UNKNOWN = (OSError, ValueError, NotAsKeptError, PublishError)
+
+
+class Keeper:
+    """Keeps the results of one partition."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        files: tuple[InputFile, ...],
+        *,
+        paths: ProcessPaths,
+        checkpoint: Checkpoint,
+        journal: Journal,
+    ) -> None:
+        """Look at nothing yet; the plan has to say what of its results may be reused."""
+        self._plan = plan
+        self._files = files
+        self._paths = paths
+        self._checkpoint = checkpoint
+        self._journal = journal
+        self._note = f"{paths.workspace}/{layout.REUSE_NOTE}"
+        self._kept = f"{paths.workspace}/{layout.KEPT}"
+
+    def before(self, step: str) -> None:
+        """Note what the first command begins with; a task that goes on finds the note of its first try."""
+        if step == "run 1" and not os.path.lexists(self._note):
+            with self._harmlessly():
+                found = {"keys": self._keys(), "inputs": [*self._validators()]}
+                _write(f"{self._note}.new", found)
+                os.rename(f"{self._note}.new", self._note)
+
+    def after(self, step: str) -> None:
+        """Keep what a command has left for the next one."""
+        word, _, number = step.partition(" ")
+        if word == "run" and int(number) < len(self._plan.commands):
+            with self._harmlessly():
+                self._keep_between(int(number))
+
+    def at_end(self) -> None:
+        """Note what the last command has left."""
+        with self._harmlessly():
+            number = len(self._plan.commands)
+            if key := self._key(number):
+                files = described(self._paths.outputs, most=self._reuse.most)
+                place = self._empty_place(number)
+                about = About(key, number, tuple(self._checkpoint.finished), files, whole=True)
+                _write_text(f"{place}/{ABOUT}", about.to_json())
+
+    @property
+    def _reuse(self) -> Any:
+        return self._plan.reuse
+
+    def _keep_between(self, number: int) -> None:
+        key, place = self._key(number), f"{self._kept}/{number}"
+        if key is None or os.path.lexists(place):
+            return
+        files = described(self._paths.outputs, most=min(_MAX_BETWEEN, self._reuse.most))
+        if not _has_room(self._paths.workspace, sum(file.size for file in files)):
+            return
+        from ogdc_shared.copying import copy_tree
+
+        draft = self._empty_place("draft")
+        copy_tree(self._paths.outputs, f"{draft}/{FILES}")
+        for name in (layout.CHECKPOINT, layout.JOURNAL):
+            content = read_plain(f"{self._paths.workspace}/{name}")
+            _write_text(f"{draft}/{name}", (content or b"").decode(errors="replace"))
+        about = About(key, number, tuple(self._checkpoint.finished), files)
+        _write_text(f"{draft}/{ABOUT}", about.to_json())
+        os.rename(draft, place)
+
+    def _empty_place(self, name: int | str) -> str:
+        place = f"{self._kept}/{name}"
+        remove(place)
+        os.makedirs(place)
+        return place
+
+    def _key(self, number: int) -> str | None:
+        """What the result of a command is known by; None: it is not to be known.
+
+        The note was made before the first command; what it says has to be true still.
+        """
+        if number > self._reuse.commands:
+            return None
+        noted = json.loads(read_plain(self._note) or b"{}").get("keys")
+        found = self._keys()
+        return found[number - 1] if found and noted and noted[:number] == found[:number] else None
+
+    def _keys(self) -> list[str] | None:
+        inputs = of_all(self._files, recipe=self._paths.recipe, fetched=self._fetched())
+        commands = [each.text for each in self._plan.commands]
+        return None if inputs is None else Keys(self._reuse, commands, os.environ).of(inputs)
+
+    def _fetched(self) -> dict[str, tuple[str, str]]:
+        found = {}
+        for entry in self._journal.entries():
+            if entry.get("event") == "fetched" and str(entry.get("checksum", "")).startswith("sha256:"):
+                found[str(entry["source"])] = str(entry["name"]), str(entry["checksum"])
+        return found
+
+    def _validators(self) -> Iterator[dict[str, Any]]:
+        """Yield by what it can be told, without fetching it, whether an input is still the same."""
+        from ogdc_worker.reuse.remembered import request_digest
+
+        said = {
+            entry["source"]: entry
+            for entry in self._journal.entries()
+            if entry.get("event") == "validators" and isinstance(entry.get("source"), str)
+        }
+        fetched = self._fetched()
+        for file in self._files:
+            if file.kind != "url" or file.source not in fetched:
+                continue
+            validators = said.get(file.source, {})
+            etag, modified = str(validators.get("etag", "")), str(validators.get("modified", ""))
+            if etag or modified or file.checksum:
+                place, checksum = fetched[file.source]
+                known = {"place": place, "checksum": checksum, "etag": etag, "modified": modified}
+                yield {"request": request_digest(file)} | known
+
+    def _harmlessly(self) -> suppress:
+        return suppress(*_UNKNOWN)
+
+
+def _has_room(directory: str, size: int) -> bool:
+    disk = os.statvfs(directory)
+    left = min(_MIN_FREE_SHARE * disk.f_blocks * disk.f_frsize, _MIN_FREE_BYTES)
+    return disk.f_bavail * disk.f_frsize - size > left
+
+
+def _write(path: str, value: Any) -> None:
+    _write_text(path, json.dumps(value))
+
+
+def _write_text(path: str, text: str) -> None:
+    """Write a file anew, whatever a command has put in its place."""
+    remove(path)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    with open(os.open(path, flags, 0o644), "w", encoding="utf-8") as file:
+        file.write(text)

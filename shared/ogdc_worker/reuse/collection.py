@@ -1,0 +1,80 @@
+"""Removing what no run has taken for long, and what there is no room for: what was taken last goes last.
+
+An entry is put aside by renaming, so who is about to take it finds it whole or not at all; what a run has
+taken has names of its own by then.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from ogdc_shared.removal import remove
+from ogdc_shared.walking import is_directory
+from ogdc_worker.reuse.store import ABOUT, DRAFT, USED, read_plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ABANDONED_SECONDS = 86_400.0
+"""After which something half made is nobody's any more."""
+_INPUTS = "inputs"
+
+
+def collect(directory: str, *, most: int, days: int | None = None) -> int:
+    """Remove entries, and what was left half made.
+
+    Args:
+        directory: Holds the stores of all scopes.
+        most: Bytes that may stay.
+        days: After how many without being taken an entry goes; None: however long that is.
+
+    Returns:
+        How many bytes went.
+    """
+    now, total, gone = time.time(), 0, 0
+    for used, size, place in sorted(_entries(directory), reverse=True):
+        total += size
+        if total > most or (days is not None and now - used > days * 86_400):
+            gone += size
+            with suppress(OSError):
+                _discard(directory, place)
+    for place in _half_made(directory):
+        with suppress(OSError):
+            if now - os.lstat(place).st_mtime > ABANDONED_SECONDS:
+                remove(place)
+    return gone
+
+
+def _discard(directory: str, place: str) -> None:
+    aside = f"{directory}/{DRAFT}{os.urandom(8).hex()}"
+    os.rename(place, aside)
+    remove(aside)
+
+
+def _entries(directory: str) -> Iterator[tuple[float, int, str]]:
+    """Yield of each entry when it was taken last, its bytes and its place."""
+    for place in _places(directory):
+        with suppress(OSError, ValueError):
+            is_whole = os.path.isfile(f"{place}/{ABOUT}")
+            size = int(read_plain(f"{place}/{USED}", most=32) or b"0") if is_whole else 0
+            yield os.stat(f"{place}/{USED}" if is_whole else place).st_mtime, size, place
+
+
+def _places(directory: str) -> Iterator[str]:
+    for scope in _names(directory):
+        for digits in _names(f"{directory}/{scope}"):
+            if digits not in {_INPUTS} and not digits.startswith(DRAFT):
+                above = f"{directory}/{scope}/{digits}"
+                yield from (f"{above}/{key}" for key in _names(above))
+
+
+def _half_made(directory: str) -> Iterator[str]:
+    for above in (directory, *(f"{directory}/{scope}" for scope in _names(directory))):
+        yield from (f"{above}/{name}" for name in _names(above) if name.startswith(DRAFT))
+
+
+def _names(directory: str) -> list[str]:
+    return os.listdir(directory) if is_directory(directory) else []

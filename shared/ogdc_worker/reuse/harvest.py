@@ -1,0 +1,130 @@
+"""Move what tasks have kept in their workspaces into the store; by tasks that run no command.
+
+What a task says of itself is its own word, as its facts are: commands can write where it does. So a store
+holds the results of one user's runs of one recipe, and what those say can mislead nobody but them. It is data
+to whoever reads it here: no link is followed, and what is not as described is left.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
+
+from ogdc_shared import layout
+from ogdc_shared.errors import PublishError
+from ogdc_shared.removal import remove
+from ogdc_shared.walking import is_directory
+from ogdc_worker.reuse.remembered import remember
+from ogdc_worker.reuse.store import (
+    ABOUT,
+    FILES,
+    About,
+    NotAsKeptError,
+    Store,
+    is_as_described,
+    read_plain,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_BESIDE = (layout.CHECKPOINT, layout.JOURNAL, layout.FACTS, layout.WARNINGS)
+
+
+class Contradiction(NamedTuple):
+    """A partition that was run although its result was known, and made another."""
+
+    partition: int
+    run: str
+    """The run that made what was known."""
+
+
+def harvest(store: Store, run: str, workspaces: Iterable[tuple[int, str]]) -> Iterator[Contradiction]:
+    """Take in what the tasks of a run have kept.
+
+    Args:
+        store: Of their scope.
+        run: The run's name.
+        workspaces: Of each partition its number and its workspace.
+
+    Yields:
+        What a sample contradicts; of what was known is kept what is newer.
+    """
+    for number, workspace in workspaces:
+        with suppress(OSError, ValueError, NotAsKeptError, PublishError, AttributeError):
+            yield from _harvest(store, run, number, workspace)
+
+
+def _harvest(store: Store, run: str, number: int, workspace: str) -> Iterator[Contradiction]:
+    kept = f"{workspace}/{layout.KEPT}"
+    if not is_directory(workspace) or not is_directory(kept):
+        return
+    note = json.loads(read_plain(f"{workspace}/{layout.REUSE_NOTE}") or b"{}")
+    remember(store.directory, note.get("inputs", ()))
+    for name in sorted(filter(str.isdecimal, os.listdir(kept)), key=int):
+        about = _about(f"{kept}/{name}")
+        if about is None:
+            continue
+        known = store.find(about.key)
+        if known and _content(known.about) == _content(about) and known.about.whole >= about.whole:
+            remove(f"{kept}/{name}")
+            continue
+        if (
+            known
+            and _content(known.about) != _content(about)
+            and os.path.lexists(f"{workspace}/{layout.SAMPLED}")
+        ):
+            yield Contradiction(number, known.about.run)
+        _take_in(store, about._replace(run=run), f"{kept}/{name}", workspace)
+
+
+def _about(place: str) -> About | None:
+    content = read_plain(f"{place}/{ABOUT}") if is_directory(place) else None
+    about = None if content is None else About.from_json(content)
+    return about if about and re.fullmatch("[0-9a-f]{64}", about.key) else None
+
+
+def _content(about: About) -> list[tuple[object, ...]]:
+    return [(file.name, file.kind, file.size, file.what) for file in about.files]
+
+
+def _take_in(store: Store, about: About, place: str, workspace: str) -> None:
+    outputs = f"{workspace}/output_dir" if about.whole else f"{place}/{FILES}"
+    if not is_as_described(outputs, about.files):
+        return
+    draft = store.draft()
+    try:
+        if about.whole:
+            _link_all(about, outputs, f"{draft}/{FILES}")
+        else:
+            os.rename(outputs, f"{draft}/{FILES}")
+        for name in _BESIDE:
+            content = read_plain(f"{workspace if about.whole else place}/{name}")
+            if content is not None:
+                with open(f"{draft}/{name}", "wb") as file:
+                    file.write(content)
+        store.add(draft, about)
+        remove(place)
+    finally:
+        remove(draft)
+
+
+def _link_all(about: About, outputs: str, target: str) -> None:
+    """Give the outputs second names in the store: `publish` moves them and changes nothing but rights."""
+    from ogdc_shared.copying import copy_file
+
+    os.mkdir(target)
+    for file in about.files:
+        source, place = f"{outputs}/{file.name}", f"{target}/{file.name}"
+        if file.kind == "directory":
+            os.mkdir(place)
+        elif file.kind == "link":
+            os.symlink(file.what, place)
+        else:
+            try:
+                os.link(source, place, follow_symlinks=False)
+            except OSError:
+                copy_file(source, place)

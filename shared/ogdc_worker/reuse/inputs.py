@@ -1,0 +1,100 @@
+"""What stands for a partition's inputs: what is in them where it was read, else what changes when they do.
+
+- A file that is fetched: its place below `/input_dir`, and its SHA-256.
+- A file of the recipe: the same.
+- A file on a volume, which is read where it is: its path, size, and times of change. A write in the very
+  moment of another shows in neither; so a file that was changed a moment ago stands for nothing yet.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+
+from ogdc_shared.fast_typing import TYPE_CHECKING
+from ogdc_shared.layout import claim_mount
+from ogdc_worker.expected import file_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ogdc_shared.plan import InputFile
+
+_FINE, _COARSE = 100_000_000, 2_000_000_000
+"""Nanoseconds that a file has to be left alone: where times of change are fine ones, and where not."""
+_INDEXES = (".vrt", ".gti", ".qgs", ".qgz", ".map")
+"""Files that say where others are, which nobody has looked at."""
+_LISTS = (".txt", ".csv", ".lst", ".json", ".xml")
+"""Files that may do so."""
+_LOOKED_AT = 1 << 20
+
+
+def of_fetched(place: str, checksum: str) -> list[str]:
+    """What stands for a file that was fetched.
+
+    Args:
+        place: Below `/input_dir`.
+        checksum: `sha256:` and the digest.
+    """
+    return ["content", place, checksum]
+
+
+def of_recipe(file: InputFile, recipe: str) -> list[str]:
+    """What stands for a file of the recipe, whose directory is `recipe`."""
+    from ogdc_shared.filenames import last_component, placed
+
+    place = placed(file, last_component(file.source))
+    return of_fetched(place, f"sha256:{file_digest(f'{recipe}/{file.source}')}")
+
+
+def of_volume(path: str, *, now: int | None = None) -> list[str | int] | None:
+    """What stands for a file on a volume; None: nothing does.
+
+    Args:
+        path: Where it is.
+        now: Nanoseconds since 1970; None: now.
+    """
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    changed = max(status.st_mtime_ns, status.st_ctime_ns)
+    quiet = _FINE if status.st_ctime_ns % 1_000_000 else _COARSE
+    is_fresh = (time.time_ns() if now is None else now) - changed < quiet
+    if not stat.S_ISREG(status.st_mode) or is_fresh or _leads_elsewhere(path):
+        return None
+    return ["volume", path, status.st_size, status.st_mtime_ns, status.st_ctime_ns]
+
+
+def _leads_elsewhere(path: str) -> bool:
+    name = path.lower()
+    if not name.endswith(_LISTS):
+        return name.endswith(_INDEXES)
+    with open(path, "rb") as file:
+        return claim_mount("").encode() in file.read(_LOOKED_AT)
+
+
+def of_all(
+    files: tuple[InputFile, ...], *, recipe: str, fetched: Mapping[str, tuple[str, str]]
+) -> list[list[str | int]] | None:
+    """What stands for each of a partition's inputs; None: nothing does for one of them.
+
+    Args:
+        files: The inputs.
+        recipe: The recipe's directory.
+        fetched: By the source of a file that was fetched: its place and its checksum.
+    """
+    found: list[list[str | int]] = []
+    for file in files:
+        one: list[str | int] | None = None
+        if file.kind == "volume":
+            one = of_volume(file.source)
+        elif file.kind == "recipe":
+            one = [*of_recipe(file, recipe)]
+        elif file.source in fetched:
+            one = [*of_fetched(*fetched[file.source])]
+        if one is None:
+            return None
+        found.append(one)
+    return found

@@ -1,0 +1,51 @@
+"""What a result is known by: a digest over all that made it.
+
+The first digest stands for what the commands begin with: what the recipe is apart from its lines (see
+`ogdc_shared.runs.reuse`), the programs and the inputs. Each command makes of the digest before it the next.
+So what the fourth command left is known by the same digest whatever the fifth one says.
+"""
+
+from __future__ import annotations
+
+import json
+
+from ogdc_shared.digests import digest
+from ogdc_shared.fast_typing import TYPE_CHECKING
+from ogdc_worker.reuse.programs import Programs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from ogdc_shared.plan import Reuse
+
+FORMAT = 1
+"""Of all that is kept; to be raised with whatever makes another result of the same."""
+
+
+class Keys:
+    """What the results of a plan are known by, given its inputs."""
+
+    def __init__(self, reuse: Reuse, commands: Sequence[str], environ: Mapping[str, str]) -> None:
+        """Look at the programs as they are now.
+
+        Args:
+            reuse: What of the plan's results may be reused.
+            commands: Its command lines.
+            environ: The task's environment.
+        """
+        programs = Programs(environ)
+        self._begin = [FORMAT, reuse.base, programs.all_digest()]
+        self._commands = [(text, programs.named_digest(text)) for text in commands[: reuse.commands]]
+
+    def of(self, inputs: Iterable[Sequence[str | int]]) -> list[str]:
+        """The digest of what each command leaves, of those whose results may be reused.
+
+        Args:
+            inputs: What stands for each input (see `inputs`); their order is none of the result's matters.
+        """
+        known = sorted(json.dumps(list(each)) for each in inputs)
+        key, found = digest(json.dumps([*self._begin, known]).encode()), []
+        for command in self._commands:
+            key = digest(json.dumps([key, *command]).encode())
+            found.append(key)
+        return found

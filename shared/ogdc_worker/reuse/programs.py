@@ -1,0 +1,117 @@
+"""What stands for the programs that commands find: the image, as far as its name goes, and what is in it.
+
+A name may be given to another image, and on one machine there is none: programs are those of the system, of
+conda, of the user's own directories. Nobody can read all of them for each task. So looked at is what changes
+when programs do: the variables that lead to them, the directories that package managers write to, every file
+in directories of the user's own, and the programs that the commands name.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+
+from ogdc_shared.digests import digest
+from ogdc_shared.fast_typing import TYPE_CHECKING
+from ogdc_shared.layout import COMMAND_VARIABLE, IMAGE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_VARIABLES = re.compile(
+    r"PATH|LANG|LC_\w+|TZ|(?:GDAL|PROJ|OGR|CPL|PYTHON|R|PERL|JAVA|CONDA|LD)_?\w*|OMP_NUM_THREADS"
+)
+"""Names of variables that say which programs are found, and how they go about it."""
+_WORD = re.compile(r"[\w.+/@-]+")
+_SYSTEM = ("/usr/bin", "/bin", "/usr/sbin", "/sbin")
+_LIBRARIES = (
+    *("/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/lib/python3/dist-packages", "/usr/share/gdal"),
+    *("/usr/share/proj", "/var/lib/dpkg/status", "/lib/apk/db/installed", "/var/lib/rpm", "/etc/ld.so.cache"),
+)
+_IN_PREFIX = ("conda-meta", "lib", "share/gdal", "share/proj")
+_MAX_FILES = 5000
+"""Of one directory of the user's own."""
+
+
+class Programs:
+    """The programs that commands find, as they are now."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        """Look at nothing yet.
+
+        Args:
+            environ: The task's environment.
+        """
+        self._environ = _seen(environ)
+        self._image = environ.get(IMAGE, "")
+        self._path = [each for each in self._environ.get("PATH", os.defpath).split(os.pathsep) if each]
+
+    def all_digest(self) -> str:
+        """The digest of what stands for all of them."""
+        machine = os.uname().machine
+        return _digest(
+            [
+                f"{machine} {sys.version} {self._image}",
+                *sorted(f"{name}={value}" for name, value in self._environ.items()),
+                *map(_state, (*_LIBRARIES, f"/usr/lib/{machine}-linux-gnu")),
+                *(line for directory in self._path for line in _directory(directory)),
+            ]
+        )
+
+    def named_digest(self, command: str) -> str:
+        """The digest of what stands for the programs, and files by whole paths, that a command names."""
+        words = sorted(set(_WORD.findall(command)))
+        return _digest([line for word in words for line in _named(word, self._path)])
+
+
+def _digest(lines: list[str]) -> str:
+    return digest("\n".join(lines).encode(errors="surrogateescape"))
+
+
+def _seen(environ: Mapping[str, str]) -> dict[str, str]:
+    """What commands see of a task's environment, as far as it leads to programs (see `process.command`)."""
+    handed = {
+        name.removeprefix(COMMAND_VARIABLE): value
+        for name, value in environ.items()
+        if name.startswith(COMMAND_VARIABLE)
+    }
+    return {name: value for name, value in {**environ, **handed}.items() if _VARIABLES.fullmatch(name)}
+
+
+def _directory(directory: str) -> Iterator[str]:
+    yield _state(directory)
+    if directory in _SYSTEM:
+        return
+    above = os.path.dirname(directory.rstrip("/"))
+    yield from (_state(f"{above}/{name}") for name in _IN_PREFIX)
+    if not os.path.isdir(f"{above}/conda-meta"):
+        yield from sorted(_files(directory))
+
+
+def _files(directory: str) -> Iterator[str]:
+    try:
+        with os.scandir(directory) as entries:
+            for entry, _ in zip(entries, range(_MAX_FILES), strict=False):
+                yield _state(entry.path)
+    except OSError:
+        return
+
+
+def _named(word: str, path: list[str]) -> Iterator[str]:
+    """Yield the state of the file that a word names, where it names one."""
+    places = [word] if word.startswith("/") else [f"{directory}/{word}" for directory in path]
+    if "/" in word.lstrip("/") and not word.startswith("/"):
+        return
+    for place in places:
+        if os.path.isfile(place):
+            yield _state(place)
+            return
+
+
+def _state(path: str) -> str:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return f"{path} -"
+    return f"{path} {status.st_size} {status.st_mtime_ns} {status.st_mode:o}"

@@ -1,0 +1,86 @@
+"""What is remembered of inputs on servers: whether one is still the same is then told without fetching it.
+
+An answer of the server that nothing has changed, or the checksum that the recipe asks for, stands for what
+was fetched then. What neither says anything of has to be fetched to be known.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from ogdc_shared.digests import digest
+from ogdc_worker.reuse.store import read_plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+    from ogdc_shared.plan import InputFile
+    from ogdc_shared.servers.web import Web
+
+_DIRECTORY = "inputs"
+THREADS = 6
+_FIELDS = ("place", "checksum", "etag", "modified")
+
+
+def request_digest(file: InputFile) -> str:
+    """What an input is remembered by; its URL is not kept: it may hold a password."""
+    checksum = list(file.checksum) if file.checksum else None
+    return digest(json.dumps([file.source, file.name, file.directory, file.size, checksum]).encode())
+
+
+def remember(store: str, inputs: Iterable[Mapping[str, Any]]) -> None:
+    """Remember inputs, as a task has noted them."""
+    for each in inputs:
+        name = str(each.get("request", ""))
+        if len(name) == 64 and name.isalnum():
+            place = f"{store}/{_DIRECTORY}/{name[:2]}"
+            os.makedirs(place, exist_ok=True)
+            with open(f"{place}/{name}.new", "w", encoding="ascii") as file:
+                json.dump({field: str(each.get(field, "")) for field in _FIELDS}, file)
+            os.rename(f"{place}/{name}.new", f"{place}/{name}")
+
+
+class Remembered:
+    """What is remembered in one store."""
+
+    def __init__(self, store: str, web: Web | None) -> None:
+        """Ask nobody yet.
+
+        Args:
+            store: The store's directory.
+            web: Asks servers; None: nobody is asked.
+        """
+        self._store = store
+        self._web = web
+
+    def known(self, files: Iterable[InputFile]) -> dict[str, tuple[str, str]]:
+        """The place and checksum of each input, by its source, that is still what it was."""
+        from ogdc_worker.fetch.threads import in_threads
+
+        asked = list({file.source: file for file in files if file.kind == "url"}.values())
+        found = in_threads(lambda number: self._of(asked[number]), len(asked), at_once=THREADS)
+        return dict(each for each in found if each is not None)
+
+    def _of(self, file: InputFile) -> tuple[str, tuple[str, str]] | None:
+        name = request_digest(file)
+        content = read_plain(f"{self._store}/{_DIRECTORY}/{name[:2]}/{name}")
+        with suppress(ValueError, KeyError, TypeError):
+            said = json.loads(content or b"")
+            if file.checksum or self._is_same(file.source, said["etag"], said["modified"]):
+                return file.source, (said["place"], said["checksum"])
+        return None
+
+    def _is_same(self, url: str, etag: str, modified: str) -> bool:
+        from ogdc_shared.errors import OgdcError
+        from ogdc_shared.servers.response import InterruptedFetchError
+
+        if self._web is None or not (etag or modified):
+            return False
+        try:
+            return not self._web.changed(url, etag=etag, modified=modified)
+        except (OgdcError, InterruptedFetchError, OSError):
+            return False  # the task that fetches it will say what is wrong

@@ -1,0 +1,272 @@
+"""The store of results that are known by what made them: a directory of the workflow volume for each scope.
+
+An entry is a directory, `<first two digits>/<key>/`: what a partition's workspace held once a command had
+ended. `files/` are the command's outputs; beside them lie the checkpoint, the journal and, of a partition
+that was at its end, its facts and warnings. `about.json` says what is there, with a SHA-256 for each file.
+
+No command ever sees the store: only tasks that run none write there and read. Yet its files may bear a second
+name, in a result that was published from the same inode, and people edit those. So what is taken is read
+whole and compared first; what is not as it was kept is dropped, and the partition runs.
+
+An entry appears and goes by renaming. Nothing waits for the disk: what a crash of the machine leaves damaged
+is found to be so.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
+
+from ogdc_shared.removal import remove
+from ogdc_shared.walking import is_directory, walk
+
+if TYPE_CHECKING:
+    from typing import Any
+
+ABOUT, FILES, USED = "about.json", "files", "used"
+DRAFT = ".draft-"
+_OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_PIECE = 1 << 20
+_PERMISSIONS = 0o777
+
+
+class KeptFile(NamedTuple):
+    """Something among the outputs of a command."""
+
+    name: str
+    """Its path relative to them."""
+    kind: str
+    """`file`, `directory` or `link`."""
+    mode: int
+    """Its permissions."""
+    size: int = 0
+    what: str = ""
+    """The SHA-256 of a file, in hex; where a link leads."""
+
+
+class About(NamedTuple):
+    """What an entry holds."""
+
+    key: str
+    commands: int
+    """How many commands had ended."""
+    done: tuple[str, ...]
+    """The steps that had, by name."""
+    files: tuple[KeptFile, ...]
+    run: str = ""
+    """The run that made it; empty where nobody has said so yet."""
+    whole: bool = False
+    """Whether the partition was at its end: nothing is left to do."""
+
+    def to_json(self) -> str:
+        """Render as stored."""
+        return json.dumps(self._asdict(), ensure_ascii=True)
+
+    @classmethod
+    def from_json(cls, text: bytes) -> About:
+        """Read what `to_json` wrote.
+
+        Raises:
+            ValueError: it is nothing of the kind.
+        """
+        try:
+            fields: dict[str, Any] = json.loads(text)
+            files = tuple(KeptFile(*each) for each in fields.pop("files"))
+            done = tuple(map(str, fields.pop("done")))
+            return cls(**fields, files=files, done=done)
+        except (TypeError, KeyError, AttributeError, RecursionError) as exc:
+            raise ValueError(f"This says nothing of what is kept: {exc}") from exc
+
+
+class NotAsKeptError(Exception):
+    """What is there is not what was kept."""
+
+
+def described(directory: str, *, most: int) -> tuple[KeptFile, ...]:
+    """Describe all that a directory holds, which takes reading it.
+
+    Args:
+        directory: The outputs of a command.
+        most: Bytes; more is not looked at.
+
+    Raises:
+        NotAsKeptError: it is more, or holds what cannot be kept.
+        OSError: it cannot be read.
+    """
+    found, room = [], most
+    for name, entry in walk(directory):
+        status = entry.stat(follow_symlinks=False)
+        mode = stat.S_IMODE(status.st_mode) & _PERMISSIONS
+        if stat.S_ISDIR(status.st_mode):
+            found.append(KeptFile(name, "directory", mode))
+        elif stat.S_ISLNK(status.st_mode):
+            found.append(KeptFile(name, "link", mode, what=os.readlink(entry.path)))
+        elif stat.S_ISREG(status.st_mode) and (room := room - status.st_size) >= 0:
+            found.append(KeptFile(name, "file", mode, status.st_size, sha256_of(entry.path)))
+        else:
+            raise NotAsKeptError(f"{name} is no file, or there is too much")
+    return tuple(sorted(found))
+
+
+def sha256_of(path: str) -> str:
+    """The SHA-256 of a file, in hex; never of what a link leads to.
+
+    Raises:
+        OSError: it cannot be read, or is no regular file.
+    """
+    descriptor = os.open(path, _OPEN)
+    with open(descriptor, "rb", buffering=0) as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise NotAsKeptError(f"{path} is no regular file")
+        state = _sha256(status.st_size)
+        while piece := file.read(_PIECE):
+            state.update(piece)
+    return str(state.hexdigest())
+
+
+def _sha256(size: int) -> Any:
+    if size > _PIECE:
+        from hashlib import sha256  # OpenSSL's: takes long to load, and is several times as fast
+    else:
+        from ogdc_shared.digests import sha256
+    return sha256()
+
+
+class Entry(NamedTuple):
+    """A result that is kept."""
+
+    place: str
+    about: About
+
+    def read(self, name: str) -> bytes | None:
+        """What a file beside the outputs holds; None: there is none."""
+        return read_plain(f"{self.place}/{name}")
+
+
+class Store:
+    """The results of one scope."""
+
+    def __init__(self, directory: str) -> None:
+        """Look at nothing yet."""
+        self.directory = directory
+
+    def find(self, key: str) -> Entry | None:
+        """Find what is kept under a key; None: nothing is, or what cannot be read."""
+        place = self._place(key)
+        content = read_plain(f"{place}/{ABOUT}")
+        if content is None:
+            return None
+        try:
+            about = About.from_json(content)
+        except ValueError:
+            self.drop(key)
+            return None
+        return Entry(place, about) if about.key == key else None
+
+    def take(self, entry: Entry, target: str, *, linked: bool) -> None:
+        """Put the outputs that an entry holds into a directory that is made, each compared with what it was.
+
+        Args:
+            entry: The entry.
+            target: Where nothing is yet.
+            linked: Whether files may be second names of those that are kept, since no command reads them.
+
+        Raises:
+            NotAsKeptError: they are not what was kept.
+            OSError: they cannot be read or written.
+        """
+        os.mkdir(target)
+        late = []
+        for file in entry.about.files:
+            source, place = f"{entry.place}/{FILES}/{file.name}", f"{target}/{file.name}"
+            if file.kind == "directory":
+                os.mkdir(place)
+                late.append((place, file.mode))
+            elif file.kind == "link":
+                os.symlink(file.what, place)
+            else:
+                _take_file(file, source, place, linked=linked)
+        for place, mode in reversed(late):
+            os.chmod(place, mode)
+        with suppress(OSError):
+            os.utime(f"{entry.place}/{USED}")
+
+    def draft(self) -> str:
+        """Make a directory for what is about to be an entry, on the same file system."""
+        os.makedirs(self.directory, exist_ok=True)
+        place = f"{self.directory}/{DRAFT}{os.urandom(8).hex()}"
+        os.mkdir(place)
+        return place
+
+    def add(self, draft: str, about: About) -> None:
+        """Make a draft an entry, in the place of what was known by its key."""
+        with open(f"{draft}/{USED}", "w", encoding="ascii") as file:
+            file.write(str(sum(each.size for each in about.files)))
+        with open(f"{draft}/{ABOUT}", "w", encoding="ascii") as file:
+            file.write(about.to_json())
+        place = self._place(about.key)
+        os.makedirs(os.path.dirname(place), exist_ok=True)
+        self.drop(about.key)
+        os.rename(draft, place)
+
+    def drop(self, key: str) -> None:
+        """Remove what is kept under a key."""
+        gone = f"{self.directory}/{DRAFT}{os.urandom(8).hex()}"
+        with suppress(FileNotFoundError):
+            os.rename(self._place(key), gone)
+            remove(gone)
+
+    def _place(self, key: str) -> str:
+        return f"{self.directory}/{key[:2]}/{key}"
+
+
+def _take_file(file: KeptFile, source: str, place: str, *, linked: bool) -> None:
+    from ogdc_shared.copying import copy_file
+
+    is_linked = linked and _linked(source, place)
+    if not is_linked:
+        copy_file(source, place)
+        os.chmod(place, file.mode)
+    if sha256_of(place) != file.what:
+        raise NotAsKeptError(f"{file.name} is not what it was")
+
+
+def _linked(source: str, place: str) -> bool:
+    try:
+        os.link(source, place, follow_symlinks=False)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        return False
+    return True
+
+
+def read_plain(path: str, *, most: int = 1 << 28) -> bytes | None:
+    """Read a regular file that a task may have written; None: there is none, or what is there is no such."""
+    try:
+        descriptor = os.open(path, _OPEN)
+    except OSError:
+        return None
+    with open(descriptor, "rb") as file:
+        return file.read(most) if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
+
+
+def is_as_described(directory: str, files: tuple[KeptFile, ...]) -> bool:
+    """Whether a directory holds these names, each of its kind and size; what files hold is not read."""
+    if not is_directory(directory):
+        return False
+    found = {}
+    for name, entry in walk(directory):
+        status = entry.stat(follow_symlinks=False)
+        size = status.st_size if stat.S_ISREG(status.st_mode) else 0
+        found[name] = (_kind(status.st_mode), size)
+    return found == {file.name: (file.kind, file.size) for file in files}
+
+
+def _kind(mode: int) -> str:
+    kinds = {stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "link"}
+    return kinds.get(stat.S_IFMT(mode), "other")

@@ -1,0 +1,257 @@
+"""`ogdc-worker reuse`: take what is known of a run's partitions, before any of their tasks begins.
+
+For each partition, the result of as many of its commands as are known is put into its workspace, with the
+checkpoint of the task that made it. Where nothing is left to do, the partition has no task in this run: it is
+left out of the list of those that remain. Else its task finds a workspace as if it had been stopped there,
+and goes on.
+
+It runs no command and sees the whole volume, as `publish` does. Nothing that goes wrong here fails a run:
+what cannot be taken is run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
+
+from ogdc_shared import layout
+from ogdc_shared.digests import digest, root_of
+from ogdc_shared.errors import IntegrityError, OgdcError
+from ogdc_shared.plan import Partition, manifests_of, split_pack
+from ogdc_shared.removal import remove
+from ogdc_worker.expected import Expected, check_recipe, read_plan
+from ogdc_worker.reuse.facts import taken_facts
+from ogdc_worker.reuse.harvest import harvest
+from ogdc_worker.reuse.inputs import of_all
+from ogdc_worker.reuse.keys import Keys
+from ogdc_worker.reuse.remembered import Remembered
+from ogdc_worker.reuse.store import Entry, NotAsKeptError, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ogdc_shared.plan import Plan
+    from ogdc_worker.report import Reporter
+
+_UNTAKEN = (OSError, ValueError, KeyError, NotAsKeptError, OgdcError)
+
+
+class _UnfitError(Exception):
+    """What is kept is that of a partition at its end, and was changed there for good."""
+
+
+class ReusePaths(NamedTuple):
+    """Where the task finds its things and leaves what it found; see `layout`."""
+
+    volume: str = layout.WORKFLOW_MOUNT
+    plan: str = layout.PLAN_PATH
+    packs: str = layout.PACKS_PATH
+    recipe: str = layout.RECIPE_PATH
+    credentials: str = layout.CREDENTIALS_PATH
+    left: str = layout.LEFT_PATH
+    reused: str = layout.REUSED_COUNT_PATH
+    account: str = layout.REUSED_PATH
+
+
+class Taken(NamedTuple):
+    """What was taken for a partition."""
+
+    run: str
+    """The run that made it."""
+    commands: int
+    whole: bool
+
+
+def reuse(
+    paths: ReusePaths, reporter: Reporter, *, run: str, earlier: tuple[str, ...], expected: Expected
+) -> None:
+    """Take what is known.
+
+    Args:
+        paths: Where everything is.
+        reporter: Says what was taken.
+        run: The run's name.
+        earlier: Runs whose workspaces may hold what they have kept, since they came to no good end.
+        expected: What the workflow says that the task is handed.
+
+    Raises:
+        IntegrityError: it is handed something else.
+        OSError: what is left to do cannot be written.
+    """
+    started = time.monotonic()
+    plan = read_plan(paths.plan, expected)
+    check_recipe(paths.recipe, plan)
+    assert plan.reuse is not None
+    store = Store(f"{paths.volume}/{layout.reuse_store(plan.reuse.scope)}")
+    for name in earlier:
+        workspaces = [*_workspaces(paths.volume, name)]
+        for _ in harvest(store, name, workspaces):
+            pass
+    partitions = [*_partitions(paths.packs, expected)]
+    taken = dict(_Taking(plan, store, paths, run).of_all(partitions))
+    left = [each.number for each in partitions if not (found := taken.get(each.number)) or not found.whole]
+    _write(paths.left, left)
+    _write(paths.reused, len(partitions) - len(left))
+    _write(paths.account, {number: list(found) for number, found in taken.items()})
+    reporter.event(
+        "reused",
+        partitions=len(partitions) - len(left),
+        begun=len(taken) - (len(partitions) - len(left)),
+        of=len(partitions),
+        runs=sorted({found.run for found in taken.values()}),
+        seconds=round(time.monotonic() - started, 3),
+    )
+
+
+class _Taking:
+    """Takes what is known for the partitions of one run."""
+
+    def __init__(self, plan: Plan, store: Store, paths: ReusePaths, run: str) -> None:
+        assert plan.reuse is not None
+        self._plan = plan
+        self._reuse = plan.reuse
+        self._store = store
+        self._paths = paths
+        self._run = run
+        self._keys = Keys(plan.reuse, [each.text for each in plan.commands], os.environ)
+
+    def of_all(self, partitions: list[Partition]) -> Iterator[tuple[int, Taken]]:
+        """Yield of each partition for which something was taken its number and what."""
+        fetched = self._fetched(partitions)
+        for partition in partitions:
+            with suppress(*_UNTAKEN):
+                taken = self._of(partition, fetched)
+                if taken is not None:
+                    yield partition.number, taken
+
+    def _fetched(self, partitions: list[Partition]) -> dict[str, tuple[str, str]]:
+        files = [file for each in partitions for file in each.files if file.kind == "url"]
+        if not files:
+            return {}
+        from ogdc_shared.servers.credentials import Credentials
+        from ogdc_shared.servers.web import Web
+
+        known = Credentials.read(self._paths.credentials) if os.path.isdir(self._paths.credentials) else None
+        return Remembered(self._store.directory, Web(threads=6, credentials=known)).known(files)
+
+    def _of(self, partition: Partition, fetched: dict[str, tuple[str, str]]) -> Taken | None:
+        inputs = of_all(partition.files, recipe=self._paths.recipe, fetched=fetched)
+        if inputs is None:
+            return None
+        keys = self._keys.of(inputs)
+        is_sampled = self._is_sampled(partition.number)
+        for key in reversed(keys):
+            entry = self._store.find(key)
+            if entry is None:
+                continue
+            if is_sampled:
+                self._mark_sampled(partition.number)
+                return None
+            try:
+                return self._put(entry, partition.number, keys)
+            except _UnfitError:
+                continue
+            except (OSError, ValueError, NotAsKeptError):
+                self._store.drop(key)
+        return None
+
+    def _is_sampled(self, number: int) -> bool:
+        """Whether a partition is run although its result is known: another for each run."""
+        share = int(digest(f"{self._run} {number}".encode())[:8], 16) / 0x1_0000_0000
+        return share < self._reuse.checked
+
+    def _mark_sampled(self, number: int) -> None:
+        place = self._workspace(number)
+        os.makedirs(place, exist_ok=True)
+        _write(f"{place}/{layout.SAMPLED}", True)
+
+    def _put(self, entry: Entry, number: int, keys: list[str]) -> Taken:
+        """Put a result into a partition's workspace, which appears at once."""
+        about, last = entry.about, len(self._plan.commands)
+        is_whole = about.whole and about.commands == last
+        draft = self._store.draft()
+        try:
+            os.mkdir(f"{draft}/input_dir")
+            self._store.take(entry, f"{draft}/output_dir", linked=is_whole)
+            if is_whole:
+                self._put_end(entry, draft, number)
+            else:
+                self._put_middle(entry, draft, keys)
+            place = self._workspace(number)
+            remove(place)
+            os.makedirs(os.path.dirname(place), exist_ok=True)
+            os.rename(draft, place)
+        finally:
+            remove(draft)
+        return Taken(about.run, about.commands, is_whole)
+
+    def _put_end(self, entry: Entry, draft: str, number: int) -> None:
+        for name in (layout.CHECKPOINT, layout.WARNINGS):
+            if (content := entry.read(name)) is not None:
+                _write_bytes(f"{draft}/{name}", content)
+        if (facts := entry.read(layout.FACTS)) is not None:
+            about = entry.about
+            _write_bytes(
+                f"{draft}/{layout.FACTS}",
+                taken_facts(facts, partition=number, run=about.run, commands=about.commands),
+            )
+
+    def _put_middle(self, entry: Entry, draft: str, keys: list[str]) -> None:
+        about = entry.about
+        lines = (entry.read(layout.CHECKPOINT) or b"").split(b"\n")
+        steps = [*map(_step, lines)]
+        if b"copy" in steps:
+            raise _UnfitError
+        ended = steps.index(f"run {about.commands}".encode())
+        _write_bytes(f"{draft}/{layout.CHECKPOINT}", b"\n".join(lines[: ended + 1]) + b"\n")
+        reused = {"event": "reused", "run": about.run, "commands": about.commands}
+        journal = (entry.read(layout.JOURNAL) or b"") + json.dumps(reused).encode() + b"\n"
+        _write_bytes(f"{draft}/{layout.JOURNAL}", journal)
+        _write(f"{draft}/{layout.REUSE_NOTE}", {"keys": keys, "inputs": []})
+
+    def _workspace(self, number: int) -> str:
+        return f"{self._paths.volume}/{layout.partition_workspace(self._run, number)}"
+
+
+def _step(line: bytes) -> bytes:
+    """The step that a line of a checkpoint says is finished."""
+    return line.partition(b"\t")[0]
+
+
+def _partitions(directory: str, expected: Expected) -> Iterator[Partition]:
+    """Read the manifests of all partitions.
+
+    Raises:
+        IntegrityError: a pack is none of the run's.
+    """
+    for name in sorted(os.listdir(directory), key=lambda name: int(name.partition(".")[0])):
+        with open(f"{directory}/{name}", "rb") as file:
+            pack, proof = split_pack(file.read())
+        if (
+            expected.partitions is not None
+            and root_of(pack, json.loads(proof or b"[]")) != expected.partitions
+        ):
+            raise IntegrityError(
+                f"The list of inputs {name} is not what was submitted: something was changed in the artifact "
+                "store. Nothing of it was run. Tell the operator, and submit again."
+            )
+        yield from map(Partition.from_json, manifests_of(pack))
+
+
+def _workspaces(volume: str, run: str) -> Iterator[tuple[int, str]]:
+    place = f"{volume}/{layout.workspace(run)}"
+    with suppress(OSError):
+        for name in sorted(filter(str.isdecimal, os.listdir(place)), key=int):
+            yield int(name), f"{place}/{name}"
+
+
+def _write(path: str, value: object) -> None:
+    _write_bytes(path, json.dumps(value).encode())
+
+
+def _write_bytes(path: str, content: bytes) -> None:
+    with open(path, "wb") as file:
+        file.write(content)

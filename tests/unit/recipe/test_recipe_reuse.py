@@ -1,0 +1,110 @@
+"""Which commands of a recipe are functions of their inputs, and which of its files count."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ogdc_shared.recipe.bundle import pack_with_digest
+from ogdc_shared.recipe.recipe import load_recipe
+from ogdc_shared.recipe.reuse import Reusable, reusable
+
+META = """name: Lakes
+workflow: {{{workflow}}}
+input:
+  params:
+    - {{type: url, value: 'https://example.org/a.tif'}}
+"""
+
+
+def looked_at(directory: Path, commands: str, workflow: str = "", **files: str) -> Reusable:
+    directory.mkdir(exist_ok=True)
+    (directory / "meta.yml").write_text(META.format(workflow=workflow))
+    (directory / "recipe.sh").write_text(commands)
+    for name, text in files.items():
+        (directory / name.replace("__", ".")).write_text(text)
+    return reusable(load_recipe(directory), pack_with_digest(directory).files)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "cp $INPUT_DIR/* $OUTPUT_DIR",
+        "gdalwarp -t_srs EPSG:3413 $INPUT_DIR/a.tif $OUTPUT_DIR/a.tif",
+        "gdal_translate --update-date $INPUT_DIR/a.tif $OUTPUT_DIR/a.tif",
+        "awk '{print $1}' $INPUT_DIR/a > $OUTPUT_DIR/b",
+    ],
+)
+def test_takes_lines_for_functions_that_show_nothing_else(tmp_path: Path, line: str) -> None:
+    assert looked_at(tmp_path, f"{line}\n").commands == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "date > $OUTPUT_DIR/when",
+        "echo $(date +%F) > $OUTPUT_DIR/when",
+        "/usr/bin/date > $OUTPUT_DIR/when",
+        "echo $RANDOM > $OUTPUT_DIR/x",
+        "head -c 4 /dev/urandom > $OUTPUT_DIR/x",
+        "shuf $INPUT_DIR/a > $OUTPUT_DIR/a",
+        "sort -R $INPUT_DIR/a > $OUTPUT_DIR/a",
+        "ls -l $INPUT_DIR > $OUTPUT_DIR/list",
+        "hostname > $OUTPUT_DIR/x",
+        "find $INPUT_DIR -mtime 1 > $OUTPUT_DIR/x",
+        "python3 -c 'import random; print(random.random())' > $OUTPUT_DIR/x",
+        "python3 -c 'import datetime' > $OUTPUT_DIR/x",
+        "Rscript -e 'cat(rnorm(3))' > $OUTPUT_DIR/x",
+    ],
+)
+def test_ends_at_a_line_that_may_make_another_result_each_time(tmp_path: Path, line: str) -> None:
+    found = looked_at(tmp_path, f"cp $INPUT_DIR/* $OUTPUT_DIR\n{line}\ncp $INPUT_DIR/* $OUTPUT_DIR\n")
+    assert found.commands == 1
+    assert "line 2" in found.reason
+
+
+def test_looks_into_a_script_that_a_line_runs(tmp_path: Path) -> None:
+    scripts = {"chance__py": "import random\n", "plain__py": "print(1)\n"}
+    lines = "python3 $RECIPE_DIR/plain.py\npython3 $RECIPE_DIR/chance.py\n"
+    assert looked_at(tmp_path, lines, **scripts).commands == 1
+
+
+@pytest.mark.parametrize(
+    ("workflow", "commands"),
+    [
+        ("reuse: false", 0),
+        ("secrets: [earth]", 0),
+        ("network: true", 0),
+        ("secrets: [earth], reuse: true", 2),
+        ("network: true, reuse: true", 2),
+        ("parallel: {enabled: true, allowed_failures: 1}", 0),
+    ],
+)
+def test_heeds_what_the_recipe_says_of_itself(tmp_path: Path, workflow: str, commands: int) -> None:
+    assert looked_at(tmp_path, "true\ntrue\n", workflow).commands == commands
+
+
+class TestFiles:
+    def test_count_where_a_command_may_read_them(self, tmp_path: Path) -> None:
+        lines = "gdalwarp -cutline $RECIPE_DIR/cut.geojson $INPUT_DIR/* $OUTPUT_DIR/x.tif\n"
+        before = looked_at(tmp_path, lines, cut__geojson="1")
+        assert looked_at(tmp_path, lines, cut__geojson="2").files != before.files
+
+    def test_leave_out_the_lines_and_meta_yml(self, tmp_path: Path) -> None:
+        before = looked_at(tmp_path, "true\n", cut__geojson="1")
+        assert looked_at(tmp_path, "false\n", "timeout: 90", cut__geojson="1").files == before.files
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "cp $RECIPE_DIR/meta.yml $OUTPUT_DIR",
+            "cp -r $RECIPE_DIR $OUTPUT_DIR",
+            'cp "${RECIPE_DIR}"/* $OUTPUT_DIR',
+            "cp /ogdc/recipe/* $OUTPUT_DIR",
+            "cd $RECIPE_DIR; cp *.yml $OUTPUT_DIR",
+        ],
+    )
+    def test_count_all_where_a_line_may_read_any(self, tmp_path: Path, line: str) -> None:
+        before = looked_at(tmp_path, f"{line}\n")
+        assert looked_at(tmp_path, f"{line}\n", "timeout: 90").files != before.files

@@ -1,0 +1,215 @@
+"""Runs of one recipe one after another: what is executed, what is taken, and that the result is the same."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ogdc_shared.errors import CommandFailedError
+from support.reused_runs import ReusedRuns
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> ReusedRuns:
+    runs = ReusedRuns(tmp_path)
+    runs.write(a="A", b="B")
+    return runs
+
+
+TWO = [["a.txt"], ["b.txt"]]
+FIRST = 'for f in "$INPUT_DIR"/*; do cp "$f" "$OUTPUT_DIR"; done'
+COUNTED = (
+    'echo ran >> "$NOTES/log"; '
+    'for f in "$INPUT_DIR"/*; do (cat "$f"; echo {word}) > "$OUTPUT_DIR/${f##*/}"; done'
+)
+
+
+def counted(word: str = "done") -> str:
+    """A command that notes each time it is run."""
+    return COUNTED.replace("{word}", word)
+
+
+def times(runs: ReusedRuns) -> int:
+    log = runs.directory / "log"
+    count = len(log.read_text().split()) if log.exists() else 0
+    log.unlink(missing_ok=True)
+    return count
+
+
+class TestUnchanged:
+    def test_runs_nothing_again_and_publishes_the_same(self, runs: ReusedRuns) -> None:
+        first = runs.run(counted(), partitions=TWO)
+        assert times(runs) == 2
+        again = runs.run(counted(), partitions=TWO)
+        assert (times(runs), again.left, again.result) == (0, [], first.result)
+        assert again.taken == {"0": ["run-1", 1, True], "1": ["run-1", 1, True]}
+
+    def test_shares_the_files_of_a_published_result_instead_of_copying_them(self, runs: ReusedRuns) -> None:
+        runs.run(FIRST, partitions=TWO)
+        before = os.stat(runs.volume / "lakes" / "a.txt").st_ino
+        runs.run(FIRST, partitions=TWO)
+        assert os.stat(runs.volume / "lakes" / "a.txt").st_ino == before
+
+    def test_takes_of_a_run_that_took_itself(self, runs: ReusedRuns) -> None:
+        for _ in range(3):
+            ended = runs.run(counted(), partitions=TWO)
+        assert times(runs) == 2
+        assert ended.taken["0"][0] == "run-1"
+
+    def test_tells_in_the_facts_of_whose_results_they_are(self, runs: ReusedRuns) -> None:
+        runs.run(FIRST, partitions=[["b.txt"], ["a.txt"]])
+        name = runs.begin(FIRST, partitions=TWO)
+        runs.take(name)
+        facts = (runs.workspace(name, 1) / "facts.json").read_text()
+        assert '"reused": {"run": "run-1", "commands": 1}' in facts
+        assert '"partition": 1' in facts
+
+
+class TestChanged:
+    def test_runs_the_partition_whose_input_changed(self, runs: ReusedRuns) -> None:
+        runs.run(counted(), partitions=TWO)
+        times(runs)
+        runs.write(b="new")
+        ended = runs.run(counted(), partitions=TWO)
+        assert (times(runs), ended.left) == (1, [1])
+        assert ended.result["b.txt"] == b"newdone\n"
+
+    def test_runs_a_new_input_and_leaves_out_one_that_is_gone(self, runs: ReusedRuns) -> None:
+        runs.run(counted(), partitions=TWO)
+        times(runs)
+        runs.write(c="C")
+        ended = runs.run(counted(), partitions=[["c.txt"], ["b.txt"]])
+        assert times(runs) == 1
+        assert {*ended.result} >= {"b.txt", "c.txt"}
+        assert "a.txt" not in ended.result
+
+    def test_goes_on_after_the_commands_that_did_not_change(self, runs: ReusedRuns) -> None:
+        runs.run(counted("one"), counted("two"), counted("three"), partitions=TWO)
+        assert times(runs) == 6
+        ended = runs.run(counted("one"), counted("two"), counted("3"), partitions=TWO)
+        assert (times(runs), ended.taken["0"]) == (2, ["run-1", 2, False])
+        assert ended.result["a.txt"] == b"Aone\ntwo\n3\n"
+
+    def test_goes_on_after_all_commands_where_one_was_added(self, runs: ReusedRuns) -> None:
+        runs.run(counted("one"), partitions=TWO)
+        times(runs)
+        ended = runs.run(counted("one"), counted("two"), partitions=TWO)
+        assert times(runs) == 2
+        assert ended.result["a.txt"] == b"Aone\ntwo\n"
+
+    def test_goes_on_from_what_a_failed_run_has_kept(self, runs: ReusedRuns) -> None:
+        failed = runs.begin(counted("one"), "false", partitions=TWO)
+        for number in (0, 1):
+            with pytest.raises(CommandFailedError):
+                runs.process(failed, number)
+        assert times(runs) == 2
+        ended = runs.run(counted("one"), counted("mended"), partitions=TWO, unended=(failed,))
+        assert (times(runs), ended.taken["1"]) == (2, [failed, 1, False])
+        assert ended.result["b.txt"] == b"Bone\nmended\n"
+
+    @pytest.mark.parametrize(
+        "other",
+        [{"base": "ff" * 32}, {"fresh": True}],
+        ids=["another recipe, image or variable", "asked to run anew"],
+    )
+    def test_runs_everything_where_more_than_that_changed(
+        self, runs: ReusedRuns, other: dict[str, object]
+    ) -> None:
+        runs.run(counted(), partitions=TWO)
+        times(runs)
+        runs.run(counted(), partitions=TWO, **other)  # type: ignore[arg-type]
+        assert times(runs) == 2
+
+
+class TestEdits:
+    """Files of the store that bear a second name are edited by people, and by commands."""
+
+    def test_runs_anew_what_somebody_edited_in_the_published_result(self, runs: ReusedRuns) -> None:
+        first = runs.run(counted(), partitions=TWO)
+        times(runs)
+        with (runs.volume / "lakes" / "a.txt").open("a") as file:
+            file.write("edited")
+        ended = runs.run(counted(), partitions=TWO)
+        assert (times(runs), ended.left, ended.result) == (1, [0], first.result)
+
+    def test_is_not_misled_by_an_edit_that_leaves_size_and_time(self, runs: ReusedRuns) -> None:
+        first = runs.run(counted(), partitions=TWO)
+        path = runs.volume / "lakes" / "a.txt"
+        status = path.stat()
+        with path.open("r+") as file:
+            file.write("Z")
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+        assert runs.run(counted(), partitions=TWO).result == first.result
+
+    def test_keeps_what_a_command_left_from_the_next_that_edits_it_in_place(self, runs: ReusedRuns) -> None:
+        in_place = 'for f in "$INPUT_DIR"/*; do echo edited >> "$f"; cp "$f" "$OUTPUT_DIR"; done'
+        first = runs.run(counted(), in_place, partitions=TWO)
+        times(runs)
+        again = runs.run(counted(), in_place + "; true", partitions=TWO)
+        assert (times(runs), again.result) == (0, first.result)
+        assert again.taken["0"][1:] == [1, False]
+        third = runs.run(counted(), in_place + "; :", partitions=TWO)
+        assert (times(runs), third.result) == (0, first.result)
+
+    def test_gives_up_what_is_damaged_in_the_store(self, runs: ReusedRuns) -> None:
+        first = runs.run(counted(), partitions=TWO)
+        times(runs)
+        for about in runs.store.rglob("about.json"):
+            about.write_text("{")
+        ended = runs.run(counted(), partitions=TWO)
+        assert (times(runs), ended.result) == (2, first.result)
+
+    def test_takes_no_link_that_a_command_has_put_in_place_of_what_was_kept(self, runs: ReusedRuns) -> None:
+        failed = runs.begin(counted(), "false", partitions=TWO)
+        with pytest.raises(CommandFailedError):
+            runs.process(failed, 0)
+        secret = runs.directory / "secret"
+        secret.write_text("Adone\n")
+        kept = runs.workspace(failed, 0) / "kept" / "1" / "files" / "a.txt"
+        kept.unlink()
+        kept.symlink_to(secret)
+        times(runs)
+        ended = runs.run(counted(), partitions=TWO, unended=(failed,))
+        assert (times(runs), "0" in ended.taken) == (2, False)
+
+
+class TestSamples:
+    def test_warns_where_a_sample_makes_another_result(self, runs: ReusedRuns) -> None:
+        random = "cat $NOTES/chance > $OUTPUT_DIR/x-$(ls $INPUT_DIR)"
+        (runs.directory / "chance").write_text("1")
+        runs.run(random, partitions=TWO)
+        (runs.directory / "chance").write_text("2")
+        ended = runs.run(random, partitions=TWO, checked=1.0)
+        assert ended.left == [0, 1]
+        assert "made another result than run run-1" in ended.warnings
+        assert runs.run(random, partitions=TWO).result["x-a.txt"] == b"2"
+
+    def test_is_content_where_it_makes_the_same(self, runs: ReusedRuns) -> None:
+        runs.run(counted(), partitions=TWO)
+        times(runs)
+        ended = runs.run(counted(), partitions=TWO, checked=1.0)
+        assert (times(runs), "made another" in ended.warnings) == (2, False)
+
+
+class TestKinds:
+    def test_takes_directories_and_links_as_they_were(self, runs: ReusedRuns) -> None:
+        make = (
+            'mkdir -p "$OUTPUT_DIR/d/empty"; f=$(ls "$INPUT_DIR"); cp "$INPUT_DIR/$f" "$OUTPUT_DIR/d/$f"; '
+            'ln -s "d/$f" "$OUTPUT_DIR/link-$f"; chmod 750 "$OUTPUT_DIR/d/$f"'
+        )
+        first = runs.run(make, "cp -a $INPUT_DIR/. $OUTPUT_DIR", partitions=[["a.txt"]])
+        again = runs.run(make, "cp -a $INPUT_DIR/. $OUTPUT_DIR", partitions=[["a.txt"]])
+        assert (again.left, again.result) == ([], first.result)
+        assert os.readlink(runs.volume / "lakes" / "link-a.txt") == "d/a.txt"
+        assert (runs.volume / "lakes" / "d" / "empty").is_dir()
+        third = runs.run(make, "cp -a $INPUT_DIR/. $OUTPUT_DIR; :", partitions=[["a.txt"]])
+        assert third.taken["0"][1:] == [1, False]
+        assert third.result == first.result
+
+    def test_recalls_the_warnings_of_what_it_takes(self, runs: ReusedRuns) -> None:
+        warns = 'cp "$INPUT_DIR"/* "$OUTPUT_DIR"; echo "ERROR 4: something" >&2'
+        first = runs.run(warns, partitions=TWO)
+        assert "something" in first.warnings
+        assert runs.run(warns, partitions=TWO).warnings == first.warnings
