@@ -62,10 +62,6 @@ class Fetched(NamedTuple):
     """Where its server had it in the end; None: at its source, or that is not known."""
     checksum: str | None = None
     """Algorithm and digest, as `sha256:9f86…`; None: an earlier try fetched it."""
-    etag: str = ""
-    """What its server called that state of it; empty: nothing."""
-    modified: str = ""
-    """When it was changed, as its server said; likewise."""
 
 
 class _Unfetched(NamedTuple):
@@ -87,6 +83,7 @@ def fetch_inputs(
     credentials: str = "",
     cache: InputCache | None = None,
     missing: MissingInputs | None = None,
+    validators: dict[str, tuple[str, str]] | None = None,
 ) -> None:
     """Fetch all inputs into `store`; those that an earlier try has finished are left alone.
 
@@ -101,6 +98,7 @@ def fetch_inputs(
         credentials: Directory with the logins of servers (see `credentials`); empty: there are none.
         cache: What was fetched before; None: everything is fetched.
         missing: Called with inputs that cannot be fetched, which may be done without; None: each is an error.
+        validators: Gets by what a server knows the state of an input: ETag and Last-Modified, by its source.
 
     Raises:
         InputNotFoundError: there is no such file; names some more of which that is true.
@@ -109,16 +107,14 @@ def fetch_inputs(
     """
     _open_store(store)
     fetching = _Fetching(files, store=store, recipe=recipe, credentials=credentials, cache=cache)
+    fetching.validators = validators
 
     def wait(notice: RetryNotice) -> None:
         warn(notice)
         pause(notice.seconds)
 
     def fetch(number: int) -> Fetched | _Unfetched:
-        try:
-            return fetching.fetch(number, wait=wait, progress=progress)
-        except (InputNotFoundError, UnusableInputError, SourceUnavailableError) as exc:
-            return _Unfetched(number, exc)
+        return fetching.try_to_fetch(number, wait=wait, progress=progress)
 
     owners: dict[str, str] = {}
     try:
@@ -204,7 +200,17 @@ class _Fetching:
         self._store = store
         self._sources = _sources(files, recipe, credentials)
         self._cache = cache
+        self.validators: dict[str, tuple[str, str]] | None = None
+        """Gets what servers say of the state of inputs; None: nobody asks."""
         self._names = Counter(_default_name(file) for file in files)
+
+    def try_to_fetch(
+        self, number: int, *, wait: Callable[[RetryNotice], None], progress: FetchProgress | None
+    ) -> Fetched | _Unfetched:
+        try:
+            return self.fetch(number, wait=wait, progress=progress)
+        except (InputNotFoundError, UnusableInputError, SourceUnavailableError) as exc:
+            return _Unfetched(number, exc)
 
     def fetch(
         self, number: int, *, wait: Callable[[RetryNotice], None], progress: FetchProgress | None
@@ -230,8 +236,9 @@ class _Fetching:
             progress.finished(number)
         seconds = round(time.monotonic() - started, 3)
         size = os.path.getsize(f"{place}/{name}")
-        validators = response.etag, response.modified
-        return Fetched(file.source, name, size, seconds, cached, url or None, checksum, *validators)
+        if self.validators is not None and (response.etag or response.modified):
+            self.validators[file.source] = response.etag, response.modified
+        return Fetched(file.source, name, size, seconds, cached, url or None, checksum)
 
     def with_others(self, error: InputNotFoundError, *, fetched: int) -> InputNotFoundError:
         """Say of what else there is nothing to fetch, as far as that is found out within seconds."""

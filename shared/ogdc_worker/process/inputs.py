@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from ogdc_shared.plan import InputFile
     from ogdc_worker.fetch.input_cache import InputCache
-    from ogdc_worker.fetch.inputs import Fetched
     from ogdc_worker.fetch.missing_inputs import MissingInputs
     from ogdc_worker.process.paths import ProcessPaths
     from ogdc_worker.report import Reporter
@@ -80,12 +79,13 @@ def _fetch(
     from ogdc_worker.fetch.inputs import fetch_inputs
 
     missing = _may_be_missing(files, allowed_failures, reporter) if allowed_failures else None
+    validators: dict[str, tuple[str, str]] = {}
     with FetchProgress(len(files), partial(reporter.event, "fetching")) as progress:
         fetch_inputs(
             files,
             store=_store(paths),
             recipe=paths.recipe,
-            report=partial(_report_fetched, reporter),
+            report=lambda fetched: reporter.event("fetched", **fetched._asdict()),
             warn=lambda notice: reporter.event(
                 "fetch_delayed", **notice._asdict() | {"seconds": round(notice.seconds, 1)}
             ),
@@ -93,17 +93,12 @@ def _fetch(
             credentials=paths.credentials,
             cache=_cache(paths) if caching else None,
             missing=missing,
+            validators=validators,
         )
+    for source, (etag, modified) in validators.items():
+        reporter.note("validators", source=source, etag=etag, modified=modified)
     if missing:
         missing.leave_account(paths.workspace)
-
-
-def _report_fetched(reporter: Reporter, fetched: Fetched) -> None:
-    facts = fetched._asdict()
-    validators = {name: facts.pop(name) for name in ("etag", "modified")}
-    if any(validators.values()):
-        reporter.note("validators", source=fetched.source, **validators)
-    reporter.event("fetched", **facts)
 
 
 def _may_be_missing(files: Sequence[InputFile], allowed: str, reporter: Reporter) -> MissingInputs:

@@ -17,7 +17,7 @@ from ogdc_shared.fast_typing import TYPE_CHECKING
 from ogdc_shared.removal import remove
 from ogdc_worker.reuse.inputs import of_all
 from ogdc_worker.reuse.keys import Keys
-from ogdc_worker.reuse.store import ABOUT, FILES, About, NotAsKeptError, described, read_plain
+from ogdc_worker.reuse.store import ABOUT, FILES, About, NotAsKeptError, described, give_names, read_plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from ogdc_worker.process.journal import Journal
     from ogdc_worker.process.paths import ProcessPaths
 
-_MAX_BETWEEN = 1 << 30
-"""Bytes of what a command leaves for the next one; it is copied, since that one may change it."""
+_COPIED_BELOW = 16 << 20
+"""Bytes of a file that a command leaves for the next one, which may change it in place. A larger one gets a
+second name: that takes no room, and if it is changed, what was kept is found to be no more what it was."""
 _MIN_FREE_SHARE, _MIN_FREE_BYTES = 0.1, 5 << 30
 """What of the disk is left to others, the less of both."""
 _UNKNOWN = (OSError, ValueError, NotAsKeptError, PublishError)
@@ -89,13 +90,12 @@ class Keeper:
         key, place = self._key(number), f"{self._kept}/{number}"
         if key is None or os.path.lexists(place):
             return
-        files = described(self._paths.outputs, most=min(_MAX_BETWEEN, self._reuse.most))
-        if not _has_room(self._paths.workspace, sum(file.size for file in files)):
+        files = described(self._paths.outputs, most=self._reuse.most)
+        copied = sum(file.size for file in files if file.size < _COPIED_BELOW)
+        if not _has_room(self._paths.workspace, copied):
             return
-        from ogdc_shared.copying import copy_tree
-
         draft = self._empty_place("draft")
-        copy_tree(self._paths.outputs, f"{draft}/{FILES}")
+        give_names(files, self._paths.outputs, f"{draft}/{FILES}", above=_COPIED_BELOW)
         for name in (layout.CHECKPOINT, layout.JOURNAL):
             content = read_plain(f"{self._paths.workspace}/{name}")
             _write_text(f"{draft}/{name}", (content or b"").decode(errors="replace"))

@@ -24,6 +24,7 @@ from ogdc_worker.reuse.store import (
     About,
     NotAsKeptError,
     Store,
+    give_names,
     is_as_described,
     read_plain,
 )
@@ -98,7 +99,7 @@ def _take_in(store: Store, about: About, place: str, workspace: str) -> None:
     draft = store.draft()
     try:
         if about.whole:
-            _link_all(about, outputs, f"{draft}/{FILES}")
+            give_names(about.files, outputs, f"{draft}/{FILES}")
         else:
             os.rename(outputs, f"{draft}/{FILES}")
         for name in _BESIDE:
@@ -110,21 +111,3 @@ def _take_in(store: Store, about: About, place: str, workspace: str) -> None:
         remove(place)
     finally:
         remove(draft)
-
-
-def _link_all(about: About, outputs: str, target: str) -> None:
-    """Give the outputs second names in the store: `publish` moves them and changes nothing but rights."""
-    from ogdc_shared.copying import copy_file
-
-    os.mkdir(target)
-    for file in about.files:
-        source, place = f"{outputs}/{file.name}", f"{target}/{file.name}"
-        if file.kind == "directory":
-            os.mkdir(place)
-        elif file.kind == "link":
-            os.symlink(file.what, place)
-        else:
-            try:
-                os.link(source, place, follow_symlinks=False)
-            except OSError:
-                copy_file(source, place)

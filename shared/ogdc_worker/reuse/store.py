@@ -24,6 +24,7 @@ from ogdc_shared.removal import remove
 from ogdc_shared.walking import is_directory, walk
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
 ABOUT, FILES, USED = "about.json", "files", "used"
@@ -243,6 +244,31 @@ def _linked(source: str, place: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def give_names(files: Sequence[KeptFile], source: str, target: str, *, above: int = 0) -> None:
+    """Give what a directory holds second names in another, which is made.
+
+    Args:
+        files: What it holds.
+        source: The directory.
+        target: Where nothing is yet.
+        above: Bytes of a file; one of no more than that is copied, as is any that cannot have another name.
+
+    Raises:
+        OSError: something cannot be read or written.
+    """
+    from ogdc_shared.copying import copy_file
+
+    os.mkdir(target)
+    for file in files:
+        named, place = f"{source}/{file.name}", f"{target}/{file.name}"
+        if file.kind == "directory":
+            os.mkdir(place)
+        elif file.kind == "link":
+            os.symlink(file.what, place)
+        elif file.size < above or not _linked(named, place):
+            copy_file(named, place)
 
 
 def read_plain(path: str, *, most: int = 1 << 28) -> bytes | None:

@@ -342,3 +342,17 @@ def test_what_cannot_be_divided_or_read_is_refused_at_once(
     done = stack.cli("submit", str(recipe("refused", COPY, **changes)))
     assert done.code in {1, 2}
     assert message in done.err
+
+
+def test_a_run_takes_from_an_earlier_one_what_did_not_change(
+    stack: Stack, recipe: MakeRecipe, tmp_path: Path
+) -> None:
+    upper = 'tr a-z A-Z < "$INPUT_FILE" > "$OUTPUT_FILE"'
+    first = made(stack, recipe("taken", COPY, upper, files=numbers(2), partition_size=1), tmp_path / "1")
+    changed = recipe("taken", COPY, upper, files={"1.txt": b"b", **numbers(1)}, partition_size=1)
+    assert made(stack, changed, tmp_path / "2") == {"0.txt": first["0.txt"], "1.txt": b"B"}
+    [name] = [path.name for path in (tmp_path / "2").iterdir()]
+    assert stack.run(name)["partition_counts"] == {"Reused": 1, "Succeeded": 1}
+    listed = stack.cli("status", "--partitions", "--json", name).json()["partition_list"]
+    assert {each["phase"] for each in listed} == {"Reused", "Succeeded"}
+    assert f"reused from run {next((tmp_path / '1').iterdir()).name}" in str(listed)
