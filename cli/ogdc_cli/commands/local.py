@@ -23,6 +23,7 @@ def register(app: typer.Typer) -> None:
 
 def run(
     recipe: RecipeArgument,
+    *,
     output_dir: Annotated[
         Path, typer.Option(file_okay=False, help="Where outputs go, in a directory of the run's name.")
     ] = Path("ogdc-output"),

@@ -116,11 +116,11 @@ def _described(recipe: Recipe) -> set[str]:
 
 def _descriptive(recipe: Recipe, texts: dict[str, str]) -> Iterator[str]:
     """Yield those of them that no command seems to read by itself."""
-    said = [command.text for command in recipe.commands] + [*texts.values()]
-    if any(_BARE.search(text) for text in said):
+    read = [command.text for command in recipe.commands] + [*texts.values()]
+    if any(_BARE.search(text) for text in read):
         return
     for name in _described(recipe):
-        if not any(PurePosixPath(name).name in text for text in said):
+        if not any(PurePosixPath(name).name in text for text in read):
             yield name
 
 

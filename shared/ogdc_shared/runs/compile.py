@@ -106,18 +106,7 @@ def compiled_recipe(
     _check_output(recipe.meta)
     _check_claims(recipe.meta, settings.worker)
     _check_secrets(recipe.meta, settings.worker)
-    if not trigger_inputs.inputs and any(
-        isinstance(param, UploadInput) for param in recipe.meta.input.params
-    ):
-        raise InputNotFoundError(
-            "meta.yml: input.params: the recipe takes in an upload, and nothing was uploaded. Have a trigger "
-            "start it: `ogdc-runner triggers add`."
-        )
-    if trigger_inputs.inputs and volume_inputs(recipe):
-        raise UnsupportedError(
-            "meta.yml: input.params: a recipe with inputs on volumes takes no uploaded object besides them. "
-            "Have the trigger pass none (pass_object: false)."
-        )
+    _check_uploads(recipe, trigger_inputs)
     networks = None if settings.allow_local_recipes else settings.allowed_networks
     with Listing() as files:
         files.extend(
@@ -138,6 +127,21 @@ def compiled_recipe(
             cache=cache,
             trigger_inputs=trigger_inputs,
             reusing=reusing,
+        )
+
+
+def _check_uploads(recipe: Recipe, trigger_inputs: TriggerInputs) -> None:
+    if not trigger_inputs.inputs and any(
+        isinstance(param, UploadInput) for param in recipe.meta.input.params
+    ):
+        raise InputNotFoundError(
+            "meta.yml: input.params: the recipe takes in an upload, and nothing was uploaded. Have a trigger "
+            "start it: `ogdc-runner triggers add`."
+        )
+    if trigger_inputs.inputs and volume_inputs(recipe):
+        raise UnsupportedError(
+            "meta.yml: input.params: a recipe with inputs on volumes takes no uploaded object besides them. "
+            "Have the trigger pass none (pass_object: false)."
         )
 
 
@@ -201,14 +205,10 @@ def _compile(
 
     bundle, content, own_files = pack_with_digest(recipe.directory)
     snapshot = digest(bundle)
-    facts = RunFacts(
-        partitioning=_partitioning(recipe.meta.workflow.parallel, settings.worker),
-        at_once=_at_once(recipe.meta.workflow.parallel, settings.worker),
-        digest=content,
-        variables=(*trigger_inputs.variables, *as_variables(values)),
-        cache=cache,
+    variables = (*trigger_inputs.variables, *as_variables(values))
+    first, *later = plans(
+        recipe, _run_facts(recipe, settings, digest=content, variables=variables, cache=cache)
     )
-    first, *later = plans(recipe, facts)
     reuse = reusing and plan_reuse(recipe, first, own_files, settings=settings, run=reusing)
     plan = first._replace(reuse=reuse.reuse if reuse else None)
     stages = (plan, *later)
@@ -248,6 +248,11 @@ def _compile(
             trace=current().trace,
         ),
     )
+
+
+def _run_facts(recipe: Recipe, settings: Settings, **known: Any) -> RunFacts:
+    parallel, worker = recipe.meta.workflow.parallel, settings.worker
+    return RunFacts(_partitioning(parallel, worker), at_once=_at_once(parallel, worker), **known)
 
 
 def _result_stages(recipe: Recipe, stages: Sequence[Plan], settings: Settings) -> frozenset[str]:

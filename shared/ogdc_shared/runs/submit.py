@@ -72,8 +72,7 @@ def submit_recipe(
         on_advice: Called with what the recipe's author may not have meant, also of a run that was there.
 
     Raises:
-        InputError: the recipe, an input or the request is wrong, contradicts the record or is beyond a limit;
-            nothing was started.
+        InputError: what is asked for is wrong, contradicts the record or is beyond a limit; nothing began.
         UnavailableError: a part is away. Nothing was started, except where it is an ArgoUnavailableError with
             `maybe_done`: then the run is recorded and will be started by the sweep.
     """
@@ -81,9 +80,7 @@ def submit_recipe(
     request = _request_digest(source, overwrite=overwrite, parameters=parameters)
     user_id, earlier = _known(context, caller=caller, idempotency_key=idempotency_key, request=request)
     if earlier is not None:
-        ensure_handed_over(context, earlier)
-        on_advice(_advice(context, earlier))
-        return earlier
+        return _handed_over(context, earlier, on_advice)
     with (
         opened_recipe(context, source) as recipe,
         compiled_recipe(
@@ -97,15 +94,21 @@ def submit_recipe(
             reusing=_reusing(context, user_id, recipe.id, fresh=fresh or not cache),
         ) as compiled,
     ):
-        known = {"recipe_id": recipe.id, "overwrite": overwrite, "submitted_by": user_id}
-        new = _new_run(compiled, source, idempotency_key=idempotency_key, request_digest=request, **known)
+        known = {"idempotency_key": idempotency_key, "request_digest": request, "submitted_by": user_id}
+        new = _new_run(compiled, source, recipe_id=recipe.id, overwrite=overwrite, **known)
         run = _record(context, new=new, compiled=compiled, caller=caller, started_by=started_by)
         on_advice(recipe.advice)
     with within(run=run.name):
         if run.name != new.name:
             ensure_handed_over(context, run)
-        else:
-            _start(context, new, caller=caller, started_by=started_by)
+            return run
+        _start(context, new, caller=caller, started_by=started_by)
+    return run
+
+
+def _handed_over(context: Context, run: Run, on_advice: Callable[[tuple[str, ...]], None]) -> Run:
+    ensure_handed_over(context, run)
+    on_advice(_advice(context, run))
     return run
 
 

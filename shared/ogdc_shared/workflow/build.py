@@ -5,7 +5,7 @@ Most recipes have one stage, `process`. Before a stage whose inputs only the run
 One shape for every recipe (docs/decisions/0003-one-workflow-shape.md). The manifest holds validated ids,
 numbers and Kubernetes quantities; what a user wrote travels in the artifacts, so nothing in a recipe can be
 expanded by Argo's templating. Hera's generated models check every field; hera is imported in this module, in
-`templates` and in `volumes` alone, and of hera nothing that reads its `global_config`.
+`templates`, `artifacts` and `volumes` alone, and of hera nothing that reads its `global_config`.
 """
 
 from __future__ import annotations

@@ -11,6 +11,15 @@ from ogdc_shared.config import ArgoSettings, Settings, WorkerSettings
 from ogdc_shared.images import own_image
 from ogdc_shared.imports import collection_paused
 from ogdc_shared.outputs.policies import policy_of
+from ogdc_shared.workflow.artifacts import (
+    PARTITION,
+    facts_artifact,
+    file_artifact,
+    log_artifact,
+    plan_artifact,
+    provenance_artifacts,
+    recipe_artifact,
+)
 from ogdc_shared.workflow.facts import ADDRESSES_ANNOTATION, NETWORK_LABEL, RecipeFacts, Stage
 from ogdc_shared.workflow.pods import pod_disk
 from ogdc_shared.workflow.volumes import (
@@ -24,7 +33,6 @@ from ogdc_shared.workflow.volumes import (
 with collection_paused():
     from hera.workflows import models as m
 
-_PARTITION = "{{inputs.parameters.partition}}"
 _PARTITIONS = "{{inputs.parameters.partitions}}"
 DIGEST = "digest"
 """The parameter by which `list` tells the other tasks the digest of the manifests it made."""
@@ -62,7 +70,7 @@ def list_template(stage: Stage, *, name: str, recipe: RecipeFacts, settings: Set
     return m.Template(
         name=layout.list_task(stage.name),
         metadata=_network("none"),
-        inputs=m.Inputs(artifacts=[_plan(name, stage)]),
+        inputs=m.Inputs(artifacts=[plan_artifact(name, stage)]),
         container=_container(
             arguments=["list", *_expected(plan=stage.plan)],
             mounts=_input_mounts(stage, name=name, recipe=recipe, worker=settings.worker),
@@ -74,9 +82,9 @@ def list_template(stage: Stage, *, name: str, recipe: RecipeFacts, settings: Set
             ]
             + [_warnings()],
             artifacts=[
-                _file("division", path=layout.LISTED_DIVISION_PATH, key=division),
-                _file("partitions", path=layout.LISTED_PACKS_PATH, key=partitions),
-                _log(name, layout.list_task(stage.name)),
+                file_artifact("division", path=layout.LISTED_DIVISION_PATH, key=division),
+                file_artifact("partitions", path=layout.LISTED_PACKS_PATH, key=partitions),
+                log_artifact(name, layout.list_task(stage.name)),
             ],
         ),
         retry_strategy=_retry_strategy(recipe, settings.argo),
@@ -105,11 +113,11 @@ def reuse_template(stage: Stage, *, name: str, recipe: RecipeFacts, settings: Se
         inputs=m.Inputs(
             parameters=listed or None,
             artifacts=[
-                _plan(name, stage),
-                _file(
+                plan_artifact(name, stage),
+                file_artifact(
                     "partitions", path=layout.PACKS_PATH, key=layout.partitions_directory(name, stage.name)
                 ),
-                _recipe(recipe),
+                recipe_artifact(recipe),
             ],
         ),
         container=_container(
@@ -129,7 +137,10 @@ def reuse_template(stage: Stage, *, name: str, recipe: RecipeFacts, settings: Se
                 m.Parameter(name=LEFT, value_from=m.ValueFrom(path=layout.LEFT_PATH)),
                 m.Parameter(name="reused", value_from=m.ValueFrom(path=layout.REUSED_COUNT_PATH)),
             ],
-            artifacts=[_file("reused", path=layout.REUSED_PATH, key=layout.reused_key(name))],
+            artifacts=[
+                file_artifact("reused", path=layout.REUSED_PATH, key=layout.reused_key(name)),
+                log_artifact(name, layout.REUSE_TASK),
+            ],
         ),
         retry_strategy=_retry_strategy(recipe, settings.argo),
     )
@@ -137,7 +148,7 @@ def reuse_template(stage: Stage, *, name: str, recipe: RecipeFacts, settings: Se
 
 def stage_template(stage: Stage, *, name: str, recipe: RecipeFacts, settings: Settings) -> m.Template:
     """Build the task of one partition of a stage: it fetches its files and does what the plan says."""
-    workspace = layout.partition_workspace(name, _PARTITION, stage.name)
+    workspace = layout.partition_workspace(name, PARTITION, stage.name)
     mounts = [
         workflow_mount(layout.WORKFLOW_MOUNT, part=workspace),
         workflow_mount(layout.INPUT_DIR, part=f"{workspace}/input_dir"),
@@ -148,15 +159,15 @@ def stage_template(stage: Stage, *, name: str, recipe: RecipeFacts, settings: Se
     mounts += secret_mounts(recipe)
     pack = layout.pack_key(name, _pack(stage, recipe), stage.name)
     artifacts = [
-        _plan(name, stage),
-        _file("partition", path=layout.PARTITION_PATH, key=pack),
-        _recipe(recipe),
+        plan_artifact(name, stage),
+        file_artifact("partition", path=layout.PARTITION_PATH, key=pack),
+        recipe_artifact(recipe),
     ]
     set_by_list = (DIGEST, PER_PACK) if is_listed(stage, recipe) else ()
     listed = [m.Parameter(name=parameter) for parameter in set_by_list]
     expected = _expected(
         plan=stage.plan,
-        partition=_PARTITION,
+        partition=PARTITION,
         partitions=_DIGEST if listed else recipe.partitions_digest,
     )
     container = _container(
@@ -179,7 +190,7 @@ def stage_template(stage: Stage, *, name: str, recipe: RecipeFacts, settings: Se
         metadata=_network(_network_of(stage, recipe), recipe.addresses),
         init_containers=fetching or None,
         container=container,
-        outputs=m.Outputs(artifacts=[_facts(name, stage), _log(name, stage.name, _PARTITION)]),
+        outputs=m.Outputs(artifacts=[facts_artifact(name, stage), log_artifact(name, stage.name, PARTITION)]),
         retry_strategy=_retry_strategy(recipe, settings.argo),
     )
 
@@ -194,7 +205,7 @@ def publish_template(*, name: str, recipe: RecipeFacts, settings: Settings, over
         metadata=_network("none"),
         inputs=m.Inputs(
             parameters=[m.Parameter(name=parameter) for parameter in parameters],
-            artifacts=_provenance(name, recipe),
+            artifacts=provenance_artifacts(name, recipe),
         ),
         container=_container(
             arguments=[
@@ -288,10 +299,10 @@ def _network_of(stage: Stage, recipe: RecipeFacts) -> str:
 
 
 def _outputs(name: str, recipe: RecipeFacts) -> m.Outputs:
-    artifacts = [_log(name, layout.PUBLISH)]
+    artifacts = [log_artifact(name, layout.PUBLISH)]
     if policy_of(recipe.output).is_zip:
         key = layout.output_key(name, recipe.recipe_id)
-        artifacts.insert(0, _file("output", path=layout.OUTPUT_ZIP_PATH, key=key))
+        artifacts.insert(0, file_artifact("output", path=layout.OUTPUT_ZIP_PATH, key=key))
     return m.Outputs(parameters=[_warnings()], artifacts=artifacts)
 
 
@@ -340,50 +351,6 @@ def _network(purpose: str, addresses: tuple[str, ...] = ()) -> m.Metadata:
     """Tell network policies, and the local engine, what a pod may use a network for."""
     named = {ADDRESSES_ANNOTATION: " ".join(addresses)} if addresses else None
     return m.Metadata(labels={NETWORK_LABEL: purpose}, annotations=named)
-
-
-def _facts(name: str, stage: Stage) -> m.Artifact:
-    """Name what a task has done, where it leaves that (see `layout.FACTS_PATH`)."""
-    key = layout.facts_key(name, _PARTITION, stage.name)
-    facts = _file("facts", path=layout.FACTS_PATH, key=key)
-    facts.optional = True
-    return facts
-
-
-def _log(name: str, template: str, partition: str | None = None) -> m.Artifact:
-    """Name what a task has printed, where it leaves that (see `layout.LOG_PATH`)."""
-    log = _file("log", path=layout.LOG_PATH, key=layout.log_key(name, template, partition))
-    log.optional = True
-    return log
-
-
-def _provenance(name: str, recipe: RecipeFacts) -> list[m.Artifact]:
-    """Name what a result's provenance is told from, which no publication fails for want of.
-
-    Source: loadArtifact in workflow/executor/executor.go of argo-workflows, for inputs that are optional.
-    """
-    described = _file("run", path=layout.DESCRIPTION_PATH, key=layout.description_key(name))
-    artifacts = [described, _recipe(recipe)]
-    for artifact in artifacts:
-        artifact.optional = True
-    return artifacts
-
-
-def _plan(name: str, stage: Stage) -> m.Artifact:
-    return _file("plan", path=layout.PLAN_PATH, key=layout.plan_key(name, stage.name))
-
-
-def _file(name: str, *, path: str, key: str) -> m.Artifact:
-    """Name one object of the artifact store, taken as it is; of a directory, one a file, below `key`."""
-    return m.Artifact(
-        name=name, path=path, s3=m.S3Artifact(key=key), archive=m.ArchiveStrategy(none=m.NoneStrategy())
-    )
-
-
-def _recipe(recipe: RecipeFacts) -> m.Artifact:
-    """Name the recipe's snapshot, a tar.gz of the artifact store, unpacked."""
-    key = layout.snapshot_key(recipe.snapshot)
-    return m.Artifact(name="recipe", path=layout.RECIPE_PATH, s3=m.S3Artifact(key=key))
 
 
 def _retry_strategy(recipe: RecipeFacts, argo: ArgoSettings) -> m.RetryStrategy | None:

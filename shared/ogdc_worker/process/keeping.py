@@ -136,7 +136,7 @@ class Keeper:
         """Yield by what it can be told, without fetching it, whether an input is still the same."""
         from ogdc_worker.reuse.remembered import request_digest
 
-        said = {
+        asked = {
             entry["source"]: entry
             for entry in self._journal.entries()
             if entry.get("event") == "validators" and isinstance(entry.get("source"), str)
@@ -145,7 +145,7 @@ class Keeper:
         for file in self._files:
             if file.kind != "url" or file.source not in fetched:
                 continue
-            validators = said.get(file.source, {})
+            validators = asked.get(file.source, {})
             etag, modified = str(validators.get("etag", "")), str(validators.get("modified", ""))
             if etag or modified or file.checksum:
                 place, checksum = fetched[file.source]

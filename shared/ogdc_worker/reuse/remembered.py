@@ -69,9 +69,9 @@ class Remembered:
         name = request_digest(file)
         content = read_plain(f"{self._store}/{_DIRECTORY}/{name[:2]}/{name}")
         with suppress(ValueError, KeyError, TypeError):
-            said = json.loads(content or b"")
-            if file.checksum or self._is_same(file.source, said["etag"], said["modified"]):
-                return file.source, (said["place"], said["checksum"])
+            entry = json.loads(content or b"")
+            if file.checksum or self._is_same(file.source, entry["etag"], entry["modified"]):
+                return file.source, (entry["place"], entry["checksum"])
         return None
 
     def _is_same(self, url: str, etag: str, modified: str) -> bool:

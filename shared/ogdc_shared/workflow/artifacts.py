@@ -1,0 +1,57 @@
+"""What the tasks of a workflow take out of the artifact store, and put there."""
+
+from __future__ import annotations
+
+from ogdc_shared import layout
+from ogdc_shared.imports import collection_paused
+from ogdc_shared.workflow.facts import RecipeFacts, Stage
+
+with collection_paused():
+    from hera.workflows import models as m
+
+PARTITION = "{{inputs.parameters.partition}}"
+
+
+def facts_artifact(name: str, stage: Stage) -> m.Artifact:
+    """Name what a task has done, where it leaves that (see `layout.FACTS_PATH`)."""
+    key = layout.facts_key(name, PARTITION, stage.name)
+    facts = file_artifact("facts", path=layout.FACTS_PATH, key=key)
+    facts.optional = True
+    return facts
+
+
+def log_artifact(name: str, template: str, partition: str | None = None) -> m.Artifact:
+    """Name what a task has printed, where it leaves that (see `layout.LOG_PATH`)."""
+    log = file_artifact("log", path=layout.LOG_PATH, key=layout.log_key(name, template, partition))
+    log.optional = True
+    return log
+
+
+def provenance_artifacts(name: str, recipe: RecipeFacts) -> list[m.Artifact]:
+    """Name what a result's provenance is told from, which no publication fails for want of.
+
+    Source: loadArtifact in workflow/executor/executor.go of argo-workflows, for inputs that are optional.
+    """
+    described = file_artifact("run", path=layout.DESCRIPTION_PATH, key=layout.description_key(name))
+    artifacts = [described, recipe_artifact(recipe)]
+    for artifact in artifacts:
+        artifact.optional = True
+    return artifacts
+
+
+def plan_artifact(name: str, stage: Stage) -> m.Artifact:
+    """Name what a stage's tasks execute."""
+    return file_artifact("plan", path=layout.PLAN_PATH, key=layout.plan_key(name, stage.name))
+
+
+def file_artifact(name: str, *, path: str, key: str) -> m.Artifact:
+    """Name one object of the artifact store, taken as it is; of a directory, one a file, below `key`."""
+    return m.Artifact(
+        name=name, path=path, s3=m.S3Artifact(key=key), archive=m.ArchiveStrategy(none=m.NoneStrategy())
+    )
+
+
+def recipe_artifact(recipe: RecipeFacts) -> m.Artifact:
+    """Name the recipe's snapshot, a tar.gz of the artifact store, unpacked."""
+    key = layout.snapshot_key(recipe.snapshot)
+    return m.Artifact(name="recipe", path=layout.RECIPE_PATH, s3=m.S3Artifact(key=key))
