@@ -2,7 +2,7 @@
 
 `process` reads the polygons of its files and sorts them by tiles of the map, `build` makes a share of its
 blocks, `paint` those of their pictures whose colours depend on all tiles of a level, where there are such,
-and `top` what lies above the blocks. How much there is to make only the data tell: tasks before these stages
+and `top` what lies above the blocks, beside `paint` unless it needs all pictures. How much there is to make only the data tell: tasks before these stages
 say among how many it is shared.
 """
 
@@ -34,7 +34,7 @@ CONFIG_FILE = "CONFIG_FILE"
 _TASKS_PER_PLACE = 4
 """Tasks for each that may run at a time: to load what the program imports takes as long as many a file."""
 _SHARES_PER_PLACE = 2
-"""The same of `build`, whose tasks all have about the same to do."""
+"""The same of `build`, and of `paint` and `top` together, whose tasks all have about the same to do."""
 _MIN_BYTES = 1 << 12
 """Of polygons for each task of `build`: fewer are made while another task would begin."""
 
@@ -61,8 +61,10 @@ def visualization_plans(recipe: Recipe, run: RunFacts) -> tuple[Plan, ...]:
         PAINT: of_blocks._replace(reads=(BUILD,), partitioning=blocks),
         TOP: of_blocks._replace(reads=(BUILD, PAINT), partitioning=Partitioning()),
     }
-    if not _read_config(recipe, config).waits:
+    read = _read_config(recipe, config)
+    if not read.waits:
         del made[PAINT]
+    if not (read.waits and read.enable_pmtiles):  # archives alone are made of the pictures
         made[TOP] = made[TOP]._replace(reads=(BUILD,))
     return tuple(_stage(name, plan) for name, plan in made.items())
 
@@ -120,6 +122,7 @@ def _divisions(run: RunFacts) -> tuple[Partitioning, Partitioning, Partitioning]
     if not files.divides:
         return files, files, files
     files = files._replace(tasks=min(files.tasks, _TASKS_PER_PLACE * run.at_once))
-    few = files._replace(tasks=min(files.tasks, _SHARES_PER_PLACE * run.at_once))
-    shares = few._replace(strategy="files", size=1, bytes=_MIN_BYTES)
-    return files, shares, few._replace(strategy="size", size=None, bytes=None)
+    few = min(files.tasks, _SHARES_PER_PLACE * run.at_once)
+    shares = files._replace(tasks=few, strategy="files", size=1, bytes=_MIN_BYTES)
+    # One less of `paint`, since `top` is made beside its last.
+    return files, shares, files._replace(tasks=max(1, few - 1), strategy="size", size=None, bytes=None)

@@ -20,8 +20,10 @@ from ogdc_visualization.products.preview import write_preview
 from ogdc_visualization.products.stac import Asset, build_item
 from ogdc_visualization.products.web_page import File, can_write_page, write_page
 from ogdc_visualization.products.wmts import build_capabilities
+from ogdc_visualization.raster.geotiff import read_geotiff
 from ogdc_visualization.tile_files import find_file, find_raster, tile_path, tile_template
 from ogdc_visualization.web_tiles.palette import COLORS
+from ogdc_visualization.web_tiles.png import paint
 
 Tiles = Mapping[int, NDArray[np.int64]]
 """Column and row (n, 2) of the tiles there are, by level; one tile and one level at least."""
@@ -67,7 +69,7 @@ def write_products(  # noqa: PLR0917  one place calls it
     if config.enable_web_tiles and config.tile_size[0] != config.tile_size[1]:
         warn("tile_size: tiles are no squares, which WMTS and the page cannot say; both are left out")
     elif config.enable_web_tiles:
-        made += _shown(roots, config, description)
+        made += _shown(output, config, description, _painter(roots, config, ranges, colors))
     if (output / config.dir_3dtiles / "tileset.json").is_file():
         made.append(Product(f"{config.dir_3dtiles}/tileset.json", "application/json", "3D Tiles", "data"))
     assets = {each.path: Asset(each.path, each.media_type, each.title, (each.role,)) for each in made}
@@ -143,20 +145,35 @@ def _limits(places: NDArray[np.int64]) -> Limits:
     return Limits(west, east, north, south)
 
 
+def _painter(
+    roots: Sequence[Path],
+    config: VisualizationConfig,
+    ranges: Ranges,
+    colors: Mapping[str, NDArray[np.uint8]],
+) -> Callable[[Tile], NDArray[np.uint8]]:
+    """Return what paints a tile's first statistic: its picture may be made by another task just now."""
+    statistic = config.statistics[0]
+
+    def painted(tile: Tile) -> NDArray[np.uint8]:
+        band = read_geotiff(find_raster(roots, config, tile))[0]
+        low, high = ranges[statistic.name, tile.z]
+        return paint(band, colors[statistic.name], statistic.nodata_val, low, high).rgba
+
+    return painted
+
+
 def _shown(
-    roots: Sequence[Path], config: VisualizationConfig, description: MapDescription
+    output: Path,
+    config: VisualizationConfig,
+    description: MapDescription,
+    painted: Callable[[Tile], NDArray[np.uint8]],
 ) -> Iterator[Product]:
     """Write what shows the web tiles."""
     if config.generate_wmtsCapabilities:
         document = build_capabilities(description, base_url=config.base_url)
-        (roots[0] / "WMTSCapabilities.xml").write_text(document, encoding="utf-8")
+        (output / "WMTSCapabilities.xml").write_text(document, encoding="utf-8")
         yield Product("WMTSCapabilities.xml", "application/xml", "Web tiles (WMTS)", "data")
-    first = config.statistics[0].name
-
-    def picture(tile: Tile) -> Path:
-        return find_file(roots, _picture(config, tile, first))
-
-    write_preview(description.limits, config.tile_size, picture, roots[0] / "preview.png")
+    write_preview(description.limits, config.tile_size, painted, output / "preview.png")
     yield Product("preview.png", "image/png", "Preview", "thumbnail")
 
 

@@ -7,6 +7,8 @@ import itertools
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from ogdc_visualization.grid import Tile
@@ -27,14 +29,17 @@ def preview_level(limits: Mapping[int, Limits]) -> int:
 
 
 def write_preview(
-    limits: Mapping[int, Limits], size: tuple[int, int], picture: Callable[[Tile], Path], target: Path
+    limits: Mapping[int, Limits],
+    size: tuple[int, int],
+    picture: Callable[[Tile], NDArray[np.uint8]],
+    target: Path,
 ) -> None:
     """Write a picture of a level on white.
 
     Args:
         limits: Of the levels with pictures.
         size: Rows and columns of cells that each tile has.
-        picture: Finds a tile's picture; FileNotFoundError where it has none.
+        picture: Paints a tile (rows, columns, 4: RGBA); FileNotFoundError where there is none.
         target: What to write.
     """
     level = preview_level(limits)
@@ -43,9 +48,7 @@ def write_preview(
     height, width = size
     canvas = Image.new("RGBA", (columns * width, rows * height), "white")
     for column, row in itertools.product(range(columns), range(rows)):
-        with (
-            contextlib.suppress(FileNotFoundError),
-            Image.open(picture(Tile(west + column, north + row, level))) as tile,
-        ):
-            canvas.alpha_composite(tile.convert("RGBA"), (column * width, row * height))
+        with contextlib.suppress(FileNotFoundError):
+            tile = picture(Tile(west + column, north + row, level))
+            canvas.alpha_composite(Image.fromarray(tile, "RGBA"), (column * width, row * height))
     canvas.convert("RGB").save(target)

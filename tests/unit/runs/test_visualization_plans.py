@@ -32,15 +32,18 @@ def made(recipe: Recipe, partitioning: Partitioning = PARALLEL) -> tuple[Plan, .
 KNOWN = '{"statistics": [{"name": "coverage", "val_range": [0, 1]}]}'
 
 
-@pytest.mark.parametrize("paints", [True, False])
-def test_stages_take_what_those_before_left(tmp_path: Path, paints: bool) -> None:
-    (tmp_path / "c.json").write_text("{}" if paints else KNOWN)
+@pytest.mark.parametrize(
+    ("config", "paints", "waits"),
+    [("{}", True, False), ('{"enable_pmtiles": true}', True, True), (KNOWN, False, False)],
+)
+def test_stages_take_what_those_before_left(tmp_path: Path, config: str, paints: bool, waits: bool) -> None:
+    (tmp_path / "c.json").write_text(config)
     found = made(recipe(tmp_path, config_file="c.json"))
     stages = [
         ("process", None, False, ()),
         ("build", "process", False, ()),
         *([("paint", "build", True, ("build",))] if paints else []),
-        ("top", "build", True, ("build", "paint") if paints else ("build",)),
+        ("top", "build", True, ("build", "paint") if waits else ("build",)),
     ]
     assert [(plan.stage, plan.before, plan.by_key, plan.reads) for plan in found] == stages
     assert [plan.stage for plan in found if plan.shares] == ["build"]
@@ -54,7 +57,7 @@ def test_blocks_are_shared_among_a_bounded_number_of_tasks(tmp_path: Path) -> No
     files, blocks, painted, whole = (plan.partitioning for plan in made(recipe(tmp_path)))
     assert (files.strategy, files.size) == ("files", 10)
     assert blocks == PARALLEL._replace(strategy="files", size=1, bytes=4096, tasks=10)
-    assert painted == PARALLEL._replace(strategy="size", size=None, tasks=10)
+    assert painted == PARALLEL._replace(strategy="size", size=None, tasks=9)
     assert not whole.divides
 
 
