@@ -2,8 +2,8 @@
 
 `process` reads the polygons of its files and sorts them by tiles of the map, `build` makes a share of its
 blocks, `paint` those of their pictures whose colours depend on all tiles of a level, where there are such,
-and `top` what lies above the blocks, beside `paint` unless it needs all pictures. How much there is to make only the data tell: tasks before these stages
-say among how many it is shared.
+and `top` what lies above the blocks, beside `paint` unless it needs all pictures. How much there is to make
+only the data tell: tasks before these stages say among how many it is shared.
 """
 
 from __future__ import annotations
