@@ -48,6 +48,9 @@ DERIVED_PROPERTIES = {
 }
 """What a statistic can be of that is no column of the data, by how it is weighted."""
 
+_WHOLE_AGGREGATIONS = frozenset({"sum", "min", "max", "first", "last", "prod"})
+_WHOLE_RESAMPLINGS = frozenset({"nearest", "sum", "min", "max", "med", "q1", "q3", "mode"})
+"""Those that make whole numbers of whole numbers."""
 PLACEHOLDER_DOI = "doi/placeholder"
 """What stands for no DOI."""
 
@@ -80,6 +83,15 @@ class Statistic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return special.val_range or self.val_range or (None, None)
 
     @builtins.property  # `property` is a key here
+    def is_whole(self) -> bool:
+        """Whether its values are whole numbers at all levels: counts that nothing averages."""
+        is_count = self.aggregation_method in {"count", "nunique"} or (
+            self.property == "centroids_per_pixel" and self.aggregation_method in _WHOLE_AGGREGATIONS
+        )
+        nodata = 0.0 if self.nodata_val is None else self.nodata_val
+        return is_count and self.resampling_method in _WHOLE_RESAMPLINGS and nodata.is_integer()
+
+    @builtins.property
     def column(self) -> str | None:
         """The column of the data that it is of; None where it is derived."""
         return None if self.property in DERIVED_PROPERTIES[self.weight_by] else self.property

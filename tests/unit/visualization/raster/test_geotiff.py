@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import rasterio
 from rasterio import Affine
 
+from ogdc_shared.errors import InputError
 from ogdc_shared.visualization.config import TILE_MATRIX_SETS, Statistic
 from ogdc_visualization.grid import Tile, load_grid
 from ogdc_visualization.raster.geotiff import read_geotiff, write_geotiff
@@ -78,3 +80,43 @@ def test_bands_come_back(tmp_path: Path, shape: tuple[int, int]) -> None:
         tmp_path / "a/b.tif", bands, grid.bounds(Tile(0, 0, 0)), grid.crs, [Statistic("a", nodata_val=0)]
     )
     assert np.array_equal(read_geotiff(tmp_path / "a/b.tif"), bands, equal_nan=True)
+
+
+COUNT = {"weight_by": "count", "property": "centroids_per_pixel", "resampling_method": "sum"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind"),
+    [
+        ({}, "int32"),
+        ({"nodata_val": 0.0}, "int32"),
+        ({"nodata_val": 0.5}, "float64"),
+        ({"resampling_method": "average"}, "float64"),
+        ({"property": "depth"}, "float64"),
+        ({"property": "depth", "aggregation_method": "count", "weight_by": "area"}, "int32"),
+        ({"property": "depth", "aggregation_method": "nunique", "resampling_method": "max"}, "int32"),
+        ({"aggregation_method": "mean"}, "float64"),
+    ],
+)
+def test_counts_alone_are_integers(tmp_path: Path, changes: dict[str, Any], kind: str) -> None:
+    statistics = [Statistic("a", **COUNT), Statistic("b", **(COUNT | changes))]
+    bands = np.array([[[0, 1], [2, 2**31 - 1]], [[3, 0], [0, 1]]], float)
+    grid = load_grid("WGS1984Quad")
+    write_geotiff(tmp_path / "a.tif", bands, grid.bounds(Tile(1, 2, 3)), grid.crs, statistics)
+    with rasterio.open(tmp_path / "a.tif") as file:
+        assert set(file.dtypes) == {kind}
+    found = read_geotiff(tmp_path / "a.tif")
+    assert found.dtype == np.float64
+    assert (found == bands).all()
+
+
+def test_a_count_that_integers_do_not_hold_is_an_error(tmp_path: Path) -> None:
+    grid = load_grid("WGS1984Quad")
+    with pytest.raises(InputError, match="2147483648, which is more than 32 bits hold"):
+        write_geotiff(
+            tmp_path / "a.tif",
+            np.full((1, 2, 2), 2.0**31),
+            grid.bounds(Tile(1, 2, 3)),
+            grid.crs,
+            [Statistic("a", **COUNT)],
+        )
