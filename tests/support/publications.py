@@ -27,6 +27,31 @@ METADATA: dict[str, Any] = {
     "methods": "Counted.",
 }
 
+GIVEN = """<?xml version="1.0"?>
+<eml:eml xmlns:eml="https://eml.ecoinformatics.org/eml-2.2.0" packageId="mine" system="mine">
+  <dataset>
+    <title>By hand</title>
+    <creator><individualName><givenName>Josiah</givenName><surName>Carberry</surName></individualName>
+      <userId directory="https://orcid.org">https://orcid.org/0000-0002-1825-0097</userId></creator>
+    <abstract><para>One.</para><para>Two &amp; three.</para></abstract>{rights}
+    <contact><organizationName>A team</organizationName></contact>{methods}
+    <dataTable id="table">
+      <entityName>Counts</entityName><entityDescription>All that were counted.</entityDescription>
+      <physical><objectName>ü.tif</objectName><size unit="bytes">1</size>
+        <dataFormat><textFormat><attributeOrientation>column</attributeOrientation>
+          <simpleDelimited><fieldDelimiter>,</fieldDelimiter></simpleDelimited></textFormat></dataFormat>
+      </physical>
+      <attributeList><attribute><attributeName>n</attributeName><attributeDefinition>Number</attributeDefinition>
+        <measurementScale><nominal><nonNumericDomain><textDomain><definition>A number.</definition>
+        </textDomain></nonNumericDomain></nominal></measurementScale></attribute></attributeList>
+    </dataTable>
+    <otherEntity><entityName>recipe/recipe.sh</entityName><entityType>script</entityType></otherEntity>
+    <literatureCited><bibtex>@book{{a}}</bibtex></literatureCited>
+  </dataset>
+</eml:eml>
+"""
+"""An author's own metadata in EML; `rights` and `methods` may be added."""
+
 
 def member(role: str, path: str, **changed: Any) -> Member:
     """An object of a package."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+from xml.etree import ElementTree
 
 from pydantic import ValidationError
 
@@ -11,6 +12,7 @@ from ogdc_cli.reproduce.comparison import read_files
 from ogdc_cli.reproduce.original import Original, read_metadata
 from ogdc_shared.errors import InvalidRecipeError, InvalidRequestError
 from ogdc_shared.provenance.uris import is_url, url
+from ogdc_shared.recipe.eml_file import read_eml, with_eml
 from ogdc_shared.recipe.explain import explain
 from ogdc_shared.recipe.meta import load_meta
 from ogdc_shared.recipe.models import RecipeMeta
@@ -82,8 +84,17 @@ def _inputs(crate: Path) -> tuple[str, ...]:
     return tuple(dict.fromkeys(url(source) for source in sources if is_url(source)))
 
 
-def metadata_of(account: Account, file: Path | None) -> tuple[Metadata, str]:
-    """What the author says of the result as a data set, and its license.
+class Words(NamedTuple):
+    """What the author says of a result as a data set."""
+
+    metadata: Metadata
+    license: str
+    eml: bytes | None
+    """Their own metadata in EML; None: there are none."""
+
+
+def metadata_of(account: Account, file: Path | None) -> Words:
+    """What the author says of the result as a data set.
 
     Args:
         account: How it came to be.
@@ -107,11 +118,13 @@ def metadata_of(account: Account, file: Path | None) -> tuple[Metadata, str]:
             f"{where} names nobody with an ORCID iD, whose the data set would be: give a creator's `orcid`, "
             f"or `metadata.rights_holder`. {how}"
         )
-    return meta.metadata, meta.output.license
+    directory = account.recipe.directory if file is None else file.parent
+    eml = None if meta.metadata.eml is None else read_eml(directory, meta.metadata.eml)
+    return Words(meta.metadata, meta.output.license, None if eml is None else ElementTree.tostring(eml))
 
 
 def _read(file: Path) -> RecipeMeta:
     try:
-        return RecipeMeta.model_validate(load_meta(file))
+        return RecipeMeta.model_validate(with_eml(load_meta(file), file.parent))
     except ValidationError as exc:
         raise InvalidRecipeError(*explain(exc, file=file.name)) from exc

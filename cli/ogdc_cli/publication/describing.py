@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ogdc_cli.crates import unpack_crate
-from ogdc_cli.publication.account import Account, metadata_of, read_account
+from ogdc_cli.publication.account import Account, Words, metadata_of, read_account
 from ogdc_cli.publication.package import Package, Version, write_ledger
 from ogdc_shared.dataone import formats
 from ogdc_shared.dataone.eml import DataSet, eml
@@ -44,7 +44,7 @@ def describe(
     package: Package,
     directory: Path,
     account: Account,
-    words: tuple[Metadata, str],
+    words: Words,
     data: tuple[Member, ...],
     *,
     before: Version | None = None,
@@ -55,12 +55,13 @@ def describe(
         package: What is known of it.
         directory: Where it is.
         account: How the result came to be.
-        words: What its author says of it, and the license.
+        words: What its author says of it.
         data: Its data.
         before: The version that it takes the place of; None: it is the first.
     """
     package = package._replace(obsoletes=before.metadata if before else None)
-    about = DataSet("", words[0], words[1], account.finished_at[:10], _steps(account, words[0]), data)
+    steps = _steps(account, words.metadata)
+    about = DataSet("", words.metadata, words.license, account.finished_at[:10], steps, data, words.eml)
     pid = metadata_id(package.run_id, digest(eml(about)), obsoletes=package.obsoletes)
     with replacing(directory / _EML) as file:
         file.write(eml(about._replace(pid=pid)))
@@ -92,8 +93,8 @@ def describe_again(
     with tempfile.TemporaryDirectory(prefix="ogdc-publish-") as scratch:
         unpack_crate(directory / CRATE, Path(scratch, "crate"))
         account = read_account(Path(scratch, "crate"), package.run)
-    words = metadata_of(account, metadata)
-    made = Package.of(package.run, account.run_id, account.recipe.id, words[0])
+        words = metadata_of(account, metadata)
+    made = Package.of(package.run, account.run_id, account.recipe.id, words.metadata)
     own = (
         each._replace(pid=made.object_id(each.role, each.path, each.sha256), obsoletes=None)
         for each in package.members[:-2]

@@ -52,7 +52,7 @@ def make_package(client: ApiClient, name: str, directory: Path, *, metadata: Pat
         crate = fetch_crate(client, name, Path(scratch, "crate"))
         account = read_account(crate, name)
         words = metadata_of(account, metadata)
-        package = Package.of(name, account.run_id, account.recipe.id, words[0])
+        package = Package.of(name, account.run_id, account.recipe.id, words.metadata)
         write_ledger(directory, package)
         data = tuple(_data(client, package, directory, account, crate))
     return describe(package, directory, account, words, data)

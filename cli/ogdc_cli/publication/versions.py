@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
-from xml.etree import ElementTree
 
 from ogdc_cli.publication.describing import describe_again
 from ogdc_cli.publication.package import Version
-from ogdc_shared.dataone.identifiers import map_id, resolve_url
-from ogdc_shared.dataone.xml_reading import parse
-from ogdc_shared.errors import ConflictError, InvalidRequestError
+from ogdc_shared.dataone.identifiers import map_id
+from ogdc_shared.errors import ConflictError
+from ogdc_shared.inputs.dataone_maps import mapped_data
 
 if TYPE_CHECKING:
-    from xml.etree.ElementTree import Element
-
     from ogdc_cli.publication.package import Package
     from ogdc_shared.dataone.node import Node, State
 
-_MAX_METADATA = 64 << 20
-_RESOLVE = resolve_url("")
+_MAX_MAP = 64 << 20
 _PARALLEL = 8
 """Files that are asked for at a time."""
 
@@ -65,15 +59,16 @@ def _version(node: Node, pid: str | None) -> Version | None:
     state = node.state(pid) if pid else None
     if state is None:
         return None
-    entities = dict(_entities(_parsed(node, state.pid)))
+    resource_map = _map_of(node, state)
+    listed = mapped_data(node.read(resource_map, limit=_MAX_MAP)) if resource_map else {}
     with ThreadPoolExecutor(_PARALLEL) as workers:
-        described = workers.map(node.describe, entities.values())
+        described = workers.map(node.describe, listed)
         files = {
             path: (pid, found)
-            for (path, pid), found in zip(entities.items(), described, strict=True)
-            if found is not None
+            for (pid, path), found in zip(listed.items(), described, strict=True)
+            if found is not None and path is not None
         }
-    return Version(state.pid, _map_of(node, state), state.is_public, files)
+    return Version(state.pid, resource_map, state.is_public, files)
 
 
 def _map_of(node: Node, state: State | None) -> str | None:
@@ -83,18 +78,3 @@ def _map_of(node: Node, state: State | None) -> str | None:
             return map_id(state.pid)
         state = node.state(state.obsoletes) if state.obsoletes else None
     return None
-
-
-def _parsed(node: Node, pid: str) -> Element:
-    try:
-        return parse(node.read(pid, limit=_MAX_METADATA))
-    except ElementTree.ParseError as exc:
-        raise InvalidRequestError(f"{pid} at {node.url} is no metadata in EML ({exc}).") from exc
-
-
-def _entities(root: Element) -> Iterator[tuple[str, str]]:
-    """Path and identifier of each file that metadata tell of."""
-    for element in root.iter():
-        name, url = element.findtext("entityName"), element.findtext("physical/distribution/online/url")
-        if name and url and url.startswith(_RESOLVE):
-            yield name, unquote(url.removeprefix(_RESOLVE))

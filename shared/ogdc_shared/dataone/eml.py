@@ -12,11 +12,13 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 from xml.etree import ElementTree
 
+from ogdc_shared.dataone.eml_order import Described, in_order, physical_of
 from ogdc_shared.dataone.formats import EML
 from ogdc_shared.dataone.identifiers import resolve_url
 from ogdc_shared.dataone.member import OUTPUT, PROGRAM
 from ogdc_shared.dataone.xml_text import add, add_given, add_paragraphs, document
 from ogdc_shared.recipe.metadata import paragraphs
+from ogdc_shared.xml_reading import parse
 
 if TYPE_CHECKING:
     from ogdc_shared.dataone.member import Member
@@ -45,15 +47,37 @@ class DataSet(NamedTuple):
     """What was done to the data, in order; each step in paragraphs."""
     members: Sequence[Member]
     """Its data, in order."""
+    given: bytes | None = None
+    """The author's own metadata in EML 2.2.0, to be completed; None: there are none."""
 
 
 def eml(about: DataSet) -> bytes:
-    """Write a data set's metadata."""
+    """Write a data set's metadata, or complete those that its author has written."""
     ElementTree.register_namespace("eml", EML)
-    root = ElementTree.Element(f"{{{EML}}}eml", {"packageId": about.pid, "system": _SYSTEM})
-    root.set(f"{{{_SCHEMA}}}schemaLocation", f"{EML} {EML}/eml.xsd")
-    _add_dataset(add(root, "dataset"), about)
+    root = ElementTree.Element(f"{{{EML}}}eml") if about.given is None else parse(about.given)
+    root.set("packageId", about.pid)
+    root.set("system", _SYSTEM)
+    if about.given is None:
+        root.set(f"{{{_SCHEMA}}}schemaLocation", f"{EML} {EML}/eml.xsd")
+        _add_dataset(add(root, "dataset"), about)
+    for dataset in root.iterfind("dataset") if about.given is not None else ():
+        _complete(dataset, about)
     return document(root)
+
+
+def _complete(dataset: ElementTree.Element, about: DataSet) -> None:
+    """Add to the author's own words what the runner knows; none of them is changed but facts about files."""
+    if dataset.find("licensed") is None:
+        _add_license(dataset, about.license, has_rights=dataset.find("intellectualRights") is not None)
+    methods = dataset.find("methods")
+    _add_methods(add(dataset, "methods") if methods is None else methods, about.steps)
+    described = Described(dataset)
+    for member in about.members:
+        if (entity := described.pop(member)) is None:
+            _add_entity(add(dataset, "otherEntity"), member)
+        else:
+            _add_physical(physical_of(entity), member)
+    in_order(dataset)
 
 
 def _add_dataset(dataset: ElementTree.Element, about: DataSet) -> None:
@@ -70,7 +94,7 @@ def _add_dataset(dataset: ElementTree.Element, about: DataSet) -> None:
     _add_license(dataset, about.license)
     _add_coverage(dataset, metadata.geographic, metadata.temporal)
     _add_party(add(dataset, "contact"), metadata.asked)
-    _add_methods(dataset, about.steps)
+    _add_methods(add(dataset, "methods"), about.steps)
     if metadata.awards:
         _add_project(add(dataset, "project"), metadata)
     for member in about.members:
@@ -86,10 +110,11 @@ def _add_party(party: ElementTree.Element, about: Party) -> None:
         add(party, "userId", f"https://orcid.org/{about.orcid}", directory="https://orcid.org")
 
 
-def _add_license(dataset: ElementTree.Element, license_: str) -> None:
+def _add_license(dataset: ElementTree.Element, license_: str, *, has_rights: bool = False) -> None:
     is_url = license_.startswith(("http://", "https://"))
     url = license_ if is_url else f"https://spdx.org/licenses/{license_}.html"
-    add_paragraphs(dataset, "intellectualRights", [f"License: {license_}."])
+    if not has_rights:
+        add_paragraphs(dataset, "intellectualRights", [f"License: {license_}."])
     licensed = add(dataset, "licensed")
     add_given(licensed, licenseName=license_, url=url, identifier=None if is_url else license_)
 
@@ -119,8 +144,7 @@ def _add_times(coverage: ElementTree.Element, temporal: Temporal) -> None:
     add(add(times, "endDate"), "calendarDate", temporal.end)
 
 
-def _add_methods(dataset: ElementTree.Element, steps: Iterable[Sequence[str]]) -> None:
-    methods = add(dataset, "methods")
+def _add_methods(methods: ElementTree.Element, steps: Iterable[Sequence[str]]) -> None:
     for step in steps:
         made = add(methods, "methodStep")
         add_paragraphs(made, "description", step)
@@ -144,12 +168,17 @@ def _add_entity(entity: ElementTree.Element, member: Member) -> None:
     entity.set("id", member.pid)
     add(entity, "entityName", member.path)
     add(entity, "entityDescription", _ABOUT.get(member.role, _ABOUT_OTHERS))
-    physical = add(entity, "physical")
+    _add_physical(add(entity, "physical"), member)
+    add(entity, "entityType", member.format_id)
+
+
+def _add_physical(physical: ElementTree.Element, member: Member) -> None:
     add(physical, "objectName", member.name)
     add(physical, "size", member.size, unit="bytes")
     add(physical, "authentication", member.sha256, method="SHA-256")
-    form = add(add(physical, "dataFormat"), "externallyDefinedFormat")
-    add(form, "formatName", member.format_id)
+    if physical.find("dataFormat") is None:
+        form = add(add(physical, "dataFormat"), "externallyDefinedFormat")
+        add(form, "formatName", member.format_id)
     online = add(add(physical, "distribution"), "online")
     add(online, "url", resolve_url(member.pid), function="download")
-    add(entity, "entityType", member.format_id)
+    in_order(physical)

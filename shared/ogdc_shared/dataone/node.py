@@ -14,8 +14,8 @@ from xml.etree import ElementTree
 
 from ogdc_shared.dataone.multipart import Multipart
 from ogdc_shared.dataone.system_metadata import PUBLIC
-from ogdc_shared.dataone.xml_reading import parse
 from ogdc_shared.errors import ForbiddenError, InvalidRequestError, SourceUnavailableError
+from ogdc_shared.xml_reading import parse
 
 if TYPE_CHECKING:
     import urllib3

@@ -12,8 +12,8 @@ from xml.etree.ElementTree import ParseError
 
 from ogdc_shared.dataone.formats import RESOURCE_MAP
 from ogdc_shared.dataone.identifiers import map_id
-from ogdc_shared.dataone.xml_reading import parse
 from ogdc_shared.errors import SourceUnavailableError
+from ogdc_shared.xml_reading import parse
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -44,7 +44,7 @@ def mapped_documents(forms: Iterable[str], *, get: Callable[[str], bytes | None]
         if (content := get(f"object/{_segment(mapped)}")) is None:
             yield named
         else:
-            for pid, location in sorted(_data_of(_parse(content)).items()):
+            for pid, location in sorted(mapped_data(content).items()):
                 if document := _described(pid, get):
                     yield document | ({"fileName": location} if location else {})
         return
@@ -64,14 +64,17 @@ def _described(identifier: str, get: Callable[[str], bytes | None]) -> dict[str,
     return document
 
 
-def _data_of(root: Element) -> dict[str, str | None]:
+def mapped_data(resource_map: bytes) -> dict[str, str | None]:
     """Identifiers of what a map aggregates, and where each is in the data set, as far as it says that.
 
     Without the metadata, which document the others.
+
+    Raises:
+        SourceUnavailableError: it is no XML.
     """
     texts: dict[str, dict[str, str]] = {}
     aggregated, metadata = set(), set()
-    for about in root:
+    for about in _parse(resource_map):
         uri = about.get(f"{_RDF}about", "")
         for statement in about:
             if statement.tag == _AGGREGATES:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
     BeforeValidator,
+    ConfigDict,
     Field,
     ValidationInfo,
     WithJsonSchema,
@@ -156,9 +157,21 @@ class Award(Strict):
     url: Url | None = None
 
 
+def _title_or_eml(schema: dict[str, Any]) -> None:
+    """Say in the JSON Schema that a file of metadata stands for what is needed."""
+    schema["anyOf"] = [{"required": schema.pop("required")}, {"required": ["eml"]}]
+
+
 class Metadata(Strict):
     """The result as a data set that others find and cite; `ogdc-runner publish` takes it."""
 
+    model_config = ConfigDict(json_schema_extra=_title_or_eml)
+
+    eml: Text | None = Field(
+        default=None,
+        description="A file of the recipe with metadata in EML 2.2.0, which publishing completes; it stands "
+        "for `title`, `abstract` and `creators`.",
+    )
     title: Text = Field(description="What, where and when, in one line.")
     abstract: Prose = Field(description="What the data are; blank lines part paragraphs.")
     creators: Annotated[tuple[Party, ...], BeforeValidator(_as_list), AfterValidator(_some)] = Field(

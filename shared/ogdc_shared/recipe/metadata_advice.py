@@ -28,5 +28,5 @@ def metadata_advice(meta: RecipeMeta) -> Iterator[str]:
     if (words := len(about.abstract.split())) < _WORDS:
         yield f"{META_FILE}: metadata.abstract: has {words} words; curators ask for {_WORDS} or more."
     for key in ("keywords", "geographic", "temporal"):
-        if not getattr(about, key):
+        if about.eml is None and not getattr(about, key):
             yield f"{META_FILE}: metadata.{key}: is missing; curators ask for it."

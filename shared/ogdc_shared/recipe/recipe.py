@@ -14,6 +14,7 @@ from ogdc_shared.errors import InvalidRecipeError, RecipeNotFoundError
 from ogdc_shared.outputs.policies import OFFERED, policy_of
 from ogdc_shared.plan import Command
 from ogdc_shared.recipe.commands import Script, read_script
+from ogdc_shared.recipe.eml_file import with_eml
 from ogdc_shared.recipe.explain import explain, shown
 from ogdc_shared.recipe.files import UnusableFileError, confined, read_text
 from ogdc_shared.recipe.forms import META_FILE
@@ -73,7 +74,7 @@ def load_recipe(directory: Path) -> Recipe:
         raise RecipeNotFoundError(
             f"{directory}: there is no such directory; give the one that holds the recipe's {META_FILE}."
         )
-    content = load_meta(directory / META_FILE)
+    content = with_eml(load_meta(directory / META_FILE), directory)
     try:
         meta = RecipeMeta.model_validate(content)
     except ValidationError as exc:

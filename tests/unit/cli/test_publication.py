@@ -15,7 +15,7 @@ from ogdc_cli.publication.package import LEDGER, Package, read_ledger
 from ogdc_shared.digests import digest
 from ogdc_shared.errors import InvalidRecipeError, InvalidRequestError
 from support.crates import RUN
-from support.publications import METADATA, ORCID
+from support.publications import GIVEN, METADATA, ORCID
 from support.published_runs import META, OUTPUTS, Deployment, deployment
 from support.trees import plant
 
@@ -93,6 +93,25 @@ def test_what_a_package_must_have_is_asked_for_and_may_come_later(
         made(client, tmp_path / "package")
     (tmp_path / "meta.yml").write_text(json.dumps(META))
     assert made(client, tmp_path / "package", tmp_path / "meta.yml").members
+
+
+def test_an_eml_file_of_the_recipe_stands_for_what_meta_yml_need_not_say(tmp_path: Path) -> None:
+    (tmp_path / "data_set.xml").write_text(GIVEN.format(rights="", methods=""))
+    (tmp_path / "meta.yml").write_text(json.dumps(META | {"metadata": {"eml": "data_set.xml"}}))
+    client, directory = deployment(tmp_path / "at"), tmp_path / "package"
+    package = made(client, directory, tmp_path / "meta.yml")
+    assert (package.title, package.owner) == ("By hand", ORCID)
+    assert list(problems(package, directory)) == []
+    assert b"<entityName>Counts</entityName>" in (directory / "metadata.xml").read_bytes()
+    for content, message in {
+        "<eml>": "is no XML that can be read",
+        '<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>': "has a document type",
+        "<a/>": "is not in EML 2.2.0",
+        GIVEN.format(rights="", methods="").replace("By hand", " "): "has no `title`",
+    }.items():
+        (tmp_path / "data_set.xml").write_text(content)
+        with pytest.raises(InvalidRecipeError, match=rf"metadata.eml: 'data_set.xml' .*{message}"):
+            made(client, tmp_path / "other", tmp_path / "meta.yml")
 
 
 def test_a_file_of_metadata_is_read_as_meta_yml_is(tmp_path: Path) -> None:

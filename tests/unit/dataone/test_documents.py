@@ -19,7 +19,7 @@ from ogdc_shared.dataone.resource_map import Execution, Package, resource_map
 from ogdc_shared.dataone.system_metadata import Rights, system_metadata
 from ogdc_shared.dataone.validation import Validator, eml_validator
 from ogdc_shared.recipe.metadata import Metadata
-from support.publications import DATA, ORCID, RUN_ID, data_set, member
+from support.publications import DATA, GIVEN, ORCID, RUN_ID, data_set, member
 
 OTHER_RUN_ID = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
 RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
@@ -66,6 +66,32 @@ def test_whatever_an_author_or_a_file_is_called_metadata_stay_valid(validator: V
     about = data_set((member(OUTPUT, words),))
     metadata = about.metadata.model_copy(update={"title": words, "abstract": words, "keywords": (words,)})
     assert validator.problems(eml(about._replace(metadata=metadata))) == []
+
+
+@pytest.mark.parametrize("rights", ["", "<intellectualRights><para>Ask me.</para></intellectualRights>"])
+@pytest.mark.parametrize(
+    "methods",
+    ["", "<methods><methodStep><description><para>Counted.</para></description></methodStep></methods>"],
+)
+def test_an_authors_own_metadata_are_completed(validator: Validator, rights: str, methods: str) -> None:
+    given = GIVEN.format(rights=rights, methods=methods).encode()
+    completed = eml(data_set()._replace(given=given))
+    assert validator.problems(completed) == []
+    dataset = ElementTree.fromstring(completed)[0]
+    assert (dataset.findtext("title"), dataset.findtext("abstract/para")) == ("By hand", "One.")
+    table, script, account = (each for each in dataset if each.find("entityName") is not None)
+    assert (table.tag, table.findtext("entityName"), table.findtext("physical/size")) == (
+        "dataTable",
+        "Counts",
+        "3",
+    )
+    assert table.find("physical/dataFormat/textFormat") is not None
+    urls = [each.findtext("physical/distribution/online/url") for each in (table, script, account)]
+    assert urls == [resolve_url(each.pid) for each in DATA]
+    steps = [each.findtext("description/para") for each in dataset.iterfind("methods/methodStep")]
+    assert steps == (["Counted."] if methods else []) + ["Command 1: cp a b"]
+    assert dataset.findtext("intellectualRights/para") == ("Ask me." if rights else "License: CC-BY-4.0.")
+    assert eml(data_set()._replace(given=completed)).count(b"<licensed>") == 1
 
 
 def test_mistakes_of_metadata_are_found_by_their_lines(validator: Validator) -> None:

@@ -127,7 +127,8 @@ def test_a_volume_input_has_a_pattern_for_all_files() -> None:
         ({"outputs": {}}, "outputs: there is no such key; did you mean output?"),
         (
             {"author": "me"},
-            "author: there is no such key; possible here: name, workflow, input, output, metadata.",
+            "author: there is no such key; possible here: name, workflow, input, output, parameters, "
+            "metadata.",
         ),
         ({"workflow": []}, "workflow: a list is no mapping; give `key: value` lines, indented below it."),
         ({"workflow": "shell"}, "workflow: 'shell' is no mapping;"),

@@ -1,0 +1,74 @@
+"""Metadata in EML that an author has written: what describes which file, and where what is added belongs.
+
+Source: EML 2.2.0, eml-dataset.xsd, eml-resource.xsd, eml-entity.xsd and eml-physical.xsd.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+    from ogdc_shared.dataone.member import Member
+
+_ENTITIES = ("dataTable", "spatialRaster", "spatialVector", "storedProcedure", "view", "otherEntity")
+_ORDERS = {
+    "dataset": (
+        *("alternateIdentifier", "shortName", "title", "creator", "metadataProvider", "associatedParty"),
+        *("pubDate", "language", "series", "abstract", "keywordSet", "additionalInfo", "intellectualRights"),
+        *("licensed", "distribution", "coverage", "annotation", "purpose", "introduction", "gettingStarted"),
+        *("acknowledgements", "maintenance", "contact", "publisher", "pubPlace", "methods", "project"),
+        *("", "referencePublication", "usageCitation", "literatureCited"),
+    ),
+    "physical": (
+        *("objectName", "size", "authentication", "compressionMethod", "encodingMethod"),
+        *("characterEncoding", "dataFormat", "distribution"),
+    ),
+}
+"""Children of an element by their names, in the order in which they must come; "" is any other."""
+_FACTS = frozenset({"objectName", "size", "authentication", "distribution"})
+"""What `physical` says that follows from the file."""
+
+
+def in_order(parent: Element) -> None:
+    """Put an element's children into the order that its schema fixes; of one kind they stay in theirs."""
+    order = _ORDERS[parent.tag]
+    ranks = {name: rank for rank, name in enumerate(order)}
+    parent[:] = sorted(parent, key=lambda child: ranks.get(child.tag, ranks.get("", len(order))))
+
+
+def physical_of(entity: Element) -> Element:
+    """The `physical` of an entity, made if need be, without what follows from the file."""
+    physical = entity.find("physical")
+    if physical is None:
+        before = sum(
+            each.tag in {"alternateIdentifier", "entityName", "entityDescription"} for each in entity
+        )
+        physical = ElementTree.Element("physical")
+        entity.insert(before, physical)
+    for fact in [each for each in physical if each.tag in _FACTS]:
+        physical.remove(fact)
+    return physical
+
+
+class Described:
+    """The entities that an author describes."""
+
+    def __init__(self, dataset: Element) -> None:
+        self._left = [each for each in dataset if each.tag in _ENTITIES]
+
+    def pop(self, member: Member) -> Element | None:
+        """Take what describes a file, by its path or else its name; None: nothing does, or several may."""
+        for name in (member.path, member.name):
+            named = [each for each in self._left if name in _names(each)]
+            if len(named) == 1:
+                self._left.remove(named[0])
+                return named[0]
+        return None
+
+
+def _names(entity: Element) -> set[str]:
+    found = (entity.findtext("physical/objectName"), entity.findtext("entityName"))
+    return {name.strip() for name in found if name}
