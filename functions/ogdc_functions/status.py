@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from flask import Response
 
-from ogdc_functions import triggers
+from ogdc_functions import processes, triggers
 from ogdc_functions.http.conditional import tag_of, unless_known
 from ogdc_functions.http.responses import json_response
 from ogdc_functions.http.routing import Call, Served
@@ -20,7 +20,7 @@ from ogdc_shared.runs import read
 
 def build(context: Context) -> Served:
     """Build the function that functions-framework serves as `status`."""
-    return serve(routes.Function.STATUS, context, sys.modules[__name__], triggers)
+    return serve(routes.Function.STATUS, context, sys.modules[__name__], triggers, processes)
 
 
 def status(context: Context, _call: Call, name: str) -> answers.StatusResponse:
@@ -185,8 +185,13 @@ def openapi(_context: Context, _call: Call) -> Response:
     return json_response(document())
 
 
-def index(_context: Context, _call: Call) -> answers.IndexResponse:
+def index(context: Context, call: Call) -> answers.IndexResponse:
     """Name what can be read."""
+    from ogdc_functions.process_views import landing_links
+
     return answers.IndexResponse(
-        service="ogdc-runner", paths=routes.readable_paths(), openapi="/openapi.json"
+        service="ogdc-runner",
+        paths=routes.readable_paths(),
+        openapi="/openapi.json",
+        links=landing_links(call.request, context.settings),
     )

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from flask import Request, Response
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from ogdc_functions import triggers
+from ogdc_functions import processes, triggers
+from ogdc_functions.http.bodies import BUNDLE_TYPES, idempotency_key
 from ogdc_functions.http.responses import receipt
 from ogdc_functions.http.routing import Call, Served
 from ogdc_functions.http.serving import serve
@@ -29,13 +30,12 @@ if TYPE_CHECKING:
     from ogdc_shared.runs.recipes import RecipeSource
 
 _MAX_JSON = 64 << 10
-_BUNDLE_TYPES = frozenset({"application/gzip", "application/x-gzip", "application/x-tar", "application/zip"})
 _JSON_KEYS = frozenset(SubmitRequest.__struct_fields__)
 
 
 def build(context: Context) -> Served:
     """Build the function that functions-framework serves as `submit`."""
-    return serve(routes.Function.SUBMIT, context, sys.modules[__name__], triggers)
+    return serve(routes.Function.SUBMIT, context, sys.modules[__name__], triggers, processes)
 
 
 def submit(context: Context, call: Call) -> answers.SubmitResponse:
@@ -50,7 +50,7 @@ def submit(context: Context, call: Call) -> answers.SubmitResponse:
         **asked._asdict(),
         cache=routes.CACHE.read(call.request.args) is not False,
         fresh=routes.FRESH.read(call.request.args) is True,
-        idempotency_key=_idempotency_key(call.request),
+        idempotency_key=idempotency_key(call.request),
         on_advice=advice.extend,
     )
     return answers.SubmitResponse(
@@ -128,7 +128,7 @@ def _asked_for(request: Request) -> _Asked:
     from ogdc_shared.runs.recipes import RecipeSource
 
     overwrite, in_query = routes.OVERWRITE.read(request.args), read_assignments(routes.SET.read(request.args))
-    if request.mimetype in _BUNDLE_TYPES:
+    if request.mimetype in BUNDLE_TYPES:
         return _Asked(RecipeSource(bundle=request.get_data()), bool(overwrite), in_query)
     if request.mimetype != "application/json":
         raise InvalidRequestError(
@@ -167,10 +167,3 @@ def _in_json(body: bytes, *, overwrite: bool | None) -> _Asked:
     if not isinstance(parameters, dict):
         raise InvalidRequestError('parameters: give an object of values by name, such as {"YEAR": 2021}.')
     return _Asked(RecipeSource(location=location), in_body, parameters)
-
-
-def _idempotency_key(request: Request) -> str | None:
-    key = request.headers.get("Idempotency-Key")
-    if key is not None and not (0 < len(key) <= routes.MAX_KEY and key.isprintable()):
-        raise InvalidRequestError(f"Idempotency-Key: give 1 to {routes.MAX_KEY} printable characters.")
-    return key

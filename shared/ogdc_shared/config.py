@@ -53,6 +53,14 @@ def _network(entry: object) -> "IPv4Network | IPv6Network":
         raise ValueError(f'{exc}; give a JSON list such as ["10.20.0.0/16"].') from exc
 
 
+def _location(entry: object) -> str:
+    if not isinstance(entry, str) or not entry:
+        raise ValueError(
+            f'{entry!r} is no location; give a JSON list such as ["github://org:repo@main/path"].'
+        )
+    return entry
+
+
 _NETWORKS = json_list("a JSON list of networks", _network)
 
 
@@ -114,6 +122,24 @@ class Settings(NamedTuple):
             readers="submit, upload",
         ),
     ] = None
+    processes: Annotated[
+        tuple[str, ...],
+        Variable(
+            "OGDC_PROCESSES",
+            json_list("a JSON list of recipes' locations", _location),
+            "Recipes that are offered as processes of OGC API - Processes; read anew by each sweep.",
+            readers="submit",
+        ),
+    ] = ()
+    echo_process: Annotated[
+        bool,
+        Variable(
+            "OGDC_ECHO_PROCESS",
+            FLAG,
+            "Whether a process is offered that gives back its inputs, for tests of conformance.",
+            readers="submit",
+        ),
+    ] = False
     allow_local_recipes: Annotated[
         bool,
         Variable(

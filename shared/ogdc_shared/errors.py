@@ -16,18 +16,23 @@
     │   ├── UnknownUserError       no user of that id (404)
     │   ├── UnknownTokenError      no API token of that id (404)
     │   ├── UnknownWebhookError    no webhook of that id (404)
+    │   ├── UnknownProcessError    no process of that id (404)
+    │   ├── ResultNotReadyError    a job has not ended (404)
+    │   ├── JobFailedError         a job has ended without a result (422)
     │   ├── OutputUnavailableError the run has no output to hand out (404, 409 or 410)
     │   ├── ConflictError          (409)
     │   │   ├── AlreadyPublishedError
     │   │   ├── AlreadyRunningError
     │   │   ├── RecipeIdTakenError
     │   │   ├── TriggerExistsError
+    │   │   ├── ProcessExistsError
     │   │   ├── UserExistsError
     │   │   ├── OwnAccountError        an admin would lock themselves out
     │   │   └── RunStateError      the run's status does not allow what was asked
     │   ├── UnauthenticatedError   (401)
     │   ├── ForbiddenError         (403)
-    │   │   └── RoleError          the caller's role is too little
+    │   │   ├── RoleError          the caller's role is too little
+    │   │   └── ImmutableProcessError  a setting names the process
     │   └── LimitError             a user has, or asks for, as much as they may (429)
     ├── UnavailableError           a part is away; the same call may succeed later (503)
     │   ├── DatabaseUnavailableError
@@ -138,6 +143,21 @@ class UnknownUserError(InputError):
         super().__init__(f"There is no user {user_id!r}. `ogdc-runner users list` shows those there are.")
 
 
+class UnknownProcessError(InputError):
+    """A process that is not offered."""
+
+    def __init__(self, process_id: str) -> None:
+        super().__init__(f"There is no process {process_id!r:.100}. GET /processes lists those there are.")
+
+
+class ResultNotReadyError(InputError):
+    """The result of a job that has not ended."""
+
+
+class JobFailedError(InputError):
+    """The result of a job that has ended without one."""
+
+
 class UnknownTokenError(InputError):
     """An API token that is not in the record, or not the caller's."""
 
@@ -184,6 +204,10 @@ class RecipeIdTakenError(ConflictError):
     """Another recipe name already stands for this recipe id."""
 
 
+class ProcessExistsError(ConflictError):
+    """A process of the same id is offered already."""
+
+
 class TriggerExistsError(ConflictError):
     """A trigger of that name exists."""
 
@@ -214,6 +238,13 @@ class UnauthenticatedError(InputError):
 
 class ForbiddenError(InputError):
     """The caller is known and may not do this."""
+
+
+class ImmutableProcessError(ForbiddenError):
+    """A process that callers cannot change."""
+
+    def __init__(self, process_id: str) -> None:
+        super().__init__(f"The process {process_id!r:.100} is named by the deployment's OGDC_PROCESSES.")
 
 
 class RoleError(ForbiddenError):

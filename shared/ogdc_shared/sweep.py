@@ -77,6 +77,9 @@ def sweep(context: Context, *, unsent_for: float = UNSENT_SECONDS) -> Swept:
         unsent = unsent_runs(conn, older_than=unsent_for)
         silent = runs_to_reconcile(conn, silent_for=settings.stale_seconds)
         expired = expired_outputs(conn, kept_for=settings.temporary_output_days * 86_400.0)
+    from ogdc_shared.processes.deploy import offer_configured
+
+    offer_configured(context)
     work = _Sweep(context)
     return Swept(
         sent=work.each(unsent, work.send),

@@ -21,6 +21,10 @@ from uuid import UUID
 
 import schemathesis
 
+from support.packed_bodies import send_packed_bodies
+
+send_packed_bodies()
+
 _OFTEN = 0.5
 """The part of requests that are about something that is there."""
 _known: dict[str, list[str]] = json.loads(os.environ["OGDC_FUZZ_KNOWN"])

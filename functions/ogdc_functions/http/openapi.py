@@ -10,8 +10,10 @@ from typing import Any
 from msgspec import Struct
 from msgspec.json import schema_components
 
+from ogdc_functions.http.process_problems import PROBLEM_JSON
 from ogdc_shared.api.answers import Problem
 from ogdc_shared.api.fields import NAME
+from ogdc_shared.api.process_answers import ProcessProblem
 from ogdc_shared.api.routes import MAX_KEY, ROUTES, Route
 from ogdc_shared.well_known import PROTECTED_RESOURCE
 
@@ -31,7 +33,11 @@ _PARTITION_PATH = _PATH | {
     "schema": {"type": "string", "pattern": "^[0-9]{1,9}$"},
     "description": "Its number, counting from 0.",
 }
-_PATHS = {"path": _FILE_PATH, "stage": _STAGE_PATH, "partition": _PARTITION_PATH}
+_PROCESS_PATH = _PATH | {
+    "schema": {"type": "string", "pattern": "^[a-z0-9.-]+$", "maxLength": 63},
+    "description": "As `GET /processes` lists it.",
+}
+_PATHS = {"process": _PROCESS_PATH, "path": _FILE_PATH, "stage": _STAGE_PATH, "partition": _PARTITION_PATH}
 _RANGE = {
     "name": "Range",
     "in": "header",
@@ -76,11 +82,14 @@ _MEANING = {
     410: "It is no longer kept.",
     413: "The body is too large.",
     429: "The user has, or asks for, as much as they may at once.",
+    415: "The body is of another type.",
     416: "There is nothing at that range.",
     422: "The recipe is not valid, its inputs cannot be resolved, or it asks for what is not offered here.",
     500: "A fault of ours, under a reference that the log has, too.",
     503: "A part is away or full; the same request may succeed later.",
 }
+_VALUES: dict[str, Any] = {kind: {} for kind in ("application/json", "text/plain", "multipart/related")}
+_LOCATION = {"Location": {"required": True, "schema": {"type": "string"}}}
 _RETRY_AFTER = {"Retry-After": {"required": True, "schema": {"type": "integer", "minimum": 0}}}
 _HEADERS = {
     401: {"WWW-Authenticate": {"required": True, "schema": {"type": "string"}}},
@@ -120,10 +129,15 @@ def _components(routes: list[Route]) -> dict[str, Any]:
     An answer has all fields there are and no others, although whoever reads one takes less and more.
     """
     requests = {route.request for route in routes if route.request}
-    answers = {route.answer for route in routes if route.answer} | {Problem}
+    answers = {route.answer for route in routes if route.answer} | {Problem, ProcessProblem}
     _, described = schema_components(answers, ref_template=_REF)
     for schema in described.values():
-        schema |= {"required": [*schema["properties"]], "additionalProperties": False}
+        given = [
+            name
+            for name, field in schema["properties"].items()
+            if name in schema["required"] or "default" in field  # else it is left out where it is not known
+        ]
+        schema |= {"required": given, "additionalProperties": False}
         for field in schema["properties"].values():
             field.pop("default", None)
     _, of_requests = schema_components(requests, ref_template=_REF)
@@ -138,10 +152,10 @@ def _described(route: Route) -> dict[str, Any]:
     }
     if _is_known(route):
         described["security"] = [{"bearer": []}, {}]
-    if route.request:
-        content: dict[str, Any] = {"application/json": {"schema": _schema(route.request)}}
-        if route.takes_bundle:
-            content |= {kind: {"schema": {"type": "string", "format": "binary"}} for kind in _BUNDLES}
+    content = {"application/json": {"schema": _schema(route.request)}} if route.request else {}
+    if route.takes_bundle:
+        content |= {kind: {"schema": {"type": "string", "format": "binary"}} for kind in _BUNDLES}
+    if content:
         described["requestBody"] = {"required": True, "content": content}
     return described
 
@@ -165,7 +179,15 @@ def _responses(route: Route) -> dict[str, Any]:
         if route.answer is None
         else {"application/json": {"schema": _schema(route.answer)}}
     )
-    done: dict[str, Any] = {"200": {"description": "Done.", "content": good}}
+    done: dict[str, Any] = {str(route.success): {"description": "Done."}}
+    if route.success != 204:
+        done[str(route.success)]["content"] = good
+    if route.success == 201:
+        done["201"]["headers"] = _LOCATION
+    if route.gives_values:
+        done |= {
+            "200": {"description": "Its outputs, where a process gives them at once.", "content": _VALUES}
+        }
     if route.in_parts:
         done |= {"206": {"description": "The range.", "content": good}}
     if route.has_etag:
@@ -175,7 +197,7 @@ def _responses(route: Route) -> dict[str, Any]:
 
 def _problems(route: Route) -> dict[str, Any]:
     codes = {*route.errors, *_ANYWHERE} | ({*_WHERE_CALLERS_COUNT} if _is_known(route) else set())
-    return {str(code): _problem(code) for code in sorted(codes)}
+    return {str(code): _problem(code, route) for code in sorted(codes)}
 
 
 def _is_known(route: Route) -> bool:
@@ -183,10 +205,12 @@ def _is_known(route: Route) -> bool:
     return route.permission.role is not None
 
 
-def _problem(code: int) -> dict[str, Any]:
+def _problem(code: int, route: Route) -> dict[str, Any]:
+    form = _schema(ProcessProblem if route.is_ogc else Problem)
+    kinds = ("application/json", PROBLEM_JSON) if route.is_ogc else ("application/json",)
     problem: dict[str, Any] = {
         "description": _MEANING[code],
-        "content": {"application/json": {"schema": _schema(Problem)}},
+        "content": {kind: {"schema": form} for kind in kinds},
     }
     return problem | ({"headers": _HEADERS[code]} if code in _HEADERS else {})
 

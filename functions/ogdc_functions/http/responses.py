@@ -43,10 +43,13 @@ _STATUS: Mapping[type[Exception], int] = {
     errors.UnknownUserError: 404,
     errors.UnknownTokenError: 404,
     errors.UnknownWebhookError: 404,
+    errors.UnknownProcessError: 404,
+    errors.ResultNotReadyError: 404,
     errors.ConflictError: 409,
     errors.OutputUnavailableError: 409,
     errors.InvalidRecipeError: 422,
     errors.InputNotFoundError: 422,
+    errors.JobFailedError: 422,
     errors.UnsupportedError: 422,
     errors.UnusableInputError: 422,
     errors.LimitError: 429,
@@ -89,11 +92,11 @@ def json_response(body: Mapping[str, Any], status: int = 200) -> Response:
     return Response(json.dumps(body, ensure_ascii=False), status, content_type="application/json")
 
 
-def struct_response(answer: Struct) -> Response:
+def struct_response(answer: Struct, status: int = 200) -> Response:
     """Answer with a struct as JSON; times have the offset `+00:00`."""
     body = to_builtins(answer, builtin_types=(datetime,))
     text = json.dumps(body, ensure_ascii=False, default=datetime.isoformat)
-    return Response(text, content_type="application/json")
+    return Response(text, status, content_type="application/json")
 
 
 def receipt(request: Request, answer: Struct, *, reply: Event | None = None) -> Response:

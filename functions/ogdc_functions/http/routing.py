@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from ogdc_functions.http.callers import add_challenge, credentials_of
 from ogdc_functions.http.matching import Paths, bare
 from ogdc_functions.http.observing import observed
+from ogdc_functions.http.process_problems import as_process_problem
 from ogdc_functions.http.reading import UNREAD, read_body, read_what_is_refused
 from ogdc_functions.http.responses import error_response, leave_body_unread, nothing_at, struct_response
 from ogdc_shared.accounts.identify import identify
@@ -96,6 +97,8 @@ def _answer(found: _Found, request: Request, context: Context) -> Response:
         return struct_response(answer) if isinstance(answer, Struct) else answer
     except Exception as exc:
         response = error_response(exc)
+        if found.route.is_ogc:
+            response = as_process_problem(response, exc, request)
         if not isinstance(exc, UNREAD) and not read_what_is_refused(request, most=most):
             leave_body_unread(response)
         if response.status_code in _REFUSED:

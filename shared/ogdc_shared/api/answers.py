@@ -28,6 +28,7 @@ from ogdc_shared.api.fields import (
     UploadKinds,
     UploadOutcomeName,
 )
+from ogdc_shared.api.links import Link
 from ogdc_shared.outcomes import EventOutcome
 
 
@@ -82,6 +83,8 @@ class IndexResponse(Answer):
     service: str
     paths: list[str]
     openapi: str
+    title: str = "Open Geospatial Data Cloud runner"
+    links: Annotated[list[Link], Meta(description="As programs that speak OGC APIs follow them.")] = []
 
 
 class Task(Answer, kw_only=True):

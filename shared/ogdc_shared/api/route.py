@@ -57,6 +57,12 @@ class Route(NamedTuple):
     """Whether the answer has an `ETag`, and is not sent to whom it is known (`If-None-Match`)."""
     in_parts: bool = False
     """Whether parts of the answer can be had by `Range`."""
+    success: int = 200
+    """The status of a good answer; with 201 it has a `Location`, with 204 no content."""
+    gives_values: bool = False
+    """Whether it may be answered with outputs of a process, by value."""
+    is_ogc: bool = False
+    """Whether it is of OGC API - Processes, whose errors have another form."""
     documented: bool = True
     """Whether the OpenAPI document has it; events are described by their own standards."""
     about: str = ""

@@ -13,6 +13,7 @@ from ogdc_shared.api import answers, requests
 from ogdc_shared.api.account_routes import ACCOUNT_ROUTES
 from ogdc_shared.api.login_routes import LOGIN_ROUTES
 from ogdc_shared.api.parameters import Choice, Flag, Number, Text, Texts
+from ogdc_shared.api.process_routes import PROCESS_ROUTES
 from ogdc_shared.api.route import Function, Route
 from ogdc_shared.api.run_routes import RUN_ROUTES
 from ogdc_shared.api.webhook_routes import WEBHOOK_ROUTES
@@ -215,6 +216,7 @@ ROUTES = (
         errors=(403, 404),
     ),
     *WEBHOOK_ROUTES,
+    *PROCESS_ROUTES,
     *ACCOUNT_ROUTES,
     *LOGIN_ROUTES,
     Route("version", "GET", "/version", _STATUS, PUBLIC, "The service's version", answers.VersionResponse),

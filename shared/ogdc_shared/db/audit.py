@@ -27,6 +27,8 @@ class Action(StrEnum):
     REMOVE_TRIGGER = "trigger.remove"
     ADD_WEBHOOK = "webhook.add"
     REMOVE_WEBHOOK = "webhook.remove"
+    DEPLOY = "process.deploy"
+    UNDEPLOY = "process.undeploy"
     ADD_TOKEN = "token.add"  # noqa: S105  no password
     REVOKE_TOKEN = "token.revoke"  # noqa: S105
     ADD_USER = "user.add"

@@ -66,6 +66,8 @@ class Run(NamedTuple):
     applied_at: datetime | None
     cancelled_at: datetime | None
     """When it ended because somebody stopped it; None: it did not."""
+    job_removed_at: datetime | None
+    """Since when it is no job any more (see `processes.jobs`); None: it is one."""
     deleted_at: datetime | None
     """When it was reported that Argo has the workflow no longer."""
     refresh_requested_at: datetime | None
@@ -91,6 +93,22 @@ class RunPage(NamedTuple):
     """Newest first."""
     next: str | None
     """Cursor for `list_runs(before=…)`; None: there are no older runs."""
+
+
+class JobFilter(NamedTuple):
+    """Which runs to list as jobs; what is None does not matter."""
+
+    recipes: list[str] | None = None
+    """Their ids."""
+    statuses: list[str] | None = None
+    """`processes.jobs.JobStatus`."""
+    begin: datetime | None = None
+    """Submitted then, or later."""
+    end: datetime | None = None
+    """Submitted then, or before."""
+    min_seconds: int | None = None
+    """Under way for so long, from its start to its end or now."""
+    max_seconds: int | None = None
 
 
 def get_run(conn: Connection, name: str) -> Run:
@@ -158,6 +176,19 @@ def list_runs(
     return RunPage(runs=runs, next=_cursor_after(runs[-1]) if len(found) > limit else None)
 
 
+def list_jobs(conn: Connection, wanted: JobFilter, *, limit: int, before: str | None) -> RunPage:
+    """Read a page of the runs that are jobs, newest first.
+
+    Raises:
+        InvalidRequestError: `before` is not a cursor from here.
+    """
+    time, last_id = _read_cursor(before) if before else (None, None)
+    page = {"before_time": time, "before_id": last_id, "limit": limit + 1}
+    found = _select(conn, "where_jobs", wanted._asdict() | page, prepare=False).fetchall()
+    runs = found[:limit]
+    return RunPage(runs=runs, next=_cursor_after(runs[-1]) if len(found) > limit else None)
+
+
 def get_warnings(conn: Connection, run_id: UUID) -> RunWarnings:
     """Read what a run warned of."""
     found = conn.execute(load_queries("runs")["get_warnings"], {"id": run_id}).fetchone()
@@ -189,6 +220,11 @@ def expired_outputs(conn: Connection, *, kept_for: float) -> list[str]:
 def record_output_removed(conn: Connection, name: str) -> bool:
     """Record that a run's temporary output is no longer kept; False: no run of that name."""
     return _changes(conn, "record_output_removed", {"name": name})
+
+
+def record_job_removed(conn: Connection, name: str) -> None:
+    """Record that a run is no job any more; as a run it stays."""
+    conn.execute(load_queries("runs")["record_job_removed"], {"name": name})
 
 
 def claim_refresh(conn: Connection, name: str, *, silent_for: float) -> bool:

@@ -91,6 +91,11 @@ def read_values(
     return values
 
 
+def has_type(kind: str, value: Any) -> bool:
+    """Whether a value is of a type of JSON Schema."""
+    return _HAS_TYPE[kind](value)
+
+
 def as_variables(values: Values) -> tuple[tuple[str, str], ...]:
     """Names and values of the environment variables that commands get."""
     return tuple((name, _as_text(value)) for name, value in values.items())

@@ -43,7 +43,7 @@ def node(server: FileServer) -> MemberNode:
 @pytest.fixture(scope="session")
 def stack(short_root: Path, node: MemberNode) -> Iterator[Stack]:
     """The stack, up."""
-    with Stack(short_root, DATAONE_NODE_URL=node.url) as stack:
+    with Stack(short_root, DATAONE_NODE_URL=node.url, OGDC_ECHO_PROCESS="true") as stack:
         yield stack
 
 

@@ -22,8 +22,10 @@ from ogdc_shared.db.database import Database
 from support.accounts import member
 from support.argo_server import ArgoServer
 from support.effort import THOROUGH
+from support.packed_bodies import send_packed_bodies
 from support.runs import recipe_files, started, tell
 
+send_packed_bodies()
 EXAMPLES = 20 if THOROUGH else 4
 """Requests for each operation, each of which takes longer to make than to answer; `make fuzz` sends more."""
 CONFORMS = [

@@ -14,6 +14,7 @@ from ogdc_shared.auth.caller import OWN_ISSUER
 from ogdc_shared.auth.permissions import Role
 from ogdc_shared.db.database import Database
 from ogdc_shared.db.workflow_state import record_state
+from ogdc_shared.processes.record import NewProcess, add_process
 from ogdc_shared.triggers.record import NewTrigger, add_trigger
 from ogdc_shared.webhooks.record import NewWebhook, add_webhook
 from support.accounts import Member, member
@@ -41,6 +42,15 @@ def environment(environment: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     return environment
 
 
+PROCESS = {
+    "title": "Seals",
+    "jobControlOptions": ["async-execute"],
+    "outputTransmission": ["reference"],
+    "inputs": {},
+    "outputs": {},
+}
+
+
 class Things(NamedTuple):
     """What a user has, or nobody else."""
 
@@ -49,6 +59,7 @@ class Things(NamedTuple):
     token: str
     user: str
     webhook: str
+    process: str
 
 
 def things(database: Database, owner: Member) -> Things:
@@ -62,10 +73,11 @@ def things(database: Database, owner: Member) -> Things:
         hook = add_webhook(
             conn, NewWebhook("https://example.org/", bytes(32), [], None, None), owner=owner.id
         )
+        add_process(conn, NewProcess(names, "0" * 64, PROCESS, owner=owner.id))
     spare = member(database, f"{names}-program", Role.VIEWER, issuer=OWN_ISSUER)
     with database.autocommit() as conn:
         conn.execute("UPDATE api_tokens SET owner = %s WHERE id = %s", (owner.id, spare.token_id))
-    return Things(run.name, names, str(spare.token_id), str(spare.id), str(hook.id))
+    return Things(run.name, names, str(spare.token_id), str(spare.id), str(hook.id), names)
 
 
 _numbers = iter(range(1_000_000))
@@ -87,6 +99,7 @@ def asked(route: Route, of: Things, *, others: bool) -> Asked:
         token_id=of.token,
         user_id=of.user,
         webhook_id=of.webhook,
+        process=of.process,
         path="a.tif",
         stage="process",
         partition=0,
@@ -95,6 +108,8 @@ def asked(route: Route, of: Things, *, others: bool) -> Asked:
         return Asked(path, query={"all": "true"} if others else {})
     if route.name == "add_token":
         return Asked(path, json={"name": "x", "role": "viewer"} | ({"user": of.user} if others else {}))
+    if route.name == "execute":
+        return Asked(path, json={"inputs": "none"})
     if route.name == "change_user":
         return Asked(path, json={"role": "viewer"})
     return Asked(path, json={"neither": "this", "nor": "that"} if route.request else None)
@@ -151,7 +166,8 @@ def test_reading_runs_may_be_opened_to_everybody_and_nothing_else(
     request = asked(route, of, others=False)
     answer = serve(route.functions[0]).open(request.path, method=route.method, json=request.json)
 
-    about_runs = route.method == "GET" and route.path.startswith(("/status", "/output", "/runs", "/triggers"))
+    opened = ("/status", "/output", "/runs", "/triggers", "/processes", "/jobs")
+    about_runs = route.method == "GET" and route.path.startswith(opened)
     assert (answer.status_code != 401) == about_runs
 
 

@@ -10,7 +10,18 @@ import pytest
 from flask import Flask, Request
 from werkzeug.test import EnvironBuilder
 
-from ogdc_functions import argo_events, dead_letters, login, status, submit, triggers, upload, users, webhooks
+from ogdc_functions import (
+    argo_events,
+    dead_letters,
+    login,
+    processes,
+    status,
+    submit,
+    triggers,
+    upload,
+    users,
+    webhooks,
+)
 from ogdc_functions.http.serving import serve
 from ogdc_shared.api import routes
 from ogdc_shared.api.answers import VersionResponse
@@ -45,7 +56,7 @@ HANDLED = [route for route in ROUTES if route.name not in PROBES]
 
 @pytest.mark.parametrize("route", HANDLED, ids=lambda route: route.name)
 def test_a_handler_takes_what_the_path_holds(route: Route):
-    modules = [SERVICES[route.functions[0]], triggers, login, webhooks]
+    modules = [SERVICES[route.functions[0]], triggers, processes, login, webhooks]
     (handler,) = [vars(module)[route.name] for module in modules if route.name in vars(module)]
 
     assert list(inspect.signature(handler).parameters)[2:] == re.findall(r"{(\w+)}", route.path)

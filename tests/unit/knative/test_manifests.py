@@ -413,13 +413,14 @@ def traefik_choice(method: str, path: str) -> str:
     users, first, other = of_kind(manifests, "IngressRoute")["ogdc"]["spec"]["routes"]
     [of_users] = re.findall(r"^Host\(`(?:.+)`\) && PathRegexp\(`(.+)`\)$", users["match"])
     words = re.fullmatch(
-        r"Host\(`(.+)`\) && \(Method\(`DELETE`\) \|\| Method\(`POST`\) && PathRegexp\(`(.+)`\)\)",
+        r"Host\(`(.+)`\) && \(Method\(`DELETE`\) \|\| Method\(`PUT`\) \|\| "
+        r"Method\(`POST`\) && PathRegexp\(`(.+)`\)\)",
         first["match"],
     )
     assert words
     assert other["match"] == f"Host(`{words[1]}`)"
     assert users["priority"] > max(len(first["match"]), len(other["match"]))
-    taken = method == "DELETE" or (method == "POST" and re.search(words[2], path))
+    taken = method in {"DELETE", "PUT"} or (method == "POST" and re.search(words[2], path))
     rule = users if re.search(of_users, path) else first if taken else other
     [middleware] = rule["middlewares"]
     headers = of_kind(manifests, "Middleware")[middleware["name"]]["spec"]["headers"]
@@ -433,7 +434,8 @@ class TestEntries:
     @pytest.mark.parametrize("entry", [gateway_choice, nginx_choice, traefik_choice])
     def test_every_operation_reaches_the_function_that_has_it(self, entry: Choice, prefix: str):
         for route in ROUTES:
-            by_method = route.path.startswith("/triggers") or route.name == "remove_run"
+            shared = route.path.startswith(("/triggers", "/processes", "/jobs")) or route.name == "remove_run"
+            by_method = shared and route.name != "execute"
             if route.permission == SOURCE or (entry is nginx_choice and by_method and route.method != "GET"):
                 continue
             called = prefix + re.sub(r"{\w+}", "tiles-5wvf3nink2", route.path)

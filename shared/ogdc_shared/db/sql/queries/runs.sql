@@ -30,6 +30,7 @@ SELECT
     runs.handed_over_at,
     runs.heard_at AS applied_at,
     runs.cancelled_at,
+    runs.job_removed_at,
     runs.deleted_at,
     runs.refresh_requested_at,
     (SELECT true FROM uploads WHERE uploads.run_id = runs.id LIMIT 1) IS TRUE AS by_upload,
@@ -60,6 +61,36 @@ WHERE (%(recipe_id)s::text IS NULL OR runs.recipe_id = %(recipe_id)s)
 ORDER BY runs.submitted_at DESC, runs.id DESC
 LIMIT %(limit)s
 
+-- name: where_jobs
+WHERE runs.job_removed_at IS NULL
+    AND (%(recipes)s::text[] IS NULL OR runs.recipe_id = ANY(%(recipes)s))
+    AND (
+        %(statuses)s::text[] IS NULL
+        OR CASE
+            WHEN runs.cancelled_at IS NOT NULL THEN 'dismissed'
+            WHEN runs.status = 'Pending' THEN 'accepted'
+            WHEN runs.status = 'Running' THEN 'running'
+            WHEN runs.status = 'Succeeded' THEN 'successful'
+            ELSE 'failed'
+        END = ANY(%(statuses)s)
+    )
+    AND (%(begin)s::timestamptz IS NULL OR runs.submitted_at >= %(begin)s)
+    AND (%(end)s::timestamptz IS NULL OR runs.submitted_at <= %(end)s)
+    AND (
+        %(min_seconds)s::float8 IS NULL
+        OR coalesce(runs.finished_at, now()) - coalesce(runs.started_at, runs.submitted_at) >= make_interval(secs => %(min_seconds)s)
+    )
+    AND (
+        %(max_seconds)s::float8 IS NULL
+        OR coalesce(runs.finished_at, now()) - coalesce(runs.started_at, runs.submitted_at) <= make_interval(secs => %(max_seconds)s)
+    )
+    AND (
+        %(before_time)s::timestamptz IS NULL
+        OR (runs.submitted_at, runs.id) < (%(before_time)s, %(before_id)s::uuid)
+    )
+ORDER BY runs.submitted_at DESC, runs.id DESC
+LIMIT %(limit)s
+
 -- name: runs_to_reconcile
 SELECT name FROM runs
 WHERE (
@@ -82,6 +113,9 @@ ORDER BY finished_at
 
 -- name: record_output_removed
 UPDATE runs SET output_removed_at = now() WHERE name = %(name)s
+
+-- name: record_job_removed
+UPDATE runs SET job_removed_at = now() WHERE name = %(name)s
 
 -- name: claim_refresh
 UPDATE runs SET asked_at = now()

@@ -1,0 +1,1 @@
+sleep "$PAUSE"; printf %s "$INPUTS" > /output_dir/outputs.json

@@ -1,0 +1,42 @@
+"""OGC API - Processes, as a program that knows nothing else runs a process on the engine."""
+
+from __future__ import annotations
+
+import json
+from email.message import Message
+from typing import Any
+from urllib.request import Request, urlopen
+
+from support.stack import Stack, wait_until
+
+
+def call(stack: Stack, path: str, body: Any = None, **headers: str) -> tuple[int, Message, bytes]:
+    url = path if path.startswith("http") else f"{stack.url}{path}"
+    content = None if body is None else json.dumps(body).encode()
+    sent = {"Content-Type": "application/json"} | {
+        name.replace("_", "-"): each for name, each in headers.items()
+    }
+    with urlopen(Request(url, content, sent), timeout=120) as answer:
+        return answer.status, answer.headers, answer.read()
+
+
+def test_an_echo_comes_back_by_value_at_once(stack: Stack) -> None:
+    inputs = {"text": "hello", "object": {"value": {"a": 1}}, "box": {"bbox": [1, 2, 3, 4]}}
+    asked = {"inputs": inputs, "outputs": {"text": {}}}
+    status, headers, alone = call(stack, "/processes/echo/execution", asked)
+    assert (status, alone) == (200, b"hello")
+    monitor = headers["Link"].partition(">")[0].removeprefix("<")
+    assert json.loads(call(stack, monitor)[2])["status"] == "successful"
+    _, headers, several = call(stack, "/processes/echo/execution", {"inputs": inputs})
+    assert headers.get_content_type() == "multipart/related"
+    assert several.count(f"--{headers.get_param('boundary')}".encode()) == 4
+
+
+def test_an_echo_in_the_background_is_a_job_like_others(stack: Stack) -> None:
+    asked = {"inputs": {"text": "hello", "object": {"a": 1}}, "response": "document"}
+    status, headers, _ = call(stack, "/processes/echo/execution", asked, Prefer="respond-async")
+    assert (status, headers["Preference-Applied"]) == (201, "respond-async")
+    job = headers["Location"]
+    wait_until(lambda: json.loads(call(stack, job)[2])["status"] == "successful")
+    found = json.loads(call(stack, f"{job}/results")[2])
+    assert found == {"text": "hello", "object": {"value": {"a": 1}}}

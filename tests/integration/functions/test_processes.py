@@ -1,0 +1,248 @@
+"""OGC API - Processes: recipes as processes, runs as jobs, in the standard's words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from ogdc_shared.layout import output_key, plan_key
+from ogdc_shared.plan import Plan
+from support.argo_server import ArgoServer
+from support.recipes import inputs, make_recipe, recipe_files
+from support.runs import bundle, tell
+
+BASE = "http://localhost"
+REL = "http://www.opengis.net/def/rel/ogc/1.0"
+KINDS = "http://www.opengis.net/def/exceptions/ogcapi-processes-1/1.0"
+RECIPE: dict[str, Any] = {
+    "name": "Ice Charts",
+    "parameters": [
+        {"name": "YEAR", "type": "integer", "minimum": 1979, "title": "Year of the chart"},
+        {"name": "METHOD", "enum": ["near", "cubic"], "default": "near"},
+    ],
+    "input": inputs({"type": "file", "path": "recipe.sh"}),
+    "output": {"type": "temporary"},
+}
+PACKED = {"content_type": "application/gzip"}
+
+
+def packed(**changed: Any) -> dict[str, Any]:
+    return {"data": bundle(recipe_files(**RECIPE | changed)), **PACKED}
+
+
+@pytest.fixture
+def deployed(submit: FlaskClient) -> str:
+    answer = submit.post("/processes", **packed())
+    assert (answer.status_code, answer.headers["Location"]) == (201, f"{BASE}/processes/ice-charts")
+    name: str = answer.get_json()["id"]
+    return name
+
+
+@pytest.fixture
+def job(submit: FlaskClient, deployed: str) -> str:
+    answer = submit.post(f"/processes/{deployed}/execution", json={"inputs": {"YEAR": 2021}})
+    assert answer.status_code == 201, answer.text
+    name: str = answer.get_json()["jobID"]
+    assert answer.headers["Location"] == f"{BASE}/jobs/{name}"
+    return name
+
+
+@pytest.fixture
+def at(argo: ArgoServer, argo_events: FlaskClient) -> Callable[..., None]:
+    """Have a job's workflow be in a phase."""
+
+    def advance(name: str, phase: str) -> None:
+        tell(argo_events, argo.advance(name, phase))
+
+    return advance
+
+
+def links(answer: Mapping[str, Any]) -> dict[str, str]:
+    return {link["rel"]: link["href"] for link in answer["links"]}
+
+
+def problem(answer: Any) -> tuple[int, str]:
+    """An error's status and type, which has the form of RFC 7807."""
+    assert answer.content_type == "application/problem+json"
+    content = answer.get_json()
+    assert content.keys() == {"type", "title", "status", "detail"}
+    assert content["status"] == answer.status_code
+    return answer.status_code, content["type"].removeprefix(f"{KINDS}/")
+
+
+def test_the_landing_page_leads_to_all_there_is(status):
+    found = links(status.get("/").get_json())
+    assert found.keys() >= {"service-desc", *(f"{REL}/{each}" for each in ("processes", "job-list"))}
+    for href in found.values():
+        assert status.get(href.removeprefix(BASE)).status_code == 200
+    below = status.get("/api/", headers={"X-Forwarded-Host": "api.example.net", "X-Forwarded-Proto": "https"})
+    assert links(below.get_json())[f"{REL}/conformance"] == "https://api.example.net/api/conformance"
+
+
+def test_a_recipe_is_described_as_a_process(status, deployed: str):
+    [summary] = status.get("/processes").get_json()["processes"]
+    process = status.get(links(summary)["self"].removeprefix(BASE)).get_json()
+
+    assert (process["id"], process["title"], len(process["version"])) == ("ice-charts", "Ice Charts", 12)
+    assert process["jobControlOptions"] == ["async-execute", "dismiss"]
+    assert process["inputs"] == {
+        "YEAR": {
+            "title": "Year of the chart",
+            "schema": {"type": "integer", "minimum": 1979},
+            "minOccurs": 1,
+            "maxOccurs": 1,
+        },
+        "METHOD": {
+            "title": "METHOD",
+            "schema": {"type": "string", "enum": ["near", "cubic"], "default": "near"},
+            "minOccurs": 0,
+            "maxOccurs": 1,
+        },
+    }
+    assert process["outputs"]["result"]["schema"]["contentMediaType"] == "application/zip"
+
+
+def test_processes_come_in_pages(submit, status):
+    for name in ("b", "a", "c"):
+        assert submit.post("/processes", **packed(name=name)).status_code == 201
+    found, href = [], "/processes?limit=2"
+    while href:
+        page = status.get(href).get_json()
+        found += [each["id"] for each in page["processes"]]
+        href = links(page).get("next", "").removeprefix(BASE)
+    assert found == ["a", "b", "c"]
+
+
+def test_a_job_goes_from_accepted_to_successful(status, job: str, at, artifacts: Path):
+    variables = dict(Plan.from_json((artifacts / plan_key(job)).read_bytes()).variables)
+    assert variables == {"YEAR": "2021", "METHOD": "near"}
+    seen = []
+    for phase in ("Pending", "Running", "Succeeded"):
+        at(job, phase)
+        shown = status.get(f"/jobs/{job}").get_json()
+        assert None not in shown.values()
+        assert (shown["type"], shown["processID"]) == ("process", "ice-charts")
+        seen.append((shown["status"], f"{REL}/results" in links(shown)))
+        if phase != "Succeeded":
+            assert problem(status.get(f"/jobs/{job}/results")) == (404, "result-not-ready")
+    assert seen == [("accepted", False), ("running", False), ("successful", True)]
+    key = artifacts / output_key(job, "ice-charts")
+    key.parent.mkdir(parents=True, exist_ok=True)
+    key.write_bytes(b"PK")
+    result = status.get(f"/jobs/{job}/results").get_json()["result"]
+    assert result["type"] == "application/zip"
+    assert ".zip" in result["href"]
+
+
+def test_a_job_that_somebody_stops_is_dismissed_and_then_none_any_more(submit, status, job: str, at):
+    at(job, "Running")
+    assert submit.delete(f"/jobs/{job}").get_json()["status"] == "dismissed"
+    assert status.get(f"/jobs/{job}").get_json()["status"] == "dismissed"
+    assert problem(status.get(f"/jobs/{job}/results")) == (422, "about:blank")
+    assert submit.delete(f"/jobs/{job}").get_json()["status"] == "dismissed"
+    assert problem(status.get(f"/jobs/{job}")) == (404, "no-such-job")
+    assert status.get("/jobs").get_json()["jobs"] == []
+    assert status.get(f"/runs/{job}").status_code == 200
+
+
+def test_a_job_that_failed_says_why(status, job: str, at):
+    at(job, "Failed")
+    assert status.get(f"/jobs/{job}").get_json()["status"] == "failed"
+    assert problem(status.get(f"/jobs/{job}/results")) == (422, "about:blank")
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({}, "input YEAR: is missing"),
+        ({"inputs": {"YEAR": "2021"}}, "input YEAR: '2021' is not of type integer"),
+        ({"inputs": {"YEAR": 1900}}, "parameter YEAR: 1900 is too little"),
+        ({"inputs": {"YEAR": 2021, "X": 1}}, "input 'X': there is no such input; there are YEAR, METHOD"),
+        ({"inputs": {"YEAR": {"href": "https://example.org"}}}, "input YEAR: this process takes values"),
+        ({"inputs": {"YEAR": 2021}, "outputs": {"X": {}}}, "output 'X': there are result"),
+        ({"inputs": [1]}, "inputs: give an object"),
+        ({"inputs": {"YEAR": 2021}, "response": "x"}, "response='x': give raw or document"),
+        ({"inputs": {"YEAR": 2021}, "subscriber": {"successUri": "http://x"}}, "calls nobody back"),
+        ([], "has to be a JSON object"),
+    ],
+)
+def test_what_a_process_does_not_take_starts_nothing(
+    submit, deployed: str, argo: ArgoServer, body: Any, message: str
+):
+    answer = submit.post(f"/processes/{deployed}/execution", json=body)
+
+    assert problem(answer) == (400, "about:blank")
+    assert message in answer.get_json()["detail"]
+    assert argo.workflows == {}
+
+
+@pytest.mark.parametrize("prefer", [None, "respond-async", "respond-sync", "wait=5, respond-async"])
+def test_a_job_is_made_at_once_whatever_is_preferred(submit, deployed: str, prefer: str | None):
+    headers = {} if prefer is None else {"Prefer": prefer}
+    asked = {"inputs": {"YEAR": {"value": 2021}}, "response": "document", "outputs": {"result": {}}}
+    answer = submit.post(f"/processes/{deployed}/execution", json=asked, headers=headers)
+
+    assert answer.status_code == 201
+    assert answer.headers.get("Preference-Applied") == (
+        "respond-async" if "async" in (prefer or "") else None
+    )
+
+
+def test_what_is_not_there_is_told_in_the_standards_words(submit, status):
+    assert problem(status.get("/processes/none")) == (404, "no-such-process")
+    assert problem(submit.post("/processes/none/execution", json={})) == (404, "no-such-process")
+    assert problem(status.get("/jobs/none")) == (404, "no-such-job")
+    assert problem(submit.delete("/jobs/none")) == (404, "no-such-job")
+
+
+def test_jobs_are_found_by_what_they_are(submit, status, job: str, at):
+    at(job, "Running")
+
+    def found(query: str) -> bool:
+        answer = status.get(f"/jobs?{query}")
+        assert answer.status_code == 200, answer.text
+        return bool(answer.get_json()["jobs"])
+
+    assert found("processID=ice-charts&status=running,failed&type=process")
+    assert found("status=running&status=failed&minDuration=0&datetime=2020-01-01/..")
+    assert not found("processID=other")
+    assert not found("status=failed")
+    assert not found("datetime=../2020-01-01T00:00:00Z")
+    assert not found("minDuration=2000000000")
+    for wrong in ("status=gone", "datetime=soon", "limit=0", "type=x", "before=x"):
+        assert problem(status.get(f"/jobs?{wrong}"))[0] == 400
+
+
+def test_a_process_is_replaced_and_undeployed(submit, status, deployed: str):
+    before = status.get(f"/processes/{deployed}").get_json()["version"]
+    assert problem(submit.post("/processes", **packed()))[0] == 409
+    assert submit.put(f"/processes/{deployed}", **packed(parameters=[])).status_code == 204
+    after = status.get(f"/processes/{deployed}").get_json()
+    assert (after["version"] == before, after["inputs"]) == (False, {})
+    assert problem(submit.put(f"/processes/{deployed}", **packed(name="Other")))[0] == 400
+    assert problem(submit.put(f"/processes/{deployed}", json={}))[0] == 415
+    assert submit.delete(f"/processes/{deployed}").status_code == 204
+    assert status.get("/processes").get_json()["processes"] == []
+
+
+def test_a_setting_names_processes(serve, environment, tmp_path: Path):
+    recipe = make_recipe(tmp_path / "recipe", **RECIPE | {"output": {"type": "pvc"}})
+    environment.setenv("OGDC_ALLOW_LOCAL_RECIPES", "true")
+    environment.setenv("OGDC_PROCESSES", f'["{recipe}", "{tmp_path}/none"]')
+    submit, status = serve("submit"), serve("status")
+    submit.post("/sweep")
+    process = status.get("/processes/ice-charts").get_json()
+    assert (process["mutable"], [*process["inputs"]]) == (False, ["YEAR", "METHOD", "overwrite"])
+    assert problem(submit.delete("/processes/ice-charts"))[0] == 403
+    asked = {"inputs": {"YEAR": 2021, "overwrite": True}}
+    assert submit.post("/processes/ice-charts/execution", json=asked).status_code == 201
+    (recipe / "meta.yml").unlink()
+    submit.post("/sweep")
+    assert status.get("/processes/ice-charts").status_code == 200, "one that cannot be read stays"
+    environment.setenv("OGDC_PROCESSES", "[]")
+    serve("submit").post("/sweep")
+    assert status.get("/processes").get_json()["processes"] == []
