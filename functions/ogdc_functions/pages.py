@@ -19,11 +19,20 @@ from ogdc_shared.config import Settings
 from ogdc_shared.context import Context
 
 _BUILT = Path(__file__).parent / "static"
-_TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".md": "text/plain"}
+_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".json": "application/json",
+    ".md": "text/plain; charset=utf-8",
+    ".wasm": "application/wasm",
+}
 _CSP = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src {}; img-src 'self' data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; connect-src {}; "
+    "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+"""What the page may do. `wasm-unsafe-eval` lets its own scripts have SQLite compiled, which reads
+GeoPackages; no text becomes a script by it."""
 _ORIGIN = re.compile(r"[\w.:\[\]-]+", re.ASCII)
 """What can stand in a policy."""
 _ENTRY, _HASHED = "index.html", "assets/"
@@ -32,7 +41,6 @@ _ENTRY, _HASHED = "index.html", "assets/"
 
 class _File(NamedTuple):
     content: bytes
-    packed: bytes
     content_type: str
     cached: str
 
@@ -69,12 +77,19 @@ def file_response(request: Request, path: str) -> Response:
     headers = {"Cache-Control": file.cached, "Vary": "Accept-Encoding"}
     if packed:
         headers["Content-Encoding"] = "gzip"
-    return Response(file.packed if packed else file.content, headers=headers, content_type=file.content_type)
+    content = _packed(path) if packed else file.content
+    return Response(content, headers=headers, content_type=file.content_type)
+
+
+@cache
+def _packed(path: str) -> bytes:
+    """A file as it is sent to nearly everybody; those of the map take a moment and are seldom asked for."""
+    return gzip.compress(_files()[path].content, mtime=0)
 
 
 @cache
 def _files() -> dict[str, _File]:
-    """All files, by the path that is asked for; they are few and small."""
+    """All files, by the path that is asked for; they are few, and together some 2 MB."""
     return {path.relative_to(_BUILT).as_posix(): _read(path) for path in _BUILT.rglob("*") if path.is_file()}
 
 
@@ -83,7 +98,6 @@ def _read(path: Path) -> _File:
     content = path.read_bytes()
     return _File(
         content,
-        gzip.compress(content, mtime=0),
-        f"{_TYPES.get(path.suffix, 'application/octet-stream')}; charset=utf-8",
+        _TYPES.get(path.suffix, "application/octet-stream"),
         "public, max-age=31536000, immutable" if is_hashed else "no-cache",
     )

@@ -9,6 +9,20 @@ export default defineConfig({
     target: "es2022",
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    chunkSizeWarningLimit: 1000,
     license: { fileName: "licenses.md" },
+    rolldownOptions: {
+      output: {
+        codeSplitting: {
+          groups: [
+            // What others made is a file of its own, which is another one only with another version of it.
+            { name: "openlayers", test: /node_modules\/(ol|proj4|mgrs|wkt-parser|geotiff|rbush|quickselect|earcut|quick-lru|parse-headers|xml-utils)\// },
+            { name: "sqlite", test: /node_modules\/sql\.js\// },
+            // The page needs this before any map.
+            { name: "loading", test: /preload-helper/, priority: 1 },
+          ],
+        },
+      },
+    },
   },
 });

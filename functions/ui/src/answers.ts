@@ -86,8 +86,34 @@ export interface TaskFacts {
   read?: InputFile[];
 }
 
+export interface LogPart {
+  begin: number;
+  end: number;
+  size: number;
+  is_whole: boolean;
+  text: string;
+}
+
+export interface LogMatch {
+  at: number;
+  text: string;
+}
+
+export interface LogMatches {
+  matches: LogMatch[];
+  next: number | null;
+}
+
+export interface OutputFile {
+  path: string;
+  size: number;
+  type: string;
+  url: string;
+  thumbnail?: string | null;
+}
+
 export interface OutputList {
-  files: { path: string; size: number; type: string; url: string }[];
+  files: OutputFile[];
   next: string | null;
 }
 
@@ -101,4 +127,12 @@ const TERMINAL: ReadonlySet<string> = new Set(["Succeeded", "Failed", "Error"]);
 /** Whether a run has ended, after which nothing changes but by a retry or a removal. */
 export function hasEnded(run: Run): boolean {
   return TERMINAL.has(run.status);
+}
+
+const ORDER = ["Failed", "Error", "Running", "Pending", "Succeeded"];
+
+/** Tasks as they matter: those that failed come first. */
+export function sorted(tasks: Task[]): Task[] {
+  const rank = (task: Task) => (ORDER.indexOf(task.phase) + ORDER.length) % ORDER.length;
+  return [...tasks].sort((one, other) => rank(one) - rank(other));
 }

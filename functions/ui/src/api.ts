@@ -57,6 +57,11 @@ export async function getText(path: string): Promise<string> {
   return (await send(path)).text();
 }
 
+/** Ask for what is at a path, or a part of it, to be read as it comes. */
+export function request(path: string, init: RequestInit = {}): Promise<Response> {
+  return send(path, init);
+}
+
 /** Have something done. */
 export async function change(method: "POST" | "DELETE", path: string): Promise<void> {
   await send(path, { method });
@@ -64,12 +69,26 @@ export async function change(method: "POST" | "DELETE", path: string): Promise<v
 
 /** Have the browser save what is at a path; links carry no token, so with one it is fetched first. */
 export async function save(path: string, name: string): Promise<void> {
+  if (token === null) follow(addressOf(path), name);
+  else saveBlob(await (await send(path)).blob(), name);
+}
+
+/** Have the browser save a text. */
+export function saveText(text: string, name: string): void {
+  saveBlob(new Blob([text], { type: "text/plain" }), name);
+}
+
+function saveBlob(blob: Blob, name: string): void {
+  const address = URL.createObjectURL(blob);
+  follow(address, name);
+  setTimeout(() => URL.revokeObjectURL(address), 60_000);
+}
+
+function follow(address: string, name: string): void {
   const link = document.createElement("a");
-  const blob = token === null ? null : await (await send(path)).blob();
-  link.href = blob ? URL.createObjectURL(blob) : addressOf(path);
+  link.href = address;
   link.download = name;
   link.click();
-  if (blob) setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
 async function send(path: string, init: RequestInit = {}): Promise<Response> {

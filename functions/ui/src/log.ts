@@ -7,13 +7,27 @@ export interface Line {
   event: Record<string, unknown> | null;
 }
 
-export function readLines(log: string): Line[] {
-  return log.split("\n").filter((line) => line !== "").map(readLine);
+/**
+ * Read lines as the API gives them.
+ *
+ * @param alone Whether they are one task's, without its name in front; empty ones count then.
+ */
+export function readLines(log: string, alone = false): Line[] {
+  const lines = log.split("\n");
+  if (!alone) return lines.filter((line) => line !== "").map(readLine);
+  if (lines.at(-1) === "") lines.pop();
+  return lines.map((text) => ({ pod: "", text: plain(text), event: readEvent(text) }));
+}
+
+/** A line without its colours; of one that overwrote itself, the last state. */
+function plain(line: string): string {
+  const text = line.replace(/\x1b\[[0-9;:]*[mK]/g, "").replace(/\r+$/, "");
+  return text.slice(text.lastIndexOf("\r") + 1);
 }
 
 function readLine(line: string): Line {
   const [, pod = "", text = line] = /^\[([^\]]*)\] ?(.*)$/s.exec(line) ?? [];
-  return { pod, text, event: readEvent(text) };
+  return { pod, text: plain(text), event: readEvent(text) };
 }
 
 function readEvent(text: string): Record<string, unknown> | null {

@@ -1,22 +1,56 @@
-/** What a run's tasks printed: its last lines, which follow by themselves until they are paused. */
+/** What a run's tasks printed: of all together the last lines, which follow by themselves; or one task's log. */
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import { type RunDetail, hasEnded } from "./answers";
+import { type RunDetail, type Task, hasEnded, sorted } from "./answers";
 import { Refusal, getText, save } from "./api";
 import { type Line, readLines, shown } from "./log";
 import { Problem } from "./parts";
+import { type Place, goTo } from "./place";
+import { TaskLog } from "./tasklog";
 
 const LINES = 1_000;
 const PAUSE = 3_000;
 
-export function Logs({ run }: { run: RunDetail }) {
+/** Tasks that can be chosen here; the links of the table of tasks lead to each. */
+const OFFERED = 200;
+
+export function Logs({ run, place }: { run: RunDetail; place: Place }) {
+  const task = place.task ?? "";
+  return (
+    <section>
+      <h2>Log</h2>
+      <div class="filters"><Choice run={run} task={task} /></div>
+      {task ? <TaskLog key={task} run={run} task={task} /> : <AllLogs run={run} />}
+    </section>
+  );
+}
+
+function Choice({ run, task }: { run: RunDetail; task: string }) {
+  const names = sorted(run.tasks).slice(0, OFFERED).map(logOf);
+  if (task && !names.includes(task)) names.unshift(task);
+  return (
+    <label>
+      Of
+      <select value={task} onChange={(event) => goTo({ run: run.name, tab: "logs", task: event.currentTarget.value })}>
+        <option value="">all tasks</option>
+        {names.map((name) => <option key={name} value={name}>{name}</option>)}
+      </select>
+    </label>
+  );
+}
+
+/** What the API calls a task's log. */
+export function logOf(task: Task): string {
+  return task.partition === null ? task.name : `${task.stage}/${task.partition}`;
+}
+
+function AllLogs({ run }: { run: RunDetail }) {
   const [isPaused, setPaused] = useState(false);
   const [search, setSearch] = useState("");
   const { lines, refusal } = useLog(run, isPaused);
   const found = lines?.filter((line) => shown(line).toLowerCase().includes(search.toLowerCase()));
   return (
-    <section>
-      <h2>Log</h2>
+    <>
       <div class="filters">
         <label>
           Find in these lines
@@ -31,7 +65,7 @@ export function Logs({ run }: { run: RunDetail }) {
       </div>
       <Problem refusal={refusal} />
       {found && <Lines lines={found} follows={!isPaused && search === ""} />}
-    </section>
+    </>
   );
 }
 

@@ -1,13 +1,15 @@
 /** The files of a run's result. */
 
 import { useState } from "preact/hooks";
-import type { OutputList, RunDetail } from "./answers";
+import type { OutputFile, OutputList, RunDetail } from "./answers";
 import { Refusal, get, save } from "./api";
 import { Command, Problem, Table } from "./parts";
+import { type Place, goTo } from "./place";
 import { useAsked } from "./poll";
-import { size } from "./words";
+import { Picture, Preview, canShow } from "./preview";
+import { count, size } from "./words";
 
-export function Outputs({ run }: { run: RunDetail }) {
+export function Outputs({ run, place }: { run: RunDetail; place: Place }) {
   const path = run.links.outputs ? `${run.links.outputs}?limit=200` : null;
   const { data, refusal } = useAsked(path, get<OutputList>);
   return (
@@ -15,12 +17,12 @@ export function Outputs({ run }: { run: RunDetail }) {
       <h2>Outputs</h2>
       <Problem refusal={refusal} />
       {path === null && <p>There are none before the run has succeeded.</p>}
-      {data && <Files run={run} first={data} key={run.name} />}
+      {data && <Files run={run} first={data} chosen={place.file ?? ""} key={run.name} />}
     </section>
   );
 }
 
-function Files({ run, first }: { run: RunDetail; first: OutputList }) {
+function Files({ run, first, chosen }: { run: RunDetail; first: OutputList; chosen: string }) {
   const [list, setList] = useState(first);
   const [refusal, setRefusal] = useState<Refusal | null>(null);
   const attempt = (work: Promise<void>) =>
@@ -32,36 +34,62 @@ function Files({ run, first }: { run: RunDetail; first: OutputList }) {
     setList({ files: [...list.files, ...page.files], next: page.next });
   }
 
-  const files = [...list.files].sort((one, other) => Number(isHidden(one)) - Number(isHidden(other)));
+  const results = list.files.filter((file) => !isHidden(file));
+  const hidden = list.files.filter(isHidden);
+  const shown = list.files.find((file) => file.path === chosen);
+  const row = (file: OutputFile) => (
+    <Row key={file.path} run={run} file={file} isShown={file === shown} onDownload={() => attempt(save(file.url, nameOf(file)))} />
+  );
   return (
     <>
-      <Table caption="Files of the result" head={["File", "Size", "Type", ""]}>
-        {files.map((file) => (
-          <tr key={file.path}>
-            <td>{file.path}</td>
-            <td>{size(file.size)}</td>
-            <td>{file.type}</td>
-            <td>
-              <button
-                type="button"
-                aria-label={`Download ${file.path}`}
-                onClick={() => attempt(save(file.url, file.path.split("/").at(-1) ?? "file"))}
-              >
-                Download
-              </button>
-            </td>
-          </tr>
-        ))}
-      </Table>
+      {shown && <Preview file={shown} key={shown.path} />}
+      <Table caption="Files of the result" head={["", "File", "Size", "Type", ""]}>{results.map(row)}</Table>
+      {hidden.length > 0 && (
+        <details open={shown !== undefined && isHidden(shown)}>
+          <summary>How it came to be, and where it lies ({count(hidden.length, "file")})</summary>
+          <Table caption="Files about the result" head={["", "File", "Size", "Type", ""]}>{hidden.map(row)}</Table>
+        </details>
+      )}
       <Problem refusal={refusal} />
       {list.next && <button type="button" onClick={() => attempt(more())}>More files</button>}
-      {files[0] && <Command text={`ogdc-runner get-output ${run.name} ${quoted(files[0].path)}`} />}
+      {results[0] && <Command text={`ogdc-runner get-output ${run.name} ${quoted(results[0].path)}`} />}
     </>
   );
 }
 
+interface RowProps {
+  run: RunDetail;
+  file: OutputFile;
+  isShown: boolean;
+  onDownload: () => void;
+}
+
+function Row({ run, file, isShown, onDownload }: RowProps) {
+  const show = () => goTo({ run: run.name, tab: "outputs", file: isShown ? "" : file.path });
+  return (
+    <tr>
+      <td class="thumbnail">{file.thumbnail && <Picture path={file.thumbnail} about={`What ${file.path} looks like`} />}</td>
+      <td class="long">{file.path}</td>
+      <td>{size(file.size)}</td>
+      <td>{file.type}</td>
+      <td>
+        <div class="buttons">
+          {canShow(file) && (
+            <button type="button" aria-label={`Show ${file.path}`} aria-pressed={isShown} onClick={show}>Show</button>
+          )}
+          <button type="button" aria-label={`Download ${file.path}`} onClick={onDownload}>Download</button>
+        </div>
+      </td>
+    </tr>
+  );
+}
+
+function nameOf(file: OutputFile): string {
+  return file.path.split("/").at(-1) ?? "file";
+}
+
 /** Whether a file tells how the result came to be, and is none of it. */
-function isHidden(file: OutputList["files"][number]): boolean {
+function isHidden(file: OutputFile): boolean {
   return file.path.startsWith(".");
 }
 

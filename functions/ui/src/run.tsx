@@ -84,13 +84,13 @@ function Tabs({ name, tab }: { name: string; tab: string }) {
 function Tab({ run, place }: { run: RunDetail; place: Place }) {
   switch (place.tab) {
     case "logs":
-      return <Logs run={run} />;
+      return <Logs run={run} place={place} />;
     case "recipe":
       return <RecipeView run={run} />;
     case "inputs":
       return <Inputs run={run} />;
     case "outputs":
-      return <Outputs run={run} />;
+      return <Outputs run={run} place={place} />;
     default:
       return <Overview run={run} place={place} />;
   }

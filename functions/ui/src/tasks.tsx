@@ -1,6 +1,7 @@
 /** The tasks of a run as a table, with a bar each for when it ran; those that failed come first. */
 
-import type { RunDetail, Task } from "./answers";
+import { type RunDetail, type Task, sorted } from "./answers";
+import { logOf } from "./logs";
 import { Link, PhaseBadge, Problem, Table } from "./parts";
 import { Refusal, get } from "./api";
 import type { Place } from "./place";
@@ -9,7 +10,6 @@ import { duration, time } from "./words";
 
 const SHOWN = 100;
 const BAR = 160;
-const ORDER = ["Failed", "Error", "Running", "Pending", "Succeeded"];
 
 export function Tasks({ run, place }: { run: RunDetail; place: Place }) {
   const chosen = place.partition === undefined ? null : Number(place.partition);
@@ -42,15 +42,10 @@ function matches(task: Task, place: Place): boolean {
   return task.partition === null || task.partition === Number(place.partition);
 }
 
-function sorted(tasks: Task[]): Task[] {
-  const rank = (task: Task) => (ORDER.indexOf(task.phase) + ORDER.length) % ORDER.length;
-  return [...tasks].sort((one, other) => rank(one) - rank(other));
-}
-
 function Row({ task, run }: { task: Task; run: RunDetail }) {
   return (
     <tr>
-      <td>{task.name}</td>
+      <td><Link to={{ run: run.name, tab: "logs", task: logOf(task) }}>{task.name}</Link></td>
       <td><PhaseBadge phase={task.phase} /></td>
       <td>{time(task.started_at)}</td>
       <td>{duration(task.started_at, task.finished_at)}</td>

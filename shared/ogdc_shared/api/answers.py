@@ -320,6 +320,9 @@ class OutputEntry(Answer):
     size: Annotated[Count, Meta(description="Bytes.")]
     type: Annotated[str, Meta(description="Media type, by its name.", examples=["image/tiff"])]
     url: Annotated[str, Meta(description="Path that hands it out, below the API's base URL.")]
+    thumbnail: Annotated[
+        str | None, Meta(description="Path of a small picture of it (PNG); null: there is none.")
+    ] = None
 
 
 class OutputList(Answer):

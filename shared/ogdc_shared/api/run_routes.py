@@ -99,7 +99,8 @@ RUN_ROUTES = (
         answers.OutputList,
         errors=(404, 409, 410),
         query=(OUTPUTS_LIMIT, AFTER),
-        about="Of each its `path`, `size` in bytes, `type` (by its name) and `url`; `limit` (at most "
+        about="Of each its `path`, `size` in bytes, `type` (by its name), `url`, and `thumbnail` (a path, or "
+        "null); `limit` (at most "
         "1,000) and `after` with the `next` of the page before. See [files of a result](#files-of-a-result).",
     ),
     Route(

@@ -48,6 +48,8 @@ class FilePage(NamedTuple):
     files: list[ListedFile]
     next: str | None
     """Where the next page begins; None: there is none."""
+    thumbnails: frozenset[str] = frozenset()
+    """Paths of pictures of any files of the result."""
 
 
 class OutputFile(NamedTuple):

@@ -35,6 +35,19 @@ def list_files(directory: int, *, after: str | None, limit: int) -> FilePage:
     return FilePage(found, None)
 
 
+def names_below(directory: int, path: str) -> list[str]:
+    """The paths of what a directory below an open one holds; nothing where there is none."""
+    at: int | None = os.dup(directory)
+    for part in path.split("/"):
+        at = _stepped(at, part)
+    if at is None:
+        return []
+    try:
+        return [f"{path}/{name}" for name in _names(at)]
+    finally:
+        os.close(at)
+
+
 def open_file(directory: int, path: str) -> OutputFile | None:
     """Open a file below an open directory; None: there is none."""
     *above, name = path.split("/")

@@ -77,6 +77,15 @@ def list_members(source: Source, size: int, *, after: str | None, limit: int) ->
     return FilePage(found, None)
 
 
+def list_below(source: Source, size: int, directory: str) -> Iterator[str]:
+    """Yield the files of a directory; no more of a list that is in order is read than that takes."""
+    for _, member in _members(source, _directory(source, size)):
+        if member and member.path.startswith(f"{directory}/"):
+            yield member.path
+        elif member and member.path > f"{directory}0":  # what follows a slash
+            return
+
+
 def find_member(source: Source, size: int, path: str) -> Member | None:
     """Find the file of exactly that name; None: there is none."""
     members = _members(source, _directory(source, size))

@@ -15,8 +15,9 @@ from ogdc_shared.errors import OutputUnavailableError, StorageUnavailableError
 from ogdc_shared.layout import output_key, receipt
 from ogdc_shared.outputs.output_file import FilePage, OutputFile
 from ogdc_shared.outputs.policies import policy_of
-from ogdc_shared.outputs.published_files import list_files, open_directory, open_file
-from ogdc_shared.outputs.zip_files import Member, find_member, list_members, read_member
+from ogdc_shared.outputs.published_files import list_files, names_below, open_directory, open_file
+from ogdc_shared.outputs.thumbnails import DIRECTORY
+from ogdc_shared.outputs.zip_files import Member, find_member, list_below, list_members, read_member
 from ogdc_shared.runs.output import check_succeeded, no_longer_kept, zip_of
 from ogdc_shared.runs.read import reconciled_run
 from ogdc_shared.storage.store import Artifact, ArtifactStore
@@ -38,9 +39,11 @@ def list_outputs(context: Context, name: str, *, after: str | None, limit: int) 
     if policy_of(run.output_type).is_zip:
         artifact = zip_of(context, run)
         source = partial(context.store.read, output_key(run.name, run.recipe_id), artifact)
-        return list_members(source, artifact.size, after=after, limit=limit)
+        page = list_members(source, artifact.size, after=after, limit=limit)
+        return page._replace(thumbnails=frozenset(list_below(source, artifact.size, DIRECTORY)))
     with _published(context, run) as directory:
-        return list_files(directory, after=after, limit=limit)
+        page = list_files(directory, after=after, limit=limit)
+        return page._replace(thumbnails=frozenset(names_below(directory, DIRECTORY)))
 
 
 def open_output(context: Context, name: str, path: str) -> OutputFile:

@@ -7,6 +7,7 @@ the multicodec table for `sha2-256`.
 from __future__ import annotations
 
 from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
+from ogdc_shared.outputs.thumbnails import THUMBNAILS
 from ogdc_shared.provenance import uris
 from ogdc_shared.provenance.values import checksum_of, shown_time, text_of, whole_of
 from ogdc_shared.stac.geometry import bounds_of, geometry_of
@@ -66,6 +67,8 @@ class Output(NamedTuple):
     """The main file, where it is one, and what belongs to it."""
     sources: tuple[str, ...] = ()
     """URLs of what its task fetched."""
+    thumbnail: str | None = None
+    """The name of its picture, in a directory beside that of the items; None: it has none."""
 
 
 def build_item(output: Output, run: RunDescription, *, up: str) -> dict[str, Any] | None:
@@ -147,6 +150,9 @@ def _assets(output: Output, up: str) -> Iterable[tuple[str, dict[str, Any]]]:
     main = next((file for file in output.files if file.path == output.name), OutputFile(output.name))
     bands = _bands(output.place.get("bands"))
     yield "data", _asset(main, up, kind, "data") | ({"bands": bands} if bands else {})
+    if output.thumbnail:
+        href = f"../{THUMBNAILS}/{output.thumbnail}"
+        yield "thumbnail", {"href": href, "type": "image/png", "roles": ["thumbnail"]}
     for file in output.files:
         if file is not main:
             yield file.path.rpartition("/")[2], _asset(file, up, _ANY, "metadata")

@@ -13,7 +13,7 @@ import resource
 import select
 import signal
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_shared.walking import walk
 from ogdc_worker.process.prctl import SET_DUMPABLE, prctl
@@ -55,8 +55,25 @@ _ENVIRONMENT = {
 }
 
 
-def check_outputs(directory: str, reporter: Reporter) -> dict[str, Any] | None:
+class _Task(NamedTuple):
+    """What a child has to do."""
+
+    directory: str
+    files: Sequence[tuple[str, str]]
+    """Their names and how these end."""
+    library: str
+    thumbnails: str | None
+
+
+def check_outputs(
+    directory: str, reporter: Reporter, *, thumbnails: str | None = None
+) -> dict[str, Any] | None:
     """Warn of results that are empty, damaged or without a place on the earth.
+
+    Args:
+        directory: Where the results are.
+        reporter: Hears of it.
+        thumbnails: Where pictures of those that have a place are put; None: none are made.
 
     Returns:
         An event that says how many were looked at; None where there is none of a kind that is known.
@@ -79,7 +96,8 @@ def check_outputs(directory: str, reporter: Reporter) -> dict[str, Any] | None:
     if library is None:
         return {"event": "checks_skipped", "reason": "there is no GDAL here (gdalinfo is not on PATH)"}
     chosen = [found[index * len(found) // MAX_FILES] for index in range(MAX_FILES)]
-    looked, gdal = _look(directory, chosen if len(found) > MAX_FILES else found, library, reporter)
+    task = _Task(directory, chosen if len(found) > MAX_FILES else found, library, thumbnails)
+    looked, gdal = _look(task, reporter)
     seconds = round(time.monotonic() - started, 3)
     version = {"gdal": gdal} if gdal else {}
     return {"event": "outputs_checked", "files": looked, "of": len(found), "seconds": seconds} | version
@@ -109,9 +127,7 @@ def _is_heading(path: str) -> bool:
     return len(fields) > 1 and not any(field.strip(b' -+."')[:1].isdigit() for field in fields)
 
 
-def _look(
-    directory: str, files: Sequence[tuple[str, str]], library: str, reporter: Reporter
-) -> tuple[int, str]:
+def _look(task: _Task, reporter: Reporter) -> tuple[int, str]:
     """Have a child look at files, warn of what it finds, and note where they lie.
 
     Returns:
@@ -120,8 +136,9 @@ def _look(
     answers, write = os.pipe()
     pid = os.fork()
     if pid == 0:
-        _child(directory, files, library, write)
+        _child(task, write)
     os.close(write)
+    files = task.files
     done, version = 0, ""
     try:
         for line in _lines(answers, time.monotonic() + SECONDS + 1):
@@ -139,10 +156,19 @@ def _look(
         os.close(answers)
         os.kill(pid, signal.SIGKILL)
         _, status = os.waitpid(pid, 0)
-    if os.WIFSIGNALED(status) and os.WTERMSIG(status) in {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS}:
+    crashed = os.WIFSIGNALED(status) and os.WTERMSIG(status) in {
+        signal.SIGSEGV,
+        signal.SIGABRT,
+        signal.SIGBUS,
+    }
+    if crashed and done < len(files):  # else it was over a picture
         name = files[done][0]
         reporter.warn("unreadable", f"{name!r} makes GDAL crash; it is probably damaged", path=name)
     return done, version
+
+
+def _has_crashed(status: int) -> bool:
+    return os.WIFSIGNALED(status) and os.WTERMSIG(status) in {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS}
 
 
 def _lines(descriptor: int, deadline: float) -> Iterator[bytes]:
@@ -158,24 +184,32 @@ def _lines(descriptor: int, deadline: float) -> Iterator[bytes]:
         yield from lines
 
 
-def _child(directory: str, files: Sequence[tuple[str, str]], library: str, write: int) -> NoReturn:
+def _child(task: _Task, write: int) -> NoReturn:
     """Look at the files, and answer `[kind, message]` for each finding and `[null, ""]` for each file.
 
-    The first answer is GDAL's version; where a file lies is one, too.
+    The first answer is GDAL's version; where a file lies is one, too. Pictures are made with the time left.
     """
     try:
         _confine()
         from ogdc_worker.process.gdal import Gdal
 
-        gdal = Gdal(library)
+        gdal = Gdal(task.library)
         os.write(write, f"{json.dumps([_VERSION, gdal.version()])}\n".encode())
         deadline = time.monotonic() + SECONDS
-        for number, (name, suffix) in enumerate(files):
-            share = time.monotonic() + (deadline - time.monotonic()) / (len(files) - number)
-            for found in _findings(gdal, f"{directory}/{name}", suffix, share):
+        placed = []
+        for number, (name, suffix) in enumerate(task.files):
+            share = time.monotonic() + (deadline - time.monotonic()) / (len(task.files) - number)
+            for found in _findings(gdal, f"{task.directory}/{name}", suffix, share):
                 answer = [_PLACE, found] if isinstance(found, dict) else found
                 os.write(write, f"{json.dumps(answer)}\n".encode())
+                if isinstance(found, dict):
+                    placed.append((name, found))
             os.write(write, b'[null, ""]\n')
+        if task.thumbnails and placed:
+            from ogdc_worker.process.thumbnails import MAX_THUMBNAILS, make_thumbnails
+
+            some = placed[:MAX_THUMBNAILS]
+            make_thumbnails(gdal, task.directory, some, task.thumbnails, deadline=deadline)
     except Exception:  # there is nobody to tell, and what was not looked at is counted
         os._exit(1)
     os._exit(0)

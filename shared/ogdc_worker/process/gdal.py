@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from ogdc_worker.process.extent import Extent
     from ogdc_worker.process.gdal_crs import Crs
+    from ogdc_worker.process.gdal_pictures import Pictures
 
 OUT_OF_MEMORY = 2
 _RASTER_AND_VECTOR, _VERBOSE = 0x02 | 0x04, 0x40
@@ -170,6 +171,12 @@ class Dataset:
         """Go through the layers."""
         for number in range(self._c.GDALDatasetGetLayerCount(self._handle)):
             yield Layer(self._c, ctypes.c_void_p(self._c.GDALDatasetGetLayer(self._handle, number)))
+
+    def pictures(self) -> Pictures:
+        """What it looks like."""
+        from ogdc_worker.process.gdal_pictures import Pictures
+
+        return Pictures(self._c, self._handle)
 
 
 class Band:

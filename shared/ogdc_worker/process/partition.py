@@ -243,9 +243,11 @@ class _Process:
         return tuple(whole_outputs(self._plan.reads))
 
     def _check(self) -> dict[str, Any] | None:
+        from ogdc_shared.outputs.thumbnails import THUMBNAILS
         from ogdc_worker.process.checks import check_outputs
 
-        return check_outputs(self._paths.outputs, self._reporter)
+        thumbnails = f"{self._paths.workspace}/{THUMBNAILS}"
+        return check_outputs(self._paths.outputs, self._reporter, thumbnails=thumbnails)
 
     def _report_progress(self, share: float = 0.0) -> None:
         """Say how many commands are finished, in units of files; `share` is how much of the next one is."""

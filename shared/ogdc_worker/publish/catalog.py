@@ -10,7 +10,9 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from ogdc_shared import layout
+from ogdc_shared.outputs.thumbnails import THUMBNAILS, thumbnail_name
 from ogdc_worker.publish.provenance import read_description
+from ogdc_worker.publish.thumbnails import Thumbnails
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator
@@ -30,7 +32,7 @@ def write_catalog_of(publication: Publication, directory: str, names: Container[
         OSError: it cannot be written.
         ValueError: a task left facts that are none.
     """
-    outputs = _outputs(publication, names)
+    outputs = _outputs(publication, names, Thumbnails(directory))
     first = next(outputs, None)
     if first is not None:
         from ogdc_shared.stac.catalog import write_catalog
@@ -38,7 +40,7 @@ def write_catalog_of(publication: Publication, directory: str, names: Container[
         write_catalog(directory, read_description(publication), chain((first,), outputs))
 
 
-def _outputs(publication: Publication, names: Container[str]) -> Iterator[Output]:
+def _outputs(publication: Publication, names: Container[str], thumbnails: Thumbnails) -> Iterator[Output]:
     """Yield what was described, if it is published."""
     for stage, partitions in publication.stages():
         is_last = stage == publication.stage
@@ -47,7 +49,10 @@ def _outputs(publication: Publication, names: Container[str]) -> Iterator[Output
             for workspace in publication.workspaces_of(stage, partitions):
                 facts = f"{workspace}/{layout.FACTS}"
                 if os.path.lexists(facts):
-                    yield from _outputs_of(facts, below, names)
+                    of_task = f"{workspace}/{THUMBNAILS}"
+                    for output in _outputs_of(facts, below, names):
+                        made = f"{of_task}/{thumbnail_name(below + output.name)}"
+                        yield output._replace(thumbnail=thumbnails.take(made, output.name))
 
 
 def _outputs_of(facts: str, below: str, names: Container[str]) -> Iterator[Output]:

@@ -1,7 +1,8 @@
-"""One local stack for all of these tests, and what its recipes fetch."""
+"""One local stack for all of these tests, what its recipes fetch, and a browser that looks at its page."""
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -70,3 +71,31 @@ def recipe(tmp_path: Path) -> MakeRecipe:
         )
 
     return make
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    from support.browsing import open_browser
+
+    with open_browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    """See `open_tab`."""
+    from support.browsing import open_tab
+
+    with open_tab(browser) as page:
+        yield page
+
+
+@pytest.fixture(scope="session")
+def shoot(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Any, str], None]:
+    """Keep a picture for people to look at: in OGDC_SCREENSHOTS, else with what pytest keeps."""
+    into = Path(os.environ.get("OGDC_SCREENSHOTS") or tmp_path_factory.mktemp("screenshots"))
+
+    def shoot(page: Any, name: str) -> None:
+        page.screenshot(path=into / f"{name}.png", full_page=True)
+
+    return shoot

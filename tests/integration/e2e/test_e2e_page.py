@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,94 +13,17 @@ from typing import Any
 import pytest
 
 from support.answers import run_fields
+from support.browsing import check_accessible, expect, made_up, submitted
 from support.http import Answer, FileServer
 from support.oidc_provider import CLI_CLIENT, OidcProvider
 from support.stack import Stack, wait_until
 
 pytestmark = pytest.mark.browser
-playwright = pytest.importorskip(
-    "playwright.sync_api", reason="Playwright is not installed: `make browser` does that"
-)
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-if CHROMIUM is None:
-    pytest.skip("there is no chromium: apt-get install chromium", allow_module_level=True)
-
 COPY = "cp /input_dir/* /output_dir/"
 HOSTILE = "<img src=x onerror=alert(1)>"
 PAGE_CLIENT = CLI_CLIENT | {"redirect_uris": ["http://127.0.0.1/ui/"]}
-STEP_MS = 120_000
-"""What a step may take on a busy machine."""
-expect = playwright.expect
-expect.set_options(timeout=STEP_MS)
 LIVE_S = 6
 """Three times what the page pauses between two questions."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox"] if os.geteuid() == 0 else []
-        )
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def page(browser: Any) -> Iterator[Any]:
-    """A tab in which nothing may go wrong: no script fails, no policy is violated, nobody else is asked."""
-    with browser.new_context(viewport={"width": 1200, "height": 900}) as context:
-        context.set_default_timeout(STEP_MS)
-        page = context.new_page()
-        troubles: list[str] = []
-        page.on("pageerror", lambda error: troubles.append(f"error: {error}"))
-        page.on("dialog", lambda dialog: (troubles.append(f"dialog: {dialog.message}"), dialog.dismiss()))
-        page.on(
-            "console", lambda message: "Content Security" in message.text and troubles.append(message.text)
-        )
-        page.on("request", lambda asked: is_foreign(asked.url) and troubles.append(f"asked {asked.url}"))
-        yield page
-        assert troubles == []
-
-
-def is_foreign(url: str) -> bool:
-    return not re.match(r"http://127\.0\.0\.1:|data:|blob:", url)
-
-
-@pytest.fixture(scope="session")
-def shoot(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Any, str], None]:
-    """Keep a picture for people to look at: in OGDC_SCREENSHOTS, else with what pytest keeps."""
-    into = Path(os.environ.get("OGDC_SCREENSHOTS") or tmp_path_factory.mktemp("screenshots"))
-
-    def shoot(page: Any, name: str) -> None:
-        page.screenshot(path=into / f"{name}.png", full_page=True)
-
-    return shoot
-
-
-def submitted(stack: Stack, recipe: Path) -> str:
-    done = stack.cli("submit", "--json", str(recipe))
-    assert done.code == 0, done
-    name: str = done.json()["name"]
-    return name
-
-
-def check_accessible(page: Any) -> None:
-    """By axe-core, which takes what it needs by the debugger's way, past the page's policy."""
-    from axe_playwright_python.sync_playwright import Axe
-
-    tags = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}}
-    found = Axe().run(page, options=tags)
-    assert found.violations_count == 0, found.generate_report()
-
-
-def made_up(page: Any, path: str, answer: Any, status: int = 200) -> None:
-    """Answer in the API's place, at a path and with any query."""
-    body = json.dumps(answer)
-    page.route(
-        re.compile(rf":\d+{re.escape(path)}(\?.*)?$"),
-        lambda route: route.fulfill(status=status, body=body, content_type="application/json"),
-    )
 
 
 def test_a_run_is_shown_live_from_its_beginning_to_its_files(

@@ -13,6 +13,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from ogdc_shared.layout import output_key, receipt
+from ogdc_shared.outputs.thumbnails import PNG, thumbnail_path
 from support.argo_server import ArgoServer
 from support.runs import recipe_files, started, tell
 
@@ -40,7 +41,7 @@ def publish(
             path = artifacts / output_key(name, "seal-tags")
             path.parent.mkdir(parents=True)
             with zipfile.ZipFile(path, "w") as archive:
-                for file, content in FILES.items():
+                for file, content in sorted(FILES.items()):
                     method = zipfile.ZIP_STORED if file.endswith("tif") else zipfile.ZIP_DEFLATED
                     archive.writestr(file, content, method)
         else:
@@ -82,6 +83,22 @@ def test_its_files_are_listed_with_links(name: str, status: FlaskClient) -> None
         assert status.get(file["url"]).data == FILES[file["path"]]
     links = status.get(f"/runs/{name}").get_json()["links"]
     assert links["outputs"] == f"/runs/{name}/outputs"
+
+
+def test_files_with_a_picture_say_where_that_is(
+    publish: Callable[[str], str], status: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = thumbnail_path("maps/ice ü+1%.tif")
+    monkeypatch.setitem(FILES, path, PNG + b"tiny")
+    monkeypatch.setitem(FILES, ".stac/catalog.json", b"{}")
+    for output in ("temporary", "pvc"):
+        name = publish(output)
+        listed = status.get(f"/runs/{name}/outputs").get_json()["files"]
+        assert {file["path"]: file["thumbnail"] for file in listed if file["thumbnail"]} == {
+            "maps/ice ü+1%.tif": f"/runs/{name}/outputs/{path}"
+        }
+        picture = status.get(f"/runs/{name}/outputs/{path}")
+        assert (picture.data, picture.content_type) == (PNG + b"tiny", "image/png")
 
 
 def test_nothing_a_browser_would_run_is_shown_by_it(name: str, status: FlaskClient) -> None:

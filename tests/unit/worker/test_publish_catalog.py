@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,13 @@ from typing import Any
 import pytest
 
 from ogdc_shared import layout
+from ogdc_shared.outputs.thumbnails import (
+    MAX_THUMBNAIL_BYTES,
+    PNG,
+    THUMBNAILS,
+    thumbnail_name,
+    thumbnail_path,
+)
 from ogdc_worker.publish.publication import Publication
 from ogdc_worker.publish.result import publish
 from ogdc_worker.report import Reporter
@@ -43,6 +51,41 @@ def test_a_published_directory_says_where_it_lies(publication: Publication) -> N
     hrefs = [published / ".stac/items" / each["href"] for each in item["assets"].values()]
     assert [each.resolve().read_bytes() for each in hrefs] == [b"a", b"b"]
     assert (published / ".stac/catalog.json").stat().st_mode & 0o044 == 0o044
+
+
+def test_a_picture_that_the_task_made_comes_along(publication: Publication) -> None:
+    leave(publication, DESCRIBED)
+    workspace = Path(publication.volume, layout.partition_workspace(RUN.name, 0))
+    plant(workspace / THUMBNAILS, {thumbnail_name("a.shp"): PNG + b"tiny", thumbnail_name("b.shp"): PNG})
+    publish(publication, Reporter())
+    published = Path(publication.volume, "seal-tags")
+    item = json.loads((published / ".stac/items/a.shp.json").read_text())
+    asset = item["assets"]["thumbnail"]
+    assert (asset["type"], asset["roles"]) == ("image/png", ["thumbnail"])
+    assert (published / ".stac/items" / asset["href"]).resolve() == (published / thumbnail_path("a.shp"))
+    assert (published / thumbnail_path("a.shp")).read_bytes() == PNG + b"tiny"
+    assert len(list((published / ".stac/thumbnails").iterdir())) == 1
+
+
+@pytest.mark.parametrize("kind", ["text", "large", "link", "directory", "pipe"])
+def test_what_is_no_picture_does_not(publication: Publication, tmp_path: Path, kind: str) -> None:
+    leave(publication, DESCRIBED)
+    workspace = Path(publication.volume, layout.partition_workspace(RUN.name, 0))
+    path = workspace / THUMBNAILS / thumbnail_name("a.shp")
+    path.parent.mkdir()
+    if kind == "directory":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "link":
+        (tmp_path / "secret.png").write_bytes(PNG)
+        path.symlink_to(tmp_path / "secret.png")
+    else:
+        path.write_bytes(b"no picture" if kind == "text" else PNG + bytes(MAX_THUMBNAIL_BYTES))
+    publish(publication, Reporter())
+    item = json.loads(Path(publication.volume, "seal-tags/.stac/items/a.shp.json").read_text())
+    assert "thumbnail" not in item["assets"]
+    assert not Path(publication.volume, "seal-tags/.stac/thumbnails").exists()
 
 
 def test_a_zip_does_so_as_well(publication: Publication) -> None:

@@ -1,0 +1,88 @@
+"""Thumbnails of outputs, made where these are looked at: a child without rights that may end at any time."""
+
+from __future__ import annotations
+
+import os
+import struct
+import time
+import zlib
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from ogdc_shared.outputs.thumbnails import PNG, thumbnail_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from ogdc_worker.process.gdal import Gdal
+    from ogdc_worker.process.gdal_pictures import Pixels
+
+SECONDS = 5.0
+"""For all of a task's together, at most."""
+MAX_THUMBNAILS = 20
+"""Of one task."""
+
+
+def make_thumbnails(
+    gdal: Gdal, directory: str, outputs: Iterable[tuple[str, dict[str, Any]]], into: str, *, deadline: float
+) -> None:
+    """Draw outputs, as many as there is time for; what cannot be drawn has no picture.
+
+    Args:
+        gdal: Reads them.
+        directory: Where they are.
+        outputs: Their names, and where they lie (see `places.describe`).
+        into: Where the pictures go, each under `thumbnail_name`.
+        deadline: When to stop, monotonic.
+    """
+    deadline = min(deadline, time.monotonic() + SECONDS)
+    os.makedirs(into, exist_ok=True)
+    for name, place in outputs:
+        if time.monotonic() > deadline:
+            break
+        with suppress(OSError, ValueError, ZeroDivisionError, OverflowError):
+            pixels = _draw(gdal, f"{directory}/{name}", place)
+            if pixels is not None:
+                _write(f"{into}/{thumbnail_name(name.rstrip('/'))}", png(pixels))
+
+
+def _draw(gdal: Gdal, path: str, place: dict[str, Any]) -> Pixels | None:
+    from ogdc_worker.process.extent import Extent
+
+    dataset = gdal.open(path)
+    if dataset is None:
+        return None
+    try:
+        if "layers" not in place:
+            return dataset.pictures().raster()
+        return dataset.pictures().layers(Extent(*place["extent"])) if "extent" in place else None
+    finally:
+        dataset.close()
+
+
+def png(pixels: Pixels) -> bytes:
+    """Pack a picture.
+
+    Source: PNG (third edition), 5 (chunks), 11.2 (IHDR, PLTE, IDAT), 11.3.1.1 (tRNS).
+    """
+    width, height, values, palette, hidden = pixels
+    row = len(values) // height
+    rows = b"".join(b"\0" + values[at : at + row] for at in range(0, len(values), row))
+    chunks = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 3 if palette else 2, 0, 0, 0))]
+    if palette:
+        chunks.append((b"PLTE", palette))
+    if hidden is not None:
+        chunks.append((b"tRNS", b"\xff" * hidden + b"\0"))
+    chunks += [(b"IDAT", zlib.compress(rows, 6)), (b"IEND", b"")]
+    return PNG + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    )
+
+
+def _write(path: str, content: bytes) -> None:
+    """Write all of it or nothing: this process may be ended at any time."""
+    with open(f"{path}.part", "wb") as file:
+        file.write(content)
+    os.rename(f"{path}.part", path)

@@ -1,0 +1,50 @@
+"""Thumbnails that tasks made, on their way into a result: no link is followed, and nothing else comes."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from ogdc_shared.outputs.thumbnails import MAX_THUMBNAIL_BYTES, PNG, THUMBNAILS, thumbnail_name
+
+MAX_THUMBNAILS = 200
+"""Of one result."""
+_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+class Thumbnails:
+    """Those of one result, in the directory of its catalogue."""
+
+    def __init__(self, directory: str) -> None:
+        self._directory = f"{directory}/{THUMBNAILS}"
+        self._taken = 0
+
+    def take(self, made: str, output: str) -> str | None:
+        """Copy the picture of an output; returns its name, None: there is none, or there are enough.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        content = _read(made) if self._taken < MAX_THUMBNAILS else b""
+        if not content.startswith(PNG):
+            return None
+        os.makedirs(self._directory, exist_ok=True)
+        name = thumbnail_name(output)
+        with open(f"{self._directory}/{name}", "wb") as file:
+            file.write(content)
+        self._taken += 1
+        return name
+
+
+def _read(path: str) -> bytes:
+    """Read a small file, which a command may have replaced by anything."""
+    try:
+        opened = os.open(path, _FLAGS)
+    except OSError:
+        return b""
+    try:
+        status = os.fstat(opened)
+        is_small = stat.S_ISREG(status.st_mode) and status.st_size <= MAX_THUMBNAIL_BYTES
+        return os.read(opened, MAX_THUMBNAIL_BYTES) if is_small else b""
+    finally:
+        os.close(opened)

@@ -1,0 +1,209 @@
+"""Maps of results, and long logs, on the page about runs in a real browser (`make browser`)."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.browsing import check_accessible, check_fits, expect, submitted
+from support.http import Answer, FileServer
+from support.stack import Stack, wait_until
+
+pytestmark = pytest.mark.browser
+image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
+
+HOSTILE = "<img src=x onerror=alert(1)>"
+WEST, NORTH, PIXEL, SIZE = -1_000_000, -500_000, 1_000, 600
+"""The corner and the pixels of the rasters, in meters of EPSG:3413: southern Greenland's west."""
+LOW, HIGH = (68, 1, 84), (253, 231, 37)
+"""The colours of the smallest and of the largest value."""
+KINDS = {
+    "cog.tif": ["-of", "COG", "-co", "COMPRESS=DEFLATE", "-co", "BLOCKSIZE=128", "-co", "RESAMPLING=NEAREST"],
+    "striped.tif": ["-co", "COMPRESS=LZW"],
+    "overviews.tif": ["-co", "TILED=YES", "-co", "COMPRESS=DEFLATE", "-co", "PREDICTOR=2"],
+    "plain.tif": ["-co", "TILED=YES", "-co", "COMPRESS=DEFLATE", "-ot", "Float32"],
+}
+SQUARE = [[-900_000, -1_000_000], [-500_000, -1_000_000], [-500_000, -600_000], [-900_000, -600_000]]
+
+
+def make_rasters(directory: Path) -> None:
+    """Values 10 in the west half and 200 in the east half, and none in the northernmost 100 rows."""
+    rows = ["0 " * SIZE] * 100 + ["10 " * (SIZE // 2) + "200 " * (SIZE // 2)] * (SIZE - 100)
+    south = NORTH - SIZE * PIXEL
+    header = (
+        f"ncols {SIZE}\nnrows {SIZE}\nxllcorner {WEST}\nyllcorner {south}\ncellsize {PIXEL}\nNODATA_value 0\n"
+    )
+    (directory / "values.asc").write_text(header + "\n".join(rows) + "\n")
+    for name, options in KINDS.items():
+        run(
+            "gdal_translate",
+            "-a_srs",
+            "EPSG:3413",
+            "-ot",
+            "Byte",
+            *options,
+            "values.asc",
+            name,
+            cwd=directory,
+        )
+    run("gdaladdo", "-r", "nearest", "overviews.tif", "2", "4", cwd=directory)
+
+
+def make_vectors(directory: Path) -> None:
+    """A square in the projection's own meters, with a name that means harm."""
+    polygon = {"type": "Polygon", "coordinates": [[*SQUARE, SQUARE[0]]]}
+    feature = {"type": "Feature", "geometry": polygon, "properties": {"label": HOSTILE, "depth": 12.5}}
+    collection = {"type": "FeatureCollection", "features": [feature]}
+    (directory / "meters.json").write_text(json.dumps(collection))
+    square = ["-a_srs", "EPSG:3413", "square.gpkg", "meters.json"]
+    run("ogr2ogr", "-f", "GPKG", *square, cwd=directory)
+    run("ogr2ogr", "-f", "GeoJSON", "-t_srs", "EPSG:4326", "square.geojson", "square.gpkg", cwd=directory)
+
+
+def run(*words: str, cwd: Path) -> None:
+    subprocess.run(words, cwd=cwd, check=True, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def mapped(stack: Stack, server: FileServer, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A run whose result is everything that can be looked at."""
+    from support.recipes import make_own_recipe
+
+    made = tmp_path_factory.mktemp("made")
+    make_rasters(made)
+    make_vectors(made)
+    (made / "table.csv").write_text('name,"a, b"\n' + "".join(f'"x ""{n}""",{n}\n' for n in range(9000)))
+    names = [*KINDS, "square.gpkg", "square.geojson", "table.csv"]
+    for name in names:
+        content = (made / name).read_bytes()
+        server.routes[f"/maps/{name}"] = lambda _, content=content: Answer(body=content)
+    params = [{"type": "url", "value": f"{server.url}/maps/{name}"} for name in names]
+    directory = tmp_path_factory.mktemp("recipe") / "maps"
+    recipe = make_own_recipe(
+        directory, "cp /input_dir/* /output_dir/", name="Maps", params=params, output="pvc"
+    )
+    name = submitted(stack, recipe)
+    assert stack.wait(name)["status"] == "Succeeded"
+    return name
+
+
+def show(page: Any, stack: Stack, name: str, file: str) -> Any:
+    """Look at a file; returns its map, once all of it is drawn."""
+    page.goto(f"{stack.url}/ui/?run={name}&tab=outputs&file={file}")
+    drawn = page.locator(".map[data-center]")
+    expect(drawn).to_be_visible()
+    return drawn
+
+
+def color_at(page: Any, drawn: Any, x: float, y: float) -> tuple[int, int, int]:
+    """The colour that the map has at a place of its projection."""
+    center = [float(each) for each in drawn.get_attribute("data-center").split()]
+    resolution = float(drawn.get_attribute("data-resolution"))
+    picture = image.open(io.BytesIO(drawn.screenshot())).convert("RGB")
+    width, height = picture.size
+    at = (width / 2 + (x - center[0]) / resolution, height / 2 - (y - center[1]) / resolution)
+    color: tuple[int, int, int] = picture.getpixel((round(at[0]), round(at[1])))
+    return color
+
+
+def is_near(color: tuple[int, ...], wanted: tuple[int, ...], within: int = 12) -> bool:
+    return all(abs(one - other) <= within for one, other in zip(color, wanted, strict=True))
+
+
+@pytest.mark.parametrize("file", KINDS)
+def test_a_raster_has_its_colours_where_it_lies(
+    page: Any, stack: Stack, mapped: str, file: str, shoot: Any
+) -> None:
+    asked: list[Any] = []
+    page.on(
+        "request", lambda request: asked.append(request) if request.url.endswith(f"/outputs/{file}") else None
+    )
+    drawn = show(page, stack, mapped, file)
+    wait_until(lambda: is_near(color_at(page, drawn, WEST + 150_000, NORTH - 350_000), LOW))
+    assert is_near(color_at(page, drawn, WEST + 450_000, NORTH - 350_000), HIGH)
+    without = color_at(page, drawn, WEST + 150_000, NORTH - 50_000)
+    assert not any(is_near(without, color) for color in (LOW, HIGH))
+    expect(page.get_by_text("In EPSG:3413")).to_contain_text("10")
+    assert asked
+    assert all("range" in request.headers for request in asked)
+    check_accessible(page)
+    shoot(page, f"map-{file}")
+
+
+@pytest.mark.parametrize("file", ["square.gpkg", "square.geojson"])
+def test_features_are_drawn_where_they_lie_and_tell_what_is_known(
+    page: Any, stack: Stack, mapped: str, file: str, shoot: Any
+) -> None:
+    drawn = show(page, stack, mapped, file)
+    expect(page.get_by_text("In EPSG:3413")).to_be_visible()
+    inside = lambda: color_at(page, drawn, -700_000, -800_000)  # noqa: E731
+    wait_until(lambda: is_near(inside(), (156, 188, 212), 25))
+    assert not is_near(color_at(page, drawn, -480_000, -580_000), inside())
+    drawn.click()
+    expect(page.get_by_role("cell", name=HOSTILE)).to_be_visible()
+    expect(page.get_by_role("cell", name="12.5")).to_be_visible()
+    check_accessible(page)
+    shoot(page, f"map-{file}")
+
+
+def test_a_table_is_shown_by_its_beginning(page: Any, stack: Stack, mapped: str, shoot: Any) -> None:
+    page.goto(f"{stack.url}/ui/?run={mapped}&tab=outputs&file=table.csv")
+    expect(page.get_by_role("columnheader", name="a, b")).to_be_visible()
+    expect(page.get_by_role("cell", name='x "0"', exact=True)).to_be_visible()
+    assert page.evaluate("document.querySelectorAll('tr').length") < 300
+    check_accessible(page)
+    shoot(page, "table")
+
+
+def test_before_somebody_wants_a_map_none_of_it_is_loaded(page: Any, stack: Stack, mapped: str) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{stack.url}/ui/?run={mapped}&tab=outputs")
+    expect(page.get_by_role("button", name="Show cog.tif")).to_be_visible()
+    assert not [url for url in asked if "openlayers" in url or "map-" in url or "sqlite" in url]
+    page.get_by_role("button", name="Show cog.tif").click()
+    expect(page.locator(".map[data-center]")).to_be_visible()
+    check_fits(page)
+    assert not [url for url in asked if "sqlite" in url]
+
+
+def test_a_log_of_a_million_lines_is_read_searched_and_saved(
+    page: Any, stack: Stack, recipe: Any, shoot: Any
+) -> None:
+    name = submitted(stack, recipe("Talks", f"seq 1000000 | sed 's/^/line /'; echo '{HOSTILE}'; false"))
+    assert stack.wait(name)["status"] == "Failed"
+    page.goto(f"{stack.url}/ui/?run={name}")
+    page.get_by_role("link", name="process(0:0)").click()
+    log = page.get_by_role("region", name="Log")
+    expect(log).to_contain_text(HOSTILE)
+    expect(log).to_contain_text("line 1000000")
+    page.get_by_role("button", name="Beginning").click()
+    expect(log).to_contain_text("line 17\n")
+    page.get_by_label("Find in all of the log").fill("LINE 777777")
+    page.keyboard.press("Enter")
+    found = page.get_by_role("region", name="What was found")
+    expect(found).to_contain_text("1 line has it")
+    found.get_by_role("button").first.click()
+    expect(log.locator("mark")).to_have_text("line 777777\n")
+    expect(log).to_contain_text("line 777776\n")
+    for _ in range(8):
+        log.evaluate("box => { box.scrollTop = box.scrollHeight; }")
+        page.wait_for_timeout(100)
+    assert page.evaluate("document.querySelectorAll('*').length") < 1_000
+    assert log.evaluate("box => box.textContent.length") < 400_000
+    check_accessible(page)
+    shoot(page, "log")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download all").click()
+    lines = Path(download.value.path()).read_text().splitlines()
+    assert [line for line in lines if re.fullmatch(r"line \d+", line)] == [
+        f"line {number}" for number in range(1, 1_000_001)
+    ]
+    check_fits(page)
+    shoot(page, "log-phone")

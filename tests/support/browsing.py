@@ -1,0 +1,101 @@
+"""A real browser, Debian's chromium, before the page about runs; `make browser` installs what drives it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.stack import Stack
+
+playwright = pytest.importorskip(
+    "playwright.sync_api", reason="Playwright is not installed: `make browser` does that"
+)
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+if CHROMIUM is None:
+    pytest.skip("there is no chromium: apt-get install chromium", allow_module_level=True)
+
+STEP_MS = 120_000
+"""What a step may take on a busy machine."""
+expect = playwright.expect
+expect.set_options(timeout=STEP_MS)
+
+
+@contextmanager
+def open_browser() -> Iterator[Any]:
+    """Start a browser that nobody sees."""
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox"] if os.geteuid() == 0 else []
+        )
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def open_tab(browser: Any) -> Iterator[Any]:
+    """Open a tab in which no script fails, no policy is violated, and nobody else is asked."""
+    with browser.new_context(viewport={"width": 1200, "height": 900}) as context:
+        context.set_default_timeout(STEP_MS)
+        page = context.new_page()
+        troubles: list[str] = []
+        page.on("pageerror", lambda error: troubles.append(f"error: {error}"))
+        page.on("dialog", lambda dialog: _dismiss(troubles, dialog))
+        page.on("console", lambda message: _note(troubles, message.text, "Content Security" in message.text))
+        page.on("request", lambda asked: _note(troubles, f"asked {asked.url}", is_foreign(asked.url)))
+        yield page
+        assert troubles == []
+
+
+def _dismiss(troubles: list[str], dialog: Any) -> None:
+    troubles.append(f"dialog: {dialog.message}")
+    dialog.dismiss()
+
+
+def _note(troubles: list[str], what: str, is_trouble: bool) -> None:
+    if is_trouble:
+        troubles.append(what)
+
+
+def is_foreign(url: str) -> bool:
+    """Whether a request would leave the machine."""
+    return not re.match(r"http://127\.0\.0\.1:|data:|blob:", url)
+
+
+def submitted(stack: Stack, recipe: Path) -> str:
+    """Submit a recipe and return the run's name."""
+    done = stack.cli("submit", "--json", str(recipe))
+    assert done.code == 0, done
+    name: str = done.json()["name"]
+    return name
+
+
+def check_accessible(page: Any) -> None:
+    """By axe-core, which takes what it needs by the debugger's way, past the page's policy."""
+    from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+
+    tags = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}}
+    found = Axe().run(page, options=tags)
+    assert found.violations_count == 0, found.generate_report()
+
+
+def check_fits(page: Any, width: int = 360) -> None:
+    """The page is no wider than a phone: only what scrolls by itself is."""
+    page.set_viewport_size({"width": width, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def made_up(page: Any, path: str, answer: Any, status: int = 200) -> None:
+    """Answer in the API's place, at a path and with any query."""
+    body = json.dumps(answer)
+    page.route(
+        re.compile(rf":\d+{re.escape(path)}(\?.*)?$"),
+        lambda route: route.fulfill(status=status, body=body, content_type="application/json"),
+    )
