@@ -59,8 +59,8 @@ def _dismiss(troubles: list[str], dialog: Any) -> None:
     dialog.dismiss()
 
 
-def _note(troubles: list[str], what: str, is_trouble: bool) -> None:
-    if is_trouble:
+def _note(troubles: list[str], what: str, is_problem: bool) -> None:
+    if is_problem:
         troubles.append(what)
 
 
