@@ -6,7 +6,7 @@ import os
 
 from ogdc_shared.digests import sha256
 from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
-from ogdc_shared.redact import redact_text
+from ogdc_shared.provenance.withholding import withheld
 from ogdc_shared.walking import walk
 
 if TYPE_CHECKING:
@@ -18,8 +18,10 @@ RECIPE = "recipe"
 WITHHELD = "Without what gives access to somebody's data."
 """What a crate says of a file of which something was left out."""
 _PIECE = 1 << 20
+_MAX_TEXT = 1 << 20
+"""Bytes of a text that are looked at together; of a longer one, lines."""
 _MAX_LINE = 1 << 16
-"""Bytes of a text that are looked at together."""
+"""Bytes of a line that are."""
 
 
 class RecipeFile(NamedTuple):
@@ -61,17 +63,21 @@ def _copy(source: str, target: str, name: str) -> RecipeFile:
 
 
 def _pieces(file: BinaryIO) -> Iterator[bytes]:
-    """Yield a text line by line, and what is none in pieces that are no text either."""
-    is_text = b"\0" not in file.read(_MAX_LINE)
+    """Yield a text whole, or a long one line by line, and what is none in pieces that are no text either."""
+    start = file.read(_MAX_TEXT)
+    is_text = b"\0" not in start[:_MAX_LINE]
+    if is_text and len(start) < _MAX_TEXT:
+        yield start
+        return
     file.seek(0)
     while piece := file.readline(_MAX_LINE) if is_text else file.read(_PIECE):
         yield piece
 
 
 def _shown(piece: bytes) -> bytes:
-    if len(piece) > _MAX_LINE:
+    if b"\0" in piece[:_MAX_LINE]:
         return piece
     try:
-        return redact_text(piece.decode()).encode()
+        return withheld(piece.decode()).encode()
     except UnicodeDecodeError:
-        return redact_text(piece.decode("latin-1")).encode("latin-1")
+        return withheld(piece.decode("latin-1")).encode("latin-1")

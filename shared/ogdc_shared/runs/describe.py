@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ogdc_shared.auth.caller import OPEN
 from ogdc_shared.images import own_version
 from ogdc_shared.provenance.description import Person, RunDescription, StageCommand, StageDescription
-from ogdc_shared.redact import redact_text
+from ogdc_shared.provenance.withholding import withheld
 
 if TYPE_CHECKING:
     from ogdc_shared.auth.caller import Caller
@@ -38,7 +38,7 @@ def describe(run: Run, compiled: CompiledRun, *, caller: Caller) -> RunDescripti
             StageDescription(
                 plan.stage,
                 tuple(
-                    StageCommand(number, command.line, redact_text(command.text))
+                    StageCommand(number, command.line, withheld(command.text))
                     for number, command in enumerate(plan.commands, 1)
                 ),
                 has_results=plan.stage in compiled.result_stages,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_shared.context import Context
 from ogdc_shared.provenance.recipe_copy import RecipeFile, copy_recipe
-from ogdc_shared.redact import redact_text
+from ogdc_shared.provenance.withholding import withheld
 from ogdc_shared.runs.provenance import description_of, may_read, unpack_recipe
 from ogdc_shared.runs.read import reconciled_run
 
@@ -54,7 +54,7 @@ def submitted_recipe(context: Context, name: str, *, caller: Caller) -> Submitte
     """
     run = reconciled_run(context, name)
     commands = [
-        SubmittedCommand(stage.name, each.number, each.line, redact_text(each.text))
+        SubmittedCommand(stage.name, each.number, each.line, withheld(each.text))
         for stage in description_of(context, run).stages
         for each in stage.commands
     ]

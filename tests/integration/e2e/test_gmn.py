@@ -96,7 +96,7 @@ def test_somebody_elses_data_set_gets_no_new_version(stack: Stack, gmn: Gmn, tmp
 
 
 def test_tokens_that_are_nobodys(stack: Stack, gmn: Gmn, tmp_path: Path) -> None:
-    run = run_of(stack, tmp_path / "recipe")
+    run = run_of(stack, tmp_path / "recipe", name="Words of nobody")
     signed = gmn.token(ADA)
     forged = f"{signed[:-20]}{signed[-20:-12].swapcase()}{signed[-12:]}"
     tokens = {

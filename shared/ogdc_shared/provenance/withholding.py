@@ -1,0 +1,50 @@
+"""What of a recipe's text is left out of a crate: whatever gives access to somebody's data.
+
+URLs are redacted as everywhere (`redact`); a recipe's lines hold passwords and tokens beside those, and the
+quoted strings of YAML and JSON may write a URL in pieces.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ogdc_shared.redact import HIDDEN, redact_text
+
+_NAME = (
+    r"(?:[\w-]*(?:password|passwd|passphrase|secret|token|credentials?|api[-_]?key|access[-_]?key|userpwd)"
+    r"(?:[-_]\w+)*)"
+)
+_VALUE = r"(?:\"[^\"$\n]{4,}\"|'[^'$\n]{4,}'|(?![$\"'-])[^\s;&|\"'()`]{4,})"
+_ASSIGNED = re.compile(rf"((?:^|[\s;&|(\"'])(?:--)?{_NAME}=){_VALUE}", re.IGNORECASE | re.MULTILINE)
+"""`TOKEN=…` and `--password=…`; what begins with `$` is a variable's value, and stays."""
+_OPTION = re.compile(rf"(\s--(?:config\s+)?{_NAME}\s+){_VALUE}", re.IGNORECASE)
+"""`--password …`, and GDAL's `--config AWS_SECRET_ACCESS_KEY …`."""
+_LOGIN = re.compile(r"(\s(?:-u\s*|--user[= ]\s*|--proxy-user[= ]\s*)[\"']?[\w.@+-]+:)(?!\$)[^\s\"']{3,}")
+"""As curl takes them."""
+_CONTINUED = re.compile(r"\\\r?\n[ \t]*")
+_ESCAPED = re.compile(r"\\(?:/|x(?:2[fF]|3[aAfFdD]|40)|u00(?:2[fF]|3[aAfFdD]|40))")
+"""Of a string in double quotes, what a URL has: `/`, `:`, `?`, `=` and `@`."""
+
+
+def withheld(text: str) -> str:
+    """A text without what gives access, otherwise the same.
+
+    A string that is written in pieces is put together only where it holds something of that kind.
+    """
+    shown = _redact(text)
+    if "\\" in shown:
+        whole = _ESCAPED.sub(lambda found: _unescaped(found[0]), _CONTINUED.sub("", shown))
+        if (again := _redact(whole)) != whole:
+            return again
+    return shown
+
+
+def _redact(text: str) -> str:
+    text = redact_text(text)
+    for pattern in (_ASSIGNED, _OPTION, _LOGIN):
+        text = pattern.sub(rf"\g<1>{HIDDEN}", text)
+    return text
+
+
+def _unescaped(escape: str) -> str:
+    return "/" if escape == "\\/" else chr(int(escape[2:], 16))
