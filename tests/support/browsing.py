@@ -79,7 +79,7 @@ def submitted(stack: Stack, recipe: Path) -> str:
 
 def check_accessible(page: Any) -> None:
     """By axe-core, which takes what it needs by the debugger's way, past the page's policy."""
-    from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+    from axe_playwright_python.sync_playwright import Axe
 
     tags = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}}
     found = Axe().run(page, options=tags)
