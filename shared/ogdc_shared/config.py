@@ -127,7 +127,7 @@ class Settings(NamedTuple):
         Variable(
             "OGDC_PROCESSES",
             json_list("a JSON list of recipes' locations", _location),
-            "Recipes that are offered as processes of OGC API - Processes; read anew by each sweep.",
+            "Recipes that are offered as processes of OGC API - Processes; read anew by sweeps.",
             readers="submit",
         ),
     ] = ()

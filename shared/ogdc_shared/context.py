@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property, partial
+from math import inf
 from typing import TYPE_CHECKING
 
 from ogdc_shared.config import Settings
@@ -39,6 +40,9 @@ class Context:
                 they are where the settings say.
         """
         self.settings = settings
+        self.processes_read_at = (
+            -inf
+        )  # when the recipes that settings offer were read, by the monotonic clock
         self._logins = logins
 
     @cached_property

@@ -19,6 +19,7 @@ from ogdc_shared.db.runs import (
 from ogdc_shared.db.submissions import unsent_runs
 from ogdc_shared.errors import DatabaseUnavailableError, OgdcError
 from ogdc_shared.layout import output_prefix
+from ogdc_shared.processes.deploy import offer_configured
 from ogdc_shared.runs.handover import ensure_handed_over, reconcile
 from ogdc_shared.telemetry.tracing import within
 from ogdc_shared.triggers.uploads import resume_uploads
@@ -77,11 +78,8 @@ def sweep(context: Context, *, unsent_for: float = UNSENT_SECONDS) -> Swept:
         unsent = unsent_runs(conn, older_than=unsent_for)
         silent = runs_to_reconcile(conn, silent_for=settings.stale_seconds)
         expired = expired_outputs(conn, kept_for=settings.temporary_output_days * 86_400.0)
-    from ogdc_shared.processes.deploy import offer_configured
-
-    offer_configured(context)
     work = _Sweep(context)
-    return Swept(
+    swept = Swept(
         sent=work.each(unsent, work.send),
         refreshed=work.each(silent, work.reconcile),
         expired=work.each(expired, work.remove_output),
@@ -89,6 +87,8 @@ def sweep(context: Context, *, unsent_for: float = UNSENT_SECONDS) -> Swept:
         notified=work.tell_ends(),
         left=work.left,
     )
+    offer_configured(context)  # last: it may have to wait for servers of recipes
+    return swept
 
 
 class _Sweep:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from ogdc_shared.auth.caller import Caller
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from ogdc_shared.recipe.recipe import Recipe
     from ogdc_shared.runs.recipes import RecipeSource
 
+_READ_EVERY = 300.0
+"""Seconds; sweeps come more often, and servers of recipes are somebody else's."""
 _log = logging.getLogger(__name__)
 
 
@@ -87,11 +90,13 @@ def undeploy_process(context: Context, process_id: str, *, caller: Caller) -> No
 def offer_configured(context: Context) -> None:
     """Offer what OGDC_PROCESSES and OGDC_ECHO_PROCESS name as it is now, and no longer what they named.
 
-    A recipe that cannot be read stays as it was.
+    A recipe that cannot be read stays as it was. Nothing is done where it was done a while ago.
 
     Raises:
         DatabaseUnavailableError: PostgreSQL does not answer.
     """
+    if monotonic() - context.processes_read_at < _READ_EVERY:
+        return
     wanted = {redact_url(each): partial(_configured, context, each) for each in context.settings.processes}
     if context.settings.echo_process:
         wanted[LOCATION] = partial(_echo, context)
@@ -106,6 +111,7 @@ def offer_configured(context: Context) -> None:
                 _log.warning("OGDC_PROCESSES: somebody has deployed another process %s", new.id)
     with context.database.autocommit() as conn:
         record.withdraw_processes(conn, locations=[*wanted])
+    context.processes_read_at = monotonic()
 
 
 def _configured(context: Context, location: str) -> NewProcess:

@@ -217,6 +217,19 @@ def test_jobs_are_found_by_what_they_are(submit, status, job: str, at):
         assert problem(status.get(f"/jobs?{wrong}"))[0] == 400
 
 
+def test_jobs_come_in_pages(submit, status, deployed: str):
+    for year in (2019, 2020, 2021):
+        asked = {"inputs": {"YEAR": year}}
+        assert submit.post(f"/processes/{deployed}/execution", json=asked).status_code == 201
+    found, href = [], "/jobs?limit=2&processID=ice-charts"
+    while href:
+        page = status.get(href).get_json()
+        found += [each["created"] for each in page["jobs"]]
+        href = links(page).get("next", "").removeprefix(BASE)
+    assert len({*found}) == len(found) == 3
+    assert found == sorted(found, reverse=True)
+
+
 def test_a_process_is_replaced_and_undeployed(submit, status, deployed: str):
     before = status.get(f"/processes/{deployed}").get_json()["version"]
     assert problem(submit.post("/processes", **packed()))[0] == 409
@@ -241,7 +254,7 @@ def test_a_setting_names_processes(serve, environment, tmp_path: Path):
     asked = {"inputs": {"YEAR": 2021, "overwrite": True}}
     assert submit.post("/processes/ice-charts/execution", json=asked).status_code == 201
     (recipe / "meta.yml").unlink()
-    submit.post("/sweep")
+    serve("submit").post("/sweep")
     assert status.get("/processes/ice-charts").status_code == 200, "one that cannot be read stays"
     environment.setenv("OGDC_PROCESSES", "[]")
     serve("submit").post("/sweep")
