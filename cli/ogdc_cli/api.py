@@ -15,7 +15,7 @@ from msgspec.json import encode
 from ogdc_cli.login.credentials import Credentials
 from ogdc_cli.settings import ClientSettings
 from ogdc_cli.transport import ApiError, Known, Transport
-from ogdc_shared.api import answers
+from ogdc_shared.api import answers, trigger_answers
 from ogdc_shared.api.account_answers import MeResponse
 from ogdc_shared.api.requests import SubmitRequest, TriggerRequest
 from ogdc_shared.errors import OgdcError, OutputUnavailableError, UnknownRunError, UnknownTriggerError
@@ -176,23 +176,25 @@ class ApiClient:
         """Run again what failed of a run."""
         return self._transport.call("POST", f"/runs/{segment(name)}/retry", answers.Run)
 
-    def triggers(self) -> list[answers.Trigger]:
+    def triggers(self) -> list[trigger_answers.Trigger]:
         """All triggers, by name."""
-        return self._transport.call("GET", "/triggers", answers.TriggerList).triggers
+        return self._transport.call("GET", "/triggers", trigger_answers.TriggerList).triggers
 
-    def trigger(self, name: str, *, uploads: int) -> answers.TriggerDetail:
+    def trigger(self, name: str, *, uploads: int) -> trigger_answers.TriggerDetail:
         """One trigger with as many of its newest uploads."""
         path = f"/triggers/{segment(name, UnknownTriggerError)}?uploads={uploads}"
-        return self._transport.call("GET", path, answers.TriggerDetail)
+        return self._transport.call("GET", path, trigger_answers.TriggerDetail)
 
-    def add_trigger(self, asked: TriggerRequest) -> answers.Trigger:
+    def add_trigger(self, asked: TriggerRequest) -> trigger_answers.Trigger:
         """Have uploads start runs."""
-        return self._transport.call("POST", "/triggers", answers.Trigger, body=encode(asked), headers=JSON)
+        return self._transport.call(
+            "POST", "/triggers", trigger_answers.Trigger, body=encode(asked), headers=JSON
+        )
 
     def remove_trigger(self, name: str) -> str:
         """Remove a trigger; returns what the service says of that."""
         path = f"/triggers/{segment(name, UnknownTriggerError)}"
-        return self._transport.call("DELETE", path, answers.TriggerRemoved).message
+        return self._transport.call("DELETE", path, trigger_answers.TriggerRemoved).message
 
     def version(self) -> str:
         """Version of the service."""

@@ -27,6 +27,18 @@ class UploadOutcome(StrEnum):
     """It had started its run before; never stored."""
 
 
+class StartOutcome(StrEnum):
+    """What became of a start at a time that a schedule names."""
+
+    WAITING = "waiting"
+    STARTED = "started"
+    UNCHANGED = "unchanged"
+    """Nothing that the trigger watches has changed."""
+    SKIPPED = "skipped"
+    """The run before has not ended."""
+    REFUSED = "refused"
+
+
 class RunOutcome(StrEnum):
     """How a run ended, as others are told."""
 

@@ -22,6 +22,8 @@ from ogdc_shared.layout import output_prefix
 from ogdc_shared.processes.deploy import offer_configured
 from ogdc_shared.runs.handover import ensure_handed_over, reconcile
 from ogdc_shared.telemetry.tracing import within
+from ogdc_shared.triggers.schedule_record import forget_starts
+from ogdc_shared.triggers.scheduled import start_scheduled
 from ogdc_shared.triggers.uploads import resume_uploads
 from ogdc_shared.webhooks.delivery import deliver_due
 from ogdc_shared.webhooks.record import announce, forget_deliveries
@@ -34,6 +36,9 @@ EVENTS_KEPT_SECONDS = 7 * 86_400.0
 
 DELIVERIES_KEPT_SECONDS = 30 * 86_400.0
 """Long enough to see why a webhook was not told."""
+
+STARTS_KEPT_SECONDS = 30 * 86_400.0
+"""Likewise, of a schedule."""
 
 PATIENCE_SECONDS = 30.0
 """After this no further run is begun, so that sweeps do not pile up while Argo hangs."""
@@ -51,7 +56,7 @@ class Swept(NamedTuple):
     expired: list[str]
     """Whose temporary output was removed, its days being over."""
     triggered: list[str]
-    """Started for uploads that had to wait."""
+    """Started for uploads that had to wait, or since their time has come."""
     notified: list[str]
     """Whose end somebody was told of."""
     left: list[str]
@@ -75,6 +80,7 @@ def sweep(context: Context, *, unsent_for: float = UNSENT_SECONDS) -> Swept:
     with context.database.transaction() as conn:
         forget_events(conn, older_than=EVENTS_KEPT_SECONDS)
         forget_deliveries(conn, older_than=DELIVERIES_KEPT_SECONDS)
+        forget_starts(conn, older_than=STARTS_KEPT_SECONDS)
         unsent = unsent_runs(conn, older_than=unsent_for)
         silent = runs_to_reconcile(conn, silent_for=settings.stale_seconds)
         expired = expired_outputs(conn, kept_for=settings.temporary_output_days * 86_400.0)
@@ -83,7 +89,7 @@ def sweep(context: Context, *, unsent_for: float = UNSENT_SECONDS) -> Swept:
         sent=work.each(unsent, work.send),
         refreshed=work.each(silent, work.reconcile),
         expired=work.each(expired, work.remove_output),
-        triggered=work.start_uploads(),
+        triggered=work.start_triggered(),
         notified=work.tell_ends(),
         left=work.left,
     )
@@ -119,9 +125,10 @@ class _Sweep:
                 return False
         return True
 
-    def start_uploads(self) -> list[str]:
-        """Start the runs of uploads that had to wait, and return those."""
-        return resume_uploads(self._context, deadline=self._deadline)
+    def start_triggered(self) -> list[str]:
+        """Start the runs whose time has come, and those of uploads that had to wait, and return them."""
+        scheduled = start_scheduled(self._context, deadline=self._deadline)
+        return scheduled + resume_uploads(self._context, deadline=self._deadline)
 
     def tell_ends(self) -> list[str]:
         """Announce ends that nobody has, try what is due, and return the runs whose end was taken."""

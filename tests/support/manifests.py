@@ -41,10 +41,10 @@ def rendered(directory: str) -> tuple[Manifest, ...]:
 
 @cache
 def component(name: str) -> tuple[Manifest, ...]:
-    """Read the resources of a component, as they are before an overlay changes them."""
+    """Read the resources of a component, if it has any, as they are before an overlay changes them."""
     directory = KNATIVE / "components" / name
     [kustomization] = _read(directory / "kustomization.yaml")
-    return tuple(each for file in kustomization["resources"] for each in _read(directory / file))
+    return tuple(each for file in kustomization.get("resources", ()) for each in _read(directory / file))
 
 
 def _read(file: Path) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Commands about triggers, which have uploads start runs: triggers list, show, add, remove."""
+"""Commands about triggers, which have uploads or the clock start runs: triggers list, show, add, remove."""
 
 from __future__ import annotations
 
@@ -11,16 +11,29 @@ from ogdc_cli.commands.common import JsonOption, connected
 from ogdc_cli.terminal import one_line, print_json, say
 
 if TYPE_CHECKING:
-    from ogdc_shared.api.answers import Trigger
+    from ogdc_shared.api.trigger_answers import Trigger
 
 TriggerArgument = Annotated[str, typer.Argument(metavar="NAME", help="The trigger's name.")]
+ScheduleOption = Annotated[
+    str | None, typer.Option(metavar="CRON", help="When to run, as '0 3 * * MON-FRI'; in place of --bucket.")
+]
+TimeZoneOption = Annotated[
+    str, typer.Option(metavar="NAME", help="Of the schedule, such as America/Anchorage.")
+]
+IfChangedOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="URL", help="Run only if this has changed since the last run; may be repeated."),
+]
+QueueOption = Annotated[
+    bool, typer.Option("--queue", help="Wait for the run before to end; without it, it is left out.")
+]
 
 triggers = typer.Typer(no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
     """Add these commands to `app`."""
-    app.add_typer(triggers, name="triggers", help="Have uploads start runs.")
+    app.add_typer(triggers, name="triggers", help="Have uploads, or the clock, start runs.")
 
 
 @triggers.command("list")
@@ -38,10 +51,12 @@ def list_triggers(as_json: JsonOption = False) -> None:
 @triggers.command("show")
 def show(
     name: TriggerArgument,
-    uploads: Annotated[int, typer.Option(min=0, max=1000, help="How many uploads, newest first.")] = 20,
+    uploads: Annotated[
+        int, typer.Option(min=0, max=1000, help="How many uploads, or starts, newest first.")
+    ] = 20,
     as_json: JsonOption = False,
 ) -> None:
-    """Print a trigger, and what became of its newest uploads."""
+    """Print a trigger, and what became of its newest uploads or starts."""
     trigger = connected(starting=True).trigger(name, uploads=uploads)
     if as_json:
         print_json(trigger)
@@ -54,13 +69,20 @@ def show(
                 f"{upload.received_at:%Y-%m-%d %H:%M:%S}  {upload.outcome:<8} {upload.key}  {became}".rstrip()
             )
         )
+    for start in trigger.starts:
+        became = start.run or start.message or ""
+        say(one_line(f"{start.scheduled_for:%Y-%m-%d %H:%M} UTC  {start.outcome:<9} {became}".rstrip()))
 
 
 @triggers.command("add")
 def add(
     name: TriggerArgument,
     *,
-    bucket: Annotated[str, typer.Option(help="The bucket that is uploaded to.")],
+    bucket: Annotated[str | None, typer.Option(help="The bucket that is uploaded to.")] = None,
+    schedule: ScheduleOption = None,
+    time_zone: TimeZoneOption = "UTC",
+    if_changed: IfChangedOption = None,
+    queue: QueueOption = False,
     recipe: Annotated[
         str | None, typer.Option(help="The recipe to run; without one, the uploads themselves are recipes.")
     ] = None,
@@ -82,7 +104,7 @@ def add(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Have uploads start runs, which will be yours."""
+    """Have uploads, or the clock, start runs, which will be yours."""
     from ogdc_shared.api.requests import TriggerRequest
 
     asked = TriggerRequest(
@@ -94,6 +116,10 @@ def add(
         overwrite=overwrite,
         pass_object=not no_object,
         base_url=base_url,
+        schedule=schedule,
+        time_zone=time_zone,
+        watched=if_changed or [],
+        queues=queue,
     )
     trigger = connected().add_trigger(asked)
     if as_json:
@@ -117,4 +143,12 @@ def _location(recipe: str) -> str:
 
 def _line(trigger: Trigger) -> str:
     what = trigger.recipe_path or "the uploaded recipe"
-    return f"{trigger.name}  {trigger.bucket}/{trigger.pattern} → {what}  ({trigger.owner})"
+    return f"{trigger.name}  {_cause(trigger)} → {what}  ({trigger.owner})"
+
+
+def _cause(trigger: Trigger) -> str:
+    if trigger.schedule is None:
+        return f"{trigger.bucket}/{trigger.pattern}"
+    changed = f" if {', '.join(trigger.watched)} changed" if trigger.watched else ""
+    due = f", next {trigger.next_start_at:%Y-%m-%d %H:%M} UTC" if trigger.next_start_at else ""
+    return f"{trigger.schedule} ({trigger.time_zone}){changed}{due}"

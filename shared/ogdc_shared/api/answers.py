@@ -11,21 +11,15 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 
 from ogdc_shared.api.fields import (
-    BaseUrl,
-    Bucket,
     Count,
-    KeyPattern,
     Name,
     OutputTypeName,
-    PassObject,
     Progress,
     RecipeId,
     RunId,
     RunStatus,
     Snapshot,
     Time,
-    TriggerRecipe,
-    UploadKinds,
     UploadOutcomeName,
 )
 from ogdc_shared.api.links import Link
@@ -178,7 +172,8 @@ class RunOrigin(Answer):
     """What started a run that nobody submitted."""
 
     name: Annotated[Name, Meta(description="The trigger's.")]
-    upload: Upload
+    upload: Annotated[Upload | None, Meta(description="null: the clock has.")] = None
+    scheduled_for: Annotated[Time | None, Meta(description="null: an upload has.")] = None
 
 
 class Warning(Answer):
@@ -204,39 +199,6 @@ class RunDetail(Run, kw_only=True):
         dict[str, Any],
         Meta(description="What its recipe's parameters were, by name, without what gives access to data."),
     ] = {}
-
-
-class Trigger(Answer):
-    """A trigger."""
-
-    name: Name
-    owner: Annotated[str, Meta(description="Whose its runs are.")]
-    bucket: Bucket
-    pattern: KeyPattern
-    kinds: UploadKinds
-    recipe_path: TriggerRecipe
-    overwrite: bool
-    pass_object: PassObject
-    base_url: BaseUrl
-    created_at: Time
-
-
-class TriggerDetail(Trigger):
-    """A trigger and its newest uploads."""
-
-    uploads: list[Upload]
-
-
-class TriggerList(Answer):
-    """All triggers, by name."""
-
-    triggers: list[Trigger]
-
-
-class TriggerRemoved(Answer):
-    """The trigger is gone."""
-
-    message: str
 
 
 class Partition(Answer):

@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from ogdc_shared import dns_label
 from ogdc_shared.auth.permissions import Role
-from ogdc_shared.outcomes import RunOutcome, UploadOutcome
+from ogdc_shared.outcomes import RunOutcome, StartOutcome, UploadOutcome
 from ogdc_shared.outputs.output_type import OutputType
 from ogdc_shared.phases import RUN_STATUSES
 
@@ -96,3 +96,27 @@ HookTrigger = Annotated[
     Annotated[str, Meta(min_length=1, max_length=63)] | None,
     Meta(description="The trigger whose runs are told of; null: of all runs."),
 ]
+
+TriggerBucket = Annotated[Bucket | None, Meta(description="null: the trigger goes by the clock.")]
+Schedule = Annotated[
+    str | None,
+    Meta(
+        description="A cron expression of five fields; null: uploads start runs.",
+        examples=["0 3 * * MON-FRI"],
+        extra_json_schema={"maxLength": 128},
+    ),
+]
+TimeZone = Annotated[
+    str, Meta(description="Of the schedule, as in the IANA database.", examples=["America/Anchorage"])
+]
+Watched = Annotated[
+    list[Annotated[str, Meta(extra_json_schema={"pattern": "^https?://", "maxLength": 1024})]],
+    Meta(
+        description="URLs, of which one has to have changed since the last run; empty: it runs each time.",
+        extra_json_schema={"maxItems": 100},
+    ),
+]
+Queues = Annotated[
+    bool, Meta(description="Whether a start waits for the trigger's run before; false: it is left out.")
+]
+StartOutcomeName = Annotated[str, Meta(extra_json_schema={"enum": [*StartOutcome]})]

@@ -8,7 +8,6 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ogdc_shared.api.fields import (
     BaseUrl,
-    Bucket,
     GivenRole,
     HookRecipe,
     HookTrigger,
@@ -17,11 +16,16 @@ from ogdc_shared.api.fields import (
     KeyPattern,
     Name,
     PassObject,
+    Queues,
+    Schedule,
     Subject,
+    TimeZone,
     TokenName,
+    TriggerBucket,
     TriggerRecipe,
     UploadKinds,
     UserId,
+    Watched,
 )
 from ogdc_shared.auth.caller import OWN_ISSUER
 from ogdc_shared.auth.permissions import Role
@@ -57,16 +61,20 @@ class ExecuteRequest(Struct, kw_only=True):
 
 
 class TriggerRequest(Struct, kw_only=True, forbid_unknown_fields=True):
-    """Which uploads start which recipe."""
+    """Which uploads, or times, start which recipe."""
 
     name: Annotated[Name, Meta(examples=["new-tiles"])]
-    bucket: Bucket
+    bucket: TriggerBucket = None
     pattern: KeyPattern = "**"
     kinds: UploadKinds = []
     recipe_path: TriggerRecipe = None
     overwrite: bool = False
     pass_object: PassObject = True
     base_url: BaseUrl = None
+    schedule: Schedule = None
+    time_zone: TimeZone = "UTC"
+    watched: Watched = []
+    queues: Queues = False
 
 
 class WebhookRequest(Struct, kw_only=True, forbid_unknown_fields=True):

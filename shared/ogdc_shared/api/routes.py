@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ogdc_shared.api import answers, requests
+from ogdc_shared.api import answers, requests, trigger_answers
 from ogdc_shared.api.account_routes import ACCOUNT_ROUTES
 from ogdc_shared.api.login_routes import LOGIN_ROUTES
 from ogdc_shared.api.parameters import Choice, Flag, Number, Text, Texts
@@ -45,7 +45,7 @@ SET = Texts("set", "NAME=VALUE: the value of a parameter of the recipe; once for
 UNSENT_FOR = Number(
     "unsent_for", 0, 86_400, 120, "Seconds after which a run that Argo may not have counts as left over."
 )
-UPLOADS = Number("uploads", 0, 1000, 20, "How many uploads, the newest.")
+UPLOADS = Number("uploads", 0, 1000, 20, "How many uploads, or starts, the newest.")
 
 _SUBMIT, _STATUS, _USERS = (Function.SUBMIT,), (Function.STATUS,), (Function.USERS,)
 
@@ -187,21 +187,21 @@ ROUTES = (
         "/triggers",
         _SUBMIT,
         CREATE,
-        "Have uploads start runs, which will be the caller's",
-        answers.Trigger,
+        "Have uploads, or the clock, start runs, which will be the caller's",
+        trigger_answers.Trigger,
         errors=(403, 404, 409, 422),
         request=requests.TriggerRequest,
         about="See [triggers](triggers.md).",
     ),
-    Route("list_triggers", "GET", "/triggers", _STATUS, READ, "All triggers", answers.TriggerList),
+    Route("list_triggers", "GET", "/triggers", _STATUS, READ, "All triggers", trigger_answers.TriggerList),
     Route(
         "show_trigger",
         "GET",
         "/triggers/{name}",
         _STATUS,
         READ,
-        "A trigger with its newest uploads",
-        answers.TriggerDetail,
+        "A trigger with its newest uploads or starts",
+        trigger_answers.TriggerDetail,
         errors=(404,),
         query=(UPLOADS,),
     ),
@@ -212,7 +212,7 @@ ROUTES = (
         _SUBMIT,
         CHANGE,
         "Remove a trigger; its runs stay",
-        answers.TriggerRemoved,
+        trigger_answers.TriggerRemoved,
         errors=(403, 404),
     ),
     *WEBHOOK_ROUTES,

@@ -73,6 +73,7 @@ class Run(NamedTuple):
     refresh_requested_at: datetime | None
     """When an event last reported that there is more to know, which only Argo can say; None: there is not."""
     by_upload: bool
+    by_schedule: bool
     """Whether an upload has started it, which may be known only after it is recorded."""
     silent_seconds: float
     """Since a state was last applied or asked for, or the run handed over; by the database's clock."""

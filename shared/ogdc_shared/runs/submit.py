@@ -76,7 +76,7 @@ def submit_recipe(
         UnavailableError: a part is away. Nothing was started, except where it is an ArgoUnavailableError with
             `maybe_done`: then the run is recorded and will be started by the sweep.
     """
-    started_by = "user" if trigger_inputs == SUBMITTED else "upload"
+    started_by = trigger_inputs.started_by
     request = _request_digest(source, overwrite=overwrite, parameters=parameters)
     user_id, earlier = _known(context, caller=caller, idempotency_key=idempotency_key, request=request)
     if earlier is not None:

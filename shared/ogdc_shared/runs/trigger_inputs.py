@@ -10,6 +10,8 @@ from ogdc_shared.plan import InputFile
 class TriggerInputs(NamedTuple):
     """Added to what the recipe says; empty for a run that somebody submits."""
 
+    started_by: str = "user"
+    """A word for metrics and the audit: `user`, `upload` or `schedule`."""
     inputs: tuple[InputFile, ...] = ()
     """Fetched after the recipe's own inputs."""
     variables: tuple[tuple[str, str], ...] = ()

@@ -1,10 +1,11 @@
-"""Managing triggers: which uploads start which recipes."""
+"""Managing triggers: which uploads, or times, start which recipes."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from ogdc_shared import dns_label
@@ -14,8 +15,10 @@ from ogdc_shared.db.audit import Action, record_act
 from ogdc_shared.db.runs import Run
 from ogdc_shared.db.users import caller_id
 from ogdc_shared.errors import InvalidRequestError
-from ogdc_shared.triggers import record
+from ogdc_shared.triggers import record, schedule_record
 from ogdc_shared.triggers.record import NewTrigger, Trigger, Upload
+from ogdc_shared.triggers.schedule import next_time
+from ogdc_shared.triggers.schedule_record import ScheduledStart, list_starts
 
 KINDS = ("put", "post", "copy", "multipart")
 _NAME = re.compile(dns_label.PATTERN)
@@ -31,7 +34,14 @@ _FIELDS: dict[str, Any] = {
     "overwrite": False,
     "pass_object": True,
     "base_url": None,
+    "schedule": None,
+    "time_zone": "UTC",
+    "watched": [],
+    "queues": False,
 }
+_OF_UPLOADS = ("bucket", "pattern", "kinds", "pass_object", "base_url")
+_OF_SCHEDULES = ("schedule", "time_zone", "watched", "queues")
+_MAX_WATCHED = 100
 
 
 def define_trigger(context: Context, *, caller: Caller, asked: Mapping[str, Any]) -> Trigger:
@@ -40,7 +50,7 @@ def define_trigger(context: Context, *, caller: Caller, asked: Mapping[str, Any]
     Args:
         context: Where everything is.
         caller: Who owns the trigger.
-        asked: The fields of `NewTrigger`, as they came; `name` and `bucket` at least.
+        asked: The fields of `NewTrigger`, as they came; `name` and `bucket` or `schedule` at least.
 
     Raises:
         InvalidRequestError: one cannot be used.
@@ -56,7 +66,8 @@ def define_trigger(context: Context, *, caller: Caller, asked: Mapping[str, Any]
             pass  # it can be read and is valid
     with context.database.transaction() as conn:
         trigger = record.add_trigger(conn, new, owner=caller_id(conn, caller))
-        record_act(conn, Action.ADD_TRIGGER, trigger.name, caller=caller, bucket=trigger.bucket)
+        what = {"bucket": trigger.bucket} if trigger.bucket else {"schedule": trigger.schedule}
+        record_act(conn, Action.ADD_TRIGGER, trigger.name, caller=caller, **what)
     return trigger
 
 
@@ -66,21 +77,38 @@ def list_triggers(context: Context) -> list[Trigger]:
         return record.list_triggers(conn)
 
 
-def show_trigger(context: Context, name: str, *, uploads: int) -> tuple[Trigger, list[Upload]]:
-    """Read a trigger and as many of its newest uploads.
+class ShownTrigger(NamedTuple):
+    """A trigger and what became of it."""
+
+    trigger: Trigger
+    uploads: list[Upload]
+    """Newest first; of one that goes by the clock none."""
+    starts: list[ScheduledStart]
+    """Newest first; of one that goes by uploads none."""
+
+
+def show_trigger(context: Context, name: str, *, most: int) -> ShownTrigger:
+    """Read a trigger and so many of its newest uploads or starts.
 
     Raises:
         UnknownTriggerError: there is none of that name.
     """
     with context.database.autocommit() as conn:
         trigger = record.get_trigger(conn, name)
-        return trigger, record.list_uploads(conn, trigger, limit=uploads)
+        uploads = record.list_uploads(conn, trigger, limit=most)
+        return ShownTrigger(trigger, uploads, list_starts(conn, trigger.id, limit=most))
 
 
 def upload_of_run(context: Context, run: Run) -> Upload | None:
     """Read the upload that started a run; None: somebody submitted it."""
     with context.database.autocommit() as conn:
         return record.upload_of_run(conn, run.id)
+
+
+def start_of_run(context: Context, run: Run) -> ScheduledStart | None:
+    """Read the start at a scheduled time that a run is of; None: none is."""
+    with context.database.autocommit() as conn:
+        return schedule_record.start_of_run(conn, run.id)
 
 
 def remove_trigger(context: Context, name: str, *, caller: Caller) -> None:
@@ -102,6 +130,23 @@ def _checked(asked: Mapping[str, Any], *, own_bucket: str) -> NewTrigger:
         raise InvalidRequestError(f"{unknown[0]!r} is nothing a trigger has; it has {', '.join(_FIELDS)}.")
     new = NewTrigger(**(_FIELDS | dict(asked)))
     _check_text("name", new.name, _NAME, "1 to 63 lower-case letters, digits and hyphens")
+    for key in ("overwrite", "pass_object", "queues"):
+        if not isinstance(getattr(new, key), bool):
+            raise InvalidRequestError(f"{key}={getattr(new, key)!r:.100}: give true or false.")
+    if not isinstance(asked.get("recipe_path"), str | None):
+        raise InvalidRequestError("recipe_path: give a location as text, or null where uploads are recipes.")
+    if (new.bucket is None) == (new.schedule is None):
+        raise InvalidRequestError(
+            "Give a `bucket`, whose uploads start runs, or a `schedule`: one of the two."
+        )
+    unfit = _OF_SCHEDULES if new.schedule is None else _OF_UPLOADS
+    if beside := [key for key in unfit if getattr(new, key) != _FIELDS[key]]:
+        by = "uploads" if new.schedule is None else "the clock"
+        raise InvalidRequestError(f"{beside[0]} has no meaning for a trigger by {by}.")
+    return _checked_uploads(new, own_bucket=own_bucket) if new.schedule is None else _checked_schedule(new)
+
+
+def _checked_uploads(new: NewTrigger, *, own_bucket: str) -> NewTrigger:
     _check_text("bucket", new.bucket, _BUCKET, "a bucket's name")
     if new.bucket == own_bucket:
         raise InvalidRequestError(
@@ -110,12 +155,32 @@ def _checked(asked: Mapping[str, Any], *, own_bucket: str) -> NewTrigger:
         )
     _check_pattern(new.pattern)
     _check_kinds(new.kinds)
-    for key in ("overwrite", "pass_object"):
-        if not isinstance(getattr(new, key), bool):
-            raise InvalidRequestError(f"{key}={getattr(new, key)!r}: give true or false.")
-    if not isinstance(asked.get("recipe_path"), str | None):
-        raise InvalidRequestError("recipe_path: give a location as text, or null where uploads are recipes.")
     return new._replace(base_url=_checked_url(new.base_url))
+
+
+def _checked_schedule(new: NewTrigger) -> NewTrigger:
+    if not isinstance(new.schedule, str) or not isinstance(new.time_zone, str):
+        raise InvalidRequestError("schedule, time_zone: give texts, as 0 3 * * * and America/Anchorage.")
+    if new.recipe_path is None:
+        raise InvalidRequestError("recipe_path: give the location of the recipe to run.")
+    _check_watched(new.watched)
+    return new._replace(due_at=next_time(new.schedule, new.time_zone, after=datetime.now(UTC)))
+
+
+def _check_watched(urls: Any) -> None:
+    if not isinstance(urls, list) or len(urls) > _MAX_WATCHED:
+        raise InvalidRequestError(f"watched: give a list of at most {_MAX_WATCHED} URLs.")
+    for url in urls:
+        _check_watched_url(url)
+
+
+def _check_watched_url(url: Any) -> None:
+    try:
+        parts = urlsplit(url) if isinstance(url, str) and len(url) <= _MAX_URL and url.isprintable() else None
+    except ValueError:
+        parts = None
+    if not parts or parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc:
+        raise InvalidRequestError(f"watched: {url!r:.100} is no http or https URL without user name.")
 
 
 def _check_text(key: str, value: Any, form: re.Pattern[str], what: str) -> None:

@@ -1,4 +1,4 @@
-"""Triggers, and the uploads that were reported and meant for one.
+"""Triggers, by uploads or by the clock, and the uploads that were reported and meant for one.
 
 An upload's row is an outbox: it is there before anything is submitted, so whoever finds one that waits can go
 on with it. Its id is the submission's idempotency key.
@@ -20,10 +20,11 @@ from ogdc_shared.triggers.notifications import ObjectCreated
 
 
 class NewTrigger(NamedTuple):
-    """Which uploads start what."""
+    """Which uploads, or times, start what."""
 
     name: str
-    bucket: str
+    bucket: str | None
+    """None: it goes by the clock."""
     pattern: str
     """Of keys; see `globs`."""
     kinds: list[str]
@@ -35,6 +36,15 @@ class NewTrigger(NamedTuple):
     """Whether the object becomes an input of the run."""
     base_url: str | None
     """Where the bucket's objects are read, without the slash before the key; None: where its store says."""
+    schedule: str | None = None
+    """A cron expression; None: uploads start runs."""
+    time_zone: str = "UTC"
+    watched: list[str] = []  # noqa: RUF012  nobody changes it
+    """URLs, of which one has to have changed since the last run; empty: it runs each time."""
+    queues: bool = False
+    """Whether a start waits for the run before to end; False: it is left out."""
+    due_at: datetime | None = None
+    """The next time that the schedule names."""
 
 
 class Trigger(NamedTuple):
@@ -47,13 +57,20 @@ class Trigger(NamedTuple):
     owner_id: UUID
     owner_issuer: str
     owner_subject: str
-    bucket: str
+    bucket: str | None
     pattern: str
     kinds: list[str]
     recipe_path: str | None
     overwrite: bool
     pass_object: bool
     base_url: str | None
+    schedule: str | None
+    time_zone: str
+    watched: list[str]
+    queues: bool
+    due_at: datetime | None
+    seen: dict[str, str]
+    """What servers said of the watched URLs when a run was started last."""
     created_at: datetime
 
 

@@ -12,12 +12,8 @@ from time import monotonic
 from typing import NamedTuple
 from uuid import UUID
 
-from ogdc_shared.accounts.roles import acting_for
-from ogdc_shared.auth.caller import Caller
-from ogdc_shared.auth.permissions import CREATE
 from ogdc_shared.context import Context
 from ogdc_shared.db.runs import Run, get_run
-from ogdc_shared.db.users import get_user
 from ogdc_shared.errors import AlreadyRunningError, InputError, LimitError, OgdcError
 from ogdc_shared.globs import matches
 from ogdc_shared.outcomes import UploadOutcome
@@ -27,6 +23,7 @@ from ogdc_shared.telemetry.tracing import within
 from ogdc_shared.triggers import record
 from ogdc_shared.triggers.notifications import ObjectCreated
 from ogdc_shared.triggers.objects import is_recipe, object_url, recipe_bundle, recipe_location
+from ogdc_shared.triggers.owners import owner_of
 from ogdc_shared.triggers.record import Trigger, Upload
 
 PATIENCE_SECONDS = 20.0
@@ -165,22 +162,12 @@ def _submit(context: Context, trigger: Trigger, upload: Upload) -> Run:
             inputs = (_input(context, trigger, upload.object),)
     return submit_recipe(
         context,
-        caller=_owner(context, trigger),
+        caller=owner_of(context, trigger),
         source=source,
         overwrite=trigger.overwrite,
         idempotency_key=_idempotency_key(upload),
-        trigger_inputs=TriggerInputs(inputs=inputs, variables=_variables(trigger, upload.object)),
+        trigger_inputs=TriggerInputs("upload", inputs, _variables(trigger, upload.object)),
     )
-
-
-def _owner(context: Context, trigger: Trigger) -> Caller:
-    """Whose the run will be.
-
-    Raises:
-        ForbiddenError: they may start none (any more).
-    """
-    with context.database.autocommit() as conn:
-        return acting_for(context.settings, get_user(conn, trigger.owner_id), CREATE)
 
 
 def _idempotency_key(upload: Upload) -> str:

@@ -530,7 +530,7 @@ class TestTriggers:
         assert added["owner"] == "anna"
         assert added["base_url"] == "https://data.example.org"
         assert status.get("/triggers").get_json() == {"triggers": [added]}
-        assert status.get("/triggers/new-data").get_json() == added | {"uploads": []}
+        assert status.get("/triggers/new-data").get_json() == added | {"uploads": [], "starts": []}
 
     def test_have_names_of_their_own(self, submit, trigger, status):
         added = trigger()

@@ -13,6 +13,12 @@ SELECT
     triggers.overwrite,
     triggers.pass_object,
     triggers.base_url,
+    triggers.schedule,
+    triggers.time_zone,
+    triggers.watched,
+    triggers.queues,
+    triggers.due_at,
+    triggers.seen,
     triggers.created_at
 FROM triggers
 JOIN users ON users.id = triggers.owner
@@ -31,10 +37,12 @@ ORDER BY triggers.name
 ORDER BY triggers.name
 
 -- name: insert_trigger
-INSERT INTO triggers (name, owner, bucket, pattern, kinds, recipe_path, overwrite, pass_object, base_url)
-VALUES (
+INSERT INTO triggers (
+    name, owner, bucket, pattern, kinds, recipe_path, overwrite, pass_object, base_url,
+    schedule, time_zone, watched, queues, due_at
+) VALUES (
     %(name)s, %(owner)s, %(bucket)s, %(pattern)s, %(kinds)s, %(recipe_path)s, %(overwrite)s, %(pass_object)s,
-    %(base_url)s
+    %(base_url)s, %(schedule)s, %(time_zone)s, %(watched)s, %(queues)s, %(due_at)s
 )
 ON CONFLICT (name) DO NOTHING
 

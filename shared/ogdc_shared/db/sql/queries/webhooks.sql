@@ -70,7 +70,10 @@ WITH found AS (
     SELECT
         ended.*,
         coalesce(users.display_name, users.name) AS submitter,
-        (SELECT trigger_name FROM uploads WHERE uploads.run_id = ended.id ORDER BY received_at LIMIT 1) AS trigger_name
+        coalesce(
+            (SELECT trigger_name FROM uploads WHERE uploads.run_id = ended.id ORDER BY received_at LIMIT 1),
+            (SELECT trigger_name FROM scheduled_starts WHERE scheduled_starts.run_id = ended.id LIMIT 1)
+        ) AS trigger_name
     FROM ended
     JOIN users ON users.id = ended.submitted_by
 ), meant AS (

@@ -1,0 +1,72 @@
+"""What is answered about triggers, in JSON."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from ogdc_shared.api.answers import Answer, Upload
+from ogdc_shared.api.fields import (
+    BaseUrl,
+    KeyPattern,
+    Name,
+    PassObject,
+    Queues,
+    Schedule,
+    StartOutcomeName,
+    Time,
+    TimeZone,
+    TriggerBucket,
+    TriggerRecipe,
+    UploadKinds,
+    Watched,
+)
+
+
+class Trigger(Answer):
+    """A trigger."""
+
+    name: Name
+    owner: Annotated[str, Meta(description="Whose its runs are.")]
+    bucket: TriggerBucket
+    pattern: KeyPattern
+    kinds: UploadKinds
+    recipe_path: TriggerRecipe
+    overwrite: bool
+    pass_object: PassObject
+    base_url: BaseUrl
+    created_at: Time
+    schedule: Schedule = None
+    time_zone: TimeZone = "UTC"
+    watched: Watched = []
+    queues: Queues = False
+    next_start_at: Annotated[Time | None, Meta(description="null: the trigger goes by uploads.")] = None
+
+
+class ScheduledStart(Answer):
+    """What became of a start at a time that a schedule names."""
+
+    scheduled_for: Time
+    outcome: StartOutcomeName
+    message: Annotated[str | None, Meta(description="Why it waits, was left out, or refused.")]
+    run: Annotated[Name | None, Meta(description="The run's name.")]
+
+
+class TriggerDetail(Trigger, kw_only=True):
+    """A trigger and its newest uploads or starts."""
+
+    uploads: list[Upload]
+    starts: list[ScheduledStart] = []
+
+
+class TriggerList(Answer):
+    """All triggers, by name."""
+
+    triggers: list[Trigger]
+
+
+class TriggerRemoved(Answer):
+    """The trigger is gone."""
+
+    message: str

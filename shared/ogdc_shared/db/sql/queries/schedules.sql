@@ -1,0 +1,70 @@
+-- name: due_trigger
+-- One at a time, so that sweeps that come together share them.
+SELECT id, name, schedule, time_zone, due_at FROM triggers
+WHERE due_at <= now()
+ORDER BY due_at
+LIMIT 1
+FOR UPDATE SKIP LOCKED
+
+-- name: record_start
+INSERT INTO scheduled_starts (trigger_id, trigger_name, due_at) VALUES (%(trigger_id)s, %(trigger_name)s, %(due_at)s)
+ON CONFLICT (trigger_id, due_at) DO NOTHING
+
+-- name: set_due
+UPDATE triggers SET due_at = %(due_at)s WHERE id = %(trigger_id)s
+
+-- name: claim_start
+-- For as long as a start may take; whoever dies over it leaves it to a later sweep.
+UPDATE scheduled_starts SET tried_at = now()
+WHERE id = (
+    SELECT id FROM scheduled_starts
+    WHERE outcome = 'waiting' AND trigger_id IS NOT NULL
+        AND coalesce(tried_at < now() - make_interval(secs => %(untried_for)s), true)
+    ORDER BY due_at
+    LIMIT 1
+    FOR UPDATE SKIP LOCKED
+)
+RETURNING id, trigger_id, due_at, extract(epoch FROM now() - due_at)::float8 AS age_seconds
+
+-- name: unfinished_run
+-- Of an earlier start of the same trigger.
+SELECT runs.name FROM scheduled_starts
+JOIN runs ON runs.id = scheduled_starts.run_id
+WHERE scheduled_starts.trigger_id = %(trigger_id)s AND runs.status IN ('Pending', 'Running')
+LIMIT 1
+
+-- name: skip_behind
+-- Of starts that wait, the first goes on waiting; those behind it would do the same again.
+UPDATE scheduled_starts SET outcome = 'skipped', message = 'An earlier start waits already.'
+WHERE trigger_id = %(trigger_id)s AND outcome = 'waiting' AND id <> %(id)s AND due_at > %(due_at)s
+
+-- name: record_try
+UPDATE scheduled_starts SET outcome = %(outcome)s, message = %(message)s, run_id = %(run_id)s
+WHERE id = %(id)s AND outcome <> 'started'
+
+-- name: set_seen
+UPDATE triggers SET seen = %(seen)s WHERE id = %(trigger_id)s
+
+-- name: select_starts
+SELECT
+    scheduled_starts.id,
+    scheduled_starts.trigger_name,
+    scheduled_starts.due_at,
+    scheduled_starts.outcome,
+    scheduled_starts.message,
+    runs.name AS run
+FROM scheduled_starts
+LEFT JOIN runs ON runs.id = scheduled_starts.run_id
+
+-- name: where_trigger
+WHERE scheduled_starts.trigger_id = %(trigger_id)s
+ORDER BY scheduled_starts.due_at DESC
+LIMIT %(limit)s
+
+-- name: where_run
+WHERE scheduled_starts.run_id = %(run_id)s
+LIMIT 1
+
+-- name: forget_starts
+DELETE FROM scheduled_starts
+WHERE (trigger_id IS NULL AND run_id IS NULL) OR (outcome <> 'waiting' AND due_at < now() - make_interval(secs => %(older_than)s))

@@ -1,0 +1,51 @@
+"""When a schedule is due: cron expressions in a time zone.
+
+Around changes of the clocks they behave as Debian's cron does: a time that is left out comes right after, and
+one that comes twice counts once.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from ogdc_shared.errors import InvalidRequestError
+
+MAX_SCHEDULE = 128
+"""Characters."""
+
+
+def next_time(schedule: str, time_zone: str, *, after: datetime) -> datetime:
+    """The first time after another that a schedule names, in UTC.
+
+    Args:
+        schedule: A cron expression of five fields, as `0 3 * * MON-FRI`.
+        time_zone: That it is meant in, by its name in the IANA database, as `America/Anchorage`.
+        after: With a time zone.
+
+    Raises:
+        InvalidRequestError: the expression or the zone is none, or it names no time in the next fifty years.
+    """
+    from cronsim import CronSim, CronSimError
+
+    zone = _zone(time_zone)
+    if len(schedule) > MAX_SCHEDULE or len(schedule.split()) != 5:
+        raise InvalidRequestError(
+            f"schedule={schedule!r:.150}: give minute, hour, day of the month, month and day of the week, "
+            "as 0 3 * * MON-FRI."
+        )
+    try:
+        return next(CronSim(schedule, after.astimezone(zone))).astimezone(UTC)
+    except CronSimError as exc:
+        raise InvalidRequestError(f"schedule={schedule!r}: {exc}.") from exc
+    except StopIteration:
+        raise InvalidRequestError(f"schedule={schedule!r} names no time in the next fifty years.") from None
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (KeyError, OSError, ValueError):  # as ZoneInfo says it of a name, a directory and a path
+        raise InvalidRequestError(
+            f"time_zone={name!r:.100}: give a name of the IANA database, such as America/Anchorage or UTC."
+        ) from None

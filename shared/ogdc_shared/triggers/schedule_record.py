@@ -1,0 +1,122 @@
+"""Triggers that are due, and what became of their starts, as rows.
+
+A start is an outbox: it is recorded together with the next time of its trigger, before anything is submitted.
+Its id is the submission's idempotency key.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from psycopg import Connection, Cursor
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+from ogdc_shared.db.queries import load_queries
+
+
+class DueTrigger(NamedTuple):
+    """A trigger whose time has come."""
+
+    id: UUID
+    name: str
+    schedule: str
+    time_zone: str
+    due_at: datetime
+
+
+class WaitingStart(NamedTuple):
+    """A start that is being tried."""
+
+    id: UUID
+    trigger_id: UUID
+    due_at: datetime
+    age_seconds: float
+    """Since its time, by the database's clock."""
+
+
+class ScheduledStart(NamedTuple):
+    """What became of a start."""
+
+    id: UUID
+    trigger_name: str
+    due_at: datetime
+    outcome: str
+    """A `StartOutcome`, as text."""
+    message: str | None
+    run: str | None
+    """The run's name."""
+
+
+def lock_due_trigger(conn: Connection) -> DueTrigger | None:
+    """Find a trigger that is due, and keep it from others until the transaction ends; None: none is."""
+    cursor = conn.cursor(row_factory=class_row(DueTrigger))
+    return cursor.execute(_sql("due_trigger")).fetchone()
+
+
+def record_start(conn: Connection, trigger: DueTrigger, *, next_due: datetime | None) -> None:
+    """Record that a trigger is to start its run, and when it is due next; None: never."""
+    due = {"trigger_id": trigger.id, "trigger_name": trigger.name, "due_at": trigger.due_at}
+    conn.execute(_sql("record_start"), due)
+    conn.execute(_sql("set_due"), {"trigger_id": trigger.id, "due_at": next_due})
+
+
+def claim_start(conn: Connection, *, untried_for: float) -> WaitingStart | None:
+    """Undertake a start that waits and was not tried for so many seconds; None: there is none."""
+    cursor = conn.cursor(row_factory=class_row(WaitingStart))
+    return cursor.execute(_sql("claim_start"), {"untried_for": untried_for}).fetchone()
+
+
+def unfinished_run(conn: Connection, trigger_id: UUID) -> str | None:
+    """Name of a run of the trigger that has not ended; None: all have."""
+    found = conn.execute(_sql("unfinished_run"), {"trigger_id": trigger_id}).fetchone()
+    return None if found is None else str(found[0])
+
+
+def skip_behind(conn: Connection, start: WaitingStart) -> None:
+    """Leave out the starts of the same trigger that wait behind one."""
+    conn.execute(_sql("skip_behind"), start._asdict())
+
+
+def record_try(
+    conn: Connection,
+    start: WaitingStart,
+    *,
+    outcome: str,
+    message: str | None = None,
+    run_id: UUID | None = None,
+) -> bool:
+    """Record what became of a start; False: it has its run already."""
+    tried = {"id": start.id, "outcome": outcome, "message": message, "run_id": run_id}
+    return conn.execute(_sql("record_try"), tried).rowcount == 1
+
+
+def set_seen(conn: Connection, trigger_id: UUID, seen: dict[str, str]) -> None:
+    """Record the validators of what a trigger watches, as they were when it started a run."""
+    conn.execute(_sql("set_seen"), {"trigger_id": trigger_id, "seen": Jsonb(seen)})
+
+
+def list_starts(conn: Connection, trigger_id: UUID, *, limit: int) -> list[ScheduledStart]:
+    """Read the newest starts of a trigger, newest first."""
+    return _select(conn, "where_trigger", trigger_id=trigger_id, limit=limit).fetchall()
+
+
+def start_of_run(conn: Connection, run_id: UUID) -> ScheduledStart | None:
+    """Read the start that a run is of; None: no schedule has started it."""
+    return _select(conn, "where_run", run_id=run_id).fetchone()
+
+
+def forget_starts(conn: Connection, *, older_than: float) -> None:
+    """Forget starts of so many seconds ago, and those of which nothing is left."""
+    conn.execute(_sql("forget_starts"), {"older_than": older_than})
+
+
+def _sql(name: str) -> bytes:
+    return load_queries("schedules")[name]
+
+
+def _select(conn: Connection, where: str, **parameters: Any) -> Cursor[ScheduledStart]:
+    cursor = conn.cursor(row_factory=class_row(ScheduledStart))
+    return cursor.execute(_sql("select_starts") + b"\n" + _sql(where), parameters)

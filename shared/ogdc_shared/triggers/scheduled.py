@@ -1,0 +1,154 @@
+"""From a time that a schedule names to its run: one for each time, also where several sweeps come together.
+
+A start is recorded before anything is submitted, as uploads are
+(docs/decisions/0010-uploads-are-recorded-first.md). Times that nobody was there for, as in an outage, are one
+start.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from time import monotonic
+from uuid import UUID
+
+from ogdc_shared.context import Context
+from ogdc_shared.db.runs import Run
+from ogdc_shared.errors import AlreadyRunningError, InputError, LimitError, OgdcError
+from ogdc_shared.outcomes import StartOutcome
+from ogdc_shared.telemetry.tracing import within
+from ogdc_shared.triggers import record
+from ogdc_shared.triggers import schedule_record as starts
+from ogdc_shared.triggers.owners import owner_of
+from ogdc_shared.triggers.record import Trigger
+from ogdc_shared.triggers.schedule import next_time
+from ogdc_shared.triggers.schedule_record import WaitingStart
+from ogdc_shared.triggers.watching import validators_of
+
+UNTRIED_SECONDS = 45.0
+"""After which the sweep goes on with a start that waits; longer than a submission takes."""
+MAX_WAIT_SECONDS = 86_400.0
+"""After this a start that a part keeps waiting is refused."""
+
+_log = logging.getLogger(__name__)
+
+
+def start_scheduled(
+    context: Context, *, deadline: float, untried_for: float = UNTRIED_SECONDS, now: datetime | None = None
+) -> list[str]:
+    """Start the runs that are due; returns their names.
+
+    Args:
+        context: Where everything is.
+        deadline: Of `time.monotonic`; none is begun later.
+        untried_for: Leave alone what was tried in the last so many seconds.
+        now: From when on the next times count; None: from now on.
+
+    Raises:
+        DatabaseUnavailableError: PostgreSQL does not answer.
+    """
+    while monotonic() < deadline and _record_due(context, now=now or datetime.now(UTC)):
+        pass
+    begun: list[str] = []
+    while monotonic() < deadline:
+        with context.database.autocommit() as conn:
+            start = starts.claim_start(conn, untried_for=untried_for)
+            trigger = None if start is None else record.find_trigger(conn, start.trigger_id)
+        if start is None:
+            break
+        if trigger is not None and (run := _try(context, trigger, start)):
+            begun.append(run)
+    return begun
+
+
+def _record_due(context: Context, *, now: datetime) -> bool:
+    """Turn one time that has come into a start; False: none has."""
+    with context.database.transaction() as conn:
+        due = starts.lock_due_trigger(conn)
+        if due is None:
+            return False
+        try:
+            following = next_time(due.schedule, due.time_zone, after=max(now, due.due_at))
+        except InputError as exc:  # which was right when it was added
+            _log.error("trigger %s is not due any more: %s", due.name, exc)
+            starts.record_start(conn, due, next_due=None)
+        else:
+            starts.record_start(conn, due, next_due=following)
+        return True
+
+
+def _try(context: Context, trigger: Trigger, start: WaitingStart) -> str | None:
+    """Begin the run of a start; returns its name, where that was done now."""
+    with within(trigger=trigger.name):
+        try:
+            return _begun(context, trigger, start)
+        except OgdcError as exc:
+            outcome = _outcome_of(exc, start)
+            _log.warning("the start of trigger %s at %s is %s: %s", trigger.name, start.due_at, outcome, exc)
+            _record(context, start, outcome, message=str(exc))
+    return None
+
+
+def _begun(context: Context, trigger: Trigger, start: WaitingStart) -> str | None:
+    if (other := _run_before(context, trigger, start)) is not None:
+        outcome = StartOutcome.WAITING if trigger.queues else StartOutcome.SKIPPED
+        _record(context, start, outcome, message=f"Run {other} has not ended.")
+        return None
+    seen = validators_of(trigger.watched, settings=context.settings)
+    if seen and seen == trigger.seen:
+        _record(context, start, StartOutcome.UNCHANGED)
+        return None
+    run = _submit(context, trigger, start)
+    if not _record(context, start, StartOutcome.STARTED, run_id=run.id, seen=seen):
+        return None
+    with within(run=run.name):
+        _log.info("run %s started by trigger %s at %s", run.name, trigger.name, start.due_at)
+    return run.name
+
+
+def _run_before(context: Context, trigger: Trigger, start: WaitingStart) -> str | None:
+    """The trigger's run that has not ended, which holds up this start; those behind it are left out."""
+    with context.database.transaction() as conn:
+        other = starts.unfinished_run(conn, trigger.id)
+        if other is not None:
+            starts.skip_behind(conn, start)
+    return other
+
+
+def _submit(context: Context, trigger: Trigger, start: WaitingStart) -> Run:
+    """Submit as anybody would; the start's id makes doing it again harmless."""
+    from ogdc_shared.runs.recipes import RecipeSource
+    from ogdc_shared.runs.submit import submit_recipe
+    from ogdc_shared.runs.trigger_inputs import TriggerInputs
+
+    variables = (("TRIGGER_NAME", trigger.name), ("TRIGGER_TIME", start.due_at.astimezone(UTC).isoformat()))
+    return submit_recipe(
+        context,
+        caller=owner_of(context, trigger),
+        source=RecipeSource(location=trigger.recipe_path),
+        overwrite=trigger.overwrite,
+        idempotency_key=f"schedule:{start.id}",
+        trigger_inputs=TriggerInputs(started_by="schedule", variables=variables),
+    )
+
+
+def _record(
+    context: Context,
+    start: WaitingStart,
+    outcome: StartOutcome,
+    *,
+    message: str | None = None,
+    run_id: UUID | None = None,
+    seen: dict[str, str] | None = None,
+) -> bool:
+    with context.database.transaction() as conn:
+        if seen:
+            starts.set_seen(conn, start.trigger_id, seen)
+        return starts.record_try(conn, start, outcome=outcome, message=message, run_id=run_id)
+
+
+def _outcome_of(exc: OgdcError, start: WaitingStart) -> StartOutcome:
+    """Whether what went wrong may pass: a part that is away, a run of the recipe that has not ended."""
+    passing = isinstance(exc, AlreadyRunningError | LimitError) or not isinstance(exc, InputError)
+    waits = passing and start.age_seconds < MAX_WAIT_SECONDS
+    return StartOutcome.WAITING if waits else StartOutcome.REFUSED

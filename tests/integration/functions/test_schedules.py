@@ -1,0 +1,313 @@
+"""Triggers by the clock: one run for each time, if what they watch has changed and nothing is in the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from ogdc_shared.config import Settings
+from ogdc_shared.context import Context
+from ogdc_shared.db.database import Database
+from ogdc_shared.layout import plan_key
+from ogdc_shared.plan import Plan
+from ogdc_shared.sweep import sweep as sweep_once
+from support.accounts import member
+from support.argo_server import ArgoServer
+from support.http import Answer, FileServer
+from support.runs import bundle, recipe_files, tell
+
+Add = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def site(tmp_path: Path):
+    """Where recipes are fetched from, and what triggers watch."""
+    directory = tmp_path / "site"
+    directory.mkdir()
+    (directory / "r.tar.gz").write_bytes(bundle(recipe_files(output="temporary")))
+    with FileServer(directory) as server:
+        yield server
+
+
+@pytest.fixture
+def add(submit: FlaskClient, site: FileServer) -> Add:
+    """Add a trigger that is due every night."""
+
+    def add(**asked: Any) -> dict[str, Any]:
+        asked = {"name": "nightly", "schedule": "0 3 * * *", "recipe_path": f"{site.url}/r.tar.gz"} | asked
+        response = submit.post("/triggers", json=asked, headers={"OGDC-User": "anna"})
+        assert response.status_code == 200, response.text
+        answer: dict[str, Any] = response.get_json()
+        return answer
+
+    return add
+
+
+def come_due(database: Database, *, ago: str = "1 second") -> None:
+    """Have the time of all triggers come."""
+    with database.autocommit() as conn:
+        conn.execute("UPDATE triggers SET due_at = now() - %s::interval", (ago,))
+
+
+def sweep(submit: FlaskClient, database: Database) -> list[str]:
+    """Names of the runs that a sweep starts, long after the one before."""
+    with database.autocommit() as conn:
+        conn.execute("UPDATE scheduled_starts SET tried_at = now() - interval '1 hour'")
+    triggered: list[str] = submit.post("/sweep").get_json()["triggered"]
+    return triggered
+
+
+def starts(status: FlaskClient, name: str = "nightly") -> list[str]:
+    """What became of a trigger's starts, newest first."""
+    return [each["outcome"] for each in status.get(f"/triggers/{name}").get_json()["starts"]]
+
+
+class TestWhenItIsDue:
+    def test_a_run_is_started_once(self, add, submit, status, argo: ArgoServer, database, artifacts: Path):
+        added = add(time_zone="America/Anchorage")
+        assert sweep(submit, database) == []
+        come_due(database)
+
+        (name,) = sweep(submit, database)
+
+        assert sweep(submit, database) == []
+        assert list(argo.workflows) == [name]
+        shown = status.get("/triggers/nightly").get_json()
+        assert shown["next_start_at"] == added["next_start_at"]
+        assert [(start["outcome"], start["run"]) for start in shown["starts"]] == [("started", name)]
+        run = status.get(f"/runs/{name}").get_json()
+        assert run["submitted_by"] == "anna"
+        assert run["trigger"] == {
+            "name": "nightly",
+            "upload": None,
+            "scheduled_for": shown["starts"][0]["scheduled_for"],
+        }
+        plan = Plan.from_json((artifacts / plan_key(name)).read_text())
+        assert dict(plan.variables)["TRIGGER_NAME"] == "nightly"
+
+    def test_times_that_nobody_was_there_for_are_one(self, add, submit, status, database):
+        add(schedule="* * * * *")
+        come_due(database, ago="3 days")
+
+        assert len(sweep(submit, database)) == 1
+        assert starts(status) == ["started"]
+        next_start = datetime.fromisoformat(status.get("/triggers/nightly").get_json()["next_start_at"])
+        assert next_start - datetime.now(UTC) <= timedelta(minutes=1)
+
+    def test_several_sweeps_at_once_start_one(self, add, environment, argo: ArgoServer, database):
+        for number in range(3):
+            add(name=f"t-{number}")
+        come_due(database)
+        contexts = [Context(Settings.from_env()) for _ in range(4)]
+
+        with ThreadPoolExecutor(4) as threads:
+            done = list(threads.map(sweep_once, contexts))
+
+        for context in contexts:
+            context.close()
+        assert len(argo.workflows) == 3
+        assert sorted(name for each in done for name in each.triggered) == sorted(argo.workflows)
+
+    def test_after_a_crash_between_the_run_and_its_note(self, add, submit, status, database):
+        add()
+        come_due(database)
+        (name,) = sweep(submit, database)
+        with database.autocommit() as conn:
+            conn.execute("UPDATE scheduled_starts SET outcome = 'waiting', run_id = NULL")
+
+        sweep(submit, database)
+
+        shown = status.get("/triggers/nightly").get_json()["starts"]
+        assert [start["run"] for start in shown] == [name]
+
+    def test_without_argo_it_waits(self, add, submit, status, argo: ArgoServer, database):
+        add()
+        come_due(database)
+        argo.faults["create"] = "refuse"
+        assert sweep(submit, database) == []
+        assert starts(status) == ["waiting"]
+        argo.faults.clear()
+
+        assert len(sweep(submit, database)) == 1
+
+    def test_a_recipe_that_is_gone_is_said(self, add, submit, status, site: FileServer, database):
+        add()
+        (site.directory / "r.tar.gz").unlink()
+        come_due(database)
+
+        assert sweep(submit, database) == []
+
+        (start,) = status.get("/triggers/nightly").get_json()["starts"]
+        assert start["outcome"] == "refused"
+        assert "404" in start["message"]
+
+    def test_a_removed_trigger_starts_nothing(self, add, submit, database):
+        add()
+        come_due(database)
+        submit.delete("/triggers/nightly", headers={"OGDC-User": "anna"})
+
+        assert sweep(submit, database) == []
+
+    def test_nor_one_whose_owner_may_not_submit(self, environment, serve, site, database):
+        environment.setenv("ACCESS_MODE", "authenticated")
+        submit, anna = serve("submit"), member(database, "anna")
+        asked = {"name": "nightly", "schedule": "0 3 * * *", "recipe_path": f"{site.url}/r.tar.gz"}
+        assert submit.post("/triggers", json=asked, headers=anna.headers).status_code == 200
+        with database.autocommit() as conn:
+            conn.execute("UPDATE users SET disabled_at = now() WHERE name = 'anna'")
+        come_due(database)
+
+        assert sweep(submit, database) == []
+
+
+class TestTheRunBefore:
+    def test_has_not_ended_so_a_start_is_left_out(self, add, submit, status, argo_events, argo, database):
+        add()
+        come_due(database)
+        (name,) = sweep(submit, database)
+        come_due(database)
+
+        assert sweep(submit, database) == []
+        assert starts(status) == ["skipped", "started"]
+
+        tell(argo_events, argo.advance(name, "Succeeded"))
+        come_due(database)
+        assert len(sweep(submit, database)) == 1
+
+    def test_or_waits_one_at_a_time(self, add, submit, status, argo_events, argo, database):
+        add(queues=True)
+        come_due(database)
+        (name,) = sweep(submit, database)
+        for _ in range(3):
+            come_due(database)
+            assert sweep(submit, database) == []
+        assert starts(status) == ["skipped", "skipped", "waiting", "started"]
+
+        tell(argo_events, argo.advance(name, "Failed"))
+
+        assert len(sweep(submit, database)) == 1
+        assert starts(status) == ["skipped", "skipped", "started", "started"]
+
+
+class TestWhatIsWatched:
+    @pytest.fixture
+    def watched(self, site: FileServer) -> str:
+        (site.directory / "data.csv").write_text("x\n1\n")
+        return f"{site.url}/data.csv"
+
+    def ended(self, submit, argo_events, argo: ArgoServer, database) -> None:
+        come_due(database)
+        (name,) = sweep(submit, database)
+        tell(argo_events, argo.advance(name, "Succeeded"))
+
+    def test_nothing_has_changed(self, add, submit, status, argo_events, argo, database, watched: str):
+        add(watched=[watched])
+        self.ended(submit, argo_events, argo, database)
+        come_due(database)
+
+        assert sweep(submit, database) == []
+        assert starts(status) == ["unchanged", "started"]
+
+    def test_one_of_several_has(
+        self, add, submit, argo_events, argo, database, site: FileServer, watched: str
+    ):
+        (site.directory / "other.csv").write_text("x\n1\n")
+        add(watched=[watched, f"{site.url}/other.csv"])
+        self.ended(submit, argo_events, argo, database)
+        (site.directory / "other.csv").write_text("x\n1\n2\n")
+        come_due(database)
+
+        assert len(sweep(submit, database)) == 1
+        assert sweep(submit, database) == []
+
+    def test_without_an_etag_by_its_time(self, add, submit, status, argo_events, argo, database, site):
+        told = {"Last-Modified": "Fri, 27 Nov 2026 10:00:00 GMT"}
+        site.routes["/old"] = lambda request: Answer(headers=told)
+        add(watched=[f"{site.url}/old"])
+        self.ended(submit, argo_events, argo, database)
+        come_due(database)
+        assert sweep(submit, database) == []
+        told["Last-Modified"] = "Fri, 27 Nov 2026 11:00:00 GMT"
+        come_due(database)
+
+        assert len(sweep(submit, database)) == 1
+
+    @pytest.mark.parametrize(
+        ("answer", "outcome", "said"),
+        [
+            (Answer(status=503), "waiting", "503"),
+            (Answer(status=404), "refused", "404"),
+            (Answer(), "refused", "neither an ETag"),
+        ],
+    )
+    def test_that_cannot_be_seen_is_said(
+        self, add, submit, status, database, site: FileServer, answer: Answer, outcome: str, said: str
+    ):
+        site.routes["/x"] = lambda request: answer
+        add(watched=[f"{site.url}/x"])
+        come_due(database)
+
+        assert sweep(submit, database) == []
+
+        (start,) = status.get("/triggers/nightly").get_json()["starts"]
+        assert start["outcome"] == outcome
+        assert said in start["message"]
+
+    def test_where_only_the_services_reach_nothing_is_asked(
+        self, environment, serve, database, site: FileServer, watched: str
+    ):
+        with FileServer(site.directory) as other:
+            environment.setenv("OGDC_ALLOWED_NETWORKS", '["127.0.0.1/32"]')
+            submit = serve("submit")
+            inside = other.url.replace("127.0.0.1", "127.0.0.2")
+            asked = {"name": "nightly", "schedule": "0 3 * * *", "recipe_path": f"{site.url}/r.tar.gz"}
+            answer = submit.post("/triggers", json=asked | {"watched": [f"{inside}/data.csv"]})
+            assert answer.status_code == 200, answer.text
+            come_due(database)
+
+            assert sweep(submit, database) == []
+            assert other.requests == []
+
+
+class TestAdding:
+    @pytest.mark.parametrize(
+        ("wrong", "said"),
+        [
+            ({"schedule": "0 3 * *"}, "give minute, hour"),
+            ({"schedule": "0 99 * * *"}, "Bad hour"),
+            ({"schedule": "0 0 30 2 *"}, "Bad day"),
+            ({"schedule": "* * */20 * 1L"}, "names no time"),
+            ({"schedule": "@daily"}, "give minute, hour"),
+            ({"schedule": 7}, "give texts"),
+            ({"time_zone": "Mars/Olympus"}, "IANA"),
+            ({"time_zone": "../../etc/passwd"}, "IANA"),
+            ({"time_zone": ""}, "IANA"),
+            ({"bucket": "uploads"}, "one of the two"),
+            ({"schedule": None}, "one of the two"),
+            ({"pattern": "x/*"}, "no meaning"),
+            ({"recipe_path": None}, "recipe_path"),
+            ({"watched": ["file:///etc/passwd"]}, "no http or https URL"),
+            ({"watched": "https://example.org/"}, "list"),
+            ({"queues": "yes"}, "true or false"),
+        ],
+    )
+    def test_that_cannot_be(self, submit, status, site: FileServer, wrong: dict[str, Any], said: str):
+        asked = {"name": "nightly", "schedule": "0 3 * * *", "recipe_path": f"{site.url}/r.tar.gz"} | wrong
+
+        answer = submit.post("/triggers", json=asked)
+
+        assert answer.status_code == 400
+        assert said in answer.get_json()["detail"]
+        assert status.get("/triggers").get_json() == {"triggers": []}
+
+    def test_a_bucket_goes_by_no_clock(self, submit):
+        answer = submit.post("/triggers", json={"name": "x", "bucket": "uploads", "time_zone": "Europe/Oslo"})
+
+        assert answer.status_code == 400
+        assert "time_zone has no meaning" in answer.get_json()["detail"]
