@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from msgspec import Meta
+from msgspec import Meta, field
 
 from ogdc_shared.api.answers import Answer, Upload
 from ogdc_shared.api.fields import (
@@ -39,7 +39,7 @@ class Trigger(Answer):
     created_at: Time
     schedule: Schedule = None
     time_zone: TimeZone = "UTC"
-    watched: Watched = []
+    watched: Watched = field(default_factory=list)
     queues: Queues = False
     next_start_at: Annotated[Time | None, Meta(description="null: the trigger goes by uploads.")] = None
 
@@ -57,7 +57,7 @@ class TriggerDetail(Trigger, kw_only=True):
     """A trigger and its newest uploads or starts."""
 
     uploads: list[Upload]
-    starts: list[ScheduledStart] = []
+    starts: list[ScheduledStart] = field(default_factory=list)
 
 
 class TriggerList(Answer):

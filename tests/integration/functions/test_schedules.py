@@ -136,7 +136,7 @@ class TestWhenItIsDue:
 
         assert len(sweep(submit, database)) == 1
 
-    def test_a_recipe_that_is_gone_is_said(self, add, submit, status, site: FileServer, database):
+    def test_a_recipe_that_is_gone_is_reported(self, add, submit, status, site: FileServer, database):
         add()
         (site.directory / "r.tar.gz").unlink()
         come_due(database)
@@ -227,27 +227,27 @@ class TestWhatIsWatched:
         assert sweep(submit, database) == []
 
     def test_without_an_etag_by_its_time(self, add, submit, status, argo_events, argo, database, site):
-        told = {"Last-Modified": "Fri, 27 Nov 2026 10:00:00 GMT"}
-        site.routes["/old"] = lambda request: Answer(headers=told)
+        headers = {"Last-Modified": "Fri, 27 Nov 2026 10:00:00 GMT"}
+        site.routes["/old"] = lambda request: Answer(headers=headers)
         add(watched=[f"{site.url}/old"])
         self.ended(submit, argo_events, argo, database)
         come_due(database)
         assert sweep(submit, database) == []
-        told["Last-Modified"] = "Fri, 27 Nov 2026 11:00:00 GMT"
+        headers["Last-Modified"] = "Fri, 27 Nov 2026 11:00:00 GMT"
         come_due(database)
 
         assert len(sweep(submit, database)) == 1
 
     @pytest.mark.parametrize(
-        ("answer", "outcome", "said"),
+        ("answer", "outcome", "message"),
         [
             (Answer(status=503), "waiting", "503"),
             (Answer(status=404), "refused", "404"),
             (Answer(), "refused", "neither an ETag"),
         ],
     )
-    def test_that_cannot_be_seen_is_said(
-        self, add, submit, status, database, site: FileServer, answer: Answer, outcome: str, said: str
+    def test_that_cannot_be_seen_is_reported(
+        self, add, submit, status, database, site: FileServer, answer: Answer, outcome: str, message: str
     ):
         site.routes["/x"] = lambda request: answer
         add(watched=[f"{site.url}/x"])
@@ -257,7 +257,7 @@ class TestWhatIsWatched:
 
         (start,) = status.get("/triggers/nightly").get_json()["starts"]
         assert start["outcome"] == outcome
-        assert said in start["message"]
+        assert message in start["message"]
 
     def test_where_only_the_services_reach_nothing_is_asked(
         self, environment, serve, database, site: FileServer, watched: str
@@ -277,7 +277,7 @@ class TestWhatIsWatched:
 
 class TestAdding:
     @pytest.mark.parametrize(
-        ("wrong", "said"),
+        ("wrong", "message"),
         [
             ({"schedule": "0 3 * *"}, "give minute, hour"),
             ({"schedule": "0 99 * * *"}, "Bad hour"),
@@ -297,13 +297,13 @@ class TestAdding:
             ({"queues": "yes"}, "true or false"),
         ],
     )
-    def test_that_cannot_be(self, submit, status, site: FileServer, wrong: dict[str, Any], said: str):
+    def test_that_cannot_be(self, submit, status, site: FileServer, wrong: dict[str, Any], message: str):
         asked = {"name": "nightly", "schedule": "0 3 * * *", "recipe_path": f"{site.url}/r.tar.gz"} | wrong
 
         answer = submit.post("/triggers", json=asked)
 
         assert answer.status_code == 400
-        assert said in answer.get_json()["detail"]
+        assert message in answer.get_json()["detail"]
         assert status.get("/triggers").get_json() == {"triggers": []}
 
     def test_a_bucket_goes_by_no_clock(self, submit):
