@@ -97,13 +97,13 @@ class Partitioning(NamedTuple):
 
 REUSE_LABEL = "ogdc/reuse"
 """Of a workflow: what its run has in common with those whose results it may take."""
+SCOPE_LABEL = "ogdc/reuse-scope"
+"""Of a workflow: the part of the store that its run may read and write, for one user's runs of one recipe."""
 
 
 class Reuse(NamedTuple):
     """What of a plan's results may be kept for later runs, and taken from earlier ones."""
 
-    scope: str
-    """Names the part of the store that the run may read and write: one user's runs of one recipe."""
     base: str
     """Digest of all that makes the results but commands, programs and inputs (see `runs.reuse`)."""
     commands: int

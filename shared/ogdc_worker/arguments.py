@@ -70,17 +70,19 @@ def _add_publish(parser: argparse.ArgumentParser) -> None:
 
 def _add_reuse(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--run", required=True, type=_name, help="the run's name")
+    parser.add_argument("--scope", required=True, type=_name, help="of results that the run may take")
     parser.add_argument(
         "--unended", type=_name, nargs="*", default=(), help="runs that have not taken in what they have kept"
     )
     parser.add_argument("--expect", nargs="*", default=[], help="what the task is handed, as for process")
 
 
-def _reuse(reporter: Reporter, *, run: str, unended: list[str], expect: list[str]) -> None:
+def _reuse(reporter: Reporter, *, run: str, scope: str, unended: list[str], expect: list[str]) -> None:
     from ogdc_worker.expected import Expected
     from ogdc_worker.reuse.taking import ReusePaths, reuse
 
-    reuse(ReusePaths(), reporter, run=run, earlier=tuple(unended), expected=Expected.from_words(expect))
+    expected = Expected.from_words(expect)
+    reuse(ReusePaths(), reporter, run=run, scope=scope, earlier=tuple(unended), expected=expected)
 
 
 def _add_tidy(parser: argparse.ArgumentParser) -> None:

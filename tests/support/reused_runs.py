@@ -84,7 +84,7 @@ class ReusedRuns:
         place.mkdir()
         lines = tuple(Command(text, number) for number, text in enumerate(commands, start=1))
         notes = (("NOTES", str(self.directory)),)
-        reusable = Reuse(SCOPE, base, len(commands), checked=checked)
+        reusable = Reuse(base, len(commands), checked=checked)
         (place / "plan.json").write_text(
             Plan("lakes", lines, **({"reuse": reusable, "variables": notes} | plan)).to_json()
         )
@@ -111,6 +111,7 @@ class ReusedRuns:
             paths,
             Reporter(last_words_file=str(place / "words")),
             run=name,
+            scope=SCOPE,
             earlier=unended,
             expected=Expected(),
         )

@@ -79,6 +79,7 @@ class Flow:
         self._head_changed = False
         self._nodes = NodeTable(program.name, nodes)
         self._scope = {"workflow.name": program.name, "workflow.namespace": namespace}
+        self._scope |= {f"workflow.labels.{label}": value for label, value in program.labels.items()}
         self._tasks = {task.name: _TaskState() for task in program.tasks}
         self._ready: deque[tuple[Instance, Node | None]] = deque()
         """With the node of the try to go on with, where an engine was killed over it."""

@@ -14,7 +14,7 @@ from ogdc_local.engine import spec as argo
 from ogdc_local.engine.conversion import ManifestError, read_workflow
 from ogdc_local.engine.manifest_tasks import read_tasks
 from ogdc_local.engine.manifest_templates import read_template
-from ogdc_local.engine.manifest_values import byte_count, checked_name, whole_number
+from ogdc_local.engine.manifest_values import LABELS, byte_count, checked_name, whole_number
 from ogdc_local.engine.program import PodTemplate, Program, Ttl
 from ogdc_shared.workflow.names import is_workflow_name
 from ogdc_shared.workflow.pods import POD_SPEC_PATCH
@@ -51,11 +51,17 @@ def read_program(manifest: object, *, claims: Collection[str]) -> Program:
         fail_fast=dag.fail_fast is not False,
         templates=templates,
         claims=volumes,
+        labels=_own_labels(workflow),
         secrets={each.name: each.secret.secret_name for each in spec.volumes or () if each.secret},
         parallelism=whole_number(spec.parallelism, "spec.parallelism"),
         deadline=whole_number(spec.active_deadline_seconds, "spec.activeDeadlineSeconds"),
         ttl=_ttl(spec.ttl_strategy or argo.TtlStrategy()),
     )
+
+
+def _own_labels(workflow: argo.Workflow) -> dict[str, str]:
+    labels = (workflow.metadata and workflow.metadata.labels) or {}
+    return {label: value for label, value in labels.items() if label in LABELS}
 
 
 def _ttl(strategy: argo.TtlStrategy) -> Ttl:

@@ -7,13 +7,16 @@ from collections.abc import Collection, Iterable
 
 from ogdc_local.engine.conversion import ManifestError
 from ogdc_local.engine.substitute import tags
+from ogdc_shared.plan import SCOPE_LABEL
 from ogdc_shared.recipe.quantities import amount
 
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h)?", re.ASCII)
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
 _DIGITS = 15
 NAME = re.compile(r"[a-zA-Z0-9][-a-zA-Z0-9_]{0,127}")
-GLOBALS = frozenset({"workflow.name", "workflow.namespace"})
+LABELS = frozenset({SCOPE_LABEL})
+"""Labels of workflows that their templates may name."""
+GLOBALS = frozenset({"workflow.name", "workflow.namespace", *(f"workflow.labels.{each}" for each in LABELS)})
 
 
 def check_tags(texts: Iterable[str], scope: Collection[str], where: str) -> None:

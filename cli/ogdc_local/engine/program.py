@@ -148,6 +148,8 @@ class Program(NamedTuple):
     templates: Mapping[str, PodTemplate]
     secrets: Mapping[str, str]
     """Volume → the secret that it is."""
+    labels: Mapping[str, str]
+    """Those of its own that its templates may name."""
     claims: Mapping[str, str | None]
     """Volume name → claim name; None: an empty directory for each pod (emptyDir)."""
     parallelism: int | None

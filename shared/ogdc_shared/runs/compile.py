@@ -86,7 +86,7 @@ def compiled_recipe(
     cache: bool = True,
     trigger_inputs: TriggerInputs = SUBMITTED,
     credentials: Callable[[], Credentials] | None = None,
-    reusing: Reusing | None = None,
+    reusing: Reusing = Reusing(),  # noqa: B008  an immutable value
 ) -> Iterator[CompiledRun]:
     """Resolve a recipe's inputs and lend what it becomes: a new run of its own name.
 
@@ -199,7 +199,7 @@ def _compile(
     overwrite: bool,
     cache: bool,
     trigger_inputs: TriggerInputs,
-    reusing: Reusing | None,
+    reusing: Reusing,
 ) -> CompiledRun:
     from ogdc_shared.workflow.build import build_workflow
 
@@ -209,7 +209,7 @@ def _compile(
     first, *later = plans(
         recipe, _run_facts(recipe, settings, digest=content, variables=variables, cache=cache)
     )
-    reuse = reusing and plan_reuse(recipe, first, own_files, settings=settings, run=reusing)
+    reuse = plan_reuse(recipe, first, own_files, settings=settings, run=reusing)
     plan = first._replace(reuse=reuse.reuse if reuse else None)
     stages = (plan, *later)
     partitions = packs = None

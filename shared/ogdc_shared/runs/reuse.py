@@ -31,7 +31,8 @@ _SHARE_OF_ONE = 4
 class Reusing(NamedTuple):
     """Whose run it is, and what it may take."""
 
-    owner: UUID
+    owner: UUID | None = None
+    """None: nobody's, as of a workflow that is but looked at."""
     earlier: Callable[[str], Iterable[EarlierRun]] = lambda _label: ()
     """Gives the newest runs of the owner with this label."""
     fresh: bool = False
@@ -42,6 +43,7 @@ class Found(NamedTuple):
     """What a plan may reuse."""
 
     reuse: Reuse
+    scope: str
     label: str
     takes: bool = False
     """Whether there are earlier runs."""
@@ -51,7 +53,7 @@ class Found(NamedTuple):
     def facts(self) -> dict[str, Any]:
         """What the workflow has to know of it, as fields of `RecipeFacts`."""
         return {
-            "reuse": self.reuse.scope,
+            "reuse": self.scope,
             "reuse_label": self.label,
             "takes": self.takes,
             "unended": self.unended,
@@ -82,12 +84,12 @@ def plan_reuse(
     earlier = [] if run.fresh else [*run.earlier(label)]
     return Found(
         Reuse(
-            scope=digest(f"{run.owner} {recipe.id}".encode())[:32],
             base=base,
             commands=found.commands,
             most=amount(size) // _SHARE_OF_ONE,
             checked=workflow.reuse_check or 0.0,
         ),
+        digest(f"{run.owner} {recipe.id}".encode())[:32],
         label,
         takes=bool(earlier),
         unended=tuple(each.name for each in earlier if not each.succeeded),

@@ -19,7 +19,7 @@ from ogdc_shared.argo.state import FAIL_FAST_LABEL, TRACE_ANNOTATION
 from ogdc_shared.config import ArgoSettings, Settings, WorkerSettings
 from ogdc_shared.imports import collection_paused
 from ogdc_shared.outputs.policies import policy_of
-from ogdc_shared.plan import REUSE_LABEL
+from ogdc_shared.plan import REUSE_LABEL, SCOPE_LABEL
 from ogdc_shared.telemetry.tracing import Trace, read_trace
 from ogdc_shared.workflow import templates
 from ogdc_shared.workflow.facts import RecipeFacts, Stage, check_facts
@@ -116,6 +116,7 @@ def _labels(name: str, recipe: RecipeFacts, *, fans_out: bool) -> dict[str, str]
         "ogdc/run": name,
         "ogdc/persist-workflow-in-archive": "true",
         **({REUSE_LABEL: recipe.reuse_label} if recipe.reuse_label else {}),
+        **({SCOPE_LABEL: recipe.reuse} if recipe.reuse else {}),
     } | ({FAIL_FAST_LABEL: "true"} if recipe.fail_fast and fans_out else {})
 
 

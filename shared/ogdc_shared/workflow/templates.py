@@ -11,6 +11,7 @@ from ogdc_shared.config import ArgoSettings, Settings, WorkerSettings
 from ogdc_shared.images import own_image
 from ogdc_shared.imports import collection_paused
 from ogdc_shared.outputs.policies import policy_of
+from ogdc_shared.plan import SCOPE_LABEL
 from ogdc_shared.workflow.artifacts import (
     PARTITION,
     facts_artifact,
@@ -46,6 +47,8 @@ _LISTED = {
 }
 
 
+_SCOPE = f"{{{{workflow.labels.{SCOPE_LABEL}}}}}"
+"""Whose run it is, and of which recipe: a label, so that a workflow is the same whoever submits it."""
 LEFT = "left"
 """The parameter by which `reuse` tells which partitions have to be run."""
 
@@ -124,6 +127,7 @@ def reuse_template(stage: Stage, *, name: str, recipe: RecipeFacts, settings: Se
             arguments=[
                 layout.REUSE_TASK,
                 *("--run", name),
+                *("--scope", _SCOPE),
                 *(["--unended", *recipe.unended] if recipe.unended else []),
                 *("--expect", *expected),
             ],
@@ -219,7 +223,7 @@ def publish_template(*, name: str, recipe: RecipeFacts, settings: Settings, over
                 *("--rights", settings.worker.published_rights),
                 *(["--allowed-failures", recipe.allowed_failures] if recipe.allowed_failures else []),
                 *(["--overwrite"] if overwrite else []),
-                *(_reuse_options(recipe.reuse, settings) if recipe.reuse else []),
+                *(_reuse_options(settings) if recipe.reuse else []),
             ],
             mounts=[workflow_mount(layout.WORKFLOW_MOUNT)],
             scratch=recipe.scratch,
@@ -230,8 +234,8 @@ def publish_template(*, name: str, recipe: RecipeFacts, settings: Settings, over
     )
 
 
-def _reuse_options(scope: str, settings: Settings) -> list[str]:
-    return ["--reuse", scope, "--reuse-bytes", settings.worker.reuse_size]
+def _reuse_options(settings: Settings) -> list[str]:
+    return ["--reuse", _SCOPE, "--reuse-bytes", settings.worker.reuse_size]
 
 
 def partitions_of(stage: str) -> str:

@@ -66,7 +66,13 @@ class Taken(NamedTuple):
 
 
 def reuse(
-    paths: ReusePaths, reporter: Reporter, *, run: str, earlier: tuple[str, ...], expected: Expected
+    paths: ReusePaths,
+    reporter: Reporter,
+    *,
+    run: str,
+    scope: str,
+    earlier: tuple[str, ...],
+    expected: Expected,
 ) -> None:
     """Take what is known.
 
@@ -74,6 +80,7 @@ def reuse(
         paths: Where everything is.
         reporter: Says what was taken.
         run: The run's name.
+        scope: Of the results that it may take.
         earlier: Runs whose workspaces may hold what they have kept, since they came to no good end.
         expected: What the workflow says that the task is handed.
 
@@ -85,7 +92,7 @@ def reuse(
     plan = read_plan(paths.plan, expected)
     check_recipe(paths.recipe, plan)
     assert plan.reuse is not None
-    store = Store(f"{paths.volume}/{layout.reuse_store(plan.reuse.scope)}")
+    store = Store(f"{paths.volume}/{layout.reuse_store(scope)}")
     for name in earlier:
         workspaces = [*_workspaces(paths.volume, name)]
         for _ in harvest(store, name, workspaces):
