@@ -30,7 +30,7 @@ def write_system_metadata(package: Package, directory: Path) -> Iterator[tuple[M
     """Write the system metadata of each object beside it, to be looked at, and yield them."""
     for number, member in enumerate(package.members, start=1):
         written = system_metadata_of(package, member)
-        with replacing(directory / SYSTEM_METADATA / f"{number}.xml", sync=False) as file:
+        with replacing(directory / SYSTEM_METADATA / f"{number}.xml", sync=False, sync_name=False) as file:
             file.write(written)
         yield member, written
 

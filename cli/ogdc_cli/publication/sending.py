@@ -62,6 +62,10 @@ class Sender(NamedTuple):
             try:
                 for done in as_completed(sending):
                     yield done.result()
+            except BaseException as exc:
+                if not isinstance(exc, Exception):  # nobody waits for gigabytes that are on their way
+                    self.node.stop()
+                raise
             finally:
                 workers.shutdown(wait=True, cancel_futures=True)
         yield self._ensure(metadata)

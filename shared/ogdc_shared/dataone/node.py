@@ -6,7 +6,8 @@ getSystemMetadata; REST, version 2).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
@@ -78,6 +79,11 @@ class Node:
         self.url = url
         self._token = token
         self._http = http
+        self._stopped = threading.Event()
+
+    def stop(self) -> None:
+        """Send nothing more: what is on its way, in other threads, ends there with a KeyboardInterrupt."""
+        self._stopped.set()
 
     def describe(self, pid: str) -> Description | None:
         """Say what object of an identifier there is; None: there is none."""
@@ -135,7 +141,7 @@ class Node:
             response = self._http.request(
                 method,
                 f"{self.url}/v2/{path}",
-                body=body,
+                body=None if body is None else self._until_stopped(body),
                 headers=headers,
                 redirect=False,
                 retries=False,
@@ -149,6 +155,12 @@ class Node:
             raise InvalidRequestError(f"The node {self.url} answers {path} with more than {limit:,} bytes.")
         response.release_conn()
         return _Response(response.status, response.headers, content)
+
+    def _until_stopped(self, body: Iterable[bytes]) -> Iterator[bytes]:
+        for piece in body:
+            if self._stopped.is_set():
+                raise KeyboardInterrupt
+            yield piece
 
     def _check(self, response: _Response, what: str) -> None:
         status = response.status

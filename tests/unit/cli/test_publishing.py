@@ -16,9 +16,12 @@ import urllib3
 
 from ogdc_cli.api import ApiClient
 from ogdc_cli.publication import sending
+from ogdc_cli.publication.access import connections
 from ogdc_cli.publication.package import Package
 from ogdc_cli.publication.publishing import Wanted, publish
 from ogdc_shared.dataone.member import OUTPUT
+from ogdc_shared.dataone.node import Node
+from ogdc_shared.dataone.token import Token
 from ogdc_shared.errors import (
     ConflictError,
     ForbiddenError,
@@ -32,9 +35,9 @@ from ogdc_shared.inputs.dataone import resolve_dataset
 from ogdc_shared.plan import Checksum
 from support.crates import RUN
 from support.http import Answer, FileServer
-from support.publications import METADATA, ORCID
+from support.publications import METADATA, ORCID, member
 from support.published_runs import META, OUTPUTS, deployment
-from support.publishing_node import Fault, PublishingNode
+from support.publishing_node import NEVER, Fault, PublishingNode
 
 ADA = f"http://orcid.org/{ORCID}"
 FAULTS = [*Fault]
@@ -82,10 +85,10 @@ def test_a_package_is_sent_once_in_order_and_verified(node: PublishingNode, tmp_
     client = deployment(tmp_path / "at")
     package = published(client, node, tmp_path / "package")
     assert_one_package(node, package)
-    for member in package.members:
-        stored = node.objects[member.pid]
-        assert stored.content == (tmp_path / "package" / member.file).read_bytes()
-        assert stored.described.findtext("fileName") == member.path
+    for each in package.members:
+        stored = node.objects[each.pid]
+        assert stored.content == (tmp_path / "package" / each.file).read_bytes()
+        assert stored.described.findtext("fileName") == each.path
         assert stored.may("public", "read")
     assert node.objects[package.metadata_id].series == package.series
     sent = len(node.sent())
@@ -309,6 +312,17 @@ def test_a_file_that_was_changed_meanwhile_never_is_whole_on_the_node(
         with pytest.raises(InvalidRequestError, match=r"b.tif was changed since the package was made"):
             published(client, node, directory)
         assert package.members[0].pid not in node.objects
+
+
+def test_who_interrupts_it_does_not_wait_for_what_is_on_its_way(node: PublishingNode, tmp_path: Path) -> None:
+    token = Token(node.token(ADA), ADA, NEVER)
+    (tmp_path / "a.csv").write_bytes(b"abc")
+    with connections(node.url, most=1) as http:
+        there = Node(node.url, token=lambda: token, http=http)
+        there.stop()
+        with pytest.raises(KeyboardInterrupt):
+            there.create(member(OUTPUT, "a.csv"), system_metadata=b"<a/>", file=tmp_path / "a.csv")
+    assert node.objects == {}
 
 
 @pytest.mark.usefixtures("token")
