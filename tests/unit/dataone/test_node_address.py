@@ -1,0 +1,74 @@
+"""Where a token may go, whom it names, and where what is published stays."""
+
+from __future__ import annotations
+
+import pytest
+
+from ogdc_cli.publication.access import writers_at
+from ogdc_shared.dataone.node_address import checked_url, is_production, landing_page
+from ogdc_shared.dataone.token import read_token
+from ogdc_shared.errors import InvalidRequestError, UnauthenticatedError
+from support.publications import ORCID
+
+ADC = "https://arcticdata.io/metacat/d1/mn"
+CURATORS = "CN=arctic-data-admins,DC=dataone,DC=org"
+ADA = f"http://orcid.org/{ORCID}"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://arcticdata.io/metacat/d1/mn",
+        "http://127.0.0.1.example.org/mn",
+        "https://me:secret@arcticdata.io/mn",
+        "https://arcticdata.io/mn?a=b",
+        "https://arcticdata.io/mn#a",
+        "https://arcticdata.io\\@example.org/mn",
+        "https://arctic data.io/mn",
+        "https://arcticdata.io/mn\r\nX: y",
+        "https:///mn",
+        "https://[::1/mn",
+        "https://arcticdata.io:port/mn",
+        "ftp://arcticdata.io/mn",
+        "arcticdata.io",
+        "",
+    ],
+)
+def test_addresses_that_no_token_goes_to(url: str) -> None:
+    with pytest.raises(InvalidRequestError, match="is no member node that a token may be sent to"):
+        checked_url(url)
+
+
+@pytest.mark.parametrize("url", [ADC, "http://127.0.0.1:8080/mn", "http://[::1]:1/mn", "http://localhost/mn"])
+def test_addresses_that_it_goes_to(url: str) -> None:
+    assert checked_url(f"{url}/") == url
+
+
+def test_what_is_published_stays_at_all_nodes_but_those_for_tests() -> None:
+    production = [ADC, "https://knb.ecoinformatics.org/mn", "https://latest.org/mn", "https://devon.edu/mn"]
+    tests = [
+        "https://test.arcticdata.io/mn",
+        "https://mn-sandbox-1.test.dataone.org/mn",
+        "http://localhost/mn",
+    ]
+    assert [is_production(url) for url in production] == [True] * len(production)
+    assert [is_production(url) for url in tests] == [False] * len(tests)
+
+
+def test_pages_are_those_of_metacat_where_it_is_one() -> None:
+    assert landing_page(ADC, "urn:uuid:1") == "https://arcticdata.io/catalog/view/urn:uuid:1"
+    assert landing_page("https://a.org/mn", "doi:10/x") == "https://a.org/mn/v2/object/doi%3A10%2Fx"
+
+
+def test_who_may_change_what_is_published() -> None:
+    assert writers_at(ADC, holder=ADA, subject=ADA) == (CURATORS,)
+    assert writers_at("https://test.arcticdata.io/mn", holder=ADA, subject="CN=me") == (CURATORS, "CN=me")
+    assert writers_at("https://notarcticdata.io/mn", holder=ADA, subject="CN=me") == ("CN=me",)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a", "a.b", "a.b.c", "..", "a.e30.c", "a.WzFd.c", f"a.{'W1tb' * 9999}.c"]
+)
+def test_what_is_no_token(text: str) -> None:
+    with pytest.raises(UnauthenticatedError, match="is none"):
+        read_token(text)
