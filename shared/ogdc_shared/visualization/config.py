@@ -88,7 +88,7 @@ class Statistic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         is_count = self.aggregation_method in {"count", "nunique"} or (
             self.property == "centroids_per_pixel" and self.aggregation_method in _WHOLE_AGGREGATIONS
         )
-        nodata = 0.0 if self.nodata_val is None else self.nodata_val
+        nodata = float(self.nodata_val or 0)
         return is_count and self.resampling_method in _WHOLE_RESAMPLINGS and nodata.is_integer()
 
     @builtins.property

@@ -8,6 +8,7 @@ import random
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pyogrio.raw
 import pytest
@@ -570,3 +571,12 @@ def test_columns_may_be_called_as_those_of_geopackages(tmp_path: Path) -> None:
 def test_a_crs_that_is_none_is_named_before_anything_is_read(tmp_path: Path, key: str) -> None:
     with pytest.raises(InputError, match=f"{key}: 'EPSG:nope' is no CRS"):
         scatter(config(**{key: "EPSG:nope"}), tmp_path / "none", tmp_path / "out", print)
+
+
+def test_a_map_by_the_defaults_is_made(tmp_path: Path) -> None:
+    """The statistics that no configuration gives are not decoded from JSON, as all others are."""
+    defaults = msgspec.structs.replace(VisualizationConfig(), ext_input=".gpkg", z_range=(0, 2))
+    write_input(tmp_path / "inputs/a.gpkg", [shapely.box(10, 10, 11, 11)])
+    result, _ = run(defaults, tmp_path / "inputs", tmp_path / "work", apart=False)
+    with rasterio.open(next((result / "geotiff/WGS1984Quad/2").rglob("*.tif"))) as file:
+        assert file.descriptions == ("polygon_count", "coverage")
