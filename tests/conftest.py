@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import tempfile
 from collections.abc import Iterator
@@ -37,6 +38,13 @@ def pytest_configure() -> None:
     """Take signals as usual, also in a worker of pytest-xdist; its workers inherit where files lie."""
     _take_signals()
     use_memory()
+    gc.disable()  # what is imported and collected stays
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage from here on, and only among what tests make."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)
