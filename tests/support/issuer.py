@@ -14,6 +14,8 @@ from __future__ import annotations
 import json
 import os
 import time
+from functools import cache
+from itertools import cycle
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -24,9 +26,17 @@ from jwt.api_jws import PyJWS
 
 from support.http import Answer, FileServer, Request
 
+
+@cache
+def _rsa_key(number: int) -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(65537, 2048)
+
+
+_TURNS = cycle(range(1, 3))
+"""Of RSA keys, since making one takes long: of two in a row each is another, and none is an issuer's own."""
 _MAKERS: dict[str, Any] = {
-    "RS256": (lambda: rsa.generate_private_key(65537, 2048), RSAAlgorithm),
-    "PS256": (lambda: rsa.generate_private_key(65537, 2048), RSAAlgorithm),
+    "RS256": (lambda: _rsa_key(next(_TURNS)), RSAAlgorithm),
+    "PS256": (lambda: _rsa_key(next(_TURNS)), RSAAlgorithm),
     "ES256": (lambda: ec.generate_private_key(ec.SECP256R1()), ECAlgorithm),
     "EdDSA": (ed25519.Ed25519PrivateKey.generate, OKPAlgorithm),
 }
@@ -58,7 +68,11 @@ class Key(NamedTuple):
 
 
 _SPARE: list[Key] = []
-"""Keys of issuers that have ended, since making one takes long; no two that run have the same."""
+"""Keys of issuers that have ended; no two that run have the same."""
+
+
+def _key_of_an_issuer() -> Key:
+    return Key("first", "RS256", rsa.generate_private_key(65537, 2048))
 
 
 class Issuer(FileServer):
@@ -72,7 +86,7 @@ class Issuer(FileServer):
 
     def __init__(self, *keys: Key) -> None:
         super().__init__(Path(os.devnull))
-        self._lent = None if keys else _SPARE.pop() if _SPARE else Key.new()
+        self._lent = None if keys else _SPARE.pop() if _SPARE else _key_of_an_issuer()
         self.keys = [self._lent] if self._lent else list(keys)
         self.published: list[Any] | None = None
         self.away = False
