@@ -40,13 +40,15 @@ class Deployment:
         outputs: dict[str, bytes],
         made: dict[str, bytes],
         meta: dict[str, Any],
+        without_checksum: tuple[str, ...] = (),
         **run: Any,
     ) -> None:
         self._outputs = outputs
         self.downloads = 0
         plant(scratch / "recipe", {"meta.yml": json.dumps(meta).encode(), "recipe.sh": b"cp a b\n"})
         wrote = [
-            {"name": name, "size": len(body), "checksum": f"sha256:{digest(body)}"}
+            {"name": name, "size": len(body)}
+            | ({} if name in without_checksum else {"checksum": f"sha256:{digest(body)}"})
             for name, body in made.items()
             if not name.startswith(".")
         ]
@@ -78,6 +80,7 @@ def deployment(
     meta: dict[str, Any] = META,
     outputs: dict[str, bytes] = OUTPUTS,
     made: dict[str, bytes] = OUTPUTS,
+    without_checksum: tuple[str, ...] = (),
     **run: Any,
 ) -> ApiClient:
     """Make a deployment of one run.
@@ -87,7 +90,8 @@ def deployment(
         meta: Its recipe's meta.yml.
         outputs: The files that it hands out.
         made: The files that its provenance tells of.
+        without_checksum: Those of these whose size alone is known.
         run: What is to be different of `crates.RUN`.
     """
     scratch.mkdir()
-    return cast(ApiClient, Deployment(scratch, outputs, made, meta, **run))
+    return cast(ApiClient, Deployment(scratch, outputs, made, meta, without_checksum, **run))

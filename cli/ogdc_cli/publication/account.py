@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 from pydantic import ValidationError
 
-from ogdc_cli.reproduce.comparison import read_files
+from ogdc_cli.reproduce.comparison import Entry, read_files
 from ogdc_cli.reproduce.original import Original, read_metadata
 from ogdc_shared.errors import InvalidRecipeError, InvalidRequestError
 from ogdc_shared.provenance.uris import is_url, url
@@ -37,8 +37,8 @@ class Account(NamedTuple):
     """ORCID iD of whose run it was; None: they log in by something else."""
     inputs: tuple[str, ...]
     """URLs of what it read, each once."""
-    checksums: dict[str, str]
-    """Of outputs by path, as `sha256:…`; those that are known."""
+    outputs: dict[str, Entry]
+    """What it made, by path; of large files no checksum may be known."""
     recipe: Recipe
 
     @property
@@ -70,7 +70,7 @@ def read_account(crate: Path, name: str) -> Account:
             version=str(version),
             agent=agent,
             inputs=_inputs(crate),
-            checksums={path: entry.checksum for path, entry in read_files(crate, "output").items()},
+            outputs=read_files(crate, "output"),
             recipe=recipe,
         )
     except (KeyError, TypeError, StopIteration) as exc:

@@ -74,6 +74,14 @@ def test_a_result_that_was_changed_since_is_not_published(tmp_path: Path) -> Non
         made(client, tmp_path / "package")
 
 
+def test_of_a_large_file_the_size_has_to_be_that_of_then(tmp_path: Path) -> None:
+    changed = OUTPUTS | {"b.tif": b"longer"}
+    client = deployment(tmp_path / "at", outputs=changed, without_checksum=("b.tif",))
+    with pytest.raises(InvalidRequestError, match=r"b.tif is not what run .* made"):
+        made(client, tmp_path / "package")
+    assert made(deployment(tmp_path / "same", without_checksum=("b.tif",)), tmp_path / "other").members
+
+
 @pytest.mark.parametrize(
     ("meta", "message"),
     [
