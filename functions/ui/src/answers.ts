@@ -15,6 +15,7 @@ export interface Run {
   started_at: string | null;
   finished_at: string | null;
   deleted_at: string | null;
+  cancelled_at?: string | null;
   recipe_path: string | null;
   snapshot: string;
   output_type: string;

@@ -50,6 +50,10 @@ export function shown(line: Line): string {
     command_started: `command ${event.number} of ${event.of}: ${event.command}`,
     command_finished: `command ${event.number} done in ${event.seconds} s`,
     command_failed: `command ${event.number} failed with exit code ${event.exit_code}`,
+    listed: `listed the inputs: ${event.files} files of ${event.bytes} bytes in ${event.partitions} partitions`,
+    outputs_checked: `looked at ${event.files} of ${event.of} results`,
+    published: `published (${event.output})`,
+    resumed: `goes on after ${event.after}`,
   };
   return said[String(event.event)] ?? `${event.event}: ${event.message ?? line.text}`;
 }

@@ -46,6 +46,9 @@ function isText(file: OutputFile): boolean {
   return file.type.startsWith("text/") || file.type === "application/json";
 }
 
+// Whoever was sent an address of a map waits for no answer before it is loaded.
+if (/[?&]file=[^&]*\.(tiff?|gpkg|geojson)(&|$)/i.test(location.search)) void import("./map/map").catch(() => undefined);
+
 type MapView = FunctionComponent<{ path: string; type: string; name: string; thumbnail: string | null }>;
 
 /** The map is many times what the rest of this page is, and is loaded when somebody looks at one. */

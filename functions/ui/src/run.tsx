@@ -48,6 +48,7 @@ function Summary({ run }: { run: RunDetail }) {
     ["Inputs", inputs(run)],
     ["Output", run.output_type],
     ["Started by upload", run.trigger ? `${run.trigger.upload.bucket}/${run.trigger.upload.key}` : ""],
+    ["Stopped by somebody", time(run.cancelled_at ?? null)],
     ["Removed", time(run.deleted_at)],
   ];
   return (

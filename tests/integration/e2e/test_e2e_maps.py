@@ -173,6 +173,41 @@ def test_before_somebody_wants_a_map_none_of_it_is_loaded(page: Any, stack: Stac
     assert not [url for url in asked if "sqlite" in url]
 
 
+VIEWS = {
+    "overview": "",
+    "logs": "&tab=logs",
+    "task": "&tab=logs&task=process/0",
+    "recipe": "&tab=recipe",
+    "inputs": "&tab=inputs",
+    "outputs": "&tab=outputs",
+    "raster": "&tab=outputs&file=cog.tif",
+    "rows": "&tab=outputs&file=table.csv",
+}
+READY = {
+    "overview": "On the command line",
+    "logs": "lines",
+    "task": "outputs_checked",
+    "recipe": "recipe.sh",
+    "inputs": "sha256",
+    "outputs": "square.gpkg",
+    "raster": "In EPSG:3413",
+    "rows": "The first 200 rows",
+}
+"""What is there once a view is."""
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_each_view_is_accessible_and_fits_on_a_phone(
+    page: Any, stack: Stack, mapped: str, view: str, shoot: Any
+) -> None:
+    page.goto(f"{stack.url}/ui/?run={mapped}{VIEWS[view]}")
+    expect(page.locator("main")).to_contain_text(READY[view])
+    check_accessible(page)
+    check_fits(page)
+    check_accessible(page)
+    shoot(page, f"phone-{view}")
+
+
 def test_a_log_of_a_million_lines_is_read_searched_and_saved(
     page: Any, stack: Stack, recipe: Any, shoot: Any
 ) -> None:

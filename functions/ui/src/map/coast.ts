@@ -22,9 +22,16 @@ const CUT = 179.99;
 
 type Point = [number, number];
 
+let topology: Promise<object> | null = null;
+
+/** Have the coastlines loaded, while something else is; they are the same for every projection. */
+export function loadCoast(): Promise<object> {
+  topology ??= fetch(landUrl).then((response) => response.json() as Promise<object>);
+  return topology;
+}
+
 export async function coastline(projection: Projection): Promise<VectorLayer> {
-  const topology: unknown = await (await fetch(landUrl)).json();
-  const land = new TopoJSON().readFeatures(topology as object) as unknown as Feature<MultiPolygon>[];
+  const land = new TopoJSON().readFeatures(await loadCoast()) as unknown as Feature<MultiPolygon>[];
   const rings = land.flatMap((each) => each.getGeometry()?.getCoordinates() ?? []).flat() as Point[][];
   const lines = rings.flatMap((ring) => linesOf(ring, projection));
   const style = new Style({ stroke: new Stroke({ color: "#7a8793", width: 1 }) });

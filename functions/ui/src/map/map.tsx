@@ -12,7 +12,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { Refusal } from "../api";
 import { Problem, Table } from "../parts";
 import { Picture } from "../preview";
-import { coastline } from "./coast";
+import { coastline, loadCoast } from "./coast";
 import { RAMP } from "./colors";
 import { type Raster, openRaster } from "./raster";
 import { type Vectors, openGeoJson, openGeoPackage, propertiesOf } from "./vector";
@@ -45,6 +45,7 @@ export function MapView({ path, type, name, thumbnail }: MapProps) {
   const [place, setPlace] = useState<Place | null>(null);
   useEffect(() => {
     let left = false;
+    loadCoast().catch(() => undefined);
     open(path, type).then(
       (found) => left || setShown(found),
       (error: unknown) => left || setRefusal(error instanceof Refusal ? error : new Refusal(0, `It cannot be drawn: ${messageOf(error)}`)),
