@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 from urllib.parse import urljoin
 
 import msgspec
@@ -21,6 +21,7 @@ from ogdc_shared.errors import OgdcError
 from ogdc_shared.servers.proxies import proxy_of
 from ogdc_shared.structs import decoder
 from ogdc_shared.telemetry.tracing import new_trace
+from ogdc_shared.tls import checking
 
 _Answer = TypeVar("_Answer", bound=msgspec.Struct)
 _TIMEOUT = urllib3.Timeout(connect=5, read=120)
@@ -101,10 +102,8 @@ class Transport:
         trace = new_trace(recorded=True)
         self._headers = {"OGDC-User": settings.user, "Accept": "application/json"} | trace.headers
         self._pools: dict[str | None, urllib3.PoolManager] = {}
-        self._tls: dict[str, Any] = {"cert_reqs": "CERT_NONE"}
-        if settings.verify_tls:
-            self._tls = {"cert_reqs": "CERT_REQUIRED", "ca_certs": settings.ca_file}
-        else:
+        self._verify_tls, self._ca_file = settings.verify_tls, settings.ca_file
+        if not settings.verify_tls:
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
 
     def shows_token(self) -> bool:
@@ -253,9 +252,8 @@ class Transport:
     def _pool(self, url: str) -> urllib3.PoolManager:
         proxy = _proxy(url)
         if proxy not in self._pools:
-            self._pools[proxy] = (
-                urllib3.ProxyManager(proxy, **self._tls) if proxy else urllib3.PoolManager(**self._tls)
-            )
+            tls = checking(self._ca_file) if self._verify_tls else {"cert_reqs": "CERT_NONE"}
+            self._pools[proxy] = urllib3.ProxyManager(proxy, **tls) if proxy else urllib3.PoolManager(**tls)
         return self._pools[proxy]
 
     def _refusal(self, response: urllib3.BaseHTTPResponse, url: str) -> ApiError:

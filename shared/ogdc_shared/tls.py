@@ -1,11 +1,20 @@
-"""Verifying servers by an authority that the operator names."""
+"""Verifying servers by an authority that whoever connects to them names."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ssl import SSLContext
+
+
+def checking(ca_file: str | None) -> dict[str, Any]:
+    """Make options of urllib3's pools that check certificates; None: by the system's authorities.
+
+    Raises:
+        SSLError: as `context_for`.
+    """
+    return {"cert_reqs": "CERT_REQUIRED", "ssl_context": context_for(ca_file) if ca_file else None}
 
 
 def context_for(ca_file: str) -> SSLContext:

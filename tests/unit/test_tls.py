@@ -10,7 +10,7 @@ import pytest
 import urllib3
 from urllib3.exceptions import SSLError
 
-from ogdc_shared.tls import context_for
+from ogdc_shared.tls import checking, context_for
 from support.certificates import Certificate, issued_by_a_cluster
 from support.http import FileServer
 
@@ -72,3 +72,8 @@ def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, content: str | None
 
     with pytest.raises(SSLError, match=r"authority\.pem"):
         context_for(str(path))
+
+
+def test_without_a_file_the_systems_authorities_count(server: FileServer):
+    with urllib3.PoolManager(**checking(None)) as pool, pytest.raises(SSLError):
+        pool.request("GET", server.url, retries=False)

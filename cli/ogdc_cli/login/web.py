@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 import msgspec
@@ -15,6 +15,7 @@ from ogdc_cli.settings import ClientSettings
 from ogdc_shared.errors import OgdcError
 from ogdc_shared.servers.proxies import proxy_of
 from ogdc_shared.shortening import shortened
+from ogdc_shared.tls import checking
 
 _Document = TypeVar("_Document", bound=msgspec.Struct)
 _MAX_BYTES = 1 << 18
@@ -121,7 +122,7 @@ class Web:
         return _Answer(response.status, content, response.headers.get("Location", ""))
 
     def _pool(self, url: str) -> urllib3.PoolManager:
-        tls: dict[str, Any] = {"cert_reqs": "CERT_REQUIRED", "ca_certs": self._settings.ca_file}
+        tls = checking(self._settings.ca_file)
         if is_loopback(url) and not self._settings.verify_tls:
             tls = {"cert_reqs": "CERT_NONE"}
         proxy = None if is_loopback(url) else proxy_of(url)

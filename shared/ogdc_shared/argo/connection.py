@@ -18,7 +18,7 @@ from ogdc_shared.config import ArgoSettings
 from ogdc_shared.errors import ArgoUnavailableError, ConfigurationError
 from ogdc_shared.telemetry.base import Telemetry
 from ogdc_shared.telemetry.tracing import current
-from ogdc_shared.tls import context_for
+from ogdc_shared.tls import checking
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager
@@ -136,12 +136,8 @@ class Connection:
         if not settings.verify_tls:
             _log.warning("Argo's certificate is not checked (ARGO_VERIFY_TLS).")
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # with each call
-        return urllib3.PoolManager(
-            num_pools=1,
-            maxsize=16,
-            cert_reqs="CERT_REQUIRED" if settings.verify_tls else "CERT_NONE",
-            ssl_context=context_for(settings.ca_file) if settings.verify_tls and settings.ca_file else None,
-        )
+        tls = checking(settings.ca_file) if settings.verify_tls else {"cert_reqs": "CERT_NONE"}
+        return urllib3.PoolManager(num_pools=1, maxsize=16, **tls)
 
     def _unusable(self, why: str) -> ConfigurationError:
         return ConfigurationError(
