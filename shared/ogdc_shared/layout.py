@@ -89,6 +89,11 @@ def reused_key(run_name: str) -> str:
     return f"{run_prefix(run_name)}reused.json"
 
 
+def reused_facts_key(run_name: str) -> str:
+    """Key of the facts of the tasks whose results a run has taken whole, one after the other."""
+    return f"{run_prefix(run_name)}reused-facts"
+
+
 def output_key(run_name: str, recipe_id: str) -> str:
     """Key of the one zip a recipe with `output: temporary` leaves."""
     return f"runs/{run_name}/output/{recipe_id}.zip"
@@ -212,6 +217,8 @@ REUSED_COUNT_PATH = "/tmp/ogdc-reused"  # noqa: S108  as above
 """Where `reuse` writes how many are not."""
 REUSED_PATH = "/tmp/ogdc-reused.json"  # noqa: S108  as above
 """What `reuse` leaves under `reused_key`."""
+REUSED_FACTS_PATH = "/tmp/ogdc-reused-facts"  # noqa: S108  as above
+"""What `reuse` leaves under `reused_facts_key`."""
 RECIPE_PATH = "/ogdc/recipe"
 """The unpacked recipe snapshot, which commands find as `RECIPE_DIR` and cannot change."""
 DESCRIPTION_PATH = "/ogdc/run.json"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import ExitStack
 
 from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
@@ -74,6 +75,7 @@ class Gathering:
         software: Names and versions of what they ran with.
         images: The container image of each stage, where its tasks ran in one.
         problems: What of all this is not known, in words.
+        reused: How many tasks' results were taken, in whole or in part, of which earlier run.
     """
 
     def __init__(self, run: RunDescription) -> None:
@@ -83,6 +85,7 @@ class Gathering:
         self.software: dict[str, str] = {}
         self.images: dict[str, str] = {}
         self.problems: list[str] = []
+        self.reused: Counter[str] = Counter()
         self._last = run.stages[-1].name if run.stages else ""
         self._known = {(stage.name, each.number) for stage in run.stages for each in stage.commands}
         self._with_results = {stage.name for stage in run.stages if stage.has_results}
@@ -129,6 +132,9 @@ class Gathering:
     def _take_head(self, task: TaskRecord, head: dict[str, Any]) -> None:
         if image := text_of(head.get("image")):
             self.images.setdefault(task.stage, image)
+        reused = head.get("reused")
+        if isinstance(reused, dict) and (run := text_of(reused.get("run"))[:63]):
+            self.reused[run] += 1
         software = head.get("software")
         for name, version in software.items() if isinstance(software, dict) else ():
             if len(self.software) < 20:

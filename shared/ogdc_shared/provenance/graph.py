@@ -14,9 +14,10 @@ from ogdc_shared.provenance.gathering import INLINE
 from ogdc_shared.provenance.recipe_copy import RECIPE, WITHHELD
 from ogdc_shared.provenance.tables import EXECUTIONS, FILES
 from ogdc_shared.provenance.values import shown_time
+from ogdc_shared.several import several
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from typing import Any
 
     from ogdc_shared.provenance.description import RunDescription
@@ -166,10 +167,16 @@ class Graph:
             name, kind = f"{RECIPE}/{uris.path_uri(file.path)}", make.media_type(file.path)
             add(entity(name, "File", name=file.path, encodingFormat=kind, **_measured(file)))
 
+    def _reused(self) -> Iterator[str]:
+        """Say whose results were taken; what is told of their tasks is how those runs made them."""
+        if taken := self._gathered.reused:
+            runs = several([f"{count} reused from run {run}" for run, count in taken.most_common()])
+            yield f"Results of tasks: {runs}."
+
     def _root(self) -> dict[str, Any]:
         run = self._run
-        unknown = " ".join(self._gathered.problems)
-        about = f"How run {run.name} of the recipe {run.recipe_id} came to its end ({run.status}). {unknown}"
+        notes = " ".join([*self._reused(), *self._gathered.problems])
+        about = f"How run {run.name} of the recipe {run.recipe_id} came to its end ({run.status}). {notes}"
         return entity(
             "./",
             "Dataset",

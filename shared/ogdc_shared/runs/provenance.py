@@ -16,13 +16,14 @@ from ogdc_shared.context import Context
 from ogdc_shared.db.runs import Run
 from ogdc_shared.db.tasks import list_tasks
 from ogdc_shared.errors import OutputUnavailableError, RunStateError
-from ogdc_shared.layout import description_key, facts_key, snapshot_key
+from ogdc_shared.layout import PROCESS, description_key, facts_key, snapshot_key
 from ogdc_shared.phases import TERMINAL_PHASES, Phase
 from ogdc_shared.provenance.crate import write_crate
 from ogdc_shared.provenance.description import RunDescription
 from ogdc_shared.provenance.task_facts import TaskRecord
 from ogdc_shared.recipe.bundle import unpack
 from ogdc_shared.runs.read import reconciled_run
+from ogdc_shared.runs.taken import taken_facts
 from ogdc_shared.storage.store import ArtifactNotFoundError
 
 if TYPE_CHECKING:
@@ -102,6 +103,10 @@ def _tasks(context: Context, run: Run, scratch: Path) -> Iterator[TaskRecord]:
                 yield record
                 if record.facts:
                     Path(record.facts).unlink()
+    for number, facts in taken_facts(context, run):
+        path = scratch / "taken"
+        path.write_bytes(facts)
+        yield TaskRecord(PROCESS, number, facts=str(path))
 
 
 def _ended(context: Context, run: Run) -> Iterator[TaskState]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from ogdc_shared.context import Context
 from ogdc_shared.db.runs import Run
-from ogdc_shared.layout import reused_key
+from ogdc_shared.layout import reused_facts_key, reused_key
 from ogdc_shared.storage.store import ArtifactNotFoundError
 
 
@@ -20,6 +21,10 @@ class TakenPartition(NamedTuple):
     """Of how many commands it is the result."""
     whole: bool
     """Whether nothing was left to do."""
+    begin: int = 0
+    """Where in the object of all such facts those of its task begin."""
+    size: int = 0
+    """Their bytes; 0: none were kept."""
 
     def to_text(self) -> str:
         """Say it in words."""
@@ -37,6 +42,24 @@ def taken_partitions(context: Context, run: Run) -> dict[int, TakenPartition]:
     """
     try:
         stored = json.loads(context.store.get(reused_key(run.name)))
-        return {int(number): TakenPartition(*taken[:3]) for number, taken in stored.items()}
+        return {int(number): TakenPartition(*taken[:5]) for number, taken in stored.items()}
     except (ArtifactNotFoundError, ValueError, TypeError, AttributeError):
         return {}
+
+
+def taken_facts(context: Context, run: Run) -> Iterator[tuple[int, bytes]]:
+    """Yield the facts of each task whose result was taken whole, with the partition that it is of here.
+
+    Raises:
+        StorageUnavailableError: the artifact store does not answer.
+    """
+    whole = {number: each for number, each in taken_partitions(context, run).items() if each.whole}
+    if not whole:
+        return
+    try:
+        stored = context.store.get(reused_facts_key(run.name))
+    except ArtifactNotFoundError:
+        return
+    for number, each in sorted(whole.items()):
+        if each.size:
+            yield number, stored[each.begin : each.begin + each.size]

@@ -143,6 +143,7 @@ def reuse_template(stage: Stage, *, name: str, recipe: RecipeFacts, settings: Se
             ],
             artifacts=[
                 file_artifact("reused", path=layout.REUSED_PATH, key=layout.reused_key(name)),
+                file_artifact("facts", path=layout.REUSED_FACTS_PATH, key=layout.reused_facts_key(name)),
                 log_artifact(name, layout.REUSE_TASK),
             ],
         ),

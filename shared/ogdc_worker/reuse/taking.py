@@ -32,6 +32,7 @@ from ogdc_worker.reuse.store import Entry, NotAsKeptError, Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import BinaryIO
 
     from ogdc_shared.plan import Plan
     from ogdc_worker.report import Reporter
@@ -54,6 +55,7 @@ class ReusePaths(NamedTuple):
     left: str = layout.LEFT_PATH
     reused: str = layout.REUSED_COUNT_PATH
     account: str = layout.REUSED_PATH
+    facts: str = layout.REUSED_FACTS_PATH
 
 
 class Taken(NamedTuple):
@@ -63,6 +65,10 @@ class Taken(NamedTuple):
     """The run that made it."""
     commands: int
     whole: bool
+    begin: int = 0
+    """Where in the file of all such facts those of its task begin."""
+    size: int = 0
+    """Their bytes."""
 
 
 def reuse(
@@ -98,7 +104,8 @@ def reuse(
         for _ in harvest(store, name, workspaces):
             pass
     partitions = [*_partitions(paths.packs, expected)]
-    taken = dict(_Taking(plan, store, paths, run).of_all(partitions))
+    with open(paths.facts, "wb") as facts:
+        taken = dict(_Taking(plan, store, paths, run, facts=facts).of_all(partitions))
     left = [each.number for each in partitions if not (found := taken.get(each.number)) or not found.whole]
     _write(paths.left, left)
     _write(paths.reused, len(partitions) - len(left))
@@ -116,13 +123,14 @@ def reuse(
 class _Taking:
     """Takes what is known for the partitions of one run."""
 
-    def __init__(self, plan: Plan, store: Store, paths: ReusePaths, run: str) -> None:
+    def __init__(self, plan: Plan, store: Store, paths: ReusePaths, run: str, *, facts: BinaryIO) -> None:
         assert plan.reuse is not None
         self._plan = plan
         self._reuse = plan.reuse
         self._store = store
         self._paths = paths
         self._run = run
+        self._facts = facts
         self._keys = Keys(plan.reuse, [each.text for each in plan.commands], os.environ)
 
     def of_all(self, partitions: list[Partition]) -> Iterator[tuple[int, Taken]]:
@@ -179,12 +187,12 @@ class _Taking:
         """Put a result into a partition's workspace, which appears at once."""
         about, last = entry.about, len(self._plan.commands)
         is_whole = about.whole and about.commands == last
+        begin, facts = self._facts.tell(), b""
         draft = self._store.draft()
         try:
-            os.mkdir(f"{draft}/input_dir")
             self._store.take(entry, f"{draft}/output_dir", linked=is_whole)
             if is_whole:
-                self._put_end(entry, draft, number)
+                facts = self._put_end(entry, draft, number)
             else:
                 self._put_middle(entry, draft, keys)
             place = self._workspace(number)
@@ -193,18 +201,19 @@ class _Taking:
             os.rename(draft, place)
         finally:
             remove(draft)
-        return Taken(about.run, about.commands, is_whole)
+        self._facts.write(facts)
+        return Taken(about.run, about.commands, is_whole, begin, len(facts))
 
-    def _put_end(self, entry: Entry, draft: str, number: int) -> None:
-        for name in (layout.CHECKPOINT, layout.WARNINGS):
-            if (content := entry.read(name)) is not None:
-                _write_bytes(f"{draft}/{name}", content)
-        if (facts := entry.read(layout.FACTS)) is not None:
-            about = entry.about
-            _write_bytes(
-                f"{draft}/{layout.FACTS}",
-                taken_facts(facts, partition=number, run=about.run, commands=about.commands),
-            )
+    def _put_end(self, entry: Entry, draft: str, number: int) -> bytes:
+        """Put what `publish` reads of a task that has ended; returns its facts."""
+        if (warnings := entry.read(layout.WARNINGS)) is not None:
+            _write_bytes(f"{draft}/{layout.WARNINGS}", warnings)
+        kept, about = entry.read(layout.FACTS), entry.about
+        if kept is None:
+            return b""
+        facts = taken_facts(kept, partition=number, run=about.run, commands=about.commands)
+        _write_bytes(f"{draft}/{layout.FACTS}", facts)
+        return facts
 
     def _put_middle(self, entry: Entry, draft: str, keys: list[str]) -> None:
         about = entry.about
@@ -213,6 +222,7 @@ class _Taking:
         if b"copy" in steps:
             raise _UnfitError
         ended = steps.index(f"run {about.commands}".encode())
+        os.mkdir(f"{draft}/input_dir")
         _write_bytes(f"{draft}/{layout.CHECKPOINT}", b"\n".join(lines[: ended + 1]) + b"\n")
         reused = {"event": "reused", "run": about.run, "commands": about.commands}
         journal = (entry.read(layout.JOURNAL) or b"") + json.dumps(reused).encode() + b"\n"

@@ -1,0 +1,139 @@
+"""Whatever is edited between two runs, what is found in the store is what running would make."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ogdc_shared.plan import InputFile, Reuse
+from ogdc_worker.reuse.inputs import of_all
+from ogdc_worker.reuse.keys import Keys
+from ogdc_worker.reuse.store import FILES, About, NotAsKeptError, Store, described
+from support.effort import THOROUGH
+
+EDITS = 25
+"""In a row."""
+_few = st.integers(0, 2)
+_edit = st.one_of(
+    st.tuples(st.just("command"), _few, st.sampled_from(["tool a", "tool b", "tool a ", "toola"])),
+    st.tuples(st.just("more"), st.just(0), st.sampled_from(["tool a", "tool b"])),
+    st.tuples(st.just("fewer"), st.just(0), st.just("")),
+    st.tuples(st.just("swap"), _few, st.just("")),
+    st.tuples(st.just("input"), _few, st.sampled_from(["", "x", "y", "xy"])),
+    st.tuples(st.just("rename"), _few, st.sampled_from(["a", "b", "ab"])),
+    st.tuples(st.just("recipe"), st.just(0), st.sampled_from(["1", "2"])),
+    st.tuples(st.just("tool"), st.just(0), st.sampled_from(["1", "2", "12"])),
+    st.tuples(st.just("variable"), st.just(0), st.sampled_from(["C", "C.UTF-8"])),
+    st.tuples(st.just("image"), st.just(0), st.sampled_from(["worker:1", "worker:2"])),
+    st.tuples(st.just("published"), _few, st.sampled_from(["spoilt", ""])),
+)
+
+
+class World:
+    """A recipe, its inputs and its programs, edited between runs."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.commands = ["tool a", "tool b"]
+        self.inputs = [("a", "x"), ("b", "y")]
+        self.recipe, self.tool, self.variable, self.image = "1", "1", "C", "worker:1"
+        self.store = Store(str(directory / "store"))
+        self._time = 1_700_000_000
+        self._count = 0
+        (directory / "bin").mkdir()
+        self._install()
+
+    def edit(self, what: str, which: int, value: str) -> None:
+        if what == "command":
+            self.commands[which % len(self.commands)] = value
+        elif what == "more":
+            self.commands = [*self.commands, value][:4]
+        elif what == "fewer":
+            self.commands = self.commands[:-1] or self.commands
+        elif what == "swap":
+            self.commands.insert(0, self.commands.pop(which % len(self.commands)))
+        elif what in {"input", "rename"}:
+            name, content = self.inputs[which % 2]
+            changed = (name, value) if what == "input" else (value, content)
+            self.inputs[which % 2] = changed
+        elif what == "published":
+            self._spoil(which, value)
+        else:
+            setattr(self, what, value)
+            self._install()
+
+    def run(self) -> None:
+        """Take what is known, make the rest and keep it; and compare with what running all would make."""
+        keys = self._keys()
+        for at, key in reversed([*enumerate(keys, 1)]):
+            entry = self.store.find(key)
+            if entry is None:
+                continue
+            target = self._new("taken")
+            try:
+                self.store.take(entry, str(target), linked=True)
+            except NotAsKeptError:
+                self.store.drop(key)
+                continue
+            assert {path.name: path.read_text() for path in target.iterdir()} == self._made(at)
+            break
+        for at, key in enumerate(keys, 1):
+            self._keep(at, key)
+
+    def _keep(self, at: int, key: str) -> None:
+        draft = self.store.draft()
+        outputs = Path(draft, FILES)
+        outputs.mkdir()
+        for name, text in self._made(at).items():
+            (outputs / name).write_text(text)
+        self.store.add(draft, About(key, at, (), described(str(outputs), most=1 << 20), run="r"))
+
+    def _made(self, commands: int) -> dict[str, str]:
+        """What so many commands make of the inputs: all that may have a say has one."""
+        parts = [self.recipe, self.tool, self.variable, self.image, *self.commands[:commands]]
+        return {"out": hashlib.sha256(repr([parts, sorted(self.inputs)]).encode()).hexdigest()}
+
+    def _keys(self) -> list[str]:
+        files = tuple(InputFile(f"u{number}") for number in range(2))
+        fetched = {
+            f"u{number}": (name, f"sha256:{hashlib.sha256(content.encode()).hexdigest()}")
+            for number, (name, content) in enumerate(self.inputs)
+        }
+        inputs = of_all(files, recipe="", fetched=fetched)
+        assert inputs is not None
+        environ = {"PATH": str(self.directory / "bin"), "LANG": self.variable, "OGDC_IMAGE": self.image}
+        return Keys(Reuse(self.recipe, len(self.commands)), self.commands, environ).of(inputs)
+
+    def _install(self) -> None:
+        tool = self.directory / "bin" / "tool"
+        if not tool.exists() or tool.read_text() != self.tool:
+            self._time += 1
+            tool.write_text(self.tool)
+            os.utime(tool, (self._time, self._time))
+
+    def _spoil(self, which: int, value: str) -> None:
+        """Edit what was taken, which may be the very file that is kept."""
+        taken = [*self.directory.glob("taken-*/out")]
+        if taken:
+            taken[which % len(taken)].write_text(value)
+
+    def _new(self, name: str) -> Path:
+        self._count += 1
+        return self.directory / f"{name}-{self._count}"
+
+
+@settings(max_examples=10_000 // EDITS if THOROUGH else 12, deadline=None)
+@given(edits=st.lists(_edit, min_size=EDITS if THOROUGH else 8, max_size=EDITS))
+def test_what_is_found_is_what_running_would_make(edits: list[Any]) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        world = World(Path(directory))
+        world.run()
+        for edit in edits:
+            world.edit(*edit)
+            world.run()
