@@ -62,8 +62,12 @@ def define_trigger(context: Context, *, caller: Caller, asked: Mapping[str, Any]
     if new.recipe_path is not None:
         from ogdc_shared.runs.recipes import RecipeSource, opened_recipe
 
-        with opened_recipe(context, RecipeSource(location=new.recipe_path)):
-            pass  # it can be read and is valid
+        with opened_recipe(context, RecipeSource(location=new.recipe_path)) as recipe:
+            if asked_for := [each.name for each in recipe.meta.parameters if each.is_required]:
+                raise InvalidRequestError(
+                    f"recipe_path: each run has to be given the recipe's parameter {asked_for[0]}, and "
+                    "triggers give none; give it a default."
+                )
     with context.database.transaction() as conn:
         trigger = record.add_trigger(conn, new, owner=caller_id(conn, caller))
         what = {"bucket": trigger.bucket} if trigger.bucket else {"schedule": trigger.schedule}

@@ -23,7 +23,7 @@ from ogdc_shared.layout import plan_key
 from ogdc_shared.plan import Plan
 from ogdc_shared.sweep import sweep
 from ogdc_shared.triggers.uploads import resume_uploads
-from support import uploads
+from support import recipes, uploads
 from support.accounts import Member, member
 from support.argo_server import ArgoServer
 from support.http import FileServer
@@ -585,6 +585,18 @@ class TestTriggers:
     @pytest.mark.parametrize("body", [b"", b"[]", b"{", b'"text"'])
     def test_that_are_none(self, submit, body: bytes):
         assert submit.post("/triggers", data=body, content_type="application/json").status_code == 400
+
+    def test_of_a_recipe_that_has_to_be_given_values(self, submit, site: FileServer):
+        files = {
+            name: str(text) for name, text in recipes.recipe_files(parameters=[{"name": "YEAR"}]).items()
+        }
+        (site.directory / "asks.zip").write_bytes(bundle(files))
+        asked = {"name": "a", "bucket": "b", "recipe_path": f"{site.url}/asks.zip"}
+
+        answer = submit.post("/triggers", json=asked)
+
+        assert answer.status_code == 400
+        assert "parameter YEAR" in answer.get_json()["detail"]
 
     def test_of_a_recipe_that_is_not_there(self, submit, site: FileServer):
         asked = {"name": "a", "bucket": "b", "recipe_path": f"{site.url}/nothing.zip"}

@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ogdc_shared.errors import InvalidRecipeError
+from ogdc_shared.plan import Plan
 from ogdc_worker import report
 from ogdc_worker.process.command import run_command
+from ogdc_worker.process.execution import Execution
 from ogdc_worker.secrets import Mask, read_secrets
 
 _VALUE = st.text('abAB*\n"é ', min_size=4, max_size=12).filter(lambda text: len(text.strip()) >= 4)
@@ -53,6 +58,15 @@ def test_secrets_are_read_as_kubernetes_mounts_them(tmp_path: Path) -> None:
         (tmp_path / "earthdata").mkdir(exist_ok=True)
         (tmp_path / "earthdata" / name).write_text(value)
     assert read_secrets(str(tmp_path)) == {"TOKEN": "abc"}
+
+
+def test_a_secret_and_a_parameter_of_one_name_run_nothing(tmp_path: Path) -> None:
+    (tmp_path / "earthdata").mkdir()
+    (tmp_path / "earthdata" / "TOKEN").write_text("abcd")
+    plan = Plan("seals", (), variables=(("TOKEN", "mine"),))
+    paths: Any = SimpleNamespace(secrets=str(tmp_path))
+    with pytest.raises(InvalidRecipeError, match="TOKEN comes from a secret and from a parameter"):
+        Execution(plan, paths, cast("Any", None))
 
 
 def test_what_a_command_prints_is_masked_in_the_log_and_in_what_is_kept_of_it(
