@@ -77,7 +77,8 @@ class Partitioning(NamedTuple):
     """How files are divided among tasks (see `partitioning.divide`); by default one task has them all."""
 
     strategy: str = "files"
-    """`files`: partitions of `size` files each. `size`: as many partitions, each with about as many bytes."""
+    """`files`: partitions of `size` files each. `size`: as many partitions, each with about as many bytes.
+    `names`: of `size` files at most, divided where their names say so."""
     size: int | None = None
     """Files in one partition."""
     bytes: int | None = None

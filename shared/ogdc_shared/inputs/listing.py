@@ -7,6 +7,7 @@ from itertools import chain
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, NamedTuple
 
+from ogdc_shared.digests import digest
 from ogdc_shared.inputs.partitioning import UNKNOWN, divide
 from ogdc_shared.items import Wanted, item_path, may_be_part, members_of
 from ogdc_shared.plan import Division, read_file, render_file, render_manifest
@@ -29,10 +30,12 @@ class Items(NamedTuple):
     """Bytes of each, or `partitioning.UNKNOWN`."""
     members: Sequence[Sequence[int]] | None = None
     """Positions of the files of each; None: each item is one file, in order."""
+    names: Sequence[int] = ()
+    """A number for each that stands for its name; none where nobody asks for names."""
 
     def divided(self, how: Partitioning) -> Iterator[Sequence[int]]:
         """Yield the positions of the files of each partition, as `partitioning.divide` divides the items."""
-        partitions = divide(self.sizes, how)
+        partitions = divide(self.sizes, how, self.names)
         if self.members is None:
             return partitions
         return (
@@ -96,7 +99,12 @@ class Listing:
         """Say what of the files is divided among the tasks of a stage."""
         if not plan.partitioning.divides:
             return Items(self.sizes)
-        return self._keys() if plan.by_key or plan.shares else self.items(plan.items)
+        items = self._keys() if plan.by_key or plan.shares else self.items(plan.items)
+        return items._replace(names=self._names(items)) if plan.partitioning.strategy == "names" else items
+
+    def _names(self, items: Items) -> Sequence[int]:
+        of_files = array("Q", (_number(item_path(file)) for file in self._files()))
+        return of_files if items.members is None else [of_files[item[0]] for item in items.members]
 
     def manifest(self, number: int, positions: Sequence[int]) -> bytes:
         """Return the manifest of a partition (see `plan.Partition`) of the files at these positions."""
@@ -138,6 +146,10 @@ class Listing:
     def _read(self, start: int, end: int) -> bytes:
         self._file.seek(self._ends[start])
         return self._file.read(self._ends[end] - self._ends[start])
+
+
+def _number(name: str) -> int:
+    return int(digest(name.encode(errors="surrogatepass"))[:16], 16)
 
 
 def measure(sizes: Sequence[int], partitions: Iterable[Sequence[int]]) -> Division:

@@ -20,7 +20,7 @@ UNKNOWN = -1
 _KEY = "meta.yml: workflow.parallel"
 
 
-def divide(sizes: Sequence[int], how: Partitioning) -> Iterator[Sequence[int]]:
+def divide(sizes: Sequence[int], how: Partitioning, names: Sequence[int] = ()) -> Iterator[Sequence[int]]:
     """Yield the positions of the files of each partition, in order; every position is in one partition.
 
     Args:
@@ -28,13 +28,17 @@ def divide(sizes: Sequence[int], how: Partitioning) -> Iterator[Sequence[int]]:
         how: What is wanted. By `files`, 7 files in partitions of 3 are divided into 3, 3 and 1. By `size`
             there are as many partitions, or as many as have about `bytes` bytes, each as large as the others
             as far as the files allow: none is above the mean by more than one file. Where no size is known,
-            that is the same as by `files`.
+            that is the same as by `files`. By `names` a partition ends where the name of its last file says
+            so, or once it has `size` files: a new file changes its own partition, and seldom the next.
+        names: A number for each file that stands for its name; for `names`.
 
     Raises:
         InvalidRecipeError: that would be too many partitions, or by sizes of which none is known.
     """
     if not sizes:
         return iter(())
+    if how.strategy == "names":
+        return _by_names(names, how)
     count = _count(sizes, how)
     if count > how.most:
         raise InvalidRecipeError(_too_many(sizes, how, count=count))
@@ -45,6 +49,27 @@ def divide(sizes: Sequence[int], how: Partitioning) -> Iterator[Sequence[int]]:
 
 def _consecutive(files: int, size: int) -> Iterator[Sequence[int]]:
     return (range(start, min(start + size, files)) for start in range(0, files, size))
+
+
+def _by_names(names: Sequence[int], how: Partitioning) -> Iterator[Sequence[int]]:
+    """Divide where names say so, on average in the middle of what a partition may have.
+
+    Source: A. Muthitacharoen et al., "A Low-bandwidth Network File System", 2001 (content-defined chunks).
+    """
+    size = how.size or 2 << max(0, -(-len(names) // how.tasks) - 1).bit_length()
+    found, start = [], 0
+    for position, name in enumerate(names, start=1):
+        if name % max(1, size // 2) == 0 or position - start == size:
+            found.append(range(start, position))
+            start = position
+    if start < len(names):
+        found.append(range(start, len(names)))
+    if len(found) > how.most:
+        raise InvalidRecipeError(
+            f"{_KEY}: by the names of {len(names):,} files there are {len(found):,} partitions, and no run "
+            f"may have more than {how.most:,}; give a larger partition_size than {size:,}."
+        )
+    return iter(found)
 
 
 def _balanced(weights: Sequence[int], count: int) -> Iterator[Sequence[int]]:

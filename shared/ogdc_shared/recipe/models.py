@@ -39,9 +39,11 @@ class Parallel(Strict):
     """
 
     enabled: bool = False
-    partition_strategy: Literal["files", "size"] = Field(
+    partition_strategy: Literal["files", "size", "names"] = Field(
         default="files",
-        description="files: as many files in each partition; size: about as many bytes in each.",
+        description="files: as many files in each partition; size: about as many bytes in each; "
+        "names: as many files at most, divided where their names say so: a new file leaves the other "
+        "partitions as they were.",
     )
     partition_size: Count | None = Field(
         default=None,
@@ -72,7 +74,7 @@ class Parallel(Strict):
     @field_validator("partition_bytes")
     @classmethod
     def _fit_the_strategy(cls, value: int | None, info: ValidationInfo) -> int | None:
-        if info.data.get("partition_strategy") == "files":
+        if info.data.get("partition_strategy") != "size":
             raise ValueError("is for `partition_strategy: size`; add that, or give partition_size instead.")
         if info.data.get("partition_size") is not None:
             raise ValueError("contradicts partition_size; give one of the two.")

@@ -162,7 +162,7 @@ def test_a_volume_input_has_a_pattern_for_all_files() -> None:
         ),
         (
             {"workflow": {"parallel": {"partition_strategy": "rows"}}},
-            "workflow.parallel.partition_strategy: 'rows' cannot be used; give 'files' or 'size'.",
+            "workflow.parallel.partition_strategy: 'rows' cannot be used; give 'files', 'size' or 'names'.",
         ),
         (
             {"workflow": {"parallel": {"partition_bytes": "1Gi"}}},
