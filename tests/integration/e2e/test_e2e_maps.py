@@ -186,7 +186,7 @@ VIEWS = {
 READY = {
     "overview": "On the command line",
     "logs": "lines",
-    "task": "outputs_checked",
+    "task": "looked at",
     "recipe": "recipe.sh",
     "inputs": "sha256",
     "outputs": "square.gpkg",
