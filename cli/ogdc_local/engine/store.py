@@ -166,17 +166,18 @@ class Store:
         """A workflow to go on with; None where it is gone or has ended."""
         with self._reader() as connection:
             row = connection.execute(
-                "SELECT name, namespace, spec, shutdown,"
+                "SELECT name, namespace, labels, spec, shutdown,"
                 " phase, message, progress, started_at, finished_at, expires_at"
                 " FROM workflows WHERE uid = ? AND finished_at IS NULL",
                 (uid,),
             ).fetchone()
             if row is None:
                 return None
-            name, namespace, spec, shutdown, *head = row
+            name, namespace, labels, spec, shutdown, *head = row
+            metadata = {"name": name, "namespace": namespace, "labels": json.loads(labels)}
             return Saved(
                 uid=uid,
-                manifest={"metadata": {"name": name, "namespace": namespace}, "spec": json.loads(spec)},
+                manifest={"metadata": metadata, "spec": json.loads(spec)},
                 head=WorkflowRow(*head),
                 shutdown=shutdown,
                 nodes=tuple(read_nodes(connection, uid)),

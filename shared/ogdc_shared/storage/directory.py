@@ -56,7 +56,7 @@ class DirectoryStore:
         """See `ArtifactStore`; they go to disk some at a time."""
         left = ((self.path(key), data) for key, data in artifacts)
         while some := list(islice(left, _TOGETHER)):
-            with disk_errors("artifacts"):
+            with disk_errors("the files of a run"):
                 write_together(some)
 
     def put_unsynced(self, key: str, source: Path) -> None:

@@ -29,11 +29,13 @@ def scatter(
         InputError: an input cannot be used.
     """
     check_crs(config)
-    write_colors(output, make_colors(config.statistics))
+    colors = make_colors(config.statistics)
     for name in _names(config, inputs, warn):
         # A name that is new for each file, and the same whenever it is read.
         directory = output / hashlib.sha256(name.encode()).hexdigest()[:16]
         _scatter_file(inputs / name, name, directory, config, warn, footprints)
+    if any(output.glob("*")):  # alone they would pass for something to go on with
+        write_colors(output, colors)
 
 
 def _scatter_file(  # noqa: PLR0917  one place calls it

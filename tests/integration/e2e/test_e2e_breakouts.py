@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 import pytest
 
+from ogdc_shared.plan import SCOPE_LABEL
 from support.crates import outputs_alone
 from support.dataone import DataFile, MemberNode
 from support.http import Answer, FileServer
@@ -26,6 +27,8 @@ TOUCH = "touch${IFS}" + CANARY
 COPY_ALL = "cp -a /input_dir/. /output_dir/"
 PACK = re.compile(r"\{\{=sprig\.div\(inputs\.parameters\.partition, [0-9]+\)\}\}")
 """The one expression that is the compiler's own."""
+SCOPE = f"{{{{workflow.labels.{SCOPE_LABEL}}}}}"
+"""A tag of its own, whose value is a digest."""
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +41,7 @@ def no_canary(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def without_what_is_ours(manifest: str) -> str:
-    """A workflow without its own expression, and without what `publish` warns of.
+    """A workflow without its own expression and tag, and without what `publish` warns of.
 
     A warning may name files; nothing reads it as a template.
     """
@@ -46,7 +49,7 @@ def without_what_is_ours(manifest: str) -> str:
     for node in workflow["status"]["nodes"].values():
         parameters = node.get("outputs", {}).get("parameters", [])
         parameters[:] = [parameter for parameter in parameters if parameter["name"] != "warnings"]
-    return PACK.sub("", json.dumps(workflow, ensure_ascii=False))
+    return PACK.sub("", json.dumps(workflow, ensure_ascii=False)).replace(SCOPE, "")
 
 
 def run_and_look(stack: Stack, directory: Path) -> dict[str, bytes]:

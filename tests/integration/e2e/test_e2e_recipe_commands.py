@@ -103,7 +103,7 @@ def test_repository_that_is_none_is_explained(cli: Cli, repository: Path, tmp_pa
 
 def test_compiled_manifest_is_the_one_a_submission_makes(stack: Stack, tmp_path: Path) -> None:
     example = str(EXAMPLES / "temporary-outlines")
-    name = stack.cli("submit", "--json", example).json()["name"]
+    name = stack.cli("submit", "--fresh", "--json", example).json()["name"]
     submitted = json.loads(stack.manifest(name))
     local = {"ARGO_NAMESPACE": "local", "OGDC_WORKFLOW_PVC_NAME": "workflow"}
     compiled = stack.cli("compile", example, **local)

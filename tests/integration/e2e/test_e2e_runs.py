@@ -90,7 +90,7 @@ def test_submit_names_the_run_and_how_to_follow_it(stack: Stack, recipe) -> None
 
 
 def test_submit_and_wait_ends_with_how_to_fetch_the_result(stack: Stack, recipe, tmp_path: Path) -> None:
-    done = stack.cli("submit", "--wait", str(recipe("seal tags")))
+    done = stack.cli("submit", "--wait", "--fresh", str(recipe("seal tags")))
     assert done.code == 0
     fetch = done.out.splitlines()[-1].partition("Fetch the result with: ogdc-runner ")[2]
     fetched = stack.cli(*fetch.split(), cwd=tmp_path)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ogdc_shared.plan import SCOPE_LABEL
 from support.engine import Machine, fan_out, mount, nodes, phases, shell, task, workflow
 
 _ENGINE = """
@@ -94,6 +95,30 @@ def test_after_a_kill_running_tasks_run_again_and_finished_ones_do_not(tmp_path:
         "published": ["published"],
         "go": [],
     }
+
+
+def test_what_is_left_knows_the_labels_of_its_workflow(tmp_path: Path) -> None:
+    """They are named by templates whose tasks begin under the next engine only."""
+    named = f"{{{{workflow.labels.{SCOPE_LABEL}}}}}"
+    wait = "echo begun > /mnt/workflow/begun; while [ ! -e /mnt/workflow/go ]; do sleep 0.02; done"
+    publish = f"echo {named} > /mnt/workflow/published"
+    mounts = [mount("/mnt/workflow")]
+    made = workflow(
+        "labelled",
+        tasks=[task("process"), task("publish", depends="process")],
+        templates=[shell("process", wait, mounts=mounts), shell("publish", publish, mounts=mounts)],
+    )
+    made["metadata"]["labels"][SCOPE_LABEL] = "mine"
+    with Machine(tmp_path) as machine:
+        machine.create(made)
+        machine.wait_for_file(machine.volume / "begun")
+
+    with Machine(tmp_path) as machine:
+        (machine.volume / "go").touch()
+        found = machine.wait("labelled")
+
+    assert found["status"]["phase"] == "Succeeded"
+    assert (tmp_path / "volume/published").read_text() == "mine\n"
 
 
 def test_killing_the_engine_leaves_no_process(tmp_path: Path) -> None:
