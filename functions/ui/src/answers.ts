@@ -50,7 +50,11 @@ export interface RunDetail extends Run {
   stages: Stage[];
   tasks: Task[];
   warnings: { kind: string; message: string; partition: number | null }[];
-  trigger: { name: string; upload: { bucket: string; key: string } } | null;
+  trigger: {
+    name: string;
+    upload: { bucket: string; key: string } | null;
+    scheduled_for?: string | null;
+  } | null;
 }
 
 export interface RunList {

@@ -47,7 +47,7 @@ function Summary({ run }: { run: RunDetail }) {
     ["Took", duration(run.started_at, run.finished_at)],
     ["Inputs", inputs(run)],
     ["Output", run.output_type],
-    ["Started by upload", run.trigger ? `${run.trigger.upload.bucket}/${run.trigger.upload.key}` : ""],
+    ["Started by", origin(run)],
     ["Stopped by somebody", time(run.cancelled_at ?? null)],
     ["Removed", time(run.deleted_at)],
   ];
@@ -64,6 +64,13 @@ function Summary({ run }: { run: RunDetail }) {
       </dl>
     </>
   );
+}
+
+function origin(run: RunDetail): string {
+  if (!run.trigger) return "";
+  const { name, upload, scheduled_for } = run.trigger;
+  if (upload) return `upload ${upload.bucket}/${upload.key} (trigger ${name})`;
+  return `trigger ${name}, for ${time(scheduled_for ?? null)}`;
 }
 
 function inputs(run: RunDetail): string {

@@ -116,6 +116,19 @@ def test_a_run_is_cancelled_after_it_was_asked_once_more(
         released.set()
 
 
+def test_a_run_by_the_clock_says_so(page: Any, stack: Stack, recipe: Any) -> None:
+    directory = str(recipe("Nightly", COPY))
+    added = stack.cli("triggers", "add", "nightly", "--schedule", "0 3 * * *", "--recipe", directory)
+    assert added.code == 0, added
+    stack.sql("UPDATE triggers SET due_at = now() WHERE name = 'nightly'")
+    assert stack.api("POST", "/sweep").status == 200
+    [start] = stack.api("GET", "/triggers/nightly").body["starts"]
+
+    page.goto(f"{stack.url}/ui/?run={start['run']}")
+
+    expect(page.locator("dl.facts")).to_contain_text("trigger nightly, for")
+
+
 def test_filters_stand_in_the_address(page: Any, stack: Stack, recipe: Any, shoot: Any) -> None:
     good, bad = (submitted(stack, recipe(name, line)) for name, line in (("Good", COPY), ("Bad", "false")))
     for name in (good, bad):
