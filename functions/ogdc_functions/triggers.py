@@ -10,6 +10,7 @@ from ogdc_shared.api import answers, routes, trigger_answers
 from ogdc_shared.context import Context
 from ogdc_shared.errors import InvalidRequestError
 from ogdc_shared.json_text import read_json
+from ogdc_shared.redact import redact_url
 
 if TYPE_CHECKING:
     from ogdc_shared.db.runs import Run
@@ -108,7 +109,7 @@ def _trigger_view(trigger: Trigger) -> trigger_answers.Trigger:
         created_at=trigger.created_at,
         schedule=trigger.schedule,
         time_zone=trigger.time_zone,
-        watched=[shown_location(url) or url for url in trigger.watched],
+        watched=[redact_url(url) for url in trigger.watched],
         queues=trigger.queues,
         next_start_at=trigger.due_at,
     )

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from ogdc_shared import dns_label
 from ogdc_shared.auth.caller import Caller
@@ -179,11 +179,7 @@ def _check_watched(urls: Any) -> None:
 
 
 def _check_watched_url(url: Any) -> None:
-    try:
-        parts = urlsplit(url) if isinstance(url, str) and len(url) <= _MAX_URL and url.isprintable() else None
-    except ValueError:
-        parts = None
-    if not parts or parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc:
+    if _public_parts(url) is None:
         raise InvalidRequestError(f"watched: {url!r:.100} is no http or https URL without user name.")
 
 
@@ -207,13 +203,21 @@ def _check_kinds(kinds: Any) -> None:
 def _checked_url(url: Any) -> str | None:
     if url is None:
         return None
-    try:
-        parts = urlsplit(url) if isinstance(url, str) and len(url) <= _MAX_URL and url.isprintable() else None
-    except ValueError:
-        parts = None
-    fits = parts and parts.scheme in {"http", "https"} and parts.hostname
-    if not parts or not fits or "@" in parts.netloc or parts.query or parts.fragment:
+    parts = _public_parts(url)
+    if parts is None or parts.query or parts.fragment:
         raise InvalidRequestError(
             f"base_url={url!r:.100}: give an http or https URL without user name, query and fragment."
         )
     return parts.geturl().rstrip("/")
+
+
+def _public_parts(url: Any) -> SplitResult | None:
+    """The parts of an http or https URL without a user name; None: it is none, or too long."""
+    if not isinstance(url, str) or len(url) > _MAX_URL or not url.isprintable():
+        return None
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    fits = parts.scheme in {"http", "https"} and parts.hostname and "@" not in parts.netloc
+    return parts if fits else None

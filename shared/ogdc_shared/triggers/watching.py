@@ -9,6 +9,8 @@ from ogdc_shared.errors import InputNotFoundError, SourceUnavailableError
 from ogdc_shared.reach import Reach
 
 if TYPE_CHECKING:
+    from urllib3 import PoolManager
+
     from ogdc_shared.config import Settings
 
 _SECONDS = 15.0
@@ -22,6 +24,8 @@ def validators_of(urls: Sequence[str], *, settings: Settings) -> dict[str, str]:
         SourceUnavailableError: a server does not answer.
         ForbiddenError: it leads where services may not read.
     """
+    if not urls:
+        return {}
     import urllib3
 
     from ogdc_shared.connections import pool_manager
@@ -31,11 +35,9 @@ def validators_of(urls: Sequence[str], *, settings: Settings) -> dict[str, str]:
     return {url: _validator(pool, url) for url in urls}
 
 
-def _validator(pool: object, url: str) -> str:
-    from urllib3 import PoolManager
+def _validator(pool: PoolManager, url: str) -> str:
     from urllib3.exceptions import HTTPError
 
-    assert isinstance(pool, PoolManager)
     try:
         response = pool.request("HEAD", url, headers={"Accept-Encoding": "identity"})
     except (HTTPError, OSError) as exc:
