@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from flask import current_app
 
-from ogdc_functions.http.gunicorn_refusals import answer_gunicorn_refusals_in_json
+from ogdc_functions.http.gunicorn_defaults import configure_gunicorn
 from ogdc_functions.http.responses import prepare
 from ogdc_functions.http.routing import Served
 from ogdc_functions.logs import configure_logging
@@ -30,7 +30,7 @@ def start(build: Callable[[Context], Served]) -> Served:
     """
     configure_logging()
     prepare(current_app)
-    answer_gunicorn_refusals_in_json()
+    configure_gunicorn()
     for problem in unknown_variables(os.environ):
         _log.warning("%s", problem)
     context = Context(Settings.from_env())

@@ -115,6 +115,16 @@ def test_a_malformed_chunk_is_the_callers_fault(service: Service, log: Path, chu
     assert "Traceback" not in log.read_text()
 
 
+def test_nobody_controls_a_service_by_a_socket_in_the_home_of_its_user(
+    environment: pytest.MonkeyPatch, log: Path
+):
+    environment.setenv("GUNICORN_LOG_LEVEL", "debug")
+    with Service("submit", log=log) as service:
+        service.terminate()
+        assert service.wait() == 0
+    assert "Control socket disabled" in log.read_text()
+
+
 @pytest.mark.parametrize(
     ("request_", "code", "words"),
     [

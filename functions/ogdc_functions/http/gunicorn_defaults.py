@@ -1,4 +1,4 @@
-"""What gunicorn refuses before any function sees it, such as too many headers, is answered in JSON, too."""
+"""How gunicorn, which functions-framework starts without options of ours, is to behave."""
 
 from __future__ import annotations
 
@@ -8,14 +8,19 @@ import socket
 from ogdc_functions.http.responses import SECURITY_HEADERS
 
 
-def answer_gunicorn_refusals_in_json() -> None:
-    """Replace the one function by which gunicorn's workers answer such requests; it has no setting for this.
+def configure_gunicorn() -> None:
+    """Answer what gunicorn itself refuses in JSON, and open no socket to control it by.
 
-    Source: gunicorn, `handle_error` of workers/base.py, which calls `util.write_error`.
+    That socket lies at one path of the user's home for all services: each start would take it from the
+    others, a read-only home is an error in the log, and whoever has the user's id could stop the service.
+
+    Sources: gunicorn, `handle_error` of workers/base.py, which calls `util.write_error` and has no setting
+    for that; `control_socket_disable` of config.py, new in 25.1.
     """
-    from gunicorn import util
+    from gunicorn import config, util
 
     util.write_error = _write_error
+    config.ControlSocketDisable.default = True
 
 
 def _write_error(connection: socket.socket, status: int, reason: str, message: str) -> None:
