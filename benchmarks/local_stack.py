@@ -63,11 +63,11 @@ def measure_get_output(bench: Bench) -> list[Figure]:
 
 
 def measure_run(bench: Bench) -> list[Figure]:
-    """Run the example of four commands, and the same four in a plain shell."""
+    """Run the example of four commands, nothing taken from the run before, and the same in a plain shell."""
     script = _as_script(bench.new_directory())
 
     def run(stack: LocalStack) -> float:
-        return stack.seconds("run", str(_EXAMPLE), "--output-dir", str(bench.new_directory()))
+        return stack.seconds("run", "--fresh", str(_EXAMPLE), "--output-dir", str(bench.new_directory()))
 
     def first() -> float:
         with local_stack(bench, up=False) as stack:
