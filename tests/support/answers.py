@@ -39,6 +39,7 @@ def run_fields(**fields: Any) -> dict[str, Any]:
         "tasks": [],
         "warnings": [],
         "trigger": None,
+        "parameters": {},
     } | fields
 
 

@@ -69,9 +69,9 @@ def is_foreign(url: str) -> bool:
     return not re.match(r"http://127\.0\.0\.1:|data:|blob:", url)
 
 
-def submitted(stack: Stack, recipe: Path) -> str:
+def submitted(stack: Stack, recipe: Path, *options: str) -> str:
     """Submit a recipe and return the run's name."""
-    done = stack.cli("submit", "--json", str(recipe))
+    done = stack.cli("submit", "--json", *options, str(recipe))
     assert done.code == 0, done
     name: str = done.json()["name"]
     return name

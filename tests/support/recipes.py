@@ -49,6 +49,7 @@ def make_own_recipe(
     params: Sequence[dict[str, Any]] = (),
     output: str = "temporary",
     files: Mapping[str, str | bytes] | None = None,
+    parameters: Sequence[dict[str, Any]] = (),
     **workflow: Any,
 ) -> Path:
     """Write a recipe of some command lines; without others its input is a small file of its own.
@@ -60,6 +61,7 @@ def make_own_recipe(
         params: Its inputs.
         output: The type of its output.
         files: Files besides, or instead.
+        parameters: Its parameters.
         workflow: Keys of its `workflow`.
     """
     own = {
@@ -73,6 +75,7 @@ def make_own_recipe(
         input=inputs(*(params or [{"type": "file", "path": "words.txt"}])),
         output={"type": output},
         files=own | dict(files or {}),
+        **({"parameters": list(parameters)} if parameters else {}),
     )
 
 

@@ -33,10 +33,11 @@ function actionsOf(run: RunDetail): Action[] {
   return run.status === "Succeeded" ? [remove] : [retry, remove];
 }
 
-export function Actions(props: { run: RunDetail; me: Me | null; onChange: () => void }) {
+/** @param props.me Who asks; undefined: that is being asked; null: it could not be. */
+export function Actions(props: { run: RunDetail; me: Me | null | undefined; onChange: () => void }) {
   const [asked, setAsked] = useState<Action | null>(null);
   const [refusal, setRefusal] = useState<Refusal | null>(null);
-  if (props.me?.role === "viewer") return null;
+  if (props.me === undefined || props.me?.role === "viewer") return null;
 
   async function carryOut(action: Action): Promise<void> {
     setAsked(null);

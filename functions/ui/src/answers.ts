@@ -50,6 +50,8 @@ export interface RunDetail extends Run {
   stages: Stage[];
   tasks: Task[];
   warnings: { kind: string; message: string; partition: number | null }[];
+  /** What it was given for its recipe's parameters, or took by default. */
+  parameters: Record<string, unknown>;
   trigger: {
     name: string;
     upload: { bucket: string; key: string } | null;
@@ -132,6 +134,11 @@ const TERMINAL: ReadonlySet<string> = new Set(["Succeeded", "Failed", "Error"]);
 /** Whether a run has ended, after which nothing changes but by a retry or a removal. */
 export function hasEnded(run: Run): boolean {
   return TERMINAL.has(run.status);
+}
+
+/** How a run stands: of one that ended because somebody stopped it, that. */
+export function standing(run: Run): Phase | "Cancelled" {
+  return run.cancelled_at ? "Cancelled" : run.status;
 }
 
 const ORDER = ["Failed", "Error", "Running", "Pending", "Succeeded"];

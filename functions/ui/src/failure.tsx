@@ -1,6 +1,6 @@
 /** Why a run failed, before all else: the command, its exit code, and what it wrote. */
 
-import type { RunDetail } from "./answers";
+import { type RunDetail, standing } from "./answers";
 import { getText } from "./api";
 import { type FailedCommand, failedCommand, readLines } from "./log";
 import { Link, Pre } from "./parts";
@@ -10,7 +10,7 @@ const LINES = 2_000;
 const SHOWN = 40;
 
 export function Failure({ run }: { run: RunDetail }) {
-  const failed = run.status === "Failed" || run.status === "Error";
+  const failed = ["Failed", "Error"].includes(standing(run));
   const path = failed && !run.deleted_at ? `/runs/${run.name}/logs?tail=${LINES}` : null;
   const { data } = useAsked(path, getText);
   if (!failed) return run.message ? <p class="message">{run.message}</p> : null;

@@ -1,9 +1,9 @@
 /** The list of runs, newest first; its filters stand in the address. */
 
-import type { Run, RunList } from "./answers";
+import { type Run, type RunList, hasEnded, standing } from "./answers";
 import { Link, PhaseBadge, PhaseCounts, Problem, Table } from "./parts";
 import { type Place, goTo } from "./place";
-import { usePoll } from "./poll";
+import { PAUSE, usePoll } from "./poll";
 import { duration, time } from "./words";
 
 const STATUSES = ["Pending", "Running", "Succeeded", "Failed", "Error"];
@@ -12,11 +12,12 @@ const FILTERS: [name: string, label: string][] = [
   ["submitted_by", "Submitted by"],
   ["name_prefix", "Name begins with"],
 ];
+/** Where all that is shown has ended; only new runs can change it. */
 const MAX_PAUSE = 15_000;
 
 export function RunsPage({ place }: { place: Place }) {
   const query = new URLSearchParams(place);
-  const { data, refusal } = usePoll<RunList>(`/runs?${query}`, () => false, MAX_PAUSE);
+  const { data, refusal } = usePoll<RunList>(`/runs?${query}`, () => false, ({ runs }) => (runs.every(hasEnded) ? MAX_PAUSE : PAUSE));
   return (
     <main>
       <h1>Runs</h1>
@@ -77,7 +78,7 @@ function Runs({ list, place }: { list: RunList; place: Place }) {
 function Row({ run }: { run: Run }) {
   return (
     <tr>
-      <td><PhaseBadge phase={run.status} /></td>
+      <td><PhaseBadge phase={standing(run)} /></td>
       <td><Link to={{ run: run.name }}>{run.name}</Link></td>
       <td>{run.recipe_name}</td>
       <td>{run.submitted_by}</td>

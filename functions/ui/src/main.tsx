@@ -6,7 +6,7 @@ import type { Me } from "./answers";
 import { Refusal, get, showToken } from "./api";
 import { RunsPage } from "./list";
 import { Login } from "./login";
-import { comeBack, renew } from "./oauth";
+import { comeBack, isBack, renew } from "./oauth";
 import { moved, usePlace } from "./place";
 import { RunPage } from "./run";
 import { Link } from "./parts";
@@ -28,9 +28,10 @@ async function logIn(): Promise<void> {
 
 function Page() {
   const place = usePlace();
-  const [me, setMe] = useState<Me | null>(null);
+  const [me, setMe] = useState<Me | null | undefined>(undefined);
   const [refusal, setRefusal] = useState<Refusal | null>(null);
-  const [isReady, setReady] = useState(false);
+  // What is shown is asked for beside who asks; only a token that comes first is worth waiting for.
+  const [isReady, setReady] = useState(() => !isBack());
   const [wasTried, setTried] = useState(false);
 
   const identify = useCallback(async () => {

@@ -69,11 +69,17 @@ export async function leave({ issuer, client, scope }: Way): Promise<void> {
   location.assign(url);
 }
 
+/** Whether the issuer has sent this tab back. */
+export function isBack(): boolean {
+  const returned = new URLSearchParams(location.search);
+  return returned.has("state") && (returned.has("code") || returned.has("error"));
+}
+
 /** The tokens for what the issuer has sent this tab back with; null: it comes from elsewhere. */
 export async function comeBack(): Promise<{ way: Way; tokens: Tokens } | null> {
+  if (!isBack()) return null;
   const returned = new URLSearchParams(location.search);
   const kept = sessionStorage.getItem(KEPT);
-  if (!returned.has("state") || !(returned.has("code") || returned.has("error"))) return null;
   sessionStorage.removeItem(KEPT);
   const attempt = kept === null ? null : (JSON.parse(kept) as Attempt);
   history.replaceState(null, "", `${location.pathname}${attempt?.search ?? ""}`);

@@ -3,7 +3,7 @@
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import type { Counts, Phase } from "./answers";
-import type { Refusal } from "./api";
+import { type Refusal, hasToken } from "./api";
 import { type Place, goTo, hrefOf } from "./place";
 
 const SIGNS: Record<string, string> = {
@@ -12,6 +12,7 @@ const SIGNS: Record<string, string> = {
   Succeeded: "✓",
   Failed: "✗",
   Error: "!",
+  Cancelled: "■",
 };
 
 /** A phase by word, sign and colour, so that none of them is needed. */
@@ -43,7 +44,9 @@ export function Link(props: { to: Place; children: ComponentChildren; current?: 
   );
 }
 
+/** A refusal; not that nobody is logged in, for which the page has a view of its own. */
 export function Problem({ refusal }: { refusal: Refusal | null }) {
+  if (refusal?.status === 401 && !hasToken()) return null;
   return refusal && <p role="alert" class="problem">{refusal.message}</p>;
 }
 

@@ -3,7 +3,7 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { type Known, Refusal, getUnlessKnown } from "./api";
 
-const PAUSE = 2_000;
+export const PAUSE = 2_000;
 const GROWTH = 1.5;
 
 export interface Polled<T> {
@@ -16,9 +16,9 @@ export interface Polled<T> {
 /**
  * Ask for what is at a path until it is over.
  *
- * @param longest The pause, in milliseconds, that those without a change may grow to.
+ * @param longest The pause, in milliseconds, that those without a change may grow to, by what is known.
  */
-export function usePoll<T>(path: string, isOver: (data: T) => boolean, longest = PAUSE): Polled<T> {
+export function usePoll<T>(path: string, isOver: (data: T) => boolean, longest: (data: T) => number = () => PAUSE): Polled<T> {
   const [data, setData] = useState<T | null>(null);
   const [refusal, setRefusal] = useState<Refusal | null>(null);
   const poll = useRef<(() => void) | null>(null);
@@ -38,7 +38,7 @@ export function usePoll<T>(path: string, isOver: (data: T) => boolean, longest =
       try {
         const found: Known<T> = await getUnlessKnown(path, known);
         if (left) return;
-        pause = found === known ? Math.min(pause * GROWTH, longest) : PAUSE;
+        pause = found === known ? Math.min(pause * GROWTH, longest(found.answer)) : PAUSE;
         known = found;
         over = isOver(found.answer);
         setData(found.answer);

@@ -1,6 +1,6 @@
 /** One run: what failed, its stages, its tasks, and what belongs to it in tabs. */
 
-import { type Me, type RunDetail, hasEnded } from "./answers";
+import { type Me, type RunDetail, hasEnded, standing } from "./answers";
 import { Actions } from "./actions";
 import { apiAddress } from "./api";
 import { Failure } from "./failure";
@@ -8,7 +8,7 @@ import { Graph } from "./graph";
 import { Inputs } from "./inputs";
 import { Logs } from "./logs";
 import { Outputs } from "./outputs";
-import { Command, Link, PhaseBadge, Pre, Problem } from "./parts";
+import { Command, Link, PhaseBadge, Pre, Problem, Table } from "./parts";
 import type { Place } from "./place";
 import { useClock, usePoll } from "./poll";
 import { RecipeView } from "./recipe";
@@ -17,7 +17,7 @@ import { count, duration, size, time } from "./words";
 
 const TABS = { "": "Overview", logs: "Logs", recipe: "Recipe", inputs: "Inputs", outputs: "Outputs" };
 
-export function RunPage({ name, place, me }: { name: string; place: Place; me: Me | null }) {
+export function RunPage({ name, place, me }: { name: string; place: Place; me: Me | null | undefined }) {
   const path = `/runs/${encodeURIComponent(name)}`;
   const { data: run, refusal, again } = usePoll<RunDetail>(path, hasEnded);
   return (
@@ -48,13 +48,12 @@ function Summary({ run }: { run: RunDetail }) {
     ["Inputs", inputs(run)],
     ["Output", run.output_type],
     ["Started by", origin(run)],
-    ["Stopped by somebody", time(run.cancelled_at ?? null)],
     ["Removed", time(run.deleted_at)],
   ];
   return (
     <>
       <p class="status" role="status">
-        <PhaseBadge phase={run.status} />
+        <PhaseBadge phase={standing(run)} />
         {run.status === "Running" && run.progress && ` ${run.progress}`}
       </p>
       <dl class="facts">
@@ -109,10 +108,26 @@ function Overview({ run, place }: { run: RunDetail; place: Place }) {
     <>
       <Failure run={run} />
       <Warnings run={run} />
+      <Parameters run={run} />
       <Graph run={run} place={place} />
       <Tasks run={run} place={place} />
       <Commands run={run} />
     </>
+  );
+}
+
+function Parameters({ run }: { run: RunDetail }) {
+  const given = Object.entries(run.parameters);
+  if (given.length === 0) return null;
+  return (
+    <Table caption="Parameters that its commands got" head={["Parameter", "Value"]}>
+      {given.map(([name, value]) => (
+        <tr key={name}>
+          <td>{name}</td>
+          <td class="long"><code>{typeof value === "string" ? value : JSON.stringify(value)}</code></td>
+        </tr>
+      ))}
+    </Table>
   );
 }
 

@@ -38,12 +38,18 @@ def test_a_run_is_shown_live_from_its_beginning_to_its_files(
     server.routes["/held.csv"] = held
     params = [{"type": "url", "value": f"{server.url}/held.csv"}]
     line = f"echo '{HOSTILE}'; cp /input_dir/held.csv '/output_dir/{HOSTILE}.csv'"
-    name = submitted(stack, recipe("Live", line, params=params))
+    parameters = [{"name": "LABEL"}, {"name": "YEARS", "type": "array", "default": [1979]}]
+    made = recipe("Live", line, params=params, parameters=parameters)
+    name = submitted(stack, made, "--set", f"LABEL={HOSTILE}")
     page.goto(f"{stack.url}/ui/")
     page.evaluate("window.loadedOnce = true")
     page.get_by_role("link", name=name).click()
     status = page.locator("p.status")
     expect(status).to_contain_text("Running")
+    given = page.get_by_role("region", name="Parameters that its commands got")
+    expect(given.get_by_role("row", name="LABEL")).to_contain_text(HOSTILE)
+    expect(given.get_by_role("row", name="YEARS")).to_contain_text("[1979]")
+    check_accessible(page)
     shoot(page, "running")
     released.set()
     expect(status).to_contain_text("Succeeded")
@@ -110,8 +116,11 @@ def test_a_run_is_cancelled_after_it_was_asked_once_more(
         page.get_by_role("button", name="Leave it").click()
         page.get_by_role("button", name="Cancel", exact=True).click()
         page.get_by_role("alertdialog").get_by_role("button", name="Cancel", exact=True).click()
-        expect(page.locator("p.status")).to_contain_text("Failed")
+        expect(page.locator("p.status")).to_contain_text("Cancelled")
         assert stack.wait(name)["status"] == "Failed"
+        expect(page.get_by_role("region", name="Why it failed")).to_have_count(0)
+        page.get_by_role("link", name="All runs").click()
+        expect(page.get_by_role("row", name=name)).to_contain_text("Cancelled")
     finally:
         released.set()
 
