@@ -55,7 +55,7 @@ class SubmitRequest(Struct, kw_only=True, forbid_unknown_fields=True, omit_defau
 class ExecuteRequest(Struct, kw_only=True):
     """What a process is to be run with; described here, read by `processes.execution`."""
 
-    inputs: Annotated[dict[str, Any], Meta(description="Values by name.")] = {}
+    inputs: Annotated[dict[str, Any], Meta(description="Values, or links to them, by name.")] = {}
     outputs: Annotated[dict[str, Any], Meta(description="Those that are wanted, by name; none: all.")] = {}
     response: Annotated[str, Meta(extra_json_schema={"enum": ["raw", "document"]})] = "raw"
 

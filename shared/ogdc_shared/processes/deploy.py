@@ -144,16 +144,18 @@ def _prepared(context: Context, source: RecipeSource) -> NewProcess:
 
 
 def _check(recipe: Recipe) -> None:
-    from ogdc_shared.recipe.input_models import UploadInput
+    from ogdc_shared.processes.description import own_inputs
     from ogdc_shared.recipe.recipe import output_refusal
 
     if problem := output_refusal(recipe.meta):
         raise UnsupportedError(problem)
-    if any(isinstance(param, UploadInput) for param in recipe.meta.input.params):
-        raise UnsupportedError(
-            "meta.yml: input.params: the recipe takes in an upload, and a process gets none. Name its "
-            "file by a parameter, or have a trigger start the recipe."
-        )
+    taken = own_inputs(recipe)
+    for position, parameter in enumerate(recipe.meta.parameters):
+        if parameter.name in taken:
+            raise UnsupportedError(
+                f"meta.yml: parameters[{position}].name: {parameter.name!r} is an input that the process has "
+                "besides; choose another name."
+            )
 
 
 def _own_process(context: Context, process_id: str, *, caller: Caller) -> None:

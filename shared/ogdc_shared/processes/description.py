@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ogdc_shared.outputs.policies import policy_of
 from ogdc_shared.processes.jobs import RESULT
+from ogdc_shared.processes.references import OBJECT
 from ogdc_shared.recipe.parameters import as_shown
 
 if TYPE_CHECKING:
@@ -24,6 +25,13 @@ _OVERWRITE: dict[str, Any] = {
     "minOccurs": 0,
     "maxOccurs": 1,
 }
+_OBJECT: dict[str, Any] = {
+    "title": "File",
+    "description": "The file that the recipe takes in, by reference: a link with its URL as href.",
+    "schema": {"type": "string", "contentEncoding": "binary", "contentMediaType": "application/octet-stream"},
+    "minOccurs": 1,
+    "maxOccurs": 1,
+}
 
 
 def describe_process(recipe: Recipe) -> dict[str, Any]:
@@ -37,11 +45,22 @@ def describe_process(recipe: Recipe) -> dict[str, Any]:
         "inputs": {each.name: _input(each) for each in recipe.meta.parameters},
         "outputs": {RESULT: _zip() if is_zip else _list_of_files()},
     }
-    if not is_zip:
-        described["inputs"][OVERWRITE] = _OVERWRITE
+    described["inputs"] |= own_inputs(recipe)
     if metadata:
         described |= {"description": metadata.abstract, "keywords": list(metadata.keywords)}
     return described
+
+
+def own_inputs(recipe: Recipe) -> dict[str, Any]:
+    """The inputs that a process has besides its recipe's parameters, by name."""
+    from ogdc_shared.recipe.input_models import UploadInput
+
+    inputs = {}
+    if any(isinstance(param, UploadInput) for param in recipe.meta.input.params):
+        inputs[OBJECT] = _OBJECT
+    if not policy_of(recipe.meta.output.type).is_zip:
+        inputs[OVERWRITE] = _OVERWRITE
+    return inputs
 
 
 def _input(parameter: RecipeParameter) -> dict[str, Any]:

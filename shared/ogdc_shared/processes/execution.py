@@ -13,7 +13,9 @@ from ogdc_shared.errors import InvalidRequestError, RecipeNotFoundError
 from ogdc_shared.layout import snapshot_key
 from ogdc_shared.processes.description import OVERWRITE
 from ogdc_shared.processes.echo_process import echo_parameters, is_echo
+from ogdc_shared.processes.references import OBJECT, References, is_link, linked_object
 from ogdc_shared.recipe.parameters import has_type
+from ogdc_shared.runs.trigger_inputs import SUBMITTED
 from ogdc_shared.storage.store import ArtifactNotFoundError
 
 if TYPE_CHECKING:
@@ -62,13 +64,17 @@ def execute(
 
     Raises:
         InvalidRequestError: it has no such input or output, or an input is not what it takes.
+        ForbiddenError: an input is a link to where the service may not read.
         InputError: the run is refused, as any of the recipe would be.
         UnavailableError: a part is away.
     """
     from ogdc_shared.runs.recipes import RecipeSource
     from ogdc_shared.runs.submit import submit_recipe
 
-    values = _values(process, asked)
+    _check_names(process, asked)
+    given = dict(asked.inputs)
+    trigger_inputs = linked_object(given.pop(OBJECT)) if _takes_object(process) else SUBMITTED
+    values = _values(context, process, given)
     overwrite = values.pop(OVERWRITE, False)
     if is_echo(process):
         values = echo_parameters(values, outputs=asked.outputs, response=asked.response)
@@ -79,7 +85,14 @@ def execute(
         parameters=values,
         overwrite=overwrite,
         idempotency_key=idempotency_key,
+        trigger_inputs=trigger_inputs,
     )
+
+
+def _takes_object(process: Process) -> bool:
+    """Whether it takes a file; a parameter of that name is none, as versions before allowed one."""
+    schema = process.description["inputs"].get(OBJECT, {}).get("schema", {})
+    return "contentEncoding" in schema and not is_echo(process)
 
 
 def _bundle(context: Context, process: Process) -> bytes:
@@ -91,8 +104,7 @@ def _bundle(context: Context, process: Process) -> bytes:
         ) from exc
 
 
-def _values(process: Process, asked: Execute) -> dict[str, Any]:
-    """The values of inputs; what more they have to be, the recipe's parameters say."""
+def _check_names(process: Process, asked: Execute) -> None:
     inputs, outputs = process.description["inputs"], process.description["outputs"]
     for name in asked.outputs - outputs.keys():
         raise InvalidRequestError(f"output {name!r:.100}: there are {', '.join(outputs)}.")
@@ -102,23 +114,33 @@ def _values(process: Process, asked: Execute) -> dict[str, Any]:
     for name, described in inputs.items():
         if described["minOccurs"] and name not in asked.inputs:
             raise InvalidRequestError(f"input {name}: is missing.")
-    by_reference = is_echo(process)
-    return {
-        name: _value(name, given, inputs[name]["schema"], by_reference=by_reference)
-        for name, given in asked.inputs.items()
-    }
 
 
-def _value(name: str, given: Any, schema: Mapping[str, Any], *, by_reference: bool) -> Any:
+def _values(context: Context, process: Process, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of inputs; what more they have to be, the recipe's parameters say."""
+    references, values = References(context), {}
+    for name, each in given.items():
+        kinds = _kinds(process.description["inputs"][name]["schema"])
+        if not is_link(each):
+            values[name] = _value(name, each, kinds)
+        elif is_echo(process):
+            values[name] = each
+        else:
+            linked = references.value(name, each, is_text=kinds == ["string"])
+            values[name] = _value(name, linked, kinds)
+    return values
+
+
+def _kinds(schema: Mapping[str, Any]) -> list[str]:
+    """The types that there are of an input."""
+    return [each["type"] for each in schema.get("oneOf", [schema])]
+
+
+def _value(name: str, given: Any, kinds: list[str]) -> Any:
     """The value of an input, without what may be around it.
 
     A text is none of another type, as it may be in a command line.
     """
-    if isinstance(given, dict) and "href" in given:
-        if not by_reference:
-            raise InvalidRequestError(f"input {name}: this process takes values, and no references (href).")
-        return given
-    kinds = [each["type"] for each in schema.get("oneOf", [schema])]
     candidates = [given]
     if isinstance(given, dict) and "value" in given and given.keys() <= _OF_VALUES:
         candidates.insert(0, given["value"])

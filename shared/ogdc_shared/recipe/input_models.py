@@ -114,7 +114,7 @@ class PvcMountInput(Strict):
 
 
 class UploadInput(Placed):
-    """The object whose upload starts the run; such a recipe is started by triggers alone."""
+    """The object whose upload starts the run, or the file that a job is given a link to."""
 
     type: Literal["upload"]
     name: FileName | None = Field(default=None, description="What it is called; none: as in its bucket.")

@@ -77,7 +77,7 @@ def submit_recipe(
             `maybe_done`: then the run is recorded and will be started by the sweep.
     """
     started_by = trigger_inputs.started_by
-    request = _request_digest(source, overwrite=overwrite, parameters=parameters)
+    request = _request_digest(source, trigger_inputs, overwrite=overwrite, parameters=parameters)
     user_id, earlier = _known(context, caller=caller, idempotency_key=idempotency_key, request=request)
     if earlier is not None:
         return _handed_over(context, earlier, on_advice)
@@ -112,9 +112,15 @@ def _handed_over(context: Context, run: Run, on_advice: Callable[[tuple[str, ...
     return run
 
 
-def _request_digest(source: RecipeSource, *, overwrite: bool, parameters: Mapping[str, Any]) -> str:
-    """A hash of all that a request asks for; without parameters that of versions which knew none."""
+def _request_digest(
+    source: RecipeSource, trigger_inputs: TriggerInputs, *, overwrite: bool, parameters: Mapping[str, Any]
+) -> str:
+    """A hash of all that a request asks for; without what versions knew nothing of, as theirs."""
     given = f" {json.dumps(dict(parameters), sort_keys=True)}" if parameters else ""
+    if (
+        trigger_inputs.inputs and trigger_inputs.started_by == SUBMITTED.started_by
+    ):  # else they go with the key
+        given += f" linked {json.dumps([file.source for file in trigger_inputs.inputs])}"
     return hashlib.sha256(f"{source.digest()} {overwrite}{given}".encode()).hexdigest()
 
 

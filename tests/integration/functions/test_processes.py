@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ from flask.testing import FlaskClient
 from ogdc_shared.layout import output_key, plan_key
 from ogdc_shared.plan import Plan
 from support.argo_server import ArgoServer
+from support.http import Answer, FileServer
+from support.packs import stored_partition
 from support.recipes import inputs, make_recipe, recipe_files
 from support.runs import bundle, tell
 
@@ -162,7 +164,19 @@ def test_a_job_that_failed_says_why(status, job: str, at):
         ({"inputs": {"YEAR": "2021"}}, "input YEAR: '2021' is not of type integer"),
         ({"inputs": {"YEAR": 1900}}, "parameter YEAR: 1900 is too little"),
         ({"inputs": {"YEAR": 2021, "X": 1}}, "input 'X': there is no such input; there are YEAR, METHOD"),
-        ({"inputs": {"YEAR": {"href": "https://example.org"}}}, "input YEAR: this process takes values"),
+        (
+            {"inputs": {"YEAR": {"href": "ftp://example.org/y"}}},
+            "input YEAR: href: 'ftp://example.org/y' is not",
+        ),
+        (
+            {"inputs": {"YEAR": {"href": "file:///etc/passwd"}}},
+            "input YEAR: href: 'file:///etc/passwd' is no",
+        ),
+        ({"inputs": {"YEAR": {"href": 2021}}}, "input YEAR: href=2021: give a URL"),
+        (
+            {"inputs": {"YEAR": 2021, "object": {"href": "https://example.org"}}},
+            "input 'object': there is no",
+        ),
         ({"inputs": {"YEAR": 2021}, "outputs": {"X": {}}}, "output 'X': there are result"),
         ({"inputs": [1]}, "inputs: give an object"),
         ({"inputs": {"YEAR": 2021}, "response": "x"}, "response='x': give raw or document"),
@@ -178,6 +192,90 @@ def test_what_a_process_does_not_take_starts_nothing(
     assert problem(answer) == (400, "about:blank")
     assert message in answer.get_json()["detail"]
     assert argo.workflows == {}
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[FileServer]:
+    with FileServer(tmp_path) as server:
+        yield server
+
+
+LINKED = {
+    "2021": (201, ""),
+    '"2021"': (400, "input YEAR: '2021' is not of type integer"),
+    "[" * 5000: (400, "input YEAR: what its link leads to is not JSON"),
+    "\xff": (400, "input YEAR: what its link leads to is not UTF-8 text"),
+    "1" * 8193: (400, "input YEAR: what its link leads to has more than 8,192 bytes"),
+}
+
+
+@pytest.mark.parametrize("content", LINKED, ids=range(len(LINKED)))
+def test_a_value_may_be_given_by_reference(submit, deployed: str, server, artifacts: Path, content: str):
+    server.routes["/year"] = lambda _: Answer(body=content.encode("latin-1"))
+    link = {"href": f"{server.url}/year", "type": "application/json"}
+    answer = submit.post(f"/processes/{deployed}/execution", json={"inputs": {"YEAR": link}})
+
+    code, message = LINKED[content]
+    assert (answer.status_code, message in answer.get_json().get("detail", "")) == (code, True)
+    if code == 201:
+        plan = Plan.from_json((artifacts / plan_key(answer.get_json()["jobID"])).read_bytes())
+        assert dict(plan.variables)["YEAR"] == "2021"
+
+
+def test_a_service_reads_no_value_from_where_it_may_not(serve, environment, server, argo: ArgoServer):
+    environment.setenv("OGDC_ALLOWED_NETWORKS", "[]")
+    submit = serve("submit")
+    assert submit.post("/processes", **packed()).status_code == 201
+    link = {"href": f"{server.url}/year"}
+    answer = submit.post("/processes/ice-charts/execution", json={"inputs": {"YEAR": link}})
+    assert (problem(answer)[0], server.paths(), argo.workflows) == (403, [], {})
+
+
+UPLOAD = {"input": inputs({"type": "upload", "directory": "in"})}
+
+
+def test_a_recipe_that_takes_in_an_upload_is_given_a_link_to_a_file(submit, status, artifacts: Path):
+    assert submit.post("/processes", **packed(**UPLOAD)).status_code == 201
+    described = status.get("/processes/ice-charts").get_json()["inputs"]["object"]
+    assert (described["minOccurs"], described["schema"]["contentEncoding"]) == (1, "binary")
+
+    href = "https://example.org/scenes/june%202021.tif?sig=x"
+    asked = {"inputs": {"YEAR": 2021, "object": {"href": href, "type": "image/tiff"}}}
+    key = {"Idempotency-Key": "one"}
+    answer = submit.post("/processes/ice-charts/execution", json=asked, headers=key)
+    assert answer.status_code == 201, answer.text
+    name = answer.get_json()["jobID"]
+    [file] = stored_partition(artifacts, name).files
+    assert (file.source, file.name, file.directory) == (href, "june 2021.tif", "in")
+    variables = dict(Plan.from_json((artifacts / plan_key(name)).read_bytes()).variables)
+    assert variables["TRIGGER_FILE"] == "june 2021.tif"
+    assert (variables["TRIGGER_KEY"], variables["TRIGGER_BUCKET"]) == ("scenes/june 2021.tif", "")
+
+    again = submit.post("/processes/ice-charts/execution", json=asked, headers=key)
+    assert again.get_json()["jobID"] == name
+    asked["inputs"]["object"] = {"href": "https://example.org/other.tif"}
+    other = submit.post("/processes/ice-charts/execution", json=asked, headers=key)
+    assert (problem(other)[0], "Idempotency-Key" in other.get_json()["detail"]) == (400, True)
+
+
+@pytest.mark.parametrize(
+    "given", [None, 7, "https://example.org/a.tif", {"value": "aGk="}, {"href": "a.tif"}]
+)
+def test_a_file_is_given_by_reference_alone(submit, argo: ArgoServer, given: Any):
+    assert submit.post("/processes", **packed(**UPLOAD)).status_code == 201
+    asked = {"inputs": {"YEAR": 2021, "object": given}}
+    answer = submit.post("/processes/ice-charts/execution", json=asked)
+    assert (problem(answer), argo.workflows) == ((400, "about:blank"), {})
+    assert "input object: " in answer.get_json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("name", "changed"), [("object", UPLOAD), ("overwrite", {"output": {"type": "pvc"}})]
+)
+def test_no_parameter_is_called_as_an_input_of_the_process(submit, name: str, changed: Any):
+    answer = submit.post("/processes", **packed(parameters=[{"name": name}], **changed))
+    assert answer.status_code in {400, 422}
+    assert f"parameters[0].name: '{name}' is an input" in answer.get_json()["detail"]
 
 
 @pytest.mark.parametrize("prefer", [None, "respond-async", "respond-sync", "wait=5, respond-async"])
