@@ -39,6 +39,7 @@ def run_view(run: Run) -> answers.Run:
         finished_at=run.finished_at,
         cancelled_at=run.cancelled_at,
         deleted_at=run.deleted_at,
+        tasks_removed_at=run.tasks_removed_at,
         recipe_path=shown_location(run.recipe_path),
         snapshot=run.snapshot,
         output_type=run.output_type,

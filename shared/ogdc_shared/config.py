@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from ogdc_shared.access_settings import AccessSettings
 from ogdc_shared.oidc_settings import OidcSettings
+from ogdc_shared.retention_settings import RetentionSettings
 from ogdc_shared.setting_sections import (
     ArgoSettings,
     DatabaseSettings,
@@ -30,6 +31,7 @@ __all__ = [
     "ArgoSettings",
     "DatabaseSettings",
     "OidcSettings",
+    "RetentionSettings",
     "Settings",
     "StorageSettings",
     "TelemetrySettings",
@@ -84,6 +86,7 @@ class Settings(NamedTuple):
     visualization: VisualizationSettings = VisualizationSettings()
     uploads: UploadSettings = UploadSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
+    retention: RetentionSettings = RetentionSettings()
     event_token: Annotated[
         str | None,
         Variable(
@@ -210,6 +213,7 @@ SECTIONS: Mapping[str, tuple[type[Any], str]] = {
     "worker": (WorkerSettings, "submit, upload"),
     "visualization": (VisualizationSettings, "submit, upload"),
     "telemetry": (TelemetrySettings, "all"),
+    "retention": (RetentionSettings, "submit"),
 }
 """Field of `Settings` → its section, and which functions heed that."""
 

@@ -63,7 +63,12 @@ def division_key(run_name: str, stage: str = PROCESS) -> str:
 
 def facts_key(run_name: str, partition: int | str, stage: str = PROCESS) -> str:
     """Key of what the task of a partition fetched, ran and wrote (see `worker.facts`), where it left that."""
-    return f"{_stage_prefix(run_name, stage)}facts/{partition}.json"
+    return f"{facts_prefix(run_name, stage)}{partition}.json"
+
+
+def facts_prefix(run_name: str, stage: str = PROCESS) -> str:
+    """Prefix of the facts of a stage's tasks."""
+    return f"{_stage_prefix(run_name, stage)}facts/"
 
 
 def log_key(run_name: str, template: str, partition: int | str | None) -> str:
@@ -75,8 +80,13 @@ def log_key(run_name: str, template: str, partition: int | str | None) -> str:
         partition: Of the stage; None: it has none.
     """
     if partition is None:
-        return f"{run_prefix(run_name)}logs/{template}.log"
-    return f"{_stage_prefix(run_name, template)}logs/{partition}.log"
+        return f"{logs_prefix(run_name)}{template}.log"
+    return f"{logs_prefix(run_name, template)}{partition}.log"
+
+
+def logs_prefix(run_name: str, stage: str = PROCESS) -> str:
+    """Prefix of the logs of a stage's tasks; those of tasks without a partition are with the first stage."""
+    return f"{_stage_prefix(run_name, stage)}logs/"
 
 
 def description_key(run_name: str) -> str:

@@ -21,6 +21,8 @@ from ogdc_shared.errors import DatabaseUnavailableError, OgdcError
 from ogdc_shared.layout import output_prefix
 from ogdc_shared.processes.deploy import offer_configured
 from ogdc_shared.runs.handover import ensure_handed_over, reconcile
+from ogdc_shared.runs.retention import Pruning
+from ogdc_shared.telemetry.base import REMOVED
 from ogdc_shared.telemetry.tracing import within
 from ogdc_shared.triggers.schedule_record import forget_starts
 from ogdc_shared.triggers.scheduled import start_scheduled
@@ -31,17 +33,14 @@ from ogdc_shared.webhooks.record import announce, forget_deliveries
 UNSENT_SECONDS = 120.0
 """Longer than a submission waits for Argo, so that a sweep does not meet one that is under way."""
 
-EVENTS_KEPT_SECONDS = 7 * 86_400.0
-"""Longer than anything repeats an event; were one repeated later, its resource version would give it away."""
-
-DELIVERIES_KEPT_SECONDS = 30 * 86_400.0
-"""Long enough to see why a webhook was not told."""
-
-STARTS_KEPT_SECONDS = 30 * 86_400.0
-"""Likewise, of a schedule."""
-
 PATIENCE_SECONDS = 30.0
 """After this no further run is begun, so that sweeps do not pile up while Argo hangs."""
+
+REMOVAL_SECONDS = 10.0
+"""For removing what is kept no longer; the next sweep goes on with it."""
+
+_ROWS = 5000
+"""Removed by one statement, so that it takes a moment and nobody waits for it."""
 
 _log = logging.getLogger(__name__)
 
@@ -59,12 +58,14 @@ class Swept(NamedTuple):
     """Started for uploads that had to wait, or since their time has come."""
     notified: list[str]
     """Whose end somebody was told of."""
+    removed: list[str]
+    """That are kept no longer, with all they left."""
     left: list[str]
     """Left for the next sweep; the log says why."""
 
 
 def sweep(context: Context, *, unsent_for: float = UNSENT_SECONDS) -> Swept:
-    """Send what did not get to Argo, ask about the silent, remove expired outputs, start runs, tell of ends.
+    """Send what did not get to Argo, ask about the silent, remove what has expired, start runs, tell of ends.
 
     Safe at any time, also for several at once.
 
@@ -78,9 +79,6 @@ def sweep(context: Context, *, unsent_for: float = UNSENT_SECONDS) -> Swept:
     """
     settings = context.settings
     with context.database.transaction() as conn:
-        forget_events(conn, older_than=EVENTS_KEPT_SECONDS)
-        forget_deliveries(conn, older_than=DELIVERIES_KEPT_SECONDS)
-        forget_starts(conn, older_than=STARTS_KEPT_SECONDS)
         unsent = unsent_runs(conn, older_than=unsent_for)
         silent = runs_to_reconcile(conn, silent_for=settings.stale_seconds)
         expired = expired_outputs(conn, kept_for=settings.temporary_output_days * 86_400.0)
@@ -91,6 +89,7 @@ def sweep(context: Context, *, unsent_for: float = UNSENT_SECONDS) -> Swept:
         expired=work.each(expired, work.remove_output),
         triggered=work.start_triggered(),
         notified=work.tell_ends(),
+        removed=work.remove_old(),
         left=work.left,
     )
     offer_configured(context)  # last: it may have to wait for servers of recipes
@@ -137,6 +136,33 @@ class _Sweep:
         delivered = deliver_due(self._context, deadline=self._deadline)
         self.left += delivered.refused
         return delivered.taken
+
+    def remove_old(self) -> list[str]:
+        """Remove what is kept no longer, for a while, and return the runs that are gone."""
+        deadline = monotonic() + REMOVAL_SECONDS
+        kept = self._context.settings.retention
+        for what, forget, days in (
+            ("events", forget_events, kept.event_days),
+            ("deliveries", forget_deliveries, kept.delivery_days),
+            ("starts by the clock", forget_starts, kept.delivery_days),
+        ):
+            self._forget(what, forget, older_than=days * 86_400.0, deadline=deadline)
+        pruning = Pruning(self._context, deadline=deadline)
+        pruning.work()
+        self.left += pruning.left
+        return pruning.removed
+
+    def _forget(self, what: str, forget: Callable[..., int], *, older_than: float, deadline: float) -> None:
+        gone = last = 0
+        while monotonic() < deadline:
+            with self._context.database.autocommit() as conn:
+                last = forget(conn, older_than=older_than, limit=_ROWS)
+            gone += last
+            if last < _ROWS:
+                break
+        if gone:
+            self._context.telemetry.count(REMOVED, {"ogdc.removed.what": what}, gone)
+            _log.info("removed %d %s of more than %d days ago", gone, what, older_than // 86_400)
 
     def send(self, name: str) -> None:
         """Hand a run over to Argo."""

@@ -127,6 +127,10 @@ class Run(Answer, kw_only=True):
         Time | None,
         Meta(description="When its workflow went, and with it what a retry needs."),
     ] = None
+    tasks_removed_at: Annotated[
+        Time | None,
+        Meta(description="When what was known of its single tasks was removed; its counts are kept."),
+    ] = None
     recipe_path: Annotated[str | None, Meta(description="null: uploaded as a bundle.")]
     snapshot: Snapshot
     output_type: OutputTypeName
@@ -313,6 +317,7 @@ class SweepResponse(Answer):
     expired: list[Name]
     triggered: list[Name]
     notified: list[Name] = []
+    removed: list[Name] = []
     left: list[Name] = []
 
 

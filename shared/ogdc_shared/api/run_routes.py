@@ -32,7 +32,7 @@ RUN_ROUTES = (
         READ,
         "How a run's inputs are divided, and how far each part is",
         answers.PartitionList,
-        errors=(404,),
+        errors=(404, 410),
         query=(PARTITIONS_LIMIT, PARTITIONS_OFFSET),
         about="`total`, and of each partition `number`, `files`, `bytes`, `phase`, `message`; `limit` (at "
         "most 1,000) and `offset`.",
@@ -45,7 +45,7 @@ RUN_ROUTES = (
         READ,
         "What a run's tasks fetched, ran and wrote",
         answers.FactsList,
-        errors=(404,),
+        errors=(404, 410),
         query=(FACTS_LIMIT, FACTS_OFFSET),
         about="`total`, and of each task `name`, `stage`, `partition`, `phase`, `facts` (`image`, and "
         "`totals` of what was `fetched`, `ran` and `wrote`; null where it left nothing) and `url` "

@@ -7,6 +7,8 @@ from psycopg import Connection
 from ogdc_shared.db.queries import load_queries
 
 
-def forget_events(conn: Connection, *, older_than: float) -> int:
-    """Forget events received more than `older_than` seconds ago; returns how many."""
-    return conn.execute(load_queries("events")["forget_events"], {"older_than": older_than}).rowcount
+def forget_events(conn: Connection, *, older_than: float, limit: int) -> int:
+    """Forget events received more than `older_than` seconds ago, at most so many; returns how many."""
+    return conn.execute(
+        load_queries("events")["forget_events"], {"older_than": older_than, "limit": limit}
+    ).rowcount

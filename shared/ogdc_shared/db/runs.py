@@ -70,6 +70,12 @@ class Run(NamedTuple):
     """Since when it is no job any more (see `processes.jobs`); None: it is one."""
     deleted_at: datetime | None
     """When it was reported that Argo has the workflow no longer."""
+    removing: str | None
+    """What the sweep is removing of it (see `db.retention`); None: nothing."""
+    logs_removed_at: datetime | None
+    """When the logs of its tasks were removed; None: they were not."""
+    tasks_removed_at: datetime | None
+    """When what was known of its single tasks was removed; None: it was not."""
     refresh_requested_at: datetime | None
     """When an event last reported that there is more to know, which only Argo can say; None: there is not."""
     by_upload: bool

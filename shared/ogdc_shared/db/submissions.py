@@ -24,6 +24,7 @@ from ogdc_shared.errors import (
     RunStateError,
     UnknownRunError,
 )
+from ogdc_shared.layout import REUSE_TASK
 from ogdc_shared.outputs.policies import EXCLUSIVE, policy_of
 from ogdc_shared.phases import FAILED_PHASES
 from ogdc_shared.plan import REUSE_LABEL
@@ -95,13 +96,20 @@ def record_submission(conn: Connection, new: NewRun) -> Run:
 
 def _insert(conn: Connection, new: NewRun) -> Run | None:
     """Record a run; None: its key is used already."""
-    as_json = {
+    as_json: dict[str, Any] = {
         "manifest": Jsonb(new.manifest),
         "parameters": Json(new.parameters) if new.parameters else None,
+        "reused_from": None if _may_take(new.manifest) else [],
     }
     cursor = conn.cursor(row_factory=class_row(Run))
     statement = load_queries("submissions")["insert_run"] + b"\n" + load_queries("runs")["select_runs"]
     return cursor.execute(statement, new._asdict() | as_json).fetchone()
+
+
+def _may_take(manifest: dict[str, Any]) -> bool:
+    """Whether a workflow looks for results of earlier runs; which it has taken is known at its end."""
+    templates = manifest.get("spec", {}).get("templates", ())
+    return any(template.get("name") == REUSE_TASK for template in templates)
 
 
 def find_submission(
@@ -215,6 +223,8 @@ def claim_retry(conn: Connection, name: str) -> Run:
         raise RunStateError(
             f"Run {name!r} is {run.status}: only a run that is Failed or Error can be retried."
         )
+    if run.removing is not None:
+        raise RunStateError(f"What run {name!r} left is being removed: submit the recipe again.")
     if run.deleted_at is not None or run.workflow_uid is None:
         raise RunStateError(f"Argo has no workflow of run {name!r} (any more): submit the recipe again.")
     if policy_of(run.output_type).is_exclusive:

@@ -7,6 +7,7 @@ from ogdc_shared.argo.state import read_workflow
 from ogdc_shared.auth.caller import Caller
 from ogdc_shared.context import Context
 from ogdc_shared.db.audit import Action, record_act
+from ogdc_shared.db.retention import forget_removals
 from ogdc_shared.db.runs import Run, get_run, record_output_removed
 from ogdc_shared.db.submissions import claim_retry, record_refusal
 from ogdc_shared.db.users import caller_id
@@ -79,6 +80,7 @@ def retry_run(context: Context, name: str, *, caller: Caller) -> Run:
         require_room(conn, run.owner_id, settings=context.settings, but=name, locked=True)
         record_stop(conn, name, reason=None)
         forget_end(conn, name)
+        forget_removals(conn, name)
         record_act(conn, Action.RETRY, name, caller=caller)
         context.argo.retry(name)
         workflow = context.argo.get(name)

@@ -15,6 +15,7 @@ from ogdc_shared.db.tasks import list_tasks
 from ogdc_shared.dns_label import is_dns_label
 from ogdc_shared.errors import OutputUnavailableError
 from ogdc_shared.layout import facts_key
+from ogdc_shared.runs.read import require_tasks
 from ogdc_shared.storage.store import ArtifactNotFoundError
 from ogdc_shared.structs import decoder
 
@@ -39,9 +40,11 @@ def list_facts(context: Context, run: Run, *, limit: int, offset: int) -> list[T
     """Read what some tasks of a run have done, by partition.
 
     Raises:
+        OutputUnavailableError: that was removed.
         DatabaseUnavailableError: PostgreSQL does not answer.
         StorageUnavailableError: nor does the artifact store.
     """
+    require_tasks(run)
     with context.database.autocommit() as conn:
         tasks = list_tasks(conn, run.id, limit=limit, offset=offset)
     with ThreadPoolExecutor(_AT_ONCE) as threads:

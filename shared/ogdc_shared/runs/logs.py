@@ -39,6 +39,7 @@ def run_logs(context: Context, name: str, *, tail: int | None = None) -> Iterato
         ArgoUnavailableError: Argo does not answer.
     """
     run = recorded_run(context, name)
+    _require_logs(run)
     blocks = _kept_logs(context, run) if run.deleted_at else context.argo.logs(name, tail=tail)
     first = next(blocks, b"")
     if not first and run.deleted_at is not None:
@@ -50,6 +51,15 @@ def run_logs(context: Context, name: str, *, tail: int | None = None) -> Iterato
         blocks = _kept_logs(context, run)
     lines = _traced(chain([first], blocks), scope=current())
     return lines if tail is None else iter([_last_lines(lines, tail)])
+
+
+def _require_logs(run: Run) -> None:
+    if run.logs_removed_at is not None and run.deleted_at is not None:
+        raise OutputUnavailableError(
+            f"The logs of run {run.name} were removed, {run.logs_removed_at:%Y-%m-%d %H:%M} UTC, as this "
+            "deployment keeps them for so long (OGDC_LOG_DAYS, OGDC_TASK_DAYS).",
+            expired=True,
+        )
 
 
 def task_log(context: Context, name: str, task: str, *, tail: int | None = None) -> Iterator[bytes]:

@@ -11,6 +11,7 @@ from ogdc_shared.db.tasks import partition_tasks
 from ogdc_shared.layout import division_key
 from ogdc_shared.phases import REUSED
 from ogdc_shared.plan import Division
+from ogdc_shared.runs.read import require_tasks
 from ogdc_shared.runs.taken import TakenPartition, taken_partitions
 from ogdc_shared.storage.store import ArtifactNotFoundError
 
@@ -33,9 +34,11 @@ def list_partitions(context: Context, run: Run, *, limit: int, offset: int) -> l
     """Read some of a run's partitions, in order; none as long as the run has not divided its inputs.
 
     Raises:
+        OutputUnavailableError: that was removed.
         DatabaseUnavailableError: PostgreSQL does not answer.
         StorageUnavailableError: nor does the artifact store.
     """
+    require_tasks(run)
     numbers = range(offset, min(offset + limit, run.partitions or 0))
     if not numbers:
         return []

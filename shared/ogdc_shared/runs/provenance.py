@@ -22,7 +22,7 @@ from ogdc_shared.provenance.crate import write_crate
 from ogdc_shared.provenance.description import RunDescription
 from ogdc_shared.provenance.task_facts import TaskRecord
 from ogdc_shared.recipe.bundle import unpack
-from ogdc_shared.runs.read import reconciled_run
+from ogdc_shared.runs.read import reconciled_run, require_tasks
 from ogdc_shared.runs.taken import taken_facts
 from ogdc_shared.storage.store import ArtifactNotFoundError
 
@@ -46,6 +46,7 @@ def export_crate(context: Context, name: str, directory: Path, *, caller: Caller
     run = reconciled_run(context, name)
     if run.status not in TERMINAL_PHASES:
         raise RunStateError(f"Run {name} has not ended ({run.status}); its provenance is told when it has.")
+    require_tasks(run)
     described = description_of(context, run)
     with TemporaryDirectory(prefix="ogdc-provenance-") as scratch:
         recipe = unpack_recipe(context, run, Path(scratch, "recipe")) if may_read(run, caller) else None

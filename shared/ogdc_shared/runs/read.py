@@ -10,7 +10,7 @@ from ogdc_shared.context import Context
 from ogdc_shared.db import runs as db
 from ogdc_shared.db.runs import Run, RunPage
 from ogdc_shared.db.tasks import StageCounts, count_stages, list_tasks
-from ogdc_shared.errors import DatabaseUnavailableError, OgdcError, UnknownRunError
+from ogdc_shared.errors import DatabaseUnavailableError, OgdcError, OutputUnavailableError, UnknownRunError
 from ogdc_shared.phases import TERMINAL_PHASES
 from ogdc_shared.run_warnings import RunWarning
 from ogdc_shared.runs.handover import reconcile
@@ -42,6 +42,21 @@ def reconciled_run(context: Context, name: str) -> Run:
         _log.warning("run %s could not be asked about at Argo: %s", name, exc)
         return run
     return recorded_run(context, name)
+
+
+def require_tasks(run: Run) -> None:
+    """Check that what is known of a run's single tasks is still kept; what is counted of them always is.
+
+    Raises:
+        OutputUnavailableError: it was removed.
+    """
+    if run.tasks_removed_at is not None:
+        raise OutputUnavailableError(
+            f"What was known of the single tasks of run {run.name} was removed, "
+            f"{run.tasks_removed_at:%Y-%m-%d %H:%M} UTC, as this deployment keeps it for so long "
+            "(OGDC_TASK_DAYS).",
+            expired=True,
+        )
 
 
 def get_tasks(

@@ -40,11 +40,24 @@ def taken_partitions(context: Context, run: Run) -> dict[int, TakenPartition]:
     Raises:
         StorageUnavailableError: the artifact store does not answer.
     """
+    return _taken(context, run.name)
+
+
+def _taken(context: Context, name: str) -> dict[int, TakenPartition]:
     try:
-        stored = json.loads(context.store.get(reused_key(run.name)))
+        stored = json.loads(context.store.get(reused_key(name)))
         return {int(number): TakenPartition(*taken[:5]) for number, taken in stored.items()}
     except (ArtifactNotFoundError, ValueError, TypeError, AttributeError):
         return {}
+
+
+def taken_from(context: Context, name: str) -> set[str]:
+    """Read of which runs a run has taken results; of none where it has left nothing that says so.
+
+    Raises:
+        StorageUnavailableError: the artifact store does not answer.
+    """
+    return {taken.run for taken in _taken(context, name).values()}
 
 
 def taken_facts(context: Context, run: Run) -> Iterator[tuple[int, bytes]]:

@@ -16,7 +16,7 @@ from ogdc_shared.dns_label import is_dns_label
 from ogdc_shared.errors import OutputUnavailableError
 from ogdc_shared.layout import log_key
 from ogdc_shared.line_blocks import whole_lines
-from ogdc_shared.runs.read import reconciled_run
+from ogdc_shared.runs.read import reconciled_run, require_tasks
 
 MAX_LINE = 2000
 """Bytes of a line that is shown for what was found in it."""
@@ -80,6 +80,7 @@ def open_task_log(context: Context, name: str, task: str) -> TaskLog:
         StorageUnavailableError: nor does the artifact store.
     """
     run = reconciled_run(context, name)
+    require_tasks(run)
     found = _find(context, run, task)
     log = _kept(context, run, found) if found.finished_at is not None else None
     if log is None and run.deleted_at is None:

@@ -20,6 +20,7 @@ CONNECTION_WAIT = "db.client.connection.wait_time"
 EVENTS = "ogdc.events"
 RUNS_SUBMITTED = "ogdc.runs.submitted"
 RUNS_ENDED = "ogdc.runs.ended"
+REMOVED = "ogdc.removed"
 
 
 class Telemetry:
@@ -43,8 +44,8 @@ class Telemetry:
         with within(trace or current().trace or new_trace()):
             yield {}
 
-    def count(self, name: str, attributes: Attributes) -> None:
-        """Count one more of what the counter `name` counts."""
+    def count(self, name: str, attributes: Attributes, number: int = 1) -> None:
+        """Count so many more of what the counter `name` counts."""
 
     def measure(self, name: str, seconds: float, attributes: Attributes) -> None:
         """Record how long something took that `name` is about."""

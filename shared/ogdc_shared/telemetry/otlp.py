@@ -31,6 +31,7 @@ _COUNTERS = {
     telemetry.EVENTS: ("{event}", "Events received, by what became of them."),
     telemetry.RUNS_SUBMITTED: ("{run}", "Runs recorded."),
     telemetry.RUNS_ENDED: ("{run}", "Runs that ended, by their last phase."),
+    telemetry.REMOVED: ("{item}", "What is kept no longer and was removed, by what it was."),
 }
 _HISTOGRAMS = {
     telemetry.REQUEST_DURATION: "Duration of HTTP server requests.",
@@ -80,9 +81,9 @@ class CollectedTelemetry(Telemetry):
                 span.set_status(otel.StatusCode.ERROR)
             span.end()
 
-    def count(self, name: str, attributes: Attributes) -> None:
-        """Count one more of what the counter `name` counts."""
-        self._started().counters[name].add(1, attributes)
+    def count(self, name: str, attributes: Attributes, number: int = 1) -> None:
+        """Count so many more of what the counter `name` counts."""
+        self._started().counters[name].add(number, attributes)
 
     def measure(self, name: str, seconds: float, attributes: Attributes) -> None:
         """Record how long something took that `name` is about."""

@@ -108,9 +108,9 @@ def start_of_run(conn: Connection, run_id: UUID) -> ScheduledStart | None:
     return _select(conn, "where_run", run_id=run_id).fetchone()
 
 
-def forget_starts(conn: Connection, *, older_than: float) -> None:
-    """Forget starts of so many seconds ago, and those of which nothing is left."""
-    conn.execute(_sql("forget_starts"), {"older_than": older_than})
+def forget_starts(conn: Connection, *, older_than: float, limit: int) -> int:
+    """Forget starts of so many seconds ago that do not wait, at most so many; returns how many."""
+    return conn.execute(_sql("forget_starts"), {"older_than": older_than, "limit": limit}).rowcount
 
 
 def _sql(name: str) -> bytes:

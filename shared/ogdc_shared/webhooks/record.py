@@ -166,9 +166,9 @@ def record_failure(
         conn.execute(_sql("put_off"), failed | {"webhook_id": delivery.webhook_id})
 
 
-def forget_deliveries(conn: Connection, *, older_than: float) -> None:
-    """Forget deliveries of so many seconds ago that are not tried any more."""
-    conn.execute(_sql("forget_deliveries"), {"older_than": older_than})
+def forget_deliveries(conn: Connection, *, older_than: float, limit: int) -> int:
+    """Forget some deliveries of so many seconds ago that are not tried any more; returns how many."""
+    return conn.execute(_sql("forget_deliveries"), {"older_than": older_than, "limit": limit}).rowcount
 
 
 def _sql(name: str) -> bytes:

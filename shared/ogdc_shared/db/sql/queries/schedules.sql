@@ -67,4 +67,10 @@ LIMIT 1
 
 -- name: forget_starts
 DELETE FROM scheduled_starts
-WHERE (trigger_id IS NULL AND run_id IS NULL) OR (outcome <> 'waiting' AND due_at < now() - make_interval(secs => %(older_than)s))
+WHERE id = ANY(ARRAY(
+    SELECT id FROM scheduled_starts
+    WHERE due_at < now() - make_interval(secs => %(older_than)s) AND (outcome <> 'waiting' OR trigger_id IS NULL)
+    ORDER BY due_at
+    LIMIT %(limit)s
+    FOR UPDATE SKIP LOCKED
+))

@@ -43,11 +43,11 @@ WHERE submitted_by = %(user_id)s AND status IN ('Pending', 'Running') AND name I
 WITH runs AS (
 INSERT INTO runs (
     name, recipe_id, recipe_path, snapshot, output_type, overwrite, partitions, input_files, input_bytes,
-    manifest, submitted_by, idempotency_key, request_digest, parameters
+    manifest, submitted_by, idempotency_key, request_digest, parameters, reused_from
 ) VALUES (
     %(name)s, %(recipe_id)s, %(recipe_path)s, %(snapshot)s, %(output_type)s, %(overwrite)s, %(partitions)s,
     %(input_files)s, %(input_bytes)s, %(manifest)s, %(submitted_by)s, %(idempotency_key)s, %(request_digest)s,
-    %(parameters)s
+    %(parameters)s, %(reused_from)s
 )
 ON CONFLICT (submitted_by, idempotency_key) DO NOTHING
 RETURNING *

@@ -123,4 +123,11 @@ UPDATE deliveries SET due_at = now() + make_interval(secs => %(again_after)s)
 WHERE due_at <= now() AND webhook_id IS NOT DISTINCT FROM %(webhook_id)s
 
 -- name: forget_deliveries
-DELETE FROM deliveries WHERE due_at IS NULL AND created_at < now() - make_interval(secs => %(older_than)s)
+DELETE FROM deliveries
+WHERE id = ANY(ARRAY(
+    SELECT id FROM deliveries
+    WHERE due_at IS NULL AND created_at < now() - make_interval(secs => %(older_than)s)
+    ORDER BY created_at
+    LIMIT %(limit)s
+    FOR UPDATE SKIP LOCKED
+))

@@ -1,0 +1,109 @@
+"""What a deployment keeps no longer: marked recipe by recipe, then removed in small steps.
+
+Each function is one statement, or a few of one recipe. What is marked is found again after a crash; a run
+that is marked cannot be retried, and none of a recipe that is claimed can.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+from uuid import UUID
+
+from psycopg import Connection, Cursor
+from psycopg.rows import TupleRow, class_row
+
+from ogdc_shared.db.queries import load_queries
+from ogdc_shared.retention_settings import RetentionSettings
+
+RUN, TASKS, LOGS = "run", "tasks", "logs"
+"""What is removed of a run: all; what is known of its tasks, with their logs; their logs alone."""
+
+
+class Removal(NamedTuple):
+    """A run of which something is to be removed."""
+
+    id: UUID
+    name: str
+    removing: str
+    """`RUN`, `TASKS` or `LOGS`."""
+
+
+def mark_of_next_recipe(
+    conn: Connection, kept: RetentionSettings, *, limit: int, again_after: float
+) -> int | None:
+    """Mark what is to be removed of the runs of one recipe, inside the caller's transaction.
+
+    Args:
+        conn: The database.
+        kept: What is kept for how long.
+        limit: Mark at most so many runs for each reason; where there are more, its turn comes again.
+        again_after: Seconds after which it is a recipe's turn again.
+
+    Returns:
+        How many runs were marked; None: it is no recipe's turn, or others see to those.
+    """
+    claimed = _execute(conn, "claim_recipe", again_after=again_after).fetchone()
+    if claimed is None:
+        return None
+    facts = {"recipe_id": claimed[0], "limit": limit, "most": kept.runs_per_recipe}
+    marked = [
+        _mark(conn, RUN, facts | {"days": kept.run_days}) if kept.removes_runs else 0,
+        _mark(conn, TASKS, facts | {"days": kept.task_days}) if kept.task_days else 0,
+        _mark(conn, LOGS, facts | {"days": kept.log_days}) if kept.log_days else 0,
+    ]
+    if max(marked) < limit:
+        _execute(conn, "release_recipe", recipe_id=claimed[0])
+    return sum(marked)
+
+
+def _mark(conn: Connection, what: str, facts: dict[str, object]) -> int:
+    queries = load_queries("retention")
+    condition = {RUN: "mark_runs", TASKS: "mark_tasks", LOGS: "mark_logs"}[what]
+    kept = queries["but_kept"] if what != LOGS else b""
+    statement = b"\n".join([queries[condition], kept, queries["mark"]])
+    return conn.execute(statement, facts | {"what": what}, prepare=False).rowcount
+
+
+def marked_runs(conn: Connection, *, limit: int) -> list[Removal]:
+    """Read some of the runs of which something is to be removed."""
+    cursor = conn.cursor(row_factory=class_row(Removal))
+    return cursor.execute(load_queries("retention")["runs_being_removed"], {"limit": limit}).fetchall()
+
+
+def stages_of(conn: Connection, run_id: UUID) -> list[str]:
+    """Read the templates of a run's tasks."""
+    return [template for (template,) in _execute(conn, "stages_of", run_id=run_id)]
+
+
+def remove_tasks(conn: Connection, run_id: UUID, *, limit: int) -> int:
+    """Remove some of a run's tasks; returns how many."""
+    return _execute(conn, "remove_tasks", run_id=run_id, limit=limit).rowcount
+
+
+def remove_run(conn: Connection, run_id: UUID) -> bool:
+    """Remove a run that is marked so, with all that refers to it; False: somebody else has."""
+    return _execute(conn, "remove_run", run_id=run_id).rowcount == 1
+
+
+def record_removed(conn: Connection, run_id: UUID, what: str) -> None:
+    """Record that what was marked of a run, but the run itself, is removed."""
+    _execute(conn, "record_removed", run_id=run_id, what=what)
+
+
+def forget_removals(conn: Connection, name: str) -> None:
+    """Take note that a run goes on, and that its tasks leave something again."""
+    _execute(conn, "forget_removals", name=name)
+
+
+def runs_taking(conn: Connection, *, limit: int) -> list[tuple[UUID, str]]:
+    """Read ids and names of ended runs of which it is not known yet whose results they have taken."""
+    return _execute(conn, "runs_taking", limit=limit).fetchall()
+
+
+def record_taken(conn: Connection, run_id: UUID, names: list[str]) -> None:
+    """Record whose results a run has taken."""
+    _execute(conn, "record_taken", run_id=run_id, names=names)
+
+
+def _execute(conn: Connection, query: str, **parameters: object) -> Cursor[TupleRow]:
+    return conn.execute(load_queries("retention")[query], parameters)

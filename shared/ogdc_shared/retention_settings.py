@@ -1,0 +1,73 @@
+"""The section of a deployment's settings about what is kept for how long."""
+
+from typing import Annotated, NamedTuple
+
+from ogdc_shared.variables import Variable, number
+
+
+class RetentionSettings(NamedTuple):
+    """What the sweep removes of the record and of the artifact store; 0: nothing.
+
+    Published data are none of that. Of each recipe the newest run that has succeeded stays, one for each type
+    of output, and so does a run whose results another has taken, as long as that one is there.
+    """
+
+    run_days: Annotated[
+        int,
+        Variable(
+            "OGDC_RUN_DAYS",
+            number(0),
+            "Days that a run is kept after its end, with its tasks, logs, facts and artifacts; 0: for ever.",
+        ),
+    ] = 0
+    runs_per_recipe: Annotated[
+        int,
+        Variable(
+            "OGDC_RUNS_PER_RECIPE",
+            number(0),
+            "How many runs of a recipe are kept, the newest; older ones go when they have ended; 0: all.",
+        ),
+    ] = 0
+    task_days: Annotated[
+        int,
+        Variable(
+            "OGDC_TASK_DAYS",
+            number(0),
+            "Days after its end that what is known of a run's single tasks is kept, with facts and logs; "
+            "what is counted of them stays with the run; 0: as long as the run.",
+        ),
+    ] = 0
+    log_days: Annotated[
+        int,
+        Variable(
+            "OGDC_LOG_DAYS",
+            number(0),
+            "Days after a run's end that the logs of its tasks are kept; 0: as long as the tasks.",
+        ),
+    ] = 0
+    event_days: Annotated[
+        int,
+        Variable(
+            "OGDC_EVENT_DAYS",
+            number(1),
+            "Days that ids of applied events are kept, by which one that comes again is known.",
+        ),
+    ] = 7
+    delivery_days: Annotated[
+        int,
+        Variable(
+            "OGDC_DELIVERY_DAYS",
+            number(1),
+            "Days that it is kept what webhooks were told, and what became of starts by the clock.",
+        ),
+    ] = 30
+
+    @property
+    def removes_runs(self) -> bool:
+        """Whether runs are removed."""
+        return bool(self.run_days or self.runs_per_recipe)
+
+    @property
+    def removes_anything(self) -> bool:
+        """Whether anything of runs is removed."""
+        return bool(self.removes_runs or self.task_days or self.log_days)
