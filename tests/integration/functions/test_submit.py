@@ -411,6 +411,7 @@ class TestArgoAway:
             "expired": [],
             "triggered": [],
             "notified": [],
+            "removed": [],
             "left": [],
         }
         assert list(argo.workflows) == swept["sent"]
