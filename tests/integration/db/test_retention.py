@@ -110,8 +110,8 @@ def test_a_run_stays_as_long_as_one_that_has_taken_its_results(conn):
 
 def test_a_run_that_somebody_is_still_to_be_told_of_stays(conn):
     run(conn, "old", days=90, phase="Failed")
-    told = {"id": get_run(conn, "old").id}
-    conn.execute("INSERT INTO deliveries (run_id, outcome, run) VALUES (%(id)s, 'failed', '{}')", told)
+    owed = {"id": get_run(conn, "old").id}
+    conn.execute("INSERT INTO deliveries (run_id, outcome, run) VALUES (%(id)s, 'failed', '{}')", owed)
     assert marked(conn, run_days=30) == {}
     conn.execute("UPDATE deliveries SET due_at = NULL")
     assert marked(conn, run_days=30) == {"old": "run"}
