@@ -36,6 +36,12 @@ def _measure_provenance(bench: Bench) -> list[Figure]:
     return measure_provenance(bench)
 
 
+def _measure_reuse(bench: Bench) -> list[Figure]:
+    from benchmarks.reuse import measure_reuse  # likewise
+
+    return measure_reuse(bench)
+
+
 _MEASURES: Mapping[str, Callable[[Bench], list[Figure]]] = {
     "cold-start": cold_start.measure_cold_starts,
     "status": warm.measure_status,
@@ -54,6 +60,7 @@ _MEASURES: Mapping[str, Callable[[Bench], list[Figure]]] = {
     "run": local_stack.measure_run,
     "fan-out": parallel.measure_tasks,
     "speed-up": parallel.measure_speed_up,
+    "reuse": _measure_reuse,
     "maps": maps.measure_maps,
     "large-maps": maps.measure_large_maps,
 }

@@ -19,6 +19,20 @@ rule copy:
     output: "{directory}/out/{{name}}"
     shell: 'cp "{{input}}" "{{output}}"'
 """
+_SNAKEFILE_OF_PARTS = """\
+import os
+
+NAMES = sorted(os.listdir("{directory}/in"))
+PARTS = [NAMES[first : first + {size}] for first in range(0, len(NAMES), {size})]
+
+rule all:
+    input: expand("{directory}/out/{{part}}", part=range(len(PARTS)))
+
+rule copy:
+    input: lambda wanted: [f"{directory}/in/{{name}}" for name in PARTS[int(wanted.part)]]
+    output: directory("{directory}/out/{{part}}")
+    shell: 'mkdir "{{output}}" && cp {{input}} "{{output}}"'
+"""
 _XARGS = 'mkdir out && ls in | xargs -P "$1" -I {} sh -c \'cp "in/$1" "out/$1"\' sh {}'
 
 
@@ -38,7 +52,17 @@ def snakemake() -> Path | None:
 
 def by_snakemake(program: Path, directory: Path, *, at_once: int) -> float:
     """Seconds that snakemake takes to copy each file in `directory`/in to `directory`/out."""
-    (directory / "Snakefile").write_text(_SNAKEFILE.format(directory=directory))
+    return _by_snakemake(program, directory, _SNAKEFILE.format(directory=directory), at_once=at_once)
+
+
+def by_snakemake_in_parts(program: Path, directory: Path, *, size: int, at_once: int) -> float:
+    """Seconds that snakemake takes for the same with a job for so many files each."""
+    snakefile = _SNAKEFILE_OF_PARTS.format(directory=directory, size=size)
+    return _by_snakemake(program, directory, snakefile, at_once=at_once)
+
+
+def _by_snakemake(program: Path, directory: Path, snakefile: str, *, at_once: int) -> float:
+    (directory / "Snakefile").write_text(snakefile)
     command = [str(program), "--cores", str(at_once), "--quiet", "all", "--directory", str(directory)]
     return seconds([*command, "--snakefile", str(directory / "Snakefile")], inherited())
 

@@ -16,7 +16,7 @@ from benchmarks.figures import Baseline, Figure, at_least, at_most
 from benchmarks.local_stack import LocalStack, local_stack
 from benchmarks.others import by_snakemake, by_xargs, snakemake
 
-_CLAIM = "benchmark"
+CLAIM = "benchmark"
 _TASKS = 1_000
 _REPETITIONS = 2
 """At most: each takes half a minute."""
@@ -28,12 +28,12 @@ _COUNT = "awk 'BEGIN { for (i = 0; i < 60000000; i++) x += i; print x }' > \"$OU
 
 def measure_tasks(bench: Bench) -> list[Figure]:
     """Run a thousand tasks that do next to nothing, and the same commands by other means."""
-    few = _fewer(bench)
+    few = fewer(bench)
     cpus = os.cpu_count() or 1
-    directory = _write_files(bench.new_directory(), _TASKS)
-    recipe = _write_recipe(bench.new_directory(), command='cp "$INPUT_FILE" "$OUTPUT_FILE"\n')
+    directory = write_files(bench.new_directory(), _TASKS)
+    recipe = write_recipe(bench.new_directory(), command='cp "$INPUT_FILE" "$OUTPUT_FILE"\n')
     program = snakemake()
-    with local_stack(bench, settings=_claim(directory)) as stack:
+    with local_stack(bench, settings=claim(directory)) as stack:
         trials: dict[str, Callable[[], float]] = {
             "ogdc-runner": partial(_run, stack, recipe, bench.new_directory()),
             "xargs -P": partial(_afresh, directory, partial(by_xargs, at_once=cpus)),
@@ -55,12 +55,12 @@ def measure_speed_up(bench: Bench) -> list[Figure]:
     """Run partitions that keep a processor busy one after the other, and two at a time."""
     if (os.cpu_count() or 1) < _AT_ONCE:
         return []
-    few = _fewer(bench)
+    few = fewer(bench)
     recipes = {
-        each: _write_recipe(bench.new_directory(), command=_COUNT, max_parallelism=each)
+        each: write_recipe(bench.new_directory(), command=_COUNT, max_parallelism=each)
         for each in (1, _AT_ONCE)
     }
-    with local_stack(bench, settings=_claim(_write_files(bench.new_directory(), _PARTITIONS))) as stack:
+    with local_stack(bench, settings=claim(write_files(bench.new_directory(), _PARTITIONS))) as stack:
         trials = {
             each: partial(_run, stack, recipe, bench.new_directory()) for each, recipe in recipes.items()
         }
@@ -70,7 +70,8 @@ def measure_speed_up(bench: Bench) -> list[Figure]:
     return [Figure(what, "times", ratios, goal=at_least(1.8))]
 
 
-def _fewer(bench: Bench) -> Bench:
+def fewer(bench: Bench) -> Bench:
+    """Measure no more often than is worth it where each time takes long."""
     effort = bench.effort._replace(repetitions=min(bench.effort.repetitions, _REPETITIONS))
     return Bench(effort, directory=bench.directory, parts=bench.parts)
 
@@ -90,19 +91,19 @@ def _per_task(times: tuple[float, ...]) -> tuple[float, ...]:
     return tuple(1000 * time / _TASKS for time in times)
 
 
-def _write_recipe(directory: Path, *, command: str, **parallel: Any) -> Path:
+def write_recipe(directory: Path, *, command: str, **parallel: Any) -> Path:
     """Write a recipe with a partition for each file of the claim."""
     meta = {
         "name": "Benchmark of partitions",
         "workflow": {"type": "shell", "parallel": {"enabled": True, "partition_size": 1, **parallel}},
-        "input": {"params": [{"type": "pvc_mount", "claim_name": _CLAIM, "path": "in"}]},
+        "input": {"params": [{"type": "pvc_mount", "claim_name": CLAIM, "path": "in"}]},
     }
     (directory / "meta.yml").write_text(json.dumps(meta))  # JSON is YAML
     (directory / "recipe.sh").write_text(command)
     return directory
 
 
-def _write_files(directory: Path, number: int) -> Path:
+def write_files(directory: Path, number: int) -> Path:
     """Write small files to `directory`/in."""
     (directory / "in").mkdir()
     for each in range(number):
@@ -110,7 +111,7 @@ def _write_files(directory: Path, number: int) -> Path:
     return directory
 
 
-def _claim(directory: Path) -> dict[str, str]:
+def claim(directory: Path) -> dict[str, str]:
     """Let a directory stand for the claim."""
     directory.chmod(0o755)
-    return {"OGDC_LOCAL_CLAIMS": json.dumps({_CLAIM: str(directory)})}
+    return {"OGDC_LOCALCLAIMS": json.dumps({CLAIM: str(directory)})}

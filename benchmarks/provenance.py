@@ -72,15 +72,16 @@ def _tasks(task: PartitionTask, run: Callable[[PartitionTask], None]) -> float:
 
 
 def _run(task: PartitionTask) -> None:
-    task.run(_silent())
+    task.run(silent())
 
 
 def _run_without(task: PartitionTask) -> None:
     with mock.patch.object(Journal, "add"), mock.patch.object(partition, "_leave_facts"):
-        task.run(_silent())
+        task.run(silent())
 
 
-def _silent() -> Reporter:
+def silent() -> Reporter:
+    """Make a reporter that prints nothing."""
     reporter = Reporter(last_words_file="/dev/null")
     reporter.event = lambda *_, **__: None  # type: ignore[method-assign]
     return reporter
@@ -108,7 +109,7 @@ def _publish(bench: Bench, publication: Publication) -> float:
     plant(workspace / "output_dir", {"b.tif": b"x"})
     (workspace / layout.FACTS).write_text(facts_document(wrote=[{"name": "b.tif", "size": 1}]))
     started = time.perf_counter()
-    publish(publication._replace(volume=str(volume), warnings_path=str(volume / "warnings")), _silent())
+    publish(publication._replace(volume=str(volume), warnings_path=str(volume / "warnings")), silent())
     return 1000 * (time.perf_counter() - started)
 
 

@@ -121,24 +121,24 @@ class ReusedRuns:
 
     def process(self, name: str, number: int) -> None:
         """Run the task of one of its partitions."""
+        reporter = Reporter(last_words_file=str(self.directory / name / "words"))
+        process(self.prepared(name, number), reporter, Expected(partition=number))
+
+    def prepared(self, name: str, number: int) -> ProcessPaths:
+        """Make the directories of a task; returns where everything is."""
         place, workspace = self.directory / name, self.workspace(name, number)
         for each in ("input_dir", "output_dir"):
             (workspace / each).mkdir(parents=True, exist_ok=True)
-        scratch = place / "scratch"
-        scratch.mkdir(exist_ok=True)
-        process(
-            ProcessPaths(
-                workspace=str(workspace),
-                input_dir=str(workspace / "input_dir"),
-                output_dir=str(workspace / "output_dir"),
-                plan=str(place / "plan.json"),
-                partition=str(place / "packs" / "0.json"),
-                recipe=str(self.recipe),
-                scratch=str(scratch),
-                facts=str(place / f"facts-{number}.json"),
-            ),
-            Reporter(last_words_file=str(place / "words")),
-            Expected(partition=number),
+        (place / "scratch").mkdir(exist_ok=True)
+        return ProcessPaths(
+            workspace=str(workspace),
+            input_dir=str(workspace / "input_dir"),
+            output_dir=str(workspace / "output_dir"),
+            plan=str(place / "plan.json"),
+            partition=str(place / "packs" / "0.json"),
+            recipe=str(self.recipe),
+            scratch=str(place / "scratch"),
+            facts=str(place / f"facts-{number}.json"),
         )
 
     def publish(

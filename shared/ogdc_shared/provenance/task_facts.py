@@ -20,6 +20,9 @@ _MAX_LINE = 65_536
 """Bytes; the path of a file has 4,096, each of them six in JSON."""
 _OF_FACTS = frozenset({"fetched", "read", "ran", "wrote", "described"})
 _SECTIONS = _OF_FACTS | {"commands"}
+_OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_DESCRIBES_NOTHING = b'"described":[\n]}'
+"""How a document of a task ends that has described none of its outputs."""
 
 
 class TaskRecord(NamedTuple):
@@ -49,11 +52,25 @@ def read_facts(path: str, wanted: Container[str]) -> Iterator[Fact]:
         ValueError: it is none.
         OSError: it cannot be read.
     """
-    opened = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    opened = os.open(path, _OPEN)
     with open(opened, "rb") as file:
         if not stat.S_ISREG(os.fstat(opened).st_mode):
             raise ValueError("it is no file")
         yield from _facts(file, wanted)
+
+
+def describes_nothing(path: str) -> bool:
+    """Whether a document ends without a word of where outputs lie; then it need not be read for that.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    opened = os.open(path, _OPEN)
+    try:
+        size, length = os.fstat(opened).st_size, len(_DESCRIBES_NOTHING)
+        return size > length and os.pread(opened, length, size - length) == _DESCRIBES_NOTHING
+    finally:
+        os.close(opened)
 
 
 def _facts(file: BinaryIO, wanted: Container[str]) -> Iterator[Fact]:

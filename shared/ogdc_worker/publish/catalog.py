@@ -42,13 +42,15 @@ def write_catalog_of(publication: Publication, directory: str, names: Container[
 
 def _outputs(publication: Publication, names: Container[str], thumbnails: Thumbnails) -> Iterator[Output]:
     """Yield what was described, if it is published."""
+    from ogdc_shared.provenance.task_facts import describes_nothing
+
     for stage, partitions in publication.stages():
         is_last = stage == publication.stage
         if is_last or stage in publication.results:
             below = "" if is_last else f"{layout.RESULT}/"
             for workspace in publication.workspaces_of(stage, partitions):
                 facts = f"{workspace}/{layout.FACTS}"
-                if os.path.lexists(facts):
+                if os.path.lexists(facts) and not describes_nothing(facts):
                     of_task = f"{workspace}/{THUMBNAILS}"
                     for output in _outputs_of(facts, below, names):
                         made = f"{of_task}/{thumbnail_name(below + output.name)}"

@@ -6,10 +6,10 @@ A published directory comes about in steps that may each be stopped anywhere and
    `rights`); write what goes along with them (see `companions`); then make the staging directory, which says
    that all was well.
 2. Move the outputs into it, merged, and what tells of them.
-3. Write the receipt: from here on the staging directory is complete.
-4. Move what it replaces aside, if anything, and rename the staging directory to the recipe's id. That makes
-   the result visible, and leaves no staging directory to rename a second time.
-5. Remove what was replaced and the run's workspace.
+3. Write the receipt: from here on the staging directory is complete, and known by its inode.
+4. Rename the staging directory to the recipe's id, which makes the result visible. What has that name gets
+   the staging directory's in the same step; where the file system cannot, it is moved aside before.
+5. Put what was replaced and the run's workspace aside (see `clearing`), or remove it.
 
 Unlike `process`, this sees the whole volume, and runs no command of a recipe: what commands left is but
 data to it, and it follows none of their links.
@@ -28,9 +28,10 @@ from ogdc_shared.errors import AlreadyPublishedError, PublishError
 from ogdc_shared.outputs.policies import policy_of
 from ogdc_shared.removal import remove
 from ogdc_shared.run_warnings import RunWarnings, read_warnings
-from ogdc_shared.trees import flush_entries, move_children, write_durably
+from ogdc_shared.trees import exchange, flush_entries, move_children, write_durably
 from ogdc_shared.walking import is_directory
 from ogdc_worker.lock import open_locked
+from ogdc_worker.publish.clearing import clear_away
 from ogdc_worker.publish.companions import flush_companions, make_companions, move_companions
 from ogdc_worker.publish.output_check import check_outputs
 from ogdc_worker.publish.rights import AS_LEFT, Rights
@@ -159,7 +160,7 @@ def _publish_directory(publication: Publication, reporter: Reporter) -> None:
         if _publisher(receipt) != publication.run:
             _assemble(publication, reporter)
             write_durably(receipt, _receipt(publication, reporter.warnings))
-        _show(publication)
+        _show(publication, _read_receipt(receipt).get("inode"))
     finally:
         os.close(lock)
 
@@ -181,27 +182,30 @@ def _assemble(publication: Publication, reporter: Reporter) -> None:
     move_companions(publication, staging)
 
 
-def _show(publication: Publication) -> None:
-    """Put the staging directory in its place, unless that has been done."""
+def _show(publication: Publication, inode: object) -> None:
+    """Put the staging directory in its place, unless that has been done: then it is there by its inode."""
     staging = _at(publication, layout.staging(publication.run))
     target = _at(publication, publication.recipe_id)
-    if is_directory(staging):
+    is_shown = is_directory(target) and os.lstat(target).st_ino == inode
+    if is_directory(staging) and not is_shown:
         _check_target(publication)
-        if os.path.lexists(target):
-            _put_aside(publication)
-        os.rename(staging, target)
-        flush_entries(publication.volume)
+        if not (os.path.lexists(target) and exchange(staging, target)):
+            _move_aside(publication)
+            os.rename(staging, target)
     elif not is_directory(target):
         raise PublishError(
             f"The result of {publication.run} was put together and has disappeared. Submit again."
         )
+    flush_entries(publication.volume)
 
 
-def _put_aside(publication: Publication) -> None:
+def _move_aside(publication: Publication) -> None:
+    """Move what is replaced to where only this run looks, where there is something."""
     replaced = _at(publication, layout.replaced(publication.run))
     remove(replaced)
     os.makedirs(os.path.dirname(replaced), exist_ok=True)
-    os.rename(_at(publication, publication.recipe_id), replaced)
+    with suppress(FileNotFoundError):
+        os.rename(_at(publication, publication.recipe_id), replaced)
 
 
 def _check_target(publication: Publication) -> None:
@@ -214,20 +218,25 @@ def _check_target(publication: Publication) -> None:
 
 
 def _clean_up(publication: Publication, reporter: Reporter) -> None:
-    """Remove what nobody needs any more; what cannot be removed does not make the publication a failure."""
+    """Clear away what nobody needs any more; what cannot be does not make the publication a failure."""
     workspaces = (layout.workspace(publication.run, stage) for stage, _ in publication.stages())
-    for place in (layout.replaced(publication.run), *workspaces):
+    for place in (layout.staging(publication.run), layout.replaced(publication.run), *workspaces):
         try:
-            remove(_at(publication, place))
+            clear_away(publication.volume, place)
         except OSError as exc:
             reporter.event("left_behind", place=place, reason=str(exc))
 
 
 def _receipt(publication: Publication, warnings: RunWarnings | None) -> bytes:
-    when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    facts = {"run": publication.run, "recipe_id": publication.recipe_id, "published_at": when}
-    warned = json.loads((warnings or RunWarnings()).to_json())
-    return json.dumps(facts | {"warnings": warned}).encode()
+    return json.dumps(
+        {
+            "run": publication.run,
+            "recipe_id": publication.recipe_id,
+            "published_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "inode": os.lstat(_at(publication, layout.staging(publication.run))).st_ino,
+            "warnings": json.loads((warnings or RunWarnings()).to_json()),
+        }
+    ).encode()
 
 
 def _publisher(receipt: str) -> str | None:

@@ -41,9 +41,9 @@ def collect(directory: str, *, most: int, days: int | None = None) -> int:
             gone += size
             with suppress(OSError):
                 _discard(directory, place)
-    for place in _half_made(directory):
+    for place, is_anyones in _half_made(directory):
         with suppress(OSError):
-            if now - os.lstat(place).st_mtime > ABANDONED_SECONDS:
+            if not is_anyones or now - os.lstat(place).st_mtime > ABANDONED_SECONDS:
                 remove(place)
     return gone
 
@@ -71,9 +71,15 @@ def _places(directory: str) -> Iterator[str]:
                 yield from (f"{above}/{key}" for key in _names(above))
 
 
-def _half_made(directory: str) -> Iterator[str]:
-    for above in (directory, *(f"{directory}/{scope}" for scope in _names(directory))):
-        yield from (f"{above}/{name}" for name in _names(above) if name.startswith(DRAFT))
+def _half_made(directory: str) -> Iterator[tuple[str, bool]]:
+    """Yield what is no entry, and whether somebody may be making one of it."""
+    yield from ((place, False) for place in _drafts(directory))  # a collection before was interrupted
+    for scope in _names(directory):
+        yield from ((place, True) for place in _drafts(f"{directory}/{scope}"))
+
+
+def _drafts(above: str) -> list[str]:
+    return [f"{above}/{name}" for name in _names(above) if name.startswith(DRAFT)]
 
 
 def _names(directory: str) -> list[str]:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 ABOUT, FILES, USED = "about.json", "files", "used"
 DRAFT = ".draft-"
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_PIECE = 1 << 20
+_PIECE, _SMALL_PIECE = 1 << 20, 1 << 16
 _PERMISSIONS = 0o777
 
 
@@ -119,13 +119,16 @@ def sha256_of(path: str) -> str:
         OSError: it cannot be read, or is no regular file.
     """
     descriptor = os.open(path, _OPEN)
-    with open(descriptor, "rb", buffering=0) as file:
+    try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise NotAsKeptError(f"{path} is no regular file")
         state = _sha256(status.st_size)
-        while piece := file.read(_PIECE):
+        size = _PIECE if status.st_size > _SMALL_PIECE else _SMALL_PIECE
+        while piece := os.read(descriptor, size):
             state.update(piece)
+    finally:
+        os.close(descriptor)
     return str(state.hexdigest())
 
 
@@ -197,7 +200,7 @@ class Store:
             os.utime(f"{entry.place}/{USED}")
 
     def draft(self) -> str:
-        """Make a directory for what is about to be an entry, on the same file system."""
+        """Make a directory for what is about to be an entry, or of one, on the same file system."""
         os.makedirs(self.directory, exist_ok=True)
         place = f"{self.directory}/{DRAFT}{os.urandom(8).hex()}"
         os.mkdir(place)
@@ -277,8 +280,16 @@ def read_plain(path: str, *, most: int = 1 << 28) -> bytes | None:
         descriptor = os.open(path, _OPEN)
     except OSError:
         return None
-    with open(descriptor, "rb") as file:
-        return file.read(most) if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
+    pieces = []
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None
+        while most > 0 and (piece := os.read(descriptor, min(most, _SMALL_PIECE))):
+            pieces.append(piece)
+            most -= len(piece)
+    finally:
+        os.close(descriptor)
+    return b"".join(pieces)
 
 
 def is_as_described(directory: str, files: tuple[KeptFile, ...]) -> bool:

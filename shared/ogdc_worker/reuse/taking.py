@@ -3,7 +3,7 @@
 For each partition, the result of as many of its commands as are known is put into its workspace, with the
 checkpoint of the task that made it. Where nothing is left to do, the partition has no task in this run: it is
 left out of the list of those that remain. Else its task finds a workspace as if it had been stopped there,
-and goes on.
+and goes on. The workspaces of a run are made elsewhere, and appear by one renaming.
 
 It runs no command and sees the whole volume, as `publish` does. Nothing that goes wrong here fails a run:
 what cannot be taken is run.
@@ -11,6 +11,7 @@ what cannot be taken is run.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
@@ -104,8 +105,13 @@ def reuse(
         for _ in harvest(store, name, workspaces):
             pass
     partitions = [*_partitions(paths.packs, expected)]
-    with open(paths.facts, "wb") as facts:
-        taken = dict(_Taking(plan, store, paths, run, facts=facts).of_all(partitions))
+    draft = store.draft()
+    try:
+        with open(paths.facts, "wb") as facts:
+            taken = dict(_Taking(plan, store, paths, run, draft=draft, facts=facts).of_all(partitions))
+        _show(draft, f"{paths.volume}/{layout.workspace(run)}")
+    finally:
+        remove(draft)
     left = [each.number for each in partitions if not (found := taken.get(each.number)) or not found.whole]
     _write(paths.left, left)
     _write(paths.reused, len(partitions) - len(left))
@@ -120,16 +126,32 @@ def reuse(
     )
 
 
+def _show(draft: str, workspace: str) -> None:
+    """Make what was taken the run's workspace; what an earlier try of this task has left there goes."""
+    os.makedirs(os.path.dirname(workspace), exist_ok=True)
+    try:
+        os.rename(draft, workspace)
+    except OSError as exc:
+        if exc.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
+            raise
+        for name in os.listdir(draft):
+            remove(f"{workspace}/{name}")
+            os.rename(f"{draft}/{name}", f"{workspace}/{name}")
+
+
 class _Taking:
     """Takes what is known for the partitions of one run."""
 
-    def __init__(self, plan: Plan, store: Store, paths: ReusePaths, run: str, *, facts: BinaryIO) -> None:
+    def __init__(
+        self, plan: Plan, store: Store, paths: ReusePaths, run: str, *, draft: str, facts: BinaryIO
+    ) -> None:
         assert plan.reuse is not None
         self._plan = plan
         self._reuse = plan.reuse
         self._store = store
         self._paths = paths
         self._run = run
+        self._draft = draft
         self._facts = facts
         self._keys = Keys(plan.reuse, [each.text for each in plan.commands], os.environ)
 
@@ -179,58 +201,52 @@ class _Taking:
         return share < self._reuse.checked
 
     def _mark_sampled(self, number: int) -> None:
-        place = self._workspace(number)
-        os.makedirs(place, exist_ok=True)
+        place = f"{self._draft}/{number}"
+        os.mkdir(place)
         _write(f"{place}/{layout.SAMPLED}", True)
 
     def _put(self, entry: Entry, number: int, keys: list[str]) -> Taken:
-        """Put a result into a partition's workspace, which appears at once."""
+        """Put a result into what will be a partition's workspace."""
         about, last = entry.about, len(self._plan.commands)
         is_whole = about.whole and about.commands == last
-        begin, facts = self._facts.tell(), b""
-        draft = self._store.draft()
+        begin, facts, place = self._facts.tell(), b"", f"{self._draft}/{number}"
+        os.mkdir(place)
         try:
-            self._store.take(entry, f"{draft}/output_dir", linked=is_whole)
+            self._store.take(entry, f"{place}/output_dir", linked=is_whole)
             if is_whole:
-                facts = self._put_end(entry, draft, number)
+                facts = self._put_end(entry, place, number)
             else:
-                self._put_middle(entry, draft, keys)
-            place = self._workspace(number)
+                self._put_middle(entry, place, keys)
+        except BaseException:
             remove(place)
-            os.makedirs(os.path.dirname(place), exist_ok=True)
-            os.rename(draft, place)
-        finally:
-            remove(draft)
+            raise
         self._facts.write(facts)
         return Taken(about.run, about.commands, is_whole, begin, len(facts))
 
-    def _put_end(self, entry: Entry, draft: str, number: int) -> bytes:
+    def _put_end(self, entry: Entry, place: str, number: int) -> bytes:
         """Put what `publish` reads of a task that has ended; returns its facts."""
         if (warnings := entry.read(layout.WARNINGS)) is not None:
-            _write_bytes(f"{draft}/{layout.WARNINGS}", warnings)
+            _write_bytes(f"{place}/{layout.WARNINGS}", warnings)
         kept, about = entry.read(layout.FACTS), entry.about
         if kept is None:
             return b""
         facts = taken_facts(kept, partition=number, run=about.run, commands=about.commands)
-        _write_bytes(f"{draft}/{layout.FACTS}", facts)
+        _write_bytes(f"{place}/{layout.FACTS}", facts)
         return facts
 
-    def _put_middle(self, entry: Entry, draft: str, keys: list[str]) -> None:
+    def _put_middle(self, entry: Entry, place: str, keys: list[str]) -> None:
         about = entry.about
         lines = (entry.read(layout.CHECKPOINT) or b"").split(b"\n")
         steps = [*map(_step, lines)]
         if b"copy" in steps:
             raise _UnfitError
         ended = steps.index(f"run {about.commands}".encode())
-        os.mkdir(f"{draft}/input_dir")
-        _write_bytes(f"{draft}/{layout.CHECKPOINT}", b"\n".join(lines[: ended + 1]) + b"\n")
+        os.mkdir(f"{place}/input_dir")
+        _write_bytes(f"{place}/{layout.CHECKPOINT}", b"\n".join(lines[: ended + 1]) + b"\n")
         reused = {"event": "reused", "run": about.run, "commands": about.commands}
         journal = (entry.read(layout.JOURNAL) or b"") + json.dumps(reused).encode() + b"\n"
-        _write_bytes(f"{draft}/{layout.JOURNAL}", journal)
-        _write(f"{draft}/{layout.REUSE_NOTE}", {"keys": keys, "inputs": []})
-
-    def _workspace(self, number: int) -> str:
-        return f"{self._paths.volume}/{layout.partition_workspace(self._run, number)}"
+        _write_bytes(f"{place}/{layout.JOURNAL}", journal)
+        _write(f"{place}/{layout.REUSE_NOTE}", {"keys": keys, "inputs": []})
 
 
 def _step(line: bytes) -> bytes:

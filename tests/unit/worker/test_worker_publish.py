@@ -18,6 +18,7 @@ from ogdc_shared.errors import AlreadyPublishedError, PublishError
 from ogdc_shared.removal import remove
 from ogdc_shared.run_warnings import one_warning, read_warnings
 from ogdc_worker.missing_items import Missing, note
+from ogdc_worker.publish import result
 from ogdc_worker.publish.publication import Publication
 from ogdc_worker.publish.result import publish
 from ogdc_worker.report import Reporter
@@ -211,6 +212,17 @@ def test_overwrite_replaces_all_that_was_there(volume: Path, publication: Public
     assert private_files(volume) == ["published/seal-tags.json", "published/seal-tags.json.lock"]
 
 
+def test_where_names_cannot_be_exchanged_what_was_there_is_moved_aside(
+    volume: Path, publication: Publication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(result, "exchange", lambda *_: False)
+    plant(volume / "seal-tags", {"old.tif": b"old"})
+    leave(volume, RESULT)
+    publish(publication._replace(overwrite=True), Reporter())
+    assert tree(volume / "seal-tags") == RESULT
+    assert private_files(volume) == ["published/seal-tags.json", "published/seal-tags.json.lock"]
+
+
 def test_publishing_again_changes_nothing(volume: Path, publication: Publication) -> None:
     leave(volume, RESULT)
     publish(publication, Reporter())
@@ -238,7 +250,7 @@ def test_a_kill_at_any_moment_does_no_harm(volume: Path, publication: Publicatio
     moments = 0
     for _ in crashes(prepare, lambda: publish(wanted, Reporter())):
         moments += 1
-        if (volume / "seal-tags").exists():
+        if overwrite or (volume / "seal-tags").exists():
             assert tree(volume / "seal-tags") in (old, complete)
         assert not killed(lambda: publish(wanted, Reporter()))
         assert tree(volume / "seal-tags") == complete

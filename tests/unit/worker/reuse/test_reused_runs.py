@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ogdc_shared.errors import CommandFailedError
+from support.crashes import crashes
 from support.reused_runs import ReusedRuns
 
 
@@ -66,8 +67,38 @@ class TestUnchanged:
         assert '"reused": {"run": "run-1", "commands": 1}' in facts
         assert '"partition": 1' in facts
 
+    @pytest.mark.slow
+    def test_a_kill_at_any_moment_does_no_harm(self, runs: ReusedRuns) -> None:
+        first = runs.run(counted(), partitions=TWO)
+        times(runs)
+        name = runs.begin(counted(), partitions=TWO)
+
+        def take() -> None:
+            runs.take(name)
+
+        moments = 0
+        for _ in crashes(lambda: None, take):
+            moments += 1
+        left, taken = runs.take(name)
+        ended = runs.publish(name, 2, left=left, taken=taken)
+        assert (moments > 10, times(runs), left, ended.result) == (True, 0, [], first.result)
+
 
 class TestChanged:
+    def test_publishes_the_files_that_did_not_change_and_drops_what_has_no_input(
+        self, runs: ReusedRuns
+    ) -> None:
+        runs.write(c="C")
+        runs.run(counted(), partitions=[*TWO, ["c.txt"]])
+        published = runs.volume / "lakes"
+        before = {path.name: path.stat().st_ino for path in published.iterdir()}
+        runs.write(b="new")
+        ended = runs.run(counted(), partitions=TWO)
+        after = {path.name: path.stat().st_ino for path in published.iterdir()}
+        assert ended.result == {"a.txt": b"Adone\n", "b.txt": b"newdone\n"}
+        assert after["a.txt"] == before["a.txt"]
+        assert after["b.txt"] not in before.values()
+
     def test_runs_the_partition_whose_input_changed(self, runs: ReusedRuns) -> None:
         runs.run(counted(), partitions=TWO)
         times(runs)

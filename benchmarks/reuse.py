@@ -1,0 +1,165 @@
+"""Runs that take what earlier ones made, on the local stack, and what looking up and keeping cost."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import count
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.bench import Bench
+from benchmarks.figures import Baseline, Figure, at_most
+from benchmarks.local_stack import LocalStack, local_stack
+from benchmarks.others import by_snakemake_in_parts, snakemake
+from benchmarks.parallel import claim, fewer, write_files, write_recipe
+from support.reused_runs import ReusedRuns
+
+_UNCHANGED = 1_000
+_FILES, _PER_PARTITION, _CHANGED = 10_000, 10, 3
+_COPY = 'cp "$INPUT_FILE" "$OUTPUT_FILE"\n'
+_COPY_ALL = 'cp "$INPUT_DIR"/* "$OUTPUT_DIR"/'
+_KEPT = 200
+_PLANS: tuple[dict[str, Any], ...] = ({}, {"reuse": None})
+"""With and without keeping."""
+_PAIRS = 15
+"""Tasks of each kind in a turn."""
+_TASK = r"""
+import json, sys
+from ogdc_worker.process.partition import process
+from ogdc_worker.process.paths import ProcessPaths
+from ogdc_worker.expected import Expected
+from ogdc_worker.report import Reporter
+process(ProcessPaths(**json.loads(sys.argv[1])), Reporter(last_words_file="/dev/null"), Expected(partition=0))
+"""
+
+
+def measure_reuse(bench: Bench) -> list[Figure]:
+    """Measure all of it."""
+    return [*_measure_unchanged(bench), *_measure_changed(bench), *_measure_overhead(bench)]
+
+
+def _measure_unchanged(bench: Bench) -> list[Figure]:
+    """Run a thousand partitions again, of which nothing has changed."""
+    recipe = write_recipe(bench.new_directory(), command=_COPY)
+    directory = write_files(bench.new_directory(), _UNCHANGED)
+    with local_stack(bench, settings=claim(directory)) as stack:
+        _run(stack, recipe, bench, taken=0)
+        times = fewer(bench).in_turns({"again": partial(_run, stack, recipe, bench, taken=_UNCHANGED)})
+    return [Figure(f"run of {_UNCHANGED:,} unchanged partitions", "s", times["again"], goal=at_most(3))]
+
+
+def _measure_changed(bench: Bench) -> list[Figure]:
+    """Run ten thousand files again, of which three have changed, and have snakemake do the same."""
+    recipe = write_recipe(bench.new_directory(), command=_COPY, partition_size=_PER_PARTITION)
+    directory, program = write_files(bench.new_directory(), _FILES), snakemake()
+    partitions, changes = _FILES // _PER_PARTITION, count(1)
+
+    def by_us(stack: LocalStack) -> float:
+        _change(directory, next(changes))
+        return _run(stack, recipe, bench, taken=partitions - _CHANGED)
+
+    def by_snake(program: Path) -> float:
+        _change(directory, next(changes))
+        return by_snakemake_in_parts(program, directory, size=_PER_PARTITION, at_once=os.cpu_count() or 1)
+
+    with local_stack(bench, settings=claim(directory)) as stack:
+        _run(stack, recipe, bench, taken=0)
+        trials: dict[str, Callable[[], float]] = {"ogdc-runner": partial(by_us, stack)}
+        if program:
+            by_snake(program)
+            trials["snakemake"] = partial(by_snake, program)
+            _run(stack, recipe, bench, taken=partitions - _CHANGED)
+        times = fewer(bench).in_turns(trials)
+    what = f"run of {_FILES:,} files in {partitions:,} partitions, {_CHANGED} changed"
+    other = Baseline("snakemake", median(times["snakemake"])) if program else None
+    ours = Figure(what, "s", times.pop("ogdc-runner"), goal=at_most(10), baseline=other)
+    return [ours, *(Figure(f"{what}, by {name}", "s", taken) for name, taken in times.items())]
+
+
+def _change(directory: Path, turn: int) -> None:
+    """Change the first file of some partitions, others each turn."""
+    paths = sorted((directory / "in").iterdir())
+    for each in range(_CHANGED):
+        with paths[(turn * _CHANGED + each) * _PER_PARTITION].open("a") as file:
+            file.write("changed\n")
+
+
+def _run(stack: LocalStack, recipe: Path, bench: Bench, *, taken: int) -> float:
+    """Seconds of a whole run, submission and outputs among it.
+
+    Raises:
+        ValueError: other than so many partitions were taken; then something else was measured.
+    """
+    into = bench.new_directory()
+    started = time.perf_counter()
+    run = json.loads(stack.call("run", "--json", "--output-dir", str(into), str(recipe)))
+    seconds = time.perf_counter() - started
+    if (counts := run["partition_counts"]).get("Reused", 0) != taken:
+        raise ValueError(f"{taken} partitions were to be taken, and these were: {counts}")
+    shutil.rmtree(into)
+    return seconds
+
+
+def _measure_overhead(bench: Bench) -> list[Figure]:
+    """Processor time of keeping in tasks and in `publish`, and of looking up, over what does neither."""
+    runs = ReusedRuns(bench.new_directory())
+    names = [f"{number:03}" for number in range(_KEPT)]
+    runs.write(**{name: f"{name}\n" for name in names})
+    partitions = [[f"{name}.txt"] for name in names]
+    turns = bench.in_turns({"all": partial(_overhead, runs, partitions, count())})["all"]
+    parts = ("in its task", "in publish", "looking up")
+    what = "processor time of looking up and keeping a result"
+    return [
+        Figure(what, "ms a partition", tuple(map(sum, turns)), goal=at_most(3)),
+        *(
+            Figure(f"{what}: {part}", "ms a partition", tuple(turn[at] for turn in turns))
+            for at, part in enumerate(parts)
+        ),
+    ]
+
+
+def _overhead(
+    runs: ReusedRuns, partitions: list[list[str]], numbers: Iterator[int]
+) -> tuple[float, float, float]:
+    """Milliseconds a partition: of its task, of `publish`, and of `reuse`."""
+    command = f"{_COPY_ALL} # {next(numbers)}"  # another result each turn
+    keeping, plain = (
+        median(
+            _task_seconds(runs, runs.begin(command, partitions=partitions[:1], **plan)) for _ in range(_PAIRS)
+        )
+        for plan in _PLANS
+    )
+    published = []
+    for plan in _PLANS:
+        name = runs.begin(command, partitions=partitions, **plan)
+        for number in range(len(partitions)):
+            runs.process(name, number)
+        published.append(_processor(partial(runs.publish, name, len(partitions), left=[], taken={})))
+    name = runs.begin(command, partitions=partitions)
+    looked_up = _processor(partial(runs.take, name))
+    each = 1000 / len(partitions)
+    return 1000 * (keeping - plain), each * (published[0] - published[1]), each * looked_up
+
+
+def _task_seconds(runs: ReusedRuns, name: str) -> float:
+    """Seconds of processor time of a task in a process of its own, and of its commands."""
+    words = json.dumps(runs.prepared(name, 0)._asdict())
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, "-c", _TASK, words], check=True, capture_output=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def _processor(work: Callable[[], object]) -> float:
+    started = time.process_time()
+    work()
+    return time.process_time() - started

@@ -1,0 +1,94 @@
+"""The store is bounded: what no run has taken for long goes, and what was taken longest ago goes first."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from ogdc_worker.reuse.collection import collect
+from ogdc_worker.reuse.store import FILES, USED, About, Store, described
+from support.crashes import crashes
+from support.trees import plant, tree
+
+KEYS = [f"{number:02x}" * 32 for number in range(6)]
+SIZE = 1000
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """Results of two scopes, each of which was taken last a day before the next."""
+    for number, key in enumerate(KEYS):
+        keep(tmp_path, key, days=len(KEYS) - number)
+    return tmp_path
+
+
+def keep(directory: Path, key: str, *, days: float) -> None:
+    store = Store(str(directory / f"scope{int(key[:2], 16) % 2}"))
+    draft = store.draft()
+    plant(Path(draft, FILES), {"out.tif": key[:1].encode() * SIZE})
+    store.add(draft, About(key, 1, (), described(f"{draft}/{FILES}", most=SIZE), run="r"))
+    then = time.time() - days * 86_400
+    os.utime(f"{store.directory}/{key[:2]}/{key}/{USED}", (then, then))
+
+
+def found(directory: Path) -> list[str]:
+    """The keys under which there is a result that can be taken."""
+    left = []
+    for key in KEYS:
+        store = Store(str(directory / f"scope{int(key[:2], 16) % 2}"))
+        if entry := store.find(key):
+            with tempfile.TemporaryDirectory() as target:
+                store.take(entry, f"{target}/taken", linked=False)
+            left.append(key)
+    return left
+
+
+def test_what_was_taken_longest_ago_makes_room(directory: Path) -> None:
+    assert collect(str(directory), most=2 * SIZE) == 4 * SIZE
+    assert found(directory) == KEYS[4:]
+
+
+def test_what_nobody_has_taken_for_long_goes_though_there_is_room(directory: Path) -> None:
+    assert collect(str(directory), most=1 << 30, days=3) == 4 * SIZE
+    assert found(directory) == KEYS[4:]
+
+
+def test_taking_a_result_keeps_it(directory: Path) -> None:
+    store = Store(str(directory / "scope0"))
+    entry = store.find(KEYS[0])
+    assert entry is not None
+    store.take(entry, str(directory / "taken"), linked=True)
+    collect(str(directory), most=SIZE)
+    assert found(directory) == [KEYS[0]]
+
+
+def test_without_room_nothing_is_kept(directory: Path) -> None:
+    collect(str(directory), most=0)
+    assert found(directory) == []
+
+
+def test_nothing_is_kept_nowhere(tmp_path: Path) -> None:
+    assert collect(str(tmp_path / "none"), most=0, days=1) == 0
+
+
+def test_a_kill_at_any_moment_leaves_each_result_whole_or_none_and_nothing_behind(directory: Path) -> None:
+    def prepare() -> None:
+        os.system(f"rm -rf {directory}/* {directory}/.draft-*")
+        for number, key in enumerate(KEYS[:3]):
+            keep(directory, key, days=3 - number)
+
+    def action() -> None:
+        collect(str(directory), most=SIZE)
+
+    moments = 0
+    for _ in crashes(prepare, action):
+        moments += 1
+        assert KEYS[2] in found(directory)
+        collect(str(directory), most=SIZE)
+        assert found(directory) == [KEYS[2]]
+        assert not [name for name in tree(directory) if ".draft-" in name]
+    assert moments > 8
