@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from ogdc_shared import layout
-from ogdc_shared.imports import collection_paused
 from ogdc_shared.workflow.facts import RecipeFacts, Stage
-
-with collection_paused():
-    from hera.workflows import models as m
+from ogdc_shared.workflow.hera_models import m
 
 PARTITION = "{{inputs.parameters.partition}}"
 

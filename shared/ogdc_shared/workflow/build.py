@@ -17,18 +17,15 @@ from typing import Any
 from ogdc_shared import layout
 from ogdc_shared.argo.state import FAIL_FAST_LABEL, TRACE_ANNOTATION
 from ogdc_shared.config import ArgoSettings, Settings, WorkerSettings
-from ogdc_shared.imports import collection_paused
 from ogdc_shared.outputs.policies import policy_of
 from ogdc_shared.plan import REUSE_LABEL, SCOPE_LABEL
 from ogdc_shared.telemetry.tracing import Trace, read_trace
 from ogdc_shared.workflow import templates
 from ogdc_shared.workflow.facts import RecipeFacts, Stage, check_facts
+from ogdc_shared.workflow.hera_models import m
 from ogdc_shared.workflow.names import is_workflow_name
 from ogdc_shared.workflow.pods import POD_SPEC_PATCH
 from ogdc_shared.workflow.volumes import volumes
-
-with collection_paused():
-    from hera.workflows import models as m
 
 __all__ = ["RecipeFacts", "Stage", "build_workflow"]
 

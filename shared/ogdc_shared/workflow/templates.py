@@ -9,7 +9,6 @@ from ogdc_shared.argo.expressions import quotient
 from ogdc_shared.argo.retry import RETRY_EXPRESSION
 from ogdc_shared.config import ArgoSettings, Settings, WorkerSettings
 from ogdc_shared.images import own_image
-from ogdc_shared.imports import collection_paused
 from ogdc_shared.outputs.policies import policy_of
 from ogdc_shared.plan import SCOPE_LABEL
 from ogdc_shared.workflow.artifacts import (
@@ -22,6 +21,7 @@ from ogdc_shared.workflow.artifacts import (
     recipe_artifact,
 )
 from ogdc_shared.workflow.facts import ADDRESSES_ANNOTATION, NETWORK_LABEL, RecipeFacts, Stage
+from ogdc_shared.workflow.hera_models import m
 from ogdc_shared.workflow.pods import pod_disk
 from ogdc_shared.workflow.volumes import (
     credentials_mount,
@@ -30,9 +30,6 @@ from ogdc_shared.workflow.volumes import (
     secret_mounts,
     workflow_mount,
 )
-
-with collection_paused():
-    from hera.workflows import models as m
 
 _PARTITIONS = "{{inputs.parameters.partitions}}"
 DIGEST = "digest"

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from ogdc_shared import layout
 from ogdc_shared.config import WorkerSettings
-from ogdc_shared.imports import collection_paused
 from ogdc_shared.workflow.facts import RecipeFacts
-
-with collection_paused():
-    from hera.workflows import models as m
+from ogdc_shared.workflow.hera_models import m
 
 
 def volumes(recipe: RecipeFacts, worker: WorkerSettings) -> list[m.Volume]:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
@@ -222,6 +224,18 @@ def test_heras_global_config_has_no_say(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(global_config, "service_account_name", "root")
     monkeypatch.setattr(global_config, "api_version", "v0")
     assert build() == before
+
+
+def test_building_imports_heras_models_alone_and_leaves_the_rest_of_hera_as_it_is() -> None:
+    code = (
+        "import sys, ogdc_shared.workflow.build; "
+        "print(sorted({'hera.workflows', 'requests'} & sys.modules.keys())); "
+        "from hera.workflows import Workflow, models; "
+        "print(Workflow.__module__, models.Workflow.__module__)"
+    )
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    of_models = "hera.workflows.models.io.argoproj.workflow.v1alpha1"
+    assert printed.splitlines() == ["[]", f"hera.workflows.workflow {of_models}"]
 
 
 def test_threads_do_not_meet() -> None:
