@@ -83,6 +83,7 @@ class ApiClient:
         overwrite: bool = False,
         cache: bool = True,
         fresh: bool = False,
+        priority: int = 0,
     ) -> Submitted:
         """Submit a recipe by its location or, where `bundle` is given, by its content (tar.gz).
 
@@ -101,6 +102,7 @@ class ApiClient:
             query += [("set", f"{name}={value}") for name, value in parameters.items()]
         query += [] if cache else [("cache", "false")]
         query += [("fresh", "true")] if fresh else []
+        query += [("priority", str(priority))] if priority else []
         headers |= {"Content-Type": kind}
         path = f"/submit?{urlencode(query)}" if query else "/submit"
         answer = self._transport.call("POST", path, answers.SubmitResponse, body=body, headers=headers)

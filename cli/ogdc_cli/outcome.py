@@ -27,9 +27,10 @@ def outcome(run: RunDetail) -> str:
 
 
 def status(run: Run) -> str:
-    """A run's status, and how many warnings there are beside it."""
+    """A run's status, whether it waits for its turn, and how many warnings there are beside it."""
     count = run.warning_count
-    return f"{run.status}, {_counted(count)}" if count else str(run.status)
+    queued = ", queued" if run.waiting_since else ""
+    return f"{run.status}{queued}, {_counted(count)}" if count else f"{run.status}{queued}"
 
 
 def parameters(run: RunDetail) -> list[str]:

@@ -62,7 +62,13 @@ def _check(recipe: Recipe, parameters: Mapping[str, str]) -> None:
 
 
 def submit(
-    client: ApiClient, packed: PackedRecipe, *, overwrite: bool, cache: bool = True, fresh: bool = False
+    client: ApiClient,
+    packed: PackedRecipe,
+    *,
+    overwrite: bool,
+    cache: bool = True,
+    fresh: bool = False,
+    priority: int = 0,
 ) -> Submitted:
     """Submit a recipe once, however often the request has to be repeated on its way.
 
@@ -78,6 +84,7 @@ def submit(
         overwrite=overwrite,
         cache=cache,
         fresh=fresh,
+        priority=priority,
         idempotency_key=str(uuid.uuid4()),
     )
     if not packed.is_checked:

@@ -16,6 +16,7 @@ from ogdc_functions.views import facts_view, partition_view, run_detail_view, ru
 from ogdc_shared.api import answers, log_answers, recipe_answers, routes, run_routes
 from ogdc_shared.context import Context
 from ogdc_shared.runs import read
+from ogdc_shared.runs.turns import with_turns
 
 
 def build(context: Context) -> Served:
@@ -55,7 +56,7 @@ def show_run(context: Context, call: Call, name: str) -> Response:
     """Show a run with some of its tasks, unless it is known."""
     query = call.request.args
     limit, offset = routes.TASK_LIMIT.read(query), routes.TASK_OFFSET.read(query)
-    run = read.reconciled_run(context, name)
+    (run,) = with_turns(context, [read.reconciled_run(context, name)])
 
     def answer() -> answers.RunDetail:
         tasks, stages = read.get_tasks(context, run, limit=limit, offset=offset)

@@ -50,11 +50,17 @@ def submit(context: Context, call: Call) -> answers.SubmitResponse:
         **asked._asdict(),
         cache=routes.CACHE.read(call.request.args) is not False,
         fresh=routes.FRESH.read(call.request.args) is True,
+        priority=routes.PRIORITY.read(call.request.args),
         idempotency_key=idempotency_key(call.request),
         on_advice=advice.extend,
     )
+    message = f"Recipe {run.recipe_id} is submitted as run {run.name}."
+    if run.waits:
+        from ogdc_shared.runs.turns import with_turns
+
+        message += f" {with_turns(context, [run])[0].message}"
     return answers.SubmitResponse(
-        message=f"Recipe {run.recipe_id} is submitted as run {run.name}.",
+        message=message,
         recipe_workflow_name=run.name,
         run_id=str(run.id),
         advice=advice,

@@ -50,6 +50,8 @@ def run_view(run: Run) -> answers.Run:
         task_counts=run.task_counts,
         partition_counts=run.partition_counts,
         warning_count=run.warning_count,
+        priority=run.priority,
+        waiting_since=run.queued_at if run.waits else None,
         links=_links(run),
     )
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from ogdc_shared.access_settings import AccessSettings
 from ogdc_shared.oidc_settings import OidcSettings
+from ogdc_shared.queue_settings import QueueSettings
 from ogdc_shared.retention_settings import RetentionSettings
 from ogdc_shared.setting_sections import (
     ArgoSettings,
@@ -31,6 +32,7 @@ __all__ = [
     "ArgoSettings",
     "DatabaseSettings",
     "OidcSettings",
+    "QueueSettings",
     "RetentionSettings",
     "Settings",
     "StorageSettings",
@@ -79,6 +81,7 @@ class Settings(NamedTuple):
     ] = "authenticated"
     access: AccessSettings = AccessSettings()
     oidc: OidcSettings = OidcSettings()
+    queue: QueueSettings = QueueSettings()
     database: DatabaseSettings = DatabaseSettings()
     argo: ArgoSettings = ArgoSettings()
     storage: StorageSettings = StorageSettings()
@@ -206,6 +209,7 @@ class Settings(NamedTuple):
 SECTIONS: Mapping[str, tuple[type[Any], str]] = {
     "access": (AccessSettings, "submit, status, users"),
     "oidc": (OidcSettings, "submit, status, users"),
+    "queue": (QueueSettings, "submit, upload, status, argo_events"),
     "database": (DatabaseSettings, "all but dead_letters, and migrations"),
     "argo": (ArgoSettings, "submit, status, upload; argo_events the namespace"),
     "storage": (StorageSettings, "submit, status, upload"),

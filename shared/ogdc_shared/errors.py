@@ -45,6 +45,7 @@
     ├── WarningsError              a recipe takes for failures what others are warned of (fails the run)
     ├── PublishError               what commands left cannot be put together (fails the run)
     └── ConfigurationError         the operator has to mend a setting (500, without detail)
+        └── ArgoRefusedError       Argo will never take what it was given
 
 A message says what went wrong, with which value, and what to do. What a value would give away is left out
 (`redact`), since messages are recorded, logged and shown to others.
@@ -323,6 +324,10 @@ class PublishError(OgdcError):
 
 class ConfigurationError(OgdcError):
     """A setting is missing or cannot be used; names the setting."""
+
+
+class ArgoRefusedError(ConfigurationError):
+    """Argo refuses a call for what it asks, and would do so again."""
 
 
 def _redacted(message: str) -> str:

@@ -22,6 +22,7 @@ from ogdc_shared.layout import output_prefix
 from ogdc_shared.processes.deploy import offer_configured
 from ogdc_shared.runs.handover import ensure_handed_over, reconcile
 from ogdc_shared.runs.retention import Pruning
+from ogdc_shared.runs.turns import release
 from ogdc_shared.telemetry.base import REMOVED
 from ogdc_shared.telemetry.tracing import within
 from ogdc_shared.triggers.schedule_record import forget_starts
@@ -65,7 +66,7 @@ class Swept(NamedTuple):
 
 
 def sweep(context: Context, *, unsent_for: float = UNSENT_SECONDS) -> Swept:
-    """Send what did not get to Argo, ask about the silent, remove what has expired, start runs, tell of ends.
+    """Ask about the silent, send what Argo lacks, remove what has expired, start runs, tell of ends.
 
     Safe at any time, also for several at once.
 
@@ -83,9 +84,11 @@ def sweep(context: Context, *, unsent_for: float = UNSENT_SECONDS) -> Swept:
         silent = runs_to_reconcile(conn, silent_for=settings.stale_seconds)
         expired = expired_outputs(conn, kept_for=settings.temporary_output_days * 86_400.0)
     work = _Sweep(context)
+    refreshed = work.each(silent, work.reconcile)  # first: it may find ends, which make room
+    released = release(context)
     swept = Swept(
-        sent=work.each(unsent, work.send),
-        refreshed=work.each(silent, work.reconcile),
+        sent=work.each(unsent + released, work.send),
+        refreshed=refreshed,
         expired=work.each(expired, work.remove_output),
         triggered=work.start_triggered(),
         notified=work.tell_ends(),

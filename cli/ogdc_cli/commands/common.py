@@ -35,6 +35,14 @@ SetOption = Annotated[
 FreshOption = Annotated[
     bool, typer.Option("--fresh", help="Run everything anew, also what is known from earlier runs.")
 ]
+PriorityOption = Annotated[
+    int,
+    typer.Option(
+        min=-100,
+        max=100,
+        help="Where runs take turns, those of a higher one go first; above 0 takes an admin.",
+    ),
+]
 OverwriteOption = Annotated[
     bool, typer.Option("--overwrite", help="Replace the data an earlier run of this recipe published.")
 ]

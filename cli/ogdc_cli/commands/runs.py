@@ -13,6 +13,7 @@ from ogdc_cli.commands.common import (
     JsonOption,
     NoCacheOption,
     OverwriteOption,
+    PriorityOption,
     RecipeArgument,
     SetOption,
     connected,
@@ -53,6 +54,7 @@ def submit(
     overwrite: OverwriteOption = False,
     no_cache: NoCacheOption = False,
     fresh: FreshOption = False,
+    priority: PriorityOption = 0,
     as_json: JsonOption = False,
 ) -> None:
     """Submit a recipe to the deployment at OGDC_API_URL, or to the local stack."""
@@ -61,7 +63,9 @@ def submit(
 
     packed = submission.pack_recipe(recipe, parameters=read_assignments(parameters or ()))
     client = connected()
-    submitted = submission.submit(client, packed, overwrite=overwrite, cache=not no_cache, fresh=fresh)
+    submitted = submission.submit(
+        client, packed, overwrite=overwrite, cache=not no_cache, fresh=fresh, priority=priority
+    )
     if not as_json:
         say(one_line(submitted.message))
     if wait:

@@ -17,6 +17,7 @@ from werkzeug import Request, Response
 from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.utils import send_file
 
+from ogdc_functions.argo_events import SWEEP_REQUESTED
 from ogdc_functions.http.matching import Paths
 from ogdc_functions.http.responses import add_security_headers, error_response, json_response
 from ogdc_local.stack.control import STATE_PATH
@@ -146,10 +147,27 @@ class Internal:
     Who calls has to know a token that is in this process's memory alone.
     """
 
-    def __init__(self, *, engine: WSGIApplication, argo_events: WSGIApplication, token: str) -> None:
+    def __init__(
+        self,
+        engine: WSGIApplication,
+        argo_events: WSGIApplication,
+        *,
+        token: str,
+        on_sweep_requested: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Nothing is asked yet.
+
+        Args:
+            engine: The engine's API.
+            argo_events: Takes its events.
+            token: What callers have to know.
+            on_sweep_requested: Called where `argo_events` replies that the sweep has something to do; on a
+                cluster a Trigger takes that to it.
+        """
         self._engine = engine
         self._argo_events = argo_events
         self._expected = f"Bearer {token}".encode()
+        self._on_sweep_requested = on_sweep_requested
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
@@ -159,7 +177,13 @@ class Internal:
         given = environ.get("HTTP_AUTHORIZATION", "").encode("latin-1")
         if not hmac.compare_digest(given, self._expected):
             return error_response(ForbiddenError("This port is for the stack's own parts."))
-        return self._argo_events if environ["PATH_INFO"] == _EVENTS else self._engine
+        return self._take_event if environ["PATH_INFO"] == _EVENTS else self._engine
+
+    def _take_event(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        response = Response.from_app(self._argo_events, environ)
+        if response.headers.get("ce-type") == SWEEP_REQUESTED:
+            self._on_sweep_requested()
+        return response(environ, start_response)
 
 
 class IdleTimer:

@@ -118,7 +118,8 @@ def running_services(
             signing_key=signing_key,
             state=lambda: {"busy": engine.busy()},
         )
-        inside = Internal(engine=engine.wsgi, argo_events=functions.argo_events, token=token)
+        wake_sweep = threading.Event()
+        inside = Internal(engine.wsgi, functions.argo_events, token=token, on_sweep_requested=wake_sweep.set)
         parts.enter_context(Server(internal, inside, threads=_INTERNAL_THREADS))
         engine.start()
         parts.callback(engine.stop)
@@ -126,7 +127,7 @@ def running_services(
         _sweep(context, unsent_for=0)  # nobody submits before the port below is served
         clock = IdleTimer(gateway)
         parts.enter_context(Server(public, clock, threads=_USER_THREADS))
-        parts.enter_context(_chores(context, volume=paths.volume))
+        parts.enter_context(_chores(context, volume=paths.volume, wake=wake_sweep))
         yield Services(url=url_of(public), clock=clock, engine=engine)
 
 
@@ -180,13 +181,17 @@ def _last_port(paths: StatePaths) -> int | None:
 
 
 @contextmanager
-def _chores(context: Context, *, volume: Path) -> Iterator[None]:
-    """Sweep every 15 seconds, tidy the volume daily, and import what the first submission would wait for."""
+def _chores(context: Context, *, volume: Path, wake: threading.Event) -> Iterator[None]:
+    """Sweep every 15 seconds and when woken, tidy daily, and import what the first submission needs."""
     stop = threading.Event()
 
     def sweep_regularly() -> None:
         tidy_at = 0.0
-        while not stop.wait(SWEEP_SECONDS):
+        while True:
+            wake.wait(SWEEP_SECONDS)
+            wake.clear()  # before the sweep: what comes during it is for the next
+            if stop.is_set():
+                return
             _sweep(context)
             if time.monotonic() >= tidy_at:
                 _tidy(volume, context.settings)
@@ -199,6 +204,7 @@ def _chores(context: Context, *, volume: Path) -> Iterator[None]:
         yield
     finally:
         stop.set()
+        wake.set()
         sweeper.join(_SWEEP_PATIENCE)
 
 

@@ -10,15 +10,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from ogdc_shared.auth.permissions import Role
 from ogdc_shared.db.submissions import count_unfinished
 from ogdc_shared.db.users import lock_user
-from ogdc_shared.errors import LimitError
+from ogdc_shared.errors import LimitError, RoleError
 
 if TYPE_CHECKING:
+    from ogdc_shared.auth.caller import Caller
     from ogdc_shared.config import Settings
     from ogdc_shared.db.connection import LimitedConnection
 
 _RETRY_SECONDS = 60
+
+
+def check_priority(priority: int, *, caller: Caller) -> None:
+    """Let admins alone have their runs before those of others; anybody may let others go first.
+
+    Raises:
+        RoleError: somebody else wants to.
+    """
+    if priority > 0 and caller.role != Role.ADMIN:
+        raise RoleError(
+            f"priority={priority}: above 0 takes the role admin; {caller.name} is {caller.role}. "
+            "Leave it out, or give one below 0 to let others go first."
+        )
 
 
 def require_room(

@@ -153,6 +153,11 @@ class Run(Answer, kw_only=True):
     warning_count: Annotated[
         Count, Meta(description="Of what may be wrong with the result; it changes no status.")
     ] = 0
+    priority: Annotated[int, Meta(description="Where runs take turns, those of a higher one go first.")] = 0
+    waiting_since: Annotated[
+        Time | None,
+        Meta(description="Since when it waits for its turn, for what says `message`; null: it does not."),
+    ] = None
     links: dict[str, str] = {}
 
 

@@ -48,7 +48,8 @@ class Number(NamedTuple):
         value = query.get(self.name)
         if value is None:
             return self.default
-        plain = value.isascii() and value.isdecimal() and len(value) <= _MAX_DIGITS
+        digits = value.removeprefix("-") if self.minimum < 0 else value
+        plain = digits.isascii() and digits.isdecimal() and len(digits) <= _MAX_DIGITS
         if not plain or not self.minimum <= int(value) <= self.maximum:
             raise InvalidRequestError(
                 f"{self.name}={value!r:.100}: give a whole number from {self.minimum} to {self.maximum}."

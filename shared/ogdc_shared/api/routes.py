@@ -40,6 +40,9 @@ TASK_LIMIT = Number("task_limit", 0, 1000, 1000, "How many tasks.")
 TASK_OFFSET = Number("task_offset", 0, 1 << 31, 0, "How many tasks to leave out at the beginning.")
 CACHE = Flag("cache", "False: fetch every input anew, and keep none for later runs.")
 FRESH = Flag("fresh", "True: run everything anew, also what is known from earlier runs.")
+PRIORITY = Number(
+    "priority", -100, 100, 0, "Where runs take turns, those of a higher one go first; above 0 takes an admin."
+)
 OVERWRITE = Flag("overwrite", "Replace the recipe's published data; as in a body of JSON.")
 SET = Texts("set", "NAME=VALUE: the value of a parameter of the recipe; once for each.")
 UNSENT_FOR = Number(
@@ -59,7 +62,7 @@ ROUTES = (
         "Run a recipe that is named or sent along; safe to repeat with an Idempotency-Key",
         answers.SubmitResponse,
         errors=(403, 404, 409, 422),
-        query=(OVERWRITE, CACHE, FRESH, SET),
+        query=(OVERWRITE, CACHE, FRESH, PRIORITY, SET),
         request=requests.SubmitRequest,
         takes_bundle=True,
         keyed=True,
@@ -67,7 +70,7 @@ ROUTES = (
         about='JSON `{"recipe_path": "<location>", "overwrite": false, "parameters": {"YEAR": 2021}}`, or '
         "the recipe directory itself as a tar.gz or zip body; with `?overwrite=true` and `?set=YEAR=2021`, "
         "if wanted, in either case. `?cache=false` has every input fetched anew, `?fresh=true` every command "
-        "run.",
+        "run; `?priority=-1` lets others go first where runs [take turns](queues.md).",
     ),
     Route(
         "validate",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 from ogdc_shared.config import ArgoSettings
-from ogdc_shared.errors import ArgoUnavailableError, ConfigurationError
+from ogdc_shared.errors import ArgoRefusedError, ArgoUnavailableError, ConfigurationError
 from ogdc_shared.telemetry.base import Telemetry
 from ogdc_shared.telemetry.tracing import current
 from ogdc_shared.tls import checking
@@ -28,6 +28,8 @@ _PAUSE = 0.1
 """Seconds between two attempts; doubled each time."""
 _CONNECT_SECONDS = 3.0
 _PASSING_STATUSES = frozenset({429, 502, 503, 504})
+_REFUSALS = frozenset({400, 413, 422})
+"""For what was sent, not for who has sent it or where to."""
 _MAX_REASON = 500
 
 _log = logging.getLogger(__name__)
@@ -173,7 +175,8 @@ def accepted(response: BaseHTTPResponse) -> BaseHTTPResponse:
 
     Raises:
         ArgoUnavailableError: the server failed at it.
-        ConfigurationError: the server refuses it, which only the operator can mend.
+        ArgoRefusedError: the server refuses it for what it asks.
+        ConfigurationError: it refuses us, which only the operator can mend.
     """
     if response.status < 300:
         return response
@@ -184,7 +187,8 @@ def accepted(response: BaseHTTPResponse) -> BaseHTTPResponse:
         raise ConfigurationError(
             f"Argo forbids the call {problem} Mend ARGO_TOKEN or ARGO_TOKEN_FILE, or the account's role."
         )
-    raise ConfigurationError(f"Argo refuses the call {problem}")
+    refused = ArgoRefusedError if response.status in _REFUSALS else ConfigurationError
+    raise refused(f"Argo refuses the call {problem}")
 
 
 def document(response: BaseHTTPResponse) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from psycopg.rows import class_row
 from ogdc_shared.db.queries import load_queries
 from ogdc_shared.db.users import find_called
 from ogdc_shared.errors import InvalidRequestError, UnknownRunError
+from ogdc_shared.phases import Phase
 from ogdc_shared.run_warnings import RunWarnings, read_warnings
 
 
@@ -78,11 +79,22 @@ class Run(NamedTuple):
     """When what was known of its single tasks was removed; None: it was not."""
     refresh_requested_at: datetime | None
     """When an event last reported that there is more to know, which only Argo can say; None: there is not."""
+    priority: int
+    queued_at: datetime | None
+    """Since when it waited for its turn; None: there was no bound."""
+    released_at: datetime | None
+    """When its turn came; None: it has not, or there was no bound."""
     by_upload: bool
     by_schedule: bool
     """Whether an upload has started it, which may be known only after it is recorded."""
     silent_seconds: float
     """Since a state was last applied or asked for, or the run handed over; by the database's clock."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for its turn."""
+        is_queued = self.queued_at is not None and self.released_at is None and self.handed_over_at is None
+        return is_queued and self.status == Phase.PENDING
 
 
 def digest(runs: Iterable[Run]) -> str:

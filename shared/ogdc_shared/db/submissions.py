@@ -57,6 +57,12 @@ class NewRun(NamedTuple):
     """None: not known beforehand."""
     parameters: dict[str, Any] | None = None
     """Their values by name, as everybody may see them."""
+    priority: int = 0
+    """Those of a higher one go first."""
+    parallelism: int | None = None
+    """Most tasks at once; None: one."""
+    queued: bool = False
+    """Whether it waits for its turn, until `db.queue.release` gives it."""
 
 
 class EarlierRun(NamedTuple):
@@ -173,12 +179,15 @@ def record_handover(conn: Connection, name: str, *, uid: str) -> bool:
     return _changes(conn, "record_handover", {"name": name, "uid": uid})
 
 
-def record_refusal(conn: Connection, name: str, *, message: str, cancelled_by: UUID | None = None) -> bool:
+def record_refusal(
+    conn: Connection, name: str, *, message: str, cancelled_by: UUID | None = None, only_waiting: bool = False
+) -> bool:
     """End a run as Error that Argo will never take; False: Argo has it, or there is no such run.
 
-    `cancelled_by` is the user who does not want it any more; None: Argo does not take it.
+    `cancelled_by` is the user who does not want it any more; None: Argo does not take it. `only_waiting`: not
+    one whose turn has come.
     """
-    known = {"name": name, "message": message, "cancelled_by": cancelled_by}
+    known = {"name": name, "message": message, "cancelled_by": cancelled_by, "only_waiting": only_waiting}
     return _changes(conn, "record_refusal", known)
 
 
@@ -188,7 +197,7 @@ def withdraw(conn: Connection, name: str) -> bool:
 
 
 def unsent_runs(conn: Connection, *, older_than: float) -> list[str]:
-    """Names of the unfinished runs submitted more than `older_than` seconds ago that Argo may not have."""
+    """Names of the unfinished runs that Argo may not have, whose turn came more than so many seconds ago."""
     found = conn.execute(load_queries("submissions")["unsent_runs"], {"older_than": older_than})
     return [name for (name,) in found]
 

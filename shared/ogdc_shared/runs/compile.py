@@ -75,6 +75,13 @@ class CompiledRun(NamedTuple):
     result_stages: frozenset[str] = frozenset()
     """Those before the last of which `layout.RESULT` is part of the result."""
 
+    @property
+    def parallelism(self) -> int:
+        """How many tasks it has at once at most."""
+        most: int = self.manifest["spec"]["parallelism"]
+        known = self.division is not None and len(self.plans) == 1
+        return min(most, len(self.division.files)) if known and self.division is not None else most
+
 
 @contextmanager
 def compiled_recipe(

@@ -7,6 +7,7 @@ from ogdc_shared.argo.state import read_workflow
 from ogdc_shared.auth.caller import Caller
 from ogdc_shared.context import Context
 from ogdc_shared.db.audit import Action, record_act
+from ogdc_shared.db.queue import require_turn
 from ogdc_shared.db.retention import forget_removals
 from ogdc_shared.db.runs import Run, get_run, record_output_removed
 from ogdc_shared.db.submissions import claim_retry, record_refusal
@@ -17,6 +18,7 @@ from ogdc_shared.layout import run_prefix
 from ogdc_shared.phases import TERMINAL_PHASES
 from ogdc_shared.runs.handover import reconcile
 from ogdc_shared.runs.read import recorded_run
+from ogdc_shared.runs.turns import start_next
 from ogdc_shared.webhooks.record import forget_end
 
 
@@ -32,19 +34,31 @@ def cancel_run(context: Context, name: str, *, caller: Caller) -> Run:
         UnknownRunError: there is no run of that name.
         ForbiddenError: it is somebody else's.
         RunStateError: it has ended already.
-        ArgoUnavailableError: Argo does not answer.
+        ArgoUnavailableError: Argo does not answer; it is not asked about a run that waits for its turn.
     """
     run = _own_run(context, name, caller=caller)
     if run.status in TERMINAL_PHASES:
         raise RunStateError(f"Run {name} has ended ({run.status}); there is nothing to cancel.")
-    if run.handed_over_at is None and context.argo.get(name) is None:
-        with context.database.transaction() as conn:
-            user_id = caller_id(conn, caller)
-            record_refusal(conn, name, message="Cancelled before it reached Argo.", cancelled_by=user_id)
-            record_act(conn, Action.CANCEL, name, caller=caller)
-    else:
-        _terminate(context, name, caller=caller)
+    if not (run.waits and _end_unsent(context, name, caller=caller, only_waiting=True)):
+        if run.handed_over_at is None and context.argo.get(name) is None:
+            _end_unsent(context, name, caller=caller)
+        else:
+            _terminate(context, name, caller=caller)
+    start_next(context)
     return recorded_run(context, name)
+
+
+def _end_unsent(context: Context, name: str, *, caller: Caller, only_waiting: bool = False) -> bool:
+    """End a run that Argo has not; False: it has, or, with `only_waiting`, its turn has come meanwhile."""
+    message = (
+        "Cancelled while it waited for its turn." if only_waiting else "Cancelled before it reached Argo."
+    )
+    with context.database.transaction() as conn:
+        user_id = caller_id(conn, caller)
+        ended = record_refusal(conn, name, message=message, cancelled_by=user_id, only_waiting=only_waiting)
+        if ended or not only_waiting:
+            record_act(conn, Action.CANCEL, name, caller=caller)
+    return ended
 
 
 def _terminate(context: Context, name: str, *, caller: Caller) -> None:
@@ -69,7 +83,7 @@ def retry_run(context: Context, name: str, *, caller: Caller) -> Run:
     Raises:
         UnknownRunError: there is no run of that name.
         ForbiddenError: it is somebody else's.
-        LimitError: whose run it is has as many as they may.
+        LimitError: whose run it is has as many as they may, or there is no room for it on this deployment.
         RunStateError: it has not failed, or its workflow is gone.
         ConflictError: another run publishes, or has published, to the same place.
         ArgoUnavailableError: Argo does not answer.
@@ -78,6 +92,7 @@ def retry_run(context: Context, name: str, *, caller: Caller) -> Run:
     with context.database.transaction() as conn:
         claim_retry(conn, name)
         require_room(conn, run.owner_id, settings=context.settings, but=name, locked=True)
+        require_turn(conn, name, context.settings.queue)
         record_stop(conn, name, reason=None)
         forget_end(conn, name)
         forget_removals(conn, name)

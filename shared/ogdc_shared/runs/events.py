@@ -13,6 +13,7 @@ from ogdc_shared.events.workflow_event import ReferenceEvent, WorkflowDeletion
 from ogdc_shared.outcomes import EventOutcome
 from ogdc_shared.runs.end import note_end
 from ogdc_shared.runs.fail_fast import enforce_fail_fast
+from ogdc_shared.runs.turns import anybody_waits
 from ogdc_shared.telemetry.base import EVENTS
 from ogdc_shared.telemetry.tracing import within
 
@@ -27,7 +28,8 @@ class TakenEvent(NamedTuple):
 
     outcome: EventOutcome
     for_sweep: str | None = None
-    """The run that the sweep is to stop, or to tell of the end of, and not only later; None: neither."""
+    """The run that the sweep is to stop, to tell of the end of, or to give the room of to another, and not
+    only later; None: there is no need."""
 
 
 _News = WorkflowState | ReferenceEvent
@@ -77,6 +79,8 @@ def _apply(context: Context, event: Event, news: _News, *, gone: bool) -> TakenE
     if applied.after is None:
         return TakenEvent(EventOutcome.IGNORED if applied.before is None else EventOutcome.KNOWN)
     for_sweep = note_end(context, news.name, applied)
+    if applied.ended is not None and anybody_waits(context):
+        for_sweep = True
     if isinstance(news, WorkflowState) and not gone and not enforce_fail_fast(context, news):
         for_sweep = True
     return TakenEvent(EventOutcome.APPLIED, for_sweep=news.name if for_sweep else None)

@@ -12,9 +12,9 @@ from typing import Any
 from ogdc_shared.argo.state import read_workflow
 from ogdc_shared.context import Context
 from ogdc_shared.db.runs import Run, get_run
-from ogdc_shared.db.submissions import get_manifest, record_handover
+from ogdc_shared.db.submissions import get_manifest, record_handover, record_refusal
 from ogdc_shared.db.workflow_state import clear_refresh, forget_version, record_absence, record_state
-from ogdc_shared.errors import OgdcError
+from ogdc_shared.errors import ArgoRefusedError, OgdcError
 from ogdc_shared.phases import TERMINAL_PHASES
 from ogdc_shared.runs.end import note_end
 from ogdc_shared.runs.fail_fast import enforce_fail_fast
@@ -39,11 +39,23 @@ def hand_over(context: Context, manifest: dict[str, Any]) -> None:
 
 
 def ensure_handed_over(context: Context, run: Run) -> None:
-    """Hand over a run that was recorded earlier and is not known to be at Argo; see `hand_over`."""
-    if run.handed_over_at is None and run.status not in TERMINAL_PHASES:
-        with context.database.autocommit() as conn:
-            manifest = get_manifest(conn, run.name)
+    """Hand over a run that was recorded earlier and is not known to be at Argo, unless it waits for its turn.
+
+    One that Argo will never take ends as Error, since it would be tried, and keep its place, for ever.
+
+    Raises:
+        OgdcError: as `hand_over`.
+    """
+    if run.handed_over_at is not None or run.status in TERMINAL_PHASES or run.waits:
+        return
+    with context.database.autocommit() as conn:
+        manifest = get_manifest(conn, run.name)
+    try:
         hand_over(context, manifest)
+    except ArgoRefusedError as exc:
+        with context.database.autocommit() as conn:
+            record_refusal(conn, run.name, message=str(exc))
+        raise
 
 
 def reconcile(context: Context, name: str) -> bool:

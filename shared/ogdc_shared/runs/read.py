@@ -14,6 +14,7 @@ from ogdc_shared.errors import DatabaseUnavailableError, OgdcError, OutputUnavai
 from ogdc_shared.phases import TERMINAL_PHASES
 from ogdc_shared.run_warnings import RunWarning
 from ogdc_shared.runs.handover import reconcile
+from ogdc_shared.runs.turns import with_turns
 from ogdc_shared.workflow.names import is_workflow_name
 
 _log = logging.getLogger(__name__)
@@ -92,13 +93,13 @@ def list_runs(
     limit: int = 50,
     before: str | None = None,
 ) -> RunPage:
-    """Read a page of runs as recorded, newest first; see `db.runs.list_runs`.
+    """Read a page of runs as recorded, newest first; see `db.runs.list_runs`. Those that wait say for what.
 
     Raises:
         InvalidRequestError: `before` is not a cursor that came with an earlier page.
     """
     with context.database.transaction() as conn:
-        return db.list_runs(
+        page = db.list_runs(
             conn,
             recipe_id=recipe_id,
             status=status,
@@ -108,6 +109,7 @@ def list_runs(
             limit=limit,
             before=before,
         )
+    return page._replace(runs=with_turns(context, page.runs))
 
 
 def recorded_run(context: Context, name: str) -> Run:

@@ -14,11 +14,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
-from ogdc_shared.accounts.limits import require_room
+from ogdc_shared.accounts.limits import check_priority, require_room
 from ogdc_shared.auth.caller import Caller
 from ogdc_shared.context import Context
 from ogdc_shared.db.audit import Action, record_act
-from ogdc_shared.db.runs import Run
+from ogdc_shared.db.runs import Run, get_run
 from ogdc_shared.db.submissions import (
     EarlierRun,
     NewRun,
@@ -38,6 +38,7 @@ from ogdc_shared.runs.handover import ensure_handed_over, hand_over
 from ogdc_shared.runs.recipes import RecipeSource, opened_recipe
 from ogdc_shared.runs.reuse import Reusing
 from ogdc_shared.runs.trigger_inputs import SUBMITTED, TriggerInputs
+from ogdc_shared.runs.turns import hand_over_released, release
 from ogdc_shared.telemetry.base import RUNS_SUBMITTED
 from ogdc_shared.telemetry.tracing import within
 
@@ -54,6 +55,7 @@ def submit_recipe(
     cache: bool = True,
     fresh: bool = False,
     idempotency_key: str | None = None,
+    priority: int = 0,
     trigger_inputs: TriggerInputs = SUBMITTED,
     on_advice: Callable[[tuple[str, ...]], None] = lambda _: None,
 ) -> Run:
@@ -68,6 +70,7 @@ def submit_recipe(
         cache: Whether inputs that were fetched before may be used.
         fresh: Whether everything is run anew, also what is known from earlier runs.
         idempotency_key: Makes repeating a request harmless: one caller, key and request make one run.
+        priority: Runs of a higher one have their turn first; above 0 takes an admin.
         trigger_inputs: What the run is given besides. The same for the same key.
         on_advice: Called with what the recipe's author may not have meant, also of a run that was there.
 
@@ -76,7 +79,7 @@ def submit_recipe(
         UnavailableError: a part is away. Nothing was started, except where it is an ArgoUnavailableError with
             `maybe_done`: then the run is recorded and will be started by the sweep.
     """
-    started_by = trigger_inputs.started_by
+    check_priority(priority, caller=caller)
     request = _request_digest(source, trigger_inputs, overwrite=overwrite, parameters=parameters)
     user_id, earlier = _known(context, caller=caller, idempotency_key=idempotency_key, request=request)
     if earlier is not None:
@@ -96,14 +99,35 @@ def submit_recipe(
     ):
         known = {"idempotency_key": idempotency_key, "request_digest": request, "submitted_by": user_id}
         new = _new_run(compiled, source, recipe_id=recipe.id, overwrite=overwrite, **known)
+        new = new._replace(priority=priority, queued=context.settings.queue.is_bounded)
+        started_by = trigger_inputs.started_by
         run = _record(context, new=new, compiled=compiled, caller=caller, started_by=started_by)
         on_advice(recipe.advice)
     with within(run=run.name):
-        if run.name != new.name:
-            ensure_handed_over(context, run)
-            return run
-        _start(context, new, caller=caller, started_by=started_by)
+        return _started(context, new, run, caller=caller, started_by=started_by)
+
+
+def _started(context: Context, new: NewRun, run: Run, *, caller: Caller, started_by: str) -> Run:
+    """Start a run that was recorded, where runs take turns once it is its own."""
+    if run.name != new.name:
+        ensure_handed_over(context, run)
+        return run
+    context.telemetry.count(RUNS_SUBMITTED, {"ogdc.run.started_by": started_by})
+    _log.info("run %s of recipe %s submitted by %s", new.name, new.recipe_id, caller.name)
+    if new.queued:
+        return _start_in_turn(context, new)
+    _start(context, new)
     return run
+
+
+def _start_in_turn(context: Context, new: NewRun) -> Run:
+    """Start a new run where it is its turn, and others whose turn has come."""
+    released = release(context)
+    hand_over_released(context, (name for name in released if name != new.name))
+    if new.name in released:
+        _start(context, new)
+    with context.database.autocommit() as conn:
+        return get_run(conn, new.name)
 
 
 def _handed_over(context: Context, run: Run, on_advice: Callable[[tuple[str, ...]], None]) -> Run:
@@ -156,6 +180,7 @@ def _new_run(compiled: CompiledRun, source: RecipeSource, **known: Any) -> NewRu
         input_files=None if division is None else len(compiled.files),
         input_bytes=None if division is None else division.total_size(),
         parameters=compiled.parameters,
+        parallelism=compiled.parallelism,
         **known,
     )
 
@@ -193,10 +218,8 @@ def _record(context: Context, *, new: NewRun, compiled: CompiledRun, caller: Cal
     return run
 
 
-def _start(context: Context, new: NewRun, *, caller: Caller, started_by: str) -> None:
+def _start(context: Context, new: NewRun) -> None:
     """Hand a new run over; where Argo certainly does not have it, leave nothing behind."""
-    context.telemetry.count(RUNS_SUBMITTED, {"ogdc.run.started_by": started_by})
-    _log.info("run %s of recipe %s submitted by %s", new.name, new.recipe_id, caller.name)
     try:
         hand_over(context, new.manifest)
     except OgdcError as exc:

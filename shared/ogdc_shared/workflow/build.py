@@ -16,7 +16,7 @@ from typing import Any
 
 from ogdc_shared import layout
 from ogdc_shared.argo.state import FAIL_FAST_LABEL, TRACE_ANNOTATION
-from ogdc_shared.config import ArgoSettings, Settings, WorkerSettings
+from ogdc_shared.config import ArgoSettings, Settings
 from ogdc_shared.outputs.policies import policy_of
 from ogdc_shared.plan import REUSE_LABEL, SCOPE_LABEL
 from ogdc_shared.telemetry.tracing import Trace, read_trace
@@ -78,7 +78,7 @@ def build_workflow(
                 templates.publish_template(**facts, overwrite=overwrite),
             ],
             volumes=volumes(recipe, settings.worker),
-            parallelism=_parallelism(recipe, settings.worker),
+            parallelism=_parallelism(recipe, settings),
             active_deadline_seconds=recipe.timeout or settings.worker.timeout,
             ttl_strategy=m.TTLStrategy(
                 seconds_after_success=_days_kept(recipe, settings) * _DAY,
@@ -206,8 +206,9 @@ def _arguments(**values: str) -> m.Arguments:
     return m.Arguments(parameters=[m.Parameter(name=name, value=value) for name, value in values.items()])
 
 
-def _parallelism(recipe: RecipeFacts, worker: WorkerSettings) -> int:
-    return min(recipe.max_parallelism or worker.max_parallelism, worker.max_parallelism)
+def _parallelism(recipe: RecipeFacts, settings: Settings) -> int:
+    most = min(settings.worker.max_parallelism, settings.queue.tasks or settings.worker.max_parallelism)
+    return min(recipe.max_parallelism or most, most)
 
 
 def _days_kept(recipe: RecipeFacts, settings: Settings) -> int:

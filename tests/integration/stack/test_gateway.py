@@ -132,6 +132,29 @@ def test_engine_answers_whoever_knows_the_token_and_nobody_else(given):
         assert client("POST", "/events/argo", **known).body.startswith(b"events POST")
 
 
+@pytest.mark.parametrize(
+    ("kind", "wakes"), [("org.ogdc.sweep_requested", 1), ("org.ogdc.run_ended", 0), (None, 0)]
+)
+def test_the_sweep_is_woken_where_argo_events_asks_for_it(kind, wakes):
+    def argo_events(environ, start_response):
+        start_response("200 OK", [] if kind is None else [("ce-type", kind)])
+        return [b"taken"]
+
+    woken: list[int] = []
+    internal = Internal(
+        engine=named("engine"),
+        argo_events=argo_events,
+        token="secret",
+        on_sweep_requested=lambda: woken.append(1),
+    )
+    environ = create_environ("/events/argo", method="POST", headers={"Authorization": "Bearer secret"})
+
+    body, status, _headers = run_wsgi_app(internal, environ)
+
+    assert (b"".join(body), status) == (b"taken", "200 OK")
+    assert len(woken) == wakes
+
+
 def test_workflows_are_not_shown_past_the_log_in(tmp_path):
     gateway = Gateway(
         functions=Functions(*map(named, Functions._fields)),

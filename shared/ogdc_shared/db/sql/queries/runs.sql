@@ -36,6 +36,9 @@ SELECT
     runs.logs_removed_at,
     runs.tasks_removed_at,
     runs.refresh_requested_at,
+    runs.priority,
+    runs.queued_at,
+    runs.released_at,
     (SELECT true FROM uploads WHERE uploads.run_id = runs.id LIMIT 1) IS TRUE AS by_upload,
     (SELECT true FROM scheduled_starts WHERE scheduled_starts.run_id = runs.id LIMIT 1) IS TRUE AS by_schedule,
     extract(epoch FROM now() - greatest(runs.submitted_at, runs.handed_over_at, runs.heard_at, runs.asked_at))::float8

@@ -43,11 +43,12 @@ WHERE submitted_by = %(user_id)s AND status IN ('Pending', 'Running') AND name I
 WITH runs AS (
 INSERT INTO runs (
     name, recipe_id, recipe_path, snapshot, output_type, overwrite, partitions, input_files, input_bytes,
-    manifest, submitted_by, idempotency_key, request_digest, parameters, reused_from
+    manifest, submitted_by, idempotency_key, request_digest, parameters, reused_from, priority,
+    parallelism, queued_at
 ) VALUES (
     %(name)s, %(recipe_id)s, %(recipe_path)s, %(snapshot)s, %(output_type)s, %(overwrite)s, %(partitions)s,
     %(input_files)s, %(input_bytes)s, %(manifest)s, %(submitted_by)s, %(idempotency_key)s, %(request_digest)s,
-    %(parameters)s, %(reused_from)s
+    %(parameters)s, %(reused_from)s, %(priority)s, %(parallelism)s, CASE WHEN %(queued)s THEN now() END
 )
 ON CONFLICT (submitted_by, idempotency_key) DO NOTHING
 RETURNING *
@@ -64,6 +65,7 @@ WHERE name = %(name)s AND coalesce(workflow_uid, %(uid)s) = %(uid)s
 UPDATE runs SET phase = 'Error', message = %(message)s, finished_at = now(),
     cancelled_by = %(cancelled_by)s, cancelled_at = CASE WHEN %(cancelled_by)s::uuid IS NOT NULL THEN now() END
 WHERE name = %(name)s AND handed_over_at IS NULL AND phase = 'Pending'
+    AND (NOT %(only_waiting)s OR (queued_at IS NOT NULL AND released_at IS NULL))
 
 -- name: withdraw
 DELETE FROM runs WHERE name = %(name)s AND handed_over_at IS NULL AND phase = 'Pending'
@@ -72,7 +74,8 @@ DELETE FROM runs WHERE name = %(name)s AND handed_over_at IS NULL AND phase = 'P
 SELECT name FROM runs
 WHERE status IN ('Pending', 'Running')
     AND handed_over_at IS NULL
-    AND submitted_at < now() - make_interval(secs => %(older_than)s)
+    AND CASE WHEN queued_at IS NULL THEN submitted_at ELSE released_at END
+        < now() - make_interval(secs => %(older_than)s)
 ORDER BY submitted_at
 
 -- name: get_manifest

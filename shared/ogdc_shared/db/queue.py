@@ -1,0 +1,94 @@
+"""Runs that wait for their turn, where a deployment bounds how much is under way at once.
+
+A run waits from its submission (`queued_at`) until it is released (`released_at`); then it is on its way to
+Argo as any other (see `db.submissions`). Who releases has a lock, so that no two go beyond a bound.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from psycopg.rows import class_row
+
+from ogdc_shared.db.queries import load_queries
+from ogdc_shared.errors import LimitError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from psycopg import Connection
+
+    from ogdc_shared.queue_settings import QueueSettings
+
+_LOCK = 0x6F67646371  # "ogdcq"; any number that nothing else in the database locks
+_NO_BOUND = 2**31 - 1
+_RETRY_SECONDS = 60
+
+
+class Place(NamedTuple):
+    """Where in the queue a run is."""
+
+    name: str
+    held: bool
+    """Whether its user has as many runs under way, or before it, as one may."""
+    before: int
+    """How many others have their turn before; of those that are held, or of those that are not."""
+    tasks_alone: bool
+    """Whether there would be room for it but for its tasks, or those of the runs before it."""
+
+
+def release(conn: Connection, bounds: QueueSettings) -> list[str]:
+    """Give their turn to the runs for which there is room, and return their names.
+
+    Whoever does that hands them over to Argo; what a crash keeps from it is found by `unsent_runs`.
+    """
+    conn.execute(_sql("lock_queue"), {"lock": _LOCK})
+    found = conn.execute(_sql("queue") + b"\n" + _sql("release"), _bounds(bounds))
+    return [name for (name,) in found]
+
+
+def places(conn: Connection, names: Sequence[str], bounds: QueueSettings) -> dict[str, Place]:
+    """Say where in the queue some runs are, by name; those that do not wait are left out."""
+    cursor = conn.cursor(row_factory=class_row(Place))
+    statement = _sql("queue") + b"\n" + _sql("select_places")
+    return {each.name: each for each in cursor.execute(statement, _bounds(bounds) | {"names": list(names)})}
+
+
+def anybody_waits(conn: Connection) -> bool:
+    """Whether any run waits for its turn."""
+    return conn.execute(_sql("anybody_waits")).fetchone() == (True,)
+
+
+def require_turn(conn: Connection, name: str, bounds: QueueSettings) -> None:
+    """Refuse to have a run begin again that there is no room for; holds until the transaction ends.
+
+    Raises:
+        LimitError: there is none.
+    """
+    if not bounds.is_bounded:
+        return
+    conn.execute(_sql("lock_queue"), {"lock": _LOCK})
+    most = _bounds(bounds)
+    found = conn.execute(_sql("count_under_way"), most | {"name": name}).fetchone()
+    assert found is not None
+    runs, tasks, of_user, own = found
+    if runs + 1 > most["runs"] or tasks + (own or 1) > most["tasks"] or of_user + 1 > most["user_runs"]:
+        raise LimitError(
+            f"There is no room for run {name!r}: {runs} runs are under way, with up to {tasks} tasks, "
+            f"{of_user} of them of its user. At most {_listed(bounds)} run at a time. "
+            "Try again when one has ended.",
+            retry_after=_RETRY_SECONDS,
+        )
+
+
+def _listed(bounds: QueueSettings) -> str:
+    known = {"runs": bounds.runs, "tasks": bounds.tasks, "runs of one user": bounds.user_runs}
+    return " and ".join(f"{most} {what}" for what, most in known.items() if most)
+
+
+def _bounds(bounds: QueueSettings) -> dict[str, Any]:
+    return {field: most or _NO_BOUND for field, most in bounds._asdict().items()}
+
+
+def _sql(name: str) -> bytes:
+    return load_queries("queue")[name]

@@ -1,0 +1,90 @@
+-- name: lock_queue
+-- Until the transaction ends; a statement of its own, so that what follows sees what the one before has done.
+SELECT pg_advisory_xact_lock(%(lock)s)
+
+-- name: queue
+-- The runs that wait, in their order: by priority, then users take turns, and the recipes of each user. Whoever has the fewest
+-- under way comes first, and of those the one whose last turn is longest ago. `level` counts what a user has under way once
+-- the run is; who would have too many is held up by nobody else, and holds up nobody. A run for which there is no room keeps
+-- those behind it waiting, or smaller ones would pass it for ever. To be followed by one of the two below.
+WITH unfinished AS MATERIALIZED (
+    SELECT
+        id, name, submitted_by, recipe_id, submitted_at, priority,
+        least(coalesce(parallelism, 1), %(tasks)s) AS tasks,
+        queued_at IS NOT NULL AND released_at IS NULL AND handed_over_at IS NULL AS waits
+    FROM runs
+    WHERE status IN ('Pending', 'Running')
+), under_way AS (
+    SELECT submitted_by, recipe_id, count(*) AS runs, sum(tasks) AS tasks FROM unfinished WHERE NOT waits
+    GROUP BY submitted_by, recipe_id
+), by_user AS (
+    SELECT
+        waiting.submitted_by,
+        (SELECT coalesce(sum(runs), 0) FROM under_way WHERE under_way.submitted_by = waiting.submitted_by) AS runs,
+        (SELECT max(released_at) FROM runs WHERE runs.submitted_by = waiting.submitted_by) AS last_turn
+    FROM (SELECT DISTINCT submitted_by FROM unfinished WHERE waits) AS waiting
+), by_recipe AS (
+    SELECT
+        waiting.submitted_by, waiting.recipe_id,
+        coalesce(under_way.runs, 0) AS runs,
+        (
+            SELECT max(released_at) FROM runs
+            WHERE runs.submitted_by = waiting.submitted_by AND runs.recipe_id = waiting.recipe_id
+        ) AS last_turn
+    FROM (SELECT DISTINCT submitted_by, recipe_id FROM unfinished WHERE waits) AS waiting
+    LEFT JOIN under_way USING (submitted_by, recipe_id)
+), of_recipe AS (
+    SELECT unfinished.*, row_number() OVER (
+        PARTITION BY submitted_by, recipe_id ORDER BY priority DESC, submitted_at, id
+    ) AS turn
+    FROM unfinished
+    WHERE waits
+), of_user AS (
+    SELECT of_recipe.*, row_number() OVER (
+        PARTITION BY submitted_by
+        ORDER BY priority DESC, by_recipe.runs + turn, turn, by_recipe.last_turn NULLS FIRST, submitted_at, id
+    ) AS user_turn
+    FROM of_recipe JOIN by_recipe USING (submitted_by, recipe_id)
+), levelled AS (
+    SELECT of_user.*, by_user.runs + user_turn AS level, by_user.last_turn
+    FROM of_user JOIN by_user USING (submitted_by)
+), queue AS MATERIALIZED (
+    SELECT
+        id, name, level > %(user_runs)s AS held,
+        row_number() OVER ordered AS place,
+        (SELECT coalesce(sum(runs), 0) FROM under_way) + row_number() OVER ordered AS runs,
+        (SELECT coalesce(sum(tasks), 0) FROM under_way) + sum(tasks) OVER ordered AS tasks
+    FROM levelled
+    WINDOW ordered AS (
+        PARTITION BY level > %(user_runs)s
+        ORDER BY priority DESC, level, user_turn, last_turn NULLS FIRST, submitted_at, id
+    )
+)
+
+-- name: release
+-- Later in one's turn, later by the clock: the next turns go by it.
+UPDATE runs SET released_at = clock_timestamp() + queue.place * interval '1 microsecond'
+FROM queue
+WHERE runs.id = queue.id
+    AND NOT queue.held AND queue.runs <= %(runs)s AND queue.tasks <= %(tasks)s
+    AND runs.released_at IS NULL AND runs.handed_over_at IS NULL AND runs.phase = 'Pending'
+RETURNING runs.name
+
+-- name: select_places
+SELECT name, held, place - 1 AS before, runs <= %(runs)s AS tasks_alone FROM queue WHERE name = ANY(%(names)s)
+
+-- name: anybody_waits
+SELECT EXISTS (
+    SELECT FROM runs
+    WHERE status IN ('Pending', 'Running')
+        AND queued_at IS NOT NULL AND released_at IS NULL AND handed_over_at IS NULL
+)
+
+-- name: count_under_way
+SELECT
+    count(*), coalesce(sum(least(coalesce(parallelism, 1), %(tasks)s)), 0),
+    count(*) FILTER (WHERE submitted_by = (SELECT submitted_by FROM runs WHERE name = %(name)s)),
+    (SELECT least(coalesce(parallelism, 1), %(tasks)s) FROM runs WHERE name = %(name)s)
+FROM runs
+WHERE status IN ('Pending', 'Running') AND name <> %(name)s
+    AND (queued_at IS NULL OR released_at IS NOT NULL OR handed_over_at IS NOT NULL)

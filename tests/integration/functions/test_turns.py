@@ -1,0 +1,245 @@
+"""Runs that wait for their turn, where a deployment bounds how much is under way at once."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from ogdc_shared.config import Settings
+from ogdc_shared.context import Context
+from ogdc_shared.sweep import sweep as sweep_once
+from support.accounts import member
+from support.argo_server import ArgoServer
+from support.runs import bundle, event_headers, recipe_files, send, started, tell
+
+
+@pytest.fixture
+def one_at_once(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("OGDC_RUNS_AT_ONCE", "1")
+
+
+@pytest.fixture
+def submit(one_at_once, serve) -> FlaskClient:
+    return serve("submit")
+
+
+@pytest.fixture
+def status(one_at_once, serve) -> FlaskClient:
+    return serve("status")
+
+
+@pytest.fixture
+def argo_events(one_at_once, serve) -> FlaskClient:
+    return serve("argo_events")
+
+
+def begin(submit: FlaskClient, number: int, *, user: str = "anna", **headers: str) -> str:
+    """Submit a recipe of its own."""
+    files = recipe_files(f"Recipe {number}", output="temporary")
+    return started(submit, files=files, OGDC_User=user, **headers)
+
+
+def shown(status: FlaskClient, name: str) -> dict[str, Any]:
+    run: dict[str, Any] = status.get(f"/runs/{name}").get_json()
+    return run
+
+
+class TestSubmission:
+    def test_what_there_is_no_room_for_waits_and_says_for_what(self, submit, status, argo: ArgoServer):
+        first, second, third = begin(submit, 0), begin(submit, 1), begin(submit, 2)
+
+        assert [*argo.workflows] == [first]
+        assert status.get(f"/status/{third}").get_json()["status"] == "Pending"
+        assert shown(status, first)["message"] is None
+        assert shown(status, first)["waiting_since"] is None
+        assert shown(status, second)["message"] == "Waits for room: at most 1 run at a time."
+        assert shown(status, third)["message"] == "Waits for 1 run before it: at most 1 run at a time."
+        assert shown(status, third)["waiting_since"] is not None
+        listed = status.get("/runs").get_json()["runs"]
+        assert [each["message"] for each in listed][:2] == [
+            shown(status, name)["message"] for name in (third, second)
+        ]
+        assert argo.called("get") == 0
+
+    def test_the_answer_tells_it(self, submit):
+        begin(submit, 0)
+
+        answer = send(submit, files=recipe_files("Recipe 1", output="temporary"))
+
+        assert answer.get_json()["message"].endswith("Waits for room: at most 1 run at a time.")
+
+    def test_an_answer_that_is_known_is_sent_again_once_the_place_is_another(self, submit, status):
+        _first, second, third = (begin(submit, number) for number in range(3))
+        tag = status.get(f"/runs/{third}").headers["ETag"]
+        assert status.get(f"/runs/{third}", headers={"If-None-Match": tag}).status_code == 304
+
+        submit.post(f"/runs/{second}/cancel", headers={"OGDC-User": "anna"})
+
+        assert status.get(f"/runs/{third}", headers={"If-None-Match": tag}).status_code == 200
+
+    def test_a_repeated_request_does_not_pass_the_queue(self, submit, argo: ArgoServer):
+        begin(submit, 0)
+        name = begin(submit, 1, Idempotency_Key="k")
+
+        assert begin(submit, 1, Idempotency_Key="k") == name
+        assert name not in argo.workflows
+
+    def test_tasks_count_as_many_as_a_run_may_have(self, environment, serve, argo: ArgoServer):
+        environment.setenv("OGDC_RUNS_AT_ONCE", "0")
+        environment.setenv("OGDC_TASKS_AT_ONCE", "2")
+        submit, status = serve("submit"), serve("status")
+
+        names = [begin(submit, number) for number in range(3)]  # each of one file, so of one task
+
+        assert [*argo.workflows] == names[:2]
+        assert all(each["spec"]["parallelism"] <= 2 for each in argo.workflows.values())
+        assert shown(status, names[2])["message"] == "Waits for room: at most 2 tasks run at a time."
+
+    def test_without_a_bound_nothing_waits(self, environment, serve, argo: ArgoServer):
+        environment.setenv("OGDC_RUNS_AT_ONCE", "0")
+        submit = serve("submit")
+
+        names = [begin(submit, number) for number in range(3)]
+
+        assert [*argo.workflows] == names
+
+    def test_where_argo_does_not_take_the_first_nothing_of_it_is_left(self, submit, argo: ArgoServer):
+        argo.faults["create"] = "reject"
+        assert send(submit, files=recipe_files("Recipe 0", output="temporary")).status_code == 500
+        argo.faults.clear()
+
+        assert begin(submit, 1) in argo.workflows
+
+
+class TestPriority:
+    def test_lets_others_go_first(self, submit, argo_events, argo: ArgoServer):
+        first, name = begin(submit, 0), None
+        for number, priority in ((1, -5), (2, 0)):
+            files = recipe_files(f"Recipe {number}", output="temporary")
+            answer = send(submit, f"/submit?priority={priority}", files=files)
+            name = answer.get_json()["recipe_workflow_name"]
+
+        tell(argo_events, argo.advance(first, "Succeeded"))
+        submit.post("/sweep")
+
+        assert [*argo.workflows] == [first, name]
+
+    def test_raising_it_takes_an_admin(self, environment, serve, database):
+        environment.setenv("ACCESS_MODE", "authenticated")
+        submit, anna = serve("submit"), member(database, "anna")
+        root = member(database, "root", role="admin")
+        files = recipe_files(output="temporary")
+
+        def priority(value: int, user: Any) -> int:
+            sent = {"data": bundle(files), "content_type": "application/gzip", "headers": user.headers}
+            return submit.post(f"/submit?priority={value}", **sent).status_code
+
+        assert [priority(1, anna), priority(1, root), priority(-1, anna)] == [403, 200, 200]
+        assert priority(101, root) == 400
+
+
+class TestTheEndOfAnother:
+    def test_has_the_sweep_woken_which_gives_the_turn(self, submit, argo_events, argo: ArgoServer):
+        first, second = begin(submit, 0), begin(submit, 1)
+        ended = argo.advance(first, "Succeeded")
+
+        reply = argo_events.post("/", json=ended, headers=event_headers(ended))
+        assert reply.headers["ce-type"] == "org.ogdc.sweep_requested"
+
+        assert submit.post("/sweep").get_json()["sent"] == [second]
+        assert second in argo.workflows
+
+    def test_wakes_nobody_where_nobody_waits(self, submit, argo_events, argo: ArgoServer):
+        ended = argo.advance(begin(submit, 0), "Succeeded")
+
+        assert argo_events.post("/", json=ended, headers=event_headers(ended)).status_code == 204
+
+    def test_is_found_by_the_sweep_where_no_event_came(self, environment, submit, serve, argo: ArgoServer):
+        first, second = begin(submit, 0), begin(submit, 1)
+        argo.advance(first, "Failed")
+        environment.setenv("OGDC_STALE_SECONDS", "0")
+
+        assert serve("submit").post("/sweep").get_json()["sent"] == [second]
+
+    def test_by_a_cancel_gives_the_turn_at_once(self, submit, argo: ArgoServer):
+        first, second = begin(submit, 0), begin(submit, 1)
+
+        assert submit.post(f"/runs/{first}/cancel", headers={"OGDC-User": "anna"}).status_code == 200
+
+        assert second in argo.workflows
+
+    def test_several_sweeps_at_once_start_one(self, submit, argo_events, argo: ArgoServer):
+        first, *others = [begin(submit, number, user=f"user-{number}") for number in range(4)]
+        tell(argo_events, argo.advance(first, "Succeeded"))
+        contexts = [Context(Settings.from_env()) for _ in range(4)]
+
+        with ThreadPoolExecutor(4) as threads:
+            done = list(threads.map(sweep_once, contexts))
+
+        for context in contexts:
+            context.close()
+        assert [name for each in done for name in each.sent] == others[:1]
+        assert [*argo.workflows] == [first, others[0]]
+
+
+class TestFailures:
+    def test_after_a_crash_between_the_turn_and_argo_the_sweep_goes_on(
+        self, submit, argo_events, argo: ArgoServer, database
+    ):
+        first, second, third = (begin(submit, number) for number in range(3))
+        tell(argo_events, argo.advance(first, "Succeeded"))
+        argo.faults["create"] = "refuse"
+        assert submit.post("/sweep").get_json()["left"] == [second]
+        argo.faults.clear()
+        assert submit.post("/sweep").get_json()["sent"] == []  # it may be on its way
+
+        assert submit.post("/sweep?unsent_for=0").get_json()["sent"] == [second]
+        assert third not in argo.workflows
+
+    def test_one_that_argo_refuses_for_good_ends_and_gives_its_place(
+        self, submit, status, argo_events, argo: ArgoServer
+    ):
+        first, second, third = (begin(submit, number) for number in range(3))
+        tell(argo_events, argo.advance(first, "Succeeded"))
+        argo.faults["create"] = "reject"
+
+        submit.post("/sweep")
+        argo.faults.clear()
+
+        assert shown(status, second)["status"] == "Error"
+        assert "cannot be accepted" in shown(status, second)["message"]
+        assert submit.post("/sweep").get_json()["sent"] == [third]
+
+    def test_one_that_waits_is_cancelled_without_argo(self, submit, status, argo: ArgoServer):
+        begin(submit, 0)
+        name = begin(submit, 1)
+        argo.faults["get"] = argo.faults["create"] = "refuse"
+
+        answer = submit.post(f"/runs/{name}/cancel", headers={"OGDC-User": "anna"})
+
+        assert answer.get_json()["status"] == "Error"
+        assert answer.get_json()["cancelled_at"] is not None
+        assert shown(status, name)["message"] == "Cancelled while it waited for its turn."
+        assert argo.called("get") == 0
+
+    def test_a_retry_without_room_is_refused(self, submit, argo_events, argo: ArgoServer):
+        first = begin(submit, 0)
+        tell(argo_events, argo.advance(first, "Failed"))
+        second = begin(submit, 1)
+
+        refused = submit.post(f"/runs/{first}/retry", headers={"OGDC-User": "anna"})
+        assert refused.status_code == 429
+        tell(argo_events, argo.advance(second, "Succeeded"))
+
+        assert submit.post(f"/runs/{first}/retry", headers={"OGDC-User": "anna"}).status_code == 200
+
+    def test_once_there_is_no_bound_all_begin(self, environment, submit, serve, argo: ArgoServer):
+        names = [begin(submit, number) for number in range(3)]
+        environment.setenv("OGDC_RUNS_AT_ONCE", "0")
+
+        serve("submit").post("/sweep")
+
+        assert {*argo.workflows} == {*names}
