@@ -43,8 +43,11 @@ def release(conn: Connection, bounds: QueueSettings) -> list[str]:
     Whoever does that hands them over to Argo; what a crash keeps from it is found by `unsent_runs`.
     """
     conn.execute(_sql("lock_queue"), {"lock": _LOCK})
-    found = conn.execute(_sql("queue") + b"\n" + _sql("release"), _bounds(bounds))
-    return [name for (name,) in found]
+    most = _bounds(bounds)
+    runs, tasks, _, _ = _under_way(conn, most)
+    if runs >= most["runs"] or tasks >= most["tasks"]:
+        return []  # as of most submissions to a busy deployment: the order of all that wait costs more
+    return [name for (name,) in conn.execute(_sql("queue") + b"\n" + _sql("release"), most)]
 
 
 def places(conn: Connection, names: Sequence[str], bounds: QueueSettings) -> dict[str, Place]:
@@ -69,9 +72,7 @@ def require_turn(conn: Connection, name: str, bounds: QueueSettings) -> None:
         return
     conn.execute(_sql("lock_queue"), {"lock": _LOCK})
     most = _bounds(bounds)
-    found = conn.execute(_sql("count_under_way"), most | {"name": name}).fetchone()
-    assert found is not None
-    runs, tasks, of_user, own = found
+    runs, tasks, of_user, own = _under_way(conn, most, but=name)
     if runs + 1 > most["runs"] or tasks + (own or 1) > most["tasks"] or of_user + 1 > most["user_runs"]:
         raise LimitError(
             f"There is no room for run {name!r}: {runs} runs are under way, with up to {tasks} tasks, "
@@ -79,6 +80,13 @@ def require_turn(conn: Connection, name: str, bounds: QueueSettings) -> None:
             "Try again when one has ended.",
             retry_after=_RETRY_SECONDS,
         )
+
+
+def _under_way(conn: Connection, most: dict[str, Any], *, but: str = "") -> tuple[int, int, int, int | None]:
+    """Count runs, their tasks, those of the user of the run `but`, which does not count, and its tasks."""
+    found = conn.execute(_sql("count_under_way"), most | {"name": but}).fetchone()
+    assert found is not None
+    return found[0], found[1], found[2], found[3]
 
 
 def _listed(bounds: QueueSettings) -> str:

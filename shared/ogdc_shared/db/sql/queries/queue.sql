@@ -15,15 +15,17 @@ WITH unfinished AS MATERIALIZED (
     FROM runs
     WHERE status IN ('Pending', 'Running')
 ), under_way AS (
-    SELECT submitted_by, recipe_id, count(*) AS runs, sum(tasks) AS tasks FROM unfinished WHERE NOT waits
+    SELECT submitted_by, recipe_id, count(*)::integer AS runs, sum(tasks)::integer AS tasks FROM unfinished WHERE NOT waits
     GROUP BY submitted_by, recipe_id
-), by_user AS (
+), by_user AS MATERIALIZED (
     SELECT
         waiting.submitted_by,
-        (SELECT coalesce(sum(runs), 0) FROM under_way WHERE under_way.submitted_by = waiting.submitted_by) AS runs,
+        coalesce(under_way.runs, 0) AS runs,
         (SELECT max(released_at) FROM runs WHERE runs.submitted_by = waiting.submitted_by) AS last_turn
     FROM (SELECT DISTINCT submitted_by FROM unfinished WHERE waits) AS waiting
-), by_recipe AS (
+    LEFT JOIN (SELECT submitted_by, sum(runs)::integer AS runs FROM under_way GROUP BY submitted_by) AS under_way
+        USING (submitted_by)
+), by_recipe AS MATERIALIZED (
     SELECT
         waiting.submitted_by, waiting.recipe_id,
         coalesce(under_way.runs, 0) AS runs,
