@@ -31,7 +31,7 @@ REWRITE = test -d tests/__pycache__ || .venv/bin/pytest --collect-only --quiet >
 export PYTHONDONTWRITEBYTECODE :=
 
 unit: ## The tests, WORKERS at a time
-	@scripts/bootstrap dev
+	@scripts/bootstrap browser
 	@$(REWRITE)
 	$(PYTEST)
 
@@ -56,9 +56,8 @@ crates: ## Have crates validated by roc-validator, in an environment of its own:
 		--require-hashes --only-binary :all: --requirement requirements/crates.txt; }
 	.venv/bin/pytest -m crates tests/unit/provenance
 
-browser: ## The tests of the page about runs in chromium, which apt-get has; installs Playwright, without a browser of its own
-	@scripts/bootstrap dev
-	.venv/bin/python -m pip install --quiet --require-hashes --only-binary :all: --requirement requirements/browser.txt
+browser: ## The tests of the page about runs in chromium alone; an error where there is none
+	@scripts/bootstrap browser
 	.venv/bin/pytest -m browser tests/integration/e2e
 
 test-gmn: ## Publish at GMN, a member node of DataONE, in an environment of its own: .venv-gmn, 163 MB

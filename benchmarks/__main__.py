@@ -19,8 +19,10 @@ from benchmarks import (
     logins,
     many_inputs,
     maps,
+    pages,
     parallel,
     partitions,
+    result_pages,
     warm,
 )
 from benchmarks.bench import Bench, Effort
@@ -63,9 +65,14 @@ _MEASURES: Mapping[str, Callable[[Bench], list[Figure]]] = {
     "reuse": _measure_reuse,
     "maps": maps.measure_maps,
     "large-maps": maps.measure_large_maps,
+    "list-page": pages.measure_list,
+    "run-page": pages.measure_run,
+    "change-page": pages.measure_change,
+    "log-page": result_pages.measure_log,
+    "map-page": result_pages.measure_map,
 }
-_LONG = frozenset({"large-maps"})
-"""Measures that take so long that they have to be named."""
+_LONG = frozenset({"large-maps", "list-page", "run-page", "change-page", "log-page", "map-page"})
+"""Measures that have to be named, since they take long, or a browser."""
 _THOROUGH = Effort(repetitions=5, seconds=2)
 _QUICK = Effort(repetitions=3, seconds=1)
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import tempfile
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 from benchmarks.load import write_posts
 from benchmarks.site import NAMESPACE
 from ogdc_shared.argo.state import TaskState, WorkflowState
+from ogdc_shared.config import DatabaseSettings
 from ogdc_shared.db.database import Database
+from ogdc_shared.db.runs import get_run
 from ogdc_shared.db.submissions import NewRun, record_submission
 from ogdc_shared.db.users import ensure_user
 from ogdc_shared.db.workflow_state import record_state
@@ -72,6 +76,46 @@ def submit_run(database: Database) -> str:
         )
         record_submission(conn, new)
     return name
+
+
+def fill_runs(settings: DatabaseSettings, number: int) -> None:
+    """Record so many runs besides one that has succeeded: of 200 recipes by 50 users, a minute apart."""
+    # No connection of the service's, which gives up after some seconds.
+    with psycopg.connect(host=settings.host, dbname=settings.name, user=settings.user) as conn:
+        for statement in _FILL.split(";"):
+            conn.execute(statement, {"number": number})
+
+
+_FILL = """
+INSERT INTO users (issuer, name) SELECT 'open', 'user-' || n FROM generate_series(0, 49) AS n;
+INSERT INTO recipes (id, name) SELECT 'r-' || n, 'Recipe ' || n FROM generate_series(0, 199) AS n;
+INSERT INTO runs (
+    name, recipe_id, snapshot, output_type, overwrite, partitions, submitted_by,
+    submitted_at, handed_over_at, heard_at, started_at, finished_at,
+    manifest, phase, message, progress, task_counts, partition_counts
+)
+SELECT 'r-' || n %% 200 || '-' || n, 'r-' || n %% 200, repeat('0', 64), 'temporary', false, 8, users.id,
+    at, at, at, at, at + interval '5 minutes',
+    '{}', CASE WHEN n %% 20 = 0 THEN 'Failed' WHEN n > %(number)s - 5 THEN 'Running' ELSE 'Succeeded' END,
+    CASE WHEN n %% 20 = 0 THEN 'command 2 of 4 failed with exit code 1' END,
+    '9/9', '{"Succeeded": 9}', '{"Succeeded": 8}'
+FROM generate_series(1, %(number)s) AS n
+CROSS JOIN LATERAL (SELECT now() - (%(number)s - n) * interval '1 minute') AS times (at)
+JOIN users ON users.name = 'user-' || n %% 50;
+ANALYZE runs
+"""
+
+
+def record_phases(database: Database, name: str, phase: str, phases: Sequence[str]) -> None:
+    """Record that a run is in a phase, and the tasks of its partitions in these."""
+    tasks = tuple(_task(name, number)._replace(phase=each) for number, each in enumerate(phases))
+    finished = None if phase == "Running" else datetime.now(UTC)
+    state = _succeeded(name, tasks=0)._replace(phase=phase, finished_at=finished, progress=None, tasks=tasks)
+    with database.transaction() as conn:
+        run = get_run(conn, name)
+        state = state._replace(uid=run.workflow_uid or state.uid, resource_version=run.resource_version + 1)
+        if record_state(conn, state).after is None:
+            raise RuntimeError(f"{name}: the state was not recorded")
 
 
 def workflow_event(workflow: Mapping[str, Any]) -> tuple[dict[str, str], bytes]:

@@ -1,4 +1,4 @@
-"""A real browser, Debian's chromium, before the page about runs; `make browser` installs what drives it."""
+"""A real browser, Debian's chromium, before the page about runs; see `scripts/bootstrap browser`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 from support.stack import Stack
 
 playwright = pytest.importorskip(
-    "playwright.sync_api", reason="Playwright is not installed: `make browser` does that"
+    "playwright.sync_api", reason="Playwright is not installed: `scripts/bootstrap browser` does that"
 )
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 if CHROMIUM is None:

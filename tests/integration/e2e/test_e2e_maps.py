@@ -132,7 +132,6 @@ def test_a_raster_has_its_colours_where_it_lies(
     expect(page.get_by_text("In EPSG:3413")).to_contain_text("10")
     assert asked
     assert all("range" in request.headers for request in asked)
-    check_accessible(page)
     shoot(page, f"map-{file}")
 
 
