@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
-import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zipfile import BadZipFile, ZipFile
 
 from ogdc_shared.errors import InvalidRequestError
+from ogdc_shared.provenance.reading import unpack_crate
 
 if TYPE_CHECKING:
     from ogdc_cli.api import ApiClient
 
 _METADATA_SUFFIXES = (".json", ".jsonld")
-_MIN_FREE = 1 << 30
-"""Bytes that are left to others."""
 
 
 def fetch_crate(client: ApiClient, name: str, target: Path) -> Path:
@@ -45,28 +41,3 @@ def fetch_crate(client: ApiClient, name: str, target: Path) -> Path:
             return fetched.replace(target)
         unpack_crate(fetched, Path(scratch, "unpacked"))
         return Path(scratch, "unpacked").rename(target)
-
-
-def unpack_crate(archive: Path, into: Path) -> None:
-    """Unpack a crate; what leads out of it does not.
-
-    Raises:
-        InvalidRequestError: it is no zip, is damaged or encrypted, or there is no room for it.
-    """
-    into.mkdir()
-    try:
-        with ZipFile(archive) as crate:
-            _check_room(sum(member.file_size for member in crate.infolist()), archive, into)
-            crate.extractall(into)
-    except (BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as exc:
-        raise InvalidRequestError(f"{archive} is no zip that can be read ({exc}).") from exc
-
-
-def _check_room(size: int, archive: Path, into: Path) -> None:
-    """Refuse what would fill the disk; no member gives more than it says."""
-    free = shutil.disk_usage(into).free
-    if size > free - _MIN_FREE:
-        raise InvalidRequestError(
-            f"{archive} holds {size:,} bytes, and {free:,} are free in {into.parent}. "
-            "Make room, or name another disk (TMPDIR)."
-        )

@@ -8,6 +8,7 @@ from ogdc_shared.dataone.eml import DataSet
 from ogdc_shared.dataone.formats import format_id
 from ogdc_shared.dataone.identifiers import object_id
 from ogdc_shared.dataone.member import ACCOUNT, OUTPUT, PROGRAM, Member
+from ogdc_shared.dataone.words import Metadata as Words
 from ogdc_shared.recipe.metadata import Metadata
 
 RUN_ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
@@ -67,5 +68,5 @@ DATA = (member(OUTPUT, "d/ü.tif"), member(PROGRAM, "recipe/recipe.sh"), member(
 def data_set(members: tuple[Member, ...] = DATA, **changed: Any) -> DataSet:
     """A data set; `changed` are keys of its metadata, of which None takes one away."""
     given = {key: value for key, value in (METADATA | changed).items() if value is not None}
-    described = Metadata.model_validate(given)
+    described = Words.of(Metadata.model_validate(given).model_dump(mode="json"))
     return DataSet("urn:uuid:m", described, "CC-BY-4.0", "2026-11-27", [["Command 1: cp a b"]], members)

@@ -14,9 +14,9 @@ from ogdc_cli.terminal import one_line, print_json, say
 
 if TYPE_CHECKING:
     from ogdc_cli.api import ApiClient
-    from ogdc_cli.publication.package import Package
     from ogdc_cli.publication.publishing import Wanted
-    from ogdc_cli.publication.sending import Sent
+    from ogdc_shared.publication.package import Package
+    from ogdc_shared.publication.sending import Sent
 
 
 class Repository(StrEnum):
@@ -84,9 +84,10 @@ def publish(
 
 
 def _look(client: ApiClient, name: str, directory: Path, metadata: Path | None, *, as_json: bool) -> None:
-    from ogdc_cli.publication.making import make_package
+    from ogdc_cli.publication.run_result import RunResult
+    from ogdc_shared.publication.making import make_package
 
-    package = make_package(client, name, directory, metadata=metadata)
+    package = make_package(RunResult(client, name, metadata), directory)
     is_valid = _is_valid(package, directory)
     if as_json:
         print_json(package._asdict() | {"members": [each._asdict() for each in package.members]})
@@ -131,7 +132,7 @@ def _send(client: ApiClient, wanted: Wanted, *, as_json: bool) -> None:
 
 def _is_valid(package: Package, directory: Path) -> bool:
     """Say what is wrong with a package, and what was not looked at; returns whether nothing is wrong."""
-    from ogdc_cli.publication.checking import advice, problems, unchecked
+    from ogdc_shared.publication.checking import advice, problems, unchecked
 
     found = list(problems(package, directory))
     for line in (*found, *advice(package), *unchecked()):

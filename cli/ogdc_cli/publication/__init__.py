@@ -1,1 +1,1 @@
-"""Publishing the result of a run: making a package of it on this machine, and sending that to a node."""
+"""Publishing the result of a run from this machine, with the user's own token."""

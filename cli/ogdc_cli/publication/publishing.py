@@ -1,28 +1,25 @@
-"""Publishing a run's result at a node: making the package, finding what is there, sending what is not."""
+"""Publishing a run's result with the user's own token."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ogdc_cli.publication.access import connections, find_token, writers_at
-from ogdc_cli.publication.making import make_package
-from ogdc_cli.publication.sending import Sender, Sent
-from ogdc_cli.publication.versions import as_version
-from ogdc_shared.dataone.node import Node
+from ogdc_cli.publication.access import find_token
+from ogdc_cli.publication.run_result import RunResult
+from ogdc_cli.settings import CA_FILES
 from ogdc_shared.dataone.node_address import checked_url, is_production
-from ogdc_shared.dataone.system_metadata import orcid_subject
-from ogdc_shared.errors import ConflictError, InvalidRequestError
-from ogdc_shared.file_lock import try_lock
+from ogdc_shared.errors import InvalidRequestError
+from ogdc_shared.publication.publishing import Target, publish_result
 
 if TYPE_CHECKING:
     from ogdc_cli.api import ApiClient
-    from ogdc_cli.publication.package import Package
+    from ogdc_shared.publication.package import Package
+    from ogdc_shared.publication.sending import Sent
 
 PACKAGES = Path("ogdc-packages")
 """Where packages are made, a directory for each run."""
@@ -36,7 +33,7 @@ class Wanted(NamedTuple):
     """The node's URL."""
     directory: Path
     metadata: Path | None = None
-    """See `account.metadata_of`."""
+    """See `RunResult`."""
     overwrite: bool = False
     """Whether it may take the place of a version that was published before."""
     parallel: int = 4
@@ -52,34 +49,25 @@ def publish(
     agree: Callable[[Package], bool],
     on_sent: Callable[[Sent], None],
 ) -> Package | None:
-    """Have a run's result be a package of a node, however often this is begun.
+    """Have a run's result be a package of a node; see `publish_result`.
 
     Args:
         client: Of the deployment that has the run.
         wanted: What is published where.
         agree: Shows the package, and says whether it is to be sent.
         on_sent: Called with each object, once it is there.
-
-    Returns:
-        What is published; None: it was not agreed to.
     """
     url = checked_url(wanted.node)
     _need_somebody(url, wanted)
-    token = partial(find_token, url)
-    subject = token().subject  # a token that is over, or missing, is told of before gigabytes are fetched
-    with _alone(wanted.directory), connections(url, most=wanted.parallel) as http:
-        package = make_package(client, wanted.run, wanted.directory, metadata=wanted.metadata)
-        node = Node(url, token=token, http=http)
-        package = as_version(
-            package, wanted.directory, node, metadata=wanted.metadata, overwrite=wanted.overwrite
-        )
-        if not agree(package):
-            return None
-        writers = writers_at(url, holder=orcid_subject(package.owner), subject=subject)
-        sender = Sender(package, wanted.directory, node, writers=writers, parallel=wanted.parallel)
-        for sent in sender.send():
-            on_sent(sent)
-    return package
+    target = Target(
+        url,
+        partial(find_token, url),
+        ca_file=next((os.environ[name] for name in CA_FILES if os.environ.get(name)), None),
+        overwrite=wanted.overwrite,
+        parallel=wanted.parallel,
+    )
+    result = RunResult(client, wanted.run, wanted.metadata)
+    return publish_result(result, wanted.directory, target, agree=agree, on_sent=on_sent)
 
 
 def _need_somebody(url: str, wanted: Wanted) -> None:
@@ -89,18 +77,3 @@ def _need_somebody(url: str, wanted: Wanted) -> None:
             f"What is published at {url} stays there, and nobody is here to be asked. Look at it by "
             f"--dry-run DIRECTORY, and give --yes. Nothing was sent."
         )
-
-
-@contextmanager
-def _alone(directory: Path) -> Iterator[None]:
-    """Be the only one to publish from a directory."""
-    directory.mkdir(parents=True, exist_ok=True)
-    opened = os.open(directory, os.O_RDONLY)
-    try:
-        if not try_lock(opened):
-            raise ConflictError(
-                f"{directory} is being published by another process. Wait until it has ended."
-            )
-        yield
-    finally:
-        os.close(opened)

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import filecmp
 from collections.abc import Callable, Iterator
 from enum import StrEnum
 from hashlib import file_digest
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import unquote
 
-from ogdc_shared.errors import InvalidRequestError
-
-FILES = "files.csv"
+from ogdc_shared.provenance.reading import Entry
 
 
 class Verdict(StrEnum):
@@ -43,40 +39,6 @@ class Compared(NamedTuple):
     verdict: Verdict
     details: tuple[str, ...] = ()
     """What differs, in words."""
-
-
-class Entry(NamedTuple):
-    """What a crate says of a file."""
-
-    source: str
-    size: str
-    checksum: str
-
-
-def read_files(crate: Path, role: str) -> dict[str, Entry]:
-    """Read what a crate says of its inputs or outputs, by path.
-
-    Raises:
-        InvalidRequestError: its table is missing or damaged.
-    """
-    found: dict[str, Entry] = {}
-    try:
-        for row in _rows(crate / FILES):
-            if row["role"] == role:
-                path = unquote(row["path"], errors="surrogateescape")
-                if path in found and role == "output":
-                    raise InvalidRequestError(f"{crate / FILES} tells of {path!r} twice.")
-                found[path] = Entry(unquote(row["source"]), row["bytes"], row["checksum"])
-    except (OSError, KeyError, TypeError, UnicodeDecodeError, csv.Error) as exc:
-        raise InvalidRequestError(f"{crate / FILES} cannot be read ({type(exc).__name__}: {exc}).") from exc
-    return found
-
-
-def _rows(path: Path) -> Iterator[dict[str, str]]:
-    if not path.is_file():  # what has no end would be read for ever
-        raise FileNotFoundError(f"there is no file {path.name}")
-    with path.open(newline="", encoding="utf-8") as table:
-        yield from csv.DictReader(table)
 
 
 def compare_entries(then: dict[str, Entry], now: dict[str, Entry]) -> Iterator[Compared]:

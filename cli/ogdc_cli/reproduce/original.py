@@ -10,13 +10,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ogdc_cli.api import ApiClient
-from ogdc_cli.crates import fetch_crate, unpack_crate
+from ogdc_cli.crates import fetch_crate
 from ogdc_local.stack.paths import StatePaths
 from ogdc_shared.errors import InvalidRequestError, OgdcError
 from ogdc_shared.layout import CRATE_METADATA, PROVENANCE, receipt
-
-_MAX_METADATA = 64 << 20
-"""Bytes; a crate's metadata do not grow with its files."""
+from ogdc_shared.provenance.reading import unpack_crate
 
 
 class Original(NamedTuple):
@@ -104,18 +102,3 @@ def _outputs_of(client: ApiClient, name: str, scratch: Path) -> Path | None:
     if note.is_file() and json.loads(note.read_bytes()).get("run") == name:
         return volume / run.recipe_id
     return None
-
-
-def read_metadata(crate: Path) -> dict[str, dict[str, object]]:
-    """Read the entities of a crate by their `@id`.
-
-    Raises:
-        InvalidRequestError: the file is damaged.
-    """
-    path = crate / CRATE_METADATA
-    try:
-        with path.open("rb") as file:
-            graph = json.loads(file.read(_MAX_METADATA))["@graph"]
-        return {str(entity["@id"]): entity for entity in graph}
-    except (ValueError, KeyError, TypeError, RecursionError) as exc:
-        raise InvalidRequestError(f"{path} is damaged ({type(exc).__name__}: {exc}).") from exc

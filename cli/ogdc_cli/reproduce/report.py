@@ -16,12 +16,12 @@ from ogdc_cli.reproduce.comparison import (
     inside,
     is_altered,
     look_closer,
-    read_files,
 )
 from ogdc_cli.reproduce.contents import Contents
 from ogdc_cli.reproduce.original import Original
 from ogdc_cli.reproduce.rerun import Rerun, rerun
 from ogdc_shared.phases import Phase
+from ogdc_shared.provenance.reading import read_files
 
 
 class Reproduction(NamedTuple):

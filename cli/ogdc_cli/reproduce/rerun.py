@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
-from ogdc_cli.crates import fetch_crate, unpack_crate
-from ogdc_cli.reproduce.original import Original, read_metadata
+from ogdc_cli.crates import fetch_crate
+from ogdc_cli.reproduce.original import Original
 from ogdc_cli.running import run_to_end
 from ogdc_cli.submission import pack_recipe
 from ogdc_local.stack.control import IDLE_SECONDS
@@ -18,6 +18,7 @@ from ogdc_shared.errors import InvalidRequestError
 from ogdc_shared.outputs.output_type import OutputType
 from ogdc_shared.phases import Phase
 from ogdc_shared.provenance.entities import VALUE, parameter_name
+from ogdc_shared.provenance.reading import read_metadata, unpack_crate
 from ogdc_shared.provenance.recipe_copy import WITHHELD
 from ogdc_shared.redact import HIDDEN
 from ogdc_shared.walking import walk

@@ -17,12 +17,12 @@ from ogdc_shared.dataone.formats import EML
 from ogdc_shared.dataone.identifiers import resolve_url
 from ogdc_shared.dataone.member import OUTPUT, PROGRAM
 from ogdc_shared.dataone.xml_text import add, add_given, add_paragraphs, document
-from ogdc_shared.recipe.metadata import paragraphs
+from ogdc_shared.recipe.prose import paragraphs
 from ogdc_shared.xml_reading import parse
 
 if TYPE_CHECKING:
     from ogdc_shared.dataone.member import Member
-    from ogdc_shared.recipe.metadata import Award, Geographic, Metadata, Party, Temporal
+    from ogdc_shared.dataone.words import Award, Geographic, Metadata, Party, Temporal
 
 _SYSTEM = "https://search.dataone.org"
 _SCHEMA = "http://www.w3.org/2001/XMLSchema-instance"

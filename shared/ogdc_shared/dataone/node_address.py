@@ -22,13 +22,18 @@ def checked_url(url: str) -> str:
         has_port = parts.port is None or parts.port > 0
     except ValueError:
         is_safe = has_port = False
-    plain = url.isascii() and url.isprintable() and not set(url) & set(" @?#\\")
+    plain = url.isascii() and url.isprintable() and not set(url) & set(" @?#\\{}")
     if not (is_safe and has_port and plain and parts.hostname):
         raise InvalidRequestError(
             f"{url!r} is no member node that a token may be sent to; give its https URL, such as "
             "https://arcticdata.io/metacat/d1/mn."
         )
     return parts.geturl()
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a node is on this machine."""
+    return urlsplit(url).hostname in _LOOPBACK
 
 
 def is_production(url: str) -> bool:

@@ -22,15 +22,10 @@ from pydantic import (
 
 from ogdc_shared.recipe.field_types import Strict, Text, Url, plain_text
 from ogdc_shared.recipe.orcid import read_orcid
+from ogdc_shared.recipe.prose import paragraphs
 
-_PARAGRAPHS = re.compile(r"\n\s*\n")
 _DAY = r"\d{4}(-\d{2}-\d{2})?"
 _EMAIL = re.compile(r"[^@\s<>]+@[^@\s<>]+\.[^@\s<>]+")
-
-
-def paragraphs(text: str) -> list[str]:
-    """The paragraphs of a text, which blank lines part, each on one line."""
-    return [" ".join(each.split()) for each in _PARAGRAPHS.split(text) if each.strip()]
 
 
 def _prose(value: str) -> str:

@@ -9,11 +9,12 @@ from typing import Any, cast
 import pytest
 
 from ogdc_cli.api import ApiClient
-from ogdc_cli.publication.checking import advice, problems
-from ogdc_cli.publication.making import make_package
-from ogdc_cli.publication.package import LEDGER, Package, read_ledger
+from ogdc_cli.publication.run_result import RunResult
 from ogdc_shared.digests import digest
 from ogdc_shared.errors import InvalidRecipeError, InvalidRequestError
+from ogdc_shared.publication.checking import advice, problems
+from ogdc_shared.publication.making import make_package
+from ogdc_shared.publication.package import LEDGER, Package, read_ledger
 from support.crates import RUN
 from support.publications import GIVEN, METADATA, ORCID
 from support.published_runs import META, OUTPUTS, Deployment, deployment
@@ -21,7 +22,7 @@ from support.trees import plant
 
 
 def made(client: ApiClient, directory: Path, metadata: Path | None = None) -> Package:
-    return make_package(client, RUN.name, directory, metadata=metadata)
+    return make_package(RunResult(client, RUN.name, metadata), directory)
 
 
 def content(directory: Path) -> dict[str, bytes]:
@@ -140,7 +141,7 @@ def test_a_directory_of_something_else_is_left_alone(tmp_path: Path) -> None:
         made(client, tmp_path / "other")
     made(client, tmp_path / "package")
     with pytest.raises(InvalidRequestError, match=r"is the package of run"):
-        make_package(client, "another", tmp_path / "package", metadata=None)
+        make_package(RunResult(client, "another"), tmp_path / "package")
 
 
 def test_files_without_bytes_are_told_of(tmp_path: Path) -> None:

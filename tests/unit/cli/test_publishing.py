@@ -15,9 +15,6 @@ import pytest
 import urllib3
 
 from ogdc_cli.api import ApiClient
-from ogdc_cli.publication import sending
-from ogdc_cli.publication.access import connections
-from ogdc_cli.publication.package import Package
 from ogdc_cli.publication.publishing import Wanted, publish
 from ogdc_shared.dataone.member import OUTPUT
 from ogdc_shared.dataone.node import Node
@@ -33,6 +30,9 @@ from ogdc_shared.errors import (
 )
 from ogdc_shared.inputs.dataone import resolve_dataset
 from ogdc_shared.plan import Checksum
+from ogdc_shared.publication import sending
+from ogdc_shared.publication.node_access import connections
+from ogdc_shared.publication.package import Package
 from support.crates import RUN
 from support.http import Answer, FileServer
 from support.publications import METADATA, ORCID, member

@@ -11,18 +11,17 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import pytest
 
 from ogdc_cli.reproduce.comparison import (
-    Entry,
     Verdict,
     compare_entries,
     inside,
     is_altered,
     look_closer,
-    read_files,
 )
 from ogdc_cli.reproduce.original import Original, opened
 from ogdc_cli.reproduce.rerun import check_recipe, parameters_of
 from ogdc_shared.errors import InvalidRequestError
 from ogdc_shared.provenance.crate import write_crate
+from ogdc_shared.provenance.reading import Entry, read_files
 from ogdc_shared.provenance.task_facts import TaskRecord
 from ogdc_shared.recipe.bundle import content_digest, pack
 from support.crates import RUN, SHA256, facts_document
@@ -140,7 +139,9 @@ def test_a_damaged_zip_is_refused(tmp_path: Path, damage: str) -> None:
 def test_a_zip_that_would_fill_the_disk_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with ZipFile(tmp_path / "a.zip", "w", ZIP_DEFLATED) as archive:
         archive.writestr("zeros", bytes(1 << 20))
-    monkeypatch.setattr("ogdc_cli.crates.shutil.disk_usage", lambda _: SimpleNamespace(free=1 << 30))
+    monkeypatch.setattr(
+        "ogdc_shared.provenance.reading.shutil.disk_usage", lambda _: SimpleNamespace(free=1 << 30)
+    )
     with pytest.raises(InvalidRequestError, match="1,048,576 bytes"), opened(tmp_path / "a.zip"):
         pass
 

@@ -18,8 +18,11 @@ from ogdc_shared.dataone.member import OUTPUT
 from ogdc_shared.dataone.resource_map import Execution, Package, resource_map
 from ogdc_shared.dataone.system_metadata import Rights, system_metadata
 from ogdc_shared.dataone.validation import Validator, eml_validator
+from ogdc_shared.dataone.words import Metadata as Words
+from ogdc_shared.dataone.words import RecipeNote
+from ogdc_shared.dataone.words import Words as Stored
 from ogdc_shared.recipe.metadata import Metadata
-from support.publications import DATA, GIVEN, ORCID, RUN_ID, data_set, member
+from support.publications import DATA, GIVEN, METADATA, ORCID, RUN_ID, data_set, member
 
 OTHER_RUN_ID = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
 RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
@@ -64,7 +67,7 @@ def test_metadata_are_what_their_schemas_say(validator: Validator, changed: dict
 def test_whatever_an_author_or_a_file_is_called_metadata_stay_valid(validator: Validator, text: str) -> None:
     words = f"a{text}".replace("\r", "")
     about = data_set((member(OUTPUT, words),))
-    metadata = about.metadata.model_copy(update={"title": words, "abstract": words, "keywords": (words,)})
+    metadata = about.metadata._replace(title=words, abstract=words, keywords=(words,))
     assert validator.problems(eml(about._replace(metadata=metadata))) == []
 
 
@@ -183,5 +186,14 @@ def test_formats_go_by_the_last_suffix() -> None:
 
 
 def test_metadata_know_whose_they_are() -> None:
-    assert data_set().metadata.owner == ORCID
-    assert isinstance(data_set().metadata, Metadata)
+    holder = "0000-0001-5109-3700"
+    for given in (METADATA, METADATA | {"rights_holder": holder}):
+        checked = Metadata.model_validate(given)
+        carried = Words.of(checked.model_dump(mode="json"))
+        assert carried.owner == checked.owner == given.get("rights_holder", ORCID)
+
+
+def test_words_are_stored_and_read_as_they_are() -> None:
+    about = data_set()
+    words = Stored(RecipeNote("a", "A", "recipe.sh", ("cp a b",)), about.metadata, "CC-BY-4.0", "<eml/>")
+    assert Stored.from_json(words.to_json()) == words

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from ogdc_cli.publication.access import writers_at
 from ogdc_shared.dataone.node_address import checked_url, is_production, landing_page
 from ogdc_shared.dataone.token import read_token
 from ogdc_shared.errors import InvalidRequestError, UnauthenticatedError
+from ogdc_shared.publication.node_access import writers_at
 from support.publications import ORCID
 
 ADC = "https://arcticdata.io/metacat/d1/mn"

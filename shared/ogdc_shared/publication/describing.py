@@ -8,9 +8,6 @@ from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ogdc_cli.crates import unpack_crate
-from ogdc_cli.publication.account import Account, Words, metadata_of, read_account
-from ogdc_cli.publication.package import Package, Version, write_ledger
 from ogdc_shared.dataone import formats
 from ogdc_shared.dataone.eml import DataSet, eml
 from ogdc_shared.dataone.identifiers import map_id, metadata_id
@@ -18,11 +15,13 @@ from ogdc_shared.dataone.member import MAP, METADATA, Member
 from ogdc_shared.dataone.resource_map import Execution, resource_map
 from ogdc_shared.dataone.resource_map import Package as MapOf
 from ogdc_shared.digests import digest
-from ogdc_shared.recipe.metadata import paragraphs
+from ogdc_shared.provenance.reading import unpack_crate
+from ogdc_shared.publication.package import Package, Version, write_ledger
+from ogdc_shared.recipe.prose import paragraphs
 from ogdc_shared.storage.files import replacing
 
 if TYPE_CHECKING:
-    from ogdc_shared.recipe.metadata import Metadata
+    from ogdc_shared.publication.account import Result, Told
 
 CRATE = "provenance.zip"
 _EML, _MAP = "metadata.xml", "resource-map.xml"
@@ -43,8 +42,7 @@ def member(package: Package, directory: Path, role: str, path: str, file: str, *
 def describe(
     package: Package,
     directory: Path,
-    account: Account,
-    words: Words,
+    told: Told,
     data: tuple[Member, ...],
     *,
     before: Version | None = None,
@@ -54,14 +52,14 @@ def describe(
     Args:
         package: What is known of it.
         directory: Where it is.
-        account: How the result came to be.
-        words: What its author says of it.
+        told: What there is to tell of it.
         data: Its data.
         before: The version that it takes the place of; None: it is the first.
     """
     package = package._replace(obsoletes=before.metadata if before else None)
-    steps = _steps(account, words.metadata)
-    about = DataSet("", words.metadata, words.license, account.finished_at[:10], steps, data, words.eml)
+    account, words = told
+    given = None if words.eml is None else words.eml.encode()
+    about = DataSet("", words.metadata, words.license, account.finished_at[:10], _steps(told), data, given)
     pid = metadata_id(package.run_id, digest(eml(about)), obsoletes=package.obsoletes)
     with replacing(directory / _EML) as file:
         file.write(eml(about._replace(pid=pid)))
@@ -77,14 +75,14 @@ def describe(
 
 
 def describe_again(
-    package: Package, directory: Path, *, metadata: Path | None, before: Version | None = None
+    package: Package, directory: Path, result: Result, *, before: Version | None = None
 ) -> Package:
     """Describe a whole package anew, from what is in its directory.
 
     Args:
         package: What it was.
         directory: Where it is.
-        metadata: See `account.metadata_of`.
+        result: What it is the package of.
         before: As for `describe`; files that did not change since keep its identifiers.
 
     Raises:
@@ -92,28 +90,28 @@ def describe_again(
     """
     with tempfile.TemporaryDirectory(prefix="ogdc-publish-") as scratch:
         unpack_crate(directory / CRATE, Path(scratch, "crate"))
-        account = read_account(Path(scratch, "crate"), package.run)
-        words = metadata_of(account, metadata)
-    made = Package.of(package.run, account.run_id, account.recipe.id, words.metadata)
+        told = result.told(Path(scratch, "crate"))
+    made = Package.of(package.run, told)
     own = (
         each._replace(pid=made.object_id(each.role, each.path, each.sha256), obsoletes=None)
         for each in package.members[:-2]
     )
     data = tuple(before.placed(each, is_public=made.is_public) if before else each for each in own)
-    return describe(made, directory, account, words, data, before=before)
+    return describe(made, directory, told, data, before=before)
 
 
-def _steps(account: Account, metadata: Metadata) -> list[list[str]]:
+def _steps(told: Told) -> list[list[str]]:
     """What was done to the data, in order; each step in paragraphs."""
-    return [*([paragraphs(metadata.methods)] if metadata.methods else []), list(_method(account))]
+    methods = told.words.metadata.methods
+    return [*([paragraphs(methods)] if methods else []), list(_method(told))]
 
 
-def _method(account: Account) -> Iterator[str]:
+def _method(told: Told) -> Iterator[str]:
     """What the run did, in sentences."""
-    recipe = account.recipe
-    yield f"The recipe {recipe.meta.name} ran by ogdc-runner {account.version}; {CRATE} tells of it in full."
+    account, recipe = told.account, told.recipe
+    yield f"The recipe {recipe.name} ran by ogdc-runner {account.version}; {CRATE} tells of it in full."
     for number, command in enumerate(recipe.commands, start=1):
-        yield f"Command {number}: {command.text}"
+        yield f"Command {number}: {command}"
     for source in account.inputs[:_MAX_INPUTS]:
         yield f"Input: {source}"
     if (more := len(account.inputs) - _MAX_INPUTS) > 0:

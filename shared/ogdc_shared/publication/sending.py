@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import NamedTuple
 
-from ogdc_cli.publication.checking import system_metadata_of
-from ogdc_cli.publication.package import Package
 from ogdc_shared.dataone.member import METADATA, Member
 from ogdc_shared.dataone.node import Description, Node
 from ogdc_shared.errors import ConflictError, InvalidRequestError, SourceUnavailableError
+from ogdc_shared.publication.checking import system_metadata_of
+from ogdc_shared.publication.package import Package
 
 _WAITS = (0.5, 2.0, 8.0, 0.0)
 """Seconds after each try."""

@@ -7,37 +7,36 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ogdc_cli.publication.describing import describe_again
-from ogdc_cli.publication.package import Version
 from ogdc_shared.dataone.identifiers import map_id
 from ogdc_shared.errors import ConflictError
 from ogdc_shared.inputs.dataone_maps import mapped_data
+from ogdc_shared.publication.describing import describe_again
+from ogdc_shared.publication.package import Version
 
 if TYPE_CHECKING:
-    from ogdc_cli.publication.package import Package
     from ogdc_shared.dataone.node import Node, State
+    from ogdc_shared.publication.account import Result
+    from ogdc_shared.publication.package import Package
 
 _MAX_MAP = 64 << 20
 _PARALLEL = 8
 """Files that are asked for at a time."""
 
 
-def as_version(
-    package: Package, directory: Path, node: Node, *, metadata: Path | None, overwrite: bool
-) -> Package:
+def as_version(package: Package, directory: Path, node: Node, result: Result, *, overwrite: bool) -> Package:
     """Make a package what it has to be on a node: the first version, the next, or the one that it is there.
 
     Args:
         package: A whole one.
         directory: Where it is; what is described anew is written there.
         node: Where to.
-        metadata: See `account.metadata_of`.
+        result: What it is the package of.
         overwrite: Whether it may take the place of a version that was published before.
 
     Raises:
         ConflictError: it may not.
     """
-    again = partial(describe_again, package, directory, metadata=metadata)
+    again = partial(describe_again, package, directory, result)
     newest = node.state(package.series)
     if newest is None:
         return package if package.obsoletes is None else again()

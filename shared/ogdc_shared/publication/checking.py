@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ogdc_cli.publication.package import Package
 from ogdc_shared.dataone.member import METADATA, Member
 from ogdc_shared.dataone.system_metadata import Rights, orcid_subject, system_metadata
 from ogdc_shared.dataone.validation import eml_validator, system_metadata_validator
+from ogdc_shared.publication.package import Package
 from ogdc_shared.storage.files import replacing
 
 SYSTEM_METADATA = "system-metadata"

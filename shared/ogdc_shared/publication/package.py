@@ -13,7 +13,7 @@ from ogdc_shared.errors import InvalidRequestError
 from ogdc_shared.storage.files import replacing
 
 if TYPE_CHECKING:
-    from ogdc_shared.recipe.metadata import Metadata
+    from ogdc_shared.publication.account import Told
 
 LEDGER = "package.json"
 
@@ -41,18 +41,13 @@ class Package(NamedTuple):
         return self.members[-2].pid
 
     @classmethod
-    def of(cls, run: str, run_id: str, recipe_id: str, metadata: Metadata) -> Package:
-        """What is known before anything is in it.
-
-        Args:
-            run: The run's name.
-            run_id: The run's.
-            recipe_id: What the recipe's data are published by.
-            metadata: What its author says of it.
-        """
+    def of(cls, run: str, told: Told) -> Package:
+        """What is known of the package of a run, by its name, before anything is in it."""
+        metadata = told.words.metadata
         owner = metadata.owner or ""
-        series = series_id(owner, recipe_id)
-        return cls(run, run_id, metadata.title, owner, metadata.access == "public", series)
+        series = series_id(owner, told.recipe.id)
+        is_public = metadata.access == "public"
+        return cls(run, told.account.run_id, metadata.title, owner, is_public, series)
 
     def object_id(self, role: str, path: str, sha256: str) -> str:
         """The identifier of an object that it is the first to have."""

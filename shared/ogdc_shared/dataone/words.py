@@ -1,0 +1,140 @@
+"""What a package's author says of it, and what ran, as plain values: the task that publishes has no pydantic.
+
+`recipe.metadata` says what the fields mean, and checks them; this only carries them.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+
+class Party(NamedTuple):
+    """A person, or an organization."""
+
+    given_name: str | None = None
+    family_name: str | None = None
+    orcid: str | None = None
+    email: str | None = None
+    organization: str | None = None
+
+
+class Geographic(NamedTuple):
+    """A box in degrees, WGS 84."""
+
+    description: str
+    west: float
+    east: float
+    south: float
+    north: float
+
+
+class Temporal(NamedTuple):
+    """A year or a day, or the time from one to another."""
+
+    begin: str
+    end: str | None = None
+
+
+class Award(NamedTuple):
+    """What paid for the work."""
+
+    funder: str
+    title: str
+    number: str | None = None
+    url: str | None = None
+
+
+class Metadata(NamedTuple):
+    """The result as a data set."""
+
+    title: str
+    abstract: str
+    creators: tuple[Party, ...]
+    contact: Party | None = None
+    keywords: tuple[str, ...] = ()
+    geographic: Geographic | None = None
+    temporal: Temporal | None = None
+    awards: tuple[Award, ...] = ()
+    methods: str | None = None
+    access: str = "public"
+    rights_holder: str | None = None
+
+    @classmethod
+    def of(cls, fields: Mapping[str, Any]) -> Metadata:
+        """Take what `recipe.metadata.Metadata` gives as JSON."""
+        given = {name: value for name, value in fields.items() if name in cls._fields and value is not None}
+        made: dict[str, Any] = {
+            "creators": tuple(Party(**each) for each in given["creators"]),
+            "keywords": tuple(given.get("keywords", ())),
+            "awards": tuple(Award(**each) for each in given.get("awards", ())),
+        }
+        for name, kind in (("contact", Party), ("geographic", Geographic), ("temporal", Temporal)):
+            if name in given:
+                made[name] = kind(**given[name])
+        return cls(**given | made)
+
+    @property
+    def owner(self) -> str | None:
+        """ORCID iD of the rights holder; None: nobody has one."""
+        found = [self.rights_holder, *(creator.orcid for creator in self.creators)]
+        return next((orcid for orcid in found if orcid), None)
+
+    @property
+    def asked(self) -> Party:
+        """Whom to ask."""
+        return self.contact or self.creators[0]
+
+
+class RecipeNote(NamedTuple):
+    """What a package tells of its recipe."""
+
+    id: str
+    name: str
+    program: str
+    """Path of the file that says what is done."""
+    commands: tuple[str, ...]
+    """Lines of it, in order; of a map none."""
+
+
+class Words(NamedTuple):
+    """What there is to say of a result beside what its run tells."""
+
+    recipe: RecipeNote
+    metadata: Metadata
+    license: str
+    """An SPDX id or a URL."""
+    eml: str | None = None
+    """The author's own metadata in EML; None: there are none."""
+
+    def to_json(self) -> str:
+        """Render as stored with the artifacts of a run."""
+        return json.dumps(
+            {
+                "recipe": self.recipe._asdict(),
+                "metadata": _plain(self.metadata),
+                "license": self.license,
+                "eml": self.eml,
+            }
+        )
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Words:
+        """Read what `to_json` wrote."""
+        fields: dict[str, Any] = json.loads(text)
+        recipe = fields["recipe"] | {"commands": tuple(fields["recipe"]["commands"])}
+        metadata = Metadata.of(fields["metadata"])
+        return cls(RecipeNote(**recipe), metadata, fields["license"], fields["eml"])
+
+
+def _plain(value: Any) -> Any:
+    """A value with objects in place of its tuples that have names."""
+    if isinstance(value, tuple):
+        if hasattr(value, "_asdict"):
+            return {name: _plain(each) for name, each in value._asdict().items()}
+        return [_plain(each) for each in value]
+    return value

@@ -1,0 +1,96 @@
+"""Reading crates: what they say of their run and its files."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import unquote
+from zipfile import BadZipFile, ZipFile
+
+from ogdc_shared.errors import InvalidRequestError
+from ogdc_shared.layout import CRATE_METADATA
+
+FILES = "files.csv"
+_MAX_METADATA = 64 << 20
+"""Bytes; a crate's metadata do not grow with its files."""
+_MIN_FREE = 1 << 30
+"""Bytes that are left to others."""
+
+
+class Entry(NamedTuple):
+    """What a crate says of a file."""
+
+    source: str
+    size: str
+    checksum: str
+
+
+def read_files(crate: Path, role: str) -> dict[str, Entry]:
+    """Read what a crate says of its inputs or outputs, by path.
+
+    Raises:
+        InvalidRequestError: its table is missing or damaged.
+    """
+    found: dict[str, Entry] = {}
+    try:
+        for row in _rows(crate / FILES):
+            if row["role"] == role:
+                path = unquote(row["path"], errors="surrogateescape")
+                if path in found and role == "output":
+                    raise InvalidRequestError(f"{crate / FILES} tells of {path!r} twice.")
+                found[path] = Entry(unquote(row["source"]), row["bytes"], row["checksum"])
+    except (OSError, KeyError, TypeError, UnicodeDecodeError, csv.Error) as exc:
+        raise InvalidRequestError(f"{crate / FILES} cannot be read ({type(exc).__name__}: {exc}).") from exc
+    return found
+
+
+def _rows(path: Path) -> Iterator[dict[str, str]]:
+    if not path.is_file():  # what has no end would be read for ever
+        raise FileNotFoundError(f"there is no file {path.name}")
+    with path.open(newline="", encoding="utf-8") as table:
+        yield from csv.DictReader(table)
+
+
+def read_metadata(crate: Path) -> dict[str, dict[str, object]]:
+    """Read the entities of a crate by their `@id`.
+
+    Raises:
+        InvalidRequestError: the file is damaged.
+    """
+    path = crate / CRATE_METADATA
+    try:
+        with path.open("rb") as file:
+            graph = json.loads(file.read(_MAX_METADATA))["@graph"]
+        return {str(entity["@id"]): entity for entity in graph}
+    except (ValueError, KeyError, TypeError, RecursionError) as exc:
+        raise InvalidRequestError(f"{path} is damaged ({type(exc).__name__}: {exc}).") from exc
+
+
+def unpack_crate(archive: Path, into: Path) -> None:
+    """Unpack a crate; what leads out of it does not.
+
+    Raises:
+        InvalidRequestError: it is no zip, is damaged or encrypted, or there is no room for it.
+    """
+    into.mkdir()
+    try:
+        with ZipFile(archive) as crate:
+            _check_room(sum(member.file_size for member in crate.infolist()), archive, into)
+            crate.extractall(into)
+    except (BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as exc:
+        raise InvalidRequestError(f"{archive} is no zip that can be read ({exc}).") from exc
+
+
+def _check_room(size: int, archive: Path, into: Path) -> None:
+    """Refuse what would fill the disk; no member gives more than it says."""
+    free = shutil.disk_usage(into).free
+    if size > free - _MIN_FREE:
+        raise InvalidRequestError(
+            f"{archive} holds {size:,} bytes, and {free:,} are free in {into.parent}. "
+            "Make room, or name another disk (TMPDIR)."
+        )

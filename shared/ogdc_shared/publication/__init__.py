@@ -1,0 +1,1 @@
+"""Making DataONE packages of results, and having member nodes have them."""

@@ -1,0 +1,107 @@
+"""What there is to tell of a run in a package: what its crate says, and what its author does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from ogdc_shared.dataone.words import RecipeNote, Words
+from ogdc_shared.errors import InvalidRequestError
+from ogdc_shared.provenance.reading import Entry, read_files, read_metadata
+from ogdc_shared.provenance.uris import is_url, url
+from ogdc_shared.recipe.orcid import read_orcid
+
+_DONE = "http://schema.org/CompletedActionStatus"
+
+
+class Account(NamedTuple):
+    """How a result came to be."""
+
+    run_id: str
+    finished_at: str
+    """A time in ISO 8601."""
+    version: str
+    """Of ogdc-runner."""
+    agent: str | None
+    """ORCID iD of whose run it was; None: they log in by something else."""
+    inputs: tuple[str, ...]
+    """URLs of what it read, each once."""
+    outputs: dict[str, Entry]
+    """What it made, by path; of large files no checksum may be known."""
+
+
+class Told(NamedTuple):
+    """All there is to tell of a result."""
+
+    account: Account
+    words: Words
+
+    @property
+    def recipe(self) -> RecipeNote:
+        """What was run."""
+        return self.words.recipe
+
+
+class Result(Protocol):
+    """The result of a run that succeeded, wherever it lies."""
+
+    @property
+    def run(self) -> str:
+        """The run's name."""
+
+    @property
+    def is_described_anew(self) -> bool:
+        """Whether its author says something else of it than the recipe that ran."""
+
+    def crate(self, into: Path) -> Path:
+        """Give the run's crate, as a directory: `into`, which is not there yet, or another."""
+
+    def told(self, crate: Path) -> Told:
+        """Tell of the run, whose crate this is.
+
+        Raises:
+            InvalidRequestError: something is missing that a package must have.
+            InvalidRecipeError: what its author says cannot be read.
+        """
+
+    def program(self, crate: Path, told: Told) -> bytes:
+        """Give the recipe's file that says what was done, as it may be shown."""
+
+    def paths(self) -> Iterator[str]:
+        """Yield the paths of all its files, with slashes."""
+
+    def bring(self, path: str, file: Path) -> None:
+        """Have one of its files be there, unless it is."""
+
+
+def read_account(crate: Path, name: str) -> Account:
+    """Read the crate of a run that succeeded.
+
+    Raises:
+        InvalidRequestError: it is the crate of another run, or lacks what a package needs.
+    """
+    entities = read_metadata(crate)
+    try:
+        run = entities["#run"]
+        if run["actionStatus"] != _DONE:
+            raise InvalidRequestError(f"Run {name} did not succeed; publish one that did.")
+        agent = read_orcid(str(entities["./"]["author"]["@id"]))  # type: ignore[index]
+        version = next(e["softwareVersion"] for e in entities.values() if e.get("name") == "ogdc-runner")
+        return Account(
+            run_id=str(run["identifier"]).removeprefix("urn:uuid:"),
+            finished_at=str(run["endTime"]),
+            version=str(version),
+            agent=agent,
+            inputs=_inputs(crate),
+            outputs=read_files(crate, "output"),
+        )
+    except (KeyError, TypeError, StopIteration) as exc:
+        raise InvalidRequestError(
+            f"The provenance of run {name} lacks {exc}; it cannot be published."
+        ) from exc
+
+
+def _inputs(crate: Path) -> tuple[str, ...]:
+    sources = (entry.source for entry in read_files(crate, "input").values())
+    return tuple(dict.fromkeys(url(source) for source in sources if is_url(source)))

@@ -1,0 +1,41 @@
+"""By which connections a node is reached, and who may change what is sent there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from ogdc_shared.dataone.node_address import is_loopback
+from ogdc_shared.servers.proxies import proxy_of
+
+if TYPE_CHECKING:
+    import urllib3
+
+_CURATORS = {"arcticdata.io": "CN=arctic-data-admins,DC=dataone,DC=org"}
+"""Subjects that a repository's own tools let change what is published there, by its domain."""
+_CONNECT_SECONDS, _READ_SECONDS = 20, 900
+"""A node computes the checksum of an object, and may store it elsewhere, before it answers."""
+
+
+def writers_at(url: str, *, holder: str, subject: str) -> tuple[str, ...]:
+    """Who may change an object beside its rights holder: who publishes it, and the repository's curators.
+
+    A publisher that is not the rights holder could not even read back what they sent.
+    """
+    host = urlsplit(url).hostname or ""
+    curators = [who for domain, who in _CURATORS.items() if host == domain or host.endswith(f".{domain}")]
+    return tuple(who for who in (*curators, subject) if who != holder)
+
+
+def connections(url: str, *, most: int, ca_file: str | None = None) -> urllib3.PoolManager:
+    """Connections to a node, at most so many of which are kept."""
+    import urllib3
+
+    chosen: dict[str, Any] = {
+        "cert_reqs": "CERT_REQUIRED",
+        "ca_certs": ca_file,
+        "maxsize": most,
+        "timeout": urllib3.Timeout(connect=_CONNECT_SECONDS, read=_READ_SECONDS),
+    }
+    proxy = None if is_loopback(url) else proxy_of(url)
+    return urllib3.ProxyManager(proxy, **chosen) if proxy else urllib3.PoolManager(**chosen)

@@ -1,0 +1,90 @@
+"""Publishing a result at a node: making the package, finding what is there, sending what is not.
+
+The command `publish` and the task of that name do so by this alone.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from ogdc_shared.dataone.node import Node
+from ogdc_shared.dataone.system_metadata import orcid_subject
+from ogdc_shared.errors import ConflictError
+from ogdc_shared.file_lock import try_lock
+from ogdc_shared.publication.making import make_package
+from ogdc_shared.publication.node_access import connections, writers_at
+from ogdc_shared.publication.sending import Sender, Sent
+from ogdc_shared.publication.versions import as_version
+
+if TYPE_CHECKING:
+    from ogdc_shared.dataone.token import Token
+    from ogdc_shared.publication.account import Result
+    from ogdc_shared.publication.package import Package
+
+
+class Target(NamedTuple):
+    """Where a package goes, and who sends it."""
+
+    url: str
+    """The node's (see `node_address.checked_url`)."""
+    token: Callable[[], Token]
+    """Gives one that is not over, read anew."""
+    ca_file: str | None = None
+    """Whose certificates are believed; None: those that the system believes."""
+    overwrite: bool = False
+    """Whether it may take the place of a version that was published before."""
+    parallel: int = 4
+    """Data objects that are sent at a time."""
+
+
+def publish_result(
+    result: Result,
+    directory: Path,
+    target: Target,
+    *,
+    agree: Callable[[Package], bool],
+    on_sent: Callable[[Sent], None],
+) -> Package | None:
+    """Have a result be a package of a node, however often this is begun.
+
+    Args:
+        result: The run's.
+        directory: Where its package is made.
+        target: Where it goes.
+        agree: Looks at the package, and says whether it is to be sent.
+        on_sent: Called with each object, once it is there.
+
+    Returns:
+        What is published; None: it was not agreed to.
+    """
+    subject = target.token().subject  # one that is over, or missing, is told of before gigabytes are fetched
+    with _alone(directory), connections(target.url, most=target.parallel, ca_file=target.ca_file) as http:
+        package = make_package(result, directory)
+        node = Node(target.url, token=target.token, http=http)
+        package = as_version(package, directory, node, result, overwrite=target.overwrite)
+        if not agree(package):
+            return None
+        writers = writers_at(target.url, holder=orcid_subject(package.owner), subject=subject)
+        sender = Sender(package, directory, node, writers=writers, parallel=target.parallel)
+        for sent in sender.send():
+            on_sent(sent)
+    return package
+
+
+@contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """Be the only one to publish from a directory."""
+    directory.mkdir(parents=True, exist_ok=True)
+    opened = os.open(directory, os.O_RDONLY)
+    try:
+        if not try_lock(opened):
+            raise ConflictError(
+                f"{directory} is being published by another process. Wait until it has ended."
+            )
+        yield
+    finally:
+        os.close(opened)

@@ -1,0 +1,47 @@
+"""What a package takes of a recipe; the task that publishes is handed it, since it cannot read meta.yml."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree
+
+from ogdc_shared.dataone.words import Metadata, RecipeNote, Words
+from ogdc_shared.provenance.withholding import withheld
+from ogdc_shared.recipe.eml_file import read_eml
+
+if TYPE_CHECKING:
+    from ogdc_shared.recipe.models import RecipeMeta
+    from ogdc_shared.recipe.recipe import Recipe
+
+
+def words_of(recipe: Recipe, meta: RecipeMeta | None = None, directory: Path | None = None) -> Words:
+    """What there is to say of a recipe's result.
+
+    Args:
+        recipe: What ran; it says all that a package must have (see `missing_words`), unless `meta` does.
+        meta: Says it instead; None: the recipe does.
+        directory: Where the files are that `meta` names.
+
+    Raises:
+        InvalidRecipeError: the file of metadata cannot be read.
+    """
+    meta = meta or recipe.meta
+    assert meta.metadata is not None
+    assert meta.output.license is not None
+    name = meta.metadata.eml
+    eml = None if name is None else read_eml(directory or recipe.directory, name)
+    return Words(
+        note_of(recipe),
+        Metadata.of(meta.metadata.model_dump(mode="json")),
+        meta.output.license,
+        None if eml is None else ElementTree.tostring(eml, encoding="unicode"),
+    )
+
+
+def note_of(recipe: Recipe) -> RecipeNote:
+    """What a package tells of a recipe, without what gives access to somebody's data."""
+    workflow = recipe.meta.workflow
+    chosen = getattr(workflow, "sh_file", None) or getattr(workflow, "config_file", None)
+    commands = tuple(withheld(command.text) for command in recipe.commands)
+    return RecipeNote(recipe.id, recipe.meta.name, str(chosen or "meta.yml"), commands)

@@ -1,0 +1,12 @@
+"""Texts of some paragraphs, as meta.yml has them."""
+
+from __future__ import annotations
+
+import re
+
+_PARAGRAPHS = re.compile(r"\n\s*\n")
+
+
+def paragraphs(text: str) -> list[str]:
+    """The paragraphs of a text, which blank lines part, each on one line."""
+    return [" ".join(each.split()) for each in _PARAGRAPHS.split(text) if each.strip()]

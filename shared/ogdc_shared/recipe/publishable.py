@@ -1,0 +1,22 @@
+"""What a recipe has to say for its result to be a package of DataONE."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ogdc_shared.recipe.models import RecipeMeta
+
+
+def missing_words(meta: RecipeMeta) -> str | None:
+    """What a package must have and a recipe does not say, as the end of a sentence; None: it says all."""
+    if meta.metadata is None:
+        return "has no `metadata` (title, abstract, creators)."
+    if meta.output.license is None:
+        return "has no `output.license`, such as CC-BY-4.0."
+    if meta.metadata.owner is None:
+        return (
+            "names nobody with an ORCID iD, whose the data set would be: give a creator's `orcid`, or "
+            "`metadata.rights_holder`."
+        )
+    return None
