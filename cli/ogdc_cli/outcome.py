@@ -23,7 +23,7 @@ def outcome(run: RunDetail) -> str:
         where = f"Fetch the result with: ogdc-runner get-output {name}"
     else:
         where = f"Published as {run.recipe_id}/ on the workflow volume."
-    return "\n".join((f"{name}: Succeeded. {where}", *warnings(run)))
+    return "\n".join((f"{name}: Succeeded. {where}", *package(run), *warnings(run)))
 
 
 def status(run: Run) -> str:
@@ -39,6 +39,13 @@ def parameters(run: RunDetail) -> list[str]:
         one_line(f"  {name}={value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}")
         for name, value in run.parameters.items()
     ]
+
+
+def package(run: Run) -> list[str]:
+    """What the result was published as, a line; none where it was not."""
+    if run.package is None:
+        return []
+    return [one_line(f"Published as {run.package.identifier}: {run.package.url}")]
 
 
 def warnings(run: RunDetail) -> list[str]:

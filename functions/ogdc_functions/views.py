@@ -50,6 +50,7 @@ def run_view(run: Run) -> answers.Run:
         task_counts=run.task_counts,
         partition_counts=run.partition_counts,
         warning_count=run.warning_count,
+        package=None if run.package is None else answers.Package(**run.package),
         priority=run.priority,
         waiting_since=run.queued_at if run.waits else None,
         links=_links(run),

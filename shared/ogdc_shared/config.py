@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from ogdc_shared.access_settings import AccessSettings
 from ogdc_shared.oidc_settings import OidcSettings
+from ogdc_shared.publication_settings import PublicationSettings
 from ogdc_shared.queue_settings import QueueSettings
 from ogdc_shared.retention_settings import RetentionSettings
 from ogdc_shared.setting_sections import (
@@ -32,6 +33,7 @@ __all__ = [
     "ArgoSettings",
     "DatabaseSettings",
     "OidcSettings",
+    "PublicationSettings",
     "QueueSettings",
     "RetentionSettings",
     "Settings",
@@ -87,6 +89,7 @@ class Settings(NamedTuple):
     storage: StorageSettings = StorageSettings()
     worker: WorkerSettings = WorkerSettings()
     visualization: VisualizationSettings = VisualizationSettings()
+    publication: PublicationSettings = PublicationSettings()
     uploads: UploadSettings = UploadSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     retention: RetentionSettings = RetentionSettings()
@@ -216,6 +219,7 @@ SECTIONS: Mapping[str, tuple[type[Any], str]] = {
     "uploads": (UploadSettings, "upload, submit"),
     "worker": (WorkerSettings, "submit, upload"),
     "visualization": (VisualizationSettings, "submit, upload"),
+    "publication": (PublicationSettings, "submit, upload"),
     "telemetry": (TelemetrySettings, "all"),
     "retention": (RetentionSettings, "submit"),
 }

@@ -30,6 +30,7 @@
     │   │   ├── OwnAccountError        an admin would lock themselves out
     │   │   └── RunStateError      the run's status does not allow what was asked
     │   ├── UnauthenticatedError   (401)
+    │   │   └── TokenExpiredError  a new token is all that is missing
     │   ├── ForbiddenError         (403)
     │   │   ├── RoleError          the caller's role is too little
     │   │   └── ImmutableProcessError  a setting names the process
@@ -235,6 +236,10 @@ class UnauthenticatedError(InputError):
     def __init__(self, message: str, *, error: str | None = None) -> None:
         super().__init__(message)
         self.error = error
+
+
+class TokenExpiredError(UnauthenticatedError):
+    """A token that was good, and is over: a new one is all that is missing."""
 
 
 class ForbiddenError(InputError):

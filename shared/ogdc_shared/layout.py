@@ -94,6 +94,11 @@ def description_key(run_name: str) -> str:
     return f"{run_prefix(run_name)}run.json"
 
 
+def data_set_key(run_name: str) -> str:
+    """Key of what the recipe says of its result as a data set (see `dataone.words`), where that is sent."""
+    return f"{run_prefix(run_name)}data-set.json"
+
+
 def reused_key(run_name: str) -> str:
     """Key of what a run has taken: by partition which run's, of how many commands, and whether of all."""
     return f"{run_prefix(run_name)}reused.json"
@@ -134,6 +139,8 @@ STAGING = f"{PRIVATE_DIR}/staging"
 REPLACED = f"{PRIVATE_DIR}/replaced"
 """Below each of these a directory a run, which stays there when the run comes to no good end; below the first
 one for each further stage of it as well."""
+PACKAGES = f"{PRIVATE_DIR}/packages"
+"""Below it a directory for each run whose package is being made and sent."""
 CONDEMNED = f"{PRIVATE_DIR}/condemned"
 """Where `tidy` puts what it is about to remove."""
 CHECKPOINT = "checkpoint"
@@ -201,6 +208,11 @@ def replaced(run_name: str) -> str:
     return f"{REPLACED}/{run_name}"
 
 
+def package(run_name: str) -> str:
+    """Where `publish` makes the package of a result that it sends to a member node."""
+    return f"{PACKAGES}/{run_name}"
+
+
 def receipt(recipe_id: str) -> str:
     """The note that says which run published (or is publishing) a recipe's data."""
     return f"{PRIVATE_DIR}/published/{recipe_id}.json"
@@ -233,6 +245,12 @@ RECIPE_PATH = "/ogdc/recipe"
 """The unpacked recipe snapshot, which commands find as `RECIPE_DIR` and cannot change."""
 DESCRIPTION_PATH = "/ogdc/run.json"
 """What a run's crate says of it as a whole; in `publish`."""
+DATA_SET_PATH = "/ogdc/data-set.json"
+"""What is under `data_set_key`; in `publish`."""
+NODE_TOKEN_PATH = "/ogdc/dataone"  # noqa: S105  a directory
+"""The directory with the token of a member node; in `publish`, where it sends a result there."""
+NODE_TOKEN = "token"  # noqa: S105  a name
+"""The file in it, and the key of the Secret that it is."""
 FACTS_PATH = "/ogdc/facts.json"
 """What `process` leaves under `facts_key`. On no volume: there Argo's own container would look for it, and
 follow a link that a command has left in its place with its service account at hand."""
@@ -258,6 +276,8 @@ LISTED_PER_PACK_PATH = "/tmp/ogdc-per-pack"  # noqa: S108  as below
 """Where `list` writes how many partitions a pack has."""
 WARNINGS_PATH = "/tmp/ogdc-warnings"  # noqa: S108  as above
 """Where `list` and `publish` write their output parameter `warnings` (see `run_warnings`), if any."""
+PACKAGE_PATH = "/tmp/ogdc-package"  # noqa: S108  as above
+"""Where `publish` writes its output parameter `package` (see `published_package`), if it sent one."""
 OUTPUT_ZIP_PATH = "/tmp/ogdc-output.zip"  # noqa: S108  the task's own /tmp
 TERMINATION_LOG_PATH = "/dev/termination-log"
 """Kubernetes reads a container's last words here (terminationMessagePath), at most 4096 bytes."""

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ogdc_shared.layout import PROCESS, WORKFLOW_MOUNT
-from ogdc_shared.outputs.policies import OFFERED
+from ogdc_shared.outputs.output_type import OutputType
 from ogdc_worker.publish.publication import Publication
 from ogdc_worker.publish.result import publish
 from ogdc_worker.publish.rights import PATTERN, PUBLISHED
@@ -56,7 +56,7 @@ def _add_publish(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--results", type=_name, nargs="*", default=(), help="those of them that leave a part of the result"
     )
-    parser.add_argument("--output", required=True, choices=[str(kind) for kind in OFFERED], help="its type")
+    parser.add_argument("--output", required=True, choices=[*map(str, OutputType)], help="its type")
     parser.add_argument(
         "--rights", type=_rights, default=PUBLISHED, help="what others may do with it, as for chmod"
     )
@@ -65,6 +65,8 @@ def _add_publish(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--reuse", type=_name, help="the scope of results that later runs may take")
     _add_reuse_bytes(parser)
+    parser.add_argument("--node", help="URL of the member node that a package of the result is sent to")
+    parser.add_argument("--data-set", type=_digest, help="SHA-256 of what the recipe says of its result")
     parser.add_argument("--overwrite", action="store_true", help="replace what another run has published")
 
 
@@ -126,6 +128,12 @@ def _stage(value: str) -> tuple[str, int]:
     if not re.fullmatch("[0-9]{1,9}", partitions):
         raise argparse.ArgumentTypeError(f"{value!r} is no stage with its number of partitions")
     return _name(name), int(partitions)
+
+
+def _digest(value: str) -> str:
+    if not re.fullmatch("[0-9a-f]{64}", value):
+        raise argparse.ArgumentTypeError(f"{value!r} is no SHA-256 digest in hex")
+    return value
 
 
 def _failures(value: str) -> str:

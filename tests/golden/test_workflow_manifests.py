@@ -12,7 +12,7 @@ import pytest
 import yaml
 from hera.workflows.models import Workflow
 
-from ogdc_shared.config import ArgoSettings, Settings, WorkerSettings
+from ogdc_shared.config import ArgoSettings, PublicationSettings, Settings, WorkerSettings
 from ogdc_shared.workflow.build import build_workflow
 from ogdc_shared.workflow.facts import RecipeFacts, Stage
 
@@ -189,6 +189,20 @@ CASES: dict[str, dict[str, Any]] = {
         ),
         "partitions": 1,
         "settings": OPERATOR._replace(worker=OPERATOR.worker._replace(credentials_secret="input-logins")),
+    },
+    "data-set": {
+        "name": "stations-abcdefghij",
+        "recipe": RecipeFacts(
+            recipe_id="stations",
+            snapshot=SNAPSHOT,
+            output="dataone",
+            node="https://test.example.org/metacat/d1/mn",
+            data_set="95" * 32,
+            plan=PLAN,
+            partitions_digest=ROOT,
+        ),
+        "partitions": 1,
+        "settings": DEFAULTS._replace(publication=PublicationSettings(secret="dataone-token")),
     },
     "volumes": {
         "name": "tiles-abcdefghij",

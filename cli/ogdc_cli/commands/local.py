@@ -37,7 +37,7 @@ def run(
     Starts the local stack where it is not up; a stack started so stops by itself after ten idle minutes.
     Ctrl-C cancels the run.
     """
-    from ogdc_cli.outcome import failure, warnings
+    from ogdc_cli.outcome import failure, package, warnings
     from ogdc_cli.running import run_recipe
     from ogdc_local.stack.control import IDLE_SECONDS
     from ogdc_shared.api.parameters import read_assignments
@@ -56,6 +56,8 @@ def run(
     elif done.run.status == Phase.SUCCEEDED:
         say(f"{done.run.name}: Succeeded. Outputs:")
         _print_outputs(done.outputs)
+        for line in package(done.run):
+            say(line)
         for line in warnings(done.run):
             say(line, err=True)
     else:

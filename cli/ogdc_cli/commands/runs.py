@@ -106,7 +106,7 @@ def status(
         say(line)
     if run.message:
         say("  " + plain(run.message).replace("\n", "\n  "))
-    for line in outcome.warnings(run):
+    for line in (*outcome.package(run), *outcome.warnings(run)):
         say(line)
     for line in stages(run):
         say(one_line(line))

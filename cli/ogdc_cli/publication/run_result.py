@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from ogdc_cli.crates import fetch_crate
 from ogdc_cli.reproduce.original import Original
 from ogdc_shared.errors import InvalidRecipeError, InvalidRequestError
-from ogdc_shared.publication.account import Told, read_account
+from ogdc_shared.publication.account import Origin, read_account
 from ogdc_shared.publication.recipes import words_of
 from ogdc_shared.recipe.eml_file import with_eml
 from ogdc_shared.recipe.explain import explain
@@ -46,7 +46,7 @@ class RunResult(NamedTuple):
         """Fetch the run's crate."""
         return fetch_crate(self.client, self.run, into)
 
-    def told(self, crate: Path) -> Told:
+    def origin(self, crate: Path) -> Origin:
         """Tell of the run, by the recipe in its crate."""
         recipe = load_recipe(Original(crate, None, f"run {self.run}").recipe)
         account = read_account(crate, self.run)
@@ -54,11 +54,11 @@ class RunResult(NamedTuple):
         if problem := missing_words(meta):
             where = "The recipe of the run" if self.metadata is None else str(self.metadata)
             raise InvalidRequestError(f"{where} {problem} {_ADVICE}")
-        return Told(account, words_of(recipe, meta, self.metadata and self.metadata.parent))
+        return Origin(account, words_of(recipe, meta, self.metadata and self.metadata.parent))
 
-    def program(self, crate: Path, told: Told) -> bytes:
+    def program(self, crate: Path, origin: Origin) -> bytes:
         """Take the program out of the crate."""
-        return (crate / "recipe" / told.recipe.program).read_bytes()
+        return (crate / "recipe" / origin.recipe.program).read_bytes()
 
     def paths(self) -> Iterator[str]:
         """List the run's outputs."""

@@ -48,6 +48,8 @@ _PROGRESS = "progress"
 _PROCESS = ("ogdc-worker", "process")
 _REUSE = ("ogdc-worker", "reuse")
 """Asks servers whether inputs are still what they were, and runs no command."""
+_PUBLISH = ("ogdc-worker", "publish")
+"""Sends a result where it may use a network, and runs no command either."""
 _MESSAGE_BYTES = 4096
 _PARAMETER_BYTES = 256 * 1024
 _OPTIONAL_BYTES = 1 << 30
@@ -226,6 +228,8 @@ class Pods:
         if template.network != "none" and container.argv[:2] == _REUSE:
             asking = container._replace(network=True)
             return (self._fetching.equipped(asking, directory=directory, owner=self._owner),)
+        if template.network != "none" and container.argv[:2] == _PUBLISH:
+            return (container._replace(network=True),)
         if template.network == "none" or container.argv[:2] != _PROCESS:
             return (container,)
         fetching = container._replace(

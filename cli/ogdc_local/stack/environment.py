@@ -16,6 +16,8 @@ from ogdc_shared.variables import read_variable
 
 _KEY = re.compile(r"[\w-]{43}", re.ASCII)
 NAMESPACE = "local"
+NODE_SECRET = "ogdc-dataone"  # noqa: S105  its name
+"""What the user's token for the member node is called in workflows; no recipe may ask for it."""
 DATAONE_NODE_URL = "https://arcticdata.io/metacat/d1/mn"
 
 PASSED_ON = (
@@ -24,6 +26,7 @@ PASSED_ON = (
     "ARGO_WORKFLOW_RETRY_POLICY",
     "DATAONE_NODE_URL",
     "OGDC_ALLOWED_NETWORKS",
+    "OGDC_DATAONE_PUBLISH",
     "OGDC_DELIVERY_DAYS",
     "OGDC_ECHO_PROCESS",
     "OGDC_EVENT_DAYS",
@@ -154,6 +157,7 @@ def function_environment(
         "OGDC_WORKFLOW_PVC_NAME": CLAIM,
         "OGDC_ALLOWED_INPUT_PVCS": json.dumps(sorted(read_variable(StackSettings, "claims", settings))),
         "OGDC_ALLOW_LOCAL_RECIPES": "true",
+        "OGDC_DATAONE_SECRET": NODE_SECRET,
         "OGDC_VISUALIZATION_WITHOUT_IMAGE": str(not with_images).lower(),
         "OGDC_ALLOWED_SECRETS": '["*"]',  # the user's own
     }

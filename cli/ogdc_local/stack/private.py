@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ogdc_shared.errors import InputNotFoundError
-from ogdc_shared.servers.credentials import NETRC, REFUSED, TOKENS
+from ogdc_shared.layout import NODE_TOKEN
+from ogdc_shared.servers.credentials import NETRC, REFUSED, TOKENS, Credentials
 
 _VARIABLE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
 
@@ -43,6 +44,15 @@ class PrivateFiles(NamedTuple):
     def tokens(self) -> dict[str, bytes]:
         """Read the file of tokens alone, likewise."""
         return self._read(self._tokens)
+
+    def node_token(self, url: str) -> dict[str, str]:
+        """Read the token for a member node, by the host of its URL; nothing where there is none.
+
+        Raises:
+            UnusableInputError: the file cannot be understood.
+        """
+        shown = Credentials.of_files(self.tokens()).authorization(url, asked=url, encrypted=False) or ""
+        return {NODE_TOKEN: shown.removeprefix("Bearer ")} if shown.startswith("Bearer ") else {}
 
     @property
     def _tokens(self) -> dict[str, Path]:

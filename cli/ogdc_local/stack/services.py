@@ -20,7 +20,9 @@ from ogdc_local.settings import CLAIM, StackSettings
 from ogdc_local.stack.disk import DiskWatch, Reserve
 from ogdc_local.stack.egress import Egress
 from ogdc_local.stack.environment import (
+    DATAONE_NODE_URL,
     NAMESPACE,
+    NODE_SECRET,
     function_environment,
     load_signing_key,
     wants_logins,
@@ -166,10 +168,15 @@ def _engine(
         namespace=NAMESPACE,
         slots=(os.cpu_count() or 1) + 1,  # one more, since each waits for the disk now and then
         sandbox=sandbox,
-        secret=private.secret,
+        secret=partial(_secret, private, settings.get("DATAONE_NODE_URL", DATAONE_NODE_URL)),
         on_forget=partial(discard, paths.volume),
         fetching=Fetching(logins=private.logins, cache=paths.input_cache, limit=own.input_cache),
     )
+
+
+def _secret(private: PrivateFiles, node: str, name: str) -> Mapping[str, str]:
+    """Read a secret of the user's, or their token for the member node."""
+    return private.node_token(node) if name == NODE_SECRET else private.secret(name)
 
 
 def _last_port(paths: StatePaths) -> int | None:

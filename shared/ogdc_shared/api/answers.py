@@ -106,6 +106,14 @@ class Stage(Answer):
     counts: Annotated[dict[str, Count], Meta(description="Their number by phase.")]
 
 
+class Package(Answer):
+    """A data package of DataONE."""
+
+    identifier: Annotated[str, Meta(description="By which it is cited.")]
+    series: Annotated[str, Meta(description="Names its newest version.")]
+    url: Annotated[str, Meta(description="Of its page.")]
+
+
 class Run(Answer, kw_only=True):
     """A run of a recipe."""
 
@@ -153,6 +161,10 @@ class Run(Answer, kw_only=True):
     warning_count: Annotated[
         Count, Meta(description="Of what may be wrong with the result; it changes no status.")
     ] = 0
+    package: Annotated[
+        Package | None,
+        Meta(description="What its result was published as at DataONE (`output: {type: dataone}`)."),
+    ] = None
     priority: Annotated[int, Meta(description="Where runs take turns, those of a higher one go first.")] = 0
     waiting_since: Annotated[
         Time | None,

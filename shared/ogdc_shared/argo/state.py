@@ -11,6 +11,7 @@ from ogdc_shared.argo.explanations import Limits, ended_by, is_cut_off, read_lim
 from ogdc_shared.argo.retry import OUT_OF_MEMORY, is_worth_retrying
 from ogdc_shared.layout import LIST, LISTED_COUNT_PATHS, PUBLISH, REUSE_TASK, is_list_task, stage_of
 from ogdc_shared.phases import FAILED_PHASES, RUN_STATUSES, TERMINAL_PHASES, Phase
+from ogdc_shared.published_package import PublishedPackage, read_package
 from ogdc_shared.run_warnings import RunWarnings, count_before_failure, read_warnings
 from ogdc_shared.telemetry.tracing import Trace, read_trace
 
@@ -93,6 +94,8 @@ class WorkflowState(NamedTuple):
     """In which its run began."""
     warnings: RunWarnings | None = None
     """Of the tasks that tell theirs and have ended well; None: there is none yet."""
+    package: PublishedPackage | None = None
+    """What `publish` has sent to a member node; None: nothing, so far."""
     nodes_elsewhere: bool = False
     """Whether it has nodes that only the Argo Server can tell."""
     waiting: str | None = None
@@ -164,6 +167,7 @@ def read_workflow(workflow: dict[str, Any]) -> WorkflowState:
         fail_fast=labels.get(FAIL_FAST_LABEL) == "true" and not stopped,
         trace=read_trace(annotations.get(TRACE_ANNOTATION)),
         warnings=_warnings(nodes, tasks if phase in FAILED_PHASES else ()),
+        package=_package(nodes),
         nodes_elsewhere=elsewhere and not nodes,
         waiting=waiting,
         waiting_since=min(since, default=None),
@@ -241,18 +245,29 @@ def _warnings(nodes: dict[str, Node], ended: tuple[TaskState, ...]) -> RunWarnin
 
     Of a run that failed, the tasks (`ended`) that failed say in their messages how many warnings they had.
     """
-    by_template: dict[str, RunWarnings] = {}
-    for node in nodes.values():
-        name = node.template_name or ""
-        warns = name == PUBLISH or is_list_task(name)
-        if warns and (node.type, node.phase) == ("Pod", Phase.SUCCEEDED):
-            for parameter in (node.outputs and node.outputs.parameters) or ():
-                if parameter.name == "warnings":
-                    by_template[name] = read_warnings(parameter.value or "")
+    by_template = {
+        name: read_warnings(text)
+        for name, text in _texts(nodes, "warnings")
+        if name == PUBLISH or is_list_task(name)
+    }
     warned = [by_template[name] for name in sorted(by_template)]
     counts = (count_before_failure(task.message or "") for task in ended if task.phase in FAILED_PHASES)
     warned += [RunWarnings(count) for count in counts if count]
     return reduce(RunWarnings.plus, warned) if warned else None
+
+
+def _package(nodes: dict[str, Node]) -> PublishedPackage | None:
+    """Read what a result was published as."""
+    return next((read_package(text) for name, text in _texts(nodes, "package") if name == PUBLISH), None)
+
+
+def _texts(nodes: dict[str, Node], parameter: str) -> Iterator[tuple[str, str]]:
+    """Yield the templates of tasks that have ended well, and what they put out by that name."""
+    for node in nodes.values():
+        if node.template_name and (node.type, node.phase) == ("Pod", Phase.SUCCEEDED):
+            for each in (node.outputs and node.outputs.parameters) or ():
+                if each.name == parameter:
+                    yield node.template_name, each.value or ""
 
 
 def _parameters(ports: Ports | None, names: Container[str]) -> Iterator[tuple[str, str]]:

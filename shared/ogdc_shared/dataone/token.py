@@ -10,7 +10,7 @@ import json
 from base64 import urlsafe_b64decode
 from typing import NamedTuple
 
-from ogdc_shared.errors import UnauthenticatedError
+from ogdc_shared.errors import TokenExpiredError, UnauthenticatedError
 
 _ADVICE = (
     "Copy a new one from the repository (My Profile, Settings, Authentication Token), and publish again."
@@ -30,11 +30,11 @@ class Token(NamedTuple):
         """Make sure that it is not over.
 
         Raises:
-            UnauthenticatedError: it is.
+            TokenExpiredError: it is.
         """
         if self.expires_at <= now:
             minutes = (now - self.expires_at) / 60
-            raise UnauthenticatedError(
+            raise TokenExpiredError(
                 f"The token of {self.subject} for DataONE expired {minutes:,.0f} minutes ago. "
                 f"What was sent is kept. {_ADVICE}"
             )

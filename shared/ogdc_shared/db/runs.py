@@ -59,6 +59,8 @@ class Run(NamedTuple):
     """Number of partitions by the phase of their task; those whose task has not begun are not counted."""
     warning_count: int
     """Of those that finished tasks have left so far."""
+    package: dict[str, str] | None
+    """What its result was published as (see `PublishedPackage`); None: as nothing."""
     workflow_uid: str | None
     resource_version: int
     """Of the state the record shows; 0: none was applied yet."""

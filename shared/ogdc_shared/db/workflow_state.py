@@ -163,6 +163,7 @@ def _state(state: WorkflowState) -> dict[str, Any]:
             {**Counter(partitioned), **({REUSED: state.reused} if state.reused else {})}
         ),
         "warnings": state.warnings and state.warnings.to_json(),
+        "package": state.package and state.package.to_json(),
     }
 
 

@@ -13,4 +13,4 @@ class OutputType(StrEnum):
     TEMPORARY = "temporary"
     """Into the artifact store, as one zip, for some days."""
     DATAONE = "dataone"
-    """To DataONE."""
+    """As `pvc`, and as a package to a member node of DataONE."""

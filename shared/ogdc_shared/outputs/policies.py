@@ -13,8 +13,6 @@ from ogdc_shared.outputs.output_type import OutputType
 class OutputPolicy(NamedTuple):
     """What a type of output means."""
 
-    is_offered: bool
-    """Whether recipes may ask for it here."""
     is_exclusive: bool
     """Whether a recipe has one place for it, which one unfinished run at a time has, and where data are
     replaced only if that is asked for (`overwrite`)."""
@@ -25,18 +23,19 @@ class OutputPolicy(NamedTuple):
     """Whether it is removed when its days (OGDC_TEMPORARY_OUTPUT_DAYS) are over; until then the workflow is
     kept, else for a day."""
 
+    to_node: bool = False
+    """Whether `publish` sends it to the deployment's member node of DataONE as well."""
+
     def days_kept(self, of_expiring: int) -> int:
         """Days that the workflow of a run that succeeded is kept; `of_expiring` are those of what expires."""
         return of_expiring if self.expires else 1
 
 
 _POLICIES = {
-    OutputType.PVC: OutputPolicy(is_offered=True, is_exclusive=True, is_zip=False, expires=False),
-    OutputType.TEMPORARY: OutputPolicy(is_offered=True, is_exclusive=False, is_zip=True, expires=True),
-    OutputType.DATAONE: OutputPolicy(is_offered=False, is_exclusive=False, is_zip=False, expires=False),
+    OutputType.PVC: OutputPolicy(is_exclusive=True, is_zip=False, expires=False),
+    OutputType.TEMPORARY: OutputPolicy(is_exclusive=False, is_zip=True, expires=True),
+    OutputType.DATAONE: OutputPolicy(is_exclusive=True, is_zip=False, expires=False, to_node=True),
 }
-OFFERED = tuple(kind for kind, policy in _POLICIES.items() if policy.is_offered)
-"""The types that recipes may ask for here."""
 EXCLUSIVE = tuple(kind for kind, policy in _POLICIES.items() if policy.is_exclusive)
 EXPIRING = tuple(kind for kind, policy in _POLICIES.items() if policy.expires)
 

@@ -49,6 +49,19 @@ def copy_recipe(recipe: str, target: str) -> Iterator[RecipeFile]:
             yield _copy(entry.path, f"{target}/{name}", name)
 
 
+def shown_content(recipe: str, name: str) -> bytes:
+    """A file of a recipe as it would be in the crate; no link is followed to it.
+
+    Raises:
+        FileNotFoundError: the recipe has no such file.
+    """
+    for found, entry in walk(recipe):
+        if found == name and entry.is_file(follow_symlinks=False):
+            with open(entry.path, "rb") as file:
+                return b"".join(map(_shown, _pieces(file)))
+    raise FileNotFoundError(f"The recipe has no file {name!r}.")
+
+
 def _copy(source: str, target: str, name: str) -> RecipeFile:
     state, size, redacted = sha256(), 0, False
     with open(source, "rb") as file, open(target, "xb") as copy:

@@ -31,7 +31,7 @@ class Account(NamedTuple):
     """What it made, by path; of large files no checksum may be known."""
 
 
-class Told(NamedTuple):
+class Origin(NamedTuple):
     """All there is to tell of a result."""
 
     account: Account
@@ -57,7 +57,7 @@ class Result(Protocol):
     def crate(self, into: Path) -> Path:
         """Give the run's crate, as a directory: `into`, which is not there yet, or another."""
 
-    def told(self, crate: Path) -> Told:
+    def origin(self, crate: Path) -> Origin:
         """Tell of the run, whose crate this is.
 
         Raises:
@@ -65,7 +65,7 @@ class Result(Protocol):
             InvalidRecipeError: what its author says cannot be read.
         """
 
-    def program(self, crate: Path, told: Told) -> bytes:
+    def program(self, crate: Path, origin: Origin) -> bytes:
         """Give the recipe's file that says what was done, as it may be shown."""
 
     def paths(self) -> Iterator[str]:

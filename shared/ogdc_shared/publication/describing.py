@@ -21,7 +21,7 @@ from ogdc_shared.recipe.prose import paragraphs
 from ogdc_shared.storage.files import replacing
 
 if TYPE_CHECKING:
-    from ogdc_shared.publication.account import Result, Told
+    from ogdc_shared.publication.account import Origin, Result
 
 CRATE = "provenance.zip"
 _EML, _MAP = "metadata.xml", "resource-map.xml"
@@ -42,7 +42,7 @@ def member(package: Package, directory: Path, role: str, path: str, file: str, *
 def describe(
     package: Package,
     directory: Path,
-    told: Told,
+    origin: Origin,
     data: tuple[Member, ...],
     *,
     before: Version | None = None,
@@ -52,14 +52,14 @@ def describe(
     Args:
         package: What is known of it.
         directory: Where it is.
-        told: What there is to tell of it.
+        origin: What there is to tell of it.
         data: Its data.
         before: The version that it takes the place of; None: it is the first.
     """
     package = package._replace(obsoletes=before.metadata if before else None)
-    account, words = told
+    account, words = origin
     given = None if words.eml is None else words.eml.encode()
-    about = DataSet("", words.metadata, words.license, account.finished_at[:10], _steps(told), data, given)
+    about = DataSet("", words.metadata, words.license, account.finished_at[:10], _steps(origin), data, given)
     pid = metadata_id(package.run_id, digest(eml(about)), obsoletes=package.obsoletes)
     with replacing(directory / _EML) as file:
         file.write(eml(about._replace(pid=pid)))
@@ -90,25 +90,25 @@ def describe_again(
     """
     with tempfile.TemporaryDirectory(prefix="ogdc-publish-") as scratch:
         unpack_crate(directory / CRATE, Path(scratch, "crate"))
-        told = result.told(Path(scratch, "crate"))
-    made = Package.of(package.run, told)
+        origin = result.origin(Path(scratch, "crate"))
+    made = Package.of(package.run, origin)
     own = (
         each._replace(pid=made.object_id(each.role, each.path, each.sha256), obsoletes=None)
         for each in package.members[:-2]
     )
     data = tuple(before.placed(each, is_public=made.is_public) if before else each for each in own)
-    return describe(made, directory, told, data, before=before)
+    return describe(made, directory, origin, data, before=before)
 
 
-def _steps(told: Told) -> list[list[str]]:
+def _steps(origin: Origin) -> list[list[str]]:
     """What was done to the data, in order; each step in paragraphs."""
-    methods = told.words.metadata.methods
-    return [*([paragraphs(methods)] if methods else []), list(_method(told))]
+    methods = origin.words.metadata.methods
+    return [*([paragraphs(methods)] if methods else []), list(_method(origin))]
 
 
-def _method(told: Told) -> Iterator[str]:
+def _method(origin: Origin) -> Iterator[str]:
     """What the run did, in sentences."""
-    account, recipe = told.account, told.recipe
+    account, recipe = origin.account, origin.recipe
     yield f"The recipe {recipe.name} ran by ogdc-runner {account.version}; {CRATE} tells of it in full."
     for number, command in enumerate(recipe.commands, start=1):
         yield f"Command {number}: {command}"

@@ -21,7 +21,7 @@ from ogdc_shared.walking import walk
 
 if TYPE_CHECKING:
     from ogdc_shared.provenance.reading import Entry
-    from ogdc_shared.publication.account import Result, Told
+    from ogdc_shared.publication.account import Origin, Result
 
 DATA = "data"
 """The directory with the result, in that of its package."""
@@ -48,16 +48,16 @@ def make_package(result: Result, directory: Path) -> Package:
     directory.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="ogdc-publish-") as scratch:
         crate = result.crate(Path(scratch, "crate"))
-        told = result.told(crate)
-        package = Package.of(result.run, told)
+        origin = result.origin(crate)
+        package = Package.of(result.run, origin)
         write_ledger(directory, package)
-        data = tuple(_data(result, package, directory, told, crate))
-    return describe(package, directory, told, data)
+        data = tuple(_data(result, package, directory, origin, crate))
+    return describe(package, directory, origin, data)
 
 
-def _data(result: Result, package: Package, directory: Path, told: Told, crate: Path) -> Iterator[Member]:
+def _data(result: Result, package: Package, directory: Path, origin: Origin, crate: Path) -> Iterator[Member]:
     """Bring a package's data into its directory."""
-    found, outputs = False, told.account.outputs
+    found, outputs = False, origin.account.outputs
     for path in result.paths():
         if path.partition("/")[0] in _COMPANIONS and path not in outputs:
             continue  # the crate is packed below, and from a package the links of a catalogue lead nowhere
@@ -72,9 +72,9 @@ def _data(result: Result, package: Package, directory: Path, told: Told, crate: 
         yield made
     if not found:
         raise InvalidRequestError(f"Run {package.run} has no outputs; there is nothing to publish.")
-    program = f"recipe/{told.recipe.program}"
+    program = f"recipe/{origin.recipe.program}"
     with replacing(directory / program) as file_:
-        file_.write(result.program(crate, told))
+        file_.write(result.program(crate, origin))
     yield member(package, directory, PROGRAM, program, program)
     _pack(crate, directory / CRATE)
     yield member(package, directory, ACCOUNT, CRATE, CRATE)

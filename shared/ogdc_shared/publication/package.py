@@ -13,7 +13,7 @@ from ogdc_shared.errors import InvalidRequestError
 from ogdc_shared.storage.files import replacing
 
 if TYPE_CHECKING:
-    from ogdc_shared.publication.account import Told
+    from ogdc_shared.publication.account import Origin
 
 LEDGER = "package.json"
 
@@ -41,13 +41,13 @@ class Package(NamedTuple):
         return self.members[-2].pid
 
     @classmethod
-    def of(cls, run: str, told: Told) -> Package:
+    def of(cls, run: str, origin: Origin) -> Package:
         """What is known of the package of a run, by its name, before anything is in it."""
-        metadata = told.words.metadata
+        metadata = origin.words.metadata
         owner = metadata.owner or ""
-        series = series_id(owner, told.recipe.id)
+        series = series_id(owner, origin.recipe.id)
         is_public = metadata.access == "public"
-        return cls(run, told.account.run_id, metadata.title, owner, is_public, series)
+        return cls(run, origin.account.run_id, metadata.title, owner, is_public, series)
 
     def object_id(self, role: str, path: str, sha256: str) -> str:
         """The identifier of an object that it is the first to have."""

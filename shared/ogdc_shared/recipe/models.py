@@ -172,8 +172,8 @@ class PvcOutput(Output):
     type: Literal["pvc"] = "pvc"
     dataone_id: Text | None = Field(
         default=None,
-        description="Changes nothing: recipes written elsewhere have it. `ogdc-runner publish` makes a "
-        "DataONE package of the result, which has an identifier of its own.",
+        description="Changes nothing: recipes written elsewhere have it. `ogdc-runner publish`, or `type: "
+        "dataone`, makes a DataONE package of the result, which has an identifier of its own.",
     )
 
 
@@ -184,10 +184,12 @@ class TemporaryOutput(Output):
 
 
 class DataOneOutput(Output):
-    """Results are published to DataONE."""
+    """Results stay on the workflow volume, and the run sends a package of them to a node of DataONE."""
 
     type: Literal["dataone"]
-    dataone_id: Text | None = None
+    dataone_id: Text | None = Field(
+        default=None, description="Changes nothing: the package has an identifier of its own."
+    )
 
 
 def _workflow_type(value: Any) -> Any:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from ogdc_shared.errors import InvalidRecipeError, RecipeNotFoundError
-from ogdc_shared.outputs.policies import OFFERED, policy_of
+from ogdc_shared.outputs.policies import policy_of
 from ogdc_shared.plan import Command
 from ogdc_shared.recipe.commands import Script, read_script
 from ogdc_shared.recipe.eml_file import with_eml
@@ -23,9 +23,10 @@ from ogdc_shared.recipe.input_models import FileInput, InputParam, UrlInput, Url
 from ogdc_shared.recipe.input_names import name_problems
 from ogdc_shared.recipe.meta import load_meta
 from ogdc_shared.recipe.metadata_advice import metadata_advice
-from ogdc_shared.recipe.models import PvcOutput, RecipeMeta, ShellWorkflow
+from ogdc_shared.recipe.models import DataOneOutput, PvcOutput, RecipeMeta, ShellWorkflow
 from ogdc_shared.recipe.network import named_addresses, network_signs, unreached
 from ogdc_shared.recipe.parameters import parameter_problems
+from ogdc_shared.recipe.publishable import missing_words
 from ogdc_shared.recipe.shell import Shell
 from ogdc_shared.recipe.urls import http_url, read_url_list, url_problem
 
@@ -204,23 +205,22 @@ def _config_advice(meta: RecipeMeta, directory: Path) -> Iterator[str]:
 
 def output_refusal(meta: RecipeMeta) -> str | None:
     """Why results cannot go where a recipe wants them; None: they can."""
-    output = meta.output
-    if policy_of(output.type).is_offered:
+    if not policy_of(meta.output.type).to_node or (problem := missing_words(meta)) is None:
         return None
-    return (
-        f"{META_FILE}: output.type: {output.type} is not offered; use {' or '.join(OFFERED)}, and "
-        "`ogdc-runner publish RUN --to dataone` once the run has succeeded."
-    )
+    return f"{META_FILE}: output.type: {meta.output.type} takes a data set, and the recipe {problem}"
 
 
 def output_advice(meta: RecipeMeta) -> Iterator[str]:
     """Say of a recipe that is valid elsewhere that it is refused here; submitting it says the same."""
     if problem := output_refusal(meta):
         yield f"{problem} `run` and `submit` refuse the recipe."
+    elif isinstance(meta.output, DataOneOutput) and meta.output.dataone_id:
+        yield f"{META_FILE}: output.dataone_id: changes nothing: the package has an identifier of its own."
     elif isinstance(meta.output, PvcOutput) and meta.output.dataone_id:
         yield (
             f"{META_FILE}: output.dataone_id: the result is kept on the workflow volume (type: pvc); "
-            "`ogdc-runner publish RUN --to dataone` makes a package of it, with an identifier of its own."
+            "`ogdc-runner publish RUN --to dataone`, or `type: dataone`, makes a package of it, with an "
+            "identifier of its own."
         )
 
 

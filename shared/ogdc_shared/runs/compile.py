@@ -15,6 +15,7 @@ from ogdc_shared.inputs.packs import MAX_PARTITIONS, Packs
 from ogdc_shared.inputs.resolve import resolve_inputs, volume_inputs
 from ogdc_shared.layout import (
     PROCESS,
+    data_set_key,
     description_key,
     division_key,
     pack_key,
@@ -27,7 +28,8 @@ from ogdc_shared.recipe.bundle import digest, pack_with_digest
 from ogdc_shared.recipe.input_models import FileInput, PvcMountInput, UploadInput
 from ogdc_shared.recipe.models import Parallel, RecipeMeta
 from ogdc_shared.recipe.parameters import NOTHING_GIVEN, Values, as_shown, as_variables, read_values
-from ogdc_shared.recipe.recipe import Recipe, output_refusal
+from ogdc_shared.recipe.recipe import Recipe
+from ogdc_shared.runs.publication import DataSet, published_data_set
 from ogdc_shared.runs.recipe_types import check_type, needs, plans
 from ogdc_shared.runs.reuse import Reusing, plan_reuse
 from ogdc_shared.runs.stage_facts import RunFacts
@@ -72,6 +74,8 @@ class CompiledRun(NamedTuple):
     """Of the result, as the recipe says."""
     period: tuple[str, str] | None = None
     """Of when the result's data are, likewise (see `Temporal.period`)."""
+    data_set: bytes | None = None
+    """What the recipe says of its result as a data set, where that is sent to a member node."""
     result_stages: frozenset[str] = frozenset()
     """Those before the last of which `layout.RESULT` is part of the result."""
 
@@ -110,9 +114,9 @@ def compiled_recipe(
     """
     values = read_values(recipe.meta.parameters, parameters)
     check_type(recipe.meta, settings)
-    _check_output(recipe.meta)
+    data_set = published_data_set(recipe, settings)
     _check_claims(recipe.meta, settings.worker)
-    _check_secrets(recipe.meta, settings.worker)
+    _check_secrets(recipe.meta, settings)
     _check_uploads(recipe, trigger_inputs)
     networks = None if settings.allow_local_recipes else settings.allowed_networks
     with Listing() as files:
@@ -134,6 +138,7 @@ def compiled_recipe(
             cache=cache,
             trigger_inputs=trigger_inputs,
             reusing=reusing,
+            data_set=data_set,
         )
 
 
@@ -188,6 +193,8 @@ def store_artifacts(store: ArtifactStore, run: CompiledRun, *, description: byte
 
 def _artifacts(run: CompiledRun) -> Iterator[tuple[str, bytes]]:
     """Yield keys and contents, made one by one."""
+    if run.data_set is not None:
+        yield data_set_key(run.name), run.data_set
     for plan in run.plans:
         yield plan_key(run.name, plan.stage), plan.to_json().encode()
     if run.division is not None:
@@ -207,6 +214,7 @@ def _compile(
     cache: bool,
     trigger_inputs: TriggerInputs,
     reusing: Reusing,
+    data_set: DataSet | None,
 ) -> CompiledRun:
     from ogdc_shared.workflow.build import build_workflow
 
@@ -235,14 +243,15 @@ def _compile(
         packs=packs,
         division=None if partitions is None else measure(files.sizes, partitions),
         license=recipe.meta.output.license,
+        data_set=data_set and data_set.words,
         period=_period(recipe),
         result_stages=_result_stages(recipe, stages, settings),
         parameters=as_shown(values),
         manifest=build_workflow(
             name=name,
-            recipe=_facts(
-                recipe, triggered=bool(trigger_inputs.inputs), snapshot=snapshot, settings=settings
-            )._replace(
+            recipe=_facts(recipe, trigger_inputs, snapshot=snapshot, settings=settings)._replace(
+                node=data_set and data_set.node,
+                data_set=data_set and data_set.digest,
                 plan=_digest(plan),
                 later=tuple(_later(stage, recipe.meta, settings) for stage in later),
                 partitions_digest=None if packs is None else packs.root,
@@ -318,21 +327,19 @@ def _check_claims(meta: RecipeMeta, worker: WorkerSettings) -> None:
             )
 
 
-def _check_secrets(meta: RecipeMeta, worker: WorkerSettings) -> None:
+def _check_secrets(meta: RecipeMeta, settings: Settings) -> None:
+    own = {settings.worker.credentials_secret, settings.publication.secret}
     for secret in meta.workflow.secrets:
-        if not {"*", secret} & set(worker.allowed_secrets):
+        if secret in own or not {"*", secret} & set(settings.worker.allowed_secrets):
             raise ForbiddenError(
                 f"meta.yml: workflow.secrets: {secret!r} is none that recipes may use here; the operator "
                 "lists them in OGDC_ALLOWED_SECRETS."
             )
 
 
-def _check_output(meta: RecipeMeta) -> None:
-    if problem := output_refusal(meta):
-        raise UnsupportedError(problem)
-
-
-def _facts(recipe: Recipe, *, triggered: bool, snapshot: str, settings: Settings) -> RecipeFacts:
+def _facts(
+    recipe: Recipe, trigger_inputs: TriggerInputs, *, snapshot: str, settings: Settings
+) -> RecipeFacts:
     from ogdc_shared.workflow.build import RecipeFacts
 
     workflow, first = recipe.meta.workflow, needs(recipe.meta, PROCESS, settings)
@@ -351,7 +358,7 @@ def _facts(recipe: Recipe, *, triggered: bool, snapshot: str, settings: Settings
         allowed_failures=workflow.parallel.allowed_failures,
         secrets=tuple(dict.fromkeys(workflow.secrets)),
         claims=tuple(dict.fromkeys(volume.claim for volume in volume_inputs(recipe))),
-        network=_network(recipe, triggered=triggered),
+        network=_network(recipe, triggered=bool(trigger_inputs.inputs)),
         addresses=recipe.addresses if settings.allow_local_recipes else (),
     )
 

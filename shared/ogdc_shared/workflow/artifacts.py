@@ -25,7 +25,7 @@ def log_artifact(name: str, template: str, partition: str | None = None) -> m.Ar
 
 
 def provenance_artifacts(name: str, recipe: RecipeFacts) -> list[m.Artifact]:
-    """Name what a result's provenance is told from, which no publication fails for want of.
+    """Name what a result's provenance is told from, and its package; nothing fails for want of the former.
 
     Source: loadArtifact in workflow/executor/executor.go of argo-workflows, for inputs that are optional.
     """
@@ -33,6 +33,9 @@ def provenance_artifacts(name: str, recipe: RecipeFacts) -> list[m.Artifact]:
     artifacts = [described, recipe_artifact(recipe)]
     for artifact in artifacts:
         artifact.optional = True
+    if recipe.data_set:
+        key = layout.data_set_key(name)
+        artifacts.append(file_artifact("data-set", path=layout.DATA_SET_PATH, key=key))
     return artifacts
 
 

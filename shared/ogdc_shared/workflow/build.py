@@ -77,7 +77,7 @@ def build_workflow(
                 *chain.from_iterable(_stage_templates(stage, facts) for stage in recipe.stages),
                 templates.publish_template(**facts, overwrite=overwrite),
             ],
-            volumes=volumes(recipe, settings.worker),
+            volumes=volumes(recipe, settings),
             parallelism=_parallelism(recipe, settings),
             active_deadline_seconds=recipe.timeout or settings.worker.timeout,
             ttl_strategy=m.TTLStrategy(

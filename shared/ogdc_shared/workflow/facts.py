@@ -10,7 +10,6 @@ from ogdc_shared import dns_label
 from ogdc_shared.errors import InvalidRecipeError
 from ogdc_shared.layout import PROCESS, PUBLISH, REUSE_TASK
 from ogdc_shared.outputs.output_type import OutputType
-from ogdc_shared.outputs.policies import OFFERED
 
 
 class Stage(NamedTuple):
@@ -48,7 +47,11 @@ class RecipeFacts(NamedTuple):
     snapshot: str
     """SHA-256 of the recipe's bundle, in hex."""
     output: str = OutputType.PVC
-    """An `OutputType` that is offered."""
+    """An `OutputType`."""
+    data_set: str | None = None
+    """SHA-256 of what it says of its result as a data set, in hex; None: the result is sent nowhere."""
+    node: str | None = None
+    """URL of the member node that the result is sent to; None: likewise."""
     cpu: str | None = None
     """A Kubernetes quantity, as are the next two; None: the deployment's."""
     memory: str | None = None
@@ -115,6 +118,7 @@ _ADDRESS = (
     "an address that is not public and a port, in numbers",
 )
 _IMAGE = (r"[a-zA-Z0-9][-a-zA-Z0-9_.:/@]{0,254}", "the name of an image")
+_URL = (r"https?://[-a-zA-Z0-9._~:/%\[\]]{1,1000}", "the URL of a member node")
 _STAGE = (rf"(?=.{{1,30}}\Z){dns_label.PATTERN}", "the name of a stage")
 _STAGE_FORMS = {
     "name": (
@@ -138,7 +142,9 @@ _FORMS = {
     "plan": _DIGEST,
     "partitions_digest": _DIGEST,
     "per_pack": (r"[1-9][0-9]{0,8}", "a whole number above zero"),
-    "output": ("|".join(OFFERED), " or ".join(OFFERED)),
+    "output": ("|".join(OutputType), " or ".join(OutputType)),
+    "data_set": _DIGEST,
+    "node": _URL,
     "cpu": _QUANTITY,
     "memory": _QUANTITY,
     "image": _IMAGE,

@@ -26,6 +26,7 @@ from ogdc_shared.workflow.pods import pod_disk
 from ogdc_shared.workflow.volumes import (
     credentials_mount,
     input_mounts,
+    node_token_mount,
     scratch_mount,
     secret_mounts,
     workflow_mount,
@@ -204,7 +205,7 @@ def publish_template(*, name: str, recipe: RecipeFacts, settings: Settings, over
     parameters = ["partitions", *(partitions_of(stage) for stage in before)]
     return m.Template(
         name=layout.PUBLISH,
-        metadata=_network("none"),
+        metadata=_network("inputs" if recipe.data_set else "none"),
         inputs=m.Inputs(
             parameters=[m.Parameter(name=parameter) for parameter in parameters],
             artifacts=provenance_artifacts(name, recipe),
@@ -220,16 +221,24 @@ def publish_template(*, name: str, recipe: RecipeFacts, settings: Settings, over
                 *("--output", recipe.output),
                 *("--rights", settings.worker.published_rights),
                 *(["--allowed-failures", recipe.allowed_failures] if recipe.allowed_failures else []),
+                *(_node_options(recipe) if recipe.data_set else []),
                 *(["--overwrite"] if overwrite else []),
                 *(_reuse_options(settings) if recipe.reuse else []),
             ],
-            mounts=[workflow_mount(layout.WORKFLOW_MOUNT)],
+            mounts=[
+                workflow_mount(layout.WORKFLOW_MOUNT),
+                *([node_token_mount()] if recipe.data_set else []),
+            ],
             scratch=recipe.scratch,
             worker=settings.worker,
         ),
         outputs=_outputs(name, recipe),
         retry_strategy=_retry_strategy(recipe, settings.argo),
     )
+
+
+def _node_options(recipe: RecipeFacts) -> list[str]:
+    return ["--node", str(recipe.node), "--data-set", str(recipe.data_set)]
 
 
 def _reuse_options(settings: Settings) -> list[str]:
@@ -305,7 +314,14 @@ def _outputs(name: str, recipe: RecipeFacts) -> m.Outputs:
     if policy_of(recipe.output).is_zip:
         key = layout.output_key(name, recipe.recipe_id)
         artifacts.insert(0, file_artifact("output", path=layout.OUTPUT_ZIP_PATH, key=key))
-    return m.Outputs(parameters=[_warnings()], artifacts=artifacts)
+    return m.Outputs(
+        parameters=[_warnings(), *([_package()] if recipe.data_set else [])], artifacts=artifacts
+    )
+
+
+def _package() -> m.Parameter:
+    """Name where `publish` says what it sent (see `published_package`)."""
+    return m.Parameter(name="package", value_from=m.ValueFrom(path=layout.PACKAGE_PATH, default=""))
 
 
 def _warnings() -> m.Parameter:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from ogdc_shared import layout
-from ogdc_shared.config import WorkerSettings
+from ogdc_shared.config import Settings, WorkerSettings
 from ogdc_shared.workflow.facts import RecipeFacts
 from ogdc_shared.workflow.hera_models import m
 
+_NODE_TOKEN = "node-token"  # noqa: S105  a volume's name
 
-def volumes(recipe: RecipeFacts, worker: WorkerSettings) -> list[m.Volume]:
+
+def volumes(recipe: RecipeFacts, settings: Settings) -> list[m.Volume]:
     """List all that any task of the workflow mounts."""
+    worker = settings.worker
     claims = {"workflow": worker.volume_claim}
     claims |= {volume: claim for claim, volume in _input_volumes(recipe, worker).items()}
     scratch = m.EmptyDirVolumeSource(size_limit=recipe.scratch or worker.scratch)
@@ -20,17 +23,23 @@ def volumes(recipe: RecipeFacts, worker: WorkerSettings) -> list[m.Volume]:
             m.Volume(name=f"secret-{number}", secret=m.SecretVolumeSource(secret_name=secret))
             for number, secret in enumerate(recipe.secrets)
         ),
-        *(
-            [m.Volume(name="credentials", secret=m.SecretVolumeSource(secret_name=worker.credentials_secret))]
-            if worker.credentials_secret
-            else []
-        ),
+        *_secret("credentials", worker.credentials_secret),
+        *_secret(_NODE_TOKEN, settings.publication.secret if recipe.data_set else None),
     ]
+
+
+def _secret(volume: str, name: str | None) -> list[m.Volume]:
+    return [m.Volume(name=volume, secret=m.SecretVolumeSource(secret_name=name))] if name else []
 
 
 def credentials_mount() -> m.VolumeMount:
     """Mount the deployment's logins, where inputs are fetched and nowhere else."""
     return m.VolumeMount(name="credentials", mount_path=layout.CREDENTIALS_PATH, read_only=True)
+
+
+def node_token_mount() -> m.VolumeMount:
+    """Mount the token of the member node, where a result is published and nowhere else."""
+    return m.VolumeMount(name=_NODE_TOKEN, mount_path=layout.NODE_TOKEN_PATH, read_only=True)
 
 
 def secret_mounts(recipe: RecipeFacts) -> list[m.VolumeMount]:

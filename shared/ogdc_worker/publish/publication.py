@@ -20,7 +20,7 @@ class Publication(NamedTuple):
     recipe_id: str
     partitions: int
     output: str
-    """An `OutputType` that is offered."""
+    """An `OutputType`."""
     overwrite: bool = False
     """Whether data that another run has published are replaced."""
     volume: str = layout.WORKFLOW_MOUNT
@@ -38,6 +38,14 @@ class Publication(NamedTuple):
     """The scope of results that later runs may take (see `plan.Reuse`); None: nothing is kept."""
     reuse_bytes: int = 20 << 30
     """How much of the results of all scopes may be kept."""
+    node: str | None = None
+    """The member node that a package of the result is sent to; None: nothing is sent."""
+    data_set: str | None = None
+    """SHA-256 of what the recipe says of its result, in hex, as `data_set_path` has it; None: likewise."""
+    data_set_path: str = layout.DATA_SET_PATH
+    token: str = layout.NODE_TOKEN_PATH
+    """The directory with the token for the node."""
+    package_path: str = layout.PACKAGE_PATH
     stage: str = layout.PROCESS
     """Whose outputs are the result: the last one."""
     before: tuple[tuple[str, int], ...] = ()

@@ -10,6 +10,7 @@ A published directory comes about in steps that may each be stopped anywhere and
 4. Rename the staging directory to the recipe's id, which makes the result visible. What has that name gets
    the staging directory's in the same step; where the file system cannot, it is moved aside before.
 5. Put what was replaced and the run's workspace aside (see `clearing`), or remove it.
+6. Where it is meant to go there as well, have a member node of DataONE have it as a package (see `node`).
 
 Unlike `process`, this sees the whole volume, and runs no command of a recipe: what commands left is but
 data to it, and it follows none of their links.
@@ -53,6 +54,7 @@ def publish(publication: Publication, reporter: Reporter) -> None:
         AlreadyPublishedError: another run's data are there and `overwrite` was not given.
         PublishError: the outputs are empty, contradict each other, or hold what can be no part of a result.
         UnavailableError: another worker is publishing the same recipe.
+        SourceUnavailableError: the member node that a package is sent to does not answer.
         OSError: the volume cannot be written.
     """
     started = time.monotonic()
@@ -66,6 +68,10 @@ def publish(publication: Publication, reporter: Reporter) -> None:
         from ogdc_worker.reuse.collection import collect
 
         collect(_at(publication, layout.REUSE), most=publication.reuse_bytes)
+    if publication.node is not None:
+        from ogdc_worker.publish.node import send_to_node
+
+        send_to_node(publication, reporter)
     reporter.leave_warnings(publication.warnings_path)
     reporter.event(
         "published",

@@ -77,7 +77,7 @@ def _logging_errors(reporter: Reporter, place: str) -> Iterator[None]:
 
 
 def _old(volume: str, before: float) -> Iterator[str]:
-    for above in (layout.WORKSPACES, layout.STAGING, layout.REPLACED):
+    for above in (layout.WORKSPACES, layout.STAGING, layout.REPLACED, layout.PACKAGES):
         for places in _by_run(f"{volume}/{above}"):
             paths = [f"{volume}/{above}/{name}" for name in places]
             if max(map(_changed, paths)) < before and not any(map(_worked_on, paths)):

@@ -83,7 +83,7 @@ REFUSED: dict[str, tuple[dict[str, str | bytes], str, str]] = {
     "no command": (meta() | {"recipe.sh": "# later\n"}, "recipe.sh: holds no command", "write"),
     "what is not offered": (
         meta(output={"type": "dataone", "dataone_id": "x"}),
-        "output.type: dataone is not offered", "and `ogdc-runner publish RUN --to dataone`",
+        "output.type: dataone takes a data set", "has no `metadata` (title, abstract, creators)",
     ),
 }  # fmt: skip
 

@@ -225,7 +225,7 @@ class TestRefusals:
             (recipe_files(data_csv=None), 422, "data.csv"),
             (recipe_files("no; rm -rf /"), 422, "name"),
             (recipe_files(output="nowhere"), 422, "output"),
-            (recipe_files(output="dataone"), 422, "is not offered; use pvc or temporary"),
+            (recipe_files(output="dataone"), 422, "the recipe has no `metadata`"),
         ],
     )
     def test_of_a_recipe_that_cannot_run(self, submit, files: dict[str, str], status: int, named: str):

@@ -187,10 +187,10 @@ def test_formats_go_by_the_last_suffix() -> None:
 
 def test_metadata_know_whose_they_are() -> None:
     holder = "0000-0001-5109-3700"
-    for given in (METADATA, METADATA | {"rights_holder": holder}):
-        checked = Metadata.model_validate(given)
+    for given_words in (METADATA, METADATA | {"rights_holder": holder}):
+        checked = Metadata.model_validate(given_words)
         carried = Words.of(checked.model_dump(mode="json"))
-        assert carried.owner == checked.owner == given.get("rights_holder", ORCID)
+        assert carried.owner == checked.owner == given_words.get("rights_holder", ORCID)
 
 
 def test_words_are_stored_and_read_as_they_are() -> None:

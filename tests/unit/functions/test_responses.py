@@ -37,6 +37,7 @@ EXPECTED = {
     errors.ImmutableProcessError("x"): 403,
     errors.UnknownTokenError("x"): 404,
     errors.UnknownWebhookError("x"): 404,
+    errors.TokenExpiredError("x"): 401,
     errors.LimitError("x", retry_after=60): 429,
     errors.OutputUnavailableError("x", expired=True): 410,
     errors.InvalidRecipeError("x"): 422,

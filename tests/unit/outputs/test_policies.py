@@ -10,7 +10,7 @@ import pytest
 
 from ogdc_shared.db.queries import load_queries
 from ogdc_shared.outputs.output_type import OutputType
-from ogdc_shared.outputs.policies import EXCLUSIVE, EXPIRING, OFFERED, policy_of
+from ogdc_shared.outputs.policies import EXCLUSIVE, EXPIRING, policy_of
 from ogdc_shared.recipe.models import DataOneOutput, PvcOutput, TemporaryOutput
 
 
@@ -26,8 +26,9 @@ def test_meta_yml_knows_the_types_there_are() -> None:
     assert known == set(OutputType)
 
 
-def test_what_is_offered_is_a_directory_of_its_own_or_a_zip_that_expires() -> None:
-    assert (OFFERED, EXCLUSIVE) == ((OutputType.PVC, OutputType.TEMPORARY), (OutputType.PVC,))
+def test_a_result_is_a_directory_of_its_own_or_a_zip_that_expires() -> None:
+    assert EXCLUSIVE == (OutputType.PVC, OutputType.DATAONE)
+    assert [kind for kind in OutputType if policy_of(kind).to_node] == [OutputType.DATAONE]
     assert (policy_of("pvc").days_kept(7), policy_of("temporary").days_kept(7)) == (1, 7)
 
 

@@ -113,7 +113,7 @@ def test_all_wrong_facts_are_named_at_once() -> None:
     with pytest.raises(InvalidRecipeError) as caught:
         build(FACTS._replace(cpu="much", memory="2 GB", output="s3"))
     assert caught.value.problems == (
-        "meta.yml: output 's3' is not pvc or temporary.",
+        "meta.yml: output 's3' is not pvc or temporary or dataone.",
         "meta.yml: cpu 'much' is not a Kubernetes quantity such as 500m, 2 or 8Gi.",
         "meta.yml: memory '2 GB' is not a Kubernetes quantity such as 500m, 2 or 8Gi.",
     )

@@ -25,6 +25,7 @@ SELECT
     runs.task_counts,
     runs.partition_counts,
     coalesce((runs.warnings ->> 'total')::integer, 0) AS warning_count,
+    runs.package,
     runs.workflow_uid,
     runs.resource_version,
     runs.handed_over_at,

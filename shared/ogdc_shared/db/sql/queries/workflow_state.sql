@@ -44,7 +44,8 @@ WITH old AS MATERIALIZED (
         partitions = coalesce(partitions, %(partitions)s),
         input_files = coalesce(input_files, %(input_files)s),
         input_bytes = coalesce(input_bytes, %(input_bytes)s),
-        warnings = coalesce(CASE WHEN old.current THEN %(warnings)s::jsonb END, warnings, %(warnings)s::jsonb)
+        warnings = coalesce(CASE WHEN old.current THEN %(warnings)s::jsonb END, warnings, %(warnings)s::jsonb),
+        package = coalesce(package, %(package)s::jsonb)
     FROM old
     WHERE runs.id = old.id
         AND coalesce(old.workflow_uid, %(uid)s) = %(uid)s

@@ -1,0 +1,35 @@
+"""The package of DataONE that a run's result has become, as its last task tells and the record keeps it."""
+
+from __future__ import annotations
+
+import json
+
+from ogdc_shared.fast_typing import NamedTuple
+
+_MAX_LENGTH = 2000
+
+
+class PublishedPackage(NamedTuple):
+    """Where a result is published."""
+
+    identifier: str
+    """Of its metadata, by which it is cited."""
+    series: str
+    """What stands for its newest version."""
+    url: str
+    """Its page."""
+
+    def to_json(self) -> str:
+        """Render it."""
+        return json.dumps(self._asdict())
+
+
+def read_package(text: str) -> PublishedPackage | None:
+    """Read what `to_json` gave; None: it is something else."""
+    try:
+        fields = json.loads(text)
+        found = PublishedPackage(*(str(fields[name]) for name in PublishedPackage._fields))
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    is_plain = all(each.isascii() and each.isprintable() and len(each) <= _MAX_LENGTH for each in found)
+    return found if is_plain and found.url.startswith(("https://", "http://")) else None
