@@ -66,6 +66,15 @@ class Change(Enum):
     DELETED = "deleted"
 
 
+@contextmanager
+def _closed_on_failure(connection: sqlite3.Connection) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        connection.close()
+        raise
+
+
 class Store:
     """The engine's state; all methods may be called from any thread."""
 
@@ -86,7 +95,8 @@ class Store:
         self._document = (_HERE / "document.sql").read_text()
         try:
             self._writer = self._connect()
-            self._prepare()
+            with _closed_on_failure(self._writer):
+                self._prepare()
         except sqlite3.DatabaseError as exc:
             if isinstance(exc, sqlite3.OperationalError):
                 raise OgdcError(f"{path} cannot be opened: {exc}.") from exc
@@ -297,8 +307,9 @@ class Store:
         connection = sqlite3.connect(
             self._path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA synchronous = FULL")
+        with _closed_on_failure(connection):
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA synchronous = FULL")
         return connection
 
     def _prepare(self) -> None:

@@ -189,7 +189,7 @@ def test_a_list_of_commands_that_is_no_such_text_is_refused(
 @pytest.mark.parametrize(
     ("config", "problem"),
     [
-        ('{"a": 1,}', "config.json: line 1, column 9: is not JSON"),
+        ('{"a": 1 "b": 2}', "config.json: line 1, column 9: is not JSON"),
         ("[1]", "config.json: holds a list instead of an object"),
         ('"text"', "config.json: holds 'text' instead of an object"),
         ("", "config.json: line 1, column 1: is not JSON"),
