@@ -14,7 +14,6 @@ from ogdc_shared.plan import Division, read_file, render_file, render_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from types import TracebackType
 
     from ogdc_shared.plan import InputFile, Partitioning, Plan
 
@@ -119,12 +118,7 @@ class Listing:
     def __enter__(self) -> Listing:
         return self
 
-    def __exit__(
-        self,
-        _type: type[BaseException] | None,
-        _error: BaseException | None,
-        _traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _keys(self) -> Items:

@@ -15,7 +15,6 @@ from ogdc_shared.fast_typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
 
 FILES = "files.csv"
 FILE_COLUMNS = ("role", "stage", "partition", "path", "source", "url", "bytes", "checksum")
@@ -43,12 +42,7 @@ class Table:
     def __enter__(self) -> Table:
         return self
 
-    def __exit__(
-        self,
-        _type: type[BaseException] | None,
-        _error: BaseException | None,
-        _traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._file.close()
 
     def add(self, *cells: object) -> None:
