@@ -11,6 +11,7 @@ import os
 
 from ogdc_shared.errors import PublishError
 from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
+from ogdc_shared.layout import MISSING
 from ogdc_shared.several import several
 from ogdc_shared.trees import write_durably
 
@@ -22,7 +23,6 @@ RESULT_NAME = "ogdc-missing.json"
 """The list of what is missing, beside the files that are there."""
 FETCHING = 0
 """Stands for the number of a command in the account of what could not be fetched."""
-_NAME = "missing.json"
 _MAX_BYTES = 64 * 1024 * 1024
 _REASON_CHARACTERS = 1000
 
@@ -97,7 +97,7 @@ def note(workspace: str, *, number: int, items: int, missing: Iterable[Missing])
     account["commands"][str(number)] = [
         one._replace(reason=one.reason[:_REASON_CHARACTERS])._asdict() for one in missing
     ]
-    write_durably(f"{workspace}/{_NAME}", json.dumps(account).encode())
+    write_durably(f"{workspace}/{MISSING}", json.dumps(account).encode())
 
 
 def add_up_missing(workspaces: Iterable[str], allowed: str) -> MissingItems:
@@ -140,7 +140,7 @@ def _checked(number: int, workspace: str) -> MissingItems:
 
 def _read(workspace: str) -> dict[str, Any]:
     try:
-        file = os.open(f"{workspace}/{_NAME}", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        file = os.open(f"{workspace}/{MISSING}", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         return {"items": 0, "commands": {}}
     with open(file, "rb") as opened:

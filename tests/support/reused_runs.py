@@ -69,7 +69,8 @@ class ReusedRuns:
             left, taken = self.take(name, unended=unended)
         for number in left:
             self.process(name, number)
-        return self.publish(name, len(partitions), left=left, taken=taken)
+        allowed = plan.get("allowed_failures")
+        return self.publish(name, len(partitions), left=left, taken=taken, allowed_failures=allowed)
 
     def begin(
         self, *commands: str, partitions: list[list[str]], checked: float = 0.0, base: str = BASE, **plan: Any
@@ -142,7 +143,13 @@ class ReusedRuns:
         )
 
     def publish(
-        self, name: str, partitions: int, *, left: list[int], taken: dict[str, list[Any]], output: str = "pvc"
+        self,
+        name: str,
+        partitions: int,
+        *,
+        left: list[int],
+        taken: dict[str, list[Any]],
+        allowed_failures: str | None = None,
     ) -> Ended:
         """Run its task `publish`."""
         place = self.directory / name
@@ -152,13 +159,14 @@ class ReusedRuns:
                 run=name,
                 recipe_id="lakes",
                 partitions=partitions,
-                output=output,
+                output="pvc",
                 overwrite=True,
                 volume=str(self.volume),
                 zip_path=str(place / "output.zip"),
                 warnings_path=str(place / "warnings"),
                 description=str(place / "none.json"),
                 recipe=str(place / "none"),
+                allowed_failures=allowed_failures,
                 reuse=SCOPE,
             ),
             reporter,

@@ -68,8 +68,6 @@ def _functions(recipe: Recipe, texts: dict[str, str]) -> tuple[int, str]:
     workflow = recipe.meta.workflow
     if not isinstance(workflow, ShellWorkflow) or workflow.reuse is False:
         return 0, ""
-    if workflow.parallel.allowed_failures is not None:
-        return 0, "items may fail (workflow.parallel.allowed_failures)"
     if workflow.reuse:
         return len(recipe.commands), ""
     if reason := _outside(recipe):

@@ -106,5 +106,6 @@ def _made_by(plan: Plan) -> list[object]:
         sorted(plan.variables),
         plan.checks,
         plan.warnings_fail,
+        plan.allowed_failures is not None,  # tasks keep account of what failed only then
         [volume._asdict() for volume in plan.volumes],
     ]

@@ -96,9 +96,10 @@ class Keeper:
             return
         draft = self._empty_place("draft")
         give_names(files, self._paths.outputs, f"{draft}/{FILES}", above=_COPIED_BELOW)
-        for name in (layout.CHECKPOINT, layout.JOURNAL):
+        for name in (layout.CHECKPOINT, layout.JOURNAL, layout.MISSING):
             content = read_plain(f"{self._paths.workspace}/{name}")
-            _write_text(f"{draft}/{name}", (content or b"").decode(errors="replace"))
+            if content is not None:
+                _write_text(f"{draft}/{name}", content.decode(errors="replace"))
         about = About(key, number, tuple(self._checkpoint.finished), files)
         _write_text(f"{draft}/{ABOUT}", about.to_json())
         os.rename(draft, place)
@@ -114,11 +115,22 @@ class Keeper:
 
         The note was made before the first command; what it says has to be true still.
         """
-        if number > self._reuse.commands:
+        if number > self._reuse.commands or self._lacks_items():
             return None
         noted = json.loads(read_plain(self._note) or b"{}").get("keys")
         found = self._keys()
         return found[number - 1] if found and noted and noted[:number] == found[:number] else None
+
+    def _lacks_items(self) -> bool:
+        """Whether the result is without what failed, where that is allowed: another try may have it."""
+        if self._plan.allowed_failures is None:
+            return False
+        from ogdc_worker.missing_items import count_missing
+
+        try:
+            return count_missing(self._paths.workspace, before=len(self._plan.commands) + 1) > 0
+        except (TypeError, KeyError, AttributeError, RecursionError):  # a command can write the account
+            return True
 
     def _keys(self) -> list[str] | None:
         inputs = of_all(self._files, recipe=self._paths.recipe, fetched=self._fetched())

@@ -32,7 +32,7 @@ from ogdc_worker.reuse.store import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_BESIDE = (layout.CHECKPOINT, layout.JOURNAL, layout.FACTS, layout.WARNINGS)
+_BESIDE = (layout.CHECKPOINT, layout.JOURNAL, layout.FACTS, layout.WARNINGS, layout.MISSING)
 
 
 class Contradiction(NamedTuple):

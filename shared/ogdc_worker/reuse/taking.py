@@ -213,6 +213,8 @@ class _Taking:
         os.mkdir(place)
         try:
             self._store.take(entry, f"{place}/output_dir", linked=is_whole)
+            if (account := entry.read(layout.MISSING)) is not None:
+                _write_bytes(f"{place}/{layout.MISSING}", account)
             if is_whole:
                 facts = self._put_end(entry, place, number)
             else:

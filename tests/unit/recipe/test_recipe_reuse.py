@@ -78,7 +78,7 @@ def test_looks_into_a_script_that_a_line_runs(tmp_path: Path) -> None:
         ("network: true", 0),
         ("secrets: [earth], reuse: true", 2),
         ("network: true, reuse: true", 2),
-        ("parallel: {enabled: true, allowed_failures: 1}", 0),
+        ("parallel: {enabled: true, allowed_failures: 1}", 2),
     ],
 )
 def test_heeds_what_the_recipe_says_of_itself(tmp_path: Path, workflow: str, commands: int) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from ogdc_shared.errors import CommandFailedError
 from support.crashes import crashes
-from support.reused_runs import ReusedRuns
+from support.reused_runs import Ended, ReusedRuns
 
 
 @pytest.fixture
@@ -244,3 +244,37 @@ class TestKinds:
         first = runs.run(warns, partitions=TWO)
         assert "something" in first.warnings
         assert runs.run(warns, partitions=TWO).warnings == first.warnings
+
+
+class TestAllowedFailures:
+    """Partitions of which nothing is missing are taken; the others run until nothing is."""
+
+    CHECKED = (
+        'echo ran >> "$NOTES/log"; case "$INPUT_FILE" in *b.txt) cat "$NOTES/mended";; esac '
+        '&& cp "$INPUT_FILE" "$OUTPUT_FILE"'
+    )
+    PARTITIONS = (["a.txt", "b.txt"], ["c.txt"])
+
+    def run(self, runs: ReusedRuns, *commands: str) -> Ended:
+        runs.write(c="C")
+        partitions = [*map(list, self.PARTITIONS)]
+        return runs.run(*commands, partitions=partitions, per_file=True, allowed_failures="1")
+
+    def test_runs_again_what_lacks_something(self, runs: ReusedRuns) -> None:
+        first = self.run(runs, self.CHECKED)
+        assert (times(runs), {*first.result}) == (3, {"a.txt", "c.txt", "ogdc-missing.json"})
+        again = self.run(runs, self.CHECKED)
+        assert (times(runs), again.left, {*again.result}) == (2, [0], {*first.result})
+        (runs.directory / "mended").touch()
+        mended = self.run(runs, self.CHECKED)
+        assert (times(runs), mended.left, {*mended.result}) == (2, [0], {"a.txt", "b.txt", "c.txt"})
+        last = self.run(runs, self.CHECKED)
+        assert (times(runs), last.left, last.result) == (0, [], mended.result)
+
+    def test_goes_on_after_the_commands_that_nothing_failed_in(self, runs: ReusedRuns) -> None:
+        copy = 'echo ran >> "$NOTES/first"; cp "$INPUT_FILE" "$OUTPUT_FILE"'
+        self.run(runs, copy, self.CHECKED)
+        again = self.run(runs, copy, self.CHECKED)
+        assert again.taken == {"0": ["run-1", 1, False], "1": ["run-1", 2, True]}
+        assert (runs.directory / "first").read_text().count("ran") == 3
+        assert '"items": 3' in again.result["ogdc-missing.json"].decode()
