@@ -114,4 +114,4 @@ def write_files(directory: Path, number: int) -> Path:
 def claim(directory: Path) -> dict[str, str]:
     """Let a directory stand for the claim."""
     directory.chmod(0o755)
-    return {"OGDC_LOCALCLAIMS": json.dumps({CLAIM: str(directory)})}
+    return {"OGDC_LOCAL_CLAIMS": json.dumps({CLAIM: str(directory)})}
