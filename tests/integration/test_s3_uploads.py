@@ -12,10 +12,12 @@ import pytest
 import urllib3
 
 from ogdc_shared.config import Settings, UploadSettings, WorkerSettings
+from ogdc_shared.context import Context
 from ogdc_shared.errors import ConfigurationError, InvalidRecipeError, RecipeNotFoundError, UnsupportedError
 from ogdc_shared.recipe.bundle import unpack
 from ogdc_shared.triggers.notifications import ObjectCreated, read_uploads
 from ogdc_shared.triggers.objects import object_url, recipe_bundle
+from ogdc_shared.triggers.watching import validators_of
 from support import uploads
 from support.runs import bundle, recipe_files
 from support.s3 import S3Server, s3_server
@@ -119,3 +121,19 @@ def test_a_recipe_that_is_gone(settings: Settings):
 def test_a_whole_bucket_is_no_recipe(settings: Settings):
     with pytest.raises(InvalidRecipeError, match="root"):
         recipe_bundle(created("meta.yml"), settings=settings)
+
+
+def test_a_listing_changes_with_the_objects_below_its_prefix(settings: Settings, s3: Any):
+    def ask(place: str) -> str:
+        return validators_of(Context(settings), [place])[place]
+
+    s3.put_object(Bucket="uploads", Key="seen/a.csv", Body=b"1")
+    before = ask("s3://uploads/seen/")
+    s3.put_object(Bucket="uploads", Key="other/b.csv", Body=b"1")
+    assert ask("s3://uploads/seen/") == before
+
+    s3.put_object(Bucket="uploads", Key="seen/a.csv", Body=b"2")
+    changed = ask("s3://uploads/seen/")
+    assert changed != before
+    s3.delete_object(Bucket="uploads", Key="seen/a.csv")
+    assert ask("s3://uploads/seen/") not in {before, changed}

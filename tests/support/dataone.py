@@ -34,6 +34,8 @@ class DataFile(NamedTuple):
     checksum_algorithm: str = "SHA-256"
     series: str | None = None
     """The identifier that all versions of it share."""
+    obsoleted_by: str | None = None
+    """The identifier of the version after it."""
 
 
 class MemberNode:
@@ -100,5 +102,6 @@ def _document(file: DataFile, fields: list[str], maps: list[str]) -> dict[str, A
         "checksumAlgorithm": file.checksum_algorithm,
         "formatType": "METADATA" if file.metadata else "DATA" if maps else "RESOURCE",
         "resourceMap": maps or None,
+        "obsoletedBy": file.obsoleted_by,
     }
     return {key: value for key, value in document.items() if key in fields and value is not None}

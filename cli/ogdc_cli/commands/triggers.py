@@ -22,7 +22,11 @@ TimeZoneOption = Annotated[
 ]
 IfChangedOption = Annotated[
     list[str] | None,
-    typer.Option(metavar="URL", help="Run only if this has changed since the last run; may be repeated."),
+    typer.Option(
+        metavar="URL",
+        help="Run only if this has changed since the last run; may be repeated. A URL, s3://BUCKET/PREFIX, "
+        "dataone:IDENTIFIER, github://OWNER:REPOSITORY@REF or git+https://HOST/PATH@REF.",
+    ),
 ]
 QueueOption = Annotated[
     bool, typer.Option("--queue", help="Wait for the run before to end; without it, it is left out.")

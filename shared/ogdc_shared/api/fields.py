@@ -109,10 +109,13 @@ Schedule = Annotated[
 TimeZone = Annotated[
     str, Meta(description="Of the schedule, as in the IANA database.", examples=["America/Anchorage"])
 ]
+_WATCHED = "^((git[+])?https?://|s3://|github://|dataone:)"
 Watched = Annotated[
-    list[Annotated[str, Meta(extra_json_schema={"pattern": "^https?://", "maxLength": 1024})]],
+    list[Annotated[str, Meta(extra_json_schema={"pattern": _WATCHED, "maxLength": 1024})]],
     Meta(
-        description="URLs, of which one has to have changed since the last run; empty: it runs each time.",
+        description="URLs, `s3://BUCKET/PREFIX`, `dataone:IDENTIFIER`, `github://OWNER:REPOSITORY@REF` "
+        "or `git+https://HOST/PATH@REF`, of which one has to have changed since the last run; empty: it runs "
+        "each time.",
         extra_json_schema={"maxItems": 100},
     ),
 ]

@@ -112,18 +112,41 @@ def _dataone_files(
     networks: Sequence[IPNetwork] | None,
     credentials: Callable[[], Credentials] | None,
 ) -> Iterator[InputFile]:
-    from ogdc_shared.inputs.dataone import resolve_dataset
-
     if node_url is None:
         raise ConfigurationError(f"meta.yml: {key} is a DataONE package and DATAONE_NODE_URL is not set.")
+    try:
+        for file in dataset_files(
+            param.dataset_identifier,
+            filename=param.filename,
+            node_url=node_url,
+            networks=networks,
+            credentials=credentials,
+        ):
+            yield _below(param.directory, file)
+    except InputNotFoundError as exc:
+        raise InputNotFoundError(f"meta.yml: {key}: {exc}") from exc
+
+
+def dataset_files(
+    identifier: str,
+    *,
+    filename: str | None = None,
+    node_url: str,
+    networks: Sequence[IPNetwork] | None,
+    credentials: Callable[[], Credentials] | None,
+) -> Iterator[InputFile]:
+    """Yield the files of a DataONE package, of a series those of the newest; see `resolve_inputs`.
+
+    Raises:
+        InputNotFoundError: it is unknown, or has no file of such a name.
+        SourceUnavailableError: the node does not answer.
+    """
+    from ogdc_shared.inputs.dataone import resolve_dataset
+
     known = credentials() if credentials else None
     login = known.authorization(node_url, asked=node_url, encrypted=False) if known else None
     with _http(_reach(node_url, networks), login) as http:
-        try:
-            files = resolve_dataset(node_url, param.dataset_identifier, filename=param.filename, http=http)
-            yield from (_below(param.directory, file) for file in files)
-        except InputNotFoundError as exc:
-            raise InputNotFoundError(f"meta.yml: {key}: {exc}") from exc
+        yield from resolve_dataset(node_url, identifier, filename=filename, http=http)
 
 
 def check_reachable(files: Iterable[InputFile], *, credentials: Credentials | None = None) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from boto3.session import Session
 from botocore.exceptions import ClientError
@@ -21,6 +21,15 @@ from ogdc_shared.storage.s3 import NOT_FOUND, REFUSED, TRANSFER_ERRORS, connect
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
+
+
+class ListedObject(NamedTuple):
+    """An object of a bucket."""
+
+    key: str
+    etag: str
+    size: int
+    """Bytes."""
 
 
 class S3Source:
@@ -53,6 +62,24 @@ class S3Source:
                     budget.spend(files=1)
                     if not entry["Key"].endswith("/"):
                         yield RemoteFile(entry["Key"].removeprefix(prefix), entry["Key"])
+
+    def objects(self, prefix: str, *, most: int) -> Iterator[ListedObject]:
+        """List what is below a prefix of the bucket, in the order of the keys.
+
+        Raises:
+            InvalidRequestError: there are more than so many.
+            RecipeNotFoundError: there is no such bucket, or it may not be read.
+            SourceUnavailableError: S3 does not answer.
+        """
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
+        count = 0
+        with self._errors():
+            for page in pages:
+                for entry in page.get("Contents", []):
+                    count += 1
+                    if count > most:
+                        raise InvalidRequestError(f"{self._location}: lists more than {most:,} objects.")
+                    yield ListedObject(entry["Key"], entry["ETag"], entry["Size"])
 
     def read(self, locator: str) -> Iterator[bytes]:
         """See `Source`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from ogdc_shared import dns_label
@@ -19,6 +19,10 @@ from ogdc_shared.triggers import record, schedule_record
 from ogdc_shared.triggers.record import NewTrigger, Trigger, Upload
 from ogdc_shared.triggers.schedule import next_time
 from ogdc_shared.triggers.schedule_record import ScheduledStart, list_starts
+from ogdc_shared.triggers.watching import FORMS, check_form
+
+if TYPE_CHECKING:
+    from ogdc_shared.config import Settings
 
 KINDS = ("put", "post", "copy", "multipart")
 _NAME = re.compile(dns_label.PATTERN)
@@ -58,7 +62,7 @@ def define_trigger(context: Context, *, caller: Caller, asked: Mapping[str, Any]
         InputError: its recipe cannot be read or run.
         UnavailableError: a part is away; nothing was recorded.
     """
-    new = _checked(asked, own_bucket=context.settings.storage.bucket)
+    new = _checked(asked, settings=context.settings)
     if new.recipe_path is not None:
         from ogdc_shared.runs.recipes import RecipeSource, opened_recipe
 
@@ -129,7 +133,7 @@ def remove_trigger(context: Context, name: str, *, caller: Caller) -> None:
         record_act(conn, Action.REMOVE_TRIGGER, name, caller=caller)
 
 
-def _checked(asked: Mapping[str, Any], *, own_bucket: str) -> NewTrigger:
+def _checked(asked: Mapping[str, Any], *, settings: Settings) -> NewTrigger:
     if unknown := sorted(asked.keys() - _FIELDS.keys()):
         raise InvalidRequestError(f"{unknown[0]!r} is nothing a trigger has; it has {', '.join(_FIELDS)}.")
     new = NewTrigger(**(_FIELDS | dict(asked)))
@@ -147,7 +151,9 @@ def _checked(asked: Mapping[str, Any], *, own_bucket: str) -> NewTrigger:
     if beside := [key for key in unfit if getattr(new, key) != _FIELDS[key]]:
         by = "uploads" if new.schedule is None else "the clock"
         raise InvalidRequestError(f"{beside[0]} has no meaning for a trigger by {by}.")
-    return _checked_uploads(new, own_bucket=own_bucket) if new.schedule is None else _checked_schedule(new)
+    if new.schedule is None:
+        return _checked_uploads(new, own_bucket=settings.storage.bucket)
+    return _checked_schedule(new, settings=settings)
 
 
 def _checked_uploads(new: NewTrigger, *, own_bucket: str) -> NewTrigger:
@@ -162,25 +168,23 @@ def _checked_uploads(new: NewTrigger, *, own_bucket: str) -> NewTrigger:
     return new._replace(base_url=_checked_url(new.base_url))
 
 
-def _checked_schedule(new: NewTrigger) -> NewTrigger:
+def _checked_schedule(new: NewTrigger, *, settings: Settings) -> NewTrigger:
     if not isinstance(new.schedule, str) or not isinstance(new.time_zone, str):
         raise InvalidRequestError("schedule, time_zone: give texts, as 0 3 * * * and America/Anchorage.")
     if new.recipe_path is None:
         raise InvalidRequestError("recipe_path: give the location of the recipe to run.")
-    _check_watched(new.watched)
+    _check_watched(new.watched, settings=settings)
     return new._replace(due_at=next_time(new.schedule, new.time_zone, after=datetime.now(UTC)))
 
 
-def _check_watched(urls: Any) -> None:
-    if not isinstance(urls, list) or len(urls) > _MAX_WATCHED:
+def _check_watched(places: Any, *, settings: Settings) -> None:
+    if not isinstance(places, list) or len(places) > _MAX_WATCHED:
         raise InvalidRequestError(f"watched: give a list of at most {_MAX_WATCHED} URLs.")
-    for url in urls:
-        _check_watched_url(url)
-
-
-def _check_watched_url(url: Any) -> None:
-    if _public_parts(url) is None:
-        raise InvalidRequestError(f"watched: {url!r:.100} is no http or https URL without user name.")
+    for place in places:
+        if not (_is_short(place) and (check_form(place, settings=settings) or _public_parts(place))):
+            raise InvalidRequestError(
+                f"watched: {place!r:.100} is no http or https URL without user name, nor one of {FORMS}."
+            )
 
 
 def _check_text(key: str, value: Any, form: re.Pattern[str], what: str) -> None:
@@ -211,9 +215,13 @@ def _checked_url(url: Any) -> str | None:
     return parts.geturl().rstrip("/")
 
 
+def _is_short(text: Any) -> bool:
+    return isinstance(text, str) and len(text) <= _MAX_URL and text.isprintable()
+
+
 def _public_parts(url: Any) -> SplitResult | None:
     """The parts of an http or https URL without a user name; None: it is none, or too long."""
-    if not isinstance(url, str) or len(url) > _MAX_URL or not url.isprintable():
+    if not _is_short(url):
         return None
     try:
         parts = urlsplit(url)

@@ -95,7 +95,7 @@ def recipe_bundle(upload: ObjectCreated, *, settings: Settings) -> bytes | None:
 
     location = recipe_location(upload)
     with TemporaryDirectory(prefix="ogdc-upload-") as scratch:
-        source = S3Source(location, client=_client(settings))
+        source = S3Source(location, client=store_client(settings))
         return pack(stage_source(source, location, Path(scratch)))
 
 
@@ -117,10 +117,10 @@ def _signed(upload: ObjectCreated, settings: Settings) -> str:
     if upload.version is not None:
         which["VersionId"] = upload.version
     seconds = min(settings.worker.timeout + SPARE_SECONDS, MAX_LINK_SECONDS)
-    return _client(settings).generate_presigned_url("get_object", Params=which, ExpiresIn=seconds)
+    return store_client(settings).generate_presigned_url("get_object", Params=which, ExpiresIn=seconds)
 
 
-def _client(settings: Settings) -> S3Client:
+def store_client(settings: Settings) -> S3Client:
     """Return a client that has the artifact store's key, at the address the tasks reach it."""
     from boto3.session import Session
 

@@ -50,10 +50,13 @@ class ScheduledStart(NamedTuple):
     """The run's name."""
 
 
-def lock_due_trigger(conn: Connection) -> DueTrigger | None:
-    """Find a trigger that is due, and keep it from others until the transaction ends; None: none is."""
+def lock_due_trigger(conn: Connection, *, now: datetime | None = None) -> DueTrigger | None:
+    """Find a trigger that is due, and keep it from others until the transaction ends; None: none is.
+
+    `now` is by when it has to be due; None: by the database's clock.
+    """
     cursor = conn.cursor(row_factory=class_row(DueTrigger))
-    return cursor.execute(_sql("due_trigger")).fetchone()
+    return cursor.execute(_sql("due_trigger"), {"now": now}).fetchone()
 
 
 def record_start(conn: Connection, trigger: DueTrigger, *, next_due: datetime | None) -> None:

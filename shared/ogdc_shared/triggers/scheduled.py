@@ -42,12 +42,12 @@ def start_scheduled(
         context: Where everything is.
         deadline: Of `time.monotonic`; none is begun later.
         untried_for: Leave alone what was tried in the last so many seconds.
-        now: From when on the next times count; None: from now on.
+        now: What is due by then is started, and the next times count from then on; None: now.
 
     Raises:
         DatabaseUnavailableError: PostgreSQL does not answer.
     """
-    while monotonic() < deadline and _record_due(context, now=now or datetime.now(UTC)):
+    while monotonic() < deadline and _record_due(context, now=now):
         pass
     begun: list[str] = []
     while monotonic() < deadline:
@@ -61,14 +61,16 @@ def start_scheduled(
     return begun
 
 
-def _record_due(context: Context, *, now: datetime) -> bool:
+def _record_due(context: Context, *, now: datetime | None) -> bool:
     """Turn one time that has come into a start; False: none has."""
     with context.database.transaction() as conn:
-        due = starts.lock_due_trigger(conn)
+        due = starts.lock_due_trigger(conn, now=now)
         if due is None:
             return False
         try:
-            following = next_time(due.schedule, due.time_zone, after=max(now, due.due_at))
+            following = next_time(
+                due.schedule, due.time_zone, after=max(now or datetime.now(UTC), due.due_at)
+            )
         except InputError as exc:  # which was right when it was added
             _log.error("trigger %s is not due any more: %s", due.name, exc)
             starts.record_start(conn, due, next_due=None)
@@ -94,7 +96,7 @@ def _begun(context: Context, trigger: Trigger, start: WaitingStart) -> str | Non
         outcome = StartOutcome.WAITING if trigger.queues else StartOutcome.SKIPPED
         _record(context, start, outcome, message=f"Run {other} has not ended.")
         return None
-    seen = validators_of(trigger.watched, settings=context.settings)
+    seen = validators_of(context, trigger.watched)
     if seen and seen == trigger.seen:
         _record(context, start, StartOutcome.UNCHANGED)
         return None

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from ogdc_shared.db.database import Database
 from ogdc_shared.layout import plan_key
 from ogdc_shared.plan import Plan
 from ogdc_shared.sweep import sweep as sweep_once
+from ogdc_shared.triggers.scheduled import start_scheduled
 from support.accounts import member
 from support.argo_server import ArgoServer
 from support.http import Answer, FileServer
@@ -166,6 +168,39 @@ class TestWhenItIsDue:
         assert sweep(submit, database) == []
 
 
+class TestLateness:
+    def test_is_half_a_minute_at_most_also_after_an_outage(
+        self, add, environment, argo_events, argo, database
+    ):
+        """By a clock of the test's own: sweeps once a minute, as on a cluster, and for forty minutes none."""
+        add(schedule="*/20 * * * *")
+        context = Context(Settings.from_env())
+        begin = datetime(2031, 3, 1, 12, 0, 5, tzinfo=UTC)
+        with database.autocommit() as conn:
+            conn.execute("UPDATE triggers SET due_at = %s", (begin.replace(minute=20, second=0),))
+        begun: list[datetime] = []
+        for minute in range(180):
+            if 70 <= minute < 110:
+                continue  # the outage
+            now = begin + timedelta(minutes=minute, seconds=minute % 20)
+            for name in start_scheduled(context, deadline=monotonic() + 60, now=now):
+                begun.append(now)
+                tell(argo_events, argo.advance(name, "Succeeded"))
+        context.close()
+
+        with database.autocommit() as conn:
+            found = conn.execute("SELECT due_at FROM scheduled_starts ORDER BY due_at").fetchall()
+        due = [time for (time,) in found]
+        assert [(time - begin.replace(second=0)) // timedelta(minutes=1) for time in due] == [
+            *(20, 40, 60),
+            80,  # with that of 100, once the outage is over
+            *(120, 140, 160),
+        ]
+        late = [(at - time).total_seconds() for at, time in zip(begun, due, strict=True)]
+        assert late.pop(3) == pytest.approx(30 * 60 + 15)
+        assert max(late) <= 30
+
+
 class TestTheRunBefore:
     def test_has_not_ended_so_a_start_is_left_out(self, add, submit, status, argo_events, argo, database):
         add()
@@ -294,6 +329,12 @@ class TestAdding:
             ({"recipe_path": None}, "recipe_path"),
             ({"watched": ["file:///etc/passwd"]}, "no http or https URL"),
             ({"watched": "https://example.org/"}, "list"),
+            ({"watched": ["s3://argo-workflows/x"]}, "artifact store's own"),
+            ({"watched": ["s3:///x"]}, "no bucket"),
+            ({"watched": ["github://o:r@" + "a" * 40]}, "a commit never changes"),
+            ({"watched": ["git+https://user@example.org/r.git"]}, "names no ref"),
+            ({"watched": ["git+file:///srv/r.git@main"]}, "no http or https URL"),
+            ({"watched": ["dataone:"]}, "names no data set"),
             ({"queues": "yes"}, "true or false"),
         ],
     )

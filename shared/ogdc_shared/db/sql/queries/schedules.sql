@@ -1,7 +1,7 @@
 -- name: due_trigger
 -- One at a time, so that sweeps that come together share them.
 SELECT id, name, schedule, time_zone, due_at FROM triggers
-WHERE due_at <= now()
+WHERE due_at <= coalesce(%(now)s::timestamptz, now())
 ORDER BY due_at
 LIMIT 1
 FOR UPDATE SKIP LOCKED
