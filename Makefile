@@ -32,6 +32,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 unit: ## The tests, WORKERS at a time
 	@scripts/bootstrap browser
+	@scripts/gmn
 	@$(REWRITE)
 	$(PYTEST)
 
@@ -60,11 +61,9 @@ browser: ## The tests of the page about runs in chromium alone; an error where t
 	@scripts/bootstrap browser
 	.venv/bin/pytest -m browser tests/integration/e2e
 
-test-gmn: ## Publish at GMN, a member node of DataONE, in an environment of its own: .venv-gmn, 163 MB
+test-gmn: ## The tests at GMN, a member node of DataONE, alone
 	@scripts/bootstrap dev
-	test -x .venv-gmn/bin/ready || { python3 -m venv .venv-gmn && .venv-gmn/bin/pip install --quiet --require-hashes \
-		--only-binary :all: --no-binary zipstream --requirement requirements/gmn.txt && touch .venv-gmn/bin/ready \
-		&& chmod +x .venv-gmn/bin/ready; }
+	@scripts/gmn
 	.venv/bin/pytest -m gmn tests/integration/e2e
 
 soak: ## Kill processes and fill the disk for an hour (SOAK=60 for a minute); as root

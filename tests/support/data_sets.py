@@ -13,7 +13,7 @@ from support.stack import Stack
 ADA = f"http://orcid.org/{ORCID}"
 MADE = {"d/words.txt": b"some words\n", "ü b.csv": b"x,y\n"}
 """What the recipe makes."""
-_COMMANDS = (
+COMMANDS = (
     "mkdir /output_dir/d && cp /input_dir/words.txt /output_dir/d && echo x,y > '/output_dir/ü b.csv'\n"
 )
 
@@ -33,7 +33,7 @@ def run_of(
         input=inputs({"type": "file", "path": "words.txt"}),
         output={"type": "temporary", "license": "CC-BY-4.0"},
         metadata=METADATA | metadata,
-        files={"words.txt": words, "recipe.sh": _COMMANDS},
+        files={"words.txt": words, "recipe.sh": COMMANDS},
     )
     done = stack.cli("submit", "--wait", "--json", str(recipe))
     assert done.code == 0, done

@@ -1,4 +1,4 @@
-"""GMN, a member node of DataONE, in a process and an environment of its own (`make test-gmn`).
+"""GMN, a member node of DataONE, in a process and an environment of its own (`scripts/gmn` makes it).
 
 Its program is `gmn_node.py`; what there is not GMN's own stands there.
 """
@@ -19,9 +19,11 @@ from support.ports import free_ports
 
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".venv-gmn/bin/python"
+_MADE = ROOT / ".venv-gmn/requirements.txt"
+"""There once all is installed."""
 NEEDED = [
     pytest.mark.gmn,
-    pytest.mark.skipif(not PYTHON.exists(), reason="`make test-gmn` makes the environment that GMN runs in"),
+    pytest.mark.skipif(not _MADE.exists(), reason="scripts/gmn has not made GMN's environment; it says why"),
 ]
 """Marks of tests that take it."""
 _PROGRAM = Path(__file__).parent / "gmn_node.py"

@@ -93,5 +93,5 @@ def deployment(
         without_checksum: Those of these whose size alone is known.
         run: What is to be different of `crates.RUN`.
     """
-    scratch.mkdir()
+    scratch.mkdir(parents=True)
     return cast(ApiClient, Deployment(scratch, outputs, made, meta, without_checksum, **run))

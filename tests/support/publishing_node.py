@@ -8,7 +8,7 @@
         ... node.url ...
         assert set(node.objects) == {...}
 
-It checks what GMN 3.5.2 checks (`make test-gmn` has results published there): size and checksum, tokens,
+It checks what GMN 3.5.2 checks (`test_gmn.py` has results published there): size and checksum, tokens,
 identifiers in use, that a map names objects that are there, that an object is obsoleted once. `is_metacat`
 has it answer a repeated creation as Metacat 3.3.0 does, by its source: with an error that says nothing.
 """

@@ -1,17 +1,28 @@
-"""Results on GMN, a real member node, read back by a client of others (`make test-gmn`)."""
+"""Results on GMN, a real member node, read back by a client of others (see `support.gmn`)."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
+from uuid import uuid4
 
 import pytest
 
-from support.data_sets import ADA, MADE, members, publish, run_of
+from ogdc_cli.publication.publishing import Wanted, publish
+from ogdc_shared.dataone.member import MAP, OUTPUT, PROGRAM
+from ogdc_shared.errors import ForbiddenError, OgdcError, UnauthenticatedError
+from ogdc_shared.publication.package import Package
+from ogdc_shared.publication.sending import Sent
+from support.crates import RUN
+from support.data_sets import ADA, COMMANDS, MADE
 from support.gmn import NEEDED, Gmn
 from support.postgres import PostgresServer
+from support.publications import METADATA
+from support.published_runs import META, OUTPUTS, deployment
 from support.recipes import inputs, make_recipe
 from support.stack import Stack
 
@@ -27,89 +38,119 @@ def gmn(tmp_path_factory: pytest.TempPathFactory, postgres_server: PostgresServe
     postgres_server.drop_database(settings)
 
 
-def test_a_package_is_read_back_byte_for_byte(stack: Stack, gmn: Gmn, tmp_path: Path) -> None:
-    run = run_of(stack, tmp_path / "recipe")
-    done = publish(stack, run, gmn.url, gmn.token(ADA), "--directory", "package", cwd=tmp_path)
-    listed = members(tmp_path / "package")
-    assert (done["sent"], done["found"]) == (len(listed), 0)
-    (tmp_path / "read").mkdir()
-    resource_map = listed["resource-map.xml"]["pid"]
-    lines = gmn.read_back(resource_map, tmp_path / "read").splitlines()
-    read = {pid: rest for pid, *rest in (line.split("\t") for line in lines)}
-    assert {*read} == {each["pid"] for each in listed.values()} - {resource_map}
-    for pid, (format_id, is_documented, checksum) in read.items():
-        [member] = (each for each in listed.values() if each["pid"] == pid)
-        content = (tmp_path / "read" / quote(pid, safe="")).read_bytes()
-        assert content == (tmp_path / "package" / member["file"]).read_bytes()
-        assert (format_id, checksum) == (member["format_id"], sha256(content).hexdigest())
-        assert is_documented == "True"
-    assert {path: (tmp_path / "package" / listed[path]["file"]).read_bytes() for path in MADE} == MADE
-
-
-def test_a_published_package_is_the_input_of_another_recipe(
-    stack: Stack, gmn: Gmn, short_root: Path, tmp_path: Path
-) -> None:
-    run = run_of(stack, tmp_path / "first", name="Words to read")
-    done = publish(stack, run, gmn.url, gmn.token(ADA), cwd=tmp_path)
-    second = make_recipe(
-        tmp_path / "second",
-        name="Reader of words",
-        input=inputs({"type": "dataone", "dataset_identifier": done["series"], "filename": "*.csv"}),
-        output={"type": "temporary"},
+def publish_made(
+    gmn: Gmn, directory: Path, name: str, *, made: dict[str, bytes] = OUTPUTS, **wanted: Any
+) -> tuple[Package, list[Sent]]:
+    """Publish a run that made these files, of a recipe of that name, as the command does."""
+    client = deployment(
+        directory / "at", meta=META | {"name": name}, made=made, outputs=made, run_id=str(uuid4())
     )
-    (short_root / "reader").mkdir()
-    with Stack(short_root / "reader", DATAONE_NODE_URL=gmn.url) as other:
-        submitted = other.cli("submit", "--wait", "--json", str(second))
+    sent: list[Sent] = []
+    package = publish(
+        client,
+        Wanted(RUN.name, gmn.url, directory / "package", **wanted),
+        agree=lambda _package: True,
+        on_sent=sent.append,
+    )
+    assert package is not None
+    return package, sent
+
+
+def assert_read_back(gmn: Gmn, resource_map: str, contents: dict[str, bytes], into: Path) -> None:
+    """Make sure that another client reads these objects, each of which the metadata are about."""
+    into.mkdir()
+    lines = (line.split("\t") for line in gmn.read_back(resource_map, into).splitlines())
+    read = {pid: (is_documented, checksum) for pid, _format_id, is_documented, checksum in lines}
+    assert read == {pid: ("True", sha256(content).hexdigest()) for pid, content in contents.items()}
+    assert contents == {pid: (into / quote(pid, safe="")).read_bytes() for pid in contents}
+
+
+def test_what_a_run_publishes_is_read_by_a_client_of_others_and_by_another_recipe(
+    gmn: Gmn, short_root: Path, tmp_path: Path
+) -> None:
+    recipe = make_recipe(
+        tmp_path / "first",
+        name="Words of a run",
+        input=inputs({"type": "file", "path": "words.txt"}),
+        output={"type": "dataone", "license": "CC-BY-4.0"},
+        metadata=METADATA,
+        files={"words.txt": "some words\n", "recipe.sh": COMMANDS},
+    )
+    (short_root / "gmn").mkdir()
+    with Stack(short_root / "gmn", DATAONE_NODE_URL=gmn.url, OGDC_DATAONE_PUBLISH="test") as stack:
+        tokens = stack.root / "home/.config/ogdc-runner/tokens"
+        tokens.parent.mkdir(parents=True)
+        tokens.touch(mode=0o600)
+        tokens.write_text(f"127.0.0.1 {gmn.token(ROBOT)}\n")
+        done = stack.cli("submit", "--wait", "--json", str(recipe))
+        assert done.code == 0, done
+        package = done.json()["package"]
+        log = stack.cli("logs", "--task", "publish", "--raw", done.json()["name"]).out
+        second = make_recipe(
+            tmp_path / "second",
+            name="Reader of words",
+            input=inputs({"type": "dataone", "dataset_identifier": package["series"], "filename": "*.csv"}),
+            output={"type": "temporary"},
+        )
+        submitted = stack.cli("submit", "--wait", "--json", str(second))
         assert submitted.code == 0, submitted
-        read = submitted.json()["name"]
-        assert other.cli("get-output", read, "ü b.csv", "-o", "read.csv", cwd=tmp_path).code == 0
+        fetched = stack.cli("get-output", submitted.json()["name"], "ü b.csv", "-o", "read.csv", cwd=tmp_path)
+        assert fetched.code == 0, fetched
     assert (tmp_path / "read.csv").read_bytes() == MADE["ü b.csv"]
+    events = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+    sent = {each["name"]: each["identifier"] for each in events if each["event"] == "object_sent"}
+    resource_map = sent.pop("resource-map.xml")
+    assert resource_map == f"resource_map_{package['identifier']}"
+    (tmp_path / "read").mkdir()
+    listed = {line.split("\t")[0] for line in gmn.read_back(resource_map, tmp_path / "read").splitlines()}
+    assert listed == {*sent.values()}
+    for path, content in MADE.items():
+        assert (tmp_path / "read" / quote(sent[path], safe="")).read_bytes() == content
+
+
+def test_a_package_is_read_back_byte_for_byte(
+    gmn: Gmn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATAONE_TOKEN", gmn.token(ADA))
+    package, sent = publish_made(gmn, tmp_path, "Words of Ada")
+    assert all(each.is_new for each in sent)
+    *others, resource_map = package.members
+    contents = {each.pid: (tmp_path / "package" / each.file).read_bytes() for each in others}
+    assert resource_map.role == MAP
+    assert_read_back(gmn, resource_map.pid, contents, tmp_path / "read")
+    monkeypatch.setenv("DATAONE_TOKEN", gmn.token(ROBOT))
+    with pytest.raises(ForbiddenError, match=f"does not let {ROBOT} do that"):
+        publish_made(gmn, tmp_path / "robot", "Words of Ada", made={"b.tif": b"other"}, overwrite=True)
 
 
 def test_a_new_version_sends_what_changed_and_is_what_the_series_names(
-    stack: Stack, gmn: Gmn, tmp_path: Path
+    gmn: Gmn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    token = gmn.token(ROBOT)
-    versions = []
-    for words in ("some words\n", "other words\n"):
-        recipe = tmp_path / words.split()[0]
-        run = run_of(stack, recipe, name="Words of two versions", words=words, access="private")
-        options = ("--directory", run, "--overwrite")
-        done = publish(stack, run, gmn.url, token, *options, cwd=tmp_path)
-        versions.append((done, members(tmp_path / run)))
-    (_, old), (done, new) = versions
-    kept = {path for path in new if old[path]["pid"] == new[path]["pid"]}
-    assert kept == {"recipe/recipe.sh", "ü b.csv"}
-    assert (done["sent"], done["found"]) == (len(new) - len(kept), len(kept))
-    assert new["metadata.xml"]["obsoletes"] == old["metadata.xml"]["pid"]
-    again = publish(stack, run, gmn.url, token, "--directory", "elsewhere", cwd=tmp_path)
-    assert (again["identifier"], again["sent"]) == (done["identifier"], 0)
+    monkeypatch.setenv("DATAONE_TOKEN", gmn.token(ROBOT))
+    name = "Words of two versions"
+    old, _ = publish_made(gmn, tmp_path / "a", name)
+    changed = OUTPUTS | {"b.tif": b"another"}
+    new, sent = publish_made(gmn, tmp_path / "b", name, made=changed, overwrite=True)
+    kept = {(each.member.role, each.member.path) for each in sent if not each.is_new}
+    assert kept == {(PROGRAM, "recipe/recipe.sh"), (OUTPUT, "d/ü.csv")}
+    assert (new.series, new.obsoletes) == (old.series, old.metadata_id)
+    with pytest.raises(OgdcError, match=f"published at .* before, as {new.metadata_id}"):
+        publish_made(gmn, tmp_path / "c", name)
 
 
-def test_somebody_elses_data_set_gets_no_new_version(stack: Stack, gmn: Gmn, tmp_path: Path) -> None:
-    first = run_of(stack, tmp_path / "first", name="Words of Ada")
-    publish(stack, first, gmn.url, gmn.token(ADA), cwd=tmp_path)
-    second = run_of(stack, tmp_path / "second", name="Words of Ada", words="other words\n")
-    arguments = ("publish", second, "--to", "dataone", "--node", gmn.url, "--overwrite")
-    done = stack.cli(*arguments, cwd=tmp_path, DATAONE_TOKEN=gmn.token(ROBOT))
-    assert (done.code, f"does not let {ROBOT} do that" in done.err, "Sent" in done.err) == (1, True, False)
-
-
-def test_tokens_that_are_nobodys(stack: Stack, gmn: Gmn, tmp_path: Path) -> None:
-    run = run_of(stack, tmp_path / "recipe", name="Words of nobody")
+def test_tokens_that_are_nobodys(gmn: Gmn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     signed = gmn.token(ADA)
     forged = f"{signed[:-20]}{signed[-20:-12].swapcase()}{signed[-12:]}"
-    tokens = {
-        "": "takes a token",
-        "nonsense": "is none",
-        gmn.token(ADA, seconds=-600): "expired 10 minutes ago",
-        forged: "was changed, or it does not let",
-        gmn.token(
-            "http://orcid.org/0000-0001-2345-6789"
-        ): "does not let http://orcid.org/0000-0001-2345-6789 do",
+    stranger = "http://orcid.org/0000-0001-2345-6789"
+    tokens: dict[str, tuple[type[OgdcError], str]] = {
+        "nonsense": (UnauthenticatedError, "is none"),
+        gmn.token(ADA, seconds=-600): (UnauthenticatedError, "expired 10 minutes ago"),
+        forged: (ForbiddenError, "was changed, or it does not let"),
+        gmn.token(stranger): (ForbiddenError, f"does not let {stranger} do"),
     }
-    for token, message in tokens.items():
-        arguments = ("publish", run, "--to", "dataone", "--node", gmn.url, "--directory", "package")
-        done = stack.cli(*arguments, cwd=tmp_path, DATAONE_TOKEN=token)
-        assert (done.code, message in done.err) == (1, True), (message, done)
-        assert not token or token not in done.err
+    for number, (token, (error, message)) in enumerate(tokens.items()):
+        monkeypatch.setenv("DATAONE_TOKEN", token)
+        (tmp_path / str(number)).mkdir()
+        with pytest.raises(error, match=message) as refused:
+            publish_made(gmn, tmp_path / str(number), "Words of nobody")
+        assert token not in str(refused.value)
