@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from ogdc_shared.api.answers import RunDetail
 
-_FIRST_PAUSE, _MAX_PAUSE, _GROWTH = 0.05, 2.0, 1.02
+_FIRST_PAUSE, _MAX_PAUSE, _GROWTH = 0.02, 2.0, 1.02
 _PATIENCE_SECONDS = 15.0
 _LOG_SECONDS = 0.2
 """Between two looks at the log, which cost more than those at the run."""
@@ -39,7 +39,7 @@ Report = Callable[["RunDetail", str], None]
 def follow(client: ApiClient, name: str, *, quiet: bool = False, patience: float | None = None) -> RunDetail:
     """Watch a run until it ends and return it.
 
-    The pause between two looks grows with the time that has gone by, from 0.05 s by 2 % of it to 2 s, so that
+    The pause between two looks grows with the time that has gone by, from 0.02 s by 2 % of it to 2 s, so that
     no run seems to take noticeably longer than it did. A service that goes away is waited for, `patience`
     seconds at most (None: a moment).
 

@@ -10,18 +10,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_cli.api import ApiClient, Submitted
 from ogdc_cli.interrupts import INTERRUPTS, interrupts_held
-from ogdc_cli.progress import follow
 from ogdc_cli.settings import ClientSettings
 from ogdc_cli.submission import NOTHING_SET, PackedRecipe, pack_recipe, submit
 from ogdc_cli.terminal import say
 from ogdc_local.stack.control import current, ensure_up
 from ogdc_local.stack.paths import StatePaths
-from ogdc_shared.copying import copy_tree
 from ogdc_shared.errors import InvalidRequestError, OgdcError
 from ogdc_shared.layout import COMPANIONS, PROCESS, RESULT, partition_workspace
-from ogdc_shared.outputs.policies import policy_of
 from ogdc_shared.phases import Phase
-from ogdc_shared.removal import remove
 
 if TYPE_CHECKING:
     from ogdc_shared.api.answers import RunDetail
@@ -89,6 +85,8 @@ def run_to_end(
     with _cancelled_with_us(
         client, lambda: submit(client, packed, overwrite=overwrite, cache=cache, fresh=fresh)
     ) as name:
+        from ogdc_cli.progress import follow  # while the run begins, there is time
+
         return client, follow(client, name, quiet=quiet)
 
 
@@ -164,6 +162,10 @@ def _copy_outputs(run: RunDetail, target: Path) -> Path:
     Both kinds lie on the stack's volume: what is published, and what a zip was made of. What tells how they
     came to be is none of them.
     """
+    from ogdc_shared.copying import copy_tree
+    from ogdc_shared.outputs.policies import policy_of
+    from ogdc_shared.removal import remove
+
     volume = StatePaths.from_env().volume
     if policy_of(run.output_type).is_zip:
         sources = [*zipped_directories(volume, run.name, _stages(run))]

@@ -37,7 +37,6 @@ def run(
     Starts the local stack where it is not up; a stack started so stops by itself after ten idle minutes.
     Ctrl-C cancels the run.
     """
-    from ogdc_cli.outcome import failure, package, warnings
     from ogdc_cli.running import run_recipe
     from ogdc_local.stack.control import IDLE_SECONDS
     from ogdc_shared.api.parameters import read_assignments
@@ -51,6 +50,8 @@ def run(
         fresh=fresh,
         quiet=as_json,
     )
+    from ogdc_cli.outcome import failure, package, warnings
+
     if as_json:
         print_json(fields(done.run) | {"outputs": [str(path) for path in done.outputs]})
     elif done.run.status == Phase.SUCCEEDED:

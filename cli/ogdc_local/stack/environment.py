@@ -11,7 +11,6 @@ from pathlib import Path
 
 from ogdc_local.settings import AUTHENTICATED, CLAIM, StackSettings
 from ogdc_local.stack.paths import StatePaths, read_state, write_private
-from ogdc_local.stack.postgres import DATABASE, USER
 from ogdc_shared.variables import read_variable
 
 _KEY = re.compile(r"[\w-]{43}", re.ASCII)
@@ -140,6 +139,8 @@ def function_environment(
         settings: What `passed_on` gave.
         with_images: Whether tasks run in the images of their templates.
     """
+    from ogdc_local.stack.postgres import DATABASE, USER
+
     return {
         "DATAONE_NODE_URL": DATAONE_NODE_URL,
         **settings,

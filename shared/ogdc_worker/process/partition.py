@@ -15,7 +15,7 @@ of a stage before, there is a last step, `copy` (see `volumes`).
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import partial
 
 from ogdc_shared import layout
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ogdc_shared.plan import InputFile, Partition, Plan
+    from ogdc_worker.process.checker import Checker
     from ogdc_worker.process.keeping import Keeper
     from ogdc_worker.process.paths import ProcessPaths
     from ogdc_worker.process.per_file import FileByFile
@@ -97,7 +98,8 @@ def _process(paths: ProcessPaths, reporter: Reporter, expected: Expected) -> Non
             from ogdc_worker.process.keeping import Keeper
 
             keeper = Keeper(plan, partition.files, paths=paths, checkpoint=checkpoint, journal=journal)
-        _Process(plan, partition, paths, reporter, checkpoint, keeper=keeper).run()
+        with closing(_Process(plan, partition, paths, reporter, checkpoint, keeper=keeper)) as steps:
+            steps.run()
         done = done._replace(succeeded=True)
     except OSError as exc:
         if exc.errno in NO_ROOM:
@@ -156,11 +158,18 @@ class _Process:
         reporter.warnings_fail = plan.warnings_fail
         self._phase = os.environ.get(layout.PHASE)
         self._execution = Execution(plan, paths, reporter)
+        self._checker: Checker | None = None
+        """Gets ready for looking at the results while the last command runs."""
         self._file_by_file: FileByFile | None = None
         if plan.per_file:
             from ogdc_worker.process.per_file import FileByFile  # no other plan pays for it
 
             self._file_by_file = FileByFile(plan, self._execution, paths, reporter, checkpoint)
+
+    def close(self) -> None:
+        """End what was begun for results that there are not."""
+        if self._checker:
+            self._checker.end()
 
     def run(self) -> None:
         """Do the steps that the checkpoint does not hold, or those among them that this container is for."""
@@ -247,7 +256,8 @@ class _Process:
         from ogdc_worker.process.checks import check_outputs
 
         thumbnails = f"{self._paths.workspace}/{THUMBNAILS}"
-        return check_outputs(self._paths.outputs, self._reporter, thumbnails=thumbnails)
+        checker, self._checker = self._checker, None
+        return check_outputs(self._paths.outputs, self._reporter, thumbnails=thumbnails, checker=checker)
 
     def _report_progress(self, share: float = 0.0) -> None:
         """Say how many commands are finished, in units of files; `share` is how much of the next one is."""
@@ -257,9 +267,16 @@ class _Process:
 
     def _run(self, number: int) -> dict[str, Any] | None:
         if self._file_by_file is None:
+            if self._plan.checks and number == len(self._plan.commands):
+                self._checker = self._new_checker()
             return self._execution.run(number)
         elsewhere = [file for file in self._files if file.kind == "volume"] if number == 1 else []
         return self._file_by_file.run(number, self._report_progress, elsewhere)
+
+    def _new_checker(self) -> Checker | None:
+        from ogdc_worker.process.checks import checker_for
+
+        return checker_for(self._plan.commands[-1].text)
 
     def _clear(self) -> None:
         empty(self._paths.inputs)

@@ -11,10 +11,10 @@ import json
 import os
 import re
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_shared import layout
 from ogdc_shared.errors import PublishError
+from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
 from ogdc_shared.removal import remove
 from ogdc_shared.walking import is_directory
 from ogdc_worker.reuse.remembered import remember

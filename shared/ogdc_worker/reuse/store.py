@@ -18,8 +18,8 @@ import json
 import os
 import stat
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
 
+from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
 from ogdc_shared.removal import remove
 from ogdc_shared.walking import is_directory, walk
 

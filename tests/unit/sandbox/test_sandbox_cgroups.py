@@ -6,9 +6,12 @@ import os
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from select import select
 
 import pytest
 
+from ogdc_local.sandbox import Container
+from ogdc_local.sandbox.bubblewrap import Bubblewrap
 from ogdc_local.sandbox.cgroups import Cgroups, Group, delegated
 
 
@@ -168,3 +171,15 @@ def test_anothers_groups_are_left_alone(old: Path) -> None:
 def test_without_its_controller_there_is_nothing(old: Path) -> None:
     (old / "memory.limit_in_bytes").unlink()
     assert found_old(old) is None
+
+
+@pytest.mark.parametrize(("task", "expected"), [("process", True), ("publish", False), ("reuse", False)])
+def test_a_task_that_runs_no_command_has_no_group_to_enter(tmp_path: Path, task: str, expected: bool) -> None:
+    sandbox = Bubblewrap(Path("/bin/true"), environ={}, drop_to=None, cgroups=Cgroups(tmp_path))
+    container = Container(name="pod", image="", argv=("ogdc-worker", task), env={}, mounts=())
+    running = sandbox.start(container, log=2)
+    descriptor = running.pidfd()
+    assert descriptor is not None
+    select([descriptor], [], [])
+    assert (tmp_path / "pod" / "cgroup.procs").exists() == expected
+    running.poll()

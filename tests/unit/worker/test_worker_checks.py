@@ -204,3 +204,45 @@ def test_a_block_has_data_where_one_value_is_neither_zero_nor_nodata(
     assert not has_data(block(0, nodata, 0), form, nodata)
     assert has_data(block(0, value, nodata), form, nodata) == (value != nodata)
     assert has_data(block(0, value), form, None)
+
+
+def test_what_is_begun_before_there_are_results_finds_the_same(tmp_path: Path) -> None:
+    checker = checks.checker_for("gdal_translate /input_dir/a.tif /output_dir/A.TIF")
+    assert checker is not None
+    raster(tmp_path / "a.tif", burn="0")
+    reporter = Reporter()
+    event = checks.check_outputs(str(tmp_path), reporter, checker=checker)
+    assert event is not None
+    assert (event["event"], event["files"], event["of"]) == ("outputs_checked", 1, 1)
+    assert reporter.warnings is not None
+    assert {each.kind for each in reporter.warnings.first} == set(found(tmp_path)) != set()
+
+
+def test_what_a_command_has_ended_is_begun_anew(tmp_path: Path) -> None:
+    import os
+    import signal
+
+    checker = checks.checker_for("gdal_create /output_dir/a.tif")
+    assert checker is not None
+    os.kill(checker.pid, signal.SIGKILL)
+    os.waitid(os.P_PID, checker.pid, os.WEXITED | os.WNOWAIT)
+    raster(tmp_path / "a.tif")
+    event = checks.check_outputs(str(tmp_path), Reporter(), checker=checker)
+    assert event is not None
+    assert (event["files"], event["of"]) == (1, 1)
+
+
+def test_what_was_begun_for_nothing_leaves_no_process(tmp_path: Path) -> None:
+    import os
+
+    checker = checks.checker_for("cp /input_dir/a.tif /output_dir/a.txt")
+    assert checker is not None
+    (tmp_path / "a.txt").write_text("words")
+    assert checks.check_outputs(str(tmp_path), Reporter(), checker=checker) is None
+    with pytest.raises(ChildProcessError):
+        os.waitpid(checker.pid, os.WNOHANG)
+
+
+def test_nothing_is_begun_for_a_command_that_names_no_such_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.fork", lambda: pytest.fail("no child is needed"))
+    assert checks.checker_for('cp "$INPUT_FILE" "$OUTPUT_FILE"') is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,15 @@ def test_only_the_last_outputs_and_what_was_done_stay(task: PartitionTask) -> No
         "journal",
     }
     assert tree(task.directory / "scratch") == {}
+
+
+@pytest.mark.parametrize("last", ["false # .tif", 'echo > "$OUTPUT_DIR/a.txt" # .tif'])
+def test_what_gets_ready_for_results_ends_with_the_task(task: PartitionTask, last: str) -> None:
+    task.prepare("echo first", last, checks=True)
+    with suppress(CommandFailedError):
+        task.run()
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
 
 
 @pytest.mark.parametrize("name", ["input_dir", "output_dir"])
