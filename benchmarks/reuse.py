@@ -60,24 +60,22 @@ def _measure_unchanged(bench: Bench) -> list[Figure]:
 def _measure_changed(bench: Bench) -> list[Figure]:
     """Run ten thousand files again, of which three have changed, and have snakemake do the same."""
     recipe = write_recipe(bench.new_directory(), command=_COPY, partition_size=_PER_PARTITION)
-    directory, program = write_files(bench.new_directory(), _FILES), snakemake()
-    partitions, changes = _FILES // _PER_PARTITION, count(1)
+    directory, theirs = (write_files(bench.new_directory(), _FILES) for _ in range(2))
+    partitions, program = _FILES // _PER_PARTITION, snakemake()
 
-    def by_us(stack: LocalStack) -> float:
-        _change(directory, next(changes))
+    def by_us(stack: LocalStack, turns: Iterator[int]) -> float:
+        _change(directory, next(turns))
         return _run(stack, recipe, bench, taken=partitions - _CHANGED)
 
-    def by_snake(program: Path) -> float:
-        _change(directory, next(changes))
-        return by_snakemake_in_parts(program, directory, size=_PER_PARTITION, at_once=os.cpu_count() or 1)
+    def by_snake(program: Path, turns: Iterator[int]) -> float:
+        _change(theirs, next(turns))
+        return by_snakemake_in_parts(program, theirs, size=_PER_PARTITION, at_once=os.cpu_count() or 1)
 
     with local_stack(bench, settings=claim(directory)) as stack:
         _run(stack, recipe, bench, taken=0)
-        trials: dict[str, Callable[[], float]] = {"ogdc-runner": partial(by_us, stack)}
+        trials: dict[str, Callable[[], float]] = {"ogdc-runner": partial(by_us, stack, count())}
         if program:
-            by_snake(program)
-            trials["snakemake"] = partial(by_snake, program)
-            _run(stack, recipe, bench, taken=partitions - _CHANGED)
+            trials["snakemake"] = partial(by_snake, program, count())
         times = fewer(bench).in_turns(trials)
     what = f"run of {_FILES:,} files in {partitions:,} partitions, {_CHANGED} changed"
     other = Baseline("snakemake", median(times["snakemake"])) if program else None

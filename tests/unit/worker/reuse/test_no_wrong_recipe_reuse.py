@@ -139,7 +139,9 @@ class Edited:
 
     def _made(self) -> Iterator[str]:
         """Yield what each command leaves: a digest of all that may have a say in it."""
-        fields = {name: value for name, value in self.meta.items() if name != "about"}
+        shell = load_recipe(self.directory).shell  # some ways to write it are one shell
+        fields = {name: self.meta[name] for name in ("warnings", "level", "items")}
+        fields |= {"shell": (shell.words, shell.strict), "counts": self.meta["allowed_failures"] is not None}
         left = repr([(self.directory / f"data/{name}.txt").read_text() for name in "ab"])
         for line in self.lines:
             seen = [self._seen(name) for name in LINES[line]]
