@@ -100,20 +100,24 @@ class PublishingNode:
         asked: The requests that came, in order.
         on_request: Called with the number of each, from 1; says what is to happen to it.
         is_metacat: See above.
+        index: What its search index knows, records of objects, however far behind; None: it has none.
+            Metacat 3.3.0 indexes once it has answered, so that an object may be there and not be found.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, base: str = "/mn") -> None:
+        self._base = base
         self.objects: dict[str, Stored] = {}
         self.asked: list[Asked] = []
         self.on_request: Callable[[int], Fault | None] = lambda _number: None
         self.is_metacat = False
+        self.index: list[dict[str, Any]] | None = None
         self._subjects: dict[str, str] = {}
         self._begun = 0
         self._lock = threading.RLock()
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.node = self
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/mn"
+        self.url = f"http://127.0.0.1:{self._server.server_port}{base}"
 
     def __enter__(self) -> PublishingNode:
         self._thread.start()
@@ -181,9 +185,11 @@ class PublishingNode:
                 )
 
     def _do(self, asked: Asked, subject: str) -> tuple[dict[str, str], bytes]:
-        kind, _, rest = asked.path.removeprefix("/mn/v2/").partition("/")
+        kind, _, rest = asked.path.removeprefix(f"{self._base}/v2/").partition("/")
         pid = unquote(rest)
         match asked.method, kind:
+            case "GET", "query" if self.index is not None:
+                return {"Content-Type": "application/json"}, self._search(unquote(rest), self.index)
             case "POST", "object":
                 return self._create(asked.fields["pid"].decode(), asked.fields, subject)
             case "PUT", "object":
@@ -198,6 +204,11 @@ class PublishingNode:
                     raise _ProblemError(401, "NotAuthorized", f"write by {subject}")
                 return {}, b""
         raise _ProblemError(404, "NotFound", asked.path)
+
+    def _search(self, query: str, index: list[dict[str, Any]]) -> bytes:
+        """Find the records of which a value stands in a query as a phrase."""
+        found = [each for each in index if any(f'{key}:"{value}"' in query for key, value in each.items())]
+        return json.dumps({"response": {"numFound": len(found), "docs": found}}).encode()
 
     def _create(
         self, pid: str, fields: dict[str, bytes], subject: str, *, old: Stored | None = None

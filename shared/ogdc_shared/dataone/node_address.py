@@ -43,9 +43,14 @@ def is_production(url: str) -> bool:
     return host not in _LOOPBACK and not words & _TEST_WORDS
 
 
+def is_metacat(url: str) -> bool:
+    """Whether a node is one of Metacat's, by where that is installed."""
+    return "/metacat/" in urlsplit(url).path
+
+
 def landing_page(url: str, pid: str) -> str:
     """Where a package is shown to people; of a node without pages, where its metadata are."""
     parts = urlsplit(url)
-    if "/metacat/" in parts.path:
+    if is_metacat(url):
         return f"https://{parts.netloc}/catalog/view/{quote(pid, safe=':')}"
     return f"{url}/v2/object/{quote(pid, safe='')}"

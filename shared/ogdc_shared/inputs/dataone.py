@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from ogdc_shared.errors import InputNotFoundError, SourceUnavailableError
 from ogdc_shared.filenames import last_component, relative_path
-from ogdc_shared.inputs.dataone_maps import mapped_documents
+from ogdc_shared.inputs.dataone_maps import identifier_in_store, mapped_documents
 from ogdc_shared.inputs.identifiers import identifiers
 from ogdc_shared.plan import Checksum, InputFile
 from ogdc_shared.several import several
@@ -79,8 +79,12 @@ def _files_of(base: str, identifier: str, *, http: urllib3.PoolManager) -> Itera
         yield first
         yield from documents
         return
+    known = _named(base, identifier, http=http)
+    if (newer := _unindexed(base, identifier, known, http=http)) is not None:
+        yield from newer
+        return
     seen: set[str] = set()
-    for named in _named(base, identifier, http=http):
+    for named in known:
         found = [named] if named.get("formatType") == "DATA" else _package(base, named, http=http)
         for document in found:
             if document["id"] not in seen:
@@ -96,6 +100,28 @@ def _named(base: str, identifier: str, *, http: urllib3.PoolManager) -> list[dic
     exact = [document for document in answer.documents if document["id"] in forms]
     newest = [document for document in answer.documents if not document.get("obsoletedBy")]
     return exact or newest or answer.documents
+
+
+def _unindexed(
+    base: str, identifier: str, known: list[dict[str, Any]], *, http: urllib3.PoolManager
+) -> Iterator[dict[str, Any]] | None:
+    """The files of a package that the node has and its index does not know yet; None: it knows it.
+
+    An index may lag, and would give the version before of a series, or nothing.
+
+    Source: Metacat 3.3.0, which indexes once it has answered; MNRead.getSystemMetadata of a series.
+    """
+    forms = identifiers(identifier)
+    known_ids = {document["id"] for document in known}
+    if known_ids & {*forms}:
+        return None
+
+    def get(path: str) -> bytes | None:
+        status, body = _read(f"{base}/v2/{path}", {}, http=http)
+        return None if status == 404 else body
+
+    newest = identifier_in_store(forms, get=get)
+    return None if newest is None or newest in known_ids else mapped_documents([newest], get=get)
 
 
 def _package(base: str, named: dict[str, Any], *, http: urllib3.PoolManager) -> Iterator[dict[str, Any]]:

@@ -50,6 +50,16 @@ def mapped_documents(forms: Iterable[str], *, get: Callable[[str], bytes | None]
         return
 
 
+def identifier_in_store(forms: Iterable[str], *, get: Callable[[str], bytes | None]) -> str | None:
+    """The identifier of the object that one of these means, of a series its newest; None: there is none.
+
+    Raises:
+        SourceUnavailableError: the node answers something else than XML.
+    """
+    found = (_described(form, get) for form in forms)
+    return next((str(each["id"]) for each in found if each is not None), None)
+
+
 def _described(identifier: str, get: Callable[[str], bytes | None]) -> dict[str, Any] | None:
     """The system metadata of an object, in the words of the index; None: there is no such object."""
     if (content := get(f"meta/{_segment(identifier)}")) is None:

@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_shared.dataone.node import Node
+from ogdc_shared.dataone.node_address import is_metacat
 from ogdc_shared.dataone.system_metadata import orcid_subject
-from ogdc_shared.errors import ConflictError
+from ogdc_shared.errors import ConflictError, InvalidRequestError
 from ogdc_shared.file_lock import try_lock
 from ogdc_shared.publication.making import make_package
 from ogdc_shared.publication.node_access import connections, writers_at
 from ogdc_shared.publication.sending import Sender, Sent
 from ogdc_shared.publication.versions import as_version
+from ogdc_shared.several import several
 
 if TYPE_CHECKING:
     from ogdc_shared.dataone.token import Token
@@ -66,6 +68,7 @@ def publish_result(
         package = make_package(result, directory)
         node = Node(target.url, token=target.token, http=http)
         package = as_version(package, directory, node, result, overwrite=target.overwrite)
+        _check_sizes(package, target.url)
         if not agree(package):
             return None
         writers = writers_at(target.url, holder=orcid_subject(package.owner), subject=subject)
@@ -73,6 +76,19 @@ def publish_result(
         for sent in sender.send():
             on_sent(sent)
     return package
+
+
+def _check_sizes(package: Package, url: str) -> None:
+    """Refuse what the node would refuse once half of it is there.
+
+    Source: Metacat 3.3.0, which takes no system metadata with a size of 0.
+    """
+    empty = [member.path for member in package.members if member.size == 0]
+    if empty and is_metacat(url):
+        raise InvalidRequestError(
+            f"{several(empty)} {'is' if len(empty) == 1 else 'are'} empty, and {url} takes no object without "
+            "bytes. Have the recipe leave out what is empty. Nothing was sent."
+        )
 
 
 @contextmanager

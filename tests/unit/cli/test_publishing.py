@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +187,43 @@ def test_what_was_published_is_an_input_again(node: PublishingNode, tmp_path: Pa
         (f"/{each.path}" if "/" not in each.path else each.path, each.size, Checksum("sha256", each.sha256))
         for each in (data[:1] if named == "file" else data)
     }
+
+
+def test_what_is_empty_is_refused_before_anything_is_sent_where_it_would_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = OUTPUTS | {"empty.csv": b""}
+    for base, is_refused in (("/metacat/d1/mn", True), ("/mn", False)):
+        directory = tmp_path / f"{is_refused}"
+        directory.mkdir()
+        client = deployment(directory / "at", outputs=files, made=files)
+        with PublishingNode(base) as node:
+            monkeypatch.setenv("DATAONE_TOKEN", node.token(ADA))
+            if is_refused:
+                with pytest.raises(InvalidRequestError, match=r"empty\.csv'? is empty.*Nothing was sent"):
+                    published(client, node, directory / "package")
+                assert not node.sent()
+            else:
+                assert_one_package(node, published(client, node, directory / "package"))
+
+
+@pytest.mark.usefixtures("token")
+def test_what_an_index_does_not_know_yet_is_read_all_the_same(node: PublishingNode, tmp_path: Path) -> None:
+    """Not the version before, which a lagging index would take for the newest of its series."""
+    old = published(deployment(tmp_path / "a"), node, tmp_path / "old")
+    run_id = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
+    changed = OUTPUTS | {"b.tif": b"another"}
+    client = deployment(tmp_path / "b", outputs=changed, made=changed, run_id=run_id)
+    new = published(client, node, tmp_path / "new", overwrite=True)
+    record = {"id": old.metadata_id, "seriesId": old.series, "formatType": "METADATA"}
+    lagging = [record | {"resourceMap": [old.members[-1].pid]}]
+    wanted = {new.series: b"another", new.metadata_id: b"another", old.metadata_id: b"tif"}
+    with urllib3.PoolManager(retries=False) as http:
+        for index, named in (([], wanted), (lagging, {new.series: b"another"})):
+            node.index = index
+            for identifier, content in named.items():
+                [found] = resolve_dataset(node.url, identifier, filename="b.tif", http=http)
+                assert found.checksum == Checksum("sha256", sha256(content).hexdigest())
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from ogdc_shared.digests import digest
 from ogdc_shared.errors import IntegrityError, PublishError, SourceUnavailableError
 from ogdc_shared.publication import sending
 from ogdc_shared.published_package import read_package
+from ogdc_shared.storage.files import replacing
 from ogdc_worker.publish.publication import Publication
 from ogdc_worker.publish.result import publish
 from ogdc_worker.report import Reporter
@@ -97,11 +98,13 @@ def run(node: PublishingNode, tmp_path: Path) -> Run:
 
 
 def token(publication: Publication, text: str | None) -> None:
-    """Put another token in the place of the deployment's; None: none."""
+    """Put another token in the place of the deployment's, as kubelet does: at once; None: none."""
     file = Path(publication.token, layout.NODE_TOKEN)
-    file.unlink()
-    if text is not None:
-        file.write_text(text)
+    if text is None:
+        file.unlink()
+    else:
+        with replacing(file) as made:
+            made.write(text.encode())
 
 
 def assert_published(node: PublishingNode, publication: Publication, *, objects: int = 6) -> None:
@@ -146,17 +149,17 @@ def test_without_a_good_token_it_stops_by_name_and_goes_on_with_one(
     assert bad not in str(failed.value)
     assert (Path(publication.volume) / "seal-tags/b.tif").read_bytes() == b"tif"
     assert not node.objects
-    token(publication, good) if expires_in is not None else Path(publication.token, "token").write_text(good)
+    token(publication, good)
     publish(publication, Reporter())
     assert_published(node, publication)
 
 
 def test_a_token_that_ends_half_way_loses_nothing(node: PublishingNode, run: Run) -> None:
-    publication, good = run(), node.token(ADA)
+    publication, good, over = run(), node.token(ADA), node.token(ADA, expires_at=1.0)
 
     def end(_number: int) -> None:
-        if len(node.objects) == 3:
-            Path(publication.token, "token").write_text(node.token(ADA, expires_at=1.0))
+        if len(node.objects) >= 3:
+            token(publication, over)
 
     node.on_request = end
     with pytest.raises(PublishError, match="token_expired"):
