@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
+from urllib.parse import quote
 
 from ogdc_shared.visualization.config import VisualizationConfig
 from ogdc_visualization.grid import Tile
@@ -17,8 +18,9 @@ def tile_path(
 
 
 def tile_template(config: VisualizationConfig, directory: str, extension: str, *, style: str) -> str:
-    """Return the path of tiles from the output's root, with `{z}`, `{x}` and `{y}`."""
-    return _path(config, directory, extension, style, "{x}", "{y}", "{z}").as_posix()
+    """Return the path of tiles from the output's root as a URL has it, with `{z}`, `{x}` and `{y}`."""
+    path = _path(config, quote(directory), extension, quote(style), "{x}", "{y}", "{z}")
+    return path.as_posix()
 
 
 def _path(  # noqa: PLR0917  two places call it

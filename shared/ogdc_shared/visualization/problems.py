@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import product
+from pathlib import PurePosixPath
 
 from ogdc_shared.visualization.config import (
     AGGREGATIONS,
@@ -16,6 +18,19 @@ from ogdc_shared.visualization.config import (
 )
 
 _RELATIVE_PATH = r"^(?!/)(?!(.*/)?\.\.(/|$))[^\x00-\x1f]*$"
+_MAX_PATH = 255
+"""Bytes of a path in the output, of which file systems allow so many for each name."""
+_MAX_NAME = 100
+"""Characters of a statistic's name, which become the name of a file and of a directory."""
+_MAX_HEIGHT = 1e6
+"""Metres; further off nothing of a map can be seen, and 32 bits hold no position."""
+_UNPRINTABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What XML has no way to write. Source: XML 1.0, production 2."""
+_TABLES = ("filename_staging_summary", "filename_rasterization_events", "filename_rasters_summary")
+_DIRECTORIES = ("dir_staged", "dir_geotiff", "dir_web_tiles", "dir_3dtiles", "dir_cogs", "dir_pmtiles")
+_PRODUCTS = ("index.html", "item.json", "preview.png", "WMTSCapabilities.xml")
+_OTHER_FILES = (".gpkg", ".tif", ".png", ".b3dm", ".glb", ".json", ".pmtiles", ".html", ".js", ".css", ".xml")
+"""How the names of files end that are no tables."""
 _LENGTHS = (
     *("simplify_tolerance", "geometricError"),
     *("deduplicate_overlap_tolerance", "deduplicate_centroid_tolerance"),
@@ -44,7 +59,16 @@ def config_problems(config: VisualizationConfig) -> list[str]:
         found.append("deduplicate_method: is missing; deduplicate_at takes neighbor or footprints.")
     if config.deduplicate_at and not config.deduplicate_keep_rules:
         found.append("deduplicate_keep_rules: are missing; say which of two polygons is kept.")
-    found += [f"{key}: {value!r} leads out of the output." for key, value in _paths(config)]
+    if abs(config.z_coord or 0) > _MAX_HEIGHT:
+        found.append(
+            f"z_coord: {config.z_coord} is no height; give metres from {-_MAX_HEIGHT:.0f} on, up to as many."
+        )
+    found += [
+        f"{key}: holds a character that no document can have; leave it out."
+        for key in ("version", "title", "doi", "base_url")
+        if _UNPRINTABLE.search(getattr(config, key) or "")
+    ]
+    found += _path_problems(config)
     found += [
         f"{key}: {getattr(config, key)} is negative." for key in _LENGTHS if (getattr(config, key) or 0) < 0
     ]
@@ -63,16 +87,32 @@ def config_problems(config: VisualizationConfig) -> list[str]:
     return found
 
 
-def _paths(config: VisualizationConfig) -> list[tuple[str, str]]:
-    """The keys whose values are no paths below the output."""
+def _path_problems(config: VisualizationConfig) -> Iterator[str]:
+    """Yield which paths lead out of the output, or to where there is something else."""
     keys = [name for name in config.__struct_fields__ if name.startswith(("dir_", "filename_"))]
-    return [(key, getattr(config, key)) for key in keys if not re.match(_RELATIVE_PATH, getattr(config, key))]
+    for key in keys:
+        value = getattr(config, key)
+        if not re.match(_RELATIVE_PATH, value):
+            yield f"{key}: {value!r} leads out of the output."
+        if len(value.encode(errors="replace")) > _MAX_PATH:
+            yield f"{key}: is longer than {_MAX_PATH} bytes."
+        if key.startswith("filename_") and not PurePosixPath(value).name:
+            yield f"{key}: {value!r} is no name of a file."
+    for key in _TABLES:
+        if getattr(config, key).lower().endswith(_OTHER_FILES):
+            yield f"{key}: {getattr(config, key)!r} is named as other files of a map are; end it in .csv."
+    files = [PurePosixPath(name) for name in (*_PRODUCTS, *(getattr(config, key) for key in _TABLES))]
+    for key, file in product(_DIRECTORIES, files):
+        if file.name and PurePosixPath(getattr(config, key)).is_relative_to(file):
+            yield f"{key}: {getattr(config, key)!r} is no directory, as {file} is a file of the result."
 
 
 def _problems_of(statistic: Statistic) -> list[str]:
     found = []
     if not re.fullmatch(r"[\w.-][\w. -]*", statistic.name) or statistic.name in {".", ".."}:
         found.append(f"name: {statistic.name!r} cannot be a directory's name; use letters, digits, - and _.")
+    if len(statistic.name) > _MAX_NAME:
+        found.append(f"name: is longer than {_MAX_NAME} characters.")
     for key, value, known in (
         ("aggregation_method", statistic.aggregation_method, AGGREGATIONS),
         ("resampling_method", statistic.resampling_method, RESAMPLINGS),
@@ -85,9 +125,9 @@ def _problems_of(statistic: Statistic) -> list[str]:
     if not statistic.palette:
         found.append("palette: has no colour.")
     found += [
-        f"z_config: {level!r} is no level."
+        f"z_config: {level!r} is no level; give a number from 0 to {MAX_LEVEL}, as 5."
         for level in statistic.z_config
-        if not re.fullmatch("[0-9]{1,2}", level)
+        if level not in map(str, range(MAX_LEVEL + 1))
     ]
     ranges = {f"z_config.{level}.val_range": each.val_range for level, each in statistic.z_config.items()}
     for key, (low, high) in _given({"val_range": statistic.val_range} | ranges):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -37,7 +37,7 @@ def read_config(
         )
     except msgspec.ValidationError as exc:
         raise InvalidRecipeError(f"{name}: {_explain(str(exc))}") from exc
-    except msgspec.DecodeError as exc:
+    except (msgspec.DecodeError, RecursionError) as exc:
         raise InvalidRecipeError(f"{name}: is no JSON ({exc}).") from exc
     for problem in chain(config_problems(config), _grid_problems(config, recipe)):
         raise InvalidRecipeError(f"{name}: {problem}")
@@ -101,4 +101,19 @@ def _explain(message: str) -> str:
     if missing := re.match(r"Object missing required field `([^`]*)`(?: - at `\$(.*)`)?", message):
         return f"{((missing[2] or '') + '.' + missing[1]).lstrip('.')}: is missing."
     words, _, place = message.partition(" - at `$")
-    return f"{place.strip('.`') or 'the file'}: {words[0].lower()}{words[1:]}."
+    place = place.strip(".`")
+    hint = f"; possible here: {', '.join(_choices(place))}" if "enum value" in words else ""
+    return f"{place or 'the file'}: {words[0].lower()}{words[1:].rstrip('.')}{hint}."
+
+
+def _choices(place: str) -> list[str]:
+    """The words that a value at a place, as `statistics[0].weight_by`, is one of."""
+    kind: Any = Statistic if place.startswith("statistics[") else VisualizationConfig
+    key = re.sub(r"\[.*", "", place.rpartition("].")[2] if kind is Statistic else place)
+    words: list[str] = []
+    pending = [get_type_hints(kind)[key]]
+    while pending:
+        each = pending.pop()
+        words += get_args(each) if get_origin(each) is Literal else []
+        pending += () if get_origin(each) is Literal else get_args(each)
+    return words

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,7 +73,7 @@ def write_products(  # noqa: PLR0917  one place calls it
         made += _shown(output, config, description, _painter(roots, config, ranges, colors))
     if (output / config.dir_3dtiles / "tileset.json").is_file():
         made.append(Product(f"{config.dir_3dtiles}/tileset.json", "application/json", "3D Tiles", "data"))
-    assets = {each.path: Asset(each.path, each.media_type, each.title, (each.role,)) for each in made}
+    assets = {each.path: Asset(quote(each.path), each.media_type, each.title, (each.role,)) for each in made}
     item = build_item(description, assets, identifier=identifier_of(config.title), created=created)
     (output / "item.json").write_text(json.dumps(item, indent=1) + "\n", encoding="utf-8")
     if (output / "preview.png").is_file():
@@ -85,7 +86,7 @@ def _add_page(
     if not can_write_page():
         warn("index.html is left out: OpenLayers is not installed here; scripts/openlayers installs it")
         return
-    linked = [File(each.title, each.path) for each in made if each.role != "thumbnail"]
+    linked = [File(each.title, quote(each.path)) for each in made if each.role != "thumbnail"]
     write_page(description, [*linked, File("STAC item", "item.json")], output)
 
 

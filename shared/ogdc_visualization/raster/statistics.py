@@ -62,7 +62,7 @@ def _values(statistic: Statistic, pieces: Pieces, columns: Mapping[str, Values],
 def aggregate(values: Values, cell: NDArray[np.int64], method: str, size: int) -> Values:
     """Return, for each of `size` cells, the aggregate of its values as pandas has it; 0 where that is none.
 
-    NaN values are left out. Values of one cell are taken in the order given.
+    NaN values are left out. Values of one cell are taken in the order given. What no float holds is infinite.
     """
     known = ~np.isnan(values)
     values, cell = values[known], cell[known]
@@ -71,7 +71,9 @@ def aggregate(values: Values, cell: NDArray[np.int64], method: str, size: int) -
         order = np.argsort(cell, kind="stable")
         values, cell = values[order], cell[order]
         start = np.flatnonzero(np.append(True, cell[1:] != cell[:-1]))
-        result[cell[start]] = np.nan_to_num(_METHODS[method](values, start))
+        with np.errstate(over="ignore"):  # told of where tiles are written
+            found = _METHODS[method](values, start)
+        result[cell[start]] = np.where(np.isnan(found), 0, found)
     return result
 
 

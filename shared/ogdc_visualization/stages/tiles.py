@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ogdc_shared.errors import InputError
 from ogdc_shared.visualization.config import VisualizationConfig
 from ogdc_visualization.grid import Grid, Tile
 from ogdc_visualization.pyramid import Polygons
@@ -54,8 +55,17 @@ class TileFiles:
             self.tileset.add(tile, polygons)
 
     def raster(self, tile: Tile, bands: NDArray[np.float64]) -> None:
-        """Write the raster of a tile, and its pictures of which nothing waits for other tiles."""
+        """Write the raster of a tile, and its pictures of which nothing waits for other tiles.
+
+        Raises:
+            InputError: a cell of it is more than 64 bits hold.
+        """
         config, bounds, started = self._config, self._grid.bounds(tile), time.time()
+        for statistic, band in zip(config.statistics, bands, strict=True):
+            if not np.isfinite(band).all():
+                raise InputError(
+                    f"{tile}: a cell of {statistic.name!r} is larger than floats of 64 bits are."
+                )
         self.tiles.setdefault(tile.z, []).append((tile.x, tile.y))
         path = tile_path(self.output, config, config.dir_geotiff, tile, ".tif")
         write_geotiff(path, bands, bounds, self._grid.crs, config.statistics)

@@ -18,6 +18,7 @@ from ogdc_shared.visualization.config import TILE_MATRIX_SETS, Statistic, Visual
 from ogdc_shared.visualization.reading import read_config, render_config
 from ogdc_visualization.grid import by_morecantile, load_grid
 from ogdc_visualization.stages.feature_store import FeatureStore
+from ogdc_visualization.tile_files import tile_template
 
 SIDE = 8_000_200.0
 
@@ -187,7 +188,30 @@ def test_the_documentation_has_every_key_with_its_default() -> None:
         ({"simplify_tolerance": -1}, "simplify_tolerance: -1.0 is negative"),
         ({"geometricError": -1}, "geometricError: -1.0 is negative"),
         ({"ext_input": ""}, "ext_input: is empty"),
-        ({"ext_web_tiles": ".jpg"}, "ext_web_tiles: invalid enum value '.jpg'"),
+        ({"ext_web_tiles": ".jpg"}, "ext_web_tiles: invalid enum value '.jpg'; possible here: .png."),
+        (
+            {"deduplicate_keep_rules": [["area", "best"]]},
+            "deduplicate_keep_rules[0][1]: invalid enum value 'best'; possible here: larger, smaller.",
+        ),
+        (
+            {"statistics": [{"name": "a", "weight_by": "length"}]},
+            "statistics[0].weight_by: invalid enum value 'length'; possible here: count, area.",
+        ),
+        ({"z_coord": -1e7}, "z_coord: -10000000.0 is no height"),
+        ({"title": "A\0map"}, "title: holds a character that no document can have"),
+        ({"dir_staged": "ä" * 128}, "dir_staged: is longer than 255 bytes"),
+        ({"filename_config": "."}, "filename_config: '.' is no name of a file"),
+        (
+            {"filename_rasters_summary": "item.json"},
+            "filename_rasters_summary: 'item.json' is named as",
+        ),
+        ({"dir_geotiff": "./preview.png/x"}, "dir_geotiff: './preview.png/x' is no directory"),
+        ({"filename_rasters_summary": "geotiff"}, "dir_geotiff: 'geotiff' is no directory, as geotiff is a"),
+        ({"statistics": [{"name": "a" * 101}]}, "statistics[0].name: is longer than 100 characters"),
+        (
+            {"statistics": [{"name": "a", "z_config": {"03": {}}}]},
+            "statistics[0].z_config: '03' is no level; give a number from 0 to 23",
+        ),
         ({"prop_area": "Staging_Tile"}, "prop_tile: 'staging_tile' is that of prop_area, too"),
         ({"filename_config": "rasters_summary.csv"}, "filename_config: 'rasters_summary.csv' is that of"),
         ({"statistics": []}, "statistics: there is none"),
@@ -206,3 +230,14 @@ def test_values_that_cannot_be_used_are_named_by_their_keys(keys: dict[str, Any]
     with pytest.raises(InvalidRecipeError) as refused:
         read_config(json.dumps(keys))
     assert f"config.json: {problem}" in str(refused.value)
+
+
+def test_json_too_deep_to_be_read_is_refused() -> None:
+    with pytest.raises(InvalidRecipeError, match=r"config\.json: is no JSON"):
+        read_config("[" * 100_000)
+
+
+def test_urls_of_tiles_are_quoted_but_for_what_stands_for_numbers() -> None:
+    config = read_config('{"dir_web_tiles": "maps #1/{z}%41"}')
+    found = tile_template(config, config.dir_web_tiles, ".png", style="a b")
+    assert found == "maps%20%231/%7Bz%7D%2541/a%20b/WGS1984Quad/{z}/{x}/{y}.png"

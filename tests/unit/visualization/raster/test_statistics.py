@@ -28,3 +28,7 @@ def test_a_cell_has_the_aggregate_of_its_values_in_their_order(
 ) -> None:
     alone = 0 if method in {"var", "std"} else of([5.0])
     assert aggregate(VALUES, CELL, method, 4) == pytest.approx([alone, 0, of([3.0, 4.0, 1.0, 3.0]), 0])
+
+
+def test_what_is_larger_than_floats_are_is_no_finite_value() -> None:
+    assert aggregate(np.array([1e308, 1e308]), np.array([0, 0]), "sum", 1).tolist() == [np.inf]

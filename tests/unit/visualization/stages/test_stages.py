@@ -580,3 +580,10 @@ def test_a_map_by_the_defaults_is_made(tmp_path: Path) -> None:
     result, _ = run(defaults, tmp_path / "inputs", tmp_path / "work", apart=False)
     with rasterio.open(next((result / "geotiff/WGS1984Quad/2").rglob("*.tif"))) as file:
         assert file.descriptions == ("polygon_count", "coverage")
+
+
+def test_sums_that_no_float_holds_are_refused_by_their_statistic(tmp_path: Path) -> None:
+    write_input(tmp_path / "inputs/a.gpkg", [shapely.box(0, 0, 1, 1)] * 2, depth=[1e308, 1e308])
+    depth = {"name": "depth", "weight_by": "area", "property": "depth"}
+    with pytest.raises(InputError, match=r"Tile\(.*\): a cell of 'depth' is larger than floats"):
+        run(config(statistics=[depth]), tmp_path / "inputs", tmp_path / "work", apart=False)
