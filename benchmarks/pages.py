@@ -14,11 +14,13 @@ from benchmarks.browser import new_tab, open_browser, seconds_from, seconds_unti
 from benchmarks.figures import Baseline, Figure, at_most
 from benchmarks.many_inputs import write_recipe
 from benchmarks.records import BUNDLE_HEADERS, fill_runs, record_phases, record_run, submit_run
+from benchmarks.service import Service
 from benchmarks.site import Site
 from ogdc_shared.recipe.bundle import pack
 
 _RUNS = 1_000_000
 _PARTITIONS = 5_000
+_ANSWERS = 20
 _A_ROW = "() => document.querySelector('tbody tr')"
 _ALL_CELLS = f"""() => {{
   const asked = performance.getEntriesByType('resource').filter((each) => each.name.includes('/partitions?'));
@@ -38,19 +40,21 @@ def measure_list(bench: Bench) -> list[Figure]:
         few = parts.enter_context(Site(bench.new_directory()))
         many = parts.enter_context(Site(bench.new_directory()))
         browser = parts.enter_context(open_browser())
-        urls = {}
+        urls, services = {}, {}
         for number, site in ((50, few), (_RUNS, many)):
             record_run(site.database, tasks=1)
             fill_runs(site.settings, number)
-            service = parts.enter_context(site.service("status"))
-            service.ask("GET", "/runs")
-            urls[number] = f"{service.url}/ui/"
+            services[number] = parts.enter_context(site.service("status"))
+            services[number].ask("GET", "/runs")
+            urls[number] = f"{services[number].url}/ui/"
         taken = bench.in_turns({number: partial(_open, browser, url, _A_ROW) for number, url in urls.items()})
-        older = bench.in_turns({"failed": partial(_open, browser, f"{urls[_RUNS]}?status=Failed", _A_ROW)})
+        asked = bench.in_turns({number: partial(_ask, service) for number, service in services.items()})
+        failed = bench.in_turns({"failed": partial(_open, browser, f"{urls[_RUNS]}?status=Failed", _A_ROW)})
     fifty = Baseline("a list of 50 runs", median(taken[50]))
     return [
         Figure(f"list of {_RUNS:,} runs: first row painted", "ms", taken[_RUNS], at_most(300), fifty),
-        Figure(f"list of {_RUNS:,} runs: those that failed", "ms", older["failed"], at_most(300), fifty),
+        Figure(f"list of {_RUNS:,} runs: those that failed", "ms", failed["failed"], at_most(300), fifty),
+        Figure(f"GET /runs of {_RUNS:,}", "ms", asked[_RUNS], None, Baseline("50 runs", median(asked[50]))),
     ]
 
 
@@ -100,6 +104,16 @@ def measure_change(bench: Bench) -> list[Figure]:
                 record_phases(bench.site.database, name, "Succeeded", ["Succeeded"])
                 taken.append(seconds_from(page, time.time(), _SUCCEEDED))
     return [Figure("from the record of a run's end to the page", "s", tuple(taken), goal=at_most(3))]
+
+
+def _ask(service: Service) -> float:
+    """Milliseconds of an answer, of many the median."""
+    taken = []
+    for _ in range(_ANSWERS):
+        start = time.perf_counter()
+        service.ask("GET", "/runs")
+        taken.append(1000 * (time.perf_counter() - start))
+    return median(taken)
 
 
 def _open(browser: Any, url: str, is_there: str) -> float:

@@ -24,6 +24,7 @@ if CHROMIUM is None:
 
 STEP_MS = 120_000
 """What a step may take on a busy machine."""
+DESK = {"width": 1200, "height": 900}
 expect = playwright.expect
 expect.set_options(timeout=STEP_MS)
 
@@ -42,7 +43,7 @@ def open_browser() -> Iterator[Any]:
 @contextmanager
 def open_tab(browser: Any) -> Iterator[Any]:
     """Open a tab in which no script fails, no policy is violated, and nobody else is asked."""
-    with browser.new_context(viewport={"width": 1200, "height": 900}) as context:
+    with browser.new_context(viewport=DESK) as context:
         context.set_default_timeout(STEP_MS)
         page = context.new_page()
         troubles: list[str] = []
@@ -84,6 +85,14 @@ def check_accessible(page: Any) -> None:
     tags = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}}
     found = Axe().run(page, options=tags)
     assert found.violations_count == 0, found.generate_report()
+
+
+def check_view(page: Any) -> None:
+    """It is accessible, on a desk and on a phone, where it fits."""
+    check_accessible(page)
+    check_fits(page)
+    check_accessible(page)
+    page.set_viewport_size(DESK)
 
 
 def check_fits(page: Any, width: int = 360) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from support.browsing import check_accessible, check_fits, expect, submitted
+from support.browsing import check_accessible, check_fits, check_view, expect, submitted
 from support.http import Answer, FileServer
 from support.stack import Stack, wait_until
 
@@ -201,9 +201,8 @@ def test_each_view_is_accessible_and_fits_on_a_phone(
 ) -> None:
     page.goto(f"{stack.url}/ui/?run={mapped}{VIEWS[view]}")
     expect(page.locator("main")).to_contain_text(READY[view])
-    check_accessible(page)
+    check_view(page)
     check_fits(page)
-    check_accessible(page)
     shoot(page, f"phone-{view}")
 
 

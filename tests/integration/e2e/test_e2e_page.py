@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from support.answers import run_fields
-from support.browsing import check_accessible, expect, made_up, submitted
+from support.browsing import check_accessible, check_fits, check_view, expect, made_up, submitted
 from support.http import Answer, FileServer
 from support.oidc_provider import CLI_CLIENT, OidcProvider
 from support.stack import Stack, wait_until
@@ -49,7 +49,7 @@ def test_a_run_is_shown_live_from_its_beginning_to_its_files(
     given = page.get_by_role("region", name="Parameters that its commands got")
     expect(given.get_by_role("row", name="LABEL")).to_contain_text(HOSTILE)
     expect(given.get_by_role("row", name="YEARS")).to_contain_text("[1979]")
-    check_accessible(page)
+    check_view(page)
     shoot(page, "running")
     released.set()
     expect(status).to_contain_text("Succeeded")
@@ -85,16 +85,15 @@ def test_a_failure_comes_first_with_what_the_command_wrote(
     expect(failure.get_by_role("region", name="What it wrote")).to_have_text(f"{HOSTILE} is missing")
     expect(page.get_by_role("region", name="Warnings before it failed")).to_contain_text("left nothing")
     assert failure.bounding_box()["y"] < 900, "one has to scroll to see it"
-    check_accessible(page)
+    check_view(page)
     shoot(page, "failed")
+    check_fits(page)
+    shoot(page, "failed-phone")
     page.get_by_role("button", name="Retry").click()
     with page.expect_response(re.compile("/retry$")) as retried:
         page.get_by_role("alertdialog").get_by_role("button", name="Retry").click()
     assert retried.value.status == 200
     expect(failure).to_be_visible()
-    page.set_viewport_size({"width": 360, "height": 800})
-    assert page.evaluate("document.documentElement.scrollWidth") <= 360
-    shoot(page, "failed-phone")
 
 
 def test_a_run_is_cancelled_after_it_was_asked_once_more(
@@ -148,7 +147,7 @@ def test_filters_stand_in_the_address(page: Any, stack: Stack, recipe: Any, shoo
         stack.wait(name)
     page.goto(f"{stack.url}/ui/")
     expect(page.get_by_role("link", name=good)).to_be_visible()
-    check_accessible(page)
+    check_view(page)
     shoot(page, "list")
     page.get_by_label("Status").select_option("Failed")
     expect(page.get_by_role("link", name=good)).to_have_count(0)
@@ -250,7 +249,7 @@ def test_who_is_not_known_logs_in_with_a_token(page: Any, stack: Stack) -> None:
     page.goto(f"{stack.url}/ui/?run=theirs")
     for token in ("wrong", "ogdc_right"):
         expect(page.get_by_role("heading", name="Log in")).to_be_visible()
-        check_accessible(page)
+        check_view(page)
         page.get_by_label("An API token").fill(token)
         page.keyboard.press("Enter")
     expect(page.get_by_text("anna (viewer)")).to_be_visible()
