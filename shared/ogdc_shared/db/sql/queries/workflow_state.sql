@@ -44,8 +44,8 @@ WITH old AS MATERIALIZED (
         partitions = coalesce(partitions, %(partitions)s),
         input_files = coalesce(input_files, %(input_files)s),
         input_bytes = coalesce(input_bytes, %(input_bytes)s),
-        warnings = coalesce(CASE WHEN old.current THEN %(warnings)s::jsonb END, warnings, %(warnings)s::jsonb),
-        package = coalesce(package, %(package)s::jsonb)
+        warnings = coalesce(CASE WHEN old.current THEN %(warnings)s::jsonb END, warnings, %(warnings)s),
+        package = coalesce(package, %(package)s)
     FROM old
     WHERE runs.id = old.id
         AND coalesce(old.workflow_uid, %(uid)s) = %(uid)s
@@ -55,27 +55,27 @@ WITH old AS MATERIALIZED (
         AND (runs.workflow_uid, runs.resource_version, runs.tasks_version, runs.deleted_at)
             IS NOT DISTINCT FROM (old.workflow_uid, old.resource_version, old.tasks_version, old.deleted_at)
     RETURNING runs.id, runs.status, old.tells
-), given AS MATERIALIZED (
+), sent AS MATERIALIZED (
     SELECT run.id AS run_id, task.*
     FROM run, json_to_recordset(%(tasks)s) AS task (
         node_id text, name text, template text, partition integer, phase text, message text, progress text,
         exit_code integer, started_at timestamptz, finished_at timestamptz
     )
     WHERE run.tells
-), missing AS (
+), gone AS (
     DELETE FROM tasks
     WHERE run_id = (SELECT id FROM run WHERE tells)
         AND CASE WHEN %(base_version)s::bigint IS NULL
-            THEN node_id NOT IN (SELECT node_id FROM given)
+            THEN node_id NOT IN (SELECT node_id FROM sent)
             ELSE node_id = ANY(%(removed)s::text[])
         END
-), written AS (
+), put AS (
     INSERT INTO tasks
-    SELECT * FROM given
+    SELECT * FROM sent
     EXCEPT
     SELECT * FROM tasks
     WHERE run_id = (SELECT id FROM run)
-        AND (%(base_version)s::bigint IS NULL OR node_id IN (SELECT node_id FROM given))
+        AND (%(base_version)s::bigint IS NULL OR node_id IN (SELECT node_id FROM sent))
     ON CONFLICT (run_id, node_id) DO UPDATE SET
         (name, template, partition, phase, message, progress, exit_code, started_at, finished_at) = (
             excluded.name, excluded.template, excluded.partition, excluded.phase, excluded.message, excluded.progress,
