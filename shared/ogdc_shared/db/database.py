@@ -74,8 +74,10 @@ class Database:
             autocommit=True,
         )
         conn.adapters.register_dumper(str, _TextDumper)
+        # Where PostgreSQL expects millions of rows it compiles a statement that then finds none.
         conn.execute(
-            "SELECT set_config('timezone', 'UTC', false), set_config('statement_timeout', %s, false)",
+            "SELECT set_config('timezone', 'UTC', false), set_config('jit', 'off', false),"
+            " set_config('statement_timeout', %s, false)",
             (f"{STATEMENT_SECONDS}s",),
         )
         return conn

@@ -122,7 +122,9 @@ class JobFilter(NamedTuple):
     recipes: list[str] | None = None
     """Their ids."""
     statuses: list[str] | None = None
-    """`processes.jobs.JobStatus`."""
+    """Those of runs that nobody has cancelled."""
+    cancelled: bool = False
+    """Whether those that somebody has, too; heeded with `statuses`."""
     begin: datetime | None = None
     """Submitted then, or later."""
     end: datetime | None = None
@@ -193,8 +195,7 @@ def list_runs(
         },
         prepare=False,  # planned anew each time: which index is best depends on the filters given
     ).fetchall()
-    runs = found[:limit]
-    return RunPage(runs=runs, next=_cursor_after(runs[-1]) if len(found) > limit else None)
+    return _page(found, limit=limit)
 
 
 def list_jobs(conn: Connection, wanted: JobFilter, *, limit: int, before: str | None) -> RunPage:
@@ -206,8 +207,7 @@ def list_jobs(conn: Connection, wanted: JobFilter, *, limit: int, before: str | 
     time, last_id = _read_cursor(before) if before else (None, None)
     page = {"before_time": time, "before_id": last_id, "limit": limit + 1}
     found = _select(conn, "where_jobs", wanted._asdict() | page, prepare=False).fetchall()
-    runs = found[:limit]
-    return RunPage(runs=runs, next=_cursor_after(runs[-1]) if len(found) > limit else None)
+    return _page(found, limit=limit)
 
 
 def get_warnings(conn: Connection, run_id: UUID) -> RunWarnings:
@@ -268,6 +268,12 @@ def _changes(conn: Connection, query: str, parameters: dict[str, Any]) -> bool:
 def _beginning(text: str) -> str:
     """Write what LIKE takes for everything that begins so."""
     return re.sub(r"([\\%_])", r"\\\1", text) + "%"
+
+
+def _page(found: list[Run], *, limit: int) -> RunPage:
+    """Make a page of what was found, one more than is wanted where there is another page."""
+    runs = found[:limit]
+    return RunPage(runs=runs, next=_cursor_after(runs[-1]) if len(found) > limit else None)
 
 
 def _cursor_after(run: Run) -> str:

@@ -18,7 +18,7 @@ from ogdc_shared.errors import (
     ResultNotReadyError,
     UnknownRunError,
 )
-from ogdc_shared.phases import TERMINAL_PHASES, Phase
+from ogdc_shared.phases import RUN_STATUSES, TERMINAL_PHASES, Phase
 
 if TYPE_CHECKING:
     from ogdc_shared.auth.caller import Caller
@@ -119,7 +119,16 @@ def job_filter(
     if wrong := {*wanted} - {*JobStatus}:
         raise InvalidRequestError(f"status={min(wrong)!r:.100}: give one of {', '.join(JobStatus)}.")
     begin, end = read_interval(interval) if interval is not None else (None, None)
-    return JobFilter(_listed(recipes) or None, wanted or None, begin, end, min_seconds, max_seconds)
+    of_runs = [str(phase) for phase in RUN_STATUSES if _STATUS.get(phase, JobStatus.FAILED) in wanted]
+    return JobFilter(
+        recipes=_listed(recipes) or None,
+        statuses=of_runs if wanted else None,
+        cancelled=JobStatus.DISMISSED in wanted,
+        begin=begin,
+        end=end,
+        min_seconds=min_seconds,
+        max_seconds=max_seconds,
+    )
 
 
 def _listed(given: list[str]) -> list[str]:

@@ -130,7 +130,9 @@ def announce(conn: Connection, *, name: str | None = None, limit: int = 1000, to
     Returns:
         How many deliveries that makes.
     """
-    return conn.execute(_sql("announce"), {"name": name, "limit": limit, "to_sink": to_sink}).rowcount
+    found = _sql("find_ends" if name is None else "find_end")
+    wanted = {"name": name, "limit": limit, "to_sink": to_sink}
+    return conn.execute(found + b"\n" + _sql("announce"), wanted).rowcount
 
 
 def forget_end(conn: Connection, name: str) -> None:

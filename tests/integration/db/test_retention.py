@@ -60,6 +60,13 @@ def test_old_runs_go_but_for_the_newest_that_has_succeeded_with_each_type_of_out
     assert marked(conn, run_days=100) == {"first": "run", "failed": "run"}
 
 
+def test_a_run_of_which_a_package_was_published_stays(conn):
+    for name, days in (("sent", 90), ("newer", 1)):
+        run(conn, name, days=days)
+    conn.execute("UPDATE runs SET package = '{}' WHERE name = 'sent'")
+    assert marked(conn, run_days=30) == {}
+
+
 def test_runs_behind_the_newest_of_their_recipe_go(conn):
     for number in range(6):
         run(conn, f"r-{number}", days=number, phase="Failed")

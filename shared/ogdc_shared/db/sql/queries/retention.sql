@@ -42,9 +42,10 @@ WITH found AS (
         AND logs_removed_at IS NULL AND removing IS NULL
 
 -- name: but_kept
--- What is published is of the newest run that has succeeded with such an output; what a run has taken is of another, and
--- its provenance says so. As long as it is not known what is taken, nothing is removed.
+-- What is published is of the newest run that has succeeded with such an output, and a package of its run for good; what a
+-- run has taken is of another, and its provenance says so. As long as it is not known what is taken, nothing is removed.
         AND NOT EXISTS (SELECT FROM runs AS taking WHERE taking.recipe_id = %(recipe_id)s AND taking.reused_from IS NULL)
+        AND package IS NULL
         AND (status <> 'Succeeded' OR EXISTS (
             SELECT FROM runs AS newer
             WHERE newer.recipe_id = runs.recipe_id AND newer.output_type = runs.output_type AND newer.status = 'Succeeded'

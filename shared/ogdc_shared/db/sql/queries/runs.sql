@@ -74,23 +74,28 @@ WHERE runs.job_removed_at IS NULL
     AND (%(recipes)s::text[] IS NULL OR runs.recipe_id = ANY(%(recipes)s))
     AND (
         %(statuses)s::text[] IS NULL
-        OR CASE
-            WHEN runs.cancelled_at IS NOT NULL THEN 'dismissed'
-            WHEN runs.status = 'Pending' THEN 'accepted'
-            WHEN runs.status = 'Running' THEN 'running'
-            WHEN runs.status = 'Succeeded' THEN 'successful'
-            ELSE 'failed'
-        END = ANY(%(statuses)s)
+        OR (runs.status = ANY(%(statuses)s) AND runs.cancelled_at IS NULL)
+        OR (%(cancelled)s AND runs.cancelled_at IS NOT NULL)
     )
     AND (%(begin)s::timestamptz IS NULL OR runs.submitted_at >= %(begin)s)
     AND (%(end)s::timestamptz IS NULL OR runs.submitted_at <= %(end)s)
     AND (
         %(min_seconds)s::float8 IS NULL
-        OR coalesce(runs.finished_at, now()) - coalesce(runs.started_at, runs.submitted_at) >= make_interval(secs => %(min_seconds)s)
+        OR coalesce(runs.finished_at, runs.deleted_at) - coalesce(runs.started_at, runs.submitted_at)
+            >= make_interval(secs => %(min_seconds)s)
+        OR (
+            runs.status IN ('Pending', 'Running')
+            AND now() - coalesce(runs.started_at, runs.submitted_at) >= make_interval(secs => %(min_seconds)s)
+        )
     )
     AND (
         %(max_seconds)s::float8 IS NULL
-        OR coalesce(runs.finished_at, now()) - coalesce(runs.started_at, runs.submitted_at) <= make_interval(secs => %(max_seconds)s)
+        OR coalesce(runs.finished_at, runs.deleted_at) - coalesce(runs.started_at, runs.submitted_at)
+            <= make_interval(secs => %(max_seconds)s)
+        OR (
+            runs.status IN ('Pending', 'Running')
+            AND now() - coalesce(runs.started_at, runs.submitted_at) <= make_interval(secs => %(max_seconds)s)
+        )
     )
     AND (
         %(before_time)s::timestamptz IS NULL

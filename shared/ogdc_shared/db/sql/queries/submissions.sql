@@ -28,10 +28,22 @@ LIMIT 5
 -- name: find_place_holders
 -- The other runs that publish, or have published, to a recipe's place on the workflow volume.
 SELECT
-    min(name) FILTER (WHERE status IN ('Pending', 'Running')) AS running,
-    min(name) FILTER (WHERE status = 'Succeeded') AS published
-FROM runs
-WHERE recipe_id = %(recipe_id)s AND output_type = ANY(%(exclusive)s) AND name IS DISTINCT FROM %(but)s
+    (
+        SELECT name FROM runs
+        WHERE recipe_id = %(recipe_id)s AND output_type = ANY(%(exclusive)s) AND name IS DISTINCT FROM %(but)s
+            AND status IN ('Pending', 'Running')
+        LIMIT 1
+    ) AS running,
+    (
+        SELECT newest.name FROM unnest(%(exclusive)s) AS exclusive, LATERAL (
+            SELECT name FROM runs
+            WHERE recipe_id = %(recipe_id)s AND output_type = exclusive AND name IS DISTINCT FROM %(but)s
+                AND status = 'Succeeded'
+            ORDER BY submitted_at DESC
+            LIMIT 1
+        ) AS newest
+        LIMIT 1
+    ) AS published
 
 -- name: count_unfinished
 SELECT count(*) FILTER (WHERE status = 'Running'), count(*) FILTER (WHERE status = 'Pending')

@@ -46,14 +46,25 @@ WHERE deliveries.webhook_id = %(webhook_id)s
 ORDER BY deliveries.created_at DESC, deliveries.id
 LIMIT %(limit)s
 
--- name: announce
--- Ends that were not announced yet: each becomes a delivery to every webhook that is for it, and to the sink.
+-- name: find_end
+-- Of one run, where it was not announced yet; to be followed by `announce`, as the next is.
 WITH found AS (
-    SELECT id, name FROM runs
+    SELECT id FROM runs
     WHERE status IN ('Succeeded', 'Failed', 'Error') AND coalesce(announced, '') NOT IN (status, 'Unknown')
-        AND name = coalesce(%(name)s, name)
+        AND name = %(name)s
+    FOR NO KEY UPDATE SKIP LOCKED
+
+-- name: find_ends
+-- Sorted as the index is that has these alone: PostgreSQL takes most runs for such, and would look through all of them.
+WITH found AS (
+    SELECT id FROM runs
+    WHERE status IN ('Succeeded', 'Failed', 'Error') AND coalesce(announced, '') NOT IN (status, 'Unknown')
+    ORDER BY id
     LIMIT %(limit)s
     FOR NO KEY UPDATE SKIP LOCKED
+
+-- name: announce
+-- Each end becomes a delivery to every webhook that is for it, and to the sink.
 ), ended AS (
     UPDATE runs SET announced = status
     FROM found
