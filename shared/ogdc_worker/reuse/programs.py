@@ -14,7 +14,7 @@ import sys
 
 from ogdc_shared.digests import digest
 from ogdc_shared.fast_typing import TYPE_CHECKING
-from ogdc_shared.layout import COMMAND_VARIABLE, IMAGE
+from ogdc_shared.layout import COMMAND_VARIABLE, IMAGE, INPUT_DIR, OUTPUT_DIR
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,6 +30,8 @@ _LIBRARIES = (
     *("/usr/share/proj", "/var/lib/dpkg/status", "/lib/apk/db/installed", "/var/lib/rpm", "/etc/ld.so.cache"),
 )
 _IN_PREFIX = ("conda-meta", "lib", "share/gdal", "share/proj")
+_DATA = (f"{INPUT_DIR}/", f"{OUTPUT_DIR}/")
+"""What commands hand on: the key has it by inputs and commands, and it is there only once they ran."""
 _MAX_FILES = 5000
 """Of one directory of the user's own."""
 
@@ -102,6 +104,8 @@ def _named(word: str, path: list[str]) -> Iterator[str]:
     """Yield the state of the file that a word names, where it names one."""
     places = [word] if word.startswith("/") else [f"{directory}/{word}" for directory in path]
     if "/" in word.lstrip("/") and not word.startswith("/"):
+        return
+    if word.startswith(_DATA) and ".." not in word.split("/"):
         return
     for place in places:
         if os.path.isfile(place):

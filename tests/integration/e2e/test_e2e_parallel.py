@@ -356,3 +356,14 @@ def test_a_run_takes_from_an_earlier_one_what_did_not_change(
     listed = stack.cli("status", "--partitions", "--json", name).json()["partition_list"]
     assert {each["phase"] for each in listed} == {"Reused", "Succeeded"}
     assert f"reused from run {next((tmp_path / '1').iterdir()).name}" in str(listed)
+
+
+def test_a_run_takes_the_results_of_commands_that_name_the_files_they_read_and_write(
+    stack: Stack, recipe: MakeRecipe, tmp_path: Path
+) -> None:
+    lines = ["cp /input_dir/0.txt /output_dir/a.txt", "tr 0-9 a-j < /input_dir/a.txt > /output_dir/b.txt"]
+    named = recipe("named", *lines, files=numbers(1), enabled=False)
+    results = [made(stack, named, tmp_path / each) for each in "12"]
+    assert results == [{"b.txt": b"a\n"}] * 2
+    [again] = [path.name for path in (tmp_path / "2").iterdir()]
+    assert stack.run(again)["partition_counts"] == {"Reused": 1}

@@ -1,0 +1,28 @@
+"""What a command names stands for what it does, but for what commands hand on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ogdc_worker.reuse import programs
+from ogdc_worker.reuse.programs import Programs
+
+
+def test_a_program_that_is_named_by_its_path_is_looked_at(tmp_path: Path) -> None:
+    before = Programs({}).named_digest(f"{tmp_path}/tool x")
+    (tmp_path / "tool").write_text("#!/bin/sh\n")
+    assert Programs({}).named_digest(f"{tmp_path}/tool x") != before
+
+
+@pytest.mark.parametrize(("name", "is_data"), [("all.tif", True), ("x/../../tool", False)])
+def test_what_commands_hand_on_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, is_data: bool
+) -> None:
+    output = tmp_path / "output_dir"
+    (output / "x").mkdir(parents=True)
+    monkeypatch.setattr(programs, "_DATA", (f"{output}/",))
+    before = Programs({}).named_digest(f"cp a {output}/{name}")
+    (output / name).write_text("data")
+    assert (Programs({}).named_digest(f"cp a {output}/{name}") == before) is is_data
