@@ -9,7 +9,8 @@ from support.stack import PROGRAM, Stack
 from support.terminal import lines, on_terminal
 
 CHATTER = (
-    r"printf '\033[2J\007first words\n'; for i in 1 2 3; do printf 'done %s0%%\r' $i; sleep 0.4; done; echo"
+    r"printf '\033[2J\007first words\n'; for i in 1 2 3; do printf 'done %s0%%\r' $i; "
+    "[ $i != 2 ] || sleep 2; done; echo"
 )
 
 
