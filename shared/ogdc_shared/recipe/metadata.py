@@ -193,8 +193,3 @@ class Metadata(Strict):
         """ORCID iD of the rights holder; None: nobody has one."""
         found = [self.rights_holder, *(creator.orcid for creator in self.creators)]
         return next((orcid for orcid in found if orcid), None)
-
-    @property
-    def asked(self) -> Party:
-        """Whom to ask."""
-        return self.contact or self.creators[0]
