@@ -15,6 +15,7 @@ from benchmarks import (
     cold_start,
     command_line,
     events,
+    growth,
     local_stack,
     logins,
     many_inputs,
@@ -24,6 +25,7 @@ from benchmarks import (
     partitions,
     result_pages,
     warm,
+    year,
 )
 from benchmarks.bench import Bench, Effort
 from benchmarks.figures import Figure
@@ -70,8 +72,12 @@ _MEASURES: Mapping[str, Callable[[Bench], list[Figure]]] = {
     "change-page": pages.measure_change,
     "log-page": result_pages.measure_log,
     "map-page": result_pages.measure_map,
+    "growth": growth.measure_growth,
+    "year": year.measure_year,
 }
-_LONG = frozenset({"large-maps", "list-page", "run-page", "change-page", "log-page", "map-page"})
+_LONG = frozenset(
+    {"large-maps", "list-page", "run-page", "change-page", "log-page", "map-page", "growth", "year"}
+)
 """Measures that have to be named, since they take long, or a browser."""
 _THOROUGH = Effort(repetitions=5, seconds=2)
 _QUICK = Effort(repetitions=3, seconds=1)

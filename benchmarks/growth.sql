@@ -35,8 +35,8 @@ FROM (
         CASE WHEN v < 0.9 THEN recipe %% %(users)s ELSE floor(%(users)s * v)::integer END AS usr,
         CASE
             WHEN NOT ended THEN CASE WHEN n %% 3 = 0 THEN 'Pending' ELSE 'Running' END
+            WHEN n %% (%(all)s / 100) = 1 THEN 'Error'
             WHEN v < 0.02 THEN 'Failed'
-            WHEN v < 0.0202 THEN 'Error'
             ELSE 'Succeeded'
         END AS phase
     FROM (
@@ -82,7 +82,9 @@ INSERT INTO webhooks (owner, url, secret, outcomes)
 SELECT id, 'https://example.org/hook', decode(repeat('ab', 32), 'hex'), '{succeeded,failed}' FROM users;
 INSERT INTO uploads (trigger_id, trigger_name, bucket, key, etag, source, event_id, object, received_at, tried_at, outcome, run_id)
 SELECT
-    triggers.id, triggers.name, 'uploads', numbered.name, md5(numbered.name), 'minio', md5(numbered.name), '{}', submitted_at,
+    triggers.id, triggers.name, 'uploads', numbered.name, md5(numbered.name), 'minio', md5(numbered.name),
+    '{"bucket": "uploads", "key": "a", "size": 1, "etag": "a", "version": null, "source": "minio", "event_id": "a", "time": null, "how": null, "store": "http://minio:9000"}',
+    submitted_at,
     submitted_at, 'started', numbered.id
 FROM (SELECT *, row_number() OVER (ORDER BY submitted_at) AS n FROM runs) AS numbered
 JOIN triggers ON triggers.name = 'trigger-' || n %% 50

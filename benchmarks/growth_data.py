@@ -37,6 +37,7 @@ def fill(conn: Connection, runs: int) -> None:
         "unfinished": UNFINISHED,
         "a_day": RUNS_A_DAY,
         "tasks": TASKS,
+        "all": runs,
     }
     conn.execute("SET session_replication_role = replica")  # nothing is checked row by row
     conn.execute("SET synchronous_commit = off")

@@ -44,6 +44,11 @@ class Service:
         self._environ = dict(environ)
         self._log = log
 
+    @property
+    def pid(self) -> int:
+        """The process id of the server; those that answer are its children."""
+        return self._process.pid
+
     def __enter__(self) -> Self:
         with self._log.open("ab") as log:
             self.started = time.perf_counter()

@@ -32,6 +32,8 @@ class Site:
 
     Attributes:
         settings: How to reach the database.
+        argo_url: Argo's base URL.
+        postgres_pid: The process id of its server.
         database: The same, connected.
     """
 
@@ -48,10 +50,10 @@ class Site:
 
     def __enter__(self) -> Self:
         with ExitStack() as parts:
-            parts.enter_context(_postgres(self._directory))
+            self.postgres_pid = parts.enter_context(_postgres(self._directory))
             parts.callback(self.database.close)
             migrate(self.database)
-            self._argo_url = parts.enter_context(_argo(self._directory))
+            self.argo_url = parts.enter_context(_argo(self._directory))
             self._parts = parts.pop_all()
         return self
 
@@ -81,7 +83,7 @@ class Site:
             "OGDC_DB_HOST": str(self.settings.host),
             "OGDC_DB_NAME": DATABASE,
             "OGDC_DB_USERNAME": USER,
-            "ARGO_WORKFLOWS_SERVICE_URL": self._argo_url,
+            "ARGO_WORKFLOWS_SERVICE_URL": self.argo_url,
             "ARGO_NAMESPACE": NAMESPACE,
             "OGDC_WORKFLOW_PVC_NAME": _CLAIM,
             "OGDC_ARTIFACT_DIR": str(self._directory / "artifacts"),
@@ -91,7 +93,7 @@ class Site:
 
 
 @contextmanager
-def _postgres(directory: Path) -> Iterator[None]:
+def _postgres(directory: Path) -> Iterator[int]:
     data, socket_dir = directory / "data", directory / "socket"
     socket_dir.mkdir(mode=0o700)
     postgres = Postgres(
@@ -102,7 +104,7 @@ def _postgres(directory: Path) -> Iterator[None]:
     )
     postgres.start()
     try:
-        yield
+        yield postgres.pid or 0
     finally:
         postgres.stop()
 

@@ -15,7 +15,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from ogdc_local.errors import DamagedStateError, StackError
 from ogdc_local.stack.binaries import Binaries
@@ -67,11 +69,21 @@ class Postgres:
     to shut down when that thread ends, which is how a killed stack leaves no server behind.
     """
 
-    def __init__(self, *, binaries: Binaries, data: Path, socket_dir: Path, log: Path) -> None:
+    def __init__(
+        self,
+        *,
+        binaries: Binaries,
+        data: Path,
+        socket_dir: Path,
+        log: Path,
+        settings: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """Nothing is started yet; `settings` are the server's own, where others than a stack's are wanted."""
         self._binaries = binaries
         self._data = data
         self._socket_dir = socket_dir
         self._log = log
+        self._settings = _SETTINGS | {"unix_socket_directories": str(socket_dir)} | dict(settings)
         self._launcher = Launcher(())
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -149,8 +161,7 @@ class Postgres:
 
     def _launch(self) -> str | None:
         """Start the server once; returns None when it is ready, else what it printed before it ended."""
-        settings = _SETTINGS | {"unix_socket_directories": str(self._socket_dir)}
-        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        options = [part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")]
         log = open_log(self._log)
         began = os.fstat(log).st_size
         try:

@@ -273,11 +273,14 @@ def _beginning(text: str) -> str:
 def _page(found: list[Run], *, limit: int) -> RunPage:
     """Make a page of what was found, one more than is wanted where there is another page."""
     runs = found[:limit]
-    return RunPage(runs=runs, next=_cursor_after(runs[-1]) if len(found) > limit else None)
+    return RunPage(
+        runs=runs, next=cursor_at(runs[-1].submitted_at, runs[-1].id) if len(found) > limit else None
+    )
 
 
-def _cursor_after(run: Run) -> str:
-    return urlsafe_b64encode(f"{run.submitted_at.isoformat()} {run.id}".encode()).decode()
+def cursor_at(submitted_at: datetime, run_id: UUID) -> str:
+    """Write the place of a run in lists, after which another page begins."""
+    return urlsafe_b64encode(f"{submitted_at.isoformat()} {run_id}".encode()).decode()
 
 
 def _read_cursor(cursor: str) -> tuple[datetime, UUID]:
