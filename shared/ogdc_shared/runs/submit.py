@@ -141,9 +141,8 @@ def _request_digest(
 ) -> str:
     """A hash of all that a request asks for; without what versions knew nothing of, as theirs."""
     given = f" {json.dumps(dict(parameters), sort_keys=True)}" if parameters else ""
-    if (
-        trigger_inputs.inputs and trigger_inputs.started_by == SUBMITTED.started_by
-    ):  # else they go with the key
+    is_linked = trigger_inputs.started_by == SUBMITTED.started_by  # those of triggers go with the key
+    if is_linked and trigger_inputs.inputs:
         given += f" linked {json.dumps([file.source for file in trigger_inputs.inputs])}"
     return hashlib.sha256(f"{source.digest()} {overwrite}{given}".encode()).hexdigest()
 
