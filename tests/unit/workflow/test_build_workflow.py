@@ -226,6 +226,7 @@ def test_heras_global_config_has_no_say(monkeypatch: pytest.MonkeyPatch) -> None
     assert build() == before
 
 
+@pytest.mark.slow
 def test_building_imports_heras_models_alone_and_leaves_the_rest_of_hera_as_it_is() -> None:
     code = (
         "import sys, ogdc_shared.workflow.build; "
