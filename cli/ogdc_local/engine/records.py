@@ -82,8 +82,9 @@ def write_changes(connection: sqlite3.Connection, change: Changes) -> None:
     )
     connection.executemany(
         "INSERT INTO edges (uid, parent, number, child)"
-        " SELECT ?1, ?2, coalesce(max(number), 0) + 1, ?3 FROM edges WHERE uid = ?1 AND parent = ?2",
-        ((change.uid, *edge) for edge in change.edges),
+        " SELECT :uid, :parent, coalesce(max(number), 0) + 1, :child FROM edges"
+        " WHERE uid = :uid AND parent = :parent",
+        ({"uid": change.uid, "parent": parent, "child": child} for parent, child in change.edges),
     )
 
 
