@@ -14,11 +14,11 @@ import msgspec
 import urllib3
 
 from ogdc_cli.login.credentials import Credentials, UserCredentials
-from ogdc_cli.login.logins import is_loopback, origin_of
+from ogdc_cli.login.logins import origin_of
 from ogdc_cli.settings import ClientSettings
 from ogdc_cli.terminal import say
 from ogdc_shared.errors import OgdcError
-from ogdc_shared.servers.proxies import proxy_of
+from ogdc_shared.servers.proxies import remote_proxy
 from ogdc_shared.structs import decoder
 from ogdc_shared.telemetry.tracing import new_trace
 from ogdc_shared.tls import checking
@@ -252,7 +252,7 @@ class Transport:
             raise self._silence(url, exc) from exc
 
     def _pool(self, url: str) -> urllib3.PoolManager:
-        proxy = _proxy(url)
+        proxy = remote_proxy(url)
         if proxy not in self._pools:
             tls = checking(self._ca_file) if self._verify_tls else {"cert_reqs": "CERT_NONE"}
             self._pools[proxy] = urllib3.ProxyManager(proxy, **tls) if proxy else urllib3.PoolManager(**tls)
@@ -323,11 +323,6 @@ def _retry_after(response: urllib3.BaseHTTPResponse) -> float | None:
         return _RETRIES.parse_retry_after(response.headers.get("Retry-After", ""))
     except urllib3.exceptions.InvalidHeader:
         return None
-
-
-def _proxy(url: str) -> str | None:
-    """The proxy that leads to a server; none to this machine itself."""
-    return None if is_loopback(url) else proxy_of(url)
 
 
 def _detail(response: urllib3.BaseHTTPResponse) -> str | None:

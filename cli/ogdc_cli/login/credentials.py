@@ -6,11 +6,12 @@ import time
 from datetime import UTC, datetime
 from typing import Protocol
 
-from ogdc_cli.login.logins import Login, is_private, key_of
+from ogdc_cli.login.logins import Login, key_of
 from ogdc_cli.login.store import LoginStore
 from ogdc_cli.settings import ClientSettings
 from ogdc_cli.terminal import one_line, say
 from ogdc_shared.errors import ConfigurationError, OgdcError
+from ogdc_shared.servers.loopback import is_private
 
 _PAUSE = 30.0
 """Seconds after which a provider that did not answer is asked again."""

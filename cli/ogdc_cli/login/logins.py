@@ -11,7 +11,6 @@ import msgspec
 from ogdc_shared.errors import ConfigurationError
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _LAST_TIME = 253_402_300_799.0
 """The end of the year 9999, beyond which no calendar goes; anybody can write any number."""
 _MAX_EARLY, _EARLY_PART = 30.0, 5
@@ -79,17 +78,6 @@ def origin_of(url: str) -> str:
     """Scheme, host and port of a URL, as they stand in it."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"
-
-
-def is_private(url: str) -> bool:
-    """Whether nobody on the way can read what is sent there: by https, or to this machine itself."""
-    scheme = urlsplit(url).scheme
-    return scheme == "https" or (scheme == "http" and is_loopback(url))
-
-
-def is_loopback(url: str) -> bool:
-    """Whether a URL leads to this machine itself."""
-    return urlsplit(url).hostname in _LOOPBACK
 
 
 def _end_of(token: str) -> float | None:

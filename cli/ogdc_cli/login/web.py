@@ -9,11 +9,12 @@ from urllib.parse import urlencode, urlsplit
 import msgspec
 import urllib3
 
-from ogdc_cli.login.logins import is_loopback, is_private, origin_of
+from ogdc_cli.login.logins import origin_of
 from ogdc_cli.login.within import within
 from ogdc_cli.settings import ClientSettings
 from ogdc_shared.errors import OgdcError
-from ogdc_shared.servers.proxies import proxy_of
+from ogdc_shared.servers.loopback import is_loopback, is_private
+from ogdc_shared.servers.proxies import remote_proxy
 from ogdc_shared.shortening import shortened
 from ogdc_shared.tls import checking
 
@@ -125,7 +126,7 @@ class Web:
         tls = checking(self._settings.ca_file)
         if is_loopback(url) and not self._settings.verify_tls:
             tls = {"cert_reqs": "CERT_NONE"}
-        proxy = None if is_loopback(url) else proxy_of(url)
+        proxy = remote_proxy(url)
         return urllib3.ProxyManager(proxy, **tls) if proxy else urllib3.PoolManager(**tls)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from urllib.parse import quote, urlsplit
 
 from ogdc_shared.errors import InvalidRequestError
+from ogdc_shared.servers.loopback import is_loopback, is_private
 
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _TEST_WORDS = frozenset({"dev", "sandbox", "stage", "staging", "test"})
 
 
@@ -18,7 +18,7 @@ def checked_url(url: str) -> str:
     """
     try:
         parts = urlsplit(url.rstrip("/"))
-        is_safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
+        is_safe = is_private(url)
         has_port = parts.port is None or parts.port > 0
     except ValueError:
         is_safe = has_port = False
@@ -31,16 +31,11 @@ def checked_url(url: str) -> str:
     return parts.geturl()
 
 
-def is_loopback(url: str) -> bool:
-    """Whether a node is on this machine."""
-    return urlsplit(url).hostname in _LOOPBACK
-
-
 def is_production(url: str) -> bool:
     """Whether what is published there is for ever: all nodes but those of this machine, and for tests."""
     host = urlsplit(url).hostname or ""
     words = {word for label in host.split(".") for word in label.split("-")}
-    return host not in _LOOPBACK and not words & _TEST_WORDS
+    return not is_loopback(url) and not words & _TEST_WORDS
 
 
 def is_metacat(url: str) -> bool:

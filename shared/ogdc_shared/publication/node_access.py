@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from ogdc_shared.dataone.node_address import is_loopback
-from ogdc_shared.servers.proxies import proxy_of
+from ogdc_shared.servers.proxies import remote_proxy
 
 if TYPE_CHECKING:
     import urllib3
@@ -37,5 +36,5 @@ def connections(url: str, *, most: int, ca_file: str | None = None) -> urllib3.P
         "maxsize": most,
         "timeout": urllib3.Timeout(connect=_CONNECT_SECONDS, read=_READ_SECONDS),
     }
-    proxy = None if is_loopback(url) else proxy_of(url)
+    proxy = remote_proxy(url)
     return urllib3.ProxyManager(proxy, **chosen) if proxy else urllib3.PoolManager(**chosen)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from urllib.parse import urlsplit
 
+from ogdc_shared.servers.loopback import is_loopback
+
 _NAMES = ("http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy")
 PROXY_VARIABLES = (*_NAMES, *map(str.upper, _NAMES))
 """Programs heed either writing, some but one of the two."""
@@ -18,3 +20,8 @@ def proxy_of(url: str) -> str | None:
 
     parts = urlsplit(url)
     return None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme.lower())
+
+
+def remote_proxy(url: str) -> str | None:
+    """The same, but that none is asked for what this machine itself has."""
+    return None if is_loopback(url) else proxy_of(url)

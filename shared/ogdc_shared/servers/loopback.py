@@ -1,0 +1,18 @@
+"""Whether URLs lead to this machine itself, or to another where nobody on the way reads what is sent."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL leads to this machine itself."""
+    return urlsplit(url).hostname in _LOOPBACK
+
+
+def is_private(url: str) -> bool:
+    """Whether nobody on the way can read what is sent there: by https, or to this machine itself."""
+    scheme = urlsplit(url).scheme
+    return scheme == "https" or (scheme == "http" and is_loopback(url))
