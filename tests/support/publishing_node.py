@@ -18,8 +18,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import re
+import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -164,6 +167,37 @@ class PublishingNode:
     def is_busy(self) -> bool:
         """Whether a request is being answered."""
         return self._begun > 0
+
+    def killed_at(self, number: int, publish: Callable[[], object], *, is_done: bool) -> bool:
+        """Publish in a process that is killed at a request; returns whether it came so far.
+
+        Args:
+            number: Of the request.
+            publish: What the process does.
+            is_done: Whether the request is carried out nevertheless.
+        """
+        has_forked = threading.Event()
+
+        def kill(each: int) -> Fault | None:
+            if each != number:
+                return None
+            has_forked.wait()
+            os.kill(child, signal.SIGKILL)
+            return Fault.LOST_ANSWER if is_done else Fault.LOST_REQUEST
+
+        self.on_request = kill
+        child = os.fork()
+        if child == 0:
+            try:
+                publish()
+            finally:
+                os._exit(0)
+        has_forked.set()
+        _, status = os.waitpid(child, 0)
+        self.on_request = lambda _number: None
+        while self.is_busy:
+            time.sleep(0.001)
+        return os.WIFSIGNALED(status)
 
     def answer(self, asked: Asked) -> _Response:
         """Answer a request."""

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import threading
-import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -135,7 +132,8 @@ def test_killed_at_any_request_it_goes_on(node: PublishingNode, tmp_path: Path, 
         node.objects.clear()
         node.asked.clear()
         directory = tmp_path / f"package-{last}"
-        was_killed = _killed_at(node, last, client, directory, is_done=is_done)
+        publishing = partial(published, client, node, directory, parallel=1)
+        was_killed = node.killed_at(last, publishing, is_done=is_done)
         is_left = last % 3
         assert_one_package(
             node, published(client, node, directory if is_left else tmp_path / f"other-{last}")
@@ -143,32 +141,6 @@ def test_killed_at_any_request_it_goes_on(node: PublishingNode, tmp_path: Path, 
         if not was_killed:
             break
     assert last > 3 * len(node.objects)
-
-
-def _killed_at(node: PublishingNode, last: int, client: ApiClient, directory: Path, *, is_done: bool) -> bool:
-    """Publish in a process that is killed at a request; returns whether it came so far."""
-    has_forked = threading.Event()
-
-    def kill(number: int) -> Fault | None:
-        if number != last:
-            return None
-        has_forked.wait()
-        os.kill(child, signal.SIGKILL)
-        return Fault.LOST_ANSWER if is_done else Fault.LOST_REQUEST
-
-    node.on_request = kill
-    child = os.fork()
-    if child == 0:
-        try:
-            published(client, node, directory, parallel=1)
-        finally:
-            os._exit(0)
-    has_forked.set()
-    _, status = os.waitpid(child, 0)
-    node.on_request = lambda _number: None
-    while node.is_busy:
-        time.sleep(0.001)
-    return os.WIFSIGNALED(status)
 
 
 @pytest.mark.usefixtures("token")

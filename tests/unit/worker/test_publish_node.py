@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import ast
 import json
-import os
-import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -180,38 +178,12 @@ def test_killed_at_any_request_it_goes_on(node: PublishingNode, run: Run, is_don
         node.objects.clear()
         node.asked.clear()
         publication = run(f"seal-tags-{last}")._replace(overwrite=True)
-        was_killed = _killed_at(node, last, publication, is_done=is_done)
+        was_killed = node.killed_at(last, partial(publish, publication, Reporter()), is_done=is_done)
         publish(publication, Reporter())
         assert_published(node, publication)
         if not was_killed:
             break
     assert last > 3 * 6
-
-
-def _killed_at(node: PublishingNode, last: int, publication: Publication, *, is_done: bool) -> bool:
-    """Publish in a process that is killed at a request; returns whether it came so far."""
-    has_forked = threading.Event()
-
-    def kill(number: int) -> Fault | None:
-        if number != last:
-            return None
-        has_forked.wait()
-        os.kill(child, signal.SIGKILL)
-        return Fault.LOST_ANSWER if is_done else Fault.LOST_REQUEST
-
-    node.on_request = kill
-    child = os.fork()
-    if child == 0:
-        try:
-            publish(publication, Reporter())
-        finally:
-            os._exit(0)
-    has_forked.set()
-    _, status = os.waitpid(child, 0)
-    node.on_request = lambda _number: None
-    while node.is_busy:
-        time.sleep(0.001)
-    return os.WIFSIGNALED(status)
 
 
 def test_a_later_run_is_a_new_version_where_it_may_overwrite(node: PublishingNode, run: Run) -> None:
