@@ -156,7 +156,7 @@ class _Sweep:
         return pruning.removed
 
     def _forget(self, what: str, forget: Callable[..., int], *, older_than: float, deadline: float) -> None:
-        gone = last = 0
+        gone = 0
         while monotonic() < deadline:
             with self._context.database.autocommit() as conn:
                 last = forget(conn, older_than=older_than, limit=_ROWS)

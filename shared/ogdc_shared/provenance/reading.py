@@ -14,8 +14,8 @@ from zipfile import BadZipFile, ZipFile
 
 from ogdc_shared.errors import InvalidRequestError
 from ogdc_shared.layout import CRATE_METADATA
+from ogdc_shared.provenance.tables import FILES
 
-FILES = "files.csv"
 _MAX_METADATA = 64 << 20
 """Bytes; a crate's metadata do not grow with its files."""
 _MIN_FREE = 1 << 30

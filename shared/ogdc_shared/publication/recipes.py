@@ -32,14 +32,14 @@ def words_of(recipe: Recipe, meta: RecipeMeta | None = None, directory: Path | N
     name = meta.metadata.eml
     eml = None if name is None else read_eml(directory or recipe.directory, name)
     return Words(
-        note_of(recipe),
+        _note_of(recipe),
         Metadata.of(meta.metadata.model_dump(mode="json")),
         meta.output.license,
         None if eml is None else ElementTree.tostring(eml, encoding="unicode"),
     )
 
 
-def note_of(recipe: Recipe) -> RecipeNote:
+def _note_of(recipe: Recipe) -> RecipeNote:
     """What a package tells of a recipe, without what gives access to somebody's data."""
     workflow = recipe.meta.workflow
     chosen = getattr(workflow, "sh_file", None) or getattr(workflow, "config_file", None)

@@ -83,8 +83,9 @@ class CompiledRun(NamedTuple):
     def parallelism(self) -> int:
         """How many tasks it has at once at most."""
         most: int = self.manifest["spec"]["parallelism"]
-        known = self.division is not None and len(self.plans) == 1
-        return min(most, len(self.division.files)) if known and self.division is not None else most
+        if self.division is None or len(self.plans) > 1:
+            return most
+        return min(most, len(self.division.files))
 
 
 @contextmanager

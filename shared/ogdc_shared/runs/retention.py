@@ -13,6 +13,7 @@ from time import monotonic
 from ogdc_shared.context import Context
 from ogdc_shared.db.audit import Action, record_act
 from ogdc_shared.db.retention import (
+    LOGS,
     RUN,
     TASKS,
     Removal,
@@ -153,4 +154,4 @@ class Pruning:
                 record_taken(conn, run_id, names)
 
 
-_CALLED = {RUN: "runs", TASKS: "runs' tasks", "logs": "runs' logs"}
+_CALLED = {RUN: "runs", TASKS: "runs' tasks", LOGS: "runs' logs"}

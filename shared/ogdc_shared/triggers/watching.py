@@ -68,23 +68,22 @@ def validators_of(context: Context, places: Sequence[str]) -> dict[str, str]:
         SourceUnavailableError: a server does not answer.
         ForbiddenError: it leads where services may not read.
     """
-    return {place: _validator(context, place) for place in places}
+    http = _http(context.settings)
+    return {place: _validator(context, place, http) for place in places}
 
 
-def _validator(context: Context, place: str) -> str:
-    settings = context.settings
+def _validator(context: Context, place: str, http: PoolManager) -> str:
     if place.startswith(_DATASET):
         return _of_dataset(context, place.removeprefix(_DATASET))
     if place.startswith(_BUCKET):
-        return _of_listing(place, settings=settings)
+        return _of_listing(place, settings=context.settings)
     if place.startswith(_REFS):
-        return _of_ref(place, settings=settings)
-    return _of_url(place, settings=settings)
+        return _of_ref(place, http)
+    return _of_url(place, http)
 
 
-def _of_url(url: str, *, settings: Settings) -> str:
+def _of_url(url: str, http: PoolManager) -> str:
     """Its ETag, or when it was changed and its size; of a directory's page without either, its content."""
-    http = _http(settings)
     headers = _ask(http, "HEAD", url).headers
     if stated := _stated(headers):
         return stated
@@ -103,12 +102,12 @@ def _stated(headers: Mapping[str, str]) -> str | None:
     return None
 
 
-def _of_ref(location: str, *, settings: Settings) -> str:
+def _of_ref(location: str, http: PoolManager) -> str:
     """The commit that a ref points to."""
     from ogdc_shared.triggers.git_refs import MAX_BYTES, commit_of, read_location
 
     ref = read_location(location)
-    return commit_of(ref, _content(_ask(_http(settings), "GET", ref.url), ref.repository, most=MAX_BYTES))
+    return commit_of(ref, _content(_ask(http, "GET", ref.url), ref.repository, most=MAX_BYTES))
 
 
 def _of_dataset(context: Context, identifier: str) -> str:
@@ -118,7 +117,6 @@ def _of_dataset(context: Context, identifier: str) -> str:
     settings = context.settings
     files = dataset_files(
         identifier,
-        filename=None,
         node_url=_node_url(settings),
         networks=None if settings.allow_local_recipes else settings.allowed_networks,
         credentials=context.credentials,
