@@ -89,7 +89,8 @@ def nothing_at(path: str) -> NotFound:
 
 def json_response(body: Mapping[str, Any], status: int = 200) -> Response:
     """Answer with a JSON object."""
-    return Response(json.dumps(body, ensure_ascii=False), status, content_type="application/json")
+    text = json.dumps(body, ensure_ascii=False).encode(errors="backslashreplace")  # lone surrogates alone
+    return Response(text, status, content_type="application/json")
 
 
 def struct_response(answer: Struct, status: int = 200) -> Response:

@@ -84,7 +84,7 @@ def linked_object(link: Any) -> TriggerInputs:
     Tasks fetch it as they fetch any other input.
 
     Raises:
-        InvalidRequestError: it is no link.
+        InvalidRequestError: it is no link, or one that commands cannot be told of.
     """
     if not is_link(link):
         raise InvalidRequestError(
@@ -92,8 +92,10 @@ def linked_object(link: Any) -> TriggerInputs:
             '{"href": "https://example.org/scene.tif", "type": "image/tiff"}.'
         )
     url = _address(OBJECT, link)
-    name = name_from_url(url)
-    facts = dict.fromkeys(_OF_UPLOADS, "") | {"KEY": unquote(urlsplit(url).path).lstrip("/"), "FILE": name}
+    name, key = name_from_url(url), unquote(urlsplit(url).path).lstrip("/")
+    if "\0" in key:
+        raise InvalidRequestError(f"input {OBJECT}: href: {url!r:.200} has %00, which no variable can hold.")
+    facts = dict.fromkeys(_OF_UPLOADS, "") | {"KEY": key, "FILE": name}
     variables = tuple((f"TRIGGER_{each}", fact) for each, fact in facts.items())
     return TriggerInputs(inputs=(InputFile(source=url, name=name),), variables=variables)
 

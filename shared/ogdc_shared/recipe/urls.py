@@ -21,7 +21,7 @@ _SIMPLE = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,4})?(?:/[!-~]*)?")
 """What nearly every URL looks like, so that a list of a million is checked in a second."""
 _PATH = re.compile(r"/(?!/)|\.{1,2}/|~|[a-zA-Z]:[\\/]")
 """How a path begins: on this machine, in this directory, at home, on a drive."""
-_UNSEEN = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029\ufeff]")
+_UNSEEN = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029\ufeff\ud800-\udfff]")
 
 
 def url_problem(url: str) -> str | None:

@@ -173,6 +173,7 @@ def test_a_job_that_failed_says_why(status, job: str, at):
             "input YEAR: href: 'file:///etc/passwd' is no",
         ),
         ({"inputs": {"YEAR": {"href": 2021}}}, "input YEAR: href=2021: give a URL"),
+        ({"inputs": {"YEAR": {"href": "http://\ud800/"}}}, r"has '\ud800' as character 8"),
         (
             {"inputs": {"YEAR": 2021, "object": {"href": "https://example.org"}}},
             "input 'object': there is no",
@@ -259,7 +260,11 @@ def test_a_recipe_that_takes_in_an_upload_is_given_a_link_to_a_file(submit, stat
 
 
 @pytest.mark.parametrize(
-    "given", [None, 7, "https://example.org/a.tif", {"value": "aGk="}, {"href": "a.tif"}]
+    "given",
+    [
+        *(None, 7, "https://example.org/a.tif", {"value": "aGk="}, {"href": "a.tif"}),
+        {"href": "https://example.org/a%00b/c.tif"},
+    ],
 )
 def test_a_file_is_given_by_reference_alone(submit, argo: ArgoServer, given: Any):
     assert submit.post("/processes", **packed(**UPLOAD)).status_code == 201

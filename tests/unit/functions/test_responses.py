@@ -136,3 +136,9 @@ def test_only_who_asks_hears_what_became_of_an_event(headers: dict[str, str], st
     answer = receipt(Request(create_environ(headers=headers)), {"a": 1})
 
     assert (answer.status_code, answer.data) == (status, b'{"a": 1}' if status == 200 else b"")
+
+
+def test_what_cannot_be_written_in_utf_8_is_told_in_the_escapes_of_json() -> None:
+    response = error_response(errors.InvalidRequestError("x='\ud800é'"))
+    assert response.get_data() == b'{"detail": "x=\'\\ud800\xc3\xa9\'"}'
+    assert response.get_json() == {"detail": "x='\ud800é'"}

@@ -52,6 +52,7 @@ def test_a_url_may_be_anything_a_server_could_have(url: str) -> None:
         (" https://example.org/", "has ' ' as character 1"),
         ("https://example.org/\n", r"has '\n' as character 21"),
         ("https://example.org/\0", r"has '\x00' as character 21"),
+        ("https://example.org/\ud800", r"has '\ud800' as character 21"),
         ("https://example.org/a\r\nHost: evil", r"has '\r' as character 22"),
         ("https://example.org/" + "a" * 9000, "is longer than 8,192 characters"),
     ],
