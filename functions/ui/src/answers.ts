@@ -25,6 +25,8 @@ export interface Run {
   task_counts: Counts;
   partition_counts: Counts;
   warning_count: number;
+  /** What its result has become at a member node of DataONE. */
+  package?: { identifier: string; series: string; url: string } | null;
   links: Record<string, string>;
 }
 

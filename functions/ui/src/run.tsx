@@ -1,5 +1,6 @@
 /** One run: what failed, its stages, its tasks, and what belongs to it in tabs. */
 
+import type { ComponentChildren } from "preact";
 import { type Me, type RunDetail, hasEnded, standing } from "./answers";
 import { Actions } from "./actions";
 import { apiAddress } from "./api";
@@ -40,13 +41,15 @@ export function RunPage({ name, place, me }: { name: string; place: Place; me: M
 
 function Summary({ run }: { run: RunDetail }) {
   useClock(!hasEnded(run));
-  const facts: [string, string][] = [
+  const facts: [string, ComponentChildren][] = [
     ["Run", run.name],
     ["Submitted", `${time(run.submitted_at)} by ${run.submitted_by}`],
     ["Started", time(run.started_at)],
     ["Took", duration(run.started_at, run.finished_at)],
     ["Inputs", inputs(run)],
     ["Output", run.output_type],
+    ["Data set", run.package && <a href={run.package.url}>{run.package.identifier}</a>],
+    ["Its newest version", run.package && <code>{run.package.series}</code>],
     ["Started by", origin(run)],
     ["Removed", time(run.deleted_at)],
   ];

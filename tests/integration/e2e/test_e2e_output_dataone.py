@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
 
-from support.data_sets import ADA, MADE
+from support.data_sets import ADA, COMMANDS, MADE
 from support.publications import METADATA
 from support.publishing_node import PublishingNode
 from support.recipes import inputs, make_recipe
@@ -100,6 +101,30 @@ def test_a_run_publishes_what_another_reads_and_no_command_finds_the_token(
     fetched = stack.cli("get-output", read.json()["name"], "ü b.csv", "-o", "read.csv", cwd=tmp_path)
     assert fetched.code == 0, fetched
     assert (tmp_path / "read.csv").read_bytes() == MADE["ü b.csv"]
+
+
+@pytest.mark.browser
+def test_the_page_of_a_run_leads_to_its_data_set(
+    page: Any, publishing_stack: Stack, publishing_node: PublishingNode, tmp_path: Path
+) -> None:
+    from support.browsing import check_view, expect
+
+    use_token(publishing_stack, publishing_node.token(ADA))
+    recipe = make_recipe(
+        tmp_path / "recipe",
+        name="Shown words",
+        input=inputs({"type": "file", "path": "words.txt"}),
+        output={"type": "dataone", "license": "CC-BY-4.0"},
+        metadata=METADATA,
+        files={"words.txt": "some words\n", "recipe.sh": COMMANDS},
+    )
+    done = publishing_stack.cli("submit", "--wait", "--json", str(recipe))
+    assert done.code == 0, done
+    package = done.json()["package"]
+    page.goto(f"{publishing_stack.url}/ui/?run={done.json()['name']}")
+    expect(page.get_by_role("link", name=package["identifier"])).to_have_attribute("href", package["url"])
+    expect(page.locator("dl.facts")).to_contain_text(package["series"])
+    check_view(page)
 
 
 def test_what_a_deployment_publishes_is_its_operators_decision(stack: Stack, tmp_path: Path) -> None:
