@@ -60,7 +60,7 @@ def run_recipe(
         if run.status != Phase.SUCCEEDED:
             return Finished(run=run, outputs=())
         target = _copy_outputs(run, scratch / "outputs").rename(output_dir / run.name)
-    return Finished(run=run, outputs=tuple(sorted(path for path in target.rglob("*") if not path.is_dir())))
+    return Finished(run=run, outputs=tuple(_files_in(target)))
 
 
 def run_to_end(
@@ -88,6 +88,14 @@ def run_to_end(
         from ogdc_cli.progress import follow  # while the run begins, there is time
 
         return client, follow(client, name, quiet=quiet)
+
+
+def _files_in(directory: Path) -> Iterator[Path]:
+    """Yield what a directory holds at any depth and is none, in the order of the paths' parts."""
+    from ogdc_shared.walking import walk
+
+    names = [name.split("/") for name, entry in walk(str(directory)) if not entry.is_dir()]
+    yield from (directory.joinpath(*parts) for parts in sorted(names))
 
 
 @contextmanager

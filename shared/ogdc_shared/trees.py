@@ -184,9 +184,11 @@ def _moved_into(target: str, source: str) -> Iterator[str]:
     pending, merged = [(target, source)], []
     while pending:
         target, source = pending.pop()
-        for name in os.listdir(source):
+        with os.scandir(source) as entries:
+            found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+        for name, is_a_directory in found:
             moved, place = f"{source}/{name}", f"{target}/{name}"
-            if is_directory(moved) and is_directory(place):
+            if is_a_directory and is_directory(place):
                 yield place
                 pending.append((place, moved))
                 merged.append(moved)

@@ -1,6 +1,8 @@
 /** What the API answers with, as far as this page shows it; /openapi.json describes all of it. */
 
-export type Phase = "Pending" | "Running" | "Succeeded" | "Failed" | "Error" | "Skipped" | "Omitted";
+export type Phase = "Pending" | "Running" | "Succeeded" | "Failed" | "Error" | "Skipped" | "Omitted" | Reused;
+/** Of a partition that has no task, since its result was taken from an earlier run. */
+export type Reused = "Reused";
 export type Counts = Partial<Record<Phase, number>>;
 
 export interface Run {
@@ -68,7 +70,7 @@ export interface RunList {
 
 export interface PartitionList {
   total: number | null;
-  partitions: { number: number; phase: Phase | null }[];
+  partitions: { number: number; phase: Phase | null; message: string | null }[];
 }
 
 export interface Recipe {
@@ -141,6 +143,11 @@ export function hasEnded(run: Run): boolean {
 /** How a run stands: of one that ended because somebody stopped it, that. */
 export function standing(run: Run): Phase | "Cancelled" {
   return run.cancelled_at ? "Cancelled" : run.status;
+}
+
+/** How many partitions need no task. */
+export function reused(run: Run): number {
+  return run.partition_counts.Reused ?? 0;
 }
 
 const ORDER = ["Failed", "Error", "Running", "Pending", "Succeeded"];

@@ -1,7 +1,7 @@
 /** The phase of each partition of each stage, as the graph draws them. */
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { Counts, PartitionList, Phase, RunDetail, Stage, Task } from "./answers";
+import { type Counts, type PartitionList, type Phase, type RunDetail, type Stage, type Task, reused } from "./answers";
 import { get } from "./api";
 
 export interface StageCells {
@@ -21,8 +21,9 @@ export function useCells(run: RunDetail): StageCells[] {
   const partitions = usePartitions(run);
   const later = run.stages.filter((stage) => stage.stage !== PROCESS).map((stage) => laterStage(run, stage));
   const process = run.stages.find((stage) => stage.stage === PROCESS);
-  const first = { stage: PROCESS, counts: process?.counts ?? run.partition_counts, cells: partitions };
-  return [...listing(run), first, ...later, publishing(run)];
+  const counts = { ...(reused(run) > 0 && { Reused: reused(run) }), ...(process?.counts ?? run.partition_counts) };
+  const first = { stage: PROCESS, counts, cells: partitions };
+  return [...before(run), first, ...later, publishing(run)];
 }
 
 function tasksOf(run: RunDetail, stage: string): Task[] {
@@ -49,9 +50,10 @@ function spread(counts: Counts, number: number): (Phase | null)[] {
   return [...known, ...new Array<null>(Math.max(0, number - known.length)).fill(null)];
 }
 
-function listing(run: RunDetail): StageCells[] {
-  const found = run.tasks.find((task) => task.partition === null && task.name === "list");
-  return found ? [{ stage: "list", counts: { [found.phase]: 1 }, cells: [found.phase] }] : [];
+/** What divides the inputs, and what takes results of earlier runs. */
+function before(run: RunDetail): StageCells[] {
+  const found = ["list", "reuse"].map((name) => run.tasks.find((task) => task.partition === null && task.name === name));
+  return found.flatMap((task) => (task ? [{ stage: task.name, counts: { [task.phase]: 1 }, cells: [task.phase] }] : []));
 }
 
 function publishing(run: RunDetail): StageCells {
@@ -59,15 +61,15 @@ function publishing(run: RunDetail): StageCells {
   return { stage: PUBLISH, counts: found ? { [found.phase]: 1 } : {}, cells: [found?.phase ?? null] };
 }
 
-/** Phases of the first stage's partitions: of a few from the run itself, of many from their own list. */
+/** Phases of the first stage's partitions: of a few from the run itself; of many, and of those without a task, from their own list. */
 function usePartitions(run: RunDetail): (Phase | null)[] {
   const number = run.partitions ?? 0;
-  const isMany = number > PAGE;
+  const areListed = number > PAGE || reused(run) > 0;
   const [found, setFound] = useState<(Phase | null)[]>([]);
   const askedAt = useRef(0);
   const told = JSON.stringify(run.partition_counts);
   useEffect(() => {
-    if (!isMany) return;
+    if (!areListed) return;
     let left = false;
     const wait = Math.max(0, askedAt.current + PAUSE - Date.now());
     const timer = setTimeout(async () => {
@@ -79,8 +81,8 @@ function usePartitions(run: RunDetail): (Phase | null)[] {
       left = true;
       clearTimeout(timer);
     };
-  }, [run.name, number, isMany, told]);
-  if (!isMany) return placed(tasksOf(run, PROCESS), number);
+  }, [run.name, number, areListed, told]);
+  if (!areListed) return placed(tasksOf(run, PROCESS), number);
   return found.length === number ? found : spread(run.partition_counts, number);
 }
 

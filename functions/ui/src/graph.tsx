@@ -1,7 +1,7 @@
 /** The run's graph: its stages from left to right, each with its partitions, however many there are. */
 
 import type { Phase, RunDetail } from "./answers";
-import { PhaseCounts } from "./parts";
+import { PhaseCounts, SIGNS } from "./parts";
 import { type Place, goTo } from "./place";
 import { count } from "./words";
 import { type StageCells, useCells } from "./cells";
@@ -12,8 +12,8 @@ const PAD = 12;
 const TITLE = 40;
 const GAP = 48;
 const BOX = { width: 44, height: 26, columns: 5 };
-const PHASES: (Phase | "None")[] = ["None", "Pending", "Running", "Succeeded", "Failed", "Error"];
-const SIGNS: Record<string, string> = { Running: "▶", Succeeded: "✓", Failed: "✗", Error: "!" };
+const PHASES: (Phase | "None")[] = ["None", "Pending", "Running", "Succeeded", "Reused", "Failed", "Error"];
+const MEANING: Record<string, string> = { None: "has not begun", Reused: "Reused: taken from an earlier run" };
 
 interface Drawn extends StageCells {
   x: number;
@@ -41,6 +41,7 @@ export function Graph({ run, place }: { run: RunDetail; place: Place }) {
           ))}
         </svg>
       </div>
+      <Legend stages={stages} />
       <ul class="counts">
         {stages.map((stage) => (
           <li key={stage.stage}>
@@ -70,7 +71,32 @@ function laidOut(stages: StageCells[]): Drawn[] {
 }
 
 function told(stages: Drawn[]): string {
-  return stages.map((stage) => `${stage.stage}: ${count(stage.cells.length, "task")}`).join(", then ");
+  return stages.map((stage) => `${stage.stage}: ${count(stage.cells.length, "task")}${counted(stage)}`).join(", then ");
+}
+
+function counted(stage: Drawn): string {
+  const found = Object.entries(stage.counts).filter(([, number]) => number > 0);
+  return found.length > 0 ? ` (${found.map(([phase, number]) => `${number} ${phase}`).join(", ")})` : "";
+}
+
+/** What the forms and signs of the cells mean, of those that there are. */
+function Legend({ stages }: { stages: Drawn[] }) {
+  const cells = stages.filter((stage) => stage.cells.length > FEW).flatMap((stage) => stage.cells);
+  const boxes = stages.filter((stage) => stage.cells.length <= FEW).flatMap((stage) => stage.cells);
+  const inCells = new Set(cells.map((phase) => phase ?? "None"));
+  const inBoxes = new Set(boxes.map((phase) => phase ?? "None"));
+  return (
+    <ul class="signs" aria-label="What the signs mean">
+      {PHASES.filter((phase) => inCells.has(phase) || (inBoxes.has(phase) && SIGNS[phase])).map((phase) => (
+        <li key={phase}>
+          {inCells.has(phase) && (
+            <svg width={13} height={13} aria-hidden="true"><path class={phase} d={shape(phase, 1, 1, 11)} /></svg>
+          )}
+          {inBoxes.has(phase) && <span aria-hidden="true">{SIGNS[phase]}</span>} {MEANING[phase] ?? phase}
+        </li>
+      ))}
+    </ul>
+  );
 }
 
 function Arrow({ to, y }: { to: Drawn; y: number }) {
@@ -110,7 +136,7 @@ function Boxes({ stage }: { stage: Drawn }) {
         const y = Math.floor(index / stage.columns) * BOX.height;
         return (
           <g key={index} class={`cell ${phase ?? "None"}`} transform={`translate(${x} ${y})`}>
-            <title>{`partition ${index}: ${phase ?? "has not begun"}`}</title>
+            <title>{`partition ${index}: ${MEANING[phase ?? "None"] ?? phase}`}</title>
             <rect width={BOX.width - 4} height={BOX.height - 4} rx={3} />
             <text x={(BOX.width - 4) / 2} y={15}>{`${index} ${SIGNS[phase ?? ""] ?? ""}`}</text>
           </g>
@@ -126,7 +152,7 @@ function Cells({ stage }: { stage: Drawn }) {
     <>
       {PHASES.map((phase) => (
         <path key={phase} class={`cell ${phase}`} d={shapes(stage, phase)}>
-          <title>{phase === "None" ? "not begun" : phase}</title>
+          <title>{MEANING[phase] ?? phase}</title>
         </path>
       ))}
     </>
@@ -151,5 +177,6 @@ function shape(phase: string, x: number, y: number, side: number): string {
   if (phase === "Failed" || phase === "Error") return `M${x + half} ${y}l${half} ${half}l${-half} ${half}l${-half} ${-half}z`;
   if (phase === "Running") return `M${x} ${y}l${side} ${half}l${-side} ${half}z`;
   if (phase === "Succeeded") return `M${x} ${y}h${side}v${side}h${-side}z`;
+  if (phase === "Reused") return `M${x} ${y}h${side}v${side}h${-side}zm1 1v${side - 2}h${side - 2}v${2 - side}z`;
   return `M${x + half - 1} ${y + half - 1}h2v2h-2z`;
 }

@@ -6,13 +6,14 @@ import type { Counts, Phase } from "./answers";
 import { type Refusal, hasToken } from "./api";
 import { type Place, goTo, hrefOf } from "./place";
 
-const SIGNS: Record<string, string> = {
+export const SIGNS: Record<string, string> = {
   Pending: "○",
   Running: "▶",
   Succeeded: "✓",
   Failed: "✗",
   Error: "!",
   Cancelled: "■",
+  Reused: "↺",
 };
 
 /** A phase by word, sign and colour, so that none of them is needed. */

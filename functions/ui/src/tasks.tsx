@@ -1,12 +1,12 @@
 /** The tasks of a run as a table, with a bar each for when it ran; those that failed come first. */
 
-import { type RunDetail, type Task, sorted } from "./answers";
+import { type PartitionList, type RunDetail, type Task, reused, sorted } from "./answers";
 import { logOf } from "./logs";
 import { Link, PhaseBadge, Problem, Table } from "./parts";
 import { Refusal, get } from "./api";
 import type { Place } from "./place";
 import { useAsked } from "./poll";
-import { duration, time } from "./words";
+import { count, duration, time } from "./words";
 
 const SHOWN = 100;
 const BAR = 160;
@@ -24,8 +24,8 @@ export function Tasks({ run, place }: { run: RunDetail; place: Place }) {
       {chosen !== null && (
         <p>Partition {chosen} of {place.stage}; <Link to={{ run: run.name }}>all tasks</Link></p>
       )}
+      <Taken run={run} place={place} isEmpty={tasks.length === 0} />
       <Problem refusal={far.refusal instanceof Refusal ? far.refusal : null} />
-      {tasks.length === 0 && <p role="status">None has begun.</p>}
       {tasks.length > 0 && (
         <Table caption="Tasks, those that failed first" head={["Task", "Phase", "Started", "Took", "When", "Message"]}>
           {tasks.slice(0, SHOWN).map((task) => <Row key={task.name} task={task} run={run} />)}
@@ -34,6 +34,19 @@ export function Tasks({ run, place }: { run: RunDetail; place: Place }) {
       {left > 0 && <p>… and {left.toLocaleString("en")} more; a click on a cell above shows its task.</p>}
     </section>
   );
+}
+
+/** What was taken from earlier runs: for how many partitions, or for the one that was chosen, and of which run. */
+function Taken({ run, place, isEmpty }: { run: RunDetail; place: Place; isEmpty: boolean }) {
+  const takes = run.tasks.some((task) => task.name === "reuse" && task.partition === null);
+  const isOne = place.partition !== undefined && place.stage === "process";
+  const path = takes && isOne ? `/runs/${run.name}/partitions?limit=1&offset=${place.partition}` : null;
+  const { data, refusal } = useAsked(path, get<PartitionList>);
+  const [, what, from] = data?.partitions[0]?.message?.match(/^(.*reused from run )([a-z0-9-]+)$/) ?? [];
+  if (from) return <p>This partition: {what}<Link to={{ run: from }}>{from}</Link></p>;
+  if (isEmpty && (path === null || data || refusal)) return <p role="status">None has begun.</p>;
+  if (isOne || reused(run) === 0) return null;
+  return <p>{count(reused(run), "partition needs", "partitions need")} no task: what earlier runs left was taken for them.</p>;
 }
 
 function matches(task: Task, place: Place): boolean {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
-from ogdc_shared.provenance.values import number_of, shown_time, text_of, time_of, whole_of
+from ogdc_shared.provenance.values import number_of, shown_span, text_of, time_of, whole_of
 
 if TYPE_CHECKING:
     from typing import Any
@@ -63,9 +63,8 @@ class Total:
         self.exit_code = execution.exit_code
         self.cpu_seconds += execution.cpu_seconds
         self.max_memory = max(self.max_memory, execution.max_memory)
-        started_at = shown_time(execution.started_at)
-        ended_at = shown_time(execution.started_at, later=execution.seconds)
-        if started_at and ended_at:
+        if span := shown_span(execution.started_at, seconds=execution.seconds):
+            started_at, ended_at = span
             self.started_at = min(self.started_at or started_at, started_at)
             self.ended_at = max(self.ended_at or ended_at, ended_at)
 

@@ -47,5 +47,5 @@ class Table:
 
     def add(self, *cells: object) -> None:
         """Add a row; None is an empty cell."""
-        self._writer.writerow(["" if cell is None else cell for cell in cells])
+        self._writer.writerow(cells)
         self.rows += 1

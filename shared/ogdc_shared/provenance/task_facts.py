@@ -21,7 +21,7 @@ _MAX_LINE = 65_536
 _OF_FACTS = frozenset({"fetched", "read", "ran", "wrote", "described"})
 _SECTIONS = _OF_FACTS | {"commands"}
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_DESCRIBES_NOTHING = b'"described":[\n]}'
+_DESCRIBES_NOTHING = b'"described":[\n]}\n'
 """How a document of a task ends that has described none of its outputs."""
 
 
@@ -95,7 +95,7 @@ def _facts(file: BinaryIO, wanted: Container[str]) -> Iterator[Fact]:
 
 def _object(text: bytes) -> dict[str, Any]:
     try:
-        value = json.loads(text)
+        value = json.loads(text.decode())  # of bytes it would look for the encoding each time
     except (ValueError, RecursionError) as exc:
         raise ValueError(f"it holds a line that is not JSON ({exc})") from exc
     if not isinstance(value, dict):

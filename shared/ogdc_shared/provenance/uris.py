@@ -10,12 +10,14 @@ import re
 from urllib.parse import quote
 
 _KEPT = "/:?#[]@!$&'()*+,;=%"
+_PLAIN = re.compile(r"[A-Za-z0-9_.~/-]*", re.ASCII)
+"""What is encoded as it is: most paths, of which there are many."""
 _URL = re.compile(r"(https?|ftp)://[^\s/]", re.IGNORECASE)
 
 
 def path_uri(path: str) -> str:
     """Encode a relative path; a name that is not UTF-8 keeps its bytes."""
-    return quote(_bytes(path), safe="/")
+    return path if _PLAIN.fullmatch(path) else quote(_bytes(path), safe="/")
 
 
 def is_url(text: str) -> bool:

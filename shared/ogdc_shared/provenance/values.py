@@ -26,7 +26,7 @@ def whole_of(value: Any) -> int | None:
 
 def number_of(value: Any) -> float:
     """A number that is not negative; 0: it is none."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return float(value) if is_number and 0 <= value < 1e15 else 0.0
 
 
@@ -42,15 +42,22 @@ def checksum_of(value: Any) -> str | None:
     return text if _CHECKSUM.fullmatch(text) else None
 
 
-def shown_time(time: str | None, *, later: float = 0.0) -> str | None:
-    """A time of a task or of the record as crates have it, so many seconds later; None: it is none.
+def shown_time(time: str | None) -> str | None:
+    """A time of a task or of the record as crates have it; None: it is none.
 
     In UTC, with milliseconds: as the profiles' validator wants it, and so that the order of texts is theirs.
     """
+    span = shown_span(time, seconds=0.0)
+    return span and span[0]
+
+
+def shown_span(time: str | None, *, seconds: float) -> tuple[str, str] | None:
+    """A time as `shown_time` has it, and the one so many seconds later; None: one of them is none."""
     if time is None:
         return None
     try:
-        moment = datetime.fromisoformat(time).astimezone(UTC) + timedelta(seconds=later)
+        moment = datetime.fromisoformat(time).astimezone(UTC)
+        later = moment + timedelta(seconds=seconds) if seconds else moment
     except (ValueError, OverflowError):
         return None
-    return moment.isoformat(timespec="milliseconds")
+    return moment.isoformat(timespec="milliseconds"), later.isoformat(timespec="milliseconds")

@@ -27,7 +27,7 @@ _INDEXES = (".vrt", ".gti", ".qgs", ".qgz", ".map")
 """Files that say where others are, which nobody has looked at."""
 _LISTS = (".txt", ".csv", ".lst", ".json", ".xml")
 """Files that may do so."""
-_LOOKED_AT = 1 << 20
+_LOOKED_AT, _PIECE = 1 << 20, 1 << 16
 
 
 def of_fetched(place: str, checksum: str) -> list[str]:
@@ -71,8 +71,15 @@ def _leads_elsewhere(path: str) -> bool:
     name = path.lower()
     if not name.endswith(_LISTS):
         return name.endswith(_INDEXES)
-    with open(path, "rb") as file:
-        return claim_mount("").encode() in file.read(_LOOKED_AT)
+    left, pieces = _LOOKED_AT, []
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        while left > 0 and (piece := os.read(descriptor, min(left, _PIECE))):
+            pieces.append(piece)
+            left -= len(piece)
+    finally:
+        os.close(descriptor)
+    return claim_mount("").encode() in b"".join(pieces)
 
 
 def of_all(

@@ -19,7 +19,7 @@ from contextlib import suppress
 
 from ogdc_shared import layout
 from ogdc_shared.digests import digest, root_of
-from ogdc_shared.errors import IntegrityError, OgdcError
+from ogdc_shared.errors import NO_ROOM, IntegrityError, OgdcError
 from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
 from ogdc_shared.plan import Partition, manifests_of, split_pack
 from ogdc_shared.removal import remove
@@ -191,7 +191,9 @@ class _Taking:
                 return self._put(entry, partition.number, keys)
             except _UnfitError:
                 continue
-            except (OSError, ValueError, NotAsKeptError):
+            except (OSError, ValueError, NotAsKeptError) as exc:
+                if isinstance(exc, OSError) and exc.errno in NO_ROOM:
+                    raise  # what is kept is as good as before
                 self._store.drop(key)
         return None
 
@@ -219,10 +221,10 @@ class _Taking:
                 facts = self._put_end(entry, place, number)
             else:
                 self._put_middle(entry, place, keys)
+            self._facts.write(facts)
         except BaseException:
             remove(place)
             raise
-        self._facts.write(facts)
         return Taken(about.run, about.commands, is_whole, begin, len(facts))
 
     def _put_end(self, entry: Entry, place: str, number: int) -> bytes:

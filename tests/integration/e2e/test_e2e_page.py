@@ -162,10 +162,41 @@ def test_filters_stand_in_the_address(page: Any, stack: Stack, recipe: Any, shoo
     expect(page.get_by_role("link", name=bad)).to_be_visible()
 
 
+def test_what_earlier_runs_left_has_a_sign_and_says_of_which_run_it_is(
+    page: Any, stack: Stack, recipe: Any, shoot: Any
+) -> None:
+    names = []
+    for content in (b"b", b"another"):
+        made = recipe(
+            "Taken",
+            'cp "$INPUT_DIR"/* "$OUTPUT_DIR"',
+            params=[{"type": "file", "path": "a.txt"}, {"type": "file", "path": "b.txt"}],
+            files={"a.txt": b"a", "b.txt": content},
+            parallel={"enabled": True, "partition_size": 1},
+        )
+        names.append(submitted(stack, made))
+        assert stack.wait(names[-1])["status"] == "Succeeded"
+    before, name = names
+    page.goto(f"{stack.url}/ui/?run={name}")
+    cells = page.locator("svg .cell")
+    expect(cells.get_by_text("0 ↺")).to_have_count(1)
+    expect(cells.get_by_text("1 ✓")).to_have_count(1)
+    expect(page.get_by_role("list", name="What the signs mean")).to_contain_text("taken from an earlier run")
+    expect(page.get_by_role("img", name="process: 2 tasks (1 Reused, 1 Succeeded)")).to_be_visible()
+    expect(page.get_by_text("1 partition needs no task")).to_be_visible()
+    check_view(page)
+    shoot(page, "reused")
+    cells.get_by_text("0 ↺").click()
+    expect(page.get_by_text("This partition: reused from run")).to_be_visible()
+    page.get_by_role("link", name=before).click()
+    expect(page).to_have_url(re.compile(f"run={before}$"))
+
+
 def test_five_thousand_partitions_are_a_handful_of_elements(page: Any, stack: Stack, shoot: Any) -> None:
     number = 5_000
     phases = [
-        "Failed" if each % 997 == 0 else "Running" if each > 4_000 else "Succeeded" for each in range(number)
+        "Failed" if each % 997 == 0 else "Running" if each > 4_000 else "Reused" if each % 3 else "Succeeded"
+        for each in range(number)
     ]
     counts = {phase: phases.count(phase) for phase in set(phases)}
     tasks = [
@@ -196,6 +227,7 @@ def test_five_thousand_partitions_are_a_handful_of_elements(page: Any, stack: St
     cells = page.locator("svg path.cell.Failed")
     expect(cells).to_have_count(1)
     wait_until(lambda: (cells.get_attribute("d") or "").count("M") == counts["Failed"])
+    assert (page.locator("svg path.cell.Reused").get_attribute("d") or "").count("M") == counts["Reused"]
     expect(page.get_by_role("cell", name=HOSTILE).first).to_be_visible()
     assert page.evaluate("document.querySelectorAll('*').length") < 3_000
     check_accessible(page)

@@ -13,8 +13,10 @@ import pytest
 from ogdc_shared import layout
 from ogdc_shared.errors import CommandFailedError
 from ogdc_shared.plan import InputFile
+from ogdc_shared.provenance.task_facts import describes_nothing
 from ogdc_worker import report
 from ogdc_worker.process import facts
+from support.crates import facts_document
 from support.partition import PartitionTask, recipe_files
 
 
@@ -69,6 +71,14 @@ def test_the_first_line_can_be_read_alone(task: FactsTask) -> None:
     head = json.loads(first.removesuffix(",") + "}")
     assert head == {key: value for key, value in task.facts().items() if key in head}
     assert head["totals"]["ran"]["commands"] == 1
+
+
+def test_whether_outputs_were_described_is_seen_without_reading_all(task: FactsTask, tmp_path: Path) -> None:
+    task.prepare('echo > "$OUTPUT_DIR/x"')
+    task.run()
+    assert describes_nothing(str(task.directory / "facts/facts.json"))
+    (tmp_path / "other.json").write_text(facts_document(described=[{"name": "x"}]))
+    assert not describes_nothing(str(tmp_path / "other.json"))
 
 
 @pytest.mark.slow

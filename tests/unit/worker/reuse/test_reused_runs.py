@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
 from ogdc_shared.errors import CommandFailedError
+from ogdc_worker.reuse import taking
 from support.crashes import crashes
 from support.reused_runs import Ended, ReusedRuns
 
@@ -154,6 +156,10 @@ class TestChanged:
         assert times(runs) == 2
 
 
+def _fill_disk(*_: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 class TestEdits:
     """Files of the store that bear a second name are edited by people, and by commands."""
 
@@ -191,6 +197,18 @@ class TestEdits:
             about.write_text("{")
         ended = runs.run(counted(), partitions=TWO)
         assert (times(runs), ended.result) == (2, first.result)
+
+    def test_keeps_what_a_full_disk_has_no_room_to_take(
+        self, runs: ReusedRuns, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first = runs.run(counted(), partitions=TWO)
+        times(runs)
+        with monkeypatch.context() as full:
+            full.setattr(taking, "_write_bytes", _fill_disk)
+            with pytest.raises(OSError, match="No space"):
+                runs.take(runs.begin(counted(), partitions=TWO))
+        again = runs.run(counted(), partitions=TWO)
+        assert (times(runs), again.left, again.result) == (0, [], first.result)
 
     def test_takes_no_link_that_a_command_has_put_in_place_of_what_was_kept(self, runs: ReusedRuns) -> None:
         failed = runs.begin(counted(), "false", partitions=TWO)
