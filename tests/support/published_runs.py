@@ -41,6 +41,7 @@ class Deployment:
         made: dict[str, bytes],
         meta: dict[str, Any],
         without_checksum: tuple[str, ...] = (),
+        fetched: tuple[str, ...] = (),
         **run: Any,
     ) -> None:
         self._outputs = outputs
@@ -52,7 +53,8 @@ class Deployment:
             for name, body in made.items()
             if not name.startswith(".")
         ]
-        (scratch / "facts").write_text(facts_document(wrote=wrote))
+        read = [{"source": each, "name": each.rpartition("/")[2], "size": 1} for each in fetched]
+        (scratch / "facts").write_text(facts_document(wrote=wrote, fetched=read))
         self._crate = scratch / "crate"
         self._crate.mkdir()
         tasks = [TaskRecord("process", 0, facts=str(scratch / "facts"))]
@@ -81,6 +83,7 @@ def deployment(
     outputs: dict[str, bytes] = OUTPUTS,
     made: dict[str, bytes] = OUTPUTS,
     without_checksum: tuple[str, ...] = (),
+    fetched: tuple[str, ...] = (),
     **run: Any,
 ) -> ApiClient:
     """Make a deployment of one run.
@@ -91,7 +94,8 @@ def deployment(
         outputs: The files that it hands out.
         made: The files that its provenance tells of.
         without_checksum: Those of these whose size alone is known.
+        fetched: URLs of its inputs.
         run: What is to be different of `crates.RUN`.
     """
     scratch.mkdir(parents=True)
-    return cast(ApiClient, Deployment(scratch, outputs, made, meta, without_checksum, **run))
+    return cast(ApiClient, Deployment(scratch, outputs, made, meta, without_checksum, fetched, **run))

@@ -103,6 +103,8 @@ class PublishingNode:
         asked: The requests that came, in order.
         on_request: Called with the number of each, from 1; says what is to happen to it.
         is_metacat: See above.
+        mints: Whether it makes DOIs, as Metacat does and GMN does not.
+        minted: Those that it has made.
         index: What its search index knows, records of objects, however far behind; None: it has none.
             Metacat 3.3.0 indexes once it has answered, so that an object may be there and not be found.
     """
@@ -113,6 +115,8 @@ class PublishingNode:
         self.asked: list[Asked] = []
         self.on_request: Callable[[int], Fault | None] = lambda _number: None
         self.is_metacat = False
+        self.mints = True
+        self.minted: list[str] = []
         self.index: list[dict[str, Any]] | None = None
         self._subjects: dict[str, str] = {}
         self._begun = 0
@@ -226,6 +230,8 @@ class PublishingNode:
                 return {"Content-Type": "application/json"}, self._search(unquote(rest), self.index)
             case "POST", "object":
                 return self._create(asked.fields["pid"].decode(), asked.fields, subject)
+            case "POST", "generate":
+                return self._mint(asked.fields, subject)
             case "PUT", "object":
                 return self._update(pid, asked.fields, subject)
             case (("HEAD" | "GET"), "object"):
@@ -238,6 +244,14 @@ class PublishingNode:
                     raise _ProblemError(401, "NotAuthorized", f"write by {subject}")
                 return {}, b""
         raise _ProblemError(404, "NotFound", asked.path)
+
+    def _mint(self, fields: dict[str, bytes], subject: str) -> tuple[dict[str, str], bytes]:
+        if subject == "public":
+            raise _ProblemError(401, "NotAuthorized", "Access allowed only for trusted subjects")
+        if fields != {"scheme": b"DOI"} or not self.mints:
+            raise _ProblemError(400, "InvalidRequest", "Unsupported identifier type")
+        self.minted.append(f"doi:10.5072/FK2/{len(self.minted)}")
+        return {"Content-Type": "text/xml"}, f"<identifier>{self.minted[-1]}</identifier>".encode()
 
     def _search(self, query: str, index: list[dict[str, Any]]) -> bytes:
         """Find the records of which a value stands in a query as a phrase."""

@@ -123,8 +123,11 @@ def _send(client: ApiClient, wanted: Wanted, *, as_json: bool) -> None:
         raise typer.Exit(1)
     page = landing_page(url, package.metadata_id)
     if as_json:
-        identifiers = {"identifier": package.metadata_id, "series": package.series}
-        print_json({"run": package.run, **identifiers, "url": page, "sent": done[True], "found": done[False]})
+        identifiers = {"identifier": package.metadata_id, "series": package.series, "url": page}
+        counts = {"unchanged": package.is_old, "sent": done[True], "found": done[False]}
+        print_json({"run": package.run, **identifiers, **counts})
+    elif package.is_old:
+        say(one_line(f"Nothing has changed since {package.metadata_id} was published, which stays; {page}"))
     else:
         say(one_line(f"Published run {package.run} as {package.metadata_id}; {page}"))
         say(f"{done[True]} objects sent, {done[False]} were there already. Series {package.series}")

@@ -49,6 +49,11 @@ def map_id(metadata: str) -> str:
     return f"resource_map_{metadata}"
 
 
+def is_doi(pid: str) -> bool:
+    """Whether an identifier is a DOI."""
+    return pid.startswith("doi:")
+
+
 def resolve_url(pid: str) -> str:
     """Where DataONE hands out an object, wherever it is stored."""
     return f"{_RESOLVE}/{quote(pid, safe='')}"

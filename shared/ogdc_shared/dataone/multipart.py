@@ -6,7 +6,7 @@ Source: RFC 7578. Metacat 3.3 checks an object while it stores it where the syst
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -36,7 +36,7 @@ class Multipart:
         self._member = member
         self._file = file
         self._before = (
-            f'--{boundary}\r\nContent-Disposition: form-data; name="{field}"\r\n\r\n{member.pid}\r\n'.encode()
+            _field(boundary, field, member.pid)
             + _heading(boundary, "sysmeta")
             + system_metadata
             + b"\r\n"
@@ -78,6 +78,26 @@ class Multipart:
                     yield piece
         except OSError as exc:
             raise InvalidRequestError(f"{self._file} cannot be read: {exc.strerror}.") from exc
+
+
+class Form:
+    """Fields alone, as calls take them that send no object."""
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        """Take names and values that hold neither quotes nor line ends."""
+        boundary = uuid4().hex
+        self.content_type = f"multipart/form-data; boundary={boundary}"
+        parts = (_field(boundary, name, value) for name, value in fields.items())
+        self._content = b"".join(parts) + f"--{boundary}--\r\n".encode()
+        self.length = len(self._content)
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield it."""
+        yield self._content
+
+
+def _field(boundary: str, name: str, value: str) -> bytes:
+    return f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
 
 
 def _heading(boundary: str, name: str) -> bytes:

@@ -1,11 +1,12 @@
 """A member node, as far as publishing takes one.
 
-Source: DataONE Architecture, "Member Node APIs" (MNStorage.create and update, MNRead.get, describe and
-getSystemMetadata; REST, version 2).
+Source: DataONE Architecture, "Member Node APIs" (MNStorage.create, update and generateIdentifier, MNRead.get,
+describe and getSystemMetadata; REST, version 2).
 """
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -13,9 +14,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 from xml.etree import ElementTree
 
-from ogdc_shared.dataone.multipart import Multipart
+from ogdc_shared.dataone.multipart import Form, Multipart
 from ogdc_shared.dataone.system_metadata import PUBLIC
-from ogdc_shared.errors import ForbiddenError, InvalidRequestError, SourceUnavailableError
+from ogdc_shared.errors import (
+    ForbiddenError,
+    InvalidRequestError,
+    SourceUnavailableError,
+    UnsupportedError,
+)
 from ogdc_shared.xml_reading import parse
 
 if TYPE_CHECKING:
@@ -27,6 +33,9 @@ if TYPE_CHECKING:
 _PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 """Answers after which the object may be there or not; 409 is that of a repeated create."""
 _REFUSED = frozenset({401, 403})
+_MINTS_NONE = frozenset({400, 404, 405, 501})
+"""What nodes without DOIs answer: GMN 3.5.2 400, others NotImplemented."""
+_DOI = re.compile(r"doi:10\.[0-9]{4,9}/[!-~]{1,200}")
 _MAX_SHORT = 1 << 20
 """Bytes of an error, or of system metadata."""
 
@@ -108,6 +117,27 @@ class Node:
         response = self._ask("GET", f"isAuthorized/{_segment(pid)}?action=write")
         self._check(response, f"question who may write {pid}")
 
+    def mint(self) -> str:
+        """Have it make a DOI that nothing has yet.
+
+        Raises:
+            UnsupportedError: it makes none.
+        """
+        response = self._ask("POST", "generate", body=Form({"scheme": "DOI"}))
+        if response.status in _MINTS_NONE:
+            raise UnsupportedError(
+                f"The node {self.url} mints no DOIs ({response.status}{_reason(response)}) Leave out "
+                "`metadata.identifier: doi`, or ask its operators. Nothing was sent."
+            )
+        self._check(response, "question for a DOI")
+        try:
+            minted = (parse(response.body).text or "").strip()
+        except ElementTree.ParseError:
+            minted = ""
+        if not _DOI.fullmatch(minted):
+            raise SourceUnavailableError(f"The node {self.url} answers no DOI: {minted[:100]!r}.")
+        return minted
+
     def read(self, pid: str, *, limit: int) -> bytes:
         """Read an object of at most so many bytes."""
         response = self._ask("GET", f"object/{_segment(pid)}", limit=limit)
@@ -130,7 +160,7 @@ class Node:
         self._check(self._ask("PUT", f"object/{_segment(old)}", body=body), f"update of {old}")
 
     def _ask(
-        self, method: str, path: str, *, body: Multipart | None = None, limit: int = _MAX_SHORT
+        self, method: str, path: str, *, body: Multipart | Form | None = None, limit: int = _MAX_SHORT
     ) -> _Response:
         from urllib3.exceptions import HTTPError
 

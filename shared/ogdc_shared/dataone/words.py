@@ -9,8 +9,17 @@ import json
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Any
+
+
+UUID, DOI = "uuid", "doi"
+"""Kinds of identifiers that a data set may be cited by."""
+
+
+def owner_of(rights_holder: str | None, creators: Iterable[str | None]) -> str | None:
+    """ORCID iD of whose a data set is, by those of whom its author names; None: nobody has one."""
+    return next((orcid for orcid in (rights_holder, *creators) if orcid), None)
 
 
 class Party(NamedTuple):
@@ -63,6 +72,7 @@ class Metadata(NamedTuple):
     methods: str | None = None
     access: str = "public"
     rights_holder: str | None = None
+    identifier: str = UUID
 
     @classmethod
     def of(cls, fields: Mapping[str, Any]) -> Metadata:
@@ -81,8 +91,7 @@ class Metadata(NamedTuple):
     @property
     def owner(self) -> str | None:
         """ORCID iD of the rights holder; None: nobody has one."""
-        found = [self.rights_holder, *(creator.orcid for creator in self.creators)]
-        return next((orcid for orcid in found if orcid), None)
+        return owner_of(self.rights_holder, (creator.orcid for creator in self.creators))
 
     @property
     def asked(self) -> Party:

@@ -22,6 +22,7 @@ _RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 _AGGREGATES = "{http://www.openarchives.org/ore/terms/}aggregates"
 _DOCUMENTS = "{http://purl.org/spar/cito/}documents"
 _IDENTIFIER = "{http://purl.org/dc/terms/}identifier"
+_USED = "{http://www.w3.org/ns/prov#}used"
 _LOCATION = "{http://www.w3.org/ns/prov#}atLocation"
 """What tells of folders; a node may have made something of `fileName` that its disk takes, as GMN does."""
 _FIELDS = {"id": "identifier", "fileName": "fileName", "checksum": "checksum"}
@@ -98,6 +99,15 @@ def mapped_data(resource_map: bytes) -> dict[str, str | None]:
         known = texts.get(uri, {})
         found[known.get(_IDENTIFIER) or unquote(uri.rpartition("/")[2])] = known.get(_LOCATION)
     return found
+
+
+def mapped_inputs(resource_map: bytes) -> frozenset[str]:
+    """URLs of what the execution read that a map tells of.
+
+    Raises:
+        SourceUnavailableError: it is no XML.
+    """
+    return frozenset(each.get(f"{_RDF}resource", "") for each in _parse(resource_map).iter(_USED))
 
 
 def _parse(content: bytes) -> Element:

@@ -6,11 +6,11 @@ import tempfile
 from collections.abc import Iterator
 from hashlib import file_digest
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_shared.dataone import formats
 from ogdc_shared.dataone.eml import DataSet, eml
-from ogdc_shared.dataone.identifiers import map_id, metadata_id
+from ogdc_shared.dataone.identifiers import is_doi, map_id, metadata_id
 from ogdc_shared.dataone.member import MAP, METADATA, Member
 from ogdc_shared.dataone.resource_map import Execution, resource_map
 from ogdc_shared.dataone.resource_map import Package as MapOf
@@ -39,65 +39,83 @@ def member(package: Package, directory: Path, role: str, path: str, file: str, *
     return Member(pid or package.object_id(role, path, sha256), role, path, file, kind, size, sha256)
 
 
-def describe(
-    package: Package,
-    directory: Path,
-    origin: Origin,
-    data: tuple[Member, ...],
-    *,
-    before: Version | None = None,
-) -> Package:
-    """Write metadata, map and the list of a package's objects.
+class Draft(NamedTuple):
+    """A package whose data are there, and what there is to tell of it, which is not written yet."""
 
-    Args:
-        package: What is known of it.
-        directory: Where it is.
-        origin: What there is to tell of it.
-        data: Its data.
-        before: The version that it takes the place of; None: it is the first.
-    """
-    package = package._replace(obsoletes=before.metadata if before else None)
-    account, words = origin
-    given = None if words.eml is None else words.eml.encode()
-    about = DataSet("", words.metadata, words.license, account.finished_at[:10], _steps(origin), data, given)
-    pid = metadata_id(package.run_id, digest(eml(about)), obsoletes=package.obsoletes)
-    with replacing(directory / _EML) as file:
-        file.write(eml(about._replace(pid=pid)))
-    execution = Execution(account.run_id, account.agent, account.inputs)
-    with replacing(directory / _MAP) as file:
-        file.write(resource_map(MapOf(map_id(pid), pid, data, account.finished_at, _MADE_BY, execution)))
-    metadata = member(package, directory, METADATA, _EML, _EML, pid=pid)
-    mapped = member(package, directory, MAP, _MAP, _MAP, pid=map_id(pid))
-    mapped = mapped._replace(obsoletes=before.resource_map if before else None)
-    package = package._replace(members=(*data, metadata._replace(obsoletes=package.obsoletes), mapped))
-    write_ledger(directory, package)
-    return package
+    package: Package
+    """Its members are the data, of no version."""
+    origin: Origin
+    before: Version | None = None
+    """The version that it takes the place of; None: it is the first."""
 
+    @classmethod
+    def again(cls, package: Package, directory: Path, result: Result) -> Draft:
+        """Describe a whole package anew, from what is in its directory.
 
-def describe_again(
-    package: Package, directory: Path, result: Result, *, before: Version | None = None
-) -> Package:
-    """Describe a whole package anew, from what is in its directory.
+        Args:
+            package: What it was.
+            directory: Where it is.
+            result: What it is the package of.
 
-    Args:
-        package: What it was.
-        directory: Where it is.
-        result: What it is the package of.
-        before: As for `describe`; files that did not change since keep its identifiers.
+        Raises:
+            InvalidRequestError: its account cannot be read.
+        """
+        with tempfile.TemporaryDirectory(prefix="ogdc-publish-") as scratch:
+            unpack_crate(directory / CRATE, Path(scratch, "crate"))
+            origin = result.origin(Path(scratch, "crate"))
+        made = Package.of(package.run, origin)
+        data = (
+            each._replace(pid=made.object_id(each.role, each.path, each.sha256), obsoletes=None)
+            for each in package.members[:-2]
+        )
+        return cls(made._replace(members=tuple(data), doi=package.doi), origin)
 
-    Raises:
-        InvalidRequestError: its account cannot be read.
-    """
-    with tempfile.TemporaryDirectory(prefix="ogdc-publish-") as scratch:
-        unpack_crate(directory / CRATE, Path(scratch, "crate"))
-        origin = result.origin(Path(scratch, "crate"))
-    made = Package.of(package.run, origin)
-    own = (
-        each._replace(pid=made.object_id(each.role, each.path, each.sha256), obsoletes=None)
-        for each in package.members[:-2]
-    )
-    data = tuple(before.placed(each, is_public=made.is_public) if before else each for each in own)
-    return describe(made, directory, origin, data, before=before)
+    @property
+    def data(self) -> tuple[Member, ...]:
+        """The data as this version has them; those that did not change keep their identifiers."""
+        if self.before is None:
+            return self.package.members
+        is_public = self.package.is_public
+        return tuple(self.before.placed(each, is_public=is_public) for each in self.package.members)
+
+    def eml(self, pid: str = "", *, data: tuple[Member, ...], published_on: str | None = None) -> bytes:
+        """Write the metadata.
+
+        Args:
+            pid: Their identifier.
+            data: What they are about.
+            published_on: A day; None: that of the run.
+        """
+        account, words = self.origin
+        given = None if words.eml is None else words.eml.encode()
+        day = published_on or account.finished_at[:10]
+        return eml(DataSet(pid, words.metadata, words.license, day, _steps(self.origin), data, given))
+
+    def write(self, directory: Path, pid: str | None = None) -> Package:
+        """Write metadata, map and the list of a package's objects.
+
+        Args:
+            directory: Where it is.
+            pid: The identifier of the metadata; None: what follows from the run.
+        """
+        account, data, before = self.origin.account, self.data, self.before
+        package = self.package._replace(obsoletes=before.metadata if before else None)
+        if pid is None:
+            pid = metadata_id(package.run_id, digest(self.eml(data=data)), obsoletes=package.obsoletes)
+        with replacing(directory / _EML) as file:
+            file.write(self.eml(pid, data=data))
+        execution = Execution(account.run_id, account.agent, account.inputs)
+        with replacing(directory / _MAP) as file:
+            file.write(resource_map(MapOf(map_id(pid), pid, data, account.finished_at, _MADE_BY, execution)))
+        metadata = member(package, directory, METADATA, _EML, _EML, pid=pid)
+        mapped = member(package, directory, MAP, _MAP, _MAP, pid=map_id(pid))
+        mapped = mapped._replace(obsoletes=before.resource_map if before else None)
+        package = package._replace(
+            members=(*data, metadata._replace(obsoletes=package.obsoletes), mapped),
+            doi=pid if is_doi(pid) else package.doi,
+        )
+        write_ledger(directory, package)
+        return package
 
 
 def _steps(origin: Origin) -> list[list[str]]:
@@ -109,7 +127,7 @@ def _steps(origin: Origin) -> list[list[str]]:
 def _method(origin: Origin) -> Iterator[str]:
     """What the run did, in sentences."""
     account, recipe = origin.account, origin.recipe
-    yield f"The recipe {recipe.name} ran by ogdc-runner {account.version}; {CRATE} tells of it in full."
+    yield f"The recipe {recipe.name} ran by ogdc-runner; {CRATE} tells of it in full, and of the versions."
     for number, command in enumerate(recipe.commands, start=1):
         yield f"Command {number}: {command}"
     for source in account.inputs[:_MAX_INPUTS]:

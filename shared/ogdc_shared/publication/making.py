@@ -14,7 +14,7 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 from ogdc_shared.dataone.member import ACCOUNT, OUTPUT, PROGRAM, Member
 from ogdc_shared.errors import InvalidRequestError
 from ogdc_shared.layout import COMPANIONS
-from ogdc_shared.publication.describing import CRATE, describe, describe_again, member
+from ogdc_shared.publication.describing import CRATE, Draft, member
 from ogdc_shared.publication.package import Package, read_ledger, write_ledger
 from ogdc_shared.storage.files import replacing
 from ogdc_shared.walking import walk
@@ -44,7 +44,7 @@ def make_package(result: Result, directory: Path) -> Package:
     if begun is not None and begun.run != result.run:
         raise InvalidRequestError(f"{directory} is the package of run {begun.run}. Name a new directory.")
     if begun is not None and begun.members:
-        return describe_again(begun, directory, result) if result.is_described_anew else begun
+        return Draft.again(begun, directory, result).write(directory) if result.is_described_anew else begun
     directory.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="ogdc-publish-") as scratch:
         crate = result.crate(Path(scratch, "crate"))
@@ -52,7 +52,7 @@ def make_package(result: Result, directory: Path) -> Package:
         package = Package.of(result.run, origin)
         write_ledger(directory, package)
         data = tuple(_data(result, package, directory, origin, crate))
-    return describe(package, directory, origin, data)
+    return Draft(package._replace(members=data), origin).write(directory)
 
 
 def _data(result: Result, package: Package, directory: Path, origin: Origin, crate: Path) -> Iterator[Member]:

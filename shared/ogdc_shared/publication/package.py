@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ogdc_shared.dataone.identifiers import object_id, series_id
 from ogdc_shared.dataone.member import Member
 from ogdc_shared.dataone.node import Description
+from ogdc_shared.dataone.words import UUID
 from ogdc_shared.errors import InvalidRequestError
 from ogdc_shared.storage.files import replacing
 
@@ -34,6 +35,12 @@ class Package(NamedTuple):
     """The metadata of the version before; None: it is the first."""
     members: tuple[Member, ...] = ()
     """In the order in which they are sent: data, metadata, map. Empty: they are not all there yet."""
+    identifier: str = UUID
+    """What its author wants it to be cited by."""
+    doi: str | None = None
+    """One that the node has minted for it."""
+    is_old: bool = False
+    """Whether it is a version that an earlier run has published, since when nothing has changed."""
 
     @property
     def metadata_id(self) -> str:
@@ -47,7 +54,8 @@ class Package(NamedTuple):
         owner = metadata.owner or ""
         series = series_id(owner, origin.recipe.id)
         is_public = metadata.access == "public"
-        return cls(run, origin.account.run_id, metadata.title, owner, is_public, series)
+        made = cls(run, origin.account.run_id, metadata.title, owner, is_public, series)
+        return made._replace(identifier=metadata.identifier)
 
     def object_id(self, role: str, path: str, sha256: str) -> str:
         """The identifier of an object that it is the first to have."""
@@ -65,6 +73,8 @@ class Version(NamedTuple):
     is_public: bool
     files: dict[str, tuple[str, Description]]
     """Path → identifier and description of each of its files that is on the node."""
+    inputs: frozenset[str] = frozenset()
+    """URLs of what the run read that made it."""
 
     def placed(self, member: Member, *, is_public: bool) -> Member:
         """An object of the next version: this one's where nothing changed, or one that takes its place."""

@@ -61,14 +61,16 @@ def publish_result(
         on_sent: Called with each object, once it is there.
 
     Returns:
-        What is published; None: it was not agreed to.
+        What is published, which may be a version of before (`is_old`); None: it was not agreed to.
     """
     subject = target.token().subject  # one that is over, or missing, is told of before gigabytes are fetched
     with _alone(directory), connections(target.url, most=target.parallel, ca_file=target.ca_file) as http:
         package = make_package(result, directory)
         node = Node(target.url, token=target.token, http=http)
-        package = as_version(package, directory, node, result, overwrite=target.overwrite)
         _check_sizes(package, target.url)
+        package = as_version(package, directory, node, result, overwrite=target.overwrite)
+        if package.is_old:
+            return package
         if not agree(package):
             return None
         writers = writers_at(target.url, holder=orcid_subject(package.owner), subject=subject)

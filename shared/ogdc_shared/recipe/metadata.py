@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from ogdc_shared.dataone.words import UUID, owner_of
 from ogdc_shared.recipe.field_types import Strict, Text, Url, plain_text
 from ogdc_shared.recipe.orcid import read_orcid
 from ogdc_shared.recipe.prose import paragraphs
@@ -187,9 +188,12 @@ class Metadata(Strict):
     rights_holder: Orcid | None = Field(
         default=None, description="ORCID iD of whose the data set is; none: the first creator that has one."
     )
+    identifier: Literal["uuid", "doi"] = Field(
+        default=UUID,
+        description="What each version is cited by; a DOI is minted by the node, where that does so.",
+    )
 
     @property
     def owner(self) -> str | None:
         """ORCID iD of the rights holder; None: nobody has one."""
-        found = [self.rights_holder, *(creator.orcid for creator in self.creators)]
-        return next((orcid for orcid in found if orcid), None)
+        return owner_of(self.rights_holder, (creator.orcid for creator in self.creators))

@@ -138,7 +138,7 @@ def send_to_node(publication: Publication, reporter: Reporter) -> None:
     page = landing_page(str(publication.node), package.metadata_id)
     published = PublishedPackage(package.metadata_id, package.series, page)
     write_durably(publication.package_path, published.to_json().encode())
-    reporter.event("package_sent", **published._asdict())
+    reporter.event("package_unchanged" if package.is_old else "package_sent", **published._asdict())
 
 
 def _send(publication: Publication, reporter: Reporter) -> Package:

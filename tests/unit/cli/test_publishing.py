@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -25,6 +26,7 @@ from ogdc_shared.errors import (
     OgdcError,
     SourceUnavailableError,
     UnauthenticatedError,
+    UnsupportedError,
 )
 from ogdc_shared.inputs.dataone import resolve_dataset
 from ogdc_shared.plan import Checksum
@@ -505,3 +507,170 @@ def test_of_two_new_versions_at_a_time_one_is_next_and_the_other_says_so(
     last = published(clients["second"], node, tmp_path / "two", overwrite=True)
     assert last.obsoletes == other[0].metadata_id
     assert {asked.pid for asked in last.members if asked.role == OUTPUT} <= set(node.objects)
+
+
+@pytest.mark.usefixtures("token")
+def test_a_rerun_that_changed_nothing_is_the_version_that_is_there(
+    node: PublishingNode, tmp_path: Path
+) -> None:
+    """Nothing is sent, and nothing is written down that a later call would take for a version to send."""
+    first = published(deployment(tmp_path / "at"), node, tmp_path / "one")
+    client, sent = rerun(tmp_path, "second", {}), len(node.sent())
+    for directory, overwrite in (("two", True), ("two", False), ("elsewhere", True)):
+        package = published(client, node, tmp_path / directory, overwrite=overwrite)
+        assert (package.is_old, package.metadata_id, package.series) == (
+            True,
+            first.metadata_id,
+            first.series,
+        )
+    assert len(node.sent()) == sent
+    del node.objects[first.members[-1].pid]  # who published it did not come to an end
+    package = published(client, node, tmp_path / "two", overwrite=True)
+    assert (package.is_old, package.obsoletes) == (False, first.metadata_id)
+
+
+@pytest.mark.usefixtures("token")
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"meta": META | {"metadata": METADATA | {"title": "Another"}}},
+        {"meta": META | {"output": {"license": "CC0-1.0"}}},
+        {"fetched": ("https://example.org/b.tif",)},
+    ],
+)
+def test_other_words_and_inputs_are_a_change(
+    node: PublishingNode, tmp_path: Path, changed: dict[str, Any]
+) -> None:
+    first = published(deployment(tmp_path / "at"), node, tmp_path / "one")
+    client = rerun(tmp_path, "second", {}, **changed)
+    package = published(client, node, tmp_path / "two", overwrite=True)
+    assert (package.is_old, package.obsoletes) == (False, first.metadata_id)
+
+
+@pytest.mark.usefixtures("token")
+def test_one_file_of_100_is_sent_with_the_crate_metadata_and_map(
+    node: PublishingNode, tmp_path: Path
+) -> None:
+    """Of the crate: it is of the run that made the file, and one that is not would tell of another."""
+    files = {f"{number}.csv": f"{number}\n".encode() for number in range(100)}
+    client = deployment(tmp_path / "at", outputs=files, made=files)
+    published(client, node, tmp_path / "one")
+    sent, changed = len(node.sent()), files | {"7.csv": b"another\n"}
+    run_id = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
+    client = deployment(tmp_path / "b", outputs=changed, made=changed, run_id=run_id)
+    published(client, node, tmp_path / "two", overwrite=True)
+    names = [each.fields["newPid"].decode() for each in node.sent()[sent:]]
+    assert {node.objects[name].described.findtext("fileName") for name in names} == {
+        *("7.csv", "provenance.zip", "metadata.xml", "resource-map.xml")
+    }
+    assert len(names) == 4
+
+
+WITH_DOI = META | {"metadata": METADATA | {"identifier": "doi"}}
+
+
+@pytest.mark.usefixtures("token")
+def test_a_doi_is_minted_once_for_each_version(node: PublishingNode, tmp_path: Path) -> None:
+    client = deployment(tmp_path / "at", meta=WITH_DOI)
+    first = published(client, node, tmp_path / "one")
+    assert [first.metadata_id] == node.minted
+    assert_one_package(node, first)
+    assert first.metadata_id in node.objects[first.metadata_id].content.decode()
+    for directory in ("one", "elsewhere"):  # also who never had the directory finds which one it is
+        assert published(client, node, tmp_path / directory).metadata_id == first.metadata_id
+    assert published(rerun(tmp_path, "second", {}, meta=WITH_DOI), node, tmp_path / "two").is_old
+    client = rerun(tmp_path, "third", {"b.tif": b"another"}, meta=WITH_DOI)
+    second = published(client, node, tmp_path / "three", overwrite=True)
+    assert [first.metadata_id, second.metadata_id] == node.minted
+    assert second.obsoletes == first.metadata_id
+
+
+@pytest.mark.usefixtures("token")
+def test_what_is_published_may_get_a_doi_later(node: PublishingNode, tmp_path: Path) -> None:
+    client, meta = deployment(tmp_path / "at"), tmp_path / "meta.yml"
+    first = published(client, node, tmp_path / "package")
+    meta.write_text(json.dumps(WITH_DOI))
+    second = published(client, node, tmp_path / "package", metadata=meta, overwrite=True)
+    assert [second.metadata_id] == node.minted
+    assert second.obsoletes == first.metadata_id
+    assert published(client, node, tmp_path / "package").metadata_id == second.metadata_id
+
+
+@pytest.mark.usefixtures("token")
+def test_a_node_that_mints_no_doi_is_sent_nothing(node: PublishingNode, tmp_path: Path) -> None:
+    node.mints = False
+    with pytest.raises(
+        UnsupportedError, match=r"mints no DOIs \(400 .*Leave out `metadata\.identifier: doi`"
+    ):
+        published(deployment(tmp_path / "at", meta=WITH_DOI), node, tmp_path / "package")
+    assert node.objects == {}
+
+
+@pytest.mark.usefixtures("token")
+def test_killed_at_any_request_of_a_new_version_with_a_doi_it_goes_on(
+    node: PublishingNode, tmp_path: Path
+) -> None:
+    """Each request is carried out. A DOI that was minted as the power went names nothing."""
+    one = {"b.tif": OUTPUTS["b.tif"]}
+    first = published(deployment(tmp_path / "at", outputs=one, meta=WITH_DOI), node, tmp_path / "one")
+    before = copy.deepcopy(node.objects)
+    client = rerun(tmp_path, "second", {"b.tif": b"another", "d/ü.csv": b"gone"}, meta=WITH_DOI)
+    for last in range(1, 100):
+        node.objects = copy.deepcopy(before)
+        node.asked.clear()
+        node.minted = [first.metadata_id]
+        directory = tmp_path / f"package-{last}"
+        publishing = partial(published, client, node, directory, parallel=1, overwrite=True)
+        was_killed = node.killed_at(last, publishing, is_done=True)
+        if last % 3 == 0:
+            directory = tmp_path / f"other-{last}"
+        package = published(client, node, directory, overwrite=True)
+        assert {*node.objects} == {*before} | {each.pid for each in package.members}
+        assert package.obsoletes == first.metadata_id
+        assert node.members(package.members[-1].pid) == {each.pid for each in package.members[:-1]}
+        assert package.metadata_id == node.minted[-1]
+        assert len(node.minted) <= 3
+        if not was_killed:
+            break
+    assert last > 3 * 4
+
+
+@pytest.mark.usefixtures("token")
+def test_each_answer_about_a_doi_may_get_lost(node: PublishingNode, tmp_path: Path) -> None:
+    seen = set()
+
+    def lose_the_first(number: int) -> Fault | None:
+        asked = node.asked[number - 1]
+        key = asked.method, asked.path, asked.fields.get("pid")
+        is_new = key not in seen
+        seen.add(key)
+        return Fault.LOST_ANSWER if is_new else None
+
+    node.on_request = lose_the_first
+    client = deployment(tmp_path / "at", meta=WITH_DOI)
+    while True:
+        try:
+            package = published(client, node, tmp_path / "package")
+        except SourceUnavailableError:
+            continue
+        break
+    assert_one_package(node, package)
+    assert [package.metadata_id] == node.minted[1:]  # the first one's answer was lost
+
+
+@pytest.mark.usefixtures("token")
+def test_two_that_publish_the_same_run_have_one_doi(node: PublishingNode, tmp_path: Path) -> None:
+    client = deployment(tmp_path / "at", meta=WITH_DOI)
+    other: list[Package] = []
+
+    def meanwhile(number: int) -> None:
+        if number == 5:
+            node.on_request = lambda _number: None
+            other.append(published(client, node, tmp_path / "other"))
+
+    node.on_request = meanwhile
+    with pytest.raises(SourceUnavailableError, match="publish again later"):
+        published(client, node, tmp_path / "package", parallel=1)
+    package = published(client, node, tmp_path / "package")
+    assert package.metadata_id == other[0].metadata_id
+    assert_one_package(node, package)

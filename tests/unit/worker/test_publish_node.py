@@ -200,9 +200,19 @@ def test_a_later_run_is_a_new_version_where_it_may_overwrite(node: PublishingNod
     assert {each.described.findtext("fileName") for each in [*node.objects.values()][6:]} == changed
 
 
+def test_a_later_run_that_made_the_same_is_the_version_that_is_there(node: PublishingNode, run: Run) -> None:
+    first, second = run(), run("seal-tags-def")._replace(overwrite=True)
+    publish(first, Reporter())
+    sent = len(node.sent())
+    publish(second, Reporter())
+    assert len(node.sent()) == sent
+    assert_published(node, second)
+    assert Path(second.package_path).read_text() == Path(first.package_path).read_text()
+
+
 def test_what_was_published_elsewhere_before_is_told_of(node: PublishingNode, run: Run) -> None:
     publish(run(), Reporter())
-    removed = run("seal-tags-def")
+    removed = run("seal-tags-def", made=MADE | {"b.tif": b"another"})
     Path(removed.volume, "seal-tags").rename(Path(removed.volume, "moved"))
     with pytest.raises(PublishError, match=r"\(published_before\).*--overwrite"):
         publish(removed, Reporter())
