@@ -8,18 +8,15 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, NamedTuple
 
+from ogdc_shared.recipe.orcid import owner_of
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from typing import Any
 
 
 UUID, DOI = "uuid", "doi"
 """Kinds of identifiers that a data set may be cited by."""
-
-
-def owner_of(rights_holder: str | None, creators: Iterable[str | None]) -> str | None:
-    """ORCID iD of whose a data set is, by those of whom its author names; None: nobody has one."""
-    return next((orcid for orcid in (rights_holder, *creators) if orcid), None)
 
 
 class Party(NamedTuple):

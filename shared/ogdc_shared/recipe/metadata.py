@@ -20,9 +20,8 @@ from pydantic import (
     model_validator,
 )
 
-from ogdc_shared.dataone.words import UUID, owner_of
 from ogdc_shared.recipe.field_types import Strict, Text, Url, plain_text
-from ogdc_shared.recipe.orcid import read_orcid
+from ogdc_shared.recipe.orcid import owner_of, read_orcid
 from ogdc_shared.recipe.prose import paragraphs
 
 _DAY = r"\d{4}(-\d{2}-\d{2})?"
@@ -189,7 +188,7 @@ class Metadata(Strict):
         default=None, description="ORCID iD of whose the data set is; none: the first creator that has one."
     )
     identifier: Literal["uuid", "doi"] = Field(
-        default=UUID,
+        default="uuid",
         description="What each version is cited by; a DOI is minted by the node, where that does so.",
     )
 

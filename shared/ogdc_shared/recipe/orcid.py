@@ -6,6 +6,7 @@ Source: ORCID, "Structure of the ORCID Identifier": the last character is a chec
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 _ORCID = re.compile(r"(?:https?://orcid\.org/)?(\d{4}-\d{4}-\d{4}-\d{3}[\dX])/?")
 
@@ -25,3 +26,8 @@ def _check_character(orcid: str) -> str:
         total = (total + int(digit)) * 2
     value = (12 - total % 11) % 11
     return "X" if value == 10 else str(value)
+
+
+def owner_of(rights_holder: str | None, creators: Iterable[str | None]) -> str | None:
+    """Whose a data set is, by the ORCID iDs of those whom its author names; None: nobody has one."""
+    return next((orcid for orcid in (rights_holder, *creators) if orcid), None)
