@@ -42,6 +42,8 @@ class Submitted(NamedTuple):
     message: str
     advice: tuple[str, ...] = ()
     """What the recipe's author may not have meant; a deployment of the version before says nothing."""
+    waits: bool = False
+    """Whether there is no room for the run yet."""
 
 
 class ApiClient:
@@ -107,7 +109,10 @@ class ApiClient:
         path = f"/submit?{urlencode(query)}" if query else "/submit"
         answer = self._transport.call("POST", path, answers.SubmitResponse, body=body, headers=headers)
         return Submitted(
-            name=answer.recipe_workflow_name, message=answer.message, advice=tuple(answer.advice)
+            name=answer.recipe_workflow_name,
+            message=answer.message,
+            advice=tuple(answer.advice),
+            waits=answer.waits,
         )
 
     def run(self, name: str, *, tasks: int | None = None) -> answers.RunDetail:

@@ -89,6 +89,7 @@ def execute(context: Context, call: Call, process: str) -> Response:
     from ogdc_functions.process_views import base_url, job_view
     from ogdc_shared.processes import execution
     from ogdc_shared.processes.record import get_process
+    from ogdc_shared.runs.turns import with_turns
 
     asked = execution.read_execute(read_json(call.request.get_data(), refusal="The body is not JSON"))
     key = idempotency_key(call.request)
@@ -103,6 +104,7 @@ def execute(context: Context, call: Call, process: str) -> Response:
         if response := waited_for(context, run):
             response.headers["Link"] = f"<{location}>; rel=monitor"
             return response
+    (run,) = with_turns(context, [run])
     response = struct_response(job_view(run, base_url(call.request, context.settings)), 201)
     if is_async:
         response.headers["Preference-Applied"] = "respond-async"
@@ -114,6 +116,7 @@ def list_jobs(context: Context, call: Call) -> answers.JobList:
     from ogdc_functions.process_views import base_url, job_view, page_links
     from ogdc_shared.db import runs
     from ogdc_shared.processes.jobs import job_filter
+    from ogdc_shared.runs.turns import with_turns
 
     query, base = call.request.args, base_url(call.request, context.settings)
     routes.TYPE.read(query)
@@ -128,7 +131,7 @@ def list_jobs(context: Context, call: Call) -> answers.JobList:
         limit, before = routes.LIMIT.read(query), routes.BEFORE.read(query)
         page = runs.list_jobs(conn, wanted, limit=limit, before=before)
     return answers.JobList(
-        jobs=[job_view(run, base) for run in page.runs],
+        jobs=[job_view(run, base) for run in with_turns(context, page.runs)],
         links=page_links(call.request, context.settings, before=page.next),
     )
 
@@ -137,8 +140,10 @@ def show_job(context: Context, call: Call, name: str) -> answers.StatusInfo:
     """Show a job."""
     from ogdc_functions.process_views import base_url, job_view
     from ogdc_shared.processes.jobs import get_job
+    from ogdc_shared.runs.turns import with_turns
 
-    return job_view(get_job(context, name), base_url(call.request, context.settings))
+    (run,) = with_turns(context, [get_job(context, name)])
+    return job_view(run, base_url(call.request, context.settings))
 
 
 def job_results(context: Context, call: Call, name: str) -> Response:

@@ -64,6 +64,7 @@ def submit(context: Context, call: Call) -> answers.SubmitResponse:
         recipe_workflow_name=run.name,
         run_id=str(run.id),
         advice=advice,
+        waits=run.waits,
     )
 
 

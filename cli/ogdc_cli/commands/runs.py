@@ -73,7 +73,8 @@ def submit(
     elif as_json:
         print_json({"name": submitted.name, "message": submitted.message, "url": client.url})
     else:
-        say(f"It runs at {client.url}; see how it goes with: ogdc-runner watch {submitted.name}")
+        stands = "begins by itself" if submitted.waits else "runs"
+        say(f"It {stands} at {client.url}; see how it goes with: ogdc-runner watch {submitted.name}")
 
 
 def status(

@@ -39,6 +39,7 @@ class SubmitResponse(Answer):
     advice: Annotated[
         list[str], Meta(description="What the recipe's author may not have meant; as of POST /validate.")
     ] = []
+    waits: Annotated[bool, Meta(description="Whether there is no room for it yet; see the message.")] = False
 
 
 class ValidateResponse(Answer):

@@ -231,6 +231,14 @@ def test_advice_on_a_recipe_elsewhere_comes_with_the_answer(cli: Cli, tmp_path: 
     assert done.err.splitlines() == ["note: look at this"]
 
 
+def test_one_that_waits_is_not_said_to_run(cli: Cli, tmp_path: Path) -> None:
+    answer = b'{"message": "Waits.", "recipe_workflow_name": "x-abc", "run_id": "1", "waits": true}'
+    with FileServer(tmp_path) as server:
+        server.routes["/submit"] = lambda _: Answer(body=answer)
+        done = cli("submit", "https://example.org/recipe.tar.gz", OGDC_API_URL=server.url)
+        assert done.out.startswith(f"Waits.\nIt begins by itself at {server.url}; see how it goes with: ")
+
+
 def test_submission_is_repeated_with_its_key_when_the_service_says_so(
     cli: Cli, recipe, tmp_path: Path
 ) -> None:

@@ -65,11 +65,25 @@ class TestSubmission:
         assert argo.called("get") == 0
 
     def test_the_answer_tells_it(self, submit):
+        assert not send(submit, files=recipe_files("Recipe 0", output="temporary")).get_json()["waits"]
+
+        answer = send(submit, files=recipe_files("Recipe 1", output="temporary")).get_json()
+
+        assert answer["message"].endswith("Waits for room: at most 1 run at a time.")
+        assert answer["waits"]
+
+    def test_so_does_its_job(self, submit, status):
         begin(submit, 0)
+        packed = {"data": bundle(recipe_files("Ice", output="temporary")), "content_type": "application/gzip"}
+        assert submit.post("/processes", **packed).status_code == 201
 
-        answer = send(submit, files=recipe_files("Recipe 1", output="temporary"))
+        job = submit.post("/processes/ice/execution", json={}).get_json()
 
-        assert answer.get_json()["message"].endswith("Waits for room: at most 1 run at a time.")
+        assert job["message"] == "Waits for room: at most 1 run at a time."
+        assert status.get(f"/jobs/{job['jobID']}").get_json() == job
+        assert [each["message"] for each in status.get("/jobs?limit=1").get_json()["jobs"]] == [
+            job["message"]
+        ]
 
     def test_an_answer_that_is_known_is_sent_again_once_the_place_is_another(self, submit, status):
         _first, second, third = (begin(submit, number) for number in range(3))
