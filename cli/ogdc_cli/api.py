@@ -120,14 +120,17 @@ class ApiClient:
         query = "" if tasks is None else f"?task_limit={tasks}"
         return self._transport.call("GET", f"/runs/{segment(name)}{query}", answers.RunDetail)
 
-    def poll(self, name: str) -> Callable[[], answers.RunDetail]:
-        """What asks for a run without its tasks each time it is called, and is sent only what has changed."""
+    def poll(self, name: str, *, wait: float = 0.0) -> Callable[[], answers.RunDetail]:
+        """What asks for a run without its tasks each time it is called, and is sent only what has changed.
+
+        The local stack waits for a change so many seconds, others answer at once.
+        """
         known: Known[answers.RunDetail] | None = None
 
         def ask() -> answers.RunDetail:
             nonlocal known
             path = f"/runs/{segment(name)}?task_limit=0"
-            known = self._transport.call_unless_known(path, answers.RunDetail, known)
+            known = self._transport.call_unless_known(path, answers.RunDetail, known, wait=wait)
             return known.answer
 
         return ask

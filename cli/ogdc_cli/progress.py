@@ -26,6 +26,8 @@ _FIRST_PAUSE, _MAX_PAUSE, _GROWTH = 0.02, 2.0, 1.02
 _PATIENCE_SECONDS = 15.0
 _LOG_SECONDS = 0.2
 """Between two looks at the log, which cost more than those at the run."""
+_QUIET_SECONDS = 1.0
+"""How long the stack may wait for something new where no log is shown."""
 _FIRST_LOOK, _LOOK = 1000, 100
 """Log lines to read; a step that began before them is not seen."""
 _FEW_PARTITIONS = 8
@@ -36,28 +38,44 @@ Report = Callable[["RunDetail", str], None]
 """Takes a run and the end of its log."""
 
 
-def follow(client: ApiClient, name: str, *, quiet: bool = False, patience: float | None = None) -> RunDetail:
+def follow(
+    client: ApiClient,
+    name: str,
+    *,
+    quiet: bool = False,
+    tasks: bool = True,
+    patience: float | None = None,
+) -> RunDetail:
     """Watch a run until it ends and return it.
 
-    The pause between two looks grows with the time that has gone by, from 0.02 s by 2 % of it to 2 s, so that
-    no run seems to take noticeably longer than it did. A service that goes away is waited for, `patience`
-    seconds at most (None: a moment).
+    The local stack answers when something has changed. Others answer at once: then the pause between two
+    looks grows with the time that has gone by, from 0.02 s by 2 % of it to 2 s, so that no run seems to take
+    noticeably longer than it did.
+
+    Args:
+        client: The deployment.
+        name: The run's.
+        quiet: Whether nothing is shown on the way.
+        tasks: Whether the run is returned with its tasks.
+        patience: How many seconds a service that goes away is waited for at most; None: a moment.
 
     Raises:
         ApiError: there is no such run, or the service stays away.
     """
-    look = client.poll(name)
+    look = client.poll(name, wait=_QUIET_SECONDS if quiet else _LOG_SECONDS)
     pause, lines, next_log = _FIRST_PAUSE, _FIRST_LOOK, 0.0
     with _reporter(quiet=quiet) as report:
         while True:
+            asked = time.monotonic()
             run = _patiently(look, patience)
+            answered = time.monotonic()
             ended = run.status in TERMINAL_PHASES
             if not quiet and (ended or time.monotonic() >= next_log):
                 report(run, _log(client, run, lines=lines))
                 lines, next_log = _LOOK, time.monotonic() + _LOG_SECONDS
             if ended:
-                return _patiently(lambda: client.run(name), patience)
-            time.sleep(pause)
+                return _patiently(lambda: client.run(name), patience) if tasks else run
+            time.sleep(max(0.0, pause - (answered - asked)))
             pause = min(pause * _GROWTH, _MAX_PAUSE)
 
 

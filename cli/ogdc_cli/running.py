@@ -87,7 +87,7 @@ def run_to_end(
     ) as name:
         from ogdc_cli.progress import follow  # while the run begins, there is time
 
-        return client, follow(client, name, quiet=quiet)
+        return client, follow(client, name, quiet=quiet, tasks=quiet)
 
 
 def _files_in(directory: Path) -> Iterator[Path]:

@@ -135,15 +135,23 @@ class Transport:
         return self._decoded(data, answer)
 
     def call_unless_known(
-        self, path: str, answer: type[_Answer], known: Known[_Answer] | None
+        self, path: str, answer: type[_Answer], known: Known[_Answer] | None, *, wait: float = 0.0
     ) -> Known[_Answer]:
         """Get what is at a path, unless it is what is known of it already.
+
+        Args:
+            path: What is asked for.
+            answer: The form of its JSON.
+            known: What is known of it.
+            wait: Seconds that the answer may take where there is nothing new (RFC 7240); only the local stack
+                has it wait.
 
         Raises:
             ApiError: as `call`.
         """
         tag = known and known.tag
-        with self.stream("GET", path, headers={"If-None-Match": tag} if tag else {}) as response:
+        headers = {"If-None-Match": tag, "Prefer": f"wait={wait:g}"} if tag else {}
+        with self.stream("GET", path, headers=headers) as response:
             if known is not None and response.status == 304:
                 return known
             return Known(self._decoded(response.data, answer), response.headers.get("ETag"))

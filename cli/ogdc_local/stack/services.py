@@ -30,6 +30,7 @@ from ogdc_local.stack.environment import (
 from ogdc_local.stack.functions import build_functions
 from ogdc_local.stack.gateway import Gateway, IdleTimer, Internal
 from ogdc_local.stack.leftovers import discard, tidy
+from ogdc_local.stack.long_polls import Changes, with_long_polls
 from ogdc_local.stack.paths import StatePaths, read_state, write_private
 from ogdc_local.stack.private import PrivateFiles
 from ogdc_local.stack.server import Server, listen, url_of
@@ -112,7 +113,7 @@ def running_services(
         engine = _engine(
             paths, egress, sandbox, environ=environ, settings=settings, url=url_of(internal), token=token
         )
-        functions = build_functions(context)
+        functions = with_long_polls(build_functions(context), Changes())
         gateway = Gateway(
             functions=functions,
             engine=None if wants_logins(settings) else engine.wsgi,
