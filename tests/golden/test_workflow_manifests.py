@@ -177,6 +177,26 @@ CASES: dict[str, dict[str, Any]] = {
         "partitions": 3,
         "settings": DEFAULTS,
     },
+    "reusing-map": {
+        "name": "ice-basins-abcdefghij",
+        "recipe": RecipeFacts(
+            recipe_id="ice-basins",
+            snapshot=SNAPSHOT,
+            plan=PLAN,
+            partitions_digest=ROOT,
+            per_pack=100,
+            image="ghcr.io/qgreenland-net/ogdc-worker-visualization:1.0.0",
+            later=(
+                Stage("build", plan="92" * 32, before="process", has_results=True),
+                Stage("top", plan="94" * 32, before="build", reads=("build",)),
+            ),
+            reuse="5c" * 16,
+            reuse_label="1a" * 16,
+            takes=True,
+        ),
+        "partitions": 3,
+        "settings": DEFAULTS,
+    },
     "logins": {
         "name": "stations-abcdefghij",
         "recipe": RecipeFacts(

@@ -119,16 +119,6 @@ class Workflow(Strict):
         description="Whether commands may use the internet; if not given, they may where a line of theirs "
         "names a URL or runs a program that fetches. Inputs are fetched in any case.",
     )
-
-
-class ShellWorkflow(Workflow):
-    """A list of commands, each run by a shell of its own."""
-
-    type: Literal["shell"] = "shell"
-    sh_file: SideFile = Field(
-        default="recipe.sh",
-        description="The file with the commands, one a line, relative to the recipe directory.",
-    )
     reuse: bool | None = Field(
         default=None,
         description="Whether results of the same commands, inputs and programs are taken from earlier runs; "
@@ -139,6 +129,16 @@ class ShellWorkflow(Workflow):
         default=None,
         description="The share of partitions, such as 1%, that are run although their result is known, to "
         "compare both; none: no partition is.",
+    )
+
+
+class ShellWorkflow(Workflow):
+    """A list of commands, each run by a shell of its own."""
+
+    type: Literal["shell"] = "shell"
+    sh_file: SideFile = Field(
+        default="recipe.sh",
+        description="The file with the commands, one a line, relative to the recipe directory.",
     )
     strict: bool = Field(
         default=True,

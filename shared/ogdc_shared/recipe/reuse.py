@@ -64,13 +64,19 @@ def reusable(recipe: Recipe, files: Iterable[tuple[str, str]]) -> Reusable:
 
 
 def _functions(recipe: Recipe, texts: dict[str, str]) -> tuple[int, str]:
-    """Count the first commands that are functions of their inputs, and say why the next is not."""
+    """Count the first commands that are functions of their inputs, and say why the next is not.
+
+    Of a map's, that of its first stage: of the others, nothing is known before the stage before them has run.
+    """
     workflow = recipe.meta.workflow
-    if not isinstance(workflow, ShellWorkflow) or workflow.reuse is False:
+    if workflow.reuse is False:
         return 0, ""
+    reason = "" if workflow.reuse else _outside(recipe)
+    if not isinstance(workflow, ShellWorkflow):
+        return (0, reason) if reason else (1, "")
     if workflow.reuse:
         return len(recipe.commands), ""
-    if reason := _outside(recipe):
+    if reason:
         return 0, reason
     scripts = {PurePosixPath(name).name: sign for name in texts if (sign := _sign(texts[name]))}
     for position, command in enumerate(recipe.commands):

@@ -15,7 +15,6 @@ from ogdc_shared.config import Settings
 from ogdc_shared.db.submissions import EarlierRun
 from ogdc_shared.digests import digest
 from ogdc_shared.plan import Plan, Reuse
-from ogdc_shared.recipe.models import ShellWorkflow
 from ogdc_shared.recipe.quantities import amount
 from ogdc_shared.recipe.reuse import reusable
 
@@ -67,14 +66,14 @@ def plan_reuse(
 
     Args:
         recipe: The recipe.
-        plan: Of its one stage.
+        plan: Of its first stage.
         files: The recipe's own files, as path and digest.
         settings: The deployment's.
         run: Whose it is.
     """
     workflow = recipe.meta.workflow
     size = settings.worker.reuse_size
-    if size == "0" or not isinstance(workflow, ShellWorkflow):
+    if size == "0":
         return None
     found = reusable(recipe, files)
     if not found.commands:
@@ -108,4 +107,5 @@ def _made_by(plan: Plan) -> list[object]:
         plan.warnings_fail,
         plan.allowed_failures is not None,  # tasks keep account of what failed only then
         [volume._asdict() for volume in plan.volumes],
+        plan.own,
     ]

@@ -101,8 +101,8 @@ def _check(name: str, recipe: RecipeFacts, partitions: int | None, trace: Trace 
         raise ValueError(f"No workflow can be named {name!r} or have {partitions} partitions.")
     if (partitions is None) != bool(recipe.claims):
         raise ValueError("Inputs on volumes are listed by the workflow, all others before there is one.")
-    if recipe.takes and (recipe.reuse is None or recipe.later):
-        raise ValueError("Results are taken of a scope, and for runs of one stage alone.")
+    if recipe.takes and recipe.reuse is None:
+        raise ValueError("Results are taken of a scope.")
     if recipe.later and recipe.allowed_failures is not None:
         raise ValueError("Which items failed is counted for one stage alone.")
 

@@ -134,8 +134,7 @@ class Keeper:
 
     def _keys(self) -> list[str] | None:
         inputs = of_all(self._files, recipe=self._paths.recipe, fetched=self._fetched())
-        commands = [each.text for each in self._plan.commands]
-        return None if inputs is None else Keys(self._reuse, commands, os.environ).of(inputs)
+        return None if inputs is None else Keys(self._plan, os.environ).of(inputs)
 
     def _fetched(self) -> dict[str, tuple[str, str]]:
         found = {}

@@ -116,7 +116,8 @@ def _keep_for_later_runs(publication: Publication, reporter: Reporter) -> None:
     from ogdc_worker.reuse.store import Store
 
     store = Store(_at(publication, layout.reuse_store(publication.reuse)))
-    for each in harvest(store, publication.run, enumerate(publication.workspaces())):
+    first = publication.workspaces_of(*publication.stages()[0])  # no other stage's tasks keep anything
+    for each in harvest(store, publication.run, enumerate(first)):
         reporter.warn(
             "not_reproduced",
             f"Partition {each.partition} made another result than run {each.run} of the same commands, "

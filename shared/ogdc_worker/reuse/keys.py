@@ -16,7 +16,7 @@ from ogdc_worker.reuse.programs import Programs
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from ogdc_shared.plan import Reuse
+    from ogdc_shared.plan import Plan
 
 FORMAT = 1
 """Of all that is kept; to be raised with whatever makes another result of the same."""
@@ -25,17 +25,18 @@ FORMAT = 1
 class Keys:
     """What the results of a plan are known by, given its inputs."""
 
-    def __init__(self, reuse: Reuse, commands: Sequence[str], environ: Mapping[str, str]) -> None:
+    def __init__(self, plan: Plan, environ: Mapping[str, str]) -> None:
         """Look at the programs as they are now.
 
         Args:
-            reuse: What of the plan's results may be reused.
-            commands: Its command lines.
+            plan: Says what of its results may be reused.
             environ: The task's environment.
         """
-        programs = Programs(environ)
-        self._begin = [FORMAT, reuse.base, programs.all_digest()]
-        self._commands = [(text, programs.named_digest(text)) for text in commands[: reuse.commands]]
+        assert plan.reuse is not None
+        programs, lines = Programs(environ), plan.commands[: plan.reuse.commands]
+        own = [programs.own_digest()] if plan.own else []
+        self._begin = [FORMAT, plan.reuse.base, programs.all_digest(), *own]
+        self._commands = [(line.text, programs.named_digest(line.text)) for line in lines]
 
     def of(self, inputs: Iterable[Sequence[str | int]]) -> list[str]:
         """The digest of what each command leaves, of those whose results may be reused.

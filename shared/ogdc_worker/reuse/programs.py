@@ -15,6 +15,7 @@ import sys
 from ogdc_shared.digests import digest
 from ogdc_shared.fast_typing import TYPE_CHECKING
 from ogdc_shared.layout import COMMAND_VARIABLE, IMAGE, INPUT_DIR, OUTPUT_DIR
+from ogdc_shared.walking import walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -32,6 +33,9 @@ _LIBRARIES = (
 _IN_PREFIX = ("conda-meta", "lib", "share/gdal", "share/proj")
 _DATA = (f"{INPUT_DIR}/", f"{OUTPUT_DIR}/")
 """What commands hand on: the key has it by inputs and commands, and it is there only once they ran."""
+_INSTALLED = (".dist-info", ".egg-info", ".pth", ".so")
+"""Ends of what installing a package, or another version of it, makes anew beside it."""
+_OWN = ("ogdc_shared", "ogdc_visualization")
 _MAX_FILES = 5000
 """Of one directory of the user's own."""
 
@@ -66,6 +70,14 @@ class Programs:
         words = sorted(set(_WORD.findall(command)))
         return _digest([line for word in words for line in _named(word, self._path)])
 
+    def own_digest(self) -> str:
+        """The digest of what stands for programs of this distribution, which the worker's own Python runs.
+
+        That is what they are written in, and which versions of what they import are installed.
+        """
+        places = [place for place in sys.path if os.path.isdir(place)]
+        return _digest([line for place in places for line in (place, *sorted(_imported(place)))])
+
 
 def _digest(lines: list[str]) -> str:
     return digest("\n".join(lines).encode(errors="surrogateescape"))
@@ -98,6 +110,22 @@ def _files(directory: str) -> Iterator[str]:
                 yield _state(entry.path)
     except OSError:
         return
+
+
+def _imported(place: str) -> Iterator[str]:
+    """Yield what stands for what Python may import from a directory.
+
+    Directories of packages change with the bytecode in them; so versions are told by what installers write.
+    """
+    for name in os.listdir(place):
+        if name.endswith(_INSTALLED):
+            yield name
+        elif name in _OWN:
+            yield from (_state(entry.path) for _, entry in walk(f"{place}/{name}") if _is_source(entry))
+
+
+def _is_source(entry: os.DirEntry[str]) -> bool:
+    return not entry.is_dir() and not entry.name.endswith(".pyc")
 
 
 def _named(word: str, path: list[str]) -> Iterator[str]:

@@ -153,7 +153,7 @@ class _Taking:
         self._run = run
         self._draft = draft
         self._facts = facts
-        self._keys = Keys(plan.reuse, [each.text for each in plan.commands], os.environ)
+        self._keys = Keys(plan, os.environ)
 
     def of_all(self, partitions: list[Partition]) -> Iterator[tuple[int, Taken]]:
         """Yield of each partition for which something was taken its number and what."""

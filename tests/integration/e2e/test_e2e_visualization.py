@@ -139,6 +139,23 @@ def test_a_parallel_run_that_its_stack_was_killed_over_gives_the_same(
     assert published(stack, "parallel-map") == expected
 
 
+def test_a_map_whose_first_stage_is_taken_of_an_earlier_run_is_the_same(stack: Stack, tmp_path: Path) -> None:
+    config = CONFIG | {"z_range": [0, 2], "enable_3dtiles": False, "enable_web_tiles": False}
+    recipe = write_recipe(tmp_path, "Taken map", [], config=config, enabled=True, partition_size=1)
+    for number in range(2):
+        write_basins(recipe / f"{number}.gpkg", seed=number)
+    meta = json.loads((recipe / "meta.yml").read_text())
+    meta["input"]["params"] = [{"type": "file", "path": f"{number}.gpkg"} for number in range(2)]
+    (recipe / "meta.yml").write_text(json.dumps(meta))
+    results = []
+    for counts in ({"Succeeded": 2}, {"Reused": 2}):
+        done = stack.cli("submit", "--wait", "--json", "--overwrite", str(recipe))
+        assert done.code == 0, done
+        assert stack.run(done.json()["name"])["partition_counts"] == counts
+        results.append(published(stack, "taken-map"))
+    assert results[0] == results[1]
+
+
 @pytest.mark.skipif(not THOROUGH, reason="kills by chance, several times")
 def test_a_map_whose_tasks_are_killed_at_random_is_the_same_after_retries(
     stack: Stack, basins: list[str], expected: dict[str, bytes | str | None], tmp_path: Path

@@ -135,7 +135,7 @@ class Edited:
         inputs = of_all(files, recipe=str(self.directory), fetched={})
         assert inputs is not None
         environ = {"PATH": os.defpath}
-        return Keys(found.reuse, [each.text for each in plan.commands], environ).of(inputs)
+        return Keys(plan._replace(reuse=found.reuse), environ).of(inputs)
 
     def _made(self) -> Iterator[str]:
         """Yield what each command leaves: a digest of all that may have a say in it."""

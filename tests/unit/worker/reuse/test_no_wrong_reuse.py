@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ogdc_shared.plan import InputFile, Reuse
+from ogdc_shared.plan import Command, InputFile, Plan, Reuse
 from ogdc_worker.reuse.inputs import of_all
 from ogdc_worker.reuse.keys import Keys
 from ogdc_worker.reuse.store import FILES, About, NotAsKeptError, Store, described
@@ -108,7 +108,8 @@ class World:
         inputs = of_all(files, recipe="", fetched=fetched)
         assert inputs is not None
         environ = {"PATH": str(self.directory / "bin"), "LANG": self.variable, "OGDC_IMAGE": self.image}
-        return Keys(Reuse(self.recipe, len(self.commands)), self.commands, environ).of(inputs)
+        lines = tuple(Command(text, 1) for text in self.commands)
+        return Keys(Plan("lakes", lines, reuse=Reuse(self.recipe, len(lines))), environ).of(inputs)
 
     def _install(self) -> None:
         tool = self.directory / "bin" / "tool"
