@@ -15,7 +15,5 @@ def taken_facts(facts: bytes, *, partition: int, run: str, commands: int) -> byt
         commands: How many commands' results were taken.
     """
     line, _, rest = facts.partition(b",\n")
-    head = json.loads(line + b"}") | {"partition": partition}
-    first = head.get("reused", {}).get("run", run)
-    head["reused"] = {"run": first, "commands": commands}
+    head = json.loads(line + b"}") | {"partition": partition, "reused": {"run": run, "commands": commands}}
     return json.dumps(head, ensure_ascii=False).encode().removesuffix(b"}") + b",\n" + rest

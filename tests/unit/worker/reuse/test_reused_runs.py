@@ -11,6 +11,7 @@ import pytest
 from ogdc_shared.errors import CommandFailedError
 from ogdc_worker.reuse import taking
 from support.crashes import crashes
+from support.effort import THOROUGH
 from support.reused_runs import Ended, ReusedRuns
 
 
@@ -68,6 +69,40 @@ class TestUnchanged:
         facts = (runs.workspace(name, 1) / "facts.json").read_text()
         assert '"reused": {"run": "run-1", "commands": 1}' in facts
         assert '"partition": 1' in facts
+
+    def test_names_the_run_that_made_the_result_and_not_the_one_that_it_began_with(
+        self, runs: ReusedRuns
+    ) -> None:
+        runs.run(FIRST, FIRST, partitions=TWO)
+        runs.run(FIRST, FIRST + "; :", partitions=TWO)
+        name = runs.begin(FIRST, FIRST + "; :", partitions=TWO)
+        runs.take(name)
+        assert (
+            '"reused": {"run": "run-2", "commands": 2}'
+            in (runs.workspace(name, 0) / "facts.json").read_text()
+        )
+
+    @pytest.mark.skipif(not THOROUGH, reason="kills a task, and what publishes, at each of 140 moments")
+    def test_a_kill_while_a_result_is_kept_does_no_harm(self, tmp_path: Path) -> None:
+        worlds: list[ReusedRuns] = []
+
+        def prepare() -> None:
+            worlds.append(ReusedRuns(tmp_path / str(len(worlds))))
+            worlds[-1].write(a="A")
+            worlds[-1].begin(FIRST, counted(), partitions=TWO[:1])
+
+        def keep() -> None:
+            worlds[-1].process("run-1", 0)
+            worlds[-1].publish("run-1", 1, left=[0], taken={})
+
+        for _ in crashes(prepare, keep):
+            runs = worlds[-1]
+            if not (runs.volume / "lakes").exists():
+                runs.process("run-1", 0)
+            first = runs.publish("run-1", 1, left=[0], taken={})
+            again = runs.run(FIRST, counted(), partitions=TWO[:1])
+            assert first.result == again.result == {"a.txt": b"Adone\n"}
+        assert len(worlds) > 100
 
     @pytest.mark.slow
     def test_a_kill_at_any_moment_does_no_harm(self, runs: ReusedRuns) -> None:
