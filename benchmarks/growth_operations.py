@@ -84,24 +84,31 @@ def _row(conn: Connection, statement: str, *values: object) -> Any:
 
 
 def _lists() -> Mapping[str, Operation]:
+    """Lists of runs; where few have what is asked for in the small record, as many are asked for in both."""
     filters: dict[str, dict[str, Any]] = {
         "all": {},
         "of a recipe that runs often": {"recipe_id": "recipe-0"},
-        "of one that runs seldom": {"recipe_id": "recipe-450"},
+        "of one that runs seldom": {"recipe_id": "recipe-450", "limit": 4},
         "that failed": {"status": "Failed"},
         "in error, which few are": {"status": "Error"},
         "that run": {"status": "Running"},
         "of a user": {"submitted_by": "user-0"},
         "of a user, in error": {"submitted_by": "user-0", "status": "Error"},
         "of a recipe, in error": {"recipe_id": "recipe-0", "status": "Error"},
-        "of a recipe and a user who has none": {"recipe_id": "recipe-0", "submitted_by": "user-199"},
+        "of a recipe and a user who has few": {
+            "recipe_id": "recipe-0",
+            "submitted_by": "user-199",
+            "limit": 5,
+        },
         "of a recipe and a user, in error": {
             "recipe_id": "recipe-0",
             "submitted_by": "user-0",
             "status": "Error",
         },
         "by the beginning of many names": {"name_prefix": "recipe-0-"},
-        "by the beginning of some names": {"name_prefix": "recipe-0-a1"},
+        "by the beginning of recipes' names": {"name_prefix": "recipe-45"},
+        "by the beginning of a recipe's names": {"name_prefix": "recipe-0-a"},
+        "by the beginning of some names": {"name_prefix": "recipe-0-a1", "limit": 1},
         "by the beginning of a name": {"name_prefix": "recipe-0-a1b2c3"},
     }
     return {

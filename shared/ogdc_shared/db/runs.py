@@ -181,20 +181,21 @@ def list_runs(
     user = None if submitted_by is None else find_called(conn, submitted_by, issuer=issuer)
     if submitted_by is not None and user is None:
         return RunPage(runs=[], next=None)
-    found = _select(
-        conn,
-        "where_page",
-        {
-            "recipe_id": recipe_id,
-            "status": status,
-            "user_id": user and user.id,
-            "names_like": None if name_prefix is None else _beginning(name_prefix),
-            "before_time": time,
-            "before_id": last_id,
-            "limit": limit + 1,
-        },
-        prepare=False,  # planned anew each time: which index is best depends on the filters given
-    ).fetchall()
+    wanted = {
+        "recipe_id": recipe_id,
+        "status": status,
+        "user_id": user and user.id,
+        "names_like": None if name_prefix is None else _beginning(name_prefix),
+        "before_time": time,
+        "before_id": last_id,
+        "limit": limit + 1,
+    }
+    # Planned anew each time: which index is best depends on the filters given.
+    if name_prefix is None:
+        found = _select(conn, "where_page", wanted, prepare=False).fetchall()
+    else:
+        named = b"WITH named AS (SELECT runs.id FROM runs " + load_queries("runs")["where_page"] + b")\n"
+        found = _select(conn, "where_named", wanted, before=named, prepare=False).fetchall()
     return _page(found, limit=limit)
 
 
@@ -254,11 +255,17 @@ def claim_refresh(conn: Connection, name: str, *, silent_for: float) -> bool:
 
 
 def _select(
-    conn: Connection, where: str, parameters: dict[str, Any], *, prepare: bool | None = None
+    conn: Connection,
+    where: str,
+    parameters: dict[str, Any],
+    *,
+    before: bytes = b"",
+    prepare: bool | None = None,
 ) -> Cursor[Run]:
+    """Read runs; `before` is what the clause `where` needs in front of the statement."""
     queries = load_queries("runs")
-    cursor = conn.cursor(row_factory=class_row(Run))
-    return cursor.execute(queries["select_runs"] + b"\n" + queries[where], parameters, prepare=prepare)
+    statement = before + queries["select_runs"] + b"\n" + queries[where]
+    return conn.cursor(row_factory=class_row(Run)).execute(statement, parameters, prepare=prepare)
 
 
 def _changes(conn: Connection, query: str, parameters: dict[str, Any]) -> bool:

@@ -1,4 +1,5 @@
 from datetime import timedelta
+from uuid import RFC_4122
 
 import pytest
 from hypothesis import given, settings
@@ -225,3 +226,15 @@ def test_nobody_asks_about_a_run_that_has_ended(conn):
     submit(conn, "a-1")
     record_state(conn, state("a-1", phase="Succeeded"))
     assert not claim_refresh(conn, "a-1", silent_for=-1)
+
+
+def test_ids_are_in_the_order_of_time(conn):
+    before, *ids, after = conn.execute(
+        "SELECT clock_timestamp(), ordered_uuid(), ordered_uuid(), clock_timestamp() + interval '1 ms'"
+    ).fetchone()
+
+    assert {(made.version, made.variant) for made in ids} == {(7, RFC_4122)}
+    assert ids[0] != ids[1]
+    for made in ids:
+        assert int(1000 * before.timestamp()) <= made.int >> 80 <= int(1000 * after.timestamp())
+    assert submit(conn, "a").id.version == 7

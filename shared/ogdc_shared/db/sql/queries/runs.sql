@@ -61,13 +61,19 @@ WHERE runs.name = %(name)s
 WHERE (%(recipe_id)s::text IS NULL OR runs.recipe_id = %(recipe_id)s)
     AND (%(status)s::text IS NULL OR runs.status = %(status)s)
     AND (%(user_id)s::uuid IS NULL OR runs.submitted_by = %(user_id)s)
-    AND (%(names_like)s::text IS NULL OR runs.name COLLATE "C" LIKE %(names_like)s)
+    AND (%(names_like)s::text IS NULL OR runs.name LIKE %(names_like)s)
     AND (
         %(before_time)s::timestamptz IS NULL
         OR (runs.submitted_at, runs.id) < (%(before_time)s, %(before_id)s::uuid)
     )
 ORDER BY runs.submitted_at DESC, runs.id DESC
 LIMIT %(limit)s
+
+-- name: where_named
+-- Those of `WITH named AS (SELECT runs.id FROM runs <where_page>)`: thousands may have a name that begins so, and which of them
+-- are the newest is read in the index of names alone.
+WHERE runs.id IN (SELECT id FROM named)
+ORDER BY runs.submitted_at DESC, runs.id DESC
 
 -- name: where_jobs
 WHERE runs.job_removed_at IS NULL
