@@ -10,7 +10,9 @@ import pytest
 from ogdc_shared.db.database import Database
 from ogdc_shared.db.runs import claim_refresh, find_run, get_run
 from ogdc_shared.db.submissions import (
+    EarlierRun,
     claim_retry,
+    earlier_runs,
     find_submission,
     get_manifest,
     record_handover,
@@ -29,6 +31,7 @@ from ogdc_shared.errors import (
     RunStateError,
     UnknownRunError,
 )
+from ogdc_shared.plan import REUSE_LABEL
 from support.records import state, submit
 
 RECIPE: dict[str, Any] = {"recipe_id": "seal-tags", "recipe_name": "Seal Tags"}
@@ -73,6 +76,23 @@ def submission(database: Database, name: str, **fields: Any) -> Callable[[], str
 
 
 # --- one at a time ---
+
+
+def test_runs_whose_results_may_be_taken_are_of_the_same_user_recipe_and_label(conn) -> None:
+    def run(name: str, *, user: str = "anna", recipe: str = "lakes", label: str = "a") -> None:
+        manifest = {"metadata": {"name": name, "labels": {REUSE_LABEL: label}}}
+        fields = {"recipe_id": recipe, "recipe_name": recipe, "output_type": "temporary"}
+        submit(conn, name, user=user, manifest=manifest, **fields)
+
+    run("lakes-1")
+    end(conn, "lakes-1", "Succeeded")
+    run("lakes-2")
+    run("lakes-3", user="bert")
+    run("lakes-4", label="b")
+    run("seas-1", recipe="seas")
+    anna = ensure_user(conn, "anna").id
+    found = earlier_runs(conn, submitted_by=anna, recipe_id="lakes", label="a")
+    assert set(found) == {EarlierRun("lakes-2", succeeded=False), EarlierRun("lakes-1", succeeded=True)}
 
 
 def test_a_new_run_is_pending_and_remembers_who_submitted_what(conn):
