@@ -25,12 +25,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from email.message import Message
 from enum import Enum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
@@ -48,9 +48,14 @@ class Fault(Enum):
     BUSY = "503"
     PROXY = "502, with a page in HTML"
 
+    @property
+    def answer(self) -> _Response | None:
+        """What is answered in place of the node; None: the node itself is asked, or nobody answers."""
+        return _FAULTY.get(self)
+
 
 _Response = tuple[int, dict[str, str], bytes]
-_FAULTY: dict[Fault | None, _Response] = {Fault.BUSY: (503, {}, b""), Fault.PROXY: (502, {}, b"<html><p>Bad")}
+_FAULTY: dict[Fault, _Response] = {Fault.BUSY: (503, {}, b""), Fault.PROXY: (502, {}, b"<html><p>Bad")}
 
 
 @dataclass
@@ -77,14 +82,15 @@ class Stored:
         ) or ("public" in [each.text for each in self.described.iter("subject")] and permission == "read")
 
 
-@dataclass
-class Asked:
+class Asked(NamedTuple):
     """A request, as it came."""
 
     method: str
     path: str
     authorization: str
-    fields: dict[str, bytes] = field(default_factory=dict)
+    fields: dict[str, bytes]
+    headers: dict[str, str] = {}  # noqa: RUF012  nobody changes it
+    body: bytes = b""
 
 
 class _ProblemError(Exception):
@@ -350,7 +356,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(length)
         if len(body) < length:
             return
-        fields = _fields(self.headers, body) if body else {}
+        fields = fields_of(self.headers, body) if body else {}
         asked = Asked(self.command, self.path, self.headers.get("Authorization", ""), fields)
         with self.server.node.take(asked) as fault:
             self._answer(asked, fault)
@@ -358,7 +364,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, asked: Asked, fault: Fault | None) -> None:
         if fault is Fault.LOST_REQUEST:
             return
-        status, headers, content = _FAULTY.get(fault) or self.server.node.answer(asked)
+        status, headers, content = (fault and fault.answer) or self.server.node.answer(asked)
         if fault is Fault.LOST_ANSWER:
             return
         self.send_response(status)
@@ -374,7 +380,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Tests look at `PublishingNode.asked`."""
 
 
-def _fields(headers: Message, body: bytes) -> dict[str, bytes]:
+def fields_of(headers: Message, body: bytes) -> dict[str, bytes]:
     """The fields of a form. Source: RFC 7578."""
     boundary = b"--" + headers["Content-Type"].partition("boundary=")[2].encode()
     found = {}

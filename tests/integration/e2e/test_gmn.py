@@ -11,23 +11,40 @@ from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
+import urllib3
 
 from ogdc_cli.publication.publishing import Wanted, publish
 from ogdc_shared.dataone.member import MAP, OUTPUT, PROGRAM
-from ogdc_shared.errors import ForbiddenError, OgdcError, UnauthenticatedError
+from ogdc_shared.dataone.node import Description, Node
+from ogdc_shared.dataone.token import Token
+from ogdc_shared.errors import (
+    ForbiddenError,
+    InvalidRequestError,
+    OgdcError,
+    SourceUnavailableError,
+    UnauthenticatedError,
+)
+from ogdc_shared.inputs.dataone import resolve_dataset
+from ogdc_shared.plan import Checksum
+from ogdc_shared.publication import sending
+from ogdc_shared.publication.checking import system_metadata_of
+from ogdc_shared.publication.node_access import connections
 from ogdc_shared.publication.package import Package
 from ogdc_shared.publication.sending import Sent
 from support.crates import RUN
 from support.data_sets import ADA, COMMANDS, MADE
 from support.gmn import NEEDED, Gmn
+from support.metacat import Metacat
 from support.postgres import PostgresServer
-from support.publications import METADATA
+from support.publications import METADATA, member
 from support.published_runs import META, OUTPUTS, deployment
+from support.publishing_node import NEVER, Asked, Fault
 from support.recipes import inputs, make_recipe
 from support.stack import Stack
 
 pytestmark = NEEDED
 ROBOT = "CN=robot,DC=dataone,DC=org"
+_META_OF_LOST = META | {"name": "Words of lost answers", "metadata": METADATA | {"identifier": "doi"}}
 
 
 @pytest.fixture(scope="module")
@@ -39,12 +56,17 @@ def gmn(tmp_path_factory: pytest.TempPathFactory, postgres_server: PostgresServe
 
 
 def publish_made(
-    gmn: Gmn, directory: Path, name: str, *, made: dict[str, bytes] = OUTPUTS, **wanted: Any
+    gmn: Gmn | Metacat,
+    directory: Path,
+    name: str,
+    *,
+    made: dict[str, bytes] = OUTPUTS,
+    identifier: str = "uuid",
+    **wanted: Any,
 ) -> tuple[Package, list[Sent]]:
     """Publish a run that made these files, of a recipe of that name, as the command does."""
-    client = deployment(
-        directory / "at", meta=META | {"name": name}, made=made, outputs=made, run_id=str(uuid4())
-    )
+    meta = META | {"name": name, "metadata": METADATA | {"identifier": identifier}}
+    client = deployment(directory / "at", meta=meta, made=made, outputs=made, run_id=str(uuid4()))
     sent: list[Sent] = []
     package = publish(
         client,
@@ -65,19 +87,36 @@ def assert_read_back(gmn: Gmn, resource_map: str, contents: dict[str, bytes], in
     assert contents == {pid: (into / quote(pid, safe="")).read_bytes() for pid in contents}
 
 
+@pytest.fixture
+def metacat(gmn: Gmn) -> Iterator[Metacat]:
+    with Metacat(gmn.url) as node:
+        yield node
+
+
+@pytest.fixture
+def at_metacat(gmn: Gmn, metacat: Metacat, monkeypatch: pytest.MonkeyPatch) -> Iterator[Node]:
+    """Ada's token is the user's; as who asks the node for single things. Nobody waits between tries."""
+    monkeypatch.setattr(sending, "_WAITS", (0.0,) * 4)
+    monkeypatch.setenv("DATAONE_TOKEN", gmn.token(ADA))
+    token = Token(gmn.token(ADA), ADA, NEVER)
+    with connections(metacat.url, most=1) as http:
+        yield Node(metacat.url, token=lambda: token, http=http)
+
+
 def test_what_a_run_publishes_is_read_by_a_client_of_others_and_by_another_recipe(
-    gmn: Gmn, short_root: Path, tmp_path: Path
+    gmn: Gmn, metacat: Metacat, short_root: Path, tmp_path: Path
 ) -> None:
+    """At a Metacat, of which another client reads what GMN keeps; its index knows nothing of it yet."""
     recipe = make_recipe(
         tmp_path / "first",
         name="Words of a run",
         input=inputs({"type": "file", "path": "words.txt"}),
         output={"type": "dataone", "license": "CC-BY-4.0"},
-        metadata=METADATA,
+        metadata=METADATA | {"identifier": "doi"},
         files={"words.txt": "some words\n", "recipe.sh": COMMANDS},
     )
     (short_root / "gmn").mkdir()
-    with Stack(short_root / "gmn", DATAONE_NODE_URL=gmn.url, OGDC_DATAONE_PUBLISH="test") as stack:
+    with Stack(short_root / "gmn", DATAONE_NODE_URL=metacat.url, OGDC_DATAONE_PUBLISH="test") as stack:
         tokens = stack.root / "home/.config/ogdc-runner/tokens"
         tokens.parent.mkdir(parents=True)
         tokens.touch(mode=0o600)
@@ -101,6 +140,7 @@ def test_what_a_run_publishes_is_read_by_a_client_of_others_and_by_another_recip
     sent = {each["name"]: each["identifier"] for each in events if each["event"] == "object_sent"}
     resource_map = sent.pop("resource-map.xml")
     assert resource_map == f"resource_map_{package['identifier']}"
+    assert [package["identifier"]] == metacat.minted
     (tmp_path / "read").mkdir()
     listed = {line.split("\t")[0] for line in gmn.read_back(resource_map, tmp_path / "read").splitlines()}
     assert listed == {*sent.values()}
@@ -136,6 +176,82 @@ def test_a_new_version_sends_what_changed_and_is_what_the_series_names(
     assert (new.series, new.obsoletes) == (old.series, old.metadata_id)
     with pytest.raises(OgdcError, match=f"published at .* before, as {new.metadata_id}"):
         publish_made(gmn, tmp_path / "c", name)
+
+
+def test_a_repeated_creation_is_an_error_that_says_nothing_and_harms_nothing(
+    metacat: Metacat, at_metacat: Node, tmp_path: Path
+) -> None:
+    package, _ = publish_made(metacat, tmp_path, "Words sent twice")
+    first, directory = package.members[0], tmp_path / "package"
+    described = system_metadata_of(package, first)
+    with pytest.raises(SourceUnavailableError, match=r"answered the creation .* 500 \(ServiceFailure"):
+        at_metacat.create(first, system_metadata=described, file=directory / first.file)
+    assert at_metacat.describe(first.pid) == Description.of(first)
+
+
+def test_answers_that_get_lost_leave_one_package_with_one_doi(
+    gmn: Gmn, metacat: Metacat, at_metacat: Node, tmp_path: Path
+) -> None:
+    """The answer of each request that changes something, and then a page in HTML to the next question."""
+    faults = {"POST": Fault.LOST_ANSWER, "HEAD": Fault.PROXY}
+    seen = set()
+
+    def once(asked: Asked) -> Fault | None:
+        key = asked.method, asked.path, asked.fields.get("pid")
+        is_new = key not in seen
+        seen.add(key)
+        return faults.get(asked.method) if is_new else None
+
+    metacat.on_request = once
+    made = {"b.tif": b"tif"}
+    with pytest.raises(SourceUnavailableError):  # the DOI whose answer is lost names nothing
+        publish_made(metacat, tmp_path, "Words of lost answers", made=made, identifier="doi")
+    assert not metacat.stored
+    client = deployment(tmp_path / "b", meta=_META_OF_LOST, made=made, outputs=made)
+    wanted = Wanted(RUN.name, metacat.url, tmp_path / "again")
+    package = publish(client, wanted, agree=lambda _package: True, on_sent=lambda _sent: None)
+    assert package is not None
+    assert [package.metadata_id] == metacat.minted[1:]
+    assert metacat.stored == {each.pid for each in package.members}
+    posts = [asked.fields["pid"].decode() for asked in metacat.asked if asked.path.endswith("/object")]
+    assert sorted(posts) == sorted(metacat.stored), "sent once, though no answer of it was heard"
+    contents = {each.pid: (tmp_path / "again" / each.file).read_bytes() for each in package.members[:-1]}
+    assert_read_back(gmn, package.members[-1].pid, contents, tmp_path / "read")
+    assert at_metacat.state(package.series) is not None
+
+
+def test_an_index_that_lags_hides_nothing(metacat: Metacat, at_metacat: Node, tmp_path: Path) -> None:
+    name = "Words that are found late"
+    old, _ = publish_made(metacat, tmp_path / "a", name, made={"b.tif": b"tif"})
+    wanted = {old.series: b"tif", old.metadata_id: b"tif"}
+
+    def assert_found() -> None:
+        with urllib3.PoolManager(retries=False) as http:
+            for identifier, content in wanted.items():
+                [found] = resolve_dataset(metacat.url, identifier, filename="b.tif", http=http)
+                assert found.checksum == Checksum("sha256", sha256(content).hexdigest())
+
+    assert_found()
+    metacat.catch_up()
+    assert_found()
+    new, _ = publish_made(metacat, tmp_path / "b", name, made={"b.tif": b"another"}, overwrite=True)
+    wanted |= {new.series: b"another", new.metadata_id: b"another"}
+    assert_found()
+    metacat.catch_up()
+    assert_found()
+
+
+def test_what_is_empty_is_refused_by_it_and_so_is_never_sent(
+    metacat: Metacat, at_metacat: Node, tmp_path: Path
+) -> None:
+    files = {"empty.csv": b"", "full.csv": b"1\n"}
+    with pytest.raises(InvalidRequestError, match=r"^empty\.csv is empty.*Nothing was sent"):
+        publish_made(metacat, tmp_path, "Words of none", made=files)
+    assert not metacat.stored
+    (tmp_path / "empty.csv").touch()
+    empty = member(OUTPUT, "empty.csv", size=0, sha256=sha256().hexdigest())
+    with pytest.raises(InvalidRequestError, match="must be positive"):
+        at_metacat.create(empty, system_metadata=b"<a/>", file=tmp_path / "empty.csv")
 
 
 def test_tokens_that_are_nobodys(gmn: Gmn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
