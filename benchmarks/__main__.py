@@ -46,6 +46,12 @@ def _measure_reuse(bench: Bench) -> list[Figure]:
     return measure_reuse(bench)
 
 
+def _measure_publication(bench: Bench) -> list[Figure]:
+    from benchmarks.publication import measure_publication  # likewise
+
+    return measure_publication(bench)
+
+
 _MEASURES: Mapping[str, Callable[[Bench], list[Figure]]] = {
     "cold-start": cold_start.measure_cold_starts,
     "status": warm.measure_status,
@@ -61,6 +67,7 @@ _MEASURES: Mapping[str, Callable[[Bench], list[Figure]]] = {
     "partitions": partitions.measure_partitions,
     "get-output": local_stack.measure_get_output,
     "provenance": _measure_provenance,
+    "publish": _measure_publication,
     "run": local_stack.measure_run,
     "fan-out": parallel.measure_tasks,
     "speed-up": parallel.measure_speed_up,
@@ -76,7 +83,17 @@ _MEASURES: Mapping[str, Callable[[Bench], list[Figure]]] = {
     "year": year.measure_year,
 }
 _LONG = frozenset(
-    {"large-maps", "list-page", "run-page", "change-page", "log-page", "map-page", "growth", "year"}
+    {
+        "large-maps",
+        "list-page",
+        "run-page",
+        "change-page",
+        "log-page",
+        "map-page",
+        "growth",
+        "publish",
+        "year",
+    }
 )
 """Measures that have to be named, since they take long, or a browser."""
 _THOROUGH = Effort(repetitions=5, seconds=2)

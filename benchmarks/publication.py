@@ -1,0 +1,188 @@
+"""Publishing at a member node: many small objects, those that are there already, and one large object."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from statistics import median
+from unittest import mock
+from uuid import uuid4
+
+from benchmarks.bench import Bench
+from benchmarks.figures import Baseline, Figure, at_most
+from ogdc_cli.api import ApiClient
+from ogdc_cli.publication.publishing import Wanted, publish
+from ogdc_cli.publication.run_result import RunResult
+from ogdc_shared.dataone.member import OUTPUT
+from ogdc_shared.publication.checking import system_metadata_of
+from ogdc_shared.publication.making import make_package
+from ogdc_shared.publication.package import Package
+from support.crates import RUN
+from support.data_sets import ADA
+from support.gmn import Gmn
+from support.postgres import PostgresServer
+from support.published_runs import META, deployment
+from support.publishing_node import PublishingNode
+
+_AT_GMN, _AT_NOTHING = 250, 10_000
+"""Objects: GMN takes a tenth of a second for each, a node that keeps nothing a thousandth."""
+_PARALLEL = 4
+_LARGE = 4 << 30
+_SEND = r"""
+import re, sys
+from pathlib import Path
+from ogdc_shared.dataone.member import Member
+from ogdc_shared.dataone.node import Node
+from ogdc_shared.dataone.token import Token
+from ogdc_shared.publication.node_access import connections
+url, path, size, sha256 = sys.argv[1:]
+member = Member("urn:uuid:large", "output", "large.tif", "large.tif", "image/geotiff", int(size), sha256)
+described = b'<size>%d</size><checksum algorithm="SHA-256">%s</checksum><formatId>image/geotiff</formatId>'
+with connections(url, most=1) as http:
+    node = Node(url, token=lambda: Token("t", "s", 4e9), http=http)
+    node.create(member, system_metadata=described % (int(size), sha256.encode()), file=Path(path))
+    assert node.describe(member.pid)
+print(re.search(r"VmHWM:\s+(\d+)", open("/proc/self/status").read())[1])
+"""
+
+
+def measure_publication(bench: Bench) -> list[Figure]:
+    """Measure all of it."""
+    return [*_measure_gmn(bench), *_measure_bare(bench), *_measure_large(bench)]
+
+
+def _measure_gmn(bench: Bench) -> list[Figure]:
+    """At a real node, one of PyPI."""
+    with _gmn(bench) as gmn:
+        sides = _in_turns(bench, gmn.url, gmn.token(ADA, seconds=86400), _AT_GMN)
+    each = tuple(1000 * seconds / _AT_GMN for seconds in sides["publish"])
+    bare = median(1000 * seconds / _AT_GMN for seconds in sides["curl"])
+    limit = at_most(1.5 * bare)
+    return [Figure("a small object at GMN, four at a time", "ms", each, limit, Baseline("curl", bare))]
+
+
+def _measure_bare(bench: Bench) -> list[Figure]:
+    """At a node that keeps nothing: what three requests for each object cost us, instead of one."""
+    with _bare_node() as url, PublishingNode() as tokens:
+        sides = _in_turns(bench, url, tokens.token(ADA), _AT_NOTHING)
+    what = f"{_AT_NOTHING:,} small objects at a node that keeps nothing"
+    return [
+        Figure(what, "s", sides["publish"], None, Baseline("curl", median(sides["curl"]))),
+        Figure(f"{what}, which has them already", "s", sides["again"]),
+    ]
+
+
+def _measure_large(bench: Bench) -> list[Figure]:
+    """One object of 4 GiB, sent by a process whose memory is looked at."""
+    path = bench.new_directory() / "large.tif"
+    with path.open("wb") as file:
+        file.truncate(_LARGE)
+    sha256 = subprocess.run(["sha256sum", path], check=True, capture_output=True, text=True).stdout[:64]
+    with _bare_node() as url:
+        sides = bench.in_turns({"large": partial(_send, url, path, sha256)})
+    seconds, memory = zip(*sides["large"], strict=True)
+    return [
+        Figure("object of 4 GiB", "s", seconds),
+        Figure("object of 4 GiB: memory", "MiB", memory, at_most(64)),
+    ]
+
+
+def _send(url: str, path: Path, sha256: str) -> tuple[float, float]:
+    """Seconds and MiB that it takes."""
+    started = time.perf_counter()
+    command = [sys.executable, "-c", _SEND, url, str(path), str(_LARGE), sha256]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return time.perf_counter() - started, int(done.stdout) / 1024
+
+
+def _in_turns(bench: Bench, url: str, token: str, objects: int) -> dict[str, tuple[float, ...]]:
+    """Seconds that publishing, publishing once more, and curl take for as many objects."""
+    made: list[Callable[[], None]] = []
+
+    def first() -> float:
+        again, seconds = _publish(bench, url, objects)
+        made.append(again)
+        return seconds
+
+    trials = {
+        "publish": first,
+        "again": lambda: _seconds(made[-1]),
+        "curl": lambda: _curl(bench, url, token, objects),
+    }
+    with mock.patch.dict("os.environ", DATAONE_TOKEN=token):
+        return bench.in_turns(trials)
+
+
+def _publish(bench: Bench, url: str, objects: int) -> tuple[Callable[[], None], float]:
+    """Publish a package; returns what does so again, and the seconds that it took."""
+    client, package, directory = _package(bench, objects)
+    wanted = Wanted(RUN.name, url, directory, parallel=_PARALLEL, is_agreed=True)
+
+    def send() -> None:
+        sent = publish(client, wanted, agree=lambda _: True, on_sent=lambda _: None)
+        assert sent == package
+
+    return send, _seconds(send)
+
+
+def _package(bench: Bench, objects: int) -> tuple[ApiClient, Package, Path]:
+    """Make the package of a run of a recipe of its own."""
+    directory = bench.new_directory()
+    files = {f"{number:05}.csv": f"{number}\n".encode() for number in range(objects)}
+    run_id = str(uuid4())
+    meta = META | {"name": f"Benchmark {run_id}"}
+    client = deployment(directory / "at", meta=meta, made=files, outputs=files, run_id=run_id)
+    return client, make_package(RunResult(client, RUN.name), directory / "package"), directory / "package"
+
+
+def _curl(bench: Bench, url: str, token: str, objects: int) -> float:
+    """Have curl send the files of a package, as many at a time, by connections that it keeps."""
+    _, package, directory = _package(bench, objects)
+    parts = []
+    for number, member in enumerate(each for each in package.members if each.role == OUTPUT):
+        described = directory / f"{number}.sysmeta"
+        described.write_bytes(system_metadata_of(package, member))
+        parts.append(
+            f'url = "{url}/v2/object"\nheader = "Authorization: Bearer {token}"\nform = "pid={member.pid}"\n'
+            f'form = "sysmeta=@{described}"\nform = "object=@{directory / member.file}"\n'
+            'output = "/dev/null"\nwrite-out = "%{http_code}\\n"\n'
+        )
+    (directory / "curl").write_text("next\n".join(parts))
+    command = ["curl", "-sS", "--parallel", "--parallel-max", str(_PARALLEL), "-K", str(directory / "curl")]
+    started = time.perf_counter()
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    taken = time.perf_counter() - started
+    assert done.stdout.split() == ["200"] * objects, done.stdout[:200] + done.stderr
+    return taken
+
+
+def _seconds(work: Callable[[], None]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+@contextmanager
+def _bare_node() -> Iterator[str]:
+    program = Path(__file__).with_name("bare_node.py")
+    with subprocess.Popen([sys.executable, program], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield f"http://127.0.0.1:{process.stdout.readline().strip()}/mn"
+        process.terminate()
+
+
+@contextmanager
+def _gmn(bench: Bench) -> Iterator[Gmn]:
+    server = PostgresServer(bench.new_directory())
+    server.start()
+    try:
+        settings = server.make_database(template="template0")
+        with Gmn(bench.new_directory(), settings, (ADA,)) as node:
+            yield node
+    finally:
+        server.stop()
