@@ -55,7 +55,7 @@ crates: ## Have crates validated by roc-validator, in an environment of its own:
 	@scripts/bootstrap dev
 	test -x .venv-crates/bin/rocrate-validator || { python3 -m venv .venv-crates && .venv-crates/bin/pip install --quiet \
 		--require-hashes --only-binary :all: --requirement requirements/crates.txt; }
-	.venv/bin/pytest -m crates tests/unit/provenance
+	.venv/bin/pytest -m crates tests/unit/provenance tests/integration/e2e/test_e2e_validated.py
 
 browser: ## The tests of the page about runs in chromium alone; an error where there is none
 	@scripts/bootstrap browser

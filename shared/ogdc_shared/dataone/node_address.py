@@ -47,5 +47,5 @@ def landing_page(url: str, pid: str) -> str:
     """Where a package is shown to people; of a node without pages, where its metadata are."""
     parts = urlsplit(url)
     if is_metacat(url):
-        return f"https://{parts.netloc}/catalog/view/{quote(pid, safe=':')}"
+        return f"{parts.scheme}://{parts.netloc}/catalog/view/{quote(pid, safe=':/')}"
     return f"{url}/v2/object/{quote(pid, safe='')}"

@@ -33,11 +33,18 @@ class Token(NamedTuple):
             TokenExpiredError: it is.
         """
         if self.expires_at <= now:
-            minutes = (now - self.expires_at) / 60
             raise TokenExpiredError(
-                f"The token of {self.subject} for DataONE expired {minutes:,.0f} minutes ago. "
+                f"The token of {self.subject} for DataONE expired {_ago(now - self.expires_at)}. "
                 f"What was sent is kept. {_ADVICE}"
             )
+
+
+def _ago(seconds: float) -> str:
+    """A time since something in the largest unit that there were two of."""
+    for unit, name in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
+        if seconds >= 2 * unit:
+            return f"{seconds // unit:,.0f} {name} ago"
+    return "just now"
 
 
 def read_token(text: str) -> Token:

@@ -57,6 +57,7 @@ def test_what_is_published_stays_at_all_nodes_but_those_for_tests() -> None:
 
 def test_pages_are_those_of_metacat_where_it_is_one() -> None:
     assert landing_page(ADC, "urn:uuid:1") == "https://arcticdata.io/catalog/view/urn:uuid:1"
+    assert landing_page(ADC, "doi:10.18739/A2") == "https://arcticdata.io/catalog/view/doi:10.18739/A2"
     assert landing_page("https://a.org/mn", "doi:10/x") == "https://a.org/mn/v2/object/doi%3A10%2Fx"
 
 

@@ -11,17 +11,10 @@ from ogdc_shared.provenance.crate import write_crate
 from ogdc_shared.provenance.description import RunDescription
 from ogdc_shared.provenance.gathering import INLINE
 from ogdc_shared.provenance.task_facts import TaskRecord
+from support.crate_validation import NEEDED, PYTHON, validated
 from support.crates import RUN, SHA256, facts_document
 
-ROOT = Path(__file__).parents[3]
-PYTHON = ROOT / ".venv-crates/bin/python"
-
-pytestmark = [
-    pytest.mark.crates,
-    pytest.mark.skipif(
-        not PYTHON.exists(), reason="`make crates` makes the environment that validates crates"
-    ),
-]
+pytestmark = NEEDED
 
 
 def made(directory: Path, files: int, run: RunDescription, *, succeeded: bool) -> Path:
@@ -43,11 +36,6 @@ def made(directory: Path, files: int, run: RunDescription, *, succeeded: bool) -
     task = TaskRecord("process", 0, succeeded=succeeded, message=message, facts=str(directory / "facts"))
     write_crate(str(crate), run, [task], recipe=str(recipe))
     return crate
-
-
-def validated(crate: Path) -> subprocess.CompletedProcess[str]:
-    words = [str(PYTHON), "-P", str(ROOT / "tests/support/validate_crate.py"), str(crate)]
-    return subprocess.run(words, check=False, capture_output=True, text=True)
 
 
 @pytest.mark.parametrize("files", [0, 1, 3, INLINE + 1])

@@ -1,0 +1,62 @@
+"""A program for the environment of GMN, which has rdflib: asks a resource map what DataONE's index asks it.
+
+    python index_questions.py MAP
+
+It prints a JSON object: field of the index → pairs of an identifier and the field's value for it.
+
+Source: DataONEorg/indexer_documentation, "Provenance" (prov20150115RdfXmlSubprocessor), whose questions
+these are as patterns. Of `prov_hasSources` and `prov_hasDerivations` that page has `cito:documentedBy`, which
+no map says, for what maps call `cito:isDocumentedBy`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import rdflib
+
+_PREFIXES = """\
+PREFIX rdf: <http://www.w3.org/1999/02/22-rdf-syntax-ns#>
+PREFIX prov: <http://www.w3.org/ns/prov#>
+PREFIX cito: <http://purl.org/spar/cito/>
+PREFIX dcterms: <http://purl.org/dc/terms/>
+"""
+_PLAN = "?run prov:qualifiedAssociation ?by . ?by prov:hadPlan ?program . ?program dcterms:identifier"
+_AGENT = "?run prov:qualifiedAssociation ?by . ?by prov:agent ?value"
+_MADE = "?made prov:wasGeneratedBy ?run . ?made dcterms:identifier"
+_READ = "?run prov:used ?read . ?read dcterms:identifier"
+_QUESTIONS = {
+    "prov_wasDerivedFrom": "?made prov:wasDerivedFrom ?read . ?made dcterms:identifier ?pid . "
+    "?read dcterms:identifier ?value",
+    "prov_used": f"{_READ} ?value . {_PLAN} ?pid",
+    "prov_generated": f"{_MADE} ?value . {_PLAN} ?pid",
+    "prov_generatedByProgram": f"{_MADE} ?pid . {_PLAN} ?value",
+    "prov_generatedByExecution": f"{_MADE} ?pid . ?run dcterms:identifier ?value",
+    "prov_generatedByUser": f"{_MADE} ?pid . {_AGENT}",
+    "prov_usedByProgram": f"{_READ} ?pid . {_PLAN} ?value",
+    "prov_usedByExecution": f"{_READ} ?pid . ?run dcterms:identifier ?value",
+    "prov_usedByUser": f"{_READ} ?pid . {_AGENT}",
+    "prov_wasExecutedByExecution": f"{_PLAN} ?pid . ?run dcterms:identifier ?value",
+    "prov_wasExecutedByUser": f"{_PLAN} ?pid . {_AGENT}",
+    "prov_instanceOfClass": "?any rdf:type ?value . ?any dcterms:identifier ?pid",
+    "prov_hasSources": "?made prov:wasDerivedFrom ?read . ?made cito:isDocumentedBy ?about . "
+    "?about dcterms:identifier ?pid . ?read dcterms:identifier ?value",
+}
+"""Without `prov_wasInformedBy`, as a run is one execution, and `prov_hasDerivations` of documented inputs."""
+
+
+def main(resource_map: str) -> None:
+    """Ask it."""
+    graph = rdflib.Graph().parse(resource_map, format="xml")
+    answers = {
+        field: sorted(
+            [str(each.pid), str(each.value)]
+            for each in graph.query(f"{_PREFIXES}SELECT ?pid ?value WHERE {{ {asked} }}")
+        )
+        for field, asked in _QUESTIONS.items()
+    }
+    print(json.dumps(answers))
+
+
+main(sys.argv[1])
