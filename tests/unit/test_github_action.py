@@ -86,6 +86,7 @@ def test_examples_give_inputs_there_are() -> None:
     assert all(each.keys() <= ACTION["inputs"].keys() for each in given)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("jq") is None, reason="GitHub's machines have jq, this one has not")
 @pytest.mark.parametrize(
     ("changed", "recipes"),

@@ -45,6 +45,7 @@ def names(app: typer.Typer) -> set[str]:
     return set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_a_command_is_made_without_those_of_other_modules() -> None:
     every = names(make_app())
     known = {command for commands in COMMANDS.values() for command in commands}

@@ -97,6 +97,7 @@ def test_a_package_is_sent_once_in_order_and_verified(node: PublishingNode, tmp_
     assert len(node.sent()) == sent == len(package.members)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("token")
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("is_metacat", [False, True])
@@ -125,6 +126,7 @@ def test_each_request_may_fail_once(
     assert_one_package(node, package)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("token")
 @pytest.mark.parametrize("is_done", [False, True])
 def test_killed_at_any_request_it_goes_on(node: PublishingNode, tmp_path: Path, is_done: bool) -> None:
@@ -431,6 +433,7 @@ def test_somebody_elses_data_set_gets_no_new_version_and_no_orphans(
     assert set(node.objects) == before
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("token")
 def test_other_words_about_the_same_run_are_a_new_version_of_its_metadata(
     node: PublishingNode, tmp_path: Path
@@ -461,6 +464,7 @@ def test_what_was_private_is_sent_anew_when_it_becomes_public(node: PublishingNo
     assert all(node.objects[each.pid].may("public", "read") for each in package.members)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("token")
 def test_each_request_of_a_new_version_may_get_lost(node: PublishingNode, tmp_path: Path) -> None:
     first = published(deployment(tmp_path / "at"), node, tmp_path / "one")
@@ -487,6 +491,7 @@ def test_each_request_of_a_new_version_may_get_lost(node: PublishingNode, tmp_pa
     assert node.objects[second.metadata_id].obsoletes == first.metadata_id
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("token")
 def test_of_two_new_versions_at_a_time_one_is_next_and_the_other_says_so(
     node: PublishingNode, tmp_path: Path

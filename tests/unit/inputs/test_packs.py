@@ -55,6 +55,7 @@ def test_a_manifest_of_a_version_before_is_a_pack_of_its_own() -> None:
     assert find_manifest(manifest, 8) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("partitions", "length", "most", "per_pack"),
     [

@@ -88,6 +88,7 @@ class TestSchemas:
 
         assert problems(grant) is None
 
+    @pytest.mark.slow
     def test_a_field_that_is_not_there_is_seen(self, manifests):
         source = of_kind(manifests, "ApiServerSource")["workflows"]
 

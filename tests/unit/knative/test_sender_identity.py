@@ -37,6 +37,7 @@ def test_all_that_is_applied_is_valid(manifests: tuple[Manifest, ...]):
     assert [problem for each in manifests if (problem := problems(each))] == []
 
 
+@pytest.mark.slow
 def test_every_function_that_takes_events_verifies_them_and_no_other(manifests: tuple[Manifest, ...]):
     functions = of_kind(manifests, "Service", group=SERVING)
     assert {name for name, each in functions.items() if settings(each).oidc.has_sources} == TAKING

@@ -212,6 +212,7 @@ BIG = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("command", "script", "comes"), BIG)
 def test_a_large_file_comes_along_where_it_is_named(
     tmp_path: Path, command: str, script: str | None, comes: bool

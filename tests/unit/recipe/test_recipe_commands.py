@@ -131,6 +131,7 @@ def test_what_an_author_writes_is_kept_to_the_letter(line: str) -> None:
     assert texts(line) == [line]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text", ["\\`" * 60_000, "$(" * 60_000, "`\\" * 60_000, "((" * 60_000, "${" * 60_000, '"$(' * 40_000]
 )

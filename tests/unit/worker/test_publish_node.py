@@ -170,6 +170,7 @@ def test_a_token_that_ends_half_way_loses_nothing(node: PublishingNode, run: Run
     assert len(node.sent()) == 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_done", [False, True])
 def test_killed_at_any_request_it_goes_on(node: PublishingNode, run: Run, is_done: bool) -> None:
     last = 0

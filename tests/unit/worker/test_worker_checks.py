@@ -206,6 +206,7 @@ def test_a_block_has_data_where_one_value_is_neither_zero_nor_nodata(
     assert has_data(block(0, value), form, None)
 
 
+@pytest.mark.slow
 def test_what_is_begun_before_there_are_results_finds_the_same(tmp_path: Path) -> None:
     checker = checks.checker_for("gdal_translate /input_dir/a.tif /output_dir/A.TIF")
     assert checker is not None

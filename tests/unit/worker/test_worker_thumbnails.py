@@ -57,6 +57,7 @@ def made(tmp_path: Path) -> Path:
     return tmp_path / "results"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [
@@ -111,6 +112,7 @@ def test_a_point_is_something_to_see(made: Path, tmp_path: Path) -> None:
     assert FILL in {color for _, color in picture.getcolors()}
 
 
+@pytest.mark.slow
 def test_what_is_empty_or_nowhere_has_none(made: Path, tmp_path: Path) -> None:
     run(
         "gdal_create",
@@ -131,6 +133,7 @@ def test_what_is_empty_or_nowhere_has_none(made: Path, tmp_path: Path) -> None:
     assert pictures(made, tmp_path / "made") == {}
 
 
+@pytest.mark.slow
 def test_there_are_no_more_than_there_is_time_for(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -209,6 +209,7 @@ def test_polygons_are_counted_once_at_each_level_however_they_are_divided(
     assert sums[0] >= 1
 
 
+@pytest.mark.slow
 def test_a_polygon_around_a_tile_that_holds_its_centroid_is_counted_and_shown_there(tmp_path: Path) -> None:
     x, y = -50 // SIDE * SIDE, 70 // SIDE * SIDE  # the corner of a tile
     around = shapely.box(x - 1, y - 1, x + SIDE + 1, y + SIDE + 1)
@@ -228,6 +229,7 @@ def test_centroids_on_edges_of_tiles_are_counted_once(tmp_path: Path) -> None:
     assert [band(result, level, "count").sum() for level in range(7)] == [4] * 7
 
 
+@pytest.mark.slow
 def test_files_without_rows_are_told_of_and_the_others_are_shown(inputs: Path, tmp_path: Path) -> None:
     write_input(inputs / "empty.gpkg", [])
     write_input(inputs / "points.gpkg", [shapely.Point(1, 1)])
@@ -269,6 +271,7 @@ def test_files_are_read_in_batches_that_change_nothing(
         assert set(warned) <= set(again)
 
 
+@pytest.mark.slow
 def test_sums_are_the_same_at_all_levels_and_count_every_polygon(inputs: Path, tmp_path: Path) -> None:
     result, warnings = run(config(), inputs, tmp_path / "work", apart=True)
     assert [band(result, level, "count").sum() for level in range(7)] == [13] * 7

@@ -75,6 +75,7 @@ def test_nothing_is_kept_nowhere(tmp_path: Path) -> None:
     assert collect(str(tmp_path / "none"), most=0, days=1) == 0
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_moment_leaves_each_result_whole_or_none_and_nothing_behind(directory: Path) -> None:
     def prepare() -> None:
         os.system(f"rm -rf {directory}/* {directory}/.draft-*")
