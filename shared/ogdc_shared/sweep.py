@@ -91,7 +91,7 @@ def sweep(context: Context, *, unsent_for: float = UNSENT_SECONDS) -> Swept:
         refreshed=refreshed,
         expired=work.each(expired, work.remove_output),
         triggered=work.start_triggered(),
-        notified=work.tell_ends(),
+        notified=work.announce_ends(),
         removed=work.remove_old(),
         left=work.left,
     )
@@ -132,7 +132,7 @@ class _Sweep:
         scheduled = start_scheduled(self._context, deadline=self._deadline)
         return scheduled + resume_uploads(self._context, deadline=self._deadline)
 
-    def tell_ends(self) -> list[str]:
+    def announce_ends(self) -> list[str]:
         """Announce ends that nobody has, try what is due, and return the runs whose end was taken."""
         with self._context.database.autocommit() as conn:
             announce(conn, to_sink=self._context.settings.event_sink is not None)

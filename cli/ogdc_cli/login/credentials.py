@@ -47,7 +47,7 @@ class UserCredentials:
         self._store = LoginStore(settings.token_file)
         self._login: Login | None = None
         self._problem: OgdcError | None = None
-        self._ask_again_at = 0.0
+        self._retry_at = 0.0
 
     def token(self) -> str | None:
         """The token to show now.
@@ -145,14 +145,14 @@ class UserCredentials:
         from ogdc_cli.login.renewal import renewed
         from ogdc_cli.login.web import Web
 
-        if self._problem is not None and time.monotonic() < self._ask_again_at:
+        if self._problem is not None and time.monotonic() < self._retry_at:
             return
         try:
             key = key_of(self._settings.api_url)
             self._login = renewed(Web(self._settings), self._store, key, seen=login)
             self._problem = None
         except OgdcError as exc:
-            self._problem, self._ask_again_at = exc, time.monotonic() + _PAUSE
+            self._problem, self._retry_at = exc, time.monotonic() + _PAUSE
 
 
 def check_deployment(settings: ClientSettings) -> None:

@@ -11,7 +11,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable
 from datetime import datetime
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict, Unpack
 from uuid import UUID
 
 from msgspec.json import encode
@@ -116,6 +116,24 @@ class RunPage(NamedTuple):
     """Cursor for `list_runs(before=…)`; None: there are no older runs."""
 
 
+class RunQuery(TypedDict, total=False):
+    """Which page of which runs to list; what is missing or None does not matter."""
+
+    recipe_id: str | None
+    """Only runs of this recipe, and likewise for what follows."""
+    status: str | None
+    submitted_by: str | None
+    """Only those of the user who is called so …"""
+    issuer: str | None
+    """… by this issuer."""
+    name_prefix: str | None
+    """Only those whose name begins so."""
+    limit: int
+    """How many; 50 where it is missing."""
+    before: str | None
+    """The cursor that came with the page before this one."""
+
+
 class JobFilter(NamedTuple):
     """Which runs to list as jobs; what is None does not matter."""
 
@@ -151,39 +169,22 @@ def find_run(conn: Connection, name: str) -> Run | None:
     return _select(conn, "where_name", {"name": name}).fetchone()
 
 
-def list_runs(
-    conn: Connection,
-    *,
-    recipe_id: str | None = None,
-    status: str | None = None,
-    submitted_by: str | None = None,
-    issuer: str | None = None,
-    name_prefix: str | None = None,
-    limit: int = 50,
-    before: str | None = None,
-) -> RunPage:
+def list_runs(conn: Connection, **query: Unpack[RunQuery]) -> RunPage:
     """Read a page of runs, newest first.
-
-    Args:
-        conn: The database.
-        recipe_id: Only runs of this recipe, and likewise for what follows.
-        status: Only those of this status.
-        submitted_by: Only those of the user who is called so.
-        issuer: By whom; None: by any issuer.
-        name_prefix: Only those whose name begins so.
-        limit: How many.
-        before: The cursor that came with the page before this one.
 
     Raises:
         InvalidRequestError: `before` is not a cursor from here, or several users are called so.
     """
+    before, submitted_by = query.get("before"), query.get("submitted_by")
+    name_prefix = query.get("name_prefix")
     time, last_id = _read_cursor(before) if before else (None, None)
-    user = None if submitted_by is None else find_called(conn, submitted_by, issuer=issuer)
+    user = None if submitted_by is None else find_called(conn, submitted_by, issuer=query.get("issuer"))
     if submitted_by is not None and user is None:
         return RunPage(runs=[], next=None)
+    limit = query.get("limit", 50)
     wanted = {
-        "recipe_id": recipe_id,
-        "status": status,
+        "recipe_id": query.get("recipe_id"),
+        "status": query.get("status"),
         "user_id": user and user.id,
         "names_like": None if name_prefix is None else _beginning(name_prefix),
         "before_time": time,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Any, Unpack
 
 from ogdc_shared.argo.state import TaskState
 from ogdc_shared.context import Context
 from ogdc_shared.db import runs as db
-from ogdc_shared.db.runs import Run, RunPage
+from ogdc_shared.db.runs import Run, RunPage, RunQuery
 from ogdc_shared.db.tasks import StageCounts, count_stages, list_tasks
 from ogdc_shared.errors import DatabaseUnavailableError, OgdcError, OutputUnavailableError, UnknownRunError
 from ogdc_shared.phases import TERMINAL_PHASES
@@ -82,33 +82,15 @@ def get_parameters(context: Context, run: Run) -> dict[str, Any]:
         return db.get_parameters(conn, run.id)
 
 
-def list_runs(
-    context: Context,
-    *,
-    recipe_id: str | None = None,
-    status: str | None = None,
-    submitted_by: str | None = None,
-    issuer: str | None = None,
-    name_prefix: str | None = None,
-    limit: int = 50,
-    before: str | None = None,
-) -> RunPage:
-    """Read a page of runs as recorded, newest first; see `db.runs.list_runs`. Those that wait say for what.
+def list_runs(context: Context, **query: Unpack[RunQuery]) -> RunPage:
+    """Read a page of runs as recorded, newest first. Those that wait say for what.
 
     Raises:
-        InvalidRequestError: `before` is not a cursor that came with an earlier page.
+        InvalidRequestError: `before` is not a cursor that came with an earlier page, or several users are
+            called so.
     """
     with context.database.transaction() as conn:
-        page = db.list_runs(
-            conn,
-            recipe_id=recipe_id,
-            status=status,
-            submitted_by=submitted_by,
-            issuer=issuer,
-            name_prefix=name_prefix,
-            limit=limit,
-            before=before,
-        )
+        page = db.list_runs(conn, **query)
     return page._replace(runs=with_turns(context, page.runs))
 
 

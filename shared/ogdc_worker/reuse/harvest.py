@@ -79,7 +79,7 @@ def _harvest(store: Store, run: str, number: int, workspace: str) -> Iterator[Co
             and os.path.lexists(f"{workspace}/{layout.SAMPLED}")
         ):
             yield Contradiction(number, known.about.run)
-        _take_in(store, about._replace(run=run), f"{kept}/{name}", workspace)
+        _add(store, about._replace(run=run), f"{kept}/{name}", workspace)
 
 
 def _about(place: str) -> About | None:
@@ -92,7 +92,7 @@ def _content(about: About) -> list[tuple[object, ...]]:
     return [(file.name, file.kind, file.size, file.what) for file in about.files]
 
 
-def _take_in(store: Store, about: About, place: str, workspace: str) -> None:
+def _add(store: Store, about: About, place: str, workspace: str) -> None:
     outputs = f"{workspace}/output_dir" if about.whole else f"{place}/{FILES}"
     if not is_as_described(outputs, about.files):
         return

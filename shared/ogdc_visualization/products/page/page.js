@@ -82,7 +82,7 @@ function addFile({ title, href }) {
 map.layers.forEach(addLayer);
 map.files.forEach(addFile);
 document.getElementById("source").append(map.doiUrl ? link(map.doi, map.doiUrl) : (map.doi ?? ""));
-// Beside the panel where there is room, and not beneath it.
+// Beside the panel where there is room, and not below it.
 const panel = document.querySelector("aside").offsetWidth;
 const room = window.innerWidth > 2 * panel ? panel + 32 : 24;
 view.fit(map.extent, { size: target.getSize(), padding: [24, room, 24, 24] });
