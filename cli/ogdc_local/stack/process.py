@@ -20,6 +20,7 @@ from ogdc_local.settings import StackSettings
 from ogdc_local.stack.binaries import find_binaries
 from ogdc_local.stack.control import Stack
 from ogdc_local.stack.environment import passed_on
+from ogdc_local.stack.imports import import_later
 from ogdc_local.stack.installation import installation
 from ogdc_local.stack.lock import is_in_place
 from ogdc_local.stack.paths import StatePaths, read_state, write_private
@@ -114,6 +115,7 @@ def serve(paths: StatePaths, *, lock: int, environ: Mapping[str, str], announce:
             running = Stack(os.getpid(), services.url, _now(), version("ogdc-runner"), settings, files)
             _write_record(paths, running)
             announce()
+            import_later()
             logger.info("ready at %s", services.url)
             _supervise(postgres, stop=stop, done=lambda: _is_over(paths, lock, services))
             if is_in_place(paths, lock):
