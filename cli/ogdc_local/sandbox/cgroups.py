@@ -5,7 +5,8 @@ With version 2 of cgroups that is where the stack has a part of the tree to itse
 root may write, and for memory alone. Elsewhere the engine's guard is all that looks.
 
 Source: Documentation/admin-guide/cgroup-v2.rst of Linux ("Delegation", "No Internal Process Constraint",
-"Memory", "PID"), cgroup-v1/memory.rst; systemd, docs/CGROUP_DELEGATION.md.
+"Memory", "PID"), cgroup-v1/memory.rst, cgroup-v1/cgroups.rst ("Attaching processes": 0 is who writes it);
+systemd, docs/CGROUP_DELEGATION.md.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ _OWN_GROUP = "stack"
 _MANY = 100_000
 _TRIES = 100
 _ENTER = 'echo $$ > "$0/cgroup.procs" && exec "$@"'
+_ENTER_TASK = 'echo 0 > "$0/tasks" && exec "$@"'
 _OPTIONAL = frozenset({"memory.swap.max", "memory.memsw.limit_in_bytes"})
 _EVENTS = ("memory.events", "memory.oom_control")
 _PEAKS = ("memory.peak", "memory.max", "memory.max_usage_in_bytes")
@@ -35,8 +37,13 @@ class Group(NamedTuple):
     path: Path
 
     def entering(self, command: Iterable[str]) -> list[str]:
-        """Words that run a command inside, from its first moment on."""
-        return ["/bin/sh", "-c", _ENTER, str(self.path), *command]
+        """Words that run a command inside, from its first moment on.
+
+        With version 1 a shell moves its one thread and not its process, for which the kernel would wait until
+        no processor is in the middle of a fork: ten milliseconds.
+        """
+        enter = _ENTER_TASK if (self.path / "tasks").exists() else _ENTER
+        return ["/bin/sh", "-c", enter, str(self.path), *command]
 
     def out_of_memory(self) -> int | None:
         """Bytes it had at most, where the kernel ended something of it for want of memory; else None."""

@@ -117,6 +117,33 @@ def test_with_version_1_a_group_is_for_memory(old: Path) -> None:
     assert (old / "ogdc-x/pod/cgroup.procs").exists()
 
 
+def test_with_version_1_a_shell_moves_itself_as_a_thread(tmp_path: Path) -> None:
+    (tmp_path / "tasks").touch()
+    done = subprocess.run(
+        Group(tmp_path).entering(["echo", "a b"]), capture_output=True, text=True, check=True
+    )
+    assert (done.stdout, (tmp_path / "tasks").read_text()) == ("a b\n", "0\n")
+    assert not (tmp_path / "cgroup.procs").exists()
+
+
+@pytest.mark.skipif(":memory:" not in Path("/proc/self/cgroup").read_text(), reason="no cgroups of version 1")
+def test_the_kernel_takes_a_thread_for_its_process_in_version_1() -> None:
+    cgroups = delegated(label=f"test-{os.getpid()}")
+    if cgroups is None:
+        pytest.skip("no group can be made here")
+    group = cgroups.make("pod", memory=1 << 30, processes=9)
+    try:
+        done = subprocess.run(
+            group.entering(["grep", ":memory:", "/proc/self/cgroup"]),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    finally:
+        group.remove()
+    assert done.stdout.strip().endswith(f"/ogdc-test-{os.getpid()}/pod")
+
+
 def test_the_kernels_word_counts_in_version_1(tmp_path: Path) -> None:
     (tmp_path / "memory.oom_control").write_text("oom_kill_disable 0\nunder_oom 0\noom_kill 0\n")
     assert Group(tmp_path).out_of_memory() is None
