@@ -69,7 +69,26 @@ def name(response: urllib3.BaseHTTPResponse) -> str | None:
 def validator(response: urllib3.BaseHTTPResponse) -> str | None:
     """A strong ETag, else the time of the last change. Source: RFC 9110 section 13.1.5."""
     etag = response.headers.get("ETag", "")
-    return etag if etag.startswith('"') else response.headers.get("Last-Modified")
+    return etag if etag.startswith('"') else modified(response) or None
+
+
+def modified(response: urllib3.BaseHTTPResponse) -> str:
+    """The time of the last change, where it tells this state of the file from later ones; empty: it does not.
+
+    It has seconds: a file that was changed in the second in which it is sent may be changed once more in it.
+
+    Source: RFC 9110 section 8.8.2.2.
+    """
+    changed = response.headers.get("Last-Modified", "")
+    if not changed:
+        return ""
+    from email.utils import parsedate_to_datetime
+
+    try:
+        sent = parsedate_to_datetime(response.headers.get("Date", ""))
+        return changed if (sent - parsedate_to_datetime(changed)).total_seconds() >= 1 else ""
+    except (TypeError, ValueError):
+        return ""
 
 
 def asked_pause(response: urllib3.BaseHTTPResponse) -> float | None:

@@ -132,7 +132,7 @@ class Web:
             .startswith(("text/html", "application/xhtml")),
             url=place,
             etag=response.headers.get("ETag", ""),
-            modified=response.headers.get("Last-Modified", ""),
+            modified=headers.modified(response),
             close=response.close,
         )
 

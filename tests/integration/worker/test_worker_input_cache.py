@@ -102,6 +102,18 @@ def test_the_time_of_the_last_change_will_do(runs: Runs, server: FileServer) -> 
     assert runs.fetch(f"{server.url}/a.bin")[1][0].cached
 
 
+def test_the_second_of_the_last_change_will_not(runs: Runs, server: FileServer) -> None:
+    """The file may be changed once more in it, and its server would tell the same time.
+
+    Here that second has yet to come, since no test may hang on when it is over.
+    """
+    now = {"Last-Modified": "Wed, 21 Oct 2099 07:28:00 GMT"}
+    server.routes["/a.bin"] = _validated(now)
+    runs.fetch(f"{server.url}/a.bin")
+    server.routes["/a.bin"] = _validated(now, b"changed")
+    assert runs.fetch(f"{server.url}/a.bin")[0] == {"a.bin": b"changed"}
+
+
 def test_a_changed_file_is_fetched_anew(runs: Runs, server: FileServer) -> None:
     server.routes["/a.bin"] = _validated({"ETag": '"1"'})
     runs.fetch(f"{server.url}/a.bin")
