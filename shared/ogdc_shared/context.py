@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ogdc_shared.auth.oidc.issuers import Issuers
     from ogdc_shared.auth.rates import Rates
     from ogdc_shared.db.database import Database
+    from ogdc_shared.db.queue import QueueOrder
     from ogdc_shared.db.recent_states import RecentStates
     from ogdc_shared.servers.credentials import Credentials
     from ogdc_shared.storage.store import ArtifactStore
@@ -72,6 +73,13 @@ class Context:
         from ogdc_shared.db.recent_states import RecentStates
 
         return RecentStates()
+
+    @cached_property
+    def queue_order(self) -> QueueOrder:
+        """Where in the queue runs are."""
+        from ogdc_shared.db.queue import QueueOrder
+
+        return QueueOrder()
 
     @cached_property
     def issuers(self) -> Issuers:

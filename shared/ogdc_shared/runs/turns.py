@@ -58,7 +58,7 @@ def with_turns(context: Context, runs: Sequence[Run]) -> list[Run]:
     if not waiting:
         return [*runs]
     with context.database.autocommit() as conn:
-        places = queue.places(conn, waiting, context.settings.queue)
+        places = context.queue_order.of(conn, waiting, context.settings.queue)
     return [
         run._replace(message=_waits_for(context, places[run.name])) if run.name in places else run
         for run in runs

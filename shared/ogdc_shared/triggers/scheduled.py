@@ -8,7 +8,7 @@ start.
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from time import monotonic
 from uuid import UUID
 
@@ -101,6 +101,8 @@ def _begun(context: Context, trigger: Trigger, start: WaitingStart) -> str | Non
         _record(context, start, StartOutcome.UNCHANGED)
         return None
     run = _submit(context, trigger, start)
+    if run.submitted_at < start.due_at + timedelta(seconds=start.age_seconds):
+        seen = {}  # begun by a try that died: it may have read what was there before the change seen now
     if not _record(context, start, StartOutcome.STARTED, run_id=run.id, seen=seen):
         return None
     with within(run=run.name):

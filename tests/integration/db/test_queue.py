@@ -15,7 +15,7 @@ from psycopg import Connection
 
 from ogdc_shared.config import QueueSettings
 from ogdc_shared.db.database import Database
-from ogdc_shared.db.queue import anybody_waits, places, release, require_turn
+from ogdc_shared.db.queue import Place, QueueOrder, anybody_waits, release, require_turn
 from ogdc_shared.db.runs import get_run
 from ogdc_shared.db.submissions import record_handover, record_refusal, unsent_runs
 from ogdc_shared.db.workflow_state import record_state
@@ -46,6 +46,10 @@ def queue(
         parallelism=tasks,
         queued=True,
     )
+
+
+def places(conn: Connection, names: list[str], bounds: QueueSettings) -> dict[str, Place]:
+    return QueueOrder().of(conn, names, bounds)
 
 
 def end(conn: Connection, name: str) -> None:
@@ -249,6 +253,7 @@ class Deployment:
         self.waiting: dict[str, _Known] = {}
         self.under_way: dict[str, _Known] = {}
         self.count = 0
+        self.order = QueueOrder()
         conn.execute("DELETE FROM runs")
 
     def submit(self, run: _Known) -> None:
@@ -271,7 +276,13 @@ class Deployment:
             self.under_way[name] = self.waiting.pop(name)
         self.check_bounds()
         self.check_fairness(released)
-        assert places(self.conn, [*self.waiting], self.bounds).keys() == self.waiting.keys()
+        self.check_places()
+
+    def check_places(self) -> None:
+        """What is known of before is as right as what is worked out now."""
+        found = self.order.of(self.conn, [*self.waiting, *self.under_way], self.bounds)
+        assert found.keys() == self.waiting.keys()
+        assert found == places(self.conn, [*self.waiting], self.bounds)
 
     def check_bounds(self) -> None:
         runs, tasks, user_runs = self.bounds
@@ -321,6 +332,8 @@ def test_whatever_comes_turns_are_fair_and_within_the_bounds(conn, random, runs,
             deployment.cancel(random.choice(sorted(deployment.waiting)))
         else:
             deployment.give_turns()
+        if step > 0.4:
+            deployment.check_places()
     while deployment.waiting:  # nobody waits for ever
         before = len(deployment.waiting)
         for name in [*deployment.under_way]:

@@ -18,6 +18,7 @@ from ogdc_shared.db.database import Database
 from ogdc_shared.layout import plan_key
 from ogdc_shared.plan import Plan
 from ogdc_shared.sweep import sweep as sweep_once
+from ogdc_shared.triggers.schedule_record import claim_start
 from ogdc_shared.triggers.scheduled import start_scheduled
 from support.accounts import member
 from support.argo_server import ArgoServer
@@ -127,6 +128,22 @@ class TestWhenItIsDue:
 
         shown = status.get("/triggers/nightly").get_json()["starts"]
         assert [start["run"] for start in shown] == [name]
+
+    def test_of_one_trigger_one_is_tried_at_a_time(self, add, submit, status, argo: ArgoServer, database):
+        add()
+        argo.faults["create"] = "refuse"
+        for _ in range(2):
+            come_due(database)
+            sweep(submit, database)
+        assert starts(status) == ["waiting", "waiting"]
+
+        with database.autocommit() as conn:
+            conn.execute("UPDATE scheduled_starts SET tried_at = NULL")
+            first, other = (claim_start(conn, untried_for=60) for _ in range(2))
+
+        assert other is None
+        shown = status.get("/triggers/nightly").get_json()["starts"]
+        assert first.due_at == datetime.fromisoformat(shown[-1]["scheduled_for"])
 
     def test_without_argo_it_waits(self, add, submit, status, argo: ArgoServer, database):
         add()
@@ -248,6 +265,22 @@ class TestWhatIsWatched:
 
         assert sweep(submit, database) == []
         assert starts(status) == ["unchanged", "started"]
+
+    def test_it_has_while_a_start_was_left_by_a_crash(
+        self, add, submit, status, argo_events, argo, database, watched: str, site: FileServer
+    ):
+        add(watched=[watched])
+        self.ended(submit, argo_events, argo, database)
+        with database.autocommit() as conn:
+            conn.execute("UPDATE scheduled_starts SET outcome = 'waiting', run_id = NULL")
+            conn.execute("UPDATE triggers SET seen = DEFAULT")
+        (site.directory / "data.csv").write_text("x\n1\n2\n")
+        sweep(submit, database)
+        assert starts(status) == ["started"]
+        come_due(database)
+
+        assert len(sweep(submit, database)) == 1
+        assert len(argo.workflows) == 2
 
     def test_one_of_several_has(
         self, add, submit, argo_events, argo, database, site: FileServer, watched: str

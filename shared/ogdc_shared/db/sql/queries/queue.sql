@@ -73,7 +73,15 @@ WHERE runs.id = queue.id
 RETURNING runs.name
 
 -- name: select_places
-SELECT name, held, place - 1 AS before, runs <= %(runs)s AS tasks_alone FROM queue WHERE name = ANY(%(names)s)
+SELECT name, held, place - 1 AS before, runs <= %(runs)s AS tasks_alone FROM queue
+
+-- name: digest
+-- Of all that places depend on: which runs wait, which are under way, and their priorities.
+SELECT count(*), bit_xor(hashtextextended(
+    id::text, priority * 2 + (queued_at IS NOT NULL AND released_at IS NULL AND handed_over_at IS NULL)::integer
+))
+FROM runs
+WHERE status IN ('Pending', 'Running')
 
 -- name: anybody_waits
 SELECT EXISTS (
