@@ -14,6 +14,7 @@ from pathlib import Path
 from benchmarks import (
     cold_start,
     command_line,
+    days,
     events,
     growth,
     local_stack,
@@ -80,6 +81,7 @@ _MEASURES: Mapping[str, Callable[[Bench], list[Figure]]] = {
     "log-page": result_pages.measure_log,
     "map-page": result_pages.measure_map,
     "growth": growth.measure_growth,
+    "days": days.measure_days,
     "year": year.measure_year,
 }
 _LONG = frozenset(
@@ -91,6 +93,7 @@ _LONG = frozenset(
         "log-page",
         "map-page",
         "growth",
+        "days",
         "publish",
         "year",
     }

@@ -34,6 +34,8 @@ class Site:
         settings: How to reach the database.
         argo_url: Argo's base URL.
         postgres_pid: The process id of its server.
+        data: Where that keeps what is its.
+        artifacts: The artifact store.
         database: The same, connected.
     """
 
@@ -44,6 +46,7 @@ class Site:
             directory: Empty, and of a short path, since it becomes part of a socket's name.
         """
         self._directory = directory
+        self.data, self.artifacts = directory / "data", directory / "artifacts"
         socket_dir = directory / "socket"
         self.settings = DatabaseSettings(host=str(socket_dir), name=DATABASE, user=USER)
         self.database = Database(self.settings)

@@ -44,10 +44,10 @@ class Workflow:
         moments: How many there are, from the first event to the last.
     """
 
-    def __init__(self, name: str, *, partitions: int) -> None:
+    def __init__(self, name: str, *, partitions: int, uid: str | None = None) -> None:
         self.name = name
         self._partitions = partitions
-        self._uid = str(uuid.uuid4())
+        self._uid = uid or str(uuid.uuid4())
         self._manifest = build_workflow(
             name=name,
             recipe=RecipeFacts(recipe_id="benchmark", snapshot="0" * 64),
