@@ -20,6 +20,7 @@ def home(tmp_path: Path) -> dict[str, str]:
     return {"OGDC_STATE_DIR": str(tmp_path / "state"), "TOKEN_CACHE_FILE": str(tmp_path / "tokens.json")}
 
 
+@pytest.mark.slow
 def test_nothing_is_missing_where_the_tests_run(home: dict[str, str]) -> None:
     found = findings(**home)
     assert [part for part in found.values() if not part.ok] == []
@@ -34,6 +35,7 @@ def test_missing_programs_are_named_with_what_to_type(home: dict[str, str], tmp_
     assert "install" in found.advice
 
 
+@pytest.mark.slow
 def test_service_that_does_not_answer_is_named(home: dict[str, str]) -> None:
     url = f"http://127.0.0.1:{closed_port()}"
     found = findings(**home, OGDC_API_URL=url)["API"]

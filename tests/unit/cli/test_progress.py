@@ -147,6 +147,7 @@ def test_service_that_is_away_for_a_moment_is_waited_for(service: Service, serve
     assert progress.follow(service.client, "r", quiet=True).status == "Succeeded"
 
 
+@pytest.mark.slow
 def test_service_that_stays_away_is_given_up(service: Service, server: FileServer) -> None:
     service.looks = [("Succeeded", "")]
     server.fail(10_000, status=502)

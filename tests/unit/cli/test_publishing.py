@@ -183,6 +183,7 @@ def test_what_is_empty_is_refused_before_anything_is_sent_where_it_would_be(
                 assert_one_package(node, published(client, node, directory / "package"))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("token")
 def test_what_an_index_does_not_know_yet_is_read_all_the_same(node: PublishingNode, tmp_path: Path) -> None:
     """Not the version before, which a lagging index would take for the newest of its series."""
@@ -396,6 +397,7 @@ def rerun(tmp_path: Path, name: str, changed: dict[str, bytes], **others: Any) -
     return deployment(tmp_path / name, outputs=outputs, made=outputs, run_id=run_id[name], **others)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("token")
 def test_a_new_version_has_new_files_and_keeps_those_that_did_not_change(
     node: PublishingNode, tmp_path: Path
@@ -454,6 +456,7 @@ def test_other_words_about_the_same_run_are_a_new_version_of_its_metadata(
         assert published(client, node, tmp_path / "elsewhere" / title, metadata=meta) == package
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("token")
 def test_what_was_private_is_sent_anew_when_it_becomes_public(node: PublishingNode, tmp_path: Path) -> None:
     private = META | {"metadata": METADATA | {"access": "private"}}

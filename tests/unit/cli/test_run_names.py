@@ -86,6 +86,7 @@ def test_a_count_is_no_option(
     assert seen == [taken]
 
 
+@pytest.mark.slow
 def test_a_wrong_option_is_still_one(monkeypatch: pytest.MonkeyPatch) -> None:
     app = typer.Typer()
 

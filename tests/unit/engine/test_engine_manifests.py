@@ -195,6 +195,7 @@ for thread in threads: thread.join()
 """
 
 
+@pytest.mark.slow
 def test_the_first_manifests_of_a_process_may_come_at_once() -> None:
     [golden] = (path for path in GOLDEN if path.stem == "sequential-pvc")
     text = json.dumps(yaml.safe_load(golden.read_text()))

@@ -40,6 +40,7 @@ def test_what_is_within_the_limit_is_kept_as_it_is(
     assert not mark_of(log).exists()
 
 
+@pytest.mark.slow
 def test_of_a_long_log_beginning_and_end_are_kept_and_the_rest_is_counted(tmp_path: Path) -> None:
     lines = [f"line {number:08}\n".encode() for number in range(700_000)]
     kept = printed(tmp_path / "a.log", *(b"".join(lines[i : i + 5000]) for i in range(0, 700_000, 5000)))
@@ -89,6 +90,7 @@ def test_a_full_disk_costs_the_lines_and_not_the_pod(tmp_path: Path, monkeypatch
     assert (tmp_path / "a.log").read_bytes().endswith(b"four\nfive\n")
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.binary(max_size=40), max_size=60), st.integers(1, 70))
 def test_logs_are_read_as_they_are_whatever_the_pieces(

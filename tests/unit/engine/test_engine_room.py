@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from ogdc_local.engine.room import with_room
 from support.small_disk import output_with_small_disk
 
@@ -31,6 +33,7 @@ cat "$1/message"
 """
 
 
+@pytest.mark.slow
 def test_without_room_for_last_words_a_pod_is_not_begun_and_with_it_they_are_kept(tmp_path: Path) -> None:
     assert output_with_small_disk(FULL_DISK, tmp_path) == ["No space left on device", "why"]
 

@@ -64,6 +64,7 @@ def test_what_describes_the_package_is_left_out(server: FileServer, http: urllib
     assert names(resolve_dataset(node.url, PACKAGE, filename=None, http=http)) == ["a.csv"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("most_rows", [1, 7, 50, 1000])
 def test_all_pages_are_read_however_long_they_are(
     server: FileServer, http: urllib3.PoolManager, monkeypatch: pytest.MonkeyPatch, most_rows: int

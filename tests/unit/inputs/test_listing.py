@@ -25,6 +25,7 @@ FILES = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(FILES, st.data())
 def test_a_manifest_has_the_files_at_its_positions(files: list[InputFile], data: st.DataObject) -> None:
     positions = sorted(data.draw(st.sets(st.sampled_from(range(len(files))))) if files else [])

@@ -29,6 +29,7 @@ def test_all_files_are_in_one_partition_each_in_order_and_none_is_too_large(
     assert all(0 < len(part) <= size for part in parts)
 
 
+@pytest.mark.slow
 def test_a_new_file_leaves_nearly_all_partitions_as_they_were() -> None:
     names = [f"{number:04}" for number in range(0, 2000, 2)]
     before = {tuple(part) for part in divided(names)}

@@ -158,6 +158,7 @@ def test_files_that_are_not_there_are_told_with_why(server: FileServer) -> None:
     assert unreachable.startswith(f"{away}/c: cannot be reached")
 
 
+@pytest.mark.slow
 def test_of_very_many_missing_files_the_first_are_reported(server: FileServer) -> None:
     with pytest.raises(InputNotFoundError) as raised:
         check_reachable(InputFile(f"{server.url}/{number}") for number in range(1000))

@@ -71,6 +71,7 @@ def test_all_that_is_applied_is_valid(manifests):
     assert {name: problem for name, problem in found.items() if problem} == {}
 
 
+@pytest.mark.slow
 def test_only_the_collector_reads_a_nodes_files_and_it_cannot_write_logs(manifests):
     for container, pod in containers(manifests):
         from_node = {volume["name"] for volume in pod["volumes"] if "hostPath" in volume}

@@ -159,6 +159,7 @@ def test_what_gives_access_is_shown_to_nobody() -> None:
     }
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(
     st.recursive(

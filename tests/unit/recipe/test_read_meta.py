@@ -203,6 +203,7 @@ def test_a_long_number_is_text_and_costs_nothing(tmp_path: Path) -> None:
     assert time.process_time() - start < 2
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
 @given(
     content=st.one_of(

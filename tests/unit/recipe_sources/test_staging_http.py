@@ -126,6 +126,7 @@ def test_names_that_escape_are_refused(server: FileServer, into: Path, link: str
     assert not any(into.iterdir())
 
 
+@pytest.mark.slow
 def test_a_directory_of_directories_without_end_is_given_up(server: FileServer, into: Path) -> None:
     page = Answer(body=b'<a href="again/">x</a>', headers={"Content-Type": "text/html"})
     server.routes.update({f"/{'again/' * depth}": lambda _: page for depth in range(200)})

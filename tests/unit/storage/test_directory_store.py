@@ -144,6 +144,7 @@ for n in range(10**9):
 """
 
 
+@pytest.mark.slow
 def test_a_writer_killed_at_any_time_leaves_a_whole_artifact(root: Path) -> None:
     store = DirectoryStore(root)
     for delay in (0.0, 0.01, 0.05):

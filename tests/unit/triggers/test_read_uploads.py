@@ -171,6 +171,7 @@ _JSON: st.SearchStrategy[Any] = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(shape=st.sampled_from(sorted(SHAPES)), data=st.data())
 def test_any_change_of_a_body_is_read_or_refused(shape: str, data: st.DataObject):
     message = SHAPES[shape](Object())

@@ -142,6 +142,7 @@ def test_bad_results_are_warned_of(
     assert message in found(tmp_path)[kind]
 
 
+@pytest.mark.slow
 def test_one_pixel_of_a_large_raster_is_found(tmp_path: Path) -> None:
     path = raster(tmp_path / "a.tif", "-co", "TILED=YES", burn="0", size=4000)
     with path.open("r+b") as file:
@@ -169,6 +170,7 @@ def test_of_many_results_some_are_looked_at_and_it_is_said_how_many(
     assert (event["files"], event["of"]) == (5, 20)
 
 
+@pytest.mark.slow
 def test_a_check_ends_in_time_and_is_no_reason_to_fail(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -219,6 +221,7 @@ def test_what_is_begun_before_there_are_results_finds_the_same(tmp_path: Path) -
     assert {each.kind for each in reporter.warnings.first} == set(found(tmp_path)) != set()
 
 
+@pytest.mark.slow
 def test_what_a_command_has_ended_is_begun_anew(tmp_path: Path) -> None:
     import os
     import signal

@@ -117,6 +117,7 @@ def test_a_command_that_will_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) 
     assert outcome.timed_out
 
 
+@pytest.mark.slow
 def test_endless_stderr_does_not_outlast_the_timeout(capfd: pytest.CaptureFixture[str]) -> None:
     assert run("while :; do echo more >&2; done", timeout=0.3).timed_out
 

@@ -99,6 +99,7 @@ def test_the_bounds_of_a_raster_hold_all_of_its_edge(
     assert max(offsets) == pytest.approx(width, abs=0.005) or width == 360
 
 
+@pytest.mark.slow
 def test_a_raster_tells_of_its_grid_and_its_bands(tmp_path: Path) -> None:
     raster(tmp_path / "a.tif", "EPSG:3413", NOME, "-a_nodata", "-9999")
     place = described(tmp_path)["a.tif"]
@@ -118,11 +119,13 @@ def test_layers_tell_of_where_their_features_are(tmp_path: Path, name: str) -> N
     assert [(each["features"], each["geometry_type"]) for each in place["layers"]] == [(3, "Point")]
 
 
+@pytest.mark.slow
 def test_a_single_point_is_a_place_too(tmp_path: Path) -> None:
     points(tmp_path / "a.gpkg", "-spat", "-151", "70.9", "-149.9", "71.1")
     assert described(tmp_path)["a.gpkg"]["geometry"] == {"type": "Point", "coordinates": [-150, 71]}
 
 
+@pytest.mark.slow
 def test_what_is_nowhere_is_not_described(tmp_path: Path) -> None:
     subprocess.run(["gdal_create", "-q", "-outsize", "9", "9", "-burn", "5", tmp_path / "a.tif"], check=True)
     points(tmp_path / "table.gpkg", "-nlt", "NONE")

@@ -75,6 +75,7 @@ def test_a_raster_is_coloured_by_its_values(made: Path, tmp_path: Path, options:
     assert picture.getpixel((60, 40))[3] == 0, "nothing is there"
 
 
+@pytest.mark.slow
 def test_a_raster_with_colours_of_its_own_keeps_them(made: Path, tmp_path: Path) -> None:
     burn = ("-burn", "200", "-burn", "100", "-burn", "50")
     color = ("-bands", "3", "-co", "PHOTOMETRIC=RGB")
@@ -88,6 +89,7 @@ def test_a_raster_with_colours_of_its_own_keeps_them(made: Path, tmp_path: Path)
     assert found["few.tif"].getpixel((3, 3)) == (10, 20, 30, 255)
 
 
+@pytest.mark.slow
 def test_features_are_drawn_as_their_shapes(made: Path, tmp_path: Path) -> None:
     corners = [[0, 0], [100, 0], [100, 100], [0, 100], [0, 0]]
     polygon = {
@@ -148,6 +150,7 @@ def test_there_are_no_more_than_there_is_time_for(
     assert list((tmp_path / "none").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_picture_that_cannot_be_kept_costs_nothing_else(made: Path, tmp_path: Path) -> None:
     grid(made / "a.tif")
     (tmp_path / "taken").write_text("a file")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -28,6 +29,7 @@ def by_definition(geometry: shapely.Geometry) -> np.ndarray:
     return shapely.area(shapely.intersection(geometry, np.array(boxes, object)))
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(st.lists(corners, min_size=3, max_size=9))
 def test_the_share_of_a_cell_is_the_area_of_what_lies_in_it(points: list[tuple[float, float]]) -> None:

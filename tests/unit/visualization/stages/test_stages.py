@@ -220,6 +220,7 @@ def test_a_polygon_around_a_tile_that_holds_its_centroid_is_counted_and_shown_th
     assert len(list(result.rglob("*.b3dm"))) == 1
 
 
+@pytest.mark.slow
 def test_centroids_on_edges_of_tiles_are_counted_once(tmp_path: Path) -> None:
     x, y = -50 // SIDE * SIDE, 70 // SIDE * SIDE
     corners = [(x, y), (x, y + SIDE / 2), (x + SIDE / 2, y), (x + 1e-14, y - 1e-14)]
@@ -279,6 +280,7 @@ def test_sums_are_the_same_at_all_levels_and_count_every_polygon(inputs: Path, t
     assert not [each for each in warnings if "OpenLayers" not in each]
 
 
+@pytest.mark.slow
 def test_every_output_is_there(inputs: Path, tmp_path: Path) -> None:
     result, _ = run(config(), inputs, tmp_path / "work", apart=False)
     files = contents(result)
@@ -433,6 +435,7 @@ def test_the_rules_of_duplicates_name_columns_that_the_files_have(inputs: Path, 
         run(settings, inputs, tmp_path / "work", apart=False)
 
 
+@pytest.mark.slow
 def test_each_raster_has_its_row_of_when_it_was_made(inputs: Path, tmp_path: Path) -> None:
     settings = config(filename_rasterization_events="tables/events.csv")
     result, _ = run(settings, inputs, tmp_path / "work", apart=True)

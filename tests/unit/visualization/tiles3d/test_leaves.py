@@ -118,6 +118,7 @@ def test_a_polygon_around_the_pole_has_all_longitudes() -> None:
     )
 
 
+@pytest.mark.slow
 def test_large_polygons_follow_the_ground() -> None:
     greenland = np.array([shapely.box(-55, 60, -25, 83)])
     leaf = make(polygons=greenland)

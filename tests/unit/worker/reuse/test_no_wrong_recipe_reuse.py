@@ -15,6 +15,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -157,6 +158,7 @@ class Edited:
         return (self.directory / name).read_text()
 
 
+@pytest.mark.slow
 @settings(max_examples=10_000 // EDITS if THOROUGH else 5, deadline=None)
 @given(edits=st.lists(_edit, min_size=EDITS if THOROUGH else 8, max_size=EDITS if THOROUGH else 12))
 def test_what_is_known_of_an_edited_recipe_is_what_running_would_make(edits: list[Any]) -> None:

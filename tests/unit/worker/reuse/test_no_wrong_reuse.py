@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -129,6 +130,7 @@ class World:
         return self.directory / f"{name}-{self._count}"
 
 
+@pytest.mark.slow
 @settings(max_examples=10_000 // EDITS if THOROUGH else 12, deadline=None)
 @given(edits=st.lists(_edit, min_size=EDITS if THOROUGH else 8, max_size=EDITS))
 def test_what_is_found_is_what_running_would_make(edits: list[Any]) -> None:
