@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ogdc_shared.dataone.node_address import checked_url, is_production, landing_page
-from ogdc_shared.dataone.token import read_token
-from ogdc_shared.errors import InvalidRequestError, UnauthenticatedError
+from ogdc_shared.dataone.token import Token, read_token
+from ogdc_shared.errors import InvalidRequestError, TokenExpiredError, UnauthenticatedError
 from ogdc_shared.publication.node_access import writers_at
 from support.publications import ORCID
 
@@ -73,3 +73,18 @@ def test_who_may_change_what_is_published() -> None:
 def test_what_is_no_token(text: str) -> None:
     with pytest.raises(UnauthenticatedError, match="is none"):
         read_token(text)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "age"),
+    [
+        (0, "just now"),
+        (119, "just now"),
+        (120, "2 minutes ago"),
+        (7_200, "2 hours ago"),
+        (10**6, "11 days ago"),
+    ],
+)
+def test_a_token_that_is_over_says_since_when(seconds: int, age: str) -> None:
+    with pytest.raises(TokenExpiredError, match=rf"expired {age}\. What was sent is kept"):
+        Token("text", ADA, 1_000.0).check(now=1_000.0 + seconds)
