@@ -116,6 +116,7 @@ class Engine:
     def stop(self) -> None:
         """End every task and thread, for good; what has not ended goes on in the next engine."""
         self._scheduler.stop()
+        self._sandbox.clean(self._scratch)
         if self._events is not None:
             self._events.stop()
         self._store.close()

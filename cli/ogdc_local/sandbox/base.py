@@ -117,7 +117,7 @@ class Sandbox(Protocol):
         ...
 
     def clean(self, scratch: Path) -> None:
-        """Remove what an engine that was killed left behind; call it before the first `start`.
+        """Remove what engines left behind; call it before the first `start`, and after the last task.
 
         Args:
             scratch: The directory in which that engine made the directories of its containers.

@@ -12,6 +12,7 @@ systemd, docs/CGROUP_DELEGATION.md.
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -35,6 +36,8 @@ class Group(NamedTuple):
     """The cgroup of one container."""
 
     path: Path
+    ended: deque[Path]
+    """Groups, of this and other containers, that are to be removed."""
 
     def entering(self, command: Iterable[str]) -> list[str]:
         """Words that run a command inside, from its first moment on.
@@ -61,10 +64,17 @@ class Group(NamedTuple):
         return False
 
     def remove(self) -> None:
-        """Remove it, and the place of all groups after the last; one with processes still ending stays."""
-        for path in (self.path, self.path.parent):
-            with suppress(OSError):
-                path.rmdir()
+        """Remove it, and the place of all groups after the last.
+
+        One with processes that are still ending is removed with the next: thousands of groups would slow down
+        the kernel.
+        """
+        self.ended.append(self.path)
+        for _ in range(len(self.ended)):
+            with suppress(IndexError):  # another thread was faster
+                _remove_from(self.ended)
+        with suppress(OSError):
+            self.path.parent.rmdir()
 
 
 class Cgroups:
@@ -73,6 +83,7 @@ class Cgroups:
     def __init__(self, base: Path, *, version: int = 2) -> None:
         self._base = base
         self._version = version
+        self._ended = deque[Path]()
 
     def make(self, name: str, *, memory: int | None, processes: int) -> Group:
         """Make the group of a container; it is to be ended as a whole when it outgrows its memory.
@@ -98,14 +109,17 @@ class Cgroups:
             # Not where swap is not accounted for.
             if value is not None and (file not in _OPTIONAL or (path / file).exists()):
                 (path / file).write_text(str(value))
-        return Group(path)
+        return Group(path, self._ended)
 
     def clear(self) -> None:
-        """Remove what an engine that was killed left."""
+        """Remove all groups that no process is in: what an engine that was killed left, or ended with."""
         for path in self._base.glob("*/"):
             if path.name != _OWN_GROUP:
                 with suppress(OSError):
                     path.rmdir()
+        if self._version == 1:
+            with suppress(OSError):
+                self._base.rmdir()
 
 
 def delegated(
@@ -154,6 +168,16 @@ def _writable(places: Mapping[str, str], root: Path, label: str) -> Cgroups | No
     if not (above / "memory.limit_in_bytes").exists() or not os.access(above, os.W_OK):
         return None
     return Cgroups(above / f"ogdc-{label}", version=1)
+
+
+def _remove_from(ended: deque[Path]) -> None:
+    path = ended.popleft()
+    try:
+        path.rmdir()
+    except FileNotFoundError:
+        pass
+    except OSError:
+        ended.append(path)
 
 
 def _table(path: Path) -> dict[str, str]:
