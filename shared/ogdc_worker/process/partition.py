@@ -267,7 +267,7 @@ class _Process:
 
     def _run(self, number: int) -> dict[str, Any] | None:
         if self._file_by_file is None:
-            if self._plan.checks and number == len(self._plan.commands):
+            if self._plan.checks and self._checker is None and number >= len(self._plan.commands) - 1:
                 self._checker = self._new_checker()
             return self._execution.run(number)
         elsewhere = [file for file in self._files if file.kind == "volume"] if number == 1 else []

@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 
 from ogdc_worker.process import checks
 from ogdc_worker.process.check_file import has_data
+from ogdc_worker.process.checker import Checker
 from ogdc_worker.report import Reporter
+from support.partition import PartitionTask
 from support.trees import tree
 
 pytestmark = pytest.mark.skipif(shutil.which("gdalinfo") is None, reason="there is no GDAL")
@@ -250,3 +252,26 @@ def test_what_was_begun_for_nothing_leaves_no_process(tmp_path: Path) -> None:
 def test_nothing_is_begun_for_a_command_that_names_no_such_result(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.fork", lambda: pytest.fail("no child is needed"))
     assert checks.checker_for('cp "$INPUT_FILE" "$OUTPUT_FILE"') is None
+
+
+@pytest.mark.parametrize(("commands", "done"), [(1, []), (2, []), (3, ["1"])])
+def test_what_looks_at_results_is_begun_with_the_last_command_but_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, commands: int, done: list[str]
+) -> None:
+    marks = tmp_path / "marks"
+    marks.touch()
+    task = PartitionTask(tmp_path / "task")
+    lines = [f'echo {number} >> {marks}; echo a > "$OUTPUT_DIR/a"' for number in range(1, commands)]
+    raster(tmp_path / "kept.tif")
+    task.prepare(*lines, f'echo last >> {marks}; cp {tmp_path}/kept.tif "$OUTPUT_DIR/a.tif"', checks=True)
+    begun: list[list[str]] = []
+    checker_for = checks.checker_for
+
+    def begin(command: str) -> Checker | None:
+        begun.append(marks.read_text().split())
+        return checker_for(command)
+
+    monkeypatch.setattr(checks, "checker_for", begin)
+    task.run()
+    assert begun == [done]
+    assert (task.outputs / "a.tif").is_file()
