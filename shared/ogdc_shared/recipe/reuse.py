@@ -27,8 +27,10 @@ _SIGN = re.compile(
     r"|time\.time|Sys\.time|Date\.now)\b|\b(?:now|today|runif|rnorm|sample)\(",
 )
 """Of a line whose result may be another each time: the time, chance, the machine."""
-_BARE = re.compile(r"(?:RECIPE_DIR|/ogdc/recipe)(?![}\"']{0,2}/[\w.-]+)|__file__|BASH_SOURCE|\bdirname\b")
+_BARE = re.compile(r"__file__|BASH_SOURCE|\bdirname\b")
 """Of a line that may look at the recipe's directory as a whole."""
+_PLACE = re.compile(r"(?:RECIPE_DIR|/ogdc/recipe)(?:[}\"']{0,2}/([\w./-]+))?([*?\[{$]?)")
+"""A place in it, as far as its name is written out, and what may make several of one."""
 _BESIDE = re.compile(
     r"/mnt/data\b|\bdirname\b|INPUT_FILE[%#]|INPUT_DIR\}?[\"']?/\.\.|\breadlink\b|\brealpath\b"
 )
@@ -121,11 +123,19 @@ def _described(recipe: Recipe) -> set[str]:
 def _descriptive(recipe: Recipe, texts: dict[str, str]) -> Iterator[str]:
     """Yield those of them that no command seems to read by itself."""
     read = [command.text for command in recipe.commands] + [*texts.values()]
-    if any(_BARE.search(text) for text in read):
+    if any(_BARE.search(text) or _names_several(recipe, text) for text in read):
         return
     for name in _described(recipe):
         if not any(PurePosixPath(name).name in text for text in read):
             yield name
+
+
+def _names_several(recipe: Recipe, text: str) -> bool:
+    """Whether a text names a place in the recipe's directory that is not one of its files."""
+    return any(
+        several or not name or not Path(recipe.directory, name).is_file()
+        for name, several in _PLACE.findall(text)
+    )
 
 
 def _texts(recipe: Recipe) -> Iterator[tuple[str, str]]:

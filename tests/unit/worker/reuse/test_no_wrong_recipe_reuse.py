@@ -44,6 +44,7 @@ LINES: dict[str, tuple[str, ...]] = {
     'grep -c . "$RECIPE_DIR"/* > "$OUTPUT_DIR/x"': (_EVERYTHING,),
     'cd "$RECIPE_DIR" && cat recipe.sh > "$OUTPUT_DIR/x"': (_EVERYTHING,),
     'cat /ogdc/recipe/data/a.txt > "$OUTPUT_DIR/x"': ("data/a.txt",),
+    'cat "$RECIPE_DIR"/data/* > "$OUTPUT_DIR/x"': ("data/a.txt", "data/b.txt"),
     'echo "$LEVEL" > "$OUTPUT_DIR/x"': (),
     'date > "$OUTPUT_DIR/x"': (_CHANCE,),
     'cp "$INPUT_DIR"/* "$OUTPUT_DIR"': (),
@@ -124,7 +125,7 @@ class Edited:
         (self.directory / "meta.yml").write_text(about + json.dumps(document))
         (self.directory / "recipe.sh").write_text(self.meta["shell"] + "\n".join(self.lines) + "\n")
 
-    def _keys(self) -> list[str]:
+    def _keys(self, names: str = "ab") -> list[str]:
         recipe = load_recipe(self.directory)
         packed = pack_with_digest(self.directory)
         variables = as_variables(read_values(recipe.meta.parameters, {}))
@@ -132,7 +133,7 @@ class Edited:
         found = plan_reuse(recipe, plan, packed.files, settings=SETTINGS, run=Reusing())
         if found is None:
             return []
-        files = tuple(InputFile(f"data/{name}.txt", kind="recipe") for name in "ab")
+        files = tuple(InputFile(f"data/{name}.txt", kind="recipe") for name in names)
         inputs = of_all(files, recipe=str(self.directory), fetched={})
         assert inputs is not None
         environ = {"PATH": os.defpath}
@@ -169,3 +170,34 @@ def test_what_is_known_of_an_edited_recipe_is_what_running_would_make(edits: lis
         for edit in edits:
             world.edit(*edit)
             world.run()
+
+
+@pytest.mark.parametrize(
+    ("line", "reads_others"),
+    [
+        ('cat "$RECIPE_DIR"/data/*', True),
+        ("cat $RECIPE_DIR/data/b*.txt", True),
+        ("cat ${RECIPE_DIR}/data/$NAME", True),
+        ('ls "${RECIPE_DIR}/data"', True),
+        ("cat $RECIPE_DIR/notes.md", False),
+        ('sh "$RECIPE_DIR/script.sh"', False),
+    ],
+)
+def test_a_line_that_may_read_other_partitions_inputs_depends_on_them(
+    tmp_path: Path, line: str, reads_others: bool
+) -> None:
+    world = EditedAlone(tmp_path)
+    world.edit("file", "script.sh", "echo 1")
+    world.edit("lines", 0, [line])
+    before = world.keys_of_a()
+    world.edit("file", "data/b.txt", "changed")
+
+    assert (world.keys_of_a() != before) is reads_others
+
+
+class EditedAlone(Edited):
+    """A recipe whose partitions have one file each."""
+
+    def keys_of_a(self) -> list[str]:
+        self._write()
+        return self._keys("a")
