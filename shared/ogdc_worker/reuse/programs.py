@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from contextlib import suppress
 
 from ogdc_shared.digests import digest
 from ogdc_shared.fast_typing import TYPE_CHECKING
@@ -98,9 +99,17 @@ def _directory(directory: str) -> Iterator[str]:
     if directory in _SYSTEM:
         return
     above = os.path.dirname(directory.rstrip("/"))
-    yield from (_state(f"{above}/{name}") for name in _IN_PREFIX)
+    yield from (_state(f"{above}/{name}") for name in (*_IN_PREFIX, *_python_packages(above)))
     if not os.path.isdir(f"{above}/conda-meta"):
         yield from sorted(_files(directory))
+
+
+def _python_packages(prefix: str) -> Iterator[str]:
+    """Yield the directories that pip installs to in a prefix, relative to it."""
+    with suppress(OSError):
+        for name in sorted(os.listdir(f"{prefix}/lib")):
+            if name.startswith("python"):
+                yield from (f"lib/{name}/{each}" for each in ("site-packages", "dist-packages"))
 
 
 def _files(directory: str) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -26,3 +27,14 @@ def test_what_commands_hand_on_is_not(
     before = Programs({}).named_digest(f"cp a {output}/{name}")
     (output / name).write_text("data")
     assert (Programs({}).named_digest(f"cp a {output}/{name}") == before) is is_data
+
+
+def test_another_version_of_a_python_package_beside_the_programs_is_seen(tmp_path: Path) -> None:
+    packages = tmp_path / "lib/python3.11/site-packages"
+    (packages / "tool-1.0.dist-info").mkdir(parents=True)
+    (tmp_path / "bin").mkdir()
+    os.utime(packages, (1, 1))
+    before = Programs({"PATH": f"{tmp_path}/bin"}).all_digest()
+    (packages / "tool-1.0.dist-info").rename(packages / "tool-1.1.dist-info")
+
+    assert Programs({"PATH": f"{tmp_path}/bin"}).all_digest() != before
