@@ -92,6 +92,9 @@ def of_all(
         recipe: The recipe's directory.
         fetched: By the source of a file that was fetched: its place and its checksum.
     """
+    urls = [file.source for file in files if file.kind == "url"]
+    if len(set(urls)) < len(urls):
+        return None  # what was fetched is told by its source: by which name, it does not say
     found: list[list[str | int]] = []
     for file in files:
         one: list[str | int] | None = None

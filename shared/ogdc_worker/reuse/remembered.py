@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -58,10 +59,15 @@ class Remembered:
         self._web = web
 
     def known(self, files: Iterable[InputFile]) -> dict[str, tuple[str, str]]:
-        """The place and checksum of each input, by its source, that is still what it was."""
+        """The place and checksum of each input, by its source, that is still what it was.
+
+        Of a source that is an input by several names, nothing: it would not say by which.
+        """
         from ogdc_worker.fetch.threads import in_threads
 
-        asked = list({file.source: file for file in files if file.kind == "url"}.values())
+        urls = [file for file in files if file.kind == "url"]
+        often = Counter(file.source for file in urls)
+        asked = [file for file in urls if often[file.source] == 1]
         found = in_threads(lambda number: self._of(asked[number]), len(asked), at_once=THREADS)
         return dict(each for each in found if each is not None)
 

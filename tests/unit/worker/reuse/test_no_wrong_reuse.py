@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from ogdc_shared.plan import Command, InputFile, Plan, Reuse
 from ogdc_worker.reuse.inputs import of_all
 from ogdc_worker.reuse.keys import Keys
+from ogdc_worker.reuse.remembered import Remembered, remember, request_digest
 from ogdc_worker.reuse.store import FILES, About, NotAsKeptError, Store, described
 from support.effort import THOROUGH
 
@@ -140,3 +141,18 @@ def test_what_is_found_is_what_running_would_make(edits: list[Any]) -> None:
         for edit in edits:
             world.edit(*edit)
             world.run()
+
+
+def test_one_source_by_two_names_stands_for_nothing() -> None:
+    files = (InputFile("u", name="a"), InputFile("u", name="b"))
+
+    assert of_all(files, recipe="", fetched={"u": ("a", "sha256:0")}) is None
+
+
+def test_of_one_source_by_two_names_nothing_is_remembered(tmp_path: Path) -> None:
+    checked = [InputFile("u", name=name, checksum=("sha256", "0")) for name in "ab"]
+    for file in checked:
+        remember(str(tmp_path), [{"request": request_digest(file), "place": "x", "checksum": "sha256:0"}])
+
+    assert Remembered(str(tmp_path), None).known(checked) == {}
+    assert Remembered(str(tmp_path), None).known(checked[:1]) == {"u": ("x", "sha256:0")}
