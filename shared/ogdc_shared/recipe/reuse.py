@@ -7,8 +7,9 @@ shows that they might not ends it there: that command, and those after it, run e
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -20,11 +21,14 @@ from ogdc_shared.recipe.recipe import Recipe
 
 _SIGN = re.compile(
     r"(?:^|(?<=[\s;&|(`'\"]))(?:/[\w./-]*/)?"
-    r"(?:date|uuidgen|shuf|hostname|hostid|whoami|logname|uptime|uname|stat|ps|df|du|last|who)(?=$|[\s;&|)`'\"])"
+    r"(?:date|uuidgen|shuf|hostname|hostid|whoami|logname|uptime|uname|stat|ps|df|du|last|who"
+    r"|nproc|mktemp|printenv|cal|env(?=\s*(?:$|[|>;&)]))|id(?=\s+-))(?=$|[\s;&|)`'\"])"
     r"|\$\{?(?:RANDOM|SRANDOM|SECONDS|EPOCHSECONDS|EPOCHREALTIME|HOSTNAME|BASHPID|PPID|UID|EUID)\b"
-    r"|\$\$|/dev/u?random\b|/proc/|/sys/|\bls\s+-\w*[lt]|\bsort\s+-\w*R|\B-(?:mtime|mmin|newer\w*|ctime|atime)\b"
+    r"|\$\$|/dev/u?random\b|/proc/|/sys/|\bls\s+-\w*[lt]|\bsort\s+-\w*R|%\([^)]*\)T"
+    r"|\B-(?:mtime|mmin|newer\w*|ctime|atime|printf)\b"
     r"|\b(?:random|rand|srand|randn|uuid[1-5]?|datetime|gettimeofday|systime|strftime|getpid|urandom|sys\.time"
-    r"|time\.time|Sys\.time|Date\.now)\b|\b(?:now|today|runif|rnorm|sample)\(",
+    r"|time\.\w+|import time|secrets|localtime|gmtime|Timestamp|new Date|Sys\.[tT]ime|Sys\.Date|Date\.now"
+    r"|(?i:current_(?:date|time|timestamp)))\b|\b(?:now|today|utcnow|runif|rnorm|sample|time)\(",
 )
 """Of a line whose result may be another each time: the time, chance, the machine."""
 _BARE = re.compile(r"__file__|BASH_SOURCE|\bdirname\b")
@@ -35,6 +39,8 @@ _BESIDE = re.compile(
     r"/mnt/data\b|\bdirname\b|INPUT_FILE[%#]|INPUT_DIR\}?[\"']?/\.\.|\breadlink\b|\brealpath\b"
 )
 """Of a line that may look at what lies beside a file on a volume, which is no input of its partition."""
+_MODULES = frozenset({".py", ".R", ".r", ".jl", ".pm", ".js", ".mjs"})
+"""Endings of scripts that others name without them."""
 _READ_BYTES = 1 << 20
 """Of a file of the recipe that is looked through; a longer one is taken for data."""
 
@@ -65,7 +71,7 @@ def reusable(recipe: Recipe, files: Iterable[tuple[str, str]]) -> Reusable:
     )
 
 
-def _functions(recipe: Recipe, texts: dict[str, str]) -> tuple[int, str]:
+def _functions(recipe: Recipe, texts: Mapping[str, str]) -> tuple[int, str]:
     """Count the first commands that are functions of their inputs, and say why the next is not.
 
     Of a map's, that of its first stage: of the others, nothing is known before the stage before them has run.
@@ -80,10 +86,8 @@ def _functions(recipe: Recipe, texts: dict[str, str]) -> tuple[int, str]:
         return len(recipe.commands), ""
     if reason:
         return 0, reason
-    scripts = {PurePosixPath(name).name: sign for name in texts if (sign := _sign(texts[name]))}
     for position, command in enumerate(recipe.commands):
-        sign = _sign(command.text) or next((scripts[name] for name in scripts if name in command.text), None)
-        if sign:
+        if sign := next(filter(None, map(_sign, _run_by(command.text, texts))), None):
             return position, f"line {command.line} has {sign!r}, which may be another each time"
     return len(recipe.commands), ""
 
@@ -99,6 +103,23 @@ def _outside(recipe: Recipe) -> str:
             if beside := _BESIDE.search(command.text):
                 return f"{beside[0]!r} may lead to files on a volume that are none of the inputs"
     return ""
+
+
+def _run_by(line: str, texts: Mapping[str, str]) -> Iterator[str]:
+    """Yield a line, and the scripts that it names, and those that they name, if only as a module."""
+    yield line
+    left, pending = dict(texts), [line]
+    while pending:
+        text = pending.pop()
+        for name in [name for name in left if _names(text, PurePosixPath(name))]:
+            pending.append(left.pop(name))
+            yield pending[-1]
+
+
+def _names(text: str, path: PurePosixPath) -> bool:
+    return path.name in text or (
+        path.suffix in _MODULES and re.search(rf"\b{re.escape(path.stem)}\b", text) is not None
+    )
 
 
 def _sign(text: str) -> str | None:
@@ -125,9 +146,21 @@ def _descriptive(recipe: Recipe, texts: dict[str, str]) -> Iterator[str]:
     read = [command.text for command in recipe.commands] + [*texts.values()]
     if any(_BARE.search(text) or _names_several(recipe, text) for text in read):
         return
-    for name in _described(recipe):
-        if not any(PurePosixPath(name).name in text for text in read):
-            yield name
+    footprints = _footprints(recipe)
+    for name in map(PurePosixPath, _described(recipe)):
+        is_footprint = footprints is not None and name.is_relative_to(footprints) and name.name != META_FILE
+        if not is_footprint and not any(name.name in text for text in read):
+            yield str(name)
+
+
+def _footprints(recipe: Recipe) -> str | None:
+    """Where each partition of a map reads what the inputs cover; None: the recipe is none of a map."""
+    workflow = recipe.meta.workflow
+    if isinstance(workflow, ShellWorkflow):
+        return None
+    config = workflow.config_file
+    content = json.loads(Path(recipe.directory, config).read_bytes()) if config else {}
+    return str(content.get("dir_footprints", "footprints"))
 
 
 def _names_several(recipe: Recipe, text: str) -> bool:

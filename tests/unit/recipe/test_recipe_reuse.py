@@ -34,6 +34,9 @@ def looked_at(directory: Path, commands: str, workflow: str = "", **files: str) 
         "gdalwarp -t_srs EPSG:3413 $INPUT_DIR/a.tif $OUTPUT_DIR/a.tif",
         "gdal_translate --update-date $INPUT_DIR/a.tif $OUTPUT_DIR/a.tif",
         "awk '{print $1}' $INPUT_DIR/a > $OUTPUT_DIR/b",
+        "ogr2ogr -sql 'SELECT id FROM a' $OUTPUT_DIR/b.gpkg $INPUT_DIR/a.gpkg",
+        "env LC_ALL=C sort $INPUT_DIR/a > $OUTPUT_DIR/b",
+        "printf '%s' a > $OUTPUT_DIR/b",
     ],
 )
 def test_takes_lines_for_functions_that_show_nothing_else(tmp_path: Path, line: str) -> None:
@@ -56,6 +59,20 @@ def test_takes_lines_for_functions_that_show_nothing_else(tmp_path: Path, line: 
         "python3 -c 'import random; print(random.random())' > $OUTPUT_DIR/x",
         "python3 -c 'import datetime' > $OUTPUT_DIR/x",
         "Rscript -e 'cat(rnorm(3))' > $OUTPUT_DIR/x",
+        "python3 -c 'import time; print(time.ctime())' > $OUTPUT_DIR/x",
+        "python3 -c 'from time import time; print(time())' > $OUTPUT_DIR/x",
+        "python3 -c 'import pandas; print(pandas.Timestamp.utcnow())' > $OUTPUT_DIR/x",
+        "python3 -c 'import secrets; print(secrets.token_hex())' > $OUTPUT_DIR/x",
+        "node -e 'console.log(new Date())' > $OUTPUT_DIR/x",
+        "Rscript -e 'cat(Sys.Date())' > $OUTPUT_DIR/x",
+        "perl -e 'print scalar localtime' > $OUTPUT_DIR/x",
+        "printf '%(%F)T' > $OUTPUT_DIR/x",
+        "ogrinfo -sql 'SELECT CURRENT_DATE FROM a' $INPUT_DIR/a.gpkg > $OUTPUT_DIR/x",
+        "find $INPUT_DIR -printf '%T@' > $OUTPUT_DIR/x",
+        "id -un > $OUTPUT_DIR/x",
+        "nproc > $OUTPUT_DIR/x",
+        "basename $(mktemp) > $OUTPUT_DIR/x",
+        "env > $OUTPUT_DIR/x",
     ],
 )
 def test_ends_at_a_line_that_may_make_another_result_each_time(tmp_path: Path, line: str) -> None:
@@ -68,6 +85,14 @@ def test_looks_into_a_script_that_a_line_runs(tmp_path: Path) -> None:
     scripts = {"chance__py": "import random\n", "plain__py": "print(1)\n"}
     lines = "python3 $RECIPE_DIR/plain.py\npython3 $RECIPE_DIR/chance.py\n"
     assert looked_at(tmp_path, lines, **scripts).commands == 1
+
+
+def test_looks_into_what_a_script_imports(tmp_path: Path) -> None:
+    scripts = {"main__py": "import helper\n", "helper__py": "import deep\n", "deep__py": "import random\n"}
+    lines = "true\npython3 $RECIPE_DIR/main.py\n"
+    found = looked_at(tmp_path, lines, **scripts)
+    assert (found.commands, "'random'" in found.reason) == (1, True)
+    assert looked_at(tmp_path, lines, **(scripts | {"deep__py": "x = 1\n"})).commands == 2
 
 
 @pytest.mark.parametrize(

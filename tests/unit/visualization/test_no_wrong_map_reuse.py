@@ -34,6 +34,7 @@ SETTINGS = Settings.from_env()
 FIXED = {
     "ext_input": ".geojson",
     "dir_footprints": "footprints",
+    "ext_footprints": ".geojson",
     "deduplicate_keep_rules": [["area", "larger"]],
 }
 CONFIG: dict[str, list[Any]] = {
