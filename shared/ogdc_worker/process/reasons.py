@@ -30,6 +30,10 @@ _LINE_ENDS = (
     "The first line (#!) of that script names a program that is not there. Where the script was written on "
     "Windows, save it with the line ends of Unix (LF)."
 )
+_LIBRARY = (
+    r"(?:(?P<program>[^:\s]+): )?error while loading shared libraries: (?P<library>[^:\s]+): "
+    r"cannot open shared object file"
+)
 _HARD_LINKS = "Invalid cross-device link"
 _LINK = (
     "No file can be in /input_dir and /output_dir at once: link it by `ln -s`, which takes no room and hands "
@@ -64,6 +68,8 @@ def hints(text: str, *, exit_code: int, output: str, path: str) -> str:
     found = []
     if re.search(_INTERPRETER, output):
         found.append(_LINE_ENDS)
+    elif match := re.search(_LIBRARY, output):
+        found.append(_no_library(match))
     elif exit_code == _NOT_FOUND:
         found.append(_not_found(output, path))
     if exit_code == _NO_PROGRAM and "Permission denied" in output:
@@ -97,6 +103,14 @@ def _not_found(output: str, path: str) -> str:
     return (
         f"{program} was not found. Programs are looked for in {searched}. On one machine, those outside of "
         "/usr are of the PATH with which the stack was started, but never the home directory itself."
+    )
+
+
+def _no_library(match: re.Match[str]) -> str:
+    program, library = match["program"] or "it ran", match["library"]
+    return (
+        f"The program {program!r} is there, and {library}, a shared library that it needs, is not: "
+        "install it where the program is from, or set LD_LIBRARY_PATH on the line to its directory."
     )
 
 

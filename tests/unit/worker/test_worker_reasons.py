@@ -31,6 +31,13 @@ def test_a_program_that_is_not_there_is_named_with_the_places_looked_at(output: 
     assert "/usr/bin, /opt/gdal/bin" in message
 
 
+def test_a_program_that_lacks_a_library_is_told_from_one_that_is_missing() -> None:
+    output = "gdalx: error while loading shared libraries: libgdal.so.99: cannot open shared object file: X"
+    message = hint(code=127, output=output)
+    assert "'gdalx' is there, and libgdal.so.99" in message
+    assert "was not found" not in message
+
+
 def test_a_program_that_nothing_names_is_looked_for_in_the_same_places() -> None:
     assert "A program was not found. Programs are looked for in /usr/bin, " in hint(code=127)
 
