@@ -150,6 +150,7 @@ class ReusedRuns:
         left: list[int],
         taken: dict[str, list[Any]],
         allowed_failures: str | None = None,
+        output: str = "pvc",
     ) -> Ended:
         """Run its task `publish`."""
         place = self.directory / name
@@ -159,7 +160,7 @@ class ReusedRuns:
                 run=name,
                 recipe_id="lakes",
                 partitions=partitions,
-                output="pvc",
+                output=output,
                 overwrite=True,
                 volume=str(self.volume),
                 zip_path=str(place / "output.zip"),

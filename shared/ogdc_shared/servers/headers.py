@@ -91,6 +91,19 @@ def modified(response: urllib3.BaseHTTPResponse) -> str:
         return ""
 
 
+def tells(response: urllib3.BaseHTTPResponse, known: tuple[str, str], size: int | None) -> bool:
+    """Whether an answer tells of a file what an earlier one did.
+
+    Args:
+        response: The answer.
+        known: What the earlier one gave as ETag, and as `modified`.
+        size: The file's bytes; None: nobody knows. What was compressed on its way has another size there.
+    """
+    length = None if response.headers.get("Content-Encoding") else size_of_file(response, 0)
+    found = (response.headers.get("ETag", ""), modified(response))
+    return found == known and (size is None or length in {None, size})
+
+
 def asked_pause(response: urllib3.BaseHTTPResponse) -> float | None:
     """Read Retry-After, seconds or a date. Source: RFC 9110 section 10.2.3."""
     asked = response.headers.get("Retry-After", "").strip()

@@ -42,8 +42,6 @@ MAX_REDIRECTS = 15
 
 _PASSING = frozenset({408, 425, 429})
 """Statuses below 500 after which the same request may succeed."""
-_NO_HEAD = frozenset({400, 401, 403, 404, 405, 501})
-"""Answers to HEAD that may be better for GET."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -73,18 +71,29 @@ class Web:
             return self._open_http(url, offset=offset, validator=validator)
         raise InputNotFoundError(f"{url!r} cannot be fetched: give an http, https or ftp URL.")
 
-    def changed(self, url: str, *, etag: str, modified: str) -> bool:
+    def changed(self, url: str, *, etag: str, modified: str, size: int | None = None) -> bool:
         """Ask whether a file is still what it was when its server described it so; False: it is.
+
+        A strong ETag says it. Otherwise all that the server tells has to be the same: a weak one, the time of
+        the last change, and the size, if that is known. `If-Modified-Since` would not do: a file in whose
+        place an older one was put is not newer.
+
+        Source: RFC 9110 sections 8.8.1 and 13.1.3.
 
         Raises:
             InputNotFoundError: there is nothing any more.
             InterruptedFetchError: no answer, or one that says to come back later.
         """
-        asked = {"If-None-Match": etag} if etag else {"If-Modified-Since": modified}
-        response, place = self._follow(url, asked)
-        response.close()
-        if response.status in {200, 304}:
-            return response.status == 200
+        is_strong = etag.startswith('"')
+        if is_strong:
+            response, place = self._follow(url, {"If-None-Match": etag})
+            response.close()
+        else:
+            response, place = self._look(url, {})
+        if response.status == (304 if is_strong else 200):
+            return not is_strong and not headers.tells(response, (etag, modified), size)
+        if response.status == 200:
+            return True
         raise _refusal(url, response, place=place, note=self._credentials.note)
 
     def check(self, url: str) -> None:
@@ -94,13 +103,18 @@ class Web:
             InputNotFoundError: there is nothing, or not for us.
             InterruptedFetchError: no answer, or one that says to come back later.
         """
-        response, place = self._follow(url, {}, method="HEAD")
-        response.close()
-        if response.status in _NO_HEAD:  # some servers answer only GET
-            response, place = self._follow(url, {"Range": "bytes=0-0"})
-            response.close()
+        response, place = self._look(url, {"Range": "bytes=0-0"})
         if response.status not in {200, 206}:
             raise _refusal(url, response, place=place, note=self._credentials.note)
+
+    def _look(self, url: str, asked: dict[str, str]) -> tuple[urllib3.BaseHTTPResponse, str]:
+        """Read what is said of a file, by a HEAD, or by a GET with some headers where its server has none."""
+        response, place = self._follow(url, {}, method="HEAD")
+        response.close()
+        if 400 <= response.status < 500 or response.status == 501:
+            response, place = self._follow(url, asked)
+            response.close()
+        return response, place
 
     def _open_http(self, url: str, *, offset: int, validator: str | None) -> Response:
         resume = {"Range": f"bytes={offset}-", "If-Range": validator} if offset and validator else {}

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         def open(self, source: str, *, offset: int, validator: str | None) -> Response:
             """Begin to read a file; see `web.Web.open`."""
 
-        def changed(self, source: str, *, etag: str, modified: str) -> bool:
+        def changed(self, source: str, *, etag: str, modified: str, size: int | None = None) -> bool:
             """Ask whether a file is another now; see `web.Web.changed`."""
 
         def check(self, source: str) -> None:
@@ -78,7 +78,7 @@ class RecipeFiles:
         """
         return Response(pieces=read_recipe_file(self._directory, source))
 
-    def changed(self, source: str, *, etag: str, modified: str) -> bool:
+    def changed(self, source: str, *, etag: str, modified: str, size: int | None = None) -> bool:
         """Say that nothing is known of an earlier state: such files are not cached."""
         return True
 

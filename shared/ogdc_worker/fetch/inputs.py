@@ -324,7 +324,7 @@ class _Fetching:
             return entry.digest(file.checksum.algorithm) == file.checksum.value
         web = self._sources["url"]
         try:
-            return not web.changed(file.source, etag=entry.etag, modified=entry.modified)
+            return not web.changed(file.source, etag=entry.etag, modified=entry.modified, size=entry.size)
         except InterruptedFetchError:
             return False  # fetching it waits until its server is there again
 

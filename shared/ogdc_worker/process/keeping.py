@@ -144,24 +144,22 @@ class Keeper:
         return found
 
     def _validators(self) -> Iterator[dict[str, Any]]:
-        """Yield by what it can be told, without fetching it, whether an input is still the same."""
+        """Yield by what it can be answers, without fetching it, whether an input is still the same."""
         from ogdc_worker.reuse.remembered import request_digest
 
-        asked = {
-            entry["source"]: entry
-            for entry in self._journal.entries()
-            if entry.get("event") == "validators" and isinstance(entry.get("source"), str)
-        }
+        answers: dict[str, dict[str, Any]] = {}
+        for entry in self._journal.entries():
+            if entry.get("event") in {"validators", "fetched"} and isinstance(entry.get("source"), str):
+                answers.setdefault(entry["source"], {}).update(entry)
         fetched = self._fetched()
         for file in self._files:
             if file.kind != "url" or file.source not in fetched:
                 continue
-            validators = asked.get(file.source, {})
-            etag, modified = str(validators.get("etag", "")), str(validators.get("modified", ""))
-            if etag or modified or file.checksum:
+            entry = answers.get(file.source, {})
+            known = {name: str(entry.get(name, "")) for name in ("etag", "modified", "size")}
+            if known["etag"] or known["modified"] or file.checksum:
                 place, checksum = fetched[file.source]
-                known = {"place": place, "checksum": checksum, "etag": etag, "modified": modified}
-                yield {"request": request_digest(file)} | known
+                yield {"request": request_digest(file), "place": place, "checksum": checksum} | known
 
     def _harmlessly(self) -> suppress:
         return suppress(*_UNKNOWN)

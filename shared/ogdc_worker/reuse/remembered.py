@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _DIRECTORY = "inputs"
 THREADS = 6
-_FIELDS = ("place", "checksum", "etag", "modified")
+_FIELDS = ("place", "checksum", "etag", "modified", "size")
 
 
 def request_digest(file: InputFile) -> str:
@@ -76,17 +76,19 @@ class Remembered:
         content = read_plain(f"{self._store}/{_DIRECTORY}/{name[:2]}/{name}")
         with suppress(ValueError, KeyError, TypeError):
             entry = json.loads(content or b"")
-            if file.checksum or self._is_same(file.source, entry["etag"], entry["modified"]):
+            if file.checksum or self._is_same(file.source, entry):
                 return file.source, (entry["place"], entry["checksum"])
         return None
 
-    def _is_same(self, url: str, etag: str, modified: str) -> bool:
+    def _is_same(self, url: str, entry: Mapping[str, str]) -> bool:
         from ogdc_shared.errors import OgdcError
         from ogdc_shared.servers.response import InterruptedFetchError
 
+        etag, modified, size = entry["etag"], entry["modified"], entry.get("size", "")
         if self._web is None or not (etag or modified):
             return False
         try:
-            return not self._web.changed(url, etag=etag, modified=modified)
+            known = int(size) if size else None
+            return not self._web.changed(url, etag=etag, modified=modified, size=known)
         except (OgdcError, InterruptedFetchError, OSError):
             return False  # the task that fetches it will say what is wrong

@@ -48,6 +48,19 @@ class KeptFile(NamedTuple):
     """The SHA-256 of a file, in hex; where a link leads."""
 
 
+class LinkedFile(NamedTuple):
+    """A second name of a file that is kept, in the workspace of a run that has taken it."""
+
+    name: str
+    """Its path relative to the outputs."""
+    size: int
+    sha256: str
+    """In hex."""
+    mtime_ns: int
+    """When it was changed last, before it was read; so `ctime_ns`."""
+    ctime_ns: int
+
+
 class About(NamedTuple):
     """What an entry holds."""
 
@@ -116,19 +129,36 @@ def sha256_of(path: str) -> str:
     """The SHA-256 of a file, in hex; never of what a link leads to.
 
     Raises:
-        OSError: it cannot be read, or is no regular file.
+        OSError: it cannot be read.
+        NotAsKeptError: it is no regular file.
     """
-    descriptor = os.open(path, _OPEN)
+    descriptor = open_plain(path)
     try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise NotAsKeptError(f"{path} is no regular file")
-        state = _sha256(status.st_size)
-        size = _PIECE if status.st_size > _SMALL_PIECE else _SMALL_PIECE
-        while piece := os.read(descriptor, size):
-            state.update(piece)
+        return sha256_of_open(descriptor)
     finally:
         os.close(descriptor)
+
+
+def open_plain(path: str) -> int:
+    """Open a regular file, never what a link leads to; returns its descriptor.
+
+    Raises:
+        OSError: it cannot be opened.
+        NotAsKeptError: it is no regular file.
+    """
+    descriptor = os.open(path, _OPEN)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise NotAsKeptError(f"{path} is no regular file")
+    return descriptor
+
+
+def sha256_of_open(descriptor: int) -> str:
+    """The SHA-256 of an open file from where it is, in hex."""
+    length = os.fstat(descriptor).st_size
+    state, size = _sha256(length), _PIECE if length > _SMALL_PIECE else _SMALL_PIECE
+    while piece := os.read(descriptor, size):
+        state.update(piece)
     return str(state.hexdigest())
 
 
@@ -171,8 +201,10 @@ class Store:
             return None
         return Entry(place, about) if about.key == key else None
 
-    def take(self, entry: Entry, target: str, *, linked: bool) -> None:
+    def take(self, entry: Entry, target: str, *, linked: bool) -> list[LinkedFile]:
         """Put the outputs that an entry holds into a directory that is made, each compared with what it was.
+
+        Returns the files that are second names: they may be changed by their first ones (see `linked`).
 
         Args:
             entry: The entry.
@@ -184,7 +216,7 @@ class Store:
             OSError: they cannot be read or written.
         """
         os.mkdir(target)
-        late = []
+        late, taken = [], list[LinkedFile]()
         for file in entry.about.files:
             source, place = f"{entry.place}/{FILES}/{file.name}", f"{target}/{file.name}"
             if file.kind == "directory":
@@ -193,11 +225,12 @@ class Store:
             elif file.kind == "link":
                 os.symlink(file.what, place)
             else:
-                _take_file(file, source, place, linked=linked)
+                taken += _take_file(file, source, place, linked=linked)
         for place, mode in reversed(late):
             os.chmod(place, mode)
         with suppress(OSError):
             os.utime(f"{entry.place}/{USED}")
+        return taken
 
     def draft(self) -> str:
         """Make a directory for what is about to be an entry, or of one, on the same file system."""
@@ -228,15 +261,18 @@ class Store:
         return f"{self.directory}/{key[:2]}/{key}"
 
 
-def _take_file(file: KeptFile, source: str, place: str, *, linked: bool) -> None:
+def _take_file(file: KeptFile, source: str, place: str, *, linked: bool) -> list[LinkedFile]:
     from ogdc_shared.copying import copy_file
 
     is_linked = linked and _linked(source, place)
     if not is_linked:
         copy_file(source, place)
         os.chmod(place, file.mode)
+    status = os.lstat(place)
     if sha256_of(place) != file.what:
         raise NotAsKeptError(f"{file.name} is not what it was")
+    times = status.st_mtime_ns, status.st_ctime_ns
+    return [LinkedFile(file.name, file.size, file.what, *times)] if is_linked else []
 
 
 def _linked(source: str, place: str) -> bool:

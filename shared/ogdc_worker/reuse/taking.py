@@ -28,8 +28,9 @@ from ogdc_worker.reuse.facts import taken_facts
 from ogdc_worker.reuse.harvest import harvest
 from ogdc_worker.reuse.inputs import of_all
 from ogdc_worker.reuse.keys import Keys
+from ogdc_worker.reuse.linked import note_linked
 from ogdc_worker.reuse.remembered import Remembered
-from ogdc_worker.reuse.store import Entry, NotAsKeptError, Store
+from ogdc_worker.reuse.store import Entry, LinkedFile, NotAsKeptError, Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -108,7 +109,9 @@ def reuse(
     draft = store.draft()
     try:
         with open(paths.facts, "wb") as facts:
-            taken = dict(_Taking(plan, store, paths, run, draft=draft, facts=facts).of_all(partitions))
+            taking = _Taking(plan, store, paths, run, draft=draft, facts=facts)
+            taken = dict(taking.of_all(partitions))
+        note_linked(draft, taking.linked)
         _show(draft, f"{paths.volume}/{layout.workspace(run)}")
     finally:
         remove(draft)
@@ -154,6 +157,8 @@ class _Taking:
         self._draft = draft
         self._facts = facts
         self._keys = Keys(plan, os.environ)
+        self.linked: dict[int, list[LinkedFile]] = {}
+        """By partition, its files that are second names."""
 
     def of_all(self, partitions: list[Partition]) -> Iterator[tuple[int, Taken]]:
         """Yield of each partition for which something was taken its number and what."""
@@ -214,7 +219,7 @@ class _Taking:
         begin, facts, place = self._facts.tell(), b"", f"{self._draft}/{number}"
         os.mkdir(place)
         try:
-            self._store.take(entry, f"{place}/output_dir", linked=is_whole)
+            linked = self._store.take(entry, f"{place}/output_dir", linked=is_whole)
             if (account := entry.read(layout.MISSING)) is not None:
                 _write_bytes(f"{place}/{layout.MISSING}", account)
             if is_whole:
@@ -225,6 +230,8 @@ class _Taking:
         except BaseException:
             remove(place)
             raise
+        if linked:
+            self.linked[number] = linked
         return Taken(about.run, about.commands, is_whole, begin, len(facts))
 
     def _put_end(self, entry: Entry, place: str, number: int) -> bytes:

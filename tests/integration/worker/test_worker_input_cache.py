@@ -6,6 +6,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Callable, Iterator
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import IO
@@ -16,10 +17,12 @@ from hypothesis import strategies as st
 
 from ogdc_shared.errors import InputNotFoundError, UnusableInputError
 from ogdc_shared.plan import Checksum, InputFile
+from ogdc_shared.servers.web import Web
 from ogdc_worker.fetch import input_cache
 from ogdc_worker.fetch.input_cache import InputCache
 from ogdc_worker.fetch.inputs import Fetched, distrust, fetch_inputs, place_inputs
 from ogdc_worker.fetch.partial_file import PartialFile
+from ogdc_worker.reuse.remembered import Remembered, remember, request_digest
 from support.http import Answer, FileServer
 
 CONTENT = bytes(range(256)) * 500
@@ -112,6 +115,39 @@ def test_the_second_of_the_last_change_will_not(runs: Runs, server: FileServer) 
     runs.fetch(f"{server.url}/a.bin")
     server.routes["/a.bin"] = _validated(now, b"changed")
     assert runs.fetch(f"{server.url}/a.bin")[0] == {"a.bin": b"changed"}
+
+
+AUTUMN, SUMMER = "Wed, 21 Oct 2015 07:28:00 GMT", "Tue, 21 Jul 2015 07:28:00 GMT"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "content"),
+    [
+        ({"Last-Modified": AUTUMN}, {"Last-Modified": SUMMER}, CONTENT[::-1]),
+        ({"Last-Modified": AUTUMN}, {"Last-Modified": AUTUMN}, b"shorter"),
+        (
+            {"Last-Modified": AUTUMN, "ETag": 'W/"1"'},
+            {"Last-Modified": SUMMER, "ETag": 'W/"1"'},
+            CONTENT[::-1],
+        ),
+    ],
+    ids=["an older file", "another size", "a weak ETag"],
+)
+def test_a_file_that_its_server_takes_for_unchanged_is_fetched_anew(
+    runs: Runs, server: FileServer, before: dict[str, str], after: dict[str, str], content: bytes
+) -> None:
+    """RFC 9110 has a server answer 304 if a file is not newer, and compare ETags weakly."""
+    server.routes["/a.bin"] = _validated(before)
+    file = InputFile(source=f"{server.url}/a.bin")
+    assert [fetched[0].cached for _, fetched in (runs.fetch(file), runs.fetch(file))] == [False, True]
+    store = str(runs.directory / "store")
+    known = {"place": "a.bin", "checksum": "sha256:1", "size": len(CONTENT), "etag": "", "modified": ""}
+    answer = {"etag": before.get("ETag", ""), "modified": before["Last-Modified"]}
+    remember(store, [{"request": request_digest(file)} | known | answer])
+    assert Remembered(store, Web(threads=1)).known([file]) == {file.source: ("a.bin", "sha256:1")}
+    server.routes["/a.bin"] = _validated(after, content)
+    assert runs.fetch(file)[0] == {"a.bin": content}
+    assert Remembered(store, Web(threads=1)).known([file]) == {}
 
 
 def test_a_changed_file_is_fetched_anew(runs: Runs, server: FileServer) -> None:
@@ -315,7 +351,9 @@ def _validated(headers: dict[str, str], body: bytes = CONTENT):  # type: ignore[
 
     def answer(request):  # type: ignore[no-untyped-def]
         same = request.headers.get("If-None-Match") == headers.get("ETag", "none")
-        same = same or request.headers.get("If-Modified-Since") == headers.get("Last-Modified", "never")
+        since = request.headers.get("If-Modified-Since")
+        if since and (modified := headers.get("Last-Modified")):
+            same = same or parsedate_to_datetime(since) >= parsedate_to_datetime(modified)
         return Answer(status=304, headers=headers) if same else Answer(body=body, headers=headers)
 
     return answer

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ogdc_shared.errors import CommandFailedError
+from ogdc_shared.errors import CommandFailedError, PublishError
+from ogdc_shared.trees import move_children
+from ogdc_worker.publish import result
 from ogdc_worker.reuse import taking
 from support.crashes import crashes
 from support.effort import THOROUGH
@@ -213,6 +215,44 @@ class TestEdits:
         with path.open("r+") as file:
             file.write("Z")
         os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+        assert runs.run(counted(), partitions=TWO).result == first.result
+
+    @pytest.mark.parametrize(("time", "output"), [("kept", "pvc"), ("new", "temporary")])
+    def test_publishes_nothing_that_was_edited_while_a_run_that_took_it_went_on(
+        self, runs: ReusedRuns, time: str, output: str
+    ) -> None:
+        first = runs.run(counted(), partitions=TWO)
+        runs.write(b="new")
+        name = runs.begin(counted(), partitions=TWO)
+        left, taken = runs.take(name)
+        runs.process(name, 1)
+        path = runs.volume / "lakes" / "a.txt"
+        status = path.stat()
+        path.write_text("Edone\n")
+        if time == "kept":
+            os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+        with pytest.raises(PublishError, match=r"changed files where those are published: 'a.txt'"):
+            runs.publish(name, 2, left=left, taken=taken, output=output)
+        assert runs.published() == first.result | {"a.txt": b"Edone\n"}
+        again = runs.run(counted(), partitions=TWO)
+        assert (again.left, again.result) == ([0], {"a.txt": b"Adone\n", "b.txt": b"newdone\n"})
+
+    def test_publishes_nothing_that_was_edited_while_it_was_put_together(
+        self, runs: ReusedRuns, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first = runs.run(counted(), partitions=TWO)
+        name = runs.begin(counted(), partitions=TWO)
+        left, taken = runs.take(name)
+
+        def move(*places: str) -> None:
+            (runs.volume / "lakes" / "a.txt").write_text("edited\n")
+            move_children(*places)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(result, "move_children", move)
+            for _ in range(2):  # also when it is tried again
+                with pytest.raises(PublishError, match=r"'a\.txt'"):
+                    runs.publish(name, 2, left=left, taken=taken)
         assert runs.run(counted(), partitions=TWO).result == first.result
 
     def test_keeps_what_a_command_left_from_the_next_that_edits_it_in_place(self, runs: ReusedRuns) -> None:
