@@ -53,6 +53,8 @@ def check_file(gdal: Gdal, path: str, suffix: str, *, deadline: float) -> Iterat
             yield from _check_bands(gdal, path, bands, deadline=deadline)
         elif layers:
             yield from _check_layers(layers)
+            if suffix == ".shp" and not _has_attributes(path):
+                yield Finding("no_data", "has no .dbf beside it: the attributes of its features are missing")
         elif not dataset.has_subdatasets and suffix not in _UNLOCATED:
             yield Finding("no_data", "holds neither a raster nor a layer")
         from ogdc_worker.process.places import describe
@@ -74,6 +76,12 @@ def _check_layers(layers: Sequence[Layer]) -> Iterator[Finding]:
             )
         if layer.is_spatial and looked[layer.name] and not any(looked[layer.name]):
             yield Finding("no_data", f"holds features without a geometry (layer {layer.name!r})")
+
+
+def _has_attributes(path: str) -> bool:
+    """Whether a shapefile's table is there, which GDAL opens it without."""
+    stem = path[:-4]
+    return any(os.path.exists(stem + suffix) for suffix in (".dbf", ".DBF"))
 
 
 def _check_bands(gdal: Gdal, path: str, bands: Sequence[Band], *, deadline: float) -> Iterator[Finding]:

@@ -131,6 +131,7 @@ BAD: dict[str, tuple[str, str, Callable[[Path], object]]] = {
         lambda d: raster(d / "a.gpkg", "-of", "GPKG", *PLACED[2:], placed=False),
     ),
     "no .shx": ("unreadable", "a.shx", lambda d: (converted(d / "a.shp"), (d / "a.shx").unlink())),
+    "no .dbf": ("no_data", "no .dbf", lambda d: (converted(d / "a.shp"), (d / "a.dbf").unlink())),
     "a heading": ("no_data", "no row", lambda d: (d / "a.csv").write_text('"name","ice area"\n')),
 }
 
