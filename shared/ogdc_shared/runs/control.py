@@ -68,8 +68,9 @@ def _terminate(context: Context, name: str, *, caller: Caller) -> None:
         record_act(conn, Action.CANCEL, name, caller=caller)
     try:
         context.argo.terminate(name)
-    except RunStateError:
+    except RunStateError:  # it has ended before, and nobody has noticed
         reconcile(context, name)
+        start_next(context)
         raise
     reconcile(context, name)
 

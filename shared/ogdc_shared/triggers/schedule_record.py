@@ -78,6 +78,12 @@ def unfinished_run(conn: Connection, trigger_id: UUID) -> str | None:
     return None if found is None else str(found[0])
 
 
+def run_in_vain(conn: Connection, trigger_id: UUID) -> str | None:
+    """Name of the newest run of the trigger, where it has failed; None: it has not, or is kept no longer."""
+    found = conn.execute(_sql("run_in_vain"), {"trigger_id": trigger_id}).fetchone()
+    return None if found is None else str(found[0])
+
+
 def skip_behind(conn: Connection, start: WaitingStart) -> None:
     """Leave out the starts of the same trigger that wait behind one."""
     conn.execute(_sql("skip_behind"), start._asdict())

@@ -98,7 +98,7 @@ def _begun(context: Context, trigger: Trigger, start: WaitingStart) -> str | Non
         return None
     seen = validators_of(context, trigger.watched)
     if seen and seen == trigger.seen:
-        _record(context, start, StartOutcome.UNCHANGED)
+        _record(context, start, StartOutcome.UNCHANGED, message=_still_to_do(context, trigger))
         return None
     run = _submit(context, trigger, start)
     if run.submitted_at < start.due_at + timedelta(seconds=start.age_seconds):
@@ -117,6 +117,15 @@ def _run_before(context: Context, trigger: Trigger, start: WaitingStart) -> str 
         if other is not None:
             starts.skip_behind(conn, start)
     return other
+
+
+def _still_to_do(context: Context, trigger: Trigger) -> str | None:
+    """Say that what is unchanged was not made into a result: the run for it failed, and would fail again."""
+    with context.database.autocommit() as conn:
+        name = starts.run_in_vain(conn, trigger.id)
+    if name is None:
+        return None
+    return f"Run {name} was for the last change, and has failed. Try it again: ogdc-runner retry {name}"
 
 
 def _submit(context: Context, trigger: Trigger, start: WaitingStart) -> Run:

@@ -144,7 +144,7 @@ class Keeper:
         return found
 
     def _validators(self) -> Iterator[dict[str, Any]]:
-        """Yield by what it can be answers, without fetching it, whether an input is still the same."""
+        """Yield by what it can be known, without fetching it, whether an input is still the same."""
         from ogdc_worker.reuse.remembered import request_digest
 
         answers: dict[str, dict[str, Any]] = {}

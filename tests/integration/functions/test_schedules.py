@@ -266,6 +266,26 @@ class TestWhatIsWatched:
         assert sweep(submit, database) == []
         assert starts(status) == ["unchanged", "started"]
 
+    def test_nothing_has_changed_since_a_run_that_failed(
+        self, add, submit, status, argo_events, argo, database, watched: str
+    ):
+        add(watched=[watched])
+        come_due(database)
+        (name,) = sweep(submit, database)
+        tell(argo_events, argo.advance(name, "Failed"))
+        come_due(database)
+
+        assert sweep(submit, database) == []
+        assert (
+            f"ogdc-runner retry {name}" in status.get("/triggers/nightly").get_json()["starts"][0]["message"]
+        )
+
+        submit.post(f"/runs/{name}/retry", headers={"OGDC-User": "anna"})
+        tell(argo_events, argo.advance(name, "Succeeded"))
+        come_due(database)
+        assert sweep(submit, database) == []
+        assert status.get("/triggers/nightly").get_json()["starts"][0]["message"] is None
+
     def test_it_has_while_a_start_was_left_by_a_crash(
         self, add, submit, status, argo_events, argo, database, watched: str, site: FileServer
     ):

@@ -185,6 +185,14 @@ class TestTheEndOfAnother:
 
         assert second in argo.workflows
 
+    def test_so_does_a_cancel_that_finds_it_ended(self, submit, argo: ArgoServer):
+        first, second = begin(submit, 0), begin(submit, 1)
+        argo.advance(first, "Succeeded")
+
+        assert submit.post(f"/runs/{first}/cancel", headers={"OGDC-User": "anna"}).status_code == 409
+
+        assert second in argo.workflows
+
     def test_several_sweeps_at_once_start_one(self, submit, argo_events, argo: ArgoServer):
         first, *others = [begin(submit, number, user=f"user-{number}") for number in range(4)]
         tell(argo_events, argo.advance(first, "Succeeded"))

@@ -39,6 +39,18 @@ JOIN runs ON runs.id = scheduled_starts.run_id
 WHERE scheduled_starts.trigger_id = %(trigger_id)s AND runs.status IN ('Pending', 'Running')
 LIMIT 1
 
+-- name: run_in_vain
+-- The newest that it has started, where that has come to no good end.
+SELECT runs.name FROM scheduled_starts
+JOIN runs ON runs.id = scheduled_starts.run_id
+WHERE scheduled_starts.id = (
+        SELECT id FROM scheduled_starts
+        WHERE trigger_id = %(trigger_id)s AND outcome = 'started'
+        ORDER BY due_at DESC
+        LIMIT 1
+    )
+    AND runs.status IN ('Failed', 'Error')
+
 -- name: skip_behind
 -- Of starts that wait, the first goes on waiting; those behind it would do the same again.
 UPDATE scheduled_starts SET outcome = 'skipped', message = 'An earlier start waits already.'
