@@ -6,7 +6,8 @@ import { Refusal, get, save } from "./api";
 import { Command, Problem, Table } from "./parts";
 import { type Place, goTo } from "./place";
 import { useAsked } from "./poll";
-import { Picture, Preview, canShow } from "./preview";
+import { Picture } from "./picture";
+import { Preview, canShow } from "./preview";
 import { count, size } from "./words";
 
 export function Outputs({ run, place }: { run: RunDetail; place: Place }) {

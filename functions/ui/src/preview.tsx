@@ -5,6 +5,7 @@ import { useEffect, useState } from "preact/hooks";
 import type { OutputFile } from "./answers";
 import { Refusal, request } from "./api";
 import { Pre, Problem, Table } from "./parts";
+import { Picture } from "./picture";
 import { useAsked } from "./poll";
 import { count, size } from "./words";
 
@@ -67,23 +68,6 @@ function LazyMap({ file }: { file: OutputFile }) {
       {View ? <View path={file.url} type={file.type} name={file.path} thumbnail={file.thumbnail ?? null} /> : !refusal && <p role="status">Loading the map…</p>}
     </>
   );
-}
-
-/** A picture, which is asked for as everything else is, with the token. */
-export function Picture({ path, about }: { path: string; about: string }) {
-  const { data, refusal } = useAsked(path, pictureAt);
-  if (refusal) return <span role="status">There is no picture: {refusal.message}</span>;
-  return data ? <img src={data} alt={about} /> : <span role="status">…</span>;
-}
-
-async function pictureAt(path: string): Promise<string> {
-  const blob = await (await request(path)).blob();
-  return new Promise((resolve, reject) => {
-    const reader = new FileReader();
-    reader.onload = () => resolve(String(reader.result));
-    reader.onerror = () => reject(reader.error);
-    reader.readAsDataURL(blob);
-  });
 }
 
 function Beginning({ file }: { file: OutputFile }) {

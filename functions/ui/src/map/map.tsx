@@ -11,7 +11,7 @@ import type Feature from "ol/Feature.js";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Refusal } from "../api";
 import { Problem, Table } from "../parts";
-import { Picture } from "../preview";
+import { Picture } from "../picture";
 import { coastline, loadCoast } from "./coast";
 import { RAMP } from "./colors";
 import { type Raster, openRaster } from "./raster";
