@@ -106,11 +106,19 @@ def pack_with_digest(directory: Path, *, on_left_out: Callable[[LeftOut], None] 
     return Packed(_bounded(buffer.getvalue()), files_digest(digests), tuple(digests))
 
 
-def unpack(data: bytes | BinaryIO, into: Path) -> None:
+def unpack(
+    data: bytes | BinaryIO, into: Path, *, most: int | None = None, most_files: int | None = None
+) -> None:
     """Unpack a bundle (tar.gz or zip) into the directory `into`, which is made where it is missing.
 
     Only regular files and directories come out of it, with ordinary permissions, and nothing that exists is
     replaced.
+
+    Args:
+        data: The bundle.
+        into: Where to.
+        most: Bytes that may come out of it; None: `MAX_CONTENT`.
+        most_files: Files and directories that may; None: `MAX_FILES`.
 
     Raises:
         InvalidRecipeError: the archive is damaged, too large, or holds a link, a device, a name that leads
@@ -118,12 +126,13 @@ def unpack(data: bytes | BinaryIO, into: Path) -> None:
         StorageUnavailableError: there is no room.
     """
     bundle = _bounded(data if isinstance(data, bytes) else data.read(MAX_BUNDLE + 1))
-    room = MAX_CONTENT
+    room = MAX_CONTENT if most is None else most
+    most_files = MAX_FILES if most_files is None else most_files
     into.mkdir(parents=True, exist_ok=True)
     try:
         for number, entry in enumerate(_entries(bundle), start=1):
-            if number > MAX_FILES:
-                raise too_many(MAX_FILES)
+            if number > most_files:
+                raise too_many(most_files)
             room -= _extract(entry, into, most=room)
     except _BROKEN as exc:
         raise _damaged(exc) from exc

@@ -1,0 +1,67 @@
+"""Where a submitted recipe lies while it is looked at."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from tests.support.recipes import make_recipe
+
+from ogdc_shared.config import Settings
+from ogdc_shared.context import Context
+from ogdc_shared.errors import InvalidRecipeError
+from ogdc_shared.recipe.bundle import pack
+from ogdc_shared.runs.recipes import RecipeSource, opened_recipe
+
+MEMORY = Path("/dev/shm")
+
+pytestmark = pytest.mark.skipif(not os.access(MEMORY, os.W_OK), reason="this system has no files in memory")
+
+
+def place_of(bundle: bytes) -> Path:
+    """Open a recipe, and say where it lay; it is gone now."""
+    with opened_recipe(Context(Settings(access_mode="open")), RecipeSource(bundle=bundle)) as recipe:
+        directory = Path(recipe.directory)
+        assert (directory / "meta.yml").is_file()
+    assert not directory.exists()
+    return directory.parent
+
+
+@pytest.fixture(autouse=True)
+def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The place for temporary files of those who are not given one."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    monkeypatch.delenv("TMPDIR", raising=False)
+    monkeypatch.setattr("tempfile.tempdir", str(disk))
+    return disk
+
+
+def test_a_small_recipe_lies_in_memory(tmp_path: Path):
+    assert place_of(pack(make_recipe(tmp_path / "recipe"))) == MEMORY
+
+
+@pytest.mark.parametrize(
+    "files",
+    [{"data/large.txt": bytes(600 * 1024)}, {f"data/{number}.txt": "few" for number in range(101)}],
+    ids=["large", "many files"],
+)
+def test_one_that_is_more_lies_on_the_disk(files: dict[str, str | bytes], tmp_path: Path, disk: Path):
+    before = {*MEMORY.glob("ogdc-recipe-*")}
+
+    assert place_of(pack(make_recipe(tmp_path / "recipe", files=files))) == disk
+    assert not {*MEMORY.glob("ogdc-recipe-*")} - before
+
+
+def test_all_lie_where_the_operator_says(tmp_path: Path, disk: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("TMPDIR", str(disk))
+
+    assert place_of(pack(make_recipe(tmp_path / "recipe"))) == disk
+
+
+def test_what_is_wrong_is_said_as_it_is_of_any(tmp_path: Path):
+    bundle = pack(make_recipe(tmp_path / "recipe"))
+
+    with pytest.raises(InvalidRecipeError, match="bundle: is damaged or encrypted"):
+        place_of(bundle[:-20])
