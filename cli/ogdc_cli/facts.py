@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ogdc_cli.tasklog import size_in_words
+from ogdc_shared.phases import REUSED
 
 if TYPE_CHECKING:
     from ogdc_shared.api.answers import Facts, FileTotals, RunDetail
@@ -13,8 +14,21 @@ _HEADING = ("TASK", "STAGE", "PHASE", "FETCHED", "RAN", "SECONDS", "CPU", "MEMOR
 
 
 def rows(tasks: list[Facts]) -> list[tuple[str, ...]]:
-    """Render a table of tasks, with its heading."""
-    return [_HEADING, *map(_row, tasks)]
+    """Render a table of tasks, with its heading; with what was taken of which run, where anything was."""
+    table = [_HEADING, *map(_row, tasks)]
+    if not any(task.reused for task in tasks):
+        return table
+    width = len(_HEADING)
+    taken = ["TAKEN", *map(_taken, tasks)]
+    return [(*row, *[""] * (width - len(row)), each) for row, each in zip(table, taken, strict=True)]
+
+
+def _taken(task: Facts) -> str:
+    if task.reused is None:
+        return ""
+    last = task.reused.commands
+    what = "all" if task.phase == REUSED else "command 1" if last == 1 else f"commands 1 to {last}"
+    return f"{what} from run {task.reused.run}"
 
 
 def stages(run: RunDetail) -> list[str]:
@@ -31,7 +45,7 @@ def _counted(counts: dict[str, int]) -> str:
 def _row(task: Facts) -> tuple[str, ...]:
     named = (task.name, task.stage, task.phase)
     if task.facts is None:
-        return (*named, "unknown") if task.partition is not None else named
+        return (*named, "unknown") if task.partition is not None and task.phase != REUSED else named
     totals = task.facts.totals
     ran = totals.ran
     return (

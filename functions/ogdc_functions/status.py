@@ -86,8 +86,8 @@ def list_facts(context: Context, call: Call, name: str) -> answers.FactsList:
     query = call.request.args
     limit, offset = run_routes.FACTS_LIMIT.read(query), run_routes.FACTS_OFFSET.read(query)
     run = read.reconciled_run(context, name)
-    listed = facts.list_facts(context, run, limit=limit, offset=offset)
-    return answers.FactsList(total=sum(run.task_counts.values()), tasks=[facts_view(each) for each in listed])
+    page = facts.list_facts(context, run, limit=limit, offset=offset)
+    return answers.FactsList(total=page.total, tasks=[facts_view(each) for each in page.tasks])
 
 
 def task_facts(context: Context, _call: Call, name: str, stage: str, partition: str) -> Response:

@@ -92,6 +92,7 @@ def facts_view(facts: TaskFacts) -> answers.Facts:
         phase=task.phase,
         facts=facts.summary,
         url=facts.url,
+        reused=facts.taken and answers.Taken(run=facts.taken.run, commands=facts.taken.commands),
     )
 
 

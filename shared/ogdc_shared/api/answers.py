@@ -277,21 +277,31 @@ class FactsSummary(Answer):
     image: Annotated[str | None, Meta(description="null: it ran in none, as on one machine.")] = None
 
 
+class Taken(Answer):
+    """What was taken of an earlier run for a partition."""
+
+    run: Annotated[str, Meta(description="The run that made it.")]
+    commands: Annotated[Count, Meta(description="Of how many of the first commands it is the result.")]
+
+
 class Facts(Answer):
     """A task, and what it has done."""
 
-    name: str
+    name: Annotated[
+        str, Meta(description="Of a partition that needs no task, what its task would be called.")
+    ]
     stage: str
     partition: Count | None
-    phase: str
+    phase: Annotated[str, Meta(description="`Reused`: its partition needs no task.")]
     facts: Annotated[FactsSummary | None, Meta(description="null: it has left nothing (yet).")]
     url: Annotated[
         str | None, Meta(description="Hands out all of it for a while: each file and each command.")
     ]
+    reused: Annotated[Taken | None, Meta(description="null: nothing was taken for its partition.")] = None
 
 
 class FactsList(Answer):
-    """Some of a run's tasks and what they have done, by partition."""
+    """Some of a run's tasks and what they have done, by partition; then the partitions that need none."""
 
     total: Count
     tasks: list[Facts]

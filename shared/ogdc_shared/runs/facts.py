@@ -14,8 +14,10 @@ from ogdc_shared.db.runs import Run
 from ogdc_shared.db.tasks import list_tasks
 from ogdc_shared.dns_label import is_dns_label
 from ogdc_shared.errors import OutputUnavailableError
-from ogdc_shared.layout import facts_key
+from ogdc_shared.layout import PROCESS, facts_key
+from ogdc_shared.phases import REUSED
 from ogdc_shared.runs.read import require_tasks
+from ogdc_shared.runs.taken import TakenPartition, taken_partitions
 from ogdc_shared.storage.store import ArtifactNotFoundError
 from ogdc_shared.structs import decoder
 
@@ -30,14 +32,24 @@ class TaskFacts(NamedTuple):
     """A task, and what it has done."""
 
     task: TaskState
+    taken: TakenPartition | None
+    """What was taken of an earlier run for its partition; None: nothing was."""
     summary: FactsSummary | None
     """None: it has left nothing (yet), or nothing that can be read."""
     url: str | None
     """Where all of it is handed out for a while."""
 
 
-def list_facts(context: Context, run: Run, *, limit: int, offset: int) -> list[TaskFacts]:
-    """Read what some tasks of a run have done, by partition.
+class FactsPage(NamedTuple):
+    """Some tasks of a run."""
+
+    total: int
+    """How many there are in all."""
+    tasks: list[TaskFacts]
+
+
+def list_facts(context: Context, run: Run, *, limit: int, offset: int) -> FactsPage:
+    """Read what some tasks of a run have done, by partition, and behind them the partitions that need none.
 
     Raises:
         OutputUnavailableError: that was removed.
@@ -45,24 +57,40 @@ def list_facts(context: Context, run: Run, *, limit: int, offset: int) -> list[T
         StorageUnavailableError: nor does the artifact store.
     """
     require_tasks(run)
+    taken, begun = taken_partitions(context, run), sum(run.task_counts.values())
+    whole = [_without_task(number) for number, each in sorted(taken.items()) if each.whole]
     with context.database.autocommit() as conn:
         tasks = list_tasks(conn, run.id, limit=limit, offset=offset)
+    tasks += whole[max(0, offset - begun) :][: limit - len(tasks)]
+
+    def facts(task: TaskState) -> TaskFacts:
+        found = taken.get(task.partition) if task.partition is not None and task.stage == PROCESS else None
+        return TaskFacts(task, found, *_left(context, run.name, task))
+
     with ThreadPoolExecutor(_AT_ONCE) as threads:
-        return list(threads.map(lambda task: _facts(context, run.name, task), tasks))
+        return FactsPage(begun + len(whole), list(threads.map(facts, tasks)))
 
 
-def _facts(context: Context, run: str, task: TaskState) -> TaskFacts:
+def _without_task(partition: int) -> TaskState:
+    """What stands for the task of a partition whose result was taken."""
+    name = f"{PROCESS}({partition}:{partition})"
+    rest = dict.fromkeys(("message", "progress", "exit_code", "started_at", "finished_at"))
+    return TaskState(node_id="", name=name, template=PROCESS, partition=partition, phase=REUSED, **rest)
+
+
+def _left(context: Context, run: str, task: TaskState) -> tuple[FactsSummary | None, str | None]:
+    """What a task has left, in numbers, and where all of it is."""
     if task.partition is None or task.finished_at is None:
-        return TaskFacts(task, None, None)
+        return None, None
     key = facts_key(run, task.partition, task.stage)
     try:
         summary = read_summary(context.store.get(key, first=_HEAD_BYTES))
     except ArtifactNotFoundError:
-        return TaskFacts(task, None, None)
+        return None, None
     except ValueError as exc:
         _log.warning("what %s of run %s has left cannot be read: %s", task.name, run, exc)
-        return TaskFacts(task, None, None)
-    return TaskFacts(task, summary, context.store.link(key, seconds=context.settings.storage.link_seconds))
+        return None, None
+    return summary, context.store.link(key, seconds=context.settings.storage.link_seconds)
 
 
 def stored_facts(context: Context, run: Run, stage: str, partition: str) -> Iterator[bytes]:

@@ -353,9 +353,12 @@ def test_a_run_takes_from_an_earlier_one_what_did_not_change(
     assert made(stack, changed, tmp_path / "2") == {"0.txt": first["0.txt"], "1.txt": b"B"}
     [name] = [path.name for path in (tmp_path / "2").iterdir()]
     assert stack.run(name)["partition_counts"] == {"Reused": 1, "Succeeded": 1}
-    listed = stack.cli("status", "--partitions", "--json", name).json()["partition_list"]
+    shown = stack.cli("status", "--partitions", "--tasks", "--json", name).json()
+    listed, earlier = shown["partition_list"], next((tmp_path / "1").iterdir()).name
     assert {each["phase"] for each in listed} == {"Reused", "Succeeded"}
-    assert f"reused from run {next((tmp_path / '1').iterdir()).name}" in str(listed)
+    assert f"reused from run {earlier}" in str(listed)
+    taken = [(each["phase"], each["reused"]) for each in shown["facts_list"]]
+    assert taken == [("Succeeded", None)] * 3 + [("Reused", {"run": earlier, "commands": 2})]
 
 
 def test_a_run_takes_the_results_of_commands_that_name_the_files_they_read_and_write(

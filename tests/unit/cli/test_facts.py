@@ -13,6 +13,7 @@ from ogdc_shared.api.answers import (
     FileTotals,
     RunDetail,
     Stage,
+    Taken,
     TaskTotals,
 )
 
@@ -37,6 +38,18 @@ def test_facts_of_a_task_that_left_none_are_unknown() -> None:
     _, row, publish = rows([TASK, Facts("publish", "publish", None, "Succeeded", None, None)])
     assert row[3:] == ("unknown",)
     assert publish[3:] == ()
+
+
+def test_what_was_taken_is_a_column_and_its_partitions_are_rows() -> None:
+    summary: Any = FactsSummary(succeeded=True, totals=TOTALS)
+    ran = Facts("process(0:1)", "process", 1, "Succeeded", summary, None, Taken("lakes-a", 2))
+    whole = Facts("process(0:0)", "process", 0, "Reused", None, None, Taken("lakes-b", 3))
+    heading, first, publish, last = rows(
+        [ran, Facts("publish", "publish", None, "Failed", None, None), whole]
+    )
+    assert {len(row) for row in (heading, first, publish, last)} == {10}
+    assert (heading[9], first[9], publish[9]) == ("TAKEN", "commands 1 to 2 from run lakes-a", "")
+    assert last[2:] == ("Reused", "", "", "", "", "", "", "all from run lakes-b")
 
 
 def test_stages_are_told_where_there_are_several() -> None:
