@@ -137,6 +137,8 @@ def _plain() -> Report:
             print_once(held, seconds)
         elif not shown:
             print_once(_overview(run) or _waiting(run), seconds)
+        elif run.status in TERMINAL_PHASES:
+            print_once(_overview(run) or shown, seconds)
         elif seconds - shown_at >= _CHATTER_SECONDS:
             print_once(_overview(run) or summary.last or shown, seconds)
 
@@ -184,6 +186,8 @@ def _live() -> Iterator[Report]:
     )  # past the guard of `terminal`: what the picture shows is printable
     with Live(console=console, get_renderable=picture.draw, transient=True, refresh_per_second=10):
         yield picture.update
+    if picture.outcome:
+        say(picture.outcome, err=True)
 
 
 class _Picture:
@@ -197,12 +201,15 @@ class _Picture:
         self._step = "waiting for its turn"
         self._ahead = -time.monotonic()
         """What to add to the monotonic clock to have the run's age, in seconds."""
+        self.outcome = ""
+        """How a run in several partitions has ended; what is left on the terminal."""
 
     def update(self, run: RunDetail, log: str) -> None:
         """See `Report`."""
         self._story.update(log)
         self._step = _held_up(run) or _overview(run) or self._story.step or _waiting(run)
         self._ahead = _elapsed(run) - time.monotonic()
+        self.outcome = _overview(run) if run.status in TERMINAL_PHASES else ""
 
     def draw(self) -> RenderableType:
         """The picture as it is now; called by another thread."""

@@ -25,6 +25,7 @@ class Service:
         self.submitted_at = datetime.now(UTC)
         self.log_status = 200
         self.facts: dict[str, Any] = {}
+        self.facts_at_the_end: dict[str, Any] = {}
         server.routes["/runs/r"] = lambda _: Answer(body=json.dumps(self._run()).encode())
         server.routes["/runs/r/logs"] = lambda _: Answer(status=self.log_status, body=self._log.encode())
         self._log = ""
@@ -32,7 +33,8 @@ class Service:
     def _run(self) -> dict[str, Any]:
         status, self._log = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
         submitted_at = self.submitted_at.isoformat()
-        return run_fields(name="r", status=status, submitted_at=submitted_at) | self.facts
+        facts = self.facts | (self.facts_at_the_end if status == "Succeeded" else {})
+        return run_fields(name="r", status=status, submitted_at=submitted_at) | facts
 
 
 @pytest.fixture(autouse=True)
@@ -132,6 +134,16 @@ def test_run_in_many_partitions_is_told_by_their_number(
     progress.follow(service.client, "r")
     assert printed(capsys) == ["500 partitions: 1 Running, 2 Succeeded, 497 not begun"]
     assert "/runs/r/logs" not in server.paths()
+
+
+def test_how_its_partitions_have_ended_is_said_last(
+    service: Service, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service.facts = {"partitions": 500, "partition_counts": {}, "input_files": None, "input_bytes": None}
+    service.looks = [("Running", ""), ("Succeeded", "")]
+    service.facts_at_the_end = {"partition_counts": {"Reused": 499, "Succeeded": 1}}
+    progress.follow(service.client, "r")
+    assert printed(capsys) == ["500 partitions: 500 not begun", "500 partitions: 499 Reused, 1 Succeeded"]
 
 
 def test_quiet_says_nothing(service: Service, capsys: pytest.CaptureFixture[str], server: FileServer) -> None:
