@@ -14,7 +14,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 _RESOLVE = "https://cn.dataone.org/cn/v2/resolve"
 
 
-def object_id(run_id: str, role: str, path: str, sha256: str, *, rights: str) -> str:
+def object_id(run_id: str, role: str, path: str, sha256: str, *, rights: str, after: str = "") -> str:
     """The identifier of an object of a run's package.
 
     Args:
@@ -23,8 +23,10 @@ def object_id(run_id: str, role: str, path: str, sha256: str, *, rights: str) ->
         path: What it is called in the data set.
         sha256: Of its content.
         rights: Whose it is, and who may read it, in any words.
+        after: The object that replaced the one of this content, where a file gets it back.
     """
-    return f"urn:uuid:{uuid5(UUID(run_id), f'dataone/{role}/{rights}/{path}/{sha256}')}"
+    name = f"dataone/{role}/{rights}/{path}/{sha256}{after and f'/{after}'}"
+    return f"urn:uuid:{uuid5(UUID(run_id), name)}"
 
 
 def metadata_id(run_id: str, sha256: str, *, obsoletes: str | None) -> str:

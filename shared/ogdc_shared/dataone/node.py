@@ -62,6 +62,8 @@ class State(NamedTuple):
     obsoleted_by: str | None
     series: str | None
     is_public: bool
+    is_archived: bool = False
+    """Whether it was withdrawn: it is still read by its identifier, and no more found."""
 
 
 class _Response(NamedTuple):
@@ -225,7 +227,8 @@ class Node:
         obsoletes, obsoleted_by, series = (
             root.findtext(name) or None for name in ("obsoletes", "obsoletedBy", "seriesId")
         )
-        return State(pid, obsoletes, obsoleted_by, series, PUBLIC in readers)
+        is_archived = root.findtext("archived") in {"true", "1"}
+        return State(pid, obsoletes, obsoleted_by, series, PUBLIC in readers, is_archived)
 
 
 def _segment(identifier: str) -> str:

@@ -37,23 +37,34 @@ def read_files(crate: Path, role: str) -> dict[str, Entry]:
         InvalidRequestError: its table is missing or damaged.
     """
     found: dict[str, Entry] = {}
-    try:
-        for row in _rows(crate / FILES):
-            if row["role"] == role:
-                path = unquote(row["path"], errors="surrogateescape")
-                if path in found and role == "output":
-                    raise InvalidRequestError(f"{crate / FILES} tells of {path!r} twice.")
-                found[path] = Entry(unquote(row["source"]), row["bytes"], row["checksum"])
-    except (OSError, KeyError, TypeError, UnicodeDecodeError, csv.Error) as exc:
-        raise InvalidRequestError(f"{crate / FILES} cannot be read ({type(exc).__name__}: {exc}).") from exc
+    for path, entry in _entries(crate, role):
+        if path in found and role == "output":
+            raise InvalidRequestError(f"{crate / FILES} tells of {path!r} twice.")
+        found[path] = entry
     return found
 
 
-def _rows(path: Path) -> Iterator[dict[str, str]]:
-    if not path.is_file():  # what has no end would be read for ever
-        raise FileNotFoundError(f"there is no file {path.name}")
-    with path.open(newline="", encoding="utf-8") as table:
-        yield from csv.DictReader(table)
+def read_sources(crate: Path) -> set[str]:
+    """Read where a crate's inputs came from; several partitions may have inputs of one path.
+
+    Raises:
+        InvalidRequestError: as `read_files`.
+    """
+    return {entry.source for _, entry in _entries(crate, "input")}
+
+
+def _entries(crate: Path, role: str) -> Iterator[tuple[str, Entry]]:
+    path = crate / FILES
+    try:
+        if not path.is_file():  # what has no end would be read for ever
+            raise FileNotFoundError(f"there is no file {path.name}")
+        with path.open(newline="", encoding="utf-8") as table:
+            for row in csv.DictReader(table):
+                if row["role"] == role:
+                    entry = Entry(unquote(row["source"]), row["bytes"], row["checksum"])
+                    yield unquote(row["path"], errors="surrogateescape"), entry
+    except (OSError, KeyError, TypeError, UnicodeDecodeError, csv.Error) as exc:
+        raise InvalidRequestError(f"{path} cannot be read ({type(exc).__name__}: {exc}).") from exc
 
 
 def read_metadata(crate: Path) -> dict[str, dict[str, object]]:

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from ogdc_shared.dataone.words import RecipeNote, Words
 from ogdc_shared.errors import InvalidRequestError
-from ogdc_shared.provenance.reading import Entry, read_files, read_metadata
+from ogdc_shared.provenance.reading import Entry, read_files, read_metadata, read_sources
 from ogdc_shared.provenance.uris import is_url, url
 from ogdc_shared.recipe.orcid import read_orcid
 
@@ -26,7 +26,7 @@ class Account(NamedTuple):
     agent: str | None
     """ORCID iD of whose run it was; None: they log in by something else."""
     inputs: tuple[str, ...]
-    """URLs of what it read, each once."""
+    """URLs of what it read, each once, in order of their text: a run may read them in any."""
     outputs: dict[str, Entry]
     """What it made, by path; of large files no checksum may be known."""
 
@@ -103,5 +103,4 @@ def read_account(crate: Path, name: str) -> Account:
 
 
 def _inputs(crate: Path) -> tuple[str, ...]:
-    sources = (entry.source for entry in read_files(crate, "input").values())
-    return tuple(dict.fromkeys(url(source) for source in sources if is_url(source)))
+    return tuple(sorted({url(source) for source in read_sources(crate) if is_url(source)}))

@@ -43,7 +43,7 @@ class Draft(NamedTuple):
     """A package whose data are there, and what there is to tell of it, which is not written yet."""
 
     package: Package
-    """Its members are the data, of no version."""
+    """Its members are the data."""
     origin: Origin
     before: Version | None = None
     """The version that it takes the place of; None: it is the first."""
@@ -68,28 +68,23 @@ class Draft(NamedTuple):
             each._replace(pid=made.object_id(each.role, each.path, each.sha256), obsoletes=None)
             for each in package.members[:-2]
         )
-        return cls(made._replace(members=tuple(data), doi=package.doi), origin)
+        return cls(made._replace(members=tuple(data), doi=package.doi, minted_at=package.minted_at), origin)
 
-    @property
-    def data(self) -> tuple[Member, ...]:
-        """The data as this version has them; those that did not change keep their identifiers."""
-        if self.before is None:
-            return self.package.members
-        is_public = self.package.is_public
-        return tuple(self.before.placed(each, is_public=is_public) for each in self.package.members)
-
-    def eml(self, pid: str = "", *, data: tuple[Member, ...], published_on: str | None = None) -> bytes:
+    def eml(
+        self, pid: str = "", *, data: tuple[Member, ...] | None = None, published_on: str | None = None
+    ) -> bytes:
         """Write the metadata.
 
         Args:
             pid: Their identifier.
-            data: What they are about.
+            data: What they are about; None: the package's data.
             published_on: A day; None: that of the run.
         """
         account, words = self.origin
         given = None if words.eml is None else words.eml.encode()
         day = published_on or account.finished_at[:10]
-        return eml(DataSet(pid, words.metadata, words.license, day, _steps(self.origin), data, given))
+        members = self.package.members if data is None else data
+        return eml(DataSet(pid, words.metadata, words.license, day, _steps(self.origin), members, given))
 
     def write(self, directory: Path, pid: str | None = None) -> Package:
         """Write metadata, map and the list of a package's objects.
@@ -98,12 +93,12 @@ class Draft(NamedTuple):
             directory: Where it is.
             pid: The identifier of the metadata; None: what follows from the run.
         """
-        account, data, before = self.origin.account, self.data, self.before
+        account, data, before = self.origin.account, self.package.members, self.before
         package = self.package._replace(obsoletes=before.metadata if before else None)
         if pid is None:
-            pid = metadata_id(package.run_id, digest(self.eml(data=data)), obsoletes=package.obsoletes)
+            pid = metadata_id(package.run_id, digest(self.eml()), obsoletes=package.obsoletes)
         with replacing(directory / _EML) as file:
-            file.write(self.eml(pid, data=data))
+            file.write(self.eml(pid))
         execution = Execution(account.run_id, account.agent, account.inputs)
         with replacing(directory / _MAP) as file:
             file.write(resource_map(MapOf(map_id(pid), pid, data, account.finished_at, _MADE_BY, execution)))

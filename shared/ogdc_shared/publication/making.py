@@ -6,7 +6,7 @@ All that is written follows from the run, so that it is the same whenever, and w
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
@@ -16,6 +16,7 @@ from ogdc_shared.errors import InvalidRequestError
 from ogdc_shared.layout import COMPANIONS
 from ogdc_shared.publication.describing import CRATE, Draft, member
 from ogdc_shared.publication.package import Package, read_ledger, write_ledger
+from ogdc_shared.several import several
 from ogdc_shared.storage.files import replacing
 from ogdc_shared.walking import walk
 
@@ -36,7 +37,8 @@ def make_package(result: Result, directory: Path) -> Package:
         directory: Where to; a new one, an empty one, or one that this was called with before.
 
     Raises:
-        InvalidRequestError: the directory holds something else, or something is missing for a package.
+        InvalidRequestError: the directory holds something else, something is missing for a package, or the
+            result is not what the run made.
         OgdcError: the result cannot be had.
         OSError: something cannot be written.
     """
@@ -57,11 +59,9 @@ def make_package(result: Result, directory: Path) -> Package:
 
 def _data(result: Result, package: Package, directory: Path, origin: Origin, crate: Path) -> Iterator[Member]:
     """Bring a package's data into its directory."""
-    found, outputs = False, origin.account.outputs
-    for path in result.paths():
-        if path.partition("/")[0] in _COMPANIONS and path not in outputs:
-            continue  # the crate is packed below, and from a package the links of a catalogue lead nowhere
-        found = True
+    outputs = origin.account.outputs
+    program = f"recipe/{origin.recipe.program}"
+    for path in _paths(result, outputs, taken=(program, CRATE)):
         file = f"{DATA}/{path}"
         result.bring(path, directory / file)
         made = member(package, directory, OUTPUT, path, file)
@@ -70,14 +70,47 @@ def _data(result: Result, package: Package, directory: Path, origin: Origin, cra
                 f"{path} is not what run {package.run} made: it was changed since. Run the recipe again."
             )
         yield made
-    if not found:
-        raise InvalidRequestError(f"Run {package.run} has no outputs; there is nothing to publish.")
-    program = f"recipe/{origin.recipe.program}"
     with replacing(directory / program) as file_:
         file_.write(result.program(crate, origin))
     yield member(package, directory, PROGRAM, program, program)
     _pack(crate, directory / CRATE)
     yield member(package, directory, ACCOUNT, CRATE, CRATE)
+
+
+def _paths(result: Result, outputs: Collection[str], *, taken: tuple[str, ...]) -> list[str]:
+    """List a result's files, before any of them is brought.
+
+    Args:
+        result: The result.
+        outputs: What its run made.
+        taken: What the package itself adds to the data, by its path.
+
+    Raises:
+        InvalidRequestError: files are gone, there are none, or they have the names of what is added.
+    """
+    paths = [
+        path
+        for path in result.paths()  # the crate is packed, and in a package a catalogue's links lead nowhere
+        if path.partition("/")[0] not in _COMPANIONS or path in outputs
+    ]
+    if missing := sorted({*outputs}.difference(paths)):
+        raise InvalidRequestError(
+            f"{several([repr(each) for each in missing])} of what run {result.run} made "
+            f"{'is' if len(missing) == 1 else 'are'} not in its result any more. Run the recipe again."
+        )
+    if not paths:
+        raise InvalidRequestError(f"Run {result.run} has no outputs; there is nothing to publish.")
+    if clashes := [path for path in paths if any(_overlap(path, each) for each in taken)]:
+        raise InvalidRequestError(
+            f"{several([repr(each) for each in clashes])} cannot be part of a package, which has "
+            f"{' and '.join(taken)} of its own. Have the recipe name its outputs otherwise."
+        )
+    return paths
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether two files cannot both be there: of one name, or one in a directory of the other's name."""
+    return f"{one}/".startswith(f"{other}/") or other.startswith(f"{one}/")
 
 
 def _is_it(member: Member, entry: Entry) -> bool:

@@ -38,7 +38,9 @@ class Package(NamedTuple):
     identifier: str = UUID
     """What its author wants it to be cited by."""
     doi: str | None = None
-    """One that the node has minted for it."""
+    """One that a node has minted for it."""
+    minted_at: str | None = None
+    """The URL of that node; a DOI of a test node, or of another repository, is none of this one's."""
     is_old: bool = False
     """Whether it is a version that an earlier run has published, since when nothing has changed."""
 
@@ -57,10 +59,10 @@ class Package(NamedTuple):
         made = cls(run, origin.account.run_id, metadata.title, owner, is_public, series)
         return made._replace(identifier=metadata.identifier)
 
-    def object_id(self, role: str, path: str, sha256: str) -> str:
-        """The identifier of an object that it is the first to have."""
+    def object_id(self, role: str, path: str, sha256: str, *, after: str = "") -> str:
+        """The identifier of an object that it is the first to have, or has anew (see `object_id`)."""
         rights = f"{self.owner}/{'public' if self.is_public else 'private'}"
-        return object_id(self.run_id, role, path, sha256, rights=rights)
+        return object_id(self.run_id, role, path, sha256, rights=rights, after=after)
 
 
 class Version(NamedTuple):

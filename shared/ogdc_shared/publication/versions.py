@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
+from xml.etree.ElementTree import ParseError
 
 from ogdc_shared.dataone.formats import EML, RESOURCE_MAP
 from ogdc_shared.dataone.identifiers import is_doi, map_id
@@ -40,23 +41,23 @@ def as_version(package: Package, directory: Path, node: Node, result: Result, *,
         overwrite: Whether it may take the place of a version that was published before.
 
     Raises:
-        ConflictError: it may not.
+        ConflictError: it may not, or none can follow the newest version.
         UnsupportedError: it is to have a DOI, and the node mints none.
     """
-    newest, is_named = node.state(package.series), _is_as_wanted(package, package.metadata_id)
+    newest, is_named = node.state(package.series), _is_named(package, node)
     if newest is None:
         if package.obsoletes is None and is_named:
             return package
         return _named(Draft.again(package, directory, result), directory, node)
+    _check_stands(newest, node)
     if newest.pid in {package.metadata_id, package.obsoletes} and is_named:
         return package
     draft = Draft.again(package, directory, result)
     if _is_as_wanted(package, newest.pid):
-        same = draft._replace(before=_version(node, newest.obsoletes))
-        if _is_there(same.eml(newest.pid, data=same.data), newest.pid, node):
+        same = _after(_of_node(draft, node), _version(node, newest.obsoletes), node)
+        if _is_there(same.eml(newest.pid), newest.pid, node):
             return same.write(directory, newest.pid)  # of somebody who lost, or never had, this directory
     version = _version(node, newest.pid)
-    draft = draft._replace(before=version)
     if version is not None and (old := _unchanged(draft, version, node)) is not None:
         return old
     if not overwrite:
@@ -64,12 +65,93 @@ def as_version(package: Package, directory: Path, node: Node, result: Result, *,
             f"The data set was published at {node.url} before, as {newest.pid}. --overwrite publishes this "
             "result as its newest version; those before stay readable by their identifiers."
         )
-    return _named(draft, directory, node)
+    if version is not None:
+        _check_access(package, version, node)
+    return _named(_after(draft, version, node), directory, node)
 
 
 def _is_as_wanted(package: Package, pid: str) -> bool:
     """Whether an identifier is of the kind that the author wants; a DOI is more than that."""
     return package.identifier != DOI or is_doi(pid)
+
+
+def _is_named(package: Package, node: Node) -> bool:
+    """Whether a package has an identifier of the kind that the author wants; a DOI has to be of this node."""
+    is_of_node = package.identifier != DOI or package.minted_at == node.url
+    return is_of_node and _is_as_wanted(package, package.metadata_id)
+
+
+def _of_node(draft: Draft, node: Node) -> Draft:
+    """A draft whose DOI, if it has one, is of a node."""
+    package = draft.package
+    return draft._replace(package=package._replace(minted_at=node.url if package.identifier == DOI else None))
+
+
+def _check_stands(newest: State, node: Node) -> None:
+    """Make sure that the newest version is one that readers find, and that a next one can follow it.
+
+    Raises:
+        ConflictError: it was withdrawn, or replaced outside of its series.
+    """
+    if newest.is_archived:
+        raise ConflictError(
+            f"{newest.pid}, the newest version at {node.url}, was archived there: searches do not find it, "
+            "and none can follow it. Ask its operators. Nothing was sent."
+        )
+    if newest.obsoleted_by is not None:
+        raise ConflictError(
+            f"{newest.pid}, the newest version at {node.url}, was replaced there by {newest.obsoleted_by}, "
+            "which does not belong to the series of this data set: none can follow it. Ask who made that. "
+            "Nothing was sent."
+        )
+
+
+def _check_access(package: Package, version: Version, node: Node) -> None:
+    """Make sure that a next version neither shows nor withdraws what somebody at the node decided otherwise.
+
+    Raises:
+        ConflictError: it would.
+    """
+    if version.is_public and not package.is_public:
+        raise ConflictError(
+            f"{version.metadata}, the newest version at {node.url}, is public, and the recipe says "
+            "`access: private`: the next version would take from readers what they have. Say `access: public`"
+            ", or have its operators make it private there. Nothing was sent."
+        )
+    placed = (version.placed(each, is_public=package.is_public) for each in package.members)
+    changed = [each for each in placed if each.obsoletes is not None]
+    with ThreadPoolExecutor(_PARALLEL) as workers:
+        states = list(workers.map(lambda each: node.state(each.obsoletes or ""), changed))
+    for each, state in zip(changed, states, strict=True):
+        if state is not None and state.is_public != version.is_public:
+            now, others = ("public", "private") if state.is_public else ("private", "public")
+            raise ConflictError(
+                f"{each.path} ({state.pid}) was made {now} at {node.url}, where the data set is {others}; in "
+                f"the next version it would be {'public' if package.is_public else 'private'}. Ask who did "
+                "that, and have its operators give both the same readers. Nothing was sent."
+            )
+
+
+def _after(draft: Draft, version: Version | None, node: Node) -> Draft:
+    """A draft as what follows a version: files that did not change keep their identifiers."""
+    if version is None:
+        return draft
+    package, kept = draft.package, {pid for pid, _ in version.files.values()}
+    placed = (version.placed(each, is_public=package.is_public) for each in package.members)
+    with ThreadPoolExecutor(_PARALLEL) as workers:
+        data = workers.map(
+            lambda each: each if each.pid in kept else _unreplaced(each, package, node), placed
+        )
+        return draft._replace(before=version, package=package._replace(members=tuple(data)))
+
+
+def _unreplaced(member: Member, package: Package, node: Node) -> Member:
+    """An object, by another identifier where that of its content was replaced: a file may get old content."""
+    state = node.state(member.pid)
+    while state is not None and state.obsoleted_by is not None:
+        pid = package.object_id(member.role, member.path, member.sha256, after=state.obsoleted_by)
+        member, state = member._replace(pid=pid), node.state(pid)
+    return member
 
 
 def _is_there(content: bytes, pid: str, node: Node) -> bool:
@@ -82,34 +164,43 @@ def _named(draft: Draft, directory: Path, node: Node) -> Package:
     package = draft.package
     if package.identifier != DOI:
         return draft.write(directory)
-    is_left = package.doi is not None and node.state(package.doi) is None
-    return draft.write(directory, package.doi if is_left else node.mint())
+    is_left = package.doi is not None and package.minted_at == node.url and node.state(package.doi) is None
+    return _of_node(draft, node).write(directory, package.doi if is_left else node.mint())
 
 
 def _unchanged(draft: Draft, version: Version, node: Node) -> Package | None:
     """The newest version, where a new one would say nothing else; None: it would, or that one is not whole.
 
     What the run made and was, inputs and words are compared; that it ran at another time, of which its crate
-    and the date of publication tell, is no change.
+    and the date of publication tell, is no change. Nor is it that the node shows what the recipe would not.
     """
     package, account = draft.package, draft.origin.account
     if version.resource_map != map_id(version.metadata) or not _is_as_wanted(package, version.metadata):
         return None
-    data = draft.data
+    if package.is_public and not version.is_public:
+        return None
+    data = [version.placed(each, is_public=version.is_public) for each in package.members]
     if {each.path for each in data} != {*version.files} or version.inputs != {*account.inputs}:
         return None
     old = tuple(_crate_of(each, version) if each.role == ACCOUNT else each for each in data)
     if any(version.files[each.path][0] != each.pid for each in old):
         return None
     there = node.read(version.metadata, limit=_MAX_DOCUMENT)
-    day = parse(there).findtext("dataset/pubDate")
-    if draft.eml(version.metadata, data=old, published_on=day) != there:
+    if draft.eml(version.metadata, data=old, published_on=_day_of(there)) != there:
         return None
     described = (
         Member(version.metadata, METADATA, "", "", EML, len(there), digest(there)),
         Member(version.resource_map, MAP, "", "", RESOURCE_MAP, 0, ""),
     )
     return package._replace(members=(*old, *described), is_old=True)
+
+
+def _day_of(eml: bytes) -> str | None:
+    """The day of publication that metadata tell; None: none, or they are no XML."""
+    try:
+        return parse(eml).findtext("dataset/pubDate")
+    except ParseError:
+        return None
 
 
 def _crate_of(member: Member, version: Version) -> Member:
@@ -138,9 +229,10 @@ def _version(node: Node, pid: str | None) -> Version | None:
 
 
 def _map_of(node: Node, state: State | None) -> str | None:
-    """The map of a version, or of the last one before that has one."""
+    """The map of a version, or of the last one before that has one and is for the same readers."""
     while state is not None:
         if node.describe(map_id(state.pid)):
             return map_id(state.pid)
-        state = node.state(state.obsoletes) if state.obsoletes else None
+        earlier = node.state(state.obsoletes) if state.obsoletes else None
+        state = earlier if earlier and earlier.is_public == state.is_public else None
     return None

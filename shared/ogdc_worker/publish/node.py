@@ -167,6 +167,7 @@ def _send(publication: Publication, reporter: Reporter) -> Package:
     package = publish_result(result, Path(directory), target, agree=agree, on_sent=count)
     assert package is not None
     try:
+        Path(directory, LEDGER).unlink(missing_ok=True)  # first, or half a directory would pass for a package
         remove(directory)
     except OSError as exc:
         reporter.event("left_behind", place=layout.package(publication.run), reason=str(exc))

@@ -75,6 +75,25 @@ def test_a_result_that_was_changed_since_is_not_published(tmp_path: Path) -> Non
         made(client, tmp_path / "package")
 
 
+@pytest.mark.parametrize(
+    ("outputs", "message"),
+    [
+        ({"d/ü.csv": b"1\n"}, r"'b\.tif' of what run .* made is not in its result any more"),
+        ({}, r"'b\.tif', 'd/ü\.csv' of what run .* are not in its result"),
+        (OUTPUTS | {"provenance.zip": b""}, r"'provenance\.zip' cannot be part of a package"),
+        (OUTPUTS | {"recipe/recipe.sh": b"", "recipe/x": b""}, r"^'recipe/recipe\.sh' cannot be part"),
+        (OUTPUTS | {"recipe": b""}, r"'recipe' cannot be part of a package, which has recipe/recipe\.sh and"),
+    ],
+)
+def test_a_result_that_lost_files_or_has_the_packages_own_is_refused_before_any_is_fetched(
+    tmp_path: Path, outputs: dict[str, bytes], message: str
+) -> None:
+    client = deployment(tmp_path / "at", outputs=outputs)
+    with pytest.raises(InvalidRequestError, match=message):
+        made(client, tmp_path / "package")
+    assert cast(Deployment, client).downloads == 0
+
+
 def test_of_a_large_file_the_size_has_to_be_that_of_then(tmp_path: Path) -> None:
     changed = OUTPUTS | {"b.tif": b"longer"}
     client = deployment(tmp_path / "at", outputs=changed, without_checksum=("b.tif",))

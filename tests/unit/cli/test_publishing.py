@@ -7,8 +7,10 @@ import json
 from collections.abc import Callable, Iterator
 from functools import partial
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 import urllib3
@@ -37,7 +39,7 @@ from support.crates import RUN
 from support.http import Answer, FileServer
 from support.publications import METADATA, ORCID, member
 from support.published_runs import META, OUTPUTS, deployment
-from support.publishing_node import NEVER, Fault, PublishingNode
+from support.publishing_node import NEVER, Fault, PublishingNode, Stored
 
 ADA = f"http://orcid.org/{ORCID}"
 FAULTS = [*Fault]
@@ -131,7 +133,8 @@ def test_each_request_may_fail_once(
 @pytest.mark.parametrize("is_done", [False, True])
 def test_killed_at_any_request_it_goes_on(node: PublishingNode, tmp_path: Path, is_done: bool) -> None:
     """Whether the request was carried out when the power went, and whether the directory is left."""
-    client = deployment(tmp_path / "at", outputs={"b.tif": OUTPUTS["b.tif"]})
+    one = {"b.tif": OUTPUTS["b.tif"]}
+    client = deployment(tmp_path / "at", outputs=one, made=one)
     for last in range(1, 100):
         node.objects.clear()
         node.asked.clear()
@@ -574,7 +577,116 @@ def test_one_file_of_100_is_sent_with_the_crate_metadata_and_map(
     assert len(names) == 4
 
 
+@pytest.mark.usefixtures("token")
+def test_the_order_of_inputs_is_no_change(node: PublishingNode, tmp_path: Path) -> None:
+    read = ("https://example.org/a.tif", "https://example.org/b.tif", "https://example.org/other/a.tif")
+    published(deployment(tmp_path / "at", fetched=read), node, tmp_path / "one")
+    assert all(each.encode() in [*node.objects.values()][-2].content for each in read)
+    assert published(rerun(tmp_path, "second", {}, fetched=read[::-1]), node, tmp_path / "two").is_old
+
+
+@pytest.mark.usefixtures("token")
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [("archived", "true", "was archived there"), ("obsoletedBy", "urn:x", "was replaced there by urn:x")],
+)
+def test_none_follows_what_was_withdrawn_or_replaced_outside_of_its_series(
+    node: PublishingNode, tmp_path: Path, name: str, text: str, message: str
+) -> None:
+    """Neither is it passed for what is published, nor is anything sent that no version would name."""
+    first = published(deployment(tmp_path / "at"), node, tmp_path / "one")
+    ElementTree.SubElement(node.objects[first.metadata_id].described, name).text = text
+    sent = len(node.sent())
+    for directory, changed in (("same", {}), ("two", {"b.tif": b"another"})):
+        client = rerun(tmp_path / directory, "second", changed)
+        with pytest.raises(ConflictError, match=rf"{message}.* Nothing was sent"):
+            published(client, node, tmp_path / directory / "package", overwrite=True)
+    assert len(node.sent()) == sent
+
+
+@pytest.mark.usefixtures("token")
+def test_what_curators_made_public_is_not_withdrawn(node: PublishingNode, tmp_path: Path) -> None:
+    private = META | {"metadata": METADATA | {"access": "private"}}
+    first = published(deployment(tmp_path / "at", meta=private), node, tmp_path / "one")
+    for stored in node.objects.values():
+        make_public(stored)
+    sent = len(node.sent())
+    same = published(rerun(tmp_path, "second", {}, meta=private), node, tmp_path / "two", overwrite=True)
+    assert (same.is_old, same.metadata_id) == (True, first.metadata_id)
+    client = rerun(tmp_path, "third", {"b.tif": b"another"}, meta=private)
+    with pytest.raises(ConflictError, match=r"is public, and the recipe says `access: private`"):
+        published(client, node, tmp_path / "three", overwrite=True)
+    assert len(node.sent()) == sent
+
+
+@pytest.mark.usefixtures("token")
+def test_a_file_that_somebody_made_private_is_not_published_by_a_new_version(
+    node: PublishingNode, tmp_path: Path
+) -> None:
+    first = published(deployment(tmp_path / "at"), node, tmp_path / "one")
+    described = node.objects[first.members[0].pid].described
+    described.remove(described.find("accessPolicy") or described)
+    sent = len(node.sent())
+    assert published(rerun(tmp_path, "second", {}), node, tmp_path / "two", overwrite=True).is_old
+    client = rerun(tmp_path, "third", {"b.tif": b"another"})
+    with pytest.raises(ConflictError, match=r"b\.tif .* was made private .* would be public"):
+        published(client, node, tmp_path / "three", overwrite=True)
+    assert len(node.sent()) == sent
+
+
+@pytest.mark.usefixtures("token")
+def test_a_file_that_gets_old_content_back_takes_the_place_of_what_it_was_meanwhile(
+    node: PublishingNode, tmp_path: Path
+) -> None:
+    """The same run's each time: its object is there, and was replaced."""
+    first = published(deployment(tmp_path / "at"), node, tmp_path / "one")
+    versions = [first]
+    for number in range(2):
+        client = rerun(tmp_path / f"{number}", "second", {"b.tif": b"another"})
+        for each, name in ((client, "b"), (deployment(tmp_path / f"{number}" / "at"), "a")):
+            directory = tmp_path / f"{number}" / name
+            versions.append(published(each, node, directory, overwrite=True))
+            assert published(each, node, tmp_path / f"{number}" / "again" / name) == versions[-1]
+    for before, after in pairwise(versions):
+        for old, new in zip(before.members, after.members, strict=True):
+            assert old.pid == new.pid or node.objects[old.pid].obsoleted_by == new.pid
+    assert all(node.objects[each.pid].obsoleted_by is None for each in versions[-1].members)
+
+
+@pytest.mark.usefixtures("token")
+def test_metadata_that_are_no_xml_any_more_are_a_change(node: PublishingNode, tmp_path: Path) -> None:
+    first = published(deployment(tmp_path / "at"), node, tmp_path / "one")
+    node.objects[first.metadata_id].content = b"not XML"
+    package = published(rerun(tmp_path, "second", {}), node, tmp_path / "two", overwrite=True)
+    assert (package.is_old, package.obsoletes) == (False, first.metadata_id)
+
+
+def make_public(stored: Stored) -> None:
+    """Let everybody read an object, as a repository's tools do."""
+    rule = ElementTree.SubElement(ElementTree.SubElement(stored.described, "accessPolicy"), "allow")
+    for name, text in (("subject", "public"), ("permission", "read")):
+        ElementTree.SubElement(rule, name).text = text
+
+
 WITH_DOI = META | {"metadata": METADATA | {"identifier": "doi"}}
+
+
+@pytest.mark.usefixtures("token")
+def test_a_doi_is_of_the_node_that_minted_it(
+    node: PublishingNode, tmp_path: Path, token: Callable[[str], None]
+) -> None:
+    """One directory may go to a test node first. Two nodes of this double make the same DOIs."""
+    client, directory = deployment(tmp_path / "at", meta=WITH_DOI), tmp_path / "package"
+    first = published(client, node, directory)
+    with PublishingNode() as other:
+        other.minted.append("doi:10.5072/FK2/first")
+        token(other.token(ADA))
+        second = published(client, other, directory)
+        assert second.metadata_id == other.minted[-1] != first.metadata_id
+        assert_one_package(other, second)
+    token(node.token(ADA))
+    assert published(client, node, directory).metadata_id == first.metadata_id
+    assert len(node.minted) == 1
 
 
 @pytest.mark.usefixtures("token")
@@ -620,7 +732,9 @@ def test_killed_at_any_request_of_a_new_version_with_a_doi_it_goes_on(
 ) -> None:
     """Each request is carried out. A DOI that was minted as the power went names nothing."""
     one = {"b.tif": OUTPUTS["b.tif"]}
-    first = published(deployment(tmp_path / "at", outputs=one, meta=WITH_DOI), node, tmp_path / "one")
+    first = published(
+        deployment(tmp_path / "at", outputs=one, made=one, meta=WITH_DOI), node, tmp_path / "one"
+    )
     before = copy.deepcopy(node.objects)
     client = rerun(tmp_path, "second", {"b.tif": b"another", "d/ü.csv": b"gone"}, meta=WITH_DOI)
     for last in range(1, 100):

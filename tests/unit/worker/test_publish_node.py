@@ -187,6 +187,39 @@ def test_killed_at_any_request_it_goes_on(node: PublishingNode, run: Run, is_don
     assert last > 3 * 6
 
 
+def test_a_result_that_lost_a_file_since_is_not_sent(node: PublishingNode, run: Run) -> None:
+    publication = run()
+    token(publication, None)
+    with pytest.raises(PublishError, match="token_missing"):
+        publish(publication, Reporter())
+    token(publication, node.token(ADA))
+    Path(publication.volume, "seal-tags", "b.tif").unlink()
+    with pytest.raises(PublishError, match=r"\(package_refused\): 'b\.tif' of what run .* not in its result"):
+        publish(publication, Reporter())
+    assert not node.objects
+
+
+def test_killed_while_the_package_is_removed_it_goes_on(
+    node: PublishingNode, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publication = run()
+
+    def stop_half_way(directory: str) -> None:
+        metadata = Path(directory, "metadata.xml")
+        if metadata.exists():
+            metadata.unlink()
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("ogdc_worker.publish.node.remove", stop_half_way)
+        with pytest.raises(KeyboardInterrupt):
+            publish(publication, Reporter())
+    sent = len(node.sent())
+    publish(publication, Reporter())
+    assert_published(node, publication)
+    assert len(node.sent()) == sent
+
+
 def test_a_later_run_is_a_new_version_where_it_may_overwrite(node: PublishingNode, run: Run) -> None:
     first = run()
     publish(first, Reporter())
