@@ -520,6 +520,7 @@ def test_of_two_new_versions_at_a_time_one_is_next_and_the_other_says_so(
     assert {asked.pid for asked in last.members if asked.role == OUTPUT} <= set(node.objects)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("token")
 def test_a_rerun_that_changed_nothing_is_the_version_that_is_there(
     node: PublishingNode, tmp_path: Path
@@ -558,6 +559,7 @@ def test_other_words_and_inputs_are_a_change(
     assert (package.is_old, package.obsoletes) == (False, first.metadata_id)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("token")
 def test_one_file_of_100_is_sent_with_the_crate_metadata_and_map(
     node: PublishingNode, tmp_path: Path
@@ -671,6 +673,7 @@ def make_public(stored: Stored) -> None:
 WITH_DOI = META | {"metadata": METADATA | {"identifier": "doi"}}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("token")
 def test_a_doi_is_of_the_node_that_minted_it(
     node: PublishingNode, tmp_path: Path, token: Callable[[str], None]
@@ -726,6 +729,7 @@ def test_a_node_that_mints_no_doi_is_sent_nothing(node: PublishingNode, tmp_path
     assert node.objects == {}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("token")
 def test_killed_at_any_request_of_a_new_version_with_a_doi_it_goes_on(
     node: PublishingNode, tmp_path: Path

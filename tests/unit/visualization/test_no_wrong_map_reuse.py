@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -123,6 +124,7 @@ class EditedMap:
             return digest(repr([tree(output), warned, self.meta["warnings"]]).encode())
 
 
+@pytest.mark.slow
 @settings(max_examples=10_000 // EDITS if THOROUGH else 4, deadline=None)
 @given(edits=st.lists(_edit, min_size=EDITS if THOROUGH else 6, max_size=EDITS if THOROUGH else 8))
 def test_what_is_known_of_an_edited_map_is_what_running_would_make(edits: list[Any]) -> None:

@@ -162,6 +162,7 @@ def test_results_that_gdal_has_no_part_in_cost_nothing(
     assert checks.check_outputs(str(tmp_path), Reporter()) is None
 
 
+@pytest.mark.slow
 def test_of_many_results_some_are_looked_at_and_it_is_said_how_many(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -255,6 +256,7 @@ def test_nothing_is_begun_for_a_command_that_names_no_such_result(monkeypatch: p
     assert checks.checker_for('cp "$INPUT_FILE" "$OUTPUT_FILE"') is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("commands", "done"), [(1, []), (2, []), (3, ["1"])])
 def test_what_looks_at_results_is_begun_with_the_last_command_but_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, commands: int, done: list[str]

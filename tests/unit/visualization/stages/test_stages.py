@@ -314,6 +314,7 @@ def test_every_3d_tile_is_reached_from_the_tileset(inputs: Path, tmp_path: Path)
     assert reach(result / "3dtiles/tileset.json") == {path.resolve() for path in result.rglob("*.b3dm")}
 
 
+@pytest.mark.slow
 def test_what_is_switched_off_is_not_made(inputs: Path, tmp_path: Path) -> None:
     settings = config(enable_raster=False, enable_web_tiles=False, enable_3dtiles=False)
     result, _ = run(settings, inputs, tmp_path / "work", apart=False)
@@ -498,6 +499,7 @@ def test_duplicates_are_the_same_on_both_sides_of_an_edge_between_blocks(tmp_pat
     }
 
 
+@pytest.mark.slow
 def test_footprints_of_files_that_have_nothing_in_a_block_count_there(tmp_path: Path) -> None:
     lake = shapely.box(-50, 69, -49, 70)
     write_input(tmp_path / "inputs/old.gpkg", [lake], year=[2020])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +15,7 @@ from ogdc_visualization.stages.tables import Tables
 ROWS = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 99), st.sampled_from("ab")), max_size=9)
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(st.lists(ROWS, max_size=4))
 def test_rows_are_sorted_whatever_order_they_come_in(
