@@ -6,6 +6,8 @@ import gc
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import ModuleType
+from typing import Self
 
 
 @contextmanager
@@ -42,3 +44,39 @@ def import_lazily(name: str) -> None:
     loader.exec_module(module)
     package, _, own_name = name.rpartition(".")
     setattr(sys.modules[package], own_name, module)
+
+
+@contextmanager
+def left_out(name: str) -> Iterator[None]:
+    """Keep a module from being loaded by those who import it here and never use it.
+
+    They get a module whose names are classes of no use, to derive from, to index or to catch. Where the
+    module is loaded already they get it; who imports it later gets it, too. Other threads must not import it
+    meanwhile.
+
+    Args:
+        name: Of a module in no package.
+    """
+    if name in sys.modules:
+        yield
+        return
+    sys.modules[name] = _Unused(name)
+    try:
+        yield
+    finally:
+        del sys.modules[name]
+
+
+class _Unused(ModuleType):
+    def __getattr__(self, name: str) -> type[_Nothing]:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return type(name, (_Nothing,), {"__module__": self.__name__})
+
+
+class _Nothing(BaseException):
+    def __new__(cls, *args: object) -> Self:
+        raise NotImplementedError(f"{cls.__module__}.{cls.__name__} was left out of an import")
+
+    def __class_getitem__(cls, _: object) -> type[Self]:
+        return cls

@@ -12,6 +12,7 @@ import pytest
 
 ENTRYPOINTS = Path(__file__).parents[3] / "functions" / "entrypoints"
 HEAVY = {
+    "asyncio",
     "hera",
     "boto3",
     "botocore",
