@@ -22,12 +22,11 @@ from ogdc_shared.errors import OgdcError, OutputUnavailableError, UnknownRunErro
 from ogdc_shared.line_blocks import whole_lines
 
 if TYPE_CHECKING:
-    from urllib3 import BaseHTTPResponse
+    from ogdc_cli.sender import Response
 
 __all__ = ["ApiClient", "ApiError", "Submitted"]
 
 _T = TypeVar("_T")
-_CHUNK = 1 << 20
 _PARTITIONS = 1000
 _FACTS = 100
 _OUTPUTS = 1000
@@ -161,7 +160,7 @@ class ApiClient:
         asked = {key: value for key, value in (("tail", tail), ("task", task)) if value is not None}
         query = f"?{urlencode(asked)}" if asked else ""
         with self._transport.stream("GET", f"/runs/{segment(name)}/logs{query}") as response:
-            yield from whole_lines(response.stream(_CHUNK))
+            yield from whole_lines(response.pieces())
 
     def save_provenance(self, name: str, target: Path, *, metadata_alone: bool = False) -> None:
         """Write the crate of a run, a zip, or its metadata to a file.
@@ -262,10 +261,10 @@ class ApiClient:
             return partial.rename(into / name)
 
 
-def _save(response: BaseHTTPResponse, target: Path) -> None:
+def _save(response: Response, target: Path) -> None:
     """Write an answer to a file, a piece at a time."""
     with target.open("wb") as file:
-        for chunk in response.stream(_CHUNK):
+        for chunk in response.pieces():
             file.write(chunk)
 
 

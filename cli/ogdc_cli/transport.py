@@ -11,46 +11,19 @@ from typing import Generic, NamedTuple, TypeVar
 from urllib.parse import urljoin
 
 import msgspec
-import urllib3
 
 from ogdc_cli.login.credentials import Credentials, UserCredentials
 from ogdc_cli.login.logins import origin_of
+from ogdc_cli.sender import NoAnswerError, Response, Sender
 from ogdc_cli.settings import ClientSettings
 from ogdc_cli.terminal import say
 from ogdc_shared.errors import OgdcError
-from ogdc_shared.servers.proxies import remote_proxy
 from ogdc_shared.structs import decoder
 from ogdc_shared.telemetry.tracing import new_trace
-from ogdc_shared.tls import checking
 
 _Answer = TypeVar("_Answer", bound=msgspec.Struct)
-_TIMEOUT = urllib3.Timeout(connect=5, read=120)
 _MAX_WAITS, _MAX_WAIT_SECONDS = 3, 60.0
 """How often, and for how long, a command waits that is told to."""
-
-
-class _Retry(urllib3.Retry):
-    """Waits for what is away, not longer than a person would; who asks too much is told first."""
-
-    RETRY_AFTER_STATUS_CODES = frozenset({503})
-
-    def get_retry_after(self, response: urllib3.BaseHTTPResponse) -> float | None:
-        """Seconds that an answer asks to wait."""
-        seconds = super().get_retry_after(response)
-        return None if seconds is None else min(seconds, _MAX_WAIT_SECONDS)
-
-
-_RETRIES = _Retry(
-    total=3,
-    connect=0,
-    read=0,
-    other=0,
-    status=3,
-    backoff_factor=0.2,
-    status_forcelist=(503,),
-    allowed_methods=None,
-    raise_on_status=False,
-)
 _PASSING = frozenset({429, 502, 503, 504})
 
 
@@ -86,7 +59,7 @@ class Known(NamedTuple, Generic[_Answer]):
 
 
 class Transport:
-    """Sends requests; what is answered with 503 is sent again a few times, as the Retry-After says."""
+    """Sends requests to a deployment, or to the stack on this machine."""
 
     def __init__(self, settings: ClientSettings, credentials: Credentials | None = None) -> None:
         """Send nothing yet.
@@ -101,12 +74,11 @@ class Transport:
         # One trace for all requests of a command.
         trace = new_trace(recorded=True)
         self._headers = {"OGDC-User": settings.user, "Accept": "application/json"} | trace.headers
-        self._pools: dict[str | None, urllib3.PoolManager] = {}
         self._verify_tls = settings.verify_tls
         # To read the certificates of all authorities takes as long as ten requests, and the stack needs none.
         self._ca_file = None if settings.is_local_stack else settings.ca_file
-        if not settings.verify_tls:
-            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+        self._stack_url = settings.api_url if settings.is_local_stack else None
+        self._senders: dict[bool, Sender] = {}
 
     def shows_token(self) -> bool:
         """Whether requests say by a token who the caller is.
@@ -131,7 +103,7 @@ class Transport:
             ApiError: it is not, or the API refuses or does not answer.
         """
         with self.stream(method, path, body=body, headers=headers) as response:
-            data = response.data
+            data = response.read()
         return self._decoded(data, answer)
 
     def call_unless_known(
@@ -154,7 +126,7 @@ class Transport:
         with self.stream("GET", path, headers=headers) as response:
             if known is not None and response.status == 304:
                 return known
-            return Known(self._decoded(response.data, answer), response.headers.get("ETag"))
+            return Known(self._decoded(response.read(), answer), response.headers.get("ETag", "") or None)
 
     def _decoded(self, data: bytes, answer: type[_Answer]) -> _Answer:
         try:
@@ -172,7 +144,7 @@ class Transport:
         *,
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> Iterator[urllib3.BaseHTTPResponse]:
+    ) -> Iterator[Response]:
         """Send a request to the API and lend its answer, whose body has not been read.
 
         Raises:
@@ -184,10 +156,10 @@ class Transport:
             try:
                 yield response
             finally:
-                response.release_conn()
+                response.close()
 
     @contextmanager
-    def fetch(self, url: str) -> Iterator[urllib3.BaseHTTPResponse]:
+    def fetch(self, url: str) -> Iterator[Response]:
         """Lend the answer to a request to any server, which does not learn who asks.
 
         Raises:
@@ -200,11 +172,9 @@ class Transport:
                     raise self._refusal(response, url)
                 yield response
             finally:
-                response.release_conn()
+                response.close()
 
-    def _permitted(
-        self, method: str, url: str, body: bytes | None, headers: dict[str, str]
-    ) -> urllib3.BaseHTTPResponse:
+    def _permitted(self, method: str, url: str, body: bytes | None, headers: dict[str, str]) -> Response:
         """Send a request with the caller's token: with another if it is refused, later if it is too early."""
         token, is_renewed, waits = self._credentials.token(), False, 0
         while True:
@@ -213,7 +183,7 @@ class Transport:
             if response.status < 400:
                 return response
             refusal = self._refusal(response, url)
-            response.release_conn()
+            response.close()
             if refusal.status == 401 and token and not is_renewed:
                 token, is_renewed = self._another(token, refusal), True
             elif waits < _MAX_WAITS and self._has_waited(refusal):
@@ -239,34 +209,33 @@ class Transport:
         time.sleep(refusal.retry_after)
         return True
 
-    def _send(
-        self, method: str, url: str, body: bytes | None, headers: dict[str, str]
-    ) -> urllib3.BaseHTTPResponse:
-        return self._pool(url).request(
-            method,
-            url,
-            body=body,
-            headers=headers,
-            timeout=_TIMEOUT,
-            retries=_RETRIES,
-            preload_content=False,
-        )
+    def _send(self, method: str, url: str, body: bytes | None, headers: dict[str, str]) -> Response:
+        return self._sender(url).send(method, url, body, headers)
 
     @contextmanager
     def _answered(self, url: str) -> Iterator[None]:
         try:
             yield
-        except urllib3.exceptions.HTTPError as exc:
+        except NoAnswerError as exc:
             raise self._silence(url, exc) from exc
 
-    def _pool(self, url: str) -> urllib3.PoolManager:
-        proxy = remote_proxy(url)
-        if proxy not in self._pools:
-            tls = checking(self._ca_file) if self._verify_tls else {"cert_reqs": "CERT_NONE"}
-            self._pools[proxy] = urllib3.ProxyManager(proxy, **tls) if proxy else urllib3.PoolManager(**tls)
-        return self._pools[proxy]
+    def _sender(self, url: str) -> Sender:
+        """What sends a request there; it is imported when it is needed."""
+        is_stack = self._stack_url is not None and url.startswith(f"{self._stack_url}/")
+        if is_stack not in self._senders:
+            self._senders[is_stack] = self._new_sender(is_stack=is_stack)
+        return self._senders[is_stack]
 
-    def _refusal(self, response: urllib3.BaseHTTPResponse, url: str) -> ApiError:
+    def _new_sender(self, *, is_stack: bool) -> Sender:
+        if is_stack:
+            from ogdc_cli.stack_sender import StackSender
+
+            return StackSender()
+        from ogdc_cli.web_sender import WebSender
+
+        return WebSender(verify_tls=self._verify_tls, ca_file=self._ca_file)
+
+    def _refusal(self, response: Response, url: str) -> ApiError:
         message = (
             _detail(response) or f"{url} answered {response.status} {response.reason or ''}".rstrip() + "."
         )
@@ -279,11 +248,10 @@ class Transport:
             retry_after=_retry_after(response),
         )
 
-    def _with_advice(self, message: str, response: urllib3.BaseHTTPResponse) -> str:
+    def _with_advice(self, message: str, response: Response) -> str:
         """What to do about a token that is missing or refused."""
-        led = [each.redirect_location for each in response.retries.history] if response.retries else []
         if elsewhere := [
-            each for each in led if each and origin_of(urljoin(self._url, each)) != origin_of(self._url)
+            each for each in response.led_to if origin_of(urljoin(self._url, each)) != origin_of(self._url)
         ]:
             return (
                 f"{message} {self._url} leads to {elsewhere[-1]}, which gets no token. Is OGDC_API_URL right?"
@@ -291,23 +259,22 @@ class Transport:
         advice = self._credentials.advice
         return message if "ogdc-runner login" in message else f"{message} {advice}"
 
-    def _silence(self, url: str, exc: urllib3.exceptions.HTTPError) -> ApiError:
-        reason = getattr(exc, "reason", None) or exc
+    def _silence(self, url: str, exc: NoAnswerError) -> ApiError:
         server = self._url if url.startswith(self._url) else origin_of(url)
-        if isinstance(reason, urllib3.exceptions.SSLError):
+        if exc.certificate:
             return self._error(
-                f"{server} shows a certificate that is not trusted here: {_last_words(reason)}. "
+                f"{server} shows a certificate that is not trusted here: {_last_words(exc)}. "
                 "SSL_CERT_FILE can name a file with the certificates to trust."
             )
         if not url.startswith(self._url):
             return ApiError(
-                f"{server} does not answer: {_last_words(reason)}. The deployment at {self._url} keeps its "
+                f"{server} does not answer: {_last_words(exc)}. The deployment at {self._url} keeps its "
                 "outputs there; its operator says where downloads lead, by PUBLIC_S3_ENDPOINT_URL (on a "
                 "cluster of your own: is the port of its object store forwarded?).",
                 passing=True,
             )
         advice = "`ogdc-runner up` starts a stack on this machine; OGDC_API_URL names another deployment."
-        message = f"{server} does not answer: {_last_words(reason)}."
+        message = f"{server} does not answer: {_last_words(exc)}."
         return self._error(message if self._by_default else f"{message} {advice}", passing=True)
 
     def _error(
@@ -326,17 +293,18 @@ class Transport:
         return ApiError(message, status=status, passing=passing, retry_after=retry_after)
 
 
-def _retry_after(response: urllib3.BaseHTTPResponse) -> float | None:
-    try:
-        return _RETRIES.parse_retry_after(response.headers.get("Retry-After", ""))
-    except urllib3.exceptions.InvalidHeader:
+def _retry_after(response: Response) -> float | None:
+    if not (asked := response.headers.get("Retry-After", "")):
         return None
+    from ogdc_shared.servers.headers import asked_pause
+
+    return asked_pause(asked)
 
 
-def _detail(response: urllib3.BaseHTTPResponse) -> str | None:
+def _detail(response: Response) -> str | None:
     """What the API says about a refusal; None where it is not the API that answers."""
     try:
-        detail = json.loads(response.data)["detail"]
+        detail = json.loads(response.read())["detail"]
     except (ValueError, KeyError, TypeError):
         return None
     return detail if isinstance(detail, str) else json.dumps(detail)

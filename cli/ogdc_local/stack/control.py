@@ -271,12 +271,11 @@ class _Difference(NamedTuple):
 
 def _difference(stack: Stack, environ: Mapping[str, str]) -> _Difference | None:
     """Say in which way a stack is not the one that `environ` asks for; None where it is."""
-    from importlib.metadata import version
-
     from ogdc_local.stack.environment import OF_PROGRAMS, passed_on
     from ogdc_local.stack.installation import installation
+    from ogdc_shared.images import own_version
 
-    wanted = version("ogdc-runner")
+    wanted = own_version()
     if stack.version != wanted:
         return _Difference(f"runs version {stack.version}, not {wanted}")
     if stack.installation != installation():

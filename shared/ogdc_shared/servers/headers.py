@@ -104,9 +104,9 @@ def tells(response: urllib3.BaseHTTPResponse, known: tuple[str, str], size: int 
     return found == known and (size is None or length in {None, size})
 
 
-def asked_pause(response: urllib3.BaseHTTPResponse) -> float | None:
-    """Read Retry-After, seconds or a date. Source: RFC 9110 section 10.2.3."""
-    asked = response.headers.get("Retry-After", "").strip()
+def asked_pause(asked: str) -> float | None:
+    """Read what Retry-After says, seconds or a date. Source: RFC 9110 section 10.2.3."""
+    asked = asked.strip()
     if not asked:
         return None
     if asked.isdecimal():

@@ -354,7 +354,9 @@ def _next_piece(response: urllib3.BaseHTTPResponse, wire: socket | None) -> byte
 def _refusal(url: str, response: urllib3.BaseHTTPResponse, *, place: str = "", note: str = "") -> Exception:
     answer = f"{response.status} {response.reason or ''}".strip()
     if response.status >= 500 or response.status in _PASSING:
-        return InterruptedFetchError(f"it answered {answer}", pause=headers.asked_pause(response))
+        return InterruptedFetchError(
+            f"it answered {answer}", pause=headers.asked_pause(response.headers.get("Retry-After", ""))
+        )
     host = urlsplit(place or url).hostname
     advice = {
         401: f"It asks for a login: give one for {host} (docs/recipes.md, Inputs behind a login).",

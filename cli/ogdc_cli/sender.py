@@ -1,0 +1,57 @@
+"""What sends a request, and what it gets: urllib3 to any server, less to the stack on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Protocol
+
+
+class NoAnswerError(Exception):
+    """There was no answer, or not all of it."""
+
+    def __init__(self, words: str, *, certificate: bool = False) -> None:
+        super().__init__(words)
+        self.certificate = certificate
+        """Whether it is because the server's certificate is not trusted."""
+
+
+class Headers(Protocol):
+    """Those of an answer, by name, however that is written."""
+
+    def get(self, name: str, default: str, /) -> str:
+        """The text of one."""
+
+
+class Response(Protocol):
+    """An answer whose body has not been read; reading it raises `NoAnswerError` where it breaks off."""
+
+    status: int
+    reason: str | None
+
+    @property
+    def headers(self) -> Headers:
+        """What it says of itself."""
+
+    @property
+    def led_to(self) -> tuple[str, ...]:
+        """Where other servers were named on the way to it."""
+
+    def read(self) -> bytes:
+        """The rest of the body."""
+
+    def pieces(self) -> Iterator[bytes]:
+        """The body, a piece at a time."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
+class Sender(Protocol):
+    """Sends requests; what is answered with 503 is sent again a few times, as the Retry-After says."""
+
+    def send(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Response:
+        """Send one.
+
+        Raises:
+            NoAnswerError: nobody answers.
+        """
