@@ -9,15 +9,17 @@ Source: RFC 6962, section 2.1 (a leaf and a node begin with different bytes, so 
 
 from __future__ import annotations
 
+import sys
+
 from ogdc_shared.fast_typing import TYPE_CHECKING
 
 try:  # Python's own, since importing hashlib loads OpenSSL, which takes longer than a plan's digest
-    from _sha2 import sha256  # type: ignore[import-not-found,unused-ignore]
+    if sys.version_info >= (3, 12):
+        from _sha2 import sha256  # type: ignore[import-not-found,unused-ignore]
+    else:
+        from _sha256 import sha256  # type: ignore[import-not-found,unused-ignore]
 except ImportError:
-    try:
-        from _sha256 import sha256  # type: ignore[import-not-found,unused-ignore]  # before Python 3.12
-    except ImportError:
-        from hashlib import sha256
+    from hashlib import sha256
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

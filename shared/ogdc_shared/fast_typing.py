@@ -21,7 +21,9 @@ else:
             fields = body.get("__annotations__", {})
             defaults = [body.pop(field) for field in fields if field in body]
             record = namedtuple(name, fields, defaults=defaults, module=body["__module__"])
-            return type(name, (record,), {"__slots__": ()} | body)
+            for attribute, value in body.items():  # a class below it would be made for each, as long again
+                setattr(record, attribute, value)
+            return record
 
     class NamedTuple(metaclass=_Record):
         """The base of tuple classes with named fields; see `typing.NamedTuple`."""

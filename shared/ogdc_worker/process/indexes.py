@@ -35,16 +35,15 @@ _POINTERS = {".json": (b'"refs"', b'"href"'), ".qgs": (b"<datasource>",), ".qlr"
 _MAX_BYTES = 64 << 20
 _MAX_TABLE_BYTES = 8 << 20
 _BEGINNING = 4096
-_SOURCE = re.compile(
+_SOURCE = (
     rb"<(SourceFilename|SourceDataset|SrcDataSource|IndexDataset)\b([^>]*)>([^<]+)</\1>"
     rb"|<MDI key=\"[XY]_DATASET\"()()>([^<]+)</MDI>"
 )
-_RELATIVE = re.compile(rb"""relativeToVRT\s*=\s*["']?1""", re.IGNORECASE)
+"""This and the others are compiled when they are used: most tasks that come here have texts alone."""
+_RELATIVE = rb"""relativeToVRT\s*=\s*["']?1"""
 _ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&apos;", "'"), ("&amp;", "&"))
-_ARCHIVE = re.compile(
-    r"^(?:/vsi(?:zip|tar|gzip|sparse|cached)/)+\{?(.+?\.(?:zip|kmz|tar|tgz|tar\.gz|gz))(?=[/}]|$).*"
-)
-_SUBDATASET = re.compile(r"[A-Za-z][A-Za-z0-9_]+:.*?(/[^\":]+)")
+_ARCHIVE = r"^(?:/vsi(?:zip|tar|gzip|sparse|cached)/)+\{?(.+?\.(?:zip|kmz|tar|tgz|tar\.gz|gz))(?=[/}]|$).*"
+_SUBDATASET = r"[A-Za-z][A-Za-z0-9_]+:.*?(/[^\":]+)"
 
 
 class Reference(NamedTuple):
@@ -144,13 +143,13 @@ def _references(name: str, view: _View) -> Iterator[Reference]:
 
 
 def _of_xml(content: bytes, name: str, view: _View) -> Iterator[Reference]:
-    for match in _SOURCE.finditer(content):
+    for match in re.finditer(_SOURCE, content):
         path = _local(_text(match[3] or match[6] or b""))
         if path is None:
             continue
         if os.path.isabs(path):
             yield view.absolute(path)
-        elif _RELATIVE.search(match[2] or b""):
+        elif re.search(_RELATIVE, match[2] or b"", re.IGNORECASE):
             yield view.relative(name, path)
         else:
             yield from view.wandering(name, path)
@@ -181,12 +180,12 @@ def _absolute_paths(content: bytes, paths: ProcessPaths) -> Iterator[str]:
 
 def _local(source: str) -> str | None:
     """The file that a source is in; None where it is on a server, in memory, or not to be found."""
-    if match := _ARCHIVE.match(source):
+    if match := re.match(_ARCHIVE, source):
         return match[1]
     if source.startswith("/vsi") or "://" in source:
         return None
     if ":" in source:
-        found = _SUBDATASET.match(source)
+        found = re.match(_SUBDATASET, source)
         return found[1] if found else None
     return source
 

@@ -145,8 +145,6 @@ class Keeper:
 
     def _validators(self) -> Iterator[dict[str, Any]]:
         """Yield by what it can be known, without fetching it, whether an input is still the same."""
-        from ogdc_worker.reuse.remembered import request_digest
-
         answers: dict[str, dict[str, Any]] = {}
         for entry in self._journal.entries():
             if entry.get("event") in {"validators", "fetched"} and isinstance(entry.get("source"), str):
@@ -155,6 +153,8 @@ class Keeper:
         for file in self._files:
             if file.kind != "url" or file.source not in fetched:
                 continue
+            from ogdc_worker.reuse.remembered import request_digest  # nobody else pays for it
+
             entry = answers.get(file.source, {})
             known = {name: str(entry.get(name, "")) for name in ("etag", "modified", "size")}
             if known["etag"] or known["modified"] or file.checksum:

@@ -21,10 +21,10 @@ from ogdc_shared.walking import walk
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_VARIABLES = re.compile(
-    r"PATH|LANG|LC_\w+|TZ|(?:GDAL|PROJ|OGR|CPL|PYTHON|R|PERL|JAVA|CONDA|LD)_?\w*|OMP_NUM_THREADS"
-)
-"""Names of variables that say which programs are found, and how they go about it."""
+_VARIABLES = frozenset({"PATH", "LANG", "TZ", "OMP_NUM_THREADS"})
+_FAMILIES = ("LC_", "GDAL", "PROJ", "OGR", "CPL", "PYTHON", "R", "PERL", "JAVA", "CONDA", "LD")
+"""Names of variables, and what such names begin with, that say which programs are found, and how they go
+about it."""
 _WORD = re.compile(r"[\w.+/@-]+")
 _SYSTEM = ("/usr/bin", "/bin", "/usr/sbin", "/sbin")
 _LIBRARIES = (
@@ -91,7 +91,8 @@ def _seen(environ: Mapping[str, str]) -> dict[str, str]:
         for name, value in environ.items()
         if name.startswith(COMMAND_VARIABLE)
     }
-    return {name: value for name, value in {**environ, **handed}.items() if _VARIABLES.fullmatch(name)}
+    both = {**environ, **handed}
+    return {name: both[name] for name in both if name in _VARIABLES or name.startswith(_FAMILIES)}
 
 
 def _directory(directory: str) -> Iterator[str]:

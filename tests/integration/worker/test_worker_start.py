@@ -41,7 +41,9 @@ def imported_by(module: str) -> set[str]:
     return set(subprocess.check_output([sys.executable, "-c", code], text=True).split())
 
 
-@pytest.mark.parametrize("module", ["ogdc_worker.__main__", "ogdc_worker.process.partition"])
+@pytest.mark.parametrize(
+    "module", ["ogdc_worker.__main__", "ogdc_worker.process.partition", "ogdc_worker.process.keeping"]
+)
 def test_starting_a_task_imports_nothing_heavy(module: str) -> None:
     assert not imported_by(module) & HEAVY
 
