@@ -21,7 +21,7 @@ _WORDS = {
     "command_background": "command {number} of {of} has left running and waits for: {processes}",
     "command_finished": "command {number} of {of} finished after {seconds} s",
     "command_failed": "command {number} of {of} failed with exit code {exit_code} after {seconds} s",
-    "reused": "of {of} partitions took {partitions} from earlier runs, and of {begun} the first commands",
+    "reused": "took {partitions} of {of} partitions from earlier runs, and of {begun} the first commands",
     "resumed": "goes on after {after}",
     "published": "published ({output})",
     "warning": "warning: {message}",
@@ -153,6 +153,10 @@ def _in_words(event: dict[str, str]) -> str:
         return _fetching(event)
     if event["event"] == "fetched" and event.get("cached") == "True":
         return f"fetched {event.get('name')} before, and it is still the same"
+    if event["event"] == "reused" and event.get("begun") == "0":
+        return f"took {event.get('partitions')} of {event.get('of')} partitions from earlier runs"
+    if event["event"] == "resumed":  # after a step of its checkpoint
+        event = event | {"after": event.get("after", "").replace("run ", "command ")}
     try:
         return _WORDS[event["event"]].format_map(event)
     except KeyError:  # a newer worker's, or not the worker's at all

@@ -53,7 +53,8 @@ export function shown(line: Line): string {
     listed: `listed the inputs: ${event.files} files of ${event.bytes} bytes in ${event.partitions} partitions`,
     outputs_checked: `looked at ${event.files} of ${event.of} results`,
     published: `published (${event.output})`,
-    resumed: `goes on after ${event.after}`,
+    resumed: `goes on after ${String(event.after).replace("run ", "command ")}`,
+    reused: `took ${event.partitions} of ${event.of} partitions from earlier runs${Number(event.begun) ? `, and of ${event.begun} the first commands` : ""}`,
   };
   return said[String(event.event)] ?? `${event.event}: ${event.message ?? line.text}`;
 }

@@ -16,6 +16,7 @@ import json
 import os
 import stat
 import sys
+from itertools import islice
 
 from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
 from ogdc_shared.layout import IMAGE
@@ -77,9 +78,9 @@ def leave_facts(path: str, done: FinishedTask) -> bool:
         head = _dumped(_head(done))
         file.write(head.removesuffix(b"}") + b",\n")
         _write_list(file, "commands", (clip(each.text, _SHOWN_BYTES) for each in done.plan.commands))
-        _write_list(file, "fetched", (_chosen(each, _FETCHED) for each in _fetched(done.journal)))
+        _write_list(file, "fetched", (_chosen(each, _FETCHED) for each in _fetched(done.journal.entries())))
         _write_list(file, "read", _read_on_volumes(done))
-        _write_list(file, "ran", map(_executed, _ran(done.journal)))
+        _write_list(file, "ran", map(_executed, _ran(done.journal.entries())))
         _write_list(file, "wrote", _wrote(done))
         _write_list(file, "described", _described(done), last=True)
     return True
@@ -115,8 +116,8 @@ def _head(done: FinishedTask) -> dict[str, Any]:
         "software": _software(done.journal),
         **_reused(done.journal),
         "totals": {
-            "fetched": _total(entry["size"] for entry in _fetched(done.journal)),
-            "ran": _total_run(done.journal),
+            "fetched": _total(entry["size"] for entry in _fetched(_of_this_run(done.journal))),
+            "ran": _total_run(_of_this_run(done.journal)),
             "wrote": _total(size for _, _, size in _files(done)),
         },
     }
@@ -124,10 +125,19 @@ def _head(done: FinishedTask) -> dict[str, Any]:
 
 def _reused(journal: Journal) -> dict[str, Any]:
     """Name the run whose results the task went on from, and of how many commands; nothing: of none."""
-    for entry in journal.entries():
+    found: dict[str, Any] = {}
+    for entry in journal.entries():  # the last one: what was taken may have been begun with what another made
         if entry.get("event") == "reused":
-            return {"reused": _chosen(entry, ("run", "commands"))}
-    return {}
+            found = {"reused": _chosen(entry, ("run", "commands"))}
+    return found
+
+
+def _of_this_run(journal: Journal) -> Iterator[dict[str, Any]]:
+    """Yield what this run's task has noted, behind what it has taken with the results of an earlier one."""
+    taken = 0
+    for number, entry in enumerate(journal.entries(), start=1):
+        taken = number if entry.get("event") == "reused" else taken
+    return islice(journal.entries(), taken, None)
 
 
 def _total(sizes: Iterator[int]) -> dict[str, int]:
@@ -138,10 +148,10 @@ def _total(sizes: Iterator[int]) -> dict[str, int]:
     return {"files": files, "bytes": total}
 
 
-def _total_run(journal: Journal) -> dict[str, float]:
+def _total_run(entries: Iterator[dict[str, Any]]) -> dict[str, float]:
     commands = failed = max_memory = 0
     seconds = cpu_seconds = 0.0
-    for entry in _ran(journal):
+    for entry in _ran(entries):
         commands += 1
         failed += entry["event"] == "command_failed"
         seconds += entry["seconds"]
@@ -156,19 +166,17 @@ def _total_run(journal: Journal) -> dict[str, float]:
     }
 
 
-def _fetched(journal: Journal) -> Iterator[dict[str, Any]]:
+def _fetched(entries: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Yield each input once, as the try recorded it that fetched it; a later one finds it there."""
     seen = set()
-    for entry in journal.entries():
+    for entry in entries:
         if entry.get("event") == "fetched" and entry["name"] not in seen:
             seen.add(entry["name"])
             yield entry
 
 
-def _ran(journal: Journal) -> Iterator[dict[str, Any]]:
-    return (
-        entry for entry in journal.entries() if entry.get("event") in {"command_finished", "command_failed"}
-    )
+def _ran(entries: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    return (entry for entry in entries if entry.get("event") in {"command_finished", "command_failed"})
 
 
 def _executed(entry: dict[str, Any]) -> dict[str, Any]:

@@ -114,6 +114,19 @@ def test_story_keeps_tasks_apart() -> None:
     ]
 
 
+def test_what_was_taken_is_counted() -> None:
+    log = [
+        event("reused", time="1", task="reuse", partitions=3, of=3, begun=0),
+        event("reused", time="2", task="reuse", partitions=1, of=3, begun=2),
+        event("resumed", time="3", task="process-2", after="run 1"),
+    ]
+    assert LogSummary().update("\n".join(log)) == [
+        "took 3 of 3 partitions from earlier runs",
+        "took 1 of 3 partitions from earlier runs, and of 2 the first commands",
+        "goes on after command 1",
+    ]
+
+
 def test_what_a_command_said_is_forgotten_with_its_step() -> None:
     summary = LogSummary()
     summary.update("[p] words\n\n")

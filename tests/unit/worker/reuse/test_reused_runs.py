@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 from pathlib import Path
 
@@ -83,6 +84,14 @@ class TestUnchanged:
             '"reused": {"run": "run-2", "commands": 2}'
             in (runs.workspace(name, 0) / "facts.json").read_text()
         )
+
+    def test_counts_in_a_task_what_it_did_and_names_whom_it_went_on_from(self, runs: ReusedRuns) -> None:
+        for count in (1, 2, 3):
+            ended = runs.run(FIRST, *map(counted, "abc"[:count]), partitions=TWO[:1])
+        facts = json.loads((runs.directory / ended.name / "facts-0.json").read_text())
+        assert facts["reused"] == {"run": "run-2", "commands": 3}
+        assert (facts["totals"]["ran"]["commands"], facts["totals"]["fetched"]["files"]) == (1, 0)
+        assert [each["number"] for each in facts["ran"]] == [1, 2, 3, 4]
 
     @pytest.mark.skipif(not THOROUGH, reason="kills a task, and what publishes, at each of 140 moments")
     def test_a_kill_while_a_result_is_kept_does_no_harm(self, tmp_path: Path) -> None:
