@@ -167,8 +167,8 @@ REUSE = f"{PRIVATE_DIR}/reuse"
 KEPT = "kept"
 """The directory in a partition's workspace with what its task has kept for later runs."""
 LINKED = "linked.json"
-"""The file beside the workspaces of a run's partitions with what it has taken as second names of files that
-earlier runs have left."""
+"""The file beside the workspaces of a run's partitions that says which of their outputs have second names in
+the store."""
 REUSE_NOTE = "reuse.json"
 """The file in a partition's workspace that says what the first command began with."""
 MISSING = "missing.json"

@@ -5,8 +5,8 @@ A published directory comes about in steps that may each be stopped anywhere and
 1. Look through the partitions' outputs, and let others read them but never act as their owner (see
    `rights`); write what goes along with them (see `companions`); then make the staging directory, which says
    that all was well.
-2. Move the outputs into it, merged, and what tells of them. What was taken from earlier runs is compared with
-   what it was before that and after it (see `reuse.linked`).
+2. Move the outputs into it, merged, and what tells of them. What another run may have published as well
+   is compared with what it was, before that and after it (see `reuse.linked`).
 3. Write the receipt: from here on the staging directory is complete, and known by its inode.
 4. Rename the staging directory to the recipe's id, which makes the result visible. What has that name gets
    the staging directory's in the same step; where the file system cannot, it is moved aside before.
@@ -158,7 +158,7 @@ def _publish_zip(publication: Publication, reporter: Reporter) -> None:
     from ogdc_worker.publish.archive import write_zip
 
     write_zip(publication.zip_path, found)
-    _check_taken(publication)
+    _check_linked(publication)
 
 
 def _publish_directory(publication: Publication, reporter: Reporter) -> None:
@@ -185,19 +185,19 @@ def _assemble(publication: Publication, reporter: Reporter) -> None:
         for path in make_companions(publication, reporter, names).values():
             rights.give(path)
         flush_companions(publication)
-        _check_taken(publication)
+        _check_linked(publication)
         os.makedirs(staging)
         rights.give(staging)
     move_children(staging, *(each.directory for each in publication.outputs()))
     move_companions(publication, staging)
-    _check_taken(publication, staging)
+    _check_linked(publication, staging)
 
 
-def _check_taken(publication: Publication, staging: str | None = None) -> None:
-    """Make sure that what was taken from earlier runs is what it was, in its place or the staging directory.
+def _check_linked(publication: Publication, staging: str | None = None) -> None:
+    """Make sure that what has a second name in the store is what it was, in its place or in the staging one.
 
     Raises:
-        PublishError: somebody has changed it in what is published now.
+        PublishError: somebody has changed it where another run has published it.
     """
     workspace = _at(publication, layout.workspace(publication.run))
     if publication.before or not os.path.lexists(f"{workspace}/{layout.LINKED}"):

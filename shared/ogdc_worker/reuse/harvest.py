@@ -17,6 +17,7 @@ from ogdc_shared.errors import PublishError
 from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
 from ogdc_shared.removal import remove
 from ogdc_shared.walking import is_directory
+from ogdc_worker.reuse.linked import note_linked
 from ogdc_worker.reuse.remembered import remember
 from ogdc_worker.reuse.store import (
     ABOUT,
@@ -26,6 +27,7 @@ from ogdc_worker.reuse.store import (
     Store,
     give_names,
     is_as_described,
+    linked_of,
     read_plain,
 )
 
@@ -79,7 +81,7 @@ def _harvest(store: Store, run: str, number: int, workspace: str) -> Iterator[Co
             and os.path.lexists(f"{workspace}/{layout.SAMPLED}")
         ):
             yield Contradiction(number, known.about.run)
-        _add(store, about._replace(run=run), f"{kept}/{name}", workspace)
+        _add(store, about._replace(run=run), f"{kept}/{name}", workspace, number)
 
 
 def _about(place: str) -> About | None:
@@ -92,7 +94,7 @@ def _content(about: About) -> list[tuple[object, ...]]:
     return [(file.name, file.kind, file.size, file.what) for file in about.files]
 
 
-def _add(store: Store, about: About, place: str, workspace: str) -> None:
+def _add(store: Store, about: About, place: str, workspace: str, number: int) -> None:
     outputs = f"{workspace}/output_dir" if about.whole else f"{place}/{FILES}"
     if not is_as_described(outputs, about.files):
         return
@@ -100,6 +102,7 @@ def _add(store: Store, about: About, place: str, workspace: str) -> None:
     try:
         if about.whole:
             give_names(about.files, outputs, f"{draft}/{FILES}")
+            note_linked(os.path.dirname(workspace), number, linked_of(about.files, outputs))
         else:
             os.rename(outputs, f"{draft}/{FILES}")
         for name in _BESIDE:

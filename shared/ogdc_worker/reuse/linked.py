@@ -1,15 +1,17 @@
-"""Files that a run has taken as second names of published ones: whether they are still what they were.
+"""Files of a run that bear a second name in the store: whether they are still what its tasks left.
 
-Whoever edits a published file in place edits these with it, also while the run that has taken them goes on.
-So `reuse` notes beside the workspaces what it has linked, and `publish` compares. No command sees that note.
-A file whose size and times of change are as noted is not read again; no program can set the time of change of
-an inode. Each is opened, since a network file system may tell old times of what is not.
+The same inode may be published by another run, from which this one has taken it, or which has taken it from
+this one. Whoever edits it there in place edits it here, also while this run goes on, or waits for a retry. So
+whoever gives second names notes beside the workspaces to what, and `publish` compares. No command sees that
+note. A file whose size and times of change are as noted is not read again; no program can set the time of
+change of an inode. Each is opened, since a network file system may tell old times of what is not.
 """
 
 from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 
 from ogdc_shared import layout
 from ogdc_shared.errors import PublishError
@@ -21,23 +23,31 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 
-def note_linked(workspace: str, linked: Mapping[int, Sequence[LinkedFile]]) -> None:
-    """Write beside the workspaces of a run's partitions which of their files are second names."""
+def note_linked(workspaces: str, number: int, linked: Sequence[LinkedFile]) -> None:
+    """Add to the note beside a run's workspaces which files of a partition have second names.
+
+    Raises:
+        OSError: it cannot be written.
+    """
     if linked:
-        with open(f"{workspace}/{layout.LINKED}", "w", encoding="ascii") as file:
-            json.dump(linked, file)
+        with open(f"{workspaces}/{layout.LINKED}", "a", encoding="ascii") as file:
+            file.write(json.dumps([number, linked]) + "\n")
 
 
-def read_linked(workspace: str) -> dict[int, list[LinkedFile]]:
-    """Read what `note_linked` has written; nothing where nothing was linked."""
-    noted = json.loads(read_plain(f"{workspace}/{layout.LINKED}", most=1 << 40) or b"{}")
-    return {int(number): [LinkedFile(*each) for each in files] for number, files in noted.items()}
+def read_linked(workspaces: str) -> dict[int, list[LinkedFile]]:
+    """Read what `note_linked` has noted, the last of each partition; nothing where nothing was."""
+    found: dict[int, list[LinkedFile]] = {}
+    for line in (read_plain(f"{workspaces}/{layout.LINKED}", most=1 << 40) or b"").splitlines():
+        with suppress(ValueError):  # of a task that was killed over it, before the names were of use
+            number, files = json.loads(line)
+            found[number] = [LinkedFile(*each) for each in files]
+    return found
 
 
 def check_linked(
     linked: Mapping[int, Sequence[LinkedFile]], place: Callable[[int, str], str], *, moved: bool = False
 ) -> None:
-    """Make sure that files are what they were when they were taken.
+    """Make sure that files are what they were when they got a second name.
 
     Args:
         linked: By partition, its files.
@@ -52,17 +62,17 @@ def check_linked(
         file.name
         for number, files in linked.items()
         for file in files
-        if not _is_as_taken(file, place(number, file.name), moved=moved)
+        if not _is_as_noted(file, place(number, file.name), moved=moved)
     ]
     if changed:
         raise PublishError(
-            "Since this run has taken them from an earlier one, somebody has changed files where those are "
-            f"published: {several([*map(repr, changed)])}. They are not what the recipe makes, so nothing "
-            "of this run was published. Submit again: what was changed is made anew."
+            "Somebody has changed published files that this run shares with another: "
+            f"{several([*map(repr, changed)])}. They are no longer what the recipe makes, so nothing of this "
+            "run was published. Submit again: what was changed is made anew."
         )
 
 
-def _is_as_taken(file: LinkedFile, path: str, *, moved: bool) -> bool:
+def _is_as_noted(file: LinkedFile, path: str, *, moved: bool) -> bool:
     try:
         descriptor = open_plain(path)
     except NotAsKeptError:

@@ -49,7 +49,7 @@ class KeptFile(NamedTuple):
 
 
 class LinkedFile(NamedTuple):
-    """A second name of a file that is kept, in the workspace of a run that has taken it."""
+    """A file among a task's outputs that bears a second name in a store."""
 
     name: str
     """Its path relative to the outputs."""
@@ -57,8 +57,14 @@ class LinkedFile(NamedTuple):
     sha256: str
     """In hex."""
     mtime_ns: int
-    """When it was changed last, before it was read; so `ctime_ns`."""
+    """When it was changed last, before it was compared; so `ctime_ns`."""
     ctime_ns: int
+
+    @classmethod
+    def of(cls, file: KeptFile, path: str) -> LinkedFile:
+        """Describe one as it is now."""
+        status = os.lstat(path)
+        return cls(file.name, file.size, file.what, status.st_mtime_ns, status.st_ctime_ns)
 
 
 class About(NamedTuple):
@@ -268,11 +274,10 @@ def _take_file(file: KeptFile, source: str, place: str, *, linked: bool) -> list
     if not is_linked:
         copy_file(source, place)
         os.chmod(place, file.mode)
-    status = os.lstat(place)
+    found = LinkedFile.of(file, place)
     if sha256_of(place) != file.what:
         raise NotAsKeptError(f"{file.name} is not what it was")
-    times = status.st_mtime_ns, status.st_ctime_ns
-    return [LinkedFile(file.name, file.size, file.what, *times)] if is_linked else []
+    return [found] if is_linked else []
 
 
 def _linked(source: str, place: str) -> bool:
@@ -308,6 +313,15 @@ def give_names(files: Sequence[KeptFile], source: str, target: str, *, above: in
             os.symlink(file.what, place)
         elif file.size < above or not _linked(named, place):
             copy_file(named, place)
+
+
+def linked_of(files: Sequence[KeptFile], directory: str) -> list[LinkedFile]:
+    """Describe those of a directory's files that have more names than one, as `give_names` leaves them."""
+    return [
+        LinkedFile.of(file, path)
+        for file in files
+        if file.kind == "file" and os.lstat(path := f"{directory}/{file.name}").st_nlink > 1
+    ]
 
 
 def read_plain(path: str, *, most: int = 1 << 28) -> bytes | None:

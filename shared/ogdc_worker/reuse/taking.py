@@ -30,7 +30,7 @@ from ogdc_worker.reuse.inputs import of_all
 from ogdc_worker.reuse.keys import Keys
 from ogdc_worker.reuse.linked import note_linked
 from ogdc_worker.reuse.remembered import Remembered
-from ogdc_worker.reuse.store import Entry, LinkedFile, NotAsKeptError, Store
+from ogdc_worker.reuse.store import Entry, NotAsKeptError, Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,9 +109,7 @@ def reuse(
     draft = store.draft()
     try:
         with open(paths.facts, "wb") as facts:
-            taking = _Taking(plan, store, paths, run, draft=draft, facts=facts)
-            taken = dict(taking.of_all(partitions))
-        note_linked(draft, taking.linked)
+            taken = dict(_Taking(plan, store, paths, run, draft=draft, facts=facts).of_all(partitions))
         _show(draft, f"{paths.volume}/{layout.workspace(run)}")
     finally:
         remove(draft)
@@ -137,6 +135,7 @@ def _show(draft: str, workspace: str) -> None:
     except OSError as exc:
         if exc.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
             raise
+        remove(f"{workspace}/{layout.LINKED}")
         for name in os.listdir(draft):
             remove(f"{workspace}/{name}")
             os.rename(f"{draft}/{name}", f"{workspace}/{name}")
@@ -157,8 +156,6 @@ class _Taking:
         self._draft = draft
         self._facts = facts
         self._keys = Keys(plan, os.environ)
-        self.linked: dict[int, list[LinkedFile]] = {}
-        """By partition, its files that are second names."""
 
     def of_all(self, partitions: list[Partition]) -> Iterator[tuple[int, Taken]]:
         """Yield of each partition for which something was taken its number and what."""
@@ -227,11 +224,10 @@ class _Taking:
             else:
                 self._put_middle(entry, place, keys)
             self._facts.write(facts)
+            note_linked(self._draft, number, linked)
         except BaseException:
             remove(place)
             raise
-        if linked:
-            self.linked[number] = linked
         return Taken(about.run, about.commands, is_whole, begin, len(facts))
 
     def _put_end(self, entry: Entry, place: str, number: int) -> bytes:

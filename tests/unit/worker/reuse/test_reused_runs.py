@@ -240,11 +240,22 @@ class TestEdits:
         path.write_text("Edone\n")
         if time == "kept":
             os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-        with pytest.raises(PublishError, match=r"changed files where those are published: 'a.txt'"):
+        with pytest.raises(PublishError, match=r"changed published files .*: 'a.txt'"):
             runs.publish(name, 2, left=left, taken=taken, output=output)
         assert runs.published() == first.result | {"a.txt": b"Edone\n"}
         again = runs.run(counted(), partitions=TWO)
         assert (again.left, again.result) == ([0], {"a.txt": b"Adone\n", "b.txt": b"newdone\n"})
+
+    def test_publishes_nothing_that_was_edited_after_another_run_took_it(self, runs: ReusedRuns) -> None:
+        failed = runs.begin(counted(), partitions=TWO)
+        runs.process(failed, 0)
+        first = runs.run(counted(), partitions=TWO, unended=(failed,))
+        assert first.taken == {"0": [failed, 1, True]}
+        (runs.volume / "lakes" / "a.txt").write_text("edited\n")
+        runs.process(failed, 1)  # by a retry
+        with pytest.raises(PublishError, match=r"'a\.txt'"):
+            runs.publish(failed, 2, left=[0, 1], taken={})
+        assert runs.run(counted(), partitions=TWO).result == first.result
 
     def test_publishes_nothing_that_was_edited_while_it_was_put_together(
         self, runs: ReusedRuns, monkeypatch: pytest.MonkeyPatch
