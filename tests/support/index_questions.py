@@ -2,24 +2,30 @@
 
     python index_questions.py MAP
 
-It prints a JSON object: field of the index → pairs of an identifier and the field's value for it.
+It prints a JSON object: field of the index → pairs of an identifier and the field's value for it. `documents`
+are pairs of metadata and what these are about, as the index finds them; `by_libclient` those of
+dataone.libclient.
 
-Source: DataONEorg/indexer_documentation, "Provenance" (prov20150115RdfXmlSubprocessor), whose questions
-these are as patterns. Of `prov_hasSources` and `prov_hasDerivations` that page has `cito:documentedBy`, which
-no map says, for what maps call `cito:isDocumentedBy`.
+Source: DataONEorg/dataone-indexer 2026-02, application-context-prov-base.xml, whose questions these are as
+patterns; `prov_hasSources` is switched off there. What metadata are about its parser of maps
+(ForesiteResourceMap, by ResourceMapFactory of d1_libclient_java) finds by `cito:documents` of the metadata
+and `dcterms:identifier` of both; dataone.libclient asks for `cito:isDocumentedBy`.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from itertools import product
 
+import d1_common.resource_map
 import rdflib
 
 _PREFIXES = """\
 PREFIX rdf: <http://www.w3.org/1999/02/22-rdf-syntax-ns#>
 PREFIX prov: <http://www.w3.org/ns/prov#>
 PREFIX cito: <http://purl.org/spar/cito/>
+PREFIX ore: <http://www.openarchives.org/ore/terms/>
 PREFIX dcterms: <http://purl.org/dc/terms/>
 """
 _PLAN = "?run prov:qualifiedAssociation ?by . ?by prov:hadPlan ?program . ?program dcterms:identifier"
@@ -40,10 +46,12 @@ _QUESTIONS = {
     "prov_wasExecutedByExecution": f"{_PLAN} ?pid . ?run dcterms:identifier ?value",
     "prov_wasExecutedByUser": f"{_PLAN} ?pid . {_AGENT}",
     "prov_instanceOfClass": "?any rdf:type ?value . ?any dcterms:identifier ?pid",
-    "prov_hasSources": "?made prov:wasDerivedFrom ?read . ?made cito:isDocumentedBy ?about . "
-    "?about dcterms:identifier ?pid . ?read dcterms:identifier ?value",
+    "prov_hasDerivations": "?made prov:wasDerivedFrom ?read . ?read dcterms:identifier ?pid . "
+    "?made dcterms:identifier ?value",
+    "documents": "?any ore:aggregates ?about . ?about cito:documents ?each . "
+    "?about dcterms:identifier ?pid . ?each dcterms:identifier ?value",
 }
-"""Without `prov_wasInformedBy`, as a run is one execution, and `prov_hasDerivations` of documented inputs."""
+"""Without `prov_wasInformedBy`, as a run is one execution."""
 
 
 def main(resource_map: str) -> None:
@@ -56,6 +64,10 @@ def main(resource_map: str) -> None:
         )
         for field, asked in _QUESTIONS.items()
     }
+    package = d1_common.resource_map.ResourceMap()
+    package.deserialize(resource_map, format="xml")
+    about = package.getAggregatedScienceMetadataPids()
+    answers["by_libclient"] = [[*pair] for pair in product(about, package.getAggregatedScienceDataPids())]
     print(json.dumps(answers))
 
 

@@ -42,11 +42,16 @@ class Deployment:
         meta: dict[str, Any],
         without_checksum: tuple[str, ...] = (),
         fetched: tuple[str, ...] = (),
+        recipe: dict[str, bytes] | None = None,
         **run: Any,
     ) -> None:
         self._outputs = outputs
         self.downloads = 0
-        plant(scratch / "recipe", {"meta.yml": json.dumps(meta).encode(), "recipe.sh": b"cp a b\n"})
+        files: dict[str, bytes | str | None] = {
+            "meta.yml": json.dumps(meta).encode(),
+            "recipe.sh": b"cp a b\n",
+        }
+        plant(scratch / "recipe", {**files, **(recipe or {})})
         wrote = [
             {"name": name, "size": len(body)}
             | ({} if name in without_checksum else {"checksum": f"sha256:{digest(body)}"})
@@ -84,6 +89,7 @@ def deployment(
     made: dict[str, bytes] = OUTPUTS,
     without_checksum: tuple[str, ...] = (),
     fetched: tuple[str, ...] = (),
+    recipe: dict[str, bytes] | None = None,
     **run: Any,
 ) -> ApiClient:
     """Make a deployment of one run.
@@ -95,7 +101,8 @@ def deployment(
         made: The files that its provenance tells of.
         without_checksum: Those of these whose size alone is known.
         fetched: URLs of its inputs.
+        recipe: Files of its recipe beside meta.yml and recipe.sh; None: there are none.
         run: What is to be different of `crates.RUN`.
     """
     scratch.mkdir(parents=True)
-    return cast(ApiClient, Deployment(scratch, outputs, made, meta, without_checksum, fetched, **run))
+    return cast(ApiClient, Deployment(scratch, outputs, made, meta, without_checksum, fetched, recipe, **run))

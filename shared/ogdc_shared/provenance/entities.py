@@ -60,6 +60,8 @@ MEDIA_TYPES = {
 }
 
 
+PARAMETER = "#parameter-"
+"""What the name of a parameter begins with."""
 VALUE = "-value"
 """What the name of a parameter's value has after that of the parameter."""
 
@@ -160,7 +162,7 @@ def exit_code(total: Total, action: str) -> dict[str, Any]:
 
 def parameter_name(name: str) -> str:
     """Name a parameter of the recipe."""
-    return f"#parameter-{name}"
+    return f"{PARAMETER}{name}"
 
 
 def parameter(name: str, value: Any) -> list[dict[str, Any]]:

@@ -7,17 +7,26 @@ import json
 import shutil
 import zlib
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 from zipfile import BadZipFile, ZipFile
 
 from ogdc_shared.errors import InvalidRequestError
 from ogdc_shared.layout import CRATE_METADATA
+from ogdc_shared.provenance.entities import PARAMETER
+from ogdc_shared.provenance.recipe_copy import RECIPE
 from ogdc_shared.provenance.tables import FILES
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
 
 _MAX_METADATA = 64 << 20
 """Bytes; a crate's metadata do not grow with its files."""
+_PIECE = 1 << 20
+_NO_ZIP = (BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError)
+"""What reading something else raises, or one that is encrypted."""
 _MIN_FREE = 1 << 30
 """Bytes that are left to others."""
 
@@ -67,6 +76,36 @@ def _entries(crate: Path, role: str) -> Iterator[tuple[str, Entry]]:
         raise InvalidRequestError(f"{path} cannot be read ({type(exc).__name__}: {exc}).") from exc
 
 
+def read_instruments(archive: Path | BinaryIO) -> dict[str, str]:
+    """Read what a packed crate says its run did it by, beside commands: files of the recipe, and parameters.
+
+    Not meta.yml, which tells of much that makes no other result, such as when to run.
+
+    Returns:
+        Paths and the SHA-256 of files, names and values of parameters.
+
+    Raises:
+        InvalidRequestError: it is no zip, or damaged.
+    """
+    found: dict[str, str] = {}
+    try:
+        with ZipFile(archive) as crate:
+            for member in crate.infolist():
+                if member.filename.startswith(f"{RECIPE}/") and member.filename != f"{RECIPE}/meta.yml":
+                    state = sha256()
+                    with crate.open(member) as file:
+                        while piece := file.read(_PIECE):
+                            state.update(piece)
+                    found[member.filename] = state.hexdigest()
+            with crate.open(CRATE_METADATA) as metadata:
+                for entity in json.loads(metadata.read(_MAX_METADATA))["@graph"]:
+                    if str(entity["@id"]).startswith(PARAMETER) and "value" in entity:
+                        found[entity["@id"]] = str(entity["value"])
+    except (*_NO_ZIP, ValueError, KeyError, TypeError, RecursionError) as exc:
+        raise InvalidRequestError(f"The crate cannot be read ({type(exc).__name__}: {exc}).") from exc
+    return found
+
+
 def read_metadata(crate: Path) -> dict[str, dict[str, object]]:
     """Read the entities of a crate by their `@id`.
 
@@ -93,7 +132,7 @@ def unpack_crate(archive: Path, into: Path) -> None:
         with ZipFile(archive) as crate:
             _check_room(sum(member.file_size for member in crate.infolist()), archive, into)
             crate.extractall(into)
-    except (BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as exc:
+    except _NO_ZIP as exc:
         raise InvalidRequestError(f"{archive} is no zip that can be read ({exc}).") from exc
 
 

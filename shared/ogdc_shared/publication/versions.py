@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import ParseError
@@ -13,9 +14,10 @@ from ogdc_shared.dataone.member import ACCOUNT, MAP, METADATA, Member
 from ogdc_shared.dataone.node import Description
 from ogdc_shared.dataone.words import DOI
 from ogdc_shared.digests import digest
-from ogdc_shared.errors import ConflictError
+from ogdc_shared.errors import ConflictError, InvalidRequestError
 from ogdc_shared.inputs.dataone_maps import mapped_data, mapped_inputs
-from ogdc_shared.publication.describing import Draft
+from ogdc_shared.provenance.reading import read_instruments
+from ogdc_shared.publication.describing import CRATE, Draft
 from ogdc_shared.publication.package import Version
 from ogdc_shared.xml_reading import parse
 
@@ -58,7 +60,7 @@ def as_version(package: Package, directory: Path, node: Node, result: Result, *,
         if _is_there(same.eml(newest.pid), newest.pid, node):
             return same.write(directory, newest.pid)  # of somebody who lost, or never had, this directory
     version = _version(node, newest.pid)
-    if version is not None and (old := _unchanged(draft, version, node)) is not None:
+    if version is not None and (old := _unchanged(draft, directory, version, node)) is not None:
         return old
     if not overwrite:
         raise ConflictError(
@@ -168,11 +170,12 @@ def _named(draft: Draft, directory: Path, node: Node) -> Package:
     return _of_node(draft, node).write(directory, package.doi if is_left else node.mint())
 
 
-def _unchanged(draft: Draft, version: Version, node: Node) -> Package | None:
+def _unchanged(draft: Draft, directory: Path, version: Version, node: Node) -> Package | None:
     """The newest version, where a new one would say nothing else; None: it would, or that one is not whole.
 
-    What the run made and was, inputs and words are compared; that it ran at another time, of which its crate
-    and the date of publication tell, is no change. Nor is it that the node shows what the recipe would not.
+    What the run made, what made it, inputs and words are compared; that it ran at another time, of which its
+    crate and the date of publication tell, is no change. Nor is it that the node shows what the recipe would
+    not.
     """
     package, account = draft.package, draft.origin.account
     if version.resource_map != map_id(version.metadata) or not _is_as_wanted(package, version.metadata):
@@ -186,13 +189,27 @@ def _unchanged(draft: Draft, version: Version, node: Node) -> Package | None:
     if any(version.files[each.path][0] != each.pid for each in old):
         return None
     there = node.read(version.metadata, limit=_MAX_DOCUMENT)
-    if draft.eml(version.metadata, data=old, published_on=_day_of(there)) != there:
+    if draft.eml(version.metadata, data=old, published_on=_day_of(there)) != there or not (
+        _is_made_alike(directory / CRATE, version, node)
+    ):
         return None
     described = (
         Member(version.metadata, METADATA, "", "", EML, len(there), digest(there)),
         Member(version.resource_map, MAP, "", "", RESOURCE_MAP, 0, ""),
     )
     return package._replace(members=(*old, *described), is_old=True)
+
+
+def _is_made_alike(crate: Path, version: Version, node: Node) -> bool:
+    """Whether a version was made by the same recipe and parameters; of one too large to be read, no."""
+    pid, (size, *_) = version.files[CRATE]
+    if int(size or 0) > _MAX_DOCUMENT:
+        return False
+    try:
+        there = read_instruments(BytesIO(node.read(pid, limit=_MAX_DOCUMENT)))
+    except InvalidRequestError:  # of somebody's tool
+        return False
+    return there == read_instruments(crate)
 
 
 def _day_of(eml: bytes) -> str | None:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from collections.abc import Callable
 from functools import reduce
 from pathlib import Path
 from typing import Any, NamedTuple
+from zipfile import ZipFile
 
+import pystac
+import pystac.validation
 import pytest
 
+from ogdc_shared.dataone.validation import system_metadata_validator
 from support import crate_validation, gmn
 from support.data_sets import members
 from support.publications import METADATA
@@ -35,8 +40,11 @@ _CONFIG = {
     **{"enable_stager": True, "enable_raster": True, "enable_web_tiles": False, "enable_3dtiles": False},
     **{"deduplicate_at": None, "deduplicate_method": None, "statistics": [_COLUMN]},
 }
-_TABLES = {"a.csv": "x\n1\n", "b.csv": "x\n2\n"}
-_EACH = _TABLES | {"recipe.sh": 'cp "$INPUT_FILE" "$OUTPUT_FILE"\n'}
+_PLACES = {
+    f"{name}.geojson": json.dumps({"type": "FeatureCollection", "features": [_FEATURE | {"id": name}]})
+    for name in ("a", "b")
+}
+_EACH = _PLACES | {"recipe.sh": 'cp "$INPUT_FILE" "$OUTPUT_FILE"\n'}
 _BY_ONE = {"type": "shell", "parallel": {"enabled": True, "partition_size": 1}}
 
 
@@ -54,11 +62,11 @@ class Kind(NamedTuple):
 KINDS = {
     "sequential": Kind(
         {"type": "shell"},
-        _TABLES | {"recipe.sh": "cp /input_dir/* /output_dir/\ncp /input_dir/* /output_dir/\n"},
-        ("a.csv", "b.csv"),
+        _PLACES | {"recipe.sh": "cp /input_dir/* /output_dir/\ncp /input_dir/* /output_dir/\n"},
+        (*_PLACES,),
     ),
-    "parallel": Kind(_BY_ONE, _EACH, ("a.csv", "b.csv")),
-    "reused": Kind(_BY_ONE, _EACH, ("a.csv", "b.csv"), runs=2),
+    "parallel": Kind(_BY_ONE, _EACH, (*_PLACES,)),
+    "reused": Kind(_BY_ONE, _EACH, (*_PLACES,), runs=2),
     "map": Kind(
         {"type": "visualization", "config_file": "config.json"},
         {
@@ -80,7 +88,7 @@ class Made(NamedTuple):
 
     kind: str
     directory: Path
-    """With its `crate`, and its `package`."""
+    """With its `crate`, its `package`, and the `result` in a zip."""
 
 
 @pytest.fixture(scope="module", params=[*KINDS])
@@ -103,10 +111,11 @@ def made(stack: Stack, tmp_path_factory: pytest.TempPathFactory, request: pytest
     for command in (
         ("provenance", run["name"], "-o", "crate"),
         ("publish", run["name"], "--to", "dataone", "--dry-run", "package"),
+        ("get-output", run["name"], "--output-dir", "result"),
     ):
         done = stack.cli(*command, cwd=directory)
         assert done.code == 0, done
-    assert "by EML's schemas" not in done.err, "they were not validated"
+        assert "by EML's schemas" not in done.err, "they were not validated"
     return Made(request.param, directory)
 
 
@@ -133,3 +142,39 @@ def test_the_index_is_answered(made: Made) -> None:
         pid: {value for each, value in answers["prov_instanceOfClass"] if each == pid} for pid in outputs
     }
     assert all(any(value.endswith("#Data") for value in values) for values in classes.values())
+    assert answers["prov_hasDerivations"] == {pair[::-1] for pair in answers["prov_wasDerivedFrom"]}
+    [about] = [each["pid"] for each in listed.values() if each["role"] == "metadata"]
+    aggregated = {each["pid"] for each in listed.values() if each["role"] != "map"}
+    assert answers["documents"] == answers["by_libclient"] == {(about, pid) for pid in aggregated}
+
+
+@_marked(*gmn.NEEDED)
+def test_what_nodes_are_told_is_valid(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By DataONE's own schemas, which its library brings along."""
+    [site] = gmn.PYTHON.parents[1].glob("lib/python*/site-packages")
+    monkeypatch.setattr(sys, "path", [*sys.path, str(site)])
+    system_metadata_validator.cache_clear()
+    validator = system_metadata_validator()
+    system_metadata_validator.cache_clear()
+    assert validator is not None
+    documents = sorted((made.directory / "package/system-metadata").iterdir())
+    assert len(documents) == len(members(made.directory / "package"))
+    assert [problem for each in documents for problem in validator.problems(each.read_bytes())] == []
+    assert validator.problems(documents[0].read_bytes().replace(b"<size>", b"<size>-"))
+
+
+def test_what_tells_where_it_lies_is_read_and_valid(made: Made) -> None:
+    """By pystac: the catalogue of a result, and the item of a map. Schemas of extensions are on the web."""
+    [result] = (made.directory / "result").iterdir()
+    with ZipFile(result) as packed:
+        packed.extractall(made.directory / "unpacked")
+    if made.kind == "map":
+        items = [pystac.Item.from_file(str(made.directory / "unpacked/item.json"))]
+    else:
+        catalog = pystac.Catalog.from_file(str(made.directory / "unpacked/.stac/catalog.json"))
+        catalog.validate()
+        items = list(catalog.get_items(recursive=True))
+        assert {item.id for item in items} == {*_PLACES}
+    for item in items:
+        pystac.validation.validate_dict(item.to_dict(transform_hrefs=False) | {"stac_extensions": []})
+        assert all(Path(asset.get_absolute_href() or "").exists() for asset in item.assets.values())

@@ -527,7 +527,8 @@ def test_a_rerun_that_changed_nothing_is_the_version_that_is_there(
 ) -> None:
     """Nothing is sent, and nothing is written down that a later call would take for a version to send."""
     first = published(deployment(tmp_path / "at"), node, tmp_path / "one")
-    client, sent = rerun(tmp_path, "second", {}), len(node.sent())
+    otherwise = META | {"workflow": {"type": "shell", "reuse": False}}
+    client, sent = rerun(tmp_path, "second", {}, meta=otherwise), len(node.sent())
     for directory, overwrite in (("two", True), ("two", False), ("elsewhere", True)):
         package = published(client, node, tmp_path / directory, overwrite=overwrite)
         assert (package.is_old, package.metadata_id, package.series) == (
@@ -548,13 +549,16 @@ def test_a_rerun_that_changed_nothing_is_the_version_that_is_there(
         {"meta": META | {"metadata": METADATA | {"title": "Another"}}},
         {"meta": META | {"output": {"license": "CC0-1.0"}}},
         {"fetched": ("https://example.org/b.tif",)},
+        {"recipe": {"helper.py": b"2\n"}},
+        {"parameters": {"year": 2021}},
     ],
 )
-def test_other_words_and_inputs_are_a_change(
+def test_other_words_inputs_files_of_the_recipe_and_parameters_are_a_change(
     node: PublishingNode, tmp_path: Path, changed: dict[str, Any]
 ) -> None:
-    first = published(deployment(tmp_path / "at"), node, tmp_path / "one")
-    client = rerun(tmp_path, "second", {}, **changed)
+    before = {"recipe": {"helper.py": b"1\n"}, "parameters": {"year": 2020}}
+    first = published(deployment(tmp_path / "at", **before), node, tmp_path / "one")
+    client = rerun(tmp_path, "second", {}, **before | changed)
     package = published(client, node, tmp_path / "two", overwrite=True)
     assert (package.is_old, package.obsoletes) == (False, first.metadata_id)
 
