@@ -7,12 +7,15 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from secrets import token_hex
 from typing import BinaryIO
 
 from ogdc_shared.errors import NO_ROOM, StorageUnavailableError
 from ogdc_shared.trees import flush_entries
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @contextmanager
@@ -46,18 +49,30 @@ def write_together(contents: Iterable[tuple[Path, bytes | Path]]) -> None:
     waited for, so that a file system's journal is written twice, and not twice for each.
     """
     changed: dict[Path, None] = {}
-    with ExitStack() as unfinished:
-        files = []
+    files: list[tuple[int, str, Path]] = []
+    token = token_hex(8)
+    try:
         for path, content in contents:
-            make_directory(path.parent, on_change=changed.setdefault)
-            changed.setdefault(path.parent)
-            file, temporary = unfinished.enter_context(_beside(path.parent))
-            _fill(file, content)
-            files.append((file, temporary, path))
-        for file, _, _ in files:
-            os.fsync(file.fileno())
+            directory = path.parent
+            if directory not in changed:
+                make_directory(directory, on_change=changed.setdefault)
+                changed.setdefault(directory)
+            temporary = f"{directory}/.{token}{len(files)}.part"
+            descriptor = os.open(temporary, _NEW, 0o600)
+            files.append((descriptor, temporary, path))
+            _fill(descriptor, content)
+        for descriptor, _, _ in files:
+            os.fsync(descriptor)
         for _, temporary, path in files:
             os.replace(temporary, path)  # noqa: PTH105  likewise
+    except BaseException:
+        for _, temporary, _ in files:
+            with suppress(FileNotFoundError):
+                os.unlink(temporary)  # noqa: PTH108  likewise
+        raise
+    finally:
+        for descriptor, _, _ in files:
+            os.close(descriptor)
     for directory in changed:
         sync_directory(directory)
 
@@ -75,18 +90,19 @@ def _beside(directory: Path) -> Iterator[tuple[BinaryIO, str]]:
         raise
 
 
-def _fill(file: BinaryIO, content: bytes | Path) -> None:
+def _fill(descriptor: int, content: bytes | Path) -> None:
     """Write a file's content, and have the disk begin with it."""
     if isinstance(content, bytes):
-        file.write(content)
+        left = memoryview(content)
+        while left:
+            left = left[os.write(descriptor, left) :]
     else:
-        with content.open("rb") as source:
-            shutil.copyfileobj(source, file)
-    file.flush()
+        with content.open("rb") as source, open(descriptor, "wb", closefd=False) as target:
+            shutil.copyfileobj(source, target)
     if hasattr(
         os, "posix_fadvise"
     ):  # Linux begins to write what it is told is not needed; macOS has no such call
-        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def make_directory(directory: Path, *, on_change: Callable[[Path], object] | None = None) -> None:
