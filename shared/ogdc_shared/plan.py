@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-PLAN_VERSION = 5
+PLAN_VERSION = 6
 """Of what is written here. To be raised with whatever a worker that does not know it must not pass over; a
 plan without a version is of the first."""
 
@@ -161,6 +161,8 @@ class Plan(NamedTuple):
     no more than have `partitioning.bytes` of it each."""
     own: bool = False
     """Whether the commands are of programs of this distribution, which the worker's own Python runs."""
+    hashes_all: bool = False
+    """Whether all that is written gets a checksum, however large: it is described as a data set."""
     reuse: Reuse | None = None
     """None: each run does everything anew."""
     version: int = PLAN_VERSION

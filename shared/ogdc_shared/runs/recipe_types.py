@@ -67,6 +67,7 @@ def _shell(recipe: Recipe, run: RunFacts) -> tuple[Plan, ...]:
             strict=recipe.shell.strict,
             items=workflow.parallel.items,
             allowed_failures=workflow.parallel.allowed_failures,
+            hashes_all=recipe.meta.metadata is not None,
         ),
     )
 

@@ -52,6 +52,7 @@ def visualization_plans(recipe: Recipe, run: RunFacts) -> tuple[Plan, ...]:
         warnings_fail=workflow.warnings == "fail",
         cache=run.cache,
         own=True,
+        hashes_all=recipe.meta.metadata is not None,
     )
     files, shares, blocks = _divisions(run)
     of_blocks = every._replace(before=BUILD, by_key=True)

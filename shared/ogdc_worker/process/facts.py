@@ -6,7 +6,7 @@ was fetched, read where it is, run and written, and for where on the Earth that 
 of it, or goes on from it.
 
 Checksums of inputs are made as they are fetched. Outputs, and inputs on volumes, have to be read for theirs,
-so only as many are as can be read in a moment.
+so only as many are as can be read in a moment, or all outputs where the recipe describes them as a data set.
 """
 
 from __future__ import annotations
@@ -195,7 +195,7 @@ def _software(journal: Journal) -> dict[str, str]:
 
 def _read_on_volumes(done: FinishedTask) -> Iterator[dict[str, Any]]:
     """Yield the inputs that were read where they are; what a stage before has left is none of the run's."""
-    checksums = _Checksums()
+    checksums = _Checksums(HASHED_BYTES)
     for file in done.files if not done.plan.before else ():
         if file.kind == "volume":
             checksum = None
@@ -205,7 +205,7 @@ def _read_on_volumes(done: FinishedTask) -> Iterator[dict[str, Any]]:
 
 
 def _wrote(done: FinishedTask) -> Iterator[dict[str, Any]]:
-    checksums = _Checksums()
+    checksums = _Checksums(float("inf") if done.plan.hashes_all else HASHED_BYTES)
     for name, path, size in _files(done):
         yield _chosen({"name": name, "size": size, "checksum": checksums.of(path, size)}, _FILE)
 
@@ -222,8 +222,9 @@ def _described(done: FinishedTask) -> Iterator[dict[str, Any]]:
 class _Checksums:
     """Checksums of files, as many as are made in a moment."""
 
-    def __init__(self) -> None:
-        self._left = HASHED_BYTES
+    def __init__(self, most: float) -> None:
+        """Read at most so many bytes."""
+        self._left = most
 
     def of(self, path: str, size: int) -> str | None:
         """The checksum of a file; None: there is no time for it."""

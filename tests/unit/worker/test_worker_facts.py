@@ -118,12 +118,16 @@ def test_each_item_of_a_parallel_recipe_is_reported(task: FactsTask) -> None:
     assert [each["file"].rpartition("/")[2] for each in task.facts()["ran"]] == ["a.txt", "b.txt"]
 
 
-def test_large_outputs_are_told_without_a_checksum(task: FactsTask, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("is_data_set", [False, True])
+def test_large_outputs_are_told_without_a_checksum_unless_they_are_a_data_set(
+    task: FactsTask, monkeypatch: pytest.MonkeyPatch, is_data_set: bool
+) -> None:
     monkeypatch.setattr(facts, "HASHED_BYTES", 5)
-    task.prepare('printf 123456 > "$OUTPUT_DIR/large"; printf 1234 > "$OUTPUT_DIR/small"')
+    command = 'printf 123456 > "$OUTPUT_DIR/large"; printf 1234 > "$OUTPUT_DIR/small"'
+    task.prepare(command, hashes_all=is_data_set)
     task.run()
     wrote = {each["name"]: each.get("checksum") for each in task.facts()["wrote"]}
-    assert wrote == {"large": None, "small": sha256(b"1234")}
+    assert wrote == {"large": sha256(b"123456") if is_data_set else None, "small": sha256(b"1234")}
 
 
 @pytest.mark.parametrize(
