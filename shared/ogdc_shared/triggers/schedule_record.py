@@ -6,6 +6,7 @@ Its id is the submission's idempotency key.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -66,10 +67,14 @@ def record_start(conn: Connection, trigger: DueTrigger, *, next_due: datetime | 
     conn.execute(_sql("set_due"), {"trigger_id": trigger.id, "due_at": next_due})
 
 
-def claim_start(conn: Connection, *, untried_for: float) -> WaitingStart | None:
-    """Undertake a start that waits and was not tried for so many seconds; None: there is none."""
+def claim_start(conn: Connection, *, untried_for: float, tried: Collection[UUID] = ()) -> WaitingStart | None:
+    """Undertake a start that waits; None: there is none.
+
+    A try that is under way is left alone for `untried_for` seconds; so is what the caller has tried.
+    """
     cursor = conn.cursor(row_factory=class_row(WaitingStart))
-    return cursor.execute(_sql("claim_start"), {"untried_for": untried_for}).fetchone()
+    parameters = {"untried_for": untried_for, "tried": list(tried)}
+    return cursor.execute(_sql("claim_start"), parameters).fetchone()
 
 
 def unfinished_run(conn: Connection, trigger_id: UUID) -> str | None:

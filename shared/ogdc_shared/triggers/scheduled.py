@@ -26,7 +26,7 @@ from ogdc_shared.triggers.schedule_record import WaitingStart
 from ogdc_shared.triggers.watching import validators_of
 
 UNTRIED_SECONDS = 45.0
-"""After which the sweep goes on with a start that waits; longer than a submission takes."""
+"""After which a try counts as left by a crash; longer than a submission takes."""
 MAX_WAIT_SECONDS = 86_400.0
 """After this a start that a part keeps waiting is refused."""
 
@@ -41,7 +41,7 @@ def start_scheduled(
     Args:
         context: Where everything is.
         deadline: Of `time.monotonic`; none is begun later.
-        untried_for: Leave alone what was tried in the last so many seconds.
+        untried_for: Leave alone what somebody else began to try in the last so many seconds.
         now: What is due by then is started, and the next times count from then on; None: now.
 
     Raises:
@@ -50,12 +50,14 @@ def start_scheduled(
     while monotonic() < deadline and _record_due(context, now=now):
         pass
     begun: list[str] = []
+    tried: list[UUID] = []
     while monotonic() < deadline:
         with context.database.autocommit() as conn:
-            start = starts.claim_start(conn, untried_for=untried_for)
+            start = starts.claim_start(conn, untried_for=untried_for, tried=tried)
             trigger = None if start is None else record.find_trigger(conn, start.trigger_id)
         if start is None:
             break
+        tried.append(start.id)
         if trigger is not None and (run := _try(context, trigger, start)):
             begun.append(run)
     return begun

@@ -62,8 +62,13 @@ def sweep(submit: FlaskClient, database: Database) -> list[str]:
     """Names of the runs that a sweep starts, long after the one before."""
     with database.autocommit() as conn:
         conn.execute("UPDATE scheduled_starts SET tried_at = now() - interval '1 hour'")
-    triggered: list[str] = submit.post("/sweep").get_json()["triggered"]
-    return triggered
+    return triggered(submit)
+
+
+def triggered(submit: FlaskClient) -> list[str]:
+    """Names of the runs that a sweep starts."""
+    names: list[str] = submit.post("/sweep").get_json()["triggered"]
+    return names
 
 
 def starts(status: FlaskClient, name: str = "nightly") -> list[str]:
@@ -149,11 +154,26 @@ class TestWhenItIsDue:
         add()
         come_due(database)
         argo.faults["create"] = "refuse"
-        assert sweep(submit, database) == []
+        assert triggered(submit) == []
         assert starts(status) == ["waiting"]
         argo.faults.clear()
 
-        assert len(sweep(submit, database)) == 1
+        assert len(triggered(submit)) == 1  # by the very next sweep, so soon after Argo is back
+
+    def test_what_has_waited_lets_new_ones_go_first(self, add, submit, argo: ArgoServer, database):
+        add()
+        argo.faults["create"] = "refuse"
+        come_due(database, ago="1 hour")
+        triggered(submit)
+        argo.faults.clear()
+        add(name="hourly")
+        with database.autocommit() as conn:
+            conn.execute("UPDATE triggers SET due_at = now() WHERE name = 'hourly'")
+        triggered(submit)
+
+        with database.autocommit() as conn:
+            found = conn.execute("SELECT trigger_name FROM scheduled_starts ORDER BY tried_at").fetchall()
+        assert found == [("hourly",), ("nightly",)]
 
     def test_a_recipe_that_is_gone_is_reported(self, add, submit, status, site: FileServer, database):
         add()
@@ -189,7 +209,7 @@ class TestLateness:
     def test_is_half_a_minute_at_most_also_after_an_outage(
         self, add, environment, argo_events, argo, database
     ):
-        """By a clock of the test's own: sweeps once a minute, as on a cluster, and for forty minutes none."""
+        """By a clock of the test's own: sweeps once a minute, and for forty minutes none."""
         add(schedule="*/20 * * * *")
         context = Context(Settings.from_env())
         begin = datetime(2031, 3, 1, 12, 0, 5, tzinfo=UTC)

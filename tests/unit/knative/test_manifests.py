@@ -359,6 +359,15 @@ class TestAgreement:
         assert sum(pauses) >= 900
         assert max(pauses) < 120
 
+    def test_where_runs_start_by_the_clock_the_sweep_comes_three_times_a_minute(self):
+        """Of a PingSource's six fields the first is seconds; a tick lost, or early, is no minute's delay."""
+        schedules = yaml.safe_load((KNATIVE / "components/schedules/kustomization.yaml").read_text())
+        [change] = yaml.safe_load(schedules["patches"][0]["patch"])
+
+        seconds, *rest = change["value"].split()
+
+        assert (seconds, rest) == ("*/20", ["*"] * 5)
+
     def test_what_argo_events_replies_wakes_the_sweep_alone(self, manifests):
         triggers = of_kind(manifests, "Trigger")
 

@@ -14,19 +14,24 @@ ON CONFLICT (trigger_id, due_at) DO NOTHING
 UPDATE triggers SET due_at = %(due_at)s WHERE id = %(trigger_id)s
 
 -- name: claim_start
--- For as long as a start may take; whoever dies over it leaves it to a later sweep. Those of one trigger come one after the
--- other: two sweeps would each find no run before theirs.
-UPDATE scheduled_starts SET tried_at = now()
+-- Without a message a try is under way, for as long as a start may take; whoever dies over it leaves it to a later sweep. What a
+-- try has left waiting is the next sweep's. Those of one trigger come one after the other: two sweeps would each find no run
+-- before theirs. New ones come first: what waits for a server that hangs would keep them waiting, too.
+UPDATE scheduled_starts SET tried_at = now(), message = NULL
 WHERE id = (
     SELECT id FROM scheduled_starts
     WHERE outcome = 'waiting' AND trigger_id IS NOT NULL
-        AND coalesce(tried_at < now() - make_interval(secs => %(untried_for)s), true)
+        AND (
+            tried_at IS NULL OR message IS NOT NULL
+            OR tried_at < now() - make_interval(secs => %(untried_for)s)
+        )
+        AND id <> ALL(%(tried)s::uuid[])
         AND NOT EXISTS (
             SELECT FROM scheduled_starts AS earlier
             WHERE earlier.trigger_id = scheduled_starts.trigger_id AND earlier.outcome = 'waiting'
                 AND earlier.due_at < scheduled_starts.due_at
         )
-    ORDER BY due_at
+    ORDER BY tried_at NULLS FIRST, due_at
     LIMIT 1
     FOR UPDATE SKIP LOCKED
 )
