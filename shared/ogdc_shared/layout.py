@@ -291,6 +291,8 @@ TERMINATION_LOG_PATH = "/dev/termination-log"
 
 DISK = "OGDC_DISK"
 """The variable that tells a task how people call the disk it writes to, where that is known."""
+GATE = "OGDC_GATE"
+"""The variable that names a descriptor, on which a task that was begun before its turn hears of that."""
 SHARED_MACHINE = "OGDC_SHARED_MACHINE"
 """Set where a task shares its machine with the stack and its user (see `worker.priority`)."""
 IMAGE = "OGDC_IMAGE"

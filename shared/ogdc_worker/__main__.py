@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from ogdc_shared.errors import OgdcError, WarningsError
 from ogdc_shared.fast_typing import TYPE_CHECKING
-from ogdc_shared.layout import LOG_PATH
+from ogdc_shared.layout import GATE, LOG_PATH
 from ogdc_worker import log
 from ogdc_worker.report import LAST_WORDS_BYTES, Reporter, clip
 
@@ -41,6 +41,10 @@ def main() -> NoReturn:
     At once: the interpreter's tidying up takes longer than many a command, and would meddle with threads that
     are still fetching when another has failed.
     """
+    if gate := os.environ.pop(GATE, None):
+        from ogdc_worker.ahead import await_turn
+
+        await_turn(int(gate))
     log.keep(LOG_PATH)
     try:
         code = run_task(sys.argv[1:])

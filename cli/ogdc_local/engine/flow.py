@@ -127,6 +127,27 @@ class Flow:
         self._running.add(attempt.node.id)
         return attempt
 
+    def comes_last(self) -> Attempt | None:
+        """The one pod that will be left once those that run have ended well, before it is decided on.
+
+        None: there is none or not one alone, or what it is given is not known yet.
+        """
+        left = [task for task in self.program.tasks if not self._tasks[task.name].opened]
+        if self._ready or self._waiting or self._stopping or len(left) != 1:
+            return None
+        task = left[0]
+        scope = self._scope | self._outputs_before(task)
+        try:
+            instances = () if task.fans_out else instances_of(task, path=self._path(task), scope=scope)
+        except ValueError:  # a value that a task leaves when it ends
+            return None
+        if not instances or instances[0].name in self._nodes:
+            return None
+        instance, template = instances[0], self.program.templates[task.template]
+        name = instance.name if template.retry is None else f"{instance.name}(0)"
+        node = self._nodes.new(name, "Pod", Phase.PENDING, template=template.name, now=0)
+        return Attempt(instance, template, node, self._scope_of(instance), resumed=False)
+
     def finish(self, attempt: Attempt, outcome: PodResult, now: float) -> None:
         """Say how a pod ended."""
         self._running.discard(attempt.node.id)
@@ -280,9 +301,7 @@ class Flow:
 
     def _attempt(self, instance: Instance, unfinished: Node | None, now: float) -> Attempt:
         template = self.program.templates[instance.task.template]
-        arguments = {**template.defaults, **instance.arguments}
-        inputs = {f"inputs.parameters.{name}": arguments[name] for name in template.parameters}
-        scope = self._scope | inputs
+        scope = self._scope_of(instance)
         if unfinished is not None:
             return Attempt(instance, template, unfinished, scope, resumed=True)
         retried = template.retry is not None
@@ -299,6 +318,11 @@ class Flow:
             self._nodes.connect([node_id(self.program.name, instance.name)], node.id)
         instance.tries += 1
         return Attempt(instance, template, node, scope, resumed=False)
+
+    def _scope_of(self, instance: Instance) -> dict[str, str]:
+        template = self.program.templates[instance.task.template]
+        arguments = {**template.defaults, **instance.arguments}
+        return self._scope | {f"inputs.parameters.{name}": arguments[name] for name in template.parameters}
 
     def _hang_instance(self, instance: Instance) -> None:
         if instance.task.fans_out:

@@ -61,7 +61,11 @@ class NodeTable:
 
     def make(self, name: str, kind: str, phase: str, *, template: str, now: float) -> Node:
         """Put a new node that begins `now`."""
-        node = Node(
+        return self.put(self.new(name, kind, phase, template=template, now=now))
+
+    def new(self, name: str, kind: str, phase: str, *, template: str, now: float) -> Node:
+        """Make a node that begins `now`, and do not put it."""
+        return Node(
             id=node_id(self._workflow, name),
             name=name,
             display_name=name.removeprefix(f"{self._workflow}."),
@@ -71,7 +75,6 @@ class NodeTable:
             boundary=None if name == self._workflow else self._workflow,
             started_at=timestamp(now),
         )
-        return self.put(node)
 
     def put(self, node: Node) -> Node:
         """Put a node in the place of the one of the same name."""

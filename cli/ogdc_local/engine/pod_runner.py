@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from selectors import BaseSelector
 
+from ogdc_local.engine.ahead import Ahead
 from ogdc_local.engine.faults import reason_of
 from ogdc_local.engine.flow import Flow
 from ogdc_local.engine.guard import Guard, Subject
@@ -26,6 +27,8 @@ from ogdc_shared.phases import Phase
 _LOG = logging.getLogger(__name__)
 _POLL_SECONDS = 0.05
 """Between two looks at containers whose end wakes nobody, as those of docker."""
+_AHEAD_SECONDS = 0.1
+"""How long a pod has to run before what comes after it is begun: it would be in the way of a short one."""
 
 
 class PodRunner:
@@ -39,6 +42,7 @@ class PodRunner:
         selector: BaseSelector,
         helpers: Helpers,
         post: Callable[..., None],
+        post_call: Callable[[Callable[[], None]], None],
         on_progress: Callable[[RunningPod, str], None],
         on_end: Callable[[RunningPod, PodResult], None],
     ) -> None:
@@ -51,6 +55,7 @@ class PodRunner:
             helpers: Do what may take long.
             post: Called from other threads with a pod, a method and its arguments, which the scheduler's
                 thread then calls.
+            post_call: The same for what is no pod's.
             on_progress: Called with what a pod says of how far it is.
             on_end: Called once for each pod, with how it ended.
         """
@@ -64,6 +69,15 @@ class PodRunner:
         self._active: set[RunningPod] = set()
         self._begun: list[RunningPod] = []
         """Decided on in this pass; prepared once that is on disk."""
+        self._ahead = Ahead(
+            pods=pods,
+            sandbox=sandbox,
+            helpers=helpers,
+            post=post_call,
+            prepare=self._prepare,
+            launch=lambda pod, prepared: self._post(pod, self._launch, pod, prepared),
+            watch=self._watch,
+        )
         self._guard = Guard(lambda pod, excess: self._post(pod, pod.exceed, excess))
 
     def start(self) -> None:
@@ -74,6 +88,7 @@ class PodRunner:
         """Let go of what pods hold, once none runs."""
         self._guard.stop()
         self._helpers.stop()
+        self._ahead.release()
         for pod in self._active:
             if pod.prepared is not None:
                 pod.prepared.output.release()
@@ -89,8 +104,17 @@ class PodRunner:
     def prepare_begun(self) -> None:
         """Prepare the pods taken up since last time, beside this thread."""
         for pod in self._begun:
-            self._helpers.run(self._prepare, pod)
+            if not self._ahead.take_up(pod):
+                self._helpers.run(self._prepare, pod)
         self._begun.clear()
+        self._ahead.keep({pod.uid for pod in self._active})
+
+    def begin_ahead(self, now: float) -> None:
+        """Begin what comes after pods that have run for a while."""
+        for pod in self._active:
+            if pod.task is not None and pod.ahead_at is not None and now >= pod.ahead_at:
+                pod.ahead_at = None
+                self._ahead.begin(pod.flow)
 
     def drop_begun(self, flow: Flow) -> None:
         """Forget the pods of a workflow that nothing was done for yet."""
@@ -116,7 +140,12 @@ class PodRunner:
             result = PodResult(Phase.ERROR, reason_of(exc))
         if result is not None:
             self._end(pod, result)
-        elif pod.task is not None:
+        else:
+            pod.ahead_at = time.time() + _AHEAD_SECONDS
+            self._watch(pod, prepared)
+
+    def _watch(self, pod: RunningPod, prepared: Prepared) -> None:
+        if pod.task is not None:
             pod.watch(self._selector)
             limits = pod.attempt.template.limits
             self._guard.watch(pod, Subject(limits, root=pod.task.root, scratch=prepared.scratch))
@@ -185,6 +214,7 @@ class PodRunner:
 
     def kill_all(self) -> None:
         """Leave no process behind; returns once none runs."""
+        self._ahead.stop()
         pods = [pod for pod in self._active if pod.task is not None]
         while pods := [pod for pod in pods if _runs(pod.task)]:
             for pod in pods:

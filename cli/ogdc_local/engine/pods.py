@@ -161,8 +161,7 @@ class Pods:
         except BaseException:
             output.release()
             raise
-        scratch_dir = next(mount.source for mount in container.mounts if mount.target == _TMP)
-        return Prepared(containers, output, scratch_dir)
+        return Prepared(containers, output, next(m.source for m in container.mounts if m.target == _TMP))
 
     def collect(
         self, program: Program, attempt: Attempt, ended: Exit, excess: Excess | None = None
@@ -182,6 +181,11 @@ class Pods:
             return outcome._replace(optional=tuple(self._save_optional(attempt, directory)))
         finally:
             pod_dirs.leave(attempt.node.id)
+
+    def give_back(self, program: Program, attempt: Attempt) -> None:
+        """Take back the directory of a pod that has not begun, where its workflow still has one."""
+        if scratch := self._scratches.get(program.name):
+            scratch.pod_dirs.leave(attempt.node.id)
 
     def _outcome(
         self, program: Program, attempt: Attempt, ended: Exit, excess: Excess | None, directory: Path

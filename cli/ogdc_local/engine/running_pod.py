@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from selectors import EVENT_READ, BaseSelector
@@ -41,6 +42,8 @@ class RunningPod:
         """Which of its containers a selector watches, and that one's descriptor."""
         self._stop_reason: str | None = None
         self._kill_at: float | None = None
+        self.ahead_at: float | None = None
+        """When what comes after it is begun (see `ahead`), in seconds since 1970; None: that is done."""
         deadline = attempt.template.deadline
         self._deadline = None if deadline is None else now + deadline
 
@@ -48,6 +51,11 @@ class RunningPod:
     def uid(self) -> str:
         """Its workflow's."""
         return self.flow.uid
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it has been asked to end."""
+        return self._stop_reason is not None
 
     # --- its container --------------------------------------------------------------------------------------
 
@@ -63,6 +71,13 @@ class RunningPod:
             return None
         finally:
             prepared.output.release()
+
+    def take_over(self, task: ContainerSequence, output: Output, gate: int) -> None:
+        """Become what has waited at a gate for its turn, and open that."""
+        self.task, self.output = task, output
+        with suppress(BrokenPipeError):  # how it ended shows when it is polled
+            os.write(gate, b"1")
+        os.close(gate)
 
     def watch(self, selector: BaseSelector) -> None:
         """Have the end of the container that runs now wake the selector."""
@@ -136,7 +151,8 @@ class RunningPod:
     def times(self) -> Iterator[float]:
         """When `check_times` has something to do, in seconds since 1970."""
         if self.task is not None:
-            yield from (at for at in (self._deadline, self._kill_at) if at is not None)
+            times = (self._deadline, self._kill_at, self.ahead_at)
+            yield from (at for at in times if at is not None)
 
     def judged(self, result: PodResult) -> PodResult:
         """The result as it is shown: a pod that was stopped failed for that reason."""

@@ -60,6 +60,7 @@ class Scheduler:
             selector=self._selector,
             helpers=self._helpers,
             post=self._post,
+            post_call=self._inbox.post,
             on_progress=self._on_progress,
             on_end=self._on_end,
         )
@@ -197,6 +198,7 @@ class Scheduler:
         self._workflows.check_times(now)
         for pod in self._runner.pods():
             pod.check_times(now)
+        self._runner.begin_ahead(now)
         if now >= self._next_progress:
             self._next_progress = now + _PROGRESS_SECONDS
             for pod in self._runner.pods():

@@ -41,6 +41,8 @@ class Container(NamedTuple):
     """Bytes it may have; only the back ends that can have the kernel see to it use this."""
     network: bool = False
     """Whether it can reach anything but its own loopback."""
+    gate: int | None = None
+    """The descriptor on which the worker hears that it is its turn; None: that is so when it begins."""
 
 
 class Exit(NamedTuple):
@@ -96,6 +98,11 @@ class Sandbox(Protocol):
     @property
     def slots(self) -> int | None:
         """Most tasks at once that it can hold; None: any number."""
+        ...
+
+    @property
+    def has_gates(self) -> bool:
+        """Whether a container can be begun before its turn (`Container.gate`)."""
         ...
 
     @property

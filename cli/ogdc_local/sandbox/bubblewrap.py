@@ -25,7 +25,7 @@ from ogdc_local.sandbox.cgroups import Cgroups, Group
 from ogdc_local.sandbox.interpreter import WORKER, read_only_paths, worker_command
 from ogdc_local.sandbox.programs import Programs
 from ogdc_local.sandbox.syscalls import open_filter, system_call_filter
-from ogdc_shared.layout import COMMAND_VARIABLE, IMAGE
+from ogdc_shared.layout import COMMAND_VARIABLE, GATE, IMAGE
 from ogdc_shared.servers.proxies import PROXY_VARIABLES
 
 _ROOT_DIRECTORIES = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
@@ -49,6 +49,7 @@ class Bubblewrap:
 
     name = "bubblewrap"
     slots = None
+    has_gates = True
     has_images = False
 
     def __init__(
@@ -88,13 +89,14 @@ class Bubblewrap:
         status, status_writer = os.pipe()
         calls = open_filter(self._filter)
         command = self.command(container, status_fd=status_writer, calls_fd=calls)
+        gate = () if container.gate is None else (container.gate,)
         try:
             process = subprocess.Popen(
                 command if group is None else group.entering(command),
                 stdin=subprocess.DEVNULL if mark is None else mark,
                 stdout=log,
                 stderr=log,
-                pass_fds=(status_writer, calls),
+                pass_fds=(status_writer, calls, *gate),
                 env={},
             )
         except BaseException:
@@ -129,6 +131,8 @@ class Bubblewrap:
             calls_fd: Where it reads which system calls are refused; None: nowhere.
         """
         env = {"PATH": self._path, "HOME": "/tmp", "LANG": "C.UTF-8"} | self._environ | dict(container.env)  # noqa: S108
+        if container.gate is not None:
+            env[GATE] = str(container.gate)
         env.pop(IMAGE, None)  # what runs here is this machine's own
         command, *arguments = container.argv
         inside = worker_command(tuple(arguments)) if command == WORKER else container.argv

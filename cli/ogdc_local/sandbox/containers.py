@@ -26,6 +26,7 @@ class Containers:
     """Starts tasks with the command line of docker or podman."""
 
     slots = None
+    has_gates = False
     has_images = True
 
     def __init__(

@@ -31,6 +31,7 @@ class Plain:
     name = "none"
     owner = None
     slots = 1
+    has_gates = False
     has_images = False
 
     def __init__(self, *, environ: Mapping[str, str]) -> None:

@@ -17,6 +17,7 @@ from support.engine import CLAIM, fan_out, shell, task, workflow
 
 DONE_WELL = PodResult("Succeeded", None, 0)
 FAILED = PodResult("Failed", "main: Error (exit code 1)", 1)
+_FOUND = "{{tasks.process.outputs.parameters.n}}"
 LOST = PodResult("Error", "the sandbox could not be set up")
 
 
@@ -271,3 +272,39 @@ def test_whatever_happens_nothing_that_ended_begins_again_and_all_come_to_an_end
         assert int(done) <= int(total)
     restarted = run.recorded
     assert restarted.head.finished_at is not None
+
+
+def test_what_comes_last_is_known_before_its_turn() -> None:
+    templates = [shell("process", "true", partitioned=True), shell("publish", "true")]
+    run = Run(
+        workflow("w", tasks=[fan_out("process", 2), task("publish", depends="process")], templates=templates)
+    )
+    first = run.flow.take(run.now)
+    assert first is not None
+    assert run.flow.comes_last() is None, "one of the partitions has not begun"
+    second = run.flow.take(run.now)
+    assert second is not None
+    before = run.flow.changes()
+    last = run.flow.comes_last()
+    assert run.flow.changes() == before, "nothing is decided by looking"
+    run.flow.finish(first, DONE_WELL, run.now)
+    run.flow.finish(second, DONE_WELL, run.now)
+    taken = run.flow.take(run.now)
+
+    assert last is not None
+    assert taken is not None
+    assert (last.node.id, last.scope, last.template) == (taken.node.id, taken.scope, taken.template)
+    assert run.flow.comes_last() is None
+
+
+def test_what_depends_on_a_value_or_will_not_come_is_not_known() -> None:
+    last = task("last", arguments={"parameters": [{"name": "partition", "value": _FOUND}]}, depends="process")
+    templates = [
+        shell("process", "true", outputs={"parameters": [{"name": "n", "valueFrom": {"path": "/tmp/n"}}]}),
+        shell("last", "true", partitioned=True),
+    ]
+    run = Run(workflow("w", tasks=[task("process"), last], templates=templates))
+    assert run.flow.take(run.now) is not None
+    assert run.flow.comes_last() is None
+    run.flow.stop("enough", run.now)
+    assert run.flow.comes_last() is None

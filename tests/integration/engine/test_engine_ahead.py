@@ -1,0 +1,102 @@
+"""What comes last is begun while what it depends on runs, and does nothing before its turn."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.engine import PATIENCE, Machine, mount, phases, shell, task, workflow
+
+_WAIT = (
+    "mkdir -p /mnt/workflow/.ogdc/runs/{run}/0/output_dir && cd /mnt/workflow && "
+    "echo data > .ogdc/runs/{run}/0/output_dir/data.txt && echo up > up-{run} && "
+    "while [ ! -e go ]; do sleep 0.02; done; exit $(cat go)"
+)
+
+
+def held(run: str) -> dict[str, Any]:
+    """A workflow whose command runs until somebody says, in the file `go`, how it ends."""
+    words = ["--run", run, "--recipe-id", "recipe", "--partitions", "1", "--output", "pvc"]
+    publish = {
+        "name": "publish",
+        "container": {
+            "image": "example.org/worker:1",
+            "command": ["ogdc-worker", "publish"],
+            "args": words,
+            "volumeMounts": [mount("/mnt/workflow")],
+        },
+    }
+    process = shell("process", _WAIT.format(run=run), mounts=[mount("/mnt/workflow")])
+    return workflow(
+        run, tasks=[task("process"), task("publish", depends="process")], templates=[process, publish]
+    )
+
+
+def workers(run: str) -> list[int]:
+    """The processes that are, or will be, the run's `publish`, without those of the sandbox around it."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (place / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if "python" in words[0].decode() and run.encode() in words:
+            found.append(int(place.name))
+    return found
+
+
+def wait_for_workers(run: str, count: int) -> list[int]:
+    deadline = time.monotonic() + PATIENCE
+    while len(found := workers(run)) != count:
+        assert time.monotonic() < deadline, found
+        time.sleep(0.02)
+    return found
+
+
+def end(machine: Machine, code: str) -> None:
+    """Have the command end so; the file is never there empty."""
+    (machine.volume / "go.new").write_text(code)
+    (machine.volume / "go.new").rename(machine.volume / "go")
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    machine = Machine(tmp_path)
+    if machine._sandbox.name != "bubblewrap":
+        pytest.skip("only bubblewrap's containers can be begun before their turn")
+    return machine
+
+
+def test_what_was_begun_goes_on_when_its_turn_comes(machine: Machine) -> None:
+    with machine:
+        machine.create(held("goes-on"))
+        machine.wait_for_file(machine.volume / "up-goes-on")
+        wait_for_workers("goes-on", 1)
+        assert phases(machine.get("goes-on")) == {"goes-on": "Running", "process": "Running"}
+        assert not (machine.volume / "recipe").exists()
+        end(machine, "0")
+        found = machine.wait("goes-on")
+        log = machine.log("goes-on")
+
+    assert set(phases(found).values()) == {"Succeeded"}
+    assert (machine.volume / "recipe/data.txt").read_text() == "data\n"
+    assert any('"event": "published"' in line for line in log)
+
+
+def test_where_its_turn_does_not_come_nothing_is_done_and_no_process_is_left(machine: Machine) -> None:
+    with machine:
+        machine.create(held("fails"))
+        machine.wait_for_file(machine.volume / "up-fails")
+        wait_for_workers("fails", 1)
+    assert workers("fails") == [], "an engine that stops leaves none"
+    with machine:
+        wait_for_workers("fails", 1)  # the next engine begins it anew
+        end(machine, "1")
+        found = machine.wait("fails")
+        wait_for_workers("fails", 0)
+
+    assert phases(found) == {"fails": "Failed", "process": "Failed", "publish": "Omitted"}
+    assert not (machine.volume / "recipe").exists()
