@@ -7,10 +7,9 @@ the Argo manifest. Named tuples, because the worker's start-up time counts.
 
 from __future__ import annotations
 
-import json
-from json.encoder import encode_basestring as quoted
-
+from ogdc_shared import fast_json as json
 from ogdc_shared.errors import UnsupportedError
+from ogdc_shared.fast_json import encode_basestring as quoted
 from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
 from ogdc_shared.layout import PROCESS
 

@@ -8,8 +8,7 @@ its form.
 
 from __future__ import annotations
 
-import json
-
+from ogdc_shared import fast_json as json
 from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
 from contextlib import suppress
 from functools import partial
 
 from ogdc_shared.errors import CommandFailedError, InvalidRecipeError
+from ogdc_shared.fast_signal import signal
 from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
 from ogdc_shared.removal import empty, remove
 from ogdc_shared.trees import flush

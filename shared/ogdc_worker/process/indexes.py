@@ -10,7 +10,6 @@ Source: the pages "VRT", "GTI" and "OGR VRT" of GDAL's documentation (relativeTo
 from __future__ import annotations
 
 import os
-import re
 import stat
 
 from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
@@ -39,7 +38,7 @@ _SOURCE = (
     rb"<(SourceFilename|SourceDataset|SrcDataSource|IndexDataset)\b([^>]*)>([^<]+)</\1>"
     rb"|<MDI key=\"[XY]_DATASET\"()()>([^<]+)</MDI>"
 )
-"""This and the others are compiled when they are used: most tasks that come here have texts alone."""
+"""This and the others wait until they are used, and so does `re`: most that is looked at are texts alone."""
 _RELATIVE = rb"""relativeToVRT\s*=\s*["']?1"""
 _ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&apos;", "'"), ("&amp;", "&"))
 _ARCHIVE = r"^(?:/vsi(?:zip|tar|gzip|sparse|cached)/)+\{?(.+?\.(?:zip|kmz|tar|tgz|tar\.gz|gz))(?=[/}]|$).*"
@@ -143,6 +142,8 @@ def _references(name: str, view: _View) -> Iterator[Reference]:
 
 
 def _of_xml(content: bytes, name: str, view: _View) -> Iterator[Reference]:
+    import re
+
     for match in re.finditer(_SOURCE, content):
         path = _local(_text(match[3] or match[6] or b""))
         if path is None:
@@ -172,6 +173,8 @@ def _of_list(content: bytes, view: _View) -> Iterator[Reference]:
 
 def _absolute_paths(content: bytes, paths: ProcessPaths) -> Iterator[str]:
     """Find what looks like a path of a command's directories, in a file of any form."""
+    import re
+
     either = b"|".join(re.escape(os.fsencode(path)) for path in (paths.input_dir, paths.output_dir))
     for match in re.finditer(rb"(?:%b)/[^\x00-\x1f\"'<>|]+" % either, content.replace(b"\\/", b"/")):
         text = match[0].decode(errors="replace").rstrip()
@@ -180,6 +183,8 @@ def _absolute_paths(content: bytes, paths: ProcessPaths) -> Iterator[str]:
 
 def _local(source: str) -> str | None:
     """The file that a source is in; None where it is on a server, in memory, or not to be found."""
+    import re
+
     if match := re.match(_ARCHIVE, source):
         return match[1]
     if source.startswith("/vsi") or "://" in source:

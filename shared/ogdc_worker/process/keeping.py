@@ -7,10 +7,10 @@ that looks for what is known, moves it into the store (see `harvest`). Whatever 
 
 from __future__ import annotations
 
-import json
 import os
 from contextlib import suppress
 
+from ogdc_shared import fast_json as json
 from ogdc_shared import layout
 from ogdc_shared.errors import PublishError
 from ogdc_shared.fast_typing import TYPE_CHECKING

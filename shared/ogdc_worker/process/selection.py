@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 
+from ogdc_shared import fast_json as json
 from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
 from ogdc_shared.items import DATASET_DIRECTORIES, Wanted, group
 from ogdc_shared.walking import is_directory

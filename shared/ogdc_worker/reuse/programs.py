@@ -9,7 +9,6 @@ in directories of the user's own, and the programs that the commands name.
 from __future__ import annotations
 
 import os
-import re
 import sys
 from contextlib import suppress
 
@@ -25,7 +24,8 @@ _VARIABLES = frozenset({"PATH", "LANG", "TZ", "OMP_NUM_THREADS"})
 _FAMILIES = ("LC_", "GDAL", "PROJ", "OGR", "CPL", "PYTHON", "R", "PERL", "JAVA", "CONDA", "LD")
 """Names of variables, and what such names begin with, that say which programs are found, and how they go
 about it."""
-_WORD = re.compile(r"[\w.+/@-]+")
+_IN_WORDS = "_.+/@-"
+"""Beside letters and digits."""
 _SYSTEM = ("/usr/bin", "/bin", "/usr/sbin", "/sbin")
 _LIBRARIES = (
     *("/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/lib/python3/dist-packages", "/usr/share/gdal"),
@@ -68,7 +68,7 @@ class Programs:
 
     def named_digest(self, command: str) -> str:
         """The digest of what stands for the programs, and files by whole paths, that a command names."""
-        words = sorted(set(_WORD.findall(command)))
+        words = sorted(set("".join(c if c.isalnum() or c in _IN_WORDS else " " for c in command).split()))
         return _digest([line for word in words for line in _named(word, self._path)])
 
     def own_digest(self) -> str:

@@ -14,11 +14,11 @@ is found to be so.
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 from contextlib import suppress
 
+from ogdc_shared import fast_json as json
 from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
 from ogdc_shared.removal import remove
 from ogdc_shared.walking import is_directory, walk

@@ -31,18 +31,29 @@ HEAVY = {
         "typing",
         "urllib",
     ),
-    *("urllib3", "yaml", "zipfile"),
+    *("enum", "json", "re", "signal", "urllib3", "yaml", "zipfile"),
 }
 
 
 def imported_by(module: str) -> set[str]:
     """Modules that importing `module` adds to those of a bare interpreter."""
-    code = f"import sys; before = set(sys.modules); import {module}; print(*set(sys.modules) - before)"
-    return set(subprocess.check_output([sys.executable, "-c", code], text=True).split())
+    code = f"""
+import sys
+sys.path += {sys.path!r}
+before = set(sys.modules)
+import {module}
+print(*set(sys.modules) - before)
+"""
+    bare = [sys.executable, "-I", "-S", "-c", code]
+    return set(subprocess.check_output(bare, text=True).split())
 
 
 @pytest.mark.parametrize(
-    "module", ["ogdc_worker.__main__", "ogdc_worker.process.partition", "ogdc_worker.process.keeping"]
+    "module",
+    [
+        *("ogdc_worker.__main__", "ogdc_worker.process.partition", "ogdc_worker.process.keeping"),
+        *("ogdc_worker.process.per_file", "ogdc_worker.process.volumes", "ogdc_worker.process.indexes"),
+    ],
 )
 def test_starting_a_task_imports_nothing_heavy(module: str) -> None:
     assert not imported_by(module) & HEAVY
