@@ -55,7 +55,7 @@ def left_out(name: str) -> Iterator[None]:
     meanwhile.
 
     Args:
-        name: Of a module in no package.
+        name: The module's, with its package's.
     """
     if name in sys.modules:
         yield
