@@ -23,7 +23,7 @@ check: ## Formatter, linter, types and the order of imports, as CI runs them
 	.venv/bin/python scripts/figures
 
 # Most tests wait more than they compute, so there may be more workers than cores. The tests of a file share one, and
-# the files go in their order: those that take longest, of integration, come first.
+# the files go in their order: those that take longest come first (tests/conftest.py).
 WORKERS ?= 4
 PYTEST = .venv/bin/pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder
 # Once, and kept as bytecode: each worker would rewrite the assertions of all tests for itself, for ten seconds.
@@ -31,8 +31,7 @@ REWRITE = test -d tests/__pycache__ || .venv/bin/pytest --collect-only --quiet >
 export PYTHONDONTWRITEBYTECODE :=
 
 unit: ## The tests, WORKERS at a time
-	@scripts/bootstrap browser
-	@scripts/gmn
+	@scripts/bootstrap tests
 	@$(REWRITE)
 	$(PYTEST)
 

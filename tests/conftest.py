@@ -26,6 +26,7 @@ settings.register_profile("explore", _PATIENT, max_examples=1000)
 settings.load_profile("same")
 
 
+_UNIT = Path(__file__).parent / "unit"
 _SIGNALS = {
     signal.SIGINT: signal.default_int_handler,
     signal.SIGHUP: signal.SIG_DFL,
@@ -45,6 +46,12 @@ def pytest_collection_finish() -> None:
     """Look for garbage from here on, and only among what tests make."""
     gc.freeze()
     gc.enable()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put files of unit tests that take long first, so that the last of all keep no worker waiting."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: _UNIT in item.path.parents and 1 + (item.path not in slow))
 
 
 @pytest.fixture(autouse=True)
