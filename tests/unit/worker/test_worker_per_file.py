@@ -11,7 +11,7 @@ import pytest
 from ogdc_shared.errors import CommandFailedError, PublishError
 from ogdc_shared.plan import InputFile
 from ogdc_worker.missing_items import add_up_missing
-from support.crashes import crashes, killed
+from support.crashes import crashes
 from support.partition import PartitionTask, recipe_files
 from support.trees import plant, tree
 
@@ -234,7 +234,7 @@ def test_a_kill_at_any_moment_loses_nothing_that_is_carried_along_and_no_account
         plant(task.directory / "recipe", {file.source: b"" for file in files})
 
     for _ in crashes(again, task.run):
-        assert not killed(task.run)
+        task.run()
         assert tree(task.outputs) == {"a.tif": b"x\n", "c.log": b""}
         account = add_up_missing([str(task.workspace)], "50%")
         assert (account.items, [one.item for one in account.missing]) == (2, ["b.txt"])
@@ -356,7 +356,7 @@ def test_a_kill_at_any_moment_repeats_no_finished_file_and_loses_none(
     for _ in crashes(lambda: prepare(task, *commands, files=files), task.run):
         moments += 1
         recorded, before = task.finished(), trace()
-        assert not killed(task.run)
+        task.run()
         assert tree(task.outputs) == undisturbed
         for number in (1, 2):
             before_it = f"hand on {number - 1}" if number > 1 else "place"

@@ -18,7 +18,7 @@ from ogdc_shared.errors import (
     UnusableInputError,
 )
 from ogdc_shared.plan import InputFile
-from support.crashes import crashes, killed
+from support.crashes import crashes
 from support.partition import PartitionTask, recipe_files
 from support.trees import plant, tree
 
@@ -230,7 +230,7 @@ def test_a_kill_at_any_moment_repeats_no_finished_command_and_loses_no_file(task
     for _ in crashes(lambda: task.prepare(*commands, files=recipe_files("a.txt", "sub/b.txt")), task.run):
         moments += 1
         finished, before = task.finished(), trace()
-        assert not killed(task.run)
+        task.run()
         assert tree(task.outputs) == undisturbed
         for number in "123":
             repeated = trace()[number] - before[number]

@@ -23,7 +23,7 @@ from ogdc_worker.publish.publication import Publication
 from ogdc_worker.publish.result import publish
 from ogdc_worker.report import Reporter
 from ogdc_worker.warning_files import leave_warnings
-from support.crashes import crashes, killed
+from support.crashes import crashes
 from support.trees import dig, plant, tree
 from support.users import as_ordinary_user
 
@@ -252,7 +252,7 @@ def test_a_kill_at_any_moment_does_no_harm(volume: Path, publication: Publicatio
         moments += 1
         if overwrite or (volume / "seal-tags").exists():
             assert tree(volume / "seal-tags") in (old, complete)
-        assert not killed(lambda: publish(wanted, Reporter()))
+        publish(wanted, Reporter())
         assert tree(volume / "seal-tags") == complete
         assert private_files(volume) == ["published/seal-tags.json", "published/seal-tags.json.lock"]
     assert moments > 20
@@ -317,7 +317,7 @@ def test_a_kill_among_stages_does_no_harm(volume: Path, staged: Publication) -> 
 
     for _ in crashes(prepare, lambda: publish(staged, Reporter())):
         assert not (volume / "seal-tags").exists() or tree(volume / "seal-tags") == THREE_STAGES
-        assert not killed(lambda: publish(staged, Reporter()))
+        publish(staged, Reporter())
         assert tree(volume / "seal-tags") == THREE_STAGES
 
 
