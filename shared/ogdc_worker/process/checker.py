@@ -141,7 +141,16 @@ def _child(tasks: int, answers: int) -> NoReturn:
 
 def _load(answers: int) -> Gdal | None:
     """Load the library, and all that looking takes; None where there is none."""
-    from ogdc_worker.process import check_archive, check_file, gdal, thumbnails  # noqa: F401
+    from ogdc_worker.process import (  # noqa: F401
+        check_archive,
+        check_file,
+        extent,
+        gdal,
+        gdal_crs,
+        gdal_pictures,
+        places,
+        thumbnails,
+    )
 
     library = gdal.find_library()
     if library is None:
@@ -149,6 +158,7 @@ def _load(answers: int) -> Gdal | None:
         return None
     loaded = gdal.Gdal(library)
     _answer(answers, VERSION, loaded.version())
+    loaded.open_crs_database()
     return loaded
 
 

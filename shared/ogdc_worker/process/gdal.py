@@ -32,7 +32,7 @@ _FORMATS = {
 _POINTERS = (
     *("GDALOpenEx", "GDALGetRasterBand", "GDALDatasetGetLayer", "OGR_L_GetNextFeature"),
     *("OGR_L_GetSpatialRef", "OGR_F_GetGeometryRef", "GDALGetDriverByName", "GDALGetMetadata"),
-    *("GDALGetDatasetDriver", "GDALGetSpatialRef"),
+    *("GDALGetDatasetDriver", "GDALGetSpatialRef", "OSRNewSpatialReference"),
 )
 _TEXTS = (
     *("GDALVersionInfo", "GDALGetProjectionRef", "GDALGetGCPProjection", "CPLGetLastErrorMsg"),
@@ -80,6 +80,12 @@ class Gdal:
         self._c.GDALGetRasterNoDataValue.restype = ctypes.c_double
         self._c.OGR_L_GetFeatureCount.restype = ctypes.c_longlong
         self._c.GDALAllRegister()
+
+    def open_crs_database(self) -> None:
+        """Open the database of coordinate reference systems, as the first file that has one would do."""
+        crs = ctypes.c_void_p(self._c.OSRNewSpatialReference(b""))
+        self._c.OSRImportFromEPSG(crs, 4326)
+        self._c.OSRDestroySpatialReference(crs)
 
     def version(self) -> str:
         """Such as 3.6.2."""
