@@ -121,6 +121,8 @@ def _send(client: ApiClient, wanted: Wanted, *, as_json: bool) -> None:
     if package is None:
         say("Nothing was sent.", err=True)
         raise typer.Exit(1)
+    if package.exposure:
+        say(one_line(package.exposure), err=True)
     page = landing_page(url, package.metadata_id)
     if as_json:
         identifiers = {"identifier": package.metadata_id, "series": package.series, "url": page}

@@ -43,6 +43,18 @@ class Package(NamedTuple):
     """The URL of that node; a DOI of a test node, or of another repository, is none of this one's."""
     is_old: bool = False
     """Whether it is a version that an earlier run has published, since when nothing has changed."""
+    is_shown: bool = False
+    """Of such a version: whether everybody may read it at the node."""
+
+    @property
+    def exposure(self) -> str | None:
+        """What to say where the node shows what the recipe would not; None: it does not."""
+        if not self.is_shown or self.is_public:
+            return None
+        return (
+            f"{self.metadata_id} is public at the node, and stays so, though the recipe says "
+            "`access: private`. Its operators can make it private."
+        )
 
     @property
     def metadata_id(self) -> str:

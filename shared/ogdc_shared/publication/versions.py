@@ -197,7 +197,7 @@ def _unchanged(draft: Draft, directory: Path, version: Version, node: Node) -> P
         Member(version.metadata, METADATA, "", "", EML, len(there), digest(there)),
         Member(version.resource_map, MAP, "", "", RESOURCE_MAP, 0, ""),
     )
-    return package._replace(members=(*old, *described), is_old=True)
+    return package._replace(members=(*old, *described), is_old=True, is_shown=version.is_public)
 
 
 def _is_made_alike(crate: Path, version: Version, node: Node) -> bool:

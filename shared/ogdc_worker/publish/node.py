@@ -135,6 +135,8 @@ def send_to_node(publication: Publication, reporter: Reporter) -> None:
             f"The result is published on the workflow volume, and not yet at {publication.node} ({state}): "
             f"{exc} Once that is mended, `ogdc-runner retry {publication.run}` goes on from here."
         ) from exc
+    if package.exposure:
+        reporter.warn("public_at_node", package.exposure)
     page = landing_page(str(publication.node), package.metadata_id)
     published = PublishedPackage(package.metadata_id, package.series, page)
     write_durably(publication.package_path, published.to_json().encode())

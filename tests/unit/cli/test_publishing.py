@@ -619,6 +619,7 @@ def test_what_curators_made_public_is_not_withdrawn(node: PublishingNode, tmp_pa
     sent = len(node.sent())
     same = published(rerun(tmp_path, "second", {}, meta=private), node, tmp_path / "two", overwrite=True)
     assert (same.is_old, same.metadata_id) == (True, first.metadata_id)
+    assert "is public at the node, and stays so" in (same.exposure or "")
     client = rerun(tmp_path, "third", {"b.tif": b"another"}, meta=private)
     with pytest.raises(ConflictError, match=r"is public, and the recipe says `access: private`"):
         published(client, node, tmp_path / "three", overwrite=True)
@@ -633,7 +634,8 @@ def test_a_file_that_somebody_made_private_is_not_published_by_a_new_version(
     described = node.objects[first.members[0].pid].described
     described.remove(described.find("accessPolicy") or described)
     sent = len(node.sent())
-    assert published(rerun(tmp_path, "second", {}), node, tmp_path / "two", overwrite=True).is_old
+    same = published(rerun(tmp_path, "second", {}), node, tmp_path / "two", overwrite=True)
+    assert (same.is_old, same.exposure) == (True, None)
     client = rerun(tmp_path, "third", {"b.tif": b"another"})
     with pytest.raises(ConflictError, match=r"b\.tif .* was made private .* would be public"):
         published(client, node, tmp_path / "three", overwrite=True)
