@@ -16,9 +16,10 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 from ogdc_local.sandbox.base import MAX_PROCESSES, Container, Exit, Mount, RunningTask, open_pidfd
 from ogdc_local.sandbox.cgroups import Cgroups, Group
@@ -29,15 +30,18 @@ from ogdc_shared.layout import COMMAND_VARIABLE, GATE, IMAGE
 from ogdc_shared.servers.proxies import PROXY_VARIABLES
 
 _ROOT_DIRECTORIES = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
-_ETC = (
-    *("alternatives", "ca-certificates", "fonts", "group", "host.conf", "hosts", "ld.so.cache", "localtime"),
-    *("nsswitch.conf", "passwd", "pki", "protocols", "resolv.conf", "services", "ssl"),
+_ETC = ("alternatives", "ca-certificates", "fonts", "pki", "ssl")
+"""Directories that commands look into. For each mount bubblewrap reads the table of all of the machine's."""
+_ETC_FILES = (
+    *("group", "host.conf", "hosts", "ld.so.cache", "localtime", "nsswitch.conf", "passwd", "protocols"),
+    *("resolv.conf", "services"),
 )
-"""What commands look at. Each costs every task a tenth of a millisecond."""
+"""Files that they look into; each task has them as they are when it starts."""
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _PASSED_ON = (*PROXY_VARIABLES, *_CERTIFICATES, "TZ")
 _CERTIFICATE_PLACES = ("/usr", "/etc/ssl", "/etc/pki", "/etc/ca-certificates")
 _SYSTEM_ONLY = Programs()
+_NO_FILES: Mapping[int, str] = MappingProxyType({})
 _SHARED_MEMORY = 64 * 2**20
 """Bytes of /dev/shm, which is memory that belongs to no process: as much as a container of a cluster has."""
 _KEPT_CAPABILITIES = ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP")
@@ -88,17 +92,18 @@ class Bubblewrap:
         group = self._group(container)
         status, status_writer = os.pipe()
         calls = open_filter(self._filter)
-        command = self.command(container, status_fd=status_writer, calls_fd=calls)
         gate = () if container.gate is None else (container.gate,)
         try:
-            process = subprocess.Popen(
-                command if group is None else group.entering(command),
-                stdin=subprocess.DEVNULL if mark is None else mark,
-                stdout=log,
-                stderr=log,
-                pass_fds=(status_writer, calls, *gate),
-                env={},
-            )
+            with _open_files() as files:
+                command = self.command(container, status_fd=status_writer, calls_fd=calls, files=files)
+                process = subprocess.Popen(
+                    command if group is None else group.entering(command),
+                    stdin=subprocess.DEVNULL if mark is None else mark,
+                    stdout=log,
+                    stderr=log,
+                    pass_fds=(status_writer, calls, *gate, *files),
+                    env={},
+                )
         except BaseException:
             os.close(status)
             raise
@@ -122,13 +127,21 @@ class Bubblewrap:
         if self._cgroups is not None:
             self._cgroups.clear()
 
-    def command(self, container: Container, *, status_fd: int, calls_fd: int | None = None) -> list[str]:
+    def command(
+        self,
+        container: Container,
+        *,
+        status_fd: int,
+        calls_fd: int | None = None,
+        files: Mapping[int, str] = _NO_FILES,
+    ) -> list[str]:
         """The whole command line of a task.
 
         Args:
             container: The task.
             status_fd: Where bubblewrap tells how it goes.
             calls_fd: Where it reads which system calls are refused; None: nowhere.
+            files: Descriptors of files that it copies, and where to.
         """
         env = {"PATH": self._path, "HOME": "/tmp", "LANG": "C.UTF-8"} | self._environ | dict(container.env)  # noqa: S108
         if container.gate is not None:
@@ -138,6 +151,7 @@ class Bubblewrap:
         inside = worker_command(tuple(arguments)) if command == WORKER else container.argv
         return [
             *self._beginning,
+            *(word for fd, path in files.items() for word in ("--perms", "0644", "--file", str(fd), path)),
             *(() if container.network else ("--unshare-net",)),
             *(() if calls_fd is None or not self._filter else ("--seccomp", str(calls_fd))),
             *_mounts(container.mounts),
@@ -289,6 +303,20 @@ def _machine() -> Iterator[str]:
     yield from ("--proc", "/proc", "--dev", "/dev")
     yield from ("--perms", "1777", "--size", str(_SHARED_MEMORY), "--tmpfs", "/dev/shm")  # noqa: S108
     yield from ("--dir", "/run", "--perms", "0755", "--dir", "/var", "--symlink", "../tmp", "/var/tmp")  # noqa: S108
+
+
+@contextmanager
+def _open_files() -> Iterator[dict[int, str]]:
+    """Open the files that a task finds in /etc, those of them that there are, while the block lasts."""
+    opened: dict[int, str] = {}
+    try:
+        for path in (f"/etc/{name}" for name in _ETC_FILES):
+            with suppress(FileNotFoundError, PermissionError):
+                opened[os.open(path, os.O_RDONLY | os.O_CLOEXEC)] = path
+        yield opened
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
 
 
 def _python() -> Iterator[str]:

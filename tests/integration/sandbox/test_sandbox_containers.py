@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -75,9 +76,20 @@ def test_a_task_sees_its_mounts_and_nothing_of_its_user(sandbox: Sandbox, tmp_pa
 
 def test_what_is_read_only_cannot_be_written(sandbox: Sandbox, tmp_path: Path) -> None:
     script = f"for d in /usr /etc /in {sys.base_prefix}; do touch $d/x && echo written; done; true"
+    script += "; for f in /etc/passwd /etc/hosts; do echo x >> $f && echo written; done"
+    script += "; chmod 666 /etc/hosts && echo written"
     (tmp_path / "in").mkdir(mode=0o777)
     _, output = run(sandbox, tmp_path / "log", script, Mount(tmp_path / "in", "/in", writable=False))
     assert "written" not in output
+
+
+def test_a_task_finds_in_etc_what_is_there(sandbox: Sandbox, tmp_path: Path) -> None:
+    names = [name for name in ("passwd", "hosts", "resolv.conf", "localtime") if Path("/etc", name).exists()]
+    script = f"cd /etc && sha256sum {' '.join(names)} && ls -d /etc/ssl && cat /etc/shadow"
+    _, output = run(sandbox, tmp_path / "log", script)
+    here = [f"{sha256(Path('/etc', name).read_bytes()).hexdigest()}  {name}" for name in names]
+    assert output.splitlines()[:-1] == [*here, "/etc/ssl"]
+    assert "No such file" in output.splitlines()[-1]
 
 
 def test_sigterm_reaches_the_command(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -189,6 +201,7 @@ def mentions(process: Path, directory: Path) -> bool:
 
 _AS_USER = """
 import os, sys
+from hashlib import sha256
 from pathlib import Path
 sys.path[:0] = sys.argv[1].split(":")
 from ogdc_local.sandbox import Container, Mount
