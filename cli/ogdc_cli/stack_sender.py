@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from http.client import HTTPConnection, HTTPException, HTTPResponse
+from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteRead
 from urllib.parse import urlsplit
 
 from ogdc_cli.sender import Headers, NoAnswerError
@@ -44,6 +44,8 @@ class StackResponse:
         while True:
             with _named():
                 piece = self._response.read1(_PIECE)
+                if not piece and self._response.length:  # which `read1`, unlike `read`, takes for the end
+                    raise IncompleteRead(b"", self._response.length)
             if not piece:
                 return
             yield piece

@@ -42,6 +42,11 @@ def test_refusals_silence_and_answers_that_break_off_are_named(tmp_path: Path) -
         with pytest.raises(ApiError, match=r"does not answer: IncompleteRead\(5 bytes read"):
             asking.version()
         assert asking.version() == "1"
+        server.routes["/runs/a/outputs/b.tif"] = lambda _: Answer(body=b"data" * 100)
+        server.drop(after=5)
+        with pytest.raises(ApiError, match="does not answer: IncompleteRead"):
+            asking.download_file("a", "b.tif", tmp_path / "b.tif")
+        assert not (tmp_path / "b.tif").exists()
     with pytest.raises(ApiError, match="does not answer: Connection refused") as silent:
         asking.version()
 
