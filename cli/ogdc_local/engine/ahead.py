@@ -146,7 +146,9 @@ class Ahead:
             self._go_on(held, held.pod)
         elif self._held.get(held.flow.uid) is not held:
             self._drop(held)
-        elif held.prepared is not None:
+        elif held.prepared is None:
+            del self._held[held.flow.uid]  # so that its turn finds nothing that was begun, and tells
+        else:
             self._start(held, held.prepared)
 
     def _go_on(self, held: Held, pod: RunningPod) -> None:

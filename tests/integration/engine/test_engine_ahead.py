@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from support.engine import PATIENCE, Machine, mount, phases, shell, task, workflow
+from support.engine import PATIENCE, Machine, file_artifact, mount, phases, shell, task, workflow
 
 _WAIT = (
     "mkdir -p /mnt/workflow/.ogdc/runs/{run}/0/output_dir && cd /mnt/workflow && "
@@ -100,3 +100,24 @@ def test_where_its_turn_does_not_come_nothing_is_done_and_no_process_is_left(mac
 
     assert phases(found) == {"fails": "Failed", "process": "Failed", "publish": "Omitted"}
     assert not (machine.volume / "recipe").exists()
+
+
+def test_what_cannot_be_begun_before_its_turn_begins_then(
+    machine: Machine, caplog: pytest.LogCaptureFixture
+) -> None:
+    late = held("late")
+    late["spec"]["templates"][2]["inputs"] = {
+        "artifacts": [file_artifact("plan", path="/ogdc/plan.json", key="plan.json")]
+    }
+    with caplog.at_level("INFO", "ogdc_local.engine.ahead"), machine:
+        machine.create(late)
+        machine.wait_for_file(machine.volume / "up-late")
+        deadline = time.monotonic() + PATIENCE
+        while "cannot be begun before its turn" not in caplog.text:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        machine.artifacts.put("plan.json", b"{}")
+        end(machine, "0")
+        found = machine.wait("late")
+
+    assert set(phases(found).values()) == {"Succeeded"}
