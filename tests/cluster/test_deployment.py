@@ -36,11 +36,16 @@ def test_a_recipe_runs_to_its_end_by_events_alone(installed, s3):
         assert {"islands_simple.gpkg", "areas.csv"} <= set(outputs.namelist())
 
 
-def test_partitions_are_brought_together(installed):
+def test_partitions_are_brought_together_and_taken_when_nothing_has_changed(installed):
     run = installed.ended(installed.start("lakes-in-parallel"))
+    again = installed.ended(installed.start("lakes-in-parallel", fresh=False))
 
-    assert (run["status"], run["message"]) == ("Succeeded", None)
-    assert run["partition_counts"] == {"Succeeded": 3}
+    assert (run["status"], run["message"], run["partition_counts"]) == ("Succeeded", None, {"Succeeded": 3})
+    assert (again["status"], again["message"], again["partition_counts"]) == (
+        "Succeeded",
+        None,
+        {"Reused": 3},
+    )
 
 
 def test_status_tells_of_an_end_as_soon_as_argo_does(installed, measured):

@@ -33,12 +33,14 @@ class Installed(NamedTuple):
     status: Host
     broker: Host
 
-    def start(self, example: str) -> str:
-        """Submit a recipe of docs/examples, and return the run's name."""
+    def start(self, example: str, *, fresh: bool = True) -> str:
+        """Submit a recipe of docs/examples, and return the run's name.
+
+        `fresh` runs all of it; without, what an earlier suite left is taken.
+        """
         bundle = pack(ROOT / "docs" / "examples" / example)
-        answer = self.submit.call(
-            "POST", "/submit?overwrite=true", bundle, {"Content-Type": "application/gzip"}
-        )
+        path = f"/submit?overwrite=true&fresh={str(fresh).lower()}"
+        answer = self.submit.call("POST", path, bundle, {"Content-Type": "application/gzip"})
         return str(answer["recipe_workflow_name"])
 
     def ended(self, name: str) -> dict[str, Any]:
