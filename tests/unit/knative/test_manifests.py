@@ -161,7 +161,7 @@ class TestPrivileges:
     @pytest.mark.parametrize(
         ("account", "allowed"),
         [
-            ("ogdc-submit", {"workflows": "create get patch update", "pods": "delete"}),
+            ("ogdc-submit", {"workflows": "create delete get patch update", "pods": "delete"}),
             ("ogdc-upload", {"workflows": "create get"}),
             ("ogdc-status", {"workflows": "get list watch", "pods": "get list watch", "pods/log": "get"}),
             ("ogdc-workflow-watcher", {"workflows": "get list watch"}),
