@@ -166,10 +166,11 @@ def _publish_directory(publication: Publication, reporter: Reporter) -> None:
     os.makedirs(os.path.dirname(receipt), exist_ok=True)
     lock = open_locked(f"{receipt}.lock")
     try:
-        if _publisher(receipt) != publication.run:
+        is_again = _publisher(receipt) == publication.run
+        if not is_again:
             _assemble(publication, reporter)
             write_durably(receipt, _receipt(publication, reporter.warnings))
-        _show(publication, _read_receipt(receipt).get("inode"))
+        _show(publication, _read_receipt(receipt).get("inode"), is_again=is_again)
     finally:
         os.close(lock)
 
@@ -211,13 +212,18 @@ def _check_linked(publication: Publication, staging: str | None = None) -> None:
         check_linked(linked, lambda _, name: f"{staging}/{name}", moved=True)
 
 
-def _show(publication: Publication, inode: object) -> None:
-    """Put the staging directory in its place, unless that has been done: then it is there by its inode."""
+def _show(publication: Publication, inode: object, *, is_again: bool) -> None:
+    """Put the staging directory in its place, unless that has been done: then it is there by its inode.
+
+    Where an earlier try had put it together (`is_again`), what it shares may have been changed since.
+    """
     staging = _at(publication, layout.staging(publication.run))
     target = _at(publication, publication.recipe_id)
     is_shown = is_directory(target) and os.lstat(target).st_ino == inode
     if is_directory(staging) and not is_shown:
         _check_target(publication)
+        if is_again:
+            _check_linked(publication, staging)
         if not (os.path.lexists(target) and exchange(staging, target)):
             _move_aside(publication)
             os.rename(staging, target)

@@ -31,7 +31,7 @@ def note_linked(workspaces: str, number: int, linked: Sequence[LinkedFile]) -> N
     """
     if linked:
         with open(f"{workspaces}/{layout.LINKED}", "a", encoding="ascii") as file:
-            file.write(json.dumps([number, linked]) + "\n")
+            file.write(f"\n{json.dumps([number, linked])}\n")  # a line that broke off takes none with it
 
 
 def read_linked(workspaces: str) -> dict[int, list[LinkedFile]]:

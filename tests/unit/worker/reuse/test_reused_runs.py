@@ -13,6 +13,8 @@ from ogdc_shared.errors import CommandFailedError, PublishError
 from ogdc_shared.trees import move_children
 from ogdc_worker.publish import result
 from ogdc_worker.reuse import taking
+from ogdc_worker.reuse.linked import note_linked, read_linked
+from ogdc_worker.reuse.store import LinkedFile
 from support.crashes import crashes
 from support.effort import THOROUGH
 from support.reused_runs import Ended, ReusedRuns
@@ -202,7 +204,7 @@ class TestChanged:
         assert times(runs) == 2
 
 
-def _fill_disk(*_: object) -> None:
+def _fill_disk(*_: object, **__: object) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
@@ -274,6 +276,26 @@ class TestEdits:
                 with pytest.raises(PublishError, match=r"'a\.txt'"):
                     runs.publish(name, 2, left=left, taken=taken)
         assert runs.run(counted(), partitions=TWO).result == first.result
+
+    def test_publishes_nothing_that_was_edited_after_it_was_put_together(
+        self, runs: ReusedRuns, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        runs.run(counted(), partitions=TWO)
+        name = runs.begin(counted(), partitions=TWO)
+        left, taken = runs.take(name)
+        with monkeypatch.context() as patched:
+            patched.setattr(result, "_show", _fill_disk)
+            with pytest.raises(OSError, match="No space left"):
+                runs.publish(name, 2, left=left, taken=taken)
+        (runs.volume / "lakes" / "a.txt").write_text("edited\n")
+        with pytest.raises(PublishError, match=r"'a\.txt'"):
+            runs.publish(name, 2, left=left, taken=taken)
+
+    def test_a_note_that_broke_off_takes_no_other_with_it(self, tmp_path: Path) -> None:
+        (tmp_path / "linked.json").write_text('[0, [["a.txt", 1')
+        file = LinkedFile("b.txt", 1, "5c" * 32, 0, 0)
+        note_linked(str(tmp_path), 1, [file])
+        assert read_linked(str(tmp_path)) == {1: [file]}
 
     def test_keeps_what_a_command_left_from_the_next_that_edits_it_in_place(self, runs: ReusedRuns) -> None:
         in_place = 'for f in "$INPUT_DIR"/*; do echo edited >> "$f"; cp "$f" "$OUTPUT_DIR"; done'
