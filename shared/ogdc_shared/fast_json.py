@@ -42,7 +42,7 @@ def loads(text: str | bytes) -> Any:
     try:
         document = (text if isinstance(text, str) else text.decode()).strip(_BLANK)
         value, end = _scan(document, 0)
-    except (StopIteration, UnicodeDecodeError, SystemError):
+    except (StopIteration, ValueError, SystemError):
         return _by_json(text)  # the last: before 3.12, C finds no error to raise until `json` is imported
     return value if end == len(document) else _by_json(text)
 

@@ -18,6 +18,7 @@ TEXTS: list[str | bytes] = [
     *(
         '"\\ud83d\\ude00"',
         "[1]".encode("utf-16"),
+        '{"a": 1}'.encode("utf-16-le"),
         "[1]".encode("utf-32-le"),
         b'"\xed\xa0\x80"',
         b"\xef\xbb\xbf[]",
@@ -25,7 +26,7 @@ TEXTS: list[str | bytes] = [
 ]
 WRONG: list[str | bytes] = [
     *("", "  ", "[1", "[1,]", '{"a"}', "{'a': 1}", "1 2", "[] x", "nul", "01", '"a\nb"', '"\\x"'),
-    *("\ufeff1", "\x0c1", "\u00a01", b"", b"\xff\xfe\xfd", b'"\xff"'),
+    *('\n {"a" 1}', "\ufeff1", "\x0c1", "\u00a01", b"", b"\xff\xfe\xfd", b'"\xff"'),
 ]
 
 
