@@ -23,6 +23,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from ogdc_local.engine import Engine
+from ogdc_local.engine.fetching import no_secret
 from ogdc_local.sandbox import Sandbox, probe
 from ogdc_shared.storage.directory import DirectoryStore
 from support.workflows import workflow_object
@@ -103,8 +104,10 @@ class Machine:
         slots: int = 2,
         claims: Mapping[str, Path] | None = None,
         sandbox: Sandbox | None = None,
+        secret: Callable[[str], Mapping[str, str]] = no_secret,
     ) -> None:
         self.root = root
+        self._secret = secret
         self.artifacts = DirectoryStore(root / "artifacts")
         self.volume = root / "volume"
         self._events_url = events_url
@@ -123,6 +126,7 @@ class Machine:
             namespace=NAMESPACE,
             slots=self._slots,
             sandbox=self._sandbox,
+            secret=self._secret,
         )
         self.engine.start()
         return self

@@ -94,7 +94,7 @@ class Ahead:
         if flow.uid in self._held or not self._sandbox.has_gates:
             return
         attempt = flow.comes_last()
-        if attempt is not None and attempt.template.argv[: len(_PUBLISH)] == _PUBLISH:
+        if attempt is not None and _may_begin(flow, attempt):
             held = self._held[flow.uid] = Held(flow, attempt)
             self._helpers.run(self._prepare, held)
 
@@ -193,6 +193,12 @@ class Ahead:
             _await_end(held.task)
         prepared.output.finish()
         self._pods.give_back(held.flow.program, held.attempt)
+
+
+def _may_begin(flow: Flow, attempt: Attempt) -> bool:
+    """Whether it is `publish`, and shown no secret: a token may be renewed while the commands run."""
+    is_publish = attempt.template.argv[: len(_PUBLISH)] == _PUBLISH
+    return is_publish and not any(mount.volume in flow.program.secrets for mount in attempt.template.mounts)
 
 
 def _await_end(task: ContainerSequence) -> None:

@@ -121,3 +121,25 @@ def test_what_cannot_be_begun_before_its_turn_begins_then(
         found = machine.wait("late")
 
     assert set(phases(found).values()) == {"Succeeded"}
+
+
+def test_a_token_is_read_when_it_is_the_turn_of_what_is_shown_it(tmp_path: Path) -> None:
+    read: list[bool] = []
+    go = tmp_path / "volume" / "go"
+
+    def secret(_: str) -> dict[str, str]:
+        read.append(go.exists())
+        return {"TOKEN": "x"}
+
+    shown = held("shown")
+    shown["spec"]["volumes"].append({"name": "token", "secret": {"secretName": "node"}})
+    shown["spec"]["templates"][2]["container"]["volumeMounts"].append(mount("/token", volume="token"))
+    with Machine(tmp_path, secret=secret) as machine:
+        machine.create(shown)
+        machine.wait_for_file(machine.volume / "up-shown")
+        time.sleep(0.2)  # after which what may be has been begun, on a machine with nothing else to do
+        end(machine, "0")
+        found = machine.wait("shown")
+
+    assert set(phases(found).values()) == {"Succeeded"}
+    assert read == [True]
