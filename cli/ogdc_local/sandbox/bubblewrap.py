@@ -30,11 +30,12 @@ from ogdc_shared.layout import COMMAND_VARIABLE, GATE, IMAGE
 from ogdc_shared.servers.proxies import PROXY_VARIABLES
 
 _ROOT_DIRECTORIES = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
-_ETC = ("alternatives", "ca-certificates", "fonts", "pki", "ssl")
-"""Directories that commands look into. For each mount bubblewrap reads the table of all of the machine's."""
+_ETC = ("alternatives", "ca-certificates", "fonts", "ld.so.cache", "pki", "ssl")
+"""Directories that commands look into, and a file whose time of change stands for the libraries there are
+(`ogdc_worker.reuse.programs`). For each mount bubblewrap reads the table of all of the machine's."""
 _ETC_FILES = (
-    *("group", "host.conf", "hosts", "ld.so.cache", "localtime", "nsswitch.conf", "passwd", "protocols"),
-    *("resolv.conf", "services"),
+    *("group", "host.conf", "hosts", "localtime", "nsswitch.conf", "passwd", "protocols", "resolv.conf"),
+    "services",
 )
 """Files that they look into; each task has them as they are when it starts."""
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")

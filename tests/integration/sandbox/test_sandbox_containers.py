@@ -92,6 +92,14 @@ def test_a_task_finds_in_etc_what_is_there(sandbox: Sandbox, tmp_path: Path) -> 
     assert "No such file" in output.splitlines()[-1]
 
 
+def test_a_task_sees_when_libraries_changed(sandbox: Sandbox, tmp_path: Path) -> None:
+    """What is kept of earlier runs is known by that, too."""
+    names = [name for name in ("/etc/ld.so.cache", "/usr/lib") if Path(name).exists()]
+    _, output = run(sandbox, tmp_path / "log", f"stat -c %.9Y {' '.join(names)}")
+    times = [Path(name).stat().st_mtime_ns for name in names]
+    assert output.split() == [f"{time // 10**9}.{time % 10**9:09d}" for time in times]
+
+
 def test_sigterm_reaches_the_command(sandbox: Sandbox, tmp_path: Path) -> None:
     log = tmp_path / "log"
     script = "trap 'echo stopped; exit 143' TERM; echo up; sleep 30 & wait"
