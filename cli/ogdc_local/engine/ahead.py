@@ -192,7 +192,7 @@ class Ahead:
         else:
             _await_end(held.task)
         prepared.output.finish()
-        self._pods.give_back(held.flow.program, held.attempt)
+        prepared.leave()
 
 
 def _may_begin(flow: Flow, attempt: Attempt) -> bool:

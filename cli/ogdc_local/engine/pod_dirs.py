@@ -40,6 +40,7 @@ class PodDirs:
         self._taken: dict[str, Path] = {}
         self._numbers = count()
         self._lock = threading.Lock()
+        self._closed = False
 
     def take(self, pod: str) -> Path:
         """Give a pod an empty directory; what it is in is in `of` until the pod leaves."""
@@ -56,6 +57,8 @@ class PodDirs:
     def leave(self, pod: str) -> None:
         """Empty a pod's directory for the next; one that cannot be emptied is given up."""
         with self._lock:
+            if self._closed:
+                return
             pod_dir = self._taken.pop(pod)
         try:
             _empty(pod_dir)
@@ -65,6 +68,11 @@ class PodDirs:
         else:
             with self._lock:
                 self._free.append(pod_dir)
+
+    def close(self) -> None:
+        """Leave all directories as they are: they are removed, and others of the same names may follow."""
+        with self._lock:
+            self._closed = True
 
 
 def _empty(pod_dir: Path) -> None:

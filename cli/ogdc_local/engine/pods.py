@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -65,6 +66,8 @@ class Prepared(NamedTuple):
     """To be released by whoever starts the container."""
     scratch: Path
     """The directory of its own working files."""
+    leave: Callable[[], None]
+    """Gives its directory back; to be called where it is not started."""
 
 
 class _Scratch(NamedTuple):
@@ -161,7 +164,8 @@ class Pods:
         except BaseException:
             output.release()
             raise
-        return Prepared(containers, output, next(m.source for m in container.mounts if m.target == _TMP))
+        tmp = next(m.source for m in container.mounts if m.target == _TMP)
+        return Prepared(containers, output, tmp, partial(scratch.pod_dirs.leave, attempt.node.id))
 
     def collect(
         self, program: Program, attempt: Attempt, ended: Exit, excess: Excess | None = None
@@ -181,11 +185,6 @@ class Pods:
             return outcome._replace(optional=tuple(self._save_optional(attempt, directory)))
         finally:
             pod_dirs.leave(attempt.node.id)
-
-    def give_back(self, program: Program, attempt: Attempt) -> None:
-        """Take back the directory of a pod that has not begun, where its workflow still has one."""
-        if scratch := self._scratches.get(program.name):
-            scratch.pod_dirs.leave(attempt.node.id)
 
     def _outcome(
         self, program: Program, attempt: Attempt, ended: Exit, excess: Excess | None, directory: Path
@@ -218,7 +217,8 @@ class Pods:
     def finished(self, workflow: str) -> None:
         """Remove what only a running workflow needs."""
         with self._lock:
-            self._scratches.pop(workflow, None)
+            if scratch := self._scratches.pop(workflow, None):
+                scratch.pod_dirs.close()
         _clear_away(self._scratch / workflow)
 
     def forget(self, workflow: str) -> None:

@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 from ogdc_local.engine import pod_dirs as module
+from ogdc_local.engine.flow import Flow
+from ogdc_local.engine.manifest import read_program
 from ogdc_local.engine.pod_dirs import PodDirs
+from ogdc_local.engine.pods import Pods
+from ogdc_local.engine.records import WorkflowRow
+from ogdc_shared.storage.directory import DirectoryStore
+from support.engine import shell, task, workflow
 from support.trees import plant, tree
 
 FRESH = {"argo": None, "message": b"", "tmp": None, "volumes": None, "volumes/scratch": None}
@@ -49,3 +55,31 @@ def test_a_berth_that_cannot_be_emptied_is_given_up(
     monkeypatch.setattr(module, "_empty", fail)
     pod_dirs.leave("a")
     assert pod_dirs.take("b") != pod_dir
+
+
+def test_what_has_not_begun_gives_back_its_own_directory_and_not_that_of_a_retry(tmp_path: Path) -> None:
+    program = read_program(
+        workflow("w", tasks=[task("a")], templates=[shell("a", "true")]), claims={"workflow"}
+    )
+    flow = Flow(program, uid="u", namespace="ns", head=WorkflowRow("Pending"), nodes=(), now=0)
+    attempt = flow.take(0)
+    assert attempt is not None
+    pods = Pods(
+        store=DirectoryStore(tmp_path / "artifacts"),
+        volumes={"workflow": tmp_path / "volume"},
+        log_dir=tmp_path / "logs",
+        log_limit=1000,
+        scratch=tmp_path / "scratch",
+        owner=None,
+    )
+    first = pods.prepare(program, attempt)
+    first.output.release()
+    first.output.finish()
+    pods.finished("w")
+    again = pods.prepare(program, attempt)
+    again.output.release()
+    plant(again.scratch, {"begun": b""})
+    first.leave()
+    assert tree(again.scratch) == {"begun": b""}
+    again.leave()
+    assert tree(again.scratch) == {}
