@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -52,6 +54,23 @@ def test_it_refuses_the_same_with_the_same_words(text: str | bytes) -> None:
         fast_json.loads(text)
 
     assert str(ours.value) == str(theirs.value)
+
+
+def test_it_refuses_with_those_words_also_where_json_is_not_imported() -> None:
+    code = f"""
+import sys
+sys.path += {sys.path!r}
+from ogdc_shared import fast_json
+assert "json" not in sys.modules
+try:
+    fast_json.loads("[1,]")
+except ValueError as exc:
+    print(type(exc).__name__, exc)
+"""
+    bare = [sys.executable, "-I", "-S", "-c", code]
+    with pytest.raises(json.JSONDecodeError) as theirs:
+        json.loads("[1,]")
+    assert subprocess.check_output(bare, text=True).strip() == f"JSONDecodeError {theirs.value}"
 
 
 def test_it_refuses_what_cannot_be_written() -> None:

@@ -221,15 +221,24 @@ def test_cancel_stops_a_long_command_at_once(stack: Stack, slow_run: str) -> Non
     assert "has ended" in again.err
 
 
+def read_until(process: subprocess.Popen[str], words: str) -> None:
+    """Read what a process says, up to a line with some words."""
+    assert process.stderr is not None
+    lines = []
+    for line in process.stderr:
+        if words in line:
+            return
+        lines.append(line)
+    pytest.fail(f"It ended with {process.wait()} before it said {words!r}: {''.join(lines)}")
+
+
 def test_interrupting_run_cancels_and_interrupting_watch_does_not(
     stack: Stack, recipe, slow_run: str
 ) -> None:
     watching = stack.start_cli("watch", slow_run)
     running = stack.start_cli("run", str(recipe("interrupted", "echo begun; sleep 600")))
     for process in (watching, running):
-        assert process.stderr is not None
-        while "command 1 of 1" not in process.stderr.readline():
-            pass
+        read_until(process, "command 1 of 1")
         os.kill(process.pid, signal.SIGINT)
     outputs = [process.communicate(timeout=120)[1] for process in (watching, running)]
     assert [process.returncode for process in (watching, running)] == [130, 130]
@@ -244,9 +253,7 @@ def test_run_that_is_told_to_end_cancels_and_leaves_nothing(stack: Stack, recipe
     signals = (signal.SIGTERM, signal.SIGHUP)
     running = [stack.start_cli("run", str(recipe(f"end by {n}", "sleep 600")), cwd=tmp_path) for n in signals]
     for process, number in zip(running, signals, strict=True):
-        assert process.stderr is not None
-        while "command 1 of 1" not in process.stderr.readline():
-            pass
+        read_until(process, "command 1 of 1")
         process.send_signal(number)
     outputs = [process.communicate(timeout=120)[1] for process in running]
     assert [process.returncode for process in running] == [143, 129]
@@ -258,9 +265,7 @@ def test_run_that_is_told_to_end_cancels_and_leaves_nothing(stack: Stack, recipe
 
 def test_run_whose_reader_goes_away_cancels(stack: Stack, recipe) -> None:
     process = stack.start_cli("run", str(recipe("unread", "echo a; sleep 1; echo b", "sleep 600")))
-    assert process.stderr is not None
-    while "command 1 of 2" not in process.stderr.readline():
-        pass
+    read_until(process, "command 1 of 2")
     process.stderr.close()
     process.communicate(timeout=120)
     assert process.returncode == 1
