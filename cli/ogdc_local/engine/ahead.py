@@ -162,18 +162,22 @@ class Ahead:
             self._helpers.run(self._begin_anew, held, held.prepared, pod)
 
     def _start(self, held: Held, prepared: Prepared) -> None:
+        try:
+            held.task = self._at_gate(held, prepared)
+        except Exception as exc:
+            _LOG.info("%s cannot be begun before its turn: %s", held.attempt.node.name, exc)
+            self._drop(self._held.pop(held.flow.uid))
+        else:
+            prepared.output.release()
+
+    def _at_gate(self, held: Held, prepared: Prepared) -> ContainerSequence:
         reader, held.gate = os.pipe()
         try:
             containers = [container._replace(gate=reader) for container in prepared.containers]
             output = prepared.output
-            held.task = ContainerSequence(self._sandbox, containers, log=output.writer, mark=output.mark)
-        except Exception as exc:
-            _LOG.info("%s cannot be begun before its turn: %s", held.attempt.node.name, exc)
-            self._drop(self._held.pop(held.flow.uid))
-            return
+            return ContainerSequence(self._sandbox, containers, log=output.writer, mark=output.mark)
         finally:
             os.close(reader)
-        prepared.output.release()
 
     def _drop(self, held: Held) -> None:
         if held.prepared is not None:
