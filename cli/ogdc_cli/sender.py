@@ -5,6 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
+READ_SECONDS = 120.0
+"""How long an answer may keep silent."""
+MAX_PAUSE_SECONDS = 60.0
+"""The longest that anybody waits for a server that asks for it."""
+PIECE = 1 << 20
+"""Bytes of a body that are read at once."""
+
 
 class NoAnswerError(Exception):
     """There was no answer, or not all of it."""

@@ -12,13 +12,10 @@ from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteRead
 from urllib.parse import urlsplit
 
-from ogdc_cli.sender import Headers, NoAnswerError
+from ogdc_cli.sender import MAX_PAUSE_SECONDS, PIECE, READ_SECONDS, Headers, NoAnswerError
 
-_READ_SECONDS = 120.0
-_PIECE = 1 << 20
 _PAUSES = (0.0, 0.4, 0.8)
 """Seconds before a request is sent again that was answered with 503, where the answer does not say."""
-_MAX_PAUSE = 60.0
 _UNAVAILABLE = 503
 
 
@@ -43,7 +40,7 @@ class StackResponse:
         """See `Response`."""
         while True:
             with _named():
-                piece = self._response.read1(_PIECE)
+                piece = self._response.read1(PIECE)
                 if not piece and self._response.length:  # which `read1`, unlike `read`, takes for the end
                     raise IncompleteRead(b"", self._response.length)
             if not piece:
@@ -67,13 +64,13 @@ class StackSender:
                 return response
             asked = response.headers.get("Retry-After", "")
             response.close()
-            time.sleep(min(float(asked), _MAX_PAUSE) if asked.isdecimal() else pause)
+            time.sleep(min(float(asked), MAX_PAUSE_SECONDS) if asked.isdecimal() else pause)
         return _sent(method, url, body, headers)
 
 
 def _sent(method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> StackResponse:
     parts = urlsplit(url)
-    connection = HTTPConnection(parts.netloc, timeout=_READ_SECONDS)
+    connection = HTTPConnection(parts.netloc, timeout=READ_SECONDS)
     try:
         with _named():
             path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"

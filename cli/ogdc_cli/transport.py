@@ -14,7 +14,7 @@ import msgspec
 
 from ogdc_cli.login.credentials import Credentials, UserCredentials
 from ogdc_cli.login.logins import origin_of
-from ogdc_cli.sender import NoAnswerError, Response, Sender
+from ogdc_cli.sender import MAX_PAUSE_SECONDS, NoAnswerError, Response, Sender
 from ogdc_cli.settings import ClientSettings
 from ogdc_cli.terminal import say
 from ogdc_shared.errors import OgdcError
@@ -22,8 +22,8 @@ from ogdc_shared.structs import decoder
 from ogdc_shared.telemetry.tracing import new_trace
 
 _Answer = TypeVar("_Answer", bound=msgspec.Struct)
-_MAX_WAITS, _MAX_WAIT_SECONDS = 3, 60.0
-"""How often, and for how long, a command waits that is told to."""
+_MAX_WAITS = 3
+"""How often a command waits that is told to."""
 _PASSING = frozenset({429, 502, 503, 504})
 
 
@@ -203,7 +203,7 @@ class Transport:
 
     def _has_waited(self, refusal: ApiError) -> bool:
         """Wait as long as a refusal asks for, where that is not too long."""
-        if refusal.status != 429 or refusal.retry_after is None or refusal.retry_after > _MAX_WAIT_SECONDS:
+        if refusal.status != 429 or refusal.retry_after is None or refusal.retry_after > MAX_PAUSE_SECONDS:
             return False
         say(f"{refusal}\nWaiting {refusal.retry_after:.0f} s.", err=True)
         time.sleep(refusal.retry_after)

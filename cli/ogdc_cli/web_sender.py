@@ -7,13 +7,11 @@ from contextlib import contextmanager
 
 import urllib3
 
-from ogdc_cli.sender import Headers, NoAnswerError
+from ogdc_cli.sender import MAX_PAUSE_SECONDS, PIECE, READ_SECONDS, Headers, NoAnswerError
 from ogdc_shared.servers.proxies import remote_proxy
 from ogdc_shared.tls import checking
 
-_TIMEOUT = urllib3.Timeout(connect=5, read=120)
-_PIECE = 1 << 20
-_MAX_WAIT_SECONDS = 60.0
+_TIMEOUT = urllib3.Timeout(connect=5, read=READ_SECONDS)
 
 
 class _Retry(urllib3.Retry):
@@ -24,7 +22,7 @@ class _Retry(urllib3.Retry):
     def get_retry_after(self, response: urllib3.BaseHTTPResponse) -> float | None:
         """Seconds that an answer asks to wait."""
         seconds = super().get_retry_after(response)
-        return None if seconds is None else min(seconds, _MAX_WAIT_SECONDS)
+        return None if seconds is None else min(seconds, MAX_PAUSE_SECONDS)
 
 
 _RETRIES = _Retry(
@@ -59,7 +57,7 @@ class WebResponse:
     def pieces(self) -> Iterator[bytes]:
         """See `Response`."""
         with _named():
-            yield from self._response.stream(_PIECE)
+            yield from self._response.stream(PIECE)
 
     def close(self) -> None:
         """See `Response`."""

@@ -144,8 +144,7 @@ class Flow:
         if not instances or instances[0].name in self._nodes:
             return None
         instance, template = instances[0], self.program.templates[task.template]
-        name = instance.name if template.retry is None else f"{instance.name}(0)"
-        node = self._nodes.new(name, "Pod", Phase.PENDING, template=template.name, now=0)
+        node = self._nodes.new(self._pod_name(instance), "Pod", Phase.PENDING, template=template.name, now=0)
         return Attempt(instance, template, node, self._scope_of(instance), resumed=False)
 
     def finish(self, attempt: Attempt, outcome: PodResult, now: float) -> None:
@@ -305,8 +304,9 @@ class Flow:
         if unfinished is not None:
             return Attempt(instance, template, unfinished, scope, resumed=True)
         retried = template.retry is not None
-        name = f"{instance.name}({instance.tries})" if retried else instance.name
-        node = self._nodes.make(name, "Pod", Phase.RUNNING, template=template.name, now=now)
+        node = self._nodes.make(
+            self._pod_name(instance), "Pod", Phase.RUNNING, template=template.name, now=now
+        )
         node = self._nodes.put(
             node._replace(progress="0/1", inputs=node_inputs(template, scope), retried=retried)
         )
@@ -392,3 +392,8 @@ class Flow:
     def _path(self, task: Task) -> str:
         """The name of a task's node."""
         return f"{self.program.name}.{task.name}"
+
+    def _pod_name(self, instance: Instance) -> str:
+        """The name of the node of an instance's next pod."""
+        is_retried = self.program.templates[instance.task.template].retry is not None
+        return f"{instance.name}({instance.tries})" if is_retried else instance.name

@@ -105,6 +105,8 @@ def _open(path: str) -> int:
 
 
 def _head(done: FinishedTask) -> dict[str, Any]:
+    reused, taken = _taken(done.journal)
+    fetched = _fetched(islice(done.journal.entries(), taken, None))
     return {
         "version": 1,
         "stage": done.plan.stage,
@@ -114,30 +116,27 @@ def _head(done: FinishedTask) -> dict[str, Any]:
         "started_at": done.started_at,
         "finished_at": now(),
         "software": _software(done.journal),
-        **_reused(done.journal),
+        **reused,
         "totals": {
-            "fetched": _total(entry["size"] for entry in _fetched(_of_this_run(done.journal))),
-            "ran": _total_run(_of_this_run(done.journal)),
+            "fetched": _total(entry["size"] for entry in fetched),
+            "ran": _total_run(islice(done.journal.entries(), taken, None)),
             "wrote": _total(size for _, _, size in _files(done)),
         },
     }
 
 
-def _reused(journal: Journal) -> dict[str, Any]:
-    """Name the run whose results the task went on from, and of how many commands; nothing: of none."""
+def _taken(journal: Journal) -> tuple[dict[str, Any], int]:
+    """Name the run whose results the task went on from, and of how many commands; nothing: of none.
+
+    Returns:
+        That, and how many entries of the journal came with those results: what follows is this run's.
+    """
     found: dict[str, Any] = {}
-    for entry in journal.entries():  # the last one: what was taken may have been begun with what another made
-        if entry.get("event") == "reused":
-            found = {"reused": _chosen(entry, ("run", "commands"))}
-    return found
-
-
-def _of_this_run(journal: Journal) -> Iterator[dict[str, Any]]:
-    """Yield what this run's task has noted, behind what it has taken with the results of an earlier one."""
-    taken = 0
+    entries = 0
     for number, entry in enumerate(journal.entries(), start=1):
-        taken = number if entry.get("event") == "reused" else taken
-    return islice(journal.entries(), taken, None)
+        if entry.get("event") == "reused":  # the last: what was taken may have been begun with another's
+            found, entries = {"reused": _chosen(entry, ("run", "commands"))}, number
+    return found, entries
 
 
 def _total(sizes: Iterator[int]) -> dict[str, int]:

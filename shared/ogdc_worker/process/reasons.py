@@ -31,7 +31,7 @@ _LINE_ENDS = (
     "Windows, save it with the line ends of Unix (LF)."
 )
 _LIBRARY = (
-    r"(?:(?P<program>[^:\s]+): )?error while loading shared libraries: (?P<library>[^:\s]+): "
+    r"(?P<program>[^:\s]+): error while loading shared libraries: (?P<library>[^:\s]+): "
     r"cannot open shared object file"
 )
 _HARD_LINKS = "Invalid cross-device link"
@@ -107,10 +107,9 @@ def _not_found(output: str, path: str) -> str:
 
 
 def _no_library(match: re.Match[str]) -> str:
-    program, library = match["program"] or "it ran", match["library"]
     return (
-        f"The program {program!r} is there, and {library}, a shared library that it needs, is not: "
-        "install it where the program is from, or set LD_LIBRARY_PATH on the line to its directory."
+        f"The program {match['program']!r} is there, and {match['library']}, a shared library that it needs, "
+        "is not: install it where the program is from, or set LD_LIBRARY_PATH on the line to its directory."
     )
 
 
