@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from ogdc_cli.settings import ClientSettings
     from ogdc_cli.webhooks import Webhooks
 
+OUTPUTS = Path("ogdc-output")
+"""Where `run` puts outputs if nothing else is said, in a directory of the run's name."""
 RecipeArgument = Annotated[
     str,
     typer.Argument(

@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
-from ogdc_cli.commands.common import FreshOption, JsonOption, NoCacheOption, RecipeArgument, SetOption
+from ogdc_cli.commands.common import (
+    OUTPUTS,
+    FreshOption,
+    JsonOption,
+    NoCacheOption,
+    RecipeArgument,
+    SetOption,
+)
 from ogdc_cli.terminal import fields, one_line, print_json, say
 from ogdc_shared.phases import Phase
 
@@ -26,7 +33,7 @@ def run(
     *,
     output_dir: Annotated[
         Path, typer.Option(file_okay=False, help="Where outputs go, in a directory of the run's name.")
-    ] = Path("ogdc-output"),
+    ] = OUTPUTS,
     parameters: SetOption = None,
     no_cache: NoCacheOption = False,
     fresh: FreshOption = False,

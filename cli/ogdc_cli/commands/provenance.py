@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ogdc_cli.commands.common import JsonOption
+from ogdc_cli.commands.common import OUTPUTS, JsonOption
 from ogdc_cli.commands.publication import publish
 from ogdc_cli.commands.run_argument import RunArgument, RunCommand, chosen
 from ogdc_cli.terminal import one_line, print_json, say
@@ -78,7 +78,7 @@ def reproduce(
         source = opened(Path(target), outputs=outputs)
     else:
         client, name = chosen(target)
-        source = of_run(client, name, outputs=outputs)
+        source = of_run(client, name, outputs=outputs, copies=OUTPUTS)
     with source as original:
         done = run_again(original, quiet=as_json)
     if as_json:

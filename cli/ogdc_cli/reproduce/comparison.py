@@ -9,6 +9,7 @@ from hashlib import file_digest
 from pathlib import Path
 from typing import NamedTuple
 
+from ogdc_cli.reproduce.contents import may_be_read
 from ogdc_shared.provenance.reading import Entry
 
 
@@ -19,8 +20,8 @@ class Verdict(StrEnum):
     SAME_CONTENT = "same content"
     """Other bytes, and what GDAL reads of them is the same."""
     DIFFERS = "differs"
-    UNKNOWN = "unknown"
-    """Of the same size, without checksums, and not at hand."""
+    UNKNOWN = "undecided"
+    """Without checksums; or of other bytes, which may hold the same, and cannot be looked into."""
     ALTERED = "altered since"
     """What is at hand of then is not what the run made."""
     MISSING = "missing"
@@ -93,11 +94,16 @@ def look_closer(
         return Compared(compared.path, Verdict.SAME)
     looked = look(then, now)
     if looked is None:
-        return compared._replace(verdict=Verdict.DIFFERS)
+        return undecided(compared._replace(verdict=Verdict.DIFFERS), "GDAL could not compare what they hold")
     same, details = looked
-    if same:
-        return Compared(compared.path, Verdict.SAME_CONTENT)
-    return Compared(compared.path, Verdict.DIFFERS, (*compared.details, *details))
+    return Compared(compared.path, Verdict.SAME_CONTENT if same else Verdict.DIFFERS, tuple(details))
+
+
+def undecided(compared: Compared, reason: str) -> Compared:
+    """What is known of a file that cannot be looked into: other bytes decide where the format is no such."""
+    if compared.verdict != Verdict.DIFFERS or not may_be_read(compared.path):
+        return compared
+    return compared._replace(verdict=Verdict.UNKNOWN, details=(*compared.details, reason))
 
 
 def inside(directory: Path, path: str) -> Path | None:

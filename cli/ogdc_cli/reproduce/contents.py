@@ -28,6 +28,14 @@ SECONDS = 300.0
 _MAX_ANSWER = 1 << 20
 _MEMORY = 2 << 30
 _LOOK_SECONDS = 0.02
+_SHAPEFILE = (".shp", ".shx", ".dbf", ".prj", ".cpg")
+"""Suffixes of the files that are one data set: which row belongs to which place follows from all of them."""
+_READABLE = {".tif", ".tiff", ".gpkg", ".fgb", ".shp", ".shx", ".dbf"}
+
+
+def may_be_read(path: str) -> bool:
+    """Whether files of this name may be compared by what they hold (see `gdal_contents`)."""
+    return Path(path).suffix.lower() in _READABLE
 
 
 class Contents:
@@ -58,7 +66,11 @@ class Contents:
         if sandbox.owner is not None:
             shutil.chown(work, sandbox.owner, sandbox.owner)
         seen = [f"/compare/{place}/{_seen(path)}" for place, path in (("then", then), ("now", now))]
-        mounts = [Mount(path, place, writable=False) for path, place in zip((then, now), seen, strict=True)]
+        mounts = [
+            Mount(part, str(Path(place).with_suffix(part.suffix.lower())), writable=False)
+            for path, place in zip((then, now), seen, strict=True)
+            for part in _parts(path)
+        ]
         container = Container(
             name=f"compare-{uuid.uuid4().hex[:12]}",
             image=own_image("ogdc-worker"),
@@ -83,6 +95,14 @@ def _seen(path: Path) -> str:
     """What a file is called in there: its suffix says what it is, all else is somebody's choice."""
     suffix = path.suffix.lower()
     return f"file{suffix if suffix[1:].isalnum() and suffix.isascii() else ''}"
+
+
+def _parts(path: Path) -> list[Path]:
+    """The files of a data set that has several, else the one."""
+    if path.suffix.lower() not in _SHAPEFILE:
+        return [path]
+    beside = (path.with_suffix(suffix) for suffix in _SHAPEFILE if suffix != path.suffix.lower())
+    return [path, *(each for each in beside if each.is_file() and not each.is_symlink())]
 
 
 def _wait(task: RunningTask) -> None:

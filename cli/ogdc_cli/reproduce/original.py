@@ -11,10 +11,11 @@ from typing import NamedTuple
 
 from ogdc_cli.api import ApiClient
 from ogdc_cli.crates import fetch_crate
+from ogdc_cli.reproduce.comparison import inside, is_altered
 from ogdc_local.stack.paths import StatePaths
 from ogdc_shared.errors import InvalidRequestError, OgdcError
 from ogdc_shared.layout import CRATE_METADATA, PROVENANCE, receipt
-from ogdc_shared.provenance.reading import unpack_crate
+from ogdc_shared.provenance.reading import Entry, unpack_crate
 
 
 class Original(NamedTuple):
@@ -25,6 +26,20 @@ class Original(NamedTuple):
     """The directory with its outputs; None: they are not at hand."""
     name: str
     """What to call it."""
+    elsewhere: tuple[Path, ...] = ()
+    """Directories that may have outputs of it as well; what has the checksum of then is one."""
+    reason: str = "a crate alone does not have it"
+    """Why the outputs are not at hand, if they are not."""
+
+    def made(self, path: str, entry: Entry) -> Path | None:
+        """An output as the run made it; None: it is not at hand, or was changed since."""
+        found = inside(self.outputs, path) if self.outputs else None
+        if found is not None and not is_altered(found, entry):
+            return found
+        if not entry.checksum:
+            return None
+        others = (inside(directory, path) for directory in self.elsewhere)
+        return next((each for each in others if each is not None and not is_altered(each, entry)), None)
 
     @property
     def recipe(self) -> Path:
@@ -77,28 +92,40 @@ def _found(directory: Path, target: Path) -> Original:
 
 
 @contextmanager
-def of_run(client: ApiClient, name: str, *, outputs: Path | None = None) -> Iterator[Original]:
+def of_run(client: ApiClient, name: str, *, outputs: Path | None, copies: Path) -> Iterator[Original]:
     """Lend what a run's crate tells of, and its outputs where they can be had.
+
+    Args:
+        client: Of the deployment that has the run.
+        name: The run's.
+        outputs: Where they are; None: to be found.
+        copies: Where `run` may have copied outputs to, in directories of the runs' names.
 
     Raises:
         ApiError: the deployment refuses or does not answer.
     """
     with tempfile.TemporaryDirectory(prefix="ogdc-reproduce-") as scratch:
         crate = fetch_crate(client, name, Path(scratch, "crate"))
-        yield Original(crate, outputs or _outputs_of(client, name, Path(scratch)), name)
+        original = Original(crate, outputs, name, elsewhere=(copies / name,))
+        yield original if outputs else _with_outputs(original, client, Path(scratch))
 
 
-def _outputs_of(client: ApiClient, name: str, scratch: Path) -> Path | None:
-    run = client.run(name, tasks=0)
+def _with_outputs(original: Original, client: ApiClient, scratch: Path) -> Original:
+    """Find a run's outputs: its zip, the published directory, or what `run` has copied to here."""
+    run = client.run(original.name, tasks=0)
     if "output" in run.links:
         try:
-            archive = client.download(client.output_url(name), scratch)
-        except OgdcError:  # its time may be over
-            return None
+            archive = client.download(client.output_url(original.name), scratch)
+        except OgdcError as exc:  # its time may be over
+            return original._replace(reason=str(exc).rstrip("."))
         unpack_crate(archive, scratch / "outputs")
-        return scratch / "outputs"
+        return original._replace(outputs=scratch / "outputs")
     volume = StatePaths.from_env().volume
-    note = volume / receipt(run.recipe_id)
-    if note.is_file() and json.loads(note.read_bytes()).get("run") == name:
-        return volume / run.recipe_id
-    return None
+    published, note = volume / run.recipe_id, volume / receipt(run.recipe_id)
+    newest = json.loads(note.read_bytes()).get("run") if note.is_file() else None
+    if newest == original.name:
+        return original._replace(outputs=published)
+    reason = f"{run.recipe_id}/ on the workflow volume is not there"
+    if newest is not None:
+        reason = f"{run.recipe_id}/ on the workflow volume is that of run {newest} by now"
+    return original._replace(elsewhere=(published, *original.elsewhere), reason=reason)

@@ -14,14 +14,15 @@ from ogdc_cli.reproduce.comparison import (
     Verdict,
     compare_entries,
     inside,
-    is_altered,
     look_closer,
+    undecided,
 )
 from ogdc_cli.reproduce.contents import Contents
 from ogdc_cli.reproduce.original import Original
 from ogdc_cli.reproduce.rerun import Rerun, rerun
 from ogdc_shared.phases import Phase
 from ogdc_shared.provenance.reading import read_files
+from ogdc_shared.several import several
 
 
 class Reproduction(NamedTuple):
@@ -63,14 +64,14 @@ def _outputs(original: Original, again: Rerun) -> Iterator[Compared]:
     contents = Contents()
     entries, entries_now = (read_files(each, "output") for each in (original.crate, again.crate))
     for each in compare_entries(entries, entries_now):
-        then = None if original.outputs is None else inside(original.outputs, each.path)
-        now = inside(again.outputs, each.path)
-        if then and each.path in entries and is_altered(then, entries[each.path]):
-            yield Compared(each.path, Verdict.ALTERED, ("what is at hand of then is not what the run made",))
-        elif then and now:
+        entry, now = entries.get(each.path), inside(again.outputs, each.path)
+        then = original.made(each.path, entry) if entry else None
+        if then and now:
             yield look_closer(each, then, now, contents.compare)
+        elif entry and not then and original.outputs and inside(original.outputs, each.path):
+            yield Compared(each.path, Verdict.ALTERED, ("what is at hand of then is not what the run made",))
         else:
-            yield each
+            yield undecided(each, f"what it held then is not at hand: {original.reason}")
 
 
 def lines(reproduction: Reproduction) -> Iterator[str]:
@@ -80,6 +81,8 @@ def lines(reproduction: Reproduction) -> Iterator[str]:
     for role, files in (("Inputs", reproduction.inputs), ("Outputs", reproduction.outputs)):
         counted = Counter(each.verdict for each in files)
         yield f"{role}: {', '.join(f'{count} {verdict}' for verdict, count in counted.items()) or 'none'}."
+        if alike := [each.path for each in files if each.verdict == Verdict.SAME_CONTENT]:
+            yield f"  Of other bytes, and by GDAL of the same places, values and features: {several(alike)}."
         for each in files:
             if not each.verdict.is_good:
                 yield f"  {each.path}: {each.verdict}" + "".join(f"; {detail}" for detail in each.details)
@@ -89,6 +92,15 @@ def lines(reproduction: Reproduction) -> Iterator[str]:
 def _conclusion(reproduction: Reproduction) -> str:
     if reproduction.is_good:
         return f"Reproduced, by run {reproduction.run}."
+    if reproduction.message:
+        return "Not reproduced: the run did not succeed."
     if not all(each.verdict.is_good for each in reproduction.inputs):
         return "Not reproduced: the inputs are not those of then."
-    return "Not reproduced."
+    bad = Counter(each.verdict for each in reproduction.outputs if not each.verdict.is_good)
+    if {*bad} == {Verdict.UNKNOWN}:
+        return (
+            "Undecided: other bytes may hold the same, and could not be compared. --outputs DIRECTORY names "
+            "the files of then."
+        )
+    found = ", ".join(f"{count} {verdict}" for verdict, count in bad.items()) or "there are none"
+    return f"Not reproduced: from the same inputs, of {len(reproduction.outputs)} outputs {found}."

@@ -111,6 +111,21 @@ def test_values_are_compared_as_they_are(contents: Contents, tmp_path: Path, val
     assert (contents.compare(*files) or (None, []))[0] is False
 
 
+def test_a_shapefile_is_compared_whole(contents: Contents, tmp_path: Path) -> None:
+    """The same places and the same names, and not at the same of each other."""
+    for name, rows in {"then": "a,1,1\nb,2,2\n", "now": "b,1,1\na,2,2\n"}.items():
+        (tmp_path / f"{name}.csv").write_text(f"name,x,y\n{rows}")
+        columns = ("X_POSSIBLE_NAMES=x", "Y_POSSIBLE_NAMES=y")
+        options = ("-nln", "p", "-select", "name", *(word for each in columns for word in ("-oo", each)))
+        made("ogr2ogr", "-f", "ESRI Shapefile", *options, tmp_path / name, tmp_path / f"{name}.csv")
+    then, now = (tmp_path / name / "p.dbf" for name in ("then", "now"))
+    assert then.with_suffix(".shp").read_bytes() == now.with_suffix(".shp").read_bytes()
+    assert contents.compare(then, now) == (
+        False,
+        ["layer file: 2 features of then are not there, 2 are new"],
+    )
+
+
 @pytest.mark.parametrize("driver", ["GeoJSON", "CSV", "KML", "pages"])
 def test_formats_of_which_not_all_is_compared_are_not(
     contents: Contents, tmp_path: Path, driver: str

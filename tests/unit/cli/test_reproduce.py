@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import json
 import os
+from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
+from typing import cast
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
 
+from ogdc_cli.api import ApiClient
 from ogdc_cli.reproduce.comparison import (
+    Compared,
     Verdict,
     compare_entries,
     inside,
     is_altered,
     look_closer,
+    undecided,
 )
-from ogdc_cli.reproduce.original import Original, opened
+from ogdc_cli.reproduce.original import Original, of_run, opened
+from ogdc_cli.reproduce.report import Reproduction, lines
 from ogdc_cli.reproduce.rerun import check_recipe, parameters_of
+from ogdc_local.stack.paths import StatePaths
 from ogdc_shared.errors import InvalidRequestError
+from ogdc_shared.layout import receipt
 from ogdc_shared.provenance.crate import write_crate
 from ogdc_shared.provenance.reading import Entry, read_files
 from ogdc_shared.provenance.task_facts import TaskRecord
@@ -69,12 +77,68 @@ def test_files_at_hand_are_compared_by_bytes_and_then_by_content(tmp_path: Path)
 
     def looked(other: str, answer: tuple[bool, list[str]] | None) -> tuple[Verdict, tuple[str, ...]]:
         found = look_closer(differs, tmp_path / "one", tmp_path / other, lambda *_: answer)
-        return found.verdict, found.details[1:]
+        return found.verdict, found.details
 
     assert looked("same", None) == (Verdict.SAME, ())
     assert looked("other", (True, [])) == (Verdict.SAME_CONTENT, ())
     assert looked("other", (False, ["band 1"])) == (Verdict.DIFFERS, ("band 1",))
-    assert looked("other", None) == (Verdict.DIFFERS, ())
+    assert looked("other", None) == (Verdict.DIFFERS, differs.details)
+
+
+def test_other_bytes_decide_only_where_nothing_can_look_into_them(tmp_path: Path) -> None:
+    for name in ("then", "now"):
+        (tmp_path / name).write_text(name)
+    for path, verdict in {
+        "a.GPKG": Verdict.UNKNOWN,
+        "a.tif": Verdict.UNKNOWN,
+        "a.csv": Verdict.DIFFERS,
+    }.items():
+        [differs] = compare_entries({path: ONE}, {path: OTHER})
+        assert undecided(differs, "why").verdict == verdict
+        assert look_closer(differs, tmp_path / "then", tmp_path / "now", lambda *_: None).verdict == verdict
+        [same] = compare_entries({path: ONE}, {path: ONE})
+        assert undecided(same, "why") == same
+    reports = [
+        Reproduction("run", "Succeeded", None, (), tuple(Compared(each, verdict) for each, verdict in found))
+        for found in ([("a", Verdict.UNKNOWN)], [("a", Verdict.UNKNOWN), ("b", Verdict.DIFFERS)])
+    ]
+    assert [[*lines(each)][-1].partition(":")[0] for each in reports] == ["Undecided", "Not reproduced"]
+    assert not any(each.is_good for each in reports)
+
+
+def test_a_replaced_result_is_looked_for_where_run_has_copied_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its checksum: a published directory that another run has replaced may still have some of it."""
+    crate_of(tmp_path)
+    entry, name = Entry("", "1", f"sha256:{sha256(b'A').hexdigest()}"), "tags-aaaaaaaaaa"
+    plant(tmp_path / "ogdc-output" / name, {"a.gpkg": b"A", "b.gpkg": b"changed since"})
+    plant(tmp_path / "volume/tags", {"a.gpkg": b"new", "b.gpkg": b"A", "c.gpkg": b"new"})
+    note = tmp_path / "volume" / receipt("tags")
+    note.parent.mkdir(parents=True)
+    note.write_text('{"run": "tags-bbbbbbbbbb"}')
+    monkeypatch.setattr(StatePaths, "volume", tmp_path / "volume")
+    client = cast(ApiClient, _OneRun(tmp_path / "crate"))
+    with of_run(client, name, outputs=None, copies=tmp_path / "ogdc-output") as found:
+        assert found.outputs is None
+        made = {path: found.made(path, entry) for path in ("a.gpkg", "b.gpkg", "c.gpkg")}
+        assert found.made("a.gpkg", ONE._replace(checksum="")) is None
+    assert [each and each.read_bytes() for each in made.values()] == [b"A", b"A", None]
+    assert found.reason == "tags/ on the workflow volume is that of run tags-bbbbbbbbbb by now"
+
+
+class _OneRun:
+    """A deployment that has one run, and publishes on the volume."""
+
+    def __init__(self, crate: Path) -> None:
+        self._crate = crate
+
+    def run(self, _name: str, *, tasks: int) -> object:
+        return SimpleNamespace(links={}, recipe_id="tags")
+
+    def save_provenance(self, _name: str, target: Path, *, metadata_alone: bool) -> None:
+        with ZipFile(target, "w") as archive:
+            archive.write(self._crate / "files.csv", "files.csv")
 
 
 @pytest.mark.parametrize("path", ["../outside", "/etc/passwd", "link", "", ".", "a\0b", "x" * 5000])
