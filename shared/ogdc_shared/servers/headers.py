@@ -16,9 +16,15 @@ _PART = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 """Content-Range of a part. Source: RFC 9110, section 14.4."""
 
 
-def fits(response: urllib3.BaseHTTPResponse, offset: int) -> bool:
-    """Whether a partial answer begins where we stopped; any other answer fits."""
-    return response.status != 206 or content_range(response).startswith(f"bytes {offset}-")
+def fits(response: urllib3.BaseHTTPResponse, offset: int, validator: str | None) -> bool:
+    """Whether a partial answer goes on where we stopped, with the same file; any other answer fits.
+
+    Servers there are that know ranges and no If-Range: they send a piece of what they have now.
+    """
+    if response.status != 206:
+        return True
+    now = response.headers.get("ETag" if (validator or "").startswith('"') else "Last-Modified")
+    return now in {None, validator} and content_range(response).startswith(f"bytes {offset}-")
 
 
 def content_range(response: urllib3.BaseHTTPResponse) -> str:

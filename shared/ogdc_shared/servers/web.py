@@ -7,7 +7,7 @@ before it set: so data centres with single sign-on do it.
 
 from __future__ import annotations
 
-from http.client import IncompleteRead
+from http.client import HTTPException, IncompleteRead
 from ssl import SSLCertVerificationError
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
@@ -29,6 +29,7 @@ from ogdc_shared.servers import headers
 from ogdc_shared.servers.credentials import Credentials, without_login
 from ogdc_shared.servers.proxies import proxy_of
 from ogdc_shared.servers.response import PIECE_BYTES, InterruptedFetchError, Response
+from ogdc_shared.shortening import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,7 +123,7 @@ class Web:
         if resume and response.status == 416 and headers.content_range(response) == f"bytes */{offset}":
             response.close()
             return Response(pieces=(), offset=offset, name=headers.name(response), validator=validator)
-        if resume and (response.status == 416 or not headers.fits(response, offset)):
+        if resume and (response.status == 416 or not headers.fits(response, offset, validator)):
             response.close()
             return self._open_http(url, offset=0, validator=None)
         if response.status not in {200, 206}:
@@ -162,7 +163,7 @@ class Web:
                 return response, without_login(place)
             _leave(response)
             encrypted = encrypted or place.lower().startswith("https:")
-            place = target
+            place = _joined(place, target)
             if _scheme(place) not in {"http", "https"}:
                 raise InputNotFoundError(
                     f"{url!r} cannot be fetched: it leads to {place!r}. Check the address."
@@ -252,12 +253,21 @@ def _cookie_request(url: str) -> Any:
 
 
 def _target(place: str, response: urllib3.BaseHTTPResponse) -> str | None:
-    """Where a redirect leads; None: the answer is none."""
+    """Where a redirect leads, seen from `place`; None: the answer is none."""
     if response.status not in _REDIRECTS:
         return None
     if location := response.headers.get("Location"):
-        return urljoin(place, location.strip())
+        return location.strip()
     return _in_region(place, response.headers.get("x-amz-bucket-region", ""))
+
+
+def _joined(place: str, location: str) -> str:
+    try:
+        return urljoin(place, location)
+    except ValueError as exc:
+        raise InputNotFoundError(
+            f"{place!r} cannot be fetched: its server redirects to {location!r}, which is no URL ({exc})."
+        ) from exc
 
 
 def _in_region(place: str, region: str) -> str | None:
@@ -299,6 +309,10 @@ def _in_words(reason: object) -> str:
         cause = reason.args[1]
     if isinstance(cause, IncompleteRead):
         return "the connection was lost before the end"
+    if isinstance(cause, HTTPException) and not isinstance(cause, OSError):
+        return (
+            f"what its server sends is no HTTP ({shortened(str(cause).strip(), 80) or type(cause).__name__})"
+        )
     return (isinstance(cause, OSError) and (cause.strerror or str(cause))) or str(reason)
 
 

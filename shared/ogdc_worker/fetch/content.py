@@ -27,6 +27,11 @@ _PAGE = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b",
     re.IGNORECASE | re.DOTALL,
 )
+_PART_OF_A_PAGE = re.compile(
+    rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype|html|head|body|title|meta|script|noscript|style|link|center|h1|p|div)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+"""How a page may begin as well, which is told from data by what the server calls it."""
 _REPORT = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!DOCTYPE[^>]*>\s*)?(?:<!--.*?-->\s*)*"
     rb"<(?:\w+:)?(?:ServiceExceptionReport|ExceptionReport|Error)\b"
@@ -37,8 +42,15 @@ _REPORT = re.compile(
 
 Source: OGC 06-042 (WMS 1.3.0) section 6.11, OGC 06-121r9 (OWS Common) section 8; Esri, "Handling errors".
 """
+_MESSAGE = re.compile(
+    rb'\s*\{\s*"(?:message|detail|details|fault|exception|code|status|statusCode|success)"\s*:.*\}\s*',
+    re.IGNORECASE | re.DOTALL,
+)
+"""What gateways and frameworks answer (Amazon API Gateway, FastAPI), whole."""
 _REPORTS = (".xml", ".json", ".txt", ".log")
 """Names under which such a thing may well be what is wanted."""
+_MESSAGE_BYTES = 1024
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _TAG = re.compile(rb"<[^>]*>")
 _TITLE = re.compile(rb"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _ALL_KINDS = zlib.MAX_WBITS | 32
@@ -109,17 +121,30 @@ def _without_pages(source: str, response: Response, pieces: Iterator[bytes], *, 
     first = next(pieces, b"")
     if _is_in_place_of_data(source, response, first, name=name):
         raise InputNotFoundError(_about(source, response, first))
-    if not name.lower().endswith(_REPORTS) and _REPORT.match(first[:4096]):
+    if not name.lower().endswith(_REPORTS) and _is_report(first, name=name):
         raise InputNotFoundError(_about_report(source, first))
     yield first
     yield from pieces
 
 
 def _is_in_place_of_data(source: str, response: Response, first: bytes, *, name: str) -> bool:
-    if name.lower().endswith(_PAGES) or not _PAGE.match(first[:4096]):
+    if name.lower().endswith(_PAGES) or not _is_page(response, first):
         return False
     elsewhere = bool(response.url) and _place(response.url) != _place(source)
     return has_extension(name) or (response.page and elsewhere)
+
+
+def _is_page(response: Response, first: bytes) -> bool:
+    begin = first[:4096]
+    if begin.startswith(_UTF16):
+        begin = begin.decode("utf-16", errors="replace").encode()
+    return bool(_PAGE.match(begin) or (response.page and _PART_OF_A_PAGE.match(begin)))
+
+
+def _is_report(first: bytes, *, name: str) -> bool:
+    if _REPORT.match(first[:4096]):
+        return True
+    return len(first) <= _MESSAGE_BYTES and has_extension(name) and bool(_MESSAGE.fullmatch(first))
 
 
 def _place(url: str) -> tuple[str, str]:

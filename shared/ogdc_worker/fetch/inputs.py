@@ -26,6 +26,7 @@ from ogdc_shared.servers.response import InterruptedFetchError, Response
 from ogdc_shared.several import several
 from ogdc_shared.trees import flush, move_children
 from ogdc_shared.walking import is_directory, walk
+from ogdc_worker.fetch.doubts import Doubt, doubt_of, refuse_pointer
 from ogdc_worker.fetch.download import Downloaded, RecipeFiles, download
 from ogdc_worker.fetch.partial_file import SYNCED_BYTES, PartialFile, boot_id
 from ogdc_worker.fetch.threads import in_threads
@@ -62,6 +63,8 @@ class Fetched(NamedTuple):
     """Where its server had it in the end; None: at its source, or that is not known."""
     checksum: str | None = None
     """Algorithm and digest, as `sha256:9f86…`; None: an earlier try fetched it."""
+    doubt: Doubt | None = None
+    """Why it is likely not what its name says; None: nothing speaks against it."""
 
 
 class _Unfetched(NamedTuple):
@@ -230,6 +233,11 @@ class _Fetching:
             response, checksum = found
             url = response.url if response.url != file.source else None
             name = self._name(file, response)
+            try:
+                refuse_pointer(part.path, file.source)
+            except UnusableInputError:
+                part.discard()
+                raise
             os.makedirs(os.path.dirname(f"{place}/{name}"), exist_ok=True)
             part.become(f"{place}/{name}")
         if progress:
@@ -238,7 +246,8 @@ class _Fetching:
         size = os.path.getsize(f"{place}/{name}")
         if self.validators is not None and (response.etag or response.modified):
             self.validators[file.source] = response.etag, response.modified
-        return Fetched(file.source, name, size, seconds, cached, url or None, checksum)
+        doubt = doubt_of(f"{place}/{name}", name=name, source=file.source)
+        return Fetched(file.source, name, size, seconds, cached, url or None, checksum, doubt)
 
     def with_others(self, error: InputNotFoundError, *, fetched: int) -> InputNotFoundError:
         """Say of what else there is nothing to fetch, as far as that is found out within seconds."""

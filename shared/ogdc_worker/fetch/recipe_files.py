@@ -9,6 +9,7 @@ from ogdc_shared.digests import sha256
 from ogdc_shared.errors import InputNotFoundError
 from ogdc_shared.filenames import last_component, placed, take_name
 from ogdc_shared.trees import flush
+from ogdc_worker.fetch.doubts import doubt_of, refuse_pointer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,7 +30,7 @@ def copy_files(files: Sequence[InputFile], *, recipe: str, directory: str) -> It
 
     Raises:
         InputNotFoundError: the recipe has no such file.
-        UnusableInputError: two have the same name.
+        UnusableInputError: two have the same name, or one is a pointer of Git LFS.
     """
     owners: dict[str, str] = {}
     for file in files:
@@ -42,7 +43,10 @@ def copy_files(files: Sequence[InputFile], *, recipe: str, directory: str) -> It
                 copy.write(piece)
                 state.update(piece)
             checksum = f"sha256:{state.hexdigest()}"
-            yield {"source": file.source, "name": name, "size": copy.tell(), "checksum": checksum}
+            size = copy.tell()
+        refuse_pointer(copy.name, file.source)
+        doubt = doubt_of(copy.name, name=name, source=file.source)
+        yield {"source": file.source, "name": name, "size": size, "checksum": checksum, "doubt": doubt}
     flush(directory)
 
 

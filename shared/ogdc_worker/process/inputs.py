@@ -11,6 +11,7 @@ from ogdc_worker.process.checkpoint import Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from typing import Any
 
     from ogdc_shared.plan import InputFile
     from ogdc_worker.fetch.input_cache import InputCache
@@ -64,7 +65,7 @@ def _copy(files: Sequence[InputFile], *, paths: ProcessPaths, reporter: Reporter
     from ogdc_worker.fetch.recipe_files import copy_files
 
     for copied in copy_files(files, recipe=paths.recipe, directory=paths.inputs):
-        reporter.event("fetched", **copied)
+        _report(copied, reporter)
 
 
 def _fetch(
@@ -85,7 +86,7 @@ def _fetch(
             files,
             store=_store(paths),
             recipe=paths.recipe,
-            report=lambda fetched: reporter.event("fetched", **fetched._asdict()),
+            report=lambda fetched: _report(fetched._asdict(), reporter),
             warn=lambda notice: reporter.event(
                 "fetch_delayed", **notice._asdict() | {"seconds": round(notice.seconds, 1)}
             ),
@@ -99,6 +100,13 @@ def _fetch(
         reporter.note("validators", source=source, etag=etag, modified=modified)
     if missing:
         missing.leave_account(paths.workspace)
+
+
+def _report(fetched: dict[str, Any], reporter: Reporter) -> None:
+    doubt = fetched.pop("doubt")
+    reporter.event("fetched", **fetched)
+    if doubt:
+        reporter.warn(doubt.kind, doubt.message, path=fetched["name"])
 
 
 def _may_be_missing(files: Sequence[InputFile], allowed: str, reporter: Reporter) -> MissingInputs:

@@ -4,7 +4,8 @@ GDAL goes on without the tile it could not open; bash when the substitution in a
 variable without a value.
 
 Source: CPLDefaultErrorHandler in port/cpl_error.cpp of GDAL ("ERROR %d: %s"); apps/gdalbuildvrt_lib.cpp
-("Warning 1: Can't open %s. Skipping it"); report_error and err_unboundvar in bash's error.c.
+("Warning 1: Can't open %s. Skipping it"), port/cpl_recode.cpp and
+ogr/ogrsf_frmts/shape/shape2ogr.cpp; report_error and err_unboundvar in bash's error.c.
 """
 
 from __future__ import annotations
@@ -12,6 +13,14 @@ from __future__ import annotations
 from ogdc_shared.fast_typing import NamedTuple
 
 _MAX_LINE = 4096
+_LOSS = (
+    rb"(?:[Ss]kipp(?:ing|ed)\b|not successfully written|converted correctly|nteger overflow|been clamped"
+    rb"|(?:been|be|being|string) truncated|[Tt]runcating it|[Dd]iscarding|[Dd]ropping precision"
+    rb"|not supported in GPX schema|Consequently they will be ignored)"
+)
+"""What GDAL's warnings have that tell of features, values or letters it left out or changed."""
+_HARMLESS = rb"Field [^\r\n]* of width \d+ truncated"
+"""A declared width; of a value that does not fit there is a line of its own."""
 
 
 class _Writer(NamedTuple):
@@ -30,8 +39,12 @@ _WRITERS = (
     _Writer(
         "gdal_error",
         "GDAL",
-        (b"ERROR ", b"kipping"),
-        rb"(?:^|[\r.\d])(ERROR \d+: [^\r\n]*|Warning \d+: [^\r\n]*[Ss]kipping[^\r\n]*)",
+        (b"ERROR ", b"Warning "),
+        rb"(?:^|[\r.\d])(ERROR \d+: [^\r\n]*|Warning \d+: (?!"
+        + _HARMLESS
+        + rb")[^\r\n]*"
+        + _LOSS
+        + rb"[^\r\n]*)",
     ),
     _Writer(
         "shell_error",

@@ -26,6 +26,7 @@ from ogdc_shared.plan import Checksum, InputFile
 from ogdc_worker.fetch.download import ATTEMPTS, FIRST_PAUSE
 from ogdc_worker.fetch.inputs import THREADS, Fetched, fetch_inputs, place_inputs
 from ogdc_worker.fetch.partial_file import SYNCED_BYTES
+from ogdc_worker.fetch.recipe_files import copy_files
 from support.ftp import ftp_server
 from support.http import Answer, FileServer, Request, closed_port
 from support.trickle import answering, endless_body, endless_trailers
@@ -165,7 +166,7 @@ def test_a_redirect_is_followed_and_the_name_is_that_of_the_url_given(
     assert (fetching.inputs / "latest.csv").read_text() == "1,2"
 
 
-@pytest.mark.parametrize("location", ["/loop", "file:///etc/passwd", "ftp://127.0.0.1/x"])
+@pytest.mark.parametrize("location", ["/loop", "file:///etc/passwd", "ftp://127.0.0.1/x", "http://[::x/"])
 def test_a_redirect_to_nowhere_is_refused(fetching: Fetching, server: FileServer, location: str) -> None:
     server.routes["/loop"] = lambda _request: Answer(status=302, headers={"Location": location})
     with pytest.raises(InputNotFoundError):
@@ -236,6 +237,33 @@ def test_a_file_that_changed_in_between_is_fetched_anew(fetching: Fetching, serv
         (server.directory / "a.bin").write_bytes(new)
 
     fetching.pause = replace
+    assert fetching.names(f"{server.url}/a.bin") == ["a.bin"]
+    assert (fetching.inputs / "a.bin").read_bytes() == new
+
+
+@pytest.mark.parametrize(
+    ("header", "first", "second"),
+    [
+        ("ETag", '"a"', '"b"'),
+        ("Last-Modified", "Sat, 01 Jan 2022 00:00:00 GMT", "Sun, 02 Jan 2022 00:00:00 GMT"),
+    ],
+)
+def test_a_server_that_heeds_no_if_range_makes_no_file_of_two(
+    fetching: Fetching, server: FileServer, header: str, first: str, second: str
+) -> None:
+    new = CONTENT[::-1]
+
+    def answer(request: Request) -> Answer:
+        if len(server.requests) == 1:
+            return Answer(body=CONTENT, headers={header: first})
+        if "Range" not in request.headers:
+            return Answer(body=new, headers={header: second})
+        start = int(request.headers["Range"].removeprefix("bytes=").removesuffix("-"))
+        place = f"bytes {start}-{len(new) - 1}/{len(new)}"
+        return Answer(status=206, body=new[start:], headers={header: second, "Content-Range": place})
+
+    server.routes["/a.bin"] = answer
+    server.drop(1, after=100_000)
     assert fetching.names(f"{server.url}/a.bin") == ["a.bin"]
     assert (fetching.inputs / "a.bin").read_bytes() == new
 
@@ -448,9 +476,42 @@ def test_bodies_are_kept_as_they_are_sent(fetching: Fetching, server: FileServer
     assert (fetching.inputs / "x.tar.gz").read_bytes() == b"\x1f\x8bnot really"
 
 
-def test_an_empty_file_is_a_file(fetching: Fetching, server: FileServer) -> None:
+def test_an_empty_file_is_a_file_and_doubtful(fetching: Fetching, server: FileServer) -> None:
     (server.directory / "empty").write_bytes(b"")
     assert fetching.names(InputFile(f"{server.url}/empty", size=0)) == ["empty"]
+    assert [fetched.doubt and fetched.doubt.kind for fetched in fetching.fetched] == ["empty_input"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "kind"),
+    [
+        ("a.tif", b"Rate limit exceeded, try later\n", "text_input"),
+        ("a.zip", "zu viele Zugriffe, später\n".encode() * 60, "text_input"),
+        ("a.TIF", b"II*\0\x08\0\0\0", None),
+        ("a.nc", b"CDF\x01\0\0\0\0", None),
+        ("a.csv", b"Rate limit exceeded, try later\n", None),
+    ],
+)
+def test_a_text_under_the_name_of_an_image_is_doubtful(
+    fetching: Fetching, server: FileServer, name: str, content: bytes, kind: str | None
+) -> None:
+    (server.directory / name).write_bytes(content)
+    assert fetching.names(f"{server.url}/{name}") == [name]
+    assert [fetched.doubt and fetched.doubt.kind for fetched in fetching.fetched] == [kind]
+
+
+def test_a_pointer_of_git_lfs_is_refused_and_forgotten(fetching: Fetching, server: FileServer) -> None:
+    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
+    (server.directory / "a.csv").write_bytes(pointer)
+    (fetching.recipe / "b.csv").write_bytes(pointer)
+    of_recipe = InputFile("b.csv", kind="recipe")
+    for file in (InputFile(f"{server.url}/a.csv"), of_recipe):
+        with pytest.raises(UnusableInputError, match=r"[ab]\.csv' is a pointer of Git LFS"):
+            fetching.fetch(file)
+    with pytest.raises(UnusableInputError, match="Git LFS"):
+        list(copy_files([of_recipe], recipe=str(fetching.recipe), directory=str(fetching.recipe / "x")))
+    (server.directory / "a.csv").write_text("1,2")
+    assert fetching.names(f"{server.url}/a.csv") == ["a.csv"]
 
 
 def test_a_proxy_of_the_environment_is_used(
@@ -561,4 +622,5 @@ def test_the_log_names_every_input(fetching: Fetching, server: FileServer) -> No
         "cached": False,
         "url": None,
         "checksum": f"sha256:{hashlib.sha256(b'1,2').hexdigest()}",
+        "doubt": None,
     }

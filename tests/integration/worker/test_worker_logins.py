@@ -226,6 +226,20 @@ def test_a_page_in_place_of_data_is_refused_and_names_its_address(
     assert "login for 127.0.0.1" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<html><head><title>Sign in</title></head></html>".encode("utf-16"),
+        b'\n<!-- moved -->\n<script>location = "/login"</script>',
+        b'<meta http-equiv="refresh" content="0; url=/login">',
+    ],
+)
+def test_a_page_may_begin_with_any_of_its_parts(place: Place, server: FileServer, page: bytes) -> None:
+    server.routes["/ice.nc"] = lambda _: Answer(body=page, headers={"Content-Type": "text/html"})
+    with pytest.raises(InputNotFoundError, match=r"ice\.nc'.* a web page"):
+        place.fetch(f"{server.url}/ice.nc")
+
+
 @pytest.mark.parametrize("name", ["page.html", "notes.txt", "data"])
 def test_a_page_that_is_asked_for_is_one(place: Place, server: FileServer, name: str) -> None:
     server.routes[f"/{name}"] = lambda _: Answer(body=PAGE, headers={"Content-Type": "text/html"})
@@ -238,6 +252,7 @@ REPORTS = {
     "store": b"<Error><Code>NoSuchKey</Code><Message>no layer</Message></Error>",
     "arcgis": b'{"error": {"code": 498, "message": "no layer"}}',
 }
+GATEWAY = b'{"message": "Forbidden"}'
 
 
 @pytest.mark.parametrize("name", ["ice.tif", "wcs"])
@@ -254,7 +269,15 @@ def test_the_report_of_an_error_may_be_what_is_wanted(place: Place, server: File
     server.routes["/errors.xml"] = lambda _: Answer(body=REPORTS["wms"])
     server.routes["/map.gml"] = lambda _: Answer(body=b'<?xml version="1.0"?><ErrorMap/><FeatureCollection/>')
     server.routes["/query"] = lambda _: Answer(body=b'{"errors": [], "rows": [1]}')
-    assert len(place.fetch(*(f"{server.url}/{name}" for name in ("errors.xml", "map.gml", "query")))) == 3
+    server.routes["/status"] = lambda _: Answer(body=GATEWAY)
+    names = ("errors.xml", "map.gml", "query", "status")
+    assert len(place.fetch(*(f"{server.url}/{name}" for name in names))) == 4
+
+
+def test_the_message_of_a_gateway_is_no_file(place: Place, server: FileServer) -> None:
+    server.routes["/lakes.geojson"] = lambda _: Answer(body=GATEWAY)
+    with pytest.raises(InputNotFoundError, match=r"report of an error instead of the file: .*Forbidden"):
+        place.fetch(f"{server.url}/lakes.geojson")
 
 
 def test_a_wrong_label_alone_makes_no_page(place: Place, server: FileServer) -> None:

@@ -49,6 +49,20 @@ def test_however_it_is_cut_the_same_errors_are_found(lines: list[bytes], cuts: l
         (b"Warning 1: Can't open x. Skipping it\n", "Warning 1: Can't open x. Skipping it"),
         (b"2026-11-26 ERROR 404: Not Found.\n", ""),
         (b"Warning 1: TIFFFetchNormalTag\n", ""),
+        (b"Warning 6: Normalized/laundered field name: 'averylong' to 'avery'\n", ""),
+        (b"Warning 1: Field name of width 4000 truncated to 254.\n", ""),
+        (
+            b"Warning 1: Value 1e+300 of field v of feature 0 not successfully written.\n",
+            "Warning 1: Value 1e+300 of field v of feature 0 not successfully written.",
+        ),
+        (
+            b"Warning 1: Value 'aaa' of field t has been truncated to 2 characters.\n",
+            "Warning 1: Value 'aaa' of field t has been truncated to 2 characters.",
+        ),
+        (
+            b"Warning 1: It couldn't be converted correctly.\n",
+            "Warning 1: It couldn't be converted correctly.",
+        ),
         (b"x" * 100_000 + b"\nERROR 9: end\n", "ERROR 9: end"),
     ],
 )

@@ -1,0 +1,77 @@
+"""What arrived under a file's name and is likely not that file: nothing, a text, or a pointer to it."""
+
+from __future__ import annotations
+
+import os
+from os.path import splitext
+
+from ogdc_shared.errors import UnusableInputError
+from ogdc_shared.fast_typing import NamedTuple
+from ogdc_shared.shortening import shortened
+
+_HEAD_BYTES = _POINTER_BYTES = 1024
+_BINARY = frozenset(
+    {
+        *(".tif", ".tiff", ".nc", ".nc4", ".h5", ".hdf5", ".he5", ".hdf", ".grb", ".grib", ".grb2", ".grib2"),
+        *(".jp2", ".img", ".png", ".jpg", ".jpeg", ".webp", ".gpkg", ".sqlite", ".mbtiles", ".pmtiles"),
+        *(".shp", ".shx", ".dbf", ".fgb", ".parquet", ".las", ".laz", ".xlsx", ".kmz", ".pbf"),
+        *(".zip", ".gz", ".tgz", ".tar", ".bz2", ".xz", ".zst", ".7z"),
+    }
+)
+"""Names of formats that begin with bytes that are in no text."""
+_POINTER = (b"version https://git-lfs.github.com/spec/v1", b"\noid sha256:")
+"""Source: docs/spec.md of git-lfs, \"The Pointer\"."""
+_NO_TEXT = bytes({*range(32), 127} - {*b"\t\n\r\f\x1b"})
+"""Bytes that are in no text."""
+
+
+class Doubt(NamedTuple):
+    """Something to warn of."""
+
+    kind: str
+    message: str
+
+
+def refuse_pointer(path: str, source: str) -> None:
+    """Make sure that an input is no pointer of Git LFS, which passes for a text or a table of two rows.
+
+    Args:
+        path: Where it is.
+        source: Where it came from.
+
+    Raises:
+        UnusableInputError: it is one.
+    """
+    if os.path.getsize(path) >= _POINTER_BYTES:
+        return
+    begin, then = _POINTER
+    if (head := _head(path)).startswith(begin) and then in head:
+        raise UnusableInputError(
+            f"{source!r} is a pointer of Git LFS and not the file itself. In a repository on this machine "
+            "`git lfs pull` fetches the file; of one on a server, give the address that downloads it."
+        )
+
+
+def doubt_of(path: str, *, name: str, source: str) -> Doubt | None:
+    """Look at the beginning of an input, which is called `name`; None: nothing speaks against it."""
+    if not os.path.getsize(path):
+        return Doubt("empty_input", f"the input {name!r} is empty: {source!r} has no byte")
+    if splitext(name)[1].lower() in _BINARY and _is_text(head := _head(path)):
+        begin = shortened(" ".join(head.decode(errors="replace").split()), 120)
+        return Doubt("text_input", f"the input {name!r} is a text and not what its name says: {begin!r}")
+    return None
+
+
+def _head(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read(_HEAD_BYTES)
+
+
+def _is_text(head: bytes) -> bool:
+    if len(head.translate(None, delete=_NO_TEXT)) < len(head):
+        return False
+    try:
+        head.decode()
+    except UnicodeDecodeError as exc:
+        return exc.start > _HEAD_BYTES - 4  # a letter that is cut in two
+    return True
