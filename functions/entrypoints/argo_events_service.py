@@ -1,4 +1,4 @@
-"""What functions-framework is pointed at: FUNCTION_SOURCE is this file, FUNCTION_TARGET is `argo_events`."""
+"""Entrypoint for functions-framework: FUNCTION_SOURCE is this file, FUNCTION_TARGET is `argo_events`."""
 
 from ogdc_shared.imports import collection_paused
 

@@ -1,4 +1,4 @@
-"""What functions-framework is pointed at: FUNCTION_SOURCE is this file, FUNCTION_TARGET is `submit`."""
+"""Entrypoint for functions-framework: FUNCTION_SOURCE is this file, FUNCTION_TARGET is `submit`."""
 
 import os
 
@@ -8,8 +8,8 @@ with collection_paused():
     from ogdc_functions import submit as service
     from ogdc_functions.service import start
 
-# Read when functions-framework starts the web server, after this: a submission is mostly Python, of which one
-# process keeps one processor busy.
+# functions-framework reads WORKERS when it starts the web server, after this import. Two processes, because a
+# submission is mostly Python code, of which one process can use only one core.
 os.environ.setdefault("WORKERS", "2")
 
 submit = start(service.build)

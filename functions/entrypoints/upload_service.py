@@ -1,4 +1,4 @@
-"""What functions-framework is pointed at: FUNCTION_SOURCE is this file, FUNCTION_TARGET is `upload`."""
+"""Entrypoint for functions-framework: FUNCTION_SOURCE is this file, FUNCTION_TARGET is `upload`."""
 
 from ogdc_shared.imports import collection_paused
 

@@ -1,1 +1,1 @@
-"""The services: each module turns HTTP requests into calls of `ogdc_shared` and answers in JSON."""
+"""The HTTP services: their handlers parse a request, call one operation of `ogdc_shared` and answer."""

@@ -1,7 +1,7 @@
-"""The argo_events service: what the Kubernetes API says about workflows goes into the record.
+"""The argo_events service: applies CloudEvents about workflows to the record of runs.
 
-An HTTP function, since functions-framework's CloudEvent functions can answer only 200 and 500, and Knative
-repeats an event on 404, 408, 409, 429 and 5xx: what can never succeed has to be answered with another 4xx.
+An HTTP function rather than a CloudEvent function, because those can only answer 200 or 500. Knative retries
+an event on 404, 408, 409, 429 and 5xx, so an event that can never succeed must get another 4xx.
 
 Source: knative/eventing pkg/kncloudevents/retries.go.
 """
@@ -28,7 +28,7 @@ from ogdc_shared.runs.events import TakenEvent, apply_event
 from ogdc_shared.telemetry.tracing import current
 
 SWEEP_REQUESTED = "org.ogdc.sweep_requested"
-"""Type of the event that says of runs that the sweep has something to do for them."""
+"""Type of the event that asks the sweep to handle certain runs."""
 
 
 def build(context: Context) -> Served:
@@ -37,15 +37,15 @@ def build(context: Context) -> Served:
 
 
 def receive_workflow_events(context: Context, call: Call) -> Response:
-    """Apply the events of one request, each by itself.
+    """Apply the events of one request independently of each other.
 
-    One that cannot be read, or recorded, keeps no other from being applied. Where none can be applied now,
-    the request is repeated, and those that were applied are known by then.
+    An event that is invalid does not stop the others. If the database is unavailable, the whole request is
+    retried; events that were already applied are recognized then.
 
     Raises:
-        InvalidRequestError: one cannot be read, or never be recorded; all others were applied.
-        UnauthenticatedError: one does not show that a source of ours sent it; likewise.
-        UnavailableError: what this depends on is away.
+        InvalidRequestError: an event is malformed or can never be applied; all others were applied.
+        UnauthenticatedError: an event lacks the deployment's token; all others were applied.
+        UnavailableError: the database or another dependency is unavailable.
     """
     check_sender(context, call.request)
     taken: list[TakenEvent] = []
@@ -60,14 +60,14 @@ def receive_workflow_events(context: Context, call: Call) -> Response:
         except Exception as exc:
             refused.append(exc)
     if refused:
-        # A fault of ours before an event's: only that is repeated, and logged.
+        # Prefer an internal error to an invalid event: only that is retried, and logged.
         raise min(refused, key=lambda exc: isinstance(exc, InputError))
     answer = EventsResponse([each.outcome for each in taken])
     return receipt(call.request, answer, reply=_call_for_sweep(taken, context.settings.event_token))
 
 
 def _call_for_sweep(taken: Sequence[TakenEvent], token: str | None) -> Event | None:
-    """Have Knative wake the sweep, which stops what has failed and tells of ends; None: there is no need."""
+    """The event that makes Knative call the sweep, which stops failed runs and sends notifications."""
     runs = [each.for_sweep for each in taken if each.for_sweep]
     if not runs:
         return None

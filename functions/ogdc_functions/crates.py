@@ -1,4 +1,4 @@
-"""Answering with a crate: made on disk, then sent piece by piece."""
+"""Responses with RO-Crates, which are written to disk first and then streamed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PIECE = 1 << 20
 
 
 def crate_response(context: Context, call: Call, name: str) -> Response:
-    """Answer with the crate of a run, or, where the caller would rather have that, with its metadata."""
+    """Answer with the crate of a run, or only its metadata if the caller prefers JSON-LD."""
     wants_json = call.request.accept_mimetypes.best_match((_ZIP, _JSON), default=_ZIP) == _JSON
     with TemporaryDirectory(prefix="ogdc-crate-") as directory:
         export_crate(context, name, Path(directory), caller=call.caller)
@@ -36,8 +36,8 @@ def _opened(path: Path) -> IO[bytes]:
 
 
 def _zipped(directory: Path) -> IO[bytes]:
-    """Pack a directory into a file that is gone once it is closed."""
-    file = TemporaryFile()  # noqa: SIM115  whoever reads it closes it
+    """Pack a directory into a temporary file."""
+    file = TemporaryFile()  # noqa: SIM115  the reader closes it
     with ZipFile(file, "w", ZIP_DEFLATED, compresslevel=1) as archive:
         for path in sorted(directory.rglob("*")):
             archive.write(path, path.relative_to(directory).as_posix())

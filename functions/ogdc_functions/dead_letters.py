@@ -1,6 +1,6 @@
-"""The dead_letters service: events that nobody took after all retries end as an error in the log.
+"""The dead_letters service: logs events that could not be delivered after all retries.
 
-What they were about is found again all the same: who reads a silent run, and the sweep, ask Argo.
+The run they are about is still reconciled: a read of a run without recent events, and the sweep, ask Argo.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def build(context: Context) -> Served:
 
 
 def log_dead_letter(context: Context, call: Call) -> Response:
-    """Log what an event was about, and who refused it how; whatever it is, it is not sent again.
+    """Log an event's attributes and the failed delivery; it is never retried.
 
     Source: knative/eventing pkg/kncloudevents/attributes/knative_error.go (the extensions of a dead letter).
     """

@@ -1,4 +1,4 @@
-"""Answering with parts of what a task printed."""
+"""Responses with parts of a task's log."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def log_part_view(context: Context, query: Mapping[str, str], name: str, task: s
 
 
 def matches_view(context: Context, query: Mapping[str, str], name: str, task: str) -> log_answers.LogMatches:
-    """Answer with lines of a task's log that hold a text.
+    """Answer with lines of a task's log that contain a text.
 
     Raises:
-        InvalidRequestError: there is no text.
+        InvalidRequestError: the text is missing or spans lines.
     """
     wanted = run_routes.SEARCH.read(query)
     if not wanted or "\n" in wanted:
-        raise InvalidRequestError("text: give what to look for, within one line.")
+        raise InvalidRequestError("text: give the text to search for, on a single line.")
     after, limit = run_routes.LOG_AFTER.read(query), run_routes.MATCHES.read(query)
     found = search(open_task_log(context, name, task), wanted, after=after, limit=limit)
     return log_answers.LogMatches(

@@ -1,7 +1,7 @@
-"""Where callers log in: what the command line has to know for it, and logins in a browser.
+"""Logins: the metadata that the command line needs, and the authorization code flow in a browser.
 
-The latter are by a confidential client, whose secret is the service's alone, and for the existing command
-line: it is given the tokens that /authorize shows (`set-token`), and renews them at /refresh.
+The browser flow uses a confidential client, whose secret only the service knows. It exists for command lines
+that take the tokens shown by /authorize (`set-token`) and renew them at /refresh.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ogdc_shared.oidc_settings import ConfidentialClient
 
 _MINUTES = 10
-"""That logging in may take."""
+"""Time limit of a login."""
 _COOKIE = "ogdc-login"
 
 
@@ -33,7 +33,7 @@ def protected_resource(context: Context, call: Call) -> login_answers.ProtectedR
     """Say where to log in."""
     settings = context.settings
     if settings.access_mode != "authenticated":
-        raise NotFound(f"This deployment asks nobody to log in (ACCESS_MODE={settings.access_mode}).")
+        raise NotFound(f"This deployment requires no login (ACCESS_MODE={settings.access_mode}).")
     issuers = [each.issuer for each in settings.oidc.of_users() if each.others]
     return login_answers.ProtectedResource(
         resource=public_url(call.request, settings),
@@ -45,7 +45,7 @@ def protected_resource(context: Context, call: Call) -> login_answers.ProtectedR
 
 
 def log_in(context: Context, call: Call) -> Response:
-    """Send a browser to the issuer."""
+    """Redirect the browser to the issuer."""
     from ogdc_shared.auth.oidc.code_flow import Attempt
 
     client, login = _confidential(context)
@@ -58,7 +58,7 @@ def log_in(context: Context, call: Call) -> Response:
 
 
 def authorize(context: Context, call: Call) -> Response:
-    """Give a browser that comes back from the issuer its tokens, for somebody to copy."""
+    """Show the tokens to a browser that returns from the issuer, for the user to copy."""
     client, login = _confidential(context)
     attempt = _kept(context, call)
     query = call.request.args
@@ -83,23 +83,23 @@ def _confidential(context: Context) -> tuple[ConfidentialClient, ConfidentialLog
 
     client = context.settings.oidc.confidential_client()
     if client is None:
-        raise NotFound("This deployment has no logins in a browser: use `ogdc-runner login`.")
+        raise NotFound("This deployment does not support logins in a browser: use `ogdc-runner login`.")
     try:
         return client, ConfidentialLogin(client, context.issuers.server(client.issuer))
     except KeyError:
         raise ConfigurationError(
-            f"OIDC_CLIENT_SECRETS_FILE is of the issuer {client.issuer}, and OGDC_OIDC_ISSUER is another."
+            f"OIDC_CLIENT_SECRETS_FILE belongs to the issuer {client.issuer}, not to OGDC_OIDC_ISSUER."
         ) from None
 
 
 def _redirect_uri(context: Context, call: Call, client: ConfidentialClient) -> str:
-    """Where the issuer sends a browser back to: here, by a URL that it knows."""
+    """The redirect URI: our /authorize, by a URL that is registered with the issuer."""
     here = f"{public_url(call.request, context.settings)}/authorize"
     return here if here in client.redirect_uris or not client.redirect_uris else client.redirect_uris[0]
 
 
 def _cookie(context: Context, call: Call) -> str:
-    """Its name; with the prefix, no other host of the domain can set it.
+    """The name of the cookie; with the prefix, no other host of the domain can set it.
 
     Source: RFC 6265bis section 4.1.3.2.
     """
@@ -123,18 +123,18 @@ def _keep(response: Response, attempt: Attempt, context: Context, call: Call) ->
 
 
 def _kept(context: Context, call: Call) -> Attempt:
-    """What this browser began with; nobody else's answer is taken for it."""
+    """The login attempt that this browser started; its state must match (CSRF protection)."""
     from ogdc_shared.auth.oidc.code_flow import Attempt
 
     state, _, verifier = call.request.cookies.get(_cookie(context, call), "").partition(".")
     given = login_routes.STATE.read(call.request.args) or ""
     if not state or not verifier or not compare_digest(state.encode(), given.encode(errors="replace")):
-        _begin_again(f"this browser did not begin it within {_MINUTES} minutes")
+        _begin_again(f"this browser did not start it within the last {_MINUTES} minutes")
     return Attempt(state, verifier)
 
 
 def _begin_again(why: str) -> NoReturn:
-    raise InvalidRequestError(f"This login cannot be completed: {why}. Begin again at /login.")
+    raise InvalidRequestError(f"This login cannot be completed: {why}. Start again at /login.")
 
 
 def _shown(tokens: Tokens, message: str) -> login_answers.LoginTokens:

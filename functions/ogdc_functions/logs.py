@@ -1,4 +1,4 @@
-"""Log lines as JSON on stderr, for the collectors of a cluster; set up by an entrypoint, never at import."""
+"""Logging as JSON lines on stderr, for log collectors; configured by an entrypoint, never at import."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from ogdc_shared.telemetry.tracing import current
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a record: time, severity, logger, message, and the traceback where there is one.
+    """Formats a record as a JSON object: time, severity, logger, message, and the traceback if any.
 
-    Besides, what is being worked on (`ogdc_shared.telemetry.tracing`): `trace_id`, `span_id`, and run,
-    event and the like by their names.
+    Adds the current context (`ogdc_shared.telemetry.tracing`): `trace_id`, `span_id`, and fields such as
+    `run` and `event_id`.
 
     Source: https://opentelemetry.io/docs/specs/otel/compatibility/logging_trace_context/ (names of the ids).
     """
@@ -39,9 +39,9 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure_logging() -> None:
-    """Send the log records and warnings of this process to stderr as JSON, unless it has other plans already.
+    """Log records and warnings of this process to stderr as JSON, unless logging is configured already.
 
-    LOG_LEVEL sets how much (INFO).
+    LOG_LEVEL sets the level (default INFO).
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())

@@ -1,4 +1,4 @@
-"""Answering with the files of a run's result."""
+"""Responses with the files of a run's result."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from flask import Response
 
-from ogdc_functions.http.parts import file_response
+from ogdc_functions.http.file_responses import file_response
 from ogdc_functions.http.routing import Call
 from ogdc_shared.api import answers, run_routes
 from ogdc_shared.context import Context
@@ -27,7 +27,7 @@ def output_list(context: Context, call: Call, name: str) -> answers.OutputList:
 
 
 def output_response(context: Context, call: Call, name: str, path: str) -> Response:
-    """Answer with one of them, or a part of it."""
+    """Answer with one file, or a range of it."""
     return file_response(call.request, open_output(context, name, path))
 
 

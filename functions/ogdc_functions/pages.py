@@ -1,6 +1,6 @@
-"""Handing out the page about runs: files that were built from `functions/ui`, and are the same for everybody.
+"""Serving the web page about runs: static files built from `functions/ui`.
 
-Source: https://www.w3.org/TR/CSP3/ (what the page may do).
+Source: https://www.w3.org/TR/CSP3/ (Content-Security-Policy).
 """
 
 from __future__ import annotations
@@ -31,12 +31,11 @@ _CSP = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; connect-src {}; "
     "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""What the page may do. `wasm-unsafe-eval` lets its own scripts have SQLite compiled, which reads
-GeoPackages; no text becomes a script by it."""
+"""`wasm-unsafe-eval` allows scripts to compile WebAssembly (SQLite, for GeoPackages), not `eval`."""
 _ORIGIN = re.compile(r"[\w.:\[\]-]+", re.ASCII)
-"""What can stand in a policy."""
+"""Characters of an origin that are safe in a policy."""
 _ENTRY, _HASHED = "index.html", "assets/"
-"""The page itself, and the directory of what has a hash of its content in its name."""
+"""The page itself, and the directory of files with a hash of their content in their name."""
 
 
 class _File(NamedTuple):
@@ -46,29 +45,29 @@ class _File(NamedTuple):
 
 
 def page_response(context: Context, request: Request) -> Response:
-    """Answer with the page, below whose own path the addresses in it are looked for."""
+    """Answer with the page; its relative links need a path that ends with a slash."""
     if not request.path.endswith("/"):
         query = request.query_string.decode("latin-1")
         return Response(status=307, headers={"Location": f"ui/?{query}" if query else "ui/"})
     response = file_response(request, _ENTRY)
-    response.headers["Content-Security-Policy"] = _CSP.format(" ".join(_asked(context.settings)))
+    response.headers["Content-Security-Policy"] = _CSP.format(" ".join(_connect_sources(context.settings)))
     return response
 
 
-def _asked(settings: Settings) -> list[str]:
-    """Whom the page may send requests to: this origin, and the issuer's that people log in at."""
-    asked = ["'self'"]
+def _connect_sources(settings: Settings) -> list[str]:
+    """The origins that the page may send requests to: its own, and that of the issuer."""
+    sources = ["'self'"]
     if settings.access_mode == "authenticated" and settings.oidc.client:
         issuer = urlsplit(next((each.issuer for each in settings.oidc.of_users() if each.others), ""))
-        asked += [f"{issuer.scheme}://{issuer.netloc}"] if _ORIGIN.fullmatch(issuer.netloc) else []
-    return asked
+        sources += [f"{issuer.scheme}://{issuer.netloc}"] if _ORIGIN.fullmatch(issuer.netloc) else []
+    return sources
 
 
 def file_response(request: Request, path: str) -> Response:
-    """Answer with a file that the page is made of.
+    """Answer with a static file of the page.
 
     Raises:
-        NotFound: it is made of no such file.
+        NotFound: there is no such file.
     """
     file = _files().get(path)
     if file is None:
@@ -83,13 +82,13 @@ def file_response(request: Request, path: str) -> Response:
 
 @cache
 def _packed(path: str) -> bytes:
-    """A file as it is sent to nearly everybody; those of the map take a moment and are seldom asked for."""
+    """A file compressed with gzip; cached on first use, since the files of the map take a moment."""
     return gzip.compress(_files()[path].content, mtime=0)
 
 
 @cache
 def _files() -> dict[str, _File]:
-    """All files, by the path that is asked for; they are few, and together some 2 MB."""
+    """All files by path, kept in memory; together they have some 2 MB."""
     return {path.relative_to(_BUILT).as_posix(): _read(path) for path in _BUILT.rglob("*") if path.is_file()}
 
 

@@ -1,4 +1,4 @@
-"""Outputs by value: in one document, alone, or several as parts of one answer.
+"""Outputs of processes by value: as a JSON document, a single raw value, or multipart.
 
 Source: OGC 18-062r2, section 7.11.4 and 7.13; RFC 2387 (multipart/related).
 """
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 ECHO = "echo"
 _SECONDS = 60.0
 _WAITING = BoundedSemaphore(2)
-"""Requests that may wait at a time: each holds one of the few threads of a process."""
+"""Limits synchronous executions, because each holds one of the few threads of a process."""
 
 
 def waited_for(context: Context, run: Run) -> Response | None:
-    """Answer with the outputs of a run once it has ended; None: it takes longer, or too many wait already.
+    """Wait for a run and answer with its outputs; None if it takes longer, or too many requests wait already.
 
     Raises:
-        JobFailedError: it has ended without any.
+        JobFailedError: it ended without outputs.
     """
     from ogdc_shared.processes.jobs import require_result, wait_for_end
 
@@ -48,7 +48,7 @@ def waited_for(context: Context, run: Run) -> Response | None:
 
 
 def values_of(context: Context, run: Run) -> Response | None:
-    """Answer with the outputs of a run; None: its process gives none by value."""
+    """Answer with the outputs of a run; None if its process does not support values."""
     from ogdc_shared.processes.echo_process import echo_values, is_echo
     from ogdc_shared.processes.record import get_process
 
@@ -80,12 +80,12 @@ def _multipart(values: Mapping[str, Any]) -> Response:
 
 
 def _rendered(value: Any) -> tuple[str, str]:
-    """A value's media type and text."""
+    """The media type and text of a value."""
     if isinstance(value, str):
         return "text/plain; charset=utf-8", value
     return "application/json", json.dumps(value, ensure_ascii=False)
 
 
 def _inline(value: Any) -> Any:
-    """A value as a document has it: an object within `value`, unless it is a bounding box or a link."""
+    """A value as in a document: objects are wrapped in `value`, except bounding boxes and links."""
     return value if not isinstance(value, dict) or {"bbox", "href"} & value.keys() else {"value": value}

@@ -1,4 +1,4 @@
-"""Processes and jobs as answers, with absolute links.
+"""Response bodies of processes and jobs, with absolute links.
 
 Source: OGC 18-062r2; relation types of OGC at http://www.opengis.net/def/rel/ogc/1.0.
 """
@@ -31,14 +31,14 @@ _OPENAPI = "application/vnd.oai.openapi+json;version=3.1"
 
 
 def base_url(request: Request, settings: Settings) -> str:
-    """Where the API is, as this caller reaches it, without a slash at the end."""
+    """Base URL of the API as this caller sees it, without a trailing slash."""
     url = public_url(request, settings)
     below = "/api" if request.path.startswith("/api/") and not settings.access.public_url else ""
     return f"{url}{below}"
 
 
 def landing_links(request: Request, settings: Settings) -> list[Link]:
-    """What the landing page leads to."""
+    """The links of the landing page."""
     base = base_url(request, settings)
     return [
         Link(href=f"{base}/", rel="self", type=JSON, title="This document"),
@@ -50,7 +50,7 @@ def landing_links(request: Request, settings: Settings) -> list[Link]:
 
 
 def page_links(request: Request, settings: Settings, **following: str | None) -> list[Link]:
-    """A page's links: to itself, and to the next where there is one, which has these further parameters."""
+    """The links of a page: to itself, and to the next one with the parameters `following`, if any is set."""
     path = f"{base_url(request, settings)}{request.path.removeprefix('/api')}"
     query = urlencode([*request.args.items(multi=True)])
     links = [Link(href=f"{path}?{query}".rstrip("?"), rel="self", type=JSON)]
@@ -75,8 +75,8 @@ def summary_view(process: Process, base: str) -> ProcessSummary:
         output_transmission=about["outputTransmission"],
         mutable=process.owner_id is not None,
         links=[
-            Link(href=own, rel="self", type=JSON, title="What it takes and gives"),
-            Link(href=f"{own}/execution", rel=f"{_REL}/execute", type=JSON, title="Run it"),
+            Link(href=own, rel="self", type=JSON, title="Its inputs and outputs"),
+            Link(href=f"{own}/execution", rel=f"{_REL}/execute", type=JSON, title="Execute it"),
         ],
     )
 
@@ -95,7 +95,7 @@ def job_view(run: Run, base: str) -> StatusInfo:
     own = f"{base}/jobs/{run.name}"
     links = [
         Link(href=own, rel="self", type=JSON, title="This job"),
-        Link(href=own, rel="monitor", type=JSON, title="How it goes"),
+        Link(href=own, rel="monitor", type=JSON, title="Its status"),
         Link(href=f"{base}/runs/{run.name}", rel="related", type=JSON, title="Its run"),
     ]
     if run.status == Phase.SUCCEEDED:
@@ -115,7 +115,7 @@ def job_view(run: Run, base: str) -> StatusInfo:
 
 
 def dismissed_view(run: Run, base: str) -> StatusInfo:
-    """Return what has just been dismissed, however it had ended before."""
+    """Return a job that was just dismissed, whatever its run's status."""
     view = job_view(run, base)
     view.status = JobStatus.DISMISSED
     return view

@@ -1,6 +1,6 @@
-"""OGC API - Processes: the submit service changes and executes, the status service tells.
+"""Handlers of OGC API - Processes, named like their routes.
 
-Handlers bear the names of their routes.
+The submit service handles changes and executions, the status service reads.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ CONFORMS_TO = [
 
 
 def conformance(_context: Context, _call: Call) -> answers.ConformanceResponse:
-    """Say which classes hold."""
+    """List the conformance classes."""
     return answers.ConformanceResponse(conforms_to=CONFORMS_TO)
 
 
@@ -58,7 +58,7 @@ def show_process(context: Context, call: Call, process: str) -> answers.ProcessD
 
 
 def deploy(context: Context, call: Call) -> Response:
-    """Offer a recipe as a process."""
+    """Deploy a recipe as a process."""
     from ogdc_functions.process_views import base_url, summary_view
     from ogdc_shared.processes.deploy import deploy_process
 
@@ -68,7 +68,7 @@ def deploy(context: Context, call: Call) -> Response:
 
 
 def replace_process(context: Context, call: Call, process: str) -> Response:
-    """Have a process be another content of its recipe."""
+    """Replace the recipe of a process."""
     from ogdc_shared.processes import deploy as deploying
 
     deploying.replace_process(context, process, lambda: _bundle(call), caller=call.caller)
@@ -76,7 +76,7 @@ def replace_process(context: Context, call: Call, process: str) -> Response:
 
 
 def undeploy(context: Context, call: Call, process: str) -> Response:
-    """Offer a process no longer."""
+    """Undeploy a process."""
     from ogdc_shared.processes.deploy import undeploy_process
 
     undeploy_process(context, process, caller=call.caller)
@@ -84,7 +84,7 @@ def undeploy(context: Context, call: Call, process: str) -> Response:
 
 
 def execute(context: Context, call: Call, process: str) -> Response:
-    """Run a process."""
+    """Execute a process."""
     from ogdc_functions.http.bodies import idempotency_key
     from ogdc_functions.process_views import base_url, job_view
     from ogdc_shared.processes import execution
@@ -147,7 +147,7 @@ def show_job(context: Context, call: Call, name: str) -> answers.StatusInfo:
 
 
 def job_results(context: Context, call: Call, name: str) -> Response:
-    """Show where the results of a job are."""
+    """Show links to the results of a job, or its values."""
     from ogdc_functions.process_values import ECHO, values_of
     from ogdc_functions.process_views import base_url, results_view
     from ogdc_shared.outputs.policies import policy_of

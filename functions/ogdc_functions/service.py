@@ -1,4 +1,4 @@
-"""The edge of a service's process: settings are read, and logging and the end are set up here, once."""
+"""Starting a service process: settings, logging and shutdown are set up once, here."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _log = logging.getLogger(__name__)
 def start(build: Callable[[Context], Served]) -> Served:
     """Build a service from the environment; called by its entrypoint.
 
-    Connections are made on first use, since the web server forks after this. On SIGTERM it takes no more
-    requests, finishes those it has, and exits; what the process holds open is closed then.
+    Connections are opened on first use, because the web server forks after this. On SIGTERM the server
+    finishes the requests it has and exits; connections are closed then.
 
     Raises:
-        ConfigurationError: a setting cannot be used, so the process ends instead of answering with errors.
+        ConfigurationError: a setting is invalid; the process ends instead of answering with errors.
     """
     configure_logging()
     prepare(current_app)

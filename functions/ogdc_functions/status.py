@@ -1,4 +1,4 @@
-"""The status service: everything that can be read about runs. Handlers bear the names of their routes."""
+"""The status service: all reads about runs. Handlers are named like their routes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def build(context: Context) -> Served:
 
 
 def status(context: Context, _call: Call, name: str) -> answers.StatusResponse:
-    """Say where a run stands."""
+    """Show the status of a run."""
     run = read.reconciled_run(context, name)
     return answers.StatusResponse(
         recipe_workflow_name=run.name, status=run.status, timestamp=datetime.now(UTC)
@@ -33,7 +33,7 @@ def status(context: Context, _call: Call, name: str) -> answers.StatusResponse:
 
 
 def list_runs(context: Context, call: Call) -> Response:
-    """Show a page of runs, unless it is known."""
+    """Show a page of runs, or 304 if the caller has it."""
     query = call.request.args
     page = read.list_runs(
         context,
@@ -53,7 +53,7 @@ def list_runs(context: Context, call: Call) -> Response:
 
 
 def show_run(context: Context, call: Call, name: str) -> Response:
-    """Show a run with some of its tasks, unless it is known."""
+    """Show a run with some of its tasks, or 304 if the caller has it."""
     query = call.request.args
     limit, offset = routes.TASK_LIMIT.read(query), routes.TASK_OFFSET.read(query)
     (run,) = with_turns(context, [read.reconciled_run(context, name)])
@@ -80,7 +80,7 @@ def list_partitions(context: Context, call: Call, name: str) -> answers.Partitio
 
 
 def list_facts(context: Context, call: Call, name: str) -> answers.FactsList:
-    """Show what some of a run's tasks have done."""
+    """Show the facts of some of a run's tasks."""
     from ogdc_shared.runs import facts
 
     query = call.request.args
@@ -91,7 +91,7 @@ def list_facts(context: Context, call: Call, name: str) -> answers.FactsList:
 
 
 def task_facts(context: Context, _call: Call, name: str, stage: str, partition: str) -> Response:
-    """Hand out all that a task has done."""
+    """Return all facts of a task."""
     from ogdc_shared.runs.facts import stored_facts
 
     pieces = stored_facts(context, read.reconciled_run(context, name), stage, partition)
@@ -114,14 +114,14 @@ def list_outputs(context: Context, call: Call, name: str) -> answers.OutputList:
 
 
 def output_file(context: Context, call: Call, name: str, path: str) -> Response:
-    """Hand out a file of a run's result, or a part of it."""
+    """Return a file of a run's result, or a range of it."""
     from ogdc_functions.outputs import output_response
 
     return output_response(context, call, name, path)
 
 
 def logs(context: Context, call: Call, name: str) -> Response:
-    """Hand out what a run's tasks printed."""
+    """Return the logs of a run's tasks."""
     from ogdc_shared.runs.logs import run_logs, task_log
 
     query = call.request.args
@@ -131,63 +131,63 @@ def logs(context: Context, call: Call, name: str) -> Response:
 
 
 def log_part(context: Context, call: Call, name: str, path: str) -> log_answers.LogPart:
-    """Show some of what a task printed."""
+    """Show a part of a task's log."""
     from ogdc_functions.log_views import log_part_view
 
     return log_part_view(context, call.request.args, name, path)
 
 
 def search_log(context: Context, call: Call, name: str, path: str) -> log_answers.LogMatches:
-    """Show what a task printed with a text in it."""
+    """Search a task's log."""
     from ogdc_functions.log_views import matches_view
 
     return matches_view(context, call.request.args, name, path)
 
 
 def provenance(context: Context, call: Call, name: str) -> Response:
-    """Hand out a run's crate, or its metadata."""
+    """Return a run's crate, or its metadata."""
     from ogdc_functions.crates import crate_response
 
     return crate_response(context, call, name)
 
 
 def output(context: Context, _call: Call, name: str) -> answers.OutputResponse:
-    """Hand out a link to a run's zip."""
+    """Return a link to a run's zip."""
     from ogdc_shared.runs.output import output_link
 
     return answers.OutputResponse(data_url=output_link(context, name))
 
 
 def page(context: Context, call: Call) -> Response:
-    """Show the page about runs."""
+    """Return the web page about runs."""
     from ogdc_functions.pages import page_response
 
     return page_response(context, call.request)
 
 
 def page_file(_context: Context, call: Call, path: str) -> Response:
-    """Hand out a file that the page is made of."""
+    """Return a static file of the web page."""
     from ogdc_functions.pages import file_response
 
     return file_response(call.request, path)
 
 
 def version(_context: Context, _call: Call) -> answers.VersionResponse:
-    """Say which version this is."""
+    """Return the version."""
     from importlib import metadata
 
     return answers.VersionResponse(ogdc_runner_version=metadata.version("ogdc-runner"))
 
 
 def openapi(_context: Context, _call: Call) -> Response:
-    """Show the OpenAPI document."""
+    """Return the OpenAPI document."""
     from ogdc_functions.http.openapi import document
 
     return json_response(document())
 
 
 def index(context: Context, call: Call) -> answers.IndexResponse:
-    """Name what can be read."""
+    """Return the landing page."""
     from ogdc_functions.process_views import landing_links
 
     return answers.IndexResponse(

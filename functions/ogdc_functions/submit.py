@@ -1,7 +1,7 @@
-"""The submit service: everything that changes something, and checking a recipe.
+"""The submit service: changes of runs, triggers and processes, and validation of recipes.
 
-Handlers bear the names of their routes. What they take is imported by the first call, so that a service that
-was asked to cancel has not loaded what builds workflows.
+Handlers are named like their routes. They import what they need on the first call, so that an instance that
+only cancels runs does not load the workflow compiler.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def cancel_run(context: Context, call: Call, name: str) -> answers.Run:
 
 
 def remove_run(context: Context, call: Call, name: str) -> answers.Run:
-    """Remove what a run left."""
+    """Remove the artifacts of a run."""
     from ogdc_functions.views import run_view
     from ogdc_shared.runs import control
 
@@ -104,7 +104,7 @@ def remove_run(context: Context, call: Call, name: str) -> answers.Run:
 
 
 def retry_run(context: Context, call: Call, name: str) -> answers.Run:
-    """Run again what failed of a run."""
+    """Retry the failed tasks of a run."""
     from ogdc_functions.views import run_view
     from ogdc_shared.runs import control
 
@@ -112,7 +112,7 @@ def retry_run(context: Context, call: Call, name: str) -> answers.Run:
 
 
 def sweep(context: Context, call: Call) -> Response:
-    """Finish what was left undone, for the timer of this deployment or one of its sources."""
+    """Run a sweep, for the deployment's timer or one of its event sources."""
     from ogdc_functions.senders import check_sweeper
     from ogdc_shared import sweep as sweeping
 
@@ -122,11 +122,11 @@ def sweep(context: Context, call: Call) -> Response:
 
 
 class _Asked(NamedTuple):
-    """What a request is about."""
+    """A parsed request to submit or validate."""
 
     source: RecipeSource
     overwrite: bool
-    """Whether published data are to be replaced."""
+    """Whether to replace published data."""
     parameters: Mapping[str, Any]
     """Values by name."""
 
@@ -152,7 +152,7 @@ def _asked_for(request: Request) -> _Asked:
 
 
 def _in_json(body: bytes, *, overwrite: bool | None) -> _Asked:
-    """Read a request in JSON; `overwrite` is what its query says, None: nothing."""
+    """Parse a JSON request; `overwrite` is the value in the query, if any."""
     from ogdc_shared.runs.recipes import RecipeSource
 
     asked = read_json(body, refusal="The body is not JSON")

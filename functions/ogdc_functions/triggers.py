@@ -1,4 +1,4 @@
-"""Managing triggers: the submit service changes them, the status service shows them."""
+"""Handlers of triggers: the submit service changes them, the status service shows them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def add_trigger(context: Context, call: Call) -> trigger_answers.Trigger:
-    """Have uploads, or the clock, start runs."""
+    """Create a trigger."""
     from ogdc_shared.triggers import manage
 
     asked = read_json(call.request.get_data(), refusal="The body is not JSON")
@@ -31,7 +31,7 @@ def add_trigger(context: Context, call: Call) -> trigger_answers.Trigger:
 
 
 def remove_trigger(context: Context, call: Call, name: str) -> trigger_answers.TriggerRemoved:
-    """Forget a trigger."""
+    """Delete a trigger."""
     from ogdc_shared.triggers import manage
 
     manage.remove_trigger(context, name, caller=call.caller)
@@ -48,7 +48,7 @@ def list_triggers(context: Context, _call: Call) -> trigger_answers.TriggerList:
 
 
 def show_trigger(context: Context, call: Call, name: str) -> trigger_answers.TriggerDetail:
-    """Show a trigger and its newest uploads or starts."""
+    """Show a trigger and its latest uploads or starts."""
     from msgspec.structs import asdict
 
     from ogdc_shared.triggers import manage
@@ -62,7 +62,7 @@ def show_trigger(context: Context, call: Call, name: str) -> trigger_answers.Tri
 
 
 def origin_view(context: Context, run: Run) -> answers.RunOrigin | None:
-    """Return the trigger, and the upload or the time, that started a run; None: somebody submitted it."""
+    """Return the trigger that started a run, with its upload or time; None if a user submitted it."""
     if not (run.by_upload or run.by_schedule):
         return None
     from ogdc_shared.triggers import manage
@@ -79,7 +79,7 @@ def _start_view(start: ScheduledStart) -> trigger_answers.ScheduledStart:
 
 
 def _upload_view(upload: Upload) -> answers.Upload:
-    """Return an upload and what became of it."""
+    """Return an upload and its outcome."""
     return answers.Upload(
         bucket=upload.object.bucket,
         key=upload.object.key,

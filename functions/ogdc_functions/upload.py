@@ -1,8 +1,8 @@
-"""The upload service: what object stores tell about uploads starts runs.
+"""The upload service: notifications of object stores about uploads start runs.
 
-Knative repeats an event on 404, 408, 409, 429 and 5xx, MinIO on anything but success. What is recorded is
-never lost, so it is answered with 200 even where its run has to wait, and a 503 means that nothing was
-recorded. What is no event is answered with 400, which Knative hands to the dead-letter sink.
+Knative retries an event on 404, 408, 409, 429 and 5xx, MinIO on anything but success. A recorded upload is
+never lost, so it gets 200 even if its run has to wait; 503 means that nothing was recorded. A malformed event
+gets 400, and Knative sends it to the dead-letter sink.
 
 Source: knative/eventing pkg/kncloudevents/retries.go; minio/minio internal/event/target/webhook.go.
 """
@@ -31,10 +31,10 @@ def build(context: Context) -> Served:
 
 
 def receive_uploads(context: Context, call: Call) -> Response:
-    """Read all uploads of a request, record them, and start the runs of those that are meant for triggers.
+    """Record all uploads of a request and start the runs of those that match triggers.
 
     Raises:
-        InvalidRequestError: some of it cannot be read; all else was recorded.
+        InvalidRequestError: part of it is malformed; everything else was recorded.
     """
     from ogdc_shared.triggers import uploads
     from ogdc_shared.triggers.notifications import read_uploads
@@ -42,7 +42,7 @@ def receive_uploads(context: Context, call: Call) -> Response:
     _check_sender(context, call.request)
     headers = call.request.headers
     notification = read_uploads(dict(headers), call.request.get_data())
-    # What an upload starts belongs to the trace that the upload began in, not to that of the last hop.
+    # A run started by an upload belongs to the trace of the upload, not to that of the last hop.
     began = read_trace(headers.get("ce-traceparent"), headers.get("ce-tracestate"))
     with context.telemetry.span("receive uploads", kind="CONSUMER", trace=began, attributes={}):
         outcomes = uploads.receive_uploads(context, notification.uploads)
@@ -67,6 +67,6 @@ def _check_sender(context: Context, request: Request) -> None:
     is_wanted = settings.event_token is not None or (own is not None and not settings.oidc.has_sources)
     if is_wanted and not is_shown:
         raise UnauthenticatedError(
-            "Who tells of uploads has to know OGDC_UPLOAD_TOKEN (send it as `Authorization: Bearer …`), or "
-            "OGDC_EVENT_TOKEN (have the source add it to its events as the extension `ogdctoken`)."
+            "Notifications of uploads need OGDC_UPLOAD_TOKEN (sent as `Authorization: Bearer …`) or "
+            "OGDC_EVENT_TOKEN (added to the events by their source as the extension `ogdctoken`)."
         )

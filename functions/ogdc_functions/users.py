@@ -1,7 +1,6 @@
-"""The users service: who people are to this deployment, their API tokens and webhooks, and what was done.
+"""The users service: users, API tokens, the audit log; with `login` and `webhooks`.
 
-Handlers bear the names of their routes. No other service changes users or tokens, which every one reads.
-Logins are in `login`, webhooks in `webhooks`.
+Handlers are named like their routes. All services read users and tokens; only this one changes them.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ def build(context: Context) -> Served:
 
 
 def me(_context: Context, call: Call) -> answers.MeResponse:
-    """Say who the caller is."""
+    """Show the caller."""
     caller, used = call.caller, call.caller.token
     return answers.MeResponse(
         name=caller.name,
@@ -65,7 +64,7 @@ def show_user(context: Context, _call: Call, user_id: str) -> answers.User:
 
 
 def add_user(context: Context, call: Call) -> answers.User:
-    """Record a user."""
+    """Add a user."""
     from ogdc_shared.accounts import users
 
     asked = read_struct(call.request, requests.UserRequest)
@@ -73,7 +72,7 @@ def add_user(context: Context, call: Call) -> answers.User:
 
 
 def change_user(context: Context, call: Call, user_id: str) -> answers.User:
-    """Change what a user may do."""
+    """Change a user's role, or disable them."""
     from ogdc_shared.accounts import users
 
     asked = read_struct(call.request, requests.UserChange)
@@ -96,7 +95,7 @@ def list_tokens(context: Context, call: Call) -> answers.TokenList:
 
 
 def add_token(context: Context, call: Call) -> answers.NewToken:
-    """Make a token."""
+    """Create a token."""
     from ogdc_shared.accounts import tokens
 
     asked = read_struct(call.request, requests.TokenRequest)
@@ -105,14 +104,14 @@ def add_token(context: Context, call: Call) -> answers.NewToken:
 
 
 def revoke_token(context: Context, call: Call, token_id: str) -> answers.Token:
-    """End a token's validity."""
+    """Revoke a token."""
     from ogdc_shared.accounts import tokens
 
     return _token_view(tokens.revoke_token(context, token_id, caller=call.caller))
 
 
 def list_acts(context: Context, call: Call) -> answers.ActList:
-    """Show what was done."""
+    """Show a page of the audit log."""
     from ogdc_shared.accounts import audit
 
     query = call.request.args

@@ -1,4 +1,4 @@
-"""What the record knows, as the answers that callers see."""
+"""Conversion of records to response bodies."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def run_detail_view(
     stages: Sequence[StageCounts],
     parameters: dict[str, Any],
 ) -> answers.RunDetail:
-    """Return a run with its stages and some of its tasks and warnings; its counts count all of them."""
+    """Return a run with its stages and some of its tasks and warnings; counts include all of them."""
     return answers.RunDetail(
         **asdict(run_view(run)),
         stages=[answers.Stage(**stage._asdict()) for stage in stages],
@@ -78,12 +78,12 @@ def run_detail_view(
 
 
 def partition_view(partition: PartitionState) -> answers.Partition:
-    """Return a partition and how far it is."""
+    """Return a partition and its phase."""
     return answers.Partition(**partition._asdict())
 
 
 def facts_view(facts: TaskFacts) -> answers.Facts:
-    """Return a task and what it has done."""
+    """Return a task and its facts."""
     task = facts.task
     return answers.Facts(
         name=task.name,
@@ -135,5 +135,5 @@ def _links(run: Run) -> dict[str, str]:
 
 
 def shown_location(location: str | None) -> str | None:
-    """Return a location without what proves that it may be read."""
+    """Return a location with credentials redacted."""
     return None if location is None else redact_url(location)

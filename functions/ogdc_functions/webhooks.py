@@ -1,4 +1,4 @@
-"""Managing webhooks, a part of the users service."""
+"""Handlers of webhooks; part of the users service."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def add_webhook(context: Context, call: Call) -> answers.NewWebhook:
-    """Have the ends of runs told to a URL."""
+    """Create a webhook."""
     from ogdc_functions.http.bodies import read_struct
     from ogdc_shared.api.requests import WebhookRequest
     from ogdc_shared.webhooks import manage
@@ -34,7 +34,7 @@ def list_webhooks(context: Context, call: Call) -> answers.WebhookList:
 
 
 def show_webhook(context: Context, call: Call, webhook_id: str) -> answers.WebhookDetail:
-    """Show a webhook and its newest deliveries."""
+    """Show a webhook and its latest deliveries."""
     from ogdc_shared.webhooks import manage
 
     webhook, deliveries = manage.show_webhook(
@@ -49,7 +49,7 @@ def show_webhook(context: Context, call: Call, webhook_id: str) -> answers.Webho
 
 
 def remove_webhook(context: Context, call: Call, webhook_id: str) -> answers.Webhook:
-    """Forget a webhook."""
+    """Delete a webhook."""
     from ogdc_shared.webhooks import manage
 
     return _webhook_view(manage.remove_webhook(context, webhook_id, caller=call.caller))

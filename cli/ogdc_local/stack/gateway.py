@@ -18,7 +18,7 @@ from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.utils import send_file
 
 from ogdc_functions.argo_events import SWEEP_REQUESTED
-from ogdc_functions.http.matching import Paths
+from ogdc_functions.http.paths import Paths
 from ogdc_functions.http.responses import add_security_headers, error_response, json_response
 from ogdc_local.stack.control import STATE_PATH
 from ogdc_local.stack.functions import Functions

@@ -1,1 +1,1 @@
-"""The way into the functions and out of them: routes, answers, readiness, the OpenAPI document."""
+"""HTTP for the functions: routing, request bodies, responses, readiness, the OpenAPI document."""

@@ -1,4 +1,4 @@
-"""Requests' bodies, as the structs that the table of routes gives them."""
+"""Request bodies and the Idempotency-Key header."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from ogdc_shared.errors import InvalidRequestError
 from ogdc_shared.structs import decoder
 
 BUNDLE_TYPES = frozenset({"application/gzip", "application/x-gzip", "application/x-tar", "application/zip"})
-"""Of a recipe directory, packed."""
+"""Content types of a recipe bundle."""
 _Body = TypeVar("_Body", bound=Struct)
 
 
 def read_struct(request: Request, kind: type[_Body]) -> _Body:
-    """Read a body in JSON.
+    """Decode a JSON body.
 
     Raises:
-        InvalidRequestError: it is none, or not of that form; the message says what is wrong with which field.
+        InvalidRequestError: it is not JSON, or does not match `kind`; the message names the field.
     """
     try:
         return decoder(kind).decode(request.get_data())
     except (DecodeError, UnicodeDecodeError, RecursionError) as exc:
-        raise InvalidRequestError(f"The body is not what is wanted here: {exc}.") from exc
+        raise InvalidRequestError(f"The request body is not valid: {exc}.") from exc
 
 
 def idempotency_key(request: Request) -> str | None:
-    """The key under which a request may come again; None: it has none.
+    """The Idempotency-Key header of a request, if any.
 
     Raises:
-        InvalidRequestError: it is empty, too long or cannot be printed.
+        InvalidRequestError: it is empty, too long or not printable.
     """
     key = request.headers.get("Idempotency-Key")
     if key is not None and not (0 < len(key) <= MAX_KEY and key.isprintable()):

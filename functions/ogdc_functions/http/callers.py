@@ -1,4 +1,4 @@
-"""What a request says of its caller, and how those are answered whom that does not let in."""
+"""Credentials in requests, and the challenge (WWW-Authenticate) in responses to rejected ones."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ogdc_shared.well_known import PROTECTED_RESOURCE
 
 
 def credentials_of(request: Request) -> Credentials:
-    """Read what a request says of its caller."""
+    """Read the credentials of a request."""
     headers = request.headers
     return Credentials(authorization=headers.get("Authorization"), claimed=headers.get(USER_HEADER))
 
 
 def public_url(request: Request, settings: Settings) -> str:
-    """Base URL of the API as its users reach it, without a slash at the end."""
+    """Base URL of the API as clients see it, without a trailing slash."""
     if settings.access.public_url:
         return settings.access.public_url
     scheme = _first(request, "X-Forwarded-Proto") or request.scheme
@@ -27,7 +27,7 @@ def public_url(request: Request, settings: Settings) -> str:
 
 
 def add_challenge(response: Response, exc: Exception, request: Request, settings: Settings) -> None:
-    """Tell a caller who was not let in what is missing, and where to log in.
+    """Add a WWW-Authenticate header: what is missing, and where to log in.
 
     Source: RFC 6750 section 3 (error), RFC 9728 section 5.1 (resource_metadata).
     """

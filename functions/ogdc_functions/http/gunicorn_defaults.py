@@ -1,4 +1,4 @@
-"""How gunicorn, which functions-framework starts without options of ours, is to behave."""
+"""Defaults for gunicorn, which functions-framework starts without letting us pass options."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from ogdc_functions.http.responses import SECURITY_HEADERS
 
 
 def configure_gunicorn() -> None:
-    """Answer what gunicorn itself refuses in JSON, and open no socket to control it by.
+    """Let gunicorn report its own errors in JSON, and disable its control socket.
 
-    That socket lies at one path of the user's home for all services: each start would take it from the
-    others, a read-only home is an error in the log, and whoever has the user's id could stop the service.
+    The control socket has one path in the user's home for all services: each start would take it from the
+    others, a read-only home would log an error, and any process of the user could stop the service.
 
-    Sources: gunicorn, `handle_error` of workers/base.py, which calls `util.write_error` and has no setting
-    for that; `control_socket_disable` of config.py, new in 25.1.
+    Sources: gunicorn, `handle_error` in workers/base.py, which calls `util.write_error` and has no setting
+    for it; `control_socket_disable` in config.py, new in 25.1.
     """
     from gunicorn import config, util
 

@@ -1,4 +1,4 @@
-"""What is seen of a request from outside: its trace, its duration, and what its log lines say it is about."""
+"""Observability of requests: trace, duration, and the run or trigger named in log lines."""
 
 from __future__ import annotations
 
@@ -18,16 +18,15 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"
 def observed(
     telemetry: Telemetry, request: Request, *, path: str, name: str
 ) -> Iterator[Callable[[Response], None]]:
-    """Work on a request within the trace that it comes with, or a new one.
+    """Handle a request within the trace of its headers, or a new one.
 
-    The answer, before it goes, has to be handed to what is yielded. It takes along where in its trace it was
-    made.
+    Yields a function to be called with the response before it is sent; it adds the `traceresponse` header.
 
     Args:
-        telemetry: Where it is recorded.
+        telemetry: Where spans and metrics go.
         request: The request.
-        path: The route's, as it was written; empty: there is none.
-        name: The run or the trigger that the request's path names; empty: none.
+        path: The path template of the route; empty if there is none.
+        name: The run or trigger in the request's path; empty if there is none.
 
     Source: https://opentelemetry.io/docs/specs/semconv/http/ (names and attributes), and W3C's draft of
     response headers, https://w3c.github.io/trace-context/ (traceresponse).

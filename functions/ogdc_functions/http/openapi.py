@@ -1,4 +1,4 @@
-"""The OpenAPI document, put together when it is asked for."""
+"""The OpenAPI document, generated from the table of routes on the first request."""
 
 from __future__ import annotations
 
@@ -22,71 +22,71 @@ _PATH = {
     "in": "path",
     "required": True,
     "schema": {"type": "string", "pattern": NAME},
-    "description": "The run's or the trigger's, or the id of a user or a token.",
+    "description": "Name of the run or trigger, or id of the user, token or webhook.",
 }
 _FILE_PATH = _PATH | {
     "schema": {"type": "string", "minLength": 1},
-    "description": "As `GET /runs/{name}/outputs` lists it; its slashes may stand as they are.",
+    "description": "As listed by `GET /runs/{name}/outputs`; slashes need not be encoded.",
 }
-_STAGE_PATH = _PATH | {"description": "As `GET /runs/{name}` lists it, such as `process`."}
+_STAGE_PATH = _PATH | {"description": "As listed by `GET /runs/{name}`, such as `process`."}
 _PARTITION_PATH = _PATH | {
     "schema": {"type": "string", "pattern": "^[0-9]{1,9}$"},
-    "description": "Its number, counting from 0.",
+    "description": "Its number, counted from 0.",
 }
 _PROCESS_PATH = _PATH | {
     "schema": {"type": "string", "pattern": "^[a-z0-9.-]+$", "maxLength": 63},
-    "description": "As `GET /processes` lists it.",
+    "description": "As listed by `GET /processes`.",
 }
 _PATHS = {"process": _PROCESS_PATH, "path": _FILE_PATH, "stage": _STAGE_PATH, "partition": _PARTITION_PATH}
 _RANGE = {
     "name": "Range",
     "in": "header",
     "schema": {"type": "string", "pattern": r"^bytes=(\d+-\d*|-\d+)$"},
-    "description": "One range of bytes; all of it is sent for several.",
+    "description": "A single byte range; several are answered with the whole file.",
 }
 _IF_NONE_MATCH = {
     "name": "If-None-Match",
     "in": "header",
     "schema": {"type": "string", "pattern": '^(W/)?"[!#-~]+"$'},
-    "description": "The ETag of what is known: 304 where it is that still.",
+    "description": "The ETag of a previous response: 304 if it has not changed.",
 }
 _USER = {
     "name": "OGDC-User",
     "in": "header",
     "schema": {"type": "string", "pattern": "^[!-~]([ -~]{0,126}[!-~])?$"},
-    "description": "Who calls, taken on trust where ACCESS_MODE is `open` or `read_only`.",
+    "description": "The caller's name, trusted only if ACCESS_MODE is `open` or `read_only`.",
 }
 _KEY = {
     "name": "Idempotency-Key",
     "in": "header",
     "schema": {"type": "string", "pattern": f"^[!-~]([ -~]{{0,{MAX_KEY - 2}}}[!-~])?$"},
-    "description": "However often a request comes with one key, it starts one run.",
+    "description": "Repeated requests with the same key start one run.",
 }
 _BUNDLES = ("application/gzip", "application/zip")
 _CONTENT: dict[str, dict[str, Any]] = {
     "application/zip": {"type": "string", "format": "binary"},
     "application/ld+json": {"type": "object"},
 }
-"""What answers hold that are no struct of ours, where they are no text."""
+"""Schemas of media types other than text and our structs."""
 _ANYWHERE = (400, 408, 413, 500, 503)
-"""What any request may be answered with: one that is malformed or too large, a fault of ours, a part away."""
+"""Errors that any route may answer with."""
 _WHERE_CALLERS_COUNT = (401, 403, 429)
-"""What it may be answered with besides, where it is asked who calls."""
+"""Errors of routes that need to know the caller."""
 _MEANING = {
-    400: "The request cannot be understood, or holds a value out of range.",
-    401: "It is not known who calls.",
-    403: "The caller may not do this.",
+    400: "The request is malformed, or has a value out of range.",
+    401: "The caller is not authenticated.",
+    403: "The caller is not allowed to do this.",
     404: "There is no such run, trigger, recipe or output.",
-    408: "The body does not come in time.",
-    409: "It contradicts the record.",
+    408: "The body was not received in time.",
+    409: "It conflicts with the state of the record.",
     410: "It is no longer kept.",
     413: "The body is too large.",
-    429: "The user has, or asks for, as much as they may at once.",
-    415: "The body is of another type.",
-    416: "There is nothing at that range.",
-    422: "The recipe is not valid, its inputs cannot be resolved, or it asks for what is not offered here.",
-    500: "A fault of ours, under a reference that the log has, too.",
-    503: "A part is away or full; the same request may succeed later.",
+    415: "The media type of the body is not supported.",
+    416: "The range is outside the file.",
+    422: "The recipe is not valid, its inputs cannot be resolved, or it needs something not offered here.",
+    429: "The user has reached a limit.",
+    500: "Internal error; the detail has a reference that is also in the service's log.",
+    503: "A dependency is unavailable or its disk is full; the same request may succeed later.",
 }
 _VALUES: dict[str, Any] = {kind: {} for kind in ("application/json", "text/plain", "multipart/related")}
 _LOCATION = {"Location": {"required": True, "schema": {"type": "string"}}}
@@ -103,14 +103,14 @@ _SCHEMES = {
         "type": "http",
         "scheme": "bearer",
         "description": "An API token (`ogdc_…`), or an access token of an issuer that "
-        f"`{PROTECTED_RESOURCE}` names. Deployments that ask nobody to log in want none.",
+        f"`{PROTECTED_RESOURCE}` names. Not needed where ACCESS_MODE is `open` or `read_only`.",
     }
 }
 
 
 @cache
 def document() -> dict[str, Any]:
-    """Return the OpenAPI 3.1 document of all services together."""
+    """Return the OpenAPI 3.1 document of all services."""
     paths: dict[str, dict[str, Any]] = {}
     routes = [route for route in ROUTES if route.documented]
     for route in routes:
@@ -124,9 +124,9 @@ def document() -> dict[str, Any]:
 
 
 def _components(routes: list[Route]) -> dict[str, Any]:
-    """JSON Schema of all requests and answers.
+    """JSON Schema of all request and response bodies.
 
-    An answer has all fields there are and no others, although whoever reads one takes less and more.
+    Responses are described strictly (all fields required, no others), although our own client is lenient.
     """
     requests = {route.request for route in routes if route.request}
     answers = {route.answer for route in routes if route.answer} | {Problem, ProcessProblem}
@@ -135,7 +135,7 @@ def _components(routes: list[Route]) -> dict[str, Any]:
         given = [
             name
             for name, field in schema["properties"].items()
-            if name in schema["required"] or "default" in field  # else it is left out where it is not known
+            if name in schema["required"] or "default" in field  # others are left out if unknown
         ]
         schema |= {"required": given, "additionalProperties": False}
         for field in schema["properties"].values():
@@ -186,12 +186,12 @@ def _responses(route: Route) -> dict[str, Any]:
         done["201"]["headers"] = _LOCATION
     if route.gives_values:
         done |= {
-            "200": {"description": "Its outputs, where a process gives them at once.", "content": _VALUES}
+            "200": {"description": "The outputs by value, if executed synchronously.", "content": _VALUES}
         }
     if route.in_parts:
         done |= {"206": {"description": "The range.", "content": good}}
     if route.has_etag:
-        done |= {"304": {"description": "It is known already."}}
+        done |= {"304": {"description": "Not modified."}}
     return done | _problems(route)
 
 
@@ -201,7 +201,7 @@ def _problems(route: Route) -> dict[str, Any]:
 
 
 def _is_known(route: Route) -> bool:
-    """Whether it is asked who calls."""
+    """Whether the route needs to know the caller."""
     return route.permission.role is not None
 
 

@@ -1,4 +1,4 @@
-"""Errors in the form that OGC API - Processes wants.
+"""Error responses in the form of OGC API - Processes.
 
 Source: OGC 18-062r2, section 7.11.3 and following (types); RFC 7807 (form and media type).
 """
@@ -29,9 +29,9 @@ _TYPES: Mapping[type[Exception], str] = {
 
 
 def as_process_problem(response: Response, exc: Exception, request: Request) -> Response:
-    """Give an answer about an error the form of RFC 7807; its headers stay.
+    """Convert an error response to the form of RFC 7807; its headers stay.
 
-    Who accepts JSON and not its media type gets it as JSON.
+    Callers that prefer plain JSON to that media type get it as JSON.
     """
     code = response.status_code
     problem = {

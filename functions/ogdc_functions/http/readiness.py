@@ -1,7 +1,7 @@
-"""Whether a service can do its work: it can ask the database, which has the schema of this version.
+"""Probes: a service is ready if the database answers and has the schema of this version.
 
-Argo and the artifact store do not count. A run that is recorded is handed over later, and what cannot do
-without them says so itself; taking the service away would only hide that.
+Argo and the artifact store do not count: a recorded run is handed over later, and requests that need them
+answer 503 themselves; taking the service out of rotation would only hide that.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from ogdc_shared.context import Context
 from ogdc_shared.errors import DatabaseBusyError, OgdcError
 
 READY_SECONDS = 5.0
-"""How long a good answer of the database is believed."""
+"""How long a positive result is cached."""
 UNREADY_SECONDS = 1.0
-"""How long a bad one is: Knative asks up to twenty times a second while an instance starts."""
+"""How long a negative one is: Knative probes up to twenty times a second while an instance starts."""
 PATIENCE_SECONDS = 1.0
-"""How long a probe waits for the database, which is less than it is waited for."""
+"""How long one probe waits for the database; the check itself may take longer."""
 
 _log = logging.getLogger(__name__)
 
 
 def probes(context: Context) -> dict[str, Callable[..., Struct | Response]]:
-    """The handlers of GET /healthz and GET /readyz of a service."""
+    """The handlers of GET /healthz and GET /readyz."""
 
     def check() -> None:
         from ogdc_shared.db.migrate import require_migrated
@@ -43,7 +43,7 @@ def probes(context: Context) -> dict[str, Callable[..., Struct | Response]]:
 
 
 def _health(_call: object) -> Struct:
-    """Say that the process serves; what it depends on is each answer's own matter."""
+    """Answer the liveness probe, which does not depend on other services."""
     return HealthResponse()
 
 
@@ -57,10 +57,10 @@ def _ready(readiness: Readiness, _call: object) -> Struct | Response:
 
 
 class Readiness:
-    """Asks one question at a time, now and then, for however many probes.
+    """Runs one check at a time and caches its result for all probes.
 
-    `check` raises an OgdcError where the service is not ready. It runs in a thread of its own, so that a
-    server that says nothing at all keeps no probe waiting.
+    `check` raises an OgdcError if the service is not ready. It runs in its own thread, so that a database
+    server that hangs does not block probes.
     """
 
     def __init__(self, check: Callable[[], None]) -> None:
@@ -71,7 +71,7 @@ class Readiness:
         self._known: str | None = None
 
     def problem(self) -> str | None:
-        """Say why the service is not ready; None: it is."""
+        """The reason why the service is not ready; None if it is."""
         with self._lock:
             if self._answer is None or self._is_old(self._answer):
                 self._asked = monotonic()
@@ -94,14 +94,14 @@ class Readiness:
         try:
             self._check()
         except DatabaseBusyError:
-            pass  # requests are asking it, and find out by themselves
+            pass  # busy with requests, which see the database's state themselves
         except OgdcError as exc:
             problem, cause = str(exc), f" ({exc.__cause__})" if exc.__cause__ else ""
         except Exception:
-            _log.exception("it cannot be found out whether the service is ready")
+            _log.exception("the readiness check failed")
             problem = "Internal error; the service's log says more."
         if problem != self._known:
-            # The cause, such as a wrong password, is the operator's to know and nobody else's.
+            # The cause, such as a wrong password, is only for the operator.
             _log.warning("not ready: %s%s", problem, cause) if problem else _log.info("ready again")
         self._known = problem
         answer.set_result(problem)

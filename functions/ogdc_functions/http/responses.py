@@ -1,4 +1,4 @@
-"""Answers, and the one table that says which error becomes which HTTP status."""
+"""Responses, and the table that maps errors to HTTP statuses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from msgspec import Struct, to_builtins
 from werkzeug import Response as WerkzeugResponse
 from werkzeug.exceptions import HTTPException, NotFound
 
-from ogdc_functions.http.reading import UNREAD
+from ogdc_functions.http.body_limits import UNREAD
 from ogdc_shared import errors
 from ogdc_shared.events.cloudevents import Event, write_event
 
@@ -25,7 +25,7 @@ SECURITY_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
-"""No answer is a page, or for others than its caller; some show a token.
+"""API responses are never pages, and must not be cached: some contain a token.
 
 Source: OWASP REST Security Cheat Sheet; RFC 6750 section 5.3 and RFC 9111 section 5.2.2.5 (no-store).
 """
@@ -60,10 +60,9 @@ _log = logging.getLogger(__name__)
 
 
 def prepare(app: Flask) -> None:
-    """Have `app` say in each answer what browsers may do with it, and refuse in JSON as the routes do.
+    """Add the security headers to all responses of `app`, and make its own errors JSON like ours.
 
-    Some is refused by functions-framework itself, such as /robots.txt. A request's body is not read for it:
-    it need not be one that can be.
+    functions-framework rejects some requests itself, such as /robots.txt; their bodies are left unread.
     """
 
     def refuse(exc: HTTPException) -> Response:
@@ -76,15 +75,15 @@ def prepare(app: Flask) -> None:
 
 
 def add_security_headers(response: _Response) -> _Response:
-    """Add the headers of SECURITY_HEADERS that an answer has not yet."""
+    """Add SECURITY_HEADERS where the response does not set them."""
     for name, value in SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)
     return response
 
 
 def nothing_at(path: str) -> NotFound:
-    """The refusal of a path that nothing is at."""
-    return NotFound(f"There is nothing at {path}; GET / names what there is.")
+    """The error for an unknown path."""
+    return NotFound(f"There is nothing at {path}; GET / lists the paths.")
 
 
 def json_response(body: Mapping[str, Any], status: int = 200) -> Response:
@@ -94,22 +93,22 @@ def json_response(body: Mapping[str, Any], status: int = 200) -> Response:
 
 
 def struct_response(answer: Struct, status: int = 200) -> Response:
-    """Answer with a struct as JSON; times have the offset `+00:00`."""
+    """Answer with a struct as JSON; times are in UTC, written with the offset `+00:00`."""
     body = to_builtins(answer, builtin_types=(datetime,))
     text = json.dumps(body, ensure_ascii=False, default=datetime.isoformat)
     return Response(text, status, content_type="application/json")
 
 
 def receipt(request: Request, answer: Struct, *, reply: Event | None = None) -> Response:
-    """Say that what was sent was taken: a CloudEvent without a word, unless JSON is asked for (`Accept`).
+    """Acknowledge a request: a CloudEvent with 204, unless the client accepts JSON.
 
-    Knative takes what stands in an answer for another event, and what is none for a failure: it would repeat
-    the event until it gives it up.
+    Knative treats a response body as a reply event, and one that is not an event as a failed delivery, which
+    it would retry.
 
     Args:
-        request: What is answered.
-        answer: What became of it.
-        reply: An event for Knative's broker to pass on.
+        request: The request.
+        answer: The outcome, as JSON.
+        reply: An event for Knative's broker to forward.
 
     Source: knative/eventing pkg/broker/filter/filter_handler.go (writeResponse).
     """
@@ -126,7 +125,7 @@ def _event_response(event: Event) -> Response:
 
 
 def error_response(exc: Exception) -> Response:
-    """Answer with what the caller may know of `exc`; what they may not goes to the log, under a reference."""
+    """Answer with what the caller may know of `exc`; internal details are logged under a reference."""
     if isinstance(exc, HTTPException):
         return _http_response(exc)
     if isinstance(exc, OSError) and exc.errno in errors.NO_ROOM:
@@ -151,9 +150,9 @@ def error_response(exc: Exception) -> Response:
 
 
 def _no_room(exc: OSError) -> errors.StorageUnavailableError:
-    """Say what any part of an operation may run into, wherever it writes."""
+    """Translate a full disk, which may happen wherever an operation writes."""
     error = errors.StorageUnavailableError(
-        "The service's disk is full, so this cannot be done until its operator makes room."
+        "The service's disk is full; its operator has to free space first."
     )
     error.__cause__ = exc
     return error
@@ -175,9 +174,9 @@ def _http_response(exc: HTTPException) -> Response:
 
 
 def leave_body_unread(response: Response) -> None:
-    """Stop functions-framework from reading the rest of a request that is too large, or does not come.
+    """Keep functions-framework from reading the rest of a request that is too large or too slow.
 
-    It reads what a handler left, except before a streamed answer (`functions_framework.read_request`).
+    It drains what a handler left unread, except for streamed responses (`functions_framework.read_request`).
     """
     response.response = iter([response.get_data()])
     response.headers["Connection"] = "close"

@@ -1,4 +1,4 @@
-"""From a request to the function that answers it, and from what that raises to an answer."""
+"""Dispatching requests to handlers, and turning their errors into responses."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from flask import Request, Response
 from msgspec import Struct
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
+from ogdc_functions.http.body_limits import UNREAD, read_body, read_what_is_refused
 from ogdc_functions.http.callers import add_challenge, credentials_of
-from ogdc_functions.http.matching import Paths, bare
 from ogdc_functions.http.observing import observed
+from ogdc_functions.http.paths import Paths, bare
 from ogdc_functions.http.process_problems import as_process_problem
-from ogdc_functions.http.reading import UNREAD, read_body, read_what_is_refused
 from ogdc_functions.http.responses import error_response, leave_body_unread, nothing_at, struct_response
 from ogdc_shared.accounts.identify import identify
 from ogdc_shared.api.routes import ROUTES, Route
@@ -25,27 +25,27 @@ from ogdc_shared.context import Context
 from ogdc_shared.oidc_settings import TrustedIssuer
 
 Served = Callable[[Request], Response]
-"""What functions-framework calls for each request."""
+"""The function that functions-framework calls for each request."""
 Handler = Callable[..., Struct | Response]
-"""Takes the call, and the parameters of the route's path by their names."""
+"""Called with the call, and the path parameters by name."""
 Handlers = Mapping[tuple[str, str], tuple[Route, Handler]]
-"""By method and path."""
+"""By method and path template."""
 
 _REFUSED = frozenset({401, 403, 429})
-"""Statuses of who may not do what they ask for; what they came with is in no message."""
+"""Statuses that are logged; the messages contain no credentials."""
 
 _log = logging.getLogger(__name__)
 
 
 class Call(NamedTuple):
-    """One request on its way to its handler."""
+    """A request and its caller."""
 
     request: Request
     caller: Caller
 
 
 class _Found(NamedTuple):
-    """What a request is for."""
+    """The route of a request, with its handler and path parameters."""
 
     route: Route
     handle: Handler
@@ -53,14 +53,14 @@ class _Found(NamedTuple):
 
 
 def build_function(handlers: Handlers, context: Context) -> Served:
-    """Build the function that answers some routes, and all else with an error in JSON."""
+    """Build the function that answers some routes, and all other requests with an error in JSON."""
     paths = Paths(path for _, path in handlers)
-    telemetry = context.telemetry  # that cannot be used ends the start
-    asked = _issuers_asked(context, {route.permission for route, _ in handlers.values()})
+    telemetry = context.telemetry  # created now, so that invalid settings fail the start
+    issuers = _issuers_needed(context, {route.permission for route, _ in handlers.values()})
 
     def function(request: Request) -> Response:
-        if asked:  # at the earliest now: the web server forks before, and takes no threads along
-            context.issuers.prefetch(asked)
+        if issuers:  # not at start: the web server forks after that, and threads do not survive a fork
+            context.issuers.prefetch(issuers)
         found = _find(handlers, paths, request)
         if not found.route.observed:
             return _answer(found, request, context)
@@ -73,24 +73,24 @@ def build_function(handlers: Handlers, context: Context) -> Served:
     return function
 
 
-def _issuers_asked(context: Context, permissions: Collection[Permission]) -> list[TrustedIssuer]:
-    """Whose keys a function needs.
+def _issuers_needed(context: Context, permissions: Collection[Permission]) -> list[TrustedIssuer]:
+    """The issuers whose keys a function needs.
 
     Raises:
-        ConfigurationError: the settings about issuers cannot be used; that ends the start.
+        ConfigurationError: the settings of issuers are invalid, which fails the start.
     """
     oidc = context.settings.oidc
     oidc.trusted()
-    asked = [*oidc.sources] if any(each.from_source for each in permissions) else []
+    needed = [*oidc.sources] if any(each.from_source for each in permissions) else []
     if context.settings.access_mode == "authenticated" and any(each.role for each in permissions):
-        asked += oidc.of_users()
-    return asked
+        needed += oidc.of_users()
+    return needed
 
 
 def _answer(found: _Found, request: Request, context: Context) -> Response:
     most = found.route.max_body
     try:
-        # Nobody else's request may take long.
+        # The caller first: only theirs may be large or slow.
         caller = identify(context, credentials_of(request), found.route.permission)
         read_body(request, most=most)
         answer = found.handle(Call(request, caller), **found.parameters)
@@ -109,7 +109,7 @@ def _answer(found: _Found, request: Request, context: Context) -> Response:
 
 
 def _find(handlers: Handlers, paths: Paths, request: Request) -> _Found:
-    """Find what a request is for; where there is nothing, a route that refuses it."""
+    """Find the route of a request; for an unknown path or method, one that rejects it."""
     method = "GET" if request.method == "HEAD" else request.method
     template, parameters = paths.find(request.path) or ("", {})
     if found := handlers.get((method, template)):
@@ -119,12 +119,12 @@ def _find(handlers: Handlers, paths: Paths, request: Request) -> _Found:
     path = bare(request.path)
     refusal: HTTPException = nothing_at(path)
     if allowed:
-        refusal = MethodNotAllowed(allowed, f"{path} takes {' and '.join(allowed)}, not {method}.")
+        refusal = MethodNotAllowed(allowed, f"{path} supports {' and '.join(allowed)}, not {method}.")
     return _Found(Route("", method, "", (), PUBLIC, ""), partial(_refuse, refusal), {})
 
 
 def _methods_elsewhere(path: str) -> list[str]:
-    """The methods that some function takes at a path, so that each can tell wrong from nowhere."""
+    """The methods that any function supports for a path, to tell 405 from 404."""
     found = _documented_paths().find(path)
     return [route.method for route in ROUTES if found and route.path == found[0]]
 

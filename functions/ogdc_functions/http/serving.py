@@ -1,4 +1,4 @@
-"""From the table of routes to a service: each route of a function gets the handler that bears its name."""
+"""Building a service from the table of routes: each route gets the handler with its name."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from ogdc_shared.context import Context
 
 
 def serve(function: Function, context: Context, *modules: ModuleType) -> Served:
-    """Build what answers the routes of a function.
+    """Build the service of a function.
 
     Args:
         function: The function.
-        context: What its handlers take first.
-        modules: Where they are, each under the name of its route; probes are the same for all.
+        context: The first argument of its handlers.
+        modules: Modules with handlers named like their routes; probes are common to all functions.
 
     Raises:
-        LookupError: there is no handler of a route.
+        LookupError: a route has no handler.
     """
     common = probes(context)
     handlers = {
@@ -39,4 +39,4 @@ def _handler(
             return partial(handler, context)
     if name in common:
         return common[name]
-    raise LookupError(f"No function is named {name!r}, as a route is, in {modules[0].__name__}.")
+    raise LookupError(f"There is no handler for the route {name!r} in {modules[0].__name__}.")

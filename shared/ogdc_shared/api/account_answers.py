@@ -1,4 +1,4 @@
-"""What the users service answers with, in JSON."""
+"""The JSON responses of the users service."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ from ogdc_shared.api.fields import Count, Day, Issuer, RoleName, Subject, Time, 
 
 
 class Token(Answer):
-    """An API token, but for what proves it."""
+    """An API token, without the secret."""
 
     id: UserId
     name: TokenName
-    role: Annotated[RoleName, Meta(description="The most that it may do.")]
-    owner: Annotated[str, Meta(description="As they are shown.")]
+    role: Annotated[RoleName, Meta(description="Its maximum role.")]
+    owner: Annotated[str, Meta(description="Display name.")]
     owner_id: UserId
     created_at: Time
     expires_at: Time
     last_used_on: Annotated[Day | None, Meta(description="null: never.")]
-    revoked_at: Annotated[Time | None, Meta(description="null: it is not.")] = None
+    revoked_at: Annotated[Time | None, Meta(description="null: not revoked.")] = None
 
 
 class NewToken(Token, kw_only=True):
-    """An API token at its making."""
+    """A new API token, with the secret."""
 
-    token: Annotated[str, Meta(description="Kept nowhere: it cannot be shown again.")]
+    token: Annotated[str, Meta(description="The secret; it is not stored and cannot be shown again.")]
 
 
 class TokenList(Answer):
-    """Some API tokens, those made first at the top."""
+    """Some API tokens, oldest first."""
 
     total: Count
     tokens: list[Token]
 
 
 class TokenUsed(Answer):
-    """The API token that a request came with."""
+    """The API token of a request."""
 
     id: UserId
     name: TokenName
@@ -47,14 +47,14 @@ class TokenUsed(Answer):
 
 
 class MeResponse(Answer):
-    """Who the caller is."""
+    """The caller."""
 
-    name: Annotated[str, Meta(description="As they are shown.")]
+    name: Annotated[str, Meta(description="Display name.")]
     issuer: Issuer
     subject: Subject
-    role: Annotated[RoleName, Meta(description="The most that this request may do.")]
-    id: Annotated[UserId | None, Meta(description="null: nobody logs in here.")] = None
-    token: Annotated[TokenUsed | None, Meta(description="null: the caller came with no API token.")] = None
+    role: Annotated[RoleName, Meta(description="The effective role of this request.")]
+    id: Annotated[UserId | None, Meta(description="null: the deployment has no logins.")] = None
+    token: Annotated[TokenUsed | None, Meta(description="null: no API token was used.")] = None
 
 
 class User(Answer):
@@ -63,38 +63,38 @@ class User(Answer):
     id: UserId
     issuer: Issuer
     subject: Subject
-    name: Annotated[str, Meta(description="As they are shown.")]
-    role: Annotated[RoleName | None, Meta(description="What they may do; null: nothing.")]
-    given_role: Annotated[RoleName | None, Meta(description="That an admin gave them; null: none did.")]
+    name: Annotated[str, Meta(description="Display name.")]
+    role: Annotated[RoleName | None, Meta(description="The effective role; null: no access.")]
+    given_role: Annotated[RoleName | None, Meta(description="The role set by an admin; null: none.")]
     created_at: Time
-    last_seen_on: Annotated[Day | None, Meta(description="null: they have not logged in.")]
-    disabled_at: Annotated[Time | None, Meta(description="Since when they are refused; null: they are not.")]
+    last_seen_on: Annotated[Day | None, Meta(description="null: never logged in.")]
+    disabled_at: Annotated[Time | None, Meta(description="null: not disabled.")]
 
 
 class UserList(Answer):
-    """Some users, those recorded first at the top."""
+    """Some users, oldest first."""
 
     total: Count
     users: list[User]
 
 
 class Act(Answer):
-    """Something that was done."""
+    """An entry of the audit log."""
 
     id: Count
     at: Time
-    user: Annotated[str | None, Meta(description="Who did it; null: the operator, by a command.")]
+    user: Annotated[str | None, Meta(description="Who did it; null: the operator, with a command.")]
     user_id: UserId | None
-    token_id: Annotated[UserId | None, Meta(description="The API token they came with.")]
+    token_id: Annotated[UserId | None, Meta(description="The API token that was used.")]
     action: Annotated[str, Meta(examples=["run.submit"])]
     object: Annotated[str, Meta(description="A run's or trigger's name, a user's or token's id.")]
     details: dict[str, Any]
 
 
 class ActList(Answer):
-    """Some of what was done, newest first."""
+    """A page of the audit log, newest first."""
 
     acts: list[Act]
     next: Annotated[
-        Count | None, Meta(description="Give it as `before` to see older ones; null: there are none.")
+        Count | None, Meta(description="Pass it as `before` for the next page; null: this is the last.")
     ] = None

@@ -1,4 +1,4 @@
-"""The routes about users, their tokens and what they did; part of the table of routes."""
+"""The routes of users, API tokens and the audit log; part of the table of routes."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from ogdc_shared.api.parameters import Flag, Number, Text
 from ogdc_shared.api.route import Function, Route
 from ogdc_shared.auth.permissions import ADMINISTER, CHANGE_TOKENS, INSPECT, READ_TOKENS, SELF
 
-USERS_LIMIT = Number("limit", 1, 1000, 200, "How many.")
-USERS_OFFSET = Number("offset", 0, 1 << 31, 0, "How many to leave out at the beginning.")
-ALL_TOKENS = Flag("all", "Everybody's; for admins.")
-ACTOR = Text("user", "Only what this user did, by their id, or what they are called.")
-ACTION = Text("action", "Only such acts, as `run.submit`.")
-OBJECT = Text("object", "Only what was done to this: a run's or trigger's name, a user's or token's id.")
-ACTS_LIMIT = Number("limit", 1, 1000, 100, "How many.")
-ACTS_BEFORE = Number("before", 1, 1 << 53, 0, "The `next` of the page before.")
+USERS_LIMIT = Number("limit", 1, 1000, 200, "Maximum number of items.")
+USERS_OFFSET = Number("offset", 0, 1 << 31, 0, "Number of items to skip.")
+ALL_TOKENS = Flag("all", "The tokens of all users; for admins.")
+ACTOR = Text("user", "Only actions of this user, given by id or name.")
+ACTION = Text("action", "Only this kind of action, such as `run.submit`.")
+OBJECT = Text("object", "Only actions on this object: a run's or trigger's name, a user's or token's id.")
+ACTS_LIMIT = Number("limit", 1, 1000, 100, "Maximum number of entries.")
+ACTS_BEFORE = Number("before", 1, 1 << 53, 0, "The `next` of the previous page.")
 
 _USERS = (Function.USERS,)
 
@@ -25,9 +25,9 @@ ACCOUNT_ROUTES = (
         "/me",
         _USERS,
         SELF,
-        "Who the caller is to this service",
+        "The identity and role of the caller",
         account_answers.MeResponse,
-        about="`name`, `issuer`, `subject`, `role`, and, where they came with an API token, that `token`.",
+        about="`name`, `issuer`, `subject`, `role`, and the API `token` if the request was made with one.",
     ),
     Route(
         "list_users",
@@ -35,7 +35,7 @@ ACCOUNT_ROUTES = (
         "/users",
         _USERS,
         INSPECT,
-        "Users, those recorded first at the top; for admins",
+        "Users, oldest first; for admins",
         account_answers.UserList,
         errors=(403,),
         query=(USERS_LIMIT, USERS_OFFSET),
@@ -46,7 +46,7 @@ ACCOUNT_ROUTES = (
         "/users",
         _USERS,
         ADMINISTER,
-        "Add a user before they log in, or one of this service's own, who does not; for admins",
+        "Add a user before their first login, or a service account that never logs in; for admins",
         account_answers.User,
         errors=(403, 409),
         request=requests.UserRequest,
@@ -68,12 +68,12 @@ ACCOUNT_ROUTES = (
         "/users/{user_id}",
         _USERS,
         ADMINISTER,
-        "Give a user a role, or disable them; for admins",
+        "Set a user's role, or disable them; for admins",
         account_answers.User,
         errors=(403, 404, 409),
         request=requests.UserChange,
-        about="A role of null follows from their logins again. Who is disabled is refused at once, and their "
-        "triggers start nothing.",
+        about="With a role of null the role follows from the claims of their login again. A disabled user is "
+        "rejected at once, and their triggers start no runs.",
     ),
     Route(
         "list_tokens",
@@ -81,7 +81,7 @@ ACCOUNT_ROUTES = (
         "/tokens",
         _USERS,
         READ_TOKENS,
-        "The caller's API tokens that are not revoked; admins see everybody's with `?all=true`",
+        "The caller's API tokens that are not revoked; with `?all=true` those of all users, for admins",
         account_answers.TokenList,
         errors=(403,),
         query=(ALL_TOKENS, USERS_LIMIT, USERS_OFFSET),
@@ -92,11 +92,11 @@ ACCOUNT_ROUTES = (
         "/tokens",
         _USERS,
         CHANGE_TOKENS,
-        "Make an API token, which is shown this once",
+        "Create an API token; it is shown only once",
         account_answers.NewToken,
         errors=(403, 404),
         request=requests.TokenRequest,
-        about="It may do no more than its `role`, nor than its owner.",
+        about="Its permissions are limited by its `role` and by the role of its owner.",
     ),
     Route(
         "revoke_token",
@@ -104,7 +104,7 @@ ACCOUNT_ROUTES = (
         "/tokens/{token_id}",
         _USERS,
         CHANGE_TOKENS,
-        "Revoke an API token, at once",
+        "Revoke an API token immediately",
         account_answers.Token,
         errors=(403, 404),
     ),
@@ -114,10 +114,10 @@ ACCOUNT_ROUTES = (
         "/audit",
         _USERS,
         INSPECT,
-        "Who did what, newest first; for admins",
+        "The audit log, newest first; for admins",
         account_answers.ActList,
         errors=(403,),
         query=(ACTOR, ACTION, OBJECT, ACTS_LIMIT, ACTS_BEFORE),
-        about="`user`, `action`, `object`, `limit`, and `before` with the `next` of the page before.",
+        about="Parameters: `user`, `action`, `object`, `limit`, and `before`, the `next` of the page before.",
     ),
 )

@@ -1,7 +1,7 @@
-"""What the services answer with, in JSON.
+"""The JSON response bodies of the services.
 
-Services give every field; a default is what a field means to a command line whose service is of a version
-that had it not yet.
+Services set every field. Defaults are for clients: they apply when the service is an older version that does
+not have the field yet.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from ogdc_shared.outcomes import EventOutcome
 
 
 class Answer(Struct):
-    """What all answers, and their parts, are."""
+    """Base class of all responses and their parts."""
 
 
 class SubmitResponse(Answer):
@@ -37,13 +37,13 @@ class SubmitResponse(Answer):
     recipe_workflow_name: Name
     run_id: RunId = ""
     advice: Annotated[
-        list[str], Meta(description="What the recipe's author may not have meant; as of POST /validate.")
+        list[str], Meta(description="Probable mistakes in the recipe, as from POST /validate.")
     ] = []
-    waits: Annotated[bool, Meta(description="Whether there is no room for it yet; see the message.")] = False
+    waits: Annotated[bool, Meta(description="Whether the run is queued; see the message.")] = False
 
 
 class ValidateResponse(Answer):
-    """A valid recipe; one that is not is answered with 422."""
+    """A valid recipe; an invalid one gets 422."""
 
     message: str
     recipe_id: RecipeId
@@ -73,13 +73,13 @@ class VersionResponse(Answer):
 
 
 class IndexResponse(Answer):
-    """What can be read here."""
+    """The landing page."""
 
     service: str
     paths: list[str]
     openapi: str
     title: str = "Open Geospatial Data Cloud runner"
-    links: Annotated[list[Link], Meta(description="As programs that speak OGC APIs follow them.")] = []
+    links: Annotated[list[Link], Meta(description="Links for OGC API clients.")] = []
 
 
 class Task(Answer, kw_only=True):
@@ -87,9 +87,7 @@ class Task(Answer, kw_only=True):
 
     name: str
     template: str
-    stage: Annotated[str, Meta(description="Which it belongs to.", examples=["process", "publish"])] = (
-        "process"
-    )
+    stage: Annotated[str, Meta(description="Its stage.", examples=["process", "publish"])] = "process"
     partition: Count | None
     phase: str
     message: str | None
@@ -103,16 +101,16 @@ class Stage(Answer):
     """A stage of a run: tasks of one kind, each for a part of its inputs."""
 
     stage: Annotated[str, Meta(examples=["process"])]
-    tasks: Annotated[Count, Meta(description="How many have begun; once all have, its partitions.")]
-    counts: Annotated[dict[str, Count], Meta(description="Their number by phase.")]
+    tasks: Annotated[Count, Meta(description="Number of tasks that have started.")]
+    counts: Annotated[dict[str, Count], Meta(description="Number of tasks by phase.")]
 
 
 class Package(Answer):
     """A data package of DataONE."""
 
-    identifier: Annotated[str, Meta(description="By which it is cited.")]
-    series: Annotated[str, Meta(description="Names its newest version.")]
-    url: Annotated[str, Meta(description="Of its page.")]
+    identifier: Annotated[str, Meta(description="The identifier to cite.")]
+    series: Annotated[str, Meta(description="The series identifier, which resolves to the newest version.")]
+    url: Annotated[str, Meta(description="Its landing page.")]
 
 
 class Run(Answer, kw_only=True):
@@ -129,82 +127,80 @@ class Run(Answer, kw_only=True):
     submitted_at: Time
     started_at: Time | None
     finished_at: Time | None
-    cancelled_at: Annotated[
-        Time | None, Meta(description="When it ended because somebody stopped it; null: it did not.")
-    ] = None
+    cancelled_at: Annotated[Time | None, Meta(description="When it was cancelled; null: it was not.")] = None
     deleted_at: Annotated[
         Time | None,
-        Meta(description="When its workflow went, and with it what a retry needs."),
+        Meta(description="When its workflow was removed, after which it cannot be retried."),
     ] = None
     tasks_removed_at: Annotated[
         Time | None,
-        Meta(description="When what was known of its single tasks was removed; its counts are kept."),
+        Meta(description="When the records of its tasks were removed; the counts are kept."),
     ] = None
     recipe_path: Annotated[str | None, Meta(description="null: uploaded as a bundle.")]
     snapshot: Snapshot
     output_type: OutputTypeName
     overwrite: bool
     partitions: Annotated[
-        Count | None, Meta(description="null: the run has not found and divided its inputs yet.")
+        Count | None, Meta(description="null: the run has not listed and partitioned its inputs yet.")
     ] = 1
-    input_files: Annotated[Count | None, Meta(description="null: likewise.")] = None
+    input_files: Annotated[Count | None, Meta(description="null: not known yet.")] = None
     input_bytes: Annotated[
-        Count | None, Meta(description="null: likewise, or a size is known only once it is fetched.")
+        Count | None, Meta(description="null: not known yet; some sizes are known only after fetching.")
     ] = None
     task_counts: Annotated[dict[str, Count], Meta(description="Number of tasks by phase.")] = {}
     partition_counts: Annotated[
         dict[str, Count],
         Meta(
-            description="Number of partitions by the phase of their task, as far as that has begun; "
-            "`Reused`: those that need none, since the result of an earlier run was taken."
+            description="Number of partitions by the phase of their task, for tasks that have started; "
+            "`Reused` counts partitions without a task, whose result of an earlier run was reused."
         ),
     ] = {}
     warning_count: Annotated[
-        Count, Meta(description="Of what may be wrong with the result; it changes no status.")
+        Count, Meta(description="Number of warnings about the result; they do not affect the status.")
     ] = 0
     package: Annotated[
         Package | None,
-        Meta(description="What its result was published as at DataONE (`output: {type: dataone}`)."),
+        Meta(description="The DataONE package of its result (`output: {type: dataone}`)."),
     ] = None
-    priority: Annotated[int, Meta(description="Where runs take turns, those of a higher one go first.")] = 0
+    priority: Annotated[int, Meta(description="Queued runs with a higher priority start first.")] = 0
     waiting_since: Annotated[
         Time | None,
-        Meta(description="Since when it waits for its turn, for what says `message`; null: it does not."),
+        Meta(description="Since when it has been queued, for the reason in `message`; null: it is not."),
     ] = None
     links: dict[str, str] = {}
 
 
 class Upload(Answer):
-    """An object that was uploaded, and what became of that."""
+    """An uploaded object, and the outcome of its notification."""
 
     bucket: str
     key: str
     size: Count | None
     etag: str | None
     version: str | None
-    source: Annotated[str, Meta(description="With `event_id`: the event that reported it first.")]
+    source: Annotated[str, Meta(description="With `event_id`: the event that first reported it.")]
     event_id: str
     received_at: Time
     outcome: UploadOutcomeName
-    message: Annotated[str | None, Meta(description="Why it waits, or was refused.")]
+    message: Annotated[str | None, Meta(description="Why it is waiting, or was rejected.")]
     run: Annotated[Name | None, Meta(description="The run's name.")]
 
 
 class RunOrigin(Answer):
-    """What started a run that nobody submitted."""
+    """The trigger that started a run."""
 
-    name: Annotated[Name, Meta(description="The trigger's.")]
-    upload: Annotated[Upload | None, Meta(description="null: the clock has.")] = None
-    scheduled_for: Annotated[Time | None, Meta(description="null: an upload has.")] = None
+    name: Annotated[Name, Meta(description="The name of the trigger.")]
+    upload: Annotated[Upload | None, Meta(description="null: a schedule started the run.")] = None
+    scheduled_for: Annotated[Time | None, Meta(description="null: an upload started the run.")] = None
 
 
 class Warning(Answer):
-    """What may be wrong with a result."""
+    """A possible problem with a result."""
 
-    kind: Annotated[str, Meta(description="A word for programs.", examples=["gdal_error", "no_data"])]
+    kind: Annotated[str, Meta(description="Machine-readable.", examples=["gdal_error", "no_data"])]
     message: str
     partition: Annotated[
-        Count | None, Meta(description="Whose task warned; null: it is about no partition.")
+        Count | None, Meta(description="The partition it is about; null: the run as a whole.")
     ] = None
 
 
@@ -212,25 +208,26 @@ class RunDetail(Run, kw_only=True):
     """A run, up to 1,000 of its tasks, and the first 20 of its warnings."""
 
     stages: Annotated[
-        list[Stage], Meta(description="Those that have begun, in order, but for publishing.")
+        list[Stage], Meta(description="Stages that have started, in order, without `publish`.")
     ] = []
     tasks: list[Task]
     warnings: list[Warning] = []
-    trigger: Annotated[RunOrigin | None, Meta(description="null: somebody submitted the run.")] = None
+    trigger: Annotated[RunOrigin | None, Meta(description="null: a user submitted the run.")] = None
     parameters: Annotated[
         dict[str, Any],
-        Meta(description="What its recipe's parameters were, by name, without what gives access to data."),
+        Meta(description="The values of the recipe's parameters, by name, with credentials redacted."),
     ] = {}
 
 
 class Partition(Answer):
-    """A group of input files that one task handles."""
+    """A group of input files that one task processes."""
 
-    number: Annotated[Count, Meta(description="Counting from 0.")]
-    files: Annotated[Count | None, Meta(description="null: not kept.")]
-    bytes: Annotated[Count | None, Meta(description="null: a size is known only once it is fetched.")]
+    number: Annotated[Count, Meta(description="Counted from 0.")]
+    files: Annotated[Count | None, Meta(description="null: not recorded.")]
+    bytes: Annotated[Count | None, Meta(description="null: some sizes are known only after fetching.")]
     phase: Annotated[
-        str | None, Meta(description="Of its task; null: that has not begun. `Reused`: it needs none.")
+        str | None,
+        Meta(description="Phase of its task; null: not started. `Reused`: no task was needed."),
     ]
     message: str | None
 
@@ -239,30 +236,30 @@ class PartitionList(Answer):
     """Some of a run's partitions, in order."""
 
     total: Annotated[
-        Count | None, Meta(description="null: the run has not found and divided its inputs yet.")
+        Count | None, Meta(description="null: the run has not listed and partitioned its inputs yet.")
     ]
     partitions: list[Partition]
 
 
 class FileTotals(Answer):
-    """How many files, and their bytes."""
+    """Number and total size of files."""
 
     files: Count
     bytes: Count
 
 
 class CommandTotals(Answer):
-    """What commands took, each time one ran."""
+    """Resources used by all executions of commands."""
 
     commands: Count
     failed: Count
     seconds: float
     cpu_seconds: float
-    max_memory: Annotated[Count, Meta(description="Bytes of the largest process.")]
+    max_memory: Annotated[Count, Meta(description="Peak memory of the largest process, in bytes.")]
 
 
 class TaskTotals(Answer):
-    """How much a task fetched, ran and wrote."""
+    """Totals of what a task fetched, ran and wrote."""
 
     fetched: FileTotals
     ran: CommandTotals
@@ -270,38 +267,38 @@ class TaskTotals(Answer):
 
 
 class FactsSummary(Answer):
-    """What a task has done, in numbers."""
+    """Summary of what a task has done."""
 
     succeeded: bool
     totals: TaskTotals
-    image: Annotated[str | None, Meta(description="null: it ran in none, as on one machine.")] = None
+    image: Annotated[str | None, Meta(description="null: no container image, as on one machine.")] = None
 
 
 class Taken(Answer):
-    """What was taken of an earlier run for a partition."""
+    """A result of an earlier run that was reused for a partition."""
 
-    run: Annotated[str, Meta(description="The run that made it.")]
-    commands: Annotated[Count, Meta(description="Of how many of the first commands it is the result.")]
+    run: Annotated[str, Meta(description="The run that produced it.")]
+    commands: Annotated[Count, Meta(description="Number of leading commands that were skipped.")]
 
 
 class Facts(Answer):
     """A task, and what it has done."""
 
     name: Annotated[
-        str, Meta(description="Of a partition that needs no task, what its task would be called.")
+        str, Meta(description="For a partition without a task, the name its task would have had.")
     ]
     stage: str
     partition: Count | None
-    phase: Annotated[str, Meta(description="`Reused`: its partition needs no task.")]
-    facts: Annotated[FactsSummary | None, Meta(description="null: it has left nothing (yet).")]
+    phase: Annotated[str, Meta(description="`Reused`: the partition needed no task.")]
+    facts: Annotated[FactsSummary | None, Meta(description="null: nothing recorded (yet).")]
     url: Annotated[
-        str | None, Meta(description="Hands out all of it for a while: each file and each command.")
+        str | None, Meta(description="Temporary link to the full document: each file and each command.")
     ]
-    reused: Annotated[Taken | None, Meta(description="null: nothing was taken for its partition.")] = None
+    reused: Annotated[Taken | None, Meta(description="null: nothing was reused for its partition.")] = None
 
 
 class FactsList(Answer):
-    """Some of a run's tasks and what they have done, by partition; then the partitions that need none."""
+    """Facts of a run's tasks, by partition, followed by the partitions that needed no task."""
 
     total: Count
     tasks: list[Facts]
@@ -310,12 +307,12 @@ class FactsList(Answer):
 class OutputEntry(Answer):
     """A file of a run's result."""
 
-    path: Annotated[str, Meta(description="Below the result, with slashes.")]
-    size: Annotated[Count, Meta(description="Bytes.")]
-    type: Annotated[str, Meta(description="Media type, by its name.", examples=["image/tiff"])]
-    url: Annotated[str, Meta(description="Path that hands it out, below the API's base URL.")]
+    path: Annotated[str, Meta(description="Path within the result, with slashes.")]
+    size: Annotated[Count, Meta(description="In bytes.")]
+    type: Annotated[str, Meta(description="Media type, guessed from the name.", examples=["image/tiff"])]
+    url: Annotated[str, Meta(description="Path of the download, relative to the API's base URL.")]
     thumbnail: Annotated[
-        str | None, Meta(description="Path of a small picture of it (PNG); null: there is none.")
+        str | None, Meta(description="Path of its thumbnail (PNG); null: there is none.")
     ] = None
 
 
@@ -324,7 +321,7 @@ class OutputList(Answer):
 
     files: list[OutputEntry]
     next: Annotated[
-        str | None, Meta(description="Give it as `after` to see more; null: there are no more.")
+        str | None, Meta(description="Pass it as `after` for the next page; null: this is the last.")
     ] = None
 
 
@@ -333,12 +330,12 @@ class RunList(Answer):
 
     runs: list[Run]
     next: Annotated[
-        str | None, Meta(description="Give it as `before` to see older runs; null: there are none.")
+        str | None, Meta(description="Pass it as `before` for the next page; null: this is the last.")
     ] = None
 
 
 class SweepResponse(Answer):
-    """What a sweep did: names of runs."""
+    """What a sweep did, as names of runs."""
 
     sent: list[Name]
     refreshed: list[Name]
@@ -350,13 +347,13 @@ class SweepResponse(Answer):
 
 
 class EventsResponse(Answer):
-    """What became of each event."""
+    """The outcome of each event."""
 
     events: list[EventOutcome]
 
 
 class UploadReceipt(Answer):
-    """What became of an upload for one trigger."""
+    """The outcome of an upload for one trigger."""
 
     trigger: Name
     outcome: str
@@ -365,7 +362,7 @@ class UploadReceipt(Answer):
 
 
 class UploadsResponse(Answer):
-    """What became of each upload for each trigger that it is meant for."""
+    """The outcome of each upload for each matching trigger."""
 
     uploads: list[UploadReceipt]
 
@@ -377,18 +374,18 @@ class HealthResponse(Answer):
 
 
 class ReadyResponse(Answer):
-    """The service can do its work."""
+    """The service is ready."""
 
     status: Annotated[str, Meta(extra_json_schema={"const": "ready"})] = "ready"
 
 
 class LoggedResponse(Answer):
-    """A dead letter is in the log."""
+    """The dead letter was logged."""
 
     logged: bool = True
 
 
 class Problem(Answer):
-    """Why a request was not carried out."""
+    """Why a request failed."""
 
     detail: str

@@ -1,4 +1,4 @@
-"""Where something else is, as answers of OGC APIs have it."""
+"""Links, as in responses of OGC APIs."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 
 class Link(Struct, kw_only=True):
-    """Where something else is."""
+    """A link."""
 
-    href: Annotated[str, Meta(description="Absolute.")]
+    href: Annotated[str, Meta(description="Absolute URL.")]
     rel: str
     type: Annotated[str | UnsetType, Meta(description="Media type.")] = UNSET
     title: str | UnsetType = UNSET

@@ -1,4 +1,4 @@
-"""What is answered about what tasks printed."""
+"""The JSON responses about logs of tasks."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from ogdc_shared.api.fields import Count
 
 
 class LogPart(Answer):
-    """Some whole lines of what a task printed."""
+    """Some whole lines of a task's log."""
 
     task: str
     begin: Annotated[Count, Meta(description="Offset of the first byte.")]
-    end: Annotated[Count, Meta(description="Offset behind the last; give it as `after` for what follows.")]
-    size: Annotated[Count, Meta(description="Bytes there are in all, so far.")]
-    is_whole: Annotated[bool, Meta(description="Whether nothing comes any more: the task has ended.")]
+    end: Annotated[Count, Meta(description="Offset after the last byte; pass it as `after` to continue.")]
+    size: Annotated[Count, Meta(description="Size of the log so far, in bytes.")]
+    is_whole: Annotated[bool, Meta(description="Whether the log is complete: the task has ended.")]
     text: str
 
 
 class LogMatch(Answer):
-    """A line that the text was found in."""
+    """A line that contains the text."""
 
-    at: Annotated[Count, Meta(description="Its offset; give it as `after` to read on from there.")]
-    text: Annotated[str, Meta(description="The line, cut after 2,000 bytes.")]
+    at: Annotated[Count, Meta(description="Its offset; pass it as `after` to read from there.")]
+    text: Annotated[str, Meta(description="The line, truncated to 2,000 bytes.")]
 
 
 class LogMatches(Answer):
-    """Lines that the text was found in."""
+    """Lines that contain the text."""
 
     matches: list[LogMatch]
     next: Annotated[
-        Count | None, Meta(description="Give it as `after` to search on; null: all was searched.")
+        Count | None, Meta(description="Pass it as `after` to continue; null: all was searched.")
     ] = None

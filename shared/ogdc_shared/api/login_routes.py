@@ -1,4 +1,4 @@
-"""The routes that people log in by; part of the table of routes."""
+"""The routes of logins; part of the table of routes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from ogdc_shared.api.route import Function, Route
 from ogdc_shared.auth.permissions import PUBLIC
 from ogdc_shared.well_known import PROTECTED_RESOURCE
 
-CODE = Text("code", "The issuer's, to be given for tokens.")
-STATE = Text("state", "What the browser began with.")
+CODE = Text("code", "The issuer's authorization code, to be exchanged for tokens.")
+STATE = Text("state", "The `state` that the login was started with.")
 
 _USERS = (Function.USERS,)
 
@@ -23,7 +23,7 @@ LOGIN_ROUTES = (
         "Where to log in, in the form of RFC 9728",
         login_answers.ProtectedResource,
         errors=(404,),
-        about="404: nobody has to.",
+        about="404 if the deployment requires no login.",
     ),
     Route(
         "log_in",
@@ -31,7 +31,7 @@ LOGIN_ROUTES = (
         "/login",
         _USERS,
         PUBLIC,
-        "Log in with a browser, where the deployment has a confidential client",
+        "Start a login in a browser, if the deployment has a confidential client",
         errors=(404,),
         redirects=True,
         about="See [issuers](issuers.md#logins-in-a-browser).",
@@ -42,7 +42,7 @@ LOGIN_ROUTES = (
         "/authorize",
         _USERS,
         PUBLIC,
-        "Where the issuer sends a browser back to; shows the tokens",
+        "The redirect URI of such logins; shows the tokens",
         login_answers.LoginTokens,
         errors=(401, 404),
         query=(CODE, STATE),
@@ -55,7 +55,7 @@ LOGIN_ROUTES = (
         "/refresh",
         _USERS,
         PUBLIC,
-        "Renew a login by its refresh token",
+        "Renew a login with its refresh token",
         login_answers.LoginTokens,
         errors=(401, 404),
         request=requests.RefreshRequest,

@@ -1,4 +1,4 @@
-"""Query parameters, each described once: for reading it and for the OpenAPI document."""
+"""Types of query parameters; each definition serves both for parsing and for the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ _MAX_DIGITS = 18
 
 
 def read_assignments(given: Iterable[str]) -> dict[str, str]:
-    """Read what is given as `NAME=VALUE`, by name.
+    """Parse `NAME=VALUE` pairs into a dictionary.
 
     Raises:
-        InvalidRequestError: something is not given so, or a name is given twice.
+        InvalidRequestError: one is not of this form, or a name is repeated.
     """
     found: dict[str, str] = {}
     for each in given:
         name, mark, value = each.partition("=")
         if not mark:
-            raise InvalidRequestError(f"{each!r:.100} sets no parameter; give NAME=VALUE, such as YEAR=2021.")
+            raise InvalidRequestError(f"{each!r:.100} is not of the form NAME=VALUE, such as YEAR=2021.")
         if name in found:
             raise InvalidRequestError(f"parameter {name!r:.100}: is set twice; set it once.")
         found[name] = value
@@ -40,10 +40,10 @@ class Number(NamedTuple):
     about: str
 
     def read(self, query: Mapping[str, str]) -> int:
-        """Read it.
+        """Parse it from a query string; the default if it is absent.
 
         Raises:
-            InvalidRequestError: it is none, or out of range.
+            InvalidRequestError: it is not a number, or out of range.
         """
         value = query.get(self.name)
         if value is None:
@@ -64,17 +64,17 @@ class Number(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """One of a few words."""
+    """One of a fixed set of strings."""
 
     name: str
     options: tuple[str, ...]
     about: str
 
     def read(self, query: Mapping[str, str]) -> str | None:
-        """Read it; None where it is not given.
+        """Parse it from a query string; None if it is absent.
 
         Raises:
-            InvalidRequestError: it is another word.
+            InvalidRequestError: it is not one of the options.
         """
         value = query.get(self.name)
         if value is not None and value not in self.options:
@@ -94,10 +94,10 @@ class Flag(NamedTuple):
     about: str
 
     def read(self, query: Mapping[str, str]) -> bool | None:
-        """Read it; None where it is not given.
+        """Parse it from a query string; None if it is absent.
 
         Raises:
-            InvalidRequestError: it is neither.
+            InvalidRequestError: it is neither `true` nor `false`.
         """
         value = Choice(self.name, ("true", "false"), self.about).read(query)
         return None if value is None else value == "true"
@@ -115,7 +115,7 @@ class Text(NamedTuple):
     about: str
 
     def read(self, query: Mapping[str, str]) -> str | None:
-        """Read it; None where it is not given."""
+        """Read it from a query string; None if it is absent."""
         return query.get(self.name)
 
     @property
@@ -125,13 +125,13 @@ class Text(NamedTuple):
 
 
 class Texts(NamedTuple):
-    """Any number of texts, each given under the same name."""
+    """A parameter that may be repeated."""
 
     name: str
     about: str
 
     def read(self, query: MultiDict[str, str]) -> list[str]:
-        """Read them, in their order."""
+        """Read all its values from a query string, in order."""
         return query.getlist(self.name)
 
     @property

@@ -1,4 +1,4 @@
-"""What is answered to programs that speak OGC API - Processes, in its words; what is not known is left out.
+"""The JSON responses of OGC API - Processes, with its names; unknown values are left out.
 
 Source: OGC 18-062r2, annex A (schemas link, processSummary, process, statusInfo, jobList, exception).
 """
@@ -19,22 +19,22 @@ Described = Annotated[
 
 
 class ConformanceResponse(Answer, rename="camel"):
-    """Which classes of which standards hold."""
+    """The supported conformance classes."""
 
     conforms_to: list[str]
 
 
 class ProcessSummary(Answer, kw_only=True, rename="camel"):
-    """A recipe that is offered as a process."""
+    """A recipe deployed as a process."""
 
     id: RecipeId
-    version: Annotated[str, Meta(description="Another one for each content of the recipe.")]
+    version: Annotated[str, Meta(description="Changes whenever the content of the recipe does.")]
     title: str
     description: str | UnsetType = UNSET
     keywords: list[str] | UnsetType = UNSET
     job_control_options: list[str]
     output_transmission: list[str]
-    mutable: Annotated[bool, Meta(description="Whether it can be replaced, and undeployed.")]
+    mutable: Annotated[bool, Meta(description="Whether it can be replaced and undeployed.")]
     links: list[Link]
 
 
@@ -82,10 +82,10 @@ class JobList(Answer):
 
 
 class ProcessProblem(Answer):
-    """Why a request was not carried out, in the form of RFC 7807."""
+    """Why a request failed, in the form of RFC 7807."""
 
     type: Annotated[
-        str, Meta(description="A URI that names the kind; `about:blank`: the status says it all.")
+        str, Meta(description="A URI of the kind of problem; `about:blank`: no more than the status.")
     ]
     title: str
     status: int

@@ -8,25 +8,23 @@ from __future__ import annotations
 from ogdc_shared.api import process_answers as answers
 from ogdc_shared.api.parameters import Choice, Number, Text, Texts
 from ogdc_shared.api.requests import ExecuteRequest
-from ogdc_shared.api.route import Function, Route
+from ogdc_shared.api.route import MAX_BUNDLE, Function, Route
 from ogdc_shared.auth.permissions import CHANGE, CREATE, PUBLIC, READ
 
-LIMIT = Number("limit", 1, 1000, 100, "How many.")
-AFTER = Text("after", "As a link `next` has it.")
-BEFORE = Text("before", "As a link `next` has it.")
+LIMIT = Number("limit", 1, 1000, 100, "Maximum number of items.")
+AFTER = Text("after", "Taken from a link `next`.")
+BEFORE = Text("before", "Taken from a link `next`.")
 PROCESS_ID = Texts("processID", "Only jobs of these processes.")
 JOB_STATUS = Texts("status", "Only jobs of these statuses.")
 TYPE = Choice("type", ("process",), "Only jobs of this type; there is one.")
 DATETIME = Text(
-    "datetime", "Only jobs created then: a time, or two with a `/` between, `..` for an open end."
+    "datetime", "Only jobs created at this time or in this interval: `START/END`, with `..` for an open end."
 )
-MIN_DURATION = Number("minDuration", 0, 1 << 31, 0, "Only jobs under way for so many seconds, or longer.")
+MIN_DURATION = Number("minDuration", 0, 1 << 31, 0, "Only jobs that have taken at least this many seconds.")
 MAX_DURATION = Number(
-    "maxDuration", 0, 1 << 31, 1 << 31, "Only jobs under way no longer than so many seconds."
+    "maxDuration", 0, 1 << 31, 1 << 31, "Only jobs that have taken at most this many seconds."
 )
 
-MAX_PROCESS = 64 << 20
-"""Bytes; the most an uploaded recipe may have."""
 _STATUS, _SUBMIT = (Function.STATUS,), (Function.SUBMIT,)
 
 PROCESS_ROUTES = (
@@ -36,7 +34,7 @@ PROCESS_ROUTES = (
         "/conformance",
         _STATUS,
         PUBLIC,
-        "Which classes of OGC API - Processes hold",
+        "The conformance classes of OGC API - Processes that are supported",
         answers.ConformanceResponse,
         is_ogc=True,
         about="See [OGC API - Processes](processes.md).",
@@ -47,7 +45,7 @@ PROCESS_ROUTES = (
         "/processes",
         _STATUS,
         READ,
-        "Recipes that are offered as processes",
+        "The recipes deployed as processes",
         answers.ProcessList,
         query=(LIMIT, AFTER),
         is_ogc=True,
@@ -58,12 +56,12 @@ PROCESS_ROUTES = (
         "/processes",
         _SUBMIT,
         CREATE,
-        "Offer a recipe as a process, which will be the caller's",
+        "Deploy a recipe as a process owned by the caller",
         answers.ProcessSummary,
         success=201,
         errors=(403, 409, 415, 422),
         takes_bundle=True,
-        max_body=MAX_PROCESS,
+        max_body=MAX_BUNDLE,
         is_ogc=True,
         about="The recipe directory as a tar.gz or zip body.",
     ),
@@ -84,11 +82,11 @@ PROCESS_ROUTES = (
         "/processes/{process}",
         _SUBMIT,
         CHANGE,
-        "Have a process be another content of its recipe",
+        "Replace the recipe of a process",
         success=204,
         errors=(403, 404, 415, 422),
         takes_bundle=True,
-        max_body=MAX_PROCESS,
+        max_body=MAX_BUNDLE,
         is_ogc=True,
     ),
     Route(
@@ -97,7 +95,7 @@ PROCESS_ROUTES = (
         "/processes/{process}",
         _SUBMIT,
         CHANGE,
-        "Offer a process no longer; its jobs stay",
+        "Undeploy a process; its jobs are kept",
         success=204,
         errors=(403, 404),
         is_ogc=True,
@@ -108,7 +106,7 @@ PROCESS_ROUTES = (
         "/processes/{process}/execution",
         _SUBMIT,
         CREATE,
-        "Run a process; safe to repeat with an Idempotency-Key",
+        "Execute a process; safe to repeat with an Idempotency-Key",
         answers.StatusInfo,
         success=201,
         errors=(403, 404, 409, 422),
@@ -116,7 +114,7 @@ PROCESS_ROUTES = (
         keyed=True,
         gives_values=True,
         is_ogc=True,
-        about='JSON `{"inputs": {"YEAR": 2021}}`. Answered at once, with the new job.',
+        about='JSON `{"inputs": {"YEAR": 2021}}`. Returns the new job at once.',
     ),
     Route(
         "list_jobs",
@@ -151,7 +149,7 @@ PROCESS_ROUTES = (
         gives_values=True,
         errors=(404, 409, 410, 422),
         is_ogc=True,
-        about="404 until it has ended, 422 if it ended without.",
+        about="404 until the job has ended, 422 if it ended without a result.",
     ),
     Route(
         "dismiss_job",
@@ -159,10 +157,10 @@ PROCESS_ROUTES = (
         "/jobs/{name}",
         _SUBMIT,
         CHANGE,
-        "Stop a job; remove what one that has ended left",
+        "Stop a job, or remove the artifacts of a finished one",
         answers.StatusInfo,
         errors=(403, 404, 409),
         is_ogc=True,
-        about="A job that has ended is none any more; its run stays.",
+        about="A finished job is no longer listed; its run is kept.",
     ),
 )

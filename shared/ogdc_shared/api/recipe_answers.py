@@ -14,8 +14,8 @@ class RecipeCommand(Answer):
     """A command line of a run's recipe."""
 
     stage: str
-    number: Annotated[Count, Meta(description="Counting from 1.")]
-    line: Annotated[Count, Meta(description="Of its file.")]
+    number: Annotated[Count, Meta(description="Counted from 1.")]
+    line: Annotated[Count, Meta(description="Line number in its file.")]
     text: str
 
 
@@ -23,10 +23,10 @@ class RecipeFile(Answer):
     """A file of a run's recipe."""
 
     path: str
-    size: Annotated[Count, Meta(description="Bytes.")]
-    sha256: Annotated[str, Meta(description="Of the file as it is shown.")]
-    redacted: Annotated[bool, Meta(description="Whether what gives access to somebody's data was left out.")]
-    text: Annotated[str | None, Meta(description="null: it is no text, or too long to be shown.")]
+    size: Annotated[Count, Meta(description="In bytes.")]
+    sha256: Annotated[str, Meta(description="Checksum of the file as shown.")]
+    redacted: Annotated[bool, Meta(description="Whether credentials were removed.")]
+    text: Annotated[str | None, Meta(description="null: not text, or too long.")]
 
 
 class RunRecipe(Answer):
@@ -35,5 +35,5 @@ class RunRecipe(Answer):
     commands: list[RecipeCommand]
     files: Annotated[
         list[RecipeFile] | None,
-        Meta(description="null: they are for whose run it is, and for admins; or they are kept no longer."),
+        Meta(description="null: visible only to the owner of the run and admins, or no longer kept."),
     ]

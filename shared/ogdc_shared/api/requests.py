@@ -1,4 +1,4 @@
-"""What is sent to the services, in JSON."""
+"""The JSON request bodies of the services."""
 
 from __future__ import annotations
 
@@ -46,22 +46,22 @@ class SubmitRequest(Struct, kw_only=True, forbid_unknown_fields=True, omit_defau
     parameters: Annotated[
         dict[str, Any],
         Meta(
-            description="Values of the recipe's parameters by name, each of its type or a text for it.",
+            description="Values of the recipe's parameters by name, each of its type or as a string.",
             examples=[{"YEAR": 2021}],
         ),
     ] = {}
 
 
 class ExecuteRequest(Struct, kw_only=True):
-    """What a process is to be run with; described here, read by `processes.execution`."""
+    """The inputs of an execution; only described here, parsed by `processes.execution`."""
 
     inputs: Annotated[dict[str, Any], Meta(description="Values, or links to them, by name.")] = {}
-    outputs: Annotated[dict[str, Any], Meta(description="Those that are wanted, by name; none: all.")] = {}
+    outputs: Annotated[dict[str, Any], Meta(description="Requested outputs by name; empty: all.")] = {}
     response: Annotated[str, Meta(extra_json_schema={"enum": ["raw", "document"]})] = "raw"
 
 
 class TriggerRequest(Struct, kw_only=True, forbid_unknown_fields=True):
-    """Which uploads, or times, start which recipe."""
+    """A new trigger."""
 
     name: Annotated[Name, Meta(examples=["new-tiles"])]
     bucket: TriggerBucket = None
@@ -78,53 +78,53 @@ class TriggerRequest(Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class WebhookRequest(Struct, kw_only=True, forbid_unknown_fields=True):
-    """Who is to be told of the ends of the caller's runs."""
+    """A new webhook for the caller's runs."""
 
     url: HookUrl
     outcomes: Annotated[
-        Annotated[list[RunOutcome], Meta(min_length=1)] | None, Meta(description="Which ends; null: all.")
+        Annotated[list[RunOutcome], Meta(min_length=1)] | None, Meta(description="Outcomes; null: all.")
     ] = None
     recipe_id: HookRecipe = None
     trigger: HookTrigger = None
     secret: Annotated[
         Annotated[str, Meta(max_length=128)] | None,
-        Meta(description="24 to 64 bytes in base64, to sign with; null: one is made."),
+        Meta(description="Signing key, 24 to 64 bytes in base64; null: one is generated."),
     ] = None
 
 
 class UserRequest(Struct, kw_only=True, forbid_unknown_fields=True):
-    """Whom to add."""
+    """A new user."""
 
     subject: Annotated[Subject, Meta(examples=["https://orcid.org/0000-0002-1825-0097"])]
     issuer: Issuer = OWN_ISSUER
-    name: Annotated[str | None, Meta(description="As they are shown; null: by their subject.")] = None
+    name: Annotated[str | None, Meta(description="Display name; null: the subject.")] = None
     role: GivenRole = None
 
 
 class UserChange(Struct, kw_only=True, forbid_unknown_fields=True):
-    """What to change of a user; what is left out stays."""
+    """Changes of a user; fields left out stay as they are."""
 
     role: GivenRole | UnsetType = UNSET
     disabled: bool | UnsetType = UNSET
 
 
 class RefreshRequest(Struct, kw_only=True):
-    """Which login to renew."""
+    """The login to renew."""
 
     refresh_token: Annotated[str, Meta(min_length=1, max_length=16_384)]
-    scope: Annotated[str | None, Meta(description="Less than before; null: the same.")] = None
+    scope: Annotated[str | None, Meta(description="A narrower scope; null: the same.")] = None
 
 
 class TokenRequest(Struct, kw_only=True, forbid_unknown_fields=True):
-    """Which token to make."""
+    """A new API token."""
 
     name: TokenName
-    role: Annotated[Role | None, Meta(description="It may do no more; null: all that its owner may.")] = None
+    role: Annotated[Role | None, Meta(description="Limits the token; null: the owner's role.")] = None
     days: Annotated[
         Annotated[int, Meta(ge=1, le=36_500)] | None,
-        Meta(description="Valid for so long; null: OGDC_TOKEN_DAYS."),
+        Meta(description="Lifetime in days; null: OGDC_TOKEN_DAYS."),
     ] = None
     user: Annotated[
         UserId | None,
-        Meta(description="Whose it is; null: the caller's. Admins name users of the issuer `ogdc`."),
+        Meta(description="Its owner; null: the caller. Admins may name service accounts (issuer `ogdc`)."),
     ] = None

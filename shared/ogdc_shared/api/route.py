@@ -1,4 +1,4 @@
-"""What a route is: one kind of request, and which function answers it."""
+"""The type of an entry of the table of routes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from msgspec import Struct
 
 from ogdc_shared.api.parameters import Parameter
 from ogdc_shared.auth.permissions import Permission
+
+MAX_BUNDLE = 64 << 20
+"""Maximum size of a recipe bundle, in bytes."""
 
 
 class Function(StrEnum):
@@ -29,41 +32,40 @@ class Route(NamedTuple):
     """Of its handler."""
     method: str
     path: str
-    """`{…}` stands for one segment, which the handler finds under that name; `{path}` for one or more."""
+    """`{name}` matches one segment, passed to the handler as `name`; `{path}` matches one or more."""
     functions: tuple[Function, ...]
-    """Which answer it: one but for probes, and for events that are given up."""
+    """The functions that answer it: exactly one, except for probes."""
     permission: Permission
     summary: str
     answer: type[Struct] | None = None
-    """None: no JSON of a known form."""
+    """The response, as JSON; None: it is of one of the `media_types` instead."""
     media_types: tuple[str, ...] = ("text/plain",)
-    """What it is answered with then."""
     errors: tuple[int, ...] = ()
-    """Statuses besides those that any request may be answered with."""
+    """Error statuses, besides those that every route may answer with."""
     query: tuple[Parameter, ...] = ()
     request: type[Struct] | None = None
-    """The body, in JSON; None: there is none, or it is an event."""
+    """The request body, as JSON; None: there is none, or it is an event."""
     takes_bundle: bool = False
-    """Whether the body may be a recipe directory, packed, instead."""
+    """Whether the body may instead be a recipe bundle (an archive of the directory)."""
     keyed: bool = False
-    """Whether an Idempotency-Key counts."""
+    """Whether the Idempotency-Key header is supported."""
     max_body: int = 1 << 20
-    """Bytes."""
+    """In bytes."""
     observed: bool = True
-    """Whether it is seen in traces and metrics; probes are not."""
+    """Whether it is recorded in traces and metrics; probes are not."""
     redirects: bool = False
-    """Whether it is answered by leading elsewhere."""
+    """Whether it answers with a redirect."""
     has_etag: bool = False
-    """Whether the answer has an `ETag`, and is not sent to whom it is known (`If-None-Match`)."""
+    """Whether it supports conditional requests (`ETag`, `If-None-Match`)."""
     in_parts: bool = False
-    """Whether parts of the answer can be had by `Range`."""
+    """Whether it supports `Range` requests."""
     success: int = 200
-    """The status of a good answer; with 201 it has a `Location`, with 204 no content."""
+    """The status on success; 201 comes with a `Location` header, 204 without content."""
     gives_values: bool = False
-    """Whether it may be answered with outputs of a process, by value."""
+    """Whether it may answer with outputs of a process by value."""
     is_ogc: bool = False
-    """Whether it is of OGC API - Processes, whose errors have another form."""
+    """Whether it belongs to OGC API - Processes, which defines another form of errors."""
     documented: bool = True
-    """Whether the OpenAPI document has it; events are described by their own standards."""
+    """Whether it is in the OpenAPI document; event routes are not."""
     about: str = ""
-    """What docs/api.md says beyond the summary."""
+    """Details for docs/api.md, after the summary."""

@@ -1,8 +1,8 @@
-"""The table of routes: all that can be asked of the services, each defined here and answered by one handler.
+"""The table of routes: every request that the services accept, each with exactly one handler.
 
-Functions route by it, and so does the local gateway; the OpenAPI document, `GET /` and docs/api.md are made
-of it, and a test holds the ways into a cluster to it. A handler is a function of its function's module, under
-the route's name.
+The functions and the local gateway route by this table; the OpenAPI document, `GET /` and docs/api.md are
+generated from it, and a test checks the ingress manifests against it. A handler is a Python function with the
+name of its route, in the module of the service.
 """
 
 from __future__ import annotations
@@ -14,41 +14,39 @@ from ogdc_shared.api.account_routes import ACCOUNT_ROUTES
 from ogdc_shared.api.login_routes import LOGIN_ROUTES
 from ogdc_shared.api.parameters import Choice, Flag, Number, Text, Texts
 from ogdc_shared.api.process_routes import PROCESS_ROUTES
-from ogdc_shared.api.route import Function, Route
+from ogdc_shared.api.route import MAX_BUNDLE, Function, Route
 from ogdc_shared.api.run_routes import RUN_ROUTES
 from ogdc_shared.api.webhook_routes import WEBHOOK_ROUTES
 from ogdc_shared.auth.permissions import CHANGE, CHECK, CREATE, PUBLIC, READ, SOURCE
 from ogdc_shared.phases import RUN_STATUSES
 
-__all__ = ["ROUTES", "Function", "Route", "readable_paths", "routes_of"]
+__all__ = ["MAX_BUNDLE", "ROUTES", "Function", "Route", "readable_paths", "routes_of"]
 
-MAX_BUNDLE = 64 << 20
-"""Bytes; the most an uploaded recipe may have."""
 MAX_KEY = 255
-"""Characters of an Idempotency-Key."""
+"""Maximum length of an Idempotency-Key, in characters."""
 _MAX_EVENTS = 32 << 20
-"""Bytes; Camel's source sends whole objects."""
+"""In bytes; large, because Camel's source sends whole objects."""
 
 
 RECIPE_ID = Text("recipe_id", "Only runs of this recipe.")
 STATUS = Choice("status", RUN_STATUSES, "Only runs of this status.")
-SUBMITTED_BY = Text("submitted_by", "Only runs of the user who is called so.")
-NAME_PREFIX = Text("name_prefix", "Only runs whose name begins so.")
-RUNS_LIMIT = Number("limit", 1, 200, 50, "How many.")
-BEFORE = Text("before", "The `next` of the page before.")
-TASK_LIMIT = Number("task_limit", 0, 1000, 1000, "How many tasks.")
-TASK_OFFSET = Number("task_offset", 0, 1 << 31, 0, "How many tasks to leave out at the beginning.")
-CACHE = Flag("cache", "False: fetch every input anew, and keep none for later runs.")
-FRESH = Flag("fresh", "True: run everything anew, also what is known from earlier runs.")
+SUBMITTED_BY = Text("submitted_by", "Only runs of the user with this name.")
+NAME_PREFIX = Text("name_prefix", "Only runs whose name starts with this.")
+RUNS_LIMIT = Number("limit", 1, 200, 50, "Maximum number of runs.")
+BEFORE = Text("before", "The `next` of the previous page.")
+TASK_LIMIT = Number("task_limit", 0, 1000, 1000, "Maximum number of tasks.")
+TASK_OFFSET = Number("task_offset", 0, 1 << 31, 0, "Number of tasks to skip.")
+CACHE = Flag("cache", "False: fetch every input again, and keep none for later runs.")
+FRESH = Flag("fresh", "True: run everything again; reuse no results of earlier runs.")
 PRIORITY = Number(
-    "priority", -100, 100, 0, "Where runs take turns, those of a higher one go first; above 0 takes an admin."
+    "priority", -100, 100, 0, "Queued runs with a higher priority start first; above 0 is for admins."
 )
-OVERWRITE = Flag("overwrite", "Replace the recipe's published data; as in a body of JSON.")
-SET = Texts("set", "NAME=VALUE: the value of a parameter of the recipe; once for each.")
+OVERWRITE = Flag("overwrite", "Replace the recipe's published data; may also be given in the JSON body.")
+SET = Texts("set", "NAME=VALUE: the value of one parameter of the recipe; may be repeated.")
 UNSENT_FOR = Number(
-    "unsent_for", 0, 86_400, 120, "Seconds after which a run that Argo may not have counts as left over."
+    "unsent_for", 0, 86_400, 120, "Seconds after which a run not yet confirmed by Argo is handed over again."
 )
-UPLOADS = Number("uploads", 0, 1000, 20, "How many uploads, or starts, the newest.")
+UPLOADS = Number("uploads", 0, 1000, 20, "Maximum number of uploads or starts; the newest are returned.")
 
 _SUBMIT, _STATUS, _USERS = (Function.SUBMIT,), (Function.STATUS,), (Function.USERS,)
 
@@ -59,7 +57,7 @@ ROUTES = (
         "/submit",
         _SUBMIT,
         CREATE,
-        "Run a recipe that is named or sent along; safe to repeat with an Idempotency-Key",
+        "Submit a recipe, by location or as a bundle; safe to repeat with an Idempotency-Key",
         answers.SubmitResponse,
         errors=(403, 404, 409, 422),
         query=(OVERWRITE, CACHE, FRESH, PRIORITY, SET),
@@ -68,9 +66,9 @@ ROUTES = (
         keyed=True,
         max_body=MAX_BUNDLE,
         about='JSON `{"recipe_path": "<location>", "overwrite": false, "parameters": {"YEAR": 2021}}`, or '
-        "the recipe directory itself as a tar.gz or zip body; with `?overwrite=true` and `?set=YEAR=2021`, "
-        "if wanted, in either case. `?cache=false` has every input fetched anew, `?fresh=true` every command "
-        "run; `?priority=-1` lets others go first where runs [take turns](queues.md).",
+        "the recipe directory itself as a tar.gz or zip body; `?overwrite=true` and `?set=YEAR=2021` work "
+        "with both. `?cache=false` fetches every input again, `?fresh=true` reuses no results of earlier "
+        "runs; `?priority=-1` lets other [queued](queues.md) runs start first.",
     ),
     Route(
         "validate",
@@ -85,9 +83,8 @@ ROUTES = (
         request=requests.SubmitRequest,
         takes_bundle=True,
         max_body=MAX_BUNDLE,
-        about="Given in the same ways; none of its inputs is fetched, and values of its parameters are "
-        "checked where there are any. `advice` lists what its author may not "
-        "have meant.",
+        about="The recipe is sent as for `POST /submit`; no input is fetched, and values of parameters are "
+        "checked if given. `advice` lists probable mistakes in a valid recipe.",
     ),
     Route(
         "status",
@@ -98,7 +95,7 @@ ROUTES = (
         "A run's status",
         answers.StatusResponse,
         errors=(404,),
-        about="`recipe_workflow_name`, `status`, `timestamp`. One read of one row.",
+        about="`recipe_workflow_name`, `status`, `timestamp`. Reads a single row.",
     ),
     Route(
         "output",
@@ -121,8 +118,8 @@ ROUTES = (
         answers.RunList,
         query=(RECIPE_ID, STATUS, SUBMITTED_BY, NAME_PREFIX, RUNS_LIMIT, BEFORE),
         has_etag=True,
-        about="`recipe_id`, `status`, `submitted_by`, `name_prefix`, `limit`, and `before` with the `next` "
-        "of the page before. See [waiting for changes](#waiting-for-changes).",
+        about="Parameters: `recipe_id`, `status`, `submitted_by`, `name_prefix`, `limit`, and `before`, the "
+        "`next` of the previous page. See [waiting for changes](#waiting-for-changes).",
     ),
     Route(
         "show_run",
@@ -135,8 +132,8 @@ ROUTES = (
         errors=(404,),
         query=(TASK_LIMIT, TASK_OFFSET),
         has_etag=True,
-        about="With progress, message and provenance, and the first 20 of its `warnings` (`kind`, `message`, "
-        "`partition`), of which `warning_count` counts all; lists have the count. See [waiting for "
+        about="Includes progress, message and provenance, and the first 20 `warnings` (`kind`, `message`, "
+        "`partition`); `warning_count`, also in lists, counts all of them. See [waiting for "
         "changes](#waiting-for-changes).",
     ),
     *RUN_ROUTES,
@@ -156,11 +153,11 @@ ROUTES = (
         "/runs/{name}",
         _SUBMIT,
         CHANGE,
-        "Remove what a run that has ended left; its record and published data stay",
+        "Remove the artifacts of a finished run; its record and published data are kept",
         answers.Run,
         errors=(403, 404, 409),
-        about="That is its workflow, logs, artifacts and download; on one machine also what it kept for a "
-        "retry. `deleted_at` of the run says when. 409 before its end.",
+        about="Removes its workflow, logs, artifacts and download; on one machine also the data kept for a "
+        "retry. The run's `deleted_at` is set. 409 while the run has not ended.",
     ),
     Route(
         "retry_run",
@@ -168,7 +165,7 @@ ROUTES = (
         "/runs/{name}/retry",
         _SUBMIT,
         CHANGE,
-        "Try the failed tasks of a run again",
+        "Retry the failed tasks of a run",
         answers.Run,
         errors=(403, 404, 409),
     ),
@@ -178,11 +175,11 @@ ROUTES = (
         "/sweep",
         _SUBMIT,
         SOURCE,
-        "Finish what was left undone",
+        "Reconcile: finish work left undone by a crash or an outage",
         answers.SweepResponse,
         errors=(401, 403),
         query=(UNSENT_FOR,),
-        about="By a crash or an outage; called by a timer. No way into a cluster leads to it.",
+        about="Called by a timer; not reachable from outside the cluster.",
     ),
     Route(
         "add_trigger",
@@ -190,7 +187,7 @@ ROUTES = (
         "/triggers",
         _SUBMIT,
         CREATE,
-        "Have uploads, or the clock, start runs, which will be the caller's",
+        "Create a trigger: uploads or a schedule start runs, owned by the caller",
         trigger_answers.Trigger,
         errors=(403, 404, 409, 422),
         request=requests.TriggerRequest,
@@ -203,7 +200,7 @@ ROUTES = (
         "/triggers/{name}",
         _STATUS,
         READ,
-        "A trigger with its newest uploads or starts",
+        "A trigger with its latest uploads or starts",
         trigger_answers.TriggerDetail,
         errors=(404,),
         query=(UPLOADS,),
@@ -214,7 +211,7 @@ ROUTES = (
         "/triggers/{name}",
         _SUBMIT,
         CHANGE,
-        "Remove a trigger; its runs stay",
+        "Delete a trigger; its runs are kept",
         trigger_answers.TriggerRemoved,
         errors=(403, 404),
     ),
@@ -230,18 +227,20 @@ ROUTES = (
         "/ui",
         _STATUS,
         PUBLIC,
-        "A page about runs, for browsers",
+        "The web page about runs",
         documented=False,
-        about="See [the page about runs](page.md).",
+        about="See [the web page](page.md).",
     ),
-    Route("page_file", "GET", "/ui/{path}", _STATUS, PUBLIC, "A file that it is made of", documented=False),
+    Route(
+        "page_file", "GET", "/ui/{path}", _STATUS, PUBLIC, "A static file of the web page", documented=False
+    ),
     Route(
         "index",
         "GET",
         "/",
         _STATUS,
         PUBLIC,
-        "What can be read here",
+        "The landing page: paths and links",
         answers.IndexResponse,
         documented=False,
     ),
@@ -251,7 +250,7 @@ ROUTES = (
         "/healthz",
         tuple(Function),
         PUBLIC,
-        "Whether the process serves",
+        "Liveness: whether the process serves requests",
         answers.HealthResponse,
         observed=False,
     ),
@@ -261,10 +260,10 @@ ROUTES = (
         "/readyz",
         tuple(each for each in Function if each is not Function.DEAD_LETTERS),
         PUBLIC,
-        "Whether the database answers and has this version's schema",
+        "Readiness: whether the database answers and has the schema of this version",
         answers.ReadyResponse,
         observed=False,
-        about="503 and why, if not.",
+        about="503 with the reason if not.",
     ),
     Route(
         "receive_workflow_events",
@@ -272,7 +271,7 @@ ROUTES = (
         "/events/argo",
         (Function.ARGO_EVENTS,),
         SOURCE,
-        "CloudEvents about workflows, binary, structured or in batches",
+        "CloudEvents about workflows, in binary, structured or batch mode",
         answers.EventsResponse,
         max_body=_MAX_EVENTS,
         documented=False,
@@ -283,7 +282,7 @@ ROUTES = (
         "/events/upload",
         (Function.UPLOAD,),
         SOURCE,
-        "What object stores tell about uploads",
+        "Notifications of object stores about uploads",
         answers.UploadsResponse,
         max_body=_MAX_EVENTS,
         documented=False,
@@ -295,7 +294,7 @@ ROUTES = (
         "/events/dead-letters",
         (Function.DEAD_LETTERS,),
         SOURCE,
-        "Events that nobody took after all retries",
+        "Dead letters: events that could not be delivered after all retries",
         answers.LoggedResponse,
         max_body=_MAX_EVENTS,
         documented=False,
@@ -304,9 +303,9 @@ ROUTES = (
 
 
 def routes_of(function: Function) -> Iterator[Route]:
-    """The routes that a function answers.
+    """The routes of a function.
 
-    What takes events does so also at `/`, where Knative's Triggers deliver.
+    Routes that receive events are also served at `/`, where Knative's Triggers deliver.
     """
     for route in ROUTES:
         if function in route.functions:
@@ -316,7 +315,7 @@ def routes_of(function: Function) -> Iterator[Route]:
 
 
 def readable_paths() -> list[str]:
-    """What `GET /` names: the paths that tell something of runs, of users, or of the service."""
+    """The paths that `GET /` lists: all documented GET routes of status and users."""
     return [
         route.path
         for route in ROUTES

@@ -1,4 +1,4 @@
-"""The routes about what belongs to one run; part of the table of routes."""
+"""The routes of the resources of one run; part of the table of routes."""
 
 from __future__ import annotations
 
@@ -7,19 +7,25 @@ from ogdc_shared.api.parameters import Number, Text
 from ogdc_shared.api.route import Function, Route
 from ogdc_shared.auth.permissions import READ
 
-PARTITIONS_LIMIT = Number("limit", 1, 1000, 100, "How many.")
-PARTITIONS_OFFSET = Number("offset", 0, 1 << 31, 0, "How many to leave out at the beginning.")
-FACTS_LIMIT = Number("limit", 1, 100, 20, "How many tasks.")
-FACTS_OFFSET = Number("offset", 0, 1 << 31, 0, "How many tasks to leave out at the beginning.")
-OUTPUTS_LIMIT = Number("limit", 1, 1000, 100, "How many files.")
-AFTER = Text("after", "The `next` of the page before.")
-TASK = Text("task", "Only what this task printed: `STAGE/PARTITION`, or the name of one without a partition.")
-LOG_AFTER = Number("after", 0, 1 << 40, 0, "The offset to begin at.")
-LOG_BEFORE = Number("before", 1, 1 << 40, 0, "The offset to end at, instead; any beyond the end is the end.")
-LOG_LIMIT = Number("limit", 1024, 1 << 20, 1 << 16, "Bytes at most.")
-SEARCH = Text("text", "What to look for; Latin letters may be of either case.")
-MATCHES = Number("limit", 1, 1000, 100, "How many lines.")
-TAIL = Number("tail", 1, 1_000_000, 0, "Only so many lines, the last; all without it.")
+PARTITIONS_LIMIT = Number("limit", 1, 1000, 100, "Maximum number of partitions.")
+PARTITIONS_OFFSET = Number("offset", 0, 1 << 31, 0, "Number of partitions to skip.")
+FACTS_LIMIT = Number("limit", 1, 100, 20, "Maximum number of tasks.")
+FACTS_OFFSET = Number("offset", 0, 1 << 31, 0, "Number of tasks to skip.")
+OUTPUTS_LIMIT = Number("limit", 1, 1000, 100, "Maximum number of files.")
+AFTER = Text("after", "The `next` of the previous page.")
+TASK = Text("task", "Only the log of this task: `STAGE/PARTITION`, or a task name without a partition.")
+LOG_AFTER = Number("after", 0, 1 << 40, 0, "The byte offset to start at.")
+LOG_BEFORE = Number(
+    "before",
+    1,
+    1 << 40,
+    0,
+    "Instead of `after`: the byte offset to end at; larger than the log means its end.",
+)
+LOG_LIMIT = Number("limit", 1024, 1 << 20, 1 << 16, "Maximum number of bytes.")
+SEARCH = Text("text", "The text to search for; ASCII letters match in either case.")
+MATCHES = Number("limit", 1, 1000, 100, "Maximum number of lines.")
+TAIL = Number("tail", 1, 1_000_000, 0, "Only this many of the last lines; all if not given.")
 
 _STATUS = (Function.STATUS,)
 
@@ -30,12 +36,12 @@ RUN_ROUTES = (
         "/runs/{name}/partitions",
         _STATUS,
         READ,
-        "How a run's inputs are divided, and how far each part is",
+        "The partitions of a run's inputs, and the phase of each",
         answers.PartitionList,
         errors=(404, 410),
         query=(PARTITIONS_LIMIT, PARTITIONS_OFFSET),
-        about="`total`, and of each partition `number`, `files`, `bytes`, `phase`, `message`; `limit` (at "
-        "most 1,000) and `offset`.",
+        about="`total`, and for each partition `number`, `files`, `bytes`, `phase`, `message`. Parameters: "
+        "`limit` (at most 1,000) and `offset`.",
     ),
     Route(
         "list_facts",
@@ -47,11 +53,10 @@ RUN_ROUTES = (
         answers.FactsList,
         errors=(404, 410),
         query=(FACTS_LIMIT, FACTS_OFFSET),
-        about="`total`, and of each task `name`, `stage`, `partition`, `phase`, `facts` (`image`, and "
-        "`totals` of what was `fetched`, `ran` and `wrote`; null where it left nothing) and `url` "
-        "of the whole document: each file with its final URL, size and checksum, each command "
-        "with its exit code, seconds, processor seconds and peak memory. `limit` (at most 100) "
-        "and `offset`.",
+        about="`total`, and for each task `name`, `stage`, `partition`, `phase`, `facts` (`image`, and "
+        "`totals` of what was `fetched`, `ran` and `wrote`; null if the task recorded none) and the `url` "
+        "of the full document: each file with its final URL, size and checksum, each command with its exit "
+        "code, elapsed and CPU seconds, and peak memory. Parameters: `limit` (at most 100) and `offset`.",
     ),
     Route(
         "task_facts",
@@ -59,10 +64,10 @@ RUN_ROUTES = (
         "/runs/{name}/facts/{stage}/{partition}",
         _STATUS,
         READ,
-        "All that a task of a run fetched, ran and wrote",
+        "Everything that one task fetched, ran and wrote",
         media_types=("application/json",),
         errors=(404, 410),
-        about="As the task left it: each file and each command. 410 once what the run left is removed.",
+        about="As recorded by the task: each file and command. 410 once the run's artifacts are removed.",
     ),
     Route(
         "run_recipe",
@@ -73,8 +78,8 @@ RUN_ROUTES = (
         "The recipe of a run as it was submitted",
         recipe_answers.RunRecipe,
         errors=(404, 410),
-        about="`commands` (`stage`, `number`, `line`, `text`), and, for whose run it is and for admins, "
-        "`files` (`path`, `size`, `sha256`, `text`), without what gives access to somebody's data.",
+        about="`commands` (`stage`, `number`, `line`, `text`), and, for the owner of the run and admins, "
+        "`files` (`path`, `size`, `sha256`, `text`), with credentials redacted.",
     ),
     Route(
         "provenance",
@@ -82,11 +87,11 @@ RUN_ROUTES = (
         "/runs/{name}/provenance",
         _STATUS,
         READ,
-        "How a run's result came to be, as a Workflow Run RO-Crate",
+        "The provenance of a run's result, as a Workflow Run RO-Crate",
         media_types=("application/zip", "application/ld+json"),
         errors=(404, 409, 410),
-        about="A zip of the crate; with `Accept: application/ld+json` its metadata alone. Its recipe's files "
-        "are for whose run it is, and for admins. 409 before the run's end. See "
+        about="A zip of the crate; with `Accept: application/ld+json` only its metadata. Includes the "
+        "recipe's files for the owner of the run and admins. 409 while the run has not ended. See "
         "[provenance](provenance.md).",
     ),
     Route(
@@ -99,9 +104,9 @@ RUN_ROUTES = (
         answers.OutputList,
         errors=(404, 409, 410),
         query=(OUTPUTS_LIMIT, AFTER),
-        about="Of each its `path`, `size` in bytes, `type` (by its name), `url`, and `thumbnail` (a path, or "
-        "null); `limit` (at most "
-        "1,000) and `after` with the `next` of the page before. See [files of a result](#files-of-a-result).",
+        about="For each its `path`, `size` in bytes, `type` (guessed from the name), `url`, and `thumbnail` "
+        "(a path, or null). Parameters: `limit` (at most 1,000) and `after`, the `next` of the previous "
+        "page. See [files of a result](#files-of-a-result).",
     ),
     Route(
         "output_file",
@@ -109,12 +114,12 @@ RUN_ROUTES = (
         "/runs/{name}/outputs/{path}",
         _STATUS,
         READ,
-        "One file of a run's result, or a part of it",
+        "One file of a run's result, or a byte range of it",
         media_types=("*/*",),
         errors=(404, 409, 410, 416),
         has_etag=True,
         in_parts=True,
-        about="With `Range`, `If-Range`, `ETag` and `If-None-Match`; always as an attachment.",
+        about="Supports `Range`, `If-Range`, `ETag` and `If-None-Match`; always sent as an attachment.",
     ),
     Route(
         "logs",
@@ -122,11 +127,11 @@ RUN_ROUTES = (
         "/runs/{name}/logs",
         _STATUS,
         READ,
-        "What a run's tasks printed",
+        "The logs of a run's tasks",
         errors=(404, 410),
         query=(TAIL, TASK),
-        about="`?tail=N` for the last lines; `?task=process/0` for those of one task, without its name in "
-        "front. See [logs](#logs).",
+        about="`?tail=N` returns the last lines; `?task=process/0` only those of one task, without the task "
+        "name as a prefix. See [logs](#logs).",
     ),
     Route(
         "log_part",
@@ -134,12 +139,13 @@ RUN_ROUTES = (
         "/runs/{name}/logs/{path}",
         _STATUS,
         READ,
-        "Some lines of what a task printed",
+        "A part of a task's log",
         log_answers.LogPart,
         errors=(404, 410),
         query=(LOG_AFTER, LOG_BEFORE, LOG_LIMIT),
-        about="Of the task `process/0` or `publish`: whole lines as `text`, from offset `begin` to `end`, "
-        "of `size` bytes; `limit` (at most 1 MiB), and `after` or `before` an offset. See [logs](#logs).",
+        about="For a task such as `process/0` or `publish`: whole lines as `text`, from offset `begin` to "
+        "`end` of `size` bytes. Parameters: `limit` (at most 1 MiB), and an offset as `after` or `before`. "
+        "See [logs](#logs).",
     ),
     Route(
         "search_log",
@@ -147,11 +153,12 @@ RUN_ROUTES = (
         "/runs/{name}/log-search/{path}",
         _STATUS,
         READ,
-        "Lines of what a task printed that hold a text",
+        "Search a task's log",
         log_answers.LogMatches,
         errors=(404, 410),
         query=(SEARCH, LOG_AFTER, MATCHES),
-        about="`text`, which may be of either case; `limit` (at most 1,000) and `after`. Of each line its "
-        "offset `at` and its `text`, and `next`, the offset to search on from; null: all was searched.",
+        about="Parameters: `text` (case-insensitive), `limit` (at most 1,000) and `after`. Returns the "
+        "offset `at` and the `text` of each matching line, and `next`, the offset to continue from, or null "
+        "at the end.",
     ),
 )

@@ -1,4 +1,4 @@
-"""What is answered about triggers, in JSON."""
+"""The JSON responses about triggers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Trigger(Answer):
     """A trigger."""
 
     name: Name
-    owner: Annotated[str, Meta(description="Whose its runs are.")]
+    owner: Annotated[str, Meta(description="Owner of the runs it starts.")]
     bucket: TriggerBucket
     pattern: KeyPattern
     kinds: UploadKinds
@@ -41,20 +41,20 @@ class Trigger(Answer):
     time_zone: TimeZone = "UTC"
     watched: Watched = field(default_factory=list)
     queues: Queues = False
-    next_start_at: Annotated[Time | None, Meta(description="null: the trigger goes by uploads.")] = None
+    next_start_at: Annotated[Time | None, Meta(description="null: uploads start its runs.")] = None
 
 
 class ScheduledStart(Answer):
-    """What became of a start at a time that a schedule names."""
+    """The outcome of a scheduled start."""
 
     scheduled_for: Time
     outcome: StartOutcomeName
-    message: Annotated[str | None, Meta(description="Why it waits, was left out, or refused.")]
+    message: Annotated[str | None, Meta(description="Why it is waiting, was skipped, or rejected.")]
     run: Annotated[Name | None, Meta(description="The run's name.")]
 
 
 class TriggerDetail(Trigger, kw_only=True):
-    """A trigger and its newest uploads or starts."""
+    """A trigger and its latest uploads or starts."""
 
     uploads: list[Upload]
     starts: list[ScheduledStart] = field(default_factory=list)
@@ -67,6 +67,6 @@ class TriggerList(Answer):
 
 
 class TriggerRemoved(Answer):
-    """The trigger is gone."""
+    """The trigger was deleted."""
 
     message: str

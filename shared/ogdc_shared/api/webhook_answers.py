@@ -1,4 +1,4 @@
-"""What is answered about webhooks, in JSON."""
+"""The JSON responses about webhooks."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from ogdc_shared.api.fields import (
 
 
 class Webhook(Answer):
-    """Who is told of the ends of a user's runs, but for the secret."""
+    """A webhook, without its secret."""
 
     id: WebhookId
-    owner: Annotated[str, Meta(description="Of whose runs it tells, as they are shown.")]
+    owner: Annotated[str, Meta(description="Display name of the user whose runs it is for.")]
     url: HookUrl
     outcomes: list[RunOutcomeName]
     recipe_id: HookRecipe
@@ -32,31 +32,31 @@ class Webhook(Answer):
 
 
 class NewWebhook(Webhook, kw_only=True):
-    """A webhook at its making."""
+    """A new webhook, with its secret."""
 
-    secret: Annotated[str, Meta(description="What deliveries are signed with; it is not shown again.")]
+    secret: Annotated[str, Meta(description="The key that signs deliveries; it is not shown again.")]
 
 
 class WebhookList(Answer):
-    """The caller's webhooks, those made first at the top."""
+    """The caller's webhooks, oldest first."""
 
     webhooks: list[Webhook]
 
 
 class Delivery(Answer):
-    """The end of a run that a webhook is told of."""
+    """The notification of one webhook about the end of one run."""
 
-    id: Annotated[WebhookId, Meta(description="Also of the event, at each attempt.")]
+    id: Annotated[WebhookId, Meta(description="Also the id of the event, the same at each attempt.")]
     run: Name
     outcome: RunOutcomeName
     created_at: Time
     attempts: Count
-    next_attempt_at: Annotated[Time | None, Meta(description="null: it was delivered, or given up.")]
-    delivered_at: Annotated[Time | None, Meta(description="null: it was not.")]
-    message: Annotated[str | None, Meta(description="Why the last attempt failed; null: none has.")]
+    next_attempt_at: Annotated[Time | None, Meta(description="null: delivered, or given up.")]
+    delivered_at: Annotated[Time | None, Meta(description="null: not delivered.")]
+    message: Annotated[str | None, Meta(description="Why the last attempt failed; null: it did not.")]
 
 
 class WebhookDetail(Webhook, kw_only=True):
-    """A webhook and its newest deliveries."""
+    """A webhook and its latest deliveries."""
 
     deliveries: list[Delivery]

@@ -1,4 +1,4 @@
-"""The routes about webhooks; part of the table of routes."""
+"""The routes of webhooks; part of the table of routes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from ogdc_shared.api.parameters import Number
 from ogdc_shared.api.route import Function, Route
 from ogdc_shared.auth.permissions import CHANGE, CREATE, READ_OWN
 
-DELIVERIES = Number("deliveries", 0, 1000, 20, "How many deliveries, the newest.")
+DELIVERIES = Number("deliveries", 0, 1000, 20, "Maximum number of deliveries; the newest are returned.")
 
 WEBHOOK_ROUTES = (
     Route(
@@ -16,11 +16,11 @@ WEBHOOK_ROUTES = (
         "/webhooks",
         (Function.USERS,),
         CREATE,
-        "Have the ends of the caller's runs told to a URL",
+        "Create a webhook: a URL is notified when runs of the caller end",
         webhook_answers.NewWebhook,
         errors=(403, 409),
         request=requests.WebhookRequest,
-        about="See [notifications](notifications.md). The answer has the `secret`, which is shown this once.",
+        about="See [notifications](notifications.md). The response contains the `secret`, shown only once.",
     ),
     Route(
         "list_webhooks",
@@ -28,7 +28,7 @@ WEBHOOK_ROUTES = (
         "/webhooks",
         (Function.USERS,),
         READ_OWN,
-        "The caller's webhooks, those made first at the top",
+        "The caller's webhooks, oldest first",
         webhook_answers.WebhookList,
         errors=(403,),
     ),
@@ -38,7 +38,7 @@ WEBHOOK_ROUTES = (
         "/webhooks/{webhook_id}",
         (Function.USERS,),
         READ_OWN,
-        "A webhook with its newest deliveries",
+        "A webhook with its latest deliveries",
         webhook_answers.WebhookDetail,
         errors=(403, 404),
         query=(DELIVERIES,),
@@ -49,7 +49,7 @@ WEBHOOK_ROUTES = (
         "/webhooks/{webhook_id}",
         (Function.USERS,),
         CHANGE,
-        "Remove a webhook, which is told nothing more",
+        "Delete a webhook; nothing more is sent to it",
         webhook_answers.Webhook,
         errors=(403, 404),
     ),

@@ -14,8 +14,8 @@ from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi import checks
 
-from ogdc_functions.http.matching import Paths
 from ogdc_functions.http.openapi import document
+from ogdc_functions.http.paths import Paths
 from ogdc_shared.api.routes import ROUTES, Function
 from ogdc_shared.auth.permissions import Role
 from ogdc_shared.db.database import Database

@@ -262,7 +262,7 @@ class TestBrowser:
         for headers in ({}, others, {"Cookie": "__Host-ogdc-login=."}):
             refused = users.get("/authorize", query_string=query, headers=headers, **API)
             assert refused.status_code == 400, refused.text
-            assert "Begin again at /login" in refused.get_json()["detail"]
+            assert "Start again at /login" in refused.get_json()["detail"]
 
     def test_refusal_of_the_issuer(self, users):
         url, cookie = begin(users)

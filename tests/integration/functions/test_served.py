@@ -130,7 +130,7 @@ def test_nobody_controls_a_service_by_a_socket_in_the_home_of_its_user(
     [
         ("GET /robots.txt HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 404, "/robots.txt"),
         ("POST /favicon.ico HTTP/1.1\r\nContent-Length: 9\r\n\r\nx", 404, "/favicon.ico"),
-        ("POST /sweep HTTP/1.1\r\nContent-Length: 9\r\n\r\nx", 400, "breaks off"),
+        ("POST /sweep HTTP/1.1\r\nContent-Length: 9\r\n\r\nx", 400, "is truncated"),
         ("GET /version HTTP/1.1\r\n" + "X: y\r\n" * 300 + "\r\n", 431, "headers"),
         ("GET /version HTTP/1.1\r\nX: " + "y" * 20_000 + "\r\n\r\n", 431, "headers"),
         ("GET /version HTTP/1.1\r\nX Y: z\r\n\r\n", 400, "X Y"),

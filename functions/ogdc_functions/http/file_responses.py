@@ -1,4 +1,4 @@
-"""Answering with a file that somebody's commands wrote: in parts, and never as a page of ours.
+"""Responses with an output file, which support ranges and are never rendered as a page of this origin.
 
 Source: RFC 9110, sections 13 (conditions) and 14 (ranges); RFC 6266 and RFC 8187 (the file's name).
 """
@@ -16,15 +16,15 @@ from ogdc_shared.outputs.output_file import OutputFile, media_type
 
 _CSP = "default-src 'none'; frame-ancestors 'none'; sandbox"
 _CACHED = "private, no-cache"
-"""The caller's browser may keep it, and asks each time whether it is the same and may be read still."""
+"""Browsers may store it but must revalidate each time, which also checks permissions again."""
 
 
 def file_response(request: Request, file: OutputFile) -> Response:
-    """Answer with a file, with the range of it that is asked for, or with 304; it is closed at the end.
+    """Answer with a file, the requested range of it, or 304; the file is closed at the end.
 
     Raises:
-        RequestedRangeNotSatisfiable: there is nothing at that range.
-        OgdcError: not even the first of it can be read.
+        RequestedRangeNotSatisfiable: the range is outside the file.
+        OgdcError: the first block cannot be read.
     """
     try:
         response = _response(request, file)
@@ -53,7 +53,7 @@ def _response(request: Request, file: OutputFile) -> Response:
         headers["Content-Range"] = f"bytes {begin}-{end - 1}/{file.size}"
     headers["Content-Length"] = str(end - begin)
     pieces = _closing(file, iter(()) if request.method == "HEAD" else file.read(begin, end))
-    first = next(pieces, b"")  # what cannot be read shall be an error, not an answer that breaks off
+    first = next(pieces, b"")  # read before answering, so that an unreadable file is an error response
     content_type = media_type(file.path)
     return Response(chain([first], pieces), 206 if part else 200, headers, content_type=content_type)
 
@@ -70,7 +70,7 @@ def _headers(file: OutputFile) -> dict[str, str]:
 
 
 def _part(request: Request, file: OutputFile) -> tuple[int, int] | None:
-    """The range that is asked for; None: all of it, as for several ranges, which need not be heeded."""
+    """The requested range; None: the whole file, also for multiple ranges, which servers may ignore."""
     condition = request.headers.get("If-Range")
     asked = request.range if request.method == "GET" and file.is_seekable else None
     if asked is None or asked.units != "bytes" or len(asked.ranges) != 1:

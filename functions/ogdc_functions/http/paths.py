@@ -1,4 +1,4 @@
-"""Which path of the table of routes a request is for."""
+"""Matching the paths of requests against the table of routes."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from werkzeug.routing import Map, Rule
 _PREFIX = "/api"
 _PARAMETER = re.compile(r"\{(\w+)\}")
 _SEVERAL = "{path}"
-"""The one parameter that may be several segments."""
+"""The one parameter that may match several segments."""
 
 
 class Paths:
-    """Paths as the table of routes writes them; those of a request may stand below `/api`, and end in `/`."""
+    """A set of path templates; paths of requests may start with `/api` and end with a slash."""
 
     def __init__(self, paths: Iterable[str]) -> None:
         rules = [Rule(_rule(path), endpoint=path) for path in dict.fromkeys(paths)]
         self._map = Map(rules, strict_slashes=False, merge_slashes=False).bind("localhost")
 
     def find(self, path: str) -> tuple[str, Mapping[str, Any]] | None:
-        """The path of the table that `path` is, and the values of its parameters; None: it is none."""
+        """The template that matches a path and the values of its parameters; None if there is none."""
         path = bare(path)
         if not path.startswith("/") or path.startswith("//"):
             return None
@@ -38,5 +38,5 @@ def _rule(path: str) -> str:
 
 
 def bare(path: str) -> str:
-    """A request's path as the table would write it."""
+    """A request's path without the prefix `/api` and trailing slashes."""
     return path.removeprefix(_PREFIX).rstrip("/") or "/"

@@ -11,7 +11,12 @@ import pytest
 from flask import Request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from ogdc_functions.http.reading import SlowBodyError, UnreadableBodyError, read_body, read_what_is_refused
+from ogdc_functions.http.body_limits import (
+    SlowBodyError,
+    UnreadableBodyError,
+    read_body,
+    read_what_is_refused,
+)
 
 
 class Connection:
@@ -75,7 +80,7 @@ def test_what_breaks_off_or_is_too_large_is_no_matter_of_time(connection: Connec
     with pytest.raises(RequestEntityTooLarge):
         read_body(connection.request(length=12), most=10)
     connection.caller.shutdown(socket.SHUT_WR)
-    with pytest.raises(UnreadableBodyError, match="breaks off"):
+    with pytest.raises(UnreadableBodyError, match="is truncated"):
         read_body(connection.request(length=10), most=10)
 
 
@@ -83,6 +88,6 @@ def test_what_breaks_off_or_is_too_large_is_no_matter_of_time(connection: Connec
 def test_what_is_refused_is_read_as_far_as_it_is_there(
     connection: Connection, monkeypatch: pytest.MonkeyPatch, length: int, *, read: bool
 ) -> None:
-    monkeypatch.setattr("ogdc_functions.http.reading._REFUSED_SECONDS", 0.1)
+    monkeypatch.setattr("ogdc_functions.http.body_limits._REFUSED_SECONDS", 0.1)
     connection.caller.sendall(b"seal")
     assert read_what_is_refused(connection.request(length=length), most=10 << 20) == read

@@ -1,4 +1,4 @@
-"""A request's body is read before its handler runs: so much of it, and for so long."""
+"""Reading request bodies before the handler runs, with limits on size and time."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ from werkzeug.exceptions import (
 )
 
 _SECONDS = 120.0
-"""A whole body has to come within these."""
+"""Time limit for a whole body."""
 _REFUSED_SECONDS = 2.0
 _REFUSED_BYTES = 1 << 20
-_BROKEN_OFF = "The request's body breaks off: it is shorter than its headers say. Send it again."
+_TRUNCATED = "The request body is truncated: it is shorter than its headers say. Send it again."
 
 
 class UnreadableBodyError(BadRequest):
-    """A request whose body is not framed as HTTP wants it, or breaks off."""
+    """A request body is malformed or truncated."""
 
 
 class SlowBodyError(RequestTimeout):
-    """A request whose body did not come in time."""
+    """A request body was not received in time."""
 
 
 UNREAD = (RequestEntityTooLarge, SlowBodyError, UnreadableBodyError)
-"""What is raised of a body that was not read to its end."""
+"""The errors that leave a body partly unread."""
 
 
 def read_body(request: Request, *, most: int, seconds: float = _SECONDS) -> None:
-    """Read it now: functions-framework does it after the answer, where an error is a crash.
+    """Read the whole body: functions-framework would do so after the response, where an error is a crash.
 
-    One byte more than allowed is let in, since werkzeug cuts a chunked body off at the limit without a word.
+    The limit passed to werkzeug is one byte more, because it silently truncates a chunked body at its limit.
 
     Raises:
         RequestEntityTooLarge: it has more than `most` bytes.
-        SlowBodyError: it did not come within `seconds`.
-        UnreadableBodyError: it is malformed, or breaks off.
+        SlowBodyError: it was not received within `seconds`.
+        UnreadableBodyError: it is malformed or truncated.
     """
     request.max_content_length = most + 1
     with _cut_off_after(seconds, request) as is_late:
@@ -51,19 +51,19 @@ def read_body(request: Request, *, most: int, seconds: float = _SECONDS) -> None
             size = _read(request, most=most)
         except UnreadableBodyError as exc:
             if is_late():
-                raise SlowBodyError(f"The request's body did not come within {seconds:g} seconds.") from exc
+                raise SlowBodyError(f"The body was not received within {seconds:g} seconds.") from exc
             raise
     if size > most:
-        raise RequestEntityTooLarge(f"The body is too large; at most {most:,} bytes are taken here.")
+        raise RequestEntityTooLarge(f"The body is too large; at most {most:,} bytes are accepted.")
 
 
 def read_what_is_refused(request: Request, *, most: int) -> bool:
-    """Read the body of a request that is refused without it: callers send all before they read an answer.
+    """Drain the body of a rejected request, because clients send all of it before they read the response.
 
-    It gets little time, since anybody may send one.
+    The limits are small, because such requests are unauthenticated.
 
     Returns:
-        Whether all was read.
+        Whether the whole body was read.
     """
     with suppress(HTTPException):
         read_body(request, most=min(most, _REFUSED_BYTES), seconds=_REFUSED_SECONDS)
@@ -77,23 +77,23 @@ def _read(request: Request, *, most: int) -> int:
     except RequestEntityTooLarge:
         return most + 1
     except ClientDisconnected as exc:
-        raise UnreadableBodyError(_BROKEN_OFF) from exc
+        raise UnreadableBodyError(_TRUNCATED) from exc
     except HTTPException:
         raise
-    except Exception as exc:  # each web server has its own: a chunk that is malformed, a caller who went away
-        raise UnreadableBodyError(f"The request's body cannot be read: {exc}") from exc
-    if size < (request.content_length or 0) <= most:  # gunicorn leaves that unsaid
-        raise UnreadableBodyError(_BROKEN_OFF)
+    except Exception as exc:  # web servers differ: malformed chunks, closed connections
+        raise UnreadableBodyError(f"The request body cannot be read: {exc}") from exc
+    if size < (request.content_length or 0) <= most:  # gunicorn does not report it
+        raise UnreadableBodyError(_TRUNCATED)
     return size
 
 
 @contextmanager
 def _cut_off_after(seconds: float, request: Request) -> Iterator[Callable[[], bool]]:
-    """Have what reads from the caller find the end of it after `seconds`; yields what tells whether it did.
+    """Shut down reading from the client after `seconds`; yields a function that tells whether that happened.
 
-    A limit for each read would not do: who sends a byte now and then keeps a thread as long as they like.
+    A timeout for each read would not suffice: a client that sends a byte now and then would hold a thread.
 
-    Other servers have limits of their own. Source: gunicorn, http/wsgi.py (`gunicorn.socket`).
+    Other servers have their own limits. Source: gunicorn, http/wsgi.py (`gunicorn.socket`).
     """
     late = Event()
     connection = request.environ.get("gunicorn.socket")
