@@ -57,6 +57,15 @@ _PASS_ON = frozenset(
     | {"case_item", "case_statement"}
 )
 """Whose exit code is that of the last command in them; a shell does not look at it there."""
+_LOOPS = frozenset({"for_statement", "c_style_for_statement", "while_statement"})
+_COMPOUNDS = _LOOPS | {"compound_statement", "subshell", "if_statement", "case_statement"}
+_INNER = frozenset({"do_group", "else_clause", "elif_clause", "case_item", "redirected_statement"})
+"""What compounds are made of."""
+_NEVER_FAIL = frozenset(
+    {"echo", "printf", "true", ":", "break", "continue", "exit", "return", "sleep", "shift", "read"}
+    | {"wait", "kill", "local", "cd"}
+)
+"""Commands whose failing, if they fail at all, has no data go missing."""
 _BRANCHES = frozenset({"comment", "else_clause", "elif_clause", "case_item"})
 _REDIRECTIONS = frozenset({"file_redirect", "heredoc_redirect", "herestring_redirect"})
 """The grammar has what a redirection follows in it: `a && b > c` as `(a && b) > c`."""
@@ -97,7 +106,7 @@ def _findings(root: Node, shell: Shell, *, parallel: bool) -> Findings:
     if not parallel:
         (problems if shell.strict else advice).extend(_file_variables(root))
     if shell.strict:
-        problems += _unnoticed_lists(root)
+        problems += _unnoticed_lists(root) or _unnoticed_inside(root)
     return Findings(tuple(problems), tuple(advice))
 
 
@@ -174,18 +183,80 @@ def _lacks_a_value(node: Node, name: str) -> bool:
     return re.fullmatch(rf"\$(?:{name}|\{{{name}(?:[#%/].*)?\}})", _text(node)) is not None
 
 
-def _unnoticed_lists(root: Node) -> Iterator[str]:
+def _unnoticed_lists(root: Node) -> list[str]:
     """Tell of `a && b` where a shell goes on after a failed `a`: anywhere but at a line's end."""
     for node in _all(root, "list"):
         first = node.named_children[0]
         operator = _text(node.children[1])
         if operator == "&&" and not _is_question(first) and not _is_noticed(node):
-            yield (
+            return [
                 f"goes on where `{_short(_text(first))}` fails: what follows its && is left out, and nothing "
                 "tells of it. Write `;` instead of && (a line ends at the first program that fails), or "
                 "`if …; then …; fi` where failing is meant."
-            )
-            return
+            ]
+    return []
+
+
+def _unnoticed_inside(root: Node) -> list[str]:
+    """Tell of loops, groups and functions that `||`, `&&`, `!` or `if` asks how they ended.
+
+    A shell does not look at what fails in them then: only the last command's exit code counts, and of a loop
+    that of the last turn.
+    """
+    functions = {
+        _text(node.child_by_field_name("name")): node.child_by_field_name("body")
+        for node in _all(root, "function_definition")
+    }
+    for node in _all(root, "command", *_COMPOUNDS):
+        body = functions.get(_name(node)) if node.type == "command" else node
+        if body is not None and _is_answer(_piped(node)) and not _is_forgiven(_piped(node)):
+            unnoticed = next(_passed_over(body), None)
+            if unnoticed is not None:
+                return [
+                    f"goes on where `{_short(_text(unnoticed))}` fails: of a loop, a group or a function "
+                    "before || or &&, after ! or in a condition, only how its last command ended counts. "
+                    "Leave that out (a line ends at the first program that fails), or ask after the command "
+                    "itself."
+                ]
+    return []
+
+
+def _piped(node: Node) -> Node:
+    """The pipe that something is part of, else itself."""
+    whole = node.parent if node.parent and node.parent.type == "redirected_statement" else node
+    return whole.parent if whole.parent and whole.parent.type == "pipeline" else node
+
+
+def _is_forgiven(node: Node) -> bool:
+    """Whether failing is meant to count for nothing: `… || true`."""
+    parent = node.parent
+    while parent is not None and parent.type in {"list", "redirected_statement"}:
+        if parent.type == "list" and _text(parent.children[1]) == "||":
+            return _text(parent.named_children[1]) in {"true", ":"}
+        parent = parent.parent
+    return False
+
+
+def _passed_over(node: Node, *, counts: bool = True) -> Iterator[Node]:
+    """Yield the commands in something whose end is asked for that may fail unnoticed.
+
+    Args:
+        node: What it is.
+        counts: Whether the exit code of its last command is that of the whole.
+    """
+    if node.type in {"command", "pipeline"}:
+        if not counts and not _is_question(node) and _name(node) not in _NEVER_FAIL:
+            yield node
+    elif node.type in {*_COMPOUNDS, *_INNER}:
+        counts = counts and node.type not in _LOOPS
+        inner = [child for child in node.named_children if not _is_condition(child, node)]
+        last = [child for child in inner if child.type not in _BRANCHES | _REDIRECTIONS][-1:]
+        for child in inner:
+            yield from _passed_over(child, counts=counts and (child.type in _BRANCHES or child in last))
+
+
+def _is_condition(node: Node, parent: Node) -> bool:
+    return node in parent.children_by_field_name("condition")
 
 
 def _is_question(node: Node) -> bool:

@@ -30,6 +30,18 @@ f() { false && true; true; }; f
 false > out && true; true
 cd nowhere && true; true
 true && { false && true; }; true
+{ false; true; } || false
+(set -e; false; true) || false
+(false; true) > out || false
+if { false; true; }; then true; fi
+for f in ./nowhere .; do ls $f; done || false
+for f in a b; do if true; then false; fi; true; done && true
+for ((i = 0; i < 2; i++)); do false; true; done || false
+echo a | while read f; do false; true; done || false
+if true; then false; true; fi || false
+case x in x) false; true;; esac && true
+f() { false; true; }; f || false
+cd . && { false; true; } && true
 """.strip().splitlines()
 
 NOTICED = r"""
@@ -47,6 +59,11 @@ if true; then false && true; fi
 case x in x) false && true;; esac
 false && true &
 for f in a b; do false; true; done
+{ echo a; false; } || false
+for f in a b; do false || exit 1; done || true
+for f in a b; do if ! false; then exit 1; fi; done && true
+if (echo a; false); then true; else false; fi
+if true; then false; true; fi
 """.strip().splitlines()
 
 MEANT = r"""
@@ -55,6 +72,10 @@ if false; then false; elif false && true; then false; fi
 while false && true; do false; done
 until ! (false && true); do false; done
 false && true || true
+{ false; true; } || true
+(false; true) > out || :
+if { [ -e nowhere ]; [ -e . ]; }; then true; fi
+until [ -e done ]; do touch done; false || true; done
 ! false && true; true
 [ -e nowhere ] && false; true
 [[ -e nowhere ]] && false; true
