@@ -25,13 +25,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from email.message import Message
 from enum import Enum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, NamedTuple
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote, urlsplit
 from xml.etree import ElementTree
 
 TYPES = "http://ns.dataone.org/service/types/v2.0"
@@ -68,6 +69,7 @@ class Stored:
     submitter: str
     obsoletes: str | None = None
     obsoleted_by: str | None = None
+    arrived: float = field(default_factory=time.time)
 
     @property
     def series(self) -> str | None:
@@ -111,6 +113,8 @@ class PublishingNode:
         is_metacat: See above.
         mints: Whether it makes DOIs, as Metacat does and GMN does not.
         minted: Those that it has made.
+        lists: Whether it lists its objects (`listObjects`), which it does three at a time.
+        unlisted: Identifiers that are missing in its lists.
         index: What its search index knows, records of objects, however far behind; None: it has none.
             Metacat 3.3.0 indexes once it has answered, so that an object may be there and not be found.
     """
@@ -123,6 +127,8 @@ class PublishingNode:
         self.is_metacat = False
         self.mints = True
         self.minted: list[str] = []
+        self.lists = True
+        self.unlisted: set[str] = set()
         self.index: list[dict[str, Any]] | None = None
         self._subjects: dict[str, str] = {}
         self._begun = 0
@@ -242,6 +248,8 @@ class PublishingNode:
                 return self._update(pid, asked.fields, subject)
             case (("HEAD" | "GET"), "object"):
                 return self._get(pid, subject)
+            case "GET", _ if kind.startswith("object?") and self.lists:
+                return {"Content-Type": "text/xml"}, self._list(parse_qs(urlsplit(kind).query), subject)
             case "GET", "meta":
                 found = self._readable(pid, subject)
                 return {"Content-Type": "text/xml"}, _system_metadata(found)
@@ -250,6 +258,22 @@ class PublishingNode:
                     raise _ProblemError(401, "NotAuthorized", f"write by {subject}")
                 return {}, b""
         raise _ProblemError(404, "NotFound", asked.path)
+
+    def _list(self, query: dict[str, list[str]], subject: str) -> bytes:
+        since = datetime.fromisoformat(query["fromDate"][0]).timestamp()
+        start = int(query["start"][0])
+        found = [
+            each
+            for each in self.objects.values()
+            if each.arrived >= since and each.may(subject, "read") and each.pid not in self.unlisted
+        ]
+        root = ElementTree.Element("objectList", start=str(start), total=str(len(found)))
+        for each in found[start : start + 3]:
+            listed = ElementTree.SubElement(root, "objectInfo")
+            listed.extend(
+                each.described.findall(name)[0] for name in ("identifier", "formatId", "checksum", "size")
+            )
+        return ElementTree.tostring(root)
 
     def _mint(self, fields: dict[str, bytes], subject: str) -> tuple[dict[str, str], bytes]:
         if subject == "public":

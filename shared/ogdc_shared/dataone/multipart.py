@@ -55,20 +55,22 @@ class Multipart:
         Raises:
             InvalidRequestError: the file was changed since the package was made, or cannot be read.
         """
-        yield self._before
-        digest, left = hashlib.sha256(), self._member.size
+        digest, left, held = hashlib.sha256(), self._member.size, self._before
         for piece in self._pieces():
             digest.update(piece)
             left -= len(piece)
             if left < 0:
                 break
-            yield piece
+            if len(held) + len(piece) > _PIECE:
+                yield held
+                held = b""
+            held += piece  # a small object is one piece with all that is around it
         if left or digest.hexdigest() != self._member.sha256:
             raise InvalidRequestError(
                 f"{self._file} was changed since the package was made. Remove the package's directory, and "
                 "publish again."
             )
-        yield self._after
+        yield held + self._after
 
     def _pieces(self) -> Iterator[bytes]:
         """The file; an OSError would pass for one of the connection."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 from xml.etree import ElementTree
 
+from ogdc_shared.dataone import object_list
 from ogdc_shared.dataone.multipart import Form, Multipart
 from ogdc_shared.dataone.system_metadata import PUBLIC
 from ogdc_shared.errors import (
@@ -91,6 +92,14 @@ class Node:
         self._token = token
         self._http = http
         self._stopped = threading.Event()
+        self._time: float | None = None
+        self.is_listing = True
+        """Whether `listed` is worth asking, as far as its caller knows."""
+
+    @property
+    def time(self) -> float | None:
+        """Seconds since 1970 by its clock, by its newest answer; None: it does not tell."""
+        return self._time
 
     def stop(self) -> None:
         """Send nothing more: what is on its way, in other threads, ends there with a KeyboardInterrupt."""
@@ -105,6 +114,29 @@ class Node:
         names = ("Content-Length", "DataONE-Checksum", "DataONE-FormatId")
         size, checksum, format_id = (response.headers.get(name, "") for name in names)
         return Description(size, checksum.lower(), format_id)
+
+    def listed(self, since: float, *, most: int) -> dict[str, Description]:
+        """Say what objects were added or changed since a time (see `time`), as far as it lists them.
+
+        Args:
+            since: Seconds since 1970 by its clock.
+            most: Where they are more, nothing is said: others use it, too.
+        """
+        found: dict[str, Description] = {}
+        start, total = 0, 1
+        while start < total <= most:
+            path = f"object?{object_list.query(since, start=start)}"
+            response = self._ask("GET", path, limit=object_list.MAX_PAGE)
+            self._check(response, "question for its objects")
+            try:
+                page = object_list.read(response.body)
+            except (ElementTree.ParseError, ValueError) as exc:
+                raise InvalidRequestError(f"The node {self.url} answers no list ({exc}).") from exc
+            if not page.objects:
+                break
+            found |= {pid: Description(*each) for pid, each in page.objects.items()}
+            start, total = start + len(page.objects), page.total
+        return found
 
     def state(self, identifier: str) -> State | None:
         """Say where an object stands, of a series its newest; None: there is none."""
@@ -186,6 +218,7 @@ class Node:
             response.close()
             raise InvalidRequestError(f"The node {self.url} answers {path} with more than {limit:,} bytes.")
         response.release_conn()
+        self._time = object_list.time_of(response.headers) or self._time
         return _Response(response.status, response.headers, content)
 
     def _until_stopped(self, body: Iterable[bytes]) -> Iterator[bytes]:

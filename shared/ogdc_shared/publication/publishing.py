@@ -64,7 +64,7 @@ def publish_result(
         What is published, which may be a version of before (`is_old`); None: it was not agreed to.
     """
     subject = target.token().subject  # one that is over, or missing, is told of before gigabytes are fetched
-    with _alone(directory), connections(target.url, most=target.parallel, ca_file=target.ca_file) as http:
+    with _alone(directory), connections(target.url, most=target.parallel + 1, ca_file=target.ca_file) as http:
         package = make_package(result, directory)
         node = Node(target.url, token=target.token, http=http)
         _check_sizes(package, target.url)

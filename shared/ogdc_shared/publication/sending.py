@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from ogdc_shared.dataone.member import METADATA, Member
 from ogdc_shared.dataone.node import Description, Node
-from ogdc_shared.errors import ConflictError, InvalidRequestError, SourceUnavailableError
+from ogdc_shared.errors import ConflictError, ForbiddenError, InvalidRequestError, SourceUnavailableError
 from ogdc_shared.publication.checking import system_metadata_of
 from ogdc_shared.publication.package import Package
 
 _WAITS = (0.5, 2.0, 8.0, 0.0)
 """Seconds after each try."""
+_LIST_SECONDS = 5.0
+"""After which those are verified that were sent meanwhile."""
+_MAX_OTHERS = 20_000
+"""Objects of others that may stand in such a list."""
+_WORTH_LISTING = 8
+"""Objects to verify: of fewer, each is asked for."""
 
 
 class Sent(NamedTuple):
@@ -24,6 +31,12 @@ class Sent(NamedTuple):
     member: Member
     is_new: bool
     """Whether it was sent now; else it was there."""
+
+
+class _Tried(NamedTuple):
+    sent: Sent
+    since: float | None = None
+    """When by the node's clock it was not there yet, if it is still to be verified."""
 
 
 class Sender(NamedTuple):
@@ -58,30 +71,64 @@ class Sender(NamedTuple):
         if metadata.obsoletes and not self._has(metadata):
             self.node.check_writable(metadata.obsoletes)  # before anything is there that nothing names
         with ThreadPoolExecutor(self.parallel) as workers:
-            sending = [workers.submit(self._ensure, member) for member in data]
+            is_listed = len(data) >= _WORTH_LISTING
+            sending = [workers.submit(self._ensure, member, is_listed=is_listed) for member in data]
             try:
-                for done in as_completed(sending):
-                    yield done.result()
+                yield from self._verified(done.result() for done in as_completed(sending))
             except BaseException as exc:
                 if not isinstance(exc, Exception):  # nobody waits for gigabytes that are on their way
                     self.node.stop()
                 raise
             finally:
                 workers.shutdown(wait=True, cancel_futures=True)
-        yield self._ensure(metadata)
-        yield self._ensure(resource_map)
+        yield self._ensure(metadata).sent
+        yield self._ensure(resource_map).sent
 
-    def _ensure(self, member: Member) -> Sent:
-        """Look before each try, since an answer that was lost may have been a good one."""
+    def _verified(self, tried: Iterable[_Tried]) -> Iterator[Sent]:
+        """Yield each object once it is verified: many by one question, where the node lists them."""
+        left, looked_at = [], time.monotonic()
+        for each in tried:
+            if each.since is None:
+                yield each.sent
+                continue
+            left.append(each)
+            if time.monotonic() - looked_at >= _LIST_SECONDS:
+                yield from self._looked_up(left)
+                left, looked_at = [], time.monotonic()
+        yield from self._looked_up(left)
+
+    def _looked_up(self, tried: Sequence[_Tried]) -> Iterator[Sent]:
+        listed: dict[str, Description] = {}
+        if len(tried) >= _WORTH_LISTING:
+            since = min(each.since for each in tried if each.since is not None)
+            with suppress(SourceUnavailableError, InvalidRequestError, ForbiddenError):
+                listed = self.node.listed(since, most=_MAX_OTHERS + len(tried))
+            self.node.is_listing = any(each.sent.member.pid in listed for each in tried)
+        for each in tried:
+            member = each.sent.member
+            if listed.get(member.pid) == Description.of(member):
+                yield each.sent
+            else:
+                yield self._ensure(member).sent._replace(is_new=True)
+
+    def _ensure(self, member: Member, *, is_listed: bool = False) -> _Tried:
+        """Look before each try, since an answer that was lost may have been a good one.
+
+        Args:
+            member: The object.
+            is_listed: Whether what the node says to have taken is verified later.
+        """
         is_new, error = False, SourceUnavailableError()
         for seconds in _WAITS:
             try:
                 if self._has(member):
-                    return Sent(member, is_new)
-                is_new = True
+                    return _Tried(Sent(member, is_new))
+                is_new, since = True, self.node.time
                 self._store(member)
+                if is_listed and self.node.is_listing and since is not None:
+                    return _Tried(Sent(member, is_new), since)
                 if self._has(member):
-                    return Sent(member, is_new)
+                    return _Tried(Sent(member, is_new))
                 error = SourceUnavailableError(
                     f"The node {self.node.url} took {member.path}, and does not have it."
                 )

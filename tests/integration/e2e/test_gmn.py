@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 from uuid import uuid4
 
 import pytest
@@ -62,10 +62,11 @@ def publish_made(
     *,
     made: dict[str, bytes] = OUTPUTS,
     identifier: str = "uuid",
+    access: str = "public",
     **wanted: Any,
 ) -> tuple[Package, list[Sent]]:
     """Publish a run that made these files, of a recipe of that name, as the command does."""
-    meta = META | {"name": name, "metadata": METADATA | {"identifier": identifier}}
+    meta = META | {"name": name, "metadata": METADATA | {"identifier": identifier, "access": access}}
     client = deployment(directory / "at", meta=meta, made=made, outputs=made, run_id=str(uuid4()))
     sent: list[Sent] = []
     package = publish(
@@ -218,6 +219,18 @@ def test_answers_that_get_lost_leave_one_package_with_one_doi(
     contents = {each.pid: (tmp_path / "again" / each.file).read_bytes() for each in package.members[:-1]}
     assert_read_back(gmn, package.members[-1].pid, contents, tmp_path / "read")
     assert at_metacat.state(package.series) is not None
+
+
+def test_what_gmn_lists_verifies_what_was_sent(
+    gmn: Gmn, metacat: Metacat, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Private objects as well, of who publishes them for somebody."""
+    monkeypatch.setenv("DATAONE_TOKEN", gmn.token(ROBOT))
+    made = {f"{number}.csv": b"%d\n" % number for number in range(8)}
+    package, _ = publish_made(metacat, tmp_path, "Words in a list", made=made, access="private")
+    heads = [unquote(asked.path) for asked in metacat.asked if asked.method == "HEAD"]
+    asked_for = {each.path: sum(path.endswith(each.pid) for path in heads) for each in package.members}
+    assert {path: asked_for[path] for path in made} == dict.fromkeys(made, 1)
 
 
 def test_an_index_that_lags_hides_nothing(metacat: Metacat, at_metacat: Node, tmp_path: Path) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 from xml.etree import ElementTree
 
 import pytest
@@ -17,6 +19,7 @@ import urllib3
 
 from ogdc_cli.api import ApiClient
 from ogdc_cli.publication.publishing import Wanted, publish
+from ogdc_cli.publication.run_result import RunResult
 from ogdc_shared.dataone.member import OUTPUT
 from ogdc_shared.dataone.node import Node
 from ogdc_shared.dataone.token import Token
@@ -33,8 +36,10 @@ from ogdc_shared.errors import (
 from ogdc_shared.inputs.dataone import resolve_dataset
 from ogdc_shared.plan import Checksum
 from ogdc_shared.publication import sending
+from ogdc_shared.publication.making import make_package
 from ogdc_shared.publication.node_access import connections
 from ogdc_shared.publication.package import Package
+from ogdc_shared.publication.sending import Sent
 from support.crates import RUN
 from support.http import Answer, FileServer
 from support.publications import METADATA, ORCID, member
@@ -97,6 +102,30 @@ def test_a_package_is_sent_once_in_order_and_verified(node: PublishingNode, tmp_
     assert published(client, node, tmp_path / "package") == package
     assert published(client, node, tmp_path / "elsewhere") == package
     assert len(node.sent()) == sent == len(package.members)
+
+
+@pytest.mark.usefixtures("token")
+@pytest.mark.parametrize("lists", [True, False])
+def test_many_objects_are_verified_by_a_list_where_there_is_one(
+    node: PublishingNode, tmp_path: Path, lists: bool
+) -> None:
+    """What it lacks is asked for, and so is everything of a node that lists nothing."""
+    files = {f"{number}.csv": b"%d\n" % number for number in range(8)}
+    client = deployment(tmp_path / "at", made=files, outputs=files)
+    made = make_package(RunResult(client, RUN.name), tmp_path / "package")
+    lacking, node.lists = made.members[0].pid, lists
+    node.unlisted.add(lacking)
+    sent: list[Sent] = []
+    wanted = Wanted(RUN.name, node.url, tmp_path / "package")
+    package = publish(client, wanted, agree=lambda _package: True, on_sent=sent.append)
+    assert package == made
+    assert_one_package(node, package)
+    assert {each.member for each in sent} == {*package.members}
+    assert all(each.is_new for each in sent)
+    heads = Counter(asked.path.rpartition("/")[2] for asked in node.asked if asked.method == "HEAD")
+    twice = {unquote(pid) for pid, count in heads.items() if count == 2}
+    everything = {member.pid for member in package.members}
+    assert twice == ({lacking, *(each.pid for each in package.members[-2:])} if lists else everything)
 
 
 @pytest.mark.slow
@@ -338,8 +367,9 @@ def test_who_interrupts_it_does_not_wait_for_what_is_on_its_way(node: Publishing
     with connections(node.url, most=1) as http:
         there = Node(node.url, token=lambda: token, http=http)
         there.stop()
+        made = member(OUTPUT, "a.csv", sha256=sha256(b"abc").hexdigest())
         with pytest.raises(KeyboardInterrupt):
-            there.create(member(OUTPUT, "a.csv"), system_metadata=b"<a/>", file=tmp_path / "a.csv")
+            there.create(made, system_metadata=b"<a/>", file=tmp_path / "a.csv")
     assert node.objects == {}
 
 
