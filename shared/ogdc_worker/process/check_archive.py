@@ -5,16 +5,17 @@ from __future__ import annotations
 import gzip
 import time
 import zipfile
-import zlib
 from typing import TYPE_CHECKING
 
 from ogdc_worker.process.check_file import Finding
-from ogdc_worker.process.result_kinds import COMPRESSED, ZIPS
+from ogdc_worker.process.result_kinds import COMPRESSED, TARS, ZIPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import IO
 
 _PIECE = 1 << 20
+_TAR_BLOCK = 512
 
 
 def check_archive(path: str, suffix: str, *, deadline: float) -> Iterator[Finding]:
@@ -22,7 +23,10 @@ def check_archive(path: str, suffix: str, *, deadline: float) -> Iterator[Findin
     if suffix in ZIPS:
         yield from _check_zip(path)
     elif suffix in COMPRESSED:
-        yield from _check_compressed(path, deadline)
+        yield from _check_compressed(path, suffix, deadline)
+    elif suffix == ".tar":
+        with open(path, "rb") as file:
+            yield from _check_tar(file.read(_TAR_BLOCK))
 
 
 def _check_zip(path: str) -> Iterator[Finding]:
@@ -34,14 +38,35 @@ def _check_zip(path: str) -> Iterator[Finding]:
         yield Finding("unreadable", f"is no whole archive: {exc}")
 
 
-def _check_compressed(path: str, deadline: float) -> Iterator[Finding]:
-    size = 0
+def _check_compressed(path: str, suffix: str, deadline: float) -> Iterator[Finding]:
+    size, begin = 0, b""
     try:
-        with gzip.open(path) as content:
+        with _opened(path, suffix) as content:
             while time.monotonic() < deadline and (piece := content.read(_PIECE)):
+                begin = begin or piece
                 size += len(piece)
-    except (EOFError, OSError, zlib.error) as exc:
+    except Exception as exc:  # each of these modules has errors of its own
         yield Finding("unreadable", f"is cut off or damaged: {exc}")
         return
     if not size and time.monotonic() < deadline:
         yield Finding("no_data", "holds a compressed file without a byte")
+    elif path.lower().endswith(TARS):
+        yield from _check_tar(begin[:_TAR_BLOCK])
+
+
+def _opened(path: str, suffix: str) -> IO[bytes] | gzip.GzipFile:
+    if suffix in {".xz", ".txz"}:
+        import lzma
+
+        return lzma.open(path)
+    if suffix in {".bz2", ".tbz2"}:
+        import bz2
+
+        return bz2.open(path)
+    return gzip.open(path)
+
+
+def _check_tar(begin: bytes) -> Iterator[Finding]:
+    """An archive begins with the name of its first file, and ends with blocks of zeros."""
+    if not any(begin):
+        yield Finding("no_data", "is an archive without a file")

@@ -9,6 +9,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_worker.process.gdal import OUT_OF_MEMORY
+from ogdc_worker.process.result_kinds import DRIVERS, UNLOCATED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 
     from ogdc_worker.process.gdal import Band, Gdal, Layer
 
-_UNLOCATED = (".nc", ".nc4", ".h5", ".hdf5", ".he5", ".zarr", ".asc")
-"""Often without a CRS: coordinates are data of their own, or there is no place to say it."""
+_MULTIDIMENSIONAL = (".nc", ".nc4", ".h5", ".hdf5", ".he5", ".zarr", ".hdf")
+"""May hold arrays alone, which are neither a raster nor a layer."""
 
 _SPREAD = 64
 """Blocks to look at first, all over the raster."""
@@ -46,31 +47,31 @@ def check_file(gdal: Gdal, path: str, suffix: str, *, deadline: float) -> Iterat
     try:
         bands, layers = list(dataset.bands()), list(dataset.layers())
         if bands:
-            if not dataset.is_located and suffix not in _UNLOCATED:
+            if not dataset.is_located and suffix not in UNLOCATED:
                 yield Finding(
                     "no_crs", "has no coordinate reference system (gdal_edit.py -a_srs gives it one)"
                 )
             yield from _check_bands(gdal, path, bands, deadline=deadline)
         elif layers:
-            yield from _check_layers(layers)
+            yield from _check_layers(layers, located=suffix not in UNLOCATED)
             if suffix == ".shp" and not _has_attributes(path):
                 yield Finding("no_data", "has no .dbf beside it: the attributes of its features are missing")
-        elif not dataset.has_subdatasets and suffix not in _UNLOCATED:
+        elif not dataset.has_subdatasets and suffix not in _MULTIDIMENSIONAL:
             yield Finding("no_data", "holds neither a raster nor a layer")
         from ogdc_worker.process.places import describe
 
-        if place := describe(dataset, bands, layers):
+        if suffix in DRIVERS and (place := describe(dataset, bands, layers)):
             yield place
     finally:
         dataset.close()
 
 
-def _check_layers(layers: Sequence[Layer]) -> Iterator[Finding]:
+def _check_layers(layers: Sequence[Layer], *, located: bool) -> Iterator[Finding]:
     looked = {layer.name: list(layer.geometries(_FEATURES)) for layer in layers}
     if not any(looked.values()):
         yield Finding("no_data", "holds no feature")
     for layer in layers:
-        if layer.is_spatial and not layer.is_located:
+        if located and layer.is_spatial and not layer.is_located:
             yield Finding(
                 "no_crs", f"has no coordinate reference system (layer {layer.name!r}; ogr2ogr -a_srs)"
             )

@@ -176,11 +176,11 @@ def _findings(gdal: Gdal, path: str, suffix: str, deadline: float) -> Iterator[F
     """What there is to say of a file; GDAL is not asked for an archive that is none."""
     from ogdc_worker.process.check_archive import check_archive
     from ogdc_worker.process.check_file import check_file
-    from ogdc_worker.process.result_kinds import DRIVERS
+    from ogdc_worker.process.result_kinds import READERS
 
     found = list(check_archive(path, suffix, deadline=deadline))
     yield from found
-    if not found and suffix in DRIVERS and gdal.has_driver(DRIVERS[suffix]):
+    if not found and suffix in READERS and gdal.has_driver(READERS[suffix]):
         yield from check_file(gdal, path, suffix, deadline=deadline)
 
 

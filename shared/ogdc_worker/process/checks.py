@@ -7,11 +7,20 @@ check must never be what a run fails of. However much there is, it takes no long
 
 from __future__ import annotations
 
+import os
 import time
 
 from ogdc_shared.fast_typing import TYPE_CHECKING
 from ogdc_shared.walking import walk
-from ogdc_worker.process.result_kinds import LOOKED_INTO, NEVER_EMPTY, READ_WHOLE, TABLES, suffix_of
+from ogdc_worker.process.result_kinds import (
+    LOOKED_INTO,
+    NEVER_EMPTY,
+    PICTURES,
+    READ_WHOLE,
+    TABLES,
+    is_tile,
+    suffix_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +36,7 @@ MAX_FILES = 200
 _MAX_WHOLE_BYTES = 32 << 20
 """A file that GDAL reads from end to end may have."""
 _MAX_LINE = 65536
+_HEAD = 512
 
 
 def checker_for(command: str) -> Checker | None:
@@ -59,28 +69,34 @@ def check_outputs(
     """
     started = time.monotonic()
     found: list[tuple[str, str]] = []
+    pictures: list[tuple[str, str]] = []
+    files = sizes = 0
     for name, size in _results(directory):
-        suffix = suffix_of(name)
+        files, sizes = files + 1, sizes + size
+        suffix = _kind_of(directory, name)
         if size == 0 and suffix in NEVER_EMPTY:
             reporter.warn("no_data", f"{name!r} is empty: it has no byte", path=name)
         elif suffix in LOOKED_INTO and not _is_too_large(suffix, size):
-            found.append((name, suffix))
-        elif suffix in TABLES and _is_heading(f"{directory}/{name}"):
-            reporter.warn("no_data", f"{name!r} holds no row, only a heading", path=name)
+            (pictures if suffix in PICTURES else found).append((name, suffix))
+        elif suffix in TABLES and (why := _without_rows(f"{directory}/{name}")):
+            reporter.warn("no_data", f"{name!r} holds no row{why}", path=name)
+    if files and not sizes and not reporter.warnings:
+        reporter.warn("no_data", f"the result is empty: none of its files has a byte ({files} in all)")
+    found, left = _some(found, MAX_FILES), len(found) + len(pictures)
+    found += _some(pictures, MAX_FILES - len(found))
     if not found:
         if checker:
             checker.end()
         return None
     from ogdc_worker.process.checker import Looking
 
-    chosen = [found[index * len(found) // MAX_FILES] for index in range(MAX_FILES)]
-    task = Looking(directory, chosen if len(found) > MAX_FILES else found, thumbnails, SECONDS)
+    task = Looking(directory, found, thumbnails, SECONDS)
     looked, gdal = _look(_ready(checker), task, reporter)
     if gdal is None:
         return {"event": "checks_skipped", "reason": "there is no GDAL here (gdalinfo is not on PATH)"}
     seconds = round(time.monotonic() - started, 3)
     version = {"gdal": gdal} if gdal else {}
-    return {"event": "outputs_checked", "files": looked, "of": len(found), "seconds": seconds} | version
+    return {"event": "outputs_checked", "files": looked, "of": left, "seconds": seconds} | version
 
 
 def _ready(checker: Checker | None) -> Checker:
@@ -136,13 +152,40 @@ def _results(directory: str) -> Iterator[tuple[str, int]]:
             yield name, entry.stat(follow_symlinks=False).st_size
 
 
+def _some(found: list[tuple[str, str]], most: int) -> list[tuple[str, str]]:
+    """As many as may be, from all over."""
+    if len(found) <= most:
+        return found
+    return [found[index * len(found) // most] for index in range(most)]
+
+
+def _kind_of(directory: str, name: str) -> str:
+    """How a name ends, or what the file is where that is not enough to know; empty: nothing to look at."""
+    suffix = suffix_of(name)
+    if suffix in PICTURES and is_tile(name):
+        return ""
+    if suffix == ".dat":
+        stem = f"{directory}/{name[:-4]}"
+        return suffix if any(map(os.path.exists, (f"{stem}.hdr", f"{stem}.dat.hdr"))) else ""
+    return ".geojson" if suffix == ".json" and _is_geojson(f"{directory}/{name}") else suffix
+
+
+def _is_geojson(path: str) -> bool:
+    with open(path, "rb") as file:
+        begin = file.read(_HEAD)
+    return b'"FeatureCollection"' in begin and begin.lstrip().startswith(b"{")
+
+
 def _is_too_large(suffix: str, size: int) -> bool:
     return suffix in READ_WHOLE and size > _MAX_WHOLE_BYTES
 
 
-def _is_heading(path: str) -> bool:
-    """Whether a table has one line, of several names and no number."""
+def _without_rows(path: str) -> str:
+    """What a table has for rows: nothing, or one line, of several names and no number; empty: some."""
     with open(path, "rb") as file:
-        lines = file.read(_MAX_LINE).splitlines()
+        lines = [line for line in file.read(_MAX_LINE).splitlines() if line.strip(b"\xef\xbb\xbf ,;\t")]
+    if not lines:
+        return ", only blank lines"
     fields = lines[0].replace(b";", b",").replace(b"\t", b",").split(b",") if len(lines) == 1 else []
-    return len(fields) > 1 and not any(field.strip(b' -+."')[:1].isdigit() for field in fields)
+    is_heading = len(fields) > 1 and not any(field.strip(b' -+."')[:1].isdigit() for field in fields)
+    return ", only a heading" if is_heading else ""

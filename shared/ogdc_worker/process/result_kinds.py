@@ -17,15 +17,34 @@ DRIVERS = {
     **{".kmz": "LIBKML", ".shz": "ESRI Shapefile", ".shp.zip": "ESRI Shapefile", ".mbtiles": "MBTiles"},
 }
 """Of a file's name the end → the driver that reads it; without that the file is left alone."""
+PICTURES = {
+    **dict.fromkeys((".jpg", ".jpeg"), "JPEG"),
+    **{".png": "PNG", ".webp": "WEBP", ".gif": "GIF", ".bmp": "BMP"},
+}
+"""The same of pictures, of which a result may have very many."""
+OTHERS = {
+    **dict.fromkeys((".ntf", ".nitf"), "NITF"),
+    **dict.fromkeys((".dt0", ".dt1", ".dt2"), "DTED"),
+    **{".dat": "ENVI", ".sdat": "SAGA", ".pix": "PCIDSK", ".mrf": "MRF", ".bag": "BAG", ".hdf": "HDF4"},
+    **{".gpx": "GPX", ".dxf": "DXF", ".xlsx": "XLSX", ".ods": "ODS"},
+}
+"""The same of formats that say nothing of where their files lie, or nothing that is looked for."""
+UNLOCATED = frozenset((*PICTURES, *OTHERS, ".nc", ".nc4", ".h5", ".hdf5", ".he5", ".zarr", ".asc"))
+"""Often without a CRS: coordinates are data of their own, or there is no place to say it."""
+READERS = DRIVERS | PICTURES | OTHERS
 ZIPS = (".zip", ".kmz", ".shz", ".shp.zip")
-COMPRESSED = (".gz", ".tgz")
-LOOKED_INTO = frozenset((*DRIVERS, *ZIPS, *COMPRESSED))
-READ_WHOLE = frozenset((*COMPRESSED, ".geojson", ".kml", ".kmz", ".gml", ".geojsonl", ".geojsons"))
+COMPRESSED = (".gz", ".tgz", ".bz2", ".tbz2", ".xz", ".txz")
+TARS = (".tar", ".tgz", ".tbz2", ".txz", ".tar.gz", ".tar.bz2", ".tar.xz")
+LOOKED_INTO = frozenset((*READERS, *ZIPS, *COMPRESSED, ".tar"))
+READ_WHOLE = frozenset(
+    (
+        *(*COMPRESSED, ".geojson", ".kml", ".kmz", ".gml", ".geojsonl", ".geojsons"),
+        *(".gpx", ".dxf", ".xlsx", ".ods"),
+    )
+)
 """Read from end to end before anything is known of them."""
 TABLES = (".csv", ".tsv")
-NEVER_EMPTY = LOOKED_INTO.union(
-    TABLES, (".png", ".jpg", ".jpeg", ".webp", ".json", ".tar", ".pdf", ".pmtiles", ".xlsx")
-)
+NEVER_EMPTY = LOOKED_INTO.union(TABLES, (".json", ".pdf", ".pmtiles", ".svg", ".html", ".zst", ".7z"))
 """None of these is without a byte."""
 
 
@@ -33,3 +52,8 @@ def suffix_of(name: str) -> str:
     """The end of a file's name that says what it is, in small letters."""
     name = name.lower()
     return ".shp.zip" if name.endswith(".shp.zip") else splitext(name)[1]
+
+
+def is_tile(name: str) -> bool:
+    """Whether a picture is one of many that make a map, `…/ZOOM/COLUMN/ROW.png`; some of them are empty."""
+    return all(part.isdecimal() for part in (splitext(name)[0].split("/"))[-3:]) and name.count("/") > 1

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
+import lzma
 import shutil
 import subprocess
+import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -87,7 +89,16 @@ GOOD: dict[str, Callable[[Path], object]] = {
     "a band by line": lambda d: raster(d / "a.bil", "-of", "EHdr"),
     "a zip": lambda d: zipped(d / "a.zip"),
     "compressed": lambda d: compressed(d / "a.csv.gz", b"1,2\n"),
-    "what is not known": lambda d: (d / "a.bin").write_bytes(b""),
+    "a picture": lambda d: raster(d / "a.png", "-of", "PNG", placed=False),
+    "json": lambda d: (d / "a.json").write_text("{}"),
+    "data of some program": lambda d: (d / "a.dat").write_bytes(bytes(64)),
+    "an empty tile of a map": lambda d: (
+        (d / "tiles/3/1").mkdir(parents=True),
+        raster(d / "tiles/3/1/2.png", "-of", "PNG", burn="0", placed=False),
+    ),
+    "points of a receiver": lambda d: converted(d / "a.gpx", "-sql", "SELECT n AS name FROM source"),
+    "a sheet": lambda d: converted(d / "a.xlsx"),
+    "what is not known": lambda d: ((d / "a.bin").write_bytes(b""), (d / "b.bin").write_bytes(b"1")),
 }
 
 
@@ -132,6 +143,27 @@ BAD: dict[str, tuple[str, str, Callable[[Path], object]]] = {
     ),
     "no .shx": ("unreadable", "a.shx", lambda d: (converted(d / "a.shp"), (d / "a.shx").unlink())),
     "no .dbf": ("no_data", "no .dbf", lambda d: (converted(d / "a.shp"), (d / "a.dbf").unlink())),
+    "a picture of nothing": (
+        "no_data",
+        "nothing but zeros",
+        lambda d: raster(d / "a.png", "-of", "PNG", burn="0", placed=False),
+    ),
+    "no picture": ("unreadable", "'a.jpg'", lambda d: (d / "a.jpg").write_text("Internal error")),
+    "an ENVI raster of nothing": (
+        "no_data",
+        "nothing but",
+        lambda d: raster(d / "a.dat", "-of", "ENVI", burn="0"),
+    ),
+    "no feature in a .json": ("no_data", "no feature", lambda d: features(d / "a.json")),
+    "a sheet without a row": ("no_data", "'a.xlsx'", lambda d: converted(d / "a.xlsx", "-where", "n > 1")),
+    "files without a byte": ("no_data", "the result is empty", lambda d: (d / "a").touch()),
+    "blank lines": ("no_data", "only blank lines", lambda d: (d / "a.csv").write_text("\n")),
+    "a tar of nothing": ("no_data", "without a file", lambda d: tarfile.open(d / "a.tar.gz", "w:gz").close()),
+    "compressed otherwise, and cut off": (
+        "unreadable",
+        "cut off",
+        lambda d: (d / "a.csv.xz").write_bytes(lzma.compress(b"1,2" * 99)[:-9]),
+    ),
     "a heading": ("no_data", "no row", lambda d: (d / "a.csv").write_text('"name","ice area"\n')),
 }
 
