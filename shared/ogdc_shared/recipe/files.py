@@ -31,11 +31,15 @@ def confined(directory: Path, name: str) -> Path:
     Links are followed as long as they end inside the directory.
 
     Raises:
-        UnusableFileError: the file is missing, outside or no regular file.
+        UnusableFileError: the file is missing, outside or no regular file, or its name is a path of Windows.
     """
     path = PurePosixPath(name)
     if "\0" in name or path.is_absolute() or ".." in path.parts:
         raise UnusableFileError("lies outside the recipe directory; give a path inside it, without '..'.")
+    if "\\" in name:
+        raise UnusableFileError(
+            "has a backslash in its name; write / between directories, and rename a file that has one itself."
+        )
     if left_out := sorted(NOT_PART.intersection(path.parts)):
         raise UnusableFileError(f"lies in {left_out[0]}, which is no part of a recipe; move the file.")
     if _is_plain_file(directory, path.parts):

@@ -170,6 +170,14 @@ def test_a_name_that_is_no_text_is_left_out(tmp_path: Path) -> None:
     assert list(left_out.values()) == ["its name is not UTF-8"]
 
 
+def test_a_name_that_windows_made_is_left_out_unless_it_is_named(tmp_path: Path) -> None:
+    (make_recipe(tmp_path) / "data\\a.csv").write_text("")
+    assert packed(tmp_path) == (OWN, {"data\\a.csv": "has a backslash in its name"})
+    (tmp_path / "recipe.sh").write_text("cat '$RECIPE_DIR/data\\a.csv' > /output_dir/x\n")
+    with pytest.raises(InvalidRecipeError, match="backslash in its name; write / between directories"):
+        pack(tmp_path)
+
+
 def test_environments_and_hidden_directories_are_left_out(tmp_path: Path) -> None:
     files = [
         ".venv/bin/x",
