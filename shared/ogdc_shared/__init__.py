@@ -1,1 +1,1 @@
-"""What the functions, the command line and the worker share; docs/architecture.md says what is where."""
+"""Code shared by the functions, the command line and the worker; see docs/architecture.md."""

@@ -1,4 +1,4 @@
-"""Settings about callers; heeded where they log in (ACCESS_MODE=authenticated)."""
+"""Settings of access control; only used with ACCESS_MODE=authenticated."""
 
 from typing import Annotated, NamedTuple
 

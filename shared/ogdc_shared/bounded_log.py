@@ -1,7 +1,7 @@
-"""A log in a file that never takes more than its limit, whatever is written to it.
+"""A log file with a size limit.
 
-Of one that becomes too long the beginning and the end are kept, with a line between them that says how much
-is missing. What the disk does not take is left out, and no reason to stop.
+When the log grows beyond it, the beginning and the end are kept, with a line between them that says how much
+was dropped. A full disk drops output instead of failing.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Every setting of the services, read from the environment in one place.
+"""All settings of the services, read from the environment in one place.
 
-`Settings.from_env` is called once, at the edge of a process; all else is handed the part it needs. Names that
-exist in today's deployments are kept; libpq's own PG* variables work for the database.
+`Settings.from_env` is called once, when a process starts; everything else is passed the part it needs. Names
+used by existing deployments are kept; libpq's PG* variables work for the database.
 """
 
 import os

@@ -1,7 +1,7 @@
-"""HTTP connections that lead only where they may, and do not wait for ever for an answer to begin.
+"""HTTP connections restricted to permitted addresses, with a timeout for the start of the response.
 
-A connection is made to the very address that was checked (see `reach`), for each redirect anew. So a name
-that is given another address in between (DNS rebinding) leads nowhere else.
+A connection is made to exactly the address that was checked (see `reach`), again for each redirect. This
+prevents DNS rebinding.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The parts a service works with, made from its settings when first needed."""
+"""The dependencies of a service (database, Argo, storage, …), created from its settings on first use."""
 
 from __future__ import annotations
 

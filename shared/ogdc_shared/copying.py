@@ -1,7 +1,7 @@
-"""Copies of files that somebody else made: content, time and the ordinary permissions, nothing else.
+"""Copying files created by others: content, modification time and ordinary permissions only.
 
-A copy belongs to who makes it and has the mode that its umask leaves; what would let others act as its owner
-(setuid, setgid, capabilities, access control lists) is never taken over. Holes stay holes.
+The copy belongs to the copying user and respects the umask; setuid, setgid, capabilities and access control
+lists are never copied. Sparse files stay sparse.
 
 Source: lseek(2), SEEK_DATA and SEEK_HOLE; POSIX permissions, chmod(2).
 """

@@ -1,4 +1,4 @@
-"""Ends what takes too long, by one thread for all: one for each request would cost more than many a file."""
+"""Timeouts for many operations with one thread; a thread for each would cost more than many requests."""
 
 from __future__ import annotations
 

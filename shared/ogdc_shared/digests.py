@@ -1,10 +1,11 @@
-"""Digests by which a task knows that what it is handed is what was submitted.
+"""Digests that let a task verify that its inputs are what was submitted.
 
-Whoever can write to the artifact store could otherwise have a task run what they like. So the digests stand
-in the workflow, which they cannot write. The packs of a run's partitions are the leaves of a hash tree: the
-one digest of its root stands for any number of them, and each is stored with the few that lead to the root.
+Otherwise whoever can write to the artifact store could make a task run anything. So the digests are in the
+workflow, which they cannot write. The packs of a run's partitions are the leaves of a hash tree: the digest
+of its root covers any number of them, and each pack is stored with the digests on its path to the root.
 
-Source: RFC 6962, section 2.1 (a leaf and a node begin with different bytes, so none can pass for the other).
+Source: RFC 6962, section 2.1 (leaves and nodes are hashed with different first bytes, so that neither can
+pass for the other).
 """
 
 from __future__ import annotations

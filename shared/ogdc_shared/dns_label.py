@@ -1,6 +1,6 @@
-"""DNS labels, which names of claims, workflows, triggers and Secrets are.
+"""DNS labels, the form of names of claims, workflows, triggers and Secrets.
 
-Source: RFC 1123 as Kubernetes reads it, k8s.io/apimachinery/pkg/util/validation (IsDNS1123Label).
+Source: RFC 1123 as used by Kubernetes, k8s.io/apimachinery/pkg/util/validation (IsDNS1123Label).
 """
 
 from __future__ import annotations

@@ -3,14 +3,14 @@
 ::
 
     OgdcError
-    ├── InputError                 the caller can mend it (4xx, exit code 1 or 2)
-    │   ├── InvalidRecipeError     meta.yml, a side file or a command line is wrong (422)
-    │   ├── InvalidRequestError    the call itself is wrong: body, parameter, name (400)
-    │   │   └── UnstorableError    the database can never hold a value of it
-    │   ├── RecipeNotFoundError    the recipe location holds nothing that can be read (404)
+    ├── InputError                 the caller can fix it (4xx, exit code 1 or 2)
+    │   ├── InvalidRecipeError     meta.yml, another recipe file or a command line is invalid (422)
+    │   ├── InvalidRequestError    the request is invalid: body, parameter, name (400)
+    │   │   └── UnstorableError    the database can never store one of its values
+    │   ├── RecipeNotFoundError    there is no readable recipe at the location (404)
     │   ├── InputNotFoundError     an input cannot be resolved or fetched (422)
-    │   ├── UnusableInputError     an input was fetched and is not what was promised (fails the run)
-    │   ├── UnsupportedError       understood, and not offered here (422)
+    │   ├── UnusableInputError     a fetched input has a wrong checksum, size or name (fails the run)
+    │   ├── UnsupportedError       valid, but not supported by this deployment (422)
     │   ├── UnknownRunError        no run of that name (404)
     │   ├── UnknownTriggerError    no trigger of that name (404)
     │   ├── UnknownUserError       no user of that id (404)
@@ -19,7 +19,7 @@
     │   ├── UnknownProcessError    no process of that id (404)
     │   ├── ResultNotReadyError    a job has not ended (404)
     │   ├── JobFailedError         a job has ended without a result (422)
-    │   ├── OutputUnavailableError the run has no output to hand out (404, 409 or 410)
+    │   ├── OutputUnavailableError the run has no output to download (404, 409 or 410)
     │   ├── ConflictError          (409)
     │   │   ├── AlreadyPublishedError
     │   │   ├── AlreadyRunningError
@@ -28,28 +28,28 @@
     │   │   ├── ProcessExistsError
     │   │   ├── UserExistsError
     │   │   ├── OwnAccountError        an admin would lock themselves out
-    │   │   └── RunStateError      the run's status does not allow what was asked
+    │   │   └── RunStateError      the run's status does not allow the operation
     │   ├── UnauthenticatedError   (401)
-    │   │   └── TokenExpiredError  a new token is all that is missing
+    │   │   └── TokenExpiredError  the token has expired
     │   ├── ForbiddenError         (403)
-    │   │   ├── RoleError          the caller's role is too little
-    │   │   └── ImmutableProcessError  a setting names the process
-    │   └── LimitError             a user has, or asks for, as much as they may (429)
-    ├── UnavailableError           a part is away; the same call may succeed later (503)
+    │   │   ├── RoleError          the caller's role is not sufficient
+    │   │   └── ImmutableProcessError  the process is defined by a setting
+    │   └── LimitError             a user has reached a limit (429)
+    ├── UnavailableError           a dependency is down; the same call may succeed later (503)
     │   ├── DatabaseUnavailableError
     │   │   └── DatabaseBusyError  all connections of this process are in use
     │   ├── ArgoUnavailableError
     │   ├── StorageUnavailableError
     │   └── SourceUnavailableError a recipe's or an input's server does not answer
-    ├── IntegrityError             a task is handed something else than was submitted (fails the run)
-    ├── CommandFailedError         a recipe's command did not end well (fails the run)
-    ├── WarningsError              a recipe takes for failures what others are warned of (fails the run)
-    ├── PublishError               what commands left cannot be put together (fails the run)
-    └── ConfigurationError         the operator has to mend a setting (500, without detail)
-        └── ArgoRefusedError       Argo will never take what it was given
+    ├── IntegrityError             a task's inputs are not what was submitted (fails the run)
+    ├── CommandFailedError         a recipe's command failed (fails the run)
+    ├── WarningsError              warnings that the recipe treats as failures (fails the run)
+    ├── PublishError               the outputs cannot be assembled (fails the run)
+    └── ConfigurationError         the operator has to fix a setting (500, without detail)
+        └── ArgoRefusedError       Argo permanently rejects a call
 
-A message says what went wrong, with which value, and what to do. What a value would give away is left out
-(`redact`), since messages are recorded, logged and shown to others.
+A message says what went wrong, with which value, and what to do. Credentials in values are redacted
+(`redact`), because messages are recorded, logged and shown to others.
 """
 
 from __future__ import annotations
@@ -57,27 +57,27 @@ from __future__ import annotations
 import errno
 
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
-"""Numbers of an OSError that say a disk is full, for everybody or for this user."""
+"""Error numbers of a full disk or an exceeded quota."""
 _MAX_PROBLEMS = 100
-"""Of a recipe that are listed: a file of a megabyte can have a hundred thousand."""
+"""Maximum number of listed problems of a recipe; a file of a megabyte can have a hundred thousand."""
 
 
 class OgdcError(Exception):
-    """The root: catching it catches everything this project raises on purpose."""
+    """Base class of all errors raised deliberately by this project."""
 
     def __init__(self, message: str = "") -> None:
         super().__init__(_redacted(message))
 
 
 class InputError(OgdcError):
-    """The caller can mend it."""
+    """An error that the caller can fix."""
 
 
 class InvalidRecipeError(InputError):
     """A recipe that cannot run as written.
 
     Attributes:
-        problems: One sentence for each thing to mend, each beginning with the file it is about.
+        problems: One sentence for each problem, starting with the name of the file.
     """
 
     def __init__(self, *problems: str) -> None:
@@ -89,15 +89,15 @@ class InvalidRecipeError(InputError):
 
 
 class InvalidRequestError(InputError):
-    """A call that cannot be understood or holds a value out of range."""
+    """A malformed request, or a value out of range."""
 
 
 class UnstorableError(InvalidRequestError):
-    """A value that the database refuses whenever it is sent: too long for an index, out of range."""
+    """A value that the database always rejects: too long for an index, or out of range."""
 
 
 class RecipeNotFoundError(InputError):
-    """A recipe location where nothing can be read."""
+    """A location without a readable recipe."""
 
 
 class InputNotFoundError(InputError):
@@ -109,7 +109,7 @@ class UnusableInputError(InputError):
 
 
 class UnsupportedError(InputError):
-    """Something valid that this deployment does not offer."""
+    """A valid request that this deployment does not support."""
 
 
 class UnknownRunError(InputError):
@@ -177,11 +177,11 @@ class UnknownWebhookError(InputError):
 
 
 class OutputUnavailableError(InputError):
-    """A run whose output cannot be handed out: not finished, failed, elsewhere or expired.
+    """A run whose output cannot be downloaded: not finished, failed, elsewhere or expired.
 
     Attributes:
-        expired: True where there was an output and its time is over.
-        elsewhere: True where the run never leaves an output to hand out.
+        expired: Whether there was an output that is no longer kept.
+        elsewhere: Whether runs with this output type have no download.
     """
 
     def __init__(self, message: str, *, expired: bool = False, elsewhere: bool = False) -> None:
@@ -191,46 +191,46 @@ class OutputUnavailableError(InputError):
 
 
 class ConflictError(InputError):
-    """What was asked for contradicts the record."""
+    """A conflict with the record."""
 
 
 class AlreadyPublishedError(ConflictError):
-    """The recipe's data are published and `overwrite` was not given."""
+    """The recipe's data are already published and `overwrite` was not given."""
 
 
 class AlreadyRunningError(ConflictError):
-    """A run of the same recipe has not ended, and both would publish to one place."""
+    """Another run of the recipe has not ended, and both would publish to the same place."""
 
 
 class RecipeIdTakenError(ConflictError):
-    """Another recipe name already stands for this recipe id."""
+    """The recipe id is already used by a recipe with another name."""
 
 
 class ProcessExistsError(ConflictError):
-    """A process of the same id is offered already."""
+    """There is already a process with this id."""
 
 
 class TriggerExistsError(ConflictError):
-    """A trigger of that name exists."""
+    """There is already a trigger with this name."""
 
 
 class UserExistsError(ConflictError):
-    """There is a user of that issuer and subject."""
+    """There is already a user with this issuer and subject."""
 
 
 class OwnAccountError(ConflictError):
-    """Somebody would change what they may do themselves."""
+    """A change of one's own role or status."""
 
 
 class RunStateError(ConflictError):
-    """The run's status does not allow what was asked."""
+    """The run's status does not allow the operation."""
 
 
 class UnauthenticatedError(InputError):
-    """The caller did not say who they are, or not believably.
+    """The caller is not authenticated.
 
     Attributes:
-        error: What is wrong with the token they gave, in the word of RFC 6750; None: they gave none.
+        error: The error code of RFC 6750; None if there was no token.
     """
 
     def __init__(self, message: str, *, error: str | None = None) -> None:
@@ -239,11 +239,11 @@ class UnauthenticatedError(InputError):
 
 
 class TokenExpiredError(UnauthenticatedError):
-    """A token that was good, and is over: a new one is all that is missing."""
+    """The token has expired."""
 
 
 class ForbiddenError(InputError):
-    """The caller is known and may not do this."""
+    """The caller is authenticated but not allowed to do this."""
 
 
 class ImmutableProcessError(ForbiddenError):
@@ -254,11 +254,11 @@ class ImmutableProcessError(ForbiddenError):
 
 
 class RoleError(ForbiddenError):
-    """The caller's role, or that of the token they came with, is less than this takes."""
+    """The role of the caller or of their token is not sufficient."""
 
 
 class LimitError(InputError):
-    """A user has, or asks for, as much as they may at once.
+    """A user has reached a limit.
 
     Attributes:
         retry_after: Seconds after which it is worth trying again.
@@ -270,7 +270,7 @@ class LimitError(InputError):
 
 
 class UnavailableError(OgdcError):
-    """A part this one depends on is away; the same call may succeed later."""
+    """A dependency is unavailable; the same call may succeed later."""
 
 
 class DatabaseUnavailableError(UnavailableError):
@@ -285,7 +285,7 @@ class ArgoUnavailableError(UnavailableError):
     """The Argo server, or the local engine, does not answer.
 
     Attributes:
-        maybe_done: True where the request may have been carried out although no answer came.
+        maybe_done: Whether the request may have been carried out although there was no response.
     """
 
     def __init__(self, message: str, *, maybe_done: bool = False) -> None:
@@ -302,15 +302,15 @@ class SourceUnavailableError(UnavailableError):
 
 
 class IntegrityError(OgdcError):
-    """What a task is handed is not what was submitted, so it does not run."""
+    """A task's inputs are not what was submitted, so it does not run."""
 
 
 class CommandFailedError(OgdcError):
-    """A recipe's command that ended with something else than 0, or not in time.
+    """A recipe's command failed or timed out.
 
     Attributes:
-        number: Which of the recipe's commands, counting from 1.
-        exit_code: As a shell reports it: 128 + the signal's number where a signal ended the command.
+        number: The number of the command, counted from 1.
+        exit_code: As reported by a shell: 128 + the signal's number if a signal ended the command.
     """
 
     def __init__(self, message: str, *, number: int, exit_code: int) -> None:
@@ -320,19 +320,19 @@ class CommandFailedError(OgdcError):
 
 
 class WarningsError(OgdcError):
-    """What a recipe takes for a failure, and is otherwise only warned of."""
+    """Warnings that the recipe treats as failures."""
 
 
 class PublishError(OgdcError):
-    """A result that cannot be put together: empty, contradictory, or more than files and directories."""
+    """A result that cannot be assembled: empty, contradictory, or with special files."""
 
 
 class ConfigurationError(OgdcError):
-    """A setting is missing or cannot be used; names the setting."""
+    """A setting is missing or invalid; the message names it."""
 
 
 class ArgoRefusedError(ConfigurationError):
-    """Argo refuses a call for what it asks, and would do so again."""
+    """Argo rejects a call, and would do so again."""
 
 
 def _redacted(message: str) -> str:

@@ -1,4 +1,4 @@
-"""Packages that are installed by one of this distribution's extras, and whether they are."""
+"""Optional dependencies: the packages of this distribution's extras, and whether they are installed."""
 
 from __future__ import annotations
 

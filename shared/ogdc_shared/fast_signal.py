@@ -1,6 +1,6 @@
-"""What the worker takes of `signal`, whose import makes enumerations of numbers: a millisecond of every task.
+"""A substitute for `signal` in the worker, whose import creates enumerations: a millisecond of every task.
 
-Type checkers see the real one.
+Type checkers see the real module.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One process at a time: locks on files (flock), which the end of a process releases, whatever ends it."""
+"""Locks on files (flock), which are released when the process ends for whatever reason."""
 
 from __future__ import annotations
 

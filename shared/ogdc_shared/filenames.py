@@ -1,7 +1,7 @@
-"""The file name an input gets: always a plain one, and the one its author would look for.
+"""The file names of inputs: plain names that the recipe's author would expect.
 
-Recipes name their inputs in globs and paths, and were written where wget or a browser fetched them: the last
-part of the URL's path in readable letters, without a query that comes after the name's extension.
+Recipes refer to their inputs by globs and paths, and were written with files downloaded by wget or a browser:
+the last part of the URL's path, percent-decoded, without a query that follows the extension.
 """
 
 from __future__ import annotations

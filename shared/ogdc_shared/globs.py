@@ -1,4 +1,4 @@
-"""Glob patterns of paths, as shells and .gitignore write them."""
+"""Glob patterns of paths, as in shells and .gitignore."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""This version, and the images that a release of it pushes."""
+"""This version, and the container images of its release."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Help for imports that cost much of a cold start."""
+"""Helpers to reduce the cost of imports at a cold start."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""What counts as one input: a file with the files that belong to it, or a directory.
+"""Items: a main file with its companion files, or a directory, which count as one input.
 
-A shapefile is six files and a raster may have a world file, statistics and overviews beside it; programs are
-given the name of one, the main file, and find the others themselves. So parts never stand alone where their
-main file is there, and are files like any other where it is not.
+A shapefile is six files, and a raster may have a world file, statistics and overviews beside it. Programs
+are given the name of the main file and find the others themselves. So companion files never become inputs
+of their own if their main file is there; without it they are ordinary files.
 
 Source: GDAL's pages of its drivers (ESRI Shapefile, GTiff, ENVI, EHdr, MapInfo, CSV, GML, RST, ILWIS,
 RRASTER, PDS) and on .aux.xml (PAM), world files and overviews; ESRI Shapefile Technical Description.

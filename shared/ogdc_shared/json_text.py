@@ -1,4 +1,4 @@
-"""JSON that somebody else wrote: read, or refused in words that are about it and not about Python."""
+"""Parsing JSON from outside, with error messages that do not mention Python."""
 
 from __future__ import annotations
 

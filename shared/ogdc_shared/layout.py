@@ -1,7 +1,7 @@
-"""Where everything lies: artifact keys, places on the workflow volume, paths inside a task's container.
+"""Locations of all data: artifact keys, paths on the workflow volume and inside a task's container.
 
-The services, the compiler, the worker and the local engine agree through this file alone. It imports
-nothing, since the worker's start-up time is paid for by every task.
+This is the only agreement between the services, the compiler, the worker and the local engine. It imports
+nothing, because every task pays for the worker's start-up time.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Long texts as blocks of whole lines: what is done for each line alone takes longer than a disk."""
+"""Reading long texts in blocks of whole lines, because work per line is slower than a disk."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""Settings about logins by OpenID Connect: whose tokens are believed, for what, and how users are called.
+"""Settings of OpenID Connect: trusted issuers, their audiences, and the claims that identify users.
 
-The issuer that people log in at has variables of its own, of which a deployment seldom needs more than the
-first three. All others, such as GitHub's of its Actions and Kubernetes' of its service accounts, stand in
-lists.
+The issuer for people's logins has its own variables, of which a deployment usually needs the first three.
+Other issuers, such as GitHub Actions and Kubernetes service accounts, are configured in lists.
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What becomes of runs, and of what others tell: workflow events, and uploads."""
+"""Outcomes of runs, of workflow events and of uploads."""
 
 from __future__ import annotations
 

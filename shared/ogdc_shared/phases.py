@@ -1,4 +1,4 @@
-"""Where workflows, tasks and runs stand, in Argo's words; every set of phases that code asks about.
+"""Phases of workflows, tasks and runs, as named by Argo, and the sets of phases that code tests for.
 
 Source: WorkflowPhase and NodePhase in pkg/apis/workflow/v1alpha1/workflow_types.go of argo-workflows.
 """

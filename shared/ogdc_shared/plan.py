@@ -1,8 +1,8 @@
-"""What a run executes, as stored in the artifact store and read by the worker.
+"""The plan of a run, stored in the artifact store and read by the worker.
 
-`Plan` and `Division` are one object a stage; a `Partition` shares one with some others, its *pack* (see
-`inputs.packs`). All are plain JSON; user text (command lines, URLs, file names) travels in them and never in
-the Argo manifest. Named tuples, because the worker's start-up time counts.
+`Plan` and `Division` are one object for each stage; several `Partition`s share one object, a *pack* (see
+`inputs.packs`). All are plain JSON. User input (command lines, URLs, file names) is only in them, never in
+the Argo manifest. They are named tuples, because the worker's start-up time counts.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Settings about results that the deployment itself publishes (`output.type: dataone`)."""
+"""Settings of publication by the deployment (`output.type: dataone`)."""
 
 from typing import Annotated, NamedTuple
 

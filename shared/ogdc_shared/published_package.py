@@ -1,4 +1,4 @@
-"""The package of DataONE that a run's result has become, as its last task tells and the record keeps it."""
+"""The DataONE package of a run's result, as reported by its last task and kept in the record."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings about how much of a deployment is under way at once; the rest waits for its turn."""
+"""Settings that limit how much work runs concurrently; the rest is queued."""
 
 from typing import Annotated, NamedTuple
 

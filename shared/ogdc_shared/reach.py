@@ -1,10 +1,10 @@
-"""Which addresses a service may connect to when somebody else says where to.
+"""Protection against server-side request forgery: the addresses a service may connect to.
 
-A service that asks for what a caller named must not be led to what only it can reach: itself, its cloud's
-metadata, its neighbours. So a name is resolved, and every address it stands for is checked.
+A service that fetches a URL from a caller must not be led to internal addresses: itself, its cloud's metadata
+service, its neighbours. So a host name is resolved, and every resulting address is checked.
 
-Source: RFC 6890 and the IANA registries of special-purpose addresses, as `ipaddress` knows them; RFC 6052 for
-IPv4 addresses in IPv6 ones.
+Source: RFC 6890 and the IANA registries of special-purpose addresses, as in `ipaddress`; RFC 6052 for IPv4
+addresses embedded in IPv6 ones.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What of a URL is nobody's business: who asks for it, and what proves that they may.
+"""Redacting credentials in URLs: user names, passwords, signatures and tokens.
 
-Sources are kept as they were given where they are fetched from (`plan.InputFile.source`), and pass through
-here wherever they are shown or recorded: log lines, messages, answers of the API, the command line's words.
+Sources are stored unredacted where they are fetched from (`plan.InputFile.source`), and redacted wherever
+they are shown or recorded: log lines, messages, responses of the API, output of the command line.
 """
 
 from __future__ import annotations

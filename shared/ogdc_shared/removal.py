@@ -1,9 +1,9 @@
-"""Removing directories, whatever a command left in them.
+"""Removing directory trees written by untrusted commands.
 
-A command can nest directories deeper than a path can be long and than a program can call itself. So nothing
-here descends: what lies below a directory is first moved up into the directory that is being emptied. Links
-are never followed. All of it may be stopped at any point and done again, and several may remove the same at
-once. Who writes there meanwhile makes it fail (ENOTEMPTY): rename away first what others may write to.
+A command can nest directories deeper than the maximum path length and the recursion limit. So nothing here
+descends: the contents of a directory are first moved up into the directory being emptied. Links are never
+followed. Removal may be interrupted and repeated, and several processes may remove the same tree. Concurrent
+writes make it fail (ENOTEMPTY): rename a directory first if others may write to it.
 
 Source: path_resolution(7) (PATH_MAX), rename(2).
 """

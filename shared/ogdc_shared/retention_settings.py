@@ -1,4 +1,4 @@
-"""The section of a deployment's settings about what is kept for how long."""
+"""Settings of retention: what is kept for how long."""
 
 from typing import Annotated, NamedTuple
 

@@ -1,9 +1,8 @@
-"""Warnings of a run: what may be wrong with a result that is there all the same.
+"""Warnings of a run: possible problems with an existing result.
 
-A task of 10,000 may warn 10,000 times, so what travels is how many there are and the first of them, clipped:
+Each of 10,000 tasks may have 10,000 warnings, so only the count and the first few, truncated, are passed on:
 from the worker's checkpoint through one output parameter of `publish` to the run's record. All of them are in
-the task's log. Commands could write what the worker reads back: it is data, of which nothing is believed but
-its form.
+the task's log. Commands could modify what the worker reads back, so it is untrusted and validated.
 """
 
 from __future__ import annotations

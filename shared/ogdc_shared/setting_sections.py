@@ -1,4 +1,4 @@
-"""The sections of a deployment's settings, each field with the variable that sets it."""
+"""The sections of a deployment's settings; each field names its environment variable."""
 
 import re
 from typing import Annotated, NamedTuple

@@ -1,4 +1,4 @@
-"""How messages name many things: the first few, and how many there are."""
+"""Formatting lists in messages: the first few items, and the total."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts cut to what a message has room for (see `several` for many of them)."""
+"""Truncating texts for messages (see `several` for lists)."""
 
 from __future__ import annotations
 

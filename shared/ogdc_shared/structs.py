@@ -1,8 +1,7 @@
-"""Reading JSON into structs from any thread.
+"""Thread-safe decoding of JSON into msgspec structs.
 
-msgspec finds out what a struct holds when one is first read, and two threads that do so at once end the
-process (SIGSEGV, with 0.22). So whoever reads one takes its decoder from here, or makes it while a module is
-imported.
+msgspec analyses a struct on first use, and two threads that do so at once crash the process (SIGSEGV, with
+0.22). So decoders are created here under a lock, or while a module is imported.
 """
 
 from __future__ import annotations

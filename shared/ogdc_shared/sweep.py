@@ -1,4 +1,4 @@
-"""The sweep finishes what a crash, or a part that was away, left undone; run now and then, and at a start."""
+"""The sweep: periodic reconciliation of what a crash or an outage left undone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Verifying servers by an authority that whoever connects to them names."""
+"""Verifying TLS servers with a given certificate authority."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Directories on the workflow volume: emptied, moved, flushed to disk.
+"""Operations on directories of the workflow volume: emptying, moving, flushing to disk.
 
-Everything here may be stopped at any point and done again. Links are never followed.
+All may be interrupted at any point and repeated. Links are never followed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Settings as environment variables: how each is written, read and described, defined once beside its field.
+"""Settings as environment variables: name, parser and documentation, defined next to each field.
 
-A section of settings is a `NamedTuple` whose fields are annotated with a `Variable`. From that alone it is
-read, refused where a value cannot be used, and documented.
+A section of settings is a `NamedTuple` whose fields are annotated with a `Variable`, which is all that
+parsing, validation and documentation need.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the tasks of `type: visualization` recipes are given."""
+"""Settings of the tasks of visualization recipes."""
 
 import re
 from collections.abc import Mapping

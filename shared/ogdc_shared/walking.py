@@ -1,4 +1,4 @@
-"""Looking through directories, whatever a command left in them; links are never followed."""
+"""Traversing directory trees written by untrusted commands; links are never followed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Paths below which servers say how to log in.
+"""Well-known paths of metadata about logins.
 
 Sources: RFC 9728 section 3, OpenID Connect Discovery 1.0 section 4.
 """

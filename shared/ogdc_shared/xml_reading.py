@@ -1,4 +1,4 @@
-"""XML of others: bounded, and without anything that a document may declare for itself."""
+"""Parsing untrusted XML: bounded, without entities or other declarations of a document."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Users of a deployment: who calls, their API tokens, and what was done."""
+"""Users of a deployment: authentication, API tokens, and the audit log."""

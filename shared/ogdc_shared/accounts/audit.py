@@ -1,4 +1,4 @@
-"""Reading what was done."""
+"""Reading the audit log."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Who a request comes from, by what it brings: nothing, a name, an API token or an issuer's token.
+"""Authenticating a request by its credentials: none, a name, an API token or an issuer's token.
 
-Where callers do not log in, nothing else is imported and no database is asked.
+In modes without logins nothing else is imported and the database is not queried.
 """
 
 from __future__ import annotations

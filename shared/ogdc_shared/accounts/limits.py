@@ -1,8 +1,8 @@
-"""How many runs a user may have at once, where callers log in.
+"""Limits on the number of runs of each user, in deployments with logins.
 
-Counted twice in a submission: without a lock before anything is done for it, which refuses nearly all that is
-too much, and at the end of the transaction that records it, while the submissions of one user take turns. So
-that turn takes as long as counting and a commit, and however many come at once, none is one too many.
+A submission checks the limit twice: first without a lock, before any work is done, which rejects nearly all
+excess submissions; and again at the end of the transaction that records the run, under a lock for the user.
+So the lock is held only for counting and the commit, and concurrent submissions never exceed the limit.
 """
 
 from __future__ import annotations

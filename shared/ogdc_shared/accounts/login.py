@@ -1,6 +1,6 @@
-"""From a bearer token to the user whose it is, and what they may do now.
+"""Resolving a bearer token to its user and their current permissions.
 
-Each request reads the user's row, so that who is disabled, or a token that is revoked, is refused at once.
+Each request reads the user's row, so that a disabled user or a revoked token is rejected at once.
 """
 
 from __future__ import annotations

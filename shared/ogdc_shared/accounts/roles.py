@@ -1,4 +1,4 @@
-"""What a user may do, by what is on record of them."""
+"""The effective role of a user, from their record."""
 
 from __future__ import annotations
 

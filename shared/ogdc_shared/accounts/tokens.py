@@ -1,4 +1,4 @@
-"""Making, listing and revoking API tokens."""
+"""Creating, listing and revoking API tokens."""
 
 from __future__ import annotations
 

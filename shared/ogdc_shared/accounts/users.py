@@ -1,4 +1,4 @@
-"""What admins do about users."""
+"""User management by admins."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Argo as this project meets it: the Argo Server's REST API, and the state in a Workflow object."""
+"""The interface to Argo: the Argo Server's REST API, and the state in Workflow objects."""

@@ -1,4 +1,4 @@
-"""The few calls of the Argo Server's REST API that a run needs.
+"""The calls of the Argo Server's REST API that runs need.
 
 Source: pkg/apiclient/workflow/workflow.proto of argo-workflows (WorkflowService).
 """

@@ -1,4 +1,4 @@
-"""HTTP to the Argo Server: timeouts, repeated calls, the token, and answers turned into our errors.
+"""HTTP connections to the Argo Server: timeouts, retries, the token, and translation of errors.
 
 urllib3 is imported with the first call (docs/decisions/0002-argo-client-on-urllib3.md).
 """

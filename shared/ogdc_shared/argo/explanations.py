@@ -1,4 +1,4 @@
-"""What Argo and Kubernetes say of tasks, in words of the recipe: what one waits for, or which limit it met.
+"""Explaining messages of Argo and Kubernetes about tasks: what a task waits for, or which limit it exceeded.
 
 Source: workflow/controller of argo-workflows 4.1 (operator.go: getPendingReason, inferFailedReason,
 exec_control.go); pkg/kubelet of kubernetes (eviction/helpers.go, active_deadline.go).

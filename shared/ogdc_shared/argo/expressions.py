@@ -1,7 +1,7 @@
-"""The one computation a workflow leaves to Argo: in which pack a partition is (see `inputs.packs`).
+"""The only expression that workflows leave to Argo: the pack that contains a partition (see `inputs.packs`).
 
-Source: docs/variables.md of argo-workflows ("Expression"), and `div` of Masterminds/sprig, which takes text
-for whole numbers and cuts off what is left; expr's own `/` would not.
+Source: docs/variables.md of argo-workflows ("Expression"), and `div` of Masterminds/sprig, which converts
+strings to integers and truncates; expr's own `/` does neither.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The lines of a log as the Argo Server streams them; there may be millions, so many are read at a time.
+"""Parsing the log stream of the Argo Server in blocks, since there may be millions of lines.
 
 Source: WorkflowLogRequest and LogEntry in pkg/apiclient/workflow/workflow.proto of argo-workflows.
 """

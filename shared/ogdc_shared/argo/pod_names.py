@@ -1,4 +1,4 @@
-"""What Argo calls pods, which follows from what their nodes are called."""
+"""Argo's names of pods, derived from the names of nodes."""
 
 from __future__ import annotations
 

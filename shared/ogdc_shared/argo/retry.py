@@ -1,4 +1,4 @@
-"""When a task is worth another try, defined once for Argo and once for the local engine."""
+"""When a failed task is retried, defined once for both Argo and the local engine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A workflow's state, as far as this project cares, read from an Argo `Workflow` object."""
+"""Parsing the state of a workflow from an Argo `Workflow` object."""
 
 from __future__ import annotations
 

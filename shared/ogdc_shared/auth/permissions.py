@@ -1,4 +1,4 @@
-"""What a caller has to be allowed for a request to be carried out; each route names one of these."""
+"""The permissions that routes require."""
 
 from __future__ import annotations
 

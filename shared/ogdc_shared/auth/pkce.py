@@ -1,4 +1,4 @@
-"""Proof that who fetches the tokens is who asked for the login (RFC 7636)."""
+"""Proof Key for Code Exchange (RFC 7636)."""
 
 from __future__ import annotations
 

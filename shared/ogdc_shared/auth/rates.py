@@ -1,7 +1,7 @@
-"""How many requests a minute somebody may make, counted in one process (a token bucket each).
+"""Rate limits per user, as token buckets in one process.
 
-To count in the database would cost each request a write there. So the limit is one instance's: of as many as
-there are, a user is taken that many times as much.
+Counting in the database would cost each request a write. So the limit applies to each instance: with several
+instances, the total rate of a user may be that many times higher.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""API tokens as text: `ogdc_`, 32 random bytes and their checksum, both in base 62.
+"""The format of API tokens: `ogdc_`, 32 random bytes and a checksum, in base 62.
 
-The prefix and the checksum let scanners of source code tell a token from other words, and let a service
-refuse what was mistyped without asking the database. Only the SHA-256 of a token is ever stored: of so many
-random bits, no slow hash is needed.
+The prefix and the checksum let secret scanners recognize tokens, and let a service reject mistyped ones
+without a database query. Only the SHA-256 of a token is stored: with this much randomness no slow hash is
+needed.
 """
 
 from __future__ import annotations

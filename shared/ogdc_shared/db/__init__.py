@@ -1,4 +1,4 @@
-"""The record in PostgreSQL; psycopg without asyncio, which only its other half takes."""
+"""The record in PostgreSQL. Replaces asyncio while psycopg is imported, which only its async half needs."""
 
 from ogdc_shared.imports import left_out
 

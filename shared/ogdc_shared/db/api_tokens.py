@@ -1,4 +1,4 @@
-"""API tokens: what is kept of them, which is everything but the tokens."""
+"""The table of API tokens, which has hashes and metadata but not the tokens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who did what: rows that are added and never change."""
+"""The audit log: an append-only table of who did what."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A connection to PostgreSQL that gives up a server which says nothing."""
+"""A PostgreSQL connection that gives up on a server that does not respond."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events: which CloudEvents have been applied to runs; `db.workflow_state` remembers them."""
+"""Ids of CloudEvents that were applied to runs; written by `db.workflow_state`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PostgreSQL's errors as ours: what is away or full, what the operator has to mend, what cannot be kept."""
+"""Translation of PostgreSQL's errors: unavailable, full, misconfigured, or a value that cannot be stored."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The first admin, who gives roles to all others: a user of this service's own, made with the schema.
+"""The first admin, a service account created together with the schema.
 
-Their token is made and printed once, however many migrations run at once, and is valid for days alone: long
-enough to log in, give somebody the role admin, and forget it.
+Its token is created and printed once, however many migrations run concurrently, and is valid only for days:
+long enough to log in, give somebody the role admin, and revoke it.
 """
 
 from __future__ import annotations

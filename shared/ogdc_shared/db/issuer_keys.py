@@ -1,6 +1,6 @@
-"""The public keys of issuers, as some process of the deployment has fetched them, for all others.
+"""The table of public keys of issuers, which one process fetches for all others.
 
-Who may write here may write who is an admin, too, so these keys are as trustworthy as the users' rows.
+Whoever can write to it could also make themselves an admin, so it is as trustworthy as the table of users.
 """
 
 from __future__ import annotations

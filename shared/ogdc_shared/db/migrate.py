@@ -1,8 +1,8 @@
 """Bring a database to the schema this version needs: `python -m ogdc_shared.db.migrate`.
 
-Migrations are numbered files. Applied ones never change, and each leaves the version before it working. All
-that are missing are applied in one transaction together with the record of it, so a killed migrator has
-done everything or nothing (docs/decisions/0005-own-migration-runner.md).
+Migrations are numbered files. Applied ones never change, and each leaves the previous version working. All
+missing ones are applied in one transaction together with the record of them, so an interrupted migration has
+applied all or none (docs/decisions/0005-own-migration-runner.md).
 """
 
 from __future__ import annotations

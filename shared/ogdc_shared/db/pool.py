@@ -1,4 +1,4 @@
-"""A pool of connections that fails and recovers at once (docs/decisions/0006-own-connection-pool.md)."""
+"""A connection pool that fails fast and recovers at once (docs/decisions/0006-own-connection-pool.md)."""
 
 from __future__ import annotations
 

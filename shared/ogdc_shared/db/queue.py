@@ -1,7 +1,7 @@
-"""Runs that wait for their turn, where a deployment bounds how much is under way at once.
+"""The queue of runs, in deployments that limit concurrent work.
 
-A run waits from its submission (`queued_at`) until it is released (`released_at`); then it is on its way to
-Argo as any other (see `db.submissions`). Who releases has a lock, so that no two go beyond a bound.
+A run is queued from its submission (`queued_at`) until it is released (`released_at`); then it is handed over
+to Argo like any other (see `db.submissions`). Releasing takes a lock, so that limits are never exceeded.
 """
 
 from __future__ import annotations

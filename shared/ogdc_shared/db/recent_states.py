@@ -1,7 +1,7 @@
-"""What this process has recorded last of a few large workflows.
+"""A cache of the states of a few large workflows that this process recorded last.
 
-Of the next state of one, only what differs has to be sent to the database. It is no more than a guess at what
-the record shows: where that shows another state, all is sent.
+Only the differences to the cached state are sent to the database. If the record turns out to have another
+state, everything is sent.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What a deployment keeps no longer: marked recipe by recipe, then removed in small steps.
+"""Removing expired records: marked recipe by recipe, then removed in small steps.
 
-Each function is one statement, or a few of one recipe. What is marked is found again after a crash; a run
-that is marked cannot be retried, and none of a recipe that is claimed can.
+Each function is one statement, or a few for one recipe. Marked runs are found again after a crash; a marked
+run cannot be retried, nor any run of a recipe that is claimed.
 """
 
 from __future__ import annotations

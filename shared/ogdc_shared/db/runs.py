@@ -1,7 +1,7 @@
-"""Runs: the record of every submission and of what became of it.
+"""The table of runs: every submission and its outcome.
 
-Each function is a step inside the caller's transaction (`Database.transaction`). What events and Argo
-report is recorded by `db.workflow_state`.
+Each function is a step inside the caller's transaction (`Database.transaction`). States reported by events
+and Argo are recorded by `db.workflow_state`.
 """
 
 from __future__ import annotations

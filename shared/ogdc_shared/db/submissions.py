@@ -1,7 +1,7 @@
 """Submissions: runs on their way to Argo.
 
 The row comes first and holds the manifest (an outbox); then Argo, under the run's name; then the row again.
-What a crash leaves in between is found by `unsent_runs`; creating a workflow twice under one name is
+Runs left in between by a crash are found by `unsent_runs`; creating a workflow twice under one name is
 harmless.
 """
 

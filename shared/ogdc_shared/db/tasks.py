@@ -1,4 +1,4 @@
-"""Tasks: the pods of each run's workflow."""
+"""The table of tasks: the pods of each run's workflow."""
 
 from __future__ import annotations
 

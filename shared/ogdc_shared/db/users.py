@@ -1,4 +1,4 @@
-"""Users: who submits, and who may do what."""
+"""The table of users."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""What is reported of runs: states of their workflows, that these are gone, that there is news to ask for.
+"""Recording what is reported about runs: workflow states, deletions, and requests to reconcile.
 
-States are applied by workflow uid and resource version: they may come twice, late or in any order, one by one
-or at once, and leave the same record. Each function is one statement, in a transaction of its own or in the
-caller's.
+States are applied by workflow uid and resource version: they may arrive more than once, late, in any order or
+concurrently, with the same result. Each function is one statement, in its own transaction or the caller's.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Events from outside: read here, recorded by `db`."""
+"""Parsing events from outside; `db` records them."""

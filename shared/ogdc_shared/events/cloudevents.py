@@ -1,4 +1,4 @@
-"""CloudEvents over HTTP: the one place that knows the library which reads and writes them."""
+"""CloudEvents over HTTP; the only module that uses the cloudevents library."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an event of the Kubernetes API says about a workflow."""
+"""Parsing events of the Kubernetes API about workflows."""
 
 from __future__ import annotations
 

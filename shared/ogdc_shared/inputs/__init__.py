@@ -1,1 +1,1 @@
-"""What a recipe's inputs are: found, listed and divided into partitions."""
+"""Resolving, listing and partitioning the inputs of a recipe."""

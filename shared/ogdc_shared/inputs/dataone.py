@@ -1,4 +1,4 @@
-"""Which files a DataONE data package has, asked of a member node's search index, or read from its map.
+"""Listing the files of a DataONE package, from a member node's search index or its resource map.
 
 Source: DataONE Architecture, "MNQuery.query()" and "MNRead.get()" (REST API v2); the fields are those of the
 DataONE index documentation, "Solr Index Fields".

@@ -1,4 +1,4 @@
-"""Which files a DataONE data package has, read from its resource map: some nodes have no search index.
+"""Listing the files of a DataONE package from its resource map, for nodes without a search index.
 
 Source: DataONE Architecture, "MNRead" (REST API v2) and "Data Packaging"; OAI-ORE.
 """

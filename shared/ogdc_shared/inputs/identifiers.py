@@ -1,4 +1,4 @@
-"""What people paste to say which data package they mean, as the identifiers that DataONE may know it by."""
+"""Normalizing DataONE identifiers, which users paste in many forms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files of a run between resolving and partitions: on disk, so that a million need little memory."""
+"""The list of a run's input files before partitioning: on disk, so that a million need little memory."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""A run's partitions as they are stored: the manifests of some in one object, a *pack*.
+"""Packs: the stored form of partitions, several of them in one object.
 
-An object a partition would make 10,000 requests of a submission, and a pack is all that a task downloads: so
-a pack has as many partitions as make a small object. Packs are the leaves of the run's hash tree.
+One object for each partition would need 10,000 requests in a submission. A task downloads one pack, so a pack
+has as many partitions as fit in a small object. Packs are the leaves of the run's hash tree.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Dividing files among tasks: which file goes into which partition.
+"""Dividing input files into partitions.
 
-Only sizes are looked at, so a million files are divided in a few megabytes. `listing.Listing` has the files.
+Only sizes are used, so a million files are divided within a few megabytes. `listing.Listing` has the files.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""From a recipe's inputs to the files that its run will fetch, and to the places where it looks for files."""
+"""Resolving a recipe's inputs to the files that its run will fetch."""
 
 from __future__ import annotations
 

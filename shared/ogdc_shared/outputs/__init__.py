@@ -1,1 +1,1 @@
-"""What each type of output means."""
+"""Output types and output files."""

@@ -1,4 +1,4 @@
-"""One file of a run's result, wherever that lies, and what kind of data it holds."""
+"""One file of a run's result, whatever its storage, and its media type."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The types of output, as `output.type` of meta.yml names them."""
+"""The output types, as in `output.type` of meta.yml."""
 
 from __future__ import annotations
 

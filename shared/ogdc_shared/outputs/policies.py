@@ -1,6 +1,6 @@
-"""What each type of output means, in one place: nothing else compares types.
+"""The policy of each output type; no other code compares types.
 
-But for two queries, whose words an index repeats (`runs.sql`), and the schema of meta.yml.
+The exceptions are two queries with literals repeated by an index (`runs.sql`), and the schema of meta.yml.
 """
 
 from __future__ import annotations

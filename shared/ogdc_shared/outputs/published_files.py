@@ -1,4 +1,4 @@
-"""The files of a published directory on a volume; no link is followed, so nothing beside it can be read."""
+"""The files of a published directory on a volume; links are not followed, so nothing outside can be read."""
 
 from __future__ import annotations
 

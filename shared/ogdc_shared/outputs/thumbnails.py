@@ -1,4 +1,4 @@
-"""Small pictures of outputs, which a result has among what tells where they lie."""
+"""Thumbnails of outputs, which are stored with the STAC metadata of a result."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""The files of a zip that is read by ranges: only its list and what is asked for, a piece at a time.
+"""Reading single files of a zip by ranges, without reading the rest.
 
-The standard library's `ZipFile` holds the whole list, which for the tiles of a map is a million entries.
+The standard library's `ZipFile` keeps the whole directory in memory, which for map tiles has a million
+entries.
 
 Source: APPNOTE.TXT of zip, 6.3.10: 4.3.7 (local header), 4.3.12 (central directory), 4.3.14 to 4.3.16 (its
 end), 4.5.3 (Zip64).

@@ -1,1 +1,1 @@
-"""Recipes as processes and runs as their jobs, for programs that speak OGC API - Processes."""
+"""OGC API - Processes: recipes as processes, runs as jobs."""

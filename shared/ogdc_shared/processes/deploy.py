@@ -1,4 +1,4 @@
-"""Which recipes are processes: those that somebody deploys, and those that a setting names.
+"""Deploying processes, by users or by a setting.
 
 Source: OGC 20-044 (draft), deploy, replace, undeploy.
 """

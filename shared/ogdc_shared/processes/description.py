@@ -1,4 +1,4 @@
-"""What callers are told of a recipe as a process, made of its `meta.yml`.
+"""The description of a recipe as a process, derived from its `meta.yml`.
 
 Source: OGC 18-062r2, section 7.10 and class ogc-process-description.
 """

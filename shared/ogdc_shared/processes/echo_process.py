@@ -1,6 +1,6 @@
-"""A process that gives back its inputs, for tests of conformance: a recipe that the engine really runs.
+"""The echo process for conformance tests: a recipe that returns its inputs and is really executed.
 
-Its description says more than parameters of recipes can, so its inputs are handed on as one.
+Its description needs types that recipe parameters do not have, so all inputs are passed as one parameter.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Running a process: from a request to execute it to a run.
+"""Executing a process: from an execute request to a run.
 
 Source: OGC 18-062r2, section 7.11.
 """

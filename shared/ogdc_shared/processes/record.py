@@ -1,4 +1,4 @@
-"""Processes as recorded: which recipes are offered, and what callers are told of them.
+"""The table of processes and their descriptions.
 
 Each function is a step inside the caller's transaction.
 """

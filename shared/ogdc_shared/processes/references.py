@@ -1,4 +1,4 @@
-"""Inputs of a process that are given by reference: a link to a file, or to a value.
+"""Process inputs given by reference: links to files or to values.
 
 Source: OGC 18-062r2, requirement /req/core/process-execute-inputs, and its link.yaml.
 """

@@ -1,1 +1,1 @@
-"""Provenance: how a run's result came to be, as a Workflow Run RO-Crate that a stranger can check."""
+"""Provenance of a run's result as a Workflow Run RO-Crate that can be verified independently."""

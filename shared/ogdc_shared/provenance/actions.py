@@ -1,4 +1,4 @@
-"""The commands of a run as entities: what they are, each time they ran, and that the runner had them run."""
+"""Entities of commands: their definition, each execution, and the runner as their agent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The entities of one crate, each once."""
+"""The entities of a crate, without duplicates."""
 
 from __future__ import annotations
 

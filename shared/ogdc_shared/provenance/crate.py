@@ -1,4 +1,4 @@
-"""Writing a run's crate into a directory: metadata, tables, and the recipe as it was submitted."""
+"""Writing a run's crate into a directory: metadata, tables, and the recipe as submitted."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What a crate says of a run as a whole; what its tasks have done is in their facts (see `task_facts`).
+"""The description of a run as a whole in a crate; facts of its tasks are in `task_facts`.
 
-It is stored with the run's artifacts when the run is submitted, since `publish` sees no database.
+It is stored with the run's artifacts at submission, because `publish` has no access to the database.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What commands have run for: each time one ran, and added up for each command and partition."""
+"""Executions of commands: each one, and totals for each command and partition."""
 
 from __future__ import annotations
 

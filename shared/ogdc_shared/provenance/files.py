@@ -1,4 +1,4 @@
-"""The files of a run as entities: its inputs and its outputs."""
+"""Entities of a run's input and output files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tasks of a run have done, brought together in bounded memory: tables on disk, samples at hand."""
+"""Aggregating the facts of a run's tasks in bounded memory: tables on disk, samples in memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The graph of a run: its recipe as a workflow, the run of it, and the crate itself."""
+"""The graph of a crate: the recipe as a workflow, its run, and the crate itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading crates: what they say of their run and its files."""
+"""Reading crates: the run they describe and its files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The recipe in a crate: as it was submitted, but for what gives access to somebody's data."""
+"""The recipe in a crate: as submitted, with credentials redacted."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The tables of a crate: a row for each file and for each time that a command ran, however many there are.
+"""The CSV tables of a crate: a row for each file and for each execution of a command.
 
-Paths, and what else a user worded, are percent-encoded as in the crate's `@id`s, so no cell holds a control
-character, or what a spreadsheet takes for a formula.
+Paths and other user input are percent-encoded as in the crate's `@id`s, so no cell contains control
+characters or a spreadsheet formula.
 
 Source: RFC 4180; OWASP "CSV Injection".
 """

@@ -1,7 +1,7 @@
-"""Reading the facts of a task (see `ogdc_worker.process.facts`) line by line, however many there are.
+"""Parsing the facts of a task (see `ogdc_worker.process.facts`) line by line.
 
-A task's facts are its own word: its commands can write what they like into them. So nothing is believed but
-what has the form it should have, and every text is data.
+They are untrusted, because a recipe's commands can write anything into them: only well-formed values are
+used, and all strings are treated as data.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Names of what a crate tells of, as URIs: whatever is in a file's name, it is but a name.
+"""URIs of the entities in a crate; file names are percent-encoded.
 
-Source: RFC 3986, section 2.4 (what is not a URI's character is percent-encoded); draft-soilandreyes-arcp-03
-for `arcp`, which names the files of a package wherever that is; RO-Crate 1.1, "Encoding file paths".
+Source: RFC 3986, section 2.4 (percent-encoding); draft-soilandreyes-arcp-03 for `arcp`, which identifies
+files of a package independently of its location; RO-Crate 1.1, "Encoding file paths".
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Values as a task says them, each read as what it should be or as nothing."""
+"""Validating values in the facts of tasks; invalid ones are ignored."""
 
 from __future__ import annotations
 

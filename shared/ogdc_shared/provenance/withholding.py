@@ -1,7 +1,7 @@
-"""What of a recipe's text is left out of a crate: whatever gives access to somebody's data.
+"""Redacting credentials from a recipe's text in a crate.
 
-URLs are redacted as everywhere (`redact`); a recipe's lines hold passwords and tokens beside those, and the
-quoted strings of YAML and JSON may write a URL in pieces.
+URLs are redacted as everywhere (`redact`); recipes also contain passwords and tokens in other forms, and
+quoted strings in YAML and JSON may split a URL.
 """
 
 from __future__ import annotations

@@ -1,16 +1,14 @@
-"""Recipes: what a scientist writes, read and checked.
+"""Recipes: parsing and validation.
 
-A recipe is a directory with a `meta.yml` and the side files that it names. Reading goes through these steps,
-each in a module of its own and each usable alone:
+A recipe is a directory with a `meta.yml` and the files it refers to. It is read in these steps, each in its
+own module that can be used alone:
 
-- `meta` reads `meta.yml` as plain data, safely;
-- `models` says what it may hold, `input_models` as inputs, `field_types` as single values; `explain` tells
-  the author what it must not, `schema` publishes it as JSON Schema;
-- `ids` derives the recipe's id from its name;
-- `files` reads side files without ever leaving the directory, `urls` reads lists of URLs;
-- `commands` finds the command lines of a shell recipe, and `shell` those that could never run;
-- `recipe` puts it all together: `load_recipe` is what the rest of the project calls;
-- `bundle` packs a recipe directory into one archive, always the same bytes, and unpacks a stranger's safely.
+- `meta` parses `meta.yml` safely as plain data; - `models` defines its schema, with `input_models` for
+inputs and `field_types` for single values; `explain` turns validation errors into messages, `schema`
+exports the JSON Schema; - `ids` derives the recipe's id from its name; - `files` reads other files without
+leaving the directory, `urls` reads lists of URLs; - `commands` finds the commands of a shell recipe, and
+`shell` those that cannot be parsed; - `recipe` combines these: `load_recipe` is the entry point; - `bundle`
+packs a recipe directory reproducibly into an archive, and unpacks untrusted archives safely.
 
-Nothing here talks to a network, a database or Argo.
+Nothing here uses a network, a database or Argo.
 """

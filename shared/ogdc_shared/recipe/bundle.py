@@ -1,8 +1,7 @@
-"""A recipe directory as one archive: packed to send and to keep, unpacked from whoever sent it.
+"""Packing a recipe directory into an archive, and unpacking untrusted ones.
 
-`pack` gives the same bytes for the same files, whenever and wherever they were written, so `digest` names the
-content. `unpack` believes nothing an archive says: names, kinds, numbers and sizes are checked while it is
-read.
+`pack` is reproducible: the same files give the same bytes, so `digest` identifies the content. `unpack`
+checks names, types, numbers and sizes of members while it reads.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The commands in a recipe's `sh_file`: one a line, each run on its own."""
+"""The commands in a recipe's `sh_file`: one per line, each executed separately."""
 
 from __future__ import annotations
 

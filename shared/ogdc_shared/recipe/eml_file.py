@@ -1,4 +1,4 @@
-"""Metadata that an author ships as a file in EML: what `metadata` of meta.yml need not say again.
+"""Dataset metadata in an EML file shipped with the recipe, instead of `metadata` in meta.yml.
 
 Source: EML 2.2.0.
 """

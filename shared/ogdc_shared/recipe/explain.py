@@ -1,6 +1,6 @@
-"""Turns what pydantic found in `meta.yml` into sentences for the person who wrote it.
+"""Turning pydantic's validation errors of `meta.yml` into messages for the recipe's author.
 
-Each names the file, the key with the way to it, the value, and what to do.
+Each names the file, the path of the key, the value, and what to do.
 """
 
 from __future__ import annotations

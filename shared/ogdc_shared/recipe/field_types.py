@@ -1,4 +1,4 @@
-"""Kinds of values in `meta.yml`: what each may be, and what its author is told where it is not."""
+"""Types of single values in `meta.yml`, with their error messages."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Reading a recipe's own files: regular ones, inside its directory, of bounded size, in UTF-8.
+"""Reading a recipe's own files: regular files inside its directory, of limited size, in UTF-8.
 
-A recipe comes from a stranger: a name in `meta.yml` is never followed out of the directory, and a pipe or a
-device in a file's place is never waited for.
+Recipes are untrusted: a path in `meta.yml` cannot lead out of the directory, and pipes or devices are never
+opened.
 """
 
 from __future__ import annotations

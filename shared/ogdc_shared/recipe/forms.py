@@ -1,4 +1,4 @@
-"""What tells a recipe: the file it is described in, and the archives it may come in."""
+"""The file name of a recipe's description, and the archive formats of bundles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recipe ids: what a recipe's name becomes as a directory, a label and a part of a workflow's name."""
+"""Recipe ids: a recipe's name converted for use as a directory, a label and a part of workflow names."""
 
 from __future__ import annotations
 

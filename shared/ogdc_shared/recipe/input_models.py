@@ -1,4 +1,4 @@
-"""What `meta.yml` may name as inputs; see `models`."""
+"""The schema of inputs in `meta.yml`; see `models`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Inputs that would have the same name, as far as their names are known before anything is fetched."""
+"""Detecting inputs with the same file name before anything is fetched."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What is wrong with a line that a shell can read: it has no effect, or a failure in it goes unnoticed.
+"""Static analysis of command lines: commands without effect, and failures that would go unnoticed.
 
-A problem is certain, and such a recipe is refused. Advice is about what its author may have meant.
+A problem is certain, and the recipe is rejected. Advice is about probable mistakes.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Reading `meta.yml` as plain data, whatever somebody may have put there.
+"""Parsing `meta.yml` safely as plain data.
 
-YAML's safe loader still lets a file of a few hundred bytes stand for billions of values, lets a second
-`name:` silently win over the first, and (through libyaml) crashes on deep nesting. So the events are counted
-before anything is composed, and the composed nodes before anything is constructed.
+YAML's safe loader still allows a few hundred bytes to expand to billions of values, silently lets a second
+`name:` override the first, and (through libyaml) crashes on deep nesting. So events are counted before
+anything is composed, and composed nodes before anything is constructed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What `meta.yml` may say of a result as a data set that others find and cite.
+"""The schema of dataset metadata in `meta.yml`, for publication.
 
 The docstrings of models and the descriptions of fields are published in the JSON Schema (see `schema.py`).
 """

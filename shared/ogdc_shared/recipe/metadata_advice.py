@@ -1,4 +1,4 @@
-"""What a data set lacks that publishing it takes, or that its curators ask for.
+"""Dataset metadata that publication requires, or that curators ask for.
 
 Source: Arctic Data Center, "Data Submission Guidelines".
 """

@@ -1,4 +1,4 @@
-"""What `meta.yml` may say. Models look at values only: no file is opened and no server is asked.
+"""The schema of `meta.yml`. Models validate values only: they open no files and make no requests.
 
 The docstrings of models and the descriptions of fields are published in the JSON Schema (see `schema.py`).
 """

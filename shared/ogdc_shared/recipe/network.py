@@ -1,6 +1,6 @@
-"""Whether a recipe's commands use a network, as its own lines show it, and which addresses they name.
+"""Detecting from a recipe's command lines whether they use a network, and which addresses they name.
 
-A line is the author's word. What is in scripts, in inputs or in variables does not count.
+Only the lines themselves are examined, not scripts, inputs or variables.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""ORCID iDs as people give them.
+"""Parsing ORCID iDs.
 
 Source: ORCID, "Structure of the ORCID Identifier": the last character is a check digit by ISO 7064, MOD 11-2.
 """

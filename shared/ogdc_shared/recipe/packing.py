@@ -1,9 +1,9 @@
-"""Which files of a recipe directory travel with it: those that something names, and small ones.
+"""Selecting the files of a recipe directory for a bundle: those the recipe refers to, and small ones.
 
-An author's directory is no clean place: it holds virtual environments, data that were tried once, links into
-a disk that is not there. What nothing in the recipe names is left out, and reported; what is named and
-cannot be packed is an error. Named is what `meta.yml` gives as a path, what stands behind `$RECIPE_DIR`, and
-a file whose name (with a suffix) stands in the commands or in a script that they name.
+An author's directory may contain virtual environments, old data and dangling links. Files that the recipe
+does not refer to may be left out, which is reported; a file it refers to that cannot be packed is an error.
+References are paths in `meta.yml`, paths after `$RECIPE_DIR`, and file names (with a suffix) in the
+commands or in a script they refer to.
 
 Source: gitignore(5) for `.gitignore` and `.ogdcignore`; PEP 405 for `pyvenv.cfg`.
 """

@@ -1,4 +1,4 @@
-"""Parameters of a recipe: what `meta.yml` may say of the values that each run is given for its commands."""
+"""The schema of a recipe's parameters in `meta.yml`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Values of a recipe's parameters: checked, and put as the environment variables that commands get.
+"""Validating values of a recipe's parameters, and converting them to environment variables of its commands.
 
-A value is data all the way: it stands in the run's plan, and in no command line and no manifest.
+Values are only stored in the run's plan, never in a command line or a manifest.
 """
 
 from __future__ import annotations

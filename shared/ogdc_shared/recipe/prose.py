@@ -1,4 +1,4 @@
-"""Texts of some paragraphs, as meta.yml has them."""
+"""Texts of several paragraphs in meta.yml."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a recipe has to say for its result to be a package of DataONE."""
+"""Checking whether a recipe has the metadata that a DataONE package requires."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""How much of something: Kubernetes quantities and lengths of time, as people write them in a recipe.
+"""Kubernetes quantities and durations, as written in a recipe.
 
-Each function takes a value as YAML gives it, returns it in one form, and raises ValueError with a sentence
-without its subject, as pydantic's validators want it.
+Each function takes a value as parsed from YAML and returns it in canonical form, or raises ValueError with a
+predicate (a sentence without its subject), which pydantic's validators expect.
 """
 
 from __future__ import annotations

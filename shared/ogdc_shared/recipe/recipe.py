@@ -1,4 +1,4 @@
-"""A recipe: `meta.yml` with the side files it names, read and checked as a whole."""
+"""Loading a recipe: `meta.yml` and the files it refers to, validated as a whole."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Which of a recipe's commands are functions of their inputs, and which of its own files they depend on.
+"""Which of a recipe's commands are pure functions of their inputs, and which of its files they depend on.
 
-A result is taken from an earlier run only where the same commands would make the same of the same. What
-shows that they might not ends it there: that command, and those after it, run each time. What does not show
-(a script that asks the time in words that are not looked for) is for `workflow.reuse: false`.
+A result of an earlier run is reused only if the same commands would produce the same output. At the first
+command that might not, reuse ends: it and all later ones are executed in each run. What static analysis
+cannot see (such as a script that reads the clock in an unknown way) is for `workflow.reuse: false`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The JSON Schema of `meta.yml`, for editors and other programs; published as `docs/meta.schema.json`.
 
-It says less than `load_recipe` checks: what it refuses cannot run, what it takes may still name a missing
-file.
+It is weaker than `load_recipe`: a document it rejects is invalid, but one it accepts may, for example,
+refer to a missing file.
 """
 
 from __future__ import annotations

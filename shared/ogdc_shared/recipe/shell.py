@@ -1,6 +1,6 @@
-"""The shell that runs a recipe's lines, and whether a line is a whole command for it.
+"""The shell that executes a recipe's lines, and checking the syntax of a line with it.
 
-A shell reads a line without running it (`-n`); so it is the very shell that later runs it which is asked.
+`-n` makes a shell parse a line without executing it; the same shell is used for both.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""URLs of inputs: what one must look like, and lists of them in a side file."""
+"""Validating URLs of inputs, and reading lists of them from a file."""
 
 from __future__ import annotations
 

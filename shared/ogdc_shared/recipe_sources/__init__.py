@@ -1,1 +1,1 @@
-"""Where recipes are fetched from."""
+"""Fetching recipes from their locations."""

@@ -1,6 +1,6 @@
-"""Recipes in any other place that fsspec knows how to read, GitHub before all.
+"""Recipes in any location supported by fsspec, mainly GitHub.
 
-A private repository, or more than GitHub's 60 anonymous calls an hour, takes FSSPEC_GITHUB_USERNAME and
+Private repositories, or more than GitHub's 60 anonymous requests an hour, need FSSPEC_GITHUB_USERNAME and
 FSSPEC_GITHUB_TOKEN in the environment. Source: fsspec's documentation, "Configuration".
 """
 

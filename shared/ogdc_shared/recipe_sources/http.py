@@ -1,4 +1,4 @@
-"""Recipes served over HTTP: archives, and directories that the server lists as a page of links."""
+"""Recipes served over HTTP: archives, and directories with an index page of links."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Recipes in an S3 bucket.
 
-They are read with the process's own AWS credentials where it has any (AWS_* in the environment, a profile, an
-instance role), otherwise unsigned. The artifact store's key is never used for a place that a caller names;
-only `storage.uploads` hands in a client that has it, for buckets that the operator lists.
+They are read with the process's own AWS credentials if it has any (AWS_* in the environment, a profile, an
+instance role), otherwise unsigned. The artifact store's key is never used for a location given by a caller;
+only `storage.uploads` passes a client that has it, for buckets that the operator lists.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which source reads which location."""
+"""The source class for each URL scheme."""
 
 from __future__ import annotations
 

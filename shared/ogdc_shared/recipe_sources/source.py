@@ -1,4 +1,4 @@
-"""What all sources of recipes have in common: an interface, limits and the walk through directories."""
+"""The common interface of recipe sources, with limits and the traversal of directories."""
 
 from __future__ import annotations
 

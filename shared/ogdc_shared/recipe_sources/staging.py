@@ -1,13 +1,13 @@
-"""Bringing a recipe from wherever its author keeps it into a directory.
+"""Staging: fetching a recipe from its location into a directory.
 
 A location is one of
 
 - `github://ORGANISATION:REPOSITORY@REF/PATH`, `s3://BUCKET/PATH`, or another of `schemes.SCHEMES`,
 - an http(s) URL of a directory that the server lists,
-- one of these with an archive at its end: .tar.gz, .tgz or .zip,
-- where the caller is on the same machine, a directory or an archive there: a path, `~/…` or `file:///…`.
+- one of these that ends with an archive: .tar.gz, .tgz or .zip,
+- if the caller is on the same machine, a directory or an archive there: a path, `~/…` or `file:///…`.
 
-The recipe is the directory with `meta.yml`: the location itself, or the only such directory just below it.
+The recipe is the directory with `meta.yml`: the location itself, or its only such subdirectory.
 """
 
 from __future__ import annotations

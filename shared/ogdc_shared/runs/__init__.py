@@ -1,1 +1,1 @@
-"""What can be done with runs; each request to a service is one of these operations."""
+"""The operations on runs; each API request calls one of them."""

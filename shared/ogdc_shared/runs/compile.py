@@ -1,4 +1,4 @@
-"""What a recipe becomes: the plan and the manifests the worker reads, and the workflow Argo runs."""
+"""Compiling a recipe: the plan and manifests for the worker, and the workflow for Argo."""
 
 from __future__ import annotations
 

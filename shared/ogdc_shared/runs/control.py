@@ -1,4 +1,4 @@
-"""Stopping a run, trying a failed one again, and removing what one left."""
+"""Cancelling, retrying and removing runs."""
 
 from __future__ import annotations
 

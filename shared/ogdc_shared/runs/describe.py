@@ -1,4 +1,4 @@
-"""What a run's crate will say of it as a whole, put down when it is submitted."""
+"""The description of a run for its crate, written at submission."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The end of a run, noted once by whoever records it first."""
+"""Recording the end of a run exactly once."""
 
 from __future__ import annotations
 

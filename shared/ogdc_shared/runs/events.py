@@ -1,4 +1,4 @@
-"""What an event says about a run goes into the record, once."""
+"""Applying workflow events to the record of runs, exactly once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading what each task of a run fetched, ran and wrote, as `ogdc_worker.process.facts` left it."""
+"""Reading the facts of a run's tasks, as written by `ogdc_worker.process.facts`."""
 
 from __future__ import annotations
 

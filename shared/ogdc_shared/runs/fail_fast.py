@@ -1,9 +1,9 @@
-"""Stopping a workflow that is not to go on: a task has failed (`fail_fast`), or waits in vain to begin.
+"""Stopping workflows: after a failed task (`fail_fast`), or when a task does not start in time.
 
-Argo does neither: `failFast` of a DAG is about its branches, and starts all tasks of a fan-out whatever
-becomes of the first; `failFast` of a template takes for a failure what is but an attempt to be repeated; and
-`pendingTimeout` is not looked at where a template has a retryStrategy. So it is done by whoever hears of it
-first, and by the sweep, which asks about runs that are silent.
+Argo supports neither: `failFast` of a DAG is about its branches, and starts all tasks of a fan-out even if
+the first fails; `failFast` of a template treats an attempt that will be retried as a failure; and
+`pendingTimeout` is ignored for templates with a retryStrategy. So it is done by whoever first learns of the
+failure, and by the sweep.
 
 Source: workflow/controller of argo-workflows 4.1, dag.go (assessDAGPhase) and node_counters.go
 (getUnsuccessfulChildren).

@@ -1,7 +1,7 @@
-"""The way of a recorded run to Argo, and of what Argo says of it back into the record.
+"""Handing over a recorded run to Argo, and recording Argo's response.
 
-The row comes first and holds the manifest. A run is created in Argo under its own name, so doing it again is
-harmless, and whoever finds a run that may not have arrived can simply send it again.
+The row comes first and holds the manifest. A run is created in Argo under its own name, so creating it
+again is harmless, and a run that may not have arrived can simply be sent again.
 """
 
 from __future__ import annotations

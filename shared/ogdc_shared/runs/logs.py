@@ -1,4 +1,4 @@
-"""What a run's tasks printed."""
+"""Reading the logs of a run's tasks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Handing out what a run produced."""
+"""Download links to the output of a run."""
 
 from __future__ import annotations
 

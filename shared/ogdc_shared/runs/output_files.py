@@ -1,4 +1,4 @@
-"""The files of a run's result, one by one: out of its zip, or from the volume it published to."""
+"""Reading single files of a run's result, from its zip or from the published directory."""
 
 from __future__ import annotations
 

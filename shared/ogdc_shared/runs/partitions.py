@@ -1,4 +1,4 @@
-"""Reading how a run's inputs were divided, and what became of each partition."""
+"""Reading the partitions of a run, and the phase of each."""
 
 from __future__ import annotations
 

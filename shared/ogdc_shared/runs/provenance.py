@@ -1,4 +1,4 @@
-"""The crate of a run that has ended, from the record and from what its tasks have left (see `provenance`)."""
+"""Creating the crate of a run that has ended, from the record and the facts of its tasks."""
 
 from __future__ import annotations
 

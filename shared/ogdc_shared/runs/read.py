@@ -1,4 +1,4 @@
-"""Reading runs: from the record, which is reconciled first where nothing was reported for a while."""
+"""Reading runs from the record, which is first reconciled with Argo if it is stale."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What each type of recipe (`workflow.type` of meta.yml) compiles to: the stages of its runs, as plans.
+"""The recipe types (`workflow.type` of meta.yml): the stages that each compiles to.
 
-Nowhere else is asked what type a recipe has.
+No other code distinguishes types of recipes.
 """
 
 from __future__ import annotations

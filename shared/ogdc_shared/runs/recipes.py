@@ -1,4 +1,4 @@
-"""A recipe on its way in: fetched or unpacked into a directory of its own, and checked."""
+"""Opening a submitted recipe: fetched or unpacked into a temporary directory, and validated."""
 
 from __future__ import annotations
 

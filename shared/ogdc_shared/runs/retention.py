@@ -1,7 +1,7 @@
-"""Removing what a deployment keeps no longer of runs that have ended, as its settings say.
+"""Removing expired data of runs that have ended, according to the settings.
 
-In small steps, each of which may be the last: what is begun is marked, and found again by the next sweep.
-Objects go before the rows that lead to them, so that nothing is left that nobody knows of.
+It works in small steps and may stop after any of them: runs being removed are marked, and found again by the
+next sweep. Objects are removed before the rows that refer to them, so that none are orphaned.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What of a run's results later runs may take, and whether there is anything to take for it.
+"""The scope of reuse: which results later runs may reuse.
 
-Who may read a result is whose run it is. So results are kept apart by user, and by recipe as well: what is
-published from them is one recipe's then, and no other's data can change with it.
+Results may be read only by the owner of their run, so reuse is limited to the same user. It is also limited
+to the same recipe: published files are then linked to results of that recipe only.
 """
 
 from __future__ import annotations

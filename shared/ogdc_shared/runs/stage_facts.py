@@ -1,4 +1,4 @@
-"""What the stages of a run are made from, beside its recipe."""
+"""The inputs for compiling a run's stages, besides its recipe."""
 
 from __future__ import annotations
 

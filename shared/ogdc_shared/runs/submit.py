@@ -1,8 +1,8 @@
-"""Submitting a recipe: from a location or a bundle to a run that Argo has.
+"""Submitting a recipe: from a location or a bundle to a workflow in Argo.
 
 The order makes a crash at any point harmless (docs/decisions/0007-order-of-a-submission.md): artifacts are
-written inside the transaction that records the run, Argo is asked only after the run is recorded, and a
-recorded run that did not get to Argo is sent by the sweep.
+written inside the transaction that records the run, Argo is called only after the run is recorded, and the
+sweep sends a recorded run that did not get to Argo.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The recipe of a run as it was submitted, but for what gives access to somebody's data."""
+"""The recipe of a run as submitted, with credentials redacted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run has taken of earlier runs, as its task `reuse` has left it (see `ogdc_worker.reuse`)."""
+"""Results of earlier runs that a run reused, as reported by its task `reuse` (see `ogdc_worker.reuse`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one task of a run has printed: as it left that at its end, or from its pod as long as there is one."""
+"""The log of one task: its artifact after the task has ended, before that the log of its pod."""
 
 from __future__ import annotations
 

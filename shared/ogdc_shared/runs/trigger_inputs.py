@@ -1,4 +1,4 @@
-"""What a run is given besides its recipe, because something outside started it."""
+"""Inputs added to a run by the trigger that started it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Turns of runs, where a deployment bounds how much is under way at once (docs/decisions/0044-*).
+"""Queueing of runs, in deployments that limit concurrent work (docs/decisions/0044-*).
 
-A run that waits is in the record alone. Whoever finds room releases those whose turn it is, then hands them
-over as any submission; what a crash leaves in between, the sweep does.
+A queued run exists only in the record. Whoever finds capacity releases the next runs, then hands them over
+like any submission; the sweep completes what a crash left in between.
 """
 
 from __future__ import annotations

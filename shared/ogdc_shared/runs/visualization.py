@@ -1,9 +1,9 @@
-"""What a recipe of tiles for a map compiles to: stages of the program `ogdc-visualization`.
+"""Compiling visualization recipes: stages of the program `ogdc-visualization`.
 
-`process` reads the polygons of its files and sorts them by tiles of the map, `build` makes a share of its
-blocks, `paint` those of their pictures whose colours depend on all tiles of a level, where there are such,
-and `top` what lies above the blocks, beside `paint` unless it needs all pictures. How much there is to make
-only the data tell: tasks before these stages say among how many it is shared.
+`process` reads the polygons of its files and assigns them to tiles, `build` makes a share of the map's
+blocks, `paint` those images whose colours depend on all tiles of a level, if there are any, and `top` the
+tiles above the blocks, concurrently with `paint` unless it needs all images. The amount of work depends on
+the data: tasks before these stages determine the number of shares.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Asking servers for files: who one is to them, what they answer."""
+"""Fetching files from external servers: credentials, proxies, responses."""

@@ -1,7 +1,7 @@
-"""Who the worker is to a server: by the input's URL, by a token for its host, or by a netrc file.
+"""Credentials for servers: from the input's URL, a token for its host, or a netrc file.
 
-A host gets what belongs to it and nothing else, wherever a redirect leads, and nothing goes without
-encryption once an answer came with it.
+Credentials are sent only to their own host, whatever redirects do; after a response that was fetched with
+credentials, no request is sent unencrypted.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Open an ftp URL for reading; without resuming, since nothing tells whether the file is still the same."""
+"""Opening ftp URLs; transfers are never resumed, because nothing tells whether the file has changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the headers of an answer say about the file in it."""
+"""Parsing response headers about a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether URLs lead to this machine itself, or to another where nobody on the way reads what is sent."""
+"""Detecting URLs of the machine itself, or of others whose traffic nobody can read on the way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which proxy leads to a server, as http_proxy, https_proxy and no_proxy say, for wget and curl as well."""
+"""Choosing a proxy from http_proxy, https_proxy and no_proxy, for wget and curl as well."""
 
 from __future__ import annotations
 

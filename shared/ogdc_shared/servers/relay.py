@@ -1,4 +1,4 @@
-"""Pass bytes on between two sockets: for proxies, on both sides of a sandbox's wall."""
+"""Relaying bytes between two sockets, for proxies on both sides of a sandbox."""
 
 from __future__ import annotations
 

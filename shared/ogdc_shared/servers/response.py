@@ -1,4 +1,4 @@
-"""What a server answers when asked for a file."""
+"""The response of a server to a request for a file."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Open a URL for reading: http and https here, ftp in `ftp`.
+"""Opening http and https URLs; ftp is in `ftp`.
 
-This module is imported only by tasks that have something to fetch. Redirects are followed here and not by
-urllib3, since each of them is asked with the credentials of its own host, and with the cookies that those
-before it set: so data centres with single sign-on do it.
+Only imported by tasks that fetch something. Redirects are followed here instead of in urllib3, because each
+needs the credentials of its own host and the cookies set by previous ones, as data centres with single
+sign-on require.
 """
 
 from __future__ import annotations

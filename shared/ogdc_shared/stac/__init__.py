@@ -1,1 +1,1 @@
-"""The STAC catalogue of a result: an item for each output that says where on the Earth it is."""
+"""The STAC catalogue of a result: an item with the spatial extent of each output."""

@@ -1,6 +1,6 @@
-"""Writing the catalogue of a result into a directory: one item an output, and the catalogue that links them.
+"""Writing the STAC catalogue of a result: one item per output, and the catalogue that links them.
 
-It is static and stands for itself: links are relative, so it can be read wherever it lies.
+It is static and self-contained: links are relative, so it can be read from any location.
 
 Source: STAC 1.1.0, catalog specification and best practices ("self-contained catalogs").
 """

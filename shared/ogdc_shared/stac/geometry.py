@@ -1,4 +1,4 @@
-"""Geometries of GeoJSON, as a task says them: looked through, wound, and what bounds them.
+"""GeoJSON geometries from facts of tasks: validation, winding order and bounding boxes.
 
 Source: RFC 7946, sections 3.1 (geometries), 3.1.6 (the winding of rings) and 5.2 (bounding boxes over the
 antimeridian).

@@ -1,4 +1,4 @@
-"""The artifact store of one machine: a directory, with signed links that the gateway serves."""
+"""The artifact store on one machine: a directory, with signed links served by the gateway."""
 
 from __future__ import annotations
 

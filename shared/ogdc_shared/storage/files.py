@@ -1,4 +1,4 @@
-"""Writing files so that nobody ever sees a part of one, and saying plainly when there is no room."""
+"""Writing files atomically, with a clear error when the disk is full."""
 
 from __future__ import annotations
 

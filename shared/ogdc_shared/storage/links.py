@@ -1,4 +1,4 @@
-"""Signed links to artifacts: whoever holds one may read one artifact until it expires."""
+"""Signed links to artifacts, each valid for one artifact until it expires."""
 
 from __future__ import annotations
 

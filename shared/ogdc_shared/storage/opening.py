@@ -1,4 +1,4 @@
-"""Which artifact store a deployment uses."""
+"""Choosing the artifact store of a deployment."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The artifact store of a deployment: a bucket of any S3-compatible service.
 
-The only module that imports boto3, which takes longer to load than all the rest of a service's start.
+The only module that imports boto3, whose import takes longer than the rest of a service's start.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where `stage_recipe` was before `ogdc_shared.recipe_sources`, for programs that import it from here."""
+"""Compatibility alias of `ogdc_shared.recipe_sources.staging`."""
 
 from __future__ import annotations
 

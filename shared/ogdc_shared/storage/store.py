@@ -1,4 +1,4 @@
-"""The artifact store: small objects by key, each written whole or not at all."""
+"""The interface of the artifact store: small objects by key, written atomically."""
 
 from __future__ import annotations
 

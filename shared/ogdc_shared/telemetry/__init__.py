@@ -1,1 +1,1 @@
-"""Traces, spans and metrics: what is being worked on, and who is informed of it."""
+"""Traces, spans and metrics."""

@@ -1,7 +1,7 @@
-"""Spans and metrics of the services, for the collector that a deployment may have.
+"""Spans and metrics of the services, for an optional collector.
 
-Nothing of OpenTelemetry is imported where none is configured: the trace context that came is then passed on
-as it is, and nothing is recorded (docs/decisions/0011-telemetry-is-pushed.md).
+Without one, OpenTelemetry is not imported: the trace context of a request is passed on unchanged, and nothing
+is recorded (docs/decisions/0011-telemetry-is-pushed.md).
 """
 
 from __future__ import annotations

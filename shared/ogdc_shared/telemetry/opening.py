@@ -1,4 +1,4 @@
-"""Choosing what a service records spans and metrics with; OpenTelemetry is imported where that needs it."""
+"""Choosing the telemetry implementation; imports OpenTelemetry only if it is configured."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Telemetry that goes to a collector by OTLP over HTTP; the one module that imports OpenTelemetry.
+"""Telemetry sent to a collector by OTLP over HTTP; the only module that imports OpenTelemetry.
 
-What OpenTelemetry's variables say of endpoints, headers, sampling and intervals is read by its SDK itself.
+The SDK itself reads OpenTelemetry's variables about endpoints, headers, sampling and intervals.
 """
 
 from __future__ import annotations

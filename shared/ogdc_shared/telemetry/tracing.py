@@ -1,7 +1,7 @@
-"""What is being worked on: its trace context (W3C Trace Context), and what log lines say of it besides.
+"""The current context: trace context (W3C Trace Context), and fields for log lines.
 
-A trace context comes with a request, an event or a run, and goes on to whoever is asked next. Only what fits
-its grammar is taken; all else counts as absent, as the standard wants.
+A trace context comes with a request, an event or a run, and is passed on to called services. An invalid one
+is ignored, as the standard requires.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Uploads that start runs: notifications, uploads, runs."""
+"""Triggers: uploads and schedules that start runs."""

@@ -1,7 +1,7 @@
-"""Where a ref of a git repository points, asked of its server as `git ls-remote` does, without git.
+"""Resolving a ref of a git repository with its server, like `git ls-remote`, without git.
 
 Source: gitprotocol-http(5), "Smart Clients"; gitprotocol-common(5), "pkt-line Format"; gitrevisions(7) for
-the order in which a short name is looked for.
+the lookup order of short names.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Managing triggers: which uploads, or times, start which recipes."""
+"""Creating, listing and deleting triggers."""
 
 from __future__ import annotations
 

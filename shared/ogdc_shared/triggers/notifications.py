@@ -1,7 +1,7 @@
-"""What the ways to tell of an upload have in common: an object was created in a bucket.
+"""Parsing notifications of object stores about created objects.
 
-Object stores tell the same thing in several shapes. What tells most of them apart is the body, not the
-envelope: Knative's sources wrap some of them into CloudEvents, and stores send others as they are.
+Object stores use several formats. Most are recognized by their body, not the envelope: Knative's sources wrap
+some of them into CloudEvents, and stores send others directly.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Reading an uploaded object: for a run as a link, for a recipe as the recipe itself.
+"""Reading an uploaded object: as a link for a run, or as the recipe itself.
 
-Buckets that the operator lists (OGDC_UPLOAD_BUCKETS) belong to the artifact store's service and are read with
-its key: a run gets a link signed for one object, so no key comes near a recipe's commands. Of other buckets
-only what anybody may read is read.
+Buckets that the operator lists (OGDC_UPLOAD_BUCKETS) belong to the artifact store's service and are read
+with its key: a run gets a link signed for one object, so a recipe's commands never see a key. Of other
+buckets only public objects are read.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""As whom a trigger's runs are started."""
+"""The user that a trigger's runs belong to."""
 
 from __future__ import annotations
 

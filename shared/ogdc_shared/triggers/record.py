@@ -1,7 +1,7 @@
-"""Triggers, by uploads or by the clock, and the uploads that were reported and meant for one.
+"""The tables of triggers and of uploads that matched one.
 
-An upload's row is an outbox: it is there before anything is submitted, so whoever finds one that waits can go
-on with it. Its id is the submission's idempotency key.
+An upload's row is an outbox: it is written before anything is submitted, so that any process can continue
+with a waiting one. Its id is the submission's idempotency key.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""When a schedule is due: cron expressions in a time zone.
+"""Schedules: cron expressions in a time zone.
 
-Around changes of the clocks they behave as Debian's cron does: a time that is left out comes right after, and
-one that comes twice counts once.
+At changes of the clocks they behave like Debian's cron: a skipped time comes right after the change, and a
+repeated one counts once.
 """
 
 from __future__ import annotations

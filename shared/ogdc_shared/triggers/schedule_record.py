@@ -1,4 +1,4 @@
-"""Triggers that are due, and what became of their starts, as rows.
+"""The tables of due triggers and of their starts.
 
 A start is an outbox: it is recorded together with the next time of its trigger, before anything is submitted.
 Its id is the submission's idempotency key.

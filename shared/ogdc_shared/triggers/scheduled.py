@@ -1,7 +1,7 @@
-"""From a time that a schedule names to its run: one for each time, also where several sweeps come together.
+"""Starting scheduled runs: exactly one for each time, even with concurrent sweeps.
 
-A start is recorded before anything is submitted, as uploads are
-(docs/decisions/0010-uploads-are-recorded-first.md). Times that nobody was there for, as in an outage, are one
+A start is recorded before anything is submitted, like uploads
+(docs/decisions/0010-uploads-are-recorded-first.md). Times missed during an outage are combined into one
 start.
 """
 

@@ -1,7 +1,7 @@
-"""From an upload to its run: exactly one for each trigger, however often and by whatever events it comes.
+"""Starting runs for uploads: exactly one for each trigger, however often an upload is reported.
 
-What comes is recorded before anything is submitted (docs/decisions/0010-uploads-are-recorded-first.md). So
-the answer to an event needs no part but the database, and what has to wait for another is left to the sweep.
+Uploads are recorded before anything is submitted (docs/decisions/0010-uploads-are-recorded-first.md). So
+answering an event needs only the database, and whatever has to wait is left to the sweep.
 """
 
 from __future__ import annotations

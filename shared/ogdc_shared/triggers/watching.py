@@ -1,7 +1,6 @@
-"""Whether what a trigger watches has changed, by what its servers say of it.
+"""Detecting changes of what a trigger watches: a URL, a listing, a DataONE data set or a ref of a repository.
 
-A URL, a listing, a data set of DataONE or a ref of a repository: each is asked for what changes with it and
-with nothing else, its validator.
+Each server is asked only for a validator that changes with the content.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""The configuration of a visualization, read without any library for maps."""
+"""The configuration of a visualization, parsed without map libraries."""

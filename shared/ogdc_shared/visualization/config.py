@@ -1,7 +1,7 @@
-"""`config.json` of a visualization recipe: its keys and their defaults.
+"""The schema of `config.json` of a visualization recipe.
 
 Keys and defaults are those of the Permafrost Discovery Gateway's packages (viz-staging 1.1.0, viz-workflow
-1.1.0), so that a configuration written for them is taken as it is.
+1.1.0), so that their configurations work unchanged.
 """
 
 from __future__ import annotations

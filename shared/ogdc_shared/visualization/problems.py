@@ -1,4 +1,4 @@
-"""What is wrong with a configuration of a visualization that its types do not say: by the names of keys."""
+"""Validation of a visualization's configuration beyond types, with errors by key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading `config.json` of a visualization recipe: what is wrong with one, by the names of its keys."""
+"""Parsing `config.json` of a visualization recipe, with errors by key."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Grids of tiles that a recipe brings: definitions as morecantile reads them, and what is wrong with one.
+"""Custom tile matrix sets of a recipe: definitions as in morecantile, and their validation.
 
-Source: OGC Two Dimensional Tile Matrix Set 2.0 (17-083r4), JSON encoding. Only quadtrees can be built:
+Source: OGC Two Dimensional Tile Matrix Set 2.0 (17-083r4), JSON encoding. Only quadtrees are supported:
 squares, each of which is four of the next level.
 """
 

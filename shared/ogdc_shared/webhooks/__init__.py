@@ -1,1 +1,1 @@
-"""Who is told of the ends of runs, and telling them."""
+"""Webhooks: notifying URLs of the ends of runs."""

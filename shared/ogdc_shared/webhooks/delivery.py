@@ -1,7 +1,7 @@
-"""Telling receivers of the ends of runs, as CloudEvents that are signed.
+"""Delivering notifications of the ends of runs, as signed CloudEvents.
 
-What is due is tried until a receiver takes it or the tries are used up; so it comes at least once, and it
-bears the same id each time. An answer is read no further than its status.
+A delivery is retried until the receiver accepts it or the attempts are used up; so it arrives at least once,
+with the same id each time. Only the status of a response is read.
 
 Source: Standard Webhooks 1.0.0 (headers, signature, retries, 410); CloudEvents 1.0.2, HTTP protocol binding,
 structured content mode.

@@ -1,7 +1,7 @@
-"""Webhooks, and what they are to be told, as rows.
+"""The tables of webhooks and deliveries.
 
-A delivery is an outbox: it is recorded together with the note that a run's end was announced, and whoever
-finds one that is due tries it. Its id is the event's, by which a receiver knows one that comes twice.
+A delivery is an outbox: it is recorded together with the fact that a run's end was announced, and any process
+can attempt one that is due. Its id is the event's, by which receivers recognize duplicates.
 """
 
 from __future__ import annotations

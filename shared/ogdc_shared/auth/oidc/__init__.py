@@ -1,1 +1,1 @@
-"""OpenID Connect: whether an issuer of the deployment made a token, and whom that is about."""
+"""OpenID Connect: verifying tokens of the issuers that a deployment trusts."""

@@ -1,10 +1,9 @@
-"""What a token's claims have to be before its signature is looked at, and what they entitle to.
+"""Checking the claims of a token before its signature, and the permissions they grant.
 
-Nothing here asks anybody, and nothing here proves anything: the claims may be forged until their signature is
-verified.
+This does no I/O and proves nothing: claims may be forged until the signature is verified.
 
 Sources: RFC 7519 section 4.1 (registered claims), RFC 9068 sections 2 and 4 (access tokens as JWT), OpenID
-Connect Core 1.0 section 2 (`azp`). Keycloak's access tokens say `typ: Bearer` among their claims.
+Connect Core 1.0 section 2 (`azp`). Keycloak's access tokens have `typ: Bearer` among their claims.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Logging people in by a confidential client: the authorization code flow with PKCE, and its refresh tokens.
+"""The authorization code flow with PKCE for a confidential client, and refresh tokens.
 
 Sources: RFC 6749 sections 4.1, 6 and 2.3.1 (the client's password), RFC 7636 (PKCE), RFC 9207 (`iss`).
 """

@@ -1,7 +1,7 @@
-"""Asking an issuer for its discovery document and its keys: what it takes is bounded, and where it leads.
+"""Fetching an issuer's discovery document and keys, with limits on size, time and target addresses.
 
-The operator has named the issuer's host, so that may be anywhere. What the discovery document names is the
-issuer's word alone: that has to be public, or on the same host.
+The issuer's host was configured by the operator and may be anywhere. URLs in the discovery document come from
+the issuer alone: they must be public, or on the same host.
 
 Source: OpenID Connect Discovery 1.0, sections 3 and 4.
 """

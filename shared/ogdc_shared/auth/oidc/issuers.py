@@ -1,7 +1,8 @@
-"""From a bearer token to what it proves: by the keys of the issuers that a deployment trusts.
+"""Verifying bearer tokens with the keys of the issuers that a deployment trusts.
 
-What is wrong with a token goes to the log; who sent it learns that it is not valid, and what to do. PyJWT and
-cryptography are imported with the first token (docs/decisions/0024-tokens-are-verified-by-pyjwt.md).
+Details of what is wrong with a token are only logged; the caller learns that it is not valid, and what to
+do. PyJWT and cryptography are imported with the first token
+(docs/decisions/0024-tokens-are-verified-by-pyjwt.md).
 """
 
 from __future__ import annotations

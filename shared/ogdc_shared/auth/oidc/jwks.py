@@ -1,4 +1,4 @@
-"""An issuer's published keys: which of them may verify what.
+"""Parsing an issuer's published keys, and the algorithms each may verify.
 
 Source: RFC 7517 (JWK), RFC 7518 section 6, RFC 8037; RFC 8725 section 3.1 (the verifier chooses algorithms,
 and each key is for one).

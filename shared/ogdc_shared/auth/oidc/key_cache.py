@@ -1,7 +1,6 @@
-"""Keys that all processes of a deployment share once one of them has fetched them.
+"""A cache of issuers' keys in the database, shared by all processes of a deployment.
 
-A function that has just begun then need not ask the issuer, which takes longer than all else that a token
-costs.
+It saves a new instance the request to the issuer, which takes longer than everything else about a token.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""An issuer's keys as they are known: fetched when first needed, after a while, and for a key not seen yet.
+"""The keys of an issuer in memory: fetched on first use, periodically, and when an unknown key id is seen.
 
-An issuer that is away is no reason to refuse what a known key has signed. Nor may tokens that anybody can
-make up have it asked again and again: after a key that it does not have, it is left alone for a while.
+If the issuer is down, tokens signed with known keys are still accepted. After an unknown key id the issuer is
+not asked again for a while, so that forged tokens cannot cause many requests to it.
 """
 
 from __future__ import annotations
