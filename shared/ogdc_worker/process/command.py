@@ -89,7 +89,7 @@ def run_command(
         timeout: Seconds it may take; None: as long as it likes.
         shell: The words before the line.
         notes: Where nothing is, and bash may write which program failed; None: it is no strict bash.
-        on_wait: Called once with the names of what the line has left running, if there is such.
+        on_wait: Called with the names of what the line has left running, if there is such.
         on_output: Given each piece of what it writes.
         on_end: Called with what it has used, with all that it started.
         mask: Replaces in its output what nobody is to see; None: there is nothing.
@@ -108,7 +108,7 @@ def run_command(
             os.close(its_output)
         child = _Child(pid, output, orphans, on_output, mask)
         try:
-            return child.outcome(timeout, notes, on_wait)
+            return child.outcome(timeout, notes, on_wait, background="&" in text)
         finally:
             on_end(child.usage.plus(orphans.usage))
     except BaseException:
@@ -176,14 +176,19 @@ class _Child:
         os.set_blocking(output, False)
 
     def outcome(
-        self, timeout: float | None, notes: str | None, on_wait: Callable[[str], None]
+        self,
+        timeout: float | None,
+        notes: str | None,
+        on_wait: Callable[[str], None],
+        *,
+        background: bool,
     ) -> CommandResult:
         """Wait for the end of it all; see `run_command`."""
         deadline = None if timeout is None else time.monotonic() + timeout
         failure: tuple[str, int] | None = None
         left: tuple[str, ...] = ()
         try:
-            in_time = self._wait([self._pidfd], deadline)
+            in_time = self._wait_for_line(deadline, notes if background else None, on_wait)
             if in_time and self._peek() == 0:
                 failure = self._await_orphans(deadline, on_wait)
                 left = tuple(self._orphans.names())
@@ -196,6 +201,22 @@ class _Child:
             culprit, code = failure
         timed_out = deadline is not None and (not in_time or bool(left)) and time.monotonic() >= deadline
         return CommandResult(code, self._tail.decode(errors="replace").strip(), timed_out, culprit, left)
+
+    def _wait_for_line(
+        self, deadline: float | None, notes: str | None, on_wait: Callable[[str], None]
+    ) -> bool:
+        """Wait for the leader, and tell once what it waits for in its turn; as `_wait`."""
+        while notes is not None:
+            look_again = time.monotonic() + LOOK_SECONDS
+            if deadline is not None and look_again >= deadline:
+                break
+            if self._wait([self._pidfd], look_again):
+                return True
+            if names := _read(f"{notes}.waits"):
+                self._end_line()
+                on_wait(names)
+                break
+        return self._wait([self._pidfd], deadline)
 
     def _await_orphans(
         self, deadline: float | None, on_wait: Callable[[str], None]
@@ -311,6 +332,12 @@ class _Child:
         if self._tail and not self._tail.endswith(b"\n"):
             self._tail += b"\n"
             log.write(b"\n")
+
+
+def _read(path: str) -> str:
+    with suppress(OSError), open(path, "rb", opener=_as_it_is) as file:
+        return file.read(_PIECE).decode(errors="replace")
+    return ""
 
 
 def _judged(code: int, notes: str) -> tuple[int, str]:

@@ -47,7 +47,19 @@ wait() {
 __ogdc_finish() {
     if ((BASHPID != __ogdc_shell_of_trap)); then return; fi # a process that was ended before it was a program
     if __ogdc_ended_with "$1"; then eval "$__ogdc_theirs"; else eval "$__ogdc_theirs"; fi
-    if (($1 == 0)); then wait; fi
+    if (($1 == 0)); then
+        __ogdc_tell
+        wait
+    fi
+}
+
+# Writes down what is waited for, which the worker tells of if it takes a while.
+__ogdc_tell() {
+    local job names=
+    for job in "${!__ogdc_jobs[@]}"; do
+        if [[ $job ]] && builtin kill -0 "$job" 2>/dev/null; then names+="${names:+, }${__ogdc_jobs[$job]}"; fi
+    done
+    if [[ $names ]]; then printf '%s' "$names" >"$__ogdc_file.waits"; fi
 }
 
 # For the line's own trap, which may ask for $?.

@@ -141,6 +141,29 @@ def test_nothing_is_said_where_nothing_is_left(capfd: pytest.CaptureFixture[str]
     assert waits == []
 
 
+def test_what_a_strict_line_leaves_in_the_background_is_told_while_it_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bash itself waits there; a line that never ends would say nothing at all."""
+    monkeypatch.setattr(command, "LOOK_SECONDS", 0.1)
+    seen = tmp_path / "seen"
+    waits: list[str] = []
+
+    def tell(names: str) -> None:
+        waits.append(names)
+        seen.touch()
+
+    outcome = run_command(
+        "until [ -e $SEEN ]; do sleep 0.01; done & true & echo early",
+        environment=ENVIRONMENT | {"SEEN": str(seen)},
+        shell=STRICT,
+        notes=str(tmp_path / "notes"),
+        on_wait=tell,
+    )
+    assert outcome == CommandResult(exit_code=0, output="early")
+    assert len(waits) == 1
+
+
 FAILS_ONCE_SEEN = "until [ -e $SEEN ]; do sleep 0.01; done; exit 3"
 
 
