@@ -27,7 +27,7 @@ CONFIG: dict[str, Any] = {
     "dir_geotiff": "output/raster/geotiff/",
     "dir_web_tiles": "output/raster/web-tiles/",
     "tms_id": "WGS1984Quad",
-    "z_range": [0, 6],
+    "z_range": [0, 4],
     "geometricError": 57,
     "z_coord": 0,
     "enable_stager": True,
@@ -114,7 +114,7 @@ def test_a_map_has_tiles_of_each_level_and_what_shows_them(expected: dict[str, b
     rasters = [
         name for name in expected if name.startswith("output/raster/geotiff/") and name.endswith(".tif")
     ]
-    assert {int(name.split("/")[4]) for name in rasters} == set(range(7))
+    assert {int(name.split("/")[4]) for name in rasters} == set(range(5))
     for kind in ("output/staged/", "output/raster/web-tiles/coverage/", "3dtiles/"):
         assert any(name.startswith(kind) and content is not None for name, content in expected.items()), kind
     assert ("index.html" in expected) == can_write_page()
