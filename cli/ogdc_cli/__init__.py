@@ -1,1 +1,1 @@
-"""The command line, and under `local/` the stack that runs everything on one machine."""
+"""The command line `ogdc-runner`."""

@@ -1,4 +1,4 @@
-"""Where `ogdc-runner` starts: what is to hold before most of the program is there."""
+"""The entry point of `ogdc-runner`, with setup that must precede most imports."""
 
 from __future__ import annotations
 

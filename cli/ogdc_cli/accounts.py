@@ -1,4 +1,4 @@
-"""The HTTP API as far as it is about users, their tokens and what they did."""
+"""Client for the users, tokens and audit log of the HTTP API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The step of a GitHub workflow that submits a recipe (action.yml): check, submit, wait, report."""
+"""The GitHub Action that submits a recipe (action.yml): validate, submit, wait, report."""
 
 from __future__ import annotations
 

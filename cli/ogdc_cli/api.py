@@ -1,4 +1,4 @@
-"""The HTTP API as the command line uses it."""
+"""Client for the HTTP API."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ class ApiClient:
         return self._transport.call("DELETE", f"/runs/{segment(name)}", answers.Run)
 
     def retry(self, name: str) -> answers.Run:
-        """Run again what failed of a run."""
+        """Retry the failed tasks of a run."""
         return self._transport.call("POST", f"/runs/{segment(name)}/retry", answers.Run)
 
     def triggers(self) -> list[trigger_answers.Trigger]:

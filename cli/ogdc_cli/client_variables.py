@@ -1,4 +1,4 @@
-"""Every setting of the command line, in one table that reads, checks and documents them."""
+"""The settings of the command line, in one table that parses, validates and documents them."""
 
 # No postponed annotations: the table is read from them.
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Crates on this machine: fetching those of runs."""
+"""Downloading the crates of runs."""
 
 from __future__ import annotations
 

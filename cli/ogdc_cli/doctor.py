@@ -1,4 +1,4 @@
-"""`ogdc-runner doctor`: is everything here that running and submitting recipes takes?"""
+"""`ogdc-runner doctor`: checks that this machine can run and submit recipes."""
 
 from __future__ import annotations
 

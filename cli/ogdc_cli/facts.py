@@ -1,4 +1,4 @@
-"""What a run's tasks have done, in words."""
+"""Formatting the facts of a run's tasks."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What a step of a GitHub workflow can tell GitHub: annotations, outputs, a summary.
+"""Output for GitHub Actions: annotations, step outputs, a summary.
 
-Everything goes to stderr or to the files that GitHub names. The runner reads stdout and stderr apart, so
-commands on one and a run's progress on the other would overtake each other.
+Everything is written to stderr or to the files that GitHub provides. The runner reads stdout and stderr
+separately, so commands on one and progress on the other would be shown out of order.
 
 Source: docs.github.com, "Workflow commands for GitHub Actions"; actions/runner,
 src/Runner.Common/ActionCommand.cs and src/Runner.Worker/FileCommandManager.cs.

@@ -1,4 +1,4 @@
-"""Signals that ask the program to end, raised as exceptions, so that what is under way is put in order."""
+"""Termination signals raised as exceptions, so that current work is cleaned up."""
 
 from __future__ import annotations
 

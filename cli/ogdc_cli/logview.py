@@ -1,4 +1,4 @@
-"""A run's log on its way to a terminal or a file; it may be hundreds of megabytes long."""
+"""Streaming a run's log to a terminal or a file; it may have hundreds of megabytes."""
 
 from __future__ import annotations
 

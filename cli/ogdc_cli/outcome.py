@@ -1,4 +1,4 @@
-"""How a run ended, in words."""
+"""Formatting the outcome of a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run's partitions in words."""
+"""Formatting a run's partitions."""
 
 from __future__ import annotations
 

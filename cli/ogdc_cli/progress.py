@@ -1,4 +1,4 @@
-"""Following a run to its end: a display that renews itself on a terminal, plain lines anywhere else."""
+"""Following a run to its end: an updating display on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recipes as the command line takes them: a directory, an archive, one far away, or a repository of them."""
+"""Opening recipes for commands: a directory, an archive, a remote location, or a repository of recipes."""
 
 from __future__ import annotations
 

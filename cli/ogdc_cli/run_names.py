@@ -1,4 +1,4 @@
-"""Which run is meant: by its name, a beginning of it that no other has, or as the newest but so many."""
+"""Selecting a run: by name, by a unique prefix, or by recency (-1, -2, …)."""
 
 from __future__ import annotations
 

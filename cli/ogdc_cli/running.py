@@ -1,4 +1,4 @@
-"""`ogdc-runner run`: submit to the local stack, follow, and bring the outputs to the author's directory."""
+"""`ogdc-runner run`: submit to the local stack, follow the run, and copy its outputs to the user."""
 
 from __future__ import annotations
 

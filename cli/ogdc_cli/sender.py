@@ -1,4 +1,4 @@
-"""What sends a request, and what it gets: urllib3 to any server, less to the stack on this machine."""
+"""The interface for sending requests: urllib3 for remote servers, `http.client` for the local stack."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the command line finds its API and its token; the environment variables are the existing client's."""
+"""Settings of the command line: URL of the API, and token."""
 
 from __future__ import annotations
 

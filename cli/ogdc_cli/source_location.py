@@ -1,4 +1,4 @@
-"""Where in a repository the problems of a recipe are, as far as the sentences about them tell."""
+"""Locating the problems of a recipe in a repository, from their messages."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Sends requests to the stack on this machine, by the standard library alone.
+"""Sending requests to the local stack with the standard library.
 
-Urllib3 takes longer to import than all else that a command does, and there are no proxies, certificates or
-redirects on the way.
+Importing urllib3 takes longer than anything else a command does, and no proxies, certificates or redirects
+are involved.
 """
 
 from __future__ import annotations

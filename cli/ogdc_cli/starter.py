@@ -1,4 +1,4 @@
-"""`ogdc-runner init`: a small recipe that runs as it is, to be changed into one's own."""
+"""`ogdc-runner init`: creates a small working recipe as a starting point."""
 
 from __future__ import annotations
 

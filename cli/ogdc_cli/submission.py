@@ -1,4 +1,4 @@
-"""Submitting a recipe from here: what is on this machine travels as a bundle, all else by its location."""
+"""Submitting a recipe: local ones as a bundle, others by their location."""
 
 from __future__ import annotations
 

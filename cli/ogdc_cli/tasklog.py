@@ -1,6 +1,6 @@
-"""What a run's log tells: the worker's own lines of JSON, put into words, among the lines of the commands.
+"""Formatting a run's log: the worker's JSON lines as text, between the lines of commands.
 
-Anybody may have written a log, a recipe's commands above all. So a line that only looks like the worker's is
+Logs are untrusted, because a recipe's commands write to them: a line that only resembles the worker's is
 shown as it is, and nothing in a log reaches a terminal as a control sequence (see `terminal`).
 """
 
@@ -21,11 +21,11 @@ _WORDS = {
     "command_background": "command {number} of {of} has left running and waits for: {processes}",
     "command_finished": "command {number} of {of} finished after {seconds} s",
     "command_failed": "command {number} of {of} failed with exit code {exit_code} after {seconds} s",
-    "reused": "took {partitions} of {of} partitions from earlier runs, and of {begun} the first commands",
+    "reused": "reused {partitions} of {of} partitions from earlier runs, and of {begun} the first commands",
     "resumed": "goes on after {after}",
     "published": "published ({output})",
     "warning": "warning: {message}",
-    "outputs_checked": "looked at {files} of {of} results",
+    "outputs_checked": "checked {files} of {of} results",
     "checks_skipped": "results are not looked at: {reason}",
     "failed": "failed: {message}",
     "failed_before": "an earlier try failed: {message}",
@@ -154,7 +154,7 @@ def _in_words(event: dict[str, str]) -> str:
     if event["event"] == "fetched" and event.get("cached") == "True":
         return f"fetched {event.get('name')} before, and it is still the same"
     if event["event"] == "reused" and event.get("begun") == "0":
-        return f"took {event.get('partitions')} of {event.get('of')} partitions from earlier runs"
+        return f"reused {event.get('partitions')} of {event.get('of')} partitions from earlier runs"
     if event["event"] == "resumed":  # after a step of its checkpoint
         event = event | {"after": event.get("after", "").replace("run ", "command ")}
     try:

@@ -1,9 +1,9 @@
-"""Where the command line prints: nothing that somebody else wrote reaches a terminal as anything but text.
+"""Escaping terminal output: text from others never acts as control sequences.
 
-File names, messages, log lines, keys of a recipe and what servers answer may hold what a terminal obeys
-(escape sequences), what hides or reorders text (zero-width and bidirectional characters) or what no terminal
-can be sent (half a surrogate pair). `guarded` puts this between the program and its standard streams, so
-nobody can forget it; what has to stay on its line goes through `one_line` before.
+File names, messages, log lines, keys of a recipe and responses of servers may contain escape sequences,
+characters that hide or reorder text (zero-width and bidirectional characters), or text that cannot be
+encoded (half a surrogate pair). `guarded` wraps the program's standard streams, so that nothing bypasses
+it; text that must stay on one line is passed through `one_line` first.
 """
 
 from __future__ import annotations

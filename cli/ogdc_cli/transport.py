@@ -1,4 +1,4 @@
-"""Requests to a deployment, with its refusals and its silence turned into messages for people."""
+"""Requests to a deployment, with error responses and timeouts turned into messages."""
 
 from __future__ import annotations
 

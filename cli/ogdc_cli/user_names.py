@@ -1,4 +1,4 @@
-"""Which user, or which API token, is meant: by its id, or by what it is called."""
+"""Selecting a user or an API token by id or name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sends requests to any server, by urllib3."""
+"""Sending requests to any server with urllib3."""
 
 from __future__ import annotations
 

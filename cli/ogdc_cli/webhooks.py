@@ -1,4 +1,4 @@
-"""Webhooks as the command line asks for them."""
+"""Client for the webhooks of the HTTP API."""
 
 from __future__ import annotations
 

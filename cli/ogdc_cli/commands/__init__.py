@@ -1,1 +1,1 @@
-"""One module for each group of commands; what a command needs is imported when it runs."""
+"""One module for each group of commands; dependencies of a command are imported when it runs."""

@@ -1,4 +1,4 @@
-"""What commands of several groups have in common."""
+"""Options and helpers shared by several groups of commands."""
 
 from __future__ import annotations
 
@@ -21,33 +21,33 @@ RecipeArgument = Annotated[
     str,
     typer.Argument(
         metavar="RECIPE",
-        help="A recipe directory or archive, or where one is to be fetched from: "
+        help="A recipe directory or archive, or a location to fetch it from: "
         "github://org:repo@ref/path, https://….tar.gz, s3://bucket/path.",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 NoCacheOption = Annotated[
-    bool, typer.Option("--no-cache", help="Fetch every input anew, and keep none for later runs.")
+    bool, typer.Option("--no-cache", help="Fetch every input again, and keep none for later runs.")
 ]
 SetOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", metavar="NAME=VALUE", help="The value of a parameter of the recipe; once for each."
+        "--set", metavar="NAME=VALUE", help="The value of one parameter of the recipe; may be repeated."
     ),
 ]
 FreshOption = Annotated[
-    bool, typer.Option("--fresh", help="Run everything anew, also what is known from earlier runs.")
+    bool, typer.Option("--fresh", help="Run everything again; reuse no results of earlier runs.")
 ]
 PriorityOption = Annotated[
     int,
     typer.Option(
         min=-100,
         max=100,
-        help="Where runs take turns, those of a higher one go first; above 0 takes an admin.",
+        help="Queued runs with a higher priority start first; above 0 is for admins.",
     ),
 ]
 OverwriteOption = Annotated[
-    bool, typer.Option("--overwrite", help="Replace the data an earlier run of this recipe published.")
+    bool, typer.Option("--overwrite", help="Replace data published by an earlier run of this recipe.")
 ]
 
 

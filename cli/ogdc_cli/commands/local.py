@@ -32,7 +32,8 @@ def run(
     recipe: RecipeArgument,
     *,
     output_dir: Annotated[
-        Path, typer.Option(file_okay=False, help="Where outputs go, in a directory of the run's name.")
+        Path,
+        typer.Option(file_okay=False, help="Directory for outputs, in a subdirectory named like the run."),
     ] = OUTPUTS,
     parameters: SetOption = None,
     no_cache: NoCacheOption = False,
@@ -76,12 +77,13 @@ def run(
 
 def up(
     set_damaged_aside: Annotated[
-        bool, typer.Option("--set-damaged-aside", help="Rename files of its state that are damaged.")
+        bool, typer.Option("--set-damaged-aside", help="Rename damaged state files and start with new ones.")
     ] = False,
     admin_token: Annotated[
         bool,
         typer.Option(
-            "--admin-token", help="Where callers log in: a new token of the first admin; others are revoked."
+            "--admin-token",
+            help="Print a new token of the first admin and revoke older ones, if logins are required.",
         ),
     ] = False,
 ) -> None:

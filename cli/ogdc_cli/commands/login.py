@@ -1,4 +1,4 @@
-"""Commands about who the caller is: login, logout, whoami, token, set-token."""
+"""Login commands: login, logout, whoami, token, set-token."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 def register(app: typer.Typer) -> None:
     """Add these commands to `app`."""
     app.command("login", short_help="Log in to a deployment.")(login)
-    app.command("logout", short_help="End the login to a deployment.")(logout)
-    app.command("whoami", short_help="Print who you are to a deployment.")(whoami)
+    app.command("logout", short_help="Log out of a deployment.")(logout)
+    app.command("whoami", short_help="Print your identity and role on a deployment.")(whoami)
     app.command("token", short_help="Print an access token, for curl.")(token)
-    app.command("set-token", short_help="Keep a deployment's tokens.")(set_token)
+    app.command("set-token", short_help="Store tokens for a deployment.")(set_token)
 
 
 def login(
     no_browser: Annotated[
-        bool, typer.Option("--no-browser", help="Only print the URL, and open no browser.")
+        bool, typer.Option("--no-browser", help="Print the URL instead of opening a browser.")
     ] = False,
     by_paste: Annotated[
         bool,
-        typer.Option("--paste", help="Read a token from stdin, or what a login page shows."),
+        typer.Option("--paste", help="Read a token, or the JSON of a login page, from stdin."),
     ] = False,
 ) -> None:
     """Log in to the deployment at OGDC_API_URL: with a code, in a browser here, or by a token that is pasted.

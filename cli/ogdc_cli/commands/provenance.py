@@ -1,4 +1,4 @@
-"""Commands about how a result came to be, and about what becomes of it."""
+"""Provenance commands: provenance, reproduce, publish."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from ogdc_cli.terminal import one_line, print_json, say
 
 def register(app: typer.Typer) -> None:
     """Add these commands to `app`."""
-    app.command("provenance", cls=RunCommand, short_help="Write how a run's result came to be.")(provenance)
-    app.command("reproduce", cls=RunCommand, short_help="Run what a crate tells of again, and compare.")(
+    app.command("provenance", cls=RunCommand, short_help="Write the provenance of a run's result.")(
+        provenance
+    )
+    app.command("reproduce", cls=RunCommand, short_help="Repeat the run of a provenance crate, and compare.")(
         reproduce
     )
-    app.command("publish", cls=RunCommand, short_help="Make a run's result a data set.")(publish)
+    app.command("publish", cls=RunCommand, short_help="Publish a run's result as a data set.")(publish)
 
 
 def provenance(
@@ -29,7 +31,7 @@ def provenance(
         typer.Option(
             "--output",
             "-o",
-            help="A directory that is made; or a file, .zip or .json (the metadata alone). Not given: "
+            help="A new directory, or a file: .zip, or .json for only the metadata. Default: "
             "NAME.provenance.zip here.",
         ),
     ] = None,
@@ -54,13 +56,13 @@ def reproduce(
         str,
         typer.Argument(
             metavar="CRATE|RUN",
-            help="A crate (directory or zip), a result with one in it, or a run by its name or as -1.",
+            help="A crate (directory or zip), a result that contains one, or a run (name, or -1).",
         ),
     ],
     outputs: Annotated[
         Path | None,
         typer.Option(
-            exists=True, file_okay=False, help="The directory with the outputs of then, if elsewhere."
+            exists=True, file_okay=False, help="The directory with the original outputs, if elsewhere."
         ),
     ] = None,
     as_json: JsonOption = False,

@@ -1,4 +1,4 @@
-"""The command that makes a run's result a data set of DataONE."""
+"""The command `publish`, which publishes a run's result at DataONE."""
 
 from __future__ import annotations
 
@@ -29,15 +29,13 @@ def publish(
     name: RunArgument,
     *,
     to: Annotated[Repository, typer.Option(help="Where to.")],
-    node: Annotated[
-        str | None, typer.Option(metavar="URL", help="The member node that the package is sent to.")
-    ] = None,
+    node: Annotated[str | None, typer.Option(metavar="URL", help="The member node to publish to.")] = None,
     dry_run: Annotated[
         Path | None,
         typer.Option(
             metavar="DIRECTORY",
             file_okay=False,
-            help="Write the package into this directory, and validate it; nothing is sent.",
+            help="Write and validate the package in this directory; send nothing.",
         ),
     ] = None,
     directory: Annotated[
@@ -45,7 +43,7 @@ def publish(
         typer.Option(
             metavar="DIRECTORY",
             file_okay=False,
-            help="Make the package here, or send the one that is there; without it ./ogdc-packages/RUN.",
+            help="Directory of the package, created unless it exists. Default: ./ogdc-packages/RUN.",
         ),
     ] = None,
     metadata: Annotated[
@@ -54,14 +52,14 @@ def publish(
             metavar="META.YML",
             exists=True,
             dir_okay=False,
-            help="Take `metadata` and `output.license` from this file, not from the recipe that ran.",
+            help="Read `metadata` and `output.license` from this file instead of the recipe.",
         ),
     ] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Publish a new version of what was published before.")
+        bool, typer.Option("--overwrite", help="Publish a new version of an earlier package.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Send it without asking.")] = False,
-    parallel: Annotated[int, typer.Option(min=1, max=16, help="Files that are sent at a time.")] = 4,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
+    parallel: Annotated[int, typer.Option(min=1, max=16, help="Number of concurrent uploads.")] = 4,
     as_json: JsonOption = False,
 ) -> None:
     """Make the result of a run that succeeded a DataONE package, with metadata and provenance.

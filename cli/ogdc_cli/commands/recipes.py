@@ -1,4 +1,4 @@
-"""Commands that look at recipes without running them: validate, compile, graph."""
+"""Commands that examine recipes without running them: validate, compile, graph."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def register(app: typer.Typer) -> None:
     app.command("validate", short_help="Check a recipe.")(validate)
     app.command("validate-recipe", short_help="Same as `validate`.")(validate)
     app.command("validate-all-recipes", short_help="Check every recipe of a repository.")(validate_all)
-    app.command("compile", short_help="Print the Argo workflow a recipe becomes.")(compile_recipe)
-    app.command("graph", short_help="Draw what a recipe does.")(graph)
+    app.command("compile", short_help="Print the Argo workflow of a recipe.")(compile_recipe)
+    app.command("graph", short_help="Draw the graph of a recipe.")(graph)
 
 
 def validate(
     recipe: RecipeArgument,
     check_inputs: Annotated[
-        bool, typer.Option("--check-inputs", help="Ask the servers whether they have the inputs, too.")
+        bool, typer.Option("--check-inputs", help="Also check that the inputs exist on their servers.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -77,7 +77,7 @@ def validate(
 def validate_all(
     repository: Annotated[
         str,
-        typer.Argument(metavar="[REPO]", help="A git repository, or a directory, that holds recipes/."),
+        typer.Argument(metavar="[REPO]", help="A git repository, or a directory, that contains recipes/."),
     ] = DEFAULT_RECIPES,
     ref: Annotated[
         str | None,

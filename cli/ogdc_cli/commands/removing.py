@@ -1,4 +1,4 @@
-"""Commands that make room: rm, gc."""
+"""Commands that free disk space: rm, gc."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from ogdc_cli.api import ApiClient
     from ogdc_shared.api.answers import Run
 
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only show what would be removed.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add these commands to `app`."""
-    app.command("rm", cls=RunCommand, short_help="Remove what a run left; its record stays.")(remove)
-    app.command("gc", short_help="Remove what failed runs left.")(collect_garbage)
+    app.command("rm", cls=RunCommand, short_help="Remove a run's artifacts; its record is kept.")(remove)
+    app.command("gc", short_help="Remove the artifacts of failed runs.")(collect_garbage)
 
 
 def remove(name: RunArgument, dry_run: DryRunOption = False, as_json: JsonOption = False) -> None:
@@ -43,9 +43,11 @@ def remove(name: RunArgument, dry_run: DryRunOption = False, as_json: JsonOption
 
 def collect_garbage(
     recipe: Annotated[str | None, typer.Option(help="Only runs of this recipe id.")] = None,
-    older_than: Annotated[int, typer.Option(min=0, metavar="DAYS", help="Only runs older than that.")] = 0,
+    older_than: Annotated[
+        int, typer.Option(min=0, metavar="DAYS", help="Only runs older than this many days.")
+    ] = 0,
     everything: Annotated[
-        bool, typer.Option("--all", help="Of runs that succeeded as well: their logs and downloads.")
+        bool, typer.Option("--all", help="Also of successful runs: their logs and downloads.")
     ] = False,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,

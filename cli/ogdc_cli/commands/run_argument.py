@@ -1,4 +1,4 @@
-"""The argument that says which run a command is about."""
+"""The argument that selects a run."""
 
 from __future__ import annotations
 
@@ -39,8 +39,7 @@ RunArgument = Annotated[
     str,
     typer.Argument(
         metavar="NAME",
-        help="The run: its name, a beginning that no other run's name has, or -1 for your newest, -2 for the "
-        "one before.",
+        help="The run: its name, a unique prefix of it, or -1 for your newest, -2 for the one before.",
         autocompletion=complete,
     ),
 ]

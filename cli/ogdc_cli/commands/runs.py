@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ogdc_shared.api.answers import Partition, Run
 
 WaitOption = Annotated[
-    bool, typer.Option("--wait", help="Follow the run to its end; fail unless it succeeded.")
+    bool, typer.Option("--wait", help="Follow the run to its end; fail unless it succeeds.")
 ]
 
 
@@ -40,10 +40,10 @@ def register(app: typer.Typer) -> None:
     app.command("watch", cls=RunCommand, short_help="Follow a run until it ends.")(watch)
     app.command("logs", cls=RunCommand)(logs)
     app.command("cancel", cls=RunCommand)(cancel)
-    app.command("retry", cls=RunCommand, short_help="Run again what failed of a run.")(retry)
+    app.command("retry", cls=RunCommand, short_help="Retry the failed tasks of a run.")(retry)
     app.command("outputs", cls=RunCommand, short_help="List the files of a run's result.")(outputs)
     app.command("get-output", cls=RunCommand, short_help="Download a run's result.")(get_output)
-    app.command("ui", cls=RunCommand, short_help="Open the page about runs in a browser.")(ui)
+    app.command("ui", cls=RunCommand, short_help="Open the web page in a browser.")(ui)
 
 
 def submit(
@@ -80,10 +80,10 @@ def submit(
 def status(
     name: RunArgument,
     partitions: Annotated[
-        bool, typer.Option("--partitions", help="Show how its inputs are divided, and how far each part is.")
+        bool, typer.Option("--partitions", help="Show its partitions, and the phase of each.")
     ] = False,
     tasks: Annotated[
-        bool, typer.Option("--tasks", help="Show what each task fetched, ran and wrote, and what that took.")
+        bool, typer.Option("--tasks", help="Show what each task fetched, ran and wrote, with resource usage.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -121,7 +121,7 @@ def list_runs(
     recipe: Annotated[str | None, typer.Option(help="Only runs of this recipe id.")] = None,
     run_status: Annotated[str | None, typer.Option("--status", help="Only runs of this status.")] = None,
     user: Annotated[str | None, typer.Option(help="Only runs submitted by this user.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number, newest first.")] = 20,
     as_json: JsonOption = False,
 ) -> None:
     """List runs, newest first."""
@@ -147,11 +147,11 @@ def watch(name: RunArgument, as_json: JsonOption = False) -> None:
 
 def logs(
     name: RunArgument,
-    tail: Annotated[int | None, typer.Option(min=1, help="Only the last lines.")] = None,
-    raw: Annotated[bool, typer.Option("--raw", help="Leave the worker's own lines in JSON.")] = False,
+    tail: Annotated[int | None, typer.Option(min=1, help="Only this many of the last lines.")] = None,
+    raw: Annotated[bool, typer.Option("--raw", help="Print the worker's own lines as JSON.")] = False,
     task: Annotated[
         str | None,
-        typer.Option(help="Only of this task: `process/3`, or 3 for short; or one such as `publish`."),
+        typer.Option(help="Only this task: `process/3`, or 3 for short; or one such as `publish`."),
     ] = None,
 ) -> None:
     """Print what a run's commands wrote."""
@@ -192,7 +192,9 @@ def get_output(
     name: RunArgument,
     path: Annotated[
         str | None,
-        typer.Argument(metavar="[PATH]", help="One file of the result, as `outputs` lists it; else all."),
+        typer.Argument(
+            metavar="[PATH]", help="One file of the result, as listed by `outputs`. Default: all."
+        ),
     ] = None,
     output: Annotated[
         Path | None,
@@ -220,7 +222,7 @@ def get_output(
 
 def ui(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="A run, as other commands take it.")
+        str | None, typer.Argument(metavar="[NAME]", help="A run, given as for other commands.")
     ] = None,
 ) -> None:
     """Open the page about runs, or about one, in a browser, and print its address."""

@@ -1,4 +1,4 @@
-"""Commands to begin with: init, doctor, version."""
+"""Commands to get started: init, doctor, version."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from ogdc_cli.terminal import one_line, print_json, say
 
 def register(app: typer.Typer) -> None:
     """Add these commands to `app`."""
-    app.command("init", short_help="Write a small recipe to begin with.")(init)
-    app.command("doctor", short_help="Check what running recipes takes.")(doctor)
+    app.command("init", short_help="Write a small recipe to start with.")(init)
+    app.command("doctor", short_help="Check that this machine can run recipes.")(doctor)
     app.command("version")(version)
 
 
 def init(
-    directory: Annotated[Path, typer.Argument(metavar="DIR", file_okay=False, help="Where the recipe goes.")],
+    directory: Annotated[
+        Path, typer.Argument(metavar="DIR", file_okay=False, help="The directory to create.")
+    ],
     name: Annotated[
         str | None, typer.Option(help="The recipe's name.", show_default="My first recipe")
     ] = None,
@@ -56,7 +58,7 @@ def doctor(as_json: JsonOption = False) -> None:
 
 
 def version(
-    api: Annotated[bool, typer.Option("--api", help="Ask the service for its version, too.")] = False,
+    api: Annotated[bool, typer.Option("--api", help="Also print the version of the service.")] = False,
 ) -> None:
     """Print the version of this program."""
     from importlib.metadata import version as installed

@@ -1,4 +1,4 @@
-"""Commands about API tokens, for programs: tokens create, list, revoke."""
+"""Commands for API tokens: tokens create, list, revoke."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ def complete(incomplete: str) -> list[str]:
 
 
 TokenArgument = Annotated[
-    str, typer.Argument(metavar="TOKEN", help="The token: its id or its name.", autocompletion=complete)
+    str, typer.Argument(metavar="TOKEN", help="The token's id or name.", autocompletion=complete)
 ]
-EverybodyOption = Annotated[bool, typer.Option("--all", help="Everybody's; for admins.")]
+EverybodyOption = Annotated[bool, typer.Option("--all", help="The tokens of all users; for admins.")]
 
 tokens = typer.Typer(no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
     """Add these commands to `app`."""
-    app.add_typer(tokens, name="tokens", help="Let programs in by API tokens.")
+    app.add_typer(tokens, name="tokens", help="Manage API tokens for programs.")
 
 
 @tokens.command("create")
@@ -37,14 +37,12 @@ def create(
     name: Annotated[str, typer.Argument(metavar="NAME", help="What the token is for.")],
     *,
     role: Annotated[
-        Role | None, typer.Option(help="It may do no more.", show_default="all that you may")
+        Role | None, typer.Option(help="Limit the token to this role.", show_default="all that you may")
     ] = None,
     days: Annotated[
-        int | None, typer.Option(min=1, help="Valid for so long.", show_default="as the deployment has it")
+        int | None, typer.Option(min=1, help="Lifetime in days.", show_default="as the deployment has it")
     ] = None,
-    user: Annotated[
-        str | None, typer.Option(help="Whose it is; for admins, of a user whom the service has itself.")
-    ] = None,
+    user: Annotated[str | None, typer.Option(help="Its owner, a service account; for admins.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make an API token and print it, this once: nobody can show it again."""

@@ -1,4 +1,4 @@
-"""Commands about triggers, which have uploads or the clock start runs: triggers list, show, add, remove."""
+"""Commands for triggers: triggers list, show, add, remove."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
 TriggerArgument = Annotated[str, typer.Argument(metavar="NAME", help="The trigger's name.")]
 ScheduleOption = Annotated[
-    str | None, typer.Option(metavar="CRON", help="When to run, as '0 3 * * MON-FRI'; in place of --bucket.")
+    str | None,
+    typer.Option(metavar="CRON", help="A cron expression such as '0 3 * * MON-FRI'; instead of --bucket."),
 ]
 TimeZoneOption = Annotated[
-    str, typer.Option(metavar="NAME", help="Of the schedule, such as America/Anchorage.")
+    str, typer.Option(metavar="NAME", help="Time zone of the schedule, such as America/Anchorage.")
 ]
 IfChangedOption = Annotated[
     list[str] | None,
@@ -29,7 +30,7 @@ IfChangedOption = Annotated[
     ),
 ]
 QueueOption = Annotated[
-    bool, typer.Option("--queue", help="Wait for the run before to end; without it, it is left out.")
+    bool, typer.Option("--queue", help="Wait for the previous run to end, instead of skipping the start.")
 ]
 
 triggers = typer.Typer(no_args_is_help=True)
@@ -37,7 +38,7 @@ triggers = typer.Typer(no_args_is_help=True)
 
 def register(app: typer.Typer) -> None:
     """Add these commands to `app`."""
-    app.add_typer(triggers, name="triggers", help="Have uploads, or the clock, start runs.")
+    app.add_typer(triggers, name="triggers", help="Start runs by uploads or on a schedule.")
 
 
 @triggers.command("list")
@@ -56,7 +57,7 @@ def list_triggers(as_json: JsonOption = False) -> None:
 def show(
     name: TriggerArgument,
     uploads: Annotated[
-        int, typer.Option(min=0, max=1000, help="How many uploads, or starts, newest first.")
+        int, typer.Option(min=0, max=1000, help="Maximum number of uploads or starts, newest first.")
     ] = 20,
     as_json: JsonOption = False,
 ) -> None:
@@ -82,7 +83,7 @@ def show(
 def add(
     name: TriggerArgument,
     *,
-    bucket: Annotated[str | None, typer.Option(help="The bucket that is uploaded to.")] = None,
+    bucket: Annotated[str | None, typer.Option(help="The bucket with the uploads.")] = None,
     schedule: ScheduleOption = None,
     time_zone: TimeZoneOption = "UTC",
     if_changed: IfChangedOption = None,
@@ -90,16 +91,12 @@ def add(
     recipe: Annotated[
         str | None, typer.Option(help="The recipe to run; without one, the uploads themselves are recipes.")
     ] = None,
-    pattern: Annotated[
-        str, typer.Option(help="Which keys: * within a part, ** across parts, as in incoming/**/*.tif.")
-    ] = "**",
+    pattern: Annotated[str, typer.Option(help="Glob pattern of keys, such as incoming/**/*.tif.")] = "**",
     kind: Annotated[
         list[str] | None,
-        typer.Option(help="How the object came: put, post, copy or multipart; may be repeated."),
+        typer.Option(help="Kind of upload: put, post, copy or multipart; may be repeated."),
     ] = None,
-    base_url: Annotated[
-        str | None, typer.Option(help="Where the bucket's objects are read, without the key.")
-    ] = None,
+    base_url: Annotated[str | None, typer.Option(help="Base URL for reading objects of the bucket.")] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Runs replace the recipe's published data.")
     ] = False,

@@ -1,4 +1,4 @@
-"""Commands for admins about users: users list, add, role, disable, enable; audit."""
+"""Commands for user management by admins: users list, add, role, disable, enable; audit."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ UserArgument = Annotated[
     str,
     typer.Argument(
         metavar="USER",
-        help="The user: their id, their name, or what their issuer calls them.",
+        help="The user's id, name, or subject.",
         autocompletion=complete,
     ),
 ]
@@ -38,8 +38,8 @@ users = typer.Typer(no_args_is_help=True)
 
 def register(app: typer.Typer) -> None:
     """Add these commands to `app`."""
-    app.add_typer(users, name="users", help="Say who may do what; for admins.")
-    app.command("audit", short_help="Print who did what; for admins.")(audit)
+    app.add_typer(users, name="users", help="Manage users and roles; for admins.")
+    app.command("audit", short_help="Print the audit log; for admins.")(audit)
 
 
 @users.command("list")
@@ -57,18 +57,17 @@ def list_users(as_json: JsonOption = False) -> None:
 @users.command("add")
 def add(
     subject: Annotated[
-        str, typer.Argument(metavar="SUBJECT", help="What the issuer calls the user, such as an ORCID iD.")
+        str, typer.Argument(metavar="SUBJECT", help="The user's id at the issuer, such as an ORCID iD.")
     ],
     *,
     issuer: Annotated[
         str,
         typer.Option(
-            help="Who vouches for the user: the URL of a login provider, or `ogdc` for a program with an "
-            "API token."
+            help="The user's issuer: the URL of a login provider, or `ogdc` for a program with an API token."
         ),
     ] = OWN_ISSUER,
-    name: Annotated[str | None, typer.Option(help="How they are shown.", show_default="SUBJECT")] = None,
-    role: Annotated[Role | None, typer.Option(help="What they may do.")] = None,
+    name: Annotated[str | None, typer.Option(help="Display name.", show_default="SUBJECT")] = None,
+    role: Annotated[Role | None, typer.Option(help="Their role.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Add a user before they log in, or one who never does."""
@@ -85,7 +84,7 @@ def give_role(
     role: Annotated[
         str,
         typer.Argument(
-            metavar="ROLE", help=f"{', '.join(Role)}, or none: it follows from their logins again."
+            metavar="ROLE", help=f"{', '.join(Role)}, or none: derive it from their logins again."
         ),
     ],
     as_json: JsonOption = False,
@@ -115,13 +114,13 @@ def enable(user: UserArgument, as_json: JsonOption = False) -> None:
 
 
 def audit(
-    user: Annotated[str | None, typer.Option(help="Only what this user did.")] = None,
-    action: Annotated[str | None, typer.Option(help="Only such acts, as run.submit.")] = None,
+    user: Annotated[str | None, typer.Option(help="Only actions of this user.")] = None,
+    action: Annotated[str | None, typer.Option(help="Only this kind of action, such as run.submit.")] = None,
     of: Annotated[
         str | None,
-        typer.Option("--object", help="Only what was done to this run, trigger, user or token."),
+        typer.Option("--object", help="Only actions on this run, trigger, user or token."),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number, newest first.")] = 50,
     as_json: JsonOption = False,
 ) -> None:
     """Print who did what, newest first."""

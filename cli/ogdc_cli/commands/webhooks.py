@@ -1,4 +1,4 @@
-"""Commands about webhooks, which are told of the ends of runs: webhooks add, list, show, remove."""
+"""Commands for webhooks: webhooks add, list, show, remove."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ group = typer.Typer(no_args_is_help=True)
 
 def register(app: typer.Typer) -> None:
     """Add these commands to `app`."""
-    app.add_typer(group, name="webhooks", help="Have a URL told when your runs end.")
+    app.add_typer(group, name="webhooks", help="Notify URLs when your runs end.")
 
 
 @group.command("add")
 def add(
-    url: Annotated[str, typer.Argument(metavar="URL", help="Where the end of a run is POSTed to.")],
+    url: Annotated[str, typer.Argument(metavar="URL", help="The URL that notifications are POSTed to.")],
     *,
     on: Annotated[
         list[RunOutcome] | None,
-        typer.Option(help="Which ends; may be repeated.", show_default="all"),
+        typer.Option(help="Only these outcomes; may be repeated.", show_default="all"),
     ] = None,
     recipe: Annotated[
         str | None, typer.Option(metavar="ID", help="Only runs of this recipe.", show_default="all")
@@ -66,7 +66,9 @@ def list_webhooks(as_json: JsonOption = False) -> None:
 @group.command("show")
 def show(
     webhook_id: WebhookArgument,
-    deliveries: Annotated[int, typer.Option(min=0, max=1000, help="How many deliveries, newest first.")] = 20,
+    deliveries: Annotated[
+        int, typer.Option(min=0, max=1000, help="Maximum number of deliveries, newest first.")
+    ] = 20,
     as_json: JsonOption = False,
 ) -> None:
     """Print a webhook, and what became of its newest deliveries."""

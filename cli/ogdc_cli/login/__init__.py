@@ -1,1 +1,1 @@
-"""Who the caller is: logins kept by deployment, how one gets them, renews them and gives them up."""
+"""Logins: storing them per deployment, obtaining, renewing and ending them."""

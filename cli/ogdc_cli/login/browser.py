@@ -1,6 +1,6 @@
-"""Opening a URL in the user's browser, where there is one that shows it beside the terminal.
+"""Opening a URL in the user's graphical browser, if there is one.
 
-Not `webbrowser`: it would let a browser that runs in the terminal take that over.
+Not with `webbrowser`, which may start a browser that takes over the terminal.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a command shows a deployment for its caller."""
+"""The credentials that a command sends to a deployment."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The device grant: one says yes in a browser anywhere, while the command asks whether that was done.
+"""The device authorization grant: the user confirms in any browser while the command polls.
 
-Source: RFC 8628, sections 3.1 to 3.5, with the proof of RFC 7636, which Keycloak and others take as well.
+Source: RFC 8628, sections 3.1 to 3.5, with PKCE (RFC 7636), which Keycloak and others also support.
 """
 
 from __future__ import annotations

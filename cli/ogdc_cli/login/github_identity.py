@@ -1,7 +1,7 @@
-"""A job of GitHub Actions says who it is by a token that GitHub signs: no secret has to be kept anywhere.
+"""Authentication of GitHub Actions jobs with GitHub's OIDC tokens, without a stored secret.
 
 Source: docs.github.com, "OpenID Connect reference" (permissions: id-token: write). Each step
-of a job that has the permission has the two variables.
+of a job with that permission has the two variables.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is kept of a login, and of which deployment it is."""
+"""A stored login and its deployment."""
 
 from __future__ import annotations
 

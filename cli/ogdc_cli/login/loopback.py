@@ -1,4 +1,4 @@
-"""The code grant by a browser on this machine, which brings the code back to a port of this command's.
+"""The authorization code grant with a browser on this machine, which redirects to a local port.
 
 Sources: RFC 6749, section 4.1; RFC 8252, sections 7.3 and 8.3; RFC 7636; RFC 9207.
 """

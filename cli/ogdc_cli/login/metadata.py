@@ -1,4 +1,4 @@
-"""Where one logs in: what a deployment says (RFC 9728), and what its issuer says (OpenID Connect).
+"""Discovering how to log in: metadata of the deployment (RFC 9728) and of its issuer (OpenID Connect).
 
 Sources: RFC 9728, sections 2 and 3; OpenID Connect Discovery 1.0, sections 3 and 4.
 """

@@ -1,4 +1,4 @@
-"""Tokens that a person pastes: what a deployment's login page shows, an API token, or an access token."""
+"""Parsing tokens pasted by a user: the JSON of a login page, an API token, or an access token."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Access tokens are renewed before they end, by one command at a time.
+"""Renewing access tokens before they expire, by one command at a time.
 
-A provider that gives a new refresh token each time takes a second use of the old one for theft, and ends the
-login. So whoever renews holds the lock, reads again what is kept, and uses what another has renewed.
+Providers that rotate refresh tokens treat a second use of an old one as theft, and end the login. So renewal
+takes the lock, reads the stored login again, and uses tokens that another process has renewed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Logging in and out of a deployment, in the way that its issuer offers."""
+"""Logging in and out of a deployment, with a method its issuer supports."""
 
 from __future__ import annotations
 

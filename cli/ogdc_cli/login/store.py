@@ -1,7 +1,7 @@
-"""The file that logins are kept in, each under the URL of its deployment and sent nowhere else.
+"""The file with stored logins, by URL of the deployment; a login is sent nowhere else.
 
-It is its owner's alone, is replaced in one step, and whoever changes it holds the lock beside it. A keyring
-would keep programs of the same user out, and everybody without a desktop with them.
+It is readable only by its owner and replaced atomically under a lock. A keyring would lock out other
+programs of the same user, and everybody without a desktop.
 """
 
 from __future__ import annotations

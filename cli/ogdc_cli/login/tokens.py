@@ -1,4 +1,4 @@
-"""What an issuer answers with where it gives tokens, and the login that becomes of it."""
+"""Parsing the token response of an issuer."""
 
 from __future__ import annotations
 

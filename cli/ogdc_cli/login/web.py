@@ -1,4 +1,4 @@
-"""Short questions to a deployment's login provider: documents and forms, limited in size and in time."""
+"""Requests to a deployment's login provider, limited in size and time."""
 
 from __future__ import annotations
 

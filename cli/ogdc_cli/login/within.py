@@ -1,4 +1,4 @@
-"""A limit on how long something may take as a whole, however it goes about it."""
+"""A timeout for an operation as a whole."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The token by which a user publishes."""
+"""The token with which a user publishes."""
 
 from __future__ import annotations
 

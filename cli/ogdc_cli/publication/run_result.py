@@ -1,4 +1,4 @@
-"""The result of a run as a deployment hands it out."""
+"""Downloading the result of a run for publication."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Running what a crate tells of again, and comparing what came of it."""
+"""Repeating the run of a crate, and comparing the results."""

@@ -1,4 +1,4 @@
-"""Comparing the files that two crates tell of, and the files themselves where both are at hand."""
+"""Comparing the files listed in two crates, and the files themselves if both are available."""
 
 from __future__ import annotations
 

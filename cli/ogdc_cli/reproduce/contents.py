@@ -1,6 +1,6 @@
-"""Looking into two geospatial files, apart from everything else: one of them may be a stranger's.
+"""Comparing the contents of two geospatial files in a sandbox, because they may be untrusted.
 
-GDAL follows what a file names, so it sees these two alone, in the sandbox that tasks run in.
+GDAL opens files that a file refers to, so it sees only these two, in the same sandbox as tasks.
 """
 
 from __future__ import annotations

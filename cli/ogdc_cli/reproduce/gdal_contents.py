@@ -1,8 +1,8 @@
-"""A program of its own, for a Python with GDAL's bindings: whether two files hold the same data.
+"""A standalone program for a Python with GDAL's bindings that compares the data of two files.
 
-It prints a line of JSON: `same`, and what differs in words; nothing, where it does not know. It knows nothing
-of this distribution, and runs in a sandbox. Formats of which not all that may matter is compared here, or
-that name other files, are not looked into: two of them are the same if their bytes are.
+It prints a line of JSON: `same`, and the differences; nothing if it cannot tell. It does not import this
+distribution, and runs in a sandbox. It does not compare formats with relevant data that GDAL does not
+expose, or that refer to other files: two such files are the same only if their bytes are.
 """
 
 from __future__ import annotations

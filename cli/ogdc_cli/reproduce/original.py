@@ -1,4 +1,4 @@
-"""What is to be reproduced: a crate, and the outputs that it tells of, where they are at hand."""
+"""The original to reproduce: a crate, and its outputs if available."""
 
 from __future__ import annotations
 

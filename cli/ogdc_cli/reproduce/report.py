@@ -1,4 +1,4 @@
-"""Reproducing a run, and what there is to say of that."""
+"""Reproducing a run, and reporting the result."""
 
 from __future__ import annotations
 

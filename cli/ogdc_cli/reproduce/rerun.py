@@ -1,4 +1,4 @@
-"""Running the recipe of a crate again: the same recipe, but that it replaces nothing which is published."""
+"""Running the recipe of a crate again, without replacing published data."""
 
 from __future__ import annotations
 

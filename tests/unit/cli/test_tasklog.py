@@ -121,8 +121,8 @@ def test_what_was_taken_is_counted() -> None:
         event("resumed", time="3", task="process-2", after="run 1"),
     ]
     assert LogSummary().update("\n".join(log)) == [
-        "took 3 of 3 partitions from earlier runs",
-        "took 1 of 3 partitions from earlier runs, and of 2 the first commands",
+        "reused 3 of 3 partitions from earlier runs",
+        "reused 1 of 3 partitions from earlier runs, and of 2 the first commands",
         "goes on after command 1",
     ]
 
