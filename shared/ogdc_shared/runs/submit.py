@@ -1,6 +1,6 @@
 """Submitting a recipe: from a location or a bundle to a workflow in Argo.
 
-The order makes a crash at any point harmless (docs/decisions/0007-order-of-a-submission.md): artifacts are
+The order makes a crash at any point harmless (docs/decisions/0007-submission-outbox.md): artifacts are
 written inside the transaction that records the run, Argo is called only after the run is recorded, and the
 sweep sends a recorded run that did not get to Argo.
 """

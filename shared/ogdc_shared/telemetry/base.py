@@ -1,7 +1,7 @@
 """Spans and metrics of the services, for an optional collector.
 
 Without one, OpenTelemetry is not imported: the trace context of a request is passed on unchanged, and nothing
-is recorded (docs/decisions/0011-telemetry-is-pushed.md).
+is recorded (docs/decisions/0011-push-telemetry.md).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Starting scheduled runs: exactly one for each time, even with concurrent sweeps.
 
 A start is recorded before anything is submitted, like uploads
-(docs/decisions/0010-uploads-are-recorded-first.md). Times missed during an outage are combined into one
+(docs/decisions/0010-uploads-outbox.md). Times missed during an outage are combined into one
 start.
 """
 

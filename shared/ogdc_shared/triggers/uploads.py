@@ -1,6 +1,6 @@
 """Starting runs for uploads: exactly one for each trigger, however often an upload is reported.
 
-Uploads are recorded before anything is submitted (docs/decisions/0010-uploads-are-recorded-first.md). So
+Uploads are recorded before anything is submitted (docs/decisions/0010-uploads-outbox.md). So
 answering an event needs only the database, and whatever has to wait is left to the sweep.
 """
 

@@ -3,7 +3,7 @@
 # Those pass over what fails in a substitution and what fails in the background. Here it fails the line, and
 # what failed is written to a file, with the variables it names: status, command, each with a NUL after it.
 # A program that is ended by SIGPIPE has not failed: whoever read from it has enough, or fails by itself.
-# See docs/decisions/0014-lines-are-strict.md.
+# See docs/decisions/0014-strict-command-lines.md.
 
 __ogdc_file=$OGDC_FAILURE __ogdc_culprit= __ogdc_here=${BASH_SOURCE[0]%.bash}
 unset BASH_ENV OGDC_FAILURE # shells that the line starts are the author's own
