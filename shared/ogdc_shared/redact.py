@@ -1,4 +1,4 @@
-"""Redacting credentials in URLs: user names, passwords, signatures and tokens.
+"""Redacting credentials in URLs and command lines: user names, passwords, signatures and tokens.
 
 Sources are stored unredacted where they are fetched from (`plan.InputFile.source`), and redacted wherever
 they are shown or recorded: log lines, messages, responses of the API, output of the command line.
@@ -29,6 +29,15 @@ _SLASHED_USER = re.compile(
 """A password with a slash in it, which nobody may write and somebody does."""
 _HEADER = re.compile(r"\b(Bearer|Basic)(\s+)[\w.~+/=-]{6,}")
 
+_WORDS = r"(?:password|passwd|passphrase|secret|token|api[-_]?key|secret[-_]access[-_]key)"
+_VALUE = r"(?![\s$`\"'*])[^\s\"'<>|;&)]+"
+_ASSIGNMENT = re.compile(rf"(?<![\w?&;#%/.-])((?:--)?[\w-]*{_WORDS}=[\"']?){_VALUE}", re.IGNORECASE)
+"""Of a variable, an option or a connection string."""
+_OPTION = re.compile(rf"(\s--(?:[\w-]+-)?{_WORDS}\s+[\"']?)(?!-){_VALUE}", re.IGNORECASE)
+_CURL_USER = re.compile(
+    rf"(\bcurl\s(?:[^|;&\n]{{0,500}}?\s)?(?:-u|-U|--user|--proxy-user)[ =]?[\"']?[^\s:\"'$]+:){_VALUE}"
+)
+
 
 def redact_url(url: str) -> str:
     """Return a URL without user name, password and the values of parameters that prove who asks."""
@@ -36,10 +45,18 @@ def redact_url(url: str) -> str:
 
 
 def redact_text(text: str) -> str:
-    """Return a text whose URLs are all redacted, percent-encoded ones inside others as well."""
+    """Return a text whose URLs are all redacted, percent-encoded ones inside others as well.
+
+    So are passwords where programs are given them: `PGPASSWORD=…`, `--token …`, `curl -u user:…`.
+    """
     if "://" in text or "%3" in text:
         text = _USER.sub(rf"\1{HIDDEN}\2", text)
         text = _SLASHED_USER.sub(rf"\1{HIDDEN}@", text)
     if "=" in text or "%3" in text:
         text = _PARAMETER.sub(rf"\1\2\3{HIDDEN}", text)
+        text = _ASSIGNMENT.sub(rf"\1{HIDDEN}", text)
+    if " --" in text:
+        text = _OPTION.sub(rf"\1{HIDDEN}", text)
+    if "curl" in text:
+        text = _CURL_USER.sub(rf"\1{HIDDEN}", text)
     return _HEADER.sub(rf"\1\2{HIDDEN}", text) if "B" in text else text

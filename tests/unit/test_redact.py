@@ -47,6 +47,24 @@ def test_a_password_is_hidden_even_where_it_is_written_badly(secret: str, user: 
 
 
 @pytest.mark.parametrize(
+    "line",
+    [
+        f"PGPASSWORD={_SECRET} psql -h h",
+        f"export AWS_SECRET_ACCESS_KEY='{_SECRET}'; aws s3 ls",
+        f'ogrinfo "PG:host=h user=a password={_SECRET}"',
+        f"wget --http-password={_SECRET} http://h/a",
+        f"tool --api-key {_SECRET} a",
+        f"curl -sf -u ann:{_SECRET} http://h/a",
+        f'curl --user "ann:{_SECRET}" http://h/a',
+    ],
+)
+def test_passwords_in_command_lines_are_hidden(line: str) -> None:
+    hidden = redact_text(line)
+    assert _SECRET not in hidden
+    assert hidden == redact_text(hidden) == line.replace(_SECRET, "***")
+
+
+@pytest.mark.parametrize(
     "url",
     [
         "https://example.org/a%20b.tif?version=3&bbox=1,2,3,4",
@@ -55,6 +73,8 @@ def test_a_password_is_hidden_even_where_it_is_written_badly(secret: str, user: 
         "http://[2001:db8::1]:8080/a@b.tif",
         "https://example.org/monkey?monkey=1&design=2",
         "gdal_translate -co COMPRESS=LZW a.tif b.tif",
+        'PGPASSWORD="$PW" psql; TOKEN=$(cat x); curl -u "me:$PW" --token $TOKEN --secret "$S" http://h/',
+        "rsync -u host:a b; date -u +%H:%M; sort --key 2; grep password a; curl -s http://h:80/a:b",
     ],
 )
 def test_what_is_no_secret_stays(url: str) -> None:

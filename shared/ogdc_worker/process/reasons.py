@@ -6,7 +6,11 @@ import os
 import re
 from contextlib import suppress
 
+from ogdc_shared.fast_typing import TYPE_CHECKING
 from ogdc_shared.layout import EGRESS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _NOT_FOUND = 127
 _NO_NETWORK = (
@@ -55,6 +59,31 @@ _MISSING = (
     r"|(?P<c>[^:\s]+): command not found"
 )
 
+_FAILED_ANSWER = "a server answered with an error"
+_QUIET = {
+    "curl": {
+        6: "a server's name is not known",
+        7: "nothing answers there",
+        22: _FAILED_ANSWER,
+        28: "it took too long",
+    }
+    | {
+        35: "the connection could not be encrypted",
+        56: "the connection broke off",
+        60: "a certificate is not trusted",
+    },
+    "wget": {
+        4: "the network failed",
+        5: "a certificate is not trusted",
+        6: "a login is missing",
+        8: _FAILED_ANSWER,
+    },
+}
+"""What exit codes say where a program was told to be quiet.
+
+Source: "EXIT CODES" in curl(1); "Exit Status" in the manual of GNU Wget.
+"""
+
 
 def hints(text: str, *, exit_code: int, output: str, path: str) -> str:
     """Say what to do about a failure, in sentences that follow its message; empty where nothing is known.
@@ -74,6 +103,8 @@ def hints(text: str, *, exit_code: int, output: str, path: str) -> str:
         found.append(_not_found(output, path))
     if exit_code == _NO_PROGRAM and "Permission denied" in output:
         found.append(_NOT_EXECUTABLE)
+    if not output.strip():
+        found += _quiet(text, exit_code)
     if _HARD_LINKS in output:
         found.append(_LINK)
     if _wanted_network(text, output) and has_only_loopback():
@@ -93,6 +124,14 @@ def has_only_loopback() -> bool:
         names = {line.split(":")[0].strip() for line in file.readlines()[2:]}
         return names <= {"lo"}
     return False
+
+
+def _quiet(text: str, exit_code: int) -> Iterator[str]:
+    """Say for a program that wrote nothing what its exit code means."""
+    for program, codes in _QUIET.items():
+        if exit_code in codes and re.search(rf"\b{program}\b", text):
+            louder = {"curl": "-sS in place of -s", "wget": "-nv in place of -q"}[program]
+            yield f"{program} ends so where {codes[exit_code]}; with {louder} it says more."
 
 
 def _not_found(output: str, path: str) -> str:

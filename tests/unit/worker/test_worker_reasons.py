@@ -68,6 +68,13 @@ def test_another_failure_is_left_as_it_is(alone: None) -> None:
     assert hint("gdalwarp a.tif b.tif", output="ERROR 4: a.tif: No such file or directory") == ""
 
 
+def test_what_a_quiet_program_did_not_say_is_read_from_its_exit_code() -> None:
+    assert "server answered with an error; with -sS" in hint("curl -sf http://h/a > b", code=22)
+    assert "server answered with an error; with -nv" in hint("wget -q http://h/a", code=8)
+    assert hint("curl -f http://h/a > b", code=22, output="curl: (22) 404") == ""
+    assert hint("gdalwarp a b", code=22) == ""
+
+
 def test_a_hard_link_that_cannot_be_is_answered_with_one_that_can() -> None:
     assert "ln -s" in hint(output="ln: failed to create hard link 'b' => 'a': Invalid cross-device link")
 
