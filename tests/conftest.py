@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 from ogdc_shared.config import DatabaseSettings
 from ogdc_shared.db.database import Database
 from ogdc_shared.db.migrate import migrate
-from support.memory import use_memory
+from support.memory import use_huge_pages, use_memory
 from support.postgres import PostgresServer
 
 # The same examples each time, so that a test fails by a change alone, and not for the machine's being slow.
@@ -46,6 +46,7 @@ def pytest_collection_finish() -> None:
     """Look for garbage from here on, and only among what tests make."""
     gc.freeze()
     gc.enable()
+    use_huge_pages()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

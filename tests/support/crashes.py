@@ -5,6 +5,7 @@ Random kills seldom hit the moment between two renames; this hits every one of t
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -50,6 +51,7 @@ def killed(action: Callable[[], None], *, before: int | None = None) -> bool:
 
 
 def _call(action: Callable[[], None], before: int | None) -> NoReturn:
+    gc.disable()  # which would write to, and so copy, what both processes have
     code = 1
     try:
         if before is not None:

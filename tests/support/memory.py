@@ -1,10 +1,11 @@
-"""Where temporary files lie: in memory, where there is room.
+"""Where temporary files lie: in memory, where there is room; and in what pages that of tests lies.
 
 On a disk a thousand small files, as PostgreSQL has them, take twenty times as long, flushing them longer.
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
 import tempfile
 from pathlib import Path
@@ -13,6 +14,11 @@ MEMORY = Path("/dev/shm")
 """A file system in memory wherever Linux is; of 64 MB, and without programs, in most containers."""
 MIN_FREE = 4 << 30
 """Bytes; all tests together take a quarter of that."""
+
+_HUGE = 2 << 20
+"""Bytes of a huge page."""
+_MADV_COLLAPSE = 25
+"""Source: madvise(2); since Linux 6.1."""
 
 
 def use_memory() -> None:
@@ -28,3 +34,24 @@ def _has_room(directory: Path) -> bool:
         return False
     is_small = found.f_bavail * found.f_frsize < MIN_FREE
     return os.access(directory, os.W_OK) and not is_small and not found.f_flag & os.ST_NOEXEC
+
+
+def use_huge_pages() -> None:
+    """Move what this process has in memory into huge pages, where the system can.
+
+    A fork copies the table of all pages, and a process that has collected the tests has fifty thousand small
+    ones: tests that kill a process at each of its steps fork it a thousand times.
+    """
+    try:
+        maps = Path("/proc/self/maps").read_text()
+    except OSError:
+        return
+    madvise = ctypes.CDLL(None).madvise
+    madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+    for line in maps.splitlines():
+        addresses, rights, _, _, inode, *name = line.split()
+        if rights == "rw-p" and inode == "0" and name in ([], ["[heap]"]):
+            first, last = (int(address, 16) for address in addresses.split("-"))
+            start = -(-first // _HUGE) * _HUGE
+            if (length := last // _HUGE * _HUGE - start) > 0:
+                madvise(start, length, _MADV_COLLAPSE)  # a refusal leaves the pages as they are

@@ -16,6 +16,7 @@ has it answer a repeated creation as Metacat 3.3.0 does, by its source: with an 
 from __future__ import annotations
 
 import base64
+import gc
 import hashlib
 import json
 import os
@@ -204,6 +205,7 @@ class PublishingNode:
         self.on_request = kill
         child = os.fork()
         if child == 0:
+            gc.disable()  # which would write to, and so copy, what both processes have
             try:
                 publish()
             finally:
