@@ -8,7 +8,7 @@ Source: EML 2.2.0, the schemas and their documentation; the order of elements is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 from xml.etree import ElementTree
 
@@ -16,21 +16,38 @@ from ogdc_shared.dataone.eml_order import Described, in_order, physical_of
 from ogdc_shared.dataone.formats import EML
 from ogdc_shared.dataone.identifiers import resolve_url
 from ogdc_shared.dataone.member import OUTPUT, PROGRAM
+from ogdc_shared.dataone.seen import Seen, union
+from ogdc_shared.dataone.words import Geographic
 from ogdc_shared.dataone.xml_text import add, add_given, add_paragraphs, document
 from ogdc_shared.recipe.prose import paragraphs
 from ogdc_shared.xml_reading import parse
 
 if TYPE_CHECKING:
     from ogdc_shared.dataone.member import Member
-    from ogdc_shared.dataone.words import Award, Geographic, Metadata, Party, Temporal
+    from ogdc_shared.dataone.words import Award, Metadata, Party, Temporal
 
 _SYSTEM = "https://search.dataone.org"
 _SCHEMA = "http://www.w3.org/2001/XMLSchema-instance"
 _ABOUT = {
-    OUTPUT: "A result of the recipe.",
+    OUTPUT: "A result of the recipe",
     PROGRAM: "The commands that made the results from the inputs.",
 }
 _ABOUT_OTHERS = "How the results came to be: an RO-Crate with inputs, commands, programs and checksums."
+
+
+_LICENSES = {
+    "CC-BY-4.0": (
+        "Creative Commons Attribution 4.0 International",
+        "https://creativecommons.org/licenses/by/4.0/",
+    ),
+    "CC0-1.0": (
+        "Creative Commons Zero v1.0 Universal",
+        "https://creativecommons.org/publicdomain/zero/1.0/",
+    ),
+}
+"""Names and addresses of those that repositories ask for, by which readers know them.
+
+Source: SPDX's list of licenses, names and `seeAlso`."""
 
 
 class DataSet(NamedTuple):
@@ -47,6 +64,8 @@ class DataSet(NamedTuple):
     """What was done to the data, in order; each step in paragraphs."""
     members: Sequence[Member]
     """Its data, in order."""
+    seen: Mapping[str, Seen] = {}
+    """What was seen in files, by their paths."""
     given: bytes | None = None
     """The author's own metadata in EML 2.2.0, to be completed; None: there are none."""
 
@@ -74,7 +93,7 @@ def _complete(dataset: ElementTree.Element, about: DataSet) -> None:
     described = Described(dataset)
     for member in about.members:
         if (entity := described.pop(member)) is None:
-            _add_entity(add(dataset, "otherEntity"), member)
+            _add_entity(add(dataset, "otherEntity"), member, about.seen.get(member.path))
         else:
             _add_physical(physical_of(entity), member)
     in_order(dataset)
@@ -92,13 +111,13 @@ def _add_dataset(dataset: ElementTree.Element, about: DataSet) -> None:
         for keyword in metadata.keywords:
             add(keywords, "keyword", keyword)
     _add_license(dataset, about.license)
-    _add_coverage(dataset, metadata.geographic, metadata.temporal)
+    _add_coverage(dataset, metadata.geographic or _around(about), metadata.temporal)
     _add_party(add(dataset, "contact"), metadata.asked)
     _add_methods(add(dataset, "methods"), about.steps)
     if metadata.awards:
         _add_project(add(dataset, "project"), metadata)
     for member in about.members:
-        _add_entity(add(dataset, "otherEntity"), member)
+        _add_entity(add(dataset, "otherEntity"), member, about.seen.get(member.path))
 
 
 def _add_party(party: ElementTree.Element, about: Party) -> None:
@@ -112,11 +131,13 @@ def _add_party(party: ElementTree.Element, about: Party) -> None:
 
 def _add_license(dataset: ElementTree.Element, license_: str, *, has_rights: bool = False) -> None:
     is_url = license_.startswith(("http://", "https://"))
-    url = license_ if is_url else f"https://spdx.org/licenses/{license_}.html"
+    name, url = _LICENSES.get(license_, (license_, f"https://spdx.org/licenses/{license_}.html"))
+    url = license_ if is_url else url
     if not has_rights:
-        add_paragraphs(dataset, "intellectualRights", [f"License: {license_}."])
+        shown = f"{name}, {url}" if name != url else url
+        add_paragraphs(dataset, "intellectualRights", [f"License: {shown}."])
     licensed = add(dataset, "licensed")
-    add_given(licensed, licenseName=license_, url=url, identifier=None if is_url else license_)
+    add_given(licensed, licenseName=name, url=url, identifier=None if is_url else license_)
 
 
 def _add_coverage(
@@ -126,13 +147,28 @@ def _add_coverage(
         return
     coverage = add(dataset, "coverage")
     if geographic is not None:
-        place = add(coverage, "geographicCoverage")
-        add(place, "geographicDescription", geographic.description)
-        box = add(place, "boundingCoordinates")
-        for side in ("west", "east", "north", "south"):
-            add(box, f"{side}BoundingCoordinate", repr(getattr(geographic, side)))
+        _add_box(add(coverage, "geographicCoverage"), geographic)
     if temporal is not None:
         _add_times(add(coverage, "temporalCoverage"), temporal)
+
+
+def _add_box(place: ElementTree.Element, geographic: Geographic) -> None:
+    add(place, "geographicDescription", geographic.description)
+    box = add(place, "boundingCoordinates")
+    for side in ("west", "east", "north", "south"):
+        add(box, f"{side}BoundingCoordinate", repr(getattr(geographic, side)))
+
+
+def _around(about: DataSet) -> Geographic | None:
+    """Where the files lie, of which the author does not say that; None: nowhere that is known."""
+    seen = (about.seen[each.path] for each in about.members if each.path in about.seen)
+    found = union([each.box for each in seen if each.box is not None])
+    return None if found is None else _geographic("The box around the files of the data set.", found)
+
+
+def _geographic(description: str, box: tuple[float, float, float, float]) -> Geographic:
+    west, south, east, north = box
+    return Geographic(description, west=west, east=east, south=south, north=north)
 
 
 def _add_times(coverage: ElementTree.Element, temporal: Temporal) -> None:
@@ -151,7 +187,7 @@ def _add_methods(methods: ElementTree.Element, steps: Iterable[Sequence[str]]) -
 
 
 def _add_project(project: ElementTree.Element, metadata: Metadata) -> None:
-    add(project, "title", metadata.title)
+    add(project, "title", metadata.awards[0].title)
     for creator in metadata.creators:
         person = add(project, "personnel")
         _add_party(person, creator)
@@ -164,11 +200,17 @@ def _add_award(made: ElementTree.Element, award: Award) -> None:
     add_given(made, funderName=award.funder, awardNumber=award.number, title=award.title, awardUrl=award.url)
 
 
-def _add_entity(entity: ElementTree.Element, member: Member) -> None:
+def _add_entity(entity: ElementTree.Element, member: Member, seen: Seen | None) -> None:
     entity.set("id", member.pid)
     add(entity, "entityName", member.path)
-    add(entity, "entityDescription", _ABOUT.get(member.role, _ABOUT_OTHERS))
+    about = _ABOUT.get(member.role, _ABOUT_OTHERS)
+    if member.role == OUTPUT:
+        about = f"{about}: {seen.text if seen else f'a file of the format {member.format_id}'}."
+    add(entity, "entityDescription", about)
     _add_physical(add(entity, "physical"), member)
+    if member.role == OUTPUT and seen is not None and seen.box is not None:
+        place = add(add(entity, "coverage"), "geographicCoverage")
+        _add_box(place, _geographic("The box around the file.", seen.box))
     add(entity, "entityType", member.format_id)
 
 

@@ -10,6 +10,7 @@ from ogdc_shared.dataone.words import RecipeNote, Words
 from ogdc_shared.errors import InvalidRequestError
 from ogdc_shared.provenance.reading import Entry, read_files, read_metadata, read_sources
 from ogdc_shared.provenance.uris import is_url, url
+from ogdc_shared.recipe.forms import META_FILE
 from ogdc_shared.recipe.orcid import read_orcid
 
 _DONE = "http://schema.org/CompletedActionStatus"
@@ -27,6 +28,8 @@ class Account(NamedTuple):
     """ORCID iD of whose run it was; None: they log in by something else."""
     inputs: tuple[str, ...]
     """URLs of what it read, each once, in order of their text: a run may read them in any."""
+    other_inputs: tuple[str, ...]
+    """Paths of what it read that came with the recipe, or lay on volumes."""
     outputs: dict[str, Entry]
     """What it made, by path; of large files no checksum may be known."""
 
@@ -81,7 +84,7 @@ def read_account(crate: Path, name: str) -> Account:
     Raises:
         InvalidRequestError: it is the crate of another run, or lacks what a package needs.
     """
-    entities = read_metadata(crate)
+    entities, sources = read_metadata(crate), read_sources(crate)
     try:
         run = entities["#run"]
         if run["actionStatus"] != _DONE:
@@ -93,14 +96,11 @@ def read_account(crate: Path, name: str) -> Account:
             finished_at=str(run["endTime"]),
             version=str(version),
             agent=agent,
-            inputs=_inputs(crate),
+            inputs=tuple(sorted({url(source) for source in sources if is_url(source)})),
+            other_inputs=tuple(sorted(each for each in sources - {"", META_FILE} if not is_url(each))),
             outputs=read_files(crate, "output"),
         )
     except (KeyError, TypeError, StopIteration) as exc:
         raise InvalidRequestError(
             f"The provenance of run {name} lacks {exc}; it cannot be published."
         ) from exc
-
-
-def _inputs(crate: Path) -> tuple[str, ...]:
-    return tuple(sorted({url(source) for source in read_sources(crate) if is_url(source)}))

@@ -14,6 +14,7 @@ from ogdc_shared.dataone.identifiers import is_doi, map_id, metadata_id
 from ogdc_shared.dataone.member import MAP, METADATA, Member
 from ogdc_shared.dataone.resource_map import Execution, resource_map
 from ogdc_shared.dataone.resource_map import Package as MapOf
+from ogdc_shared.dataone.seen import Seen, read_items
 from ogdc_shared.digests import digest
 from ogdc_shared.provenance.reading import unpack_crate
 from ogdc_shared.publication.package import Package, Version, write_ledger
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from ogdc_shared.publication.account import Origin, Result
 
 CRATE = "provenance.zip"
+DATA = "data"
+"""The directory with the result, in that of its package."""
 _EML, _MAP = "metadata.xml", "resource-map.xml"
 _MAX_INPUTS = 100
 """Inputs that stand in the metadata themselves."""
@@ -47,6 +50,8 @@ class Draft(NamedTuple):
     origin: Origin
     before: Version | None = None
     """The version that it takes the place of; None: it is the first."""
+    seen: dict[str, Seen] = {}  # noqa: RUF012  nobody changes it
+    """What was seen in its files, by their paths."""
 
     @classmethod
     def again(cls, package: Package, directory: Path, result: Result) -> Draft:
@@ -68,7 +73,8 @@ class Draft(NamedTuple):
             each._replace(pid=made.object_id(each.role, each.path, each.sha256), obsoletes=None)
             for each in package.members[:-2]
         )
-        return cls(made._replace(members=tuple(data), doi=package.doi, minted_at=package.minted_at), origin)
+        made = made._replace(members=tuple(data), doi=package.doi, minted_at=package.minted_at)
+        return cls(made, origin, seen=read_items(directory / DATA))
 
     def eml(
         self, pid: str = "", *, data: tuple[Member, ...] | None = None, published_on: str | None = None
@@ -84,7 +90,8 @@ class Draft(NamedTuple):
         given = None if words.eml is None else words.eml.encode()
         day = published_on or account.finished_at[:10]
         members = self.package.members if data is None else data
-        return eml(DataSet(pid, words.metadata, words.license, day, _steps(self.origin), members, given))
+        steps = _steps(self.origin)
+        return eml(DataSet(pid, words.metadata, words.license, day, steps, members, self.seen, given))
 
     def write(self, directory: Path, pid: str | None = None) -> Package:
         """Write metadata, map and the list of a package's objects.
@@ -125,7 +132,8 @@ def _method(origin: Origin) -> Iterator[str]:
     yield f"The recipe {recipe.name} ran by ogdc-runner; {CRATE} tells of it in full, and of the versions."
     for number, command in enumerate(recipe.commands, start=1):
         yield f"Command {number}: {command}"
-    for source in account.inputs[:_MAX_INPUTS]:
+    inputs = (*account.inputs, *account.other_inputs)
+    for source in inputs[:_MAX_INPUTS]:
         yield f"Input: {source}"
-    if (more := len(account.inputs) - _MAX_INPUTS) > 0:
+    if (more := len(inputs) - _MAX_INPUTS) > 0:
         yield f"And {more:,} more inputs, of which {CRATE} tells."

@@ -6,15 +6,16 @@ All that is written follows from the run, so that it is the same whenever, and w
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from ogdc_shared.dataone.member import ACCOUNT, OUTPUT, PROGRAM, Member
+from ogdc_shared.dataone.seen import ITEMS, read_items
 from ogdc_shared.errors import InvalidRequestError
 from ogdc_shared.layout import COMPANIONS
-from ogdc_shared.publication.describing import CRATE, Draft, member
+from ogdc_shared.publication.describing import CRATE, DATA, Draft, member
 from ogdc_shared.publication.package import Package, read_ledger, write_ledger
 from ogdc_shared.several import several
 from ogdc_shared.storage.files import replacing
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from ogdc_shared.provenance.reading import Entry
     from ogdc_shared.publication.account import Origin, Result
 
-DATA = "data"
-"""The directory with the result, in that of its package."""
 _COMPANIONS = frozenset(name for name, _ in COMPANIONS)
 
 
@@ -54,14 +53,19 @@ def make_package(result: Result, directory: Path) -> Package:
         package = Package.of(result.run, origin)
         write_ledger(directory, package)
         data = tuple(_data(result, package, directory, origin, crate))
-    return Draft(package._replace(members=data), origin).write(directory)
+    seen = read_items(directory / DATA)
+    return Draft(package._replace(members=data), origin, seen=seen).write(directory)
 
 
 def _data(result: Result, package: Package, directory: Path, origin: Origin, crate: Path) -> Iterator[Member]:
     """Bring a package's data into its directory."""
     outputs = origin.account.outputs
     program = f"recipe/{origin.recipe.program}"
-    for path in _paths(result, outputs, taken=(program, CRATE)):
+    paths = [*result.paths()]
+    for path in paths:  # what they say of the data stands in the metadata
+        if path.startswith(f"{ITEMS}/") and path not in outputs:
+            result.bring(path, directory / DATA / path)
+    for path in _paths(result, paths, outputs, taken=(program, CRATE)):
         file = f"{DATA}/{path}"
         result.bring(path, directory / file)
         made = member(package, directory, OUTPUT, path, file)
@@ -77,11 +81,14 @@ def _data(result: Result, package: Package, directory: Path, origin: Origin, cra
     yield member(package, directory, ACCOUNT, CRATE, CRATE)
 
 
-def _paths(result: Result, outputs: Collection[str], *, taken: tuple[str, ...]) -> list[str]:
-    """List a result's files, before any of them is brought.
+def _paths(
+    result: Result, there: Iterable[str], outputs: Collection[str], *, taken: tuple[str, ...]
+) -> list[str]:
+    """List the files of a result that are data, before any of them is brought.
 
     Args:
         result: The result.
+        there: All of its files.
         outputs: What its run made.
         taken: What the package itself adds to the data, by its path.
 
@@ -90,7 +97,7 @@ def _paths(result: Result, outputs: Collection[str], *, taken: tuple[str, ...]) 
     """
     paths = [
         path
-        for path in result.paths()  # the crate is packed, and in a package a catalogue's links lead nowhere
+        for path in there  # the crate is packed, and in a package a catalogue's links lead nowhere
         if path.partition("/")[0] not in _COMPANIONS or path in outputs
     ]
     if missing := sorted({*outputs}.difference(paths)):

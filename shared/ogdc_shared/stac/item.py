@@ -1,7 +1,7 @@
 """The STAC item of one output.
 
-Source: STAC 1.1.0 (item, common metadata, bands); extensions: projection 2.0.0, file 2.1.0, processing 1.2.0;
-the multicodec table for `sha2-256`.
+Source: STAC 1.1.0 (item, common metadata, bands); extensions: projection 2.0.0, file 2.1.0, processing 1.2.0,
+table 1.2.0; the multicodec table for `sha2-256`.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ _EXTENSIONS = (
     "https://stac-extensions.github.io/file/v2.1.0/schema.json",
     "https://stac-extensions.github.io/processing/v1.2.0/schema.json",
 )
+_TABLE = "https://stac-extensions.github.io/table/v1.2.0/schema.json"
 CLOUD_OPTIMIZED = "image/tiff; application=geotiff; profile=cloud-optimized"
 _MEDIA_TYPES = {
     **{"GTiff": "image/tiff; application=geotiff", "COG": "image/tiff; application=geotiff"},
@@ -85,14 +86,15 @@ def build_item(output: Output, run: RunDescription, *, up: str) -> dict[str, Any
     geometry = geometry_of(output.place.get("geometry"))
     if geometry is None:
         return None
+    table = _table(output.place)
     return {
         "type": "Feature",
         "stac_version": VERSION,
-        "stac_extensions": list(_EXTENSIONS),
+        "stac_extensions": [*_EXTENSIONS, *([_TABLE] if table else [])],
         "id": output.name,
         "geometry": geometry,
         "bbox": bounds_of(geometry),
-        "properties": _properties(output, run),
+        "properties": _properties(output, run) | table,
         "links": [
             {"rel": "derived_from", "href": uris.url(url)} for url in output.sources if uris.is_url(url)
         ],
@@ -134,6 +136,26 @@ def _projection(place: dict[str, Any]) -> dict[str, Any]:
         x0, dx_column, dx_row, y0, dy_column, dy_row = transform
         known["proj:transform"] = [dx_column, dx_row, x0, dy_column, dy_row, y0]
     return known
+
+
+def _table(place: dict[str, Any]) -> dict[str, Any]:
+    """The attributes of an only layer, and how many features it has."""
+    layers, columns = place.get("layers"), place.get("columns")
+    if not (isinstance(layers, list) and len(layers) == 1 and isinstance(layers[0], dict)):
+        return {}
+    names = [each for each in columns if _is_column(each)] if isinstance(columns, list) else []
+    known: dict[str, Any] = {"table:columns": [{"name": name, "type": kind} for name, kind in names]}
+    if kind := text_of(layers[0].get("geometry_type")):
+        name = text_of(place.get("geometry_column")) or "geometry"
+        known["table:columns"].append({"name": name, "type": kind})
+        known["table:primary_geometry"] = name
+    if (count := whole_of(layers[0].get("features"))) is not None:
+        known["table:row_count"] = count
+    return known if known["table:columns"] else {}
+
+
+def _is_column(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(isinstance(each, str) for each in value)
 
 
 def _numbers(value: Any, count: int) -> list[float] | None:

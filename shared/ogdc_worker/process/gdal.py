@@ -33,11 +33,13 @@ _POINTERS = (
     *("GDALOpenEx", "GDALGetRasterBand", "GDALDatasetGetLayer", "OGR_L_GetNextFeature"),
     *("OGR_L_GetSpatialRef", "OGR_F_GetGeometryRef", "GDALGetDriverByName", "GDALGetMetadata"),
     *("GDALGetDatasetDriver", "GDALGetSpatialRef", "OSRNewSpatialReference"),
+    *("OGR_L_GetLayerDefn", "OGR_FD_GetFieldDefn"),
 )
 _TEXTS = (
     *("GDALVersionInfo", "GDALGetProjectionRef", "GDALGetGCPProjection", "CPLGetLastErrorMsg"),
     *("OGR_L_GetName", "OSRGetName", "GDALGetDriverShortName", "GDALGetMetadataItem"),
     *("GDALGetDataTypeName", "GDALGetRasterUnitType", "GDALGetDescription", "OGRGeometryTypeToName"),
+    *("OGR_Fld_GetNameRef", "OGR_GetFieldTypeName", "OGR_L_GetGeometryColumn"),
 )
 _UNDEFINED_CRS = b"Undefined "
 """How the names begin of the CRS that stand for none in a GeoPackage (OGC 12-128r18, clause 1.1.2.1.2)."""
@@ -246,6 +248,18 @@ class Layer:
     def crs(self) -> Crs | None:
         """None: it has none, or one that stands for none."""
         return _crs(self._c, self._crs) if self.is_located else None
+
+    @property
+    def geometry_column(self) -> str:
+        """Empty where it has no name, as in a shapefile."""
+        return _text(self._c.OGR_L_GetGeometryColumn(self._handle))
+
+    def columns(self, limit: int) -> Iterator[tuple[str, str]]:
+        """The first attributes: their names and types, such as Integer64."""
+        c, defined = self._c, ctypes.c_void_p(self._c.OGR_L_GetLayerDefn(self._handle))
+        for at in range(min(limit, c.OGR_FD_GetFieldCount(defined))):
+            field = ctypes.c_void_p(c.OGR_FD_GetFieldDefn(defined, at))
+            yield _text(c.OGR_Fld_GetNameRef(field)), _text(c.OGR_GetFieldTypeName(c.OGR_Fld_GetType(field)))
 
     def count(self) -> int | None:
         """How many features there are; None: that would take reading them all."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ogdc_worker.process.gdal import Band, Dataset, Layer
     from ogdc_worker.process.gdal_crs import Crs
 
-_MAX_BANDS, _MAX_LAYERS = 64, 10
+_MAX_BANDS, _MAX_LAYERS, _MAX_COLUMNS = 64, 10, 64
 _MAX_READ = 1_000_000
 """Features that are read for where they lie, where the file does not say."""
 _MAX_TEXT, _MAX_DEFINITION = 60, 10_000
@@ -27,7 +27,8 @@ def describe(dataset: Dataset, bands: Sequence[Band], layers: Sequence[Layer]) -
     Returns:
         `driver`; `geometry` (GeoJSON, degrees of WGS 84) and `extent` (in the CRS; of layers, only where they
         share one); `code` or else `wkt2` of the CRS; of a raster `shape` (rows, columns), `transform` (see
-        `Dataset.transform`) and, unless they are very many, `bands`; else the first of the `layers`.
+        `Dataset.transform`) and, unless they are very many, `bands`; else the first of the `layers`,
+        and of an only one `columns` and `geometry_column`.
     """
     found = _raster(dataset, bands) if bands else _vector(layers)
     if not found or not found["geometry"]:
@@ -85,6 +86,7 @@ def _vector(layers: Sequence[Layer]) -> dict[str, Any] | None:
         "geometry": _together(footprints),
         **shared,
         "layers": [_layer(each) for each in layers[:_MAX_LAYERS]],
+        **(_columns(layers[0]) if len(layers) == 1 else {}),
     }
 
 
@@ -96,6 +98,12 @@ def _extent_of_layer(layer: Layer) -> Extent | None:
 def _layer(layer: Layer) -> dict[str, Any]:
     kind = {"geometry_type": layer.geometry_type} if layer.is_spatial else {}
     return {"name": layer.name[:_MAX_TEXT], "features": layer.count()} | kind
+
+
+def _columns(layer: Layer) -> dict[str, Any]:
+    """The first attributes of the only layer, each as name and type."""
+    columns = [(name[:_MAX_TEXT], kind) for name, kind in layer.columns(_MAX_COLUMNS)]
+    return {"geometry_column": layer.geometry_column[:_MAX_TEXT], "columns": columns}
 
 
 def _named(crs: Crs) -> dict[str, str]:

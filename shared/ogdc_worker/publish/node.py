@@ -33,7 +33,7 @@ from ogdc_shared.errors import (
 from ogdc_shared.provenance.recipe_copy import shown_content
 from ogdc_shared.publication.account import Origin, read_account
 from ogdc_shared.publication.checking import problems
-from ogdc_shared.publication.making import DATA
+from ogdc_shared.publication.describing import DATA
 from ogdc_shared.publication.package import LEDGER
 from ogdc_shared.publication.publishing import Target, publish_result
 from ogdc_shared.published_package import PublishedPackage

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from itertools import product
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -16,6 +18,7 @@ from ogdc_shared.dataone.formats import UNKNOWN, format_id
 from ogdc_shared.dataone.identifiers import metadata_id, object_id, resolve_url, series_id
 from ogdc_shared.dataone.member import OUTPUT
 from ogdc_shared.dataone.resource_map import Execution, Package, resource_map
+from ogdc_shared.dataone.seen import read_items
 from ogdc_shared.dataone.system_metadata import Rights, system_metadata
 from ogdc_shared.dataone.validation import Validator, eml_validator
 from ogdc_shared.dataone.words import Metadata as Words
@@ -93,13 +96,53 @@ def test_an_authors_own_metadata_are_completed(validator: Validator, rights: str
     assert urls == [resolve_url(each.pid) for each in DATA]
     steps = [each.findtext("description/para") for each in dataset.iterfind("methods/methodStep")]
     assert steps == (["Counted."] if methods else []) + ["Command 1: cp a b"]
-    assert dataset.findtext("intellectualRights/para") == ("Ask me." if rights else "License: CC-BY-4.0.")
+    license_ = (
+        "License: Creative Commons Attribution 4.0 International, "
+        "https://creativecommons.org/licenses/by/4.0/."
+    )
+    assert dataset.findtext("intellectualRights/para") == ("Ask me." if rights else license_)
     assert eml(data_set()._replace(given=completed)).count(b"<licensed>") == 1
 
 
 def test_mistakes_of_metadata_are_found_by_their_lines(validator: Validator) -> None:
     without_title = re.sub(rb"<title>.*</title>", b"", eml(data_set()), count=1)
     assert [problem.partition(":")[0] for problem in validator.problems(without_title)] == ["line 5"]
+
+
+def test_metadata_say_what_was_seen_in_files_and_where_they_lie(validator: Validator, tmp_path: Path) -> None:
+    """By their STAC items; what is none, or lies nowhere, says nothing."""
+    projection = {"proj:code": None, "proj:wkt2": 'PROJCRS["Polar & cold",ID[]]', "proj:shape": [20, 3000]}
+    bands: list[dict[str, Any]] = [{"data_type": "uint8", "nodata": 255}] * 2 + [
+        {"description": "ice", "unit": "%"}
+    ]
+    columns = [{"name": name, "type": kind} for name, kind in {"t": "Real", "geom": "Point"}.items()]
+    table = {"table:columns": columns, "table:primary_geometry": "geom", "table:row_count": 1}
+    items = {
+        "a": ("d/ü.tif", [170, 55, -160, 66], projection, {"bands": bands}),
+        "b": ("b.gpkg", [1, 2, 3, 4], {"proj:code": "EPSG:3413", **table}, {}),
+        "c": ("c.gpkg", ["x", 2, 3, 4], {}, {}),
+        "d": ("d.gpkg", [1, 2, float("inf"), 4], {}, {}),
+    }
+    (tmp_path / ".stac/items").mkdir(parents=True)
+    (tmp_path / ".stac/items/e.json").write_text("[]")
+    for name, (path, bbox, properties, data) in items.items():
+        item = {"id": path, "bbox": bbox, "properties": properties, "assets": {"data": data}}
+        (tmp_path / f".stac/items/{name}.json").write_text(json.dumps(item))
+    seen = read_items(tmp_path)
+    assert {path: each.text for path, each in seen.items()} == {
+        "d/ü.tif": "a raster of 20 rows and 3,000 columns in the CRS Polar & cold: "
+        "2 bands (uint8, no data 255); 1 band (ice, %)",
+        "b.gpkg": "1 feature of type Point in EPSG:3413, with the attributes t (Real)",
+        "d.gpkg": "features",
+    }
+    made = eml(data_set((*DATA, member(OUTPUT, "b.gpkg")), geographic=None)._replace(seen=seen))
+    assert validator.problems(made) == []
+    dataset = ElementTree.fromstring(made).find("dataset")
+    assert dataset is not None
+    about = [each.text for each in dataset.iterfind("otherEntity/entityDescription")]
+    assert about[0] == f"A result of the recipe: {seen['d/ü.tif'].text}."
+    boxes = [[float(side.text or "") for side in box] for box in dataset.iter("boundingCoordinates")]
+    assert boxes == [[-180, 180, 66, 2], [170, -160, 66, 55], [1, 3, 4, 2]]
 
 
 def test_a_box_over_the_antimeridian_keeps_its_sides() -> None:

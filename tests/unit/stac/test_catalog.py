@@ -107,11 +107,26 @@ def test_what_is_not_as_it_should_be_is_left_out(tmp_path: Path) -> None:
         "extent": "x",
         "shape": [1],
         "bands": [1],
+        "layers": [{"features": -1, "geometry_type": 3}],
+        "columns": [["tag"], ["tag", 1], 2],
     }
     [item] = items(written(tmp_path, Output("a.tif", place, (OutputFile("a.tif", None, "md5:0123456789"),))))
     check(item)
     assert item.assets["data"].media_type == "application/octet-stream"
-    assert not {"proj:shape", "proj:bbox"} & set(item.properties)
+    assert not {"proj:shape", "proj:bbox", "table:columns"} & set(item.properties)
+
+
+def test_features_are_told_of_with_their_attributes(tmp_path: Path) -> None:
+    layers = [{"name": "a", "features": 3, "geometry_type": "Point"}]
+    columns = [["tag", "Integer"]]
+    place = {"geometry": PLACE["geometry"], "driver": "GPKG", "layers": layers, "columns": columns}
+    [item] = items(written(tmp_path, Output("a.gpkg", place, ())))
+    check(item)
+    assert item.properties["table:columns"] == [
+        {"name": "tag", "type": "Integer"},
+        {"name": "geometry", "type": "Point"},
+    ]
+    assert (item.properties["table:primary_geometry"], item.properties["table:row_count"]) == ("geometry", 3)
 
 
 def test_a_catalogue_is_bounded_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

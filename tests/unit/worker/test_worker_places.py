@@ -121,8 +121,12 @@ def test_layers_tell_of_where_their_features_are(tmp_path: Path, name: str) -> N
 
 @pytest.mark.slow
 def test_a_single_point_is_a_place_too(tmp_path: Path) -> None:
-    points(tmp_path / "a.gpkg", "-spat", "-151", "70.9", "-149.9", "71.1")
-    assert described(tmp_path)["a.gpkg"]["geometry"] == {"type": "Point", "coordinates": [-150, 71]}
+    query = "SELECT 1 AS tag, 2.5 AS depth, * FROM a"
+    points(tmp_path / "a.gpkg", "-spat", "-151", "70.9", "-149.9", "71.1", "-nln", "a", "-sql", query)
+    place = described(tmp_path)["a.gpkg"]
+    assert place["geometry"] == {"type": "Point", "coordinates": [-150, 71]}
+    assert place["geometry_column"] == "_ogr_geometry_", "as the query calls it"
+    assert place["columns"] == [["tag", "Integer"], ["depth", "Real"]]
 
 
 @pytest.mark.slow
