@@ -1,7 +1,7 @@
 """Credentials for servers: from the input's URL, a token for its host, or a netrc file.
 
-Credentials are sent only to their own host, whatever redirects do; after a response that was fetched with
-credentials, no request is sent unencrypted.
+Credentials are sent only to their own host, whatever redirects do; once one request of a chain
+of redirects was encrypted, none are sent unencrypted.
 """
 
 from __future__ import annotations
