@@ -29,6 +29,7 @@ from ogdc_shared.recipe.parameters import parameter_problems
 from ogdc_shared.recipe.publishable import missing_words
 from ogdc_shared.recipe.shell import Shell
 from ogdc_shared.recipe.urls import http_url, read_url_list, url_problem
+from ogdc_shared.several import several
 
 _OF_COMMANDS = {"checks", "network", "secrets"}
 _OF_ITEMS = {"allowed_failures", "items"}
@@ -93,6 +94,7 @@ def load_recipe(directory: Path) -> Recipe:
         raise InvalidRecipeError(*problems)
     advice = (
         *_input_advice(meta),
+        *_parallel_advice(meta),
         *_config_advice(meta, directory),
         *script.advice,
         *_network_advice(meta, script),
@@ -189,6 +191,17 @@ def _input_advice(meta: RecipeMeta) -> Iterator[str]:
                 f"{META_FILE}: input.params[{position}].value: {shown(param.value)} is read as {read}; where "
                 "the bucket has another address, give that."
             )
+
+
+def _parallel_advice(meta: RecipeMeta) -> Iterator[str]:
+    """Tell of a recipe that says how, and not that, it is divided; `enabled: false` says that it is not."""
+    given = meta.workflow.parallel.model_fields_set
+    if given and "enabled" not in given:
+        names = several(sorted(given))
+        yield (
+            f"{META_FILE}: workflow.parallel: {names}: of no effect without `enabled: true`: "
+            "all inputs are the matter of one task."
+        )
 
 
 def _config_advice(meta: RecipeMeta, directory: Path) -> Iterator[str]:

@@ -18,11 +18,13 @@ _JOINED = re.compile(r"(?<=FAILURE):\s*\n")
 _EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Exit|Interrupt)(:|$)")
 """The last line of a traceback; it begins at the margin."""
 _COMPLAINT = re.compile(
-    r"\b(error|failed|failure|fatal|cannot|can't|could not|unable to|not found|no such|denied|invalid"
+    r"\b(error|failed|failure|fatal|cannot|can't|could(n't| not)|unable to|not found|no such|denied|invalid"
     r"|unbound variable|illegal|unknown|unrecogni[sz]ed|not recogni[sz]ed|killed|aborted|terminated"
     r"|segmentation fault|no space|out of memory|core dumped)\b",
     re.IGNORECASE,
 )
+_ECHO = re.compile(r"\S.*: (Error is not recoverable: exiting now|Exiting with failure status due to .*)$")
+"""What tar says after its errors, which says nothing of them."""
 _USAGE = re.compile(r"\s*(usage\b|-|\[|<)", re.IGNORECASE)
 """How a line of a program's help begins."""
 
@@ -34,6 +36,7 @@ def error_lines(output: str) -> str:
     were written; without such, the last lines. A line that overwrote itself counts as its last state.
     """
     lines = [line for line in map(_last_state, _JOINED.sub(": ", output).split("\n")) if line.strip()]
+    lines = [line for line in lines if not _ECHO.match(line)] or lines
     for chosen in (_marked(lines), _complaints(lines), lines[-_MAX:]):
         if chosen:
             return "\n".join(chosen)

@@ -293,6 +293,16 @@ def test_what_the_author_may_not_have_meant_is_told_and_the_recipe_can_run(tmp_p
     assert second.startswith("recipe.sh: line 1: ")
 
 
+@pytest.mark.parametrize(("enabled", "notes"), [({}, 1), ({"enabled": False}, 0), ({"enabled": True}, 0)])
+def test_a_recipe_that_says_how_it_is_divided_and_not_that_is_told(
+    tmp_path: Path, enabled: dict[str, bool], notes: int
+) -> None:
+    workflow = {"type": "shell", "parallel": {"partition_size": 3} | enabled}
+    advice = load_recipe(make_recipe(tmp_path, workflow=workflow)).advice
+    assert len(advice) == notes
+    assert all("partition_size: of no effect without `enabled: true`" in each for each in advice)
+
+
 def test_lines_are_checked_and_run_as_meta_yml_has_it(tmp_path: Path) -> None:
     files = {"recipe.sh": "false && true; true\n"}
     with pytest.raises(InvalidRecipeError, match="goes on where `false` fails"):

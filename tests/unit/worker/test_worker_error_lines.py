@@ -33,6 +33,12 @@ USAGE = "\n".join(
         ("bash: line 1: nosuch: command not found", "bash: line 1: nosuch: command not found"),
         ("bash: line 1: X: unbound variable", "bash: line 1: X: unbound variable"),
         ("FAILURE:\nUnable to open datasource `x.csv'.\n", "FAILURE: Unable to open datasource `x.csv'."),
+        (
+            "tar (child): a.gz: Cannot open: No such file\n"
+            "tar (child): Error is not recoverable: exiting now\n"
+            "tar: Child returned status 2\ntar: Error is not recoverable: exiting now\n",
+            "tar (child): a.gz: Cannot open: No such file",
+        ),
         ("one\ntwo\nthree\nfour\n", "two\nthree\nfour"),
         ("10%\r50%\rlast state\n", "last state"),
         ("", ""),
