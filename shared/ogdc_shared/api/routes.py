@@ -286,7 +286,7 @@ ROUTES = (
         answers.UploadsResponse,
         max_body=_MAX_EVENTS,
         documented=False,
-        about="See [triggers](triggers.md#telling-the-service).",
+        about="See [triggers](triggers.md#sending-notifications).",
     ),
     Route(
         "log_dead_letter",
