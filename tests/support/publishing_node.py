@@ -351,6 +351,13 @@ class PublishingNode:
         return found
 
 
+def make_public(stored: Stored) -> None:
+    """Let everybody read an object, as a repository's tools do."""
+    rule = ElementTree.SubElement(ElementTree.SubElement(stored.described, "accessPolicy"), "allow")
+    for name, text in (("subject", "public"), ("permission", "read")):
+        ElementTree.SubElement(rule, name).text = text
+
+
 def _named(resource_map: bytes) -> set[str]:
     aggregated = re.findall(rb'ore:aggregates rdf:resource="[^"]*/([^"/]+)"', resource_map)
     return {unquote(each.decode()) for each in aggregated}

@@ -267,6 +267,31 @@ def test_what_is_empty_is_refused_by_it_and_so_is_never_sent(
         at_metacat.create(empty, system_metadata=b"<a/>", file=tmp_path / "empty.csv")
 
 
+def test_a_token_that_ends_half_way_is_told_of_and_another_goes_on(
+    gmn: Gmn, metacat: Metacat, at_metacat: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over = gmn.token(ADA, seconds=-60)
+
+    def end(asked: Asked) -> None:
+        if len(metacat.stored) == 2:
+            monkeypatch.setenv("DATAONE_TOKEN", over)
+
+    metacat.on_request = end
+    with pytest.raises(UnauthenticatedError, match=f"{ADA} .* expired .*What was sent is kept") as ended:
+        publish_made(metacat, tmp_path, "Words of an hour", parallel=1)
+    assert over not in str(ended.value)
+    assert 2 <= len(metacat.stored) < 6
+    metacat.on_request = lambda _asked: None
+    monkeypatch.setenv("DATAONE_TOKEN", gmn.token(ADA))
+    client = deployment(tmp_path / "b")  # the package is in its directory
+    wanted = Wanted(RUN.name, metacat.url, tmp_path / "package")
+    package = publish(client, wanted, agree=lambda _package: True, on_sent=lambda _sent: None)
+    assert package is not None
+    assert metacat.stored == {each.pid for each in package.members}
+    posts = [asked.fields["pid"].decode() for asked in metacat.asked if asked.method == "POST"]
+    assert sorted(posts) == sorted(metacat.stored), "each was sent once"
+
+
 def test_tokens_that_are_nobodys(gmn: Gmn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     signed = gmn.token(ADA)
     forged = f"{signed[:-20]}{signed[-20:-12].swapcase()}{signed[-12:]}"

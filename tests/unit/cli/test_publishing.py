@@ -44,7 +44,7 @@ from support.crates import RUN
 from support.http import Answer, FileServer
 from support.publications import METADATA, ORCID, member
 from support.published_runs import META, OUTPUTS, deployment
-from support.publishing_node import NEVER, Fault, PublishingNode, Stored
+from support.publishing_node import NEVER, Fault, PublishingNode, make_public
 
 ADA = f"http://orcid.org/{ORCID}"
 FAULTS = [*Fault]
@@ -697,13 +697,6 @@ def test_metadata_that_are_no_xml_any_more_are_a_change(node: PublishingNode, tm
     node.objects[first.metadata_id].content = b"not XML"
     package = published(rerun(tmp_path, "second", {}), node, tmp_path / "two", overwrite=True)
     assert (package.is_old, package.obsoletes) == (False, first.metadata_id)
-
-
-def make_public(stored: Stored) -> None:
-    """Let everybody read an object, as a repository's tools do."""
-    rule = ElementTree.SubElement(ElementTree.SubElement(stored.described, "accessPolicy"), "allow")
-    for name, text in (("subject", "public"), ("permission", "read")):
-        ElementTree.SubElement(rule, name).text = text
 
 
 WITH_DOI = META | {"metadata": METADATA | {"identifier": "doi"}}

@@ -25,7 +25,7 @@ from ogdc_worker.publish.result import publish
 from ogdc_worker.report import Reporter
 from support.crates import RUN, facts_document
 from support.publications import ORCID, data_set
-from support.publishing_node import Fault, PublishingNode
+from support.publishing_node import Fault, PublishingNode, make_public
 from support.trees import plant, tree
 
 ADA = f"http://orcid.org/{ORCID}"
@@ -50,11 +50,15 @@ Run = Callable[..., Publication]
 def run(node: PublishingNode, tmp_path: Path) -> Run:
     """Makes a run whose task has left what it made; of a name it is another of the same recipe."""
 
-    def make(name: str = RUN.name, *, made: dict[str, bytes | str | None] = MADE) -> Publication:
+    def make(
+        name: str = RUN.name, *, made: dict[str, bytes | str | None] = MADE, access: str = "public"
+    ) -> Publication:
         directory = tmp_path / name
         directory.mkdir()
         words = Words(
-            RecipeNote("seal-tags", "Seal tags", "recipe.sh", ("cp a b",)), data_set().metadata, "CC-BY-4.0"
+            RecipeNote("seal-tags", "Seal tags", "recipe.sh", ("cp a b",)),
+            data_set(access=access).metadata,
+            "CC-BY-4.0",
         ).to_json()
         plant(
             directory,
@@ -242,6 +246,19 @@ def test_a_later_run_that_made_the_same_is_the_version_that_is_there(node: Publi
     assert len(node.sent()) == sent
     assert_published(node, second)
     assert Path(second.package_path).read_text() == Path(first.package_path).read_text()
+
+
+def test_a_private_recipe_whose_version_is_public_by_now_is_warned_of(node: PublishingNode, run: Run) -> None:
+    kinds = []
+    for name in ("seal-tags-abc", "seal-tags-def", "seal-tags-ghi"):
+        reporter = Reporter()
+        publish(run(name, access="private")._replace(overwrite=True), reporter)
+        kinds.append([each.kind for each in reporter.warnings.first] if reporter.warnings else [])
+        if name == "seal-tags-def":
+            for each in node.objects.values():
+                make_public(each)
+    assert kinds == [[], [], ["public_at_node"]]
+    assert len(node.sent()) == 6
 
 
 def test_what_was_published_elsewhere_before_is_told_of(node: PublishingNode, run: Run) -> None:
