@@ -56,7 +56,7 @@ def list_inputs(paths: ListPaths, reporter: Reporter, expected: Expected = Expec
     plan = read_plan(paths.plan, expected)
     with Listing() as listing:
         try:
-            listing.extend(_found(plan))
+            listing.extend(_found(plan, reporter))
         except InputNotFoundError:
             _recall(plan, reporter)
             raise
@@ -77,9 +77,9 @@ def list_inputs(paths: ListPaths, reporter: Reporter, expected: Expected = Expec
     reporter.event("listed", **counts, seconds=round(time.monotonic() - started, 3))
 
 
-def _found(plan: Plan) -> Iterator[InputFile]:
+def _found(plan: Plan, reporter: Reporter) -> Iterator[InputFile]:
     if plan.before is None:
-        return find_files(plan.volumes, placed=plan.own)
+        return find_files(plan.volumes, placed=plan.own, warn=reporter.warn)
     if plan.shares:
         return find_shares(plan.before, plan.partitioning)
     if plan.by_key:

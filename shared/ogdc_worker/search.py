@@ -22,7 +22,11 @@ _MAX_NAMED = 5
 
 
 def find_files(
-    volumes: Sequence[VolumeInput], mount: Callable[[str], str] = claim_mount, *, placed: bool = False
+    volumes: Sequence[VolumeInput],
+    mount: Callable[[str], str] = claim_mount,
+    *,
+    placed: bool = False,
+    warn: Callable[[str, str], None] = lambda _kind, _message: None,
 ) -> Iterator[InputFile]:
     """Yield the files of inputs on volumes, each once, those of one input sorted by path before the next's.
 
@@ -34,6 +38,8 @@ def find_files(
         volumes: The inputs.
         mount: Where a claim's volume is.
         placed: Whether they keep their places below an input's path where they are linked.
+        warn: Called with a kind and a message of what matches and is nothing: a link that leads nowhere,
+            which is left out, and a file without a byte.
 
     Raises:
         InputNotFoundError: there is no such directory, or no file in it matches.
@@ -42,9 +48,18 @@ def find_files(
     searches = [_Search(volume, mount(volume.claim)) for volume in volumes]
     for number, search in enumerate(searches):
         for found in search.found():
-            if not any(earlier.covers(found) for earlier in searches[:number]):
-                place = search.place_of(found) if placed else None
-                yield InputFile(_readable(found.path), kind="volume", directory=place, size=found.size())
+            if any(earlier.covers(found) for earlier in searches[:number]):
+                continue
+            path, name = _readable(found.path), "/".join(search.below(found.path))
+            if found.lost:
+                warn("lost_input", f"the input {name!r} is left out: it is a link that leads nowhere")
+                continue
+            size = found.size()
+            if not size and not is_directory(path):
+                warn("empty_input", f"the input {name!r} is empty: it has no byte")
+            yield InputFile(
+                path, kind="volume", directory=search.place_of(found) if placed else None, size=size
+            )
 
 
 def find_outputs(stage: str, mount: str = STAGE_MOUNT) -> Iterator[InputFile]:
@@ -65,6 +80,8 @@ def find_outputs(stage: str, mount: str = STAGE_MOUNT) -> Iterator[InputFile]:
     for number in sorted(filter(str.isdecimal, os.listdir(mount)), key=int):
         top = f"{mount}/{number}/output_dir"
         for found in _walk(top, lambda path: path.lower().endswith(DATASET_DIRECTORIES)):
+            if found.lost:
+                continue
             nothing = False
             directory = os.path.dirname(found.path.removeprefix(f"{top}/")) or None
             yield InputFile(_readable(found.path), kind="volume", directory=directory, size=found.size())
@@ -130,6 +147,8 @@ class _Found(NamedTuple):
     path: str
     main: str
     """Path of the file that it belongs to; its own where it belongs to none."""
+    lost: bool = False
+    """Whether it is a link that leads nowhere."""
 
     def size(self) -> int:
         """Bytes, of a directory those of all files in it."""
@@ -166,7 +185,7 @@ class _Search:
         nothing = True
         for found in _walk(self._top, self._takes_whole):
             if self._takes(found):
-                nothing = False
+                nothing = nothing and found.lost
                 yield found
             elif len(self._others) < _MAX_NAMED:
                 self._others.append(found.path.removeprefix(f"{self._top}/"))
@@ -175,21 +194,21 @@ class _Search:
 
     def place_of(self, found: _Found) -> str | None:
         """The directory below the input's path that something lies in; None: none."""
-        return "/".join(self._below(found.path)[:-1]) or None
+        return "/".join(self.below(found.path)[:-1]) or None
 
     def covers(self, found: _Found) -> bool:
         """Tell whether this search finds it, too, be it in a directory that is taken whole."""
-        names = self._below(found.path)
+        names = self.below(found.path)
         above = (names[:length] for length in range(1, len(names)))
         return self._takes(found) or any(self._is_whole(each) for each in above)
 
     def _takes(self, found: _Found) -> bool:
         if self._for_directories:
             return is_directory(found.path) and self._takes_whole(found.path)
-        return self._matches(self._below(found.path)) or self._matches(self._below(found.main))
+        return self._matches(self.below(found.path)) or self._matches(self.below(found.main))
 
     def _takes_whole(self, path: str) -> bool:
-        return self._is_whole(self._below(path))
+        return self._is_whole(self.below(path))
 
     def _is_whole(self, names: tuple[str, ...]) -> bool:
         """Whether a directory is an input itself, and nothing in it is."""
@@ -199,7 +218,7 @@ class _Search:
     def _matches(self, names: tuple[str, ...]) -> bool:
         return bool(names) and self._pattern.matches(names)
 
-    def _below(self, path: str) -> tuple[str, ...]:
+    def below(self, path: str) -> tuple[str, ...]:
         """The names that lead to a path; none where it is elsewhere."""
         below = path.removeprefix(f"{self._top}/")
         return () if below == path else tuple(below.split("/"))
@@ -227,6 +246,8 @@ def _walk(directory: str, takes_whole: Callable[[str], bool]) -> Iterator[_Found
             yield from _walk(entry.path, takes_whole)
         elif entry.is_file() or entry.is_dir(follow_symlinks=False):
             yield _Found(entry.path, mains.get(entry.path, entry.path))
+        elif entry.is_symlink() and not os.path.exists(entry.path):
+            yield _Found(entry.path, mains.get(entry.path, entry.path), lost=True)
 
 
 def _tells_of_others(entry: os.DirEntry[str]) -> bool:

@@ -101,6 +101,24 @@ def test_links_to_files_count_and_links_to_directories_do_not(volumes: Path) -> 
     assert found(volumes, VolumeInput("dem", "empty", "*.tif")) == ["dem/empty/file.tif"]
 
 
+def test_what_matches_and_is_nothing_is_warned_of(volumes: Path) -> None:
+    plant(volumes / "dem/empty", {"sub/dangling.tif": "nowhere", "none.tif": b"", "other.csv": "nowhere"})
+    warnings: list[tuple[str, str]] = []
+    inputs = [VolumeInput("dem", "empty", "*.tif")]
+    files = find_files(inputs, lambda claim: str(volumes / claim), warn=lambda *each: warnings.append(each))
+    assert [os.path.basename(file.source) for file in files] == ["none.tif"]
+    assert warnings == [
+        ("empty_input", "the input 'none.tif' is empty: it has no byte"),
+        ("lost_input", "the input 'sub/dangling.tif' is left out: it is a link that leads nowhere"),
+    ]
+
+
+def test_an_input_of_links_that_lead_nowhere_is_reported(volumes: Path) -> None:
+    plant(volumes / "dem/empty", {"a.tif": "nowhere"})
+    with pytest.raises(InputNotFoundError, match="There is no file at all"):
+        found(volumes, VolumeInput("dem", "empty", "*.tif"))
+
+
 SHAPEFILE: dict[str, bytes | str | None] = {
     f"shp/lakes.{e}": b"1" for e in ("DBF", "prj", "shp", "shp.xml", "shx")
 }
