@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from ogdc_local.engine.scratch import TooDeepError, disk_usage
 from ogdc_local.sandbox.base import MAX_PROCESSES
-from ogdc_local.sandbox.processes import descendants, first_child, is_stopped, memory
+from ogdc_local.sandbox.processes import descendants, is_stopped, memory
 from ogdc_shared.argo.retry import OUT_OF_MEMORY
 
 _LOG = logging.getLogger(__name__)
@@ -49,8 +49,10 @@ class Subject(NamedTuple):
     """A running pod."""
 
     limits: Limits
-    root: Callable[[], int | None]
-    """The first of its processes; None while there is none to be seen."""
+    roots: Callable[[], tuple[int, ...]]
+    """Those of its processes that all others descend from; empty while there is none to be seen."""
+    worker: Callable[[], int | None]
+    """The process of its worker; None while there is none to be seen."""
     scratch: Path
     """The directory of its own working files."""
 
@@ -129,10 +131,10 @@ class Guard:
 
 def look_at_processes(subject: Subject) -> Excess | None:
     """Count a pod's processes and their memory."""
-    limits, root = subject.limits, subject.root()
-    if root is None:
+    limits, roots = subject.limits, subject.roots()
+    if not roots:
         return None
-    pids = descendants(root, most=limits.processes)
+    pids = descendants(*roots, most=limits.processes)
     if len(pids) > limits.processes:
         return too_many_processes(limits)
     if limits.memory is None or (held := memory(pids, limit=limits.memory)) <= limits.memory:
@@ -163,8 +165,7 @@ def look_at_scratch(subject: Subject) -> Excess | None:
     if limit is None:
         return None
     try:
-        root = subject.root()
-        used = disk_usage(subject.scratch, [] if root is None else descendants(root, most=MAX_PROCESSES))
+        used = disk_usage(subject.scratch, descendants(*subject.roots(), most=MAX_PROCESSES))
     except TooDeepError:
         return Excess(
             "main: Error (exit code 1): The task nested directories in /tmp too deep to be measured.",
@@ -188,8 +189,7 @@ class StoppedWorkers:
 
     def look(self, subject: Subject) -> Excess | None:
         """See whether it is stopped; a while of it is nobody's fault."""
-        root = subject.root()
-        worker = None if root is None else first_child(root) or root
+        worker = subject.worker()
         if worker is None or not is_stopped(worker):
             if worker is not None:
                 self._times.pop(worker, None)

@@ -148,7 +148,7 @@ class PodRunner:
         if pod.task is not None:
             pod.watch(self._selector)
             limits = pod.attempt.template.limits
-            self._guard.watch(pod, Subject(limits, root=pod.task.root, scratch=prepared.scratch))
+            self._guard.watch(pod, Subject(limits, pod.task.roots, pod.task.worker, prepared.scratch))
 
     # --- while they run -------------------------------------------------------------------------------------
 

@@ -43,6 +43,8 @@ class Container(NamedTuple):
     """Whether it can reach anything but its own loopback."""
     gate: int | None = None
     """The descriptor on which the worker hears that it is its turn; None: that is so when it begins."""
+    may_be_forked: bool = True
+    """Whether its worker may be forked from a process that has imported what it runs."""
 
 
 class Exit(NamedTuple):
@@ -52,6 +54,8 @@ class Exit(NamedTuple):
     """As a shell would give it: 128 + N for signal N."""
     started: bool = True
     """False: the sandbox could not be set up, so that the command never ran; its log says why."""
+    joined: bool = True
+    """False: no worker could be forked into the sandbox, so that nothing ran; it can be started without."""
     memory: int | None = None
     """Bytes it had when the kernel ended it for want of memory; None: that was not why."""
     forked_too_often: bool = False
@@ -65,8 +69,15 @@ class RunningTask(Protocol):
         """A descriptor that becomes readable when it ends; None where the machine has none (then poll)."""
         ...
 
-    def root(self) -> int | None:
-        """The first of its processes; None where none can be seen (yet, or at all). From any thread."""
+    def roots(self) -> tuple[int, ...]:
+        """Those of its processes that all others descend from; empty where none can be seen (yet, or at all).
+
+        From any thread, as `worker`.
+        """
+        ...
+
+    def worker(self) -> int | None:
+        """The process of its command; None where it cannot be seen (yet, or at all)."""
         ...
 
     def poll(self) -> Exit | None:

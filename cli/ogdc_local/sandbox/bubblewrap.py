@@ -10,19 +10,19 @@ Source: bwrap(1), setpriv(1).
 
 from __future__ import annotations
 
-import json
 import os
-import signal
 import subprocess
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
+from socket import socket
 from types import MappingProxyType
 
-from ogdc_local.sandbox.base import MAX_PROCESSES, Container, Exit, Mount, RunningTask, open_pidfd
+from ogdc_local.sandbox.base import MAX_PROCESSES, Container, Mount, RunningTask
+from ogdc_local.sandbox.bubblewrap_task import BubblewrapTask, end_stranded
 from ogdc_local.sandbox.cgroups import Cgroups, Group
+from ogdc_local.sandbox.forking import HOLDER, ForkServer
 from ogdc_local.sandbox.interpreter import WORKER, read_only_paths, worker_command
 from ogdc_local.sandbox.programs import Programs
 from ogdc_local.sandbox.syscalls import open_filter, system_call_filter
@@ -45,8 +45,11 @@ _SYSTEM_ONLY = Programs()
 _NO_FILES: Mapping[int, str] = MappingProxyType({})
 _SHARED_MEMORY = 64 * 2**20
 """Bytes of /dev/shm, which is memory that belongs to no process: as much as a container of a cluster has."""
-_KEPT_CAPABILITIES = ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP")
+_KEPT_CAPABILITIES = tuple(
+    word for name in ("SETUID", "SETGID", "SETPCAP") for word in ("--cap-add", f"CAP_{name}")
+)
 """What setpriv needs to give everything up."""
+_LOCALE: Mapping[str, str] = MappingProxyType({"LANG": "C.UTF-8"})
 
 
 class Bubblewrap:
@@ -79,7 +82,8 @@ class Bubblewrap:
         self._environ = {name: environ[name] for name in _PASSED_ON if environ.get(name)}
         if bundle := environ.get("REQUESTS_CA_BUNDLE") or environ.get("CURL_CA_BUNDLE"):
             self._environ.setdefault("SSL_CERT_FILE", bundle)  # the only one that OpenSSL itself heeds
-        self._beginning = (str(executable), *_isolation(drop_to), *_machine())
+        self._isolated = (str(executable), *_isolation(drop_to))
+        self._machine = tuple(_machine())
         self._over_mounts = (*_python(), *self._certificates(), *_shown(programs))
         """Comes after the task's own mounts: a Python below /tmp would be hidden by the task's /tmp."""
         self._path = programs.path
@@ -87,6 +91,7 @@ class Bubblewrap:
         self._filter = system_call_filter(counted=cgroups is not None)
         self._environ |= {f"{COMMAND_VARIABLE}{name}": value for name, value in programs.variables.items()}
         self._identity = () if drop_to is None else _setpriv(drop_to)
+        self._server = ForkServer(uid=drop_to, system_calls=self._filter, environ=_LOCALE)
 
     def start(self, container: Container, *, log: int, mark: int | None = None) -> RunningTask:
         """See `Sandbox`."""
@@ -94,13 +99,18 @@ class Bubblewrap:
         status, status_writer = os.pipe()
         calls = open_filter(self._filter)
         gate = () if container.gate is None else (container.gate,)
+        holder: socket | None = None
         try:
+            holder = self._ask_for_worker(container, group, log=log, mark=mark, reports=status_writer)
             with _open_files() as files:
-                command = self.command(container, status_fd=status_writer, calls_fd=calls, files=files)
+                is_forked = holder is not None
+                command = self.command(
+                    container, status_fd=status_writer, calls_fd=calls, files=files, is_forked=is_forked
+                )
                 process = subprocess.Popen(
-                    command if group is None else group.entering(command),
+                    command if group is None or is_forked else group.entering(command),
                     stdin=subprocess.DEVNULL if mark is None else mark,
-                    stdout=log,
+                    stdout=log if holder is None else holder.fileno(),
                     stderr=log,
                     pass_fds=(status_writer, calls, *gate, *files),
                     env={},
@@ -111,7 +121,24 @@ class Bubblewrap:
         finally:
             os.close(status_writer)
             os.close(calls)
-        return _BubblewrapTask(process, status, command, group)
+            if holder is not None:
+                holder.close()
+        forked_by = None if holder is None else self._server
+        return BubblewrapTask(process, status, command=command, group=group, forked_by=forked_by)
+
+    def _ask_for_worker(
+        self, container: Container, group: Group | None, *, log: int, mark: int | None, reports: int
+    ) -> socket | None:
+        """Have a worker forked, and return the stdout of its sandbox's holder; None: bubblewrap starts it."""
+        is_worker = container.argv[0] == WORKER and container.gate is None
+        if not (is_worker and container.may_be_forked and self._server.is_ready()):
+            return None
+        with ExitStack() as opened:
+            if mark is None:
+                mark = opened.enter_context(Path(os.devnull).open("rb")).fileno()
+            entry = [] if group is None else [opened.enter_context(group.open()).fileno()]
+            descriptors = [mark, log, reports, *entry]
+            return self._server.ask(container.argv, self._environment(container), descriptors)
 
     def _group(self, container: Container) -> Group | None:
         """Make a container's group, where there can be one and a command runs.
@@ -124,6 +151,7 @@ class Bubblewrap:
 
     def clean(self, scratch: Path) -> None:
         """See `Sandbox`."""
+        self._server.close()
         end_stranded(scratch)
         if self._cgroups is not None:
             self._cgroups.clear()
@@ -135,6 +163,7 @@ class Bubblewrap:
         status_fd: int,
         calls_fd: int | None = None,
         files: Mapping[int, str] = _NO_FILES,
+        is_forked: bool = False,
     ) -> list[str]:
         """The whole command line of a task.
 
@@ -143,15 +172,15 @@ class Bubblewrap:
             status_fd: Where bubblewrap tells how it goes.
             calls_fd: Where it reads which system calls are refused; None: nowhere.
             files: Descriptors of files that it copies, and where to.
+            is_forked: Whether the worker comes from elsewhere, and the sandbox is held until that has ended.
         """
-        env = {"PATH": self._path, "HOME": "/tmp", "LANG": "C.UTF-8"} | self._environ | dict(container.env)  # noqa: S108
-        if container.gate is not None:
-            env[GATE] = str(container.gate)
-        env.pop(IMAGE, None)  # what runs here is this machine's own
+        env = {} if is_forked else self._environment(container)
         command, *arguments = container.argv
         inside = worker_command(tuple(arguments)) if command == WORKER else container.argv
         return [
-            *self._beginning,
+            *self._isolated,
+            *(() if is_forked or self.owner is None else _KEPT_CAPABILITIES),
+            *self._machine,
             *(word for fd, path in files.items() for word in ("--perms", "0644", "--file", str(fd), path)),
             *(() if container.network else ("--unshare-net",)),
             *(() if calls_fd is None or not self._filter else ("--seccomp", str(calls_fd))),
@@ -160,9 +189,15 @@ class Bubblewrap:
             *("--remount-ro", "/", "--remount-ro", "/dev"),
             *(word for name, value in env.items() for word in ("--setenv", name, value)),
             *("--json-status-fd", str(status_fd), "--"),
-            *self._identity,
-            *inside,
+            *(HOLDER if is_forked else (*self._identity, *inside)),
         ]
+
+    def _environment(self, container: Container) -> dict[str, str]:
+        env = {"PATH": self._path, "HOME": "/tmp", **_LOCALE, **self._environ, **container.env}  # noqa: S108
+        if container.gate is not None:
+            env[GATE] = str(container.gate)
+        env.pop(IMAGE, None)  # what runs here is this machine's own
+        return env
 
     def _certificates(self) -> Iterator[str]:
         for name in _CERTIFICATES:
@@ -171,104 +206,9 @@ class Bubblewrap:
                 yield from _visible(path)
 
 
-class _BubblewrapTask:
-    """A running `bwrap`; see `RunningTask`."""
-
-    def __init__(
-        self, process: subprocess.Popen[bytes], status: int, command: list[str], group: Group | None
-    ) -> None:
-        self._process = process
-        self._group = group
-        self._command = command
-        self._status: int | None = status
-        self._reports = b""
-        self._reading = threading.Lock()
-        self._pidfd = open_pidfd(process.pid)
-        os.set_blocking(status, False)
-
-    def pidfd(self) -> int | None:
-        return self._pidfd
-
-    def root(self) -> int | None:
-        return None if self._pidfd is None else self._report().get("child-pid")
-
-    def poll(self) -> Exit | None:
-        code = self._process.poll()
-        if code is None:
-            if self._group is not None and self._group.out_of_memory() is not None:
-                self.kill()  # as version 2 of cgroups does by itself
-            return None
-        report = self._report()
-        with self._reading:
-            for descriptor in (self._status, self._pidfd):
-                if descriptor is not None:
-                    os.close(descriptor)
-            self._status = self._pidfd = None
-        if code < 0:
-            _kill_all(lambda command: command == _joined(self._command))
-        ended = Exit(code=128 - code) if code < 0 else Exit(code=code, started="exit-code" in report)
-        return ended if self._group is None else _leave(self._group, ended)
-
-    def terminate(self) -> None:
-        first = self._report().get("child-pid")
-        command = None if first is None else _only_child(first)
-        if command is None:
-            self.kill()
-        else:
-            _signal(command, signal.SIGTERM)
-
-    def kill(self) -> None:
-        """Kill the first process of the namespace: the kernel takes the others along before bwrap returns.
-
-        Bwrap itself is left alone: killed before it has let its child go on, it would leave it waiting.
-        """
-        first = self._report().get("child-pid")
-        if first is not None:
-            _signal(first, signal.SIGKILL)
-
-    def _report(self) -> dict[str, int]:
-        """What bwrap has reported so far: `child-pid`, then `exit-code`."""
-        with self._reading, suppress(BlockingIOError):
-            while self._status is not None and (chunk := os.read(self._status, 4096)):
-                self._reports += chunk
-        lines = self._reports.split(b"\n")[:-1]
-        return {key: value for line in lines for key, value in json.loads(line).items()}
-
-
 def _runs_no_command(container: Container) -> bool:
     """Whether it is the worker at a task that runs nothing of a recipe, such as `publish`."""
     return container.argv[0] == WORKER and container.argv[1:2] != ("process",)
-
-
-def _leave(group: Group, ended: Exit) -> Exit:
-    """Tell what the kernel says of the group of a task that has ended, and remove it."""
-    memory, refused = group.out_of_memory(), group.refused_a_process()
-    group.remove()
-    if memory is not None:
-        return ended._replace(memory=memory, started=True)
-    return ended._replace(forked_too_often=refused and ended.code != 0)
-
-
-def end_stranded(scratch: Path) -> None:
-    """Kill what `--die-with-parent` does not reach of the tasks with directories below `scratch`.
-
-    Bubblewrap's child waits for its parent before it asks to die with it. Where the parent is killed in that
-    moment, the child waits for ever: it runs nothing, but it holds its mark.
-    """
-    marks = (b"\0--die-with-parent\0", os.fsencode(scratch) + b"/")
-    _kill_all(lambda command: all(mark in command for mark in marks))
-
-
-def _kill_all(is_meant: Callable[[bytes], bool]) -> None:
-    """Kill the processes whose command line, words that each end in a NUL, is meant."""
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            if is_meant((process / "cmdline").read_bytes()):
-                _signal(int(process.name), signal.SIGKILL)
-
-
-def _joined(command: list[str]) -> bytes:
-    return b"".join(os.fsencode(word) + b"\0" for word in command)
 
 
 def _isolation(drop_to: int | None) -> Iterator[str]:
@@ -277,9 +217,6 @@ def _isolation(drop_to: int | None) -> Iterator[str]:
     yield from ("--cap-drop", "ALL")
     if drop_to is None:
         yield "--unshare-user"
-    else:
-        for capability in _KEPT_CAPABILITIES:
-            yield from ("--cap-add", capability)
 
 
 def _setpriv(uid: int) -> tuple[str, ...]:
@@ -356,19 +293,3 @@ def _parents(target: str) -> tuple[str, ...]:
     parents = [str(parent) for parent in reversed(Path(target).parents[:-1])]
     made = [parent for parent in parents if parent not in {"/dev", "/tmp", "/var", "/run"}]  # noqa: S108
     return tuple(word for parent in made for word in ("--perms", "0755", "--dir", parent))
-
-
-def _only_child(pid: int) -> int | None:
-    """The process that the namespace's first process started: the task's command."""
-    try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except OSError:
-        return None
-    return int(children[0]) if children else None
-
-
-def _signal(pid: int, number: signal.Signals) -> None:
-    try:
-        os.kill(pid, number)
-    except ProcessLookupError:
-        return

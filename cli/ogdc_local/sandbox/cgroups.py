@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from ogdc_local.sandbox.processes import descendants
 
@@ -47,6 +47,11 @@ class Group(NamedTuple):
         """
         enter = _ENTER_TASK if (self.path / "tasks").exists() else _ENTER
         return ["/bin/sh", "-c", enter, str(self.path), *command]
+
+    def open(self) -> BinaryIO:
+        """Open what a process writes 0 to, to enter."""
+        tasks = self.path / "tasks"
+        return (tasks if tasks.exists() else self.path / "cgroup.procs").open("wb", buffering=0)
 
     def out_of_memory(self) -> int | None:
         """Bytes it had at most, where the kernel ended something of it for want of memory; else None."""

@@ -16,7 +16,7 @@ class ContainerSequence:
     """A running container and those that follow it; see `RunningTask`.
 
     Attributes:
-        number: Which of them runs, counting from 0; with it changes what `pidfd` gives.
+        number: How many were started before the one that runs; with it changes what `pidfd` gives.
     """
 
     def __init__(
@@ -29,9 +29,9 @@ class ContainerSequence:
         """
         self.number = 0
         self._sandbox = sandbox
-        self._containers = tuple(containers)
+        self._container, *self._next = containers
         self._stopped = False
-        self._task: RunningTask = sandbox.start(self._containers[0], log=log, mark=mark)
+        self._task: RunningTask = sandbox.start(self._container, log=log, mark=mark)
         self._log = os.dup(log)
         self._mark = None if mark is None else os.dup(mark)
 
@@ -39,9 +39,13 @@ class ContainerSequence:
         """See `RunningTask`."""
         return self._task.pidfd()
 
-    def root(self) -> int | None:
+    def roots(self) -> tuple[int, ...]:
         """See `RunningTask`."""
-        return self._task.root()
+        return self._task.roots()
+
+    def worker(self) -> int | None:
+        """See `RunningTask`."""
+        return self._task.worker()
 
     def poll(self) -> Exit | None:
         """How the last of them ended, or one that did not end well; starts the next on the way."""
@@ -52,9 +56,11 @@ class ContainerSequence:
             raise
         if ended is None:
             return None
-        if ended.code == 0 and ended.memory is None and self.number + 1 < len(self._containers):
+        if not ended.joined and not self._stopped:
+            return self._go_on(self._container._replace(may_be_forked=False))
+        if ended.code == 0 and ended.memory is None and self._next:
             if not self._stopped:
-                return self._go_on()
+                return self._go_on(self._next.pop(0))
             ended = Exit(code=128 + signal.SIGTERM)
         self._close()
         return ended
@@ -74,10 +80,11 @@ class ContainerSequence:
         if self._mark is not None:
             os.close(self._mark)
 
-    def _go_on(self) -> Exit | None:
+    def _go_on(self, container: Container) -> Exit | None:
         self.number += 1
+        self._container = container
         try:
-            self._task = self._sandbox.start(self._containers[self.number], log=self._log, mark=self._mark)
+            self._task = self._sandbox.start(container, log=self._log, mark=self._mark)
         except OSError as exc:
             os.write(self._log, f"{exc}\n".encode(errors="replace"))
             self._close()

@@ -104,8 +104,11 @@ class _ContainerTask:
     def pidfd(self) -> int | None:
         return self._pidfd
 
-    def root(self) -> int | None:
-        return None  # a child of the service's, perhaps on another machine
+    def roots(self) -> tuple[int, ...]:
+        return ()  # a child of the service's, perhaps on another machine
+
+    def worker(self) -> int | None:
+        return None  # see above
 
     def poll(self) -> Exit | None:
         code = self._process.poll()

@@ -23,12 +23,18 @@ def worker_command(arguments: tuple[str, ...]) -> tuple[str, ...]:
     the program text and not by PYTHONPATH, since a recipe's commands inherit the environment and may be
     Python of another version. A task is over before it leaves garbage worth looking for.
     """
+    return (*_python("from ogdc_worker.__main__ import main; sys.exit(main())"), *arguments)
+
+
+def fork_server_command() -> tuple[str, ...]:
+    """The beginning of the command line of what forks workers; see `ogdc_worker.forked.server`."""
+    return _python("from ogdc_worker.forked.server import serve; serve()")
+
+
+def _python(program: str) -> tuple[str, ...]:
     paths = [str(path) for path in module_paths()]
-    program = (
-        f"import gc, sys; gc.disable(); sys.path += {paths!r}; sys.argv[0] = {WORKER!r}; "
-        "from ogdc_worker.__main__ import main; sys.exit(main())"
-    )
-    return (str(interpreter()), "-I", "-S", "-u", "-c", program, *arguments)
+    beginning = f"import gc, sys; gc.disable(); sys.path += {paths!r}; sys.argv[0] = {WORKER!r}; "
+    return (str(interpreter()), "-I", "-S", "-u", "-c", beginning + program)
 
 
 @cache

@@ -75,7 +75,10 @@ class _PlainTask:
     def pidfd(self) -> int | None:
         return self._pidfd
 
-    def root(self) -> int | None:
+    def roots(self) -> tuple[int, ...]:
+        return (self._process.pid,)
+
+    def worker(self) -> int | None:
         return self._process.pid
 
     def poll(self) -> Exit | None:

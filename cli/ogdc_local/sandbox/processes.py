@@ -23,16 +23,16 @@ _SHARED_MAPPING = re.compile(r"^(\w+)-(\w+) \S+ \w+ \w+:\w+ (\d+) +/dev/zero \(d
 """A mapping of memory without a file, shared by descent: from, to, and its number."""
 
 
-def descendants(root: int, *, most: int) -> list[int]:
-    """Find a process and all that descend from it.
+def descendants(*roots: int, most: int) -> list[int]:
+    """Find processes and all that descend from them.
 
     In a process namespace nobody gets lost: what loses its parent becomes a child of the namespace's first.
 
     Args:
-        root: The first one.
+        roots: The first ones.
         most: How many are enough; there may be one more in the answer, which says that there are more.
     """
-    found = [root]
+    found = list(roots)
     for pid in found:
         if len(found) > most:
             break
@@ -61,14 +61,9 @@ def memory(pids: Iterable[int], *, limit: int) -> int:
     own = 1024 * sum(_kilobytes(f"{pid}/status", _OWN) for pid in alive)
     if max(held, own + shared) <= limit:
         return max(held, own + shared)
-    held = 1024 * sum(_kilobytes(f"{pid}/smaps_rollup", _SHARE) for pid in alive)
-    own = 1024 * sum(_kilobytes(f"{pid}/smaps_rollup", _OWN_SHARE) for pid in alive)
+    held = 1024 * sum(_divided(pid, _SHARE, _HELD) for pid in alive)
+    own = 1024 * sum(_divided(pid, _OWN_SHARE, _OWN) for pid in alive)
     return max(held, own + shared)
-
-
-def first_child(pid: int) -> int | None:
-    """The process that one has started first, of those that are there."""
-    return min(_children(pid), default=None)
 
 
 def is_stopped(pid: int) -> bool:
@@ -98,6 +93,12 @@ def _children(pid: int) -> list[int]:
 def _resident(pid: int) -> int:
     fields = _read(f"/proc/{pid}/statm").split()
     return int(fields[1]) * _PAGE if fields else 0
+
+
+def _divided(pid: int, share: re.Pattern[str], whole: re.Pattern[str]) -> int:
+    """Kilobytes of a process, what it has in common divided; undivided where nobody may look so closely."""
+    rollup = _read(f"/proc/{pid}/smaps_rollup")
+    return sum(map(int, share.findall(rollup))) if rollup else _kilobytes(f"{pid}/status", whole)
 
 
 def _kilobytes(file: str, fields: re.Pattern[str]) -> int:

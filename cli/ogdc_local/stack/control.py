@@ -158,7 +158,7 @@ def down(paths: StatePaths | None = None) -> bool:
     paths = paths or StatePaths.from_env()
     if not paths.lock.exists():
         return False
-    from ogdc_local.sandbox.bubblewrap import end_stranded
+    from ogdc_local.sandbox.bubblewrap_task import end_stranded
     from ogdc_local.stack.postgres import stop_orphans
 
     lock = take_lock(paths)

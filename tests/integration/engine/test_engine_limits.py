@@ -191,7 +191,7 @@ def test_looking_changes_no_mode_and_follows_no_link(tmp_path: Path) -> None:
 def test_a_worker_that_was_stopped_counts_as_lost_after_a_while() -> None:
     child = subprocess.Popen(["/bin/sleep", "60"])
     try:
-        subject = Subject(Limits(), root=lambda: child.pid, scratch=Path("/nowhere"))
+        subject = Subject(Limits(), lambda: (child.pid,), lambda: child.pid, Path("/nowhere"))
         watch = StoppedWorkers()
         assert [watch.look(subject) for _ in range(20)] == [None] * 20
         child.send_signal(signal.SIGSTOP)

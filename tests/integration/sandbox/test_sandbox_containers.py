@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
@@ -21,9 +22,11 @@ from support.engine import own_label
 
 
 @pytest.fixture(scope="module")
-def sandbox() -> Sandbox:
+def sandbox() -> Iterator[Sandbox]:
     system = {"OGDC_SANDBOX": "bubblewrap", "PATH": "/usr/local/bin:/usr/bin:/bin"}
-    return probe(environ=os.environ | system, label=own_label())
+    found = probe(environ=os.environ | system, label=own_label())
+    yield found
+    found.clean(Path("/nowhere"))
 
 
 def start(sandbox: Sandbox, log: Path, *argv: str, mounts: tuple[Mount, ...] = ()) -> RunningTask:

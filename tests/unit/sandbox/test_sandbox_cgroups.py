@@ -222,3 +222,4 @@ def test_a_task_that_runs_no_command_has_no_group_to_enter(tmp_path: Path, task:
     select([descriptor], [], [])
     assert (tmp_path / "pod" / "cgroup.procs").exists() == expected
     running.poll()
+    sandbox.clean(tmp_path)

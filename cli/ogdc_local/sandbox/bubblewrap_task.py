@@ -1,0 +1,166 @@
+"""A task in a sandbox of bubblewrap: what it reports, how it is ended, and how it ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from ogdc_local.sandbox.base import Exit, open_pidfd
+from ogdc_local.sandbox.cgroups import Group
+from ogdc_local.sandbox.forking import ForkServer
+
+_KILLED = 128 + signal.SIGKILL
+
+
+class BubblewrapTask:
+    """A running `bwrap`; see `RunningTask`."""
+
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes],
+        status: int,
+        *,
+        command: list[str],
+        group: Group | None,
+        forked_by: ForkServer | None,
+    ) -> None:
+        """Take over what was started.
+
+        Args:
+            process: `bwrap` itself.
+            status: Where reports are read.
+            command: Its command line.
+            group: The task's cgroup; None: there is none.
+            forked_by: What was asked for the worker; None: bubblewrap has started it.
+        """
+        self._process = process
+        self._forked_by = forked_by
+        self._group = group
+        self._command = command
+        self._status: int | None = status
+        self._reports = b""
+        self._reading = threading.Lock()
+        self._pidfd = open_pidfd(process.pid)
+        os.set_blocking(status, False)
+
+    def pidfd(self) -> int | None:
+        """See `RunningTask`."""
+        return self._pidfd
+
+    def roots(self) -> tuple[int, ...]:
+        """See `RunningTask`: a worker that was forked has its parent outside of the sandbox."""
+        report = {} if self._pidfd is None else self._report()
+        return tuple(report[name] for name in ("child-pid", "worker-pid") if name in report)
+
+    def worker(self) -> int | None:
+        """See `RunningTask`."""
+        report = {} if self._pidfd is None else self._report()
+        if self._forked_by is not None or "child-pid" not in report:
+            return report.get("worker-pid")
+        return _only_child(report["child-pid"])
+
+    def poll(self) -> Exit | None:
+        """See `RunningTask`."""
+        code = self._process.poll()
+        if code is None:
+            if self._group is not None and self._group.out_of_memory() is not None:
+                self.kill()  # as version 2 of cgroups does by itself
+            return None
+        report = self._report()
+        with self._reading:
+            for descriptor in (self._status, self._pidfd):
+                if descriptor is not None:
+                    os.close(descriptor)
+            self._status = self._pidfd = None
+        if code < 0:
+            _kill_all(lambda command: command == _joined(self._command))
+        ended = Exit(code=128 - code) if code < 0 else Exit(code=code, started="exit-code" in report)
+        if self._forked_by is not None and code >= 0 and ended.started:
+            ended = self._ended_worker(report, self._forked_by)
+        return ended if self._group is None else _leave(self._group, ended)
+
+    def _ended_worker(self, report: dict[str, int], server: ForkServer) -> Exit:
+        """How a worker ended that was forked, whatever its sandbox's holder ended with."""
+        if "worker-pid" in report:
+            return Exit(code=report.get("worker-exit", _KILLED))
+        if "join-error" in report:
+            server.give_up(os.strerror(report["join-error"]))
+        return Exit(code=_KILLED, joined=False)
+
+    def terminate(self) -> None:
+        """See `RunningTask`."""
+        worker = self.worker()
+        if worker is None:
+            self.kill()
+        else:
+            _signal(worker, signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Kill the first process of the namespace: the kernel takes the others along before bwrap returns.
+
+        Bwrap itself is left alone: killed before it has let its child go on, it would leave it waiting.
+        """
+        first = self._report().get("child-pid")
+        if first is not None:
+            _signal(first, signal.SIGKILL)
+
+    def _report(self) -> dict[str, int]:
+        """What was reported so far: `child-pid`, then `exit-code`; and see `ogdc_worker.forked.server`."""
+        with self._reading, suppress(BlockingIOError):
+            while self._status is not None and (chunk := os.read(self._status, 4096)):
+                self._reports += chunk
+        lines = self._reports.split(b"\n")[:-1]
+        return {key: value for line in lines for key, value in json.loads(line).items()}
+
+
+def _leave(group: Group, ended: Exit) -> Exit:
+    """Tell what the kernel says of the group of a task that has ended, and remove it."""
+    memory, refused = group.out_of_memory(), group.refused_a_process()
+    group.remove()
+    if memory is not None:
+        return ended._replace(memory=memory, started=True)
+    return ended._replace(forked_too_often=refused and ended.code != 0)
+
+
+def end_stranded(scratch: Path) -> None:
+    """Kill what `--die-with-parent` does not reach of the tasks with directories below `scratch`.
+
+    Bubblewrap's child waits for its parent before it asks to die with it. Where the parent is killed in that
+    moment, the child waits for ever: it runs nothing, but it holds its mark.
+    """
+    marks = (b"\0--die-with-parent\0", os.fsencode(scratch) + b"/")
+    _kill_all(lambda command: all(mark in command for mark in marks))
+
+
+def _kill_all(is_meant: Callable[[bytes], bool]) -> None:
+    """Kill the processes whose command line, words that each end in a NUL, is meant."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if is_meant((process / "cmdline").read_bytes()):
+                _signal(int(process.name), signal.SIGKILL)
+
+
+def _joined(command: list[str]) -> bytes:
+    return b"".join(os.fsencode(word) + b"\0" for word in command)
+
+
+def _only_child(pid: int) -> int | None:
+    """The process that the namespace's first process started: the task's command."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return None
+    return int(children[0]) if children else None
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return

@@ -1,0 +1,152 @@
+"""The engine's side of `ogdc_worker.forked.server`: starting it, and asking it for a worker."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from socket import (
+    AF_UNIX,
+    MSG_DONTWAIT,
+    SO_PASSCRED,
+    SOCK_SEQPACKET,
+    SOL_SOCKET,
+    send_fds,
+    socket,
+    socketpair,
+)
+
+from ogdc_local.sandbox.interpreter import fork_server_command, interpreter
+
+_LOG = logging.getLogger(__name__)
+_END_SECONDS = 5.0
+HOLDER = ("/bin/sh", "-c", "{ echo && read -r end <&1; } 2> /dev/null")
+"""What holds a sandbox: it writes to its stdout, a socket, once it is there, and ends when that closes."""
+
+
+class ForkServer:
+    """A process that forks workers, once one has been asked for; one thread calls this."""
+
+    def __init__(self, *, uid: int | None, system_calls: bytes, environ: Mapping[str, str]) -> None:
+        """Nothing is started yet.
+
+        Args:
+            uid: The uid and gid that workers take on; None: the engine's.
+            system_calls: The filter of those that they may make.
+            environ: All that the server has for an environment.
+        """
+        self._words = ("" if uid is None else str(uid), system_calls.hex())
+        self._environ = dict(environ)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket | None = None
+        self._is_ready = False
+        self._is_given_up = not hasattr(os, "pidfd_open") or not hasattr(os, "memfd_create")
+
+    def is_ready(self) -> bool:
+        """Whether a worker can be asked for; where not, the server is started for those that come later."""
+        if self._is_ready and self._process is not None and self._process.poll() is not None:
+            self.close()  # somebody has killed it
+        if not self._is_given_up and self._control is None:
+            self._start()
+        elif self._control is not None and not self._is_ready:
+            self._listen(self._control)
+        return self._is_ready
+
+    def _listen(self, control: socket) -> None:
+        try:
+            self._is_ready = bool(control.recv(1, MSG_DONTWAIT))
+        except BlockingIOError:
+            return
+        except ConnectionError:
+            pass
+        if not self._is_ready:
+            self.give_up("the server that forks them ended before it was ready")
+
+    def ask(
+        self, argv: Sequence[str], environ: Mapping[str, str], descriptors: Sequence[int]
+    ) -> socket | None:
+        """Ask for a worker in the sandbox whose holder will have what this returns for its stdout.
+
+        Args:
+            argv: The worker's words.
+            environ: All of its environment.
+            descriptors: Its stdin; its stdout and stderr; where bubblewrap reports; and what a process enters
+                its cgroup by, if there is one.
+
+        Returns:
+            None where the server has ended or cannot take it.
+        """
+        if self._control is None:
+            return None
+        ours, holders = socketpair(AF_UNIX, SOCK_SEQPACKET)
+        try:
+            ours.setsockopt(SOL_SOCKET, SO_PASSCRED, 1)
+            inode = os.fstat(holders.fileno()).st_ino
+            request = {"argv": list(argv), "env": dict(environ), "inode": inode}
+            send_fds(holders, [json.dumps(request).encode()], list(descriptors), MSG_DONTWAIT)
+            send_fds(self._control, [b"1"], [ours.fileno()], MSG_DONTWAIT)
+        except OSError as exc:
+            _LOG.info("The fork server cannot be asked for a worker: %s", exc)
+            holders.close()
+            if isinstance(exc, (BrokenPipeError, ConnectionError)):
+                self.close()  # the next task has another one started
+            return None
+        finally:
+            ours.close()
+        return holders
+
+    def give_up(self, reason: str) -> None:
+        """Have no more workers forked while this engine is up."""
+        _LOG.warning("Workers are not forked, so that each takes longer to start: %s.", reason)
+        self._is_given_up = True
+        self.close()
+
+    def close(self) -> None:
+        """End the server; workers that it has forked go on."""
+        self._is_ready = False
+        if self._control is not None:
+            self._control.close()
+            self._control = None
+        if self._process is not None:
+            try:
+                self._process.wait(_END_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
+
+    def _start(self) -> None:
+        self._control, its_end = socketpair(AF_UNIX, SOCK_SEQPACKET)
+        try:
+            with its_end, os.fdopen(_sealed(interpreter()), "rb") as program:
+                self._process = subprocess.Popen(
+                    [*fork_server_command(), str(its_end.fileno()), *self._words],
+                    executable=f"/proc/{os.getpid()}/fd/{program.fileno()}",
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    pass_fds=(its_end.fileno(),),
+                    env=self._environ,
+                    cwd="/",
+                    start_new_session=True,
+                )
+        except OSError as exc:
+            self.give_up(str(exc))
+
+
+def _sealed(program: Path) -> int:
+    """Copy a program to where nobody can change it.
+
+    A worker that is forked has the server's program for its /proc/self/exe, not one that its sandbox shows
+    read-only. Source: runc, which does so since CVE-2019-5736; memfd_create(2), fcntl(2).
+    """
+    copy = os.memfd_create(program.name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    with program.open("rb") as original, os.fdopen(copy, "wb", closefd=False) as file:
+        shutil.copyfileobj(original, file)
+    seals = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
+    fcntl.fcntl(copy, fcntl.F_ADD_SEALS, seals)
+    return copy

@@ -1,0 +1,99 @@
+"""Joining a sandbox that is there, and giving up what leads out of it: what nsenter and setpriv do.
+
+Source: setns(2), namespaces(7), user_namespaces(7), capset(2), prctl(2), seccomp(2); linux/sched.h,
+linux/capability.h, linux/filter.h.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import struct
+
+_NAMESPACES = {
+    "user": 0x10000000,
+    "mnt": 0x00020000,
+    "pid": 0x20000000,
+    "net": 0x40000000,
+    "ipc": 0x08000000,
+    "uts": 0x04000000,
+    "cgroup": 0x02000000,
+}
+"""By their names in /proc, the CLONE_NEW… of each."""
+_SET_DUMPABLE, _SET_SECCOMP, _DROP_FROM_BOUNDING_SET, _SET_NO_NEW_PRIVILEGES = 4, 22, 24, 38
+_FILTER = 2
+"""SECCOMP_MODE_FILTER."""
+_CAPABILITIES_VERSION = 0x20080522
+_INSTRUCTION_BYTES = 8
+_LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+class _FilterProgram(ctypes.Structure):
+    """What linux/filter.h calls sock_fprog."""
+
+    _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
+
+
+def join(pid: int, pidfd: int) -> None:
+    """Go where a process is: into all its namespaces that are not this one's already, and to its root.
+
+    Into its process namespace go the children that this process will have.
+
+    Raises:
+        OSError: the kernel does not allow it, or the process has ended.
+    """
+    differing = (
+        flag
+        for name, flag in _NAMESPACES.items()
+        if os.readlink(f"/proc/self/ns/{name}") != os.readlink(f"/proc/{pid}/ns/{name}")
+    )
+    _checked(_LIBC.setns(pidfd, sum(differing)))
+
+
+def give_up_privileges(uid: int | None, system_calls: bytes) -> None:
+    """Become an ordinary user for good, without capabilities and with the system calls of a task alone.
+
+    Nobody but root can look into this process afterwards; see `be_dumpable`.
+
+    Args:
+        uid: The uid and gid to take on; None: this process keeps those it has.
+        system_calls: The filter, as bubblewrap takes it; empty: there is none.
+
+    Raises:
+        OSError: the kernel does not allow it.
+    """
+    if uid is not None:
+        os.setgroups([])
+    for capability in range(_last_capability() + 1):
+        _prctl(_DROP_FROM_BOUNDING_SET, capability)
+    if uid is not None:
+        os.setresgid(uid, uid, uid)
+        os.setresuid(uid, uid, uid)
+    _checked(_LIBC.capset(struct.pack("=Ii", _CAPABILITIES_VERSION, 0), bytes(24)))
+    _prctl(_SET_DUMPABLE, 0)
+    _prctl(_SET_NO_NEW_PRIVILEGES, 1)
+    if system_calls:
+        program = _FilterProgram(len(system_calls) // _INSTRUCTION_BYTES, system_calls)
+        _prctl(_SET_SECCOMP, _FILTER, ctypes.byref(program))
+
+
+def be_dumpable() -> None:
+    """Own the files of this process in /proc again, as one does that has just been started."""
+    _prctl(_SET_DUMPABLE, 1)
+
+
+def _last_capability() -> int:
+    """The last that the kernel knows: those that it does not have are none to give up."""
+    with open("/proc/sys/kernel/cap_last_cap") as file:
+        return int(file.read())
+
+
+def _prctl(option: int, value: int, pointer: object = None) -> None:
+    unused = ctypes.c_ulong(0)
+    _checked(_LIBC.prctl(option, ctypes.c_ulong(value), pointer, unused, unused))
+
+
+def _checked(result: int) -> None:
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
