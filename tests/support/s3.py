@@ -11,12 +11,18 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
+
+from botocore.loaders import JSONFileLoader
 
 from ogdc_shared.config import StorageSettings
 from support.ports import free_ports
 
+_load_file = cache(JSONFileLoader().load_file)
+"""Most tests have a session of boto3's, which would read its descriptions of services anew: 5 MB of JSON."""
+JSONFileLoader.load_file = lambda _, file_path: _load_file(file_path)  # type: ignore[method-assign,assignment]
 START_SECONDS = 300
 PARTS = ("master", "volume", "filer", "s3", "admin")
 
