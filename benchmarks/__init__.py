@@ -1,4 +1,4 @@
-"""Measures how long things take; `make bench` runs it, docs/benchmarks.md says how to read it.
+"""Benchmarks; run by `make bench`, explained in docs/benchmarks.md.
 
-It holds nobody to anything: a figure that misses its goal is marked, and the exit code is 0 all the same.
+A figure that misses its target is marked; the exit code is 0 all the same.
 """

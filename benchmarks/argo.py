@@ -1,7 +1,7 @@
-"""An Argo that takes workflows and leaves them Pending: the local engine, with room for no pod.
+"""A fake Argo Server that keeps workflows Pending: the local engine without capacity for pods.
 
-Run as a process of its own (`python -m benchmarks.argo SOCKET_DESCRIPTOR DIRECTORY NAMESPACE CLAIM`), since
-Argo's work is not the submit service's. It ends when its standard input does, hence with whoever started it.
+It runs as its own process (`python -m benchmarks.argo SOCKET_DESCRIPTOR DIRECTORY NAMESPACE CLAIM`), so
+that its work is not measured as the submit service's. It ends when its standard input is closed.
 """
 
 from __future__ import annotations

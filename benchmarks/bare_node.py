@@ -1,8 +1,8 @@
-"""A program: a member node on loopback that keeps of each object what a HEAD tells, and throws away the rest.
+"""A minimal DataONE member node on loopback that keeps only the metadata of objects, not their content.
 
     python bare_node.py
 
-It prints its port, and serves until it is terminated. What it costs to send to it is what sending costs.
+It prints its port, and serves until it is terminated. It isolates the client's share of the cost of sending.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What all measures share: how often and how long to measure, and the site, made when first needed."""
+"""Common code of all benchmarks: repetitions and durations, and the site, created on first use."""
 
 from __future__ import annotations
 

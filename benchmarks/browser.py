@@ -1,4 +1,4 @@
-"""A real browser before the page about runs, and when it shows what is looked for.
+"""The web page in a real browser, and the time until given content is shown.
 
 The system's chromium, driven by Playwright, which `scripts/bootstrap browser` installs.
 """

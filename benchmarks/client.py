@@ -1,6 +1,6 @@
 """A load generator for machines without wrk: URL, CLIENTS, SECONDS [, POSTS] to one line of JSON.
 
-It answers for a few thousand requests a second on one core, which a Python service behind it does not reach.
+It handles a few thousand requests a second on one core, more than a Python service can answer.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""From asking for a function's process to its first answer."""
+"""Cold starts: from starting a function's process to its first response."""
 
 from __future__ import annotations
 

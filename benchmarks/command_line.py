@@ -1,4 +1,4 @@
-"""The command line, where it needs nobody else."""
+"""Commands that need no server."""
 
 from __future__ import annotations
 

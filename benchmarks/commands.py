@@ -1,4 +1,4 @@
-"""Running commands that are measured, or that prepare what is."""
+"""Running commands, measured ones and preparatory ones."""
 
 from __future__ import annotations
 

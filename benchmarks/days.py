@@ -1,10 +1,9 @@
-"""Days of a busy deployment one after the other, and then more of it until something does not follow.
+"""Simulated days of a busy deployment in sequence, then increasing load until something cannot keep up.
 
-The functions, PostgreSQL and artifact store are real. Runs are submitted, told of by the events that Argo
-would send, and leave a log and facts for each task; the sweep comes as often as on a cluster and removes what
-the settings keep no longer; somebody asks for lists, runs and jobs all the while. PostgreSQL's clock is
-one that is put forward whenever nothing is under way, so that a day takes minutes: it is the only clock that
-decides how old something is.
+The functions, PostgreSQL and artifact store are real. Runs are submitted, reported by the same events as from
+Argo, and leave a log and facts for each task; the sweep runs as often as on a cluster and removes expired
+data; meanwhile lists, runs and jobs are requested. PostgreSQL's clock, which alone determines ages, is moved
+forward whenever nothing is in progress, so that a day takes minutes.
 """
 
 from __future__ import annotations

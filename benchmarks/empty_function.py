@@ -1,4 +1,4 @@
-"""The least a function can be: what functions-framework itself costs."""
+"""A minimal function: the cost of functions-framework itself."""
 
 from flask import Request
 

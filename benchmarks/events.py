@@ -1,4 +1,4 @@
-"""argo_events under the load of a busy cluster, of large workflows, and of one event somebody waits for."""
+"""argo_events under the load of a busy cluster, with large workflows, and the latency of a single event."""
 
 from __future__ import annotations
 

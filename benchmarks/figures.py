@@ -1,4 +1,4 @@
-"""What is measured, as numbers."""
+"""Measured figures."""
 
 from __future__ import annotations
 

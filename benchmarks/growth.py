@@ -1,4 +1,4 @@
-"""What operations cost with ten million runs in the record, in turns with the same at ten thousand."""
+"""The cost of operations with ten million runs in the record, compared with ten thousand."""
 
 from __future__ import annotations
 

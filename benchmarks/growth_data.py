@@ -1,7 +1,7 @@
-"""A record as years of a busy deployment leave it, made within the database: nothing goes over a connection.
+"""Synthetic records of years of a busy deployment, generated inside the database.
 
-Runs are as dense in time whatever their number, so what is under way, or younger than a month, is the same.
-Recipes and users are few, and some have far more runs than others: what is read of one recipe grows, too.
+The density of runs over time is constant, so the numbers of running and recent runs do not depend on the
+total. Recipes and users are few, and some have far more runs than others, so queries by recipe grow too.
 """
 
 from __future__ import annotations

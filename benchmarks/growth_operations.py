@@ -1,4 +1,4 @@
-"""Every read and write of the record that a request or the sweep makes, each to be rolled back."""
+"""Every read and write of the record by requests and the sweep, each rolled back."""
 
 from __future__ import annotations
 

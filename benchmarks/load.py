@@ -1,4 +1,4 @@
-"""Putting load on a service, from another process, and reading off what it withstood."""
+"""Load tests of a service from another process."""
 
 from __future__ import annotations
 

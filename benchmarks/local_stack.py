@@ -1,4 +1,4 @@
-"""The command line with the local stack behind it."""
+"""The command line with the local stack."""
 
 from __future__ import annotations
 

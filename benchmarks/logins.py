@@ -1,4 +1,4 @@
-"""What it costs to find out who calls: by an issuer's token, by an API token, and where nobody logs in."""
+"""The cost of authentication: with an issuer's token, an API token, and without logins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recipes of very many inputs: what checking, resolving and compiling one takes."""
+"""Recipes with very many inputs: validating, resolving and compiling."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Polygons for maps: as many, as large and as dense as asked for, the same ones whenever they are made."""
+"""Reproducible synthetic polygons for maps, with a given number, size and density."""
 
 from __future__ import annotations
 

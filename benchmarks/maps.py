@@ -1,4 +1,4 @@
-"""Maps on the local stack: processor time, what a second processor brings, and memory as the data grow."""
+"""Maps on the local stack: CPU time, speed-up by a second core, and memory as the data grow."""
 
 from __future__ import annotations
 

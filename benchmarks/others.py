@@ -1,4 +1,4 @@
-"""Tools an author would otherwise reach for to run a command for each of many files."""
+"""Other tools for running a command for each of many files, for comparison."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page about runs in a real browser: a list of very many runs, a run of many partitions, changes."""
+"""The web page in a real browser: a list of very many runs, a run with many partitions, updates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parallel recipes on the local stack: what a task costs, and what a second processor brings."""
+"""Parallel recipes on the local stack: the cost of a task, and the speed-up by a second core."""
 
 from __future__ import annotations
 

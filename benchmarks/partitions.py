@@ -1,4 +1,4 @@
-"""Submissions of very many partitions, whose artifacts go to a real S3 server."""
+"""Submissions with very many partitions, with artifacts on a real S3 server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Provenance: what collecting facts costs a task, a crate a publication, and a crate of many files."""
+"""The cost of provenance: facts in a task, a crate in a publication, and a crate with many files."""
 
 from __future__ import annotations
 

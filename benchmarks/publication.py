@@ -1,4 +1,4 @@
-"""Publishing at a member node: many small objects, those that are there already, and one large object."""
+"""Publishing at a member node: many small objects, objects that exist already, and one large object."""
 
 from __future__ import annotations
 

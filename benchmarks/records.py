@@ -1,4 +1,4 @@
-"""What is put before the functions: recorded runs, workflows as Argo tells of them, recipes to submit."""
+"""Test data for the functions: recorded runs, workflows as reported by Argo, recipes to submit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was measured, as a table for people and as JSON for whatever compares two of them."""
+"""Reports of results: a table for people, and JSON for comparisons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tasks have left, on the page about runs in a real browser: a long log, and the map of a large file."""
+"""Results on the web page in a real browser: a long log, and the map of a large file."""
 
 from __future__ import annotations
 

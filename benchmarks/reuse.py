@@ -1,4 +1,4 @@
-"""Runs that take what earlier ones made, on the local stack, and what looking up and keeping cost."""
+"""Runs that reuse earlier results on the local stack, and the cost of looking up and keeping results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A function in a process of its own, under functions-framework's default server."""
+"""A function in its own process, with functions-framework's default server."""
 
 from __future__ import annotations
 

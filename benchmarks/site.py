@@ -1,4 +1,4 @@
-"""What the functions need around them: a real PostgreSQL, and an Argo."""
+"""The environment of the functions: a real PostgreSQL, and a fake Argo."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Functions that have been up for a while, under load."""
+"""Load tests of running functions."""
 
 from __future__ import annotations
 

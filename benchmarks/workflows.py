@@ -1,7 +1,7 @@
-"""Workflows as Argo tells of them, from their first moment to their end.
+"""Workflow objects as reported by Argo, from start to end.
 
-The objects are of the size and the shape that an ApiServerSource sends: the manifest that submit makes, what
-the Kubernetes API adds to it, and two nodes a task, since templates have a retryStrategy. Argo compresses the
+They have the size and structure of what an ApiServerSource sends: the manifest from submit, the additions of
+the Kubernetes API, and two nodes for each task, because templates have a retryStrategy. Argo compresses the
 nodes of a workflow that would be larger than a mebibyte.
 
 Source: pkg/apis/workflow/v1alpha1/workflow_types.go (WorkflowStatus, NodeStatus) of argo-workflows, and

@@ -1,8 +1,8 @@
-"""A year of a busy deployment, from what part of one of its days takes: 2,000 runs of a thousand tasks a day.
+"""Extrapolating a year of a busy deployment from part of a day: 2,000 runs of a thousand tasks a day.
 
-Whole runs are submitted to the real function and told of by the events that Argo would send, many at a time,
-to the real handler before a real PostgreSQL; then retention removes what is known of their tasks. What a day
-and a year come to is that, multiplied.
+Whole runs are submitted to the real function and reported by the same events as from Argo, many at a time, to
+the real handler with a real PostgreSQL; then retention removes the records of their tasks. The costs of a day
+and a year are multiples of that.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Every setting of the stack on one machine, in one table that reads, checks and documents them."""
+"""The settings of the local stack, in one table that parses, validates and documents them."""
 
 # No postponed annotations: the table is read from them.
 import json

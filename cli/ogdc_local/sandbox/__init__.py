@@ -1,6 +1,6 @@
-"""Where a task's container runs on this machine: bubblewrap, docker, podman or (only when asked) no sandbox.
+"""Sandboxes for tasks on this machine: bubblewrap, docker, podman or (only on request) none.
 
-`probe` finds the back end once; the engine then starts every task with it.
+`probe` chooses the backend once; the engine then starts every task with it.
 """
 
 from ogdc_local.sandbox.base import Container, Exit, Mount, RunningTask, Sandbox

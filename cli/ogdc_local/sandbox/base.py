@@ -1,4 +1,4 @@
-"""What the engine asks of a sandbox."""
+"""The interface between the engine and sandboxes."""
 
 from __future__ import annotations
 

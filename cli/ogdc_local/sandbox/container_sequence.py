@@ -1,6 +1,6 @@
-"""A task as several containers, one after the other: what fetches its inputs, then what runs its commands.
+"""A task as a sequence of containers: one fetches its inputs, the next runs its commands.
 
-Only the first can reach a network. Were it one container, a command could make use of what the worker holds.
+Only the first has network access. In a single container, a command could use the worker's credentials.
 """
 
 from __future__ import annotations

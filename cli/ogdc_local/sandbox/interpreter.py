@@ -1,4 +1,4 @@
-"""The stack's own Python inside a sandbox: which directories it needs, and how the worker is started."""
+"""The stack's own Python inside a sandbox: the directories it needs, and how the worker is started."""
 
 from __future__ import annotations
 

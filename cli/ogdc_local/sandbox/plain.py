@@ -1,8 +1,8 @@
-"""Tasks as plain processes, one at a time: only where somebody asked for it (OGDC_SANDBOX=none).
+"""Tasks as plain processes without isolation, one at a time: only on request (OGDC_SANDBOX=none).
 
-For a throwaway container in which neither namespaces nor docker work. A task's directories are linked to
-where they belong (`/input_dir`, …), which takes write access to `/` and keeps two tasks from running side by
-side. Commands of a recipe can read and change whatever the user who started the stack can.
+For a throwaway container in which neither namespaces nor docker work. A task's directories are symlinked to
+their fixed paths (`/input_dir`, …), which needs write access to `/` and prevents concurrent tasks. Commands
+of a recipe can read and change whatever the user who started the stack can.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Finding out, once, how this machine can run a task apart from itself."""
+"""Detecting which kind of sandbox this machine supports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The processes of a task and the memory they hold, as the kernel tells of them.
+"""The processes of a task and their memory, from /proc.
 
 Source: proc_pid_statm(5), proc_pid_status(5), proc_pid_smaps(5), proc_pid_maps(5), proc_tid_children(5),
 proc_meminfo(5).

@@ -1,8 +1,8 @@
-"""The programs on a user's PATH that tasks shall find too: of conda, of modules, of `~/.local/bin`.
+"""Programs on the user's PATH that tasks can also use: from conda, modules, `~/.local/bin`.
 
-A directory of programs is shown with what its programs need, the prefix it belongs to (`bin` beside `lib`
-and `share`), at its own place and read-only. A home directory as such, or what holds it or the stack's state,
-is never shown. What lies below /usr is there anyway.
+A directory of programs is mounted with its prefix (`bin` with `lib` and `share`), at its own path and
+read-only. A home directory itself, or a parent of it or of the stack's state, is never mounted. /usr is
+mounted anyway.
 
 Source: "Managing environments" in conda's documentation; pyvenv.cfg in that of Python's `venv`.
 """

@@ -1,4 +1,4 @@
-"""The first admin of a stack that has its callers log in, as a deployment does."""
+"""The first admin of a local stack that requires logins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which PostgreSQL of this machine to run."""
+"""Choosing a PostgreSQL installation of this machine."""
 
 from __future__ import annotations
 

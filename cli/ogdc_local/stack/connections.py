@@ -1,10 +1,11 @@
-"""Connections to the stack: whose they are is asked when they come, and how long they may take to ask.
+"""Connections to the stack: restricted by user, with a timeout for the request.
 
-Anybody with an account on this machine can open connections to a port of the loopback address, any number of
-them, and send nothing or a byte now and then. So another user's are refused before anything is read, and
-everybody's are closed that do not ask within seconds.
+Anybody with an account on this machine can open any number of connections to a loopback port, and send
+nothing or a byte now and then. So connections of other users are closed before anything is read, and all
+connections that do not send a request within seconds are closed.
 
-Source: waitress, `channel_class`, `accept` and `maintenance` of its servers; RFC 9112 section 9.6 (closing).
+Source: waitress, `channel_class`, `accept` and `maintenance` of its servers; RFC 9112 section 9.6
+(closing).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Start, find and stop the local stack, from any process of its user.
+"""Starting, finding and stopping the local stack, from any process of its user.
 
-Its lock says whether it is up (see `lock`); the record beside it is to be believed only while that is held.
+The lock tells whether it is up (see `lock`); the record next to it is valid only while the lock is held.
 """
 
 from __future__ import annotations

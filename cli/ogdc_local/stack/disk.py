@@ -1,7 +1,7 @@
-"""Room on the disk of the state directory: some is kept back, and a full disk ends what fills it.
+"""Reserving disk space, and stopping tasks when the disk of the state directory is full.
 
-PostgreSQL and the engine cannot record that a run has failed for want of room without any room. So a file
-takes some up from the beginning, and is removed once nothing that runs would eat that up as well.
+PostgreSQL and the engine need space to record that a run has failed for lack of it. So a reserve file is
+allocated at the start, and removed once nothing runs that would use up that space as well.
 """
 
 from __future__ import annotations

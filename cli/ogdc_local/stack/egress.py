@@ -1,11 +1,10 @@
-"""The way out for commands of recipes that use one: an HTTP proxy that leads to public addresses.
+"""The HTTP proxy for commands of recipes with network access, which leads to public addresses.
 
-Such commands have no network but their own loopback. On it the worker listens as their proxy, and passes on
-what comes to a Unix socket, which is answered here. What is not the web's, HTTP or TLS, does not get out, and
-nothing gets to the ports of other services (see `egress_rules`).
-Other addresses are reached where the operator allows their network, or the lines of the recipe name the very
-address and port; never a port of the stack itself. Each set of named addresses has a socket of its own, and
-tasks are shown none but theirs, so none can reach what another's recipe names.
+Such commands only have their own loopback. There the worker listens as their proxy, and relays to a Unix
+socket that is served here. Only HTTP and TLS are forwarded, and not to the ports of other services (see
+`egress_rules`). Other addresses are reachable only if the operator allows their network, or if the recipe's
+lines contain the exact address and port; never a port of the stack itself. Each set of named addresses has
+its own socket, and a task only has access to its own, so it cannot reach the addresses of another recipe.
 
 Source: RFC 9110 section 9.3.6 (CONNECT), RFC 9112 section 3.2 (forms of a request's target).
 """

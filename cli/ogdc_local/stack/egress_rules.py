@@ -1,4 +1,4 @@
-"""What the way out lets through: how many connections of a task, to which ports, and what a tunnel holds.
+"""Rules of the proxy: connections per task, permitted ports, and protocols inside a tunnel.
 
 Source: "Port blocking" of the Fetch standard (https://fetch.spec.whatwg.org/#port-blocking); RFC 8446,
 sections 4 and 5.1 (how a ClientHello and its record begin); RFC 9112,

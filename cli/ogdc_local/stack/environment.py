@@ -1,4 +1,4 @@
-"""The functions' settings in the local stack: its own, and what the user's environment adds."""
+"""The functions' settings in the local stack: its own, with additions from the user's environment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What functions-framework is pointed at in the local stack; its targets are the names below."""
+"""The entrypoint for functions-framework in the local stack; its targets are the names below."""
 
 from flask import current_app
 

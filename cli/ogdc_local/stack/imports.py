@@ -1,4 +1,4 @@
-"""What the stack may import later, imported soon: a file that changes meanwhile is of another version."""
+"""Importing modules soon that the stack may need later, in case their files change in the meantime."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which files run: the version alone does not tell one checkout, or one state of it, from another."""
+"""Identifying the installed files, because the version does not distinguish checkouts or their states."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What runs leave on the stack's volume, removed once nobody can go on from it."""
+"""Removing data of runs on the stack's volume that nothing can resume from."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The lock that says whether a stack is up.
+"""The lock that tells whether a stack is up.
 
-A stack's process holds an exclusive flock on one file from before it exists (whoever starts it takes the lock
-and hands it over) until it is gone, however it ends. The process id in the file is to be believed only while
-the lock is held.
+A stack's process holds an exclusive flock on one file from before it exists (the starting process takes the
+lock and passes it on) until it ends in any way. The process id in the file is valid only while the lock is
+held.
 """
 
 from __future__ import annotations

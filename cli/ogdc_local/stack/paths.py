@@ -1,4 +1,4 @@
-"""Where the local stack keeps its state, one directory a stack."""
+"""Paths in the state directory of a local stack."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which user is at the other end of a TCP connection within this machine."""
+"""Finding the user at the other end of a local TCP connection."""
 
 from __future__ import annotations
 

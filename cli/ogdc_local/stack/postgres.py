@@ -1,8 +1,8 @@
 """PostgreSQL as a child process: found, initialised, started, stopped, and taken over after a crash.
 
-It listens on a Unix socket in a private directory and nowhere else, so it trusts who reaches it. It flushes
-to disk as any PostgreSQL does (fsync on), so neither a killed process nor a power cut loses a commit; only a
-power cut within seconds of the very first start can, since `initdb` is asked not to wait for the disk.
+It listens only on a Unix socket in a private directory, so it trusts all connections. It flushes to disk as
+usual (fsync on), so neither a killed process nor a power cut loses a commit. The exception is a power cut
+within seconds of the very first start, because `initdb` runs with `--no-sync`.
 """
 
 from __future__ import annotations

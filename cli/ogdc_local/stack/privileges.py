@@ -1,4 +1,4 @@
-"""Running PostgreSQL with fewer privileges than the stack has: it refuses root."""
+"""Running PostgreSQL with fewer privileges than the stack: it refuses to run as root."""
 
 from __future__ import annotations
 

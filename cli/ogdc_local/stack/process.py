@@ -1,4 +1,4 @@
-"""The local stack's own process: it watches over PostgreSQL, a child, and the services, its threads."""
+"""The local stack's process: it supervises PostgreSQL (a child) and the services (threads)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the web server refuses before any application sees it is answered as the API answers: in JSON."""
+"""JSON errors for requests that the web server rejects before any application sees them."""
 
 from __future__ import annotations
 

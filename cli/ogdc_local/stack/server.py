@@ -1,4 +1,4 @@
-"""An HTTP server on this machine's loopback address, in threads of this process."""
+"""An HTTP server on the loopback address, in threads of this process."""
 
 from __future__ import annotations
 

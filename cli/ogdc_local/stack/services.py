@@ -1,4 +1,4 @@
-"""What runs as threads of the stack's process once PostgreSQL is up: functions, engine, gateway."""
+"""The services in threads of the stack's process once PostgreSQL is up: functions, engine, gateway."""
 
 from __future__ import annotations
 
