@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -10,11 +11,13 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 from unittest import mock
 from uuid import uuid4
 
 from benchmarks.bench import Bench
 from benchmarks.figures import Baseline, Figure, at_most
+from benchmarks.processors import processor_seconds
 from ogdc_cli.api import ApiClient
 from ogdc_cli.publication.publishing import Wanted, publish
 from ogdc_cli.publication.run_result import RunResult
@@ -57,13 +60,21 @@ def measure_publication(bench: Bench) -> list[Figure]:
 
 
 def _measure_gmn(bench: Bench) -> list[Figure]:
-    """At a real node, one of PyPI."""
-    with _gmn(bench) as gmn:
-        sides = _in_turns(bench, gmn.url, gmn.token(ADA, seconds=86400), _AT_GMN)
-    each = tuple(1000 * seconds / _AT_GMN for seconds in sides["publish"])
-    bare = median(1000 * seconds / _AT_GMN for seconds in sides["curl"])
-    limit = at_most(1.5 * bare)
-    return [Figure("a small object at GMN, four at a time", "ms", each, limit, Baseline("curl", bare))]
+    """At a real node, one of PyPI; processor time is that of all who take part: node, database and client."""
+    with _gmn(bench) as (gmn, database):
+        sides = _in_turns(
+            bench, gmn.url, gmn.token(ADA, seconds=86400), _AT_GMN, (gmn.pid, database, os.getpid())
+        )
+    what, (ours, curls) = "a small object at GMN, four at a time", (sides["publish"], sides["curl"])
+    times = [[each.seconds for each in side] for side in (ours, curls)]
+    processors = [[each.processors for each in side] for side in (ours, curls)]
+    return [_beside_curl(what, *times), _beside_curl(f"{what}: processor time", *processors)]
+
+
+def _beside_curl(what: str, ours: list[float], curls: list[float]) -> Figure:
+    bare = 1000 * median(curls) / _AT_GMN
+    each = tuple(1000 * seconds / _AT_GMN for seconds in ours)
+    return Figure(what, "ms", each, at_most(1.5 * bare), Baseline("curl", bare))
 
 
 def _measure_bare(bench: Bench) -> list[Figure]:
@@ -71,10 +82,11 @@ def _measure_bare(bench: Bench) -> list[Figure]:
     with _bare_node() as url, PublishingNode() as tokens:
         sides = _in_turns(bench, url, tokens.token(ADA), _AT_NOTHING)
     what = f"{_AT_NOTHING:,} small objects at a node that keeps nothing"
-    bare = median(sides["curl"])
+    seconds = {side: tuple(each.seconds for each in spent) for side, spent in sides.items()}
+    bare = median(seconds["curl"])
     return [
-        Figure(what, "s", sides["publish"], at_most(1.5 * bare), Baseline("curl", bare)),
-        Figure(f"{what}, which has them already", "s", sides["again"]),
+        Figure(what, "s", seconds["publish"], at_most(1.5 * bare), Baseline("curl", bare)),
+        Figure(f"{what}, which has them already", "s", seconds["again"]),
     ]
 
 
@@ -101,26 +113,39 @@ def _send(url: str, path: Path, sha256: str) -> tuple[float, float]:
     return time.perf_counter() - started, int(done.stdout) / 1024
 
 
-def _in_turns(bench: Bench, url: str, token: str, objects: int) -> dict[str, tuple[float, ...]]:
-    """Seconds that publishing, publishing once more, and curl take for as many objects."""
+class _Spent(NamedTuple):
+    seconds: float
+    processors: float
+    """Seconds of processor time."""
+
+
+def _in_turns(
+    bench: Bench, url: str, token: str, objects: int, pids: tuple[int, ...] = ()
+) -> dict[str, tuple[_Spent, ...]]:
+    """What publishing, publishing once more, and curl take for as many objects; `pids`: who takes part."""
     made: list[Callable[[], None]] = []
 
-    def first() -> float:
-        again, seconds = _publish(bench, url, objects)
-        made.append(again)
-        return seconds
+    def spent(work: Callable[[], float]) -> _Spent:
+        before = sum(map(processor_seconds, pids))
+        seconds = work()
+        return _Spent(seconds, sum(map(processor_seconds, pids)) - before)
 
-    trials = {
-        "publish": first,
-        "again": lambda: _seconds(made[-1]),
-        "curl": lambda: _curl(bench, url, token, objects),
-    }
+    def first() -> _Spent:
+        send = _publishing(bench, url, objects)
+        made.append(send)
+        return spent(lambda: _seconds(send))
+
+    def curl() -> _Spent:
+        command = _curling(bench, url, token, objects)
+        return spent(lambda: _curl(command, objects))
+
+    trials = {"publish": first, "again": lambda: spent(lambda: _seconds(made[-1])), "curl": curl}
     with mock.patch.dict("os.environ", DATAONE_TOKEN=token):
         return bench.in_turns(trials)
 
 
-def _publish(bench: Bench, url: str, objects: int) -> tuple[Callable[[], None], float]:
-    """Publish a package; returns what does so again, and the seconds that it took."""
+def _publishing(bench: Bench, url: str, objects: int) -> Callable[[], None]:
+    """Make a package; returns what publishes it."""
     client, package, directory = _package(bench, objects)
     wanted = Wanted(RUN.name, url, directory, parallel=_PARALLEL, is_agreed=True)
 
@@ -128,7 +153,7 @@ def _publish(bench: Bench, url: str, objects: int) -> tuple[Callable[[], None], 
         sent = publish(client, wanted, agree=lambda _: True, on_sent=lambda _: None)
         assert sent == package
 
-    return send, _seconds(send)
+    return send
 
 
 def _package(bench: Bench, objects: int) -> tuple[ApiClient, Package, Path]:
@@ -141,8 +166,8 @@ def _package(bench: Bench, objects: int) -> tuple[ApiClient, Package, Path]:
     return client, make_package(RunResult(client, RUN.name), directory / "package"), directory / "package"
 
 
-def _curl(bench: Bench, url: str, token: str, objects: int) -> float:
-    """Have curl send the files of a package, as many at a time, by connections that it keeps."""
+def _curling(bench: Bench, url: str, token: str, objects: int) -> list[str]:
+    """Make a package; returns the command that has curl send its files, by connections that it keeps."""
     _, package, directory = _package(bench, objects)
     parts = []
     for number, member in enumerate(each for each in package.members if each.role == OUTPUT):
@@ -154,7 +179,10 @@ def _curl(bench: Bench, url: str, token: str, objects: int) -> float:
             'output = "/dev/null"\nwrite-out = "%{http_code}\\n"\n'
         )
     (directory / "curl").write_text("next\n".join(parts))
-    command = ["curl", "-sS", "--parallel", "--parallel-max", str(_PARALLEL), "-K", str(directory / "curl")]
+    return ["curl", "-sS", "--parallel", "--parallel-max", str(_PARALLEL), "-K", str(directory / "curl")]
+
+
+def _curl(command: list[str], objects: int) -> float:
     started = time.perf_counter()
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     taken = time.perf_counter() - started
@@ -178,12 +206,13 @@ def _bare_node() -> Iterator[str]:
 
 
 @contextmanager
-def _gmn(bench: Bench) -> Iterator[Gmn]:
+def _gmn(bench: Bench) -> Iterator[tuple[Gmn, int]]:
+    """Lend a node, and the process of its database."""
     server = PostgresServer(bench.new_directory())
     server.start()
     try:
         settings = server.make_database(template="template0")
         with Gmn(bench.new_directory(), settings, (ADA,)) as node:
-            yield node
+            yield node, server.pid
     finally:
         server.stop()

@@ -7,7 +7,6 @@ and a year are multiples of that.
 
 from __future__ import annotations
 
-import os
 import random
 import time
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from typing import NamedTuple
 
 from benchmarks.bench import Bench
 from benchmarks.figures import Figure, at_most
+from benchmarks.processors import processor_seconds
 from benchmarks.records import BUNDLE_HEADERS, make_bundle, workflow_event
 from benchmarks.workflows import Workflow
 from ogdc_shared.config import ArgoSettings, Settings, StorageSettings
@@ -201,18 +201,4 @@ def _manifest(database: Database) -> float:
 
 
 def _cpu(bench: Bench, service: int) -> _Used:
-    return _Used(_seconds(service), _seconds(bench.site.postgres_pid))
-
-
-def _seconds(pid: int) -> float:
-    """CPU of a process and of its children, those that have ended, too."""
-    ticks = 0
-    for each in [pid, *_children(pid)]:
-        fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
-        ticks += sum(map(int, fields[11:13]))
-    ended = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (ticks + sum(map(int, ended[13:15]))) / os.sysconf("SC_CLK_TCK")
-
-
-def _children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return _Used(processor_seconds(service), processor_seconds(bench.site.postgres_pid))

@@ -77,6 +77,11 @@ class Gmn:
         self._process.communicate(timeout=_SECONDS)
         self._log.close()
 
+    @property
+    def pid(self) -> int:
+        """Of its process."""
+        return self._process.pid
+
     def token(self, subject: str, *, seconds: float = 3600) -> str:
         """A token of somebody, as the coordinating node makes them."""
         now = int(time.time())

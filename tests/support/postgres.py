@@ -53,6 +53,12 @@ class PostgresServer:
         self._emptied: list[DatabaseSettings] = []
         self._form = ""
 
+    @property
+    def pid(self) -> int:
+        """Of the process that starts the others."""
+        assert self._postgres.pid is not None
+        return self._postgres.pid
+
     def start(self) -> None:
         self._postgres.start()
         for setting in ("fsync", "autovacuum"):
