@@ -50,6 +50,15 @@ def test_several_artifacts_before_their_directories(log: DiskLog, tmp_path: Path
         assert log.has(log.sync(directory)), directory
 
 
+def test_artifacts_below_a_relative_path(
+    log: DiskLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    DirectoryStore(Path("store")).put_all([("runs/a", b"content")])
+    assert Path("store/runs/a").read_bytes() == b"content"
+    assert log.has(log.sync(tmp_path))
+
+
 def test_a_tree(log: DiskLog, tmp_path: Path) -> None:
     plant(tmp_path, {"a": b"a", "deep/er/b": b"b"})
     flush(str(tmp_path))

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
+import msgspec
+
 from ogdc_shared.config import ArgoSettings
 from ogdc_shared.errors import ArgoRefusedError, ArgoUnavailableError, ConfigurationError
 from ogdc_shared.telemetry.base import Telemetry
@@ -104,7 +106,7 @@ class Connection:
             response = self._pool.request(
                 method,
                 url,
-                body=None if body is None else json.dumps(body).encode(),
+                body=None if body is None else msgspec.json.encode(body),
                 headers=self._headers() | {"Accept": accept},
                 timeout=urllib3.Timeout(connect=min(_CONNECT_SECONDS, seconds), read=seconds),
                 retries=False,

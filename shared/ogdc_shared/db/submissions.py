@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import msgspec
 from psycopg import Connection
 from psycopg.rows import class_row
 from psycopg.types.json import Json, Jsonb
@@ -103,7 +104,7 @@ def record_submission(conn: Connection, new: NewRun) -> Run:
 def _insert(conn: Connection, new: NewRun) -> Run | None:
     """Record a run; None: its key is used already."""
     as_json: dict[str, Any] = {
-        "manifest": Jsonb(new.manifest),
+        "manifest": Jsonb(new.manifest, msgspec.json.encode),
         "parameters": Json(new.parameters) if new.parameters else None,
         "reused_from": None if _may_take(new.manifest) else [],
     }

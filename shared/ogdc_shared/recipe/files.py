@@ -20,6 +20,9 @@ TEXT_LIMIT = 1024 * 1024
 NOT_PART = frozenset({".git", ".hg", ".svn", ".DS_Store", "__pycache__", "ogdc-output"})
 """Names that may lie in a recipe directory and are no part of the recipe, at any depth."""
 
+_ODD_PARTS = NOT_PART | {"", ".", ".."}
+"""Parts of names that have to be looked at more closely."""
+
 
 class UnusableFileError(InputError):
     """A file that cannot be used; the message is a sentence without its subject, the file."""
@@ -33,6 +36,9 @@ def confined(directory: Path, name: str) -> Path:
     Raises:
         UnusableFileError: the file is missing, outside or no regular file, or its name is a path of Windows.
     """
+    parts = name.split("/")
+    if not _ODD_PARTS.intersection(parts) and _is_plain_file(directory, parts):
+        return directory / name
     path = PurePosixPath(name)
     if "\0" in name or path.is_absolute() or ".." in path.parts:
         raise UnusableFileError("lies outside the recipe directory; give a path inside it, without '..'.")
@@ -42,8 +48,6 @@ def confined(directory: Path, name: str) -> Path:
         )
     if left_out := sorted(NOT_PART.intersection(path.parts)):
         raise UnusableFileError(f"lies in {left_out[0]}, which is no part of a recipe; move the file.")
-    if _is_plain_file(directory, path.parts):
-        return directory / path
     root = directory.resolve()
     try:
         real = (root / path).resolve(strict=True)
@@ -75,7 +79,7 @@ def _is_plain_file(directory: Path, parts: Sequence[str]) -> bool:
             mode = os.lstat(place).st_mode
             if stat.S_ISLNK(mode):
                 return False
-    except OSError:
+    except (OSError, ValueError):  # the latter: a NUL
         return False  # the long way says why
     return stat.S_ISREG(mode)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
@@ -25,5 +26,6 @@ def recipe_roots(paths: Iterable[str]) -> list[PurePosixPath]:
 
 def names_in(directory: Path) -> list[str]:
     """What `recipe_roots` needs to know of a directory: what it holds, and every `meta.yml` one down."""
-    nested = directory.glob(f"*/{META_FILE}")
-    return sorted(path.relative_to(directory).as_posix() for path in [*directory.iterdir(), *nested])
+    names = os.listdir(directory)  # noqa: PTH208  a Path of each takes ten times as long
+    nested = (f"{name}/{META_FILE}" for name in names)
+    return sorted([*names, *(path for path in nested if os.path.exists(f"{directory}/{path}"))])  # noqa: PTH110

@@ -81,8 +81,11 @@ class _Packing:
         return [*self._plain, *kept]
 
     def _look_into(self, folder: str) -> None:
-        self._read_ignores(folder)
-        for entry in _entries(self._directory / folder):
+        entries = _entries(f"{self._directory}/{folder}")
+        for ignoring in entries:
+            if ignoring.name in IGNORE_FILES and ignoring.is_file(follow_symlinks=False):
+                self._read_ignores(folder, ignoring)
+        for entry in entries:
             if entry.name in NOT_PART:
                 continue
             name = f"{folder}{entry.name}"
@@ -109,11 +112,13 @@ class _Packing:
             return f"listed in {ignored_by}"
         if is_directory:
             return _doubt_directory(entry)
-        try:
-            path = confined(self._directory, name)
-        except UnusableFileError as exc:
-            return _unusable(entry) or str(exc).partition(";")[0]
-        size = path.stat().st_size
+        if entry.is_file(follow_symlinks=False):  # no link leads here, so it lies inside
+            size = entry.stat(follow_symlinks=False).st_size
+        else:
+            try:
+                size = confined(self._directory, name).stat().st_size
+            except UnusableFileError as exc:
+                return _unusable(entry) or str(exc).partition(";")[0]
         return f"{size:,} bytes, and nothing names it" if size > SMALL else None
 
     def _decide(self, left_out: LeftOut) -> Iterator[str]:
@@ -180,17 +185,14 @@ class _Packing:
 
     # --- what the author lists ---
 
-    def _read_ignores(self, folder: str) -> None:
-        for name in IGNORE_FILES:
-            path = self._directory / folder / name
-            if path.is_file() and not path.is_symlink():
-                from pathspec import GitIgnoreSpec
+    def _read_ignores(self, folder: str, file: os.DirEntry[str]) -> None:
+        from pathspec import GitIgnoreSpec
 
-                lines = path.read_text(errors="replace").splitlines()
-                try:
-                    self._ignores.append((folder, name, GitIgnoreSpec.from_lines(lines)))
-                except ValueError as exc:
-                    raise InvalidRecipeError(f"{folder}{name}: holds what is no pattern: {exc}") from exc
+        lines = Path(file).read_text(errors="replace").splitlines()
+        try:
+            self._ignores.append((folder, file.name, GitIgnoreSpec.from_lines(lines)))
+        except ValueError as exc:
+            raise InvalidRecipeError(f"{folder}{file.name}: holds what is no pattern: {exc}") from exc
 
     def _ignored(self, name: str) -> str | None:
         """Name the ignore file that lists something, the innermost first."""
@@ -217,7 +219,7 @@ def _too_deep(name: str) -> InvalidRecipeError:
     )
 
 
-def _entries(directory: Path) -> list[os.DirEntry[str]]:
+def _entries(directory: str) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(directory) as entries:
             return sorted(entries, key=lambda entry: entry.name)

@@ -63,7 +63,8 @@ def reusable(recipe: Recipe, files: Iterable[tuple[str, str]]) -> Reusable:
         recipe: The recipe.
         files: Its own files, as path and digest.
     """
-    texts = dict(_texts(recipe))
+    files = [*files]
+    texts = dict(_texts(recipe, (name for name, _ in files)))
     commands, reason = _functions(recipe, texts)
     descriptive = set(_descriptive(recipe, texts))
     return Reusable(
@@ -171,12 +172,14 @@ def _names_several(recipe: Recipe, text: str) -> bool:
     )
 
 
-def _texts(recipe: Recipe) -> Iterator[tuple[str, str]]:
+def _texts(recipe: Recipe, names: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Yield the files of a recipe that commands may run or read, as far as they are short texts."""
     described = _described(recipe)
-    for path in sorted(Path(recipe.directory).rglob("*")):
-        name = path.relative_to(recipe.directory).as_posix()
-        if name in described or not path.is_file() or path.stat().st_size > _READ_BYTES:
+    for name in names:
+        if name in described:
+            continue
+        path = recipe.directory / name
+        if path.stat().st_size > _READ_BYTES:
             continue
         content = path.read_bytes()
         if b"\0" not in content:

@@ -54,7 +54,7 @@ class DirectoryStore:
 
     def put_all(self, artifacts: Iterable[tuple[str, bytes | Path]]) -> None:
         """See `ArtifactStore`; they go to disk some at a time."""
-        left = ((self.path(key), data) for key, data in artifacts)
+        left = ((f"{self._root}/{check_key(key)}", data) for key, data in artifacts)
         while some := list(islice(left, _TOGETHER)):
             with disk_errors("the files of a run"):
                 write_together(some)

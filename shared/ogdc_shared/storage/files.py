@@ -31,7 +31,7 @@ def replacing(path: Path, *, sync: bool = True, sync_name: bool = True) -> Itera
         sync_name: False: the caller has many, and calls `sync_directory` after the last.
     """
     directory = path.parent
-    make_directory(directory)
+    make_directory(os.fspath(directory))
     with _beside(directory) as (file, temporary):
         yield file
         file.flush()
@@ -42,18 +42,19 @@ def replacing(path: Path, *, sync: bool = True, sync_name: bool = True) -> Itera
         sync_directory(directory)
 
 
-def write_together(contents: Iterable[tuple[Path, bytes | Path]]) -> None:
+def write_together(contents: Iterable[tuple[str, bytes | Path]]) -> None:
     """Write files as `replacing` does; all of them and their names are on disk before this returns.
 
     None has its name before its content is on disk. The contents are all on their way before the first is
-    waited for, so that a file system's journal is written twice, and not twice for each.
+    waited for, so that a file system's journal is written twice, and not twice for each. Paths are text, as
+    one of `Path` takes longer than a file.
     """
-    changed: dict[Path, None] = {}
-    files: list[tuple[int, str, Path]] = []
+    changed: dict[str, None] = {}
+    files: list[tuple[int, str, str]] = []
     token = token_hex(8)
     try:
         for path, content in contents:
-            directory = path.parent
+            directory = path.rpartition("/")[0]
             if directory not in changed:
                 make_directory(directory, on_change=changed.setdefault)
                 changed.setdefault(directory)
@@ -74,7 +75,7 @@ def write_together(contents: Iterable[tuple[Path, bytes | Path]]) -> None:
         for descriptor, _, _ in files:
             os.close(descriptor)
     for directory in changed:
-        sync_directory(directory)
+        flush_entries(directory)
 
 
 @contextmanager
@@ -105,7 +106,7 @@ def _fill(descriptor: int, content: bytes | Path) -> None:
         os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
-def make_directory(directory: Path, *, on_change: Callable[[Path], object] | None = None) -> None:
+def make_directory(directory: str, *, on_change: Callable[[str], object] | None = None) -> None:
     """Make a directory and those above it so that they survive a crash.
 
     Args:
@@ -113,11 +114,13 @@ def make_directory(directory: Path, *, on_change: Callable[[Path], object] | Non
         on_change: Called with each directory that has a new one in it, for the caller to bring to disk;
             None: that is done here.
     """
-    if directory.is_dir():
+    if os.path.isdir(directory):  # noqa: PTH112  likewise
         return
-    make_directory(directory.parent, on_change=on_change)
-    directory.mkdir(exist_ok=True)
-    (on_change or sync_directory)(directory.parent)
+    parent = os.path.dirname(directory) or "."  # noqa: PTH120
+    make_directory(parent, on_change=on_change)
+    with suppress(FileExistsError):  # by another at the same time; what is none fails later
+        os.mkdir(directory)  # noqa: PTH102
+    (on_change or flush_entries)(parent)
 
 
 @contextmanager

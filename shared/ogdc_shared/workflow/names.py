@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
+from base64 import b32encode
+from secrets import token_bytes
 
 from ogdc_shared.dns_label import is_dns_label
 
 SLUG_LENGTH = 50
 SUFFIX_LENGTH = 10
-_BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
 
 
 def workflow_name(recipe_id: str) -> str:
@@ -30,4 +30,4 @@ def is_workflow_name(text: str) -> bool:
 
 
 def _random_suffix() -> str:
-    return "".join(secrets.choice(_BASE32) for _ in range(SUFFIX_LENGTH))
+    return b32encode(token_bytes(SUFFIX_LENGTH)).decode().lower()[:SUFFIX_LENGTH]
