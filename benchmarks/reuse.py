@@ -6,7 +6,6 @@ import json
 import os
 import resource
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -20,6 +19,7 @@ from benchmarks.figures import Baseline, Figure, at_most
 from benchmarks.local_stack import LocalStack, local_stack
 from benchmarks.others import by_snakemake_in_parts, snakemake
 from benchmarks.parallel import claim, fewer, write_files, write_recipe
+from ogdc_local.sandbox.interpreter import compile_worker, interpreter, module_paths
 from support.reused_runs import ReusedRuns
 
 _UNCHANGED = 1_000
@@ -32,7 +32,8 @@ _PLANS: tuple[dict[str, Any], ...] = ({}, {"reuse": None})
 _PAIRS = 15
 """Tasks of each kind in a turn."""
 _TASK = r"""
-import json, sys
+import gc, json, sys
+gc.disable()
 from ogdc_worker.process.partition import process
 from ogdc_worker.process.paths import ProcessPaths
 from ogdc_worker.expected import Expected
@@ -110,6 +111,7 @@ def _run(stack: LocalStack, recipe: Path, bench: Bench, *, taken: int) -> float:
 
 def _measure_overhead(bench: Bench) -> list[Figure]:
     """Processor time of keeping in tasks and in `publish`, and of looking up, over what does neither."""
+    compile_worker()
     runs = ReusedRuns(bench.new_directory())
     names = [f"{number:03}" for number in range(_KEPT)]
     runs.write(**{name: f"{name}\n" for name in names})
@@ -150,10 +152,13 @@ def _overhead(
 
 
 def _task_seconds(runs: ReusedRuns, name: str) -> float:
-    """Seconds of processor time of a task in a process of its own, and of its commands."""
+    """Seconds of processor time of a task in a process that begins as in the sandbox, and of its commands."""
     words = json.dumps(runs.prepared(name, 0)._asdict())
+    program = f"import sys; sys.path += {[*map(str, module_paths())]!r}\n{_TASK}"
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, "-c", _TASK, words], check=True, capture_output=True)
+    subprocess.run(
+        [str(interpreter()), "-I", "-S", "-u", "-c", program, words], check=True, capture_output=True
+    )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 

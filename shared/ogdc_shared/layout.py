@@ -170,7 +170,8 @@ LINKED = "linked.json"
 """The file beside the workspaces of a run's partitions that says which of their outputs have second names in
 the store."""
 REUSE_NOTE = "reuse.json"
-"""The file in a partition's workspace that says what the first command began with."""
+"""The file in a partition's workspace that says what the first command began with, and, where that
+is kept, what the last one has left."""
 MISSING = "missing.json"
 """The file in a partition's workspace with its items that failed, where the recipe allows some (see
 `missing_items`)."""

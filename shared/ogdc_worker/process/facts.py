@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from ogdc_shared.plan import InputFile, Plan
     from ogdc_worker.process.journal import Journal
+    from ogdc_worker.reuse.kept import KeptFile
 
 HASHED_BYTES = 256 << 20
 """Of a task's outputs, and of what it read on volumes, which takes a fifth of a second; what is beyond has no
@@ -60,6 +61,8 @@ class FinishedTask(NamedTuple):
     """Its inputs."""
     started_at: str = ""
     """When this try of it began."""
+    written: tuple[KeptFile, ...] = ()
+    """What was read of its outputs already, with their checksums."""
 
 
 def leave_facts(path: str, done: FinishedTask) -> bool:
@@ -205,8 +208,10 @@ def _read_on_volumes(done: FinishedTask) -> Iterator[dict[str, Any]]:
 
 def _wrote(done: FinishedTask) -> Iterator[dict[str, Any]]:
     checksums = _Checksums(float("inf") if done.plan.hashes_all else HASHED_BYTES)
+    known = {(file.name, file.size): f"sha256:{file.what}" for file in done.written if file.kind == "file"}
     for name, path, size in _files(done):
-        yield _chosen({"name": name, "size": size, "checksum": checksums.of(path, size)}, _FILE)
+        checksum = known.get((name, size)) or checksums.of(path, size)
+        yield _chosen({"name": name, "size": size, "checksum": checksum}, _FILE)
 
 
 def _described(done: FinishedTask) -> Iterator[dict[str, Any]]:

@@ -1,8 +1,9 @@
 """In a task: keep what its commands leave, where a later run may find it.
 
 The task writes to its own workspace alone, as its commands could: `kept/<commands>/` for what each of them
-left, and of the last one only `about.json`, since its outputs stay where they are. `publish`, or the task
-that looks for what is known, moves it into the store (see `harvest`). Whatever goes wrong here fails nothing.
+left, and of the last one only what describes it, a line in the note of what the first one began with, since
+its outputs stay where they are. `publish`, or the task that looks for what is known, moves it into the store
+(see `harvest`). Whatever goes wrong here fails nothing.
 """
 
 from __future__ import annotations
@@ -16,8 +17,16 @@ from ogdc_shared.errors import PublishError
 from ogdc_shared.fast_typing import TYPE_CHECKING
 from ogdc_shared.removal import remove
 from ogdc_worker.reuse.inputs import of_all
+from ogdc_worker.reuse.kept import (
+    ABOUT,
+    FILES,
+    About,
+    NotAsKeptError,
+    described,
+    give_names,
+    read_note,
+)
 from ogdc_worker.reuse.keys import Keys
-from ogdc_worker.reuse.store import ABOUT, FILES, About, NotAsKeptError, described, give_names, read_plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,12 +36,15 @@ if TYPE_CHECKING:
     from ogdc_worker.process.checkpoint import Checkpoint
     from ogdc_worker.process.journal import Journal
     from ogdc_worker.process.paths import ProcessPaths
+    from ogdc_worker.reuse.kept import KeptFile
 
 _COPIED_BELOW = 16 << 20
 """Bytes of a file that a command leaves for the next one, which may change it in place. A larger one gets a
 second name: that takes no room, and if it is changed, what was kept is found to be no more what it was."""
 _MIN_FREE_SHARE, _MIN_FREE_BYTES = 0.1, 5 << 30
 """What of the disk is left to others, the less of both."""
+_BESIDE = (layout.CHECKPOINT, layout.JOURNAL, layout.MISSING)
+_APPEND = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _UNKNOWN = (OSError, ValueError, NotAsKeptError, PublishError)
 
 
@@ -56,14 +68,16 @@ class Keeper:
         self._journal = journal
         self._note = f"{paths.workspace}/{layout.REUSE_NOTE}"
         self._kept = f"{paths.workspace}/{layout.KEPT}"
+        self._known: Keys | None = None
+        self.written: tuple[KeptFile, ...] = ()
+        """What the last command has left, as it was read to be kept; nothing where it was not."""
 
     def before(self, step: str) -> None:
         """Note what the first command begins with; a task that goes on finds the note of its first try."""
         if step == "run 1" and not os.path.lexists(self._note):
             with self._harmlessly():
                 found = {"keys": self._keys(), "inputs": [*self._validators()]}
-                _write(f"{self._note}.new", found)
-                os.rename(f"{self._note}.new", self._note)
+                _write_text(self._note, json.dumps(found))
 
     def after(self, step: str) -> None:
         """Keep what a command has left for the next one."""
@@ -77,10 +91,10 @@ class Keeper:
         with self._harmlessly():
             number = len(self._plan.commands)
             if key := self._key(number):
-                files = described(self._paths.outputs, most=self._reuse.most)
-                place = self._empty_place(number)
-                about = About(key, number, tuple(self._checkpoint.finished), files, whole=True)
-                _write_text(f"{place}/{ABOUT}", about.to_json())
+                self.written = described(self._paths.outputs, most=self._reuse.most)
+                about = About(key, number, tuple(self._checkpoint.finished), self.written, whole=True)
+                with open(os.open(self._note, _APPEND), "w", encoding="utf-8") as file:
+                    file.write(f"\n{about.to_json()}")
 
     @property
     def _reuse(self) -> Any:
@@ -94,21 +108,13 @@ class Keeper:
         copied = sum(file.size for file in files if file.size < _COPIED_BELOW)
         if not _has_room(self._paths.workspace, copied):
             return
-        draft = self._empty_place("draft")
+        draft = f"{self._kept}/draft"
+        remove(draft)
+        os.makedirs(draft)
         give_names(files, self._paths.outputs, f"{draft}/{FILES}", above=_COPIED_BELOW)
-        for name in (layout.CHECKPOINT, layout.JOURNAL, layout.MISSING):
-            content = read_plain(f"{self._paths.workspace}/{name}")
-            if content is not None:
-                _write_text(f"{draft}/{name}", content.decode(errors="replace"))
         about = About(key, number, tuple(self._checkpoint.finished), files)
-        _write_text(f"{draft}/{ABOUT}", about.to_json())
+        _write_text(f"{draft}/{ABOUT}", about.with_beside(self._paths.workspace, _BESIDE).to_json())
         os.rename(draft, place)
-
-    def _empty_place(self, name: int | str) -> str:
-        place = f"{self._kept}/{name}"
-        remove(place)
-        os.makedirs(place)
-        return place
 
     def _key(self, number: int) -> str | None:
         """What the result of a command is known by; None: it is not to be known.
@@ -117,7 +123,7 @@ class Keeper:
         """
         if number > self._reuse.commands or self._lacks_items():
             return None
-        noted = json.loads(read_plain(self._note) or b"{}").get("keys")
+        noted = read_note(self._note)[0].get("keys")
         found = self._keys()
         return found[number - 1] if found and noted and noted[:number] == found[:number] else None
 
@@ -134,7 +140,11 @@ class Keeper:
 
     def _keys(self) -> list[str] | None:
         inputs = of_all(self._files, recipe=self._paths.recipe, fetched=self._fetched())
-        return None if inputs is None else Keys(self._plan, os.environ).of(inputs)
+        if inputs is None:
+            return None
+        if self._known is None or not self._known.hold():
+            self._known = Keys(self._plan, os.environ)
+        return self._known.of(inputs)
 
     def _fetched(self) -> dict[str, tuple[str, str]]:
         found = {}
@@ -169,10 +179,6 @@ def _has_room(directory: str, size: int) -> bool:
     disk = os.statvfs(directory)
     left = min(_MIN_FREE_SHARE * disk.f_blocks * disk.f_frsize, _MIN_FREE_BYTES)
     return disk.f_bavail * disk.f_frsize - size > left
-
-
-def _write(path: str, value: Any) -> None:
-    _write_text(path, json.dumps(value))
 
 
 def _write_text(path: str, text: str) -> None:

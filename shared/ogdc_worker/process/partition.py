@@ -100,7 +100,7 @@ def _process(paths: ProcessPaths, reporter: Reporter, expected: Expected) -> Non
             keeper = Keeper(plan, partition.files, paths=paths, checkpoint=checkpoint, journal=journal)
         with closing(_Process(plan, partition, paths, reporter, checkpoint, keeper=keeper)) as steps:
             steps.run()
-        done = done._replace(succeeded=True)
+        done = done._replace(succeeded=True, written=keeper.written if keeper else ())
     except OSError as exc:
         if exc.errno in NO_ROOM:
             _give_back(paths, checkpoint)

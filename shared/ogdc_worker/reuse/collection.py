@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from ogdc_shared.removal import remove
 from ogdc_shared.walking import is_directory
-from ogdc_worker.reuse.store import ABOUT, DRAFT, USED, read_plain
+from ogdc_worker.reuse.kept import ABOUT, read_plain
+from ogdc_worker.reuse.store import DRAFT, USED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,6 @@ to whoever reads it here: no link is followed, and what is not as described is l
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from contextlib import suppress
@@ -17,19 +16,10 @@ from ogdc_shared.errors import PublishError
 from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
 from ogdc_shared.removal import remove
 from ogdc_shared.walking import is_directory
+from ogdc_worker.reuse.kept import ABOUT, FILES, About, NotAsKeptError, give_names, read_note, read_plain
 from ogdc_worker.reuse.linked import note_linked
 from ogdc_worker.reuse.remembered import remember
-from ogdc_worker.reuse.store import (
-    ABOUT,
-    FILES,
-    About,
-    NotAsKeptError,
-    Store,
-    give_names,
-    is_as_described,
-    linked_of,
-    read_plain,
-)
+from ogdc_worker.reuse.store import Store, is_as_described, linked_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -62,18 +52,18 @@ def harvest(store: Store, run: str, workspaces: Iterable[tuple[int, str]]) -> It
 
 
 def _harvest(store: Store, run: str, number: int, workspace: str) -> Iterator[Contradiction]:
-    kept = f"{workspace}/{layout.KEPT}"
-    if not is_directory(workspace) or not is_directory(kept):
+    if not is_directory(workspace):
         return
-    note = json.loads(read_plain(f"{workspace}/{layout.REUSE_NOTE}") or b"{}")
+    noted = f"{workspace}/{layout.REUSE_NOTE}"
+    note, last = read_note(noted)
     remember(store.directory, note.get("inputs", ()))
-    for name in sorted(filter(str.isdecimal, os.listdir(kept)), key=int):
-        about = _about(f"{kept}/{name}")
-        if about is None:
+    kept = [*_kept_between(f"{workspace}/{layout.KEPT}")]
+    for about, place in [*kept, (last, noted)] if last else kept:
+        if not re.fullmatch("[0-9a-f]{64}", about.key):
             continue
         known = store.find(about.key)
         if known and _content(known.about) == _content(about) and known.about.whole >= about.whole:
-            remove(f"{kept}/{name}")
+            remove(place)
             continue
         if (
             known
@@ -81,13 +71,20 @@ def _harvest(store: Store, run: str, number: int, workspace: str) -> Iterator[Co
             and os.path.lexists(f"{workspace}/{layout.SAMPLED}")
         ):
             yield Contradiction(number, known.about.run)
-        _add(store, about._replace(run=run), f"{kept}/{name}", workspace, number)
+        _add(store, about._replace(run=run), place, workspace, number)
 
 
-def _about(place: str) -> About | None:
-    content = read_plain(f"{place}/{ABOUT}") if is_directory(place) else None
-    about = None if content is None else About.from_json(content)
-    return about if about and re.fullmatch("[0-9a-f]{64}", about.key) else None
+def _kept_between(kept: str) -> Iterator[tuple[About, str]]:
+    """Yield what describes the outputs of each command that are kept, and where they are.
+
+    The last one's, which stay where they are, have a directory only in workspaces of a version before.
+    """
+    names = os.listdir(kept) if is_directory(kept) else []
+    for name in sorted(filter(str.isdecimal, names), key=int):
+        place = f"{kept}/{name}"
+        content = read_plain(f"{place}/{ABOUT}") if is_directory(place) else None
+        if content is not None:
+            yield About.from_json(content), place
 
 
 def _content(about: About) -> list[tuple[object, ...]]:
@@ -105,11 +102,8 @@ def _add(store: Store, about: About, place: str, workspace: str, number: int) ->
             note_linked(os.path.dirname(workspace), number, linked_of(about.files, outputs))
         else:
             os.rename(outputs, f"{draft}/{FILES}")
-        for name in _BESIDE:
-            content = read_plain(f"{workspace if about.whole else place}/{name}")
-            if content is not None:
-                with open(f"{draft}/{name}", "wb") as file:
-                    file.write(content)
+        if about.beside is None:
+            about = about.with_beside(workspace if about.whole else place, _BESIDE)
         store.add(draft, about)
         remove(place)
     finally:

@@ -32,10 +32,18 @@ class Keys:
             environ: The task's environment.
         """
         assert plan.reuse is not None
-        programs, lines = Programs(environ), plan.commands[: plan.reuse.commands]
-        own = [programs.own_digest()] if plan.own else []
-        self._begin = [FORMAT, plan.reuse.base, programs.all_digest(), *own]
-        self._commands = [(line.text, programs.named_digest(line.text)) for line in lines]
+        self._programs = Programs(environ)
+        self._lines = [line.text for line in plan.commands[: plan.reuse.commands]]
+        self._own = [self._programs.own_digest()] if plan.own else []
+        self._begin = [FORMAT, plan.reuse.base, self._programs.all_digest(), *self._own]
+        self._commands = self._named()
+
+    def _named(self) -> list[tuple[str, str]]:
+        return [(line, self._programs.named_digest(line)) for line in self._lines]
+
+    def hold(self) -> bool:
+        """Whether the programs are still as they were looked at; of this distribution's own, nobody knows."""
+        return not self._own and self._programs.are_unchanged() and self._named() == self._commands
 
     def of(self, inputs: Iterable[Sequence[str | int]]) -> list[str]:
         """The digest of what each command leaves, of those whose results may be reused.

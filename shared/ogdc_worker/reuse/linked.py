@@ -17,7 +17,8 @@ from ogdc_shared import layout
 from ogdc_shared.errors import PublishError
 from ogdc_shared.fast_typing import TYPE_CHECKING
 from ogdc_shared.several import several
-from ogdc_worker.reuse.store import LinkedFile, NotAsKeptError, open_plain, read_plain, sha256_of_open
+from ogdc_worker.reuse.kept import NotAsKeptError, open_plain, read_plain, sha256_of_open
+from ogdc_worker.reuse.store import LinkedFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

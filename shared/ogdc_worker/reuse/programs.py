@@ -20,6 +20,8 @@ from ogdc_shared.walking import walk
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    _State = tuple[int, int, int] | None
+
 _VARIABLES = frozenset({"PATH", "LANG", "TZ", "OMP_NUM_THREADS"})
 _FAMILIES = ("LC_", "GDAL", "PROJ", "OGR", "CPL", "PYTHON", "R", "PERL", "JAVA", "CONDA", "LD")
 """Names of variables, and what such names begin with, that say which programs are found, and how they go
@@ -53,18 +55,26 @@ class Programs:
         self._environ = _seen(environ)
         self._image = environ.get(IMAGE, "")
         self._path = [each for each in self._environ.get("PATH", os.defpath).split(os.pathsep) if each]
+        self._seen: list[tuple[str, _State]] = []
 
     def all_digest(self) -> str:
         """The digest of what stands for all of them."""
         machine = os.uname().machine
+        paths = [*_LIBRARIES, f"/usr/lib/{machine}-linux-gnu"]
+        for directory in self._path:
+            paths += _directory(directory)
+        self._seen = [(path, _state(path)) for path in dict.fromkeys(paths)]
         return _digest(
             [
                 f"{machine} {sys.version} {self._image}",
                 *sorted(f"{name}={value}" for name, value in self._environ.items()),
-                *map(_state, (*_LIBRARIES, f"/usr/lib/{machine}-linux-gnu")),
-                *(line for directory in self._path for line in _directory(directory)),
+                *(_line(path, state) for path, state in self._seen),
             ]
         )
+
+    def are_unchanged(self) -> bool:
+        """Whether what the digest of all stands for is as it was: of what is new, its directory tells."""
+        return all(_state(path) == state for path, state in self._seen)
 
     def named_digest(self, command: str) -> str:
         """The digest of what stands for the programs, and files by whole paths, that a command names."""
@@ -96,11 +106,12 @@ def _seen(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _directory(directory: str) -> Iterator[str]:
-    yield _state(directory)
+    """Yield the paths whose states stand for the programs in a directory."""
+    yield directory
     if directory in _SYSTEM:
         return
     above = os.path.dirname(directory.rstrip("/"))
-    yield from (_state(f"{above}/{name}") for name in (*_IN_PREFIX, *_python_packages(above)))
+    yield from (f"{above}/{name}" for name in (*_IN_PREFIX, *_python_packages(above)))
     if not os.path.isdir(f"{above}/conda-meta"):
         yield from sorted(_files(directory))
 
@@ -117,7 +128,7 @@ def _files(directory: str) -> Iterator[str]:
     try:
         with os.scandir(directory) as entries:
             for entry, _ in zip(entries, range(_MAX_FILES), strict=False):
-                yield _state(entry.path)
+                yield entry.path
     except OSError:
         return
 
@@ -131,7 +142,11 @@ def _imported(place: str) -> Iterator[str]:
         if name.endswith(_INSTALLED):
             yield name
         elif name in _OWN:
-            yield from (_state(entry.path) for _, entry in walk(f"{place}/{name}") if _is_source(entry))
+            yield from (
+                _line(entry.path, _state(entry.path))
+                for _, entry in walk(f"{place}/{name}")
+                if _is_source(entry)
+            )
 
 
 def _is_source(entry: os.DirEntry[str]) -> bool:
@@ -147,13 +162,17 @@ def _named(word: str, path: list[str]) -> Iterator[str]:
         return
     for place in places:
         if os.path.isfile(place):
-            yield _state(place)
+            yield _line(place, _state(place))
             return
 
 
-def _state(path: str) -> str:
+def _state(path: str) -> _State:
     try:
         status = os.stat(path)
     except OSError:
-        return f"{path} -"
-    return f"{path} {status.st_size} {status.st_mtime_ns} {status.st_mode:o}"
+        return None
+    return status.st_size, status.st_mtime_ns, status.st_mode
+
+
+def _line(path: str, state: _State) -> str:
+    return f"{path} {state[0]} {state[1]} {state[2]:o}" if state else f"{path} -"

@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from ogdc_shared.digests import digest
 from ogdc_shared.fast_typing import TYPE_CHECKING
-from ogdc_worker.reuse.store import read_plain
+from ogdc_worker.reuse.kept import read_plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -27,10 +27,11 @@ from ogdc_worker.expected import Expected, check_recipe, read_plan
 from ogdc_worker.reuse.facts import taken_facts
 from ogdc_worker.reuse.harvest import harvest
 from ogdc_worker.reuse.inputs import of_all
+from ogdc_worker.reuse.kept import NotAsKeptError
 from ogdc_worker.reuse.keys import Keys
 from ogdc_worker.reuse.linked import note_linked
 from ogdc_worker.reuse.remembered import Remembered
-from ogdc_worker.reuse.store import Entry, NotAsKeptError, Store
+from ogdc_worker.reuse.store import Entry, Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

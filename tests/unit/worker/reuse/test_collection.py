@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from ogdc_shared import layout
 from ogdc_worker.reuse.collection import collect
-from ogdc_worker.reuse.store import FILES, USED, About, Store, described
+from ogdc_worker.reuse.kept import FILES, About, described
+from ogdc_worker.reuse.store import USED, Store
 from support.crashes import crashes
 from support.trees import plant, tree
 
@@ -64,6 +66,25 @@ def test_taking_a_result_keeps_it(directory: Path) -> None:
     store.take(entry, str(directory / "taken"), linked=True)
     collect(str(directory), most=SIZE)
     assert found(directory) == [KEYS[0]]
+
+
+def test_what_was_beside_the_outputs_is_kept_byte_by_byte_and_read_from_files_of_a_version_before(
+    tmp_path: Path,
+) -> None:
+    content = {layout.JOURNAL: b'{"a": "\xff\\"}\n', layout.FACTS: "é\n".encode()}
+    plant(tmp_path / "beside", content)
+    store, names = Store(str(tmp_path / "scope")), (*content, layout.MISSING)
+    for key, about in (
+        (KEYS[0], About(KEYS[0], 1, (), ()).with_beside(str(tmp_path / "beside"), names)),
+        (KEYS[1], About(KEYS[1], 1, (), ())),
+    ):
+        draft = store.draft()
+        if about.beside is None:
+            plant(Path(draft), content)
+        store.add(draft, about)
+        entry = store.find(key)
+        assert entry is not None
+        assert {name: entry.read(name) for name in names} == {**content, layout.MISSING: None}
 
 
 def test_without_room_nothing_is_kept(directory: Path) -> None:

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from ogdc_shared.plan import Command, InputFile, Plan, Reuse
 from ogdc_worker.reuse.inputs import of_all
+from ogdc_worker.reuse.kept import FILES, About, NotAsKeptError, described
 from ogdc_worker.reuse.keys import Keys
 from ogdc_worker.reuse.remembered import Remembered, remember, request_digest
-from ogdc_worker.reuse.store import FILES, About, NotAsKeptError, Store, described
+from ogdc_worker.reuse.store import Store
 from support.effort import THOROUGH
 
 EDITS = 25

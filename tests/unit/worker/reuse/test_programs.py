@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -38,3 +39,28 @@ def test_another_version_of_a_python_package_beside_the_programs_is_seen(tmp_pat
     (packages / "tool-1.0.dist-info").rename(packages / "tool-1.1.dist-info")
 
     assert Programs({"PATH": f"{tmp_path}/bin"}).all_digest() != before
+
+
+@pytest.mark.parametrize(
+    ("edit", "is_unchanged"),
+    [
+        ("true", True),
+        ("echo >> tool", False),
+        ("mv tool other", False),
+        ("touch new", False),
+        ("rm tool", False),
+        ("mkdir ../lib", False),
+    ],
+)
+def test_programs_that_change_while_a_task_runs_are_seen_without_another_digest(
+    tmp_path: Path, edit: str, is_unchanged: bool
+) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/tool").write_text("#!/bin/sh\n")
+    for path in (tmp_path / "bin/tool", tmp_path / "bin"):
+        os.utime(path, (1, 1))
+    looked = Programs({"PATH": f"{tmp_path}/bin"})
+    looked.all_digest()
+    subprocess.run(edit, shell=True, cwd=tmp_path / "bin", check=True)
+
+    assert looked.are_unchanged() is is_unchanged
