@@ -160,6 +160,14 @@ class PodRunner:
         """The pods there are now; from any thread."""
         return [*self._active]
 
+    def runs(self) -> bool:
+        """Whether anything is done for a pod, so that it could take up room on the disk; from any thread.
+
+        Nothing is for those that have been decided on and not recorded, as on a full disk.
+        """
+        begun = [*self._begun]
+        return any(pod not in begun for pod in self.pods())
+
     def report_progress(self, pod: RunningPod) -> None:
         """Pass on what a pod's container says of how far it is."""
         if pod.task is not None:

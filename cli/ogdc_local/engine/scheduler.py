@@ -110,7 +110,7 @@ class Scheduler:
     def stop_pods(self, reason: str) -> bool:
         """Have all that runs fail for a reason. Returns whether anything runs."""
         self._inbox.post(lambda: self._runner.stop_pods(reason, time.time()))
-        return bool(self._runner.pods())
+        return self._runner.runs()
 
     def _post(self, pod: RunningPod, work: Callable[..., None], *arguments: object) -> None:
         """Have the scheduler's thread do something for a pod's workflow."""

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import sqlite3
+import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -213,6 +216,34 @@ def test_a_full_disk_refuses_new_workflows_and_holds_up_the_others(
     assert machine.wait("held")["status"]["phase"] == "Succeeded"
     machine.create(big)
     assert machine.wait("big")["status"]["phase"] == "Succeeded"
+
+
+def test_on_a_full_disk_what_is_only_decided_on_does_not_count_as_running(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waits for room, and the stack gives back what it has kept of that once nothing runs."""
+    store, save, full = machine.engine._store, machine.engine._store.save, threading.Event()
+
+    def save_where_there_is_room(*args: Any, **options: Any) -> None:
+        if full.is_set():
+            raise sqlite3.OperationalError("database or disk is full")
+        save(*args, **options)
+
+    monkeypatch.setattr(store, "save", save_where_there_is_room)
+    script = "echo up > /mnt/workflow/up; while [ ! -e /mnt/workflow/go ]; do sleep 0.02; done"
+    first = shell("first", script, mounts=[mount("/mnt/workflow")])
+    tasks = [task("first"), task("second", dependencies=["first"])]
+    machine.create(workflow("held", tasks=tasks, templates=[first, shell("second", "true")]))
+    machine.wait_for_file(machine.volume / "up")
+    full.set()
+    (machine.volume / "go").touch()
+    deadline = time.monotonic() + 300
+    while not machine.engine._scheduler._runner._begun:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert not machine.engine.stop_tasks("no room")
+    full.clear()
+    assert machine.wait("held")["status"]["phase"] == "Failed"
 
 
 def test_an_engine_that_stopped_says_it_is_away(tmp_path: Path) -> None:
