@@ -231,7 +231,7 @@ def _checked_login(part: str, settings: ClientSettings, credentials: UserCredent
             return Finding(part, False, f"{text}: {exc}", "ogdc-runner login")
         return Finding(part, True, f"{text}, which could not be tried{credentials.until}")
     if me.id is None:
-        return Finding(part, True, f"{text}; nobody logs in at {settings.api_url}")
+        return Finding(part, True, f"{text}; {settings.api_url} requires no login")
     until = f", until {me.token.expires_at:%Y-%m-%d %H:%M} UTC" if me.token else credentials.until
     return Finding(part, True, f"{text}: {me.name}, {me.role}{until}")
 

@@ -8,27 +8,27 @@ NO_ROLE = "none"
 
 
 class AccessSettings(NamedTuple):
-    """Who may call, and how much; heeded where ACCESS_MODE is `authenticated`."""
+    """Access control and limits; only used if ACCESS_MODE is `authenticated`."""
 
     public_url: Annotated[
         str | None,
         Variable(
             "OGDC_PUBLIC_URL",
             BASE_URL,
-            "Base URL of the API as its users reach it; not set: as each request says (`Host`, or "
-            "`X-Forwarded-Host` and `-Proto` of the way in).",
+            "Base URL of the API as seen by users; not set: taken from each request (`Host`, or "
+            "`X-Forwarded-Host` and `-Proto` set by the ingress).",
         ),
     ] = None
     public_read: Annotated[
         bool,
-        Variable("OGDC_PUBLIC_READ", FLAG, "Whether runs can be looked at by who has not logged in."),
+        Variable("OGDC_PUBLIC_READ", FLAG, "Whether runs can be viewed without a login."),
     ] = False
     create_users: Annotated[
         bool,
         Variable(
             "OGDC_CREATE_USERS",
             FLAG,
-            "Whether whoever comes with a valid login becomes a user; else an admin adds them first.",
+            "Whether a first valid login creates the user; if not, an admin must add them.",
         ),
     ] = True
     default_role: Annotated[
@@ -36,21 +36,21 @@ class AccessSettings(NamedTuple):
         Variable(
             "OGDC_DEFAULT_ROLE",
             choice(NO_ROLE, "viewer", "submitter"),
-            "The role of users to whom neither an admin nor their login gives one; `none`: they are refused.",
+            "The role of users without one from an admin or their login; `none`: they are rejected.",
         ),
     ] = "viewer"
     token_days: Annotated[
-        int, Variable("OGDC_TOKEN_DAYS", number(1), "Days that an API token is valid, if not said otherwise.")
+        int, Variable("OGDC_TOKEN_DAYS", number(1), "Default lifetime of API tokens, in days.")
     ] = 90
     max_token_days: Annotated[
-        int, Variable("OGDC_MAX_TOKEN_DAYS", number(1), "Most days that an API token may be asked for.")
+        int, Variable("OGDC_MAX_TOKEN_DAYS", number(1), "Maximum lifetime of API tokens, in days.")
     ] = 365
     max_running_runs: Annotated[
         int,
         Variable(
             "OGDC_MAX_RUNNING_RUNS",
             number(0),
-            "A user who has so many runs that are running is refused another; 0: no limit.",
+            "Maximum number of running runs of a user; 0: no limit.",
             readers="submit, upload",
         ),
     ] = 50
@@ -59,7 +59,7 @@ class AccessSettings(NamedTuple):
         Variable(
             "OGDC_MAX_QUEUED_RUNS",
             number(0),
-            "Likewise of runs that have not begun; 0: no limit.",
+            "Maximum number of runs of a user that have not started; 0: no limit.",
             readers="submit, upload",
         ),
     ] = 50
@@ -68,6 +68,6 @@ class AccessSettings(NamedTuple):
         Variable(
             "OGDC_MAX_REQUESTS",
             number(0),
-            "Requests a minute that one instance of a function takes of one user; 0: no limit.",
+            "Maximum number of requests per minute of a user to one instance of a function; 0: no limit.",
         ),
     ] = 3000

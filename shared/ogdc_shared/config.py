@@ -98,8 +98,8 @@ class Settings(NamedTuple):
         Variable(
             "OGDC_EVENT_TOKEN",
             TEXT,
-            "What events, and who asks for a sweep, have to bear as the extension `ogdctoken`; not "
-            "set: anybody who reaches a function is believed.",
+            "Token required in events and requests for a sweep, as the extension `ogdctoken`; not set: "
+            "they are accepted from anybody who can reach a function.",
             readers="argo_events, upload, submit",
         ),
     ] = None
@@ -108,8 +108,8 @@ class Settings(NamedTuple):
         Variable(
             "K_SINK",
             TEXT,
-            "Where the end of each run is told as a CloudEvent, beside webhooks; a SinkBinding of Knative "
-            "sets it. Not set: nowhere.",
+            "URL that gets a CloudEvent at the end of each run, in addition to webhooks; set by a Knative "
+            "SinkBinding. Not set: none.",
             readers="submit, argo_events",
         ),
     ] = None
@@ -192,7 +192,7 @@ class Settings(NamedTuple):
         Variable(
             "OGDC_STALE_SECONDS",
             number(0, of=float),
-            "Seconds. Who reads a run of which nothing was reported for this long has Argo asked about it.",
+            "Seconds without an event after which a read of a run asks Argo about it.",
             readers="submit, status",
         ),
     ] = 30.0

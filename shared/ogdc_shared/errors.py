@@ -83,7 +83,7 @@ class InvalidRecipeError(InputError):
     def __init__(self, *problems: str) -> None:
         if (more := len(problems) - _MAX_PROBLEMS) > 0:
             file = problems[-1].partition(":")[0]
-            problems = (*problems[:_MAX_PROBLEMS], f"{file}: has {more:,} more things to mend.")
+            problems = (*problems[:_MAX_PROBLEMS], f"{file}: has {more:,} more problems.")
         super().__init__("\n".join(problems))
         self.problems = tuple(map(_redacted, problems))
 

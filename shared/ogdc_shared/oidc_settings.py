@@ -137,8 +137,12 @@ class OidcSettings(NamedTuple):
     view: Annotated[
         str, Variable("OGDC_SCOPE_VIEW", TEXT, "What it holds of users who are viewers by their login.")
     ] = "ogdc:view"
-    submit: Annotated[str, Variable("OGDC_SCOPE_SUBMIT", TEXT, "Likewise of submitters.")] = "ogdc:submit"
-    admin: Annotated[str, Variable("OGDC_SCOPE_ADMIN", TEXT, "Likewise of admins.")] = "ogdc:admin"
+    submit: Annotated[str, Variable("OGDC_SCOPE_SUBMIT", TEXT, "The value of that claim for submitters.")] = (
+        "ogdc:submit"
+    )
+    admin: Annotated[str, Variable("OGDC_SCOPE_ADMIN", TEXT, "The value of that claim for admins.")] = (
+        "ogdc:admin"
+    )
     name_claims: Annotated[
         tuple[str, ...],
         Variable(

@@ -8,14 +8,14 @@ _READERS = "submit, upload, status, argo_events"
 
 
 class QueueSettings(NamedTuple):
-    """The bounds of what runs at once; 0: none."""
+    """Limits of concurrent work; 0: none."""
 
     runs: Annotated[
         int,
         Variable(
             "OGDC_RUNS_AT_ONCE",
             number(0),
-            "So many runs are under way at once on this deployment, others wait for their turn; 0: no bound.",
+            "Maximum number of concurrent runs of the deployment; others are queued. 0: no limit.",
             readers=_READERS,
         ),
     ] = 0
@@ -24,7 +24,7 @@ class QueueSettings(NamedTuple):
         Variable(
             "OGDC_TASKS_AT_ONCE",
             number(0),
-            "Likewise of runs that have so many tasks at once together; none is given more. 0: no bound.",
+            "Maximum number of concurrent tasks of all runs together; others are queued. 0: no limit.",
             readers=_READERS,
         ),
     ] = 0
@@ -33,7 +33,7 @@ class QueueSettings(NamedTuple):
         Variable(
             "OGDC_USER_RUNS_AT_ONCE",
             number(0),
-            "Likewise of the runs of one user; 0: no bound.",
+            "Maximum number of concurrent runs of a user; others are queued. 0: no limit.",
             readers=_READERS,
         ),
     ] = 0

@@ -73,7 +73,7 @@ def submit(
     elif as_json:
         print_json({"name": submitted.name, "message": submitted.message, "url": client.url})
     else:
-        stands = "begins by itself" if submitted.waits else "runs"
+        stands = "starts automatically" if submitted.waits else "runs"
         say(f"It {stands} at {client.url}; see how it goes with: ogdc-runner watch {submitted.name}")
 
 

@@ -62,7 +62,7 @@ def deployment(web: Web, api_url: str) -> Deployment:
                 raise
             last = exc
     raise ProviderError(
-        f"{api_url} does not say where to log in. Either it asks nobody to (ACCESS_MODE=open), or it is no "
+        f"{api_url} does not say where to log in. Either it requires no login (ACCESS_MODE=open) or is no "
         "OGDC API of this version; tokens that it gave you can be kept with `ogdc-runner login --paste`.",
         status=404,
     ) from last
@@ -97,7 +97,7 @@ def discover(web: Web, issuer: str) -> Issuer:
     if found.issuer != issuer:
         raise ProviderError(
             f"{issuer} calls itself {found.issuer[:200]!r}: the deployment names another issuer, so "
-            "nobody logs in there."
+            "it cannot be used for logins."
         )
     for endpoint in (
         found.token_endpoint,

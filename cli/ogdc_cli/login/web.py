@@ -142,7 +142,9 @@ def check_url(url: str) -> None:
     except ValueError:
         usable = False
     if not usable:
-        raise ProviderError(f"{shortened(url, _MAX_TEXT)!r} is no https URL, so nobody logs in there.")
+        raise ProviderError(
+            f"{shortened(url, _MAX_TEXT)!r} is not an https URL, so it cannot be used for logins."
+        )
 
 
 def _refused(url: str, answer: _Answer) -> ProviderError:

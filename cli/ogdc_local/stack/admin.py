@@ -24,7 +24,7 @@ def first_admin_token(stack: Stack, *, anew: bool = False) -> str | None:
         return _made(anew=anew)
     if anew:
         raise StackError(
-            f"The stack at {stack.url} asks nobody to log in, so it has no admin. "
+            f"The stack at {stack.url} requires no login, so it has no admin. "
             "OGDC_LOCAL_ACCESS_MODE=authenticated ogdc-runner up has it ask."
         )
     return None

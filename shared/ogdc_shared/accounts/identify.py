@@ -47,7 +47,7 @@ def identify(context: Context, credentials: Credentials, permission: Permission)
         return _logged_in(context, credentials, permission)
     if permission.accounts:
         raise ForbiddenError(
-            f"This deployment asks nobody to log in (ACCESS_MODE={mode}), so it has no users and no tokens."
+            f"This deployment requires no login (ACCESS_MODE={mode}), so it has no users and no tokens."
         )
     if mode == "read_only" and permission.writes:
         raise ForbiddenError(

@@ -44,7 +44,7 @@ def add_user(context: Context, asked: UserRequest, *, caller: Caller) -> User:
         UserExistsError: they are known.
     """
     if asked.issuer in {OPEN, ""}:
-        raise InvalidRequestError(f"issuer={asked.issuer!r}: nobody logs in by that.")
+        raise InvalidRequestError(f"issuer={asked.issuer!r}: there are no logins from this issuer.")
     for field in ("subject", "issuer", "name"):
         if not (getattr(asked, field) or "x").isprintable():
             raise InvalidRequestError(f"{field}: give printable characters.")

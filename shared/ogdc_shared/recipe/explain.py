@@ -47,7 +47,7 @@ def explain(error: ValidationError, *, file: str) -> tuple[str, ...]:
     found = error.errors(include_url=False)
     sentences = [f"{file}: {_sentence(details)}" for details in found[:_MAX]]
     if len(found) > _MAX:
-        sentences.append(f"{file}: and {len(found) - _MAX} more; mend these first.")
+        sentences.append(f"{file}: and {len(found) - _MAX} more; fix these first.")
     return tuple(sentences)
 
 

@@ -236,7 +236,7 @@ def test_one_that_waits_is_not_said_to_run(cli: Cli, tmp_path: Path) -> None:
     with FileServer(tmp_path) as server:
         server.routes["/submit"] = lambda _: Answer(body=answer)
         done = cli("submit", "https://example.org/recipe.tar.gz", OGDC_API_URL=server.url)
-        assert done.out.startswith(f"Waits.\nIt begins by itself at {server.url}; see how it goes with: ")
+        assert done.out.startswith(f"Waits.\nIt starts automatically at {server.url}; see how it goes with: ")
 
 
 def test_submission_is_repeated_with_its_key_when_the_service_says_so(

@@ -274,7 +274,7 @@ def test_every_mistake_is_told_at_once() -> None:
 def test_of_very_many_mistakes_the_first_are_reported() -> None:
     messages = problems(input=inputs(*[{"type": "url", "value": "x"}] * 1000))
     assert len(messages) == 21
-    assert messages[-1] == "meta.yml: and 980 more; mend these first."
+    assert messages[-1] == "meta.yml: and 980 more; fix these first."
 
 
 def test_a_long_value_is_told_shortened() -> None:
