@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 from werkzeug.exceptions import NotFound
-from werkzeug.routing import Map, Rule
+from werkzeug.routing import Map, MapAdapter, Rule
 
 _PREFIX = "/api"
 _PARAMETER = re.compile(r"\{(\w+)\}")
@@ -19,8 +20,7 @@ class Paths:
     """A set of path templates; paths of requests may start with `/api` and end with a slash."""
 
     def __init__(self, paths: Iterable[str]) -> None:
-        rules = [Rule(_rule(path), endpoint=path) for path in dict.fromkeys(paths)]
-        self._map = Map(rules, strict_slashes=False, merge_slashes=False).bind("localhost")
+        self._map = _map(tuple(dict.fromkeys(paths)))
 
     def find(self, path: str) -> tuple[str, Mapping[str, Any]] | None:
         """The template that matches a path and the values of its parameters; None if there is none."""
@@ -31,6 +31,13 @@ class Paths:
             return self._map.match(path, "GET")
         except NotFound:
             return None
+
+
+@cache
+def _map(paths: tuple[str, ...]) -> MapAdapter:
+    """Compile templates once for all services of a process that have the same: each takes 1 ms."""
+    rules = [Rule(_rule(path), endpoint=path) for path in paths]
+    return Map(rules, strict_slashes=False, merge_slashes=False).bind("localhost")
 
 
 def _rule(path: str) -> str:
