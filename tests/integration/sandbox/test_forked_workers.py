@@ -24,7 +24,7 @@ from support.engine import own_label
 
 SECONDS = 60.0
 LOOK = r"""
-grep -E '^(Uid|Gid|Groups|Cap|NoNewPrivs|Seccomp|Sig)' /proc/self/status
+grep -E '^(Uid|Gid|Groups|Cap|NoNewPrivs|Seccomp|Sig(Pnd|Blk|Ign|Cgt))' /proc/self/status
 cut -d' ' -f5- /proc/self/mountinfo | sort
 env | grep -v -e ^PWD= -e ^OLDPWD= | sort
 cat /proc/self/limits /proc/self/oom_score_adj
