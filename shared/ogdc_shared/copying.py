@@ -11,8 +11,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from typing import TYPE_CHECKING
 
-from ogdc_shared.fast_typing import TYPE_CHECKING
 from ogdc_shared.removal import remove
 from ogdc_shared.walking import walk
 

@@ -11,8 +11,7 @@ pass for the other).
 from __future__ import annotations
 
 import sys
-
-from ogdc_shared.fast_typing import TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 try:  # Python's own, since importing hashlib loads OpenSSL, which takes longer than a plan's digest
     if sys.version_info >= (3, 12):

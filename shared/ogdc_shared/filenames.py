@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 import re
+from typing import TYPE_CHECKING
 
 from ogdc_shared.errors import UnusableInputError
-from ogdc_shared.fast_typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ogdc_shared.plan import InputFile

@@ -10,7 +10,7 @@ RRASTER, PDS) and on .aux.xml (PAM), world files and overviews; ESRI Shapefile T
 
 from __future__ import annotations
 
-from ogdc_shared.fast_typing import TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence

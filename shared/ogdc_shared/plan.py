@@ -7,10 +7,11 @@ the Argo manifest. They are named tuples, because the worker's start-up time cou
 
 from __future__ import annotations
 
-from ogdc_shared import fast_json as json
+import json
+from json.encoder import encode_basestring as quoted
+from typing import TYPE_CHECKING, NamedTuple
+
 from ogdc_shared.errors import UnsupportedError
-from ogdc_shared.fast_json import encode_basestring as quoted
-from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
 from ogdc_shared.layout import PROCESS
 
 if TYPE_CHECKING:

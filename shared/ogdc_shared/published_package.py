@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-
-from ogdc_shared.fast_typing import NamedTuple
+from typing import NamedTuple
 
 _MAX_LENGTH = 2000
 

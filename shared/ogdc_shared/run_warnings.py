@@ -7,8 +7,8 @@ the task's log. Commands could modify what the worker reads back, so it is untru
 
 from __future__ import annotations
 
-from ogdc_shared import fast_json as json
-from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
+import json
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from typing import Any

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ogdc_shared.fast_typing import TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,8 +9,8 @@ import errno
 import os
 import stat
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
-from ogdc_shared.fast_typing import TYPE_CHECKING
 from ogdc_shared.removal import remove
 from ogdc_shared.walking import is_directory, walk
 

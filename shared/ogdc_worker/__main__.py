@@ -7,12 +7,12 @@ full, and trying again goes on from there; 128 + number when a signal ended it.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from ogdc_shared.errors import OgdcError, WarningsError
-from ogdc_shared.fast_signal import signal
-from ogdc_shared.fast_typing import TYPE_CHECKING
 from ogdc_shared.layout import GATE, LOG_PATH
 from ogdc_worker import log
 from ogdc_worker.report import LAST_WORDS_BYTES, Reporter, clip

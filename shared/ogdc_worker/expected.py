@@ -5,12 +5,12 @@ The words are read by hand, since a task that has nothing else to parse need not
 
 from __future__ import annotations
 
+import json
 import os
+from typing import TYPE_CHECKING, NamedTuple
 
-from ogdc_shared import fast_json as json
 from ogdc_shared.digests import digest, files_digest, root_of, sha256
 from ogdc_shared.errors import IntegrityError
-from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
 from ogdc_shared.plan import Partition, Plan, find_manifest, split_pack
 
 if TYPE_CHECKING:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
 from ogdc_shared.several import SHOWN, several
 from ogdc_shared.walking import is_directory, walk
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 import os
+from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_shared.errors import PublishError
-from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
 from ogdc_shared.layout import MISSING
 from ogdc_shared.several import several
 from ogdc_shared.trees import write_durably

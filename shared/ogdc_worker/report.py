@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from _thread import allocate_lock
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
-from ogdc_shared import fast_json as json
-from ogdc_shared.fast_typing import TYPE_CHECKING
 from ogdc_shared.layout import TERMINATION_LOG_PATH
 from ogdc_worker import log
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
 from ogdc_shared.provenance import entities as make
 from ogdc_shared.provenance import uris
 from ogdc_shared.provenance.entities import entity, ref, refs

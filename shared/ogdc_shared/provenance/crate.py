@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from typing import TYPE_CHECKING
 
-from ogdc_shared.fast_typing import TYPE_CHECKING
 from ogdc_shared.layout import CRATE_METADATA
 from ogdc_shared.provenance.gathering import Gathering
 from ogdc_shared.provenance.graph import COMMANDS, README, Graph

@@ -6,8 +6,7 @@ It is stored with the run's artifacts at submission, because `publish` has no ac
 from __future__ import annotations
 
 import json
-
-from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from typing import Any

@@ -6,8 +6,8 @@ Source: RO-Crate 1.1; Process, Workflow and Provenance Run Crate 0.5 (https://w3
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
-from ogdc_shared.fast_typing import TYPE_CHECKING
 from ogdc_shared.provenance import uris
 from ogdc_shared.provenance.description import ORCID
 

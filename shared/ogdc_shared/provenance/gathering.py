@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import ExitStack
+from typing import TYPE_CHECKING, NamedTuple
 
-from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
 from ogdc_shared.layout import RESULT
 from ogdc_shared.provenance import uris
 from ogdc_shared.provenance.executions import Execution, Executions, execution_of

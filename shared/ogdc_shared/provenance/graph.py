@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ogdc_shared.fast_typing import TYPE_CHECKING
+from typing import TYPE_CHECKING
+
 from ogdc_shared.layout import CRATE_METADATA
 from ogdc_shared.provenance import entities as make
 from ogdc_shared.provenance import uris

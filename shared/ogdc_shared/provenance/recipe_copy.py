@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_shared.digests import sha256
-from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
 from ogdc_shared.provenance.withholding import withheld
 from ogdc_shared.walking import walk
 

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import csv
 import os
-
-from ogdc_shared.fast_typing import TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

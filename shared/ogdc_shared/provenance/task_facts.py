@@ -9,8 +9,7 @@ from __future__ import annotations
 import json
 import os
 import stat
-
-from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator

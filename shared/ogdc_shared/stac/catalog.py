@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ogdc_shared.fast_typing import TYPE_CHECKING
 from ogdc_shared.layout import CATALOG
 from ogdc_shared.stac.item import VERSION, build_item
 

@@ -7,8 +7,7 @@ antimeridian).
 from __future__ import annotations
 
 from itertools import pairwise
-
-from ogdc_shared.fast_typing import TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,8 @@ table 1.2.0; the multicodec table for `sha2-256`.
 
 from __future__ import annotations
 
-from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
 from ogdc_shared.outputs.thumbnails import THUMBNAILS
 from ogdc_shared.provenance import uris
 from ogdc_shared.provenance.values import checksum_of, shown_time, text_of, whole_of

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from os.path import splitext
+from typing import NamedTuple
 
 from ogdc_shared.errors import UnusableInputError
-from ogdc_shared.fast_typing import NamedTuple
 from ogdc_shared.shortening import shortened
 
 _HEAD_BYTES = _POINTER_BYTES = 1024

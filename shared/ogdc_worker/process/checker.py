@@ -13,8 +13,8 @@ import resource
 import select
 import signal
 import time
+from typing import TYPE_CHECKING, NamedTuple
 
-from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
 from ogdc_worker.process.prctl import SET_DUMPABLE, prctl
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ step itself is finished.
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING, NamedTuple
 
-from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
 from ogdc_shared.trees import flush_entries
 from ogdc_worker.lock import open_locked
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 import time
+from typing import TYPE_CHECKING
 
-from ogdc_shared.fast_typing import TYPE_CHECKING
 from ogdc_shared.walking import walk
 from ogdc_worker.process.result_kinds import (
     LOOKED_INTO,

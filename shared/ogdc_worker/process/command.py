@@ -6,12 +6,12 @@ import errno
 import fcntl
 import os
 import select
+import signal
 import time
 from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_shared.errors import InvalidRecipeError
-from ogdc_shared.fast_signal import signal
-from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
 from ogdc_shared.layout import COMMAND_VARIABLE
 from ogdc_worker import log
 from ogdc_worker.process.orphans import Orphans

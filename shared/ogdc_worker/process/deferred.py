@@ -10,9 +10,9 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from ogdc_shared.errors import InputNotFoundError, SourceUnavailableError
-from ogdc_shared.fast_typing import TYPE_CHECKING
 from ogdc_shared.removal import remove
 from ogdc_worker import log
 

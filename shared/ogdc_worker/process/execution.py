@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from contextlib import suppress
 from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_shared.errors import CommandFailedError, InvalidRecipeError
-from ogdc_shared.fast_signal import signal
-from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
 from ogdc_shared.removal import empty, remove
 from ogdc_shared.trees import flush
 from ogdc_worker.process.command import command_environment, run_command

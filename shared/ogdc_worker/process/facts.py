@@ -12,13 +12,13 @@ so only as many are as can be read in a moment, or all outputs where the recipe 
 from __future__ import annotations
 
 import errno
+import json
 import os
 import stat
 import sys
 from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
 
-from ogdc_shared import fast_json as json
-from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
 from ogdc_shared.layout import IMAGE
 from ogdc_shared.removal import remove
 from ogdc_shared.walking import walk

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import os
 import stat
+from typing import TYPE_CHECKING, NamedTuple
 
-from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
 from ogdc_shared.layout import claim_mount
 from ogdc_shared.several import several
 from ogdc_worker.process.links import below

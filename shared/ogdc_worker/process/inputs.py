@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from functools import partial
+from typing import TYPE_CHECKING
 
-from ogdc_shared.fast_typing import TYPE_CHECKING
 from ogdc_shared.layout import CACHE_LIMIT
 from ogdc_worker.process.checkpoint import Step
 

@@ -6,12 +6,11 @@ changes what is recorded of its own task.
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from contextlib import suppress
-
-from ogdc_shared import fast_json as json
-from ogdc_shared.fast_typing import TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,13 +8,13 @@ its outputs stay where they are. `publish`, or the task that looks for what is k
 
 from __future__ import annotations
 
+import json
 import os
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
-from ogdc_shared import fast_json as json
 from ogdc_shared import layout
 from ogdc_shared.errors import PublishError
-from ogdc_shared.fast_typing import TYPE_CHECKING
 from ogdc_shared.removal import remove
 from ogdc_worker.reuse.inputs import of_all
 from ogdc_worker.reuse.kept import (

@@ -9,10 +9,10 @@ Source: PR_SET_CHILD_SUBREAPER in prctl(2); `children` in proc(5).
 from __future__ import annotations
 
 import os
+import signal
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
-from ogdc_shared.fast_signal import signal
-from ogdc_shared.fast_typing import TYPE_CHECKING
 from ogdc_worker.process.prctl import SET_CHILD_SUBREAPER, prctl
 from ogdc_worker.process.usage import Usage, wait_for
 

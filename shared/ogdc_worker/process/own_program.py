@@ -6,11 +6,10 @@ imports is what the worker could; which programs and GDAL a user has besides is 
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-
-from ogdc_shared import fast_json as json
-from ogdc_shared.fast_typing import TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,10 +17,10 @@ from __future__ import annotations
 import os
 from contextlib import closing, suppress
 from functools import partial
+from typing import TYPE_CHECKING
 
 from ogdc_shared import layout
 from ogdc_shared.errors import NO_ROOM, CommandFailedError, ConfigurationError
-from ogdc_shared.fast_typing import TYPE_CHECKING
 from ogdc_shared.removal import empty, remove
 from ogdc_shared.trees import flush, flush_entries, make_read_only, move_children
 from ogdc_worker.expected import Expected, check_recipe, read_partition, read_plan

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
+from typing import NamedTuple
 
 from ogdc_shared import layout
 from ogdc_shared.errors import IntegrityError
-from ogdc_shared.fast_typing import NamedTuple
 
 
 class ProcessPaths(NamedTuple):

@@ -18,9 +18,9 @@ it. Until the command has run for all, another try of the task tries it again.
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from ogdc_shared.errors import CommandFailedError, PublishError
-from ogdc_shared.fast_typing import TYPE_CHECKING
 from ogdc_shared.items import Wanted
 from ogdc_shared.removal import empty, remove
 from ogdc_shared.several import several

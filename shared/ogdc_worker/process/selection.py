@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
+from typing import TYPE_CHECKING, NamedTuple
 
-from ogdc_shared import fast_json as json
-from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
 from ogdc_shared.items import DATASET_DIRECTORIES, Wanted, group
 from ogdc_shared.walking import is_directory
 from ogdc_worker.process.execution import WorkFile

@@ -10,7 +10,7 @@ ogr/ogrsf_frmts/shape/shape2ogr.cpp; report_error and err_unboundvar in bash's e
 
 from __future__ import annotations
 
-from ogdc_shared.fast_typing import NamedTuple
+from typing import NamedTuple
 
 _MAX_LINE = 4096
 _LOSS = (

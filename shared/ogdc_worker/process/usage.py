@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-
-from ogdc_shared.fast_typing import NamedTuple
+from typing import NamedTuple
 
 
 class Usage(NamedTuple):

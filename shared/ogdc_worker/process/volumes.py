@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from ogdc_shared.errors import InputNotFoundError, UnusableInputError
-from ogdc_shared.fast_typing import TYPE_CHECKING
 from ogdc_shared.layout import STAGE_MOUNT, STAGES_MOUNT, claim_mount
 from ogdc_shared.plan import InputFile
 from ogdc_shared.trees import flush_entries

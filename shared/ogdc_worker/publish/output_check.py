@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_shared.errors import PublishError
-from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
 from ogdc_shared.several import several
 from ogdc_shared.walking import is_directory
 from ogdc_worker.merging import merge_names, tell_others

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ogdc_shared import fast_json as json
+import json
 
 
 def taken_facts(facts: bytes, *, partition: int, run: str, commands: int) -> bytes:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 import re
 from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_shared import layout
 from ogdc_shared.errors import PublishError
-from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
 from ogdc_shared.removal import remove
 from ogdc_shared.walking import is_directory
 from ogdc_worker.reuse.kept import ABOUT, FILES, About, NotAsKeptError, give_names, read_note, read_plain

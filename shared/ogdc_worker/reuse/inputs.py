@@ -11,8 +11,8 @@ from __future__ import annotations
 import os
 import stat
 import time
+from typing import TYPE_CHECKING
 
-from ogdc_shared.fast_typing import TYPE_CHECKING
 from ogdc_shared.layout import claim_mount
 from ogdc_worker.expected import file_digest
 

@@ -6,12 +6,12 @@ form it should have is none.
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
 
-from ogdc_shared import fast_json as json
-from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
 from ogdc_shared.walking import walk
 
 if TYPE_CHECKING:

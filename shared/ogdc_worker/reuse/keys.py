@@ -7,9 +7,10 @@ So what the fourth command left is known by the same digest whatever the fifth o
 
 from __future__ import annotations
 
-from ogdc_shared import fast_json as json
+import json
+from typing import TYPE_CHECKING
+
 from ogdc_shared.digests import digest
-from ogdc_shared.fast_typing import TYPE_CHECKING
 from ogdc_worker.reuse.programs import Programs
 
 if TYPE_CHECKING:

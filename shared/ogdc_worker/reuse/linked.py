@@ -12,10 +12,10 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from ogdc_shared import layout
 from ogdc_shared.errors import PublishError
-from ogdc_shared.fast_typing import TYPE_CHECKING
 from ogdc_shared.several import several
 from ogdc_worker.reuse.kept import NotAsKeptError, open_plain, read_plain, sha256_of_open
 from ogdc_worker.reuse.store import LinkedFile

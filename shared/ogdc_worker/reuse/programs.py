@@ -11,9 +11,9 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from ogdc_shared.digests import digest
-from ogdc_shared.fast_typing import TYPE_CHECKING
 from ogdc_shared.layout import COMMAND_VARIABLE, IMAGE, INPUT_DIR, OUTPUT_DIR
 from ogdc_shared.walking import walk
 

@@ -10,9 +10,9 @@ import json
 import os
 from collections import Counter
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from ogdc_shared.digests import digest
-from ogdc_shared.fast_typing import TYPE_CHECKING
 from ogdc_worker.reuse.kept import read_plain
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
 
-from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
 from ogdc_shared.removal import remove
 from ogdc_shared.walking import is_directory, walk
 from ogdc_worker.reuse.kept import (

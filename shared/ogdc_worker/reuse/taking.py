@@ -16,11 +16,11 @@ import json
 import os
 import time
 from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_shared import layout
 from ogdc_shared.digests import digest, root_of
 from ogdc_shared.errors import NO_ROOM, IntegrityError, OgdcError
-from ogdc_shared.fast_typing import TYPE_CHECKING, NamedTuple
 from ogdc_shared.plan import Partition, manifests_of, split_pack
 from ogdc_shared.removal import remove
 from ogdc_worker.expected import Expected, check_recipe, read_plan

@@ -1,4 +1,4 @@
-"""Every task waits for the worker to start, so what it imports is bounded."""
+"""A task whose worker is not forked waits for its start, so what it imports is bounded."""
 
 from __future__ import annotations
 
@@ -28,10 +28,9 @@ HEAVY = {
         "subprocess",
         "tempfile",
         "threading",
-        "typing",
         "urllib",
     ),
-    *("enum", "json", "re", "signal", "urllib3", "yaml", "zipfile"),
+    *("urllib3", "yaml", "zipfile"),
 }
 
 
