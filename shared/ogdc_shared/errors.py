@@ -56,6 +56,8 @@ from __future__ import annotations
 
 import errno
 
+from ogdc_shared.redactable import is_redactable
+
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 """Error numbers of a full disk or an exceeded quota."""
 _MAX_PROBLEMS = 100
@@ -336,7 +338,7 @@ class ArgoRefusedError(ConfigurationError):
 
 
 def _redacted(message: str) -> str:
-    if "://" not in message and "%3" not in message:
+    if not is_redactable(message):
         return message
     from ogdc_shared.redact import redact_text  # a task that goes well needs no regular expressions
 

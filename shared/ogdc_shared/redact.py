@@ -30,12 +30,15 @@ _SLASHED_USER = re.compile(
 _HEADER = re.compile(r"\b(Bearer|Basic)(\s+)[\w.~+/=-]{6,}")
 
 _WORDS = r"(?:password|passwd|passphrase|secret|token|api[-_]?key|secret[-_]access[-_]key)"
-_VALUE = r"(?![\s$`\"'*])[^\s\"'<>|;&)]+"
-_ASSIGNMENT = re.compile(rf"(?<![\w?&;#%/.-])((?:--)?[\w-]*{_WORDS}=[\"']?){_VALUE}", re.IGNORECASE)
+_QUOTE = r"(?:\\?[\"'])?"
+"""What a value may stand in; in JSON with a backslash before it, which is left where it is."""
+_VALUE = r"(?![$`*=])(?:[^\s\"'<>|;&)\\]|\\[^\s\"'nrt]){4,}"
+"""Neither a variable's nor a comparison; of fewer characters nothing is a secret."""
+_ASSIGNMENT = re.compile(rf"(?<![\w?&;#%/.-])((?:--)?[\w-]*{_WORDS}={_QUOTE}){_VALUE}", re.IGNORECASE)
 """Of a variable, an option or a connection string."""
-_OPTION = re.compile(rf"(\s--(?:[\w-]+-)?{_WORDS}\s+[\"']?)(?!-){_VALUE}", re.IGNORECASE)
+_OPTION = re.compile(rf"(\s--(?:[\w-]+-)?{_WORDS}\s+{_QUOTE})(?!-){_VALUE}", re.IGNORECASE)
 _CURL_USER = re.compile(
-    rf"(\bcurl\s(?:[^|;&\n]{{0,500}}?\s)?(?:-u|-U|--user|--proxy-user)[ =]?[\"']?[^\s:\"'$]+:){_VALUE}"
+    rf"(\bcurl\s(?:[^|;&\n]{{0,500}}?\s)?(?:-u|-U|--user|--proxy-user)[ =]?{_QUOTE}[^\s:\"'$]+:){_VALUE}"
 )
 
 

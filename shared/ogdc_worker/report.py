@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ogdc_shared.layout import TERMINATION_LOG_PATH
+from ogdc_shared.redactable import is_redactable
 from ogdc_worker import log
 
 if TYPE_CHECKING:
@@ -157,7 +158,7 @@ def redacted(text: str) -> str:
     """Leave out what URLs and headers give away; most texts hold none, and need no regular expressions."""
     if _mask is not None:
         text = _mask.text(text)
-    if "://" not in text and "%3A" not in text and "Bearer" not in text and "Basic" not in text:
+    if not is_redactable(text):
         return text
     from ogdc_shared.redact import redact_text
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ogdc_shared.errors import InputNotFoundError, InvalidRecipeError
 from ogdc_shared.recipe.explain import shown
 from ogdc_shared.redact import redact_text, redact_url
-from ogdc_worker.report import Reporter, clip
+from ogdc_worker.report import Reporter, clip, redacted
 
 _SECRET = "S3CRETvalue"
 _SECRETS = st.from_regex(r"zQ[A-Za-z0-9._~!$*+-]{6,40}Qz", fullmatch=True)
@@ -62,6 +62,12 @@ def test_passwords_in_command_lines_are_hidden(line: str) -> None:
     hidden = redact_text(line)
     assert _SECRET not in hidden
     assert hidden == redact_text(hidden) == line.replace(_SECRET, "***")
+    assert str(InvalidRecipeError(line)) == redacted(line) == hidden
+
+
+@pytest.mark.parametrize("line", ['TOKEN="$T" a http://h', f'TOKEN="{_SECRET}" a', f"a --token {_SECRET}"])
+def test_json_stays_json(line: str) -> None:
+    assert json.loads(redacted(json.dumps([f'sh -c "{line}"']))) == [redacted(f'sh -c "{line}"')]
 
 
 @pytest.mark.parametrize(
@@ -74,6 +80,7 @@ def test_passwords_in_command_lines_are_hidden(line: str) -> None:
         "https://example.org/monkey?monkey=1&design=2",
         "gdal_translate -co COMPRESS=LZW a.tif b.tif",
         'PGPASSWORD="$PW" psql; TOKEN=$(cat x); curl -u "me:$PW" --token $TOKEN --secret "$S" http://h/',
+        "sample(n_token=512); login(password=pw)\nif token == 'x' or token=='xyz': pass",
         "rsync -u host:a b; date -u +%H:%M; sort --key 2; grep password a; curl -s http://h:80/a:b",
     ],
 )
