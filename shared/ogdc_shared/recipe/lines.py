@@ -63,7 +63,8 @@ _INNER = frozenset({"do_group", "else_clause", "elif_clause", "case_item", "redi
 """What compounds are made of."""
 _NEVER_FAIL = frozenset(
     {"echo", "printf", "true", ":", "break", "continue", "exit", "return", "sleep", "shift", "read"}
-    | {"wait", "kill", "local", "cd"}
+    | {"kill", "local", "cd", "pushd", "popd", "set", "shopt", "umask", "ulimit", "trap"}
+    | {"mkdir", "rm", "rmdir", "date", "pwd", "basename", "dirname"}
 )
 """Commands whose failing, if they fail at all, has no data go missing."""
 _BRANCHES = frozenset({"comment", "else_clause", "elif_clause", "case_item"})
@@ -105,7 +106,7 @@ def _findings(root: Node, shell: Shell, *, parallel: bool) -> Findings:
         return Findings(tuple(problems))
     if not parallel:
         (problems if shell.strict else advice).extend(_file_variables(root))
-    if shell.strict:
+    if shell.strict and not _goes_on(root):
         problems += _unnoticed_lists(root) or _unnoticed_inside(root)
     return Findings(tuple(problems), tuple(advice))
 
@@ -183,6 +184,13 @@ def _lacks_a_value(node: Node, name: str) -> bool:
     return re.fullmatch(rf"\$(?:{name}|\{{{name}(?:[#%/].*)?\}})", _text(node)) is not None
 
 
+def _goes_on(root: Node) -> bool:
+    """Whether the line begins with `set +e`, and does not take it back."""
+    statements = _statements(root)
+    settings = [node for node in statements if _name(node) == "set"]
+    return bool(settings) and settings == statements[:1] and "+e" in _text(settings[0]).split()
+
+
 def _unnoticed_lists(root: Node) -> list[str]:
     """Tell of `a && b` where a shell goes on after a failed `a`: anywhere but at a line's end."""
     for node in _all(root, "list"):
@@ -244,19 +252,18 @@ def _passed_over(node: Node, *, counts: bool = True) -> Iterator[Node]:
         node: What it is.
         counts: Whether the exit code of its last command is that of the whole.
     """
+    if _text(node.next_sibling) == "&":  # it ends later, and then it is looked at
+        return
     if node.type in {"command", "pipeline"}:
         if not counts and not _is_question(node) and _name(node) not in _NEVER_FAIL:
             yield node
     elif node.type in {*_COMPOUNDS, *_INNER}:
         counts = counts and node.type not in _LOOPS
-        inner = [child for child in node.named_children if not _is_condition(child, node)]
+        conditions = {child.id for child in node.children_by_field_name("condition")}
+        inner = [child for child in node.named_children if child.id not in conditions]
         last = [child for child in inner if child.type not in _BRANCHES | _REDIRECTIONS][-1:]
         for child in inner:
             yield from _passed_over(child, counts=counts and (child.type in _BRANCHES or child in last))
-
-
-def _is_condition(node: Node, parent: Node) -> bool:
-    return node in parent.children_by_field_name("condition")
 
 
 def _is_question(node: Node) -> bool:

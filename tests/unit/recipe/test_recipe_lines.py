@@ -42,6 +42,8 @@ if true; then false; true; fi || false
 case x in x) false; true;; esac && true
 f() { false; true; }; f || false
 cd . && { false; true; } && true
+{ false & wait $!; true; } || false
+set +e; set -e; { false; true; } || false
 """.strip().splitlines()
 
 NOTICED = r"""
@@ -83,6 +85,9 @@ until [ -e done ]; do touch done; false || true; done
 test -e nowhere && false; true
 grep -q a /dev/null && false; true
 [ -e nowhere ] > out && false; true
+for f in a b; do false & done && wait
+f() { shopt -s nullglob; mkdir -p x; rm -f x/*; date; [ -d x ]; }; f || false
+set +e; false && true; { false; true; } || false
 bash -c 'false && true; true'
 """.strip().splitlines()
 
