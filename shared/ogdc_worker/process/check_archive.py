@@ -45,6 +45,8 @@ def _check_compressed(path: str, suffix: str, deadline: float) -> Iterator[Findi
             while time.monotonic() < deadline and (piece := content.read(_PIECE)):
                 begin = begin or piece
                 size += len(piece)
+    except MemoryError:  # of xz, with a dictionary larger than a check may have
+        return
     except Exception as exc:  # each of these modules has errors of its own
         yield Finding("unreadable", f"is cut off or damaged: {exc}")
         return

@@ -7,8 +7,8 @@ check must never be what a run fails of. However much there is, it takes no long
 
 from __future__ import annotations
 
-import os
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ogdc_shared.walking import walk
@@ -164,16 +164,25 @@ def _kind_of(directory: str, name: str) -> str:
     suffix = suffix_of(name)
     if suffix in PICTURES and is_tile(name):
         return ""
+    path = f"{directory}/{name}"
     if suffix == ".dat":
-        stem = f"{directory}/{name[:-4]}"
-        return suffix if any(map(os.path.exists, (f"{stem}.hdr", f"{stem}.dat.hdr"))) else ""
-    return ".geojson" if suffix == ".json" and _is_geojson(f"{directory}/{name}") else suffix
+        headers = (f"{path[:-4]}.hdr", f"{path}.hdr")
+        return suffix if any(_head(header).startswith(b"ENVI") for header in headers) else ""
+    if suffix == ".tab" and (head := _head(path)) and b"!table" not in head.lower():
+        return ""  # a table with tabs, as PANGAEA's
+    return ".geojson" if suffix == ".json" and _is_geojson(_head(path)) else suffix
 
 
-def _is_geojson(path: str) -> bool:
-    with open(path, "rb") as file:
-        begin = file.read(_HEAD)
-    return b'"FeatureCollection"' in begin and begin.lstrip().startswith(b"{")
+def _is_geojson(head: bytes) -> bool:
+    head = head.translate(None, b" \t\r\n")
+    return head.startswith(b"{") and b'"type":"FeatureCollection"' in head
+
+
+def _head(path: str) -> bytes:
+    """How a file begins; of none, nothing."""
+    with suppress(OSError), open(path, "rb") as file:
+        return file.read(_HEAD)
+    return b""
 
 
 def _is_too_large(suffix: str, size: int) -> bool:

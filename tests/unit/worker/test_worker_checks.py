@@ -89,9 +89,14 @@ GOOD: dict[str, Callable[[Path], object]] = {
     "a band by line": lambda d: raster(d / "a.bil", "-of", "EHdr"),
     "a zip": lambda d: zipped(d / "a.zip"),
     "compressed": lambda d: compressed(d / "a.csv.gz", b"1,2\n"),
+    "compressed with much memory": lambda d: (d / "a.xz").write_bytes(
+        lzma.compress(b"1" * 100, filters=[{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 1 << 30}])
+    ),
     "a picture": lambda d: raster(d / "a.png", "-of", "PNG", placed=False),
-    "json": lambda d: (d / "a.json").write_text("{}"),
-    "data of some program": lambda d: (d / "a.dat").write_bytes(bytes(64)),
+    "json": lambda d: (d / "a.json").write_text('{"type": {"enum": ["FeatureCollection"]}}'),
+    "data of some program": lambda d: [
+        (d / name).write_text("depth\ttemperature\n1\t2\n") for name in ("a.dat", "a.hdr", "b.tab")
+    ],
     "an empty tile of a map": lambda d: (
         (d / "tiles/3/1").mkdir(parents=True),
         raster(d / "tiles/3/1/2.png", "-of", "PNG", burn="0", placed=False),
