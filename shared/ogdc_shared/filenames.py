@@ -66,6 +66,11 @@ def name_from_url(url: str, *, with_query: bool = False) -> str:
     return plain_name(f"{segment or 'index.html'}?{_unquote(parts.query)}")
 
 
+def may_be_empty(name: str) -> bool:
+    """Whether a file is often empty on purpose: a marker, a lock, SQLite's log of what is pending."""
+    return name.startswith((".", "_")) or name.endswith((".lock", "-wal", "-shm", "-journal"))
+
+
 def has_extension(name: str) -> bool:
     """Whether a name tells what kind of file it is."""
     return bool(_EXTENSION.search(name))

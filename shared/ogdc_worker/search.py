@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_shared.errors import InputNotFoundError, UnusableInputError
+from ogdc_shared.filenames import may_be_empty
 from ogdc_shared.globs import PathPattern
 from ogdc_shared.items import DATASET_DIRECTORIES, group
 from ogdc_shared.layout import COMPANIONS, RESULT, STAGE_MOUNT, claim_mount
@@ -55,7 +56,7 @@ def find_files(
                 warn("lost_input", f"the input {name!r} is left out: it is a link that leads nowhere")
                 continue
             size = found.size()
-            if not size and not is_directory(path):
+            if not size and not may_be_empty(os.path.basename(path)) and not is_directory(path):
                 warn("empty_input", f"the input {name!r} is empty: it has no byte")
             yield InputFile(
                 path, kind="volume", directory=search.place_of(found) if placed else None, size=size

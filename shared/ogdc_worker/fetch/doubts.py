@@ -7,18 +7,19 @@ from os.path import splitext
 from typing import NamedTuple
 
 from ogdc_shared.errors import UnusableInputError
+from ogdc_shared.filenames import may_be_empty
 from ogdc_shared.shortening import shortened
 
 _HEAD_BYTES = _POINTER_BYTES = 1024
 _BINARY = frozenset(
     {
         *(".tif", ".tiff", ".nc", ".nc4", ".h5", ".hdf5", ".he5", ".hdf", ".grb", ".grib", ".grb2", ".grib2"),
-        *(".jp2", ".img", ".png", ".jpg", ".jpeg", ".webp", ".gpkg", ".sqlite", ".mbtiles", ".pmtiles"),
+        *(".jp2", ".png", ".jpg", ".jpeg", ".webp", ".gpkg", ".sqlite", ".mbtiles", ".pmtiles"),
         *(".shp", ".shx", ".dbf", ".fgb", ".parquet", ".las", ".laz", ".xlsx", ".kmz", ".pbf"),
         *(".zip", ".gz", ".tgz", ".tar", ".bz2", ".xz", ".zst", ".7z"),
     }
 )
-"""Names of formats that begin with bytes that are in no text."""
+"""Names of formats that begin with bytes that are in no text; not so `.img`, which may be numbers alone."""
 _POINTER = (b"version https://git-lfs.github.com/spec/v1", b"\noid sha256:")
 """Source: docs/spec.md of git-lfs, \"The Pointer\"."""
 _NO_TEXT = bytes({*range(32), 127} - {*b"\t\n\r\f\x1b"})
@@ -55,6 +56,8 @@ def refuse_pointer(path: str, source: str) -> None:
 def doubt_of(path: str, *, name: str, source: str) -> Doubt | None:
     """Look at the beginning of an input, which is called `name`; None: nothing speaks against it."""
     if not os.path.getsize(path):
+        if may_be_empty(name):
+            return None
         return Doubt("empty_input", f"the input {name!r} is empty: {source!r} has no byte")
     if splitext(name)[1].lower() in _BINARY and _is_text(head := _head(path)):
         begin = shortened(" ".join(head.decode(errors="replace").split()), 120)

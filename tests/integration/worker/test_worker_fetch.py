@@ -489,6 +489,7 @@ def test_an_empty_file_is_a_file_and_doubtful(fetching: Fetching, server: FileSe
         ("a.zip", "zu viele Zugriffe, später\n".encode() * 60, "text_input"),
         ("a.TIF", b"II*\0\x08\0\0\0", None),
         ("a.nc", b"CDF\x01\0\0\0\0", None),
+        ("a.img", b"d" * 2048, None),
         ("a.csv", b"Rate limit exceeded, try later\n", None),
     ],
 )

@@ -113,6 +113,14 @@ def test_what_matches_and_is_nothing_is_warned_of(volumes: Path) -> None:
     ]
 
 
+def test_what_is_empty_on_purpose_is_not_warned_of(volumes: Path) -> None:
+    plant(volumes / "dem/empty", {"a.gpkg": b"1", "a.gpkg-wal": b"", "_SUCCESS": b"", "sub/.gitkeep": b""})
+    warnings: list[tuple[str, str]] = []
+    inputs = [VolumeInput("dem", "empty", "*")]
+    list(find_files(inputs, lambda claim: str(volumes / claim), warn=lambda *each: warnings.append(each)))
+    assert warnings == []
+
+
 def test_an_input_of_links_that_lead_nowhere_is_reported(volumes: Path) -> None:
     plant(volumes / "dem/empty", {"a.tif": "nowhere"})
     with pytest.raises(InputNotFoundError, match="There is no file at all"):
