@@ -48,16 +48,12 @@ class Recipe(NamedTuple):
     directory: Path
     commands: tuple[Command, ...]
     """The command lines of a shell recipe; empty for a visualization."""
+    networked: bool
+    """Whether commands get a network: meta.yml says so, or says nothing and a line uses one."""
     shell: Shell = Shell()
     """What runs them."""
     advice: tuple[str, ...] = ()
     """Sentences about what the author may not have meant; the recipe can run all the same."""
-
-    @property
-    def networked(self) -> bool:
-        """Whether commands get a network: meta.yml says so, or says nothing and a line uses one."""
-        wanted = self.meta.workflow.network
-        return any(network_signs(self.commands)) if wanted is None else wanted
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -92,16 +88,23 @@ def load_recipe(directory: Path) -> Recipe:
     problems += [*name_problems(meta, directory), *parameter_problems(meta), *_unheeded(meta)]
     if problems:
         raise InvalidRecipeError(*problems)
+    sign, wanted = next(network_signs(script.commands), None), meta.workflow.network
     advice = (
         *_input_advice(meta),
         *_parallel_advice(meta),
         *_config_advice(meta, directory),
         *script.advice,
-        *_network_advice(meta, script),
+        *_network_advice(meta, script, sign),
         *metadata_advice(meta),
     )
     return Recipe(
-        recipe_id(meta.name), meta, directory, commands=script.commands, shell=script.shell, advice=advice
+        recipe_id(meta.name),
+        meta,
+        directory,
+        commands=script.commands,
+        networked=sign is not None if wanted is None else wanted,
+        shell=script.shell,
+        advice=advice,
     )
 
 
@@ -237,9 +240,9 @@ def output_advice(meta: RecipeMeta) -> Iterator[str]:
         )
 
 
-def _network_advice(meta: RecipeMeta, script: Script) -> Iterator[str]:
+def _network_advice(meta: RecipeMeta, script: Script, sign: tuple[Command, str] | None) -> Iterator[str]:
     """Tell of the first line that uses a network, and of all addresses of the machine that lines name."""
-    sign, wanted = next(network_signs(script.commands), None), meta.workflow.network
+    wanted = meta.workflow.network
     if sign is None or not isinstance(meta.workflow, ShellWorkflow):
         return
     command, word = sign

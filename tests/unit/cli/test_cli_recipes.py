@@ -57,7 +57,7 @@ def test_file_that_is_no_archive_is_refused(tmp_path: Path) -> None:
 @given(st.text(min_size=1))
 def test_no_command_breaks_out_of_its_box(text: str) -> None:
     meta = RecipeMeta.model_validate(good_meta())
-    recipe = Recipe(id="x", meta=meta, directory=Path(), commands=(Command(text, line=1),))
+    recipe = Recipe(id="x", meta=meta, directory=Path(), commands=(Command(text, line=1),), networked=False)
     drawn = mermaid(recipe).split("\n")
     assert len(drawn) == 6
     assert re.fullmatch(r'  n1\["1: [^"\[\]<>{}()|]*"\]', drawn[2])
@@ -65,7 +65,9 @@ def test_no_command_breaks_out_of_its_box(text: str) -> None:
 
 def test_the_commands_of_a_parallel_recipe_are_drawn_as_a_group() -> None:
     meta = RecipeMeta.model_validate(good_meta(workflow={"parallel": {"enabled": True}}))
-    recipe = Recipe(id="x", meta=meta, directory=Path(), commands=(Command("a", 1), Command("b", 2)))
+    recipe = Recipe(
+        id="x", meta=meta, directory=Path(), commands=(Command("a", 1), Command("b", 2)), networked=False
+    )
     assert (
         mermaid(recipe)
         == """\
