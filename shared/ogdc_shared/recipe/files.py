@@ -37,7 +37,7 @@ def confined(directory: Path, name: str) -> Path:
         UnusableFileError: the file is missing, outside or no regular file, or its name is a path of Windows.
     """
     parts = name.split("/")
-    if not _ODD_PARTS.intersection(parts) and _is_plain_file(directory, parts):
+    if "\\" not in name and not _ODD_PARTS.intersection(parts) and _is_plain_file(directory, parts):
         return directory / name
     path = PurePosixPath(name)
     if "\0" in name or path.is_absolute() or ".." in path.parts:

@@ -112,7 +112,7 @@ class _Packing:
             return f"listed in {ignored_by}"
         if is_directory:
             return _doubt_directory(entry)
-        if entry.is_file(follow_symlinks=False):  # no link leads here, so it lies inside
+        if "\\" not in name and entry.is_file(follow_symlinks=False):  # no link leads here, so it lies inside
             size = entry.stat(follow_symlinks=False).st_size
         else:
             try:
