@@ -13,6 +13,8 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import chdir
+from multiprocessing import forkserver
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import NamedTuple
@@ -51,7 +53,13 @@ class Ended(NamedTuple):
 
 
 def forked(target: Callable[..., None], *arguments: object) -> ForkServerProcess:
-    """Make the process that calls `target`; nothing is started."""
+    """Make the process that calls `target`; it is not started yet.
+
+    The server that forks it starts in `/`, because gunicorn keeps the directory in which it was imported, and
+    a test's own directory is removed after the test.
+    """
+    with chdir("/"):
+        forkserver.ensure_running()
     return _FORKS.Process(target=target, args=arguments)
 
 

@@ -151,7 +151,7 @@ def test_nobody_is_waited_for_longer_than_the_code_lives(provider: Provider) -> 
 def test_nobody_is_led_to_an_address_that_is_not_safe(provider: Provider, where: str) -> None:
     provider.code["verification_uri_complete"] = where
 
-    with pytest.raises(ProviderError, match="no https URL"):
+    with pytest.raises(ProviderError, match="not an https URL"):
         provider.log_in(Time(), lambda code: pytest.fail("it was shown"))
 
 
@@ -193,7 +193,7 @@ def test_endpoints_that_are_not_safe_are_refused(provider: Provider, document: d
 
 
 def test_an_issuer_without_encryption_is_never_asked() -> None:
-    with pytest.raises(ProviderError, match="no https URL"):
+    with pytest.raises(ProviderError, match="not an https URL"):
         discover(web("https://x"), "http://issuer.example.org")
 
 
