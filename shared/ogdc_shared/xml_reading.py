@@ -15,9 +15,13 @@ def parse(document: bytes) -> ElementTree.Element:
     """Read a document.
 
     Raises:
-        xml.etree.ElementTree.ParseError: it is not well-formed, or declares a document type.
+        xml.etree.ElementTree.ParseError: it is not well-formed, declares a document type, or has an encoding
+            that cannot be read.
     """
     parser = ElementTree.XMLParser(target=_Builder())  # noqa: S314  entities cannot be declared
-    parser.feed(document)
-    root: ElementTree.Element = parser.close()
+    try:
+        parser.feed(document)
+        root: ElementTree.Element = parser.close()
+    except (LookupError, ValueError) as exc:
+        raise ElementTree.ParseError(f"it has an encoding that cannot be read: {exc}") from exc
     return root

@@ -98,11 +98,16 @@ def _seen(path: Path) -> str:
 
 
 def _parts(path: Path) -> list[Path]:
-    """The files of a data set that has several, else the one."""
-    if path.suffix.lower() not in _SHAPEFILE:
+    """The files of a data set that has several, whose suffixes may be in upper case, else the one."""
+    suffix = path.suffix.lower()
+    if suffix not in _SHAPEFILE:
         return [path]
-    beside = (path.with_suffix(suffix) for suffix in _SHAPEFILE if suffix != path.suffix.lower())
-    return [path, *(each for each in beside if each.is_file() and not each.is_symlink())]
+    found = {suffix: path}
+    for name in _SHAPEFILE:
+        for part in (path.with_suffix(name), path.with_suffix(name.upper())):
+            if part.is_file() and not part.is_symlink():
+                found.setdefault(name, part)
+    return [*found.values()]
 
 
 def _wait(task: RunningTask) -> None:

@@ -176,7 +176,14 @@ _LAYER: _Facts = {
 }
 
 if __name__ == "__main__":
-    opened = [gdal.OpenEx(path, gdal.OF_RASTER | gdal.OF_VECTOR) for path in sys.argv[1:3]]
+    opened = [
+        gdal.OpenEx(
+            path,
+            gdal.OF_RASTER | gdal.OF_VECTOR,
+            open_options=["LIST_ALL_TABLES=YES"] if path.endswith(".gpkg") else [],
+        )
+        for path in sys.argv[1:3]
+    ]
     if all(map(is_known, opened)) and len({each.GetDriver().ShortName for each in opened}) == 1:
         found = list(compare(*opened))
         json.dump({"same": not found, "differences": found[:_MOST]}, sys.stdout)

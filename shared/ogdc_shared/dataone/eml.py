@@ -9,6 +9,7 @@ Source: EML 2.2.0, the schemas and their documentation; the order of elements is
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 from xml.etree import ElementTree
 
@@ -156,7 +157,7 @@ def _add_box(place: ElementTree.Element, geographic: Geographic) -> None:
     add(place, "geographicDescription", geographic.description)
     box = add(place, "boundingCoordinates")
     for side in ("west", "east", "north", "south"):
-        add(box, f"{side}BoundingCoordinate", repr(getattr(geographic, side)))
+        add(box, f"{side}BoundingCoordinate", _decimal(getattr(geographic, side)))
 
 
 def _around(about: DataSet) -> Geographic | None:
@@ -164,6 +165,11 @@ def _around(about: DataSet) -> Geographic | None:
     seen = (about.seen[each.path] for each in about.members if each.path in about.seen)
     found = union([each.box for each in seen if each.box is not None])
     return None if found is None else _geographic("The box around the files of the data set.", found)
+
+
+def _decimal(number: float) -> str:
+    """A number as `xs:decimal` writes it, which has no exponent."""
+    return f"{Decimal(repr(number)):f}"
 
 
 def _geographic(description: str, box: tuple[float, float, float, float]) -> Geographic:

@@ -120,11 +120,13 @@ class Node:
 
         Args:
             since: Seconds since 1970 by its clock.
-            most: Where they are more, nothing is said: others use it, too.
+            most: Where a page says that there are more, no other page is asked for: others use the node, too.
         """
         found: dict[str, Description] = {}
         start, total = 0, 1
-        while start < total <= most:
+        for _ in range(object_list.MAX_PAGES):
+            if not start < total <= most:
+                break
             path = f"object?{object_list.query(since, start=start)}"
             response = self._ask("GET", path, limit=object_list.MAX_PAGE)
             self._check(response, "question for its objects")

@@ -16,6 +16,8 @@ from ogdc_shared.xml_reading import parse
 
 PAGE = 1000
 """Objects that are asked for at a time; a node may give fewer."""
+MAX_PAGES = 30
+"""Pages of a list that are asked for; objects on later ones are looked for one by one."""
 MAX_PAGE = 4 << 20
 """Bytes; an object takes some 400."""
 _MARGIN = 2.0

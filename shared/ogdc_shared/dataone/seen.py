@@ -18,6 +18,8 @@ ITEMS = ".stac/items"
 """Where the items are, below the directory of the result."""
 _MAX_ITEM = 1 << 20
 _MAX_COLUMNS, _MAX_BANDS = 20, 10
+_NO_ITEM = (OSError, ValueError, ArithmeticError, KeyError, TypeError, AttributeError, RecursionError)
+"""What reading one fails with that is damaged or forged."""
 _WKT_NAME = re.compile(r'[A-Z]+\["([^"]{1,100})"')
 
 
@@ -37,7 +39,7 @@ def read_items(directory: Path) -> dict[str, Seen]:
     """Read what the items of a result say, by the paths of its files; what is no item is left out."""
     found = {}
     for path in sorted((directory / ITEMS).glob("*.json")):
-        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        with suppress(*_NO_ITEM):
             with path.open("rb") as file:
                 item = json.loads(file.read(_MAX_ITEM))
             found[str(item["id"])] = Seen(_text(item["properties"], item["assets"]["data"]), _box(item))
@@ -98,5 +100,6 @@ def _band(band: dict[str, Any]) -> str:
     facts = [str(band[name]) for name in ("description", "data_type", "unit") if band.get(name)]
     if "nodata" in band:
         nodata = band["nodata"]
-        facts.append(f"no data {nodata:g}" if isinstance(nodata, int | float) else f"no data {nodata}")
+        is_whole = isinstance(nodata, float) and nodata.is_integer()
+        facts.append(f"no data {int(nodata) if is_whole else nodata}")
     return f"({', '.join(facts)})" if facts else ""

@@ -47,7 +47,7 @@ def harvest(store: Store, run: str, workspaces: Iterable[tuple[int, str]]) -> It
         What a sample contradicts; of what was known is kept what is newer.
     """
     for number, workspace in workspaces:
-        with suppress(OSError, ValueError, NotAsKeptError, PublishError, AttributeError):
+        with suppress(OSError, ValueError, NotAsKeptError, PublishError, AttributeError, TypeError):
             yield from _harvest(store, run, number, workspace)
 
 

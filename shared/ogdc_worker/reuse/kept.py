@@ -82,13 +82,24 @@ class About(NamedTuple):
         """
         try:
             fields: dict[str, Any] = json.loads(text)
-            files = tuple(KeptFile(*each) for each in fields.pop("files"))
+            files = tuple(_kept_file(*each) for each in fields.pop("files"))
             done = tuple(map(str, fields.pop("done")))
             if (beside := fields.pop("beside", None)) is not None:
                 beside = {str(name): str(text) for name, text in beside.items()}
             return cls(**fields, files=files, done=done, beside=beside)
         except (TypeError, KeyError, AttributeError, RecursionError) as exc:
             raise ValueError(f"This says nothing of what is kept: {exc}") from exc
+
+
+def _kept_file(name: str, kind: str, mode: int, size: int = 0, what: str = "") -> KeptFile:
+    """What a line of a description says, of which a command may have written it.
+
+    Raises:
+        TypeError: something is of another type.
+    """
+    if not all(isinstance(each, str) for each in (name, kind, what)):
+        raise TypeError(f"a file is described by {name!r}, {kind!r}, {what!r}")
+    return KeptFile(name, kind, mode & _PERMISSIONS, size + 0, what)
 
 
 class NotAsKeptError(Exception):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -120,10 +122,23 @@ def test_a_shapefile_is_compared_whole(contents: Contents, tmp_path: Path) -> No
         made("ogr2ogr", "-f", "ESRI Shapefile", *options, tmp_path / name, tmp_path / f"{name}.csv")
     then, now = (tmp_path / name / "p.dbf" for name in ("then", "now"))
     assert then.with_suffix(".shp").read_bytes() == now.with_suffix(".shp").read_bytes()
-    assert contents.compare(then, now) == (
-        False,
-        ["layer file: 2 features of then are not there, 2 are new"],
-    )
+    found = (False, ["layer file: 2 features of then are not there, 2 are new"])
+    assert contents.compare(then, now) == found
+    for path in (then, now):
+        path.rename(path.with_suffix(".DBF"))
+    assert contents.compare(then.with_suffix(".shp"), now.with_suffix(".shp")) == found
+
+
+def test_tables_of_a_geopackage_that_it_does_not_list_are_compared(
+    contents: Contents, tmp_path: Path
+) -> None:
+    files = [tmp_path / f"{number}.gpkg" for number in (1, 2)]
+    (tmp_path / "t.csv").write_text("a,b\n1,2\n")
+    for number, path in enumerate(files):
+        made("ogr2ogr", "-f", "GPKG", path, tmp_path / "t.csv")
+        with closing(sqlite3.connect(path)) as database:
+            database.executescript(f"CREATE TABLE raw (v INTEGER); INSERT INTO raw VALUES ({number});")
+    assert contents.compare(*files) == (False, ["layer raw: 1 features of then are not there, 1 are new"])
 
 
 @pytest.mark.parametrize("driver", ["GeoJSON", "CSV", "KML", "pages"])

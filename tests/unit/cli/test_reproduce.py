@@ -155,6 +155,7 @@ def test_what_was_changed_since_is_noticed(tmp_path: Path) -> None:
     assert not is_altered(tmp_path / "a", Entry("", "1", f"sha256:{digest}"))
     assert is_altered(tmp_path / "a", ONE)
     assert not is_altered(tmp_path / "a", Entry("", "1", ""))
+    assert is_altered(tmp_path / "a", Entry("", "2", ""))
 
 
 @pytest.mark.parametrize("name", ["b.tif", "sea ice/ø.tif", "../b.tif", "=1+1", "a\nb"])

@@ -113,15 +113,16 @@ def test_metadata_say_what_was_seen_in_files_and_where_they_lie(validator: Valid
     """By their STAC items; what is none, or lies nowhere, says nothing."""
     projection = {"proj:code": None, "proj:wkt2": 'PROJCRS["Polar & cold",ID[]]', "proj:shape": [20, 3000]}
     bands: list[dict[str, Any]] = [{"data_type": "uint8", "nodata": 255}] * 2 + [
-        {"description": "ice", "unit": "%"}
+        {"description": "ice", "unit": "%", "nodata": -9999999.0}
     ]
     columns = [{"name": name, "type": kind} for name, kind in {"t": "Real", "geom": "Point"}.items()]
     table = {"table:columns": columns, "table:primary_geometry": "geom", "table:row_count": 1}
     items = {
         "a": ("d/ü.tif", [170, 55, -160, 66], projection, {"bands": bands}),
-        "b": ("b.gpkg", [1, 2, 3, 4], {"proj:code": "EPSG:3413", **table}, {}),
+        "b": ("b.gpkg", [1, 2.8e-14, 3, 4], {"proj:code": "EPSG:3413", **table}, {}),
         "c": ("c.gpkg", ["x", 2, 3, 4], {}, {}),
         "d": ("d.gpkg", [1, 2, float("inf"), 4], {}, {}),
+        "f": ("f.tif", [1, 2, 3, 4], {"proj:shape": [float("inf"), 1]}, {}),
     }
     (tmp_path / ".stac/items").mkdir(parents=True)
     (tmp_path / ".stac/items/e.json").write_text("[]")
@@ -131,7 +132,7 @@ def test_metadata_say_what_was_seen_in_files_and_where_they_lie(validator: Valid
     seen = read_items(tmp_path)
     assert {path: each.text for path, each in seen.items()} == {
         "d/ü.tif": "a raster of 20 rows and 3,000 columns in the CRS Polar & cold: "
-        "2 bands (uint8, no data 255); 1 band (ice, %)",
+        "2 bands (uint8, no data 255); 1 band (ice, %, no data -9999999)",
         "b.gpkg": "1 feature of type Point in EPSG:3413, with the attributes t (Real)",
         "d.gpkg": "features",
     }
@@ -142,7 +143,7 @@ def test_metadata_say_what_was_seen_in_files_and_where_they_lie(validator: Valid
     about = [each.text for each in dataset.iterfind("otherEntity/entityDescription")]
     assert about[0] == f"A result of the recipe: {seen['d/ü.tif'].text}."
     boxes = [[float(side.text or "") for side in box] for box in dataset.iter("boundingCoordinates")]
-    assert boxes == [[-180, 180, 66, 2], [170, -160, 66, 55], [1, 3, 4, 2]]
+    assert boxes == [[-180, 180, 66, 2.8e-14], [170, -160, 66, 55], [1, 3, 4, 2.8e-14]]
 
 
 def test_a_box_over_the_antimeridian_keeps_its_sides() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 import time
@@ -11,7 +12,7 @@ import pytest
 
 from ogdc_shared import layout
 from ogdc_worker.reuse.collection import collect
-from ogdc_worker.reuse.kept import FILES, About, described
+from ogdc_worker.reuse.kept import FILES, About, KeptFile, described
 from ogdc_worker.reuse.store import USED, Store
 from support.crashes import crashes
 from support.trees import plant, tree
@@ -85,6 +86,15 @@ def test_what_was_beside_the_outputs_is_kept_byte_by_byte_and_read_from_files_of
         entry = store.find(key)
         assert entry is not None
         assert {name: entry.read(name) for name in names} == {**content, layout.MISSING: None}
+
+
+def test_a_description_that_a_command_has_forged_grants_no_permissions_and_is_checked() -> None:
+    about = About(KEYS[0], 1, (), (KeptFile("a", "file", 0o6777, 1, "0"),))
+    assert About.from_json(about.to_json().encode()).files[0].mode == 0o777
+    for damaged in (["a", "file", "x"], ["a", "file", 0, "1"], [["a"], "file", 0]):
+        text = json.dumps({"key": KEYS[0], "commands": 1, "done": [], "files": [damaged]})
+        with pytest.raises(ValueError, match="says nothing"):
+            About.from_json(text.encode())
 
 
 def test_without_room_nothing_is_kept(directory: Path) -> None:
