@@ -107,8 +107,10 @@ class Bubblewrap:
                 command = self.command(
                     container, status_fd=status_writer, calls_fd=calls, files=files, is_forked=is_forked
                 )
+                # A user's own commands may trace what holds their sandbox; root's may not.
+                may_stay_outside = is_forked and self.owner is not None
                 process = subprocess.Popen(
-                    command if group is None or is_forked else group.entering(command),
+                    command if group is None or may_stay_outside else group.entering(command),
                     stdin=subprocess.DEVNULL if mark is None else mark,
                     stdout=log if holder is None else holder.fileno(),
                     stderr=log,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -89,8 +90,9 @@ class BubblewrapTask:
         """How a worker ended that was forked, whatever its sandbox's holder ended with."""
         if "worker-pid" in report:
             return Exit(code=report.get("worker-exit", _KILLED))
-        if "join-error" in report:
-            server.give_up(os.strerror(report["join-error"]))
+        number = report.get("join-error", errno.EAGAIN)
+        if number != errno.EAGAIN:  # too many processes of one user, which others' tasks may be, pass
+            server.give_up(os.strerror(number))
         return Exit(code=_KILLED, joined=False)
 
     def terminate(self) -> None:

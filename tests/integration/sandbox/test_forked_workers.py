@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import select
 import signal
 import subprocess
@@ -203,6 +204,21 @@ def test_a_task_begins_in_the_ordinary_way_where_its_server_has_ended(
     assert (wait(task), asked.output(), is_forked(task)) == (Exit(0), "asked\n", False)
     assert Task(tmp_path / "next", "echo next").run(sandbox, forked=False) == (Exit(0), "next\n")
     assert Task(tmp_path / "later", "echo later").run(until_ready(sandbox)) == (Exit(0), "later\n")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="whose engine is not root's, has no more processes itself")
+def test_workers_are_forked_again_once_their_user_may_have_processes(
+    sandbox: Bubblewrap, tmp_path: Path
+) -> None:
+    server = server_of(until_ready(sandbox)).pid
+    before = resource.prlimit(server, resource.RLIMIT_NPROC)
+    resource.prlimit(server, resource.RLIMIT_NPROC, (1, before[1]))
+    task = Task(tmp_path / "task", "echo begun")
+    started = task.start(sandbox)
+    assert is_forked(started)
+    assert (wait(started), task.output(), is_forked(started)) == (Exit(0), "begun\n", False)
+    resource.prlimit(server, resource.RLIMIT_NPROC, before)
+    assert Task(tmp_path / "next", "echo next").run(sandbox) == (Exit(0), "next\n")
 
 
 def test_it_is_asked_to_end_as_any_other(sandbox: Bubblewrap, tmp_path: Path) -> None:
