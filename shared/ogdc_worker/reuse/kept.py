@@ -220,13 +220,11 @@ def second_name(source: str, place: str) -> bool:
 def read_plain(path: str, *, most: int = 1 << 28) -> bytes | None:
     """Read a regular file that a task may have written; None: there is none, or what is there is no such."""
     try:
-        descriptor = os.open(path, _OPEN)
-    except OSError:
+        descriptor = open_plain(path)
+    except (OSError, NotAsKeptError):
         return None
     pieces = []
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return None
         while most > 0 and (piece := os.read(descriptor, min(most, _SMALL_PIECE))):
             pieces.append(piece)
             most -= len(piece)
