@@ -10,27 +10,29 @@ from pathlib import Path
 
 HIDDEN = next((path for path in Path.home().iterdir() if path.is_file()), "/home/*/*")
 FORBIDDEN = {
-    "and cannot write them": "for d in /usr /usr/bin /etc /opt; do touch $d/x && exit 0; done; exit 1",
-    "does not see your home, the state directory": f"ls {HIDDEN} || ls SECRET",
-    "reads volumes that inputs are on, and cannot write": "cat /mnt/data/file || exit 0; touch /mnt/data/x",
-    "does not see or signal any but its task's own": f"kill -0 {os.getpid()} || ls /proc/{os.getppid()}/cwd",
+    "and cannot write to them": "for d in /usr /usr/bin /etc /opt; do touch $d/x && exit 0; done; exit 1",
+    "cannot see your home, the state directory": f"ls {HIDDEN} || ls SECRET",
+    "reads volumes that contain inputs, and cannot write": "cat /mnt/data/file || exit 0; touch /mnt/data/x",
+    "cannot see or signal processes of other tasks or of the machine": (
+        f"kill -0 {os.getpid()} || ls /proc/{os.getppid()}/cwd"
+    ),
     "gains none": "unshare --mount true || setpriv --reuid=0 true || mount -t tmpfs x /tmp",
-    "does not reach the kernel's keyrings": (
+    "cannot use the kernel's keyrings": (
         "python3 -c 'import ctypes, platform\n"
         'add = {"x86_64": 248, "aarch64": 217}[platform.machine()]\n'
         """exit(ctypes.CDLL(None).syscall(add, b"user", b"left", b"x", 1, -3) < 0)'"""
     ),
-    "makes no user namespace": "unshare --user true || unshare --map-root-user true",
-    "opens no sockets but those of IP": (
+    "cannot create user namespaces": "unshare --user true || unshare --map-root-user true",
+    "can only open IP, Unix and netlink sockets": (
         "python3 -c 'import socket; socket.socket()' || exit 0; "
         'for f in 40 31 38; do python3 -c "import socket; socket.socket($f, 1)" && exit 0; done; exit 1'
     ),
-    "does not reach io_uring": (
+    "cannot use io_uring": (
         "python3 -c 'import ctypes; exit(ctypes.CDLL(None).syscall(425, 1, bytes(120)) < 0)'"
     ),
     "sees none of your variables": "env | grep -q SECRET",
-    "reaches its own loopback, and nothing else": "grep -v -e lo: -e face -e Inter- /proc/net/dev",
-    "does not reach the machine's Unix sockets": (
+    "reaches its own loopback interface and nothing else": "grep -v -e lo: -e face -e Inter- /proc/net/dev",
+    "cannot reach the machine's Unix sockets": (
         "ls /run/*/* /var/run/*/* /tmp/.X11-unix /var/run/docker.sock 2>/dev/null"
     ),
     "64 MiB of `/dev/shm`": "head -c 65M /dev/zero > /dev/shm/x",

@@ -15,56 +15,58 @@ NO_PROMISE = ""
 """A sentence that promises nothing: what is not done, or a way to say it."""
 
 TESTS = {
-    "A recipe's commands are somebody's": NO_PROMISE,
-    "Each task runs in a sandbox": f"{SANDBOX}commands::test_root_gives_its_rights_up_before_the_command",
-    "Inputs are fetched by the worker": (
+    "The commands of a recipe": NO_PROMISE,
+    "Each task runs in its own": f"{SANDBOX}commands::test_root_gives_its_rights_up_before_the_command",
+    "The worker fetches inputs": (
         f"{PAGES}sandbox_network::test_phases_follow_each_other_and_only_the_first_has_the_network"
     ),
-    "It alone has your logins": (
+    "Only this container has": (
         f"{E2E}inputs::test_logins_secrets_and_the_cache_serve_a_run_and_stay_out_of_its_reach"
     ),
-    "Commands get the secrets that their": (
+    "Commands only get the secrets": (
         f"{E2E}inputs::test_logins_secrets_and_the_cache_serve_a_run_and_stay_out_of_its_reach"
     ),
-    "The kernel itself limits memory": (
+    "The kernel enforces the limits": (
         f"{SANDBOX}cgroups::test_a_containers_group_has_its_limits_and_runs_its_command"
     ),
-    "Elsewhere, and for": f"{ENGINE}limits::test_too_much_memory_ends_the_pod_as_on_a_cluster",
-    "Memory is what processes cannot give back": (
-        f"{ENGINE}limits::test_memory_that_processes_share_counts_once"
-    ),
-    "What could not be counted so": NO_PROMISE,
+    "Elsewhere, the stack checks": f"{ENGINE}limits::test_too_much_memory_ends_the_pod_as_on_a_cluster",
+    "It checks `/tmp` once": f"{ENGINE}limits::test_too_much_scratch_ends_the_pod",
+    "On a busy machine": NO_PROMISE,
+    "A task that exceeds a limit": NO_PROMISE,
+    "Memory means memory": (f"{ENGINE}limits::test_memory_that_processes_share_counts_once"),
+    "Kinds of memory that": NO_PROMISE,
     "`memfd_create` fails": (
         f"{ENGINE}limits::test_memory_that_no_process_has_in_view_counts_or_is_not_to_be_had"
     ),
-    "Not counted then is": NO_PROMISE,
+    "These checks do not count": NO_PROMISE,
+    "In `/tmp` they do not count": NO_PROMISE,
     "With docker or podman": f"{SANDBOX}commands::test_docker_runs_the_image_with_nothing_it_need_not_have",
-    "Where the system allows no network": (
+    "If the system does not allow": (
         f"{SANDBOX}commands::test_without_network_namespaces_it_is_said_that_those_are_missing"
     ),
     "`OGDC_SANDBOX=none` confines": f"{SANDBOX}commands::test_no_sandbox_at_all_is_only_for_those_who_ask",
-    "Commands find what your shell": f"{SANDBOX}programs::test_an_installation_is_shown_whole",
-    "Links in them are followed": (
-        f"{SANDBOX}programs::test_where_links_lead_is_shown_with_its_installation"
-    ),
+    "Commands find the same programs": NO_PROMISE,
+    "Directories of your `PATH` outside": f"{SANDBOX}programs::test_an_installation_is_shown_whole",
+    "Symbolic links in them": (f"{SANDBOX}programs::test_where_links_lead_is_shown_with_its_installation"),
     "`GDAL_DATA`, `PROJ_DATA`": f"{SANDBOX}programs::test_variables_of_the_gdal_that_is_found_are_passed_on",
-    "Not shown: a home directory": (
+    "These are not mounted": (
         f"{SANDBOX}programs::test_a_home_is_never_shown_nor_what_it_or_the_state_lies_in"
     ),
+    "Otherwise they are dropped": f"{SANDBOX}programs::test_variables_that_lead_elsewhere_are_left_out",
     "The virtual environment of ogdc-runner": f"{SANDBOX}programs::test_order_is_the_users",
     "`run` or `up` from a shell": f"{STACK}stack::test_other_settings_restart_an_idle_stack",
-    "A killed process": f"{E2E}kills::test_nothing_is_lost_repeated_or_untrue_whatever_is_killed",
+    "If any process is killed": f"{E2E}kills::test_nothing_is_lost_repeated_or_untrue_whatever_is_killed",
     "PostgreSQL writes every commit": (
         f"{STACK}postgres_server::test_killed_server_is_noticed_and_comes_back_with_every_commit"
     ),
     "When the stack's own process dies": (
         f"{ENGINE}recovery::test_after_a_kill_running_tasks_run_again_and_finished_ones_do_not"
     ),
-    "A power cut": "unit/test_durability::test_what_a_command_wrote_before_it_counts_as_finished",
-    "Remove the state directory then": NO_PROMISE,
-    "A damaged file": NO_PROMISE,
-    "A bad `port`": f"{STACK}damaged_state::test_a_signing_key_that_is_none_is_replaced",
-    "A `lock` that is no file": "unit/stack/test_state_paths::test_a_log_that_is_no_file_is_put_aside",
+    "A power cut loses": "unit/test_durability::test_what_a_command_wrote_before_it_counts_as_finished",
+    "Remove the state directory in": NO_PROMISE,
+    "A damaged file loses": NO_PROMISE,
+    "A damaged `port`": f"{STACK}damaged_state::test_a_signing_key_that_is_none_is_replaced",
+    "A `lock` that is not": "unit/stack/test_state_paths::test_a_log_that_is_no_file_is_put_aside",
     "A damaged `engine.sqlite`": (
         f"{STACK}damaged_state"
         "::test_a_state_directory_of_any_name_works_and_what_is_damaged_is_named_and_set_aside"
@@ -72,15 +74,18 @@ TESTS = {
     "A workflow that the engine cannot": (
         f"{ENGINE}containment::test_what_cannot_be_recorded_ends_its_workflow_alone"
     ),
-    "The port is for processes": f"{STACK}gateway::test_other_users_of_the_machine_are_refused",
+    "Other workflows continue": (
+        f"{ENGINE}containment::test_a_damaged_record_ends_its_workflow_alone_and_once"
+    ),
+    "Only processes of the stack's": f"{STACK}gateway::test_other_users_of_the_machine_are_refused",
     "The stack asks the kernel": (
         f"{STACK}gateway::test_other_users_cannot_keep_the_user_out_with_any_number_of_connections"
     ),
     "A connection that has not": f"{STACK}gateway::test_connections_that_do_not_ask_in_time_are_closed",
-    "Web pages are refused": f"{STACK}gateway::test_pages_of_other_sites_are_refused",
-    "Workflows can be looked at": f"{STACK}gateway::test_workflows_can_only_be_looked_at",
+    "Web pages are rejected": f"{STACK}gateway::test_pages_of_other_sites_are_refused",
+    "Workflows can be viewed": f"{STACK}gateway::test_workflows_can_only_be_looked_at",
     "PostgreSQL listens on a socket": f"{STACK}postgres_server::test_it_listens_on_a_private_socket_alone",
-    "Started by root": f"{STACK}postgres_server::test_root_without_user_namespaces_runs_it_as_nobody",
+    "If root starts": f"{STACK}postgres_server::test_root_without_user_namespaces_runs_it_as_nobody",
 }
 SECTIONS = ("What is confined", "What can be lost", "Who may use it")
 

@@ -25,20 +25,20 @@ POSSIBLE = {
     "reads and writes its run's `/input_dir`": "echo 1 > /input_dir/a && cat /input_dir/a && echo 2 > /tmp/b",
     "reads the system's programs": "gdalinfo --version || python3 --version",
     "runs at a lower priority (nice 5)": f"test $(nice) = {min(os.nice(0) + 5, 19)}",
-    "is taken by the kernel before PostgreSQL": "test $(cat /proc/self/oom_score_adj) = 500",
+    "is killed by the kernel before PostgreSQL": "test $(cat /proc/self/oom_score_adj) = 500",
 }
 ELSEWHERE = {
-    "does not trace or look into the worker": "test_e2e_breakouts",
-    "but those of other services": "test_egress",
-    "has as many connections at once": "test_egress",
-    "does not reach a cloud's metadata": "test_reach",
-    "whether or not a process has it in view": "test_engine_limits",
+    "cannot trace or inspect the worker": "test_e2e_breakouts",
+    "except those of other services": "test_egress",
+    "shares 256 concurrent connections": "test_egress",
+    "cannot reach a cloud's metadata": "test_reach",
+    "including memory that no process has mapped": "test_engine_limits",
     "reaches public addresses by HTTP": "test_egress",
-    "reaches what its recipe's lines name": "test_e2e_network",
-    "does not reach the stack's API": "test_sandbox_network",
-    "is ended when its task holds more": "test_engine_limits",
-    "is ended when its task has more": "test_engine_limits",
-    "is ended when its task's `/tmp`": "test_engine_limits",
+    "reaches services that its recipe's lines name": "test_e2e_network",
+    "cannot reach the stack's API": "test_sandbox_network",
+    "is ended if its task uses more": "test_engine_limits",
+    "is ended if its task has more": "test_engine_limits",
+    "is ended if its task's `/tmp`": "test_engine_limits",
 }
 
 
