@@ -7,12 +7,14 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import NamedTuple
 
 from ogdc_shared.context import Context
 from ogdc_shared.errors import InvalidRequestError, OgdcError
+from ogdc_shared.locked_directories import locked_directory, remove_abandoned
 from ogdc_shared.recipe.bundle import unpack
 from ogdc_shared.recipe.forms import names_in, recipe_roots
 from ogdc_shared.recipe.recipe import Recipe, load_recipe
@@ -25,6 +27,8 @@ _SMALL = 512 * 1024
 """Bytes of a recipe that may lie there; a container on a cluster has 64 MiB for all its requests."""
 _FEW = 100
 """Files of such a one."""
+_PREFIX = "ogdc-bundle-"
+"""Of names in memory only: earlier versions make `ogdc-recipe-*` there, which they do not lock."""
 
 
 class RecipeSource(NamedTuple):
@@ -77,7 +81,8 @@ def _unpacked(bundle: bytes, scratch: ExitStack) -> Path:
     if "TMPDIR" not in os.environ and os.access(_MEMORY, os.W_OK | os.X_OK):
         # What is more than that, or wrong, goes the usual way, which has room for it, or says why not.
         with suppress(OgdcError, OSError):
-            into = _directory(scratch, _MEMORY)
+            _make_room(_MEMORY)
+            into = scratch.enter_context(locked_directory(_MEMORY, _PREFIX))
             unpack(bundle, into, most=_SMALL, most_files=_FEW)
             return into
     into = _directory(scratch)
@@ -85,9 +90,18 @@ def _unpacked(bundle: bytes, scratch: ExitStack) -> Path:
     return into
 
 
-def _directory(scratch: ExitStack, place: Path | None = None) -> Path:
-    """Make a directory that is gone when `scratch` is closed, in `place`, or where temporary files are."""
-    directory = mkdtemp(prefix="ogdc-recipe-", dir=place)
+@cache
+def _make_room(memory: Path) -> None:
+    """Remove what killed processes left in memory: nothing else does so before the machine restarts.
+
+    Once in each process, by the first recipe: a service that starts again after a kill finds what it left.
+    """
+    remove_abandoned(memory, _PREFIX)
+
+
+def _directory(scratch: ExitStack) -> Path:
+    """Make a directory that is gone when `scratch` is closed, where temporary files are."""
+    directory = mkdtemp(prefix="ogdc-recipe-")
     scratch.callback(remove, directory)
     return Path(directory)
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 
 import pytest
+from tests.support.crashes import killed
 from tests.support.recipes import make_recipe
 
 from ogdc_shared.config import Settings
@@ -69,3 +72,17 @@ def test_what_is_wrong_is_said_as_it_is_of_any(tmp_path: Path):
 
     with pytest.raises(InvalidRecipeError, match="bundle: is damaged or encrypted"):
         place_of(bundle[:-20])
+
+
+def test_what_a_killed_process_left_in_memory_goes_with_the_next_recipe(tmp_path: Path, memory: Path):
+    bundle = pack(make_recipe(tmp_path / "recipe"))
+
+    def be_killed() -> None:
+        with opened_recipe(Context(Settings(access_mode="open")), RecipeSource(bundle=bundle)):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    assert killed(be_killed)
+    assert [path.name.startswith("ogdc-bundle-") for path in memory.iterdir()] == [True]
+
+    assert place_of(bundle) == memory
+    assert [*memory.iterdir()] == []

@@ -1,0 +1,51 @@
+"""Temporary directories that are locked (flock) while in use.
+
+A killed process leaves its directories, but the system releases its locks. So a directory that is not locked
+was left by a process that has ended.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from tempfile import mkdtemp
+
+from ogdc_shared.file_lock import try_lock
+from ogdc_shared.removal import remove
+
+_OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+@contextmanager
+def locked_directory(place: Path, prefix: str) -> Iterator[Path]:
+    """Lend a new directory in `place`; it is removed afterwards.
+
+    Raises:
+        OSError: it cannot be made or locked, or `remove_abandoned` removed it before it was locked.
+    """
+    with ExitStack() as opened, ExitStack() as made:  # removed while it is still locked
+        directory = mkdtemp(prefix=prefix, dir=place)
+        made.callback(remove, directory)
+        descriptor = os.open(directory, _OPEN)
+        opened.callback(os.close, descriptor)
+        if not try_lock(descriptor) or os.fstat(descriptor).st_nlink == 0:
+            raise FileNotFoundError(f"{directory}: another process has removed it")
+        yield Path(directory)
+
+
+def remove_abandoned(place: Path, prefix: str) -> None:
+    """Remove what `locked_directory` made in `place` for processes that were killed since."""
+    for directory in place.glob(f"{prefix}*"):
+        with suppress(OSError):  # one that another process removes, too, or no directory at all
+            _remove_unless_locked(directory)
+
+
+def _remove_unless_locked(directory: Path) -> None:
+    descriptor = os.open(directory, _OPEN)
+    try:
+        if os.fstat(descriptor).st_uid == os.geteuid() and try_lock(descriptor):
+            remove(directory)
+    finally:
+        os.close(descriptor)
