@@ -9,7 +9,7 @@ from ogdc_functions.http.responses import SECURITY_HEADERS
 
 
 def configure_gunicorn() -> None:
-    """Let gunicorn report its own errors in JSON, and disable its control socket.
+    """Share out connections fairly, let gunicorn report its own errors in JSON, disable its control socket.
 
     The control socket has one path in the user's home for all services: each start would take it from the
     others, a read-only home would log an error, and any process of the user could stop the service.
@@ -19,6 +19,7 @@ def configure_gunicorn() -> None:
     """
     from gunicorn import config, util
 
+    config.WorkerClass.default = "ogdc_functions.http.fair_worker.FairWorker"
     util.write_error = _write_error
     config.ControlSocketDisable.default = True
 
