@@ -15,6 +15,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from socket import socket
 from types import MappingProxyType
@@ -22,6 +23,7 @@ from types import MappingProxyType
 from ogdc_local.sandbox.base import MAX_PROCESSES, Container, Mount, RunningTask
 from ogdc_local.sandbox.bubblewrap_task import BubblewrapTask, end_stranded
 from ogdc_local.sandbox.cgroups import Cgroups, Group
+from ogdc_local.sandbox.few_mounts import FewMounts
 from ogdc_local.sandbox.forking import HOLDER, ForkServer
 from ogdc_local.sandbox.interpreter import WORKER, read_only_paths, worker_command
 from ogdc_local.sandbox.programs import Programs
@@ -86,6 +88,8 @@ class Bubblewrap:
         self._machine = tuple(_machine())
         self._over_mounts = (*_python(), *self._certificates(), *_shown(programs))
         """Comes after the task's own mounts: a Python below /tmp would be hidden by the task's /tmp."""
+        self._shown = tuple(_sources(*self._machine, *self._over_mounts))
+        self._few_mounts = FewMounts(executable)
         self._path = programs.path
         self._cgroups = cgroups
         self._filter = system_call_filter(counted=cgroups is not None)
@@ -107,16 +111,21 @@ class Bubblewrap:
                 command = self.command(
                     container, status_fd=status_writer, calls_fd=calls, files=files, is_forked=is_forked
                 )
+                shown = [*self._shown, *(str(mount.source) for mount in container.mounts)]
+                words = command
                 # A user's own commands may trace what holds their sandbox; root's may not.
-                may_stay_outside = is_forked and self.owner is not None
-                process = subprocess.Popen(
-                    command if group is None or may_stay_outside else group.entering(command),
-                    stdin=subprocess.DEVNULL if mark is None else mark,
-                    stdout=log if holder is None else holder.fileno(),
-                    stderr=log,
-                    pass_fds=(status_writer, calls, *gate, *files),
-                    env={},
-                )
+                if group is not None and not (is_forked and self.owner is not None):
+                    words = group.entering(command)
+                    shown.append(str(group.path))
+                with self._few_mounts.entered(shown):
+                    process = subprocess.Popen(
+                        words,
+                        stdin=subprocess.DEVNULL if mark is None else mark,
+                        stdout=log if holder is None else holder.fileno(),
+                        stderr=log,
+                        pass_fds=(status_writer, calls, *gate, *files),
+                        env={},
+                    )
         except BaseException:
             os.close(status)
             raise
@@ -154,6 +163,7 @@ class Bubblewrap:
     def clean(self, scratch: Path) -> None:
         """See `Sandbox`."""
         self._server.close()
+        self._few_mounts.close()
         end_stranded(scratch)
         if self._cgroups is not None:
             self._cgroups.clear()
@@ -270,6 +280,13 @@ def _shown(programs: Programs) -> Iterator[str]:
     for path in programs.shown:
         if not any(path.is_relative_to(place) for place in there):
             yield from _visible(path, bind="--ro-bind-try")  # somebody may remove it while the stack is up
+
+
+def _sources(*words: str) -> Iterator[str]:
+    """Yield the paths that these words of a command line show."""
+    for word, following in pairwise(words):
+        if word in {"--ro-bind", "--ro-bind-try"}:
+            yield following
 
 
 def _visible(path: Path, *, bind: str = "--ro-bind") -> Iterator[str]:

@@ -135,6 +135,7 @@ def sandbox() -> Iterator[Bubblewrap]:
     assert isinstance(found, Bubblewrap)
     yield until_ready(found)
     found._server.close()
+    found._few_mounts.close()
 
 
 def test_it_is_confined_as_one_that_bubblewrap_starts(sandbox: Bubblewrap, tmp_path: Path) -> None:
@@ -144,6 +145,19 @@ def test_it_is_confined_as_one_that_bubblewrap_starts(sandbox: Bubblewrap, tmp_p
     assert ended == Exit(0)
     assert "NoNewPrivs:\t1\n" in ordinary
     assert "CapBnd:\t0000000000000000\n" in ordinary
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user's engine has all mounts")
+def test_without_the_mounts_that_it_does_not_need_it_is_the_same(sandbox: Bubblewrap, tmp_path: Path) -> None:
+    ended, few = Task(tmp_path / "task", LOOK).run(until_ready(sandbox))
+    assert sandbox._few_mounts._namespace is not None
+    (tmp_path / "task").rename(tmp_path / "before")
+    sandbox._few_mounts._is_given_up = True
+    try:
+        assert Task(tmp_path / "task", LOOK).run(sandbox) == (ended, few)
+    finally:
+        sandbox._few_mounts._is_given_up = False
+    assert ended == Exit(0)
 
 
 def test_nothing_leads_out_of_it(sandbox: Bubblewrap, tmp_path: Path) -> None:
