@@ -14,13 +14,15 @@ class StageResources(NamedTuple):
     memory: str
 
 
-DEFAULTS: Mapping[str, StageResources] = {
-    "scatter": StageResources(cpu="1", memory="2Gi"),
-    "build": StageResources(cpu="1", memory="4Gi"),
-    "paint": StageResources(cpu="1", memory="2Gi"),
-    "top": StageResources(cpu="1", memory="4Gi"),
-}
-"""By what the program does in a stage."""
+class TaskResources(NamedTuple):
+    """What tasks get, by what the program does in a stage."""
+
+    scatter: StageResources = StageResources(cpu="1", memory="2Gi")
+    build: StageResources = StageResources(cpu="1", memory="4Gi")
+    paint: StageResources = StageResources(cpu="1", memory="2Gi")
+    top: StageResources = StageResources(cpu="1", memory="4Gi")
+
+
 _FORM = 'give a JSON object such as {"build": {"cpu": "2", "memory": "8Gi"}}.'
 
 
@@ -31,15 +33,16 @@ _AMOUNTS = {
 """What may be asked for, and how it is written."""
 
 
-def _resources(fields: Mapping[str, Any]) -> dict[str, StageResources]:
-    found = dict(DEFAULTS)
+def _resources(fields: Mapping[str, Any]) -> TaskResources:
+    found = TaskResources()
     for stage, given in fields.items():
-        if stage not in DEFAULTS or not isinstance(given, dict):
+        if stage not in found._fields or not isinstance(given, dict):
             raise ValueError(f"{stage!r}: {given!r} is nothing for a stage; {_FORM}")
         for what, amount in given.items():
             if what not in _AMOUNTS or not _AMOUNTS[what].fullmatch(str(amount)):
                 raise ValueError(f"{stage}: {what!r}: {amount!r} cannot be asked for; {_FORM}")
-            found[stage] = found[stage]._replace(**{what: str(amount)})
+        asked = {what: str(amount) for what, amount in given.items()}
+        found = found._replace(**{stage: getattr(found, stage)._replace(**asked)})
     return found
 
 
@@ -56,7 +59,7 @@ class VisualizationSettings(NamedTuple):
         ),
     ] = ""
     resources: Annotated[
-        Mapping[str, StageResources],
+        TaskResources,
         Variable(
             "OGDC_VISUALIZATION_RESOURCES",
             json_object("a JSON object", _resources),
@@ -64,7 +67,7 @@ class VisualizationSettings(NamedTuple):
             'says: `{"build": {"cpu": "2", "memory": "8Gi"}}`. What is left out is as it was.',
             default="1 CPU each, 2Gi for `scatter` and `paint`, 4Gi for the others",
         ),
-    ] = DEFAULTS
+    ] = TaskResources()
     without_image: Annotated[
         bool,
         Variable(

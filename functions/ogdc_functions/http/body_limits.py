@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from threading import Event, Timer
 
 from flask import Request
 from werkzeug.exceptions import (
@@ -16,10 +14,13 @@ from werkzeug.exceptions import (
     RequestTimeout,
 )
 
+from ogdc_functions.http.cutting_off import Watchdog
+
 _SECONDS = 120.0
 """Time limit for a whole body."""
 _REFUSED_SECONDS = 2.0
 _REFUSED_BYTES = 1 << 20
+_watchdog = Watchdog()
 _TRUNCATED = "The request body is truncated: it is shorter than its headers say. Send it again."
 
 
@@ -95,24 +96,12 @@ def _cut_off_after(seconds: float, request: Request) -> Iterator[Callable[[], bo
 
     Other servers have their own limits. Source: gunicorn, http/wsgi.py (`gunicorn.socket`).
     """
-    late = Event()
     connection = request.environ.get("gunicorn.socket")
     if connection is None or not _has_body(request):
-        yield late.is_set
+        yield lambda: False
         return
-
-    def cut_off() -> None:
-        late.set()
-        with suppress(OSError):
-            connection.shutdown(socket.SHUT_RD)
-
-    timer = Timer(seconds, cut_off)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield late.is_set
-    finally:
-        timer.cancel()
+    with _watchdog.watching(connection, seconds) as deadline:
+        yield lambda: deadline.is_over
 
 
 def _has_body(request: Request) -> bool:

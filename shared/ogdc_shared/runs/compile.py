@@ -198,7 +198,7 @@ def _artifacts(run: CompiledRun) -> Iterator[tuple[str, bytes]]:
         yield data_set_key(run.name), run.data_set
     for plan in run.plans:
         yield plan_key(run.name, plan.stage), plan.to_json().encode()
-    if run.division is not None:
+    if run.division is not None and len(run.division.files) > 1:  # that of one partition is in its row
         yield division_key(run.name), run.division.to_json().encode()
     if run.packs is not None:
         for number, pack in enumerate(run.packs.sealed()):

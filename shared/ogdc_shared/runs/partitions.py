@@ -67,6 +67,8 @@ def _outcome(task: TaskState | None, taken: TakenPartition | None) -> tuple[str 
 
 
 def _division(context: Context, run: Run) -> Division | None:
+    if run.partitions == 1 and run.input_files is not None:
+        return Division((run.input_files,), (run.input_bytes,))
     try:
         return Division.from_json(context.store.get(division_key(run.name)))
     except ArtifactNotFoundError:

@@ -22,6 +22,7 @@ from ogdc_shared.visualization.reading import read_config
 if TYPE_CHECKING:
     from ogdc_shared.config import Settings
     from ogdc_shared.recipe.recipe import Recipe
+    from ogdc_shared.visualization_settings import StageResources
 
 PROGRAM = "ogdc-visualization"
 EXTRA = "visualization"
@@ -80,7 +81,8 @@ def visualization_needs(stage: str, settings: Settings) -> Needs:
     """Say what the tasks of a stage need."""
     own = settings.visualization
     image = own.image or visualization_image()
-    return Needs(image, *own.resources[_VERBS[stage]], has_results=stage in {BUILD, PAINT})
+    resources: StageResources = getattr(own.resources, _VERBS[stage])
+    return Needs(image, *resources, has_results=stage in {BUILD, PAINT})
 
 
 def check_visualization(settings: Settings) -> None:

@@ -6,13 +6,20 @@ One shape for every recipe (docs/decisions/0003-one-workflow-shape.md). The mani
 numbers and Kubernetes quantities; what a user wrote travels in the artifacts, so nothing in a recipe can be
 expanded by Argo's templating. Hera's generated models check every field; hera is imported in this module, in
 `templates`, `artifacts` and `volumes` alone, and of hera nothing that reads its `global_config`.
+
+Building and checking the models takes a millisecond, and most runs differ only in names and digests. So
+manifests are built with placeholders for these, and kept as text (`_outline`).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import chain
 from typing import Any
+
+import msgspec
 
 from ogdc_shared import layout
 from ogdc_shared.argo.state import FAIL_FAST_LABEL, TRACE_ANNOTATION
@@ -30,6 +37,11 @@ from ogdc_shared.workflow.volumes import volumes
 __all__ = ["RecipeFacts", "Stage", "build_workflow"]
 
 _DAY = 86_400
+_OUTLINES = 64
+"""How many are kept, 7 KB each."""
+_OWN = ("recipe_id", "snapshot", "plan", "partitions_digest", "reuse", "reuse_label")
+"""Facts that are copied into a workflow and have no other effect on it."""
+_PLACEHOLDER = re.compile(rf"<({'|'.join(_OWN)}|name|trace)>")
 
 
 def build_workflow(
@@ -60,6 +72,25 @@ def build_workflow(
         ValueError: so is the name or the trace, or there is no partition, or nothing or too much to list.
     """
     _check(name, recipe, partitions, trace)
+    own = {field: getattr(recipe, field) for field in _OWN} | {"name": name, "trace": trace and trace.parent}
+    placeholders: dict[str, Any] = {field: f"<{field}>" for field in _OWN if own[field] is not None}
+    outline = _outline(
+        recipe._replace(**placeholders),
+        partitions=partitions,
+        settings=settings,
+        overwrite=overwrite,
+        is_traced=trace is not None,
+    )
+    manifest: dict[str, Any] = msgspec.json.decode(_PLACEHOLDER.sub(lambda found: own[found[1]], outline))
+    return manifest
+
+
+@lru_cache(_OUTLINES)
+def _outline(
+    recipe: RecipeFacts, *, partitions: int | None, settings: Settings, overwrite: bool, is_traced: bool
+) -> str:
+    """Build a workflow as JSON, with placeholders for its name, its trace and the facts in `_OWN`."""
+    name = "<name>"
     facts: templates.Facts = {"name": name, "recipe": recipe, "settings": settings}
     workflow = m.Workflow(
         api_version="argoproj.io/v1alpha1",
@@ -68,7 +99,7 @@ def build_workflow(
             name=name,
             namespace=settings.argo.namespace,
             labels=_labels(name, recipe, fans_out=partitions != 1 or bool(recipe.later)),
-            annotations=None if trace is None else {TRACE_ANNOTATION: trace.parent},
+            annotations={TRACE_ANNOTATION: "<trace>"} if is_traced else None,
         ),
         spec=m.WorkflowSpec(
             entrypoint="main",
@@ -89,7 +120,7 @@ def build_workflow(
             **_identity(settings.argo),
         ),
     )
-    return workflow.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return msgspec.json.encode(workflow.model_dump(mode="json", by_alias=True, exclude_none=True)).decode()
 
 
 def _check(name: str, recipe: RecipeFacts, partitions: int | None, trace: Trace | None) -> None:

@@ -72,6 +72,12 @@ def test_later_only_the_new_ones_are_applied(empty, directory):
     assert migrate(empty, directory=directory) == ["0003_three"]
 
 
+def test_plans_for_a_new_database_use_the_indexes_of_runs(database):
+    with database.autocommit() as conn:
+        ((first, *_), *_) = conn.execute("EXPLAIN SELECT FROM runs WHERE name = 'ice'").fetchall()
+    assert "using runs_name_key on runs" in first
+
+
 def test_an_edited_migration_is_refused_and_named(empty, directory):
     migrate(empty, directory=directory)
     (directory / "0001_one.sql").write_text("CREATE TABLE one (number bigint)")

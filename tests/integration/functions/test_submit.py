@@ -72,7 +72,7 @@ def test_no_run_is_recorded_before_all_it_needs_is_on_disk(
     assert recorded(database) == [name]
     assert {*map(tuple, recorded_at_sync)} == {()}
     files = [*stored(artifacts), *stored(artifacts, "recipes")]
-    assert len(files) == 5
+    assert len(files) == 4
     for path in files:
         assert log.has(log.sync(path), log.rename(path), log.sync(path.parent))
     assert log.has(log.sync(artifacts / "runs"))

@@ -76,6 +76,15 @@ def test_what_comes_in_time_is_read(connection: Connection) -> None:
     sent.join()
 
 
+def test_a_connection_whose_body_came_in_time_stays_open(connection: Connection) -> None:
+    connection.caller.sendall(b"seal")
+    read_body(connection.request(length=4), most=10, seconds=0.05)
+    with closing(Connection()) as slow, pytest.raises(SlowBodyError):
+        read_body(slow.request(length=4), most=10, seconds=0.1)
+    connection.caller.sendall(b"-one")
+    read_body(connection.request(length=4), most=10)
+
+
 def test_what_breaks_off_or_is_too_large_is_no_matter_of_time(connection: Connection) -> None:
     with pytest.raises(RequestEntityTooLarge):
         read_body(connection.request(length=12), most=10)

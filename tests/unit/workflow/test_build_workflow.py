@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from ogdc_shared.argo.retry import RETRY_EXPRESSION
 from ogdc_shared.config import ArgoSettings, Settings, WorkerSettings
 from ogdc_shared.errors import InvalidRecipeError
+from ogdc_shared.telemetry.tracing import Trace
 from ogdc_shared.workflow.build import build_workflow
 from ogdc_shared.workflow.facts import RecipeFacts, Stage
 
@@ -237,6 +238,34 @@ def test_building_imports_heras_models_alone_and_leaves_the_rest_of_hera_as_it_i
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     of_models = "hera.workflows.models.io.argoproj.workflow.v1alpha1"
     assert printed.splitlines() == ["[]", f"hera.workflows.workflow {of_models}"]
+
+
+def test_a_workflow_has_nothing_of_another_that_differs_in_names_and_digests() -> None:
+    own = {
+        "recipe_id": ("lakes", "rivers"),
+        "snapshot": ("ab" * 32, "ba" * 32),
+        "plan": ("bc" * 32, "cb" * 32),
+        "partitions_digest": ("cd" * 32, "dc" * 32),
+        "reuse": ("de" * 16, "ed" * 16),
+        "reuse_label": ("ef" * 16, "fe" * 16),
+    }
+    lakes, rivers = (
+        {
+            "name": f"{own['recipe_id'][which]}-abcdefghij",
+            "recipe": FACTS._replace(**{field: values[which] for field, values in own.items()}),
+            "trace": Trace("12"[which] * 32, "34"[which] * 16),
+        }
+        for which in (0, 1)
+    )
+    first, second = build(**lakes), build(**rivers)
+
+    text = json.dumps(first)
+    for before, after in [*own.values(), ("1" * 32, "2" * 32), ("3" * 16, "4" * 16)]:
+        assert before in text
+        text = text.replace(before, after)
+    assert json.dumps(second) == text
+    second["spec"].clear()
+    assert build(**lakes) == first
 
 
 def test_threads_do_not_meet() -> None:
