@@ -69,14 +69,15 @@ def _text(properties: dict[str, Any], data: dict[str, Any]) -> str:
         rows, across = (int(each) for each in shape)
         bands = "; ".join(_bands(data.get("bands") or []))
         return f"a raster of {rows:,} rows and {across:,} columns{place}{bands and f': {bands}'}"
+    columns = [(each["name"], each["type"]) for each in properties.get("table:columns", ())]
     geometry = properties.get("table:primary_geometry")
-    columns = {each["name"]: each["type"] for each in properties.get("table:columns", ())}
-    kind = columns.pop(geometry, None)
+    at = max((at for at, (name, _) in enumerate(columns) if name == geometry), default=None)
+    kind = None if at is None else columns.pop(at)[1]
     count = properties.get("table:row_count")
     features = "features" if count is None else f"{count:,} feature{'' if count == 1 else 's'}"
-    shown = ", ".join(f"{name} ({each})" for name, each in list(columns.items())[:_MAX_COLUMNS])
-    more = f" and {len(columns) - _MAX_COLUMNS} more" if len(columns) > _MAX_COLUMNS else ""
-    attributes = f", with the attributes {shown}{more}" if shown else ""
+    shown = ", ".join(f"{name} ({each})" for name, each in columns[:_MAX_COLUMNS])
+    more = int(properties.get("ogdc:attribute_count", len(columns))) - _MAX_COLUMNS
+    attributes = f", with the attributes {shown}{f' and {more:,} more' if more > 0 else ''}" if shown else ""
     return f"{features}{(kind and f' of type {kind}') or ''}{place}{attributes}"
 
 

@@ -14,7 +14,7 @@ from ogdc_shared.provenance.values import checksum_of, shown_time, text_of, whol
 from ogdc_shared.stac.geometry import bounds_of, geometry_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from typing import Any
 
     from ogdc_shared.provenance.description import RunDescription
@@ -147,12 +147,19 @@ def _table(place: dict[str, Any]) -> dict[str, Any]:
     names = [each for each in columns if _is_column(each)] if isinstance(columns, list) else []
     known: dict[str, Any] = {"table:columns": [{"name": name, "type": kind} for name, kind in names]}
     if kind := text_of(layers[0].get("geometry_type")):
-        name = text_of(place.get("geometry_column")) or "geometry"
+        name = text_of(place.get("geometry_column")) or _unused("geometry", {name for name, _ in names})
         known["table:columns"].append({"name": name, "type": kind})
         known["table:primary_geometry"] = name
+    if (total := whole_of(place.get("column_count"))) is not None and total > len(names):
+        known["ogdc:attribute_count"] = total
     if (count := whole_of(layers[0].get("features"))) is not None:
         known["table:row_count"] = count
     return known if known["table:columns"] else {}
+
+
+def _unused(name: str, taken: Collection[str]) -> str:
+    """A name for the geometry in a format that has none, such as shapefiles; not that of an attribute."""
+    return next(each for at in range(len(taken) + 1) if (each := f"{name}_{at}" if at else name) not in taken)
 
 
 def _is_column(value: Any) -> bool:

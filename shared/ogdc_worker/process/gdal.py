@@ -254,12 +254,21 @@ class Layer:
         """Empty where it has no name, as in a shapefile."""
         return _text(self._c.OGR_L_GetGeometryColumn(self._handle))
 
+    @property
+    def column_count(self) -> int:
+        """The number of attributes."""
+        return int(self._c.OGR_FD_GetFieldCount(self._definition))
+
     def columns(self, limit: int) -> Iterator[tuple[str, str]]:
         """The first attributes: their names and types, such as Integer64."""
-        c, defined = self._c, ctypes.c_void_p(self._c.OGR_L_GetLayerDefn(self._handle))
-        for at in range(min(limit, c.OGR_FD_GetFieldCount(defined))):
+        c, defined = self._c, self._definition
+        for at in range(min(limit, self.column_count)):
             field = ctypes.c_void_p(c.OGR_FD_GetFieldDefn(defined, at))
             yield _text(c.OGR_Fld_GetNameRef(field)), _text(c.OGR_GetFieldTypeName(c.OGR_Fld_GetType(field)))
+
+    @property
+    def _definition(self) -> ctypes.c_void_p:
+        return ctypes.c_void_p(self._c.OGR_L_GetLayerDefn(self._handle))
 
     def count(self) -> int | None:
         """How many features there are; None: that would take reading them all."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import isfinite
 from typing import TYPE_CHECKING
 
+from ogdc_shared.shortening import shortened
 from ogdc_worker.process.extent import Extent
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def describe(dataset: Dataset, bands: Sequence[Band], layers: Sequence[Layer]) -
         `driver`; `geometry` (GeoJSON, degrees of WGS 84) and `extent` (in the CRS; of layers, only where they
         share one); `code` or else `wkt2` of the CRS; of a raster `shape` (rows, columns), `transform` (see
         `Dataset.transform`) and, unless they are very many, `bands`; else the first of the `layers`,
-        and of an only one `columns` and `geometry_column`.
+        and of an only one `columns`, `column_count` and `geometry_column`.
     """
     found = _raster(dataset, bands) if bands else _vector(layers)
     if not found or not found["geometry"]:
@@ -101,9 +102,10 @@ def _layer(layer: Layer) -> dict[str, Any]:
 
 
 def _columns(layer: Layer) -> dict[str, Any]:
-    """The first attributes of the only layer, each as name and type."""
-    columns = [(name[:_MAX_TEXT], kind) for name, kind in layer.columns(_MAX_COLUMNS)]
-    return {"geometry_column": layer.geometry_column[:_MAX_TEXT], "columns": columns}
+    """The first attributes of the only layer, each as name and type, and the number of all."""
+    columns = [(shortened(name, _MAX_TEXT), kind) for name, kind in layer.columns(_MAX_COLUMNS)]
+    geometry = shortened(layer.geometry_column, _MAX_TEXT)
+    return {"geometry_column": geometry, "columns": columns, "column_count": layer.column_count}
 
 
 def _named(crs: Crs) -> dict[str, str]:

@@ -115,8 +115,10 @@ def test_metadata_say_what_was_seen_in_files_and_where_they_lie(validator: Valid
     bands: list[dict[str, Any]] = [{"data_type": "uint8", "nodata": 255}] * 2 + [
         {"description": "ice", "unit": "%", "nodata": -9999999.0}
     ]
-    columns = [{"name": name, "type": kind} for name, kind in {"t": "Real", "geom": "Point"}.items()]
+    names = (*[("t…", "Real")] * 2, ("geom", "String"), *[("z", "Date")] * 61, ("geom", "Point"))
+    columns = [{"name": name, "type": kind} for name, kind in names]
     table = {"table:columns": columns, "table:primary_geometry": "geom", "table:row_count": 1}
+    table["ogdc:attribute_count"] = 1200
     items = {
         "a": ("d/ü.tif", [170, 55, -160, 66], projection, {"bands": bands}),
         "b": ("b.gpkg", [1, 2.8e-14, 3, 4], {"proj:code": "EPSG:3413", **table}, {}),
@@ -133,7 +135,9 @@ def test_metadata_say_what_was_seen_in_files_and_where_they_lie(validator: Valid
     assert {path: each.text for path, each in seen.items()} == {
         "d/ü.tif": "a raster of 20 rows and 3,000 columns in the CRS Polar & cold: "
         "2 bands (uint8, no data 255); 1 band (ice, %, no data -9999999)",
-        "b.gpkg": "1 feature of type Point in EPSG:3413, with the attributes t (Real)",
+        "b.gpkg": "1 feature of type Point in EPSG:3413, with the attributes t… (Real), t… (Real), geom (String), "
+        + ", ".join(["z (Date)"] * 17)
+        + " and 1,180 more",
         "d.gpkg": "features",
     }
     made = eml(data_set((*DATA, member(OUTPUT, "b.gpkg")), geographic=None)._replace(seen=seen))

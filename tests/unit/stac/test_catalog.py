@@ -127,6 +127,15 @@ def test_features_are_told_of_with_their_attributes(tmp_path: Path) -> None:
         {"name": "geometry", "type": "Point"},
     ]
     assert (item.properties["table:primary_geometry"], item.properties["table:row_count"]) == ("geometry", 3)
+    (tmp_path / "b").mkdir()
+    place |= {"columns": [["geometry", "String"], ["geometry_1", "String"]], "column_count": 1200}
+    [item] = items(written(tmp_path / "b", Output("a.shp", place, ())))
+    check(item)
+    assert item.properties["table:columns"][2:] == [{"name": "geometry_2", "type": "Point"}]
+    assert (item.properties["table:primary_geometry"], item.properties["ogdc:attribute_count"]) == (
+        "geometry_2",
+        1200,
+    )
 
 
 def test_a_catalogue_is_bounded_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -127,6 +127,7 @@ def test_a_single_point_is_a_place_too(tmp_path: Path) -> None:
     assert place["geometry"] == {"type": "Point", "coordinates": [-150, 71]}
     assert place["geometry_column"] == "_ogr_geometry_", "as the query calls it"
     assert place["columns"] == [["tag", "Integer"], ["depth", "Real"]]
+    assert place["column_count"] == 2
 
 
 @pytest.mark.slow
