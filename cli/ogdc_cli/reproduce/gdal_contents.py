@@ -20,11 +20,23 @@ ogr.UseExceptions()
 osr.UseExceptions()
 
 _RASTERS, _VECTORS = {"GTiff"}, {"GPKG", "ESRI Shapefile", "FlatGeobuf"}
-_MOST = 20
-"""Differences that are named."""
+_MOST, _MAX_SHOWN = 20, 200
+"""Differences that are named, and characters of each value."""
 _WHEN_AND_BY = {"TIFFTAG_DATETIME", "TIFFTAG_SOFTWARE", "DBF_DATE_LAST_UPDATE"}
 """Metadata of how a file was written, not of what is in it."""
+_LAYOUT, _DERIVED = "IMAGE_STRUCTURE", "DERIVED_SUBDATASETS"
+"""Metadata domains of how a raster is stored, and of what GDAL can compute from it."""
+_MEANING = {"NBITS", "PIXELTYPE", "MINISWHITE"}
+"""The metadata of a raster's layout that say what its values mean."""
 _TIMES = {ogr.OFTDate, ogr.OFTTime, ogr.OFTDateTime}
+_OF_FIELD = (
+    *("GetAlternativeName", "GetTypeName", "GetSubType", "GetWidth", "GetPrecision"),
+    *("GetComment", "GetDomainName", "GetDefault", "IsNullable", "IsUnique"),
+)
+_OWN_TABLES = ("gpkg_data_columns", "gpkg_data_column_constraints", "gpkgext_relations")
+"""Of a GeoPackage: names and domains of columns, the values of the domains, relations between tables.
+
+Source: OGC 12-128r18, clause 2.3 and annex F.9 (Schema), and 18-000 (Related Tables)."""
 _Facts = dict[str, Callable[[Any], object]]
 
 
@@ -40,7 +52,7 @@ def is_known(each: Any) -> bool:
 
 def compare(then: Any, now: Any) -> Iterator[str]:
     """Yield what differs between two data sets, in words."""
-    yield from _compare_facts("", {"metadata": _metadata}, then, now)
+    yield from _compare_facts("", _DATA_SET, then, now)
     if then.RasterCount or now.RasterCount:
         yield from _compare_rasters(then, now)
     else:
@@ -49,8 +61,21 @@ def compare(then: Any, now: Any) -> Iterator[str]:
 
 def _compare_facts(where: str, facts: _Facts, then: Any, now: Any) -> Iterator[str]:
     for name, look in facts.items():
-        if look(then) != look(now):
-            yield f"{where}{name}: {look(then)} then, {look(now)} now"
+        yield from _differences(f"{where}{name}", look(then), look(now))
+
+
+def _differences(what: str, then: object, now: object) -> Iterator[str]:
+    """Compare two values, of two dictionaries each item by itself."""
+    if isinstance(then, dict) and isinstance(now, dict):
+        for key in sorted({*then, *now}):
+            yield from _differences(f"{what} {key}".rstrip(), then.get(key), now.get(key))
+    elif then != now:
+        yield f"{what}: {_shown(then)} then, {_shown(now)} now"
+
+
+def _shown(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
 
 
 def _compare_rasters(then: Any, now: Any) -> Iterator[str]:
@@ -125,14 +150,59 @@ def _value(feature: Any, at: int) -> str:
     return repr(feature.GetField(at))
 
 
-def _fields(layer: Any) -> list[tuple[str, str, int]]:
+def _fields(layer: Any) -> dict[str, object]:
     defined = layer.GetLayerDefn()
-    fields = (defined.GetFieldDefn(at) for at in range(defined.GetFieldCount()))
-    return [(field.GetName(), field.GetTypeName(), field.GetSubType()) for field in fields]
+    fields = [defined.GetFieldDefn(at) for at in range(defined.GetFieldCount())]
+    described: dict[str, object] = {field.GetName(): _called(field) for field in fields}
+    return {"": [field.GetName() for field in fields]} | described
 
 
-def _metadata(each: Any) -> dict[str, str]:
-    return {name: value for name, value in each.GetMetadata().items() if name not in _WHEN_AND_BY}
+def _tables(each: Any) -> dict[str, object]:
+    """The rows of a GeoPackage's own tables; GDAL 3.6 reads only a part of them."""
+    if each.GetDriver().ShortName != "GPKG":
+        return {}
+    known = {str(row[0]) for row in _rows(each, "SELECT name FROM sqlite_master WHERE type = 'table'")}
+    queries = {name: f"SELECT * FROM {name}" for name in _OWN_TABLES if name in known}  # noqa: S608
+    return {name: sorted(map(str, _rows(each, query))) for name, query in queries.items()}
+
+
+def _rows(each: Any, query: str) -> list[list[object]]:
+    layer = each.ExecuteSQL(query)
+    rows = [[row.GetField(at) for at in range(row.GetFieldCount())] for row in layer]
+    each.ReleaseResultSet(layer)
+    return rows
+
+
+def _called(field: Any) -> dict[str, object]:
+    """What a field's methods answer, of those that this release of GDAL has."""
+    return {name.removeprefix("Get"): getattr(field, name)() for name in _OF_FIELD if hasattr(field, name)}
+
+
+def _metadata(each: Any) -> dict[str, dict[str, str] | list[str]]:
+    """All metadata by domain, such as those of a color profile, without those of how a file was written."""
+    found = {}
+    for domain in sorted({"", _LAYOUT, *(each.GetMetadataDomainList() or ())} - {_DERIVED}):
+        if domain.startswith(("xml:", "json:")):
+            found[domain] = each.GetMetadata_List(domain)
+            continue
+        items = (each.GetMetadata_Dict(domain) or {}).items()
+        found[domain] = {
+            name: value
+            for name, value in items
+            if (name in _MEANING if domain == _LAYOUT else name not in _WHEN_AND_BY)
+        }
+    return {domain: values for domain, values in found.items() if values}
+
+
+def _attribute_table(table: Any) -> list[object] | None:
+    if table is None:
+        return None
+    columns = range(table.GetColumnCount())
+    rows = range(table.GetRowCount())
+    return [
+        [(table.GetNameOfCol(at), table.GetTypeOfCol(at), table.GetUsageOfCol(at)) for at in columns],
+        [[table.GetValueAsString(row, at) for at in columns] for row in rows],
+    ]
 
 
 def _colors(table: Any) -> list[tuple[int, ...]] | None:
@@ -143,6 +213,7 @@ def _crs(reference: Any) -> tuple[str, float] | None:
     return (str(reference.ExportToWkt()), reference.GetCoordinateEpoch()) if reference else None
 
 
+_DATA_SET: _Facts = {"metadata": _metadata, "table": _tables}
 _PLACE: _Facts = {
     "size": lambda each: (each.RasterXSize, each.RasterYSize, each.RasterCount),
     "place": lambda each: each.GetGeoTransform(can_return_null=True),
@@ -151,7 +222,6 @@ _PLACE: _Facts = {
         (point.GCPPixel, point.GCPLine, point.GCPX, point.GCPY, point.GCPZ) for point in each.GetGCPs()
     ],
     "CRS of control points": lambda each: _crs(each.GetGCPSpatialRef()),
-    "RPC": lambda each: each.GetMetadata("RPC"),
 }
 _BAND: _Facts = {
     "type": lambda band: gdal.GetDataTypeName(band.DataType),
@@ -166,12 +236,14 @@ _BAND: _Facts = {
     "categories": lambda band: band.GetCategoryNames(),
     "mask": lambda band: band.GetMaskFlags(),
     "overviews": lambda band: band.GetOverviewCount(),
+    "attribute table": lambda band: _attribute_table(band.GetDefaultRAT()),
     "metadata": _metadata,
 }
 _LAYER: _Facts = {
     "fields": _fields,
     "CRS": lambda layer: _crs(layer.GetSpatialRef()),
     "geometry type": lambda layer: layer.GetGeomType(),
+    "geometry column": lambda layer: layer.GetGeometryColumn(),
     "metadata": _metadata,
 }
 

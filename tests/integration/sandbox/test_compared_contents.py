@@ -78,6 +78,7 @@ def test_fewer_features_differ(contents: Contents, tmp_path: Path) -> None:
         ("-colorinterp", "alpha"),
         ("-gcp", "0", "0", "1", "2", "-gcp", "9", "0", "3", "2", "-gcp", "0", "9", "1", "5"),
         ("-a_ullr", "0", "10", "10", "0"),
+        ("-co", "SOURCE_ICC_PROFILE=bm90IGEgcHJvZmlsZQ=="),
     ],
 )
 def test_a_raster_that_means_something_else_differs(
@@ -139,6 +140,38 @@ def test_tables_of_a_geopackage_that_it_does_not_list_are_compared(
         with closing(sqlite3.connect(path)) as database:
             database.executescript(f"CREATE TABLE raw (v INTEGER); INSERT INTO raw VALUES ({number});")
     assert contents.compare(*files) == (False, ["layer raw: 1 features of then are not there, 1 are new"])
+
+
+def test_what_a_geopackage_says_of_its_fields_is_compared(contents: Contents, tmp_path: Path) -> None:
+    """Changes that leave all features as they are."""
+    files = [tmp_path / f"{number}.gpkg" for number in (1, 2)]
+    made("/usr/bin/python3", "-c", _DESCRIBED, *files)
+    for path, alias in zip(files, ("Kind", "Type"), strict=True):
+        with closing(sqlite3.connect(path)) as database:
+            database.executescript(f"UPDATE gpkg_data_columns SET name = '{alias}';")
+    same, differences = contents.compare(*files) or (None, [])
+    assert same is False
+    assert [each.partition(":")[0] for each in differences] == [
+        "table gpkg_data_column_constraints",
+        "table gpkg_data_columns",
+        "layer a",
+    ]
+    assert differences[-1] == "layer a: fields kind Width: 9 then, 5 now"
+
+
+_DESCRIBED = """
+import sys
+from osgeo import gdal, ogr
+gdal.UseExceptions()
+for path, width, word in zip(sys.argv[1:], (9, 5), ("ice", "snow")):
+    made = gdal.GetDriverByName("GPKG").Create(path, 0, 0, 0)
+    layer = made.CreateLayer("a", geom_type=ogr.wkbNone)
+    made.AddFieldDomain(ogr.CreateCodedFieldDomain("kinds", "", ogr.OFTString, ogr.OFSTNone, {"1": word}))
+    field = ogr.FieldDefn("kind", ogr.OFTString)
+    field.SetWidth(width)
+    field.SetDomainName("kinds")
+    layer.CreateField(field)
+"""
 
 
 @pytest.mark.parametrize("driver", ["GeoJSON", "CSV", "KML", "pages"])
