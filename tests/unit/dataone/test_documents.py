@@ -13,12 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ogdc_shared.dataone.coverage import coverage_problem
 from ogdc_shared.dataone.eml import eml
 from ogdc_shared.dataone.formats import UNKNOWN, format_id
 from ogdc_shared.dataone.identifiers import metadata_id, object_id, resolve_url, series_id
 from ogdc_shared.dataone.member import OUTPUT
 from ogdc_shared.dataone.resource_map import Execution, Package, resource_map
-from ogdc_shared.dataone.seen import read_items
+from ogdc_shared.dataone.seen import Box, read_items
 from ogdc_shared.dataone.system_metadata import Rights, system_metadata
 from ogdc_shared.dataone.validation import Validator, eml_validator
 from ogdc_shared.dataone.words import Metadata as Words
@@ -135,9 +136,8 @@ def test_metadata_say_what_was_seen_in_files_and_where_they_lie(validator: Valid
     assert {path: each.text for path, each in seen.items()} == {
         "d/ü.tif": "a raster of 20 rows and 3,000 columns in the CRS Polar & cold: "
         "2 bands (uint8, no data 255); 1 band (ice, %, no data -9999999)",
-        "b.gpkg": "1 feature of type Point in EPSG:3413, with the attributes t… (Real), t… (Real), geom (String), "
-        + ", ".join(["z (Date)"] * 17)
-        + " and 1,180 more",
+        "b.gpkg": "1 feature of type Point in EPSG:3413, with the attributes "
+        "t… (Real), t… (Real), geom (String), " + ", ".join(["z (Date)"] * 17) + " and 1,180 more",
         "d.gpkg": "features",
     }
     made = eml(data_set((*DATA, member(OUTPUT, "b.gpkg")), geographic=None)._replace(seen=seen))
@@ -154,6 +154,28 @@ def test_a_box_over_the_antimeridian_keeps_its_sides() -> None:
     found = eml(data_set()).decode()
     assert "<westBoundingCoordinate>170.0<" in found
     assert "<eastBoundingCoordinate>-160.0<" in found
+
+
+@pytest.mark.parametrize(
+    ("box", "is_contained"),
+    [
+        ((170, 55, -160, 66), True),
+        ((169.96, 54.96, -159.96, 66.04), True),
+        ((179, 60, 180, 61), True),
+        ((-180, 60, -165, 61), True),
+        ((169.9, 55, -160, 66), False),
+        ((170, 55, -160, 66.1), False),
+        ((-159, 60, -158, 61), False),
+        ((160, 60, 170, 61), False),
+        ((-180, 60, 180, 61), False),
+    ],
+)
+def test_files_that_lie_outside_the_given_coverage_are_named(box: Box, is_contained: bool) -> None:
+    """It crosses the antimeridian: west 170, south 55, east -160, north 66."""
+    problem = coverage_problem(eml(data_set()), {"a.tif": box})
+    assert (problem is None) is is_contained
+    assert problem is None or f"does not contain a.tif (west {box[0]:.2f}, " in problem
+    assert coverage_problem(eml(data_set(geographic=None)), {"a.tif": box}) is None
 
 
 def test_a_map_names_each_object_once_and_says_what_it_belongs_to() -> None:

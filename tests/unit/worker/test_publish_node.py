@@ -51,7 +51,11 @@ def run(node: PublishingNode, tmp_path: Path) -> Run:
     """Makes a run whose task has left what it made; of a name it is another of the same recipe."""
 
     def make(
-        name: str = RUN.name, *, made: dict[str, bytes | str | None] = MADE, access: str = "public"
+        name: str = RUN.name,
+        *,
+        made: dict[str, bytes | str | None] = MADE,
+        access: str = "public",
+        point: list[int] | None = None,
     ) -> Publication:
         directory = tmp_path / name
         directory.mkdir()
@@ -79,7 +83,9 @@ def run(node: PublishingNode, tmp_path: Path) -> Run:
             for path, body in made.items()
             if isinstance(body, bytes)
         ]
-        (workspace / layout.FACTS).write_text(facts_document(wrote=wrote))
+        geometry = {"type": "Point", "coordinates": point}
+        described = [{"name": "b.tif", "geometry": geometry}] if point else []
+        (workspace / layout.FACTS).write_text(facts_document(wrote=wrote, described=described))
         return Publication(
             run=name,
             recipe_id="seal-tags",
@@ -259,6 +265,16 @@ def test_a_private_recipe_whose_version_is_public_by_now_is_warned_of(node: Publ
                 make_public(each)
     assert kinds == [[], [], ["public_at_node"]]
     assert len(node.sent()) == 6
+
+
+def test_a_result_outside_the_coverage_of_the_recipe_is_warned_of(node: PublishingNode, run: Run) -> None:
+    reporter = Reporter()
+    publish(run(point=[10, 60]), reporter)
+    assert reporter.warnings is not None
+    [warning] = reporter.warnings.first
+    assert warning.kind == "outside_coverage"
+    assert "does not contain b.tif (west 10.00, south 60.00, east 10.00, north 60.00)" in warning.message
+    assert node.sent()
 
 
 def test_what_was_published_elsewhere_before_is_told_of(node: PublishingNode, run: Run) -> None:

@@ -1,0 +1,75 @@
+"""Comparing where files lie with the geographic coverage that a data set's metadata give."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ogdc_shared.dataone.seen import union
+from ogdc_shared.several import several
+from ogdc_shared.xml_reading import parse
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from xml.etree import ElementTree
+
+    from ogdc_shared.dataone.seen import Box
+
+_TOLERANCE = 0.05
+"""Degrees: authors round to tenths."""
+
+
+def coverage_problem(metadata: bytes, boxes: Mapping[str, Box]) -> str | None:
+    """Describe the files that the coverage of a data set does not contain, or return None if it contains all.
+
+    Args:
+        metadata: The data set's EML. Several boxes count as the box around them.
+        boxes: Where files lie, by their paths.
+
+    Raises:
+        ParseError: the metadata are no XML.
+    """
+    given = union([*filter(None, map(_box, parse(metadata).iterfind(_BOXES)))])
+    if given is None:
+        return None
+    beyond = [path for path, box in boxes.items() if not _contains(given, box)]
+    if not beyond:
+        return None
+    shown = several([f"{path} ({_text(boxes[path])})" for path in beyond], shown=2)
+    return (
+        f"The geographic coverage in the metadata ({_text(given)}) does not contain {shown}. "
+        "Correct `metadata.geographic` (or the coverage in the EML file) or the files' coordinates; without "
+        "`metadata.geographic`, the box around the files is published."
+    )
+
+
+_BOXES = "dataset/coverage/geographicCoverage/boundingCoordinates"
+
+
+def _box(element: ElementTree.Element) -> Box | None:
+    sides = ("west", "south", "east", "north")
+    try:
+        west, south, east, north = (
+            float(element.findtext(f"{side}BoundingCoordinate") or "") for side in sides
+        )
+    except ValueError:
+        return None
+    return west, south, east, north
+
+
+def _contains(outer: Box, inner: Box) -> bool:
+    """Whether a box contains another, or lacks less than the tolerance on each side."""
+    is_wide = _width(outer) + 2 * _TOLERANCE >= 360
+    begin = (inner[0] - outer[0] + _TOLERANCE) % 360
+    is_within = is_wide or begin + _width(inner) <= _width(outer) + 2 * _TOLERANCE
+    return is_within and outer[1] - _TOLERANCE <= inner[1] and inner[3] <= outer[3] + _TOLERANCE
+
+
+def _width(box: Box) -> float:
+    """Degrees from west to east. West is more than east if the box crosses the antimeridian."""
+    west, _, east, _ = box
+    return east - west if east >= west else east - west + 360
+
+
+def _text(box: Box) -> str:
+    names = ("west", "south", "east", "north")
+    return ", ".join(f"{name} {side:.2f}" for name, side in zip(names, box, strict=True))
