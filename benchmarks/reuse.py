@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -20,6 +20,8 @@ from benchmarks.local_stack import LocalStack, local_stack
 from benchmarks.others import by_snakemake_in_parts, snakemake
 from benchmarks.parallel import claim, fewer, write_files, write_recipe
 from ogdc_local.sandbox.interpreter import compile_worker, interpreter, module_paths
+from ogdc_local.sandbox.programs import user_programs
+from ogdc_worker.process.paths import ProcessPaths
 from support.reused_runs import ReusedRuns
 
 _UNCHANGED = 1_000
@@ -29,17 +31,30 @@ _COPY_ALL = 'cp "$INPUT_DIR"/* "$OUTPUT_DIR"/'
 _KEPT = 200
 _PLANS: tuple[dict[str, Any], ...] = ({}, {"reuse": None})
 """With and without keeping."""
-_PAIRS = 15
-"""Tasks of each kind in a turn."""
-_TASK = r"""
-import gc, json, sys
-gc.disable()
+_PAIRS = 40
+"""Tasks of each kind in a turn, one of each after the other."""
+_TASKS = r"""
+import gc, json, os, sys
+import ogdc_worker.forked.server
 from ogdc_worker.process.partition import process
 from ogdc_worker.process.paths import ProcessPaths
 from ogdc_worker.expected import Expected
 from ogdc_worker.report import Reporter
-process(ProcessPaths(**json.loads(sys.argv[1])), Reporter(last_words_file="/dev/null"), Expected(partition=0))
+
+gc.disable()
+gc.freeze()
+for line in sys.stdin:
+    child = os.fork()
+    if not child:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        process(ProcessPaths(**json.loads(line)), Reporter(last_words_file=os.devnull), Expected(partition=0))
+        os._exit(0)
+    _, status, usage = os.wait4(child, 0)
+    if status:
+        sys.exit("a task failed")
+    print(usage.ru_utime + usage.ru_stime, flush=True)
 """
+"""Runs a task for each line, forked from a process that has imported everything, as the fork server does."""
 
 
 def measure_reuse(bench: Bench) -> list[Figure]:
@@ -133,12 +148,15 @@ def _overhead(
 ) -> tuple[float, float, float]:
     """Milliseconds a partition: of its task, of `publish`, and of `reuse`."""
     command = f"{_COPY_ALL} # {next(numbers)}"  # another result each turn
-    keeping, plain = (
-        median(
-            _task_seconds(runs, runs.begin(command, partitions=partitions[:1], **plan)) for _ in range(_PAIRS)
-        )
-        for plan in _PLANS
-    )
+    with _task_server() as task_seconds:
+        pairs = [
+            [
+                task_seconds(runs.prepared(runs.begin(command, partitions=partitions[:1], **plan), 0))
+                for plan in _PLANS
+            ]
+            for _ in range(_PAIRS)
+        ]
+    keeping, plain = (median(seconds) for seconds in zip(*pairs, strict=True))
     published = []
     for plan in _PLANS:
         name = runs.begin(command, partitions=partitions, **plan)
@@ -151,16 +169,31 @@ def _overhead(
     return 1000 * (keeping - plain), each * (published[0] - published[1]), each * looked_up
 
 
-def _task_seconds(runs: ReusedRuns, name: str) -> float:
-    """Seconds of processor time of a task in a process that begins as in the sandbox, and of its commands."""
-    words = json.dumps(runs.prepared(name, 0)._asdict())
-    program = f"import sys; sys.path += {[*map(str, module_paths())]!r}\n{_TASK}"
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(
-        [str(interpreter()), "-I", "-S", "-u", "-c", program, words], check=True, capture_output=True
-    )
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+@contextmanager
+def _task_server() -> Iterator[Callable[[ProcessPaths], float]]:
+    """Yield what runs a task and returns its seconds of processor time, its commands' included.
+
+    Its PATH is that of tasks on this machine.
+    """
+    program = f"import sys; sys.path += {[*map(str, module_paths())]!r}\n{_TASKS}"
+    path = user_programs(os.environ, private=(Path.home(),)).path
+    with subprocess.Popen(
+        [str(interpreter()), "-I", "-S", "-u", "-c", program],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PATH": path},
+    ) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        answers = server.stdout
+
+        def seconds(paths: ProcessPaths) -> float:
+            print(json.dumps(paths._asdict()), file=server.stdin, flush=True)
+            return float(answers.readline())
+
+        yield seconds
+        server.stdin.close()
 
 
 def _processor(work: Callable[[], object]) -> float:

@@ -195,3 +195,14 @@ class ReusedRuns:
             path = self.recipe / f"{name}.txt"
             path.unlink(missing_ok=True)
             path.write_text(text)
+
+
+def let_clock_tick(path: Path) -> None:
+    """Return when a change would get a later change time than the file has; some kernels count in jiffies."""
+    probe = path.with_name(f".{path.name}-probe")
+    while True:
+        probe.write_text("")
+        status = probe.stat()
+        probe.unlink()
+        if status.st_ctime_ns > path.stat().st_ctime_ns:
+            return

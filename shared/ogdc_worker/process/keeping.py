@@ -71,13 +71,15 @@ class Keeper:
         self._known: Keys | None = None
         self.written: tuple[KeptFile, ...] = ()
         """What the last command has left, as it was read to be kept; nothing where it was not."""
+        self._last: About | None = None
 
     def before(self, step: str) -> None:
         """Note what the first command begins with; a task that goes on finds the note of its first try."""
         if step == "run 1" and not os.path.lexists(self._note):
             with self._harmlessly():
-                found = {"keys": self._keys(), "inputs": [*self._validators()]}
-                _write_text(self._note, json.dumps(found))
+                keys, inputs = self._keys(), [*self._validators()]
+                moment = self._known.moment if self._known else ""
+                _write_text(self._note, json.dumps({"keys": keys, "inputs": inputs, "moment": moment}))
 
     def after(self, step: str) -> None:
         """Keep what a command has left for the next one."""
@@ -87,14 +89,22 @@ class Keeper:
                 self._keep_between(int(number))
 
     def at_end(self) -> None:
-        """Note what the last command has left."""
+        """Describe what the last command has left."""
         with self._harmlessly():
             number = len(self._plan.commands)
             if key := self._key(number):
                 self.written = described(self._paths.outputs, most=self._reuse.most)
-                about = About(key, number, tuple(self._checkpoint.finished), self.written, whole=True)
+                self._last = About(key, number, tuple(self._checkpoint.finished), self.written, whole=True)
+
+    def conclude(self) -> None:
+        """Note what the last command has left, once the rest of what a later run takes is in the workspace.
+
+        What a task leaves that was killed before this is never taken for a whole result.
+        """
+        with self._harmlessly():
+            if self._last:
                 with open(os.open(self._note, _APPEND), "w", encoding="utf-8") as file:
-                    file.write(f"\n{about.to_json()}")
+                    file.write(f"\n{self._last.to_json()}")
 
     @property
     def _reuse(self) -> Any:
@@ -119,12 +129,13 @@ class Keeper:
     def _key(self, number: int) -> str | None:
         """What the result of a command is known by; None: it is not to be known.
 
-        The note was made before the first command; what it says has to be true still.
+        The note was made before the first command; what it says has to be true still. Whether the programs
+        are as they were is for `harvest` to see, once for all partitions, where it sees the same files.
         """
         if number > self._reuse.commands or self._lacks_items():
             return None
-        noted = read_note(self._note)[0].get("keys")
-        found = self._keys()
+        note = read_note(self._note)[0]
+        noted, found = note.get("keys"), self._keys(named_only=bool(note.get("moment")))
         return found[number - 1] if found and noted and noted[:number] == found[:number] else None
 
     def _lacks_items(self) -> bool:
@@ -138,12 +149,14 @@ class Keeper:
         except (TypeError, KeyError, AttributeError, RecursionError):  # a command can write the account
             return True
 
-    def _keys(self) -> list[str] | None:
+    def _keys(self, *, named_only: bool = False) -> list[str] | None:
         inputs = of_all(self._files, recipe=self._paths.recipe, fetched=self._fetched())
         if inputs is None:
             return None
-        if self._known is None or not self._known.hold():
+        if self._known is None:
             self._known = Keys(self._plan, os.environ)
+        elif not self._known.hold(named_only=named_only):
+            return None
         return self._known.of(inputs)
 
     def _fetched(self) -> dict[str, tuple[str, str]]:

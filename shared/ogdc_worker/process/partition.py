@@ -92,8 +92,8 @@ def _process(paths: ProcessPaths, reporter: Reporter, expected: Expected) -> Non
         files=partition.files,
         started_at=now(),
     )
+    keeper = None
     try:
-        keeper = None
         if plan.reuse:
             from ogdc_worker.process.keeping import Keeper
 
@@ -107,18 +107,24 @@ def _process(paths: ProcessPaths, reporter: Reporter, expected: Expected) -> Non
         raise
     finally:
         checkpoint.close()
-        if not (done.succeeded and os.environ.get(layout.PHASE) == layout.FETCHING):
-            _leave_facts(paths, done, reporter)
+        goes_on = done.succeeded and os.environ.get(layout.PHASE) == layout.FETCHING
+        if not goes_on and _leave_facts(paths, done, reporter) and keeper:
+            keeper.conclude()
         journal.close()
 
 
-def _leave_facts(paths: ProcessPaths, done: FinishedTask, reporter: Reporter) -> None:
-    """Leave what the task has done; what prevents that changes nothing of how the task ended."""
+def _leave_facts(paths: ProcessPaths, done: FinishedTask, reporter: Reporter) -> bool:
+    """Leave what the task has done; what prevents that changes nothing of how the task ended.
+
+    Returns whether `publish` finds it in the workspace.
+    """
     try:
         if leave_facts(paths.facts, done) and done.succeeded:
             copy_facts(paths.facts, f"{paths.workspace}/{layout.FACTS}")
+            return True
     except Exception as exc:  # a command may have made anything of the journal
         reporter.event("facts_not_kept", reason=f"{type(exc).__name__}: {exc}")
+    return False
 
 
 def _give_back(paths: ProcessPaths, checkpoint: Checkpoint) -> None:

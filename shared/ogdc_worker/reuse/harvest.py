@@ -18,6 +18,7 @@ from ogdc_shared.removal import remove
 from ogdc_shared.walking import is_directory
 from ogdc_worker.reuse.kept import ABOUT, FILES, About, NotAsKeptError, give_names, read_note, read_plain
 from ogdc_worker.reuse.linked import note_linked
+from ogdc_worker.reuse.programs import Programs
 from ogdc_worker.reuse.remembered import remember
 from ogdc_worker.reuse.store import Store, is_as_described, linked_of
 
@@ -46,17 +47,22 @@ def harvest(store: Store, run: str, workspaces: Iterable[tuple[int, str]]) -> It
     Yields:
         What a sample contradicts; of what was known is kept what is newer.
     """
+    programs = Programs(os.environ)
+    programs.look()
+    moment = programs.moment()
     for number, workspace in workspaces:
         with suppress(OSError, ValueError, NotAsKeptError, PublishError, AttributeError, TypeError):
-            yield from _harvest(store, run, number, workspace)
+            yield from _harvest(store, run, number, workspace, moment)
 
 
-def _harvest(store: Store, run: str, number: int, workspace: str) -> Iterator[Contradiction]:
+def _harvest(store: Store, run: str, number: int, workspace: str, moment: str) -> Iterator[Contradiction]:
     if not is_directory(workspace):
         return
     noted = f"{workspace}/{layout.REUSE_NOTE}"
     note, last = read_note(noted)
     remember(store.directory, note.get("inputs", ()))
+    if note.get("moment", "") not in {"", moment}:
+        return  # a program was changed since the task began
     kept = [*_kept_between(f"{workspace}/{layout.KEPT}")]
     for about, place in [*kept, (last, noted)] if last else kept:
         if not re.fullmatch("[0-9a-f]{64}", about.key):
@@ -93,7 +99,10 @@ def _content(about: About) -> list[tuple[object, ...]]:
 
 def _add(store: Store, about: About, place: str, workspace: str, number: int) -> None:
     outputs = f"{workspace}/output_dir" if about.whole else f"{place}/{FILES}"
-    if not is_as_described(outputs, about.files):
+    if about.beside is None:
+        about = about.with_beside(workspace if about.whole else place, _BESIDE)
+    lacks_facts = about.whole and layout.FACTS not in (about.beside or {})
+    if lacks_facts or not is_as_described(outputs, about.files):
         return
     draft = store.draft()
     try:
@@ -102,8 +111,6 @@ def _add(store: Store, about: About, place: str, workspace: str, number: int) ->
             note_linked(os.path.dirname(workspace), number, linked_of(about.files, outputs))
         else:
             os.rename(outputs, f"{draft}/{FILES}")
-        if about.beside is None:
-            about = about.with_beside(workspace if about.whole else place, _BESIDE)
         store.add(draft, about)
         remove(place)
     finally:

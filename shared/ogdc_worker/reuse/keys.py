@@ -34,17 +34,33 @@ class Keys:
         """
         assert plan.reuse is not None
         self._programs = Programs(environ)
+        self._programs.look()
         self._lines = [line.text for line in plan.commands[: plan.reuse.commands]]
         self._own = [self._programs.own_digest()] if plan.own else []
         self._begin = [FORMAT, plan.reuse.base, self._programs.all_digest(), *self._own]
         self._commands = self._named()
 
+    @property
+    def moment(self) -> str:
+        """The digest by which another task can tell whether a program was changed since (see `Programs`).
+
+        It is empty if no other task can: those of an image are other files elsewhere, and programs of this
+        distribution are more than what it stands for.
+        """
+        return "" if self._own else self._programs.moment()
+
     def _named(self) -> list[tuple[str, str]]:
         return [(line, self._programs.named_digest(line)) for line in self._lines]
 
-    def hold(self) -> bool:
-        """Whether the programs are still as they were looked at; of this distribution's own, nobody knows."""
-        return not self._own and self._programs.are_unchanged() and self._named() == self._commands
+    def hold(self, *, named_only: bool) -> bool:
+        """Whether the programs are still as they were looked at.
+
+        Args:
+            named_only: Look at what the commands name only, because the others are looked at later.
+        """
+        if self._own and self._own != [self._programs.own_digest()]:
+            return False
+        return (named_only or self._programs.are_unchanged()) and self._named() == self._commands
 
     def of(self, inputs: Iterable[Sequence[str | int]]) -> list[str]:
         """The digest of what each command leaves, of those whose results may be reused.

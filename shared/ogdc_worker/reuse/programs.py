@@ -9,6 +9,7 @@ in directories of the user's own, and the programs that the commands name.
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -18,9 +19,7 @@ from ogdc_shared.layout import COMMAND_VARIABLE, IMAGE, INPUT_DIR, OUTPUT_DIR
 from ogdc_shared.walking import walk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    _State = tuple[int, int, int] | None
+    from collections.abc import Iterable, Iterator, Mapping
 
 _VARIABLES = frozenset({"PATH", "LANG", "TZ", "OMP_NUM_THREADS"})
 _FAMILIES = ("LC_", "GDAL", "PROJ", "OGR", "CPL", "PYTHON", "R", "PERL", "JAVA", "CONDA", "LD")
@@ -52,29 +51,70 @@ class Programs:
         Args:
             environ: The task's environment.
         """
+        self._given = environ
         self._environ = _seen(environ)
         self._image = environ.get(IMAGE, "")
         self._path = [each for each in self._environ.get("PATH", os.defpath).split(os.pathsep) if each]
-        self._seen: list[tuple[str, _State]] = []
+        self._machine = os.uname().machine
+        self._states: list[str] = []
+        self._inodes: list[str] = []
+
+    def look(self) -> None:
+        """Look at all of them."""
+        self._states, self._inodes = [], []
+        self._add([*_LIBRARIES, f"/usr/lib/{self._machine}-linux-gnu"])
+        for directory in dict.fromkeys(self._path):
+            self._add([directory])
+            if directory not in _SYSTEM:
+                self._add_own(directory)
+
+    def _add_own(self, directory: str) -> None:
+        """Look at what a package manager changes in the prefix of a directory, or at all files in it."""
+        above = os.path.dirname(directory.rstrip("/"))
+        self._add([f"{above}/{name}" for name in (*_IN_PREFIX, *_python_packages(above))])
+        if os.path.isdir(f"{above}/conda-meta"):
+            return
+        with suppress(OSError):
+            descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                self._add(sorted(os.listdir(descriptor))[:_MAX_FILES], within=descriptor)
+            finally:
+                os.close(descriptor)
+
+    def _add(self, paths: Iterable[str], within: int | None = None) -> None:
+        """Look at files, which are in the directory `within`; a task does so at hundreds."""
+        for path in paths:
+            try:
+                status = os.stat(path, dir_fd=within)
+            except OSError:
+                self._states.append(_line(path, None))
+            else:
+                self._states.append(_line(path, status))
+                self._inodes.append(f"{status.st_ctime_ns} {status.st_ino}")
 
     def all_digest(self) -> str:
-        """The digest of what stands for all of them."""
-        machine = os.uname().machine
-        paths = [*_LIBRARIES, f"/usr/lib/{machine}-linux-gnu"]
-        for directory in self._path:
-            paths += _directory(directory)
-        self._seen = [(path, _state(path)) for path in dict.fromkeys(paths)]
+        """The digest of what stands for all of them, as they were looked at."""
         return _digest(
             [
-                f"{machine} {sys.version} {self._image}",
+                f"{self._machine} {sys.version} {self._image}",
                 *sorted(f"{name}={value}" for name, value in self._environ.items()),
-                *(_line(path, state) for path, state in self._seen),
+                *self._states,
             ]
         )
 
+    def moment(self) -> str:
+        """The digest of all their inodes, as they were looked at; empty if they are those of an image.
+
+        Two looks on one machine have the same one only if nothing was changed between them, because no
+        program can set the time of change of an inode. Each node unpacks an image anew.
+        """
+        return "" if self._image else _digest([*self._states, *self._inodes])
+
     def are_unchanged(self) -> bool:
-        """Whether what the digest of all stands for is as it was: of what is new, its directory tells."""
-        return all(_state(path) == state for path, state in self._seen)
+        """Whether what was looked at is as it was: of what is new, its directory tells."""
+        now = Programs(self._given)
+        now.look()
+        return (now._states, now._inodes) == (self._states, self._inodes)
 
     def named_digest(self, command: str) -> str:
         """The digest of what stands for the programs, and files by whole paths, that a command names."""
@@ -105,32 +145,12 @@ def _seen(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: both[name] for name in both if name in _VARIABLES or name.startswith(_FAMILIES)}
 
 
-def _directory(directory: str) -> Iterator[str]:
-    """Yield the paths whose states stand for the programs in a directory."""
-    yield directory
-    if directory in _SYSTEM:
-        return
-    above = os.path.dirname(directory.rstrip("/"))
-    yield from (f"{above}/{name}" for name in (*_IN_PREFIX, *_python_packages(above)))
-    if not os.path.isdir(f"{above}/conda-meta"):
-        yield from sorted(_files(directory))
-
-
 def _python_packages(prefix: str) -> Iterator[str]:
     """Yield the directories that pip installs to in a prefix, relative to it."""
     with suppress(OSError):
         for name in sorted(os.listdir(f"{prefix}/lib")):
             if name.startswith("python"):
                 yield from (f"lib/{name}/{each}" for each in ("site-packages", "dist-packages"))
-
-
-def _files(directory: str) -> Iterator[str]:
-    try:
-        with os.scandir(directory) as entries:
-            for entry, _ in zip(entries, range(_MAX_FILES), strict=False):
-                yield entry.path
-    except OSError:
-        return
 
 
 def _imported(place: str) -> Iterator[str]:
@@ -143,7 +163,7 @@ def _imported(place: str) -> Iterator[str]:
             yield name
         elif name in _OWN:
             yield from (
-                _line(entry.path, _state(entry.path))
+                _line(entry.path, _status(entry.path))
                 for _, entry in walk(f"{place}/{name}")
                 if _is_source(entry)
             )
@@ -161,18 +181,18 @@ def _named(word: str, path: list[str]) -> Iterator[str]:
     if word.startswith(_DATA) and ".." not in word.split("/"):
         return
     for place in places:
-        if os.path.isfile(place):
-            yield _line(place, _state(place))
+        status = _status(place)
+        if status and stat.S_ISREG(status.st_mode):
+            yield _line(place, status)
             return
 
 
-def _state(path: str) -> _State:
+def _status(path: str) -> os.stat_result | None:
     try:
-        status = os.stat(path)
+        return os.stat(path)
     except OSError:
         return None
-    return status.st_size, status.st_mtime_ns, status.st_mode
 
 
-def _line(path: str, state: _State) -> str:
-    return f"{path} {state[0]} {state[1]} {state[2]:o}" if state else f"{path} -"
+def _line(path: str, status: os.stat_result | None) -> str:
+    return f"{path} {status.st_size} {status.st_mtime_ns} {status.st_mode:o}" if status else f"{path} -"

@@ -237,7 +237,7 @@ class _Taking:
             _write_bytes(f"{place}/{layout.WARNINGS}", warnings)
         kept, about = entry.read(layout.FACTS), entry.about
         if kept is None:
-            return b""
+            raise NotAsKeptError("its task was stopped before it had told what it did")
         facts = taken_facts(kept, partition=number, run=about.run, commands=about.commands)
         _write_bytes(f"{place}/{layout.FACTS}", facts)
         return facts
@@ -254,7 +254,8 @@ class _Taking:
         reused = {"event": "reused", "run": about.run, "commands": about.commands}
         journal = (entry.read(layout.JOURNAL) or b"") + json.dumps(reused).encode() + b"\n"
         _write_bytes(f"{place}/{layout.JOURNAL}", journal)
-        _write(f"{place}/{layout.REUSE_NOTE}", {"keys": keys, "inputs": []})
+        note = {"keys": keys, "inputs": [], "moment": self._keys.moment}
+        _write(f"{place}/{layout.REUSE_NOTE}", note)
 
 
 def _step(line: bytes) -> bytes:

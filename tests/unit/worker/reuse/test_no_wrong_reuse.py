@@ -19,6 +19,7 @@ from ogdc_worker.reuse.keys import Keys
 from ogdc_worker.reuse.remembered import Remembered, remember, request_digest
 from ogdc_worker.reuse.store import Store
 from support.effort import THOROUGH
+from support.reused_runs import let_clock_tick
 
 EDITS = 25
 """In a row."""
@@ -32,8 +33,9 @@ _edit = st.one_of(
     st.tuples(st.just("rename"), _few, st.sampled_from(["a", "b", "ab"])),
     st.tuples(st.just("recipe"), st.just(0), st.sampled_from(["1", "2"])),
     st.tuples(st.just("tool"), st.just(0), st.sampled_from(["1", "2", "12"])),
+    st.tuples(st.just("meanwhile"), _few, st.sampled_from(["1", "2", "12"])),
     st.tuples(st.just("variable"), st.just(0), st.sampled_from(["C", "C.UTF-8"])),
-    st.tuples(st.just("image"), st.just(0), st.sampled_from(["worker:1", "worker:2"])),
+    st.tuples(st.just("image"), st.just(0), st.sampled_from(["", "worker:1", "worker:2"])),
     st.tuples(st.just("published"), _few, st.sampled_from(["spoilt", ""])),
 )
 
@@ -45,11 +47,14 @@ class World:
         self.directory = directory
         self.commands = ["tool a", "tool b"]
         self.inputs = [("a", "x"), ("b", "y")]
-        self.recipe, self.tool, self.variable, self.image = "1", "1", "C", "worker:1"
+        self.recipe, self.tool, self.variable, self.image = "1", "1", "C", ""
         self.store = Store(str(directory / "store"))
+        self._meanwhile: str | None = None
+        self._is_restored = False
         self._time = 1_700_000_000
         self._count = 0
-        (directory / "bin").mkdir()
+        self._tool = directory / "bin" / "tool"
+        self._tool.parent.mkdir()
         self._install()
 
     def edit(self, what: str, which: int, value: str) -> None:
@@ -67,13 +72,16 @@ class World:
             self.inputs[which % 2] = changed
         elif what == "published":
             self._spoil(which, value)
+        elif what == "meanwhile":
+            self._meanwhile, self._is_restored = value, which == 0
         else:
             setattr(self, what, value)
             self._install()
 
     def run(self) -> None:
         """Take what is known, make the rest and keep it; and compare with what running all would make."""
-        keys = self._keys()
+        found = self._keys()
+        keys = found.of(self._stands_for())
         for at, key in reversed([*enumerate(keys, 1)]):
             entry = self.store.find(key)
             if entry is None:
@@ -86,14 +94,36 @@ class World:
                 continue
             assert {path.name: path.read_text() for path in target.iterdir()} == self._made(at)
             break
-        for at, key in enumerate(keys, 1):
-            self._keep(at, key)
+        made = [self._made(at) for at in range(1, len(keys) + 1)]
+        if self._replace_program():
+            made = [{"out": "by two versions of a program"}] * len(keys)
+        if self._holds(found):
+            for at, key in enumerate(keys, 1):
+                self._keep(at, key, made[at - 1])
 
-    def _keep(self, at: int, key: str) -> None:
+    def _holds(self, found: Keys) -> bool:
+        """Whether what keys stand for is as it was, as `keeping` and `harvest` see it."""
+        return found.hold(named_only=bool(found.moment)) and self._keys().moment == found.moment
+
+    def _replace_program(self) -> bool:
+        """Change a program while the commands run, for good or for a while."""
+        if self._meanwhile in {None, self.tool}:
+            return False
+        before, status = self.tool, self._tool.stat()
+        self.tool, self._meanwhile = str(self._meanwhile), None
+        let_clock_tick(self._tool)
+        self._install()
+        if self._is_restored:
+            self.tool = before
+            self._tool.write_text(before)
+            os.utime(self._tool, ns=(status.st_atime_ns, status.st_mtime_ns))
+        return True
+
+    def _keep(self, at: int, key: str, made: dict[str, str]) -> None:
         draft = self.store.draft()
         outputs = Path(draft, FILES)
         outputs.mkdir()
-        for name, text in self._made(at).items():
+        for name, text in made.items():
             (outputs / name).write_text(text)
         self.store.add(draft, About(key, at, (), described(str(outputs), most=1 << 20), run="r"))
 
@@ -102,7 +132,7 @@ class World:
         parts = [self.recipe, self.tool, self.variable, self.image, *self.commands[:commands]]
         return {"out": hashlib.sha256(repr([parts, sorted(self.inputs)]).encode()).hexdigest()}
 
-    def _keys(self) -> list[str]:
+    def _stands_for(self) -> list[list[str | int]]:
         files = tuple(InputFile(f"u{number}") for number in range(2))
         fetched = {
             f"u{number}": (name, f"sha256:{hashlib.sha256(content.encode()).hexdigest()}")
@@ -110,16 +140,18 @@ class World:
         }
         inputs = of_all(files, recipe="", fetched=fetched)
         assert inputs is not None
+        return inputs
+
+    def _keys(self) -> Keys:
         environ = {"PATH": str(self.directory / "bin"), "LANG": self.variable, "OGDC_IMAGE": self.image}
         lines = tuple(Command(text, 1) for text in self.commands)
-        return Keys(Plan("lakes", lines, reuse=Reuse(self.recipe, len(lines))), environ).of(inputs)
+        return Keys(Plan("lakes", lines, reuse=Reuse(self.recipe, len(lines))), environ)
 
     def _install(self) -> None:
-        tool = self.directory / "bin" / "tool"
-        if not tool.exists() or tool.read_text() != self.tool:
+        if not self._tool.exists() or self._tool.read_text() != self.tool:
             self._time += 1
-            tool.write_text(self.tool)
-            os.utime(tool, (self._time, self._time))
+            self._tool.write_text(self.tool)
+            os.utime(self._tool, (self._time, self._time))
 
     def _spoil(self, which: int, value: str) -> None:
         """Edit what was taken, which may be the very file that is kept."""

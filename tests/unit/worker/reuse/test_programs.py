@@ -35,10 +35,10 @@ def test_another_version_of_a_python_package_beside_the_programs_is_seen(tmp_pat
     (packages / "tool-1.0.dist-info").mkdir(parents=True)
     (tmp_path / "bin").mkdir()
     os.utime(packages, (1, 1))
-    before = Programs({"PATH": f"{tmp_path}/bin"}).all_digest()
+    before = _looked(tmp_path).all_digest()
     (packages / "tool-1.0.dist-info").rename(packages / "tool-1.1.dist-info")
 
-    assert Programs({"PATH": f"{tmp_path}/bin"}).all_digest() != before
+    assert _looked(tmp_path).all_digest() != before
 
 
 @pytest.mark.parametrize(
@@ -59,8 +59,14 @@ def test_programs_that_change_while_a_task_runs_are_seen_without_another_digest(
     (tmp_path / "bin/tool").write_text("#!/bin/sh\n")
     for path in (tmp_path / "bin/tool", tmp_path / "bin"):
         os.utime(path, (1, 1))
-    looked = Programs({"PATH": f"{tmp_path}/bin"})
-    looked.all_digest()
+    looked = _looked(tmp_path)
     subprocess.run(edit, shell=True, cwd=tmp_path / "bin", check=True)
 
     assert looked.are_unchanged() is is_unchanged
+    assert (_looked(tmp_path).moment() == looked.moment()) is is_unchanged
+
+
+def _looked(prefix: Path) -> Programs:
+    programs = Programs({"PATH": f"{prefix}/bin"})
+    programs.look()
+    return programs

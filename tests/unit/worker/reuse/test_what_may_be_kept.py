@@ -1,0 +1,105 @@
+"""A task's result is kept only if it is complete, and was made by the programs that it is known by."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ogdc_worker.process import partition
+from support.crashes import killed
+from support.reused_runs import ReusedRuns, let_clock_tick
+
+ONE = [["a.txt"]]
+WARNS = 'cp "$INPUT_DIR"/* "$OUTPUT_DIR"; echo "ERROR 4: something" >&2'
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> ReusedRuns:
+    runs = ReusedRuns(tmp_path / "runs")
+    runs.write(a="A")
+    return runs
+
+
+@pytest.mark.parametrize("step", ["leave_facts", "copy_facts"])
+def test_of_a_task_that_was_killed_before_its_facts_were_written_nothing_is_kept(
+    runs: ReusedRuns, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def stop(*_: Any) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    stopped = runs.begin(WARNS, partitions=ONE)
+    with monkeypatch.context() as patch:
+        patch.setattr(partition, step, stop)
+        assert killed(lambda: runs.process(stopped, 0))
+
+    ended = runs.run(WARNS, partitions=ONE, unended=(stopped,))
+    assert ended.left == [0]
+    assert "something" in ended.warnings
+    assert runs.run(WARNS, partitions=ONE).warnings == ended.warnings
+
+
+def test_what_lost_its_facts_in_a_crash_of_the_machine_is_not_kept(runs: ReusedRuns) -> None:
+    stopped = runs.begin(WARNS, partitions=ONE)
+    runs.process(stopped, 0)
+    (runs.workspace(stopped, 0) / "facts.json").unlink()
+
+    assert runs.run(WARNS, partitions=ONE, unended=(stopped,)).left == [0]
+
+
+class TestPrograms:
+    """`tool` writes its version. Its time of change is set, as `cp -p` does."""
+
+    USES = 'tool > "$OUTPUT_DIR/out"'
+
+    @pytest.fixture(autouse=True)
+    def tool(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        tool = tmp_path / "bin" / "tool"
+        tool.parent.mkdir()
+        install(tool, "1")
+        monkeypatch.setenv("PATH", f"{tool.parent}:{os.environ['PATH']}")
+        monkeypatch.delenv("OGDC_IMAGE", raising=False)
+        return tool
+
+    def test_a_result_is_kept_by_the_programs_that_made_it(self, runs: ReusedRuns) -> None:
+        first = runs.run(self.USES, partitions=ONE)
+        again = runs.run(self.USES, partitions=ONE)
+
+        assert (again.left, first.result, again.result) == ([], again.result, {"out": b"1\n"})
+
+    @pytest.mark.parametrize("image", ["", "worker:1"])
+    def test_a_program_that_was_another_one_only_during_the_task_is_noticed(
+        self, runs: ReusedRuns, tool: Path, monkeypatch: pytest.MonkeyPatch, image: str
+    ) -> None:
+        monkeypatch.setenv("OGDC_IMAGE", image)
+        swap = r"printf '#!/bin/sh\necho {}\n' > {} && touch -d @1700000000 {}"
+        meanwhile = " && ".join([swap.format(2, tool, tool), self.USES, swap.format(1, tool, tool)])
+        runs.run(meanwhile, partitions=ONE)
+
+        assert runs.run(meanwhile, partitions=ONE).left == [0]
+
+    def test_a_program_that_changes_after_some_partitions_ran_is_noticed(
+        self, runs: ReusedRuns, tool: Path
+    ) -> None:
+        runs.write(b="B")
+        both = [["a.txt"], ["b.txt"]]
+        uses = f'{self.USES}-$(ls "$INPUT_DIR")'
+        name = runs.begin(uses, partitions=both)
+        runs.process(name, 0)
+        install(tool, "22")
+        runs.process(name, 1)
+        runs.publish(name, 2, left=[0, 1], taken={})
+        install(tool, "1")
+
+        ended = runs.run(uses, partitions=both)
+        assert (ended.left, ended.result) == ([0, 1], {"out-a.txt": b"1\n", "out-b.txt": b"1\n"})
+
+
+def install(tool: Path, version: str) -> None:
+    tool.write_text(f"#!/bin/sh\necho {version}\n")
+    tool.chmod(0o755)
+    os.utime(tool, (1_700_000_000, 1_700_000_000))
+    let_clock_tick(tool)
