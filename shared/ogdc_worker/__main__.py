@@ -1,7 +1,8 @@
-"""`ogdc-worker`: what a task's container runs.
+"""`ogdc-worker`: the program that a task's container runs.
 
-Exit codes: 0 done; 1 failed, and would fail again; 2 called wrongly; 75 (EX_TEMPFAIL) something was away or
-full, and trying again goes on from there; 128 + number when a signal ended it.
+Exit codes: 0 success; 1 permanent failure, a retry would fail again; 2 wrong command line; 75 (EX_TEMPFAIL)
+temporary failure, such as an unreachable server or a full disk, and a retry continues where this try stopped;
+128 + N after signal N.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ TRY_AGAIN = 75
 
 
 class _Stopped(SystemExit):
-    """A signal asks the task to end."""
+    """Raised by the signal handler when the task is asked to stop."""
 
     def __init__(self, number: int) -> None:
         self.exit_code = 128 + number
@@ -36,10 +37,10 @@ class _Stopped(SystemExit):
 
 
 def main() -> NoReturn:
-    """Run the task that the command line names, and end the process.
+    """Run the task given on the command line, then exit the process with `os._exit`.
 
-    At once: the interpreter's tidying up takes longer than many a command, and would meddle with threads that
-    are still fetching when another has failed.
+    A normal interpreter shutdown takes longer than many commands do, and would interfere with threads that
+    are still fetching when another one has failed.
     """
     if gate := os.environ.pop(GATE, None):
         from ogdc_worker.ahead import await_turn
@@ -66,7 +67,7 @@ def run_task(arguments: list[str]) -> int:
         message = f"The task was stopped from outside{at}"
         _end_with(reporter, "stopped", message)
         raise
-    except Exception as exc:  # the run's message is made of whatever it is
+    except Exception as exc:  # any exception has to become the run's message
         return _failed(exc, reporter)
     return 0
 
@@ -89,7 +90,7 @@ def _run(arguments: list[str], reporter: Reporter) -> None:
 
 
 def _prepare_for_commands() -> None:
-    """Leave others their due, and let no command trace this process, read what it knows or have it wait."""
+    """Lower the priority where configured, and keep commands from inspecting this process."""
     from ogdc_shared.layout import SHARED_MACHINE
     from ogdc_worker.process.prctl import SET_DUMPABLE, prctl
 
@@ -97,11 +98,11 @@ def _prepare_for_commands() -> None:
         from ogdc_worker.process.priority import give_way
 
         give_way()
-    prctl(SET_DUMPABLE, 0)  # from now on most of its files in /proc are root's
+    prctl(SET_DUMPABLE, 0)  # most of its files in /proc now belong to root
 
 
 def _expected(arguments: list[str]) -> Expected:
-    """Read what the task is to be handed; ends the process with 2 where that is nothing of the kind."""
+    """Parse the expected digests; exits with code 2 if the arguments are not valid."""
     from ogdc_worker.expected import Expected
 
     try:
@@ -114,7 +115,7 @@ def _expected(arguments: list[str]) -> Expected:
 
 
 def _stop(number: int, _frame: FrameType | None) -> NoReturn:
-    """Leave by an exception, which ends the running command on its way; a second signal changes nothing."""
+    """Raise an exception, which ends the running command as it propagates; ignore further signals."""
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, signal.SIG_IGN)
     raise _Stopped(number)
@@ -131,14 +132,14 @@ def _failed(exc: Exception, reporter: Reporter) -> int:
 
 
 def _end_with(reporter: Reporter, event: str, message: str, before: str = "") -> None:
-    """Leave the reason first: the log may be what there is no room for, or nobody at the other end of."""
+    """Write the termination message first: writing to the log may fail on a full disk or a closed pipe."""
     reporter.last_words(clip(message, LAST_WORDS_BYTES - len(before.encode())) + before)
     with suppress(OSError):
         reporter.event(event, message=message)
 
 
 def _before_that(exc: Exception, reporter: Reporter) -> str:
-    """What the task has warned of: the failure may well come from it."""
+    """Return a summary of earlier warnings, which often explain the failure; empty if there are none."""
     if isinstance(exc, WarningsError) or not reporter.warnings or not reporter.warnings.total:
         return ""
     from ogdc_shared.run_warnings import before_a_failure

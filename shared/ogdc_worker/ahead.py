@@ -1,21 +1,20 @@
-"""A task that was begun before its turn, while what it depends on runs: it is ready, and has done nothing."""
+"""Starting a task before its turn: it imports its modules while its dependencies still run, then waits."""
 
 from __future__ import annotations
 
 import os
 
 _TRY_AGAIN = 75
-"""EX_TEMPFAIL: whatever happens, this is no success."""
+"""EX_TEMPFAIL, so that a process that never got its turn does not look successful."""
 
 
 def await_turn(gate: int) -> None:
-    """Import what `publish` uses, and return once it is its turn.
+    """Import the modules that `publish` uses, and return when it is this task's turn.
 
-    Where that never comes, whoever began this has closed the other end of the gate, or has ended; then the
-    process ends as well.
+    If the parent closes the gate or dies first, this process exits.
 
     Args:
-        gate: A descriptor, of which a byte can be read when it is its turn.
+        gate: A file descriptor. The parent writes one byte to it when it is this task's turn.
     """
     from ogdc_shared import items, json_text  # noqa: F401
     from ogdc_shared.provenance import crate, description, task_facts  # noqa: F401

@@ -1,4 +1,4 @@
-"""The command line of `ogdc-worker`, for tasks with options; the others need not wait for argparse."""
+"""The command line of tasks with options. `process` and `list` have none, and skip importing argparse."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def parse_arguments(arguments: list[str]) -> Callable[[Reporter], None]:
-    """Read what is to be done; ends the process with 2 where that is wrong, with 0 after `--help`."""
+    """Return the task as a callable; exits with code 2 on wrong arguments, and with 0 after `--help`."""
     parser = argparse.ArgumentParser(
         prog="ogdc-worker", description="Runs one task of a run inside its container."
     )
@@ -117,7 +117,7 @@ def _amount(value: str) -> int:
 
 
 def _name(value: str) -> str:
-    """Take what can be nothing but the name of a directory."""
+    """Accept only what is safe as the name of a directory."""
     if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", value):
         raise argparse.ArgumentTypeError(f"{value!r} is no name of a run or recipe")
     return value

@@ -1,6 +1,6 @@
-"""What the workflow says a task is handed, and the check that it is handed that and nothing else.
+"""The digests that the workflow passes to a task, and the check that the task's input artifacts match them.
 
-The words are read by hand, since a task that has nothing else to parse need not wait for argparse.
+The arguments are parsed by hand, so that tasks without other options need not import argparse.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ _PIECE = 1 << 20
 
 
 class Expected(NamedTuple):
-    """What a task is to be handed; None is not checked, as in workflows of versions that did not say it."""
+    """Expected input artifacts of a task. None is not checked, since manifests of older versions lack it."""
 
     plan: str | None = None
     """SHA-256 of the plan, in hex."""
     partition: int | None = None
-    """Which partition's manifest."""
+    """Number of the partition."""
     partitions: str | None = None
-    """Root of the hash tree of all packs (see `digests.HashTree`)."""
+    """Root of the hash tree over all packs (see `digests.HashTree`)."""
 
     @classmethod
     def from_words(cls, words: list[str]) -> Expected:
-        """Read `plan=…`, `partition=…` and `partitions=…`.
+        """Parse `plan=…`, `partition=…` and `partitions=…`.
 
         Raises:
-            ValueError: it is something else.
+            ValueError: a key is unknown, or the partition is not a number.
         """
         found = dict(word.split("=", 1) for word in words)
         if not found.keys() <= set(cls._fields):
@@ -48,7 +48,7 @@ def read_plan(path: str, expected: Expected) -> Plan:
     """Read a plan.
 
     Raises:
-        IntegrityError: it is another than the workflow says.
+        IntegrityError: its digest is not the expected one.
     """
     content = _content(path)
     if expected.plan not in {None, found := digest(content)}:
@@ -60,7 +60,7 @@ def read_partition(path: str, expected: Expected) -> Partition:
     """Read a partition's manifest from its pack.
 
     Raises:
-        IntegrityError: the pack is none of the run's, or another's.
+        IntegrityError: the pack does not belong to the run, or does not contain the partition.
     """
     pack, proof = split_pack(_content(path))
     if expected.partitions is not None:
@@ -74,15 +74,15 @@ def read_partition(path: str, expected: Expected) -> Partition:
 
 
 def directory_digest(directory: str) -> str:
-    """The digest of a directory's files (see `files_digest`); what is no file in it makes it another."""
+    """Return the digest of a directory's files (see `files_digest`); other kinds of entries change it."""
     return files_digest(_files(directory, ""))
 
 
 def check_recipe(directory: str, plan: Plan) -> None:
-    """Make sure that the recipe's own files are those that were submitted.
+    """Check that the recipe's files are those that were submitted.
 
     Raises:
-        IntegrityError: they are not.
+        IntegrityError: they differ.
     """
     if plan.recipe is not None and (found := directory_digest(directory)) != plan.recipe:
         _refuse("recipe directory", found)
@@ -99,7 +99,7 @@ def _files(directory: str, above: str) -> Iterator[tuple[str, str]]:
 
 
 def file_digest(path: str) -> str:
-    """The SHA-256 of a file's content, in hex."""
+    """Return the SHA-256 of a file's content, in hex."""
     state = sha256()
     with open(path, "rb") as file:
         while piece := file.read(_PIECE):

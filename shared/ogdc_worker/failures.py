@@ -1,4 +1,4 @@
-"""What a failure is called, and whether trying the task again may help."""
+"""The message of a failure, and whether retrying the task may help."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from ogdc_shared.errors import NO_ROOM, OgdcError, UnavailableError
 from ogdc_worker.room import no_room
 
 _PASSING = frozenset({errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN})
-"""What a network file system says in a bad moment."""
+"""Errors that a network file system returns during a temporary outage."""
 
 
 def explain(exc: Exception) -> str:
-    """Put a failure into words."""
+    """Return the message to show for an exception."""
     if isinstance(exc, OgdcError):
         return str(exc)
     if isinstance(exc, OSError) and exc.errno in NO_ROOM:
@@ -23,7 +23,7 @@ def explain(exc: Exception) -> str:
 
 
 def is_passing(exc: Exception) -> bool:
-    """Whether something was away or full, so that another try goes on from there."""
+    """Whether the failure is temporary (a server or disk), so that a retry can continue from here."""
     if isinstance(exc, OSError):
         return exc.errno in NO_ROOM | _PASSING
     return isinstance(exc, UnavailableError)

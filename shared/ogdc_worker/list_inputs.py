@@ -1,9 +1,9 @@
-"""`ogdc-worker list`: find the files on volumes, or what a stage has left, and divide them into partitions.
+"""`ogdc-worker list`: find the files on volumes, or the output of a stage, and divide them into partitions.
 
-Only a task can see what is there, so this does there what submitting does for all other inputs: it
-leaves the partitions in packs, how the files were divided, and how many there are for the tasks to follow.
-Argo puts them where a submission would have. It may be stopped anywhere and begins anew; no other task begins
-before it has ended.
+For other inputs `submit` does this. Volumes are visible only to a task, so this task writes the packs of
+partitions, the division, and the number of partitions for the tasks that follow. Argo stores them where
+`submit` would have. The task may be stopped at any point and starts over; no other task starts before it
+ends.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class ListPaths(NamedTuple):
-    """Where `list` finds its plan and leaves what it found; see `layout`."""
+    """Paths of the plan that `list` reads and of the files that it writes; see `layout`."""
 
     plan: str = layout.PLAN_PATH
     packs: str = layout.LISTED_PACKS_PATH
@@ -41,15 +41,16 @@ class ListPaths(NamedTuple):
 
 
 def list_inputs(paths: ListPaths, reporter: Reporter, expected: Expected = Expected()) -> None:  # noqa: B008
-    """List and divide a run's inputs.
+    """List a run's inputs and divide them into partitions.
 
-    Their digest goes to the other tasks through Argo, not through the store that holds the manifests.
+    The digest of the packs reaches the other tasks as an Argo parameter, not through the artifact store,
+    which holds the packs themselves.
 
     Raises:
-        IntegrityError: the plan is another than the workflow says.
-        InputNotFoundError: nothing is where an input should be.
+        IntegrityError: the plan is not the one that the workflow expects.
+        InputNotFoundError: an input has no file.
         InvalidRecipeError: the files cannot be divided as the recipe asks.
-        UnusableInputError: a file's name cannot stand in a manifest.
+        UnusableInputError: a file's name cannot be stored in a manifest.
         OSError: a volume cannot be read, or the manifests cannot be written.
     """
     started = time.monotonic()
@@ -88,7 +89,7 @@ def _found(plan: Plan, reporter: Reporter) -> Iterator[InputFile]:
 
 
 def _recall(plan: Plan, reporter: Reporter) -> None:
-    """Have a failure tell what the stage before warned of: it is why there is nothing."""
+    """Recall the previous stage's warnings, which explain why it left nothing."""
     if plan.before is not None:
         numbers = sorted(filter(str.isdecimal, os.listdir(layout.STAGE_MOUNT)), key=int)
         reporter.recall(gather_warnings([f"{layout.STAGE_MOUNT}/{number}" for number in numbers]))

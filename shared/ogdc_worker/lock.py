@@ -1,4 +1,4 @@
-"""One worker at a time: Kubernetes may start a pod anew while the first, on a lost node, is still at work."""
+"""A lock that keeps two workers off one workspace: Kubernetes may restart a pod that still runs elsewhere."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from ogdc_shared.file_lock import lock_within
 
 
 def open_locked(path: str, *, patience: float = 20.0) -> int:
-    """Open a file, made if need be, for appending and reading, and hold its lock until it is closed.
+    """Open a file for appending and reading, create it if needed, and lock it until it is closed.
 
-    The end of the process closes it too, whatever ends it. A command may have put a link in its place, which
-    is not followed.
+    The kernel closes it when the process ends for any reason. A symbolic link that a command may have put in
+    its place is not followed.
 
     Args:
         path: The file.
-        patience: Seconds to wait for another process to let go.
+        patience: Seconds to wait for another process to release the lock.
 
     Raises:
         UnavailableError: another process still holds it.
@@ -26,7 +26,7 @@ def open_locked(path: str, *, patience: float = 20.0) -> int:
     try:
         locked = lock_within(file, seconds=patience)
     except OSError:
-        return file  # a file system that knows no locks is no reason not to work
+        return file  # a file system without locks must not prevent the work
     if not locked:
         os.close(file)
         raise UnavailableError(

@@ -1,7 +1,7 @@
-"""What this process prints: to stdout, and to a file that outlives the container that it runs in.
+"""The log of this process, written to stdout and to a file that outlives the container.
 
-Argo forgets a pod, and the kubelet the beginning of a long log. So a task leaves its log as an artifact (see
-`layout.log_key`), which is bounded, and is not needed for anything else.
+Argo deletes pods, and the kubelet drops the beginning of a long log. So a task also leaves its log as an
+artifact of bounded size (see `layout.log_key`). Nothing else depends on that artifact.
 """
 
 from __future__ import annotations
@@ -12,24 +12,24 @@ from contextlib import suppress
 from ogdc_shared.bounded_log import BoundedLog
 
 KEPT_BYTES = 128 << 20
-"""Of a task's log, twice while Argo takes it over; a pod has room for that beside its scratch space."""
+"""Maximum size of a task's log. Argo needs this twice while it uploads it; a pod reserves that much disk."""
 _STDOUT = 1
 _kept: BoundedLog | None = None
-"""One for the whole process, as stdout is."""
+"""One log for the whole process, like stdout."""
 
 
 def keep(path: str) -> None:
-    """Have all that is printed from now on in a file, too; none where a workflow has no place for it."""
+    """Also write everything that is logged from now on to a file; ignored if the file cannot be created."""
     global _kept  # noqa: PLW0603  see above
     with suppress(OSError):
         _kept = BoundedLog(path, limit=KEPT_BYTES)
 
 
 def write(content: bytes) -> None:
-    """Print.
+    """Write to stdout and to the kept log.
 
     Raises:
-        OSError: nobody is at the other end of stdout.
+        OSError: stdout is closed at the other end.
     """
     if _kept is not None:
         _kept.write(content)

@@ -1,4 +1,4 @@
-"""What several directories hold, as if they were one: found out before any of it is moved."""
+"""Merging the listings of several directories and detecting name clashes before anything is moved."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Clash(NamedTuple):
-    """A name that two directories have, which cannot be merged."""
+    """A name that two directories both have and that cannot be merged."""
 
     name: str
     first: int
@@ -26,15 +26,16 @@ def merge_names(
     *,
     check: Callable[[str, os.DirEntry[str], str], None] | None = None,
 ) -> dict[str, int]:
-    """List all that lies below some directories, as if they were one.
+    """List everything below several directories, as if they were one.
 
     Args:
-        directories: Which. Directories below them may have the same name, nothing else.
-        refuse: Makes the error for names that clash: the first `SHOWN` of them, and how many there are.
-        check: Called with each directory, entry in it and the entry's path relative to it; may refuse it.
+        directories: The directories. They may have subdirectories with the same name, but no other equal
+            names.
+        refuse: Makes the error for clashing names from the first `SHOWN` clashes and their total number.
+        check: Called with each directory, entry and the entry's relative path; may raise to reject the entry.
 
     Returns:
-        Path below its directory → number of the (last) directory that has it; directories as well as files.
+        Relative path → index of the last directory that has it, for files and directories.
     """
     found: dict[str, int] = {}
     clashes: list[Clash] = []
@@ -56,7 +57,7 @@ def merge_names(
 
 
 def tell_others(clashes: Sequence[Clash], count: int, label: Callable[[int], str]) -> str:
-    """Say of which names but the first the same is true, in a sentence; empty where there is but one."""
+    """Return a sentence that lists all clashes but the first, or an empty string if there is only one."""
     if count == 1:
         return ""
     names = [f"{name!r} ({label(first)} and {label(second)})" for name, first, second in clashes[1:]]

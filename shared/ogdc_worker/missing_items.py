@@ -1,7 +1,7 @@
-"""Items that a parallel recipe does without: which could not be fetched or for which a command failed.
+"""Items of a parallel recipe that failed: their inputs could not be fetched, or a command failed for them.
 
-Each partition keeps account in its workspace; `publish` looks at all of them, since the recipe says how many
-of the run may fail.
+Each partition records them in its workspace. `publish` reads all records, since the recipe limits the number
+of failures in the whole run.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 RESULT_NAME = "ogdc-missing.json"
-"""The list of what is missing, beside the files that are there."""
+"""The published list of missing items, beside the data."""
 FETCHING = 0
-"""Stands for the number of a command in the account of what could not be fetched."""
+"""Used in place of a command's number for items that could not be fetched."""
 _MAX_BYTES = 64 * 1024 * 1024
 _REASON_CHARACTERS = 1000
 
@@ -31,39 +31,39 @@ class Missing(NamedTuple):
     """An item without a result."""
 
     item: str
-    """Name of the file or directory that the command was given."""
+    """Name of the item's file or directory."""
     command: int | None
-    """Which failed, counting from 1; None, as are the next two: it could not be fetched."""
+    """Number of the failed command, from 1. It and the next two are None if fetching the item failed."""
     line: int | None
     """Its line in the recipe's sh_file."""
     exit_code: int | None
     reason: str
 
     def to_text(self) -> str:
-        """Say which, and what failed."""
+        """Name the item and the step that failed."""
         return f"{self.item!r} ({'fetching it' if self.command is None else f'command {self.command}'})"
 
 
 class MissingItems(NamedTuple):
-    """What became of the items of a partition, or of several."""
+    """The failed items of one or several partitions."""
 
     items: int = 0
-    """How many there were to be: that could not be fetched, and that the first command ran for."""
+    """Number of items: those the first command ran for, and those that could not be fetched."""
     missing: tuple[Missing, ...] = ()
 
     def exceeds(self, allowed: str) -> bool:
-        """Whether more are missing than `allowed`: a number, or a share such as 1%."""
+        """Whether more items are missing than `allowed`, a number or a percentage such as 1%."""
         if allowed.endswith("%"):
             return len(self.missing) * 100 > float(allowed[:-1]) * self.items
         return len(self.missing) > int(allowed)
 
     def to_text(self) -> str:
-        """Say how many are missing, and some of them."""
+        """Return how many items are missing, and name some of them."""
         names = several([one.to_text() for one in self.missing])
         return f"{len(self.missing)} of {self.items} items failed: {names}"
 
     def to_json(self) -> str:
-        """Render as published."""
+        """Return the document that is published."""
         return json.dumps(
             {"items": self.items, "missing": [one._asdict() for one in self.missing]},
             ensure_ascii=False,
@@ -72,24 +72,24 @@ class MissingItems(NamedTuple):
 
 
 def exceeds_number(missing: int, allowed: str) -> bool:
-    """Whether a partition by itself has too many; a share is of the whole run, which only `publish` sees."""
+    """Whether one partition alone exceeds the limit. False for percentages, which apply to the whole run."""
     return not allowed.endswith("%") and missing > int(allowed)
 
 
 def count_missing(workspace: str, *, before: int) -> int:
-    """Count the items of a partition that could not be fetched, or failed in commands before this one."""
+    """Count a partition's items that could not be fetched or failed in an earlier command."""
     commands = _read(workspace)["commands"]
     return sum(len(found) for number, found in commands.items() if int(number) < before)
 
 
 def note(workspace: str, *, number: int, items: int, missing: Iterable[Missing]) -> None:
-    """Keep for which items a command failed, in place of what an earlier try of it noted.
+    """Record the items for which a command failed; replaces the record of an earlier try of this command.
 
     Args:
-        workspace: The partition's.
-        number: Which of the commands; `FETCHING` before the first.
-        items: How many it ran for.
-        missing: Those it failed for.
+        workspace: The partition's workspace.
+        number: Number of the command, or `FETCHING`.
+        items: Number of items it ran for.
+        missing: The items it failed for.
     """
     account = _read(workspace)
     if number == 1:
@@ -101,14 +101,14 @@ def note(workspace: str, *, number: int, items: int, missing: Iterable[Missing])
 
 
 def add_up_missing(workspaces: Iterable[str], allowed: str) -> MissingItems:
-    """Add up the partitions' accounts.
+    """Add up the records of all partitions.
 
     Args:
-        workspaces: Of the partitions, in order. Commands could write there: no link in one is followed.
-        allowed: How many items may fail, or which share.
+        workspaces: The partitions' workspaces, in order. Commands can write there, so links are not followed.
+        allowed: How many items may fail, as a number or percentage.
 
     Raises:
-        PublishError: more items failed than are allowed, or a partition has no account.
+        PublishError: more items failed than allowed, or a partition has no valid record.
     """
     accounts = [_checked(number, workspace) for number, workspace in enumerate(workspaces)]
     account = MissingItems(

@@ -1,4 +1,4 @@
-"""What a task tells those outside: log lines, progress, and its last words."""
+"""What a task reports to the outside: log events, progress and the termination message."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ LAST_WORDS_BYTES = 4000
 """Kubernetes cuts a termination message at 4096 bytes."""
 
 DONE = frozenset({"fetched", "command_finished", "command_failed", "outputs_checked"})
-"""Events that tell what a task has done."""
+"""Events about completed work, which are also written to the journal."""
 _mask: Mask | None = None
-"""Of the secrets that this process knows."""
+"""Masks the secrets that this process knows."""
 
 
 def hide(values: Iterable[str]) -> None:
-    """Have these values left out of all that is written from now on."""
+    """Mask these values in everything that is written from now on."""
     global _mask  # noqa: PLW0603  a secret is one for the whole process
     from ogdc_worker.secrets import Mask
 
@@ -38,18 +38,19 @@ def hide(values: Iterable[str]) -> None:
 
 
 class Reporter:
-    """Speaks to the log (stdout), to Argo's executor and to Kubernetes.
+    """Writes to the log (stdout), to Argo's progress file and to Kubernetes' termination message.
 
     Args:
-        progress_file: Where Argo's executor looks for `done/total`; None: nobody asks.
+        progress_file: Where Argo's executor looks for `done/total`, or None if it does not.
         last_words_file: Where Kubernetes finds the reason for a failure.
 
     Attributes:
-        doing: The command that is running, in words; empty between commands.
-        warnings: All that is known of, also of earlier lives of this task; None: there is none.
-        warnings_fail: Whether `refuse_warnings` does so.
-        copy: Descriptor of a file that has the log as well; None: there is none.
-        journal: Takes the lines of events that tell what the task has done (`DONE`); None: nobody does.
+        doing: Description of the running command; empty between commands.
+        warnings: All warnings so far, including those of earlier tries of this task, or None if there are
+            none.
+        warnings_fail: Whether `refuse_warnings` raises an error.
+        copy: Descriptor of a file that receives a copy of the log, or None.
+        journal: Called with the log line of each event in `DONE`, or None.
 
     Source: docs/progress.md of argo-workflows; `terminationMessagePath` in Kubernetes' Container v1 core.
     """
@@ -69,7 +70,7 @@ class Reporter:
         self.copy: int | None = None
 
     def event(self, event: str, **facts: Any) -> None:
-        """Log one JSON line, in one write so that it stays whole among what commands print."""
+        """Log one JSON line with a single write, so that the output of commands cannot split it."""
         line = redacted(json.dumps({"time": now(), "event": event} | facts, ensure_ascii=False))
         content = f"{line}\n".encode(errors="replace")
         log.write(content)
@@ -79,17 +80,17 @@ class Reporter:
             self.journal(line)
 
     def note(self, event: str, **facts: Any) -> None:
-        """Keep what the task's facts are made of, and say nothing of it."""
+        """Write to the journal only, for the facts of the task."""
         if self.journal is not None:
             self.journal(redacted(json.dumps({"event": event} | facts, ensure_ascii=False)))
 
     def warn(self, kind: str, message: str, **facts: Any) -> None:
-        """Say what may be wrong with the result; the run counts it and goes on. May be called by any thread.
+        """Log and count a warning that the result may be wrong; the run continues. Thread-safe.
 
         Args:
-            kind: For programs: a word such as `no_data`.
-            message: For people: what, which, what to do.
-            facts: What the log has besides.
+            kind: A word for programs, such as `no_data`.
+            message: What happened, to which file, and what to do.
+            facts: Further fields of the log event.
         """
         from ogdc_shared.run_warnings import one_warning  # most tasks have none
 
@@ -101,21 +102,21 @@ class Reporter:
             self.warnings = self.warnings.plus(warning) if self.warnings else warning
 
     def recall(self, warnings: RunWarnings) -> None:
-        """Take in warnings of others: of this task's earlier lives, of the tasks before it."""
+        """Add warnings of earlier tries of this task or of earlier tasks."""
         with self._lock:
             self.warnings = warnings.plus(self.warnings) if self.warnings else warnings
 
     def take_unrecorded(self) -> RunWarnings | None:
-        """Give the warnings since this was last asked, for whoever keeps them; None: there is none."""
+        """Return the warnings since the last call, or None, so that the caller can store them."""
         with self._lock:
             taken, self._unrecorded = self._unrecorded, None
         return taken
 
     def refuse_warnings(self) -> None:
-        """Fail for what was warned of since it was last recorded, where the recipe wants no warnings.
+        """Fail if the recipe treats warnings as failures and there are unrecorded ones.
 
         Raises:
-            WarningsError: there is something, and it does.
+            WarningsError: there are.
         """
         if self.warnings_fail and self._unrecorded:
             from ogdc_shared.errors import WarningsError
@@ -124,27 +125,27 @@ class Reporter:
             raise WarningsError(f"The recipe takes warnings for failures (workflow.warnings: fail). {text}")
 
     def leave_warnings(self, path: str) -> None:
-        """Leave all warnings where Argo looks for an output parameter; nothing where there is none."""
+        """Write all warnings to an Argo output parameter; writes nothing if there are none."""
         if self.warnings and self.warnings.total:
             with open(path, "w", encoding="ascii") as file:
                 file.write(self.warnings.to_json())
 
     def progress(self, done: int, total: int) -> None:
-        """Say how many of the commands are finished."""
+        """Report how many of the commands have finished."""
         progress = f"{done}/{total}\n"
         if self._progress_file and progress != self._progress:
             _overwrite(self._progress_file, progress)
             self._progress = progress
 
     def last_words(self, message: str) -> None:
-        """Leave the reason for a failure, cut to what Kubernetes keeps."""
+        """Write the termination message, cut to the size that Kubernetes keeps."""
         _overwrite(self._last_words_file, clip(message.replace("\0", ""), LAST_WORDS_BYTES))
 
 
 def clip(text: str, size: int) -> str:
-    """Make `text` fit into `size` bytes of UTF-8, leaving out its middle: beginnings and ends say most.
+    """Shorten `text` to `size` bytes of UTF-8 by cutting out its middle.
 
-    What is nobody's business goes first, while it can still be distinguished from the rest.
+    Secrets are redacted first, because a secret that is cut in half would no longer be recognized.
     """
     content = redacted(text).encode(errors="replace")
     if len(content) <= size:
@@ -155,7 +156,7 @@ def clip(text: str, size: int) -> str:
 
 
 def redacted(text: str) -> str:
-    """Leave out what URLs and headers give away; most texts hold none, and need no regular expressions."""
+    """Redact secrets and credentials in URLs and headers; skips the regular expressions for most texts."""
     if _mask is not None:
         text = _mask.text(text)
     if not is_redactable(text):
@@ -166,10 +167,10 @@ def redacted(text: str) -> str:
 
 
 def _overwrite(path: str, text: str) -> None:
-    """Write for a reader that may not be there: a task must not fail for want of an audience.
+    """Overwrite a file; errors are ignored, because a task must not fail when nobody reads its reports.
 
-    The file is never empty in between: somebody may read it just then, and ext4 writes to disk at once what
-    is put into a file that was emptied.
+    The file is never empty in between, since somebody may be reading it. Besides, ext4 flushes a file at once
+    that was truncated to zero and rewritten.
 
     Source: `auto_da_alloc` in ext4(5).
     """
@@ -184,6 +185,6 @@ def _overwrite(path: str, text: str) -> None:
 
 
 def now() -> str:
-    """The time in UTC, as in 2026-11-27T15:04:05.678Z."""
+    """Return the time in UTC, such as 2026-11-27T15:04:05.678Z."""
     seconds, nanoseconds = divmod(time.time_ns(), 1_000_000_000)
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{nanoseconds // 1_000_000:03d}Z"

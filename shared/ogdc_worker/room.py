@@ -1,4 +1,4 @@
-"""Whether a disk is full, in words: a program that could not write often says something else, or nothing."""
+"""Detecting a full disk, because the error message of a program that could not write often hides it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _MIN_BYTES = 1024 * 1024
 
 
 def shortage(path: str) -> str | None:
-    """What to say of the disk that `path` is on where it is full, else None."""
+    """Return a message if the disk of `path` is full, else None."""
     disk = os.statvfs(path)
     free, total = disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
     if free < _MIN_BYTES:
@@ -21,5 +21,5 @@ def shortage(path: str) -> str | None:
 
 
 def no_room() -> str:
-    """That the disk is full, and which."""
+    """Return a message that says which disk is full."""
     return f"No room is left on the disk of {os.environ.get(layout.DISK, 'the workflow volume')}"

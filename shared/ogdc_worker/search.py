@@ -1,4 +1,4 @@
-"""Finding inputs on volumes of the cluster, and what a stage has left, which `list` has mounted read-only."""
+"""Finding the inputs of `list`: files on volumes and the output of earlier stages, all mounted read-only."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ogdc_shared.plan import Partitioning, VolumeInput
 
 _MAX_NAMED = 5
-"""How many of the files that do not match a message names."""
+"""How many unmatched files an error message names."""
 
 
 def find_files(
@@ -29,21 +29,20 @@ def find_files(
     placed: bool = False,
     warn: Callable[[str, str], None] = lambda _kind, _message: None,
 ) -> Iterator[InputFile]:
-    """Yield the files of inputs on volumes, each once, those of one input sorted by path before the next's.
+    """Yield the files of inputs on volumes, input by input and sorted by path, each file once.
 
-    Whatever belongs to a file that matches comes along (see `items`), and a directory that holds one data set
-    (.gdb, .zarr) is taken whole, as all are that match where the pattern ends in a slash. Links to
-    directories are not followed. Nothing found is kept, so there may be millions.
+    Companions of a matching file are included (see `items`). A directory that holds one data set (.gdb,
+    .zarr) is one input, and so is every matching directory if the pattern ends in a slash. Links to
+    directories are not followed. Files are yielded lazily, so there may be millions.
 
     Args:
         volumes: The inputs.
-        mount: Where a claim's volume is.
-        placed: Whether they keep their places below an input's path where they are linked.
-        warn: Called with a kind and a message of what matches and is nothing: a link that leads nowhere,
-            which is left out, and a file without a byte.
+        mount: Returns the path at which a claim's volume is mounted.
+        placed: Whether to keep a file's directory below the input's path.
+        warn: Called with a kind and a message for each dangling link, which is left out, and each empty file.
 
     Raises:
-        InputNotFoundError: there is no such directory, or no file in it matches.
+        InputNotFoundError: the directory does not exist, or no file in it matches.
         UnusableInputError: a file's name is not UTF-8.
     """
     searches = [_Search(volume, mount(volume.claim)) for volume in volumes]
@@ -64,17 +63,17 @@ def find_files(
 
 
 def find_outputs(stage: str, mount: str = STAGE_MOUNT) -> Iterator[InputFile]:
-    """Yield what the partitions of a stage have left, partition by partition, each sorted by path.
+    """Yield the output files of a stage, partition by partition and sorted by path.
 
-    A directory that holds one data set is taken whole, as on volumes. A file keeps its place below the output
-    directory.
+    A directory that holds one data set is yielded as a whole, as on volumes. A file keeps its directory below
+    the partition's output directory.
 
     Args:
-        stage: Its name.
-        mount: Where its workspace is.
+        stage: Name of the stage.
+        mount: Where its workspaces are mounted.
 
     Raises:
-        InputNotFoundError: they have left nothing.
+        InputNotFoundError: it has no output.
         UnusableInputError: a file's name is not UTF-8.
     """
     nothing = True
@@ -91,18 +90,18 @@ def find_outputs(stage: str, mount: str = STAGE_MOUNT) -> Iterator[InputFile]:
 
 
 def find_keys(stage: str, mount: str = STAGE_MOUNT, *, measured: bool = True) -> Iterator[InputFile]:
-    """Yield the directories at the top of what the partitions of a stage have left (see `Plan.by_key`).
+    """Yield the top-level output directories of a stage's partitions (see `Plan.by_key`).
 
-    They come partition by partition, each sorted by name. Files beside them, and what is part of the run's
-    result, are for those that read the stage whole (see `Plan.reads`).
+    They come partition by partition, sorted by name. Top-level files and the directory of the run's result
+    are skipped; stages that read the whole output use those (see `Plan.reads`).
 
     Args:
-        stage: Its name.
-        mount: Where its workspace is.
-        measured: Whether to look how large they are, which takes a look at every file.
+        stage: Name of the stage.
+        mount: Where its workspaces are mounted.
+        measured: Whether to determine the sizes, which requires a stat of every file.
 
     Raises:
-        InputNotFoundError: they have left no directory.
+        InputNotFoundError: there is no such directory.
         UnusableInputError: a directory's name is not UTF-8.
     """
     nothing = True
@@ -120,15 +119,15 @@ def find_keys(stage: str, mount: str = STAGE_MOUNT, *, measured: bool = True) ->
 
 
 def find_shares(stage: str, how: Partitioning, mount: str = STAGE_MOUNT) -> Iterator[InputFile]:
-    """Yield all that the partitions of a stage have left, once for each share (see `Plan.shares`).
+    """Yield the output directories of a stage's partitions, once for each share (see `Plan.shares`).
 
     Args:
-        stage: Its name.
-        how: How many shares there are.
-        mount: Where its workspace is.
+        stage: Name of the stage.
+        how: Limits the number of shares by tasks and bytes.
+        mount: Where its workspaces are mounted.
 
     Raises:
-        InputNotFoundError: they have left nothing.
+        InputNotFoundError: the stage has no output.
     """
     numbers = sorted(filter(str.isdecimal, os.listdir(mount)), key=int)
     tops = {number: f"{mount}/{number}/output_dir" for number in numbers}
@@ -143,16 +142,16 @@ def find_shares(stage: str, how: Partitioning, mount: str = STAGE_MOUNT) -> Iter
 
 
 class _Found(NamedTuple):
-    """A file, or a directory that is taken whole."""
+    """A file, or a directory that is one input."""
 
     path: str
     main: str
-    """Path of the file that it belongs to; its own where it belongs to none."""
+    """Path of the file that this one is a companion of; otherwise its own path."""
     lost: bool = False
-    """Whether it is a link that leads nowhere."""
+    """Whether it is a dangling link."""
 
     def size(self) -> int:
-        """Bytes, of a directory those of all files in it."""
+        """Return its size in bytes; for a directory, the total size of its files."""
         if not is_directory(self.path):
             return os.stat(self.path).st_size
         return sum(
@@ -161,7 +160,7 @@ class _Found(NamedTuple):
 
 
 class _Search:
-    """The search for one input."""
+    """Searches the files of one input."""
 
     def __init__(self, volume: VolumeInput, mount: str) -> None:
         self._volume = volume
@@ -170,13 +169,13 @@ class _Search:
         self._pattern = PathPattern(["**", *parts])
         self._for_directories = volume.glob.endswith("/")
         self._others: list[str] = []
-        """Some of the files that do not match."""
+        """Some files that do not match, for the error message."""
 
     def found(self) -> Iterator[_Found]:
         """Yield what matches, sorted by path.
 
         Raises:
-            InputNotFoundError: there is no such directory, or nothing in it matches.
+            InputNotFoundError: the directory does not exist, or nothing in it matches.
         """
         if not os.path.isdir(self._top):
             raise InputNotFoundError(
@@ -194,11 +193,11 @@ class _Search:
             raise InputNotFoundError(self._nothing())
 
     def place_of(self, found: _Found) -> str | None:
-        """The directory below the input's path that something lies in; None: none."""
+        """Return the file's directory relative to the input's path, or None for the top."""
         return "/".join(self.below(found.path)[:-1]) or None
 
     def covers(self, found: _Found) -> bool:
-        """Tell whether this search finds it, too, be it in a directory that is taken whole."""
+        """Whether this search also finds a file, possibly as part of a directory that is one input."""
         names = self.below(found.path)
         above = (names[:length] for length in range(1, len(names)))
         return self._takes(found) or any(self._is_whole(each) for each in above)
@@ -212,7 +211,7 @@ class _Search:
         return self._is_whole(self.below(path))
 
     def _is_whole(self, names: tuple[str, ...]) -> bool:
-        """Whether a directory is an input itself, and nothing in it is."""
+        """Whether a directory is one input, so that the files in it are not inputs of their own."""
         is_data_set = bool(names) and names[-1].lower().endswith(DATASET_DIRECTORIES)
         return (is_data_set or self._for_directories) and self._matches(names)
 
@@ -220,7 +219,7 @@ class _Search:
         return bool(names) and self._pattern.matches(names)
 
     def below(self, path: str) -> tuple[str, ...]:
-        """The names that lead to a path; none where it is elsewhere."""
+        """Return the components of a path relative to the input's path; empty if it is not below it."""
         below = path.removeprefix(f"{self._top}/")
         return () if below == path else tuple(below.split("/"))
 
@@ -235,7 +234,7 @@ class _Search:
 
 
 def _walk(directory: str, takes_whole: Callable[[str], bool]) -> Iterator[_Found]:
-    """Yield each file below a directory and each directory that is taken whole, in the order of paths."""
+    """Yield each file and each directory that is one input below a directory, sorted by path."""
     with os.scandir(directory) as entries:
         found = sorted(entries, key=lambda entry: f"{entry.name}/" if entry.is_dir() else entry.name)
     grouped = group(entry.path for entry in found if not entry.is_dir())
@@ -252,12 +251,12 @@ def _walk(directory: str, takes_whole: Callable[[str], bool]) -> Iterator[_Found
 
 
 def _tells_of_others(entry: os.DirEntry[str]) -> bool:
-    """Whether this is what `publish` has put beside published data, and none of them."""
+    """Whether this entry was written by `publish` beside published data, and is not data itself."""
     return any(entry.name == name and os.path.isfile(f"{entry.path}/{file}") for name, file in COMPANIONS)
 
 
 def _readable(path: str) -> str:
-    """Refuse a name that cannot stand in a manifest.
+    """Check that a name can be stored in a manifest.
 
     Raises:
         UnusableInputError: it is not UTF-8.

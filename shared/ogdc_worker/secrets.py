@@ -1,4 +1,4 @@
-"""Secrets that a recipe's commands are given, and what keeps them out of logs and messages."""
+"""Reading the secrets of a recipe's commands, and masking them in logs and messages."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MIN_LENGTH = 4
-"""Characters; a shorter value is not masked, since it would be found in nearly anything."""
+"""In characters. A shorter value is not masked, because it would match almost any text."""
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def read_secrets(directory: str) -> dict[str, str]:
-    """Read the variables of all secrets: a directory each, with a file a variable."""
+    """Read the variables of all secrets; each secret is a directory with one file per variable."""
     found = {}
     for secret in sorted(os.listdir(directory)):
         for variable in sorted(os.listdir(f"{directory}/{secret}")):
@@ -31,16 +31,16 @@ def read_secrets(directory: str) -> dict[str, str]:
 
 
 def _forms(value: str) -> tuple[str, ...]:
-    """A value as it is, in a URL, and in JSON."""
+    """Return a value unchanged, URL-encoded, and as in JSON."""
     in_json = (json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1])
     return value, quote(value, safe=""), *in_json
 
 
 class Mask:
-    """Replaces secrets in a stream of bytes, wherever the stream is cut."""
+    """Replaces secrets in a stream of bytes, even if a secret is split between pieces."""
 
     def __init__(self, values: Iterable[str]) -> None:
-        """Prepare to replace these values, the lines of longer ones, and their usual encodings."""
+        """Prepare to replace these values, each line of a multi-line value, and their usual encodings."""
         parts = {line for value in values for line in (value, *value.splitlines())}
         long = [part for part in parts if len(part.strip()) >= MIN_LENGTH]
         forms = {form.encode(errors="replace") for part in long for form in _forms(part)}
@@ -49,11 +49,11 @@ class Mask:
         self._held = b""
 
     def text(self, text: str) -> str:
-        """Replace them in a whole text."""
+        """Return `text` with all secrets replaced."""
         return self._pattern.sub(HIDDEN.encode(), text.encode(errors="replace")).decode()
 
     def feed(self, piece: bytes, *, last: bool = False) -> bytes:
-        """Take the next piece of a stream; returns what can be shown of it, which is all of it at the end."""
+        """Add a piece; return the output so far that cannot be part of a secret, or all of it if `last`."""
         content = self._held + piece
         shown, at = bytearray(), 0
         while True:
@@ -67,11 +67,11 @@ class Mask:
         return bytes(shown + content[at:hold])
 
     def _begins_one(self, content: bytes) -> bool:
-        """Whether all of this is the beginning of a secret that goes on."""
+        """Whether `content` is a proper prefix of a secret."""
         return any(len(secret) > len(content) and secret.startswith(content) for secret in self._secrets)
 
     def _beginning(self, content: bytes) -> int:
-        """How many of the last bytes are the beginning of a secret."""
+        """Return how many trailing bytes are a proper prefix of a secret."""
         longest = len(self._secrets[0]) - 1 if self._secrets else 0
         for size in range(min(longest, len(content)), 0, -1):
             if self._begins_one(content[-size:]):

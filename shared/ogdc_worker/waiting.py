@@ -1,4 +1,4 @@
-"""How long the main thread may wait for anything before it looks up."""
+"""The longest single wait of the main thread."""
 
 MAX_WAIT_SECONDS = 1.0
-"""A signal that comes as it is about to wait does not end the wait, so none is long."""
+"""A signal that arrives just before a wait does not interrupt it, so every wait has to be short."""

@@ -1,4 +1,4 @@
-"""Where warnings lie between tasks: `process` leaves them in its workspace, `publish` reads those of all."""
+"""Files that pass warnings between tasks: `process` writes one to its workspace, `publish` reads them all."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _MAX_BYTES = 256 * 1024
 
 
 def leave_warnings(workspace: str, warnings: RunWarnings) -> None:
-    """Leave the warnings of a partition's task in its workspace."""
+    """Write a partition's warnings to its workspace."""
     write_durably(f"{workspace}/{WARNINGS}", warnings.to_json().encode())
 
 
 def gather_warnings(workspaces: Sequence[str]) -> RunWarnings:
-    """Read what the partitions' tasks have left.
+    """Read the warnings of all partitions.
 
     Args:
-        workspaces: Of the partitions, in order. Commands could write there: no link in one is followed, and
-            what is no list of warnings is left out.
+        workspaces: The partitions' workspaces, in order. Commands can write there, so links are not followed
+            and anything that is not a list of warnings is ignored.
     """
     from ogdc_shared.run_warnings import RunWarnings, read_warnings
 
@@ -41,7 +41,7 @@ def gather_warnings(workspaces: Sequence[str]) -> RunWarnings:
 
 
 def _content(path: str) -> bytes:
-    """Read a small file; nothing where it is none."""
+    """Return the content of a small regular file; empty if there is none."""
     with suppress(OSError):
         file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         try:

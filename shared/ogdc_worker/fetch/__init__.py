@@ -1,1 +1,1 @@
-"""Bringing inputs from servers."""
+"""Fetching inputs from servers."""

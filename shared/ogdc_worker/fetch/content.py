@@ -1,4 +1,4 @@
-"""What a server did to a file, or sent in its place: its own compression is undone, a login page refused."""
+"""Detects and undoes what a server did to a file: decodes transport compression, rejects login pages."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from ogdc_shared.servers.response import Response
 
 _COMPRESSED = (".gz", ".tgz", ".svgz", ".z", ".taz")
-"""What is gzip by itself; a server that calls that an encoding only describes the file."""
+"""Already compressed files. A Content-Encoding of these only describes the file and is not undone."""
 _GZIP = b"\x1f\x8b"
 _PAGES = (".html", ".htm", ".xhtml", ".shtml", ".mhtml", ".md", ".txt")
-"""Names under which a page may well be what is wanted."""
+"""Extensions of files that may legitimately be a web page."""
 _PAGE = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b",
     re.IGNORECASE | re.DOTALL,
@@ -31,14 +31,14 @@ _PART_OF_A_PAGE = re.compile(
     rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype|html|head|body|title|meta|script|noscript|style|link|center|h1|p|div)\b",
     re.IGNORECASE | re.DOTALL,
 )
-"""How a page may begin as well, which is told from data by what the server calls it."""
+"""Other beginnings of web pages; only reliable if the server's Content-Type agrees."""
 _REPORT = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!DOCTYPE[^>]*>\s*)?(?:<!--.*?-->\s*)*"
     rb"<(?:\w+:)?(?:ServiceExceptionReport|ExceptionReport|Error)\b"
     rb'|(?:\xef\xbb\xbf)?\s*\{\s*"errors?"\s*:\s*(?:\{\s*[^\s}]|\[\s*[^\s\]]|"[^"])',
     re.IGNORECASE | re.DOTALL,
 )
-"""What map services, object stores and ArcGIS answer instead of a file, some of them with 200.
+"""Error documents of map services, object stores and ArcGIS, which some of them send with status 200.
 
 Source: OGC 06-042 (WMS 1.3.0) section 6.11, OGC 06-121r9 (OWS Common) section 8; Esri, "Handling errors".
 """
@@ -46,29 +46,29 @@ _MESSAGE = re.compile(
     rb'\s*\{\s*"(?:message|detail|details|fault|exception|code|status|statusCode|success)"\s*:.*\}\s*',
     re.IGNORECASE | re.DOTALL,
 )
-"""What gateways and frameworks answer (Amazon API Gateway, FastAPI), whole."""
+"""A complete error message of a gateway or framework (Amazon API Gateway, FastAPI)."""
 _REPORTS = (".xml", ".json", ".txt", ".log")
-"""Names under which such a thing may well be what is wanted."""
+"""Extensions of files that may legitimately look like an error document."""
 _MESSAGE_BYTES = 1024
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _TAG = re.compile(rb"<[^>]*>")
 _TITLE = re.compile(rb"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _ALL_KINDS = zlib.MAX_WBITS | 32
-"""Of zlib's headers, zlib's and gzip's."""
+"""Makes zlib accept both zlib and gzip headers."""
 
 
 def file_pieces(source: str, response: Response, *, name: str) -> Iterator[bytes]:
-    """Yield a file as its name says it is.
+    """Yield the content of a file without transport compression.
 
     Args:
-        source: What was asked for.
-        response: The answer.
-        name: What the file will be called.
+        source: The requested URL or path.
+        response: The response.
+        name: Name that the file will get.
 
     Raises:
-        InputNotFoundError: the answer is a web page or a report of an error, and should be none by its name.
-        UnusableInputError: the server did something to the file that cannot be undone here.
-        InterruptedFetchError: as the pieces raise it, or a compressed file ends too early.
+        InputNotFoundError: the response is a web page or an error document instead of the file.
+        UnusableInputError: it has an encoding that is not supported.
+        InterruptedFetchError: the connection broke, or compressed data ended too early.
     """
     pieces = _decoded(source, response, name=name)
     if response.offset:
@@ -77,7 +77,7 @@ def file_pieces(source: str, response: Response, *, name: str) -> Iterator[bytes
 
 
 def is_decoded(response: Response, *, name: str) -> bool:
-    """Whether what is kept are not the bytes that are sent, so that nothing can be resumed."""
+    """Whether the stored bytes differ from the transferred ones, so that the download cannot be resumed."""
     return bool(response.encoding) and not name.lower().endswith(_COMPRESSED)
 
 
@@ -93,7 +93,7 @@ def _decoded(source: str, response: Response, *, name: str) -> Iterator[bytes]:
 
 
 def _inflated(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Undo gzip or deflate; what is not compressed after all stays as it is."""
+    """Decode gzip or deflate; data that turns out not to be compressed is passed through."""
     stream = iter(pieces)
     first = next(stream, b"")
     while len(first) < len(_GZIP) and (more := next(stream, b"")):
@@ -107,7 +107,7 @@ def _inflated(pieces: Iterable[bytes]) -> Iterator[bytes]:
         for received in chain([first], stream):
             piece = received
             while piece:
-                if inflater.eof:  # one compressed part after the other
+                if inflater.eof:  # a stream may consist of several compressed members
                     inflater = zlib.decompressobj(_ALL_KINDS)
                 yield inflater.decompress(piece, PIECE_BYTES)
                 piece = inflater.unconsumed_tail or inflater.unused_data

@@ -1,4 +1,4 @@
-"""What arrived under a file's name and is likely not that file: nothing, a text, or a pointer to it."""
+"""Detects files that are probably not what their name says: empty files, text, Git LFS pointers."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ _BINARY = frozenset(
         *(".zip", ".gz", ".tgz", ".tar", ".bz2", ".xz", ".zst", ".7z"),
     }
 )
-"""Names of formats that begin with bytes that are in no text; not so `.img`, which may be numbers alone."""
+"""Formats with binary file headers. `.img` is not among them, because it may be raw numbers."""
 _POINTER = (b"version https://git-lfs.github.com/spec/v1", b"\noid sha256:")
 """Source: docs/spec.md of git-lfs, \"The Pointer\"."""
 _NO_TEXT = bytes({*range(32), 127} - {*b"\t\n\r\f\x1b"})
-"""Bytes that are in no text."""
+"""Bytes that do not occur in text."""
 
 
 class Doubt(NamedTuple):
-    """Something to warn of."""
+    """A reason to warn about an input."""
 
     kind: str
     message: str
 
 
 def refuse_pointer(path: str, source: str) -> None:
-    """Make sure that an input is no pointer of Git LFS, which passes for a text or a table of two rows.
+    """Reject a Git LFS pointer, which would pass for a text file or a table with two rows.
 
     Args:
-        path: Where it is.
-        source: Where it came from.
+        path: Path of the file.
+        source: Where it was fetched from, for the message.
 
     Raises:
-        UnusableInputError: it is one.
+        UnusableInputError: it is a pointer.
     """
     if os.path.getsize(path) >= _POINTER_BYTES:
         return
@@ -54,7 +54,7 @@ def refuse_pointer(path: str, source: str) -> None:
 
 
 def doubt_of(path: str, *, name: str, source: str) -> Doubt | None:
-    """Look at the beginning of an input, which is called `name`; None: nothing speaks against it."""
+    """Check the beginning of an input against its name; returns None if they agree."""
     if not os.path.getsize(path):
         if may_be_empty(name):
             return None
@@ -76,5 +76,5 @@ def _is_text(head: bytes) -> bool:
     try:
         head.decode()
     except UnicodeDecodeError as exc:
-        return exc.start > _HEAD_BYTES - 4  # a letter that is cut in two
+        return exc.start > _HEAD_BYTES - 4  # the head may end within a character
     return True

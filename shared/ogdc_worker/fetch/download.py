@@ -1,4 +1,4 @@
-"""Bring one input into a file: tried again where the server fails, resumed, and checked as it arrives."""
+"""Downloading one input to a file, with retries, resumption and checks of size and checksum."""
 
 from __future__ import annotations
 
@@ -19,59 +19,59 @@ if TYPE_CHECKING:
     from ogdc_worker.fetch.partial_file import PartialFile
 
     class Source(Protocol):
-        """Where files come from."""
+        """Where files are fetched from."""
 
         def open(self, source: str, *, offset: int, validator: str | None) -> Response:
-            """Begin to read a file; see `web.Web.open`."""
+            """Start reading a file; see `web.Web.open`."""
 
         def changed(self, source: str, *, etag: str, modified: str, size: int | None = None) -> bool:
-            """Ask whether a file is another now; see `web.Web.changed`."""
+            """Whether a file differs from an earlier state; see `web.Web.changed`."""
 
         def check(self, source: str) -> None:
-            """Make sure that there is such a file; see `web.Web.check`."""
+            """Raise an error if there is no such file; see `web.Web.check`."""
 
 
 ATTEMPTS = 6
-"""How often in a row a server may fail without one more byte of the file."""
+"""Number of consecutive failed attempts, without any new byte, before giving up."""
 FIRST_PAUSE = 0.5
-"""Seconds after the first failure; doubled after each further one."""
+"""Seconds before the first retry; doubled for each further one."""
 MAX_PAUSE = 60.0
 MAX_ASKED_PAUSE = 600.0
-"""Of those that a server asks for (Retry-After)."""
+"""Upper limit for the pause that a server requests with Retry-After."""
 SLOW_SECONDS, SLOW_BYTES = 120.0, 12_000
-"""A server that sends less in that time is as good as away."""
+"""A connection that transfers fewer bytes within this time is treated as broken."""
 
 
 class RetryNotice(NamedTuple):
-    """A fetch that broke off and will be tried again."""
+    """A failed attempt that will be retried."""
 
     source: str
     reason: str
     attempt: int
-    """How many have broken off in a row without one more byte of the file."""
+    """Number of consecutive failed attempts without any new byte."""
     of: int
-    """How many may."""
+    """Number of attempts before giving up."""
     seconds: float
-    """How long until the next."""
+    """Pause before the next attempt."""
 
 
 class Downloaded(NamedTuple):
-    """A file that was fetched whole."""
+    """A completely downloaded file."""
 
     response: Response
-    """What it came with."""
+    """The response that delivered the last part of it."""
     checksum: str
-    """Its algorithm and digest, `sha256:9f86…`, whichever checksum it had to have."""
+    """SHA-256 as `sha256:9f86…`, even if the recipe gives a checksum of another algorithm."""
 
 
 class RecipeFiles:
-    """The files that come with a recipe."""
+    """Source of files that belong to the recipe itself."""
 
     def __init__(self, directory: str) -> None:
         self._directory = directory
 
     def open(self, source: str, *, offset: int = 0, validator: str | None = None) -> Response:
-        """Read a file by its path relative to the recipe, always from its beginning.
+        """Read a file by its path relative to the recipe, from its beginning; `offset` is ignored.
 
         Raises:
             InputNotFoundError: the recipe has no such file.
@@ -79,14 +79,14 @@ class RecipeFiles:
         return Response(pieces=read_recipe_file(self._directory, source))
 
     def changed(self, source: str, *, etag: str, modified: str, size: int | None = None) -> bool:
-        """Say that nothing is known of an earlier state: such files are not cached."""
+        """Always true, because files of the recipe are not cached."""
         return True
 
     def check(self, source: str) -> None:
-        """Make sure that there is such a file.
+        """Check that the file exists.
 
         Raises:
-            InputNotFoundError: the recipe has none.
+            InputNotFoundError: it does not.
         """
         read_recipe_file(self._directory, source)
 
@@ -100,20 +100,20 @@ def download(
     wait: Callable[[RetryNotice], None],
     progress: Callable[[int, int | None], None] = lambda _have, _size: None,
 ) -> Downloaded:
-    """Fetch `file` into `part`.
+    """Download `file` to `part`.
 
     Args:
-        file: What to fetch.
-        source: Where from.
-        part: Where to; may hold the beginning already.
-        name: What an answer's file will be called.
-        wait: Waits for the next try, and may say so.
-        progress: Called with how many bytes there are, and of how many where that is known.
+        file: The input.
+        source: Where to fetch it from.
+        part: The target, which may already contain the beginning.
+        name: Returns the name that the file of a response will get.
+        wait: Waits before the next attempt, and may report it.
+        progress: Called with the number of bytes so far and the total, or None if the total is unknown.
 
     Raises:
-        InputNotFoundError: there is no such file, or a web page in its place.
-        SourceUnavailableError: the server failed too often.
-        UnusableInputError: what came has not the size or the checksum it should have.
+        InputNotFoundError: there is no such file, or the server sent a web page instead.
+        SourceUnavailableError: too many attempts failed.
+        UnusableInputError: the size or checksum differs from what the recipe gives.
     """
     most = part.size
     failures = 0
@@ -132,7 +132,7 @@ def download(
 
 
 def _pause(exc: InterruptedFetchError, failures: int) -> float:
-    """Seconds until the next try: what the server asks for, else longer each time."""
+    """Return the seconds before the next attempt: those the server requests, else exponential backoff."""
     if exc.pause is not None:
         return min(exc.pause, MAX_ASKED_PAUSE)
     return float(min(FIRST_PAUSE * 2.0 ** (failures - 1), MAX_PAUSE))
@@ -173,7 +173,7 @@ def _take(
     name: str,
     progress: Callable[[int, int | None], None],
 ) -> None:
-    """Write what comes as it comes."""
+    """Write the response to `part` as it arrives."""
     decoded = is_decoded(response, name=name)
     with part.write(offset=response.offset, validator=None if decoded else response.validator) as sink:
         if response.offset:
@@ -196,16 +196,16 @@ def _problem(file: InputFile, *, size: int, digest: _Digest) -> str | None:
 
 
 class _Pace:
-    """How fast a file comes, looked at every `SLOW_SECONDS`."""
+    """Detects stalled transfers by measuring the bytes of each `SLOW_SECONDS`."""
 
     def __init__(self) -> None:
         self._since, self._bytes = time.monotonic(), 0
 
     def take(self, size: int) -> None:
-        """Count bytes that came.
+        """Count received bytes.
 
         Raises:
-            InterruptedFetchError: there were hardly any for a while.
+            InterruptedFetchError: fewer than `SLOW_BYTES` arrived within `SLOW_SECONDS`.
         """
         self._bytes += size
         seconds = time.monotonic() - self._since
@@ -217,7 +217,7 @@ class _Pace:
 
 
 class _Digest:
-    """Checksums of what passes by: SHA-256, and by the algorithm that is asked for."""
+    """Computes SHA-256 and, if it differs, the digest of the checksum to verify."""
 
     def __init__(self, checksum: Checksum | None) -> None:
         self._sha256 = _new_hash("sha256")
@@ -226,20 +226,20 @@ class _Digest:
         self._all = (self._sha256,) if self._wanted is self._sha256 else (self._sha256, self._wanted)
 
     def update(self, piece: bytes) -> None:
-        """Take in a piece."""
+        """Add a piece of the file."""
         for state in self._all:
             state.update(piece)
 
     def value(self) -> str:
-        """The digest that was asked for, in hex."""
+        """Return the digest to verify, in hex."""
         return self._wanted.hexdigest()
 
     def sha256(self) -> str:
-        """The one that every input gets, in hex."""
+        """Return the SHA-256, in hex."""
         return self._sha256.hexdigest()
 
     def read(self, path: str) -> None:
-        """Take in what an earlier try has left in a file."""
+        """Add the content of a file that an earlier attempt has left."""
         for piece in _read(path):
             self.update(piece)
 

@@ -1,4 +1,4 @@
-"""How far the fetching of a partition's inputs is, reported now and then while it lasts."""
+"""Periodic progress reports while a partition's inputs are fetched."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ if TYPE_CHECKING:
     from ogdc_shared.plan import InputFile
 
 FIRST_SECONDS, MAX_SECONDS = 1.0, 30.0
-"""From the beginning to the first word, and between two of a fetch that takes long."""
+"""Seconds before the first report, and the longest interval between reports."""
 
 
 class FetchProgress:
-    """Counts what several threads have fetched, and reports it inside its block."""
+    """Counts what several threads have fetched; as a context manager, it reports from a thread of its own."""
 
     def __init__(self, files: int, on_progress: Callable[..., None]) -> None:
-        """Nothing is reported yet.
+        """Reporting starts on entering the context.
 
         Args:
-            files: How many there are.
-            on_progress: Called by a thread of its own with facts by name: `source` (the file at work
-                longest), `bytes` fetched in all and `rate` (bytes a second since the last time),
-                `file_bytes` of this file and `size` of all of it (None: not known), `done` and `of` (files).
+            files: Number of files.
+            on_progress: Called from a separate thread with these keyword arguments: `source` (the file that
+                was started first of those under way), `bytes` fetched in total, `rate` (bytes per second
+                since the last report), `file_bytes` of this file and its `size` (None if unknown), `done` and
+                `of` (files).
         """
         self._files = files
         self._on_progress = on_progress
@@ -46,7 +47,7 @@ class FetchProgress:
         self._thread.join()
 
     def of(self, number: int, file: InputFile) -> Callable[[int, int | None], None]:
-        """Begin with a file; what is returned takes how many bytes there are, and of how many."""
+        """Register a file; returns a function to be called with its bytes so far and its size if known."""
 
         def note(have: int, size: int | None) -> None:
             with self._lock:
@@ -58,13 +59,13 @@ class FetchProgress:
         return note
 
     def finished(self, number: int) -> None:
-        """Count a file that is there."""
+        """Count a finished file."""
         with self._lock:
             self._at_work.pop(number, None)
             self._done += 1
 
     def facts(self, *, seconds: float, since: int) -> dict[str, Any]:
-        """Say how far it is; `since` is how many bytes there were so many `seconds` ago."""
+        """Return the fields of a report; `since` is the total of bytes at the last one, `seconds` ago."""
         with self._lock:
             source, have, size = next(iter(self._at_work.values()), ("", 0, None))
             facts = {"source": source, "file_bytes": have, "size": size, "bytes": self._bytes}

@@ -1,13 +1,13 @@
-"""Inputs that were fetched before, so that the tenth try at a command fetches nothing.
+"""A cache of fetched inputs, so that repeated runs of a recipe do not fetch them again.
 
-Only the container that fetches sees the cache; commands have copies, so nothing they do changes what the
-next run finds. An entry is used when its server confirms it (ETag or Last-Modified), or when it has the
-checksum that the recipe asks for; so a stale one is never used, and what nobody can confirm is never kept.
+Only the container that fetches sees the cache. Commands get copies, so they cannot change what the next run
+finds. An entry is used only if its server confirms it (ETag or Last-Modified), or if it has the checksum that
+the recipe gives. What nobody can confirm is not stored.
 
-An entry is a directory, `<digest of the URL>/`, with `body` and `about.json`. It appears and goes by
-renaming, and is opened as a directory once, so whoever reads it sees both of one state. A small body is not
-waited for to reach the disk; its digest tells whether it did. The URL itself is not kept: it may hold a
-password.
+An entry is a directory, `<digest of the URL>/`, with `body` and `about.json`. It is created and deleted by
+renaming, and readers open the directory once, so they see both files in the same state. Small bodies are not
+flushed to disk; a digest detects those that were lost in a crash. The URL itself is not stored, because it
+may contain a password.
 """
 
 from __future__ import annotations
@@ -27,29 +27,29 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _MIN_FREE_SHARE, _MIN_FREE_BYTES = 0.1, 5 << 30
-"""What of the disk is left to others, the less of both; what is beyond is not kept."""
+"""Free disk space that the cache leaves to others: the smaller of the two."""
 ABANDONED_SECONDS = 86_400.0
-"""After which something half made is nobody's any more."""
+"""Age in seconds after which an unfinished entry is considered abandoned."""
 
 _BODY, _ABOUT, _DRAFT = "body", "about.json", ".draft-"
 _COPIED_AT_ONCE = 1 << 30
 
 
 class CacheEntry(NamedTuple):
-    """A file that is kept; to be closed."""
+    """An open cache entry; the caller closes it."""
 
     body: int
-    """Its descriptor."""
+    """Descriptor of the body."""
     size: int
     etag: str
     modified: str
     name: str | None
-    """What its server called it; None: nothing."""
+    """Name from the server's response, or None."""
     checksum: str = ""
-    """Algorithm and digest, as `sha256:9f86…`; empty: an earlier version kept it."""
+    """Such as `sha256:9f86…`; empty in entries of older versions."""
 
     def copy_to(self, path: str) -> None:
-        """Write a copy; one that shares its blocks, where the file system can do that."""
+        """Write a copy; it shares the blocks on disk if the file system supports that."""
         with open(path, "wb") as copy:
             copied = 0
             while copied < self.size:
@@ -61,35 +61,35 @@ class CacheEntry(NamedTuple):
                 os.fsync(copy.fileno())
 
     def digest(self, algorithm: str) -> str:
-        """Compute a checksum of it, in hex."""
+        """Return a checksum of the body, in hex."""
         with open(os.dup(self.body), "rb") as body:
             body.seek(0)
             return hashlib.file_digest(body, algorithm).hexdigest()
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close the body."""
         os.close(self.body)
 
 
 class InputCache:
-    """A directory of entries of `limit` bytes at most, of which those used last are kept."""
+    """A directory of at most `limit` bytes of entries; the least recently used ones are removed first."""
 
     def __init__(self, directory: str, *, limit: int) -> None:
-        """Look at nothing yet.
+        """Configure the cache; nothing is read yet.
 
         Args:
-            directory: Writable, and seen by nobody who might change what is in it.
+            directory: Writable, and inaccessible to anybody who might change its content.
             limit: Bytes.
         """
         self._directory = directory
         self._limit = limit
         self._total: int | None = None
-        """Bytes of all entries and of those that are being made; None: nobody has counted."""
+        """Bytes of all entries, including unfinished ones; None before they have been counted."""
         self._under_way = 0
         self._lock = Lock()
 
     def find(self, url: str) -> CacheEntry | None:
-        """Open what is kept of a URL; None: nothing, or something damaged."""
+        """Open the entry of a URL; None if there is none or it is damaged."""
         place = self._place(url)
         try:
             entry = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -109,7 +109,7 @@ class InputCache:
     def keep(
         self, url: str, path: str, *, etag: str, modified: str, name: str | None, checksum: str = ""
     ) -> None:
-        """Keep a copy of a file that was fetched, where there is room for it; a full disk is no error."""
+        """Store a copy of a fetched file if there is room for it; a full disk is not an error."""
         size = os.path.getsize(path)
         if not (etag or modified) or size > self._limit or not self._has_room(size):
             return
@@ -138,7 +138,7 @@ class InputCache:
                 self._under_way -= size
 
     def forget(self, url: str) -> None:
-        """Remove what is kept of a URL."""
+        """Remove the entry of a URL."""
         with suppress(OSError):
             self._discard(self._place(url))
 
@@ -151,13 +151,13 @@ class InputCache:
         os.rename(draft, place)
 
     def _discard(self, place: str) -> None:
-        """Take an entry out of sight at once, then remove it."""
+        """Remove an entry, atomically for readers."""
         gone = f"{self._directory}/{_DRAFT}{os.urandom(8).hex()}"
         os.rename(place, gone)
         remove(gone)
 
     def _discard_damaged(self, place: str, entry: int) -> None:
-        """Discard what could not be read, unless others have put another in its place meanwhile."""
+        """Remove an entry that could not be read, unless another process has replaced it meanwhile."""
         with suppress(OSError):
             if os.path.samestat(os.fstat(entry), os.stat(place)):
                 self._discard(place)
@@ -168,7 +168,7 @@ class InputCache:
         return disk.f_bavail * disk.f_frsize - size > left
 
     def _make_room(self, size: int) -> None:
-        """Make room for `size` more bytes; entries are looked at first, and whenever there is too much."""
+        """Reserve room for `size` more bytes; (re)count the entries if unknown or if the limit is reached."""
         with self._lock:
             self._under_way += size
             if self._total is None or self._total + size > self._limit:
@@ -177,10 +177,10 @@ class InputCache:
                 self._total += size
 
     def _clear(self, size: int) -> int:
-        """Remove what was used least recently until `size` more bytes fit, and what was left half made.
+        """Remove the least recently used entries until `size` more bytes fit, and abandoned drafts.
 
         Returns:
-            How many bytes there are.
+            Bytes of the remaining entries.
         """
         entries = sorted(self._entries())
         total = sum(kept for _, kept, _ in entries)
@@ -193,7 +193,7 @@ class InputCache:
         return total
 
     def _entries(self) -> Iterator[tuple[float, int, str]]:
-        """Yield of each entry when it was used last, its bytes and its place."""
+        """Yield the time of last use, the bytes and the path of each entry."""
         for name in os.listdir(self._directory):
             place = f"{self._directory}/{name}"
             with suppress(OSError):
@@ -219,13 +219,13 @@ def _opened(entry: int) -> CacheEntry:
 
 
 def _digest(body: int) -> str:
-    """The SHA-256 of a small file, in hex; empty for one that was waited for to reach the disk."""
+    """Return the SHA-256 of a small file in hex, or an empty string for a large one, which was flushed."""
     size = os.fstat(body).st_size
     return hashlib.sha256(os.pread(body, size, 0)).hexdigest() if size < SYNCED_BYTES else ""
 
 
 def _copy(source: int, target: int, offset: int) -> int:
-    """Copy some bytes from `offset` on, in the kernel where it can; returns how many."""
+    """Copy bytes from `offset`, in the kernel if possible; returns how many were copied."""
     try:
         return os.copy_file_range(source, target, _COPIED_AT_ONCE, offset, offset)
     except OSError:

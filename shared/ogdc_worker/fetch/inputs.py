@@ -1,8 +1,8 @@
-"""Fetch a partition's inputs, a few at a time, and put them where the first command looks for them.
+"""Fetch a partition's inputs, several at a time, and move them to where the first command expects them.
 
-Each input is fetched beside `/input_dir` first: input number 7 grows in `<store>/7.part` and, once it is
-whole and checked, becomes `<store>/7/<its name>`. So a killed fetch goes on with what it has, and a name
-given by a server meets no other file before all names are known.
+Each input is fetched to a directory beside `/input_dir` first. Input 7 is written to `<store>/7.part` and,
+once it is complete and verified, becomes `<store>/7/<its name>`. So an interrupted fetch can be resumed, and
+name clashes are detected once all names are known.
 """
 
 from __future__ import annotations
@@ -42,15 +42,15 @@ if TYPE_CHECKING:
     from ogdc_worker.fetch.missing_inputs import MissingInputs
 
 THREADS = 6
-"""Connections to a server at the same time, as browsers have them."""
+"""Concurrent connections to a server; browsers use the same number."""
 _LOOKING_SECONDS, _LOOKED_AT = 5.0, 200
-"""Where an input is not there, how long and at how many others is looked."""
+"""After an input was not found: for how long, and how many others, are checked for the error message."""
 _BOOT = "boot"
-"""In a store: which boot of which machine wrote it."""
+"""File in a store with the boot id of the machine that wrote it."""
 
 
 class Fetched(NamedTuple):
-    """An input that is there."""
+    """An input that was fetched."""
 
     source: str
     name: str
@@ -58,17 +58,17 @@ class Fetched(NamedTuple):
     """Bytes."""
     seconds: float
     cached: bool = False
-    """Whether it was there from an earlier run, and its server or its checksum confirmed it."""
+    """Whether it came from the cache."""
     url: str | None = None
-    """Where its server had it in the end; None: at its source, or that is not known."""
+    """Final URL after redirects, or None if it equals the source or is unknown."""
     checksum: str | None = None
-    """Algorithm and digest, as `sha256:9f86…`; None: an earlier try fetched it."""
+    """Such as `sha256:9f86…`, or None if an earlier try fetched it."""
     doubt: Doubt | None = None
-    """Why it is likely not what its name says; None: nothing speaks against it."""
+    """Why the file is probably not what its name says, or None."""
 
 
 class _Unfetched(NamedTuple):
-    """An input that cannot be had."""
+    """An input that could not be fetched."""
 
     number: int
     error: OgdcError
@@ -88,25 +88,25 @@ def fetch_inputs(
     missing: MissingInputs | None = None,
     validators: dict[str, tuple[str, str]] | None = None,
 ) -> None:
-    """Fetch all inputs into `store`; those that an earlier try has finished are left alone.
+    """Fetch all inputs into `store`, except those that an earlier try has finished.
 
     Args:
         files: The inputs.
-        store: Directory on the workflow volume, made if need be.
+        store: A directory on the workflow volume; created if needed.
         recipe: The recipe's directory.
-        report: Called with each input as it is there.
-        warn: Called with each input that has to be tried again; called by several threads.
-        pause: Waits so many seconds before a server is tried again.
-        progress: Called with how far it is.
-        credentials: Directory with the logins of servers (see `credentials`); empty: there are none.
-        cache: What was fetched before; None: everything is fetched.
-        missing: Called with inputs that cannot be fetched, which may be done without; None: each is an error.
-        validators: Gets by what a server knows the state of an input: ETag and Last-Modified, by its source.
+        report: Called with each fetched input.
+        warn: Called before each retry, from several threads.
+        pause: Waits so many seconds before a retry.
+        progress: Receives the progress.
+        credentials: Directory with the logins for servers (see `credentials`), or empty for none.
+        cache: The cache of inputs, or None to fetch everything.
+        missing: Collects inputs that cannot be fetched and may be left out; None makes each an error.
+        validators: Receives ETag and Last-Modified of each input, by source.
 
     Raises:
-        InputNotFoundError: there is no such file; names some more of which that is true.
+        InputNotFoundError: there is no such file; the message names others that are missing too.
         SourceUnavailableError: a server failed too often.
-        UnusableInputError: an input has a wrong size or checksum, or the name of another.
+        UnusableInputError: an input has a wrong size or checksum, or the same name as another.
     """
     _open_store(store)
     fetching = _Fetching(files, store=store, recipe=recipe, credentials=credentials, cache=cache)
@@ -143,7 +143,7 @@ def _do_without(unfetched: _Unfetched, missing: MissingInputs | None) -> None:
 
 
 def _open_store(store: str) -> None:
-    """Make the store, or leave out of it what a machine's sudden end may have left without its content."""
+    """Create the store. After a reboot, remove small files, since they may not have reached the disk."""
     os.makedirs(store, exist_ok=True)
     boot = boot_id()
     with suppress(FileNotFoundError), open(f"{store}/{_BOOT}", encoding="ascii") as note:
@@ -158,9 +158,10 @@ def _open_store(store: str) -> None:
 
 
 def distrust(store: str) -> None:
-    """Remove a store that holds what no fetch leaves: links, pipes, directories that cannot be read.
+    """Remove a store that contains what no fetch leaves: links, pipes, unreadable directories.
 
-    A command may have left it, and have had its task begin anew; here it would lead to logins and the cache.
+    A command may have manipulated it before its task was restarted. This container has access to credentials
+    and the cache, so it must not follow such entries.
     """
     if os.path.lexists(store) and not _is_as_left(store):
         remove(store)
@@ -171,7 +172,7 @@ def _is_as_left(store: str) -> bool:
         return False
     try:
         return all(entry.is_file(follow_symlinks=False) or _is_open(entry.path) for _, entry in walk(store))
-    except PublishError:  # nested too deep
+    except PublishError:  # nested too deeply
         return False
 
 
@@ -180,7 +181,7 @@ def _is_open(directory: str) -> bool:
 
 
 def place_inputs(store: str, input_dir: str) -> None:
-    """Move what `fetch_inputs` has left in `store` into `input_dir`, on the same mount."""
+    """Move the files that `fetch_inputs` has left in `store` to `input_dir`, on the same mount."""
     if is_directory(store):
         numbers = sorted(filter(str.isdecimal, os.listdir(store)), key=int)
         move_children(input_dir, *(f"{store}/{number}" for number in numbers))
@@ -188,7 +189,7 @@ def place_inputs(store: str, input_dir: str) -> None:
 
 
 class _Fetching:
-    """What all the inputs of a partition have in common."""
+    """What the inputs of a partition share while they are fetched."""
 
     def __init__(
         self,
@@ -204,7 +205,7 @@ class _Fetching:
         self._sources = _sources(files, recipe, credentials)
         self._cache = cache
         self.validators: dict[str, tuple[str, str]] | None = None
-        """Gets what servers say of the state of inputs; None: nobody asks."""
+        """Receives ETag and Last-Modified by source, or None if nobody needs them."""
         self._names = Counter(_default_name(file) for file in files)
 
     def try_to_fetch(
@@ -250,7 +251,7 @@ class _Fetching:
         return Fetched(file.source, name, size, seconds, cached, url or None, checksum, doubt)
 
     def with_others(self, error: InputNotFoundError, *, fetched: int) -> InputNotFoundError:
-        """Say of what else there is nothing to fetch, as far as that is found out within seconds."""
+        """Extend the error by other inputs that do not exist, as far as that is found out in seconds."""
         until = time.monotonic() + _LOOKING_SECONDS
         unfetched = [each for each in range(len(self._files)) if not _only_file(f"{self._store}/{each}")]
         numbers = [each for each in unfetched if self._files[each].source not in str(error)]
@@ -268,7 +269,7 @@ class _Fetching:
         )
 
     def _absent(self, number: int) -> str | None:
-        """The source of an input, where a server says that there is none."""
+        """Return the source of an input if its server says that it does not exist, else None."""
         file = self._files[number]
         if file.source.lower().startswith("ftp:"):
             return None
@@ -298,7 +299,7 @@ class _Fetching:
             wait=wait,
             progress=progress,
         )
-        if self._cache and file.kind == "url" and begun_here:  # else a command may have begun it
+        if self._cache and file.kind == "url" and begun_here:  # a command may have written the beginning
             response = downloaded.response
             self._cache.keep(
                 file.source,
@@ -311,14 +312,14 @@ class _Fetching:
         return downloaded
 
     def _cached(self, file: InputFile, part: PartialFile) -> Downloaded | None:
-        """Take an input from the cache, as the answer it once came with; None: it has to be fetched."""
+        """Copy an input from the cache and return it with its original response; None if it is not there."""
         entry = self._cache.find(file.source) if self._cache and file.kind == "url" else None
         if entry is None or part.size:
             return None
         try:
             if not self._is_good(file, entry):
                 return None
-            known = entry.checksum.startswith("sha256:")  # versions before kept others, or none
+            known = entry.checksum.startswith("sha256:")  # older versions stored other checksums, or none
             checksum = entry.checksum if known else f"sha256:{entry.digest('sha256')}"
             entry.copy_to(part.path)
         finally:
@@ -335,10 +336,10 @@ class _Fetching:
         try:
             return not web.changed(file.source, etag=entry.etag, modified=entry.modified, size=entry.size)
         except InterruptedFetchError:
-            return False  # fetching it waits until its server is there again
+            return False  # fetching it waits for the server
 
     def _name(self, file: InputFile, response: Response) -> str:
-        """Say where an input goes; two that differ in their queries alone keep them in their names."""
+        """Return an input's name; inputs that differ only in their URL's query include it in their names."""
         if file.kind == "recipe":
             return placed(file, last_component(file.source))
         alike = self._names[_default_name(file)] > 1
@@ -350,11 +351,11 @@ def _default_name(file: InputFile) -> str:
         by_source = name_from_url(file.source) if file.kind == "url" else last_component(file.source)
         return placed(file, by_source)
     except ValueError:
-        return ""  # no URL, which shows when it is fetched
+        return ""  # not a URL; reported when it is fetched
 
 
 def _only_file(directory: str) -> str | None:
-    """The path of the one file below a directory, relative to it; None: there is none yet."""
+    """Return the relative path of the one file below a directory, or None if there is none."""
     found = ""
     while is_directory(f"{directory}/{found}"):
         names = os.listdir(f"{directory}/{found}")

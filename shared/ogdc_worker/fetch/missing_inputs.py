@@ -1,4 +1,4 @@
-"""Inputs that a partition does without, where the recipe allows that (`parallel.allowed_failures`)."""
+"""Inputs that cannot be fetched and are left out, if the recipe allows it (`parallel.allowed_failures`)."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 
 class MissingInputs:
-    """The items of which an input cannot be fetched: a shapefile without its .dbf is none."""
+    """The items to leave out because one of their files, such as a shapefile's .dbf, could not be fetched."""
 
     def __init__(
         self, files: Sequence[InputFile], allowed: str, *, report: Callable[[str, str], None]
     ) -> None:
-        """Nothing is missing yet.
+        """Start with nothing missing.
 
         Args:
-            files: Of the partition.
-            allowed: How many items may be missing, or which share of them.
-            report: Called with the source of each input that is done without, and why it cannot be had.
+            files: The partition's inputs.
+            allowed: How many items may be missing, as a number or percentage.
+            report: Called with the source of each input that is left out and the reason.
         """
         self._files = files
         self._allowed = allowed
@@ -36,11 +36,11 @@ class MissingInputs:
         self._missing: dict[int, Missing] = {}
 
     def add(self, number: int, error: OgdcError) -> None:
-        """Do without an input, and without all that belongs to it.
+        """Leave out an input and the whole item that it belongs to.
 
         Raises:
-            OgdcError: this error, where that is too much. Of what a server that is away has, the partition
-                may not lack a larger share than the run: another try of the task may help.
+            OgdcError: `error`, if too many are missing. If a server is unavailable, even a percentage applies
+                to the partition alone, since a retry of the task may succeed.
         """
         item = self._item_of[number]
         main = self._files[self._items[item][0]]
@@ -53,11 +53,11 @@ class MissingInputs:
         self._report(self._files[number].source, str(error))
 
     def positions(self) -> Iterator[int]:
-        """Which inputs are left out."""
+        """Return the indexes of all inputs that are left out."""
         return (number for item in self._missing for number in self._items[item])
 
     def leave_account(self, workspace: str) -> None:
-        """Have `publish` count them, in place of those that an earlier try of the task lacked."""
+        """Record the missing items for `publish`, replacing the record of an earlier try."""
         note(workspace, number=FETCHING, items=len(self._items), missing=self._missing.values())
 
     def _account(self) -> MissingItems:

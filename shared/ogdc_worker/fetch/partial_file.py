@@ -1,4 +1,4 @@
-"""A file that is still being fetched."""
+"""A file whose download has not finished."""
 
 from __future__ import annotations
 
@@ -12,20 +12,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SYNCED_BYTES = 1 << 20
-"""Files of this size are written to disk one by one. Smaller ones are with all the others in the end, since
-waiting for the disk would take longer than fetching them."""
+"""Files of this size are flushed to disk one by one. Smaller ones are flushed together at the end, because
+flushing each would take longer than fetching it."""
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
 class PartialFile:
-    """The beginning of a file, and what it takes to go on with it later, in this process or another.
+    """The beginning of a file, and what is needed to resume its download, possibly in another process.
 
-    Beside the bytes lies a note: the server's validator, and which boot of which machine wrote the bytes.
-    After a machine's sudden end there may be holes in what was not flushed, so what another boot wrote is
-    not used.
+    A note beside the file contains the server's validator and the boot id of the machine. Data that was not
+    flushed may be lost in a crash, so bytes written before another boot are not used.
 
     Attributes:
-        path: Where the bytes are.
+        path: Path of the bytes.
     """
 
     def __init__(self, path: str) -> None:
@@ -34,11 +33,11 @@ class PartialFile:
 
     @property
     def size(self) -> int:
-        """How many bytes there are."""
+        """Number of bytes so far."""
         return os.path.getsize(self.path) if os.path.exists(self.path) else 0
 
     def validator(self) -> str | None:
-        """What the server has to confirm for the bytes to be of use; None: they are of none."""
+        """Return the validator with which the server can confirm the bytes; None if they cannot be used."""
         try:
             with open(self._note, encoding="iso-8859-1") as note:
                 boot, _, validator = note.read().partition("\n")
@@ -48,7 +47,7 @@ class PartialFile:
 
     @contextmanager
     def write(self, *, offset: int, validator: str | None) -> Iterator[BinaryIO]:
-        """Open the file to go on at `offset`; when the block ends well, all of a large one is on disk."""
+        """Open the file to continue at `offset`; a large file is flushed when the block ends normally."""
         if not offset:
             self.discard()
             self._remember(validator)
@@ -59,12 +58,12 @@ class PartialFile:
                 os.fsync(file.fileno())
 
     def become(self, path: str) -> None:
-        """Give the finished file its place."""
+        """Move the finished file to its final path."""
         os.rename(self.path, path)
         remove(self._note)
 
     def discard(self) -> None:
-        """Forget the bytes; the note goes first, so that it never speaks of others."""
+        """Delete the bytes; the note goes first, so that it never describes other bytes."""
         remove(self._note)
         remove(self.path)
 
@@ -75,7 +74,7 @@ class PartialFile:
 
 
 def boot_id() -> str:
-    """Which boot of which machine this is; empty where the kernel does not say."""
+    """Return the id of the machine's current boot; empty if the kernel does not provide it."""
     with suppress(OSError), open(_BOOT_ID) as file:
         return file.read().strip()
     return ""

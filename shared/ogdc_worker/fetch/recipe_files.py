@@ -1,4 +1,4 @@
-"""Inputs that come with the recipe itself."""
+"""Inputs that are part of the recipe."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _PIECE_BYTES = 1 << 20
 
 
 def copy_files(files: Sequence[InputFile], *, recipe: str, directory: str) -> Iterator[dict[str, Any]]:
-    """Copy files of the recipe into a directory and yield facts of each; all are on disk in the end.
+    """Copy files of the recipe to a directory and yield the facts of each; they are flushed at the end.
 
     Args:
-        files: Which.
+        files: The files.
         recipe: The recipe's directory.
-        directory: Where to.
+        directory: The target directory.
 
     Raises:
         InputNotFoundError: the recipe has no such file.
-        UnusableInputError: two have the same name, or one is a pointer of Git LFS.
+        UnusableInputError: two have the same name, or one is a Git LFS pointer.
     """
     owners: dict[str, str] = {}
     for file in files:
@@ -54,7 +54,7 @@ def read_recipe_file(recipe: str, source: str) -> Iterator[bytes]:
     """Read a file by its path relative to the recipe's directory.
 
     Raises:
-        InputNotFoundError: the recipe has no such file; raised at once.
+        InputNotFoundError: the recipe has no such file; raised immediately, not on iteration.
     """
     top = os.path.realpath(recipe)
     path = os.path.realpath(os.path.join(top, source)) if "\0" not in source else ""
@@ -64,7 +64,7 @@ def read_recipe_file(recipe: str, source: str) -> Iterator[bytes]:
 
 
 def recipe_file_name(file: InputFile) -> str:
-    """The name such a file gets, with its directory."""
+    """Return the name under which such a file is stored, including its directory."""
     return placed(file, last_component(file.source))
 
 

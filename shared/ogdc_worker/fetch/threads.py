@@ -1,4 +1,4 @@
-"""Several things at once, for what waits for others."""
+"""Running I/O-bound functions concurrently."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _T = TypeVar("_T")
 
 
 def in_threads(work: Callable[[int], _T], count: int, *, at_once: int) -> Iterator[_T]:
-    """Yield what `work` makes of 0, 1, … as it comes; an error is raised at once and nothing more is begun.
+    """Yield the results of `work(0)`, `work(1)`, … as they finish; the first error ends the iteration.
 
-    The threads are daemons: a signal that ends the task need not wait for a slow server.
+    The threads are daemons, so a task that is stopped by a signal does not wait for a slow server.
     """
     todo = deque(range(count))
     done: SimpleQueue[_T | Exception] = SimpleQueue()
@@ -50,5 +50,5 @@ def _next(done: SimpleQueue[_T]) -> _T:
 def _outcome(work: Callable[[int], _T], number: int) -> _T | Exception:
     try:
         return work(number)
-    except Exception as exc:  # it is raised again in the main thread
+    except Exception as exc:  # raised again in the main thread
         return exc

@@ -1,4 +1,4 @@
-"""Looks at one archive or compressed file: whether it is whole, and holds anything."""
+"""Checks whether an archive or compressed file is complete and contains anything."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TAR_BLOCK = 512
 
 
 def check_archive(path: str, suffix: str, *, deadline: float) -> Iterator[Finding]:
-    """Look at a file of these; what takes longer than until `deadline` (monotonic) is left."""
+    """Check a file and yield findings; stops at `deadline` (monotonic seconds)."""
     if suffix in ZIPS:
         yield from _check_zip(path)
     elif suffix in COMPRESSED:
@@ -45,9 +45,9 @@ def _check_compressed(path: str, suffix: str, deadline: float) -> Iterator[Findi
             while time.monotonic() < deadline and (piece := content.read(_PIECE)):
                 begin = begin or piece
                 size += len(piece)
-    except MemoryError:  # of xz, with a dictionary larger than a check may have
+    except MemoryError:  # xz with a dictionary larger than the check's memory limit
         return
-    except Exception as exc:  # each of these modules has errors of its own
+    except Exception as exc:  # each of these modules raises errors of its own
         yield Finding("unreadable", f"is cut off or damaged: {exc}")
         return
     if not size and time.monotonic() < deadline:
@@ -69,6 +69,6 @@ def _opened(path: str, suffix: str) -> IO[bytes] | gzip.GzipFile:
 
 
 def _check_tar(begin: bytes) -> Iterator[Finding]:
-    """An archive begins with the name of its first file, and ends with blocks of zeros."""
+    """Check the beginning of a tar archive; an empty one starts with its end marker, blocks of zeros."""
     if not any(begin):
         yield Finding("no_data", "is an archive without a file")

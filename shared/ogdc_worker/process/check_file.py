@@ -1,4 +1,4 @@
-"""Looks at one geospatial file, as little of it as will do."""
+"""Checks one geospatial file with GDAL, reading as little of it as possible."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ if TYPE_CHECKING:
     from ogdc_worker.process.gdal import Band, Gdal, Layer
 
 _MULTIDIMENSIONAL = (".nc", ".nc4", ".h5", ".hdf5", ".he5", ".zarr", ".hdf")
-"""May hold arrays alone, which are neither a raster nor a layer."""
+"""Formats that may contain only arrays, which GDAL shows neither as a raster nor as a layer."""
 
 _SPREAD = 64
-"""Blocks to look at first, all over the raster."""
+"""Number of blocks to read first, spread over the raster."""
 _FEATURES = 50
 _MAX_BLOCK_BYTES = 256 << 20
 
 
 class Finding(NamedTuple):
-    """Something to warn of."""
+    """A problem to warn about."""
 
     kind: str
     message: str
-    """What follows the file's name."""
+    """The rest of the sentence that begins with the file's name."""
 
 
 def check_file(gdal: Gdal, path: str, suffix: str, *, deadline: float) -> Iterator[Finding | dict[str, Any]]:
-    """Look at a file; what takes longer than until `deadline` (monotonic) is left.
+    """Check a file and yield findings; stops at `deadline` (monotonic seconds).
 
-    The last one to be yielded may be what `places.describe` says of it.
+    The last value may be a description by `places.describe` instead of a finding.
     """
     dataset = gdal.open(path)
     if dataset is None:
@@ -80,13 +80,13 @@ def _check_layers(layers: Sequence[Layer], *, located: bool) -> Iterator[Finding
 
 
 def _has_attributes(path: str) -> bool:
-    """Whether a shapefile's table is there, which GDAL opens it without."""
+    """Whether a shapefile has its attribute table; GDAL opens it without one."""
     stem = path[:-4]
     return any(os.path.exists(stem + suffix) for suffix in (".dbf", ".DBF"))
 
 
 def _check_bands(gdal: Gdal, path: str, bands: Sequence[Band], *, deadline: float) -> Iterator[Finding]:
-    """Look for one value that is neither zero nor nodata: where the data are, the first block has one."""
+    """Search for a value that is neither zero nor nodata; usually the first block contains one."""
     known = [band for band in bands if band.format and band.block_bytes <= _MAX_BLOCK_BYTES]
     looked, total = 0, sum(band.blocks for band in known)
     empty = bool(known)
@@ -108,7 +108,7 @@ def _check_bands(gdal: Gdal, path: str, bands: Sequence[Band], *, deadline: floa
 
 
 def _paths(bands: Sequence[Band]) -> Iterator[tuple[Band, int]]:
-    """Yield all blocks, some from all over the raster and from all bands first."""
+    """Yield all blocks, first a sample that is spread over the raster and its bands."""
     spread = {band: _spread(band.blocks, max(1, _SPREAD // len(bands))) for band in bands}
     for band, numbers in spread.items():
         yield from ((band, number) for number in numbers)
@@ -118,20 +118,20 @@ def _paths(bands: Sequence[Band]) -> Iterator[tuple[Band, int]]:
 
 
 def _spread(total: int, count: int) -> list[int]:
-    """Some numbers below `total`, the first and the last among them."""
+    """Return up to `count` + 2 numbers below `total`, spread evenly and including the first and the last."""
     if count >= total:
         return list(range(total))
-    # A step that shares no factor with the width of the raster would be better still; thirds of a block do.
+    # Offsets by a third avoid hitting the same column of blocks in every row.
     return sorted({0, total - 1, *(round((index + 1 / 3) * total / count) % total for index in range(count))})
 
 
 def has_data(block: bytes, form: str, nodata: float | None) -> bool:
-    """Whether one of a block's values is a number that is neither zero nor nodata.
+    """Whether a block contains a finite value that is neither zero nor nodata.
 
     Args:
-        block: The values.
-        form: Of one, as `struct` has it.
-        nodata: What stands for none; None: nothing does.
+        block: The raw values.
+        form: Type of a value, as a `struct` format.
+        nodata: The nodata value, or None if there is none.
     """
     if block == bytes(len(block)):
         return False
@@ -141,7 +141,7 @@ def has_data(block: bytes, form: str, nodata: float | None) -> bool:
 
 
 def _as_stored(value: float, form: str) -> float:
-    """What a value becomes in the band's own type."""
+    """Return the value converted to the band's type."""
     try:
         return float(struct.unpack(form, struct.pack(form, value if form in "fd" else int(value)))[0])
     except (struct.error, OverflowError, ValueError):
@@ -149,6 +149,6 @@ def _as_stored(value: float, form: str) -> float:
 
 
 def _reason(gdal: Gdal, path: str) -> str:
-    """GDAL's last error, without the directory, which is the worker's and not the command's."""
+    """Return GDAL's last error without the directory, since commands know it under another path."""
     text = gdal.error()[1].replace(f"{os.path.dirname(path)}/", "")
     return f": {text}" if text else ""

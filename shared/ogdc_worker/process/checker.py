@@ -1,8 +1,8 @@
-"""The child of the worker that looks at results with GDAL, and may be begun before there are any.
+"""A child process that checks results with GDAL, started before there are results.
 
-To load the library takes longer than to look at a file, and one command more to do is time enough for it. So
-the child begins by that, and then waits for its task. It answers in lines of JSON, `[kind, message]` each:
-GDAL's version first, then what it finds of one file after the other, with `[null, ""]` after each.
+Loading the library takes longer than checking a file. So the child loads it while the last command still
+runs, then waits for its task. It answers in lines of JSON, `[kind, message]`: first GDAL's version, then the
+findings of one file after another, each file ended by `[null, ""]`.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from ogdc_worker.process.gdal import Gdal
 
 NO_GDAL, VERSION, PLACE = "no gdal", "version", "place"
-"""The kinds of answers that are no findings."""
+"""Kinds of answers that are not findings."""
 _MEMORY_BYTES = 1 << 30
-"""The child may ask for beyond what it begins with."""
+"""Address space that the child may use in addition to what it has after loading GDAL."""
 _PIECE = 65536
 _CRASHES = frozenset({signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS})
 _ENVIRONMENT = {
-    "GDAL_PAM_ENABLED": "NO",  # nothing is written beside what is looked at
+    "GDAL_PAM_ENABLED": "NO",  # write no .aux.xml files beside the results
     "GDAL_DISABLE_READDIR_ON_OPEN": "TRUE",
     "GDAL_CACHEMAX": "64",
     "GDAL_NUM_THREADS": "1",
@@ -41,31 +41,31 @@ _ENVIRONMENT = {
 
 
 class Looking(NamedTuple):
-    """What a child has to do."""
+    """The files that a child has to check."""
 
     directory: str
     files: Sequence[tuple[str, str]]
-    """Their names and how these end."""
+    """Relative names and their suffixes."""
     thumbnails: str | None
-    """Where pictures are put; None: none are made."""
+    """Directory for thumbnails, or None to make none."""
     seconds: float
-    """How long it may take."""
+    """Time limit."""
 
 
 class Checker:
-    """A child that loads GDAL, and looks at files once it is asked to.
+    """A child process that loads GDAL and checks files when asked to.
 
     Attributes:
-        pid: Its process.
+        pid: Its process id.
     """
 
     def __init__(self) -> None:
-        """Begin it."""
+        """Fork the child."""
         tasks, write = os.pipe()
         self._answers, answers = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
-            os.close(write)  # so that it ends with the worker, if nobody else ends it
+            os.close(write)  # so that the child ends when the worker does
             os.close(self._answers)
             _child(tasks, answers)
         self._tasks: BinaryIO = os.fdopen(write, "wb")
@@ -73,11 +73,11 @@ class Checker:
         os.close(answers)
 
     def is_alive(self) -> bool:
-        """Whether it can still be asked; once, before it is."""
+        """Whether the child still runs. Does not reap it."""
         return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
 
     def look(self, task: Looking) -> Iterator[tuple[Any, Any]]:
-        """Have it look at files, and yield its answers until there are no more, or it is time."""
+        """Send the task and yield the answers until the child is done or out of time."""
         deadline = time.monotonic() + task.seconds + 1
         try:
             with self._tasks:
@@ -89,7 +89,7 @@ class Checker:
             yield kind, message
 
     def end(self) -> bool:
-        """End it; returns whether it had crashed."""
+        """Kill the child; returns whether it had crashed."""
         self._tasks.close()
         os.close(self._answers)
         os.kill(self.pid, signal.SIGKILL)
@@ -98,7 +98,7 @@ class Checker:
 
 
 def _lines(descriptor: int, deadline: float) -> Iterator[bytes]:
-    """Yield whole lines until there are no more, or it is time."""
+    """Yield whole lines until the end of the pipe or the deadline."""
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
     rest = b""
@@ -111,7 +111,7 @@ def _lines(descriptor: int, deadline: float) -> Iterator[bytes]:
 
 
 def _child(tasks: int, answers: int) -> NoReturn:
-    """Load GDAL, wait for a task and do it. Pictures are made with the time left."""
+    """Load GDAL, wait for a task and execute it. Thumbnails are made in the remaining time."""
     try:
         _fall_silent()
         gdal = _load(answers)
@@ -134,13 +134,13 @@ def _child(tasks: int, answers: int) -> NoReturn:
 
             some = placed[:MAX_THUMBNAILS]
             make_thumbnails(gdal, given.directory, some, given.thumbnails, deadline=deadline)
-    except Exception:  # there is nobody to tell, and what was not looked at is counted
+    except Exception:  # cannot be reported; the parent counts the files that were not checked
         os._exit(1)
     os._exit(0)
 
 
 def _load(answers: int) -> Gdal | None:
-    """Load the library, and all that looking takes; None where there is none."""
+    """Load GDAL and import every module that is needed for checks; None if GDAL is not installed."""
     from ogdc_worker.process import (  # noqa: F401
         check_archive,
         check_file,
@@ -163,7 +163,7 @@ def _load(answers: int) -> Gdal | None:
 
 
 def _read(file: BinaryIO) -> Looking | None:
-    """The task; None where there is none to come."""
+    """Return the task, or None if the parent closed the pipe without sending one."""
     content = file.read()
     return Looking(*json.loads(content)) if content else None
 
@@ -173,7 +173,7 @@ def _answer(answers: int, kind: str | None, message: object) -> None:
 
 
 def _findings(gdal: Gdal, path: str, suffix: str, deadline: float) -> Iterator[Finding | dict[str, Any]]:
-    """What there is to say of a file; GDAL is not asked for an archive that is none."""
+    """Yield the findings of a file; a damaged archive is not opened with GDAL."""
     from ogdc_worker.process.check_archive import check_archive
     from ogdc_worker.process.check_file import check_file
     from ogdc_worker.process.result_kinds import READERS
@@ -185,7 +185,7 @@ def _findings(gdal: Gdal, path: str, suffix: str, deadline: float) -> Iterator[F
 
 
 def _fall_silent() -> None:
-    """Say nothing, end when asked to, and write nothing beside the files."""
+    """Silence stdout and stderr, restore default signal handling and configure GDAL."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
     nowhere = os.open(os.devnull, os.O_RDWR)
@@ -195,8 +195,8 @@ def _fall_silent() -> None:
 
 
 def _confine() -> None:
-    """Be the first to go when memory ends; once no command is left that could make use of it."""
-    prctl(SET_DUMPABLE, 1)  # else its files in /proc are root's
+    """Limit memory and become the OOM killer's first choice. By now no command runs that could use /proc."""
+    prctl(SET_DUMPABLE, 1)  # otherwise root owns its files in /proc
     with open("/proc/self/statm", "rb") as file:
         here = int(file.read().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (here + _MEMORY_BYTES,) * 2)

@@ -1,13 +1,12 @@
-"""How a killed task goes on where it stopped.
+"""The record of a task's finished steps, which lets a killed task continue where it stopped.
 
-A task is a list of named steps, each of which may be stopped anywhere and done again from its beginning.
-The checkpoint is a file with one line for each step that is finished, in order. A line is appended, and
-flushed to disk, only when all that the step did is on disk; so whatever ends the process or the machine,
-the lines never promise more than there is, and a step without a line is done (again). A last line without
-its newline was cut short and does not count.
+A task is a list of named steps. Each can be interrupted anywhere and repeated from its beginning. The
+checkpoint is a file with one line per finished step, in order. A line is appended and flushed only after the
+step's results are on disk. So after a crash of the process or the machine, each recorded step is complete,
+and a step without a line is done again. A last line without a newline was cut short and does not count.
 
-A step that takes long may record its parts: lines that begin with a blank, of no more interest once the
-step itself is finished.
+A long step may record its parts, as lines that begin with a blank. They are ignored once the step is
+finished.
 """
 
 from __future__ import annotations
@@ -26,32 +25,32 @@ if TYPE_CHECKING:
 
 _PART = " "
 _WARNED = "\t"
-"""Between what is finished and the warnings it was finished with; in neither."""
+"""Separates a step or part from the warnings that it gave; occurs in neither."""
 
 
 class Step(NamedTuple):
-    """One restartable part of a task."""
+    """One repeatable step of a task."""
 
     name: str
     run: Callable[[], dict[str, Any] | None]
-    """Returns the facts of an event to log once the step is finished."""
+    """Does the work; returns an event to log once the step is recorded, or None."""
 
 
 class Checkpoint:
-    """The finished steps of one task; nobody else can have it open meanwhile.
+    """The finished steps of one task; locked, so only one process can have it open.
 
     Attributes:
-        finished: The steps' names, in order.
-        parts: What is finished of the step that comes next.
-        warnings: Of all that is finished; what was begun and has to be done again may warn again. None: no
-            warning.
+        finished: Names of the finished steps, in order.
+        parts: Finished parts of the next step.
+        warnings: Warnings of everything finished, or None. A step that is repeated may give its warnings
+            again.
     """
 
     def __init__(self, path: str) -> None:
-        """Open the checkpoint at `path`, or begin one.
+        """Open the checkpoint at `path`, or create it.
 
         Raises:
-            UnavailableError: another worker has it.
+            UnavailableError: another worker has it open.
         """
         self._file = open_locked(path)
         whole_lines, newline, _ = os.read(self._file, os.fstat(self._file).st_size).rpartition(b"\n")
@@ -64,15 +63,15 @@ class Checkpoint:
             self._note(line)
 
     def record(self, step: str, warnings: RunWarnings | None = None) -> None:
-        """Note that a step is finished, and with which warnings; what it did must be on disk already."""
+        """Record a finished step with its warnings; its results must already be on disk."""
         self._write(step, warnings)
 
     def record_part(self, part: str, warnings: RunWarnings | None = None) -> None:
-        """Note that a part of the step that is being done is finished; likewise."""
+        """Record a finished part of the current step; its results must already be on disk."""
         self._write(_PART + part, warnings)
 
     def close(self) -> None:
-        """Let others have it."""
+        """Close the file, which releases the lock."""
         os.close(self._file)
 
     def _write(self, line: str, warnings: RunWarnings | None) -> None:

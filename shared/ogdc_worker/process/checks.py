@@ -1,8 +1,8 @@
-"""What the last command of a partition left, looked at before it is published.
+"""Checks of the last command's outputs, before they are published.
 
-It happens in the task that ran the commands, which has neither a credential nor the whole volume; in a child
-of the worker (see `checker`), since GDAL may take long, or too much memory, or end over a damaged file, and a
-check must never be what a run fails of. However much there is, it takes no longer than `SECONDS`.
+They happen in the task that ran the commands, which has neither credentials nor the whole volume. They run in
+a child process (see `checker`), since GDAL may take long, use much memory or crash on a damaged file, and a
+check must never fail the run. They take at most `SECONDS`, however many files there are.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ if TYPE_CHECKING:
 SECONDS = 15.0
 """For all files together."""
 MAX_FILES = 200
-"""Of more, some are looked at, from all over."""
+"""If there are more, an evenly spread sample of them is checked."""
 _MAX_WHOLE_BYTES = 32 << 20
-"""A file that GDAL reads from end to end may have."""
+"""Size limit for files that GDAL reads as a whole."""
 _MAX_LINE = 65536
 _HEAD = 512
 
 
 def checker_for(command: str) -> Checker | None:
-    """Begin to get ready for looking at what a command is about to leave.
+    """Start a checker before the last command runs.
 
     Returns:
-        What `check_outputs` takes; None where the command names nothing that is looked into: thousands of
-        tasks that leave texts shall not load GDAL.
+        The checker for `check_outputs`, or None if the command names no file that is checked. Thousands of
+        tasks that write text files should not load GDAL.
     """
     if not any(suffix in command.lower() for suffix in LOOKED_INTO):
         return None
@@ -56,16 +56,16 @@ def checker_for(command: str) -> Checker | None:
 def check_outputs(
     directory: str, reporter: Reporter, *, thumbnails: str | None = None, checker: Checker | None = None
 ) -> dict[str, Any] | None:
-    """Warn of results that are empty, damaged or without a place on the earth.
+    """Warn about results that are empty, damaged or not georeferenced.
 
     Args:
-        directory: Where the results are.
-        reporter: Hears of it.
-        thumbnails: Where pictures of those that have a place are put; None: none are made.
-        checker: What was begun before there were results.
+        directory: The directory of the results.
+        reporter: Receives the warnings.
+        thumbnails: Directory for thumbnails of georeferenced results, or None to make none.
+        checker: A checker that was started earlier, or None to start one if needed.
 
     Returns:
-        An event that says how many were looked at; None where there is none of a kind that is known.
+        The event to log with the number of checked files, or None if there are no files of known formats.
     """
     started = time.monotonic()
     found: list[tuple[str, str]] = []
@@ -100,7 +100,7 @@ def check_outputs(
 
 
 def _ready(checker: Checker | None) -> Checker:
-    """The one that was begun, or another where a command has ended it."""
+    """Return the given checker, or a new one if a command has killed it."""
     from ogdc_worker.process.checker import Checker
 
     if checker is not None and not checker.is_alive():
@@ -110,10 +110,11 @@ def _ready(checker: Checker | None) -> Checker:
 
 
 def _look(checker: Checker, task: Looking, reporter: Reporter) -> tuple[int, str | None]:
-    """Have a child look at files, warn of what it finds, and note where they lie.
+    """Have the child check files; report warnings and positions.
 
     Returns:
-        How many it got to the end of, and GDAL's version (empty: it did not get as far; None: there is none).
+        The number of files it finished, and GDAL's version: empty if the child did not get that far, None if
+        GDAL is not installed.
     """
     from ogdc_worker.process.checker import NO_GDAL, PLACE, VERSION
 
@@ -134,14 +135,14 @@ def _look(checker: Checker, task: Looking, reporter: Reporter) -> tuple[int, str
                 reporter.warn(kind, f"{name!r} {message}", path=name)
     finally:
         crashed = checker.end()
-    if crashed and done < len(files):  # else it was over a picture
+    if crashed and done < len(files):  # otherwise a thumbnail made it crash
         name = files[done][0]
         reporter.warn("unreadable", f"{name!r} makes GDAL crash; it is probably damaged", path=name)
     return done, version
 
 
 def _results(directory: str) -> Iterator[tuple[str, int]]:
-    """Yield the files, and the directories that GDAL opens as one, with their sizes in bytes."""
+    """Yield files, and directories that GDAL opens as one data set, with their sizes in bytes."""
     wholes: list[str] = []
     for name, entry in walk(directory):
         if entry.is_dir(follow_symlinks=False):
@@ -153,14 +154,14 @@ def _results(directory: str) -> Iterator[tuple[str, int]]:
 
 
 def _some(found: list[tuple[str, str]], most: int) -> list[tuple[str, str]]:
-    """As many as may be, from all over."""
+    """Return at most `most` entries, evenly spread."""
     if len(found) <= most:
         return found
     return [found[index * len(found) // most] for index in range(most)]
 
 
 def _kind_of(directory: str, name: str) -> str:
-    """How a name ends, or what the file is where that is not enough to know; empty: nothing to look at."""
+    """Return the suffix to treat a file as, which may depend on its content; empty if it is not checked."""
     suffix = suffix_of(name)
     if suffix in PICTURES and is_tile(name):
         return ""
@@ -169,7 +170,7 @@ def _kind_of(directory: str, name: str) -> str:
         headers = (f"{path[:-4]}.hdr", f"{path}.hdr")
         return suffix if any(_head(header).startswith(b"ENVI") for header in headers) else ""
     if suffix == ".tab" and (head := _head(path)) and b"!table" not in head.lower():
-        return ""  # a table with tabs, as PANGAEA's
+        return ""  # a tab-separated table, such as PANGAEA's, not a MapInfo file
     return ".geojson" if suffix == ".json" and _is_geojson(_head(path)) else suffix
 
 
@@ -179,7 +180,7 @@ def _is_geojson(head: bytes) -> bool:
 
 
 def _head(path: str) -> bytes:
-    """How a file begins; of none, nothing."""
+    """Return the beginning of a file; empty if it cannot be read."""
     with suppress(OSError), open(path, "rb") as file:
         return file.read(_HEAD)
     return b""
@@ -190,7 +191,7 @@ def _is_too_large(suffix: str, size: int) -> bool:
 
 
 def _without_rows(path: str) -> str:
-    """What a table has for rows: nothing, or one line, of several names and no number; empty: some."""
+    """Return why a table has no rows: only blank lines, or only a heading. Empty if it has some."""
     with open(path, "rb") as file:
         lines = [line for line in file.read(_MAX_LINE).splitlines() if line.strip(b"\xef\xbb\xbf ,;\t")]
     if not lines:

@@ -1,4 +1,4 @@
-"""One command line of a recipe, run as a process group of its own, together with all that it starts."""
+"""Runs one command line of a recipe as a session of its own, together with everything that it starts."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from ogdc_worker.secrets import Mask
 
 TAIL_BYTES = 65536
-"""How much of the end of the output is kept, for the run's message to be chosen from."""
+"""Number of trailing bytes of output that are kept, to choose the run's message from."""
 GRACE_SECONDS = 10.0
-"""Between asking a command to end and ending it; also what a daemon has once the rest is over."""
+"""Between SIGTERM and SIGKILL; also how long daemons may continue after everything else has ended."""
 
 LOOK_SECONDS = 0.5
-"""How often what a command has left running is looked at."""
+"""Interval at which background processes of a command are checked."""
 
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
 _PIECE = 65536
@@ -37,25 +37,25 @@ _INTERNAL = ("ARGO_", "OGDC_")
 _STRICT = f"{os.path.dirname(os.path.abspath(__file__))}/strict.bash"
 _SIGPIPE = 128 + signal.SIGPIPE
 _FORGIVEN = frozenset({0, *(128 + n for n in (signal.SIGHUP, signal.SIGINT, signal.SIGPIPE, signal.SIGTERM))})
-"""How a background process may end: well, or by a signal that nobody but the line itself sends."""
+"""Exit codes of background processes that are not failures: success, or a signal the line itself sent."""
 
 
 class CommandResult(NamedTuple):
     """How a command ended."""
 
     exit_code: int
-    """As a shell reports it: 128 + the signal's number where a signal ended the command."""
+    """As a shell reports it: 128 + N if signal N ended it."""
     output: str
-    """The end of what it wrote, to stdout and stderr, in the order it was written."""
+    """The end of its stdout and stderr, in the order they were written."""
     timed_out: bool = False
     culprit: str = ""
-    """Which of the line's programs failed, with the variables it names; empty where that is not known."""
+    """The program of the line that failed, with the variables it uses; empty if unknown."""
     left: tuple[str, ...] = ()
-    """What it had started and was still running, and had to be ended, although the line itself ended well."""
+    """Processes that were still running after the line had ended well, and were killed."""
 
 
 def command_environment(environ: Mapping[str, str], **additions: str) -> dict[str, str]:
-    """Build what a command sees: the container's environment without what is Argo's and ours."""
+    """Return a command's environment: the container's without the variables of Argo and this project."""
     inherited = {name: value for name, value in environ.items() if not name.startswith(_INTERNAL)}
     handed = {
         name.removeprefix(COMMAND_VARIABLE): value
@@ -77,25 +77,27 @@ def run_command(
     on_end: Callable[[Usage], None] = lambda _usage: None,
     mask: Mask | None = None,
 ) -> CommandResult:
-    """Have a shell run `text` in the current directory, and wait for its end and that of all it started.
+    """Run `text` in a shell in the current directory; wait for it and all processes that it started.
 
-    stdin is empty; stdout and stderr are passed on to this process's stdout in their order, and their end is
-    kept. When the line fails, is out of time, or an exception (a signal's, say) leaves this function, all it
-    started ends too. So do daemons, which have left the line's session, some time after everything else.
+    stdin is empty. stdout and stderr are forwarded to this process's stdout in order, and their end is kept.
+    If the line fails, exceeds its time or an exception (such as a signal's) leaves this function, all its
+    processes are ended. Daemons, which have left the line's session, are ended `GRACE_SECONDS` after
+    everything else.
 
     Args:
         text: The command line.
-        environment: All of its environment.
-        timeout: Seconds it may take; None: as long as it likes.
-        shell: The words before the line.
-        notes: Where nothing is, and bash may write which program failed; None: it is no strict bash.
-        on_wait: Called with the names of what the line has left running, if there is such.
-        on_output: Given each piece of what it writes.
-        on_end: Called with what it has used, with all that it started.
-        mask: Replaces in its output what nobody is to see; None: there is nothing.
+        environment: Its complete environment.
+        timeout: Seconds it may take, or None for no limit.
+        shell: The program and arguments before the line.
+        notes: Path of a file that does not exist yet, where bash writes which program failed; None if `shell`
+            is not a strict bash.
+        on_wait: Called with the names of processes that the line left running, if any.
+        on_output: Called with each piece of output.
+        on_end: Called with the resources used by the command and everything it started.
+        mask: Masks secrets in the output, or None.
 
     Raises:
-        InvalidRecipeError: the line is longer than the kernel takes, or there is no such shell.
+        InvalidRecipeError: the line is too long for the kernel, or the shell does not exist.
     """
     if notes is not None:
         environment = {**environment, "BASH_ENV": _STRICT, "OGDC_FAILURE": notes}
@@ -112,7 +114,7 @@ def run_command(
         finally:
             on_end(child.usage.plus(orphans.usage))
     except BaseException:
-        orphans.kill()  # a signal may come when there is a command already, and nobody yet who waits for it
+        orphans.kill()  # a signal may arrive after the command has started and before anything waits for it
         raise
     finally:
         orphans.close()
@@ -122,7 +124,7 @@ def run_command(
 def _spawn(text: str, environment: Mapping[str, str], shell: tuple[str, ...], output: int) -> int:
     """Start the command as the leader of a new session.
 
-    posix_spawn, because importing subprocess takes longer than most of the rest of a small task.
+    Uses posix_spawn, because importing subprocess takes longer than most of the rest of a small task.
     """
     try:
         return os.posix_spawnp(
@@ -136,9 +138,9 @@ def _spawn(text: str, environment: Mapping[str, str], shell: tuple[str, ...], ou
             ],
             setsid=True,
             setsigmask=(),
-            setsigdef=(signal.SIGPIPE, signal.SIGXFSZ),  # Python ignores them, and ignoring is inherited
+            setsigdef=(signal.SIGPIPE, signal.SIGXFSZ),  # Python ignores them, and children inherit that
         )
-    except (FileNotFoundError, PermissionError) as exc:  # the latter also where a directory of PATH is closed
+    except (FileNotFoundError, PermissionError) as exc:  # PermissionError also if a PATH entry is unreadable
         raise InvalidRecipeError(
             f"There is no {shell[0]} where tasks run that may be executed, and it is the shell of the "
             "recipe's lines. Install it there, or name another in the recipe's first line: #!/bin/bash."
@@ -153,7 +155,7 @@ def _spawn(text: str, environment: Mapping[str, str], shell: tuple[str, ...], ou
 
 
 class _Child:
-    """A running command, the pipe its output comes through, and what it leaves behind."""
+    """A running command, the pipe with its output, and its background processes."""
 
     def __init__(
         self,
@@ -172,7 +174,7 @@ class _Child:
         self._tail = bytearray()
         self._is_open = True
         self.usage = Usage()
-        """Once it has ended, of the command's leader and of what that has waited for."""
+        """Resources used by the session leader and the children that it waited for; set when it has ended."""
         os.set_blocking(output, False)
 
     def outcome(
@@ -183,7 +185,7 @@ class _Child:
         *,
         background: bool,
     ) -> CommandResult:
-        """Wait for the end of it all; see `run_command`."""
+        """Wait until everything has ended; see `run_command`."""
         deadline = None if timeout is None else time.monotonic() + timeout
         failure: tuple[str, int] | None = None
         left: tuple[str, ...] = ()
@@ -205,7 +207,7 @@ class _Child:
     def _wait_for_line(
         self, deadline: float | None, notes: str | None, on_wait: Callable[[str], None]
     ) -> bool:
-        """Wait for the leader, and tell once what it waits for in its turn; as `_wait`."""
+        """Wait for the leader as `_wait` does, and report once which background processes it waits for."""
         while notes is not None:
             look_again = time.monotonic() + LOOK_SECONDS
             if deadline is not None and look_again >= deadline:
@@ -221,11 +223,11 @@ class _Child:
     def _await_orphans(
         self, deadline: float | None, on_wait: Callable[[str], None]
     ) -> tuple[str, int] | None:
-        """Wait for what the line has left running; returns what failed of it, and how."""
+        """Wait for background processes of the line; return name and exit code of the first that failed."""
         failure = None
         warned = False
         patience: float | None = None
-        look_again = time.monotonic() + LOOK_SECONDS  # it may just be about to leave the session
+        look_again = time.monotonic() + LOOK_SECONDS  # a process may be about to leave the session
         while True:
             self._orphans.look(self._pid)
             for name, code in self._orphans.ended():
@@ -249,7 +251,7 @@ class _Child:
             self._wait(self._orphans.pidfds, min(limits))
 
     def _wait(self, pidfds: list[int], deadline: float | None) -> bool:
-        """Pass output on until one of these processes has ended (True) or it is time (False)."""
+        """Forward output until one of these processes ends (True) or the deadline passes (False)."""
         poll = select.poll()
         for descriptor in [*pidfds, *([self._output] if self._is_open else [])]:
             poll.register(descriptor, select.POLLIN)
@@ -264,14 +266,14 @@ class _Child:
                 return False
 
     def _peek(self) -> int:
-        """How the command's leader has ended: its exit status, or that of the signal."""
+        """Wait for the command's leader without reaping it; returns its exit status or signal number."""
         ended = os.waitid(os.P_PIDFD, self._pidfd, os.WEXITED | os.WNOWAIT)
         return ended.si_status if ended else 0
 
     def _end(self) -> int:
-        """End whatever still runs, and return the exit code of the command's leader.
+        """End all processes that still run, and return the exit code of the command's leader.
 
-        The group's id stays taken until its leader is waited for, so the signals cannot hit anybody else.
+        The process group's id cannot be reused before the leader is reaped, so the signals reach nobody else.
         """
         self._orphans.look(self._pid)
         if not self._wait([self._pidfd], 0) or self._orphans.pidfds:
@@ -288,7 +290,7 @@ class _Child:
         return code if code >= 0 else 128 - code
 
     def _wait_all(self, deadline: float) -> None:
-        """Wait for the leader and for those of its orphans that are known."""
+        """Wait for the leader and its known orphans."""
         self._wait([self._pidfd], deadline)
         while pidfds := self._orphans.pidfds:
             if not self._wait(pidfds, deadline):
@@ -301,13 +303,13 @@ class _Child:
             os.killpg(self._pid, number)
 
     def _drain(self) -> None:
-        """Pass on what the pipe still holds, and no more."""
+        """Forward what the pipe still contains, but do not wait for more."""
         for _ in range(fcntl.fcntl(self._output, fcntl.F_GETPIPE_SZ) // _PIECE + 1):
             if not self._pass_on():
                 break
 
     def _pass_on(self) -> bool:
-        """Write a piece of output, if there is one now, to our own; False once no more can come."""
+        """Forward one piece of output if there is one; False at the end of the output."""
         try:
             piece = os.read(self._output, _PIECE)
         except BlockingIOError:
@@ -317,7 +319,7 @@ class _Child:
         return self._is_open
 
     def _write(self, piece: bytes, *, last: bool = False) -> None:
-        """Write output to our own, and keep its end; without what is masked."""
+        """Mask and forward output, and keep its end."""
         if self._mask is not None:
             piece = self._mask.feed(piece, last=last)
         self._on_output(piece)
@@ -326,7 +328,7 @@ class _Child:
         log.write(piece)
 
     def _end_line(self) -> None:
-        """What the worker says next begins a line."""
+        """End the current line of output, so that the worker's next event starts a line."""
         if self._mask is not None:
             self._write(b"", last=True)
         if self._tail and not self._tail.endswith(b"\n"):
@@ -341,20 +343,20 @@ def _read(path: str) -> str:
 
 
 def _judged(code: int, notes: str) -> tuple[int, str]:
-    """Read what strict.bash has noted: the exit code that counts, and what failed."""
+    """Return the exit code that counts and the program that failed, from the notes of strict.bash."""
     try:
         with open(notes, "rb", opener=_as_it_is) as file:
             status, _, rest = file.read(TAIL_BYTES).decode(errors="replace").partition("\0")
     except FileNotFoundError:
         harmless = code == _SIGPIPE and os.path.exists(f"{notes}.pipe")
         return 0 if harmless else code, ""
-    except OSError:  # the line itself has put something else there
+    except OSError:  # the line itself has replaced the file
         return code or 1, ""
-    if code in {0, _SIGPIPE}:  # it failed where bash itself does not look
+    if code in {0, _SIGPIPE}:  # a failure that bash itself does not report
         code = int(status) if status.isdecimal() else 1
     return code, rest.partition("\0")[0]
 
 
 def _as_it_is(path: str, flags: int) -> int:
-    """Open a file without waiting for a pipe, and through no link."""
+    """Open a file without following links or blocking on a pipe."""
     return os.open(path, flags | os.O_NONBLOCK | os.O_NOFOLLOW)

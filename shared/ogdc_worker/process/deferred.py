@@ -1,8 +1,8 @@
-"""Fetching in a container whose end nobody hears of but the container that follows it.
+"""Fetching in an init container, and reporting its failure in the main container that follows.
 
-Argo knows neither exit code nor message of an init container, shows no log of it, and would try the task
-again whatever was wrong. So such a container always ends well, and leaves in the workspace its log and
-how it failed. Commands can write there: no link is followed, and what is read is a failure's words.
+Argo reports neither exit code, message nor log of an init container, and would retry the task after any
+failure. So this init container always succeeds, and leaves its log and failure in the workspace. Commands can
+write there too, so links are not followed, and only a message is read from it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _OLD = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def fetch_first(workspace: str, reporter: Reporter, fetch: Callable[[], None]) -> None:
-    """Fetch, and leave to `take_over` the log and why it failed, if it did."""
+    """Call `fetch`; leave the log and the failure, if any, for `take_over`."""
     for name in (_LOG, _FAILURE):
         remove(f"{workspace}/{name}")
     reporter.copy = os.open(f"{workspace}/{_LOG}", _NEW, 0o600)
@@ -44,11 +44,11 @@ def fetch_first(workspace: str, reporter: Reporter, fetch: Callable[[], None]) -
 
 
 def take_over(workspace: str) -> None:
-    """Print the log of the container that fetched, and fail as it did.
+    """Print the log of the init container, and fail if it failed.
 
     Raises:
-        SourceUnavailableError: it failed, and another try may help.
-        InputNotFoundError: it failed for good.
+        SourceUnavailableError: it failed temporarily.
+        InputNotFoundError: it failed permanently.
     """
     with suppress(FileNotFoundError), open(os.open(f"{workspace}/{_LOG}", _OLD), "rb") as fetched:
         while piece := fetched.read(_PIECE):

@@ -1,6 +1,7 @@
-"""The way out for commands, on the task's own loopback: a proxy, and the services that the recipe names.
+"""Network access of commands, offered on the task's own loopback: a proxy, and services named in the recipe.
 
-It only passes bytes on between ports of the loopback and a Unix socket, where the stack answers and decides.
+This only forwards bytes between loopback ports and a Unix socket. The stack behind the socket decides what is
+allowed.
 """
 
 from __future__ import annotations
@@ -17,15 +18,15 @@ _OWN = "localhost,127.0.0.1,::1"
 
 
 def open_egress(path: str, addresses: str = "") -> dict[str, str]:
-    """Listen for the commands of this task for as long as the process lives.
+    """Listen for connections of this task's commands for as long as the process lives.
 
     Args:
-        path: The socket that leads out.
-        addresses: Of the machine's loopback, `host:port` with blanks between them: what connects to the same
-            address here is led there. One that is taken, or below 1024 and not to be taken, stays as it is.
+        path: The Unix socket.
+        addresses: Services on the host's loopback, as `host:port` separated by blanks. Connections to the
+            same address here are forwarded to them. An address that cannot be bound is skipped.
 
     Returns:
-        The variables by which programs find the proxy.
+        The environment variables by which programs find the proxy.
     """
     listener = socket.create_server(("127.0.0.1", 0))
     _serve(listener, path, b"")
@@ -58,7 +59,7 @@ def _lead_out(client: socket.socket, path: str, request: bytes) -> None:
 
 
 def _is_open(way: socket.socket) -> bool:
-    """Read the answer to CONNECT, byte by byte since what follows it is the client's."""
+    """Read the response to CONNECT byte by byte, because what follows it belongs to the client."""
     head = b""
     while not head.endswith(b"\r\n\r\n"):
         if len(head) > _HEAD or not (byte := way.recv(1)):

@@ -1,4 +1,4 @@
-"""Which lines of what a failed program wrote say why: its errors, not the end of its help."""
+"""Selects the lines in a failed program's output that say why it failed."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _MAX = 3
-"""Lines that are quoted."""
+"""Number of lines to quote."""
 _ERROR = re.compile(r"(\S+: )*(error|failure|fatal|critical|panic)\b[\w -]{0,20}:", re.IGNORECASE)
-"""Such as `ERROR 4: …`, `FAILURE: …`, `gdal_calc.py: error: …`."""
+"""Matches `ERROR 4: …`, `FAILURE: …`, `gdal_calc.py: error: …`."""
 _JOINED = re.compile(r"(?<=FAILURE):\s*\n")
-"""GDAL's programs say what the failure is in the next line."""
+"""GDAL's programs write the failure on the line after `FAILURE:`."""
 _EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Exit|Interrupt)(:|$)")
-"""The last line of a traceback; it begins at the margin."""
+"""The last line of a traceback, which is not indented."""
 _COMPLAINT = re.compile(
     r"\b(error|failed|failure|fatal|cannot|can't|could(n't| not)|unable to|not found|no such|denied|invalid"
     r"|unbound variable|illegal|unknown|unrecogni[sz]ed|not recogni[sz]ed|killed|aborted|terminated"
@@ -23,16 +23,16 @@ _COMPLAINT = re.compile(
     re.IGNORECASE,
 )
 _ECHO = re.compile(r"\S.*: (Error is not recoverable: exiting now|Exiting with failure status due to .*)$")
-"""What tar says after its errors, which says nothing of them."""
+"""Final messages of tar that repeat only that there were errors."""
 _USAGE = re.compile(r"\s*(usage\b|-|\[|<)", re.IGNORECASE)
-"""How a line of a program's help begins."""
+"""The beginning of a line of a program's usage message."""
 
 
 def error_lines(output: str) -> str:
-    """Choose from the end of a program's output what says why it failed.
+    """Return up to three lines from the end of a program's output that say why it failed.
 
-    The first lines that are marked as errors; without such, those that sound like one, in the order they
-    were written; without such, the last lines. A line that overwrote itself counts as its last state.
+    These are the first lines marked as errors, else lines that contain an error word, else the last lines. Of
+    a line that overwrote itself with carriage returns, only the last state counts.
     """
     lines = [line for line in map(_last_state, _JOINED.sub(": ", output).split("\n")) if line.strip()]
     lines = [line for line in lines if not _ECHO.match(line)] or lines
@@ -47,7 +47,7 @@ def _last_state(line: str) -> str:
 
 
 def _marked(lines: Iterable[str]) -> list[str]:
-    """The first lines marked as errors, each once; of tracebacks the last, which the others led to."""
+    """Return the first distinct lines marked as errors; of several tracebacks only the last."""
     found = list(dict.fromkeys(line for line in lines if _ERROR.match(line) or _EXCEPTION.match(line)))
     exceptions = [line for line in found if _EXCEPTION.match(line)]
     return [line for line in found if line not in exceptions[:-1]][:_MAX]

@@ -1,4 +1,4 @@
-"""Run one command of a plan, for all files of a partition or for one, and tell of it."""
+"""Runs one command of a plan, for the whole partition or for one item, and reports on it."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from ogdc_worker.secrets import Mask
 
 _SHOWN_BYTES = 500
-"""How much of a command line goes into log lines and messages."""
+"""Bytes of a command line that are shown in logs and messages."""
 _QUOTED_BYTES = 1000
-"""How much of what it wrote."""
+"""Bytes of a command's output that are quoted in messages."""
 _PARTS = frozenset(";|&(`")
 _EXPLAINED = {
     128 + signal.SIGKILL: (
@@ -38,16 +38,16 @@ _EXPLAINED = {
     ),
     128 + signal.SIGPIPE: " (SIGPIPE: a program wrote to one that no longer read)",
 }
-"""Exit codes that tell nothing to those who do not know them."""
+"""Explanations of exit codes."""
 
 
 class WorkFile(NamedTuple):
-    """A file that a command is run for."""
+    """An item that a command runs for."""
 
     path: str
-    """Of the input, as the command sees it."""
+    """Path of the input, as the command sees it."""
     name: str
-    """Of the output that is expected of the command."""
+    """Expected name of the output."""
 
 
 class Execution:
@@ -60,7 +60,7 @@ class Execution:
         self._secrets: dict[str, str] = {}
         self._mask: Mask | None = None
         self._usage = Usage()
-        """Of the command that ended last."""
+        """Resources used by the last command."""
         if os.path.isdir(paths.secrets):
             self._take_secrets(paths.secrets)
 
@@ -77,24 +77,24 @@ class Execution:
         hide(self._secrets.values())
 
     def run(self, number: int, file: WorkFile | None = None) -> dict[str, Any]:
-        """Run a command; what it wrote, and nothing else, is in the output directory and on disk afterwards.
+        """Run a command. Afterwards the output directory contains only its outputs, flushed to disk.
 
         Args:
-            number: Which of the commands, counting from 1.
-            file: Tells the command which file it is for; None: for all there are.
+            number: Number of the command, from 1.
+            file: The item to run it for, or None for the whole partition.
 
         Returns:
-            The event to report once it is recorded that the command need not run again.
+            The event to log once the command is recorded as finished.
 
         Raises:
-            CommandFailedError: it did not end well, or left what will be broken for who reads it next.
-            WarningsError: it is to be warned of something, and the recipe wants no warnings.
+            CommandFailedError: it failed, or its outputs depend on files that will be gone.
+            WarningsError: there is a warning, and the recipe treats warnings as failures.
         """
         empty(self._paths.outputs)
         try:
             return self._run(number, file)
         except BaseException:
-            # Nobody reads what a failed or stopped command left, and it may well be what fills the disk.
+            # Outputs of a failed command are never used, and may be what fills the disk.
             with suppress(OSError):
                 empty(self._paths.outputs)
             raise
@@ -105,7 +105,7 @@ class Execution:
         if file:
             facts["file"] = file.path
         self._reporter.event("command_started", **facts, command=clip(command.text, _SHOWN_BYTES))
-        # For whoever ends the task without asking: the kernel, the kubelet, the local engine.
+        # This remains as the message if the task is killed without a signal handler running.
         which = self._which(number, file).removesuffix(",")
         self._reporter.doing = f"{which}: {clip(command.text, _SHOWN_BYTES)}"
         self._reporter.last_words(f"It was at {self._reporter.doing}")
@@ -129,7 +129,7 @@ class Execution:
         return {"event": "command_finished"} | facts
 
     def _look_at_outputs(self, number: int, file: WorkFile | None, errors: UnheededErrors) -> None:
-        """Warn of what a command that ended well may have done without, and refuse what will be broken."""
+        """Warn about errors and outputs of a successful command; fail if the outputs will not work."""
         command = self._which(number, file)
         for unheeded in errors.close():
             from ogdc_worker.process.output_warnings import about_unheeded
@@ -146,7 +146,7 @@ class Execution:
                 raise CommandFailedError(refusal, number=number, exit_code=0)
 
     def _run_in_scratch(self, number: int, file: WorkFile | None, errors: UnheededErrors) -> CommandResult:
-        """Run a command line in a directory of its own, which nobody keeps."""
+        """Run a command line in a temporary directory."""
         scratch = f"{self._paths.scratch}/ogdc-{os.urandom(8).hex()}"
         notes, warnings = f"{scratch}.failed", f"{scratch}.warnings"
         os.mkdir(scratch, 0o700)
@@ -232,7 +232,7 @@ class Execution:
 
 
 def _has_parts(text: str) -> bool:
-    """Whether a line may be more than one program, so that which of them failed is worth knowing."""
+    """Whether a line may run several programs, so that it is worth finding out which one failed."""
     return not _PARTS.isdisjoint(text)
 
 

@@ -1,4 +1,4 @@
-"""What bounds a data set, in the units of its CRS."""
+"""The bounding box of a data set, in the units of its CRS."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Extent(NamedTuple):
-    """A rectangle in the units of some CRS."""
+    """A rectangle in the units of a CRS."""
 
     west: float
     south: float
@@ -15,7 +15,7 @@ class Extent(NamedTuple):
     north: float
 
     def to_wkt(self) -> str:
-        """Render as well-known text: a polygon, or the line or the point that it is."""
+        """Return it as well-known text: a polygon, or a line or point if it has no area."""
         west, south, east, north = (repr(each) for each in self)
         if self.west == self.east and self.south == self.north:
             return f"POINT ({west} {south})"
@@ -26,5 +26,5 @@ class Extent(NamedTuple):
 
     @property
     def is_finite(self) -> bool:
-        """Whether it is one at all."""
+        """Whether all bounds are finite."""
         return all(map(isfinite, self))

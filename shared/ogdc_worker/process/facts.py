@@ -1,12 +1,12 @@
-"""What a task fetched, ran and wrote, as one JSON document for the artifact store.
+"""Writes what a task fetched, ran and wrote, as one JSON document for the artifact store.
 
-It is written in lines, so that none has to be held beside another. The first says how much there is of
-everything and can be read alone (`ogdc_shared.runs.facts`); then come the commands, and a line each for what
-was fetched, read where it is, run and written, and for where on the Earth that lies. No task fails for want
-of it, or goes on from it.
+The document is written line by line, so that it need not fit in memory. The first line has totals and can be
+read alone (`ogdc_shared.runs.facts`). It is followed by the commands, and one line for each fetched input,
+input read from a volume, execution, output and georeferenced output. No task fails because of this document
+or continues from it.
 
-Checksums of inputs are made as they are fetched. Outputs, and inputs on volumes, have to be read for theirs,
-so only as many are as can be read in a moment, or all outputs where the recipe describes them as a data set.
+Checksums of inputs are computed while fetching. Outputs, and inputs on volumes, have to be read for that. So
+only `HASHED_BYTES` of each are hashed, or all outputs if the recipe describes them as a data set.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from ogdc_worker.reuse.kept import KeptFile
 
 HASHED_BYTES = 256 << 20
-"""Of a task's outputs, and of what it read on volumes, which takes a fifth of a second; what is beyond has no
-checksum."""
+"""Limit for hashing outputs, and for hashing inputs on volumes; takes a fifth of a second. Larger files have
+no checksum."""
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NO_PLACE = frozenset({errno.ENOENT, errno.EROFS})
 _FETCHED = ("source", "url", "name", "size", "checksum", "cached", "seconds")
@@ -44,29 +44,29 @@ _RAN = (
 )
 _FILE = ("source", "name", "size", "checksum")
 _SHOWN_BYTES = 500
-"""How much of a command line is kept; the plan has it whole."""
+"""Bytes of a command line to keep; the plan has it in full."""
 _PIECE = _LARGE = 1 << 20
 
 
 class FinishedTask(NamedTuple):
-    """A task that has ended, and what it is described by."""
+    """A task that has ended, and the data that describe it."""
 
     plan: Plan
     partition: int
     journal: Journal
     outputs: str
-    """The directory that its last command has left."""
+    """The output directory of its last command."""
     succeeded: bool
     files: tuple[InputFile, ...] = ()
     """Its inputs."""
     started_at: str = ""
-    """When this try of it began."""
+    """Start of this try."""
     written: tuple[KeptFile, ...] = ()
-    """What was read of its outputs already, with their checksums."""
+    """Outputs that have already been read, with their checksums."""
 
 
 def leave_facts(path: str, done: FinishedTask) -> bool:
-    """Write the document to `path`; False: a workflow of a version before has no place for it.
+    """Write the document to `path`; False if a workflow of an older version has no place for it.
 
     Raises:
         OSError: it cannot be written.
@@ -90,7 +90,7 @@ def leave_facts(path: str, done: FinishedTask) -> bool:
 
 
 def copy_facts(path: str, copy: str) -> None:
-    """Copy a document to where `publish` finds it, which no command can write to any more.
+    """Copy the document to where `publish` reads it, after the last command has ended.
 
     Raises:
         OSError: it cannot be written.
@@ -101,7 +101,7 @@ def copy_facts(path: str, copy: str) -> None:
 
 
 def _open(path: str) -> int:
-    """Open a file to be written anew, whatever a command has put in its place."""
+    """Open a file for writing, and replace anything that a command has put in its place."""
     if os.path.lexists(path) and (os.path.islink(path) or not os.path.isfile(path)):
         remove(path)
     return os.open(path, _FLAGS, 0o644)
@@ -129,15 +129,16 @@ def _head(done: FinishedTask) -> dict[str, Any]:
 
 
 def _taken(journal: Journal) -> tuple[dict[str, Any], int]:
-    """Name the run whose results the task went on from, and of how many commands; nothing: of none.
+    """Find the run whose results were reused.
 
     Returns:
-        That, and how many entries of the journal came with those results: what follows is this run's.
+        `{"reused": …}` with that run and its number of commands, or an empty dict; and the number of journal
+        entries that came with those results. Later entries are this run's.
     """
     found: dict[str, Any] = {}
     entries = 0
     for number, entry in enumerate(journal.entries(), start=1):
-        if entry.get("event") == "reused":  # the last: what was taken may have been begun with another's
+        if entry.get("event") == "reused":  # the last counts: reused results may have reused others
             found, entries = {"reused": _chosen(entry, ("run", "commands"))}, number
     return found, entries
 
@@ -169,7 +170,7 @@ def _total_run(entries: Iterator[dict[str, Any]]) -> dict[str, float]:
 
 
 def _fetched(entries: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yield each input once, as the try recorded it that fetched it; a later one finds it there."""
+    """Yield each input once, from the try that fetched it; later tries only find it on disk."""
     seen = set()
     for entry in entries:
         if entry.get("event") == "fetched" and entry["name"] not in seen:
@@ -186,7 +187,7 @@ def _executed(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def _software(journal: Journal) -> dict[str, str]:
-    """Name what is known without a look: starting a program for its version takes longer than many a task."""
+    """Return known versions only: running a program to get its version takes longer than many tasks."""
     system = os.uname()
     known = {"python": sys.version.partition(" ")[0], system.sysname.lower(): system.release}
     for entry in journal.entries():
@@ -196,7 +197,7 @@ def _software(journal: Journal) -> dict[str, str]:
 
 
 def _read_on_volumes(done: FinishedTask) -> Iterator[dict[str, Any]]:
-    """Yield the inputs that were read where they are; what a stage before has left is none of the run's."""
+    """Yield inputs on volumes. Outputs of an earlier stage are not inputs of the run."""
     checksums = _Checksums(HASHED_BYTES)
     for file in done.files if not done.plan.before else ():
         if file.kind == "volume":
@@ -215,7 +216,7 @@ def _wrote(done: FinishedTask) -> Iterator[dict[str, Any]]:
 
 
 def _described(done: FinishedTask) -> Iterator[dict[str, Any]]:
-    """Yield where what was written lies (see `places`), as the last try found it."""
+    """Yield the positions of outputs (see `places`), as the last try found them."""
     found = {}
     for entry in done.journal.entries() if done.succeeded else ():
         if entry.get("event") == "described":
@@ -224,14 +225,14 @@ def _described(done: FinishedTask) -> Iterator[dict[str, Any]]:
 
 
 class _Checksums:
-    """Checksums of files, as many as are made in a moment."""
+    """Computes checksums of files until a limit of bytes is reached."""
 
     def __init__(self, most: float) -> None:
-        """Read at most so many bytes."""
+        """Hash at most `most` bytes."""
         self._left = most
 
     def of(self, path: str, size: int) -> str | None:
-        """The checksum of a file; None: there is no time for it."""
+        """Return the checksum of a file, or None if it exceeds the remaining limit."""
         if size > self._left:
             return None
         self._left -= size
@@ -239,7 +240,7 @@ class _Checksums:
 
 
 def _files(done: FinishedTask) -> Iterator[tuple[str, str, int]]:
-    """Yield name, path and size of each file that was written; of a task that failed, none counts."""
+    """Yield name, path and size of each output; nothing if the task failed."""
     if not done.succeeded:
         return
     for name, entry in walk(done.outputs):
@@ -261,7 +262,7 @@ def _sha256(path: str, size: int) -> str:
 
 
 def _chosen(entry: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
-    """Take some of an entry's facts: those that say something."""
+    """Return the entry's values for these keys, without None and False."""
     return {key: entry[key] for key in keys if entry.get(key) not in (None, False)}
 
 
@@ -275,7 +276,7 @@ def _write_list(file: BinaryIO, name: str, items: Iterator[Any], *, last: bool =
 
 
 def _dumped(value: Any) -> bytes:
-    """Render in one line of UTF-8; a name that is none keeps its bytes, as escapes."""
+    """Return one line of JSON in UTF-8; bytes of names that are not UTF-8 become escapes."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     try:
         return redacted(text).encode()

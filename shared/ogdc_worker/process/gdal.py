@@ -1,7 +1,7 @@
-"""As much of GDAL as it takes to look at a file, called in its shared library.
+"""The part of GDAL's C API that is needed to check a file, called in the shared library with ctypes.
 
-A child of the worker that loads the library costs 60 ms of CPU, an interpreter that imports the bindings
-120 ms, and `gdalinfo` 90 ms for every file. The functions are of GDAL's C API, which is kept compatible.
+Loading the library in a child of the worker takes 60 ms of CPU, importing the Python bindings 120 ms, and
+running `gdalinfo` 90 ms per file. The C API is stable.
 
 Source: gcore/gdal.h, ogr/ogr_api.h and port/cpl_error.h of GDAL.
 """
@@ -28,7 +28,7 @@ _FORMATS = {
     **{1: "B", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "d", 8: "h", 9: "i", 10: "f", 11: "d"},
     **{12: "Q", 13: "q", 14: "b"},
 }
-"""GDAL's data types as `struct` has them; those of complex numbers as that of their parts."""
+"""GDAL's data type → `struct` format; for complex types, the format of their parts."""
 _POINTERS = (
     *("GDALOpenEx", "GDALGetRasterBand", "GDALDatasetGetLayer", "OGR_L_GetNextFeature"),
     *("OGR_L_GetSpatialRef", "OGR_F_GetGeometryRef", "GDALGetDriverByName", "GDALGetMetadata"),
@@ -42,11 +42,11 @@ _TEXTS = (
     *("OGR_Fld_GetNameRef", "OGR_GetFieldTypeName", "OGR_L_GetGeometryColumn"),
 )
 _UNDEFINED_CRS = b"Undefined "
-"""How the names begin of the CRS that stand for none in a GeoPackage (OGC 12-128r18, clause 1.1.2.1.2)."""
+"""Name prefix of the "undefined" CRSs of a GeoPackage (OGC 12-128r18, clause 1.1.2.1.2)."""
 
 
 def find_library() -> str | None:
-    """The library that belongs to the GDAL on PATH; None where there is none."""
+    """Return the path of the shared library of the GDAL on PATH, or None if there is none."""
     from shutil import which
 
     program = which("gdalinfo") or which("ogrinfo")
@@ -61,15 +61,15 @@ def find_library() -> str | None:
 
 
 class Gdal:
-    """The library, loaded into this process for good."""
+    """The GDAL library, loaded into this process and never unloaded."""
 
     def __init__(self, path: str) -> None:
-        """Load it.
+        """Load the library.
 
         Raises:
-            OSError: it cannot be loaded, or is no GDAL.
+            OSError: it cannot be loaded, or is not GDAL.
         """
-        dlopen = ctypes.CDLL(None).dlopen  # ctypes' own binds every symbol at once, which takes twice as long
+        dlopen = ctypes.CDLL(None).dlopen  # ctypes itself binds all symbols at once, twice as slow
         dlopen.restype = ctypes.c_void_p
         handle = dlopen(os.fsencode(path), _LAZY)
         if not handle:
@@ -84,53 +84,51 @@ class Gdal:
         self._c.GDALAllRegister()
 
     def open_crs_database(self) -> None:
-        """Open the database of coordinate reference systems, as the first file that has one would do."""
+        """Open PROJ's database now, instead of when the first file with a CRS is opened."""
         crs = ctypes.c_void_p(self._c.OSRNewSpatialReference(b""))
         self._c.OSRImportFromEPSG(crs, 4326)
         self._c.OSRDestroySpatialReference(crs)
 
     def version(self) -> str:
-        """Such as 3.6.2."""
+        """Return the version, such as 3.6.2."""
         return _text(self._c.GDALVersionInfo(b"RELEASE_NAME"))
 
     def has_driver(self, name: str) -> bool:
-        """Whether files of a format can be read."""
+        """Whether a driver is available."""
         return bool(self._c.GDALGetDriverByName(name.encode()))
 
     def open(self, path: str) -> Dataset | None:
-        """Open a file, or a directory, for reading; None where that does not go."""
-        options = (ctypes.c_char_p * 2)(
-            b"IMMUTABLE=YES", None
-        )  # for SQLite, which else leaves files beside it
+        """Open a file or directory for reading; None if that fails."""
+        options = (ctypes.c_char_p * 2)(b"IMMUTABLE=YES", None)  # otherwise SQLite creates files beside it
         self._c.CPLErrorReset()
         handle = self._c.GDALOpenEx(os.fsencode(path), _RASTER_AND_VECTOR | _VERBOSE, None, options, None)
         return Dataset(self._c, ctypes.c_void_p(handle)) if handle else None
 
     def error(self) -> tuple[int, str]:
-        """The number and the text of the last error."""
+        """Return number and text of the last error."""
         return self._c.CPLGetLastErrorNo(), _text(self._c.CPLGetLastErrorMsg())
 
 
 class Dataset:
-    """An open file."""
+    """An open data set."""
 
     def __init__(self, c: Any, handle: ctypes.c_void_p) -> None:
         self._c = c
         self._handle = handle
 
     def close(self) -> None:
-        """Let go of it; nothing of it can be used afterwards."""
+        """Close it. It, its bands and its layers must not be used afterwards."""
         self._c.GDALClose(self._handle)
 
     @property
     def driver(self) -> str:
-        """What reads it, as GDAL calls that, such as GTiff."""
+        """Short name of GDAL's driver, such as GTiff."""
         driver = ctypes.c_void_p(self._c.GDALGetDatasetDriver(self._handle))
         return _text(self._c.GDALGetDriverShortName(driver))
 
     @property
     def is_cloud_optimized(self) -> bool:
-        """Whether a GeoTIFF is laid out for reading parts of it over a network."""
+        """Whether it is a cloud-optimized GeoTIFF."""
         return bool(self._c.GDALGetMetadataItem(self._handle, b"LAYOUT", b"IMAGE_STRUCTURE") == b"COG")
 
     @property
@@ -140,24 +138,24 @@ class Dataset:
 
     @property
     def transform(self) -> tuple[float, ...] | None:
-        """What leads from columns and rows to x and y, six numbers in GDAL's order; None: nothing does."""
+        """GDAL's geotransform from columns and rows to x and y, six numbers; None if there is none."""
         found = (ctypes.c_double * 6)()
         return None if self._c.GDALGetGeoTransform(self._handle, found) else tuple(found)
 
     @property
     def crs(self) -> Crs | None:
-        """A raster's; None: it has none, or one that stands for none."""
+        """The CRS of a raster; None if it has none or an undefined one."""
         handle = self._c.GDALGetSpatialRef(self._handle) if self._is_referenced else None
         return _crs(self._c, handle)
 
     @property
     def has_subdatasets(self) -> bool:
-        """Whether its data are in others, which it names."""
+        """Whether its data are in subdatasets."""
         return bool(self._c.GDALGetMetadata(self._handle, b"SUBDATASETS"))
 
     @property
     def is_located(self) -> bool:
-        """Whether it is known where on the earth a raster is: a CRS, control points, or an RPC model."""
+        """Whether a raster is georeferenced by a CRS, ground control points, RPCs or geolocation arrays."""
         return bool(
             self._is_referenced
             or self._c.GDALGetGCPProjection(self._handle)
@@ -169,33 +167,34 @@ class Dataset:
         return _is_defined((self._c.GDALGetProjectionRef(self._handle) or b"").partition(b'"')[2])
 
     def bands(self) -> Iterator[Band]:
-        """Go through the bands that are no mask."""
+        """Yield all bands except alpha bands."""
         for number in range(1, self._c.GDALGetRasterCount(self._handle) + 1):
             band = ctypes.c_void_p(self._c.GDALGetRasterBand(self._handle, number))
             if self._c.GDALGetRasterColorInterpretation(band) != _ALPHA:
                 yield Band(self._c, band)
 
     def layers(self) -> Iterator[Layer]:
-        """Go through the layers."""
+        """Yield the layers."""
         for number in range(self._c.GDALDatasetGetLayerCount(self._handle)):
             yield Layer(self._c, ctypes.c_void_p(self._c.GDALDatasetGetLayer(self._handle, number)))
 
     def pictures(self) -> Pictures:
-        """What it looks like."""
+        """Return an object that draws it."""
         from ogdc_worker.process.gdal_pictures import Pictures
 
         return Pictures(self._c, self._handle)
 
 
 class Band:
-    """A band of a raster, read in the blocks it is stored in.
+    """A band of a raster, read by its storage blocks.
 
     Attributes:
-        format: Of a value, as `struct` has it; None: one that is not known here.
-        type_name: The type of a value as GDAL calls it, such as Float32.
-        unit, description: What its author says; empty: nothing.
-        nodata: The value that stands for none; None: there is no such value.
-        blocks: How many there are.
+        format: `struct` format of a value, or None if the type is not supported here.
+        type_name: GDAL's name of the type, such as Float32.
+        unit, description: From the file's metadata; empty if missing.
+        nodata: The nodata value, or None if there is none.
+        blocks: Number of blocks.
+        block_bytes: Size of a block.
     """
 
     def __init__(self, c: Any, handle: ctypes.c_void_p) -> None:
@@ -215,7 +214,7 @@ class Band:
         self._buffer: ctypes.Array[ctypes.c_char] | None = None
 
     def read(self, number: int) -> bytes | None:
-        """Read one block; None where that fails. What lies beyond the raster's edge is zero."""
+        """Read one block, padded with zeros beyond the raster's edge; None if that fails."""
         self._buffer = self._buffer or ctypes.create_string_buffer(self.block_bytes)
         y, x = divmod(number, self._across)
         return None if self._c.GDALReadBlock(self._handle, x, y, self._buffer) else self._buffer.raw
@@ -241,17 +240,17 @@ class Layer:
 
     @property
     def geometry_type(self) -> str:
-        """Such as Multi Polygon."""
+        """OGR's name of the type, such as Multi Polygon."""
         return _text(self._c.OGRGeometryTypeToName(self._c.OGR_L_GetGeomType(self._handle)))
 
     @property
     def crs(self) -> Crs | None:
-        """None: it has none, or one that stands for none."""
+        """The layer's CRS; None if it has none or an undefined one."""
         return _crs(self._c, self._crs) if self.is_located else None
 
     @property
     def geometry_column(self) -> str:
-        """Empty where it has no name, as in a shapefile."""
+        """Name of the geometry column; empty if it has none, as in a shapefile."""
         return _text(self._c.OGR_L_GetGeometryColumn(self._handle))
 
     @property
@@ -260,7 +259,7 @@ class Layer:
         return int(self._c.OGR_FD_GetFieldCount(self._definition))
 
     def columns(self, limit: int) -> Iterator[tuple[str, str]]:
-        """The first attributes: their names and types, such as Integer64."""
+        """Yield names and types, such as Integer64, of the first attributes."""
         c, defined = self._c, self._definition
         for at in range(min(limit, self.column_count)):
             field = ctypes.c_void_p(c.OGR_FD_GetFieldDefn(defined, at))
@@ -271,12 +270,12 @@ class Layer:
         return ctypes.c_void_p(self._c.OGR_L_GetLayerDefn(self._handle))
 
     def count(self) -> int | None:
-        """How many features there are; None: that would take reading them all."""
+        """Return the number of features, or None if all would have to be read to count them."""
         number: int = self._c.OGR_L_GetFeatureCount(self._handle, 0)
         return number if number >= 0 else None
 
     def extent(self, *, may_read: bool) -> Extent | None:
-        """What holds all geometries; None: nothing does, or features would have to be read to know it."""
+        """Return the bounding box; None if there is none, or if only reading features would tell."""
         found = (ctypes.c_double * 4)()
         if self._c.OGR_L_GetExtent(self._handle, found, int(may_read)):
             return None
@@ -285,7 +284,7 @@ class Layer:
         return Extent(found[0], found[2], found[1], found[3])
 
     def geometries(self, limit: int) -> Iterator[bool]:
-        """Go through the first features; of each, whether it has a geometry."""
+        """Yield for each of the first features whether it has a geometry."""
         self._c.OGR_L_ResetReading(self._handle)
         for _ in range(limit):
             address = self._c.OGR_L_GetNextFeature(self._handle)
@@ -303,7 +302,7 @@ def _crs(c: Any, handle: int | None) -> Crs | None:
 
 
 def _is_defined(name: bytes) -> bool:
-    """Whether a CRS is one, by its name."""
+    """Whether the name of a CRS is not one of the undefined CRSs."""
     return bool(name) and not name.startswith(_UNDEFINED_CRS)
 
 

@@ -1,7 +1,7 @@
-"""A coordinate reference system (CRS) of GDAL, and where on the Earth a rectangle of it lies.
+"""A coordinate reference system (CRS) in GDAL, and footprints in longitude and latitude.
 
-GDAL itself cuts what crosses the antimeridian, and leads the outline of what holds a pole over that.
-Nothing is freed: the process that looks at files ends with the last of them.
+GDAL splits geometries at the antimeridian and handles those that contain a pole. Nothing is freed, because
+the process ends after checking its files.
 
 Source: ogr/ogr_srs_api.h and ogr/ogr_api.h of GDAL; RFC 7946 (GeoJSON), section 3.1.9.
 """
@@ -22,19 +22,19 @@ _POINTERS = (
 )
 _WGS84 = 4326
 _LON_LAT = 0
-"""`OAMS_TRADITIONAL_GIS_ORDER`: x before y, whatever the CRS itself says."""
+"""`OAMS_TRADITIONAL_GIS_ORDER`: x before y, regardless of the CRS's axis order."""
 _STEPS = 32
-"""Points on each side of a rectangle: sides are straight in one CRS and curved in the other."""
+"""Segments per side of a rectangle, because sides that are straight in one CRS are curved in another."""
 _WRAP = b"WRAPDATELINE=YES"
 _DECIMALS = b"COORDINATE_PRECISION=7"
-"""A centimetre."""
+"""About one centimetre."""
 
 
 class Crs:
     """A coordinate reference system."""
 
     def __init__(self, c: Any, handle: ctypes.c_void_p) -> None:
-        """Copy one."""
+        """Copy a CRS."""
         for name in _POINTERS:
             getattr(c, name).restype = ctypes.c_void_p
         c.OSRGetAuthorityName.restype = c.OSRGetAuthorityCode.restype = ctypes.c_char_p
@@ -43,7 +43,7 @@ class Crs:
         c.OSRSetAxisMappingStrategy(self._handle, _LON_LAT)
 
     def code(self) -> str | None:
-        """Its authority and code, such as EPSG:3413; None: it is in no register, as far as it says."""
+        """Return authority and code, such as EPSG:3413; None if it has none and cannot be identified."""
         if not self._c.OSRGetAuthorityCode(self._handle, None):
             self._c.OSRAutoIdentifyEPSG(self._handle)
         authority = self._c.OSRGetAuthorityName(self._handle, None)
@@ -51,17 +51,17 @@ class Crs:
         return f"{authority.decode()}:{code.decode()}" if authority and code else None
 
     def wkt2(self) -> str:
-        """Its definition as well-known text (ISO 19162:2019)."""
+        """Return its definition as well-known text (ISO 19162:2019)."""
         text = ctypes.c_char_p()
         self._c.OSRExportToWktEx(self._handle, ctypes.byref(text), _options(b"FORMAT=WKT2_2019"))
         return (text.value or b"").decode(errors="replace")
 
     def footprint(self, extent: Extent) -> dict[str, Any] | None:
-        """Where a rectangle lies, as a GeoJSON geometry in degrees of WGS 84; None: nowhere on the Earth."""
+        """Return a rectangle's footprint as GeoJSON in WGS 84; None if it cannot be transformed."""
         c = self._c
         target = ctypes.c_void_p(c.OSRNewSpatialReference(b""))
         if c.OSRImportFromEPSG(target, _WGS84):
-            return None  # there is no database of CRSs
+            return None  # PROJ's database is missing
         c.OSRSetAxisMappingStrategy(target, _LON_LAT)
         transformation = c.OCTNewCoordinateTransformation(self._handle, target)
         outline = self._outline(extent)

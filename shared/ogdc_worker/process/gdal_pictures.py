@@ -1,4 +1,4 @@
-"""What a data set looks like, in a few thousand pixels that GDAL reads, or draws.
+"""Small pictures of data sets, read or drawn with GDAL.
 
 Source: gcore/gdal.h (GDALRasterIO, colour tables) and alg/gdal_alg.h (GDALRasterizeLayers) of GDAL.
 """
@@ -15,30 +15,30 @@ if TYPE_CHECKING:
 
 MAX_SIDE = 256
 _MAX_PIXELS = 1 << 25
-"""Of a raster without overviews, all of which may have to be read."""
+"""Limit for rasters without overviews, which may have to be read in full."""
 _MAX_FEATURES = 200_000
 _BYTE, _FLOAT = 1, 6
 _PALETTE, _RGB = 2, (3, 4, 5)
 _STOPS = ((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37))
-"""From small to large values, as the map of the page about runs has them."""
+"""Colour ramp from small to large values, the same as on the web page's map."""
 _DRAWN = bytes((255, 255, 255, 11, 83, 148))
 
 
 class Pixels(NamedTuple):
-    """A picture, not packed yet."""
+    """An uncompressed picture."""
 
     width: int
     height: int
     values: bytes
-    """Rows from the top: numbers of colours; or without a palette red, green and blue."""
+    """Rows from top to bottom: colour indexes, or red, green and blue if there is no palette."""
     palette: bytes = b""
-    """Red, green and blue of each number."""
+    """Red, green and blue of each colour index."""
     hidden: int | None = None
-    """The number of what is not there."""
+    """The transparent colour index."""
 
 
 class Pictures:
-    """The pictures of one data set."""
+    """Draws the pictures of one data set."""
 
     def __init__(self, c: Any, handle: ctypes.c_void_p) -> None:
         self._c = c
@@ -48,7 +48,7 @@ class Pictures:
         c.OGR_L_GetFeatureCount.restype = ctypes.c_longlong
 
     def raster(self) -> Pixels | None:
-        """Draw a raster; None: that would take long, or goes wrong."""
+        """Draw a raster; None if that fails or would take too long."""
         columns, rows = self._c.GDALGetRasterXSize(self._handle), self._c.GDALGetRasterYSize(self._handle)
         bands = [self._band(number) for number in range(1, self._c.GDALGetRasterCount(self._handle) + 1)]
         if not self._c.GDALGetOverviewCount(bands[0]) and columns * rows > _MAX_PIXELS:
@@ -63,7 +63,7 @@ class Pictures:
         return self._by_value(bands[0], size)
 
     def layers(self, extent: Extent) -> Pixels | None:
-        """Draw layers, all in one coordinate reference system; None: they are too much, or it goes wrong."""
+        """Draw all layers, which must share a CRS; None if that fails or there are too many features."""
         handles = [
             ctypes.c_void_p(self._c.GDALDatasetGetLayer(self._handle, number))
             for number in range(self._c.GDALDatasetGetLayerCount(self._handle))
@@ -156,12 +156,12 @@ def _fitted(columns: int, rows: int) -> tuple[int, int]:
 
 
 def _fitted_shape(ratio: float) -> tuple[int, int]:
-    """The width and the height of what is so many times as wide as high."""
+    """Return width and height for an aspect ratio (width / height)."""
     return max(1, round(MAX_SIDE * min(1.0, ratio))), max(1, round(MAX_SIDE * min(1.0, 1 / ratio)))
 
 
 def _with_area(extent: Extent) -> Extent:
-    """What holds a point, or a line along an axis, and something beside it."""
+    """Return the extent with a margin, so that a point or a line has an area."""
     margin = 0.02 * max(extent.east - extent.west, extent.north - extent.south) or 1.0
     return type(extent)(
         extent.west - margin, extent.south - margin, extent.east + margin, extent.north + margin
@@ -169,7 +169,7 @@ def _with_area(extent: Extent) -> Extent:
 
 
 def _ramp() -> bytes:
-    """Black for what is not there, and 255 colours."""
+    """Return a palette with black as index 0, which is transparent, and 255 colours of the ramp."""
     colors = bytearray(3)
     for number in range(255):
         at = number / 254 * (len(_STOPS) - 1)

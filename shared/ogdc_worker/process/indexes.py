@@ -1,8 +1,8 @@
-"""Files that say where others are: virtual rasters, tile indexes, catalogues, lists.
+"""Files that refer to other files: virtual rasters, tile indexes, catalogues, lists.
 
-What they name may be gone for whoever opens them next, and GDAL then reads zeros where the data were and
-ends with 0. Only what is there now and will not be there then counts as lost: a name that leads nowhere
-already was nobody's to carry along.
+The files they refer to may be gone when they are opened next. GDAL then returns zeros instead of data and
+exits with 0. Only a file that exists now and will not exist then counts as lost; dangling references are
+ignored.
 
 Source: the pages "VRT", "GTI" and "OGR VRT" of GDAL's documentation (relativeToVRT), frmts/vrt.
 """
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 _VIRTUAL = (".vrt",)
 _CATALOGUES = (".gti", ".gti.gpkg", ".gti.fgb", ".gdalcat", ".gdalg.json")
-"""What GDAL opens as a raster or as a set of layers: without what it names it holds no data."""
+"""GDAL opens these as a raster or set of layers, and they contain no data of their own."""
 _TABLES = (".dbf", ".gpkg", ".geojson", ".fgb")
-"""Tile indexes, where they have a field `location`; otherwise data of their own."""
+"""Tile indexes if they have a field `location`, otherwise ordinary data."""
 _LISTS = (".txt", ".lst", ".list", ".csv")
 _POINTERS = {".json": (b'"refs"', b'"href"'), ".qgs": (b"<datasource>",), ".qlr": (b"<datasource>",)}
-"""Kerchunk's and STAC's references, and QGIS's layers, where the file has one of these words."""
+"""References of Kerchunk, STAC and QGIS; the file is an index if it contains one of these words."""
 
 _MAX_BYTES = 64 << 20
 _MAX_TABLE_BYTES = 8 << 20
@@ -38,7 +38,7 @@ _SOURCE = (
     rb"<(SourceFilename|SourceDataset|SrcDataSource|IndexDataset)\b([^>]*)>([^<]+)</\1>"
     rb"|<MDI key=\"[XY]_DATASET\"()()>([^<]+)</MDI>"
 )
-"""This and the others wait until they are used, and so does `re`: most that is looked at are texts alone."""
+"""This and the other patterns are compiled on use, and `re` is imported then: most files are not indexes."""
 _RELATIVE = rb"""relativeToVRT\s*=\s*["']?1"""
 _ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&apos;", "'"), ("&amp;", "&"))
 _ARCHIVE = r"^(?:/vsi(?:zip|tar|gzip|sparse|cached)/)+\{?(.+?\.(?:zip|kmz|tar|tgz|tar\.gz|gz))(?=[/}]|$).*"
@@ -46,35 +46,35 @@ _SUBDATASET = r"[A-Za-z][A-Za-z0-9_]+:.*?(/[^\":]+)"
 
 
 class Reference(NamedTuple):
-    """What an index names."""
+    """A reference from an index to a file."""
 
     path: str
-    """As the command sees it."""
+    """The path, as the command sees it."""
     later: str | None
-    """The same for whoever opens the index next; None: that depends on where it is opened."""
+    """The path for the next reader of the index; None if it depends on where the index will be opened."""
 
 
 class BrokenIndex(NamedTuple):
-    """What an index names and will not find."""
+    """An index with references that will be broken."""
 
     name: str
     """Relative to the output directory."""
     paths: tuple[str, ...]
-    """What will be gone."""
+    """The files that will be gone."""
     certain: bool
-    """False: it may be no index."""
+    """False if the file may not be an index."""
 
     def __str__(self) -> str:
         return f"{self.name!r}, which names {several(self.paths)}"
 
 
 def find_lost(names: Sequence[str], paths: ProcessPaths, *, is_last: bool) -> Iterator[BrokenIndex]:
-    """Look for indexes of what will be gone.
+    """Yield indexes with references that will be broken.
 
     Args:
-        names: Of files in the output directory that may be indexes.
-        paths: Where that and the inputs are.
-        is_last: Whether the outputs are published next; else they become the next command's inputs.
+        names: Files in the output directory that may be indexes.
+        paths: The task's paths.
+        is_last: Whether the outputs are published next; otherwise they become the next command's inputs.
     """
     view = _View(paths, is_last=is_last)
     for name in sorted(names):
@@ -84,7 +84,7 @@ def find_lost(names: Sequence[str], paths: ProcessPaths, *, is_last: bool) -> It
 
 
 class _View:
-    """What is where now, and what will be where then."""
+    """Resolves paths now and for the next reader."""
 
     def __init__(self, paths: ProcessPaths, *, is_last: bool) -> None:
         self.paths = paths
@@ -95,7 +95,7 @@ class _View:
         return os.path.exists(reference.path) and not self._will_be_there(reference.later)
 
     def relative(self, index: str, path: str) -> Reference:
-        """What a path means that is relative to the index."""
+        """Return the reference for a path relative to the index."""
         here, there = (
             os.path.normpath(f"{directory}/{os.path.dirname(index)}/{path}")
             for directory in (self.paths.output_dir, self._then)
@@ -105,11 +105,11 @@ class _View:
     def absolute(self, path: str) -> Reference:
         path = os.path.normpath(path)
         inside = below(path, self.paths.output_dir)
-        # The output directory of now is the published data then, under no path that could be known.
+        # Published data are reachable under paths that are not known here.
         return Reference(path, None if self._is_last and inside is not None else path)
 
     def wandering(self, index: str, path: str) -> list[Reference]:
-        """What a path may mean that is relative to wherever a program is started: so it is written."""
+        """Return the reference for a path relative to the working directory of the program that wrote it."""
         beside = self.relative(index, path)
         if os.path.exists(f"{self.paths.outputs}/{os.path.dirname(index)}/{path}"):
             return [beside]
@@ -132,7 +132,7 @@ def _references(name: str, view: _View) -> Iterator[Reference]:
     if lower.endswith((".vrt", ".gti")):
         yield from _of_xml(_content(path, _MAX_BYTES), name, view)
     elif lower.endswith(_LISTS):
-        if _begins_with_path(path, view.paths):  # most texts and tables do not, and need no reading
+        if _begins_with_path(path, view.paths):  # most text files and tables do not, and are not read in full
             yield from _of_list(_content(path, _MAX_TABLE_BYTES), view)
     else:
         content = _content(path, _MAX_TABLE_BYTES)
@@ -164,7 +164,7 @@ def _begins_with_path(path: str, paths: ProcessPaths) -> bool:
 
 
 def _of_list(content: bytes, view: _View) -> Iterator[Reference]:
-    """Take a text for a list only where each line of it is the path of something that is there."""
+    """Yield the lines of a text if every line is the path of an existing file."""
     lines = [line.strip() for line in content.decode(errors="replace").splitlines() if line.strip()]
     directories = (f"{view.paths.input_dir}/", f"{view.paths.output_dir}/")
     if lines and all(line.startswith(directories) and os.path.exists(line) for line in lines):
@@ -172,7 +172,7 @@ def _of_list(content: bytes, view: _View) -> Iterator[Reference]:
 
 
 def _absolute_paths(content: bytes, paths: ProcessPaths) -> Iterator[str]:
-    """Find what looks like a path of a command's directories, in a file of any form."""
+    """Yield everything in a file of any format that looks like a path in the input or output directory."""
     import re
 
     either = b"|".join(re.escape(os.fsencode(path)) for path in (paths.input_dir, paths.output_dir))
@@ -182,7 +182,7 @@ def _absolute_paths(content: bytes, paths: ProcessPaths) -> Iterator[str]:
 
 
 def _local(source: str) -> str | None:
-    """The file that a source is in; None where it is on a server, in memory, or not to be found."""
+    """Return the local file that a GDAL source is in; None if it is remote, in memory or unknown."""
     import re
 
     if match := re.match(_ARCHIVE, source):
@@ -203,13 +203,13 @@ def _text(content: bytes) -> str:
 
 
 def _content(path: str, limit: int) -> bytes:
-    """What a file holds; nothing where it is larger, or cannot be read."""
+    """Return the content of a file; empty if it is larger than `limit` or cannot be read."""
     content = _read(path, limit + 1)
     return content if len(content) <= limit else b""
 
 
 def _read(path: str, most: int) -> bytes:
-    """The beginning of a file; nothing where it cannot be read, or is a pipe, which would be waited for."""
+    """Return the beginning of a regular file; empty if it cannot be read or is not a regular file."""
     try:
         with open(path, "rb", opener=_without_waiting) as file:
             return file.read(most) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else b""

@@ -1,4 +1,4 @@
-"""The steps that bring a partition's inputs to where the first command reads."""
+"""The steps that move a partition's inputs to where the first command expects them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ogdc_worker.report import Reporter
 
 INPUT_STEPS = frozenset({"fetch", "place"})
-"""Names of the steps there can be."""
+"""Names of all input steps."""
 
 
 def input_steps(
@@ -32,15 +32,15 @@ def input_steps(
     caching: bool = True,
     allowed_failures: str | None = None,
 ) -> Iterator[Step]:
-    """Yield the steps: `fetch` where anything is on a server, and `place` where there is anything.
+    """Yield the steps: `fetch` if any input is on a server, and `place` if there are inputs at all.
 
     Args:
-        files: The inputs; those on volumes do not mix with others.
+        files: The inputs; those on volumes are not mixed with others.
         per_file: Whether commands are given the paths of files on volumes, so that no links are needed.
-        paths: Where everything is.
+        paths: The task's paths.
         reporter: Reports each input.
-        caching: Whether what was fetched before may be used, and is kept for later.
-        allowed_failures: How many items may be missing, or which share of them; None: none may.
+        caching: Whether to use the cache of inputs.
+        allowed_failures: How many items may be missing, as a number or percentage; None allows none.
     """
     kinds = {file.kind for file in files}
     if kinds == {"volume"}:
@@ -119,7 +119,7 @@ def _may_be_missing(files: Sequence[InputFile], allowed: str, reporter: Reporter
 
 
 def distrust_store(paths: ProcessPaths) -> None:
-    """Remove what was fetched where a command of an earlier try may have made something else of it."""
+    """Remove fetched files if a command of an earlier try may have manipulated them."""
     if os.path.lexists(_store(paths)):
         from ogdc_worker.fetch.inputs import distrust
 
@@ -127,7 +127,7 @@ def distrust_store(paths: ProcessPaths) -> None:
 
 
 def _cache(paths: ProcessPaths) -> InputCache | None:
-    """What was fetched before; None: nothing is kept here."""
+    """Return the cache of inputs, or None if there is none here."""
     limit = int(os.environ.get(CACHE_LIMIT, "0"))
     if not limit or not os.path.isdir(paths.cache):
         return None

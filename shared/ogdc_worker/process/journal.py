@@ -1,7 +1,7 @@
-"""What a task has done so far, over all its tries: a file of lines of JSON in its workspace.
+"""The log of a task's work over all its tries: a file of JSON lines in its workspace.
 
-No task goes on from it: it is not flushed to disk, and on a full disk it ends. A command that tampers with it
-changes what is recorded of its own task.
+It is only for information; no task depends on it. So it is not flushed, and a full disk ends it. A command
+that manipulates it changes only the record of its own task.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ if TYPE_CHECKING:
 
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _MAX_LINE = 65_536
-"""Bytes; none of ours is nearly as long."""
+"""Bytes; entries are much shorter."""
 
 
 class Journal:
     """The journal of one task."""
 
     def __init__(self, path: str) -> None:
-        """Open nothing yet: a task that does nothing leaves none."""
+        """The file is created with the first entry."""
         self._path = path
         self._file: int | None = None
 
     def add(self, line: str) -> None:
-        """Note what was done."""
+        """Append an entry; errors are ignored."""
         with suppress(OSError):
             if self._file is None:
                 self._file = os.open(self._path, _FLAGS, 0o644)
             os.write(self._file, f"{line}\n".encode(errors="replace"))
 
     def entries(self) -> Iterator[dict[str, Any]]:
-        """Read what was noted, in order; what is none of ours is left out."""
+        """Yield the entries in order; invalid lines are skipped."""
         try:
             file = os.open(self._path, _FLAGS & ~os.O_CREAT)
         except OSError:
@@ -52,7 +52,7 @@ class Journal:
                         yield entry
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         if self._file is not None:
             os.close(self._file)
             self._file = None

@@ -1,9 +1,9 @@
-"""In a task: keep what its commands leave, where a later run may find it.
+"""Keeps the results of a task's commands, so that a later run can reuse them.
 
-The task writes to its own workspace alone, as its commands could: `kept/<commands>/` for what each of them
-left, and of the last one only what describes it, a line in the note of what the first one began with, since
-its outputs stay where they are. `publish`, or the task that looks for what is known, moves it into the store
-(see `harvest`). Whatever goes wrong here fails nothing.
+The task writes only to its own workspace, as its commands could: `kept/<command>/` for the outputs of each
+command but the last. The last one's outputs stay in place, and are described by a line in the note that was
+written before the first command. `publish`, or a later `reuse`, moves all of it into the store (see
+`harvest`). Errors here never fail a task.
 """
 
 from __future__ import annotations
@@ -39,17 +39,17 @@ if TYPE_CHECKING:
     from ogdc_worker.reuse.kept import KeptFile
 
 _COPIED_BELOW = 16 << 20
-"""Bytes of a file that a command leaves for the next one, which may change it in place. A larger one gets a
-second name: that takes no room, and if it is changed, what was kept is found to be no more what it was."""
+"""Smaller outputs are copied, because the next command may modify them in place. Larger ones (bytes) get a
+hard link, which takes no space; if one is modified, its checksum no longer matches and it is not reused."""
 _MIN_FREE_SHARE, _MIN_FREE_BYTES = 0.1, 5 << 30
-"""What of the disk is left to others, the less of both."""
+"""Free disk space that is left to others: the smaller of the two."""
 _BESIDE = (layout.CHECKPOINT, layout.JOURNAL, layout.MISSING)
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _UNKNOWN = (OSError, ValueError, NotAsKeptError, PublishError)
 
 
 class Keeper:
-    """Keeps the results of one partition."""
+    """Keeps the results of one partition's commands."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class Keeper:
         checkpoint: Checkpoint,
         journal: Journal,
     ) -> None:
-        """Look at nothing yet; the plan has to say what of its results may be reused."""
+        """Store the arguments; the plan must have `reuse` set."""
         self._plan = plan
         self._files = files
         self._paths = paths
@@ -74,7 +74,7 @@ class Keeper:
         self._last: About | None = None
 
     def before(self, step: str) -> None:
-        """Note what the first command begins with; a task that goes on finds the note of its first try."""
+        """Before the first command, write the note with its keys; a retry finds the note of the first try."""
         if step == "run 1" and not os.path.lexists(self._note):
             with self._harmlessly():
                 keys, inputs = self._keys(), [*self._validators()]
@@ -82,7 +82,7 @@ class Keeper:
                 _write_text(self._note, json.dumps({"keys": keys, "inputs": inputs, "moment": moment}))
 
     def after(self, step: str) -> None:
-        """Keep what a command has left for the next one."""
+        """After a command other than the last, keep its outputs."""
         word, _, number = step.partition(" ")
         if word == "run" and int(number) < len(self._plan.commands):
             with self._harmlessly():
@@ -127,7 +127,7 @@ class Keeper:
         os.rename(draft, place)
 
     def _key(self, number: int) -> str | None:
-        """What the result of a command is known by; None: it is not to be known.
+        """Return the key of a command's result, or None if it must not be reused.
 
         The note was made before the first command; what it says has to be true still. Whether the programs
         are as they were is for `harvest` to see, once for all partitions, where it sees the same files.
@@ -139,14 +139,14 @@ class Keeper:
         return found[number - 1] if found and noted and noted[:number] == found[:number] else None
 
     def _lacks_items(self) -> bool:
-        """Whether the result is without what failed, where that is allowed: another try may have it."""
+        """Whether failed items are missing from the result; another try may not lack them."""
         if self._plan.allowed_failures is None:
             return False
         from ogdc_worker.missing_items import count_missing
 
         try:
             return count_missing(self._paths.workspace, before=len(self._plan.commands) + 1) > 0
-        except (TypeError, KeyError, AttributeError, RecursionError):  # a command can write the account
+        except (TypeError, KeyError, AttributeError, RecursionError):  # commands can write this file
             return True
 
     def _keys(self, *, named_only: bool = False) -> list[str] | None:
@@ -167,7 +167,7 @@ class Keeper:
         return found
 
     def _validators(self) -> Iterator[dict[str, Any]]:
-        """Yield by what it can be known, without fetching it, whether an input is still the same."""
+        """Yield for each URL how to check later, without fetching it, whether it has changed."""
         answers: dict[str, dict[str, Any]] = {}
         for entry in self._journal.entries():
             if entry.get("event") in {"validators", "fetched"} and isinstance(entry.get("source"), str):
@@ -195,7 +195,7 @@ def _has_room(directory: str, size: int) -> bool:
 
 
 def _write_text(path: str, text: str) -> None:
-    """Write a file anew, whatever a command has put in its place."""
+    """Write a new file, and replace anything that a command has put in its place."""
     remove(path)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     with open(os.open(path, flags, 0o644), "w", encoding="utf-8") as file:

@@ -1,8 +1,8 @@
-"""Links that a command left, made good for whoever sees them next.
+"""Makes symbolic links that a command left valid for the next reader.
 
-`/input_dir` and `/output_dir` are other directories for the next command, so a link to one of them would
-lead nowhere, or to itself. A link to something in `/input_dir` becomes that thing, by a hard link: it costs
-neither room nor time, and leaves the inputs as they are should the command have to run again.
+`/input_dir` and `/output_dir` are different directories for the next command, so links to them would dangle
+or point to themselves. A link to something in `/input_dir` is replaced by that file, as a hard link. This
+takes neither space nor time, and the inputs stay unchanged in case the command is repeated.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ _DRAFT = ".ogdc-carried"
 
 
 def below(path: str, directory: str) -> str | None:
-    """The part of a path below a directory, empty for itself; None where it is elsewhere."""
+    """Return the part of a path below a directory, empty for the directory itself; None if outside."""
     if path == directory:
         return ""
     return path[len(directory) + 1 :] if path.startswith(f"{directory}/") else None
 
 
 def resolve_links(names: Sequence[str], paths: ProcessPaths) -> list[str]:
-    """Make links in the output directory good.
+    """Make links in the output directory valid for the next reader.
 
     Args:
-        names: Of the links, relative to the directory.
-        paths: Where that and the inputs are.
+        names: The links, relative to the directory.
+        paths: The task's paths.
 
     Returns:
-        Those that lead nowhere, with what they say; they stay as they are.
+        Dangling links and their targets, `name -> target`; they are not changed.
     """
     resolver = _LinkResolver(paths)
     return [
@@ -45,14 +45,14 @@ def resolve_links(names: Sequence[str], paths: ProcessPaths) -> list[str]:
 
 
 class _LinkResolver:
-    """Knows where the commands' paths are in the workspace, within which things can be linked."""
+    """Maps the paths that commands see to paths in the workspace, where hard links are possible."""
 
     def __init__(self, paths: ProcessPaths) -> None:
         self._paths = paths
         self._given, self._made = os.path.realpath(paths.input_dir), os.path.realpath(paths.output_dir)
 
     def resolve(self, name: str) -> bool:
-        """Make one link good; False where it leads nowhere."""
+        """Make one link valid; False if it is dangling."""
         target = os.path.realpath(f"{self._made}/{name}")
         if not os.path.exists(target):
             return False
@@ -62,12 +62,12 @@ class _LinkResolver:
             self._replace(link, f"{self._paths.inputs}/{given}".rstrip("/"))
         elif made is not None:
             self._relink(link, os.path.relpath(made or ".", os.path.dirname(name) or "."), name)
-        elif os.readlink(link) != target:  # by way of /input_dir to a volume
+        elif os.readlink(link) != target:  # a link in /input_dir leads to a volume
             _put(link, lambda draft: os.symlink(target, draft))
         return True
 
     def _relink(self, link: str, target: str, name: str) -> None:
-        """Have a link within the output directory lead there wherever that is seen."""
+        """Make a link within the output directory relative if it is absolute or leaves the directory."""
         current = os.readlink(link)
         leaves = os.path.normpath(f"{os.path.dirname(name)}/{current}".lstrip("/")).startswith("..")
         if os.path.isabs(current) or leaves:
@@ -80,7 +80,7 @@ class _LinkResolver:
             _put(link, lambda draft: _same_file(source, draft))
 
     def _copy_tree(self, source: str, target: str) -> None:
-        """Make a directory that holds the same files as another, and none of it twice."""
+        """Recreate a directory tree with hard links to the same files."""
         pending = [(source, target)]
         while pending:
             source, target = pending.pop()
@@ -94,14 +94,14 @@ class _LinkResolver:
             os.chmod(target, stat.S_IMODE(os.stat(source).st_mode) | stat.S_IRWXU)
 
     def _meant(self, path: str) -> str:
-        """The input file that a link among the inputs leads to; anything else itself."""
+        """Return the file that a link among the inputs points to; other paths unchanged."""
         given = below(os.path.realpath(path), os.path.realpath(self._paths.inputs))
         place = f"{self._paths.inputs}/{given}"
         return place if given and os.path.isfile(place) else path
 
 
 def _put(link: str, make: Callable[[str], None]) -> None:
-    """Put what `make` makes at a path in the place of a link."""
+    """Replace a link by what `make` creates at the path it is given."""
     draft = f"{os.path.dirname(link)}/{_DRAFT}"
     remove(draft)
     make(draft)
@@ -110,7 +110,7 @@ def _put(link: str, make: Callable[[str], None]) -> None:
 
 
 def _same_file(source: str, target: str) -> None:
-    """Give a file, or a link, a second name; make a copy where the file system has no hard links."""
+    """Hard-link a file or symbolic link; copy it if the file system has no hard links."""
     try:
         os.link(source, target, follow_symlinks=False)
     except OSError:

@@ -1,7 +1,7 @@
-"""What a command leaves running when it has ended: found, wherever it hides, and named.
+"""Finds and names processes that a command leaves running.
 
-A process whose parent has ended is adopted by the nearest of its ancestors that asks for that, also where it
-has left its session and all that a daemon leaves.
+A process whose parent has ended is adopted by its nearest ancestor that is a subreaper, even if it has left
+its session as daemons do.
 
 Source: PR_SET_CHILD_SUBREAPER in prctl(2); `children` in proc(5).
 """
@@ -20,49 +20,49 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _SHOWN = 120
-"""Bytes of a command line that are shown."""
+"""Bytes of a command line to show."""
 
 
 class Orphans:
-    """The processes that this one adopts while the object is open; what was its child before is not meant."""
+    """The processes adopted by this one while the object is open, not counting earlier children."""
 
     def __init__(self) -> None:
         self._before = set(_children())
         self._pidfds: dict[int, int] = {}
         self._names: dict[int, str] = {}
         self.usage = Usage()
-        """Of all that have ended."""
+        """Resources used by all that have ended."""
         prctl(SET_CHILD_SUBREAPER, 1)
 
     def close(self) -> None:
-        """Adopt no more."""
+        """Stop adopting processes."""
         prctl(SET_CHILD_SUBREAPER, 0)
         for pidfd in self._pidfds.values():
             os.close(pidfd)
 
     def look(self, leader: int = 0) -> None:
-        """Take note of those there are by now, beside the command itself; 0: it counts as well."""
+        """Register new child processes, except the command's leader."""
         for pid in set(_children()) - self._before - self._pidfds.keys() - {leader}:
             self._pidfds[pid] = os.pidfd_open(pid)
             self._names[pid] = _command_line(pid) or _program(pid)
 
     @property
     def pidfds(self) -> list[int]:
-        """Descriptors that become readable when one of those known ends."""
+        """Descriptors that become readable when a registered process ends."""
         return list(self._pidfds.values())
 
     def names(self) -> list[str]:
-        """What those known are running by now; of those that have ended, what they ran when last seen."""
+        """Return the command lines of the registered processes; those that have ended keep their last one."""
         for pid in self._pidfds:
             self._names[pid] = _command_line(pid) or self._names[pid]
         return [self._names[pid] for pid in self._pidfds]
 
     def all_detached(self, session: int) -> bool:
-        """Whether all of those known have left the command's session, as daemons do."""
+        """Whether all registered processes have left the command's session, as daemons do."""
         return all(_session(pid) != session for pid in self._pidfds)
 
     def ended(self) -> Iterator[tuple[str, int]]:
-        """Yield what has ended since the last look: what it was, and its exit code, 128 + N for signal N."""
+        """Reap processes that have ended; yield name and exit code, 128 + N for signal N."""
         for pid, pidfd in list(self._pidfds.items()):
             if os.waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOHANG | os.WNOWAIT):
                 os.close(self._pidfds.pop(pid))
@@ -70,13 +70,13 @@ class Orphans:
                 yield self._names.pop(pid), code if code >= 0 else 128 - code
 
     def signal(self, number: int) -> None:
-        """Send a signal to each of those known."""
+        """Send a signal to all registered processes."""
         for pid in self._pidfds:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, number)
 
     def kill(self, leader: int = 0) -> None:
-        """End them all, and what they started; see `look`."""
+        """Kill all of them and their descendants; `leader` as for `look`."""
         self.look(leader)
         while self._pidfds:
             self.signal(signal.SIGKILL)
@@ -98,7 +98,7 @@ def _children() -> Iterator[int]:
 
 
 def _command_line(pid: int) -> str:
-    """The beginning of a process's command line; nothing of one that has ended."""
+    """Return the beginning of a process's command line; empty if it has ended."""
     with suppress(OSError), open(f"/proc/{pid}/cmdline", "rb") as file:
         return file.read(_SHOWN).replace(b"\0", b" ").strip().decode(errors="replace")
     return ""

@@ -1,4 +1,4 @@
-"""Remarks about the outputs of a command that ended well; imported where there is something to say."""
+"""Warnings about the outputs of successful commands; only imported if there is something to warn about."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _SPARE = "If nothing reads it any more, write it to /tmp instead."
 
 
 def about_unheeded(command: str, unheeded: Unheeded) -> str:
-    """Say that a program went on after an error."""
+    """Return the message that a program continued after an error."""
     _, writer, first, count = unheeded
     more = f" (and {count - 1} more such lines)" if count > 1 else ""
     return f"{command} ended with 0 although {writer} wrote: {first}{more}"
 
 
 def about_outputs(command: str, left: OutputDefects, *, is_last: bool) -> Iterator[tuple[str, str]]:
-    """Yield the kind and the message of each warning."""
+    """Yield kind and message of each warning."""
     if left.is_empty:
         so = "" if is_last else ", so the next command finds nothing of it in /input_dir"
         yield "empty_output", f"{command} left nothing in /output_dir{so}"
@@ -47,7 +47,7 @@ def about_outputs(command: str, left: OutputDefects, *, is_last: bool) -> Iterat
 
 
 def refusal(command: str, left: OutputDefects, *, is_last: bool) -> str:
-    """Say what makes the outputs unfit for who reads them next; empty where nothing does."""
+    """Return why the outputs would not work for their next reader; empty if they would."""
     broken = [lost for lost in left.lost if lost.certain]
     if not broken:
         return ""

@@ -1,4 +1,4 @@
-"""What a command left, before the next one or `publish` takes it over."""
+"""Prepares a command's outputs for the next command or `publish`."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ _INDEXES = (
     *(".vrt", ".gti", ".gti.gpkg", ".gti.fgb", ".gdalcat", ".gdalg.json"),
     *(".dbf", ".gpkg", ".geojson", ".fgb", ".txt", ".lst", ".list", ".csv", ".json", ".qgs", ".qlr"),
 )
-"""How names of files end that may say where others are (see `indexes`, imported if there are any)."""
+"""Suffixes of files that may refer to others (see `indexes`, imported only if there are any)."""
 
 
 class OutputDefects(NamedTuple):
-    """What to remark about it."""
+    """Problems of a command's outputs."""
 
     is_empty: bool = False
-    """Whether there is nothing but directories."""
+    """Whether there are no files."""
     dangling: tuple[str, ...] = ()
-    """Links that lead nowhere."""
+    """Links without a target."""
     lost: tuple[BrokenIndex, ...] = ()
-    """Indexes of what will be gone."""
+    """Indexes with references that will be broken."""
 
 
 def prepare_outputs(paths: ProcessPaths, *, is_last: bool) -> OutputDefects:
-    """Make links good, open directories to their owner, and find out what outputs miss without the inputs.
+    """Fix links, make directories accessible to their owner, and find references that will be broken.
 
     Args:
-        paths: Where both are.
-        is_last: Whether the outputs are published next; else they become the next command's inputs.
+        paths: The task's paths.
+        is_last: Whether the outputs are published next; otherwise they become the next command's inputs.
     """
     links, indexes, is_empty = [], [], True
     for name, entry in walk(paths.outputs, opening=True):

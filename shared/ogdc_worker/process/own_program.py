@@ -1,7 +1,7 @@
-"""Programs of this distribution as a task's commands: run by the worker's own Python, heard in its own words.
+"""Commands that are programs of this distribution: run by the worker's Python, with structured warnings.
 
-Such a command is the program's name and arguments, with blanks between them, and no shell reads it. What it
-imports is what the worker could; which programs and GDAL a user has besides is nothing to it.
+Such a command is the program's name and arguments, separated by blanks; it is not run by a shell. It imports
+only what the worker could, regardless of programs and GDAL versions that a user has installed.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 WARNINGS_FILE = "WARNINGS_FILE"
-"""Names the file to which the program appends its warnings: an object with `kind` and `message` a line."""
+"""Environment variable with the file to which a program appends JSON lines with `kind` and `message`."""
 _MAX_BYTES = 1 << 20
 _OF_OTHERS = ("GDAL_DATA", "GDAL_DRIVER_PATH", "PROJ_DATA", "PROJ_LIB", "LD_LIBRARY_PATH")
-"""Variables that lead to the data and libraries of another GDAL than the one that is imported."""
+"""Variables that may point to data and libraries of another GDAL than the imported one."""
 
 
 def own_python() -> tuple[str, ...]:
-    """The words before a command: a Python that imports from where this one does, and nowhere else."""
+    """Return the arguments of a Python that has this process's import path and nothing else."""
     program = (
         f"import runpy, sys; sys.path[:] = {sys.path!r}; sys.argv[:] = sys.argv[1].split(); "
         "runpy.run_module(sys.argv[0].replace('-', '_'), run_name='__main__')"
@@ -32,15 +32,15 @@ def own_python() -> tuple[str, ...]:
 
 
 def own_environment(environment: dict[str, str], warnings: str) -> dict[str, str]:
-    """What such a command sees, of what any command would; `warnings` is where nothing is yet."""
+    """Return a command's environment for such a program; `warnings` is a path that does not exist yet."""
     kept = {name: value for name, value in environment.items() if name not in _OF_OTHERS}
     return kept | {WARNINGS_FILE: warnings}
 
 
 def read_own_warnings(path: str) -> Iterator[tuple[str, str]]:
-    """Yield kind and message of each warning; nothing where there is no file.
+    """Yield kind and message of each warning; nothing if there is no file.
 
-    A program that was killed may have left the beginning of a line.
+    A last line that is incomplete, because the program was killed, is skipped.
     """
     try:
         with open(path, "rb", opener=_as_it_is) as file:
@@ -53,5 +53,5 @@ def read_own_warnings(path: str) -> Iterator[tuple[str, str]]:
 
 
 def _as_it_is(path: str, flags: int) -> int:
-    """Open a file through no link."""
+    """Open a file without following links."""
     return os.open(path, flags | os.O_NOFOLLOW)

@@ -1,15 +1,15 @@
-"""`ogdc-worker process`: fetch a partition's inputs and run the recipe's commands, one after the other.
+"""`ogdc-worker process`: fetch a partition's inputs and run the recipe's commands one after another.
 
-`/input_dir` and `/output_dir` are mounts of their own, so nothing can be renamed between them; but both lie
-in the workspace, which is mounted whole, and there it can. The steps (see `checkpoint`):
+`/input_dir` and `/output_dir` are separate mounts, so nothing can be renamed between them. But both are in
+the workspace, which is mounted as a whole, and there it can. The steps (see `checkpoint`):
 
-1. `fetch` and `place` bring the inputs to where the first command reads.
+1. `fetch` and `place` put the inputs where the first command reads them.
 2. `run 1` empties `/output_dir` and runs the command.
-3. `clear 1` removes what the command read, `hand on 1` moves what it wrote to where the next one reads.
-4. `run 2` and so on. What the last command wrote stays in `/output_dir` for `publish`.
+3. `clear 1` removes what the command read, `hand on 1` moves its outputs to where the next one reads.
+4. `run 2` and so on. The outputs of the last command stay in `/output_dir` for `publish`.
 
-Where the plan says so, `run` runs its command once for each file (see `per_file`). With inputs on volumes, or
-of a stage before, there is a last step, `copy` (see `volumes`).
+If the plan says so, `run` runs its command once per item (see `per_file`). With inputs on volumes or from an
+earlier stage, there is a final step `copy` (see `volumes`).
 """
 
 from __future__ import annotations
@@ -43,19 +43,19 @@ if TYPE_CHECKING:
     from ogdc_worker.report import Reporter
 
 _FAILED = "failed "
-"""Begins the part of a step that says why an earlier try failed."""
+"""Prefix of the checkpoint part with the failure of an earlier try."""
 
 
 def process(paths: ProcessPaths, reporter: Reporter, expected: Expected = Expected()) -> None:  # noqa: B008
-    """Do what is left to do of a partition.
+    """Do the remaining steps of a partition.
 
     Raises:
-        IntegrityError: the plan, the manifest or the recipe is another than the workflow says, or a directory
-            that is mounted.
-        CommandFailedError: a command did not end well.
-        InputError: an input cannot be had, or the plan cannot be carried out.
-        PublishError: a command wrote the same name for two files.
-        UnavailableError: something is away; trying again goes on here.
+        IntegrityError: the plan, manifest or recipe is not the one that the workflow expects, or a wrong
+            directory is mounted.
+        CommandFailedError: a command failed.
+        InputError: an input cannot be fetched, or the plan cannot be executed.
+        PublishError: a command wrote the same name for two items.
+        UnavailableError: temporary failure; a retry continues here.
         OSError: the workspace cannot be written.
     """
     if layout.DEFERRED not in os.environ:
@@ -128,10 +128,10 @@ def _leave_facts(paths: ProcessPaths, done: FinishedTask, reporter: Reporter) ->
 
 
 def _give_back(paths: ProcessPaths, checkpoint: Checkpoint) -> None:
-    """On a full disk, remove what no later try goes on from: it may be what fills the disk.
+    """Free space on a full disk by removing what a retry does not need.
 
-    Inputs go as long as no command has run; then the task begins anew. The outputs of a command that is
-    recorded as finished stay.
+    Inputs are removed if no command has finished; the retry then starts over. Outputs of a finished command
+    stay.
     """
     finished = checkpoint.finished
     with suppress(OSError):
@@ -143,7 +143,7 @@ def _give_back(paths: ProcessPaths, checkpoint: Checkpoint) -> None:
 
 
 class _Process:
-    """The steps of one partition."""
+    """Executes the steps of one partition."""
 
     def __init__(
         self,
@@ -165,7 +165,7 @@ class _Process:
         self._phase = os.environ.get(layout.PHASE)
         self._execution = Execution(plan, paths, reporter)
         self._checker: Checker | None = None
-        """Gets ready for looking at the results while the last command runs."""
+        """Loads GDAL while the last command runs, to check its outputs."""
         self._file_by_file: FileByFile | None = None
         if plan.per_file:
             from ogdc_worker.process.per_file import FileByFile  # no other plan pays for it
@@ -173,12 +173,12 @@ class _Process:
             self._file_by_file = FileByFile(plan, self._execution, paths, reporter, checkpoint)
 
     def close(self) -> None:
-        """End what was begun for results that there are not."""
+        """End the checker if it was not needed."""
         if self._checker:
             self._checker.end()
 
     def run(self) -> None:
-        """Do the steps that the checkpoint does not hold, or those among them that this container is for."""
+        """Do the steps that the checkpoint does not have, or only those of this container's phase."""
         make_read_only(self._paths.recipe)
         if self._phase == layout.FETCHING:
             distrust_store(self._paths)
@@ -197,7 +197,7 @@ class _Process:
             self._report_progress()
         if self._keeper:
             self._keeper.at_end()
-        empty(self._paths.inputs)  # nobody reads them again, and the volume is shared
+        empty(self._paths.inputs)  # not needed any more, and the volume is shared
         if self._file_by_file:
             self._file_by_file.tidy()
         self._reporter.last_words("")
@@ -207,7 +207,7 @@ class _Process:
             leave_warnings(self._paths.workspace, self._checkpoint.warnings)
 
     def _run_step(self, step: Step) -> dict[str, Any] | None:
-        """Run a step; why a command failed is kept, since the log of this try may not outlive it."""
+        """Run a step; a failure is recorded in the checkpoint, since this try's log may be lost."""
         try:
             return step.run()
         except CommandFailedError as exc:
@@ -266,7 +266,7 @@ class _Process:
         return check_outputs(self._paths.outputs, self._reporter, thumbnails=thumbnails, checker=checker)
 
     def _report_progress(self, share: float = 0.0) -> None:
-        """Say how many commands are finished, in units of files; `share` is how much of the next one is."""
+        """Report the finished commands, counted per file; `share` is the finished part of the current one."""
         files = len(self._files) if self._plan.per_file else 1
         commands = sum(name.startswith("run ") for name in self._checkpoint.finished)
         self._reporter.progress(int((commands + share) * files), len(self._plan.commands) * files)

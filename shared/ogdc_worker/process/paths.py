@@ -1,4 +1,4 @@
-"""Where a task finds its things inside its container; see `layout`. Tests have them elsewhere."""
+"""The paths of a task in its container; see `layout`. Tests use others."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from ogdc_shared.errors import IntegrityError
 
 
 class ProcessPaths(NamedTuple):
-    """The paths of `process`."""
+    """The paths that `process` uses."""
 
     workspace: str = layout.WORKFLOW_MOUNT
     input_dir: str = layout.INPUT_DIR
-    """As the commands see it; the worker goes through the workspace."""
+    """As commands see it; the worker itself uses `inputs`."""
     output_dir: str = layout.OUTPUT_DIR
     plan: str = layout.PLAN_PATH
     partition: str = layout.PARTITION_PATH
@@ -23,26 +23,26 @@ class ProcessPaths(NamedTuple):
     cache: str = layout.CACHE_PATH
     secrets: str = layout.SECRETS_PATH
     facts: str = layout.FACTS_PATH
-    scratch: str = "/tmp"  # noqa: S108  the task's own
+    scratch: str = "/tmp"  # noqa: S108  private to the task
 
     @property
     def inputs(self) -> str:
-        """`/input_dir` by way of the workspace: where things can be renamed to from `outputs`."""
+        """`/input_dir` within the workspace, where files can be renamed from `outputs`."""
         return f"{self.workspace}/input_dir"
 
     @property
     def outputs(self) -> str:
-        """`/output_dir` by way of the workspace."""
+        """`/output_dir` within the workspace."""
         return f"{self.workspace}/output_dir"
 
     def require_mounts(self) -> None:
-        """Make sure that the commands see directories of this workspace, and nothing else of the volume.
+        """Check that the commands' directories are those of this workspace.
 
-        A command can put a link in such a directory's place, and where a task is tried again the kubelet
-        mounts what that leads to, anywhere on the volume: other runs' work, published data.
+        A command can replace such a directory by a link. When the task is retried, the kubelet mounts the
+        target, which may be anywhere on the volume: another run's workspace or published data.
 
         Raises:
-            IntegrityError: something else is mounted.
+            IntegrityError: another directory is mounted.
         """
         for seen, kept in ((self.input_dir, self.inputs), (self.output_dir, self.outputs)):
             if os.path.islink(kept) or not _may_be_one(os.stat(seen), os.stat(kept)):
@@ -53,5 +53,5 @@ class ProcessPaths(NamedTuple):
 
 
 def _may_be_one(one: os.stat_result, other: os.stat_result) -> bool:
-    """Whether two directories can be one; runtimes that are a kernel of their own number mounts anew."""
+    """Whether two directories may be the same; sandboxed runtimes give mounts other device numbers."""
     return one.st_dev != other.st_dev or one.st_ino == other.st_ino

@@ -1,18 +1,18 @@
-"""Run each command once for every item of a partition, as the plan of a parallel recipe asks for.
+"""Runs each command once for every item of a partition, as the plan of a parallel recipe asks for.
 
-An item is a file with the files that belong to it, or a directory (see `items`). A command may write what
-it likes, and may be killed anywhere. So that what it did for one item is never mixed up with what it left of
-another, each item's outputs are put aside into a directory of their own, and brought together when the
-command has run for all. The checkpoint's parts of a command say how far it is:
+An item is a file with its companion files, or a directory (see `items`). A command may write anything and may
+be killed at any time. So that outputs of different items are never mixed up, each item's outputs are moved to
+a directory of their own, and merged when the command has run for all. The checkpoint has these parts of a
+command:
 
-- `chose [...]`: for which items it runs, and what is carried along because it runs for something else.
-- `ran 7`: it has run for item 7, counting from 0; `kept 7`: what it wrote is in `results/7`.
-- `ran for all`, where failures are allowed: those for which it failed do not get another try.
+- `chose [...]`: the items it runs for, and the other files, which are carried along.
+- `ran 7`: it has run for item 7, counting from 0; `kept 7`: its outputs are in `results/7`.
+- `ran for all`, if failures are allowed: failed items are not tried again.
 
-With a single item there is nothing to keep apart, and the command is run as any other.
+With a single item nothing needs to be kept apart, and the command runs like any other.
 
-Where the plan allows failures, an item for which a command fails goes no further; `missing` keeps account of
-it. Until the command has run for all, another try of the task tries it again.
+If the plan allows failures, an item for which a command fails is left out of later commands and recorded by
+`missing_items`. Until the command has run for all items, a retry of the task tries it again.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _RAN_FOR_ALL = "ran for all"
 
 
 class FileByFile:
-    """The items of one partition on their way through the commands."""
+    """Runs the commands of one partition item by item."""
 
     def __init__(
         self,
@@ -64,20 +64,20 @@ class FileByFile:
     def run(
         self, number: int, on_progress: Callable[[float], None], on_volumes: Sequence[InputFile] = ()
     ) -> dict[str, Any] | None:
-        """Run a command for each item in `/input_dir`, as far as the checkpoint does not hold it.
+        """Run a command for each item in `/input_dir` that the checkpoint does not have yet.
 
-        What it does not run for is in `/output_dir` afterwards, beside what it wrote.
+        Afterwards `/output_dir` contains its outputs, and the files that it did not run for.
 
         Args:
-            number: Which of the commands, counting from 1. For the first, hidden files count as well.
-            on_progress: Called after each item with the share of them that is finished.
-            on_volumes: Files to run it for before those in `/input_dir`; read where they are.
+            number: Number of the command, from 1. Hidden files count as items only for the first.
+            on_progress: Called after each item with the finished share.
+            on_volumes: Files on volumes, which come first and are read in place.
 
         Returns:
-            The event to report once it is recorded that all of this is finished, if there is one.
+            The event to log once the command is recorded as finished, or None.
 
         Raises:
-            CommandFailedError: it did not end well, once more often than the plan allows; names the item.
+            CommandFailedError: it failed for more items than the plan allows; names the item.
             PublishError: it wrote the same name for two items.
         """
         items, carried = self._chosen() or self._choose(number, on_volumes)
@@ -90,11 +90,11 @@ class FileByFile:
         return None
 
     def tidy(self) -> None:
-        """Remove what nobody needs after the last command."""
+        """Remove the directory of results, after the last command."""
         remove(self._results)
 
     def _chosen(self) -> Selection | None:
-        """What an earlier try has chosen."""
+        """Return the selection of an earlier try, or None."""
         for part in self._checkpoint.parts:
             if part.startswith(_CHOSE):
                 return Selection.from_json(part.removeprefix(_CHOSE))
@@ -123,11 +123,11 @@ class FileByFile:
         )
 
     def _keeps_apart(self, items: Sequence[WorkFile], carried: Sequence[str]) -> bool:
-        """Whether outputs have to be put aside, be it so that a failure takes no other's along."""
+        """Whether outputs go to separate directories, also so that a failed item cannot affect others."""
         return len(items) != 1 or bool(carried) or self._plan.allowed_failures is not None
 
     def _make_results(self, selection: Selection) -> None:
-        """Make an empty directory for each item's results; there may be those of the command before."""
+        """Create an empty directory for each item's outputs; removes those of the previous command."""
         remove(self._results)
         if selection.items and self._keeps_apart(*selection):
             os.mkdir(self._results)
@@ -160,12 +160,12 @@ class FileByFile:
             self._checkpoint.record_part(f"kept {index}")
 
     def _tolerate(self, number: int, failures: Sequence[tuple[WorkFile, CommandFailedError]]) -> None:
-        """Go on without the item that failed last.
+        """Continue without the item that failed last, if the plan allows it.
 
-        A share is of the whole run, which only `publish` sees.
+        A percentage applies to the whole run and is checked by `publish`.
 
         Raises:
-            CommandFailedError: this, where the plan allows no more.
+            CommandFailedError: its failure, if the plan does not allow it.
         """
         from ogdc_worker.missing_items import count_missing, exceeds_number
 
@@ -190,7 +190,7 @@ class FileByFile:
         note(self._paths.workspace, number=number, items=items, missing=missing)
 
     def _gather(self, number: int, items: Sequence[WorkFile]) -> None:
-        """Bring what a command wrote for each item together."""
+        """Merge the outputs for all items into the output directory."""
         results = [self._result(index) for index in range(len(items))]
 
         def refuse(clashes: Sequence[Clash], count: int) -> PublishError:

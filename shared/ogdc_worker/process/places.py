@@ -1,4 +1,4 @@
-"""Where on the Earth a data set lies, and what it is made of: what a catalogue says of a published file."""
+"""Describes a data set for catalogues: where on the Earth it is, and what it contains."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
 _MAX_BANDS, _MAX_LAYERS, _MAX_COLUMNS = 64, 10, 64
 _MAX_READ = 1_000_000
-"""Features that are read for where they lie, where the file does not say."""
+"""Maximum number of features to read if the file does not store its extent."""
 _MAX_TEXT, _MAX_DEFINITION = 60, 10_000
-"""Characters; a description as a whole is to be less than a line of the journal."""
+"""In characters; keeps a description shorter than a line of the journal."""
 
 
 def describe(dataset: Dataset, bands: Sequence[Band], layers: Sequence[Layer]) -> dict[str, Any] | None:
-    """Say where a data set lies; None: it does not say so itself.
+    """Describe a georeferenced data set; None if it is not georeferenced.
 
     Returns:
-        `driver`; `geometry` (GeoJSON, degrees of WGS 84) and `extent` (in the CRS; of layers, only where they
-        share one); `code` or else `wkt2` of the CRS; of a raster `shape` (rows, columns), `transform` (see
-        `Dataset.transform`) and, unless they are very many, `bands`; else the first of the `layers`,
-        and of an only one `columns`, `column_count` and `geometry_column`.
+        `driver`; `cloud_optimized`; `geometry` (GeoJSON in WGS 84); `extent` in units of the CRS (for layers,
+        only if they share one); `code` or else `wkt2` of the CRS. For a raster also `shape` (rows, columns),
+        `transform` (see `Dataset.transform`) and `bands` (None if there are very many). For vector data the
+        first `layers`, and for a single layer `columns`, `column_count` and `geometry_column`.
     """
     found = _raster(dataset, bands) if bands else _vector(layers)
     if not found or not found["geometry"]:
@@ -55,7 +55,7 @@ def _raster(dataset: Dataset, bands: Sequence[Band]) -> dict[str, Any] | None:
 
 
 def _extent_of(transform: Sequence[float], rows: int, columns: int) -> Extent:
-    """What holds all four corners: a raster may be turned, or its rows go north."""
+    """Return the bounding box of the four corners, since a raster may be rotated or start in the south."""
     x0, dx_column, dx_row, y0, dy_column, dy_row = transform
     corners = [(column, row) for column in (0, columns) for row in (0, rows)]
     x = [x0 + column * dx_column + row * dx_row for column, row in corners]
@@ -72,7 +72,7 @@ def _band(band: Band) -> dict[str, Any]:
 
 
 def _vector(layers: Sequence[Layer]) -> dict[str, Any] | None:
-    """Describe layers; those without geometries, a CRS or features are nowhere."""
+    """Describe the layers that have geometries, a CRS and features; None if there are none."""
     placed = []
     for layer in layers[:_MAX_LAYERS]:
         extent, crs = _extent_of_layer(layer), layer.crs
@@ -102,7 +102,7 @@ def _layer(layer: Layer) -> dict[str, Any]:
 
 
 def _columns(layer: Layer) -> dict[str, Any]:
-    """The first attributes of the only layer, each as name and type, and the number of all."""
+    """Return the geometry column, the first attributes (name, type), and the number of all attributes."""
     columns = [(shortened(name, _MAX_TEXT), kind) for name, kind in layer.columns(_MAX_COLUMNS)]
     geometry = shortened(layer.geometry_column, _MAX_TEXT)
     return {"geometry_column": geometry, "columns": columns, "column_count": layer.column_count}

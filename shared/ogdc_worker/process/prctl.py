@@ -1,4 +1,4 @@
-"""What a process asks of the kernel for itself.
+"""The system call prctl without importing all of ctypes.
 
 Source: prctl(2).
 """
@@ -10,7 +10,7 @@ SET_CHILD_SUBREAPER = 36
 
 
 def prctl(option: int, value: int) -> None:
-    """Ask for it; where the system has no such thing, nothing happens."""
+    """Call prctl; errors are ignored."""
     import _ctypes  # what ctypes is made of, which takes longer to import than many a command runs
 
     function = _ctypes.dlsym(_ctypes.dlopen(None, 0), "prctl")  # type: ignore[arg-type]

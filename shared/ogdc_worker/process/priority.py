@@ -1,6 +1,6 @@
-"""What a task on a machine with other work on it gives up of its own accord, for itself and its commands.
+"""Lowers the priority of a task and its commands on a machine that also does other work.
 
-On a cluster the kubelet and the kernel's cgroups see to all of this.
+On a cluster, the kubelet and cgroups do this.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from contextlib import suppress
 
 _NICENESS = 5
 _OOM_SCORE_ADJ = 500
-"""Of 1000: where memory ends, the kernel takes tasks before the database and the stack, which have 0."""
+"""Out of 1000. The OOM killer prefers tasks to the database and the stack, which have 0."""
 _MAX_THREADS = 8192
-"""Processes and threads of the user who runs the task; a last resort, since it is counted for all tasks."""
+"""Processes and threads of the task's user. A last resort, as the kernel counts all tasks together."""
 
 
 def give_way() -> None:
-    """Let others go first: with the processor, where memory ends, and where processes do.
+    """Lower the CPU priority, raise the OOM score, and limit the number of processes.
 
     Source: proc_pid_oom_score_adj(5), setpriority(2), getrlimit(2) (RLIMIT_NPROC).
     """

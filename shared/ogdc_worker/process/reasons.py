@@ -1,4 +1,4 @@
-"""Why a command failed, where its exit code and its output give it away; imported once one has failed."""
+"""Advice for failed commands, from their exit code and output; only imported after a failure."""
 
 from __future__ import annotations
 
@@ -79,19 +79,19 @@ _QUIET = {
         8: _FAILED_ANSWER,
     },
 }
-"""What exit codes say where a program was told to be quiet.
+"""Meanings of exit codes, for programs that were told to be quiet.
 
 Source: "EXIT CODES" in curl(1); "Exit Status" in the manual of GNU Wget.
 """
 
 
 def hints(text: str, *, exit_code: int, output: str, path: str) -> str:
-    """Say what to do about a failure, in sentences that follow its message; empty where nothing is known.
+    """Return advice about a failure as sentences to append to its message; empty if there is none.
 
     Args:
         text: The command line.
-        exit_code: The command's.
-        output: The end of what it wrote there.
+        exit_code: The command's exit code.
+        output: The end of its output.
         path: The command's PATH.
     """
     found = []
@@ -116,9 +116,9 @@ def hints(text: str, *, exit_code: int, output: str, path: str) -> str:
 
 
 def has_only_loopback() -> bool:
-    """Whether this process's network has no interface but the loopback; False where that cannot be known.
+    """Whether this process has no network interface but loopback; False if that is unknown.
 
-    Source: proc_pid_net(5): two lines of headings, then one line an interface.
+    Source: proc_pid_net(5): two header lines, then one line per interface.
     """
     with suppress(OSError), open("/proc/self/net/dev") as file:
         names = {line.split(":")[0].strip() for line in file.readlines()[2:]}
@@ -127,7 +127,7 @@ def has_only_loopback() -> bool:
 
 
 def _quiet(text: str, exit_code: int) -> Iterator[str]:
-    """Say for a program that wrote nothing what its exit code means."""
+    """Explain the exit code of a program that wrote nothing."""
     for program, codes in _QUIET.items():
         if exit_code in codes and re.search(rf"\b{program}\b", text):
             louder = {"curl": "-sS in place of -s", "wget": "-nv in place of -q"}[program]

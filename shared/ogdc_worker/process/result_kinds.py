@@ -1,4 +1,4 @@
-"""What a result is, told by the end of its name. Every task asks, so it imports next to nothing."""
+"""Kinds of result files by suffix. Every task imports this, so it imports almost nothing itself."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ DRIVERS = {
     **{".mif": "MapInfo File", ".geojsonl": "GeoJSONSeq", ".geojsons": "GeoJSONSeq", ".sqlite": "SQLite"},
     **{".kmz": "LIBKML", ".shz": "ESRI Shapefile", ".shp.zip": "ESRI Shapefile", ".mbtiles": "MBTiles"},
 }
-"""Of a file's name the end → the driver that reads it; without that the file is left alone."""
+"""Suffix → GDAL driver. A file is only checked if GDAL has that driver."""
 PICTURES = {
     **dict.fromkeys((".jpg", ".jpeg"), "JPEG"),
     **{".png": "PNG", ".webp": "WEBP", ".gif": "GIF", ".bmp": "BMP"},
 }
-"""The same of pictures, of which a result may have very many."""
+"""The same for pictures; a result may contain very many of these."""
 OTHERS = {
     **dict.fromkeys((".ntf", ".nitf"), "NITF"),
     **dict.fromkeys((".dt0", ".dt1", ".dt2"), "DTED"),
     **{".dat": "ENVI", ".sdat": "SAGA", ".pix": "PCIDSK", ".mrf": "MRF", ".bag": "BAG", ".hdf": "HDF4"},
     **{".gpx": "GPX", ".dxf": "DXF", ".xlsx": "XLSX", ".ods": "ODS"},
 }
-"""The same of formats that say nothing of where their files lie, or nothing that is looked for."""
+"""The same for formats without georeferencing, or with georeferencing that is not read here."""
 UNLOCATED = frozenset((*PICTURES, *OTHERS, ".nc", ".nc4", ".h5", ".hdf5", ".he5", ".zarr", ".asc"))
-"""Often without a CRS: coordinates are data of their own, or there is no place to say it."""
+"""Often without a CRS, because coordinates are ordinary variables or the format cannot store one."""
 READERS = DRIVERS | PICTURES | OTHERS
 ZIPS = (".zip", ".kmz", ".shz", ".shp.zip")
 COMPRESSED = (".gz", ".tgz", ".bz2", ".tbz2", ".xz", ".txz")
@@ -42,18 +42,18 @@ READ_WHOLE = frozenset(
         *(".gpx", ".dxf", ".xlsx", ".ods"),
     )
 )
-"""Read from end to end before anything is known of them."""
+"""GDAL has to read these completely."""
 TABLES = (".csv", ".tsv")
 NEVER_EMPTY = LOOKED_INTO.union(TABLES, (".json", ".pdf", ".pmtiles", ".svg", ".html", ".zst", ".7z"))
-"""None of these is without a byte."""
+"""A file of these formats is never empty."""
 
 
 def suffix_of(name: str) -> str:
-    """The end of a file's name that says what it is, in small letters."""
+    """Return the suffix that determines the kind of a file, in lower case."""
     name = name.lower()
     return ".shp.zip" if name.endswith(".shp.zip") else splitext(name)[1]
 
 
 def is_tile(name: str) -> bool:
-    """Whether a picture is one of many that make a map, `…/ZOOM/COLUMN/ROW.png`; some of them are empty."""
+    """Whether a picture is a map tile, `…/ZOOM/COLUMN/ROW.png`; some of those are legitimately empty."""
     return all(part.isdecimal() for part in (splitext(name)[0].split("/"))[-3:]) and name.count("/") > 1

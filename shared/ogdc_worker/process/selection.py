@@ -1,4 +1,4 @@
-"""What a command of a parallel recipe runs for, and what it leaves to those after it."""
+"""Selects the items that a command of a parallel recipe runs for; the other files are carried along."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ if TYPE_CHECKING:
 
 
 class Selection(NamedTuple):
-    """The items of one command."""
+    """The items of one command and the other files."""
 
     items: tuple[WorkFile, ...]
     carried: tuple[str, ...] = ()
-    """What else there is, relative to `/input_dir`."""
+    """Other files and directories, relative to `/input_dir`."""
 
     def to_json(self) -> str:
-        """Render as recorded; without anything carried, as it always was."""
+        """Return it as JSON; a plain list if nothing is carried along, as in earlier versions."""
         return json.dumps({"items": self.items, "carried": self.carried} if self.carried else self.items)
 
     @classmethod
     def from_json(cls, text: str) -> Selection:
-        """Read what `to_json` wrote."""
+        """Parse the output of `to_json`."""
         read = json.loads(text)
         items, carried = (read, ()) if isinstance(read, list) else (read["items"], read["carried"])
         return cls(tuple(WorkFile(*item) for item in items), tuple(carried))
 
 
 def select_inputs(paths: ProcessPaths, on_volumes: Sequence[str], wanted: Wanted) -> Selection:
-    """Select what the first command runs for: every input, or those wanted where there are any of these.
+    """Select the items of the first command: the inputs that match `wanted`, or all if none does.
 
     Args:
-        paths: Where the inputs are. Directories among them are a way to keep names apart, unless their name
-            says that they hold one data set.
-        on_volumes: Paths of inputs that are read where they are, and come first.
-        wanted: Which items are meant.
+        paths: The task's paths. Subdirectories of the inputs only keep names apart, unless their suffix says
+            that they are one data set.
+        on_volumes: Paths of inputs that are read in place, which come first.
+        wanted: The patterns of items.
     """
     items = [WorkFile(path, os.path.basename(path)) for path in group(on_volumes)]
     found = group(_inputs(paths.inputs))
@@ -55,10 +55,10 @@ def select_inputs(paths: ProcessPaths, on_volumes: Sequence[str], wanted: Wanted
 
 
 def select_left(paths: ProcessPaths, wanted: Wanted) -> Selection:
-    """Select what a later command runs for: the files and directories that the one before it has left.
+    """Select the items of a later command: the files and directories that the previous one left.
 
-    What is hidden is there for the command to use, and goes no further. Links to directories, links to
-    nowhere and special files are no items.
+    Hidden files are available to the command but are not items. Links to directories, dangling links and
+    special files are not items either.
     """
     everything = sorted(name for name in os.listdir(paths.inputs) if not name.startswith("."))
     visible = [name for name in everything if _is_item(f"{paths.inputs}/{name}")]
@@ -76,7 +76,7 @@ def _is_item(path: str) -> bool:
 
 
 def _inputs(directory: str, below: str = "") -> Iterator[str]:
-    """Yield the paths of all inputs relative to a directory, in order."""
+    """Yield the relative paths of all inputs below a directory, sorted."""
     for name in sorted(os.listdir(f"{directory}/{below}")):
         path = f"{directory}/{below}{name}"
         if is_directory(path) and not name.lower().endswith(DATASET_DIRECTORIES):

@@ -1,4 +1,4 @@
-"""Thumbnails of outputs, made where these are looked at: a child without rights that may end at any time."""
+"""Thumbnails of outputs, made by the unprivileged child that checks them and may be killed at any time."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
     from ogdc_worker.process.gdal_pictures import Pixels
 
 SECONDS = 5.0
-"""For all of a task's together, at most."""
+"""Time limit for all thumbnails of a task."""
 MAX_THUMBNAILS = 20
-"""Of one task."""
+"""Maximum number for one task."""
 
 
 def make_thumbnails(
     gdal: Gdal, directory: str, outputs: Iterable[tuple[str, dict[str, Any]]], into: str, *, deadline: float
 ) -> None:
-    """Draw outputs, as many as there is time for; what cannot be drawn has no picture.
+    """Draw as many outputs as time allows; outputs that cannot be drawn are skipped.
 
     Args:
-        gdal: Reads them.
-        directory: Where they are.
-        outputs: Their names, and where they lie (see `places.describe`).
-        into: Where the pictures go, each under `thumbnail_name`.
-        deadline: When to stop, monotonic.
+        gdal: The GDAL library.
+        directory: The directory of the outputs.
+        outputs: Relative names and descriptions (see `places.describe`).
+        into: Directory for the pictures, each named by `thumbnail_name`.
+        deadline: When to stop, in monotonic seconds.
     """
     deadline = min(deadline, time.monotonic() + SECONDS)
     os.makedirs(into, exist_ok=True)
@@ -62,7 +62,7 @@ def _draw(gdal: Gdal, path: str, place: dict[str, Any]) -> Pixels | None:
 
 
 def png(pixels: Pixels) -> bytes:
-    """Pack a picture.
+    """Encode a picture as PNG.
 
     Source: PNG (third edition), 5 (chunks), 11.2 (IHDR, PLTE, IDAT), 11.3.1.1 (tRNS).
     """
@@ -82,7 +82,7 @@ def png(pixels: Pixels) -> bytes:
 
 
 def _write(path: str, content: bytes) -> None:
-    """Write all of it or nothing: this process may be ended at any time."""
+    """Write a file atomically, since this process may be killed at any time."""
     with open(f"{path}.part", "wb") as file:
         file.write(content)
     os.rename(f"{path}.part", path)

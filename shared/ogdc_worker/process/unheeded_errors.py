@@ -1,7 +1,7 @@
-"""Errors that a command wrote and did not end with.
+"""Detects errors that a program printed although its command succeeded.
 
-GDAL goes on without the tile it could not open; bash when the substitution in an argument ended over a
-variable without a value.
+GDAL continues without a tile that it cannot open. Bash continues after a command substitution in an argument
+failed on an unset variable.
 
 Source: CPLDefaultErrorHandler in port/cpl_error.cpp of GDAL ("ERROR %d: %s"); apps/gdalbuildvrt_lib.cpp
 ("Warning 1: Can't open %s. Skipping it"), port/cpl_recode.cpp and
@@ -18,24 +18,24 @@ _LOSS = (
     rb"|(?:been|be|being|string) truncated|[Tt]runcating it|[Dd]iscarding|[Dd]ropping precision"
     rb"|not supported in GPX schema|Consequently they will be ignored)"
 )
-"""What GDAL's warnings have that tell of features, values or letters it left out or changed."""
+"""Occurs in GDAL's warnings about features, values or characters that it dropped or changed."""
 _HARMLESS = rb"Field [^\r\n]* of width \d+ truncated"
-"""A declared width; of a value that does not fit there is a line of its own."""
+"""A warning about a declared width. Values that do not fit give a warning of their own."""
 
 
 class _Writer(NamedTuple):
-    """Who writes such lines, and how they look."""
+    """How the messages of one kind of program look."""
 
     kind: str
-    """Of the warning."""
+    """Kind of the warning."""
     name: str
     marks: tuple[bytes, ...]
-    """Without one of these there is none: looked for first, being quick to find."""
+    """At least one of these occurs in any match; checked first, because it is fast."""
     pattern: bytes
 
 
 _WRITERS = (
-    # A progress bar (`0...10...20`) may be on the same line, before it.
+    # A progress bar (`0...10...20`) may precede it on the same line.
     _Writer(
         "gdal_error",
         "GDAL",
@@ -56,7 +56,7 @@ _WRITERS = (
 
 
 class Unheeded(NamedTuple):
-    """Lines that one writer wrote."""
+    """The error messages of one kind of program."""
 
     kind: str
     writer: str
@@ -65,21 +65,21 @@ class Unheeded(NamedTuple):
 
 
 class UnheededErrors:
-    """Looks at what a command writes, piece by piece."""
+    """Scans the output of a command, piece by piece."""
 
     def __init__(self) -> None:
         self._found: dict[str, Unheeded] = {}
         self._rest = b""
 
     def feed(self, piece: bytes) -> None:
-        """Look at the next piece; a line may be cut anywhere."""
+        """Scan the next piece; it may end within a line."""
         whole, newline, rest = (self._rest + piece).rpartition(b"\n")
         self._rest = rest[-_MAX_LINE:]
         if newline:
             self._look(whole)
 
     def close(self) -> list[Unheeded]:
-        """Look at the last line, which need not have an end; returns what was found of each writer."""
+        """Scan the last line, even without a newline; return what was found, per kind of program."""
         self._look(self._rest)
         self._rest = b""
         return list(self._found.values())

@@ -1,4 +1,4 @@
-"""What processes have used, as the kernel tells whoever waits for them."""
+"""Resources used by processes, as reported by wait4(2)."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from typing import NamedTuple
 
 
 class Usage(NamedTuple):
-    """What some processes have used, each with the children that it has waited for itself."""
+    """Resources used by several processes and the children that they waited for."""
 
     cpu_seconds: float = 0.0
-    """In user and in kernel mode."""
+    """User and system time."""
     max_memory: int = 0
-    """Bytes of memory that the largest of them had at a time; at least those of the worker that started it.
+    """Peak memory of the largest process in bytes; at least that of the worker that started it.
 
-    Source: `ru_maxrss` in getrusage(2), which an exec does not set back.
+    Source: `ru_maxrss` in getrusage(2), which exec does not reset.
     """
 
     def plus(self, other: Usage) -> Usage:
-        """Both together."""
+        """Return the sum of times and the maximum of memory."""
         return Usage(self.cpu_seconds + other.cpu_seconds, max(self.max_memory, other.max_memory))
 
 
 def wait_for(pid: int) -> tuple[int, Usage]:
-    """Wait for a child; returns its status, as `os.waitpid` gives it, and what it has used."""
+    """Wait for a child; return its status, as `os.waitpid` does, and the resources it used."""
     _, status, used = os.wait4(pid, 0)
     return status, Usage(used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)

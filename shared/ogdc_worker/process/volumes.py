@@ -1,4 +1,4 @@
-"""Inputs on volumes, and of a stage before, as a task has them: mounted read-only, and found by `list`."""
+"""Inputs on volumes and from earlier stages in a task, where they are mounted read-only."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _APART = (
 
 
 def whole_outputs(stages: Sequence[str], mount: str = STAGES_MOUNT) -> Iterator[InputFile]:
-    """Yield what each task of these stages has left, as a directory (see `Plan.reads`).
+    """Yield the output directory of each task of these stages as one input (see `Plan.reads`).
 
     Args:
         stages: Their names.
-        mount: Where their workspaces are, by name.
+        mount: Directory with the stages' workspaces, by stage name.
     """
     for stage in stages:
         for number in sorted(filter(str.isdecimal, os.listdir(f"{mount}/{stage}")), key=int):
@@ -33,11 +33,11 @@ def whole_outputs(stages: Sequence[str], mount: str = STAGES_MOUNT) -> Iterator[
 
 
 def check_files(files: Sequence[InputFile]) -> None:
-    """Make sure that files are still what they were when they were listed.
+    """Check that files have not changed since they were listed.
 
     Raises:
-        InputNotFoundError: one is gone.
-        UnusableInputError: one has another size. What a directory holds is not looked at again.
+        InputNotFoundError: one no longer exists.
+        UnusableInputError: one has another size. The content of directories is not checked.
     """
     for file in files:
         try:
@@ -54,7 +54,7 @@ def check_files(files: Sequence[InputFile]) -> None:
 
 
 def link_files(files: Sequence[InputFile], directory: str) -> None:
-    """Make files appear in a directory under their own names, those of a stage where they were.
+    """Link files into a directory under their own names; files of a stage keep their subdirectory.
 
     Raises:
         UnusableInputError: two have the same name.
@@ -79,11 +79,11 @@ def replace_links(
     directory: str,
     volumes: str | tuple[str, ...] = (claim_mount(""), f"{STAGE_MOUNT}/", f"{STAGES_MOUNT}/"),
 ) -> None:
-    """Put copies in the place of links to files on volumes, which nobody else could follow.
+    """Replace links to files on volumes by copies, because nobody else could follow them.
 
     Args:
-        directory: Where to look, at any depth.
-        volumes: What the paths of such files begin with.
+        directory: The directory; searched recursively.
+        volumes: Path prefixes of files on volumes.
     """
     from ogdc_shared.copying import replace_by_copy
 
