@@ -1,4 +1,4 @@
-"""The record in PostgreSQL. Replaces asyncio while psycopg is imported, which only its async half needs."""
+"""The record in PostgreSQL. Skips the import of asyncio, which only psycopg's unused async half needs."""
 
 from ogdc_shared.imports import left_out
 

@@ -1,4 +1,4 @@
-"""The table of API tokens, which has hashes and metadata but not the tokens."""
+"""The table of API tokens, which contains their hashes and metadata but not the tokens."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ogdc_shared.errors import UnknownTokenError
 
 
 class TokenUser(NamedTuple):
-    """A token, and whose it is, as a request with it needs to know."""
+    """A token with its owner, as needed to authenticate a request."""
 
     id: UUID
     name: str
@@ -27,7 +27,7 @@ class TokenUser(NamedTuple):
     is_expired: bool
     is_revoked: bool
     is_first_today: bool
-    """Whether it has not been used on this day of the database's."""
+    """Whether this is its first use today, by the database's clock."""
     user_id: UUID
     issuer: str
     subject: str
@@ -38,7 +38,7 @@ class TokenUser(NamedTuple):
 
 
 class ApiToken(NamedTuple):
-    """A token as it is listed."""
+    """A token as shown in lists."""
 
     id: UUID
     name: str
@@ -52,22 +52,22 @@ class ApiToken(NamedTuple):
 
 
 class MadeToken(NamedTuple):
-    """A token at its making."""
+    """A newly created token."""
 
     row: ApiToken
     token: str
-    """The token itself, for its owner's eyes; kept nowhere."""
+    """The token itself, to be shown to its owner; it is not stored."""
 
 
 class TokenPage(NamedTuple):
-    """Some tokens, and how many there are in all."""
+    """A page of tokens and the total number."""
 
     tokens: list[ApiToken]
     total: int
 
 
 def find_token_user(conn: Connection, token_hash: bytes) -> TokenUser | None:
-    """Find a token and its owner by the token's hash; None: it was never made."""
+    """Find a token and its owner by the token's hash; None if there is no such token."""
     with conn.cursor(row_factory=class_row(TokenUser)) as cursor:
         return cursor.execute(_sql("find_token_user"), {"hash": token_hash}).fetchone()
 
@@ -80,7 +80,7 @@ def record_use(conn: Connection, token_id: UUID) -> None:
 def make_token(
     conn: Connection, *, owner: UUID, name: str, role: Role, days: int, caller: Caller | None
 ) -> MadeToken:
-    """Make a token, valid for so many days from now, and record who did; `caller` as for `record_act`."""
+    """Create a token valid for `days`, and record that in the audit log (`caller` as in `record_act`)."""
     token = new_token()
     row = add_token(conn, token_hash=token_hash(token), owner=owner, name=name, role=role, days=days)
     known = {"name": name, "role": role, "owner": str(owner), "days": days}
@@ -91,7 +91,7 @@ def make_token(
 def add_token(
     conn: Connection, *, token_hash: bytes, owner: UUID, name: str, role: Role, days: int
 ) -> ApiToken:
-    """Record a token, valid for so many days from now."""
+    """Insert a token that is valid for `days`."""
     new = {"hash": token_hash, "owner": owner, "name": name, "role": role, "days": days}
     found = conn.execute(_sql("insert_token"), new).fetchone()
     assert found is not None
@@ -102,7 +102,7 @@ def get_token(conn: Connection, token_id: UUID) -> ApiToken:
     """Read a token.
 
     Raises:
-        UnknownTokenError: there is none of that id.
+        UnknownTokenError: no token has that id.
     """
     token = _select(conn, "where_token", id=token_id).fetchone()
     if token is None:
@@ -111,14 +111,14 @@ def get_token(conn: Connection, token_id: UUID) -> ApiToken:
 
 
 def list_tokens(conn: Connection, *, owner: UUID | None, limit: int | None, offset: int) -> TokenPage:
-    """Read some tokens that are not revoked, of one user or (None) everybody, the oldest first."""
+    """Read a page of unrevoked tokens, oldest first, of one user or, if `owner` is None, of all users."""
     found = _select(conn, "where_owner", owner=owner, limit=limit, offset=offset).fetchall()
     counted = conn.execute(_sql("count_tokens"), {"owner": owner}).fetchone()
     return TokenPage(found, counted[0] if counted else 0)
 
 
 def revoke_token(conn: Connection, token_id: UUID) -> bool:
-    """End a token's validity; False: it was ended before."""
+    """Revoke a token; False if it was already revoked."""
     return conn.execute(_sql("revoke"), {"id": token_id}).rowcount == 1
 
 

@@ -17,7 +17,7 @@ from ogdc_shared.db.users import caller_id
 
 
 class Action(StrEnum):
-    """What is done; reading, and what is refused, is none of it."""
+    """Actions in the audit log. Reading and rejected requests are not recorded."""
 
     SUBMIT = "run.submit"
     CANCEL = "run.cancel"
@@ -29,48 +29,48 @@ class Action(StrEnum):
     REMOVE_WEBHOOK = "webhook.remove"
     DEPLOY = "process.deploy"
     UNDEPLOY = "process.undeploy"
-    ADD_TOKEN = "token.add"  # noqa: S105  no password
+    ADD_TOKEN = "token.add"  # noqa: S105  not a password
     REVOKE_TOKEN = "token.revoke"  # noqa: S105
     ADD_USER = "user.add"
     CHANGE_USER = "user.change"
 
 
 class Act(NamedTuple):
-    """Something that was done."""
+    """An entry of the audit log."""
 
     id: int
-    """Those that were done later have greater ones."""
+    """Increases with time."""
     at: datetime
     actor_id: UUID | None
     actor: str | None
-    """Who did it, as they are shown now; None: the operator, by a command."""
+    """Current name of the user, or None for the operator using a command."""
     token_id: UUID | None
-    """What they came with; None: something else."""
+    """The API token that authenticated the request, or None."""
     action: str
     """An `Action`, as text."""
     object: str
-    """What it was done to: the name of a run or a trigger, or the id of a user, a token or a webhook."""
+    """The object acted on: the name of a run or trigger, or the id of a user, token or webhook."""
     details: dict[str, Any]
 
 
 class ActPage(NamedTuple):
-    """Some acts."""
+    """A page of the audit log."""
 
     acts: list[Act]
     """Newest first."""
     next: int | None
-    """For `list_acts(before=…)`; None: there are no older ones."""
+    """Value for `list_acts(before=…)`, or None if there are no older entries."""
 
 
 def record_act(conn: Connection, action: Action, what: str, *, caller: Caller | None, **details: Any) -> None:
-    """Record that somebody did something; within the transaction that does it, where there is one.
+    """Add an entry to the audit log, in the same transaction as the action itself where there is one.
 
     Args:
-        conn: The database.
-        action: What was done.
-        what: What it was done to.
-        caller: Who did it; None: the operator, by a command.
-        details: What else there is to know, as JSON.
+        conn: The connection.
+        action: The action.
+        what: The object acted on.
+        caller: The user, or None for the operator using a command.
+        details: Further facts, stored as JSON.
     """
     actor = None if caller is None else caller_id(conn, caller)
     token = None if caller is None or caller.token is None else caller.token.id
@@ -87,7 +87,7 @@ def list_acts(
     before: int | None = None,
     limit: int,
 ) -> ActPage:
-    """Read a page of what was done, newest first; each argument but the last leaves out what differs."""
+    """Read a page of entries, newest first; all arguments but `limit` are filters."""
     wanted = {"actor": actor, "action": action, "object": what, "before": before, "limit": limit + 1}
     with conn.cursor(row_factory=class_row(Act)) as cursor:
         found = cursor.execute(load_queries("audit")["list_acts"], wanted, prepare=False).fetchall()

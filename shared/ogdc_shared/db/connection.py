@@ -12,25 +12,26 @@ from psycopg.rows import TupleRow
 
 _T = TypeVar("_T")
 _Wait = Generator[Any, Any, _T]
-"""What psycopg waits with: yields what it waits for, is sent what came, and returns the result."""
+"""Psycopg's wait generator: yields events to wait for, receives those that occurred, returns a result."""
 
 STATEMENT_SECONDS = 8
-"""After this the server ends a statement."""
+"""The server cancels a statement after this time."""
 _GRACE_SECONDS = 2.0
-"""What an answer may take on its way; then a server that should have ended the statement counts as away."""
+"""Additional time for the response; then the server is considered unreachable."""
 
 
 class LimitedConnection(Connection[TupleRow]):
-    """Waits for each statement no longer than the server may work at it.
+    """Limits on the client's side how long a statement may take.
 
-    The server's own limit is of no use where its processes are frozen, or the network swallows what they say.
+    The server's statement_timeout does not help if its processes are frozen or the network drops its
+    messages.
     """
 
     _limited = True
 
     @contextmanager
     def unlimited(self) -> Iterator[None]:
-        """Wait for statements as long as they take, as a migration does, which lifts the server's limit."""
+        """Lift the limit, as for migrations, which also lift the server's."""
         self._limited = False
         try:
             yield
@@ -38,10 +39,10 @@ class LimitedConnection(Connection[TupleRow]):
             self._limited = True
 
     def wait(self, gen: _Wait[_T], *args: Any, **kwargs: Any) -> _T:
-        """See `Connection.wait`.
+        """Override `Connection.wait` with a deadline.
 
         Raises:
-            OperationalError: the server did not answer in time; the connection is closed.
+            OperationalError: the server did not respond in time; the connection is closed.
         """
         if not self._limited:
             return super().wait(gen, *args, **kwargs)
@@ -54,11 +55,11 @@ class LimitedConnection(Connection[TupleRow]):
 
 
 class _SilenceError(OperationalError):
-    """The server says nothing."""
+    """The server did not respond in time."""
 
 
 def _until(deadline: float, gen: _Wait[_T]) -> _Wait[_T]:
-    """Go on with `gen` until then; psycopg looks in every tenth of a second where nothing comes."""
+    """Run `gen` until `deadline`. While nothing arrives, psycopg resumes this every tenth of a second."""
     try:
         wanted = next(gen)
         while True:

@@ -12,19 +12,19 @@ from ogdc_shared.db.connection import STATEMENT_SECONDS, LimitedConnection
 from ogdc_shared.db.failures import translated_errors
 from ogdc_shared.db.pool import Pool
 
-# With these a server whose machine has vanished is noticed in half a minute instead of two hours.
+# With these, the loss of a server's machine is detected in half a minute instead of two hours.
 _KEEPALIVES = "keepalives_idle=10 keepalives_interval=5 keepalives_count=4"
 
 
 class Database:
-    """PostgreSQL as one process sees it: connections made on first use and reused, by any thread."""
+    """The database of one process. Connections are opened on first use and shared between threads."""
 
     def __init__(self, settings: DatabaseSettings, *, on_wait: Callable[[float], None] | None = None) -> None:
-        """Nothing is connected yet.
+        """Store the settings; no connection is opened yet.
 
         Args:
-            settings: Where it is.
-            on_wait: Called with how many seconds it took to get a connection, each time.
+            settings: Address and credentials.
+            on_wait: Called with the seconds that it took to get a connection, each time.
         """
         self._settings = settings
         self._pool = Pool(self._connect, size=settings.pool_size, timeout=settings.timeout, on_wait=on_wait)
@@ -34,31 +34,31 @@ class Database:
         """Lend a connection for one transaction: committed at the end, rolled back on an exception.
 
         Raises:
-            DatabaseUnavailableError: PostgreSQL does not answer, or went away meanwhile.
-            UnstorableError: it can never hold a value that it was given.
-            ConfigurationError: the database has not the schema this version needs.
+            DatabaseUnavailableError: PostgreSQL does not respond, or the connection broke.
+            UnstorableError: a value cannot be stored.
+            ConfigurationError: the database does not have the schema that this version needs.
         """
         with translated_errors(), self._pool.lend() as conn, conn.transaction():
             yield conn
 
     @contextmanager
     def autocommit(self, *, patience: float | None = None) -> Iterator[LimitedConnection]:
-        """Lend a connection that commits each statement: one read costs a third of `transaction`.
+        """Lend a connection that commits each statement. A single read costs a third of `transaction`.
 
         Args:
-            patience: Seconds to wait while others have all connections; None: as the settings say.
+            patience: Seconds to wait for a free connection, or None for the configured time.
 
         Raises:
-            DatabaseBusyError: others have had all connections for that long.
-            DatabaseUnavailableError: PostgreSQL does not answer, or went away meanwhile.
-            UnstorableError: it can never hold a value that it was given.
-            ConfigurationError: the database has not the schema this version needs.
+            DatabaseBusyError: no connection became free in that time.
+            DatabaseUnavailableError: PostgreSQL does not respond, or the connection broke.
+            UnstorableError: a value cannot be stored.
+            ConfigurationError: the database does not have the schema that this version needs.
         """
         with translated_errors(), self._pool.lend(patience=patience) as conn:
             yield conn
 
     def close(self) -> None:
-        """Close the connections that are not in use; later uses open new ones."""
+        """Close all idle connections; later calls open new ones."""
         self._pool.close()
 
     def _connect(self, seconds: float) -> LimitedConnection:
@@ -74,7 +74,7 @@ class Database:
             autocommit=True,
         )
         conn.adapters.register_dumper(str, _TextDumper)
-        # Where PostgreSQL expects millions of rows it compiles a statement that then finds none.
+        # JIT is off: the planner may expect millions of rows and compile a statement that then finds none.
         conn.execute(
             "SELECT set_config('timezone', 'UTC', false), set_config('jit', 'off', false),"
             " set_config('statement_timeout', %s, false)",
@@ -84,9 +84,9 @@ class Database:
 
 
 class _TextDumper(StrDumperUnknown):
-    """Sends any text: what PostgreSQL cannot hold (NUL, lone surrogates) becomes U+FFFD or `?`.
+    """Makes any text storable: NUL becomes U+FFFD, lone surrogates become `?`.
 
-    Without it a name from a URL, or a byte in a task's last words, could fail a statement.
+    Otherwise a name from a URL, or a byte in a task's termination message, could fail a statement.
     """
 
     def dump(self, obj: str) -> bytes:

@@ -1,4 +1,4 @@
-"""Ids of CloudEvents that were applied to runs; written by `db.workflow_state`."""
+"""Ids of CloudEvents that were applied to runs; inserted by `db.workflow_state`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ogdc_shared.db.queries import load_queries
 
 
 def forget_events(conn: Connection, *, older_than: float, limit: int) -> int:
-    """Forget events received more than `older_than` seconds ago, at most so many; returns how many."""
+    """Delete up to `limit` events received more than `older_than` seconds ago; returns how many."""
     return conn.execute(
         load_queries("events")["forget_events"], {"older_than": older_than, "limit": limit}
     ).rowcount

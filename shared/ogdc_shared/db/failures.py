@@ -26,7 +26,7 @@ _VALUES = (
     errors.TooManyArguments,
     errors.TooManyColumns,
 )
-"""Refused whenever they are sent, though psycopg counts some among the errors of an operation."""
+"""Errors that recur whenever the same values are sent. Psycopg counts some as operational errors."""
 _TABLE: tuple[tuple[tuple[type[psycopg.Error], ...], type[OgdcError], str], ...] = (
     (
         _VALUES,
@@ -61,7 +61,7 @@ _TABLE: tuple[tuple[tuple[type[psycopg.Error], ...], type[OgdcError], str], ...]
         "The database does not answer; try again in a moment.",
     ),
 )
-"""The first that fits decides. What none fits is a fault of ours.
+"""The first match applies. An error without a match is a bug of this program.
 
 Source: PostgreSQL documentation, appendix A (error codes); psycopg.errors (their classes).
 """
@@ -71,7 +71,7 @@ _log = logging.getLogger(__name__)
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Raise what psycopg raises as an error of ours."""
+    """Translate psycopg's errors to `OgdcError`s."""
     try:
         yield
     except psycopg.Error as exc:

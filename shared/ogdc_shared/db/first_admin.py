@@ -1,7 +1,7 @@
-"""The first admin, a service account created together with the schema.
+"""The first admin, a service account that is created with the schema.
 
-Its token is created and printed once, however many migrations run concurrently, and is valid only for days:
-long enough to log in, give somebody the role admin, and revoke it.
+Its token is created and printed once, even if several migrations run concurrently. It is valid for only a few
+days: long enough to log in, grant somebody the role admin, and revoke it.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ TOKEN_DAYS = 7
 
 
 def shown_once(token: str) -> str:
-    """How whoever runs the deployment is shown the first admin's token."""
+    """Return the text that shows the first admin's token to the operator."""
     return f"The first admin's API token, valid for {TOKEN_DAYS} days and shown this once:\n{token}"
 
 
 def make_first_admin(database: Database) -> str | None:
-    """Make the first admin and return their token; None: that was done before, and their token is nowhere.
+    """Create the first admin and return the token, or None if that was done before.
 
     Raises:
-        DatabaseUnavailableError: PostgreSQL does not answer.
+        DatabaseUnavailableError: PostgreSQL does not respond.
     """
     with database.transaction() as conn:
         return _new_token(conn, _get_admin(conn).id) if _add_admin(conn) else None
 
 
 def renew_first_admin(database: Database) -> str:
-    """Make a new token for the first admin, and them an admin again; the tokens they had are revoked.
+    """Revoke all tokens of the first admin, restore the role admin, and return a new token.
 
     Raises:
-        DatabaseUnavailableError: PostgreSQL does not answer.
+        DatabaseUnavailableError: PostgreSQL does not respond.
     """
     with database.transaction() as conn:
         _add_admin(conn)
@@ -56,7 +56,7 @@ def renew_first_admin(database: Database) -> str:
 
 
 def _add_admin(conn: Connection) -> bool:
-    """Record the first admin; False: they are known."""
+    """Insert the first admin; False if there is one."""
     if not insert_user(conn, NewUser(OWN_ISSUER, SUBJECT, SUBJECT, Role.ADMIN)):
         return False
     known = {"issuer": OWN_ISSUER, "subject": SUBJECT, "role": Role.ADMIN}

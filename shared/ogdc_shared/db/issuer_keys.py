@@ -1,6 +1,6 @@
-"""The table of public keys of issuers, which one process fetches for all others.
+"""The table of issuers' public keys, which one process fetches for all others.
 
-Whoever can write to it could also make themselves an admin, so it is as trustworthy as the table of users.
+Whoever can write to it can become an admin, so it must be as well protected as the table of users.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ if TYPE_CHECKING:
 
 
 class DatabaseKeyCache:
-    """Holds the keys of one issuer, by where they are asked for: another setting is another's keys."""
+    """The cached keys of one issuer, stored by issuer and URL so that changed settings find no old keys."""
 
     def __init__(self, database: Database, trusted: TrustedIssuer) -> None:
-        """Ask nothing yet.
+        """Store the arguments; nothing is read yet.
 
         Args:
-            database: Where they are kept.
+            database: The database.
             trusted: The issuer.
         """
         self._database = database
         self._source = {"issuer": trusted.issuer, "keys_url": trusted.keys_url or ""}
 
     def load(self) -> CachedKeys | None:
-        """Read them; None: nobody has fetched any."""
+        """Read the keys; None if none have been fetched."""
         with self._database.autocommit() as conn:
             row = conn.execute(_sql("select_keys"), self._source).fetchone()
         return CachedKeys(KeySet(row[0]), row[1]) if row else None
 
     def save(self, fetched: CachedKeys) -> None:
-        """Record them, unless there are newer ones."""
+        """Store the keys unless there are newer ones."""
         known = {"document": json.dumps(fetched.keys.document), "age": fetched.age}
         with self._database.autocommit() as conn:
             conn.execute(_sql("upsert_keys"), self._source | known)

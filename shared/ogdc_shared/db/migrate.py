@@ -1,8 +1,8 @@
-"""Bring a database to the schema this version needs: `python -m ogdc_shared.db.migrate`.
+"""Migrate a database to the schema of this version: `python -m ogdc_shared.db.migrate`.
 
-Migrations are numbered files. Applied ones never change, and each leaves the previous version working. All
-missing ones are applied in one transaction together with the record of them, so an interrupted migration has
-applied all or none (docs/decisions/0005-own-migration-runner.md).
+Migrations are numbered files. Applied ones never change, and each keeps the previous version working. All
+missing ones are applied and recorded in one transaction, so an interrupted migration has applied all or none
+(docs/decisions/0005-own-migration-runner.md).
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from ogdc_shared.errors import ConfigurationError, DatabaseUnavailableError, Ogd
 if TYPE_CHECKING:
     from argparse import Namespace
 
-_LOCK = 0x6F676463  # "ogdc"; any number that nothing else in the database locks
+_LOCK = 0x6F676463  # "ogdc"; an advisory lock that nothing else in the database uses
 _WAIT_SECONDS = 300.0
 _POLL_SECONDS = 0.1
 _PAUSE_SECONDS = 1.0
-"""Between two tries at a database that does not answer."""
+"""Between attempts to reach a database that does not respond."""
 _FILES = "[0-9]*_*.sql"
 
 
 class Migration(NamedTuple):
-    """One numbered file."""
+    """A numbered SQL file."""
 
     name: str
     """The file's name without `.sql`."""
@@ -43,27 +43,28 @@ class Migration(NamedTuple):
 
     @property
     def checksum(self) -> str:
-        """SHA-256 in hex."""
+        """SHA-256, in hex."""
         return sha256(self.sql).hexdigest()
 
 
 def migrate(database: Database, *, directory: Path = SQL_DIR / "migrations") -> list[str]:
-    """Apply the migrations that are missing; any number of processes may do so at once.
+    """Apply the missing migrations; several processes may do this at once.
 
     Returns:
         The names of those applied now, in order.
 
     Raises:
-        ConfigurationError: a migration that was applied has been edited since, two bear one number, or the
-            database stores no Unicode.
-        DatabaseUnavailableError: PostgreSQL does not answer, or others have been migrating for minutes.
-        DataError: a migration computes with a value that PostgreSQL refuses.
+        ConfigurationError: an applied migration was edited, two have the same number, or the database's
+            encoding is not UTF-8.
+        DatabaseUnavailableError: PostgreSQL does not respond, or other processes have been migrating for
+            minutes.
+        DataError: PostgreSQL rejects a value in a migration.
     """
     migrations = load_migrations(directory)
     deadline = time.monotonic() + _WAIT_SECONDS
     while time.monotonic() < deadline:
-        # Asked again and again: a statement that waits for the lock would hold a snapshot, and a
-        # CREATE INDEX CONCURRENTLY of the process that has the lock would wait for that.
+        # Poll for the lock: a statement that waits for it would hold a snapshot, and a CREATE INDEX
+        # CONCURRENTLY of the process that has the lock would wait for that snapshot.
         with _own_values(), database.transaction() as conn:
             if _lock(conn):
                 with conn.unlimited():
@@ -76,12 +77,12 @@ def migrate(database: Database, *, directory: Path = SQL_DIR / "migrations") -> 
 
 
 def require_migrated(database: Database, *, directory: Path = SQL_DIR / "migrations") -> None:
-    """Check that the database has the schema this version needs; that of a newer version will do.
+    """Check that the database has the schema of this version or a newer one.
 
     Raises:
-        ConfigurationError: a migration is missing, or the database stores no Unicode.
-        DatabaseBusyError: the database cannot be asked just now, as requests have all connections.
-        DatabaseUnavailableError: PostgreSQL does not answer.
+        ConfigurationError: a migration is missing, or the database's encoding is not UTF-8.
+        DatabaseBusyError: all connections are in use.
+        DatabaseUnavailableError: PostgreSQL does not respond.
     """
     needed = {path.stem for path in directory.glob(_FILES)}
     with database.autocommit(patience=0) as conn:
@@ -98,9 +99,9 @@ def load_migrations(directory: Path) -> list[Migration]:
     """Read the numbered files of a directory, in order.
 
     Raises:
-        ConfigurationError: two bear one number.
+        ConfigurationError: two have the same number.
     """
-    # Read as text: a checkout with other line ends is no edit.
+    # Read as text, so that converted line ends in a checkout do not count as an edit.
     found = [Migration(path.stem, path.read_text("utf-8").encode()) for path in directory.glob(_FILES)]
     found.sort()
     for one, next_one in pairwise(found):
@@ -113,7 +114,7 @@ def load_migrations(directory: Path) -> list[Migration]:
 
 @contextmanager
 def _own_values() -> Iterator[None]:
-    """Raise a refused value as psycopg did: it is the migration's own, and nobody has sent it."""
+    """Reraise psycopg's error for a rejected value, since the value comes from a migration."""
     try:
         yield
     except UnstorableError as exc:
@@ -143,7 +144,7 @@ def _apply_missing(conn: Connection, migrations: list[Migration]) -> list[str]:
 
 
 def _require_unicode(conn: Connection) -> None:
-    """Refuse a database made with the locale C, which PostgreSQL lets store bytes of no encoding at all."""
+    """Reject a database created with the locale C, in which PostgreSQL stores bytes of any encoding."""
     encoding = conn.info.parameter_status("server_encoding")
     if encoding != "UTF8":
         raise ConfigurationError(
@@ -162,7 +163,7 @@ def _require_unedited(migrations: list[Migration], applied: dict[str, str]) -> N
 
 
 def main() -> int:
-    """Migrate the database that the environment names, and make the first admin; returns the exit code."""
+    """Migrate the database named by the environment, and create the first admin; returns the exit code."""
     arguments, settings = _arguments(), Settings.from_env()
     database = Database(settings.database)
     try:
@@ -178,7 +179,7 @@ def main() -> int:
 
 
 def _print_first_token(database: Database, settings: Settings, *, anew: bool) -> None:
-    """Make the first admin where callers log in, or the operator wants them a new token."""
+    """Print a token of the first admin: where users log in, and where the operator asks for a new one."""
     from ogdc_shared.db.first_admin import make_first_admin, renew_first_admin, shown_once
 
     if anew:

@@ -15,19 +15,19 @@ from psycopg.pq import TransactionStatus
 from ogdc_shared.db.connection import LimitedConnection
 
 _IDLE_SECONDS = 600.0
-"""A connection unused for longer is closed, before a firewall forgets it; the server gets its slot back."""
+"""Connections that were idle for longer are closed, before a firewall drops them."""
 
 
 class PoolBusyError(OperationalError):
-    """Others have all the connections there may be."""
+    """All connections are in use."""
 
 
 class Pool:
-    """At most `size` connections, each lent to one thread at a time, the one used last first.
+    """At most `size` connections, each lent to one thread at a time, most recently used first.
 
-    A connection is made by the thread that needs it: a server that refuses is an error right away, and one
-    that is back is used right away. `connect` is given the seconds it may take, `on_wait` those it took to
-    get a connection.
+    A thread that finds none idle opens one itself. So it notices at once if the server rejects connections,
+    and if it accepts them again. `connect` receives the seconds it may take; `on_wait` receives the seconds
+    it took to get a connection.
     """
 
     def __init__(
@@ -49,11 +49,11 @@ class Pool:
         """Lend a connection that is outside any transaction.
 
         Args:
-            patience: Seconds to wait for one that comes free; None: as long as making one may take.
+            patience: Seconds to wait for a free connection, or None for the pool's timeout.
 
         Raises:
-            PoolBusyError: none came free in time.
-            OperationalError: none could be made in time.
+            PoolBusyError: none became free in time.
+            OperationalError: none could be opened in time.
         """
         begun = monotonic()
         patience = self._timeout if patience is None else patience
@@ -71,14 +71,14 @@ class Pool:
             self._slots.release()
 
     def close(self) -> None:
-        """Close the connections that are not lent."""
+        """Close all idle connections."""
         self._close_unused_since(monotonic())
 
     def _reuse(self) -> LimitedConnection | None:
         while self._idle:
             try:
                 _, conn = self._idle.pop()
-            except IndexError:  # another thread was faster
+            except IndexError:  # another thread took it
                 break
             if not _has_news(conn):
                 return conn
@@ -106,9 +106,9 @@ class Pool:
 
 
 def _has_news(conn: LimitedConnection) -> bool:
-    """Whether an idle connection has something to read: nearly always the server's goodbye.
+    """Whether an idle connection has data to read, which nearly always means that the server closed it.
 
-    Unlike a query, this costs no round trip.
+    Unlike a query, this needs no round trip.
     """
     poller = select.poll()
     poller.register(conn.fileno(), select.POLLIN)

@@ -1,4 +1,4 @@
-"""The SQL statements, read by name from sql/queries/."""
+"""Loads SQL statements by name from sql/queries/."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ SQL_DIR = Path(__file__).with_name("sql")
 
 @cache
 def load_queries(subject: str) -> dict[str, bytes]:
-    """Read the statements of `sql/queries/<subject>.sql`; each begins after a line `-- name: <its name>`.
+    """Read the statements of `sql/queries/<subject>.sql`; each follows a line `-- name: <its name>`.
 
-    Comments and indentation are left out: what is longer than 4 KiB psycopg takes apart anew each time.
+    Comments and indentation are removed, because psycopg does not cache the parsing of statements over 4 KiB.
     """
     text = (SQL_DIR / "queries" / f"{subject}.sql").read_text(encoding="utf-8")
     _, *parts = re.split(r"^-- name: (\w+)\n", text, flags=re.MULTILINE)

@@ -1,6 +1,6 @@
-"""The queue of runs, in deployments that limit concurrent work.
+"""The queue of runs, for deployments that limit concurrent work.
 
-A run is queued from its submission (`queued_at`) until it is released (`released_at`); then it is handed over
+A run is queued from its submission (`queued_at`) until it is released (`released_at`). Then it is handed over
 to Argo like any other (see `db.submissions`). Releasing takes a lock, so that limits are never exceeded.
 """
 
@@ -20,50 +20,50 @@ if TYPE_CHECKING:
 
     from ogdc_shared.queue_settings import QueueSettings
 
-_LOCK = 0x6F67646371  # "ogdcq"; any number that nothing else in the database locks
+_LOCK = 0x6F67646371  # "ogdcq"; an advisory lock that nothing else in the database uses
 _NO_BOUND = 2**31 - 1
 _RETRY_SECONDS = 60
 
 
 class Place(NamedTuple):
-    """Where in the queue a run is."""
+    """The position of a run in the queue."""
 
     name: str
     held: bool
-    """Whether its user has as many runs under way, or before it, as one may."""
+    """Whether its user already has the maximum number of runs under way or ahead in the queue."""
     before: int
-    """How many others have their turn before; of those that are held, or of those that are not."""
+    """Number of runs ahead of it, counting only held runs if it is held, else only runs that are not."""
     tasks_alone: bool
-    """Whether there would be room for it but for its tasks, or those of the runs before it."""
+    """Whether it waits only because of the limit on tasks."""
 
 
 def release(conn: Connection, bounds: QueueSettings) -> list[str]:
-    """Give their turn to the runs for which there is room, and return their names.
+    """Release the runs for which there is room, and return their names.
 
-    Whoever does that hands them over to Argo; what a crash keeps from it is found by `unsent_runs`.
+    The caller hands them over to Argo. After a crash in between, `unsent_runs` finds them.
     """
     conn.execute(_sql("lock_queue"), {"lock": _LOCK})
     most = _bounds(bounds)
     runs, tasks, _, _ = _under_way(conn, most)
     if runs >= most["runs"] or tasks >= most["tasks"]:
-        return []  # as of most submissions to a busy deployment: the order of all that wait costs more
+        return []  # the usual case in a busy deployment; computing the order of the queue costs more
     return [name for (name,) in conn.execute(_sql("queue") + b"\n" + _sql("release"), most)]
 
 
 class QueueOrder:
-    """Where in the queue runs are: worked out for all of them once, and anew when the queue is another.
+    """Computes the positions in the queue, and caches them until the queue changes.
 
-    Whoever follows a run, or a list, asks again and again; to order ten thousand that wait takes PostgreSQL
-    ten times as long as to see that they are the same.
+    Clients that follow a run or list poll often. For ten thousand queued runs, PostgreSQL takes ten times as
+    long to order them as to detect that they have not changed.
     """
 
     def __init__(self) -> None:
         self._known: tuple[object, dict[str, Place]] | None = None
 
     def of(self, conn: Connection, names: Sequence[str], bounds: QueueSettings) -> dict[str, Place]:
-        """Say where some runs are, by name; those that do not wait are left out."""
+        """Return the positions of runs by name; those that are not queued are left out."""
         digest = (conn.execute(_sql("digest")).fetchone(), bounds)
-        known = self._known  # once: another thread may be at it
+        known = self._known  # read once, since another thread may replace it
         if known is None or known[0] != digest:
             cursor = conn.cursor(row_factory=class_row(Place))
             found = cursor.execute(_sql("queue") + b"\n" + _sql("select_places"), _bounds(bounds))
@@ -72,15 +72,15 @@ class QueueOrder:
 
 
 def anybody_waits(conn: Connection) -> bool:
-    """Whether any run waits for its turn."""
+    """Whether any run is queued."""
     return conn.execute(_sql("anybody_waits")).fetchone() == (True,)
 
 
 def require_turn(conn: Connection, name: str, bounds: QueueSettings) -> None:
-    """Refuse to have a run begin again that there is no room for; holds until the transaction ends.
+    """Check that there is room to restart a run; the answer holds until the transaction ends.
 
     Raises:
-        LimitError: there is none.
+        LimitError: there is no room.
     """
     if not bounds.is_bounded:
         return
@@ -97,7 +97,7 @@ def require_turn(conn: Connection, name: str, bounds: QueueSettings) -> None:
 
 
 def _under_way(conn: Connection, most: dict[str, Any], *, but: str = "") -> tuple[int, int, int, int | None]:
-    """Count runs, their tasks, those of the user of the run `but`, which does not count, and its tasks."""
+    """Count runs under way, their tasks, and runs of the user of run `but`, without it; and its tasks."""
     found = conn.execute(_sql("count_under_way"), most | {"name": but}).fetchone()
     assert found is not None
     return found[0], found[1], found[2], found[3]

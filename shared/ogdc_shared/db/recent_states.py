@@ -1,7 +1,7 @@
 """A cache of the states of a few large workflows that this process recorded last.
 
-Only the differences to the cached state are sent to the database. If the record turns out to have another
-state, everything is sent.
+Only the differences from the cached state are sent to the database. If the record has another state,
+everything is sent.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from threading import Lock
 from ogdc_shared.argo.state import WorkflowState
 
 _LARGE = 500
-"""Tasks."""
+"""Number of tasks from which a workflow is cached."""
 _KEPT = 2
-"""Ten megabytes each, with ten thousand tasks."""
+"""Number of states to keep. A workflow with ten thousand tasks takes ten megabytes."""
 
 
 class RecentStates:
-    """The newest states that were recorded; for all threads of a process."""
+    """The newest recorded states; thread-safe."""
 
     def __init__(self) -> None:
         self._states: dict[str, WorkflowState] = {}
@@ -27,9 +27,9 @@ class RecentStates:
 
     @contextmanager
     def base_of(self, state: WorkflowState) -> Iterator[WorkflowState | None]:
-        """Lend the state to compare with, and keep `state` in its place where recording it goes well.
+        """Yield the state to compare with, if any; cache `state` instead if the block ends without an error.
 
-        Large workflows are recorded one at a time, so that the base is not outdated meanwhile.
+        Large workflows are recorded one at a time, so that the base cannot become outdated meanwhile.
         """
         if len(state.tasks) < _LARGE:
             yield None

@@ -1,7 +1,7 @@
-"""Removing expired records: marked recipe by recipe, then removed in small steps.
+"""Removing expired records: they are marked recipe by recipe, then removed in small steps.
 
-Each function is one statement, or a few for one recipe. Marked runs are found again after a crash; a marked
-run cannot be retried, nor any run of a recipe that is claimed.
+Each function executes one statement, or a few for one recipe. Marked runs are found again after a crash. A
+marked run cannot be retried, nor can any run of a claimed recipe.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from ogdc_shared.db.queries import load_queries
 from ogdc_shared.retention_settings import RetentionSettings
 
 RUN, TASKS, LOGS = "run", "tasks", "logs"
-"""What is removed of a run: all; what is known of its tasks, with their logs; their logs alone."""
+"""What to remove of a run: everything; its tasks and their logs; only the logs."""
 
 
 class Removal(NamedTuple):
-    """A run of which something is to be removed."""
+    """A run with something to remove."""
 
     id: UUID
     name: str
@@ -31,16 +31,16 @@ class Removal(NamedTuple):
 def mark_of_next_recipe(
     conn: Connection, kept: RetentionSettings, *, limit: int, again_after: float
 ) -> int | None:
-    """Mark what is to be removed of the runs of one recipe, inside the caller's transaction.
+    """Mark what is to be removed of one recipe's runs, inside the caller's transaction.
 
     Args:
-        conn: The database.
-        kept: What is kept for how long.
-        limit: Mark at most so many runs for each reason; where there are more, its turn comes again.
-        again_after: Seconds after which it is a recipe's turn again.
+        conn: The connection.
+        kept: How long to keep what.
+        limit: Maximum number of runs to mark for each reason. If there are more, the recipe stays due.
+        again_after: Seconds until the recipe is due again.
 
     Returns:
-        How many runs were marked; None: it is no recipe's turn, or others see to those.
+        The number of marked runs, or None if no recipe is due or other processes have claimed those that are.
     """
     claimed = _execute(conn, "claim_recipe", again_after=again_after).fetchone()
     if claimed is None:
@@ -65,43 +65,43 @@ def _mark(conn: Connection, what: str, facts: dict[str, object]) -> int:
 
 
 def marked_runs(conn: Connection, *, limit: int) -> list[Removal]:
-    """Read some of the runs of which something is to be removed."""
+    """Read some of the runs with something to remove."""
     cursor = conn.cursor(row_factory=class_row(Removal))
     return cursor.execute(load_queries("retention")["runs_being_removed"], {"limit": limit}).fetchall()
 
 
 def stages_of(conn: Connection, run_id: UUID) -> list[str]:
-    """Read the templates of a run's tasks."""
+    """Read the template names of a run's tasks."""
     return [template for (template,) in _execute(conn, "stages_of", run_id=run_id)]
 
 
 def remove_tasks(conn: Connection, run_id: UUID, *, limit: int) -> int:
-    """Remove some of a run's tasks; returns how many."""
+    """Delete up to `limit` tasks of a run; returns how many."""
     return _execute(conn, "remove_tasks", run_id=run_id, limit=limit).rowcount
 
 
 def remove_run(conn: Connection, run_id: UUID) -> bool:
-    """Remove a run that is marked so, with all that refers to it; False: somebody else has."""
+    """Delete a run that is marked for it, and everything that refers to it; False if another process did."""
     return _execute(conn, "remove_run", run_id=run_id).rowcount == 1
 
 
 def record_removed(conn: Connection, run_id: UUID, what: str) -> None:
-    """Record that what was marked of a run, but the run itself, is removed."""
+    """Record that everything marked has been removed, except the run itself."""
     _execute(conn, "record_removed", run_id=run_id, what=what)
 
 
 def forget_removals(conn: Connection, name: str) -> None:
-    """Take note that a run goes on, and that its tasks leave something again."""
+    """Record that a run continues, so that its tasks may leave logs and records again."""
     _execute(conn, "forget_removals", name=name)
 
 
 def runs_taking(conn: Connection, *, limit: int) -> list[tuple[UUID, str]]:
-    """Read ids and names of ended runs of which it is not known yet whose results they have taken."""
+    """Read ids and names of ended runs whose use of earlier results has not been recorded yet."""
     return _execute(conn, "runs_taking", limit=limit).fetchall()
 
 
 def record_taken(conn: Connection, run_id: UUID, names: list[str]) -> None:
-    """Record whose results a run has taken."""
+    """Record the names of the runs whose results a run has reused."""
     _execute(conn, "record_taken", run_id=run_id, names=names)
 
 

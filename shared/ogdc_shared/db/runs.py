@@ -37,15 +37,15 @@ class Run(NamedTuple):
     output_type: str
     overwrite: bool
     partitions: int | None
-    """None: the run's task `list` has not reported yet."""
+    """None until the run's task `list` has reported it."""
     input_files: int | None
-    """None: likewise."""
+    """None until the run's task `list` has reported it."""
     input_bytes: int | None
-    """None: not known beforehand, or likewise."""
+    """None if unknown beforehand, or not reported yet."""
     submitted_by: str
-    """The submitter's name."""
+    """Name of the user."""
     owner_id: UUID
-    """Their id."""
+    """Id of the user."""
     submitted_at: datetime
     status: str
     """Pending, Running, Succeeded, Failed or Error."""
@@ -56,107 +56,110 @@ class Run(NamedTuple):
     task_counts: dict[str, int]
     """Number of tasks by Argo's node phase."""
     partition_counts: dict[str, int]
-    """Number of partitions by the phase of their task; those whose task has not begun are not counted."""
+    """Number of partitions by the phase of their task; those without a task yet are not counted."""
     warning_count: int
-    """Of those that finished tasks have left so far."""
+    """Warnings of the tasks that have finished so far."""
     package: dict[str, str] | None
-    """What its result was published as (see `PublishedPackage`); None: as nothing."""
+    """The package that its result was published as (see `PublishedPackage`), or None."""
     workflow_uid: str | None
     resource_version: int
-    """Of the state the record shows; 0: none was applied yet."""
+    """Version of the last applied state; 0 if there is none."""
     handed_over_at: datetime | None
-    """None: not known to be at Argo."""
+    """None if Argo is not known to have the workflow."""
     applied_at: datetime | None
     cancelled_at: datetime | None
-    """When it ended because somebody stopped it; None: it did not."""
+    """When it ended because a user stopped it, or None."""
     job_removed_at: datetime | None
-    """Since when it is no job any more (see `processes.jobs`); None: it is one."""
+    """When it was dismissed as a job (see `processes.jobs`), or None."""
     deleted_at: datetime | None
-    """When it was reported that Argo has the workflow no longer."""
+    """When Argo was reported to have deleted the workflow, or None."""
     removing: str | None
-    """What the sweep is removing of it (see `db.retention`); None: nothing."""
+    """What the sweep is removing of it (see `db.retention`), or None."""
     logs_removed_at: datetime | None
-    """When the logs of its tasks were removed; None: they were not."""
+    """When the logs of its tasks were removed, or None."""
     tasks_removed_at: datetime | None
-    """When what was known of its single tasks was removed; None: it was not."""
+    """When the records of its tasks were removed, or None."""
     refresh_requested_at: datetime | None
-    """When an event last reported that there is more to know, which only Argo can say; None: there is not."""
+    """When an event last reported a change that has to be read from Argo, or None."""
     priority: int
     queued_at: datetime | None
-    """Since when it waited for its turn; None: there was no bound."""
+    """When it was queued, or None if there were no limits."""
     released_at: datetime | None
-    """When its turn came; None: it has not, or there was no bound."""
+    """When it was released from the queue, or None."""
     by_upload: bool
     by_schedule: bool
-    """Whether an upload has started it, which may be known only after it is recorded."""
+    """Whether a trigger started it on an upload or schedule; may be recorded only after the run itself."""
     silent_seconds: float
-    """Since a state was last applied or asked for, or the run handed over; by the database's clock."""
+    """Seconds since the last state was applied or requested, or since the handover; by the database's
+    clock."""
 
     @property
     def waits(self) -> bool:
-        """Whether it waits for its turn."""
+        """Whether it is queued."""
         is_queued = self.queued_at is not None and self.released_at is None and self.handed_over_at is None
         return is_queued and self.status == Phase.PENDING
 
 
 def digest(runs: Iterable[Run]) -> str:
-    """A hash of what is recorded of some runs, and of their tasks and warnings.
+    """Return a hash of the records of some runs, their tasks and their warnings.
 
-    Whatever is recorded of tasks and warnings sets the run's `applied_at` (`db.workflow_state`).
+    Tasks and warnings need no reading, since any change of them sets the run's `applied_at`
+    (`db.workflow_state`).
     """
     return sha256(encode([run._replace(silent_seconds=0.0) for run in runs])).hexdigest()[:32]
 
 
 class RunPage(NamedTuple):
-    """Some runs."""
+    """A page of runs."""
 
     runs: list[Run]
     """Newest first."""
     next: str | None
-    """Cursor for `list_runs(before=…)`; None: there are no older runs."""
+    """Cursor for `list_runs(before=…)`, or None if there are no older runs."""
 
 
 class RunQuery(TypedDict, total=False):
-    """Which page of which runs to list; what is missing or None does not matter."""
+    """Filters and page of a list of runs; missing or None means no restriction."""
 
     recipe_id: str | None
-    """Only runs of this recipe, and likewise for what follows."""
+    """Only runs of this recipe; the following filters work the same way."""
     status: str | None
     submitted_by: str | None
-    """Only those of the user who is called so …"""
+    """Only runs of the user with this name or subject …"""
     issuer: str | None
-    """… by this issuer."""
+    """… at this issuer."""
     name_prefix: str | None
-    """Only those whose name begins so."""
+    """Only runs with a name that starts like this."""
     limit: int
-    """How many; 50 where it is missing."""
+    """Maximum number of runs; 50 if missing."""
     before: str | None
-    """The cursor that came with the page before this one."""
+    """Cursor from the previous page."""
 
 
 class JobFilter(NamedTuple):
-    """Which runs to list as jobs; what is None does not matter."""
+    """Filters of a list of jobs; None means no restriction."""
 
     recipes: list[str] | None = None
-    """Their ids."""
+    """Ids of recipes."""
     statuses: list[str] | None = None
-    """Those of runs that nobody has cancelled."""
+    """Statuses of runs that were not cancelled."""
     cancelled: bool = False
-    """Whether those that somebody has, too; heeded with `statuses`."""
+    """Whether to include cancelled runs, too; only used with `statuses`."""
     begin: datetime | None = None
-    """Submitted then, or later."""
+    """Earliest time of submission."""
     end: datetime | None = None
-    """Submitted then, or before."""
+    """Latest time of submission."""
     min_seconds: int | None = None
-    """Under way for so long, from its start to its end or now."""
+    """Minimum duration, from start to end or now."""
     max_seconds: int | None = None
+    """Maximum duration."""
 
 
 def get_run(conn: Connection, name: str) -> Run:
     """Read a run.
 
     Raises:
-        UnknownRunError: no run of that name.
+        UnknownRunError: there is no run with that name.
     """
     run = find_run(conn, name)
     if run is None:
@@ -165,7 +168,7 @@ def get_run(conn: Connection, name: str) -> Run:
 
 
 def find_run(conn: Connection, name: str) -> Run | None:
-    """Read a run; None: no run of that name."""
+    """Read a run; None if there is no run with that name."""
     return _select(conn, "where_name", {"name": name}).fetchone()
 
 
@@ -173,7 +176,7 @@ def list_runs(conn: Connection, **query: Unpack[RunQuery]) -> RunPage:
     """Read a page of runs, newest first.
 
     Raises:
-        InvalidRequestError: `before` is not a cursor from here, or several users are called so.
+        InvalidRequestError: `before` is not a valid cursor, or several users have that name.
     """
     before, submitted_by = query.get("before"), query.get("submitted_by")
     name_prefix = query.get("name_prefix")
@@ -191,7 +194,7 @@ def list_runs(conn: Connection, **query: Unpack[RunQuery]) -> RunPage:
         "before_id": last_id,
         "limit": limit + 1,
     }
-    # Planned anew each time: which index is best depends on the filters given.
+    # Not prepared, because the best index depends on the filters.
     if name_prefix is None:
         found = _select(conn, "where_page", wanted, prepare=False).fetchall()
     else:
@@ -204,7 +207,7 @@ def list_jobs(conn: Connection, wanted: JobFilter, *, limit: int, before: str | 
     """Read a page of the runs that are jobs, newest first.
 
     Raises:
-        InvalidRequestError: `before` is not a cursor from here.
+        InvalidRequestError: `before` is not a valid cursor.
     """
     time, last_id = _read_cursor(before) if before else (None, None)
     page = {"before_time": time, "before_id": last_id, "limit": limit + 1}
@@ -213,45 +216,45 @@ def list_jobs(conn: Connection, wanted: JobFilter, *, limit: int, before: str | 
 
 
 def get_warnings(conn: Connection, run_id: UUID) -> RunWarnings:
-    """Read what a run warned of."""
+    """Read the warnings of a run."""
     found = conn.execute(load_queries("runs")["get_warnings"], {"id": run_id}).fetchone()
     return read_warnings(found[0]) if found else RunWarnings()
 
 
 def get_parameters(conn: Connection, run_id: UUID) -> dict[str, Any]:
-    """Read what a run was given for its recipe's parameters, by name."""
+    """Read the values of a run's recipe parameters, by name."""
     found = conn.execute(load_queries("runs")["get_parameters"], {"id": run_id}).fetchone()
     return found[0] if found else {}
 
 
 def runs_to_reconcile(conn: Connection, *, silent_for: float) -> list[str]:
-    """Names of the runs to ask Argo about.
+    """Return the names of the runs to read from Argo.
 
-    Those that have not ended, and of which no state was applied or asked for in `silent_for` seconds; and
-    those of which an event reported that there is more to know, unless it was asked for just now.
+    These are unfinished runs of which no state was applied or requested for `silent_for` seconds, and runs
+    with a requested refresh, unless one was claimed just now.
     """
     found = conn.execute(load_queries("runs")["runs_to_reconcile"], {"silent_for": silent_for})
     return [name for (name,) in found]
 
 
 def expired_outputs(conn: Connection, *, kept_for: float) -> list[str]:
-    """Names of the runs whose temporary output was finished `kept_for` seconds ago and is still kept."""
+    """Return the runs with a stored temporary output that was finished more than `kept_for` seconds ago."""
     found = conn.execute(load_queries("runs")["expired_outputs"], {"kept_for": kept_for})
     return [name for (name,) in found]
 
 
 def record_output_removed(conn: Connection, name: str) -> bool:
-    """Record that a run's temporary output is no longer kept; False: no run of that name."""
+    """Record that a run's temporary output was removed; False if there is no run with that name."""
     return _changes(conn, "record_output_removed", {"name": name})
 
 
 def record_job_removed(conn: Connection, name: str) -> None:
-    """Record that a run is no job any more; as a run it stays."""
+    """Record that a run was dismissed as a job; the run itself stays."""
     conn.execute(load_queries("runs")["record_job_removed"], {"name": name})
 
 
 def claim_refresh(conn: Connection, name: str, *, silent_for: float) -> bool:
-    """Undertake to ask Argo about a run that `runs_to_reconcile` would name; True for one of all callers."""
+    """Claim reading a run that `runs_to_reconcile` would name from Argo; True for exactly one caller."""
     return _changes(conn, "claim_refresh", {"name": name, "silent_for": silent_for})
 
 
@@ -263,7 +266,7 @@ def _select(
     before: bytes = b"",
     prepare: bool | None = None,
 ) -> Cursor[Run]:
-    """Read runs; `before` is what the clause `where` needs in front of the statement."""
+    """Read runs; `before` precedes the statement, for clauses that need a WITH."""
     queries = load_queries("runs")
     statement = before + queries["select_runs"] + b"\n" + queries[where]
     return conn.cursor(row_factory=class_row(Run)).execute(statement, parameters, prepare=prepare)
@@ -274,12 +277,12 @@ def _changes(conn: Connection, query: str, parameters: dict[str, Any]) -> bool:
 
 
 def _beginning(text: str) -> str:
-    """Write what LIKE takes for everything that begins so."""
+    """Return the LIKE pattern for texts that start with `text`."""
     return re.sub(r"([\\%_])", r"\\\1", text) + "%"
 
 
 def _page(found: list[Run], *, limit: int) -> RunPage:
-    """Make a page of what was found, one more than is wanted where there is another page."""
+    """Return the page for `limit` + 1 requested rows; the additional row shows that there is a next page."""
     runs = found[:limit]
     return RunPage(
         runs=runs, next=cursor_at(runs[-1].submitted_at, runs[-1].id) if len(found) > limit else None
@@ -287,7 +290,7 @@ def _page(found: list[Run], *, limit: int) -> RunPage:
 
 
 def cursor_at(submitted_at: datetime, run_id: UUID) -> str:
-    """Write the place of a run in lists, after which another page begins."""
+    """Return the cursor for the page after a run."""
     return urlsafe_b64encode(f"{submitted_at.isoformat()} {run_id}".encode()).decode()
 
 

@@ -1,8 +1,8 @@
 """Submissions: runs on their way to Argo.
 
-The row comes first and holds the manifest (an outbox); then Argo, under the run's name; then the row again.
-Runs left in between by a crash are found by `unsent_runs`; creating a workflow twice under one name is
-harmless.
+First the row is inserted, with the manifest (an outbox). Then the workflow is created in Argo under the run's
+name, then the row is updated. `unsent_runs` finds runs that a crash left in between. Creating a workflow
+twice under one name is harmless.
 """
 
 from __future__ import annotations
@@ -32,63 +32,63 @@ from ogdc_shared.plan import REUSE_LABEL
 
 
 class NewRun(NamedTuple):
-    """A submission that passed validation, before Argo knows of it."""
+    """A validated submission that Argo does not have yet."""
 
     name: str
-    """Also the workflow's name."""
+    """Name of the run and of the workflow."""
     recipe_id: str
     recipe_name: str
     recipe_path: str | None
-    """Where the recipe was read from; None: uploaded as a bundle."""
+    """Location that the recipe was read from, or None if it was uploaded as a bundle."""
     snapshot: str
-    """SHA-256 of the recipe bundle, hex."""
+    """SHA-256 of the recipe bundle, in hex."""
     output_type: str
     overwrite: bool
     partitions: int | None
-    """None: the run finds its inputs itself."""
+    """None if the run lists its inputs itself."""
     manifest: dict[str, Any]
-    """The Workflow as it goes to Argo."""
+    """The Workflow as sent to Argo."""
     submitted_by: UUID
     """`User.id`."""
     idempotency_key: str | None = None
     request_digest: str | None = None
-    """Digest of everything the request asked for; only compared, and only under an idempotency key."""
+    """Digest of the request, to recognize its repetition under the same idempotency key."""
     input_files: int | None = None
     input_bytes: int | None = None
-    """None: not known beforehand."""
+    """None if unknown beforehand."""
     parameters: dict[str, Any] | None = None
-    """Their values by name, as everybody may see them."""
+    """Public values of the recipe's parameters, by name."""
     priority: int = 0
-    """Those of a higher one go first."""
+    """Runs with a higher priority go first."""
     parallelism: int | None = None
-    """Most tasks at once; None: one."""
+    """Maximum number of concurrent tasks; None means one."""
     queued: bool = False
-    """Whether it waits for its turn, until `db.queue.release` gives it."""
+    """Whether it has to wait until `db.queue.release` releases it."""
 
 
 class EarlierRun(NamedTuple):
-    """A run whose results another may take."""
+    """An earlier run with results that another run may reuse."""
 
     name: str
     succeeded: bool
 
 
 def earlier_runs(conn: Connection, *, submitted_by: UUID, recipe_id: str, label: str) -> list[EarlierRun]:
-    """Read the newest runs of a user and a recipe that bear a `REUSE_LABEL`."""
+    """Read the newest runs of a user and recipe with this `REUSE_LABEL`."""
     wanted = {"submitted_by": submitted_by, "recipe_id": recipe_id, "label": label, "key": REUSE_LABEL}
     cursor = conn.cursor(row_factory=class_row(EarlierRun))
     return cursor.execute(load_queries("submissions")["earlier_runs"], wanted).fetchall()
 
 
 def record_submission(conn: Connection, new: NewRun) -> Run:
-    """Record a run for Argo to be given, or return the run an earlier request with the same key made.
+    """Insert a run, or return the run that an earlier request with the same idempotency key made.
 
-    Tell them apart by the name: it is `new.name` only where the run is new.
+    The run is new if its name is `new.name`.
 
     Raises:
-        RecipeIdTakenError: another recipe name already stands for this id.
+        RecipeIdTakenError: the id belongs to a recipe with another name.
         AlreadyRunningError: an unfinished run of the recipe publishes to the same place.
-        AlreadyPublishedError: the data are published and `overwrite` was not given.
+        AlreadyPublishedError: there are published data and `overwrite` was not given.
         InvalidRequestError: the idempotency key was used for a different request.
     """
     _claim_recipe(conn, new.recipe_id, name=new.recipe_name)
@@ -96,13 +96,13 @@ def record_submission(conn: Connection, new: NewRun) -> Run:
     while run is None:
         if policy_of(new.output_type).is_exclusive:
             require_place(conn, new.recipe_id, overwrite=new.overwrite)
-        # Where a submission of another recipe used the key meanwhile, that is the earlier run.
+        # A submission of another recipe may have used the key meanwhile; then that is the earlier run.
         run = _insert(conn, new) or _earlier_run(conn, new)
     return run
 
 
 def _insert(conn: Connection, new: NewRun) -> Run | None:
-    """Record a run; None: its key is used already."""
+    """Insert a run; None if its idempotency key is in use."""
     as_json: dict[str, Any] = {
         "manifest": Jsonb(new.manifest, msgspec.json.encode),
         "parameters": Json(new.parameters) if new.parameters else None,
@@ -114,7 +114,7 @@ def _insert(conn: Connection, new: NewRun) -> Run | None:
 
 
 def _may_take(manifest: dict[str, Any]) -> bool:
-    """Whether a workflow looks for results of earlier runs; which it has taken is known at its end."""
+    """Whether a workflow looks for reusable results. Which ones it took is recorded after its end."""
     templates = manifest.get("spec", {}).get("templates", ())
     return any(template.get("name") == REUSE_TASK for template in templates)
 
@@ -122,7 +122,7 @@ def _may_take(manifest: dict[str, Any]) -> bool:
 def find_submission(
     conn: Connection, *, submitted_by: UUID, idempotency_key: str, request_digest: str | None
 ) -> Run | None:
-    """Find the run that this very request made before; None: there is none.
+    """Find the run that the same request made before; None if there is none.
 
     Raises:
         InvalidRequestError: the key was used for a different request.
@@ -145,11 +145,11 @@ def find_submission(
 def require_place(conn: Connection, recipe_id: str, *, overwrite: bool, but: str | None = None) -> None:
     """Check that a run may publish to a recipe's place on the workflow volume.
 
-    The answer holds while the transaction has the recipe claimed. `but` names a run that does not count.
+    The answer holds while the transaction has claimed the recipe. The run `but` is ignored.
 
     Raises:
         AlreadyRunningError: an unfinished run publishes to it.
-        AlreadyPublishedError: it holds data, and `overwrite` was not given.
+        AlreadyPublishedError: it has published data, and `overwrite` was not given.
     """
     found = conn.execute(
         load_queries("submissions")["find_place_holders"],
@@ -168,7 +168,7 @@ def require_place(conn: Connection, recipe_id: str, *, overwrite: bool, but: str
 
 
 def count_unfinished(conn: Connection, user_id: UUID, *, but: str | None = None) -> tuple[int, int]:
-    """How many runs of a user are running, and how many have not begun; `but` is one that does not count."""
+    """Count a user's running runs and those that have not started, without the run `but`."""
     wanted = {"user_id": user_id, "but": but}
     found = conn.execute(load_queries("submissions")["count_unfinished"], wanted).fetchone()
     assert found is not None
@@ -176,38 +176,38 @@ def count_unfinished(conn: Connection, user_id: UUID, *, but: str | None = None)
 
 
 def record_handover(conn: Connection, name: str, *, uid: str) -> bool:
-    """Record that Argo has the workflow; False: the run was withdrawn, or its workflow has another uid."""
+    """Record that Argo has the workflow; False if the run was withdrawn or has another workflow uid."""
     return _changes(conn, "record_handover", {"name": name, "uid": uid})
 
 
 def record_refusal(
     conn: Connection, name: str, *, message: str, cancelled_by: UUID | None = None, only_waiting: bool = False
 ) -> bool:
-    """End a run as Error that Argo will never take; False: Argo has it, or there is no such run.
+    """End a run that Argo will never get as Error; False if Argo has it or there is no such run.
 
-    `cancelled_by` is the user who does not want it any more; None: Argo does not take it. `only_waiting`: not
-    one whose turn has come.
+    `cancelled_by` is the user who cancelled it, or None if Argo rejected it. With `only_waiting`, a run that
+    was released from the queue is not ended.
     """
     known = {"name": name, "message": message, "cancelled_by": cancelled_by, "only_waiting": only_waiting}
     return _changes(conn, "record_refusal", known)
 
 
 def withdraw(conn: Connection, name: str) -> bool:
-    """Forget a run Argo never got; False: Argo has it, or there is no such run."""
+    """Delete a run that Argo never got; False if Argo has it or there is no such run."""
     return _changes(conn, "withdraw", {"name": name})
 
 
 def unsent_runs(conn: Connection, *, older_than: float) -> list[str]:
-    """Names of the unfinished runs that Argo may not have, whose turn came more than so many seconds ago."""
+    """Return unfinished runs that Argo may not have and that were due more than `older_than` seconds ago."""
     found = conn.execute(load_queries("submissions")["unsent_runs"], {"older_than": older_than})
     return [name for (name,) in found]
 
 
 def get_manifest(conn: Connection, name: str) -> dict[str, Any]:
-    """Read the Workflow as it went, or is to go, to Argo.
+    """Read the Workflow that was, or will be, sent to Argo.
 
     Raises:
-        UnknownRunError: no run of that name.
+        UnknownRunError: there is no run with that name.
     """
     found = conn.execute(load_queries("submissions")["get_manifest"], {"name": name}).fetchone()
     if found is None:
@@ -217,15 +217,15 @@ def get_manifest(conn: Connection, name: str) -> dict[str, Any]:
 
 
 def claim_retry(conn: Connection, name: str) -> Run:
-    """Check that a run may be retried, and keep its place from other runs until the transaction ends.
+    """Check that a run may be retried, and reserve its place until the transaction ends.
 
-    Retry the workflow and record the state Argo answers with inside the same transaction.
+    The caller retries the workflow and records the state that Argo returns in the same transaction.
 
     Raises:
-        UnknownRunError: no run of that name.
-        RunStateError: it has not failed, or its workflow is gone.
+        UnknownRunError: there is no run with that name.
+        RunStateError: it has not failed, or its workflow no longer exists.
         AlreadyRunningError: another unfinished run publishes to the same place.
-        AlreadyPublishedError: another run has published since and this one may not overwrite.
+        AlreadyPublishedError: another run has published since, and this one may not overwrite.
     """
     conn.execute(load_queries("submissions")["lock_recipe_of"], {"name": name})
     run = get_run(conn, name)
@@ -243,7 +243,7 @@ def claim_retry(conn: Connection, name: str) -> Run:
 
 
 def _claim_recipe(conn: Connection, recipe_id: str, *, name: str) -> None:
-    """Have submissions of one recipe take turns: the next waits here until this transaction ends."""
+    """Lock a recipe until the transaction ends, which serializes its submissions."""
     found = conn.execute(
         load_queries("submissions")["claim_recipe"], {"id": recipe_id, "name": name}
     ).fetchone()

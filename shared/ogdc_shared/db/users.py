@@ -16,28 +16,28 @@ from ogdc_shared.errors import InvalidRequestError, UnknownUserError, UserExists
 
 
 class User(NamedTuple):
-    """Somebody who may call."""
+    """A user."""
 
     id: UUID
     issuer: str
-    """Who vouches for them; `open`: nobody."""
+    """The issuer that authenticates them; `open` if nobody does."""
     subject: str
-    """What the issuer calls them, which never changes."""
+    """Their permanent id at the issuer."""
     name: str
-    """As they are shown."""
+    """Display name."""
     role: str | None
-    """That an admin gave them; None: none did."""
+    """Role granted by an admin, or None."""
     claimed_role: str | None
-    """That their last login granted; None: it said nothing of roles, or there was none."""
+    """Role granted by their last login, or None."""
     created_at: datetime
     last_seen_on: date | None
-    """The last day they called; None: never as somebody who logged in."""
+    """The last day of an authenticated request, or None."""
     disabled_at: datetime | None
-    """Since when they are refused; None: they are not."""
+    """When an admin disabled them, or None."""
 
 
 class NewUser(NamedTuple):
-    """Somebody not known yet."""
+    """A user to insert."""
 
     issuer: str
     subject: str
@@ -46,14 +46,14 @@ class NewUser(NamedTuple):
 
 
 class UserPage(NamedTuple):
-    """Some users, and how many there are in all."""
+    """A page of users and the total number."""
 
     users: list[User]
     total: int
 
 
 def find_user(conn: Connection, subject: str, *, issuer: str) -> User | None:
-    """Find a user; None: nobody of that subject was seen."""
+    """Find a user by subject; None if there is none."""
     return _select(conn, "where_subject", issuer=issuer, subject=subject).fetchone()
 
 
@@ -61,7 +61,7 @@ def get_user(conn: Connection, user_id: UUID) -> User:
     """Read a user.
 
     Raises:
-        UnknownUserError: there is none of that id.
+        UnknownUserError: no user has that id.
     """
     user = _select(conn, "where_id", id=user_id).fetchone()
     if user is None:
@@ -70,15 +70,15 @@ def get_user(conn: Connection, user_id: UUID) -> User:
 
 
 def find_called(conn: Connection, called: str, *, issuer: str | None = None) -> User | None:
-    """Find the user whom an issuer calls so, or who is shown so; None: nobody.
+    """Find a user by subject or display name; None if there is none.
 
     Args:
-        conn: The database.
-        called: A subject or a name.
-        issuer: Whose users; None: everybody's.
+        conn: The connection.
+        called: A subject or display name.
+        issuer: Only users of this issuer; None means all.
 
     Raises:
-        InvalidRequestError: several are shown so.
+        InvalidRequestError: several users have that display name.
     """
     found = _select(conn, "where_called", called=called, issuer=issuer).fetchall()
     if len({user.subject == called for user in found}) < len(found):
@@ -87,22 +87,22 @@ def find_called(conn: Connection, called: str, *, issuer: str | None = None) -> 
 
 
 def ensure_user(conn: Connection, subject: str, *, issuer: str = OPEN) -> User:
-    """Find a user, or record one seen for the first time, however many do so at once."""
+    """Find a user, or insert one; safe to call concurrently."""
     while (user := find_user(conn, subject, issuer=issuer)) is None:
         insert_user(conn, NewUser(issuer, subject, subject))
     return user
 
 
 def caller_id(conn: Connection, caller: Caller) -> UUID:
-    """The id of a caller's record, which is made for one whom nobody vouches for."""
+    """Return the id of a caller's user record, which is created if the caller is not authenticated."""
     return caller.user_id or ensure_user(conn, caller.subject, issuer=caller.issuer).id
 
 
 def add_user(conn: Connection, new: NewUser) -> User:
-    """Record a user.
+    """Insert a user.
 
     Raises:
-        UserExistsError: there is one of that issuer and subject.
+        UserExistsError: there is one with that issuer and subject.
     """
     if not insert_user(conn, new):
         raise UserExistsError(
@@ -114,29 +114,29 @@ def add_user(conn: Connection, new: NewUser) -> User:
 
 
 def insert_user(conn: Connection, new: NewUser) -> bool:
-    """Record a user; False: they are known."""
+    """Insert a user; False if there is one already."""
     return _changes(conn, "insert_user", new._asdict())
 
 
 def record_seen(conn: Connection, user_id: UUID, *, name: str, claimed_role: Role | None) -> None:
-    """Record that a user has called today, under which name, and what their login granted."""
+    """Record a user's first request of a day, with their display name and the role that the login granted."""
     _changes(conn, "record_seen", {"id": user_id, "name": name, "claimed_role": claimed_role})
 
 
 def change_user(
     conn: Connection, user_id: UUID, *, role: Role | None, set_role: bool, disabled: bool | None
 ) -> User:
-    """Change what a user may do.
+    """Change a user's role or disable them.
 
     Args:
-        conn: The database.
-        user_id: Whose.
-        role: The role that an admin gives them; None: it follows from their logins again.
+        conn: The connection.
+        user_id: Id of the user.
+        role: The role to grant; None means that the role follows from their logins.
         set_role: Whether to change the role at all.
-        disabled: Whether they are refused from now on; None: as before.
+        disabled: Whether to reject their requests; None means no change.
 
     Raises:
-        UnknownUserError: there is none of that id.
+        UnknownUserError: no user has that id.
     """
     change = {"id": user_id, "role": role, "set_role": set_role, "disabled": disabled}
     _changes(conn, "change_user", change)
@@ -144,14 +144,14 @@ def change_user(
 
 
 def list_users(conn: Connection, *, limit: int, offset: int) -> UserPage:
-    """Read some users, by the time they were recorded."""
+    """Read a page of users, ordered by creation."""
     found = _select(conn, "in_order", limit=limit, offset=offset).fetchall()
     counted = conn.execute(load_queries("users")["count_users"]).fetchone()
     return UserPage(found, counted[0] if counted else 0)
 
 
 def lock_user(conn: Connection, user_id: UUID) -> None:
-    """Have those who lock a user take turns until their transactions end."""
+    """Lock a user until the transaction ends."""
     conn.execute(load_queries("users")["lock_user"], {"id": user_id})
 
 

@@ -1,7 +1,8 @@
 """Recording what is reported about runs: workflow states, deletions, and requests to reconcile.
 
-States are applied by workflow uid and resource version: they may arrive more than once, late, in any order or
-concurrently, with the same result. Each function is one statement, in its own transaction or the caller's.
+States are applied by workflow uid and resource version. They may arrive repeatedly, late, in any order or
+concurrently, with the same result. Each function executes one statement, in its own transaction or the
+caller's.
 """
 
 from __future__ import annotations
@@ -22,34 +23,35 @@ from ogdc_shared.layout import PROCESS
 from ogdc_shared.phases import REUSED, TERMINAL_PHASES
 
 _MAX_TRIES = 100
-"""Each one lost is one that another has won."""
+"""Each failed attempt means that a concurrent one succeeded."""
 
 
 class EventRef(NamedTuple):
-    """The event that reported something."""
+    """The CloudEvent that reported a state."""
 
     source: str
-    """With `id`: tells it from every other."""
+    """Source and id together identify an event."""
     id: str
     type: str
     subject: str | None
 
 
 class Applied(NamedTuple):
-    """What became of a run by what was reported of it."""
+    """The effect of a report on a run."""
 
     before: str | None
-    """Its status; None: there is no such run."""
+    """Status before, or None if there is no such run."""
     after: str | None
-    """Its status; None: nothing has changed."""
+    """Status afterwards, or None if nothing changed."""
     doubted: bool = False
-    """Whether nothing has since it contradicts an end, and only Argo can tell."""
+    """Whether the report was not applied because it contradicts an end, so that Argo has to be asked."""
 
     @property
     def ended(self) -> str | None:
-        """The status it has ended with by this; None: it has not, or with the same before.
+        """The status that the run has newly ended with, or None.
 
-        From one end to another is an end, too: of a retry, whose beginning nobody has reported.
+        A change from one final status to another counts, too: it is the end of a retry with an unreported
+        start.
         """
         return self.after if self.after in TERMINAL_PHASES and self.after != self.before else None
 
@@ -58,7 +60,7 @@ class _Answer(NamedTuple):
     before: str
     after: str | None
     stale: bool
-    """Whether nothing was changed since another was at it; to be tried again."""
+    """Whether nothing was changed because of a concurrent change; to be repeated."""
     doubted: bool
 
 
@@ -71,22 +73,23 @@ def record_state(
     base: WorkflowState | None = None,
     believed: bool = True,
 ) -> Applied:
-    """Apply a workflow's state as far as it is newer than the record.
+    """Apply a workflow's state if it is newer than the record.
 
-    A state without tasks says nothing about them (Argo leaves a large workflow's out of its events). What
-    an event says of a run that has not ended may be lost with the server's machine: the next event says
-    more, and a run that is silent is asked about.
+    A state without tasks does not change the recorded tasks, because Argo omits them from its events about
+    large workflows. Events of unfinished runs are committed asynchronously: if the server's machine crashes,
+    the next event brings more, and silent runs are reconciled.
 
     Args:
         conn: The connection.
-        state: What to apply.
-        gone: Whether it is the last, the workflow being deleted; a run that had not ended becomes Error.
-        event_ref: To be remembered, where there is such a run.
-        base: The state that the record probably shows: if it does, only what differs is sent there.
-        believed: Whether it is Argo's own answer; an event's is not taken where it contradicts an end.
+        state: The state to apply.
+        gone: Whether the workflow was deleted, so that this is its last state; an unfinished run becomes
+            Error.
+        event_ref: The event to remember, if the run exists.
+        base: The state that the record probably has; if it does, only differences from it are sent.
+        believed: Whether the state comes from Argo itself; an event must not contradict an end.
 
     Raises:
-        DatabaseUnavailableError: others change the run without end.
+        DatabaseUnavailableError: the run keeps being changed concurrently.
     """
     parameters = (
         _state(state)
@@ -107,35 +110,35 @@ def record_state(
 
 
 def record_absence(conn: Connection, name: str) -> Applied:
-    """Record that Argo has the workflow no longer, without a last state at hand."""
+    """Record that the workflow no longer exists, if its last state is unknown."""
     return _applied(_ask(conn, "record_absence", {"name": name}))
 
 
 def record_reference(conn: Connection, name: str, *, event_ref: EventRef) -> Applied:
-    """Record that there is news of a run that only Argo can tell; once for each event."""
+    """Record that an event refers to a change that has to be read from Argo; once per event."""
     return _applied(_ask(conn, "record_reference", {"name": name} | _event_parameters(event_ref)))
 
 
 def clear_refresh(conn: Connection, name: str) -> None:
-    """Record that Argo has answered all there was to ask when `claim_refresh` undertook it."""
+    """Record that everything was read from Argo that had been requested when `claim_refresh` claimed it."""
     conn.execute(load_queries("workflow_state")["clear_refresh"], {"name": name})
 
 
 def record_stop(conn: Connection, name: str, *, reason: str | None, by: UUID | None = None) -> None:
-    """Record why a run is about to be stopped; None: that it is not, or no longer.
+    """Record why a run is about to be stopped; None clears that.
 
-    `by` is the user who wants that, so that the run is a cancelled one once it has ended; None: nobody does.
+    `by` is the user who cancels it, or None if no user does.
     """
     conn.execute(load_queries("workflow_state")["record_stop"], {"name": name, "reason": reason, "by": by})
 
 
 def forget_version(conn: Connection, name: str, *, version: int) -> None:
-    """Let any state be newer than the recorded one, unless that has been replaced meanwhile."""
+    """Let any state count as newer than the recorded one, unless the version has changed meanwhile."""
     conn.execute(load_queries("workflow_state")["forget_version"], {"name": name, "version": version})
 
 
 def request_refresh(conn: Connection, name: str) -> None:
-    """Have Argo asked about a run again after a while, since something was left undone."""
+    """Request that a run is read from Argo again later, since something remained undone."""
     conn.execute(load_queries("workflow_state")["request_refresh"], {"name": name})
 
 
@@ -167,7 +170,7 @@ def _state(state: WorkflowState) -> dict[str, Any]:
 
 
 def _tasks(tasks: tuple[TaskState, ...], *, base: WorkflowState | None = None) -> dict[str, Any]:
-    """Render all tasks, or those that differ from the base's."""
+    """Return the tasks as parameters: all, or those that differ from the base's."""
     if base is None or not tasks:
         return {"tasks": _as_json(tasks) if tasks else None, "base_version": None, "removed": None}
     known = {task.node_id: task for task in base.tasks}
@@ -176,6 +179,6 @@ def _tasks(tasks: tuple[TaskState, ...], *, base: WorkflowState | None = None) -
 
 
 def _as_json(tasks: Iterable[TaskState]) -> str:
-    """Render tasks for `json_to_recordset`, without NUL, which PostgreSQL refuses even as an escape."""
+    """Encode tasks for `json_to_recordset`, without NUL, which PostgreSQL rejects even as an escape."""
     text = json.dumps([task._asdict() for task in tasks], ensure_ascii=False, default=str)
     return text.replace("\\u0000", "\\ufffd")
