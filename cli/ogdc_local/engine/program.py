@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from ogdc_local.engine.guard import Limits
@@ -107,8 +106,8 @@ class PodTemplate(NamedTuple):
 
     def is_mounted(self, path: str) -> bool:
         """Whether a path of the container is on one of its volumes, or in the /tmp that each has."""
-        kept = {"/tmp", *(mount.path for mount in self.mounts)}  # noqa: S108  the pod's own
-        return not kept.isdisjoint(str(parent) for parent in PurePosixPath(path).parents)
+        kept = ("/tmp", *(mount.path for mount in self.mounts))  # noqa: S108  the pod's own
+        return path.startswith(tuple(f"{place}/" for place in kept))
 
 
 class Task(NamedTuple):

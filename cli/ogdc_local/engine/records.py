@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -28,10 +29,21 @@ class Saved(NamedTuple):
     """One unfinished workflow as it was left."""
 
     uid: str
-    manifest: dict[str, Any]
+    name: str
+    namespace: str
+    labels: str
+    """JSON."""
+    spec: str
+    """JSON."""
     head: WorkflowRow
     shutdown: str | None
     nodes: tuple[Node, ...]
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """The Workflow as far as a program is read from it."""
+        metadata = {"name": self.name, "namespace": self.namespace, "labels": json.loads(self.labels)}
+        return {"metadata": metadata, "spec": json.loads(self.spec)}
 
 
 class Changes(NamedTuple):

@@ -7,7 +7,6 @@ returns, but for those that only say how far pods are.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import threading
 import time
@@ -18,6 +17,8 @@ from enum import Enum
 from pathlib import Path
 from queue import Empty, LifoQueue
 from typing import Any
+
+import msgspec
 
 from ogdc_local.engine.json_request import storable
 from ogdc_local.engine.nodes import timestamp
@@ -184,10 +185,12 @@ class Store:
             if row is None:
                 return None
             name, namespace, labels, spec, shutdown, *head = row
-            metadata = {"name": name, "namespace": namespace, "labels": json.loads(labels)}
             return Saved(
                 uid=uid,
-                manifest={"metadata": metadata, "spec": json.loads(spec)},
+                name=name,
+                namespace=namespace,
+                labels=labels,
+                spec=spec,
                 head=WorkflowRow(*head),
                 shutdown=shutdown,
                 nodes=tuple(read_nodes(connection, uid)),
@@ -216,7 +219,14 @@ class Store:
                     "INSERT INTO workflows"
                     " (uid, name, namespace, created_at, revision, labels, annotations, spec, phase)"
                     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'Pending')",
-                    (uid, metadata["name"], namespace, now, tick(connection), *map(json.dumps, texts)),
+                    (
+                        uid,
+                        metadata["name"],
+                        namespace,
+                        now,
+                        tick(connection),
+                        *(msgspec.json.encode(text).decode() for text in texts),
+                    ),
                 )
         except sqlite3.IntegrityError as exc:
             raise WorkflowExistsError(f'workflows.argoproj.io "{metadata["name"]}" already exists') from exc

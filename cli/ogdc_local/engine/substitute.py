@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 from ogdc_shared.argo.expressions import operands
 
@@ -12,12 +13,16 @@ _TAG = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 
 def tags(text: str) -> Iterator[str]:
     """Every tag of `text`, without its braces; of the one expression there is, what it names."""
-    if "{{" not in text:
-        return
-    for match in _TAG.finditer(text):
-        tag = match.group(1).strip()
-        computed = operands(tag)
-        yield from (name for name in computed if not _is_number(name)) if computed else (tag,)
+    if "{{" in text:
+        for match in _TAG.finditer(text):
+            yield from _named(match.group(1).strip())
+
+
+@lru_cache
+def _named(tag: str) -> tuple[str, ...]:
+    """What a tag names; workflows have a few tags, each many times."""
+    computed = operands(tag)
+    return tuple(name for name in computed if not _is_number(name)) if computed else (tag,)
 
 
 def fill(text: str, scope: Mapping[str, str]) -> str:

@@ -106,8 +106,14 @@ class Workflows:
 
     def _adopt(self, saved: Saved, program: Program | None, now: float) -> Flow:
         program = program or read_program(saved.manifest, claims=self._claims)
-        namespace = saved.manifest["metadata"]["namespace"]
-        flow = Flow(program, uid=saved.uid, namespace=namespace, head=saved.head, nodes=saved.nodes, now=now)
+        flow = Flow(
+            program,
+            uid=saved.uid,
+            namespace=saved.namespace,
+            head=saved.head,
+            nodes=saved.nodes,
+            now=now,
+        )
         self._flows[saved.uid] = flow
         self._turns.append(saved.uid)
         self._touch(flow)

@@ -3,30 +3,37 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
+from time import monotonic
 from typing import Any
 
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
+_PATIENCE = 0.05
+"""Seconds for which a busy worker leaves a connection to the others."""
+
 
 class FairWorker(ThreadWorker):  # type: ignore[misc]
-    """Accepts a connection only if one of its threads is free to answer it.
+    """Accepts a connection at once only if one of its threads is free to answer it.
 
     A connection stays with the worker that accepted it. Gunicorn's own worker accepts up to 1,000 and queues
-    what its threads cannot answer, although another worker may be idle. Connections that no worker accepts
-    wait in the listening socket's backlog, for the first worker with a free thread.
+    what its threads cannot answer, although another worker may be idle. While all threads of this one are
+    busy, it accepts a connection every 50 ms at most, which is what no other worker has accepted by then.
 
     Source: gunicorn, workers/gthread.py. `run` asks for `set_accept_enabled(True)` in each of its rounds
     while connections are not accepted, and each round accepts at most one.
     """
 
     _busy = 0
-    """Connections that a thread works on."""
+    """Connections that a thread works on, or is going to."""
+    _accepts_from = 0.0
+    """When connections are accepted although all threads are busy (`time.monotonic`)."""
 
     def enqueue_req(self, conn: TConn) -> None:
         """Hand a connection to a thread."""
         self._busy += 1
         super().enqueue_req(conn)
-        if not self._has_free_thread():
+        if self._accepting and not self._has_free_thread():
+            self._accepts_from = monotonic() + _PATIENCE
             self.set_accept_enabled(False)
 
     def finish_request(self, conn: TConn, fs: Future[Any]) -> None:
@@ -36,7 +43,7 @@ class FairWorker(ThreadWorker):  # type: ignore[misc]
 
     def set_accept_enabled(self, enabled: bool) -> None:
         """Begin or stop accepting connections."""
-        super().set_accept_enabled(enabled and self._has_free_thread())
+        super().set_accept_enabled(enabled and (self._has_free_thread() or monotonic() >= self._accepts_from))
 
     def _has_free_thread(self) -> bool:
         return self._busy < int(self.cfg.threads)
