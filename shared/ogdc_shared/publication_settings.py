@@ -15,9 +15,9 @@ class PublicationSettings(NamedTuple):
         Variable(
             "OGDC_DATAONE_SECRET",
             TEXT,
-            "Secret beside the workflows whose key `token` is a token of the node, by which the deployment "
-            "publishes; the task that publishes mounts it, and no other. Not set: recipes with "
-            "`output: {type: dataone}` are refused.",
+            "Secret in the workflows' namespace with the deployment's token for the member node, in "
+            "the key `token`; only the task that publishes mounts it. Not set: recipes with `output: "
+            "{type: dataone}` are rejected.",
         ),
     ] = None
     nodes: Annotated[
@@ -25,7 +25,8 @@ class PublicationSettings(NamedTuple):
         Variable(
             "OGDC_DATAONE_PUBLISH",
             choice(NO_NODES, TEST_NODES, ALL_NODES),
-            "At which nodes: `test`, those of this machine and for tests; `production`, any, where what is "
-            "published stays for ever; `no`, none. Not set: `test`, and none where ACCESS_MODE is `open`.",
+            "Permitted nodes: `test`, test nodes and those on this machine; `production`, any, where "
+            "published data are permanent; `no`, none. Not set: `test`, or none if ACCESS_MODE is "
+            "`open`.",
         ),
     ] = None

@@ -17,7 +17,7 @@ class RetentionSettings(NamedTuple):
         Variable(
             "OGDC_RUN_DAYS",
             number(0),
-            "Days that a run is kept after its end, with its tasks, logs, facts and artifacts; 0: for ever.",
+            "Days that a run is kept after its end, with its tasks, logs, facts and artifacts; 0: forever.",
         ),
     ] = 0
     runs_per_recipe: Annotated[
@@ -25,7 +25,7 @@ class RetentionSettings(NamedTuple):
         Variable(
             "OGDC_RUNS_PER_RECIPE",
             number(0),
-            "How many runs of a recipe are kept, the newest; older ones go when they have ended; 0: all.",
+            "Number of runs of a recipe to keep, the newest; older ones are removed after their end; 0: all.",
         ),
     ] = 0
     task_days: Annotated[
@@ -33,8 +33,8 @@ class RetentionSettings(NamedTuple):
         Variable(
             "OGDC_TASK_DAYS",
             number(0),
-            "Days after its end that what is known of a run's single tasks is kept, with facts and logs; "
-            "what is counted of them stays with the run; 0: as long as the run.",
+            "Days that tasks are kept after their run's end, with facts and logs; their counts stay "
+            "with the run; 0: as long as the run.",
         ),
     ] = 0
     log_days: Annotated[
@@ -42,7 +42,7 @@ class RetentionSettings(NamedTuple):
         Variable(
             "OGDC_LOG_DAYS",
             number(0),
-            "Days after a run's end that the logs of its tasks are kept; 0: as long as the tasks.",
+            "Days that logs of tasks are kept after their run's end; 0: as long as the tasks.",
         ),
     ] = 0
     event_days: Annotated[
@@ -50,7 +50,7 @@ class RetentionSettings(NamedTuple):
         Variable(
             "OGDC_EVENT_DAYS",
             number(1),
-            "Days that ids of applied events are kept, by which one that comes again is known.",
+            "Days that ids of applied events are kept, to recognize repeated events.",
         ),
     ] = 7
     delivery_days: Annotated[
@@ -58,7 +58,7 @@ class RetentionSettings(NamedTuple):
         Variable(
             "OGDC_DELIVERY_DAYS",
             number(1),
-            "Days that it is kept what webhooks were told, and what became of starts by the clock.",
+            "Days that records of webhook deliveries and scheduled starts are kept.",
         ),
     ] = 30
 

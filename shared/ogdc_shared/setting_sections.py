@@ -49,29 +49,31 @@ class DatabaseSettings(NamedTuple):
         Variable(
             "OGDC_DB_PORT",
             number(0, of=lambda port: port or None),
-            "Port of PostgreSQL's server; not set: libpq's.",
+            "Port of PostgreSQL; not set: libpq's default.",
         ),
     ] = None
-    name: Annotated[
-        str | None, Variable("OGDC_DB_NAME", TEXT, "Name of the database that holds the record.")
-    ] = None
+    name: Annotated[str | None, Variable("OGDC_DB_NAME", TEXT, "Name of the database.")] = None
     user: Annotated[
         str | None,
-        Variable("OGDC_DB_USERNAME", TEXT, "Who connects; may change the schema where this migrates."),
+        Variable(
+            "OGDC_DB_USERNAME", TEXT, "User of the database; migrations need one that may change the schema."
+        ),
     ] = None
     password: Annotated[
         str | None,
-        Variable("OGDC_DB_PASSWORD", TEXT, "What that user logs in with; not set: what libpq finds."),
+        Variable(
+            "OGDC_DB_PASSWORD", TEXT, "Password of that user; not set: libpq's (`.pgpass`, PGPASSWORD)."
+        ),
     ] = None
     pool_size: Annotated[
-        int, Variable("OGDC_DB_POOL_SIZE", number(1), "Most connections one process opens.")
+        int, Variable("OGDC_DB_POOL_SIZE", number(1), "Maximum number of connections of a process.")
     ] = 8
     timeout: Annotated[
         float,
         Variable(
             "OGDC_DB_TIMEOUT",
             number(1, of=float),
-            "Seconds to wait for a connection before the database counts as away.",
+            "Seconds to wait for a connection before the database counts as unavailable.",
         ),
     ] = 5.0
 
@@ -82,19 +84,21 @@ class ArgoSettings(NamedTuple):
     url: Annotated[
         str,
         Variable(
-            "ARGO_WORKFLOWS_SERVICE_URL", BASE_URL, "Base URL of Argo's server, as the services reach it."
+            "ARGO_WORKFLOWS_SERVICE_URL", BASE_URL, "Base URL of the Argo Server, as seen by the services."
         ),
     ] = "http://localhost:2746"
-    namespace: Annotated[str, Variable("ARGO_NAMESPACE", TEXT, "Where workflows are created.")] = "qgnet"
+    namespace: Annotated[
+        str, Variable("ARGO_NAMESPACE", TEXT, "Namespace in which workflows are created.")
+    ] = "qgnet"
     service_account: Annotated[
-        str, Variable("ARGO_SERVICE_ACCOUNT_NAME", TEXT, "The account that workflows' pods run under.")
+        str, Variable("ARGO_SERVICE_ACCOUNT_NAME", TEXT, "Service account of the workflows' pods.")
     ] = "argo-workflow"
     token: Annotated[
         str | None,
         Variable(
             "ARGO_TOKEN",
             TEXT,
-            "What the services tell Argo's server who they are by, with or without `Bearer` in front.",
+            "Token for the Argo Server, with or without the prefix `Bearer`.",
         ),
     ] = None
     token_file: Annotated[
@@ -102,7 +106,7 @@ class ArgoSettings(NamedTuple):
         Variable(
             "ARGO_TOKEN_FILE",
             TEXT,
-            "A file that holds the token instead; read at each call, since Kubernetes rotates it.",
+            "File with the token instead; read at each call, because Kubernetes rotates it.",
         ),
     ] = None
     ca_file: Annotated[
@@ -110,7 +114,7 @@ class ArgoSettings(NamedTuple):
         Variable(
             "ARGO_CA_FILE",
             TEXT,
-            "Certificates of the authorities that vouch for Argo's server; not set: the system's.",
+            "CA certificates for the Argo Server; not set: the system's.",
         ),
     ] = None
     verify_tls: Annotated[
@@ -118,17 +122,20 @@ class ArgoSettings(NamedTuple):
         Variable(
             "ARGO_VERIFY_TLS",
             FLAG,
-            "Whether Argo's server has to have a certificate that somebody vouches for.",
+            "Whether to verify the Argo Server's certificate.",
         ),
     ] = True
-    timeout: Annotated[float, Variable("ARGO_TIMEOUT", number(1, of=float), "Seconds for one call.")] = 10.0
+    timeout: Annotated[
+        float,
+        Variable("ARGO_TIMEOUT", number(1, of=float), "Timeout of a call to the Argo Server, in seconds."),
+    ] = 10.0
     retry_enabled: Annotated[
-        bool, Variable("ARGO_WORKFLOW_RETRY_ENABLED", FLAG, "Whether tasks are tried again.")
+        bool, Variable("ARGO_WORKFLOW_RETRY_ENABLED", FLAG, "Whether tasks are retried.")
     ] = True
     retry_limit: Annotated[
         int,
         Variable(
-            "ARGO_WORKFLOW_RETRY_LIMIT", number(0), "How often a task is tried again, unless the recipe says."
+            "ARGO_WORKFLOW_RETRY_LIMIT", number(0), "Number of retries of a task, unless the recipe sets it."
         ),
     ] = 3
     retry_policy: Annotated[
@@ -136,8 +143,8 @@ class ArgoSettings(NamedTuple):
         Variable(
             "ARGO_WORKFLOW_RETRY_POLICY",
             choice("Always", "OnFailure", "OnError", "OnTransientError"),
-            "An Argo retryPolicy; not set: what was lost or failed in passing is retried, a failing "
-            "command is not.",
+            "An Argo retryPolicy; not set: lost tasks and temporary failures are retried, failed "
+            "commands are not.",
         ),
     ] = None
 
@@ -147,20 +154,20 @@ class StorageSettings(NamedTuple):
 
     directory: Annotated[
         str | None,
-        Variable("OGDC_ARTIFACT_DIR", TEXT, "Directory of the artifact store; not set: artifacts are in S3."),
+        Variable("OGDC_ARTIFACT_DIR", TEXT, "Directory of the artifact store; not set: S3."),
     ] = None
     url: Annotated[
         str | None,
         Variable(
             "OGDC_ARTIFACT_URL",
             TEXT,
-            "Where the directory store's signed links point (the gateway's base URL).",
+            "Base URL of signed links to the artifact directory (the gateway).",
         ),
     ] = None
     signing_key: Annotated[
-        str | None, Variable("OGDC_SIGNING_KEY", TEXT, "What the directory store's links are signed with.")
+        str | None, Variable("OGDC_SIGNING_KEY", TEXT, "Key that signs links to the artifact directory.")
     ] = None
-    bucket: Annotated[str, Variable("OGDC_S3_BUCKET", TEXT, "Bucket of the artifact store in S3.")] = (
+    bucket: Annotated[str, Variable("OGDC_S3_BUCKET", TEXT, "S3 bucket of the artifact store.")] = (
         "argo-workflows"
     )
     access_key: Annotated[
@@ -168,31 +175,32 @@ class StorageSettings(NamedTuple):
         Variable(
             "S3_SECRET_KEY_ID",
             TEXT,
-            "The key's id; not set: what boto3 finds (environment, role of the pod).",
+            "Access key id; not set: boto3's defaults (environment, role of the pod).",
         ),
     ] = None
-    secret_key: Annotated[
-        str | None, Variable("S3_SECRET_KEY_KEY", TEXT, "The secret that belongs to the key's id.")
-    ] = None
+    secret_key: Annotated[str | None, Variable("S3_SECRET_KEY_KEY", TEXT, "Secret access key.")] = None
     internal_endpoint: Annotated[
-        str | None, Variable("INTERNAL_S3_ENDPOINT_URL", TEXT, "S3 as the services reach it; not set: AWS's.")
+        str | None,
+        Variable("INTERNAL_S3_ENDPOINT_URL", TEXT, "S3 endpoint as seen by the services; not set: AWS."),
     ] = None
     public_endpoint: Annotated[
         str | None,
         Variable(
-            "PUBLIC_S3_ENDPOINT_URL", TEXT, "S3 as users reach it, for download links; not set: the same."
+            "PUBLIC_S3_ENDPOINT_URL",
+            TEXT,
+            "S3 endpoint as seen by users, for download links; not set: the same.",
         ),
     ] = None
     link_seconds: Annotated[
-        int, Variable("OGDC_LINK_SECONDS", number(1), "How long a handed-out download link is good for.")
+        int, Variable("OGDC_LINK_SECONDS", number(1), "Lifetime of download links, in seconds.")
     ] = 7200
     published: Annotated[
         str | None,
         Variable(
             "OGDC_PUBLISHED_DIR",
             TEXT,
-            "Where `status` has the workflow volume, to hand out files of what `output.type: pvc` has "
-            "published; read-only will do. Not set: it hands out none of them.",
+            "Mount point of the workflow volume in `status`, to serve files published by "
+            "`output.type: pvc`; may be read-only. Not set: these files are not served.",
             readers="status",
         ),
     ] = None
@@ -206,7 +214,7 @@ class UploadSettings(NamedTuple):
         Variable(
             "OGDC_UPLOAD_BUCKETS",
             _BUCKETS,
-            "Buckets of the artifact store's service that its key may read for triggered runs.",
+            "Buckets at the artifact store's S3 service that triggered runs may read with its key.",
         ),
     ] = ()
     token: Annotated[
@@ -214,7 +222,8 @@ class UploadSettings(NamedTuple):
         Variable(
             "OGDC_UPLOAD_TOKEN",
             TEXT,
-            "What a request that tells of uploads has to bear; not set: the network decides who may tell.",
+            "Token required in notifications of uploads; not set: anybody who can reach the function "
+            "may send them.",
         ),
     ] = None
 
@@ -222,16 +231,15 @@ class UploadSettings(NamedTuple):
 class TelemetrySettings(NamedTuple):
     """Whether spans and metrics are sent; OpenTelemetry's SDK reads the rest of its variables itself."""
 
-    service: Annotated[
-        str, Variable("OTEL_SERVICE_NAME", TEXT, "What spans and metrics name as their source.")
-    ] = "ogdc-runner"
+    service: Annotated[str, Variable("OTEL_SERVICE_NAME", TEXT, "The service name in spans and metrics.")] = (
+        "ogdc-runner"
+    )
     endpoint: Annotated[
         str | None,
         Variable(
             "OTEL_EXPORTER_OTLP_ENDPOINT",
             TEXT,
-            "Base URL of a collector that takes OTLP over HTTP, e.g. http://collector:4318; not set: "
-            "there is none.",
+            "Base URL of a collector for OTLP over HTTP, such as http://collector:4318; not set: none.",
         ),
     ] = None
     traces: Annotated[
@@ -239,7 +247,7 @@ class TelemetrySettings(NamedTuple):
         Variable(
             "OTEL_TRACES_EXPORTER",
             choice("otlp", "none"),
-            "Where spans go: `otlp` or `none`; not set: `otlp` where there is an endpoint.",
+            "Exporter of spans: `otlp` or `none`; not set: `otlp` if there is an endpoint.",
         ),
     ] = None
     metrics: Annotated[
@@ -247,12 +255,13 @@ class TelemetrySettings(NamedTuple):
         Variable(
             "OTEL_METRICS_EXPORTER",
             choice("otlp", "none"),
-            "Where metrics go: `otlp` or `none`; not set: `otlp` where there is an endpoint.",
+            "Exporter of metrics: `otlp` or `none`; not set: `otlp` if there is an endpoint.",
         ),
     ] = None
-    disabled: Annotated[bool, Variable("OTEL_SDK_DISABLED", FLAG, "Whether nothing is sent after all.")] = (
-        False
-    )
+    disabled: Annotated[
+        bool,
+        Variable("OTEL_SDK_DISABLED", FLAG, "Whether to send nothing, whatever the other variables say."),
+    ] = False
 
     @property
     def sends_traces(self) -> bool:
@@ -273,8 +282,8 @@ class WorkerSettings(NamedTuple):
         Variable(
             "OGDC_WORKER_IMAGE",
             TEXT,
-            "As new as the services, since plans gain fields; not set: `ghcr.io/qgreenland-net/"
-            "ogdc-worker` of their own version.",
+            "Image of tasks, at least as new as the services; not set: `ghcr.io/qgreenland-net/ogdc-"
+            "worker` of their own version.",
         ),
     ] = ""
     image_pull_policy: Annotated[
@@ -282,13 +291,15 @@ class WorkerSettings(NamedTuple):
         Variable(
             "OGDC_WORKER_IMAGE_PULL_POLICY",
             choice("Always", "IfNotPresent", "Never"),
-            "When the kubelet fetches the image of tasks.",
+            "Pull policy of the tasks' image.",
         ),
     ] = "IfNotPresent"
     volume_claim: Annotated[
         str,
         Variable(
-            "OGDC_WORKFLOW_PVC_NAME", TEXT, "The workflow volume: published data, and what runs work on."
+            "OGDC_WORKFLOW_PVC_NAME",
+            TEXT,
+            "Claim of the workflow volume, which has published data and the workspaces of runs.",
         ),
     ] = "cephfs-qgnet-ogdc-workflow-pvc"
     allowed_input_claims: Annotated[
@@ -296,7 +307,7 @@ class WorkerSettings(NamedTuple):
         Variable(
             "OGDC_ALLOWED_INPUT_PVCS",
             _CLAIMS,
-            "Further claims that `pvc_mount` inputs may name.",
+            "Further claims that `pvc_mount` inputs may use.",
         ),
     ] = ()
     allowed_secrets: Annotated[
@@ -304,7 +315,7 @@ class WorkerSettings(NamedTuple):
         Variable(
             "OGDC_ALLOWED_SECRETS",
             _SECRETS,
-            'Secrets that `workflow.secrets` may name, beside the workflows; ["*"]: any.',
+            'Secrets in the workflows\' namespace that `workflow.secrets` may use; ["*"]: any.',
         ),
     ] = ()
     credentials_secret: Annotated[
@@ -312,50 +323,56 @@ class WorkerSettings(NamedTuple):
         Variable(
             "OGDC_CREDENTIALS_SECRET",
             TEXT,
-            "Secret beside the workflows with the deployment's logins for inputs: `netrc`, and `tokens` with "
-            "`HOST TOKEN` a line. Tasks then fetch in a container of its own, and no command sees it.",
+            "Secret in the workflows' namespace with the deployment's logins for inputs: `netrc`, and"
+            " `tokens` with a `HOST TOKEN` per line. Tasks then fetch in a separate container, and "
+            "commands cannot see it.",
         ),
     ] = None
-    cpu: Annotated[str, Variable("OGDC_WORKER_CPU", TEXT, "What one task asks for.")] = "1"
-    memory: Annotated[str, Variable("OGDC_WORKER_MEMORY", TEXT, "What one task may use.")] = "2Gi"
-    scratch: Annotated[str, Variable("OGDC_WORKER_SCRATCH", TEXT, "A task's own disk.")] = "10Gi"
-    timeout: Annotated[int, Variable("OGDC_WORKFLOW_TIMEOUT", number(1), "Seconds a workflow may take.")] = (
-        86400
-    )
+    cpu: Annotated[str, Variable("OGDC_WORKER_CPU", TEXT, "CPU request of a task.")] = "1"
+    memory: Annotated[str, Variable("OGDC_WORKER_MEMORY", TEXT, "Memory limit of a task.")] = "2Gi"
+    scratch: Annotated[str, Variable("OGDC_WORKER_SCRATCH", TEXT, "Scratch space of a task.")] = "10Gi"
+    timeout: Annotated[
+        int, Variable("OGDC_WORKFLOW_TIMEOUT", number(1), "Maximum duration of a workflow, in seconds.")
+    ] = 86400
     start_timeout: Annotated[
         int,
         Variable(
             "OGDC_START_TIMEOUT",
             number(0),
-            "Seconds a task may wait to begin, for its image, a volume, quota or a node with room, "
-            "before its run fails with the reason; 0: as long as the workflow may take.",
+            "Seconds that a task may wait for its image, a volume, quota or a node before its run "
+            "fails with the reason; 0: until the workflow's timeout.",
             readers="submit, status, argo_events",
         ),
     ] = 3600
     max_parallelism: Annotated[
-        int, Variable("OGDC_MAX_PARALLEL_LIMIT", number(1), "Most tasks of one workflow at the same time.")
+        int,
+        Variable("OGDC_MAX_PARALLEL_LIMIT", number(1), "Maximum number of concurrent tasks of a workflow."),
     ] = 5
     max_partitions: Annotated[
-        int, Variable("OGDC_MAX_PARTITIONS", number(1), "A run that would have more is refused.")
+        int,
+        Variable(
+            "OGDC_MAX_PARTITIONS",
+            number(1),
+            "Maximum number of partitions; a run that would have more is rejected.",
+        ),
     ] = 10_000
     reuse_size: Annotated[
         str,
         Variable(
             "OGDC_REUSE_SIZE",
             _AMOUNT,
-            "How much of the results of tasks is kept on the workflow volume for later runs to take; 0: "
-            "nothing, and each run does everything anew.",
+            "Maximum size of task results kept on the workflow volume for reuse; 0: none, and each "
+            "run executes everything.",
         ),
     ] = "20Gi"
     reuse_days: Annotated[
-        int, Variable("OGDC_REUSE_DAYS", number(1), "Days that a result is kept which no run has taken.")
+        int, Variable("OGDC_REUSE_DAYS", number(1), "Days that a result is kept without being reused.")
     ] = 30
     published_rights: Annotated[
         str,
         Variable(
             "OGDC_PUBLISHED_RIGHTS",
             _RIGHTS,
-            "What others may do with published data, as for chmod; setuid and the like are always "
-            "taken away.",
+            "Permissions of published data, as for chmod; setuid, setgid and sticky bits are always removed.",
         ),
     ] = "u+rwX,go+rX"

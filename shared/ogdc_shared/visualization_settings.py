@@ -54,8 +54,8 @@ class VisualizationSettings(NamedTuple):
         Variable(
             "OGDC_VISUALIZATION_IMAGE",
             TEXT,
-            "Their image, as new as the services; not set: `ghcr.io/qgreenland-net/"
-            "ogdc-worker-visualization` of their own version.",
+            "Image of these tasks, at least as new as the services; not set: `ghcr.io/qgreenland-"
+            "net/ogdc-worker-visualization` of their own version.",
         ),
     ] = ""
     resources: Annotated[
@@ -63,8 +63,9 @@ class VisualizationSettings(NamedTuple):
         Variable(
             "OGDC_VISUALIZATION_RESOURCES",
             json_object("a JSON object", _resources),
-            "What a task asks for by what it does (`scatter`, `build`, `paint`, `top`), unless the recipe "
-            'says: `{"build": {"cpu": "2", "memory": "8Gi"}}`. What is left out is as it was.',
+            "Resources of a task by its stage (`scatter`, `build`, `paint`, `top`), unless the recipe"
+            ' sets them: `{"build": {"cpu": "2", "memory": "8Gi"}}`. Omitted values keep their '
+            "default.",
             default="1 CPU each, 2Gi for `scatter` and `paint`, 4Gi for the others",
         ),
     ] = TaskResources()
@@ -73,7 +74,7 @@ class VisualizationSettings(NamedTuple):
         Variable(
             "OGDC_VISUALIZATION_WITHOUT_IMAGE",
             FLAG,
-            "Whether they have what is installed beside the services, as on one machine; a recipe is refused "
-            "where `ogdc-runner[visualization]` is not.",
+            "Whether these tasks use the packages installed with the services, as on one machine; "
+            "recipes are rejected if `ogdc-runner[visualization]` is not installed.",
         ),
     ] = False
