@@ -40,9 +40,9 @@ def run(
     fresh: FreshOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Run a recipe on this machine, to completion, and put its outputs into ./ogdc-output/.
+    """Run a recipe on this machine, and write its outputs to ./ogdc-output/.
 
-    Starts the local stack where it is not up; a stack started so stops by itself after ten idle minutes.
+    Starts the local stack if it is not up. A stack that was started this way stops after ten idle minutes.
     Ctrl-C cancels the run.
     """
     from ogdc_cli.running import run_recipe
@@ -87,9 +87,9 @@ def up(
         ),
     ] = False,
 ) -> None:
-    """Start the local stack, and leave it up: PostgreSQL, the functions behind one port, the engine.
+    """Start the local stack: PostgreSQL, the functions on one port, and the engine. It stays up until `down`.
 
-    With OGDC_LOCAL_ACCESS_MODE=authenticated callers log in, and the first admin's token is shown once.
+    With OGDC_LOCAL_ACCESS_MODE=authenticated callers must log in, and the first admin's token is shown once.
     """
     from ogdc_local.stack.admin import first_admin_token
     from ogdc_local.stack.control import ensure_up, ensure_up_without_damaged
@@ -106,7 +106,7 @@ def up(
 
 
 def down() -> None:
-    """Stop the local stack; runs that have not ended go on at the next `up`."""
+    """Stop the local stack; runs that have not ended continue at the next start."""
     from ogdc_local.stack import control
 
     say("The stack is down." if control.down() else "No stack was up.")

@@ -35,9 +35,10 @@ def login(
         typer.Option("--paste", help="Read a token, or the JSON of a login page, from stdin."),
     ] = False,
 ) -> None:
-    """Log in to the deployment at OGDC_API_URL: with a code, in a browser here, or by a token that is pasted.
+    """Log in to the deployment at OGDC_API_URL, with a code, in a browser on this machine, or with a token.
 
-    The login is kept in a file that only you can read, for this deployment alone, and renewed by itself.
+    The login is stored in a file that only you can read, used for this deployment only, and renewed
+    automatically.
     """
     from ogdc_cli.login.session import log_in
     from ogdc_cli.settings import ClientSettings
@@ -48,7 +49,7 @@ def login(
 
 
 def logout() -> None:
-    """End the login to the deployment at OGDC_API_URL: its issuer takes the tokens back."""
+    """Log out of the deployment at OGDC_API_URL, and have its issuer revoke the tokens."""
     from ogdc_cli.login.session import log_out
     from ogdc_cli.settings import ClientSettings
 
@@ -66,7 +67,7 @@ def logout() -> None:
 
 
 def whoami(as_json: JsonOption = False) -> None:
-    """Print who you are to the deployment at OGDC_API_URL, and what you may do."""
+    """Print your identity and role at the deployment at OGDC_API_URL."""
     me = accounts().me()
     if as_json:
         print_json(me)
@@ -75,7 +76,7 @@ def whoami(as_json: JsonOption = False) -> None:
 
 
 def token() -> None:
-    """Print an access token for the deployment at OGDC_API_URL, renewed if need be, and nothing else.
+    """Print a valid access token for the deployment at OGDC_API_URL, and nothing else.
 
     curl -H "Authorization: Bearer $(ogdc-runner token)" "$OGDC_API_URL/runs"
     """
@@ -92,10 +93,10 @@ def set_token(
         str | None, typer.Option(help='Both as JSON: {"access_token": …, "refresh_token": …}.')
     ] = None,
 ) -> None:
-    """Keep the tokens that a deployment's login page handed out; what is not given stays as it was.
+    """Store tokens from a deployment's login page; options that are not given change nothing.
 
-    They are kept for the deployment at OGDC_API_URL. `ogdc-runner login --paste` takes them from stdin, where
-    no other user of the machine can see them.
+    The tokens are used for the deployment at OGDC_API_URL. Other users of the machine can see these options
+    while the command runs: prefer `ogdc-runner login --paste`, which reads from stdin.
     """
     from ogdc_cli.login.session import keep_pasted
     from ogdc_cli.settings import ClientSettings

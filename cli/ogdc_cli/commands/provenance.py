@@ -37,9 +37,9 @@ def provenance(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write how a run's result came to be: a Workflow Run RO-Crate, which a stranger can check.
+    """Write the provenance of a run's result as a Workflow Run RO-Crate.
 
-    It holds the recipe, and tells of each command, input and output what is known.
+    It contains the recipe, and describes each command, input and output.
     """
     from ogdc_cli.crates import fetch_crate
 
@@ -67,10 +67,10 @@ def reproduce(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Run the recipe of a run again on this machine, on the same inputs, and compare the outputs.
+    """Run the recipe of a run again on this machine with the same inputs, and compare the outputs.
 
-    Nothing published is replaced. Outputs whose bytes differ are compared by what they hold, where those of
-    then are at hand: rasters by their values, vectors by their features. Fails unless all is as it was.
+    No published data are replaced. If the bytes of an output differ and the original is available, contents
+    are compared: the values of rasters and the features of vectors. Fails unless all outputs are the same.
     """
     from ogdc_cli.reproduce.original import of_run, opened
     from ogdc_cli.reproduce.report import lines

@@ -62,10 +62,10 @@ def publish(
     parallel: Annotated[int, typer.Option(min=1, max=16, help="Number of concurrent uploads.")] = 4,
     as_json: JsonOption = False,
 ) -> None:
-    """Make the result of a run that succeeded a DataONE package, with metadata and provenance.
+    """Publish the result of a successful run as a DataONE package with metadata and provenance.
 
-    The recipe's meta.yml describes it (`metadata`, `output.license`). The same run becomes the same
-    package, with the same identifiers, however often this is called: what was interrupted goes on.
+    The recipe's meta.yml describes it (`metadata`, `output.license`). The same run always makes the same
+    package with the same identifiers, so the command can be repeated, and continues after an interruption.
     """
     if (node is None) == (dry_run is None):
         raise typer.BadParameter(

@@ -36,7 +36,7 @@ def validate(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Check a recipe; fetches none of its inputs."""
+    """Check a recipe without fetching its inputs."""
     from ogdc_cli.recipes import commands_of, load, print_advice, reporting_left_out, staged
     from ogdc_shared.errors import InputNotFoundError, InvalidRecipeError
     from ogdc_shared.recipe.bundle import pack
@@ -113,7 +113,7 @@ def compile_recipe(
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Print the Argo Workflow that a submission makes of a recipe, with the settings of the environment."""
+    """Print the Argo Workflow that a recipe is submitted as, with the settings of the environment."""
     from ogdc_cli.recipes import load, staged
     from ogdc_shared.api.parameters import read_assignments
     from ogdc_shared.runs.compile import compiled_recipe

@@ -28,9 +28,9 @@ def register(app: typer.Typer) -> None:
 
 
 def remove(name: RunArgument, dry_run: DryRunOption = False, as_json: JsonOption = False) -> None:
-    """Remove what a run that has ended left: its log, what it kept for a retry, its download.
+    """Remove the artifacts of a run that has ended: its log, data kept for a retry, its download.
 
-    Its record and the data it has published stay. A run that has not ended is refused.
+    Its record and its published data are kept. A run that has not ended is rejected.
     """
     from ogdc_shared.errors import RunStateError
 
@@ -52,9 +52,9 @@ def collect_garbage(
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Remove what failed runs left: their logs, and what they kept for a retry.
+    """Remove the artifacts of failed runs: their logs, and data kept for a retry.
 
-    Their records stay, and so do published data. Nothing is taken from a run that has not ended.
+    Their records and published data are kept. Runs that have not ended are not affected.
     """
     client = connected(starting=True)
     before = datetime.now(UTC) - timedelta(days=older_than)

@@ -87,7 +87,7 @@ def status(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Print a run's status and, where it failed, why."""
+    """Print a run's status and, if it failed, the reason."""
     from ogdc_cli import outcome
     from ogdc_cli.facts import rows, stages
     from ogdc_cli.tasklog import plain
@@ -154,7 +154,7 @@ def logs(
         typer.Option(help="Only this task: `process/3`, or 3 for short; or one such as `publish`."),
     ] = None,
 ) -> None:
-    """Print what a run's commands wrote."""
+    """Print the output of a run's commands."""
     from ogdc_cli.logview import show
     from ogdc_cli.run_names import task_of
 
@@ -169,7 +169,7 @@ def cancel(name: RunArgument, as_json: JsonOption = False) -> None:
 
 
 def retry(name: RunArgument, wait: WaitOption = False, as_json: JsonOption = False) -> None:
-    """Run again what failed of a run; what succeeded is kept."""
+    """Retry the failed tasks of a run; results of successful ones are kept."""
     client, name = chosen(name)
     run = client.retry(name)
     if wait:
@@ -205,7 +205,7 @@ def get_output(
     ] = Path(),
     as_json: JsonOption = False,
 ) -> None:
-    """Download the zip of a run whose recipe has `output: temporary`, or one file of any run's result."""
+    """Download the zip of a run with `output: temporary`, or one file of any run's result."""
     if output is not None and path is None:
         raise typer.BadParameter("--output names a file for PATH; for the zip, give --output-dir.")
     client, name = chosen(name)
@@ -225,7 +225,7 @@ def ui(
         str | None, typer.Argument(metavar="[NAME]", help="A run, given as for other commands.")
     ] = None,
 ) -> None:
-    """Open the page about runs, or about one, in a browser, and print its address."""
+    """Open the web page about all runs, or about one run, in a browser, and print its URL."""
     from ogdc_cli.login.browser import open_browser
 
     if name is None:

@@ -26,7 +26,7 @@ def init(
         str | None, typer.Option(help="The recipe's name.", show_default="My first recipe")
     ] = None,
 ) -> None:
-    """Write a small recipe that is valid and runs as it is."""
+    """Write a small working recipe."""
     from ogdc_cli.starter import DEFAULT_NAME, write_recipe
 
     files = write_recipe(directory, name=name or DEFAULT_NAME)
@@ -36,9 +36,9 @@ def init(
 
 
 def doctor(as_json: JsonOption = False) -> None:
-    """Check each part that running recipes on this machine, or submitting them, takes; say what to type.
+    """Check that this machine can run and submit recipes, and print how to install what is missing.
 
-    Exit code 1 where a part is missing.
+    The exit code is 1 if something is missing.
     """
     import os
 

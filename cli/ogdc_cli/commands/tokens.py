@@ -37,15 +37,15 @@ def create(
     name: Annotated[str, typer.Argument(metavar="NAME", help="What the token is for.")],
     *,
     role: Annotated[
-        Role | None, typer.Option(help="Limit the token to this role.", show_default="all that you may")
+        Role | None, typer.Option(help="Limit the token to this role.", show_default="your own")
     ] = None,
     days: Annotated[
-        int | None, typer.Option(min=1, help="Lifetime in days.", show_default="as the deployment has it")
+        int | None, typer.Option(min=1, help="Lifetime in days.", show_default="set by the deployment")
     ] = None,
     user: Annotated[str | None, typer.Option(help="Its owner, a service account; for admins.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make an API token and print it, this once: nobody can show it again."""
+    """Create an API token and print it; it cannot be shown again."""
     from ogdc_cli.user_names import find_user
     from ogdc_shared.api.requests import TokenRequest
 
@@ -79,7 +79,7 @@ def list_tokens(everybody: EverybodyOption = False, as_json: JsonOption = False)
 
 @tokens.command("revoke")
 def revoke(token: TokenArgument, as_json: JsonOption = False) -> None:
-    """Revoke an API token: from now on it is refused."""
+    """Revoke an API token immediately."""
     from ogdc_cli.user_names import token_id
 
     client = accounts()

@@ -61,7 +61,7 @@ def show(
     ] = 20,
     as_json: JsonOption = False,
 ) -> None:
-    """Print a trigger, and what became of its newest uploads or starts."""
+    """Print a trigger, with the outcomes of its newest uploads or starts."""
     trigger = connected(starting=True).trigger(name, uploads=uploads)
     if as_json:
         print_json(trigger)
@@ -105,7 +105,7 @@ def add(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Have uploads, or the clock, start runs, which will be yours."""
+    """Add a trigger that starts runs for uploads or on a schedule; the runs belong to you."""
     from ogdc_shared.api.requests import TriggerRequest
 
     asked = TriggerRequest(
@@ -131,7 +131,7 @@ def add(
 
 @triggers.command("remove")
 def remove(name: TriggerArgument) -> None:
-    """Remove a trigger; the runs it started stay."""
+    """Remove a trigger; its runs are kept."""
     say(one_line(connected(starting=True).remove_trigger(name)))
 
 

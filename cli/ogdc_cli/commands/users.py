@@ -44,7 +44,7 @@ def register(app: typer.Typer) -> None:
 
 @users.command("list")
 def list_users(as_json: JsonOption = False) -> None:
-    """List users, those recorded first at the top."""
+    """List users, oldest first."""
     found = list(accounts().users())
     if as_json:
         print_json(found)
@@ -70,7 +70,7 @@ def add(
     role: Annotated[Role | None, typer.Option(help="Their role.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Add a user before they log in, or one who never does."""
+    """Add a user before their first login, or a program."""
     from ogdc_shared.api.requests import UserRequest
 
     client = accounts()
@@ -89,7 +89,7 @@ def give_role(
     ],
     as_json: JsonOption = False,
 ) -> None:
-    """Say what a user may do."""
+    """Set the role of a user."""
     from ogdc_shared.api.requests import UserChange
 
     if role not in {*Role, _NO_ROLE}:
@@ -99,7 +99,7 @@ def give_role(
 
 @users.command("disable")
 def disable(user: UserArgument, as_json: JsonOption = False) -> None:
-    """Refuse a user from now on: their logins, their API tokens, and what their triggers start."""
+    """Disable a user immediately: their logins, API tokens and triggers."""
     from ogdc_shared.api.requests import UserChange
 
     _change(user, UserChange(disabled=True), as_json=as_json)
@@ -107,7 +107,7 @@ def disable(user: UserArgument, as_json: JsonOption = False) -> None:
 
 @users.command("enable")
 def enable(user: UserArgument, as_json: JsonOption = False) -> None:
-    """Let a user in again."""
+    """Enable a disabled user again."""
     from ogdc_shared.api.requests import UserChange
 
     _change(user, UserChange(disabled=False), as_json=as_json)

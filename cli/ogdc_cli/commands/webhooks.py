@@ -39,7 +39,7 @@ def add(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Have a URL told when your runs end, and print the secret that deliveries are signed with, this once."""
+    """Add a webhook for the ends of your runs, and print the secret that signs deliveries, only this once."""
     from ogdc_shared.api.requests import WebhookRequest
 
     asked = WebhookRequest(url=url, outcomes=on or None, recipe_id=recipe, trigger=trigger)
@@ -71,7 +71,7 @@ def show(
     ] = 20,
     as_json: JsonOption = False,
 ) -> None:
-    """Print a webhook, and what became of its newest deliveries."""
+    """Print a webhook, with the outcomes of its newest deliveries."""
     webhook = webhooks().one(webhook_id, deliveries=deliveries)
     if as_json:
         print_json(webhook)
@@ -83,7 +83,7 @@ def show(
 
 @group.command("remove")
 def remove(webhook_id: WebhookArgument) -> None:
-    """Remove a webhook, which is told nothing more."""
+    """Remove a webhook."""
     removed = webhooks().remove(webhook_id)
     say(one_line(f"Webhook {removed.id} is removed; {removed.url} is told nothing more."))
 
