@@ -8,6 +8,8 @@ start.
 from __future__ import annotations
 
 import logging
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 from uuid import UUID
@@ -30,6 +32,9 @@ UNTRIED_SECONDS = 45.0
 MAX_WAIT_SECONDS = 86_400.0
 """After this a start that a part keeps waiting is refused."""
 
+_AT_ONCE = 12
+"""Starts under way together. Each mostly waits for its recipe's server; hundreds may be due at midnight."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -49,18 +54,31 @@ def start_scheduled(
     """
     while monotonic() < deadline and _record_due(context, now=now):
         pass
-    begun: list[str] = []
+    begun: list[str | None] = []
     tried: list[UUID] = []
-    while monotonic() < deadline:
-        with context.database.autocommit() as conn:
-            start = starts.claim_start(conn, untried_for=untried_for, tried=tried)
-            trigger = None if start is None else record.find_trigger(conn, start.trigger_id)
-        if start is None:
-            break
+    running: set[Future[str | None]] = set()
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        while monotonic() < deadline:
+            if start := _claim(context, tried, untried_for=untried_for):
+                running.add(threads.submit(copy_context().run, _try, context, start))
+            elif not running:
+                break
+            if (
+                start is None or len(running) == _AT_ONCE
+            ):  # one that ends may make room for the trigger's next
+                ended, running = wait(running, return_when=FIRST_COMPLETED)
+                begun += [each.result() for each in ended]
+        begun += [each.result() for each in running]
+    return [name for name in begun if name]
+
+
+def _claim(context: Context, tried: list[UUID], *, untried_for: float) -> WaitingStart | None:
+    """Undertake to try a start that is not among those `tried`, where it is added."""
+    with context.database.autocommit() as conn:
+        start = starts.claim_start(conn, untried_for=untried_for, tried=tried)
+    if start is not None:
         tried.append(start.id)
-        if trigger is not None and (run := _try(context, trigger, start)):
-            begun.append(run)
-    return begun
+    return start
 
 
 def _record_due(context: Context, *, now: datetime | None) -> bool:
@@ -81,8 +99,12 @@ def _record_due(context: Context, *, now: datetime | None) -> bool:
         return True
 
 
-def _try(context: Context, trigger: Trigger, start: WaitingStart) -> str | None:
+def _try(context: Context, start: WaitingStart) -> str | None:
     """Begin the run of a start; returns its name, where that was done now."""
+    with context.database.autocommit() as conn:
+        trigger = record.find_trigger(conn, start.trigger_id)
+    if trigger is None:
+        return None
     with within(trigger=trigger.name):
         try:
             return _begun(context, trigger, start)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Barrier
 from time import monotonic
 from typing import Any
 
@@ -22,7 +23,7 @@ from ogdc_shared.triggers.schedule_record import claim_start
 from ogdc_shared.triggers.scheduled import start_scheduled
 from support.accounts import member
 from support.argo_server import ArgoServer
-from support.http import Answer, FileServer
+from support.http import Answer, FileServer, Request
 from support.runs import bundle, recipe_files, tell
 
 Add = Callable[..., dict[str, Any]]
@@ -107,6 +108,21 @@ class TestWhenItIsDue:
         assert starts(status) == ["started"]
         next_start = datetime.fromisoformat(status.get("/triggers/nightly").get_json()["next_start_at"])
         assert next_start - datetime.now(UTC) <= timedelta(minutes=1)
+
+    def test_those_due_together_do_not_wait_for_each_other(self, add, submit, site, database):
+        recipe = (site.directory / "r.tar.gz").read_bytes()
+        both = Barrier(2, timeout=20)
+
+        def answer(_: Request) -> Answer:
+            both.wait()
+            return Answer(body=recipe)
+
+        for number in range(2):
+            add(name=f"t-{number}")
+        site.routes["/r.tar.gz"] = answer
+        come_due(database)
+
+        assert len(triggered(submit)) == 2
 
     def test_several_sweeps_at_once_start_one(self, add, environment, argo: ArgoServer, database):
         for number in range(3):
