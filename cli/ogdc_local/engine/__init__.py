@@ -1,4 +1,4 @@
-"""Argo Workflows on one machine: the manifests the compiler writes, executed as local processes."""
+"""Argo Workflows on one machine: executes the manifests that the compiler writes as local processes."""
 
 from ogdc_local.engine.service import Engine
 

@@ -1,8 +1,8 @@
-"""What comes last in a workflow, begun while what it depends on runs, and held at a gate until its turn.
+"""Starts the last pod of a workflow while its dependencies still run, and holds it at a gate until its turn.
 
-Most of the time of `publish` is that of its sandbox and its imports. A pod at the gate is none yet: nothing
-is recorded of it, it has no slot, and it has not looked at anything. Where its turn does not come, or the
-engine ends, the gate is closed and its process ends by itself.
+Most of the time of `publish` is spent on its sandbox and its imports. A pod at the gate is not recorded, has
+no slot and has not read anything. If its turn does not come, or the engine ends, the gate is closed and its
+process exits.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ _PUBLISH = ("ogdc-worker", "publish")
 
 
 class Held:
-    """A pod at the gate, or on its way there; the scheduler's thread alone calls this."""
+    """A pod at the gate, or being prepared for it; used only by the scheduler's thread."""
 
     def __init__(self, flow: Flow, attempt: Attempt) -> None:
         self.flow = flow
         self.attempt = attempt
         self.prepared: Prepared | None = None
-        """Once it is."""
+        """Set once it has been prepared."""
         self.task: ContainerSequence | None = None
-        """Once it is at the gate."""
+        """Set once it is at the gate."""
         self.gate: int | None = None
-        """What opens it."""
+        """The descriptor that opens the gate."""
         self.pod: RunningPod | None = None
-        """Whose turn has come before it was at the gate."""
+        """The pod, if its turn came before it was at the gate."""
 
     def is_for(self, pod: RunningPod) -> bool:
-        """Whether it is what a pod would be."""
+        """Whether it is the same pod as `pod`."""
         mine, other = self.attempt, pod.attempt
         return mine.node.id == other.node.id and mine.scope == other.scope and mine.template == other.template
 
     def close(self) -> None:
-        """Have it end; it has done nothing."""
+        """Make it exit; it has done nothing."""
         if self.gate is not None:
             os.close(self.gate)
             self.gate = None
@@ -55,7 +55,7 @@ class Held:
 
 
 class Ahead:
-    """The pods at the gate, one of a workflow at most; the scheduler's thread alone calls this."""
+    """The pods at the gate, at most one of each workflow; used only by the scheduler's thread."""
 
     def __init__(
         self,
@@ -68,16 +68,16 @@ class Ahead:
         launch: Callable[[RunningPod, Prepared], None],
         watch: Callable[[RunningPod, Prepared], None],
     ) -> None:
-        """Nothing is begun yet.
+        """Store the arguments.
 
         Args:
             pods: The pods' directories on this machine.
-            sandbox: What runs them.
-            helpers: Do what may take long.
-            post: Called from other threads with what the scheduler's thread then calls.
-            prepare: Called in a helper's thread; makes a pod ready as any other, and has it launched.
-            launch: Starts a pod that is ready.
-            watch: Looks after a pod that has been started.
+            sandbox: Runs the containers.
+            helpers: Threads for slow work.
+            post: Schedules a call in the scheduler's thread; called from other threads.
+            prepare: Prepares a pod the usual way and has it launched; called in a helper's thread.
+            launch: Starts a prepared pod.
+            watch: Watches a pod that has been started.
         """
         self._pods = pods
         self._sandbox = sandbox
@@ -87,10 +87,10 @@ class Ahead:
         self._launch = launch
         self._watch = watch
         self._held: dict[str, Held] = {}
-        """By the workflow's uid."""
+        """By workflow uid."""
 
     def begin(self, flow: Flow) -> None:
-        """Have what comes last in a workflow wait at the gate, where nothing else will come before it."""
+        """Start the last pod of a workflow and hold it at the gate, if only that pod remains."""
         if flow.uid in self._held or not self._sandbox.has_gates:
             return
         attempt = flow.comes_last()
@@ -99,7 +99,7 @@ class Ahead:
             self._helpers.run(self._prepare, held)
 
     def take_up(self, pod: RunningPod) -> bool:
-        """Open the gate for a pod whose turn has come; False: nothing was begun for it."""
+        """Open the gate for a pod whose turn has come; False if the pod was not started ahead."""
         held = self._held.pop(pod.uid, None)
         if held is None:
             return False
@@ -114,12 +114,12 @@ class Ahead:
         return True
 
     def keep(self, uids: set[str]) -> None:
-        """Let go of those whose workflows are not among these: their turn does not come."""
+        """Drop the pods of all other workflows, since their turn will not come."""
         for uid in self._held.keys() - uids:
             self._drop(self._held.pop(uid))
 
     def stop(self) -> None:
-        """End all, and return once none runs."""
+        """Kill all of them, and return when they have ended."""
         for held in self._held.values():
             held.close()
         for held in self._held.values():
@@ -127,17 +127,17 @@ class Ahead:
                 _await_end(held.task)
 
     def release(self) -> None:
-        """Let go of what is left of them, once the helpers have stopped."""
+        """Release the resources of the remaining ones, after the helpers have stopped."""
         for held in self._held.values():
             if held.prepared is not None and held.task is None:
                 held.prepared.output.release()
         self._held.clear()
 
     def _prepare(self, held: Held) -> None:
-        """In a helper's thread: make it ready, then hand it back."""
+        """Prepare a pod, then pass it to the scheduler's thread; called in a helper's thread."""
         try:
             held.prepared = self._pods.prepare(held.flow.program, held.attempt)
-        except Exception as exc:  # its turn will tell
+        except Exception as exc:  # reported when the pod is started the usual way
             _LOG.info("%s cannot be begun before its turn: %s", held.attempt.node.name, exc)
         self._post(lambda: self._prepared(held))
 
@@ -147,12 +147,12 @@ class Ahead:
         elif self._held.get(held.flow.uid) is not held:
             self._drop(held)
         elif held.prepared is None:
-            del self._held[held.flow.uid]  # so that its turn finds nothing that was begun, and tells
+            del self._held[held.flow.uid]  # the pod will be started the usual way, which reports the error
         else:
             self._start(held, held.prepared)
 
     def _go_on(self, held: Held, pod: RunningPod) -> None:
-        """Start what has just been made ready for a pod whose turn has come meanwhile."""
+        """Start a pod that has just been prepared and whose turn has come meanwhile."""
         if held.prepared is None:
             self._helpers.run(self._prepare_pod, pod)
         elif held.is_for(pod):
@@ -185,12 +185,12 @@ class Ahead:
             self._helpers.run(self._clear_up, held, held.prepared)
 
     def _begin_anew(self, held: Held, prepared: Prepared, pod: RunningPod) -> None:
-        """In a helper's thread: leave nothing of what was begun, then make its pod ready as any other."""
+        """Remove everything that was started, then prepare the pod the usual way; in a helper's thread."""
         self._clear_up(held, prepared)
         self._prepare_pod(pod)
 
     def _clear_up(self, held: Held, prepared: Prepared) -> None:
-        """In a helper's thread: leave nothing of a pod whose turn has not come."""
+        """Remove everything of a pod whose turn did not come; called in a helper's thread."""
         if held.task is None:
             prepared.output.release()
         else:
@@ -200,7 +200,7 @@ class Ahead:
 
 
 def _may_begin(flow: Flow, attempt: Attempt) -> bool:
-    """Whether it is `publish`, and shown no secret: a token may be renewed while the commands run."""
+    """Whether it is `publish` without secrets; a secret must be read late, since it may be renewed."""
     is_publish = attempt.template.argv[: len(_PUBLISH)] == _PUBLISH
     return is_publish and not any(mount.volume in flow.program.secrets for mount in attempt.template.mounts)
 

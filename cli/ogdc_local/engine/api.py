@@ -1,7 +1,7 @@
 """The part of the Argo Server's REST API that this project uses, as a WSGI application.
 
-Answers have the shapes of the Argo Server's: a Workflow object, or `{"code", "message"}` with a gRPC code.
-Logs can be had as text, too, by who asks for it (`Accept`).
+Responses have the Argo Server's format: a Workflow object, or `{"code", "message"}` with a gRPC code. Logs
+are also available as text, depending on `Accept`.
 
 Source: pkg/apiclient/workflow/workflow.proto of argo-workflows (paths and parameters), google.rpc.Code.
 """
@@ -38,7 +38,7 @@ _CODES = {400: 3, 404: 5, 409: 6, 405: 12, 413: 3, 500: 13, 503: 14}
 
 
 class ApiError(OgdcError):
-    """An answer that is no success."""
+    """An error response."""
 
     def __init__(self, status: HTTPStatus, message: str) -> None:
         super().__init__(message)
@@ -46,25 +46,25 @@ class ApiError(OgdcError):
 
 
 class Request(NamedTuple):
-    """A call, taken apart."""
+    """A parsed request."""
 
     name: str
-    """The workflow's; empty where the path names none."""
+    """Name of the workflow; empty if the path has none."""
     query: dict[str, str]
     body: bytes
     accept: str
-    """Media types the caller reads."""
+    """Media types that the client accepts."""
 
 
 class Answer(NamedTuple):
-    """What is answered where all went well."""
+    """A successful response."""
 
     content: Iterable[bytes]
     media_type: str = "application/json"
 
 
 class Api:
-    """Answers calls from the store; what has to happen next is the scheduler's."""
+    """Serves requests from the store, and notifies the scheduler of changes."""
 
     def __init__(
         self,
@@ -77,17 +77,17 @@ class Api:
         forget: Callable[[str, str], None],
         ready: Callable[[], bool],
     ) -> None:
-        """Only remembers.
+        """Store the arguments.
 
         Args:
             store: The state.
-            pods: Where the logs are.
-            namespace: The only one there is.
-            claims: Names of the volume claims there are.
-            notice: Tells the scheduler that the workflow of a uid was made or changed, and its program where
-                that was read.
-            forget: Tells it that the workflow of a uid and name was deleted.
-            ready: Whether the scheduler works.
+            pods: Has the logs.
+            namespace: The only namespace.
+            claims: Names of the volume claims.
+            notice: Called with the uid of a created or changed workflow, and with its program if it was
+                parsed.
+            forget: Called with uid and name of a deleted workflow.
+            ready: Whether the scheduler is running.
         """
         self._store = store
         self._pods = pods
@@ -107,7 +107,7 @@ class Api:
         }
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer one call."""
+        """Handle one request."""
         media_type = "application/json"
         try:
             status, (answer, media_type) = HTTPStatus.OK, self._answer(environ)
@@ -161,7 +161,7 @@ class Api:
         return self._document(request.name)
 
     def _list(self, request: Request) -> Answer:
-        """A page of workflows, newest first; `continue` is the number of those already given."""
+        """Return a page of workflows, newest first; `continue` is the number of those already returned."""
         if request.query.get("listOptions.labelSelector"):
             raise InvalidRequestError("listOptions.labelSelector: not offered by the local stack.")
         limit = _number(request.query, "listOptions.limit")
@@ -183,7 +183,7 @@ class Api:
         yield b"]}"
 
     def _readable(self, name: str) -> str | None:
-        """A workflow's document; None where it is gone or damaged, which is no reason to hide the others."""
+        """Return a workflow's JSON; None if it is gone or damaged, so that the others can still be listed."""
         try:
             return self._store.document(name)
         except sqlite3.Error:

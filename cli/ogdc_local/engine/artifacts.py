@@ -1,4 +1,4 @@
-"""A pod's artifacts: from the store to files it can mount, and back."""
+"""A pod's artifacts: staging them from the store for mounting."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from ogdc_shared.walking import walk
 
 
 class Artifacts:
-    """One workflow's input artifacts: files as they are stored, and archives unpacked once for all pods."""
+    """The input artifacts of one workflow: stored files, and archives that are unpacked once for all pods."""
 
     def __init__(self, store: DirectoryStore, directory: Path, *, shared: bool) -> None:
-        """Nothing is made yet.
+        """Store the arguments; nothing is created yet.
 
         Args:
-            store: The artifact store, in a directory that keeps others out.
-            directory: This workflow's own, for what is unpacked.
-            shared: Whether pods run as another user, who has to be able to read.
+            store: The artifact store.
+            directory: Directory of this workflow for unpacked archives.
+            shared: Whether pods run as another user, who needs read access.
         """
         self._shared = shared
         self._store = store
@@ -33,7 +33,7 @@ class Artifacts:
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def staged(self, key: str, *, unpacked: bool) -> Path:
-        """An artifact for pods to read: a file, a directory of some, or what a tar.gz unpacks to.
+        """Return a readable path of an artifact: a file, a directory of files, or an unpacked tar.gz.
 
         Raises:
             OgdcError: there is no such artifact, or it cannot be unpacked.
@@ -72,7 +72,7 @@ class Artifacts:
 
 
 def _let_everybody_in(directory: Path) -> None:
-    """Open the directories; a task may run as a user of its own, and this process's umask may be strict."""
+    """Make directories accessible to the task's user, since this process may have a strict umask."""
     directory.chmod(0o755)
     for _, entry in walk(str(directory)):
         if entry.is_dir(follow_symlinks=False):

@@ -1,4 +1,4 @@
-"""From plain data to a manifest's structs; what they do not take is refused by its path."""
+"""Converts plain data to a manifest's structs; errors name the path of what is not supported."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ogdc_shared.errors import InvalidRequestError
 from ogdc_shared.shortening import shortened
 from ogdc_shared.structs import decoder
 
-decoder(Workflow)  # for what it leaves in the structs: the first conversion must be no thread's
+decoder(Workflow)  # initializes msgspec's type information, which is not thread-safe
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`")
 _MISSING = re.compile(r"Object missing required field `(.*)`")
 _EXPECTED = re.compile(r"Expected `([^`]*)`.*")
@@ -27,14 +27,14 @@ _WORDS = {
 
 
 class ManifestError(InvalidRequestError):
-    """A Workflow the engine cannot run; the message begins with the path of what it is about."""
+    """A Workflow that the engine cannot run; the message begins with the path of the problem."""
 
 
 def read_workflow(manifest: object) -> Workflow:
-    """Make a Workflow of what JSON gave.
+    """Convert parsed JSON to a Workflow.
 
     Raises:
-        ManifestError: something has the wrong shape, or is not among what the compiler writes.
+        ManifestError: a value has the wrong type, or a field is not among those that the compiler writes.
     """
     try:
         return msgspec.convert(manifest, Workflow)
@@ -59,7 +59,7 @@ def _refusal(manifest: object, message: str) -> ManifestError:
 
 
 def _shown(place: Any, path: str) -> str:
-    """What is at a path, as far as that leads; of an object's values it does not say which."""
+    """Return the value at a path, as far as msgspec gives it: `...` stands for any value of an object."""
     for key, index in _STEP.findall(path):
         if index == "...":
             break

@@ -1,6 +1,7 @@
-"""What leads a task's commands out of it, and which ports of this machine somebody listens at.
+"""The socket by which a task's commands reach the network, and the detection of listening ports.
 
-Source: proc_pid_net(5), /proc/net/tcp: one line a socket; address:port in hex, then the state, 0A for LISTEN.
+Source: proc_pid_net(5), /proc/net/tcp: one line per socket; address:port in hex, then the state, 0A for
+LISTEN.
 """
 
 from __future__ import annotations
@@ -15,17 +16,17 @@ _LISTEN = "0A"
 
 
 class EgressSocket(NamedTuple):
-    """A socket that leads to public addresses and to some others."""
+    """A Unix socket that gives access to public addresses and some others."""
 
     path: Path
     loopback: tuple[str, ...] = ()
-    """Addresses of this machine's loopback among these, `host:port` in numbers."""
+    """Accessible addresses on this machine's loopback, as numeric `host:port`."""
 
 
 def reachable(addresses: tuple[str, ...]) -> tuple[str, ...]:
-    """Leave out of `host:port` in numbers those of the loopback that nobody listens at.
+    """Remove loopback addresses without a listener from numeric `host:port` addresses.
 
-    They are a task's own: a command may want to serve there itself.
+    Commands may want to listen on those ports themselves.
     """
     ports = _listened()
     return tuple(
@@ -36,12 +37,12 @@ def reachable(addresses: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def is_loopback(address: str) -> bool:
-    """Whether a `host:port` in numbers is of the loopback."""
+    """Whether a numeric `host:port` is on the loopback."""
     return ip_address(address.rpartition(":")[0].strip("[]")).is_loopback
 
 
 def _listened() -> frozenset[int] | None:
-    """The ports, of whichever address; None where the system does not tell."""
+    """Return the listening TCP ports on any address; None if the system does not provide them."""
     ports, answered = set(), False
     for table in _TABLES:
         with suppress(OSError):

@@ -1,11 +1,10 @@
-"""Telling argo_events of every change, as Knative's ApiServerSource in Resource mode does on a cluster.
+"""Reports every change to argo_events, as Knative's ApiServerSource in Resource mode does on a cluster.
 
-One event carries the whole object at its latest version, so changes of one workflow that follow each other
-closely make one event. A delivery is tried until it is taken; after a restart everything there is is sent
-again, as `add`.
+An event carries the whole object at its latest version, so changes in quick succession become one event. A
+delivery is retried until it succeeds. After a restart all objects are sent again, as `add`.
 
 Source: knative/eventing pkg/adapter/apiserver/events (types, subject, extensions) and
-pkg/kncloudevents/retries.go (which answers are retried); CloudEvents HTTP binding 1.0 section 3.1 (binary
+pkg/kncloudevents/retries.go (which responses are retried); CloudEvents HTTP binding 1.0 section 3.1 (binary
 mode).
 """
 
@@ -29,24 +28,24 @@ _RETRIED = frozenset({404, 408, 409, 429})
 _TIMEOUT_SECONDS = 10.0
 _FIRST_RETRY_SECONDS, _MAX_RETRY_SECONDS = 0.1, 5.0
 _PAUSE_FACTOR = 20
-"""After a delivery that took t, the next of the same workflow waits this many times t …"""
+"""After a delivery that took t, the next one of the same workflow waits this many times t …"""
 _MIN_PAUSE_SECONDS, _MAX_PAUSE_SECONDS = 0.05, 5.0
-"""… within these bounds: telling of ten thousand nodes takes a twentieth of a core, of a few no time."""
+"""… within these bounds, so that events of large workflows take at most a twentieth of a core."""
 
 
 class _Due(NamedTuple):
-    """A workflow that there is something to tell of."""
+    """A workflow with a change to report."""
 
     kind: str
     """add, update or delete."""
     urgent: bool
-    """True: without the pause after an earlier event."""
+    """Whether to skip the pause after the previous event."""
     failures: int = 0
     retry_at: float = 0.0
-    """Monotonic seconds."""
+    """In monotonic seconds."""
 
     def merged(self, later: _Due) -> _Due:
-        """Both in one event: an add that was never sent stays one, unless the workflow is gone."""
+        """Combine two changes to one event: an unsent add remains an add, unless the workflow was deleted."""
         kind = self.kind if later.kind == "update" else later.kind
         return self._replace(kind=kind, urgent=self.urgent or later.urgent)
 
@@ -55,13 +54,13 @@ class EventSender:
     """A thread that posts events to one URL."""
 
     def __init__(self, store: Store, *, url: str, namespace: str, token: str | None = None) -> None:
-        """Nothing is sent before `start`.
+        """Store the arguments; nothing is sent before `start`.
 
         Args:
-            store: Where the objects are.
-            url: Takes the events, by POST.
-            namespace: The workflows'.
-            token: What the taker asks for; None: nothing.
+            store: Has the objects.
+            url: Receives the events by POST.
+            namespace: Namespace of the workflows.
+            token: Bearer token for the receiver, or None.
         """
         self._store = store
         self._authorization = {} if token is None else {"Authorization": f"Bearer {token}"}
@@ -76,7 +75,7 @@ class EventSender:
         self._thread = threading.Thread(target=self._run, name="ogdc-engine-events", daemon=True)
 
     def start(self) -> None:
-        """Send everything there is, then every change."""
+        """Send all existing objects, then every change."""
         for uid in self._store.uids():
             self.notify(uid, Change.MADE)
         for uid in self._store.deleted():
@@ -84,7 +83,7 @@ class EventSender:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop; what was not delivered is sent again at the next start."""
+        """Stop the thread; undelivered events are sent again at the next start."""
         with self._changed:
             self._stopping = True
             self._changed.notify()
@@ -98,7 +97,7 @@ class EventSender:
             return not self._due and not self._sending
 
     def notify(self, uid: str, change: Change) -> None:
-        """Note that a workflow changed, to be sent; from any thread."""
+        """Queue an event about a changed workflow; thread-safe."""
         due = _Due(_KINDS.get(change, "update"), urgent=change is not Change.WENT_ON)
         with self._changed:
             self._due[uid] = self._due[uid].merged(due) if uid in self._due else due
@@ -121,7 +120,7 @@ class EventSender:
                     self._not_before[uid] = now + min(pause, _MAX_PAUSE_SECONDS)
 
     def _next(self) -> tuple[str, _Due] | None:
-        """Wait for the next workflow that is due, and take it; None: time to stop."""
+        """Wait for the next workflow that is due, and take it; None if the thread has to stop."""
         with self._changed:
             while not self._stopping:
                 uid = min(self._due, key=self._ready_at, default=None)
@@ -142,7 +141,7 @@ class EventSender:
         self._due[uid] = again.merged(self._due[uid]) if uid in self._due else again
 
     def _try(self, uid: str, kind: str) -> bool:
-        """As `_deliver`; what cannot be sent keeps nothing else from being sent."""
+        """Call `_deliver`; an event that cannot be created does not block others."""
         try:
             return self._deliver(uid, kind)
         except Exception as exc:
@@ -150,7 +149,7 @@ class EventSender:
             return not is_away(exc)
 
     def _deliver(self, uid: str, kind: str) -> bool:
-        """Send one event; True where it was taken, can never be, or has become needless."""
+        """Send one event; True if it was delivered, was rejected permanently, or is no longer needed."""
         found = self._store.deleted_object(uid) if kind == "delete" else self._store.object(uid)
         if found is None:
             return True
@@ -165,7 +164,7 @@ class EventSender:
         return True
 
     def _post(self, body: bytes, *, kind: str, name: str) -> int | None:
-        """The HTTP status of a POST; None where no answer came."""
+        """Send a POST and return the HTTP status; None if there was no response."""
         connection = http.client.HTTPConnection(
             self._target.hostname or "localhost", self._target.port, timeout=_TIMEOUT_SECONDS
         )

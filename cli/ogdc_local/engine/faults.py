@@ -1,4 +1,4 @@
-"""What a message says of an error, which is the user's to mend or the engine's own."""
+"""Messages for errors, which are either the user's to fix or bugs of the engine."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from ogdc_shared.errors import OgdcError
 
 
 def reason_of(error: Exception) -> str:
-    """What a workflow's or a task's message says of an error."""
+    """Return the message that a workflow or task shows for an error."""
     if isinstance(error, (OgdcError, OSError)):
         return str(error)
     return (

@@ -1,6 +1,6 @@
-"""What a container that fetches inputs has besides: the user's logins, and what was fetched before.
+"""What a container that fetches inputs gets in addition: the user's credentials and the input cache.
 
-No command ever sees either: they run in a container of their own afterwards (see `Pods`).
+Commands never see either, because they run in a separate container afterwards (see `Pods`).
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ CREDENTIALS = "credentials"
 
 
 class Fetching(NamedTuple):
-    """Where these are on this machine."""
+    """The credentials and the cache on this machine."""
 
     logins: Callable[[], Mapping[str, bytes]] = dict
-    """Gives the files of `worker.credentials`."""
+    """Returns the files of `worker.credentials`."""
     cache: Path | None = None
-    """The input cache's directory; None: there is none."""
+    """Directory of the input cache, or None."""
     limit: int = 0
-    """Bytes of the cache."""
+    """Size limit of the cache, in bytes."""
 
     def equipped(self, container: Container, *, directory: Path, owner: int | None) -> Container:
-        """Give a container that fetches what it needs.
+        """Return a container with credentials and cache mounted.
 
         Args:
-            container: As its template says.
-            directory: The pod's own, which nobody else enters.
-            owner: The uid it runs as; None: the engine's own.
+            container: The container of the template.
+            directory: The pod's private directory.
+            owner: The uid that the container runs as, or None for the engine's own.
 
         Raises:
-            OSError: a directory or file cannot be made.
+            OSError: a directory or file cannot be created.
         """
         mounts = [*container.mounts]
         if logins := self.logins():
@@ -55,7 +55,7 @@ NOTHING_BESIDES = Fetching()
 
 
 def no_secret(name: str) -> Mapping[str, str]:
-    """Say that there is none.
+    """Stand in for a store of secrets where there are none.
 
     Raises:
         InputNotFoundError: always.
@@ -64,7 +64,7 @@ def no_secret(name: str) -> Mapping[str, str]:
 
 
 def staged(files: Mapping[str, bytes], directory: Path, name: str, owner: int | None) -> Path:
-    """Write files that only the container's user may read into the directory `name` of a pod's own."""
+    """Write files that only the container's user may read to the directory `name` in a pod's directory."""
     place = safe_directory(directory, name, owner=owner)
     empty(place)
     for file_name, content in files.items():

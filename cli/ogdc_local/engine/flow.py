@@ -1,8 +1,8 @@
-"""One unfinished workflow in memory: which pod comes next, and what a pod's end means. No I/O.
+"""The scheduling logic of one unfinished workflow: which pod is next, and what a pod's end means. No I/O.
 
-A `Flow` is built from the workflow's program and the nodes recorded so far: a new workflow, one that an
-engine was killed over and one that is retried all begin the same way. What it decides it collects as changes,
-which the scheduler records before it acts.
+A `Flow` is built from the workflow's program and its recorded nodes. So new workflows, workflows that a
+killed engine left, and retried workflows all start the same way. It collects its decisions as changes, which
+the scheduler records before it acts on them.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ _NOTHING = "Skipped, empty params"
 
 
 class _TaskState:
-    """How far one task of the DAG is."""
+    """Progress of one task of the DAG."""
 
     def __init__(self) -> None:
         self.phase: str | None = None
-        """Once it has ended."""
+        """Set once it has ended."""
         self.opened = False
         """Whether its dependencies have ended."""
         self.left = 0
-        """Units that have not ended."""
+        """Number of instances that have not ended."""
         self.failed: str | None = None
-        """Failed or Error, once an instance has."""
+        """Failed or Error, once an instance has failed."""
         self.outbound: list[str] = []
-        """Ids of the nodes that the next tasks hang on."""
+        """Ids of the nodes that become parents of dependent tasks' nodes."""
         self.parameters: dict[str, str] = {}
 
 
@@ -63,15 +63,15 @@ class Flow:
         nodes: Iterable[Node],
         now: float,
     ) -> None:
-        """Go on from what is recorded.
+        """Continue from the recorded state.
 
         Args:
-            program: What it executes.
-            uid: The workflow's.
-            namespace: The workflow's.
-            head: As recorded.
-            nodes: As recorded; none for a new workflow.
-            now: Seconds since 1970, as everywhere here.
+            program: The workflow's program.
+            uid: The workflow's uid.
+            namespace: The workflow's namespace.
+            head: The recorded row.
+            nodes: The recorded nodes; none for a new workflow.
+            now: Seconds since 1970, as in all methods.
         """
         self.program = program
         self.uid = uid
@@ -82,17 +82,17 @@ class Flow:
         self._scope |= {f"workflow.labels.{label}": value for label, value in program.labels.items()}
         self._tasks = {task.name: _TaskState() for task in program.tasks}
         self._ready: deque[tuple[Instance, Node | None]] = deque()
-        """With the node of the try to go on with, where an engine was killed over it."""
+        """With the node of an unfinished try, if an engine was killed during it."""
         self._waiting: list[tuple[float, int, Instance]] = []
-        """A heap: when to try again, a number that tells equal times apart, what."""
+        """A heap of the time of the retry, a number to order equal times, and the instance."""
         self._numbers = itertools.count()
         self._running: set[str] = set()
         """Node ids."""
         self._reason: str | None = None
-        """Why it is being stopped."""
+        """Why it is being stopped, or None."""
         self._advance(now)
 
-    # --- what the scheduler asks ----------------------------------------------------------------------------
+    # --- called by the scheduler ----------------------------------------------------------------------------
 
     @property
     def over(self) -> bool:
@@ -101,23 +101,23 @@ class Flow:
 
     @property
     def deadline(self) -> float | None:
-        """When it is to be stopped, in seconds since 1970; None: never, or it is being stopped."""
+        """When to stop it, in seconds since 1970; None if never or if it is already being stopped."""
         if self._reason or self._head.started_at is None or self.program.deadline is None:
             return None
         return seconds(self._head.started_at) + self.program.deadline
 
     @property
     def wakes_at(self) -> float | None:
-        """When the next wait for a retry is over; None where nothing waits."""
+        """When the next retry is due, or None."""
         return self._waiting[0][0] if self._waiting else None
 
     def wake(self, now: float) -> None:
-        """End the waits that are over."""
+        """Make the retries that are due ready."""
         while self._waiting and self._waiting[0][0] <= now:
             self._ready.append((heapq.heappop(self._waiting)[2], None))
 
     def take(self, now: float) -> Attempt | None:
-        """Begin the next pod; None where none may begin now."""
+        """Start the next pod; None if none may start now."""
         limit = self.program.parallelism
         if not self._ready or self._stopping or (limit and len(self._running) >= limit):
             return None
@@ -128,9 +128,9 @@ class Flow:
         return attempt
 
     def comes_last(self) -> Attempt | None:
-        """The one pod that will be left once those that run have ended well, before it is decided on.
+        """Return the single pod that will remain once the running pods succeed, without starting it.
 
-        None: there is none or not one alone, or what it is given is not known yet.
+        None if more or fewer pods will remain, or if its inputs are not known yet.
         """
         left = [task for task in self.program.tasks if not self._tasks[task.name].opened]
         if self._ready or self._waiting or self._stopping or len(left) != 1:
@@ -139,7 +139,7 @@ class Flow:
         scope = self._scope | self._outputs_before(task)
         try:
             instances = () if task.fans_out else instances_of(task, path=self._path(task), scope=scope)
-        except ValueError:  # a value that a task leaves when it ends
+        except ValueError:  # depends on the output of a task that still runs
             return None
         if not instances or instances[0].name in self._nodes:
             return None
@@ -148,7 +148,7 @@ class Flow:
         return Attempt(instance, template, node, self._scope_of(instance), resumed=False)
 
     def finish(self, attempt: Attempt, outcome: PodResult, now: float) -> None:
-        """Say how a pod ended."""
+        """Process a pod's result."""
         self._running.discard(attempt.node.id)
         outcome = outcome.storable()
         node = self._nodes[attempt.node.name]
@@ -166,7 +166,7 @@ class Flow:
         self._advance(now)
 
     def report(self, attempt: Attempt, progress: str) -> bool:
-        """Take over a pod's own progress, `done/total`; False where it is not of that form or not new."""
+        """Update a pod's progress, `done/total`; False if it is malformed or unchanged."""
         node = self._nodes[attempt.node.name]
         if parse_progress(progress) is None or progress == node.progress:
             return False
@@ -174,19 +174,19 @@ class Flow:
         return True
 
     def stop(self, reason: str, now: float) -> None:
-        """Begin no more pods; once the running ones have ended the workflow has failed for `reason`."""
+        """Start no more pods; once the running ones have ended, the workflow fails with `reason`."""
         self._reason = self._reason or reason
         self._advance(now)
 
     def changes(self) -> Changes | None:
-        """What was decided and is not recorded yet; None where nothing was."""
+        """Return the decisions that are not recorded yet; None if there are none."""
         if not (self._head_changed or self._nodes.changed):
             return None
         nodes, edges = self._nodes.unrecorded()
         return Changes(self.uid, self._head._replace(progress=self._nodes.progress), nodes, edges)
 
     def recorded(self) -> None:
-        """Say that `changes` are on disk."""
+        """Mark the changes as recorded."""
         self._nodes.recorded()
         self._head_changed = False
 
@@ -194,7 +194,7 @@ class Flow:
 
     @property
     def _stopping(self) -> bool:
-        """Whether no pod may begin any more."""
+        """Whether no more pods may start."""
         return self._reason is not None or (self.program.fail_fast and self._has_failed)
 
     @property
@@ -203,11 +203,11 @@ class Flow:
 
     @property
     def _idle(self) -> bool:
-        """Whether nothing runs and nothing will, of the tasks opened so far."""
+        """Whether no pod of the opened tasks runs or will run."""
         return not self._running and (self._stopping or not (self._ready or self._waiting))
 
     def _advance(self, now: float) -> None:
-        """Open the tasks whose time has come; end the workflow when nothing is left to do."""
+        """Open the tasks whose dependencies have ended; end the workflow if nothing remains."""
         for task in self.program.tasks:
             state = self._tasks[task.name]
             if not state.opened and all(self._tasks[name].phase for name in task.dependencies):
@@ -241,14 +241,14 @@ class Flow:
             self._resume(instance, now)
 
     def _close(self, task: Task, state: _TaskState, now: float) -> None:
-        """Every instance of a task has ended, or those that have not never will begin."""
+        """End a task when all instances have ended or will not start."""
         state.phase = state.failed or (Phase.SUCCEEDED if state.left == 0 else Phase.FAILED)
         if task.fans_out:
             group = self._nodes[self._path(task)]
             self._nodes.put(group._replace(phase=state.phase, finished_at=timestamp(now)))
 
     def _skip(self, task: Task, state: _TaskState, phase: str, message: str, now: float) -> None:
-        """End a task of which no pod will begin."""
+        """End a task without starting a pod."""
         state.phase = phase
         path = self._path(task)
         if path not in self._nodes:
@@ -265,21 +265,21 @@ class Flow:
         }
 
     def _ensure(self, name: str, kind: str, template: str, now: float) -> bool:
-        """Make a running node where there is none; True where it was made."""
+        """Create a running node unless it exists; True if it was created."""
         if name in self._nodes:
             return False
         self._nodes.make(name, kind, Phase.RUNNING, template=template, now=now)
         return True
 
     def _hang(self, task: Task, name: str) -> None:
-        """Make a node the child of the nodes that its task waited for, or of the DAG."""
+        """Make a node a child of the last nodes of the task's dependencies, or of the DAG."""
         parents = [node for dependency in task.dependencies for node in self._tasks[dependency].outbound]
         self._nodes.connect(parents or [self.program.name], self._nodes[name].id)
 
     # --- instances and tries --------------------------------------------------------------------------------
 
     def _resume(self, instance: Instance, now: float) -> None:
-        """Put an instance where the recorded nodes say it is."""
+        """Restore the state of an instance from the recorded nodes."""
         retry = self.program.templates[instance.task.template].retry
         top = self._nodes.get(instance.name)
         if top is None:
@@ -331,7 +331,7 @@ class Flow:
             self._hang(instance.task, instance.name)
 
     def _decide(self, attempt: Attempt, outcome: PodResult, node: Node, now: float) -> None:
-        """Try again, or close the instance."""
+        """Schedule a retry, or end the instance."""
         instance, retry = attempt.instance, attempt.template.retry
         if retry is not None:
             refused = None
@@ -359,7 +359,7 @@ class Flow:
         elif not instance.task.fans_out:
             state.parameters = output_parameters(last)
 
-    # --- the whole ------------------------------------------------------------------------------------------
+    # --- the workflow as a whole ----------------------------------------------------------------------------
 
     def _end(self, now: float) -> None:
         phase = self._last_phase()
@@ -390,10 +390,10 @@ class Flow:
         self._head_changed = True
 
     def _path(self, task: Task) -> str:
-        """The name of a task's node."""
+        """Return the name of a task's node."""
         return f"{self.program.name}.{task.name}"
 
     def _pod_name(self, instance: Instance) -> str:
-        """The name of the node of an instance's next pod."""
+        """Return the name of the node of an instance's next pod."""
         is_retried = self.program.templates[instance.task.template].retry is not None
         return f"{instance.name}({instance.tries})" if is_retried else instance.name

@@ -1,7 +1,7 @@
-"""Keeping running pods within what their recipe says: memory, processes, scratch; and seeing that they go on.
+"""Enforces the limits of running pods (memory, processes, scratch space) and detects stopped workers.
 
-It looks at them from outside, where no command can stop it. A pod that is over in a blink is never looked at.
-Where the kernel itself limits a pod (docker, podman), only its scratch is watched.
+It observes pods from outside, where no command can interfere. Very short pods are never checked. Where the
+kernel limits pods itself (docker, podman), only their scratch space is checked.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _LOG = logging.getLogger(__name__)
 _MEMORY_SECONDS = 0.05
 _SCRATCH_SECONDS = 1.0
 _SHARE = 20
-"""A look that took t is followed by a pause of at least this many times t."""
+"""After a check that took t, pause for at least this many times t."""
 _STOPPED_SECONDS = 1.0
 _STOPPED_LOOKS = 10
-"""In a row, after which a worker that is stopped counts as lost."""
+"""Number of consecutive checks after which a stopped worker counts as lost."""
 
 
 class Limits(NamedTuple):
-    """What a pod may have; bytes, None: any amount."""
+    """Limits of a pod, in bytes; None means unlimited."""
 
     memory: int | None = None
     scratch: int | None = None
@@ -38,33 +38,33 @@ class Limits(NamedTuple):
 
 
 class Excess(NamedTuple):
-    """What a pod had too much of."""
+    """A limit that a pod exceeded."""
 
     message: str
     exit_code: int
-    """As a cluster would tell it."""
+    """As on a cluster."""
 
 
 class Subject(NamedTuple):
-    """A running pod."""
+    """A running pod to check."""
 
     limits: Limits
     roots: Callable[[], tuple[int, ...]]
-    """Those of its processes that all others descend from; empty while there is none to be seen."""
+    """Its topmost processes; empty while there are none."""
     worker: Callable[[], int | None]
-    """The process of its worker; None while there is none to be seen."""
+    """Pid of its worker; None while there is none."""
     scratch: Path
-    """The directory of its own working files."""
+    """Directory of its scratch space."""
 
 
 class Guard:
-    """Threads that look at pods while there are any: at their processes, their scratch, their worker."""
+    """Threads that check pods while there are any: their processes, scratch space and workers."""
 
     def __init__(self, on_excess: Callable[[Any, Excess], None]) -> None:
-        """Nothing is looked at before `start`.
+        """Store the argument; nothing is checked before `start`.
 
         Args:
-            on_excess: Called with a pod that has too much, by one of the threads; once for each or more.
+            on_excess: Called with a pod that exceeds a limit, at least once, from one of the threads.
         """
         self._on_excess = on_excess
         self._subjects: dict[Hashable, Subject] = {}
@@ -80,12 +80,12 @@ class Guard:
         ]
 
     def start(self) -> None:
-        """Begin to look."""
+        """Start the threads."""
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
-        """End the threads."""
+        """Stop the threads."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
@@ -94,13 +94,13 @@ class Guard:
                 thread.join()
 
     def watch(self, key: Hashable, subject: Subject) -> None:
-        """Look at a pod from now on."""
+        """Start checking a pod."""
         with self._changed:
             self._subjects[key] = subject
             self._changed.notify_all()
 
     def forget(self, key: Hashable) -> None:
-        """Look at it no more; one that is unknown is fine."""
+        """Stop checking a pod; unknown pods are ignored."""
         with self._changed:
             self._subjects.pop(key, None)
 
@@ -117,12 +117,12 @@ class Guard:
             if excess := look(subject):
                 self._on_excess(key, excess)
         except OSError:
-            return  # it has just ended
+            return  # the pod has just ended
         except Exception:
             _LOG.exception("A pod cannot be looked at.")
 
     def _after(self, pause: float) -> dict[Hashable, Subject] | None:
-        """The pods there are in a while; without any, once there is one. None: time to stop."""
+        """Wait for `pause`, and until there are pods; return them, or None if the threads have to stop."""
         with self._changed:
             self._changed.wait_for(lambda: self._stopping or self._subjects)
             self._changed.wait_for(lambda: self._stopping, pause)
@@ -130,7 +130,7 @@ class Guard:
 
 
 def look_at_processes(subject: Subject) -> Excess | None:
-    """Count a pod's processes and their memory."""
+    """Check the number of a pod's processes and their memory."""
     limits, roots = subject.limits, subject.roots()
     if not roots:
         return None
@@ -143,7 +143,7 @@ def look_at_processes(subject: Subject) -> Excess | None:
 
 
 def out_of_memory(held: int, limits: Limits) -> Excess:
-    """Tell of a pod that had more memory than it may."""
+    """Return the failure of a pod that exceeded its memory limit."""
     limit = "that of the machine" if limits.memory is None else _written(limits.memory)
     return Excess(
         f"{OUT_OF_MEMORY} (exit code 137): The task had {_written(held)} of memory, and its limit is "
@@ -153,14 +153,14 @@ def out_of_memory(held: int, limits: Limits) -> Excess:
 
 
 def too_many_processes(limits: Limits) -> Excess:
-    """Tell of a pod that had more processes than it may, or wanted more."""
+    """Return the failure of a pod that exceeded, or tried to exceed, its limit of processes."""
     return Excess(
         f"main: Error (exit code 1): The task had more than {limits.processes:,} processes.", exit_code=1
     )
 
 
 def look_at_scratch(subject: Subject) -> Excess | None:
-    """Measure a pod's own working files."""
+    """Check the size of a pod's scratch space."""
     limit = subject.limits.scratch
     if limit is None:
         return None
@@ -181,14 +181,14 @@ def look_at_scratch(subject: Subject) -> Excess | None:
 
 
 class StoppedWorkers:
-    """Notices a pod whose worker does nothing since it was stopped: by SIGSTOP, or by a tracer."""
+    """Detects pods with a worker that was stopped by SIGSTOP or a tracer and does not continue."""
 
     def __init__(self) -> None:
         self._times: Counter[int] = Counter()
-        """How often in a row each was seen so; by process id."""
+        """Consecutive checks in which a worker was stopped, by process id."""
 
     def look(self, subject: Subject) -> Excess | None:
-        """See whether it is stopped; a while of it is nobody's fault."""
+        """Check a pod's worker; being stopped briefly is accepted."""
         worker = subject.worker()
         if worker is None or not is_stopped(worker):
             if worker is not None:
@@ -205,7 +205,7 @@ class StoppedWorkers:
 
 
 def _written(size: int) -> str:
-    """Bytes as people and Kubernetes write them."""
+    """Format bytes in Kubernetes' notation."""
     for unit, bytes_ in (("Gi", 1 << 30), ("Mi", 1 << 20), ("Ki", 1 << 10)):
         if size >= bytes_:
             return f"{size / bytes_:.1f}".removesuffix(".0") + unit

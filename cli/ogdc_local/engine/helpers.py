@@ -1,4 +1,4 @@
-"""Threads for what may take long, so that the scheduler's never waits for a disk."""
+"""Threads for slow work, so that the scheduler's thread never waits for a disk."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ _THREADS = 2
 
 
 class Helpers:
-    """Runs chores in the order they came; one that fails is logged and keeps nothing else waiting."""
+    """Runs functions in the order they were submitted; failures are logged and affect nothing else."""
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="ogdc-engine-helper")
 
     def run(self, work: Callable[..., None], *arguments: object) -> None:
-        """Have a helper do it as soon as one is free."""
+        """Run `work` in a thread as soon as one is free."""
 
         def guarded() -> None:
             try:
@@ -28,5 +28,5 @@ class Helpers:
         self._threads.submit(guarded)
 
     def stop(self) -> None:
-        """Wait for what was begun, and take nothing more."""
+        """Wait for all submitted work, and accept no more."""
         self._threads.shutdown()

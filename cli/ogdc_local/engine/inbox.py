@@ -1,4 +1,4 @@
-"""What other threads tell the scheduler's."""
+"""Passes calls from other threads to the scheduler's thread."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from queue import Empty, SimpleQueue
 
 
 class Inbox:
-    """Calls that other threads leave, and a descriptor that becomes readable when there are some."""
+    """A queue of calls, with a descriptor that becomes readable when there are some."""
 
     def __init__(self) -> None:
         self._calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
@@ -21,11 +21,11 @@ class Inbox:
             os.set_blocking(descriptor, False)
 
     def fileno(self) -> int:
-        """The descriptor."""
+        """Return the descriptor, for a selector."""
         return self._reader
 
     def post(self, call: Callable[[], None]) -> None:
-        """Leave a call, from any thread; once the inbox is closed nobody makes it."""
+        """Add a call; thread-safe. After `close` it is never executed."""
         self._calls.put(call)
         self.wake()
 
@@ -36,7 +36,7 @@ class Inbox:
                 os.write(self._writer, b".")
 
     def take(self) -> Iterator[Callable[[], None]]:
-        """The calls left so far, in their order."""
+        """Yield the calls so far, in order."""
         with suppress(BlockingIOError):
             os.read(self._reader, 4096)
         with suppress(Empty):
@@ -44,7 +44,7 @@ class Inbox:
                 yield self._calls.get_nowait()
 
     def close(self) -> None:
-        """Give the descriptors back."""
+        """Close the descriptors."""
         with self._lock:
             if not self._closed:
                 self._closed = True

@@ -1,4 +1,4 @@
-"""Instances of tasks, their tries, and what a node says of them."""
+"""Instances of tasks, their tries, and the inputs and outputs of their nodes."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ class PodResult(NamedTuple):
     """Succeeded, Failed or Error."""
     message: str | None = None
     exit_code: int | None = None
-    """The command's; None where it has none."""
+    """Exit code of the command, or None if there is none."""
     parameters: tuple[tuple[str, str], ...] = ()
-    """Output parameters."""
+    """Names and values of the output parameters."""
     optional: tuple[str, ...] = ()
-    """Names of the optional artifacts that it has left."""
+    """Names of the optional artifacts that were stored."""
 
     def storable(self) -> PodResult:
-        """The same without the characters that cannot be stored: a task may have written anything."""
+        """Return it with all texts storable, since a task may have written anything."""
         return self._replace(
             message=None if self.message is None else storable(self.message),
             parameters=tuple((name, storable(value)) for name, value in self.parameters),
@@ -44,41 +44,41 @@ class PodResult(NamedTuple):
 
 
 class Instance:
-    """One instance of a task: one pod, or several tries one after the other."""
+    """One instance of a task: one pod, or several tries in sequence."""
 
     __slots__ = ("arguments", "name", "task", "tries")
 
     def __init__(self, task: Task, *, name: str, arguments: dict[str, str]) -> None:
         self.task = task
         self.name = name
-        """The node's name, without the number of the try."""
+        """Name of its node, without the number of the try."""
         self.arguments = arguments
         self.tries = 0
-        """Begun so far."""
+        """Number of started tries."""
 
 
 class Attempt(NamedTuple):
-    """A pod that is to run, or runs."""
+    """One try of an instance, that is, one pod."""
 
     instance: Instance
     template: PodTemplate
     node: Node
     scope: dict[str, str]
-    """Values of the template's tags."""
+    """Values of the tags in the template."""
     resumed: bool
-    """True: an engine was killed while it ran; its log is continued."""
+    """Whether an engine was killed during this try; its log is continued."""
 
 
 def instances_of(task: Task, *, path: str, scope: dict[str, str]) -> list[Instance]:
-    """The instances of a task, named as Argo names them.
+    """Return the instances of a task, named as Argo does.
 
     Args:
         task: The task.
         path: Name of the task's node.
-        scope: Values of the tags its fields may hold.
+        scope: Values of tags.
 
     Raises:
-        ValueError: an earlier task left something else than the number it should have.
+        ValueError: an output of an earlier task is not the expected number or list.
     """
     if not task.fans_out:
         return [Instance(task, name=path, arguments=_filled(task, scope))]
@@ -89,7 +89,7 @@ def instances_of(task: Task, *, path: str, scope: dict[str, str]) -> list[Instan
 
 
 def refusal(retry: Retry, outcome: PodResult, *, tries: int) -> str | None:
-    """Why a failed pod is not tried again; None where it is.
+    """Return why a failed pod is not retried; None if it is.
 
     Source: processNodeRetries in workflow/controller/operator.go of argo-workflows.
     """
@@ -105,13 +105,13 @@ def refusal(retry: Retry, outcome: PodResult, *, tries: int) -> str | None:
 
 
 def node_inputs(template: PodTemplate, scope: dict[str, str]) -> str | None:
-    """A pod node's `inputs`."""
+    """Return the `inputs` of a pod node."""
     parameters = [(name, scope[f"inputs.parameters.{name}"]) for name in template.parameters]
     return _as_json({"parameters": _parameters(parameters), "artifacts": _artifacts(template.inputs, scope)})
 
 
 def node_outputs(template: PodTemplate, scope: dict[str, str], outcome: PodResult) -> str | None:
-    """A pod node's `outputs`."""
+    """Return the `outputs` of a pod node."""
     stored = tuple(
         artifact
         for artifact in template.outputs
@@ -127,12 +127,12 @@ def node_outputs(template: PodTemplate, scope: dict[str, str], outcome: PodResul
 
 
 def output_parameters(node: Node) -> dict[str, str]:
-    """The output parameters a pod node holds."""
+    """Return the output parameters of a pod node."""
     return {entry["name"]: entry["value"] for entry in json.loads(node.outputs or "{}").get("parameters", ())}
 
 
 def _items(task: Task, scope: dict[str, str]) -> range | list[int]:
-    """What a task fans out over."""
+    """Return the numbers that a task fans out over."""
     if task.sequence is None:
         return _numbers(fill(task.numbers or "", scope))
     sequence = task.sequence

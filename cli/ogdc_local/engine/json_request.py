@@ -1,7 +1,7 @@
-"""What a request's JSON may hold at all: what can be stored, sent and handed to a process as it is.
+"""Checks that a request's JSON contains only what can be stored, transmitted and passed to processes.
 
-SQLite and PostgreSQL take no NUL and no lone surrogate in a text and no NaN in JSON; no command line takes a
-NUL; and what nests too deep ends a program that reads it.
+SQLite and PostgreSQL reject NUL and lone surrogates in text, and NaN in JSON. Command lines cannot contain
+NUL. Deep nesting crashes recursive readers.
 
 Source: RFC 8259 section 8.2 (unpaired surrogates), SQLite's JSON_MAX_DEPTH, execve(2).
 """
@@ -17,14 +17,14 @@ from ogdc_shared.errors import InvalidRequestError
 _MAX_DEPTH = 64
 _CONTAINERS = (dict, list)
 _MAX_NUMBER = 2**53
-"""Beyond it, JSON's numbers are not exact everywhere."""
+"""Larger JSON numbers are not exact in every implementation."""
 
 
 def json_object(body: bytes) -> dict[str, Any]:
-    """Read a request's body.
+    """Parse a request's body.
 
     Raises:
-        InvalidRequestError: it is no JSON object, or holds what cannot be stored or run.
+        InvalidRequestError: it is not a JSON object, or contains a value that cannot be stored.
     """
     try:
         value = json.loads(body, parse_constant=_refuse_constant)
@@ -51,7 +51,7 @@ def _check(value: dict[str, Any]) -> None:
 
 
 def _check_single(value: object) -> None:
-    """Refuse a text or a number that is not fit to be kept."""
+    """Reject a text or number that cannot be stored."""
     if isinstance(value, str):
         if storable(value) != value:
             raise InvalidRequestError(f"{ascii(value)[:80]}: a text may hold no NUL and no lone surrogate")
@@ -60,7 +60,7 @@ def _check_single(value: object) -> None:
 
 
 def storable(text: str) -> str:
-    """A text with a question mark for each character that cannot be stored."""
+    """Return the text with a question mark for each character that cannot be stored."""
     if text.isascii() and "\0" not in text:
         return text
     return text.replace("\0", "?").encode(errors="replace").decode()

@@ -1,4 +1,4 @@
-"""Logs of a workflow's pods, as the Argo Server streams them: a JSON object a line; or as blocks of text.
+"""Logs of a workflow's pods, as JSON lines like the Argo Server's, or as blocks of text.
 
 Source: WorkflowLogRequest and LogEntry in pkg/apiclient/workflow/workflow.proto of argo-workflows.
 """
@@ -20,7 +20,7 @@ from ogdc_shared.errors import InvalidRequestError
 _OPTIONS = frozenset({"podName", "logOptions.container", "logOptions.tailLines", "logOptions.follow"})
 _PIECE = 256 * 1024
 _MAX_LINE = 1024 * 1024
-"""Bytes; what is longer is given in parts."""
+"""In bytes; longer lines are split."""
 _DIGITS = 9
 
 
@@ -32,17 +32,17 @@ def read_logs(
     query: dict[str, str],
     as_text: bool,
 ) -> Iterator[bytes]:
-    """The log lines of a workflow's pods, one pod after the other in the order they began.
+    """Yield the log lines of a workflow's pods, pod by pod in the order they started.
 
     Args:
-        workflow: Its name.
-        pods: (node id, node name, template) of each.
-        path_of: Workflow name and node id → the log's file.
-        query: `podName`, `logOptions.tailLines` (of each pod), `logOptions.container`.
-        as_text: Give lines `[task] text` (see `ogdc_shared.line_blocks`), not JSON.
+        workflow: Name of the workflow.
+        pods: (node id, node name, template) of each pod.
+        path_of: Returns a log's path for a workflow name and node id.
+        query: `podName`, `logOptions.tailLines` (per pod), `logOptions.container`.
+        as_text: Return lines `[task] text` (see `ogdc_shared.line_blocks`) instead of JSON.
 
     Raises:
-        InvalidRequestError: another option, or one of these with another meaning than here.
+        InvalidRequestError: an option is unknown or has a value that is not supported.
     """
     tail = _options(query)
     wanted = query.get("podName")
@@ -70,7 +70,7 @@ def _options(query: dict[str, str]) -> int | None:
 def _blocks(
     logs: list[tuple[str, Path]], tail: int | None, rendered: Callable[[str, str], bytes]
 ) -> Iterator[bytes]:
-    """Many lines at a time: what is done for each line alone would take longer than reading the disk."""
+    """Render many lines at once, since work per line would take longer than reading the disk."""
     for pod, path in logs:
         try:
             file = path.open("rb")
@@ -93,7 +93,7 @@ def _labelled(text: str, pod: str, *, workflow: str) -> bytes:
 
 
 def _texts(file: BinaryIO) -> Iterator[str]:
-    """What is left of a file, in pieces of whole lines without the newline at their end."""
+    """Yield the rest of a file in blocks of whole lines, without the final newline."""
     rest = b""
     while piece := file.read(_PIECE):
         whole, newline, rest = (rest + piece).rpartition(b"\n")
@@ -107,7 +107,7 @@ def _texts(file: BinaryIO) -> Iterator[str]:
 
 
 def _last_texts(file: BinaryIO, count: int) -> Iterator[str]:
-    """The last lines of a file, reading no more of it than they take."""
+    """Yield the last `count` lines of a file, reading only as much as needed."""
     start = file.seek(0, os.SEEK_END)
     found = 0
     while start > 0 and found <= count:

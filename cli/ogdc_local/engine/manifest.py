@@ -1,7 +1,7 @@
 """Argo manifest → `Program`: the part of the Workflow API that `ogdc_shared.workflow.build` writes.
 
-Everything in a manifest is either carried out, or of no meaning on one machine, or refused by its path: never
-silently left out.
+Everything in a manifest is either executed, or irrelevant on one machine, or rejected with its path. Nothing
+is silently ignored.
 
 Source: pkg/apis/workflow/v1alpha1/workflow_types.go of argo-workflows.
 """
@@ -24,11 +24,12 @@ def read_program(manifest: object, *, claims: Collection[str]) -> Program:
     """Read a Workflow object.
 
     Args:
-        manifest: What JSON gave.
-        claims: Names of the volume claims there are.
+        manifest: Parsed JSON.
+        claims: Names of the volume claims.
 
     Raises:
-        ManifestError: it is no Workflow, asks for what the engine does not offer, or contradicts itself.
+        ManifestError: it is not a Workflow, uses something that the engine does not support, or is
+            inconsistent.
     """
     workflow = read_workflow(manifest)
     if workflow.kind not in {None, "Workflow"}:
@@ -85,7 +86,7 @@ def _volumes(spec: argo.Spec, claims: Collection[str]) -> Iterator[tuple[str, st
 
 
 def _sizes(spec: argo.Spec) -> Iterator[tuple[str, int | None]]:
-    """The most bytes that each empty directory may hold."""
+    """Yield each volume and the size limit of its emptyDir."""
     for index, volume in enumerate(spec.volumes or ()):
         limit = None if volume.empty_dir is None else volume.empty_dir.size_limit
         yield volume.name, byte_count(limit, f"spec.volumes[{index}].emptyDir.sizeLimit")

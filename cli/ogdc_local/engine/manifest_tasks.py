@@ -1,4 +1,4 @@
-"""A DAG's tasks: each names a template, what it is given, and what it waits for.
+"""The tasks of a DAG with their templates, arguments and dependencies.
 
 Source: https://argo-workflows.readthedocs.io/en/latest/enhanced-depends-logic/ (`depends`).
 """
@@ -17,15 +17,15 @@ from ogdc_local.engine.substitute import tags
 
 
 def read_tasks(dag: argo.Dag, templates: dict[str, PodTemplate], where: str) -> tuple[Task, ...]:
-    """The tasks of a DAG, each after those that it waits for.
+    """Return the tasks of a DAG in topological order.
 
     Args:
         dag: The DAG.
-        templates: The container templates there are, by name.
-        where: Its path in the manifest, for messages.
+        templates: The container templates by name.
+        where: Path of the DAG in the manifest, for messages.
 
     Raises:
-        ManifestError: a task asks for what there is not, or tasks wait for each other.
+        ManifestError: a task refers to something that does not exist, or dependencies are cyclic.
     """
     places = {
         checked_name(task.name, f"{where}.tasks[{index}]"): (task, f"{where}.tasks[{index}]")

@@ -1,4 +1,4 @@
-"""A container template: its command and mounts, what it takes and leaves, its limits and its tries."""
+"""Container templates: command, mounts, inputs, outputs, limits and retries."""
 
 from __future__ import annotations
 
@@ -48,17 +48,17 @@ def read_template(
     sizes: Mapping[str, int | None],
     where: str,
 ) -> PodTemplate:
-    """What the engine runs of a template with a container.
+    """Read a container template.
 
     Args:
-        template: All of it.
+        template: The whole template.
         container: Its container.
         volumes: Names of the workflow's volumes.
-        sizes: The most bytes that each empty directory may hold; None: any number.
-        where: Its path in the manifest, for messages.
+        sizes: Size limit of each emptyDir in bytes, or None if unlimited.
+        where: Path of the template in the manifest, for messages.
 
     Raises:
-        ManifestError: it asks for what the engine does not offer.
+        ManifestError: it uses something that the engine does not support.
     """
     inputs, outputs = template.inputs or argo.Ports(), template.outputs or argo.Ports()
     declared = {
@@ -116,7 +116,7 @@ def _defaults(declared: Mapping[str, argo.Parameter]) -> Iterator[tuple[str, str
 def _limits(
     resources: argo.Resources, mounts: Iterable[VolumeMount], sizes: Mapping[str, int | None], where: str
 ) -> Limits:
-    """What a pod may have; its scratch is the empty directory it has as /tmp."""
+    """Return a pod's limits; its scratch space is the emptyDir mounted at /tmp."""
     memory = (resources.limits or {}).get("memory")
     scratch = [sizes.get(mount.volume) for mount in mounts if mount.path == "/tmp"]  # noqa: S108
     return Limits(
@@ -125,7 +125,7 @@ def _limits(
 
 
 def _network(metadata: argo.PodMetadata, where: str) -> str:
-    """What a pod may use a network for; workflows of an earlier version do not say, and fetch inputs."""
+    """Return what a pod may use the network for; templates of older versions lack the label."""
     purpose = (metadata.labels or {}).get(NETWORK_LABEL, "inputs")
     if purpose not in NETWORK_PURPOSES:
         raise ManifestError(
@@ -135,7 +135,7 @@ def _network(metadata: argo.PodMetadata, where: str) -> str:
 
 
 def _addresses(metadata: argo.PodMetadata, where: str) -> tuple[str, ...]:
-    """What commands may reach besides public addresses."""
+    """Return the non-public addresses that commands may reach."""
     text = (metadata.annotations or {}).get(ADDRESSES_ANNOTATION, "")
     addresses = tuple(text.split())
     if len(addresses) > MAX_ADDRESSES or not all(map(is_address, addresses)):
@@ -194,7 +194,7 @@ def _key(artifact: argo.Artifact, scope: Collection[str], where: str) -> str:
 
 
 def _check_outputs(template: PodTemplate, where: str) -> None:
-    """Refuse outputs that nobody could read once the container is gone; optional ones are files."""
+    """Reject outputs that cannot be read after the container is gone. Optional ones are separate files."""
     paths = [output.path for output in template.outputs if not output.optional]
     for path in [*paths, *(parameter.path for parameter in template.output_parameters)]:
         if not template.is_mounted(path):

@@ -1,4 +1,4 @@
-"""Single values of a manifest: each is checked, and refused by its path (ManifestError)."""
+"""Checks of single values of a manifest; a ManifestError names the value's path."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
 _DIGITS = 15
 NAME = re.compile(r"[a-zA-Z0-9][-a-zA-Z0-9_]{0,127}")
 LABELS = frozenset({SCOPE_LABEL})
-"""Labels of workflows that their templates may name."""
+"""Workflow labels that templates may refer to."""
 GLOBALS = frozenset({"workflow.name", "workflow.namespace", *(f"workflow.labels.{each}" for each in LABELS)})
 
 
 def check_tags(texts: Iterable[str], scope: Collection[str], where: str) -> None:
-    """Refuse texts with a `{{tag}}` that is not in `scope`."""
+    """Reject texts with a `{{tag}}` that is not in `scope`."""
     for text in texts:
         for tag in tags(text):
             if tag not in scope:
@@ -30,7 +30,7 @@ def check_tags(texts: Iterable[str], scope: Collection[str], where: str) -> None
 
 
 def whole_number(value: str | int | None, where: str) -> int | None:
-    """A whole number of at least 0, also where written as text; None where there is none."""
+    """Return a whole number of at least 0, which may be given as text; None if it is missing."""
     text = "" if value is None else str(value)
     if value is not None and not (text.isascii() and text.isdecimal() and len(text) <= _DIGITS):
         raise ManifestError(f"{where}: expected a whole number of at least 0, got {value!r}.")
@@ -38,14 +38,14 @@ def whole_number(value: str | int | None, where: str) -> int | None:
 
 
 def checked_name(name: str | None, where: str) -> str:
-    """The name of a template, a task, a parameter or an artifact."""
+    """Return the name of a template, task, parameter or artifact."""
     if name is None or not NAME.fullmatch(name):
         raise ManifestError(f"{where}.name: {name!r} is not a name.")
     return name
 
 
 def absolute_path(path: str | None, where: str) -> str:
-    """A path inside a container, below its root."""
+    """Return a normalized absolute path in a container, other than its root."""
     parts = [part for part in (path or "").split("/") if part not in {"", "."}]
     if not path or not path.startswith("/") or ".." in parts or not parts:
         raise ManifestError(f"{where}: {path!r} is not an absolute path below /.")
@@ -53,7 +53,7 @@ def absolute_path(path: str | None, where: str) -> str:
 
 
 def byte_count(text: str | int | None, where: str) -> int | None:
-    """Bytes of a quantity such as 512Mi; None where there is none."""
+    """Return a quantity such as 512Mi in bytes; None if it is missing."""
     try:
         return amount(str(text)) if text else None
     except ValueError as exc:
@@ -61,7 +61,7 @@ def byte_count(text: str | int | None, where: str) -> int | None:
 
 
 def duration(text: str | int | None, where: str) -> float | None:
-    """Seconds of a time such as 10s or 2m; None where there is none."""
+    """Return a duration such as 10s or 2m in seconds; None if it is missing."""
     if text is None:
         return None
     match = _DURATION.fullmatch(str(text))

@@ -1,4 +1,4 @@
-"""What is known of a workflow's nodes, and which of it has not been recorded yet."""
+"""The nodes of a workflow in memory, with track of what has not been recorded yet."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ class NodeTable:
     """The nodes and edges of one workflow in memory."""
 
     def __init__(self, workflow: str, nodes: Iterable[Node]) -> None:
-        """Begin with what is recorded.
+        """Start with the recorded nodes.
 
         Args:
-            workflow: Its name.
-            nodes: As recorded; none for a new workflow.
+            workflow: Name of the workflow.
+            nodes: The recorded nodes; none for a new workflow.
         """
         self._workflow = workflow
         self._by_name = {node.name: node for node in nodes}
@@ -33,38 +33,38 @@ class NodeTable:
         return self._by_name[name]
 
     def get(self, name: str) -> Node | None:
-        """The node of that name; None where there is none yet."""
+        """Return the node with that name, or None."""
         return self._by_name.get(name)
 
     def open_nodes(self) -> list[Node]:
-        """The nodes that have not ended."""
+        """Return the nodes that have not ended."""
         return [node for node in self._by_name.values() if node.phase not in TERMINAL_NODE_PHASES]
 
     @property
     def progress(self) -> str:
-        """The pods' progress added up, `done/total`."""
+        """The sum of the pods' progress, `done/total`."""
         return f"{self._done}/{self._total}"
 
     @property
     def changed(self) -> bool:
-        """Whether anything is not recorded yet."""
+        """Whether there are unrecorded changes."""
         return bool(self._changed or self._edges)
 
     def unrecorded(self) -> tuple[tuple[Node, ...], tuple[tuple[str, str], ...]]:
-        """Nodes and edges that are not recorded yet."""
+        """Return the unrecorded nodes and edges."""
         return tuple(self._changed.values()), tuple(self._edges)
 
     def recorded(self) -> None:
-        """Say that they are."""
+        """Mark all changes as recorded."""
         self._changed.clear()
         self._edges.clear()
 
     def make(self, name: str, kind: str, phase: str, *, template: str, now: float) -> Node:
-        """Put a new node that begins `now`."""
+        """Create and add a node that starts `now`."""
         return self.put(self.new(name, kind, phase, template=template, now=now))
 
     def new(self, name: str, kind: str, phase: str, *, template: str, now: float) -> Node:
-        """Make a node that begins `now`, and do not put it."""
+        """Create a node that starts `now`, without adding it."""
         return Node(
             id=node_id(self._workflow, name),
             name=name,
@@ -77,7 +77,7 @@ class NodeTable:
         )
 
     def put(self, node: Node) -> Node:
-        """Put a node in the place of the one of the same name."""
+        """Add a node, or replace the one with the same name."""
         before = self._by_name.get(node.name)
         if before is not None:
             self._count(before, -1)
@@ -87,7 +87,7 @@ class NodeTable:
         return node
 
     def connect(self, parents: Iterator[str] | list[str], child: str) -> None:
-        """Make a node the child of others."""
+        """Make a node a child of others."""
         self._edges.extend((parent, child) for parent in parents)
 
     def _count(self, node: Node, sign: int) -> None:

@@ -1,4 +1,4 @@
-"""The nodes of a workflow's status, named and identified as Argo does it."""
+"""The nodes of a workflow's status, with Argo's names and ids."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ class Node(NamedTuple):
     phase: str
     template: str | None = None
     boundary: str | None = None
-    """Id of the DAG node it belongs to; None for that node itself."""
+    """Id of its DAG node; None for that node itself."""
     message: str | None = None
     progress: str | None = None
-    """`done/total`; pods alone have one."""
+    """`done/total`; only pods have it."""
     started_at: str | None = None
     finished_at: str | None = None
     inputs: str | None = None
-    """JSON, as Argo writes it; so are the outputs."""
+    """JSON in Argo's format, like `outputs`."""
     outputs: str | None = None
     retried: bool = False
-    """Whether it is one try of a Retry node."""
+    """Whether it is a try of a Retry node."""
 
 
 def node_id(workflow: str, name: str) -> str:
-    """The id of the node of that name.
+    """Return the id of the node with that name.
 
     Source: Workflow.NodeID in workflow_types.go of argo-workflows.
     """
@@ -43,17 +43,17 @@ def node_id(workflow: str, name: str) -> str:
 
 
 def timestamp(seconds: float) -> str:
-    """Seconds since 1970 as RFC 3339 in UTC."""
+    """Format seconds since 1970 as RFC 3339 in UTC."""
     return datetime.fromtimestamp(seconds, tz=UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def seconds(timestamp: str) -> float:
-    """What `timestamp` wrote, as seconds since 1970."""
+    """Parse the output of `timestamp` to seconds since 1970."""
     return datetime.fromisoformat(timestamp).timestamp()
 
 
 def parse_progress(text: str | None) -> tuple[int, int] | None:
-    """Read `done/total`; None where it is not of that form.
+    """Parse `done/total`; None if it is malformed.
 
     Source: Progress.IsValid in workflow_types.go of argo-workflows (total above 0, done not above total).
     """
@@ -64,9 +64,9 @@ def parse_progress(text: str | None) -> tuple[int, int] | None:
 
 
 def forgotten_by_retry(nodes: Iterable[Node], edges: Iterable[tuple[str, str]]) -> set[str]:
-    """Ids of the nodes that `retry` removes, so that they are made again: all that did not succeed.
+    """Return the ids of the nodes that a retry of the workflow deletes: all that did not succeed.
 
-    Failed tries of a task that succeeded in the end stay. DAG and TaskGroup nodes stay and go on.
+    Failed tries of an instance that finally succeeded stay. DAG and TaskGroup nodes stay and run again.
     """
     by_id = {node.id: node for node in nodes}
     kept_tries = {

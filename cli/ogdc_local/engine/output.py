@@ -1,8 +1,8 @@
-"""What a pod prints, on its way into its log, which has a limit.
+"""Transfers what a pod prints to its log, which has a size limit.
 
-A pod writes to a pipe, and a thread of its own here reads it into the log. So a command that prints without
-end fills no disk, and one that prints when the disk is full is not stopped by it. Of a log that becomes too
-long the beginning and the end are kept, with a line between them that says how much is missing.
+A pod writes to a pipe, and a thread reads from it into the log. So a command that prints endlessly does not
+fill the disk, and a full disk does not block a command that prints. Of a log that becomes too long, the
+beginning and the end are kept, with a line in between that says how much is missing.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ _DRAIN_SECONDS = 2.0
 
 
 class Output:
-    """The log of one pod while it runs.
+    """The log of one running pod.
 
     Attributes:
-        writer: Where the pod writes.
-        mark: An empty file, open and locked, that every process of the pod keeps open. Holding its lock says
-            that none is left of a pod that ran when the engine was killed, so that two never work in one
-            directory.
+        writer: Descriptor that the pod writes to.
+        mark: Descriptor of an empty, locked file that every process of the pod inherits. After a crash of the
+            engine, acquiring the lock proves that no process of the earlier pod is left, so that two pods
+            never work in one directory.
     """
 
     def __init__(self, path: Path, *, limit: int, resumed: bool) -> None:
-        """Open the log, once nothing of an earlier engine's pod is left, and begin to read.
+        """Open the log once no process of an earlier engine's pod is left, and start reading.
 
         Args:
-            path: The log; the mark is beside it.
-            limit: Bytes the log may have.
-            resumed: Whether it is the same try that goes on; else what is there is of an earlier one.
+            path: Path of the log; the mark is beside it.
+            limit: Size limit of the log, in bytes.
+            resumed: Whether the same try continues; otherwise an existing log is of an earlier try.
 
         Raises:
             OSError: it cannot be opened, or an earlier process does not end.
@@ -64,12 +64,12 @@ class Output:
         self._thread.start()
 
     def release(self) -> None:
-        """Leave what the pod writes to, and its mark, to the pod alone."""
+        """Close this process's copies of the pod's descriptors."""
         os.close(self.writer)
         os.close(self.mark)
 
     def finish(self) -> None:
-        """Return once all that an ended pod has printed is in the log."""
+        """Wait until everything that the ended pod printed is in the log."""
         self._thread.join(_DRAIN_SECONDS)
         mark_of(self._path).unlink(missing_ok=True)
 
@@ -84,12 +84,12 @@ class Output:
 
 
 def mark_of(log: Path) -> Path:
-    """The file whose lock says that a pod is alive."""
+    """Return the path of the file that is locked while the pod is alive."""
     return log.with_suffix(".alive")
 
 
 def _enlarge(pipe: int) -> None:
-    """Let a pipe hold a piece, so that a talkative program is not stopped every 64 KiB; Linux alone can."""
+    """Enlarge a pipe's buffer, so that programs with much output block less often; only possible on Linux."""
     if _PIPE_SIZE is not None:
         with suppress(OSError):
             fcntl.fcntl(pipe, _PIPE_SIZE, _PIECE)

@@ -1,8 +1,7 @@
-"""Directories for pods, each used by one pod of a workflow after the other.
+"""Directories for pods, reused by one pod of a workflow after another.
 
-A file system has to look for room for every new file and directory, and ext4 keeps away from what was freed
-within seconds. So for tasks that are over in a blink, emptying a directory is a good deal cheaper than making
-and removing one.
+A file system has to find space for every new file and directory, and ext4 avoids space that was freed within
+the last seconds. For short tasks, emptying a directory is much cheaper than removing and recreating one.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from ogdc_shared.removal import empty, remove
 
 _MESSAGE = "message"
 OUTPUT = "output-"
-"""Before the name of an output artifact: a file like the message, which a pod sees elsewhere."""
+"""Name prefix of the file for an output artifact that is on no volume; it is mounted in the pod."""
 _OWN = ("argo", "tmp", "credentials")
 _VOLUMES = "volumes"
 
@@ -26,14 +25,15 @@ _VOLUMES = "volumes"
 class PodDirs:
     """The directories of one workflow's pods.
 
-    A pod's directory and its `volumes` belong to the engine; a pod sees, and may have filled, those in them.
+    A pod's directory and its `volumes` belong to the engine. Pods only see, and can fill, the directories in
+    them.
     """
 
     def __init__(self, directory: Path) -> None:
-        """Nothing is made yet.
+        """Nothing is created yet.
 
         Args:
-            directory: Where to make them.
+            directory: Where to create them.
         """
         self._directory = directory
         self._free: list[Path] = []
@@ -43,7 +43,7 @@ class PodDirs:
         self._closed = False
 
     def take(self, pod: str) -> Path:
-        """Give a pod an empty directory; what it is in is in `of` until the pod leaves."""
+        """Give a pod an empty directory, which `of` returns until the pod leaves it."""
         with self._lock:
             pod_dir = self._free.pop() if self._free else self._directory / str(next(self._numbers))
             self._taken[pod] = pod_dir
@@ -51,11 +51,11 @@ class PodDirs:
         return pod_dir
 
     def of(self, pod: str) -> Path:
-        """The directory of a pod that has one."""
+        """Return the directory of a pod that has one."""
         return self._taken[pod]
 
     def leave(self, pod: str) -> None:
-        """Empty a pod's directory for the next; one that cannot be emptied is given up."""
+        """Empty a pod's directory for the next pod; if that fails, it is not used again."""
         with self._lock:
             if self._closed:
                 return
@@ -70,7 +70,7 @@ class PodDirs:
                 self._free.append(pod_dir)
 
     def close(self) -> None:
-        """Leave all directories as they are: they are removed, and others of the same names may follow."""
+        """Stop emptying directories, since they are being removed and may be created anew."""
         with self._lock:
             self._closed = True
 

@@ -1,7 +1,8 @@
-"""Pods from their beginning to their results: prepared, launched, watched, ended, collected.
+"""The life cycle of pods: prepare, launch, watch, end, collect results.
 
-A pod dies with the thread that started it (PR_SET_PDEATHSIG is about the thread), so every container is
-started by the scheduler's, which calls everything here; staging inputs and storing outputs is the helpers'.
+A pod is killed when the thread that started it ends (PR_SET_PDEATHSIG is per thread). So all containers are
+started by the scheduler's thread, which calls everything here. Staging inputs and storing outputs is done by
+helpers.
 """
 
 from __future__ import annotations
@@ -26,13 +27,13 @@ from ogdc_shared.phases import Phase
 
 _LOG = logging.getLogger(__name__)
 _POLL_SECONDS = 0.05
-"""Between two looks at containers whose end wakes nobody, as those of docker."""
+"""Interval for polling containers whose end cannot be waited for, such as those of docker."""
 _AHEAD_SECONDS = 0.1
-"""How long a pod has to run before what comes after it is begun: it would be in the way of a short one."""
+"""How long a pod runs before the next one is started ahead, which would slow down a short pod."""
 
 
 class PodRunner:
-    """The pods that were begun and have not ended."""
+    """The pods that have been started and have not ended."""
 
     def __init__(
         self,
@@ -46,18 +47,17 @@ class PodRunner:
         on_progress: Callable[[RunningPod, str], None],
         on_end: Callable[[RunningPod, PodResult], None],
     ) -> None:
-        """Nothing is watched before `start`.
+        """Store the arguments; nothing is watched before `start`.
 
         Args:
             pods: The pods' directories on this machine.
-            sandbox: What runs them.
+            sandbox: Runs the containers.
             selector: Wakes the scheduler's thread when a container ends.
-            helpers: Do what may take long.
-            post: Called from other threads with a pod, a method and its arguments, which the scheduler's
-                thread then calls.
-            post_call: The same for what is no pod's.
-            on_progress: Called with what a pod says of how far it is.
-            on_end: Called once for each pod, with how it ended.
+            helpers: Threads for slow work.
+            post: Schedules a method of a pod's in the scheduler's thread; called from other threads.
+            post_call: The same for calls that belong to no pod.
+            on_progress: Called with a pod's progress.
+            on_end: Called once with each pod's result.
         """
         self._pods = pods
         self._sandbox = sandbox
@@ -68,7 +68,7 @@ class PodRunner:
         self._on_end = on_end
         self._active: set[RunningPod] = set()
         self._begun: list[RunningPod] = []
-        """Decided on in this pass; prepared once that is on disk."""
+        """Started in this pass; prepared after that is recorded."""
         self._ahead = Ahead(
             pods=pods,
             sandbox=sandbox,
@@ -81,11 +81,11 @@ class PodRunner:
         self._guard = Guard(lambda pod, excess: self._post(pod, pod.exceed, excess))
 
     def start(self) -> None:
-        """Begin to look after the limits of pods."""
+        """Start enforcing the limits of pods."""
         self._guard.start()
 
     def stop(self) -> None:
-        """Let go of what pods hold, once none runs."""
+        """Release the pods' resources, once none runs."""
         self._guard.stop()
         self._helpers.stop()
         self._ahead.release()
@@ -93,16 +93,16 @@ class PodRunner:
             if pod.prepared is not None:
                 pod.prepared.output.release()
 
-    # --- beginning ------------------------------------------------------------------------------------------
+    # --- start ----------------------------------------------------------------------------------------------
 
     def begin(self, flow: Flow, attempt: Attempt, now: float) -> None:
-        """Take up a pod; nothing is done for it before `prepare_begun`."""
+        """Add a pod; it is prepared by `prepare_begun`."""
         pod = RunningPod(flow, attempt, now)
         self._active.add(pod)
         self._begun.append(pod)
 
     def prepare_begun(self) -> None:
-        """Prepare the pods taken up since last time, beside this thread."""
+        """Prepare the pods added since the last call, in helpers' threads."""
         for pod in self._begun:
             if not self._ahead.take_up(pod):
                 self._helpers.run(self._prepare, pod)
@@ -110,23 +110,23 @@ class PodRunner:
         self._ahead.keep({pod.uid for pod in self._active})
 
     def begin_ahead(self, now: float) -> None:
-        """Begin what comes after pods that have run for a while."""
+        """Start the pods ahead that follow pods which have run for a while."""
         for pod in self._active:
             if pod.task is not None and pod.ahead_at is not None and now >= pod.ahead_at:
                 pod.ahead_at = None
                 self._ahead.begin(pod.flow)
 
     def drop_begun(self, flow: Flow) -> None:
-        """Forget the pods of a workflow that nothing was done for yet."""
+        """Forget a workflow's pods that are not being prepared yet."""
         for pod in [pod for pod in self._begun if pod.flow is flow]:
             self._begun.remove(pod)
             self._active.discard(pod)
 
     def _prepare(self, pod: RunningPod) -> None:
-        """In a helper's thread: make a pod ready, then hand it back."""
+        """Prepare a pod, then pass it to the scheduler's thread; called in a helper's thread."""
         try:
             pod.prepared = self._pods.prepare(pod.flow.program, pod.attempt)
-        except InputError as exc:  # another try would find the same
+        except InputError as exc:  # a retry would fail the same way
             self._post(pod, self._end, pod, PodResult(Phase.FAILED, f"main: {exc}", 1))
         except Exception as exc:
             self._post(pod, self._end, pod, PodResult(Phase.ERROR, reason_of(exc)))
@@ -153,30 +153,30 @@ class PodRunner:
     # --- while they run -------------------------------------------------------------------------------------
 
     def slots_held(self) -> Counter[str]:
-        """How many pods of each workflow, by its uid, are in the way of others."""
+        """Return the number of pods of each workflow, by uid, that occupy slots."""
         return Counter(pod.uid for pod in self._active if not pod.leaving)
 
     def pods(self) -> list[RunningPod]:
-        """The pods there are now; from any thread."""
+        """Return the current pods; thread-safe."""
         return [*self._active]
 
     def runs(self) -> bool:
-        """Whether anything is done for a pod, so that it could take up room on the disk; from any thread.
+        """Whether any pod is being prepared or runs, so that it may use disk space; thread-safe.
 
-        Nothing is for those that have been decided on and not recorded, as on a full disk.
+        Pods that could not be recorded yet, as on a full disk, do not count.
         """
         begun = [*self._begun]
         return any(pod not in begun for pod in self.pods())
 
     def report_progress(self, pod: RunningPod) -> None:
-        """Pass on what a pod's container says of how far it is."""
+        """Pass on a pod's progress."""
         if pod.task is not None:
             progress = self._pods.progress(pod.flow.program, pod.attempt)
             if progress is not None:
                 self._on_progress(pod, progress.strip())
 
     def times(self, now: float, progress_at: float) -> Iterator[float]:
-        """When something has to be done for a pod even if nothing happens, in seconds since 1970."""
+        """Yield the times at which a pod needs attention even without an event, in seconds since 1970."""
         for pod in self._active:
             if pod.task is not None:
                 yield progress_at
@@ -184,16 +184,16 @@ class PodRunner:
                 if pod.task.pidfd() is None:
                     yield now + _POLL_SECONDS
 
-    # --- ending ---------------------------------------------------------------------------------------------
+    # --- end ------------------------------------------------------------------------------------------------
 
     def stop_pods(self, reason: str, now: float, *, of: Flow | None = None) -> None:
-        """Ask pods to end; those of one workflow, or all."""
+        """Ask pods to end: those of one workflow, or all."""
         for pod in self.pods():
             if of is None or pod.flow is of:
                 pod.stop(reason, now)
 
     def reap(self, pod: RunningPod) -> None:
-        """Where a pod's containers have ended, have what it left collected."""
+        """If a pod's containers have ended, start collecting its results."""
         ended = pod.poll(self._selector)
         if ended is None:
             return
@@ -206,7 +206,7 @@ class PodRunner:
         self._helpers.run(self._collect, pod, ended)
 
     def _collect(self, pod: RunningPod, ended: Exit) -> None:
-        """In a helper's thread: store what a pod left, then hand its result back."""
+        """Store a pod's outputs, then pass its result to the scheduler's thread; in a helper's thread."""
         try:
             if pod.output is not None:
                 pod.output.finish()
@@ -221,7 +221,7 @@ class PodRunner:
         self._on_end(pod, pod.judged(result))
 
     def kill_all(self) -> None:
-        """Leave no process behind; returns once none runs."""
+        """Kill all pods; returns when none runs."""
         self._ahead.stop()
         pods = [pod for pod in self._active if pod.task is not None]
         while pods := [pod for pod in pods if _runs(pod.task)]:

@@ -1,6 +1,6 @@
-"""A pod on this machine: the directories and files it needs, and what it leaves.
+"""A pod on this machine: preparing its directories and files, and collecting its results.
 
-Everything here may take long and runs beside the scheduler's thread; starting the container does not.
+Everything here may take long and runs in helpers' threads; containers are started elsewhere.
 """
 
 from __future__ import annotations
@@ -43,42 +43,42 @@ from ogdc_shared.storage.store import ArtifactNotFoundError
 from ogdc_shared.walking import walk
 
 _LOG = logging.getLogger(__name__)
-_TMP = "/tmp"  # noqa: S108  the pod's own
+_TMP = "/tmp"  # noqa: S108  private to the pod
 _ARGO_DIR = "/var/run/argo"
 _PROGRESS = "progress"
 _PROCESS = ("ogdc-worker", "process")
 _REUSE = ("ogdc-worker", "reuse")
-"""Asks servers whether inputs are still what they were, and runs no command."""
+"""Asks servers whether inputs have changed, and runs no command."""
 _PUBLISH = ("ogdc-worker", "publish")
-"""Sends a result where it may use a network, and runs no command either."""
+"""Uploads a result if it may use the network, and runs no command either."""
 _MESSAGE_BYTES = 4096
 _PARAMETER_BYTES = 256 * 1024
 _OPTIONAL_BYTES = 1 << 30
-"""Of an optional artifact; a larger one is not kept."""
+"""Size limit of an optional artifact; a larger one is not stored."""
 
 
 class Prepared(NamedTuple):
-    """A pod that can be started."""
+    """A pod that is ready to start."""
 
     containers: tuple[Container, ...]
-    """One after the other."""
+    """To be run in sequence."""
     output: Output
-    """To be released by whoever starts the container."""
+    """The caller releases it after starting the container."""
     scratch: Path
-    """The directory of its own working files."""
+    """Directory of its scratch space."""
     leave: Callable[[], None]
-    """Gives its directory back; to be called where it is not started."""
+    """Returns its directory; to be called if it is not started."""
 
 
 class _Scratch(NamedTuple):
-    """What the pods of one workflow need while it runs."""
+    """What the pods of one workflow share while it runs."""
 
     artifacts: Artifacts
     pod_dirs: PodDirs
 
 
 class Pods:
-    """The pods' places on this machine."""
+    """The directories of all pods on this machine."""
 
     def __init__(
         self,
@@ -94,20 +94,20 @@ class Pods:
         secret: Callable[[str], Mapping[str, str]] = no_secret,
         on_forget: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Nothing is made yet.
+        """Store the arguments; nothing is created yet.
 
         Args:
-            store: Where artifacts come from and go to.
+            store: The artifact store.
             volumes: Claim name → directory.
-            log_dir: Keeps the logs, a directory for each workflow.
-            log_limit: Bytes that each may have.
-            scratch: Keeps what pods need while they run; nothing in it outlives the engine.
-            owner: The uid that directories a pod may write to have to belong to; None: the engine's own.
-            egress: Gives what leads out for commands that may use a network, by the addresses
-                that are not public and that they may reach; None: there is none.
-            fetching: What containers that fetch inputs have besides.
-            secret: Gives the variables of a secret.
-            on_forget: Called with the name of a workflow that was deleted and of which nothing runs.
+            log_dir: Has a directory with the logs of each workflow.
+            log_limit: Size limit of a log, in bytes.
+            scratch: Directory for running pods; its content does not outlive the engine.
+            owner: The uid that must own directories a pod may write to, or None for the engine's own.
+            egress: Returns the socket for network access of commands, given the non-public addresses that
+                they may reach; None if commands never have network access.
+            fetching: What containers that fetch inputs get in addition.
+            secret: Returns the variables of a secret.
+            on_forget: Called with the name of a deleted workflow, once none of its pods runs.
         """
         self._on_forget = on_forget
         self._store = store
@@ -123,7 +123,7 @@ class Pods:
         self._lock = threading.Lock()
 
     def clean(self, workflows: Iterable[str]) -> None:
-        """Remove what an engine that was killed left, and the logs of all but these workflows."""
+        """Remove what a killed engine left, and the logs of all but these workflows."""
         _clear_away(self._scratch)
         self._scratch.mkdir(parents=True, exist_ok=True)
         self._log_dir.mkdir(parents=True, exist_ok=True)
@@ -131,11 +131,11 @@ class Pods:
             _clear_away(self._log_dir / name)
 
     def prepare(self, program: Program, attempt: Attempt) -> Prepared:
-        """Make everything ready for a pod.
+        """Prepare a pod.
 
         Raises:
-            OgdcError: an artifact is not there, or cannot be unpacked.
-            OSError: a directory cannot be made or opened.
+            OgdcError: an artifact does not exist or cannot be unpacked.
+            OSError: a directory cannot be created or opened.
         """
         path = self.log(program.name, attempt.node.id)
         output = Output(path, limit=self._log_limit, resumed=attempt.resumed)
@@ -170,13 +170,13 @@ class Pods:
     def collect(
         self, program: Program, attempt: Attempt, ended: Exit, excess: Excess | None = None
     ) -> PodResult:
-        """Take in what a pod that has ended left; its directory is another's afterwards.
+        """Store the outputs of a pod that has ended, and release its directory.
 
         Args:
             program: The pod's workflow.
             attempt: The pod.
             ended: How it ended.
-            excess: Why it was ended, where it had too much of something.
+            excess: The limit that it was killed for exceeding, or None.
         """
         pod_dirs = self._scratch_of(program.name).pod_dirs
         directory = pod_dirs.of(attempt.node.id)
@@ -206,29 +206,29 @@ class Pods:
             return PodResult(Phase.ERROR, f"The outputs could not be saved: {exc}", ended.code)
 
     def progress(self, program: Program, attempt: Attempt) -> str | None:
-        """What a running pod says of its progress."""
+        """Return a running pod's progress."""
         directory = self._scratch_of(program.name).pod_dirs.of(attempt.node.id)
         return safe_read(directory, f"argo/{_PROGRESS}", limit=64)
 
     def log(self, workflow: str, node: str) -> Path:
-        """The file of a pod's log."""
+        """Return the path of a pod's log."""
         return self._log_dir / workflow / f"{node}.log"
 
     def finished(self, workflow: str) -> None:
-        """Remove what only a running workflow needs."""
+        """Remove what a workflow needs only while it runs."""
         with self._lock:
             if scratch := self._scratches.pop(workflow, None):
                 scratch.pod_dirs.close()
         _clear_away(self._scratch / workflow)
 
     def forget(self, workflow: str) -> None:
-        """Remove everything of a workflow that was deleted."""
+        """Remove everything of a deleted workflow."""
         self.finished(workflow)
         self._on_forget(workflow)
         _clear_away(self._log_dir / workflow)
 
     def _phases(self, container: Container, template: PodTemplate, directory: Path) -> tuple[Container, ...]:
-        """Divide a pod by what it may reach: nothing; or first servers, then nothing or the way out."""
+        """Split a pod that needs both into a container that fetches and one that runs commands."""
         if template.network != "none" and container.argv[:2] == _REUSE:
             asking = container._replace(network=True)
             return (self._fetching.equipped(asking, directory=directory, owner=self._owner),)
@@ -249,10 +249,10 @@ class Pods:
             )
         return fetching, running
 
-    # --- before ---------------------------------------------------------------------------------------------
+    # --- preparing ------------------------------------------------------------------------------------------
 
     def _own_mounts(self, directory: Path, template: PodTemplate) -> list[Mount]:
-        """What Kubernetes and Argo put into each pod, and files for outputs that are on no volume."""
+        """Return the mounts that each pod has, and files for outputs that are on no volume."""
         return [
             Mount(safe_directory(directory, "argo", owner=self._owner), _ARGO_DIR),
             Mount(with_room(_writable(directory / "message"), _MESSAGE_BYTES), TERMINATION_LOG_PATH),
@@ -285,14 +285,14 @@ class Pods:
     def _place(
         self, program: Program, mount: VolumeMount, attempt: Attempt, directory: Path
     ) -> tuple[Path, str]:
-        """A directory no task can replace, and the mount's path below it."""
+        """Return a directory that tasks cannot replace, and the mount's path below it."""
         claim = program.claims[mount.volume]
         sub_path = fill(mount.sub_path, attempt.scope)
         if claim is None:
             return directory, str(PurePosixPath("volumes", mount.volume, sub_path))
         return self._volumes[claim], sub_path
 
-    # --- after ----------------------------------------------------------------------------------------------
+    # --- collecting -----------------------------------------------------------------------------------------
 
     def _save_outputs(
         self, program: Program, attempt: Attempt, directory: Path
@@ -311,7 +311,7 @@ class Pods:
         )
 
     def _save_optional(self, attempt: Attempt, directory: Path) -> Iterator[str]:
-        """Store the optional artifacts that a pod has left, however it ended, and yield their names."""
+        """Store a pod's optional artifacts, however it ended, and yield their names."""
         for artifact in attempt.template.outputs:
             file = directory / f"{OUTPUT}{artifact.name}"
             if not artifact.optional or not 0 < file.stat().st_size <= _OPTIONAL_BYTES:
@@ -324,7 +324,7 @@ class Pods:
                 yield artifact.name
 
     def _host_place(self, program: Program, attempt: Attempt, directory: Path, path: str) -> tuple[Path, str]:
-        """Where on this machine a path of the pod is: a safe directory, and the path below it."""
+        """Return where a path of the pod is on this machine: a safe directory, and the path below it."""
         inside = PurePosixPath(path)
         mounts = [mount for mount in attempt.template.mounts if inside.is_relative_to(mount.path)]
         if not mounts:
@@ -350,7 +350,7 @@ class Pods:
 
 
 def _writable(file: Path) -> Path:
-    """A file that a task, whoever it runs as, can write."""
+    """Create a file that any user can write to, and return its path."""
     if not file.exists():
         file.touch()
         file.chmod(0o666)
@@ -369,7 +369,7 @@ def _inputs(artifacts: Artifacts, attempt: Attempt) -> Iterator[Mount]:
 
 
 def _objects(key: str, output: Path) -> Iterator[tuple[str, Path]]:
-    """What an output becomes in the artifact store: of a directory, each file an object below `key`."""
+    """Yield the key and file of each object of an output; a directory becomes one object per file."""
     if not output.is_dir():
         yield key, output
         return
@@ -379,7 +379,7 @@ def _objects(key: str, output: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _clear_away(path: Path) -> None:
-    """Remove what is of no more use; what cannot be removed only takes up room."""
+    """Remove a path; a failure is only logged, since it merely wastes space."""
     try:
         remove(path)
     except OSError as exc:

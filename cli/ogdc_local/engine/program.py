@@ -11,14 +11,14 @@ _MAX_WAIT = 365 * 86_400.0
 
 
 class Backoff(NamedTuple):
-    """How long to wait before another try, in seconds."""
+    """Delays before retries, in seconds."""
 
     duration: float = 0.0
     factor: int = 1
     cap: float | None = None
 
     def before(self, retry: int) -> float:
-        """Seconds before the retry of that number, counting from 1."""
+        """Return the delay before the retry with that number, from 1."""
         seconds = self.duration * float(min(max(self.factor, 1), 1000)) ** min(retry - 1, 64)
         return min(seconds, _MAX_WAIT if self.cap is None else self.cap)
 
@@ -27,54 +27,54 @@ class Retry(NamedTuple):
     """A template's retryStrategy."""
 
     limit: int | None
-    """How often to try again; None: without end."""
+    """Maximum number of retries; None means unlimited."""
     policy: str = "OnFailure"
     """Always, OnFailure, OnError or OnTransientError."""
     selective: bool = False
-    """True where the compiler's own expression has a say (`ogdc_shared.argo.retry`)."""
+    """Whether the compiler's expression decides, too (`ogdc_shared.argo.retry`)."""
     backoff: Backoff = Backoff()
 
 
 class InputArtifact(NamedTuple):
-    """An object of the artifact store that a container finds at a path."""
+    """An object of the artifact store that is mounted at a path."""
 
     name: str
     path: str
     key: str
-    """May hold tags."""
+    """May contain tags."""
     unpacked: bool
-    """True: a tar.gz whose content is at `path`, a directory."""
+    """Whether it is a tar.gz to be unpacked, so that `path` is a directory."""
     optional: bool = False
-    """Whether the container begins without it where it is not there."""
+    """Whether the container starts without it if it does not exist."""
 
 
 class OutputArtifact(NamedTuple):
-    """A file of a container, or a directory of files, that goes to the artifact store as it is."""
+    """A file or directory of a container that is stored in the artifact store unchanged."""
 
     name: str
     path: str
     key: str
-    """May hold tags."""
+    """May contain tags."""
     optional: bool = False
-    """Whether it need not be there; what is there is kept of a container that failed, too."""
+    """Whether it may be missing; it is stored even if the container failed."""
 
 
 class OutputParameter(NamedTuple):
-    """A value that a container leaves in a file."""
+    """A value that a container writes to a file."""
 
     name: str
     path: str
     default: str | None = None
-    """Where there is no such file; None: that is an error."""
+    """Value if there is no such file; None makes that an error."""
 
 
 class VolumeMount(NamedTuple):
-    """A volume, or part of one, in a container."""
+    """A volume, or a directory of one, in a container."""
 
     volume: str
     path: str
     sub_path: str
-    """Relative; empty for the whole volume. May hold tags."""
+    """Relative path in the volume; empty for the whole volume. May contain tags."""
     read_only: bool
 
 
@@ -84,25 +84,25 @@ class PodTemplate(NamedTuple):
     name: str
     image: str
     argv: tuple[str, ...]
-    """May hold tags."""
+    """May contain tags."""
     env: Mapping[str, str]
-    """May hold tags."""
+    """May contain tags."""
     parameters: tuple[str, ...]
-    """Names of the inputs that a task has to give."""
+    """Names of the input parameters."""
     defaults: Mapping[str, str]
-    """Values of inputs that a task may leave out."""
+    """Default values of input parameters."""
     mounts: tuple[VolumeMount, ...]
     inputs: tuple[InputArtifact, ...]
     outputs: tuple[OutputArtifact, ...]
     output_parameters: tuple[OutputParameter, ...]
     retry: Retry | None
     deadline: int | None
-    """Seconds one try may take."""
+    """Time limit of one try, in seconds."""
     limits: Limits = Limits()
     network: str = "inputs"
-    """What it may use a network for: `none`, `inputs` or `commands` (see `RecipeFacts.network`)."""
+    """What it may use the network for: `none`, `inputs` or `commands` (see `RecipeFacts.network`)."""
     addresses: tuple[str, ...] = ()
-    """What its commands may reach besides public addresses (see `RecipeFacts.addresses`)."""
+    """Non-public addresses that its commands may reach (see `RecipeFacts.addresses`)."""
 
     def is_mounted(self, path: str) -> bool:
         """Whether a path of the container is on one of its volumes, or in the /tmp that each has."""
@@ -117,41 +117,41 @@ class Task(NamedTuple):
     template: str
     dependencies: tuple[str, ...]
     arguments: Mapping[str, str]
-    """Values may hold tags."""
+    """Values may contain tags."""
     sequence: tuple[str, str] | None = None
-    """(start, count) of withSequence; both may hold tags."""
+    """(start, count) of withSequence; both may contain tags."""
     numbers: str | None = None
-    """withParam, a JSON list of whole numbers; may hold tags."""
+    """withParam, a JSON list of whole numbers; may contain tags."""
 
     @property
     def fans_out(self) -> bool:
-        """Whether it stands for any number of pods."""
+        """Whether it becomes any number of pods."""
         return self.sequence is not None or self.numbers is not None
 
 
 class Ttl(NamedTuple):
-    """How long a workflow is kept once it has ended, in seconds; None: for ever."""
+    """How long an ended workflow is kept, in seconds; None means forever."""
 
     success: int | None = None
     failure: int | None = None
 
 
 class Program(NamedTuple):
-    """All that the engine does for one workflow."""
+    """A workflow in the form that the engine executes."""
 
     name: str
     entrypoint: str
     tasks: tuple[Task, ...]
-    """Each after those it depends on."""
+    """In topological order."""
     fail_fast: bool
     templates: Mapping[str, PodTemplate]
     secrets: Mapping[str, str]
-    """Volume → the secret that it is."""
+    """Volume name → name of the secret."""
     labels: Mapping[str, str]
-    """Those of its own that its templates may name."""
+    """Labels of the workflow that templates may refer to."""
     claims: Mapping[str, str | None]
-    """Volume name → claim name; None: an empty directory for each pod (emptyDir)."""
+    """Volume name → claim name, or None for an emptyDir."""
     parallelism: int | None
     deadline: int | None
-    """Seconds the workflow may take."""
+    """Time limit of the workflow, in seconds."""
     ttl: Ttl

@@ -1,4 +1,4 @@
-"""Reading and writing the rows of one workflow, inside somebody else's transaction."""
+"""Reading and writing the rows of one workflow, inside the caller's transaction."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _COLUMNS = Node._fields
 
 
 class WorkflowRow(NamedTuple):
-    """What changes of a workflow beside its nodes."""
+    """The columns of a workflow that change while it runs."""
 
     phase: str
     message: str | None = None
@@ -22,11 +22,11 @@ class WorkflowRow(NamedTuple):
     started_at: str | None = None
     finished_at: str | None = None
     expires_at: float | None = None
-    """Seconds since 1970; None: it is kept."""
+    """In seconds since 1970; None means never."""
 
 
 class Saved(NamedTuple):
-    """One unfinished workflow as it was left."""
+    """An unfinished workflow as recorded."""
 
     uid: str
     name: str
@@ -47,7 +47,7 @@ class Saved(NamedTuple):
 
 
 class Changes(NamedTuple):
-    """What one step of the scheduler did to one workflow."""
+    """Changes to one workflow by one step of the scheduler."""
 
     uid: str
     head: WorkflowRow
@@ -56,20 +56,20 @@ class Changes(NamedTuple):
 
 
 def uid_of(connection: sqlite3.Connection, name: str) -> str | None:
-    """The uid of the workflow of that name; None where there is none."""
+    """Return the uid of the workflow with that name, or None."""
     row = connection.execute("SELECT uid FROM workflows WHERE name = ?", (name,)).fetchone()
     return row[0] if row else None
 
 
 def tick(connection: sqlite3.Connection) -> int:
-    """Take the next revision."""
+    """Increment and return the revision."""
     connection.execute("UPDATE clock SET revision = revision + 1")
     (revision,) = connection.execute("SELECT revision FROM clock").fetchone()
     return int(revision)
 
 
 def read_nodes(connection: sqlite3.Connection, uid: str) -> Iterator[Node]:
-    """A workflow's nodes."""
+    """Yield a workflow's nodes."""
     query = f"SELECT {', '.join(_COLUMNS)} FROM nodes WHERE uid = ?"  # noqa: S608  the names are our own
     for row in connection.execute(query, (uid,)):
         node = Node._make(row)
@@ -77,7 +77,7 @@ def read_nodes(connection: sqlite3.Connection, uid: str) -> Iterator[Node]:
 
 
 def write_changes(connection: sqlite3.Connection, change: Changes) -> None:
-    """Record what was decided about a workflow; nothing where it was deleted meanwhile."""
+    """Record changes to a workflow; ignored if it was deleted meanwhile."""
     head = change.head
     found = connection.execute(
         "UPDATE workflows SET phase = ?, message = ?, progress = ?, started_at = ?, finished_at = ?,"
@@ -101,7 +101,7 @@ def write_changes(connection: sqlite3.Connection, change: Changes) -> None:
 
 
 def reset(connection: sqlite3.Connection, uid: str) -> None:
-    """Let a failed workflow run again: forget the nodes that did not succeed, and that it ended."""
+    """Reset a failed workflow to run again: delete the nodes that did not succeed, and clear its end."""
     edges = connection.execute("SELECT parent, child FROM edges WHERE uid = ?", (uid,)).fetchall()
     gone = forgotten_by_retry(read_nodes(connection, uid), edges)
     connection.executemany("DELETE FROM nodes WHERE uid = ? AND id = ?", ((uid, node) for node in gone))
@@ -122,7 +122,7 @@ def reset(connection: sqlite3.Connection, uid: str) -> None:
 
 
 def give_up(connection: sqlite3.Connection, uid: str, message: str) -> None:
-    """End a workflow as Error, and replace what would keep it from being read: what is no JSON."""
+    """End a workflow as Error, and replace invalid JSON that would keep it from being read."""
     now = timestamp(time.time())
     connection.execute(
         "UPDATE workflows SET phase = 'Error', message = ?, finished_at = ?, expires_at = NULL, revision = ?,"

@@ -1,4 +1,4 @@
-"""Room on the disk for what a pod has to say."""
+"""Reserving disk space for a pod's termination message."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from contextlib import suppress
 from pathlib import Path
 
 _KEEP_SIZE = 1
-"""FALLOC_FL_KEEP_SIZE of linux/falloc.h; where a filesystem has no such thing, there is no room kept."""
+"""FALLOC_FL_KEEP_SIZE of linux/falloc.h. File systems without it reserve nothing."""
 
 
 def with_room(message: Path, size: int) -> Path:
-    """Take up the room for a message now: a pod that fails for want of it has to have some to say so.
+    """Reserve space for a message, so that a pod that fails on a full disk can say so; returns `message`.
 
     Raises:
-        OSError: there is none, so that the pod is better begun later.
+        OSError: there is no space, so the pod should be started later.
     """
     import ctypes
 

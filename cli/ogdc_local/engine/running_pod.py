@@ -1,4 +1,4 @@
-"""One pod between its beginning and its end: its container, its deadline, and why it is being stopped."""
+"""One running pod: its containers, its deadline, and why it is being stopped."""
 
 from __future__ import annotations
 
@@ -23,33 +23,33 @@ TOO_LONG = "Step exceeded its deadline"
 
 
 class RunningPod:
-    """A pod that was begun; the scheduler's thread alone calls this."""
+    """A pod that has been started; used only by the scheduler's thread."""
 
     def __init__(self, flow: Flow, attempt: Attempt, now: float) -> None:
         self.flow = flow
         self.attempt = attempt
         self.prepared: Prepared | None = None
-        """From when it can be started to when it is."""
+        """Set while it is ready but not started."""
         self.task: ContainerSequence | None = None
-        """While its containers run."""
+        """Set while its containers run."""
         self.output: Output | None = None
-        """What its container prints."""
+        """The log of its containers."""
         self.leaving = False
-        """Whether its container has ended well, so that another may take its slot."""
+        """Whether its container has succeeded, so that another pod may take its slot."""
         self.excess: Excess | None = None
-        """What it has too much of."""
+        """The limit that it exceeded, or None."""
         self._watched: tuple[int, int] | None = None
-        """Which of its containers a selector watches, and that one's descriptor."""
+        """Number of the container that the selector watches, and its descriptor."""
         self._stop_reason: str | None = None
         self._kill_at: float | None = None
         self.ahead_at: float | None = None
-        """When what comes after it is begun (see `ahead`), in seconds since 1970; None: that is done."""
+        """When to start the next pod ahead (see `ahead`), in seconds since 1970; None if that was done."""
         deadline = attempt.template.deadline
         self._deadline = None if deadline is None else now + deadline
 
     @property
     def uid(self) -> str:
-        """Its workflow's."""
+        """Uid of its workflow."""
         return self.flow.uid
 
     @property
@@ -57,10 +57,10 @@ class RunningPod:
         """Whether it has been asked to end."""
         return self._stop_reason is not None
 
-    # --- its container --------------------------------------------------------------------------------------
+    # --- its containers -------------------------------------------------------------------------------------
 
     def launch(self, sandbox: Sandbox, prepared: Prepared) -> PodResult | None:
-        """Start the first of its containers; how it ended where it is being stopped already."""
+        """Start the first container; returns a result instead if the pod is already being stopped."""
         self.prepared = None
         try:
             if self._stop_reason is not None:
@@ -73,28 +73,28 @@ class RunningPod:
             prepared.output.release()
 
     def take_over(self, task: ContainerSequence, output: Output, gate: int) -> None:
-        """Become what has waited at a gate for its turn, and open that."""
+        """Take over the containers of a pod that waits at a gate, and open the gate."""
         self.task, self.output = task, output
-        with suppress(BrokenPipeError):  # how it ended shows when it is polled
+        with suppress(BrokenPipeError):  # its end is noticed by `poll`
             os.write(gate, b"1")
         os.close(gate)
 
     def watch(self, selector: BaseSelector) -> None:
-        """Have the end of the container that runs now wake the selector."""
+        """Register the current container's descriptor, so that its end wakes the selector."""
         descriptor = None if self.task is None else self.task.pidfd()
         if self.task is not None and descriptor is not None:
             selector.register(descriptor, EVENT_READ, self)
             self._watched = self.task.number, descriptor
 
     def unwatch(self, selector: BaseSelector) -> None:
-        """Take its container's descriptor out of the selector; before that is closed or another's."""
+        """Unregister the descriptor, before it is closed or reused."""
         if self._watched is not None:
             with suppress(KeyError, ValueError):
                 selector.unregister(self._watched[1])
             self._watched = None
 
     def poll(self, selector: BaseSelector) -> Exit | None:
-        """How its containers ended; None: they go on, and the one that runs now is watched."""
+        """Return how its containers ended; None if one still runs, which is then watched."""
         task = self.task
         if task is None:
             return None
@@ -111,17 +111,17 @@ class RunningPod:
         return ended
 
     def note_excess(self, ended: Exit) -> None:
-        """Remember what the kernel ended it for, unless the guard was there first."""
+        """Set the limit that the kernel enforced, unless the guard has already set one."""
         limits = self.attempt.template.limits
         if ended.memory is not None:
             self.excess = self.excess or out_of_memory(ended.memory, limits)
         elif ended.forked_too_often:
             self.excess = self.excess or too_many_processes(limits)
 
-    # --- its end --------------------------------------------------------------------------------------------
+    # --- ending ---------------------------------------------------------------------------------------------
 
     def stop(self, reason: str, now: float) -> None:
-        """Ask it to end, and kill it where it does not; the first reason is the one that is shown."""
+        """Ask it to end, and kill it later if it does not; the first reason is the one shown."""
         if self._stop_reason is None:
             self._stop_reason = reason
             self._kill_at = now + _GRACE_SECONDS
@@ -129,18 +129,18 @@ class RunningPod:
                 _signal(self.task.terminate)
 
     def kill(self) -> None:
-        """Kill its container; should that fail, it is tried again when its time is over."""
+        """Kill its container; if that fails, it is repeated after the grace period."""
         if self.task is not None:
             _signal(self.task.kill)
 
     def exceed(self, excess: Excess) -> None:
-        """End it because it has too much of something."""
+        """Kill it for exceeding a limit."""
         if self.task is not None:
             self.excess = self.excess or excess
             self.kill()
 
     def check_times(self, now: float) -> None:
-        """Stop it when its deadline is over, and kill it when its grace is."""
+        """Stop it after its deadline, and kill it after the grace period."""
         if self._deadline is not None and now >= self._deadline:
             self._deadline = None
             self.stop(TOO_LONG, now)
@@ -149,13 +149,13 @@ class RunningPod:
             self.kill()
 
     def times(self) -> Iterator[float]:
-        """When `check_times` has something to do, in seconds since 1970."""
+        """Yield the times at which `check_times` has something to do, in seconds since 1970."""
         if self.task is not None:
             times = (self._deadline, self._kill_at, self.ahead_at)
             yield from (at for at in times if at is not None)
 
     def judged(self, result: PodResult) -> PodResult:
-        """The result as it is shown: a pod that was stopped failed for that reason."""
+        """Return the result to show: a pod that was stopped failed for that reason."""
         if self._stop_reason is None or result.phase == Phase.SUCCEEDED:
             return result
         _, _, message = (result.message or "").partition("): ")

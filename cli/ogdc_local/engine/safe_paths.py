@@ -1,6 +1,6 @@
-"""Paths inside directories that tasks write to: never through a link a task may have left there.
+"""Access to paths in directories that tasks write to, without following links that a task may have left.
 
-Else a later mount, or the engine reading an output, would follow the link with the engine's own rights.
+Otherwise a mount, or the engine reading an output, would follow such a link with the engine's privileges.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def safe_directory(root: Path, relative: str, *, owner: int | None, make: bool = True) -> Path:
-    """The directory `relative` below `root`, which is made where it is not there.
+    """Return the directory `relative` below `root`; create it unless it exists.
 
     Args:
         root: A directory that tasks cannot replace.
-        relative: Empty for `root` itself.
-        owner: The uid and gid that new directories and the last one get; None: left as they are.
-        make: False: it has to be there already.
+        relative: The relative path; empty for `root` itself.
+        owner: The uid and gid to give new directories and the last one, or None to leave them.
+        make: False if it has to exist already.
 
     Raises:
-        OSError: a link or a file is in the way, `..` is in `relative`, or the directory cannot be made.
+        OSError: a link or file is in the way, `relative` contains `..`, or the directory cannot be created.
     """
     descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -39,10 +39,10 @@ def safe_directory(root: Path, relative: str, *, owner: int | None, make: bool =
 
 
 def safe_file(root: Path, relative: str) -> Path:
-    """The regular file `relative` below `root`.
+    """Return the regular file `relative` below `root`.
 
     Raises:
-        OSError: it is not there, is no regular file, or a link is on the way.
+        OSError: it does not exist, is not a regular file, or a link is on the way.
     """
     *above, name = _parts(relative)
     directory = safe_directory(root, "/".join(above), owner=None, make=False)
@@ -53,10 +53,10 @@ def safe_file(root: Path, relative: str) -> Path:
 
 
 def safe_found(root: Path, relative: str) -> Path:
-    """The directory or regular file `relative` below `root`, which has to be there.
+    """Return the existing directory or regular file `relative` below `root`.
 
     Raises:
-        OSError: it is not there, is something else, or a link is on the way.
+        OSError: it does not exist, is something else, or a link is on the way.
     """
     path = root / relative
     if _parts(relative) and not stat.S_ISDIR(path.lstat().st_mode):
@@ -65,10 +65,10 @@ def safe_found(root: Path, relative: str) -> Path:
 
 
 def safe_read(root: Path, relative: str, *, limit: int) -> str | None:
-    """The first `limit` bytes of a file a task may have written; None where there is no such regular file.
+    """Return the first `limit` bytes of a file of a task; None if there is no regular file.
 
-    The task may be at work: what is opened is what is looked at, and opening never waits, as that of a pipe
-    would.
+    The task may be running. So the open file is checked rather than its path, and opening never blocks on a
+    pipe.
     """
     *above, name = _parts(relative)
     try:
@@ -93,13 +93,13 @@ def _parts(relative: str) -> tuple[str, ...]:
 
 
 def _opened(name: str, parent: int, *, owner: int | None, make: bool) -> int:
-    """Open a directory, which is there in most cases."""
+    """Open a directory; it usually exists."""
     try:
         return os.open(name, _DIRECTORY, dir_fd=parent)
     except FileNotFoundError:
         if not make:
             raise
-    with suppress(FileExistsError):  # a pod beside this one may be quicker
+    with suppress(FileExistsError):  # another pod may have just created it
         os.mkdir(name, 0o755, dir_fd=parent)
     descriptor = os.open(name, _DIRECTORY, dir_fd=parent)
     _own(descriptor, owner)

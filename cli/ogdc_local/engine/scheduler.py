@@ -1,7 +1,7 @@
-"""The one thread that decides and starts.
+"""The engine's scheduler: a single thread that makes all decisions and starts all containers.
 
-A pass does what other threads have left in the inbox, lets the workflows decide, commits all of it in one
-transaction, and only then acts. What runs is `pod_runner`'s, what is decided `workflows`'.
+A pass executes the calls in the inbox, lets the workflows decide, commits all decisions in one transaction,
+and only then acts on them. `pod_runner` has the running pods, `workflows` the decisions.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ _MAX_PAUSE = 2.0
 
 
 class Scheduler:
-    """Runs workflows, each pod when it is its turn."""
+    """Runs workflows; each pod starts when it is its turn."""
 
     def __init__(
         self, *, store: Store, pods: Pods, sandbox: Sandbox, slots: int, claims: Collection[str]
     ) -> None:
-        """Nothing runs before `start`.
+        """Store the arguments; nothing runs before `start`.
 
         Args:
             store: The state.
             pods: The pods' directories on this machine.
-            sandbox: What runs them.
-            slots: Most pods at once, over all workflows.
-            claims: Names of the volume claims there are.
+            sandbox: Runs the containers.
+            slots: Maximum number of concurrent pods, over all workflows.
+            claims: Names of the volume claims.
         """
         self._store = store
         self._pods = pods
@@ -73,7 +73,7 @@ class Scheduler:
         self._thread = threading.Thread(target=self._run, name="ogdc-engine", daemon=True)
 
     def start(self) -> None:
-        """Go on with every unfinished workflow."""
+        """Resume all unfinished workflows and start the thread."""
         self._selector.register(self._inbox, selectors.EVENT_READ)
         for uid in self._store.unfinished():
             self.notice(uid)
@@ -81,7 +81,7 @@ class Scheduler:
         self._thread.start()
 
     def stop(self) -> None:
-        """End every container and the thread; the workflows go on at the next start."""
+        """Kill all containers and end the thread; workflows continue at the next start."""
         if self._stopping:
             return
         self._stopping = True
@@ -94,29 +94,29 @@ class Scheduler:
 
     @property
     def alive(self) -> bool:
-        """Whether it can still do its work."""
+        """Whether the thread is running."""
         return self._thread.is_alive() and not self._stopping
 
-    # --- from any thread ------------------------------------------------------------------------------------
+    # --- called from any thread -----------------------------------------------------------------------------
 
     def notice(self, uid: str, program: Program | None = None) -> None:
-        """Say that a workflow was made, retried or shut down, and what its manifest says where known."""
+        """Report that a workflow was created, retried or shut down, with its program if it was parsed."""
         self._inbox.post(partial(self._workflows.refresh, uid, program))
 
     def forget(self, uid: str, name: str) -> None:
-        """Say that a workflow was deleted."""
+        """Report that a workflow was deleted."""
         self._inbox.post(partial(self._workflows.drop, uid, name))
 
     def stop_pods(self, reason: str) -> bool:
-        """Have all that runs fail for a reason. Returns whether anything runs."""
+        """Make all running pods fail with `reason`; returns whether any runs."""
         self._inbox.post(lambda: self._runner.stop_pods(reason, time.time()))
         return self._runner.runs()
 
     def _post(self, pod: RunningPod, work: Callable[..., None], *arguments: object) -> None:
-        """Have the scheduler's thread do something for a pod's workflow."""
+        """Schedule a call on behalf of a pod's workflow in the scheduler's thread."""
         self._inbox.post(partial(self._workflows.contained, pod.uid, work, *arguments))
 
-    # --- from the pods --------------------------------------------------------------------------------------
+    # --- called by the pod runner ---------------------------------------------------------------------------
 
     def _on_progress(self, pod: RunningPod, progress: str) -> None:
         self._workflows.report(pod, progress)
@@ -142,7 +142,7 @@ class Scheduler:
             self._rest()
 
     def _rest(self) -> None:
-        """Wait for what may pass, such as a full disk; longer each time."""
+        """Pause, longer each time, because the problem may be temporary, such as a full disk."""
         time.sleep(self._pause)
         self._pause = min(2 * self._pause, _MAX_PAUSE)
 
@@ -160,7 +160,7 @@ class Scheduler:
                 self._next_expiry = 0.0
 
     def _fill_slots(self, now: float) -> None:
-        """Fill the free slots, each for the workflow that has fewest; of those, the one whose turn it is."""
+        """Fill free slots: first for workflows with the fewest pods, and among those in turn."""
         held = self._runner.slots_held()
         waiting = self._workflows.turns()
         while waiting and held.total() < self._slots:
@@ -172,7 +172,7 @@ class Scheduler:
                 held[uid] += 1
 
     def _commit(self) -> bool:
-        """Record what was decided; False: the disk does not take it, so nothing may be acted on yet."""
+        """Record the decisions; False if that failed, so that they must not be acted on yet."""
         try:
             self._workflows.record()
         except sqlite3.Error:
@@ -185,7 +185,7 @@ class Scheduler:
     # --- times ----------------------------------------------------------------------------------------------
 
     def _next_event(self) -> float:
-        """When something has to be done even if nothing happens, in seconds since 1970."""
+        """Return when something has to be done even without an event, in seconds since 1970."""
         now = time.time()
         times = [now + _IDLE_SECONDS]
         times += self._workflows.times(now + self._pause)
@@ -207,7 +207,7 @@ class Scheduler:
             self._expire(now)
 
     def _expire(self, now: float) -> None:
-        """Delete the workflows whose time is over."""
+        """Delete the workflows that have expired."""
         try:
             for name in self._store.expired(now):
                 self._store.delete(name)

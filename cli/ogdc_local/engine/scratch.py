@@ -1,6 +1,6 @@
-"""How much room a running pod's own files take, also those that it hides by removing or by modes.
+"""Measures the disk usage of a running pod's scratch space, including deleted and unreadable files.
 
-The tree is a command's, which may change it meanwhile. So it is looked at by descriptors and through no link.
+Commands may change the tree meanwhile. So it is read through descriptors, without following links.
 
 Source: proc_pid_fd(5), proc_pid_maps(5), path_resolution(7).
 """
@@ -15,30 +15,30 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _BLOCK = 512
-"""Bytes of `st_blocks`' unit. Source: stat(2)."""
+"""Unit of `st_blocks`, in bytes. Source: stat(2)."""
 _MAX_DEPTH = 256
 _LOOK_INTO = stat.S_IRUSR | stat.S_IXUSR
 _REMOVED = re.compile(r"^(\w+)-(\w+) \S+ \w+ (\w+:\w+) (\d+) +/.* \(deleted\)$", re.MULTILINE)
-"""A mapping of a file that was removed: from, to, device, inode."""
+"""A mapping of a deleted file: start, end, device, inode."""
 
 
 class TooDeepError(Exception):
-    """Directories are nested deeper than anybody looks, so what they hold is not seen."""
+    """Directories are nested too deeply to be measured."""
 
 
 def disk_usage(directory: Path, pids: Iterable[int] = ()) -> int:
-    """Bytes on disk of all below a directory, and of what processes hold there without a name.
+    """Return the disk usage below a directory, in bytes, including deleted files that processes still use.
 
     Args:
-        directory: Where to look.
-        pids: The processes; what of them may not be looked at counts as nothing.
+        directory: The directory.
+        pids: The processes; those that cannot be inspected count as zero.
 
     Raises:
-        TooDeepError: directories are nested too deep.
+        TooDeepError: directories are nested too deeply.
     """
     device = directory.stat().st_dev
     nameless: dict[int, int] = {}
-    for look in (_mapped_files, _open_files):  # the second knows better
+    for look in (_mapped_files, _open_files):  # the second is exact, and overrides the first
         for pid in pids:
             nameless |= look(pid, device)
     return _tree(directory) + sum(nameless.values())
@@ -50,13 +50,13 @@ def _tree(directory: Path) -> int:
 
 
 def _blocks_below(directory: int, depth: int) -> int:
-    """Count the blocks of all below an open directory; calls itself no more than `_MAX_DEPTH` times."""
+    """Count the blocks below an open directory; recurses at most `_MAX_DEPTH` levels."""
     if depth > _MAX_DEPTH:
         raise TooDeepError
     total = 0
     with os.scandir(directory) as entries:
         for entry in entries:
-            with suppress(OSError):  # it has just gone, or belongs to somebody else
+            with suppress(OSError):  # the file was just deleted, or belongs to another user
                 total += entry.stat(follow_symlinks=False).st_blocks
                 if entry.is_dir(follow_symlinks=False):
                     with _opened(entry.name, directory) as below:
@@ -66,14 +66,14 @@ def _blocks_below(directory: int, depth: int) -> int:
 
 @contextmanager
 def _opened(name: str, above: int | None = None) -> Iterator[int]:
-    """Open a directory; one that denies this to its owner, who calls this, does not while the block lasts."""
+    """Open a directory; one that its owner (the caller) has made inaccessible is opened up meanwhile."""
     place = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=above)
     try:
         itself = f"/proc/self/fd/{place}"
         mode = stat.S_IMODE(os.fstat(place).st_mode)
         denied = mode & _LOOK_INTO != _LOOK_INTO and os.geteuid() != 0
         if denied:
-            os.chmod(itself, mode | _LOOK_INTO)  # noqa: PTH101  whatever its name means by now
+            os.chmod(itself, mode | _LOOK_INTO)  # noqa: PTH101  a descriptor, not a name
         try:
             directory = os.open(itself, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
@@ -88,10 +88,10 @@ def _opened(name: str, above: int | None = None) -> Iterator[int]:
 
 
 def _open_files(pid: int, device: int) -> dict[int, int]:
-    """Inode → bytes on disk of the files without a name that a process has open."""
+    """Return inode → bytes on disk of the deleted files that a process has open."""
     found: dict[int, int] = {}
     with suppress(OSError):
-        for name in os.listdir(f"/proc/{pid}/fd"):  # noqa: PTH208  each second, of up to a thousand processes
+        for name in os.listdir(f"/proc/{pid}/fd"):  # noqa: PTH208  speed: up to a thousand processes a second
             with suppress(OSError):
                 status = os.stat(f"/proc/{pid}/fd/{name}")  # noqa: PTH116  as above
                 if status.st_dev == device and not status.st_nlink and stat.S_ISREG(status.st_mode):
@@ -100,7 +100,7 @@ def _open_files(pid: int, device: int) -> dict[int, int]:
 
 
 def _mapped_files(pid: int, device: int) -> dict[int, int]:
-    """Inode → bytes of the files without a name that a process has mapped: at most so many are on disk."""
+    """Return inode → bytes of the deleted files that a process has mapped, an upper bound."""
     found: dict[int, int] = {}
     with suppress(OSError):
         for start, end, number, inode in _REMOVED.findall(Path(f"/proc/{pid}/maps").read_text()):

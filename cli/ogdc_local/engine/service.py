@@ -1,4 +1,4 @@
-"""The engine as the stack sees it: start it, serve its API, stop it."""
+"""The engine's interface to the stack: start, API, stop."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ LOG_LIMIT = 1024**3
 
 
 class Engine:
-    """Executes Argo Workflows on this machine and speaks the Argo Server's REST API.
+    """Executes Argo Workflows on this machine and offers the Argo Server's REST API.
 
-    Making one raises ConfigurationError where the state was written by another version.
+    The constructor raises ConfigurationError if the state was written by an incompatible version.
     """
 
     def __init__(
@@ -49,20 +49,20 @@ class Engine:
         """Open the state; nothing runs before `start`.
 
         Args:
-            store_path: The SQLite file of one engine; `tasks` beside it has what pods need while they run.
-            artifact_dir: Root of the directory store that artifacts come from and go to.
-            volumes: Volume claim → directory that stands for it.
-            log_dir: Keeps the logs of the workflows there are.
-            log_limit: Bytes that the log of one pod may have.
-            events_url: Takes a CloudEvent for every change; None: nobody gets them.
-            namespace: The only one served.
-            slots: Most pods at once.
-            sandbox: What runs them (see `sandbox.probe`).
-            egress: Leads commands out, to public addresses and to those given; None: nothing does.
-            events_token: What the taker of events asks for; None: nothing.
-            fetching: What containers that fetch inputs have besides.
-            secret: Gives a secret's variables.
-            on_forget: Called with the name of a workflow that was deleted and of which nothing runs.
+            store_path: The SQLite file; `tasks` beside it is the directory for running pods.
+            artifact_dir: Root of the artifact store.
+            volumes: Volume claim → directory.
+            log_dir: Directory for the workflows' logs.
+            log_limit: Size limit of a pod's log, in bytes.
+            events_url: Receives a CloudEvent for every change, or None.
+            namespace: The only namespace served.
+            slots: Maximum number of concurrent pods.
+            sandbox: Runs the containers (see `sandbox.probe`).
+            egress: Returns the socket for network access of commands, given non-public addresses, or None.
+            events_token: Bearer token for the receiver of events, or None.
+            fetching: What containers that fetch inputs get in addition.
+            secret: Returns the variables of a secret.
+            on_forget: Called with the name of a deleted workflow, once none of its pods runs.
         """
         for directory in (store_path.parent, *volumes.values()):
             directory.mkdir(parents=True, exist_ok=True)
@@ -106,7 +106,7 @@ class Engine:
         return self._api
 
     def start(self) -> None:
-        """Go on with everything that has not ended; call it once."""
+        """Resume all unfinished workflows; call it once."""
         self._sandbox.clean(self._scratch)
         self._pods.clean(self._store.names())
         self._scheduler.start()
@@ -114,7 +114,7 @@ class Engine:
             self._events.start()
 
     def stop(self) -> None:
-        """End every task and thread, for good; what has not ended goes on in the next engine."""
+        """End all tasks and threads, for good; a new engine resumes unfinished workflows."""
         self._scheduler.stop()
         self._sandbox.clean(self._scratch)
         if self._events is not None:
@@ -122,16 +122,16 @@ class Engine:
         self._store.close()
 
     def stop_tasks(self, reason: str) -> bool:
-        """Have all tasks that run fail for a reason; returns whether there are some."""
+        """Make all running tasks fail with `reason`; returns whether there are any."""
         return self._scheduler.stop_pods(reason)
 
     @property
     def alive(self) -> bool:
-        """Whether workflows go on; False before `start`, and after a fault of the engine's own."""
+        """Whether the scheduler is running; False before `start` and after a crash."""
         return self._scheduler.alive
 
     def busy(self) -> bool:
-        """Whether a workflow has not ended, or a change is still to be delivered."""
+        """Whether a workflow is unfinished, or an event undelivered."""
         return bool(self._store.unfinished()) or (self._events is not None and not self._events.idle)
 
     def _on_change(self, uid: str, change: Change) -> None:

@@ -1,7 +1,7 @@
-"""The part of Argo's Workflow API that the compiler writes, as structs that take nothing else.
+"""The part of Argo's Workflow API that the compiler writes, as structs that reject unknown fields.
 
-A field typed `Ignored` is about pods and clusters: on one machine there is nothing to do for it. A number may
-be written as text, as Argo's int-or-string fields allow, and null is as good as nothing.
+Fields of type `Ignored` concern pods and clusters and have no meaning on one machine. Numbers may be given as
+text, like Argo's int-or-string fields. Null means missing.
 
 Source: pkg/apis/workflow/v1alpha1/workflow_types.go of argo-workflows.
 """
@@ -73,7 +73,7 @@ class Artifact(_Object):
 
 
 class Ports(_Object):
-    """What goes into a container, or comes out of it."""
+    """Inputs or outputs of a template."""
 
     parameters: list[Parameter] | None = None
     artifacts: list[Artifact] | None = None
@@ -179,7 +179,7 @@ class Spec(_Object):
     active_deadline_seconds: Number | None = None
     ttl_strategy: TtlStrategy | None = None
     pod_spec_patch: str | None = None
-    """The compiler's own, and no other."""
+    """Only the compiler's own is accepted."""
     pod_gc: Ignored = field(default=None, name="podGC")
     archive_logs: Ignored = None
     service_account_name: Ignored = None

@@ -1,8 +1,8 @@
-"""The engine's state in SQLite: workflows, their nodes, and deletions not yet delivered.
+"""The engine's state in SQLite: workflows, their nodes, and undelivered deletions.
 
-One file in WAL mode, so that readers never wait; one writing connection behind a lock. A transition touches
-the rows it is about and the workflow's head, never the whole object. Every commit is on disk before it
-returns, but for those that only say how far pods are.
+One file in WAL mode, so that readers never wait, with one writing connection behind a lock. A transition
+writes the rows that it changes and the workflow's own row, never the whole object. A commit is on disk when
+it returns, except if it only changes progress.
 """
 
 from __future__ import annotations
@@ -45,15 +45,15 @@ _LOST = "runs that have not ended, and the logs and retries of others; the recor
 
 
 class WorkflowExistsError(ConflictError):
-    """A workflow of that name is there already."""
+    """There is already a workflow with that name."""
 
 
 class WorkflowStateError(ConflictError):
-    """The workflow's phase does not allow what was asked."""
+    """The operation is not allowed in the workflow's phase."""
 
 
 def is_away(error: Exception) -> bool:
-    """Whether the state could not be used at all, which no single workflow is to blame for."""
+    """Whether the database as a whole could not be used, so that the error is not about one workflow."""
     return isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError
 
 
@@ -63,7 +63,7 @@ class Change(Enum):
     MADE = "made"
     WENT_ON = "went on"
     TURNED = "turned"
-    """It ended, was retried or is to stop: what somebody may be waiting for."""
+    """It ended, was retried or is being stopped: changes that clients may be waiting for."""
     DELETED = "deleted"
 
 
@@ -77,17 +77,17 @@ def _closed_on_failure(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 class Store:
-    """The engine's state; all methods may be called from any thread."""
+    """The engine's state; thread-safe."""
 
     def __init__(self, path: Path, *, on_change: Callable[[str, Change], None]) -> None:
-        """Open the file, making it where there is none.
+        """Open the file; create it unless it exists.
 
         Args:
             path: The database file.
-            on_change: Called with a workflow's uid after each commit that changed it; by the thread that did.
+            on_change: Called with a workflow's uid after each commit that changed it, in the same thread.
 
         Raises:
-            ConfigurationError: the file was written by another version.
+            ConfigurationError: the file was written by an incompatible version.
         """
         self._path = path
         self._on_change = on_change
@@ -104,7 +104,7 @@ class Store:
             raise DamagedStateError(path, reason=str(exc), lost=_LOST) from exc
 
     def close(self) -> None:
-        """Close every connection; nothing may be called after it."""
+        """Close all connections; no method may be called afterwards."""
         self._writer.close()
         while True:
             try:
@@ -115,18 +115,18 @@ class Store:
     # --- reading --------------------------------------------------------------------------------------------
 
     def document(self, name: str) -> str | None:
-        """The workflow of that name as JSON; None where there is none."""
+        """Return the workflow with that name as JSON, or None."""
         document: str | None = self._one(f"{self._document} WHERE w.name = ?", name)
         return document
 
     def object(self, uid: str) -> tuple[str, str] | None:
-        """Name and JSON of the workflow of that uid; None where it is gone."""
+        """Return name and JSON of a workflow; None if it was deleted."""
         name = self._one("SELECT name FROM workflows WHERE uid = ?", uid)
         body = self._one(f"{self._document} WHERE w.uid = ?", uid)
         return None if name is None or body is None else (name, body)
 
     def deleted_object(self, uid: str) -> tuple[str, str] | None:
-        """Name and last JSON of a workflow that is gone; None once that was delivered."""
+        """Return name and last JSON of a deleted workflow; None once that was delivered."""
         with self._reader() as connection:
             found: tuple[str, str] | None = connection.execute(
                 "SELECT name, body FROM deletions WHERE uid = ?", (uid,)
@@ -134,35 +134,35 @@ class Store:
         return found
 
     def names(self) -> list[str]:
-        """Name of every workflow, the newest first."""
+        """Return the names of all workflows, newest first."""
         with self._reader() as connection:
             rows = connection.execute("SELECT name FROM workflows ORDER BY created_at DESC, name")
             return [name for (name,) in rows]
 
     def uids(self) -> list[str]:
-        """The uid of every workflow, the oldest first."""
+        """Return the uids of all workflows, oldest first."""
         with self._reader() as connection:
             return [uid for (uid,) in connection.execute("SELECT uid FROM workflows ORDER BY created_at")]
 
     def unfinished(self) -> list[str]:
-        """The uid of every workflow that has not ended, the oldest first."""
+        """Return the uids of all unfinished workflows, oldest first."""
         query = "SELECT uid FROM workflows WHERE finished_at IS NULL ORDER BY created_at"
         with self._reader() as connection:
             return [uid for (uid,) in connection.execute(query)]
 
     def expired(self, now: float) -> list[str]:
-        """Names of the workflows whose time is over."""
+        """Return the names of expired workflows."""
         query = "SELECT name FROM workflows WHERE expires_at <= ? ORDER BY expires_at"
         with self._reader() as connection:
             return [name for (name,) in connection.execute(query, (now,))]
 
     def next_expiry(self) -> float | None:
-        """When the next workflow's time is over, in seconds since 1970."""
+        """Return when the next workflow expires, in seconds since 1970, or None."""
         expiry: float | None = self._one("SELECT min(expires_at) FROM workflows WHERE expires_at IS NOT NULL")
         return expiry
 
     def pods(self, name: str) -> list[tuple[str, str, str]] | None:
-        """(id, name, template) of a workflow's pods in the order they began; None: no workflow."""
+        """Return (id, name, template) of a workflow's pods in order of start; None if it does not exist."""
         with self._reader() as connection:
             found = connection.execute("SELECT uid FROM workflows WHERE name = ?", (name,)).fetchone()
             if found is None:
@@ -174,7 +174,7 @@ class Store:
             ).fetchall()
 
     def load(self, uid: str) -> Saved | None:
-        """A workflow to go on with; None where it is gone or has ended."""
+        """Read an unfinished workflow; None if it was deleted or has ended."""
         with self._reader() as connection:
             row = connection.execute(
                 "SELECT name, namespace, labels, spec, shutdown,"
@@ -197,7 +197,7 @@ class Store:
             )
 
     def deleted(self) -> list[str]:
-        """The uid of every workflow whose deletion has not been delivered."""
+        """Return the uids of deleted workflows with an undelivered event."""
         with self._reader() as connection:
             return [uid for (uid,) in connection.execute("SELECT uid FROM deletions")]
 
@@ -207,7 +207,7 @@ class Store:
         """Record a new workflow and return its uid.
 
         Raises:
-            WorkflowExistsError: there is one of that name.
+            WorkflowExistsError: there is already one with that name.
         """
         metadata = manifest["metadata"]
         uid = str(uuid.uuid4())
@@ -234,11 +234,11 @@ class Store:
         return uid
 
     def save(self, batch: Iterable[Changes], *, lasting: bool = True) -> None:
-        """Record what a step of the scheduler did, all or nothing; what was deleted stays deleted.
+        """Record a batch of changes atomically; changes to deleted workflows are ignored.
 
         Args:
-            batch: What it did.
-            lasting: False: it may be lost with the machine, if not with the process.
+            batch: The changes.
+            lasting: False if losing them in a crash of the machine (not of the process) is acceptable.
         """
         changes = list(batch)
         with self._transaction(lasting=lasting) as connection:
@@ -248,16 +248,16 @@ class Store:
             self._on_change(change.uid, Change.TURNED if change.head.finished_at else Change.WENT_ON)
 
     def give_up(self, uid: str, message: str) -> None:
-        """Record that a workflow cannot go on, whatever is wrong with what is recorded of it so far."""
+        """End a workflow as Error, even if what was recorded of it is invalid."""
         with self._transaction() as connection:
             give_up(connection, uid, storable(message))
         self._on_change(uid, Change.TURNED)
 
     def shut_down(self, name: str, strategy: str) -> str | None:
-        """Record that a workflow is to end (`Terminate` or `Stop`); return its uid, None where there is none.
+        """Record that a workflow has to end (`Terminate`, `Stop`); returns its uid, or None.
 
         Raises:
-            WorkflowStateError: it has ended.
+            WorkflowStateError: it has already ended.
         """
         with self._transaction() as connection:
             uid = uid_of(connection, name)
@@ -273,7 +273,7 @@ class Store:
         return uid
 
     def retry(self, name: str) -> str | None:
-        """Let a failed workflow run again from what did not succeed; return its uid, None: there is none.
+        """Reset a failed workflow to run again from what did not succeed; returns its uid, or None.
 
         Raises:
             WorkflowStateError: it has not failed.
@@ -290,10 +290,10 @@ class Store:
         return uid
 
     def delete(self, name: str) -> str | None:
-        """Forget a workflow, but for its last object until its deletion is delivered.
+        """Delete a workflow; its last object is kept until the event about that is delivered.
 
         Returns:
-            Its uid; None where there is none.
+            Its uid, or None if there is none.
         """
         with self._transaction() as connection:
             uid = uid_of(connection, name)
@@ -307,7 +307,7 @@ class Store:
         return uid
 
     def forget_deletion(self, uid: str) -> None:
-        """Say that a deletion has been delivered."""
+        """Record that the event about a deletion was delivered."""
         with self._transaction() as connection:
             connection.execute("DELETE FROM deletions WHERE uid = ?", (uid,))
 
@@ -336,7 +336,7 @@ class Store:
             )
 
     def _check(self) -> None:
-        """Look through a file of usual size, which takes milliseconds; a damaged page shows anywhere else."""
+        """Check a file of moderate size, which takes milliseconds; others show damage when read."""
         if self._path.stat().st_size < _CHECKED_BYTES:
             (verdict,) = self._writer.execute("PRAGMA quick_check(1)").fetchone()
             if verdict != "ok":
@@ -349,7 +349,7 @@ class Store:
 
     @contextmanager
     def _reader(self) -> Iterator[sqlite3.Connection]:
-        """A connection of this thread's own for one read of one state."""
+        """Lend a connection for reading one consistent state."""
         try:
             connection = self._readers.get_nowait()
         except Empty:

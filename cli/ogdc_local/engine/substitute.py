@@ -1,4 +1,4 @@
-"""Argo's `{{…}}` tags, as far as the compiler writes them."""
+"""Substitution of Argo's `{{…}}` tags, as far as the compiler uses them."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def _named(tag: str) -> tuple[str, ...]:
 
 
 def fill(text: str, scope: Mapping[str, str]) -> str:
-    """Replace each tag of `text` by its value; what a value holds is never read as a tag.
+    """Replace each tag of `text` by its value; tags in values are not replaced.
 
     Raises:
-        ValueError: a tag that `scope` does not have, or a computation that is not one of whole numbers.
+        ValueError: a tag is not in `scope`, or an expression's operands are not whole numbers.
     """
     return _TAG.sub(lambda match: _value(match.group(1).strip(), scope), text)
 

@@ -1,7 +1,7 @@
-"""The workflows under way: taken up from the store, decided on by their flows, recorded, left.
+"""The unfinished workflows: loading them from the store, deciding by their flows, recording, removing.
 
-Whatever goes wrong with one workflow ends that workflow as Error, for good, and no other: an error that
-nobody expected is caught where the work for one workflow is called (`contained`).
+An error in one workflow ends that workflow as Error and affects no other. Unexpected errors are caught where
+the work for one workflow is called (`contained`).
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ _T = TypeVar("_T")
 
 
 class Workflows:
-    """The workflows that have not ended; the scheduler's thread alone calls this."""
+    """The workflows that have not ended; used only by the scheduler's thread."""
 
     def __init__(
         self, *, store: Store, pods: Pods, runner: PodRunner, helpers: Helpers, claims: Collection[str]
     ) -> None:
-        """There are none before `refresh`.
+        """Store the arguments; `refresh` adds workflows.
 
         Args:
             store: The state.
             pods: The pods' directories on this machine.
-            runner: Has the pods that run.
-            helpers: Do what may take long.
-            claims: Names of the volume claims there are.
+            runner: Runs the pods.
+            helpers: Threads for slow work.
+            claims: Names of the volume claims.
         """
         self._store = store
         self._pods = pods
@@ -52,36 +52,37 @@ class Workflows:
         self._flows: dict[str, Flow] = {}
         """By uid."""
         self._turns: list[str] = []
-        """Uids, in the order of whose turn it is."""
+        """Uids in the order in which they may start a pod."""
         self._due: dict[str, float] = {}
-        """Uid → when time demands something next, in seconds since 1970; of those where it does."""
+        """Uid → when the workflow has to be checked next, in seconds since 1970; only those that have to
+        be."""
         self._touched: set[Flow] = set()
-        """Decided something that is not on disk yet, or were told something."""
+        """Workflows with unrecorded decisions or progress."""
         self._decided = False
-        """Whether any of them has decided something."""
+        """Whether any of them has made a decision, not only progress."""
         self._dropped: set[str] = set()
-        """Uids of deleted workflows of which something still runs."""
+        """Uids of deleted workflows with pods that still run."""
         self._given_up: dict[str, str] = {}
-        """Uid → why; not recorded yet."""
+        """Uid → reason, of failed workflows that are not recorded yet."""
         self._unread: set[str] = set()
-        """Uids of workflows that changed in the store, which could not be read."""
+        """Uids of workflows that changed in the store but could not be read."""
 
     def contained(self, uid: str, work: Callable[..., _T], *arguments: object) -> _T | None:
-        """Do something for one workflow; where that fails by a fault, the workflow is given up."""
+        """Do something for one workflow; an unexpected error ends that workflow."""
         try:
             return work(*arguments)
         except Exception as exc:
             self._give_up(uid, exc)
             return None
 
-    # --- from the store -------------------------------------------------------------------------------------
+    # --- loading --------------------------------------------------------------------------------------------
 
     def refresh(self, uid: str, program: Program | None = None) -> None:
-        """Take up what the store says of a workflow.
+        """Load a new or changed workflow from the store.
 
         Args:
-            uid: The workflow's.
-            program: What its manifest says, where that was read already.
+            uid: The workflow's uid.
+            program: Its program, if the manifest was parsed already.
         """
         try:
             saved = self._store.load(uid)
@@ -122,11 +123,11 @@ class Workflows:
     # --- decisions ------------------------------------------------------------------------------------------
 
     def turns(self) -> list[str]:
-        """Uids, in the order of whose turn it is."""
+        """Return uids in the order in which they may start a pod."""
         return [*self._turns]
 
     def take(self, uid: str, now: float) -> tuple[Flow, Attempt] | None:
-        """What a workflow starts next, which it is the last to do again; None: nothing, for now."""
+        """Start a workflow's next pod and move it to the end of the order; None if it starts none now."""
         flow = self._flows[uid]
         attempt = self.contained(uid, flow.take, now)
         if attempt is None:
@@ -137,12 +138,12 @@ class Workflows:
         return flow, attempt
 
     def report(self, pod: RunningPod, progress: str) -> None:
-        """Note how far a pod is."""
+        """Update a pod's progress."""
         if pod.uid in self._flows and pod.flow.report(pod.attempt, progress):
             self._touched.add(pod.flow)
 
     def finish(self, pod: RunningPod, result: PodResult) -> None:
-        """Note how a pod ended, and decide what that means for its workflow."""
+        """Process a pod's result, and decide what it means for its workflow."""
         if pod.uid not in self._flows:
             self._clear_when_gone(pod.uid, pod.flow.program.name)
             return
@@ -150,7 +151,7 @@ class Workflows:
         self._touch(pod.flow)
 
     def check_times(self, now: float) -> None:
-        """Let workflows do what time demands, and read those that could not be read."""
+        """Handle deadlines and retries that are due, and load the workflows that could not be read."""
         for uid in [uid for uid, at in self._due.items() if at <= now]:
             self.contained(uid, self._check_flow, self._flows[uid], now)
         for uid in [*self._unread]:
@@ -166,12 +167,12 @@ class Workflows:
         self._note_times(flow)
 
     def _touch(self, flow: Flow) -> None:
-        """Note that a workflow has decided something."""
+        """Mark a workflow as having made a decision."""
         self._touched.add(flow)
         self._decided = True
 
     def _note_times(self, flow: Flow) -> None:
-        """Note when a workflow is to be checked next: looking at all of them in each pass would not scale."""
+        """Set when a workflow is checked next, since checking all of them in each pass would not scale."""
         times = [at for at in (flow.deadline, flow.wakes_at) if at is not None]
         if times and not flow.over:
             self._due[flow.uid] = min(times)
@@ -179,19 +180,19 @@ class Workflows:
             self._due.pop(flow.uid, None)
 
     def times(self, retry_at: float) -> Iterator[float]:
-        """When `check_times` or `record` has something to do, in seconds since 1970.
+        """Yield when `check_times` or `record` has something to do, in seconds since 1970.
 
         Args:
-            retry_at: When what the disk did not take or give is tried again.
+            retry_at: When to repeat a failed access to the disk.
         """
         yield from self._due.values()
         if self._unread or self._given_up:
             yield retry_at
 
-    # --- to the store ---------------------------------------------------------------------------------------
+    # --- recording ------------------------------------------------------------------------------------------
 
     def record(self) -> None:
-        """Commit what was decided.
+        """Record all decisions.
 
         Raises:
             sqlite3.Error: the state cannot be written, so nothing may be acted on yet.
@@ -204,7 +205,7 @@ class Workflows:
             del self._given_up[uid]
 
     def _record(self, flows: list[Flow]) -> None:
-        """Record what flows decided together; where one's cannot be recorded, the others' still is."""
+        """Record the decisions of several flows; if one of them cannot be recorded, the others still are."""
         try:
             changes = [change for flow in flows if (change := flow.changes()) is not None]
             if changes:
@@ -222,7 +223,7 @@ class Workflows:
             flow.recorded()
 
     def remove_ended(self) -> bool:
-        """Once they are recorded: let go of those that ended. Returns whether any did."""
+        """Remove the workflows that have ended, once that is recorded; returns whether there were any."""
         ended = [flow for flow in self._touched if flow.over and flow.uid in self._flows]
         for flow in ended:
             del self._flows[flow.uid]
@@ -233,16 +234,16 @@ class Workflows:
         self._decided = False
         return bool(ended)
 
-    # --- leaving --------------------------------------------------------------------------------------------
+    # --- removing -------------------------------------------------------------------------------------------
 
     def drop(self, uid: str, name: str) -> None:
-        """Stop what runs of a workflow that was deleted; nothing of it is recorded any more."""
+        """Stop the pods of a deleted workflow; nothing more is recorded about it."""
         self._dropped.add(uid)
         self._leave(uid, "deleted")
         self._clear_when_gone(uid, name)
 
     def _give_up(self, uid: str, error: Exception) -> None:
-        """End a workflow that the engine cannot go on with."""
+        """End a workflow that failed by an error of the engine."""
         reason = reason_of(error)
         if not isinstance(error, OgdcError):
             _LOG.error("Workflow %s cannot go on.", uid, exc_info=error)
@@ -251,7 +252,7 @@ class Workflows:
         self._leave(uid, reason)
 
     def _leave(self, uid: str, reason: str) -> None:
-        """Do nothing more for a workflow, and stop what runs of it."""
+        """Remove a workflow from the schedule, and stop its pods."""
         flow = self._flows.pop(uid, None)
         if flow is None:
             return
@@ -262,9 +263,9 @@ class Workflows:
         self._runner.stop_pods(reason, time.time(), of=flow)
 
     def _clear_when_gone(self, uid: str, name: str) -> None:
-        """Once nothing of a workflow runs, remove its files, but not those of one named again.
+        """Remove a workflow's files once none of its pods runs, unless a new workflow has its name.
 
-        Of one that was deleted all of them, else what only a running one needs.
+        If it was deleted, all files are removed, otherwise those that only a running workflow needs.
         """
         flows = [*self._flows.values(), *(pod.flow for pod in self._runner.pods())]
         if not any(flow.program.name == name for flow in flows):
