@@ -43,13 +43,13 @@ if TYPE_CHECKING:
     from ogdc_shared.workflow.build import RecipeFacts, Stage
 
 _TASKS_PER_PLACE = 20
-"""Partitions for each task that may run at a time: the last of them end at nearly the same time."""
+"""Partitions per concurrent task, so that the last tasks end at nearly the same time."""
 _MAX_TASKS = 1000
-"""Unless the recipe says how large a partition is."""
+"""Maximum number of partitions, unless the recipe gives their size."""
 
 
 class CompiledRun(NamedTuple):
-    """All there is to know about a run before it is recorded."""
+    """Everything about a run before it is recorded."""
 
     name: str
     recipe_name: str
@@ -59,29 +59,29 @@ class CompiledRun(NamedTuple):
     snapshot: str
     """Digest of `bundle`."""
     plans: tuple[Plan, ...]
-    """Of its stages, in order."""
+    """Plans of its stages, in order."""
     files: Listing
     """All inputs that are not on volumes."""
     packs: Packs | None
-    """The partitions as they are stored; None: the inputs are on volumes, and the run divides them."""
+    """The partitions as stored; None if the inputs are on volumes, so that the run divides them itself."""
     division: Division | None
-    """How the files are divided; None likewise."""
+    """Sizes of the partitions; None in the same case."""
     manifest: dict[str, Any]
     """The Argo Workflow."""
     parameters: Values
-    """What it was given, as everybody may see it."""
+    """Public values of the recipe's parameters."""
     license: str | None = None
-    """Of the result, as the recipe says."""
+    """License of the result, from the recipe."""
     period: tuple[str, str] | None = None
-    """Of when the result's data are, likewise (see `Temporal.period`)."""
+    """Begin and end of the period that the result covers, from the recipe (see `Temporal.period`)."""
     data_set: bytes | None = None
-    """What the recipe says of its result as a data set, where that is sent to a member node."""
+    """The recipe's metadata of its result, if that is published at a member node."""
     result_stages: frozenset[str] = frozenset()
-    """Those before the last of which `layout.RESULT` is part of the result."""
+    """Stages before the last with a `layout.RESULT` directory that is part of the result."""
 
     @property
     def parallelism(self) -> int:
-        """How many tasks it has at once at most."""
+        """Maximum number of concurrent tasks."""
         most: int = self.manifest["spec"]["parallelism"]
         if self.division is None or len(self.plans) > 1:
             return most
@@ -100,18 +100,18 @@ def compiled_recipe(
     credentials: Callable[[], Credentials] | None = None,
     reusing: Reusing = Reusing(),  # noqa: B008  an immutable value
 ) -> Iterator[CompiledRun]:
-    """Resolve a recipe's inputs and lend what it becomes: a new run of its own name.
+    """Resolve a recipe's inputs and yield the compiled run, with a new name.
 
-    Writes nothing but the list of its files, to a temporary file that is gone afterwards.
+    Writes only a temporary file with the list of inputs, which exists as long as the context.
 
     Raises:
-        InvalidRequestError: `parameters`, by name, are not what the recipe takes.
-        UnsupportedError: the recipe asks for what is not offered yet.
-        ForbiddenError: it wants to read a volume that the operator has not opened for that.
+        InvalidRequestError: `parameters` do not match those that the recipe declares.
+        UnsupportedError: the recipe uses a feature that is not available.
+        ForbiddenError: it reads a volume, or uses a secret, that the operator has not allowed.
         InputNotFoundError: an input cannot be resolved.
-        SourceUnavailableError: the server that knows an input does not answer.
-        InvalidRecipeError: the recipe directory cannot be packed, or holds what a workflow cannot, or there
-            would be too many partitions.
+        SourceUnavailableError: a server needed to resolve an input does not respond.
+        InvalidRecipeError: the recipe cannot be packed, contains something that a workflow cannot, or has too
+            many partitions.
     """
     values = read_values(recipe.meta.parameters, parameters)
     check_type(recipe.meta, settings)
@@ -159,7 +159,7 @@ def _check_uploads(recipe: Recipe, trigger_inputs: TriggerInputs) -> None:
 
 
 def _uploaded(meta: RecipeMeta, files: Sequence[InputFile]) -> Iterator[InputFile]:
-    """Give what was uploaded the place that the recipe wants for it."""
+    """Apply the recipe's name and directory for uploads to the uploaded files."""
     wanted = next((param for param in meta.input.params if isinstance(param, UploadInput)), None)
     for file in files:
         yield (
@@ -170,15 +170,16 @@ def _uploaded(meta: RecipeMeta, files: Sequence[InputFile]) -> Iterator[InputFil
 
 
 def store_artifacts(store: ArtifactStore, run: CompiledRun, *, description: bytes | None = None) -> None:
-    """Write what a run's tasks read; the snapshot only where no run has written the same before.
+    """Write what a run's tasks read; the snapshot only if it is not stored yet.
 
     Args:
-        store: Where to.
+        store: The artifact store.
         run: The run.
-        description: What its crate will say of it (see `describe`); None: it will have none.
+        description: The run's description for its crate (see `describe`), or None.
 
     Raises:
-        StorageUnavailableError: the store does not answer or has no room; nothing of the run stays behind.
+        StorageUnavailableError: the store does not respond or is full; everything of the run was removed
+            again.
     """
     try:
         first = []
@@ -193,12 +194,12 @@ def store_artifacts(store: ArtifactStore, run: CompiledRun, *, description: byte
 
 
 def _artifacts(run: CompiledRun) -> Iterator[tuple[str, bytes]]:
-    """Yield keys and contents, made one by one."""
+    """Yield keys and contents lazily."""
     if run.data_set is not None:
         yield data_set_key(run.name), run.data_set
     for plan in run.plans:
         yield plan_key(run.name, plan.stage), plan.to_json().encode()
-    if run.division is not None and len(run.division.files) > 1:  # that of one partition is in its row
+    if run.division is not None and len(run.division.files) > 1:  # of a single partition, the row has it
         yield division_key(run.name), run.division.to_json().encode()
     if run.packs is not None:
         for number, pack in enumerate(run.packs.sealed()):
@@ -288,7 +289,7 @@ def _digest(plan: Plan) -> str:
 
 
 def _later(plan: Plan, meta: RecipeMeta, settings: Settings) -> Stage:
-    """What the workflow has to know of a stage after the first."""
+    """Return what the workflow needs to know about a stage after the first."""
     from ogdc_shared.workflow.build import Stage
 
     return Stage(
@@ -365,7 +366,7 @@ def _facts(
 
 
 def _network(recipe: Recipe, *, triggered: bool) -> str:
-    """What the tasks with commands may use a network for; a triggered run fetches its upload, too."""
+    """Return what tasks with commands may use the network for; a triggered run fetches its upload, too."""
     if recipe.networked:
         return "commands"
     at_hand = not triggered and all(

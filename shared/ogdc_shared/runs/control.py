@@ -23,18 +23,18 @@ from ogdc_shared.webhooks.record import forget_end
 
 
 def cancel_run(context: Context, name: str, *, caller: Caller) -> Run:
-    """Stop a run: its tasks are ended, and it becomes Failed (Error, where it had not reached Argo).
+    """Stop a run: its tasks are ended and it becomes Failed, or Error if Argo did not have it yet.
 
     Args:
-        context: Where everything is.
-        name: The run's.
-        caller: Who wants it.
+        context: The services.
+        name: Name of the run.
+        caller: The user.
 
     Raises:
-        UnknownRunError: there is no run of that name.
-        ForbiddenError: it is somebody else's.
-        RunStateError: it has ended already.
-        ArgoUnavailableError: Argo does not answer; it is not asked about a run that waits for its turn.
+        UnknownRunError: there is no run with that name.
+        ForbiddenError: it belongs to another user.
+        RunStateError: it has already ended.
+        ArgoUnavailableError: Argo does not respond; it is not needed for a queued run.
     """
     run = _own_run(context, name, caller=caller)
     if run.status in TERMINAL_PHASES:
@@ -49,7 +49,7 @@ def cancel_run(context: Context, name: str, *, caller: Caller) -> Run:
 
 
 def _end_unsent(context: Context, name: str, *, caller: Caller, only_waiting: bool = False) -> bool:
-    """End a run that Argo has not; False: it has, or, with `only_waiting`, its turn has come meanwhile."""
+    """End a run that Argo does not have; False if it does, or, with `only_waiting`, the run was released."""
     message = (
         "Cancelled while it waited for its turn." if only_waiting else "Cancelled before it reached Argo."
     )
@@ -62,13 +62,13 @@ def _end_unsent(context: Context, name: str, *, caller: Caller, only_waiting: bo
 
 
 def _terminate(context: Context, name: str, *, caller: Caller) -> None:
-    """End a workflow in Argo; the record is right afterwards, also where it had ended before."""
+    """End a workflow in Argo and update the record, even if the workflow had already ended."""
     with context.database.transaction() as conn:
         record_stop(conn, name, reason=f"Cancelled by {caller.name}.", by=caller_id(conn, caller))
         record_act(conn, Action.CANCEL, name, caller=caller)
     try:
         context.argo.terminate(name)
-    except RunStateError:  # it has ended before, and nobody has noticed
+    except RunStateError:  # it had already ended without being recorded
         reconcile(context, name)
         start_next(context)
         raise
@@ -78,16 +78,16 @@ def _terminate(context: Context, name: str, *, caller: Caller) -> None:
 def retry_run(context: Context, name: str, *, caller: Caller) -> Run:
     """Run the failed tasks of a run again.
 
-    Argo is asked inside the transaction that keeps the run's place; after a crash in between, the workflow's
-    events set the record right.
+    Argo is called inside the transaction that reserves the run's place. After a crash in between, the
+    workflow's events correct the record.
 
     Raises:
-        UnknownRunError: there is no run of that name.
-        ForbiddenError: it is somebody else's.
-        LimitError: whose run it is has as many as they may, or there is no room for it on this deployment.
-        RunStateError: it has not failed, or its workflow is gone.
+        UnknownRunError: there is no run with that name.
+        ForbiddenError: it belongs to another user.
+        LimitError: its owner has too many runs, or the deployment has no room for it.
+        RunStateError: it has not failed, or its workflow no longer exists.
         ConflictError: another run publishes, or has published, to the same place.
-        ArgoUnavailableError: Argo does not answer.
+        ArgoUnavailableError: Argo does not respond.
     """
     run = _own_run(context, name, caller=caller)
     with context.database.transaction() as conn:
@@ -106,17 +106,17 @@ def retry_run(context: Context, name: str, *, caller: Caller) -> Run:
 
 
 def remove_run(context: Context, name: str, *, caller: Caller) -> Run:
-    """Remove what a run that has ended left: its workflow with the logs, its artifacts, its download.
+    """Remove what an ended run left: its workflow with the logs, its artifacts and its download.
 
-    Its record stays, and so do data it has published. What it left on the workflow volume goes as well: on
-    one machine with the workflow, on a cluster when `tidy` finds that nobody can go on from it.
+    Its record and published data stay. Its files on the workflow volume are removed, too: on one machine with
+    the workflow, on a cluster by `tidy` when the run can no longer be retried.
 
     Raises:
-        UnknownRunError: there is no run of that name.
-        ForbiddenError: it is somebody else's.
+        UnknownRunError: there is no run with that name.
+        ForbiddenError: it belongs to another user.
         RunStateError: it has not ended.
-        ArgoUnavailableError: Argo does not answer.
-        StorageUnavailableError: the artifact store does not answer.
+        ArgoUnavailableError: Argo does not respond.
+        StorageUnavailableError: the artifact store does not respond.
     """
     run = _own_run(context, name, caller=caller)
     if run.status not in TERMINAL_PHASES:
@@ -125,7 +125,7 @@ def remove_run(context: Context, name: str, *, caller: Caller) -> Run:
             f"Stop it first: ogdc-runner cancel {name}"
         )
     with context.database.autocommit() as conn:
-        record_act(conn, Action.REMOVE, name, caller=caller)  # first: what follows cannot be undone
+        record_act(conn, Action.REMOVE, name, caller=caller)  # first, since the rest cannot be undone
     context.argo.delete(name)
     context.store.delete_prefix(run_prefix(name))
     with context.database.autocommit() as conn:
@@ -134,7 +134,7 @@ def remove_run(context: Context, name: str, *, caller: Caller) -> Run:
 
 
 def _own_run(context: Context, name: str, *, caller: Caller) -> Run:
-    """Read a run that the caller may change."""
+    """Read a run and check that the caller may change it."""
     run = recorded_run(context, name)
     caller.require_own(run.owner_id, f"Run {name} ({run.submitted_by})")
     return run

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def describe(run: Run, compiled: CompiledRun, *, caller: Caller) -> RunDescription:
-    """Describe a run that is about to be handed over."""
+    """Return the description of a run before its handover."""
     return RunDescription(
         run_id=str(run.id),
         name=run.name,
@@ -28,7 +28,7 @@ def describe(run: Run, compiled: CompiledRun, *, caller: Caller) -> RunDescripti
         output_type=run.output_type,
         agent=Person(caller.name, caller.issuer, caller.subject),
         version=own_version(),
-        recipe_is_public=caller.issuer == OPEN,  # else they are the owner's and admins'
+        recipe_is_public=caller.issuer == OPEN,  # otherwise only the owner and admins may read it
         license=compiled.license,
         begin=compiled.period[0] if compiled.period else None,
         end=compiled.period[1] if compiled.period else None,

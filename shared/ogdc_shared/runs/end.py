@@ -13,10 +13,11 @@ _log = logging.getLogger(__name__)
 
 
 def note_end(context: Context, name: str, applied: Applied) -> bool:
-    """Log it, count it and record who is to be told, where what was reported of a run is its end.
+    """If a report ended a run: log and count the end, and record notifications about it.
 
     Returns:
-        Whether somebody is to be told, which the sweep does; it also announces what a crash kept from this.
+        Whether there are notifications to deliver. The sweep delivers them, and also those of ends that a
+        crash kept from being recorded here.
     """
     if applied.ended is None:
         return False

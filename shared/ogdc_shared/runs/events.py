@@ -20,16 +20,16 @@ from ogdc_shared.telemetry.tracing import within
 _log = logging.getLogger(__name__)
 
 _MAX_LENGTH = 256
-"""Characters of an event's attributes in traces and log lines."""
+"""Maximum length of an event's attributes in traces and logs, in characters."""
 
 
 class TakenEvent(NamedTuple):
-    """What became of an event."""
+    """The result of processing an event."""
 
     outcome: EventOutcome
     for_sweep: str | None = None
-    """The run that the sweep is to stop, to tell of the end of, or to give the room of to another, and not
-    only later; None: there is no need."""
+    """The run that the sweep should handle soon: to stop it, to deliver notifications, or to release queued
+    runs. None if there is no need."""
 
 
 _News = WorkflowState | ReferenceEvent
@@ -38,18 +38,18 @@ _News = WorkflowState | ReferenceEvent
 def apply_event(
     context: Context, event: Event, change: WorkflowState | WorkflowDeletion | ReferenceEvent | None
 ) -> TakenEvent:
-    """Apply what an event says, together with the note that it was applied.
+    """Apply an event and record its id, in one transaction.
 
-    What is about no run leaves no trace: should its run be recorded later, the event can come again, and who
-    reads that run, or the sweep, asks Argo.
+    Events about unknown runs are not recorded. If such a run is recorded later, the event may be delivered
+    again, and reading the run, or the sweep, reconciles it with Argo.
 
     Args:
-        context: Where the record is.
+        context: The services.
         event: The event.
-        change: What `read_workflow_event` made of it.
+        change: The output of `read_workflow_event` for it.
 
     Raises:
-        DatabaseUnavailableError: nothing was recorded, so the event has to come again.
+        DatabaseUnavailableError: nothing was recorded, so the event has to be delivered again.
     """
     news = change.last if isinstance(change, WorkflowDeletion) else change
     about = {
@@ -58,7 +58,7 @@ def apply_event(
     }
     taken = TakenEvent(EventOutcome.IGNORED)
     if news is not None and news.namespace == context.settings.argo.namespace:
-        # A run's events belong to the trace it began in, in whatever request they come.
+        # All events of a run belong to the trace of its submission, not to that of their own request.
         trace = news.trace if isinstance(news, WorkflowState) else None
         span = context.telemetry.span(
             "apply event", kind="CONSUMER", trace=trace or event.trace, attributes=about
@@ -96,7 +96,7 @@ def _record(context: Context, event: Event, news: _News, *, gone: bool) -> Appli
 
 
 def _doubt(context: Context, event: Event, name: str) -> TakenEvent:
-    """Have whoever may ask Argo do so: an end changes by a retry alone, or by what somebody made up."""
+    """Request that Argo is asked: only a retry can undo an end, or somebody has forged the event."""
     _log.warning("run %s has ended, and an event says otherwise; Argo is asked before that is believed", name)
     with context.database.autocommit() as conn:
         record_reference(conn, name, event_ref=_event_ref(event))

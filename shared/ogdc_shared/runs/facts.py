@@ -24,37 +24,37 @@ from ogdc_shared.structs import decoder
 _log = logging.getLogger(__name__)
 
 _HEAD_BYTES = 4096
-"""More than the first line of a document has, which is numbers and the name of an image."""
+"""More than the length of a document's first line, which has numbers and the name of an image."""
 _AT_ONCE = 8
 
 
 class TaskFacts(NamedTuple):
-    """A task, and what it has done."""
+    """A task and its facts."""
 
     task: TaskState
     taken: TakenPartition | None
-    """What was taken of an earlier run for its partition; None: nothing was."""
+    """What was reused for its partition, or None."""
     summary: FactsSummary | None
-    """None: it has left nothing (yet), or nothing that can be read."""
+    """None if it has left no readable facts yet."""
     url: str | None
-    """Where all of it is handed out for a while."""
+    """Temporary download link for the complete facts."""
 
 
 class FactsPage(NamedTuple):
-    """Some tasks of a run."""
+    """A page of a run's tasks."""
 
     total: int
-    """How many there are in all."""
+    """Total number of tasks."""
     tasks: list[TaskFacts]
 
 
 def list_facts(context: Context, run: Run, *, limit: int, offset: int) -> FactsPage:
-    """Read what some tasks of a run have done, by partition, and behind them the partitions that need none.
+    """Read the facts of some tasks of a run by partition; reused partitions without a task come last.
 
     Raises:
-        OutputUnavailableError: that was removed.
-        DatabaseUnavailableError: PostgreSQL does not answer.
-        StorageUnavailableError: nor does the artifact store.
+        OutputUnavailableError: they were removed.
+        DatabaseUnavailableError: PostgreSQL does not respond.
+        StorageUnavailableError: the artifact store does not respond.
     """
     require_tasks(run)
     taken, begun = taken_partitions(context, run), sum(run.task_counts.values())
@@ -72,14 +72,14 @@ def list_facts(context: Context, run: Run, *, limit: int, offset: int) -> FactsP
 
 
 def _without_task(partition: int) -> TaskState:
-    """What stands for the task of a partition whose result was taken."""
+    """Return a stand-in for the task of a partition with a completely reused result."""
     name = f"{PROCESS}({partition}:{partition})"
     rest = dict.fromkeys(("message", "progress", "exit_code", "started_at", "finished_at"))
     return TaskState(node_id="", name=name, template=PROCESS, partition=partition, phase=REUSED, **rest)
 
 
 def _left(context: Context, run: str, task: TaskState) -> tuple[FactsSummary | None, str | None]:
-    """What a task has left, in numbers, and where all of it is."""
+    """Return the summary of a task's facts, and a link to all of them."""
     if task.partition is None or task.finished_at is None:
         return None, None
     key = facts_key(run, task.partition, task.stage)
@@ -94,11 +94,11 @@ def _left(context: Context, run: str, task: TaskState) -> tuple[FactsSummary | N
 
 
 def stored_facts(context: Context, run: Run, stage: str, partition: str) -> Iterator[bytes]:
-    """Yield the document that a task has left.
+    """Yield the facts document of a task.
 
     Raises:
-        OutputUnavailableError: no task that is called so has left one, or it was removed.
-        StorageUnavailableError: the artifact store does not answer.
+        OutputUnavailableError: there is no such task, it has left no facts, or they were removed.
+        StorageUnavailableError: the artifact store does not respond.
     """
     key = facts_key(run.name, partition, stage)
     named = is_dns_label(stage) and partition.isdecimal() and partition.isascii()
@@ -114,10 +114,10 @@ def stored_facts(context: Context, run: Run, stage: str, partition: str) -> Iter
 
 
 def read_summary(head: bytes) -> FactsSummary:
-    """Read the first line of a document.
+    """Parse the first line of a facts document.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not one.
     """
     line, _, rest = head.partition(b",\n")
     return decoder(FactsSummary).decode(line + b"}" if rest else line)

@@ -23,12 +23,12 @@ _log = logging.getLogger(__name__)
 
 
 def enforce_fail_fast(context: Context, state: WorkflowState) -> bool:
-    """Stop a workflow that has failed already; call it with what the record took for the newest state.
+    """Stop a workflow that has failed or has waited too long; call it with its newest recorded state.
 
-    Where Argo does not answer, or not to this service, the run is left to whoever asks about it next.
+    If Argo does not respond, or does not allow it to this service, the next reconciliation stops the run.
 
     Returns:
-        False: it goes on, and is left to others.
+        False if the workflow should be stopped but could not be.
     """
     reason = _in_vain(context, state)
     if not state.fails_fast and not reason:
@@ -39,7 +39,7 @@ def enforce_fail_fast(context: Context, state: WorkflowState) -> bool:
                 record_stop(conn, state.name, reason=reason)
         context.argo.terminate(state.name)
     except RunStateError:
-        pass  # it has ended, or is gone
+        pass  # it has ended, or no longer exists
     except OgdcError as exc:
         _log.warning("run %s is to end and goes on, since it could not be stopped: %s", state.name, exc)
         with context.database.autocommit() as conn:
@@ -49,7 +49,7 @@ def enforce_fail_fast(context: Context, state: WorkflowState) -> bool:
 
 
 def _in_vain(context: Context, state: WorkflowState) -> str | None:
-    """Say what a task of the workflow has waited for too long to begin; None: none has."""
+    """Return why the workflow should be stopped because a task did not start in time; None otherwise."""
     limit = context.settings.worker.start_timeout
     if state.waiting_since is None or not limit:
         return None

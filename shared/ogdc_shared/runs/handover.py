@@ -1,7 +1,7 @@
 """Handing over a recorded run to Argo, and recording Argo's response.
 
-The row comes first and holds the manifest. A run is created in Argo under its own name, so creating it
-again is harmless, and a run that may not have arrived can simply be sent again.
+The row is written first and contains the manifest. The workflow gets the run's name, so creating it again is
+harmless, and a run that may not have arrived is simply sent again.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _log = logging.getLogger(__name__)
 
 
 def hand_over(context: Context, manifest: dict[str, Any]) -> None:
-    """Create a recorded run's workflow in Argo, where it is not there yet, and note that Argo has it.
+    """Create a recorded run's workflow in Argo unless it exists, and record that Argo has it.
 
     Raises:
-        ArgoUnavailableError: Argo did not answer; `maybe_done` tells whether it may have the workflow.
-        OgdcError: Argo answered and will not take it.
+        ArgoUnavailableError: Argo did not respond; `maybe_done` says whether it may have the workflow.
+        OgdcError: Argo rejected the workflow.
     """
     name = manifest["metadata"]["name"]
     created = context.argo.create(manifest)
@@ -39,12 +39,12 @@ def hand_over(context: Context, manifest: dict[str, Any]) -> None:
 
 
 def ensure_handed_over(context: Context, run: Run) -> None:
-    """Hand over a run that was recorded earlier and is not known to be at Argo, unless it waits for its turn.
+    """Hand over a recorded run that Argo is not known to have, unless it is queued.
 
-    One that Argo will never take ends as Error, since it would be tried, and keep its place, for ever.
+    A run that Argo rejects ends as Error; otherwise it would be retried, and keep its place, forever.
 
     Raises:
-        OgdcError: as `hand_over`.
+        OgdcError: as for `hand_over`.
     """
     if run.handed_over_at is not None or run.status in TERMINAL_PHASES or run.waits:
         return
@@ -59,11 +59,11 @@ def ensure_handed_over(context: Context, run: Run) -> None:
 
 
 def reconcile(context: Context, name: str) -> bool:
-    """Ask Argo about a run and mend the record; False where the record was right.
+    """Read a run from Argo and update the record; False if nothing changed.
 
     Raises:
-        ArgoUnavailableError: Argo does not answer.
-        DatabaseUnavailableError: PostgreSQL does not.
+        ArgoUnavailableError: Argo does not respond.
+        DatabaseUnavailableError: PostgreSQL does not respond.
     """
     with context.database.autocommit() as conn:
         recorded = get_run(conn, name).resource_version

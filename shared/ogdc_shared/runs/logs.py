@@ -23,20 +23,20 @@ _log = logging.getLogger(__name__)
 
 
 def run_logs(context: Context, name: str, *, tail: int | None = None) -> Iterator[bytes]:
-    """Return the log of a run as it comes: blocks of whole lines in UTF-8, each `[task] text`.
+    """Stream the log of a run in blocks of whole UTF-8 lines, each `[task] text`.
 
-    Once Argo has forgotten the workflow, or its pods, it is made of what the tasks have left. Should Argo
-    fail half-way, the last line says so.
+    Once Argo has deleted the workflow or its pods, the log consists of the tasks' stored logs. If Argo fails
+    while streaming, the last line says so.
 
     Args:
-        context: Where Argo is.
-        name: The run's.
-        tail: Only so many lines, the last.
+        context: The services.
+        name: Name of the run.
+        tail: Only return this number of lines from the end.
 
     Raises:
-        UnknownRunError: there is no run of that name.
-        OutputUnavailableError: Argo has the workflow no longer, and its tasks have left nothing.
-        ArgoUnavailableError: Argo does not answer.
+        UnknownRunError: there is no run with that name.
+        OutputUnavailableError: Argo has deleted the workflow, and no logs were stored.
+        ArgoUnavailableError: Argo does not respond.
     """
     run = recorded_run(context, name)
     _require_logs(run)
@@ -47,7 +47,7 @@ def run_logs(context: Context, name: str, *, tail: int | None = None) -> Iterato
             f"The logs of run {name} went with its workflow, {run.deleted_at:%Y-%m-%d %H:%M} UTC.",
             expired=True,
         )
-    if not first and run.status in TERMINAL_PHASES:  # its pods are gone, though not yet the workflow
+    if not first and run.status in TERMINAL_PHASES:  # the pods were deleted before the workflow
         blocks = _kept_logs(context, run)
     lines = _traced(chain([first], blocks), scope=current())
     return lines if tail is None else iter([_last_lines(lines, tail)])
@@ -63,14 +63,14 @@ def _require_logs(run: Run) -> None:
 
 
 def task_log(context: Context, name: str, task: str, *, tail: int | None = None) -> Iterator[bytes]:
-    """Return the log of one task as it comes, its lines as they are; see `task_logs.open_task_log`."""
+    """Stream the log of one task, without labels; see `task_logs.open_task_log`."""
     log = open_task_log(context, name, task)
     lines = _traced(log.read(0, log.size), scope=current())
     return lines if tail is None else iter([_last_lines(whole_lines(lines), tail)])
 
 
 def _kept_logs(context: Context, run: Run) -> Iterator[bytes]:
-    """Yield what the tasks of a run have left at their ends, each line with its task, by partition."""
+    """Yield the stored logs of a run's tasks by partition, each line labelled with its task."""
     for offset in count(0, _TASKS):
         with context.database.autocommit() as conn:
             tasks = list_tasks(conn, run.id, limit=_TASKS, offset=offset)
@@ -83,7 +83,7 @@ def _kept_logs(context: Context, run: Run) -> Iterator[bytes]:
 
 
 def _traced(blocks: Iterator[bytes], *, scope: Scope) -> Iterator[bytes]:
-    """Hand on blocks, mostly after the request that they are for has left its scope."""
+    """Pass blocks on; errors are logged in the request's scope, which usually has been left by then."""
     try:
         yield from blocks
     except ArgoUnavailableError as exc:

@@ -15,12 +15,12 @@ from ogdc_shared.storage.store import Artifact
 
 
 def output_link(context: Context, name: str) -> str:
-    """Return a URL that hands out a run's zip for `StorageSettings.link_seconds`.
+    """Return a download URL for a run's zip, valid for `StorageSettings.link_seconds`.
 
     Raises:
-        UnknownRunError: there is no run of that name.
-        OutputUnavailableError: it has not succeeded, publishes elsewhere, or its output's time is over.
-        StorageUnavailableError: the artifact store does not answer.
+        UnknownRunError: there is no run with that name.
+        OutputUnavailableError: it has not succeeded, publishes elsewhere, or its output has expired.
+        StorageUnavailableError: the artifact store does not respond.
     """
     run = reconciled_run(context, name)
     zip_of(context, run)
@@ -28,11 +28,11 @@ def output_link(context: Context, name: str) -> str:
 
 
 def zip_of(context: Context, run: Run) -> Artifact:
-    """Tell of a run's zip.
+    """Return the artifact of a run's zip.
 
     Raises:
-        OutputUnavailableError: as `output_link`.
-        StorageUnavailableError: likewise.
+        OutputUnavailableError: as for `output_link`.
+        StorageUnavailableError: the artifact store does not respond.
     """
     if not policy_of(run.output_type).is_zip:
         raise OutputUnavailableError(
@@ -51,10 +51,10 @@ def zip_of(context: Context, run: Run) -> Artifact:
 
 
 def check_succeeded(run: Run) -> None:
-    """Make sure that a run has a result.
+    """Check that a run has succeeded.
 
     Raises:
-        OutputUnavailableError: it has none (yet).
+        OutputUnavailableError: it has not.
     """
     if run.status not in TERMINAL_PHASES:
         raise OutputUnavailableError(
@@ -66,7 +66,7 @@ def check_succeeded(run: Run) -> None:
 
 
 def no_longer_kept(reason: str) -> OutputUnavailableError:
-    """The refusal of a result that there was."""
+    """Return the error for a result that has been removed."""
     return OutputUnavailableError(f"{reason} Submit the recipe again.", expired=True)
 
 

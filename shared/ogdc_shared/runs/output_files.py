@@ -23,17 +23,17 @@ from ogdc_shared.runs.read import reconciled_run
 from ogdc_shared.storage.store import Artifact, ArtifactStore
 
 MAX_INFLATED_FOR_A_PART = 64 << 20
-"""Bytes; of a larger file that is deflated in its zip no parts are given, as all before them is inflated."""
+"""In bytes. No ranges are served of larger deflated members, because everything before must be inflated."""
 
 
 def list_outputs(context: Context, name: str, *, after: str | None, limit: int) -> FilePage:
-    """List some files of a run's result.
+    """Return a page of the files of a run's result.
 
     Raises:
-        UnknownRunError: there is no run of that name.
-        OutputUnavailableError: it has not succeeded, its result is kept no longer, or cannot be read here.
-        InvalidRequestError: `after` is no place in the list.
-        StorageUnavailableError: the artifact store, or the volume, does not answer.
+        UnknownRunError: there is no run with that name.
+        OutputUnavailableError: it has not succeeded, or its result was removed or cannot be read here.
+        InvalidRequestError: `after` is not a valid cursor.
+        StorageUnavailableError: the artifact store or the volume does not respond.
     """
     run = reconciled_run(context, name)
     if policy_of(run.output_type).is_zip:
@@ -47,12 +47,12 @@ def list_outputs(context: Context, name: str, *, after: str | None, limit: int) 
 
 
 def open_output(context: Context, name: str, path: str) -> OutputFile:
-    """Open one file of a run's result; whoever calls closes it.
+    """Open one file of a run's result; the caller closes it.
 
     Raises:
-        UnknownRunError: there is no run of that name.
-        OutputUnavailableError: as `list_outputs`, or there is no such file.
-        StorageUnavailableError: likewise.
+        UnknownRunError: there is no run with that name.
+        OutputUnavailableError: as for `list_outputs`, or there is no such file.
+        StorageUnavailableError: the artifact store or the volume does not respond.
     """
     run = reconciled_run(context, name)
     found = (
@@ -84,7 +84,7 @@ def _in_zip(context: Context, run: Run, path: str) -> OutputFile | None:
 
 @lru_cache(maxsize=256)
 def _member(store: ArtifactStore, key: str, artifact: Artifact, path: str) -> Member | None:
-    """Find a file in a zip; remembered, since a map asks for dozens of parts of one file."""
+    """Find a file in a zip; cached, because a map requests many ranges of one file."""
     return find_member(partial(store.read, key, artifact), artifact.size, path)
 
 
@@ -95,9 +95,9 @@ def _on_volume(context: Context, run: Run, path: str) -> OutputFile | None:
 
 @contextmanager
 def _published(context: Context, run: Run) -> Iterator[int]:
-    """Lend the directory that a run has published, open.
+    """Open the directory that a run has published.
 
-    What its receipt says is asked once it is open: what is shown there afterwards is another directory.
+    The receipt is read after opening it, so that a directory published later is not mistaken for it.
     """
     volume = context.settings.storage.published
     if volume is None:

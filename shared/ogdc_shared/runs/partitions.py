@@ -1,4 +1,4 @@
-"""Reading the partitions of a run, and the phase of each."""
+"""Reading the partitions of a run and their phases."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ class PartitionState(NamedTuple):
     """One partition of a run."""
 
     number: int
-    """Counting from 0."""
+    """From 0."""
     files: int | None
-    """How many; None where that was not kept."""
+    """Number of files; None if unknown."""
     bytes: int | None
-    """Their size; None where that of a file is not known beforehand."""
+    """Total size; None if a file's size is unknown."""
     phase: str | None
-    """Of its task; None: that has not begun. `Reused`: it needs none."""
+    """Phase of its task, None if that has not started, or `Reused` if it needs none."""
     message: str | None
 
 
 def list_partitions(context: Context, run: Run, *, limit: int, offset: int) -> list[PartitionState]:
-    """Read some of a run's partitions, in order; none as long as the run has not divided its inputs.
+    """Read some of a run's partitions, in order; none before the run has divided its inputs.
 
     Raises:
-        OutputUnavailableError: that was removed.
-        DatabaseUnavailableError: PostgreSQL does not answer.
-        StorageUnavailableError: nor does the artifact store.
+        OutputUnavailableError: they were removed.
+        DatabaseUnavailableError: PostgreSQL does not respond.
+        StorageUnavailableError: the artifact store does not respond.
     """
     require_tasks(run)
     numbers = range(offset, min(offset + limit, run.partitions or 0))
@@ -58,7 +58,7 @@ def list_partitions(context: Context, run: Run, *, limit: int, offset: int) -> l
 
 
 def _outcome(task: TaskState | None, taken: TakenPartition | None) -> tuple[str | None, str | None]:
-    """The phase and the message of a partition."""
+    """Return phase and message of a partition."""
     if taken and taken.whole:
         return REUSED, taken.to_text()
     if task is None:

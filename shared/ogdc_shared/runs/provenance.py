@@ -1,4 +1,4 @@
-"""Creating the crate of a run that has ended, from the record and the facts of its tasks."""
+"""Creating the crate of an ended run from the record and the facts of its tasks."""
 
 from __future__ import annotations
 
@@ -33,15 +33,16 @@ _PAGE, _AT_ONCE = 1000, 8
 
 
 def export_crate(context: Context, name: str, directory: Path, *, caller: Caller) -> None:
-    """Write the crate of a run into an empty directory.
+    """Write the crate of a run to an empty directory.
 
-    The recipe's own files are for those who may change the run; others read elsewhere only what it ran.
+    It contains the recipe's files only if the caller may change the run; otherwise only the commands that it
+    ran.
 
     Raises:
-        UnknownRunError: there is no run of that name.
+        UnknownRunError: there is no run with that name.
         RunStateError: it has not ended.
-        OutputUnavailableError: what it left was removed, or it is of a version that kept nothing of the kind.
-        StorageUnavailableError: the artifact store does not answer.
+        OutputUnavailableError: its artifacts were removed, or its version did not keep them.
+        StorageUnavailableError: the artifact store does not respond.
     """
     run = reconciled_run(context, name)
     if run.status not in TERMINAL_PHASES:
@@ -60,11 +61,11 @@ def may_read(run: Run, caller: Caller) -> bool:
 
 
 def description_of(context: Context, run: Run) -> RunDescription:
-    """Read what a crate says of a run as a whole.
+    """Read the description of a run, completed by its end.
 
     Raises:
-        OutputUnavailableError: it was removed, or the run is of a version that kept none.
-        StorageUnavailableError: the artifact store does not answer.
+        OutputUnavailableError: it was removed, or the run's version did not write one.
+        StorageUnavailableError: the artifact store does not respond.
     """
     try:
         stored = context.store.get(description_key(run.name))
@@ -83,7 +84,7 @@ def description_of(context: Context, run: Run) -> RunDescription:
 
 
 def unpack_recipe(context: Context, run: Run, into: Path) -> Path | None:
-    """Unpack the recipe as it was submitted; None: it is kept no longer."""
+    """Unpack the recipe as it was submitted; None if it was removed."""
     with suppress(ArtifactNotFoundError):
         unpack(context.store.get(snapshot_key(run.snapshot)), into)
         return into
@@ -91,7 +92,7 @@ def unpack_recipe(context: Context, run: Run, into: Path) -> Path | None:
 
 
 def _tasks(context: Context, run: Run, scratch: Path) -> Iterator[TaskRecord]:
-    """Yield the tasks that have ended, with their facts on disk until the next are asked for."""
+    """Yield the ended tasks; the facts of each are on disk only until the next one is requested."""
     tasks = _ended(context, run)
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         while some := list(islice(tasks, _AT_ONCE)):

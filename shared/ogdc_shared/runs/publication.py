@@ -1,4 +1,4 @@
-"""Whether, and where, the deployment publishes results itself (`output.type: dataone`)."""
+"""Whether and where the deployment publishes results itself (`output.type: dataone`)."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ _INSTEAD = (
 
 
 class DataSet(NamedTuple):
-    """What a result is published as."""
+    """Where a result is published and with which metadata."""
 
     node: str
     """URL of the member node."""
     words: bytes
-    """What the recipe says of it, as its task reads that (see `dataone.words`)."""
+    """The recipe's metadata of it, in the form that its task reads (see `dataone.words`)."""
 
     @property
     def digest(self) -> str:
-        """The SHA-256 of the words, in hex."""
+        """SHA-256 of `words`, in hex."""
         return digest(self.words)
 
 
 def published_data_set(recipe: Recipe, settings: Settings) -> DataSet | None:
-    """What a recipe's result is to be published as by its run; None: it is not.
+    """Return how a recipe's run publishes its result at a member node; None if it does not.
 
     Raises:
-        UnsupportedError: the recipe does not say enough of its result, or the deployment does not publish.
-        ConfigurationError: what the operator has set is no node that a token may be sent to.
+        UnsupportedError: the recipe's metadata are incomplete, or the deployment does not publish.
+        ConfigurationError: the configured node must not receive a token.
     """
     if not policy_of(recipe.meta.output.type).to_node:
         return None

@@ -21,16 +21,14 @@ _log = logging.getLogger(__name__)
 
 
 def reconciled_run(context: Context, name: str) -> Run:
-    """Read a run; Argo is asked first where there is reason to.
+    """Read a run; reconcile it with Argo first if it may be stale.
 
-    That is: an unfinished run has been silent for `Settings.stale_seconds`, or by an event there is
-    more to know than it brought.
-
-    Where Argo does not answer, the record stands as it is.
+    That is the case if it is unfinished and silent for `Settings.stale_seconds`, or if an event referred to a
+    change that it did not contain. If Argo does not respond, the record is returned unchanged.
 
     Raises:
-        UnknownRunError: there is no run of that name.
-        DatabaseUnavailableError: PostgreSQL does not answer.
+        UnknownRunError: there is no run with that name.
+        DatabaseUnavailableError: PostgreSQL does not respond.
     """
     run = recorded_run(context, name)
     if not _is_stale(context, run) or not _claim(context, name):
@@ -46,10 +44,10 @@ def reconciled_run(context: Context, name: str) -> Run:
 
 
 def require_tasks(run: Run) -> None:
-    """Check that what is known of a run's single tasks is still kept; what is counted of them always is.
+    """Check that the records of a run's tasks have not been removed; their counts are always kept.
 
     Raises:
-        OutputUnavailableError: it was removed.
+        OutputUnavailableError: they were removed.
     """
     if run.tasks_removed_at is not None:
         raise OutputUnavailableError(
@@ -63,13 +61,13 @@ def require_tasks(run: Run) -> None:
 def get_tasks(
     context: Context, run: Run, *, limit: int, offset: int
 ) -> tuple[list[TaskState], list[StageCounts]]:
-    """Read some of a run's tasks, by partition, and how far each of its stages is."""
+    """Read some of a run's tasks, ordered by partition, and the progress of its stages."""
     with context.database.autocommit() as conn:
         return list_tasks(conn, run.id, limit=limit, offset=offset), count_stages(conn, run.id)
 
 
 def get_warnings(context: Context, run: Run) -> tuple[RunWarning, ...]:
-    """Read the first of a run's warnings; `warning_count` counts all of them."""
+    """Read a run's first warnings; `warning_count` counts all of them."""
     if not run.warning_count:
         return ()
     with context.database.autocommit() as conn:
@@ -77,17 +75,16 @@ def get_warnings(context: Context, run: Run) -> tuple[RunWarning, ...]:
 
 
 def get_parameters(context: Context, run: Run) -> dict[str, Any]:
-    """Read what a run was given for its recipe's parameters, by name."""
+    """Read the values of a run's recipe parameters, by name."""
     with context.database.autocommit() as conn:
         return db.get_parameters(conn, run.id)
 
 
 def list_runs(context: Context, **query: Unpack[RunQuery]) -> RunPage:
-    """Read a page of runs as recorded, newest first. Those that wait say for what.
+    """Read a page of runs as recorded, newest first; the message of a queued run says what it waits for.
 
     Raises:
-        InvalidRequestError: `before` is not a cursor that came with an earlier page, or several users are
-            called so.
+        InvalidRequestError: `before` is not a valid cursor, or several users have that name.
     """
     with context.database.transaction() as conn:
         page = db.list_runs(conn, **query)
@@ -98,7 +95,7 @@ def recorded_run(context: Context, name: str) -> Run:
     """Read a run as recorded.
 
     Raises:
-        UnknownRunError: there is no run of that name.
+        UnknownRunError: there is no run with that name.
     """
     if not is_workflow_name(name):
         raise UnknownRunError(name)
@@ -107,7 +104,7 @@ def recorded_run(context: Context, name: str) -> Run:
 
 
 def _is_stale(context: Context, run: Run) -> bool:
-    """Say whether to ask Argo; a run that was not handed over is the sweep's matter."""
+    """Whether to ask Argo about a run; runs that were not handed over are left to the sweep."""
     if run.handed_over_at is None:
         return False
     silent = run.status not in TERMINAL_PHASES and run.silent_seconds > context.settings.stale_seconds

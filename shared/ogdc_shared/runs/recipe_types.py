@@ -20,36 +20,36 @@ if TYPE_CHECKING:
 
 
 class _Type(NamedTuple):
-    """One type of recipe."""
+    """A type of recipe."""
 
     plans: Callable[[Recipe, RunFacts], tuple[Plan, ...]]
     needs: Callable[[str, Settings], Needs]
-    """Of a stage."""
+    """Takes the name of a stage."""
     check: Callable[[Settings], None]
 
 
 def check_type(meta: RecipeMeta, settings: Settings) -> None:
-    """Make sure that recipes of this type run here.
+    """Check that this deployment can run recipes of this type.
 
     Raises:
-        UnsupportedError: they do not.
+        UnsupportedError: it cannot.
     """
     _TYPES[type(meta.workflow)].check(settings)
 
 
 def plans(recipe: Recipe, run: RunFacts) -> tuple[Plan, ...]:
-    """Say what the stages of a run do, in order; the first takes the recipe's inputs."""
+    """Return the plans of a run's stages, in order; the first one reads the recipe's inputs."""
     return _TYPES[type(recipe.meta.workflow)].plans(recipe, run)
 
 
 def needs(meta: RecipeMeta, stage: str, settings: Settings) -> Needs:
-    """Say what the tasks of a stage need beside their plan: what the recipe asks for comes first."""
+    """Return what the tasks of a stage need besides their plan; the recipe's values take precedence."""
     asked, usual = meta.workflow.resources, _TYPES[type(meta.workflow)].needs(stage, settings)
     return usual._replace(cpu=asked.cpu or usual.cpu, memory=asked.memory or usual.memory)
 
 
 def _shell(recipe: Recipe, run: RunFacts) -> tuple[Plan, ...]:
-    """One stage that runs the recipe's lines, in parallel ones for each item."""
+    """Return the plan of the only stage, which runs the recipe's commands, for each item if parallel."""
     workflow = recipe.meta.workflow
     return (
         Plan(

@@ -22,39 +22,38 @@ from ogdc_shared.recipe_sources.staging import stage_recipe
 from ogdc_shared.removal import remove
 
 _MEMORY = Path("/dev/shm")  # noqa: S108  each makes a directory of its own there
-"""Files in memory, where the system has them: Linux."""
+"""A file system in memory, on Linux."""
 _SMALL = 512 * 1024
-"""Bytes of a recipe that may lie there; a container on a cluster has 64 MiB for all its requests."""
+"""Size limit for recipes in memory, in bytes; a container on a cluster has 64 MiB for all requests."""
 _FEW = 100
-"""Files of such a one."""
+"""Limit on the number of their files."""
 _PREFIX = "ogdc-bundle-"
-"""Of names in memory only: earlier versions make `ogdc-recipe-*` there, which they do not lock."""
+"""Prefix of directories in memory; earlier versions create unlocked `ogdc-recipe-*` there."""
 
 
 class RecipeSource(NamedTuple):
-    """Where a recipe comes from: one of the two is given."""
+    """Where a recipe comes from; exactly one of the fields is set."""
 
     location: str | None = None
-    """Anything that `recipe_sources.staging` reads."""
+    """Any location that `recipe_sources.staging` supports."""
     bundle: bytes | None = None
     """A tar.gz or zip of the recipe directory."""
 
     def digest(self) -> str:
-        """SHA-256 (hex) of what was given; the same for the same request."""
+        """Return the SHA-256 of the source in hex, to compare requests."""
         what = [self.location, None if self.bundle is None else hashlib.sha256(self.bundle).hexdigest()]
         return hashlib.sha256(json.dumps(what).encode()).hexdigest()
 
 
 @contextmanager
 def opened_recipe(context: Context, source: RecipeSource) -> Iterator[Recipe]:
-    """Lend a checked recipe; its directory is gone afterwards.
+    """Yield a validated recipe; its directory is deleted afterwards.
 
     Raises:
         InvalidRecipeError: it cannot run as written.
-        RecipeNotFoundError: there is nothing at its location.
-        SourceUnavailableError: the location's server does not answer.
-        ForbiddenError: the location is a directory of the service's machine, and the deployment does not
-            allow that.
+        RecipeNotFoundError: there is no recipe at its location.
+        SourceUnavailableError: the location's server does not respond.
+        ForbiddenError: the location is a local directory, which the deployment does not allow.
     """
     with ExitStack() as scratch:
         yield load_recipe(_staged(context, source, scratch))
@@ -77,9 +76,9 @@ def _staged(context: Context, source: RecipeSource, scratch: ExitStack) -> Path:
 
 
 def _unpacked(bundle: bytes, scratch: ExitStack) -> Path:
-    """Unpack a bundle: into memory where it is small, as a file on a disk takes ten times as long to make."""
+    """Unpack a bundle; a small one into memory, since creating a file on disk takes ten times as long."""
     if "TMPDIR" not in os.environ and os.access(_MEMORY, os.W_OK | os.X_OK):
-        # What is more than that, or wrong, goes the usual way, which has room for it, or says why not.
+        # Larger or invalid bundles are unpacked on disk, which has enough space or gives the error.
         with suppress(OgdcError, OSError):
             _make_room(_MEMORY)
             into = scratch.enter_context(locked_directory(_MEMORY, _PREFIX))
@@ -92,21 +91,21 @@ def _unpacked(bundle: bytes, scratch: ExitStack) -> Path:
 
 @cache
 def _make_room(memory: Path) -> None:
-    """Remove what killed processes left in memory: nothing else does so before the machine restarts.
+    """Remove what killed processes left in memory, since nothing else does before the machine restarts.
 
-    Once in each process, by the first recipe: a service that starts again after a kill finds what it left.
+    Done once per process, by the first recipe.
     """
     remove_abandoned(memory, _PREFIX)
 
 
 def _directory(scratch: ExitStack) -> Path:
-    """Make a directory that is gone when `scratch` is closed, where temporary files are."""
+    """Create a temporary directory that is deleted when `scratch` is closed."""
     directory = mkdtemp(prefix="ogdc-recipe-")
     scratch.callback(remove, directory)
     return Path(directory)
 
 
 def _recipe_root(directory: Path) -> Path:
-    """Return where the recipe is: many archives hold one directory around it all."""
+    """Return the directory of the recipe, since many archives contain a single top-level directory."""
     roots = recipe_roots(names_in(directory))
     return directory / roots[0] if len(roots) == 1 else directory

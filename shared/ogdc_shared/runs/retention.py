@@ -33,27 +33,27 @@ from ogdc_shared.telemetry.base import REMOVED
 from ogdc_shared.telemetry.tracing import within
 
 AGAIN_SECONDS = 3600.0
-"""After this a recipe's runs are looked through again."""
+"""Interval after which a recipe's runs are checked again."""
 _RUNS, _TASKS = 100, 5000
-"""A step."""
+"""Batch sizes."""
 
 _log = logging.getLogger(__name__)
 
 
 class Pruning:
-    """One sweep's part of the removal.
+    """Removal of expired data during one sweep.
 
     Attributes:
-        removed: Names of the runs that are gone.
-        left: Names of those where something could not be removed; the log says why.
+        removed: Names of the runs that were removed.
+        left: Names of runs with data that could not be removed; the log says why.
     """
 
     def __init__(self, context: Context, *, deadline: float) -> None:
-        """Nothing is removed yet.
+        """Store the arguments; nothing is removed yet.
 
         Args:
-            context: Where everything is.
-            deadline: When to leave the rest to the next sweep, by the monotonic clock.
+            context: The services.
+            deadline: When to leave the rest to the next sweep, in monotonic seconds.
         """
         self._context = context
         self._deadline = deadline
@@ -62,10 +62,10 @@ class Pruning:
         self._counts: Counter[str] = Counter()
 
     def work(self) -> None:
-        """Remove what is marked, and mark more, until the time is over or nothing is left to do.
+        """Remove what is marked, and mark more, until the deadline or until nothing is left to do.
 
         Raises:
-            DatabaseUnavailableError: PostgreSQL does not answer.
+            DatabaseUnavailableError: PostgreSQL does not respond.
         """
         if self._context.settings.retention.removes_anything:
             self._note_taken()
@@ -84,7 +84,7 @@ class Pruning:
             return mark_of_next_recipe(conn, kept, limit=_RUNS, again_after=AGAIN_SECONDS) is not None
 
     def _remove_marked(self) -> bool:
-        """Remove what is marked of some runs; False: nothing is, or nothing of it can be removed now."""
+        """Remove marked data of some runs; False if there are none or they cannot be removed now."""
         with self._context.database.autocommit() as conn:
             marked = marked_runs(conn, limit=_RUNS + len(self.left))
         waiting = [each for each in marked if each.name not in self.left]
@@ -130,7 +130,7 @@ class Pruning:
                 self._context.store.delete_prefix(facts_prefix(removal.name, stage))
 
     def _remove_tasks(self, removal: Removal) -> bool:
-        """Remove the rows of a run's tasks; False: the time is over before all are gone."""
+        """Delete the rows of a run's tasks; False if the deadline passed before all were deleted."""
         while monotonic() < self._deadline:
             with self._context.database.autocommit() as conn:
                 gone = remove_tasks(conn, removal.id, limit=_TASKS)
@@ -140,7 +140,7 @@ class Pruning:
         return False
 
     def _note_taken(self) -> None:
-        """Record whose results ended runs have taken: those runs have to stay."""
+        """Record which runs' results ended runs have reused, since those runs must be kept."""
         with self._context.database.autocommit() as conn:
             taking = runs_taking(conn, limit=_RUNS)
         for run_id, name in taking:

@@ -1,7 +1,7 @@
-"""The scope of reuse: which results later runs may reuse.
+"""Reuse: which results of earlier runs a run may reuse.
 
 Results may be read only by the owner of their run, so reuse is limited to the same user. It is also limited
-to the same recipe: published files are then linked to results of that recipe only.
+to the same recipe, so that published files are only linked to results of that recipe.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ if TYPE_CHECKING:
     from ogdc_shared.recipe.recipe import Recipe
 
 _FORMAT = 1
-"""Of what makes a result, apart from commands, programs and inputs."""
+"""Version of everything that determines a result other than commands, programs and inputs."""
 _SHARE_OF_ONE = 4
-"""The part of all that may be kept that one partition may have."""
+"""A single partition may keep at most this fraction (1/4) of the total limit."""
 
 
 class Reusing(NamedTuple):
-    """Whose run it is, and what it may take."""
+    """The owner of a run, and the earlier runs it may reuse."""
 
     owner: UUID | None = None
-    """None: nobody's, as of a workflow that is but looked at."""
+    """None for a workflow that is compiled but not submitted."""
     earlier: Callable[[str], Iterable[EarlierRun]] = lambda _label: ()
-    """Gives the newest runs of the owner with this label."""
+    """Returns the owner's newest runs with a label."""
     fresh: bool = False
-    """Whether everything is run anew; what it leaves is kept in the place of what was known."""
+    """Whether to reuse nothing; the new results replace the kept ones."""
 
 
 class Found(NamedTuple):
-    """What a plan may reuse."""
+    """What a run may reuse, and for whom its results are kept."""
 
     reuse: Reuse
     scope: str
@@ -47,10 +47,10 @@ class Found(NamedTuple):
     takes: bool = False
     """Whether there are earlier runs."""
     unended: tuple[str, ...] = ()
-    """Those of them that came to no good end, so that nobody has taken in what they have kept."""
+    """The earlier runs that did not succeed, so that `publish` has not moved their results to the store."""
 
     def facts(self) -> dict[str, Any]:
-        """What the workflow has to know of it, as fields of `RecipeFacts`."""
+        """Return it as fields of `RecipeFacts`."""
         return {
             "reuse": self.scope,
             "reuse_label": self.label,
@@ -62,14 +62,14 @@ class Found(NamedTuple):
 def plan_reuse(
     recipe: Recipe, plan: Plan, files: Iterable[tuple[str, str]], *, settings: Settings, run: Reusing
 ) -> Found | None:
-    """Say what of a run's results may be reused; None: nothing.
+    """Return what may be reused of a run's results; None if nothing.
 
     Args:
         recipe: The recipe.
-        plan: Of its first stage.
-        files: The recipe's own files, as path and digest.
-        settings: The deployment's.
-        run: Whose it is.
+        plan: The plan of its first stage.
+        files: Paths and digests of the recipe's own files.
+        settings: The deployment's settings.
+        run: The owner and the earlier runs.
     """
     workflow = recipe.meta.workflow
     size = settings.worker.reuse_size
@@ -96,7 +96,7 @@ def plan_reuse(
 
 
 def _made_by(plan: Plan) -> list[object]:
-    """What of a plan, beside its commands, may make another result of the same inputs."""
+    """Return the fields of a plan other than commands that may change the result for the same inputs."""
     return [
         plan.shell,
         plan.strict,
@@ -105,7 +105,7 @@ def _made_by(plan: Plan) -> list[object]:
         sorted(plan.variables),
         plan.checks,
         plan.warnings_fail,
-        plan.allowed_failures is not None,  # tasks keep account of what failed only then
+        plan.allowed_failures is not None,  # only then do tasks record failed items
         [volume._asdict() for volume in plan.volumes],
         plan.own,
     ]

@@ -1,4 +1,4 @@
-"""The inputs for compiling a run's stages, besides its recipe."""
+"""The inputs for compiling a run's stages, in addition to its recipe."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ if TYPE_CHECKING:
 
 
 class RunFacts(NamedTuple):
-    """What is known of a run beside its recipe."""
+    """Facts about a run in addition to its recipe."""
 
     partitioning: Partitioning
-    """Of the recipe's inputs."""
+    """How to partition the recipe's inputs."""
     digest: str
-    """Of the recipe's own files (see `digests.files_digest`)."""
+    """Digest of the recipe's own files (see `digests.files_digest`)."""
     variables: tuple[tuple[str, str], ...] = ()
-    """Names and values that commands are given."""
+    """Environment variables of its commands."""
     cache: bool = True
-    """Whether inputs that were fetched before may be used."""
+    """Whether to use the cache of inputs."""
     at_once: int = 1
-    """Most tasks that may run at the same time."""
+    """Maximum number of concurrent tasks."""
 
 
 class Needs(NamedTuple):
-    """What the tasks of a stage need beside their plan; what is None is the deployment's."""
+    """What the tasks of a stage need besides their plan; None means the deployment's default."""
 
     image: str | None = None
     cpu: str | None = None

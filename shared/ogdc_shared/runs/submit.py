@@ -2,7 +2,7 @@
 
 The order makes a crash at any point harmless (docs/decisions/0007-submission-outbox.md): artifacts are
 written inside the transaction that records the run, Argo is called only after the run is recorded, and the
-sweep sends a recorded run that did not get to Argo.
+sweep hands over recorded runs that did not reach Argo.
 """
 
 from __future__ import annotations
@@ -59,25 +59,25 @@ def submit_recipe(
     trigger_inputs: TriggerInputs = SUBMITTED,
     on_advice: Callable[[tuple[str, ...]], None] = lambda _: None,
 ) -> Run:
-    """Start a run of a recipe, or return the run that this very request started before.
+    """Start a run of a recipe, or return the run that the same request started before.
 
     Args:
-        context: Where everything is.
-        caller: Who submits.
+        context: The services.
+        caller: The user.
         source: The recipe.
         parameters: Values of the recipe's parameters by name (see `recipe.parameters.read_values`).
-        overwrite: Replace the recipe's published data.
-        cache: Whether inputs that were fetched before may be used.
-        fresh: Whether everything is run anew, also what is known from earlier runs.
-        idempotency_key: Makes repeating a request harmless: one caller, key and request make one run.
-        priority: Runs of a higher one have their turn first; above 0 takes an admin.
-        trigger_inputs: What the run is given besides. The same for the same key.
-        on_advice: Called with what the recipe's author may not have meant, also of a run that was there.
+        overwrite: Whether to replace the recipe's published data.
+        cache: Whether to use the cache of inputs.
+        fresh: Whether to reuse no results of earlier runs.
+        idempotency_key: Makes a repeated request harmless: one caller, key and request make one run.
+        priority: Runs with a higher priority go first; values above 0 require an admin.
+        trigger_inputs: Additions by a trigger; must be the same for the same key.
+        on_advice: Called with advice for the recipe's author, also if the run already existed.
 
     Raises:
-        InputError: what is asked for is wrong, contradicts the record or is beyond a limit; nothing began.
-        UnavailableError: a part is away. Nothing was started, except where it is an ArgoUnavailableError with
-            `maybe_done`: then the run is recorded and will be started by the sweep.
+        InputError: the request is invalid, conflicts with the record or exceeds a limit; nothing was started.
+        UnavailableError: a service does not respond. Nothing was started, except for an ArgoUnavailableError
+            with `maybe_done`: the run is recorded, and the sweep starts it.
     """
     check_priority(priority, caller=caller)
     request = _request_digest(source, trigger_inputs, overwrite=overwrite, parameters=parameters)
@@ -108,7 +108,7 @@ def submit_recipe(
 
 
 def _started(context: Context, new: NewRun, run: Run, *, caller: Caller, started_by: str) -> Run:
-    """Start a run that was recorded, where runs take turns once it is its own."""
+    """Start a recorded run; if runs are queued, only once it is released."""
     if run.name != new.name:
         ensure_handed_over(context, run)
         return run
@@ -121,7 +121,7 @@ def _started(context: Context, new: NewRun, run: Run, *, caller: Caller, started
 
 
 def _start_in_turn(context: Context, new: NewRun) -> Run:
-    """Start a new run where it is its turn, and others whose turn has come."""
+    """Release queued runs, and start the new run if it was released."""
     released = release(context)
     hand_over_released(context, (name for name in released if name != new.name))
     if new.name in released:
@@ -139,16 +139,16 @@ def _handed_over(context: Context, run: Run, on_advice: Callable[[tuple[str, ...
 def _request_digest(
     source: RecipeSource, trigger_inputs: TriggerInputs, *, overwrite: bool, parameters: Mapping[str, Any]
 ) -> str:
-    """A hash of all that a request asks for; without what versions knew nothing of, as theirs."""
+    """Return a hash of the request; fields that older versions lack are only included if set."""
     given = f" {json.dumps(dict(parameters), sort_keys=True)}" if parameters else ""
-    is_linked = trigger_inputs.started_by == SUBMITTED.started_by  # those of triggers go with the key
+    is_linked = trigger_inputs.started_by == SUBMITTED.started_by  # for triggers, the key identifies inputs
     if is_linked and trigger_inputs.inputs:
         given += f" linked {json.dumps([file.source for file in trigger_inputs.inputs])}"
     return hashlib.sha256(f"{source.digest()} {overwrite}{given}".encode()).hexdigest()
 
 
 def _advice(context: Context, run: Run) -> tuple[str, ...]:
-    """What there is to advise of a run's recipe, read from its snapshot; nothing where that is gone."""
+    """Return the advice on a run's recipe, from its snapshot; empty if that was removed."""
     try:
         snapshot = RecipeSource(bundle=context.store.get(snapshot_key(run.snapshot)))
         with opened_recipe(context, snapshot) as recipe:
@@ -166,7 +166,7 @@ def _reusing(context: Context, user_id: UUID, recipe_id: str, *, fresh: bool) ->
 
 
 def _new_run(compiled: CompiledRun, source: RecipeSource, **known: Any) -> NewRun:
-    """Say what is recorded of a compiled run; `known` are the fields that it does not tell."""
+    """Return the row of a compiled run; `known` are the fields not derived from it."""
     division = compiled.division
     return NewRun(
         name=compiled.name,
@@ -187,7 +187,7 @@ def _new_run(compiled: CompiledRun, source: RecipeSource, **known: Any) -> NewRu
 def _known(
     context: Context, *, caller: Caller, idempotency_key: str | None, request: str
 ) -> tuple[UUID, Run | None]:
-    """Return the caller's id, and the run that the same request made before."""
+    """Return the caller's id, and the run that the same request made before, if any."""
     with context.database.autocommit() as conn:
         user_id, earlier = caller_id(conn, caller), None
         if idempotency_key is not None:
@@ -204,7 +204,7 @@ def _record(context: Context, *, new: NewRun, compiled: CompiledRun, caller: Cal
         with context.database.transaction() as conn:
             run = record_submission(conn, new)
             if run.name == new.name:
-                caller = caller._replace(user_id=new.submitted_by)  # so that it is not looked up again
+                caller = caller._replace(user_id=new.submitted_by)  # saves a query
                 known = {"recipe": run.recipe_id, "started_by": started_by}
                 replaced = {"overwrite": True} if new.overwrite else {}
                 record_act(conn, Action.SUBMIT, run.name, caller=caller, **known, **replaced)
@@ -218,7 +218,7 @@ def _record(context: Context, *, new: NewRun, compiled: CompiledRun, caller: Cal
 
 
 def _start(context: Context, new: NewRun) -> None:
-    """Hand a new run over; where Argo certainly does not have it, leave nothing behind."""
+    """Hand a new run over; if Argo certainly does not have it, remove everything of it."""
     try:
         hand_over(context, new.manifest)
     except OgdcError as exc:

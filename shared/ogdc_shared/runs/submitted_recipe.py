@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from ogdc_shared.auth.caller import Caller
 
 MAX_TEXT = 1 << 20
-"""Bytes of all files' texts together."""
+"""Maximum size of all texts together, in bytes."""
 
 
 class SubmittedCommand(NamedTuple):
-    """A command line of a recipe, and where it stands."""
+    """A command of a recipe and its position."""
 
     stage: str
     number: int
@@ -33,24 +33,24 @@ class SubmittedFile(NamedTuple):
 
     file: RecipeFile
     text: str | None
-    """None: it is no text, or there was no room for it."""
+    """None if it is not text, or exceeds the remaining size."""
 
 
 class SubmittedRecipe(NamedTuple):
-    """What of a recipe a caller may read."""
+    """What a caller may read of a run's recipe."""
 
     commands: list[SubmittedCommand]
     files: list[SubmittedFile] | None
-    """None: they are for whose run it is, and for admins; or they are kept no longer."""
+    """None if the caller is neither the owner nor an admin, or if they were removed."""
 
 
 def submitted_recipe(context: Context, name: str, *, caller: Caller) -> SubmittedRecipe:
     """Read the recipe of a run.
 
     Raises:
-        UnknownRunError: there is no run of that name.
-        OutputUnavailableError: what it left was removed, or it is of a version that kept nothing of the kind.
-        StorageUnavailableError: the artifact store does not answer.
+        UnknownRunError: there is no run with that name.
+        OutputUnavailableError: its artifacts were removed, or its version did not keep them.
+        StorageUnavailableError: the artifact store does not respond.
     """
     run = reconciled_run(context, name)
     commands = [

@@ -13,21 +13,21 @@ from ogdc_shared.storage.store import ArtifactNotFoundError
 
 
 class TakenPartition(NamedTuple):
-    """What was taken for a partition."""
+    """The result that was reused for a partition."""
 
     run: str
-    """The run that made it."""
+    """Name of the run that made it."""
     commands: int
-    """Of how many commands it is the result."""
+    """Number of commands that it is the result of."""
     whole: bool
-    """Whether nothing was left to do."""
+    """Whether these are all commands, so that no task is needed."""
     begin: int = 0
-    """Where in the object of all such facts those of its task begin."""
+    """Offset of its task's facts in the object with all reused facts."""
     size: int = 0
-    """Their bytes; 0: none were kept."""
+    """Size of these facts in bytes; 0 if there are none."""
 
     def to_text(self) -> str:
-        """Say it in words."""
+        """Return a message."""
         if self.whole:
             return f"reused from run {self.run}"
         which = "command 1" if self.commands == 1 else f"commands 1 to {self.commands}"
@@ -35,10 +35,10 @@ class TakenPartition(NamedTuple):
 
 
 def taken_partitions(context: Context, run: Run) -> dict[int, TakenPartition]:
-    """Read what a run has taken, by partition; nothing where it has not (yet), or that is not known any more.
+    """Read what a run has reused, by partition; empty if nothing, or if that was removed.
 
     Raises:
-        StorageUnavailableError: the artifact store does not answer.
+        StorageUnavailableError: the artifact store does not respond.
     """
     return _taken(context, run.name)
 
@@ -52,19 +52,19 @@ def _taken(context: Context, name: str) -> dict[int, TakenPartition]:
 
 
 def taken_from(context: Context, name: str) -> set[str]:
-    """Read of which runs a run has taken results; of none where it has left nothing that says so.
+    """Return the names of the runs whose results a run has reused; empty if none were recorded.
 
     Raises:
-        StorageUnavailableError: the artifact store does not answer.
+        StorageUnavailableError: the artifact store does not respond.
     """
     return {taken.run for taken in _taken(context, name).values()}
 
 
 def taken_facts(context: Context, run: Run) -> Iterator[tuple[int, bytes]]:
-    """Yield the facts of each task whose result was taken whole, with the partition that it is of here.
+    """Yield partition number and task facts of each completely reused partition.
 
     Raises:
-        StorageUnavailableError: the artifact store does not answer.
+        StorageUnavailableError: the artifact store does not respond.
     """
     whole = {number: each for number, each in taken_partitions(context, run).items() if each.whole}
     if not whole:

@@ -1,4 +1,4 @@
-"""The log of one task: its artifact after the task has ended, before that the log of its pod."""
+"""The log of one task: its artifact after the task has ended, the log of its pod before."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from ogdc_shared.line_blocks import whole_lines
 from ogdc_shared.runs.read import reconciled_run, require_tasks
 
 MAX_LINE = 2000
-"""Bytes of a line that is shown for what was found in it."""
+"""Maximum length of a matching line in search results, in bytes."""
 SCANNED = 256 << 20
-"""Bytes that one search reads at most."""
+"""Maximum number of bytes that one search reads."""
 _MAX_PARTITION_DIGITS = 9
 
 
@@ -30,14 +30,14 @@ class _Read(Protocol):
 
 
 class TaskLog(NamedTuple):
-    """A log, to be read in parts."""
+    """A log that can be read in parts."""
 
     size: int
-    """Bytes, so far."""
+    """Current size in bytes."""
     read: _Read
-    """Yields the bytes from the first offset to before the second."""
+    """Yields the bytes from the first offset up to, not including, the second."""
     is_whole: bool
-    """Whether nothing comes any more."""
+    """Whether the log is complete."""
 
 
 class LogPart(NamedTuple):
@@ -49,35 +49,35 @@ class LogPart(NamedTuple):
 
 
 class Match(NamedTuple):
-    """A line that something was found in."""
+    """A line that matches a search."""
 
     at: int
-    """Its offset in the log."""
+    """Offset in the log."""
     text: bytes
-    """At most MAX_LINE bytes of it."""
+    """At most `MAX_LINE` bytes of the line."""
 
 
 class Matches(NamedTuple):
-    """Lines that something was found in."""
+    """A page of matching lines."""
 
     matches: list[Match]
     next: int | None
-    """Where to search on; None: all of the log was."""
+    """Offset at which to continue, or None at the end of the log."""
 
 
 def open_task_log(context: Context, name: str, task: str) -> TaskLog:
     """Open the log of a task.
 
     Args:
-        context: Where everything is.
-        name: The run's.
-        task: `STAGE/PARTITION`, or the name of one that has no partition, such as `publish`.
+        context: The services.
+        name: Name of the run.
+        task: `STAGE/PARTITION`, or just the name of a task without partitions, such as `publish`.
 
     Raises:
-        UnknownRunError: there is no run of that name.
-        OutputUnavailableError: no task that is called so has begun, or its log is gone.
-        ArgoUnavailableError: Argo does not answer.
-        StorageUnavailableError: nor does the artifact store.
+        UnknownRunError: there is no run with that name.
+        OutputUnavailableError: there is no such task yet, or its log was removed.
+        ArgoUnavailableError: Argo does not respond.
+        StorageUnavailableError: the artifact store does not respond.
     """
     run = reconciled_run(context, name)
     require_tasks(run)
@@ -93,18 +93,18 @@ def open_task_log(context: Context, name: str, task: str) -> TaskLog:
 
 
 def kept_log(context: Context, run: Run, task: TaskState) -> Iterator[bytes] | None:
-    """Yield what a task has left at its end; None: it has left nothing (yet), or that was removed."""
+    """Yield the stored log of a task; None if there is none (yet), or it was removed."""
     log = _kept(context, run, task)
     return None if log is None else log.read(0, log.size)
 
 
 def called(task: TaskState) -> str:
-    """What a task is asked for by."""
+    """Return the name by which a task is requested."""
     return task.template if task.partition is None else f"{task.template}/{task.partition}"
 
 
 def part_after(log: TaskLog, begin: int, limit: int) -> LogPart:
-    """Read whole lines from an offset on, so many bytes at most; a longer line is cut."""
+    """Read up to `limit` bytes of whole lines from an offset; a longer line is cut."""
     begin = min(begin, log.size)
     text = b"".join(log.read(begin, min(begin + limit, log.size)))
     if begin + len(text) < log.size or not log.is_whole:
@@ -113,7 +113,7 @@ def part_after(log: TaskLog, begin: int, limit: int) -> LogPart:
 
 
 def part_before(log: TaskLog, end: int, limit: int) -> LogPart:
-    """Read whole lines before an offset, so many bytes at most."""
+    """Read up to `limit` bytes of whole lines before an offset."""
     end = min(end, log.size)
     begin = max(0, end - limit)
     text = b"".join(log.read(begin, end))
@@ -123,7 +123,7 @@ def part_before(log: TaskLog, end: int, limit: int) -> LogPart:
 
 
 def search(log: TaskLog, wanted: str, *, after: int, limit: int) -> Matches:
-    """Find lines that hold a text, whose Latin letters may be of either case, from an offset on."""
+    """Find lines that contain a text, ignoring the case of ASCII letters, from an offset."""
     needle = wanted.encode().lower()
     matches: list[Match] = []
     base = min(after, log.size)
@@ -135,7 +135,7 @@ def search(log: TaskLog, wanted: str, *, after: int, limit: int) -> Matches:
             matches.append(Match(base + line, block[line : min(at - 1, line + MAX_LINE)]))
             if len(matches) == limit:
                 return Matches(matches, base + at)
-        if base + len(block) > end < log.size:  # half a line, which the next search begins with
+        if base + len(block) > end < log.size:  # an incomplete line, with which the next search starts
             return Matches(matches, base if base > after else end)
         base += len(block)
     return Matches(matches, end if end < log.size else None)
@@ -166,7 +166,7 @@ def _kept(context: Context, run: Run, task: TaskState) -> TaskLog | None:
 
 
 def _live(context: Context, run: Run, task: TaskState) -> TaskLog | None:
-    """What the pods of a task have printed so far; it has to be read for each part of it."""
+    """Return what a task's pods have printed so far; it is read again for each part."""
 
     def read(begin: int, end: int) -> Iterator[bytes]:
         at = 0
@@ -183,18 +183,18 @@ def _live(context: Context, run: Run, task: TaskState) -> TaskLog | None:
 
 
 def _printed(context: Context, run: Run, task: TaskState) -> Iterator[bytes]:
-    """Yield what each try of a task has printed, one after the other."""
+    """Yield the output of each try of a task, in order."""
     node = f"{run.name}.{task.name}"
     for attempt in count():
         tried = yield from _of_pod(context, run.name, f"{node}({attempt})", task.template)
         if not tried:
             break
-    if attempt == 0:  # it is never tried again
+    if attempt == 0:  # a template without retries
         yield from _of_pod(context, run.name, node, task.template)
 
 
 def _of_pod(context: Context, run: str, node: str, template: str) -> Generator[bytes, None, bool]:
-    """Yield what a pod has printed, without the label of each line; returns whether it has anything."""
+    """Yield a pod's output without the lines' labels; returns whether there is any."""
     pod = pod_name(run, node=node, template=template)
     label = f"[{pod.removeprefix(f'{run}-')}] ".encode()
     anything = False

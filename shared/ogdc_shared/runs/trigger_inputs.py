@@ -8,14 +8,14 @@ from ogdc_shared.plan import InputFile
 
 
 class TriggerInputs(NamedTuple):
-    """Added to what the recipe says; empty for a run that somebody submits."""
+    """What a trigger adds to a recipe; empty for a run that a user submits."""
 
     started_by: str = "user"
-    """A word for metrics and the audit: `user`, `upload` or `schedule`."""
+    """For metrics and the audit log: `user`, `upload` or `schedule`."""
     inputs: tuple[InputFile, ...] = ()
     """Fetched after the recipe's own inputs."""
     variables: tuple[tuple[str, str], ...] = ()
-    """Names and values for the environment of its commands."""
+    """Environment variables of its commands."""
 
 
 SUBMITTED = TriggerInputs()

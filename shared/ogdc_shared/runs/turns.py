@@ -1,7 +1,7 @@
 """Queueing of runs, in deployments that limit concurrent work (docs/decisions/0044-*).
 
-A queued run exists only in the record. Whoever finds capacity releases the next runs, then hands them over
-like any submission; the sweep completes what a crash left in between.
+A queued run exists only in the record. Whoever frees capacity releases the next runs, then hands them over
+like any submission. The sweep completes what a crash left in between.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ _log = logging.getLogger(__name__)
 
 
 def release(context: Context) -> list[str]:
-    """Give their turn to the runs for which there is room; returns their names, to be handed over."""
+    """Release the runs for which there is room; returns their names, for the handover."""
     with context.database.transaction() as conn:
         return queue.release(conn, context.settings.queue)
 
 
 def hand_over_released(context: Context, names: Iterable[str]) -> None:
-    """Hand released runs over to Argo; where that fails, the sweep does it again."""
+    """Hand released runs over to Argo; the sweep repeats failed handovers."""
     for name in names:
         with within(run=name):
             try:
@@ -39,13 +39,13 @@ def hand_over_released(context: Context, names: Iterable[str]) -> None:
 
 
 def start_next(context: Context) -> None:
-    """Release and hand over the runs for which there may be room now, where a bound is set at all."""
+    """Release and hand over runs for which there may be room now, if there are limits."""
     if context.settings.queue.is_bounded:
         hand_over_released(context, release(context))
 
 
 def anybody_waits(context: Context) -> bool:
-    """Whether any run waits; without a bound it is not looked for."""
+    """Whether any run is queued; False without a query if there are no limits."""
     if not context.settings.queue.is_bounded:
         return False
     with context.database.autocommit() as conn:
@@ -53,7 +53,7 @@ def anybody_waits(context: Context) -> bool:
 
 
 def with_turns(context: Context, runs: Sequence[Run]) -> list[Run]:
-    """Say of those of some runs that wait what they wait for, as their message; one look for all of them."""
+    """Set the message of queued runs to what they wait for; needs one query for all of them."""
     waiting = [run.name for run in runs if run.waits]
     if not waiting:
         return [*runs]

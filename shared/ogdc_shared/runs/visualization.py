@@ -1,9 +1,9 @@
 """Compiling visualization recipes: stages of the program `ogdc-visualization`.
 
-`process` reads the polygons of its files and assigns them to tiles, `build` makes a share of the map's
-blocks, `paint` those images whose colours depend on all tiles of a level, if there are any, and `top` the
-tiles above the blocks, concurrently with `paint` unless it needs all images. The amount of work depends on
-the data: tasks before these stages determine the number of shares.
+`process` reads the polygons of its files and assigns them to tiles. `build` makes a share of the map's
+blocks. `paint` makes the images with colours that depend on all tiles of a level, if there are any. `top`
+makes the tiles above the blocks, concurrently with `paint` unless it needs all images. The amount of work
+depends on the data, so tasks before these stages determine the number of shares.
 """
 
 from __future__ import annotations
@@ -26,22 +26,24 @@ if TYPE_CHECKING:
 
 PROGRAM = "ogdc-visualization"
 EXTRA = "visualization"
-"""What the program needs is installed by."""
+"""The extra that installs the program's dependencies."""
 BUILD, PAINT, TOP = "build", "paint", "top"
 _VERBS = {PROCESS: "scatter", BUILD: BUILD, PAINT: PAINT, TOP: TOP}
+"""The program's subcommand for each stage, in order."""
 """What the program is told in each stage, in order."""
 CONFIG_FILE = "CONFIG_FILE"
-"""Names the configuration below RECIPE_DIR; not set: there is none."""
+"""Environment variable with the configuration's path below RECIPE_DIR; unset if there is none."""
 _TASKS_PER_PLACE = 4
-"""Tasks for each that may run at a time: to load what the program imports takes as long as many a file."""
+"""Tasks per concurrent task. More would not pay: loading the program takes as long as processing many
+files."""
 _SHARES_PER_PLACE = 2
-"""The same of `build`, and of `paint` and `top` together, whose tasks all have about the same to do."""
+"""The same for `build`, and for `paint` and `top` together; their tasks all take about the same time."""
 _MIN_BYTES = 1 << 12
-"""Of polygons for each task of `build`: fewer are made while another task would begin."""
+"""Minimum size of polygons per task of `build`; less is processed while another task would start."""
 
 
 def visualization_plans(recipe: Recipe, run: RunFacts) -> tuple[Plan, ...]:
-    """Say what the stages do, in order."""
+    """Return the plans of the stages, in order."""
     workflow = recipe.meta.workflow
     assert isinstance(workflow, VisualizationWorkflow)
     config = workflow.config_file
@@ -72,13 +74,13 @@ def visualization_plans(recipe: Recipe, run: RunFacts) -> tuple[Plan, ...]:
 
 
 def visualization_commands(recipe: Recipe) -> list[str]:
-    """Say what the stages run, in order."""
+    """Return the commands of the stages, in order."""
     plans = visualization_plans(recipe, RunFacts(Partitioning(), digest=""))
     return [command.text for plan in plans for command in plan.commands]
 
 
 def visualization_needs(stage: str, settings: Settings) -> Needs:
-    """Say what the tasks of a stage need."""
+    """Return what the tasks of a stage need."""
     own = settings.visualization
     image = own.image or visualization_image()
     resources: StageResources = getattr(own.resources, _VERBS[stage])
@@ -86,10 +88,10 @@ def visualization_needs(stage: str, settings: Settings) -> Needs:
 
 
 def check_visualization(settings: Settings) -> None:
-    """Make sure that the program can run.
+    """Check that the program can run.
 
     Raises:
-        UnsupportedError: tasks have what is installed beside the services, and some of what it needs is not.
+        UnsupportedError: tasks use the packages installed beside the services, and some are missing.
     """
     if not settings.visualization.without_image:
         return
@@ -103,7 +105,7 @@ def check_visualization(settings: Settings) -> None:
 
 
 def visualization_image() -> str:
-    """Name the image of this very version, as a release pushes it."""
+    """Return the image of this version, as pushed by a release."""
     from ogdc_shared.images import own_image
 
     return own_image("ogdc-worker-visualization")
@@ -120,12 +122,12 @@ def _stage(name: str, plan: Plan) -> Plan:
 
 
 def _divisions(run: RunFacts) -> tuple[Partitioning, Partitioning, Partitioning]:
-    """How files are divided, how making blocks is shared, how blocks are divided: all in parallel or none."""
+    """Return how to divide files, shares of block making, and blocks; if not parallel, no division."""
     files = run.partitioning
     if not files.divides:
         return files, files, files
     files = files._replace(tasks=min(files.tasks, _TASKS_PER_PLACE * run.at_once))
     few = min(files.tasks, _SHARES_PER_PLACE * run.at_once)
     shares = files._replace(tasks=few, strategy="files", size=1, bytes=_MIN_BYTES)
-    # One less of `paint`, since `top` is made beside its last.
+    # One task less for `paint`, because `top` runs concurrently.
     return files, shares, files._replace(tasks=max(1, few - 1), strategy="size", size=None, bytes=None)
