@@ -16,16 +16,16 @@ class BoundedLog:
     """An open log.
 
     Attributes:
-        size: Bytes that it has now.
+        size: Current size in bytes.
     """
 
     def __init__(self, path: str, *, limit: int, setting: str = "") -> None:
-        """Open it, to go on at its end.
+        """Open the log for appending.
 
         Args:
-            path: The file; made where there is none.
-            limit: Bytes it may have.
-            setting: What sets the limit, for who reads that something is missing.
+            path: The file; created if needed.
+            limit: Maximum size in bytes.
+            setting: Name of the setting for the limit, shown where output was dropped.
 
         Raises:
             OSError: it cannot be opened.
@@ -33,14 +33,14 @@ class BoundedLog:
         self._limit = limit
         self._setting = f" ({setting})" if setting else ""
         self._left_out = 0
-        """Bytes that are missing in the middle."""
+        """Bytes dropped from the middle."""
         self._lost = 0
-        """Bytes that the disk did not take since the last that it took."""
+        """Bytes that could not be written since the last successful write."""
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self.size = os.lseek(self._file, 0, os.SEEK_END)
 
     def write(self, content: bytes | memoryview) -> None:
-        """Append as much as the disk takes."""
+        """Append as much as fits on the disk."""
         if self._lost and self._append(f"\n[ogdc-runner] {self._lost} bytes were lost: no room.\n".encode()):
             self._lost += len(content)
             return
@@ -49,11 +49,11 @@ class BoundedLog:
             self._shorten()
 
     def close(self) -> None:
-        """Write no more."""
+        """Close the file."""
         os.close(self._file)
 
     def _append(self, content: bytes | memoryview) -> int:
-        """Append, and return how many bytes the disk did not take."""
+        """Append, and return how many bytes could not be written."""
         left = memoryview(content)
         with suppress(OSError):
             while left:
@@ -63,7 +63,7 @@ class BoundedLog:
         return len(left)
 
     def _shorten(self) -> None:
-        """Keep the first half of what is allowed and the last quarter, and say what is missing."""
+        """Keep the first half and the last quarter of the limit, and note what was dropped."""
         head, tail = self._limit // 2, self._limit // 4
         start = self.size - tail
         with suppress(OSError):

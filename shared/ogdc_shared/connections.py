@@ -23,18 +23,18 @@ if TYPE_CHECKING:
     from threading import Event
 
 HEADER_SECONDS = 120.0
-"""How long a server may take from being asked to the end of its answer's headers, a byte at a time or not."""
+"""Timeout from the request to the end of the response's headers, even if they arrive byte by byte."""
 BODY_SECONDS = 120.0
-"""How long one read of a body may take: what is no part of it, such as trailers, may come for ever."""
+"""Timeout of one read of a body, because trailers and the like may arrive forever."""
 _DEADLINES = Deadlines()
 
 
 @contextmanager
 def cut_where_late(wire: socket.socket | None, seconds: float) -> Iterator[Event]:
-    """End a connection where the block takes longer: each byte that comes begins a socket's own time anew.
+    """Shut a connection down if the block takes longer. A socket's own timeout restarts with each byte.
 
     Yields:
-        What tells whether that was done.
+        An event that is set if this happened.
     """
     with _DEADLINES.limit(seconds, lambda: _cut(wire)) as cut:
         yield cut
@@ -42,21 +42,22 @@ def cut_where_late(wire: socket.socket | None, seconds: float) -> Iterator[Event
 
 def _cut(wire: socket.socket | None) -> None:
     if wire is not None:
-        with suppress(OSError, AttributeError):  # urllib3's TLS inside of TLS has no such method
+        with suppress(OSError, AttributeError):  # urllib3's TLS in TLS lacks this method
             wire.shutdown(socket.SHUT_RDWR)
 
 
 def wire_of(response: urllib3.BaseHTTPResponse) -> socket.socket | None:
-    """The socket that an answer comes through, where its body has not been read to its end."""
+    """Return the socket of a response whose body has not been read completely, else None."""
     return getattr(response.connection, "wire", None)
 
 
 def pool_manager(reach: Reach | None = None, **options: Any) -> urllib3.PoolManager:
-    """Make a pool of such connections.
+    """Create a pool of restricted connections.
 
     Args:
-        reach: Where they may lead; None: anywhere but to a cloud's metadata, as a task's own connections.
-        options: As `urllib3.PoolManager` takes them.
+        reach: The permitted addresses; None permits all but cloud metadata services, as for a task's
+            connections.
+        options: Options of `urllib3.PoolManager`.
     """
     pools = _Pools(**options)
     pools.pool_classes_by_scheme = _POOLS
@@ -65,14 +66,14 @@ def pool_manager(reach: Reach | None = None, **options: Any) -> urllib3.PoolMana
 
 
 def proxy_manager(proxy: str, **options: Any) -> urllib3.ProxyManager:
-    """Make a pool of connections through a proxy, which says itself where they may lead."""
+    """Create a pool of connections through a proxy, which restricts the addresses itself."""
     pools = urllib3.ProxyManager(proxy, **options)
     pools.pool_classes_by_scheme = _POOLS
     return pools
 
 
 class _Pools(urllib3.PoolManager):
-    """Tells every pool where its connections may lead."""
+    """A pool manager that passes the permitted addresses to every pool."""
 
     reach: Reach
 
@@ -83,17 +84,17 @@ class _Pools(urllib3.PoolManager):
 
 
 class _Careful:
-    """What the connections have in common; mixed into urllib3's own."""
+    """Mixin for urllib3's connections."""
 
     reach = Reach(anywhere=True)
     _dns_host: str
     port: int
     sock: socket.socket | None
     wire: socket.socket | None = None
-    """What the last request went out by, also when that belongs to its answer alone."""
+    """The socket of the last request, even if only its response still owns it."""
 
     def _new_conn(self) -> socket.socket:
-        """Connect to an address that was checked; the name stays what certificates are checked against."""
+        """Connect to an address that was checked; certificates are still verified for the host name."""
         name = self._dns_host
         try:
             *others, last = self._checked(name)
@@ -120,7 +121,7 @@ class _Careful:
             raise NameResolutionError(name, self, exc) from exc  # type: ignore[arg-type]
 
     def getresponse(self) -> Any:
-        """Cut the line where headers take too long."""
+        """Shut the connection down if headers take too long."""
         self.wire = self.sock
         _acknowledge_at_once(self.wire)
         with cut_where_late(self.wire, HEADER_SECONDS) as cut:
@@ -131,15 +132,16 @@ class _Careful:
         return response
 
     def _tunnel(self) -> None:
-        """Ask a proxy for a tunnel, whose answer may take as long."""
+        """Request a tunnel from a proxy, with the same timeout."""
         with cut_where_late(self.sock, HEADER_SECONDS):
             super()._tunnel()  # type: ignore[misc]
 
 
 def _acknowledge_at_once(wire: socket.socket | None) -> None:
-    """Do not wait 40 ms with the acknowledgement of headers, for which many a server waits with the body.
+    """Acknowledge headers without the usual delay of 40 ms, since many servers wait for that.
 
-    It writes both by themselves, and its kernel sends no second small packet before it knows of the first.
+    A server that writes headers and body separately sends the second small packet only after the first has
+    been acknowledged (Nagle's algorithm).
 
     Source: tcp(7), TCP_QUICKACK, which holds for the next packets only; RFC 896, RFC 1122 section 4.2.3.2.
     """
@@ -157,7 +159,7 @@ class _EncryptedConnection(_Careful, HTTPSConnection):
 
 
 class _ReachingPool:
-    """Gives every connection the addresses it may reach; mixed into urllib3's own."""
+    """Mixin for urllib3's pools that passes the permitted addresses to every connection."""
 
     reach = Reach(anywhere=True)
 

@@ -23,22 +23,22 @@ if TYPE_CHECKING:
 
 
 class Context:
-    """Settings, and the clients made from them.
+    """A service's settings and the clients created from them.
 
-    The imports wait for the first use, which keeps what a service does not need out of its cold start. Two
-    threads that are first at once may each make a client; that is harmless, as none opens a connection before
-    it is used.
+    Clients are imported and created on first use, which keeps cold starts short. If two threads do this at
+    the same time, each may create a client. This is harmless, because none opens a connection before it is
+    used.
     """
 
     def __init__(
         self, settings: Settings, *, logins: Callable[[], Mapping[str, bytes]] | None = None
     ) -> None:
-        """Make nothing yet.
+        """Store the arguments; nothing is created yet.
 
         Args:
-            settings: The deployment's.
-            logins: Gives the files with the logins of servers, as `Credentials.of_files` takes them; None:
-                they are where the settings say.
+            settings: The deployment's settings.
+            logins: Returns the files with credentials for servers, as in `Credentials.of_files`; None means
+                that they are where the settings say.
         """
         self.settings = settings
         self.processes_read_at = (
@@ -48,14 +48,14 @@ class Context:
 
     @cached_property
     def database(self) -> Database:
-        """The record of all runs."""
+        """The record of runs."""
         from ogdc_shared.db.database import Database
 
         return Database(self.settings.database, on_wait=self._measure_wait)
 
     @cached_property
     def argo(self) -> ArgoClient:
-        """Argo, or the local engine that speaks like it."""
+        """Client of Argo, or of the local engine with the same API."""
         from ogdc_shared.argo.client import ArgoClient
 
         return ArgoClient(self.settings.argo, telemetry=self.telemetry)
@@ -69,21 +69,21 @@ class Context:
 
     @cached_property
     def recent(self) -> RecentStates:
-        """What was recorded last of large workflows."""
+        """Cache of recently recorded states of large workflows."""
         from ogdc_shared.db.recent_states import RecentStates
 
         return RecentStates()
 
     @cached_property
     def queue_order(self) -> QueueOrder:
-        """Where in the queue runs are."""
+        """Computes the positions of queued runs."""
         from ogdc_shared.db.queue import QueueOrder
 
         return QueueOrder()
 
     @cached_property
     def issuers(self) -> Issuers:
-        """Whose tokens are believed, and their keys."""
+        """The trusted issuers and their keys."""
         from ogdc_shared.auth.oidc.issuers import Issuers
         from ogdc_shared.db.issuer_keys import DatabaseKeyCache
 
@@ -95,7 +95,7 @@ class Context:
 
     @cached_property
     def rates(self) -> Rates:
-        """How many requests each user has made of this process."""
+        """Counts each user's requests to this process."""
         from ogdc_shared.auth.rates import Rates
 
         return Rates(per_minute=self.settings.access.max_requests)
@@ -108,7 +108,7 @@ class Context:
         return open_telemetry(self.settings.telemetry)
 
     def credentials(self) -> Credentials:
-        """Who this service is to the servers of inputs; read anew each time, since tokens have their day."""
+        """Return the credentials for servers of inputs; read each time, since tokens expire."""
         from ogdc_shared.servers.credentials import Credentials
 
         if self._logins is not None:
@@ -117,7 +117,7 @@ class Context:
         return Credentials.read(directory) if directory else Credentials()
 
     def close(self) -> None:
-        """Close the connections that are not in use, and send what is left of spans and metrics."""
+        """Close idle connections, and send the remaining spans and metrics."""
         if "database" in self.__dict__:
             self.database.close()
         if "telemetry" in self.__dict__:

@@ -25,12 +25,12 @@ _PERMISSIONS = 0o777
 
 
 def copy_tree(source: str, target: str) -> None:
-    """Copy all that a directory holds into another, which is made where it is missing.
+    """Copy the content of a directory to another, which is created if needed.
 
-    Links are copied as links. Directories of one name are merged, nothing else is replaced.
+    Links are copied as links. Existing directories are merged, anything else must not exist yet.
 
     Raises:
-        OSError: something cannot be read or written, is there already, or is a pipe or a device.
+        OSError: something cannot be read or written, exists already, or is a pipe or device.
     """
     os.makedirs(target, exist_ok=True)
     directories = [(source, target)]
@@ -44,15 +44,15 @@ def copy_tree(source: str, target: str) -> None:
             directories.append((entry.path, place))
         else:
             copy_file(entry.path, place)
-    for directory, place in reversed(directories):  # writing into one has changed its time
+    for directory, place in reversed(directories):  # copying into a directory has changed its time
         _set_time(place, os.lstat(directory))
 
 
 def copy_file(source: str, target: str) -> None:
-    """Copy a regular file to where nothing is yet.
+    """Copy a regular file to a path that does not exist yet.
 
     Raises:
-        OSError: it cannot be read, is a link, a pipe or a device, or the target cannot be written or exists.
+        OSError: it cannot be read, is a link, pipe or device, or the target cannot be written or exists.
     """
     reading = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
@@ -72,7 +72,7 @@ def copy_file(source: str, target: str) -> None:
 
 def _copy_content(reading: int, writing: int, status: os.stat_result) -> None:
     size = status.st_size
-    if size <= _BLOCK and status.st_blocks:  # it has no room for a hole, as most of many files
+    if size <= _BLOCK and status.st_blocks:  # small files cannot have holes
         os.write(writing, os.pread(reading, size, 0))
         return
     for start, end in _extents(reading, size):
@@ -86,14 +86,14 @@ def _copy_content(reading: int, writing: int, status: os.stat_result) -> None:
 
 
 def _extents(file: int, size: int) -> Iterator[tuple[int, int]]:
-    """Yield where a file holds data, as offsets from and to; all of it where the file system cannot tell."""
+    """Yield start and end of the data in a file; the whole file if the file system cannot tell."""
     position = 0
     while position < size:
         try:
             start = os.lseek(file, position, os.SEEK_DATA)
             end = os.lseek(file, start, os.SEEK_HOLE)
         except OSError as exc:
-            if exc.errno == errno.ENXIO:  # nothing but a hole is left
+            if exc.errno == errno.ENXIO:  # the rest is a hole
                 return
             start, end = position, size
         yield start, min(end, size)
@@ -109,10 +109,10 @@ def _make_directory(path: str, mode: int) -> None:
 
 
 def replace_by_copy(path: str, source: str) -> None:
-    """Put a copy of a file in the place of `path`, which may be that file, in one step.
+    """Replace `path` by a copy of a file, which may be the same file, atomically.
 
     Raises:
-        OSError: it cannot be read, or no file be made beside it.
+        OSError: the file cannot be read, or no file can be created beside it.
     """
     draft = f"{os.path.dirname(path)}/.ogdc-draft"
     remove(draft)

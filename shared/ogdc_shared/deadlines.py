@@ -12,20 +12,20 @@ if TYPE_CHECKING:
 
 
 class Deadlines:
-    """What is under way, and by when it has to be over."""
+    """Operations with deadlines."""
 
     def __init__(self) -> None:
-        """Watch nothing yet; the thread begins with the first block, and ends when there is nothing left."""
+        """The thread starts with the first operation, and ends when none is left."""
         self._changed = Condition()
         self._watched: dict[Event, tuple[float, Callable[[], None]]] = {}
         self._wakes_at: float | None = None
 
     @contextmanager
     def limit(self, seconds: float, cut: Callable[[], None]) -> Iterator[Event]:
-        """Call `cut` where the block takes longer than this.
+        """Call `cut` if the block takes longer than `seconds`.
 
         Yields:
-            What tells whether that was done.
+            An event that is set if this happened.
         """
         is_cut = Event()
         self._watch(is_cut, time.monotonic() + seconds, cut)

@@ -28,7 +28,7 @@ __all__ = ["HashTree", "digest", "files_digest", "leaf", "root_of", "sha256"]
 
 
 def digest(*pieces: bytes) -> str:
-    """The SHA-256 of some content, in hex."""
+    """Return the SHA-256 of concatenated pieces, in hex."""
     state = sha256()
     for piece in pieces:
         state.update(piece)
@@ -36,21 +36,21 @@ def digest(*pieces: bytes) -> str:
 
 
 class HashTree:
-    """The digests of a row of documents, and of pairs of them, up to one root."""
+    """A hash tree over a sequence of documents."""
 
     def __init__(self, leaves: Iterable[bytes]) -> None:
-        """Build it from what `leaf` made of each document; there has to be one."""
+        """Build the tree from at least one leaf, as returned by `leaf`."""
         self._levels = [list(leaves)]
         while len(self._levels[-1]) > 1:
             self._levels.append(list(_joined(self._levels[-1])))
 
     @property
     def root(self) -> str:
-        """The digest that stands for all, in hex."""
+        """The digest of the root, in hex."""
         return self._levels[-1][0].hex()
 
     def proof(self, number: int) -> list[str]:
-        """The digests that lead from a leaf, counted from 0, to the root: L or R for the side, then hex."""
+        """Return the digests from leaf `number` (from 0) to the root: L or R for the side, then hex."""
         found = []
         for level in self._levels[:-1]:
             neighbour = number ^ 1
@@ -61,12 +61,12 @@ class HashTree:
 
 
 def leaf(document: bytes) -> bytes:
-    """The digest of one document as a leaf of the tree."""
+    """Return the digest of a document as a leaf of the tree."""
     return bytes.fromhex(digest(b"\0", document))
 
 
 def root_of(document: bytes, proof: Iterable[str]) -> str:
-    """The root that a proof leads to from a document."""
+    """Return the root that results from a document and its proof."""
     found = leaf(document)
     for step in proof:
         neighbour = bytes.fromhex(step[1:])
@@ -75,13 +75,13 @@ def root_of(document: bytes, proof: Iterable[str]) -> str:
 
 
 def files_digest(files: Iterable[tuple[str, str]]) -> str:
-    """One digest for the files of a directory, given as relative path and digest, in any order."""
+    """Return one digest for files given as relative path and digest, in any order."""
     lines = sorted(f"{path}\0{found}\n".encode(errors="surrogateescape") for path, found in files)
     return digest(*lines)
 
 
 def _joined(level: list[bytes]) -> Iterator[bytes]:
-    """Join neighbours; the last of an odd number goes up as it is."""
+    """Yield the parents of a level; the last of an odd number moves up unchanged."""
     for start in range(0, len(level), 2):
         pair = level[start : start + 2]
         yield _node(*pair) if len(pair) == 2 else pair[0]

@@ -8,7 +8,7 @@ import sys
 
 
 def missing_packages(extra: str) -> list[str]:
-    """Name the packages of an extra that are not installed."""
+    """Return the packages of an extra that are not installed."""
     from importlib.metadata import PackageNotFoundError, distribution, requires
 
     missing = []
@@ -23,5 +23,5 @@ def missing_packages(extra: str) -> list[str]:
 
 
 def advice(extra: str) -> str:
-    """Say what to type to install an extra where this program is."""
+    """Return the command that installs an extra for this Python."""
     return shlex.join([sys.executable, "-m", "pip", "install", f"ogdc-runner[{extra}]"])

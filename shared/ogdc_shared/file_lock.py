@@ -9,10 +9,10 @@ _POLL_SECONDS = 0.1
 
 
 def try_lock(file: int, *, shared: bool = False) -> bool:
-    """Take the lock of an open file without waiting; False: another has it.
+    """Try to lock an open file without waiting; False if it is locked.
 
     Raises:
-        OSError: the file system knows no locks.
+        OSError: the file system does not support locks.
     """
     try:
         fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
@@ -22,7 +22,7 @@ def try_lock(file: int, *, shared: bool = False) -> bool:
 
 
 def lock_within(file: int, *, seconds: float, poll_seconds: float = _POLL_SECONDS) -> bool:
-    """Take the lock of an open file, waiting for it so many seconds; False: another has it still."""
+    """Lock an open file, waiting up to `seconds`; False if it is still locked then."""
     deadline = time.monotonic() + seconds
     while not try_lock(file):
         if time.monotonic() >= deadline:

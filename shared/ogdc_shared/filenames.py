@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from ogdc_shared.plan import InputFile
 
 NAME_BYTES = 255
-"""What Linux file systems take."""
+"""Limit of Linux file systems."""
 
 _EXTENSION = re.compile(
     r"\.(?!(?:aspx?|ashx|cgi|do|exe|jspx?|php\d?|pl|py)$)(?=\d*[A-Za-z])[A-Za-z0-9]{1,8}$", re.IGNORECASE
 )
-"""What tells what a file is; that of a program tells nothing of what it answers."""
+"""An extension that tells the kind of a file; those of server programs do not."""
 _UNWANTED = re.compile(r"[/\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _PARAMETER = r';\s*([\w!#$&+^`|~*.-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;]*))'
 
@@ -33,10 +33,10 @@ def take_name(
     *,
     advice: str = "Give one of them another `name:` or a `directory:` in meta.yml, or leave one out.",
 ) -> None:
-    """Note in `owners` whose a name is, and that the directories in it are directories.
+    """Record in `owners` which input has a name; path prefixes are recorded as directories.
 
     Raises:
-        UnusableInputError: it is another input's; the message ends with `advice`.
+        UnusableInputError: another input has the name; the message ends with `advice`.
     """
     directories = [name[: match.start()] for match in re.finditer("/", name)]
     taken = next((taken for taken in (*directories, name, f"{name}/") if taken in owners), None)
@@ -49,13 +49,13 @@ def take_name(
 
 
 def name_from_url(url: str, *, with_query: bool = False) -> str:
-    """Give the path's last segment, percent-encoding undone; `index.html` for an empty one.
+    """Return the last segment of a URL's path, percent-decoded; `index.html` if it is empty.
 
-    The query is part of the name where the segment has no extension that tells what the file is.
+    The query becomes part of the name if the segment has no extension that tells the kind of file.
 
     Args:
-        url: Of the file.
-        with_query: Whether the query stays in any case, since it tells the file from another.
+        url: The URL.
+        with_query: Whether to include the query in any case, to distinguish the file from another.
     """
     from urllib.parse import urlsplit
 
@@ -67,22 +67,22 @@ def name_from_url(url: str, *, with_query: bool = False) -> str:
 
 
 def may_be_empty(name: str) -> bool:
-    """Whether a file is often empty on purpose: a marker, a lock, SQLite's log of what is pending."""
+    """Whether a file is often empty on purpose: a marker, a lock, or a pending log of SQLite."""
     return name.startswith((".", "_")) or name.endswith((".lock", "-wal", "-shm", "-journal"))
 
 
 def has_extension(name: str) -> bool:
-    """Whether a name tells what kind of file it is."""
+    """Whether a name has an extension that tells the kind of file."""
     return bool(_EXTENSION.search(name))
 
 
 def name_from_disposition(header: str) -> str | None:
-    """Read the file name out of a Content-Disposition header; None where it has none.
+    """Return the file name in a Content-Disposition header; None if it has none.
 
-    Of a path, be it one of Unix or of Windows, only the last component counts. `filename*` comes first.
+    Only the last component of a path counts, Unix or Windows. `filename*` takes precedence.
 
     Args:
-        header: As http.client gives it, each byte one character (ISO 8859-1).
+        header: As returned by http.client, with each byte as one character (ISO 8859-1).
 
     Source: RFC 6266 section 4.3 and appendix D; RFC 8187 section 3.2 for `filename*`.
     """
@@ -95,28 +95,28 @@ def name_from_disposition(header: str) -> str | None:
 
 
 def placed(file: InputFile, otherwise: str) -> str:
-    """Give the path of an input below `/input_dir`; `otherwise` is its name where the recipe says none."""
+    """Return the path of an input below `/input_dir`; `otherwise` is its name if the recipe gives none."""
     name = relative_path(file.name or "") or otherwise
     directory = relative_path(file.directory or "")
     return f"{directory}/{name}" if directory else name
 
 
 def last_component(path: str) -> str:
-    """Give the last component of a path of Unix or Windows as a plain name; empty where there is none."""
+    """Return the last component of a Unix or Windows path as a plain name; may be empty."""
     component = re.split(r"[/\\]", path)[-1]
     return plain_name(component) if component else ""
 
 
 def relative_path(path: str) -> str:
-    """Make a path of Unix or Windows one below some directory, each part a plain name; may be empty."""
+    """Normalize a Unix or Windows path to a relative one with plain names; may be empty."""
     parts = (part for part in re.split(r"[/\\]", path) if part not in {"", ".", ".."})
     return "/".join(map(plain_name, parts))
 
 
 def plain_name(text: str) -> str:
-    """Make `text` the name of a file right in its directory: `/` and control characters percent-encoded.
+    """Return `text` as the name of a file in a directory, with `/` and control characters percent-encoded.
 
-    A name longer than a file system takes is shortened before its suffix.
+    A name that is too long for a file system is shortened before its suffix.
     """
     name = _UNWANTED.sub(lambda match: _quote(match[0]), text)
     if name in {".", ".."}:
@@ -133,7 +133,7 @@ def _quote(text: str) -> str:
 
 
 def _unquote(text: str) -> str:
-    """Undo percent-encoding, unless what comes out is not UTF-8."""
+    """Percent-decode a text, unless the result is not UTF-8."""
     from urllib.parse import unquote_to_bytes
 
     try:
@@ -143,7 +143,7 @@ def _unquote(text: str) -> str:
 
 
 def _extended(value: str) -> str:
-    """Decode an RFC 8187 value, `charset'language'percent-encoded`; empty where it cannot be decoded."""
+    """Decode an RFC 8187 value, `charset'language'percent-encoded`; empty if that fails."""
     from urllib.parse import unquote_to_bytes
 
     charset, _, encoded = value.partition("'")
@@ -154,7 +154,7 @@ def _extended(value: str) -> str:
 
 
 def _as_utf8(header: str) -> str:
-    """Undo the reading of raw UTF-8 bytes as ISO 8859-1."""
+    """Decode UTF-8 that was decoded as ISO 8859-1."""
     try:
         return header.encode("iso-8859-1").decode()
     except UnicodeError:

@@ -14,15 +14,15 @@ _ANY_DEPTH = "**"
 
 
 class PathPattern:
-    """What names a path may consist of, one after the other.
+    """A pattern for the components of a path.
 
-    `*` and `?` stand for characters of one name, `[ab]` for one of some, and `**` for any number of names.
-    Between two `**` the first place that fits is as good as any later one, so no place is tried twice: a path
-    takes at most as many comparisons as it has names, times those of the pattern.
+    `*`, `?` and `[ab]` match within one component, `**` matches any number of components. Between two `**`
+    the first match is as good as any later one, so there is no backtracking: the number of comparisons is at
+    most the product of the numbers of components of path and pattern.
     """
 
     def __init__(self, names: Iterable[str]) -> None:
-        """Read a pattern, given name by name."""
+        """Compile a pattern, given by component."""
         self._runs: list[list[re.Pattern[str]]] = [[]]
         for name in names:
             if name == _ANY_DEPTH:
@@ -31,7 +31,7 @@ class PathPattern:
                 self._runs[-1].append(re.compile(translate(name)))
 
     def matches(self, names: Sequence[str]) -> bool:
-        """Whether all of a path's names are of the pattern."""
+        """Whether the pattern matches a whole path, given by component."""
         first, *middle, last = self._runs if len(self._runs) > 1 else (*self._runs, [])
         start, end = len(first), len(names) - len(last)
         if len(self._runs) == 1 and start != end:
@@ -48,9 +48,9 @@ class PathPattern:
 
 
 def matches(pattern: str, path: str) -> bool:
-    """Whether a path, or an object's key, is of a pattern.
+    """Whether a pattern matches a path or an object's key.
 
-    `tiles/**/*.tif` is all GeoTIFFs below `tiles/` at any depth.
+    `tiles/**/*.tif` matches all GeoTIFFs below `tiles/` at any depth.
     """
     return _compiled(pattern).matches(path.split("/"))
 

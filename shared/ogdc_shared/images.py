@@ -12,15 +12,15 @@ _VERSION = "Version: "
 
 @cache
 def own_version() -> str:
-    """Return the version of the distribution that is installed.
+    """Return the version of the installed distribution.
 
-    To import `importlib.metadata`, and have it parse all that is known of it, takes half as long as to start
-    an interpreter.
+    Importing `importlib.metadata` and letting it parse the metadata would take half as long as starting
+    Python.
 
     Source: packaging.python.org, "Recording installed projects" and "Core metadata specifications".
     """
     for directory in map(Path, sys.path):
-        with suppress(OSError):  # it is not there, or an archive
+        with suppress(OSError):  # it does not exist, or is an archive
             for found in directory.glob("ogdc_runner-*.dist-info/METADATA"):
                 lines = found.read_text(encoding="utf-8").splitlines()
                 return next(line for line in lines if line.startswith(_VERSION)).removeprefix(_VERSION)
@@ -31,5 +31,5 @@ def own_version() -> str:
 
 @cache
 def own_image(name: str) -> str:
-    """Name an image of this very version."""
+    """Return the name of an image of this version."""
     return f"ghcr.io/qgreenland-net/{name}:{own_version().replace('+', '-')}"

@@ -12,10 +12,10 @@ from typing import Self
 
 @contextmanager
 def collection_paused() -> Iterator[None]:
-    """Keep the garbage collector from looking through what an import creates.
+    """Pause the garbage collector during an import.
 
-    Thousands of classes and no garbage: a tenth of the time of importing a library of pydantic models goes
-    into looking for some. For imports only: other threads are not collected either.
+    An import creates thousands of classes and no garbage, and collection takes a tenth of the import of a
+    library of pydantic models. Only for imports, because it affects all threads.
     """
     was_enabled = gc.isenabled()
     gc.disable()
@@ -27,12 +27,12 @@ def collection_paused() -> Iterator[None]:
 
 
 def import_lazily(name: str) -> None:
-    """Have a module that others import, and seldom use, be loaded when it is first used.
+    """Have a module that others import but rarely use loaded on its first use.
 
     Source: importlib's documentation, "Implementing lazy imports".
 
     Args:
-        name: Of a module in a package.
+        name: Full name of a module in a package.
     """
     from importlib.util import LazyLoader, find_spec, module_from_spec
 
@@ -48,14 +48,14 @@ def import_lazily(name: str) -> None:
 
 @contextmanager
 def left_out(name: str) -> Iterator[None]:
-    """Keep a module from being loaded by those who import it here and never use it.
+    """Skip loading a module that is imported in the block but never used.
 
-    They get a module whose names are classes of no use, to derive from, to index or to catch. Where the
-    module is loaded already they get it; who imports it later gets it, too. Other threads must not import it
-    meanwhile.
+    Importers get a stand-in with classes that can be derived from, indexed or caught, but not created. If the
+    module has been loaded already, they get the module; later imports load it normally. No other thread may
+    import it meanwhile.
 
     Args:
-        name: The module's, with its package's.
+        name: Full name of the module.
     """
     if name in sys.modules:
         yield

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ogdc_shared.plan import InputFile
 
 DATASET_DIRECTORIES = (".gdb", ".zarr")
-"""How directories end that hold one data set."""
+"""Suffixes of directories that are one data set."""
 
 _RASTERS = (
     *(
@@ -74,16 +74,16 @@ _PARTS = (
     (_RASTERS, ("prj", "aux", "rrd", "rpb", "imd", "stx", "clr", "blw", "hdr", "wld", "aux.xml")),
     (("shp", "tab", "mif", "csv", "gml", "gpkg", "geojson", *_RASTERS), ("qml", "qmd")),
 )
-"""Extensions of main files and of what belongs to them by the same stem, the first that fits first."""
+"""Extensions of main files, and of companion files with the same stem; the first match applies."""
 _SUFFIXES = (".aux.xml", ".ovr", ".msk", "-wal", "-shm", "-journal")
-"""What belongs to a file of any name, that name going before."""
+"""Appended to the full name of any file, these make the name of a companion file."""
 _DATA_SUFFIXES = (".xml", ".hdr", ".vat.dbf", ".vat.cpg")
-"""Likewise, where that name has the extension of a main file."""
+"""The same, but only for files with the extension of a main file."""
 _ALL_SUFFIXES = _SUFFIXES + _DATA_SUFFIXES
 
 
 def _world_files(extension: str) -> Iterator[str]:
-    """Yield what the world file of a raster may be called: .tfw, .tifw."""
+    """Yield the extensions of a raster's world file, such as tfw and tifw."""
     yield f"{extension[0]}{extension[-1]}w"
     yield f"{extension}w"
     if extension in {"tiff", "jpeg"}:
@@ -102,25 +102,26 @@ def _mains() -> dict[str, list[str]]:
 
 
 _MAINS = _mains()
-"""Extension of a part → extensions of the main files it may belong to, in order."""
+"""Extension of a companion file → extensions of its possible main files, in order."""
 _KNOWN = frozenset(extension for extensions in _MAINS.values() for extension in extensions)
 
 
 def may_be_part(name: str) -> bool:
-    """Whether a file of this name or path could belong to another, so that it takes a look at the others."""
+    """Whether a file may be a companion file by its name, so that the other names have to be checked."""
     lower = name.lower()
     return lower.endswith(_ALL_SUFFIXES) or lower.rpartition(".")[2] in _MAINS
 
 
 def group(names: Iterable[str], directories: Collection[str] = frozenset()) -> dict[str, list[str]]:
-    """Put files that belong together together; extensions may be in upper or lower case.
+    """Group main files with their companion files; the case of extensions is ignored.
 
     Args:
         names: Names in one directory, or paths.
-        directories: Which of them are directories: each an item of its own, and a part of none.
+        directories: Which of them are directories. A directory is an item of its own, without companion
+            files.
 
     Returns:
-        Main file or directory → its parts. Each name is one or the other, all are in the order given.
+        Main file or directory → its companion files. Each name occurs once; the order is kept.
     """
     given = list(names)
     by_key: dict[tuple[str, str], str] = {}
@@ -138,7 +139,7 @@ def group(names: Iterable[str], directories: Collection[str] = frozenset()) -> d
 
 
 def members_of(paths: Sequence[str]) -> list[list[int]]:
-    """Return the positions of each item's files, the main one first; a path given twice is two items."""
+    """Return the indexes of each item's files, the main file first; a repeated path is a separate item."""
     owners = {part: main for main, parts in group(paths).items() for part in parts}
     items: dict[str, list[int]] = {}
     twice: list[list[int]] = []
@@ -152,7 +153,7 @@ def members_of(paths: Sequence[str]) -> list[list[int]]:
 
 
 def item_path(file: InputFile) -> str:
-    """A path that tells what a file's parts are called, though perhaps not where it will be."""
+    """Return a path with an input's name, to find companion files; its directory may change later."""
     above, _, name = file.source.partition("?")[0].rpartition("/")
     if file.name is None and "." not in name:
         return file.source  # …/get?file=lakes.shp
@@ -160,7 +161,7 @@ def item_path(file: InputFile) -> str:
 
 
 def _owner(name: str, by_key: dict[tuple[str, str], str], directories: Collection[str]) -> str | None:
-    """The file that another belongs to; None: it is a main file."""
+    """Return the main file of a companion file; None if it is a main file itself."""
     if not may_be_part(name):
         return None
     lower = name.lower()
@@ -175,12 +176,12 @@ def _owner(name: str, by_key: dict[tuple[str, str], str], directories: Collectio
             if owner is not None and owner not in directories:
                 return owner
         if extension == "hdr" and (owner := by_key.get((stem, ""))) and owner not in directories:
-            return owner  # ENVI's data need no extension
+            return owner  # ENVI data need no extension
     return None
 
 
 def _root(name: str, owners: dict[str, str]) -> str:
-    """Follow a.tif.msk.ovr to a.tif."""
+    """Return the main file of a chain of companion files, such as a.tif for a.tif.msk.ovr."""
     seen = {name}
     while (owner := owners.get(name)) is not None and owner not in seen:
         seen.add(owner)
@@ -194,7 +195,7 @@ def _key(name: str) -> tuple[str, str]:
 
 
 def _splits(name: str) -> Iterator[tuple[str, str]]:
-    """Yield stem and extension; of a.aux.xml both that of `xml` and that of `aux.xml`."""
+    """Yield stem and extension, for a.aux.xml also with the extension `aux.xml`."""
     stem, extension = _key(name)
     yield stem, extension
     if name.lower().endswith(".aux.xml"):
@@ -202,10 +203,10 @@ def _splits(name: str) -> Iterator[tuple[str, str]]:
 
 
 class Wanted:
-    """Patterns of the items that commands run for (`workflow.parallel.items`); without any, for all."""
+    """Patterns of the items that commands run for (`workflow.parallel.items`); without any, all match."""
 
     def __init__(self, patterns: Iterable[str]) -> None:
-        """Read glob patterns; case does not matter."""
+        """Compile glob patterns, which ignore case."""
         self._patterns = []
         if patterns := tuple(patterns):
             import re
@@ -217,6 +218,6 @@ class Wanted:
         return bool(self._patterns)
 
     def has(self, name: str) -> bool:
-        """Whether a main file or directory, by its name or path, is wanted."""
+        """Whether a main file or directory matches, by the last component of its path."""
         base = name.rpartition("/")[2]
         return not self._patterns or any(pattern.match(base) for pattern in self._patterns)

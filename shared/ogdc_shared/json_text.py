@@ -9,14 +9,14 @@ from ogdc_shared.errors import InvalidRequestError
 
 
 def read_json(text: bytes, *, refusal: str) -> Any:
-    """Read a text of any sender's.
+    """Parse untrusted JSON.
 
     Args:
         text: UTF-8, -16 or -32.
-        refusal: How the message begins if it is no JSON, such as `The body is not JSON`.
+        refusal: Beginning of the error message, such as `The body is not JSON`.
 
     Raises:
-        InvalidRequestError: it is none, or more deeply nested or with longer numbers than are read here.
+        InvalidRequestError: it is not JSON, is nested too deeply or has a number with too many digits.
     """
     try:
         return json.loads(text)

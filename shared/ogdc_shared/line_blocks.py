@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 LOG_BLOCKS = "text/vnd.ogdc.log"
-"""Media type of a workflow's log as lines `[task] text` in UTF-8.
+"""Media type of a workflow's log as UTF-8 lines `[task] text`.
 
-The local engine offers it besides the Argo Server's JSON, in which every line is an object of its own.
+The local engine offers it in addition to the Argo Server's format, a JSON object per line.
 """
 
 
 def whole_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Cut pieces of any size anew, so that each ends with a newline; the last gets one if it has none."""
+    """Regroup pieces of any size so that each ends with a newline; one is added at the end if missing."""
     rest = [b""]
     for piece in pieces:
         lines, newline, beginning = piece.rpartition(b"\n")

@@ -20,12 +20,12 @@ _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 @contextmanager
 def locked_directory(place: Path, prefix: str) -> Iterator[Path]:
-    """Lend a new directory in `place`; it is removed afterwards.
+    """Create a directory in `place`, and remove it afterwards.
 
     Raises:
-        OSError: it cannot be made or locked, or `remove_abandoned` removed it before it was locked.
+        OSError: it cannot be created or locked, or `remove_abandoned` removed it before it was locked.
     """
-    with ExitStack() as opened, ExitStack() as made:  # removed while it is still locked
+    with ExitStack() as opened, ExitStack() as made:  # this order removes it before unlocking it
         directory = mkdtemp(prefix=prefix, dir=place)
         made.callback(remove, directory)
         descriptor = os.open(directory, _OPEN)
@@ -36,9 +36,9 @@ def locked_directory(place: Path, prefix: str) -> Iterator[Path]:
 
 
 def remove_abandoned(place: Path, prefix: str) -> None:
-    """Remove what `locked_directory` made in `place` for processes that were killed since."""
+    """Remove directories that `locked_directory` created in `place` for processes that were killed."""
     for directory in place.glob(f"{prefix}*"):
-        with suppress(OSError):  # one that another process removes, too, or no directory at all
+        with suppress(OSError):  # it is not a directory, or another process is removing it
             _remove_unless_locked(directory)
 
 

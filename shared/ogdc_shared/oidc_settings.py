@@ -15,43 +15,44 @@ from ogdc_shared.variables import TEXT, Kind, Variable, json_list, pattern
 from ogdc_shared.well_known import OPENID_CONFIGURATION
 
 SOURCE_ROLE = "source"
-"""Of who may tell of events, rather than of a user."""
+"""The role of senders of events; it is not a user's role."""
 _NAMES = ("orcid", "preferred_username", "sub")
 
 
 class Grant(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a token entitles to whose claims are like these."""
+    """The role of tokens with certain claims."""
 
     role: Literal["viewer", "submitter", "admin", "source"]
     claims: Annotated[dict[str, str | tuple[str, ...]], Meta(min_length=1)]
-    """Claim, or the path to one with dots between → the value, or one of the values, that it has, or that is
-    among those it has; one that ends in `*` stands for all that begin so. All claims have to be like that."""
+    """Claim, or path of claims separated by dots → the required value, or several accepted values. If the
+    claim is a list, it must contain one of them. A value that ends in `*` matches a prefix. All claims must
+    match."""
 
 
 class TrustedIssuer(Struct, frozen=True, forbid_unknown_fields=True):
-    """Somebody whose tokens are believed."""
+    """An issuer of accepted tokens."""
 
     issuer: str
-    """As its tokens say (`iss`)."""
+    """As in `iss` of its tokens."""
     audience: tuple[str, ...]
-    """Whom tokens have to be meant for: one of these is in `aud`, or, where there is none, is `azp`."""
+    """Accepted audiences: `aud` of a token must contain one, or `azp` be one if there is no `aud`."""
     grants: tuple[Grant, ...] = ()
     others: bool = False
-    """Whether tokens that no grant is for are believed as well; their users have no role by them."""
+    """Whether to accept tokens that match no grant; their users get no role from them."""
     name_claims: tuple[str, ...] = _NAMES
-    """How users are shown: by the first of these claims that there is."""
+    """The display name of users is the first of these claims that is present."""
     untyped: bool = False
-    """Whether its access tokens do not say that they are such."""
+    """Whether its access tokens lack the type header that says so."""
     keys_url: str | None = None
-    """Where its keys are; None: where its discovery document says."""
+    """URL of its keys; None means the URL in its discovery document."""
     ca_file: str | None = None
-    """Certificates that its server's is checked by; None: those of the system."""
+    """CA certificates for its server; None means the system's."""
     token_file: str | None = None
-    """Holds what its server wants to see before it shows its keys; None: nothing."""
+    """File with a bearer token that its server requires to show its keys, or None."""
 
 
 class ConfidentialClient(Struct, frozen=True):
-    """A client with a secret, as DataONE's deployments mount it."""
+    """A client with a secret, in the format of DataONE's deployments."""
 
     client_id: str
     client_secret: str
@@ -64,7 +65,7 @@ class ConfidentialClient(Struct, frozen=True):
         return self.server_metadata_url.removesuffix(OPENID_CONFIGURATION)
 
     def __repr__(self) -> str:
-        """Without the secret: settings may be shown."""
+        """Omit the secret, since settings may be printed."""
         return f"ConfidentialClient({self.client_id!r})"
 
 
@@ -99,7 +100,7 @@ _WORDS = json_list("a JSON list of texts", _word)
 
 
 class OidcSettings(NamedTuple):
-    """Whose tokens are believed."""
+    """The trusted issuers."""
 
     issuer: Annotated[
         str | None,
@@ -190,24 +191,24 @@ class OidcSettings(NamedTuple):
 
     @property
     def has_sources(self) -> bool:
-        """Whether somebody says of tokens that who shows them may tell of events."""
+        """Whether senders of events must have tokens."""
         return bool(self.sources)
 
     @property
     def asked_scopes(self) -> tuple[str, ...]:
-        """What a login asks for."""
+        """The scopes that a login requests."""
         role = (self.admin,) if self.role_claim == "scope" else ()
         return self.scopes or ("openid", "profile", "email", *role)
 
     def lets_in_by_grants_alone(self, issuer: str) -> bool:
-        """Whether an issuer's tokens are believed for what each one says alone, as those of jobs."""
+        """Whether an issuer's tokens are accepted only if they match a grant, as those of CI jobs."""
         return any(each.issuer == issuer and not each.others for each in self.others)
 
     def trusted(self) -> tuple[TrustedIssuer, ...]:
-        """All issuers whose tokens are believed.
+        """Return all trusted issuers.
 
         Raises:
-            ConfigurationError: two are the same, or the client's file cannot be read.
+            ConfigurationError: an issuer occurs twice, or the client's file cannot be read.
         """
         found = (*self.of_users(), *self.sources)
         if len({each.issuer for each in found}) < len(found):
@@ -218,7 +219,7 @@ class OidcSettings(NamedTuple):
         return found
 
     def of_users(self) -> tuple[TrustedIssuer, ...]:
-        """Those that users come from; the one that people log in at, if any, is the first.
+        """Return the issuers of users; the one for logins, if any, comes first.
 
         Raises:
             ConfigurationError: the client's file cannot be read.
@@ -244,10 +245,10 @@ class OidcSettings(NamedTuple):
         )
 
     def confidential_client(self) -> ConfidentialClient | None:
-        """The client that /login logs in with; None: there is none.
+        """Return the client for /login, or None.
 
         Raises:
-            ConfigurationError: the file cannot be read, or holds none.
+            ConfigurationError: the file cannot be read, or is not in the expected format.
         """
         if self.client_file is None:
             return None

@@ -6,41 +6,41 @@ from enum import StrEnum
 
 
 class EventOutcome(StrEnum):
-    """What became of an event about a workflow."""
+    """Result of processing an event about a workflow."""
 
     APPLIED = "applied"
     KNOWN = "known"
-    """The record had it already."""
+    """The event brought nothing new."""
     IGNORED = "ignored"
-    """It is about no run."""
+    """It is not about a run."""
     DOUBTED = "doubted"
-    """It contradicts the end that is recorded, so Argo is asked first."""
+    """It contradicts the recorded end of a run, so Argo is asked first."""
 
 
 class UploadOutcome(StrEnum):
-    """What became of an upload that a trigger is for."""
+    """Result of processing an upload that matches a trigger."""
 
     WAITING = "waiting"
     STARTED = "started"
     REFUSED = "refused"
     KNOWN = "known"
-    """It had started its run before; never stored."""
+    """It had already started its run; never stored."""
 
 
 class StartOutcome(StrEnum):
-    """What became of a start at a time that a schedule names."""
+    """Result of a scheduled start."""
 
     WAITING = "waiting"
     STARTED = "started"
     UNCHANGED = "unchanged"
     """Nothing that the trigger watches has changed."""
     SKIPPED = "skipped"
-    """The run before has not ended."""
+    """The previous run has not ended."""
     REFUSED = "refused"
 
 
 class RunOutcome(StrEnum):
-    """How a run ended, as others are told."""
+    """How a run ended, as reported to others."""
 
     SUCCEEDED = "succeeded"
     FAILED = "failed"

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class Phase(StrEnum):
-    """Where a workflow or a node of one stands; equal to its text, as stored and sent."""
+    """Phase of a workflow or node; equal to its text, as stored and sent."""
 
     PENDING = "Pending"
     RUNNING = "Running"
@@ -17,21 +17,21 @@ class Phase(StrEnum):
     FAILED = "Failed"
     ERROR = "Error"
     SKIPPED = "Skipped"
-    """A node's alone, like the next: there was nothing to do."""
+    """Only of nodes, like the next: there was nothing to do."""
     OMITTED = "Omitted"
-    """What it depends on did not succeed."""
+    """A dependency did not succeed."""
 
 
 FAILED_PHASES = frozenset({Phase.FAILED, Phase.ERROR})
-"""Ends that can be retried."""
+"""Phases that allow a retry."""
 TERMINAL_PHASES = FAILED_PHASES | {Phase.SUCCEEDED}
-"""Phases after which a workflow, and so a run, changes only by `retry`."""
+"""Phases that a workflow, and so a run, leaves only by a retry."""
 RUN_STATUSES = (Phase.PENDING, Phase.RUNNING, Phase.SUCCEEDED, Phase.FAILED, Phase.ERROR)
-"""All that a workflow, and so a run, can be, in the order it passes through them."""
+"""All phases of a workflow, and so of a run, in the order it passes through them."""
 PASSED_NODE_PHASES = frozenset({Phase.SUCCEEDED, Phase.SKIPPED})
-"""Of a node that keeps no other from its turn."""
+"""Phases of a node in which its dependents may start."""
 TERMINAL_NODE_PHASES = TERMINAL_PHASES | {Phase.SKIPPED, Phase.OMITTED}
-"""Phases that a node never leaves, except by `retry`."""
+"""Phases that a node leaves only by a retry."""
 
 REUSED = "Reused"
-"""Of a partition that has no task, since the result of an earlier run was taken: no phase of Argo's."""
+"""Phase of a partition without a task, because an earlier result was reused. Argo has no such phase."""

@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from typing import Any
 
 PLAN_VERSION = 6
-"""Of what is written here. To be raised with whatever a worker that does not know it must not pass over; a
-plan without a version is of the first."""
+"""Version of plans. Increase it with any change that older workers must not ignore. Plans without a version
+have version 1."""
 
 
 _BEGINNING = b'{"number": '
-"""What `render_manifest` begins with."""
+"""Beginning of every manifest that `render_manifest` returns."""
 
 
 class Checksum(NamedTuple):
-    """A digest the fetched file must have."""
+    """A digest that the fetched file must have."""
 
     algorithm: str
     """Lower case, as hashlib names it: md5, sha1, sha256, …"""
@@ -45,11 +45,11 @@ class InputFile(NamedTuple):
     kind: str = "url"
     """`url`, `recipe` or `volume`."""
     name: str | None = None
-    """Name below `/input_dir`; None: the server's Content-Disposition, else the last part of `source`."""
+    """Name below `/input_dir`; None means Content-Disposition's, else the last component of `source`."""
     directory: str | None = None
-    """Where below `/input_dir`; None: right in it."""
+    """Directory below `/input_dir`, or None."""
     size: int | None = None
-    """Bytes, where known beforehand."""
+    """In bytes, if known beforehand."""
     checksum: Checksum | None = None
 
 
@@ -57,38 +57,38 @@ class Command(NamedTuple):
     """One command line of the recipe."""
 
     text: str
-    """What `Plan.shell` is given."""
+    """The argument of `Plan.shell`."""
     line: int
     """Its line in the recipe's sh_file, counting from 1."""
 
 
 class VolumeInput(NamedTuple):
-    """Files on a volume, which only a task can see: `list` looks for them."""
+    """Files on a volume, which a task `list` finds, since only a task can see them."""
 
     claim: str
     """The volume claim; mounted read-only at `layout.claim_mount`."""
     path: str
-    """Where on the volume to look, relative to its root; empty: everywhere."""
+    """Directory on the volume to search, relative to its root; empty means the root."""
     glob: str
-    """What to look for there at any depth, as `pathlib.Path.rglob` does; directories do not count."""
+    """Pattern of files at any depth, as in `pathlib.Path.rglob`; directories are not matched."""
 
 
 class Partitioning(NamedTuple):
-    """How files are divided among tasks (see `partitioning.divide`); by default one task has them all."""
+    """How files are divided among tasks (see `partitioning.divide`); by default there is a single task."""
 
     strategy: str = "files"
-    """`files`: partitions of `size` files each. `size`: as many partitions, each with about as many bytes.
-    `names`: of `size` files at most, divided where their names say so."""
+    """`files`: partitions of `size` files each. `size`: the same number of partitions, but of about equal
+    bytes. `names`: partitions of at most `size` files, divided where their names differ."""
     size: int | None = None
-    """Files in one partition."""
+    """Number of files in a partition."""
     bytes: int | None = None
-    """For the strategy `size`: bytes in one partition, instead of `size`."""
+    """Number of bytes in a partition, instead of `size`; only for the strategy `size`."""
     tasks: int = 1
-    """How many partitions there are at most where neither of these is given."""
+    """Maximum number of partitions if neither `size` nor `bytes` is given."""
     most: int = 10_000
-    """More partitions than this are refused."""
+    """Upper limit on partitions; more are an error."""
     pack: int = 1
-    """How many partitions are stored in one object at most; the default is what plans had before packs."""
+    """Maximum number of partitions in one stored object; plans had the default before packs existed."""
 
     @property
     def divides(self) -> bool:
@@ -97,22 +97,22 @@ class Partitioning(NamedTuple):
 
 
 REUSE_LABEL = "ogdc/reuse"
-"""Of a workflow: what its run has in common with those whose results it may take."""
+"""Label of workflows of which one may reuse the results of another."""
 SCOPE_LABEL = "ogdc/reuse-scope"
-"""Of a workflow: the part of the store that its run may read and write, for one user's runs of one recipe."""
+"""Label of a workflow with the scope of the store that it uses: one user's runs of one recipe."""
 
 
 class Reuse(NamedTuple):
-    """What of a plan's results may be kept for later runs, and taken from earlier ones."""
+    """Which results of a plan may be kept for later runs, and reused from earlier ones."""
 
     base: str
-    """Digest of all that makes the results but commands, programs and inputs (see `runs.reuse`)."""
+    """Digest of what determines results besides commands, programs and inputs (see `runs.reuse`)."""
     commands: int
-    """How many of the first commands' results."""
+    """Number of commands, from the first, with reusable results."""
     most: int = 5 << 30
-    """Bytes of what is kept of one partition."""
+    """Size limit of what is kept of one partition, in bytes."""
     checked: float = 0.0
-    """The share of partitions that are run although their result is known, to compare both."""
+    """Share of partitions that are run although their result is known, to compare the results."""
 
 
 class Plan(NamedTuple):
@@ -121,55 +121,55 @@ class Plan(NamedTuple):
     recipe_id: str
     commands: tuple[Command, ...]
     per_file: bool = False
-    """True: each command runs once for each file, with INPUT_FILE and OUTPUT_FILE set."""
+    """Whether each command runs once per item, with INPUT_FILE and OUTPUT_FILE set."""
     command_timeout: float | None = None
-    """Seconds one command may take; None: only the workflow's own deadline counts."""
+    """Time limit of one command in seconds; None means only the workflow's deadline applies."""
     volumes: tuple[VolumeInput, ...] = ()
-    """Where the task `list` looks for files; empty: nowhere, the manifests were written at submission."""
+    """Where `list` searches files; empty if the manifests were written at submission."""
     partitioning: Partitioning = Partitioning()
     variables: tuple[tuple[str, str], ...] = ()
-    """Names and values that the commands' environment has besides its own."""
+    """Environment variables for commands."""
     recipe: str | None = None
-    """Digest of the recipe's own files (see `digests.files_digest`); None: not known."""
+    """Digest of the recipe's own files (see `digests.files_digest`), or None if unknown."""
     shell: tuple[str, ...] = ("sh", "-c")
-    """The words before a command line; the default is what plans had before there was a choice."""
+    """Arguments before a command line; plans had the default before it could be chosen."""
     strict: bool = False
-    """Whether a program that fails in a substitution or in the background fails the command, where the shell
-    is bash; what else its options do is in `shell`."""
+    """Whether a failure in a substitution or in the background fails a bash command; other options of bash
+    are in `shell`."""
     items: tuple[str, ...] = ()
-    """Glob patterns of the items that commands run for, where they run for each; empty: for all."""
+    """Glob patterns of the items that commands run for, if `per_file`; empty means all."""
     allowed_failures: str | None = None
-    """How many items may fail without failing the run: a number, or a share such as 1%; None: none may."""
+    """How many items may fail without failing the run, as a number or percentage; None means none."""
     checks: bool = False
-    """Whether what the last command left is looked at (see `worker.checks`)."""
+    """Whether to check the outputs of the last command (see `worker.checks`)."""
     warnings_fail: bool = False
-    """Whether the recipe takes warnings for failures."""
+    """Whether warnings are failures."""
     cache: bool = True
-    """Whether inputs that were fetched before may be used, and are kept for later."""
+    """Whether to use the cache of inputs."""
     stage: str = PROCESS
     before: str | None = None
-    """The stage whose outputs are the inputs, which its task `list` divides; None: they are the recipe's."""
+    """The stage with the outputs that are the inputs; None means the recipe's inputs."""
     by_key: bool = False
-    """Whether the inputs are directories: each at the top of what a task of the stage before left is a *key*,
-    and what all those tasks left under one goes to the same task, as `/input_dir/<key>/<their number>`. What
-    is part of the run's result (`layout.RESULT`) is no key."""
+    """Whether the inputs are directories: each top-level output directory of the previous stage's tasks is a
+    *key*. All directories with the same key go to the same task, as `/input_dir/<key>/<task number>`.
+    `layout.RESULT`, which is part of the run's result, is not a key."""
     reads: tuple[str, ...] = ()
-    """Stages before whose outputs every task has besides, whole: as `/input_dir/<stage>/<their number>`."""
+    """Earlier stages with outputs that every task reads in full, as `/input_dir/<stage>/<task number>`."""
     shares: bool = False
-    """Whether every task has all that tasks of the stage before left, and makes a share of what there is to
-    make: as `/input_dir/<share>-of-<shares>/<their number>`. There are as many as `partitioning.tasks`, but
-    no more than have `partitioning.bytes` of it each."""
+    """Whether every task reads all outputs of the previous stage and does a share of the work, as
+    `/input_dir/<share>-of-<shares>/<task number>`. There are at most `partitioning.tasks` shares, and each
+    has at least `partitioning.bytes` of the outputs."""
     own: bool = False
-    """Whether the commands are of programs of this distribution, which the worker's own Python runs."""
+    """Whether the commands are programs of this distribution, which the worker's own Python runs."""
     hashes_all: bool = False
-    """Whether all that is written gets a checksum, however large: it is described as a data set."""
+    """Whether every output gets a checksum regardless of its size, since it is described as a data set."""
     reuse: Reuse | None = None
-    """None: each run does everything anew."""
+    """None if results are neither kept nor reused."""
     version: int = PLAN_VERSION
-    """Which form the plan, and the manifests beside it, have."""
+    """Version of the format of the plan and its manifests."""
 
     def to_json(self) -> str:
-        """Render as stored."""
+        """Return it in the stored format."""
         fields = self._asdict() | {
             "commands": [command._asdict() for command in self.commands],
             "volumes": [volume._asdict() for volume in self.volumes],
@@ -180,7 +180,7 @@ class Plan(NamedTuple):
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Plan:
-        """Read what `to_json` of this version, or one before it, wrote.
+        """Parse the output of `to_json`, also of earlier versions.
 
         Raises:
             UnsupportedError: it is of a later version.
@@ -213,48 +213,48 @@ class Partition(NamedTuple):
     """The inputs of one task."""
 
     number: int
-    """Counting from 0."""
+    """From 0."""
     files: tuple[InputFile, ...]
 
     def to_json(self) -> str:
-        """Render as stored; fields that are None are left out, since there may be a million files."""
+        """Return it in the stored format, without default values, since there may be a million files."""
         return render_manifest(self.number, ",".join(map(render_file, self.files)))
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Partition:
-        """Read what `to_json` wrote."""
+        """Parse the output of `to_json`."""
         fields: dict[str, Any] = json.loads(text)
         return cls(number=fields["number"], files=tuple(_input_file(f) for f in fields["files"]))
 
 
 class Division(NamedTuple):
-    """How the files of a run were divided, partition by partition."""
+    """Number of files and bytes of each partition of a run."""
 
     files: tuple[int, ...]
-    """How many."""
+    """Number of files of each partition."""
     sizes: tuple[int | None, ...]
-    """Their bytes; None where those of a file are not known beforehand."""
+    """Bytes of each partition; None if a file's size is unknown."""
 
     def total_size(self) -> int | None:
-        """Bytes of all files; None where those of one are not known beforehand."""
+        """Return the bytes of all files; None if a file's size is unknown."""
         known = [size for size in self.sizes if size is not None]
         return sum(known) if len(known) == len(self.sizes) else None
 
     def to_json(self) -> str:
-        """Render as stored."""
+        """Return it in the stored format."""
         return json.dumps(self._asdict(), separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Division:
-        """Read what `to_json` wrote."""
+        """Parse the output of `to_json`."""
         fields: dict[str, Any] = json.loads(text)
         return cls(files=tuple(fields["files"]), sizes=tuple(fields["sizes"]))
 
 
 def render_file(file: InputFile) -> str:
-    """Render one file of a manifest in one line of JSON, without the fields that have their default.
+    """Return a file of a manifest as one line of JSON, without default values.
 
-    Put together by hand, since a run may have a million files and `json.dumps` takes four times as long.
+    Done by hand, because a run may have a million files, and `json.dumps` takes four times as long.
     """
     text = f'{{"source": {quoted(file.source)}'
     if file.kind != "url":
@@ -272,34 +272,34 @@ def render_file(file: InputFile) -> str:
 
 
 def read_file(text: str | bytes) -> InputFile:
-    """Read what `render_file` wrote."""
+    """Parse the output of `render_file`."""
     return _input_file(json.loads(text))
 
 
 def render_manifest(number: int, files: str) -> str:
-    """Render a partition from what `render_file` made of its files, joined by commas."""
+    """Return a partition's manifest; `files` are the outputs of `render_file`, joined by commas."""
     return f'{{"number": {number}, "files": [{files}]}}'
 
 
 def seal_pack(pack: bytes, proof: list[str]) -> bytes:
-    """Put the proof that a pack is one of its run's (see `digests.HashTree`) into a line behind it."""
+    """Append the proof that a pack belongs to its run (see `digests.HashTree`) as a line."""
     return pack + b"\n" + json.dumps(proof).encode()
 
 
 def split_pack(stored: bytes) -> tuple[bytes, bytes]:
-    """Take a stored pack and its proof apart; that of a version before has an empty one.
+    """Split a stored pack into pack and proof; the proof of an earlier version's pack is empty.
 
-    A manifest has lines of its own, each an object; the proof's line is a list.
+    A pack may have several lines, each a JSON object; the proof's line is a list.
     """
     pack, mark, proof = stored.partition(b"\n[")
     return pack, mark[1:] + proof
 
 
 def find_manifest(pack: bytes, number: int | None) -> bytes | None:
-    """Take a partition's manifest out of a pack, or (None) the first; None where it is not there.
+    """Return a partition's manifest from a pack, or the first one if `number` is None; None if it is missing.
 
-    A manifest of a version before is a pack of its own. What a manifest begins with is nowhere else: in a
-    text of JSON its quotes are escaped.
+    In earlier versions, a manifest was a pack of its own. The beginning of a manifest occurs nowhere else,
+    because quotes in JSON strings are escaped.
     """
     start = pack.find(_BEGINNING if number is None else b"%s%d, " % (_BEGINNING, number))
     if start < 0:
@@ -309,7 +309,7 @@ def find_manifest(pack: bytes, number: int | None) -> bytes | None:
 
 
 def manifests_of(pack: bytes) -> Iterator[bytes]:
-    """Take a pack apart into the manifests in it."""
+    """Split a pack into its manifests."""
     first, *others = pack.split(b"\n" + _BEGINNING)
     yield first
     yield from (_BEGINNING + each for each in others)

@@ -9,22 +9,22 @@ _MAX_LENGTH = 2000
 
 
 class PublishedPackage(NamedTuple):
-    """Where a result is published."""
+    """The identifiers of a published result."""
 
     identifier: str
-    """Of its metadata, by which it is cited."""
+    """Identifier of its metadata, for citations."""
     series: str
-    """What stands for its newest version."""
+    """Series identifier, which stands for the newest version."""
     url: str
-    """Its page."""
+    """URL of its page."""
 
     def to_json(self) -> str:
-        """Render it."""
+        """Return it as JSON."""
         return json.dumps(self._asdict())
 
 
 def read_package(text: str) -> PublishedPackage | None:
-    """Read what `to_json` gave; None: it is something else."""
+    """Parse the output of `to_json`; None if it is not valid."""
     try:
         fields = json.loads(text)
         found = PublishedPackage(*(str(fields[name]) for name in PublishedPackage._fields))

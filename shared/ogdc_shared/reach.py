@@ -23,7 +23,7 @@ _NOT_GLOBAL: tuple[IPNetwork, ...] = (
     *(IPv6Network(text) for text in ("fec0::/10", "::/96", "::ffff:0:0:0/96", "64:ff9b:1::/48", "5f00::/16")),
     IPv4Network("192.0.0.0/24"),
 )
-"""What `ipaddress` takes for global, in some versions of Python: of a site, or leading to IPv4 addresses."""
+"""Addresses that some Python versions wrongly consider global: site-local, or leading to IPv4 addresses."""
 METADATA: tuple[IPNetwork, ...] = (
     IPv4Network("168.63.129.16/32"),  # Azure
     IPv4Network("169.254.0.0/16"),  # nearly everybody
@@ -34,25 +34,25 @@ METADATA: tuple[IPNetwork, ...] = (
     IPv6Network("fd00:42::42/128"),  # Scaleway
     IPv6Network("fe80::a9fe:a9fe/128"),  # OpenStack
 )
-"""Where a cloud tells its machines who they are, and gives them the keys of it: to whoever asks.
+"""Addresses of clouds' metadata services, which give credentials to any process that asks.
 
-No program has its data there. Source: the clouds' documentation of their metadata services; for Azure, "What
-is IP address 168.63.129.16?".
+No legitimate data source has such an address. Source: the clouds' documentation of their metadata services;
+for Azure, "What is IP address 168.63.129.16?".
 """
 
 
 class Reach(NamedTuple):
-    """Where connections may lead: to all public addresses but those of a cloud's metadata, and to these."""
+    """Permitted addresses: all public ones except cloud metadata services, and these."""
 
     anywhere: bool = False
-    """Whether to any address: the caller is this machine's own user."""
+    """Whether all other addresses are permitted, too, because the caller is this machine's own user."""
     networks: tuple[IPNetwork, ...] = ()
-    """Networks that the operator allows although they are not public."""
+    """Private networks that the operator allows."""
     hosts: frozenset[str] = frozenset()
-    """Hosts that the operator has named himself, such as that of a DataONE node."""
+    """Hosts that the operator has configured, such as that of a DataONE node."""
 
     def allows(self, address: Address) -> bool:
-        """Whether an address may be connected to."""
+        """Whether connecting to an address is permitted."""
         meant = embedded(address) or address
         if any(meant in network for network in self.networks):
             return True
@@ -60,11 +60,11 @@ class Reach(NamedTuple):
 
 
 def checked_addresses(host: str, port: int | None, reach: Reach) -> list[str]:
-    """Resolve a host's name, or read an address in any of its forms.
+    """Resolve a host name or address to addresses.
 
     Raises:
-        ForbiddenError: one of its addresses may not be connected to.
-        OSError: there is no such host.
+        ForbiddenError: one of the addresses is not permitted.
+        OSError: the host does not exist.
     """
     found = socket.getaddrinfo(host, port or 0, type=socket.SOCK_STREAM)
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))

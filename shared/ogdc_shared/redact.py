@@ -15,27 +15,27 @@ _NAMES = (
     r"access[-_]?key(?:[-_]?id)?|auth|authorization|session(?:[-_]?id)?)|"
     r"key|sig|sign|hmac|jwt|pwd|pass|sas|ticket|policy|key-pair-id"
 )
-"""Parameters of AWS (both versions), Google, Azure, CloudFront and CMR, and what others call theirs."""
+"""Parameters of AWS (both versions), Google, Azure, CloudFront and CMR, and common names of others."""
 _START, _EQUALS, _END = r"[?&;#]|%3F|%26|%3B", r"=|%3D", r"(?=[&;#\s\"'<>\\]|%26|$)"
 _PARAMETER = re.compile(rf"({_START})({_NAMES})({_EQUALS})(?:(?!%26)[^&;#\s\"'<>\\])+{_END}", re.IGNORECASE)
 _NO_USER = r"(?<!\bgithub)(?<!\babfs)(?<!\babfss)(?<!\baz)"
-"""Schemes in which what looks like a user is a repository or a container."""
+"""Schemes in which the part before `@` is a repository or container, not a user."""
 _USER = re.compile(
     _NO_USER + r"((?::|%3A)(?://|%2F%2F))(?:(?!%2F|%40)[^\s/?#\"'<>\\]){0,500}(@|%40)", re.IGNORECASE
 )
 _SLASHED_USER = re.compile(
     _NO_USER + r"(://)[^\s/?#:\"'<>@\\[]{1,200}:(?!\d{0,5}(?:[/?#]|$))[^\s\"'<>@\\]{0,500}@", re.IGNORECASE
 )
-"""A password with a slash in it, which nobody may write and somebody does."""
+"""A password that contains a slash, which is invalid but occurs."""
 _HEADER = re.compile(r"\b(Bearer|Basic)(\s+)[\w.~+/=-]{6,}")
 
 _WORDS = r"(?:password|passwd|passphrase|secret|token|api[-_]?key|secret[-_]access[-_]key)"
 _QUOTE = r"(?:\\?[\"'])?"
-"""What a value may stand in; in JSON with a backslash before it, which is left where it is."""
+"""Optional quote before a value; in JSON with a backslash, which is kept."""
 _VALUE = r"(?![$`*=])(?:[^\s\"'<>|;&)\\]|\\[^\s\"'nrt]){4,}"
-"""Neither a variable's nor a comparison; of fewer characters nothing is a secret."""
+"""Not a reference to a variable, nor a comparison; shorter values are not secrets."""
 _ASSIGNMENT = re.compile(rf"(?<![\w?&;#%/.-])((?:--)?[\w-]*{_WORDS}={_QUOTE}){_VALUE}", re.IGNORECASE)
-"""Of a variable, an option or a connection string."""
+"""Assignments to variables, options or fields of a connection string."""
 _OPTION = re.compile(rf"(\s--(?:[\w-]+-)?{_WORDS}\s+{_QUOTE})(?!-){_VALUE}", re.IGNORECASE)
 _CURL_USER = re.compile(
     rf"(\bcurl\s(?:[^|;&\n]{{0,500}}?\s)?(?:-u|-U|--user|--proxy-user)[ =]?{_QUOTE}[^\s:\"'$]+:){_VALUE}"
@@ -43,14 +43,14 @@ _CURL_USER = re.compile(
 
 
 def redact_url(url: str) -> str:
-    """Return a URL without user name, password and the values of parameters that prove who asks."""
+    """Return a URL without user name, password and the values of parameters that are credentials."""
     return redact_text(url)
 
 
 def redact_text(text: str) -> str:
-    """Return a text whose URLs are all redacted, percent-encoded ones inside others as well.
+    """Redact all URLs in a text, including percent-encoded ones in others, and passwords in command lines.
 
-    So are passwords where programs are given them: `PGPASSWORD=…`, `--token …`, `curl -u user:…`.
+    Examples of the latter: `PGPASSWORD=…`, `--token …`, `curl -u user:…`.
     """
     if "://" in text or "%3" in text:
         text = _USER.sub(rf"\1{HIDDEN}\2", text)

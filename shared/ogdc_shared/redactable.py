@@ -1,4 +1,4 @@
-"""Whether a text may hold something to redact; most hold nothing, and need no regular expressions."""
+"""A quick check whether a text may need redaction; most texts do not, and need no regular expressions."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ _SIGNS = (
 
 
 def is_redactable(text: str) -> bool:
-    """Whether there is any need to import `redact` for a text."""
+    """Whether `redact` has to be applied to a text."""
     lower = text.lower()
     return any(sign in lower for sign in _SIGNS)

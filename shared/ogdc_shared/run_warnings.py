@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 MAX_WARNINGS = 20
-"""Kept of a task, and of a run."""
+"""Maximum number of warnings to keep, for a task and for a run."""
 MAX_OF_A_KIND = 5
-"""Kept among these, so that what happens with every file does not hide what happens once."""
+"""Maximum number of each kind among these, so that frequent warnings do not hide rare ones."""
 MAX_MESSAGE_CHARACTERS = 500
 _MAX_COUNT = 10**9
 _MAX_KIND_CHARACTERS = 40
@@ -27,22 +27,22 @@ class RunWarning(NamedTuple):
     """One warning."""
 
     kind: str
-    """For programs: a word such as `no_data`."""
+    """A word for programs, such as `no_data`."""
     message: str
-    """For people: what, which, what to do; one line."""
+    """One line: what happened, to which file, and what to do."""
     partition: int | None = None
-    """Which partition's task warned; None: `list`, `publish`, or not known yet."""
+    """The partition of its task; None for `list` and `publish`, or if not set yet."""
 
 
 class RunWarnings(NamedTuple):
-    """How many warnings there are, and the first of them."""
+    """The number of warnings, and the first of them."""
 
     total: int = 0
     first: tuple[RunWarning, ...] = ()
-    """At most `MAX_WARNINGS`, and of each kind `MAX_OF_A_KIND`."""
+    """At most `MAX_WARNINGS`, and at most `MAX_OF_A_KIND` of each kind."""
 
     def plus(self, other: RunWarnings) -> RunWarnings:
-        """Those of both, in this order."""
+        """Return both, in this order."""
         kept = list(self.first)
         for each in other.first:
             if sum(each.kind == known.kind for known in kept) < MAX_OF_A_KIND:
@@ -50,15 +50,15 @@ class RunWarnings(NamedTuple):
         return RunWarnings(self.total + other.total, tuple(kept[:MAX_WARNINGS]))
 
     def of_partition(self, number: int) -> RunWarnings:
-        """The same, marked as of a partition."""
+        """Return the same warnings, marked as a partition's."""
         return RunWarnings(self.total, tuple(each._replace(partition=number) for each in self.first))
 
     def to_json(self) -> str:
-        """Render in one line of ASCII, as it is kept and as it travels."""
+        """Return one line of ASCII, in the stored format."""
         return json.dumps({"total": self.total, "first": [each._asdict() for each in self.first]})
 
     def to_text(self) -> str:
-        """Render for people: the count, and a line for each that is kept."""
+        """Return the count and one line for each kept warning."""
         counted = f"{self.total} warning{'s' * (self.total != 1)}"
         left = self.total - len(self.first)
         return "\n  - ".join(
@@ -67,12 +67,12 @@ class RunWarnings(NamedTuple):
 
 
 def before_a_failure(warnings: RunWarnings) -> str:
-    """What a task that failed adds to its message: it has no other way to tell what it warned of before."""
+    """Return the addition to a failed task's message, which is its only way to report earlier warnings."""
     return f"{_BEFORE}{warnings.to_text()}"
 
 
 def count_before_failure(message: str) -> int:
-    """Read from a failed task's message how many warnings it had; 0 where it says nothing of any."""
+    """Return the number of warnings in a failed task's message; 0 if it mentions none."""
     import re
 
     found = re.findall(rf"{_BEFORE}([0-9]{{1,9}}) warnings?:", message)
@@ -80,12 +80,12 @@ def count_before_failure(message: str) -> int:
 
 
 def one_warning(kind: str, message: str) -> RunWarnings:
-    """Make one, of a message of any form and length."""
+    """Create a single warning; the message may have any length and characters."""
     return RunWarnings(1, (RunWarning(kind=kind, message=_line(message)),))
 
 
 def read_warnings(text: str | bytes) -> RunWarnings:
-    """Read what `to_json` wrote; what is of another form counts as no warning."""
+    """Parse the output of `to_json`; anything else counts as no warnings."""
     try:
         fields = json.loads(text)
         first = tuple(map(_warning, fields["first"][:MAX_WARNINGS]))
@@ -106,7 +106,7 @@ def _warning(fields: dict[str, Any]) -> RunWarning:
 
 
 def _line(text: str) -> str:
-    """Make a text one line of what can be printed, without the middle of a long one: its ends say most."""
+    """Return a text as one line of printable characters; the middle of a long text is cut out."""
     printable = text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
     line = " ".join(printable.split())
     if len(line) <= MAX_MESSAGE_CHARACTERS:

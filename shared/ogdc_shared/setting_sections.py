@@ -39,7 +39,7 @@ _RIGHTS = pattern(
 
 
 class DatabaseSettings(NamedTuple):
-    """How to reach PostgreSQL; what is None is left to libpq (PGHOST, PGSERVICE, …)."""
+    """Connection to PostgreSQL; None leaves a value to libpq (PGHOST, PGSERVICE, …)."""
 
     host: Annotated[
         str | None, Variable("OGDC_DB_HOST", TEXT, "Host name, or the directory of a Unix socket.")
@@ -79,7 +79,7 @@ class DatabaseSettings(NamedTuple):
 
 
 class ArgoSettings(NamedTuple):
-    """How to reach Argo, and what every workflow gets."""
+    """Connection to Argo, and settings of all workflows."""
 
     url: Annotated[
         str,
@@ -150,7 +150,7 @@ class ArgoSettings(NamedTuple):
 
 
 class StorageSettings(NamedTuple):
-    """The artifact store: a directory where `directory` is set, otherwise S3."""
+    """The artifact store: a directory if `directory` is set, otherwise S3."""
 
     directory: Annotated[
         str | None,
@@ -207,7 +207,7 @@ class StorageSettings(NamedTuple):
 
 
 class UploadSettings(NamedTuple):
-    """What object stores may tell, and which of their objects are read with the artifact store's key."""
+    """Notifications of object stores, and access to their objects."""
 
     buckets: Annotated[
         tuple[str, ...],
@@ -229,7 +229,7 @@ class UploadSettings(NamedTuple):
 
 
 class TelemetrySettings(NamedTuple):
-    """Whether spans and metrics are sent; OpenTelemetry's SDK reads the rest of its variables itself."""
+    """Export of spans and metrics; OpenTelemetry's SDK reads its other variables itself."""
 
     service: Annotated[str, Variable("OTEL_SERVICE_NAME", TEXT, "The service name in spans and metrics.")] = (
         "ogdc-runner"
