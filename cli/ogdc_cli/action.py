@@ -110,7 +110,7 @@ def _follow(client: ApiClient, name: str, inputs: Inputs) -> bool:
             run = follow(client, name, patience=_PATIENCE_SECONDS) if inputs.wait else client.run(name)
         url = client.output_url(name) if "output" in run.links else ""
     except ApiError as exc:
-        text = f"{exc}\nRun {name} was submitted; how it goes on is not known here."
+        text = f"{exc}\nRun {name} was submitted; its further progress is unknown."
         return _end(inputs.recipe, "Unknown", text, run=name, deployment=client.url)
     github.set_outputs(status=run.status, **{"output-url": url})
     for warning in run.warnings if inputs.wait else ():

@@ -232,7 +232,8 @@ class ApiClient:
         """
         if {"", ".", ".."} & {*path.split("/")}:  # which would lead to another path of the API
             raise OutputUnavailableError(
-                f"{path!r} is no file of a result; `ogdc-runner outputs {name}` lists them.", elsewhere=True
+                f"{path!r} is not a file of the result; `ogdc-runner outputs {name}` lists the files.",
+                elsewhere=True,
             )
         target.parent.mkdir(parents=True, exist_ok=True)
         with (

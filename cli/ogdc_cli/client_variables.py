@@ -23,7 +23,7 @@ def _url(name: str, value: str) -> str:
 
 def _token(name: str, value: str) -> str:
     if not fits_header(value):
-        raise ConfigurationError(f"{name} holds characters that no token has. Copy the token anew.")
+        raise ConfigurationError(f"{name} contains characters that no token has. Copy the token again.")
     return value
 
 

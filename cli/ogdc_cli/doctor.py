@@ -132,7 +132,7 @@ def _user_namespaces(_environ: Mapping[str, str]) -> Finding:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as exc:
-        return Finding(part, True, f"unknown, since unshare cannot be run: {exc}")
+        return Finding(part, True, f"unknown, because unshare cannot be run: {exc}")
     if done.returncode == 0:
         return Finding(part, True, "allowed")
     return Finding(

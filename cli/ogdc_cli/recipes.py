@@ -42,7 +42,7 @@ def staged(recipe: str) -> Iterator[Path]:
         return
     if path is not None and not (path.is_file() and is_archive(path.name)):
         what = "is a file" if path.exists() else "does not exist"
-        raise RecipeNotFoundError(f"{recipe}: {what}; name the directory that holds the recipe's meta.yml.")
+        raise RecipeNotFoundError(f"{recipe}: {what}; name the directory with the recipe's meta.yml.")
     from ogdc_shared.recipe_sources.staging import stage_recipe
 
     with tempfile.TemporaryDirectory(prefix="ogdc-recipe-") as scratch:

@@ -111,7 +111,7 @@ def _scratch_in(directory: Path) -> Iterator[Path]:
         scratch = tempfile.TemporaryDirectory(dir=directory, prefix=".run-")
     except OSError as exc:
         raise InvalidRequestError(
-            f"{directory} cannot hold outputs ({exc.strerror}); choose another place with --output-dir."
+            f"{directory} cannot be used for outputs ({exc.strerror}); choose another one with --output-dir."
         ) from exc
     try:
         with scratch as path:

@@ -287,8 +287,8 @@ class Transport:
     ) -> ApiError:
         if self._by_default:
             message += (
-                f"\nNo local stack is up, so {self._url} was asked. `ogdc-runner up` starts the stack with "
-                "all its runs; OGDC_API_URL names another deployment."
+                f"\nNo local stack is up, so the request went to {self._url}. `ogdc-runner up` starts the "
+                "stack with all its runs; OGDC_API_URL selects another deployment."
             )
         return ApiError(message, status=status, passing=passing, retry_after=retry_after)
 

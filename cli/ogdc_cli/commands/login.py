@@ -61,8 +61,8 @@ def logout() -> None:
         say(f"Logged out of {settings.api_url}.")
     else:
         say(
-            f"The token for {settings.api_url} is forgotten here; nobody took it back, so it is valid until "
-            "it ends."
+            f"The token for {settings.api_url} was deleted here. It was not revoked, so it stays valid until "
+            "it expires."
         )
 
 

@@ -146,7 +146,7 @@ def _is_valid(package: Package, directory: Path) -> bool:
 def _summary(package: Package) -> list[str]:
     *data, metadata, resource_map = package.members
     total = sum(member.size for member in data)
-    older = f" in place of {package.obsoletes}" if package.obsoletes else ""
+    older = f" that replace {package.obsoletes}" if package.obsoletes else ""
     return [
         f"{package.title}: {len(data)} objects of {total:,} bytes{older},",
         f"metadata {metadata.pid}, map {resource_map.pid}.",

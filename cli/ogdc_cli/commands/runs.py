@@ -247,7 +247,7 @@ def _finish(client: ApiClient, name: str, *, as_json: bool) -> None:
     try:
         run = follow(client, name, quiet=as_json)
     except INTERRUPTS:
-        say(f"{name} goes on without us. To stop it: ogdc-runner cancel {name}", err=True)
+        say(f"{name} continues in the background. To stop it: ogdc-runner cancel {name}", err=True)
         raise
     if as_json:
         print_json(run)

@@ -85,7 +85,7 @@ def show(
 def remove(webhook_id: WebhookArgument) -> None:
     """Remove a webhook."""
     removed = webhooks().remove(webhook_id)
-    say(one_line(f"Webhook {removed.id} is removed; {removed.url} is told nothing more."))
+    say(one_line(f"Webhook {removed.id} is removed; {removed.url} gets no more notifications."))
 
 
 def _line(webhook: Webhook) -> str:

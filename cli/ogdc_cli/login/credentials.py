@@ -106,7 +106,7 @@ class UserCredentials:
         if login is None or login.expires_at is None:
             return ""
         end = f", until {datetime.fromtimestamp(login.expires_at, UTC):%Y-%m-%d %H:%M} UTC"
-        return f"{end}, and renewed by itself" if login.refresh_token else end
+        return f"{end}, renewed automatically" if login.refresh_token else end
 
     @property
     def advice(self) -> str:
@@ -182,7 +182,7 @@ def check_destination(settings: ClientSettings) -> None:
         )
     if not is_private(settings.api_url) and not settings.plain_http:
         raise ConfigurationError(
-            f"{settings.api_url} is no https URL, so everybody on the way could read your token: it is not "
-            "sent. Let OGDC_API_URL be the https URL; where the way is safe, as within a cluster, set "
-            "OGDC_PLAIN_HTTP=true."
+            f"{settings.api_url} is not an https URL, so your token would be sent unencrypted; it was not "
+            "sent. Set OGDC_API_URL to the https URL. If the network is safe, for example within a cluster, "
+            "set OGDC_PLAIN_HTTP=true."
         )

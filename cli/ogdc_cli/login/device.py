@@ -82,7 +82,7 @@ def _wait(ask: Callable[[], TokenAnswer], given: DeviceCode, timing: Timing) -> 
         except ProviderError as exc:
             pause = _next_pause(exc, pause)
     raise ProviderError(
-        f"Nobody has said yes to {given.user_code[:40]} in time. Begin again: ogdc-runner login"
+        f"The code {given.user_code[:40]} was not confirmed in time. Start again: ogdc-runner login"
     )
 
 
@@ -100,6 +100,6 @@ def _next_pause(exc: ProviderError, pause: float) -> float:
         return min(pause * 2, _MAX_INTERVAL)
     words = {
         "access_denied": "The login was refused, in the browser or by the provider.",
-        "expired_token": "The code has expired before anybody said yes. Begin again: ogdc-runner login",
+        "expired_token": "The code expired before it was confirmed. Start again: ogdc-runner login",
     }
     raise ProviderError(words.get(exc.code or "", str(exc)), code=exc.code) from exc

@@ -67,8 +67,8 @@ class GithubIdentity:
     def advice(self) -> str:
         """What to do where a deployment does not take it."""
         return (
-            "The job said who it is by GitHub's token: the deployment's operator says which repositories and "
-            "branches it takes. Or give the action a `token`."
+            "The job used GitHub's token: the deployment's operator configures which repositories and "
+            "branches are accepted. Alternatively, set the action's input `token`."
         )
 
     def _asked(self) -> Login | None:

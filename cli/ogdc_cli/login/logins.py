@@ -65,9 +65,9 @@ def key_of(url: str) -> str:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as exc:
-        raise ConfigurationError(f"OGDC_API_URL={url!r} is no URL: {exc}.") from exc
+        raise ConfigurationError(f"OGDC_API_URL={url!r} is not a URL: {exc}.") from exc
     if not parts.hostname:
-        raise ConfigurationError(f"OGDC_API_URL={url!r} is no URL: it names no host.")
+        raise ConfigurationError(f"OGDC_API_URL={url!r} is not a URL: it has no host.")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     scheme = parts.scheme.lower()
     shown_port = "" if port in (None, _DEFAULT_PORTS.get(scheme)) else f":{port}"

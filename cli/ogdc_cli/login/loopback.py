@@ -142,9 +142,7 @@ def _code(returned: dict[str, str], issuer: Issuer) -> str:
         None,
         issuer.issuer,
     ):
-        raise ProviderError(
-            f"The browser came back from elsewhere than {issuer.issuer}, so nobody is logged in."
-        )
+        raise ProviderError(f"The browser was not redirected by {issuer.issuer}, so the login was rejected.")
     if "code" in returned:
         return returned["code"]
     message = " ".join(f"{returned.get('error', '')} {returned.get('error_description', '')}".split())

@@ -62,8 +62,9 @@ def deployment(web: Web, api_url: str) -> Deployment:
                 raise
             last = exc
     raise ProviderError(
-        f"{api_url} does not say where to log in. Either it requires no login (ACCESS_MODE=open) or is no "
-        "OGDC API of this version; tokens that it gave you can be kept with `ogdc-runner login --paste`.",
+        f"{api_url} does not say where to log in. Either it requires no login (ACCESS_MODE=open), or it is "
+        "not an OGDC API of this version. Tokens that it issued can be stored with `ogdc-runner login "
+        "--paste`.",
         status=404,
     ) from last
 

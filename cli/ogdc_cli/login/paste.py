@@ -53,7 +53,7 @@ def parse(text: str) -> Pasted:
     tokens = [token for token in found if token is not None]
     if not tokens or not all(fits_header(token) and " " not in token for token in tokens):
         raise InvalidRequestError(
-            "This is no token. Paste an access token, an API token (ogdc_…), or JSON: "
+            "This is not a token. Paste an access token, an API token (ogdc_…), or JSON: "
             '{"access_token": "…", "refresh_token": "…"}.'
         )
     return found

@@ -89,8 +89,8 @@ def _from_deployment(web: Web, url: str, login: Login) -> TokenAnswer:
 def _explained(key: str, exc: ProviderError) -> ProviderError:
     if exc.passing:
         return ProviderError(
-            f"The login for {key} has to be renewed, and the provider cannot be asked: {exc} Nothing is "
-            "lost; try again when it is back.",
+            f"The login for {key} must be renewed, and the provider cannot be reached: {exc} The login is "
+            "kept; try again later.",
             passing=True,
         )
     return ProviderError(

@@ -106,8 +106,8 @@ def _by_issuer(web: Web, way: Way, screen: Screen) -> Login | None:
 def _need_terminal(api_url: str) -> None:
     if not sys.stdin.isatty():
         raise ProviderError(
-            f"{api_url} offers no login that this program can do by itself. Get a token from its operator, "
-            f"or in a browser at {api_url}/login, and give it on stdin: ogdc-runner login --paste"
+            f"{api_url} offers no login that this program supports. Get a token from its operator, or in a "
+            f"browser at {api_url}/login, and pass it on stdin: ogdc-runner login --paste"
         )
 
 
@@ -129,7 +129,7 @@ def _revoke(web: Web, login: Login) -> None:
             web.send(endpoint, urlencode({"token": token, "client_id": login.client_id or ""}).encode())
     except ProviderError as exc:
         raise ProviderError(
-            f"The login is forgotten here; {login.issuer} could not be told that it is over, so its tokens "
-            f"stay valid until they end: {exc}",
+            f"The login was deleted here, but its tokens could not be revoked at {login.issuer}, and stay "
+            f"valid until they expire: {exc}",
             passing=exc.passing,
         ) from exc

@@ -100,7 +100,7 @@ class LoginStore:
         with os.fdopen(file, "rb") as opened:
             found = os.fstat(file)
             if not stat.S_ISREG(found.st_mode):
-                raise _refusal(self.path, "is no file")
+                raise _refusal(self.path, "is not a regular file")
             _check_owner(self.path, found)
             _check_directory(self.path)
             if stat.S_IMODE(found.st_mode) & 0o077:
@@ -115,7 +115,7 @@ class LoginStore:
                 return Logins()
             raise ConfigurationError(
                 f"The token file {self.path} cannot be read: {exc}. Run `ogdc-runner login` or `ogdc-runner "
-                "set-token` to write it anew."
+                "set-token` to replace it."
             ) from exc
 
     @contextmanager
@@ -193,7 +193,7 @@ def _decoded(content: bytes) -> Logins:
     found = msgspec.json.decode(content, type=Logins)
     for token in (found.access_token, *(each.access_token for each in found.deployments.values())):
         if token is not None and not fits_header(token):
-            raise msgspec.DecodeError("a token is empty or holds characters that no token has")
+            raise msgspec.DecodeError("a token is empty or contains invalid characters")
     return found
 
 

@@ -25,7 +25,7 @@ def taken_in(login: Login, answer: TokenAnswer) -> Login:
         ProviderError: it cannot be used.
     """
     if answer.token_type.lower() != "bearer" or not fits_header(answer.access_token):
-        raise ProviderError("The provider gives a token that cannot be used: it is no bearer token.")
+        raise ProviderError("The provider's token cannot be used: it is not a bearer token.")
     return login.with_access(
         answer.access_token, refresh_token=answer.refresh_token, expires_in=answer.expires_in
     )

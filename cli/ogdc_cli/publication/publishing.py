@@ -74,6 +74,6 @@ def _need_somebody(url: str, wanted: Wanted) -> None:
     """Refuse what nobody could be asked about."""
     if is_production(url) and not wanted.is_agreed and not sys.stdin.isatty():
         raise InvalidRequestError(
-            f"What is published at {url} stays there, and nobody is here to be asked. Look at it by "
-            f"--dry-run DIRECTORY, and give --yes. Nothing was sent."
+            f"Data published at {url} are permanent, and there is no terminal to ask for confirmation. Check "
+            "the package with --dry-run DIRECTORY, then use --yes. Nothing was sent."
         )

@@ -108,7 +108,7 @@ def _compare_values(where: str, then: Any, now: Any) -> Iterator[str]:
         for row in range(then.YSize)
     )
     if rows:
-        yield f"{where}{rows} of {then.YSize} rows hold other values"
+        yield f"{where}{rows} of {then.YSize} rows have different values"
 
 
 def _compare_layers(then: Any, now: Any) -> Iterator[str]:
@@ -129,7 +129,7 @@ def _compare_features(name: str, then: Any, now: Any) -> Iterator[str]:
     gone = sum(count for count in counted.values() if count > 0)
     new = -sum(count for count in counted.values() if count < 0)
     if gone or new:
-        yield f"layer {name}: {gone} features of then are not there, {new} are new"
+        yield f"layer {name}: {gone} features are missing, {new} are new"
 
 
 def _feature(feature: Any) -> tuple[bytes | None, tuple[str, ...]]:

@@ -28,7 +28,7 @@ class Original(NamedTuple):
     """What to call it."""
     elsewhere: tuple[Path, ...] = ()
     """Directories that may have outputs of it as well; what has the checksum of then is one."""
-    reason: str = "a crate alone does not have it"
+    reason: str = "there is only a crate"
     """Why the outputs are not at hand, if they are not."""
 
     def made(self, path: str, entry: Entry) -> Path | None:
@@ -51,8 +51,8 @@ class Original(NamedTuple):
         directory = self.crate / "recipe"
         if not (directory / "meta.yml").is_file():
             raise InvalidRequestError(
-                f"The crate of {self.name} does not hold the recipe: it was made for somebody whose run it "
-                "is not, or the recipe was kept no longer. Ask its owner for `ogdc-runner provenance RUN`."
+                f"The crate of {self.name} does not contain the recipe: it was not made for the run's owner, "
+                "or the recipe was already removed. Ask the owner for `ogdc-runner provenance RUN`."
             )
         return directory
 
@@ -84,8 +84,8 @@ def _found(directory: Path, target: Path) -> Original:
         return Original(inside, directory, str(target))
     if not (directory / CRATE_METADATA).is_file():
         raise InvalidRequestError(
-            f"{target} is no crate: it holds no {CRATE_METADATA}. Give what `ogdc-runner provenance RUN` "
-            "wrote, a result with a directory .provenance, or the name of a run."
+            f"{target} is not a crate: it has no {CRATE_METADATA}. Give the output of `ogdc-runner "
+            "provenance RUN`, a result with a directory .provenance, or the name of a run."
         )
     is_beside = directory.absolute().name == PROVENANCE
     return Original(directory, directory.absolute().parent if is_beside else None, str(target))

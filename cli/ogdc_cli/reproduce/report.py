@@ -69,9 +69,9 @@ def _outputs(original: Original, again: Rerun) -> Iterator[Compared]:
         if then and now:
             yield look_closer(each, then, now, contents.compare)
         elif entry and not then and original.outputs and inside(original.outputs, each.path):
-            yield Compared(each.path, Verdict.ALTERED, ("what is at hand of then is not what the run made",))
+            yield Compared(each.path, Verdict.ALTERED, ("the available original is not what the run made",))
         else:
-            yield undecided(each, f"what it held then is not at hand: {original.reason}")
+            yield undecided(each, f"the original is not available: {original.reason}")
 
 
 def lines(reproduction: Reproduction) -> Iterator[str]:
@@ -82,7 +82,7 @@ def lines(reproduction: Reproduction) -> Iterator[str]:
         counted = Counter(each.verdict for each in files)
         yield f"{role}: {', '.join(f'{count} {verdict}' for verdict, count in counted.items()) or 'none'}."
         if alike := [each.path for each in files if each.verdict == Verdict.SAME_CONTENT]:
-            yield f"  Of other bytes, and by GDAL of the same places, values and features: {several(alike)}."
+            yield f"  Different bytes, but according to GDAL the same content: {several(alike)}."
         for each in files:
             if not each.verdict.is_good:
                 yield f"  {each.path}: {each.verdict}" + "".join(f"; {detail}" for detail in each.details)
@@ -95,12 +95,14 @@ def _conclusion(reproduction: Reproduction) -> str:
     if reproduction.message:
         return "Not reproduced: the run did not succeed."
     if not all(each.verdict.is_good for each in reproduction.inputs):
-        return "Not reproduced: the inputs are not those of then."
+        return "Not reproduced: the inputs have changed."
     bad = Counter(each.verdict for each in reproduction.outputs if not each.verdict.is_good)
     if {*bad} == {Verdict.UNKNOWN}:
         return (
-            "Undecided: other bytes may hold the same, and could not be compared. --outputs DIRECTORY names "
-            "the files of then."
+            "Undecided: different bytes may have the same content, but the originals are not available. Name "
+            "their directory with --outputs."
         )
-    found = ", ".join(f"{count} {verdict}" for verdict, count in bad.items()) or "there are none"
-    return f"Not reproduced: from the same inputs, of {len(reproduction.outputs)} outputs {found}."
+    if not bad:
+        return "Not reproduced: there are no outputs."
+    found = ", ".join(f"{count} {verdict}" for verdict, count in bad.items())
+    return f"Not reproduced: of {len(reproduction.outputs)} outputs, with the same inputs, {found}."

@@ -81,7 +81,7 @@ def check_recipe(original: Original) -> None:
     if files_digest(found.items()) != entities.get("recipe/meta.yml", {}).get("version"):
         raise InvalidRequestError(
             f"The recipe in the crate {original.name} is not the one that ran: a file was changed, added "
-            "or removed since. Get the crate anew."
+            "or removed since. Download the crate again."
         )
 
 

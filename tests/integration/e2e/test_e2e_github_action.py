@@ -244,7 +244,7 @@ def test_the_token_goes_to_the_deployment_and_nowhere_else(runner: Runner, serve
         ({"recipe": ""}, "recipe: is empty"),
         ({"api_url": ""}, "api-url: is empty"),
         ({"api_url": "host:80"}, "OGDC_API_URL='host:80'"),
-        ({"token": "a\nb"}, "OGDC_TOKEN holds characters"),
+        ({"token": "a\nb"}, "OGDC_TOKEN contains characters"),
     ],
 )
 def test_inputs_that_cannot_be_used_are_named(runner: Runner, given: dict[str, str], message: str) -> None:

@@ -47,7 +47,7 @@ def test_a_result_is_told_of_and_reproduced_until_an_input_changes(stack: Stack,
         assert other.code == 1, other
         assert "tags.csv: differs" in other.out
         assert "sorted.csv: differs" in other.out
-        assert "Not reproduced: the inputs are not those of then." in other.out
+        assert "Not reproduced: the inputs have changed." in other.out
 
 
 def test_a_zip_tells_of_itself(stack: Stack, recipe, tmp_path: Path) -> None:

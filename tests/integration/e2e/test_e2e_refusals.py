@@ -138,7 +138,7 @@ def test_directory_that_is_not_there_is_named(stack: Stack, tmp_path: Path, comm
         done = stack.cli(command, "no/such/recipe", cwd=tmp_path)
     assert done.code == 1
     assert done.err == (
-        "Error: no/such/recipe: does not exist; name the directory that holds the recipe's meta.yml.\n"
+        "Error: no/such/recipe: does not exist; name the directory with the recipe's meta.yml.\n"
     )
     assert list(tmp_path.iterdir()) == []
 

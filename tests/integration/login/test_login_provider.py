@@ -157,7 +157,7 @@ def test_a_login_whose_provider_is_away_is_not_lost(
     done = user.cli("whoami")
 
     assert done.code == 1
-    assert "the provider cannot be asked" in done.err
+    assert "the provider cannot be reached" in done.err
     assert user.file.read_bytes() == before
 
 
@@ -196,7 +196,7 @@ def test_pasted_tokens_come_by_stdin(user: User, deployment: Deployment) -> None
     assert deployment.shown == ["pasted-access"]
     assert (user.login.access_token, user.login.refresh_token) == ("pasted-access", "pasted-refresh")
     assert "pasted-" not in done.stdout + done.stderr
-    assert "forgotten here" in user.cli("logout").out
+    assert "deleted here" in user.cli("logout").out
 
 
 def test_a_terminal_takes_tokens_longer_than_its_lines_and_shows_none(user: User) -> None:
@@ -300,6 +300,6 @@ def test_logout_forgets_also_where_the_provider_is_away(user: User, provider: Oi
     done = user.cli("logout")
 
     assert done.code == 1
-    assert "forgotten here" in done.err
-    assert "could not be told" in done.err
+    assert "deleted here" in done.err
+    assert "could not be revoked" in done.err
     assert key_of(user.url) not in user.store.read().deployments

@@ -72,7 +72,7 @@ def test_token_of_the_environment_loses_its_line_break(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("token", ["a\nb", "é"])
 def test_token_of_the_environment_that_fits_no_header_is_refused(tmp_path: Path, token: str) -> None:
-    with pytest.raises(ConfigurationError, match="OGDC_TOKEN holds"):
+    with pytest.raises(ConfigurationError, match="OGDC_TOKEN contains"):
         read(tmp_path, OGDC_TOKEN=token)
 
 

@@ -129,9 +129,9 @@ def test_tokens_of_the_form_of_before_are_none_for_a_stack_that_happens_to_be_up
     "url", ["http://example.org", "http://10.0.0.1:8080/api", "http://localhost.example.org"]
 )
 def test_no_token_is_sent_where_others_can_read_it(tmp_path: Path, url: str) -> None:
-    with pytest.raises(ConfigurationError, match="no https URL"):
+    with pytest.raises(ConfigurationError, match="not an https URL"):
         keep_pasted(read(tmp_path, url), access="abc", refresh=None)
-    with pytest.raises(ConfigurationError, match="no https URL"):
+    with pytest.raises(ConfigurationError, match="not an https URL"):
         UserCredentials(read(tmp_path, url, OGDC_TOKEN="given")).token()
     check_destination(read(tmp_path, url, OGDC_PLAIN_HTTP="true"))
     assert UserCredentials(read(tmp_path, url)).token() is None, "without a token nothing is refused"
@@ -243,7 +243,7 @@ def test_a_provider_that_is_away_loses_nothing(tmp_path: Path, server: FileServe
     server.routes["/version"] = refuse_old_tokens
 
     with pytest.raises(
-        ApiError, match=r"cannot be asked: http://127.0.0.1:9 does not answer.*Nothing is lost"
+        ApiError, match=r"cannot be reached: http://127.0.0.1:9 does not answer.*The login is kept"
     ) as found:
         ask(settings)
     assert found.value.passing

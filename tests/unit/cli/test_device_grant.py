@@ -124,7 +124,7 @@ def test_pauses_are_those_that_the_provider_asks_for(
     ("code", "words"),
     [
         ("access_denied", "was refused"),
-        ("expired_token", "has expired"),
+        ("expired_token", "code expired"),
         ("invalid_client", "invalid_client"),
     ],
 )
@@ -140,7 +140,7 @@ def test_nobody_is_waited_for_longer_than_the_code_lives(provider: Provider) -> 
     time = Time()
     provider.answers = [refusal("authorization_pending")]
 
-    with pytest.raises(ProviderError, match="Nobody has said yes to ABCD in time"):
+    with pytest.raises(ProviderError, match="The code ABCD was not confirmed in time"):
         provider.log_in(time)
     assert time.now == CODE["expires_in"]
 

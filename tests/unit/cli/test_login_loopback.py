@@ -137,7 +137,7 @@ def test_nothing_of_the_request_is_shown(server: FileServer) -> None:
     [
         ({"error": "access_denied", "error_description": "no\x1b[31m\nno"}, "access_denied no"),
         ({}, "does not say why"),
-        ({"code": "c", "iss": "https://another.example.org"}, "from elsewhere"),
+        ({"code": "c", "iss": "https://another.example.org"}, "was not redirected by"),
     ],
 )
 def test_a_refusal_ends_it(server: FileServer, answer: dict[str, str], words: str) -> None:
@@ -148,7 +148,7 @@ def test_a_refusal_ends_it(server: FileServer, answer: dict[str, str], words: st
 def test_an_issuer_that_says_who_it_is_has_to(server: FileServer) -> None:
     login = Login(server, authorization_response_iss_parameter_supported=True)
 
-    with pytest.raises(ProviderError, match="from elsewhere"):
+    with pytest.raises(ProviderError, match="was not redirected by"):
         login.go(lambda back, asked: get(back, {"code": "c", "state": asked["state"]}) and None)
     login.go(
         lambda back, asked: get(back, {"code": "c", "state": asked["state"], "iss": server.url}) and None

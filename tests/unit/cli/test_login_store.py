@@ -106,7 +106,7 @@ def test_what_is_no_file_is_refused(store: LoginStore) -> None:
     store.path.parent.mkdir()
     os.mkfifo(store.path)
 
-    with pytest.raises(ConfigurationError, match="is no file"):
+    with pytest.raises(ConfigurationError, match="is not a regular file"):
         store.read()
 
 

@@ -415,7 +415,7 @@ def test_a_directory_is_published_by_one_at_a_time(node: PublishingNode, tmp_pat
 
 def test_what_stays_for_ever_is_not_published_without_a_word(tmp_path: Path) -> None:
     wanted = Wanted(RUN.name, "https://arcticdata.io/metacat/d1/mn", tmp_path / "package")
-    with pytest.raises(InvalidRequestError, match=r"nobody is here to be asked. .* give --yes"):
+    with pytest.raises(InvalidRequestError, match=r"there is no terminal to ask .* use --yes"):
         publish(deployment(tmp_path / "at"), wanted, agree=lambda _package: True, on_sent=lambda _sent: None)
     assert not (tmp_path / "package").exists()
 

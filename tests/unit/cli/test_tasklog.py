@@ -110,7 +110,7 @@ def test_story_keeps_tasks_apart() -> None:
     summary = LogSummary()
     summary.update(event("published", time="9", task="publish-1", output="pvc"))
     assert summary.update(event("resumed", time="1", task="process-2", after="place")) == [
-        "goes on after place"
+        "continues after place"
     ]
 
 
@@ -122,8 +122,8 @@ def test_what_was_taken_is_counted() -> None:
     ]
     assert LogSummary().update("\n".join(log)) == [
         "reused 3 of 3 partitions from earlier runs",
-        "reused 1 of 3 partitions from earlier runs, and of 2 the first commands",
-        "goes on after command 1",
+        "reused 1 of 3 partitions from earlier runs, and the first commands of 2",
+        "continues after command 1",
     ]
 
 
