@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 _SYSTEM = "https://search.dataone.org"
 _SCHEMA = "http://www.w3.org/2001/XMLSchema-instance"
 _ABOUT = {
-    OUTPUT: "A result of the recipe",
-    PROGRAM: "The commands that made the results from the inputs.",
+    OUTPUT: "An output of the recipe",
+    PROGRAM: "The commands that made the outputs from the inputs.",
 }
-_ABOUT_OTHERS = "How the results came to be: an RO-Crate with inputs, commands, programs and checksums."
+_ABOUT_OTHERS = "Provenance of the outputs: an RO-Crate with inputs, commands, software and checksums."
 
 
 _LICENSES = {
@@ -164,7 +164,7 @@ def _around(about: DataSet) -> Geographic | None:
     """Where the files lie, of which the author does not say that; None: nowhere that is known."""
     seen = (about.seen[each.path] for each in about.members if each.path in about.seen)
     found = union([each.box for each in seen if each.box is not None])
-    return None if found is None else _geographic("The box around the files of the data set.", found)
+    return None if found is None else _geographic("The bounding box of all files.", found)
 
 
 def _decimal(number: float) -> str:
@@ -211,12 +211,12 @@ def _add_entity(entity: ElementTree.Element, member: Member, seen: Seen | None) 
     add(entity, "entityName", member.path)
     about = _ABOUT.get(member.role, _ABOUT_OTHERS)
     if member.role == OUTPUT:
-        about = f"{about}: {seen.text if seen else f'a file of the format {member.format_id}'}."
+        about = f"{about}: {seen.text if seen else f'a file in the format {member.format_id}'}."
     add(entity, "entityDescription", about)
     _add_physical(add(entity, "physical"), member)
     if member.role == OUTPUT and seen is not None and seen.box is not None:
         place = add(add(entity, "coverage"), "geographicCoverage")
-        _add_box(place, _geographic("The box around the file.", seen.box))
+        _add_box(place, _geographic("The bounding box of the file.", seen.box))
     add(entity, "entityType", member.format_id)
 
 

@@ -127,13 +127,13 @@ def _steps(origin: Origin) -> list[list[str]]:
 
 
 def _method(origin: Origin) -> Iterator[str]:
-    """What the run did, in sentences."""
+    """Describe in sentences what the run did."""
     account, recipe = origin.account, origin.recipe
-    yield f"The recipe {recipe.name} ran by ogdc-runner; {CRATE} tells of it in full, and of the versions."
+    yield f"ogdc-runner ran the recipe {recipe.name}. {CRATE} describes the run and the software versions."
     for number, command in enumerate(recipe.commands, start=1):
         yield f"Command {number}: {command}"
     inputs = (*account.inputs, *account.other_inputs)
     for source in inputs[:_MAX_INPUTS]:
         yield f"Input: {source}"
     if (more := len(inputs) - _MAX_INPUTS) > 0:
-        yield f"And {more:,} more inputs, of which {CRATE} tells."
+        yield f"And {more:,} more inputs; {CRATE} lists all."

@@ -145,7 +145,7 @@ def test_metadata_say_what_was_seen_in_files_and_where_they_lie(validator: Valid
     dataset = ElementTree.fromstring(made).find("dataset")
     assert dataset is not None
     about = [each.text for each in dataset.iterfind("otherEntity/entityDescription")]
-    assert about[0] == f"A result of the recipe: {seen['d/ü.tif'].text}."
+    assert about[0] == f"An output of the recipe: {seen['d/ü.tif'].text}."
     boxes = [[float(side.text or "") for side in box] for box in dataset.iter("boundingCoordinates")]
     assert boxes == [[-180, 180, 66, 2.8e-14], [170, -160, 66, 55], [1, 3, 4, 2.8e-14]]
 
