@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import boto3
 import pytest
-from mypy_boto3_s3 import S3Client
 
 from support.cluster import Cluster
 from support.installed import NAMESPACE, Installed, install, reached
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +36,8 @@ def installed(cluster: Cluster) -> Iterator[Installed]:
 @pytest.fixture(scope="session")
 def s3(cluster: Cluster, installed: Installed) -> Iterator[S3Client]:
     """The object store, at the address that download links have."""
+    import boto3
+
     key = cluster.secret(NAMESPACE, "ogdc-storage")
     with cluster.forwarded(NAMESPACE, "service/s3", 8333, local=8333) as port:
         yield boto3.client(

@@ -4,7 +4,6 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import boto3
 import pytest
 
 from ogdc_shared.errors import InvalidRequestError, RecipeNotFoundError, SourceUnavailableError
@@ -79,6 +78,8 @@ def test_a_location_without_a_bucket_is_refused(into: Path, location: str) -> No
 
 
 def test_a_name_that_escapes_is_refused(into: Path) -> None:
+    import boto3
+
     client = boto3.client("s3", region_name="us-east-1")
     client.put_object(Bucket="recipes", Key="evil/meta.yml", Body=b"name: x")
     client.put_object(Bucket="recipes", Key="evil/a\tb", Body=b"x")

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import boto3
 import pytest
 import urllib3
 
@@ -40,6 +39,8 @@ def settings(server: S3Server) -> Settings:
 
 @pytest.fixture
 def s3(server: S3Server) -> Any:
+    import boto3
+
     return boto3.client(
         "s3",
         endpoint_url=server.url,

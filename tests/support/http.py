@@ -22,6 +22,7 @@ import html
 import mimetypes
 import socket
 import ssl
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -196,7 +197,9 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = False  # so that closing waits for them, and no socket outlives its test
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away is part of many tests."""
+        """Show what is no client that went away, which is part of many tests."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 
 from ogdc_cli.__main__ import main
 from ogdc_local.engine.store import Store
-from ogdc_local.stack.control import current
+from ogdc_local.stack.control import current, ensure_up
 from ogdc_local.stack.paths import StatePaths
 from ogdc_local.stack.postgres import DATABASE, USER
 from support.clusters import plant_state
@@ -99,6 +99,11 @@ def run_cli(
     return Done(*ended, time.monotonic() - started)
 
 
+def start() -> None:
+    """Start a stack that stops after as many idle seconds as this program's argument says."""
+    ensure_up(idle_timeout=float(sys.argv[1]))
+
+
 def _run(command: Sequence[str], *, environ: Mapping[str, str], cwd: Path, timeout: float) -> Ended:
     done = subprocess.run(
         command,
@@ -169,8 +174,12 @@ class Stack:
     def up(self) -> None:
         """Start it, to idle no longer than a killed test session can be forgotten."""
         plant_state(self.paths)
-        command = [*self._prefix, sys.executable, "-c", _START, _IDLE_SECONDS]
-        subprocess.run(command, env=self.environ, cwd=self.root, check=True, timeout=300)
+        given: Any = {"environ": self.environ, "cwd": self.root, "timeout": 300}
+        if self._prefix or not can_fork(self.environ):
+            started = _run([*self._prefix, sys.executable, "-c", _START, _IDLE_SECONDS], **given)
+        else:
+            started = run_forked(start, [_IDLE_SECONDS], **given)
+        assert started.code == 0, started
 
     @property
     def url(self) -> str:

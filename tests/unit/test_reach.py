@@ -81,8 +81,9 @@ def test_a_task_fetches_from_this_machine_and_not_from_its_clouds_metadata() -> 
 
 def test_each_address_of_a_name_is_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a").write_text("found")
-    with FileServer(tmp_path) as server:
+    with FileServer(tmp_path) as server, socket.socket() as nobodys:
         port = int(server.url.rpartition(":")[2])
+        nobodys.bind(("127.0.0.9", port))  # nobody listens, and nobody else gets it meanwhile
         found = [
             (socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, port)) for host in ("127.0.0.9", "127.0.0.1")
         ]

@@ -91,11 +91,12 @@ def page(browser: Any) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def shoot(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Any, str], None]:
-    """Keep a picture for people to look at: in OGDC_SCREENSHOTS, else with what pytest keeps."""
-    into = Path(os.environ.get("OGDC_SCREENSHOTS") or tmp_path_factory.mktemp("screenshots"))
+def shoot() -> Callable[[Any, str], None]:
+    """Keep a picture for people to look at, in OGDC_SCREENSHOTS."""
+    into = os.environ.get("OGDC_SCREENSHOTS")
 
     def shoot(page: Any, name: str) -> None:
-        page.screenshot(path=into / f"{name}.png", full_page=True)
+        if into:
+            page.screenshot(path=Path(into) / f"{name}.png", full_page=True)
 
     return shoot

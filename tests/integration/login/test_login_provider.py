@@ -15,19 +15,33 @@ from threading import Thread
 import pytest
 
 from ogdc_cli.login.logins import key_of
+from support.effort import THOROUGH
 from support.http import Answer
 from support.logins import Command, Deployment, User, command_lines
 from support.oidc_provider import CLI_CLIENT, OidcProvider
 from support.stack import PROGRAM, wait_until
 
-COMMANDS_AT_ONCE = 20
+COMMANDS_AT_ONCE = 20 if THOROUGH else 8
+
+
+@pytest.fixture(scope="module")
+def shared_provider() -> Iterator[OidcProvider]:
+    with OidcProvider() as provider:
+        yield provider
 
 
 @pytest.fixture
 def provider(request: pytest.FixtureRequest) -> Iterator[OidcProvider]:
-    """The provider, with the settings that a test may give it."""
-    with OidcProvider(**getattr(request, "param", {})) as provider:
-        yield provider
+    """The provider: one for all tests, or one of a test's own with the settings that it gives."""
+    if hasattr(request, "param"):
+        with OidcProvider(**request.param) as provider:
+            yield provider
+    else:
+        yield request.getfixturevalue("shared_provider")
+
+
+OWN_PROVIDER = pytest.mark.parametrize("provider", [{}], indirect=True, ids=["own"])
+"""For tests that stop it."""
 
 
 @pytest.fixture
@@ -128,7 +142,7 @@ def test_login_by_a_browser_where_there_are_no_codes(
     assert user.cli("whoami").code == 0
 
 
-def test_twenty_commands_at_once_renew_once(
+def test_many_commands_at_once_renew_once(
     start: Start, user: User, provider: OidcProvider, deployment: Deployment
 ) -> None:
     old = provider.tokens()
@@ -145,6 +159,7 @@ def test_twenty_commands_at_once_renew_once(
     assert user.login.refresh_token not in {None, old["refresh_token"]}
 
 
+@OWN_PROVIDER
 def test_a_login_whose_provider_is_away_is_not_lost(
     user: User, provider: OidcProvider, deployment: Deployment
 ) -> None:
@@ -293,6 +308,7 @@ def test_a_login_that_is_broken_off_keeps_nothing(start: Start, user: User, numb
     assert not user.file.exists()
 
 
+@OWN_PROVIDER
 def test_logout_forgets_also_where_the_provider_is_away(user: User, provider: OidcProvider) -> None:
     user.keep(provider.tokens(), issuer=provider.issuer)
     provider.stop()

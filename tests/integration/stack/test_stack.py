@@ -105,23 +105,34 @@ def is_stranded(pid: int) -> bool:
         return False
 
 
-@pytest.fixture
-def machines(tmp_path):
-    made = []
-
-    def make(name: str) -> Machine:
-        made.append(Machine(tmp_path / name))
-        return made[-1]
-
-    yield make
-    for machine in made:
-        machine.down()
-        assert machine.processes() == []
+@contextlib.contextmanager
+def made_machine(root: Path):
+    """A machine that is down afterwards, with no process left."""
+    machine = Machine(root)
+    yield machine
+    machine.down()
+    assert machine.processes() == []
 
 
 @pytest.fixture
-def machine(machines):
-    return machines("state")
+def machine(tmp_path):
+    with made_machine(tmp_path / "state") as machine:
+        yield machine
+
+
+@pytest.fixture(scope="module")
+def shared_machine(tmp_path_factory):
+    """One for all tests that do not care what was there before; starting a stack takes most of their time."""
+    with made_machine(tmp_path_factory.mktemp("shared") / "state") as machine:
+        yield machine
+
+
+@pytest.fixture
+def running(shared_machine):
+    """A machine whose stack is up and idle."""
+    shared_machine.up()
+    wait_until(lambda: shared_machine.answer("/stack") == {"busy": False})
+    return shared_machine
 
 
 @pytest.fixture
@@ -150,8 +161,8 @@ def test_down_without_a_stack_does_nothing(machine):
     assert not machine.paths.root.exists()
 
 
-def test_up_finds_the_stack_that_is_up(machine):
-    assert machine.up() == machine.up()
+def test_up_finds_the_stack_that_is_up(running):
+    assert running.up() == running.up()
 
 
 def test_of_many_callers_at_once_one_starts_the_stack_and_all_get_it(machine):
@@ -167,30 +178,25 @@ print(ensure_up(idle_timeout=None).pid)
     ]
     answers = {caller.communicate(timeout=300)[0].strip() for caller in callers}
     assert answers == {str(machine.current().pid)}
+    assert machine.ask("/stack") == {"busy": False}  # it outlives the process that started it
 
 
-def test_two_stacks_do_not_meet(machines):
-    first, second = machines("one"), machines("two")
-    with ThreadPoolExecutor(2) as pool:
-        stacks = list(pool.map(lambda machine: machine.up(), (first, second)))
-    assert stacks[0].url != stacks[1].url
-    first.down()
-    assert "ogdc_runner_version" in second.ask("/version")
+def test_two_stacks_do_not_meet(machine, tmp_path):
+    with made_machine(tmp_path / "other") as other:
+        with ThreadPoolExecutor(2) as pool:
+            stacks = list(pool.map(lambda machine: machine.up(), (machine, other)))
+        assert stacks[0].url != stacks[1].url
+        machine.down()
+        assert "ogdc_runner_version" in other.ask("/version")
 
 
-def test_port_is_kept_over_a_restart_unless_somebody_took_it(machine):
-    port = urlsplit(machine.up().url).port
-    machine.down()
-    assert urlsplit(machine.up().url).port == port
-    machine.down()
+def test_port_is_kept_over_a_restart_unless_somebody_took_it(running):
+    port = urlsplit(running.current().url).port
+    running.down()
+    assert urlsplit(running.up().url).port == port
+    running.down()
     with socket.create_server(("127.0.0.1", port)):
-        assert urlsplit(machine.up().url).port != port
-
-
-def test_stack_outlives_the_process_that_started_it(machine):
-    script = "from ogdc_local.stack.control import ensure_up; ensure_up(idle_timeout=None)"
-    subprocess.run([sys.executable, "-c", script], env=machine.environ, check=True)
-    assert machine.ask("/stack") == {"busy": False}
+        assert urlsplit(running.up().url).port != port
 
 
 def test_why_it_does_not_start_is_said_and_nothing_is_left(machine, tmp_path):
@@ -216,19 +222,20 @@ def test_process_that_dies_while_starting_is_no_mystery(machine):
         machine.up(PYTHONHOME="/nowhere")
 
 
-def test_killed_stack_is_down_at_once_and_loses_no_run(machine, recipe):
-    pid = machine.up().pid
-    name = machine.submit(recipe("kept", "cp /input_dir/words.txt /output_dir/"))
-    postgres = machine.postgres_pid()
+def test_killed_stack_is_down_at_once_and_loses_no_run(running, recipe):
+    pid = running.current().pid
+    earlier = {run["name"] for run in running.ask("/runs")["runs"]}
+    name = running.submit(recipe("kept", "cp /input_dir/words.txt /output_dir/"))
+    postgres = running.postgres_pid()
     os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: machine.current() is None)
-    wait_until(lambda: all(map(is_stranded, machine.processes())))
-    stranded = set(machine.processes())
+    wait_until(lambda: running.current() is None)
+    wait_until(lambda: all(map(is_stranded, running.processes())))
+    stranded = set(running.processes())
     assert not Path(f"/proc/{postgres}/cwd").exists()
-    machine.up()
-    assert stranded.isdisjoint(machine.processes())
-    assert [run["name"] for run in machine.ask("/runs")["runs"]] == [name]
-    wait_until(lambda: machine.has_succeeded(name))
+    running.up()
+    assert stranded.isdisjoint(running.processes())
+    assert {run["name"] for run in running.ask("/runs")["runs"]} == {name} | earlier
+    wait_until(lambda: running.has_succeeded(name))
 
 
 def test_down_after_a_kill_leaves_nothing(machine):
@@ -246,13 +253,12 @@ def test_down_ends_what_a_killed_sandbox_left(machine):
         assert left.wait(10) == -signal.SIGKILL
 
 
-def test_killed_postgresql_is_started_again(machine, recipe):
-    machine.up()
-    name = machine.submit(recipe("kept", "cp /input_dir/words.txt /output_dir/"))
-    before = machine.postgres_pid()
+def test_killed_postgresql_is_started_again(running, recipe):
+    name = running.submit(recipe("served", "cp /input_dir/words.txt /output_dir/"))
+    before = running.postgres_pid()
     os.kill(before, signal.SIGKILL)
-    wait_until(lambda: machine.postgres_pid() not in {0, before})
-    wait_until(lambda: machine.has_succeeded(name))
+    wait_until(lambda: running.postgres_pid() not in {0, before})
+    wait_until(lambda: running.has_succeeded(name))
 
 
 def test_stack_whose_state_was_removed_makes_way_for_a_new_one(machine):
@@ -266,17 +272,12 @@ def test_stack_whose_state_was_removed_makes_way_for_a_new_one(machine):
     assert machine.ask("/runs")["runs"] == []
 
 
-def test_stack_that_idles_stops_by_itself(machine):
-    machine.up(idle_timeout=0.5)
-    wait_until(lambda: machine.current() is None and machine.processes() == [])
-
-
-def test_stack_does_not_stop_while_a_workflow_runs(machine, recipe):
+def test_idle_stack_stops_by_itself_but_not_while_a_workflow_runs(machine, recipe):
     machine.up(idle_timeout=0.5)
     machine.submit(recipe("slow", "sleep 2 && cp /input_dir/words.txt /output_dir/"))
     time.sleep(1.5)
     assert machine.current() is not None
-    wait_until(lambda: machine.current() is None)
+    wait_until(lambda: machine.current() is None and machine.processes() == [])
 
 
 def test_asking_for_the_stack_counts_as_use(machine):
@@ -314,20 +315,20 @@ def test_other_settings_do_not_end_running_workflows(machine, recipe):
         machine.up(OGDC_WORKER_CPU="2")
 
 
-def test_stack_of_another_version_is_restarted(machine):
-    first = machine.up()
-    record = json.loads(machine.paths.record.read_text())
-    machine.paths.record.write_text(json.dumps(record | {"version": "0.0.1"}))
-    assert machine.up().pid != first.pid
+def test_stack_of_another_version_is_restarted(running):
+    first = running.current()
+    record = json.loads(running.paths.record.read_text())
+    running.paths.record.write_text(json.dumps(record | {"version": "0.0.1"}))
+    assert running.up().pid != first.pid
 
 
 @pytest.mark.parametrize("files", ["0" * 64, None], ids=["of another checkout", "of a version before"])
-def test_stack_of_other_files_is_restarted(machine, files):
-    first = machine.up()
-    record = json.loads(machine.paths.record.read_text())
+def test_stack_of_other_files_is_restarted(running, files):
+    first = running.current()
+    record = json.loads(running.paths.record.read_text())
     assert record.pop("installation") == installation()
-    machine.paths.record.write_text(json.dumps(record | ({"installation": files} if files else {})))
-    assert machine.up().pid != first.pid
+    running.paths.record.write_text(json.dumps(record | ({"installation": files} if files else {})))
+    assert running.up().pid != first.pid
 
 
 def test_down_during_a_start_wins(machine):
@@ -345,13 +346,13 @@ def try_up(machine: Machine) -> None:
         machine.up()
 
 
-def test_no_secret_shows_in_command_lines_or_environments(machine):
-    stack = machine.up()
-    key = machine.paths.signing_key.read_text().encode()
-    for pid in (stack.pid, machine.postgres_pid()):
+def test_no_secret_shows_in_command_lines_or_environments(running):
+    stack = running.current()
+    key = running.paths.signing_key.read_text().encode()
+    for pid in (stack.pid, running.postgres_pid()):
         for name in ("cmdline", "environ"):
             assert key not in Path(f"/proc/{pid}/{name}").read_bytes()
-    postgres_environ = Path(f"/proc/{machine.postgres_pid()}/environ").read_bytes()
+    postgres_environ = Path(f"/proc/{running.postgres_pid()}/environ").read_bytes()
     assert b"HOME=" not in postgres_environ
 
 
@@ -362,9 +363,8 @@ def test_libpqs_variables_do_not_lead_the_stack_astray(machine):
     assert machine.ask("/runs")["runs"] == []
 
 
-def test_state_directory_is_closed_to_others(machine):
-    machine.up()
-    assert machine.paths.root.stat().st_mode & 0o077 == 0
+def test_state_directory_is_closed_to_others(running):
+    assert running.paths.root.stat().st_mode & 0o077 == 0
 
 
 def test_any_order_of_ups_downs_and_kills_ends_in_one_working_stack(machine):
