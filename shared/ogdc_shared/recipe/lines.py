@@ -8,14 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from ogdc_shared.recipe.shell import is_plain
-from ogdc_shared.shortening import shortened
+from ogdc_shared.recipe.syntax import has_node, name_of, nodes, parsed, short, text_of
+from ogdc_shared.recipe.unnoticed import unnoticed_failures
 
 if TYPE_CHECKING:
-    from tree_sitter import Node, Parser
+    from tree_sitter import Node
 
     from ogdc_shared.recipe.shell import Shell
 
@@ -40,36 +40,13 @@ _SETTING = frozenset(
 _SHELL_ONLY = frozenset(
     {"variable_assignment", "variable_assignments", "declaration_command", "unset_command"}
 )
-_QUESTIONS = frozenset(
-    {"[", "test", "command", "type", "which", "hash", "grep", "egrep", "fgrep", "cmp", "diff"}
-)
-"""Programs that answer by their exit code, so that failing is no failure."""
 _STOPPING = re.compile(
     r"head\b|[ef]?grep\s(.*\s)?(-[a-zA-Z]*[qm]|--(quiet|silent|max-count)\b)", re.ASCII | re.DOTALL
 )
 """Programs that stop reading before the end."""
 _FAILS_ON_ERRORS = re.compile(r"-[a-zA-Z]*f[a-zA-Z]*|--fail(-with-body)?", re.ASCII)
 """What has curl end with something else than 0 where a server answers with an error."""
-_ENDS = frozenset({"program", "subshell", "function_definition"})
-"""Where the last command's exit code counts, whatever comes after."""
-_PASS_ON = frozenset(
-    {"redirected_statement", "compound_statement", "if_statement", "else_clause", "elif_clause"}
-    | {"case_item", "case_statement"}
-)
-"""Whose exit code is that of the last command in them; a shell does not look at it there."""
-_LOOPS = frozenset({"for_statement", "c_style_for_statement", "while_statement"})
-_COMPOUNDS = _LOOPS | {"compound_statement", "subshell", "if_statement", "case_statement"}
-_INNER = frozenset({"do_group", "else_clause", "elif_clause", "case_item", "redirected_statement"})
-"""What compounds are made of."""
-_NEVER_FAIL = frozenset(
-    {"echo", "printf", "true", ":", "break", "continue", "exit", "return", "sleep", "shift", "read"}
-    | {"kill", "local", "cd", "pushd", "popd", "set", "shopt", "umask", "ulimit", "trap"}
-    | {"mkdir", "rm", "rmdir", "date", "pwd", "basename", "dirname"}
-)
-"""Commands whose failing, if they fail at all, has no data go missing."""
-_BRANCHES = frozenset({"comment", "else_clause", "elif_clause", "case_item"})
-_REDIRECTIONS = frozenset({"file_redirect", "heredoc_redirect", "herestring_redirect"})
-"""The grammar has what a redirection follows in it: `a && b > c` as `(a && b) > c`."""
+_OTHER_SHELL = re.compile(r"""\b(?P<shell>bash|sh)\s+-c\s+(['"])(?P<commands>.*?)\2""", re.DOTALL)
 _JOINED = "Join it to the line that needs it with `;`, as in `cd /output_dir; …`."
 
 
@@ -91,7 +68,7 @@ def findings(text: str, shell: Shell, *, parallel: bool) -> Findings:
     advice = list(_odd_characters(text))
     if is_plain(text) and not _needs_parsing(text):
         return Findings(advice=tuple(advice))
-    root = _parser().parse(text.encode()).root_node
+    root = parsed(text)
     if not root.has_error:  # else the shell, which has read it, knows more than this parser
         with suppress(RecursionError):  # of what is nested so deeply there is nothing helpful to say
             problems, more = _findings(root, shell, parallel=parallel)
@@ -106,8 +83,8 @@ def _findings(root: Node, shell: Shell, *, parallel: bool) -> Findings:
         return Findings(tuple(problems))
     if not parallel:
         (problems if shell.strict else advice).extend(_file_variables(root))
-    if shell.strict and not _goes_on(root):
-        problems += _unnoticed_lists(root) or _unnoticed_inside(root)
+    if shell.strict:
+        problems += unnoticed_failures(root)
     return Findings(tuple(problems), tuple(advice))
 
 
@@ -117,17 +94,9 @@ def _needs_parsing(text: str) -> bool:
     return (
         "=" in first
         or "|" in text
-        or first in _SETTING | {"source", ".", "declare", "typeset", "find", "curl"}
+        or first in _SETTING | {"source", ".", "declare", "typeset", "find", "curl", "bash", "sh", "parallel"}
         or any(name in text for name in _FILE_VARIABLES)
     )
-
-
-@cache
-def _parser() -> Parser:
-    import tree_sitter_bash
-    from tree_sitter import Language, Parser
-
-    return Parser(Language(tree_sitter_bash.language()))
 
 
 def _odd_characters(text: str) -> Iterator[str]:
@@ -146,7 +115,7 @@ def _no_effect(root: Node) -> Iterator[str]:
     if (
         commands
         and all(map(_only_sets_up, commands))
-        and not _any(root, "command_substitution", "file_redirect")
+        and not has_node(root, "command_substitution", "file_redirect")
     ):
         yield f"can have no effect: each line runs in a shell of its own. {_JOINED}"
 
@@ -159,20 +128,20 @@ def _statements(node: Node) -> list[Node]:
 
 
 def _only_sets_up(node: Node) -> bool:
-    return node.type in _SHELL_ONLY or node.type == "function_definition" or _name(node) in _SETTING
+    return node.type in _SHELL_ONLY or node.type == "function_definition" or name_of(node) in _SETTING
 
 
 def _sourced(root: Node) -> Iterator[str]:
-    if any(_name(node) in {"source", "."} for node in _statements(root)[-1:]):
+    if any(name_of(node) in {"source", "."} for node in _statements(root)[-1:]):
         yield f"ends by reading a file; what that sets is gone when the line ends. {_JOINED}"
 
 
 def _file_variables(root: Node) -> Iterator[str]:
     """Tell of variables that only parallel recipes have; not where the line gives them a value."""
-    given = {_text(node.child_by_field_name("name")) for node in _all(root, "variable_assignment")}
-    given |= {_text(node.child_by_field_name("variable")) for node in _all(root, "for_statement")}
+    given = {text_of(node.child_by_field_name("name")) for node in nodes(root, "variable_assignment")}
+    given |= {text_of(node.child_by_field_name("variable")) for node in nodes(root, "for_statement")}
     for name in _FILE_VARIABLES:
-        used = any(_lacks_a_value(node, name) for node in _all(root, "simple_expansion", "expansion"))
+        used = any(_lacks_a_value(node, name) for node in nodes(root, "simple_expansion", "expansion"))
         if used and name not in given:
             yield (
                 f"uses ${name}, which has a value in parallel recipes alone (workflow.parallel.enabled: "
@@ -181,137 +150,15 @@ def _file_variables(root: Node) -> Iterator[str]:
 
 
 def _lacks_a_value(node: Node, name: str) -> bool:
-    return re.fullmatch(rf"\$(?:{name}|\{{{name}(?:[#%/].*)?\}})", _text(node)) is not None
-
-
-def _goes_on(root: Node) -> bool:
-    """Whether the line begins with `set +e`, and does not take it back."""
-    statements = _statements(root)
-    settings = [node for node in statements if _name(node) == "set"]
-    return bool(settings) and settings == statements[:1] and "+e" in _text(settings[0]).split()
-
-
-def _unnoticed_lists(root: Node) -> list[str]:
-    """Tell of `a && b` where a shell goes on after a failed `a`: anywhere but at a line's end."""
-    for node in _all(root, "list"):
-        first = node.named_children[0]
-        operator = _text(node.children[1])
-        if operator == "&&" and not _is_question(first) and not _is_noticed(node):
-            return [
-                f"goes on where `{_short(_text(first))}` fails: what follows its && is left out, and nothing "
-                "tells of it. Write `;` instead of && (a line ends at the first program that fails), or "
-                "`if …; then …; fi` where failing is meant."
-            ]
-    return []
-
-
-def _unnoticed_inside(root: Node) -> list[str]:
-    """Tell of loops, groups and functions that `||`, `&&`, `!` or `if` asks how they ended.
-
-    A shell does not look at what fails in them then: only the last command's exit code counts, and of a loop
-    that of the last turn.
-    """
-    functions = {
-        _text(node.child_by_field_name("name")): node.child_by_field_name("body")
-        for node in _all(root, "function_definition")
-    }
-    for node in _all(root, "command", *_COMPOUNDS):
-        body = functions.get(_name(node)) if node.type == "command" else node
-        if body is not None and _is_answer(_piped(node)) and not _is_forgiven(_piped(node)):
-            unnoticed = next(_passed_over(body), None)
-            if unnoticed is not None:
-                return [
-                    f"goes on where `{_short(_text(unnoticed))}` fails: of a loop, a group or a function "
-                    "before || or &&, after ! or in a condition, only how its last command ended counts. "
-                    "Leave that out (a line ends at the first program that fails), or ask after the command "
-                    "itself."
-                ]
-    return []
-
-
-def _piped(node: Node) -> Node:
-    """The pipe that something is part of, else itself."""
-    whole = node.parent if node.parent and node.parent.type == "redirected_statement" else node
-    return whole.parent if whole.parent and whole.parent.type == "pipeline" else node
-
-
-def _is_forgiven(node: Node) -> bool:
-    """Whether failing is meant to count for nothing: `… || true`."""
-    parent = node.parent
-    while parent is not None and parent.type in {"list", "redirected_statement"}:
-        if parent.type == "list" and _text(parent.children[1]) == "||":
-            return _text(parent.named_children[1]) in {"true", ":"}
-        parent = parent.parent
-    return False
-
-
-def _passed_over(node: Node, *, counts: bool = True) -> Iterator[Node]:
-    """Yield the commands in something whose end is asked for that may fail unnoticed.
-
-    Args:
-        node: What it is.
-        counts: Whether the exit code of its last command is that of the whole.
-    """
-    if _text(node.next_sibling) == "&":  # it ends later, and then it is looked at
-        return
-    if node.type in {"command", "pipeline"}:
-        if not counts and not _is_question(node) and _name(node) not in _NEVER_FAIL:
-            yield node
-    elif node.type in {*_COMPOUNDS, *_INNER}:
-        counts = counts and node.type not in _LOOPS
-        conditions = {child.id for child in node.children_by_field_name("condition")}
-        inner = [child for child in node.named_children if child.id not in conditions]
-        last = [child for child in inner if child.type not in _BRANCHES | _REDIRECTIONS][-1:]
-        for child in inner:
-            yield from _passed_over(child, counts=counts and (child.type in _BRANCHES or child in last))
-
-
-def _is_question(node: Node) -> bool:
-    """Whether failing is an answer: of a test, `!`, arithmetic."""
-    if node.type == "list":
-        return all(_is_question(child) for child in node.named_children)
-    if node.type == "redirected_statement":
-        return _is_question(node.named_children[0])
-    if node.type == "compound_statement":
-        return _text(node).startswith("((")
-    return node.type in {"test_command", "negated_command"} or _name(node) in _QUESTIONS
-
-
-def _is_noticed(node: Node) -> bool:
-    """Whether somebody looks at the exit code of this list: the line's end, `if`, `||` and the like."""
-    parent = node.parent
-    if parent is None or _is_asked(node, parent):
-        return True
-    if not _is_last(node):
-        return False
-    if parent.type == "command_substitution":
-        return parent.parent is not None and parent.parent.type == "variable_assignment"
-    return parent.type in _ENDS or (parent.type in _PASS_ON and _is_noticed(parent))
-
-
-def _is_asked(node: Node, parent: Node) -> bool:
-    """Whether what is around a command does something with its exit code."""
-    if parent.type in {"list", "negated_command", "pipeline"} or _text(node.next_sibling) == "&":
-        return True
-    if parent.type == "elif_clause":
-        return any(child.type == "then" for child in parent.children[parent.children.index(node) :])
-    return bool(parent.child_by_field_name("condition") == node)
-
-
-def _is_last(node: Node) -> bool:
-    """Whether no command follows this one in what is around it; other branches and redirections are none."""
-    following = node.next_named_sibling
-    while following is not None and following.type in _BRANCHES | _REDIRECTIONS:
-        following = following.next_named_sibling
-    return following is None
+    return re.fullmatch(rf"\$(?:{name}|\{{{name}(?:[#%/].*)?\}})", text_of(node)) is not None
 
 
 def _unsure_answers(root: Node) -> Iterator[str]:
     """Tell of questions whose answer depends on which program of a pipe is quicker."""
-    for node in _all(root, "pipeline"):
-        if _is_answer(node) and any(_STOPPING.match(_text(each)) for each in node.named_children[1:]):
+    for node in nodes(root, "pipeline"):
+        if _is_answer(node) and any(_STOPPING.match(text_of(each)) for each in node.named_children[1:]):
             yield (
-                f"asks `{_short(_text(node))}`, whose end stops reading once it has enough: a program that "
+                f"asks `{short(text_of(node))}`, whose end stops reading once it has enough: a program that "
                 "still writes then counts as failed, and the answer is no. Have all of it read, as by "
                 "`grep … > /dev/null` or `sed -n 1p`."
             )
@@ -334,51 +181,55 @@ def _unnoticed_by(root: Node, shell: Shell) -> Iterator[str]:
     """Tell of what fails unnoticed whatever we do."""
     if shell.strict and shell.program not in {"sh", "dash"}:
         yield from _unsure_answers(root)
-    for node in _all(root, "command"):
-        if _name(node) == "curl" and not any(map(_FAILS_ON_ERRORS.fullmatch, _text(node).split())):
+    for node in nodes(root, "command"):
+        if name_of(node) == "curl" and not any(map(_FAILS_ON_ERRORS.fullmatch, text_of(node).split())):
             yield (
                 "has curl take a server's error for the file, and end with 0. Give it --fail, or make the "
                 "file an input (type: url)."
             )
             break
-    if any(_name(node) == "coproc" for node in _all(root, "command")):
+    yield from _other_shells(root)
+    if any(name_of(node) == "coproc" for node in nodes(root, "command")):
         yield "starts a coproc, and nobody is told how it ends. Use a pipe, or `&` and `wait`."
-    for node in _all(root, "command"):
-        words = _text(node).split()
-        if _name(node) == "find" and {"-exec", "-execdir"} & set(words) and not words[-1].endswith("+"):
+    for node in nodes(root, "command"):
+        words = text_of(node).split()
+        if name_of(node) == "find" and {"-exec", "-execdir"} & set(words) and not words[-1].endswith("+"):
             yield (
                 "goes on where the program after -exec fails, and find tells nobody. "
                 "Write `find … -print0 | xargs -0 -n 1 …`, which does."
             )
             break
-    if shell.strict and shell.program in {"sh", "dash"} and _any(root, "pipeline"):
+    if shell.strict and shell.program in {"sh", "dash"} and has_node(root, "pipeline"):
         yield (
             f"has a pipe, and {shell.program} knows only how its last program ended. "
             "Begin the file with #!/bin/bash, or leave the #! line out."
         )
 
 
-def _name(node: Node) -> str:
-    return _text(node.child_by_field_name("name")) if node.type == "command" else ""
+def _other_shells(root: Node) -> Iterator[str]:
+    """Tell of commands in shells that go on after a failure: only the line's own shell is strict."""
+    if re.search(r"\b(bash|sh) -\w*e", text_of(root)):
+        return
+    exported = {
+        argument
+        for node in nodes(root, "declaration_command")
+        if re.match(r"export\s.*-\w*f|(declare|typeset)\s.*-\w*x", text_of(node), re.DOTALL)
+        for argument in text_of(node).split()[1:]
+    }
+    for node in nodes(root, "function_definition"):
+        name, body = text_of(node.child_by_field_name("name")), node.child_by_field_name("body")
+        if name in exported and body is not None and _goes_on(text_of(body).strip("{( ")):
+            yield (
+                f"exports the function {name} to shells that go on after a failed command. "
+                f"Begin it with `set -e`, as in `{name}() {{ set -e; …; }}`."
+            )
+            return
+    for found in _OTHER_SHELL.finditer(text_of(root)):
+        if _goes_on(found["commands"].strip()):
+            shell = found["shell"]
+            yield f"runs `{shell} -c`, which goes on after a failed command. Write `{shell} -ec`."
+            return
 
 
-def _text(node: Node | None) -> str:
-    return "" if node is None or node.text is None else node.text.decode(errors="replace")
-
-
-def _short(text: str) -> str:
-    return shortened(text, 60)
-
-
-def _all(root: Node, *types: str) -> Iterator[Node]:
-    """Yield the nodes of these types, in order; without recursion, since lines nest what they like."""
-    pending = [root]
-    while pending:
-        node = pending.pop()
-        if node.type in types:
-            yield node
-        pending += reversed(node.named_children)
-
-
-def _any(root: Node, *types: str) -> bool:
-    return next(_all(root, *types), None) is not None
+def _goes_on(commands: str) -> bool:
+    return re.search(r"[;\n]\s*[^\s;})]", commands) is not None and re.match(r"set\s+-\w*e", commands) is None

@@ -44,6 +44,17 @@ f() { false; true; }; f || false
 cd . && { false; true; } && true
 { false & wait $!; true; } || false
 set +e; set -e; { false; true; } || false
+set +o pipefail; { false; true; } || false
+x=$(false; true) || false
+f() { false; true; }; x=$(f) || false
+f() { false; true; }; g() { f; true; }; g || false
+if x=$(false; true); then true; fi
+! { false; true; } || [ -e . ]; true
+if ! { false; true; }; then true; fi
+false | cat | cat && true; true
+for f in a b; do false && break; done; true
+for f in a b; do false && break; true; done
+for f in a b; do false && break || sleep 0; done; true
 """.strip().splitlines()
 
 NOTICED = r"""
@@ -66,6 +77,14 @@ for f in a b; do false || exit 1; done || true
 for f in a b; do if ! false; then exit 1; fi; done && true
 if (echo a; false); then true; else false; fi
 if true; then false; true; fi
+retry() { for i in 1 2; do "$@" && return 0; done; return 1; }; retry false
+for f in a b; do false && break; done
+for f in a b; do false && break || exit 1; done
+n=0; until false; do ((++n < 3)); done; true
+x=$({ echo a; false; }) || false
+x=$(false; true); true
+(true && false) || false
+[ "$(cat nowhere)" = a ] || false
 """.strip().splitlines()
 
 MEANT = r"""
@@ -76,6 +95,12 @@ until ! (false && true); do false; done
 false && true || true
 { false; true; } || true
 (false; true) > out || :
+{ false; true; } || { true; }
+set +eu; { false; true; } || false
+set +o errexit; false && true; true
+set -u +e; false && true; true
+echo a | grep b && false; true
+retry() { for i in 1 2; do "$@" && return 0; done; true; }; retry false
 if { [ -e nowhere ]; [ -e . ]; }; then true; fi
 until [ -e done ]; do touch done; false || true; done
 ! false && true; true
@@ -86,6 +111,7 @@ test -e nowhere && false; true
 grep -q a /dev/null && false; true
 [ -e nowhere ] > out && false; true
 for f in a b; do false & done && wait
+case x in x) [ -e . ]; esac || false
 f() { shopt -s nullglob; mkdir -p x; rm -f x/*; date; [ -d x ]; }; f || false
 set +e; false && true; { false; true; } || false
 bash -c 'false && true; true'
@@ -206,6 +232,8 @@ def test_characters_of_word_processors_are_told_of(text: str, named: str) -> Non
         ("cd /output_dir; curl -O https://example.org/a.tif", Shell(), "--fail"),
         ("coproc a; b", Shell(), "nobody is told how it ends"),
         ("ogr2ogr a b | gzip > c", Shell("sh"), "#!/bin/bash"),
+        ("ls | xargs -I{} sh -c 'a {}; b {}'", Shell(), "Write `sh -ec`"),
+        ("f() { a; b; }; export -f f; ls | xargs -I{} bash -c 'f {}'", Shell(), "f() { set -e; …; }"),
         (". /input_dir/settings.sh", Shell(), "ends by reading a file"),
     ],
 )
@@ -226,6 +254,9 @@ def test_what_would_fail_unnoticed_is_told_of(text: str, shell: Shell, named: st
         "curl -fsSL -o a.tif https://example.org/a.tif",
         "curl --fail-with-body -O https://example.org/a.tif",
         "a | grep mosaic && b",
+        "ls | xargs -I{} sh -ec 'a {}; b {}'",
+        "bash -c 'a && b'",
+        "f() { set -eu; a; b; }; export -f f; ls | xargs -I{} bash -c 'f {}'",
     ],
 )
 def test_what_notices_is_not_told_of(text: str) -> None:

@@ -1,0 +1,65 @@
+"""Parsing command lines with tree-sitter's grammar of bash, and reading the nodes it returns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import TYPE_CHECKING
+
+from ogdc_shared.shortening import shortened
+
+if TYPE_CHECKING:
+    from tree_sitter import Node, Parser
+
+NOT = "__not"
+"""Stands for a `!` before a compound command."""
+_NOT_COMPOUND = re.compile(
+    r"((?:^|[;&|({]|\b(?:if|then|elif|else|while|until|do)\s)\s*)!(?=\s+(?:\{\s|\(\(|(?:if|for|while|until|case|select)\b))"
+)
+
+
+@cache
+def _parser() -> Parser:
+    import tree_sitter_bash
+    from tree_sitter import Language, Parser
+
+    return Parser(Language(tree_sitter_bash.language()))
+
+
+def parsed(text: str) -> Node:
+    """The root of a line's syntax tree; its `has_error` is true if the grammar does not know the line.
+
+    The grammar takes the brace of `! { a; b; }` for a program. `__not | { a; b; }` has the same structure.
+    """
+    return _parser().parse(_NOT_COMPOUND.sub(rf"\1{NOT} |", text).encode()).root_node
+
+
+def name_of(node: Node) -> str:
+    """The name of a command; empty for other nodes."""
+    return text_of(node.child_by_field_name("name")) if node.type == "command" else ""
+
+
+def text_of(node: Node | None) -> str:
+    """The source text of a node."""
+    return "" if node is None or node.text is None else node.text.decode(errors="replace")
+
+
+def short(text: str) -> str:
+    """A text as messages quote it."""
+    return shortened(text.replace(f"{NOT} |", "!"), 60)
+
+
+def nodes(root: Node, *types: str) -> Iterator[Node]:
+    """Yield the nodes of these types in order, without recursion, because lines may be nested deeply."""
+    pending = [root]
+    while pending:
+        node = pending.pop()
+        if node.type in types:
+            yield node
+        pending += reversed(node.named_children)
+
+
+def has_node(root: Node, *types: str) -> bool:
+    """Whether there is a node of one of these types."""
+    return next(nodes(root, *types), None) is not None

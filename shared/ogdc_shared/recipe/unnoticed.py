@@ -1,0 +1,269 @@
+"""Finding commands in a line that may fail although the line succeeds.
+
+With `set -e` a shell exits when a command fails, but not where the command's exit code is an answer: in a
+condition, before `&&` and `||`, and after `!`. That holds for everything inside: in `{ a; b; } || c` a failed
+`a` is ignored, and `c` depends on `b` alone. So a failure is unnoticed where the shell does not exit and the
+exit code is not used.
+Source: the Bash Reference Manual, "The Set Builtin", -e; POSIX.1-2024, XCU 2.15, set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from ogdc_shared.recipe.syntax import NOT, name_of, nodes, short, text_of
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+_QUESTIONS = frozenset(
+    {"[", "test", "command", "type", "which", "hash", "grep", "egrep", "fgrep", "cmp", "diff"}
+)
+"""Programs that answer by their exit code, so that failing is no failure."""
+_HARMLESS = frozenset(
+    {"echo", "printf", "true", ":", "break", "continue", "exit", "return", "sleep", "shift", "read"}
+    | {"kill", "local", "cd", "pushd", "popd", "set", "shopt", "umask", "ulimit", "trap"}
+    | {"mkdir", "rm", "rmdir", "date", "pwd", "basename", "dirname"}
+)
+"""Commands that lose no data if they fail, unless `&&` makes others depend on them."""
+_JUMPS = frozenset({"return", "exit", "continue"})
+"""Commands that leave the rest of a list: `a && return 0; b` runs b only if a fails."""
+_LOOPS = frozenset({"for_statement", "c_style_for_statement", "while_statement"})
+_NOT_COMMANDS = frozenset({"comment", "file_redirect", "heredoc_redirect", "herestring_redirect"})
+_SUBSTITUTIONS = ("command_substitution", "process_substitution")
+
+
+class _Context(NamedTuple):
+    """What becomes of a command's exit code."""
+
+    exits: bool = True
+    """Whether the shell exits if the command fails."""
+    used: bool = True
+    """Whether the exit code decides something: a condition, what follows `||`, how the line ends."""
+    skips: bool = False
+    """Whether commands after `&&` depend on it."""
+    leaves: bool = False
+    """Whether the exit code is that of the loop around it after the loop's last turn, and is used there."""
+
+    @property
+    def inside(self) -> _Context:
+        """For commands inside something that fails with the last of them, such as a subshell."""
+        return _Context(self.exits, self.exits or self.used)
+
+
+def unnoticed_failures(root: Node) -> list[str]:
+    """Describe the first command that may fail although the line succeeds, without the subject, the line."""
+    search = _Search(root)
+    for node, context in search.sequence(root, _Context()):
+        return [_problem(node, context)]
+    for name, body in search.functions.items():  # those that are exported, or called through a variable
+        if name not in {called for called, _ in search.called}:
+            for node, context in search.statement(body, _Context()):
+                return [_problem(node, context)]
+    return []
+
+
+def _problem(node: Node, context: _Context) -> str:
+    failing = f"goes on where `{short(text_of(node))}` fails"
+    if context.skips and _is_tried_again(node):
+        return (
+            f"{failing} each time: the loop ends as if it had not. Write "
+            f"`n=0; until {short(text_of(node))}; do ((++n < 3)); sleep 5; done`, for three tries."
+        )
+    if context.skips:
+        return (
+            f"{failing}: what follows its && is left out, and nothing tells of it. Write `;` instead of && "
+            "(a line ends at the first program that fails), or `if …; then …; fi` where failing is meant."
+        )
+    return (
+        f"{failing}: of a loop, a group, a function or a substitution before || or &&, after ! or in a "
+        "condition, only how its last command ended counts. Leave that out (a line ends at the first program "
+        "that fails), or ask after the command itself."
+    )
+
+
+_Found: TypeAlias = "Iterator[tuple[Node, _Context]]"
+"""Commands that may fail unnoticed, with their contexts."""
+
+
+class _Search:
+    """Walks a line once, with what becomes of each command's exit code."""
+
+    def __init__(self, root: Node) -> None:
+        self.functions = {
+            text_of(node.child_by_field_name("name")): body
+            for node in nodes(root, "function_definition")
+            if (body := node.child_by_field_name("body"))
+        }
+        self.called: set[tuple[str, _Context]] = set()
+        self.walks: dict[str, Callable[[Node, _Context], _Found]] = {
+            "list": self._list,
+            "pipeline": self._pipeline,
+            "negated_command": self._negated,
+            "redirected_statement": self._redirected,
+            "if_statement": self._branches,
+            "elif_clause": self._branches,
+            "else_clause": self.sequence,
+            "case_statement": self._cases,
+            "subshell": self._subshell,
+            "compound_statement": self.sequence,
+            **dict.fromkeys(_LOOPS, self._loop),
+        }
+
+    def sequence(self, node: Node, context: _Context) -> _Found:
+        """Walk the commands in a node."""
+        yield from self._commands(node.children, context)
+
+    def _commands(self, children: list[Node], context: _Context) -> _Found:
+        """Walk commands that run one after the other; the exit code is that of the last."""
+        commands = [child for child in children if child.is_named and child.type not in _NOT_COMMANDS]
+        ignored = False
+        for command in commands:
+            ignored = not _errexit(command, default=not ignored)
+            if ignored:
+                continue  # after `set +e` going on is what the author wants
+            if text_of(command.next_sibling) == "&":  # the worker looks at how it ends
+                yield from self.statement(command, context._replace(used=True, skips=False))
+            elif command is commands[-1]:
+                yield from self.statement(command, context)
+            else:
+                yield from self.statement(command, _Context(context.exits, used=False))
+
+    def statement(self, node: Node, context: _Context) -> _Found:
+        """As `sequence`, for one command of any kind."""
+        if node.type not in {"function_definition", "comment"}:
+            walk = self.walks.get(node.type, self._simple)
+            yield from (self._simple if _is_arithmetic(node) else walk)(node, context)
+
+    def _negated(self, node: Node, context: _Context) -> _Found:
+        yield from self.statement(node.named_children[0], _Context(exits=False))
+
+    def _subshell(self, node: Node, context: _Context) -> _Found:
+        yield from self.sequence(node, context.inside)
+
+    def _redirected(self, node: Node, context: _Context) -> _Found:
+        for child in node.named_children:
+            redirects = child.type in _NOT_COMMANDS
+            yield from (self._arguments if redirects else self.statement)(child, context)
+
+    def _cases(self, node: Node, context: _Context) -> _Found:
+        for child in node.named_children:
+            if child.type == "case_item":
+                pattern = next(index for index, part in enumerate(child.children) if part.type == ")")
+                yield from self._commands(child.children[pattern:], context)
+            else:
+                yield from self._arguments(child, context)
+
+    def _list(self, node: Node, context: _Context, piped: Sequence[Node] = ()) -> _Found:
+        """Walk `left && right` or `left || right`, with the programs that write to `left`."""
+        left, operator, right = node.named_children[0], text_of(node.children[1]), node.named_children[-1]
+        last = _last_name(right)
+        if operator == "&&":
+            used = context.leaves if last == "break" else context.used or last in _JUMPS
+            answer = _Context(exits=False, used=used, skips=True, leaves=context.leaves)
+        else:
+            answer = _Context(exits=False, leaves=last in _JUMPS)
+        if operator == "&&" or last not in {"true", ":"}:  # `|| true`: failing is meant to count for nothing
+            if left.type == "list":
+                yield from self._list(left, answer, piped)
+            else:
+                yield from self._programs([*piped, left], answer)
+        yield from self.statement(right, context)
+
+    def _pipeline(self, node: Node, context: _Context) -> _Found:
+        *first, last = (child for child in node.named_children if child.type != "comment")
+        if last.type == "list":  # the grammar has `a | b | c || d` as `a | (b | c || d)`
+            yield from self._list(last, context, first)
+        else:
+            yield from self._programs([*first, last], context)
+
+    def _programs(self, programs: Sequence[Node], context: _Context) -> _Found:
+        """Walk the programs of a pipe, each of which can fail the whole (pipefail)."""
+        if len(programs) > 1:
+            inverted = programs[0].type == "negated_command" or name_of(programs[0]) == NOT
+            context = _Context(exits=False) if inverted else context.inside  # `! a | b` inverts all of it
+        for program in programs:
+            yield from self.statement(program, context)
+
+    def _branches(self, node: Node, context: _Context) -> _Found:
+        then = next(index for index, child in enumerate(node.children) if child.type == "then")
+        yield from self._commands(node.children[:then], _Context(exits=False))
+        other = [child for child in node.children[then:] if child.type in {"elif_clause", "else_clause"}]
+        yield from self._commands([child for child in node.children[then:] if child not in other], context)
+        for branch in other:
+            yield from self.statement(branch, context)
+
+    def _loop(self, node: Node, context: _Context) -> _Found:
+        """Walk a loop, whose exit code is that of its last turn."""
+        body = node.child_by_field_name("body")
+        before = [child for child in node.children if child != body]
+        if node.type == "while_statement":
+            yield from self._commands(before, _Context(exits=False))
+        else:
+            for child in before:
+                yield from self._arguments(child, context)
+        if body is not None:
+            yield from self.sequence(body, _Context(context.exits, used=False, leaves=context.used))
+
+    def _simple(self, node: Node, context: _Context) -> _Found:
+        name = name_of(node)
+        noticed = context.exits or context.used
+        if not noticed and not _is_question(node) and (context.skips or name not in _HARMLESS):
+            yield node, context
+        body = self.functions.get(name)
+        if body is not None and (name, context) not in self.called:
+            self.called.add((name, context))
+            yield from self.statement(body, context.inside)
+        yield from self._arguments(node, context)
+
+    def _arguments(self, node: Node, context: _Context) -> _Found:
+        """Walk the substitutions in words, values and redirections.
+
+        Of an argument's, what they print is used. Their exit code is lost, but where the shell would exit the
+        worker's ERR trap sees a program that fails in them.
+        """
+        for child in node.named_children:
+            if child.type not in _SUBSTITUTIONS:
+                yield from self._arguments(child, context)
+            elif node.type == "variable_assignment" and not name_of(node.parent or node):
+                yield from self.sequence(child, context.inside)
+            else:
+                yield from self.sequence(child, _Context(context.exits, used=not context.exits))
+
+
+def _errexit(node: Node, *, default: bool) -> bool:
+    """Whether the shell exits on failures after a command, which may be `set -e` or `set +o errexit`."""
+    if name_of(node) != "set":
+        return default
+    words = text_of(node).split()[1:]
+    for option, value in zip(words, [*words[1:], ""], strict=True):
+        letters = option[1:].partition("-")[0]
+        if option[0] in "+-" and ("e" in letters or (letters.endswith("o") and value == "errexit")):
+            default = option[0] == "-"
+    return default
+
+
+def _is_arithmetic(node: Node) -> bool:
+    return text_of(node).startswith("((")
+
+
+def _is_question(node: Node) -> bool:
+    return node.type in {"test_command", "compound_statement"} or name_of(node) in _QUESTIONS
+
+
+def _is_tried_again(node: Node) -> bool:
+    """Whether success leaves a loop: `a && break`."""
+    parent = node.parent
+    return parent is not None and parent.type == "list" and _last_name(parent.named_children[-1]) == "break"
+
+
+def _last_name(node: Node) -> str:
+    """The name of the last command that something runs."""
+    while (
+        node.type in {"compound_statement", "subshell", "list", "redirected_statement"}
+        and node.named_children
+    ):
+        commands = [child for child in node.named_children if child.type not in _NOT_COMMANDS]
+        node = commands[-1] if commands else node.named_children[-1]
+    return name_of(node)
