@@ -24,6 +24,9 @@ from ogdc_shared.errors import InvalidRequestError, UnknownRunError
 from ogdc_shared.phases import Phase
 from ogdc_shared.run_warnings import RunWarnings, read_warnings
 
+_MAX_RECIPES = 100
+"""Whose newest runs are read to list runs by the beginning of their names."""
+
 
 class Run(NamedTuple):
     """A run as recorded."""
@@ -198,9 +201,26 @@ def list_runs(conn: Connection, **query: Unpack[RunQuery]) -> RunPage:
     if name_prefix is None:
         found = _select(conn, "where_page", wanted, prepare=False).fetchall()
     else:
-        named = b"WITH named AS (SELECT runs.id FROM runs " + load_queries("runs")["where_page"] + b")\n"
-        found = _select(conn, "where_named", wanted, before=named, prepare=False).fetchall()
+        found = _list_named(conn, name_prefix, wanted)
     return _page(found, limit=limit)
+
+
+def _list_named(conn: Connection, prefix: str, wanted: dict[str, Any]) -> list[Run]:
+    """Read runs with names that begin so: the newest of each recipe, unless only few of a recipe's are."""
+    queries = load_queries("runs")
+    stem, hyphen, rest = prefix.rpartition("-")
+    wanted |= {"stem": f"{stem}-" if hyphen and rest else None, "most": _MAX_RECIPES}
+    recipes = conn.execute(queries["recipes_named"], wanted, prepare=False).fetchall()
+    has_stem = any(is_stem for _, is_stem in recipes)
+    if 0 < len(recipes) <= _MAX_RECIPES and not (has_stem and len(rest) > 1):
+        wanted |= {"recipes": [recipe for recipe, _ in recipes]}
+        name = queries["some_names"] if has_stem else b""
+        page = queries["where_page"].replace(b"%(names_like)s", b"NULL")
+        named = queries["newest_of_recipes"].replace(b"<some_names>", name).replace(b"<where_page>", page)
+    else:
+        named = b"SELECT runs.id FROM runs " + queries["where_page"]
+    before = b"WITH named AS (" + named + b")\n"
+    return _select(conn, "where_named", wanted, before=before, prepare=False).fetchall()
 
 
 def list_jobs(conn: Connection, wanted: JobFilter, *, limit: int, before: str | None) -> RunPage:

@@ -5,11 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ogdc_shared.db import runs
 from ogdc_shared.db.runs import claim_refresh, find_run, get_run, list_runs, runs_to_reconcile
 from ogdc_shared.db.submissions import record_handover
 from ogdc_shared.db.users import NewUser, add_user, ensure_user
 from ogdc_shared.db.workflow_state import record_absence, record_state
 from ogdc_shared.errors import InvalidRequestError, UnknownRunError
+from ogdc_shared.workflow.names import workflow_name
 from support.records import LONG_AGO, state, submit
 
 
@@ -103,18 +105,34 @@ def test_a_prefix_is_taken_literally(conn, prefix):
     assert names(list_runs(conn, name_prefix=prefix)) == (["a-1"] if prefix == "a" else [])
 
 
+def test_lists_by_a_prefix_hold_the_same_runs_however_they_are_found(conn, monkeypatch):
+    """Recipes whose ids begin alike or have the same slug; prefixes of names, and some that no name has."""
+    ids = ["a", "a-b", "a.b", "a-bc", "ab", f"a-{'x' * 60}.y", f"a-{'x' * 60}.z", "b"]
+    for number in range(16):
+        recipe = ids[number % len(ids)]
+        submit(conn, workflow_name(recipe), recipe_id=recipe, recipe_name=recipe, output_type="temporary")
+    everyone = names(list_runs(conn))
+    prefixes = {name[:length] for name in everyone[:8] for length in (1, 2, 3, 4, 53)}
+    for most in (100, 0):
+        monkeypatch.setattr(runs, "_MAX_RECIPES", most)
+        for prefix in [*prefixes, "a-b-2", "b-a", "c-"]:
+            found = [name for page in pages(conn, name_prefix=prefix, limit=5) for name in names(page)]
+            assert found == [name for name in everyone if name.startswith(prefix)], prefix
+
+
 MANY = 10_000
 
 
 def test_what_few_of_many_runs_have_in_common_is_found_without_a_look_at_the_others(conn):
     """What PostgreSQL reads is counted in its pages; the runs themselves are some hundreds of these."""
     run = submit(conn, "a-1")
+    submit(conn, "many-0", recipe_id="many", recipe_name="Many")
     rare = ensure_user(conn, "bert").id
     for first in range(1, MANY, 2_000):
         conn.execute(
             "INSERT INTO runs (name, recipe_id, snapshot, output_type, overwrite, partitions, submitted_by, "
             " submitted_at, manifest, phase) "
-            "SELECT 'many-' || n, recipe_id, snapshot, 'temporary', false, 1, submitted_by, "
+            "SELECT 'many-' || n, 'many', snapshot, 'temporary', false, 1, submitted_by, "
             " submitted_at + make_interval(secs => n), '{}', 'Succeeded' "
             "FROM runs, generate_series(%s::integer, %s::integer) AS n WHERE runs.id = %s",
             (first, first + 1_999, run.id),
@@ -128,6 +146,7 @@ def test_what_few_of_many_runs_have_in_common_is_found_without_a_look_at_the_oth
         ({"status": "Error"}, ["many-500", "many-5"]),
         ({"name_prefix": "a-"}, ["a-1"]),
         ({"name_prefix": "nothing-begins-so"}, []),
+        ({"name_prefix": "many-", "limit": 2}, [f"many-{MANY}", f"many-{MANY - 1}"]),
         ({"recipe_id": "no-such"}, []),
         ({"limit": 2}, [f"many-{MANY}", f"many-{MANY - 1}"]),
         ({"submitted_by": "anna", "limit": 1}, [f"many-{MANY}"]),
@@ -172,9 +191,9 @@ def test_pages_hold_every_run_once_even_when_many_came_at_one_moment(conn):
         )
     for limit in (1, 2, 7, 23, 50):
         found = pages(conn, limit=limit)
-        runs = [run for page in found for run in page.runs]
-        assert sorted(run.name for run in runs) == sorted(everyone)
-        assert runs == sorted(runs, key=lambda run: (run.submitted_at, run.id), reverse=True)
+        listed = [run for page in found for run in page.runs]
+        assert sorted(run.name for run in listed) == sorted(everyone)
+        assert listed == sorted(listed, key=lambda run: (run.submitted_at, run.id), reverse=True)
         assert [len(page.runs) for page in found[:-1]] == [limit] * (len(found) - 1)
     assert sum(len(page.runs) for page in pages(conn, limit=3, submitted_by="bert")) == 8
 

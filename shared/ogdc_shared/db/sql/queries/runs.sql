@@ -75,6 +75,25 @@ LIMIT %(limit)s
 WHERE runs.id IN (SELECT id FROM named)
 ORDER BY runs.submitted_at DESC, runs.id DESC
 
+-- name: recipes_named
+-- The recipes whose runs' names begin so; and the stem's, of which only those runs do whose random part begins with the rest.
+SELECT id, slug = %(stem)s FROM recipes WHERE slug LIKE %(names_like)s OR slug = %(stem)s LIMIT %(most)s + 1
+
+-- name: newest_of_recipes
+SELECT page.id
+FROM unnest(%(recipes)s::text[]) AS wanted (recipe_id)
+CROSS JOIN LATERAL (
+    SELECT runs.id, runs.submitted_at
+    FROM (SELECT * FROM runs WHERE runs.recipe_id = wanted.recipe_id <some_names>) AS runs
+    <where_page>
+) AS page
+ORDER BY page.submitted_at DESC, page.id DESC
+LIMIT %(limit)s
+
+-- name: some_names
+-- The CASE keeps the planner from reading all names: it would expect that few of a recipe's runs have one of them.
+AND CASE WHEN runs.name LIKE %(names_like)s THEN true ELSE false END
+
 -- name: where_jobs
 WHERE runs.job_removed_at IS NULL
     AND (%(recipes)s::text[] IS NULL OR runs.recipe_id = ANY(%(recipes)s))
