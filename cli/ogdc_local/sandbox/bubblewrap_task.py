@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +18,8 @@ from ogdc_local.sandbox.cgroups import Group
 from ogdc_local.sandbox.forking import ForkServer
 
 _KILLED = 128 + signal.SIGKILL
+_LOOK_SECONDS = 0.05
+"""How often, at most, the kernel is asked whether a running task is out of memory."""
 
 
 class BubblewrapTask:
@@ -48,6 +51,7 @@ class BubblewrapTask:
         self._reports = b""
         self._reading = threading.Lock()
         self._pidfd = open_pidfd(process.pid)
+        self._next_look = time.monotonic() + _LOOK_SECONDS
         os.set_blocking(status, False)
 
     def pidfd(self) -> int | None:
@@ -70,8 +74,7 @@ class BubblewrapTask:
         """See `RunningTask`."""
         code = self._process.poll()
         if code is None:
-            if self._group is not None and self._group.out_of_memory() is not None:
-                self.kill()  # as version 2 of cgroups does by itself
+            self._look_at_memory()
             return None
         report = self._report()
         with self._reading:
@@ -85,6 +88,14 @@ class BubblewrapTask:
         if self._forked_by is not None and code >= 0 and ended.started:
             ended = self._ended_worker(report, self._forked_by)
         return ended if self._group is None else _leave(self._group, ended)
+
+    def _look_at_memory(self) -> None:
+        """End the task where it is out of memory, as version 2 of cgroups does by itself."""
+        if self._group is None or time.monotonic() < self._next_look:
+            return
+        self._next_look = time.monotonic() + _LOOK_SECONDS
+        if self._group.out_of_memory() is not None:
+            self.kill()
 
     def _ended_worker(self, report: dict[str, int], server: ForkServer) -> Exit:
         """How a worker ended that was forked, whatever its sandbox's holder ended with."""

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import shutil
+import struct
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,6 +26,11 @@ from ogdc_local.sandbox.interpreter import fork_server_command, interpreter
 
 _LOG = logging.getLogger(__name__)
 _END_SECONDS = 5.0
+_MAX_KILLED = 3
+_INODE = struct.Struct("=Q")
+"""What a request begins with: which socket the holder has."""
+_AT_ONCE = {"LD_BIND_NOW": "1"}
+"""The server looks up the functions of its libraries once, instead of each worker. Source: ld.so(8)."""
 HOLDER = ("/bin/sh", "-c", "{ echo && read -r end <&1; } 2> /dev/null")
 """What holds a sandbox: it writes to its stdout, a socket, once it is there, and ends when that closes."""
 
@@ -45,6 +51,8 @@ class ForkServer:
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket | None = None
         self._is_ready = False
+        self._killed = 0
+        """How many servers in a row were killed before they were ready."""
         self._is_given_up = not hasattr(os, "pidfd_open") or not hasattr(os, "memfd_create")
 
     def is_ready(self) -> bool:
@@ -65,6 +73,17 @@ class ForkServer:
         except ConnectionError:
             pass
         if not self._is_ready:
+            self._ended_early()
+            return
+        self._killed = 0
+
+    def _ended_early(self) -> None:
+        """Let the next task have another server if somebody has killed this one, but not again and again."""
+        process = self._process
+        self.close()
+        self._killed += 1
+        was_killed = process is not None and process.returncode is not None and process.returncode < 0
+        if not was_killed or self._killed == _MAX_KILLED:
             self.give_up("the server that forks them ended before it was ready")
 
     def ask(
@@ -87,8 +106,8 @@ class ForkServer:
         try:
             ours.setsockopt(SOL_SOCKET, SO_PASSCRED, 1)
             inode = os.fstat(holders.fileno()).st_ino
-            request = {"argv": list(argv), "env": dict(environ), "inode": inode}
-            send_fds(holders, [json.dumps(request).encode()], list(descriptors), MSG_DONTWAIT)
+            request = json.dumps({"argv": list(argv), "env": dict(environ)}).encode()
+            send_fds(holders, [_INODE.pack(inode), request], list(descriptors), MSG_DONTWAIT)
             send_fds(self._control, [b"1"], [ours.fileno()], MSG_DONTWAIT)
         except OSError as exc:
             _LOG.info("The fork server cannot be asked for a worker: %s", exc)
@@ -130,7 +149,7 @@ class ForkServer:
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     pass_fds=(its_end.fileno(),),
-                    env=self._environ,
+                    env=self._environ | _AT_ONCE,
                     cwd="/",
                     start_new_session=True,
                 )

@@ -10,22 +10,30 @@ import ctypes
 import os
 import struct
 
-_NAMESPACES = {
-    "user": 0x10000000,
-    "mnt": 0x00020000,
-    "pid": 0x20000000,
-    "net": 0x40000000,
-    "ipc": 0x08000000,
-    "uts": 0x04000000,
-    "cgroup": 0x02000000,
-}
-"""By their names in /proc, the CLONE_NEW… of each."""
+_NAMESPACES = tuple(
+    (name, flag, os.readlink(f"/proc/self/ns/{name}"))
+    for name, flag in {
+        "user": 0x10000000,
+        "mnt": 0x00020000,
+        "pid": 0x20000000,
+        "net": 0x40000000,
+        "ipc": 0x08000000,
+        "uts": 0x04000000,
+        "cgroup": 0x02000000,
+    }.items()
+)
+"""The name of each in /proc, its CLONE_NEW…, and the one that this process and its forks are in."""
 _SET_DUMPABLE, _SET_SECCOMP, _DROP_FROM_BOUNDING_SET, _SET_NO_NEW_PRIVILEGES = 4, 22, 24, 38
 _FILTER = 2
 """SECCOMP_MODE_FILTER."""
 _CAPABILITIES_VERSION = 0x20080522
+with open("/proc/sys/kernel/cap_last_cap") as _file:
+    _LAST_CAPABILITY = int(_file.read())
+    """Those that the kernel does not have are none to give up."""
 _INSTRUCTION_BYTES = 8
 _LIBC = ctypes.CDLL(None, use_errno=True)
+_PRCTL = _LIBC.prctl
+_PRCTL.argtypes = (ctypes.c_int, *(ctypes.c_ulong for _ in range(4)))
 
 
 class _FilterProgram(ctypes.Structure):
@@ -42,12 +50,11 @@ def join(pid: int, pidfd: int) -> None:
     Raises:
         OSError: the kernel does not allow it, or the process has ended.
     """
-    differing = (
-        flag
-        for name, flag in _NAMESPACES.items()
-        if os.readlink(f"/proc/self/ns/{name}") != os.readlink(f"/proc/{pid}/ns/{name}")
-    )
-    _checked(_LIBC.setns(pidfd, sum(differing)))
+    differing = 0
+    for name, flag, own in _NAMESPACES:
+        if os.readlink(f"/proc/{pid}/ns/{name}") != own:
+            differing |= flag
+    _checked(_LIBC.setns(pidfd, differing))
 
 
 def give_up_privileges(uid: int | None, system_calls: bytes) -> None:
@@ -64,7 +71,7 @@ def give_up_privileges(uid: int | None, system_calls: bytes) -> None:
     """
     if uid is not None:
         os.setgroups([])
-    for capability in range(_last_capability() + 1):
+    for capability in range(_LAST_CAPABILITY + 1):
         _prctl(_DROP_FROM_BOUNDING_SET, capability)
     if uid is not None:
         os.setresgid(uid, uid, uid)
@@ -74,7 +81,7 @@ def give_up_privileges(uid: int | None, system_calls: bytes) -> None:
     _prctl(_SET_NO_NEW_PRIVILEGES, 1)
     if system_calls:
         program = _FilterProgram(len(system_calls) // _INSTRUCTION_BYTES, system_calls)
-        _prctl(_SET_SECCOMP, _FILTER, ctypes.byref(program))
+        _prctl(_SET_SECCOMP, _FILTER, ctypes.addressof(program))
 
 
 def be_dumpable() -> None:
@@ -82,15 +89,8 @@ def be_dumpable() -> None:
     _prctl(_SET_DUMPABLE, 1)
 
 
-def _last_capability() -> int:
-    """The last that the kernel knows: those that it does not have are none to give up."""
-    with open("/proc/sys/kernel/cap_last_cap") as file:
-        return int(file.read())
-
-
-def _prctl(option: int, value: int, pointer: object = None) -> None:
-    unused = ctypes.c_ulong(0)
-    _checked(_LIBC.prctl(option, ctypes.c_ulong(value), pointer, unused, unused))
+def _prctl(option: int, value: int, pointer: int = 0) -> None:
+    _checked(_PRCTL(option, value, pointer, 0, 0))
 
 
 def _checked(result: int) -> None:

@@ -16,6 +16,7 @@ import errno
 import gc
 import json
 import os
+import resource  # noqa: F401  each task sets a limit
 import signal
 import struct
 import sys
@@ -30,11 +31,15 @@ from socket import (
 from typing import Any, NamedTuple
 
 # What a task imports, so that none has to.
+import ogdc_shared.copying
+import ogdc_shared.outputs.thumbnails  # noqa: F401
+import ogdc_worker.fetch.recipe_files
 import ogdc_worker.list_inputs
 import ogdc_worker.process.checks
 import ogdc_worker.process.indexes
 import ogdc_worker.process.keeping
 import ogdc_worker.process.partition
+import ogdc_worker.process.paths
 import ogdc_worker.process.per_file
 import ogdc_worker.process.priority
 import ogdc_worker.process.volumes  # noqa: F401
@@ -46,6 +51,8 @@ _SANDBOX_HAS_ENDED = {errno.ESRCH, errno.ENOENT, errno.ENOMEM}
 """What calls that have to do with it fail with; the last: fork(2), in pid_namespaces(7)."""
 _REQUEST_BYTES = 1 << 18
 _MAX_DESCRIPTORS = 16
+_INODE = struct.Struct("=Q")
+"""What a request begins with."""
 _CREDENTIALS = struct.Struct("=iII")
 """Process, uid and gid of who has sent a message. Source: unix(7)."""
 
@@ -53,8 +60,8 @@ _CREDENTIALS = struct.Struct("=iII")
 class _Request(NamedTuple):
     """A worker that is asked for."""
 
-    argv: list[str]
-    environment: dict[str, str]
+    content: bytes
+    """What only the worker reads: an object with its `argv` and its environment, `env`."""
     inode: int
     """Of the socket's other end, which tells the holder."""
     stdin: int
@@ -125,26 +132,25 @@ def _worker(sandbox: socket, uid: int | None, system_calls: bytes) -> _Request:
         worker = os.fork()
     except OSError as exc:
         if exc.errno not in _SANDBOX_HAS_ENDED:
-            _report(request, "join-error", exc.errno or 0)
+            _report(request, b"join-error", exc.errno or 0)
         os._exit(1)
     if worker == 0:
         return request
     for descriptor in (request.stdin, request.output):
         os.close(descriptor)
-    _report(request, "worker-pid", worker)
+    _report(request, b"worker-pid", worker)
     code = os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1])
-    _report(request, "worker-exit", code if code >= 0 else 128 - code)
+    _report(request, b"worker-exit", code if code >= 0 else 128 - code)
     with suppress(OSError):  # a holder that a command has stopped; root's can be neither stopped nor killed
         signal.pidfd_send_signal(holder.pidfd, signal.SIGKILL)
     os._exit(0)
 
 
 def _read_request(sandbox: socket) -> _Request:
-    content, descriptors, _, _ = recv_fds(sandbox, _REQUEST_BYTES, _MAX_DESCRIPTORS, MSG_CMSG_CLOEXEC)
-    fields: dict[str, Any] = json.loads(content)
+    message, descriptors, _, _ = recv_fds(sandbox, _REQUEST_BYTES, _MAX_DESCRIPTORS, MSG_CMSG_CLOEXEC)
+    (inode,) = _INODE.unpack_from(message)
     stdin, output, reports, *group = descriptors
-    entry = group[0] if group else None
-    return _Request(fields["argv"], fields["env"], fields["inode"], stdin, output, reports, entry)
+    return _Request(message[_INODE.size :], inode, stdin, output, reports, group[0] if group else None)
 
 
 def _await_holder(sandbox: socket, request: _Request) -> _Holder | None:
@@ -160,9 +166,9 @@ def _await_holder(sandbox: socket, request: _Request) -> _Holder | None:
     return None
 
 
-def _report(request: _Request, what: str, value: int) -> None:
+def _report(request: _Request, what: bytes, value: int) -> None:
     with suppress(BrokenPipeError):  # the engine has ended the sandbox, and no longer listens
-        os.write(request.reports, json.dumps({what: value}).encode() + b"\n")
+        os.write(request.reports, b'{"%s": %d}\n' % (what, value))
 
 
 def _begin(request: _Request) -> None:
@@ -176,6 +182,7 @@ def _begin(request: _Request) -> None:
                 os.close(descriptor)
     be_dumpable()
     os.environ.clear()
-    os.environ.update(request.environment)
+    asked: dict[str, Any] = json.loads(request.content)
+    os.environ.update(asked["env"])
     time.tzset()
-    sys.argv[:] = request.argv
+    sys.argv[:] = asked["argv"]

@@ -220,6 +220,20 @@ def test_a_task_begins_in_the_ordinary_way_where_its_server_has_ended(
     assert Task(tmp_path / "later", "echo later").run(until_ready(sandbox)) == (Exit(0), "later\n")
 
 
+def test_workers_are_forked_again_after_a_server_was_killed_while_it_imported(
+    sandbox: Bubblewrap, tmp_path: Path
+) -> None:
+    server = sandbox._server
+    server.close()
+    assert not server.is_ready()
+    killed = server_of(sandbox)
+    killed.kill()
+    killed.wait()
+    while server._process is killed:
+        server.is_ready()
+    assert Task(tmp_path / "task", "echo forked").run(until_ready(sandbox)) == (Exit(0), "forked\n")
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="whose engine is not root's, has no more processes itself")
 def test_workers_are_forked_again_once_their_user_may_have_processes(
     sandbox: Bubblewrap, tmp_path: Path
