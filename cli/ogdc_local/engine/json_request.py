@@ -46,7 +46,7 @@ def _check(value: dict[str, Any]) -> None:
         for part in parts:
             if isinstance(part, _CONTAINERS):
                 pending.append((part, depth + 1))
-            else:
+            elif not (isinstance(part, str) and part.isascii() and "\0" not in part):  # nearly all are so
                 _check_single(part)
 
 

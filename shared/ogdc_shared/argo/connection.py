@@ -23,7 +23,7 @@ from ogdc_shared.telemetry.tracing import current
 from ogdc_shared.tls import checking
 
 if TYPE_CHECKING:
-    from urllib3 import BaseHTTPResponse, PoolManager
+    from urllib3 import BaseHTTPResponse, HTTPConnectionPool
 
 _ATTEMPTS = 3
 _PAUSE = 0.1
@@ -73,7 +73,7 @@ class Connection:
             ArgoUnavailableError: no answer, or "not now"; `maybe_done` covers all attempts.
             ConfigurationError: the address, the certificate or the token cannot be used.
         """
-        url = self._settings.url + path + (f"?{urlencode(query)}" if query else "")
+        url = urlsplit(self._settings.url).path + path + (f"?{urlencode(query)}" if query else "")
         maybe_done = False
         for attempts_left in reversed(range(_ATTEMPTS if repeatable else 1)):
             try:
@@ -88,7 +88,7 @@ class Connection:
     def _observed_attempt(
         self, method: str, url: str, *, body: dict[str, Any] | None, stream: bool, accept: str
     ) -> BaseHTTPResponse:
-        known = {"http.request.method": method, "server.address": urlsplit(url).hostname or ""}
+        known = {"http.request.method": method, "server.address": urlsplit(self._settings.url).hostname or ""}
         with self._telemetry.span(f"{method} Argo", kind="CLIENT", attributes=known) as added:
             response = self._attempt(method, url, body=body, stream=stream, accept=accept)
             added["http.response.status_code"] = response.status
@@ -131,7 +131,7 @@ class Connection:
         return response
 
     @cached_property
-    def _pool(self) -> PoolManager:
+    def _pool(self) -> HTTPConnectionPool:
         import urllib3
 
         settings = self._settings
@@ -141,7 +141,7 @@ class Connection:
             _log.warning("Argo's certificate is not checked (ARGO_VERIFY_TLS).")
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # with each call
         tls = checking(settings.ca_file) if settings.verify_tls else {"cert_reqs": "CERT_NONE"}
-        return urllib3.PoolManager(num_pools=1, maxsize=16, **tls)
+        return urllib3.PoolManager(maxsize=16, **tls).connection_from_url(settings.url)
 
     def _unusable(self, why: str) -> ConfigurationError:
         return ConfigurationError(
